@@ -1,0 +1,98 @@
+"""DSSE: signing bytes, not structures (secure-systems-lab/dsse, protocol v1.0.2).
+
+Rule 1: what is signed is PAE(type, bytes); nothing is canonicalised to check a signature.
+Rule 2: bytes in, verified payload out; an unverified payload never leaves this module.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yizhan.schemas import strictjson
+from yizhan.schemas.errors import StatementInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from yizhan.schemas.keys import SigningKey, SigningPublicKey
+
+MAX_BYTES = 512 * 1024
+"""Longest statement read, in bytes."""
+
+
+def pae(payload_type: str, payload: bytes) -> bytes:
+    """Pre-authentication encoding: ``"DSSEv1" SP len(t) SP t SP len(b) SP b``.
+
+    >>> pae("http://example.com/HelloWorld", b"hello world")
+    b'DSSEv1 29 http://example.com/HelloWorld 11 hello world'
+    """
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A verified statement: its payload bytes, who signed, and its hash.
+
+    ``hash`` is SHA-256 of the PAE, 32 bytes: it names the statement without its signature.
+    """
+
+    payload: bytes
+    kid: str
+    hash: bytes
+
+
+def sign(payload_type: str, payload: bytes, key: SigningKey) -> bytes:
+    """Sign and wrap as DSSE JSON (one signature; ``keyid`` is the key's kid in hex).
+
+    The same payload and key give the same bytes: Ed25519 is deterministic (RFC 8032 §5.1.6).
+    """
+    signature = key.sign(pae(payload_type, payload))
+    return strictjson.dumps({
+        "payload": base64.b64encode(payload).decode(),
+        "payloadType": payload_type,
+        "signatures": [{"keyid": key.kid, "sig": base64.b64encode(signature).decode()}],
+    })
+
+
+def verify(
+    data: bytes, payload_type: str, key_of: Callable[[str], SigningPublicKey | None]
+) -> Statement:
+    """Check a DSSE JSON document and return its payload.
+
+    Args:
+        data: the document.
+        payload_type: the only type accepted.
+        key_of: gives the public key for a kid (hex), or None if it is not trusted.
+
+    Raises:
+        StatementInvalid: whatever is wrong; the payload is then not returned.
+    """
+    if len(data) > MAX_BYTES:
+        message = f"a statement of {len(data)} bytes; at most {MAX_BYTES} are read"
+        raise StatementInvalid(message)
+    try:
+        document = strictjson.loads(data)
+        kind, signatures = document["payloadType"], document["signatures"]
+        payload = base64.b64decode(document["payload"], validate=True)
+        (only,) = signatures
+        kid, signature = only["keyid"], base64.b64decode(only["sig"], validate=True)
+    except (ValueError, KeyError, TypeError, binascii.Error) as error:
+        message = f"not a DSSE document with one signature: {error}"
+        raise StatementInvalid(message) from None
+    if kind != payload_type:
+        message = f"expected a statement of type {payload_type}, got {str(kind)[:80]!r}"
+        raise StatementInvalid(message)
+    key = key_of(kid) if isinstance(kid, str) else None
+    if key is None:
+        message = f"signed by key {str(kid)[:16]}…, which the charter in force does not name for this"
+        raise StatementInvalid(message)
+    signed = pae(payload_type, payload)
+    if not key.holds(signature, signed):
+        message = "the signature does not hold"
+        raise StatementInvalid(message)
+    return Statement(payload, kid, hashlib.sha256(signed).digest())

@@ -1,0 +1,275 @@
+"""Keys of suite 1: Ed25519 for signing, ML-KEM-768 + X25519 (X-Wing) for sealing.
+
+Rule 1: a key is named by its ``kid`` = SHA-256("yizhan/kid/v1" 00 role 00 suite | raw public key),
+        so a signing key can never be taken for a sealing key.
+Rule 2: a public key is checked where it enters: small-order points and wrong lengths do not load.
+Rule 3: a private key file is readable by its owner alone (mode 0600), or it is not used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from typing import TYPE_CHECKING, Self
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from yizhan.schemas.errors import KeyFileInvalid
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SUITE = 1
+SIGNING_BYTES = 32
+SEALING_BYTES = 1184 + 32
+_MLKEM_BYTES = 1184
+_FIELD = 2**255 - 19
+_PEM = re.compile(rb"-----BEGIN [A-Z ]+-----.+?-----END [A-Z ]+-----\n?", re.DOTALL)
+
+
+def kid(role: str, public: bytes) -> str:
+    """Name of a public key, 64 hex digits (specification, "Keys").
+
+    Args:
+        role: ``"sign"`` or ``"seal"``.
+        public: raw public key, 32 or 1,216 bytes.
+    """
+    return hashlib.sha256(b"yizhan/kid/v1\0" + role.encode() + b"\0" + bytes([SUITE]) + public).hexdigest()
+
+
+def _refuse_small_order_edwards(public: bytes) -> None:
+    """Refuse Ed25519 points whose order divides 8, and non-canonical encodings (RFC 8032 §5.1.3).
+
+    The point is mapped to Curve25519 by u = (1 + y) / (1 - y) (RFC 7748 §4.1); X25519 clears the
+    cofactor, so a point of small order is one that X25519 sends to zero.
+    """
+    y = int.from_bytes(public, "little") & (2**255 - 1)
+    if y >= _FIELD:
+        message = "not a canonical Ed25519 public key"
+        raise ValueError(message)
+    u = (1 + y) * pow(1 - y, -1, _FIELD) % _FIELD if y != 1 else 0
+    _refuse_small_order_montgomery(u.to_bytes(32, "little"))
+
+
+def _refuse_small_order_montgomery(u: bytes) -> None:
+    """Refuse X25519 points that contribute nothing to a shared secret (RFC 7748 §6.1)."""
+    try:
+        X25519PrivateKey.from_private_bytes(b"\x01" * 32).exchange(X25519PublicKey.from_public_bytes(u))
+    except ValueError:
+        message = "a point of small order, under which anything verifies"
+        raise ValueError(message) from None
+
+
+class SigningPublicKey:
+    """An Ed25519 public key that was checked when it entered."""
+
+    def __init__(self, public: bytes) -> None:
+        """Take 32 raw bytes.
+
+        Raises:
+            ValueError: wrong length, not canonical, or a point of small order.
+        """
+        if len(public) != SIGNING_BYTES:
+            message = f"expected an Ed25519 public key of {SIGNING_BYTES} bytes, got {len(public)}"
+            raise ValueError(message)
+        _refuse_small_order_edwards(public)
+        self.raw = public
+        self.kid = kid("sign", public)
+        self._key = Ed25519PublicKey.from_public_bytes(public)
+
+    def holds(self, signature: bytes, message: bytes) -> bool:
+        """Tell whether the signature holds over the message (RFC 8032 §5.1.7)."""
+        try:
+            self._key.verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+class SealingPublicKey:
+    """An ML-KEM-768 + X25519 public key: 1,184 + 32 raw bytes."""
+
+    def __init__(self, public: bytes) -> None:
+        """Take the raw bytes.
+
+        Raises:
+            ValueError: wrong length, not an ML-KEM key (FIPS 203 §7.2), or an X25519 point of
+                small order.
+        """
+        if len(public) != SEALING_BYTES:
+            message = f"expected a sealing key of {SEALING_BYTES} bytes, got {len(public)}"
+            raise ValueError(message)
+        _refuse_small_order_montgomery(public[_MLKEM_BYTES:])
+        self.raw = public
+        self.kid = kid("seal", public)
+        self.hpke = hpke.MLKEM768X25519PublicKey(
+            MLKEM768PublicKey.from_public_bytes(public[:_MLKEM_BYTES]),
+            X25519PublicKey.from_public_bytes(public[_MLKEM_BYTES:]),
+        )
+
+
+class SigningKey:
+    """An Ed25519 private key with its public half."""
+
+    role = "sign"
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        """Wrap a private key."""
+        self._key = key
+        self.public = SigningPublicKey(key.public_key().public_bytes_raw())
+        self.kid = self.public.kid
+
+    @classmethod
+    def generate(cls) -> Self:
+        """Make a new one from the system's randomness."""
+        return cls(Ed25519PrivateKey.generate())
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> Self:
+        """Make the one that a 32-byte seed gives (for test vectors)."""
+        return cls(Ed25519PrivateKey.from_private_bytes(seed))
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign, 64 bytes, deterministic (RFC 8032 §5.1.6)."""
+        return self._key.sign(message)
+
+    def pem(self, passphrase: bytes | None = None) -> bytes:
+        """PKCS 8 PEM, encrypted if there is a passphrase."""
+        return self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, _encryption(passphrase))
+
+    @classmethod
+    def from_pem(cls, data: bytes, passphrase: bytes | None = None) -> Self:
+        """Read what ``pem`` wrote.
+
+        Raises:
+            KeyFileInvalid: not such a key, or the passphrase is missing or wrong.
+        """
+        (key,) = _load(data, passphrase, (Ed25519PrivateKey,))
+        return cls(key)  # type: ignore[arg-type] # _load checked the class
+
+
+class SealingKey:
+    """An ML-KEM-768 + X25519 private key with its public half."""
+
+    role = "seal"
+
+    def __init__(self, mlkem: MLKEM768PrivateKey, x25519: X25519PrivateKey) -> None:
+        """Wrap the two private keys."""
+        self._mlkem, self._x25519 = mlkem, x25519
+        self.hpke = hpke.MLKEM768X25519PrivateKey(mlkem, x25519)
+        self.public = SealingPublicKey(
+            mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
+        )
+        self.kid = self.public.kid
+
+    @classmethod
+    def generate(cls) -> Self:
+        """Make a new one from the system's randomness."""
+        return cls(MLKEM768PrivateKey.generate(), X25519PrivateKey.generate())
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> Self:
+        """Make the one that a 96-byte seed gives: 64 for ML-KEM (d | z), 32 for X25519."""
+        return cls(MLKEM768PrivateKey.from_seed_bytes(seed[:64]), X25519PrivateKey.from_private_bytes(seed[64:]))
+
+    def pem(self, passphrase: bytes | None = None) -> bytes:
+        """Two PKCS 8 PEM blocks, ML-KEM first, each encrypted if there is a passphrase."""
+        how = Encoding.PEM, PrivateFormat.PKCS8, _encryption(passphrase)
+        return self._mlkem.private_bytes(*how) + self._x25519.private_bytes(*how)
+
+    @classmethod
+    def from_pem(cls, data: bytes, passphrase: bytes | None = None) -> Self:
+        """Read what ``pem`` wrote.
+
+        Raises:
+            KeyFileInvalid: not such a key, or the passphrase is missing or wrong.
+        """
+        mlkem, x25519 = _load(data, passphrase, (MLKEM768PrivateKey, X25519PrivateKey))
+        return cls(mlkem, x25519)  # type: ignore[arg-type] # _load checked the classes
+
+
+def save(key: SigningKey | SealingKey, folder: Path, passphrase: bytes | None = None) -> Path:
+    """Write a private key to ``folder/<role>-<first 8 of kid>.pem``, mode 0600, never over another.
+
+    Raises:
+        KeyFileInvalid: the file is there already, or cannot be written.
+    """
+    path = folder / f"{key.role}-{key.kid[:8]}.pem"
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(key.pem(passphrase))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        message = f"cannot write the key file {path}: {error.strerror}; choose another folder"
+        raise KeyFileInvalid(message) from error
+    return path
+
+
+def read_private(path: Path) -> bytes:
+    """Read a private key file after checking that only its owner can.
+
+    Raises:
+        KeyFileInvalid: missing, not a plain file, or open to group or others.
+    """
+    try:
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
+                message = (
+                    f"{path} has mode {stat.S_IMODE(status.st_mode):04o}; a private key must be a plain "
+                    f"file of mode 0600: chmod 600 it, and think about who may have read it"
+                )
+                raise KeyFileInvalid(message)
+            return file.read()
+    except OSError as error:
+        message = f"cannot read the key file {path}: {error.strerror}"
+        raise KeyFileInvalid(message) from error
+
+
+def load_signing(path: Path, passphrase: bytes | None = None) -> SigningKey:
+    """Read a signing key from its file (``KeyFileInvalid`` if it must not be used)."""
+    return SigningKey.from_pem(read_private(path), passphrase)
+
+
+def load_sealing(path: Path, passphrase: bytes | None = None) -> SealingKey:
+    """Read a sealing key from its file (``KeyFileInvalid`` if it must not be used)."""
+    return SealingKey.from_pem(read_private(path), passphrase)
+
+
+def _encryption(passphrase: bytes | None) -> KeySerializationEncryption:
+    return BestAvailableEncryption(passphrase) if passphrase else NoEncryption()
+
+
+def _load(data: bytes, passphrase: bytes | None, classes: tuple[type, ...]) -> tuple[object, ...]:
+    blocks = _PEM.findall(data)
+    expected = " and ".join(cls.__name__ for cls in classes)
+    try:
+        keys = tuple(load_pem_private_key(block, passphrase) for block in blocks)
+    except TypeError:
+        word = "is locked: give its passphrase" if passphrase is None else "is not locked: give no passphrase"
+        message = f"the key {word}"
+        raise KeyFileInvalid(message) from None
+    except (ValueError, UnsupportedAlgorithm):
+        message = f"expected {expected} in PKCS 8 PEM; the file is damaged or the passphrase is wrong"
+        raise KeyFileInvalid(message) from None
+    if len(keys) != len(classes) or not all(map(isinstance, keys, classes)):
+        message = f"expected {expected} in PKCS 8 PEM, got {len(keys)} other key(s)"
+        raise KeyFileInvalid(message)
+    return keys

@@ -1,0 +1,138 @@
+"""JSON with one meaning: what two readers could read differently is refused.
+
+Rule 1: bytes in strict UTF-8, no byte order mark, one value, nothing after it.
+Rule 2: no duplicate names, no NaN or Infinity, no lone surrogates (RFC 7493, I-JSON §2).
+Rule 3: integers within ±(2^53 - 1); floats only where the caller allows them.
+Rule 4: depth is bounded, and a hostile depth is an error, never a crash.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+MAX_DEPTH = 8
+MAX_INTEGER = 2**53 - 1
+_MAX_DIGITS = 17
+
+
+class StrictJsonError(ValueError):
+    """The bytes are not JSON in the strict sense above."""
+
+
+def loads(data: bytes, *, floats: bool = False, max_depth: int = MAX_DEPTH) -> Any:  # noqa: ANN401 -- JSON is any
+    """Read one JSON value.
+
+    Args:
+        data: the bytes, UTF-8.
+        floats: whether numbers with a fraction or exponent are allowed.
+        max_depth: how many arrays and objects may stand inside one another.
+
+    Raises:
+        StrictJsonError: with a sentence that says what was found.
+
+    >>> loads(b'{"a":[1,2]}')
+    {'a': [1, 2]}
+    >>> loads(b'{"a":1,"a":2}')
+    Traceback (most recent call last):
+    yizhan.schemas.strictjson.StrictJsonError: the name "a" stands twice in one object
+    """
+    try:
+        text = data.decode("utf-8", "strict")
+    except UnicodeDecodeError as error:
+        message = f"not UTF-8 at byte {error.start}"
+        raise StrictJsonError(message) from None
+    if text.startswith("\ufeff"):
+        message = "starts with a byte order mark; send UTF-8 without one"
+        raise StrictJsonError(message)
+    try:
+        value = json.loads(
+            text,
+            object_pairs_hook=_unique,
+            parse_constant=_refuse_constant,
+            parse_int=_integer,
+            parse_float=_float if floats else _refuse_float,
+        )
+    except RecursionError:
+        message = f"nested deeper than {max_depth}"
+        raise StrictJsonError(message) from None
+    except json.JSONDecodeError as error:
+        message = f"not JSON: {error.msg} at character {error.pos}"
+        raise StrictJsonError(message) from None
+    _check(value, max_depth)
+    return value
+
+
+def dumps(value: Any) -> bytes:  # noqa: ANN401 -- JSON is any
+    """Write JSON compactly, names sorted, in UTF-8: the same value gives the same bytes.
+
+    >>> dumps({"b": "县", "a": 1}).decode()
+    '{"a":1,"b":"县"}'
+    """
+    return json.dumps(
+        value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+    ).encode("utf-8")
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for name, _ in pairs:
+            if name in seen:
+                message = f'the name "{name[:40]}" stands twice in one object'
+                raise StrictJsonError(message.encode("utf-8", "replace").decode())
+            seen.add(name)
+    return result
+
+
+def _refuse_constant(word: str) -> NoReturn:
+    message = f"{word} is not a JSON number"
+    raise StrictJsonError(message)
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _MAX_DIGITS or abs(number := int(digits)) > MAX_INTEGER:
+        message = "an integer beyond 2^53 - 1"
+        raise StrictJsonError(message)
+    return number
+
+
+def _refuse_float(digits: str) -> NoReturn:
+    message = f"{digits[:20]} has a fraction or exponent; only integers are allowed here"
+    raise StrictJsonError(message)
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):
+        message = f"{digits[:20]} is too large a number"
+        raise StrictJsonError(message)
+    return number
+
+
+def _check(value: Any, depth: int) -> None:  # noqa: ANN401 -- JSON is any
+    if isinstance(value, str):
+        if not value.isascii():
+            _check_text(value)
+    elif isinstance(value, dict):
+        if depth == 0:
+            message = "nested too deeply"
+            raise StrictJsonError(message)
+        for name, inner in value.items():
+            _check(name, depth - 1)
+            _check(inner, depth - 1)
+    elif isinstance(value, list):
+        if depth == 0:
+            message = "nested too deeply"
+            raise StrictJsonError(message)
+        for inner in value:
+            _check(inner, depth - 1)
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode("utf-8", "strict")
+    except UnicodeEncodeError:
+        message = "a lone surrogate in a string"
+        raise StrictJsonError(message) from None
