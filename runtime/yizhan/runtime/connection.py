@@ -1,0 +1,89 @@
+"""How to reach Kafka, as data: the same few facts for kafka-python and for Faust.
+
+Rule 1: nothing here connects, and nothing here imports a Kafka client.
+Rule 2: TLS is left out only by whoever leaves out ``ca`` on purpose; a missing file is an error,
+never plain text.
+Rule 3: host names are always checked.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from yizhan.runtime.errors import SettingError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaConnection:
+    """One principal's way to one cluster.
+
+    ``bootstrap`` is ``host:port`` or several with commas. With ``ca`` the connection is TLS, with
+    ``cert`` and ``key`` mutual TLS (all PEM files). With ``sasl_mechanism`` the principal also logs
+    in by name and password.
+    """
+
+    bootstrap: str
+    ca: Path | None = None
+    cert: Path | None = None
+    key: Path | None = None
+    sasl_mechanism: str | None = None
+    sasl_username: str | None = None
+    sasl_password: str | None = field(default=None, repr=False)
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The bootstrap addresses, one ``host:port`` each."""
+        return tuple(part.strip() for part in self.bootstrap.split(",") if part.strip())
+
+    @property
+    def security_protocol(self) -> str:
+        """Kafka's word: ``PLAINTEXT``, ``SSL``, ``SASL_PLAINTEXT`` or ``SASL_SSL``."""
+        return ("SASL_" if self.sasl_mechanism else "") + ("SSL" if self.ca else "PLAINTEXT")
+
+    def ssl_context(self) -> ssl.SSLContext | None:
+        """A client's context: TLS 1.2 or later, the given CA only, host names checked; None without
+        TLS.
+
+        Raises :class:`SettingError` for a file that is missing, unreadable, or not what it should
+        be.
+        """
+        if self.ca is None:
+            return None
+        try:
+            context = ssl.create_default_context(ssl.Purpose.SERVER_AUTH, cafile=str(self.ca))
+            context.minimum_version = ssl.TLSVersion.TLSv1_2
+            if self.cert is not None:
+                context.load_cert_chain(str(self.cert), None if self.key is None else str(self.key))
+        except (OSError, ssl.SSLError) as error:
+            files = ", ".join(
+                str(path) for path in (self.ca, self.cert, self.key) if path is not None
+            )
+            message = (
+                f"TLS files {files}: expected a CA, a certificate and its key in PEM, came {error}; "
+                "make them with `yizhan broker start`, or set tls_dir to where they are"
+            )
+            raise SettingError(message) from error
+        return context
+
+    def kafka_python(self) -> dict[str, Any]:
+        """Keyword arguments for any kafka-python 3 client: servers, protocol, TLS and SASL, nothing
+        else.
+
+        Raises :class:`SettingError` as :meth:`ssl_context` does.
+        """
+        settings: dict[str, Any] = {
+            "bootstrap_servers": list(self.servers),
+            "security_protocol": self.security_protocol,
+        }
+        if self.ca is not None:
+            settings["ssl_context"] = self.ssl_context()
+        if self.sasl_mechanism is not None:
+            settings["sasl_mechanism"] = self.sasl_mechanism
+            settings["sasl_plain_username"] = self.sasl_username
+            settings["sasl_plain_password"] = self.sasl_password
+        return settings

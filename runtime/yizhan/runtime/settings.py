@@ -1,0 +1,238 @@
+"""Settings: one flat table, read from ``<home>/yizhan.toml`` and from ``YIZHAN_…`` in the
+environment.
+
+Rule 1: the environment wins over the file, the file over the default.
+Rule 2: a setting states its default, its unit in its name, and what breaks when it is wrong.
+Rule 3: an unknown or unusable setting stops the program by name; nothing is guessed.
+Rule 4: without TLS files nothing falls back to plain text; plain text has to be asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from yizhan.runtime.connection import KafkaConnection
+from yizhan.runtime.errors import SettingError
+
+FILE_NAME = "yizhan.toml"
+PREFIX = "YIZHAN_"
+
+Seconds = Annotated[float, Field(gt=0, le=86_400 * 7)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; use :meth:`load`."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        validate_default=False,
+    )
+
+    lang: Literal["zh_CN", "en"] = "zh_CN"
+    """Default zh_CN: the language of what officers read. Wrong: they read the other one."""
+
+    # -- Kafka --
+    bootstrap_servers: Annotated[str, Field(pattern=r"^[^\s,]+:\d{1,5}(,\s*[^\s,]+:\d{1,5})*$")] = (
+        "127.0.0.1:9092"
+    )
+    """Default 127.0.0.1:9092: ``host:port``, several with commas. Wrong: nothing connects; the
+    outbox keeps all.
+    """
+    kafka_security: Literal["mtls", "sasl_ssl", "sasl_plaintext", "plaintext"] = "mtls"
+    """Default mtls: certificates from ``tls_dir/<principal>/``. ``sasl_ssl`` needs
+    ``tls_dir/ca.pem`` and a password. The two without TLS show who speaks with whom to anyone on
+    the wire: for tests on one machine.
+    """
+    tls_dir: Path = Path("tls")
+    """Default tls, relative to the home folder: ``<principal>/{ca,cert,key}.pem``. Wrong: a clear
+    error.
+    """
+    sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
+    """Default SCRAM-SHA-512; read only with sasl_ssl and sasl_plaintext. Wrong: the broker refuses
+    the login.
+    """
+    sasl_username: str = ""
+    """Default empty: the principal's own name (``county-350924``). Wrong: the broker refuses the
+    login.
+    """
+    sasl_password: SecretStr = SecretStr("")
+    """No default. Better in the environment than in the file. Wrong: the broker refuses the
+    login.
+    """
+
+    # -- metrics (absent = off) --
+    metrics_host: str = "127.0.0.1"
+    """Default 127.0.0.1. Anything else shows volumes and timing to whoever reaches the port."""
+    station_metrics_port: Port | None = None
+    """Default off. Taken by another process: the station does not start."""
+    outbox_metrics_port: Port | None = None
+    """Default off. Taken by another process: the outbox does not start."""
+    inbox_metrics_port: Port | None = None
+    """Default off. Taken by another process: the inbox does not start."""
+
+    # -- every long-running process --
+    watchdog_seconds: Seconds = 60.0
+    """Default 60: a worker without progress for so long ends itself. Too short: it ends while a
+    broker restarts; too long: a stuck one stays silent.
+    """
+
+    # -- a county's outbox --
+    outbox_poll_seconds: Seconds = 1.0
+    """Default 1: how often the outbox is read without a nudge. Too long: an alarm waits if the
+    nudge was lost.
+    """
+    outbox_resend_seconds: Seconds = 30.0
+    """Default 30: the station's answer is overdue after this, and the same bytes go again. Too
+    short: duplicates on the wire; too long: a lost disk of the broker is mended later.
+    """
+    receipt_overdue_seconds: Seconds = 120.0
+    """Default 120: as above, for the recipient's receipt of what went at once."""
+    lane_head_interval_seconds: Seconds = 86_400.0
+    """Default one day: how often a county announces its lane heads. Too long: a lost tail shows
+    later.
+    """
+
+    # -- a county's inbox --
+    receipt_interval_seconds: Seconds = 2.0
+    """Default 2: the shortest pause between two cumulative receipts. Too short: receipts outnumber
+    events; longer than ``receipt_overdue_seconds``: senders send everything twice.
+    """
+
+    # -- the station --
+    station_window_events: Annotated[int, Field(ge=1, le=4096)] = 64
+    """Default 64: events whose sends may be under way at once. Small: slow; large: more to do again
+    after a kill.
+    """
+    station_session_timeout_seconds: Annotated[float, Field(ge=6, le=300)] = 6.0
+    """Default 6, the least that brokers take: a dead worker holds its group so long. Too long: a
+    slow takeover.
+    """
+    station_commit_interval_seconds: Seconds = 0.5
+    """Default 0.5: how often offsets are committed. Too long: more is processed again after a
+    kill.
+    """
+    charter_reload_seconds: Seconds = 1.0
+    """Default 1: how often the charter folder is looked at. Too long: a new version is taken up
+    late.
+    """
+
+    _home: Path = PrivateAttr(default=Path())
+
+    @property
+    def home(self) -> Path:
+        """The home folder that these settings were loaded for, absolute."""
+        return self._home
+
+    @classmethod
+    def load(cls, home: Path) -> Self:
+        """Read ``<home>/yizhan.toml``, if it is there, and the environment.
+
+        Raises :class:`SettingError`, naming the setting, its value and what was expected.
+        """
+        path = home / FILE_NAME
+        _check_environment(cls)
+        try:
+            from_file = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            message = f"{path}: expected a readable TOML file, came {error}; mend it or remove it"
+            raise SettingError(message) from error
+        try:
+            settings = cls(**from_file)
+        except ValidationError as error:
+            raise SettingError(_sentences(cls, path, error)) from error
+        settings._home = home.absolute()
+        return settings
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  the signature is the base class's
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Put the environment before the file (which :meth:`load` hands in as arguments)."""
+        return (env_settings, init_settings)
+
+    def connection(self, principal: str) -> KafkaConnection:
+        """How ``principal`` (``county-350924``, ``station``, ``auditor``, ``ledger``, ``admin``)
+        reaches Kafka.
+
+        Raises :class:`SettingError` when a TLS file or the password is missing.
+        """
+        if self.kafka_security == "plaintext":
+            return KafkaConnection(self.bootstrap_servers)
+        tls = self.home / self.tls_dir
+        if self.kafka_security == "mtls":
+            folder = tls / principal
+            ca, cert, key = (_present(folder / name) for name in ("ca.pem", "cert.pem", "key.pem"))
+            return KafkaConnection(self.bootstrap_servers, ca, cert, key)
+        if not self.sasl_password.get_secret_value():
+            message = f"{PREFIX}SASL_PASSWORD: expected a password with kafka_security={self.kafka_security}; set it"
+            raise SettingError(message)
+        return KafkaConnection(
+            self.bootstrap_servers,
+            ca=_present(tls / "ca.pem") if self.kafka_security == "sasl_ssl" else None,
+            sasl_mechanism=self.sasl_mechanism,
+            sasl_username=self.sasl_username or principal,
+            sasl_password=self.sasl_password.get_secret_value(),
+        )
+
+
+def _present(path: Path) -> Path:
+    if not path.is_file():
+        message = (
+            f"tls_dir: expected the file {path}, which is not there; `yizhan broker start` makes it, "
+            "or set tls_dir to the folder that your administrator gave you"
+        )
+        raise SettingError(message)
+    return path
+
+
+def _check_environment(cls: type[Settings]) -> None:
+    """A misspelt variable would be ignored in silence; ``YIZHAN_HOME`` belongs to the command
+    line.
+    """
+    known = {PREFIX + name.upper() for name in cls.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name.upper() not in known and name not in _NOT_SETTINGS:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+            if near:
+                message = (
+                    f"{name}: there is no such setting; expected {near[0]}? correct it or unset it"
+                )
+                raise SettingError(message)
+
+
+_NOT_SETTINGS = frozenset({PREFIX + "HOME"})
+
+
+def _sentences(cls: type[Settings], path: Path, error: ValidationError) -> str:
+    """One sentence for each thing that is wrong: where it stands, what came, what was expected."""
+    lines = []
+    for item in error.errors():
+        name = str(item["loc"][0])
+        variable = PREFIX + name.upper()
+        where = (
+            f"{variable} in the environment" if os.environ.get(variable) else f"{name} in {path}"
+        )
+        if item["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(name, cls.model_fields, n=1)
+            hint = f"; expected {near[0]}?" if near else ""
+            lines.append(f"{where}: there is no such setting{hint}")
+        else:
+            came = "a secret" if "password" in name else repr(item["input"])
+            lines.append(f"{where}: came {came}; expected: {item['msg']}")
+    return "\n".join(lines)

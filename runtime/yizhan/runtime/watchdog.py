@@ -1,0 +1,90 @@
+"""A watchdog: a worker that no longer moves is worse than one that has ended.
+
+Rule 1: whoever does the work says so with :meth:`Watchdog.beat`; nobody else may.
+Rule 2: when no beat comes for too long, every thread's stack goes to the log and the process ends,
+hard, with status 70 (EX_SOFTWARE): its supervisor starts it again and what was not acknowledged is
+read again.
+Rule 3: time asleep is not time stuck: after SIGSTOP or a suspended machine it waits one more
+interval.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXIT_STALLED = 70
+"""Exit status of a process that its watchdog ended (sysexits.h EX_SOFTWARE)."""
+
+log = logging.getLogger(__name__)
+
+
+def end_process() -> None:
+    """Write every thread's stack to standard error and end the process with status 70."""
+    faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr, all_threads=True)
+    os._exit(EXIT_STALLED)
+
+
+class Watchdog:
+    """Calls ``on_stall`` when :meth:`beat` has not been called for ``timeout_seconds``.
+
+    ``timeout_seconds`` too short ends healthy processes under load; too long leaves a stuck one
+    silent for as long. It must be well above the longest legitimate step, such as a broker's
+    restart.
+    """
+
+    def __init__(self, timeout_seconds: float, on_stall: Callable[[], None] = end_process) -> None:
+        """Prepare it; nothing is watched before :meth:`start`. Raises ``ValueError`` unless the
+        time is > 0.
+        """
+        if timeout_seconds <= 0:
+            message = f"timeout_seconds: expected more than 0, came {timeout_seconds}"
+            raise ValueError(message)
+        self.timeout_seconds = timeout_seconds
+        self._on_stall = on_stall
+        self._last = time.monotonic()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def start(self) -> Watchdog:
+        """Begin to watch, counting from now."""
+        self.beat()
+        self._thread.start()
+        return self
+
+    def beat(self) -> None:
+        """Say that the work moves. Cheap, and safe from any thread."""
+        self._last = time.monotonic()
+
+    def silence_seconds(self) -> float:
+        """Seconds since the last beat; the gauge ``yizhan_watchdog_silence_seconds``."""
+        return time.monotonic() - self._last
+
+    def stop(self) -> None:
+        """Stop watching; call it before an orderly end."""
+        self._stopped.set()
+        if self._thread.is_alive() and threading.current_thread() is not self._thread:
+            self._thread.join(timeout=5.0)
+
+    def _watch(self) -> None:
+        interval = min(1.0, self.timeout_seconds / 4)
+        before = time.monotonic()
+        while not self._stopped.wait(interval):
+            now = time.monotonic()
+            if (
+                now - before > 2 * interval + 1.0
+            ):  # this thread did not run either: the machine slept
+                self._last = now
+            before = now
+            if self.silence_seconds() > self.timeout_seconds:
+                log.critical("no progress for %.1f s: ending", self.silence_seconds())
+                self._on_stall()
+                return
