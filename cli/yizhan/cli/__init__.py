@@ -1,0 +1,1 @@
+"""One command line, where the parts are put together."""

@@ -1,0 +1,1 @@
+"""A county listens: inbox, receipts, digests, bulletin. Imports schemas and runtime only."""

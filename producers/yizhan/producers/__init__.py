@@ -1,0 +1,1 @@
+"""A county speaks: outbox, sealing, publishing, imports. Imports schemas and runtime only."""

@@ -1,0 +1,1 @@
+"""The station: admits, decides, postmarks, forwards; it can open nothing (law 3)."""
