@@ -46,8 +46,7 @@ class KafkaConnection:
         return ("SASL_" if self.sasl_mechanism else "") + ("SSL" if self.ca else "PLAINTEXT")
 
     def ssl_context(self) -> ssl.SSLContext | None:
-        """A client's context: TLS 1.2 or later, the given CA only, host names checked; None without
-        TLS.
+        """Make a client's context: TLS 1.2 or later, the given CA only; None without TLS.
 
         Raises :class:`SettingError` for a file that is missing, unreadable, or not what it should
         be.
@@ -63,16 +62,14 @@ class KafkaConnection:
             files = ", ".join(
                 str(path) for path in (self.ca, self.cert, self.key) if path is not None
             )
-            message = (
-                f"TLS files {files}: expected a CA, a certificate and its key in PEM, came {error}; "
+            raise SettingError(
+                f"TLS files {files}: expected CA, certificate and key in PEM, came {error}; "
                 "make them with `yizhan broker start`, or set tls_dir to where they are"
-            )
-            raise SettingError(message) from error
+            ) from error
         return context
 
     def kafka_python(self) -> dict[str, Any]:
-        """Keyword arguments for any kafka-python 3 client: servers, protocol, TLS and SASL, nothing
-        else.
+        """Return what any kafka-python 3 client wants to know: servers, protocol, TLS and SASL.
 
         Raises :class:`SettingError` as :meth:`ssl_context` does.
         """

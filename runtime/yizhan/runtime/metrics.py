@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from yizhan.runtime.watchdog import Watchdog
 
 LATENCY_BUCKETS_SECONDS = (
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0,
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+    1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0,
 )  # fmt: skip
 """For every latency histogram: from a healthy local hop (3 ms) to a county that was cut off for an
 hour.
@@ -47,8 +48,10 @@ class MetricsServer(AbstractContextManager["MetricsServer"]):
         try:
             self._server, self._thread = start_http_server(port, addr=host, registry=registry)
         except OSError as error:
-            message = f"metrics on {host}:{port}: {error.strerror}; set another …_metrics_port, or leave it out"
-            raise SettingError(message) from error
+            raise SettingError(
+                f"metrics on {host}:{port}: {error.strerror}; set another …_metrics_port, "
+                "or leave it out"
+            ) from error
         self.port = int(self._server.server_port)
         log.info("metrics on http://%s:%d/metrics", host, self.port)
 
@@ -66,15 +69,12 @@ class MetricsServer(AbstractContextManager["MetricsServer"]):
 
 
 def serve(registry: CollectorRegistry, host: str, port: int | None) -> MetricsServer | None:
-    """Start the endpoint, or do nothing when ``port`` is None. Raises as :class:`MetricsServer`
-    does.
-    """
+    """Start the endpoint unless ``port`` is None. Raises as :class:`MetricsServer` does."""
     return None if port is None else MetricsServer(registry, host, port)
 
 
 def new_registry() -> CollectorRegistry:
-    """A registry of one's own with the process's figures (CPU, memory, open files)."""
-
+    """Make a registry of one's own with the process's figures (CPU, memory, open files)."""
     registry = CollectorRegistry(auto_describe=True)
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)

@@ -16,6 +16,7 @@ import socket
 import tempfile
 import time
 from pathlib import Path
+from typing import Self
 
 _SUN_PATH_BYTES = 107  # sun_path holds 108 with the closing NUL (unix(7))
 
@@ -23,7 +24,7 @@ _SUN_PATH_BYTES = 107  # sun_path holds 108 with the closing NUL (unix(7))
 def notify(path: Path) -> None:
     """Wake the listener at ``path``, if there is one. Never blocks, never raises ``OSError``."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-        sender.setblocking(False)
+        sender.settimeout(0)
         sender.sendto(b"\x01", address(path))
 
 
@@ -34,7 +35,8 @@ def address(path: Path) -> str:
     made from the user's id and the SHA-256 of the absolute path, so that both sides find the same
     one.
     """
-    absolute = os.path.abspath(path)  # noqa: PTH100  symlinks stay: both sides must come to one name cheaply
+    # Symbolic links stay: both sides must come to one name cheaply.
+    absolute = os.path.abspath(path)  # noqa: PTH100
     if len(os.fsencode(absolute)) <= _SUN_PATH_BYTES:
         return absolute
     name = hashlib.sha256(os.fsencode(absolute)).hexdigest()[:32]
@@ -52,7 +54,7 @@ class NudgeListener:
         self._address = address(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
-            self._socket.setblocking(False)
+            self._socket.settimeout(0)
             with contextlib.suppress(FileNotFoundError):
                 Path(self._address).unlink()
             self._socket.bind(self._address)
@@ -81,7 +83,7 @@ class NudgeListener:
         return False
 
     def fileno(self) -> int:
-        """The socket's descriptor, for an event loop's reader."""
+        """Return the socket's descriptor, for an event loop's reader."""
         return self._socket.fileno()
 
     def _drain(self) -> bool:
@@ -98,7 +100,7 @@ class NudgeListener:
             if Path(self._address).stat().st_ino == self._inode:
                 Path(self._address).unlink()
 
-    def __enter__(self) -> NudgeListener:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:

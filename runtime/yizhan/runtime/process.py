@@ -20,7 +20,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from yizhan.runtime.errors import ProcessError
 
@@ -70,9 +70,7 @@ class StopSignal:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """What to run: ``name`` (also of its log file), ``argv``, and what to add to the
-    environment.
-    """
+    """What to run: ``name`` (also of its log), ``argv``, what to add to the environment."""
 
     name: str
     argv: Sequence[str]
@@ -103,7 +101,8 @@ class Supervisor:
         self._children: dict[str, _Running] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        # The kernel ties a child to the *thread* that forked it: one thread starts them all and outlives them.
+        # The kernel ties a child to the *thread* that forked it: one thread starts them all and
+        # outlives them.
         self._spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
@@ -115,8 +114,7 @@ class Supervisor:
         child = Child(name, tuple(argv), dict(env or {}))
         with self._lock:
             if name in self._children:
-                message = f"{name}: expected a name not in use; stop that child first"
-                raise ProcessError(message)
+                raise ProcessError(f"{name}: expected a name not in use; stop that child first")
             process = self._spawner.submit(self._spawn, child).result()
             self._children[name] = _Running(child, process, time.monotonic())
         if not self._thread.is_alive() and not self._stopping.is_set():
@@ -125,7 +123,7 @@ class Supervisor:
         return process.pid
 
     def pid(self, name: str) -> int | None:
-        """The process id of a child that runs at this moment, else None."""
+        """Return the process id of a child that runs at this moment, else None."""
         with self._lock:
             running = self._children.get(name)
             return running.process.pid if running and running.process.poll() is None else None
@@ -136,7 +134,7 @@ class Supervisor:
             return self._children[name].starts
 
     def names(self) -> list[str]:
-        """The names of the children, in the order of their start."""
+        """Return the names of the children, in the order of their start."""
         with self._lock:
             return list(self._children)
 
@@ -155,7 +153,7 @@ class Supervisor:
         self._spawner.shutdown()
         return statuses
 
-    def __enter__(self) -> Supervisor:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_exception: object) -> None:
@@ -195,20 +193,19 @@ class Supervisor:
         path = self._logs / f"{child.name}.log"
         try:
             with path.open("ab") as out:
-                return subprocess.Popen(  # noqa: S603  argv is ours, no shell
+                return subprocess.Popen(
                     child.argv,
                     stdin=subprocess.DEVNULL,
                     stdout=out,
                     stderr=subprocess.STDOUT,
                     env={**os.environ, **child.env},
-                    start_new_session=True,  # Ctrl-C in the terminal reaches us alone; we stop them in order
-                    preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509  see below
+                    start_new_session=True,  # Ctrl-C reaches us alone; we stop them in order
+                    preexec_fn=_die_with_parent,  # noqa: PLW1509  one system call, see there
                 )
         except OSError as error:
-            message = (
+            raise ProcessError(
                 f"{child.name}: cannot start {child.argv[0]}: {error.strerror}; is it installed?"
-            )
-            raise ProcessError(message) from error
+            ) from error
 
 
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -216,9 +213,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    """Run in the child between fork and exec: one system call, looked up before the fork, takes no
-    lock.
-    """
+    """Run in the child between fork and exec: one system call, found beforehand, no lock."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

@@ -1,5 +1,4 @@
-"""Settings: one flat table, read from ``<home>/yizhan.toml`` and from ``YIZHAN_…`` in the
-environment.
+"""Settings: one flat table, from ``<home>/yizhan.toml`` and ``YIZHAN_…`` in the environment.
 
 Rule 1: the environment wins over the file, the file over the default.
 Rule 2: a setting states its default, its unit in its name, and what breaks when it is wrong.
@@ -145,8 +144,9 @@ class Settings(BaseSettings):
         try:
             from_file = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            message = f"{path}: expected a readable TOML file, came {error}; mend it or remove it"
-            raise SettingError(message) from error
+            raise SettingError(
+                f"{path}: expected a readable TOML file, came {error}; mend it or remove it"
+            ) from error
         try:
             settings = cls(**from_file)
         except ValidationError as error:
@@ -167,8 +167,7 @@ class Settings(BaseSettings):
         return (env_settings, init_settings)
 
     def connection(self, principal: str) -> KafkaConnection:
-        """How ``principal`` (``county-350924``, ``station``, ``auditor``, ``ledger``, ``admin``)
-        reaches Kafka.
+        """Tell how ``principal`` reaches Kafka (``county-350924``, ``station``, ``admin`` …).
 
         Raises :class:`SettingError` when a TLS file or the password is missing.
         """
@@ -180,8 +179,10 @@ class Settings(BaseSettings):
             ca, cert, key = (_present(folder / name) for name in ("ca.pem", "cert.pem", "key.pem"))
             return KafkaConnection(self.bootstrap_servers, ca, cert, key)
         if not self.sasl_password.get_secret_value():
-            message = f"{PREFIX}SASL_PASSWORD: expected a password with kafka_security={self.kafka_security}; set it"
-            raise SettingError(message)
+            raise SettingError(
+                f"{PREFIX}SASL_PASSWORD: expected a password with "
+                f"kafka_security={self.kafka_security}, came none; set it"
+            )
         return KafkaConnection(
             self.bootstrap_servers,
             ca=_present(tls / "ca.pem") if self.kafka_security == "sasl_ssl" else None,
@@ -193,27 +194,23 @@ class Settings(BaseSettings):
 
 def _present(path: Path) -> Path:
     if not path.is_file():
-        message = (
-            f"tls_dir: expected the file {path}, which is not there; `yizhan broker start` makes it, "
-            "or set tls_dir to the folder that your administrator gave you"
+        raise SettingError(
+            f"tls_dir: expected the file {path}, which is not there; "
+            "`yizhan broker start` makes it, or set tls_dir to the folder that you were given"
         )
-        raise SettingError(message)
     return path
 
 
 def _check_environment(cls: type[Settings]) -> None:
-    """A misspelt variable would be ignored in silence; ``YIZHAN_HOME`` belongs to the command
-    line.
-    """
+    """Refuse a misspelt variable, which would be ignored; ``YIZHAN_HOME`` is the command's."""
     known = {PREFIX + name.upper() for name in cls.model_fields}
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name.upper() not in known and name not in _NOT_SETTINGS:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
             if near:
-                message = (
+                raise SettingError(
                     f"{name}: there is no such setting; expected {near[0]}? correct it or unset it"
                 )
-                raise SettingError(message)
 
 
 _NOT_SETTINGS = frozenset({PREFIX + "HOME"})

@@ -26,15 +26,17 @@ BUSY_TIMEOUT_SECONDS = 10.0
 
 # From the primary result code (https://sqlite.org/rescode.html) to what a person can do about it.
 _ADVICE: dict[int, str] = {
-    sqlite3.SQLITE_FULL: "the disk is full: free some space, then run it again; nothing of this step was stored",
-    sqlite3.SQLITE_BUSY: "another process holds the lock: stop it (two of the same kind on one file?) or wait",
-    sqlite3.SQLITE_LOCKED: "another process holds the lock: stop it (two of the same kind on one file?) or wait",
-    sqlite3.SQLITE_READONLY: "the file or its folder is read-only: give its owner the right to write both",
+    sqlite3.SQLITE_FULL: (
+        "the disk is full: free some space, then run it again; nothing of this step was stored"
+    ),
+    sqlite3.SQLITE_BUSY: "another process holds the lock: wait, or stop it",
+    sqlite3.SQLITE_LOCKED: "another process holds the lock: wait, or stop it",
+    sqlite3.SQLITE_READONLY: "the file or its folder is read-only: let its owner write",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check that the folder exists and who owns it",
     sqlite3.SQLITE_PERM: "access is denied: check who owns the file and its folder",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged: move it aside, do not delete it, and restore a backup",
+    sqlite3.SQLITE_CORRUPT: "the file is damaged: keep it, move it aside, and restore a backup",
     sqlite3.SQLITE_NOTADB: "the file is not an SQLite database: move it aside and restore a backup",
-    sqlite3.SQLITE_IOERR: "the disk reports an error: check it (dmesg), then restore a backup if it is damaged",
+    sqlite3.SQLITE_IOERR: "the disk reports an error: check it (dmesg), then the file",
 }
 
 
@@ -53,8 +55,10 @@ def open_store(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _private(path)
     except OSError as error:
-        message = f"{path}: {error.strerror}; check that the folder exists, who owns it, and that the disk has room"
-        raise StoreError(message) from error
+        raise StoreError(
+            f"{path}: {error.strerror}; check that the folder exists, who owns it, and "
+            "that the disk has room"
+        ) from error
     with wrapped(path):
         conn = sqlite3.connect(
             path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
@@ -84,7 +88,7 @@ def transaction(conn: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         conn.execute("BEGIN IMMEDIATE")
         try:
             yield conn
-            # ---- the crash line: before COMMIT returns nothing has happened; after it, it is durable ----
+            # The crash line: until COMMIT returns nothing has happened; from then on it is durable.
             conn.execute("COMMIT")
         except BaseException:
             if conn.in_transaction:  # a full disk may have rolled back already
@@ -107,8 +111,7 @@ def wrapped(where: Path | sqlite3.Connection) -> Iterator[None]:
         advice = _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
         if advice is None:
             raise
-        message = f"{_name(where)}: {error}; {advice}"
-        raise StoreError(message) from error
+        raise StoreError(f"{_name(where)}: {error}; {advice}") from error
 
 
 def _name(where: Path | sqlite3.Connection) -> str:
@@ -126,18 +129,18 @@ def _private(path: Path) -> None:
     except FileExistsError:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
-            message = f"{path}: expected mode 0600, came {mode:04o}: others may read it; run chmod 600 on it"
-            raise StoreError(message) from None
+            raise StoreError(
+                f"{path}: expected mode 0600, came {mode:04o}, so others may read it; chmod 600 it"
+            ) from None
 
 
 def _migrate(conn: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
     version = _version(conn)
     if version > len(migrations):
-        message = (
-            f"{path}: schema version {version} was written by a later program, this one knows up to "
-            f"{len(migrations)}; install the later version again"
+        raise StoreError(
+            f"{path}: schema version {version} was written by a later program, this one knows "
+            f"up to {len(migrations)}; install the later version again"
         )
-        raise StoreError(message)
     while version < len(migrations):
         with transaction(conn):
             version = _version(conn)  # again, under the lock: another process may have been first
@@ -153,9 +156,7 @@ def _version(conn: sqlite3.Connection) -> int:
 
 
 def _statements(script: str) -> Iterator[str]:
-    """Split an SQL script; ``executescript`` would commit the transaction that it must be part
-    of.
-    """
+    """Split an SQL script: ``executescript`` would commit the transaction that it is part of."""
     statement = ""
     for part in script.split(";"):
         statement += part + ";"

@@ -42,12 +42,9 @@ class Watchdog:
     """
 
     def __init__(self, timeout_seconds: float, on_stall: Callable[[], None] = end_process) -> None:
-        """Prepare it; nothing is watched before :meth:`start`. Raises ``ValueError`` unless the
-        time is > 0.
-        """
+        """Prepare it; :meth:`start` begins. Raises ``ValueError`` unless the time is > 0."""
         if timeout_seconds <= 0:
-            message = f"timeout_seconds: expected more than 0, came {timeout_seconds}"
-            raise ValueError(message)
+            raise ValueError(f"timeout_seconds: expected more than 0, came {timeout_seconds}")
         self.timeout_seconds = timeout_seconds
         self._on_stall = on_stall
         self._last = time.monotonic()

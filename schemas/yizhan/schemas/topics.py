@@ -1,0 +1,223 @@
+"""The one declaration of topics: names, who writes, who reads, how long, how large.
+
+Rule 1: configuration, access rules and quotas of any broker follow from :func:`declare`; brokers
+        never make a topic by themselves.
+Rule 2: every topic has one partition, so one county's events have one order.
+Rule 3: time is the broker's (``LogAppendTime``); a producer's is a hint that nobody reads.
+Rule 4: batches are stored uncompressed, so no reader meets a codec that it lacks, nor a bomb.
+Rule 5: what the station writes may be larger than anything that it takes in.
+
+Principals are ``county-<code>``, ``station``, ``ledger``, ``auditor`` and ``admin``: with mutual
+TLS the common names of the certificates. Nothing here touches a broker.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+STATION: Final = "station"
+LEDGER: Final = "ledger"
+AUDITOR: Final = "auditor"
+ADMIN: Final = "admin"
+
+QUARANTINE: Final = "yizhan.quarantine"
+AUDIT: Final = "yizhan.audit"
+CHECKPOINTS: Final = "yizhan.checkpoints"
+CHARTER: Final = "yizhan.charter"
+FOLLOWUPS: Final = "yizhan.followups"
+
+MAX_ENVELOPE_BYTES: Final = 900_000
+"""The longest record value that a county may send (specification, "The envelope")."""
+MAX_HEADERS_BYTES: Final = 64 * 1024
+"""All Kafka headers of a record together, names and values."""
+EVENTS_MAX_BYTES: Final = 1024 * 1024
+"""A record batch on an events topic: envelope, headers, framing. Smaller: legal events bounce."""
+STATION_MAX_BYTES: Final = 2 * 1024 * 1024
+"""A record batch that the station writes. Not above the events': a forward could fail for ever."""
+NOTE_MAX_BYTES: Final = 64 * 1024
+"""A checkpoint or a cosignature: a signed note of a few hundred bytes."""
+
+FOR_EVER: Final = -1
+_DAY_MS: Final = 24 * 60 * 60 * 1000
+_MEMBER: Final = re.compile(r"[0-9]{6}")
+_EVENTS: Final = re.compile(r"yizhan\.events\.([0-9]{6})")
+
+
+def county(member: str) -> str:
+    """Return the principal of a member: ``county-350924``."""
+    return f"county-{member}"
+
+
+def events(member: str) -> str:
+    """Return the topic where a member publishes."""
+    return f"yizhan.events.{member}"
+
+
+def alerts(member: str) -> str:
+    """Return the topic of what reaches a member at once: alarms and notices."""
+    return f"yizhan.alerts.{member}"
+
+
+def pending(member: str) -> str:
+    """Return the topic that is a member's whole book until a period closes."""
+    return f"yizhan.pending.{member}"
+
+
+def digests(member: str) -> str:
+    """Return the topic of a member's closed periods."""
+    return f"yizhan.digests.{member}"
+
+
+def postings(member: str) -> str:
+    """Return the topic that says what became of each event that a member sent."""
+    return f"yizhan.postings.{member}"
+
+
+def cosignatures(member: str) -> str:
+    """Return the topic where a member countersigns checkpoints."""
+    return f"yizhan.cosignatures.{member}"
+
+
+def member_of_events(topic: str) -> str | None:
+    """Return the member code in the name of an events topic, or None for any other name.
+
+    >>> member_of_events("yizhan.events.350924")
+    '350924'
+    >>> member_of_events("yizhan.alerts.350924") is None
+    True
+    """
+    match = _EVENTS.fullmatch(topic)
+    return match[1] if match else None
+
+
+def group(principal: str, role: str) -> str:
+    """Return the consumer group of a principal's process: ``yizhan-county-350924-inbox``.
+
+    A principal may use every group whose name begins with :func:`group_prefix`, and no other.
+    """
+    return f"{group_prefix(principal)}-{role}"
+
+
+def group_prefix(principal: str) -> str:
+    """Return what the group names of a principal begin with: ``yizhan-station``.
+
+    No principal's prefix begins another's, because member codes all have six digits.
+    """
+    return f"yizhan-{principal}"
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic as every broker must have it.
+
+    ``writers`` and ``readers`` are principals. ``retention_ms`` is in milliseconds, -1 for ever;
+    with ``cleanup="compact"`` it does not apply. ``max_message_bytes`` bounds a record batch.
+    ``extra`` are further topic settings in Kafka's own words.
+    """
+
+    name: str
+    writers: tuple[str, ...]
+    readers: tuple[str, ...]
+    retention_ms: int
+    max_message_bytes: int
+    cleanup: Literal["delete", "compact"] = "delete"
+    extra: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def partitions(self) -> int:
+        """One, always (rule 2)."""
+        return 1
+
+    def config(self) -> dict[str, str]:
+        """Return all settings of the topic, in Kafka's words."""
+        return {
+            "cleanup.policy": self.cleanup,
+            "compression.type": "uncompressed",
+            "max.message.bytes": str(self.max_message_bytes),
+            "message.timestamp.type": "LogAppendTime",
+            "retention.bytes": "-1",
+            "retention.ms": str(self.retention_ms),
+            **dict(self.extra),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """Bytes a second that a principal may produce and consume, averaged by the broker over 11 s.
+
+    Too low: a digest or the catching up of an inbox crawls; too high: one flooding member takes
+    the disk and the line from the others.
+    """
+
+    principal: str
+    produce_bytes_per_second: int
+    consume_bytes_per_second: int
+
+
+def declare(members: Sequence[str]) -> tuple[Topic, ...]:
+    """Return every topic of an alliance.
+
+    ``members`` are six-digit GB/T 2260 codes; their order does not matter. Raises ``ValueError``
+    for none, for one that is not six ASCII digits, and for one named twice.
+    """
+    codes = _checked(members)
+    everybody = (*map(county, codes), STATION, LEDGER, AUDITOR)
+    topics: list[Topic] = []
+    for code in codes:
+        topics += _of_member(code, everybody)
+    topics += [
+        _written_by_station(QUARANTINE, (STATION, AUDITOR), 400),
+        _written_by_station(AUDIT, (LEDGER, AUDITOR), FOR_EVER),
+        Topic(CHECKPOINTS, (LEDGER,), everybody, FOR_EVER, NOTE_MAX_BYTES),
+        Topic(CHARTER, (STATION,), everybody, FOR_EVER, STATION_MAX_BYTES, "compact"),
+        Topic(FOLLOWUPS, (STATION,), (STATION,), FOR_EVER, STATION_MAX_BYTES, "compact"),
+    ]
+    return tuple(topics)
+
+
+def quotas(members: Sequence[str]) -> tuple[Quota, ...]:
+    """Return the quota of every principal except the administrator. Raises as :func:`declare`."""
+    mib = 1024 * 1024
+    return (
+        *(Quota(county(code), 8 * mib, 32 * mib) for code in _checked(members)),
+        Quota(STATION, 64 * mib, 64 * mib),
+        Quota(LEDGER, 16 * mib, 32 * mib),
+        Quota(AUDITOR, mib, 32 * mib),
+    )
+
+
+def principals(members: Sequence[str]) -> tuple[str, ...]:
+    """Return everyone who needs a certificate, the broker aside. Raises as :func:`declare`."""
+    return (ADMIN, STATION, AUDITOR, LEDGER, *map(county, _checked(members)))
+
+
+def _of_member(code: str, everybody: tuple[str, ...]) -> list[Topic]:
+    me = county(code)
+    return [
+        Topic(events(code), (me,), (STATION, AUDITOR), FOR_EVER, EVENTS_MAX_BYTES),
+        _written_by_station(alerts(code), (me,), 400),
+        _written_by_station(pending(code), (STATION,), 800),
+        _written_by_station(digests(code), (me,), 800),
+        _written_by_station(postings(code), (me,), 400),
+        Topic(cosignatures(code), (me,), everybody, FOR_EVER, NOTE_MAX_BYTES),
+    ]
+
+
+def _written_by_station(name: str, readers: tuple[str, ...], days: int) -> Topic:
+    retention_ms = FOR_EVER if days == FOR_EVER else days * _DAY_MS
+    return Topic(name, (STATION,), readers, retention_ms, STATION_MAX_BYTES)
+
+
+def _checked(members: Sequence[str]) -> tuple[str, ...]:
+    codes = tuple(sorted(members))
+    if not codes:
+        raise ValueError("members: expected at least one code, came none")
+    for code in codes:
+        if not _MEMBER.fullmatch(code):
+            raise ValueError(f"members: expected six digits (GB/T 2260), came {code!r}")
+    if len(set(codes)) != len(codes):
+        raise ValueError(f"members: expected each code once, came {', '.join(codes)}")
+    return codes
