@@ -1,0 +1,362 @@
+"""The charter: who is a member, whose keys are whose, which rules route what.
+
+Three kinds of file: ``alliance.json``, ``policy.json`` and ``counties/<code>/keys.json``.
+
+Rule 1: a version never changes and says from when it holds; it is named ``<n>-<hash>``.
+Rule 2: the version in force is chosen by a record's received time, so that a record read again
+        is decided the same way.
+Rule 3: a charter with anything doubtful in it does not load; the last good one stays in force.
+Rule 4: readers know only ``Charters``; where the files come from, and who vouches for them, is
+        the business of the class that fills it (today a folder, ``FolderCharters``).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel, Field, ValidationError
+
+from yizhan.schemas import strictjson
+from yizhan.schemas.errors import CharterInvalid, KeyNotValid, KeyRevoked
+from yizhan.schemas.header import Count, Hex32, MemberCode, Part
+from yizhan.schemas.keys import SealingPublicKey, SigningPublicKey
+from yizhan.schemas.policy import Policy, PolicyFile, Words
+from yizhan.schemas.timestamps import Timestamp, instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+MAX_FILE_BYTES = 1024 * 1024
+_Pair = Annotated[tuple[MemberCode, MemberCode], Field(strict=False)]
+_Model = TypeVar("_Model", bound=BaseModel)
+_KeyClass = TypeVar("_KeyClass", SigningPublicKey, SealingPublicKey)
+
+
+class KeyEntry(Part):
+    """One public key as a county or the station registers it.
+
+    ``not_after`` may be left open; ``revoked`` is the instant from which it is refused.
+    """
+
+    kid: Hex32
+    public: Annotated[str, Field(max_length=4096, description="raw public key, base64")]
+    not_before: Timestamp
+    not_after: Timestamp | None = None
+    revoked: Timestamp | None = None
+
+
+class Officer(Part):
+    """One rung of a county's contact ladder."""
+
+    role: Annotated[str, Field(min_length=1, max_length=40)]
+    name: Annotated[str, Field(min_length=1, max_length=40)]
+    phone: Annotated[str, Field(min_length=3, max_length=40)]
+
+
+class KeysFile(Part):
+    """``counties/<code>/keys.json``."""
+
+    county: MemberCode
+    signing: Annotated[tuple[KeyEntry, ...], Field(strict=False, min_length=1)]
+    sealing: Annotated[tuple[KeyEntry, ...], Field(strict=False, min_length=1)]
+    ladder: Annotated[tuple[Officer, ...], Field(strict=False)] = ()
+
+
+class Member(Part):
+    """A county of the alliance."""
+
+    code: MemberCode
+    name: Words
+    province: Words
+
+
+class StationKeys(Part):
+    """Keys of the station, one list a purpose."""
+
+    postmark: Annotated[tuple[KeyEntry, ...], Field(strict=False, min_length=1)]
+    ledger: Annotated[tuple[KeyEntry, ...], Field(strict=False)] = ()
+
+
+class AllianceFile(Part):
+    """``alliance.json``."""
+
+    version: Count
+    holds_from: Timestamp
+    name: Words
+    time_zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(?:/[A-Za-z_]+)*$")]
+    members: Annotated[tuple[Member, ...], Field(strict=False, min_length=2, max_length=64)]
+    pairs: Annotated[tuple[_Pair, ...], Field(strict=False)]
+    station: StationKeys
+
+
+@dataclass(frozen=True)
+class RegisteredKey(Generic[_KeyClass]):
+    """A checked public key with the time in which it holds."""
+
+    key: _KeyClass
+    not_before: datetime
+    not_after: datetime | None
+    revoked: datetime | None
+
+    def check(self, at: datetime) -> None:
+        """Raise ``KeyRevoked`` or ``KeyNotValid`` unless the key holds at this instant."""
+        name = f"key {self.key.kid[:16]}…"
+        if self.revoked is not None and at >= self.revoked:
+            message = f"{name} was revoked at {self.revoked.isoformat()}; sign with the key that replaced it"
+            raise KeyRevoked(message)
+        if at < self.not_before:
+            message = f"{name} is valid from {self.not_before.isoformat()}, received {at.isoformat()}"
+            raise KeyNotValid(message)
+        if self.not_after is not None and at >= self.not_after:
+            message = f"{name} was valid until {self.not_after.isoformat()}, received {at.isoformat()}"
+            raise KeyNotValid(message)
+
+    def holds(self, at: datetime) -> bool:
+        """Tell whether the key holds at this instant."""
+        try:
+            self.check(at)
+        except (KeyRevoked, KeyNotValid):
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class Charter:
+    """One version, checked. All lookups are by code or kid (hex)."""
+
+    name: str
+    version: int
+    holds_from: datetime
+    alliance: AllianceFile
+    policy: Policy
+    members: Mapping[str, Member]
+    signing: Mapping[str, Mapping[str, RegisteredKey[SigningPublicKey]]]
+    sealing: Mapping[str, Mapping[str, RegisteredKey[SealingPublicKey]]]
+    postmark: Mapping[str, RegisteredKey[SigningPublicKey]]
+    ladders: Mapping[str, tuple[Officer, ...]] = field(default_factory=dict)
+
+    @property
+    def time_zone(self) -> str:
+        """IANA name of the alliance's time zone."""
+        return self.alliance.time_zone
+
+    def partners(self, county: str) -> tuple[str, ...]:
+        """Members that this county is paired with, sorted."""
+        pairs = [set(pair) for pair in self.alliance.pairs if county in pair]
+        return tuple(sorted(code for pair in pairs for code in pair if code != county))
+
+    def sealing_key(self, county: str, at: datetime) -> SealingPublicKey:
+        """Return the sealing key to use now: of those that hold, the one registered last.
+
+        Raises:
+            CharterInvalid: the county has none that holds.
+        """
+        holding = [entry for entry in self.sealing[county].values() if entry.holds(at)]
+        if not holding:
+            message = f"member {county} has no sealing key that holds at {at.isoformat()}; it must register one"
+            raise CharterInvalid(message)
+        return max(holding, key=lambda entry: entry.not_before).key
+
+
+class Charters(Protocol):
+    """Every version a reader has adopted, and a way to look for new ones."""
+
+    def in_force(self, at: datetime) -> Charter:
+        """Return the version in force at an instant; before the first, the first."""
+
+    def latest(self) -> Charter:
+        """Return the newest version, whether or not it holds yet."""
+
+    def refresh(self) -> tuple[Charter, ...]:
+        """Look for new versions and adopt them; return those adopted.
+
+        Raises:
+            CharterInvalid: a new version must not be adopted; the good ones stay.
+        """
+
+
+class AdoptedCharters:
+    """Versions in memory, in the order of the instants from which they hold."""
+
+    def __init__(self, charters: Iterable[Charter]) -> None:
+        """Take one or more versions (``CharterInvalid`` for none)."""
+        self._all: tuple[Charter, ...] = ()
+        for charter in sorted(charters, key=lambda charter: charter.version):
+            self.adopt(charter)
+        if not self._all:
+            message = "no charter: expected at least one version, found none; publish one first"
+            raise CharterInvalid(message)
+
+    def adopt(self, charter: Charter) -> None:
+        """Add a version: its number and its ``holds_from`` must be above all so far."""
+        if self._all and (charter.version <= (last := self._all[-1]).version or charter.holds_from <= last.holds_from):
+            message = (
+                f"charter {charter.name} (holds from {charter.holds_from.isoformat()}) does not come after "
+                f"{last.name} (holds from {last.holds_from.isoformat()})"
+            )
+            raise CharterInvalid(message)
+        self._all = (*self._all, charter)
+
+    def in_force(self, at: datetime) -> Charter:
+        """Return the version in force at an instant; before the first, the first."""
+        for charter in reversed(self._all):
+            if charter.holds_from <= at:
+                return charter
+        return self._all[0]
+
+    def latest(self) -> Charter:
+        """Return the newest version."""
+        return self._all[-1]
+
+    def refresh(self) -> tuple[Charter, ...]:
+        """Nothing to look for: these versions are all there are."""
+        return ()
+
+
+class FolderCharters(AdoptedCharters):
+    """A folder with one sub-folder a version, named by its number, put there by one rename."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load every version (``CharterInvalid`` if one does not load, or there is none)."""
+        self._folder = folder
+        super().__init__(self._new_ones(above=0))
+
+    def refresh(self) -> tuple[Charter, ...]:
+        """Adopt versions that appeared since (``CharterInvalid`` names the one that must not be)."""
+        adopted = []
+        for charter in self._new_ones(above=self.latest().version):
+            self.adopt(charter)
+            adopted.append(charter)
+        return tuple(adopted)
+
+    def _new_ones(self, above: int) -> Iterable[Charter]:
+        try:
+            numbers = sorted(
+                int(path.name) for path in self._folder.iterdir() if path.name.isascii() and path.name.isdigit()
+            )
+        except OSError as error:
+            message = f"cannot read the charter folder {self._folder}: {error.strerror}"
+            raise CharterInvalid(message) from error
+        for number in numbers:
+            if number > above:
+                charter = load_charter(read_folder(self._folder / str(number)))
+                if charter.version != number:
+                    message = f"folder {number} holds a charter of version {charter.version}"
+                    raise CharterInvalid(message)
+                yield charter
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Read the three kinds of file of one version; names are relative, with ``/``.
+
+    Raises:
+        CharterInvalid: a file is missing, too large or cannot be read.
+    """
+    try:
+        paths = [folder / "alliance.json", folder / "policy.json", *sorted(folder.glob("counties/*/keys.json"))]
+        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
+    except OSError as error:
+        message = f"cannot read the charter in {folder}: {error.filename}: {error.strerror}"
+        raise CharterInvalid(message) from error
+    return files
+
+
+def charter_name(version: int, files: Mapping[str, bytes]) -> str:
+    """Name a version: its number and 16 hex digits of the hash of its files' hashes."""
+    hashes = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+    return f"{version}-{hashlib.sha256(strictjson.dumps(hashes)).hexdigest()[:16]}"
+
+
+def load_charter(files: Mapping[str, bytes]) -> Charter:
+    """Check the three kinds of file and make a charter of them.
+
+    Args:
+        files: relative path → bytes.
+
+    Raises:
+        CharterInvalid: with the file, what was expected and what came.
+    """
+    alliance = _read(files, "alliance.json", AllianceFile)
+    policy = Policy(_read(files, "policy.json", PolicyFile))
+    members = {member.code: member for member in alliance.members}
+    if len(members) != len(alliance.members):
+        message = "alliance.json: two members with one code"
+        raise CharterInvalid(message)
+    for pair in alliance.pairs:
+        if len(set(pair)) != len(pair) or not set(pair) <= members.keys():
+            message = f"alliance.json: pair {'-'.join(pair)} must name two different members"
+            raise CharterInvalid(message)
+    expected = {f"counties/{code}/keys.json" for code in members} | {"alliance.json", "policy.json"}
+    if files.keys() != expected:
+        odd = ", ".join(sorted(files.keys() ^ expected))
+        message = f"expected one keys.json a member and nothing else; missing or too many: {odd}"
+        raise CharterInvalid(message)
+    keys = {code: _read(files, f"counties/{code}/keys.json", KeysFile) for code in members}
+    for code, file in keys.items():
+        if file.county != code:
+            message = f"counties/{code}/keys.json says it is of {file.county}"
+            raise CharterInvalid(message)
+    used: set[bytes] = set()
+    return Charter(
+        name=charter_name(alliance.version, files),
+        version=alliance.version,
+        holds_from=instant(alliance.holds_from),
+        alliance=alliance,
+        policy=policy,
+        members=members,
+        signing={code: _keys(code, file.signing, SigningPublicKey, used) for code, file in keys.items()},
+        sealing={code: _keys(code, file.sealing, SealingPublicKey, used) for code, file in keys.items()},
+        postmark=_keys("station", alliance.station.postmark, SigningPublicKey, used),
+        ladders={code: file.ladder for code, file in keys.items()},
+    )
+
+
+def _read(files: Mapping[str, bytes], path: str, model: type[_Model]) -> _Model:
+    try:
+        content = files[path]
+    except KeyError:
+        message = f"{path} is missing from the charter"
+        raise CharterInvalid(message) from None
+    if len(content) > MAX_FILE_BYTES:
+        message = f"{path} has {len(content)} bytes; at most {MAX_FILE_BYTES} are read"
+        raise CharterInvalid(message)
+    try:
+        value: Any = strictjson.loads(content, max_depth=10)
+        return model.model_validate(value)
+    except strictjson.StrictJsonError as error:
+        message = f"{path}: {error}"
+        raise CharterInvalid(message) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        message = f"{path}: {where}: {first['msg']} ({error.error_count()} problem(s) in all)"
+        raise CharterInvalid(message) from None
+
+
+def _keys(
+    owner: str, entries: Iterable[KeyEntry], kind: type[_KeyClass], used: set[bytes]
+) -> dict[str, RegisteredKey[_KeyClass]]:
+    registered: dict[str, RegisteredKey[_KeyClass]] = {}
+    for entry in entries:
+        try:
+            key = kind(base64.b64decode(entry.public, validate=True))
+        except (ValueError, binascii.Error) as error:
+            message = f"key {entry.kid[:16]}… of {owner}: {error}"
+            raise CharterInvalid(message) from None
+        if key.kid != entry.kid:
+            message = f"key {entry.kid[:16]}… of {owner}: its bytes give the kid {key.kid[:16]}…"
+            raise CharterInvalid(message)
+        if key.raw in used:
+            message = f"key {entry.kid[:16]}… of {owner} is registered twice; one key, one owner, one role"
+            raise CharterInvalid(message)
+        used.add(key.raw)
+        until = (entry.not_after, entry.revoked)
+        not_after, revoked = (None if text is None else instant(text) for text in until)
+        registered[key.kid] = RegisteredKey(key, instant(entry.not_before), not_after, revoked)
+    return registered

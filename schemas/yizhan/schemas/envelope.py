@@ -1,0 +1,320 @@
+"""The envelope, suite 1, byte for byte (specification, "Envelope").
+
+    head     = "YZE1" | suite u8 | header_len u32 | header | n u8 | n x kid[32]
+    sealed   = n x ( wrap_len u16 | wrap ) | commit[32] | ciphertext_len u32 | ciphertext
+    envelope = head | sealed | signature_len u16 | signature
+
+Rule 1: a parser accepts exactly this and nothing after it; every refusal has a reason.
+Rule 2: nothing is believed before the signature holds: what was only parsed is called unverified.
+Rule 3: sealing happens once. Whoever needs the bytes again keeps them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes, hpke
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from yizhan.schemas.dsse import pae
+from yizhan.schemas.errors import BadSignature, Malformed, Oversize, Unopenable, UnknownSuite
+from yizhan.schemas.header import MAX_HEADER_BYTES, MAX_MEMBERS, Header, parse_header
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from yizhan.schemas.keys import SealingKey, SealingPublicKey, SigningKey, SigningPublicKey
+
+CONTENT_TYPE: Final = "application/vnd.yizhan.envelope.v1"
+MAGIC: Final = b"YZE1"
+SUITE: Final = 1
+MAX_BYTES: Final = 900_000
+"""Longest envelope, in bytes: it fits a Kafka record of 1 MiB with its headers."""
+WRAP_BYTES: Final = 1168
+SIGNATURE_BYTES: Final = 64
+_CEK_BYTES: Final = 32
+_TAG_BYTES: Final = 16
+_MIN_PADDED_BYTES: Final = 256
+_HPKE: Final = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
+_NONCE: Final = bytes(12)  # a content key encrypts once, so its nonce need not vary
+
+
+@dataclass(frozen=True)
+class UnverifiedEnvelope:
+    """A well-framed envelope of which nothing has been checked but its framing."""
+
+    head: bytes
+    unverified_header: bytes
+    kids: tuple[str, ...]
+    wraps: tuple[bytes, ...]
+    commit: bytes
+    ciphertext: bytes
+    sealed_hash: bytes
+    signature: bytes
+
+    @cached_property
+    def signed(self) -> bytes:
+        """The bytes under the signature: ``PAE(type, head | SHA-256(sealed))``."""
+        return pae(CONTENT_TYPE, self.head + self.sealed_hash)
+
+    @cached_property
+    def hash(self) -> bytes:
+        """The event's hash, 32 bytes: SHA-256 of ``signed``; it excludes the signature."""
+        return hashlib.sha256(self.signed).digest()
+
+    @cached_property
+    def context(self) -> bytes:
+        """What every key below is bound to: header and audience."""
+        return hashlib.sha256(b"yizhan/context/v1\0" + self.head).digest()
+
+
+@dataclass(frozen=True)
+class VerifiedEnvelope:
+    """An envelope whose signature holds under a key that the caller's charter trusts."""
+
+    envelope: UnverifiedEnvelope
+    header: Header
+
+    @property
+    def hash(self) -> bytes:
+        """The event's hash, 32 bytes."""
+        return self.envelope.hash
+
+
+class _Reader:
+    """Takes fields off the front of the bytes; running out is ``Malformed``."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, length: int, what: str) -> bytes:
+        end = self.at + length
+        if end > len(self.data):
+            message = f"ends inside {what}: {length} bytes expected, {len(self.data) - self.at} left"
+            raise Malformed(message)
+        piece, self.at = self.data[self.at : end], end
+        return piece
+
+    def integer(self, length: int, what: str) -> int:
+        return int.from_bytes(self.take(length, what), "big")
+
+
+def parse_envelope(data: bytes) -> UnverifiedEnvelope:
+    """Take an envelope apart, believing nothing.
+
+    Raises:
+        Oversize: longer than 900,000 bytes, or its header than 16 KiB.
+        UnknownSuite: a suite other than 1.
+        Malformed: anything else that is not exactly the framing above.
+    """
+    if len(data) > MAX_BYTES:
+        message = f"an envelope of {len(data)} bytes; at most {MAX_BYTES} are allowed"
+        raise Oversize(message)
+    reader = _Reader(data)
+    if reader.take(4, "the magic") != MAGIC:
+        message = f"expected an envelope beginning with {MAGIC.decode()}"
+        raise Malformed(message)
+    if (suite := reader.integer(1, "the suite")) != SUITE:
+        message = f"suite {suite}; the charter pins suite {SUITE}"
+        raise UnknownSuite(message)
+    if (length := reader.integer(4, "the header length")) > MAX_HEADER_BYTES:
+        message = f"a header of {length} bytes; at most {MAX_HEADER_BYTES} are allowed"
+        raise Oversize(message)
+    header = reader.take(length, "the header")
+    count = reader.integer(1, "the number of recipients")
+    if not 1 <= count <= MAX_MEMBERS:
+        message = f"{count} recipients; 1 to {MAX_MEMBERS} are allowed"
+        raise Malformed(message)
+    kids = tuple(reader.take(32, "a recipient's kid") for _ in range(count))
+    if any(left >= right for left, right in zip(kids, kids[1:], strict=False)):
+        message = "recipients' kids must be sorted and unique"
+        raise Malformed(message)
+    end_of_head = reader.at
+    wraps = tuple(_wrap(reader) for _ in range(count))
+    commit = reader.take(32, "the commitment")
+    ciphertext = reader.take(reader.integer(4, "the ciphertext length"), "the ciphertext")
+    if len(ciphertext) < _MIN_PADDED_BYTES + _TAG_BYTES:
+        message = f"a ciphertext of {len(ciphertext)} bytes; at least {_MIN_PADDED_BYTES + _TAG_BYTES} expected"
+        raise Malformed(message)
+    end_of_sealed = reader.at
+    if (length := reader.integer(2, "the signature length")) != SIGNATURE_BYTES:
+        message = f"a signature of {length} bytes; suite 1 has {SIGNATURE_BYTES}"
+        raise Malformed(message)
+    signature = reader.take(length, "the signature")
+    if reader.at != len(data):
+        message = f"{len(data) - reader.at} bytes after the signature"
+        raise Malformed(message)
+    return UnverifiedEnvelope(
+        head=data[:end_of_head],
+        unverified_header=header,
+        kids=tuple(kid.hex() for kid in kids),
+        wraps=wraps,
+        commit=commit,
+        ciphertext=ciphertext,
+        sealed_hash=hashlib.sha256(memoryview(data)[end_of_head:end_of_sealed]).digest(),
+        signature=signature,
+    )
+
+
+def _wrap(reader: _Reader) -> bytes:
+    if (length := reader.integer(2, "a wrap's length")) != WRAP_BYTES:
+        message = f"a wrap of {length} bytes; suite 1 has {WRAP_BYTES}"
+        raise Malformed(message)
+    return reader.take(length, "a wrap")
+
+
+def verify_envelope(data: bytes, key_of: Callable[[Header], SigningPublicKey]) -> VerifiedEnvelope:
+    """Parse, find the key that the header names, and check the signature: in this order.
+
+    Args:
+        data: one record value.
+        key_of: gives the public key for the header's ``source`` and ``kid``, or raises a
+            ``Refused``. It must use nothing else of the header: it is not verified yet.
+
+    Raises:
+        Refused: ``oversize``, ``unknown_suite``, ``malformed``, ``bad_signature`` or what
+            ``key_of`` raised.
+    """
+    envelope = parse_envelope(data)
+    header = parse_header(envelope.unverified_header)
+    if not key_of(header).holds(envelope.signature, envelope.signed):
+        message = f"the signature does not hold under key {header.kid[:16]}… of {header.source}"
+        raise BadSignature(message)
+    return VerifiedEnvelope(envelope, header)
+
+
+def seal(
+    header: Header,
+    payload: bytes,
+    recipients: Iterable[SealingPublicKey],
+    signer: SigningKey,
+    *,
+    content_key: bytes | None = None,
+) -> bytes:
+    """Encrypt a payload to its recipients, sign, and return the envelope's bytes.
+
+    Args:
+        header: names ``signer`` in ``kid`` and the recipients' counties in ``to``.
+        payload: the payload type's JSON, any length that fits.
+        recipients: sealing keys, one a member of ``to``, in any order.
+        signer: the sender's signing key.
+        content_key: 32 bytes for test vectors; random otherwise.
+
+    Raises:
+        ValueError: no recipient, a key twice, or a header that names another signer.
+        Oversize: it does not fit into 900,000 bytes.
+    """
+    keys = sorted(recipients, key=lambda key: key.kid)
+    if not 1 <= len({key.kid for key in keys}) == len(keys) <= MAX_MEMBERS:
+        message = f"expected 1 to {MAX_MEMBERS} different sealing keys, got {len(keys)}"
+        raise ValueError(message)
+    if header.kid != signer.kid:
+        message = f"the header names key {header.kid[:16]}…, the signer is {signer.kid[:16]}…"
+        raise ValueError(message)
+    header_bytes = header.to_bytes()
+    if len(header_bytes) > MAX_HEADER_BYTES:
+        message = f"a header of {len(header_bytes)} bytes; at most {MAX_HEADER_BYTES} are allowed"
+        raise Oversize(message)
+    kids = b"".join(bytes.fromhex(key.kid) for key in keys)
+    head = b"".join((
+        MAGIC, bytes([SUITE]), len(header_bytes).to_bytes(4, "big"), header_bytes, bytes([len(keys)]), kids,
+    ))  # fmt: skip
+    context = hashlib.sha256(b"yizhan/context/v1\0" + head).digest()
+    cek = os.urandom(_CEK_BYTES) if content_key is None else content_key
+    key, commit = _schedule(cek, context)
+    ciphertext = AESGCM(key).encrypt(_NONCE, pad(payload), context)
+    wraps = [_HPKE.encrypt(cek, public.hpke, _wrap_info(context, public.kid)) for public in keys]
+    sealed = b"".join((
+        *(len(wrap).to_bytes(2, "big") + wrap for wrap in wraps),
+        commit, len(ciphertext).to_bytes(4, "big"), ciphertext,
+    ))  # fmt: skip
+    signature = signer.sign(pae(CONTENT_TYPE, head + hashlib.sha256(sealed).digest()))
+    data = b"".join((head, sealed, len(signature).to_bytes(2, "big"), signature))
+    if len(data) > MAX_BYTES:
+        message = f"an envelope of {len(data)} bytes; at most {MAX_BYTES} are allowed: shorten the payload"
+        raise Oversize(message)
+    return data
+
+
+def open_verified(verified: VerifiedEnvelope, keys: Sequence[SealingKey]) -> bytes:
+    """Decrypt a verified envelope with whichever of the keys it was sealed to.
+
+    Returns:
+        The payload's bytes, exactly as sealed.
+
+    Raises:
+        Unopenable: with its cause; nothing is returned half-checked.
+    """
+    envelope = verified.envelope
+    mine = {key.kid: key for key in keys}
+    found = [(mine[kid], wrap) for kid, wrap in zip(envelope.kids, envelope.wraps, strict=True) if kid in mine]
+    if not found:
+        message = "not sealed to any key at hand; the sender may have used a retired key"
+        raise Unopenable("not_addressed", message)
+    key, wrap = found[0]
+    try:
+        cek = _HPKE.decrypt(wrap, key.hpke, _wrap_info(envelope.context, key.kid))
+    except InvalidTag:
+        message = "the wrapped key does not open: it was made for another header, audience or key"
+        raise Unopenable("wrap", message) from None
+    if len(cek) != _CEK_BYTES:
+        message = f"the wrapped key has {len(cek)} bytes; {_CEK_BYTES} expected"
+        raise Unopenable("wrap", message)
+    content_key, commit = _schedule(cek, envelope.context)
+    if not hmac.compare_digest(commit, envelope.commit):
+        message = "the wrapped key is not the one committed to: recipients would read different contents"
+        raise Unopenable("commit", message)
+    try:
+        padded = AESGCM(content_key).decrypt(_NONCE, envelope.ciphertext, envelope.context)
+    except InvalidTag:
+        message = "the ciphertext does not authenticate"
+        raise Unopenable("ciphertext", message) from None
+    return unpad(padded)
+
+
+def _schedule(cek: bytes, context: bytes) -> tuple[bytes, bytes]:
+    """Derive the content key and its commitment, 32 bytes each (RFC 5869, no salt)."""
+    info = b"yizhan/key/v1\0" + context
+    derived = HKDF(algorithm=hashes.SHA256(), length=64, salt=None, info=info).derive(cek)
+    return derived[:32], derived[32:]
+
+
+def _wrap_info(context: bytes, kid: str) -> bytes:
+    return b"yizhan/wrap/v1\0" + context + bytes.fromhex(kid)
+
+
+def padded_length(length: int) -> int:
+    """Length after Padmé padding, at least 256 (PURBs, Nikitin et al. 2019, §4.3.3).
+
+    >>> [padded_length(n) for n in (1, 256, 257, 1000, 100_000)]
+    [256, 256, 264, 1024, 100352]
+    """
+    length = max(length, _MIN_PADDED_BYTES)
+    exponent = length.bit_length() - 1
+    mask = (1 << (exponent - exponent.bit_length())) - 1
+    return (length + mask) & ~mask
+
+
+def pad(payload: bytes) -> bytes:
+    """Append 0x80 and zeros up to ``padded_length`` (marker of ISO/IEC 7816-4)."""
+    return (payload + b"\x80").ljust(padded_length(len(payload) + 1), b"\0")
+
+
+def unpad(padded: bytes) -> bytes:
+    """Take the padding off.
+
+    Raises:
+        Unopenable: the padding is not exactly what ``pad`` writes.
+    """
+    payload = padded.rstrip(b"\0")
+    if not payload.endswith(b"\x80") or padded_length(len(payload)) != len(padded):
+        message = "the padding is not Padmé's"
+        raise Unopenable("padding", message)
+    return payload[:-1]

@@ -1,0 +1,64 @@
+"""The manifest: the station's signed word on what a digest holds.
+
+Rule 1: a closing manifest names its range of ``yizhan.pending.<county>``; ranges follow each other
+        without gap or overlap, so every event is in exactly one.
+Rule 2: the Merkle root is over the event hashes in the order of first appearance, references to
+        urgent events included (leaf = RFC 9162 leaf hash of the 32-byte event hash).
+Rule 3: manifests of one county form a chain by ``previous``; an interim one stands beside it.
+Rule 4: an empty period has a manifest too (零报告).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Self
+
+from pydantic import Field, model_validator
+
+from yizhan.schemas import strictjson
+from yizhan.schemas.header import CharterName, Hex32, MemberCode
+from yizhan.schemas.statements import StationStatement
+from yizhan.schemas.timestamps import Timestamp, instant
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+CONTENT_TYPE: Final = "application/vnd.yizhan.manifest.v1+json"
+KAFKA_HEADER: Final = "yizhan-manifest"
+"""Kafka record header that marks a manifest on a digests topic; its value is the DSSE document."""
+
+_Offset = Annotated[int, Field(ge=0, le=strictjson.MAX_INTEGER)]
+
+
+class Manifest(StationStatement):
+    """What one digest holds.
+
+    ``start`` and ``end`` are offsets in ``yizhan.pending.<county>``, end excluded. ``count`` is
+    the number of different events, ``prompt`` how many of them are references to what had
+    arrived at once. ``closed`` is the instant that the close was asked for.
+    """
+
+    content_type: ClassVar[str] = CONTENT_TYPE
+
+    county: MemberCode
+    label: Annotated[str, Field(pattern=r"^[0-9]{4}Q[1-4]$")]
+    interim: bool
+    start: _Offset
+    end: _Offset
+    count: _Offset
+    prompt: _Offset
+    root: Hex32
+    charter: CharterName
+    closed: Timestamp
+    previous: Hex32 | None = None
+
+    @model_validator(mode="after")
+    def _adds_up(self) -> Self:
+        if self.start > self.end or not self.prompt <= self.count <= self.end - self.start:
+            message = "expected start <= end and prompt <= count <= end - start"
+            raise ValueError(message)
+        return self
+
+    @property
+    def made(self) -> datetime:
+        """When the close was asked for."""
+        return instant(self.closed)

@@ -1,0 +1,228 @@
+"""The rules: a table, not a language.
+
+Rule 1: routes are tried in order, the first match wins, the last matches everything.
+Rule 2: a row compares header attributes with sets of values; an attribute that the header does
+        not have has the value ``absent``, so that what a missing one means stands in the table.
+Rule 3: every decision names its route and the clause behind it.
+Rule 4: a table with a gap, an unknown word or a route that nothing can reach does not load.
+Rule 5: receipts and notices of the system itself always travel quietly and at once; that is
+        protocol, not policy, and no table can change it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import Field
+
+from yizhan.schemas.errors import CharterInvalid
+from yizhan.schemas.header import NOTICE, RECEIPT, Header, LaneName, Part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+ABSENT: Final = "absent"
+_OTHER_TYPE: Final = "any other type"
+TYPES: Final = tuple(
+    f"yizhan.{name}.v1"
+    for name in (
+        "incident.forest_fire", "incident.hotspot", "incident.natural_disaster", "incident.eco_crime",
+        "liaison.contact", "liaison.consultation", "intelligence.report", "intelligence.feedback",
+        "patrol.plan", "patrol.report", "dispute.case", "assistance.request", "assistance.response",
+        "outreach.campaign", "outreach.case_brief", "receipt", "notice",
+    )
+)  # fmt: skip
+"""Event types that a route may name: those of the agreement's five mechanisms."""
+
+ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
+    "type": frozenset({*TYPES, _OTHER_TYPE}),
+    "status": frozenset({"Actual", "Exercise", "Test"}),
+    "priority": frozenset({"flash", "urgent", "routine"}),
+    "grade": frozenset({"1", "2", "3", "4", ABSENT}),
+    "certainty": frozenset({"Observed", "Likely", "Possible", "Unlikely", "Unknown", ABSENT}),
+    "stage": frozenset({"first", "update", "final", ABSENT}),
+    "worse": frozenset({"yes", "no"}),
+    "touches": frozenset({"recipient", "others", ABSENT}),
+    "refers": frozenset({"withdraws", "supersedes", "reply_to", "none"}),
+}
+"""What a row may compare, and every value it can have."""
+
+
+class Way(StrEnum):
+    """How an event arrives."""
+
+    ALARM = "alarm"
+    """At once; rings until a person acknowledges."""
+    NOTICE = "notice"
+    """At once, quietly."""
+    DIGEST = "digest"
+    """With the quarter."""
+
+    @property
+    def lane(self) -> LaneName:
+        """Lane in which the sender counts it."""
+        return "digest" if self is Way.DIGEST else "prompt"
+
+
+class Words(Part):
+    """One text in both languages."""
+
+    zh: Annotated[str, Field(min_length=1, max_length=300)]
+    en: Annotated[str, Field(min_length=1, max_length=300)]
+
+
+Row = dict[str, Annotated[tuple[str, ...], Field(strict=False, min_length=1)]]
+"""Attribute → the values that match; attributes left out match any value."""
+
+
+class Route(Part):
+    """One rule: any of the rows in ``when`` matches → ``then``, because of the clause named."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
+    when: Annotated[tuple[Row, ...], Field(strict=False, min_length=1)]
+    then: Annotated[Way, Field(strict=False)]
+    because: Words
+
+
+class PolicyFile(Part):
+    """``policy.json``."""
+
+    border_strip_km: Annotated[int, Field(ge=0, le=200)]
+    routes: Annotated[tuple[Route, ...], Field(strict=False, min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """How one event reaches one recipient, and by which rule."""
+
+    way: Way
+    rule: str
+    because: Words
+
+
+PROTOCOL: Final = Route(
+    id="protocol",
+    when=({"type": (RECEIPT, NOTICE)},),
+    then=Way.NOTICE,
+    because=Words(zh="系统回执与通知即时静默送达", en="receipts and notices travel at once, quietly"),
+)
+"""Rule 5, tried before every table."""
+
+_Box = dict[str, frozenset[str]]
+
+
+class Policy:
+    """A checked table of routes."""
+
+    def __init__(self, file: PolicyFile) -> None:
+        """Check the table.
+
+        Raises:
+            CharterInvalid: an id twice, an unknown attribute or value, a route or row that
+                nothing reaches, or a last route that does not match everything.
+        """
+        self.border_strip_km = file.border_strip_km
+        self.routes = (PROTOCOL, *file.routes)
+        if len({route.id for route in self.routes}) != len(self.routes):
+            message = 'policy.json: route ids must differ, and "protocol" is taken'
+            raise CharterInvalid(message)
+        boxes = [(route, [_box(route, row) for row in route.when]) for route in self.routes]
+        _refuse_unreachable(boxes)
+        if any(_box(self.routes[-1], row) == ATTRIBUTES for row in self.routes[-1].when) is False:
+            message = f"policy.json: the last route, {self.routes[-1].id}, must match everything: when = [{{}}]"
+            raise CharterInvalid(message)
+        self._boxes = [
+            (Decision(route.then, route.id, route.because), [_narrow(box) for box in rows]) for route, rows in boxes
+        ]
+
+    def decide(self, facts: Mapping[str, str]) -> Decision:
+        """Return the first route that the facts match."""
+        for decision, rows in self._boxes:
+            for row in rows:
+                for attribute, values in row:
+                    if facts[attribute] not in values:
+                        break
+                else:
+                    return decision
+        message = "no route matches; a checked table always has one that does"
+        raise AssertionError(message)
+
+
+def facts(header: Header, recipient: str) -> dict[str, str]:
+    """What the table may compare, for one recipient: attribute → value."""
+    if header.touches is None:
+        touches = ABSENT
+    else:
+        touches = "recipient" if recipient in header.touches else "others"
+    return {
+        "type": header.type if header.type in ATTRIBUTES["type"] else _OTHER_TYPE,
+        "status": header.status,
+        "priority": header.priority,
+        "grade": ABSENT if header.grade is None else str(header.grade),
+        "certainty": header.certainty or ABSENT,
+        "stage": header.stage or ABSENT,
+        "worse": "yes" if header.worse else "no",
+        "touches": touches,
+        "refers": header.refers,
+    }
+
+
+def decide(header: Header, recipient: str, policy: Policy) -> Decision:
+    """Decide how an event reaches one recipient. Pure: anyone can compute it again.
+
+    Args:
+        header: of an admitted event.
+        recipient: a member code of its ``to``.
+        policy: of the charter in force when it was received.
+    """
+    return policy.decide(facts(header, recipient))
+
+
+def _box(route: Route, row: Mapping[str, Iterable[str]]) -> _Box:
+    for attribute, values in row.items():
+        if attribute not in ATTRIBUTES:
+            message = (
+                f"policy.json: route {route.id} compares the unknown attribute {attribute[:40]!r}; "
+                f"known are {', '.join(ATTRIBUTES)}"
+            )
+            raise CharterInvalid(message)
+        if unknown := set(values) - ATTRIBUTES[attribute]:
+            message = (
+                f"policy.json: route {route.id}: {attribute} is never {sorted(unknown)[0][:60]!r}; "
+                f"its values are {', '.join(sorted(ATTRIBUTES[attribute]))}"
+            )
+            raise CharterInvalid(message)
+    return {name: frozenset(row.get(name, values)) for name, values in ATTRIBUTES.items()}
+
+
+def _narrow(box: _Box) -> list[tuple[str, frozenset[str]]]:
+    """Keep what a row really compares."""
+    return [(name, values) for name, values in box.items() if values != ATTRIBUTES[name]]
+
+
+def _refuse_unreachable(routes: list[tuple[Route, list[_Box]]]) -> None:
+    """Refuse a row whose every case an earlier row takes: exact, by subtracting boxes."""
+    earlier: list[_Box] = []
+    for route, rows in routes:
+        for number, row in enumerate(rows, 1):
+            rest = [row]
+            for taken in earlier:
+                rest = [piece for box in rest for piece in _subtract(box, taken)]
+            if not rest:
+                message = f"policy.json: row {number} of route {route.id} is never reached: earlier rows match all of it"
+                raise CharterInvalid(message)
+            earlier.append(row)
+
+
+def _subtract(box: _Box, taken: _Box) -> list[_Box]:
+    """Cut ``taken`` out of ``box``: disjoint boxes that cover the rest."""
+    if any(not box[name] & taken[name] for name in box):
+        return [box]
+    pieces, inner = [], dict(box)
+    for name, values in box.items():
+        if outside := values - taken[name]:
+            pieces.append({**inner, name: outside})
+            inner[name] = values & taken[name]
+    return pieces

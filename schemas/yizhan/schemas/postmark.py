@@ -1,0 +1,79 @@
+"""The postmark (邮戳): the station's signed statement about one record.
+
+Rule 1: it says what was seen, where and when, and what was decided by which rule, or why refused.
+Rule 2: the same record under the same charter gives the same bytes.
+Rule 3: what it says of an event comes from verified bytes; of a refused record only its hash is said.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from yizhan.schemas.errors import Reason
+from yizhan.schemas.header import CharterName, EventId, Hex32, MemberCode, Part
+from yizhan.schemas.policy import Way
+from yizhan.schemas.statements import StationStatement
+from yizhan.schemas.timestamps import Timestamp, instant
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+CONTENT_TYPE: Final = "application/vnd.yizhan.postmark.v1+json"
+KAFKA_HEADER: Final = "yizhan-postmark"
+"""Kafka record header in which a postmark travels beside the untouched envelope."""
+
+
+class Origin(Part):
+    """Where the record stands: one place in one cluster."""
+
+    cluster: Annotated[str, Field(min_length=1, max_length=64)]
+    topic: Annotated[str, Field(min_length=1, max_length=249)]
+    partition: Annotated[int, Field(ge=0)]
+    offset: Annotated[int, Field(ge=0)]
+
+    def __str__(self) -> str:
+        """Write it as a Kafka key: ``topic/partition/offset``."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+class Decided(Part):
+    """One recipient's decision: the way, and the id of the route."""
+
+    way: Annotated[Way, Field(strict=False)]
+    rule: Annotated[str, Field(min_length=1, max_length=32)]
+
+
+class Postmark(StationStatement):
+    """What the station says about one record.
+
+    Admitted: ``id``, ``hash`` and ``decisions`` are there. Refused: ``refused`` is the reason,
+    ``detail`` one sentence for the sender's engineer.
+    """
+
+    content_type: ClassVar[str] = CONTENT_TYPE
+
+    record_sha256: Hex32
+    origin: Origin
+    received: Timestamp
+    charter: CharterName
+    id: EventId | None = None
+    hash: Hex32 | None = None
+    decisions: dict[MemberCode, Decided] | None = None
+    clock_suspect: Literal[True] | None = None
+    refused: Annotated[Reason, Field(strict=False)] | None = None
+    detail: Annotated[str, Field(max_length=1000)] | None = None
+
+    @model_validator(mode="after")
+    def _admitted_or_refused(self) -> Self:
+        admitted = (self.id, self.hash, self.decisions)
+        if (self.refused is None) != (None not in admitted) or (self.refused and any(admitted)):
+            message = "a postmark either admits (id, hash, decisions) or refuses (refused)"
+            raise ValueError(message)
+        return self
+
+    @property
+    def made(self) -> datetime:
+        """When the record was received."""
+        return instant(self.received)

@@ -1,0 +1,103 @@
+"""The sample alliance, for demonstrations and tests: three cross-province pairs that share a border.
+
+The agreement was signed by 寿宁 and 庆元 on 2023-07-25 under the charter of a six-county alliance;
+no source we found names all six. The members here are a sample, and every figure that the
+agreement does not set is ours.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+from yizhan.schemas import strictjson
+from yizhan.schemas.timestamps import written
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
+
+    from yizhan.schemas.keys import SealingPublicKey, SigningPublicKey
+
+SIX = ("330327", "331126", "331181", "350722", "350924", "350982")
+"""All members of the sample, sorted."""
+TWO = ("331126", "350924")
+"""庆元 and 寿宁: the two that really signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemberKeys:
+    """Public keys of one member, one of each kind."""
+
+    signing: SigningPublicKey
+    sealing: SealingPublicKey
+
+
+def sample_policy() -> dict[str, Any]:
+    """Return ``policy.json`` of the sample as data."""
+    return _data("sample-policy.json")
+
+
+def sample_alliance() -> dict[str, Any]:
+    """Return names, members and pairs of the sample as data."""
+    return _data("sample-alliance.json")
+
+
+def charter_files(  # noqa: PLR0913 -- each is one fact of a charter
+    members: Mapping[str, MemberKeys],
+    postmark: Sequence[SigningPublicKey],
+    *,
+    holds_from: datetime,
+    version: int = 1,
+    not_before: datetime | None = None,
+    policy: Mapping[str, Any] | None = None,
+) -> dict[str, bytes]:
+    """Write the files of a charter for some of the sample's members.
+
+    Args:
+        members: code → public keys.
+        postmark: the station's keys.
+        holds_from: instant from which the version holds.
+        version: its number.
+        not_before: instant from which the keys hold; ``holds_from`` if None.
+        policy: ``policy.json`` as data; the sample's if None.
+
+    Returns:
+        Relative path → bytes, as ``load_charter`` takes them.
+    """
+    since = written(not_before or holds_from)
+    alliance = _only(sample_alliance(), members.keys())
+    alliance |= {
+        "version": version,
+        "holds_from": written(holds_from),
+        "station": {"postmark": [_entry(key, since) for key in postmark]},
+    }
+    counties = {
+        f"counties/{code}/keys.json": {
+            "county": code,
+            "signing": [_entry(keys.signing, since)],
+            "sealing": [_entry(keys.sealing, since)],
+        }
+        for code, keys in members.items()
+    }
+    content = {"alliance.json": alliance, "policy.json": policy or sample_policy(), **counties}
+    return {path: strictjson.dumps(value) for path, value in content.items()}
+
+
+def _only(alliance: dict[str, Any], codes: Collection[str]) -> dict[str, Any]:
+    return alliance | {
+        "members": [member for member in alliance["members"] if member["code"] in codes],
+        "pairs": [pair for pair in alliance["pairs"] if set(pair) <= set(codes)],
+    }
+
+
+def _entry(key: SigningPublicKey | SealingPublicKey, since: str) -> dict[str, str]:
+    return {"kid": key.kid, "public": base64.b64encode(key.raw).decode(), "not_before": since}
+
+
+def _data(name: str) -> dict[str, Any]:
+    text = files("yizhan.schemas").joinpath("data").joinpath(name).read_text(encoding="utf-8")
+    return json.loads(text)  # type: ignore[no-any-return] # our own file

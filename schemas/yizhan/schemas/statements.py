@@ -1,0 +1,66 @@
+"""What the station says under its own signature: postmarks and manifests.
+
+Rule 1: a statement is strict JSON in a DSSE document; its type is signed with it.
+Rule 2: it is read only as a whole: signature, form, and a key that held when it was made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from pydantic import ValidationError
+
+from yizhan.schemas import dsse, strictjson
+from yizhan.schemas.errors import StatementInvalid
+from yizhan.schemas.header import Part
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from yizhan.schemas.charter import Charter
+    from yizhan.schemas.keys import SigningKey
+
+
+class StationStatement(Part):
+    """Base of what the station signs with its postmark key."""
+
+    content_type: ClassVar[str]
+
+    @property
+    def made(self) -> datetime:
+        """Instant at which the signing key must have held."""
+        raise NotImplementedError
+
+    def payload(self) -> bytes:
+        """Write it as the bytes to be signed: the same statement gives the same bytes."""
+        return strictjson.dumps(self.model_dump(mode="json", exclude_none=True))
+
+    def signed(self, key: SigningKey) -> bytes:
+        """Write and sign it as a DSSE document."""
+        return dsse.sign(self.content_type, self.payload(), key)
+
+
+_Said = TypeVar("_Said", bound=StationStatement)
+
+
+def read_statement(kind: type[_Said], data: bytes, charter: Charter) -> tuple[_Said, bytes]:
+    """Verify a statement under the station's keys of a charter.
+
+    Returns:
+        The statement, and its hash (32 bytes: SHA-256 of what was signed).
+
+    Raises:
+        StatementInvalid: it does not verify, or is not what it must be.
+    """
+    statement = dsse.verify(
+        data, kind.content_type, lambda kid: entry.key if (entry := charter.postmark.get(kid)) else None
+    )
+    try:
+        said = kind.model_validate(strictjson.loads(statement.payload))
+    except (strictjson.StrictJsonError, ValidationError) as error:
+        message = f"signed by the station, but not a {kind.__name__.lower()}: {error}"
+        raise StatementInvalid(message) from None
+    if not charter.postmark[statement.kid].holds(said.made):
+        message = f"signed with station key {statement.kid[:16]}…, which does not hold at {said.made.isoformat()}"
+        raise StatementInvalid(message)
+    return said, statement.hash
