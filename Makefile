@@ -71,7 +71,7 @@ requirements: setup ## pin anew, with hashes and without addresses
 prerequisites: ## Python's venv, Java and Maven: installed with apt as root, else named
 	@bash deploy/prerequisites.sh
 
-setup: $(STAMP) ## .venv with everything, pinned by hashes (done by the others as needed)
+setup: $(STAMP) ## make .venv with everything, pinned by hashes (the others do it as needed)
 
 $(STAMP): requirements/dev.txt pyproject.toml deploy/prerequisites.sh
 	@bash deploy/prerequisites.sh

@@ -1,0 +1,82 @@
+"""Who may import whom is held by contracts, and the contracts bite."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.house.tree import FOLDERS, ROOT, sources
+
+OPENING = frozenset({"open_verified", "SealingKey", "load_sealing", "hpke", "MLKEM768PrivateKey"})
+
+
+def lint_imports(*, contract: str | None = None, path: Path | None = None) -> tuple[int, str]:
+    """Run import-linter by our pyproject.toml; code under ``path`` stands before ours."""
+    arguments = "" if contract is None else f"limit_to_contracts=({contract!r},), "
+    config = str(ROOT / "pyproject.toml")
+    program = (
+        "import sys; from importlinter.cli import lint_imports; "
+        f"sys.exit(lint_imports({config!r}, {arguments}no_cache=True, no_logo=True))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=path or ROOT,
+        env={**os.environ, "PYTHONPATH": str(path or "")},
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_the_contracts_hold() -> None:
+    """Layers, independence of the middle, Kafka in named files, a pure contract."""
+    code, output = lint_imports()
+    assert code == 0, output
+
+
+@pytest.mark.parametrize(
+    ("contract", "file", "line"),
+    [
+        ("layers", "schemas/early.py", "import yizhan.runtime"),
+        ("layers", "runtime/early.py", "import yizhan.consumers"),
+        ("layers", "deploy/early.py", "import yizhan.cli"),
+        ("layers", "deploy/sideways.py", "import yizhan.streams"),
+        ("middle", "producers/sideways.py", "import yizhan.consumers"),
+        ("middle", "streams/sideways.py", "import yizhan.producers"),
+        ("kafka", "runtime/wire.py", "from kafka import KafkaConsumer"),
+        ("kafka", "producers/wire.py", "import kafka.errors"),
+        ("kafka", "streams/station.py", "import faust"),
+        ("pure", "schemas/rows.py", "import sqlite3"),
+        ("pure", "schemas/wire.py", "def later():\n    import socket"),
+    ],
+)
+def test_a_breach_is_found(tmp_path: Path, contract: str, file: str, line: str) -> None:
+    """A contract that no breach could break would hold nothing."""
+    for folder in FOLDERS:
+        package = tmp_path / "yizhan" / folder
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("", "utf-8")
+    (tmp_path / "yizhan" / file).write_text(line, "utf-8")
+    code, output = lint_imports(contract=contract, path=tmp_path)
+    assert code == 1, output
+    assert "BROKEN" in output
+
+
+def test_the_station_is_blind() -> None:
+    """Law 3: no file of streams so much as names what opens an envelope."""
+    for name, text in sources("streams"):
+        words = set()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Name):
+                words.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                words.add(node.attr)
+            elif isinstance(node, ast.alias):
+                words.update(node.name.split("."))
+        assert words & OPENING == set(), name
