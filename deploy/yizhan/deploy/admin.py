@@ -1,0 +1,266 @@
+"""Brings a broker to what :mod:`yizhan.schemas.topics` declares: topics, access rules, quotas.
+
+Rule 1: running it again changes nothing and says so; every change is told as one line.
+Rule 2: topics are made and their settings set; no topic is ever deleted or shortened by it.
+Rule 3: access rules of our principals that are not declared are taken away: who left may no more.
+Rule 4: everyone may what the declaration says and nothing else; groups only under one's own name.
+
+The one file of this folder that imports a Kafka client.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from kafka.admin import (
+    ACL,
+    ACLFilter,
+    ACLOperation,
+    ACLPermissionType,
+    ACLResourcePatternType,
+    ConfigResource,
+    ConfigResourceType,
+    KafkaAdminClient,
+    ResourcePattern,
+    ResourcePatternFilter,
+    ResourceType,
+)
+from kafka.errors import KafkaError, SecurityDisabledError, for_code
+from kafka.protocol.admin import AlterClientQuotasRequest, DescribeClientQuotasRequest
+
+from yizhan.deploy.errors import ApplyFailed
+from yizhan.runtime.access import require_access
+from yizhan.runtime.connection import KafkaConnection
+from yizhan.schemas import topics
+
+_OURS: Final = re.compile(r"User:(county-[0-9]{6}|station|ledger|auditor)")
+_ANY_NAMED_ENTITY: Final = 2  # DescribeClientQuotas match type
+
+Rule = tuple[str, str, str, str]
+"""An access rule: principal, operation, kind of resource with its pattern, name."""
+
+# kafka-python tells every reconnection as an error; while a broker starts that is no news.
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+def apply(connection: KafkaConnection, members: Sequence[str]) -> tuple[str, ...]:
+    """Bring topics, access rules and quotas to the declaration; what was changed, a line each.
+
+    ``connection`` must be the administrator's. Raises :class:`ApplyFailed` when the broker refuses,
+    and ``ValueError`` as :func:`yizhan.schemas.topics.declare` does.
+    """
+    declared = topics.declare(members)
+    with _client(connection) as client:
+        return (
+            *_apply_topics(client, declared),
+            *_apply_rules(client, frozenset(rules(declared))),
+            *_apply_quotas(client, topics.quotas(members)),
+        )
+
+
+def rules(declared: Sequence[topics.Topic]) -> Iterator[Rule]:
+    """Derive every access rule from the declaration. Being described comes with READ and WRITE."""
+    principals: dict[str, None] = {}
+    for topic in declared:
+        for principal in topic.writers:
+            yield principal, "WRITE", "TOPIC/LITERAL", topic.name
+        for principal in topic.readers:
+            yield principal, "READ", "TOPIC/LITERAL", topic.name
+        principals |= dict.fromkeys((*topic.writers, *topic.readers))
+    for principal in principals:
+        yield principal, "READ", "GROUP/PREFIXED", topics.group_prefix(principal)
+
+
+def check_access(
+    connection: KafkaConnection,
+    principal: str,
+    *,
+    read: Sequence[str] = (),
+    write: Sequence[str] = (),
+) -> None:
+    """Ask the broker, as ``principal``, whether it may do its work.
+
+    Raises :class:`yizhan.runtime.errors.NotAuthorised`, :class:`ApplyFailed` without a broker.
+    """
+    with _client(connection) as client:
+        described = client.describe_topics([*read, *write])
+    require_access(described, principal, read=read, write=write)
+
+
+def answers(connection: KafkaConnection, seconds: float = 5.0) -> bool:
+    """Tell whether a broker answers a real question within ``seconds``."""
+    try:
+        with _client(connection, seconds) as client:
+            return bool(client.describe_cluster()["brokers"])
+    except ApplyFailed:
+        return False
+
+
+def cluster_id(connection: KafkaConnection) -> str:
+    """Return the cluster's id. Raises :class:`ApplyFailed` when nobody answers."""
+    with _client(connection) as client:
+        return str(client.describe_cluster()["cluster_id"])
+
+
+@contextlib.contextmanager
+def _client(connection: KafkaConnection, seconds: float = 15.0) -> Iterator[KafkaAdminClient]:
+    """Connect, and say failures in our own words."""
+    try:
+        client = KafkaAdminClient(
+            **connection.kafka_python(),
+            client_id="yizhan-admin",
+            bootstrap_timeout_ms=int(seconds * 1000),
+        )
+        try:
+            yield client
+        finally:
+            client.close()
+    except KafkaError as error:
+        raise ApplyFailed(
+            f"Kafka at {connection.bootstrap}: {error or type(error).__name__}; is it running, and "
+            "is this the administrator's certificate?"
+        ) from error
+
+
+def _apply_topics(client: KafkaAdminClient, declared: Sequence[topics.Topic]) -> list[str]:
+    present = set(client.list_topics())
+    missing = {
+        topic.name: {"num_partitions": topic.partitions, "configs": topic.config()}
+        for topic in declared
+        if topic.name not in present
+    }
+    if missing:
+        client.create_topics(missing, wait_for_metadata=True)
+    lines = [f"topic {name}: made" for name in missing]
+    kept = {topic.name: topic for topic in declared if topic.name in present}
+    return lines + (_apply_settings(client, kept) if kept else [])
+
+
+def _apply_settings(client: KafkaAdminClient, kept: dict[str, topics.Topic]) -> list[str]:
+    lines: list[str] = []
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in kept]
+    found = client.describe_configs(resources, config_filter="all")["topic"]
+    changed = []
+    for name, topic in kept.items():
+        want = {
+            key: value
+            for key, value in topic.config().items()
+            if (found[name].get(key) or {}).get("value") != value
+        }
+        for key, value in want.items():
+            came = (found[name].get(key) or {}).get("value")
+            lines.append(f"topic {name}: {key} {came} → {value}")
+        if want:
+            changed.append(ConfigResource(ConfigResourceType.TOPIC, name, want))
+    if changed:
+        results = client.alter_configs(changed)["topic"]
+        failed = {name: said for name, said in results.items() if said != "OK"}
+        if failed:
+            raise ApplyFailed(f"topic settings refused: {failed}; is this Kafka 3.9 or later?")
+    return lines
+
+
+def _apply_rules(client: KafkaAdminClient, wanted: frozenset[Rule]) -> list[str]:
+    everything = ACLFilter(
+        None,
+        None,
+        ACLOperation.ANY,
+        ACLPermissionType.ANY,
+        ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY),
+    )
+    try:
+        found, _ = client.describe_acls(everything)
+    except SecurityDisabledError:
+        return ["access rules: this broker has no authorizer, so anyone who reaches it may all"]
+    ours = {_rule(acl): acl for acl in found if _OURS.fullmatch(acl.principal)}
+    missing = sorted(wanted - ours.keys())
+    surplus = sorted(ours.keys() - wanted)
+    if missing:
+        answer = client.create_acls([_acl(rule) for rule in missing])
+        if answer["failed"]:
+            raise ApplyFailed(f"access rules refused: {answer['failed'][0].__name__}")
+    if surplus:
+        client.delete_acls([_filter(ours[rule]) for rule in surplus])
+    return [f"rule {' '.join(rule)}: given" for rule in missing] + [
+        f"rule {' '.join(rule)}: taken away" for rule in surplus
+    ]
+
+
+def _rule(acl: ACL) -> Rule:
+    """Say a rule in words; one that denies or names a host is none of ours, and so surplus."""
+    pattern = acl.resource_pattern
+    kind = f"{pattern.resource_type.name}/{pattern.pattern_type.name}"
+    odd = "" if acl.permission_type is ACLPermissionType.ALLOW and acl.host == "*" else " (odd)"
+    name = f"{pattern.resource_name}{odd}"
+    return acl.principal.removeprefix("User:"), acl.operation.name, kind, name
+
+
+def _acl(rule: Rule) -> ACL:
+    principal, operation, kind, name = rule
+    resource, _, pattern = kind.partition("/")
+    return ACL(
+        f"User:{principal}",
+        "*",
+        ACLOperation[operation],
+        ACLPermissionType.ALLOW,
+        ResourcePattern(ResourceType[resource], name, ACLResourcePatternType[pattern]),
+    )
+
+
+def _filter(acl: ACL) -> ACLFilter:
+    return ACLFilter(
+        acl.principal, acl.host, acl.operation, acl.permission_type, acl.resource_pattern
+    )
+
+
+def _apply_quotas(client: KafkaAdminClient, wanted: Sequence[topics.Quota]) -> list[str]:
+    """Set byte rates by principal. kafka-python knows the requests but has no method for them."""
+    found = _quotas(client)
+    lines, entries = [], []
+    entry, entity, op = (
+        AlterClientQuotasRequest.EntryData,
+        AlterClientQuotasRequest.EntryData.EntityData,
+        AlterClientQuotasRequest.EntryData.OpData,
+    )
+    for quota in wanted:
+        rates = {
+            "producer_byte_rate": float(quota.produce_bytes_per_second),
+            "consumer_byte_rate": float(quota.consume_bytes_per_second),
+        }
+        new = {k: v for k, v in rates.items() if found.get(quota.principal, {}).get(k) != v}
+        if new:
+            entries.append(
+                entry(
+                    entity=[entity(entity_type="user", entity_name=quota.principal)],
+                    ops=[op(key=key, value=value, remove=False) for key, value in new.items()],
+                )
+            )
+        lines += [f"quota {quota.principal}: {key} {value:.0f}" for key, value in new.items()]
+    if entries:
+        answer = _ask(client, AlterClientQuotasRequest(entries=entries, validate_only=False))
+        for result in answer.entries:
+            if result.error_code:
+                raise ApplyFailed(f"quotas refused: {for_code(result.error_code).__name__}")
+    return lines
+
+
+def _quotas(client: KafkaAdminClient) -> dict[str, dict[str, float]]:
+    component = DescribeClientQuotasRequest.ComponentData(
+        entity_type="user", match_type=_ANY_NAMED_ENTITY, match=None
+    )
+    answer = _ask(client, DescribeClientQuotasRequest(components=[component], strict=True))
+    if answer.error_code:
+        raise ApplyFailed(f"quotas cannot be read: {for_code(answer.error_code).__name__}")
+    return {
+        entry.entity[0].entity_name: {value.key: value.value for value in entry.values}
+        for entry in answer.entries or ()
+    }
+
+
+def _ask(client: KafkaAdminClient, request: Any) -> Any:  # noqa: ANN401  kafka-python's own types
+    manager = client._manager  # noqa: SLF001  the only way to send a request without a method
+    return manager.run(manager.send, request)

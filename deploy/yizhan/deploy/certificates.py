@@ -1,0 +1,183 @@
+"""The alliance's own certificate authority for mutual TLS between its machines and its broker.
+
+Rule 1: a certificate's common name is the principal, and nothing else grants anything.
+Rule 2: keys are made here, with mode 0600, and never leave the folder that they were made in.
+Rule 3: running it again changes nothing; only what is missing or about to expire is made.
+Rule 4: TLS guards the line and the broker's doors. Who wrote an event is the envelope's business.
+
+Layout: ``<tls>/authority/{key,cert}.pem`` and ``<tls>/<principal>/{key,cert,ca}.pem``. A county
+that runs on its own machine is given its one folder; the authority's stays with the station.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+AUTHORITY_DAYS: Final = 3650
+"""Ten years. When it ends every certificate has to be made anew, on every machine."""
+CERTIFICATE_DAYS: Final = 730
+"""Two years. Expired: that principal cannot connect; its outbox keeps everything meanwhile."""
+RENEW_BEFORE_DAYS: Final = 30
+"""What expires sooner than this is renewed by the next ``ensure_certificates``."""
+
+BROKER: Final = "broker"
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class _Authority:
+    key: ec.EllipticCurvePrivateKey
+    cert: x509.Certificate
+
+
+def ensure_certificates(
+    tls: Path,
+    principals: Sequence[str],
+    *,
+    now: datetime,
+    valid_days: int = CERTIFICATE_DAYS,
+    hosts: Sequence[str] = _LOOPBACK,
+) -> tuple[str, ...]:
+    """Make the authority and every principal's key and certificate that are missing or expire soon.
+
+    ``now`` is aware. ``hosts`` are the DNS names and addresses under which the certificates may
+    serve. Returns the principals that were given a new certificate. Raises ``OSError`` when the
+    folder cannot be written, ``ValueError`` for a damaged PEM file.
+    """
+    authority = _authority(tls / "authority", now)
+    made = [name for name in principals if _stale(tls / name, authority, now)]
+    for name in made:
+        _issue(tls / name, name, authority, now, valid_days, hosts)
+    return tuple(made)
+
+
+def _authority(folder: Path, now: datetime) -> _Authority:
+    key_path, cert_path = folder / "key.pem", folder / "cert.pem"
+    if cert_path.exists():
+        key = serialization.load_pem_private_key(key_path.read_bytes(), None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise ValueError(f"{key_path}: expected an EC key, came another kind; move it aside")
+        return _Authority(key, x509.load_pem_x509_certificate(cert_path.read_bytes()))
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Yizhan certificate authority")])
+    usage = _key_usage(certificates=True)
+    builder = (
+        _builder(name, name, key, now, AUTHORITY_DAYS)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(usage, critical=True)
+    )
+    cert = builder.sign(key, hashes.SHA256())
+    _write(
+        key_path, _pem(key)
+    )  # the key first: a certificate without its key would stop us for ever
+    _write(cert_path, cert.public_bytes(serialization.Encoding.PEM))
+    return _Authority(key, cert)
+
+
+def _issue(
+    folder: Path,
+    principal: str,
+    authority: _Authority,
+    now: datetime,
+    days: int,
+    hosts: Sequence[str],
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, principal)])
+    issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
+    both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+    cert = (
+        _builder(name, authority.cert.subject, key, now, days)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(both), critical=False)
+        .add_extension(x509.SubjectAlternativeName([*map(_host, hosts)]), critical=False)
+        .add_extension(issuer_key, critical=False)
+        .sign(authority.key, hashes.SHA256())
+    )
+    _write(folder / "key.pem", _pem(key))
+    _write(folder / "ca.pem", authority.cert.public_bytes(serialization.Encoding.PEM))
+    _write(folder / "cert.pem", cert.public_bytes(serialization.Encoding.PEM))
+
+
+def _builder(
+    subject: x509.Name,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePrivateKey,
+    now: datetime,
+    days: int,
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))  # a partner's clock may be a little behind
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def _key_usage(*, certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=certificates,
+        crl_sign=certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _host(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        return x509.DNSName(name)
+
+
+def _stale(folder: Path, authority: _Authority, now: datetime) -> bool:
+    """Tell whether a certificate is missing, expires soon, or is another authority's."""
+    if not all((folder / name).exists() for name in ("key.pem", "cert.pem", "ca.pem")):
+        return True
+    cert = x509.load_pem_x509_certificate((folder / "cert.pem").read_bytes())
+    if cert.not_valid_after_utc - now < timedelta(days=RENEW_BEFORE_DAYS):
+        return True
+    ours = authority.cert.public_bytes(serialization.Encoding.PEM)
+    return (folder / "ca.pem").read_bytes() != ours
+
+
+def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,  # the form that Kafka reads
+        serialization.NoEncryption(),
+    )
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file of mode 0600 whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)

@@ -1,0 +1,61 @@
+"""Sets up a home folder: certificates, the broker, and the settings that lead to it.
+
+Rule 1: every step may be done again; a step that was done changes nothing.
+Rule 2: of ``yizhan.toml`` only the line ``bootstrap_servers`` is ours to write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from yizhan.deploy import admin
+from yizhan.deploy.broker import Broker
+from yizhan.deploy.certificates import BROKER, ensure_certificates
+from yizhan.deploy.jars import Progress
+from yizhan.runtime.settings import FILE_NAME
+from yizhan.schemas import topics
+
+
+def setup_home(home: Path, members: Sequence[str], *, now: datetime) -> tuple[str, ...]:
+    """Make the home folder's certificates and ``yizhan.toml``; the principals that got new ones.
+
+    ``members`` are six-digit codes, ``now`` is aware. Starts nothing. Raises ``ValueError`` as
+    :func:`yizhan.schemas.topics.declare` does, and ``OSError`` when the folder cannot be written.
+    """
+    principals = (BROKER, *topics.principals(members))
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made = ensure_certificates(home / "tls", principals, now=now)
+    _write_bootstrap(home / FILE_NAME, Broker(home).bootstrap)
+    return made
+
+
+def bring_up(
+    home: Path,
+    members: Sequence[str],
+    *,
+    now: datetime,
+    progress: Progress = lambda _: None,
+    cache: Path | None = None,
+) -> tuple[Broker, tuple[str, ...]]:
+    """Set up the home, start its broker and apply the declaration; the broker and what changed.
+
+    Raises as :func:`setup_home`, :meth:`Broker.start` and :func:`admin.apply` do.
+    """
+    setup_home(home, members, now=now)
+    broker = Broker(home, cache=cache)
+    broker.start(progress)
+    return broker, admin.apply(broker.admin_connection(), members)
+
+
+def _write_bootstrap(path: Path, bootstrap: str) -> None:
+    line = f'bootstrap_servers = "{bootstrap}"\n'
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    if line in text:
+        return
+    kept = re.sub(r"(?m)^\s*bootstrap_servers\s*=.*\n?", "", text)
+    part = path.with_name(path.name + ".part")
+    part.write_text(line + kept, encoding="utf-8")
+    part.replace(path)

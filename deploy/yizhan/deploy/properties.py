@@ -1,0 +1,76 @@
+"""The broker's ``server.properties``: every line with its reason.
+
+Rule 1: mutual TLS on both listeners, loopback only; who has no certificate of ours gets no word in.
+Rule 2: what no rule allows is denied; topics are never made by accident.
+Rule 3: one broker promises survival of its own process's crash; the outboxes cover the rest.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_MIB = 1024 * 1024
+
+
+def server_properties(data: Path, tls: Path, port: int, controller_port: int) -> str:
+    """Return the text of ``server.properties``; it holds the broker's key, so keep it at mode 0600.
+
+    ``tls`` is the broker's own folder with ``{key,cert,ca}.pem``. Raises ``OSError`` without them.
+    """
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": 1,
+        "controller.quorum.voters": f"1@127.0.0.1:{controller_port}",
+        "listeners": f"SSL://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+        "advertised.listeners": f"SSL://127.0.0.1:{port}",
+        "listener.security.protocol.map": "SSL:SSL,CONTROLLER:SSL",
+        "controller.listener.names": "CONTROLLER",
+        "inter.broker.listener.name": "SSL",
+        "log.dirs": data,
+        **_tls(tls),
+        # Access: by the certificate's common name, anchored; the broker and the administrator may all.
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "allow.everyone.if.no.acl.found": "false",
+        "super.users": "User:broker;User:admin",
+        "ssl.principal.mapping.rules": "RULE:^CN=([a-z0-9-]+)$/$1/",
+        # Topics: only by declaration.
+        "auto.create.topics.enable": "false",
+        "num.partitions": 1,
+        "default.replication.factor": 1,
+        "log.message.timestamp.type": "LogAppendTime",
+        "compression.type": "uncompressed",
+        # One broker cannot replicate.
+        "offsets.topic.replication.factor": 1,
+        "offsets.topic.num.partitions": 8,
+        "offsets.retention.minutes": 60 * 24 * 400,  # a county may be cut off, or closed, for long
+        "transaction.state.log.replication.factor": 1,
+        "transaction.state.log.min.isr": 1,
+        "share.coordinator.state.topic.replication.factor": 1,
+        "share.coordinator.state.topic.min.isr": 1,
+        # A station that starts again must not wait for members that do not exist.
+        "group.initial.rebalance.delay.ms": 0,
+        # After a crash the broker waits until its former life's session has ended.
+        "broker.session.timeout.ms": 4000,
+        "broker.heartbeat.interval.ms": 500,
+        # Small topics in a small heap: the cleaner takes 128 MiB of it otherwise.
+        "log.cleaner.dedupe.buffer.size": 16 * _MIB,
+        "num.recovery.threads.per.data.dir": 2,
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _tls(tls: Path) -> dict[str, str]:
+    """Keys and certificates stand inline: PEM files need a password that inline PEM does not."""
+    key, cert, ca = (_inline(tls / name) for name in ("key.pem", "cert.pem", "ca.pem"))
+    return {
+        "ssl.client.auth": "required",
+        "ssl.keystore.type": "PEM",
+        "ssl.keystore.key": key,
+        "ssl.keystore.certificate.chain": cert + ca,
+        "ssl.truststore.type": "PEM",
+        "ssl.truststore.certificates": ca,
+    }
+
+
+def _inline(path: Path) -> str:
+    return path.read_text(encoding="ascii").strip().replace("\n", "\\n") + "\\n"
