@@ -7,7 +7,6 @@ Rule 2: bytes in, verified payload out; an unverified payload never leaves this 
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -72,27 +71,44 @@ def verify(
     Raises:
         StatementInvalid: whatever is wrong; the payload is then not returned.
     """
-    if len(data) > MAX_BYTES:
-        message = f"a statement of {len(data)} bytes; at most {MAX_BYTES} are read"
-        raise StatementInvalid(message)
-    try:
-        document = strictjson.loads(data)
-        kind, signatures = document["payloadType"], document["signatures"]
-        payload = base64.b64decode(document["payload"], validate=True)
-        (only,) = signatures
-        kid, signature = only["keyid"], base64.b64decode(only["sig"], validate=True)
-    except (ValueError, KeyError, TypeError, binascii.Error) as error:
-        message = f"not a DSSE document with one signature: {error}"
-        raise StatementInvalid(message) from None
+    kind, payload, kid, signature = _parse(data)
     if kind != payload_type:
-        message = f"expected a statement of type {payload_type}, got {str(kind)[:80]!r}"
+        message = f"expected a statement of type {payload_type}, got {kind[:80]!r}"
         raise StatementInvalid(message)
-    key = key_of(kid) if isinstance(kid, str) else None
+    key = key_of(kid)
     if key is None:
-        message = f"signed by key {str(kid)[:16]}…, which the charter in force does not name for this"
+        message = f"signed by key {kid[:16]}…, which the charter in force does not name for this"
         raise StatementInvalid(message)
     signed = pae(payload_type, payload)
     if not key.holds(signature, signed):
         message = "the signature does not hold"
         raise StatementInvalid(message)
     return Statement(payload, kid, hashlib.sha256(signed).digest())
+
+
+def unverified_payload(data: bytes) -> bytes:
+    """Return the payload without checking it: only to choose what to check it with.
+
+    Raises:
+        StatementInvalid: not a DSSE document with one signature.
+    """
+    return _parse(data)[1]
+
+
+def _parse(data: bytes) -> tuple[str, bytes, str, bytes]:
+    """Take a document apart into type, payload, kid and signature."""
+    if len(data) > MAX_BYTES:
+        message = f"a statement of {len(data)} bytes; at most {MAX_BYTES} are read"
+        raise StatementInvalid(message)
+    try:
+        document = strictjson.loads(data)
+        kind, (only,) = document["payloadType"], document["signatures"]
+        payload = base64.b64decode(document["payload"], validate=True)
+        kid, signature = only["keyid"], base64.b64decode(only["sig"], validate=True)
+    except (ValueError, KeyError, TypeError) as error:
+        message = f"not a DSSE document with one signature: {error}"
+        raise StatementInvalid(message) from None
+    if not isinstance(kind, str) or not isinstance(kid, str):
+        message = "not a DSSE document: payloadType and keyid must be strings"
+        raise StatementInvalid(message)
+    return kind, payload, kid, signature

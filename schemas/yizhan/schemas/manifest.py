@@ -10,17 +10,14 @@ Rule 4: an empty period has a manifest too (零报告).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Self
+from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
 from yizhan.schemas import strictjson
 from yizhan.schemas.header import CharterName, Hex32, MemberCode
 from yizhan.schemas.statements import StationStatement
-from yizhan.schemas.timestamps import Timestamp, instant
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from yizhan.schemas.timestamps import Timestamp
 
 CONTENT_TYPE: Final = "application/vnd.yizhan.manifest.v1+json"
 KAFKA_HEADER: Final = "yizhan-manifest"
@@ -34,10 +31,12 @@ class Manifest(StationStatement):
 
     ``start`` and ``end`` are offsets in ``yizhan.pending.<county>``, end excluded. ``count`` is
     the number of different events, ``prompt`` how many of them are references to what had
-    arrived at once. ``closed`` is the instant that the close was asked for.
+    arrived at once. ``closed`` is the instant that the close was asked for, ``cluster`` the Kafka
+    cluster to which the offsets belong (a cluster whose disk was lost begins again at 0).
     """
 
     content_type: ClassVar[str] = CONTENT_TYPE
+    made_attribute: ClassVar[str] = "closed"
 
     county: MemberCode
     label: Annotated[str, Field(pattern=r"^[0-9]{4}Q[1-4]$")]
@@ -48,6 +47,7 @@ class Manifest(StationStatement):
     prompt: _Offset
     root: Hex32
     charter: CharterName
+    cluster: Annotated[str, Field(min_length=1, max_length=64)]
     closed: Timestamp
     previous: Hex32 | None = None
 
@@ -57,8 +57,3 @@ class Manifest(StationStatement):
             message = "expected start <= end and prompt <= count <= end - start"
             raise ValueError(message)
         return self
-
-    @property
-    def made(self) -> datetime:
-        """When the close was asked for."""
-        return instant(self.closed)

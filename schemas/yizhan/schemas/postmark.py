@@ -7,7 +7,7 @@ Rule 3: what it says of an event comes from verified bytes; of a refused record 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,10 +15,7 @@ from yizhan.schemas.errors import Reason
 from yizhan.schemas.header import CharterName, EventId, Hex32, MemberCode, Part
 from yizhan.schemas.policy import Way
 from yizhan.schemas.statements import StationStatement
-from yizhan.schemas.timestamps import Timestamp, instant
-
-if TYPE_CHECKING:
-    from datetime import datetime
+from yizhan.schemas.timestamps import Timestamp
 
 CONTENT_TYPE: Final = "application/vnd.yizhan.postmark.v1+json"
 KAFKA_HEADER: Final = "yizhan-postmark"
@@ -53,6 +50,7 @@ class Postmark(StationStatement):
     """
 
     content_type: ClassVar[str] = CONTENT_TYPE
+    made_attribute: ClassVar[str] = "received"
 
     record_sha256: Hex32
     origin: Origin
@@ -72,8 +70,3 @@ class Postmark(StationStatement):
             message = "a postmark either admits (id, hash, decisions) or refuses (refused)"
             raise ValueError(message)
         return self
-
-    @property
-    def made(self) -> datetime:
-        """When the record was received."""
-        return instant(self.received)

@@ -13,11 +13,12 @@ from pydantic import ValidationError
 from yizhan.schemas import dsse, strictjson
 from yizhan.schemas.errors import StatementInvalid
 from yizhan.schemas.header import Part
+from yizhan.schemas.timestamps import instant
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from yizhan.schemas.charter import Charter
+    from yizhan.schemas.charter import Charter, Charters
     from yizhan.schemas.keys import SigningKey
 
 
@@ -26,10 +27,13 @@ class StationStatement(Part):
 
     content_type: ClassVar[str]
 
+    made_attribute: ClassVar[str]
+    """Which attribute is the instant that the statement speaks of."""
+
     @property
     def made(self) -> datetime:
         """Instant at which the signing key must have held."""
-        raise NotImplementedError
+        return instant(getattr(self, self.made_attribute))
 
     def payload(self) -> bytes:
         """Write it as the bytes to be signed: the same statement gives the same bytes."""
@@ -64,3 +68,24 @@ def read_statement(kind: type[_Said], data: bytes, charter: Charter) -> tuple[_S
         message = f"signed with station key {statement.kid[:16]}…, which does not hold at {said.made.isoformat()}"
         raise StatementInvalid(message)
     return said, statement.hash
+
+
+def read_dated(kind: type[_Said], data: bytes, charters: Charters) -> tuple[_Said, bytes, Charter]:
+    """Verify a statement under the charter that was in force when it was made.
+
+    The time is read before it is verified, only to choose the charter; the signature under that
+    charter's key then covers it.
+
+    Returns:
+        The statement, its hash (32 bytes), and the charter.
+
+    Raises:
+        StatementInvalid: it does not verify, or is not what it must be.
+    """
+    try:
+        unverified = strictjson.loads(dsse.unverified_payload(data))
+        charter = charters.in_force(instant(unverified[kind.made_attribute]))
+    except (ValueError, KeyError, TypeError) as error:
+        message = f"not a {kind.__name__.lower()}: {error}"
+        raise StatementInvalid(message) from None
+    return *read_statement(kind, data, charter), charter

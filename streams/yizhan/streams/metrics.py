@@ -1,0 +1,48 @@
+"""What the station tells Prometheus. Labels are members, types, rules and reasons: closed lists."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from yizhan.schemas.policy import TYPES
+
+if TYPE_CHECKING:
+    from yizhan.schemas.admit import Record
+    from yizhan.streams.station import Handled
+
+EVENTS = Counter("yizhan_station_events_total", "Events admitted.", ["county", "type"])
+DECISIONS = Counter("yizhan_station_decisions_total", "Decisions made, one a recipient.", ["rule", "way"])
+REFUSALS = Counter("yizhan_station_refusals_total", "Records refused.", ["reason"])
+CLOCK_SUSPECT = Counter(
+    "yizhan_station_clock_suspect_total", "Fires and disasters admitted from a clock that ran ahead.", ["county"]
+)
+HANDLING = Histogram(
+    "yizhan_station_handling_seconds",
+    "From the broker's append time to the last acknowledgement of what followed.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60),
+)
+IN_FLIGHT = Gauge("yizhan_station_in_flight_events", "Events sent on and not yet acknowledged.")
+LAG = Gauge("yizhan_station_consumer_lag_events", "Events in a topic that were not yet read.", ["topic"])
+CHARTER_VERSION = Gauge("yizhan_station_charter_version", "Version number of the charter in force.")
+CHARTER_PROBLEM = Gauge("yizhan_station_charter_problem", "1 while a newer charter cannot be adopted.")
+CHARTER_BEHIND = Counter(
+    "yizhan_station_charter_behind_total", "Events whose sender had a newer charter than the station.", ["county"]
+)
+
+
+def count(record: Record, handled: Handled, charter_version: int) -> None:
+    """Count one record and what was decided about it."""
+    if handled.admitted is None:
+        if handled.refused is not None:
+            REFUSALS.labels(handled.refused.reason).inc()
+        return
+    header = handled.admitted.header
+    EVENTS.labels(header.county, header.type if header.type in TYPES else "other").inc()
+    if handled.admitted.clock_suspect:
+        CLOCK_SUSPECT.labels(header.county).inc()
+    if int(header.charter.split("-")[0]) > charter_version:
+        CHARTER_BEHIND.labels(header.county).inc()
+    for decision in handled.admitted.decisions.values():
+        DECISIONS.labels(decision.rule, decision.way).inc()

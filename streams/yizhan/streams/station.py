@@ -1,0 +1,112 @@
+"""One record in, everything that follows from it out: pure, tested as tables.
+
+Law 1: everything a record causes is in one tuple, so that its offset is committed after all of it.
+Law 2: what decides is the verified envelope; the record's topic and time are compared with it.
+Law 3: nothing here can open a payload.
+Law 5: every output carries the postmark that says what was decided and by which rule.
+
+The same record under the same charter gives the same bytes, however often it is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from yizhan.schemas import topics
+from yizhan.schemas.admit import Admitted, Record, admit
+from yizhan.schemas.errors import Refused
+from yizhan.schemas.policy import Way
+from yizhan.schemas.postmark import KAFKA_HEADER, Decided, Origin, Postmark
+from yizhan.schemas.timestamps import written
+
+if TYPE_CHECKING:
+    from yizhan.schemas.charter import Charter
+    from yizhan.schemas.keys import SigningKey
+
+QUARANTINED_BYTES: Final = 4096
+"""How much of a refused record the quarantine shows; the record itself stays in its topic."""
+MAX_DETAIL: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One record to be written: never without a key, at most one Kafka header."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    header: tuple[str, bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What a record led to. ``admitted`` is None where it was refused; ``refused`` says why."""
+
+    outputs: tuple[Output, ...]
+    admitted: Admitted | None
+    refused: Refused | None
+
+
+def handle(record: Record, charter: Charter, key: SigningKey, cluster: str) -> Handled:
+    """Admit, decide, stamp and route one record of an events topic.
+
+    Args:
+        record: as read; ``record.received`` is the broker's append time.
+        charter: the version in force at that time.
+        key: the station's postmark key, named by that charter.
+        cluster: id of the Kafka cluster the record was read from.
+
+    Returns:
+        What to write, in order. Nothing is ever raised for a record's sake.
+    """
+    value = record.value or b""
+    common = {
+        "record_sha256": hashlib.sha256(value).hexdigest(),
+        "origin": Origin(cluster=cluster, topic=record.topic, partition=record.partition, offset=record.offset),
+        "received": written(record.received),
+        "charter": charter.name,
+    }
+    try:
+        admitted = admit(record, charter)
+    except Refused as refused:
+        postmark = Postmark(**common, refused=refused.reason, detail=str(refused)[:MAX_DETAIL])
+        return Handled(_refusal(record, value, postmark, key), None, refused)
+    postmark = Postmark(
+        **common,
+        id=admitted.header.id,
+        hash=admitted.verified.hash.hex(),
+        decisions={code: Decided(way=made.way, rule=made.rule) for code, made in admitted.decisions.items()},
+        clock_suspect=True if admitted.clock_suspect else None,
+    )
+    return Handled(_routes(admitted, value, postmark.signed(key)), admitted, None)
+
+
+def _routes(admitted: Admitted, value: bytes, stamp: bytes) -> tuple[Output, ...]:
+    header = admitted.header
+    name, mark = header.id.encode(), (KAFKA_HEADER, stamp)
+    outputs = []
+    for recipient, decision in admitted.decisions.items():
+        if decision.way is Way.DIGEST:
+            outputs.append(Output(topics.pending(recipient), name, value, mark))
+        else:
+            outputs.append(Output(topics.alerts(recipient), name, value, mark))
+            outputs.append(Output(topics.pending(recipient), name, b"", mark))  # a reference
+    return (
+        *outputs,
+        Output(topics.postings(header.county), name, stamp),
+        Output(topics.AUDIT, name, stamp),
+    )
+
+
+def _refusal(record: Record, value: bytes, postmark: Postmark, key: SigningKey) -> tuple[Output, ...]:
+    place, stamp = str(postmark.origin).encode(), postmark.signed(key)
+    outputs = [
+        Output(topics.QUARANTINE, place, value[:QUARANTINED_BYTES], (KAFKA_HEADER, stamp)),
+        Output(topics.AUDIT, place, stamp),
+    ]
+    # Only the member that a topic belongs to can write there, so it is the one to be told.
+    if (owner := topics.member_of_events(record.topic)) is not None:
+        outputs.append(Output(topics.postings(owner), place, stamp))
+    return tuple(outputs)
