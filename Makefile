@@ -55,7 +55,7 @@ faults: prerequisites setup ## kills, stops and lost disks under load, into faul
 messages: setup ## collect sentences for officers into the catalogues, ready to be translated
 	@mkdir -p build
 	$(BIN)/pybabel -q extract -F babel.cfg --no-default-keywords -k _ -k marked --no-location --sort-output \
-		--project=yizhan --version=0.1.0 -o build/yizhan.pot $(FOLDERS)
+		--project=yizhan --version=0.1.0 --msgid-bugs-address=maintainers -o build/yizhan.pot $(FOLDERS)
 	$(BIN)/pybabel -q update -i build/yizhan.pot -d $(CATALOGUES) -D yizhan --no-fuzzy-matching \
 		--ignore-obsolete --ignore-pot-creation-date --no-wrap
 	$(BIN)/python -m pytest -q tests/house/test_messages.py
