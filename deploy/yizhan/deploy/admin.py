@@ -11,7 +11,6 @@ The one file of this folder that imports a Kafka client.
 from __future__ import annotations
 
 import contextlib
-import logging
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -42,9 +41,6 @@ _ANY_NAMED_ENTITY: Final = 2  # DescribeClientQuotas match type
 
 Rule = tuple[str, str, str, str]
 """An access rule: principal, operation, kind of resource with its pattern, name."""
-
-# kafka-python tells every reconnection as an error; while a broker starts that is no news.
-logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 def apply(connection: KafkaConnection, members: Sequence[str]) -> tuple[str, ...]:

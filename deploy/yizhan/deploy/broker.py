@@ -2,8 +2,8 @@
 
 Rule 1: it listens on the loopback only, on two ports chosen once and kept.
 Rule 2: only a process whose id *and* start time are ours is ever signalled: ids are used again.
-Rule 3: data that is gone is formatted anew under a new cluster id, so that offsets of the old and of
-        the new life cannot be taken for each other. What is there is never formatted.
+Rule 3: data that is gone is formatted anew under a new cluster id, so that offsets of the old and
+        of the new life cannot be taken for each other. What is there is never formatted.
 Rule 4: starting it twice is starting it once.
 """
 

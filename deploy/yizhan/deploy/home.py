@@ -26,7 +26,8 @@ def setup_home(home: Path, members: Sequence[str], *, now: datetime) -> tuple[st
     :func:`yizhan.schemas.topics.declare` does, and ``OSError`` when the folder cannot be written.
     """
     principals = (BROKER, *topics.principals(members))
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for folder in (home, home / "tls"):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = ensure_certificates(home / "tls", principals, now=now)
     _write_bootstrap(home / FILE_NAME, Broker(home).bootstrap)
     return made

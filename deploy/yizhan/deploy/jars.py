@@ -1,6 +1,6 @@
 """Kafka's own jars: fetched once by Maven, by pinned version, into the user's cache.
 
-Rule 1: the folder appears under its name only when it is complete; a download cut short is not used.
+Rule 1: the folder gets its name only when it is complete; a download cut short is not used.
 Rule 2: two processes that need it at once fetch it once.
 Rule 3: Maven checks every file against the repository's checksum (``-C``).
 """

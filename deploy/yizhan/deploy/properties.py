@@ -28,7 +28,7 @@ def server_properties(data: Path, tls: Path, port: int, controller_port: int) ->
         "inter.broker.listener.name": "SSL",
         "log.dirs": data,
         **_tls(tls),
-        # Access: by the certificate's common name, anchored; the broker and the administrator may all.
+        # Access: by the certificate's common name, anchored; broker and administrator may all.
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "allow.everyone.if.no.acl.found": "false",
         "super.users": "User:broker;User:admin",

@@ -38,8 +38,9 @@ class Settings(BaseSettings):
         validate_default=False,
     )
 
-    lang: Literal["zh_CN", "en"] = "zh_CN"
-    """Default zh_CN: the language of what officers read. Wrong: they read the other one."""
+    lang: str = "zh_CN"
+    """Default zh_CN, or en: the language of what officers read (`yizhan.schemas.i18n`). A slip in
+    it is read as zh_CN: a word must not silence an alarm."""
 
     # -- Kafka --
     bootstrap_servers: Annotated[str, Field(pattern=r"^[^\s,]+:\d{1,5}(,\s*[^\s,]+:\d{1,5})*$")] = (
