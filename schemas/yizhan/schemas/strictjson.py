@@ -11,21 +11,24 @@ from __future__ import annotations
 import json
 from typing import Any, NoReturn
 
+from yizhan.schemas.errors import YizhanError
+
 MAX_DEPTH = 8
 MAX_INTEGER = 2**53 - 1
 _MAX_DIGITS = 17
 
 
-class StrictJsonError(ValueError):
+class StrictJsonError(YizhanError, ValueError):
     """The bytes are not JSON in the strict sense above."""
 
 
-def loads(data: bytes, *, floats: bool = False, max_depth: int = MAX_DEPTH) -> Any:  # noqa: ANN401 -- JSON is any
+def loads(data: bytes, *, floats: bool = False, nulls: bool = True, max_depth: int = MAX_DEPTH) -> Any:  # noqa: ANN401 -- JSON is any
     """Read one JSON value.
 
     Args:
         data: the bytes, UTF-8.
         floats: whether numbers with a fraction or exponent are allowed.
+        nulls: whether null is allowed; where it is not, what is absent has one spelling.
         max_depth: how many arrays and objects may stand inside one another.
 
     Raises:
@@ -59,7 +62,11 @@ def loads(data: bytes, *, floats: bool = False, max_depth: int = MAX_DEPTH) -> A
     except json.JSONDecodeError as error:
         message = f"not JSON: {error.msg} at character {error.pos}"
         raise StrictJsonError(message) from None
-    _check(value, max_depth)
+    # Only an escape can bring a lone surrogate, only brackets depth: most text needs no walk.
+    if "\\u" in text or text.count("{") + text.count("[") > max_depth:
+        _check(value, max_depth)
+    if not nulls and "null" in text:
+        _refuse_nulls(value)
     return value
 
 
@@ -69,9 +76,7 @@ def dumps(value: Any) -> bytes:  # noqa: ANN401 -- JSON is any
     >>> dumps({"b": "县", "a": 1}).decode()
     '{"a":1,"b":"县"}'
     """
-    return json.dumps(
-        value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-    ).encode("utf-8")
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode("utf-8")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -80,8 +85,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for name, _ in pairs:
             if name in seen:
-                message = f'the name "{name[:40]}" stands twice in one object'
-                raise StrictJsonError(message.encode("utf-8", "replace").decode())
+                message = f"the name {json.dumps(name[:40])} stands twice in one object"
+                raise StrictJsonError(message)
             seen.add(name)
     return result
 
@@ -128,6 +133,15 @@ def _check(value: Any, depth: int) -> None:  # noqa: ANN401 -- JSON is any
             raise StrictJsonError(message)
         for inner in value:
             _check(inner, depth - 1)
+
+
+def _refuse_nulls(value: Any) -> None:  # noqa: ANN401 -- JSON is any
+    if value is None:
+        message = "null; leave out what is absent"
+        raise StrictJsonError(message)
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            _refuse_nulls(inner)
 
 
 def _check_text(text: str) -> None:

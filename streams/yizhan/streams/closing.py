@@ -118,7 +118,7 @@ class Period:
             raise StatementInvalid(message)
         return event_hash, decided.way
 
-    def manifest(  # noqa: PLR0913 -- each is one fact of a manifest
+    def manifest(
         self,
         request: CloseRequest,
         *,

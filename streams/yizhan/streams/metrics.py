@@ -9,7 +9,6 @@ from prometheus_client import Counter, Gauge, Histogram
 from yizhan.schemas.policy import TYPES
 
 if TYPE_CHECKING:
-    from yizhan.schemas.admit import Record
     from yizhan.streams.station import Handled
 
 EVENTS = Counter("yizhan_station_events_total", "Events admitted.", ["county", "type"])
@@ -32,7 +31,7 @@ CHARTER_BEHIND = Counter(
 )
 
 
-def count(record: Record, handled: Handled, charter_version: int) -> None:
+def count(handled: Handled, charter_version: int) -> None:
     """Count one record and what was decided about it."""
     if handled.admitted is None:
         if handled.refused is not None:

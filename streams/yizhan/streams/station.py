@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Final
 
 from yizhan.schemas import topics
 from yizhan.schemas.admit import Admitted, Record, admit
-from yizhan.schemas.errors import Refused
+from yizhan.schemas.errors import CharterInvalid, Refused
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import KAFKA_HEADER, Decided, Origin, Postmark
 from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
-    from yizhan.schemas.charter import Charter
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from yizhan.schemas.charter import Charter, Charters
     from yizhan.schemas.keys import SigningKey
 
 QUARANTINED_BYTES: Final = 4096
@@ -62,25 +65,44 @@ def handle(record: Record, charter: Charter, key: SigningKey, cluster: str) -> H
         What to write, in order. Nothing is ever raised for a record's sake.
     """
     value = record.value or b""
-    common = {
-        "record_sha256": hashlib.sha256(value).hexdigest(),
-        "origin": Origin(cluster=cluster, topic=record.topic, partition=record.partition, offset=record.offset),
-        "received": written(record.received),
-        "charter": charter.name,
-    }
+    seen = Postmark.model_construct(
+        record_sha256=hashlib.sha256(value).hexdigest(),
+        origin=Origin(cluster=cluster, topic=record.topic, partition=record.partition, offset=record.offset),
+        received=written(record.received),
+        charter=charter.name,
+    )
     try:
         admitted = admit(record, charter)
     except Refused as refused:
-        postmark = Postmark(**common, refused=refused.reason, detail=str(refused)[:MAX_DETAIL])
+        postmark = seen.model_copy(update={"refused": refused.reason, "detail": str(refused)[:MAX_DETAIL]})
         return Handled(_refusal(record, value, postmark, key), None, refused)
-    postmark = Postmark(
-        **common,
-        id=admitted.header.id,
-        hash=admitted.verified.hash.hex(),
-        decisions={code: Decided(way=made.way, rule=made.rule) for code, made in admitted.decisions.items()},
-        clock_suspect=True if admitted.clock_suspect else None,
+    decisions = {code: Decided(way=made.way, rule=made.rule) for code, made in admitted.decisions.items()}
+    postmark = seen.model_copy(
+        update={
+            "id": admitted.header.id,
+            "hash": admitted.verified.hash.hex(),
+            "decisions": decisions,
+            "clock_suspect": True if admitted.clock_suspect else None,
+        }
     )
     return Handled(_routes(admitted, value, postmark.signed(key)), admitted, None)
+
+
+def postmark_key(charters: Charters, keys: Mapping[str, SigningKey], moment: datetime) -> SigningKey:
+    """Find the station's key that the charter in force names; of several, the first.
+
+    Raises:
+        CharterInvalid: it names none of ours that holds then.
+    """
+    charter = charters.in_force(moment)
+    for kid, entry in charter.postmark.items():
+        if kid in keys and entry.holds(moment):
+            return keys[kid]
+    message = (
+        f"charter {charter.name} names no postmark key of this station that holds at {written(moment)}; "
+        "register it in a new charter, or put the key file in place"
+    )
+    raise CharterInvalid(message)
 
 
 def _routes(admitted: Admitted, value: bytes, stamp: bytes) -> tuple[Output, ...]:

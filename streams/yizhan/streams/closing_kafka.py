@@ -1,0 +1,434 @@
+"""The station's other Kafka side: what the worker asks the cluster, and the closing of periods.
+
+Law 1: a manifest is written after everything it names was acknowledged; the index of what was
+       held moves after the manifest was.
+Law 4: a close that died is done again from its close record, with the same bytes.
+
+Rule 1: one close at a time (a lock file). Closing runs beside the worker, never inside it.
+Rule 2: what was held before is looked up in ``closing.sqlite3``; that file is only an index, and
+        is made again from the book when it is missing or belongs to another cluster.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+
+from yizhan.runtime.store import open_store, transaction
+from yizhan.schemas import manifest as manifests
+from yizhan.schemas import topics
+from yizhan.schemas.errors import StatementInvalid
+from yizhan.schemas.manifest import Manifest
+from yizhan.schemas.postmark import KAFKA_HEADER
+from yizhan.schemas.statements import read_dated
+from yizhan.schemas.timestamps import instant, written
+from yizhan.streams import metrics
+from yizhan.streams.closing import CLOSE_HEADER, BookRecord, CloseRequest, Period
+from yizhan.streams.errors import StationBehind, StationError
+from yizhan.streams.station import postmark_key
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from yizhan.runtime.connection import KafkaConnection
+    from yizhan.schemas.charter import Charters
+    from yizhan.schemas.keys import SigningKey
+
+log = logging.getLogger(__name__)
+_WINDOW: Final = 512
+_READ_TIMEOUT_SECONDS: Final = 30.0
+_SEND_TIMEOUT_SECONDS: Final = 60.0
+_SCHEMA: Final = (
+    """
+    CREATE TABLE held (county TEXT NOT NULL, hash BLOB NOT NULL, PRIMARY KEY (county, hash)) WITHOUT ROWID;
+    CREATE TABLE progress (
+        county TEXT PRIMARY KEY,
+        cluster TEXT NOT NULL,
+        held_until INTEGER NOT NULL,   -- offset in pending up to which "held" is complete
+        read_until INTEGER NOT NULL,   -- offset in digests up to which manifests were read
+        manifest BLOB,                 -- the last closing manifest, as it stands in digests
+        may_be_open INTEGER NOT NULL   -- whether a close record may stand without its manifest
+    );
+    """,
+)
+
+
+class Cluster:
+    """Questions to the cluster: who it is, how far each topic goes, how far the station is."""
+
+    def __init__(self, connection: KafkaConnection) -> None:
+        """Connect (``StationError`` if no broker answers)."""
+        try:
+            self.consumer = KafkaConsumer(
+                **connection.kafka_python(),
+                group_id=topics.group_prefix(topics.STATION),
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                max_partition_fetch_bytes=2 * topics.STATION_MAX_BYTES,
+            )
+            self.admin = KafkaAdminClient(**connection.kafka_python())
+        except KafkaError as error:
+            message = f"no broker answers at {connection.bootstrap}: {error}; start it, or correct bootstrap_servers"
+            raise StationError(message) from error
+
+    def close(self) -> None:
+        """Disconnect."""
+        with contextlib.suppress(KafkaError):
+            self.consumer.close()
+        with contextlib.suppress(KafkaError):
+            self.admin.close()
+
+    def id(self) -> str:
+        """Id of the cluster."""
+        return str(self.admin.describe_cluster()["cluster_id"])
+
+    def check_topics(self, names: Sequence[str]) -> None:
+        """Raise ``StationError`` naming topics that are missing or not allowed."""
+        missing = [name for name in names if not self.consumer.partitions_for_topic(name)]
+        if missing:
+            message = (
+                f"these topics are missing, or the station may not read them: {', '.join(missing)}; "
+                "apply the declaration (yizhan broker start), then start the station again"
+            )
+            raise StationError(message)
+
+    def ends(self, names: Sequence[str]) -> dict[str, int]:
+        """Offset after the last record of each topic."""
+        found = self.consumer.end_offsets([TopicPartition(name, 0) for name in names])
+        return {partition.topic: offset for partition, offset in found.items()}
+
+    def committed(self, names: Sequence[str]) -> dict[str, int]:
+        """Offset up to which the station's worker has finished each topic; 0 for none."""
+        return {name: self.consumer.committed(TopicPartition(name, 0)) or 0 for name in names}
+
+    def lag(self, names: Sequence[str]) -> dict[str, int]:
+        """Count the records in each topic that the worker has not finished."""
+        ends, committed = self.ends(names), self.committed(names)
+        return {name: max(0, ends[name] - committed[name]) for name in names}
+
+    def behind(self, names: Sequence[str], moment: datetime) -> dict[str, int]:
+        """Count the records received before an instant that the worker has not finished, where there are some."""
+        at = int(moment.timestamp() * 1000)
+        found = self.consumer.offsets_for_times({TopicPartition(name, 0): at for name in names})
+        ends, committed = self.ends(names), self.committed(names)
+        until = {p.topic: ends[p.topic] if place is None else place.offset for p, place in found.items()}
+        return {name: until[name] - committed[name] for name in names if until[name] > committed[name]}
+
+    def read(self, topic: str, start: int, end: int) -> Iterator[Any]:
+        """Yield a topic's records from ``start`` to before ``end``."""
+        partition = TopicPartition(topic, 0)
+        if start >= end:
+            return
+        self.consumer.assign([partition])
+        self.consumer.seek(partition, start)
+        silent_since = time.monotonic()
+        while self.consumer.position(partition) < end:
+            batches = self.consumer.poll(timeout_ms=500)
+            for record in (record for batch in batches.values() for record in batch):
+                silent_since = time.monotonic()
+                if record.offset >= end:
+                    return
+                yield record
+            if time.monotonic() - silent_since > _READ_TIMEOUT_SECONDS:
+                message = f"{topic} gives nothing from offset {self.consumer.position(partition)}, expected up to {end}"
+                raise StationError(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What a close did. ``strange`` are records of the book that were left out, with the reason."""
+
+    manifest: Manifest
+    repeated: int
+    strange: tuple[tuple[int, str], ...] = field(default=())
+
+
+class Closer:
+    """Closes periods of members' books."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        folder: Path,
+        charters: Charters,
+        keys: Sequence[SigningKey],
+    ) -> None:
+        """Take the lock, the index and the connections.
+
+        Args:
+            connection: as the principal ``station``.
+            folder: the station's own; holds lock and index.
+            charters: adopted versions.
+            keys: the station's postmark keys.
+
+        Raises:
+            StationError: another close is running, or no broker answers.
+        """
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = (folder / "closing.lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._lock.close()
+            message = f"another close is running (it holds {folder / 'closing.lock'}); wait for it to end"
+            raise StationError(message) from None
+        self._charters, self._keys = charters, {key.kid: key for key in keys}
+        self._store = open_store(folder / "closing.sqlite3", _SCHEMA)
+        self._cluster = Cluster(connection)
+        self._cluster_id = self._cluster.id()
+        self._producer = KafkaProducer(
+            **connection.kafka_python(), acks="all", enable_idempotence=True, max_request_size=topics.STATION_MAX_BYTES
+        )
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._producer.close(timeout=5)
+        self._cluster.close()
+        self._store.close()
+        self._lock.close()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Let go of everything."""
+        self.close()
+
+    def wait_for_station(self, moment: datetime, timeout_seconds: float) -> None:
+        """Wait until the worker has finished every record received before an instant.
+
+        Raises:
+            StationBehind: it has not, within the time; says how many records are behind.
+        """
+        names = [topics.events(code) for code in self._charters.latest().members]
+        deadline = time.monotonic() + timeout_seconds
+        while behind := self._cluster.behind(names, moment):
+            if time.monotonic() > deadline:
+                which = ", ".join(f"{name}: {count}" for name, count in sorted(behind.items()))
+                message = (
+                    f"the station is {sum(behind.values())} records behind {written(moment)} ({which}); "
+                    "start it, or wait, then close again"
+                )
+                raise StationBehind(message)
+            time.sleep(0.2)
+
+    def last(self, county: str) -> Manifest | None:
+        """Return the last closing manifest of a county, or None."""
+        self._catch_up(county)
+        stored = self._progress(county)["manifest"]
+        return None if stored is None else self._manifest(stored)[0]
+
+    def run(
+        self, county: str, request: CloseRequest, *, interim: bool, progress: Callable[[int], None]
+    ) -> list[Closed]:
+        """Close a period, or write an interim digest.
+
+        A close that died before is finished first, under its own label. ``progress`` is told how
+        many records were just read.
+
+        Returns:
+            What was closed: usually one.
+        """
+        self._catch_up(county)
+        done = []
+        while (found := self._open_close(county)) is not None:
+            log.warning("finishing the close of %s, %s, that died", county, found[0].label)
+            done.append(self._compile(county, found[0], found[1], interim=False, progress=progress))
+        book = topics.pending(county)
+        if interim:
+            end = self._cluster.ends([book])[book]
+        else:
+            with transaction(self._store) as store:
+                store.execute("UPDATE progress SET may_be_open = 1 WHERE county = ?", (county,))
+            header = [(CLOSE_HEADER, b"1")]
+            sent = self._producer.send(book, value=request.to_bytes(), key=request.label.encode(), headers=header)
+            # From here on the period's end is fixed; what dies below is finished by the next close.
+            end = sent.get(timeout=_SEND_TIMEOUT_SECONDS).offset + 1
+        return [*done, self._compile(county, request, end, interim=interim, progress=progress)]
+
+    def _compile(
+        self, county: str, request: CloseRequest, end: int, *, interim: bool, progress: Callable[[int], None]
+    ) -> Closed:
+        start, stored = self._start(county), self._progress(county)["manifest"]
+        with contextlib.suppress(_NotKeptError), transaction(self._store) as store:
+            period = Period(county, self._charters, lambda event_hash: _hold(store, county, event_hash))
+            self._copy(period, start, end, progress)
+            made = period.manifest(
+                request,
+                interim=interim,
+                start=start,
+                end=end,
+                cluster=self._cluster_id,
+                previous=None if stored is None else self._manifest(stored)[1],
+            )
+            signed = made.signed(self._key(request))
+            mark = [(manifests.KAFKA_HEADER, b"1")]
+            sent = self._producer.send(
+                topics.digests(county), value=signed, key=request.label.encode(), headers=mark, partition=0
+            )
+            # From here on the period is closed; an index that dies before its commit catches up.
+            place = sent.get(timeout=_SEND_TIMEOUT_SECONDS).offset
+            self._producer.send(topics.AUDIT, value=signed, key=f"{county}/{request.label}".encode(), partition=0).get(
+                timeout=_SEND_TIMEOUT_SECONDS
+            )
+            if interim:
+                raise _NotKeptError
+            store.execute(
+                "UPDATE progress SET held_until = ?, read_until = ?, manifest = ?, may_be_open = 0 WHERE county = ?",
+                (end, place + 1, signed, county),
+            )
+        return Closed(made, period.repeated, tuple(period.strange))
+
+    def _copy(self, period: Period, start: int, end: int, progress: Callable[[int], None]) -> None:
+        """Copy a period's records in order; return when every copy was acknowledged."""
+        waiting: deque[Any] = deque()
+        target = topics.digests(period.county)
+        for read, record in enumerate(self._book(period.county, start, end), 1):
+            if period.take(record):
+                header = [(KAFKA_HEADER, record.stamp)]
+                waiting.append(
+                    self._producer.send(target, value=record.value, key=record.key, headers=header, partition=0)
+                )
+            while len(waiting) > _WINDOW:
+                waiting.popleft().get(timeout=_SEND_TIMEOUT_SECONDS)
+            if read % _WINDOW == 0:
+                progress(_WINDOW)
+        for future in waiting:
+            future.get(timeout=_SEND_TIMEOUT_SECONDS)
+        progress((end - start) % _WINDOW)
+
+    def _book(self, county: str, start: int, end: int) -> Iterator[BookRecord]:
+        for record in self._cluster.read(topics.pending(county), start, end):
+            headers = dict(record.headers)
+            yield BookRecord(
+                offset=record.offset,
+                key=record.key or b"-",
+                value=record.value or b"",
+                stamp=headers.get(KAFKA_HEADER),
+                close=CLOSE_HEADER in headers,
+            )
+
+    def _open_close(self, county: str) -> tuple[CloseRequest, int] | None:
+        """Find the first close record that has no manifest, and the offset after it."""
+        if not self._progress(county)["may_be_open"]:
+            return None
+        book = topics.pending(county)
+        for record in self._book(county, self._start(county), self._cluster.ends([book])[book]):
+            if record.close:
+                return CloseRequest.from_bytes(record.value), record.offset + 1
+        return None
+
+    def _catch_up(self, county: str) -> None:
+        """Bring the index up to the last closing manifest in the digests topic."""
+        with transaction(self._store) as store:
+            row = self._progress(county)
+            if row is None or row["cluster"] != self._cluster_id:
+                # A cluster whose disk was lost begins again: offsets and books are new, the chain goes on.
+                store.execute("DELETE FROM held WHERE county = ?", (county,))
+                store.execute(
+                    "INSERT INTO progress (county, cluster, held_until, read_until, may_be_open) VALUES (?, ?, 0, 0, 1)"
+                    " ON CONFLICT (county) DO UPDATE SET cluster = excluded.cluster, held_until = 0, read_until = 0,"
+                    " may_be_open = 1",
+                    (county, self._cluster_id),
+                )
+            topic = topics.digests(county)
+            read, end = self._progress(county)["read_until"], self._cluster.ends([topic])[topic]
+            for record in self._cluster.read(topic, read, end):
+                if manifests.KAFKA_HEADER in dict(record.headers) and not self._manifest(record.value)[0].interim:
+                    store.execute("UPDATE progress SET manifest = ? WHERE county = ?", (record.value, county))
+            store.execute("UPDATE progress SET read_until = ? WHERE county = ?", (end, county))
+            held, start = self._progress(county)["held_until"], self._start(county)
+            period = Period(county, self._charters, lambda event_hash: _hold(store, county, event_hash))
+            for earlier in self._book(county, held, start):
+                period.take(earlier)
+            store.execute("UPDATE progress SET held_until = ? WHERE county = ?", (max(held, start), county))
+
+    def _start(self, county: str) -> int:
+        """Offset at which the next period begins."""
+        stored = self._progress(county)["manifest"]
+        if stored is None:
+            return 0
+        last = self._manifest(stored)[0]
+        return last.end if last.cluster == self._cluster_id else 0
+
+    def _progress(self, county: str) -> Any:  # noqa: ANN401 -- sqlite3.Row or None
+        return self._store.execute("SELECT * FROM progress WHERE county = ?", (county,)).fetchone()
+
+    def _manifest(self, signed: bytes) -> tuple[Manifest, bytes]:
+        try:
+            made, made_hash, _ = read_dated(Manifest, signed, self._charters)
+        except StatementInvalid as error:
+            message = f"a manifest of this station does not verify: {error}; look who writes to its topics"
+            raise StationError(message) from error
+        return made, made_hash
+
+    def _key(self, request: CloseRequest) -> SigningKey:
+        moment = instant(request.closed)
+        return postmark_key(self._charters, self._keys, moment)
+
+
+class _NotKeptError(Exception):
+    """Undoes the index after an interim digest, which closes nothing."""
+
+
+def _hold(store: sqlite3.Connection, county: str, event_hash: bytes) -> bool:
+    """Remember an event hash; True if it was new."""
+    added = store.execute("INSERT OR IGNORE INTO held VALUES (?, ?)", (county, event_hash))
+    return added.rowcount == 1
+
+
+def watch(
+    connection: KafkaConnection,
+    names: Sequence[str],
+    *,
+    beat: Callable[[], None],
+    other_cluster: Callable[[str, str], None],
+    cluster_id: str,
+    every_seconds: float = 2.0,
+) -> None:
+    """Ask the cluster, for ever, whether the worker moves and whether it is still the same cluster.
+
+    The worker moves when its committed offsets do, or when there is nothing to do, or when no
+    broker answers; then ``beat`` is called. Blocks: run it in a thread.
+
+    Args:
+        connection: as the principal ``station``.
+        names: the events topics.
+        beat: of the watchdog.
+        other_cluster: told the expected and the found id, once it is another.
+        cluster_id: id of the cluster at the start.
+        every_seconds: how often to ask.
+    """
+    before: dict[str, int] = {}
+    cluster: Cluster | None = None
+    while True:
+        time.sleep(every_seconds)
+        try:
+            cluster = cluster or Cluster(connection)
+            if (found := cluster.id()) != cluster_id:
+                other_cluster(cluster_id, found)
+                return
+            lag, committed = cluster.lag(names), cluster.committed(names)
+            for name, count in lag.items():
+                metrics.LAG.labels(name).set(count)
+            if committed != before or not any(lag.values()):
+                before = committed
+                beat()
+        except (KafkaError, StationError):
+            beat()  # nothing to do while no broker answers
+            if cluster is not None:
+                cluster.close()
+                cluster = None

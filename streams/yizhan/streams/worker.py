@@ -1,0 +1,85 @@
+"""Puts the station's worker together and runs it until it is told to stop.
+
+Rule 1: everything that can be wrong at the start is found here, and said in one sentence.
+Rule 2: a worker that does not move is ended; its supervisor starts it again.
+"""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from prometheus_client import REGISTRY
+
+from yizhan.runtime.metrics import serve, watch_gauge
+from yizhan.runtime.watchdog import Watchdog
+from yizhan.schemas import topics
+from yizhan.streams import app as faust_app
+from yizhan.streams.closing_kafka import Cluster, watch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from yizhan.runtime.connection import KafkaConnection
+    from yizhan.runtime.settings import Settings
+    from yizhan.schemas.charter import Charters
+    from yizhan.schemas.keys import SigningKey
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def written_topics(members: Sequence[str]) -> list[str]:
+    """Every topic that a worker for these members writes."""
+    own = [name(code) for name in (topics.alerts, topics.pending, topics.postings) for code in members]
+    return [*own, topics.QUARANTINE, topics.AUDIT]
+
+
+def run_station(
+    settings: Settings, connection: KafkaConnection, charters: Charters, keys: Sequence[SigningKey], folder: Path
+) -> None:
+    """Serve every member's events topic until SIGINT or SIGTERM; then end the process with status 0.
+
+    Args:
+        settings: of this machine.
+        connection: as the principal ``station``.
+        charters: adopted versions; looked for again while running.
+        keys: postmark keys.
+        folder: the station's own, for Faust's files.
+
+    Raises:
+        StationError: no broker answers, or a topic is missing.
+        CharterInvalid: the charter in force names none of the keys.
+    """
+    members = sorted(charters.latest().members)
+    sources = [topics.events(code) for code in members]
+    cluster = Cluster(connection)
+    try:
+        cluster.check_topics([*sources, *written_topics(members)])
+        cluster_id = cluster.id()
+    finally:
+        cluster.close()
+    station = faust_app.Station(charters, keys, cluster_id, _now)
+    station.key_at(_now())
+    watchdog = Watchdog(settings.watchdog_seconds).start()
+    watch_gauge(watchdog, REGISTRY)
+    threading.Thread(
+        target=watch,
+        args=(connection, sources),
+        kwargs={
+            "beat": watchdog.beat,
+            "other_cluster": lambda was, found: faust_app.end_process(
+                f"the cluster is {found}, it was {was}: the broker's disk was lost"
+            ),
+            "cluster_id": cluster_id,
+        },
+        name="watch-cluster",
+        daemon=True,
+    ).start()
+    serve(REGISTRY, settings.metrics_host, settings.station_metrics_port)
+    faust_app.run(
+        faust_app.build(station, connection, settings, members=members, data_folder=folder / "faust")
+    )
