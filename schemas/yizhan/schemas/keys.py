@@ -38,6 +38,7 @@ SIGNING_BYTES = 32
 SEALING_BYTES = 1184 + 32
 _MLKEM_BYTES = 1184
 _FIELD = 2**255 - 19
+_EDWARDS_D = -121665 * pow(121666, -1, _FIELD)
 _PEM = re.compile(rb"-----BEGIN [A-Z ]+-----.+?-----END [A-Z ]+-----\n?", re.DOTALL)
 
 
@@ -52,7 +53,7 @@ def kid(role: str, public: bytes) -> str:
 
 
 def _refuse_small_order_edwards(public: bytes) -> None:
-    """Refuse Ed25519 points whose order divides 8, and non-canonical encodings (RFC 8032 §5.1.3).
+    """Refuse Ed25519 points whose order divides 8, and what is not a point at all (RFC 8032 §5.1.3).
 
     The point is mapped to Curve25519 by u = (1 + y) / (1 - y) (RFC 7748 §4.1); X25519 clears the
     cofactor, so a point of small order is one that X25519 sends to zero.
@@ -61,12 +62,22 @@ def _refuse_small_order_edwards(public: bytes) -> None:
     if y >= _FIELD:
         message = "not a canonical Ed25519 public key"
         raise ValueError(message)
+    if pow((y * y - 1) * (_EDWARDS_D * y * y + 1), (_FIELD - 1) // 2, _FIELD) == _FIELD - 1:
+        message = "not a point of the curve of Ed25519"
+        raise ValueError(message)
     u = (1 + y) * pow(1 - y, -1, _FIELD) % _FIELD if y != 1 else 0
     _refuse_small_order_montgomery(u.to_bytes(32, "little"))
 
 
 def _refuse_small_order_montgomery(u: bytes) -> None:
-    """Refuse X25519 points that contribute nothing to a shared secret (RFC 7748 §6.1)."""
+    """Refuse X25519 points that contribute nothing to a shared secret (RFC 7748 §6.1).
+
+    So are second spellings of one point: sender and recipient hash the bytes of this key, and
+    would hash different ones.
+    """
+    if int.from_bytes(u, "little") >= _FIELD:
+        message = "not a canonical X25519 public key"
+        raise ValueError(message)
     try:
         X25519PrivateKey.from_private_bytes(b"\x01" * 32).exchange(X25519PublicKey.from_public_bytes(u))
     except ValueError:
@@ -171,9 +182,7 @@ class SealingKey:
         """Wrap the two private keys."""
         self._mlkem, self._x25519 = mlkem, x25519
         self.hpke = hpke.MLKEM768X25519PrivateKey(mlkem, x25519)
-        self.public = SealingPublicKey(
-            mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
-        )
+        self.public = SealingPublicKey(mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw())
         self.kid = self.public.kid
 
     @classmethod
