@@ -12,18 +12,18 @@ Rule 4: readers know only ``Charters``; where the files come from, and who vouch
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Protocol, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, Field, ValidationError
 
 from yizhan.schemas import strictjson
+from yizhan.schemas.dsse import decode_base64
 from yizhan.schemas.errors import CharterInvalid, KeyNotValid, KeyRevoked
-from yizhan.schemas.header import Count, Hex32, MemberCode, Part
+from yizhan.schemas.header import Hex32, MemberCode, Part
 from yizhan.schemas.keys import SealingPublicKey, SigningPublicKey
 from yizhan.schemas.policy import Policy, PolicyFile, Words
 from yizhan.schemas.timestamps import Timestamp, instant
@@ -86,7 +86,7 @@ class StationKeys(Part):
 class AllianceFile(Part):
     """``alliance.json``."""
 
-    version: Count
+    version: Annotated[int, Field(ge=1, le=999_999_999)]
     holds_from: Timestamp
     name: Words
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(?:/[A-Za-z_]+)*$")]
@@ -139,6 +139,7 @@ class Charter:
     signing: Mapping[str, Mapping[str, RegisteredKey[SigningPublicKey]]]
     sealing: Mapping[str, Mapping[str, RegisteredKey[SealingPublicKey]]]
     postmark: Mapping[str, RegisteredKey[SigningPublicKey]]
+    ledger: Mapping[str, RegisteredKey[SigningPublicKey]] = field(default_factory=dict)
     ladders: Mapping[str, tuple[Officer, ...]] = field(default_factory=dict)
 
     @property
@@ -288,13 +289,10 @@ def load_charter(files: Mapping[str, bytes]) -> Charter:
     if len(members) != len(alliance.members):
         message = "alliance.json: two members with one code"
         raise CharterInvalid(message)
-    for pair in alliance.pairs:
-        if len(set(pair)) != len(pair) or not set(pair) <= members.keys():
-            message = f"alliance.json: pair {'-'.join(pair)} must name two different members"
-            raise CharterInvalid(message)
+    _check_alliance(alliance, members)
     expected = {f"counties/{code}/keys.json" for code in members} | {"alliance.json", "policy.json"}
     if files.keys() != expected:
-        odd = ", ".join(sorted(files.keys() ^ expected))
+        odd = ", ".join(sorted(ascii(path)[1:-1] for path in files.keys() ^ expected))
         message = f"expected one keys.json a member and nothing else; missing or too many: {odd}"
         raise CharterInvalid(message)
     keys = {code: _read(files, f"counties/{code}/keys.json", KeysFile) for code in members}
@@ -312,9 +310,25 @@ def load_charter(files: Mapping[str, bytes]) -> Charter:
         members=members,
         signing={code: _keys(code, file.signing, SigningPublicKey, used) for code, file in keys.items()},
         sealing={code: _keys(code, file.sealing, SealingPublicKey, used) for code, file in keys.items()},
-        postmark=_keys("station", alliance.station.postmark, SigningPublicKey, used),
+        postmark=_keys("the station", alliance.station.postmark, SigningPublicKey, used),
+        ledger=_keys("the ledger", alliance.station.ledger, SigningPublicKey, used),
         ladders={code: file.ladder for code, file in keys.items()},
     )
+
+
+def _check_alliance(alliance: AllianceFile, members: Mapping[str, Member]) -> None:
+    for pair in alliance.pairs:
+        if len(set(pair)) != len(pair) or not set(pair) <= members.keys():
+            message = f"alliance.json: pair {'-'.join(pair)} must name two different members"
+            raise CharterInvalid(message)
+    if len({frozenset(pair) for pair in alliance.pairs}) != len(alliance.pairs):
+        message = "alliance.json: a pair is named twice"
+        raise CharterInvalid(message)
+    try:
+        ZoneInfo(alliance.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        message = f"alliance.json: expected the IANA name of a time zone, got {alliance.time_zone}"
+        raise CharterInvalid(message) from None
 
 
 def _read(files: Mapping[str, bytes], path: str, model: type[_Model]) -> _Model:
@@ -327,14 +341,14 @@ def _read(files: Mapping[str, bytes], path: str, model: type[_Model]) -> _Model:
         message = f"{path} has {len(content)} bytes; at most {MAX_FILE_BYTES} are read"
         raise CharterInvalid(message)
     try:
-        value: Any = strictjson.loads(content, max_depth=10)
+        value: Any = strictjson.loads(content, nulls=False, max_depth=10)
         return model.model_validate(value)
     except strictjson.StrictJsonError as error:
         message = f"{path}: {error}"
         raise CharterInvalid(message) from None
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
+        where = ascii(".".join(map(str, first["loc"])))[1:-1]
         message = f"{path}: {where}: {first['msg']} ({error.error_count()} problem(s) in all)"
         raise CharterInvalid(message) from None
 
@@ -345,8 +359,8 @@ def _keys(
     registered: dict[str, RegisteredKey[_KeyClass]] = {}
     for entry in entries:
         try:
-            key = kind(base64.b64decode(entry.public, validate=True))
-        except (ValueError, binascii.Error) as error:
+            key = kind(decode_base64(entry.public))
+        except ValueError as error:
             message = f"key {entry.kid[:16]}… of {owner}: {error}"
             raise CharterInvalid(message) from None
         if key.kid != entry.kid:
@@ -358,5 +372,9 @@ def _keys(
         used.add(key.raw)
         until = (entry.not_after, entry.revoked)
         not_after, revoked = (None if text is None else instant(text) for text in until)
-        registered[key.kid] = RegisteredKey(key, instant(entry.not_before), not_after, revoked)
+        not_before = instant(entry.not_before)
+        if not_after is not None and not_after <= not_before:
+            message = f"key {entry.kid[:16]}… of {owner} never holds: not_after is not after not_before"
+            raise CharterInvalid(message)
+        registered[key.kid] = RegisteredKey(key, not_before, not_after, revoked)
     return registered

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 ABSENT: Final = "absent"
+MAX_ROUTES: Final = 64
+MAX_ROWS: Final = 16
+"""Rows a route: with these bounds even a hostile table is checked in seconds."""
 _OTHER_TYPE: Final = "any other type"
 TYPES: Final = tuple(
     f"yizhan.{name}.v1"
@@ -81,7 +84,7 @@ class Route(Part):
     """One rule: any of the rows in ``when`` matches → ``then``, because of the clause named."""
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
-    when: Annotated[tuple[Row, ...], Field(strict=False, min_length=1)]
+    when: Annotated[tuple[Row, ...], Field(strict=False, min_length=1, max_length=MAX_ROWS)]
     then: Annotated[Way, Field(strict=False)]
     because: Words
 
@@ -90,7 +93,7 @@ class PolicyFile(Part):
     """``policy.json``."""
 
     border_strip_km: Annotated[int, Field(ge=0, le=200)]
-    routes: Annotated[tuple[Route, ...], Field(strict=False, min_length=1)]
+    routes: Annotated[tuple[Route, ...], Field(strict=False, min_length=1, max_length=MAX_ROUTES)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +154,16 @@ class Policy:
 
 
 def facts(header: Header, recipient: str) -> dict[str, str]:
-    """What the table may compare, for one recipient: attribute → value."""
-    if header.touches is None:
+    """Return what the table may compare, for one recipient: attribute → value.
+
+    An empty ``touches`` tells no more than a missing one.
+    """
+    if not header.touches:
         touches = ABSENT
+    elif recipient in header.touches:
+        touches = "recipient"
     else:
-        touches = "recipient" if recipient in header.touches else "others"
+        touches = "others"
     return {
         "type": header.type if header.type in ATTRIBUTES["type"] else _OTHER_TYPE,
         "status": header.status,
@@ -190,7 +198,7 @@ def _box(route: Route, row: Mapping[str, Iterable[str]]) -> _Box:
             raise CharterInvalid(message)
         if unknown := set(values) - ATTRIBUTES[attribute]:
             message = (
-                f"policy.json: route {route.id}: {attribute} is never {sorted(unknown)[0][:60]!r}; "
+                f"policy.json: route {route.id}: {attribute} is never {min(unknown)[:60]!r}; "
                 f"its values are {', '.join(sorted(ATTRIBUTES[attribute]))}"
             )
             raise CharterInvalid(message)
@@ -211,7 +219,9 @@ def _refuse_unreachable(routes: list[tuple[Route, list[_Box]]]) -> None:
             for taken in earlier:
                 rest = [piece for box in rest for piece in _subtract(box, taken)]
             if not rest:
-                message = f"policy.json: row {number} of route {route.id} is never reached: earlier rows match all of it"
+                message = (
+                    f"policy.json: row {number} of route {route.id} is never reached: earlier rows match all of it"
+                )
                 raise CharterInvalid(message)
             earlier.append(row)
 
