@@ -16,6 +16,7 @@ import hmac
 import os
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from cryptography.exceptions import InvalidTag
@@ -24,7 +25,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from yizhan.schemas.dsse import pae
-from yizhan.schemas.errors import BadSignature, Malformed, Oversize, Unopenable, UnknownSuite
+from yizhan.schemas.errors import BadSignature, Malformed, Oversize, UnknownSuite, Unopenable
 from yizhan.schemas.header import MAX_HEADER_BYTES, MAX_MEMBERS, Header, parse_header
 
 if TYPE_CHECKING:
@@ -133,15 +134,15 @@ def parse_envelope(data: bytes) -> UnverifiedEnvelope:
         message = f"{count} recipients; 1 to {MAX_MEMBERS} are allowed"
         raise Malformed(message)
     kids = tuple(reader.take(32, "a recipient's kid") for _ in range(count))
-    if any(left >= right for left, right in zip(kids, kids[1:], strict=False)):
+    if any(left >= right for left, right in pairwise(kids)):
         message = "recipients' kids must be sorted and unique"
         raise Malformed(message)
     end_of_head = reader.at
     wraps = tuple(_wrap(reader) for _ in range(count))
     commit = reader.take(32, "the commitment")
     ciphertext = reader.take(reader.integer(4, "the ciphertext length"), "the ciphertext")
-    if len(ciphertext) < _MIN_PADDED_BYTES + _TAG_BYTES:
-        message = f"a ciphertext of {len(ciphertext)} bytes; at least {_MIN_PADDED_BYTES + _TAG_BYTES} expected"
+    if padded_length(len(ciphertext) - _TAG_BYTES) != len(ciphertext) - _TAG_BYTES:
+        message = f"a ciphertext of {len(ciphertext)} bytes; expected a padded length and {_TAG_BYTES} bytes of tag"
         raise Malformed(message)
     end_of_sealed = reader.at
     if (length := reader.integer(2, "the signature length")) != SIGNATURE_BYTES:
@@ -294,7 +295,7 @@ def padded_length(length: int) -> int:
     """Length after Padmé padding, at least 256 (PURBs, Nikitin et al. 2019, §4.3.3).
 
     >>> [padded_length(n) for n in (1, 256, 257, 1000, 100_000)]
-    [256, 256, 264, 1024, 100352]
+    [256, 256, 272, 1024, 100352]
     """
     length = max(length, _MIN_PADDED_BYTES)
     exponent = length.bit_length() - 1
