@@ -51,16 +51,16 @@ def sign(payload_type: str, payload: bytes, key: SigningKey) -> bytes:
     The same payload and key give the same bytes: Ed25519 is deterministic (RFC 8032 §5.1.6).
     """
     signature = key.sign(pae(payload_type, payload))
-    return strictjson.dumps({
-        "payload": base64.b64encode(payload).decode(),
-        "payloadType": payload_type,
-        "signatures": [{"keyid": key.kid, "sig": base64.b64encode(signature).decode()}],
-    })
+    return strictjson.dumps(
+        {
+            "payload": base64.b64encode(payload).decode(),
+            "payloadType": payload_type,
+            "signatures": [{"keyid": key.kid, "sig": base64.b64encode(signature).decode()}],
+        }
+    )
 
 
-def verify(
-    data: bytes, payload_type: str, key_of: Callable[[str], SigningPublicKey | None]
-) -> Statement:
+def verify(data: bytes, payload_type: str, key_of: Callable[[str], SigningPublicKey | None]) -> Statement:
     """Check a DSSE JSON document and return its payload.
 
     Args:
@@ -77,7 +77,7 @@ def verify(
         raise StatementInvalid(message)
     key = key_of(kid)
     if key is None:
-        message = f"signed by key {kid[:16]}…, which the charter in force does not name for this"
+        message = f"signed by key {kid[:16]!r}…, which the charter in force does not name for this"
         raise StatementInvalid(message)
     signed = pae(payload_type, payload)
     if not key.holds(signature, signed):
@@ -103,8 +103,8 @@ def _parse(data: bytes) -> tuple[str, bytes, str, bytes]:
     try:
         document = strictjson.loads(data)
         kind, (only,) = document["payloadType"], document["signatures"]
-        payload = base64.b64decode(document["payload"], validate=True)
-        kid, signature = only["keyid"], base64.b64decode(only["sig"], validate=True)
+        payload = decode_base64(document["payload"])
+        kid, signature = only["keyid"], decode_base64(only["sig"])
     except (ValueError, KeyError, TypeError) as error:
         message = f"not a DSSE document with one signature: {error}"
         raise StatementInvalid(message) from None
@@ -112,3 +112,16 @@ def _parse(data: bytes) -> tuple[str, bytes, str, bytes]:
         message = "not a DSSE document: payloadType and keyid must be strings"
         raise StatementInvalid(message)
     return kind, payload, kid, signature
+
+
+def decode_base64(text: str) -> bytes:
+    """Decode the one spelling (RFC 4648 §4: standard alphabet, padded, unused bits zero).
+
+    Raises:
+        ValueError: any other spelling.
+    """
+    data = base64.b64decode(text, validate=True)
+    if base64.b64encode(data) != text.encode():
+        message = "not the one base64 spelling of its bytes"
+        raise ValueError(message)
+    return data

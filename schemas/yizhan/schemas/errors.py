@@ -18,7 +18,8 @@
     ├── StatementInvalid      a postmark or manifest that does not verify
     ├── CharterInvalid        a charter that must not come into force
     ├── KeyFileInvalid        a key file that must not be used
-    └── PayloadInvalid        a payload that its sender must mend before it can be sealed
+    ├── PayloadInvalid        a payload that its sender must mend before it can be sealed
+    └── StrictJsonError       (strictjson) bytes that are not JSON with one meaning
 
 Rule 1: one class a reason; the word in ``reason`` is the same in postmark, quarantine,
         metric label, test vector and on the screen.

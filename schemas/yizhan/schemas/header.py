@@ -10,6 +10,7 @@ Names are those of CloudEvents 1.0 and CAP 1.2 where they exist.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -23,10 +24,12 @@ MAX_MEMBERS: Final = 64
 MAX_BEYOND: Final = 64
 RECEIPT: Final = "yizhan.receipt.v1"
 NOTICE: Final = "yizhan.notice.v1"
-LIFE_AT_STAKE: Final = frozenset({
-    "yizhan.incident.forest_fire.v1",
-    "yizhan.incident.natural_disaster.v1",
-})
+LIFE_AT_STAKE: Final = frozenset(
+    {
+        "yizhan.incident.forest_fire.v1",
+        "yizhan.incident.natural_disaster.v1",
+    }
+)
 """Fires and disasters: for these, life goes before tidiness."""
 
 _MEMBER = r"[0-9]{6}"
@@ -77,7 +80,8 @@ class ReceiptRef(Part):
     """What a receipt confirms.
 
     ``delivered`` is cumulative for one lane: everything up to ``up_to`` (0 for nothing) and the
-    numbers in ``beyond``, which arrived past a gap. Every other stage names one ``event``.
+    numbers in ``beyond``, which arrived past a gap: rising, from ``up_to + 2``. Every other stage
+    names one ``event``.
     """
 
     stage: Literal["delivered", "unopenable", "acknowledged", "acted", "declined"]
@@ -94,6 +98,9 @@ class ReceiptRef(Part):
         if self.stage == "delivered":
             if None in lane or self.event is not None:
                 message = "a delivered receipt names source, book, lane and up_to, and no event"
+                raise ValueError(message)
+            if any(left >= right for left, right in pairwise(((self.up_to or 0) + 1, *(self.beyond or ())))):
+                message = "beyond rises, and begins past the gap: up_to + 2 or more"
                 raise ValueError(message)
         elif self.event is None or any(part is not None for part in (*lane, self.beyond)):
             message = f"a receipt of stage {self.stage} names one event and nothing else"
@@ -188,10 +195,13 @@ def parse_header(data: bytes) -> Header:
         Malformed: not strict JSON, an unknown attribute, or a value outside its list.
     """
     try:
-        value: Any = strictjson.loads(data)
+        value: Any = strictjson.loads(data, nulls=False)
     except strictjson.StrictJsonError as error:
         message = f"header: {error}"
         raise Malformed(message) from None
+    if isinstance(value, dict) and "specversion" not in value:
+        message = 'header: expected "specversion":"1.0", it is missing'
+        raise Malformed(message)
     try:
         return Header.model_validate(value)
     except ValidationError as error:
@@ -200,5 +210,6 @@ def parse_header(data: bytes) -> Header:
 
 def _say(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])[:80] or "header"
+    # A stranger chose these names: they must not steer the terminal that shows them.
+    where = ascii(".".join(str(part) for part in first["loc"]))[1:-1][:80] or "header"
     return f"header attribute {where}: {first['msg']} ({error.error_count()} problem(s) in all)"

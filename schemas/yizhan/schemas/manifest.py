@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
-from yizhan.schemas import strictjson
+from yizhan.schemas import merkle, strictjson
 from yizhan.schemas.header import CharterName, Hex32, MemberCode
 from yizhan.schemas.statements import StationStatement
 from yizhan.schemas.timestamps import Timestamp
@@ -55,5 +55,8 @@ class Manifest(StationStatement):
     def _adds_up(self) -> Self:
         if self.start > self.end or not self.prompt <= self.count <= self.end - self.start:
             message = "expected start <= end and prompt <= count <= end - start"
+            raise ValueError(message)
+        if (self.count == 0) != (self.root == merkle.EMPTY_ROOT.hex()):
+            message = f"expected the root of no events, {merkle.EMPTY_ROOT.hex()}, exactly when count is 0"
             raise ValueError(message)
         return self

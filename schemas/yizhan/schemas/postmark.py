@@ -58,15 +58,19 @@ class Postmark(StationStatement):
     charter: CharterName
     id: EventId | None = None
     hash: Hex32 | None = None
-    decisions: dict[MemberCode, Decided] | None = None
+    decisions: Annotated[dict[MemberCode, Decided], Field(min_length=1)] | None = None
     clock_suspect: Literal[True] | None = None
     refused: Annotated[Reason, Field(strict=False)] | None = None
     detail: Annotated[str, Field(max_length=1000)] | None = None
 
     @model_validator(mode="after")
     def _admitted_or_refused(self) -> Self:
-        admitted = (self.id, self.hash, self.decisions)
-        if (self.refused is None) != (None not in admitted) or (self.refused and any(admitted)):
-            message = "a postmark either admits (id, hash, decisions) or refuses (refused)"
+        admitted = [part is not None for part in (self.id, self.hash, self.decisions)]
+        if self.refused is None:
+            if not all(admitted) or self.detail is not None:
+                message = "a postmark that does not refuse admits, with id, hash and decisions, without detail"
+                raise ValueError(message)
+        elif any(admitted) or self.clock_suspect:
+            message = "a postmark that refuses says nothing else of the event"
             raise ValueError(message)
         return self

@@ -60,7 +60,7 @@ def read_statement(kind: type[_Said], data: bytes, charter: Charter) -> tuple[_S
         data, kind.content_type, lambda kid: entry.key if (entry := charter.postmark.get(kid)) else None
     )
     try:
-        said = kind.model_validate(strictjson.loads(statement.payload))
+        said = kind.model_validate(strictjson.loads(statement.payload, nulls=False))
     except (strictjson.StrictJsonError, ValidationError) as error:
         message = f"signed by the station, but not a {kind.__name__.lower()}: {error}"
         raise StatementInvalid(message) from None

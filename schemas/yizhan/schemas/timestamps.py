@@ -27,7 +27,11 @@ def instant(text: str) -> datetime:
     if not _FORM.fullmatch(text):
         message = f"expected UTC with milliseconds like 2026-11-23T08:05:00.000Z, got {text[:40]!r}"
         raise ValueError(message)
-    return datetime.fromisoformat(text)
+    moment = datetime.fromisoformat(text)
+    if written(moment) != text:  # 24:00:00 to newer Pythons
+        message = f"expected the one spelling {written(moment)}, got {text}"
+        raise ValueError(message)
+    return moment
 
 
 def written(moment: datetime) -> str:
@@ -42,8 +46,7 @@ def written(moment: datetime) -> str:
     if moment.tzinfo is None:
         message = "expected a time with a zone; give it tzinfo"
         raise ValueError(message)
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
 
 
 def from_milliseconds(since_epoch: int) -> datetime:
