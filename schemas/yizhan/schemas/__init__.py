@@ -14,8 +14,8 @@ from yizhan.schemas.keys import SealingKey, SigningKey
 from yizhan.schemas.policy import Decision, Way, decide
 
 __all__ = [
-    "AdoptedCharters",
     "Admitted",
+    "AdoptedCharters",
     "Charter",
     "Charters",
     "Decision",

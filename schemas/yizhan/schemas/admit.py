@@ -167,8 +167,8 @@ def _check_audience(verified: VerifiedEnvelope, charter: Charter, received: date
     ]
     if len(verified.envelope.kids) != len(header.to) or sorted(owners) != list(header.to):
         message = (
-            f"expected one sealing key that holds for each of {', '.join(header.to)}; "
-            f"of {len(verified.envelope.kids)} keys, these members' were found: {', '.join(owners) or 'none'}"
+            f"expected one sealing key that holds for each of {len(header.to)} members; of "
+            f"{len(verified.envelope.kids)} keys, these members' were found: {', '.join(owners) or 'none'}"
         )
         raise BadAudience(message)
 
@@ -185,5 +185,7 @@ def _check_references(header: Header) -> None:
             message = f"{header.id} {name.replace('_', ' ')} itself"
             raise BadReference(message)
     if header.receipt is not None and header.to != (header.receipt.target_source[:6],):
-        message = f"a receipt for {header.receipt.target_source} goes to that county alone, not to {', '.join(header.to)}"
+        message = (
+            f"a receipt for {header.receipt.target_source} goes to that county alone, not to {', '.join(header.to)}"
+        )
         raise BadReference(message)

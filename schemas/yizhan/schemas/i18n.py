@@ -49,9 +49,7 @@ def set_language(name: str) -> None:
     """
     known = _known(name)
     if known is None:
-        message = (
-            f"expected a language of {', '.join(LANGUAGES)}; came {name!r}; choose one of them"
-        )
+        message = f"expected a language of {', '.join(LANGUAGES)}; came {name!r}; choose one of them"
         raise UnknownLanguage(message)
     _Chosen.language = known
 
@@ -75,11 +73,7 @@ def catalogue(language: str) -> Mapping[str, str]:
     return {
         entry.id: entry.string
         for entry in entries
-        if isinstance(entry.id, str)
-        and isinstance(entry.string, str)
-        and entry.id
-        and entry.string
-        and not entry.fuzzy
+        if isinstance(entry.id, str) and isinstance(entry.string, str) and entry.id and entry.string and not entry.fuzzy
     }
 
 

@@ -46,7 +46,7 @@ def sample_alliance() -> dict[str, Any]:
     return _data("sample-alliance.json")
 
 
-def charter_files(  # noqa: PLR0913 -- each is one fact of a charter
+def charter_files(
     members: Mapping[str, MemberKeys],
     postmark: Sequence[SigningPublicKey],
     *,
