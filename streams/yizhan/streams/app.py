@@ -24,7 +24,7 @@ from yizhan.schemas import topics
 from yizhan.schemas.admit import Record
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.timestamps import from_milliseconds, written
-from yizhan.streams import metrics
+from yizhan.streams import guarded_records, metrics
 from yizhan.streams.station import Handled, handle, postmark_key
 
 if TYPE_CHECKING:
@@ -138,6 +138,7 @@ def build(
         members: whose events topics this worker serves.
         data_folder: where Faust may write.
     """
+    guarded_records.install()
     context = connection.ssl_context()
     app = faust.App(
         CONSUMER_GROUP,
