@@ -25,7 +25,7 @@ def declared() -> dict[str, Topic]:
         ("yizhan.events.350924", {"county-350924"}, {"station", "auditor"}, None),
         ("yizhan.alerts.350924", {"station"}, {"county-350924"}, 400),
         ("yizhan.pending.350924", {"station"}, {"station"}, 800),
-        ("yizhan.digests.350924", {"station"}, {"county-350924"}, 800),
+        ("yizhan.digests.350924", {"station"}, {"county-350924", "station"}, 800),
         ("yizhan.postings.350924", {"station"}, {"county-350924"}, 400),
         ("yizhan.quarantine", {"station"}, {"station", "auditor"}, 400),
         ("yizhan.audit", {"station"}, {"ledger", "auditor"}, None),

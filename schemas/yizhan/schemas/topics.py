@@ -200,7 +200,7 @@ def _of_member(code: str, everybody: tuple[str, ...]) -> list[Topic]:
         Topic(events(code), (me,), (STATION, AUDITOR), FOR_EVER, EVENTS_MAX_BYTES),
         _written_by_station(alerts(code), (me,), 400),
         _written_by_station(pending(code), (STATION,), 800),
-        _written_by_station(digests(code), (me,), 800),
+        _written_by_station(digests(code), (me, STATION), 800),
         _written_by_station(postings(code), (me,), 400),
         Topic(cosignatures(code), (me,), everybody, FOR_EVER, NOTE_MAX_BYTES),
     ]
