@@ -80,8 +80,7 @@ class _Pipeline:
         """Start an event's sends; wait only while the window is full."""
         send = self._app.producer.send
         futures = [
-            await send(o.topic, o.key, o.value, 0, None, [o.header] if o.header else None)
-            for o in handled.outputs
+            await send(o.topic, o.key, o.value, 0, None, [o.header] if o.header else None) for o in handled.outputs
         ]
         metrics.IN_FLIGHT.inc()
         await self._queue.put((stream, event, received, futures))
@@ -163,9 +162,7 @@ def build(
     )
     pipeline = _Pipeline(app, settings.station_window_events)
     names = [topics.events(member) for member in members]
-    source = app.topic(
-        *names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
-    )
+    source = app.topic(*names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     @app.agent(source, concurrency=1, name="station")
     async def _station(stream: Any) -> None:  # noqa: ANN401 -- Faust declares less than it has

@@ -80,6 +80,4 @@ def run_station(
         daemon=True,
     ).start()
     serve(REGISTRY, settings.metrics_host, settings.station_metrics_port)
-    faust_app.run(
-        faust_app.build(station, connection, settings, members=members, data_folder=folder / "faust")
-    )
+    faust_app.run(faust_app.build(station, connection, settings, members=members, data_folder=folder / "faust"))
