@@ -147,7 +147,7 @@ def test_a_folder_that_cannot_be_made_is_a_store_error() -> None:
 def test_what_was_committed_survives_kill_nine(path: Path) -> None:
     """A process killed right after COMMIT returned leaves its row; its open block leaves none."""
     program = (
-        "import os, sys, signal; from pathlib import Path\n"
+        "import os, sys, signal; from pathlib import Path\n"  # noqa: S608  a program, no query
         "from yizhan.runtime.store import open_store, transaction\n"
         f"conn = open_store(Path(sys.argv[1]), [{ONE!r}])\n"
         "with transaction(conn): conn.execute(\"INSERT INTO book VALUES (1, 'durable')\")\n"

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -37,6 +38,7 @@ from yizhan.runtime.connection import KafkaConnection
 from yizhan.schemas import topics
 
 _OURS: Final = re.compile(r"User:(county-[0-9]{6}|station|ledger|auditor)")
+_SETTLE_SECONDS: Final = 15.0
 _ANY_NAMED_ENTITY: Final = 2  # DescribeClientQuotas match type
 
 Rule = tuple[str, str, str, str]
@@ -102,11 +104,24 @@ def cluster_id(connection: KafkaConnection) -> str:
         return str(client.describe_cluster()["cluster_id"])
 
 
+class _Client(KafkaAdminClient):  # type: ignore[misc]  # kafka-python ships no types
+    """An admin client that leaves neither thread nor socket behind when it cannot connect."""
+
+    def __init__(self, **settings: object) -> None:
+        try:
+            super().__init__(**settings)
+        except BaseException:
+            if hasattr(self, "_net"):
+                self._closed = False
+                self.close()
+            raise
+
+
 @contextlib.contextmanager
 def _client(connection: KafkaConnection, seconds: float = 15.0) -> Iterator[KafkaAdminClient]:
     """Connect, and say failures in our own words."""
     try:
-        client = KafkaAdminClient(
+        client = _Client(
             **connection.kafka_python(),
             client_id="yizhan-admin",
             bootstrap_timeout_ms=int(seconds * 1000),
@@ -143,9 +158,7 @@ def _apply_settings(client: KafkaAdminClient, kept: dict[str, topics.Topic]) -> 
     changed = []
     for name, topic in kept.items():
         want = {
-            key: value
-            for key, value in topic.config().items()
-            if (found[name].get(key) or {}).get("value") != value
+            key: value for key, value in topic.config().items() if (found[name].get(key) or {}).get("value") != value
         }
         for key, value in want.items():
             came = (found[name].get(key) or {}).get("value")
@@ -161,18 +174,10 @@ def _apply_settings(client: KafkaAdminClient, kept: dict[str, topics.Topic]) -> 
 
 
 def _apply_rules(client: KafkaAdminClient, wanted: frozenset[Rule]) -> list[str]:
-    everything = ACLFilter(
-        None,
-        None,
-        ACLOperation.ANY,
-        ACLPermissionType.ANY,
-        ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY),
-    )
     try:
-        found, _ = client.describe_acls(everything)
+        ours = _rules_found(client)
     except SecurityDisabledError:
         return ["access rules: this broker has no authorizer, so anyone who reaches it may all"]
-    ours = {_rule(acl): acl for acl in found if _OURS.fullmatch(acl.principal)}
     missing = sorted(wanted - ours.keys())
     surplus = sorted(ours.keys() - wanted)
     if missing:
@@ -181,9 +186,38 @@ def _apply_rules(client: KafkaAdminClient, wanted: frozenset[Rule]) -> list[str]
             raise ApplyFailed(f"access rules refused: {answer['failed'][0].__name__}")
     if surplus:
         client.delete_acls([_filter(ours[rule]) for rule in surplus])
+    _wait_for_rules(client, wanted)
     return [f"rule {' '.join(rule)}: given" for rule in missing] + [
         f"rule {' '.join(rule)}: taken away" for rule in surplus
     ]
+
+
+def _rules_found(client: KafkaAdminClient) -> dict[Rule, ACL]:
+    """Return the rules of our principals that the broker goes by at this moment."""
+    everything = ACLFilter(
+        None,
+        None,
+        ACLOperation.ANY,
+        ACLPermissionType.ANY,
+        ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY),
+    )
+    found, _ = client.describe_acls(everything)
+    return {_rule(acl): acl for acl in found if _OURS.fullmatch(acl.principal)}
+
+
+def _wait_for_rules(client: KafkaAdminClient, wanted: frozenset[Rule]) -> None:
+    """Wait until the broker goes by the rules: it answers when they are logged, a little before.
+
+    A producer that starts in between is told that it may not, and never asks again.
+    """
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    while _rules_found(client).keys() != wanted:
+        if time.monotonic() > deadline:
+            raise ApplyFailed(
+                f"access rules: expected them in force within {_SETTLE_SECONDS:.0f} s; is somebody "
+                "else changing them? Run it again"
+            )
+        time.sleep(0.05)
 
 
 def _rule(acl: ACL) -> Rule:
@@ -208,9 +242,7 @@ def _acl(rule: Rule) -> ACL:
 
 
 def _filter(acl: ACL) -> ACLFilter:
-    return ACLFilter(
-        acl.principal, acl.host, acl.operation, acl.permission_type, acl.resource_pattern
-    )
+    return ACLFilter(acl.principal, acl.host, acl.operation, acl.permission_type, acl.resource_pattern)
 
 
 def _apply_quotas(client: KafkaAdminClient, wanted: Sequence[topics.Quota]) -> list[str]:
@@ -245,9 +277,7 @@ def _apply_quotas(client: KafkaAdminClient, wanted: Sequence[topics.Quota]) -> l
 
 
 def _quotas(client: KafkaAdminClient) -> dict[str, dict[str, float]]:
-    component = DescribeClientQuotasRequest.ComponentData(
-        entity_type="user", match_type=_ANY_NAMED_ENTITY, match=None
-    )
+    component = DescribeClientQuotasRequest.ComponentData(entity_type="user", match_type=_ANY_NAMED_ENTITY, match=None)
     answer = _ask(client, DescribeClientQuotasRequest(components=[component], strict=True))
     if answer.error_code:
         raise ApplyFailed(f"quotas cannot be read: {for_code(answer.error_code).__name__}")

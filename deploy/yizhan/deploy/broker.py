@@ -48,6 +48,10 @@ class Status:
     log: Path
 
 
+class _Ended(BrokerFailed):
+    """The process ended while it was waited for."""
+
+
 class Broker:
     """The broker of one home folder; everything of it lives in ``<home>/broker``."""
 
@@ -70,9 +74,7 @@ class Broker:
     def admin_connection(self) -> KafkaConnection:
         """How the administrator reaches it."""
         folder = self._tls / "admin"
-        return KafkaConnection(
-            self.bootstrap, folder / "ca.pem", folder / "cert.pem", folder / "key.pem"
-        )
+        return KafkaConnection(self.bootstrap, folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
 
     def start(self, progress: Progress = lambda _: None, timeout: float = READY_SECONDS) -> Status:
         """Start it, detached, unless it runs, and wait until it answers.
@@ -82,11 +84,14 @@ class Broker:
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with locked(self.folder / "lock"):
-            if self.pid() is None:
-                self.prepare(progress)
-                self._check_ports()
-                progress("starting the broker")
-                self._spawn()
+            if self.pid() is not None:
+                with contextlib.suppress(_Ended):  # it was about to end: then start it
+                    self._wait_ready(timeout)
+                    return self.status()
+            self.prepare(progress)
+            self._check_ports()
+            progress("starting the broker")
+            self._spawn()
             self._wait_ready(timeout)
         return self.status()
 
@@ -177,9 +182,7 @@ class Broker:
                 "-c", str(self.folder / "server.properties")]  # fmt: skip
         said = subprocess.run(argv, capture_output=True, text=True, check=False)
         if said.returncode != 0:
-            raise BrokerFailed(
-                f"{self._data} cannot be formatted; Kafka said: {said.stderr or said.stdout}"
-            )
+            raise BrokerFailed(f"{self._data} cannot be formatted; Kafka said: {said.stderr or said.stdout}")
 
     def _spawn(self) -> None:
         argv = self.command()
@@ -208,7 +211,7 @@ class Broker:
         connection = self.admin_connection()
         while time.monotonic() < deadline:
             if self.pid() is None:
-                raise BrokerFailed(f"the broker ended while starting; {self._last_words()}")
+                raise _Ended(f"the broker ended while starting; {self._last_words()}")
             if _answers(self._ports()[0]) and admin.answers(connection):
                 return
             time.sleep(0.1)

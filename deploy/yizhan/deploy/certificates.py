@@ -78,9 +78,7 @@ def _authority(folder: Path, now: datetime) -> _Authority:
         .add_extension(usage, critical=True)
     )
     cert = builder.sign(key, hashes.SHA256())
-    _write(
-        key_path, _pem(key)
-    )  # the key first: a certificate without its key would stop us for ever
+    _write(key_path, _pem(key))  # the key first: a certificate without its key would stop us for ever
     _write(cert_path, cert.public_bytes(serialization.Encoding.PEM))
     return _Authority(key, cert)
 

@@ -1,0 +1,123 @@
+"""What the broker's folder holds, and whom it would signal, without starting one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from yizhan.deploy import admin
+from yizhan.deploy.broker import Broker
+from yizhan.deploy.errors import BrokerFailed
+from yizhan.deploy.home import setup_home
+from yizhan.deploy.properties import server_properties
+from yizhan.runtime.settings import Settings
+from yizhan.schemas import topics
+
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+TWO = ("350924", "331126")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return a home folder that was set up for two members."""
+    setup_home(tmp_path / "home", TWO, now=NOW)
+    return tmp_path / "home"
+
+
+def test_setting_up_again_changes_nothing(home: Path) -> None:
+    """Certificates, ports and settings stay byte for byte."""
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    assert setup_home(home, TWO, now=NOW) == ()
+    assert before == {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+
+
+def test_settings_lead_to_the_broker_for_every_principal(home: Path) -> None:
+    """What setup wrote is what every process finds."""
+    settings = Settings.load(home)
+    assert settings.bootstrap_servers == Broker(home).bootstrap
+    for principal in topics.principals(TWO):
+        assert settings.connection(principal).ssl_context() is not None
+
+
+def test_only_the_bootstrap_line_is_written(home: Path) -> None:
+    """An administrator's own settings are kept, comments too."""
+    path = home / "yizhan.toml"
+    path.write_text('# ours\nbootstrap_servers = "10.0.0.1:9"\nlang = "en"\n', encoding="utf-8")
+    setup_home(home, TWO, now=NOW)
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith(f'bootstrap_servers = "{Broker(home).bootstrap}"\n# ours\nlang = "en"')
+
+
+def test_properties_open_nothing_but_the_loopback(home: Path) -> None:
+    """Both listeners on 127.0.0.1 with mutual TLS, nobody without a rule, no topic by accident."""
+    text = server_properties(home / "data", home / "tls" / "broker", 21000, 21001)
+    settings = dict(line.split("=", 1) for line in text.splitlines())
+    assert settings["listeners"] == "SSL://127.0.0.1:21000,CONTROLLER://127.0.0.1:21001"
+    assert settings["listener.security.protocol.map"] == "SSL:SSL,CONTROLLER:SSL"
+    assert settings["ssl.client.auth"] == "required"
+    assert settings["allow.everyone.if.no.acl.found"] == "false"
+    assert settings["auto.create.topics.enable"] == "false"
+    assert settings["super.users"] == "User:broker;User:admin"
+    assert settings["ssl.principal.mapping.rules"].startswith("RULE:^CN=(")
+    assert "BEGIN PRIVATE KEY" in settings["ssl.keystore.key"]
+
+
+def test_ports_are_below_those_of_outgoing_connections(home: Path) -> None:
+    """A client that retries can then never connect to itself on the broker's port."""
+    for port in json.loads((home / "broker" / "ports.json").read_text()).values():
+        assert 20_000 <= port < 32_000
+
+
+def test_a_used_process_id_is_never_signalled(home: Path) -> None:
+    """The pid file names a living process that is not ours: not running, and left alone."""
+    broker = Broker(home)
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as stranger:
+        note = {"pid": stranger.pid, "started": "another boot/123"}
+        (home / "broker" / "pid").write_text(json.dumps(note))
+        assert broker.pid() is None
+        assert not broker.stop()
+        assert stranger.poll() is None
+        stranger.kill()
+
+
+@pytest.mark.parametrize("note", ["", "{}", "[]", "123", '{"pid": "x", "started": 1}'])
+def test_a_damaged_pid_file_means_not_running(home: Path, note: str) -> None:
+    """A file cut short by a full disk stops nothing and signals nobody."""
+    (home / "broker" / "pid").write_text(note)
+    assert Broker(home).pid() is None
+
+
+def test_the_status_before_the_first_start(home: Path) -> None:
+    """It does not run, has an address already and no cluster id yet."""
+    status = Broker(home).status()
+    assert (status.running, status.pid, status.cluster_id) == (False, None, None)
+    assert status.bootstrap == Settings.load(home).bootstrap_servers
+
+
+def test_damaged_ports_are_named(home: Path) -> None:
+    """The file to mend is in the sentence."""
+    (home / "broker" / "ports.json").write_text("{}")
+    with pytest.raises(BrokerFailed, match=r"ports\.json"):
+        _ = Broker(home).bootstrap
+
+
+def test_rules_follow_from_the_declaration() -> None:
+    """A rule a writer, a rule a reader, and one's own groups: nothing else."""
+    rules = set(admin.rules(topics.declare(TWO)))
+    mine = {rule[1:] for rule in rules if rule[0] == "county-350924"}
+    shared = (topics.CHECKPOINTS, topics.CHARTER, *(topics.cosignatures(code) for code in TWO))
+    own = (topics.alerts, topics.digests, topics.postings)
+    assert mine == {
+        ("WRITE", "TOPIC/LITERAL", topics.events("350924")),
+        ("WRITE", "TOPIC/LITERAL", topics.cosignatures("350924")),
+        *(("READ", "TOPIC/LITERAL", topic("350924")) for topic in own),
+        *(("READ", "TOPIC/LITERAL", name) for name in shared),
+        ("READ", "GROUP/PREFIXED", "yizhan-county-350924"),
+    }
+    assert {operation for _, operation, _, _ in rules} == {"READ", "WRITE"}
+    assert not any(principal in {"admin", "broker"} for principal, *_ in rules)

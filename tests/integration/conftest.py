@@ -1,0 +1,34 @@
+"""One real broker for all integration tests of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cluster import SIX, Cluster
+from yizhan.deploy.home import bring_up
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in this folder: `-m "not integration"` leaves it out."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here):
+            item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Start a broker with the six counties' topics and rules; stop it at the end of the run.
+
+    The first run on a machine fetches Kafka's jars (about 30 s).
+    """
+    home = tmp_path_factory.mktemp("cluster")
+    broker, _ = bring_up(home, SIX, now=datetime.now(UTC))
+    try:
+        yield Cluster(home, broker)
+    finally:
+        broker.stop()

@@ -1,0 +1,269 @@
+"""The broker's fence: who may write and read what, how it is stored, what it refuses."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
+
+from tests.integration.cluster import SIX, Cluster
+from yizhan.deploy import admin
+from yizhan.deploy.broker import Broker
+from yizhan.deploy.certificates import ensure_certificates
+from yizhan.deploy.home import setup_home
+from yizhan.deploy.jars import cache_folder, java
+from yizhan.runtime.connection import KafkaConnection
+from yizhan.runtime.errors import NotAuthorised
+from yizhan.schemas import topics
+
+ME, PARTNER = "350924", "331126"
+MINE, STATION = topics.county(ME), topics.STATION
+
+pytestmark = pytest.mark.timeout(180)
+
+
+def test_a_county_writes_its_events_and_the_station_reads_them(cluster: Cluster) -> None:
+    """What the county sends arrives whole, under the broker's own time."""
+    before = time.time() * 1000
+    with cluster.producer(MINE) as producer:
+        sent = producer.send(topics.events(ME), b"sealed", timestamp_ms=1).get(timeout=10)
+    (record,) = cluster.read(STATION, topics.events(ME), sent.offset)
+    assert record.value == b"sealed"
+    assert record.timestamp_type == 1
+    assert before - 1000 < record.timestamp < time.time() * 1000 + 1000
+
+
+def test_a_county_cannot_write_anothers_events(cluster: Cluster) -> None:
+    """The broker refuses by certificate, whatever the record says."""
+    with pytest.raises(TopicAuthorizationFailedError):
+        cluster.send(MINE, topics.events(PARTNER), b"forged")
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [topics.alerts(ME), topics.postings(ME), topics.digests(PARTNER), topics.pending(ME),
+     topics.QUARANTINE, topics.AUDIT, topics.CHARTER, topics.CHECKPOINTS, topics.FOLLOWUPS,
+     topics.cosignatures(PARTNER)],
+)  # fmt: skip
+def test_a_county_writes_nowhere_else(cluster: Cluster, topic: str) -> None:
+    """Not even on topics that it reads."""
+    with pytest.raises(TopicAuthorizationFailedError):
+        cluster.send(MINE, topic, b"forged")
+
+
+def test_the_station_writes_no_countys_events(cluster: Cluster) -> None:
+    """The station can forward and refuse; it cannot speak for a county."""
+    with pytest.raises(TopicAuthorizationFailedError):
+        cluster.send(STATION, topics.events(ME), b"forged")
+
+
+@pytest.mark.parametrize(
+    "topic", [topics.alerts(PARTNER), topics.events(PARTNER), topics.events(ME), topics.QUARANTINE]
+)
+def test_a_county_cannot_read_what_is_not_its_own(cluster: Cluster, topic: str) -> None:
+    """No record of another's alerts or events reaches it, and the check at the start says why."""
+    cluster.send("admin", topic, b"not for you")
+    with pytest.raises(NotAuthorised, match=f"{topic}: {MINE} may not read"):
+        admin.check_access(cluster.connection(MINE), MINE, read=[topic])
+    assert list(quietly(cluster, topic)) == []
+
+
+def quietly(cluster: Cluster, topic: str) -> list[Any]:
+    """Read as the county does without a check: silence or a refusal, never a record."""
+    try:
+        return cluster.read(MINE, topic, seconds=3)
+    except TopicAuthorizationFailedError:
+        return []
+
+
+def test_the_check_passes_for_everyone_in_their_own_place(cluster: Cluster) -> None:
+    """What the declaration gives is what the broker allows, for every principal and topic."""
+    declared = topics.declare(SIX)
+    for principal in {name for topic in declared for name in (*topic.writers, *topic.readers)}:
+        admin.check_access(
+            cluster.connection(principal),
+            principal,
+            read=[topic.name for topic in declared if principal in topic.readers],
+            write=[topic.name for topic in declared if principal in topic.writers],
+        )
+
+
+def test_a_topic_that_is_not_there_is_told(cluster: Cluster) -> None:
+    """A member that was not declared yet gets a sentence, not silence."""
+    with pytest.raises(NotAuthorised, match=r"the broker has none"):
+        admin.check_access(cluster.connection("admin"), "admin", read=["yizhan.alerts.999999"])
+
+
+def test_a_county_uses_its_own_groups_only(cluster: Cluster) -> None:
+    """Its offsets cannot be moved by another, nor another's by it."""
+    with cluster.consumer(MINE, group_id=topics.group(MINE, "inbox")) as mine:
+        mine.subscribe([topics.alerts(ME)])
+        mine.poll(timeout_ms=3000)
+        assert mine.assignment()
+    other = topics.group(topics.county(PARTNER), "inbox")
+    with cluster.consumer(MINE, group_id=other) as theirs:
+        theirs.subscribe([topics.alerts(ME)])
+        with pytest.raises(GroupAuthorizationFailedError):
+            theirs.poll(timeout_ms=5000)
+
+
+def test_topics_are_never_made_by_accident(cluster: Cluster) -> None:
+    """Even the administrator's record to an unknown topic makes none."""
+    with pytest.raises(KafkaError):
+        cluster.send("admin", "yizhan.events.999999", b"x", max_block_ms=3000)
+    with cluster.admin() as client:
+        assert "yizhan.events.999999" not in client.list_topics()
+
+
+def test_the_largest_event_fits_and_a_larger_record_is_refused(cluster: Cluster) -> None:
+    """900,000 bytes with 64 KiB of headers pass and can be forwarded; 1 MiB does not."""
+    headers = [("h", b"x" * (topics.MAX_HEADERS_BYTES - 1))]
+    value = os.urandom(topics.MAX_ENVELOPE_BYTES)
+    limit = 8 * 1024 * 1024
+    with cluster.producer(MINE, max_request_size=limit) as producer:
+        sent = producer.send(topics.events(ME), value, headers=headers).get(timeout=10)
+        with pytest.raises(MessageSizeTooLargeError):
+            producer.send(topics.events(ME), os.urandom(1024 * 1024)).get(timeout=10)
+    (record,) = cluster.read(STATION, topics.events(ME), sent.offset)
+    assert record.value == value
+    with cluster.producer(STATION, max_request_size=limit) as producer:
+        more = [*headers, ("yizhan-postmark", b"p" * 64 * 1024)]
+        producer.send(topics.alerts(PARTNER), value, headers=more).get(timeout=10)
+
+
+def test_whatever_the_codec_it_is_stored_uncompressed(cluster: Cluster, tmp_path: Path) -> None:
+    """Batches in gzip, lz4, zstd and snappy, from Kafka's own producer, are kept as plain bytes."""
+    topic, codecs = topics.events("331181"), ("gzip", "lz4", "zstd", "snappy")
+    running = [java_producer(cluster, "county-331181", topic, codec, tmp_path) for codec in codecs]
+    for process in running:
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said.decode()
+    values = {record.value for record in cluster.read(STATION, topic, count=len(codecs))}
+    assert values == {f"{codec} {'驿' * 500}".encode() for codec in codecs}
+    data = b"".join(path.read_bytes() for path in cluster.segments(topic))
+    assert codecs_of(data) == [0] * len(codecs)
+
+
+def java_producer(cluster: Cluster, principal: str, topic: str, codec: str, folder: Path) -> subprocess.Popen[bytes]:
+    """Send one line with Kafka's console producer, which has every codec."""
+    tls = cluster.home / "tls" / principal
+    key, cert, ca = ((tls / f"{name}.pem").read_text().replace("\n", "\\n")
+                     for name in ("key", "cert", "ca"))  # fmt: skip
+    settings = folder / f"{codec}.properties"
+    settings.write_text(
+        f"security.protocol=SSL\nssl.keystore.type=PEM\nssl.keystore.key={key}\n"
+        f"ssl.keystore.certificate.chain={cert}\nssl.truststore.type=PEM\n"
+        f"ssl.truststore.certificates={ca}\ncompression.type={codec}\n"
+    )
+    argv = [java(), "-Xmx128m", "-cp", f"{cache_folder() / 'libs'}/*",
+            "org.apache.kafka.tools.ConsoleProducer", "--bootstrap-server",
+            cluster.broker.bootstrap, "--topic", topic, "--compression-codec", codec,
+            "--command-config", str(settings)]  # fmt: skip
+    process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(f"{codec} {'驿' * 500}\n".encode())
+    return process
+
+
+def codecs_of(data: bytes) -> list[int]:
+    """Return the codec of each record batch (Kafka protocol, RecordBatch v2: attributes at 21)."""
+    found, at = [], 0
+    while at + 23 <= len(data):
+        length = int.from_bytes(data[at + 8 : at + 12], "big")
+        attributes = int.from_bytes(data[at + 21 : at + 23], "big")
+        found.append(attributes & 0x07)
+        at += 12 + length
+    return found
+
+
+def test_without_a_certificate_of_ours_no_word_gets_in(cluster: Cluster, tmp_path: Path) -> None:
+    """No certificate, one of another authority, and plain text: all end before Kafka's protocol."""
+    ensure_certificates(tmp_path, ["admin"], now=datetime.now(UTC))
+    ours, theirs = cluster.home / "tls" / "admin" / "ca.pem", tmp_path / "admin"
+    for cert, key in ((None, None), (theirs / "cert.pem", theirs / "key.pem")):
+        connection = KafkaConnection(cluster.broker.bootstrap, ours, cert, key)
+        context = connection.ssl_context()
+        assert context is not None
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            speak_tls(cluster, context)
+    with reach(cluster) as plain:
+        plain.sendall(bytes.fromhex("0000000a00120000000000010000"))  # ApiVersions, version 0
+        assert plain.recv(64)[:1] in {b"", b"\x15"}  # the end, or a TLS alert; no answer of Kafka's
+
+
+def reach(cluster: Cluster) -> socket.socket:
+    """Open a plain connection to the broker's port."""
+    port = int(cluster.broker.bootstrap.rpartition(":")[2])
+    return socket.create_connection(("127.0.0.1", port), 5)
+
+
+def speak_tls(cluster: Cluster, context: ssl.SSLContext) -> None:
+    """Shake hands and wait for the first byte, which shows what the broker thinks (TLS 1.3)."""
+    with (
+        reach(cluster) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+    ):
+        secure.settimeout(5)
+        if not secure.recv(1):
+            raise ConnectionResetError
+
+
+def test_applying_again_changes_nothing(cluster: Cluster) -> None:
+    """The declaration is what the broker has."""
+    assert admin.apply(cluster.connection("admin"), SIX) == ()
+
+
+def test_what_was_changed_by_hand_is_put_back_and_told(cluster: Cluster) -> None:
+    """A setting and a member's rules: one line each; topics stay."""
+    name = topics.postings("330327")
+    resource = ConfigResource(ConfigResourceType.TOPIC, name, {"retention.ms": "1000"})
+    with cluster.admin() as client:
+        client.alter_configs([resource])
+    changed = admin.apply(cluster.connection("admin"), SIX)
+    assert changed == (f"topic {name}: retention.ms 1000 → 34560000000",)
+    left = admin.apply(cluster.connection("admin"), [code for code in SIX if code != "330327"])
+    assert left
+    assert all("330327" in line and line.endswith("taken away") for line in left)
+    with pytest.raises((TopicAuthorizationFailedError, UnknownTopicOrPartitionError)):
+        cluster.send("county-330327", topics.events("330327"), b"has left")
+    assert len(admin.apply(cluster.connection("admin"), SIX)) == len(left)
+
+
+def test_start_stop_status_and_kill(tmp_path: Path) -> None:
+    """Twice started is once started; killed, it comes back with its records under the same id."""
+    setup_home(tmp_path, [ME], now=datetime.now(UTC))
+    broker = Broker(tmp_path, heap_mib=256)
+    try:
+        first = broker.start()
+        assert first.running
+        assert broker.start() == first
+        admin.apply(broker.admin_connection(), [ME])
+        mine = Cluster(tmp_path, broker)
+        assert mine.send(MINE, topics.events(ME), b"kept") == [0]
+        assert first.pid is not None
+        os.kill(first.pid, signal.SIGKILL)
+        again = broker.start()
+        assert (again.cluster_id, again.bootstrap) == (first.cluster_id, first.bootstrap)
+        assert again.pid != first.pid
+        assert [record.value for record in mine.read(STATION, topics.events(ME))] == [b"kept"]
+        assert broker.stop()
+        assert not broker.status().running
+        assert not broker.stop()
+    finally:
+        broker.stop()
