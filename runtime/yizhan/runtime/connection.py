@@ -59,9 +59,7 @@ class KafkaConnection:
             if self.cert is not None:
                 context.load_cert_chain(str(self.cert), None if self.key is None else str(self.key))
         except (OSError, ssl.SSLError) as error:
-            files = ", ".join(
-                str(path) for path in (self.ca, self.cert, self.key) if path is not None
-            )
+            files = ", ".join(str(path) for path in (self.ca, self.cert, self.key) if path is not None)
             raise SettingError(
                 f"TLS files {files}: expected CA, certificate and key in PEM, came {error}; "
                 "make them with `yizhan broker start`, or set tls_dir to where they are"

@@ -49,8 +49,7 @@ class MetricsServer(AbstractContextManager["MetricsServer"]):
             self._server, self._thread = start_http_server(port, addr=host, registry=registry)
         except OSError as error:
             raise SettingError(
-                f"metrics on {host}:{port}: {error.strerror}; set another …_metrics_port, "
-                "or leave it out"
+                f"metrics on {host}:{port}: {error.strerror}; set another …_metrics_port, or leave it out"
             ) from error
         self.port = int(self._server.server_port)
         log.info("metrics on http://%s:%d/metrics", host, self.port)
@@ -83,9 +82,7 @@ def new_registry() -> CollectorRegistry:
 
 def watch_gauge(watchdog: Watchdog, registry: CollectorRegistry) -> None:
     """Export how long the work has been silent, and how long it may be."""
-    silence = Gauge(
-        "yizhan_watchdog_silence_seconds", "Seconds since the work last moved.", registry=registry
-    )
+    silence = Gauge("yizhan_watchdog_silence_seconds", "Seconds since the work last moved.", registry=registry)
     silence.set_function(watchdog.silence_seconds)
     limit = Gauge(
         "yizhan_watchdog_timeout_seconds",

@@ -43,9 +43,7 @@ class Settings(BaseSettings):
     it is read as zh_CN: a word must not silence an alarm."""
 
     # -- Kafka --
-    bootstrap_servers: Annotated[str, Field(pattern=r"^[^\s,]+:\d{1,5}(,\s*[^\s,]+:\d{1,5})*$")] = (
-        "127.0.0.1:9092"
-    )
+    bootstrap_servers: Annotated[str, Field(pattern=r"^[^\s,]+:\d{1,5}(,\s*[^\s,]+:\d{1,5})*$")] = "127.0.0.1:9092"
     """Default 127.0.0.1:9092: ``host:port``, several with commas. Wrong: nothing connects; the
     outbox keeps all.
     """
@@ -145,9 +143,7 @@ class Settings(BaseSettings):
         try:
             from_file = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise SettingError(
-                f"{path}: expected a readable TOML file, came {error}; mend it or remove it"
-            ) from error
+            raise SettingError(f"{path}: expected a readable TOML file, came {error}; mend it or remove it") from error
         try:
             settings = cls(**from_file)
         except ValidationError as error:
@@ -209,9 +205,7 @@ def _check_environment(cls: type[Settings]) -> None:
         if name.startswith(PREFIX) and name.upper() not in known and name not in _NOT_SETTINGS:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
             if near:
-                raise SettingError(
-                    f"{name}: there is no such setting; expected {near[0]}? correct it or unset it"
-                )
+                raise SettingError(f"{name}: there is no such setting; expected {near[0]}? correct it or unset it")
 
 
 _NOT_SETTINGS = frozenset({PREFIX + "HOME"})
@@ -223,9 +217,7 @@ def _sentences(cls: type[Settings], path: Path, error: ValidationError) -> str:
     for item in error.errors():
         name = str(item["loc"][0])
         variable = PREFIX + name.upper()
-        where = (
-            f"{variable} in the environment" if os.environ.get(variable) else f"{name} in {path}"
-        )
+        where = f"{variable} in the environment" if os.environ.get(variable) else f"{name} in {path}"
         if item["type"] == "extra_forbidden":
             near = difflib.get_close_matches(name, cls.model_fields, n=1)
             hint = f"; expected {near[0]}?" if near else ""

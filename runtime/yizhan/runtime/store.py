@@ -26,9 +26,7 @@ BUSY_TIMEOUT_SECONDS = 10.0
 
 # From the primary result code (https://sqlite.org/rescode.html) to what a person can do about it.
 _ADVICE: dict[int, str] = {
-    sqlite3.SQLITE_FULL: (
-        "the disk is full: free some space, then run it again; nothing of this step was stored"
-    ),
+    sqlite3.SQLITE_FULL: ("the disk is full: free some space, then run it again; nothing of this step was stored"),
     sqlite3.SQLITE_BUSY: "another process holds the lock: wait, or stop it",
     sqlite3.SQLITE_LOCKED: "another process holds the lock: wait, or stop it",
     sqlite3.SQLITE_READONLY: "the file or its folder is read-only: let its owner write",
@@ -56,13 +54,10 @@ def open_store(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
         _private(path)
     except OSError as error:
         raise StoreError(
-            f"{path}: {error.strerror}; check that the folder exists, who owns it, and "
-            "that the disk has room"
+            f"{path}: {error.strerror}; check that the folder exists, who owns it, and that the disk has room"
         ) from error
     with wrapped(path):
-        conn = sqlite3.connect(
-            path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
-        )
+        conn = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
         try:
             conn.row_factory = sqlite3.Row
             conn.execute("PRAGMA journal_mode = WAL")

@@ -76,9 +76,7 @@ class Watchdog:
         before = time.monotonic()
         while not self._stopped.wait(interval):
             now = time.monotonic()
-            if (
-                now - before > 2 * interval + 1.0
-            ):  # this thread did not run either: the machine slept
+            if now - before > 2 * interval + 1.0:  # this thread did not run either: the machine slept
                 self._last = now
             before = now
             if self.silence_seconds() > self.timeout_seconds:

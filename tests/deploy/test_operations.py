@@ -1,0 +1,28 @@
+"""What operators install fits what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
+
+
+@pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
+def test_units_start_again_for_ever(path: Path) -> None:
+    """A process that ends itself comes back each time, and stops in order."""
+    lines = path.read_text("utf-8").splitlines()
+    for line in ("Restart=always", "StartLimitIntervalSec=0", "KillSignal=SIGTERM", "UMask=0077"):
+        assert line in lines
+
+
+def test_every_metric_of_an_alert_is_exported() -> None:
+    """A name in the rules that no code exports would never fire."""
+    rules = (ROOT / "deploy" / "prometheus" / "yizhan.rules.yml").read_text("utf-8")
+    code = "".join(path.read_text("utf-8") for path in ROOT.glob("*/yizhan/*/*.py"))
+    names = set(re.findall(r"yizhan_[a-z_]+", rules))
+    assert names
+    assert {name for name in names if f'"{name}"' not in code} == set()
