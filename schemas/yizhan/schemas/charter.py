@@ -224,19 +224,27 @@ class FolderCharters(AdoptedCharters):
     """A folder with one sub-folder a version, named by its number, put there by one rename."""
 
     def __init__(self, folder: Path) -> None:
-        """Load every version (``CharterInvalid`` if one does not load, or there is none)."""
+        """Load every version that loads (``CharterInvalid`` if there is none)."""
         self._folder = folder
-        super().__init__(self._new_ones(above=0))
+        good, bad = self._look(above=0)
+        if bad and not good:
+            raise CharterInvalid("; ".join(bad))
+        super().__init__(good)
 
     def refresh(self) -> tuple[Charter, ...]:
-        """Adopt versions that appeared since (``CharterInvalid`` names the one that must not be)."""
-        adopted = []
-        for charter in self._new_ones(above=self.latest().version):
-            self.adopt(charter)
-            adopted.append(charter)
-        return tuple(adopted)
+        """Adopt versions that appeared since (``CharterInvalid`` names those that must not be)."""
+        good, bad = self._look(above=self.latest().version)
+        for charter in good:
+            try:
+                self.adopt(charter)
+            except CharterInvalid as error:
+                bad.append(str(error))
+        if bad:
+            raise CharterInvalid("; ".join(bad))
+        return tuple(good)
 
-    def _new_ones(self, above: int) -> Iterable[Charter]:
+    def _look(self, above: int) -> tuple[list[Charter], list[str]]:
+        """Load versions beyond a number: the good ones, and what is wrong with the others."""
         try:
             numbers = sorted(
                 int(path.name) for path in self._folder.iterdir() if path.name.isascii() and path.name.isdigit()
@@ -244,13 +252,18 @@ class FolderCharters(AdoptedCharters):
         except OSError as error:
             message = f"cannot read the charter folder {self._folder}: {error.strerror}"
             raise CharterInvalid(message) from error
-        for number in numbers:
-            if number > above:
+        good: list[Charter] = []
+        bad: list[str] = []
+        for number in (number for number in numbers if number > above):
+            try:
                 charter = load_charter(read_folder(self._folder / str(number)))
-                if charter.version != number:
-                    message = f"folder {number} holds a charter of version {charter.version}"
-                    raise CharterInvalid(message)
-                yield charter
+                if charter.version == number:
+                    good.append(charter)
+                else:
+                    bad.append(f"folder {number} holds a charter of version {charter.version}")
+            except CharterInvalid as error:
+                bad.append(f"version {number}: {error}")
+        return good, bad
 
 
 def read_folder(folder: Path) -> dict[str, bytes]:

@@ -1,0 +1,271 @@
+"""The station on a real broker: nothing stops it, nothing is lost, and periods close."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.integration.alliance import Alliance, Station, add_version, now_text, running_station, settle
+from tests.simulator import INTELLIGENCE, World
+from yizhan.schemas import topics
+from yizhan.schemas.charter import read_folder
+from yizhan.schemas.manifest import KAFKA_HEADER as MANIFEST
+from yizhan.schemas.manifest import Manifest
+from yizhan.schemas.merkle import Tree, leaf_hash
+from yizhan.schemas.postmark import KAFKA_HEADER, Postmark
+from yizhan.schemas.sample import charter_files, sample_policy
+from yizhan.schemas.statements import read_dated
+from yizhan.schemas.timestamps import written
+from yizhan.streams.closing import CloseRequest
+from yizhan.streams.closing_kafka import Closer
+from yizhan.streams.errors import StationBehind, StationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.integration.cluster import Cluster
+
+SOURCE, PARTNER = "350924", "331126"
+OTHER_SOURCE, OTHER_PARTNER = "350982", "330327"
+
+
+class NotText(str):
+    """A header name that a hostile client writes as bytes that are not UTF-8."""
+
+    __slots__ = ()
+
+    def encode(self, *_: object, **__: object) -> bytes:
+        """Write it."""
+        return b"\xff\xfe"
+
+
+@pytest.fixture(scope="module")
+def alliance(cluster: Cluster) -> Alliance:
+    """Keys and charter in the broker's home."""
+    return settle(cluster)
+
+
+@pytest.fixture(scope="module")
+def station(alliance: Alliance, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Station]:
+    """One running station for this module."""
+    with running_station(alliance, tmp_path_factory.mktemp("station") / "log") as running:
+        yield running
+
+
+def test_an_alarm_arrives_untouched_with_a_postmark(alliance: Alliance, station: Station) -> None:
+    """What the partner reads is byte for byte what was sent, and the postmark beside it verifies."""
+    assert station.running()
+    start = alliance.end(topics.alerts(PARTNER))
+    value = alliance.world.event(SOURCE, (PARTNER,), time=now_text())
+    alliance.publish(value)
+    (alert,) = alliance.cluster.read(topics.county(PARTNER), topics.alerts(PARTNER), start)
+    assert alert.value == value
+    postmark, _, _ = read_dated(Postmark, dict(alert.headers)[KAFKA_HEADER], alliance.charters)
+    assert postmark.decisions is not None
+    assert postmark.decisions[PARTNER].rule == "fire"
+
+
+def test_no_record_stops_the_station(alliance: Alliance, station: Station) -> None:
+    """Null values, null keys, huge headers, names that are not text: each has its answer, and the next event too."""
+    start = alliance.end(topics.postings(SOURCE))
+    good = alliance.world.event(SOURCE, (PARTNER,), time=now_text())
+    with alliance.cluster.producer(topics.county(SOURCE), max_request_size=2_000_000) as producer:
+        topic = topics.events(SOURCE)
+        for future in (
+            producer.send(topic, key=b"only a key"),
+            producer.send(topic, value=b""),
+            producer.send(topic, value=good),
+            producer.send(topic, value=good, headers=[(NotText("x"), b"1")]),
+            producer.send(topic, value=good, headers=[("yizhan-postmark", b"forged")]),
+            producer.send(topic, value=good, headers=[("a", b"x" * 70_000)]),
+            producer.send(topic, value=b"x" * 950_000),
+            producer.send(topic, value=alliance.world.event(SOURCE, (PARTNER,), time=now_text())),
+        ):
+            future.get(timeout=10)
+    answers = alliance.postings(start, 8)
+    assert [answer.refused for answer in answers] == [
+        "malformed", "malformed", None, None, None, "oversize", "oversize", None,
+    ]  # fmt: skip
+    assert station.running()
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_compressed_batches_do_not_stop_the_station(alliance: Alliance, station: Station, codec: str) -> None:
+    """The broker stores what was compressed uncompressed, so a worker without the codec reads it."""
+    pytest.importorskip({"gzip": "gzip", "snappy": "snappy", "lz4": "lz4.frame", "zstd": "zstandard"}[codec])
+    start = alliance.end(topics.postings(SOURCE))
+    alliance.publish(alliance.world.event(SOURCE, (PARTNER,), time=now_text()), compression_type=codec)
+    assert [answer.refused for answer in alliance.postings(start, 1)] == [None]
+    assert station.running()
+
+
+def test_a_new_charter_holds_from_its_instant(alliance: Alliance, station: Station) -> None:
+    """A version put into the folder is adopted while running, and decides from when it holds."""
+    holds_from = datetime.now(UTC) + timedelta(seconds=4)
+    policy = sample_policy()
+    policy["routes"] = [route for route in policy["routes"] if route["id"] != "fire"]
+    members = {code: county.public for code, county in alliance.world.counties.items()}
+    files = charter_files(
+        members, [alliance.world.station.public], holds_from=holds_from, version=2, policy=policy,
+        not_before=datetime.now(UTC) - timedelta(days=1),
+    )  # fmt: skip
+    add_version(alliance.home, files, 2)
+    start = alliance.end(topics.postings(SOURCE))
+    alliance.publish(alliance.world.event(SOURCE, (PARTNER,), time=now_text()))
+    time.sleep(max(0.0, (holds_from - datetime.now(UTC)).total_seconds()) + 0.2)
+    alliance.publish(alliance.world.event(SOURCE, (PARTNER,), time=now_text()))
+    before, after = alliance.postings(start, 2)
+    assert before.charter.startswith("1-")
+    assert after.charter.startswith("2-")
+    assert before.decisions is not None
+    assert after.decisions is not None
+    assert (before.decisions[PARTNER].rule, after.decisions[PARTNER].rule) == ("fire", "rest")
+    third = charter_files(
+        members, [alliance.world.station.public], holds_from=datetime.now(UTC) + timedelta(seconds=1), version=3,
+        not_before=datetime.now(UTC) - timedelta(days=1),
+    )  # fmt: skip
+    add_version(alliance.home, third, 3)
+    time.sleep(2.5)
+    assert station.running()
+
+
+def test_a_bad_charter_changes_nothing(alliance: Alliance, station: Station) -> None:
+    """A version that does not load is named in the log; the last good one stays, and events flow."""
+    files = read_folder(alliance.home / "charter" / "3")
+    broken = alliance.home / "charter" / "4"
+    add_version(alliance.home, files | {"policy.json": b'{"border_strip_km":10,"routes":[]}'}, 4)
+    station.wait_until("was not adopted")
+    start = alliance.end(topics.postings(SOURCE))
+    alliance.publish(alliance.world.event(SOURCE, (PARTNER,), time=now_text()))
+    assert [answer.refused for answer in alliance.postings(start, 1)] == [None]
+    broken.rename(alliance.home / "broken-charter")
+
+
+def test_a_killed_station_loses_nothing(alliance: Alliance, station: Station) -> None:
+    """Killed under load, every event has its answer, in order of first appearance; repeats are the same bytes."""
+    start = alliance.end(topics.postings(SOURCE))
+    ids = []
+    with alliance.cluster.producer(topics.county(SOURCE)) as producer:
+        for round_ in range(5):
+            for _ in range(40):
+                header = alliance.world.header(SOURCE, (PARTNER,), time=now_text())
+                ids.append(header.id)
+                producer.send(topics.events(SOURCE), alliance.world.seal(header))
+                time.sleep(0.005)
+            if round_ < 4:
+                station.kill()
+                station.start()
+    deadline = time.monotonic() + 30
+    while True:
+        answers = alliance.postings(start, 10_000, seconds=2)
+        first = list(dict.fromkeys(answer.id for answer in answers))
+        if len(first) >= len(ids) or time.monotonic() > deadline:
+            break
+    assert first == ids
+    for _, same in itertools.groupby(sorted(answers, key=lambda a: (a.id or "", str(a.origin))), lambda a: a.origin):
+        assert len({answer.payload() for answer in same}) == 1
+
+
+def routine(world: World, source: str, partner: str) -> bytes:
+    """Write one routine event."""
+    return world.event(
+        source, (partner,), type=INTELLIGENCE, priority="routine", stage=None, touches=None, time=now_text()
+    )
+
+
+def digest(alliance: Alliance, county: str, start: int, count: int) -> tuple[list[bytes], Manifest]:
+    """Read a digest of so many records; the event hashes in order of first appearance, and the manifest."""
+    records = alliance.cluster.read(topics.county(county), topics.digests(county), start, count=count)
+    *copies, last = records
+    assert MANIFEST in dict(last.headers)
+    hashes = {
+        bytes.fromhex(read_dated(Postmark, dict(copy.headers)[KAFKA_HEADER], alliance.charters)[0].hash or ""): None
+        for copy in copies
+    }
+    return list(hashes), read_dated(Manifest, last.value, alliance.charters)[0]
+
+
+def test_a_period_closes_and_the_next_begins_behind_it(alliance: Alliance, station: Station) -> None:
+    """A closing digest holds the routine event and the reference, proves them by its root, and the next one follows."""
+    assert station.running()
+    alliance.publish(
+        routine(alliance.world, OTHER_SOURCE, OTHER_PARTNER),
+        alliance.world.event(OTHER_SOURCE, (OTHER_PARTNER,), time=now_text()),
+        source=OTHER_SOURCE,
+    )
+    keys = [alliance.world.station]
+    with Closer(
+        alliance.cluster.connection(topics.STATION), alliance.home / "station", alliance.charters, keys
+    ) as closer:
+        with pytest.raises(StationError, match="another close is running"):
+            Closer(alliance.cluster.connection(topics.STATION), alliance.home / "station", alliance.charters, keys)
+        moment = datetime.now(UTC)
+        closer.wait_for_station(moment, 20)
+        request = CloseRequest(label="2026Q4", closed=written(moment))
+        start = alliance.end(topics.digests(OTHER_PARTNER))
+        (interim,) = closer.run(OTHER_PARTNER, request, interim=True, progress=lambda _: None)
+        (closed,) = closer.run(OTHER_PARTNER, request, interim=False, progress=lambda _: None)
+        (empty,) = closer.run(OTHER_PARTNER, request, interim=False, progress=lambda _: None)
+    assert (interim.manifest.count, interim.manifest.interim) == (2, True)
+    hashes, manifest = digest(alliance, OTHER_PARTNER, start + 3, 3)
+    tree = Tree()
+    for event_hash in hashes:
+        tree.append(leaf_hash(event_hash))
+    assert manifest == closed.manifest
+    assert (manifest.count, manifest.prompt, manifest.root) == (2, 1, tree.root().hex())
+    assert (empty.manifest.count, empty.manifest.start) == (0, manifest.end)
+    assert empty.manifest.previous is not None
+
+
+def test_a_close_that_died_is_done_again_with_the_same_bytes(alliance: Alliance, station: Station) -> None:
+    """A close that dies before its manifest is finished by the next one, from the same range."""
+    assert station.running()
+    partner, source = "331181", "350722"
+    alliance.publish(*(routine(alliance.world, source, partner) for _ in range(3)), source=source)
+    connection, keys = alliance.cluster.connection(topics.STATION), [alliance.world.station]
+    request = CloseRequest(label="2026Q4", closed=now_text())
+
+    class Died(Exception):
+        """The process ended here."""
+
+    def die(_: int) -> None:
+        raise Died
+
+    with Closer(connection, alliance.home / "station", alliance.charters, keys) as closer:
+        closer.wait_for_station(datetime.now(UTC), 20)
+        with pytest.raises(Died):
+            closer.run(partner, request, interim=False, progress=die)
+    alliance.publish(routine(alliance.world, source, partner), source=source)
+    for name in ("closing.sqlite3", "closing.sqlite3-wal", "closing.sqlite3-shm"):
+        (alliance.home / "station" / name).unlink(missing_ok=True)
+    with Closer(connection, alliance.home / "station", alliance.charters, keys) as closer:
+        closer.wait_for_station(datetime.now(UTC), 20)
+        again, following = closer.run(
+            partner, CloseRequest(label="2027Q1", closed=now_text()), interim=False, progress=lambda _: None
+        )
+    assert (again.manifest.label, again.manifest.closed, again.manifest.count) == ("2026Q4", request.closed, 3)
+    assert (following.manifest.label, following.manifest.count) == ("2027Q1", 1)
+    assert following.manifest.start == again.manifest.end
+
+
+def test_a_close_waits_for_the_station(alliance: Alliance, station: Station) -> None:
+    """While the station has not handled what came before the instant, nothing is closed, and it says how far behind."""
+    station.stop()
+    try:
+        alliance.publish(routine(alliance.world, SOURCE, PARTNER))
+        with (
+            Closer(
+                alliance.cluster.connection(topics.STATION),
+                alliance.home / "station",
+                alliance.charters,
+                [alliance.world.station],
+            ) as closer,
+            pytest.raises(StationBehind, match="1 records behind"),
+        ):
+            closer.wait_for_station(datetime.now(UTC), 0.5)
+    finally:
+        station.start()
