@@ -1,0 +1,102 @@
+"""From a draft to a letter: to whom it goes, what it refers to, which thread it belongs to.
+
+Rule 1: a correction or withdrawal goes to everybody who has the original, unless told otherwise.
+Rule 2: a matter goes to the members that it touches; one that names none, to the county's partners.
+Rule 3: ``external_ref`` names an event of one's own; it becomes id and hash here, or an error does.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from yizhan.producers.errors import UnknownReference
+from yizhan.producers.numbering import Letter, Pen, payload_bytes
+from yizhan.schemas import strictjson
+from yizhan.schemas.header import Ref, split_id
+from yizhan.schemas.timestamps import written
+
+if TYPE_CHECKING:
+    from yizhan.producers.drafts import Draft, Reference
+
+_REFERENCES: Final = ("withdraws", "supersedes", "reply_to")
+_COPIED: Final = ("type", "status", "priority", "grade", "certainty", "stage", "worse", "expires")
+
+
+def letter_of(conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> Letter:
+    """Make a letter of a draft, reading what it refers to.
+
+    Raises:
+        UnknownReference: it refers to what this outbox did not send, or not under that hash.
+        NotPublishable: its payload is not JSON.
+    """
+    references = {
+        name: _resolve(conn, reference, draft.type, pen.source, name)
+        for name in _REFERENCES
+        if (reference := getattr(draft, name)) is not None
+    }
+    attributes: dict[str, Any] = {name: getattr(draft, name) for name in _COPIED}
+    attributes |= references
+    attributes["time"] = draft.time or written(now)
+    attributes["touches"] = None if draft.touches is None else tuple(sorted(set(draft.touches)))
+    attributes["subject"] = draft.subject or _thread(conn, references)
+    to = draft.to or _audience(conn, attributes["touches"] or (), references, pen)
+    return Letter(attributes, tuple(sorted(set(to))), payload_bytes(draft.payload), draft.external_ref)
+
+
+def _audience(conn: sqlite3.Connection, touches: Iterable[str], references: dict[str, Ref], pen: Pen) -> set[str]:
+    county = pen.source[:6]
+    to = set(touches) & pen.charter.members.keys()
+    for name, reference in references.items():
+        if name != "reply_to" or not to - {county}:
+            to |= set(recipients_of(conn, reference.id) or (split_id(reference.id)[0][:6],))
+    return (to - {county}) or set(pen.charter.partners(county))
+
+
+def recipients_of(conn: sqlite3.Connection, event_id: str) -> tuple[str, ...]:
+    """Return to whom an event of this outbox went; empty for one that it did not send."""
+    rows = conn.execute(
+        "SELECT recipient FROM recipients WHERE seq = (SELECT seq FROM events WHERE id = ?) ORDER BY recipient",
+        (event_id,),
+    )
+    return tuple(row["recipient"] for row in rows)
+
+
+def _thread(conn: sqlite3.Connection, references: dict[str, Ref]) -> str | None:
+    """Return the id that opened the thread of an event of one's own; None for another's."""
+    for name in _REFERENCES:
+        if name in references:
+            row = conn.execute(
+                "SELECT header FROM sealed WHERE seq = (SELECT seq FROM events WHERE id = ?)", (references[name].id,)
+            ).fetchone()
+            if row is not None:
+                return str(strictjson.loads(row["header"]).get("subject") or references[name].id)
+    return None
+
+
+def _resolve(conn: sqlite3.Connection, reference: Reference, type: str, source: str, name: str) -> Ref:
+    """Turn a reference into id and hash."""
+    if reference.external_ref is not None:
+        return _by_external_ref(conn, reference.external_ref, type, name)
+    event_id, said = str(reference.id), reference.hash
+    row = conn.execute("SELECT hash FROM events WHERE id = ?", (event_id,)).fetchone()
+    if row is not None:
+        if said not in (None, row["hash"].hex()):
+            raise UnknownReference(f"{name}: {event_id} was sent with hash {row['hash'].hex()[:16]}…, not {said[:16]}…")
+        return Ref(id=event_id, hash=row["hash"].hex())
+    if name != "reply_to" and split_id(event_id)[0][:6] != source[:6]:
+        raise UnknownReference(f"{name}: {event_id} is another county's; only its sender may. Use reply_to")
+    if said is None:
+        raise UnknownReference(f"{name}: {event_id} is not in this outbox, so its hash must be given too")
+    return Ref(id=event_id, hash=said)
+
+
+def _by_external_ref(conn: sqlite3.Connection, external_ref: str, type: str, name: str) -> Ref:
+    rows = conn.execute("SELECT id, type, hash FROM events WHERE external_ref = ?", (external_ref,)).fetchall()
+    of_type = [row for row in rows if row["type"] == type]
+    if len(found := of_type or rows) != 1:
+        came = "no event was sent under it" if not found else f"{len(found)} events of other types were"
+        raise UnknownReference(f"{name}: external_ref {external_ref[:60]!r}: {came}; name the event by id and hash")
+    return Ref(id=found[0]["id"], hash=found[0]["hash"].hex())

@@ -1,0 +1,230 @@
+"""The sending side of an outbox: what goes next, what was acknowledged, what the station answered.
+
+Law 1: what is queued stays queued until the broker acknowledged it; what is not settled comes back.
+Rule 1: prompt before digest; within each, in the order of acceptance.
+Rule 2: this connection commits without waiting for the disk: what a power cut takes from it is sent
+        or read again. Nothing that must not be lost is written here; numbers are given elsewhere.
+Rule 3: how far postings were read stands in the same database, in the same transaction as what they
+        said: a restored backup reads on from its own place, and so sees the numbers that it never gave.
+Rule 4: a broker that lost its data is told by its cluster's id, or by a log that ends before an event
+        that it had; then everything unconfirmed is queued again.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import sqlite3
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Self
+
+from yizhan.producers import accounts, answers, metrics, schedule
+from yizhan.producers.answers import Desk, PostingRecord
+from yizhan.producers.schedule import Patience, Standing
+from yizhan.producers.store import MIGRATIONS
+from yizhan.runtime.store import open_store, transaction, wrapped
+from yizhan.schemas.charter import Charters
+
+HOLD_SECONDS: Final = 3600.0
+"""How long an event rests that the broker will not take (too large for its settings)."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """One event's bytes, ready to go. ``again`` when a broker had acknowledged them before."""
+
+    seq: int
+    id: str
+    type: str
+    envelope: bytes
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far one cluster was read: its next posting, and the highest offset of an event of ours."""
+
+    next_posting: int
+    highest_event: int
+
+
+class Dispatch:
+    """The sending side of one outbox; one thread at a time. Open it with ``Outbox.dispatch``."""
+
+    def __init__(
+        self,
+        path: Path,
+        source: str,
+        charters: Charters,
+        clock: Callable[[], datetime],
+        noise: Callable[[int], bytes],
+        share: Callable[[], float] | None = None,
+    ) -> None:
+        """Open a connection of its own. ``share`` gives random numbers in [0, 1) that spread resends."""
+        self.source, self.charters = source, charters
+        self._clock, self._noise = clock, noise
+        self._share = share or random.random
+        self._conn = open_store(path, MIGRATIONS)
+        self._conn.execute("PRAGMA synchronous = NORMAL")  # rule 2
+
+    # -- what goes next --
+
+    def queue(self, *, prompt: bool, limit: int, under_way: Collection[int] = ()) -> list[Outgoing]:
+        """Return up to ``limit`` events of a class that are to go now, in order, without those under way."""
+        with wrapped(self._conn):
+            numbers = self._conn.execute(
+                "SELECT seq FROM events WHERE queued = 1 AND prompt = ? ORDER BY seq LIMIT ?",
+                (int(prompt), limit + len(under_way)),
+            ).fetchall()
+            chosen = [seq for (seq,) in numbers if seq not in under_way][:limit]
+            return [self._outgoing(seq) for seq in chosen]
+
+    def _outgoing(self, seq: int) -> Outgoing:
+        row = self._conn.execute(
+            "SELECT id, type, envelope, attempts FROM events JOIN sealed USING (seq) WHERE seq = ?", (seq,)
+        ).fetchone()
+        return Outgoing(seq, row["id"], row["type"], row["envelope"], row["attempts"] > 0)
+
+    def acknowledged(self, numbers: Sequence[int], patience: Patience) -> None:
+        """Note that a broker has these (by ``seq``), and when each is to go again unless it is settled."""
+        now = self._clock().timestamp()
+        with transaction(self._conn) as conn:
+            for seq in numbers:
+                row = conn.execute("SELECT attempts, answered, refused FROM events WHERE seq = ?", (seq,)).fetchone()
+                missing = accounts.receipt_missing(conn, seq)
+                standing = Standing(
+                    row["attempts"] + 1, row["answered"] is not None, row["refused"] is not None, missing
+                )
+                conn.execute(
+                    "UPDATE events SET queued = 0, trouble = NULL, attempts = attempts + 1, last_sent = ?,"
+                    " first_sent = coalesce(first_sent, ?), due = ? WHERE seq = ?",
+                    (now, now, schedule.due(now, standing, patience, self._share()), seq),
+                )
+
+    def hold(self, seq: int, trouble: str) -> None:
+        """Let one event rest that the broker will not take, so that the others go; it is tried again."""
+        with transaction(self._conn) as conn:
+            conn.execute(
+                "UPDATE events SET queued = 0, trouble = ?, due = ? WHERE seq = ?",
+                (trouble[:300], self._clock().timestamp() + HOLD_SECONDS, seq),
+            )
+
+    def requeue_overdue(self) -> int:
+        """Queue again what is overdue: the station's answer, or a receipt for what went at once."""
+        now = self._clock().timestamp()
+        with wrapped(self._conn):
+            if self._conn.execute("SELECT 1 FROM events WHERE due <= ? LIMIT 1", (now,)).fetchone() is None:
+                return 0
+        with transaction(self._conn) as conn:
+            return conn.execute(
+                "UPDATE events SET queued = (SELECT envelope IS NOT NULL FROM sealed WHERE sealed.seq = events.seq),"
+                " due = NULL WHERE due <= ?",
+                (now,),
+            ).rowcount
+
+    def has_conflicts(self) -> bool:
+        """Tell whether events wait to be sealed anew (``Outbox.reissue``)."""
+        with wrapped(self._conn):
+            return (
+                self._conn.execute("SELECT 1 FROM events WHERE conflict = 1 AND replaced_by IS NULL LIMIT 1").fetchone()
+                is not None
+            )
+
+    def voids_untold(self) -> bool:
+        """Tell whether numbers became void since lane heads were last announced."""
+        with wrapped(self._conn):
+            return accounts.recall(self._conn, accounts.VOID_UNTOLD) == "1"
+
+    # -- what the station answered --
+
+    def position(self, cluster: str) -> Position | None:
+        """Return how far a cluster was read; None for one never seen."""
+        with wrapped(self._conn):
+            row = self._conn.execute(
+                "SELECT next_posting, highest_event FROM positions WHERE cluster = ?", (cluster,)
+            ).fetchone()
+        return None if row is None else Position(row["next_posting"], row["highest_event"])
+
+    def arrive(self, cluster: str, events_end: int, postings_end: int) -> int | None:
+        """Note which cluster this is and how far its logs reach.
+
+        Returns the offset to read postings from, or None when nothing changed since the last call:
+        read on. When its data was lost, everything unconfirmed is queued again (rule 4).
+
+        Args:
+            cluster: its id.
+            events_end: end offset of the county's events topic.
+            postings_end: end offset of its postings topic.
+        """
+        with transaction(self._conn) as conn:
+            latest = conn.execute("SELECT * FROM positions ORDER BY ordinal DESC LIMIT 1").fetchone()
+            same = latest is not None and latest["cluster"] == cluster
+            shrunk = same and (latest["highest_event"] >= events_end or latest["next_posting"] > postings_end)
+            if same and not shrunk:
+                return None
+            ordinal = 1 if latest is None else latest["ordinal"] + 1
+            conn.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, 0, -1)", (cluster, ordinal))
+            again = 0 if latest is None else _queue_unconfirmed(conn)
+        if latest is not None:
+            metrics.DISK_LOST.inc()
+            log.critical("the broker lost its data, or is another one: %d unconfirmed events go again", again)
+        return 0
+
+    def enter(self, cluster: str, records: Sequence[PostingRecord], patience: Patience) -> None:
+        """Verify answers and enter them, with the place that was read up to, in one transaction."""
+        read = [(record, answers.read_postmark(record, self.charters)) for record in records]
+        desk = Desk(self.source, patience, self._clock(), self._share, self._noise)
+        with transaction(self._conn) as conn:
+            highest = -1
+            for record, postmark in read:
+                why = answers.enter(conn, postmark, record.value or b"", desk)
+                if why is not None:
+                    answers.keep_aside(conn, cluster, record, why, postmark, desk.now)
+                if postmark is not None and postmark.origin.cluster == cluster and why is None:
+                    highest = max(highest, postmark.origin.offset)
+            conn.execute(
+                "UPDATE positions SET next_posting = max(next_posting, ?), highest_event = max(highest_event, ?)"
+                " WHERE cluster = ?",
+                (records[-1].offset + 1, highest, cluster),
+            )
+
+    def figures(self, receipt_overdue_seconds: float) -> accounts.Figures:
+        """Count what waits."""
+        with wrapped(self._conn):
+            return accounts.figures(self._conn, self._clock(), receipt_overdue_seconds)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._conn.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+
+def _queue_unconfirmed(conn: sqlite3.Connection) -> int:
+    """Queue every event that some recipient has not confirmed, as if the station had never answered.
+
+    Of cumulative receipts only the newest a lane goes: it says all that the older ones said. Their
+    numbers become void, and the next notice of lane heads says so.
+    """
+    overtaken = conn.execute(
+        "UPDATE events SET void = 1, due = NULL, queued = 0 WHERE cumulative IS NOT NULL AND EXISTS"
+        " (SELECT 1 FROM events AS later WHERE later.cumulative = events.cumulative AND later.seq > events.seq)"
+        " AND EXISTS (SELECT 1 FROM recipients AS r WHERE r.seq = events.seq AND r.delivered IS NULL)"
+    ).rowcount
+    if overtaken:
+        accounts.remember(conn, accounts.VOID_UNTOLD, "1")
+    return conn.execute(
+        "UPDATE events SET queued = 1, due = NULL, answered = NULL WHERE refused IS NULL AND void = 0"
+        " AND replaced_by IS NULL AND EXISTS"
+        " (SELECT 1 FROM recipients AS r WHERE r.seq = events.seq AND r.delivered IS NULL)"
+        " AND EXISTS (SELECT 1 FROM sealed AS s WHERE s.seq = events.seq AND s.envelope IS NOT NULL)"
+    ).rowcount

@@ -1,0 +1,35 @@
+"""What a county can get wrong on its own side, before anything is sent.
+
+Rule 1: every error here says what was expected, what came and what to do.
+Rule 2: when one of them is raised nothing was stored: there is no half of an event.
+
+::
+
+    YizhanError
+    ├── NotPublishable     an event that cannot be sealed: the caller still has it, and mends it
+    │   ├── UnknownReference   it refers to an event that this outbox did not send
+    │   └── WrongOutbox        the file belongs to another source, or is no longer the same file
+    └── AlreadyRunning        another process publishes this outbox
+
+A full or failing disk is ``yizhan.runtime.errors.StoreError``.
+"""
+
+from __future__ import annotations
+
+from yizhan.schemas.errors import YizhanError
+
+
+class NotPublishable(YizhanError):
+    """An event that cannot be sealed as it is; nothing of it was stored."""
+
+
+class UnknownReference(NotPublishable):
+    """It refers to an event that this outbox did not send."""
+
+
+class WrongOutbox(NotPublishable):
+    """The file belongs to another source, or was replaced under a running process."""
+
+
+class AlreadyRunning(YizhanError):
+    """Another process publishes this outbox."""

@@ -1,0 +1,217 @@
+"""Number, seal, store: what happens to an event inside the one transaction.
+
+Law 1: an event is accepted when this transaction's commit has returned, and not before.
+Rule 1: the number, the places in the lanes and the sealed bytes are written together or not at all.
+Rule 2: an event is sealed once. Whoever needs its bytes again reads them here.
+Rule 3: lanes are counted by the sender's own ``decide`` under the charter that it has in force.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from yizhan.producers import books
+from yizhan.producers.errors import NotPublishable
+from yizhan.schemas import strictjson
+from yizhan.schemas.charter import Charter
+from yizhan.schemas.envelope import parse_envelope, seal
+from yizhan.schemas.header import NOTICE, RECEIPT, Header, Lane
+from yizhan.schemas.keys import SigningKey
+from yizhan.schemas.payloads import Payload, encode
+from yizhan.schemas.policy import Decision, Policy, Way, Words, decide
+from yizhan.schemas.timestamps import written
+
+_NEVER_AWAITED: Final = frozenset({RECEIPT, NOTICE})
+"""Types for which no receipt is awaited: receipts and notices are never receipted themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What is to be sealed.
+
+    ``attributes`` are the header's but for those that numbering adds (``source id kid to lanes
+    charter``); ``to`` sorted member codes; ``payload`` the bytes to be sealed.
+    """
+
+    attributes: Mapping[str, Any]
+    to: tuple[str, ...]
+    payload: bytes
+    external_ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What the outbox took: from now on it does not get lost.
+
+    ``decisions`` are the sender's own, by recipient. ``duplicate``: this was there already, under
+    the same ``external_ref``; ``differs``: and its content was another one, which was *not* sent.
+    """
+
+    id: str
+    hash: bytes
+    to: tuple[str, ...]
+    decisions: Mapping[str, Decision] = field(hash=False)
+    duplicate: bool = False
+    differs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """Who writes: source, signing key, and the charter in force now."""
+
+    source: str
+    signer: SigningKey
+    charter: Charter
+
+
+def accept(conn: sqlite3.Connection, letter: Letter, pen: Pen, now: datetime) -> Sent:
+    """Accept a letter: number, seal and store it inside the caller's transaction.
+
+    Raises:
+        NotPublishable: an attribute or recipient that the contract or the charter does not know.
+        CharterInvalid: a recipient has no sealing key that holds.
+        Oversize: it does not fit into an envelope.
+    """
+    _check_parties(letter.to, pen)
+    book = books.current(conn)
+    n = books.last_number(conn, book) + 1
+    header = _draft_header(letter, pen, f"{pen.source}-{book}-{n}")
+    decisions = {member: decide(header, member, pen.charter.policy) for member in letter.to}
+    lanes = {member: _next_place(conn, member, book, made.way) for member, made in decisions.items()}
+    header = header.model_copy(update={"lanes": lanes})
+    keys = [pen.charter.sealing_key(member, now) for member in letter.to]
+    envelope = seal(header, letter.payload, keys, pen.signer)
+    event_hash = parse_envelope(envelope).hash
+    _store(conn, letter, header, envelope, event_hash, decisions, now)
+    return Sent(header.id, event_hash, letter.to, decisions)
+
+
+def _check_parties(to: tuple[str, ...], pen: Pen) -> None:
+    county, charter = pen.source[:6], pen.charter
+    if not to:
+        raise NotPublishable(
+            f"no recipient: {county} has no partner in charter {charter.name}, and none was named; name one in `to`"
+        )
+    for member in to:
+        if member == county:
+            raise NotPublishable(f'expected "to" without the sender; take {county} out of it')
+        if member not in charter.members:
+            raise NotPublishable(f"{member[:20]} is not a member in charter {charter.name}; correct `to`")
+    if pen.signer.kid not in charter.signing.get(county, {}):
+        raise NotPublishable(
+            f"charter {charter.name} knows no signing key {pen.signer.kid[:16]}… of {county}: "
+            "the station would refuse it; sign with a registered key"
+        )
+
+
+def _draft_header(letter: Letter, pen: Pen, event_id: str) -> Header:
+    """Check the attributes. Its lanes are placeholders: they follow from the decisions."""
+    values = {
+        **{name: value for name, value in letter.attributes.items() if value is not None},
+        "source": pen.source,
+        "id": event_id,
+        "kid": pen.signer.kid,
+        "to": letter.to,
+        "charter": pen.charter.name,
+        "lanes": {},
+    }
+    try:
+        return Header.model_validate(values)
+    except ValidationError as error:
+        said = [f"{'.'.join(map(str, item['loc'])) or 'header'}: {item['msg']}" for item in error.errors()]
+        raise NotPublishable("; ".join(said)) from None
+
+
+def _next_place(conn: sqlite3.Connection, recipient: str, book: str, way: Way) -> Lane:
+    row = conn.execute(
+        "SELECT coalesce(max(n), 0) FROM recipients WHERE recipient = ? AND book = ? AND lane = ?",
+        (recipient, book, way.lane),
+    ).fetchone()
+    return Lane(lane=way.lane, n=int(row[0]) + 1)
+
+
+def _store(
+    conn: sqlite3.Connection,
+    letter: Letter,
+    header: Header,
+    envelope: bytes,
+    event_hash: bytes,
+    decisions: Mapping[str, Decision],
+    now: datetime,
+) -> None:
+    prompt = any(lane.lane == "prompt" for lane in header.lanes.values())
+    seq = conn.execute(
+        "INSERT INTO events"
+        " (id, book, n, type, external_ref, accepted, hash, record_sha256, prompt, awaits, cumulative)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            header.id,
+            header.book,
+            int(header.id.rpartition("-")[2]),
+            header.type,
+            letter.external_ref,
+            written(now),
+            event_hash,
+            hashlib.sha256(envelope).digest(),
+            prompt,
+            prompt and header.type not in _NEVER_AWAITED,
+            _cumulative(header),
+        ),
+    ).lastrowid
+    conn.execute("INSERT INTO sealed VALUES (?, ?, ?, ?)", (seq, header.to_bytes(), letter.payload, envelope))
+    conn.executemany(
+        "INSERT INTO recipients (seq, recipient, book, lane, n, way, rule) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (seq, member, header.book, header.lanes[member].lane, header.lanes[member].n, made.way.value, made.rule)
+            for member, made in decisions.items()
+        ],
+    )
+
+
+def _cumulative(header: Header) -> str | None:
+    """Name the lane that a cumulative receipt is about: a later one says all that it says."""
+    receipt = header.receipt
+    if receipt is None or receipt.stage != "delivered":
+        return None
+    return f"{receipt.source}/{receipt.book}/{receipt.lane}"
+
+
+def stored_decision(way: str, rule: str, policy: Policy) -> Decision:
+    """Make a decision of a stored row; a rule that the charter no longer has explains itself."""
+    known = {route.id: route.because for route in policy.routes}
+    return Decision(Way(way), rule, known.get(rule) or Words(zh=rule, en=rule))
+
+
+def first_sent_as(conn: sqlite3.Connection, letter: Letter, policy: Policy) -> Sent | None:
+    """Return the event that was accepted before with this type and ``external_ref``, or None."""
+    if letter.external_ref is None:
+        return None
+    row = conn.execute(
+        "SELECT seq, id, hash FROM events WHERE type = ? AND external_ref = ?",
+        (letter.attributes["type"], letter.external_ref),
+    ).fetchone()
+    if row is None:
+        return None
+    made = {
+        each["recipient"]: stored_decision(each["way"], each["rule"], policy)
+        for each in conn.execute("SELECT recipient, way, rule FROM recipients WHERE seq = ?", (row["seq"],))
+    }
+    payload = conn.execute("SELECT payload FROM sealed WHERE seq = ?", (row["seq"],)).fetchone()[0]
+    return Sent(row["id"], row["hash"], tuple(made), made, duplicate=True, differs=payload != letter.payload)
+
+
+def payload_bytes(payload: Payload | Mapping[str, Any] | bytes) -> bytes:
+    """Write a payload as it is sealed; bytes stay as they are (``NotPublishable`` if it is not JSON)."""
+    if isinstance(payload, bytes):
+        return payload
+    try:
+        return encode(payload) if isinstance(payload, Payload) else strictjson.dumps(payload)
+    except (TypeError, ValueError) as error:
+        raise NotPublishable(f"payload: expected JSON, came {error}; correct it") from None

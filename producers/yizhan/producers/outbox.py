@@ -1,0 +1,363 @@
+"""The outbox: what a county says is numbered, sealed and stored here before it goes anywhere.
+
+Law 1: nothing accepted is lost. "Accepted" means that ``publish`` returned: the sealed bytes are on
+        the disk, and stay until every recipient has confirmed them.
+Rule 1: one transaction numbers, seals and stores; an event is sealed once, and goes again as the same bytes.
+Rule 2: the same ``external_ref`` of the same type is one event, in whatever book it was sent.
+Rule 3: a number is given once; where it might not be, a new book is opened (``books``).
+Rule 4: receipts are believed as far as they bind: from a recipient, about what was sent to it.
+
+Many processes may have one outbox open: the desk's commands, the inbox for its receipts, one publisher.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from yizhan.producers import accounts, addressing, books, metrics, numbering
+from yizhan.producers.dispatch import Dispatch
+from yizhan.producers.errors import NotPublishable, WrongOutbox
+from yizhan.producers.notices import lane_head_letters
+from yizhan.producers.numbering import Letter, Pen, Sent
+from yizhan.producers.store import MIGRATIONS
+from yizhan.runtime import nudge
+from yizhan.runtime.errors import StoreError
+from yizhan.runtime.store import open_store, transaction, wrapped
+from yizhan.schemas import strictjson
+from yizhan.schemas.charter import Charters
+from yizhan.schemas.errors import YizhanError
+from yizhan.schemas.header import RECEIPT, Header, ReceiptRef, parse_header
+from yizhan.schemas.keys import SigningKey
+from yizhan.schemas.payloads import encode, parse_strict
+from yizhan.schemas.payloads.common import Person
+from yizhan.schemas.timestamps import instant, written
+
+if TYPE_CHECKING:
+    from yizhan.producers.drafts import Draft
+
+BATCH: Final = 32
+"""Events that an import commits together. Large: an alarm waits while it seals; small: slow imports."""
+
+_NUMBERED: Final = frozenset({"specversion", "source", "id", "kid", "to", "lanes", "charter"})
+
+log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """Read the clock of this machine."""
+    return datetime.now(UTC)
+
+
+class Outbox:
+    """One source's outbox; its methods may be called from several threads, which take turns."""
+
+    def __init__(
+        self,
+        path: Path,
+        source: str,
+        signer: SigningKey,
+        charters: Charters,
+        clock: Callable[[], datetime] = utc_now,
+        noise: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        """Open the database at ``path``, made if absent; see ``books`` for what may open a new book.
+
+        ``noise`` gives random bytes, for the names of books.
+
+        Raises:
+            StoreError: the file cannot be used.
+            WrongOutbox: it is another source's.
+        """
+        self.path, self.source, self.charters, self.clock = path, source, charters, clock
+        self._signer, self._noise = signer, noise
+        self._lock = threading.RLock()
+        self._conn = open_store(path, MIGRATIONS)
+        try:
+            with transaction(self._conn):
+                books.check_life(self._conn, path, source, clock(), noise)
+            file = path.stat()
+            self._file = (file.st_dev, file.st_ino)
+        except BaseException:
+            self._conn.close()
+            raise
+
+    @property
+    def county(self) -> str:
+        """Member code of the source."""
+        return self.source[:6]
+
+    @property
+    def nudge_path(self) -> Path:
+        """Where a publisher listens for new events."""
+        return self.path.with_name(self.path.name + ".nudge")
+
+    @property
+    def book(self) -> str:
+        """The book that numbers are taken from now."""
+        with self._reading() as conn:
+            return books.current(conn)
+
+    # -- what goes in --
+
+    def publish(self, draft: Draft) -> Sent:
+        """Accept one event: number, seal and store it. From the return on it is durable and will be sent.
+
+        Raises:
+            NotPublishable: a recipient, reference or attribute that cannot be; nothing was stored.
+            CharterInvalid, Oversize: as ``numbering.accept``.
+            StoreError: the disk is full or fails; nothing was stored.
+        """
+        return self._accept_one(lambda conn, pen, now: addressing.letter_of(conn, draft, pen, now))
+
+    def publish_many(self, drafts: Iterable[Draft]) -> Iterator[Sent | YizhanError]:
+        """Publish one after the other, ``BATCH`` to a commit; yields each one's result in order.
+
+        A draft that cannot be sent yields its error and is left out, the others go. What was yielded is
+        durable. ``StoreError`` is raised: nothing that was not yielded before it was stored.
+        """
+        waiting = iter(drafts)
+        while batch := list(islice(waiting, BATCH)):
+            with self._writing() as (conn, pen, now):
+                results = [self._one_of_many(conn, draft, pen, now) for draft in batch]
+            self._after([result for result in results if isinstance(result, Sent)])
+            yield from results
+
+    def _one_of_many(self, conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> Sent | YizhanError:
+        conn.execute("SAVEPOINT one")
+        try:
+            letter = addressing.letter_of(conn, draft, pen, now)
+            sent = numbering.first_sent_as(conn, letter, pen.charter.policy) or numbering.accept(conn, letter, pen, now)
+        except StoreError:
+            raise
+        except YizhanError as error:
+            conn.execute("ROLLBACK TO one")
+            conn.execute("RELEASE one")
+            return error
+        conn.execute("RELEASE one")
+        return sent
+
+    def send_receipt(
+        self, receipt: ReceiptRef, by: Person | None = None, note: str | None = None, how: str | None = None
+    ) -> Sent:
+        """Send a receipt to the county of what it confirms, and to it alone.
+
+        Args:
+            receipt: what it confirms; the stages acknowledged, acted and declined need ``by``.
+            by: the officer, with badge number.
+            note: what the officer adds.
+            how: by which way it was confirmed.
+
+        Raises:
+            PayloadInvalid: a person's stage without a person, or a text that may not be sent.
+            NotPublishable, CharterInvalid, StoreError: as ``publish``.
+        """
+        said = receipt.model_dump(mode="json", exclude_none=True)
+        said |= {"by": None if by is None else by.model_dump(mode="json"), "note": note, "how": how}
+        payload = encode(parse_strict(RECEIPT, {name: value for name, value in said.items() if value is not None}))
+        attributes = {"type": RECEIPT, "status": "Actual", "priority": "routine", "receipt": receipt}
+        to = (receipt.target_source[:6],)
+
+        def letter(_conn: sqlite3.Connection, _pen: Pen, now: datetime) -> Letter:
+            return Letter(attributes | {"time": written(now)}, to, payload)
+
+        return self._accept_one(letter)
+
+    def announce_lane_heads(self) -> tuple[Sent, ...]:
+        """Tell every recipient how far each lane to it has come, so that a lost tail shows too."""
+        with self._writing() as (conn, pen, now):
+            letters = lane_head_letters(conn, pen.charter.members, now)
+            sent = tuple(numbering.accept(conn, letter, pen, now) for letter in letters)
+            accounts.remember(conn, "lane_heads_announced", written(now))
+            accounts.remember(conn, accounts.VOID_UNTOLD, "0")
+        self._after(sent)
+        return sent
+
+    def reissue(self) -> tuple[Sent, ...]:
+        """Seal anew what bears a number that had been given before (a backup was restored).
+
+        Recipients keep the first event of an id, so the later one would be lost with them.
+        """
+        with self._writing() as (conn, pen, now):
+            rows = conn.execute(
+                "SELECT events.seq, id, external_ref, header, payload FROM events JOIN sealed USING (seq)"
+                " WHERE conflict = 1 AND replaced_by IS NULL ORDER BY events.seq"
+            ).fetchall()
+            sent = [self._reissue_one(conn, row, pen, now) for row in rows]
+        self._after(sent)
+        metrics.REISSUED.inc(len(sent))
+        return tuple(sent)
+
+    def _reissue_one(self, conn: sqlite3.Connection, row: sqlite3.Row, pen: Pen, now: datetime) -> Sent:
+        header = parse_header(row["header"])
+        attributes = {name: getattr(header, name) for name in Header.model_fields if name not in _NUMBERED}
+        conn.execute("UPDATE events SET external_ref = NULL, queued = 0, due = NULL WHERE seq = ?", (row["seq"],))
+        sent = numbering.accept(conn, Letter(attributes, header.to, row["payload"], row["external_ref"]), pen, now)
+        conn.execute("UPDATE events SET replaced_by = ? WHERE seq = ?", (sent.id, row["seq"]))
+        log.critical("%s: its number had been given before; sealed anew as %s", row["id"], sent.id)
+        return sent
+
+    def _accept_one(self, letter_of: Callable[[sqlite3.Connection, Pen, datetime], Letter]) -> Sent:
+        with self._writing() as (conn, pen, now):
+            letter = letter_of(conn, pen, now)
+            sent = numbering.first_sent_as(conn, letter, pen.charter.policy) or numbering.accept(conn, letter, pen, now)
+        # From here on the event is durable; before it, the caller still has it.
+        self._after([sent])
+        return sent
+
+    # -- what recipients say --
+
+    def audience(self, event_id: str) -> tuple[str, ...] | None:
+        """Return the recipients of an event that this outbox sent; None for one that it did not."""
+        with self._reading() as conn:
+            return addressing.recipients_of(conn, event_id) or None
+
+    def confirm(self, header: Header, event_hash: bytes, payload: Mapping[str, Any]) -> None:
+        """Take in a receipt. One that does not bind changes nothing and is counted; again is once.
+
+        Args:
+            header: verified, of a receipt.
+            event_hash: of that receipt, 32 bytes.
+            payload: its payload, opened.
+
+        Raises:
+            StoreError: the disk fails; nothing of it was taken in.
+        """
+        receipt = header.receipt
+        if receipt is None or receipt.target_source != self.source:
+            metrics.UNBOUND.labels("not_ours").inc()
+            return
+        with self._lock, transaction(self._conn) as conn:
+            if receipt.stage == "delivered":
+                accounts.confirm_lane(conn, header.county, receipt, header.time)
+                why = None
+            else:
+                why = accounts.confirm_event(conn, header, event_hash, strictjson.dumps(payload).decode())
+        if why is not None:
+            metrics.UNBOUND.labels(why).inc()
+            log.warning("receipt %s from %s confirms nothing of ours: %s", header.id, header.county, why)
+
+    # -- what became of it --
+
+    def rows(self, query: accounts.Query = accounts.EVERYTHING) -> tuple[accounts.EventRow, ...]:
+        """List events, the newest last."""
+        with self._reading() as conn:
+            return tuple(accounts.rows(conn, query))
+
+    def postings(self, query: accounts.Query = accounts.EVERYTHING) -> tuple[accounts.Posting, ...]:
+        """List what became of each event with each of its recipients, the newest last."""
+        with self._reading() as conn:
+            return tuple(accounts.postings(conn, query))
+
+    def event(self, event_id: str) -> accounts.OwnEvent | None:
+        """Return one event with header, payload and bytes; None for an id that this outbox never gave."""
+        with self._reading() as conn:
+            return accounts.event(conn, event_id)
+
+    def sent(self, since: datetime | None = None, until: datetime | None = None) -> tuple[accounts.SentEvent, ...]:
+        """List own events with their payloads, oldest first: learnt at ``since`` or later, before ``until``."""
+        policy = self.charters.in_force(self.clock()).policy
+        with self._reading() as conn:
+            return tuple(accounts.sent(conn, since, until, policy))
+
+    def books(self) -> tuple[accounts.BookRow, ...]:
+        """List the books, the oldest first, and why each was opened."""
+        with self._reading() as conn:
+            return tuple(accounts.book_rows(conn))
+
+    def lane_heads(self) -> tuple[accounts.LaneHead, ...]:
+        """Tell how far every lane has come, and which of its numbers will never come to anybody."""
+        with self._reading() as conn:
+            return tuple(accounts.lane_heads(conn))
+
+    def foreign_postings(self) -> tuple[accounts.ForeignPosting, ...]:
+        """List postings that match nothing that this outbox sent."""
+        with self._reading() as conn:
+            return tuple(accounts.foreign_postings(conn))
+
+    def figures(self, receipt_overdue_seconds: float = 120.0) -> accounts.Figures:
+        """Count what waits: to be sent, for the station's answer, for receipts."""
+        with self._reading() as conn:
+            return accounts.figures(conn, self.clock(), receipt_overdue_seconds)
+
+    def depth(self) -> int:
+        """Count the events that are to be sent now."""
+        return self.figures().depth
+
+    def oldest_age(self) -> float:
+        """Seconds since the oldest event that was never sent was accepted; 0 for none."""
+        return self.figures().oldest_seconds
+
+    def awaiting(self) -> int:
+        """Count the events that were sent and that the station has not answered."""
+        return self.figures().awaited
+
+    def lane_heads_announced(self) -> datetime:
+        """When lane heads were last announced; before the first time, when the outbox was begun."""
+        with self._reading() as conn:
+            return instant(accounts.recall(conn, "lane_heads_announced") or next(accounts.book_rows(conn)).opened)
+
+    # -- housekeeping --
+
+    def prune(self, older_than: datetime) -> int:
+        """Drop the sealed bytes of what every recipient confirmed and that was accepted before; how many."""
+        with self._lock, transaction(self._conn) as conn:
+            return accounts.prune(conn, older_than)
+
+    def dispatch(self, share: Callable[[], float] | None = None) -> Dispatch:
+        """Open the sending side of this outbox, on a connection of its own; the caller closes it."""
+        return Dispatch(self.path, self.source, self.charters, self.clock, self._noise, share)
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._conn.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[tuple[sqlite3.Connection, Pen, datetime]]:
+        """Hold the write lock of a file that is still the one that was opened."""
+        with self._lock, transaction(self._conn) as conn:
+            now = self.clock()
+            yield conn, Pen(self.source, self._signer, self.charters.in_force(now)), now
+            self._check_file()
+
+    def _check_file(self) -> None:
+        try:
+            file = self.path.stat()
+            found: tuple[int, int] | None = (file.st_dev, file.st_ino)
+        except OSError:
+            found = None
+        if found != self._file:
+            raise WrongOutbox(
+                f"{self.path} was replaced or removed while it was open; nothing was stored: start this program again"
+            )
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, wrapped(self._conn):
+            yield self._conn
+
+    def _after(self, sent: Iterable[Sent]) -> None:
+        """Tell the file beside and the publisher. Neither can fail or block what is already durable."""
+        last = [each for each in sent if not each.duplicate][-1:]
+        for each in last:
+            _, book, n = each.id.rsplit("-", 2)
+            books.write_head(self.path, book, int(n))
+            nudge.notify(self.nudge_path)
+
+
+__all__ = ["BATCH", "NotPublishable", "Outbox", "Sent", "utc_now"]

@@ -1,0 +1,434 @@
+"""From the outbox to Kafka, and the answers back. The one file of this folder that imports Kafka.
+
+Law 1: an event is marked as sent after the broker acknowledged it, and not before; what fails is sent again.
+Rule 1: prompt before digest, each in the order of acceptance; a nudge starts a send at once.
+Rule 2: nothing slow stands between nudge and send: answers are read in a thread of their own, and what
+        was acknowledged is noted afterwards.
+Rule 3: a line or broker that fails is tried again, ever more slowly up to a few seconds, for weeks if
+        need be; a producer that no longer moves is replaced. The bytes stay the same.
+Rule 4: one publisher an outbox.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Final, TypeVar
+
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+from kafka.errors import InvalidRecordError, KafkaError, MessageSizeTooLargeError
+from kafka.net.compat import KafkaNetClient
+
+from yizhan.producers import metrics
+from yizhan.producers.answers import PostingRecord
+from yizhan.producers.chores import Chores
+from yizhan.producers.dispatch import Dispatch, Outgoing
+from yizhan.producers.errors import AlreadyRunning
+from yizhan.producers.outbox import Outbox
+from yizhan.producers.schedule import Patience
+from yizhan.runtime.access import require_access
+from yizhan.runtime.connection import KafkaConnection
+from yizhan.runtime.errors import NotAuthorised, StoreError
+from yizhan.runtime.nudge import NudgeListener, notify
+from yizhan.runtime.process import StopSignal
+from yizhan.runtime.settings import Settings
+from yizhan.runtime.watchdog import Watchdog
+from yizhan.schemas import topics
+from yizhan.schemas.timestamps import from_milliseconds
+
+WINDOW: Final = 256
+"""Events under way to the broker at once."""
+DIGEST_WINDOW: Final = 64
+"""The same, of the digest class: an alarm never waits behind more than these."""
+WINDOW_BYTES: Final = 8 * 1024 * 1024
+STALLED_SECONDS: Final = 20.0
+"""A send without an answer for so long means that the producer is replaced."""
+SETTLE_SECONDS: Final = 0.05
+"""How long acknowledgements are gathered before they are noted together."""
+CHECK_SECONDS: Final = 5.0
+"""How often the broker is asked who it is and how far its logs reach."""
+_BACKOFF_SECONDS: Final = (0.2, 5.0)
+_Client = TypeVar("_Client")
+_UNACCEPTABLE: Final = (MessageSizeTooLargeError, InvalidRecordError)
+
+log = logging.getLogger(__name__)
+# kafka-python tells every reconnection as an error; while a broker is away that is no news.
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+class _SendFailed(KafkaError):  # type: ignore[misc]  # kafka-python ships no types
+    """A session with the broker ended; the next one sends what was not acknowledged."""
+
+
+def run(
+    outbox: Outbox,
+    settings: Settings,
+    stop: StopSignal,
+    *,
+    connection: KafkaConnection | None = None,
+    watchdog: Watchdog | None = None,
+) -> None:
+    """Publish an outbox until asked to stop. Returns after an orderly end.
+
+    Args:
+        outbox: opened; the caller closes it.
+        settings: pauses, resends, reloads.
+        stop: looked at several times a second.
+        connection: how to reach Kafka; as the settings say for this county if None.
+        watchdog: started; it is beaten while the work moves, and stopped by the caller.
+
+    Raises:
+        NotAuthorised: the broker answers, and does not let this county do its work.
+        AlreadyRunning: another process publishes this outbox.
+        SettingError: TLS files or a password are missing.
+    """
+    chosen = connection or settings.connection(topics.county(outbox.county))
+    with _alone(outbox), outbox.dispatch() as dispatch, NudgeListener(outbox.nudge_path) as nudge:
+        reader = _Reader(outbox, settings, chosen, stop)
+        reader.start()
+        try:
+            _Publisher(outbox, dispatch, settings, chosen, stop, reader).run(nudge, watchdog)
+        finally:
+            reader.end()
+
+
+class _Publisher:
+    """The sending loop."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        dispatch: Dispatch,
+        settings: Settings,
+        connection: KafkaConnection,
+        stop: StopSignal,
+        reader: _Reader,
+    ) -> None:
+        self._outbox, self._dispatch, self._settings, self._stop = outbox, dispatch, settings, stop
+        self._connection, self._reader = connection, reader
+        self._topic = topics.events(outbox.county)
+        self._patience = _patience(settings)
+        self._chores = Chores(outbox, dispatch, settings)
+        self._under_way: dict[int, tuple[Outgoing, float]] = {}  # seq → what, since when
+        self._acked: deque[tuple[int, float]] = deque()  # filled by the producer's thread
+        self._failed: deque[tuple[int, Exception]] = deque()
+        self._settled = 0.0
+        self._crowded = False
+        self._backoff = _BACKOFF_SECONDS[0]
+
+    def run(self, nudge: NudgeListener, watchdog: Watchdog | None) -> None:
+        while not self._stop.is_set():
+            try:
+                self._beat(watchdog)
+                with _producer(self._connection) as producer:
+                    self._session(producer, nudge, watchdog)
+            except KafkaError as error:
+                self._after_failure(error)
+
+    def _session(self, producer: KafkaProducer, nudge: NudgeListener, watchdog: Watchdog | None) -> None:
+        renewals = self._reader.renewals
+        self._under_way.clear()
+        self._acked.clear()
+        self._failed.clear()
+        while not self._stop.is_set():
+            self._beat(watchdog)
+            self._drain(producer)
+            self._settle()
+            self._raise_failures()
+            if self._reader.renewals != renewals:
+                raise _SendFailed("the broker is another one than before")
+            self._chores.tick(answers_read=self._reader.caught_up())
+            busy = self._acked or self._under_way
+            nudge.wait(SETTLE_SECONDS if busy else min(self._settings.outbox_poll_seconds, 0.25))
+        self._last_words()
+
+    def _last_words(self) -> None:
+        """Wait a moment for what is under way, so that it need not go again after the restart."""
+        deadline = time.monotonic() + 2.0
+        while len(self._acked) < len(self._under_way) and not self._failed and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self._settle(at_once=True)
+
+    def _drain(self, producer: KafkaProducer) -> None:
+        """Send what is queued, prompt first, as far as the windows allow."""
+        self._crowded = False
+        for prompt, window in ((True, WINDOW), (False, DIGEST_WINDOW)):
+            while not self._crowded:
+                room = window - len(self._under_way)
+                found = (
+                    self._dispatch.queue(prompt=prompt, limit=min(room, 16), under_way=self._under_way)
+                    if room > 0
+                    else []
+                )
+                for outgoing in found:
+                    self._send(producer, outgoing)
+                self._crowded = room <= 0 or sum(len(o.envelope) for o, _ in self._under_way.values()) > WINDOW_BYTES
+                if not found:
+                    break
+
+    def _send(self, producer: KafkaProducer, outgoing: Outgoing) -> None:
+        started = time.monotonic()
+        try:
+            future = producer.send(self._topic, outgoing.envelope, key=outgoing.id.encode(), partition=0)
+        except _UNACCEPTABLE as error:
+            self._hold(outgoing.seq, error)
+            return
+        self._under_way[outgoing.seq] = (outgoing, started)
+        future.add_callback(self._on_ack, outgoing.seq, started)
+        future.add_errback(self._on_failure, outgoing.seq)
+
+    # -- called in the producer's thread --
+
+    def _on_ack(self, seq: int, started: float, _metadata: object) -> None:
+        self._acked.append((seq, time.monotonic() - started))
+        if self._crowded:
+            notify(self._outbox.nudge_path)
+
+    def _on_failure(self, seq: int, error: Exception) -> None:
+        self._failed.append((seq, error))
+
+    # -- and in ours again --
+
+    def _settle(self, *, at_once: bool = False) -> None:
+        """Note what was acknowledged. A disk that will not take it is told; it stays under way till then."""
+        now = time.monotonic()
+        if not self._acked or not (at_once or self._crowded or now - self._settled >= SETTLE_SECONDS):
+            return
+        done = list(self._acked)
+        try:
+            self._dispatch.acknowledged([seq for seq, _ in done], self._patience)
+        except StoreError as error:
+            log.error("cannot note what was sent, and will try again: %s", error)  # noqa: TRY400
+            self._settled = now + 5.0
+            return
+        self._settled, self._backoff = now, _BACKOFF_SECONDS[0]
+        metrics.CONNECTED.set(1)
+        for seq, seconds in done:
+            self._acked.popleft()
+            outgoing, _ = self._under_way.pop(seq)
+            metrics.SENDING.observe(seconds)
+            metrics.count_sent(self._outbox.county, outgoing.type, again=outgoing.again)
+
+    def _raise_failures(self) -> None:
+        while self._failed:
+            seq, error = self._failed.popleft()
+            if not isinstance(error, _UNACCEPTABLE):
+                self._settle(at_once=True)
+                raise _SendFailed(f"{type(error).__name__}: {error}") from error
+            self._under_way.pop(seq, None)
+            self._hold(seq, error)
+        if self._under_way:
+            oldest = next(iter(self._under_way.values()))[1]
+            if time.monotonic() - oldest > STALLED_SECONDS and not self._acked:
+                raise _SendFailed(f"no acknowledgement for {STALLED_SECONDS:.0f} s")
+
+    def _hold(self, seq: int, error: Exception) -> None:
+        log.error("event %d: the broker will not take it: %s; its max.message.bytes is below ours", seq, error)
+        metrics.TROUBLE.labels(type(error).__name__).inc()
+        self._dispatch.hold(seq, f"{type(error).__name__}: {error}")
+
+    def _after_failure(self, error: KafkaError) -> None:
+        """Say it, do the chores that need no broker, and wait: a little longer each time."""
+        metrics.CONNECTED.set(0)
+        metrics.TROUBLE.labels(type(error).__name__).inc()
+        log.warning("no way to the broker at %s: %s; again in %.1f s", self._connection.bootstrap, error, self._backoff)
+        self._chores.tick(answers_read=False)
+        self._stop.wait(self._backoff)
+        self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS[1])
+
+    def _beat(self, watchdog: Watchdog | None) -> None:
+        if self._reader.refusal is not None:
+            raise self._reader.refusal
+        if watchdog is not None and self._reader.moves():
+            watchdog.beat()
+
+
+class _Reader(threading.Thread):
+    """Reads the postings and watches the broker, in a thread and on a database connection of its own."""
+
+    def __init__(self, outbox: Outbox, settings: Settings, connection: KafkaConnection, stop: StopSignal) -> None:
+        super().__init__(name="postings", daemon=True)
+        self._outbox, self._settings, self._connection, self._stop = outbox, settings, connection, stop
+        self._ended = threading.Event()
+        self._events = TopicPartition(topics.events(outbox.county), 0)
+        self._postings = TopicPartition(topics.postings(outbox.county), 0)
+        self._patience = _patience(settings)
+        self._cluster, self._end, self._behind = "", 0, 0
+        self._asked = self._moved = time.monotonic()
+        self._read_all: float | None = None
+        self._ever = False
+        self.renewals = 0
+        self.refusal: NotAuthorised | None = None
+
+    def caught_up(self) -> bool:
+        """Tell whether every posting was read that was there a moment ago."""
+        return self._read_all is not None and time.monotonic() - self._read_all < 2 * CHECK_SECONDS
+
+    def moves(self) -> bool:
+        """Tell whether the thread lives and is not stuck in one step."""
+        return self.is_alive() and time.monotonic() - self._moved < self._settings.watchdog_seconds / 2
+
+    def end(self) -> None:
+        """Ask it to end, and wait a moment."""
+        self._ended.set()
+        self.join(timeout=5.0)
+
+    def run(self) -> None:
+        """Read, session after session."""
+        pause = _BACKOFF_SECONDS[0]
+        with self._outbox.dispatch() as dispatch:
+            while not self._over():
+                self._moved = time.monotonic()
+                try:
+                    with _admin(self._connection) as admin, _consumer(self._connection) as consumer:
+                        pause = _BACKOFF_SECONDS[0]
+                        self._session(dispatch, admin, consumer)
+                except NotAuthorised as error:
+                    if not self._ever:
+                        self.refusal = error
+                        notify(self._outbox.nudge_path)
+                        return
+                    log.error("%s", error)  # noqa: TRY400 -- topics may come back: the broker was made anew
+                except (KafkaError, StoreError) as error:
+                    log.debug("postings are not read: %s", error)
+                self._read_all = None
+                self._ended.wait(pause)
+                pause = min(pause * 2, _BACKOFF_SECONDS[1])
+
+    def _session(self, dispatch: Dispatch, admin: KafkaAdminClient, consumer: KafkaConsumer) -> None:
+        read, write = self._postings.topic, self._events.topic
+        require_access(
+            admin.describe_topics([read, write]), topics.county(self._outbox.county), read=[read], write=[write]
+        )
+        self._ever = True
+        consumer.assign([self._postings])
+        self._look(dispatch, admin, consumer, seek=True)
+        while not self._over():
+            self._moved = now = time.monotonic()
+            if now - self._asked >= CHECK_SECONDS:
+                self._look(dispatch, admin, consumer, seek=False)
+            for records in consumer.poll(timeout_ms=250, max_records=100).values():
+                dispatch.enter(self._cluster, [_posting(record) for record in records], self._patience)
+            if self._behind == 0 or consumer.position(self._postings, timeout_ms=1000) >= self._end:
+                self._behind, self._read_all = 0, now
+
+    def _look(self, dispatch: Dispatch, admin: KafkaAdminClient, consumer: KafkaConsumer, *, seek: bool) -> None:
+        """Ask who the broker is and how far its logs reach; begin anew where it is not what it was."""
+        self._cluster = str(admin.describe_cluster()["cluster_id"])
+        ends = consumer.end_offsets([self._events, self._postings], timeout_ms=5000)
+        self._end, self._asked = ends[self._postings], time.monotonic()
+        start = dispatch.arrive(self._cluster, ends[self._events], self._end)
+        if start is not None and not seek:
+            self.renewals += 1
+            notify(self._outbox.nudge_path)
+        if start is not None or seek:
+            place = dispatch.position(self._cluster)
+            consumer.seek(self._postings, 0 if place is None else place.next_posting)
+        self._behind = self._end - (consumer.position(self._postings, timeout_ms=1000) or 0)
+        metrics.POSTINGS_LAG.set(max(0, self._behind))
+
+    def _over(self) -> bool:
+        return self._ended.is_set() or self._stop.is_set()
+
+
+def _posting(record: ConsumerRecord) -> PostingRecord:
+    return PostingRecord(record.offset, from_milliseconds(max(0, record.timestamp)), record.value)
+
+
+def _patience(settings: Settings) -> Patience:
+    return Patience(settings.outbox_resend_seconds, settings.receipt_overdue_seconds)
+
+
+@contextlib.contextmanager
+def _alone(outbox: Outbox) -> Iterator[None]:
+    """Hold the lock of the one publisher; the kernel frees it when the process ends, however it does."""
+    path = outbox.path.with_name(outbox.path.name + ".publisher")
+    with path.open("ab") as file:
+        path.chmod(0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise AlreadyRunning(f"{outbox.path}: another process publishes it; stop that one first") from None
+        yield
+
+
+@contextlib.contextmanager
+def _producer(connection: KafkaConnection) -> Iterator[KafkaProducer]:
+    producer = _client(
+        KafkaProducer,
+        connection,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=0,
+        compression_type=None,
+        batch_size=128 * 1024,
+        max_request_size=topics.EVENTS_MAX_BYTES,
+        max_block_ms=2000,
+        reconnect_backoff_max_ms=2000,
+        metrics_enabled=False,
+    )
+    try:
+        yield producer
+    finally:
+        with contextlib.suppress(KafkaError):
+            producer.close(timeout=0.5)
+        sender = producer._sender  # noqa: SLF001 -- close() gives up on a dead broker and leaves its thread
+        if sender.is_alive():
+            sender.force_close()
+            sender.join(timeout=5.0)
+            with contextlib.suppress(KafkaError):
+                producer.close(timeout=0)
+
+
+@contextlib.contextmanager
+def _consumer(connection: KafkaConnection) -> Iterator[KafkaConsumer]:
+    consumer = _client(
+        KafkaConsumer,
+        connection,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        reconnect_backoff_max_ms=2000,
+        metrics_enabled=False,
+    )
+    try:
+        yield consumer
+    finally:
+        consumer.close(autocommit=False, timeout_ms=1000)
+
+
+@contextlib.contextmanager
+def _admin(connection: KafkaConnection) -> Iterator[KafkaAdminClient]:
+    admin = _client(KafkaAdminClient, connection, request_timeout_ms=10_000, reconnect_backoff_max_ms=2000)
+    try:
+        yield admin
+    finally:
+        admin.close()
+
+
+def _client(kind: Callable[..., _Client], connection: KafkaConnection, **settings: object) -> _Client:
+    """Make a client, and leave neither thread nor socket behind when the broker does not answer."""
+    made: list[KafkaNetClient] = []
+
+    def network(**configs: object) -> KafkaNetClient:
+        made.append(KafkaNetClient(**configs))
+        return made[-1]
+
+    try:
+        return kind(
+            **connection.kafka_python(),
+            client_id="yizhan-outbox",
+            kafka_client=network,
+            bootstrap_timeout_ms=5000,
+            **settings,
+        )
+    except BaseException:
+        for client in made:
+            client.close()
+            client._net.stop()  # noqa: SLF001 -- the thread that its maker started
+        raise
