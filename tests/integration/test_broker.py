@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -267,3 +269,27 @@ def test_start_stop_status_and_kill(tmp_path: Path) -> None:
         assert not broker.stop()
     finally:
         broker.stop()
+
+
+def test_a_lost_disk_is_a_new_cluster_run_in_the_foreground(tmp_path: Path) -> None:
+    """Data gone: formatted under another id, everything applied anew; `run` becomes the broker."""
+    setup_home(tmp_path, [ME], now=datetime.now(UTC))
+    broker = Broker(tmp_path, heap_mib=256)
+    broker.prepare()
+    first = broker.cluster_id()
+    shutil.rmtree(tmp_path / "broker" / "data")
+    program = (
+        "import sys; from pathlib import Path; from yizhan.deploy.broker import Broker\n"
+        "Broker(Path(sys.argv[1]), heap_mib=256).run()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) as process:
+        try:
+            while broker.pid() is None:
+                assert process.poll() is None
+                time.sleep(0.05)
+            assert broker.start().pid == process.pid
+            assert broker.cluster_id() not in {None, first}
+            assert len(admin.apply(broker.admin_connection(), [ME])) > 11
+        finally:
+            broker.stop()
+        assert process.wait(10) == 143

@@ -62,6 +62,7 @@ class Broker:
         self._cache = cache or cache_folder()
         self._heap_mib = heap_mib
         self._data = self.folder / "data"
+        self._child: int | None = None
         self._pid_file = self.folder / "pid"
         self.log = self.folder / "broker.log"
         self.console = self.folder / "console.log"
@@ -158,8 +159,9 @@ class Broker:
             pid, started = int(kept["pid"]), str(kept["started"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)  # were it our child, a dead one would stay as a zombie
+        if pid == self._child:  # started by this very object: nobody else waits for it
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
         return pid if _start_time(pid) == started else None
 
     def cluster_id(self) -> str | None:
@@ -199,6 +201,7 @@ class Broker:
             setsid=True,  # Ctrl-C in this terminal is not for the broker
             setsigdef=[signal.SIGPIPE, signal.SIGINT],
         )
+        self._child = pid
         self._remember(pid)
 
     def _remember(self, pid: int) -> None:
@@ -212,7 +215,7 @@ class Broker:
         while time.monotonic() < deadline:
             if self.pid() is None:
                 raise _Ended(f"the broker ended while starting; {self._last_words()}")
-            if _answers(self._ports()[0]) and admin.answers(connection):
+            if _speaks(self._ports()[0], connection) and admin.answers(connection):
                 return
             time.sleep(0.1)
         raise BrokerFailed(
@@ -261,9 +264,24 @@ def _start_time(pid: int) -> str | None:
     return None if state in "ZX" else f"{boot}/{fields[18]}"  # starttime, field 22 of proc(5)
 
 
-def _answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
-        return True
+_API_VERSIONS: Final = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
+"""The first question of Kafka's protocol: length, api key 18, version 0, id 1, no client name."""
+
+
+def _speaks(port: int, connection: KafkaConnection) -> bool:
+    """Tell whether somebody there speaks TLS and Kafka. The Kafka client is asked only then.
+
+    kafka-python leaves its sockets open when a connection fails, so it is spared the failures.
+    """
+    context = connection.ssl_context()
+    assert context is not None  # noqa: S101  the administrator's connection always has TLS
+    with (
+        contextlib.suppress(OSError),
+        socket.create_connection(("127.0.0.1", port), 2.0) as plain,
+        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
+    ):
+        secure.sendall(_API_VERSIONS)
+        return len(secure.recv(4)) > 0
     return False
 
 
