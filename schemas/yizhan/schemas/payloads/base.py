@@ -1,0 +1,156 @@
+"""What every payload model is made of: text, instants, codes, and how values are checked.
+
+Rule 1: senders are strict: unknown fields, wrong types, NaN, control characters are refused.
+Rule 2: one thing has one spelling in the bytes: instants in UTC, codes by their full name.
+Rule 3: what bears a mark of state secrecy is refused by name, wherever it stands.
+Rule 4: titles and choices are Chinese, marked for translation; names in JSON are English.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Annotated, Final, TypeVar
+
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
+
+from yizhan.schemas import codes
+from yizhan.schemas.header import Part
+from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.timestamps import written
+
+STATE_SECRETS: Final = ("绝密", "机密", "秘密")
+"""Levels of 保守国家秘密法 art. 14: none of them may enter this system."""
+
+REFUSED_SECRET: Final = marked(
+    "国家秘密（{level}）不得录入本系统：本系统只传公开、内部和工作秘密信息，请改用规定的涉密渠道"
+)
+
+_SECRET_MARK = re.compile("(绝密|机密|秘密)\\s*[★☆]")
+# C0 and C1 controls but line feed and tab; marks that reorder what a person reads.
+_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def refuse_secret(text: str) -> str:
+    """Return ``text`` if it carries no mark of state secrecy such as ``机密★10年``.
+
+    Raises:
+        ValueError: it carries one; the sentence names the level and what to do.
+    """
+    if found := _SECRET_MARK.search(text):
+        raise ValueError(_(REFUSED_SECRET).format(level=found[1]))
+    return text
+
+
+def _clean(text: str) -> str:
+    if not text.strip():
+        raise ValueError("expected some text, came only blanks; leave the field out instead")
+    if found := _UNSEEN.search(text):
+        raise ValueError(f"an unseen control character U+{ord(found[0]):04X}; remove it")
+    return refuse_secret(text)
+
+
+def moment(text: str) -> str:
+    """Spell an RFC 3339 instant of any zone as the contract does: UTC, milliseconds, ``Z``.
+
+    Raises:
+        ValueError: no such instant, or no zone.
+
+    >>> moment("2026-11-23T16:05:00+08:00")
+    '2026-11-23T08:05:00.000Z'
+    """
+    if not _RFC3339.fullmatch(text):
+        raise ValueError(f"expected an instant with its zone like 2026-11-23T16:05:00+08:00, got {text[:40]!r}")
+    try:
+        return written(datetime.fromisoformat(text.upper()))
+    except (ValueError, OverflowError):
+        raise ValueError(f"expected an instant that exists, got {text[:40]!r}") from None
+
+
+Line = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_clean)]
+"""A name or number: one short line."""
+Text = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_clean)]
+"""What a person wrote, at most 4,000 characters."""
+Moment = Annotated[
+    str,
+    Field(max_length=40),
+    AfterValidator(moment),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T16:05:00+08:00"]}),
+]
+"""An instant with its zone; kept in UTC."""
+People = Annotated[int, Field(ge=0, le=10_000_000)]
+"""A count of people or things; 0 is an answer."""
+Amount = Annotated[float, Field(ge=0, le=1e12)]
+"""A measured quantity that cannot be negative; the unit stands in the field's name."""
+
+_Item = TypeVar("_Item")
+
+
+def _unlike(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
+    if len({str(item) for item in items}) != len(items):
+        raise ValueError("the same item stands twice; once is enough")
+    return items
+
+
+Some = Annotated[tuple[_Item, ...], Field(min_length=1, max_length=200)]
+"""A list that is left out when it is empty."""
+SomeUnlike = Annotated[tuple[_Item, ...], Field(min_length=1, max_length=200), AfterValidator(_unlike)]
+"""As ``Some``, each item once."""
+
+
+def code_list(name: str) -> AfterValidator:
+    """Check a value against a dated code list and spell it as the list does.
+
+    >>> codes.CODES["charges"].find("345①").name
+    '盗伐林木'
+    """
+
+    def find(value: str) -> str:
+        entry = codes.CODES[name].find(value)
+        if entry is None:
+            raise ValueError(codes.CODES[name].refusal(value))
+        return entry.value
+
+    return AfterValidator(find)
+
+
+def code_schema(name: str) -> WithJsonSchema:
+    """Describe a code list to integrators: its values, source and date."""
+    listed = codes.CODES[name]
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "enum": [entry.value for entry in listed.entries],
+            "description": f"{listed.source} ({listed.date})",
+        }
+    )
+
+
+Charge = Annotated[str, code_list("charges"), code_schema("charges")]
+"""罪名, by its official name, a short form or its article (``345①``)."""
+DisasterClass = Annotated[str, code_list("disaster_classes"), code_schema("disaster_classes")]
+"""Six digits of GB/T 28921-2012; the Chinese name is understood and becomes the code."""
+Protection = Annotated[str, code_list("protections"), code_schema("protections")]
+"""Level of protection of a species."""
+
+
+class Payload(Part):
+    """Base of every payload."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        serialize_by_alias=True,
+        use_attribute_docstrings=False,
+    )
+
+    def against_header(self, *, stage: str | None, grade: int | None) -> Iterable[tuple[str, str]]:
+        """Yield (field, message) for what does not agree with the header's ``stage`` and ``grade``."""
+        del stage, grade
+        return ()

@@ -1,0 +1,162 @@
+"""What every report carries, whatever its type.
+
+Rule 1: who drafted, checked and issued it is part of the report, with badge numbers.
+Rule 2: positions are GeoJSON (RFC 7946): longitude first, WGS 84, and say how exact they are.
+Rule 3: 公开, 内部 and 工作秘密 only; 秘密 and above is refused by name (specification, "Payloads").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from yizhan.schemas.header import MemberCode
+from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.payloads.base import (
+    REFUSED_SECRET,
+    STATE_SECRETS,
+    Line,
+    Moment,
+    Payload,
+    Some,
+    SomeUnlike,
+    Text,
+)
+
+MAX_LONGITUDE: Final = 180
+MAX_LATITUDE: Final = 90
+
+OrgCode = Annotated[str, Field(pattern=r"^(?:[0-9]{12}|[0-9A-HJ-NPQRTUWXY]{18})$", examples=["350924000000"])]
+"""机构代码: twelve digits of a public security organ (GA/T 380) or a unified social credit code."""
+
+
+class Classification(StrEnum):
+    """How far a report may go; nothing higher may enter this system."""
+
+    PUBLIC = marked("公开")
+    INTERNAL = marked("内部")
+    WORK_SECRET = marked("工作秘密")
+
+
+class Ask(StrEnum):
+    """What the other side is asked to do."""
+
+    KNOW = marked("知悉")
+    CHECK = marked("核查")
+    INTERCEPT = marked("堵截")
+    SUPPORT = marked("支援")
+    WATCH = marked("布控")
+    REPLY = marked("回复")
+
+
+def _refuse_state_secrets(value: Any) -> Any:  # noqa: ANN401 -- whatever was said
+    for level in STATE_SECRETS:
+        if isinstance(value, str) and value.strip().startswith(level):
+            raise ValueError(_(REFUSED_SECRET).format(level=level))
+    return value
+
+
+class Person(Payload):
+    """An officer who answers for a report."""
+
+    name: Line = Field(title=marked("姓名"))
+    badge: Line = Field(title=marked("警号"))
+
+
+class Contact(Payload):
+    """Whom to call."""
+
+    name: Line = Field(title=marked("姓名"))
+    phone: Annotated[str, Field(pattern=r"^\+?[0-9][0-9 -]{2,23}$")] = Field(title=marked("电话"))
+
+
+def _on_earth(coordinates: tuple[float, float]) -> tuple[float, float]:
+    longitude, latitude = coordinates
+    if abs(longitude) > MAX_LONGITUDE or abs(latitude) > MAX_LATITUDE:
+        raise ValueError(
+            f"expected [longitude, latitude] in degrees, longitude first; came [{longitude}, {latitude}];"
+            " swap them, or convert them to degrees"
+        )
+    return coordinates
+
+
+class Position(Payload):
+    """A GeoJSON point with its datum and how far off it may be."""
+
+    type: Literal["Point"] = Field(default="Point", title=marked("类型"))
+    coordinates: Annotated[tuple[float, float], AfterValidator(_on_earth)] = Field(title=marked("经度、纬度"))
+    datum: Literal["WGS84"] = Field(
+        default="WGS84",
+        title=marked("坐标系"),
+        description="What comes from 高德 (GCJ-02) or 百度 (BD-09) maps must be converted before.",
+    )
+    accuracy_m: Annotated[float, Field(ge=0, le=1_000_000)] | None = Field(default=None, title=marked("误差（米）"))
+
+
+class Place(Payload):
+    """Where it happened."""
+
+    county: MemberCode = Field(title=marked("县（市）"))
+    township: Line | None = Field(default=None, title=marked("乡镇"))
+    village: Line | None = Field(default=None, title=marked("村"))
+    spot: Line | None = Field(default=None, title=marked("具体地点"))
+    forest_compartment: Line | None = Field(default=None, title=marked("林班/小班"))
+    position: Position | None = Field(default=None, title=marked("坐标"))
+
+
+class Border(Payload):
+    """How far the place is from the other side, and in which direction the border lies."""
+
+    distance_m: Annotated[float, Field(ge=0, le=1_000_000)] = Field(title=marked("距界（米）"))
+    bearing: Annotated[float, Field(ge=0, lt=360)] | None = Field(default=None, title=marked("方位（度）"))
+
+
+class Attachment(Payload):
+    """A file that is kept elsewhere: name and hash, so that it cannot be swapped."""
+
+    name: Line = Field(title=marked("文件名"))
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = Field(title=marked("文件指纹（SHA-256）"))
+    bytes: Annotated[int, Field(ge=0, le=2**53 - 1)] = Field(title=marked("字节数"))
+    kept_at: Line | None = Field(default=None, title=marked("存放处"))
+
+
+class Common(Payload):
+    """The fields of every report. Who reviewed and signed is the type's own matter: ``Signed``."""
+
+    external_ref: Line | None = Field(default=None, title=marked("接警单号/案件编号"))
+    doc_no: Line | None = Field(default=None, title=marked("文号"))
+    org_code: OrgCode = Field(title=marked("机构代码"))
+    drafted_by: Person | None = Field(default=None, title=marked("拟稿人"))
+    reviewed_by: Person | None = Field(default=None, title=marked("审核人"))
+    signed_off_by: Person | None = Field(default=None, title=marked("签发人"))
+    contact: Contact | None = Field(default=None, title=marked("联系人"))
+    classification: Annotated[Classification, BeforeValidator(_refuse_state_secrets)] = Field(title=marked("密级"))
+    occurred_at: Moment | None = Field(default=None, title=marked("发生时间"))
+    place: Place = Field(title=marked("地点"))
+    border: Border | None = Field(default=None, title=marked("距界情况"))
+    summary: Text = Field(title=marked("简要情况"))
+    ask: SomeUnlike[Ask] = Field(title=marked("请对方"))
+    attachments: Some[Attachment] | None = Field(default=None, title=marked("附件"))
+
+    def unsigned(self) -> Iterable[tuple[str, str]]:
+        """Yield (field, message) for each of the three officers that is missing."""
+        for name in ("drafted_by", "reviewed_by", "signed_off_by"):
+            if getattr(self, name) is None:
+                yield name, "expected {name, badge}, it is missing; name the officer"
+
+
+class Drafted(Common):
+    """A report that names its drafter and whom to call: the least that an officer sends."""
+
+    drafted_by: Person = Field(title=marked("拟稿人"))
+    contact: Contact = Field(title=marked("联系人"))
+
+
+class Signed(Drafted):
+    """A report that was drafted, reviewed and signed."""
+
+    reviewed_by: Person = Field(title=marked("审核人"))
+    signed_off_by: Person = Field(title=marked("签发人"))
