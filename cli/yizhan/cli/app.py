@@ -1,0 +1,139 @@
+"""What a command works with: the home, its settings, its charters, the clock, names for people.
+
+Rule 1: nothing is opened before a command asks for it.
+Rule 2: the only clock of the command line is here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from yizhan.cli import words
+from yizhan.cli.words import _
+
+if TYPE_CHECKING:
+    from yizhan.runtime.settings import Settings
+    from yizhan.schemas.charter import Charter, FolderCharters
+
+DEFAULT_ZONE = "Asia/Shanghai"
+
+
+def utc_now() -> datetime:
+    """Read the clock of this machine."""
+    return datetime.now(UTC)
+
+
+class App:
+    """One run of the command line.
+
+    ``home`` is absolute; ``charter_folder`` is another one than the home's where a command was told so.
+    """
+
+    def __init__(self, home: Path, *, debug: bool = False, charter_folder: Path | None = None) -> None:
+        """Name them; nothing is opened."""
+        self.home = home.expanduser().absolute()
+        self.debug = debug
+        self.charter_folder = charter_folder or self.home / "charter"
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The home's settings (``SettingError`` names one that cannot be used)."""
+        from yizhan.runtime.settings import Settings
+
+        return Settings.load(self.home)
+
+    @cached_property
+    def charters(self) -> FolderCharters:
+        """The home's charters (``CharterInvalid`` where there is none)."""
+        from yizhan.cli.errors import CommandError
+        from yizhan.schemas.charter import FolderCharters
+
+        if not self.charter_folder.is_dir():
+            sentence = _("{folder} 里没有章程；请用 --home 指到主目录，或先建立章程（示例：yizhan sample init）")
+            raise CommandError(sentence.format(folder=self.charter_folder))
+        return FolderCharters(self.charter_folder)
+
+    @cached_property
+    def charter(self) -> Charter:
+        """The charter in force now."""
+        return self.charters.in_force(utc_now())
+
+    def member(self, code: str) -> str:
+        """Return the code of a member as it is (``CommandError`` for one that is none)."""
+        from yizhan.cli.errors import CommandError
+
+        if code not in self.charters.latest().members:
+            sentence = _("{code} 不是章程 {charter} 的成员；成员是：{members}")
+            members = "、".join(self.named(each) for each in sorted(self.charters.latest().members))
+            raise CommandError(sentence.format(code=code, charter=self.charters.latest().name, members=members))
+        return code
+
+    def county_folder(self, code: str) -> Path:
+        """Return the folder of one county, which need not be there."""
+        return self.home / "counties" / code
+
+    # -- names for people --
+
+    def said(self, text: Any) -> str:  # noqa: ANN401 -- yizhan.schemas.policy.Words, which is imported late
+        """Return a text that the charter has in both languages."""
+        return str(text.zh if words.language() == words.CHINESE else text.en)
+
+    def named(self, code: str) -> str:
+        """Return a member's name beside its code: ``350924 寿宁县``."""
+        member = self.charters.latest().members.get(code[:6])
+        return code if member is None else f"{code} {self.said(member.name)}"
+
+    def local(self, moment: datetime | str | None) -> str:
+        """Write an instant in the alliance's time zone, to the second; empty for None."""
+        if moment is None:
+            return ""
+        if isinstance(moment, str):
+            moment = datetime.fromisoformat(moment)
+        return moment.astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S")
+
+    @cached_property
+    def _zone(self) -> ZoneInfo:
+        from yizhan.schemas.errors import YizhanError
+
+        try:
+            return ZoneInfo(self.charter.time_zone)
+        except YizhanError:
+            return ZoneInfo(DEFAULT_ZONE)
+
+
+def this() -> App:
+    """Return the App of the command that runs."""
+    ctx = click.get_current_context()
+    root = ctx.find_root()
+    if not isinstance(root.obj, App):
+        given: dict[str, Any] = ctx.obj if isinstance(ctx.obj, dict) else {}
+        root.obj = App(Path(given.get("home") or words.DEFAULT_HOME), debug=bool(given.get("debug")))
+        _log(debug=root.obj.debug)
+    return root.obj
+
+
+def _log(*, debug: bool) -> None:
+    """Let libraries speak only to engineers; a process that runs for long asks for more."""
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.CRITICAL,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        force=True,
+    )
+
+
+def log_aloud(*, debug: bool) -> None:
+    """Tell on stderr what a long-running process meets."""
+    logging.getLogger().setLevel(logging.DEBUG if debug else logging.INFO)
+    for noisy in ("kafka", "aiokafka", "asyncio"):
+        logging.getLogger(noisy).setLevel(logging.INFO if debug else logging.ERROR)
+
+
+Clock = Callable[[], datetime]

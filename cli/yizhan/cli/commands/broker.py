@@ -1,0 +1,87 @@
+"""``yizhan broker start|stop|status``: a real Kafka on this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yizhan.cli.shell import Group, json_option, option
+from yizhan.cli.words import _, marked
+
+if TYPE_CHECKING:
+    from yizhan.deploy.broker import Status
+
+command = Group("broker", help=marked("本机的 Kafka：双向 TLS、按单位授权，只监听本机"))
+
+
+@command.command("start", help=marked("启动 Kafka，按章程建立主题、权限和配额；已启动则只核对一遍"))
+@option("--foreground", is_flag=True, help=marked("留在前台运行，供 systemd 使用；不建立主题"))
+@json_option()
+def start(foreground: bool, as_json: bool) -> None:
+    """Start it, and apply the declaration."""
+    from yizhan.cli.app import this, utc_now
+    from yizhan.cli.output import progress, say
+    from yizhan.deploy.home import bring_up, setup_home
+
+    app = this()
+    members = sorted(app.charters.latest().members)
+    if foreground:
+        from yizhan.deploy.broker import Broker
+
+        setup_home(app.home, members, now=utc_now())
+        Broker(app.home).run(say)
+        say(_("Kafka 已在运行"))
+        return
+    with progress(_("启动 Kafka")) as bar:
+        broker, changes = bring_up(app.home, members, now=utc_now(), progress=bar.describe)
+    _show(broker.status(), as_json=as_json, changes=changes)
+
+
+@command.command("stop", help=marked("停止 Kafka；数据留着"))
+@json_option()
+def stop(as_json: bool) -> None:
+    """Stop it."""
+    from yizhan.cli.app import this
+    from yizhan.cli.output import print_json, progress, tell
+    from yizhan.deploy.broker import Broker
+
+    with progress(_("停止 Kafka")):
+        stopped = Broker(this().home).stop()
+    if as_json:
+        print_json({"stopped": stopped})
+    else:
+        tell(_("Kafka 已停止") if stopped else _("Kafka 本来就没有运行"))
+
+
+@command.command("status", help=marked("显示 Kafka 是否在运行、地址和日志"))
+@json_option()
+def status(as_json: bool) -> None:
+    """Tell whether it runs."""
+    from yizhan.cli.app import this
+    from yizhan.deploy.broker import Broker
+
+    _show(Broker(this().home).status(), as_json=as_json)
+
+
+def _show(found: Status, *, as_json: bool, changes: tuple[str, ...] | None = None) -> None:
+    from yizhan.cli.output import print_json, print_pairs
+
+    if as_json:
+        document: dict[str, object] = {
+            "running": found.running,
+            "pid": found.pid,
+            "bootstrap": found.bootstrap,
+            "cluster_id": found.cluster_id,
+            "log": str(found.log),
+        }
+        print_json(document if changes is None else document | {"changes": changes})
+        return
+    print_pairs(
+        [
+            (_("状态"), _("运行中") if found.running else _("没有运行")),
+            (_("进程号"), found.pid),
+            (_("地址"), found.bootstrap),
+            (_("集群号"), found.cluster_id),
+            (_("日志"), found.log),
+            (_("改动"), None if changes is None else _("{count} 处").format(count=len(changes))),
+        ]
+    )

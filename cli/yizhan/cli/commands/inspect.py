@@ -1,0 +1,76 @@
+"""``yizhan inspect``: header and verdict of an envelope, as JSON.
+
+Rule 1: nothing is printed as true that does not verify: an unverified header is shown only on
+        demand, under a name that says so.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from yizhan.cli.shell import Command, at_option, charter_option, option
+from yizhan.cli.words import marked
+
+
+@click.command(
+    "inspect",
+    cls=Command,
+    help=marked(
+        "以 JSON 显示一个信封的信头和判定，不拆看内容。\n\n"
+        "核验不过的，只说 verified: false 和原因；加 --unverified 才在 unverified_header 里给出未经核验的信头。"
+        "FILE 为 - 时读标准输入。核验不过时退出码为 1。"
+    ),
+)
+@click.argument("file", metavar="FILE")
+@option("--unverified", is_flag=True, help=marked("核验不过时，也给出未经核验的信头"))
+@charter_option()
+@at_option()
+@option("--json", "_as_json", is_flag=True, hidden=True)
+@click.pass_context
+def command(
+    ctx: click.Context, file: str, unverified: bool, charter: Path | None, at: datetime | None, _as_json: bool
+) -> None:
+    """Print header and verdict."""
+    from yizhan.cli.app import this, utc_now
+    from yizhan.cli.letters import decisions, judge, read_input, unverified_attributes
+    from yizhan.cli.output import print_json
+    from yizhan.schemas.envelope import MAX_BYTES, parse_envelope
+    from yizhan.schemas.errors import Refused
+    from yizhan.schemas.timestamps import written
+
+    app = this()
+    app.charter_folder = charter or app.charter_folder
+    moment = at or utc_now()
+    data = read_input(file, MAX_BYTES + 1)
+    adopted = app.charters.in_force(moment)
+    verdict = judge(data, adopted, moment)
+    document: dict[str, object] = {
+        "verified": verdict.admitted is not None,
+        "at": written(moment),
+        "charter": adopted.name,
+        "bytes": len(data),
+    }
+    if verdict.admitted is not None:
+        envelope = verdict.admitted.verified.envelope
+        document |= {
+            "hash": verdict.admitted.verified.hash.hex(),
+            "header": verdict.admitted.header.model_dump(mode="json", exclude_none=True),
+            "decisions": decisions(verdict.admitted),
+            "clock_suspect": verdict.admitted.clock_suspect,
+            "sealing_kids": list(envelope.kids),
+            "ciphertext_bytes": len(envelope.ciphertext),
+        }
+    elif verdict.refused is not None:
+        document |= {"reason": verdict.refused.reason.value, "detail": str(verdict.refused)}
+        if unverified:
+            try:
+                document["unverified_header"] = unverified_attributes(data)
+                document["unverified_hash"] = parse_envelope(data).hash.hex()
+            except Refused:
+                document["unverified_header"] = None
+    print_json(document)
+    if verdict.admitted is None:
+        ctx.exit(1)

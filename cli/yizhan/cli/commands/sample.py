@@ -1,0 +1,34 @@
+"""``yizhan sample init``: the home of the sample alliance, for demonstrations."""
+
+from __future__ import annotations
+
+from yizhan.cli.shell import Group, OneOf, json_option, option, passphrase_option
+from yizhan.cli.words import _, marked
+
+command = Group("sample", help=marked("示例联盟：在一台机器上试用。真正的联盟由各县在自己的机器上生成密钥"))
+
+
+@command.command("init", help=marked("在主目录里生成示例联盟各县和驿站的密钥，以及第 1 版章程，即刻生效"))
+@option(
+    "--counties", type=OneOf(["6", "2"]), default="6", help=marked("成员数：6，或只有真正签署协议的 2 个（默认 6）")
+)
+@passphrase_option()
+@json_option()
+def init(counties: str, passphrase_fd: int | None, as_json: bool) -> None:
+    """Make the sample's home."""
+    from yizhan.cli.app import this, utc_now
+    from yizhan.cli.keyring import Lock
+    from yizhan.cli.output import print_json, tell
+    from yizhan.cli.sample import make_sample
+    from yizhan.schemas.sample import SIX, TWO
+
+    app = this()
+    members = SIX if counties == "6" else TWO
+    charter = make_sample(app.home, members, utc_now(), Lock(passphrase_fd).new(ask=False))
+    if as_json:
+        print_json({"home": str(app.home), "charter": charter.name, "members": sorted(charter.members)})
+        return
+    tell(_("章程 {name} 已在 {home} 生效，成员：").format(name=charter.name, home=app.home))
+    for code in sorted(charter.members):
+        tell(f"  {app.named(code)}")
+    tell(_("接下来：yizhan broker start，yizhan station run"))

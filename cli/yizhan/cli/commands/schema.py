@@ -1,0 +1,35 @@
+"""``yizhan schema``: the contract as JSON Schemas, for integrators."""
+
+from __future__ import annotations
+
+import click
+
+from yizhan.cli.shell import Command, json_option
+from yizhan.cli.words import _, marked
+
+
+@click.command(
+    "schema",
+    cls=Command,
+    help=marked("输出 JSON Schema，供对接单位使用。\n\n不给 NAME 时列出名称；名称可以省去前缀 yizhan. 和后缀 .v1。"),
+)
+@click.argument("name", required=False, metavar="[NAME]")
+@json_option()
+def command(name: str | None, as_json: bool) -> None:
+    """List the schemas, or print one."""
+    from yizhan.cli.errors import CommandError
+    from yizhan.cli.output import print_json, tell
+    from yizhan.schemas.jsonschemas import export
+
+    schemas = export()
+    if name is None:
+        if as_json:
+            print_json({"schemas": sorted(schemas)})
+        else:
+            tell("\n".join(sorted(schemas)))
+        return
+    found = next((schemas[each] for each in (name, f"yizhan.{name}.v1", f"{name}.v1") if each in schemas), None)
+    if found is None:
+        sentence = _("没有名为 {name} 的结构；有的是：{names}")
+        raise CommandError(sentence.format(name=name, names="、".join(sorted(schemas))))
+    print_json(found)

@@ -1,0 +1,193 @@
+"""``yizhan seal``: a payload in, an envelope out; no broker, no outbox.
+
+Rule 1: it numbers nothing: an id comes from ``--id``, or from a book that is used once and thrown away.
+Rule 2: the payload is checked as the outbox would check it, and the header as the station would.
+"""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from yizhan.cli.shell import (
+    MEMBER,
+    MOMENT,
+    Command,
+    OneOf,
+    at_option,
+    charter_option,
+    county_option,
+    option,
+    passphrase_option,
+)
+from yizhan.cli.words import _, marked
+
+if TYPE_CHECKING:
+    from yizhan.schemas.charter import Charter
+    from yizhan.schemas.header import Header
+
+_DEFAULTS = {"status": "Actual", "priority": "routine"}
+
+
+@click.command(
+    "seal",
+    cls=Command,
+    help=marked(
+        "封好并签名一个信封：从标准输入读内容（JSON），向标准输出写信封。\n\n"
+        "不经过发件箱，也不发送。编号用 --id 和 --lane 给出，否则用一次性的册号。"
+        "信头属性用选项给出，或写在 --header 的 JSON 文件里（选项优先）。"
+    ),
+)
+@county_option(help=marked("发送县的六位代码"))
+@option("--to", multiple=True, required=True, type=MEMBER, metavar="C", help=marked("收件县，可多次给出"))
+@option("--type", metavar="TYPE", help=marked("事件类型，如 yizhan.incident.forest_fire.v1"))
+@option("--header", type=click.Path(path_type=Path), metavar="FILE", help=marked("信头属性的 JSON 文件"))
+@option("--status", type=OneOf(["Actual", "Exercise", "Test"]), help=marked("实际、演练、测试（默认 Actual）"))
+@option("--priority", type=OneOf(["flash", "urgent", "routine"]), help=marked("特急、加急、平急（默认 routine）"))
+@option("--grade", type=click.IntRange(1, 4), metavar="1-4", help=marked("等级：1 特别重大 … 4 一般"))
+@option(
+    "--certainty",
+    type=OneOf(["Observed", "Likely", "Possible", "Unlikely", "Unknown"]),
+    metavar="WORD",
+    help=marked("确定程度（CAP 的词）"),
+)
+@option("--touches", multiple=True, type=MEMBER, metavar="C", help=marked("事情涉及的县，可多次给出"))
+@option("--stage", type=OneOf(["first", "update", "final"]), help=marked("首报、续报、终报"))
+@option("--worse", is_flag=True, default=None, help=marked("事态扩大、越界、伤人或请求支援"))
+@option("--time", "learnt", type=MOMENT, metavar="TIME", help=marked("获知时间（默认现在）"))
+@option("--id", "event_id", metavar="ID", help=marked("文书编号；不给则用一次性的册号"))
+@option("--lane", multiple=True, metavar="C=N", help=marked("给某县的顺序号，如 331126=17，可多次给出；不给为 1"))
+@option("--raw", is_flag=True, help=marked("内容不按类型检查，原样封入"))
+@charter_option()
+@at_option()
+@option("-o", "--output", metavar="FILE", help=marked("写到文件，不写标准输出"))
+@passphrase_option()
+def command(  # noqa: PLR0917 -- click gives them by name
+    county: str,
+    to: tuple[str, ...],
+    header: Path | None,
+    event_id: str | None,
+    lane: tuple[str, ...],
+    raw: bool,
+    charter: Path | None,
+    at: datetime | None,
+    output: str | None,
+    passphrase_fd: int | None,
+    learnt: datetime | None,
+    **given: Any,  # noqa: ANN401 -- the header's own attributes
+) -> None:
+    """Seal standard input."""
+    from yizhan.cli.app import this, utc_now
+    from yizhan.cli.keyring import Lock, signer
+    from yizhan.cli.letters import judge, read_input
+    from yizhan.cli.output import say
+    from yizhan.schemas.envelope import MAX_BYTES, seal
+    from yizhan.schemas.timestamps import written
+
+    app = this()
+    app.charter_folder = charter or app.charter_folder
+    moment = at or utc_now()
+    adopted = app.charters.in_force(moment)
+    for code in (county, *to):
+        app.member(code)
+    key = signer(app.county_folder(county) / "keys", county, adopted, moment, Lock(passphrase_fd))
+    attributes = _from_file(header) | {name: value for name, value in given.items() if value not in (None, ())}
+    attributes = _DEFAULTS | {"source": county, "time": written(learnt or moment)} | attributes
+    attributes |= {"to": tuple(sorted(set(to))), "kid": key.kid, "charter": adopted.name}
+    attributes["id"] = event_id or attributes.get("id") or _throw_away(attributes["source"], moment)
+    numbered = _numbered(attributes, adopted, _lanes(lane, to))
+    payload = _payload(read_input("-", MAX_BYTES), numbered, raw=raw)
+    recipients = [adopted.sealing_key(code, moment) for code in numbered.to]
+    envelope = seal(numbered, payload, recipients, key)
+    verdict = judge(envelope, adopted, moment)
+    if verdict.refused is not None:
+        raise verdict.refused
+    _write(envelope, output)
+    say(_("已封好 {id}，{bytes} 字节").format(id=numbered.id, bytes=len(envelope)))
+
+
+def _from_file(path: Path | None) -> dict[str, Any]:
+    from yizhan.cli.errors import CommandError
+    from yizhan.schemas import strictjson
+
+    if path is None:
+        return {}
+    try:
+        found = strictjson.loads(path.read_bytes(), nulls=False)
+    except strictjson.StrictJsonError as error:
+        raise CommandError(f"{path}: {error}") from None
+    if not isinstance(found, dict):
+        raise CommandError(_("{path}: 应为一个 JSON 对象").format(path=path))
+    return found
+
+
+def _throw_away(source: str, moment: datetime) -> str:
+    """Make an id: number 1 in a book of its own."""
+    import secrets
+
+    return f"{source}-{moment:%Y%m%d}x{secrets.token_hex(4)}-1"
+
+
+def _lanes(given: tuple[str, ...], to: tuple[str, ...]) -> dict[str, int]:
+    numbers = dict.fromkeys(to, 1)
+    for word in given:
+        code, _equals, number = word.partition("=")
+        if code not in numbers or not (number.isascii() and number.isdigit()) or int(number) < 1:
+            sentence = _("--lane {word}：应为 收件县=顺序号，如 331126=17，而且那个县要在 --to 里")
+            raise click.UsageError(sentence.format(word=word), click.get_current_context())
+        numbers[code] = int(number)
+    return numbers
+
+
+def _numbered(attributes: dict[str, Any], charter: Charter, numbers: dict[str, int]) -> Header:
+    """Make the header; the lane of each recipient follows from the rules, unless the file says."""
+    from pydantic import ValidationError
+
+    from yizhan.cli.errors import CommandError
+    from yizhan.schemas.header import Header, Lane
+    from yizhan.schemas.policy import decide
+
+    said = attributes.get("lanes")
+    draft = {code: {"lane": "prompt", "n": number} for code, number in numbers.items()}
+    try:
+        header = Header.model_validate(attributes | {"lanes": said or draft})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "header"
+        raise CommandError(_("信头属性 {where}：{problem}").format(where=where, problem=first["msg"])) from None
+    if said is not None:
+        return header
+    lanes = {
+        code: Lane(lane=decide(header, code, charter.policy).way.lane, n=number) for code, number in numbers.items()
+    }
+    return header.model_copy(update={"lanes": lanes})
+
+
+def _payload(data: bytes, header: Header, *, raw: bool) -> bytes:
+    """Check a payload as its sender must, and write it in the one spelling."""
+    from yizhan.schemas.errors import PayloadInvalid
+    from yizhan.schemas.payloads import encode, parse_strict
+
+    if raw:
+        return data
+    payload = parse_strict(header.type, data)
+    odd = tuple(payload.against_header(stage=header.stage, grade=header.grade))
+    if odd:
+        raise PayloadInvalid(odd)
+    return encode(payload)
+
+
+def _write(envelope: bytes, output: str | None) -> None:
+    from yizhan.cli.errors import CommandError
+
+    if output is not None:
+        Path(output).write_bytes(envelope)
+        return
+    if sys.stdout.isatty():
+        raise CommandError(_("信封是二进制，不写到终端；请用 -o FILE，或重定向到文件"))
+    sys.stdout.buffer.write(envelope)
+    sys.stdout.buffer.flush()

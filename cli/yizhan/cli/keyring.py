@@ -1,0 +1,180 @@
+"""A home's private keys: which files there are, which the charter names, how they are unlocked.
+
+Rule 1: a key is used only if the charter in force names it; which one, of several, the charter says.
+Rule 2: a passphrase comes from a terminal or a file descriptor, never from an argument or the environment.
+Rule 3: what is only shown is never unlocked.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+
+import click
+
+from yizhan.cli.errors import CommandError, NoKey
+from yizhan.cli.words import _, interactive
+from yizhan.schemas.keys import SealingKey, SigningKey, load_sealing, load_signing, read_private
+from yizhan.schemas.timestamps import written
+
+if TYPE_CHECKING:
+    from yizhan.schemas.charter import Charter, RegisteredKey
+
+MAX_PASSPHRASE_BYTES: Final = 1024
+Standing = Literal["valid", "not_yet", "expired", "revoked", "unregistered"]
+_Key = TypeVar("_Key", SigningKey, SealingKey)
+
+
+class Lock:
+    """Knows the passphrase of this run's keys once somebody was asked for it."""
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        """Take the number of a file descriptor to read from, or None to ask on the terminal."""
+        self._descriptor = descriptor
+        self._known: bytes | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether a passphrase can be had without asking a person."""
+        return self._descriptor is not None
+
+    def passphrase(self, path: Path) -> bytes:
+        """Return the passphrase for a locked key file.
+
+        Raises:
+            CommandError: there is nobody to ask, or the descriptor gives none.
+        """
+        if self._known is None:
+            self._known = self._read() if self._descriptor is not None else _asked(path)
+        return self._known
+
+    def new(self, *, ask: bool) -> bytes | None:
+        """Return the passphrase for new keys; None where none is wanted."""
+        if self._descriptor is not None:
+            return self._read()
+        if not ask:
+            return None
+        if not interactive():
+            raise CommandError(_("没有终端可以询问口令；请用 --passphrase-fd N 给出"))
+        text = click.prompt(_("新密钥的口令"), hide_input=True, confirmation_prompt=_("再输入一次"), err=True)
+        return str(text).encode()
+
+    def _read(self) -> bytes:
+        if self._descriptor is None:
+            raise CommandError(_("没有终端可以询问口令；请用 --passphrase-fd N 给出"))
+        if self._known is not None:
+            return self._known
+        try:
+            with os.fdopen(os.dup(self._descriptor), "rb") as file:
+                line = file.read(MAX_PASSPHRASE_BYTES + 1).split(b"\n")[0].rstrip(b"\r")
+        except OSError as error:
+            sentence = _("文件描述符 {number} 读不出口令：{error}")
+            raise CommandError(sentence.format(number=self._descriptor, error=error.strerror)) from error
+        if not line or len(line) > MAX_PASSPHRASE_BYTES:
+            sentence = _("文件描述符 {number} 应给出一行口令（至多 {most} 字节），得到 {count} 字节")
+            raise CommandError(sentence.format(number=self._descriptor, most=MAX_PASSPHRASE_BYTES, count=len(line)))
+        self._known = line
+        return line
+
+
+def _asked(path: Path) -> bytes:
+    if not interactive():
+        raise CommandError(
+            _("密钥 {path} 上了锁，而没有终端可以询问口令；请用 --passphrase-fd N 给出").format(path=path)
+        )
+    return str(click.prompt(_("密钥 {path} 的口令").format(path=path.name), hide_input=True, err=True)).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """One key file as far as it is known without unlocking it.
+
+    ``kid`` is None for a locked key that no charter names: then only ``kid8`` of its name is known.
+    """
+
+    path: Path
+    role: str
+    kid8: str
+    kid: str | None
+    locked: bool
+    public: bytes | None
+
+
+def key_files(folder: Path, registered: Mapping[str, Any]) -> Iterator[KeyFile]:
+    """List the key files of a folder. ``registered`` are the kids that a charter names for its owner."""
+    for path in sorted(folder.glob("*.pem")):
+        role, _dash, kid8 = path.stem.partition("-")
+        if role not in {"sign", "seal"}:
+            continue
+        data = read_private(path)
+        locked = b"ENCRYPTED" in data
+        public = None
+        kid = next((kid for kid in registered if kid.startswith(kid8)), None)
+        if not locked:
+            key = SigningKey.from_pem(data) if role == "sign" else SealingKey.from_pem(data)
+            kid, public = key.kid, key.public.raw
+        yield KeyFile(path, role, kid8, kid, locked, public)
+
+
+def standing(entry: RegisteredKey[Any] | None, at: datetime) -> Standing:
+    """Tell in one word how a key stands in a charter at an instant."""
+    if entry is None:
+        return "unregistered"
+    if entry.revoked is not None and at >= entry.revoked:
+        return "revoked"
+    if at < entry.not_before:
+        return "not_yet"
+    return "expired" if entry.not_after is not None and at >= entry.not_after else "valid"
+
+
+def signer(folder: Path, county: str, charter: Charter, at: datetime, lock: Lock) -> SigningKey:
+    """Return the county's signing key to use now: of those that hold, the one registered last.
+
+    Raises:
+        NoKey: none of the files is a key that the charter names and that holds.
+        KeyFileInvalid: the file must not be used, or the passphrase is wrong.
+    """
+    entries = charter.signing.get(county, {})
+    holding = {kid: entry for kid, entry in entries.items() if entry.holds(at)}
+    found = [
+        (holding[file.kid].not_before, file)
+        for file in key_files(folder, entries)
+        if file.role == "sign" and file.kid in holding
+    ]
+    if not found:
+        sentence = _("{folder} 里没有章程 {charter} 登记为 {county} 且在 {at} 有效的签名密钥；请登记，或放回密钥文件")
+        raise NoKey(sentence.format(folder=folder, charter=charter.name, county=county, at=written(at)))
+    _since, file = max(found, key=lambda each: each[0])
+    return _load(file, load_signing, lock)
+
+
+def sealing_keys(folder: Path, county: str, charters: tuple[Charter, ...], lock: Lock) -> tuple[SealingKey, ...]:
+    """Return every sealing key of a county's folder: old ones too, for what was sealed to them.
+
+    Raises:
+        NoKey: there is none.
+        KeyFileInvalid: a file must not be used, or the passphrase is wrong.
+    """
+    registered = {kid: entry for charter in charters for kid, entry in charter.sealing.get(county, {}).items()}
+    keys = tuple(_load(file, load_sealing, lock) for file in key_files(folder, registered) if file.role == "seal")
+    if not keys:
+        sentence = _("{folder} 里没有封装密钥；请先运行 yizhan keys generate --county {county}，或放回密钥文件")
+        raise NoKey(sentence.format(folder=folder, county=county))
+    return keys
+
+
+def station_keys(folder: Path, lock: Lock) -> tuple[SigningKey, ...]:
+    """Return every postmark key of the station's folder (``NoKey`` if there is none)."""
+    keys = tuple(_load(file, load_signing, lock) for file in key_files(folder, {}) if file.role == "sign")
+    if not keys:
+        sentence = _("{folder} 里没有邮戳密钥；请先运行 yizhan keys generate --station，或放回密钥文件")
+        raise NoKey(sentence.format(folder=folder))
+    return keys
+
+
+def _load(file: KeyFile, load: Callable[[Path, bytes | None], _Key], lock: Lock) -> _Key:
+    return load(file.path, lock.passphrase(file.path) if file.locked else None)

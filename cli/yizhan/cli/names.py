@@ -1,0 +1,83 @@
+"""What officers call things: types, ways, reasons. The word of the contract stands beside each.
+
+Rule 1: a word that this version does not know is shown as it came.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from yizhan.cli.words import _, marked
+
+WAYS: Final = {"alarm": marked("报警"), "notice": marked("即时通知"), "digest": marked("季度通报")}
+ARRIVALS: Final = {
+    "alarm": marked("报警：立即送达，响铃直到有人签收"),
+    "notice": marked("即时通知：立即送达，不响铃"),
+    "digest": marked("季度通报：随季度通报送达"),
+}
+STATUSES: Final = {"Actual": marked("实际"), "Exercise": marked("演练"), "Test": marked("测试")}
+REASONS: Final = {
+    "malformed": marked("格式不合规定"),
+    "oversize": marked("超过长度上限"),
+    "unknown_suite": marked("密码套件不是章程规定的"),
+    "unknown_key": marked("章程里没有这把签名密钥"),
+    "key_not_valid": marked("签名密钥尚未生效或已过期"),
+    "key_revoked": marked("签名密钥已撤销"),
+    "bad_signature": marked("签名不符，内容被改动或不是本人签署"),
+    "wrong_topic": marked("发到了别县的主题"),
+    "not_a_member": marked("不是章程的成员"),
+    "bad_audience": marked("收件成员、顺序号与封装密钥不一致"),
+    "bad_reference": marked("无权撤回、更正或确认所指事件"),
+    "future_dated": marked("获知时间在未来，发送方时钟不准"),
+}
+STATES: Final = {
+    "queued": marked("待发"),
+    "sent": marked("已发，待驿站答复"),
+    "accepted": marked("驿站已接收"),
+    "refused": marked("驿站拒收"),
+}
+STAGES: Final = {
+    "delivered": marked("已送达"),
+    "unopenable": marked("打不开"),
+    "acknowledged": marked("已签收"),
+    "acted": marked("已处置"),
+    "declined": marked("不予处置"),
+}
+
+
+def type_name(name: str) -> str:
+    """Return the Chinese name of an event type, or the type as it is."""
+    from yizhan.schemas.payloads import TYPES
+
+    row = TYPES.get(name)
+    return name if row is None else _(row.title)
+
+
+def way_name(word: str) -> str:
+    """Return what a way is called."""
+    return _(WAYS[word]) if word in WAYS else word
+
+
+def arrival(word: str) -> str:
+    """Tell how something arrives by a way."""
+    return _(ARRIVALS[word]) if word in ARRIVALS else word
+
+
+def reason_name(word: str) -> str:
+    """Return what a reason of refusal means, after its word."""
+    return f"{word}（{_(REASONS[word])}）" if word in REASONS else word
+
+
+def state_name(word: str) -> str:
+    """Return what the state of an outbox row is called."""
+    return _(STATES[word]) if word in STATES else word
+
+
+def stage_name(word: str) -> str:
+    """Return what the stage of a receipt is called."""
+    return _(STAGES[word]) if word in STAGES else word
+
+
+def status_name(word: str) -> str:
+    """Return what a status is called."""
+    return _(STATUSES[word]) if word in STATUSES else word

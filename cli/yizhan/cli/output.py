@@ -1,0 +1,174 @@
+"""What people and programs read: tables, sentences, JSON.
+
+Rule 1: what a stranger wrote never steers the terminal: control characters are shown, not sent.
+Rule 2: programs get UTC and every field; people get the alliance's time and names.
+Rule 3: stdout is what was asked for; everything said beside it goes to stderr.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_WIDE_ENOUGH: Final = 200
+
+
+def plain(text: str, *, keep_lines: bool = False) -> str:
+    r"""Return text that cannot steer a terminal nor reorder what is read: unseen characters are spelled out.
+
+    >>> plain("火\x1b[2J灾")
+    '火\\x1b[2J灾'
+    """
+    return "".join(
+        character
+        if unicodedata.category(character) not in _UNSEEN or (keep_lines and character == "\n")
+        else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
+
+
+def as_json(value: Any) -> Any:  # noqa: ANN401 -- anything that lists or shows
+    """Turn dataclasses, times, bytes and mappings into what JSON has; bytes become hex, times UTC."""
+    from pydantic import BaseModel
+
+    from yizhan.schemas.timestamps import written
+
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", exclude_none=True)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: as_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): as_json(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [as_json(inner) for inner in value]
+    if isinstance(value, datetime):
+        return written(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return value
+
+
+def print_json(value: Any) -> None:  # noqa: ANN401 -- as above
+    """Print one JSON document."""
+    click.echo(json.dumps(as_json(value), ensure_ascii=False, indent=2))
+
+
+def print_line(value: Any) -> None:  # noqa: ANN401 -- as above
+    """Print one line of NDJSON, at once."""
+    sys.stdout.write(json.dumps(as_json(value), ensure_ascii=False) + "\n")
+    sys.stdout.flush()
+
+
+def say(sentence: str) -> None:
+    """Say a sentence to the person at the desk, on stderr."""
+    click.echo(plain(sentence, keep_lines=True), err=True)
+
+
+def tell(sentence: str) -> None:
+    """Print a sentence that was asked for, on stdout."""
+    click.echo(plain(sentence, keep_lines=True))
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Make a console; where no terminal is, lines are not cut to a width."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() else _WIDE_ENOUGH
+    return Console(file=stream, width=width, highlight=False, soft_wrap=False, markup=False, emoji=False)
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
+    """Print a table, or ``empty`` where there is nothing; values are shown plain."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(plain("" if value is None else str(value), keep_lines=True)) for value in row))
+    if table.row_count:
+        console().print(table)
+    else:
+        click.echo(empty)
+
+
+def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
+    """Print names beside values, one a line, leaving out what is absent."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in pairs:
+        if value is not None:
+            table.add_row(Text(plain(name), style="bold"), Text(plain(str(value), keep_lines=True)))
+    console().print(table)
+
+
+class Bar(Protocol):
+    """How far some long work is."""
+
+    def advance(self, steps: float = 1) -> None:
+        """Say that so many more steps are done."""
+
+    def describe(self, text: str) -> None:
+        """Say what is being done."""
+
+
+class _Silent:
+    """A bar where nobody looks."""
+
+    def advance(self, steps: float = 1) -> None:
+        """Show nothing."""
+
+    def describe(self, text: str) -> None:
+        """Show nothing."""
+
+
+@contextmanager
+def progress(text: str, total: float | None = None) -> Iterator[Bar]:
+    """Show a bar on stderr while the block works, if a terminal is there."""
+    if not sys.stderr.isatty():
+        yield _Silent()
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    shown = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console(stderr=True),
+        transient=True,
+    )
+    with shown:
+        task = shown.add_task(text, total=total)
+
+        class _Shown:
+            def advance(self, steps: float = 1) -> None:
+                shown.advance(task, steps)
+
+            def describe(self, text: str) -> None:
+                shown.update(task, description=plain(text))
+
+        yield _Shown()
