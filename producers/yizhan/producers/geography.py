@@ -1,0 +1,156 @@
+"""Where a point lies: in which county, and how far from which others.
+
+Rule 1: positions are WGS 84, longitude first; distances are kilometres on the ellipsoid.
+Rule 2: a distance is measured in a plane around the point: north and east by the ellipsoid's radii of
+        curvature at the latitude half-way. Within 50 km it is off by less than 0.01 % (5 m in 50 km).
+Rule 3: a point on a shared border is in the county with the lower code; one outside every outline is in none.
+Rule 4: outlines are data with their own error (the sample's: about 150 m) and no authority on a boundary.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import numpy as np
+import shapely
+from shapely.geometry import Point, shape
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import nearest_points
+
+from yizhan.schemas.errors import YizhanError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+MAJOR_KM: Final = 6378.137
+"""Semi-major axis of WGS 84."""
+FLATTENING: Final = 1 / 298.257223563
+_E2: Final = FLATTENING * (2 - FLATTENING)
+_KM_A_DEGREE: Final = 110.5
+"""Less than any degree of latitude has (110.57 km at the equator)."""
+_POLAR: Final = 89.0
+_FULL_CIRCLE: Final = 360.0
+
+
+class OutlinesInvalid(YizhanError):
+    """A file of outlines that cannot be used."""
+
+
+class Outlines:
+    """County outlines with an index: thousands of points a second."""
+
+    def __init__(self, outlines: Mapping[str, BaseGeometry], names: Mapping[str, str] | None = None) -> None:
+        """Index outlines by county code; ``names`` are what people call them.
+
+        Raises:
+            OutlinesInvalid: there is none, or one is empty or crosses itself.
+        """
+        if not outlines:
+            raise OutlinesInvalid("expected the outline of at least one county, came none")
+        for code, outline in outlines.items():
+            if outline.is_empty or not outline.is_valid:
+                why = "is empty" if outline.is_empty else shapely.is_valid_reason(outline)
+                raise OutlinesInvalid(f"outline of {code}: {why}; mend the file")
+        self._outlines = dict(sorted(outlines.items()))
+        self._codes = tuple(self._outlines)
+        self._names = dict(names or {})
+        self._bounds = shapely.total_bounds(list(self._outlines.values())).tolist()
+        self._tree = shapely.STRtree(list(self._outlines.values()))
+        for outline in self._outlines.values():
+            shapely.prepare(outline)
+
+    @classmethod
+    def from_geojson(cls, data: bytes) -> Self:
+        """Read a FeatureCollection whose features have the property ``code``.
+
+        Raises:
+            OutlinesInvalid: with what is wrong.
+        """
+        try:
+            features = json.loads(data)["features"]
+            found = [(str(one["properties"]["code"]), shape(one["geometry"])) for one in features]
+            names = {str(one["properties"]["code"]): str(one["properties"].get("name", "")) for one in features}
+        except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
+            raise OutlinesInvalid(f"expected a GeoJSON FeatureCollection with codes: {error!r}") from None
+        if len(dict(found)) != len(found):
+            raise OutlinesInvalid("two features have the same code; give one MultiPolygon a county")
+        return cls(dict(found), names)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The counties that have an outline, sorted."""
+        return self._codes
+
+    def name(self, code: str) -> str:
+        """Return what people call a county, else its code."""
+        return self._names.get(code) or code
+
+    def county_at(self, longitude: float, latitude: float) -> str | None:
+        """Return the code of the county that the point is in, or None."""
+        west, south, east, north = self._bounds
+        if not (west <= longitude <= east and south <= latitude <= north):
+            return None
+        hits = self._tree.query(Point(longitude, latitude), predicate="intersects")
+        return self._codes[min(hits)] if len(hits) else None
+
+    def members_within(
+        self, longitude: float, latitude: float, km: float, members: Collection[str], own: str
+    ) -> tuple[tuple[str, float], ...]:
+        """Return (code, km) of the members but ``own`` whose territory is within ``km``, the nearest first.
+
+        A member without an outline is never near: see ``codes``.
+        """
+        around = _around(longitude, latitude, km)
+        found = []
+        for index in self._tree.query(around):
+            code = self._codes[index]
+            if code in members and code != own:
+                distance = self.distance(longitude, latitude, code)[0]
+                if distance <= km:
+                    found.append((code, distance))
+        return tuple(sorted(found, key=lambda one: (one[1], one[0])))
+
+    def distance(self, longitude: float, latitude: float, code: str) -> tuple[float, float]:
+        """Return (km, bearing) from the point to the nearest point of a county; (0, 0) inside it.
+
+        The bearing is in degrees from north, clockwise, below 360.
+
+        Raises:
+            OutlinesInvalid: the county has no outline.
+        """
+        if code not in self._outlines:
+            raise OutlinesInvalid(f"county {code} has no outline; there are {', '.join(self._codes)}")
+        plane = shapely.transform(self._outlines[code], lambda degrees: to_plane(degrees, longitude, latitude))
+        nearest = nearest_points(Point(0, 0), plane)[1]
+        bearing = math.degrees(math.atan2(nearest.x, nearest.y)) % _FULL_CIRCLE
+        # A tiny negative angle rounds up to the full circle.
+        return math.hypot(nearest.x, nearest.y), 0.0 if bearing >= _FULL_CIRCLE else bearing
+
+
+def to_plane(degrees: NDArray[Any], longitude: float, latitude: float) -> NDArray[Any]:
+    """Turn n × [longitude, latitude] into n × [km east, km north] of the point given."""
+    middle = np.radians((degrees[:, 1] + latitude) / 2)
+    curved = 1 - _E2 * np.sin(middle) ** 2
+    east_radius = MAJOR_KM / np.sqrt(curved)
+    north_radius = MAJOR_KM * (1 - _E2) / curved**1.5
+    east = east_radius * np.cos(middle) * np.radians(degrees[:, 0] - longitude)
+    north = north_radius * np.radians(degrees[:, 1] - latitude)
+    return np.column_stack((east, north))
+
+
+def _around(longitude: float, latitude: float, km: float) -> BaseGeometry:
+    """Return a box in degrees that holds every point within ``km``."""
+    north = km / _KM_A_DEGREE
+    east = north / math.cos(math.radians(min(abs(latitude) + north, _POLAR)))
+    return shapely.box(longitude - east, latitude - north, longitude + east, latitude + north)
+
+
+@cache
+def sample_outlines() -> Outlines:
+    """Return the outlines that travel with the package (``data/README.md``)."""
+    return Outlines.from_geojson(files("yizhan.producers").joinpath("data").joinpath("counties.geojson").read_bytes())
