@@ -1,0 +1,204 @@
+"""Drafts: what a desk or another system hands over to be sent, one JSON object a line.
+
+Rule 1: nothing is derived: what stands in the header comes from the draft, word for word.
+Rule 2: a bad line names file, line and field, and the lines after it are still read.
+Rule 3: the payload is checked in full, by its type, before anything is sealed.
+Rule 4: what only the system may say (receipts, lane heads) is no draft.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Annotated, Any, BinaryIO, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from yizhan.schemas import strictjson
+from yizhan.schemas.errors import PayloadInvalid
+from yizhan.schemas.header import MAX_MEMBERS, NOTICE, RECEIPT, EventId, EventType, Hex32, MemberCode, Part
+from yizhan.schemas.payloads import encode, parse_strict
+from yizhan.schemas.payloads.base import Line, Moment
+from yizhan.schemas.payloads.codec import faults
+
+MAX_LINE_BYTES: Final = 1024 * 1024
+MAX_DEPTH: Final = 16
+MAX_PROBLEMS: Final = 20
+"""Problems told of one line: whoever sees twenty knows."""
+_SHOWN: Final = 60
+_BOM: Final = b"\xef\xbb\xbf"
+
+
+class Reference(Part):
+    """An event: by ``id`` (with ``hash``, unless it is one's own), or by one's own ``external_ref``."""
+
+    id: EventId | None = None
+    hash: Hex32 | None = None
+    external_ref: Line | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.id is None) == (self.external_ref is None) or (self.hash is not None and self.id is None):
+            raise ValueError("name the event by id and hash, or by external_ref, and not by both")
+        return self
+
+
+def _once(codes: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(codes)) != len(codes):
+        raise ValueError("a county stands twice; once is enough")
+    return tuple(sorted(codes))
+
+
+Codes = Annotated[tuple[MemberCode, ...], Field(max_length=MAX_MEMBERS), AfterValidator(_once)]
+
+
+class Draft(Part):
+    """One event to be sent. Header attributes are the specification's; absent ones stay absent."""
+
+    type: EventType
+    time: Moment | None = None
+    """When the sender learnt of it; the outbox takes its own clock if absent."""
+    to: Annotated[Codes, Field(min_length=1)] | None = None
+    status: Literal["Actual", "Exercise", "Test"] = "Actual"
+    priority: Literal["flash", "urgent", "routine"] = "routine"
+    grade: Annotated[int, Field(ge=1, le=4)] | None = None
+    certainty: Literal["Observed", "Likely", "Possible", "Unlikely", "Unknown"] | None = None
+    touches: Codes | None = None
+    stage: Literal["first", "update", "final"] | None = None
+    worse: bool | None = None
+    subject: EventId | None = None
+    reply_to: Reference | None = None
+    supersedes: Reference | None = None
+    withdraws: Reference | None = None
+    expires: Moment | None = None
+    external_ref: Line | None = None
+    """接警单号/案件编号: the same one of the same type is sent once. Also stands in the payload."""
+    payload: dict[str, Any]
+    """As its sender's model writes it; ``parse_draft`` has checked it."""
+
+
+class DraftInvalid(PayloadInvalid):
+    """A draft that must be mended; ``errors`` are (field path, message) pairs."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineProblem:
+    """What is wrong with one line of a file, and where."""
+
+    file: str
+    line: int
+    """From 1."""
+    field: str
+    """Path of the field; empty for the line as a whole."""
+    expected: str
+    came: str
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        where = f"{self.file}:{self.line}" + (f": {self.field}" if self.field else "")
+        return f"{where}: {self.expected}; came {self.came}"
+
+
+def parse_draft(value: Mapping[str, Any]) -> Draft:
+    """Check a draft and its payload.
+
+    Raises:
+        DraftInvalid: with every fault.
+    """
+    errors: list[tuple[str, str]] = []
+    content = dict(value)
+    given = content.get("payload")
+    if isinstance(given, Mapping):
+        _check_payload(content, given, errors)
+    try:
+        draft = Draft.model_validate_json(strictjson.dumps(content))
+    except (TypeError, ValueError, RecursionError) as error:
+        found = faults(error) if isinstance(error, ValidationError) else [("", f"expected strict JSON; {error}")]
+        errors += [one for one in found if one not in errors]
+        raise DraftInvalid(tuple(errors)) from None
+    if errors:
+        raise DraftInvalid(tuple(errors))
+    return draft
+
+
+def _check_payload(content: dict[str, Any], given: Mapping[str, Any], errors: list[tuple[str, str]]) -> None:
+    """Put the checked payload and the one ``external_ref`` into ``content``, or name the faults."""
+    kind = content.get("type")
+    if not isinstance(kind, str):
+        return
+    if kind == RECEIPT or (kind == NOTICE and given.get("kind") != "text"):
+        errors.append(("type", f"expected a type that a desk may send; came {kind}, which the system writes itself"))
+        return
+    payload = dict(given)
+    outer, inner = content.get("external_ref"), given.get("external_ref")
+    if outer is not None and inner is not None and outer != inner:
+        errors.append(("external_ref", f"expected the same as payload.external_ref; came {str(outer)[:_SHOWN]!r}"))
+    if (reference := inner if inner is not None else outer) is not None and kind != NOTICE:
+        payload["external_ref"] = content["external_ref"] = reference
+    try:
+        model = parse_strict(kind, payload)
+    except PayloadInvalid as error:
+        errors += [(path if path == "type" else f"payload.{path}".rstrip("."), said) for path, said in error.errors]
+        return
+    stage, grade = content.get("stage"), content.get("grade")
+    disagreeing = model.against_header(
+        stage=stage if isinstance(stage, str) else None, grade=grade if isinstance(grade, int) else None
+    )
+    errors += [(f"payload.{path}", said) for path, said in disagreeing]
+    content["payload"] = strictjson.loads(encode(model), floats=True)
+
+
+def read_jsonl(stream: BinaryIO, name: str) -> Iterator[tuple[int, Draft | LineProblem]]:
+    """Read drafts from JSON Lines: (line number, draft), or each problem of the line.
+
+    Blank lines are passed over, and so is a byte order mark at the very start (Windows writes one).
+
+    Args:
+        stream: open in binary mode; read line by line, so that a file may be of any length.
+        name: how to call the file in problems.
+
+    Raises:
+        OSError: the file cannot be read any further.
+    """
+    for number, line in numbered_lines(stream):
+        if isinstance(line, int):
+            expected = f"expected at most {MAX_LINE_BYTES} bytes a line"
+            yield number, LineProblem(name, number, "", expected, f"{line} bytes")
+        elif line.strip():
+            for found in _one_line(line, name, number):
+                yield number, found
+
+
+def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | int]]:
+    """Yield (number from 1, line without its end), or the length of a line that is too long to keep."""
+    number = 0
+    while piece := stream.readline(MAX_LINE_BYTES + 2):
+        number += 1
+        length = len(piece)
+        whole = piece
+        while not piece.endswith(b"\n") and (piece := stream.readline(MAX_LINE_BYTES)):
+            length += len(piece.removesuffix(b"\n"))
+        line = whole.removesuffix(b"\n").removesuffix(b"\r")
+        if number == 1:
+            line = line.removeprefix(_BOM)
+        yield number, length if length > len(whole) or len(line) > MAX_LINE_BYTES else line
+
+
+def _object(value: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON is any
+    if not isinstance(value, dict):
+        raise strictjson.StrictJsonError("not an object")
+    return value
+
+
+def _one_line(line: bytes, name: str, number: int) -> Iterator[Draft | LineProblem]:
+    try:
+        yield parse_draft(_object(strictjson.loads(line, floats=True, max_depth=MAX_DEPTH)))
+    except strictjson.StrictJsonError as error:
+        hint = "; save the file as UTF-8" if "UTF-8" in str(error) else ""
+        came = line[:_SHOWN].decode("utf-8", "backslashreplace")
+        yield LineProblem(name, number, "", f"expected one strict JSON object ({error}{hint})", repr(came))
+    except DraftInvalid as error:
+        for path, said in islice(error.errors, MAX_PROBLEMS):
+            expected, _, came = said.rpartition("; came ")
+            yield LineProblem(name, number, path, expected or said, came if expected else "see there")
