@@ -1,0 +1,338 @@
+"""NASA FIRMS: satellite detections of fire, from the CSV files that NASA publishes.
+
+Rule 1: a county reports its own territory: a detection elsewhere is counted and left to whose it is.
+Rule 2: what touches no other member is listed and stays (the agreement is about matters that touch both).
+Rule 3: the same detection has the same ``external_ref``, whenever and however often it is imported.
+Rule 4: a bad row names file, line and column, and the good rows still go.
+Rule 5: times are NASA's, unless the caller asks for them to be moved; then the summary says so.
+
+Columns, MODIS and VIIRS: NASA Earthdata, "Active Fire Data Attributes for MODIS and VIIRS".
+Classes of confidence: MODIS Collection 6 Active Fire Product User's Guide, Rev. C (December 2020),
+section on detection confidence: low below 30 %, nominal from 30 % to below 80 %, high from 80 %.
+VIIRS files name the class itself: l, n, h, or in full.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, BinaryIO, Final, Literal
+
+from yizhan.producers.drafts import MAX_LINE_BYTES, Draft, LineProblem, numbered_lines, parse_draft
+from yizhan.producers.geography import Outlines
+from yizhan.schemas.errors import YizhanError
+from yizhan.schemas.payloads.base import Payload
+from yizhan.schemas.payloads.common import Contact, Person
+from yizhan.schemas.timestamps import written
+
+HOTSPOT: Final = "yizhan.incident.hotspot.v1"
+NOMINAL_FROM: Final = 30
+HIGH_FROM: Final = 80
+PERCENT: Final = 100
+
+Confidence = Literal["low", "nominal", "high"]
+Certainty = Literal["Possible", "Likely", "Observed"]
+CERTAINTY: Final[Mapping[Confidence, Certainty]] = {"low": "Possible", "nominal": "Likely", "high": "Observed"}
+"""NASA's class → CAP certainty: a low one arrives quietly, the others ring."""
+_LETTERS: Final[Mapping[str, Confidence]] = {
+    "l": "low", "low": "low", "n": "nominal", "nominal": "nominal", "h": "high", "high": "high",
+}  # fmt: skip
+SATELLITES: Final[Mapping[str, tuple[str, str]]] = {
+    "T": ("T", "Terra"), "TERRA": ("T", "Terra"), "A": ("A", "Aqua"), "AQUA": ("A", "Aqua"),
+    "N": ("N", "Suomi NPP"), "N20": ("N20", "NOAA-20"), "1": ("N20", "NOAA-20"),
+    "N21": ("N21", "NOAA-21"), "2": ("N21", "NOAA-21"),
+}  # fmt: skip
+"""What stands in the column → (short name, name)."""
+COLUMNS: Final = ("latitude", "longitude", "scan", "track", "acq_date", "acq_time", "satellite", "confidence", "frp")
+"""Columns that must be there; others may be, in any order."""
+
+_NUMBER = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,12})?")
+_TIME = re.compile(r"[0-9]{1,4}|[0-9]{1,2}:[0-9]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """One row that holds together."""
+
+    line: int
+    latitude: float
+    longitude: float
+    scan_km: float
+    track_km: float
+    at: datetime
+    """Time of the overpass, UTC."""
+    satellite: str
+    """Short name: T, A, N, N20, N21, or what stood there."""
+    confidence: int | Confidence
+    """MODIS: percent; VIIRS: the class."""
+    frp_mw: float
+    product: str
+
+    @property
+    def confidence_class(self) -> Confidence:
+        """NASA's class."""
+        if isinstance(self.confidence, str):
+            return self.confidence
+        if self.confidence < NOMINAL_FROM:
+            return "low"
+        return "nominal" if self.confidence < HIGH_FROM else "high"
+
+    @property
+    def external_ref(self) -> str:
+        """Name it by satellite, time and place: ``firms:T:20220403T0251Z:27.17004,120.36673``."""
+        return f"firms:{self.satellite}:{self.at:%Y%m%dT%H%MZ}:{self.latitude:.5f},{self.longitude:.5f}"
+
+    @property
+    def accuracy_m(self) -> float:
+        """Half the diagonal of the pixel: the fire may be anywhere in it."""
+        return round(math.hypot(self.scan_km, self.track_km) / 2 * 1000)
+
+
+class Office(Payload):
+    """Who imports, for the payload; all of it may be absent while nobody verified a detection."""
+
+    org_code: str | None = None
+    drafted_by: Person | None = None
+    reviewed_by: Person | None = None
+    signed_off_by: Person | None = None
+    contact: Contact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A detection on one's own territory that touches no other member: listed, not sent."""
+
+    detection: Detection
+    certainty: Certainty
+
+
+@dataclass(frozen=True, slots=True)
+class FirmsImport:
+    """What came of one file."""
+
+    in_members: Mapping[str, int]
+    """Member code → detections on its territory, each counted once."""
+    drafts: tuple[Draft, ...]
+    """To be sent: on one's own territory, near another member's."""
+    kept: tuple[Kept, ...]
+    outside: int
+    """Detections on no member's territory."""
+    repeated: int
+    """Rows that name a detection that stood before."""
+    problems: tuple[LineProblem, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Whose import it is, and among whom."""
+
+    county: str
+    members: Collection[str]
+    outlines: Outlines
+    strip_km: float
+    """Width of the border strip (policy: ``border_strip_km``)."""
+    office: Office = field(default_factory=Office)
+
+
+class _RowInvalid(YizhanError):
+    """One column of one row; becomes a ``LineProblem`` and never leaves this file."""
+
+    def __init__(self, column: str, expected: str, came: str) -> None:
+        super().__init__(column)
+        self.problem = (column, expected, repr(came[:40]))
+
+
+def import_firms(stream: BinaryIO, name: str, around: Surroundings, shift_to: datetime | None = None) -> FirmsImport:
+    """Read a file and place every detection.
+
+    Args:
+        stream: open in binary mode.
+        name: how to call the file in problems.
+        around: the importing county and its alliance.
+        shift_to: if given, all times move by the same span so that the newest is this instant.
+
+    Raises:
+        OSError: the file cannot be read any further.
+    """
+    seen: dict[str, Detection] = {}
+    problems: list[LineProblem] = []
+    repeated = 0
+    for found in read_detections(stream, name):
+        if isinstance(found, LineProblem):
+            problems.append(found)
+        elif found.external_ref in seen:
+            repeated += 1
+        else:
+            seen[found.external_ref] = found
+    counts: Counter[str] = Counter()
+    own, outside = [], 0
+    for one in seen.values():
+        county = around.outlines.county_at(one.longitude, one.latitude)
+        if county is None or county not in around.members:
+            outside += 1
+            continue
+        counts[county] += 1
+        if county == around.county:
+            own.append(one)
+    shift = None if shift_to is None or not seen else shift_to - max(one.at for one in seen.values())
+    drafts, kept = [], []
+    for one in own:
+        near = around.outlines.members_within(
+            one.longitude, one.latitude, around.strip_km, around.members, around.county
+        )
+        if near:
+            drafts.append(draft_of(one, near, around, shift))
+        else:
+            kept.append(Kept(one, CERTAINTY[one.confidence_class]))
+    return FirmsImport(dict(sorted(counts.items())), tuple(drafts), tuple(kept), outside, repeated, tuple(problems))
+
+
+def draft_of(
+    one: Detection, near: tuple[tuple[str, float], ...], around: Surroundings, shift: timedelta | None
+) -> Draft:
+    """Write the draft of a detection; ``near`` is not empty, the nearest first."""
+    certainty = CERTAINTY[one.confidence_class]
+    km, bearing = around.outlines.distance(one.longitude, one.latitude, near[0][0])
+    touches = tuple(sorted(code for code, _ in near))
+    moved = "" if shift is None else "（时间已平移，非卫星实际过境时间）"
+    neighbour = around.outlines.name(near[0][0])
+    office = around.office.model_dump(mode="json", exclude_none=True)
+    payload: dict[str, Any] = {
+        "org_code": f"{around.county}000000",
+        **office,
+        "classification": "内部",
+        "place": {
+            "county": around.county,
+            "position": {"coordinates": [one.longitude, one.latitude], "accuracy_m": one.accuracy_m},
+        },
+        "border": {"distance_m": round(km * 1000), "bearing": round(bearing, 1) % 360},
+        "summary": f"卫星热点，待核查：距{neighbour}界约{km:.1f}公里，置信度{one.confidence}{moved}。",
+        "ask": ["知悉"],
+        "satellite": SATELLITES.get(one.satellite, ("", one.satellite))[1],
+        "detected_at": written(one.at + (shift or timedelta())),
+        "confidence": one.confidence,
+        "frp_mw": one.frp_mw,
+        "pixel_km": [one.scan_km, one.track_km],
+        "verification": "待核查",
+        "product": one.product,
+    }
+    return parse_draft(
+        {
+            "type": HOTSPOT,
+            "to": list(touches),
+            "touches": list(touches),
+            "certainty": certainty,
+            "priority": "routine" if certainty == "Possible" else "urgent",
+            "stage": "first",
+            "external_ref": one.external_ref,
+            "payload": payload,
+        }
+    )
+
+
+def read_detections(stream: BinaryIO, name: str) -> Iterator[Detection | LineProblem]:
+    """Read the rows of a file: detections, and what is wrong with the others.
+
+    Every line is read by itself: a stray quotation mark takes no other row along.
+    """
+    columns: list[str] | None = None
+    for number, line in numbered_lines(stream):
+        if isinstance(line, int):
+            yield LineProblem(name, number, "", f"expected at most {MAX_LINE_BYTES} bytes a line", f"{line} bytes")
+            continue
+        if not line.strip():
+            continue
+        try:
+            values = _split(line)
+            if columns is None:
+                columns = _header(values)
+            else:
+                yield _detection(number, _named(columns, values))
+        except _RowInvalid as error:
+            yield LineProblem(name, number, *error.problem)
+            if columns is None:
+                return
+    if columns is None:
+        yield LineProblem(name, 1, "", f"expected a first line that names the columns {', '.join(COLUMNS)}", "nothing")
+
+
+def _split(line: bytes) -> list[str]:
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise _RowInvalid("", f"expected UTF-8 (byte {error.start} is not)", line.decode("utf-8", "replace")) from None
+    if '"' not in text:
+        return text.split(",")
+    try:
+        return next(csv.reader([text], strict=True))
+    except (csv.Error, StopIteration) as error:
+        raise _RowInvalid("", f"expected comma-separated values ({error})", text) from None
+
+
+def _header(values: list[str]) -> list[str]:
+    columns = [value.strip().lower() for value in values]
+    if missing := [column for column in COLUMNS if column not in columns]:
+        raise _RowInvalid(missing[0], f"expected the columns {', '.join(COLUMNS)}", ",".join(values))
+    if twice := [column for column, count in Counter(columns).items() if count > 1 and column in COLUMNS]:
+        raise _RowInvalid(twice[0], "expected each column once", ",".join(values))
+    return columns
+
+
+def _named(columns: list[str], values: list[str]) -> dict[str, str]:
+    if len(values) != len(columns):
+        raise _RowInvalid("", f"expected {len(columns)} values", f"{len(values)}: {','.join(values)}")
+    return {column: value.strip() for column, value in zip(columns, values, strict=True)}
+
+
+def _detection(number: int, row: dict[str, str]) -> Detection:
+    satellite = row["satellite"]
+    if not re.fullmatch(r"[A-Za-z0-9 -]{1,20}", satellite):
+        raise _RowInvalid("satellite", "expected the name of a satellite", satellite)
+    instrument = row.get("instrument") or ("VIIRS" if "bright_ti4" in row else "MODIS")
+    return Detection(
+        line=number,
+        latitude=_number(row, "latitude", -90, 90),
+        longitude=_number(row, "longitude", -180, 180),
+        scan_km=_number(row, "scan", 0.01, 100),
+        track_km=_number(row, "track", 0.01, 100),
+        at=_instant(row),
+        satellite=SATELLITES.get(satellite.upper(), (satellite, ""))[0],
+        confidence=_confidence(row["confidence"]),
+        frp_mw=_number(row, "frp", 0, 1e6),
+        product=" ".join(["NASA FIRMS", instrument, row.get("version", "")]).strip()[:120],
+    )
+
+
+def _number(row: dict[str, str], column: str, low: float, high: float) -> float:
+    text = row[column]
+    # float() also takes other scripts' digits, underscores, nan and inf.
+    if not _NUMBER.fullmatch(text) or not low <= float(text) <= high:
+        raise _RowInvalid(column, f"expected a number from {low:g} to {high:g}", text)
+    return float(text)
+
+
+def _confidence(text: str) -> int | Confidence:
+    if (letter := _LETTERS.get(text.lower())) is not None:
+        return letter
+    if re.fullmatch(r"[0-9]{1,3}", text) and int(text) <= PERCENT:
+        return int(text)
+    raise _RowInvalid("confidence", "expected 0 to 100 (MODIS), or l, n, h (VIIRS)", text)
+
+
+def _instant(row: dict[str, str]) -> datetime:
+    day, time = row["acq_date"], row["acq_time"]
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
+        raise _RowInvalid("acq_date", "expected a date like 2022-04-03", day)
+    if not _TIME.fullmatch(time):
+        raise _RowInvalid("acq_time", "expected a time like 0251, UTC", time)
+    # NASA's own interfaces write 51 minutes past midnight as 0051, 51 or 00:51.
+    digits = time.replace(":", "").zfill(4)
+    try:
+        return datetime.fromisoformat(f"{day}T{digits[:2]}:{digits[2:]}:00").replace(tzinfo=UTC)
+    except ValueError:
+        raise _RowInvalid("acq_date", "expected a date and time that exist", f"{day} {time}") from None
