@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from yizhan.runtime.connection import KafkaConnection
 
-YIZHAN = (sys.executable, "-m", "yizhan.cli.main")
+YIZHAN = (sys.executable, "-m", "yizhan.cli")
 PLAIN = ("bench.in", "bench.out")
 """Two topics for the references, with the settings of ours."""
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from tests.integration.cluster import Cluster
 
-YIZHAN = (sys.executable, "-m", "yizhan.cli.main")
+YIZHAN = (sys.executable, "-m", "yizhan.cli")
 
 
 @dataclass

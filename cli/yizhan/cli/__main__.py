@@ -1,0 +1,5 @@
+"""``python -m yizhan.cli``: the command, where no script is installed."""
+
+from yizhan.cli.main import main
+
+main()

@@ -1,0 +1,291 @@
+"""Plays the day: sends, waits, compares with what must happen, and counts.
+
+Rule 1: what is counted was read back from the books of the counties, not from what was sent.
+Rule 2: an expectation that fails is said and kept; the day goes on, and the exit status tells.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from importlib.resources import files
+from io import BytesIO
+from typing import Any, Final
+
+from yizhan.cli.demo.account import Account
+from yizhan.cli.demo.hostile import Arsenal, attack, attacks
+from yizhan.cli.demo.scenario import OFFICERS, QINGYUAN, SHOUNING, Step, day
+from yizhan.cli.demo.stage import Stage, wait_for
+from yizhan.cli.words import _
+from yizhan.consumers.digests import Digest
+from yizhan.consumers.items import Item
+from yizhan.consumers.items import Query as Items
+from yizhan.producers.accounts import Posting
+from yizhan.producers.accounts import Query as Sendings
+from yizhan.producers.drafts import Draft, parse_draft
+from yizhan.producers.firms import Office, Surroundings, import_firms
+from yizhan.producers.geography import sample_outlines
+from yizhan.producers.numbering import Sent
+from yizhan.schemas.charter import AdoptedCharters
+from yizhan.schemas.errors import REFUSALS, StatementInvalid
+from yizhan.schemas.payloads.common import Contact, Person
+from yizhan.schemas.policy import Way
+from yizhan.schemas.postmark import Postmark
+from yizhan.schemas.statements import read_dated
+from yizhan.schemas.timestamps import instant
+
+FIRMS_FILE: Final = "firms-modis-border-2022-04-04.csv"
+
+
+@dataclass
+class Day:
+    """One run of the day."""
+
+    stage: Stage
+    account: Account
+    problems: list[str] = field(default_factory=list)
+    sent: dict[str, tuple[str, Sent]] = field(default_factory=dict)
+    """Step → county and what its outbox took."""
+    expected: dict[tuple[str, str], Way] = field(default_factory=dict)
+    """(event id, recipient) → the way in which it must arrive."""
+    latencies: list[float] = field(default_factory=list)
+    firms: dict[str, int] = field(default_factory=dict)
+    refused: Counter[str] = field(default_factory=Counter)
+
+    def check(self, holds: bool, problem: str) -> None:
+        """Keep a problem unless it holds."""
+        if not holds:
+            self.problems.append(problem)
+            self.account.line("✘ " + problem, "bold red")
+
+    @property
+    def _charters(self) -> AdoptedCharters:
+        return AdoptedCharters([self.stage.charter])
+
+    # -- what officers send --
+
+    def play(self) -> None:
+        """Play the scripted day."""
+        for step in day(datetime.now(UTC), self.stage.members):
+            self.account.sent(step.county, _(step.said))
+            sent, accepted = self.publish(step.county, self._draft(step))
+            self.sent[step.key] = (step.county, sent)
+            for recipient, (way, rule) in step.expects.items():
+                self._arrives(sent, recipient, way, rule, accepted, sender=step.county)
+            for county in step.acknowledged_by:
+                self._acknowledge(county, sent, sender=step.county)
+
+    def publish(self, county: str, draft: Draft) -> tuple[Sent, datetime]:
+        """Let a county's outbox accept a draft; what it took, and when it had."""
+        sent = self.stage.outboxes[county].publish(draft)
+        return sent, datetime.now(UTC)
+
+    def _draft(self, step: Step) -> Draft:
+        references = {}
+        for name in ("reply_to", "supersedes", "withdraws"):
+            if (key := getattr(step, name)) is not None:
+                _county, earlier = self.sent[key]
+                references[name] = {"id": earlier.id, "hash": earlier.hash.hex()}
+        return parse_draft({"type": step.type, "payload": step.payload, **step.attributes, **references})
+
+    def _arrives(self, sent: Sent, recipient: str, way: Way, rule: str, accepted: datetime, *, sender: str) -> None:
+        """Wait until an event is where it must be, and compare way and rule."""
+        self.expected[sent.id, recipient] = way
+        if way is Way.DIGEST:
+            posting = self._posting(sender, sent.id, recipient)
+            self.account.waits(posting)
+            found = (posting.stamped_way, posting.stamped_rule)
+        else:
+            item = self._item(recipient, sent.id)
+            latency = max(0.0, (instant(item.stored) - accepted).total_seconds() * 1000)
+            if way is Way.ALARM:
+                self.latencies.append(latency)
+            self.account.arrived(recipient, item, latency)
+            found = (item.way.value, item.rule)
+            self.check(not item.warnings, f"{sent.id}: {', '.join(item.warnings)}")
+        self.check(found == (way.value, rule), f"{sent.id} → {recipient}: {found} ≠ {(way.value, rule)}")
+
+    def _item(self, county: str, event_id: str) -> Item:
+        inbox = self.stage.inboxes[county]
+        return wait_for(_("{id} 到达 {county}").format(id=event_id, county=county), lambda: inbox.item(event_id))
+
+    def _posting(self, county: str, event_id: str, recipient: str) -> Posting:
+        def ask() -> Posting | None:
+            for each in self.stage.outboxes[county].postings(Sendings(id=event_id)):
+                if each.recipient == recipient and each.stamped_way is not None:
+                    return each
+            return None
+
+        return wait_for(_("驿站对 {id} 的答复").format(id=event_id), ask)
+
+    def _acknowledge(self, county: str, sent: Sent, *, sender: str) -> None:
+        """Let an officer acknowledge by the command; the sender must come to know."""
+        name, badge, _phone = OFFICERS[county]
+        self.stage.yizhan("inbox", "ack", sent.id, "--county", county, "--name", name, "--badge", badge)
+
+        def known() -> Posting | None:
+            for each in self.stage.outboxes[sender].postings(Sendings(id=sent.id)):
+                if each.recipient == county and "acknowledged" in each.said:
+                    return each
+            return None
+
+        wait_for(_("{county} 的签收回执").format(county=county), known)
+        self.account.acknowledged(county, name, badge, sender)
+
+    # -- what satellites saw --
+
+    def satellites(self) -> None:
+        """Let every county import NASA's file, moved to now; each reports its own territory."""
+        content = files("yizhan.producers").joinpath("data").joinpath(FIRMS_FILE).read_bytes()
+        charter, outlines = self.stage.charter, sample_outlines()
+        in_members = sent_count = kept = 0
+        sent_ids: list[tuple[str, Sent]] = []
+        for county in self.stage.members:
+            around = Surroundings(
+                county, charter.members.keys(), outlines, charter.policy.border_strip_km, _office(county)
+            )
+            found = import_firms(BytesIO(content), FIRMS_FILE, around, shift_to=datetime.now(UTC))
+            in_members += found.in_members.get(county, 0)
+            kept += len(found.kept)
+            for result in self.stage.outboxes[county].publish_many(found.drafts):
+                if not isinstance(result, Sent):
+                    raise result
+                sent_count += 1
+                sent_ids.append((county, result))
+            again = list(self.stage.outboxes[county].publish_many(found.drafts))
+            self.check(
+                all(isinstance(each, Sent) and each.duplicate for each in again),
+                f"{county}: FIRMS sent something twice",
+            )
+        alarms = 0
+        for county, sent in sent_ids:
+            self.account.sent(county, _("卫星热点（NASA FIRMS，时间已平移到现在）"))
+            accepted = datetime.now(UTC)
+            for recipient in sent.to:
+                self._arrives(sent, recipient, Way.NOTICE, "answer", accepted, sender=county)
+                alarms += self._item(recipient, sent.id).way is Way.ALARM
+        self.firms = {"in_members": in_members, "sent": sent_count, "kept": kept, "alarms": alarms}
+        self.account.line(
+            _("   三类：在成员县境内 {in_members}，送出 {sent}，留在本县 {kept}，报警 {alarms}").format(**self.firms)
+        )
+
+    # -- the hostile ones --
+
+    def hostile(self) -> None:
+        """Write forged records with stolen credentials; each must be refused by its name."""
+        county, fire = self.sent["fire"]
+        own = self.stage.outboxes[county].event(fire.id)
+        if own is None or own.envelope is None:
+            message = f"{fire.id} has no envelope in its outbox"
+            raise RuntimeError(message)
+        _county, logging = self.sent["logging"]
+        arsenal = Arsenal(
+            self.stage.charter,
+            {code: self.stage.signing(code) for code in (SHOUNING, QINGYUAN)},
+            own.envelope,
+            (logging.id, logging.hash.hex()),
+        )
+        forged = attacks(arsenal)
+        offsets = attack(self.stage.settings.connection, forged)
+        for each in forged:
+            if each.reason is None:
+                self.account.line("✘ " + _(each.said) + "  → " + _("收件箱只留一行，不再响铃"), "magenta")
+                continue
+            ask = partial(self._refusal, each.topic_of, offsets[each.key])
+            found = wait_for(_("驿站拒收“{said}”").format(said=_(each.said)), ask)
+            self.refused[found["reason"]] += 1
+            self.account.refused(_(each.said), found["reason"], REFUSALS[each.reason].__name__, found["detail"])
+            self.check(found["reason"] == each.reason, f"{each.key}: {each.reason} ≠ {found['reason']}")
+
+    def _refusal(self, county: str, offset: int) -> dict[str, str] | None:
+        """Find what the station told the county whose topic a forged record was written to."""
+        for posting in self.stage.outboxes[county].foreign_postings():
+            try:
+                postmark, _hash, _charter = read_dated(Postmark, posting.value, self._charters)
+            except StatementInvalid:
+                continue
+            if postmark.origin.offset == offset and postmark.refused is not None:
+                return {"reason": str(postmark.refused), "detail": postmark.detail or ""}
+        return None
+
+    # -- the quarter --
+
+    def close(self, label: str) -> None:
+        """Close the period for every county, and wait until each inbox has its digest, verified."""
+        self.stage.yizhan("digest", "close", "--all", "--label", label, "--wait", "60")
+        for county in self.stage.members:
+            ask = partial(self._digest, county, label)
+            digest = wait_for(_("{county} 的季度通报").format(county=county), ask)
+            manifest = digest.manifest
+            sentence = _("{county} {label}：{count} 件（其中即时送达 {prompt} 件），清单验证：{verdict}")
+            self.account.line(
+                "   "
+                + sentence.format(
+                    county=self.account.name(county), label=label, count=manifest.count, prompt=manifest.prompt,
+                    verdict=digest.verdict.value,
+                )
+            )  # fmt: skip
+            self.check(digest.verdict.value == "verified", f"{county} {label}: {digest.verdict.value}")
+
+    def _digest(self, county: str, label: str) -> Digest | None:
+        return next(iter(self.stage.inboxes[county].digests(label)), None)
+
+    def bulletin(self, label: str) -> str:
+        """Write the bulletin of the pair that really signed, in both directions; return its file."""
+        path = self.stage.home / f"bulletin-{SHOUNING}-{QINGYUAN}-{label}.md"
+        text = self.stage.yizhan("digest", "show", label, "--county", SHOUNING, "--with", QINGYUAN, "--format", "md")
+        path.write_text(text, encoding="utf-8")
+        self.check("疑似非法采砂" in text or "sand" in text, "the bulletin lacks what 庆元 reported")
+        return str(path)
+
+    # -- the figures --
+
+    def figures(self, rings: Mapping[tuple[str, str], int]) -> dict[str, Any]:
+        """Count from the books.
+
+        Args:
+            rings: (county, event id) → how often the inbox process rang for it.
+        """
+        ways: Counter[str] = Counter()
+        lost = duplicates = 0
+        for (event_id, county), way in self.expected.items():
+            found = [item for item in self.stage.inboxes[county].items(Items(id=event_id)) if item.way is way]
+            if not found or (way is Way.DIGEST and not found[0].digests):
+                lost += 1
+                self.check(False, f"{event_id} → {county}: {way.value}")  # noqa: FBT003 -- it did not hold
+            ways[way.value] += len(found)
+            duplicates += max(0, len(found) - 1) + max(0, rings.get((county, event_id), 0) - 1)
+            self.check((rings.get((county, event_id), 0) >= 1) == (way is Way.ALARM), f"{event_id} → {county}: bell")
+        self.check(duplicates == 0, f"duplicates: {duplicates}")
+        latencies = sorted(self.latencies)
+        return {
+            "published": len({event_id for event_id, _county in self.expected}),
+            "alarms_delivered": ways["alarm"],
+            "notices_delivered": ways["notice"],
+            "digest_events_delivered": ways["digest"],
+            "refused": dict(sorted(self.refused.items())),
+            "lost": lost,
+            "duplicates_in_inbox": duplicates,
+            "alarm_latency_ms": {"p50": _share(latencies, 0.5), "p99": _share(latencies, 0.99)},
+            "firms": self.firms,
+        }
+
+
+def _share(ordered: list[float], share: float) -> float:
+    """Return the value below which a share of the ordered values lies, in ms."""
+    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)
+
+
+def _office(county: str) -> Office:
+    name, badge, phone = OFFICERS[county]
+    person = Person(name=name, badge=badge)
+    return Office(
+        org_code=f"{county}000000",
+        drafted_by=person,
+        reviewed_by=person,
+        signed_off_by=person,
+        contact=Contact(name=name, phone=phone),
+    )

@@ -1,0 +1,241 @@
+"""The scripted day, in Chinese, as counties really send it.
+
+Rule 1: data only. Each step says who sends what, and how it must reach whom by which rule.
+Rule 2: names, numbers and cases are invented; positions lie where the outlines put them.
+Rule 3: the pair that really signed, 寿宁 and 庆元, is on stage alone when there are only two.
+
+The felling threshold is that of 法释〔2023〕8号: 盗伐 of 50 m³ standing volume is 数量巨大.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from yizhan.cli.words import marked
+from yizhan.schemas.policy import Way
+from yizhan.schemas.timestamps import written
+
+SHOUNING, QINGYUAN = "350924", "331126"
+FUDING, CANGNAN = "350982", "330327"
+PUCHENG, LONGQUAN = "350722", "331181"
+
+FIRE: Final = "yizhan.incident.forest_fire.v1"
+DISASTER: Final = "yizhan.incident.natural_disaster.v1"
+CRIME: Final = "yizhan.incident.eco_crime.v1"
+REPORT: Final = "yizhan.intelligence.report.v1"
+
+OFFICERS: Final = {
+    SHOUNING: ("陈立新", "352017", "0593-5520110"),
+    QINGYUAN: ("吴国华", "331905", "0578-6120110"),
+    FUDING: ("林晓东", "352288", "0593-7850110"),
+    CANGNAN: ("章成", "330741", "0577-6475110"),
+    PUCHENG: ("刘建平", "350733", "0599-2820110"),
+    LONGQUAN: ("季伟", "331812", "0578-7120110"),
+}
+"""Duty officer of each county: name, badge number, telephone. All invented."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that a county sends.
+
+    ``expects`` says, by recipient, in which way and by which rule it must arrive. ``reply_to``
+    names an earlier step of any county, ``supersedes`` and ``withdraws`` one of the same county.
+    """
+
+    key: str
+    said: str
+    county: str
+    type: str
+    payload: dict[str, Any]
+    expects: dict[str, tuple[Way, str]]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    reply_to: str | None = None
+    supersedes: str | None = None
+    withdraws: str | None = None
+    acknowledged_by: tuple[str, ...] = ()
+
+
+def _person(county: str) -> dict[str, str]:
+    name, badge, _ = OFFICERS[county]
+    return {"name": name, "badge": badge}
+
+
+def _common(county: str, summary: str, ask: list[str], place: dict[str, Any], **more: object) -> dict[str, Any]:
+    """Write the fields that every payload has."""
+    name, _, phone = OFFICERS[county]
+    return {
+        "org_code": f"{county}000000",
+        "drafted_by": _person(county),
+        "reviewed_by": _person(county),
+        "signed_off_by": _person(county),
+        "contact": {"name": name, "phone": phone},
+        "classification": "内部",
+        "summary": summary,
+        "ask": ask,
+        "place": {"county": county, **place},
+        **more,
+    }
+
+
+def _at(longitude: float, latitude: float) -> dict[str, Any]:
+    return {"type": "Point", "coordinates": [longitude, latitude], "accuracy_m": 30.0}
+
+
+def _fire(summary: str, forest_ha: float, state: str, ask: list[str], **more: object) -> dict[str, Any]:
+    """Write a report on the fire at 犀溪, 800 m from the line."""
+    place = {"township": "坑底乡", "spot": "林场后山", "position": _at(119.3707, 27.5225)}
+    fields = {
+        "state": state, "forest_ha": forest_ha, "dead": 0, "injured": 0, "crossing": "无",
+        "border": {"distance_m": 800.0, "bearing": 320.0}, "discovered_by": "护林员",
+    }  # fmt: skip
+    return _common(SHOUNING, summary, ask, place, **(fields | more))
+
+
+def _intelligence(county: str, title: str, summary: str, origin: str) -> dict[str, Any]:
+    return _common(
+        county, summary, ["知悉"], {},
+        title=title, kind="线索", origin=origin, handling="可核查", source_reliability="B", credibility=2,
+    )  # fmt: skip
+
+
+def day(now: datetime, counties: tuple[str, ...]) -> list[Step]:
+    """Write the steps for the counties on stage, learnt shortly before ``now``."""
+    steps = (*_fires(now), *_crimes(), *_waters(), *_quiet(now), *_other_pairs())
+    return [step for step in steps if {step.county, *step.expects} <= set(counties)]
+
+
+def _fires(now: datetime) -> tuple[Step, ...]:
+    alarm, answer = {QINGYUAN: (Way.ALARM, "fire")}, {QINGYUAN: (Way.NOTICE, "answer")}
+    touching = {"to": [QINGYUAN], "touches": [QINGYUAN], "priority": "flash", "grade": 4}
+    found = written(now - timedelta(minutes=4))
+    return (
+        Step(
+            "fire", marked("寿宁首报：距界八百米林火，受害森林零点三公顷"), SHOUNING, FIRE,
+            _fire("坑底乡林场后山起火，火势向西北方向省界蔓延，距庆元界约800米。", 0.3, "燃烧", ["知悉", "支援"],
+                  found_at=found, wind_direction="东南", wind_force=3, trend="向省界蔓延", threatens=["设施"],
+                  crews=35, vehicles=4, help="请庆元在界线一侧开设隔离带"),
+            alarm, {**touching, "stage": "first", "external_ref": "寿公接〔演示〕0001号"},
+            acknowledged_by=(QINGYUAN,),
+        ),
+        Step(
+            "worse", marked("寿宁续报：火势扩大，请求支援"), SHOUNING, FIRE,
+            _fire("阵风加大，火线逼近省界，过火面积扩大，一名扑火队员轻伤。", 2.1, "燃烧", ["支援", "堵截"],
+                  injured=1, wind_direction="东南", wind_force=5, crews=80, vehicles=9, help="请派两支半专业扑火队"),
+            alarm, {**touching, "stage": "update", "worse": True}, reply_to="fire", acknowledged_by=(QINGYUAN,),
+        ),
+        Step(
+            "corrected", marked("寿宁更正：受害森林面积应为一点二公顷"), SHOUNING, FIRE,
+            _fire("更正前次续报：经无人机复核，受害森林面积应为1.2公顷，其余不变。", 1.2, "控制", ["知悉"],
+                  injured=1, crews=80, vehicles=9),
+            answer, {**touching, "priority": "urgent", "stage": "update"}, supersedes="worse",
+        ),
+        Step(
+            "out", marked("寿宁终报：明火扑灭，转入看守"), SHOUNING, FIRE,
+            _fire("明火已全部扑灭，未越界，现场转入看守。起火原因系祭扫用火不慎。", 1.2, "看守", ["知悉"],
+                  injured=1, cause="祭扫用火", burnt_ha=3.5),
+            answer, {**touching, "priority": "routine", "stage": "final"}, reply_to="fire",
+        ),
+    )  # fmt: skip
+
+
+def _crimes() -> tuple[Step, ...]:
+    suspect = [{"name": "某甲", "status": "在逃", "domicile": "外省"}]
+    timber = [{"species": "杉木", "protection": "无", "quantity": 62.0, "unit": "m³"}]
+    return (
+        Step(
+            "logging", marked("庆元通报：盗伐林木六十二立方米，嫌疑人驾车逃往寿宁"), QINGYUAN, CRIME,
+            _common(
+                QINGYUAN, "江根乡发现盗伐杉木，立木蓄积62立方米，嫌疑人驾皮卡沿县道向寿宁方向逃窜。",
+                ["堵截", "布控"], {"township": "江根乡", "position": _at(119.4563, 27.5824)},
+                border={"distance_m": 2600.0, "bearing": 81.0}, nature="刑事", charge="盗伐林木", case_stage="立案",
+                objects=timber, suspects=suspect, vehicles=["灰色皮卡，车牌尾号3K7"], value_cny=74000.0,
+                grade=2, grade_basis="法释〔2023〕8号：盗伐立木蓄积五十立方米以上为数量巨大",
+            ),
+            {SHOUNING: (Way.ALARM, "major-crime")},
+            {"to": [SHOUNING], "touches": [SHOUNING], "priority": "flash", "grade": 2, "stage": "first"},
+            acknowledged_by=(SHOUNING,),
+        ),
+        Step(
+            "stopped", marked("寿宁答复：卡口已拦下嫌疑车辆"), SHOUNING, REPORT,
+            _intelligence(SHOUNING, "嫌疑皮卡已在犀溪卡口拦下", "17时许在犀溪卡口拦下灰色皮卡，车上一人，车厢有油锯两把。",
+                          "案件延伸"),
+            {QINGYUAN: (Way.NOTICE, "answer")}, {"to": [QINGYUAN], "priority": "urgent"}, reply_to="logging",
+        ),
+    )  # fmt: skip
+
+
+def _waters() -> tuple[Step, ...]:
+    return (
+        Step(
+            "landslide", marked("庆元通报：山体滑坡进入界河，水位上涨"), QINGYUAN, DISASTER,
+            _common(
+                QINGYUAN, "连日降雨引发山体滑坡，约两千方土石进入界河，下游寿宁一侧水位上涨。", ["知悉", "核查"],
+                {"township": "岭头乡", "position": _at(119.2806, 27.4568)},
+                border={"distance_m": 400.0, "bearing": 112.0},
+                **{"class": "滑坡灾害"}, dead=0, missing=0, evacuated=46,
+                roads="县道中断", rivers="界河形成小型堰塞体", onward_danger="堰塞体溃决", warning_colour="橙色",
+            ),
+            {SHOUNING: (Way.ALARM, "disaster")},
+            {"to": [SHOUNING], "touches": [SHOUNING], "priority": "flash", "stage": "first"},
+            acknowledged_by=(SHOUNING,),
+        ),
+    )  # fmt: skip
+
+
+def _quiet(now: datetime) -> tuple[Step, ...]:
+    rest = (Way.DIGEST, "rest")
+    routine = {"priority": "routine"}
+    return (
+        Step(
+            "snares", marked("寿宁常规情报：界山发现铁夹猎套"), SHOUNING, REPORT,
+            _intelligence(SHOUNING, "界山沿线发现猎套十二副", "联合巡查中在界山沿线清除猎套十二副，疑为邻村人员布设。", "巡查"),
+            {QINGYUAN: rest}, {"to": [QINGYUAN], **routine},
+        ),
+        Step(
+            "orchids", marked("庆元常规情报：网上有人收购野生兰花"), QINGYUAN, REPORT,
+            _intelligence(QINGYUAN, "短视频平台有人收购野生兰科植物", "账号自称在两县交界收购野生春兰，已固定网页证据。", "网络"),
+            {SHOUNING: rest}, {"to": [SHOUNING], **routine},
+        ),
+        Step(
+            "mistaken", marked("庆元常规情报：疑似非法采砂"), QINGYUAN, REPORT,
+            _intelligence(QINGYUAN, "界河疑似非法采砂", "群众举报界河夜间有机械作业，疑似采砂。", "群众举报"),
+            {SHOUNING: rest}, {"to": [SHOUNING], **routine},
+        ),
+        Step(
+            "withdrawn", marked("庆元撤回前报：系经批准的清淤工程"), QINGYUAN, REPORT,
+            _intelligence(QINGYUAN, "撤回：界河采砂线索", "经核查系水利部门批准的清淤工程，前报撤回。", "巡查"),
+            {SHOUNING: (Way.NOTICE, "answer")}, {"to": [SHOUNING], **routine}, withdraws="mistaken",
+        ),
+        Step(
+            "exercise", marked("寿宁演练：联合扑火演练首报"), SHOUNING, FIRE,
+            _fire("【演练】联合扑火演练，设定起火点距界800米。", 0.5, "燃烧", ["知悉"],
+                  found_at=written(now - timedelta(minutes=1))),
+            {QINGYUAN: (Way.NOTICE, "exercise")},
+            {"to": [QINGYUAN], "touches": [QINGYUAN], "priority": "flash", "grade": 4, "stage": "first",
+             "status": "Exercise"},
+        ),
+    )  # fmt: skip
+
+
+def _other_pairs() -> tuple[Step, ...]:
+    return (
+        Step(
+            "fuding", marked("福鼎首报：距苍南界一公里半林火"), FUDING, FIRE,
+            _common(
+                FUDING, "贯岭镇山场起火，距苍南界约1500米。", ["知悉"], {"township": "贯岭镇", "position": _at(120.4206, 27.1617)},
+                state="燃烧", forest_ha=0.2, dead=0, injured=0, crossing="无", border={"distance_m": 1500.0, "bearing": 28.0},
+            ),
+            {CANGNAN: (Way.ALARM, "fire")},
+            {"to": [CANGNAN], "touches": [CANGNAN], "priority": "flash", "grade": 4, "stage": "first"},
+            acknowledged_by=(CANGNAN,),
+        ),
+        Step(
+            "pucheng", marked("浦城常规情报：木材检查站查获无证运输"), PUCHENG, REPORT,
+            _intelligence(PUCHENG, "无证运输木材货车来自龙泉方向", "检查站查获无证运输松木8立方米，货车来自龙泉方向。", "巡查"),
+            {LONGQUAN: (Way.DIGEST, "rest")}, {"to": [LONGQUAN], "priority": "routine"},
+        ),
+    )  # fmt: skip
+

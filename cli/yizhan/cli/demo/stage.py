@@ -1,0 +1,151 @@
+"""The stage: a home with broker, station, and each county's two processes, all real, all ours to end.
+
+Rule 1: every process that starts here ends here, unless the person asks to keep it.
+Rule 2: waiting has an end: what does not happen in time is an error that names the log to read.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from yizhan.cli.errors import CommandError
+from yizhan.cli.sample import make_sample
+from yizhan.cli.words import _, language
+from yizhan.consumers.inbox import Inbox
+from yizhan.deploy.broker import Broker
+from yizhan.deploy.home import bring_up
+from yizhan.producers.outbox import Outbox
+from yizhan.runtime.process import Supervisor
+from yizhan.runtime.settings import Settings
+from yizhan.schemas.charter import Charter, FolderCharters
+from yizhan.schemas.keys import SigningKey, load_signing
+
+MARKER: Final = "yizhan-demo"
+"""A file that says: this folder was made by the demonstration and may be made again."""
+PATIENCE_SECONDS: Final = 60.0
+_Found = TypeVar("_Found")
+
+
+def clear(home: Path) -> None:
+    """Make room for a new run.
+
+    Raises:
+        CommandError: the folder was not made by a demonstration, or one is still running in it.
+    """
+    if not home.exists():
+        return
+    if any(home.iterdir()) and not (home / MARKER).exists():
+        raise CommandError(_("{home} 不是演示建立的目录，不会清空；请另选主目录").format(home=home))
+    if (home / "broker").exists() and Broker(home).status().running:
+        raise CommandError(_("{home} 里还有演示在运行；请先运行 yizhan --home {home} broker stop").format(home=home))
+    shutil.rmtree(home)
+
+
+def wait_for(what: str, ask: Callable[[], _Found | None], seconds: float = PATIENCE_SECONDS) -> _Found:
+    """Ask again and again until there is an answer.
+
+    Raises:
+        CommandError: there was none in time.
+    """
+    deadline = time.monotonic() + seconds
+    while (found := ask()) is None:
+        if time.monotonic() > deadline:
+            raise CommandError(_("等了 {seconds:.0f} 秒没有等到：{what}").format(seconds=seconds, what=what))
+        time.sleep(0.01)
+    return found
+
+
+@dataclass
+class Stage:
+    """Everything that runs, and the counties' books as the director reads them."""
+
+    home: Path
+    members: tuple[str, ...]
+    charter: Charter
+    supervisor: Supervisor
+    settings: Settings
+    broker: Broker
+    outboxes: dict[str, Outbox] = field(default_factory=dict)
+    inboxes: dict[str, Inbox] = field(default_factory=dict)
+
+    @classmethod
+    def build(cls, home: Path, members: Sequence[str], progress: Callable[[str], None]) -> Stage:
+        """Make keys and charter, start the broker. Raises as its parts do."""
+        home.mkdir(parents=True, mode=0o700)
+        (home / MARKER).write_text("", encoding="utf-8")
+        charter = make_sample(home, members, datetime.now(UTC))
+        broker, _changes = bring_up(home, members, now=datetime.now(UTC), progress=progress)
+        supervisor = Supervisor(home / "logs")
+        return cls(home, tuple(members), charter, supervisor, Settings.load(home), broker)
+
+    def signing(self, county: str) -> SigningKey:
+        """Return a county's signing key: the demonstration plays every part."""
+        (path,) = (self.home / "counties" / county / "keys").glob("sign-*.pem")
+        return load_signing(path)
+
+    def start(self) -> None:
+        """Start station, publishers and inboxes, and wait until each has said that it is ready."""
+        self.supervisor.start("station", self.command("station", "run"))
+        for county in self.members:
+            self.supervisor.start(f"inbox-{county}", self.command("inbox", "run", "--county", county, "--json"))
+            self.supervisor.start(f"outbox-{county}", self.command("outbox", "run", "--county", county))
+        charters = FolderCharters(self.home / "charter")
+        for county in self.members:
+            folder = self.home / "counties" / county
+            self.outboxes[county] = Outbox(folder / "outbox.sqlite3", county, self.signing(county), charters)
+            self.inboxes[county] = Inbox(folder / "inbox.sqlite3", county, (), charters)
+        wait_for(_("驿站就绪，见 logs/station.log"), lambda: self._said("station", "Worker ready"))
+        for county in self.members:
+            for part in ("inbox", "outbox"):
+                name = f"{part}-{county}"
+                what = _("{name} 就绪，见 logs/{name}.log").format(name=name)
+                wait_for(what, partial(self._said, name, "ready"))
+
+    def command(self, *words: str) -> list[str]:
+        """Return a command line of ours in this home."""
+        return [sys.executable, "-m", "yizhan.cli", "--home", str(self.home), "--lang", language(), *words]
+
+    def yizhan(self, *words: str) -> str:
+        """Run one of our commands as a person would; what it printed.
+
+        Raises:
+            CommandError: it failed; what it said.
+        """
+        done = subprocess.run(self.command(*words), capture_output=True, check=False, text=True, encoding="utf-8")
+        if done.returncode != 0:
+            raise CommandError(f"yizhan {' '.join(words)}: {done.stderr.strip() or done.returncode}")
+        return done.stdout
+
+    def rings(self) -> Counter[tuple[str, str]]:
+        """Count how often each inbox rang for each event: what its process wrote."""
+        counted: Counter[tuple[str, str]] = Counter()
+        for county in self.members:
+            log = self.home / "logs" / f"inbox-{county}.log"
+            for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+                if line.startswith("{") and (said := json.loads(line)).get("rings"):
+                    counted[county, said["id"]] += 1
+        return counted
+
+    def _said(self, name: str, words: str) -> bool | None:
+        log = self.home / "logs" / f"{name}.log"
+        return True if log.exists() and words in log.read_text(encoding="utf-8", errors="replace") else None
+
+    def end(self) -> None:
+        """Stop everything that was started here; the broker last."""
+        for outbox in self.outboxes.values():
+            outbox.close()
+        for inbox in self.inboxes.values():
+            inbox.close()
+        self.supervisor.stop_all()
+        self.broker.stop()
