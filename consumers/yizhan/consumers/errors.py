@@ -1,0 +1,30 @@
+"""What can go wrong at the desk, beside the disk.
+
+::
+
+    YizhanError
+    └── InboxError        the inbox cannot do what it was asked
+        ├── WrongInbox    the file is another county's
+        ├── NoSuchItem    there is no item with this id
+        └── NotAnswerable no person answers this item
+"""
+
+from __future__ import annotations
+
+from yizhan.schemas.errors import YizhanError
+
+
+class InboxError(YizhanError):
+    """The inbox cannot do what it was asked; the sentence says what to do."""
+
+
+class WrongInbox(InboxError):
+    """The database belongs to another county."""
+
+
+class NoSuchItem(InboxError):
+    """There is no item with this id."""
+
+
+class NotAnswerable(InboxError):
+    """No person answers this item, or the answer does not say who gives it."""

@@ -1,0 +1,78 @@
+"""Which numbers of a lane have come: spans of consecutive numbers, pure.
+
+A sender counts 1, 2, 3 … in each lane to us. What has come is kept as spans that neither touch nor
+overlap, so that a lane without a loss is one span, however many events it carried.
+
+Rule 1: nothing is counted twice: a number is in a span or it is not.
+Rule 2: a span is one row, whatever numbers a sender makes up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from yizhan.schemas.header import MAX_BEYOND
+
+
+class Span(NamedTuple):
+    """Consecutive numbers, both ends included; 1 ≤ first ≤ last."""
+
+    first: int
+    last: int
+
+
+def covered(near: Iterable[Span], n: int) -> bool:
+    """Tell whether a number lies in one of the spans.
+
+    >>> covered([Span(1, 3), Span(7, 7)], 7)
+    True
+    """
+    return any(span.first <= n <= span.last for span in near)
+
+
+def joined(near: Iterable[Span], n: int) -> Span:
+    """Return the one span that a number makes with the spans that touch it.
+
+    ``near`` are the spans with ``last ≥ n - 1`` and ``first ≤ n + 1``.
+
+    >>> joined([Span(1, 3), Span(5, 9)], 4)
+    Span(first=1, last=9)
+    """
+    spans = [*near, Span(n, n)]
+    return Span(min(span.first for span in spans), max(span.last for span in spans))
+
+
+def up_to(spans: Sequence[Span]) -> int:
+    """Return the number up to which nothing is missing; 0 for none. ``spans`` rise."""
+    return spans[0].last if spans and spans[0].first == 1 else 0
+
+
+def beyond(spans: Sequence[Span], most: int = MAX_BEYOND) -> tuple[int, ...]:
+    """Return the first numbers that came past a gap, at most ``most``. ``spans`` rise.
+
+    >>> beyond([Span(1, 3), Span(5, 6), Span(9, 9)])
+    (5, 6, 9)
+    """
+    found: list[int] = []
+    for span in spans[1:] if up_to(spans) else spans:
+        room = most - len(found)
+        found += range(span.first, min(span.last, span.first + room - 1) + 1)
+        if len(found) >= most:
+            break
+    return tuple(found)
+
+
+def missing(spans: Sequence[Span], head: int = 0) -> Iterator[Span]:
+    """Yield what has not come, up to the last that came, or to ``head`` where that is more.
+
+    >>> list(missing([Span(2, 3), Span(5, 6)], head=9))
+    [Span(first=1, last=1), Span(first=4, last=4), Span(first=7, last=9)]
+    """
+    expected = 1
+    for span in spans:
+        if span.first > expected:
+            yield Span(expected, span.first - 1)
+        expected = span.last + 1
+    if head >= expected:
+        yield Span(expected, head)

@@ -1,0 +1,165 @@
+"""The tables of an inbox.
+
+Law 4: ``items.id`` is unique: whatever is read again, an event is one row.
+
+Rule 1: what was signed is kept as its bytes; columns beside it are only an index.
+Rule 2: instants are written as in the contract, so that they sort as text.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE life (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        county TEXT NOT NULL
+    );
+
+    CREATE TABLE items (
+        seq INTEGER PRIMARY KEY,             -- order of arrival
+        id TEXT NOT NULL UNIQUE,
+        hash BLOB NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('alert', 'digest')),
+        source TEXT NOT NULL,
+        county TEXT NOT NULL,
+        book TEXT NOT NULL,
+        type TEXT NOT NULL,
+        status TEXT NOT NULL,
+        thread TEXT NOT NULL,                -- subject, or its own id
+        time TEXT NOT NULL,                  -- learnt
+        received TEXT NOT NULL,              -- by the station
+        stored TEXT NOT NULL,
+        expires TEXT,
+        lane TEXT,                           -- NULL when not addressed to us
+        n INTEGER,
+        way TEXT NOT NULL CHECK (way IN ('alarm', 'notice', 'digest')),
+        rule TEXT NOT NULL,
+        charter TEXT NOT NULL,               -- under which it was checked here
+        state TEXT NOT NULL,
+        unopenable TEXT,                     -- cause, one word
+        warnings TEXT NOT NULL,              -- words with spaces between
+        supersedes TEXT, supersedes_hash BLOB,
+        withdraws TEXT, withdraws_hash BLOB
+    );
+    CREATE INDEX items_by_hash ON items (hash);
+    CREATE INDEX items_by_thread ON items (thread, seq);
+    CREATE INDEX items_by_lane ON items (source, book, lane, n);
+    CREATE INDEX items_by_stored ON items (stored);
+    CREATE INDEX items_ringing ON items (seq) WHERE state = 'ringing';
+    CREATE INDEX items_waiting ON items (hash) WHERE state = 'waiting';
+    CREATE INDEX items_superseding ON items (supersedes) WHERE supersedes IS NOT NULL;
+    CREATE INDEX items_withdrawing ON items (withdraws) WHERE withdraws IS NOT NULL;
+
+    -- The bytes: header as signed, payload as sealed (NULL: unopenable), envelope and postmark as they came.
+    CREATE TABLE letters (
+        seq INTEGER PRIMARY KEY REFERENCES items (seq),
+        header BLOB NOT NULL,
+        payload BLOB,
+        envelope BLOB NOT NULL,
+        postmark BLOB
+    );
+
+    -- What officers said: one word a stage.
+    CREATE TABLE answers (
+        id TEXT NOT NULL REFERENCES items (id),
+        stage TEXT NOT NULL,
+        name TEXT NOT NULL,
+        badge TEXT NOT NULL,
+        note TEXT,
+        at TEXT NOT NULL,
+        PRIMARY KEY (id, stage)
+    ) WITHOUT ROWID;
+
+    -- Receipts about one event that the outbox has not taken yet.
+    CREATE TABLE owed (
+        seq INTEGER PRIMARY KEY,
+        receipt TEXT NOT NULL,
+        name TEXT,
+        badge TEXT,
+        note TEXT,
+        since REAL NOT NULL                  -- seconds since 1970
+    );
+
+    CREATE TABLE lanes (
+        source TEXT NOT NULL,
+        book TEXT NOT NULL,
+        lane TEXT NOT NULL CHECK (lane IN ('prompt', 'digest')),
+        head INTEGER NOT NULL DEFAULT 0,     -- as its sender announced it
+        owed INTEGER NOT NULL DEFAULT 0,     -- 1: something came that wants a cumulative receipt
+        receipted REAL NOT NULL DEFAULT 0,   -- when the last went out, seconds since 1970
+        PRIMARY KEY (source, book, lane)
+    ) WITHOUT ROWID;
+    CREATE INDEX lanes_owed ON lanes (source) WHERE owed = 1;
+
+    -- Numbers that came, or never will; spans neither touch nor overlap.
+    CREATE TABLE spans (
+        source TEXT NOT NULL,
+        book TEXT NOT NULL,
+        lane TEXT NOT NULL,
+        first INTEGER NOT NULL,
+        last INTEGER NOT NULL,
+        PRIMARY KEY (source, book, lane, first)
+    ) WITHOUT ROWID;
+
+    CREATE TABLE aside (
+        seq INTEGER PRIMARY KEY,
+        record BLOB NOT NULL,                -- SHA-256 of value and postmark
+        kind TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        place TEXT NOT NULL,                 -- partition/offset where it was first read
+        timestamp INTEGER NOT NULL,          -- the broker's, ms since 1970
+        stored TEXT NOT NULL,
+        times INTEGER NOT NULL DEFAULT 1,
+        size INTEGER NOT NULL,
+        value BLOB,                          -- the first MiB
+        postmark BLOB,
+        UNIQUE (record, kind, reason)
+    );
+
+    -- Another event under an id that was here: evidence.
+    CREATE TABLE conflicts (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL,
+        hash BLOB NOT NULL,
+        stored TEXT NOT NULL,
+        header BLOB NOT NULL,
+        envelope BLOB NOT NULL,
+        postmark BLOB,
+        UNIQUE (id, hash)
+    );
+
+    -- Events of the digest whose manifest is not here yet; they may come more than once.
+    CREATE TABLE open_digest (
+        hash BLOB PRIMARY KEY,
+        id TEXT,                             -- NULL: it stayed aside
+        prompt INTEGER NOT NULL,
+        first INTEGER NOT NULL,              -- in which place it came first, and last
+        last INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX open_digest_by_last ON open_digest (last);
+
+    CREATE TABLE digests (
+        seq INTEGER PRIMARY KEY,
+        hash BLOB NOT NULL UNIQUE,
+        label TEXT NOT NULL,
+        interim INTEGER NOT NULL,
+        verdict TEXT NOT NULL,
+        warnings TEXT NOT NULL,
+        stored TEXT NOT NULL,
+        manifest BLOB NOT NULL               -- as signed
+    );
+
+    CREATE TABLE digest_members (
+        digest INTEGER NOT NULL REFERENCES digests (seq),
+        position INTEGER NOT NULL,
+        hash BLOB NOT NULL,
+        id TEXT,
+        prompt INTEGER NOT NULL,
+        PRIMARY KEY (digest, position)
+    ) WITHOUT ROWID;
+    CREATE INDEX digest_members_by_hash ON digest_members (hash);
+    """,
+)
