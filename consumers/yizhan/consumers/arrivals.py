@@ -1,0 +1,51 @@
+"""What arrives, and what became of it: values that pass between the reader, the inbox and whoever rings.
+
+Rule 1: a record is bytes; all of it but what verifies is hints.
+Rule 2: the inbox answers every record with one outcome, whatever the record holds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from yizhan.consumers.items import Item
+
+Kind = Literal["alert", "digest"]
+"""The topic it came by: ``yizhan.alerts.<c>`` or ``yizhan.digests.<c>``."""
+Became = Literal["stored", "duplicate", "conflict", "aside", "reference", "manifest"]
+"""What became of a record: a new row; one that was here; another event with an id that was here; kept
+aside; a digest's reference to an urgent event; a digest's manifest.
+"""
+UNOPENABLE_ASIDE = "unopenable"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One Kafka record as it was read. ``timestamp`` is the broker's append time in ms since 1970."""
+
+    kind: Kind
+    partition: int
+    offset: int
+    timestamp: int
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one record.
+
+    ``item`` is the row, for what was stored or was here already. ``reason`` is the word of the closed
+    list for what was put aside, and the label of a manifest's digest.
+    """
+
+    became: Became
+    item: Item | None = None
+    reason: str | None = None
+
+    @property
+    def rings(self) -> bool:
+        """Whether a person is wanted now: once an event, whatever is read again."""
+        return self.became == "stored" and self.item is not None and self.item.state == "ringing"

@@ -1,0 +1,263 @@
+"""What a record is, before anything is stored: pure.
+
+Law 2: the county's signature alone decides whether an event is shown.
+Law 5: the decision is computed here again; what the station says otherwise is a warning.
+
+Rule 1: a missing, wrong or borrowed postmark is a warning, never a reason to hide a fire.
+Rule 2: of two decisions about one event the louder one holds, so that nobody can silence a fire.
+Rule 3: every record comes out as one of four things; nothing but a bug of ours raises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from yizhan.consumers.words import Warn
+from yizhan.schemas import manifest as manifests
+from yizhan.schemas import topics
+from yizhan.schemas.admit import CLOCK_TOLERANCE, verify
+from yizhan.schemas.envelope import VerifiedEnvelope, open_verified, parse_envelope
+from yizhan.schemas.errors import Malformed, Refused, StatementInvalid, Unopenable
+from yizhan.schemas.header import NOTICE, RECEIPT
+from yizhan.schemas.manifest import Manifest
+from yizhan.schemas.payloads import TYPES, ReadPayload, read
+from yizhan.schemas.policy import Way, decide
+from yizhan.schemas.postmark import KAFKA_HEADER, Postmark
+from yizhan.schemas.statements import read_dated
+from yizhan.schemas.timestamps import from_milliseconds, instant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from yizhan.consumers.arrivals import Arrived
+    from yizhan.schemas.charter import Charter, Charters
+    from yizhan.schemas.header import Header
+    from yizhan.schemas.keys import SealingKey
+
+NEVER_RECEIPTED: Final = frozenset({RECEIPT, NOTICE})
+"""Types of the system itself: always quiet, never receipted."""
+UNDECIDED: Final = "undecided"
+"""The rule of an event that neither the station nor the table decided for us."""
+_LOUDNESS: Final = {Way.DIGEST: 0, Way.NOTICE: 1, Way.ALARM: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads: the county, its sealing keys, the charters it adopted."""
+
+    county: str
+    keys: Sequence[SealingKey]
+    charters: Charters
+
+
+@dataclass(frozen=True)
+class Letter:
+    """An event whose county's signature holds; everything else about it may be odd.
+
+    ``received`` is the postmark's time, or the broker's where there is no good postmark. ``contents``
+    is None where it could not be opened; ``unopenable`` then says why in one word.
+    """
+
+    verified: VerifiedEnvelope
+    envelope: bytes
+    charter: Charter
+    received: datetime
+    way: Way
+    rule: str
+    addressed: bool
+    payload: bytes | None
+    contents: ReadPayload | None
+    unopenable: str | None
+    postmark: bytes | None
+    warnings: frozenset[Warn] = field(default=frozenset())
+
+    @property
+    def header(self) -> Header:
+        """The signed header."""
+        return self.verified.header
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A digest's word that an urgent event belongs to it: postmark, no bytes."""
+
+    id: str
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """A digest's manifest, verified; ``charter_known`` whether we have the version it names."""
+
+    manifest: Manifest
+    hash: bytes
+    signed: bytes
+    charter_known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unverified:
+    """A record that stays aside. ``event_hash`` is what a digest's tree counts, where it can be told."""
+
+    reason: str
+    detail: str
+    event_hash: bytes | None = None
+
+
+Examined = Letter | Reference | Closing | Unverified
+
+
+def examine(record: Arrived, reader: Reader) -> Examined:
+    """Tell what a record is and check everything that can be checked without a database."""
+    if record.kind == "digest" and _header(record, manifests.KAFKA_HEADER) is not None:
+        return _closing(record, reader)
+    if record.kind == "digest" and not record.value:
+        return _reference(record, reader)
+    try:
+        if record.value is None:
+            message = "a record without a value; expected an envelope"
+            raise Malformed(message)
+        return _letter(record, record.value, reader)
+    except Refused as refused:
+        return Unverified(refused.reason, str(refused), _hash_in_tree(record))
+
+
+def _closing(record: Arrived, reader: Reader) -> Closing | Unverified:
+    try:
+        manifest, its_hash, charter = read_dated(Manifest, record.value or b"", reader.charters)
+    except StatementInvalid as error:
+        return Unverified("malformed", f"manifest: {error}")
+    return Closing(manifest, its_hash, record.value or b"", charter.name == manifest.charter)
+
+
+def _reference(record: Arrived, reader: Reader) -> Reference | Unverified:
+    try:
+        postmark, _, _ = read_dated(Postmark, _header(record, KAFKA_HEADER) or b"", reader.charters)
+    except StatementInvalid as error:
+        return Unverified("malformed", f"reference: {error}")
+    if postmark.id is None or postmark.hash is None:
+        return Unverified("malformed", "reference: its postmark refuses, and names no event")
+    return Reference(postmark.id, bytes.fromhex(postmark.hash))
+
+
+def _letter(record: Arrived, value: bytes, reader: Reader) -> Letter:
+    warnings: set[Warn] = set()
+    stamp = _header(record, KAFKA_HEADER)
+    postmark = _postmark(stamp, value, reader.charters, warnings)
+    received = _append_time(record) if postmark is None else postmark.made
+    charter = reader.charters.in_force(received)
+    verified = verify(value, charter, received)
+    header = verified.header
+    if postmark is not None:
+        if (postmark.id, postmark.hash) != (header.id, verified.hash.hex()) or (
+            postmark.origin.topic != topics.events(header.county)
+        ):
+            warnings.add(Warn.POSTMARK_OTHER_RECORD)
+            postmark = None
+        elif postmark.charter != charter.name:
+            warnings.add(Warn.CHARTER_UNKNOWN)
+    if instant(header.time) - received > CLOCK_TOLERANCE or (postmark is not None and postmark.clock_suspect):
+        warnings.add(Warn.CLOCK_SUSPECT)
+    addressed = reader.county in header.to
+    if not addressed:
+        warnings.add(Warn.NOT_ADDRESSED_TO_US)
+    way, rule = _decision(header, postmark, charter, reader.county, warnings)
+    payload, unopenable = _open(verified, reader.keys)
+    if unopenable is not None:
+        warnings.add(Warn.UNOPENABLE)
+    contents = None if payload is None else read(header.type, payload)
+    return Letter(
+        verified=verified,
+        envelope=value,
+        charter=charter,
+        received=received,
+        way=way,
+        rule=rule,
+        addressed=addressed,
+        payload=payload,
+        contents=contents,
+        unopenable=unopenable,
+        postmark=stamp,
+        warnings=frozenset(warnings | _odd(contents)),
+    )
+
+
+def _postmark(stamp: bytes | None, value: bytes, charters: Charters, warnings: set[Warn]) -> Postmark | None:
+    """Return the postmark if it is the station's and about these bytes; else warn."""
+    if stamp is None:
+        warnings.add(Warn.POSTMARK_MISSING)
+        return None
+    try:
+        postmark, _, _ = read_dated(Postmark, stamp, charters)
+    except StatementInvalid:
+        warnings.add(Warn.POSTMARK_INVALID)
+        return None
+    if postmark.record_sha256 != hashlib.sha256(value).hexdigest() or postmark.refused is not None:
+        warnings.add(Warn.POSTMARK_OTHER_RECORD)
+        return None
+    return postmark
+
+
+def _decision(
+    header: Header, postmark: Postmark | None, charter: Charter, county: str, warnings: set[Warn]
+) -> tuple[Way, str]:
+    """Return way and rule for us: the station's and our own, the louder where they differ."""
+    if header.type in NEVER_RECEIPTED:
+        own = decide(header, county, charter.policy)
+        return own.way, own.rule
+    found: list[tuple[Way, str]] = []
+    if postmark is not None:
+        stated = (postmark.decisions or {}).get(county)
+        if stated is None:
+            warnings.add(Warn.NOT_DECIDED_FOR_US)
+        else:
+            found.append((stated.way, stated.rule))
+    if county in header.to:
+        own = decide(header, county, charter.policy)
+        if found and found[0] != (own.way, own.rule):
+            warnings.add(Warn.DECISION_DIFFERS)
+        found.append((own.way, own.rule))
+    return max(found, key=lambda decided: _LOUDNESS[decided[0]], default=(Way.NOTICE, UNDECIDED))
+
+
+def _open(verified: VerifiedEnvelope, keys: Sequence[SealingKey]) -> tuple[bytes | None, str | None]:
+    try:
+        return open_verified(verified, keys), None
+    except Unopenable as error:
+        return None, error.cause
+
+
+def _append_time(record: Arrived) -> datetime:
+    """Return the broker's time; one that no calendar has counts as the beginning of time."""
+    try:
+        return from_milliseconds(record.timestamp)
+    except OverflowError:
+        return from_milliseconds(0)
+
+
+def _hash_in_tree(record: Arrived) -> bytes | None:
+    """Return the event hash of what stays aside, as a digest's tree counts it."""
+    try:
+        return parse_envelope(record.value or b"").hash
+    except Refused:
+        return None
+
+
+def _header(record: Arrived, name: str) -> bytes | None:
+    """Return the value of a Kafka header; the first where there are several, b"" for a null."""
+    for key, value in record.headers:
+        if key == name:
+            return value or b""
+    return None
+
+
+def _odd(contents: ReadPayload | None) -> set[Warn]:
+    if contents is None:
+        return set()
+    if contents.type not in TYPES:
+        return {Warn.UNKNOWN_TYPE}
+    odd = {Warn.UNKNOWN_FIELDS} if contents.unknown_fields else set()
+    return odd | ({Warn.PAYLOAD_INVALID} if contents.problems else set())

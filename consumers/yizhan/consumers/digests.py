@@ -1,0 +1,181 @@
+"""Digests: what came since the last manifest, checked against the manifest.
+
+Rule 1: the manifest is the station's word; what we hold is compared with it, and the verdict is kept.
+Rule 2: a digest that comes twice (a close that died, a topic read again) is one digest: events count
+        where they first appeared, a manifest that was seen before closes nothing again.
+Rule 3: an interim manifest is checked like any other and is no link of the chain.
+Rule 4: everything stands in the database: a restart between two records changes nothing.
+Rule 5: every function works inside its caller's transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from yizhan.consumers import items
+from yizhan.consumers.checks import Closing
+from yizhan.consumers.items import Item
+from yizhan.consumers.words import DigestWarn, Verdict
+from yizhan.schemas import dsse, strictjson
+from yizhan.schemas.manifest import Manifest
+from yizhan.schemas.merkle import Tree, leaf_hash
+
+_FIRST_PLACES: Final = "SELECT hash, prompt FROM open_digest ORDER BY first"
+_LAST_PLACES: Final = "SELECT hash, prompt FROM open_digest ORDER BY last DESC LIMIT ?"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One event of a digest, in the manifest's order.
+
+    ``prompt`` tells that the digest only names it, because it was to come at once. ``item`` is None
+    for what we do not have; ``id`` too, where its signature did not hold.
+    """
+
+    hash: bytes
+    prompt: bool
+    id: str | None
+    item: Item | None
+
+
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """One digest and what came of checking it; ``held`` is how many of its events we have."""
+
+    seq: int
+    hash: bytes
+    manifest: Manifest
+    verdict: Verdict
+    warnings: tuple[DigestWarn, ...]
+    stored: str
+    held: int
+
+    @property
+    def label(self) -> str:
+        """The quarter, such as ``2026Q3``."""
+        return self.manifest.label
+
+
+def enter(conn: sqlite3.Connection, event_hash: bytes, event_id: str | None, *, prompt: bool) -> None:
+    """Count an event of the digest whose manifest is to come."""
+    place = conn.execute("SELECT coalesce(max(last), 0) + 1 FROM open_digest").fetchone()[0]
+    conn.execute(
+        "INSERT INTO open_digest VALUES (?, ?, ?, ?, ?)"
+        " ON CONFLICT (hash) DO UPDATE SET last = excluded.last, id = coalesce(id, excluded.id)",
+        (event_hash, event_id, prompt, place, place),
+    )
+
+
+def close(conn: sqlite3.Connection, closing: Closing, county: str, now: str) -> Verdict | None:
+    """Check what came against a manifest and list it under its label; None for one seen before."""
+    if conn.execute("SELECT 1 FROM digests WHERE hash = ?", (closing.hash,)).fetchone() is not None:
+        conn.execute("DELETE FROM open_digest")
+        return None
+    manifest = closing.manifest
+    warnings = [] if closing.charter_known else [DigestWarn.CHARTER_UNKNOWN]
+    members: Sequence[bytes] = ()
+    if manifest.county != county:
+        verdict = Verdict.WRONG_COUNTY
+    else:
+        members, proven = _members(conn, manifest)
+        linked, odd = _linked(conn, manifest)
+        warnings += odd
+        verdict = Verdict.VERIFIED if linked else Verdict.CHAIN_BROKEN
+        verdict = verdict if proven else Verdict.ROOT_DIFFERS
+    written = " ".join(warnings)
+    row = conn.execute(
+        "INSERT INTO digests (hash, label, interim, verdict, warnings, stored, manifest) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (closing.hash, manifest.label, manifest.interim, verdict, written, now, closing.signed),
+    ).lastrowid
+    if verdict is not Verdict.WRONG_COUNTY:
+        _list(conn, row, members)
+    return verdict
+
+
+def _members(conn: sqlite3.Connection, manifest: Manifest) -> tuple[Sequence[bytes], bool]:
+    """Return the event hashes in order, and whether they are what the manifest says.
+
+    Before a close there may be remains of one that died and began elsewhere: then only the last ones count.
+    """
+    everything = conn.execute(_FIRST_PLACES).fetchall()
+    if _proven(everything, manifest):
+        return [row["hash"] for row in everything], True
+    last = conn.execute(_LAST_PLACES, (manifest.count,)).fetchall()[::-1]
+    if _proven(last, manifest):
+        return [row["hash"] for row in last], True
+    return [row["hash"] for row in everything], False
+
+
+def _proven(rows: Sequence[sqlite3.Row], manifest: Manifest) -> bool:
+    if len(rows) != manifest.count or sum(row["prompt"] for row in rows) != manifest.prompt:
+        return False
+    tree = Tree()
+    for row in rows:
+        tree.append(leaf_hash(row["hash"]))
+    return tree.root().hex() == manifest.root
+
+
+def _linked(conn: sqlite3.Connection, manifest: Manifest) -> tuple[bool, list[DigestWarn]]:
+    """Tell whether a manifest follows the last closing one, and what is odd about it."""
+    row = conn.execute(
+        "SELECT hash, manifest FROM digests WHERE interim = 0 AND verdict <> ? ORDER BY seq DESC LIMIT 1",
+        (Verdict.WRONG_COUNTY,),
+    ).fetchone()
+    if row is None:
+        begins = manifest.previous is None and manifest.start == 0
+        return True, [] if begins else [DigestWarn.CHAIN_BEGINS_HERE]
+    last = stored_manifest(row["manifest"])
+    if manifest.cluster != last.cluster:
+        return manifest.previous in {None, row["hash"].hex()}, [DigestWarn.CLUSTER_CHANGED]
+    return manifest.previous == row["hash"].hex() and manifest.start == last.end, []
+
+
+def _list(conn: sqlite3.Connection, digest: int | None, members: Sequence[bytes]) -> None:
+    conn.executemany(
+        "INSERT INTO digest_members SELECT ?, ?, hash, id, prompt FROM open_digest WHERE hash = ?",
+        ((digest, position, event_hash) for position, event_hash in enumerate(members)),
+    )
+    conn.execute("DELETE FROM open_digest")
+    conn.execute(
+        "UPDATE items SET state = 'quiet' WHERE state = 'waiting'"
+        " AND hash IN (SELECT hash FROM digest_members WHERE digest = ?)",
+        (digest,),
+    )
+
+
+def is_listed(conn: sqlite3.Connection, event_hash: bytes) -> bool:
+    """Tell whether a digest that came holds this event."""
+    return conn.execute("SELECT 1 FROM digest_members WHERE hash = ?", (event_hash,)).fetchone() is not None
+
+
+def digests(conn: sqlite3.Connection, label: str | None = None) -> Iterator[Digest]:
+    """Tell of the digests, the newest last; of one label there may be interim ones beside the closing one."""
+    for row in conn.execute("SELECT * FROM digests WHERE label = coalesce(?, label) ORDER BY seq", (label,)).fetchall():
+        held, urgent, routine = conn.execute(
+            "SELECT count(items.id), coalesce(sum(items.id IS NULL AND prompt), 0),"
+            " coalesce(sum(items.id IS NULL AND NOT prompt), 0)"
+            " FROM digest_members LEFT JOIN items ON items.hash = digest_members.hash WHERE digest = ?",
+            (row["seq"],),
+        ).fetchone()
+        warnings = [DigestWarn(word) for word in row["warnings"].split()]
+        warnings += [DigestWarn.MISSING_URGENT] if urgent else []
+        warnings += [DigestWarn.MISSING_ROUTINE] if routine else []
+        manifest = stored_manifest(row["manifest"])
+        verdict = Verdict(row["verdict"])
+        yield Digest(row["seq"], row["hash"], manifest, verdict, tuple(warnings), row["stored"], held)
+
+
+def members(conn: sqlite3.Connection, digest: Digest) -> Iterator[Member]:
+    """Tell of a digest's events, in the manifest's order."""
+    for row in conn.execute(
+        "SELECT hash, prompt, id FROM digest_members WHERE digest = ? ORDER BY position", (digest.seq,)
+    ).fetchall():
+        yield Member(row["hash"], bool(row["prompt"]), row["id"], items.by_hash(conn, row["hash"]))
+
+
+def stored_manifest(signed: bytes) -> Manifest:
+    """Read a manifest that was verified before it was stored."""
+    return Manifest.model_validate(strictjson.loads(dsse.unverified_payload(signed)))

@@ -1,0 +1,345 @@
+"""The inbox: every event whose county's signature holds is one row here, and stays.
+
+Law 2: nothing is decided on unsigned bytes.
+Law 4: at least once on the wire, exactly one row here; the row is committed before the offset.
+Law 5: an item names the rule that brought it, as the postmark does and as we compute it ourselves.
+
+Rule 1: no record, however made, raises out of ``receive``: what cannot be shown is kept aside. Only a
+        failing disk (``StoreError``) stops the reader, and then nothing of the step was stored.
+Rule 2: a ring is the row's own state, so it happens once an event, whatever dies or is read again.
+Rule 3: receipts leave through the desk, after the row is durable; what the desk does not take is owed.
+
+Many processes may have one inbox open: one reader, the desk's commands.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from yizhan.consumers import bookkeeping, digests, items, metrics, receipts
+from yizhan.consumers.arrivals import Arrived, Outcome
+from yizhan.consumers.checks import NEVER_RECEIPTED, Closing, Examined, Letter, Reader, Reference, Unverified, examine
+from yizhan.consumers.desk import Desk, Person
+from yizhan.consumers.errors import NoSuchItem, WrongInbox
+from yizhan.consumers.items import Item
+from yizhan.consumers.keeping import keep_aside, keep_conflict, keep_letter
+from yizhan.consumers.store import MIGRATIONS
+from yizhan.consumers.view import View
+from yizhan.consumers.words import State, Warn
+from yizhan.runtime.errors import StoreError
+from yizhan.runtime.store import open_store, transaction, wrapped
+from yizhan.schemas.charter import Charters
+from yizhan.schemas.errors import CharterInvalid, Reason
+from yizhan.schemas.header import ReceiptRef
+from yizhan.schemas.keys import SealingKey
+from yizhan.schemas.payloads import TYPES
+from yizhan.schemas.postmark import KAFKA_HEADER
+from yizhan.schemas.timestamps import instant, written
+
+_OUTDATED: Final = frozenset(
+    {Reason.UNKNOWN_KEY, Reason.KEY_NOT_VALID, Reason.NOT_A_MEMBER, Reason.BAD_AUDIENCE, Reason.UNKNOWN_SUITE}
+)
+"""Reasons that a newer charter than ours may take away."""
+_WORDS: Final = ", ".join(f"'{reason}'" for reason in sorted(_OUTDATED))
+_PUT_ASIDE: Final = f"SELECT * FROM aside WHERE size = length(value) AND reason IN ({_WORDS})"  # noqa: S608 -- our words
+_REFRESH_SECONDS: Final = 1.0
+
+log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """Read the clock of this machine."""
+    return datetime.now(UTC)
+
+
+class Inbox(View):
+    """One county's inbox; its methods may be called from several threads, which take turns."""
+
+    def __init__(
+        self,
+        path: Path,
+        county: str,
+        keys: Sequence[SealingKey],
+        charters: Charters,
+        clock: Callable[[], datetime] = utc_now,
+        desk: Desk | None = None,
+    ) -> None:
+        """Open the database at ``path``, made if absent.
+
+        Args:
+            path: of ``inbox.sqlite3``.
+            county: our member code.
+            keys: our sealing keys, old ones too; empty to look without opening.
+            charters: adopted versions.
+            clock: gives the current instant, aware.
+            desk: our own outbox. Without one, nothing is confirmed and no receipt leaves: enough to
+                list and show, not to receive.
+
+        Raises:
+            StoreError: the file cannot be used.
+            WrongInbox: it is another county's.
+        """
+        super().__init__(open_store(path, MIGRATIONS))
+        self.path, self.county, self.charters, self.clock, self.desk = path, county, charters, clock, desk
+        self._reader = Reader(county, tuple(keys), charters)
+        self._refreshed = 0.0
+        try:
+            with transaction(self._conn) as conn:
+                _own(conn, path, county)
+        except BaseException:
+            self._conn.close()
+            raise
+
+    # -- what comes in --
+
+    def receive(self, record: Arrived) -> Outcome:
+        """Check, open and store one record; from the return on it is durable.
+
+        Raises:
+            StoreError: the disk fails; nothing of it was stored.
+        """
+        return self.receive_many([record])[0]
+
+    def receive_many(self, records: Sequence[Arrived]) -> list[Outcome]:
+        """Receive records in order, in one transaction. Raises as ``receive``."""
+        examined = [self._examined(record) for record in records]
+        now = self.clock()
+        with self._lock:
+            with transaction(self._conn) as conn:
+                kept = [
+                    self._keep(conn, record, what, written(now)) for record, what in zip(records, examined, strict=True)
+                ]
+                # The crash line: when this block ends the rows are durable; only then is an offset committed.
+            outcomes = [
+                Outcome(made.became, None if item_id is None else items.one(self._conn, item_id), made.reason)
+                for made, item_id in kept
+            ]
+        stored = self.clock()
+        for record, what, outcome in zip(records, examined, outcomes, strict=True):
+            _count(record, what, outcome, stored)
+        return outcomes
+
+    def _examined(self, record: Arrived) -> Examined:
+        """Examine a record; where our charter may be too old, look for a newer one and examine it again."""
+        try:
+            what = examine(record, self._reader)
+            doubtful = (isinstance(what, Unverified) and what.reason in _OUTDATED) or (
+                isinstance(what, Letter) and Warn.CHARTER_UNKNOWN in what.warnings
+            )
+            if doubtful and self._refresh():
+                what = examine(record, self._reader)
+        except Exception as error:
+            log.exception("a fault of this program; the record is kept aside")
+            metrics.FAULTS.inc()
+            return Unverified(Reason.MALFORMED, f"a fault of this program: {type(error).__name__}")
+        return what
+
+    def _keep(self, conn: sqlite3.Connection, record: Arrived, what: Examined, now: str) -> tuple[Outcome, str | None]:
+        """Store what a record is; a fault of ours undoes this record alone and keeps it aside."""
+        conn.execute("SAVEPOINT one")
+        try:
+            made = self._kept(conn, record, what, now)
+        except (StoreError, sqlite3.Error):
+            raise
+        except Exception as error:
+            log.exception("a fault of this program; the record is kept aside")
+            metrics.FAULTS.inc()
+            conn.execute("ROLLBACK TO one")
+            fault = Unverified(Reason.MALFORMED, f"a fault of this program: {type(error).__name__}")
+            made = keep_aside(conn, record, fault, now), None
+        conn.execute("RELEASE one")
+        return made
+
+    def _kept(self, conn: sqlite3.Connection, record: Arrived, what: Examined, now: str) -> tuple[Outcome, str | None]:
+        if isinstance(what, Unverified):
+            return keep_aside(conn, record, what, now), None
+        if isinstance(what, Reference):
+            digests.enter(conn, what.hash, what.id, prompt=True)
+            return Outcome("reference"), None
+        if isinstance(what, Closing):
+            verdict = digests.close(conn, what, self.county, now)
+            if verdict is not None:
+                metrics.DIGESTS.labels(verdict).inc()
+            return Outcome("duplicate" if verdict is None else "manifest", reason=what.manifest.label), None
+        return self._letter(conn, record, what, now)
+
+    def _letter(
+        self, conn: sqlite3.Connection, record: Arrived, letter: Letter, now: str
+    ) -> tuple[Outcome, str | None]:
+        header = letter.header
+        if record.kind == "digest":
+            digests.enter(conn, letter.verified.hash, header.id, prompt=False)
+        first = conn.execute("SELECT hash FROM items WHERE id = ?", (header.id,)).fetchone()
+        if first is not None and first["hash"] != letter.verified.hash:
+            keep_conflict(conn, letter, now)
+            return Outcome("conflict"), header.id
+        lane = bookkeeping.lane_of(header, self.county)
+        if header.receipt is not None and letter.addressed:
+            why = receipts.take(letter, self.desk)
+            if why is not None:
+                if lane is not None:
+                    bookkeeping.enter(conn, *lane)
+                return keep_aside(conn, record, why, now), None
+        if lane is not None and header.type not in NEVER_RECEIPTED:
+            # Said again for a duplicate: its sender may have lost the receipt.
+            bookkeeping.owe(conn, lane[0])
+        if first is not None:
+            return Outcome("duplicate"), header.id
+        keep_letter(conn, letter, record.kind, lane, now)
+        return Outcome("stored"), header.id
+
+    # -- what goes out --
+
+    def acknowledge(
+        self, item_id: str, name: str, badge: str, stage: str = "acknowledged", note: str | None = None
+    ) -> Item:
+        """Enter an officer's word: it stops the ringing and goes to the sender. The same word again is once.
+
+        Args:
+            item_id: of the event.
+            name: the officer's name.
+            badge: 警号.
+            stage: ``acknowledged``, ``acted`` or ``declined``.
+            note: a sentence for the sender.
+
+        Returns:
+            The item as it stands now. A receipt that the outbox could not take is owed, and goes later.
+
+        Raises:
+            NoSuchItem: there is no such item.
+            NotAnswerable: a receipt or notice, or one that is not addressed to us; no name, no badge.
+            StoreError: the disk fails; nothing was entered.
+        """
+        now = self.clock()
+        with self._lock:
+            with transaction(self._conn) as conn:
+                item = items.one(conn, item_id)
+                if item is None:
+                    raise NoSuchItem(f"{item_id[:80]}: there is no such item; `yizhan inbox list` shows what there is")
+                owed = receipts.answer(conn, item, Person(name, badge), stage, note, now, self.county)
+            if owed is not None:
+                self._send_owed([owed])
+            return items.one(self._conn, item_id) or item
+
+    def tick(self, receipt_interval_seconds: float = 2.0) -> int:
+        """Do what time asks for: alarms that expired, receipts that are due. Returns the receipts sent.
+
+        Raises:
+            StoreError: the disk fails.
+        """
+        now = self.clock()
+        with self._lock:
+            sent = 0
+            with wrapped(self._conn):
+                expired = self._conn.execute(
+                    "SELECT 1 FROM items WHERE state = ? AND expires <= ? LIMIT 1", (State.RINGING, written(now))
+                ).fetchone()
+            if expired is not None:
+                with transaction(self._conn) as conn:
+                    conn.execute(
+                        "UPDATE items SET state = ? WHERE state = ? AND expires <= ?",
+                        (State.EXPIRED, State.RINGING, written(now)),
+                    )
+            if self.desk is not None:
+                sent += self._send_owed(receipts.owed_since(self._conn, now.timestamp() - receipt_interval_seconds))
+                sent += self._send_cumulative(now.timestamp(), receipt_interval_seconds)
+            return sent
+
+    def _send_cumulative(self, now: float, interval_seconds: float) -> int:
+        sent = 0
+        with wrapped(self._conn):
+            lanes = bookkeeping.due(self._conn, now, interval_seconds)
+        for lane in lanes:
+            receipt = bookkeeping.receipt(self._conn, lane)
+            done = receipt is None or self._hand_over(receipt, None, None)
+            with transaction(self._conn) as conn:
+                (bookkeeping.settled if done else bookkeeping.put_off)(conn, lane, now)
+            sent += done and receipt is not None
+        return sent
+
+    def _send_owed(self, numbers: Iterable[int]) -> int:
+        sent = 0
+        for number in numbers:
+            row = self._conn.execute("SELECT * FROM owed WHERE seq = ?", (number,)).fetchone()
+            if row is None:
+                continue
+            by = None if row["name"] is None else Person(row["name"], row["badge"])
+            if self._hand_over(ReceiptRef.model_validate_json(row["receipt"]), by, row["note"]):
+                with transaction(self._conn) as conn:
+                    conn.execute("DELETE FROM owed WHERE seq = ?", (number,))
+                sent += 1
+        return sent
+
+    def _hand_over(self, receipt: ReceiptRef, by: Person | None, note: str | None) -> bool:
+        """Give a receipt to the outbox; False if it did not take it, whatever its reason."""
+        if self.desk is None:
+            return False
+        try:
+            self.desk.send_receipt(receipt, by, note)
+        except Exception:
+            log.exception("the outbox did not take a receipt (%s); it is tried again", receipt.stage)
+            metrics.RECEIPTS_FAILED.inc()
+            return False
+        metrics.RECEIPTS.labels(receipt.stage).inc()
+        return True
+
+    # -- charters --
+
+    def adopt_charters(self) -> int:
+        """Look for newer charters; what was put aside for want of one is looked at again. Returns how many came in.
+
+        Raises:
+            StoreError: the disk fails.
+        """
+        return self._reconsider() if self._refresh() else 0
+
+    def _refresh(self) -> bool:
+        now = self.clock().timestamp()
+        if abs(now - self._refreshed) < _REFRESH_SECONDS:
+            return False
+        self._refreshed = now
+        try:
+            return bool(self.charters.refresh())
+        except CharterInvalid:
+            log.exception("a newer charter is there and must not be adopted")
+            return False
+
+    def _reconsider(self) -> int:
+        """Receive again what an older charter of ours kept out."""
+        with self._lock, wrapped(self._conn):
+            rows = self._conn.execute(_PUT_ASIDE).fetchall()
+        came = 0
+        for row in rows:
+            partition, _, offset = row["place"].partition("/")
+            headers = () if row["postmark"] is None else ((KAFKA_HEADER, row["postmark"]),)
+            record = Arrived("alert", int(partition), int(offset), row["timestamp"], row["value"], headers)
+            if self.receive(record).became != "aside":
+                with self._lock, transaction(self._conn) as conn:
+                    conn.execute("DELETE FROM aside WHERE seq = ?", (row["seq"],))
+                came += 1
+        return came
+
+
+def _own(conn: sqlite3.Connection, path: Path, county: str) -> None:
+    conn.execute("INSERT OR IGNORE INTO life VALUES (1, ?)", (county,))
+    owner = conn.execute("SELECT county FROM life").fetchone()[0]
+    if owner != county:
+        raise WrongInbox(f"{path}: expected the inbox of {county}, came that of {owner}; one file a county")
+
+
+def _count(record: Arrived, what: Examined, outcome: Outcome, now: datetime) -> None:
+    if outcome.became == "duplicate":
+        metrics.DUPLICATES.labels(record.kind).inc()
+    if outcome.became == "stored" and isinstance(what, Letter) and outcome.item is not None:
+        known = what.header.type if what.header.type in TYPES else "other"
+        metrics.ITEMS.labels(what.way, known).inc()
+        for word in outcome.item.warnings:
+            metrics.WARNINGS.labels(word).inc()
+        if outcome.item.kind == "alert":
+            metrics.FROM_RECEIVED.observe(max(0.0, (now - what.received).total_seconds()))
+            metrics.FROM_LEARNT.observe(max(0.0, (now - instant(what.header.time)).total_seconds()))

@@ -1,0 +1,327 @@
+"""What an officer sees: items as they stand now, and what was kept beside them.
+
+Rule 1: everything here is told from rows that were verified when they were written.
+Rule 2: superseded and withdrawn are looked up, never written down: whichever came first, it shows.
+        They bind only from the same county, about the very hash; an exercise takes back no real event.
+Rule 3: every function works inside its caller's lock; none opens a transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+
+from yizhan.consumers.checks import NEVER_RECEIPTED
+from yizhan.consumers.lanes import Span, missing
+from yizhan.consumers.words import State, Warn
+from yizhan.schemas.header import Header, LaneName, parse_header
+from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.payloads import TYPES, ReadPayload, read
+from yizhan.schemas.policy import Way
+from yizhan.schemas.timestamps import written
+
+EXERCISE: Final = marked("【演练】")
+TEST: Final = marked("【测试】")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an officer of ours said of an item, and when."""
+
+    stage: str
+    name: str
+    badge: str
+    note: str | None
+    at: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """One event in the inbox. Times are written instants (UTC, milliseconds).
+
+    ``time`` is when its sender learnt of it, ``received`` when the station had it, ``stored`` when we
+    did. ``payload`` is None where it could not be opened; ``unopenable`` then says why in one word.
+    ``superseded_by`` and ``withdrawn_by`` are ids. ``digests`` are labels of the digests that hold it.
+    """
+
+    id: str
+    hash: bytes
+    kind: str
+    source: str
+    county: str
+    type: str
+    status: str
+    thread: str
+    time: str
+    received: str
+    stored: str
+    expires: str | None
+    way: Way
+    rule: str
+    charter: str
+    state: State
+    unopenable: str | None
+    warnings: tuple[Warn, ...]
+    superseded_by: str | None
+    withdrawn_by: str | None
+    answers: tuple[Answer, ...]
+    digests: tuple[str, ...]
+    header_bytes: bytes
+    payload: bytes | None
+
+    @cached_property
+    def header(self) -> Header:
+        """The header as its county signed it."""
+        return parse_header(self.header_bytes)
+
+    @cached_property
+    def contents(self) -> ReadPayload | None:
+        """The payload as far as it is understood; None where it could not be opened."""
+        return None if self.payload is None else read(self.type, self.payload)
+
+    @property
+    def mark(self) -> str:
+        """【演练】 before an exercise, 【测试】 before a test, nothing before what is real."""
+        return {"Exercise": _(EXERCISE), "Test": _(TEST)}.get(self.status, "")
+
+    @property
+    def title(self) -> str:
+        """The type's name in the language chosen, with its mark; an unknown type as it is."""
+        row = TYPES.get(self.type)
+        return self.mark + (self.type if row is None else _(row.title))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as JSON values, for programs: words, not sentences."""
+        contents = self.contents
+        return {
+            "id": self.id,
+            "hash": self.hash.hex(),
+            "kind": self.kind,
+            "source": self.source,
+            "type": self.type,
+            "status": self.status,
+            "thread": self.thread,
+            "time": self.time,
+            "received": self.received,
+            "stored": self.stored,
+            "way": self.way.value,
+            "rule": self.rule,
+            "charter": self.charter,
+            "state": self.state.value,
+            "unopenable": self.unopenable,
+            "warnings": [warning.value for warning in self.warnings],
+            "superseded_by": self.superseded_by,
+            "withdrawn_by": self.withdrawn_by,
+            "answers": [
+                {"stage": each.stage, "name": each.name, "badge": each.badge, "note": each.note, "at": each.at}
+                for each in self.answers
+            ],
+            "digests": list(self.digests),
+            "header": self.header.model_dump(mode="json", exclude_none=True),
+            "payload": None if contents is None else dict(contents.raw),
+            "text": None if contents is None else contents.text,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which items: the last ``limit`` (None: all) that match everything given.
+
+    Receipts, notices and what waits for its manifest are left out unless asked for by ``system``,
+    ``type`` or ``state``. ``since`` is compared with ``stored``.
+    """
+
+    id: str | None = None
+    way: Way | None = None
+    state: State | None = None
+    type: str | None = None
+    county: str | None = None
+    thread: str | None = None
+    since: datetime | None = None
+    text: str | None = None
+    system: bool = False
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """A record that was not let in; ``value`` are its first bytes, ``size`` how many there were.
+
+    ``place`` is partition/offset where it was first read, ``times`` how often it was.
+    """
+
+    seq: int
+    kind: str
+    reason: str
+    detail: str
+    place: str
+    stored: str
+    times: int
+    size: int
+    value: bytes | None
+    postmark: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Another event under an id that was here: evidence against its sender."""
+
+    id: str
+    hash: bytes
+    first_hash: bytes
+    stored: str
+    header: Header
+    envelope: bytes
+    postmark: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Numbers of a lane that have not come.
+
+    ``kind`` is ``lost`` (later ones came), ``tail`` (its sender announced them, none came after) or
+    ``waiting`` (of the digest lane: their quarter is not closed).
+    """
+
+    source: str
+    book: str
+    lane: LaneName
+    first: int
+    last: int
+    kind: str
+
+
+_COLUMNS: Final = """
+    items.*, letters.header, letters.payload,
+    (SELECT by.id FROM items AS by WHERE by.supersedes = items.id AND by.supersedes_hash = items.hash
+     AND by.county = items.county AND (by.status = 'Actual' OR items.status <> 'Actual')
+     ORDER BY by.seq DESC LIMIT 1) AS superseded_by,
+    (SELECT by.id FROM items AS by WHERE by.withdraws = items.id AND by.withdraws_hash = items.hash
+     AND by.county = items.county AND (by.status = 'Actual' OR items.status <> 'Actual')
+     ORDER BY by.seq LIMIT 1) AS withdrawn_by
+"""
+# Every condition is a constant of this file; what is asked for goes in as a parameter.
+_CONDITIONS: Final = {
+    "id": "items.id = :id",
+    "way": "way = :way",
+    "state": "state = :state",
+    "type": "type = :type",
+    "county": "county = :county",
+    "thread": "(thread = :thread OR items.id = :thread)",
+    "since": "stored >= :since",
+    "text": "(items.id LIKE :text OR CAST(letters.payload AS TEXT) LIKE :text)",
+}
+_SYSTEM: Final = ", ".join(f"'{each}'" for each in sorted(NEVER_RECEIPTED))
+_PLAIN: Final = f"state <> 'waiting' AND type NOT IN ({_SYSTEM})"
+
+
+def chosen(conn: sqlite3.Connection, query: Query) -> Iterator[Item]:
+    """Tell of items, the newest last."""
+    given = {name: getattr(query, name) for name in _CONDITIONS if getattr(query, name) is not None}
+    values = {name: written(value) if isinstance(value, datetime) else str(value) for name, value in given.items()}
+    if query.text is not None:
+        values["text"] = f"%{query.text}%"
+    conditions = [_CONDITIONS[name] for name in given]
+    if not query.system and not given.keys() & {"id", "type", "state", "thread"}:
+        conditions.append(_PLAIN)
+    where = " AND ".join(conditions) or "1"
+    sql = f"SELECT {_COLUMNS} FROM items JOIN letters USING (seq) WHERE {where} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
+    found = conn.execute(sql, {**values, "limit": -1 if query.limit is None else query.limit}).fetchall()
+    return (_item(conn, row) for row in reversed(found))
+
+
+def one(conn: sqlite3.Connection, item_id: str) -> Item | None:
+    """Return one item, or None."""
+    return next(chosen(conn, Query(id=item_id)), None)
+
+
+def by_hash(conn: sqlite3.Connection, event_hash: bytes) -> Item | None:
+    """Return the item of an event hash, or None."""
+    row = conn.execute("SELECT id FROM items WHERE hash = ?", (event_hash,)).fetchone()
+    return None if row is None else one(conn, row["id"])
+
+
+def _item(conn: sqlite3.Connection, row: sqlite3.Row) -> Item:
+    answers = conn.execute("SELECT stage, name, badge, note, at FROM answers WHERE id = ? ORDER BY at", (row["id"],))
+    labels = conn.execute(
+        "SELECT DISTINCT label FROM digests JOIN digest_members ON digest = seq WHERE digest_members.hash = ?"
+        " ORDER BY label",
+        (row["hash"],),
+    )
+    return Item(
+        id=row["id"],
+        hash=row["hash"],
+        kind=row["kind"],
+        source=row["source"],
+        county=row["county"],
+        type=row["type"],
+        status=row["status"],
+        thread=row["thread"],
+        time=row["time"],
+        received=row["received"],
+        stored=row["stored"],
+        expires=row["expires"],
+        way=Way(row["way"]),
+        rule=row["rule"],
+        charter=row["charter"],
+        state=State(row["state"]),
+        unopenable=row["unopenable"],
+        warnings=tuple(Warn(word) for word in row["warnings"].split()),
+        superseded_by=row["superseded_by"],
+        withdrawn_by=row["withdrawn_by"],
+        answers=tuple(Answer(*each) for each in answers),
+        digests=tuple(each["label"] for each in labels),
+        header_bytes=row["header"],
+        payload=row["payload"],
+    )
+
+
+def asides(conn: sqlite3.Connection) -> Iterator[Aside]:
+    """Tell what was kept aside, the newest last."""
+    for row in conn.execute(
+        "SELECT seq, kind, reason, detail, place, stored, times, size, value, postmark FROM aside ORDER BY seq"
+    ):
+        yield Aside(*row)
+
+
+def conflicts(conn: sqlite3.Connection) -> Iterator[Conflict]:
+    """Tell of events under an id that was here, the newest last."""
+    for row in conn.execute(
+        "SELECT conflicts.*, items.hash AS first_hash FROM conflicts JOIN items USING (id) ORDER BY conflicts.seq"
+    ):
+        yield Conflict(
+            row["id"],
+            row["hash"],
+            row["first_hash"],
+            row["stored"],
+            parse_header(row["header"]),
+            row["envelope"],
+            row["postmark"],
+        )
+
+
+def gaps(conn: sqlite3.Connection) -> Iterator[Gap]:
+    """Tell what has not come, lane by lane."""
+    for row in conn.execute("SELECT source, book, lane, head FROM lanes ORDER BY source, book, lane").fetchall():
+        lane = (row["source"], row["book"], row["lane"])
+        spans = [
+            Span(*span)
+            for span in conn.execute(
+                "SELECT first, last FROM spans WHERE source = ? AND book = ? AND lane = ? ORDER BY first", lane
+            )
+        ]
+        # Of the digest lane only what lies before something that a digest brought is lost.
+        closed = conn.execute(
+            "SELECT max(n) FROM items WHERE source = ? AND book = ? AND lane = ? AND kind = 'digest'", lane
+        ).fetchone()[0]
+        last = spans[-1].last if spans else 0
+        for gap in missing(spans, row["head"]):
+            if row["lane"] == "digest" and gap.first > (closed or 0):
+                kind = "waiting"
+            else:
+                kind = "tail" if gap.first > last else "lost"
+            yield Gap(*lane, gap.first, gap.last, kind)

@@ -1,0 +1,100 @@
+"""Receipts both ways: what others confirm of ours, what we and our officers confirm of theirs.
+
+Rule 1: a receipt binds only from a recipient of what it confirms; the outbox knows who that is.
+Rule 2: receipts and notices are never receipted, and nobody answers them.
+Rule 3: only an officer's command acknowledges; no program does.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+from yizhan.consumers import metrics
+from yizhan.consumers.checks import NEVER_RECEIPTED, Letter, Unverified
+from yizhan.consumers.desk import Desk, Person
+from yizhan.consumers.errors import NotAnswerable
+from yizhan.consumers.items import Item
+from yizhan.consumers.words import State
+from yizhan.runtime.errors import StoreError
+from yizhan.schemas.admit import check_receipt
+from yizhan.schemas.errors import Reason, Refused, YizhanError
+from yizhan.schemas.header import ReceiptRef, Ref
+from yizhan.schemas.timestamps import written
+
+ANSWERS: Final = ("acknowledged", "acted", "declined")
+"""Stages that are a person's word."""
+
+
+def take(letter: Letter, desk: Desk | None) -> Unverified | None:
+    """Pass a receipt that is addressed to us on to the outbox; what does not bind is returned.
+
+    Raises:
+        StoreError: the outbox cannot store it now.
+    """
+    header = letter.header
+    receipt = header.receipt
+    if receipt is None or desk is None:
+        return None
+    try:
+        if receipt.event is not None:
+            audience = desk.audience(receipt.event.id)
+            if audience is None:
+                return Unverified(Reason.BAD_REFERENCE, f"confirms {receipt.event.id}, which we never sent")
+            check_receipt(header, audience)
+        desk.confirm(header, letter.verified.hash, {} if letter.contents is None else letter.contents.raw)
+    except Refused as refused:
+        return Unverified(refused.reason, str(refused))
+    except StoreError:
+        raise
+    except YizhanError as error:
+        message = f"the outbox does not take a receipt in: {error}"
+        raise StoreError(message) from error
+    metrics.CONFIRMED.labels(receipt.stage).inc()
+    return None
+
+
+def owe(conn: sqlite3.Connection, receipt: ReceiptRef, by: Person | None, note: str | None, now: datetime) -> int:
+    """Note a receipt about one event that is to go out; returns its number."""
+    name, badge = (None, None) if by is None else (by.name, by.badge)
+    values = (receipt.model_dump_json(exclude_none=True), name, badge, note, now.timestamp())
+    made = conn.execute("INSERT INTO owed (receipt, name, badge, note, since) VALUES (?, ?, ?, ?, ?)", values)
+    return int(made.lastrowid or 0)
+
+
+def owed_since(conn: sqlite3.Connection, before: float) -> Iterable[int]:
+    """Return the numbers of receipts owed since before an instant (seconds since 1970)."""
+    rows = conn.execute("SELECT seq FROM owed WHERE since <= ? ORDER BY seq LIMIT 64", (before,))
+    return [row["seq"] for row in rows]
+
+
+def about(event_id: str, event_hash: bytes, stage: str) -> ReceiptRef:
+    """Write what a receipt about one event confirms."""
+    return ReceiptRef.model_validate({"stage": stage, "event": Ref(id=event_id, hash=event_hash.hex())})
+
+
+def answer(
+    conn: sqlite3.Connection, item: Item, by: Person, stage: str, note: str | None, now: datetime, county: str
+) -> int | None:
+    """Enter an officer's word; the number of the receipt owed, None when it had been said before.
+
+    Raises:
+        NotAnswerable: nobody answers this item, or the answer does not say who gives it.
+    """
+    if item.type in NEVER_RECEIPTED or county not in item.header.to:
+        message = f"{item.id}: a person answers events that are addressed to {county}; this one is only shown"
+        raise NotAnswerable(message)
+    if stage not in ANSWERS:
+        message = f"expected one of {', '.join(ANSWERS)}, came {stage[:40]!r}"
+        raise NotAnswerable(message)
+    if not by.name.strip() or not by.badge.strip():
+        message = "expected the officer's name and badge number; an acknowledgement is a person's word"
+        raise NotAnswerable(message)
+    new = conn.execute(
+        "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)",
+        (item.id, stage, by.name, by.badge, note, written(now)),
+    ).rowcount
+    conn.execute("UPDATE items SET state = ? WHERE id = ? AND state = ?", (State.ACKNOWLEDGED, item.id, State.RINGING))
+    return owe(conn, about(item.id, item.hash, stage), by, note, now) if new else None

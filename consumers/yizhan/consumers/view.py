@@ -1,0 +1,101 @@
+"""What can be asked of an inbox. Nothing here changes anything.
+
+Rule 1: several threads may ask; they take turns.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator
+from typing import Final, Self
+
+from yizhan.consumers import digests, items, metrics
+from yizhan.consumers.digests import Digest, Member
+from yizhan.consumers.items import Aside, Conflict, Gap, Item, Query
+from yizhan.consumers.words import State
+from yizhan.runtime.store import wrapped
+
+EVERYTHING: Final = Query()
+
+
+class View:
+    """The reading half of an inbox. Every method raises ``StoreError`` when the disk fails."""
+
+    def __init__(self, conn: sqlite3.Connection) -> None:
+        """Ask through this connection, which is closed by ``close``."""
+        self._conn = conn
+        self._lock = threading.RLock()
+
+    def items(self, query: Query = EVERYTHING) -> tuple[Item, ...]:
+        """List items, the newest last."""
+        with self._reading() as conn:
+            return tuple(items.chosen(conn, query))
+
+    def item(self, item_id: str) -> Item | None:
+        """Return one item, or None."""
+        with self._reading() as conn:
+            return items.one(conn, item_id)
+
+    def thread(self, subject: str) -> tuple[Item, ...]:
+        """List what belongs to one matter, in the order of arrival."""
+        return self.items(Query(thread=subject))
+
+    def ringing(self) -> tuple[Item, ...]:
+        """List alarms that wait for a person."""
+        return self.items(Query(state=State.RINGING))
+
+    def aside(self) -> tuple[Aside, ...]:
+        """List what was kept aside, each with its reason."""
+        with self._reading() as conn:
+            return tuple(items.asides(conn))
+
+    def conflicts(self) -> tuple[Conflict, ...]:
+        """List other events under an id that was here."""
+        with self._reading() as conn:
+            return tuple(items.conflicts(conn))
+
+    def gaps(self) -> tuple[Gap, ...]:
+        """List numbers of lanes that have not come."""
+        with self._reading() as conn:
+            return tuple(items.gaps(conn))
+
+    def digests(self, label: str | None = None) -> tuple[Digest, ...]:
+        """List digests, of one label or all, the newest last."""
+        with self._reading() as conn:
+            return tuple(digests.digests(conn, label))
+
+    def members(self, digest: Digest) -> tuple[Member, ...]:
+        """List a digest's events, in the manifest's order."""
+        with self._reading() as conn:
+            return tuple(digests.members(conn, digest))
+
+    def owed(self) -> int:
+        """Count receipts about single events that the outbox has not taken yet."""
+        with self._reading() as conn:
+            return int(conn.execute("SELECT count(*) FROM owed").fetchone()[0])
+
+    def measure(self) -> None:
+        """Set the gauges that are counted from the database."""
+        with self._reading() as conn:
+            metrics.RINGING.set(conn.execute("SELECT count(*) FROM items WHERE state = 'ringing'").fetchone()[0])
+            found = [gap for gap in items.gaps(conn) if gap.kind != "waiting"]
+        for lane in ("prompt", "digest"):
+            metrics.GAPS.labels(lane).set(sum(gap.lane == lane for gap in found))
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._conn.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, wrapped(self._conn):
+            yield self._conn
