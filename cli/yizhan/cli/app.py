@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
@@ -120,6 +120,20 @@ def this() -> App:
     return root.obj
 
 
+_Made = TypeVar("_Made")
+_Given = ParamSpec("_Given")
+
+
+def pass_app(function: Callable[Concatenate[App, _Given], _Made]) -> Callable[_Given, _Made]:
+    """Give a command's function the App as its first argument."""
+
+    @wraps(function)
+    def with_app(*args: _Given.args, **kwargs: _Given.kwargs) -> _Made:
+        return function(this(), *args, **kwargs)
+
+    return with_app
+
+
 def _log(*, debug: bool) -> None:
     """Let libraries speak only to engineers; a process that runs for long asks for more."""
     logging.basicConfig(
@@ -134,6 +148,3 @@ def log_aloud(*, debug: bool) -> None:
     logging.getLogger().setLevel(logging.DEBUG if debug else logging.INFO)
     for noisy in ("kafka", "aiokafka", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.INFO if debug else logging.ERROR)
-
-
-Clock = Callable[[], datetime]

@@ -124,7 +124,7 @@ class Option(click.Option):
         """Say ``required`` in the language chosen."""
         extra = super().get_help_extra(ctx)
         if "required" in extra:
-            extra["required"] = _("必填")  # type: ignore[typeddict-item] # the word that is shown
+            extra["required"] = _("必填")
         return extra
 
 
@@ -159,11 +159,13 @@ class Command(Spoken, click.Command):
     allow_extra_args = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- click's own
-        """Add the options of all."""
+        """Add the options of all, but for those that the command has itself."""
         super().__init__(*args, **kwargs)
+        own = {param.name for param in self.params}
         self.params += [
             Option([f"--{name}"], hidden=True, expose_value=False, callback=_later, **how)
             for name, how in EVERYWHERE.items()
+            if name not in own
         ]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

@@ -1,0 +1,204 @@
+"""``yizhan digest close|list|show``: quarters closed at the station, read at a county."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from yizhan.cli.shell import MEMBER, Group, OneOf, county_option, json_option, option, passphrase_option
+from yizhan.cli.words import _, marked
+
+if TYPE_CHECKING:
+    from yizhan.cli.app import App
+    from yizhan.schemas.manifest import Manifest
+    from yizhan.streams.closing_kafka import Closed, Closer
+
+command = Group("digest", help=marked("季度通报：驿站结算，各县阅读"))
+
+
+@command.command(
+    "close",
+    help=marked(
+        "在驿站结算一个季度：把各县应收的汇成通报，附驿站签名的清单；没有事件也有清单（零报告）。\n\n"
+        "先等驿站处理完此刻之前收到的一切。不给 --county 时结算所有成员。中途断了，再运行一次即可。"
+    ),
+)
+@option("--county", "counties", multiple=True, type=MEMBER, metavar="C", help=marked("只结算这个县，可多次给出"))
+@option("--all", "everybody", is_flag=True, help=marked("结算所有成员（默认）"))
+@option("--label", metavar="2026Q4", help=marked("季度（默认：到期未结的，否则本季度）"))
+@option("--interim", is_flag=True, help=marked("中期通报：不结算，不改变下一次结算"))
+@option("--due", "only_due", is_flag=True, help=marked("只结算到期未结的，供定时器使用"))
+@option("--wait", type=click.FloatRange(0), default=60.0, metavar="SECONDS", help=marked("最多等驿站多少秒（默认 60）"))
+@passphrase_option()
+@json_option()
+def close(
+    *,
+    counties: tuple[str, ...],
+    everybody: bool,
+    label: str | None,
+    interim: bool,
+    only_due: bool,
+    wait: float,
+    passphrase_fd: int | None,
+    as_json: bool,
+) -> None:
+    """Close a period."""
+    from yizhan.cli.app import this, utc_now
+    from yizhan.cli.keyring import Lock, station_keys
+    from yizhan.cli.output import print_json
+    from yizhan.schemas import topics
+    from yizhan.streams.closing_kafka import Closer
+
+    app = this()
+    if everybody and counties:
+        raise click.UsageError(_("--all 与 --county 只能给一个"), click.get_current_context())
+    chosen = [app.member(code) for code in counties] or sorted(app.charters.latest().members)
+    _check_label(label)
+    folder = app.home / "station"
+    keys = station_keys(folder / "keys", Lock(passphrase_fd))
+    done: list[Closed] = []
+    with Closer(app.settings.connection(topics.STATION), folder, app.charters, keys) as closer:
+        now = utc_now()
+        labels = {code: label or _label(app, closer, code, now, only_due=only_due) for code in chosen}
+        if any(labels.values()):
+            _wait(closer, now, wait)
+        for code, name in labels.items():
+            if name is not None:
+                done += _close(app, closer, code, name, now, interim=interim)
+    if as_json:
+        skipped = [code for code, name in labels.items() if name is None]
+        print_json({"closed": [_closed(each) for each in done], "not_due": skipped})
+        return
+    for each in done:
+        _tell(app, each)
+    for code, name in labels.items():
+        if name is None:
+            _say_not_due(app, code)
+
+
+def _check_label(label: str | None) -> None:
+    from yizhan.schemas.quarters import Quarter
+
+    if label is None:
+        return
+    try:
+        Quarter.parse(label)
+    except ValueError:
+        sentence = _("--label 应为季度，如 2026Q4，得到 {value}")
+        raise click.UsageError(sentence.format(value=label), click.get_current_context()) from None
+
+
+def _label(app: App, closer: Closer, code: str, now: datetime, *, only_due: bool) -> str | None:
+    """Return the quarter that is due; else this one, or None where only what is due is wanted."""
+    from yizhan.schemas.quarters import Quarter
+    from yizhan.schemas.timestamps import instant
+    from yizhan.streams.closing import due
+
+    charter = app.charters.in_force(now)
+    last = closer.last(code)
+    first = app.charters.in_force(datetime.min.replace(tzinfo=now.tzinfo)).holds_from
+    quarter = due(now, charter.time_zone, None if last is None else instant(last.closed), first)
+    if quarter is None and not only_due:
+        quarter = Quarter.containing(now, charter.time_zone)
+    return None if quarter is None else str(quarter)
+
+
+def _wait(closer: Closer, now: datetime, seconds: float) -> None:
+    from yizhan.cli.output import progress
+
+    with progress(_("等驿站处理完")):
+        closer.wait_for_station(now, seconds)
+
+
+def _close(app: App, closer: Closer, code: str, label: str, now: datetime, *, interim: bool) -> list[Closed]:
+    from yizhan.cli.output import progress
+    from yizhan.schemas.timestamps import written
+    from yizhan.streams.closing import CloseRequest
+
+    text = _("{member} {label}").format(member=app.named(code), label=label)
+    with progress(text) as bar:
+        request = CloseRequest(label=label, closed=written(now))
+        return closer.run(code, request, interim=interim, progress=bar.advance)
+
+
+def _closed(each: Closed) -> dict[str, Any]:
+    return {"manifest": each.manifest, "repeated": each.repeated, "strange": each.strange}
+
+
+def _tell(app: App, each: Closed) -> None:
+    from yizhan.cli.output import tell
+
+    made = each.manifest
+    sentence = _("{member} {label} {kind}：{count} 件，其中当时已即时送达 {prompt} 件")
+    tell(
+        sentence.format(
+            member=app.named(made.county), label=made.label, kind=_kind(made), count=made.count, prompt=made.prompt
+        )
+    )
+    for offset, why in each.strange:
+        tell(_("  位置 {offset} 的记录没有计入：{why}").format(offset=offset, why=why))
+
+
+def _kind(manifest: Manifest) -> str:
+    if manifest.interim:
+        return _("中期")
+    return _("零报告") if manifest.count == 0 else _("结算")
+
+
+def _say_not_due(app: App, code: str) -> None:
+    from yizhan.cli.output import say
+
+    say(_("{member} 没有到期未结的季度").format(member=app.named(code)))
+
+
+@command.command("list", help=marked("列出本县收到的季度通报，以及与驿站清单核对的结果"))
+@county_option()
+@json_option()
+def list_(county: str, as_json: bool) -> None:
+    """List digests."""
+    from yizhan.cli.app import this
+    from yizhan.cli.inboxes import looking
+    from yizhan.cli.output import print_json, print_table
+    from yizhan.consumers.words import sentence
+
+    app = this()
+    with looking(app, county) as inbox:
+        found = () if inbox is None else inbox.digests()
+    if as_json:
+        print_json({"county": county, "digests": found})
+        return
+    print_table(
+        [_("季度"), _("种类"), _("结算时间"), _("件数"), _("本机有"), _("核对"), _("注意")],
+        [
+            (
+                each.label,
+                _kind(each.manifest),
+                app.local(each.manifest.closed),
+                each.manifest.count,
+                each.held,
+                sentence(each.verdict),
+                "；".join(sentence(warning) for warning in each.warnings),
+            )
+            for each in found
+        ],
+        _("还没有收到季度通报"),
+    )
+
+
+@command.command(
+    "show",
+    help=marked(
+        "显示一个季度与伙伴县之间的通报，双向都有，即时送达的也列入。\n\n"
+        "对方发来的取自收件箱，与驿站清单核对过；本县发出的取自发件箱。"
+    ),
+)
+@click.argument("label", metavar="LABEL")
+@county_option()
+@option("--with", "partner", type=MEMBER, metavar="C", help=marked("伙伴县（默认章程里结对的县）"))
+@option("--format", "form", type=OneOf(["md", "json"]), default="md", help=marked("md 或 json（默认 md）"))
+@option("--json", "as_json", is_flag=True, help=marked("同 --format json"))
+def show(label: str, county: str, partner: str | None, form: str, as_json: bool) -> None:
+    """Show a bulletin."""
+    raise NotImplementedError(label, county, partner, form, as_json)

@@ -1,0 +1,151 @@
+"""``yizhan explain``: what would happen to it and why; sends nothing.
+
+Law 5: every decision can be explained: the same ``admit`` and ``decide`` answer here as at the station.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from yizhan.cli.shell import Command, at_option, charter_option, county_option, json_option
+from yizhan.cli.words import _, marked
+
+if TYPE_CHECKING:
+    from yizhan.cli.app import App
+    from yizhan.producers.drafts import Draft
+    from yizhan.producers.outbox import Outbox
+    from yizhan.schemas.charter import Charter
+
+
+@click.command(
+    "explain",
+    cls=Command,
+    help=marked(
+        "说明一份文件会怎样、为什么；什么也不发出。\n\n"
+        "FILE 是信封，或待发事件的 JSON Lines。对每个收件县说明送达方式、依据的规则和条款；"
+        "会被拒收的，说明原因。只需要章程。FILE 为 - 时读标准输入。有拒收或坏行时退出码为 1。"
+    ),
+)
+@click.argument("file", metavar="FILE")
+@county_option(required=False, help=marked("待发事件的发送县（默认取内容里 place.county）"))
+@charter_option()
+@at_option()
+@json_option()
+@click.pass_context
+def command(
+    ctx: click.Context, file: str, county: str | None, charter: Path | None, at: datetime | None, as_json: bool
+) -> None:
+    """Explain a file."""
+    from yizhan.cli.app import this, utc_now
+    from yizhan.cli.letters import is_envelope, read_input
+    from yizhan.cli.output import print_json
+
+    app = this()
+    app.charter_folder = charter or app.charter_folder
+    moment = at or utc_now()
+    adopted = app.charters.in_force(moment)
+    data = read_input(file)
+    if is_envelope(data):
+        found = [_envelope(data, adopted, moment)]
+    else:
+        found = list(_drafts(app, data, file, county, adopted, moment))
+    if as_json:
+        print_json({"charter": adopted.name, "at": moment, "events": found})
+    else:
+        for each in found:
+            _show(app, each)
+    if not all(each["ok"] for each in found):
+        ctx.exit(1)
+
+
+def _envelope(data: bytes, charter: Charter, at: datetime) -> dict[str, Any]:
+    from yizhan.cli.letters import decisions, judge
+
+    verdict = judge(data, charter, at)
+    if verdict.admitted is None:
+        refused = verdict.refused
+        return {"ok": False, "reason": getattr(refused, "reason", ""), "detail": str(refused)}
+    header = verdict.admitted.header
+    return {
+        "ok": True,
+        "id": header.id,
+        "type": header.type,
+        "from": header.source,
+        "to": list(header.to),
+        "clock_suspect": verdict.admitted.clock_suspect,
+        "decisions": decisions(verdict.admitted),
+    }
+
+
+def _drafts(
+    app: App, data: bytes, name: str, county: str | None, charter: Charter, at: datetime
+) -> Iterator[dict[str, Any]]:
+    """Publish each draft into a copy that is thrown away, and tell what came of it."""
+    from yizhan.cli.outboxes import trying_out
+    from yizhan.producers.drafts import LineProblem, read_jsonl
+
+    with contextlib.ExitStack() as stack:
+        outboxes: dict[str, Outbox] = {}
+        for line, found in read_jsonl(io.BytesIO(data), name):
+            if isinstance(found, LineProblem):
+                yield {"ok": False, "line": line, "reason": "bad_line", "detail": str(found)}
+                continue
+            sender = county or _sender(found)
+            if sender not in charter.members:
+                detail = _("{name}:{line}: 看不出发送县；请用 --county C 给出").format(name=name, line=line)
+                yield {"ok": False, "line": line, "reason": "no_sender", "detail": detail}
+                continue
+            if sender not in outboxes:
+                outboxes[sender] = stack.enter_context(trying_out(app, sender, charter, at))
+            yield {"line": line, **_draft(outboxes[sender], found)}
+
+
+def _draft(outbox: Outbox, draft: Draft) -> dict[str, Any]:
+    from yizhan.cli.outboxes import sent_as_json
+    from yizhan.schemas.errors import YizhanError
+
+    try:
+        sent = outbox.publish(draft)
+    except YizhanError as error:
+        return {"ok": False, "type": draft.type, "reason": "not_publishable", "detail": str(error)}
+    told = sent_as_json(sent)
+    return {
+        "ok": True,
+        "type": draft.type,
+        "from": outbox.source,
+        "to": told["to"],
+        "duplicate": sent.duplicate,
+        "decisions": told["decisions"],
+    }
+
+
+def _sender(draft: Draft) -> str:
+    place = draft.payload.get("place")
+    return str(place.get("county", "")) if isinstance(place, dict) else ""
+
+
+def _show(app: App, each: dict[str, Any]) -> None:
+    from yizhan.cli.names import arrival, reason_name, type_name
+    from yizhan.cli.output import tell
+
+    where = _("第 {line} 行 ").format(line=each["line"]) if "line" in each else ""
+    if not each["ok"]:
+        tell(_("{where}不会送达：{reason}").format(where=where, reason=reason_name(str(each["reason"]))))
+        tell(f"  {each['detail']}")
+        return
+    sentence = _("{where}{type}，{sender} 发出")
+    tell(sentence.format(where=where, type=type_name(each["type"]), sender=app.named(each["from"])))
+    if each.get("duplicate"):
+        tell(_("  以前已发过，不会再发"))
+    if each.get("clock_suspect"):
+        tell(_("  发送方时钟偏快；火情和灾害照收，注明存疑"))
+    for code, made in each["decisions"].items():
+        tell(f"  → {app.named(code)}：{arrival(made['way'])}")
+        tell(_("    规则 {rule}：{zh} / {en}").format(rule=made["rule"], **made["because"]))

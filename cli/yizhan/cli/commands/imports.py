@@ -1,0 +1,170 @@
+"""``yizhan import firms``: NASA FIRMS detections, placed in their counties; those that touch a neighbour are sent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from yizhan.cli.shell import Group, county_option, json_option, option, passphrase_option
+from yizhan.cli.words import _, marked
+
+if TYPE_CHECKING:
+    from yizhan.cli.app import App
+    from yizhan.cli.keyring import Lock
+    from yizhan.producers.drafts import Draft
+    from yizhan.producers.firms import FirmsImport, Kept, Office
+    from yizhan.producers.geography import Outlines
+    from yizhan.producers.numbering import Sent
+
+command = Group("import", help=marked("导入外部数据"))
+
+
+@command.command(
+    "firms",
+    help=marked(
+        "导入 NASA FIRMS 卫星热点（CSV）。\n\n"
+        "按县界定位每个热点；本县境内、距他县在政策规定的边界带以内的发出，其余只列出。"
+        "同一热点再次导入不会重发。坏的行指明文件、行号、字段，好的行照发；有坏行时退出码为 1。"
+    ),
+)
+@click.argument("file", metavar="FILE")
+@county_option()
+@option("--shift-to-now", is_flag=True, help=marked("演示用：所有时间一起平移，使最新的热点就是现在；内容里会写明"))
+@option("--dry-run", is_flag=True, help=marked("只列出会怎样，不发出"))
+@option("--outlines", type=click.Path(path_type=Path), metavar="GEOJSON", help=marked("县界文件（默认示例县界）"))
+@option("--office", type=click.Path(path_type=Path), metavar="JSON", help=marked("机构代码、联系人等，写进内容"))
+@passphrase_option()
+@json_option()
+@click.pass_context
+def firms(
+    ctx: click.Context,
+    file: str,
+    *,
+    county: str,
+    shift_to_now: bool,
+    dry_run: bool,
+    outlines: Path | None,
+    office: Path | None,
+    passphrase_fd: int | None,
+    as_json: bool,
+) -> None:
+    """Import a file."""
+    from yizhan.cli.app import this, utc_now
+    from yizhan.cli.keyring import Lock
+    from yizhan.cli.output import print_json, progress
+    from yizhan.producers.firms import Surroundings, import_firms
+
+    app = this()
+    app.member(county)
+    policy = app.charter.policy
+    around = Surroundings(
+        county, frozenset(app.charter.members), _outlines(outlines), policy.border_strip_km, _office(office)
+    )
+    with progress(_("定位热点")), open(file, "rb") as stream:  # noqa: PTH123 -- the name is told as it was typed
+        found = import_firms(stream, file, around, shift_to=utc_now() if shift_to_now else None)
+    results = [] if dry_run else _send(app, county, found.drafts, Lock(passphrase_fd))
+    failed = [str(result) for _draft, result in results if isinstance(result, Exception)]
+    document = _as_json(found, results, dry_run=dry_run) | {"failed": failed, "shifted": shift_to_now}
+    if as_json:
+        print_json(document)
+    else:
+        _show(app, found, results, dry_run=dry_run)
+        _problems(found, failed)
+    if found.problems or failed:
+        ctx.exit(1)
+
+
+def _outlines(path: Path | None) -> Outlines:
+    from yizhan.producers.geography import Outlines, sample_outlines
+
+    return sample_outlines() if path is None else Outlines.from_geojson(path.read_bytes())
+
+
+def _office(path: Path | None) -> Office:
+    from pydantic import ValidationError
+
+    from yizhan.cli.errors import CommandError
+    from yizhan.producers.firms import Office
+
+    if path is None:
+        return Office()
+    try:
+        return Office.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise CommandError(f"{path}: {where}: {first['msg']}") from None
+
+
+def _send(app: App, county: str, drafts: tuple[Draft, ...], lock: Lock) -> list[tuple[Draft, Sent | Exception]]:
+    from yizhan.cli.outboxes import open_outbox
+    from yizhan.cli.output import progress
+
+    if not drafts:
+        return []
+    results: list[tuple[Draft, Sent | Exception]] = []
+    with open_outbox(app, county, lock) as outbox, progress(_("封好、存入发件箱"), len(drafts)) as bar:
+        for draft, result in zip(drafts, outbox.publish_many(drafts), strict=True):
+            results.append((draft, result))
+            bar.advance()
+    return results
+
+
+def _as_json(found: FirmsImport, results: list[tuple[Draft, Sent | Exception]], *, dry_run: bool) -> dict[str, Any]:
+    from yizhan.cli.outboxes import sent_as_json
+
+    sent = [(draft, result) for draft, result in results if not isinstance(result, Exception)]
+    return {
+        "dry_run": dry_run,
+        "in_members": found.in_members,
+        "would_send": [draft.external_ref for draft in found.drafts] if dry_run else [],
+        "sent": [{"external_ref": draft.external_ref, **sent_as_json(result)} for draft, result in sent],
+        "kept": [
+            {
+                "external_ref": kept.detection.external_ref,
+                "line": kept.detection.line,
+                "certainty": kept.certainty,
+                "why": "touches_no_other_member",
+            }
+            for kept in found.kept
+        ],
+        "outside": found.outside,
+        "repeated": found.repeated,
+        "problems": found.problems,
+    }
+
+
+def _show(app: App, found: FirmsImport, results: list[tuple[Draft, Sent | Exception]], *, dry_run: bool) -> None:
+    from yizhan.cli.outboxes import told
+    from yizhan.cli.output import say, tell
+
+    for draft in found.drafts if dry_run else ():
+        to = "、".join(app.named(code) for code in draft.to or ())
+        tell(_("会发出 {ref} → {to}").format(ref=draft.external_ref, to=to))
+    for _draft, result in results:
+        if not isinstance(result, Exception):
+            tell("\n".join(told(app, result)))
+    for kept in found.kept:
+        tell(_kept(kept))
+    for code, count in found.in_members.items():
+        tell(_("{member} 境内 {count} 个").format(member=app.named(code), count=count))
+    twice = sum(not isinstance(result, Exception) and result.duplicate for _draft, result in results)
+    new = sum(not isinstance(result, Exception) for _draft, result in results) - twice
+    sentence = _("发出 {sent} 件，以前已发过 {twice} 件，留存 {kept} 个，联盟之外 {outside} 个，重复 {repeated} 行")
+    say(sentence.format(sent=new, twice=twice, kept=len(found.kept), outside=found.outside, repeated=found.repeated))
+
+
+def _kept(kept: Kept) -> str:
+    sentence = _("留存 {ref}：不在任何邻县的边界带内")
+    return sentence.format(ref=kept.detection.external_ref)
+
+
+def _problems(found: FirmsImport, failed: list[str]) -> None:
+    from yizhan.cli.output import say
+
+    for problem in found.problems:
+        say(str(problem))
+    for sentence in failed:
+        say(sentence)

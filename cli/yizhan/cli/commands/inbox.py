@@ -1,0 +1,250 @@
+"""``yizhan inbox run|list|show|ack``: what arrives at a county, and its officers' word on it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from yizhan.cli.shell import MEMBER, MOMENT, Group, OneOf, county_option, json_option, option, passphrase_option
+from yizhan.cli.words import _, marked
+
+if TYPE_CHECKING:
+    from yizhan.cli.app import App
+    from yizhan.consumers.arrivals import Outcome
+    from yizhan.consumers.items import Item
+
+command = Group("inbox", help=marked("本县收件箱：接收、查看、签收"))
+
+
+@command.command(
+    "run",
+    help=marked(
+        "接收、核验、拆开、入库，直到叫停；报警时响铃并显示。\n\n"
+        "送达回执由此发出，由 yizhan outbox run 送走。加 --json 时每件一行 NDJSON。"
+    ),
+)
+@county_option()
+@option("--quiet", is_flag=True, help=marked("不显示、不响铃，只入库"))
+@passphrase_option()
+@json_option()
+def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> None:
+    """Run the reader."""
+    from yizhan.cli.app import log_aloud, this
+    from yizhan.cli.inboxes import open_inbox
+    from yizhan.cli.keyring import Lock
+    from yizhan.cli.longrun import working
+    from yizhan.consumers import reader
+
+    app = this()
+    settings = app.settings
+
+    def arrived(outcome: Outcome) -> None:
+        if not quiet:
+            _tell(app, outcome, as_json=as_json)
+
+    with (
+        open_inbox(app, county, Lock(passphrase_fd)) as inbox,
+        working(settings, settings.inbox_metrics_port) as (stop, watchdog),
+    ):
+        log_aloud(debug=app.debug)
+        for item in () if quiet or as_json else inbox.ringing():
+            _ring(app, item)
+        reader.run(inbox, settings, stop, watchdog=watchdog, tell=arrived)
+
+
+def _tell(app: App, outcome: Outcome, *, as_json: bool) -> None:
+    """Tell what became of one record: a panel and a bell for an alarm, a line for the rest."""
+    from yizhan.cli.names import reason_name
+    from yizhan.cli.output import print_line, say
+    from yizhan.consumers.checks import NEVER_RECEIPTED
+
+    item = outcome.item
+    if as_json:
+        rings = {"became": outcome.became, "rings": outcome.rings, "reason": outcome.reason}
+        print_line(rings | {"item": None if item is None else item.as_json()})
+    elif outcome.rings and item is not None:
+        _ring(app, item)
+    elif outcome.became == "stored" and item is not None and item.type not in NEVER_RECEIPTED:
+        sentence = _("{at} {title} {id}，{sender} 发来")
+        say(sentence.format(at=app.local(item.received), title=item.title, id=item.id, sender=app.named(item.source)))
+    elif outcome.became == "manifest":
+        say(_("季度通报 {label} 已到").format(label=outcome.reason))
+    elif outcome.became == "aside":
+        say(_("一件核验不过，已另存：{reason}").format(reason=reason_name(str(outcome.reason))))
+    elif outcome.became == "conflict" and item is not None:
+        say(_("{id} 有另一份内容不同的文书，已留作证据").format(id=item.id))
+
+
+def _ring(app: App, item: Item) -> None:
+    from yizhan.cli.inboxes import panel
+    from yizhan.cli.output import console
+
+    screen = console()
+    if screen.is_terminal:
+        screen.bell()
+    screen.print(panel(app, item))
+
+
+@command.command("list", help=marked("列出收件，最新的在最后；回执和系统通知不列"))
+@county_option()
+@option("--state", metavar="WORD", help=marked("只列这一状态的，如 ringing"))
+@option("--way", type=OneOf(["alarm", "notice", "digest"]), help=marked("只列这样送达的"))
+@option("--type", metavar="TYPE", help=marked("只列这一类型的"))
+@option("--from", "sender", type=MEMBER, metavar="C", help=marked("只列这个县发来的"))
+@option("--thread", metavar="ID", help=marked("只列这一件事的"))
+@option("--since", type=MOMENT, metavar="TIME", help=marked("只列此时起收到的"))
+@option("--text", metavar="WORDS", help=marked("只列内容里有这些字的"))
+@option("--system", is_flag=True, help=marked("回执和系统通知也列出"))
+@option("--limit", type=int, default=50, metavar="N", help=marked("至多 N 件（默认 50；0 为全部）"))
+@json_option()
+def list_(
+    *,
+    county: str,
+    state: str | None,
+    way: str | None,
+    type: str | None,
+    sender: str | None,
+    thread: str | None,
+    since: datetime | None,
+    text: str | None,
+    system: bool,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List items."""
+    from yizhan.cli.app import this
+    from yizhan.cli.inboxes import looking
+    from yizhan.cli.names import way_name
+    from yizhan.cli.output import print_json, print_table
+    from yizhan.consumers.items import Query
+    from yizhan.consumers.words import State, sentence
+    from yizhan.schemas.policy import Way
+
+    app = this()
+    if state is not None and state not in list(State):
+        choices = "、".join(State)
+        raise click.UsageError(
+            _("--state 应为 {choices} 之一，得到 {value}").format(choices=choices, value=state),
+            click.get_current_context(),
+        )
+    query = Query(
+        way=None if way is None else Way(way),
+        state=None if state is None else State(state),
+        type=type,
+        county=sender,
+        thread=thread,
+        since=since,
+        text=text,
+        system=system,
+        limit=limit or None,
+    )
+    with looking(app, county) as inbox:
+        found = () if inbox is None else inbox.items(query)
+        aside = () if inbox is None else inbox.aside()
+        gaps = () if inbox is None else inbox.gaps()
+        conflicts = () if inbox is None else inbox.conflicts()
+    if as_json:
+        items = [item.as_json() for item in found]
+        print_json({"county": county, "items": items, "aside": aside, "gaps": gaps, "conflicts": conflicts})
+        return
+    print_table(
+        [_("编号"), _("类型"), _("发件"), _("收到"), _("方式"), _("状态"), _("注意")],
+        [
+            (
+                item.id,
+                item.title,
+                app.named(item.source),
+                app.local(item.received),
+                f"{way_name(item.way)} {item.rule}",
+                sentence(item.state) + _changed(item),
+                "；".join(sentence(warning) for warning in item.warnings),
+            )
+            for item in found
+        ],
+        _("没有这样的收件"),
+    )
+    _beside(app, len(aside), len(conflicts), [gap for gap in gaps if gap.kind != "waiting"])
+
+
+def _changed(item: Item) -> str:
+    if item.withdrawn_by:
+        return _("，已撤回")
+    return _("，已更正") if item.superseded_by else ""
+
+
+def _beside(app: App, aside: int, conflicts: int, gaps: list[object]) -> None:
+    from yizhan.cli.output import say
+
+    del app
+    if aside or conflicts:
+        sentence = _("另存 {aside} 件核验不过的，{conflicts} 件编号相同内容不同的；详见 --json")
+        say(sentence.format(aside=aside, conflicts=conflicts))
+    if gaps:
+        say(_("有 {count} 处顺序号断缺：可能有文书没有收到；详见 --json").format(count=len(gaps)))
+
+
+@command.command("show", help=marked("显示一件的全部内容"))
+@click.argument("item_id", metavar="ID")
+@county_option()
+@json_option()
+def show(item_id: str, county: str, as_json: bool) -> None:
+    """Show one item."""
+    from yizhan.cli.app import this
+    from yizhan.cli.errors import CommandError
+    from yizhan.cli.inboxes import looking, panel
+    from yizhan.cli.output import console, print_json
+
+    app = this()
+    with looking(app, county) as inbox:
+        item = None if inbox is None else inbox.item(item_id)
+    if item is None:
+        sentence = _("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
+        raise CommandError(sentence.format(county=app.named(county), id=item_id, code=county))
+    if as_json:
+        print_json(item.as_json())
+    else:
+        console().print(panel(app, item))
+
+
+@command.command("ack", help=marked("签收：停止响铃，并把签收人的姓名和警号告知发件县"))
+@click.argument("item_id", metavar="ID")
+@county_option()
+@option("--name", required=True, metavar="NAME", help=marked("签收人姓名"))
+@option("--badge", required=True, metavar="BADGE", help=marked("签收人警号"))
+@option(
+    "--stage",
+    type=OneOf(["acknowledged", "acted", "declined"]),
+    default="acknowledged",
+    help=marked("签收、已处置、不予处置（默认 acknowledged）"),
+)
+@option("--note", metavar="TEXT", help=marked("给发件县的一句话"))
+@passphrase_option()
+@json_option()
+def ack(
+    *,
+    item_id: str,
+    county: str,
+    name: str,
+    badge: str,
+    stage: str,
+    note: str | None,
+    passphrase_fd: int | None,
+    as_json: bool,
+) -> None:
+    """Enter an officer's word."""
+    from yizhan.cli.app import this
+    from yizhan.cli.inboxes import open_inbox
+    from yizhan.cli.keyring import Lock
+    from yizhan.cli.names import stage_name
+    from yizhan.cli.output import print_json, tell
+
+    app = this()
+    with open_inbox(app, county, Lock(passphrase_fd)) as inbox:
+        item = inbox.acknowledge(item_id, name, badge, stage, note)
+    if as_json:
+        print_json(item.as_json())
+    else:
+        sentence = _("{id} {stage}：{name}（{badge}）")
+        tell(sentence.format(id=item.id, stage=stage_name(stage), name=name, badge=badge))

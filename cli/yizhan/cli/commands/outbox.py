@@ -1,0 +1,91 @@
+"""``yizhan outbox run|list``: a county's publisher, and what its outbox holds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, option, passphrase_option
+from yizhan.cli.words import _, marked
+
+command = Group("outbox", help=marked("本县发件箱：送出、查看"))
+
+
+@command.command(
+    "run",
+    help=marked(
+        "送出本县发件箱里的一切，直到叫停；读回驿站的答复。\n\n"
+        "逾期没有答复或回执的，原样再送。一个发件箱只容一个这样的进程。"
+    ),
+)
+@county_option()
+@passphrase_option()
+def run(county: str, passphrase_fd: int | None) -> None:
+    """Run the publisher."""
+    from yizhan.cli.app import log_aloud, this
+    from yizhan.cli.keyring import Lock
+    from yizhan.cli.longrun import working
+    from yizhan.cli.outboxes import open_outbox
+    from yizhan.producers import publisher
+
+    app = this()
+    settings = app.settings
+    with (
+        open_outbox(app, county, Lock(passphrase_fd)) as outbox,
+        working(settings, settings.outbox_metrics_port) as (stop, watchdog),
+    ):
+        log_aloud(debug=app.debug)
+        publisher.run(outbox, settings, stop, watchdog=watchdog)
+
+
+@command.command("list", help=marked("列出本县发出的事件，最新的在最后，以及还有多少在等"))
+@county_option()
+@option("--state", type=OneOf(["queued", "sent", "accepted", "refused"]), help=marked("只列这一状态的"))
+@option("--type", metavar="TYPE", help=marked("只列这一类型的"))
+@option("--since", type=MOMENT, metavar="TIME", help=marked("只列此时起收下的"))
+@option("--until", type=MOMENT, metavar="TIME", help=marked("只列此时前收下的"))
+@option("--limit", type=int, default=50, metavar="N", help=marked("至多 N 件（默认 50；0 为全部）"))
+@json_option()
+def list_(
+    county: str,
+    state: Any,  # noqa: ANN401 -- a word of OneOf
+    type: str | None,
+    since: datetime | None,
+    until: datetime | None,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List events."""
+    from yizhan.cli.app import this
+    from yizhan.cli.names import reason_name, state_name, type_name
+    from yizhan.cli.outboxes import looking
+    from yizhan.cli.output import print_json, print_table, tell
+    from yizhan.producers.accounts import Query
+
+    app = this()
+    query = Query(type=type, state=state, since=since, until=until, limit=limit or None)
+    with looking(app, county) as outbox:
+        rows = () if outbox is None else outbox.rows(query)
+        figures = None if outbox is None else outbox.figures(app.settings.receipt_overdue_seconds)
+    if as_json:
+        waiting = {"depth": 0, "oldest_seconds": 0.0, "awaited": 0, "receipts_overdue": 0}
+        print_json({"county": county, "waiting": figures or waiting, "events": rows})
+        return
+    print_table(
+        [_("编号"), _("类型"), _("收下"), _("收件"), _("状态"), _("说明")],
+        [
+            (
+                row.id,
+                type_name(row.type),
+                app.local(row.accepted),
+                "、".join(app.named(code) for code in row.to),
+                state_name(row.state),
+                row.trouble or (reason_name(row.reason) if row.reason else "") or (row.replaced_by or ""),
+            )
+            for row in rows
+        ],
+        _("发件箱是空的"),
+    )
+    if figures is not None:
+        sentence = _("待发 {depth} 件，待驿站答复 {awaited} 件，回执逾期 {overdue} 件")
+        tell(sentence.format(depth=figures.depth, awaited=figures.awaited, overdue=figures.receipts_overdue))

@@ -1,0 +1,94 @@
+"""``yizhan postings list``: what became of each event with each of its recipients."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, option
+from yizhan.cli.words import _, marked
+
+if TYPE_CHECKING:
+    from yizhan.cli.app import App
+    from yizhan.producers.accounts import Posting
+
+command = Group("postings", help=marked("本县发出的事件后来怎样了"))
+
+
+@command.command("list", help=marked("逐件、逐个收件县列出：驿站接收或拒收及原因、送达、打开、由谁签收"))
+@county_option()
+@option("--id", "event_id", metavar="ID", help=marked("只列这一件"))
+@option("--state", type=OneOf(["queued", "sent", "accepted", "refused"]), help=marked("只列这一状态的"))
+@option("--type", metavar="TYPE", help=marked("只列这一类型的"))
+@option("--since", type=MOMENT, metavar="TIME", help=marked("只列此时起收下的"))
+@option("--system", is_flag=True, help=marked("回执和系统通知也列出"))
+@option("--limit", type=int, default=50, metavar="N", help=marked("至多 N 件（默认 50；0 为全部）"))
+@json_option()
+def list_(
+    *,
+    county: str,
+    event_id: str | None,
+    state: Any,  # noqa: ANN401 -- a word of OneOf
+    type: str | None,
+    since: datetime | None,
+    system: bool,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List postings."""
+    from yizhan.cli.app import this
+    from yizhan.cli.names import type_name, way_name
+    from yizhan.cli.outboxes import looking
+    from yizhan.cli.output import print_json, print_table, say
+    from yizhan.producers.accounts import Query
+    from yizhan.schemas.header import NOTICE, RECEIPT
+
+    app = this()
+    query = Query(id=event_id, type=type, state=state, since=since, limit=limit or None)
+    with looking(app, county) as outbox:
+        found = () if outbox is None else outbox.postings(query)
+        foreign = () if outbox is None else outbox.foreign_postings()
+    if not (system or event_id or type):
+        found = tuple(each for each in found if each.type not in {RECEIPT, NOTICE})
+    if as_json:
+        print_json({"county": county, "postings": found, "foreign": foreign})
+        return
+    print_table(
+        [_("编号"), _("类型"), _("收件"), _("方式"), _("驿站"), _("送达"), _("打开、签收")],
+        [
+            (
+                each.id,
+                type_name(each.type),
+                app.named(each.recipient),
+                f"{way_name(each.stamped_way or each.way)} {each.stamped_rule or each.rule}",
+                _station(each),
+                app.local(each.delivered),
+                _said(app, each),
+            )
+            for each in found
+        ],
+        _("还没有发出过事件"),
+    )
+    for posting in foreign:
+        sentence = _("不是本机发出的：{id}（{why}，{at}）；请查明谁用了本县的密钥")
+        say(sentence.format(id=posting.id or posting.offset, why=posting.why, at=app.local(posting.read_at)))
+
+
+def _station(each: Posting) -> str:
+    from yizhan.cli.names import reason_name, state_name
+
+    if each.reason is None:
+        return state_name(each.state)
+    return f"{state_name(each.state)}：{reason_name(each.reason)}\n{each.detail or ''}".strip()
+
+
+def _said(app: App, each: Posting) -> str:
+    from yizhan.cli.names import stage_name
+
+    lines = []
+    for stage, said in each.said.items():
+        by = said.payload.get("by")
+        who = f" {by.get('name', '')}（{by.get('badge', '')}）" if isinstance(by, dict) else ""
+        note = said.payload.get("note")
+        lines.append(f"{stage_name(stage)}{who} {app.local(said.time)}" + (f"：{note}" if note else ""))
+    return "\n".join(lines)

@@ -1,0 +1,168 @@
+"""``yizhan publish``: drafts in, sealed events in the outbox.
+
+Rule 1: a bad line names file, line and field, and the good lines still go.
+Rule 2: what touches no recipient is asked about: the agreement is about matters that touch both.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from yizhan.cli.shell import Command, county_option, json_option, option, passphrase_option
+from yizhan.cli.words import _, interactive, marked
+
+if TYPE_CHECKING:
+    from yizhan.cli.app import App
+    from yizhan.producers.drafts import Draft, LineProblem
+    from yizhan.producers.numbering import Sent
+    from yizhan.producers.outbox import Outbox
+
+
+@click.command(
+    "publish",
+    cls=Command,
+    help=marked(
+        "发出事件：逐行读 JSON Lines 文件，封好、签名、存入发件箱。\n\n"
+        "显示“已收”即已落盘，不会丢失；由 yizhan outbox run 送出。坏的行指明文件、行号、字段，好的行照发。"
+        "同一 external_ref 只发一次。FILE 为 - 时读标准输入。有坏行时退出码为 1。"
+    ),
+)
+@click.argument("file", metavar="FILE.jsonl")
+@county_option()
+@option("--yes", is_flag=True, help=marked("不涉及任何收件县的也不再询问，直接发出"))
+@passphrase_option()
+@json_option()
+@click.pass_context
+def command(ctx: click.Context, file: str, county: str, yes: bool, passphrase_fd: int | None, as_json: bool) -> None:
+    """Publish a file."""
+    from yizhan.cli.app import this
+    from yizhan.cli.keyring import Lock
+    from yizhan.cli.outboxes import open_outbox
+    from yizhan.cli.output import print_json, say
+
+    app = this()
+    report = Report(app, quiet=as_json)
+    ask = not yes and file != "-" and interactive() and not as_json
+    with open_outbox(app, county, Lock(passphrase_fd)) as outbox:
+        if file == "-":
+            _publish(outbox, sys.stdin.buffer, _("标准输入"), report, ask=ask, warn=not yes)
+        else:
+            with open(file, "rb") as stream:  # noqa: PTH123 -- the name is told as it was typed
+                _publish(outbox, stream, file, report, ask=ask, warn=not yes)
+    if as_json:
+        print_json(report.as_json())
+    else:
+        say(report.summary())
+    if report.problems or report.refused:
+        ctx.exit(1)
+
+
+@dataclass
+class Report:
+    """What came of a file, line by line. Told as it happens unless ``quiet``."""
+
+    app: App
+    quiet: bool = False
+    accepted: list[tuple[int, Sent]] = field(default_factory=list)
+    problems: list[LineProblem] = field(default_factory=list)
+    refused: list[tuple[int, str]] = field(default_factory=list)
+    skipped: list[int] = field(default_factory=list)
+
+    def accept(self, line: int, sent: Sent) -> None:
+        """Tell that the outbox has an event."""
+        from yizhan.cli.outboxes import told
+        from yizhan.cli.output import tell
+
+        self.accepted.append((line, sent))
+        if not self.quiet:
+            tell("\n".join(told(self.app, sent)))
+
+    def bad(self, problem: LineProblem) -> None:
+        """Tell that a line cannot be sent."""
+        from yizhan.cli.output import say
+
+        self.problems.append(problem)
+        if not self.quiet:
+            say(str(problem))
+
+    def refuse(self, name: str, line: int, error: Exception) -> None:
+        """Tell that an event was not accepted."""
+        from yizhan.cli.output import say
+
+        self.refused.append((line, str(error)))
+        if not self.quiet:
+            say(f"{name}:{line}: {error}")
+
+    def skip(self, line: int) -> None:
+        """Note that a person decided not to send an event."""
+        self.skipped.append(line)
+
+    def summary(self) -> str:
+        """Say it in one line."""
+        twice = sum(sent.duplicate for _line, sent in self.accepted)
+        sentence = _("已收 {accepted} 件，以前已发过 {twice} 件，坏 {bad} 行，未发 {skipped} 件")
+        bad = len({problem.line for problem in self.problems}) + len(self.refused)
+        return sentence.format(accepted=len(self.accepted) - twice, twice=twice, bad=bad, skipped=len(self.skipped))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it for programs."""
+        from yizhan.cli.outboxes import sent_as_json
+
+        return {
+            "accepted": [{"line": line, **sent_as_json(sent)} for line, sent in self.accepted],
+            "problems": self.problems,
+            "refused": [{"line": line, "error": error} for line, error in self.refused],
+            "skipped": self.skipped,
+        }
+
+
+def _publish(outbox: Outbox, stream: BinaryIO, name: str, report: Report, *, ask: bool, warn: bool) -> None:
+    from yizhan.producers.drafts import LineProblem, read_jsonl
+    from yizhan.producers.numbering import Sent
+
+    lines: deque[int] = deque()
+
+    def drafts() -> Iterator[Draft]:
+        for line, found in read_jsonl(stream, name):
+            if isinstance(found, LineProblem):
+                report.bad(found)
+            elif warn and not _wanted(found, outbox, f"{name}:{line}", ask=ask):
+                report.skip(line)
+            else:
+                lines.append(line)
+                yield found
+
+    for result in outbox.publish_many(drafts()):
+        line = lines.popleft()
+        if isinstance(result, Sent):
+            report.accept(line, result)
+        else:
+            report.refuse(name, line, result)
+
+
+def touches_nobody(draft: Draft, members: frozenset[str], county: str) -> bool:
+    """Tell whether an event touches none of those that would get it, and answers nothing."""
+    from yizhan.schemas.header import NOTICE
+
+    if draft.type == NOTICE or any((draft.reply_to, draft.supersedes, draft.withdraws)):
+        return False
+    recipients = set(draft.to or members) - {county}
+    return not recipients & set(draft.touches or ())
+
+
+def _wanted(draft: Draft, outbox: Outbox, where: str, *, ask: bool) -> bool:
+    """Warn of what touches no recipient; on a terminal, ask."""
+    from yizhan.cli.names import type_name
+    from yizhan.cli.output import say
+
+    members = frozenset(outbox.charters.latest().members)
+    if not touches_nobody(draft, members, outbox.county):
+        return True
+    say(_("{where}：{type} 没有写明涉及哪个收件县（touches）").format(where=where, type=type_name(draft.type)))
+    return not ask or click.confirm(_("仍要发出吗？"), default=False, err=True)

@@ -1,0 +1,28 @@
+"""``yizhan station run``: the station's worker."""
+
+from __future__ import annotations
+
+from yizhan.cli.shell import Group, passphrase_option
+from yizhan.cli.words import marked
+
+command = Group("station", help=marked("驿站：盖戳、登记、转递，从不拆看"))
+
+
+@command.command(
+    "run",
+    help=marked("运行驿站，直到叫停。\n\n再起一个即为热备，几秒内接管。章程目录里出现新版本会自动采用。"),
+)
+@passphrase_option()
+def run(passphrase_fd: int | None) -> None:
+    """Run the worker."""
+    from yizhan.cli.app import log_aloud, this
+    from yizhan.cli.keyring import Lock, station_keys
+    from yizhan.schemas import topics
+    from yizhan.streams.worker import run_station
+
+    app = this()
+    folder = app.home / "station"
+    keys = station_keys(folder / "keys", Lock(passphrase_fd))
+    connection = app.settings.connection(topics.STATION)
+    log_aloud(debug=app.debug)
+    run_station(app.settings, connection, app.charters, keys, folder)

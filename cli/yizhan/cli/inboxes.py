@@ -1,0 +1,129 @@
+"""A county's inbox at the command line: opened to work, or to look; how an item is shown.
+
+Rule 1: whoever only looks needs no key, and makes no file.
+Rule 2: what a partner wrote is shown as text, whatever characters are in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yizhan.cli.desk import OutboxDesk
+from yizhan.cli.keyring import Lock, sealing_keys
+from yizhan.cli.names import stage_name, way_name
+from yizhan.cli.outboxes import open_outbox
+from yizhan.cli.output import plain
+from yizhan.cli.words import _
+from yizhan.consumers.inbox import Inbox
+from yizhan.consumers.words import sentence
+from yizhan.schemas.payloads import lines
+
+if TYPE_CHECKING:
+    from rich.panel import Panel
+
+    from yizhan.cli.app import App
+    from yizhan.consumers.items import Item
+
+FILE = "inbox.sqlite3"
+
+
+def inbox_path(app: App, county: str) -> Path:
+    """Where a county's inbox is."""
+    return app.county_folder(county) / FILE
+
+
+@contextlib.contextmanager
+def open_inbox(app: App, county: str, lock: Lock) -> Iterator[Inbox]:
+    """Open a county's inbox to receive and to answer; its receipts leave through the county's outbox.
+
+    Raises:
+        NoKey: the signing or the sealing key is missing.
+        StoreError, WrongInbox, WrongOutbox: as the two.
+    """
+    app.member(county)
+    folder = app.county_folder(county) / "keys"
+    keys = sealing_keys(folder, county, (app.charters.latest(), app.charter), lock)
+    with (
+        open_outbox(app, county, lock) as outbox,
+        Inbox(inbox_path(app, county), county, keys, app.charters, desk=OutboxDesk(outbox)) as inbox,
+    ):
+        yield inbox
+
+
+@contextlib.contextmanager
+def looking(app: App, county: str) -> Iterator[Inbox | None]:
+    """Open a county's inbox to look; None where there is none yet."""
+    app.member(county)
+    path = inbox_path(app, county)
+    if not path.exists():
+        yield None
+        return
+    with Inbox(path, county, (), app.charters) as inbox:
+        yield inbox
+
+
+def details(app: App, item: Item) -> Iterator[tuple[str, str]]:
+    """Yield (name, value) of everything that an officer wants to know of an item."""
+    yield _("编号"), item.id
+    yield _("发件"), app.named(item.source)
+    yield _("获知"), app.local(item.time)
+    yield _("驿站收到"), app.local(item.received)
+    yield (
+        _("处置"),
+        _("{way}，规则 {rule}：{because}").format(way=way_name(item.way), rule=item.rule, because=because(app, item)),
+    )
+    yield _("状态"), sentence(item.state)
+    for warning in item.warnings:
+        yield _("注意"), sentence(warning)
+    if item.superseded_by:
+        yield _("已被更正"), item.superseded_by
+    if item.withdrawn_by:
+        yield _("已被撤回"), item.withdrawn_by
+    for each in item.answers:
+        note = f"：{each.note}" if each.note else ""
+        yield stage_name(each.stage), f"{each.name}（{each.badge}）{app.local(each.at)}{note}"
+    for label in item.digests:
+        yield _("季度通报"), label
+    if item.contents is not None:
+        for shown in lines(item.contents):
+            yield "·".join(_(title) for title in shown.titles) or _("内容"), _value(shown.value)
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return _("是") if value else _("否")
+    return _(value) if isinstance(value, str) and value else str(value)
+
+
+def because(app: App, item: Item) -> str:
+    """Return the clause behind the rule that brought an item."""
+    for route in app.charters.latest().policy.routes:
+        if route.id == item.rule:
+            return app.said(route.because)
+    return item.rule
+
+
+def panel(app: App, item: Item) -> Panel:
+    """Draw an item as a panel: red for an alarm that waits for a person."""
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in details(app, item):
+        grid.add_row(Text(plain(name), style="bold"), Text(plain(value, keep_lines=True)))
+    rings = item.state == "ringing"
+    head = f" {way_name(item.way)} {item.title} "
+    foot = Text(f"yizhan inbox ack {plain(item.id)} --county … --name … --badge …") if rings else None
+    return Panel(
+        grid,
+        title=Text(plain(head), style="bold"),
+        subtitle=foot,
+        border_style="red" if rings else "none",
+        title_align="left",
+    )

@@ -1,0 +1,122 @@
+"""A county's outbox at the command line: opened to write, to look, or to try something out.
+
+Rule 1: whoever only looks needs no key, and makes no file.
+Rule 2: what is tried out goes into a copy that is thrown away, under a key that nobody knows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from yizhan.cli.app import utc_now
+from yizhan.cli.keyring import Lock, signer
+from yizhan.cli.names import arrival
+from yizhan.cli.words import _
+from yizhan.producers.outbox import Outbox
+from yizhan.schemas.charter import AdoptedCharters, Charter, RegisteredKey
+from yizhan.schemas.keys import SigningKey
+
+if TYPE_CHECKING:
+    from yizhan.cli.app import App
+    from yizhan.producers.numbering import Sent
+
+FILE = "outbox.sqlite3"
+
+
+def outbox_path(app: App, county: str) -> Path:
+    """Where a county's outbox is."""
+    return app.county_folder(county) / FILE
+
+
+def open_outbox(app: App, county: str, lock: Lock) -> Outbox:
+    """Open a county's outbox to write; the caller closes it.
+
+    Raises:
+        NoKey: there is no signing key that the charter names.
+        StoreError, WrongOutbox: as ``Outbox``.
+    """
+    app.member(county)
+    key = signer(app.county_folder(county) / "keys", county, app.charter, utc_now(), lock)
+    return Outbox(outbox_path(app, county), county, key, app.charters)
+
+
+@contextlib.contextmanager
+def looking(app: App, county: str) -> Iterator[Outbox | None]:
+    """Open a county's outbox to look; None where there is none yet."""
+    app.member(county)
+    path = outbox_path(app, county)
+    if not path.exists():
+        yield None
+        return
+    with Outbox(path, county, SigningKey.generate(), app.charters) as outbox:
+        yield outbox
+
+
+@contextlib.contextmanager
+def trying_out(app: App, county: str, charter: Charter, at: datetime) -> Iterator[Outbox]:
+    """Open a copy of a county's outbox, or an empty one, in which nothing that is written leads anywhere."""
+    key = SigningKey.generate()
+    own = {**charter.signing.get(county, {}), key.kid: RegisteredKey(key.public, at, None, None)}
+    shown = dataclasses.replace(charter, signing={**charter.signing, county: own})
+    here = app.county_folder(county)
+    with tempfile.TemporaryDirectory(prefix=".explain-", dir=here if here.is_dir() else None) as folder:
+        path = Path(folder) / FILE
+        _copy(outbox_path(app, county), path)
+        with Outbox(path, county, key, AdoptedCharters([shown]), clock=lambda: at) as outbox:
+            yield outbox
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy an outbox as it stands, while others may be writing; one that cannot be read is left out."""
+    if not source.exists():
+        return
+    os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        with (
+            contextlib.closing(sqlite3.connect(f"{source.as_uri()}?mode=ro", uri=True)) as old,
+            contextlib.closing(sqlite3.connect(target)) as new,
+        ):
+            old.backup(new)
+    except sqlite3.Error:
+        target.unlink()
+
+
+def told(app: App, sent: Sent) -> list[str]:
+    """Tell what was accepted: its id, and how it reaches whom by which rule."""
+    first = sent.id
+    if sent.duplicate:
+        first += " " + (
+            _("（以前已发过，内容不同的这一份没有再发）") if sent.differs else _("（以前已发过，没有再发）")
+        )
+    lines = [first]
+    for code, made in sent.decisions.items():
+        sentence = _("  → {member}：{arrival}（规则 {rule}：{because}）")
+        lines.append(
+            sentence.format(
+                member=app.named(code), arrival=arrival(made.way), rule=made.rule, because=app.said(made.because)
+            )
+        )
+    return lines
+
+
+def sent_as_json(sent: Sent) -> dict[str, Any]:
+    """Return what was accepted, for programs."""
+    return {
+        "id": sent.id,
+        "hash": sent.hash.hex(),
+        "to": list(sent.to),
+        "duplicate": sent.duplicate,
+        "differs": sent.differs,
+        "decisions": {
+            code: {"way": made.way.value, "rule": made.rule, "because": {"zh": made.because.zh, "en": made.because.en}}
+            for code, made in sent.decisions.items()
+        },
+    }
