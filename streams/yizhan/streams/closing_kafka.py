@@ -106,7 +106,11 @@ class Cluster:
 
     def ends(self, names: Sequence[str]) -> dict[str, int]:
         """Offset after the last record of each topic."""
-        found = self.consumer.end_offsets([TopicPartition(name, 0) for name in names])
+        try:
+            found = self.consumer.end_offsets([TopicPartition(name, 0) for name in names])
+        except KeyError as error:  # kafka-python 3.0.12, when a metadata refresh was cancelled meanwhile
+            message = f"the broker did not say how far these topics go: {', '.join(names)}; try again"
+            raise StationError(message) from error
         return {partition.topic: offset for partition, offset in found.items()}
 
     def committed(self, names: Sequence[str]) -> dict[str, int]:
