@@ -1,7 +1,7 @@
 """The reference: a bare Faust agent that forwards each event and awaits its acknowledgement.
 
-``python -m bench.bare_agent HOME SOURCE TARGET [--stock]``; with ``--stock`` Faust's own session
-settings, else those of the station.
+``python -m bench.bare_agent HOME SOURCE TARGET [--stock | --dynamic]``; with ``--stock`` Faust's own
+settings, else those of the station; with ``--dynamic`` without its static membership.
 """
 
 from __future__ import annotations
@@ -29,8 +29,9 @@ def main() -> None:
     connection = Settings.load(home).connection("admin")
     context = connection.ssl_context()
     stock = "--stock" in sys.argv
+    tuned = {name: value for name, value in TUNED.items() if "--dynamic" not in sys.argv or "instance" not in name}
     app = faust.App(
-        "bench-stock" if stock else "bench-bare",
+        "bench" + "".join(word for word in sys.argv if word.startswith("--")),
         broker=[f"kafka://{server}" for server in connection.servers],
         broker_credentials=faust.SSLCredentials(context) if context else None,
         store="memory://",
@@ -41,7 +42,7 @@ def main() -> None:
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=False,
         producer_acks=-1,
-        **({} if stock else TUNED),
+        **({} if stock else tuned),
     )
     raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
     source, target = app.topic(source_name, **raw), app.topic(target_name, **raw)

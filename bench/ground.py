@@ -161,7 +161,7 @@ def ground() -> Iterator[Ground]:
 
 def say(words: str) -> None:
     """Tell the person who waits what is being done."""
-    print(f"[{datetime.now(UTC):%H:%M:%S}] {words}", file=sys.stderr, flush=True)  # noqa: T201 -- a command's output
+    print(f"[{datetime.now(UTC):%H:%M:%S}] {words}", file=sys.stderr, flush=True)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -134,7 +134,7 @@ class Stage:
             log = self.home / "logs" / f"inbox-{county}.log"
             for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
                 if line.startswith("{") and (said := json.loads(line)).get("rings"):
-                    counted[county, said["id"]] += 1
+                    counted[county, said["item"]["id"]] += 1
         return counted
 
     def _said(self, name: str, words: str) -> bool | None:

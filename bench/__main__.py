@@ -1,0 +1,57 @@
+"""``python -m bench``: every measurement, in one run, into ``bench/results.json``.
+
+``--only NAME …`` measures some and keeps the others' results out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bench import closing, crypto, latency, recovery, throughput
+from bench.ground import ground, say
+
+PARTS = {
+    "crypto": crypto.measure,
+    "throughput": throughput.measure,
+    "alarm_latency": latency.measure,
+    "recovery": recovery.measure,
+    "closing": closing.measure,
+}
+TARGETS = {
+    "throughput": "ratio ≥ 0.6",
+    "alarm_latency": "ratio p50 ≤ 3.0, p99 ≤ 3.0",
+    "recovery": "seconds ≤ 3",
+    "closing": "flat",
+}
+RESULTS = Path(__file__).with_name("results.json")
+PACKAGES = ("aiokafka", "cryptography", "faust-streaming", "kafka-python", "pydantic")
+
+
+def main() -> None:
+    """Measure and write."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="NAME")
+    chosen = parser.parse_args().only
+    results: dict[str, Any] = {
+        "measured": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f} before",
+        "versions": {name: version(name) for name in PACKAGES},
+        "targets": TARGETS,
+    }
+    with ground() as home:
+        for name in chosen:
+            say(f"{name} …")
+            results[name] = PARTS[name](home)
+    RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(json.dumps(results, indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()
