@@ -44,7 +44,7 @@ def main() -> None:
         producer_acks=-1,
         **({} if stock else tuned),
     )
-    raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
+    raw: dict[str, Any] = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
     source, target = app.topic(source_name, **raw), app.topic(target_name, **raw)
 
     @app.agent(source)
