@@ -105,16 +105,29 @@ REF = {"id": "350924-20261123test-9000", "hash": "0" * 64}
 RECEIPT = {"stage": "delivered", "source": "331126", "book": "20261123test", "lane": "prompt", "up_to": 4}
 LANE = {"lane": "prompt", "n": 1}
 SCALARS: Final[list[Any]] = [
-    None, True, 0, 1, 5, 2**53, "", "331126", "350924", "110101", "first", "Actual", "flash", "Likely", "３３１１２６", "331126\n",
+    None, True, 0, 1, 5, 2**53, "", "331126", "350924", "110101", "first", "Actual", "flash", "Likely",
+    "３３１１２６", "331126\n", "350924.forest", "350924-20261123test-1",
     "2026-11-23T08:05:00.000Z", "2026-11-23T08:05:00.001Z", "2026-11-23T24:00:00.000Z", "9999-12-31T23:59:59.999Z",
-    "350924.forest", "350924-20261123test-1", "yizhan.receipt.v1", "yizhan.notice.v1", "yizhan.intelligence.report.v1",
-    REF, REF | {"id": "331126-20261123test-9000"}, REF | {"x": 1}, RECEIPT, RECEIPT | {"beyond": [5]}, RECEIPT | {"beyond": [6, 8]},
-    RECEIPT | {"source": "330327"}, {"stage": "acted", "event": REF}, {"stage": "acted", "event": REF | {"id": "331126-abcd-1"}},
-    {"331126": LANE}, {"331126": LANE | {"n": 0}}, {"330327": LANE}, {}, {"331126": LANE, "330327": LANE},
-    [], ["331126"], ["331126", "331126"], ["330327", "331126"], ["331126", "330327"], ["350924"], ["331126", "999999"], [["331126"]],
+    "yizhan.receipt.v1", "yizhan.notice.v1", "yizhan.intelligence.report.v1",
+    REF, REF | {"id": "331126-20261123test-9000"}, REF | {"x": 1},
+    RECEIPT, RECEIPT | {"beyond": [5]}, RECEIPT | {"beyond": [6, 8]}, RECEIPT | {"source": "330327"},
+    {"stage": "acted", "event": REF}, {"stage": "acted", "event": REF | {"id": "331126-abcd-1"}},
+    {}, {"331126": LANE}, {"331126": LANE | {"n": 0}}, {"330327": LANE}, {"331126": LANE, "330327": LANE},
+    [], ["331126"], ["331126", "331126"], ["330327", "331126"], ["331126", "330327"], ["350924"], ["331126", "999999"],
+    [["331126"]],
 ]  # fmt: skip
-NAMES: Final = sorted([*json.loads(HEADER.to_bytes()), "subject", "grade", "certainty", "worse", "reply_to", "supersedes",
-                       "withdraws", "receipt", "expires", "urgency"])  # fmt: skip
+OPTIONAL: Final = (
+    "subject",
+    "grade",
+    "certainty",
+    "worse",
+    "reply_to",
+    "supersedes",
+    "withdraws",
+    "receipt",
+    "expires",
+)
+NAMES: Final = sorted([*json.loads(HEADER.to_bytes()), *OPTIONAL, "urgency"])
 
 
 def ours(data: bytes) -> str:

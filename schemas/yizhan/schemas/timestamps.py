@@ -64,6 +64,6 @@ def _spelled(text: str) -> str:
 
 
 Timestamp = Annotated[
-    str, Field(pattern=r"^[0-9TZ:.-]{24}$", examples=["2026-11-23T08:05:00.000Z"]), AfterValidator(_spelled)
+    str, Field(pattern=rf"^{_FORM.pattern}$", examples=["2026-11-23T08:05:00.000Z"]), AfterValidator(_spelled)
 ]
 """A string in the one spelling above, kept as text so that it is never re-spelled."""
