@@ -64,13 +64,20 @@ class Dispatch:
         clock: Callable[[], datetime],
         noise: Callable[[int], bytes],
         share: Callable[[], float] | None = None,
+        checkpoint_pages: int = 0,
     ) -> None:
-        """Open a connection of its own. ``share`` gives random numbers in [0, 1) that spread resends."""
+        """Open a connection of its own.
+
+        ``share`` gives random numbers in [0, 1) that spread resends. ``checkpoint_pages`` is after how
+        many pages of log this connection copies them into the database, which takes milliseconds:
+        0 for never, on the connection that alarms wait for.
+        """
         self.source, self.charters = source, charters
         self._clock, self._noise = clock, noise
         self._share = share or random.random
         self._conn = open_store(path, MIGRATIONS)
         self._conn.execute("PRAGMA synchronous = NORMAL")  # rule 2
+        self._conn.execute(f"PRAGMA wal_autocheckpoint = {int(checkpoint_pages)}")
 
     # -- what goes next --
 

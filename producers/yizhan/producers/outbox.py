@@ -312,9 +312,9 @@ class Outbox:
         with self._lock, transaction(self._conn) as conn:
             return accounts.prune(conn, older_than)
 
-    def dispatch(self, share: Callable[[], float] | None = None) -> Dispatch:
+    def dispatch(self, share: Callable[[], float] | None = None, checkpoint_pages: int = 0) -> Dispatch:
         """Open the sending side of this outbox, on a connection of its own; the caller closes it."""
-        return Dispatch(self.path, self.source, self.charters, self.clock, self._noise, share)
+        return Dispatch(self.path, self.source, self.charters, self.clock, self._noise, share, checkpoint_pages)
 
     def close(self) -> None:
         """Close the database."""

@@ -7,6 +7,7 @@ Rule 2: nothing slow stands between nudge and send: answers are read in a thread
 Rule 3: a line or broker that fails is tried again, ever more slowly up to a few seconds, for weeks if
         need be; a producer that no longer moves is replaced. The bytes stay the same.
 Rule 4: one publisher an outbox.
+Rule 5: a new session first looks whether the broker still has its data, for what it lost goes first.
 """
 
 from __future__ import annotations
@@ -47,12 +48,17 @@ WINDOW: Final = 256
 DIGEST_WINDOW: Final = 64
 """The same, of the digest class: an alarm never waits behind more than these."""
 WINDOW_BYTES: Final = 8 * 1024 * 1024
-STALLED_SECONDS: Final = 20.0
-"""A send without an answer for so long means that the producer is replaced."""
+STALLED_SECONDS: Final = 5.0
+"""A send without an answer for so long means that the producer is replaced, and the broker looked at."""
+LOOK_SECONDS: Final = 2.0
+"""How long the first send waits until it is known whether the broker still has its data (rule 5)."""
 SETTLE_SECONDS: Final = 0.05
 """How long acknowledgements are gathered before they are noted together."""
 CHECK_SECONDS: Final = 5.0
 """How often the broker is asked who it is and how far its logs reach."""
+CHECKPOINT_PAGES: Final = 500
+"""After so many pages of log the reading thread copies them into the database, so that others need not."""
+_PIECE: Final = 16
 _BACKOFF_SECONDS: Final = (0.2, 5.0)
 _Client = TypeVar("_Client")
 _UNACCEPTABLE: Final = (MessageSizeTooLargeError, InvalidRecordError)
@@ -118,6 +124,7 @@ class _Publisher:
         self._under_way: dict[int, tuple[Outgoing, float]] = {}  # seq → what, since when
         self._acked: deque[tuple[int, float]] = deque()  # filled by the producer's thread
         self._failed: deque[tuple[int, Exception]] = deque()
+        self._bytes = 0
         self._settled = 0.0
         self._crowded = False
         self._backoff = _BACKOFF_SECONDS[0]
@@ -132,10 +139,12 @@ class _Publisher:
                 self._after_failure(error)
 
     def _session(self, producer: KafkaProducer, nudge: NudgeListener, watchdog: Watchdog | None) -> None:
-        renewals = self._reader.renewals
         self._under_way.clear()
+        self._bytes = 0
         self._acked.clear()
         self._failed.clear()
+        self._reader.look(LOOK_SECONDS)
+        renewals = self._reader.renewals
         while not self._stop.is_set():
             self._beat(watchdog)
             self._drain(producer)
@@ -159,18 +168,14 @@ class _Publisher:
         """Send what is queued, prompt first, as far as the windows allow."""
         self._crowded = False
         for prompt, window in ((True, WINDOW), (False, DIGEST_WINDOW)):
-            while not self._crowded:
-                room = window - len(self._under_way)
-                found = (
-                    self._dispatch.queue(prompt=prompt, limit=min(room, 16), under_way=self._under_way)
-                    if room > 0
-                    else []
-                )
+            more = True
+            while more and not self._crowded:
+                room = min(window - len(self._under_way), _PIECE)
+                found = self._dispatch.queue(prompt=prompt, limit=room, under_way=self._under_way) if room > 0 else []
                 for outgoing in found:
                     self._send(producer, outgoing)
-                self._crowded = room <= 0 or sum(len(o.envelope) for o, _ in self._under_way.values()) > WINDOW_BYTES
-                if not found:
-                    break
+                more = len(found) == room
+                self._crowded = room <= 0 or self._bytes > WINDOW_BYTES
 
     def _send(self, producer: KafkaProducer, outgoing: Outgoing) -> None:
         started = time.monotonic()
@@ -180,6 +185,7 @@ class _Publisher:
             self._hold(outgoing.seq, error)
             return
         self._under_way[outgoing.seq] = (outgoing, started)
+        self._bytes += len(outgoing.envelope)
         future.add_callback(self._on_ack, outgoing.seq, started)
         future.add_errback(self._on_failure, outgoing.seq)
 
@@ -212,6 +218,7 @@ class _Publisher:
         for seq, seconds in done:
             self._acked.popleft()
             outgoing, _ = self._under_way.pop(seq)
+            self._bytes -= len(outgoing.envelope)
             metrics.SENDING.observe(seconds)
             metrics.count_sent(self._outbox.county, outgoing.type, again=outgoing.again)
 
@@ -221,7 +228,7 @@ class _Publisher:
             if not isinstance(error, _UNACCEPTABLE):
                 self._settle(at_once=True)
                 raise _SendFailed(f"{type(error).__name__}: {error}") from error
-            self._under_way.pop(seq, None)
+            self._bytes -= len(self._under_way.pop(seq)[0].envelope)
             self._hold(seq, error)
         if self._under_way:
             oldest = next(iter(self._under_way.values()))[1]
@@ -254,17 +261,23 @@ class _Reader(threading.Thread):
 
     def __init__(self, outbox: Outbox, settings: Settings, connection: KafkaConnection, stop: StopSignal) -> None:
         super().__init__(name="postings", daemon=True)
-        self._outbox, self._settings, self._connection, self._stop = outbox, settings, connection, stop
-        self._ended = threading.Event()
+        self._outbox, self._settings, self._connection, self._asked_to_end = outbox, settings, connection, stop
+        self._ended, self._hurry, self._looked = threading.Event(), threading.Event(), threading.Event()
         self._events = TopicPartition(topics.events(outbox.county), 0)
         self._postings = TopicPartition(topics.postings(outbox.county), 0)
         self._patience = _patience(settings)
         self._cluster, self._end, self._behind = "", 0, 0
         self._asked = self._moved = time.monotonic()
         self._read_all: float | None = None
-        self._ever = False
+        self._ever, self._backoff = False, _BACKOFF_SECONDS[0]
         self.renewals = 0
         self.refusal: NotAuthorised | None = None
+
+    def look(self, timeout_seconds: float) -> None:
+        """Have it look at the broker now, and wait for it so long at most."""
+        self._looked.clear()
+        self._hurry.set()
+        self._looked.wait(timeout_seconds)
 
     def caught_up(self) -> bool:
         """Tell whether every posting was read that was there a moment ago."""
@@ -277,29 +290,32 @@ class _Reader(threading.Thread):
     def end(self) -> None:
         """Ask it to end, and wait a moment."""
         self._ended.set()
+        self._hurry.set()
         self.join(timeout=5.0)
 
     def run(self) -> None:
         """Read, session after session."""
-        pause = _BACKOFF_SECONDS[0]
-        with self._outbox.dispatch() as dispatch:
+        with self._outbox.dispatch(checkpoint_pages=CHECKPOINT_PAGES) as dispatch:
             while not self._over():
                 self._moved = time.monotonic()
                 try:
                     with _admin(self._connection) as admin, _consumer(self._connection) as consumer:
-                        pause = _BACKOFF_SECONDS[0]
                         self._session(dispatch, admin, consumer)
                 except NotAuthorised as error:
                     if not self._ever:
                         self.refusal = error
+                        self._looked.set()
                         notify(self._outbox.nudge_path)
                         return
                     log.error("%s", error)  # noqa: TRY400 -- topics may come back: the broker was made anew
                 except (KafkaError, StoreError) as error:
                     log.debug("postings are not read: %s", error)
+                except Exception:  # kafka-python's own slips while a broker is made anew
+                    log.exception("postings are not read; trying again")
                 self._read_all = None
-                self._ended.wait(pause)
-                pause = min(pause * 2, _BACKOFF_SECONDS[1])
+                self._hurry.wait(self._backoff)
+                self._hurry.clear()
+                self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS[1])
 
     def _session(self, dispatch: Dispatch, admin: KafkaAdminClient, consumer: KafkaConsumer) -> None:
         read, write = self._postings.topic, self._events.topic
@@ -309,9 +325,12 @@ class _Reader(threading.Thread):
         self._ever = True
         consumer.assign([self._postings])
         self._look(dispatch, admin, consumer, seek=True)
+        log.info("%s: ready, cluster %s", self._outbox.source, self._cluster)
+        self._backoff = _BACKOFF_SECONDS[0]
         while not self._over():
             self._moved = now = time.monotonic()
-            if now - self._asked >= CHECK_SECONDS:
+            if self._hurry.is_set() or now - self._asked >= CHECK_SECONDS:
+                self._hurry.clear()
                 self._look(dispatch, admin, consumer, seek=False)
             for records in consumer.poll(timeout_ms=250, max_records=100).values():
                 dispatch.enter(self._cluster, [_posting(record) for record in records], self._patience)
@@ -321,7 +340,10 @@ class _Reader(threading.Thread):
     def _look(self, dispatch: Dispatch, admin: KafkaAdminClient, consumer: KafkaConsumer, *, seek: bool) -> None:
         """Ask who the broker is and how far its logs reach; begin anew where it is not what it was."""
         self._cluster = str(admin.describe_cluster()["cluster_id"])
-        ends = consumer.end_offsets([self._events, self._postings], timeout_ms=5000)
+        try:
+            ends = consumer.end_offsets([self._events, self._postings], timeout_ms=5000)
+        except KeyError as error:  # kafka-python 3.0.12, when a metadata refresh was cancelled meanwhile
+            raise _SendFailed("the broker did not say how far its logs reach") from error
         self._end, self._asked = ends[self._postings], time.monotonic()
         start = dispatch.arrive(self._cluster, ends[self._events], self._end)
         if start is not None and not seek:
@@ -331,10 +353,11 @@ class _Reader(threading.Thread):
             place = dispatch.position(self._cluster)
             consumer.seek(self._postings, 0 if place is None else place.next_posting)
         self._behind = self._end - (consumer.position(self._postings, timeout_ms=1000) or 0)
+        self._looked.set()
         metrics.POSTINGS_LAG.set(max(0, self._behind))
 
     def _over(self) -> bool:
-        return self._ended.is_set() or self._stop.is_set()
+        return self._ended.is_set() or self._asked_to_end.is_set()
 
 
 def _posting(record: ConsumerRecord) -> PostingRecord:
