@@ -139,7 +139,6 @@ def _log(*, debug: bool) -> None:
     logging.basicConfig(
         level=logging.DEBUG if debug else logging.CRITICAL,
         format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        force=True,
     )
 
 

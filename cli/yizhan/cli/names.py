@@ -29,6 +29,10 @@ REASONS: Final = {
     "bad_audience": marked("收件成员、顺序号与封装密钥不一致"),
     "bad_reference": marked("无权撤回、更正或确认所指事件"),
     "future_dated": marked("获知时间在未来，发送方时钟不准"),
+    # Not the station's reasons, but this command line's own:
+    "bad_line": marked("这一行不合格式，请改正"),
+    "no_sender": marked("看不出由哪个县发出"),
+    "not_publishable": marked("发件箱不收"),
 }
 STATES: Final = {
     "queued": marked("待发"),

@@ -86,7 +86,7 @@ def _check_label(label: str | None) -> None:
     try:
         Quarter.parse(label)
     except ValueError:
-        sentence = _("--label 应为季度，如 2026Q4，得到 {value}")
+        sentence = _("季度应写作 2026Q4，得到 {value}")
         raise click.UsageError(sentence.format(value=label), click.get_current_context()) from None
 
 
@@ -201,4 +201,17 @@ def list_(county: str, as_json: bool) -> None:
 @option("--json", "as_json", is_flag=True, help=marked("同 --format json"))
 def show(label: str, county: str, partner: str | None, form: str, as_json: bool) -> None:
     """Show a bulletin."""
-    raise NotImplementedError(label, county, partner, form, as_json)
+    from yizhan.cli.app import this, utc_now
+    from yizhan.cli.bulletins import bulletin, partner_of
+    from yizhan.cli.output import print_json
+    from yizhan.consumers.bulletin import as_json as bulletin_as_json
+    from yizhan.consumers.bulletin import markdown
+
+    app = this()
+    _check_label(label)
+    app.member(county)
+    sheet = bulletin(app, label, county, partner_of(app, county, partner), utc_now())
+    if as_json or form == "json":
+        print_json(bulletin_as_json(sheet))
+    else:
+        click.echo(markdown(sheet), nl=False)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from yizhan.cli.words import _, marked
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
-    from yizhan.producers.drafts import Draft
+    from yizhan.producers.drafts import Draft, LineProblem
     from yizhan.producers.outbox import Outbox
     from yizhan.schemas.charter import Charter
 
@@ -89,13 +90,13 @@ def _drafts(
 ) -> Iterator[dict[str, Any]]:
     """Publish each draft into a copy that is thrown away, and tell what came of it."""
     from yizhan.cli.outboxes import trying_out
-    from yizhan.producers.drafts import LineProblem, read_jsonl
+    from yizhan.producers.drafts import read_jsonl
 
     with contextlib.ExitStack() as stack:
         outboxes: dict[str, Outbox] = {}
-        for line, found in read_jsonl(io.BytesIO(data), name):
-            if isinstance(found, LineProblem):
-                yield {"ok": False, "line": line, "reason": "bad_line", "detail": str(found)}
+        for line, found in _by_line(read_jsonl(io.BytesIO(data), name)):
+            if isinstance(found, str):
+                yield {"ok": False, "line": line, "reason": "bad_line", "detail": found}
                 continue
             sender = county or _sender(found)
             if sender not in charter.members:
@@ -105,6 +106,16 @@ def _drafts(
             if sender not in outboxes:
                 outboxes[sender] = stack.enter_context(trying_out(app, sender, charter, at))
             yield {"line": line, **_draft(outboxes[sender], found)}
+
+
+def _by_line(read: Iterable[tuple[int, Draft | LineProblem]]) -> Iterator[tuple[int, Draft | str]]:
+    """Join the problems of a line into one text."""
+    from yizhan.producers.drafts import LineProblem
+
+    for line, group in groupby(read, key=lambda each: each[0]):
+        found = [each for _line, each in group]
+        drafts = [each for each in found if not isinstance(each, LineProblem)]
+        yield line, drafts[0] if drafts else "\n".join(map(str, found))
 
 
 def _draft(outbox: Outbox, draft: Draft) -> dict[str, Any]:
@@ -137,8 +148,8 @@ def _show(app: App, each: dict[str, Any]) -> None:
 
     where = _("第 {line} 行 ").format(line=each["line"]) if "line" in each else ""
     if not each["ok"]:
-        tell(_("{where}不会送达：{reason}").format(where=where, reason=reason_name(str(each["reason"]))))
-        tell(f"  {each['detail']}")
+        tell(_("{where}不会送达：{reason}").format(where=where, reason=reason_name(each["reason"])))
+        tell("  " + str(each["detail"]).replace("\n", "\n  "))
         return
     sentence = _("{where}{type}，{sender} 发出")
     tell(sentence.format(where=where, type=type_name(each["type"]), sender=app.named(each["from"])))

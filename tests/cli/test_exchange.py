@@ -1,0 +1,237 @@
+"""Two counties' commands, with a station in memory between them: what one sends the other shows."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Run
+from yizhan.cli.app import App
+from yizhan.cli.desk import OutboxDesk
+from yizhan.cli.inboxes import open_inbox
+from yizhan.cli.keyring import Lock, station_keys
+from yizhan.cli.outboxes import looking, outbox_path
+from yizhan.consumers.arrivals import Arrived, Kind
+from yizhan.consumers.desk import Desk, Person
+from yizhan.schemas import topics
+from yizhan.schemas.admit import Record
+from yizhan.schemas.header import ReceiptRef
+from yizhan.streams.closing import BookRecord, CloseRequest, Period
+from yizhan.streams.station import Output, handle
+
+SHOUNING, QINGYUAN = "350924", "331126"
+FIRE: dict[str, Any] = {
+    "type": "yizhan.incident.forest_fire.v1",
+    "priority": "flash",
+    "stage": "first",
+    "certainty": "Observed",
+    "touches": [QINGYUAN],
+    "external_ref": "接-1",
+    "payload": {
+        "org_code": "350924000000",
+        "drafted_by": {"name": "张三", "badge": "123456"},
+        "contact": {"name": "张三", "phone": "13800000000"},
+        "classification": "内部",
+        "place": {"county": SHOUNING, "township": "南阳镇"},
+        "summary": "距界约800米起火",
+        "ask": ["核查"],
+        "state": "燃烧",
+        "dead": 0,
+        "injured": 0,
+        "crossing": "无",
+    },
+}
+
+
+class Station:
+    """The station's pure core and its topics, in memory; the counties' processes run by hand."""
+
+    def __init__(self, home: Path) -> None:
+        self.app = App(home)
+        self.key = station_keys(home / "station" / "keys", Lock())[0]
+        self.topics: dict[str, list[tuple[Output, int]]] = {}
+        self.read: dict[str, int] = {}
+        self.sent: set[str] = set()
+
+    def carry(self, sender: str) -> None:
+        """Take what an outbox has not sent yet through the station."""
+        with looking(self.app, sender) as outbox:
+            assert outbox is not None
+            for row in outbox.rows():
+                own = outbox.event(row.id)
+                assert own is not None
+                if row.id not in self.sent:
+                    self.take(sender, own.envelope)
+                    self.sent.add(row.id)
+
+    def take(self, sender: str, value: bytes | None) -> None:
+        """Handle one record of a county's events topic."""
+        now = datetime.now(UTC)
+        record = Record(topics.events(sender), 0, len(self.topics), now, value)
+        for output in handle(record, self.app.charters.in_force(now), self.key, "memory").outputs:
+            self.topics.setdefault(output.topic, []).append((output, int(now.timestamp() * 1000)))
+
+    def deliver(self, county: str) -> list[str]:
+        """Let a county's inbox receive what is new for it, and send its receipts; what became of each."""
+        topic = topics.alerts(county)
+        new = self.topics.get(topic, [])[self.read.get(topic, 0) :]
+        with open_inbox(self.app, county, Lock()) as inbox:
+            became: list[str] = [
+                inbox.receive(_arrived(output, number, at, "alert")).became for number, (output, at) in enumerate(new)
+            ]
+            inbox.tick(0.0)
+        self.read[topic] = self.read.get(topic, 0) + len(new)
+        return became
+
+    def close(self, county: str, label: str) -> None:
+        """Close a county's period and let its inbox receive the digest."""
+        app, now = self.app, datetime.now(UTC)
+        period = Period(county, app.charters, lambda _hash: True)
+        with open_inbox(app, county, Lock()) as inbox:
+            for number, (output, at) in enumerate(self.topics.get(topics.pending(county), [])):
+                assert output.header is not None
+                if period.take(BookRecord(number, output.key, output.value, output.header[1], close=False)):
+                    inbox.receive(_arrived(output, number, at, "digest"))
+            end = len(self.topics.get(topics.pending(county), []))
+            request = CloseRequest(label=label, closed=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+            manifest = period.manifest(request, interim=False, start=0, end=end, cluster="memory", previous=None)
+            mark = (("yizhan-manifest", b"1"),)
+            inbox.receive(Arrived("digest", 0, end, int(now.timestamp() * 1000), manifest.signed(self.key), mark))
+
+
+def _arrived(output: Output, number: int, at: int, kind: Kind) -> Arrived:
+    assert output.header is not None
+    return Arrived(kind, 0, number, at, output.value, (output.header,))
+
+
+@pytest.fixture
+def station(home: Path) -> Station:
+    """Return a station between the two."""
+    return Station(home)
+
+
+def publish(yizhan: Run, county: str, *drafts: dict[str, Any]) -> list[str]:
+    """Publish drafts; their ids."""
+    given = b"".join(json.dumps(draft, ensure_ascii=False).encode() + b"\n" for draft in drafts)
+    ran = yizhan("publish", "-", "--county", county, "--json", given=given)
+    assert ran.code == 0, ran.out + ran.err
+    return [each["id"] for each in json.loads(ran.out)["accepted"]]
+
+
+def test_a_fire_rings_is_acknowledged_and_its_sender_reads_by_whom(station: Station, yizhan: Run) -> None:
+    """From publish to postings: delivered by the inbox, acknowledged by an officer, read back by the sender."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    station.carry(SHOUNING)
+    assert station.deliver(QINGYUAN) == ["stored"]
+    listed = yizhan("inbox", "list", "--county", QINGYUAN, "--state", "ringing")
+    assert "森林火灾" in listed.out
+    assert "待签收" in listed.out
+    shown = yizhan("inbox", "show", fire, "--county", QINGYUAN)
+    assert "距界约800米起火" in shown.out
+    assert "南阳镇" in shown.out
+    assert "规则 fire" in shown.out
+    said = yizhan("inbox", "ack", fire, "--county", QINGYUAN, "--name", "李四", "--badge", "654321", "--note", "已派员")
+    assert "李四（654321）" in said.out
+    station.carry(QINGYUAN)
+    station.deliver(SHOUNING)
+    (posting,) = json.loads(yizhan("postings", "list", "--county", SHOUNING, "--json").out)["postings"]
+    assert posting["delivered"] is not None
+    assert posting["said"]["acknowledged"]["payload"]["by"] == {"name": "李四", "badge": "654321"}
+    told = yizhan("postings", "list", "--county", SHOUNING).out
+    assert "已签收 李四（654321）" in told
+    assert "已派员" in told
+    assert "已签收" in yizhan("inbox", "list", "--county", QINGYUAN).out
+
+
+def test_an_officer_says_who_he_is_and_about_what(station: Station, yizhan: Run) -> None:
+    """No acknowledgement without a name, nor of what is not there."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    assert yizhan("inbox", "ack", fire, "--county", QINGYUAN, "--name", "李四").code == 2
+    blank = yizhan("inbox", "ack", fire, "--county", QINGYUAN, "--name", " ", "--badge", "1")
+    assert blank.code == 1
+    missing = yizhan("inbox", "ack", fire + "9", "--county", QINGYUAN, "--name", "李四", "--badge", "1")
+    assert missing.code == 1
+    assert fire + "9" in missing.err
+
+
+def test_a_correction_names_its_original_by_the_desks_own_number(station: Station, yizhan: Run) -> None:
+    """The command explain resolves a reference by external_ref from the county's outbox, and changes nothing in it."""
+    publish(yizhan, SHOUNING, FIRE)
+    officers = {name: {"name": "王五", "badge": "1"} for name in ("drafted_by", "reviewed_by", "signed_off_by")}
+    correction = {
+        **FIRE,
+        "stage": "update",
+        "external_ref": "接-2",
+        "supersedes": {"external_ref": "接-1"},
+        "payload": {**FIRE["payload"], **officers, "summary": "更正：距界约900米"},
+    }
+    Path("correction.jsonl").write_text(json.dumps(correction, ensure_ascii=False), "utf-8")
+    before = outbox_path(station.app, SHOUNING).read_bytes()
+    explained = yizhan("explain", "correction.jsonl")
+    assert explained.code == 0, explained.out
+    assert "规则 answer" in explained.out
+    again = yizhan("explain", "correction.jsonl", "--json")
+    assert json.loads(again.out)["events"][0]["duplicate"] is False
+    assert outbox_path(station.app, SHOUNING).read_bytes() == before
+    assert not list(station.app.county_folder(SHOUNING).glob(".explain-*"))
+
+
+def test_what_touches_no_recipient_is_warned_of(station: Station, yizhan: Run) -> None:
+    """The agreement is about matters that touch both; --yes says that it is meant."""
+    nobody = {**FIRE, "touches": [], "to": [QINGYUAN], "external_ref": "接-9"}
+    given = json.dumps(nobody, ensure_ascii=False).encode()
+    warned = yizhan("publish", "-", "--county", SHOUNING, given=given)
+    assert warned.code == 0
+    assert "没有写明涉及哪个收件县" in warned.err
+    meant = yizhan("publish", "-", "--county", SHOUNING, "--yes", given=given)
+    assert "没有写明涉及哪个收件县" not in meant.err
+    assert "以前已发过" in meant.out
+
+
+def test_a_quarter_is_shown_in_both_directions(station: Station, yizhan: Run) -> None:
+    """The command digest list tells the verdict; digest show has what came, proven, and what went."""
+    publish(yizhan, SHOUNING, FIRE)
+    answer = {"type": "yizhan.notice.v1", "payload": {"kind": "text", "text": "收到"}}
+    publish(yizhan, QINGYUAN, answer, {**FIRE, "touches": [SHOUNING], "external_ref": "庆-1"})
+    for county in (SHOUNING, QINGYUAN):
+        station.carry(county)
+    for county in (SHOUNING, QINGYUAN):
+        station.deliver(county)
+    station.close(QINGYUAN, "2026Q4")
+    listed = yizhan("digest", "list", "--county", QINGYUAN)
+    assert "2026Q4" in listed.out
+    assert "与驿站清单一致" in listed.out
+    sheet = json.loads(yizhan("digest", "show", "2026Q4", "--county", QINGYUAN, "--json").out)
+    assert sheet["partner"] == SHOUNING
+    assert sheet["digest"]["verdict"] == "verified"
+    assert [each["way"] for each in sheet["in"]] == ["alarm"]
+    assert [each["way"] for each in sheet["out"]] == ["alarm"]
+    text = yizhan("digest", "show", "2026Q4", "--county", QINGYUAN, "--with", SHOUNING).out
+    assert text.startswith("# 庆元县与寿宁县")
+    assert yizhan("digest", "show", "2026Q9", "--county", QINGYUAN).code == 2
+    assert yizhan("digest", "show", "2026Q4", "--county", QINGYUAN, "--with", QINGYUAN).code == 1
+
+
+def test_the_outbox_is_the_desk_that_the_inbox_asks_for(station: Station, yizhan: Run) -> None:
+    """What consumers ask of a desk, producers answer; a person's receipt carries name and badge."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    with looking(station.app, SHOUNING) as outbox:
+        assert outbox is not None
+        desk: Desk = OutboxDesk(outbox)
+        assert desk.audience(fire) == (QINGYUAN,)
+        assert desk.audience("350924-none-1") is None
+        ever = [datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 3000)]
+        (sent,) = desk.sent(*ever)
+        assert (sent.header.id, list(sent.decisions)) == (fire, [QINGYUAN])
+    with open_inbox(station.app, QINGYUAN, Lock()) as inbox:
+        assert inbox.desk is not None
+        receipt = ReceiptRef.model_validate({"stage": "acted", "event": {"id": fire, "hash": sent.hash.hex()}})
+        inbox.desk.send_receipt(receipt, Person("李四", "654321"), "已处置")
+    (row,) = json.loads(yizhan("outbox", "list", "--county", QINGYUAN, "--json").out)["events"]
+    assert (row["type"], row["to"]) == ("yizhan.receipt.v1", [SHOUNING])

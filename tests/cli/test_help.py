@@ -1,0 +1,134 @@
+"""Help in both languages, at once, without what only some machines have."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from tests.cli.conftest import Run
+from yizhan.cli import words
+from yizhan.cli.main import main
+from yizhan.cli.shell import Command, Group, Option
+from yizhan.schemas import i18n
+
+STABLE = """
+broker start, broker stop, broker status, keys generate, keys show, publish, import firms, outbox run, outbox list,
+postings list, station run, digest close, digest list, digest show, inbox run, inbox list, inbox show, inbox ack,
+quarantine list, explain, seal, open, inspect, schema, sample init
+"""
+CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
+HEAVY = ("pydantic", "cryptography", "rich", "babel", "kafka", "faust", "aiokafka", "shapely", "yizhan.schemas")
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Walk the tree: the words that lead to each command, and the command."""
+    yield path, group
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+TREE = dict(commands(main))
+OURS = {path: command for path, command in TREE.items() if path[:1] != ("demo",)}
+EACH = pytest.mark.parametrize("path", OURS, ids=[" ".join(path) or "yizhan" for path in OURS])
+
+
+def test_the_names_are_stable() -> None:
+    """Every command that other programs may call is there under its name."""
+    named = {" ".join(path) for path in TREE}
+    assert {" ".join(name.split()) for name in STABLE.split(",")} <= named
+
+
+@EACH
+def test_help_is_there_in_chinese(path: tuple[str, ...], yizhan: Run) -> None:
+    """Each command explains itself in Chinese, headings and all."""
+    ran = yizhan(*path, "--help")
+    assert ran.code == 0
+    assert ran.out.startswith("用法：yizhan")
+    assert "显示这页说明" in ran.out
+    assert not re.search(r"^(Options|Commands|Usage)", ran.out, re.MULTILINE)
+
+
+@EACH
+def test_help_is_there_in_english(path: tuple[str, ...], yizhan: Run) -> None:
+    """Each command explains itself in English; where the catalogue is complete, without a Chinese word."""
+    ran = yizhan("--lang", "en", *path, "--help")
+    assert ran.code == 0
+    said = [text for text in sentences(OURS[path]) if text not in words.catalogue("en")]
+    if not said:
+        assert not CHINESE.search(ran.out), ran.out
+
+
+def sentences(command: click.Command) -> Iterator[str]:
+    """Yield the Chinese sentences that a command's help page is made of."""
+    yield from ("用法：", "选项", "命令", "必填", "显示这页说明")
+    parts: list[object] = [command, *command.params]
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        parts += [command.get_command(context, name) for name in command.list_commands(context)]
+    for part in parts:
+        if isinstance(part, Command | Group | Option) and "said" in part.__dict__:
+            yield part.__dict__["said"] or ""
+
+
+@EACH
+def test_every_option_says_what_it_is_for(path: tuple[str, ...]) -> None:
+    """An option without a help text would be one that nobody can use."""
+    silent = [
+        param.name
+        for param in OURS[path].params
+        if isinstance(param, click.Option) and not param.hidden and not param.help
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_help_loads_nothing_heavy(language: str) -> None:
+    """``yizhan --help`` answers at once on any machine: it imports click and its own words."""
+    program = (
+        "import json, sys\n"
+        "from yizhan.cli.main import main\n"
+        f"code = main(['--lang', {language!r}, '--help'], standalone_mode=False)\n"
+        "print(json.dumps(sorted(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    loaded = set(json.loads(done.stderr))
+    assert loaded & set(HEAVY) == set()
+    assert "yizhan" in done.stdout
+
+
+def test_the_two_readers_of_the_catalogue_agree() -> None:
+    """Help reads the catalogue by itself, to be quick; it says the same as everybody else."""
+    assert words.catalogue("en") == i18n.catalogue("en")
+
+
+def test_the_language_is_the_first_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """--lang before YIZHAN_LANG before yizhan.toml before Chinese; a slip in the environment is passed over."""
+    assert words.choose([]) == "zh_CN"
+    monkeypatch.setenv("YIZHAN_LANG", "english")
+    assert words.choose([]) == "zh_CN"
+    monkeypatch.setenv("YIZHAN_LANG", "en_US.UTF-8")
+    assert words.choose(["inbox", "list"]) == "en"
+    assert words.choose(["inbox", "list", "--lang=zh"]) == "zh_CN"
+    assert words.choose(["--lang", "zh_CN", "inbox"]) == "zh_CN"
+
+
+def test_the_home_may_name_the_language(yizhan: Run) -> None:
+    """A county's settings choose its language, where nobody says otherwise."""
+    Path("spoken").mkdir()
+    Path("spoken/yizhan.toml").write_text('lang = "en"\n', "utf-8")
+    assert words.choose(["--home", "spoken"]) == "en"
+    assert words.choose(["--home", "spoken", "--lang", "zh_CN"]) == "zh_CN"
+    assert yizhan("--home", "nowhere", "--help").out.startswith("用法")

@@ -1,0 +1,92 @@
+"""What a stranger wrote never steers the terminal of who reads it."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.cli.conftest import Run
+from yizhan.cli import output
+from yizhan.cli.output import as_json, plain, print_table
+from yizhan.cli.shell import columns, wrap
+from yizhan.schemas.policy import Way, Words
+
+HOSTILE = "火\x1b[2J\x07\u202e灾\u0085\x9b31m\ud800"
+
+
+def test_unseen_characters_are_spelled_out() -> None:
+    """Escapes, bells, marks that reverse text, lone surrogates: all are shown, none is sent."""
+    said = plain(HOSTILE)
+    said.encode("utf-8")
+    assert said == r"火\x1b[2J\x07\u202e灾\x85\x9b31m\ud800"
+    assert plain("一\n二", keep_lines=True) == "一\n二"
+
+
+@given(st.text())
+def test_nothing_unseen_passes(text: str) -> None:
+    """Whatever the text, what is shown can be printed and is as visible as it claims."""
+    assert all(one.isprintable() or unicodedata.category(one) == "Zs" for one in plain(text))
+
+
+def test_a_table_shows_strangers_plainly(capsys: pytest.CaptureFixture[str]) -> None:
+    """A cell is text: neither markup nor an escape in it does anything."""
+    print_table(["a"], [["[bold red]x[/] \x1b[31m"]], "nothing")
+    said = capsys.readouterr().out
+    assert r"[bold red]x[/] \x1b[31m" in said
+    assert "\x1b" not in said
+
+
+def test_an_empty_table_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is nothing, a sentence stands instead of an empty frame."""
+    print_table(["a"], [], "没有")
+    assert capsys.readouterr().out == "没有\n"
+
+
+def test_json_has_utc_and_hex() -> None:
+    """Programs get every field: times in UTC, bytes in hex, words as they are."""
+    moment = datetime(2026, 11, 23, 8, 5, tzinfo=UTC)
+    found = as_json({"at": moment, "hash": b"\x01\xff", "way": Way.ALARM, "said": Words(zh="一", en="one")})
+    assert found == {
+        "at": "2026-11-23T08:05:00.000Z",
+        "hash": "01ff",
+        "way": "alarm",
+        "said": {"zh": "一", "en": "one"},
+    }
+
+
+def test_progress_is_silent_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
+    """Bars belong on terminals: a log or a pipe sees none."""
+    with output.progress("working", 3) as bar:
+        bar.advance()
+        bar.describe("still")
+    assert capsys.readouterr() == ("", "")
+
+
+@given(st.text(alphabet="ab 一二，。（"), st.integers(4, 40))
+def test_wrapped_lines_fit_and_lose_nothing(text: str, width: int) -> None:
+    """Lines break between Chinese characters, fit their width but for closing marks, and keep every letter."""
+    lines = wrap(text, width)
+    assert "".join(lines).replace(" ", "") == "".join(text.split())
+    longest = max((len(word) for word in text.split()), default=0)
+    assert all(columns(line) <= max(width, 2 * longest) for line in lines)
+
+
+def test_everything_that_lists_prints_one_document(yizhan: Run, home: object) -> None:
+    """--json is one JSON document with the same keys on an empty home as on a full one."""
+    expected = {
+        ("keys", "show", "--county", "350924"): {"owner", "charter", "keys"},
+        ("outbox", "list", "--county", "350924"): {"county", "waiting", "events"},
+        ("postings", "list", "--county", "350924"): {"county", "postings", "foreign"},
+        ("inbox", "list", "--county", "350924"): {"county", "items", "aside", "gaps", "conflicts"},
+        ("digest", "list", "--county", "350924"): {"county", "digests"},
+        ("broker", "status"): {"running", "pid", "bootstrap", "cluster_id", "log"},
+    }
+    for command, keys in expected.items():
+        ran = yizhan(*command, "--json")
+        assert ran.code == 0, command
+        assert set(json.loads(ran.out)) == keys, command
