@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from yizhan.consumers import bookkeeping, digests, items, metrics, receipts
-from yizhan.consumers.arrivals import Arrived, Outcome
+from yizhan.consumers.arrivals import Arrived, Kind, Outcome
 from yizhan.consumers.checks import NEVER_RECEIPTED, Closing, Examined, Letter, Reader, Reference, Unverified, examine
 from yizhan.consumers.desk import Desk, Person
 from yizhan.consumers.errors import NoSuchItem, WrongInbox
@@ -123,6 +123,17 @@ class Inbox(View):
         for record, what, outcome in zip(records, examined, outcomes, strict=True):
             _count(record, what, outcome, stored)
         return outcomes
+
+    def keep_unreadable(self, kind: Kind, first: int, last: int, why: str) -> None:
+        """Keep aside that records of partition 0, ``first`` to ``last``, were skipped: no client can decode them.
+
+        Raises:
+            StoreError: the disk fails.
+        """
+        record = Arrived(kind, 0, first, 0, None)
+        what = Unverified(Reason.MALFORMED, f"offsets {first} to {last} cannot be decoded and were skipped: {why}")
+        with self._lock, transaction(self._conn) as conn:
+            keep_aside(conn, record, what, written(self.clock()))
 
     def _examined(self, record: Arrived) -> Examined:
         """Examine a record; where our charter may be too old, look for a newer one and examine it again."""

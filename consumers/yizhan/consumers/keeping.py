@@ -37,7 +37,10 @@ def keep_aside(conn: sqlite3.Connection, record: Arrived, why: Unverified, now: 
         digests.enter(conn, why.event_hash, None, prompt=False)
     value = record.value or b""
     stamp = next((value or b"" for name, value in record.headers if name == KAFKA_HEADER), None)
-    name = hashlib.sha256(hashlib.sha256(value).digest() + (stamp or b"")).digest()
+    place = f"{record.partition}/{record.offset}"
+    # What has no bytes is named by where it stood.
+    said = value or place.encode()
+    name = hashlib.sha256(hashlib.sha256(said).digest() + (stamp or b"")).digest()
     conn.execute(
         "INSERT INTO aside (record, kind, reason, detail, place, timestamp, stored, size, value, postmark)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -47,7 +50,7 @@ def keep_aside(conn: sqlite3.Connection, record: Arrived, why: Unverified, now: 
             record.kind,
             why.reason,
             why.detail[:1000],
-            f"{record.partition}/{record.offset}",
+            place,
             max(-(2**63), min(record.timestamp, 2**63 - 1)),
             now,
             len(value),
@@ -56,7 +59,7 @@ def keep_aside(conn: sqlite3.Connection, record: Arrived, why: Unverified, now: 
         ),
     )
     metrics.ASIDE.labels(why.reason).inc()
-    log.error("kept aside: %s (%s, %d/%d): %s", why.reason, record.kind, record.partition, record.offset, why.detail)
+    log.error("kept aside: %s (%s, %s): %s", why.reason, record.kind, place, why.detail)
     return Outcome("aside", reason=why.reason)
 
 

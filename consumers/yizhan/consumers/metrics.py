@@ -35,4 +35,4 @@ RINGING = Gauge("yizhan_inbox_ringing_alarms", "Alarms that no person has acknow
 GAPS = Gauge("yizhan_inbox_lane_gaps", "Gaps in lanes: later numbers came, or a head was announced.", ["lane"])
 LAG = Gauge("yizhan_inbox_consumer_lag_events", "Records in a topic that were not yet read.", ["topic"])
 UNREADABLE = Counter("yizhan_inbox_unreadable_total", "Records skipped: the client cannot decode them.", ["topic"])
-RESTARTS = Counter("yizhan_inbox_reconnects_total", "Connections made anew.", ["because"])
+RECONNECTS = Counter("yizhan_inbox_reconnects_total", "Connections made anew.", ["because"])

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
+from pydantic import ValidationError
+
 from yizhan.consumers import metrics
 from yizhan.consumers.checks import NEVER_RECEIPTED, Letter, Unverified
 from yizhan.consumers.desk import Desk, Person
@@ -22,6 +24,8 @@ from yizhan.runtime.errors import StoreError
 from yizhan.schemas.admit import check_receipt
 from yizhan.schemas.errors import Reason, Refused, YizhanError
 from yizhan.schemas.header import ReceiptRef, Ref
+from yizhan.schemas.payloads.codec import faults
+from yizhan.schemas.payloads.receipt import Receipt
 from yizhan.schemas.timestamps import written
 
 ANSWERS: Final = ("acknowledged", "acted", "declined")
@@ -89,12 +93,16 @@ def answer(
     if stage not in ANSWERS:
         message = f"expected one of {', '.join(ANSWERS)}, came {stage[:40]!r}"
         raise NotAnswerable(message)
-    if not by.name.strip() or not by.badge.strip():
-        message = "expected the officer's name and badge number; an acknowledgement is a person's word"
-        raise NotAnswerable(message)
+    receipt = about(item.id, item.hash, stage)
+    try:
+        Receipt.model_validate({**receipt.model_dump(), "by": {"name": by.name, "badge": by.badge}, "note": note})
+    except ValidationError as error:
+        said = "; ".join(f"{path}: {sentence}" for path, sentence in faults(error))
+        message = f"an acknowledgement is a person's word, with name and badge number: {said}"
+        raise NotAnswerable(message) from None
     new = conn.execute(
         "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)",
         (item.id, stage, by.name, by.badge, note, written(now)),
     ).rowcount
     conn.execute("UPDATE items SET state = ? WHERE id = ? AND state = ?", (State.ACKNOWLEDGED, item.id, State.RINGING))
-    return owe(conn, about(item.id, item.hash, stage), by, note, now) if new else None
+    return owe(conn, receipt, by, note, now) if new else None

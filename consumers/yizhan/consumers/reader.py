@@ -1,0 +1,354 @@
+"""From Kafka to the inbox. The one file of this folder that imports Kafka.
+
+Law 4: a record's row is committed before its offset; what is read again changes nothing.
+
+Rule 1: nothing slow stands between a record and its row: offsets are committed together, at most once a
+        second, receipts go out in the pauses, whoever is told is told in another thread.
+Rule 2: a line or broker that fails is tried again, for weeks if need be.
+Rule 3: a broker whose disk was lost is another cluster: it is read from its beginning.
+Rule 4: records that the client cannot decode are skipped aloud. After such an error kafka-python 3.0.12
+        never returns from another ``poll`` at that offset, so the consumer is thrown away.
+Rule 5: one reader an inbox.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final, TypeVar
+
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.consumer.fetcher import ConsumerRecord
+from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
+from kafka.net.compat import KafkaNetClient
+from kafka.structs import OffsetAndMetadata
+
+from yizhan.consumers import metrics
+from yizhan.consumers.arrivals import Arrived, Kind, Outcome
+from yizhan.consumers.errors import AlreadyRunning
+from yizhan.consumers.inbox import Inbox
+from yizhan.consumers.telling import Teller
+from yizhan.runtime.access import require_access
+from yizhan.runtime.connection import KafkaConnection
+from yizhan.runtime.errors import NotAuthorised, StoreError
+from yizhan.runtime.process import StopSignal
+from yizhan.runtime.settings import Settings
+from yizhan.runtime.watchdog import Watchdog
+from yizhan.schemas import topics
+
+BATCH: Final = 32
+"""Records in one transaction when many wait. Large: an alarm waits behind more; small: slow after a pause."""
+FETCH_BYTES: Final = 256 * 1024
+"""Fetched from a topic at once; a larger record comes alone. Large: an alarm waits behind a digest."""
+COMMIT_SECONDS: Final = 1.0
+"""How often offsets are committed. Long: more is read again after a kill, which changes nothing."""
+TICK_SECONDS: Final = 0.25
+MEASURE_SECONDS: Final = 5.0
+_POLL_MS: Final = 100
+_PATIENCE_MS: Final = 5000
+_BACKOFF_SECONDS: Final = (0.2, 5.0)
+_UNDECODABLE: Final = (CorruptRecordError, UnsupportedCodecError)
+_Client = TypeVar("_Client")
+
+log = logging.getLogger(__name__)
+# kafka-python tells every reconnection as an error; while a broker is away that is no news.
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+class _OtherClusterError(KafkaError):  # type: ignore[misc]  # kafka-python ships no types
+    """The broker is another one than before."""
+
+
+class _UndecodableError(Exception):
+    """The client could not decode what it fetched."""
+
+
+def run(
+    inbox: Inbox,
+    settings: Settings,
+    stop: StopSignal,
+    *,
+    connection: KafkaConnection | None = None,
+    watchdog: Watchdog | None = None,
+    tell: Callable[[Outcome], None] | None = None,
+) -> None:
+    """Receive until asked to stop. Returns after an orderly end.
+
+    Args:
+        inbox: opened with a desk; the caller closes it.
+        settings: pauses and reloads.
+        stop: looked at ten times a second.
+        connection: how to reach Kafka; as the settings say for this county if None.
+        watchdog: started; it is beaten while the work moves, and stopped by the caller.
+        tell: called with every outcome once it is durable, in order, from a thread of its own. What
+            rang before this start is not told: ask ``inbox.ringing()``.
+
+    Raises:
+        NotAuthorised: the broker answers, and does not let this county do its work.
+        AlreadyRunning: another process reads this inbox.
+        SettingError: TLS files or a password are missing.
+        StoreError: the disk fails.
+        ValueError: the inbox has no desk.
+    """
+    if inbox.desk is None:
+        raise ValueError("expected an inbox with a desk: without one, receipts of others would be lost")
+    chosen = connection or settings.connection(topics.county(inbox.county))
+    with _alone(inbox.path), Teller(tell) as teller:
+        _Reader(inbox, settings, stop, chosen, watchdog, teller).run()
+
+
+class _Reader:
+    """The loop, session after session."""
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        settings: Settings,
+        stop: StopSignal,
+        connection: KafkaConnection,
+        watchdog: Watchdog | None,
+        teller: Teller,
+    ) -> None:
+        self._inbox, self._settings, self._stop, self._connection = inbox, settings, stop, connection
+        self._watchdog, self._teller = watchdog, teller
+        self._group = topics.group(topics.county(inbox.county), "inbox")
+        self._kinds: dict[TopicPartition, Kind] = {
+            TopicPartition(topics.alerts(inbox.county), 0): "alert",
+            TopicPartition(topics.digests(inbox.county), 0): "digest",
+        }
+        self._cluster = ""
+        self._next: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
+        self._ever, self._backoff = False, _BACKOFF_SECONDS[0]
+        self._commit_due = self._tick_due = self._charter_due = self._measure_due = 0.0
+
+    def run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self._beat()
+                self._begin()
+                with _consumer(self._connection, self._group) as consumer:
+                    self._session(consumer)
+            except NotAuthorised as error:
+                if not self._ever:
+                    raise
+                self._wait(error, "not_authorised")  # topics may come back: the broker was made anew
+            except StoreError:
+                raise
+            except _UndecodableError as error:
+                self._wait(error, "undecodable")
+                self._skip()
+            except KafkaError as error:
+                self._wait(error, "broker")
+            except Exception as error:  # kafka-python's own slips while a broker is made anew
+                log.exception("an error of the Kafka client")
+                self._wait(error, "client")
+
+    # -- a session --
+
+    def _begin(self) -> None:
+        """Ask for our rights, and whether the broker is the one that it was."""
+        names = [partition.topic for partition in self._kinds]
+        with _admin(self._connection) as admin:
+            require_access(admin.describe_topics(names), topics.county(self._inbox.county), read=names)
+            cluster = str(admin.describe_cluster()["cluster_id"])
+        if self._cluster and cluster != self._cluster:
+            log.critical(
+                "the broker is another one than before (%s, was %s): reading all of it", cluster, self._cluster
+            )
+            self._next.clear()
+        self._cluster, self._ever = cluster, True
+
+    def _session(self, consumer: KafkaConsumer) -> None:
+        consumer.assign(list(self._kinds))
+        for partition, offset in self._next.items():
+            consumer.seek(partition, offset)
+        for partition in self._kinds:
+            place = consumer.position(partition, timeout_ms=_PATIENCE_MS)
+            if place is None:
+                raise KafkaError(f"{partition.topic}: the broker did not say where to begin")
+            self._next[partition] = self._committed[partition] = place
+        log.info("%s: ready, cluster %s", self._inbox.county, self._cluster)
+        self._backoff = _BACKOFF_SECONDS[0]
+        while not self._stop.is_set():
+            self._receive(self._poll(consumer))
+            self._beat()
+            self._chores(consumer)
+        self._commit(consumer)
+
+    def _poll(self, consumer: KafkaConsumer) -> dict[TopicPartition, list[ConsumerRecord]]:
+        try:
+            found: dict[TopicPartition, list[ConsumerRecord]] = consumer.poll(timeout_ms=_POLL_MS, max_records=BATCH)
+        except _UNDECODABLE as error:
+            raise _UndecodableError(str(error)) from error
+        except KafkaError:
+            raise
+        except Exception as error:
+            raise _UndecodableError(f"{type(error).__name__}: {error}") from error
+        return found
+
+    def _receive(self, found: dict[TopicPartition, list[ConsumerRecord]]) -> None:
+        """Store what came, alarms first; one alone is one transaction, many share one."""
+        for partition, kind in self._kinds.items():
+            records = found.get(partition)
+            if records:
+                # From the return on the rows are durable; the offset follows within a second.
+                self._teller.put(self._inbox.receive_many([_arrived(kind, record) for record in records]))
+                self._next[partition] = records[-1].offset + 1
+
+    def _chores(self, consumer: KafkaConsumer) -> None:
+        now = time.monotonic()
+        if now >= self._tick_due:
+            self._tick_due = now + TICK_SECONDS
+            self._inbox.tick(self._settings.receipt_interval_seconds)
+        if now >= self._commit_due:
+            self._commit_due = now + COMMIT_SECONDS
+            self._commit(consumer)
+            if self._other_cluster(consumer):
+                raise _OtherClusterError("the broker is another one than before")
+        if now >= self._charter_due:
+            self._charter_due = now + self._settings.charter_reload_seconds
+            self._inbox.adopt_charters()
+        if now >= self._measure_due:
+            self._measure_due = now + MEASURE_SECONDS
+            self._inbox.measure()
+            for partition, offset in self._next.items():
+                end = consumer.highwater(partition)
+                metrics.LAG.labels(partition.topic).set(0 if end is None else max(0, end - offset))
+
+    def _other_cluster(self, consumer: KafkaConsumer) -> bool:
+        """Tell whether the broker's last word on itself names another cluster; costs nothing."""
+        found = consumer._cluster.cluster_id  # noqa: SLF001 -- the client knows, and has no other way to say it
+        return found is not None and str(found) != self._cluster
+
+    def _commit(self, consumer: KafkaConsumer) -> None:
+        """Commit offsets that moved. What fails is committed the next time; to read again is harmless."""
+        moved = {partition: offset for partition, offset in self._next.items() if offset != self._committed[partition]}
+        if moved:
+            offsets = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in moved.items()}
+            try:
+                consumer.commit(offsets, timeout_ms=_PATIENCE_MS)
+            except KafkaError as error:
+                log.warning("offsets are not committed: %s", error)
+                return
+            self._committed |= moved
+
+    # -- what the client cannot decode --
+
+    def _skip(self) -> None:
+        """Find the records that cannot be decoded, and step over them."""
+        for partition, kind in self._kinds.items():
+            if partition not in self._next:
+                continue
+            try:
+                with _consumer(self._connection, None) as probe:
+                    self._probe(probe, partition, kind)
+            except KafkaError as error:
+                self._wait(error, "broker")
+
+    def _probe(self, probe: KafkaConsumer, partition: TopicPartition, kind: Kind) -> None:
+        probe.assign([partition])
+        first = place = self._next[partition]
+        probe.seek(partition, place)
+        end, why = probe.end_offsets([partition], timeout_ms=_PATIENCE_MS)[partition], ""
+        while place < end and not self._stop.is_set():
+            try:
+                self._poll(probe)
+                break
+            except _UndecodableError as error:
+                # The client gives nothing that stands behind it in the same batch either.
+                why, place = str(error), place + 1
+                probe.seek(partition, place)
+                self._beat()
+        if place > first:
+            log.critical("%s: offsets %d to %d cannot be decoded, skipped: %s", partition.topic, first, place - 1, why)
+            metrics.UNREADABLE.labels(partition.topic).inc(place - first)
+            self._inbox.keep_unreadable(kind, first, place - 1, why)
+            self._next[partition] = place
+
+    def _wait(self, error: Exception, because: str) -> None:
+        """Say it, do the chores that need no broker, and wait: a little longer each time."""
+        metrics.RECONNECTS.labels(because).inc()
+        log.warning(
+            "%s: no reading from %s: %s; again in %.1f s",
+            self._inbox.county, self._connection.bootstrap, error, self._backoff,
+        )  # fmt: skip
+        self._inbox.tick(self._settings.receipt_interval_seconds)
+        self._inbox.adopt_charters()
+        self._stop.wait(self._backoff)
+        self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS[1])
+
+    def _beat(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.beat()
+
+
+def _arrived(kind: Kind, record: ConsumerRecord) -> Arrived:
+    return Arrived(kind, record.partition, record.offset, record.timestamp, record.value, tuple(record.headers))
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Hold the lock of the one reader; the kernel frees it when the process ends, however it does."""
+    with path.with_name(path.name + ".reader").open("ab") as file:
+        Path(file.name).chmod(0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise AlreadyRunning(f"{path}: another process reads into it; stop that one first") from None
+        yield
+
+
+@contextlib.contextmanager
+def _consumer(connection: KafkaConnection, group: str | None) -> Iterator[KafkaConsumer]:
+    consumer = _client(
+        KafkaConsumer,
+        connection,
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        fetch_min_bytes=1,
+        max_partition_fetch_bytes=FETCH_BYTES,
+        reconnect_backoff_max_ms=2000,
+        metrics_enabled=False,
+    )
+    try:
+        yield consumer
+    finally:
+        consumer.close(autocommit=False, timeout_ms=1000)
+
+
+@contextlib.contextmanager
+def _admin(connection: KafkaConnection) -> Iterator[KafkaAdminClient]:
+    admin = _client(KafkaAdminClient, connection, request_timeout_ms=10_000, reconnect_backoff_max_ms=2000)
+    try:
+        yield admin
+    finally:
+        admin.close()
+
+
+def _client(kind: Callable[..., _Client], connection: KafkaConnection, **settings: object) -> _Client:
+    """Make a client, and leave neither thread nor socket behind when the broker does not answer."""
+    made: list[KafkaNetClient] = []
+
+    def network(**configs: object) -> KafkaNetClient:
+        made.append(KafkaNetClient(**configs))
+        return made[-1]
+
+    try:
+        return kind(
+            **connection.kafka_python(),
+            client_id="yizhan-inbox",
+            kafka_client=network,
+            bootstrap_timeout_ms=_PATIENCE_MS,
+            **settings,
+        )
+    except BaseException:
+        for client in made:
+            client.close()
+            client._net.stop()  # noqa: SLF001 -- the thread that its maker started
+        raise
