@@ -1,5 +1,6 @@
-"""``python -m yizhan.cli``: the command, where no script is installed."""
+"""``python -m yizhan.cli``: the command where no script is installed."""
 
 from yizhan.cli.main import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -19,7 +19,7 @@ from yizhan.cli.output import plain
 from yizhan.cli.words import _
 from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.words import sentence
-from yizhan.schemas.payloads import lines
+from yizhan.schemas.payloads import Shown, lines
 
 if TYPE_CHECKING:
     from rich.panel import Panel
@@ -89,12 +89,15 @@ def details(app: App, item: Item) -> Iterator[tuple[str, str]]:
         yield _("季度通报"), label
     if item.contents is not None:
         for shown in lines(item.contents):
-            yield "·".join(_(title) for title in shown.titles) or _("内容"), _value(shown.value)
+            yield "·".join(_(title) for title in shown.titles) or _("内容"), _value(app, shown)
 
 
-def _value(value: object) -> str:
+def _value(app: App, shown: Shown) -> str:
+    value = shown.value
     if isinstance(value, bool):
         return _("是") if value else _("否")
+    if shown.path.endswith("place.county"):
+        return app.named(str(value))
     return _(value) if isinstance(value, str) and value else str(value)
 
 
@@ -106,7 +109,7 @@ def because(app: App, item: Item) -> str:
     return item.rule
 
 
-def panel(app: App, item: Item) -> Panel:
+def panel(app: App, item: Item, county: str) -> Panel:
     """Draw an item as a panel: red for an alarm that waits for a person."""
     from rich.panel import Panel
     from rich.table import Table
@@ -119,11 +122,12 @@ def panel(app: App, item: Item) -> Panel:
         grid.add_row(Text(plain(name), style="bold"), Text(plain(value, keep_lines=True)))
     rings = item.state == "ringing"
     head = f" {way_name(item.way)} {item.title} "
-    foot = Text(f"yizhan inbox ack {plain(item.id)} --county … --name … --badge …") if rings else None
+    foot = Text(f"yizhan inbox ack {plain(item.id)} --county {county} --name … --badge …") if rings else None
     return Panel(
         grid,
         title=Text(plain(head), style="bold"),
         subtitle=foot,
         border_style="red" if rings else "none",
         title_align="left",
+        expand=False,
     )

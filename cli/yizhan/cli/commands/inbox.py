@@ -35,14 +35,14 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
     from yizhan.cli.inboxes import open_inbox
     from yizhan.cli.keyring import Lock
     from yizhan.cli.longrun import working
-    from yizhan.consumers import reader
+    from yizhan.consumers.reader import run as receive
 
     app = this()
     settings = app.settings
 
     def arrived(outcome: Outcome) -> None:
         if not quiet:
-            _tell(app, outcome, as_json=as_json)
+            _tell(app, county, outcome, as_json=as_json)
 
     with (
         open_inbox(app, county, Lock(passphrase_fd)) as inbox,
@@ -50,11 +50,11 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
     ):
         log_aloud(debug=app.debug)
         for item in () if quiet or as_json else inbox.ringing():
-            _ring(app, item)
-        reader.run(inbox, settings, stop, watchdog=watchdog, tell=arrived)
+            _ring(app, item, county)
+        receive(inbox, settings, stop, watchdog=watchdog, tell=arrived)
 
 
-def _tell(app: App, outcome: Outcome, *, as_json: bool) -> None:
+def _tell(app: App, county: str, outcome: Outcome, *, as_json: bool) -> None:
     """Tell what became of one record: a panel and a bell for an alarm, a line for the rest."""
     from yizhan.cli.names import reason_name
     from yizhan.cli.output import print_line, say
@@ -65,7 +65,7 @@ def _tell(app: App, outcome: Outcome, *, as_json: bool) -> None:
         rings = {"became": outcome.became, "rings": outcome.rings, "reason": outcome.reason}
         print_line(rings | {"item": None if item is None else item.as_json()})
     elif outcome.rings and item is not None:
-        _ring(app, item)
+        _ring(app, item, county)
     elif outcome.became == "stored" and item is not None and item.type not in NEVER_RECEIPTED:
         sentence = _("{at} {title} {id}，{sender} 发来")
         say(sentence.format(at=app.local(item.received), title=item.title, id=item.id, sender=app.named(item.source)))
@@ -77,14 +77,14 @@ def _tell(app: App, outcome: Outcome, *, as_json: bool) -> None:
         say(_("{id} 有另一份内容不同的文书，已留作证据").format(id=item.id))
 
 
-def _ring(app: App, item: Item) -> None:
+def _ring(app: App, item: Item, county: str) -> None:
     from yizhan.cli.inboxes import panel
     from yizhan.cli.output import console
 
     screen = console()
     if screen.is_terminal:
         screen.bell()
-    screen.print(panel(app, item))
+    screen.print(panel(app, item, county))
 
 
 @command.command("list", help=marked("列出收件，最新的在最后；回执和系统通知不列"))
@@ -165,7 +165,7 @@ def list_(
         ],
         _("没有这样的收件"),
     )
-    _beside(app, len(aside), len(conflicts), [gap for gap in gaps if gap.kind != "waiting"])
+    _beside(len(aside), len(conflicts), sum(gap.kind != "waiting" for gap in gaps))
 
 
 def _changed(item: Item) -> str:
@@ -174,15 +174,14 @@ def _changed(item: Item) -> str:
     return _("，已更正") if item.superseded_by else ""
 
 
-def _beside(app: App, aside: int, conflicts: int, gaps: list[object]) -> None:
+def _beside(aside: int, conflicts: int, gaps: int) -> None:
     from yizhan.cli.output import say
 
-    del app
     if aside or conflicts:
         sentence = _("另存 {aside} 件核验不过的，{conflicts} 件编号相同内容不同的；详见 --json")
         say(sentence.format(aside=aside, conflicts=conflicts))
     if gaps:
-        say(_("有 {count} 处顺序号断缺：可能有文书没有收到；详见 --json").format(count=len(gaps)))
+        say(_("有 {count} 处顺序号断缺：可能有文书没有收到；详见 --json").format(count=gaps))
 
 
 @command.command("show", help=marked("显示一件的全部内容"))
@@ -205,7 +204,7 @@ def show(item_id: str, county: str, as_json: bool) -> None:
     if as_json:
         print_json(item.as_json())
     else:
-        console().print(panel(app, item))
+        console().print(panel(app, item, county))
 
 
 @command.command("ack", help=marked("签收：停止响铃，并把签收人的姓名和警号告知发件县"))

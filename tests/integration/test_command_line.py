@@ -1,0 +1,169 @@
+"""The commands as processes on a real broker: what a county sends rings, is acknowledged, closes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.test_exchange import FIRE
+from tests.integration.alliance import YIZHAN, Alliance, running_station, settle
+from tests.integration.cluster import Cluster
+from yizhan.schemas import keys
+
+SENDER, PARTNER = "350722", "331181"
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@dataclass
+class Desk:
+    """The commands of the two counties, in the broker's home."""
+
+    alliance: Alliance
+    logs: Path
+    running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def ask(self, *words: str, given: bytes = b"", code: int = 0) -> Any:  # noqa: ANN401 -- JSON is any
+        """Run a command to its end; its JSON."""
+        done = subprocess.run([*self._command(*words), "--json"], check=False, capture_output=True, input=given)
+        assert done.returncode == code, done.stdout.decode() + done.stderr.decode()
+        return json.loads(done.stdout)
+
+    def start(self, name: str, *words: str) -> None:
+        """Start a command that runs until it is told to stop."""
+        with (self.logs / f"{name}.out").open("wb") as out, (self.logs / f"{name}.err").open("wb") as err:
+            self.running[name] = subprocess.Popen(self._command(*words), stdout=out, stderr=err)
+
+    def stop(self, name: str, how: signal.Signals = signal.SIGTERM) -> int:
+        """Tell it to stop; its exit status."""
+        process = self.running.pop(name)
+        process.send_signal(how)
+        return process.wait(timeout=30)
+
+    def said(self, name: str) -> list[dict[str, Any]]:
+        """Return what a running command has printed as NDJSON."""
+        return [json.loads(line) for line in (self.logs / f"{name}.out").read_text("utf-8").splitlines()]
+
+    def _command(self, *words: str) -> list[str]:
+        return [*YIZHAN, "--home", str(self.alliance.home), *words]
+
+
+@pytest.fixture(scope="module")
+def desk(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """Give the two counties their keys, and run the station and their processes."""
+    alliance = settle(cluster)
+    for code in (SENDER, PARTNER):
+        county = alliance.world.counties[code]
+        for key in (county.signing, county.sealing):
+            keys.save(key, alliance.home / "counties" / code / "keys")
+    made = Desk(alliance, tmp_path_factory.mktemp("desk"))
+    with running_station(alliance, made.logs / "station.log"):
+        for code in (SENDER, PARTNER):
+            made.start(f"outbox-{code}", "outbox", "run", "--county", code)
+            made.start(f"inbox-{code}", "inbox", "run", "--county", code, "--json")
+        try:
+            yield made
+        finally:
+            for name in list(made.running):
+                made.stop(name)
+
+
+def until(found: Callable[[], Any], seconds: float = 60.0) -> Any:  # noqa: ANN401 -- whatever was looked for
+    """Wait until something is found."""
+    deadline = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.2)
+    return value
+
+
+def test_a_fire_rings_at_the_partner_and_its_acknowledgement_comes_back(desk: Desk) -> None:
+    """Through five processes: publish, ring, acknowledge, and the sender reads by whom."""
+    place = {"county": SENDER}
+    fire = {**FIRE, "touches": [PARTNER], "payload": {**FIRE["payload"], "place": place}}
+    given = json.dumps(fire, ensure_ascii=False).encode()
+    (sent,) = desk.ask("publish", "-", "--county", SENDER, given=given)["accepted"]
+    name = f"inbox-{PARTNER}"
+    (rang,) = until(lambda: [each for each in desk.said(name) if each["rings"]])
+    assert rang["item"]["id"] == sent["id"]
+    desk.ask("inbox", "ack", sent["id"], "--county", PARTNER, "--name", "李四", "--badge", "654321")
+
+    def acknowledged() -> Any:  # noqa: ANN401 -- JSON is any
+        (posting,) = desk.ask("postings", "list", "--county", SENDER)["postings"]
+        return posting["said"].get("acknowledged")
+
+    assert until(acknowledged)["payload"]["by"] == {"name": "李四", "badge": "654321"}
+
+
+def test_what_the_station_refuses_is_listed_by_name(desk: Desk) -> None:
+    """Quarantine shows origin, reason and first bytes; the sender's postings show what was not its own."""
+    (offset,) = desk.alliance.publish(b"no envelope at all", source=SENDER)
+    origin = f"yizhan.events.{SENDER}/0/{offset}"
+
+    def refused() -> Any:  # noqa: ANN401 -- JSON is any
+        found = desk.ask("quarantine", "list", "--reason", "malformed", "--limit", "0")["quarantine"]
+        return [each for each in found if each["origin"] == origin]
+
+    (entry,) = until(refused)
+    assert entry["verified"]
+    assert bytes.fromhex(entry["first_bytes"]) == b"no envelope at all"
+    foreign = until(lambda: desk.ask("postings", "list", "--county", SENDER)["foreign"])
+    assert foreign[-1]["why"] == "refused_record_never_sent"
+
+
+def test_an_interim_digest_reaches_the_county_and_proves_itself(desk: Desk) -> None:
+    """Closing on demand waits for the station; the county checks the digest against the manifest."""
+    (closed,) = desk.ask("digest", "close", "--county", PARTNER, "--interim", "--wait", "60")["closed"]
+    assert closed["manifest"]["interim"]
+    label = closed["manifest"]["label"]
+    (digest,) = until(lambda: desk.ask("digest", "list", "--county", PARTNER)["digests"])
+    assert (digest["manifest"]["label"], digest["verdict"]) == (label, "verified")
+    assert desk.ask("digest", "close", "--county", PARTNER, "--due")["not_due"] == [PARTNER]
+    assert desk.ask("digest", "show", label, "--county", PARTNER, "--with", SENDER)["in"]
+
+
+def test_the_broker_says_that_it_runs(desk: Desk) -> None:
+    """Status is asked of the operating system and changes nothing."""
+    status = desk.ask("broker", "status")
+    assert status["running"]
+    assert status["pid"] == desk.alliance.cluster.broker.pid()
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("part", ["outbox", "inbox"])
+def test_a_process_ends_in_order_when_asked(desk: Desk, part: str, how: signal.Signals, code: int) -> None:
+    """SIGTERM is an orderly end, Ctrl-C the same with 130 and a word; nothing is printed that frightens."""
+    name = f"{part}-{SENDER}"
+    assert desk.stop(name, how) == code
+    said = (desk.logs / f"{name}.err").read_text("utf-8")
+    assert "Traceback" not in said
+    assert ("已中断" in said) == (how == signal.SIGINT)
+    desk.start(name, part, "run", "--county", SENDER)
+    words = "ready" if part == "inbox" else "connected"
+    _ready(desk.logs / f"{name}.err", words, desk.running[name])
+
+
+def test_one_process_an_outbox_and_an_inbox(desk: Desk) -> None:
+    """A second publisher or reader is refused in a sentence."""
+    for part in ("outbox", "inbox"):
+        command = [*YIZHAN, "--home", str(desk.alliance.home), part, "run", "--county", PARTNER]
+        second = subprocess.run(command, check=False, capture_output=True, env=dict(os.environ))
+        assert second.returncode == 1
+        assert b"another process" in second.stderr
+
+
+def _ready(log: Path, words: str, process: subprocess.Popen[bytes]) -> None:
+    """Wait until a process works, or at least for as long as it takes to begin."""
+    deadline = time.monotonic() + 15
+    while words not in log.read_text("utf-8") and time.monotonic() < deadline:
+        assert process.poll() is None, log.read_text("utf-8")
+        time.sleep(0.2)
