@@ -1,6 +1,7 @@
 """From a draft to a letter: to whom it goes, what it refers to, which thread it belongs to.
 
-Rule 1: a correction or withdrawal goes to everybody who has the original, unless told otherwise.
+Rule 1: what refers to an event goes also to everybody who has that, or to whoever sent it, unless told
+        otherwise: a correction must reach whoever has the original.
 Rule 2: a matter goes to the members that it touches; one that names none, to the county's partners.
 Rule 3: ``external_ref`` names an event of one's own; it becomes id and hash here, or an error does.
 """
@@ -49,9 +50,8 @@ def letter_of(conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -
 def _audience(conn: sqlite3.Connection, touches: Iterable[str], references: dict[str, Ref], pen: Pen) -> set[str]:
     county = pen.source[:6]
     to = set(touches) & pen.charter.members.keys()
-    for name, reference in references.items():
-        if name != "reply_to" or not to - {county}:
-            to |= set(recipients_of(conn, reference.id) or (split_id(reference.id)[0][:6],))
+    for reference in references.values():
+        to |= set(recipients_of(conn, reference.id) or (split_id(reference.id)[0][:6],))
     return (to - {county}) or set(pen.charter.partners(county))
 
 
