@@ -82,9 +82,9 @@ class Account:
         )
         self._console.print(Text.assemble(("   ✔ ", "bold green"), text))
 
-    def refused(self, said: str, reason: str, named: str, detail: str) -> None:
+    def refused(self, said: str, named: str, detail: str) -> None:
         """Say that a hostile record was refused by name."""
-        self._console.print(Text.assemble(("✘ ", _REFUSED), said, "  → ", (f"{reason} {named}", _REFUSED)))
+        self._console.print(Text.assemble(("✘ ", _REFUSED), said, "  → ", (named, _REFUSED)))
         self._console.print(Text(f"   {detail}", style="dim"))
 
     def _rule(self, rule: str) -> str:

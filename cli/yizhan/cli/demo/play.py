@@ -19,10 +19,12 @@ from yizhan.cli.demo.account import Account
 from yizhan.cli.demo.hostile import Arsenal, attack, attacks
 from yizhan.cli.demo.scenario import OFFICERS, QINGYUAN, SHOUNING, Step, day
 from yizhan.cli.demo.stage import Stage, wait_for
+from yizhan.cli.names import reason_name
 from yizhan.cli.words import _
 from yizhan.consumers.digests import Digest
 from yizhan.consumers.items import Item
 from yizhan.consumers.items import Query as Items
+from yizhan.consumers.words import sentence
 from yizhan.producers.accounts import Posting
 from yizhan.producers.accounts import Query as Sendings
 from yizhan.producers.drafts import Draft, parse_draft
@@ -30,7 +32,7 @@ from yizhan.producers.firms import Office, Surroundings, import_firms
 from yizhan.producers.geography import sample_outlines
 from yizhan.producers.numbering import Sent
 from yizhan.schemas.charter import AdoptedCharters
-from yizhan.schemas.errors import REFUSALS, StatementInvalid
+from yizhan.schemas.errors import StatementInvalid
 from yizhan.schemas.payloads.common import Contact, Person
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import Postmark
@@ -197,7 +199,7 @@ class Day:
             ask = partial(self._refusal, each.topic_of, offsets[each.key])
             found = wait_for(_("驿站拒收“{said}”").format(said=_(each.said)), ask)
             self.refused[found["reason"]] += 1
-            self.account.refused(_(each.said), found["reason"], REFUSALS[each.reason].__name__, found["detail"])
+            self.account.refused(_(each.said), reason_name(found["reason"]), found["detail"])
             self.check(found["reason"] == each.reason, f"{each.key}: {each.reason} ≠ {found['reason']}")
 
     def _refusal(self, county: str, offset: int) -> dict[str, str] | None:
@@ -220,12 +222,12 @@ class Day:
             ask = partial(self._digest, county, label)
             digest = wait_for(_("{county} 的季度通报").format(county=county), ask)
             manifest = digest.manifest
-            sentence = _("{county} {label}：{count} 件（其中即时送达 {prompt} 件），清单验证：{verdict}")
+            words = _("{county} {label}：{count} 件（其中即时送达 {prompt} 件），清单验证：{verdict}")
             self.account.line(
                 "   "
-                + sentence.format(
+                + words.format(
                     county=self.account.name(county), label=label, count=manifest.count, prompt=manifest.prompt,
-                    verdict=digest.verdict.value,
+                    verdict=sentence(digest.verdict),
                 )
             )  # fmt: skip
             self.check(digest.verdict.value == "verified", f"{county} {label}: {digest.verdict.value}")

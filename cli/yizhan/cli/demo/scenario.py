@@ -211,7 +211,7 @@ def _quiet(now: datetime) -> tuple[Step, ...]:
         ),
         Step(
             "exercise", marked("寿宁演练：联合扑火演练首报"), SHOUNING, FIRE,
-            _fire("【演练】联合扑火演练，设定起火点距界800米。", 0.5, "燃烧", ["知悉"],
+            _fire("联合扑火演练，设定起火点距界800米。", 0.5, "燃烧", ["知悉"],
                   found_at=written(now - timedelta(minutes=1))),
             {QINGYUAN: (Way.NOTICE, "exercise")},
             {"to": [QINGYUAN], "touches": [QINGYUAN], "priority": "flash", "grade": 4, "stage": "first",
