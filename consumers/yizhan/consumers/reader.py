@@ -179,6 +179,7 @@ class _Reader:
             self._beat()
             self._chores(consumer)
         self._commit(consumer)
+        self._inbox.tick(self._settings.receipt_interval_seconds)
 
     def _poll(self, consumer: KafkaConsumer) -> dict[TopicPartition, list[ConsumerRecord]]:
         try:

@@ -1,0 +1,36 @@
+"""A county's inbox as a process of its own, for tests that kill it. Writes every ring to a file.
+
+Usage: inbox_process HOME COUNTY DATABASE RINGS
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tests.consumers.county import Clock, Notebook
+from tests.simulator import World
+from yizhan.consumers import reader
+from yizhan.consumers.arrivals import Outcome
+from yizhan.consumers.inbox import Inbox
+from yizhan.runtime.process import StopSignal
+from yizhan.runtime.settings import Settings
+
+
+def main(home: str, county: str, database: str, rings: str) -> None:
+    """Receive until killed; offsets are never committed, so that a restart reads all of it again."""
+    world = World()
+    reader.COMMIT_SECONDS = 3600.0  # type: ignore[misc]  # the crash that is tested lies before the commit
+
+    def ring(outcome: Outcome) -> None:
+        if outcome.rings and outcome.item is not None:
+            with Path(rings).open("a", encoding="utf-8") as file:
+                file.write(outcome.item.id + "\n")
+
+    keys = [world.counties[county].sealing]
+    with Inbox(Path(database), county, keys, world.charters, Clock(), Notebook()) as inbox:
+        reader.run(inbox, Settings.load(Path(home)), StopSignal().install(), tell=ring)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

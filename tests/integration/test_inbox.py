@@ -1,0 +1,282 @@
+"""The inbox on a real broker: one row, one ring, whatever dies."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import TopicPartition
+
+from tests.consumers.county import Clock, Notebook
+from tests.integration.cluster import Cluster
+from tests.simulator import World
+from yizhan.consumers import reader
+from yizhan.consumers.arrivals import Outcome
+from yizhan.consumers.errors import AlreadyRunning
+from yizhan.consumers.inbox import Inbox
+from yizhan.consumers.items import Query
+from yizhan.deploy import admin
+from yizhan.deploy.broker import Broker
+from yizhan.deploy.home import setup_home
+from yizhan.runtime.errors import NotAuthorised
+from yizhan.runtime.process import StopSignal
+from yizhan.runtime.watchdog import Watchdog
+from yizhan.schemas import manifest as manifests
+from yizhan.schemas import topics
+from yizhan.schemas.envelope import parse_envelope
+from yizhan.schemas.header import parse_header
+from yizhan.schemas.manifest import Manifest
+from yizhan.schemas.merkle import leaf_hash, root
+from yizhan.schemas.postmark import KAFKA_HEADER
+from yizhan.schemas.timestamps import written
+
+ME, PARTNER = "330327", "350982"
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@dataclass
+class Running:
+    """A reader in a thread of this process, and what it told."""
+
+    cluster: Cluster
+    world: World
+    path: Path
+    desk: Notebook = field(default_factory=Notebook)
+    told: list[Outcome] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def running(self, county: str = ME, **settings: Any) -> Iterator[Inbox]:  # noqa: ANN401
+        """Run a reader until the block ends; what it raised is raised here."""
+        stop, failed = StopSignal(), []
+        keys = [self.world.counties[county].sealing]
+        with Inbox(self.path, county, keys, self.world.charters, lambda: datetime.now(UTC), self.desk) as inbox:
+
+            def work() -> None:
+                try:
+                    reader.run(inbox, self.cluster.settings, stop, tell=self.told.append, **settings)
+                except Exception as error:  # noqa: BLE001 -- raised again below
+                    failed.append(error)
+
+            thread = threading.Thread(target=work, name="inbox")
+            thread.start()
+            try:
+                yield inbox
+            finally:
+                stop.set()
+                thread.join(timeout=20)
+            assert not thread.is_alive()
+            if failed:
+                raise failed[0]
+
+    def send(self, *values: bytes, kind: str = "alert") -> list[int]:
+        """Send lawful events as the station does."""
+        topic = (topics.alerts if kind == "alert" else topics.digests)(ME)
+        with self.cluster.producer("station") as producer:
+            sent = [
+                producer.send(
+                    topic,
+                    value,
+                    key=b"hint",
+                    headers=[(KAFKA_HEADER, self.world.postmark(value, PARTNER))],
+                    partition=0,
+                )
+                for value in values
+            ]
+            return [future.get(timeout=20).offset for future in sent]
+
+    def fire(self) -> bytes:
+        """Write a fire to us."""
+        return self.world.event(PARTNER, (ME,))
+
+
+@pytest.fixture
+def station(cluster: Cluster, tmp_path: Path) -> Running:
+    """Return a county that listens to the shared broker; other tests' records on its topics are noise."""
+    return Running(cluster, fresh_world(), tmp_path / "inbox.sqlite3")
+
+
+def fresh_world() -> World:
+    """Return a world whose ids no other test uses: the topics are shared."""
+    world = World()
+    for county in world.counties.values():
+        county.n = int(time.time() * 1000) % 10**12
+    return world
+
+
+def until(condition: Callable[[], Any], seconds: float = 20) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
+
+
+def id_of(value: bytes) -> str:
+    """Return an event's id."""
+    return parse_header(parse_envelope(value).unverified_header).id
+
+
+def committed(cluster: Cluster, topic: str) -> int | None:
+    """Return the offset that the inbox's group committed."""
+    with cluster.consumer(topics.county(ME), group_id=topics.group(topics.county(ME), "inbox")) as consumer:
+        place: int | None = consumer.committed(TopicPartition(topic, 0))
+        return place
+
+
+def test_an_alarm_rings_and_its_offset_is_committed_after_its_row(station: Running) -> None:
+    """From the station's topic to a row that rings; a restart reads nothing twice."""
+    with station.running() as inbox:
+        first = station.fire()
+        (offset,) = station.send(first)
+        until(lambda: inbox.item(id_of(first)))
+        until(lambda: [each for each in station.told if each.rings])
+        until(lambda: station.desk.receipts)
+    assert committed(station.cluster, topics.alerts(ME)) == offset + 1
+    assert [receipt.stage for receipt, _, _ in station.desk.receipts] == ["delivered"]
+    told = len(station.told)
+    with station.running() as inbox:
+        second = station.fire()
+        station.send(second)
+        until(lambda: inbox.item(id_of(second)))
+        assert [item.id for item in inbox.ringing()] == [id_of(first), id_of(second)]
+    assert [outcome.became for outcome in station.told[told:]] == ["stored"]
+
+
+def test_a_digest_comes_with_its_manifest(station: Running) -> None:
+    """Routine events wait for the manifest; then they are listed, checked."""
+    quiet: dict[str, Any] = {"type": "yizhan.intelligence.report.v1", "priority": "routine", "stage": None}
+    values = [station.world.event(PARTNER, (ME,), **quiet) for _ in range(50)]
+    made = Manifest(
+        county=ME, label="2026Q3", interim=False, start=0, end=51, count=50, prompt=0,
+        root=root(leaf_hash(parse_envelope(value).hash) for value in values).hex(),
+        charter=station.world.charter.name, cluster="c", closed=written(datetime(2026, 10, 1, tzinfo=UTC)),
+    )  # fmt: skip
+    with station.running() as inbox:
+        station.send(*values, kind="digest")
+        with station.cluster.producer("station") as producer:
+            mark = [(manifests.KAFKA_HEADER, b"1")]
+            producer.send(topics.digests(ME), made.signed(station.world.station), key=b"2026Q3", headers=mark)
+        until(inbox.digests)
+        assert inbox.digests()[-1].verdict == "verified"
+        assert len(inbox.items()) == 50
+
+
+class Unspeakable(str):
+    """A header name that is not UTF-8: kafka-python, Java's clients and the broker let it pass."""
+
+    __slots__ = ()
+
+    def encode(self, *_how: object) -> bytes:
+        """Encode wrongly."""
+        return b"\xff\xfe"
+
+
+def test_what_the_client_cannot_decode_is_skipped_aloud(station: Running) -> None:
+    """The reader goes on behind it, and the record's place is kept aside."""
+    before, after = station.fire(), station.fire()
+    with station.running() as inbox:
+        station.send(before)
+        with station.cluster.producer("station") as producer:
+            bad = producer.send(topics.alerts(ME), b"x", headers=[(Unspeakable("x"), b"1")]).get(timeout=10).offset
+        station.send(after)
+        until(lambda: inbox.item(id_of(after)))
+        assert inbox.item(id_of(before)) is not None
+        (aside,) = [each for each in inbox.aside() if each.place == f"0/{bad}"]
+        assert (aside.reason, "cannot be decoded" in aside.detail) == ("malformed", True)
+
+
+def test_killed_between_row_and_offset_it_is_one_row_and_one_ring(station: Running, tmp_path: Path) -> None:
+    """SIGKILL after the rows, before any offset was committed, three times over."""
+    rings = tmp_path / "rings"
+    argv = [sys.executable, "-m", "tests.integration.inbox_process", str(station.cluster.home), ME,
+            str(station.path), str(rings)]  # fmt: skip
+    fires: list[bytes] = []
+
+    def all_rang() -> bool:
+        return rings.exists() and len(rings.read_text().split()) >= len(fires)
+
+    place = committed(station.cluster, topics.alerts(ME))
+    for _ in range(3):
+        process = subprocess.Popen(argv, cwd=ROOT)
+        try:
+            fires += [station.fire() for _ in range(5)]
+            station.send(*fires[-5:])
+            until(all_rang, 40)
+        finally:
+            os.kill(process.pid, signal.SIGKILL)
+            process.wait()
+    assert committed(station.cluster, topics.alerts(ME)) == place
+    with Inbox(station.path, ME, [], station.world.charters, Clock()) as inbox:
+        rows = [item.id for item in inbox.items(Query(system=True)) if item.id in set(map(id_of, fires))]
+    assert rows == [id_of(fire) for fire in fires]
+    rung = [line for line in rings.read_text().split() if line in set(rows)]
+    assert rung == rows
+
+
+def test_without_the_right_to_read_it_does_not_start(station: Running) -> None:
+    """Silence would look like peace: the wrong certificate is told at once."""
+    wrong = station.cluster.connection(topics.county(PARTNER))
+    with pytest.raises(NotAuthorised, match="may not read"), station.running(connection=wrong):
+        time.sleep(8)
+
+
+def test_one_reader_an_inbox(station: Running) -> None:
+    """A second one says so."""
+    with station.running() as inbox:
+        until(lambda: station.path.with_name("inbox.sqlite3.reader").exists())
+        time.sleep(0.5)
+        with pytest.raises(AlreadyRunning):
+            reader.run(inbox, station.cluster.settings, StopSignal())
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_a_killed_broker_and_a_lost_disk(tmp_path: Path) -> None:
+    """It goes on when the broker is back; a broker without its data is read from the beginning."""
+    setup_home(tmp_path, [ME], now=datetime.now(UTC))
+    broker = Broker(tmp_path, heap_mib=256)
+    station = Running(Cluster(tmp_path, broker), fresh_world(), tmp_path / "inbox.sqlite3")
+    stalled: list[bool] = []
+    watchdog = Watchdog(60.0, lambda: stalled.append(True))
+    try:
+        pid = broker.start().pid
+        admin.apply(broker.admin_connection(), [ME])
+        watchdog.start()
+        fires = [station.fire() for _ in range(6)]
+        with station.running(watchdog=watchdog) as inbox:
+            station.send(*fires[:3])
+            until(lambda: len(inbox.ringing()) == 3)
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            pid = broker.start().pid
+            station.send(fires[3])
+            until(lambda: len(inbox.ringing()) == 4, 60)
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            broker.stop()
+            shutil.rmtree(broker.folder / "data")
+            broker.start()
+            admin.apply(broker.admin_connection(), [ME])
+            station.send(fires[4], *fires[:4], fires[5])
+            until(lambda: len(inbox.ringing()) == 6, 60)
+            assert [item.id for item in inbox.ringing()] == [id_of(fire) for fire in fires]
+        rung = [outcome.item.id for outcome in station.told if outcome.rings and outcome.item is not None]
+        assert (rung, stalled) == ([id_of(fire) for fire in fires], [])
+    finally:
+        watchdog.stop()
+        broker.stop()
+        gc.collect()  # kafka-python leaves a refused connection's socket to the collector
