@@ -10,7 +10,6 @@ Rule 3: a traceback is for engineers, who ask for it with ``--debug``.
 from __future__ import annotations
 
 import sys
-import traceback
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -83,6 +82,8 @@ class Root(Group):
             return _aborted(error)
         except Exception as error:  # noqa: BLE001 -- the last place where anything can be told
             if "--debug" in args:
+                import traceback
+
                 traceback.print_exc()
             _say(failure(error))
             return FAILED

@@ -13,7 +13,6 @@ import importlib.util
 import os
 import re
 import sys
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -116,6 +115,8 @@ def _value_of(option: str, arguments: Sequence[str]) -> str | None:
 
 def _in_settings(arguments: Sequence[str]) -> str:
     """Return the word in ``yizhan.toml``; whoever reads all of the settings says what is wrong with them."""
+    import tomllib
+
     home = _value_of("--home", arguments) or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME
     try:
         return str(tomllib.loads((Path(home) / "yizhan.toml").read_text(encoding="utf-8")).get("lang", ""))

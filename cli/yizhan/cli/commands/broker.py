@@ -62,6 +62,26 @@ def status(as_json: bool) -> None:
     _show(Broker(this().home).status(), as_json=as_json)
 
 
+@command.command(
+    "apply", help=marked("在设置所指的 Kafka 上建立主题、权限和配额；供不用 yizhan broker start 的 Kafka 使用")
+)
+@json_option()
+def apply(as_json: bool) -> None:
+    """Apply the declaration to whatever Kafka the settings name."""
+    from yizhan.cli.app import this
+    from yizhan.cli.output import print_json, progress, tell
+    from yizhan.deploy import admin
+    from yizhan.schemas import topics
+
+    app = this()
+    with progress(_("建立主题、权限和配额")):
+        changes = admin.apply(app.settings.connection(topics.ADMIN), sorted(app.charters.latest().members))
+    if as_json:
+        print_json({"changes": changes})
+    else:
+        tell("\n".join([*changes, _("{count} 处").format(count=len(changes))]))
+
+
 def _show(found: Status, *, as_json: bool, changes: tuple[str, ...] | None = None) -> None:
     from yizhan.cli.output import print_json, print_pairs
 

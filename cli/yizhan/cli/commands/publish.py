@@ -45,20 +45,28 @@ def command(ctx: click.Context, file: str, county: str, yes: bool, passphrase_fd
     from yizhan.cli.keyring import Lock
     from yizhan.cli.outboxes import open_outbox
     from yizhan.cli.output import print_json, say
+    from yizhan.runtime.errors import StoreError
 
     app = this()
     report = Report(app, quiet=as_json)
     ask = not yes and file != "-" and interactive() and not as_json
+    broken: StoreError | None = None
     with open_outbox(app, county, Lock(passphrase_fd)) as outbox:
-        if file == "-":
-            _publish(outbox, sys.stdin.buffer, _("标准输入"), report, ask=ask, warn=not yes)
-        else:
-            with open(file, "rb") as stream:  # noqa: PTH123 -- the name is told as it was typed
-                _publish(outbox, stream, file, report, ask=ask, warn=not yes)
+        try:
+            if file == "-":
+                _publish(outbox, sys.stdin.buffer, _("标准输入"), report, ask=ask, warn=not yes)
+            else:
+                with open(file, "rb") as stream:  # noqa: PTH123 -- the name is told as it was typed
+                    _publish(outbox, stream, file, report, ask=ask, warn=not yes)
+        except StoreError as error:
+            broken = error
     if as_json:
         print_json(report.as_json())
     else:
         say(report.summary())
+    if broken is not None:
+        # What was told as accepted is durable; what was not, is still the caller's.
+        raise broken
     if report.problems or report.refused:
         ctx.exit(1)
 

@@ -1,0 +1,139 @@
+"""Private keys at the command line: unlocked once, used only if the charter names them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.simulator import NOW, START, World
+from yizhan.cli.errors import CommandError, NoKey
+from yizhan.cli.keyring import Lock, key_files, sealing_keys, signer, standing
+from yizhan.schemas.errors import KeyFileInvalid
+from yizhan.schemas.keys import SealingKey, SigningKey, save
+
+WORD = b'{"kind":"text","text":"x"}'
+SEAL = ("seal", "--county", "350924", "--to", "331126", "--type", "yizhan.notice.v1")
+
+
+@contextmanager
+def passphrase(text: str) -> Iterator[str]:
+    """Give the number of a file descriptor from which a passphrase can be read."""
+    read, write = os.pipe()
+    os.write(write, text.encode() + b"\n")
+    os.close(write)
+    try:
+        yield str(read)
+    finally:
+        os.close(read)
+
+
+def test_locked_keys_work_with_their_passphrase_and_not_without(yizhan: Run) -> None:
+    """One passphrase unlocks all keys of a run; without it, or with another, nothing is sealed or opened."""
+    with passphrase("山高水长") as number:
+        assert yizhan("sample", "init", "--counties", "2", "--passphrase-fd", number).code == 0
+    assert "有" in yizhan("keys", "show", "--county", "350924").out
+    assert '"locked": true' in yizhan("keys", "show", "--county", "350924", "--json").out
+    nobody = yizhan(*SEAL, given=WORD)
+    assert nobody.code == 1
+    assert "--passphrase-fd" in nobody.err
+    with passphrase("wrong") as number:
+        assert yizhan(*SEAL, "--passphrase-fd", number, given=WORD).code == 1
+    with passphrase("山高水长") as number:
+        sealed = yizhan(*SEAL, "--passphrase-fd", number, given=WORD)
+    assert sealed.code == 0
+    with passphrase("山高水长") as number:
+        assert yizhan("open", "--passphrase-fd", number, given=sealed.raw).raw == WORD
+    with passphrase("") as number:
+        assert "应给出一行口令" in yizhan("open", "--passphrase-fd", number, given=sealed.raw).err
+    assert yizhan("open", "--passphrase-fd", "1234", given=sealed.raw).code == 1
+
+
+def test_what_is_only_looked_at_needs_no_passphrase(yizhan: Run) -> None:
+    """Lists and inspections never ask for a key."""
+    with passphrase("p") as number:
+        yizhan("sample", "init", "--counties", "2", "--passphrase-fd", number)
+    for command in ("outbox", "postings", "inbox", "digest"):
+        assert yizhan(command, "list", "--county", "350924").code == 0
+
+
+def test_a_key_that_others_may_read_is_not_used(home: Path, yizhan: Run) -> None:
+    """A private key of mode 0644 is refused by name, for looking too."""
+    for path in (home / "counties/350924/keys").iterdir():
+        path.chmod(0o644)
+    for ran in (yizhan("keys", "show", "--county", "350924"), yizhan(*SEAL, given=WORD)):
+        assert ran.code == 1
+        assert "0644" in ran.err
+
+
+def test_of_several_keys_the_one_registered_last_signs(tmp_path: Path) -> None:
+    """A county that changed its key signs with the new one; one that the charter does not name is never used."""
+    world = World()
+    county, newer, stranger = world.counties["350924"], SigningKey.generate(), SigningKey.generate()
+    entry = world.charter.signing["350924"][county.signing.kid]
+    later = replace(entry, key=newer.public, not_before=START + timedelta(days=1))
+    own = {county.signing.kid: entry, newer.kid: later}
+    charter = replace(world.charter, signing={**world.charter.signing, "350924": own})
+    for key in (county.signing, stranger):
+        save(key, tmp_path)
+    assert signer(tmp_path, "350924", charter, NOW, Lock()).kid == county.signing.kid
+    save(newer, tmp_path)
+    assert signer(tmp_path, "350924", charter, NOW, Lock()).kid == newer.kid
+    assert signer(tmp_path, "350924", charter, START, Lock()).kid == county.signing.kid
+    revoked = {kid: replace(each, revoked=NOW) for kid, each in own.items()}
+    charter = replace(charter, signing={**charter.signing, "350924": revoked})
+    with pytest.raises(NoKey):
+        signer(tmp_path, "350924", charter, NOW, Lock())
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({}, "valid"),
+        ({"not_before": NOW + timedelta(seconds=1)}, "not_yet"),
+        ({"not_after": NOW}, "expired"),
+        ({"revoked": NOW}, "revoked"),
+    ],
+)
+def test_how_a_key_stands_is_one_word(change: dict[str, object], word: str) -> None:
+    """The words that keys show tells, from the charter's own entry."""
+    world = World()
+    (entry,) = world.charter.signing["350924"].values()
+    assert standing(replace(entry, **change), NOW) == word  # type: ignore[arg-type] # fields by name
+    assert standing(None, NOW) == "unregistered"
+
+
+def test_old_sealing_keys_still_open(tmp_path: Path) -> None:
+    """Every sealing key of the folder is at hand: letters sealed to a retired one still open."""
+    old, new = SealingKey.generate(), SealingKey.generate()
+    for key in (old, new):
+        save(key, tmp_path)
+    save(SigningKey.generate(), tmp_path)
+    (tmp_path / "note.pem").write_text("no key", "ascii")
+    found = sealing_keys(tmp_path, "350924", (World().charter,), Lock())
+    assert {key.kid for key in found} == {old.kid, new.kid}
+    with pytest.raises(NoKey, match="keys generate"):
+        sealing_keys(tmp_path / "none", "350924", (World().charter,), Lock())
+
+
+def test_a_damaged_key_file_is_said_to_be_one(tmp_path: Path) -> None:
+    """A file that calls itself a key and is none does not pass for one."""
+    path = tmp_path / "sign-00000000.pem"
+    path.write_text("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", "ascii")
+    path.chmod(0o600)
+    with pytest.raises(KeyFileInvalid):
+        list(key_files(tmp_path, {}))
+
+
+@pytest.mark.parametrize("ask", [lambda lock: lock.new(ask=True), lambda lock: lock.passphrase(Path("sign-1.pem"))])
+def test_without_a_terminal_nobody_is_asked(ask: Callable[[Lock], object]) -> None:
+    """A passphrase prompt in a pipe would hang or read somebody's data: it is refused."""
+    with pytest.raises(CommandError, match="--passphrase-fd"):
+        ask(Lock())
+    assert Lock().new(ask=False) is None
