@@ -75,7 +75,8 @@ class Formatter(click.HelpFormatter):
     @contextmanager
     def section(self, name: str) -> Iterator[None]:
         """Indent what stands under a heading."""
-        with super().section(_(self._HEADINGS.get(name, name))):
+        heading = self._HEADINGS.get(name, name)
+        with super().section(_(heading)):
             yield
 
     def write_text(self, text: str) -> None:

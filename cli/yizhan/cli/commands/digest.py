@@ -117,7 +117,7 @@ def _close(app: App, closer: Closer, code: str, label: str, now: datetime, *, in
     from yizhan.schemas.timestamps import written
     from yizhan.streams.closing import CloseRequest
 
-    text = _("{member} {label}").format(member=app.named(code), label=label)
+    text = _("结算 {member} {label}").format(member=app.named(code), label=label)
     with progress(text) as bar:
         request = CloseRequest(label=label, closed=written(now))
         return closer.run(code, request, interim=interim, progress=bar.advance)

@@ -245,5 +245,5 @@ def ack(
     if as_json:
         print_json(item.as_json())
     else:
-        sentence = _("{id} {stage}：{name}（{badge}）")
+        sentence = _("{id} {stage}，签字人 {name}（{badge}）")
         tell(sentence.format(id=item.id, stage=stage_name(stage), name=name, badge=badge))
