@@ -235,3 +235,21 @@ def test_the_outbox_is_the_desk_that_the_inbox_asks_for(station: Station, yizhan
         inbox.desk.send_receipt(receipt, Person("李四", "654321"), "已处置")
     (row,) = json.loads(yizhan("outbox", "list", "--county", QINGYUAN, "--json").out)["events"]
     assert (row["type"], row["to"]) == ("yizhan.receipt.v1", [SHOUNING])
+
+
+def test_receipts_do_not_push_events_out_of_the_list(station: Station, yizhan: Run) -> None:
+    """However many receipts an outbox holds, the newest events are listed."""
+    (first, second) = publish(yizhan, SHOUNING, FIRE, {**FIRE, "external_ref": "接-3"})
+    with open_inbox(station.app, SHOUNING, Lock()) as inbox:
+        assert inbox.desk is not None
+        lane = {"stage": "delivered", "source": QINGYUAN, "book": "2026book", "lane": "prompt"}
+        for number in range(20):
+            inbox.desk.send_receipt(ReceiptRef.model_validate({**lane, "up_to": number}), None, None)
+
+    def listed(*words: str) -> list[str]:
+        found = json.loads(yizhan("postings", "list", "--county", SHOUNING, "--json", *words).out)["postings"]
+        return [each["id"] for each in found]
+
+    assert listed("--limit", "1") == [second]
+    assert listed("--limit", "2") == listed() == listed("--limit", "0") == [first, second]
+    assert len(listed("--limit", "3", "--system")) == 3

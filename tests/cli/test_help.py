@@ -19,7 +19,8 @@ from yizhan.cli.shell import Command, Group, Option
 from yizhan.schemas import i18n
 
 STABLE = """
-broker start, broker stop, broker status, keys generate, keys show, publish, import firms, outbox run, outbox list,
+broker start, broker stop, broker status, broker run, broker apply,
+keys generate, keys show, publish, import firms, outbox run, outbox list,
 postings list, station run, digest close, digest list, digest show, inbox run, inbox list, inbox show, inbox ack,
 quarantine list, explain, seal, open, inspect, schema, sample init
 """

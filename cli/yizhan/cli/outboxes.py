@@ -22,10 +22,12 @@ from yizhan.cli.names import arrival
 from yizhan.cli.words import _
 from yizhan.producers.outbox import Outbox
 from yizhan.schemas.charter import AdoptedCharters, Charter, RegisteredKey
+from yizhan.schemas.header import NOTICE, RECEIPT
 from yizhan.schemas.keys import SigningKey
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
+    from yizhan.producers.accounts import Posting, Query
     from yizhan.producers.numbering import Sent
 
 FILE = "outbox.sqlite3"
@@ -58,6 +60,22 @@ def looking(app: App, county: str) -> Iterator[Outbox | None]:
         return
     with Outbox(path, county, SigningKey.generate(), app.charters) as outbox:
         yield outbox
+
+
+def newest_postings(outbox: Outbox, query: Query, events: int, *, plain: bool) -> list[Posting]:
+    """List the postings of the newest events (0: of all), the newest last; ``plain`` leaves out the system's own.
+
+    An outbox has many more receipts than events, so it is read further back until there are enough.
+    """
+    reach = events
+    while True:
+        found = outbox.postings(dataclasses.replace(query, limit=reach or None))
+        kept = [each for each in found if not (plain and each.type in {RECEIPT, NOTICE})]
+        ids = list(dict.fromkeys(each.id for each in kept))
+        if not events or len(ids) >= events or len({each.id for each in found}) < reach:
+            wanted = set(ids[-events:] if events else ids)
+            return [each for each in kept if each.id in wanted]
+        reach *= 4
 
 
 @contextlib.contextmanager

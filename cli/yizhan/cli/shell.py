@@ -275,8 +275,17 @@ def county_option(*, required: bool = True, **how: Any) -> Callable[[Any], Any]:
 def passphrase_option() -> Callable[[Any], Any]:
     """Declare ``--passphrase-fd N``; a passphrase is never an argument."""
     return option(
-        "--passphrase-fd", type=int, metavar="N", help=marked("从文件描述符 N 读取密钥口令；不给则在终端上询问")
+        "--passphrase-fd",
+        type=Whole(0, 1_000_000),
+        metavar="N",
+        help=marked("从文件描述符 N 读取密钥口令；不给则在终端上询问"),
     )
+
+
+def limit_option() -> Callable[[Any], Any]:
+    """Declare ``--limit N``: how many are listed, the newest; 0 for all."""
+    text = marked("至多 N 件（默认 50；0 为全部）")
+    return option("--limit", type=Whole(0, 1_000_000_000), default=50, metavar="N", help=text)
 
 
 def charter_option() -> Callable[[Any], Any]:
@@ -334,6 +343,24 @@ class OneOf(click.Choice[str]):
             sentence = _("应为 {choices} 之一，得到 {value}")
             self.fail(sentence.format(choices="、".join(self.choices), value=text), param, ctx)
         return text
+
+
+class Whole(click.ParamType):
+    """A whole number within bounds, both included."""
+
+    name = "number"
+
+    def __init__(self, low: int, high: int) -> None:
+        """Take the bounds."""
+        self._low, self._high = low, high
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401 -- click's own
+        """Check the number."""
+        text = str(value)
+        if not (text.isascii() and text.isdigit()) or not self._low <= int(text) <= self._high:
+            sentence = _("应为 {low} 到 {high} 的整数，得到 {value}")
+            self.fail(sentence.format(low=self._low, high=self._high, value=text), param, ctx)
+        return int(text)
 
 
 MEMBER: Final = _Member()

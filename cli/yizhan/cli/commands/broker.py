@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yizhan.cli.shell import Group, json_option, option
+from yizhan.cli.shell import Group, json_option
 from yizhan.cli.words import _, marked
 
 if TYPE_CHECKING:
@@ -14,26 +14,34 @@ command = Group("broker", help=marked("本机的 Kafka：双向 TLS、按单位�
 
 
 @command.command("start", help=marked("启动 Kafka，按章程建立主题、权限和配额；已启动则只核对一遍"))
-@option("--foreground", is_flag=True, help=marked("留在前台运行，供 systemd 使用；不建立主题"))
 @json_option()
-def start(foreground: bool, as_json: bool) -> None:
+def start(as_json: bool) -> None:
     """Start it, and apply the declaration."""
     from yizhan.cli.app import this, utc_now
-    from yizhan.cli.output import progress, say
-    from yizhan.deploy.home import bring_up, setup_home
+    from yizhan.cli.output import progress
+    from yizhan.deploy.home import bring_up
 
     app = this()
     members = sorted(app.charters.latest().members)
-    if foreground:
-        from yizhan.deploy.broker import Broker
-
-        setup_home(app.home, members, now=utc_now())
-        Broker(app.home).run(say)
-        say(_("Kafka 已在运行"))
-        return
     with progress(_("启动 Kafka")) as bar:
         broker, changes = bring_up(app.home, members, now=utc_now(), progress=bar.describe)
     _show(broker.status(), as_json=as_json, changes=changes)
+
+
+@command.command(
+    "run", help=marked("在前台运行 Kafka，供 systemd 使用；主题和权限由 yizhan broker start 或 apply 建立")
+)
+def run() -> None:
+    """Become the broker."""
+    from yizhan.cli.app import this, utc_now
+    from yizhan.cli.output import say
+    from yizhan.deploy.broker import Broker
+    from yizhan.deploy.home import setup_home
+
+    app = this()
+    setup_home(app.home, sorted(app.charters.latest().members), now=utc_now())
+    Broker(app.home).run(say)
+    say(_("Kafka 已在运行"))
 
 
 @command.command("stop", help=marked("停止 Kafka；数据留着"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli.shell import MEMBER, Group, OneOf, county_option, json_option, option, passphrase_option
+from yizhan.cli.shell import MEMBER, Group, OneOf, Whole, county_option, json_option, option, passphrase_option
 from yizhan.cli.words import _, marked
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ command = Group("digest", help=marked("季度通报：驿站结算，各县阅�
 @option("--label", metavar="2026Q4", help=marked("季度（默认：到期未结的，否则本季度）"))
 @option("--interim", is_flag=True, help=marked("中期通报：不结算，不改变下一次结算"))
 @option("--due", "only_due", is_flag=True, help=marked("只结算到期未结的，供定时器使用"))
-@option("--wait", type=click.FloatRange(0), default=60.0, metavar="SECONDS", help=marked("最多等驿站多少秒（默认 60）"))
+@option("--wait", type=Whole(0, 86_400), default=60, metavar="SECONDS", help=marked("最多等驿站多少秒（默认 60）"))
 @passphrase_option()
 @json_option()
 def close(
@@ -40,7 +40,7 @@ def close(
     label: str | None,
     interim: bool,
     only_due: bool,
-    wait: float,
+    wait: int,
     passphrase_fd: int | None,
     as_json: bool,
 ) -> None:

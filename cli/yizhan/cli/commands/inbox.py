@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from yizhan.cli.shell import MEMBER, MOMENT, Group, OneOf, county_option, json_option, option, passphrase_option
+from yizhan.cli.shell import (
+    MEMBER,
+    MOMENT,
+    Group,
+    OneOf,
+    county_option,
+    json_option,
+    limit_option,
+    option,
+    passphrase_option,
+)
 from yizhan.cli.words import _, marked
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
     from yizhan.consumers.arrivals import Outcome
     from yizhan.consumers.items import Item
+
+_SHOWN: Final = 40
 
 command = Group("inbox", help=marked("本县收件箱：接收、查看、签收"))
 
@@ -97,7 +109,7 @@ def _ring(app: App, item: Item, county: str) -> None:
 @option("--since", type=MOMENT, metavar="TIME", help=marked("只列此时起收到的"))
 @option("--text", metavar="WORDS", help=marked("只列内容里有这些字的"))
 @option("--system", is_flag=True, help=marked("回执和系统通知也列出"))
-@option("--limit", type=int, default=50, metavar="N", help=marked("至多 N 件（默认 50；0 为全部）"))
+@limit_option()
 @json_option()
 def list_(
     *,
@@ -150,7 +162,7 @@ def list_(
         print_json({"county": county, "items": items, "aside": aside, "gaps": gaps, "conflicts": conflicts})
         return
     print_table(
-        [_("编号"), _("类型"), _("发件"), _("收到"), _("方式"), _("状态"), _("注意")],
+        [_("编号"), _("类型"), _("发件"), _("收到"), _("方式"), _("状态"), _("简要情况"), _("注意")],
         [
             (
                 item.id,
@@ -159,6 +171,7 @@ def list_(
                 app.local(item.received),
                 f"{way_name(item.way)} {item.rule}",
                 sentence(item.state) + _changed(item),
+                _summary(item),
                 "；".join(sentence(warning) for warning in item.warnings),
             )
             for item in found
@@ -166,6 +179,13 @@ def list_(
         _("没有这样的收件"),
     )
     _beside(len(aside), len(conflicts), sum(gap.kind != "waiting" for gap in gaps))
+
+
+def _summary(item: Item) -> str:
+    """Return the beginning of what its sender wrote."""
+    said = None if item.contents is None else item.contents.raw.get("summary")
+    text = said if isinstance(said, str) else ""
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 def _changed(item: Item) -> str:

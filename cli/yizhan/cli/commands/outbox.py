@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, option, passphrase_option
+from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, passphrase_option
 from yizhan.cli.words import _, marked
 
 command = Group("outbox", help=marked("本县发件箱：送出、查看"))
@@ -44,7 +44,7 @@ def run(county: str, passphrase_fd: int | None) -> None:
 @option("--type", metavar="TYPE", help=marked("只列这一类型的"))
 @option("--since", type=MOMENT, metavar="TIME", help=marked("只列此时起收下的"))
 @option("--until", type=MOMENT, metavar="TIME", help=marked("只列此时前收下的"))
-@option("--limit", type=int, default=50, metavar="N", help=marked("至多 N 件（默认 50；0 为全部）"))
+@limit_option()
 @json_option()
 def list_(
     county: str,

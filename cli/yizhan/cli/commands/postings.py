@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, option
+from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, limit_option, option
 from yizhan.cli.words import _, marked
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ command = Group("postings", help=marked("本县发出的事件后来怎样了"))
 @option("--type", metavar="TYPE", help=marked("只列这一类型的"))
 @option("--since", type=MOMENT, metavar="TIME", help=marked("只列此时起收下的"))
 @option("--system", is_flag=True, help=marked("回执和系统通知也列出"))
-@option("--limit", type=int, default=50, metavar="N", help=marked("至多 N 件（默认 50；0 为全部）"))
+@limit_option()
 @json_option()
 def list_(
     *,
@@ -38,18 +38,16 @@ def list_(
     """List postings."""
     from yizhan.cli.app import this
     from yizhan.cli.names import type_name, way_name
-    from yizhan.cli.outboxes import looking
+    from yizhan.cli.outboxes import looking, newest_postings
     from yizhan.cli.output import print_json, print_table, say
     from yizhan.producers.accounts import Query
-    from yizhan.schemas.header import NOTICE, RECEIPT
 
     app = this()
-    query = Query(id=event_id, type=type, state=state, since=since, limit=limit or None)
+    query = Query(id=event_id, type=type, state=state, since=since)
+    plain = not (system or event_id or type)
     with looking(app, county) as outbox:
-        found = () if outbox is None else outbox.postings(query)
+        found = [] if outbox is None else newest_postings(outbox, query, limit, plain=plain)
         foreign = () if outbox is None else outbox.foreign_postings()
-    if not (system or event_id or type):
-        found = tuple(each for each in found if each.type not in {RECEIPT, NOTICE})
     if as_json:
         print_json({"county": county, "postings": found, "foreign": foreign})
         return

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from yizhan.cli.shell import MOMENT, Group, OneOf, json_option, option
+from yizhan.cli.shell import MOMENT, Group, OneOf, json_option, limit_option, option
 from yizhan.cli.words import _, marked
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Entry:
 @command.command("list", help=marked("列出驿站拒收的记录：出处、原因、开头的字节，最新的在最后"))
 @option("--reason", metavar="WORD", help=marked("只列这个原因的"))
 @option("--since", type=MOMENT, metavar="TIME", help=marked("只列此时起收到的"))
-@option("--limit", type=int, default=50, metavar="N", help=marked("至多 N 条（默认 50；0 为全部）"))
+@limit_option()
 @option("--as", "principal", type=OneOf(["station", "auditor"]), default="station", help=marked("以谁的身份读取"))
 @json_option()
 def list_(reason: str | None, since: datetime | None, limit: int, principal: str, as_json: bool) -> None:

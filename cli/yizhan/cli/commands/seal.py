@@ -18,6 +18,7 @@ from yizhan.cli.shell import (
     MOMENT,
     Command,
     OneOf,
+    Whole,
     at_option,
     charter_option,
     county_option,
@@ -48,7 +49,7 @@ _DEFAULTS = {"status": "Actual", "priority": "routine"}
 @option("--header", type=click.Path(path_type=Path), metavar="FILE", help=marked("信头属性的 JSON 文件"))
 @option("--status", type=OneOf(["Actual", "Exercise", "Test"]), help=marked("实际、演练、测试（默认 Actual）"))
 @option("--priority", type=OneOf(["flash", "urgent", "routine"]), help=marked("特急、加急、平急（默认 routine）"))
-@option("--grade", type=click.IntRange(1, 4), metavar="1-4", help=marked("等级：1 特别重大 … 4 一般"))
+@option("--grade", type=Whole(1, 4), metavar="1-4", help=marked("等级：1 特别重大 … 4 一般"))
 @option(
     "--certainty",
     type=OneOf(["Observed", "Likely", "Possible", "Unlikely", "Unknown"]),
