@@ -80,6 +80,9 @@ def test_every_client_that_may_be_missing_has_its_extra() -> None:
     for module, extra in {"faust": "station", "kafka": "desk", "shapely.geometry": "desk"}.items():
         said = failure(ModuleNotFoundError(f"No module named {module!r}", name=module))
         assert f"pip install 'yizhan[{extra}]'" in said
+    missing = ModuleNotFoundError("No module named 'kafka'", name="kafka")
+    assert "'yizhan[broker]'" in failure(missing, ["broker", "start"])
+    assert "'yizhan[station]'" in failure(missing, ["--home", "x", "digest", "close"])
 
 
 def test_ctrl_c_ends_with_130_and_a_word(home: Path) -> None:

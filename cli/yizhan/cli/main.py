@@ -23,6 +23,7 @@ FAILED: Final = 1
 WRONG_WORDS: Final = 2
 INTERRUPTED: Final = 130
 _EXTRAS: Final = {"faust": "station", "mode": "station", "aiokafka": "station", "kafka": "desk", "shapely": "desk"}
+_KAFKA_IN: Final = {"broker": "broker", "quarantine": "station", "digest": "station", "station": "station"}
 _COMMANDS: Final = {
     "demo": "yizhan.cli.demo.command:demo",
     **{
@@ -85,7 +86,7 @@ class Root(Group):
                 import traceback
 
                 traceback.print_exc()
-            _say(failure(error))
+            _say(failure(error, args))
             return FAILED
         return code if isinstance(code, int) else 0
 
@@ -106,15 +107,15 @@ def _aborted(error: click.Abort) -> int:
     return INTERRUPTED
 
 
-def failure(error: Exception) -> str:
-    """Say an exception in one sentence, without a traceback."""
+def failure(error: Exception, args: Sequence[str] = ()) -> str:
+    """Say an exception in one sentence, without a traceback; ``args`` tell which role it happened in."""
     from yizhan.schemas.errors import Refused, YizhanError
 
     if isinstance(error, Refused):
         return f"{error.reason}: {error}"
     if isinstance(error, YizhanError):
         return str(error)
-    if isinstance(error, ModuleNotFoundError) and (extra := _EXTRAS.get((error.name or "").split(".")[0])):
+    if isinstance(error, ModuleNotFoundError) and (extra := _extra(error, args)):
         sentence = _("这台机器没有安装这个角色所需的 {module}；请运行 pip install 'yizhan[{extra}]'")
         return sentence.format(module=error.name, extra=extra)
     if isinstance(error, OSError) and error.strerror:
@@ -122,6 +123,13 @@ def failure(error: Exception) -> str:
         return f"{where}{error.strerror}"
     sentence = _("没有预料到的错误 {kind}: {error}；加 --debug 可见详情，请报告给维护者")
     return sentence.format(kind=type(error).__name__, error=error)
+
+
+def _extra(error: ModuleNotFoundError, args: Sequence[str]) -> str | None:
+    """Return the extra that brings a module that is missing; None for one that no extra brings."""
+    missing = (error.name or "").split(".")[0]
+    roles = [role for word, role in _KAFKA_IN.items() if missing == "kafka" and word in args]
+    return roles[0] if roles else _EXTRAS.get(missing)
 
 
 def _say(sentence: str) -> None:
