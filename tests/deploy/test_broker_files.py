@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -83,6 +84,29 @@ def test_a_used_process_id_is_never_signalled(home: Path) -> None:
         assert not broker.stop()
         assert stranger.poll() is None
         stranger.kill()
+
+
+def test_a_killed_broker_is_gone_when_its_last_thread_is(home: Path) -> None:
+    """A zombie whose threads still end holds the port: it is no dead broker yet."""
+    lingers = (
+        "import ctypes, threading, time; threading.Thread(target=time.sleep, args=(60,)).start();"
+        "print(flush=True); ctypes.CDLL(None).syscall(60 if __import__('platform').machine() == 'x86_64' else 93, 0)"
+    )
+    broker = Broker(home)
+    with subprocess.Popen([sys.executable, "-c", lingers], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        broker.folder.mkdir(exist_ok=True)
+        broker._remember(process.pid)  # noqa: SLF001 -- as start does
+        stat = Path(f"/proc/{process.pid}/stat")
+        deadline = time.monotonic() + 10
+        while stat.read_text().rpartition(")")[2].split()[0] != "Z" and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert broker.pid() == process.pid
+        process.kill()
+        while broker.pid() is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert broker.pid() is None
 
 
 @pytest.mark.parametrize("note", ["", "{}", "[]", "123", '{"pid": "x", "started": 1}'])

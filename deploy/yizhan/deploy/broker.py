@@ -254,14 +254,18 @@ class Broker:
 
 
 def _start_time(pid: int) -> str | None:
-    """Return what tells a process from a later one of the same id; None for a dead one."""
+    """Return what tells a process from a later one of the same id; None for a dead one.
+
+    A killed broker is a zombie at once, but holds its port until the last of its threads has ended.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return None
     state, *fields = stat.rpartition(")")[2].split()  # the name before it may hold anything
-    return None if state in "ZX" else f"{boot}/{fields[18]}"  # starttime, field 22 of proc(5)
+    over = state in "ZX" and int(fields[16]) <= 1  # num_threads, field 20 of proc(5)
+    return None if over else f"{boot}/{fields[18]}"  # starttime, field 22
 
 
 _API_VERSIONS: Final = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
