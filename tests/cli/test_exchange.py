@@ -14,7 +14,7 @@ from yizhan.cli.app import App
 from yizhan.cli.desk import OutboxDesk
 from yizhan.cli.inboxes import open_inbox
 from yizhan.cli.keyring import Lock, station_keys
-from yizhan.cli.outboxes import looking, outbox_path
+from yizhan.cli.outboxes import looking, open_outbox, outbox_path
 from yizhan.consumers.arrivals import Arrived, Kind
 from yizhan.consumers.desk import Desk, Person
 from yizhan.schemas import topics
@@ -253,3 +253,18 @@ def test_receipts_do_not_push_events_out_of_the_list(station: Station, yizhan: R
     assert listed("--limit", "1") == [second]
     assert listed("--limit", "2") == listed() == listed("--limit", "0") == [first, second]
     assert len(listed("--limit", "3", "--system")) == 3
+
+
+def test_a_lost_tail_shows(station: Station, yizhan: Run) -> None:
+    """The last event of a lane is lost; the sender's announcement of its lane heads lets the recipient see it."""
+    _first, second = publish(yizhan, SHOUNING, FIRE, {**FIRE, "external_ref": "接-4"})
+    station.sent.add(second)
+    station.carry(SHOUNING)
+    with open_outbox(station.app, SHOUNING, Lock()) as outbox:
+        outbox.announce_lane_heads()
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    ran = yizhan("inbox", "list", "--county", QINGYUAN, "--json")
+    (gap,) = json.loads(ran.out)["gaps"]
+    assert (gap["source"], gap["first"], gap["last"]) == (SHOUNING, 2, 2)
+    assert "有 1 处顺序号断缺" in yizhan("inbox", "list", "--county", QINGYUAN).err
