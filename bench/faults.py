@@ -1,0 +1,264 @@
+"""``python -m bench.faults``: kills, stops and a lost disk under load, into ``faults.json``.
+
+Fifty events a second go between two counties, both ways, while their processes, the station and
+the broker are hurt. After each fault the load pauses, what is under way arrives, the period is
+closed so that digests arrive too, and then is counted: lost, duplicated, reordered.
+
+``--quick`` hurts each twice, ``--only NAME …`` some; both print and write no file. Exit status 0
+means: nothing lost, nothing twice, nothing out of order.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import random
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from bench.faults_count import Counting, has, missing
+from bench.faults_world import PARTNER, PER_SECOND, STATION, inbox, publisher, world
+from bench.ground import say
+from yizhan.schemas.quarters import Quarter
+from yizhan.schemas.sample import TWO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+    from bench.faults_world import World
+
+RESULT: Final = Path(__file__).parents[1] / "faults.json"
+STOPPED_SECONDS: Final = 10.0
+"""How long the station stands still: its session with the broker is over after 6."""
+FLOW_SECONDS: Final = 120.0
+PATIENCE_SECONDS: Final = 240.0
+"""Without any arrival for so long, what is missing is lost: a first resend comes after 30 or 120."""
+TOTALS: Final = ("lost", "duplicates_in_inbox", "reordered")
+
+
+class Hurting:
+    """Does the harm, and waits until events flow again."""
+
+    def __init__(self, made: World, seed: int) -> None:
+        """Take the world; ``seed`` makes the moments of the kills."""
+        self.world, self.random = made, random.Random(seed)
+
+    def flows(self, counties: tuple[str, ...] = TWO) -> float:
+        """Wait until something accepted from now on has arrived from each county; seconds it took."""
+        begun = time.monotonic()
+        waiting = set(counties)
+        while waiting:
+            if time.monotonic() - begun > FLOW_SECONDS:
+                say(f"nothing from {', '.join(sorted(waiting))} for {FLOW_SECONDS:.0f} s; going on")
+                break
+            time.sleep(0.05)
+            probes = {county: self.world.load.probe(county, begun) for county in waiting}
+            waiting -= {c for c, probe in probes.items() if probe and has(self.world, PARTNER[c], probe)}
+        return time.monotonic() - begun
+
+    def kill(self, name: str, *, sources: tuple[str, ...] = TWO) -> None:
+        """Kill a process at some moment and start it again; one in four times again while it starts."""
+        time.sleep(self.random.uniform(0.2, 1.2))
+        self.world.kill(name)
+        self.world.start(name)
+        if self.random.random() < 0.25:
+            time.sleep(self.random.uniform(0.1, 3.0))
+        else:
+            say(f"  {name} killed; events flow again after {self.flows(sources):.1f} s")
+
+    def station(self, _turn: int) -> None:
+        """Kill the station."""
+        self.kill(STATION)
+
+    def inbox(self, turn: int) -> None:
+        """Kill one county's inbox, then the other's."""
+        county = TWO[turn % 2]
+        self.kill(inbox(county), sources=(PARTNER[county],))
+
+    def publisher(self, turn: int) -> None:
+        """Kill one county's publisher, then the other's."""
+        county = TWO[turn % 2]
+        self.kill(publisher(county), sources=(county,))
+
+    def broker(self, _turn: int) -> None:
+        """Kill the broker, and start it again."""
+        time.sleep(self.random.uniform(0.5, 2.0))
+        self.world.kill_broker()
+        self.world.start_broker()
+        say(f"  broker killed and started; events flow {self.flows():.1f} s later")
+
+    def stop_station(self, _turn: int) -> None:
+        """Let the station stand still past its session, and go on."""
+        time.sleep(self.random.uniform(0.2, 1.2))
+        pid = self.world.supervisor.pid(STATION)
+        assert pid is not None, "the station does not run"
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(STOPPED_SECONDS)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        say(f"  station went on; events flow {self.flows():.1f} s later")
+
+    def lose_disk(self, counting: Counting) -> int:
+        """Stop the broker, delete its data, start it anew; returns the wire duplicates until then."""
+        time.sleep(2)
+        before = counting.wire.duplicates(self.world)
+        self.world.stop_broker()
+        self.world.lose_disk()
+        counting.wire.disk_lost()
+        self.world.start_broker()
+        say(f"  broker without its data; events flow {self.flows():.1f} s later")
+        return before
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of harm: ``what`` is done ``times`` times."""
+
+    what: str
+    times: int
+    do: Callable[[Hurting, int], None] | None = None
+
+
+FAULTS: Final = {
+    "station_killed": Fault("kill -9 of the station, started again at once", 20, Hurting.station),
+    "inbox_killed": Fault("kill -9 of a county's inbox, in turns, started again at once", 20, Hurting.inbox),
+    "publisher_killed": Fault("kill -9 of a county's publisher, in turns, started again", 20, Hurting.publisher),
+    "broker_killed": Fault("kill -9 of the broker, started again", 3, Hurting.broker),
+    "station_stopped": Fault(
+        f"SIGSTOP of the station for {STOPPED_SECONDS:.0f} s, session 6 s", 3, Hurting.stop_station
+    ),
+    "broker_disk_lost": Fault("broker stopped, its data deleted, started again with topics applied", 1),
+}
+BASELINE: Final = Fault("no fault, for comparison", 0)
+BASELINE_SECONDS: Final = 15.0
+
+
+class Run:
+    """One run over some of the faults."""
+
+    def __init__(self, made: World, *, quick: bool, seed: int) -> None:
+        """Begin with nothing counted."""
+        self.world, self.quick = made, quick
+        self.hurting, self.counting = Hurting(made, seed), Counting(made)
+        self._label = Quarter.parse("2026Q4")
+
+    def section(self, name: str, fault: Fault) -> dict[str, Any]:
+        """Do one fault as often as it says, let everything arrive, and count."""
+        times = min(fault.times, 2) if self.quick else fault.times
+        say(f"{name}: {fault.what}, {times} times")
+        first, begun, started = len(self.world.load.accepted), time.time(), time.monotonic()
+        earlier = 0
+        self.world.load.begin(name)
+        self.hurting.flows()
+        if fault is BASELINE:
+            time.sleep(BASELINE_SECONDS)
+        elif fault.do is None:
+            earlier = self.hurting.lose_disk(self.counting)
+        else:
+            for turn in range(times):
+                fault.do(self.hurting, turn)
+        time.sleep(1)
+        self.world.load.pause()
+        hurt = time.monotonic() - started
+        drained = self._drain(first)
+        figures = self.counting.section(self.world.load.accepted[first:], begun)
+        figures["wire_duplicates"] += earlier
+        figures |= {"what": fault.what, "times": times, "seconds": round(hurt, 1), "drained_seconds": round(drained, 1)}
+        say(f"{name}: " + ", ".join(f"{word} {figures[word]}" for word in ("accepted", *TOTALS, "wire_duplicates")))
+        if any(figures[word] for word in TOTALS):
+            say(f"{name}: {figures['examples']}")
+        return figures
+
+    def _drain(self, first: int) -> float:
+        """Wait for what is under way, close the period, and wait for its digest; seconds it took."""
+        accepted, begun = self.world.load.accepted[first:], time.monotonic()
+        self._wait("events that go at once", lambda: len(missing(self.world, accepted, prompt_only=True)))
+        self._wait("answers of the station", self.world.load.awaited)
+        self._label = self._label.next()
+        for _ in range(3):
+            try:
+                self.world.yizhan("digest", "close", "--label", str(self._label), "--json")
+                break
+            except RuntimeError as error:
+                say(f"the period is not closed yet: {error}")
+                time.sleep(3)
+        self._wait("events of the digest", lambda: len(missing(self.world, accepted)))
+        return time.monotonic() - begun
+
+    def _wait(self, what: str, left: Callable[[], int]) -> None:
+        """Wait until nothing is left, or until nothing has come for longer than any resend takes."""
+        least, moved = left(), time.monotonic()
+        while least:
+            if time.monotonic() - moved > PATIENCE_SECONDS:
+                say(f"{least} {what} are missing, and nothing came for {PATIENCE_SECONDS:.0f} s")
+                return
+            time.sleep(0.5)
+            if (now := left()) < least:
+                least, moved = now, time.monotonic()
+
+
+def run(names: list[str], *, quick: bool, keep: bool, seed: int) -> dict[str, Any]:
+    """Hurt and count; the whole result."""
+    load = os.getloadavg()[0]
+    with world() as made:
+        if keep:
+            made.keep()
+        run_ = Run(made, quick=quick, seed=seed)
+        baseline = run_.section("nothing", BASELINE)
+        found = {name: run_.section(name, FAULTS[name]) for name in names}
+        still = missing(made, made.load.accepted)
+        accepted = len(made.load.accepted)
+        refused = made.load.refused
+        totals = {word: sum(figures[word] for figures in (baseline, *found.values())) for word in TOTALS}
+        if any(totals.values()) or still:
+            made.keep()
+    return {
+        "measured": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f} before",
+        "load": f"{PER_SECOND} events/s of about 1 KiB between two counties, both ways: "
+        "30 % alarms, 20 % notices, 50 % for the digest",
+        "seed": seed,
+        "accepted": accepted,
+        "not_accepted": len(refused),
+        "without_faults": baseline,
+        "faults": found,
+        **totals,
+        "lost_at_the_end": len(still),
+    }
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Run, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="hurt each twice at most; writes no file")
+    parser.add_argument("--only", nargs="+", choices=FAULTS, default=None, metavar="NAME", help="; ".join(FAULTS))
+    parser.add_argument("--keep", action="store_true", help="keep the home, whatever came of it")
+    parser.add_argument("--seed", type=int, default=1, help="of the moments at which is killed (1)")
+    chosen = parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        result = run(chosen.only or list(FAULTS), quick=chosen.quick, keep=chosen.keep, seed=chosen.seed)
+    except KeyboardInterrupt:
+        say("interrupted; nothing is left running")
+        return 130
+    text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
+    print(text, end="")
+    if not (chosen.quick or chosen.only):
+        RESULT.write_text(text, encoding="utf-8")
+    return 1 if any(result[word] for word in (*TOTALS, "lost_at_the_end")) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
