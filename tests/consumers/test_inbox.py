@@ -135,6 +135,19 @@ def test_an_inbox_is_one_countys(listener: Listener, world: World) -> None:
         Inbox(listener.path, OTHER, [], world.charters)
 
 
+def test_how_far_it_read_is_written_with_the_rows(listener: Listener) -> None:
+    """A cluster each, a topic each; what was skipped counts as read, and is kept aside by its place."""
+    inbox = listener.inbox
+    assert inbox.position("a", "alert") == 0
+    inbox.receive_many([listener.stamped(listener.event()) for _ in range(3)], "a")
+    inbox.keep_unreadable("a", "digest", range(7, 9), "no such codec")
+    listener.restart()
+    found = {(c, k): listener.inbox.position(c, k) for c in ("a", "b") for k in ("alert", "digest")}
+    assert found == {("a", "alert"): 3, ("a", "digest"): 9, ("b", "alert"): 0, ("b", "digest"): 0}
+    (aside,) = listener.inbox.aside()
+    assert (aside.place, aside.reason) == ("0/7", Reason.MALFORMED)
+
+
 # -- warnings --
 
 

@@ -46,7 +46,18 @@ from yizhan.schemas.timestamps import written
 ME, PARTNER = "330327", "350982"
 ROOT = Path(__file__).parents[2]
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [
+    pytest.mark.timeout(300),
+    # kafka-python leaves the socket of a refused or broken connection to the garbage collector.
+    pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """Collect such sockets before the next test, which would be blamed for them."""
+    yield
+    gc.collect()
 
 
 @dataclass
@@ -146,15 +157,32 @@ def test_an_alarm_rings_and_its_offset_is_committed_after_its_row(station: Runni
         until(lambda: inbox.item(id_of(first)))
         until(lambda: [each for each in station.told if each.rings])
         until(lambda: station.desk.receipts)
-    assert committed(station.cluster, topics.alerts(ME)) == offset + 1
-    assert [receipt.stage for receipt, _, _ in station.desk.receipts] == ["delivered"]
+        until(lambda: committed(station.cluster, topics.alerts(ME)) == offset + 1)
+    assert station.desk.receipts[-1][0].stage == "delivered"
     told = len(station.told)
     with station.running() as inbox:
         second = station.fire()
         station.send(second)
         until(lambda: inbox.item(id_of(second)))
-        assert [item.id for item in inbox.ringing()] == [id_of(first), id_of(second)]
+        assert [item.id for item in inbox.ringing()][-2:] == [id_of(first), id_of(second)]
     assert [outcome.became for outcome in station.told[told:]] == ["stored"]
+
+
+def test_a_restored_backup_reads_again_what_it_missed(station: Running, tmp_path: Path) -> None:
+    """Whatever offset Kafka was told: where to read on stands in the database itself."""
+    first, second = station.fire(), station.fire()
+    with station.running() as inbox:
+        station.send(first)
+        until(lambda: inbox.item(id_of(first)))
+    backup = tmp_path / "backup.sqlite3"
+    shutil.copy(station.path, backup)
+    with station.running() as inbox:
+        station.send(second)
+        until(lambda: inbox.item(id_of(second)))
+    backup.replace(station.path)
+    with station.running() as inbox:
+        until(lambda: inbox.item(id_of(second)))
+        assert [item.id for item in inbox.ringing()][-2:] == [id_of(first), id_of(second)]
 
 
 def test_a_digest_comes_with_its_manifest(station: Running) -> None:
@@ -173,7 +201,8 @@ def test_a_digest_comes_with_its_manifest(station: Running) -> None:
             producer.send(topics.digests(ME), made.signed(station.world.station), key=b"2026Q3", headers=mark)
         until(inbox.digests)
         assert inbox.digests()[-1].verdict == "verified"
-        assert len(inbox.items()) == 50
+        made_of = [member.item for member in inbox.members(inbox.digests()[-1])]
+        assert [item and item.id for item in made_of] == [id_of(value) for value in values]
 
 
 class Unspeakable(str):
@@ -244,7 +273,6 @@ def test_one_reader_an_inbox(station: Running) -> None:
             reader.run(inbox, station.cluster.settings, StopSignal())
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_a_killed_broker_and_a_lost_disk(tmp_path: Path) -> None:
     """It goes on when the broker is back; a broker without its data is read from the beginning."""
     setup_home(tmp_path, [ME], now=datetime.now(UTC))
@@ -279,4 +307,3 @@ def test_a_killed_broker_and_a_lost_disk(tmp_path: Path) -> None:
     finally:
         watchdog.stop()
         broker.stop()
-        gc.collect()  # kafka-python leaves a refused connection's socket to the collector

@@ -105,8 +105,12 @@ class Inbox(View):
         """
         return self.receive_many([record])[0]
 
-    def receive_many(self, records: Sequence[Arrived]) -> list[Outcome]:
-        """Receive records in order, in one transaction. Raises as ``receive``."""
+    def receive_many(self, records: Sequence[Arrived], cluster: str | None = None) -> list[Outcome]:
+        """Receive records in order, in one transaction. Raises as ``receive``.
+
+        ``cluster`` is the id of the Kafka cluster that they were read from; with it the inbox remembers how
+        far it came, see ``position``.
+        """
         examined = [self._examined(record) for record in records]
         now = self.clock()
         with self._lock:
@@ -114,6 +118,8 @@ class Inbox(View):
                 kept = [
                     self._keep(conn, record, what, written(now)) for record, what in zip(records, examined, strict=True)
                 ]
+                if cluster is not None:
+                    _remember(conn, cluster, records)
                 # The crash line: when this block ends the rows are durable; only then is an offset committed.
             outcomes = [
                 Outcome(made.became, None if item_id is None else items.one(self._conn, item_id), made.reason)
@@ -124,16 +130,23 @@ class Inbox(View):
             _count(record, what, outcome, stored)
         return outcomes
 
-    def keep_unreadable(self, kind: Kind, first: int, last: int, why: str) -> None:
-        """Keep aside that records of partition 0, ``first`` to ``last``, were skipped: no client can decode them.
+    def position(self, cluster: str, kind: Kind) -> int:
+        """Tell at which offset to read on in a cluster; 0 in one that is new to this database."""
+        with self._reading() as conn:
+            row = conn.execute("SELECT next FROM positions WHERE cluster = ? AND kind = ?", (cluster, kind)).fetchone()
+        return 0 if row is None else int(row["next"])
+
+    def keep_unreadable(self, cluster: str, kind: Kind, offsets: range, why: str) -> None:
+        """Keep aside that records of partition 0 are skipped, because the client cannot decode them.
 
         Raises:
             StoreError: the disk fails.
         """
-        record = Arrived(kind, 0, first, 0, None)
-        what = Unverified(Reason.MALFORMED, f"offsets {first} to {last} cannot be decoded and were skipped: {why}")
+        detail = f"offsets {offsets[0]} to {offsets[-1]} cannot be decoded and were skipped: {why}"
         with self._lock, transaction(self._conn) as conn:
-            keep_aside(conn, record, what, written(self.clock()))
+            first = Arrived(kind, 0, offsets[0], 0, None)
+            keep_aside(conn, first, Unverified(Reason.MALFORMED, detail), written(self.clock()))
+            _remember(conn, cluster, [Arrived(kind, 0, offsets[-1], 0, None)])
 
     def _examined(self, record: Arrived) -> Examined:
         """Examine a record; where our charter may be too old, look for a newer one and examine it again."""
@@ -341,6 +354,13 @@ def _own(conn: sqlite3.Connection, path: Path, county: str) -> None:
     owner = conn.execute("SELECT county FROM life").fetchone()[0]
     if owner != county:
         raise WrongInbox(f"{path}: expected the inbox of {county}, came that of {owner}; one file a county")
+
+
+def _remember(conn: sqlite3.Connection, cluster: str, records: Sequence[Arrived]) -> None:
+    places = {record.kind: record.offset + 1 for record in records}
+    conn.executemany(
+        "INSERT OR REPLACE INTO positions VALUES (?, ?, ?)", [(cluster, kind, next_) for kind, next_ in places.items()]
+    )
 
 
 def _count(record: Arrived, what: Examined, outcome: Outcome, now: datetime) -> None:

@@ -2,10 +2,11 @@
 
 Law 4: a record's row is committed before its offset; what is read again changes nothing.
 
-Rule 1: nothing slow stands between a record and its row: offsets are committed together, at most once a
+Rule 1: nothing slow stands between a record and its row: offsets are told to Kafka at most once a
         second, receipts go out in the pauses, whoever is told is told in another thread.
 Rule 2: a line or broker that fails is tried again, for weeks if need be.
-Rule 3: a broker whose disk was lost is another cluster: it is read from its beginning.
+Rule 3: where to read on stands in the database, a cluster each: a restored backup reads again what it
+        missed, a broker whose disk was lost is read from its beginning. Kafka is told only for its figures.
 Rule 4: records that the client cannot decode are skipped aloud. After such an error kafka-python 3.0.12
         never returns from another ``poll`` at that offset, so the consumer is thrown away.
 Rule 5: one reader an inbox.
@@ -45,11 +46,12 @@ BATCH: Final = 32
 FETCH_BYTES: Final = 256 * 1024
 """Fetched from a topic at once; a larger record comes alone. Large: an alarm waits behind a digest."""
 COMMIT_SECONDS: Final = 1.0
-"""How often offsets are committed. Long: more is read again after a kill, which changes nothing."""
+"""How often Kafka is told how far we are. Often: an alarm waits for the answer."""
 TICK_SECONDS: Final = 0.25
 MEASURE_SECONDS: Final = 5.0
 _POLL_MS: Final = 100
 _PATIENCE_MS: Final = 5000
+_COMMIT_MS: Final = 1000
 _BACKOFF_SECONDS: Final = (0.2, 5.0)
 _UNDECODABLE: Final = (CorruptRecordError, UnsupportedCodecError)
 _Client = TypeVar("_Client")
@@ -165,15 +167,13 @@ class _Reader:
 
     def _session(self, consumer: KafkaConsumer) -> None:
         consumer.assign(list(self._kinds))
-        for partition, offset in self._next.items():
-            consumer.seek(partition, offset)
-        for partition in self._kinds:
-            place = consumer.position(partition, timeout_ms=_PATIENCE_MS)
-            if place is None:
-                raise KafkaError(f"{partition.topic}: the broker did not say where to begin")
+        for partition, kind in self._kinds.items():
+            place = self._inbox.position(self._cluster, kind)
+            consumer.seek(partition, place)
             self._next[partition] = self._committed[partition] = place
         log.info("%s: ready, cluster %s", self._inbox.county, self._cluster)
         self._backoff = _BACKOFF_SECONDS[0]
+        self._commit_due = time.monotonic() + COMMIT_SECONDS
         while not self._stop.is_set():
             self._receive(self._poll(consumer))
             self._beat()
@@ -198,7 +198,8 @@ class _Reader:
             records = found.get(partition)
             if records:
                 # From the return on the rows are durable; the offset follows within a second.
-                self._teller.put(self._inbox.receive_many([_arrived(kind, record) for record in records]))
+                arrived = [_arrived(kind, record) for record in records]
+                self._teller.put(self._inbox.receive_many(arrived, self._cluster))
                 self._next[partition] = records[-1].offset + 1
 
     def _chores(self, consumer: KafkaConsumer) -> None:
@@ -227,14 +228,15 @@ class _Reader:
         return found is not None and str(found) != self._cluster
 
     def _commit(self, consumer: KafkaConsumer) -> None:
-        """Commit offsets that moved. What fails is committed the next time; to read again is harmless."""
+        """Tell Kafka which offsets moved. What fails is told the next time."""
         moved = {partition: offset for partition, offset in self._next.items() if offset != self._committed[partition]}
         if moved:
             offsets = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in moved.items()}
             try:
-                consumer.commit(offsets, timeout_ms=_PATIENCE_MS)
+                consumer.commit(offsets, timeout_ms=_COMMIT_MS)
             except KafkaError as error:
-                log.warning("offsets are not committed: %s", error)
+                log.info("offsets are not committed: %s", error)
+                self._commit_due = time.monotonic() + _PATIENCE_MS / 1000
                 return
             self._committed |= moved
 
@@ -243,8 +245,6 @@ class _Reader:
     def _skip(self) -> None:
         """Find the records that cannot be decoded, and step over them."""
         for partition, kind in self._kinds.items():
-            if partition not in self._next:
-                continue
             try:
                 with _consumer(self._connection, None) as probe:
                     self._probe(probe, partition, kind)
@@ -253,7 +253,7 @@ class _Reader:
 
     def _probe(self, probe: KafkaConsumer, partition: TopicPartition, kind: Kind) -> None:
         probe.assign([partition])
-        first = place = self._next[partition]
+        first = place = self._inbox.position(self._cluster, kind)
         probe.seek(partition, place)
         end, why = probe.end_offsets([partition], timeout_ms=_PATIENCE_MS)[partition], ""
         while place < end and not self._stop.is_set():
@@ -268,8 +268,7 @@ class _Reader:
         if place > first:
             log.critical("%s: offsets %d to %d cannot be decoded, skipped: %s", partition.topic, first, place - 1, why)
             metrics.UNREADABLE.labels(partition.topic).inc(place - first)
-            self._inbox.keep_unreadable(kind, first, place - 1, why)
-            self._next[partition] = place
+            self._inbox.keep_unreadable(self._cluster, kind, range(first, place), why)
 
     def _wait(self, error: Exception, because: str) -> None:
         """Say it, do the chores that need no broker, and wait: a little longer each time."""

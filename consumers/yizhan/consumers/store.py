@@ -17,6 +17,15 @@ MIGRATIONS: Final = (
         county TEXT NOT NULL
     );
 
+    -- How far each topic was read, a cluster each: written with the rows, so that a restored backup reads on
+    -- from where it was, and a broker without its data from the beginning.
+    CREATE TABLE positions (
+        cluster TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('alert', 'digest')),
+        next INTEGER NOT NULL,
+        PRIMARY KEY (cluster, kind)
+    ) WITHOUT ROWID;
+
     CREATE TABLE items (
         seq INTEGER PRIMARY KEY,             -- order of arrival
         id TEXT NOT NULL UNIQUE,
