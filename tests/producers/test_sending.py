@@ -7,7 +7,7 @@ import pytest
 from tests.producers.desk import CANGNAN, PATIENCE, QINGYUAN, SHOUNING, Desk, fire, intelligence
 from tests.simulator import CLUSTER
 from yizhan.producers import schedule
-from yizhan.producers.dispatch import HOLD_SECONDS, Dispatch
+from yizhan.producers.dispatch import BEHIND_SECONDS, HOLD_SECONDS, Dispatch
 from yizhan.producers.outbox import Outbox
 from yizhan.producers.schedule import Standing
 from yizhan.schemas.header import ReceiptRef
@@ -186,3 +186,34 @@ def test_weeks_without_a_network_lose_nothing(desk: Desk, outbox: Outbox, dispat
     assert desk.send_all(dispatch) == sent
     assert outbox.oldest_age() == 0
     assert sent[0].startswith(SHOUNING)
+
+
+def test_what_a_slow_station_has_not_reached_is_not_sent_again(desk: Desk, outbox: Outbox, dispatch: Dispatch) -> None:
+    """Behind the last answer an event waits; passed over, or after an hour, it goes again."""
+    dispatch.arrive(CLUSTER, 0, 0)
+    passed, waiting = outbox.publish(fire()).id, outbox.publish(fire()).id
+    first, second = dispatch.queue(prompt=True, limit=2)
+    dispatch.acknowledged([first.seq, second.seq], PATIENCE, {first.seq: 0, second.seq: 9})
+    desk.later(40)
+    assert dispatch.requeue_overdue() == 0
+    other = outbox.publish(fire()).id
+    desk.send_all(dispatch)
+    desk.answer(dispatch, desk.admitted(outbox, other))  # at offset 0
+    assert dispatch.requeue_overdue() == 1
+    assert desk.send_all(dispatch) == [passed]
+    desk.answer(dispatch, desk.admitted(outbox, passed))
+    desk.later(BEHIND_SECONDS)
+    dispatch.requeue_overdue()
+    assert waiting in desk.send_all(dispatch)
+
+
+def test_places_in_a_lost_log_hold_nothing_back(desk: Desk, outbox: Outbox, dispatch: Dispatch) -> None:
+    """Offsets of one cluster say nothing about another."""
+    dispatch.arrive(CLUSTER, 0, 0)
+    outbox.publish(fire())
+    (only,) = dispatch.queue(prompt=True, limit=1)
+    dispatch.acknowledged([only.seq], PATIENCE, {only.seq: 9})
+    dispatch.arrive("another", 0, 0)
+    assert desk.send_all(dispatch) == [only.id]
+    desk.later(70)
+    assert dispatch.requeue_overdue() == 1

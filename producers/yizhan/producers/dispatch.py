@@ -8,6 +8,8 @@ Rule 3: how far postings were read stands in the same database, in the same tran
         said: a restored backup reads on from its own place, and so sees the numbers that it never gave.
 Rule 4: a broker that lost its data is told by its cluster's id, or by a log that ends before an event
         that it had; then everything unconfirmed is queued again.
+Rule 5: the station answers in the order of the log. What stands behind its last answer is not overdue
+        but waiting: a second copy would only stand further behind, and make a slow station slower.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from __future__ import annotations
 import logging
 import random
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -30,6 +32,8 @@ from yizhan.schemas.charter import Charters
 
 HOLD_SECONDS: Final = 3600.0
 """How long an event rests that the broker will not take (too large for its settings)."""
+BEHIND_SECONDS: Final = 3600.0
+"""How long rule 5 holds a resend back: a log that lost its tail unnoticed is mended after this."""
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +101,11 @@ class Dispatch:
         ).fetchone()
         return Outgoing(seq, row["id"], row["type"], row["envelope"], row["attempts"] > 0)
 
-    def acknowledged(self, numbers: Sequence[int], patience: Patience) -> None:
-        """Note that a broker has these (by ``seq``), and when each is to go again unless it is settled."""
+    def acknowledged(self, numbers: Sequence[int], patience: Patience, places: Mapping[int, int] | None = None) -> None:
+        """Note that a broker has these (by ``seq``), and when each is to go again unless it is settled.
+
+        ``places`` are the offsets at which it put them, as far as it said so.
+        """
         now = self._clock().timestamp()
         with transaction(self._conn) as conn:
             for seq in numbers:
@@ -109,8 +116,8 @@ class Dispatch:
                 )
                 conn.execute(
                     "UPDATE events SET queued = 0, trouble = NULL, attempts = attempts + 1, last_sent = ?,"
-                    " first_sent = coalesce(first_sent, ?), due = ? WHERE seq = ?",
-                    (now, now, schedule.due(now, standing, patience, self._share()), seq),
+                    " first_sent = coalesce(first_sent, ?), due = ?, place = ? WHERE seq = ?",
+                    (now, now, schedule.due(now, standing, patience, self._share()), (places or {}).get(seq), seq),
                 )
 
     def hold(self, seq: int, trouble: str) -> None:
@@ -128,10 +135,12 @@ class Dispatch:
             if self._conn.execute("SELECT 1 FROM events WHERE due <= ? LIMIT 1", (now,)).fetchone() is None:
                 return 0
         with transaction(self._conn) as conn:
+            latest = conn.execute("SELECT highest_event FROM positions ORDER BY ordinal DESC LIMIT 1").fetchone()
             return conn.execute(
                 "UPDATE events SET queued = (SELECT envelope IS NOT NULL FROM sealed WHERE sealed.seq = events.seq),"
-                " due = NULL WHERE due <= ?",
-                (now,),
+                " due = NULL WHERE due <= ?"
+                " AND NOT (answered IS NULL AND coalesce(place, -1) > ? AND due > ?)",  # rule 5
+                (now, -1 if latest is None else latest["highest_event"], now - BEHIND_SECONDS),
             ).rowcount
 
     def has_conflicts(self) -> bool:
@@ -176,6 +185,7 @@ class Dispatch:
                 return None
             ordinal = 1 if latest is None else latest["ordinal"] + 1
             conn.execute("INSERT OR REPLACE INTO positions VALUES (?, ?, 0, -1)", (cluster, ordinal))
+            conn.execute("UPDATE events SET place = NULL WHERE place IS NOT NULL")
             again = 0 if latest is None else _queue_unconfirmed(conn)
         if latest is not None:
             metrics.DISK_LOST.inc()

@@ -25,6 +25,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import InvalidRecordError, KafkaError, MessageSizeTooLargeError
 from kafka.net.compat import KafkaNetClient
+from kafka.producer.future import RecordMetadata
 
 from yizhan.producers import metrics
 from yizhan.producers.answers import PostingRecord
@@ -122,7 +123,7 @@ class _Publisher:
         self._patience = _patience(settings)
         self._chores = Chores(outbox, dispatch, settings)
         self._under_way: dict[int, tuple[Outgoing, float]] = {}  # seq → what, since when
-        self._acked: deque[tuple[int, float]] = deque()  # filled by the producer's thread
+        self._acked: deque[tuple[int, float, int]] = deque()  # filled by the producer's thread
         self._failed: deque[tuple[int, Exception]] = deque()
         self._bytes = 0
         self._settled = 0.0
@@ -191,8 +192,8 @@ class _Publisher:
 
     # -- called in the producer's thread --
 
-    def _on_ack(self, seq: int, started: float, _metadata: object) -> None:
-        self._acked.append((seq, time.monotonic() - started))
+    def _on_ack(self, seq: int, started: float, metadata: RecordMetadata) -> None:
+        self._acked.append((seq, time.monotonic() - started, metadata.offset))
         if self._crowded:
             notify(self._outbox.nudge_path)
 
@@ -208,14 +209,15 @@ class _Publisher:
             return
         done = list(self._acked)
         try:
-            self._dispatch.acknowledged([seq for seq, _ in done], self._patience)
+            places = {seq: offset for seq, _, offset in done if offset >= 0}
+            self._dispatch.acknowledged([seq for seq, _, _ in done], self._patience, places)
         except StoreError as error:
             log.error("cannot note what was sent, and will try again: %s", error)  # noqa: TRY400
             self._settled = now + 5.0
             return
         self._settled, self._backoff = now, _BACKOFF_SECONDS[0]
         metrics.CONNECTED.set(1)
-        for seq, seconds in done:
+        for seq, seconds, _ in done:
             self._acked.popleft()
             outgoing, _ = self._under_way.pop(seq)
             self._bytes -= len(outgoing.envelope)

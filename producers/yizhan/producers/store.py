@@ -125,4 +125,8 @@ MIGRATIONS: Final = (
         value TEXT NOT NULL
     );
     """,
+    """
+    -- Offset at which the broker last put the event; NULL where it is not known, or of another cluster.
+    ALTER TABLE events ADD COLUMN place INTEGER;
+    """,
 )
