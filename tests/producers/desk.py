@@ -84,7 +84,7 @@ class Desk:
             dispatch.arrive(CLUSTER, 0, 0)
         records = []
         for value in values:
-            records.append(PostingRecord(self.posting, self.now, value))
+            records.append(PostingRecord(self.posting, value))
             self.posting += 1
         dispatch.enter(CLUSTER, records, PATIENCE)
 

@@ -19,13 +19,13 @@ from typing import Final
 
 from yizhan.producers import accounts, books, metrics, schedule
 from yizhan.producers.schedule import Patience, Standing
-from yizhan.schemas import dsse, strictjson, topics
+from yizhan.schemas import topics
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.errors import CharterInvalid, StatementInvalid
 from yizhan.schemas.header import NOTICE, RECEIPT, split_id
 from yizhan.schemas.postmark import Postmark
-from yizhan.schemas.statements import read_statement
-from yizhan.schemas.timestamps import instant, written
+from yizhan.schemas.statements import read_dated
+from yizhan.schemas.timestamps import written
 
 INVALID: Final = "does_not_verify"
 ELSEWHERE: Final = "about_another_topic"
@@ -37,10 +37,9 @@ OTHER_BYTES: Final = "other_bytes_under_our_id"
 
 @dataclass(frozen=True, slots=True)
 class PostingRecord:
-    """One record of the postings topic as it was read; ``timestamp`` is the broker's append time."""
+    """One record of the postings topic as it was read."""
 
     offset: int
-    timestamp: datetime
     value: bytes | None
 
 
@@ -60,24 +59,14 @@ def read_postmark(record: PostingRecord, charters: Charters) -> Postmark | None:
 
     A charter that this county has not seen yet is looked for once.
     """
-    data = record.value or b""
-    at = _unverified_received(data) or record.timestamp
     for look_again in (False, True):
         try:
             if look_again:
                 charters.refresh()
-            return read_statement(Postmark, data, charters.in_force(at))[0]
+            return read_dated(Postmark, record.value or b"", charters)[0]
         except (StatementInvalid, CharterInvalid):
             continue
     return None
-
-
-def _unverified_received(data: bytes) -> datetime | None:
-    """Read the received time before anything is verified: it only chooses the charter to verify with."""
-    try:
-        return instant(strictjson.loads(dsse.unverified_payload(data))["received"])
-    except (StatementInvalid, strictjson.StrictJsonError, ValueError, KeyError, TypeError):
-        return None
 
 
 def enter(conn: sqlite3.Connection, postmark: Postmark | None, stamp: bytes, desk: Desk) -> str | None:

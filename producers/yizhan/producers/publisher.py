@@ -22,7 +22,6 @@ from collections.abc import Callable, Iterator
 from typing import Final, TypeVar
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import InvalidRecordError, KafkaError, MessageSizeTooLargeError
 from kafka.net.compat import KafkaNetClient
 from kafka.producer.future import RecordMetadata
@@ -42,7 +41,6 @@ from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
 from yizhan.runtime.watchdog import Watchdog
 from yizhan.schemas import topics
-from yizhan.schemas.timestamps import from_milliseconds
 
 WINDOW: Final = 256
 """Events under way to the broker at once."""
@@ -246,7 +244,9 @@ class _Publisher:
         """Say it, do the chores that need no broker, and wait: a little longer each time."""
         metrics.CONNECTED.set(0)
         metrics.TROUBLE.labels(type(error).__name__).inc()
-        log.warning("no way to the broker at %s: %s; again in %.1f s", self._connection.bootstrap, error, self._backoff)
+        # As text: a log that keeps records would keep the error's frames, and their sockets, alive.
+        where, why = self._connection.bootstrap, str(error)
+        log.warning("no way to the broker at %s: %s; again in %.1f s", where, why, self._backoff)
         self._chores.tick(answers_read=False)
         self._stop.wait(self._backoff)
         self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS[1])
@@ -309,9 +309,9 @@ class _Reader(threading.Thread):
                         self._looked.set()
                         notify(self._outbox.nudge_path)
                         return
-                    log.error("%s", error)  # noqa: TRY400 -- topics may come back: the broker was made anew
+                    log.error("%s", str(error))  # noqa: TRY400 -- topics may come back: the broker was made anew
                 except (KafkaError, StoreError) as error:
-                    log.debug("postings are not read: %s", error)
+                    log.debug("postings are not read: %s", str(error))
                 except Exception:  # kafka-python's own slips while a broker is made anew
                     log.exception("postings are not read; trying again")
                 self._read_all = None
@@ -335,7 +335,9 @@ class _Reader(threading.Thread):
                 self._hurry.clear()
                 self._look(dispatch, admin, consumer, seek=False)
             for records in consumer.poll(timeout_ms=250, max_records=100).values():
-                dispatch.enter(self._cluster, [_posting(record) for record in records], self._patience)
+                dispatch.enter(
+                    self._cluster, [PostingRecord(record.offset, record.value) for record in records], self._patience
+                )
             if self._behind == 0 or consumer.position(self._postings, timeout_ms=1000) >= self._end:
                 self._behind, self._read_all = 0, now
 
@@ -360,10 +362,6 @@ class _Reader(threading.Thread):
 
     def _over(self) -> bool:
         return self._ended.is_set() or self._asked_to_end.is_set()
-
-
-def _posting(record: ConsumerRecord) -> PostingRecord:
-    return PostingRecord(record.offset, from_milliseconds(max(0, record.timestamp)), record.value)
 
 
 def _patience(settings: Settings) -> Patience:
