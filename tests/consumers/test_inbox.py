@@ -253,17 +253,31 @@ def test_a_payload_that_we_do_not_know_is_shown(
     assert outcome.rings is (type_ == FIRE)
 
 
+MAJOR_CRIME = {"type": "yizhan.incident.eco_crime.v1", "grade": 2}
+
+
 def test_an_alarm_past_its_time_is_history(listener: Listener) -> None:
     """It is stored, and rings nobody; one that expires while it rings stops."""
-    late = listener.deliver(listener.event(expires=written(NOW)))
+    late = listener.deliver(listener.event(**MAJOR_CRIME, expires=written(NOW)))
     assert late.item is not None
     assert (late.item.state, late.rings) == (State.EXPIRED, False)
     assert Warn.EXPIRED in late.item.warnings
-    soon = listener.deliver(listener.event(expires=written(NOW + timedelta(minutes=1))))
+    soon = listener.deliver(listener.event(**MAJOR_CRIME, expires=written(NOW + timedelta(minutes=1))))
     assert soon.rings
     listener.clock.forward(120)
     listener.inbox.tick()
     assert listener.inbox.ringing() == ()
+
+
+def test_a_fire_rings_whatever_it_says_of_its_end(listener: Listener) -> None:
+    """A sender's clock that runs behind silences no fire: it rings, with a warning, until it is acknowledged."""
+    fire = listener.deliver(listener.event(expires=written(NOW)))
+    assert fire.item is not None
+    assert fire.rings
+    assert Warn.EXPIRED in fire.item.warnings
+    listener.clock.forward(3600)
+    listener.inbox.tick()
+    assert [item.id for item in listener.inbox.ringing()] == [fire.item.id]
 
 
 def test_a_number_given_twice_is_told(listener: Listener, world: World) -> None:

@@ -35,7 +35,7 @@ from yizhan.runtime.errors import StoreError
 from yizhan.runtime.store import open_store, transaction, wrapped
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.errors import CharterInvalid, Reason
-from yizhan.schemas.header import ReceiptRef
+from yizhan.schemas.header import LIFE_AT_STAKE, ReceiptRef
 from yizhan.schemas.keys import SealingKey
 from yizhan.schemas.payloads import TYPES
 from yizhan.schemas.postmark import KAFKA_HEADER
@@ -50,6 +50,11 @@ _PUT_ASIDE: Final = f"SELECT * FROM aside WHERE size = length(value) AND reason 
 _REFRESH_SECONDS: Final = 1.0
 
 log = logging.getLogger(__name__)
+_EXPIRED: Final = (
+    f"state = '{State.RINGING}' AND type NOT IN ({', '.join(repr(each) for each in sorted(LIFE_AT_STAKE))})"
+    " AND expires <= ?"
+)
+"""Alarms that have become history. Fires and disasters ring until somebody acknowledges them."""
 
 
 def utc_now() -> datetime:
@@ -261,13 +266,14 @@ class Inbox(View):
             sent = 0
             with wrapped(self._conn):
                 expired = self._conn.execute(
-                    "SELECT 1 FROM items WHERE state = ? AND expires <= ? LIMIT 1", (State.RINGING, written(now))
+                    f"SELECT 1 FROM items WHERE {_EXPIRED} LIMIT 1",  # noqa: S608 -- our own words
+                    (written(now),),
                 ).fetchone()
             if expired is not None:
                 with transaction(self._conn) as conn:
                     conn.execute(
-                        "UPDATE items SET state = ? WHERE state = ? AND expires <= ?",
-                        (State.EXPIRED, State.RINGING, written(now)),
+                        f"UPDATE items SET state = ? WHERE {_EXPIRED}",  # noqa: S608 -- our own words
+                        (State.EXPIRED, written(now)),
                     )
             if self.desk is not None:
                 sent += self._send_owed(receipts.owed_since(self._conn, now.timestamp() - receipt_interval_seconds))

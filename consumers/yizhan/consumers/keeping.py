@@ -16,7 +16,7 @@ from yizhan.consumers import bookkeeping, digests, metrics, receipts
 from yizhan.consumers.arrivals import Arrived, Outcome
 from yizhan.consumers.checks import NEVER_RECEIPTED, Letter, Unverified
 from yizhan.consumers.words import State, Warn
-from yizhan.schemas.header import NOTICE, Ref
+from yizhan.schemas.header import LIFE_AT_STAKE, NOTICE, Ref
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import KAFKA_HEADER
 from yizhan.schemas.timestamps import instant, written
@@ -147,7 +147,8 @@ def _state(conn: sqlite3.Connection, letter: Letter, kind: Kind, now: str, warni
             return State.WITHDRAWN
         if header.expires is not None and header.expires <= now:
             warnings.add(Warn.EXPIRED)
-            return State.EXPIRED
+            # A sender's clock that runs behind must not silence a fire: life before tidiness.
+            return State.RINGING if header.type in LIFE_AT_STAKE else State.EXPIRED
         return State.RINGING
     if kind == "digest" and letter.way is Way.DIGEST and not digests.is_listed(conn, letter.verified.hash):
         return State.WAITING
