@@ -46,8 +46,7 @@ def test_the_wheel_holds_all_code_and_data(wheel: frozenset[str]) -> None:
     expected = {
         Path(*path.relative_to(ROOT).parts[1:]).as_posix()
         for path in tracked()
-        if path.relative_to(ROOT).parts[0] in FOLDERS
-        and path.relative_to(ROOT).parts[1] == "yizhan"
+        if path.relative_to(ROOT).parts[0] in FOLDERS and path.relative_to(ROOT).parts[1] == "yizhan"
     }
     assert "yizhan/schemas/locale/en/LC_MESSAGES/yizhan.po" in expected
     assert expected - wheel == set()

@@ -72,9 +72,7 @@ def test_message_ids_are_chinese(messages: dict[str, str]) -> None:
 
 def is_wrapping(node: ast.AST) -> TypeGuard[ast.Call]:
     """Whether this is a call of ``_`` or ``marked``."""
-    return (
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KEYWORDS
-    )
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KEYWORDS
 
 
 def is_plain(call: ast.Call) -> bool:

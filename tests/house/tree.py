@@ -14,9 +14,7 @@ FOLDERS: Final = ("schemas", "runtime", "producers", "streams", "consumers", "de
 @cache
 def tracked() -> tuple[Path, ...]:
     """Return the tracked files that are there, as absolute paths."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True
-    ).stdout
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     paths = (ROOT / name for name in listing.split("\0") if name)
     return tuple(path for path in paths if path.is_file())
 
@@ -36,6 +34,4 @@ def texts() -> tuple[tuple[str, str], ...]:
 def sources(*folders: str) -> tuple[tuple[str, str], ...]:
     """Return (name, text) of the tracked Python files under ``folders``."""
     starts = tuple(f"{folder}/" for folder in folders)
-    return tuple(
-        (name, text) for name, text in texts() if name.endswith(".py") and name.startswith(starts)
-    )
+    return tuple((name, text) for name, text in texts() if name.endswith(".py") and name.startswith(starts))
