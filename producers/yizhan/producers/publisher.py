@@ -7,7 +7,8 @@ Rule 2: nothing slow stands between nudge and send: answers are read in a thread
 Rule 3: a line or broker that fails is tried again, ever more slowly up to a few seconds, for weeks if
         need be; a producer that no longer moves is replaced. The bytes stay the same.
 Rule 4: one publisher an outbox.
-Rule 5: a new session first looks whether the broker still has its data, for what it lost goes first.
+Rule 5: a new session first looks whether the broker still has its data, for what it lost goes first;
+        to a broker of another cluster nothing goes before that is known, however long it takes.
 """
 
 from __future__ import annotations
@@ -143,9 +144,14 @@ class _Publisher:
         self._acked.clear()
         self._failed.clear()
         self._reader.look(LOOK_SECONDS)
+        while self._stranger(producer) and not self._stop.is_set():
+            self._beat(watchdog)
+            self._reader.look(LOOK_SECONDS)
         renewals = self._reader.renewals
         while not self._stop.is_set():
             self._beat(watchdog)
+            if self._stranger(producer):
+                raise _SendFailed("the broker is another one than before")
             self._drain(producer)
             self._settle()
             self._raise_failures()
@@ -155,6 +161,11 @@ class _Publisher:
             busy = self._acked or self._under_way
             nudge.wait(SETTLE_SECONDS if busy else min(self._settings.outbox_poll_seconds, 0.25))
         self._last_words()
+
+    def _stranger(self, producer: KafkaProducer) -> bool:
+        """Tell whether the producer's broker is of a cluster that was not looked at yet; costs nothing."""
+        found = producer._metadata.cluster_id  # noqa: SLF001 -- the client knows, and has no other way to say it
+        return found is not None and str(found) != self._reader.looked_at
 
     def _last_words(self) -> None:
         """Wait a moment for what is under way, so that it need not go again after the restart."""
@@ -273,6 +284,7 @@ class _Reader(threading.Thread):
         self._read_all: float | None = None
         self._ever, self._backoff = False, _BACKOFF_SECONDS[0]
         self.renewals = 0
+        self.looked_at = ""  # the cluster whose losses, if any, are queued
         self.refusal: NotAuthorised | None = None
 
     def look(self, timeout_seconds: float) -> None:
@@ -350,6 +362,7 @@ class _Reader(threading.Thread):
             raise _SendFailed("the broker did not say how far its logs reach") from error
         self._end, self._asked = ends[self._postings], time.monotonic()
         start = dispatch.arrive(self._cluster, ends[self._events], self._end)
+        self.looked_at = self._cluster
         if start is not None and not seek:
             self.renewals += 1
             notify(self._outbox.nudge_path)
