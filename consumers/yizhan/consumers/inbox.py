@@ -23,6 +23,7 @@ from typing import Final
 
 from yizhan.consumers import bookkeeping, digests, items, metrics, receipts
 from yizhan.consumers.arrivals import Arrived, Kind, Outcome
+from yizhan.consumers.checkpoints import LONGEST_PAGES
 from yizhan.consumers.checks import NEVER_RECEIPTED, Closing, Examined, Letter, Reader, Reference, Unverified, examine
 from yizhan.consumers.desk import Desk, Person
 from yizhan.consumers.errors import NoSuchItem, WrongInbox
@@ -134,6 +135,11 @@ class Inbox(View):
         for record, what, outcome in zip(records, examined, outcomes, strict=True):
             _count(record, what, outcome, stored)
         return outcomes
+
+    def leave_checkpoints(self) -> None:
+        """Leave copying SQLite's log to a ``Checkpointer``; without one it is copied late, see there."""
+        with self._reading() as conn:
+            conn.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_PAGES}")
 
     def position(self, cluster: str, kind: Kind) -> int:
         """Tell at which offset to read on in a cluster; 0 in one that is new to this database."""

@@ -3,7 +3,8 @@
 Law 4: a record's row is committed before its offset; what is read again changes nothing.
 
 Rule 1: nothing slow stands between a record and its row: offsets are told to Kafka at most once a
-        second, receipts go out in the pauses, whoever is told is told in another thread.
+        second, receipts go out in the pauses, whoever is told is told in another thread, and so are
+        SQLite's checkpoints made.
 Rule 2: a line or broker that fails is tried again, for weeks if need be.
 Rule 3: where to read on stands in the database, a cluster each: a restored backup reads again what it
         missed, a broker whose disk was lost is read from its beginning. Kafka is told only for its figures.
@@ -30,6 +31,7 @@ from kafka.structs import OffsetAndMetadata
 
 from yizhan.consumers import metrics
 from yizhan.consumers.arrivals import Arrived, Kind, Outcome
+from yizhan.consumers.checkpoints import Checkpointer
 from yizhan.consumers.errors import AlreadyRunning
 from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.telling import Teller
@@ -99,7 +101,8 @@ def run(
     if inbox.desk is None:
         raise ValueError("expected an inbox with a desk: without one, receipts of others would be lost")
     chosen = connection or settings.connection(topics.county(inbox.county))
-    with _alone(inbox.path), Teller(tell) as teller:
+    with _alone(inbox.path), Teller(tell) as teller, Checkpointer(inbox.path):
+        inbox.leave_checkpoints()
         _Reader(inbox, settings, stop, chosen, watchdog, teller).run()
 
 

@@ -1,0 +1,54 @@
+"""What goes on beside the reader: telling, and checkpoints."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from tests.consumers.county import Listener
+from yizhan.consumers import checkpoints
+from yizhan.consumers.arrivals import Outcome
+from yizhan.consumers.checkpoints import Checkpointer
+from yizhan.consumers.telling import LONGEST, Teller
+
+
+def test_a_stopped_screen_keeps_nothing_waiting() -> None:
+    """Outcomes are handed over at once, told in order, and the oldest dropped when there are too many."""
+    going, told = threading.Event(), list[str | None]()
+
+    def slow(outcome: Outcome) -> None:
+        going.wait(10)
+        told.append(outcome.reason)
+        if outcome.reason == "1":
+            raise RuntimeError("the screen is broken")
+
+    with Teller(slow) as teller:
+        teller.put([Outcome("aside", reason="0")])
+        started = time.monotonic()
+        teller.put(Outcome("aside", reason=str(n)) for n in range(1, 4))
+        assert time.monotonic() - started < 1
+        going.set()
+    assert told == ["0", "1", "2", "3"]
+    assert LONGEST >= 1000
+
+
+def test_nobody_need_be_told() -> None:
+    """Without a listener nothing runs."""
+    with Teller(None) as teller:
+        teller.put([Outcome("aside")])
+    assert threading.active_count() >= 1
+
+
+def test_checkpoints_are_made_beside_the_writer(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The log is copied while the writer goes on, and starts over; the rows are all there."""
+    listener.inbox.leave_checkpoints()
+    log = listener.path.with_name(listener.path.name + "-wal")
+    monkeypatch.setattr(checkpoints, "EVERY_SECONDS", 0.05)
+    with Checkpointer(listener.path):
+        for _ in range(60):
+            listener.deliver(listener.event())
+            time.sleep(0.005)
+    assert len(listener.inbox.items()) == 60
+    assert log.stat().st_size < 60 * 50_000
