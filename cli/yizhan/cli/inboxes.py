@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,9 @@ def _value(app: App, shown: Shown) -> str:
 
 def because(app: App, item: Item) -> str:
     """Return the clause behind the rule that brought an item."""
-    for route in app.charters.latest().policy.routes:
+    charters = app.charters
+    charter = charters.in_force(datetime.fromisoformat(item.received))
+    for route in charter.policy.routes:
         if route.id == item.rule:
             return app.said(route.because)
     return item.rule

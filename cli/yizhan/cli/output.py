@@ -63,14 +63,28 @@ def as_json(value: Any) -> Any:  # noqa: ANN401 -- anything that lists or shows
     return value
 
 
+def _harmless(document: str) -> str:
+    r"""Spell out what a terminal would obey as ``\uXXXX``: the same JSON, and Rule 1.
+
+    >>> _harmless('"\u009b2J"')
+    '"\\u009b2J"'
+    """
+    return "".join(
+        json.dumps(character)[1:-1]
+        if character != "\n" and unicodedata.category(character) in _UNSEEN
+        else character
+        for character in document
+    )
+
+
 def print_json(value: Any) -> None:  # noqa: ANN401 -- as above
     """Print one JSON document."""
-    click.echo(json.dumps(as_json(value), ensure_ascii=False, indent=2))
+    click.echo(_harmless(json.dumps(as_json(value), ensure_ascii=False, indent=2)))
 
 
 def print_line(value: Any) -> None:  # noqa: ANN401 -- as above
     """Print one line of NDJSON, at once."""
-    sys.stdout.write(json.dumps(as_json(value), ensure_ascii=False) + "\n")
+    sys.stdout.write(_harmless(json.dumps(as_json(value), ensure_ascii=False)) + "\n")
     sys.stdout.flush()
 
 

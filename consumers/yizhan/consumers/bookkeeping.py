@@ -7,6 +7,7 @@ Rule 3: every function works inside its caller's transaction.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,11 +15,15 @@ from typing import Any, Final
 
 from yizhan.consumers.lanes import Span, beyond, covered, joined, up_to
 from yizhan.schemas.header import MAX_BEYOND, Header, LaneName, ReceiptRef
+from yizhan.schemas.payloads.notice import MAX_LANES, MAX_VOID
 from yizhan.schemas.strictjson import MAX_INTEGER
 
-MAX_LANES: Final = 1000
-MAX_VOID: Final = 1000
-"""Lanes read from one notice, and void numbers from each: bounds what a notice can cost."""
+MAX_SPANS: Final = 5_000
+MAX_BOOKS: Final = 200
+"""Spans and lanes of one source beyond which its notices are not believed any more: a bound on what
+a hostile member can make an inbox keep and count."""
+
+log = logging.getLogger(__name__)
 
 LaneKey = tuple[str, str, str]
 """Source, book, lane: what a count belongs to."""
@@ -63,7 +68,14 @@ def owe(conn: sqlite3.Connection, lane: LaneKey) -> None:
 
 
 def announce(conn: sqlite3.Connection, source: str, announced: Announced) -> None:
-    """Take in how far a lane has come."""
+    """Take in how far a lane has come; from a source that made too many of them, nothing more."""
+    kept = conn.execute(
+        "SELECT (SELECT count(*) FROM spans WHERE source = :s), (SELECT count(*) FROM lanes WHERE source = :s)",
+        {"s": source},
+    ).fetchone()
+    if kept[0] > MAX_SPANS or kept[1] > MAX_BOOKS:
+        log.error("%s announced lanes with %d spans in %d lanes already kept: left out", source, *kept)
+        return
     lane = (source, announced.book, announced.lane)
     conn.execute("INSERT OR IGNORE INTO lanes (source, book, lane) VALUES (?, ?, ?)", lane)
     conn.execute(

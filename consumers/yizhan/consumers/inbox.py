@@ -179,8 +179,8 @@ class Inbox(View):
         conn.execute("SAVEPOINT one")
         try:
             made = self._kept(conn, record, what, now)
-        except (StoreError, sqlite3.Error):
-            raise
+        except (StoreError, sqlite3.OperationalError):
+            raise  # the disk's doing; what a record brings about is caught below
         except Exception as error:
             log.exception("a fault of this program; the record is kept aside")
             metrics.FAULTS.inc()

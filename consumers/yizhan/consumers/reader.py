@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import logging
+import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,6 +56,7 @@ _POLL_MS: Final = 100
 _PATIENCE_MS: Final = 5000
 _COMMIT_MS: Final = 1000
 _BACKOFF_SECONDS: Final = (0.2, 5.0)
+_TRIES: Final = 3
 _UNDECODABLE: Final = (CorruptRecordError, UnsupportedCodecError)
 _Client = TypeVar("_Client")
 
@@ -129,6 +131,7 @@ class _Reader:
         self._next: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
         self._ever, self._backoff = False, _BACKOFF_SECONDS[0]
+        self._undecodable = 0
         self._commit_due = self._tick_due = self._charter_due = self._measure_due = 0.0
 
     def run(self) -> None:
@@ -146,7 +149,11 @@ class _Reader:
                 raise
             except _UndecodableError as error:
                 self._wait(error, "undecodable")
-                self._skip()
+                self._undecodable += 1
+                # A client may slip once while a broker restarts; only what stays undecodable is stepped over.
+                if self._undecodable >= _TRIES:
+                    self._skip()
+                    self._undecodable = 0
             except KafkaError as error:
                 self._wait(error, "broker")
             except Exception as error:  # kafka-python's own slips while a broker is made anew
@@ -191,7 +198,7 @@ class _Reader:
             raise _UndecodableError(str(error)) from error
         except KafkaError:
             raise
-        except Exception as error:
+        except (ValueError, IndexError, struct.error) as error:  # what decoders raise on bytes they do not expect
             raise _UndecodableError(f"{type(error).__name__}: {error}") from error
         return found
 

@@ -9,6 +9,7 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final, Self
 
 from yizhan.consumers import digests, items, metrics
@@ -18,6 +19,7 @@ from yizhan.consumers.words import State
 from yizhan.runtime.store import wrapped
 
 EVERYTHING: Final = Query()
+_MOST_GAPS: Final = 10_000
 
 
 class View:
@@ -45,6 +47,13 @@ class View:
     def ringing(self) -> tuple[Item, ...]:
         """List alarms that wait for a person."""
         return self.items(Query(state=State.RINGING))
+
+    def still_ringing(self, limit: int = 100) -> tuple[int, tuple[str, ...]]:
+        """Count the alarms that wait for a person, and name the newest of them: cheap, however many."""
+        with self._reading() as conn:
+            count = conn.execute("SELECT count(*) FROM items WHERE state = 'ringing'").fetchone()[0]
+            rows = conn.execute("SELECT id FROM items WHERE state = 'ringing' ORDER BY seq DESC LIMIT ?", (limit,))
+            return int(count), tuple(row["id"] for row in rows)
 
     def aside(self) -> tuple[Aside, ...]:
         """List what was kept aside, each with its reason."""
@@ -80,7 +89,7 @@ class View:
         """Set the gauges that are counted from the database."""
         with self._reading() as conn:
             metrics.RINGING.set(conn.execute("SELECT count(*) FROM items WHERE state = 'ringing'").fetchone()[0])
-            found = [gap for gap in items.gaps(conn) if gap.kind != "waiting"]
+            found = [gap for gap in islice(items.gaps(conn), _MOST_GAPS) if gap.kind != "waiting"]
         for lane in ("prompt", "digest"):
             metrics.GAPS.labels(lane).set(sum(gap.lane == lane for gap in found))
 

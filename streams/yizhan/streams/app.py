@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import sys
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -148,7 +149,7 @@ def build(
         web_enabled=False,
         topic_allow_declare=False,
         topic_disable_leader=True,
-        consumer_group_instance_id="station-0",
+        consumer_group_instance_id=f"station-{socket.gethostname()}",
         consumer_auto_offset_reset="earliest",
         broker_session_timeout=settings.station_session_timeout_seconds,
         broker_heartbeat_interval=1.0,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -23,9 +24,13 @@ from yizhan.cli.words import _, marked
 if TYPE_CHECKING:
     from yizhan.cli.app import App
     from yizhan.consumers.arrivals import Outcome
+    from yizhan.consumers.inbox import Inbox
     from yizhan.consumers.items import Item
+    from yizhan.runtime.process import StopSignal
 
 _SHOWN: Final = 40
+RING_AGAIN_SECONDS: Final = 30.0
+"""How long an alarm that nobody acknowledged is silent before it rings again."""
 
 command = Group("inbox", help=marked("本县收件箱：接收、查看、签收"))
 
@@ -34,7 +39,7 @@ command = Group("inbox", help=marked("本县收件箱：接收、查看、签收
     "run",
     help=marked(
         "接收、核验、拆开、入库，直到叫停；报警时响铃并显示。\n\n"
-        "送达回执由此发出，由 yizhan outbox run 送走。加 --json 时每件一行 NDJSON。"
+        "无人签收的报警每半分钟再响一次。送达回执由此发出，由 yizhan outbox run 送走。加 --json 时每件一行 NDJSON。"
     ),
 )
 @county_option()
@@ -63,7 +68,22 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
         log_aloud(debug=app.debug)
         for item in () if quiet or as_json else inbox.ringing():
             _ring(app, item, county)
+        if not quiet:
+            threading.Thread(target=_keep_ringing, args=(inbox, stop, as_json), name="bell", daemon=True).start()
         receive(inbox, settings, stop, watchdog=watchdog, tell=arrived)
+
+
+def _keep_ringing(inbox: Inbox, stop: StopSignal, as_json: bool) -> None:
+    """Ring again for what nobody acknowledged: an alarm whose first ring was lost with a process too."""
+    from yizhan.cli.output import print_line, say
+
+    while not stop.wait(RING_AGAIN_SECONDS):
+        count, ids = inbox.still_ringing()
+        if as_json and count:
+            print_line({"became": "ringing", "rings": False, "reason": None, "item": None, "count": count, "ids": ids})
+        elif count:
+            click.echo("\a", nl=False, err=True)
+            say(_("仍有 {count} 件报警无人签收，最新的是 {id}").format(count=count, id=ids[0]))
 
 
 def _tell(app: App, county: str, outcome: Outcome, *, as_json: bool) -> None:

@@ -16,8 +16,9 @@ from yizhan.schemas.i18n import marked
 from yizhan.schemas.payloads.base import Payload, Text
 from yizhan.schemas.strictjson import MAX_INTEGER
 
-MAX_LANES: Final = 1000
-MAX_VOID: Final = 500
+MAX_LANES: Final = 16
+"""Lanes told of, the newest books; one has two to a recipient, and a new book is rare."""
+MAX_VOID: Final = 200
 """Void numbers a lane, the newest, should there be more."""
 
 
