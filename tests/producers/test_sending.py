@@ -172,6 +172,7 @@ def test_of_cumulative_receipts_only_the_newest_goes_again(desk: Desk, outbox: O
     dispatch.arrive("another", 0, 0)
     assert desk.send_all(dispatch) == sent[2:]
     assert {head.recipient: head.void for head in outbox.lane_heads()} == {QINGYUAN: (1, 2), CANGNAN: ()}
+    assert outbox.awaiting() == 2
     assert dispatch.voids_untold()
 
 

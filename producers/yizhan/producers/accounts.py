@@ -310,6 +310,7 @@ def figures(conn: sqlite3.Connection, now: datetime, receipt_overdue_seconds: fl
     oldest_row = oldest.fetchone()
     awaited = conn.execute(
         "SELECT count(*) FROM events WHERE answered IS NULL AND refused IS NULL AND attempts > 0"
+        " AND void = 0 AND replaced_by IS NULL"
     ).fetchone()[0]
     overdue = conn.execute(
         "SELECT count(DISTINCT seq) FROM recipients JOIN events USING (seq) WHERE delivered IS NULL"
