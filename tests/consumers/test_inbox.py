@@ -253,7 +253,7 @@ def test_a_payload_that_we_do_not_know_is_shown(
     assert outcome.rings is (type_ == FIRE)
 
 
-MAJOR_CRIME = {"type": "yizhan.incident.eco_crime.v1", "grade": 2}
+MAJOR_CRIME: dict[str, Any] = {"type": "yizhan.incident.eco_crime.v1", "grade": 2}
 
 
 def test_an_alarm_past_its_time_is_history(listener: Listener) -> None:
