@@ -94,6 +94,7 @@ class Inbox(View):
         self.path, self.county, self.charters, self.clock, self.desk = path, county, charters, clock, desk
         self._reader = Reader(county, tuple(keys), charters)
         self._refreshed = 0.0
+        self._reconsidered = 0
         try:
             with transaction(self._conn) as conn:
                 _own(conn, path, county)
@@ -327,12 +328,18 @@ class Inbox(View):
     # -- charters --
 
     def adopt_charters(self) -> int:
-        """Look for newer charters; what was put aside for want of one is looked at again. Returns how many came in.
+        """Look for newer charters; what was put aside for want of one is looked at again, at a start too.
+
+        Returns how many came in.
 
         Raises:
             StoreError: the disk fails.
         """
-        return self._reconsider() if self._refresh() else 0
+        self._refresh()
+        if (newest := self.charters.latest().version) <= self._reconsidered:
+            return 0
+        self._reconsidered = newest
+        return self._reconsider()
 
     def _refresh(self) -> bool:
         now = self.clock().timestamp()
