@@ -67,7 +67,8 @@ def command(ctx: click.Context, file: str, county: str, yes: bool, passphrase_fd
     if broken is not None:
         # What was told as accepted is durable; what was not, is still the caller's.
         raise broken
-    if report.problems or report.refused:
+    # A later report under the first one's reference was not sent: whoever published it must know.
+    if report.problems or report.refused or any(sent.differs for _line, sent in report.accepted):
         ctx.exit(1)
 
 
