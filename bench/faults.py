@@ -41,6 +41,7 @@ FLOW_SECONDS: Final = 120.0
 PATIENCE_SECONDS: Final = 240.0
 """Without any arrival for so long, what is missing is lost: a first resend comes after 30 or 120."""
 TOTALS: Final = ("lost", "duplicates_in_inbox", "reordered")
+TOLD: Final = ("accepted", *TOTALS, "wire_duplicates", "alarms_not_announced", "longest_silence_seconds")
 
 
 class Hurting:
@@ -172,7 +173,7 @@ class Run:
         figures = self.counting.section(self.world.load.accepted[first:], begun)
         figures["wire_duplicates"] += earlier
         figures |= {"what": fault.what, "times": times, "seconds": round(hurt, 1), "drained_seconds": round(drained, 1)}
-        say(f"{name}: " + ", ".join(f"{word} {figures[word]}" for word in ("accepted", *TOTALS, "wire_duplicates")))
+        say(f"{name}: " + ", ".join(f"{word} {figures[word]}" for word in TOLD))
         if any(figures[word] for word in TOTALS):
             say(f"{name}: {figures['examples']}")
         return figures
