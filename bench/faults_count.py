@@ -5,7 +5,7 @@ Rule 1: accepted comes from the harness's own file; received from the rows of th
 Rule 2: a duplicate is what a person would notice: a second ring for one event, or a second row.
 Rule 3: order is the order of first appearance per lane; numbers that never come leave no mark on it.
         An alarm whose row was committed and whose process died before it said so is counted apart
-        (``alarms_not_announced``): it rings in the list of what rings, and on the next start.
+        (``alarms_not_announced``): it is in the list of what rings, and rings at a screen on the next start.
 Rule 4: a section's figures are taken when it is over, before the next fault could mend or hide them.
 """
 
