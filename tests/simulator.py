@@ -65,7 +65,7 @@ class County:
 class World:
     """Counties, a station key and a charter."""
 
-    def __init__(self, codes: tuple[str, ...] = SIX, **charter: Any) -> None:
+    def __init__(self, codes: tuple[str, ...] = SIX, **charter: Any) -> None:  # noqa: ANN401 -- any fact of a charter
         """Make the members of the sample alliance, or some of them."""
         self.counties = {code: County.make(code) for code in codes}
         self.station = SigningKey.from_seed(seed("station postmark"))
@@ -78,7 +78,7 @@ class World:
         self.charters = AdoptedCharters([self.charter])
         self._offsets: dict[str, int] = {}
 
-    def header(self, source: str = "350924", to: tuple[str, ...] = ("331126",), **attributes: Any) -> Header:
+    def header(self, source: str = "350924", to: tuple[str, ...] = ("331126",), **attributes: Any) -> Header:  # noqa: ANN401 -- any attribute
         """Write the header of the next event: a fire that touches its recipients, unless told."""
         county = self.counties[source]
         county.n += 1
@@ -113,7 +113,7 @@ class World:
         recipients = [self.counties[code].sealing.public for code in header.to]
         return seal(header, payload, recipients, self.counties[header.county].signing)
 
-    def event(self, source: str = "350924", to: tuple[str, ...] = ("331126",), **attributes: Any) -> bytes:
+    def event(self, source: str = "350924", to: tuple[str, ...] = ("331126",), **attributes: Any) -> bytes:  # noqa: ANN401 -- any attribute
         """Write and seal the next event."""
         return self.seal(self.header(source, to, **attributes))
 

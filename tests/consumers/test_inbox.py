@@ -318,13 +318,15 @@ def test_a_withdrawn_alarm_stops_ringing_whichever_came_first(listener: Listener
 
 
 def test_only_the_same_county_and_the_very_event_are_taken_back(listener: Listener) -> None:
-    """Another hash withdraws nothing; another county's is refused; an exercise silences nothing real."""
+    """Another hash withdraws nothing, nor does another county; an exercise silences nothing real."""
     fire = listener.event()
     listener.deliver(fire)
     listener.deliver(listener.event(withdraws=ref_of(fire) | {"hash": "0" * 64}, stage="update"))
     listener.deliver(listener.event(withdraws=ref_of(fire), stage="update", status="Exercise"))
     foreign = listener.event(OTHER, withdraws=ref_of(fire), stage="update")
-    assert listener.inbox.receive(listener.arrived(foreign)).reason == Reason.BAD_REFERENCE
+    shown = listener.inbox.receive(listener.arrived(foreign)).item
+    assert shown is not None
+    assert Warn.AGAINST_CONTRACT in shown.warnings
     (item,) = listener.inbox.ringing()
     assert item.withdrawn_by is None
 
@@ -352,8 +354,6 @@ def test_every_reason_stays_aside_with_its_word(listener: Listener, world: World
         Reason.UNKNOWN_SUITE: good[:4] + b"\x02" + good[5:],
         Reason.UNKNOWN_KEY: alien_event(world),
         Reason.BAD_SIGNATURE: tampered,
-        Reason.BAD_REFERENCE: listener.event(OTHER, supersedes=ref_of(good)),
-        Reason.BAD_AUDIENCE: world.seal(world.header(to=(ME,), lanes={OTHER: {"lane": "prompt", "n": 1}}), b"{}"),
     }
     for reason, value in kinds.items():
         outcome = listener.inbox.receive(listener.arrived(value))
@@ -364,6 +364,20 @@ def test_every_reason_stays_aside_with_its_word(listener: Listener, world: World
     assert all(aside.times == 2 for aside in kept.values())
     assert all(aside.value == kinds[Reason(reason)] for reason, aside in kept.items())
     assert listener.inbox.items() == ()
+
+
+def test_what_a_county_really_signed_is_shown(listener: Listener, world: World) -> None:
+    """A wrong audience or reference is a warning on the item; it never hides a fire."""
+    original = item_of(listener, listener.event())
+    ref = {"id": original.id, "hash": original.hash.hex()}
+    usurped = listener.inbox.receive(listener.arrived(listener.event(OTHER, supersedes=ref)))
+    lanes = {OTHER: {"lane": "prompt", "n": 1}}
+    misnumbered = listener.inbox.receive(listener.arrived(world.seal(world.header(to=(ME,), lanes=lanes), b"{}")))
+    for outcome in (usurped, misnumbered):
+        assert outcome.item is not None
+        assert Warn.AGAINST_CONTRACT in outcome.item.warnings
+    assert misnumbered.rings
+    assert listener.inbox.item(original.id).superseded_by is None  # type: ignore[union-attr] # it is there
 
 
 def alien_event(world: World) -> bytes:

@@ -28,8 +28,9 @@ def test_the_demonstration_of_the_two_that_signed(tmp_path: Path) -> None:
     assert figures == json.loads((home / "summary.json").read_text(encoding="utf-8"))
     assert figures.keys() == FIGURES
     assert (figures["lost"], figures["duplicates_in_inbox"]) == (0, 0)
-    assert figures["alarms_delivered"] + figures["notices_delivered"] + figures["digest_events_delivered"] == (
-        figures["published"]
+    assert (
+        figures["alarms_delivered"] + figures["notices_delivered"] + figures["digest_events_delivered"]
+        == (figures["published"])
     )
     assert figures["refused"] == {
         "bad_reference": 1, "bad_signature": 2, "not_a_member": 1, "unknown_key": 1, "wrong_topic": 1,

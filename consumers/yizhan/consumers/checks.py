@@ -11,6 +11,7 @@ Rule 3: every record comes out as one of four things; nothing but a bug of ours 
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from yizhan.consumers.words import Warn
 from yizhan.schemas import manifest as manifests
 from yizhan.schemas import topics
-from yizhan.schemas.admit import CLOCK_TOLERANCE, verify
+from yizhan.schemas.admit import CLOCK_TOLERANCE, authenticate, check_contract
 from yizhan.schemas.envelope import VerifiedEnvelope, open_verified, parse_envelope
 from yizhan.schemas.errors import Malformed, Refused, StatementInvalid, Unopenable
 from yizhan.schemas.header import NOTICE, RECEIPT
@@ -42,6 +43,9 @@ NEVER_RECEIPTED: Final = frozenset({RECEIPT, NOTICE})
 UNDECIDED: Final = "undecided"
 """The rule of an event that neither the station nor the table decided for us."""
 _LOUDNESS: Final = {Way.DIGEST: 0, Way.NOTICE: 1, Way.ALARM: 2}
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +153,13 @@ def _letter(record: Arrived, value: bytes, reader: Reader) -> Letter:
     postmark = _postmark(stamp, value, reader.charters, warnings)
     received = _append_time(record) if postmark is None else postmark.made
     charter = reader.charters.in_force(received)
-    verified = verify(value, charter, received)
+    verified = authenticate(value, charter, received)
     header = verified.header
+    try:
+        check_contract(verified, charter, received)
+    except Refused as refused:  # its county signed it: shown, with a warning; our charter may be behind
+        log.warning("%s: %s: %s", header.id, refused.reason, refused)
+        warnings.add(Warn.AGAINST_CONTRACT)
     if postmark is not None:
         if (postmark.id, postmark.hash) != (header.id, verified.hash.hex()) or (
             postmark.origin.topic != topics.events(header.county)

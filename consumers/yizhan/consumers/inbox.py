@@ -165,7 +165,7 @@ class Inbox(View):
         try:
             what = examine(record, self._reader)
             doubtful = (isinstance(what, Unverified) and what.reason in _OUTDATED) or (
-                isinstance(what, Letter) and Warn.CHARTER_UNKNOWN in what.warnings
+                isinstance(what, Letter) and what.warnings & {Warn.CHARTER_UNKNOWN, Warn.AGAINST_CONTRACT}
             )
             if doubtful and self._refresh():
                 what = examine(record, self._reader)

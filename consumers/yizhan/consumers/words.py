@@ -28,6 +28,7 @@ class Warn(StrEnum):
     PAYLOAD_INVALID = "payload_invalid"
     CHARTER_UNKNOWN = "charter_unknown"
     EXPIRED = "expired"
+    AGAINST_CONTRACT = "against_contract"
     LANE_CONFLICT = "lane_conflict"
     ID_CONFLICT = "id_conflict"
 
@@ -78,7 +79,8 @@ SENTENCES: Final[dict[Warn | Verdict | DigestWarn | State, str]] = {
     Warn.UNKNOWN_FIELDS: marked("含有本机不认识的字段，按原文显示"),
     Warn.PAYLOAD_INVALID: marked("内容不合该类型的格式，按原文显示"),
     Warn.CHARTER_UNKNOWN: marked("驿站依据的章程版本本机没有"),
-    Warn.EXPIRED: marked("收到时已过有效时间，不再响铃"),
+    Warn.EXPIRED: marked("收到时已过发件单位所写的有效时间"),
+    Warn.AGAINST_CONTRACT: marked("署名属实，但收件人或引用不合章程，请与发件单位核实"),
     Warn.LANE_CONFLICT: marked("发件单位把同一顺序号给了两份文书"),
     Warn.ID_CONFLICT: marked("另有一份文书用了同一编号而内容不同，已留作证据"),
     State.RINGING: marked("待签收"),

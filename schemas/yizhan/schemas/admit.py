@@ -113,6 +113,17 @@ def verify(value: bytes, charter: Charter, received: datetime) -> VerifiedEnvelo
     Raises:
         Refused: the first reason found.
     """
+    verified = authenticate(value, charter, received)
+    check_contract(verified, charter, received)
+    return verified
+
+
+def authenticate(value: bytes, charter: Charter, received: datetime) -> VerifiedEnvelope:
+    """Check that a member's county really signed it, with a key that held: authorship, nothing else.
+
+    Raises:
+        Refused: framing, header, member, key or signature.
+    """
 
     def key_of(header: Header) -> SigningPublicKey:
         _member(charter, header.county)
@@ -123,11 +134,18 @@ def verify(value: bytes, charter: Charter, received: datetime) -> VerifiedEnvelo
         return entry.key
 
     verified = verify_envelope(value, key_of)
-    header = verified.header
-    charter.signing[header.county][header.kid].check(received)
-    _check_audience(verified, charter, received)
-    _check_references(header)
+    charter.signing[verified.header.county][verified.header.kid].check(received)
     return verified
+
+
+def check_contract(verified: VerifiedEnvelope, charter: Charter, received: datetime) -> None:
+    """Check audience and references of an event whose author is known.
+
+    Raises:
+        Refused: ``not_a_member``, ``bad_audience`` or ``bad_reference``.
+    """
+    _check_audience(verified, charter, received)
+    _check_references(verified.header)
 
 
 def check_receipt(header: Header, target_to: Collection[str]) -> None:
