@@ -70,9 +70,7 @@ def _harmless(document: str) -> str:
     '"\\u009b2J"'
     """
     return "".join(
-        json.dumps(character)[1:-1]
-        if character != "\n" and unicodedata.category(character) in _UNSEEN
-        else character
+        json.dumps(character)[1:-1] if character != "\n" and unicodedata.category(character) in _UNSEEN else character
         for character in document
     )
 

@@ -238,4 +238,3 @@ def _other_pairs() -> tuple[Step, ...]:
             {LONGQUAN: (Way.DIGEST, "rest")}, {"to": [LONGQUAN], "priority": "routine"},
         ),
     )  # fmt: skip
-
