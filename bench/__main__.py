@@ -1,6 +1,6 @@
 """``python -m bench``: every measurement, in one run, into ``bench/results.json``.
 
-``--only NAME …`` measures some and keeps the others' results out.
+``--only NAME …`` measures some, prints them and writes no file: what stands in the file is one run.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ PACKAGES = ("aiokafka", "cryptography", "faust-streaming", "kafka-python", "pyda
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="NAME")
-    chosen = parser.parse_args().only
+    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="NAME")
+    chosen = parser.parse_args().only or list(PARTS)
     results: dict[str, Any] = {
         "measured": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f} before",
@@ -49,7 +49,8 @@ def main() -> None:
         for name in chosen:
             say(f"{name} …")
             results[name] = PARTS[name](home)
-    RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    if set(chosen) == set(PARTS):
+        RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(json.dumps(results, indent=2, ensure_ascii=False))
 
 

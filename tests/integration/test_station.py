@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tests.integration.cluster import Cluster
 
 SOURCE, PARTNER = "350924", "331126"
-OTHER_SOURCE, OTHER_PARTNER = "350982", "330327"
+OTHER_SOURCE, OTHER_PARTNER = "330327", "350982"
 
 
 class NotText(str):
@@ -93,12 +93,10 @@ def test_no_record_stops_the_station(alliance: Alliance, station: Station) -> No
     assert station.running()
 
 
-@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
-def test_compressed_batches_do_not_stop_the_station(alliance: Alliance, station: Station, codec: str) -> None:
-    """The broker stores what was compressed uncompressed, so a worker without the codec reads it."""
-    pytest.importorskip({"gzip": "gzip", "snappy": "snappy", "lz4": "lz4.frame", "zstd": "zstandard"}[codec])
+def test_compressed_batches_do_not_stop_the_station(alliance: Alliance, station: Station) -> None:
+    """The broker stores what was compressed uncompressed; the other codecs come from Java in `test_broker`."""
     start = alliance.end(topics.postings(SOURCE))
-    alliance.publish(alliance.world.event(SOURCE, (PARTNER,), time=now_text()), compression_type=codec)
+    alliance.publish(alliance.world.event(SOURCE, (PARTNER,), time=now_text()), compression_type="gzip")
     assert [answer.refused for answer in alliance.postings(start, 1)] == [None]
     assert station.running()
 
@@ -189,9 +187,18 @@ def digest(alliance: Alliance, county: str, start: int, count: int) -> tuple[lis
     return list(hashes), read_dated(Manifest, last.value, alliance.charters)[0]
 
 
+def close_what_others_left(alliance: Alliance, county: str) -> None:
+    """Close a county's book, so that the next period holds what one test writes into it."""
+    connection, keys = alliance.cluster.connection(topics.STATION), [alliance.world.station]
+    with Closer(connection, alliance.home / "station", alliance.charters, keys) as closer:
+        closer.wait_for_station(datetime.now(UTC), 20)
+        closer.run(county, CloseRequest(label="2026Q3", closed=now_text()), interim=False, progress=lambda _: None)
+
+
 def test_a_period_closes_and_the_next_begins_behind_it(alliance: Alliance, station: Station) -> None:
     """A closing digest holds the routine event and the reference, proves them by its root, and the next one follows."""
     assert station.running()
+    close_what_others_left(alliance, OTHER_PARTNER)
     alliance.publish(
         routine(alliance.world, OTHER_SOURCE, OTHER_PARTNER),
         alliance.world.event(OTHER_SOURCE, (OTHER_PARTNER,), time=now_text()),
@@ -225,6 +232,7 @@ def test_a_close_that_died_is_done_again_with_the_same_bytes(alliance: Alliance,
     """A close that dies before its manifest is finished by the next one, from the same range."""
     assert station.running()
     partner, source = "331181", "350722"
+    close_what_others_left(alliance, partner)
     alliance.publish(*(routine(alliance.world, source, partner) for _ in range(3)), source=source)
     connection, keys = alliance.cluster.connection(topics.STATION), [alliance.world.station]
     request = CloseRequest(label="2026Q4", closed=now_text())
