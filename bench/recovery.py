@@ -14,6 +14,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+from kafka import TopicPartition
+
 from bench.ground import PLAIN, say, significant, summary
 from bench.throughput import PARTNER, SOURCE, envelopes
 from yizhan.schemas import topics
@@ -53,7 +55,7 @@ def _silence(ground: Ground, argv: Sequence[str], topic: str, target: str, kills
     found = []
     log = ground.home / "recovery.log"
     with log.open("wb") as file, _flowing(ground, topic, values):
-        consumer = ground.consumer("admin", target)
+        consumer, partition = ground.consumer("admin", target), TopicPartition(target, 0)
         running = subprocess.Popen(argv, stdout=file, stderr=file)
         try:
             for _ in range(kills):
@@ -62,8 +64,8 @@ def _silence(ground: Ground, argv: Sequence[str], topic: str, target: str, kills
                 running.kill()
                 begun = time.monotonic()
                 running.wait()
-                time.sleep(0.05)
-                consumer.poll(timeout_ms=0, max_records=100_000)
+                consumer.seek_to_end()  # what the dead worker wrote is no recovery
+                consumer.position(partition)
                 running = subprocess.Popen(argv, stdout=file, stderr=file)
                 _next(consumer, 120)
                 found.append(time.monotonic() - begun)
