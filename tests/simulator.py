@@ -7,13 +7,14 @@ left out. Keys come from seeds, so the same test sees the same bytes.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from yizhan.schemas import topics
+from yizhan.schemas import strictjson, topics
 from yizhan.schemas.admit import Admitted, Record, admit
-from yizhan.schemas.charter import AdoptedCharters, Charter, load_charter
+from yizhan.schemas.charter import AdoptedCharters, Charter, charter_name, load_charter
 from yizhan.schemas.envelope import seal
 from yizhan.schemas.header import Header
 from yizhan.schemas.keys import SealingKey, SigningKey
@@ -35,6 +36,12 @@ INTELLIGENCE = "yizhan.intelligence.report.v1"
 def seed(words: str, length: int = 32) -> bytes:
     """Bytes that the words always give."""
     return hashlib.shake_256(words.encode()).digest(length)
+
+
+def load(files: Mapping[str, bytes], number: int = 1, since: datetime = START) -> Charter:
+    """Load a charter as if it had been signed: its name is made of its files' hashes."""
+    listed = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+    return load_charter(files, charter_name(number, strictjson.dumps(listed)), since)
 
 
 @dataclass
@@ -65,16 +72,16 @@ class County:
 class World:
     """Counties, a station key and a charter."""
 
-    def __init__(self, codes: tuple[str, ...] = SIX, **charter: Any) -> None:  # noqa: ANN401 -- any fact of a charter
+    def __init__(self, codes: tuple[str, ...] = SIX, since: datetime = START) -> None:
         """Make the members of the sample alliance, or some of them."""
         self.counties = {code: County.make(code) for code in codes}
         self.station = SigningKey.from_seed(seed("station postmark"))
         self.files = charter_files(
             {code: county.public for code, county in self.counties.items()},
             [self.station.public],
-            **{"holds_from": START, **charter},
+            not_before=since,
         )
-        self.charter: Charter = load_charter(self.files)
+        self.charter: Charter = load(self.files, since=since)
         self.charters = AdoptedCharters([self.charter])
         self._offsets: dict[str, int] = {}
 

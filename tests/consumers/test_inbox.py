@@ -11,14 +11,13 @@ from typing import Any
 import pytest
 
 from tests.consumers.county import ME, PARTNER, Listener
-from tests.simulator import CLUSTER, FIRE, INTELLIGENCE, NOW, START, World
+from tests.simulator import CLUSTER, FIRE, INTELLIGENCE, NOW, START, World, load
 from yizhan.consumers.errors import InboxError, NoSuchItem, NotAnswerable, WrongInbox
 from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.items import Query
 from yizhan.consumers.words import SENTENCES, State, Warn, sentence
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas import strictjson, topics
-from yizhan.schemas.charter import load_charter
 from yizhan.schemas.envelope import parse_envelope, seal
 from yizhan.schemas.errors import Reason
 from yizhan.schemas.header import parse_header
@@ -402,7 +401,7 @@ def test_a_key_that_no_longer_holds_stays_aside(tmp_path: Path, change: dict[str
     keys = strictjson.loads(files[path])
     keys["signing"][0] |= change
     files[path] = strictjson.dumps(keys)
-    world.charter = load_charter(files)
+    world.charter = load(files)
     world.charters = type(world.charters)([world.charter])
     listener = Listener(world, tmp_path / "inbox.sqlite3")
     with listener.inbox as inbox:
@@ -414,9 +413,8 @@ def test_what_an_older_charter_kept_out_comes_in_with_the_newer(tmp_path: Path) 
     world = World()
     renewed = type(world.counties[PARTNER]).make(PARTNER, 2)
     publics = {code: county.public for code, county in world.counties.items()} | {PARTNER: renewed.public}
-    later = load_charter(
-        charter_files(publics, [world.station.public], holds_from=START + timedelta(days=30), version=2)
-    )
+    turn = START + timedelta(days=30)
+    later = load(charter_files(publics, [world.station.public], not_before=turn), 2, turn)
     world.counties[PARTNER] = renewed
 
     class Arriving(type(world.charters)):  # type: ignore[misc]  # the class of a simulator's attribute

@@ -67,7 +67,7 @@ class Alliance:
 
 def settle(cluster: Cluster, world: World | None = None) -> Alliance:
     """Put charter and station key into the broker's home, unless they are there."""
-    world = world or World(holds_from=datetime.now(UTC) - timedelta(days=1))
+    world = world or World(since=datetime.now(UTC) - timedelta(days=1))
     add_version(cluster.home, world.files, 1)
     with contextlib.suppress(KeyFileInvalid):
         keys.save(world.station, cluster.home / "station" / "keys")

@@ -146,7 +146,7 @@ def test_one_publisher_an_outbox(alliance: Alliance, outbox: Outbox) -> None:
 @pytest.mark.timeout(400)
 def test_a_broker_whose_disk_is_gone_loses_nothing(tmp_path: Path) -> None:
     """Events sent before, and accepted while the broker was away, all stand on the new one, in order."""
-    world = World(holds_from=datetime.now(UTC) - timedelta(days=1))
+    world = World(since=datetime.now(UTC) - timedelta(days=1))
     broker = Broker(tmp_path)
     cluster = Cluster(tmp_path, broker)
     threads = threading.active_count()

@@ -338,7 +338,8 @@ route_shape = object_of({
 })  # fmt: skip
 policy_shape = object_of({"border_strip_km": number(0, 200), "routes": array(route_shape, 1, 64)})
 key_shape = object_of(
-    {"kid": hash_, "public": words(0, 4096), "not_before": is_instant}, {"not_after": is_instant, "revoked": is_instant}
+    {"kid": hash_, "public": words(0, 4096), "not_before": is_instant},
+    {"not_after": is_instant, "revoked": is_instant, "compromised": is_instant},
 )
 keys_shape = object_of(
     {"county": code, "signing": array(key_shape, 1), "sealing": array(key_shape, 1)},
@@ -346,8 +347,8 @@ keys_shape = object_of(
 )
 member_shape = object_of({"code": code, "name": both_languages, "province": both_languages})
 alliance_shape = object_of({
-    "version": number(1, 999_999_999), "holds_from": is_instant, "name": both_languages,
-    "time_zone": text(r"[A-Za-z_]+(/[A-Za-z_]+)*"), "members": array(member_shape, 2, 64),
+    "name": both_languages,
+    "time_zone": text(r"[A-Za-z_]+(/[A-Za-z_]+)*"), "members": array(member_shape, 2, 1024),
     "pairs": array(array(code, 2, 2)),
     "station": object_of({"postmark": array(key_shape, 1)}, {"ledger": array(key_shape)}),
 })  # fmt: skip
@@ -411,8 +412,8 @@ class Charter:
     postmark: dict[str, Key]
 
 
-def load_charter(files: Mapping[str, bytes]) -> Charter:
-    """Load a version of the charter (11.1 to 11.3)."""
+def load_charter(files: Mapping[str, bytes], name: str) -> Charter:
+    """Load a version of the charter that is known by a name (11.1 to 11.3)."""
     read = {path: strict_json(content, depth=10) for path, content in files.items() if len(content) <= 1_048_576}
     alliance, policy = read["alliance.json"], read["policy.json"]
     if not alliance_shape(alliance) or not policy_shape(policy):
@@ -431,11 +432,10 @@ def load_charter(files: Mapping[str, bytes]) -> Charter:
     routes = [PROTOCOL, *policy["routes"]]
     check_routes(routes)
     used: set[bytes] = set()
-    hashes = {path: sha256(content).hex() for path, content in files.items()}
     station = alliance["station"]
     _register(station.get("ledger", []), "sign", used)
     return Charter(
-        name=f"{alliance['version']}-{sha256(compact(hashes)).hex()[:16]}",
+        name=name,
         routes=routes,
         members=set(codes),
         signing={member: _register(read[path]["signing"], "sign", used) for member, path in paths.items()},

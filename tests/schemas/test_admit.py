@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.forge import Letter, changed, forge, register
-from tests.simulator import BOOK, FIRE, INTELLIGENCE, NOW, START, World, seed
+from tests.simulator import BOOK, FIRE, INTELLIGENCE, NOW, START, World, load, seed
 from yizhan.schemas import topics
 from yizhan.schemas.admit import CLOCK_TOLERANCE, MAX_KAFKA_HEADER_BYTES, Record, admit, check_receipt
-from yizhan.schemas.charter import Charter, load_charter
+from yizhan.schemas.charter import Charter
 from yizhan.schemas.errors import (
     BadAudience,
     BadReference,
@@ -59,7 +59,7 @@ def world() -> World:
         files = register(files, county, old, not_before=start, not_after=turn)
         files = register(files, county, new, not_before=turn)
         files = register(files, county, revoked, not_before=start, revoked=turn)
-    world.charter = load_charter(files)
+    world.charter = load(files)
     return world
 
 

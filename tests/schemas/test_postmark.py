@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.simulator import NOW, START, World, seed
+from tests.simulator import NOW, START, World, load, seed
 from yizhan.schemas import dsse, postmark, strictjson
-from yizhan.schemas.charter import AdoptedCharters, load_charter
+from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.errors import Reason, StatementInvalid
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.manifest import Manifest
@@ -131,7 +131,7 @@ def test_a_statement_is_read_under_the_charter_of_its_time() -> None:
     turn = START + timedelta(days=30)
     new = SigningKey.from_seed(seed("station postmark 2"))
     members = {code: county.public for code, county in WORLD.counties.items()}
-    second = load_charter(charter_files(members, [new.public], holds_from=turn, version=2))
+    second = load(charter_files(members, [new.public], not_before=turn), 2, turn)
     charters = AdoptedCharters([WORLD.charter, second])
     before, after = (ADMITTED | {"received": written(turn + timedelta(days=days))} for days in (-1, 1))
     assert read_dated(Postmark, signed(before), charters)[2] is WORLD.charter

@@ -30,7 +30,8 @@ SPECIFICATION: Final = Path(__file__).parents[2] / "schemas" / "README.md"
 def charter() -> second.Charter:
     """Return the charter that all vectors share, as the second implementation reads it."""
     root = FOLDER / "charter"
-    return second.load_charter({path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*.json")})
+    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*.json")}
+    return second.load_charter(files, json.loads(files.pop("version.json"))["name"])
 
 
 def admit(vector: dict[str, Any], charter: second.Charter) -> second.Admitted:
@@ -98,7 +99,7 @@ def test_it_cites_clauses_that_exist() -> None:
 
 WORLD = World()
 OURS = WORLD.charter
-THEIRS = second.load_charter(WORLD.files)
+THEIRS = second.load_charter(WORLD.files, OURS.name)
 HEADER = WORLD.header()
 SEAL = WORLD.counties["331126"].sealing.public
 REF = {"id": "350924-20261123test-9000", "hash": "0" * 64}

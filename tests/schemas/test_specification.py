@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 
 from yizhan.schemas import charter, dsse, envelope, header, strictjson, topics
+from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.admit import MAX_KAFKA_HEADER_BYTES
 from yizhan.schemas.errors import Reason
 from yizhan.schemas.header import Header
@@ -66,9 +67,9 @@ def test_the_types_are_the_policys() -> None:
     assert {f"yizhan.{name}.v1" for row in rows(SECTIONS["15"]) for name in names(row[1])} == set(TYPES)
 
 
-@pytest.mark.parametrize("model", [Postmark, Manifest])
-def test_statements_have_the_attributes_of_their_tables(model: type[Postmark | Manifest]) -> None:
-    """So do postmark and manifest."""
+@pytest.mark.parametrize("model", [Postmark, Manifest, Adoption])
+def test_statements_have_the_attributes_of_their_tables(model: type[Postmark | Manifest | Adoption]) -> None:
+    """So do postmark, manifest and adoption."""
     part = next(
         part for part in re.split(r"^12\.\d ", SECTIONS["12"], flags=re.MULTILINE) if model.content_type in part
     )

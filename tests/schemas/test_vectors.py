@@ -11,7 +11,7 @@ from typing import Any, Final
 import pytest
 
 from yizhan.schemas.admit import Record, admit
-from yizhan.schemas.charter import Charter, load_charter, read_folder
+from yizhan.schemas.charter import Charter, load_charter
 from yizhan.schemas.envelope import open_verified
 from yizhan.schemas.errors import REFUSALS, Reason, Refused, Unopenable
 from yizhan.schemas.keys import SealingKey, SigningKey
@@ -31,7 +31,11 @@ CAUSES: Final = {"not_addressed", "wrap", "commit", "ciphertext", "padding"}
 @pytest.fixture(scope="module")
 def charter() -> Charter:
     """Return the charter that all vectors share."""
-    return load_charter(read_folder(FOLDER / "charter"))
+    root = FOLDER / "charter"
+    version = json.loads((root / "version.json").read_text("utf-8"))
+    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in root.rglob("*.json")}
+    del files["version.json"]
+    return load_charter(files, version["name"], instant(version["holds_from"]))
 
 
 def record_of(vector: dict[str, Any]) -> Record:

@@ -439,6 +439,8 @@ def main() -> None:
         file = FOLDER / "charter" / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(content)
+    version = {"name": make.charter.name, "holds_from": written(make.charter.holds_from)}
+    (FOLDER / "charter" / "version.json").write_text(json.dumps(version) + "\n", "utf-8")
     for name, vector in make.made.items():
         text = json.dumps(vector, ensure_ascii=False, indent=1)
         (FOLDER / f"{name}.json").write_text(text + "\n", "utf-8")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 SENDER, PARTNER, THIRD, KEYRING = "350924", "331126", "330327", "350982"
 FIRE_PAYLOAD: Final = '{"summary":"距县界八百米处起火，过火约零点三公顷"}'.encode()
 
+NAME: Final = "1-1ee0127f43b062ec"
+"""Of the charter: it stands in every vector, and in ``charter/version.json``."""
 EXPIRED = SigningKey.from_seed(seed("sign 350982 expired"))
 FUTURE = SigningKey.from_seed(seed("sign 350982 future"))
 REVOKED = SigningKey.from_seed(seed("sign 350982 revoked"))
@@ -48,7 +50,7 @@ class Maker:
         files = register(files, KEYRING, REVOKED, not_before=written(START), revoked="2026-11-01T00:00:00.000Z")
         files = register(files, PARTNER, RETIRED, not_before=written(START), not_after="2026-10-01T00:00:00.000Z")
         self.files = files
-        self.charter: Charter = load_charter(files)
+        self.charter: Charter = load_charter(files, NAME, START)
         self.world.charter = self.charter
         self.made: dict[str, dict[str, Any]] = {}
         self._offset = 0

@@ -152,7 +152,7 @@ def _letter(record: Arrived, value: bytes, reader: Reader) -> Letter:
     stamp = _header(record, KAFKA_HEADER)
     postmark = _postmark(stamp, value, reader.charters, warnings)
     received = _append_time(record) if postmark is None else postmark.made
-    charter = reader.charters.in_force(received)
+    charter = reader.charters.judging(received, None if postmark is None else postmark.charter)
     verified = authenticate(value, charter, received)
     header = verified.header
     try:
@@ -168,6 +168,9 @@ def _letter(record: Arrived, value: bytes, reader: Reader) -> Letter:
             postmark = None
         elif postmark.charter != charter.name:
             warnings.add(Warn.CHARTER_UNKNOWN)
+    if postmark is not None:
+        warnings |= {Warn.CHARTER_STALE} if postmark.charter_stale else set()
+        warnings |= {Warn.CHARTER_BEHIND} if postmark.charter_behind else set()
     if instant(header.time) - received > CLOCK_TOLERANCE or (postmark is not None and postmark.clock_suspect):
         warnings.add(Warn.CLOCK_SUSPECT)
     addressed = reader.county in header.to

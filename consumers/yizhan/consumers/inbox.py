@@ -17,6 +17,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -93,6 +94,7 @@ class Inbox(View):
         super().__init__(open_store(path, MIGRATIONS))
         self.path, self.county, self.charters, self.clock, self.desk = path, county, charters, clock, desk
         self._reader = Reader(county, tuple(keys), charters)
+        self._doubts = self._doubted
         self._refreshed = 0.0
         self._reconsidered = 0
         try:
@@ -129,7 +131,7 @@ class Inbox(View):
                     _remember(conn, cluster, records)
                 # The crash line: when this block ends the rows are durable; only then is an offset committed.
             outcomes = [
-                Outcome(made.became, None if item_id is None else items.one(self._conn, item_id), made.reason)
+                Outcome(made.became, None if item_id is None else self.item(item_id), made.reason)
                 for made, item_id in kept
             ]
         stored = self.clock()
@@ -165,7 +167,8 @@ class Inbox(View):
         try:
             what = examine(record, self._reader)
             doubtful = (isinstance(what, Unverified) and what.reason in _OUTDATED) or (
-                isinstance(what, Letter) and what.warnings & {Warn.CHARTER_UNKNOWN, Warn.AGAINST_CONTRACT}
+                isinstance(what, Letter)
+                and what.warnings & {Warn.CHARTER_UNKNOWN, Warn.AGAINST_CONTRACT, Warn.POSTMARK_INVALID}
             )
             if doubtful and self._refresh():
                 what = examine(record, self._reader)
@@ -260,7 +263,7 @@ class Inbox(View):
                 owed = receipts.answer(conn, item, Person(name, badge), stage, note, now, self.county)
             if owed is not None:
                 self._send_owed([owed])
-            return items.one(self._conn, item_id) or item
+            return self.item(item_id) or item
 
     def tick(self, receipt_interval_seconds: float = 2.0) -> int:
         """Do what time asks for: alarms that expired, receipts that are due. Returns the receipts sent.
@@ -326,6 +329,13 @@ class Inbox(View):
         return True
 
     # -- charters --
+
+    def _doubted(self, item: Item) -> Item:
+        """Mark an item whose key, by the newest charter, was in others' hands when the station received it."""
+        entry = self.charters.latest().signing.get(item.county, {}).get(item.header.kid)
+        if entry is None or not entry.doubtful(instant(item.received)):
+            return item
+        return replace(item, warnings=(*item.warnings, Warn.KEY_DOUBTFUL))
 
     def adopt_charters(self) -> int:
         """Look for newer charters; what was put aside for want of one is looked at again, at a start too.

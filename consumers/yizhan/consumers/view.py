@@ -1,6 +1,8 @@
 """What can be asked of an inbox. Nothing here changes anything.
 
 Rule 1: several threads may ask; they take turns.
+Rule 2: whether a key was in others' hands may be learnt years later: that an item is doubtful is never
+        written down, but asked of the newest charter each time it is shown.
 """
 
 from __future__ import annotations
@@ -8,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Final, Self
 
@@ -28,17 +31,19 @@ class View:
     def __init__(self, conn: sqlite3.Connection) -> None:
         """Ask through this connection, which is closed by ``close``."""
         self._conn = conn
+        self._doubts: Callable[[Item], Item] = lambda item: item
         self._lock = threading.RLock()
 
     def items(self, query: Query = EVERYTHING) -> tuple[Item, ...]:
         """List items, the newest last."""
         with self._reading() as conn:
-            return tuple(items.chosen(conn, query))
+            return tuple(map(self._doubts, items.chosen(conn, query)))
 
     def item(self, item_id: str) -> Item | None:
         """Return one item, or None."""
         with self._reading() as conn:
-            return items.one(conn, item_id)
+            found = items.one(conn, item_id)
+        return None if found is None else self._doubts(found)
 
     def thread(self, subject: str) -> tuple[Item, ...]:
         """List what belongs to one matter, in the order of arrival."""
@@ -78,7 +83,8 @@ class View:
     def members(self, digest: Digest) -> tuple[Member, ...]:
         """List a digest's events, in the manifest's order."""
         with self._reading() as conn:
-            return tuple(digests.members(conn, digest))
+            found = tuple(digests.members(conn, digest))
+        return tuple(each if each.item is None else replace(each, item=self._doubts(each.item)) for each in found)
 
     def owed(self) -> int:
         """Count receipts about single events that the outbox has not taken yet."""

@@ -27,6 +27,9 @@ class Warn(StrEnum):
     UNKNOWN_FIELDS = "unknown_fields"
     PAYLOAD_INVALID = "payload_invalid"
     CHARTER_UNKNOWN = "charter_unknown"
+    CHARTER_STALE = "charter_stale"
+    CHARTER_BEHIND = "charter_behind"
+    KEY_DOUBTFUL = "key_doubtful"
     EXPIRED = "expired"
     AGAINST_CONTRACT = "against_contract"
     LANE_CONFLICT = "lane_conflict"
@@ -79,6 +82,9 @@ SENTENCES: Final[dict[Warn | Verdict | DigestWarn | State, str]] = {
     Warn.UNKNOWN_FIELDS: marked("含有本机不认识的字段，按原文显示"),
     Warn.PAYLOAD_INVALID: marked("内容不合该类型的格式，按原文显示"),
     Warn.CHARTER_UNKNOWN: marked("驿站依据的章程版本本机没有"),
+    Warn.CHARTER_STALE: marked("驿站当时未能更新章程，按最后一版处置"),
+    Warn.CHARTER_BEHIND: marked("发件单位的章程比驿站当时的新"),
+    Warn.KEY_DOUBTFUL: marked("收到时署名密钥可能已泄露，请电话核实发件单位"),
     Warn.EXPIRED: marked("收到时已过发件单位所写的有效时间"),
     Warn.AGAINST_CONTRACT: marked("署名属实，但收件人或引用不合章程，请与发件单位核实"),
     Warn.LANE_CONFLICT: marked("发件单位把同一顺序号给了两份文书"),

@@ -6,7 +6,7 @@ Rule 2: imports nothing else of ours, so that anyone can check what anyone else 
 """
 
 from yizhan.schemas.admit import Admitted, Record, admit, verify
-from yizhan.schemas.charter import AdoptedCharters, Charter, Charters, FolderCharters, load_charter
+from yizhan.schemas.charter import AdoptedCharters, Charter, Charters, Standing, load_charter
 from yizhan.schemas.envelope import VerifiedEnvelope, open_verified, parse_envelope, seal
 from yizhan.schemas.errors import Reason, Refused, YizhanError
 from yizhan.schemas.header import Header
@@ -19,13 +19,13 @@ __all__ = [
     "Charter",
     "Charters",
     "Decision",
-    "FolderCharters",
     "Header",
     "Reason",
     "Record",
     "Refused",
     "SealingKey",
     "SigningKey",
+    "Standing",
     "VerifiedEnvelope",
     "Way",
     "YizhanError",

@@ -2,12 +2,13 @@
 
 Three kinds of file: ``alliance.json``, ``policy.json`` and ``counties/<code>/keys.json``.
 
-Rule 1: a version never changes and says from when it holds; it is named ``<n>-<hash>``.
+Rule 1: a version never changes; it is named ``<n>-<hash>`` by its signed list of files
+        (``snapshot.json``), and holds from the instant that the station announced.
 Rule 2: the version in force is chosen by a record's received time, so that a record read again
         is decided the same way.
 Rule 3: a charter with anything doubtful in it does not load; the last good one stays in force.
-Rule 4: readers know only ``Charters``; where the files come from, and who vouches for them, is
-        the business of the class that fills it (today a folder, ``FolderCharters``).
+Rule 4: readers know only ``Charters``; where the files come from, and who signed them, is the
+        business of ``yizhan.charter``.
 """
 
 from __future__ import annotations
@@ -30,9 +31,9 @@ from yizhan.schemas.timestamps import Timestamp, instant
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
 MAX_FILE_BYTES = 1024 * 1024
+MAX_MEMBERS = 1024
 _Pair = Annotated[tuple[MemberCode, MemberCode], Field(strict=False)]
 _Model = TypeVar("_Model", bound=BaseModel)
 _KeyClass = TypeVar("_KeyClass", SigningPublicKey, SealingPublicKey)
@@ -41,7 +42,8 @@ _KeyClass = TypeVar("_KeyClass", SigningPublicKey, SealingPublicKey)
 class KeyEntry(Part):
     """One public key as a county or the station registers it.
 
-    ``not_after`` may be left open; ``revoked`` is the instant from which it is refused.
+    ``not_after`` may be left open; ``revoked`` is the instant from which it is refused. What it
+    signed and what was received at ``compromised`` or later, before ``revoked``, is doubtful.
     """
 
     kid: Hex32
@@ -49,6 +51,7 @@ class KeyEntry(Part):
     not_before: Timestamp
     not_after: Timestamp | None = None
     revoked: Timestamp | None = None
+    compromised: Timestamp | None = None
 
 
 class Officer(Part):
@@ -86,11 +89,9 @@ class StationKeys(Part):
 class AllianceFile(Part):
     """``alliance.json``."""
 
-    version: Annotated[int, Field(ge=1, le=999_999_999)]
-    holds_from: Timestamp
     name: Words
     time_zone: Annotated[str, Field(pattern=r"^[A-Za-z_]+(?:/[A-Za-z_]+)*$")]
-    members: Annotated[tuple[Member, ...], Field(strict=False, min_length=2, max_length=64)]
+    members: Annotated[tuple[Member, ...], Field(strict=False, min_length=2, max_length=MAX_MEMBERS)]
     pairs: Annotated[tuple[_Pair, ...], Field(strict=False)]
     station: StationKeys
 
@@ -103,6 +104,7 @@ class RegisteredKey(Generic[_KeyClass]):
     not_before: datetime
     not_after: datetime | None
     revoked: datetime | None
+    compromised: datetime | None = None
 
     def check(self, at: datetime) -> None:
         """Raise ``KeyRevoked`` or ``KeyNotValid`` unless the key holds at this instant."""
@@ -125,13 +127,27 @@ class RegisteredKey(Generic[_KeyClass]):
             return False
         return True
 
+    def doubtful(self, at: datetime) -> bool:
+        """Tell whether what it signed, received at this instant, may be somebody else's."""
+        return self.compromised is not None and at >= self.compromised
+
+
+@dataclass(frozen=True, slots=True)
+class CountyKeys:
+    """One ``keys.json``, checked, with the bytes that it was read from."""
+
+    content: bytes
+    signing: Mapping[str, RegisteredKey[SigningPublicKey]]
+    sealing: Mapping[str, RegisteredKey[SealingPublicKey]]
+    ladder: tuple[Officer, ...]
+    raw: frozenset[bytes]
+
 
 @dataclass(frozen=True)
 class Charter:
     """One version, checked. All lookups are by code or kid (hex)."""
 
     name: str
-    version: int
     holds_from: datetime
     alliance: AllianceFile
     policy: Policy
@@ -141,6 +157,12 @@ class Charter:
     postmark: Mapping[str, RegisteredKey[SigningPublicKey]]
     ledger: Mapping[str, RegisteredKey[SigningPublicKey]] = field(default_factory=dict)
     ladders: Mapping[str, tuple[Officer, ...]] = field(default_factory=dict)
+    counties: Mapping[str, CountyKeys] = field(default_factory=dict)
+
+    @property
+    def version(self) -> int:
+        """Its number."""
+        return int(self.name.split("-")[0])
 
     @property
     def time_zone(self) -> str:
@@ -165,6 +187,25 @@ class Charter:
         return max(holding, key=lambda entry: entry.not_before).key
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a reader's charter stands: fresh, or stale from an instant on, and why.
+
+    ``problem`` is a word of ``yizhan.charter.errors.Problem``, ``detail`` a sentence.
+    """
+
+    stale_from: datetime | None = None
+    problem: str | None = None
+    detail: str = ""
+
+    def stale(self, at: datetime) -> bool:
+        """Tell whether the charter was stale at an instant."""
+        return self.stale_from is not None and at >= self.stale_from
+
+
+FRESH = Standing()
+
+
 class Charters(Protocol):
     """Every version a reader has adopted, and a way to look for new ones."""
 
@@ -180,6 +221,16 @@ class Charters(Protocol):
         Raises:
             CharterInvalid: a new version must not be adopted; the good ones stay.
         """
+
+    def judging(self, at: datetime, name: str | None) -> Charter:
+        """Return the version that judges what was said at an instant under a version of this name.
+
+        It is the one in force then; but a version that was verified here, and whose announcement
+        has not come yet, judges what names it.
+        """
+
+    def standing(self) -> Standing:
+        """Tell how the charter stands."""
 
 
 class AdoptedCharters:
@@ -219,79 +270,34 @@ class AdoptedCharters:
         """Nothing to look for: these versions are all there are."""
         return ()
 
+    def judging(self, at: datetime, name: str | None) -> Charter:  # noqa: ARG002 -- all of these are announced
+        """Return the version in force at an instant."""
+        return self.in_force(at)
 
-class FolderCharters(AdoptedCharters):
-    """A folder with one sub-folder a version, named by its number, put there by one rename."""
-
-    def __init__(self, folder: Path) -> None:
-        """Load every version that loads (``CharterInvalid`` if there is none)."""
-        self._folder = folder
-        good, bad = self._look(above=0)
-        if bad and not good:
-            raise CharterInvalid("; ".join(bad))
-        super().__init__(good)
-
-    def refresh(self) -> tuple[Charter, ...]:
-        """Adopt versions that appeared since (``CharterInvalid`` names those that must not be)."""
-        good, bad = self._look(above=self.latest().version)
-        for charter in good:
-            try:
-                self.adopt(charter)
-            except CharterInvalid as error:
-                bad.append(str(error))
-        if bad:
-            raise CharterInvalid("; ".join(bad))
-        return tuple(good)
-
-    def _look(self, above: int) -> tuple[list[Charter], list[str]]:
-        """Load versions beyond a number: the good ones, and what is wrong with the others."""
-        try:
-            numbers = sorted(
-                int(path.name) for path in self._folder.iterdir() if path.name.isascii() and path.name.isdigit()
-            )
-        except OSError as error:
-            message = f"cannot read the charter folder {self._folder}: {error.strerror}"
-            raise CharterInvalid(message) from error
-        good: list[Charter] = []
-        bad: list[str] = []
-        for number in (number for number in numbers if number > above):
-            try:
-                charter = load_charter(read_folder(self._folder / str(number)))
-                if charter.version == number:
-                    good.append(charter)
-                else:
-                    bad.append(f"folder {number} holds a charter of version {charter.version}")
-            except CharterInvalid as error:
-                bad.append(f"version {number}: {error}")
-        return good, bad
+    def standing(self) -> Standing:
+        """Fresh: nothing here grows old."""
+        return FRESH
 
 
-def read_folder(folder: Path) -> dict[str, bytes]:
-    """Read the three kinds of file of one version; names are relative, with ``/``.
+def charter_name(version: int, snapshot: bytes) -> str:
+    """Name a version: the number of its signed list of files, and 16 hex digits of that list's SHA-256.
 
-    Raises:
-        CharterInvalid: a file is missing, too large or cannot be read.
+    >>> charter_name(3, b"{}")
+    '3-44136fa355b3678a'
     """
-    try:
-        paths = [folder / "alliance.json", folder / "policy.json", *sorted(folder.glob("counties/*/keys.json"))]
-        files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
-    except OSError as error:
-        message = f"cannot read the charter in {folder}: {error.filename}: {error.strerror}"
-        raise CharterInvalid(message) from error
-    return files
+    return f"{version}-{hashlib.sha256(snapshot).hexdigest()[:16]}"
 
 
-def charter_name(version: int, files: Mapping[str, bytes]) -> str:
-    """Name a version: its number and 16 hex digits of the hash of its files' hashes."""
-    hashes = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
-    return f"{version}-{hashlib.sha256(strictjson.dumps(hashes)).hexdigest()[:16]}"
-
-
-def load_charter(files: Mapping[str, bytes]) -> Charter:
+def load_charter(
+    files: Mapping[str, bytes], name: str, holds_from: datetime, before: Mapping[str, CountyKeys] | None = None
+) -> Charter:
     """Check the three kinds of file and make a charter of them.
 
     Args:
         files: relative path → bytes.
+        name: of the version, see ``charter_name``.
+        holds_from: instant from which it holds.
+        before: code → keys checked before; those whose bytes are the same are not checked again.
 
     Raises:
         CharterInvalid: with the file, what was expected and what came.
@@ -308,24 +314,52 @@ def load_charter(files: Mapping[str, bytes]) -> Charter:
         odd = ", ".join(sorted(ascii(path)[1:-1] for path in files.keys() ^ expected))
         message = f"expected one keys.json a member and nothing else; missing or too many: {odd}"
         raise CharterInvalid(message)
-    keys = {code: _read(files, f"counties/{code}/keys.json", KeysFile) for code in members}
-    for code, file in keys.items():
-        if file.county != code:
-            message = f"counties/{code}/keys.json says it is of {file.county}"
-            raise CharterInvalid(message)
+    known = before or {}
+    keys = {
+        code: known[code]
+        if code in known and known[code].content == files[f"counties/{code}/keys.json"]
+        else check_keys(code, files[f"counties/{code}/keys.json"])
+        for code in members
+    }
     used: set[bytes] = set()
+    for code, checked in keys.items():
+        if used & checked.raw:
+            message = f"a key of {code} is registered twice; one key, one owner, one role"
+            raise CharterInvalid(message)
+        used |= checked.raw
     return Charter(
-        name=charter_name(alliance.version, files),
-        version=alliance.version,
-        holds_from=instant(alliance.holds_from),
+        name=name,
+        holds_from=holds_from,
         alliance=alliance,
         policy=policy,
         members=members,
-        signing={code: _keys(code, file.signing, SigningPublicKey, used) for code, file in keys.items()},
-        sealing={code: _keys(code, file.sealing, SealingPublicKey, used) for code, file in keys.items()},
+        signing={code: checked.signing for code, checked in keys.items()},
+        sealing={code: checked.sealing for code, checked in keys.items()},
         postmark=_keys("the station", alliance.station.postmark, SigningPublicKey, used),
         ledger=_keys("the ledger", alliance.station.ledger, SigningPublicKey, used),
-        ladders={code: file.ladder for code, file in keys.items()},
+        ladders={code: checked.ladder for code, checked in keys.items()},
+        counties=keys,
+    )
+
+
+def check_keys(code: str, content: bytes) -> CountyKeys:
+    """Check the bytes of one ``counties/<code>/keys.json`` by themselves.
+
+    Raises:
+        CharterInvalid: with what was expected and what came.
+    """
+    path = f"counties/{code}/keys.json"
+    file = _read({path: content}, path, KeysFile)
+    if file.county != code:
+        message = f"{path} says it is of {file.county}"
+        raise CharterInvalid(message)
+    used: set[bytes] = set()
+    return CountyKeys(
+        content=content,
+        signing=_keys(code, file.signing, SigningPublicKey, used),
+        sealing=_keys(code, file.sealing, SealingPublicKey, used),
+        ladder=file.ladder,
+        raw=frozenset(used),
     )
 
 
@@ -383,11 +417,11 @@ def _keys(
             message = f"key {entry.kid[:16]}… of {owner} is registered twice; one key, one owner, one role"
             raise CharterInvalid(message)
         used.add(key.raw)
-        until = (entry.not_after, entry.revoked)
-        not_after, revoked = (None if text is None else instant(text) for text in until)
+        until = (entry.not_after, entry.revoked, entry.compromised)
+        not_after, revoked, compromised = (None if text is None else instant(text) for text in until)
         not_before = instant(entry.not_before)
         if not_after is not None and not_after <= not_before:
             message = f"key {entry.kid[:16]}… of {owner} never holds: not_after is not after not_before"
             raise CharterInvalid(message)
-        registered[key.kid] = RegisteredKey(key, not_before, not_after, revoked)
+        registered[key.kid] = RegisteredKey(key, not_before, not_after, revoked, compromised)
     return registered

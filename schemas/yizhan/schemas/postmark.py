@@ -1,7 +1,8 @@
 """The postmark (邮戳): the station's signed statement about one record.
 
 Rule 1: it says what was seen, where and when, and what was decided by which rule, or why refused.
-Rule 2: the same record under the same charter gives the same bytes.
+Rule 2: the same record under the same charter gives the same bytes; only the two words about the
+        station's own charter, ``charter_stale`` and ``charter_behind``, may come or go meanwhile.
 Rule 3: what it says of an event comes from verified bytes; of a refused record only its hash is said.
 """
 
@@ -46,7 +47,8 @@ class Postmark(StationStatement):
     """What the station says about one record.
 
     Admitted: ``id``, ``hash`` and ``decisions`` are there. Refused: ``refused`` is the reason,
-    ``detail`` one sentence for the sender's engineer.
+    ``detail`` one sentence for the sender's engineer. ``charter_stale``: the station could not
+    refresh its charter. ``charter_behind``: the sender has a newer one.
     """
 
     content_type: ClassVar[str] = CONTENT_TYPE
@@ -62,6 +64,8 @@ class Postmark(StationStatement):
     clock_suspect: Literal[True] | None = None
     refused: Annotated[Reason, Field(strict=False)] | None = None
     detail: Annotated[str, Field(max_length=1000)] | None = None
+    charter_stale: Literal[True] | None = None
+    charter_behind: Literal[True] | None = None
 
     @model_validator(mode="after")
     def _admitted_or_refused(self) -> Self:

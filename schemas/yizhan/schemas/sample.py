@@ -50,9 +50,7 @@ def charter_files(
     members: Mapping[str, MemberKeys],
     postmark: Sequence[SigningPublicKey],
     *,
-    holds_from: datetime,
-    version: int = 1,
-    not_before: datetime | None = None,
+    not_before: datetime,
     policy: Mapping[str, Any] | None = None,
 ) -> dict[str, bytes]:
     """Write the files of a charter for some of the sample's members.
@@ -60,21 +58,15 @@ def charter_files(
     Args:
         members: code → public keys.
         postmark: the station's keys.
-        holds_from: instant from which the version holds.
-        version: its number.
-        not_before: instant from which the keys hold; ``holds_from`` if None.
+        not_before: instant from which the keys hold.
         policy: ``policy.json`` as data; the sample's if None.
 
     Returns:
         Relative path → bytes, as ``load_charter`` takes them.
     """
-    since = written(not_before or holds_from)
-    alliance = _only(sample_alliance(), members.keys())
-    alliance |= {
-        "version": version,
-        "holds_from": written(holds_from),
-        "station": {"postmark": [_entry(key, since) for key in postmark]},
-    }
+    since = written(not_before)
+    alliance = only(sample_alliance(), members.keys())
+    alliance |= {"station": {"postmark": [_entry(key, since) for key in postmark]}}
     counties = {
         f"counties/{code}/keys.json": {
             "county": code,
@@ -87,7 +79,8 @@ def charter_files(
     return {path: strictjson.dumps(value) for path, value in content.items()}
 
 
-def _only(alliance: dict[str, Any], codes: Collection[str]) -> dict[str, Any]:
+def only(alliance: dict[str, Any], codes: Collection[str]) -> dict[str, Any]:
+    """Cut an alliance down to some of its members."""
     return alliance | {
         "members": [member for member in alliance["members"] if member["code"] in codes],
         "pairs": [pair for pair in alliance["pairs"] if set(pair) <= set(codes)],

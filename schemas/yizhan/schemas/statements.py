@@ -84,8 +84,9 @@ def read_dated(kind: type[_Said], data: bytes, charters: Charters) -> tuple[_Sai
     """
     try:
         unverified = strictjson.loads(dsse.unverified_payload(data))
-        charter = charters.in_force(instant(unverified[kind.made_attribute]))
-    except (ValueError, KeyError, TypeError) as error:
+        named = unverified.get("charter")
+        charter = charters.judging(instant(unverified[kind.made_attribute]), named if isinstance(named, str) else None)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"not a {kind.__name__.lower()}: {error}"
         raise StatementInvalid(message) from None
     return *read_statement(kind, data, charter), charter

@@ -61,8 +61,15 @@ class Station:
     def handle(self, record: Record) -> Handled:
         """Handle a record under the charter in force when it was received."""
         charter = self.charters.in_force(record.received)
-        handled = handle(record, charter, self.key_at(record.received), self.cluster)
-        metrics.count(handled, charter.version)
+        handled = handle(
+            record,
+            charter,
+            self.key_at(record.received),
+            self.cluster,
+            stale=self.charters.standing().stale(record.received),
+            newest=self.charters.latest().version,
+        )
+        metrics.count(handled)
         return handled
 
     def key_at(self, moment: datetime) -> SigningKey:
@@ -195,14 +202,14 @@ def build(
 
 
 def refresh(station: Station) -> None:
-    """Adopt new charters; a bad one raises an alarm and changes nothing."""
+    """Adopt new charters; a bad one changes nothing. What was adopted and cannot be announced ends the process."""
     try:
         for charter in station.charters.refresh():
             log.info("adopted charter %s, in force from %s", charter.name, written(charter.holds_from))
-        metrics.CHARTER_PROBLEM.set(0)
     except CharterInvalid as error:
-        log.error("a newer charter was not adopted, the last good one stays: %s", error)  # noqa: TRY400 -- one line
-        metrics.CHARTER_PROBLEM.set(1)
+        end_process(str(error))
+    except Exception:
+        log.exception("a fault of this program; the charter stays as it is")
     metrics.CHARTER_VERSION.set(station.charters.in_force(station.clock()).version)
 
 

@@ -25,13 +25,12 @@ HANDLING = Histogram(
 IN_FLIGHT = Gauge("yizhan_station_in_flight_events", "Events sent on and not yet acknowledged.")
 LAG = Gauge("yizhan_station_consumer_lag_events", "Events in a topic that were not yet read.", ["topic"])
 CHARTER_VERSION = Gauge("yizhan_station_charter_version", "Version number of the charter in force.")
-CHARTER_PROBLEM = Gauge("yizhan_station_charter_problem", "1 while a newer charter cannot be adopted.")
 CHARTER_BEHIND = Counter(
     "yizhan_station_charter_behind_total", "Events whose sender had a newer charter than the station.", ["county"]
 )
 
 
-def count(handled: Handled, charter_version: int) -> None:
+def count(handled: Handled) -> None:
     """Count one record and what was decided about it."""
     if handled.admitted is None:
         if handled.refused is not None:
@@ -41,7 +40,7 @@ def count(handled: Handled, charter_version: int) -> None:
     EVENTS.labels(header.county, header.type if header.type in TYPES else "other").inc()
     if handled.admitted.clock_suspect:
         CLOCK_SUSPECT.labels(header.county).inc()
-    if int(header.charter.split("-")[0]) > charter_version:
+    if handled.charter_behind:
         CHARTER_BEHIND.labels(header.county).inc()
     for decision in handled.admitted.decisions.values():
         DECISIONS.labels(decision.rule, decision.way).inc()

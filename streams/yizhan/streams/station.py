@@ -50,9 +50,12 @@ class Handled:
     outputs: tuple[Output, ...]
     admitted: Admitted | None
     refused: Refused | None
+    charter_behind: bool = False
 
 
-def handle(record: Record, charter: Charter, key: SigningKey, cluster: str) -> Handled:
+def handle(
+    record: Record, charter: Charter, key: SigningKey, cluster: str, *, stale: bool = False, newest: int | None = None
+) -> Handled:
     """Admit, decide, stamp and route one record of an events topic.
 
     Args:
@@ -60,6 +63,8 @@ def handle(record: Record, charter: Charter, key: SigningKey, cluster: str) -> H
         charter: the version in force at that time.
         key: the station's postmark key, named by that charter.
         cluster: id of the Kafka cluster the record was read from.
+        stale: whether the station's charter could not be refreshed at that time.
+        newest: number of the newest version that the station knows; this one's if None.
 
     Returns:
         What to write, in order. Nothing is ever raised for a record's sake.
@@ -70,12 +75,14 @@ def handle(record: Record, charter: Charter, key: SigningKey, cluster: str) -> H
         origin=Origin(cluster=cluster, topic=record.topic, partition=record.partition, offset=record.offset),
         received=written(record.received),
         charter=charter.name,
+        charter_stale=True if stale else None,
     )
     try:
         admitted = admit(record, charter)
     except Refused as refused:
         postmark = seen.model_copy(update={"refused": refused.reason, "detail": str(refused)[:MAX_DETAIL]})
         return Handled(_refusal(record, value, postmark, key), None, refused)
+    behind = int(admitted.header.charter.partition("-")[0]) > (newest or charter.version)
     decisions = {code: Decided(way=made.way, rule=made.rule) for code, made in admitted.decisions.items()}
     postmark = seen.model_copy(
         update={
@@ -83,9 +90,10 @@ def handle(record: Record, charter: Charter, key: SigningKey, cluster: str) -> H
             "hash": admitted.verified.hash.hex(),
             "decisions": decisions,
             "clock_suspect": True if admitted.clock_suspect else None,
+            "charter_behind": True if behind else None,
         }
     )
-    return Handled(_routes(admitted, value, postmark.signed(key)), admitted, None)
+    return Handled(_routes(admitted, value, postmark.signed(key)), admitted, None, behind)
 
 
 def postmark_key(charters: Charters, keys: Mapping[str, SigningKey], moment: datetime) -> SigningKey:

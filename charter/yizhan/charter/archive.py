@@ -1,0 +1,202 @@
+"""What a reader keeps: every version that it verified, and from when each holds.
+
+    root.json            the trust anchor that a person gave this reader
+    blobs/<sha256>       metadata and files, each once, however many versions have it
+    versions/<n>.json    one version: its name, when it was verified, role and path → SHA-256
+    adoptions/<n>.json   the station's statement about it
+    timestamp.json       the newest timestamp of the newest version
+    clock                the latest instant at which this reader verified anything
+
+Law 1: a version is durable when its file in ``versions`` has its name: that is one rename.
+Rule 1: nothing here is believed without its hash; what disk or hand has changed does not load.
+Rule 2: several processes may keep one archive: names are taken once, and the same name is the same bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from yizhan.charter.errors import CharterProblem, Problem
+from yizhan.charter.layout import SNAPSHOT, TIMESTAMP
+from yizhan.charter.verify import Verified
+from yizhan.schemas import strictjson
+from yizhan.schemas.charter import charter_name, load_charter
+from yizhan.schemas.timestamps import instant, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from yizhan.schemas.charter import CountyKeys
+
+
+class Archive:
+    """One reader's folder; made when something is first kept."""
+
+    def __init__(self, folder: Path) -> None:
+        """Name the folder; nothing is opened."""
+        self.folder = folder
+
+    # -- the anchor --
+
+    @property
+    def anchor_path(self) -> Path:
+        """Where the root file is that a person gave this reader."""
+        return self.folder / "root.json"
+
+    def anchor(self) -> bytes:
+        """Return the trust anchor.
+
+        Raises:
+            CharterProblem: nobody gave one; what is offered is then not believed at all.
+        """
+        try:
+            return self.anchor_path.read_bytes()
+        except OSError:
+            message = f"{self.anchor_path} is not there; expected the root file that the members gave this office"
+            raise CharterProblem(Problem.MISSING, message) from None
+
+    def trust(self, root: bytes) -> None:
+        """Keep a root file that a person vouches for.
+
+        Raises:
+            CharterProblem: another one is there.
+        """
+        if self.anchor_path.exists():
+            if self.anchor() != root:
+                message = f"{self.anchor_path} is another root; move it away yourself if it must not be trusted"
+                raise CharterProblem(Problem.MISSING, message)
+            return
+        write_durably(self.anchor_path, root)
+
+    # -- versions --
+
+    def numbers(self) -> tuple[int, ...]:
+        """Return the numbers of the versions kept, rising."""
+        with contextlib.suppress(FileNotFoundError):
+            names = (entry.name for entry in os.scandir(self.folder / "versions"))
+            return tuple(sorted(int(name[:-5]) for name in names if name[:-5].isdigit() and name.endswith(".json")))
+        return ()
+
+    def keep(self, version: Verified) -> None:
+        """Keep a version that was verified. Idempotent."""
+        listed = {
+            kind: {name: self._blob(data) for name, data in parts.items()}
+            for kind, parts in (("metadata", version.metadata), ("files", version.files))
+        }
+        content = {"name": version.name, "verified": written(version.at), **listed}
+        # From here on the version is this reader's; before it, it is verified again.
+        write_durably(self.folder / "versions" / f"{version.version}.json", strictjson.dumps(content))
+        self.keep_timestamp(version)
+
+    def keep_timestamp(self, version: Verified) -> None:
+        """Keep the newest timestamp: older ones are then a rollback."""
+        write_durably(self.folder / "timestamp.json", version.metadata[TIMESTAMP])
+
+    def load(self, number: int, before: Mapping[str, CountyKeys] | None = None) -> Verified:
+        """Load a version.
+
+        Args:
+            number: of the version.
+            before: code → keys checked before.
+
+        Raises:
+            CharterProblem: disk or hand has changed it.
+        """
+        path = self.folder / "versions" / f"{number}.json"
+        try:
+            content: dict[str, Any] = json.loads(path.read_bytes())
+            metadata = {role: self._read(name) for role, name in content["metadata"].items()}
+            files = {file: self._read(name) for file, name in content["files"].items()}
+            at = instant(content["verified"])
+            if content["name"] != charter_name(number, metadata[SNAPSHOT]):
+                message = f"{path}: it is named {content['name']}, and its snapshot says otherwise"
+                raise CharterProblem(Problem.DAMAGED, message)
+            return Verified(metadata, files, load_charter(files, content["name"], at, before), at)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            message = f"{path}: {error}; move this folder aside, and give the reader its root file again"
+            raise CharterProblem(Problem.DAMAGED, message) from error
+
+    def newest_timestamp(self) -> bytes | None:
+        """Return the newest timestamp that was kept."""
+        with contextlib.suppress(OSError):
+            return (self.folder / "timestamp.json").read_bytes()
+        return None
+
+    def _blob(self, data: bytes) -> str:
+        name = hashlib.sha256(data).hexdigest()
+        path = self.folder / "blobs" / name
+        if not path.exists():
+            write_durably(path, data)
+        return name
+
+    def _read(self, name: str) -> bytes:
+        data = (self.folder / "blobs" / name).read_bytes()
+        if hashlib.sha256(data).hexdigest() != name:
+            message = f"blob {name[:16]}… has other bytes than its name"
+            raise ValueError(message)
+        return data
+
+    # -- adoptions --
+
+    def adoption(self, number: int) -> bytes | None:
+        """Return the station's statement about a version, or None."""
+        with contextlib.suppress(OSError):
+            return (self.folder / "adoptions" / f"{number}.json").read_bytes()
+        return None
+
+    def keep_adoption(self, number: int, statement: bytes) -> None:
+        """Keep the station's statement about a version; the first one stands."""
+        path = self.folder / "adoptions" / f"{number}.json"
+        if not path.exists():
+            write_durably(path, statement)
+
+    def is_announced(self, number: int) -> bool:
+        """Tell whether the station's statement about a version was acknowledged (the station's archive)."""
+        return (self.folder / "announced" / str(number)).exists()
+
+    def mark_announced(self, number: int) -> None:
+        """Remember that it was."""
+        write_durably(self.folder / "announced" / str(number), b"")
+
+    # -- the clock --
+
+    def latest_clock(self) -> datetime | None:
+        """Return the latest instant at which this reader verified anything."""
+        with contextlib.suppress(OSError, ValueError):
+            return instant((self.folder / "clock").read_text("ascii"))
+        return None
+
+    def keep_clock(self, now: datetime) -> None:
+        """Keep the instant of a verification."""
+        write_durably(self.folder / "clock", written(now).encode())
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Let one process at a time change the archive."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with (self.folder / ".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write a file durably under its name: whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with part.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,70 @@
+"""What can be wrong with a charter that somebody offers, as a closed list of words.
+
+    YizhanError
+    └── CharterInvalid             (yizhan.schemas.errors)
+        ├── CharterProblem         what is offered must not be adopted; ``problem`` is the word
+        ├── CeremonyError          a step of the ceremony that cannot be done as asked
+        └── AdoptionNotSent        the station could not announce what it adopted
+
+Rule 1: the word is the same in metric, log and on the screen; the sentence names what came.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from yizhan.schemas.errors import CharterInvalid
+
+
+class Problem(StrEnum):
+    """Why an offered charter is not adopted."""
+
+    ROLLBACK = "rollback"
+    """Older than what this reader has verified before."""
+    FREEZE = "freeze"
+    """Nothing newer is offered, and what is offered has expired: somebody may hold back news."""
+    EXPIRED = "expired"
+    """A role of the members has expired and must be signed anew."""
+    FAST_FORWARD = "fast_forward"
+    """A number far ahead, which would use up the numbers that are left."""
+    MIX_AND_MATCH = "mix_and_match"
+    """Files of different versions put together."""
+    THRESHOLD = "threshold"
+    """Too few signatures that hold."""
+    KEY_REUSED = "key_reused"
+    """One key for two roles, two members or two purposes, or counted twice."""
+    WEAK_MAJORITY = "weak_majority"
+    """Root or targets could be changed by less than a majority of the members."""
+    DELEGATION = "delegation"
+    """A delegation that reaches outside its county, or does not end there."""
+    FILES = "files"
+    """Other files than the three kinds, or other members than the signed ones."""
+    CONTENT = "content"
+    """A file that does not load: policy, members or keys."""
+    DAMAGED = "damaged"
+    """Truncated, or not metadata at all."""
+    OVERSIZE = "oversize"
+    """Longer than is read."""
+    MISSING = "missing"
+    """A file that is named and not there."""
+    CLOCK_BACK = "clock_back"
+    """This machine's clock stands before an instant that it has shown already."""
+    UNREACHABLE = "unreachable"
+    """The source does not answer."""
+
+
+class CharterProblem(CharterInvalid):
+    """What is offered must not be adopted; the last good charter stays in force."""
+
+    def __init__(self, problem: Problem, sentence: str) -> None:
+        """Keep the word beside the sentence."""
+        super().__init__(f"{problem}: {sentence}")
+        self.problem = problem
+
+
+class CeremonyError(CharterInvalid):
+    """A step of the ceremony that cannot be done as asked; nothing was changed."""
+
+
+class AdoptionNotSent(CharterInvalid):
+    """An adoption that was not announced before it holds: the station must not go on."""

@@ -1,0 +1,365 @@
+"""A reader of the charter: the versions it has verified, which of them hold, and how it stands.
+
+Law 1: what was adopted stays adopted: ``archive``.
+Law 5: every version that was ever in force can be looked at again.
+
+Rule 1: ``refresh`` never raises in a running process: the last good version stays, the problem is a
+        word in ``standing``, a metric and a line in the log.
+Rule 2: a version is in force only where the station announced it, before it held; before the first,
+        the first. A verified version without an announcement is known, and not in force.
+Rule 3: versions are taken up one after the other, those too that came and went while this reader was
+        away: what was received under them is judged by them.
+Rule 4: looking when nothing is new costs one small file, however many members there are.
+Rule 5: a clock that stands before an instant it has shown already verifies nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from yizhan.charter import metrics
+from yizhan.charter.errors import CharterProblem, Problem
+from yizhan.charter.fetch import Fetcher
+from yizhan.charter.layout import (
+    REMIND,
+    ROOT,
+    ROOT_FIELD,
+    SNAPSHOT,
+    TARGETS,
+    TIMESTAMP,
+    adoption_path,
+    history_path,
+    metadata_path,
+)
+from yizhan.charter.verify import Verified, verify
+from yizhan.schemas import dsse, strictjson
+from yizhan.schemas.adoption import Adoption
+from yizhan.schemas.charter import Standing
+from yizhan.schemas.errors import StatementInvalid
+from yizhan.schemas.statements import read_statement
+from yizhan.schemas.timestamps import instant, written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from yizhan.charter.archive import Archive
+    from yizhan.charter.fetch import Source
+    from yizhan.schemas.charter import Charter
+
+CLOCK_SLACK: Final = timedelta(minutes=5)
+"""How far a clock may be set back by those who keep it right."""
+_KEEP_CLOCK: Final = timedelta(hours=1)
+
+log = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """Read the clock of this machine."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """When a role must have been signed anew. ``due`` when it is about to expire."""
+
+    role: str
+    expires: datetime
+    due: bool
+
+
+class CharterReader:
+    """One office's view of the charter, over its archive and, if it has one, a source of news.
+
+    Fills ``yizhan.schemas.charter.Charters``. Its methods may be called from several threads.
+    """
+
+    def __init__(self, archive: Archive, source: Source | None = None, clock: Callable[[], datetime] = utc_now) -> None:
+        """Open an archive; one that is empty is filled from the source.
+
+        Args:
+            archive: of this office.
+            source: where new versions are offered; None to use what the archive has.
+            clock: gives the current instant, aware.
+
+        Raises:
+            CharterProblem: there is no version, and none can be had.
+        """
+        self.archive, self._source, self.clock = archive, source, clock
+        self._lock = threading.RLock()
+        self._charters: dict[int, Charter] = {}
+        self._numbers: tuple[int, ...] = ()
+        self._adopted: tuple[tuple[datetime, int], ...] = ()
+        self._known: Verified | None = None
+        self._latest_clock = archive.latest_clock()
+        self._clock_kept = self._latest_clock
+        self._problem: tuple[Problem, str, datetime] | None = None
+        self._suspected: Problem | None = None
+        self._announced: tuple[int, ...] = ()
+        self.fetched_bytes = 0
+        self._pick_up()
+        if self._known is None:
+            if source is None:
+                archive.anchor()
+                message = f"{archive.folder} holds no version yet; fill it with `yizhan charter verify --from`"
+                raise CharterProblem(Problem.MISSING, message)
+            self._look(clock())
+            self._pick_up()
+
+    # -- Charters --
+
+    def in_force(self, at: datetime) -> Charter:
+        """Return the version in force at an instant; before the first, the first."""
+        for holds_from, number in reversed(self._adopted):
+            if holds_from <= at:
+                return self._charter(number)
+        return self._charter(self._numbers[0])
+
+    def latest(self) -> Charter:
+        """Return the newest version that was verified, whether or not it holds yet."""
+        return self._charter(self._numbers[-1])
+
+    def refresh(self) -> tuple[Charter, ...]:
+        """Look for news, and adopt what was announced; never raises. Returns the newly adopted."""
+        with self._lock:
+            before = len(self._adopted)
+            if self._source is not None:
+                self._attempt(self.clock())
+            self._pick_up()
+            return tuple(self._charter(number) for _holds_from, number in self._adopted[before:])
+
+    def standing(self) -> Standing:
+        """Tell whether the charter is fresh, or since when it is stale and why."""
+        expires, problem = self._newest().timestamp.expires, self._problem
+        if problem is not None:
+            return Standing(min(problem[2], expires), problem[0], problem[1])
+        return Standing(expires, Problem.FREEZE, "nothing newer was offered, and the station's word has expired")
+
+    def judging(self, at: datetime, name: str | None) -> Charter:
+        """Return the version in force at an instant; or the one of this name, where it is newer than all announced."""
+        last = self._adopted[-1][1] if self._adopted else 0
+        if name is not None and name.partition("-")[0].isdigit():
+            number = int(name.partition("-")[0])
+            if number > last and number in self._numbers and (charter := self._charter(number)).name == name:
+                return charter
+        return self.in_force(at)
+
+    # -- more than Charters --
+
+    def verified(self, number: int | None = None) -> Verified:
+        """Return a version with its signed bytes; the newest if None."""
+        return self._newest() if number is None else self.archive.load(number)
+
+    def numbers(self) -> tuple[int, ...]:
+        """Return the numbers of all versions, rising."""
+        return self._numbers
+
+    def look(self) -> Verified:
+        """Look for news once, and say what is wrong with it.
+
+        Raises:
+            CharterProblem: what is offered must not be adopted.
+        """
+        with self._lock:
+            self._look(self.clock())
+            self._pick_up()
+            return self._newest()
+
+    def expiries(self) -> tuple[Expiry, ...]:
+        """Tell when each role of the newest version expires, the soonest first."""
+        newest, now = self._newest(), self.clock()
+        dates = {
+            ROOT: newest.root.expires,
+            TARGETS: newest.targets.expires,
+            SNAPSHOT: newest.snapshot.expires,
+            **{code: newest.county(code).expires for code in newest.charter.members},
+        }
+        found = [Expiry(role, expires, expires - now < REMIND) for role, expires in dates.items()]
+        return tuple(sorted(found, key=lambda each: (each.expires, each.role)))
+
+    # -- looking --
+
+    def _attempt(self, now: datetime) -> None:
+        """Look, and remember what is wrong; a fault counts when it is met twice in a row.
+
+        The files of a version do not appear in one instant: what does not fit together in the first
+        look may do so in the second.
+        """
+        try:
+            self._look(now)
+        except CharterProblem as error:
+            if self._suspected is not error.problem:
+                self._suspected = error.problem
+                return
+            if self._problem is None or self._problem[0] is not error.problem:
+                log.error("charter_stale: %s; %s stays", error, self.latest().name)  # noqa: TRY400 -- one line
+                metrics.PROBLEMS.labels(error.problem).inc()
+                self._problem = (error.problem, str(error), now)
+        else:
+            if self._problem is not None:
+                log.info("the charter is fresh again: %s", self.latest().name)
+            self._problem = self._suspected = None
+        metrics.STALE.set(self.standing().stale(now))
+
+    def _look(self, now: datetime) -> None:
+        source = self._source
+        if source is None:
+            return
+        if self._latest_clock is not None and now < self._latest_clock - CLOCK_SLACK:
+            message = f"the clock says {written(now)}, and has said {written(self._latest_clock)}; set it right"
+            raise CharterProblem(Problem.CLOCK_BACK, message)
+        source.update()
+        fetch = Fetcher(source)
+        try:
+            if not self._unchanged(fetch, now):
+                with self.archive.locked():
+                    self._pick_up()
+                    self._take(source, fetch, now)
+        finally:
+            self.fetched_bytes += fetch.bytes_read
+        self._latest_clock = max(now, self._latest_clock or now)
+        if self._clock_kept is None or self._latest_clock - self._clock_kept > _KEEP_CLOCK:
+            self.archive.keep_clock(self._latest_clock)
+            self._clock_kept = self._latest_clock
+
+    def _unchanged(self, fetch: Fetcher, now: datetime) -> bool:
+        """Tell whether the source offers what is known already (rule 4).
+
+        Raises:
+            CharterProblem: it does, and that has expired.
+        """
+        known = self._known
+        if known is None or fetch.get(metadata_path(TIMESTAMP, None)) != known.metadata[TIMESTAMP]:
+            return False
+        if fetch.get(metadata_path(ROOT, known.root.version + 1)) is not None:
+            return False
+        if self._source is not None and self._source.adoptions() != self._announced:
+            return False
+        if known.timestamp.is_expired(now):
+            message = f"nothing newer than {known.name} is offered, and the station's word on it has expired"
+            raise CharterProblem(Problem.FREEZE, message)
+        return True
+
+    def _take(self, source: Source, fetch: Fetcher, now: datetime) -> None:
+        """Verify what is offered, and keep it with all that came before it."""
+        known = self._known
+        anchor = known.metadata[ROOT] if known else self.archive.anchor()
+        head = verify(anchor, known, fetch, now)
+        for number in source.adoptions():
+            if (known is None or number > known.version) and number < head.version:
+                known = self._past(source, number, known, head) or known
+        if known is None or head.version > known.version:
+            self.archive.keep(head)
+        elif head.metadata[TIMESTAMP] != known.metadata[TIMESTAMP]:
+            self.archive.keep_timestamp(head)
+        self._known = head
+        metrics.VERSION.set(head.version)
+        announced = source.adoptions()
+        for number in announced:
+            if number <= head.version and self.archive.adoption(number) is None:
+                self._take_adoption(source, number)
+        self._announced = announced
+
+    def _past(self, source: Source, number: int, known: Verified | None, head: Verified) -> Verified | None:
+        """Verify and keep a version that came and went: as of the instant at which it was announced."""
+        try:
+            said = self._statement(source, number, head.charter)
+            snapshot: dict[str, Any] = json.loads(source.get(metadata_path(SNAPSHOT, number)) or b"")
+            after = metadata_path(ROOT, int(snapshot["signed"][ROOT_FIELD]) + 1)
+            then = {metadata_path(TIMESTAMP, None): source.get(history_path(number)), after: None}
+            version = verify(self.archive.anchor(), known, Fetcher(source, then), instant(said.adopted))
+        except (CharterProblem, StatementInvalid, ValueError, KeyError, TypeError) as error:
+            log.warning("version %d, which came and went, is left out: %s", number, error)
+            return None
+        if version.name != said.charter:
+            log.warning("version %d was announced as %s, and is %s: left out", number, said.charter, version.name)
+            return None
+        self.archive.keep(version)
+        return version
+
+    def _statement(self, source: Source, number: int, *charters: Charter) -> Adoption:
+        """Read the station's statement about a version under the postmark keys of verified charters.
+
+        Raises:
+            StatementInvalid: it does not verify under any.
+        """
+        data = source.get(adoption_path(number)) or b""
+        for charter in charters[:-1]:
+            try:
+                return read_statement(Adoption, data, charter)[0]
+            except StatementInvalid:
+                continue
+        return read_statement(Adoption, data, charters[-1])[0]
+
+    def _take_adoption(self, source: Source, number: int) -> None:
+        """Keep the station's statement about a version that was verified."""
+        if number not in self.archive.numbers():
+            return
+        charter = self.archive.load(number).charter
+        try:
+            said = self._statement(source, number, charter, self._newest().charter)
+        except StatementInvalid as error:
+            log.warning("the announcement of version %d is not believed: %s", number, error)
+            return
+        if said.charter != charter.name:
+            log.warning("version %d is announced as %s, and is %s", number, said.charter, charter.name)
+            return
+        self.archive.keep_adoption(number, source.get(adoption_path(number)) or b"")
+
+    # -- what the archive has --
+
+    def _pick_up(self) -> None:
+        """Take up what this or another process has kept."""
+        numbers = self.archive.numbers()
+        if numbers != self._numbers:
+            if self._known is None or numbers[-1] > self._known.version:
+                self._known = self._restored(numbers[-1])
+            self._numbers = numbers
+        known = {number for _holds_from, number in self._adopted}
+        last = self._adopted[-1][0] if self._adopted else None
+        for number in numbers:
+            if number in known or (self._adopted and number < self._adopted[-1][1]):
+                continue
+            statement = self.archive.adoption(number)
+            if statement is None:
+                continue
+            said = Adoption.model_validate(strictjson.loads(dsse.unverified_payload(statement)))
+            holds_from = instant(said.holds_from)
+            if last is not None and holds_from <= last:
+                log.error("version %d is announced to hold before the one before it; it is left out", number)
+                continue
+            self._charters.pop(number, None)
+            self._adopted = (*self._adopted, (holds_from, number))
+            last = holds_from
+
+    def _restored(self, number: int) -> Verified:
+        """Load the newest version with the newest timestamp."""
+        before = None if self._known is None else self._known.charter.counties
+        version = self.archive.load(number, before)
+        stamp = self.archive.newest_timestamp()
+        return version if stamp is None else replace(version, metadata={**version.metadata, TIMESTAMP: stamp})
+
+    def _newest(self) -> Verified:
+        if self._known is None:
+            raise CharterProblem(Problem.MISSING, "no version of the charter was verified yet")
+        return self._known
+
+    def _charter(self, number: int) -> Charter:
+        """Return a version as it holds: with the instant that was announced."""
+        if number not in self._charters:
+            newest = self._newest()
+            old = number != newest.version
+            loaded = self.archive.load(number, newest.charter.counties).charter if old else newest.charter
+            announced = {adopted: holds_from for holds_from, adopted in self._adopted}
+            self._charters[number] = replace(loaded, holds_from=announced.get(number, loaded.holds_from))
+        return self._charters[number]
+
+    def history(self) -> Iterator[tuple[Charter, bool]]:
+        """Yield every version with whether it was announced, rising."""
+        announced = {number for _holds_from, number in self._adopted}
+        for number in self._numbers:
+            yield self._charter(number), number in announced

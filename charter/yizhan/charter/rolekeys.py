@@ -1,0 +1,99 @@
+"""Keys of the charter's roles: ML-DSA-65 by default, Ed25519 or ECDSA where an office's token needs it.
+
+Rule 1: a role key signs metadata of one role and nothing else; events have keys of their own.
+Rule 2: two keys are the same when their raw public bytes are, whatever they are called.
+Rule 3: a private key file has mode 0600 and is locked as every other (``yizhan.schemas.keys``).
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Final, Literal, get_args
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, MLDSA65PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
+from securesystemslib.signer import CryptoSigner, SSlibKey
+
+from yizhan.charter.errors import CharterProblem, Problem
+from yizhan.schemas.errors import KeyFileInvalid
+from yizhan.schemas.keys import SigningPublicKey, locked_pem, read_locked, read_private, write_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from securesystemslib.signer import Key
+
+Scheme = Literal["ml-dsa-65", "ed25519", "ecdsa"]
+SCHEMES: Final[tuple[str, ...]] = get_args(Scheme)
+ALLOWED: Final = frozenset({("ml-dsa", "ml-dsa-65/1"), ("ed25519", "ed25519"), ("ecdsa", "ecdsa-sha2-nistp256")})
+"""(keytype, scheme) that metadata may name."""
+
+
+def generate(scheme: Scheme = "ml-dsa-65") -> CryptoSigner:
+    """Make a new role key from the system's randomness."""
+    match scheme:
+        case "ml-dsa-65":
+            return CryptoSigner.generate_mldsa()
+        case "ed25519":
+            return CryptoSigner.generate_ed25519()
+        case "ecdsa":
+            return CryptoSigner.generate_ecdsa()
+
+
+def public_of(signer: CryptoSigner) -> SSlibKey:
+    """Return a copy of a signer's public key: adding a member's name to it must not change the signer."""
+    key = signer.public_key
+    return SSlibKey(key.keyid, key.keytype, key.scheme, dict(key.keyval))
+
+
+def raw(key: Key) -> bytes:
+    """Return the raw public bytes of a role key, so that two spellings of one key are one.
+
+    Raises:
+        CharterProblem: a scheme that is not allowed, or no good key of it.
+    """
+    if (key.keytype, key.scheme) not in ALLOWED:
+        came = f"{ascii(key.keytype)[:40]}/{ascii(key.scheme)[:40]}"
+        message = f"a role key of {came}; expected one of {', '.join(SCHEMES)}"
+        raise CharterProblem(Problem.CONTENT, message)
+    public = key.keyval.get("public", "")
+    with contextlib.suppress(ValueError, TypeError, AttributeError, UnsupportedAlgorithm):
+        if key.keytype == "ed25519":
+            return SigningPublicKey(bytes.fromhex(public)).raw
+        loaded = load_pem_public_key(public.encode())
+        if key.keytype == "ml-dsa" and isinstance(loaded, MLDSA65PublicKey):
+            return loaded.public_bytes_raw()
+        if key.keytype == "ecdsa" and isinstance(loaded, EllipticCurvePublicKey):
+            return loaded.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    message = f"role key {key.keyid[:16]}… is no good {key.keytype} key"
+    raise CharterProblem(Problem.CONTENT, message)
+
+
+def save(signer: CryptoSigner, folder: Path, office: str, passphrase: bytes | None = None) -> Path:
+    """Write a private key to ``folder/<office>-<first 8 of its keyid>.pem``, mode 0600, never over another.
+
+    Raises:
+        KeyFileInvalid: the file is there already, or cannot be written.
+    """
+    path = folder / f"{office}-{signer.public_key.keyid[:8]}.pem"
+    write_private(path, locked_pem(signer._private_key, passphrase))  # noqa: SLF001 -- it gives it out unlocked only
+    return path
+
+
+def load(path: Path, passphrase: bytes | None = None) -> CryptoSigner:
+    """Read a role key from its file.
+
+    Raises:
+        KeyFileInvalid: it must not be used, is no role key, or the passphrase is missing or wrong.
+    """
+    data = read_private(path)
+    classes = MLDSA65PrivateKey, Ed25519PrivateKey, EllipticCurvePrivateKey
+    key: MLDSA65PrivateKey | Ed25519PrivateKey | EllipticCurvePrivateKey = read_locked(data, passphrase, classes)
+    try:
+        return CryptoSigner(key)
+    except ValueError as error:
+        message = f"{path}: {error}"
+        raise KeyFileInvalid(message) from None

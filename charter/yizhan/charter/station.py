@@ -1,0 +1,208 @@
+"""The station's side of the charter: it announces, mirrors and keeps its word fresh; it decides nothing.
+
+Law 5: a version is announced, in the audit and on ``yizhan.charter``, before it holds.
+
+Rule 1: an announcement is durable here before it is sent, and the same one is sent after a crash:
+        two words about one version cannot be.
+Rule 2: the station decides by a version in memory before it is announced outside; an announcement
+        that is not acknowledged before it holds ends the process, so that nobody sees a postmark of a
+        version that nobody was told of.
+Rule 3: what members' signatures do not cover (snapshot, timestamp) is all that is signed here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING, Protocol
+
+from tuf.api.metadata import Metadata, Timestamp
+
+from yizhan.charter.archive import write_durably
+from yizhan.charter.errors import AdoptionNotSent, CharterProblem, Problem
+from yizhan.charter.layout import TIMESTAMP, TIMESTAMP_LIFE, adoption_path, metadata_path
+from yizhan.charter.reader import CharterReader, utc_now
+from yizhan.charter.repository import timestamp
+from yizhan.schemas import topics
+from yizhan.schemas.adoption import Adoption
+from yizhan.schemas.timestamps import written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from securesystemslib.signer import Signer
+
+    from yizhan.charter.archive import Archive
+    from yizhan.charter.fetch import Source
+    from yizhan.schemas.charter import Charter
+    from yizhan.schemas.keys import SigningKey
+
+log = logging.getLogger(__name__)
+
+
+class Outlet(Protocol):
+    """Where the station makes the charter known."""
+
+    def there(self) -> Mapping[str, bytes]:
+        """Return what ``yizhan.charter`` holds, path → bytes."""
+
+    def write(self, records: Sequence[tuple[str, str, bytes]], timeout_seconds: float) -> None:
+        """Write records (topic, key, value) in order; raise unless each is acknowledged in time."""
+
+
+class StationCharters(CharterReader):
+    """The reader that makes versions hold."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        source: Source,
+        keys: Sequence[SigningKey],
+        outlet: Outlet,
+        *,
+        public: Path,
+        signers: Sequence[Signer] = (),
+        lead_seconds: float = 60.0,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """Open the station's archive, announce what was not, and bring the topic up to date.
+
+        Args:
+            archive: the station's.
+            source: where published versions appear.
+            keys: postmark keys.
+            outlet: where announcements go.
+            public: folder of static files, kept in step.
+            signers: the online keys of ``timestamp``; without them somebody else must keep it fresh.
+            lead_seconds: how long before it holds a version is announced.
+            clock: gives the current instant, aware.
+
+        Raises:
+            CharterProblem: there is no version to begin with.
+            AdoptionNotSent: an announcement could not be made.
+        """
+        self._keys = {key.kid: key for key in keys}
+        self._outlet, self._public, self._signers = outlet, public, signers
+        self._lead = timedelta(seconds=lead_seconds)
+        self._mirrored: dict[str, bytes] | None = None
+        super().__init__(archive, source, clock)
+        self.refresh()
+
+    def refresh(self) -> tuple[Charter, ...]:
+        """Look for news, announce it, and keep timestamp and topic fresh.
+
+        Raises:
+            AdoptionNotSent: what was adopted could not be announced; the process must not go on.
+        """
+        with self._lock:
+            self._renew(self.clock())
+            before = len(self._adopted)
+            super().refresh()
+            for number in self._pending():
+                self._announce(number)
+            super()._pick_up()
+            self._send_unsent()
+            self._mirror()
+            return tuple(self._charter(number) for _holds_from, number in self._adopted[before:])
+
+    def _pending(self) -> list[int]:
+        last = self._adopted[-1][1] if self._adopted else 0
+        return [number for number in self._numbers if number > last and self.archive.adoption(number) is None]
+
+    def _announce(self, number: int) -> None:
+        """Write down from when a version holds: at least the lead ahead, and after the one before."""
+        charter, now = self.archive.load(number).charter, self.clock()
+        key = next((self._keys[k] for k, e in charter.postmark.items() if k in self._keys and e.holds(now)), None)
+        if key is None:
+            log.error("charter %s names no postmark key of this station; it is not announced", charter.name)
+            self._problem = (Problem.CONTENT, f"{charter.name} names no postmark key of this station", now)
+            return
+        holds_from = now + self._lead
+        if self._adopted:
+            holds_from = max(holds_from, self._adopted[-1][0] + timedelta(milliseconds=1))
+        said = Adoption(charter=charter.name, holds_from=written(holds_from), adopted=written(now))
+        # From here on this is the station's word, whatever dies: it is sent until it is acknowledged.
+        with self.archive.locked():
+            self.archive.keep_adoption(number, said.signed(key))
+        self._pick_up()
+        log.info("charter %s holds from %s", charter.name, said.holds_from)
+
+    def _send_unsent(self) -> None:
+        """Send announcements that were not acknowledged yet, in order."""
+        for holds_from, number in self._adopted:
+            if self.archive.is_announced(number):
+                continue
+            statement = self.archive.adoption(number) or b""
+            path = adoption_path(number)
+            write_durably(self._public / path, statement)
+            left = (holds_from - self.clock()).total_seconds()
+            late = left <= 0
+            try:
+                self._mirror()
+                records = [(topics.CHARTER, path, statement), (topics.AUDIT, path, statement)]
+                self._outlet.write(records, 30.0 if late else left)
+            except Exception as error:
+                message = f"the announcement of version {number}, which holds from {written(holds_from)}: {error}"
+                raise AdoptionNotSent(message) from error
+            if not late and self.clock() >= holds_from:
+                message = f"the announcement of version {number} was acknowledged only after it held"
+                self.archive.mark_announced(number)
+                raise AdoptionNotSent(message)
+            self.archive.mark_announced(number)
+
+    def _mirror(self) -> None:
+        """Bring the topic in step with the folder; the timestamp comes last."""
+        here = dict(_files(self._public))
+        if self._mirrored is None:
+            try:
+                self._mirrored = dict(self._outlet.there())
+            except CharterProblem as error:
+                log.warning("the topic cannot be read: %s", error)
+                return
+        new = [path for path, data in here.items() if self._mirrored.get(path) != data]
+        if not new:
+            return
+        new.sort(key=lambda path: (path == metadata_path(TIMESTAMP, None), path))
+        try:
+            self._outlet.write([(topics.CHARTER, path, here[path]) for path in new], 10.0)
+        except Exception as error:  # noqa: BLE001 -- tried again at the next refresh
+            log.warning("the topic is behind the folder: %s", error)
+            return
+        self._mirrored |= {path: here[path] for path in new}
+
+    def _renew(self, now: datetime) -> None:
+        """Say again that nothing newer exists, when half of the last word's life is over."""
+        path = self._public / metadata_path(TIMESTAMP, None)
+        if not self._signers or self._known is None or not path.exists():
+            return
+        said: Timestamp = Metadata[Timestamp].from_bytes(path.read_bytes()).signed
+        if said.expires - now > TIMESTAMP_LIFE / 2:
+            return
+        with publishing(self._public):
+            said = Metadata[Timestamp].from_bytes(path.read_bytes()).signed
+            listed = (self._public / metadata_path("snapshot", said.snapshot_meta.version)).read_bytes()
+            if said.snapshot_meta.hashes != {"sha256": hashlib.sha256(listed).hexdigest()}:
+                return
+            version = said.snapshot_meta.version
+            write_durably(path, timestamp(said.version + 1, version, listed, self._signers, now))
+
+
+@contextmanager
+def publishing(public: Path) -> Iterator[None]:
+    """Let one process at a time write the folder of static files."""
+    public.mkdir(parents=True, exist_ok=True)
+    with (public / ".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _files(public: Path) -> Iterator[tuple[str, bytes]]:
+    for kind in ("metadata", "targets", "history", "adoption"):
+        for path in sorted((public / kind).rglob("*.json")):
+            if not path.name.startswith("."):
+                yield path.relative_to(public).as_posix(), path.read_bytes()

@@ -1,0 +1,139 @@
+"""The compacted topic ``yizhan.charter``: the repository for those who have only their Kafka connection.
+
+A record's key is a path of ``layout``, its value the bytes. Only the station may write there; what it
+says is not believed for that, but for the signatures.
+
+Rule 1: looking costs nothing while nothing comes: the consumer fetches in the background.
+Rule 2: a broker that does not answer is a ``CharterProblem``; the archive goes on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import KafkaError
+
+from yizhan.charter.errors import CharterProblem, Problem
+from yizhan.charter.fetch import numbered
+from yizhan.schemas import topics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from yizhan.runtime.connection import KafkaConnection
+
+_PARTITION: Final = TopicPartition(topics.CHARTER, 0)
+_PATIENCE_SECONDS: Final = 10.0
+_AWAY_SECONDS: Final = 5.0
+"""Not looked for so long: the topic is read to its end before anything is decided on it."""
+_RETRY_SECONDS: Final = 5.0
+MAX_FILES: Final = 200_000
+"""Records kept; beyond it a station that writes without end is not followed."""
+
+
+class TopicSource:
+    """What the topic holds, kept up to date."""
+
+    def __init__(self, connection: KafkaConnection) -> None:
+        """Name the connection; it is made at the first look."""
+        self._connection = connection
+        self._consumer: Any = None
+        self._files: dict[str, bytes] = {}
+        self._adoptions: tuple[int, ...] | None = None
+        self._looked = self._failed = float("-inf")
+
+    def update(self) -> None:
+        """Take in what came (``CharterProblem`` unreachable)."""
+        now = time.monotonic()
+        if now - self._failed < _RETRY_SECONDS:
+            raise CharterProblem(Problem.UNREACHABLE, f"no broker answers at {self._connection.bootstrap}")
+        try:
+            if self._consumer is None or now - self._looked > _AWAY_SECONDS:
+                self._to_the_end(now + _PATIENCE_SECONDS)
+            else:
+                self._poll(0)
+        except (KafkaError, KeyError, ValueError) as error:
+            self.close()
+            self._failed = time.monotonic()
+            message = f"{topics.CHARTER} cannot be read at {self._connection.bootstrap}: {error}"
+            raise CharterProblem(Problem.UNREACHABLE, message) from error
+        self._looked = time.monotonic()
+
+    def get(self, path: str) -> bytes | None:
+        """Return the bytes of a path, or None."""
+        return self._files.get(path)
+
+    def adoptions(self) -> tuple[int, ...]:
+        """Return the numbers of the versions that the station announced, rising."""
+        if self._adoptions is None:
+            self._adoptions = numbered(self._files)
+        return self._adoptions
+
+    def files(self) -> Mapping[str, bytes]:
+        """Return everything that the topic holds."""
+        return self._files
+
+    def close(self) -> None:
+        """Disconnect."""
+        if self._consumer is not None:
+            with contextlib.suppress(KafkaError):
+                self._consumer.close(autocommit=False, timeout_ms=1000)
+            self._consumer = None
+
+    def _to_the_end(self, deadline: float) -> None:
+        if self._consumer is None:
+            self._consumer = KafkaConsumer(
+                **self._connection.kafka_python(),
+                enable_auto_commit=False,
+                auto_offset_reset="earliest",
+                max_partition_fetch_bytes=2 * topics.STATION_MAX_BYTES,
+                bootstrap_timeout_ms=int(_PATIENCE_SECONDS * 1000),
+                reconnect_backoff_max_ms=2000,
+                metrics_enabled=False,
+            )
+            self._consumer.assign([_PARTITION])
+            self._consumer.seek_to_beginning(_PARTITION)
+            self._files = {}
+        end = self._consumer.end_offsets([_PARTITION], timeout_ms=int(_PATIENCE_SECONDS * 1000))[_PARTITION]
+        while self._consumer.position(_PARTITION, timeout_ms=int(_PATIENCE_SECONDS * 1000)) < end:
+            self._poll(200)
+            if time.monotonic() > deadline:
+                message = f"only {self._consumer.position(_PARTITION)} of {end} records came in time"
+                raise ValueError(message)
+
+    def _poll(self, timeout_ms: int) -> None:
+        for records in self._consumer.poll(timeout_ms=timeout_ms).values():
+            for record in records:
+                path = (record.key or b"").decode("utf-8", "replace")
+                if record.value is None:
+                    self._files.pop(path, None)
+                elif path in self._files or len(self._files) < MAX_FILES:
+                    self._files[path] = record.value
+                self._adoptions = None
+
+
+def write(connection: KafkaConnection, records: Iterable[tuple[str, str, bytes]], timeout_seconds: float) -> None:
+    """Write records (topic, key, value) in order; return when each was acknowledged.
+
+    Raises:
+        KafkaError: one was not, within the time.
+    """
+    deadline = time.monotonic() + timeout_seconds
+    producer = KafkaProducer(
+        **connection.kafka_python(),
+        acks="all",
+        enable_idempotence=True,
+        max_request_size=topics.STATION_MAX_BYTES,
+        max_block_ms=max(1, int(timeout_seconds * 1000)),
+        delivery_timeout_ms=max(1000, int(timeout_seconds * 1000)),
+        request_timeout_ms=max(500, min(10_000, int(timeout_seconds * 500))),
+    )
+    try:
+        sent = [producer.send(topic, value=value, key=key.encode(), partition=0) for topic, key, value in records]
+        for future in sent:
+            future.get(timeout=max(0.1, deadline - time.monotonic()))
+    finally:
+        producer.close(timeout=1)

@@ -1,0 +1,263 @@
+"""Verifying what a source offers: python-tuf's client, then our rules, then the content.
+
+Law 2 for the charter: unverified bytes go in, a ``Verified`` comes out, or one ``CharterProblem``.
+
+Rule 1: what was verified before protects: nothing older is taken, and nothing of an unchanged
+        county is fetched or checked again.
+Rule 2: time is an argument. python-tuf's client reads a clock of its own; it is set to ours.
+Rule 3: the client works in a folder that is thrown away; what is kept is kept by ``archive``.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tuf.api.exceptions import (
+    BadVersionNumberError,
+    DownloadError,
+    DownloadLengthMismatchError,
+    ExpiredMetadataError,
+    LengthOrHashMismatchError,
+    RepositoryError,
+    UnsignedMetadataError,
+)
+from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
+from tuf.api.serialization import DeserializationError
+from tuf.ngclient import Updater, UpdaterConfig
+
+from yizhan.charter import rules
+from yizhan.charter.errors import CharterProblem, Problem
+from yizhan.charter.layout import (
+    ALLIANCE,
+    MAX_JUMP,
+    MAX_METADATA_BYTES,
+    MAX_TIMESTAMP_BYTES,
+    POLICY,
+    ROOT,
+    SNAPSHOT,
+    TARGETS,
+    TIMESTAMP,
+    keys_path,
+)
+from yizhan.schemas.charter import Charter, charter_name, load_charter
+from yizhan.schemas.errors import CharterInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from yizhan.charter.fetch import Fetcher
+
+MOST_VERSIONS: Final = 999_999_999
+_CONFIG: Final = UpdaterConfig(
+    root_max_length=MAX_METADATA_BYTES,
+    timestamp_max_length=MAX_TIMESTAMP_BYTES,
+    snapshot_max_length=MAX_METADATA_BYTES,
+    targets_max_length=MAX_METADATA_BYTES,
+)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """One version, verified: the bytes of its metadata (role → bytes) and of its files (path → bytes).
+
+    ``at`` is when it was verified, ``charter`` what it says; it holds from ``charter.holds_from``
+    only where the station announced that.
+    """
+
+    metadata: Mapping[str, bytes]
+    files: Mapping[str, bytes]
+    charter: Charter
+    at: datetime
+    fetched: frozenset[str] = field(default=frozenset(), compare=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the version."""
+        return self.charter.name
+
+    @property
+    def version(self) -> int:
+        """Its number."""
+        return self.charter.version
+
+    @cached_property
+    def root(self) -> Root:
+        """Its root."""
+        return Metadata[Root].from_bytes(self.metadata[ROOT]).signed
+
+    @cached_property
+    def timestamp(self) -> Timestamp:
+        """Its timestamp, the newest that was verified."""
+        return Metadata[Timestamp].from_bytes(self.metadata[TIMESTAMP]).signed
+
+    @cached_property
+    def snapshot(self) -> Snapshot:
+        """Its signed list of metadata."""
+        return Metadata[Snapshot].from_bytes(self.metadata[SNAPSHOT]).signed
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Its top-level targets."""
+        return Metadata[Targets].from_bytes(self.metadata[TARGETS]).signed
+
+    def county(self, code: str) -> Targets:
+        """Return a county's own metadata."""
+        return Metadata[Targets].from_bytes(self.metadata[code]).signed
+
+
+def verify(anchor: bytes, known: Verified | None, fetch: Fetcher, now: datetime) -> Verified:
+    """Verify what is offered now, starting from what is known.
+
+    Args:
+        anchor: the root file that this reader was given; used while nothing is known.
+        known: the newest version verified before, or None.
+        fetch: gives bytes for paths.
+        now: an aware instant, for what expires.
+
+    Returns:
+        The version offered: ``known`` with another timestamp, or a newer one.
+
+    Raises:
+        CharterProblem: it must not be adopted; says why.
+    """
+    with tempfile.TemporaryDirectory(prefix="yizhan-charter-") as work:
+        try:
+            return _verified(Path(work), anchor, known, fetch, now)
+        except CharterProblem:
+            raise
+        except (RepositoryError, DownloadError) as error:
+            raise _named(error) from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            # python-tuf lets some malformed metadata through to Python's own errors.
+            raise CharterProblem(Problem.DAMAGED, f"metadata that cannot be read: {error}") from error
+
+
+def _verified(work: Path, anchor: bytes, known: Verified | None, fetch: Fetcher, now: datetime) -> Verified:
+    if known is not None:
+        for role in (TIMESTAMP, SNAPSHOT, TARGETS):
+            (work / f"{role}.json").write_bytes(known.metadata[role])
+    bootstrap = anchor if known is None else known.metadata[ROOT]
+    updater = Updater(
+        str(work), "metadata/", str(work / "files"), "targets/", fetcher=fetch, config=_CONFIG, bootstrap=bootstrap
+    )
+    (work / "files").mkdir()
+    updater._trusted_set.reference_time = now  # noqa: SLF001 -- rule 2: it has no argument for it
+    first = Metadata[Root].from_bytes(bootstrap).signed
+    members = rules.check_root(first)
+    updater.refresh()
+    top = {role: (work / f"{role}.json").read_bytes() for role in (ROOT, TIMESTAMP, SNAPSHOT, TARGETS)}
+    root = Metadata[Root].from_bytes(top[ROOT]).signed
+    for version in range(first.version + 1, root.version + 1):
+        path = work / "root_history" / f"{version}.root.json"
+        members = rules.check_root(Metadata[Root].from_bytes(path.read_bytes()).signed)
+    if known is not None and top[SNAPSHOT] == known.metadata[SNAPSHOT] and root.version == known.root.version:
+        return Verified({**known.metadata, **top}, known.files, known.charter, known.at)
+    snapshot = Metadata[Snapshot].from_bytes(top[SNAPSHOT]).signed
+    _check_numbers(snapshot, Metadata[Timestamp].from_bytes(top[TIMESTAMP]).signed, known)
+    rules.check_snapshot(snapshot, root)
+    targets = Metadata[Targets].from_bytes(top[TARGETS]).signed
+    rules.check_targets(root, targets, members)
+    counties, files, fetched = _counties(work, updater, snapshot, targets, known)
+    if known is None or targets.targets != known.targets.targets:
+        files |= {path: _download(updater, path) for path in (ALLIANCE, POLICY)}
+    else:
+        files |= {path: known.files[path] for path in (ALLIANCE, POLICY)}
+    charter = _content(files, charter_name(snapshot.version, top[SNAPSHOT]), now, known)
+    rules.check_together(root, targets, charter)
+    return Verified({**top, **counties}, files, charter, now, frozenset(fetched))
+
+
+def _check_numbers(snapshot: Snapshot, timestamp: Timestamp, known: Verified | None) -> None:
+    """Refuse a number so far ahead that it would use up those that are left."""
+    for role, number, before in (
+        (SNAPSHOT, snapshot.version, known.snapshot.version if known else None),
+        (TIMESTAMP, timestamp.version, known.timestamp.version if known else None),
+    ):
+        most = MOST_VERSIONS if before is None else before + MAX_JUMP * (1 if role == SNAPSHOT else 1000)
+        if number > min(most, MOST_VERSIONS):
+            sentence = f"{role} is numbered {number}, and {before} was the last; expected at most {most}"
+            raise CharterProblem(Problem.FAST_FORWARD, sentence)
+    if known is not None and snapshot.version < known.snapshot.version:
+        # After the station's keys were changed TUF forgets the old numbers; the names of versions do not.
+        sentence = f"version {snapshot.version} is offered after version {known.snapshot.version}"
+        raise CharterProblem(Problem.ROLLBACK, sentence)
+
+
+def _counties(
+    work: Path, updater: Updater, snapshot: Snapshot, targets: Targets, known: Verified | None
+) -> tuple[dict[str, bytes], dict[str, bytes], set[str]]:
+    """Return each county's metadata and keys file: those of before where nothing about them changed."""
+    metadata: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
+    fetched: set[str] = set()
+    for code in (targets.delegations.roles or {}) if targets.delegations else {}:
+        path = keys_path(code)
+        if known is not None and code in known.metadata and _same(code, snapshot, targets, known):
+            metadata[code], files[path] = known.metadata[code], known.files[path]
+            continue
+        files[path] = _download(updater, path)
+        metadata[code] = (work / f"{code}.json").read_bytes()
+        rules.check_county(code, Metadata[Targets].from_bytes(metadata[code]).signed)
+        fetched.add(code)
+    return metadata, files, fetched
+
+
+def _same(code: str, snapshot: Snapshot, targets: Targets, known: Verified) -> bool:
+    """Tell whether a county's metadata and the keys that must sign it are those of before."""
+    if snapshot.meta.get(f"{code}.json") != known.snapshot.meta.get(f"{code}.json"):
+        return False
+    if targets.delegations is None or known.targets.delegations is None:
+        return False
+    now, before = targets.delegations, known.targets.delegations
+    role = (now.roles or {}).get(code)
+    if role is None or role != (before.roles or {}).get(code):
+        return False
+    return all(now.keys[keyid] == before.keys.get(keyid) for keyid in role.keyids)
+
+
+def _download(updater: Updater, path: str) -> bytes:
+    found = updater.get_targetinfo(path)
+    if found is None:
+        raise CharterProblem(Problem.MISSING, f"{path} is signed by nobody; expected it in the charter")
+    return Path(updater.download_target(found)).read_bytes()
+
+
+def _content(files: Mapping[str, bytes], name: str, now: datetime, known: Verified | None) -> Charter:
+    try:
+        return load_charter(files, name, now, None if known is None else known.charter.counties)
+    except CharterProblem:
+        raise
+    except CharterInvalid as error:
+        raise CharterProblem(Problem.CONTENT, str(error)) from error
+
+
+def _named(error: RepositoryError | DownloadError) -> CharterProblem:
+    """Say what python-tuf found in our words."""
+    text = str(error)
+    match error:
+        case ExpiredMetadataError():
+            stations = TIMESTAMP in text or SNAPSHOT in text
+            problem = Problem.FREEZE if stations else Problem.EXPIRED
+            hint = "nothing newer is offered" if stations else "its members must sign it anew"
+            text = f"{text}; {hint}"
+        case BadVersionNumberError():
+            mixed = text.startswith("Expected") and "got" in text and ".json" not in text
+            problem = Problem.MIX_AND_MATCH if mixed else Problem.ROLLBACK
+        case UnsignedMetadataError():
+            problem = Problem.THRESHOLD
+        case LengthOrHashMismatchError():
+            problem = Problem.MIX_AND_MATCH
+        case DownloadLengthMismatchError():
+            problem = Problem.OVERSIZE
+        case DownloadError():
+            problem = Problem.MISSING
+        case DeserializationError():
+            problem = Problem.DAMAGED
+        case _:
+            problem = Problem.ROLLBACK if "missing info" in text else Problem.DAMAGED
+    return CharterProblem(problem, text)

@@ -1,0 +1,138 @@
+"""A charter made by the real ceremony, in memory, with role keys of the quick kind.
+
+Rule 1: everything here is ``yizhan.charter`` itself; only the keys are Ed25519, for speed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from yizhan.charter import repository
+from yizhan.charter.archive import Archive
+from yizhan.charter.fetch import Fetcher, MemorySource
+from yizhan.charter.layout import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, adoption_path, metadata_path
+from yizhan.charter.repository import Draft, Offices, StationOffices, Terms
+from yizhan.charter.rolekeys import generate, public_of
+from yizhan.charter.verify import Verified, verify
+from yizhan.schemas.adoption import Adoption
+from yizhan.schemas.timestamps import written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from securesystemslib.signer import CryptoSigner
+
+    from yizhan.schemas.keys import SigningKey
+
+
+@dataclass
+class Hands:
+    """The private role keys of one member."""
+
+    root: CryptoSigner
+    targets: CryptoSigner
+    county: list[CryptoSigner]
+
+    @classmethod
+    def new(cls, scheme: Any = "ed25519") -> Hands:  # noqa: ANN401 -- a Scheme
+        """Make them."""
+        return cls(generate(scheme), generate(scheme), [generate(scheme)])
+
+    @property
+    def offices(self) -> Offices:
+        """Their public halves."""
+        return Offices(public_of(self.root), public_of(self.targets), tuple(map(public_of, self.county)))
+
+    def all(self) -> list[CryptoSigner]:
+        """Return every key."""
+        return [self.root, self.targets, *self.county]
+
+
+@dataclass
+class Ceremony:
+    """Members with their keys, the station, and what was published so far."""
+
+    files: dict[str, bytes]
+    hands: dict[str, Hands]
+    station: dict[str, list[CryptoSigner]]
+    now: datetime
+    published: dict[str, bytes] = field(default_factory=dict)
+    newest: Verified | None = None
+
+    @classmethod
+    def begin(cls, files: Mapping[str, bytes], now: datetime, scheme: Any = "ed25519") -> Ceremony:  # noqa: ANN401
+        """Make everybody's keys and publish the first version."""
+        codes = [path.split("/")[1] for path in files if path.startswith("counties/")]
+        station = {role: [generate(scheme)] for role in (SNAPSHOT, TIMESTAMP)}
+        made = cls(dict(files), {code: Hands.new(scheme) for code in codes}, station, now)
+        made.publish(now)
+        return made
+
+    @property
+    def terms(self) -> Terms:
+        """What the next version says."""
+        return Terms(
+            self.files,
+            {code: hands.offices for code, hands in self.hands.items()},
+            StationOffices(*(tuple(map(public_of, self.station[role])) for role in (SNAPSHOT, TIMESTAMP))),
+        )
+
+    @property
+    def anchor(self) -> bytes:
+        """The first root."""
+        return self.published[metadata_path(ROOT, 1)]
+
+    def draft(self, now: datetime, renew: Iterable[str] = ()) -> Draft:
+        """Write what changes."""
+        return repository.draft(self.terms, self.newest, now, renew)
+
+    def signed(self, draft: Draft, signers: Iterable[CryptoSigner] | None = None) -> Draft:
+        """Sign a draft with these keys, or with everybody's."""
+        everybody = [key for hands in self.hands.values() for key in hands.all()]
+        for signer in everybody if signers is None else signers:
+            repository.sign(draft, self.newest, signer)
+        return draft
+
+    def publish(self, now: datetime, draft: Draft | None = None, old: Iterable[CryptoSigner] = ()) -> Verified:
+        """Sign and publish the next version; ``old`` are keys that the version before names."""
+        self.now = now
+        draft = draft or self.draft(now)
+        self.signed(draft)
+        self.signed(draft, old)
+        anchor = self.anchor if self.newest else draft.metadata[ROOT].to_bytes(repository.COMPACT)
+        self.published |= repository.publish(draft, self.newest, anchor, self.station, now)
+        self.newest = verify(anchor, self.newest, Fetcher(MemorySource(self.published)), now)
+        return self.newest
+
+    def announce(self, key: SigningKey, adopted: datetime, holds_from: datetime) -> None:
+        """Announce the newest version as the station would."""
+        assert self.newest is not None
+        said = Adoption(charter=self.newest.name, holds_from=written(holds_from), adopted=written(adopted))
+        self.published[adoption_path(self.newest.version)] = said.signed(key)
+
+    def restamp(self, now: datetime) -> None:
+        """Say again that nothing newer exists."""
+        assert self.newest is not None
+        snapshot = self.published[metadata_path(SNAPSHOT, self.newest.version)]
+        number = self.newest.timestamp.version + 1
+        stamp = repository.timestamp(number, self.newest.version, snapshot, self.station[TIMESTAMP], now)
+        self.published[metadata_path(TIMESTAMP, None)] = stamp
+        self.newest = replace(self.newest, metadata={**self.newest.metadata, TIMESTAMP: stamp})
+
+    def archive(self, folder: Path) -> Archive:
+        """Make a reader's archive that has the trust anchor and nothing else."""
+        archive = Archive(folder)
+        archive.trust(self.anchor)
+        return archive
+
+    def write(self, folder: Path) -> None:
+        """Write what was published as static files."""
+        for path, data in self.published.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(data)
+
+
+__all__ = ["ROOT", "SNAPSHOT", "TARGETS", "TIMESTAMP", "Ceremony", "Hands"]
