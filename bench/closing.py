@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from bench.ground import say, significant
 from bench.throughput import envelopes
+from yizhan.charter.archive import Archive
+from yizhan.charter.reader import CharterReader
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import topics
 from yizhan.schemas.admit import Record
-from yizhan.schemas.charter import FolderCharters
 from yizhan.schemas.keys import load_signing
 from yizhan.schemas.timestamps import written
 from yizhan.streams.closing import CloseRequest
@@ -49,7 +50,7 @@ def close(home: Path, county: str) -> None:
     """Close one member's period in this process, and print count, seconds and peak memory (MiB)."""
     settings = Settings.load(home)
     keys = [load_signing(path) for path in (home / "station" / "keys").glob("sign-*.pem")]
-    charters = FolderCharters(home / "charter")
+    charters = CharterReader(Archive(home / "station" / "charter"))
     with Closer(settings.connection(topics.STATION), home / "station", charters, keys) as closer:
         begun = time.monotonic()
         request = CloseRequest(label="2026Q4", closed=written(datetime.now(UTC)))

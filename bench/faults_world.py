@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.ground import YIZHAN, say
+from yizhan.charter.archive import Archive
+from yizhan.charter.reader import CharterReader
 from yizhan.cli.sample import make_sample
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.home import bring_up
@@ -32,7 +34,6 @@ from yizhan.producers.drafts import Draft, parse_draft
 from yizhan.producers.outbox import Outbox
 from yizhan.runtime.process import Supervisor
 from yizhan.runtime.settings import Settings
-from yizhan.schemas.charter import FolderCharters
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.keys import load_signing
 from yizhan.schemas.sample import TWO
@@ -281,7 +282,7 @@ def _clear(home: Path) -> None:
 def _outbox(home: Path, county: str) -> Outbox:
     folder = home / "counties" / county
     (path,) = (folder / "keys").glob("sign-*.pem")
-    return Outbox(folder / "outbox.sqlite3", county, load_signing(path), FolderCharters(home / "charter"))
+    return Outbox(folder / "outbox.sqlite3", county, load_signing(path), CharterReader(Archive(folder / "charter")))
 
 
 def _wait_ready(made: World, name: str, seconds: float = 90) -> None:

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
+from yizhan.charter.archive import Archive
+from yizhan.charter.reader import CharterReader
+from yizhan.cli.sample import make_sample
 from yizhan.deploy.home import bring_up
 from yizhan.runtime.settings import Settings
-from yizhan.schemas.charter import FolderCharters
-from yizhan.schemas.keys import SealingKey, SigningKey, save
-from yizhan.schemas.sample import SIX, MemberKeys, charter_files
+from yizhan.schemas.keys import SealingKey, SigningKey, load_sealing, load_signing
+from yizhan.schemas.sample import SIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,9 +46,9 @@ class Ground:
     station: SigningKey
 
     @property
-    def charters(self) -> FolderCharters:
-        """The charter as every process here finds it."""
-        return FolderCharters(self.home / "charter")
+    def charters(self) -> CharterReader:
+        """The charter as the station's commands find it."""
+        return CharterReader(Archive(self.home / "station" / "charter"))
 
     def connection(self, principal: str) -> KafkaConnection:
         """How a principal reaches the broker."""
@@ -137,18 +139,10 @@ def ground() -> Iterator[Ground]:
     now = datetime.now(UTC)
     broker, _ = bring_up(home, SIX, now=now, progress=say)
     try:
-        signing = {code: SigningKey.generate() for code in SIX}
-        sealing = {code: SealingKey.generate() for code in SIX}
-        station = SigningKey.generate()
-        members = {code: MemberKeys(signing[code].public, sealing[code].public) for code in SIX}
-        for path, content in charter_files(members, [station.public], holds_from=now - timedelta(days=200)).items():
-            file = home / "charter" / "1" / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
-        save(station, home / "station" / "keys")
-        for code in SIX:
-            save(signing[code], home / "counties" / code / "keys")
-            save(sealing[code], home / "counties" / code / "keys")
+        make_sample(home, SIX, now, since=now - timedelta(days=200))
+        signing = {code: load_signing(_key(home, code, "sign")) for code in SIX}
+        sealing = {code: load_sealing(_key(home, code, "seal")) for code in SIX}
+        (station,) = (load_signing(path) for path in (home / "station" / "keys").glob("sign-*.pem"))
         admin = KafkaAdminClient(**Settings.load(home).connection("admin").kafka_python())
         same = {"message.timestamp.type": "LogAppendTime", "compression.type": "uncompressed"}
         admin.create_topics([NewTopic(name, 1, 1, topic_configs=same) for name in PLAIN])
@@ -157,6 +151,11 @@ def ground() -> Iterator[Ground]:
     finally:
         broker.stop()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _key(home: Path, code: str, role: str) -> Path:
+    (path,) = (home / "counties" / code / "keys").glob(f"{role}-*.pem")
+    return path
 
 
 def say(words: str) -> None:

@@ -12,9 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tests.ceremony import Ceremony
 from tests.simulator import World
+from yizhan.charter import rolekeys
+from yizhan.charter.archive import Archive, write_durably
+from yizhan.charter.fetch import MemorySource
+from yizhan.charter.layout import TIMESTAMP, metadata_path
+from yizhan.charter.reader import CharterReader
 from yizhan.schemas import keys, topics
-from yizhan.schemas.charter import FolderCharters
+from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.errors import KeyFileInvalid
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.statements import read_dated
@@ -22,11 +28,16 @@ from yizhan.schemas.timestamps import written
 from yizhan.streams.closing_kafka import Cluster as StationSide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from tests.integration.cluster import Cluster
+    from securesystemslib.signer import CryptoSigner
 
+    from tests.integration.cluster import Cluster
+    from yizhan.charter.verify import Verified
+
+LEAD_SECONDS = 2.0
+"""How long before it holds a version is announced in these tests."""
 YIZHAN = (sys.executable, "-m", "yizhan.cli")
 
 
@@ -36,6 +47,7 @@ class Alliance:
 
     cluster: Cluster
     world: World
+    ceremony: Ceremony
 
     @property
     def home(self) -> Path:
@@ -43,9 +55,22 @@ class Alliance:
         return self.cluster.home
 
     @property
-    def charters(self) -> FolderCharters:
-        """The charter as every reader finds it."""
-        return FolderCharters(self.home / "charter")
+    def charters(self) -> CharterReader:
+        """The charter as the station adopted it."""
+        return CharterReader(Archive(self.home / "station" / "charter"))
+
+    def sign(self, files: Mapping[str, bytes], old: Iterable[CryptoSigner] = ()) -> Verified:
+        """Have everybody sign the next version, and publish it at the station."""
+        self.ceremony.files = dict(files)
+        version = self.ceremony.publish(datetime.now(UTC), old=old)
+        self.publish_files()
+        return version
+
+    def publish_files(self) -> None:
+        """Write what was published into the station's folder, the timestamp last."""
+        stamp = metadata_path(TIMESTAMP, None)
+        for path, data in sorted(self.ceremony.published.items(), key=lambda item: item[0] == stamp):
+            write_durably(self.home / "station" / "public" / path, data)
 
     def end(self, topic: str) -> int:
         """Offset after the last record of a topic."""
@@ -65,24 +90,28 @@ class Alliance:
         return [read_dated(Postmark, record.value, self.charters)[0] for record in records]
 
 
+_CEREMONIES: dict[Path, Ceremony] = {}
+"""Home → who signed its charter: tests of one run share a broker, and so its charter."""
+
+
 def settle(cluster: Cluster, world: World | None = None) -> Alliance:
-    """Put charter and station key into the broker's home, unless they are there."""
-    world = world or World(since=datetime.now(UTC) - timedelta(days=1))
-    add_version(cluster.home, world.files, 1)
+    """Have the charter signed and given to every reader, unless it was; put the station's key in place."""
+    now = datetime.now(UTC)
+    world = world or World(since=now - timedelta(days=1))
+    if cluster.home not in _CEREMONIES:
+        ceremony = _CEREMONIES[cluster.home] = Ceremony.begin(world.files, now)
+        Alliance(cluster, world, ceremony).publish_files()
+        for reader in ("station", *(f"counties/{code}" for code in world.counties)):
+            archive = ceremony.archive(cluster.home / reader / "charter")
+            CharterReader(archive, MemorySource(ceremony.published))
+        rolekeys.save(ceremony.station[TIMESTAMP][0], cluster.home / "station" / "roles", TIMESTAMP)
+    ceremony = _CEREMONIES[cluster.home]
+    assert ceremony.newest is not None
+    world.charter = ceremony.newest.charter
+    world.charters = AdoptedCharters([world.charter])
     with contextlib.suppress(KeyFileInvalid):
         keys.save(world.station, cluster.home / "station" / "keys")
-    return Alliance(cluster, world)
-
-
-def add_version(home: Path, files: Mapping[str, bytes], version: int) -> None:
-    """Publish a charter version with one rename, as ``FolderCharters`` asks for."""
-    folder, part = home / "charter" / str(version), home / "charter" / f"{version}.part"
-    if folder.exists():
-        return
-    for path, content in files.items():
-        (part / path).parent.mkdir(parents=True, exist_ok=True)
-        (part / path).write_bytes(content)
-    part.rename(folder)
+    return Alliance(cluster, world, ceremony)
 
 
 class Station:
@@ -100,7 +129,7 @@ class Station:
                 [*YIZHAN, "--home", str(self._alliance.home), "station", "run"],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "YIZHAN_CHARTER_LEAD_SECONDS": str(LEAD_SECONDS)},
             )
         self.wait_until("Worker ready")
 

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.alliance import Alliance, Station, add_version, now_text, running_station, settle
+from tests.integration.alliance import LEAD_SECONDS, Alliance, Station, now_text, running_station, settle
 from tests.simulator import INTELLIGENCE, World
-from yizhan.schemas import topics
-from yizhan.schemas.charter import read_folder
+from yizhan.charter.layout import TIMESTAMP, adoption_path, metadata_path
+from yizhan.schemas import strictjson, topics
+from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.manifest import KAFKA_HEADER as MANIFEST
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.merkle import Tree, leaf_hash
 from yizhan.schemas.postmark import KAFKA_HEADER, Postmark
-from yizhan.schemas.sample import charter_files, sample_policy
+from yizhan.schemas.sample import sample_policy
 from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import written
 from yizhan.streams.closing import CloseRequest
@@ -101,46 +102,49 @@ def test_compressed_batches_do_not_stop_the_station(alliance: Alliance, station:
     assert station.running()
 
 
-def test_a_new_charter_holds_from_its_instant(alliance: Alliance, station: Station) -> None:
-    """A version put into the folder is adopted while running, and decides from when it holds."""
-    holds_from = datetime.now(UTC) + timedelta(seconds=4)
+def without_fire(alliance: Alliance) -> dict[str, bytes]:
+    """Write the charter's files with a policy in which a fire no longer rings."""
     policy = sample_policy()
     policy["routes"] = [route for route in policy["routes"] if route["id"] != "fire"]
-    members = {code: county.public for code, county in alliance.world.counties.items()}
-    files = charter_files(
-        members, [alliance.world.station.public], holds_from=holds_from, version=2, policy=policy,
-        not_before=datetime.now(UTC) - timedelta(days=1),
-    )  # fmt: skip
-    add_version(alliance.home, files, 2)
-    start = alliance.end(topics.postings(SOURCE))
+    return alliance.world.files | {"policy.json": strictjson.dumps(policy)}
+
+
+def test_a_new_charter_holds_from_its_instant(alliance: Alliance, station: Station) -> None:
+    """A signed version is adopted while running, announced before it holds, and decides from then on."""
+    start, said = alliance.end(topics.postings(SOURCE)), alliance.end(topics.AUDIT)
+    second = alliance.sign(without_fire(alliance))
+    station.wait_until(f"charter {second.name} holds from")
     alliance.publish(alliance.world.event(SOURCE, (PARTNER,), time=now_text()))
+    holds_from = alliance.charters.in_force(datetime.now(UTC) + timedelta(days=1)).holds_from
     time.sleep(max(0.0, (holds_from - datetime.now(UTC)).total_seconds()) + 0.2)
     alliance.publish(alliance.world.event(SOURCE, (PARTNER,), time=now_text()))
     before, after = alliance.postings(start, 2)
-    assert before.charter.startswith("1-")
-    assert after.charter.startswith("2-")
+    assert before.charter == alliance.world.charter.name
+    assert after.charter == second.name
     assert before.decisions is not None
     assert after.decisions is not None
     assert (before.decisions[PARTNER].rule, after.decisions[PARTNER].rule) == ("fire", "rest")
-    third = charter_files(
-        members, [alliance.world.station.public], holds_from=datetime.now(UTC) + timedelta(seconds=1), version=3,
-        not_before=datetime.now(UTC) - timedelta(days=1),
-    )  # fmt: skip
-    add_version(alliance.home, third, 3)
-    time.sleep(2.5)
+    audit = alliance.cluster.read(topics.AUDITOR, topics.AUDIT, said, count=3)
+    (announced,) = (record.value for record in audit if record.key == adoption_path(second.version).encode())
+    assert read_dated(Adoption, announced, alliance.charters)[0].charter == second.name
+    third = alliance.sign(alliance.world.files)
+    station.wait_until(f"charter {third.name} holds from")
+    time.sleep(LEAD_SECONDS + 0.5)
     assert station.running()
 
 
 def test_a_bad_charter_changes_nothing(alliance: Alliance, station: Station) -> None:
-    """A version that does not load is named in the log; the last good one stays, and events flow."""
-    files = read_folder(alliance.home / "charter" / "3")
-    broken = alliance.home / "charter" / "4"
-    add_version(alliance.home, files | {"policy.json": b'{"border_strip_km":10,"routes":[]}'}, 4)
-    station.wait_until("was not adopted")
+    """What does not verify is named, the last good version stays, and every postmark says that it is stale."""
+    stamp = alliance.home / "station" / "public" / metadata_path(TIMESTAMP, None)
+    good = stamp.read_bytes()
+    stamp.write_bytes(good[:-20])
+    station.wait_until("charter_stale: damaged")
     start = alliance.end(topics.postings(SOURCE))
     alliance.publish(alliance.world.event(SOURCE, (PARTNER,), time=now_text()))
-    assert [answer.refused for answer in alliance.postings(start, 1)] == [None]
-    broken.rename(alliance.home / "broken-charter")
+    (answer,) = alliance.postings(start, 1)
+    assert (answer.refused, answer.charter_stale) == (None, True)
+    stamp.write_bytes(good)
+    station.wait_until("the charter is fresh again")
 
 
 def test_a_killed_station_loses_nothing(alliance: Alliance, station: Station) -> None:

@@ -213,7 +213,7 @@ def test_a_version_comes_after_all_others(number: int, days: int) -> None:
     """In its number and in its time; otherwise records already decided would be decided anew."""
     charters = AdoptedCharters([(version(1, 10)), (version(2, 20))])
     with pytest.raises(CharterInvalid, match="does not come after"):
-        charters.adopt((version(number, days)))
+        charters.adopt(version(number, days))
     assert charters.latest().version == 2
 
 

@@ -9,8 +9,8 @@ from typing import Final
 import pytest
 
 from yizhan.schemas import charter, dsse, envelope, header, strictjson, topics
-from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.admit import MAX_KAFKA_HEADER_BYTES
+from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.errors import Reason
 from yizhan.schemas.header import Header
 from yizhan.schemas.manifest import Manifest

@@ -20,8 +20,10 @@ from yizhan.cli import words
 from yizhan.cli.words import _
 
 if TYPE_CHECKING:
+    from yizhan.charter.fetch import Source
+    from yizhan.charter.reader import CharterReader
     from yizhan.runtime.settings import Settings
-    from yizhan.schemas.charter import Charter, FolderCharters
+    from yizhan.schemas.charter import Charter
 
 DEFAULT_ZONE = "Asia/Shanghai"
 
@@ -34,14 +36,21 @@ def utc_now() -> datetime:
 class App:
     """One run of the command line.
 
-    ``home`` is absolute; ``charter_folder`` is another one than the home's where a command was told so.
+    ``home`` is absolute; ``charter_folder`` is what a reader of the charter keeps: the station's, else
+    a county's, or another one where a command was told so.
     """
 
     def __init__(self, home: Path, *, debug: bool = False, charter_folder: Path | None = None) -> None:
         """Name them; nothing is opened."""
         self.home = home.expanduser().absolute()
         self.debug = debug
-        self.charter_folder = charter_folder or self.home / "charter"
+        self.charter_folder = charter_folder or self._found()
+
+    def _found(self) -> Path:
+        """Return the first folder of a reader in this home that holds a version."""
+        station = self.home / "station" / "charter"
+        folders = [station, *sorted((self.home / "counties").glob("*/charter"))]
+        return next((folder for folder in folders if (folder / "versions").is_dir()), station)
 
     @cached_property
     def settings(self) -> Settings:
@@ -51,15 +60,41 @@ class App:
         return Settings.load(self.home)
 
     @cached_property
-    def charters(self) -> FolderCharters:
+    def charters(self) -> CharterReader:
         """The home's charters (``CharterInvalid`` where there is none)."""
-        from yizhan.cli.errors import CommandError
-        from yizhan.schemas.charter import FolderCharters
+        return self.reader(self.charter_folder)
 
-        if not self.charter_folder.is_dir():
+    def reader(self, folder: Path, source: Source | None = None) -> CharterReader:
+        """Open what a reader keeps, with a source of news for what runs for long."""
+        from yizhan.charter.archive import Archive
+        from yizhan.charter.reader import CharterReader
+        from yizhan.cli.errors import CommandError
+
+        archive = Archive(folder)
+        if not archive.anchor_path.is_file():
             sentence = _("{folder} 里没有章程；请用 --home 指到主目录，或先建立章程（示例：yizhan sample init）")
-            raise CommandError(sentence.format(folder=self.charter_folder))
-        return FolderCharters(self.charter_folder)
+            raise CommandError(sentence.format(folder=folder))
+        return CharterReader(archive, source, utc_now)
+
+    def reader_of(self, code: str, *, online: bool = False) -> CharterReader:
+        """Return a county's own reader; ``online`` to follow the charter while running."""
+        from yizhan.schemas import topics
+
+        folder = self.county_folder(code) / "charter"
+        if not online:
+            return self.reader(folder)
+        return self.reader(folder, self.news(topics.county(code)))
+
+    def news(self, principal: str) -> Source:
+        """Return where a principal finds new versions: the folder that the settings name, else the topic."""
+        from yizhan.charter.fetch import FolderSource
+        from yizhan.charter.layout import MAX_METADATA_BYTES
+        from yizhan.charter.topic import TopicSource
+
+        folder = self.settings.charter_folder
+        if folder is not None:
+            return FolderSource(self.home / folder, MAX_METADATA_BYTES)
+        return TopicSource(self.settings.connection(principal))
 
     @cached_property
     def charter(self) -> Charter:

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from yizhan.cli.app import utc_now
 from yizhan.cli.desk import OutboxDesk
 from yizhan.cli.keyring import Lock, sealing_keys
 from yizhan.cli.names import stage_name, way_name
@@ -25,6 +26,7 @@ from yizhan.schemas.payloads import Shown, lines
 if TYPE_CHECKING:
     from rich.panel import Panel
 
+    from yizhan.charter.reader import CharterReader
     from yizhan.cli.app import App
     from yizhan.consumers.items import Item
 
@@ -37,7 +39,7 @@ def inbox_path(app: App, county: str) -> Path:
 
 
 @contextlib.contextmanager
-def open_inbox(app: App, county: str, lock: Lock) -> Iterator[Inbox]:
+def open_inbox(app: App, county: str, lock: Lock, charters: CharterReader | None = None) -> Iterator[Inbox]:
     """Open a county's inbox to receive and to answer; its receipts leave through the county's outbox.
 
     Raises:
@@ -46,10 +48,11 @@ def open_inbox(app: App, county: str, lock: Lock) -> Iterator[Inbox]:
     """
     app.member(county)
     folder = app.county_folder(county) / "keys"
-    keys = sealing_keys(folder, county, (app.charters.latest(), app.charter), lock)
+    charters = charters or app.reader_of(county)
+    keys = sealing_keys(folder, county, (charters.latest(), charters.in_force(utc_now())), lock)
     with (
-        open_outbox(app, county, lock) as outbox,
-        Inbox(inbox_path(app, county), county, keys, app.charters, desk=OutboxDesk(outbox)) as inbox,
+        open_outbox(app, county, lock, charters) as outbox,
+        Inbox(inbox_path(app, county), county, keys, charters, desk=OutboxDesk(outbox)) as inbox,
     ):
         yield inbox
 
@@ -62,7 +65,7 @@ def looking(app: App, county: str) -> Iterator[Inbox | None]:
     if not path.exists():
         yield None
         return
-    with Inbox(path, county, (), app.charters) as inbox:
+    with Inbox(path, county, (), app.reader_of(county)) as inbox:
         yield inbox
 
 

@@ -26,6 +26,7 @@ from yizhan.schemas.header import NOTICE, RECEIPT
 from yizhan.schemas.keys import SigningKey
 
 if TYPE_CHECKING:
+    from yizhan.charter.reader import CharterReader
     from yizhan.cli.app import App
     from yizhan.producers.accounts import Posting, Query
     from yizhan.producers.numbering import Sent
@@ -38,16 +39,17 @@ def outbox_path(app: App, county: str) -> Path:
     return app.county_folder(county) / FILE
 
 
-def open_outbox(app: App, county: str, lock: Lock) -> Outbox:
-    """Open a county's outbox to write; the caller closes it.
+def open_outbox(app: App, county: str, lock: Lock, charters: CharterReader | None = None) -> Outbox:
+    """Open a county's outbox to write; the caller closes it. ``charters`` is the county's own reader if None.
 
     Raises:
         NoKey: there is no signing key that the charter names.
         StoreError, WrongOutbox: as ``Outbox``.
     """
     app.member(county)
-    key = signer(app.county_folder(county) / "keys", county, app.charter, utc_now(), lock)
-    return Outbox(outbox_path(app, county), county, key, app.charters)
+    charters = charters or app.reader_of(county)
+    key = signer(app.county_folder(county) / "keys", county, charters.in_force(utc_now()), utc_now(), lock)
+    return Outbox(outbox_path(app, county), county, key, charters)
 
 
 @contextlib.contextmanager
@@ -58,7 +60,7 @@ def looking(app: App, county: str) -> Iterator[Outbox | None]:
     if not path.exists():
         yield None
         return
-    with Outbox(path, county, SigningKey.generate(), app.charters) as outbox:
+    with Outbox(path, county, SigningKey.generate(), app.reader_of(county)) as outbox:
         yield outbox
 
 

@@ -1,32 +1,44 @@
-"""Makes the home of the sample alliance: everybody's keys and charter 1, on one machine.
+"""Makes the home of the sample alliance by the real ceremony, all of its offices on one machine.
 
-For demonstrations and tests. In a real alliance each county makes its own keys on its own machine,
-and the charter is signed by all.
+For demonstrations and tests. In a real alliance each county makes its keys on its own machine and
+signs what the others sign: ``docs/charter.md``. The steps are the same here, and so are the checks.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from yizhan.charter import repository, rolekeys
+from yizhan.charter.archive import Archive, write_durably
+from yizhan.charter.fetch import FolderSource
+from yizhan.charter.layout import MAX_METADATA_BYTES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+from yizhan.charter.reader import CharterReader
+from yizhan.charter.repository import Offices, StationOffices, Terms
 from yizhan.cli.errors import CommandError
 from yizhan.cli.words import _
-from yizhan.schemas.charter import Charter, load_charter
+from yizhan.schemas.charter import Charter
 from yizhan.schemas.keys import SealingKey, SigningKey, save
 from yizhan.schemas.sample import MemberKeys, charter_files
 
 
-def make_sample(home: Path, members: Sequence[str], now: datetime, passphrase: bytes | None = None) -> Charter:
-    """Make keys of the members and the station, and ``charter/1`` naming them, in force from now.
+def make_sample(
+    home: Path,
+    members: Sequence[str],
+    now: datetime,
+    passphrase: bytes | None = None,
+    *,
+    since: datetime | None = None,
+) -> Charter:
+    """Make keys of the members and the station, sign charter 1 by everybody's, and give it to every reader.
 
     Args:
         home: the home folder, made if absent.
         members: six-digit codes of the sample alliance.
         now: an aware instant.
         passphrase: locks the key files; None for none.
+        since: from when the keys of events hold; from now if None.
 
     Returns:
         The charter.
@@ -36,28 +48,47 @@ def make_sample(home: Path, members: Sequence[str], now: datetime, passphrase: b
         CharterInvalid: the members make no alliance.
         KeyFileInvalid: a key file cannot be written.
     """
-    folder = home / "charter" / "1"
-    if (home / "charter").exists() and any((home / "charter").iterdir()):
+    public = home / "station" / "public"
+    if public.exists() or (home / "station" / "charter").exists():
         raise CommandError(_("{home} 已有章程，没有改动；请另选主目录，或先移走它").format(home=home))
     pairs = {code: (SigningKey.generate(), SealingKey.generate()) for code in sorted(members)}
-    public = {code: MemberKeys(signing.public, sealing.public) for code, (signing, sealing) in pairs.items()}
     postmark = SigningKey.generate()
-    files = charter_files(public, [postmark.public], holds_from=now)
-    charter = load_charter(files)
+    keys = {code: MemberKeys(signing.public, sealing.public) for code, (signing, sealing) in pairs.items()}
+    files = charter_files(keys, [postmark.public], not_before=since or now)
+    offices = (ROOT, TARGETS, "county")
+    hands = {code: {office: rolekeys.generate() for office in offices} for code in pairs}
+    station = {role: rolekeys.generate() for role in (SNAPSHOT, TIMESTAMP)}
+    terms = Terms(
+        files,
+        {
+            code: Offices(
+                rolekeys.public_of(own[ROOT]), rolekeys.public_of(own[TARGETS]), (rolekeys.public_of(own["county"]),)
+            )
+            for code, own in hands.items()
+        },
+        StationOffices((rolekeys.public_of(station[SNAPSHOT]),), (rolekeys.public_of(station[TIMESTAMP]),)),
+    )
+    draft = repository.draft(terms, None, now)
+    for own in hands.values():
+        for signer in own.values():
+            repository.sign(draft, None, signer)
+    anchor = draft.metadata[ROOT].to_bytes(repository.COMPACT)
+    signers = {role: [signer] for role, signer in station.items()}
+    published = repository.publish(draft, None, anchor, signers, now)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for code, keys in pairs.items():
-        for key in keys:
+    for code, both in pairs.items():
+        for key in both:
             save(key, home / "counties" / code / "keys", passphrase)
+        for office, signer in hands[code].items():
+            rolekeys.save(signer, home / "counties" / code / "roles", office, passphrase)
     save(postmark, home / "station" / "keys", passphrase)
-    # From here on the charter is whole or not there: a folder gets its name when all its files are written.
-    part = folder.with_name(".1.part")
-    shutil.rmtree(part, ignore_errors=True)
-    for name, content in files.items():
-        path = part / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-    part.rename(folder)
+    for role, signer in station.items():
+        rolekeys.save(signer, home / "station" / "roles", role, passphrase)
+    for path, data in published.items():
+        write_durably(public / path, data)
+    source = FolderSource(public, MAX_METADATA_BYTES)
+    for reader in (home / "station", *(home / "counties" / code for code in pairs)):
+        archive = Archive(reader / "charter")
+        archive.trust(anchor)
+        charter = CharterReader(archive, source, lambda: now).latest()
     return charter

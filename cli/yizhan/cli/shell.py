@@ -290,7 +290,7 @@ def limit_option() -> Callable[[Any], Any]:
 
 def charter_option() -> Callable[[Any], Any]:
     """Declare ``--charter DIR``: for machines that have nothing but a charter."""
-    text = marked("章程目录（默认主目录里的 charter）")
+    text = marked("读取章程的目录（默认主目录里驿站的，没有则本县的）")
     return option("--charter", type=click.Path(path_type=Path), metavar="DIR", help=text)
 
 

@@ -121,8 +121,16 @@ class Settings(BaseSettings):
     kill.
     """
     charter_reload_seconds: Seconds = 1.0
-    """Default 1: how often the charter folder is looked at. Too long: a new version is taken up
+    """Default 1: how often news of the charter is looked for. Too long: a new version is taken up
     late.
+    """
+    charter_lead_seconds: Seconds = 60.0
+    """Default 60: how long before it holds the station announces a version. Less is for tests: a
+    reader that has not heard of it yet would judge by the old one.
+    """
+    charter_folder: Path | None = None
+    """Default none: counties follow the charter by their Kafka connection. A folder of the
+    station's static files instead, relative to the home. Wrong: ``charter_stale``.
     """
 
     _home: Path = PrivateAttr(default=Path())

@@ -62,7 +62,7 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
             _tell(app, county, outcome, as_json=as_json)
 
     with (
-        open_inbox(app, county, Lock(passphrase_fd)) as inbox,
+        open_inbox(app, county, Lock(passphrase_fd), app.reader_of(county, online=True)) as inbox,
         working(settings, settings.inbox_metrics_port) as (stop, watchdog),
     ):
         log_aloud(debug=app.debug)

@@ -85,7 +85,7 @@ def show(county: str | None, station: bool, as_json: bool) -> None:
     folder, now = _folder(app, county, station=station), utc_now()
     entries = _registered(app, county)
     rows = [_row(file, entries, now, station=station) for file in key_files(folder, entries)]
-    charter = app.charter.name if app.charter_folder.is_dir() else None
+    charter = app.charter.name if (app.charter_folder / "root.json").is_file() else None
     if as_json:
         print_json({"owner": county or "station", "charter": charter, "keys": rows})
         return
@@ -132,7 +132,7 @@ def _folder(app: App, county: str | None, *, station: bool) -> Path:
 
 def _registered(app: App, county: str | None) -> dict[str, Any]:
     """Return kid → entry of everything that the newest charter names for an owner."""
-    if not app.charter_folder.is_dir():
+    if not (app.charter_folder / "root.json").is_file():
         return {}
     charter = app.charters.latest()
     if county is None:

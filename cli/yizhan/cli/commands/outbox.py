@@ -31,7 +31,7 @@ def run(county: str, passphrase_fd: int | None) -> None:
     app = this()
     settings = app.settings
     with (
-        open_outbox(app, county, Lock(passphrase_fd)) as outbox,
+        open_outbox(app, county, Lock(passphrase_fd), app.reader_of(county, online=True)) as outbox,
         working(settings, settings.outbox_metrics_port) as (stop, watchdog),
     ):
         log_aloud(debug=app.debug)

@@ -10,19 +10,22 @@ command = Group("station", help=marked("驿站：盖戳、登记、转递，从�
 
 @command.command(
     "run",
-    help=marked("运行驿站，直到叫停。\n\n再起一个即为热备，几秒内接管。章程目录里出现新版本会自动采用。"),
+    help=marked("运行驿站，直到叫停。\n\n再起一个即为热备，几秒内接管。发布的新版章程会自动采用并预告生效时间。"),
 )
 @passphrase_option()
 def run(passphrase_fd: int | None) -> None:
     """Run the worker."""
     from yizhan.cli.app import log_aloud, this
+    from yizhan.cli.charters import station_charters
     from yizhan.cli.keyring import Lock, station_keys
     from yizhan.schemas import topics
     from yizhan.streams.worker import run_station
 
     app = this()
     folder = app.home / "station"
-    keys = station_keys(folder / "keys", Lock(passphrase_fd))
+    lock = Lock(passphrase_fd)
+    keys = station_keys(folder / "keys", lock)
     connection = app.settings.connection(topics.STATION)
     log_aloud(debug=app.debug)
-    run_station(app.settings, connection, app.charters, keys, folder)
+    charters = station_charters(app, keys, lock)
+    run_station(app.settings, connection, charters, keys, folder)

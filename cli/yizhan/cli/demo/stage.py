@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, TypeVar
 
+from yizhan.cli.app import App
 from yizhan.cli.errors import CommandError
 from yizhan.cli.sample import make_sample
 from yizhan.cli.words import _, language
@@ -28,7 +29,7 @@ from yizhan.deploy.home import bring_up
 from yizhan.producers.outbox import Outbox
 from yizhan.runtime.process import Supervisor
 from yizhan.runtime.settings import Settings
-from yizhan.schemas.charter import Charter, FolderCharters
+from yizhan.schemas.charter import Charter
 from yizhan.schemas.keys import SigningKey, load_signing
 
 MARKER: Final = "yizhan-demo"
@@ -100,9 +101,9 @@ class Stage:
         for county in self.members:
             self.supervisor.start(f"inbox-{county}", self.command("inbox", "run", "--county", county, "--json"))
             self.supervisor.start(f"outbox-{county}", self.command("outbox", "run", "--county", county))
-        charters = FolderCharters(self.home / "charter")
+        app = App(self.home)
         for county in self.members:
-            folder = self.home / "counties" / county
+            folder, charters = self.home / "counties" / county, app.reader_of(county)
             self.outboxes[county] = Outbox(folder / "outbox.sqlite3", county, self.signing(county), charters)
             self.inboxes[county] = Inbox(folder / "inbox.sqlite3", county, (), charters)
         wait_for(_("驿站就绪，见 logs/station.log"), lambda: self._said("station", "Worker ready"))
