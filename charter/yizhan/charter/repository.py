@@ -113,7 +113,7 @@ class Signing:
     """How far one role of a draft is: whose keys may sign, who has, how many must.
 
     ``under`` tells whether a new root is counted under the ``old`` root or the ``new`` one.
-    Holders are member codes, or a key's first 16 digits where there are several of a county.
+    Holders are member codes; of a county's own role, code and first digits of the key.
     """
 
     role: str
@@ -161,14 +161,40 @@ def draft(terms: Terms, before: Verified | None, now: datetime, renew: Iterable[
 
 def terms_of(version: Verified) -> Terms:
     """Return what a version says, as the beginning of the next."""
-    root, delegations = version.root, version.targets.delegations
+    return _terms(version.root, version.targets, version.files)
+
+
+def terms_after(made: Draft, before: Verified | None) -> Terms:
+    """Return what would be said if a draft were published, from the draft's own bytes.
+
+    Raises:
+        CeremonyError: a file beside the draft is not the one that its metadata lists.
+    """
+    root, targets = _tops(made, before)
+    if root is None or targets is None:
+        raise CeremonyError("a draft without root and targets, and no version before it; expected both in the first")
+    files = {} if before is None else dict(before.files)
+    listed = dict(targets.targets)
+    for role, metadata in made.metadata.items():
+        if role not in {ROOT, TARGETS}:
+            listed |= metadata.signed.targets
+    for path, target in listed.items():
+        content = made.files.get(path, files.get(path, b""))
+        if target.hashes.get("sha256") != hashlib.sha256(content).hexdigest():
+            raise CeremonyError(f"{path} on the stick is not the file that is to be signed; the stick was changed")
+        files[path] = content
+    return _terms(root, targets, files)
+
+
+def _terms(root: Root, targets: Targets, files: Mapping[str, bytes]) -> Terms:
+    delegations = targets.delegations
     roles = (delegations.roles or {}) if delegations else {}
     voice: dict[str, dict[str, Key]] = {ROOT: {}, TARGETS: {}}
     for office, held in voice.items():
         for keyid in root.roles[office].keyids:
             held[root.keys[keyid].unrecognized_fields[MEMBER_FIELD]] = root.keys[keyid]
     return Terms(
-        files=version.files,
+        files={path: content for path, content in files.items() if _current(path, roles)},
         offices={
             code: Offices(
                 root=_plain(voice[ROOT][code]),
@@ -185,6 +211,10 @@ def terms_of(version: Verified) -> Terms:
         root_threshold=_unless_majority(root.roles[ROOT]),
         targets_threshold=_unless_majority(root.roles[TARGETS]),
     )
+
+
+def _current(path: str, members: Iterable[str]) -> bool:
+    return path in {ALLIANCE, POLICY} or path in {keys_path(code) for code in members}
 
 
 def _unless_majority(role: Role) -> int | None:
@@ -264,17 +294,23 @@ def _county_before(before: Verified | None, code: str) -> Targets | None:
     return None if listed is None else Targets(version=listed.version)
 
 
+def _tops(made: Draft, before: Verified | None) -> tuple[Root | None, Targets | None]:
+    """Return root and targets as they would be: the draft's, else those of before."""
+    root: Root | None = None if before is None else before.root
+    targets: Targets | None = None if before is None else before.targets
+    if ROOT in made.metadata:
+        root = made.metadata[ROOT].signed
+    if TARGETS in made.metadata:
+        targets = made.metadata[TARGETS].signed
+    return root, targets
+
+
 # -- signatures --
 
 
 def may_sign(made: Draft, before: Verified | None) -> Iterator[tuple[str, str, Root | Targets, Metadata[Any]]]:
     """Yield (role, ``old`` or ``new``, who delegates it, its metadata) for everything that wants signatures."""
-    new_root: Root | None = None if before is None else before.root
-    new_targets: Targets | None = None if before is None else before.targets
-    if ROOT in made.metadata:
-        new_root = made.metadata[ROOT].signed
-    if TARGETS in made.metadata:
-        new_targets = made.metadata[TARGETS].signed
+    new_root, new_targets = _tops(made, before)
     for role, metadata in made.metadata.items():
         if role == ROOT and before is not None:
             yield role, "old", before.root, metadata
@@ -319,7 +355,20 @@ def status(made: Draft, before: Verified | None) -> tuple[Signing, ...]:
 def _holder(role: str, key: Key) -> str:
     if role in {ROOT, TARGETS}:
         return str(key.unrecognized_fields.get(MEMBER_FIELD, key.keyid[:16]))
-    return key.keyid[:16]
+    return f"{role}/{key.keyid[:8]}"
+
+
+def signers_of(version: Verified, before: Verified | None) -> dict[str, tuple[str, ...]]:
+    """Tell who signed what is new in a version: role → holders whose signatures hold."""
+    found: dict[str, tuple[str, ...]] = {}
+    for role, data in version.metadata.items():
+        if role == TIMESTAMP or (before is not None and before.metadata.get(role) == data):
+            continue
+        metadata: Metadata[Any] = Metadata.from_bytes(data)
+        delegator = version.targets if role not in {ROOT, TARGETS, SNAPSHOT} else version.root
+        result = delegator.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
+        found[role] = tuple(sorted(_holder(role, key) for key in result.signed.values()))
+    return found
 
 
 # -- publication --
@@ -352,13 +401,14 @@ def publish(
     if not made:
         message = "nothing changes; there is nothing to publish"
         raise CeremonyError(message)
-    for each in status(made, before):
-        if not each.done:
-            message = (
-                f"{each.role} has {len(each.signed)} of {each.threshold} signatures ({each.under} keys); "
-                f"missing: {', '.join(each.missing)}"
-            )
-            raise CeremonyError(message)
+    short = [
+        f"{each.role} has {len(each.signed)} of {each.threshold} signatures by the {each.under} root, "
+        f"missing: {', '.join(each.missing)}"
+        for each in status(made, before)
+        if not each.done
+    ]
+    if short:
+        raise CeremonyError("; ".join(short))
     root = made.metadata[ROOT].signed.version if ROOT in made.metadata else before.root.version if before else 1
     files: dict[str, bytes] = {}
     for path, content in made.files.items():

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from yizhan.charter import rolekeys
-from yizhan.charter.archive import Archive
+from yizhan.charter import repository, requests, rolekeys
+from yizhan.charter.archive import Archive, write_durably
 from yizhan.charter.fetch import FolderSource
-from yizhan.charter.layout import MAX_METADATA_BYTES, TIMESTAMP
-from yizhan.charter.station import StationCharters
+from yizhan.charter.layout import MAX_METADATA_BYTES, ROOT, SNAPSHOT, TIMESTAMP
+from yizhan.charter.reader import CharterReader
+from yizhan.charter.station import StationCharters, publishing
 from yizhan.charter.topic import TopicSource, write
 from yizhan.cli.app import utc_now
 from yizhan.cli.errors import CommandError
+from yizhan.cli.keyring import key_files
 from yizhan.cli.words import _
 from yizhan.schemas import topics
+from yizhan.schemas.keys import SigningKey, load_sealing, load_signing
+from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner
+    from tuf.api.metadata import Root
 
+    from yizhan.charter.verify import Verified
     from yizhan.cli.app import App
     from yizhan.cli.keyring import Lock
     from yizhan.runtime.connection import KafkaConnection
-    from yizhan.schemas.keys import SigningKey
+    from yizhan.schemas.charter import Charter
 
 STATION: Final = "station"
 
@@ -93,3 +103,159 @@ def station_charters(app: App, keys: Sequence[SigningKey], lock: Lock) -> Statio
         lead_seconds=app.settings.charter_lead_seconds,
         clock=utc_now,
     )
+
+
+# -- the ceremony's steps --
+
+
+def own_request(
+    app: App,
+    owner: str,
+    lock: Lock,
+    now: datetime,
+    *,
+    scheme: rolekeys.Scheme,
+    ladder: Sequence[Mapping[str, str]] | None = None,
+    new_roles: Sequence[str] = (),
+    since: datetime | None = None,
+    retired: Sequence[str] = (),
+    until: datetime | None = None,
+    revoked: Sequence[str] = (),
+    compromised: datetime | None = None,
+) -> bytes:
+    """Write an office's key request: what is registered, with its new ends, and the key files that are not.
+
+    Raises:
+        CommandError: a key that is to end is not registered; an office has no key of events.
+        KeyFileInvalid: a key file must not be used.
+    """
+    charter = _known_charter(app, owner)
+    keys = _registered_keys(charter, owner)
+    ends = {kid: {"not_after": written(until or now)} for kid in retired}
+    for kid in revoked:
+        ends[kid] = {"revoked": written(now), **({"compromised": written(compromised)} if compromised else {})}
+    for short, end in ends.items():
+        found = [
+            entry
+            for entries in keys.values()
+            if isinstance(entries, list)
+            for entry in entries
+            if entry["kid"].startswith(short)
+        ]
+        if len(found) != 1:
+            raise CommandError(_("没有登记这样的密钥：{kid}").format(kid=short))
+        found[0].update(end)
+    fresh = _unregistered(app, owner, keys, lock, since or now)
+    if ladder is not None:
+        keys["ladder"] = list(ladder)
+    offices = requests.STATION_OFFICES if owner == STATION else requests.COUNTY_OFFICES
+    roles = {office: [_role(app, owner, office, scheme, lock, new=office in new_roles)] for office in offices}
+    return requests.make(owner, roles, keys, fresh, now)
+
+
+def _known_charter(app: App, owner: str) -> Charter | None:
+    folder = app.home / STATION / "charter" if owner == STATION else app.county_folder(owner) / "charter"
+    return app.reader(folder).latest() if (folder / "root.json").is_file() else None
+
+
+def _registered_keys(charter: Charter | None, owner: str) -> dict[str, Any]:
+    """Return what the charter says of an owner's keys, to be changed."""
+    if owner == STATION:
+        found = charter.alliance.station.model_dump(mode="json", exclude_none=True) if charter else {"postmark": []}
+        return {name: entries for name, entries in found.items() if entries or name == "postmark"}
+    if charter is None or owner not in charter.counties:
+        return {"county": owner, "signing": [], "sealing": []}
+    content: dict[str, Any] = json.loads(charter.counties[owner].content)
+    return content
+
+
+def _entries(keys: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return every key entry; a county's ladder is none."""
+    lists = [entries for name, entries in keys.items() if name not in {"county", "ladder"}]
+    return [entry for entries in lists for entry in entries]
+
+
+def _unregistered(app: App, owner: str, keys: dict[str, Any], lock: Lock, since: datetime) -> list[SigningKey]:
+    """Enter the key files that no charter names yet; return those that can sign, to prove that they are held."""
+    folder = (app.home / STATION if owner == STATION else app.county_folder(owner)) / "keys"
+    names = {"sign": "postmark" if owner == STATION else "signing", "seal": "sealing"}
+    known = {
+        entry["kid"]: None
+        for entries in keys.values()
+        if isinstance(entries, list)
+        for entry in entries
+        if "kid" in entry
+    }
+    fresh: list[SigningKey] = []
+    for file in key_files(folder, known):
+        if file.kid in known:
+            continue
+        passphrase = lock.passphrase(file.path) if file.locked else None
+        key = (load_signing if file.role == "sign" else load_sealing)(file.path, passphrase)
+        public = base64.b64encode(key.public.raw).decode()
+        keys[names[file.role]].append({"kid": key.kid, "public": public, "not_before": written(since)})
+        if isinstance(key, SigningKey):
+            fresh.append(key)
+    if not all(keys[name] for name in set(names.values()) if name in keys):
+        sentence = _("{folder} 里缺签名或封装密钥；请先运行 yizhan keys generate")
+        raise CommandError(sentence.format(folder=folder))
+    return fresh
+
+
+def _role(app: App, owner: str, office: str, scheme: rolekeys.Scheme, lock: Lock, *, new: bool) -> CryptoSigner:
+    """Return an office's role key: the one that is there, the newest of several, or a new one."""
+    folder = roles_folder(app, owner)
+    files = sorted(folder.glob(f"{office}-*.pem"), key=lambda path: path.stat().st_mtime_ns)
+    if files and not new:
+        locked = b"ENCRYPTED" in files[-1].read_bytes()[:200]
+        return rolekeys.load(files[-1], lock.passphrase(files[-1]) if locked else None)
+    made = rolekeys.generate(scheme)
+    rolekeys.save(made, folder, office, lock.new(ask=False))
+    return made
+
+
+def publish_draft(app: App, draft: repository.Draft, lock: Lock) -> tuple[str, str, list[str]]:
+    """Publish a signed draft into the station's folder.
+
+    Returns:
+        The version's name, the SHA-256 of the first root (what readers are given), and the files written.
+
+    Raises:
+        CharterInvalid: too few signatures, or a reader would not adopt it; nothing was written.
+    """
+    archive, public, now = Archive(app.home / STATION / "charter"), public_folder(app), utc_now()
+    with publishing(public):
+        before = None
+        if archive.anchor_path.is_file():
+            before = CharterReader(archive, published(app), utc_now).look()
+            anchor = archive.anchor()
+        elif ROOT in draft.metadata:
+            anchor = draft.metadata[ROOT].to_bytes(repository.COMPACT)
+        else:
+            raise CommandError(_("驿站还没有章程，草案里也没有根；请先发布第一版"))
+        folder = roles_folder(app, STATION)
+        signers = {
+            office: _named(role_keys(folder, lock, office), draft, before, office) for office in (SNAPSHOT, TIMESTAMP)
+        }
+        files = repository.publish(draft, before, anchor, signers, now)
+        archive.trust(anchor)
+        for path, data in files.items():
+            write_durably(public / path, data)
+    reader = CharterReader(archive, published(app), utc_now)
+    if before is not None:
+        reader.look()
+    return reader.latest().name, hashlib.sha256(anchor).hexdigest(), list(files)
+
+
+def _named(
+    keys: Mapping[Path, CryptoSigner], draft: repository.Draft, before: Verified | None, office: str
+) -> list[CryptoSigner]:
+    """Return those of the station's keys that the root names for an office."""
+    root: Root | None = (
+        draft.metadata[ROOT].signed if ROOT in draft.metadata else None if before is None else before.root
+    )
+    named = [] if root is None else root.roles[office].keyids
+    found = [key for key in keys.values() if key.public_key.keyid in named]
+    if not found:
+        raise CommandError(_("station/roles 里没有根所登记的 {office} 密钥；请放回密钥文件").format(office=office))
+    return found

@@ -45,6 +45,7 @@ _COMMANDS: Final = {
             "inspect": "inspect",
             "schema": "schema",
             "sample": "sample",
+            "charter": "charter",
         }.items()
     },
 }

@@ -113,7 +113,8 @@ PROTOCOL: Final = Route(
 )
 """Rule 5, tried before every table."""
 
-_Box = dict[str, frozenset[str]]
+Box = dict[str, frozenset[str]]
+"""Attribute → values: every combination of them."""
 
 
 class Policy:
@@ -188,7 +189,25 @@ def decide(header: Header, recipient: str, policy: Policy) -> Decision:
     return policy.decide(facts(header, recipient))
 
 
-def _box(route: Route, row: Mapping[str, Iterable[str]]) -> _Box:
+def regions(policy: Policy) -> list[tuple[Decision, Box]]:
+    """Cut everything that a header can say into disjoint boxes, each with the decision that falls in it.
+
+    A box is attribute → values; it stands for every combination of them. Together they cover all.
+    """
+    found: list[tuple[Decision, Box]] = []
+    earlier: list[Box] = []
+    for route in policy.routes:
+        for row in route.when:
+            box = _box(route, row)
+            rest = [box]
+            for taken in earlier:
+                rest = [piece for each in rest for piece in _subtract(each, taken)]
+            found += [(Decision(route.then, route.id, route.because), piece) for piece in rest]
+            earlier.append(box)
+    return found
+
+
+def _box(route: Route, row: Mapping[str, Iterable[str]]) -> Box:
     for attribute, values in row.items():
         if attribute not in ATTRIBUTES:
             message = (
@@ -205,14 +224,14 @@ def _box(route: Route, row: Mapping[str, Iterable[str]]) -> _Box:
     return {name: frozenset(row.get(name, values)) for name, values in ATTRIBUTES.items()}
 
 
-def _narrow(box: _Box) -> list[tuple[str, frozenset[str]]]:
+def _narrow(box: Box) -> list[tuple[str, frozenset[str]]]:
     """Keep what a row really compares."""
     return [(name, values) for name, values in box.items() if values != ATTRIBUTES[name]]
 
 
-def _refuse_unreachable(routes: list[tuple[Route, list[_Box]]]) -> None:
+def _refuse_unreachable(routes: list[tuple[Route, list[Box]]]) -> None:
     """Refuse a row whose every case an earlier row takes: exact, by subtracting boxes."""
-    earlier: list[_Box] = []
+    earlier: list[Box] = []
     for route, rows in routes:
         for number, row in enumerate(rows, 1):
             rest = [row]
@@ -226,7 +245,7 @@ def _refuse_unreachable(routes: list[tuple[Route, list[_Box]]]) -> None:
             earlier.append(row)
 
 
-def _subtract(box: _Box, taken: _Box) -> list[_Box]:
+def _subtract(box: Box, taken: Box) -> list[Box]:
     """Cut ``taken`` out of ``box``: disjoint boxes that cover the rest."""
     if any(not box[name] & taken[name] for name in box):
         return [box]

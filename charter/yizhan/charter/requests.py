@@ -1,0 +1,197 @@
+"""A key request: what an office wants registered, with proof that it holds every private key.
+
+An office makes it on its own machine; it holds public keys alone and may be carried openly.
+
+Rule 1: the whole request is signed by every role key in it and by every signing key that is not
+        registered yet: whoever copies a neighbour's public key into its request cannot sign it.
+Rule 2: a sealing key cannot sign, and proving it by decrypting would take two meetings: it is covered by
+        the signatures of the office that registers it. Registering another's sealing key would only send
+        that other what is meant for oneself.
+Rule 3: a request says all of what an office wants: old keys too, with their ends.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+from securesystemslib.signer import Key, Signature, SSlibKey
+
+from yizhan.charter.errors import CeremonyError, CharterProblem
+from yizhan.charter.layout import ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+from yizhan.charter.repository import Offices, StationOffices
+from yizhan.charter.rolekeys import raw
+from yizhan.schemas import strictjson
+from yizhan.schemas.charter import KeyEntry, KeysFile, StationKeys, check_keys
+from yizhan.schemas.dsse import decode_base64, pae
+from yizhan.schemas.errors import CharterInvalid
+from yizhan.schemas.keys import SigningPublicKey
+from yizhan.schemas.timestamps import instant, written
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from securesystemslib.signer import CryptoSigner
+
+    from yizhan.schemas.keys import SigningKey
+
+CONTENT_TYPE: Final = "application/vnd.yizhan.key-request.v1+json"
+STATION: Final = "station"
+COUNTY: Final = "county"
+COUNTY_OFFICES: Final = (ROOT, TARGETS, COUNTY)
+STATION_OFFICES: Final = (SNAPSHOT, TIMESTAMP)
+MAX_BYTES: Final = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that was checked. ``owner`` is a member code or ``station``.
+
+    ``keys`` is what stands in ``keys.json``, or in ``alliance.json`` under ``station``.
+    """
+
+    owner: str
+    made: datetime
+    roles: Mapping[str, tuple[Key, ...]]
+    threshold: int
+    keys: Mapping[str, Any]
+
+    @property
+    def offices(self) -> Offices:
+        """The role keys of a member."""
+        (root,), (targets,) = self.roles[ROOT], self.roles[TARGETS]
+        return Offices(root, targets, self.roles[COUNTY], self.threshold)
+
+    @property
+    def station_offices(self) -> StationOffices:
+        """The role keys of the station."""
+        return StationOffices(self.roles[SNAPSHOT], self.roles[TIMESTAMP])
+
+
+def make(
+    owner: str,
+    roles: Mapping[str, Sequence[CryptoSigner]],
+    keys: Mapping[str, Any],
+    signing: Iterable[SigningKey],
+    now: datetime,
+    threshold: int = 1,
+) -> bytes:
+    """Write a request and sign it with every private key given.
+
+    Args:
+        owner: a member code, or ``station``.
+        roles: office → its keys.
+        keys: as ``Request.keys``.
+        signing: the keys of events (or postmarks) that are not registered yet.
+        now: an aware instant.
+        threshold: how many of the county's own keys must sign its metadata.
+    """
+    offices = {
+        office: [{"keyid": key.keyid, **key.to_dict()} for key in (signer.public_key for signer in signers)]
+        for office, signers in roles.items()
+    }
+    said = {"owner": owner, "made": written(now), "roles": offices, "threshold": threshold, "keys": dict(keys)}
+    payload = strictjson.dumps(said)
+    signed = pae(CONTENT_TYPE, payload)
+    signatures = [
+        {
+            "keyid": signer.public_key.keyid,
+            "sig": base64.b64encode(bytes.fromhex(signer.sign(signed).signature)).decode(),
+        }
+        for signers in roles.values()
+        for signer in signers
+    ]
+    signatures += [{"keyid": key.kid, "sig": base64.b64encode(key.sign(signed)).decode()} for key in signing]
+    document = {"payload": base64.b64encode(payload).decode(), "payloadType": CONTENT_TYPE, "signatures": signatures}
+    return json.dumps(document, indent=1).encode() + b"\n"
+
+
+def read(data: bytes, registered: Collection[str] = ()) -> Request:
+    """Check a request.
+
+    Args:
+        data: its bytes.
+        registered: kids that the charter names for this owner already; their holder proved them before.
+
+    Raises:
+        CeremonyError: it is not one, or a proof is missing or wrong; names the key.
+    """
+    if len(data) > MAX_BYTES:
+        raise CeremonyError(f"a request of {len(data)} bytes; at most {MAX_BYTES} are read")
+    try:
+        document = strictjson.loads(data)
+        payload = decode_base64(document["payload"])
+        proofs = {each["keyid"]: decode_base64(each["sig"]) for each in document["signatures"]}
+        said = strictjson.loads(payload, nulls=False, max_depth=10)
+        owner, threshold = str(said["owner"]), int(said["threshold"])
+        roles = {office: tuple(map(_key, keys)) for office, keys in said["roles"].items()}
+        request = Request(owner, instant(said["made"]), roles, threshold, said["keys"])
+        signing = _signing(request)
+    except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
+        raise CeremonyError(f"not a key request: {error}") from None
+    except CharterInvalid as error:
+        raise CeremonyError(f"the keys of {owner} do not load: {error}") from None
+    _check_offices(request)
+    signed = pae(CONTENT_TYPE, payload)
+    for office, keys in roles.items():
+        for key in keys:
+            _prove_role(office, key, proofs.get(key.keyid), signed)
+    for kid, public in signing.items():
+        proof = proofs.get(kid)
+        if kid not in registered and (proof is None or not public.holds(proof, signed)):
+            raise CeremonyError(
+                f"{owner} does not prove that it holds signing key {kid[:16]}…; it must sign the request"
+            )
+    return request
+
+
+def _key(entry: dict[str, Any]) -> Key:
+    fields = dict(entry)
+    return SSlibKey.from_dict(fields.pop("keyid"), fields)
+
+
+def _signing(request: Request) -> dict[str, SigningPublicKey]:
+    """Check the keys of events or postmarks; return kid → key of those that can sign."""
+    if request.owner != STATION:
+        checked = check_keys(
+            request.owner,
+            strictjson.dumps(KeysFile.model_validate(request.keys).model_dump(mode="json", exclude_none=True)),
+        )
+        return {kid: entry.key for kid, entry in checked.signing.items()}
+    station = StationKeys.model_validate(request.keys)
+    return {entry.kid: _public(entry) for entry in (*station.postmark, *station.ledger)}
+
+
+def _public(entry: KeyEntry) -> SigningPublicKey:
+    key = SigningPublicKey(decode_base64(entry.public))
+    if key.kid != entry.kid:
+        message = f"key {entry.kid[:16]}…: its bytes give the kid {key.kid[:16]}…"
+        raise ValueError(message)
+    return key
+
+
+def _check_offices(request: Request) -> None:
+    expected = STATION_OFFICES if request.owner == STATION else COUNTY_OFFICES
+    if set(request.roles) != set(expected) or not all(request.roles.values()):
+        raise CeremonyError(f"{request.owner} names keys of {', '.join(request.roles)}; expected {', '.join(expected)}")
+    if request.owner != STATION and (len(request.roles[ROOT]), len(request.roles[TARGETS])) != (1, 1):
+        raise CeremonyError(f"{request.owner} names several keys of root or targets; expected one of each")
+    if not 1 <= request.threshold <= len(request.roles.get(COUNTY, (None,))):
+        raise CeremonyError(f"{request.owner} wants {request.threshold} signatures and has fewer keys")
+
+
+def _prove_role(office: str, key: Key, proof: bytes | None, signed: bytes) -> None:
+    try:
+        raw(key)
+    except CharterProblem as error:
+        raise CeremonyError(str(error)) from None
+    if proof is None:
+        raise CeremonyError(f"no proof for {office} key {key.keyid[:16]}…; it must sign the request")
+    try:
+        key.verify_signature(Signature(key.keyid, proof.hex()), signed)
+    except Exception as error:  # noqa: BLE001 -- securesystemslib's several trees; whatever it is, it is no proof
+        raise CeremonyError(f"the proof for {office} key {key.keyid[:16]}… does not hold: {error}") from None
