@@ -5,13 +5,25 @@ Rule 1: everything here is ``yizhan.charter`` itself; only the keys are Ed25519,
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
+
+from tuf.api.metadata import Metadata, MetaFile, Snapshot
 
 from yizhan.charter import repository
 from yizhan.charter.archive import Archive
 from yizhan.charter.fetch import Fetcher, MemorySource
-from yizhan.charter.layout import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, adoption_path, metadata_path
+from yizhan.charter.layout import (
+    ROOT,
+    ROOT_FIELD,
+    SNAPSHOT,
+    SNAPSHOT_LIFE,
+    TIMESTAMP,
+    adoption_path,
+    metadata_path,
+    target_path,
+)
 from yizhan.charter.repository import Draft, Offices, StationOffices, Terms
 from yizhan.charter.rolekeys import generate, public_of
 from yizhan.charter.verify import Verified, verify
@@ -107,6 +119,44 @@ class Ceremony:
         self.newest = verify(anchor, self.newest, Fetcher(MemorySource(self.published)), now)
         return self.newest
 
+    # -- what no honest station does --
+
+    def publish_draft_unchecked(self, draft: Draft, now: datetime) -> None:
+        """List a draft as it is, whoever signed it."""
+        for path, content in draft.files.items():
+            self.published[target_path(path, hashlib.sha256(content).hexdigest())] = content
+        meta = {}
+        for role, metadata in draft.metadata.items():
+            data = metadata.to_bytes(repository.COMPACT)
+            self.published[metadata_path(role, metadata.signed.version)] = data
+            if role != ROOT:
+                meta[f"{role}.json"] = listed(metadata.signed.version, data)
+        assert self.newest is not None
+        self.list_again(dict(self.newest.snapshot.meta) | meta, now)
+
+    def publish_unchecked(self, role: str, metadata: Metadata[Any], now: datetime, *, sign: bool = True) -> None:
+        """List metadata of one role as it is; ``sign`` with everybody's keys that may."""
+        draft = Draft({role: metadata})
+        self.publish_draft_unchecked(self.signed(draft) if sign else draft, now)
+
+    def list_again(self, meta: dict[str, MetaFile] | None, now: datetime, version: int | None = None) -> None:
+        """Sign a snapshot of any content, and a timestamp for it, with the station's keys."""
+        assert self.newest is not None
+        snapshot = Snapshot(
+            version=version or self.newest.version + 1,
+            expires=(now + SNAPSHOT_LIFE).replace(microsecond=0),
+            meta=meta or dict(self.newest.snapshot.meta),
+            unrecognized_fields={ROOT_FIELD: self.newest.root.version},
+        )
+        signed: Metadata[Any] = Metadata(snapshot)
+        for signer in self.station[SNAPSHOT]:
+            signed.sign(signer, append=True)
+        data = signed.to_bytes(repository.COMPACT)
+        self.published[metadata_path(SNAPSHOT, snapshot.version)] = data
+        number = self.newest.timestamp.version + 1
+        stamp = repository.timestamp(number, snapshot.version, data, self.station[TIMESTAMP], now)
+        self.published[metadata_path(TIMESTAMP, None)] = stamp
+
     def announce(self, key: SigningKey, adopted: datetime, holds_from: datetime) -> None:
         """Announce the newest version as the station would."""
         assert self.newest is not None
@@ -135,4 +185,6 @@ class Ceremony:
             (folder / path).write_bytes(data)
 
 
-__all__ = ["ROOT", "SNAPSHOT", "TARGETS", "TIMESTAMP", "Ceremony", "Hands"]
+def listed(version: int, data: bytes) -> MetaFile:
+    """List metadata by version, length and hash."""
+    return MetaFile(version, len(data), {"sha256": hashlib.sha256(data).hexdigest()})

@@ -80,9 +80,9 @@ def test_everything_that_lists_prints_one_document(yizhan: Run, home: object) ->
     """--json is one JSON document with the same keys on an empty home as on a full one."""
     expected = {
         ("keys", "show", "--county", "350924"): {"owner", "charter", "keys"},
-        ("outbox", "list", "--county", "350924"): {"county", "waiting", "events"},
+        ("outbox", "list", "--county", "350924"): {"county", "waiting", "events", "charter_stale"},
         ("postings", "list", "--county", "350924"): {"county", "postings", "foreign"},
-        ("inbox", "list", "--county", "350924"): {"county", "items", "aside", "gaps", "conflicts"},
+        ("inbox", "list", "--county", "350924"): {"county", "items", "aside", "gaps", "conflicts", "charter_stale"},
         ("digest", "list", "--county", "350924"): {"county", "digests"},
         ("broker", "status"): {"running", "pid", "bootstrap", "cluster_id", "log"},
     }

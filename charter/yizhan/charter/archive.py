@@ -90,6 +90,8 @@ class Archive:
             kind: {name: self._blob(data) for name, data in parts.items()}
             for kind, parts in (("metadata", version.metadata), ("files", version.files))
         }
+        if (self.folder / "blobs").is_dir():
+            _sync(self.folder / "blobs")
         content = {"name": version.name, "verified": written(version.at), **listed}
         # From here on the version is this reader's; before it, it is verified again.
         write_durably(self.folder / "versions" / f"{version.version}.json", strictjson.dumps(content))
@@ -133,7 +135,7 @@ class Archive:
         name = hashlib.sha256(data).hexdigest()
         path = self.folder / "blobs" / name
         if not path.exists():
-            write_durably(path, data)
+            _write(path, data)
         return name
 
     def _read(self, name: str) -> bytes:
@@ -188,6 +190,12 @@ class Archive:
 
 def write_durably(path: Path, data: bytes) -> None:
     """Write a file durably under its name: whole or not at all."""
+    _write(path, data)
+    _sync(path.parent)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole; its name is durable once its folder is."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     with part.open("wb") as file:
@@ -195,7 +203,10 @@ def write_durably(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
+
+
+def _sync(path: Path) -> None:
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

@@ -181,6 +181,11 @@ class CharterReader:
         found = [Expiry(role, expires, expires - now < REMIND) for role, expires in dates.items()]
         return tuple(sorted(found, key=lambda each: (each.expires, each.role)))
 
+    def _measure(self) -> None:
+        metrics.VERSION.set(self._newest().version)
+        for each in self.expiries():
+            metrics.EXPIRES.labels(each.role).set(each.expires.timestamp())
+
     # -- looking --
 
     def _attempt(self, now: datetime) -> None:
@@ -257,7 +262,7 @@ class CharterReader:
         elif head.metadata[TIMESTAMP] != known.metadata[TIMESTAMP]:
             self.archive.keep_timestamp(head)
         self._known = head
-        metrics.VERSION.set(head.version)
+        self._measure()
         announced = source.adoptions()
         for number in announced:
             if number <= head.version and self.archive.adoption(number) is None:
@@ -318,6 +323,7 @@ class CharterReader:
         if numbers != self._numbers:
             if self._known is None or numbers[-1] > self._known.version:
                 self._known = self._restored(numbers[-1])
+                self._measure()
             self._numbers = numbers
         known = {number for _holds_from, number in self._adopted}
         last = self._adopted[-1][0] if self._adopted else None

@@ -146,14 +146,15 @@ def draft(terms: Terms, before: Verified | None, now: datetime, renew: Iterable[
     old_root, old_targets = (None, None) if before is None else (before.root, before.targets)
     if _changed(root, old_root) or ROOT in again:
         made.metadata[ROOT] = _next(root, old_root)
-    if _changed(targets, old_targets) or TARGETS in again:
+    moved = old_root is not None and old_root.roles[TARGETS] != root.roles[TARGETS]
+    if _changed(targets, old_targets) or TARGETS in again or moved:
         made.metadata[TARGETS] = _next(targets, old_targets)
         made.files |= {path: terms.files[path] for path in (ALLIANCE, POLICY)}
     for code in terms.offices:
         path = keys_path(code)
         county = Targets(expires=_until(now, COUNTY_LIFE), targets={path: _target(path, terms.files[path])})
         old = _county_before(before, code)
-        if _changed(county, old) or code in again:
+        if _changed(county, old) or code in again or _signed_otherwise(code, targets, old_targets):
             made.metadata[code] = _next(county, old)
             made.files[path] = terms.files[path]
     return made
@@ -277,6 +278,13 @@ def _changed(made: Root | Targets, before: Root | Targets | None) -> bool:
     changed = made.to_dict() != before.to_dict()
     made.expires = expires
     return changed
+
+
+def _signed_otherwise(code: str, now: Targets, before: Targets | None) -> bool:
+    """Tell whether other keys than before must sign a county's metadata: then it is signed anew."""
+    if before is None or now.delegations is None or before.delegations is None:
+        return False
+    return (now.delegations.roles or {}).get(code) != (before.delegations.roles or {}).get(code)
 
 
 def _next(made: Root | Targets, before: Root | Targets | None) -> Metadata[Any]:

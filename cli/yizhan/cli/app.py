@@ -115,6 +115,17 @@ class App:
         """Return the folder of one county, which need not be there."""
         return self.home / "counties" / code
 
+    def stale(self, reader: CharterReader) -> bool:
+        """Tell on the screen when a reader's charter is stale; whether it is."""
+        from yizhan.cli.output import say
+
+        standing = reader.standing()
+        if not standing.stale(utc_now()):
+            return False
+        sentence = _("章程未能更新（charter_stale：{problem}），仍按最后一版 {name} 办理：{detail}")
+        say(sentence.format(problem=standing.problem, name=reader.latest().name, detail=standing.detail))
+        return True
+
     # -- names for people --
 
     def said(self, text: Any) -> str:  # noqa: ANN401 -- yizhan.schemas.policy.Words, which is imported late

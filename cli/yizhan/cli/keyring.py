@@ -1,7 +1,8 @@
 """A home's private keys: which files there are, which the charter names, how they are unlocked.
 
 Rule 1: a key is used only if the charter in force names it; which one, of several, the charter says.
-Rule 2: a passphrase comes from a terminal or a file descriptor, never from an argument or the environment.
+Rule 2: a passphrase comes from a terminal, a file descriptor or a systemd credential, never from an
+        argument or the environment.
 Rule 3: what is only shown is never unlocked.
 """
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from yizhan.schemas.charter import Charter, RegisteredKey
 
 MAX_PASSPHRASE_BYTES: Final = 1024
+CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
+"""Where systemd puts the credentials of a unit (systemd.exec(5), LoadCredential)."""
+CREDENTIAL: Final = "yizhan-passphrase"
 Standing = Literal["valid", "not_yet", "expired", "revoked", "unregistered"]
 _Key = TypeVar("_Key", SigningKey, SealingKey)
 
@@ -35,12 +39,15 @@ class Lock:
     def __init__(self, descriptor: int | None = None) -> None:
         """Take the number of a file descriptor to read from, or None to ask on the terminal."""
         self._descriptor = descriptor
+        folder = os.environ.get(CREDENTIALS)
+        credential = Path(folder) / CREDENTIAL if folder else None
+        self._credential = credential if credential is not None and credential.is_file() else None
         self._known: bytes | None = None
 
     @property
     def given(self) -> bool:
         """Whether a passphrase can be had without asking a person."""
-        return self._descriptor is not None
+        return self._descriptor is not None or self._credential is not None
 
     def passphrase(self, path: Path) -> bytes:
         """Return the passphrase for a locked key file.
@@ -49,12 +56,12 @@ class Lock:
             CommandError: there is nobody to ask, or the descriptor gives none.
         """
         if self._known is None:
-            self._known = self._read() if self._descriptor is not None else _asked(path)
+            self._known = self._read() if self.given else _asked(path)
         return self._known
 
     def new(self, *, ask: bool) -> bytes | None:
         """Return the passphrase for new keys; None where none is wanted."""
-        if self._descriptor is not None:
+        if self.given:
             return self._read()
         if not ask:
             return None
@@ -64,19 +71,20 @@ class Lock:
         return str(text).encode()
 
     def _read(self) -> bytes:
-        if self._descriptor is None:
-            raise CommandError(_("没有终端可以询问口令；请用 --passphrase-fd N 给出"))
         if self._known is not None:
             return self._known
+        where = self._credential if self._descriptor is None else self._descriptor
+        if where is None:
+            raise CommandError(_("没有终端可以询问口令；请用 --passphrase-fd N 给出"))
         try:
-            with os.fdopen(os.dup(self._descriptor), "rb") as file:
+            with os.fdopen(os.dup(where), "rb") if isinstance(where, int) else where.open("rb") as file:
                 line = file.read(MAX_PASSPHRASE_BYTES + 1).split(b"\n")[0].rstrip(b"\r")
         except OSError as error:
-            sentence = _("文件描述符 {number} 读不出口令：{error}")
-            raise CommandError(sentence.format(number=self._descriptor, error=error.strerror)) from error
+            sentence = _("{where} 读不出口令：{error}")
+            raise CommandError(sentence.format(where=where, error=error.strerror)) from error
         if not line or len(line) > MAX_PASSPHRASE_BYTES:
-            sentence = _("文件描述符 {number} 应给出一行口令（至多 {most} 字节），得到 {count} 字节")
-            raise CommandError(sentence.format(number=self._descriptor, most=MAX_PASSPHRASE_BYTES, count=len(line)))
+            sentence = _("{where} 应给出一行口令（至多 {most} 字节），得到 {count} 字节")
+            raise CommandError(sentence.format(where=where, most=MAX_PASSPHRASE_BYTES, count=len(line)))
         self._known = line
         return line
 

@@ -57,8 +57,9 @@ def command(
         found = [_envelope(data, adopted, moment)]
     else:
         found = list(_drafts(app, data, file, county, adopted, moment))
+    stale = app.stale(app.charters)
     if as_json:
-        print_json({"charter": adopted.name, "at": moment, "events": found})
+        print_json({"charter": adopted.name, "at": moment, "events": found, "charter_stale": stale})
     else:
         for each in found:
             _show(app, each)

@@ -177,9 +177,11 @@ def list_(
         aside = () if inbox is None else inbox.aside()
         gaps = () if inbox is None else inbox.gaps()
         conflicts = () if inbox is None else inbox.conflicts()
+    stale = app.stale(app.reader_of(county))
     if as_json:
         items = [item.as_json() for item in found]
-        print_json({"county": county, "items": items, "aside": aside, "gaps": gaps, "conflicts": conflicts})
+        beside = {"aside": aside, "gaps": gaps, "conflicts": conflicts, "charter_stale": stale}
+        print_json({"county": county, "items": items, **beside})
         return
     print_table(
         [_("编号"), _("类型"), _("发件"), _("收到"), _("方式"), _("状态"), _("简要情况"), _("注意")],

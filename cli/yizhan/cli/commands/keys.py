@@ -1,4 +1,4 @@
-"""``yizhan keys generate|show``: private keys of a county or the station.
+"""``yizhan keys generate|show|destroy``: private keys of a county or the station.
 
 Rule 1: a private key never leaves its file; what is printed is what may be registered.
 Rule 2: a new key is of no use before a charter names it, and the output says so.
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 command = Group("keys", help=marked("县或驿站的密钥：生成、查看"))
 _COUNTY = marked("县的六位代码")
 _STATION = marked("驿站")
+_SHORT = 8
 
 
 @command.command(
@@ -69,6 +70,50 @@ def generate(county: str | None, station: bool, ask: bool, passphrase_fd: int | 
     for each in made:
         tell(f"{_role_name(each['role'])}  {each['kid']}  {each['file']}")
     tell(_("登记进章程之后才有效；登记用的公钥见 yizhan keys show --json"))
+
+
+@command.command(
+    "destroy",
+    help=marked(
+        "销毁一把已停用的私钥；用它封装的旧文书从此再也打不开。\n\n"
+        "KID 至少给前八位。章程里仍有效或将有效的、尚未登记的，不予销毁。"
+    ),
+)
+@click.argument("kid", metavar="KID")
+@county_option(help=_COUNTY)
+@option("--yes", is_flag=True, help=marked("不再询问"))
+@json_option()
+def destroy(kid: str, county: str, yes: bool, as_json: bool) -> None:
+    """Destroy a retired private key."""
+    from yizhan.cli.app import this, utc_now
+    from yizhan.cli.errors import CommandError
+    from yizhan.cli.keyring import key_files
+    from yizhan.cli.output import print_json, tell
+
+    app, now = this(), utc_now()
+    reader = app.reader_of(county)
+    entries: dict[str, Any] = {}
+    for charter in (reader.in_force(now), reader.latest()):
+        entries |= {**charter.signing.get(county, {}), **charter.sealing.get(county, {})}
+    folder = _folder(app, county, station=False)
+    found = [
+        file for file in key_files(folder, entries) if len(kid) >= _SHORT and (file.kid or file.kid8).startswith(kid)
+    ]
+    if len(found) != 1:
+        raise CommandError(_("{folder} 里没有这样的密钥，或不止一把：{kid}").format(folder=folder, kid=kid))
+    (file,) = found
+    ends = [at for at in (getattr(entries.get(file.kid or ""), name, None) for name in ("not_after", "revoked")) if at]
+    if not ends or min(ends) > now:
+        sentence = _("{kid} 在章程里仍有效，或尚未登记，不予销毁；请先停用（yizhan charter request --retire）")
+        raise CommandError(sentence.format(kid=file.kid or file.kid8))
+    if not yes:
+        click.confirm(_("销毁 {file}？用它封装的旧文书再也打不开").format(file=file.path.name), abort=True, err=True)
+    file.path.write_bytes(b"\0" * file.path.stat().st_size)
+    file.path.unlink()
+    if as_json:
+        print_json({"owner": county, "kid": file.kid, "destroyed": str(file.path)})
+    else:
+        tell(_("已销毁 {kid}；备份里若有，也须销毁").format(kid=file.kid))
 
 
 @command.command("show", help=marked("列出密钥文件，以及各自在章程中是否登记、有效、撤销"))

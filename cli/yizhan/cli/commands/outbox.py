@@ -67,9 +67,10 @@ def list_(
     with looking(app, county) as outbox:
         rows = () if outbox is None else outbox.rows(query)
         figures = None if outbox is None else outbox.figures(app.settings.receipt_overdue_seconds)
+    stale = app.stale(app.reader_of(county))
     if as_json:
         waiting = {"depth": 0, "oldest_seconds": 0.0, "awaited": 0, "receipts_overdue": 0}
-        print_json({"county": county, "waiting": figures or waiting, "events": rows})
+        print_json({"county": county, "waiting": figures or waiting, "events": rows, "charter_stale": stale})
         return
     print_table(
         [_("编号"), _("类型"), _("收下"), _("收件"), _("状态"), _("说明")],
