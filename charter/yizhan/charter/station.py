@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from yizhan.schemas.charter import Charter
     from yizhan.schemas.keys import SigningKey
 
+_SHARE = 0.8
+"""Part of the time until a version holds in which its announcement must be acknowledged."""
+_LATE_SECONDS = 30.0
+
 log = logging.getLogger(__name__)
 
 
@@ -87,6 +91,7 @@ class StationCharters(CharterReader):
         self._outlet, self._public, self._signers = outlet, public, signers
         self._lead = timedelta(seconds=lead_seconds)
         self._mirrored: dict[str, bytes] | None = None
+        self._in_step: tuple[bytes, tuple[int, ...]] | None = None
         super().__init__(archive, source, clock)
         self.refresh()
 
@@ -139,10 +144,10 @@ class StationCharters(CharterReader):
             write_durably(self._public / path, statement)
             left = (holds_from - self.clock()).total_seconds()
             late = left <= 0
+            self._mirror()
             try:
-                self._mirror()
                 records = [(topics.CHARTER, path, statement), (topics.AUDIT, path, statement)]
-                self._outlet.write(records, 30.0 if late else left)
+                self._outlet.write(records, _LATE_SECONDS if late else left * _SHARE)
             except Exception as error:
                 message = f"the announcement of version {number}, which holds from {written(holds_from)}: {error}"
                 raise AdoptionNotSent(message) from error
@@ -154,6 +159,10 @@ class StationCharters(CharterReader):
 
     def _mirror(self) -> None:
         """Bring the topic in step with the folder; the timestamp comes last."""
+        stamp = self._public / metadata_path(TIMESTAMP, None)
+        state = (stamp.read_bytes() if stamp.is_file() else b"", self._source_adoptions())
+        if state == self._in_step:
+            return
         here = dict(_files(self._public))
         if self._mirrored is None:
             try:
@@ -162,15 +171,18 @@ class StationCharters(CharterReader):
                 log.warning("the topic cannot be read: %s", error)
                 return
         new = [path for path, data in here.items() if self._mirrored.get(path) != data]
-        if not new:
-            return
         new.sort(key=lambda path: (path == metadata_path(TIMESTAMP, None), path))
         try:
-            self._outlet.write([(topics.CHARTER, path, here[path]) for path in new], 10.0)
+            if new:
+                self._outlet.write([(topics.CHARTER, path, here[path]) for path in new], 10.0)
         except Exception as error:  # noqa: BLE001 -- tried again at the next refresh
             log.warning("the topic is behind the folder: %s", error)
             return
         self._mirrored |= {path: here[path] for path in new}
+        self._in_step = state
+
+    def _source_adoptions(self) -> tuple[int, ...]:
+        return () if self._source is None else self._source.adoptions()
 
     def _renew(self, now: datetime) -> None:
         """Say again that nothing newer exists, when half of the last word's life is over."""
