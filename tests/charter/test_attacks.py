@@ -61,6 +61,8 @@ class Reading:
         assert self.reader.refresh() == ()
         standing = self.reader.standing()
         assert (standing.problem, standing.stale(self.now)) == (error.value.problem, True)
+        screen = CharterReader(self.reader.archive, None, lambda: self.now)
+        assert screen.standing() == standing
         assert self.reader.latest().name == before
         return error.value
 

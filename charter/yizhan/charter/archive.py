@@ -5,6 +5,7 @@
     versions/<n>.json    one version: its name, when it was verified, role and path → SHA-256
     adoptions/<n>.json   the station's statement about it
     timestamp.json       the newest timestamp of the newest version
+    problem.json         what a running process has against what is offered, while it has
     clock                the latest instant at which this reader verified anything
 
 Law 1: a version is durable when its file in ``versions`` has its name: that is one rename.
@@ -166,6 +167,24 @@ class Archive:
     def mark_announced(self, number: int) -> None:
         """Remember that it was."""
         write_durably(self.folder / "announced" / str(number), b"")
+
+    # -- what is wrong --
+
+    def problem(self) -> tuple[Problem, str, datetime] | None:
+        """Return what a running process of this office has against what is offered: word, sentence, since when."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            said = json.loads((self.folder / "problem.json").read_bytes())
+            return Problem(said["problem"]), str(said["detail"]), instant(said["since"])
+        return None
+
+    def keep_problem(self, found: tuple[Problem, str, datetime] | None) -> None:
+        """Let this office's other processes say on their screens what is wrong; None for nothing any more."""
+        path = self.folder / "problem.json"
+        if found is None:
+            path.unlink(missing_ok=True)
+            return
+        problem, detail, since = found
+        write_durably(path, strictjson.dumps({"problem": problem.value, "detail": detail, "since": written(since)}))
 
     # -- the clock --
 

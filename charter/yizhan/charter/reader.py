@@ -97,7 +97,7 @@ class CharterReader:
         self._known: Verified | None = None
         self._latest_clock = archive.latest_clock()
         self._clock_kept = self._latest_clock
-        self._problem: tuple[Problem, str, datetime] | None = None
+        self._problem: tuple[Problem, str, datetime] | None = None if source is None else archive.problem()
         self._suspected: Problem | None = None
         self._announced: tuple[int, ...] = ()
         self.fetched_bytes = 0
@@ -134,7 +134,8 @@ class CharterReader:
 
     def standing(self) -> Standing:
         """Tell whether the charter is fresh, or since when it is stale and why."""
-        expires, problem = self._newest().timestamp.expires, self._problem
+        expires = self._newest().timestamp.expires
+        problem = self._problem if self._source is not None else self.archive.problem()
         if problem is not None:
             return Standing(min(problem[2], expires), problem[0], problem[1])
         return Standing(expires, Problem.FREEZE, "nothing newer was offered, and the station's word has expired")
@@ -204,9 +205,11 @@ class CharterReader:
                 log.error("charter_stale: %s; %s stays", error, self.latest().name)  # noqa: TRY400 -- one line
                 metrics.PROBLEMS.labels(error.problem).inc()
                 self._problem = (error.problem, str(error), now)
+                self.archive.keep_problem(self._problem)
         else:
             if self._problem is not None:
                 log.info("the charter is fresh again: %s", self.latest().name)
+                self.archive.keep_problem(None)
             self._problem = self._suspected = None
         metrics.STALE.set(self.standing().stale(now))
 

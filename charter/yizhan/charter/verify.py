@@ -151,6 +151,9 @@ def _verified(work: Path, anchor: bytes, known: Verified | None, fetch: Fetcher,
     members = rules.check_root(first)
     updater.refresh()
     top = {role: (work / f"{role}.json").read_bytes() for role in (ROOT, TIMESTAMP, SNAPSHOT, TARGETS)}
+    # The client takes a snapshot that it had before without looking at its hash again: one version, one hash.
+    stamp = Metadata[Timestamp].from_bytes(top[TIMESTAMP]).signed
+    stamp.snapshot_meta.verify_length_and_hashes(top[SNAPSHOT])
     root = Metadata[Root].from_bytes(top[ROOT]).signed
     for version in range(first.version + 1, root.version + 1):
         path = work / "root_history" / f"{version}.root.json"
@@ -158,7 +161,7 @@ def _verified(work: Path, anchor: bytes, known: Verified | None, fetch: Fetcher,
     if known is not None and top[SNAPSHOT] == known.metadata[SNAPSHOT] and root.version == known.root.version:
         return Verified({**known.metadata, **top}, known.files, known.charter, known.at)
     snapshot = Metadata[Snapshot].from_bytes(top[SNAPSHOT]).signed
-    _check_numbers(snapshot, Metadata[Timestamp].from_bytes(top[TIMESTAMP]).signed, known)
+    _check_numbers(snapshot, stamp, known)
     rules.check_snapshot(snapshot, root)
     targets = Metadata[Targets].from_bytes(top[TARGETS]).signed
     rules.check_targets(root, targets, members)
