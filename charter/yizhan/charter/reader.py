@@ -36,7 +36,7 @@ from yizhan.charter.layout import (
     history_path,
     metadata_path,
 )
-from yizhan.charter.verify import Verified, verify
+from yizhan.charter.verify import Verified, restamped, verify
 from yizhan.schemas import dsse, strictjson
 from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.charter import Standing
@@ -235,18 +235,23 @@ class CharterReader:
             self._clock_kept = self._latest_clock
 
     def _unchanged(self, fetch: Fetcher, now: datetime) -> bool:
-        """Tell whether the source offers what is known already (rule 4).
+        """Tell whether the source offers what is known already, perhaps under a newer timestamp (rule 4).
 
         Raises:
             CharterProblem: it does, and that has expired.
         """
         known = self._known
-        if known is None or fetch.get(metadata_path(TIMESTAMP, None)) != known.metadata[TIMESTAMP]:
-            return False
-        if fetch.get(metadata_path(ROOT, known.root.version + 1)) is not None:
+        stamp = fetch.get(metadata_path(TIMESTAMP, None))
+        if known is None or stamp is None or fetch.get(metadata_path(ROOT, known.root.version + 1)) is not None:
             return False
         if self._source is not None and self._source.adoptions() != self._announced:
             return False
+        if stamp != known.metadata[TIMESTAMP]:
+            newer = restamped(known, stamp, now)
+            if newer is not None:
+                self.archive.keep_timestamp(newer)
+                self._known = newer
+            return newer is not None
         if known.timestamp.is_expired(now):
             message = f"nothing newer than {known.name} is offered, and the station's word on it has expired"
             raise CharterProblem(Problem.FREEZE, message)

@@ -8,6 +8,7 @@ Rule 3: a private key file has mode 0600 and is locked as every other (``yizhan.
 from __future__ import annotations
 
 import contextlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, get_args
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -55,21 +56,30 @@ def raw(key: Key) -> bytes:
     Raises:
         CharterProblem: a scheme that is not allowed, or no good key of it.
     """
+    public = key.keyval.get("public", "")
+    found = _raw(key.keytype, key.scheme, public) if isinstance(public, str) else None
+    if found is not None:
+        return found
     if (key.keytype, key.scheme) not in ALLOWED:
         came = f"{ascii(key.keytype)[:40]}/{ascii(key.scheme)[:40]}"
         message = f"a role key of {came}; expected one of {', '.join(SCHEMES)}"
         raise CharterProblem(Problem.CONTENT, message)
-    public = key.keyval.get("public", "")
-    with contextlib.suppress(ValueError, TypeError, AttributeError, UnsupportedAlgorithm):
-        if key.keytype == "ed25519":
+    message = f"role key {ascii(key.keyid)[:18]}… is no good {key.keytype} key"
+    raise CharterProblem(Problem.CONTENT, message)
+
+
+@lru_cache(maxsize=8192)
+def _raw(keytype: str, scheme: str, public: str) -> bytes | None:
+    """Return the raw bytes of a public key as metadata spells it; None for what is no good key. Pure."""
+    with contextlib.suppress(ValueError, TypeError, UnsupportedAlgorithm):
+        if (keytype, scheme) == ("ed25519", "ed25519"):
             return SigningPublicKey(bytes.fromhex(public)).raw
         loaded = load_pem_public_key(public.encode())
-        if key.keytype == "ml-dsa" and isinstance(loaded, MLDSA65PublicKey):
+        if (keytype, scheme) == ("ml-dsa", "ml-dsa-65/1") and isinstance(loaded, MLDSA65PublicKey):
             return loaded.public_bytes_raw()
-        if key.keytype == "ecdsa" and isinstance(loaded, EllipticCurvePublicKey):
+        if (keytype, scheme) == ("ecdsa", "ecdsa-sha2-nistp256") and isinstance(loaded, EllipticCurvePublicKey):
             return loaded.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    message = f"role key {key.keyid[:16]}… is no good {key.keytype} key"
-    raise CharterProblem(Problem.CONTENT, message)
+    return None
 
 
 def save(signer: CryptoSigner, folder: Path, office: str, passphrase: bytes | None = None) -> Path:

@@ -11,7 +11,7 @@ Rule 3: the client works in a folder that is thrown away; what is kept is kept b
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -135,6 +135,27 @@ def verify(anchor: bytes, known: Verified | None, fetch: Fetcher, now: datetime)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             # python-tuf lets some malformed metadata through to Python's own errors.
             raise CharterProblem(Problem.DAMAGED, f"metadata that cannot be read: {error}") from error
+
+
+def restamped(known: Verified, data: bytes, now: datetime) -> Verified | None:
+    """Verify a newer timestamp of the version that is known; None for anything else, which ``verify`` names.
+
+    It asks what TUF's workflow asks (5.4, 5.3.10, 5.5.6, 5.6.6), and costs the same whatever the number of members.
+    """
+    if len(data) > MAX_TIMESTAMP_BYTES:
+        return None
+    try:
+        metadata: Metadata[Timestamp] = Metadata.from_bytes(data)
+        stamp = metadata.signed
+        known.root.verify_delegate(TIMESTAMP, metadata.signed_bytes, metadata.signatures)
+    except (RepositoryError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None
+    same = stamp.type == TIMESTAMP and stamp.snapshot_meta == known.timestamp.snapshot_meta
+    if not same or not 0 < stamp.version - known.timestamp.version <= MAX_JUMP * 1000:
+        return None
+    if any(each.is_expired(now) for each in (stamp, known.root, known.snapshot, known.targets)):
+        return None
+    return replace(known, metadata={**known.metadata, TIMESTAMP: data})
 
 
 def _verified(work: Path, anchor: bytes, known: Verified | None, fetch: Fetcher, now: datetime) -> Verified:
