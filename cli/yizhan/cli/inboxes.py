@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from yizhan.charter.reader import CharterReader
     from yizhan.cli.app import App
     from yizhan.consumers.items import Item
+    from yizhan.schemas.keys import SealingKey
 
 FILE = "inbox.sqlite3"
 
@@ -48,11 +49,14 @@ def open_inbox(app: App, county: str, lock: Lock, charters: CharterReader | None
     """
     app.member(county)
     folder = app.county_folder(county) / "keys"
-    charters = charters or app.reader_of(county)
-    keys = sealing_keys(folder, county, (charters.latest(), charters.in_force(utc_now())), lock)
+    known = charters or app.reader_of(county)
+
+    def keys() -> tuple[SealingKey, ...]:
+        return sealing_keys(folder, county, (known.latest(), known.in_force(utc_now())), lock)
+
     with (
-        open_outbox(app, county, lock, charters) as outbox,
-        Inbox(inbox_path(app, county), county, keys, charters, desk=OutboxDesk(outbox)) as inbox,
+        open_outbox(app, county, lock, known) as outbox,
+        Inbox(inbox_path(app, county), county, keys, known, desk=OutboxDesk(outbox)) as inbox,
     ):
         yield inbox
 

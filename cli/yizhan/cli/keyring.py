@@ -160,6 +160,25 @@ def signer(folder: Path, county: str, charter: Charter, at: datetime, lock: Lock
     return _load(file, load_signing, lock)
 
 
+class Signer:
+    """A county's signing key, asked for again when the charter changed or the key ended: for what runs for long."""
+
+    def __init__(self, folder: Path, county: str, lock: Lock) -> None:
+        """Name where the keys are; nothing is unlocked."""
+        self._folder, self._county, self._lock = folder, county, lock
+        self._found: tuple[str, SigningKey] | None = None
+
+    def __call__(self, charter: Charter, at: datetime) -> SigningKey:
+        """Return the key to sign with under a charter at an instant. Raises as ``signer``."""
+        if self._found is not None and self._found[0] == charter.name:
+            entry = charter.signing.get(self._county, {}).get(self._found[1].kid)
+            if entry is not None and entry.holds(at):
+                return self._found[1]
+        key = signer(self._folder, self._county, charter, at, self._lock)
+        self._found = charter.name, key
+        return key
+
+
 def sealing_keys(folder: Path, county: str, charters: tuple[Charter, ...], lock: Lock) -> tuple[SealingKey, ...]:
     """Return every sealing key of a county's folder: old ones too, for what was sealed to them.
 

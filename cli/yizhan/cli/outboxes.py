@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from yizhan.cli.app import utc_now
-from yizhan.cli.keyring import Lock, signer
+from yizhan.cli.keyring import Lock, Signer
 from yizhan.cli.names import arrival
 from yizhan.cli.words import _
 from yizhan.producers.outbox import Outbox
@@ -48,8 +48,9 @@ def open_outbox(app: App, county: str, lock: Lock, charters: CharterReader | Non
     """
     app.member(county)
     charters = charters or app.reader_of(county)
-    key = signer(app.county_folder(county) / "keys", county, charters.in_force(utc_now()), utc_now(), lock)
-    return Outbox(outbox_path(app, county), county, key, charters)
+    signer = Signer(app.county_folder(county) / "keys", county, lock)
+    signer(charters.in_force(utc_now()), utc_now())
+    return Outbox(outbox_path(app, county), county, signer, charters)
 
 
 @contextlib.contextmanager

@@ -36,7 +36,7 @@ from yizhan.consumers.words import State, Warn
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.store import open_store, transaction, wrapped
 from yizhan.schemas.charter import Charters
-from yizhan.schemas.errors import CharterInvalid, Reason
+from yizhan.schemas.errors import CharterInvalid, Reason, YizhanError
 from yizhan.schemas.header import LIFE_AT_STAKE, ReceiptRef
 from yizhan.schemas.keys import SealingKey
 from yizhan.schemas.payloads import TYPES
@@ -71,7 +71,7 @@ class Inbox(View):
         self,
         path: Path,
         county: str,
-        keys: Sequence[SealingKey],
+        keys: Sequence[SealingKey] | Callable[[], Sequence[SealingKey]],
         charters: Charters,
         clock: Callable[[], datetime] = utc_now,
         desk: Desk | None = None,
@@ -81,7 +81,8 @@ class Inbox(View):
         Args:
             path: of ``inbox.sqlite3``.
             county: our member code.
-            keys: our sealing keys, old ones too; empty to look without opening.
+            keys: our sealing keys, old ones too; empty to look without opening. Or what gives them: it is
+                asked again when a newer charter is there, which may have registered another.
             charters: adopted versions.
             clock: gives the current instant, aware.
             desk: our own outbox. Without one, nothing is confirmed and no receipt leaves: enough to
@@ -93,7 +94,8 @@ class Inbox(View):
         """
         super().__init__(open_store(path, MIGRATIONS))
         self.path, self.county, self.charters, self.clock, self.desk = path, county, charters, clock, desk
-        self._reader = Reader(county, tuple(keys), charters)
+        self._keys = keys if callable(keys) else lambda: keys
+        self._reader = Reader(county, tuple(self._keys()), charters)
         self._doubts = self._doubted
         self._refreshed = 0.0
         self._reconsidered = 0
@@ -349,6 +351,10 @@ class Inbox(View):
         if (newest := self.charters.latest().version) <= self._reconsidered:
             return 0
         self._reconsidered = newest
+        try:
+            self._reader = replace(self._reader, keys=tuple(self._keys()))
+        except YizhanError:
+            log.exception("the sealing keys cannot be read again; those that were read before stay")
         return self._reconsider()
 
     def _refresh(self) -> bool:

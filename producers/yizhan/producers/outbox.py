@@ -33,7 +33,7 @@ from yizhan.runtime import nudge
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.store import open_store, transaction, wrapped
 from yizhan.schemas import strictjson
-from yizhan.schemas.charter import Charters
+from yizhan.schemas.charter import Charter, Charters
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.header import RECEIPT, Header, ReceiptRef, parse_header
 from yizhan.schemas.keys import SigningKey
@@ -64,14 +64,15 @@ class Outbox:
         self,
         path: Path,
         source: str,
-        signer: SigningKey,
+        signer: SigningKey | Callable[[Charter, datetime], SigningKey],
         charters: Charters,
         clock: Callable[[], datetime] = utc_now,
         noise: Callable[[int], bytes] = os.urandom,
     ) -> None:
         """Open the database at ``path``, made if absent; see ``books`` for what may open a new book.
 
-        ``noise`` gives random bytes, for the names of books.
+        ``signer`` is the county's signing key, or tells which to use under a charter at an instant: a
+        process that runs for long outlives keys. ``noise`` gives random bytes, for the names of books.
 
         Raises:
             StoreError: the file cannot be used.
@@ -332,7 +333,9 @@ class Outbox:
         """Hold the write lock of a file that is still the one that was opened."""
         with self._lock, transaction(self._conn) as conn:
             now = self.clock()
-            yield conn, Pen(self.source, self._signer, self.charters.in_force(now)), now
+            charter = self.charters.in_force(now)
+            signer = self._signer if isinstance(self._signer, SigningKey) else self._signer(charter, now)
+            yield conn, Pen(self.source, signer, charter), now
             self._check_file()
 
     def _check_file(self) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.schemas import payloads
+from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.charter import AllianceFile, KeysFile
 from yizhan.schemas.header import RECEIPT, Header
 from yizhan.schemas.manifest import Manifest
@@ -27,6 +28,7 @@ MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "header": Header,
     "postmark": Postmark,
     "manifest": Manifest,
+    "adoption": Adoption,
     "charter.alliance": AllianceFile,
     "charter.policy": PolicyFile,
     "charter.keys": KeysFile,
