@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,10 +14,12 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.simulator import NOW, START, World
+from yizhan.charter import rolekeys
 from yizhan.cli.errors import CommandError, NoKey
-from yizhan.cli.keyring import Lock, key_files, sealing_keys, signer, standing
+from yizhan.cli.keyring import CREDENTIAL, CREDENTIALS, Lock, Signer, key_files, sealing_keys, signer, standing
+from yizhan.schemas.charter import RegisteredKey
 from yizhan.schemas.errors import KeyFileInvalid
-from yizhan.schemas.keys import SealingKey, SigningKey, save
+from yizhan.schemas.keys import SCRYPT_N, SealingKey, SigningKey, save
 
 WORD = b'{"kind":"text","text":"x"}'
 SEAL = ("seal", "--county", "350924", "--to", "331126", "--type", "yizhan.notice.v1")
@@ -137,3 +140,74 @@ def test_without_a_terminal_nobody_is_asked(ask: Callable[[Lock], object]) -> No
     with pytest.raises(CommandError, match="--passphrase-fd"):
         ask(Lock())
     assert Lock().new(ask=False) is None
+
+
+def test_a_systemd_credential_unlocks(yizhan: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The unit's credential is read where no descriptor is given; nothing is asked, nothing is an argument."""
+    (tmp_path / CREDENTIAL).write_text("山高水长\n", encoding="utf-8")
+    monkeypatch.setenv(CREDENTIALS, str(tmp_path))
+    assert yizhan("sample", "init", "--counties", "2").code == 0
+    assert '"locked": true' in yizhan("keys", "show", "--county", "350924", "--json").out
+    assert yizhan(*SEAL, given=WORD).code == 0
+    monkeypatch.delenv(CREDENTIALS)
+    assert yizhan(*SEAL, given=WORD).code == 1
+
+
+def test_a_locked_key_file_costs_its_thief_scrypt(tmp_path: Path) -> None:
+    """PKCS 8 with scrypt, N = 2^16, by its object identifier; every kind of key of ours, and read back."""
+    for key in (SigningKey.generate(), SealingKey.generate()):
+        pem = key.pem(b"word")
+        for block in pem.decode().split("-----BEGIN ENCRYPTED PRIVATE KEY-----")[1:]:
+            der = base64.b64decode(block.split("-----END")[0])
+            assert bytes.fromhex("06092b06010401da47040b") in der
+            assert SCRYPT_N.to_bytes(3, "big") in der
+        assert type(key).from_pem(pem, b"word").kid == key.kid
+        with pytest.raises(KeyFileInvalid, match="passphrase is wrong"):
+            type(key).from_pem(pem, b"another")
+    schemes: tuple[rolekeys.Scheme, ...] = ("ml-dsa-65", "ed25519", "ecdsa")
+    for scheme in schemes:
+        role = rolekeys.generate(scheme)
+        path = rolekeys.save(role, tmp_path, "root", b"word")
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert rolekeys.load(path, b"word").public_key == role.public_key
+        with pytest.raises(KeyFileInvalid):
+            rolekeys.load(path)
+
+
+def test_a_process_that_runs_for_long_takes_up_the_next_key(tmp_path: Path) -> None:
+    """When the charter names another key, or the old one ends, the county signs with what it has now."""
+    world = World()
+    county, newer = world.counties["350924"], SigningKey.generate()
+    save(county.signing, tmp_path)
+    ring = Signer(tmp_path, "350924", Lock())
+    assert ring(world.charter, NOW).kid == county.signing.kid
+    save(newer, tmp_path)
+    entry = RegisteredKey(newer.public, START + timedelta(days=1), None, None)
+    own = {**world.charter.signing["350924"], newer.kid: entry}
+    second = replace(world.charter, name="2-0123456789abcdef", signing={**world.charter.signing, "350924": own})
+    assert ring(second, NOW).kid == newer.kid
+
+
+def test_only_a_retired_key_is_destroyed(home: Path, yizhan: Run, tmp_path: Path) -> None:
+    """One that is valid, or that nobody registered, stays; one whose time is over goes, and its file with it."""
+    files = {path.name.split("-")[0]: path for path in (home / "counties/350924/keys").iterdir()}
+    valid = files["seal"].stem.split("-")[1]
+    refused = yizhan("keys", "destroy", valid, "--county", "350924", "--yes")
+    assert (refused.code, "仍有效" in refused.err) == (1, True)
+    yizhan("keys", "generate", "--county", "350924")
+    request, stick = str(tmp_path / "r.json"), str(tmp_path / "stick")
+    for words in (
+        ("charter", "request", "--county", "350924", "--out", request, "--retire", valid),
+        ("charter", "propose", "--request", request, "--out", stick),
+        ("charter", "sign", stick, "--county", "350924", "--yes"),
+        ("charter", "publish", stick),
+        ("charter", "verify", "--county", "350924", "--from", str(home / "station/public")),
+    ):
+        ran = yizhan(*words)
+        assert ran.code == 0, ran.err
+    fresh = next(path for path in (home / "counties/350924/keys").glob("seal-*") if path != files["seal"])
+    assert yizhan("keys", "destroy", fresh.stem.split("-")[1], "--county", "350924", "--yes").code == 1
+    done = yizhan("keys", "destroy", valid, "--county", "350924", "--yes")
+    assert done.code == 0, done.err
+    assert not files["seal"].exists()
+    assert fresh.exists()

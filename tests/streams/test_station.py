@@ -146,3 +146,16 @@ def test_a_receipt_and_a_fire_reach_the_same_topic(world: World) -> None:
     notice = world.event(SOURCE, (PARTNER,), type="yizhan.notice.v1", priority="routine", stage=None, touches=None)
     for value in (notice, world.event(SOURCE, (PARTNER,), type=FIRE)):
         assert station(world, world.record(value)).outputs[0].topic == topics.alerts(PARTNER)
+
+
+def test_a_postmark_says_how_the_stations_charter_stands(world: World) -> None:
+    """``charter_stale`` on every postmark while it is so; ``charter_behind`` where the sender has a newer one."""
+    newer = world.event(charter=f"7-{world.charter.name.split('-')[1]}")
+    for value, stale, behind in ((world.event(), None, None), (newer, None, True), (b"", True, None)):
+        handled = handle(world.record(value), world.charter, world.station, CLUSTER, stale=bool(stale))
+        posting = next(output for output in handled.outputs if output.topic == topics.postings(SOURCE))
+        postmark, _ = read_statement(Postmark, posting.value, world.charter)
+        assert (postmark.charter_stale, postmark.charter_behind) == (stale, behind)
+        assert handled.charter_behind is bool(behind)
+    known = handle(world.record(newer), world.charter, world.station, CLUSTER, newest=7)
+    assert known.charter_behind is False
