@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.alliance import Alliance, Station, add_version, now_text, running_station, settle
 from tests.simulator import INTELLIGENCE, World
+from yizhan.runtime.errors import AlreadyRunning
 from yizhan.schemas import topics
 from yizhan.schemas.charter import read_folder
 from yizhan.schemas.manifest import KAFKA_HEADER as MANIFEST
@@ -22,7 +23,7 @@ from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import written
 from yizhan.streams.closing import CloseRequest
 from yizhan.streams.closing_kafka import Closer
-from yizhan.streams.errors import StationBehind, StationError
+from yizhan.streams.errors import StationBehind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -208,7 +209,7 @@ def test_a_period_closes_and_the_next_begins_behind_it(alliance: Alliance, stati
     with Closer(
         alliance.cluster.connection(topics.STATION), alliance.home / "station", alliance.charters, keys
     ) as closer:
-        with pytest.raises(StationError, match="another close is running"):
+        with pytest.raises(AlreadyRunning, match="another process closes a period"):
             Closer(alliance.cluster.connection(topics.STATION), alliance.home / "station", alliance.charters, keys)
         moment = datetime.now(UTC)
         closer.wait_for_station(moment, 20)

@@ -5,7 +5,6 @@
     YizhanError
     └── InboxError        the inbox cannot do what it was asked
         ├── WrongInbox     the file is another county's
-        ├── AlreadyRunning another process reads into the file
         ├── NoSuchItem     there is no item with this id
         └── NotAnswerable  no person answers this item
 """
@@ -21,10 +20,6 @@ class InboxError(YizhanError):
 
 class WrongInbox(InboxError):
     """The database belongs to another county."""
-
-
-class AlreadyRunning(InboxError):
-    """Another process reads from Kafka into this inbox."""
 
 
 class NoSuchItem(InboxError):

@@ -12,7 +12,6 @@ Rule 2: what was held before is looked up in ``closing.sqlite3``; that file is o
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import time
 from collections import deque
@@ -23,6 +22,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from yizhan.runtime.alone import alone
 from yizhan.runtime.store import open_store, transaction
 from yizhan.schemas import manifest as manifests
 from yizhan.schemas import topics
@@ -178,16 +178,12 @@ class Closer:
             keys: the station's postmark keys.
 
         Raises:
-            StationError: another close is running, or no broker answers.
+            AlreadyRunning: another close is running.
+            StationError: no broker answers.
         """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = (folder / "closing.lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            message = f"another close is running (it holds {folder / 'closing.lock'}); wait for it to end"
-            raise StationError(message) from None
+        self._lock = contextlib.ExitStack()
+        self._lock.enter_context(alone(folder / "closing.lock", "closes a period"))
         self._charters, self._keys = charters, {key.kid: key for key in keys}
         self._store = open_store(folder / "closing.sqlite3", _SCHEMA)
         self._cluster = Cluster(connection)
