@@ -7,11 +7,10 @@ Rule 2: the only clock of the command line is here.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property, wraps
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -118,20 +117,6 @@ def this() -> App:
         root.obj = App(Path(given.get("home") or words.DEFAULT_HOME), debug=bool(given.get("debug")))
         _log(debug=root.obj.debug)
     return root.obj
-
-
-_Made = TypeVar("_Made")
-_Given = ParamSpec("_Given")
-
-
-def pass_app(function: Callable[Concatenate[App, _Given], _Made]) -> Callable[_Given, _Made]:
-    """Give a command's function the App as its first argument."""
-
-    @wraps(function)
-    def with_app(*args: _Given.args, **kwargs: _Given.kwargs) -> _Made:
-        return function(this(), *args, **kwargs)
-
-    return with_app
 
 
 def _log(*, debug: bool) -> None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -35,7 +35,7 @@ from yizhan.consumers.words import State, Warn
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.store import open_store, transaction, wrapped
 from yizhan.schemas.charter import Charters
-from yizhan.schemas.errors import CharterInvalid, Reason
+from yizhan.schemas.errors import CharterInvalid, Reason, YizhanError
 from yizhan.schemas.header import LIFE_AT_STAKE, ReceiptRef
 from yizhan.schemas.keys import SealingKey
 from yizhan.schemas.payloads import TYPES
@@ -259,7 +259,9 @@ class Inbox(View):
                     raise NoSuchItem(f"{item_id[:80]}: there is no such item; `yizhan inbox list` shows what there is")
                 owed = receipts.answer(conn, item, Person(name, badge), stage, note, now, self.county)
             if owed is not None:
-                self._send_owed([owed])
+                with wrapped(self._conn):
+                    row = self._conn.execute("SELECT * FROM owed WHERE seq = ?", (owed,)).fetchone()
+                self._send_owed(row, now.timestamp())
             return items.one(self._conn, item_id) or item
 
     def tick(self, receipt_interval_seconds: float = 2.0) -> int:
@@ -283,7 +285,9 @@ class Inbox(View):
                         (State.EXPIRED, written(now)),
                     )
             if self.desk is not None:
-                sent += self._send_owed(receipts.owed_since(self._conn, now.timestamp() - receipt_interval_seconds))
+                with wrapped(self._conn):
+                    owed = receipts.owed_due(self._conn, now.timestamp(), receipt_interval_seconds)
+                sent += sum(self._send_owed(row, now.timestamp()) for row in owed)
                 sent += self._send_cumulative(now.timestamp(), receipt_interval_seconds)
             return sent
 
@@ -292,25 +296,24 @@ class Inbox(View):
         with wrapped(self._conn):
             lanes = bookkeeping.due(self._conn, now, interval_seconds)
         for lane in lanes:
-            receipt = bookkeeping.receipt(self._conn, lane)
+            with wrapped(self._conn):
+                receipt = bookkeeping.receipt(self._conn, lane)
             done = receipt is None or self._hand_over(receipt, None, None)
             with transaction(self._conn) as conn:
                 (bookkeeping.settled if done else bookkeeping.put_off)(conn, lane, now)
             sent += done and receipt is not None
         return sent
 
-    def _send_owed(self, numbers: Iterable[int]) -> int:
-        sent = 0
-        for number in numbers:
-            row = self._conn.execute("SELECT * FROM owed WHERE seq = ?", (number,)).fetchone()
-            if row is None:
-                continue
-            by = None if row["name"] is None else Person(row["name"], row["badge"])
-            if self._hand_over(ReceiptRef.model_validate_json(row["receipt"]), by, row["note"]):
-                with transaction(self._conn) as conn:
-                    conn.execute("DELETE FROM owed WHERE seq = ?", (number,))
-                sent += 1
-        return sent
+    def _send_owed(self, row: sqlite3.Row, now: float) -> bool:
+        """Hand over a receipt that is owed; one that is not taken waits."""
+        by = None if row["name"] is None else Person(row["name"], row["badge"])
+        taken = self._hand_over(ReceiptRef.model_validate_json(row["receipt"]), by, row["note"])
+        with transaction(self._conn) as conn:
+            if taken:
+                conn.execute("DELETE FROM owed WHERE seq = ?", (row["seq"],))
+            else:
+                receipts.put_off(conn, row["seq"], now)
+        return taken
 
     def _hand_over(self, receipt: ReceiptRef, by: Person | None, note: str | None) -> bool:
         """Give a receipt to the outbox; False if it did not take it, whatever its reason."""
@@ -318,6 +321,10 @@ class Inbox(View):
             return False
         try:
             self.desk.send_receipt(receipt, by, note)
+        except YizhanError as error:
+            log.warning("the outbox did not take a receipt (%s); it is tried again: %s", receipt.stage, error)
+            metrics.RECEIPTS_FAILED.inc()
+            return False
         except Exception:
             log.exception("the outbox did not take a receipt (%s); it is tried again", receipt.stage)
             metrics.RECEIPTS_FAILED.inc()

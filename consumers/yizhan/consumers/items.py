@@ -306,7 +306,13 @@ def conflicts(conn: sqlite3.Connection) -> Iterator[Conflict]:
 
 def gaps(conn: sqlite3.Connection) -> Iterator[Gap]:
     """Tell what has not come, lane by lane."""
-    for row in conn.execute("SELECT source, book, lane, head FROM lanes ORDER BY source, book, lane").fetchall():
+    # A lane that has nothing but its first numbers, and of which nothing was announced, has no gap.
+    chosen = conn.execute(
+        "SELECT source, book, lane, head FROM lanes WHERE head > 0 UNION SELECT source, book, lane, head FROM"
+        " (SELECT DISTINCT source, book, lane FROM spans WHERE first > 1) JOIN lanes USING (source, book, lane)"
+        " ORDER BY source, book, lane"
+    )
+    for row in chosen.fetchall():
         lane = (row["source"], row["book"], row["lane"])
         spans = [
             Span(*span)

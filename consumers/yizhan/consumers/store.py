@@ -88,8 +88,10 @@ MIGRATIONS: Final = (
         name TEXT,
         badge TEXT,
         note TEXT,
-        since REAL NOT NULL                  -- seconds since 1970
+        due REAL NOT NULL,                   -- not before then, seconds since 1970
+        attempts INTEGER NOT NULL DEFAULT 0  -- in vain so far
     );
+    CREATE INDEX owed_by_due ON owed (due);
 
     CREATE TABLE lanes (
         source TEXT NOT NULL,
@@ -100,7 +102,8 @@ MIGRATIONS: Final = (
         receipted REAL NOT NULL DEFAULT 0,   -- when the last went out, seconds since 1970
         PRIMARY KEY (source, book, lane)
     ) WITHOUT ROWID;
-    CREATE INDEX lanes_owed ON lanes (source) WHERE owed = 1;
+    CREATE INDEX lanes_owed ON lanes (receipted) WHERE owed = 1;
+    CREATE INDEX lanes_announced ON lanes (source) WHERE head > 0;
 
     -- Numbers that came, or never will; spans neither touch nor overlap.
     CREATE TABLE spans (
@@ -111,6 +114,7 @@ MIGRATIONS: Final = (
         last INTEGER NOT NULL,
         PRIMARY KEY (source, book, lane, first)
     ) WITHOUT ROWID;
+    CREATE INDEX spans_beyond_a_gap ON spans (source, book, lane) WHERE first > 1;
 
     CREATE TABLE aside (
         seq INTEGER PRIMARY KEY,

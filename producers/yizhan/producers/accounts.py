@@ -16,6 +16,7 @@ from typing import Final, Literal
 from yizhan.producers.numbering import stored_decision
 from yizhan.schemas import strictjson
 from yizhan.schemas.header import Header, LaneName, ReceiptRef, parse_header
+from yizhan.schemas.payloads.reading import MAX_DEPTH
 from yizhan.schemas.policy import Decision, Policy
 from yizhan.schemas.timestamps import instant, written
 
@@ -225,7 +226,8 @@ def postings(conn: sqlite3.Connection, query: Query) -> Iterator[Posting]:
     for row in _chosen(conn, query):
         said: dict[str, dict[str, Said]] = {}
         for each in conn.execute("SELECT * FROM receipts WHERE seq = ? ORDER BY said_at", (row["seq"],)):
-            receipt = Said(each["stage"], each["said_at"], strictjson.loads(each["payload"].encode(), floats=True))
+            payload = strictjson.loads(each["payload"].encode(), floats=True, max_depth=MAX_DEPTH)
+            receipt = Said(each["stage"], each["said_at"], payload)
             said.setdefault(each["recipient"], {})[each["stage"]] = receipt
         for each in conn.execute("SELECT * FROM recipients WHERE seq = ? ORDER BY recipient", (row["seq"],)):
             yield Posting(

@@ -48,9 +48,7 @@ def client(kind: Callable[..., _Client], connection: KafkaConnection, name: str,
             **connection.kafka_python(),
             client_id=name,
             kafka_client=network,
-            bootstrap_timeout_ms=_ANSWER_MS,
-            reconnect_backoff_max_ms=_RECONNECT_MS,
-            **settings,
+            **{"bootstrap_timeout_ms": _ANSWER_MS, "reconnect_backoff_max_ms": _RECONNECT_MS, **settings},
         )
     except BaseException:
         for each in made:
@@ -75,9 +73,9 @@ def consumer(connection: KafkaConnection, name: str, **settings: Any) -> Iterato
 
 
 @contextlib.contextmanager
-def admin(connection: KafkaConnection, name: str) -> Iterator[KafkaAdminClient]:
+def admin(connection: KafkaConnection, name: str, **settings: Any) -> Iterator[KafkaAdminClient]:  # noqa: ANN401 -- as above
     """Make an admin client, and close it at the end (``KafkaError`` as above)."""
-    made = client(KafkaAdminClient, connection, name, request_timeout_ms=2 * _ANSWER_MS)
+    made = client(KafkaAdminClient, connection, name, **{"request_timeout_ms": 2 * _ANSWER_MS, **settings})
     try:
         yield made
     finally:
