@@ -47,7 +47,7 @@ _OUTDATED: Final = frozenset(
 )
 """Reasons that a newer charter than ours may take away."""
 _WORDS: Final = ", ".join(f"'{reason}'" for reason in sorted(_OUTDATED))
-_PUT_ASIDE: Final = f"SELECT * FROM aside WHERE size = length(value) AND reason IN ({_WORDS})"  # noqa: S608 -- our words
+_PUT_ASIDE: Final = f"SELECT seq FROM aside WHERE size = length(value) AND reason IN ({_WORDS})"  # noqa: S608 -- our words
 _REFRESH_SECONDS: Final = 1.0
 
 log = logging.getLogger(__name__)
@@ -362,9 +362,13 @@ class Inbox(View):
     def _reconsider(self) -> int:
         """Receive again what an older charter of ours kept out."""
         with self._lock, wrapped(self._conn):
-            rows = self._conn.execute(_PUT_ASIDE).fetchall()
+            numbers = [row["seq"] for row in self._conn.execute(_PUT_ASIDE)]
         came = 0
-        for row in rows:
+        for number in numbers:  # one at a time: each may hold a MiB
+            with self._lock, wrapped(self._conn):
+                row = self._conn.execute("SELECT * FROM aside WHERE seq = ?", (number,)).fetchone()
+            if row is None:
+                continue
             partition, _, offset = row["place"].partition("/")
             headers = () if row["postmark"] is None else ((KAFKA_HEADER, row["postmark"]),)
             record = Arrived("alert", int(partition), int(offset), row["timestamp"], row["value"], headers)

@@ -60,6 +60,11 @@ class View:
         with self._reading() as conn:
             return tuple(items.asides(conn))
 
+    def aside_count(self) -> int:
+        """Count what was kept aside, without reading it."""
+        with self._reading() as conn:
+            return int(conn.execute("SELECT count(*) FROM aside").fetchone()[0])
+
     def conflicts(self) -> tuple[Conflict, ...]:
         """List other events under an id that was here."""
         with self._reading() as conn:

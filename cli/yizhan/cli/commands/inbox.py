@@ -174,7 +174,8 @@ def list_(
     )
     with looking(app, county) as inbox:
         found = () if inbox is None else inbox.items(query)
-        aside = () if inbox is None else inbox.aside()
+        aside = () if inbox is None or not as_json else inbox.aside()
+        kept_aside = 0 if inbox is None else inbox.aside_count()
         gaps = () if inbox is None else inbox.gaps()
         conflicts = () if inbox is None else inbox.conflicts()
     if as_json:
@@ -198,7 +199,7 @@ def list_(
         ],
         _("没有这样的收件"),
     )
-    _beside(len(aside), len(conflicts), sum(gap.kind != "waiting" for gap in gaps))
+    _beside(kept_aside, len(conflicts), sum(gap.kind != "waiting" for gap in gaps))
 
 
 def _summary(item: Item) -> str:
