@@ -191,9 +191,7 @@ def test_one_flipped_bit_anywhere_is_noticed(at: int) -> None:
         flipped = bytearray(proof[at])
         flipped[bit // 8] ^= 1 << bit % 8
         with pytest.raises(ProofInvalid):
-            verify_inclusion(
-                5, 40, LEAF_HASHES[5], [*proof[:at], bytes(flipped), *proof[at + 1 :]], root(LEAF_HASHES)
-            )
+            verify_inclusion(5, 40, LEAF_HASHES[5], [*proof[:at], bytes(flipped), *proof[at + 1 :]], root(LEAF_HASHES))
 
 
 @pytest.mark.parametrize(
@@ -209,9 +207,9 @@ def test_places_that_are_none(index: Any, size: Any) -> None:  # noqa: ANN401 --
 def test_hashes_that_are_none(bad: Any) -> None:  # noqa: ANN401 -- whatever a stranger may write
     """A hash of another length or kind is refused wherever it stands."""
     good = LEAF_HASHES[0]
-    for arguments in ((bad, [], good), (good, [], bad), (good, [bad], good)):
+    for leaf, proof, whole in ((bad, [], good), (good, [], bad), (good, [bad], good)):
         with pytest.raises(ProofInvalid, match="expected a hash of 32 bytes"):
-            verify_inclusion(0, 2, *arguments)
+            verify_inclusion(0, 2, leaf, proof, whole)
     with pytest.raises(ProofInvalid, match="expected a hash of 32 bytes"):
         verify_consistency(1, 2, good, good, [bad])
 

@@ -166,21 +166,7 @@ def verify_inclusion(index: int, size: int, leaf_hash: bytes, proof: Sequence[by
     """
     _check_index(index, size)
     _check_hashes(leaf_hash, root, *proof)
-    at, last, node = index, size - 1, leaf_hash
-    for sibling in proof:
-        if last == 0:
-            message = f"an inclusion proof of {len(proof)} hashes is too long for leaf {index} of {size}"
-            raise ProofInvalid(message)
-        if at & 1 or at == last:
-            node = node_hash(sibling, node)
-            while not at & 1 and at:
-                at, last = at >> 1, last >> 1
-        else:
-            node = node_hash(node, sibling)
-        at, last = at >> 1, last >> 1
-    if last != 0:
-        message = f"an inclusion proof of {len(proof)} hashes is too short for leaf {index} of {size}"
-        raise ProofInvalid(message)
+    _, node = _climb(index, size - 1, leaf_hash, proof)
     if node != root:
         message = f"leaf {index} is not in the tree of {size} leaves: the proof leads to {node.hex()}, not {root.hex()}"
         raise ProofInvalid(message)
@@ -214,10 +200,25 @@ def verify_consistency(size1: int, size2: int, root1: bytes, root2: bytes, proof
     at, last = size1 - 1, size2 - 1
     while at & 1:
         at, last = at >> 1, last >> 1
-    old = new = path[0]
-    for sibling in path[1:]:
+    old, new = _climb(at, last, path[0], path[1:])
+    if old != root1 or new != root2:
+        message = f"the tree of {size2} leaves does not continue that of {size1}"
+        raise ProofInvalid(message)
+
+
+def _climb(at: int, last: int, node: bytes, siblings: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """Climb from a node to the root; return the root of what ends at the node, and that of the whole.
+
+    Args:
+        at: place of the node in its row, from 0.
+        last: place of the last node of that row.
+        node: its hash.
+        siblings: from the bottom up.
+    """
+    old = new = node
+    for sibling in siblings:
         if last == 0:
-            message = f"a consistency proof of {len(proof)} hashes is too long for {size1} to {size2}"
+            message = f"a proof of {len(siblings)} further hashes is too long for its tree"
             raise ProofInvalid(message)
         if at & 1 or at == last:
             old, new = node_hash(sibling, old), node_hash(sibling, new)
@@ -227,11 +228,9 @@ def verify_consistency(size1: int, size2: int, root1: bytes, root2: bytes, proof
             new = node_hash(new, sibling)
         at, last = at >> 1, last >> 1
     if last != 0:
-        message = f"a consistency proof of {len(proof)} hashes is too short for {size1} to {size2}"
+        message = f"a proof of {len(siblings)} further hashes is too short for its tree"
         raise ProofInvalid(message)
-    if old != root1 or new != root2:
-        message = f"the tree of {size2} leaves does not continue that of {size1}"
-        raise ProofInvalid(message)
+    return old, new
 
 
 def _split(size: int) -> int:
@@ -239,7 +238,7 @@ def _split(size: int) -> int:
     return 1 << (size - 1).bit_length() - 1
 
 
-def _check_hashes(*hashes: bytes) -> None:
+def _check_hashes(*hashes: object) -> None:
     for each in hashes:
         if not isinstance(each, bytes) or len(each) != HASH_BYTES:
             came = f"{len(each)} bytes" if isinstance(each, bytes) else type(each).__name__
@@ -247,7 +246,7 @@ def _check_hashes(*hashes: bytes) -> None:
             raise ProofInvalid(message)
 
 
-def _check_index(index: int, size: int) -> None:
+def _check_index(index: object, size: object) -> None:
     if type(index) is not int or type(size) is not int or not 0 <= index < size:
         message = f"expected 0 <= index < size, came index {index!r}, size {size!r}"
         raise ProofInvalid(message)
