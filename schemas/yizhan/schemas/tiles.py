@@ -20,7 +20,7 @@ WIDTH: Final = 256
 HEIGHT: Final = 8
 ENTRY_BYTES: Final = 32
 """An entry of our log: SHA-256 of one DSSE statement with its signature."""
-_FRAMED: Final = 2 + ENTRY_BYTES
+FRAMED_BYTES: Final = 2 + ENTRY_BYTES
 _PREFIX: Final = ENTRY_BYTES.to_bytes(2, "big")
 _PATH: Final = re.compile(r"tile/(entries|[0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
@@ -106,8 +106,8 @@ def read_bundle(bundle: bytes) -> list[bytes]:
     Raises:
         ProofInvalid: not 1 to 256 entries of 32 bytes, each after its length.
     """
-    count, rest = divmod(len(bundle), _FRAMED)
-    entries = [bundle[at + 2 : at + _FRAMED] for at in range(0, len(bundle), _FRAMED)]
+    count, rest = divmod(len(bundle), FRAMED_BYTES)
+    entries = [bundle[at + 2 : at + FRAMED_BYTES] for at in range(0, len(bundle), FRAMED_BYTES)]
     if rest or not 1 <= count <= WIDTH or write_bundle(entries) != bundle:
         raise ProofInvalid(f"a bundle is 1 to {WIDTH} entries of {ENTRY_BYTES} bytes, each after its length")
     return entries
