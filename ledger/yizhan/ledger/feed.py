@@ -155,6 +155,8 @@ class Feed:
             for record in wire.poll(_POLL_SECONDS, MAX_BATCH - len(self._batch)):
                 if record.topic == topics.AUDIT:
                     self._batch.append(record)
+                elif record.value.startswith(b"{"):
+                    self._handed_in(wire, record)
                 elif record.topic != topics.CHECKPOINTS:
                     self._cosignature(record)
             if self._batch and (len(self._batch) >= MAX_BATCH or time.monotonic() >= self._due):
@@ -272,6 +274,16 @@ class Feed:
         if merged.final:
             self._log.cosigned(merged)
             metrics.FINAL_SIZE.set(checkpoint.size)
+
+    def _handed_in(self, wire: Wire, record: Record) -> None:
+        """Log a statement that a county holds and did not find here: the station's signature is what counts."""
+        try:
+            said = read_said(record.value, self._charters)
+        except StatementInvalid as error:
+            log.error("%s, offset %d: %s", record.topic, record.offset, error)  # noqa: TRY400 -- one line
+            return
+        self._append([said], {wire.cluster: self._next})
+        self._publish(wire)
 
     # -- around the work --
 
