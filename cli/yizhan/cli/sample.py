@@ -15,12 +15,12 @@ from pathlib import Path
 from yizhan.cli.errors import CommandError
 from yizhan.cli.words import _
 from yizhan.schemas.charter import Charter, load_charter
-from yizhan.schemas.keys import SealingKey, SigningKey, save
-from yizhan.schemas.sample import MemberKeys, charter_files
+from yizhan.schemas.keys import CosigningKey, SealingKey, SigningKey, save
+from yizhan.schemas.sample import LedgerKeys, MemberKeys, charter_files
 
 
 def make_sample(home: Path, members: Sequence[str], now: datetime, passphrase: bytes | None = None) -> Charter:
-    """Make keys of the members and the station, and ``charter/1`` naming them, in force from now.
+    """Make keys of the members, the station and the ledger, and ``charter/1`` naming them, in force from now.
 
     Args:
         home: the home folder, made if absent.
@@ -39,16 +39,19 @@ def make_sample(home: Path, members: Sequence[str], now: datetime, passphrase: b
     folder = home / "charter" / "1"
     if (home / "charter").exists() and any((home / "charter").iterdir()):
         raise CommandError(_("{home} 已有章程，没有改动；请另选主目录，或先移走它").format(home=home))
-    pairs = {code: (SigningKey.generate(), SealingKey.generate()) for code in sorted(members)}
-    public = {code: MemberKeys(signing.public, sealing.public) for code, (signing, sealing) in pairs.items()}
-    postmark = SigningKey.generate()
-    files = charter_files(public, [postmark.public], holds_from=now)
+    sets = {code: (SigningKey.generate(), SealingKey.generate(), CosigningKey.generate()) for code in sorted(members)}
+    public = {code: MemberKeys(sign.public, seal.public, cosign.public) for code, (sign, seal, cosign) in sets.items()}
+    postmark, ledger = SigningKey.generate(), (SigningKey.generate(), CosigningKey.generate())
+    of_ledger = LedgerKeys([ledger[0].public], [ledger[1].public])
+    files = charter_files(public, [postmark.public], holds_from=now, ledger=of_ledger)
     charter = load_charter(files)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for code, keys in pairs.items():
+    for code, keys in sets.items():
         for key in keys:
             save(key, home / "counties" / code / "keys", passphrase)
     save(postmark, home / "station" / "keys", passphrase)
+    for each in ledger:
+        save(each, home / "ledger" / "keys", passphrase)
     # From here on the charter is whole or not there: a folder gets its name when all its files are written.
     part = folder.with_name(".1.part")
     shutil.rmtree(part, ignore_errors=True)

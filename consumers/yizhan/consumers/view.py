@@ -85,6 +85,25 @@ class View:
         with self._reading() as conn:
             return tuple(digests.members(conn, digest))
 
+    def stamps(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
+        """Return postmarks of what came, as they came, in the order of coming: (number, bytes)."""
+        query = "SELECT seq, postmark FROM letters WHERE seq > ? AND postmark IS NOT NULL ORDER BY seq LIMIT ?"
+        with self._reading() as conn:
+            return [(int(row["seq"]), bytes(row["postmark"])) for row in conn.execute(query, (after, limit))]
+
+    def stamp(self, item_id: str) -> bytes | None:
+        """Return the postmark that came with an item; None if none did."""
+        query = "SELECT postmark FROM letters JOIN items USING (seq) WHERE id = ?"
+        with self._reading() as conn:
+            row = conn.execute(query, (item_id,)).fetchone()
+        return None if row is None or row["postmark"] is None else bytes(row["postmark"])
+
+    def manifests(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
+        """Return the digests' manifests, as the station signed them, in the order of coming: (number, bytes)."""
+        with self._reading() as conn:
+            rows = conn.execute("SELECT seq, manifest FROM digests WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+            return [(int(row["seq"]), bytes(row["manifest"])) for row in rows]
+
     def owed(self) -> int:
         """Count receipts about single events that the outbox has not taken yet."""
         with self._reading() as conn:

@@ -323,6 +323,12 @@ def figures(conn: sqlite3.Connection, now: datetime, receipt_overdue_seconds: fl
     return Figures(int(depth), age, int(awaited), int(overdue))
 
 
+def stamps(conn: sqlite3.Connection, after: int, limit: int) -> Iterator[tuple[int, bytes]]:
+    """Yield (number, postmark) of those that came after a number; a later one stands in for an earlier one."""
+    query = "SELECT n, postmark FROM stamps JOIN events USING (seq) WHERE n > ? ORDER BY n LIMIT ?"
+    return ((int(row["n"]), bytes(row["postmark"])) for row in conn.execute(query, (after, limit)))
+
+
 def prune(conn: sqlite3.Connection, older_than: datetime) -> int:
     """Drop the sealed bytes of what is older and needs no sending any more; returns how many."""
     return conn.execute(
