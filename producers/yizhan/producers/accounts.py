@@ -325,7 +325,7 @@ def figures(conn: sqlite3.Connection, now: datetime, receipt_overdue_seconds: fl
 
 def stamps(conn: sqlite3.Connection, after: int, limit: int) -> Iterator[tuple[int, bytes]]:
     """Yield (number, postmark) of those that came after a number; a later one stands in for an earlier one."""
-    query = "SELECT n, postmark FROM stamps JOIN events USING (seq) WHERE n > ? ORDER BY n LIMIT ?"
+    query = "SELECT stamps.n, postmark FROM stamps JOIN events USING (seq) WHERE stamps.n > ? ORDER BY stamps.n LIMIT ?"
     return ((int(row["n"]), bytes(row["postmark"])) for row in conn.execute(query, (after, limit)))
 
 
