@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from yizhan.ledger import heads, metrics, statements
-from yizhan.ledger.errors import AlreadyRunning, LogBehind, LogDamaged, LogForked
+from yizhan.ledger.errors import AlreadyRunning, LogBehind, LogDamaged, LogForked, NotWritten
 from yizhan.ledger.files import Folder
 from yizhan.ledger.growth import Growth
 from yizhan.ledger.heads import NOTHING, Head, Heads
@@ -74,7 +74,6 @@ class Log:
             LogBehind, LogForked, LogDamaged: it does not fit together; the sentence says what to do.
             NotWritten, StoreError: the disk is full or fails.
         """
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.folder, self.origin = folder, origin
         with contextlib.ExitStack() as stack:
             stack.enter_context(locked(folder / "ledger.lock", "write this log"))
@@ -281,9 +280,18 @@ class Log:
 
 @contextlib.contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
-    """Hold a lock file; the kernel frees it when the process ends, however it does."""
-    with path.open("ab") as file:
-        path.chmod(0o600)
+    """Hold a lock file; the kernel frees it when the process ends, however it does.
+
+    Raises:
+        AlreadyRunning: another process holds it.
+        NotWritten: the file cannot be opened.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        file = path.open("ab")
+    except OSError as error:
+        raise NotWritten(f"{path}: {error.strerror}; look at the disk and at who owns the folder") from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -71,7 +71,6 @@ def cosign(county: str, passphrase_fd: int | None) -> None:
     app.member(county)
     settings = app.settings
     connection, path = settings.connection(topics.county(county)), cosigner_path(app, county)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
         locked(path.with_name(path.name + ".lock"), f"cosign for {county}"),
         open_cosigner(app, county) as mine,
