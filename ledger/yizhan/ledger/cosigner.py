@@ -391,14 +391,14 @@ class Cosigner:
         row = self._row()
         missing = self.missing()
         metrics.MISSING.set(len(missing))
-        if row["note"] is None or (row["cosigned"] and not missing):
-            return None
         for subject, statement in missing:
             self._offence("missing", f"{subject}: held here, and not in the log in time", statement, None)
-        if missing:
-            return "missing"
-        if self.evidence(standing=True):
-            return "unsettled"
+        standing = len(self.evidence(standing=True))
+        metrics.EVIDENCE.set(standing)
+        if row["note"] is None or row["cosigned"]:
+            return None
+        if missing or standing:
+            return "missing" if missing else "unsettled"
         opened = open_checkpoint(bytes(row["note"]), self.charters)
         line = cosign(opened.checkpoint, cosigner_name(self.origin, self.county), key, self._clock())
         return opened.note.adding(line).to_bytes()

@@ -10,10 +10,10 @@ from yizhan.runtime.metrics import LATENCY_BUCKETS_SECONDS
 
 SIZE: Final = Gauge("yizhan_ledger_size", "Leaves of the log.")
 FINAL_SIZE: Final = Gauge("yizhan_ledger_final_size", "Leaves of the newest checkpoint with its quorum.")
-STATEMENTS: Final = Counter("yizhan_ledger_statements", "Statements read.", ["became"])
+STATEMENTS: Final = Counter("yizhan_ledger_statements_total", "Statements read.", ["became"])
 """``became``: new, known, aside."""
 CONTRADICTIONS: Final = Counter(
-    "yizhan_ledger_contradictions", "Second statements about an origin, second hashes for an event.", ["kind"]
+    "yizhan_ledger_contradictions_total", "Second statements about an origin, second hashes for an event.", ["kind"]
 )
 RECEIPT: Final = Histogram(
     "yizhan_ledger_receipt_seconds",
@@ -23,5 +23,6 @@ RECEIPT: Final = Histogram(
 BEHIND: Final = Gauge("yizhan_ledger_lag", "Records of yizhan.audit that are not in the log yet.")
 COSIGNED: Final = Gauge("yizhan_cosigner_size", "Leaves of the newest checkpoint that this county cosigned.")
 MISSING: Final = Gauge("yizhan_cosigner_missing", "Statements that this county holds and the log lacks too long.")
-REFUSALS: Final = Counter("yizhan_cosigner_refusals", "Checkpoints that this county refused.", ["reason"])
-RECONNECTS: Final = Counter("yizhan_ledger_reconnects", "Times the broker had to be tried again.")
+EVIDENCE: Final = Gauge("yizhan_cosigner_evidence", "Pieces of evidence against the log that nobody has settled.")
+REFUSALS: Final = Counter("yizhan_cosigner_refusals_total", "Checkpoints that this county refused.", ["reason"])
+RECONNECTS: Final = Counter("yizhan_ledger_reconnects_total", "Times the broker had to be tried again.")
