@@ -27,7 +27,9 @@ def tool(command: str = "fsck") -> Path:
     path = cache / Path(command).name
     if not path.exists():
         go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin")
-        assert go is not None, "expected Go of 1.21 or later, to build Tessera's fsck: install it from your system or go.dev"
+        assert go is not None, (
+            "expected Go of 1.21 or later, to build Tessera's fsck: install it from your system or go.dev"
+        )
         made = subprocess.run(
             [go, "install", f"{MODULE}/cmd/{command}@{VERSION}"],
             env={**os.environ, "GOBIN": str(cache), "GOFLAGS": "-mod=mod"},

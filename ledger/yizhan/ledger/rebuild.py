@@ -19,9 +19,10 @@ from yizhan.ledger.log import PUBLIC, locked
 from yizhan.ledger.reading import CHECKPOINT, FINAL, FolderSource
 from yizhan.ledger.statements import Statements
 from yizhan.runtime.errors import StoreError
-from yizhan.schemas import notes
+from yizhan.schemas import notes, tiles
 from yizhan.schemas.checkpoints import Checkpoint, parse_checkpoint
 from yizhan.schemas.errors import NoteInvalid
+from yizhan.schemas.merkle import HASH_BYTES
 from yizhan.schemas.proofs import entry_of
 
 if TYPE_CHECKING:
@@ -120,12 +121,28 @@ def _replace(folder: Path, fresh: Path, at: str) -> None:
         data = FolderSource(old).read(path)
         if data is not None and _is_note(data):
             files.replace(path, data)
+    _keep_partial(old, fresh, files)
     fresh.mkdir(exist_ok=True)
     if old.exists():
         old.rename(folder / f"{PUBLIC}.before-{at}")
     # The crash line: between these two renames there is no log; the next rebuild makes it.
     fresh.rename(old)
     Folder(folder).sync_folder()
+
+
+def _keep_partial(old: Path, fresh: Path, files: Folder) -> None:
+    """Keep the old log's partial tiles that belong to the new one: whoever has an old checkpoint may ask."""
+    for path in old.glob("tile/**/*.p/*"):
+        name = path.relative_to(old).as_posix()
+        level, _number, width = tiles.parse_path(name) or (None, 0, 0)
+        if width == 0 or (fresh / name.partition(".p/")[0]).exists():
+            continue
+        wider = [each.read_bytes() for each in (fresh / name).parent.glob("*") if int(each.name) > width]
+        data = path.read_bytes()
+        size = width * (tiles.FRAMED_BYTES if level is None else HASH_BYTES)
+        if len(data) == size and any(each.startswith(data) for each in wider):
+            files.put(name, data)
+    files.sync()
 
 
 def _is_note(data: bytes) -> bool:
