@@ -34,7 +34,8 @@ _POLL_SECONDS: Final = 0.1
 _AT_ONCE: Final = 256
 _REMEMBERED: Final = 64
 _LOOK_SECONDS: Final = 1.0
-_HAND_IN_SECONDS: Final = 10.0
+_HAND_IN_SHARE: Final = 8
+"""What is missing is handed in so many times before it is an offence, half of the time having passed."""
 _READ_AGAIN_SECONDS: Final = 60.0
 _BACKOFF_SECONDS: Final = (0.2, 5.0)
 
@@ -137,7 +138,7 @@ class Cosigning:
     def _hand_in(self, wire: Wire) -> None:
         if time.monotonic() < self._hand_in_due:
             return
-        self._hand_in_due = time.monotonic() + _HAND_IN_SECONDS
+        self._hand_in_due = time.monotonic() + self._settings.ledger_patience_seconds / _HAND_IN_SHARE
         unseen = [(STATEMENT_KEY, statement) for _subject, statement in self._cosigner.unseen()]
         if unseen:
             log.warning("%s hands in %d statements that the log lacks", self._cosigner.county, len(unseen))
