@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import closing, crypto, latency, recovery, throughput
+from bench import closing, crypto, latency, ledger, recovery, throughput
 from bench.ground import ground, say
 
 PARTS = {
@@ -23,12 +23,14 @@ PARTS = {
     "alarm_latency": latency.measure,
     "recovery": recovery.measure,
     "closing": closing.measure,
+    "ledger": ledger.measure,
 }
 TARGETS = {
     "throughput": "ratio ≥ 0.6",
     "alarm_latency": "ratio p50 ≤ 3.0, p99 ≤ 3.0",
     "recovery": "seconds ≤ 3",
     "closing": "flat",
+    "ledger": "verify ratio ≤ 3, flat; receipt p99 ≤ 2 s",
 }
 RESULTS = Path(__file__).with_name("results.json")
 PACKAGES = ("aiokafka", "cryptography", "faust-streaming", "kafka-python", "pydantic")

@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.faults_ledger import LEDGER, cosigner
 from bench.ground import YIZHAN, say
 from yizhan.cli.sample import make_sample
 from yizhan.deploy.broker import Broker
@@ -165,7 +166,7 @@ class Load(threading.Thread):
 
 @dataclass
 class World:
-    """A home with broker, station, and each county's publisher and inbox."""
+    """A home with broker, station, ledger, and each county's publisher, inbox and cosigner."""
 
     home: Path
     broker: Broker
@@ -192,6 +193,8 @@ class World:
             "station": ["station", "run"],
             "inbox": ["inbox", "run", "--county", county, "--json"],
             "outbox": ["outbox", "run", "--county", county],
+            "ledger": ["ledger", "run"],
+            "cosign": ["ledger", "cosign", "--county", county],
         }[part]
         return [*YIZHAN, "--home", str(self.home), *words]
 
@@ -261,7 +264,7 @@ def world() -> Iterator[World]:
         stack.callback(load.end)
         stack.callback(_no_more_interrupts)
         load.start()
-        for name in (STATION, *map(inbox, TWO), *map(publisher, TWO)):
+        for name in (STATION, LEDGER, *map(inbox, TWO), *map(publisher, TWO), *map(cosigner, TWO)):
             made.start(name)
             _wait_ready(made, name)
         try:

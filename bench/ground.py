@@ -21,8 +21,8 @@ from kafka.admin import KafkaAdminClient, NewTopic
 from yizhan.deploy.home import bring_up
 from yizhan.runtime.settings import Settings
 from yizhan.schemas.charter import FolderCharters
-from yizhan.schemas.keys import SealingKey, SigningKey, save
-from yizhan.schemas.sample import SIX, MemberKeys, charter_files
+from yizhan.schemas.keys import CosigningKey, SealingKey, SigningKey, save
+from yizhan.schemas.sample import SIX, LedgerKeys, MemberKeys, charter_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -141,11 +141,16 @@ def ground() -> Iterator[Ground]:
         sealing = {code: SealingKey.generate() for code in SIX}
         station = SigningKey.generate()
         members = {code: MemberKeys(signing[code].public, sealing[code].public) for code in SIX}
-        for path, content in charter_files(members, [station.public], holds_from=now - timedelta(days=200)).items():
+        ledger = SigningKey.generate(), CosigningKey.generate()
+        of_ledger = LedgerKeys([ledger[0].public], [ledger[1].public])
+        files = charter_files(members, [station.public], holds_from=now - timedelta(days=200), ledger=of_ledger)
+        for path, content in files.items():
             file = home / "charter" / "1" / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
         save(station, home / "station" / "keys")
+        for key in ledger:
+            save(key, home / "ledger" / "keys")
         for code in SIX:
             save(signing[code], home / "counties" / code / "keys")
             save(sealing[code], home / "counties" / code / "keys")

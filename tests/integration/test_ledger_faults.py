@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.fsck import fsck, tool
+from tests.ledger.fsck import tool
 from tests.ledger.injection import CALLS, Point, Trial, points
 from tests.ledger.world import world
 
@@ -17,16 +17,11 @@ SECONDS = 15.0
 """How long points are tried; on a busy machine they are fewer."""
 
 
-def clean(folder: Path) -> None:
-    """Let Tessera check a log."""
-    fsck(world(), folder / "log")
-
-
 @pytest.mark.timeout(120)
 def test_whatever_call_fails_nothing_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each call and both ways, spread over the run: named or killed, then whole, clean and the same bytes."""
     tool()
-    trial = Trial(world(), tmp_path, clean)
+    trial = Trial(world(), tmp_path)
     every = list(points(trial.counted))
     assert set(CALLS) == {point.call for point in every}
     by_kind = [[point for point in every if (point.call, point.mode) == kind] for kind in kinds(every)]

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from tests.ledger.fsck import fsck
 from tests.ledger.world import LATER, LedgerWorld, numbered
 from yizhan.ledger.heads import Head
 from yizhan.ledger.log import Log
@@ -127,9 +128,9 @@ def tree(folder: Path) -> dict[str, bytes]:
 class Trial:
     """Hurts a log at points, and checks what becomes of it."""
 
-    def __init__(self, world: LedgerWorld, folder: Path, fsck: Callable[[Path], None]) -> None:
-        """Make the log as it should be, undisturbed; ``fsck`` raises for a log that is not clean."""
-        self.world, self.folder, self._fsck = world, folder, fsck
+    def __init__(self, world: LedgerWorld, folder: Path) -> None:
+        """Make the log as it should be, undisturbed."""
+        self.world, self.folder = world, folder
         self.head = work(world, folder / "reference", lambda _size: None)
         self.reference = tree(folder / "reference")
         self.counted = count(world, folder / "counted")
@@ -152,7 +153,7 @@ class Trial:
         assert work(self.world, log, lambda _size: None) == self.head, f"{point}: another head"
         found = tree(log)
         assert {path: found.get(path) for path in self.reference} == self.reference, f"{point}: other files"
-        self._fsck(log)
+        fsck(self.world, log / "log")
 
     def _intact(self, point: Point, log: Path, acknowledged: list[int]) -> None:
         """Check what everybody can see right after the fault: a whole log with all that was acknowledged."""
@@ -161,4 +162,4 @@ class Trial:
             return
         seen = verify(FolderSource(log / "log"), self.world.charters).newest.checkpoint.size
         assert seen >= max(acknowledged, default=0), f"{point}: {acknowledged} acknowledged, {seen} there"
-        self._fsck(log)
+        fsck(self.world, log / "log")
