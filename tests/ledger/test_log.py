@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.ledger.world import LATER, LedgerWorld, numbered, some_statements, world
-from yizhan.ledger.errors import AlreadyRunning, LogBehind, LogDamaged, LogForked
+from yizhan.ledger.errors import LogBehind, LogDamaged, LogForked
 from yizhan.ledger.heads import NOTHING, Head, Heads
 from yizhan.ledger.log import Log
 from yizhan.ledger.reading import FolderSource
@@ -20,7 +20,7 @@ from yizhan.ledger.rebuild import known, rebuild
 from yizhan.ledger.statements import Contradiction
 from yizhan.ledger.subjects import read_said
 from yizhan.ledger.verify import verify
-from yizhan.runtime.errors import StoreError
+from yizhan.runtime.errors import AlreadyRunning, StoreError
 from yizhan.schemas import merkle
 from yizhan.schemas.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
 from yizhan.schemas.errors import StatementInvalid

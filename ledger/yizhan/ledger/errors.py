@@ -4,7 +4,6 @@
 
     YizhanError
     └── LedgerError
-        ├── AlreadyRunning   another process writes this log, or cosigns for this county
         ├── NotWritten       the disk is full or fails; nothing was published that is not on it
         ├── LogDamaged       a file is missing, short, or has other bytes than it must have; it is named
         ├── LogBehind        the log ends before a checkpoint that it has published
@@ -23,10 +22,6 @@ from yizhan.schemas.errors import YizhanError
 
 class LedgerError(YizhanError):
     """Root of what goes wrong in a log."""
-
-
-class AlreadyRunning(LedgerError):
-    """Another process writes this log, or cosigns for this county."""
 
 
 class NotWritten(LedgerError):

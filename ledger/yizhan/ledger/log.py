@@ -18,19 +18,19 @@ Rule 3: what does not fit together stops the log and is named: a person decides,
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from yizhan.ledger import heads, metrics, statements
-from yizhan.ledger.errors import AlreadyRunning, LogBehind, LogDamaged, LogForked, NotWritten
+from yizhan.ledger.errors import LogBehind, LogDamaged, LogForked, NotWritten
 from yizhan.ledger.files import Folder
 from yizhan.ledger.growth import Growth
 from yizhan.ledger.heads import NOTHING, Head, Heads
 from yizhan.ledger.reading import CHECKPOINT, FINAL, FolderSource, Tiles
 from yizhan.ledger.statements import Contradiction, Statements
+from yizhan.runtime.alone import alone
 from yizhan.schemas import notes, tiles
 from yizhan.schemas.checkpoints import Checkpoint, OpenedCheckpoint, parse_checkpoint, sign_checkpoint
 from yizhan.schemas.errors import NoteInvalid, ProofInvalid
@@ -48,6 +48,8 @@ log = logging.getLogger(__name__)
 MAX_BATCH: Final = 1024
 """Statements in one batch: their entries and the checkpoint fit into one record each of the topic."""
 PUBLIC: Final = "log"
+LOCK: Final = "ledger.lock"
+WRITES: Final = "writes this log"
 _CATCHING_UP: Final = 4096
 
 
@@ -76,7 +78,11 @@ class Log:
         """
         self.folder, self.origin = folder, origin
         with contextlib.ExitStack() as stack:
-            stack.enter_context(locked(folder / "ledger.lock", "write this log"))
+            try:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                stack.enter_context(alone(folder / LOCK, WRITES))
+            except OSError as error:
+                raise NotWritten(f"{folder}: {error.strerror}; look at the disk and at who owns it") from error
             self.statements = stack.enter_context(Statements(folder / statements.FILE))
             self._heads = Heads(folder / heads.FILE)
             stack.callback(self._heads.close)
@@ -276,24 +282,3 @@ class Log:
                 f"the log here has another root at {checkpoint.size} than a checkpoint {where}: two logs were written "
                 "under one name; keep both, go on with neither, and call the counties"
             )
-
-
-@contextlib.contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
-    """Hold a lock file; the kernel frees it when the process ends, however it does.
-
-    Raises:
-        AlreadyRunning: another process holds it.
-        NotWritten: the file cannot be opened.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = path.open("ab")
-    except OSError as error:
-        raise NotWritten(f"{path}: {error.strerror}; look at the disk and at who owns the folder") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise AlreadyRunning(f"{path}: another process holds it, to {what}; stop that one first") from None
-        yield

@@ -15,9 +15,10 @@ from yizhan.ledger.errors import LogBehind, LogForked
 from yizhan.ledger.files import Folder
 from yizhan.ledger.growth import Growth
 from yizhan.ledger.heads import Head, Heads
-from yizhan.ledger.log import PUBLIC, locked
+from yizhan.ledger.log import LOCK, PUBLIC, WRITES
 from yizhan.ledger.reading import CHECKPOINT, FINAL, FolderSource
 from yizhan.ledger.statements import Statements
+from yizhan.runtime.alone import alone
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas import notes, tiles
 from yizhan.schemas.checkpoints import Checkpoint, parse_checkpoint
@@ -79,7 +80,7 @@ def rebuild(
         LogDamaged: a statement is missing.
         NotWritten, StoreError: the disk is full or fails; the old log is untouched.
     """
-    with locked(folder / "ledger.lock", "write this log"), Statements(folder / statements.FILE) as kept:
+    with alone(folder / LOCK, WRITES), Statements(folder / statements.FILE) as kept:
         size = kept.size
         for where, checkpoint in expected.items():
             if checkpoint.size > size:

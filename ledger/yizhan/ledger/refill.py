@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 from yizhan.ledger import statements
 from yizhan.ledger.errors import LogBehind
 from yizhan.ledger.feed import read_range
-from yizhan.ledger.log import locked
+from yizhan.ledger.log import LOCK, WRITES
 from yizhan.ledger.statements import Statements
 from yizhan.ledger.subjects import Said, read_said
+from yizhan.runtime.alone import alone
 from yizhan.schemas import topics
 from yizhan.schemas.errors import NoteInvalid, StatementInvalid
 from yizhan.schemas.logrecords import read_entries
@@ -38,7 +39,7 @@ def refill(folder: Path, wire: Wire, charters: Charters, wanted: int, progress: 
         WireFailed: the broker fails.
         StoreError: the disk is full or fails.
     """
-    with locked(folder / "ledger.lock", "write this log"), Statements(folder / statements.FILE) as kept:
+    with alone(folder / LOCK, WRITES), Statements(folder / statements.FILE) as kept:
         before = kept.size
         if before >= wanted:
             return 0

@@ -8,30 +8,26 @@ Rule 3: ``send`` returns when the broker has everything. Where to read on is the
 from __future__ import annotations
 
 import contextlib
-import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
-from kafka.net.compat import KafkaNetClient
 from kafka.structs import OffsetAndMetadata
 
 from yizhan.ledger.errors import LedgerError
+from yizhan.runtime import clients
 from yizhan.runtime.access import require_access
 from yizhan.schemas import topics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from yizhan.runtime.connection import KafkaConnection
 
 _PATIENCE_MS: Final = 10_000
 _SEND_SECONDS: Final = 30.0
-_Client = TypeVar("_Client")
-
-# kafka-python tells every reconnection as an error; while a broker is away that is no news.
-logging.getLogger("kafka").setLevel(logging.CRITICAL)
+_NAME: Final = "yizhan-ledger"
 
 
 class WireFailed(LedgerError):
@@ -62,27 +58,23 @@ class Wire:
         """
         self._topics = {name: TopicPartition(name, 0) for name in read}
         with contextlib.ExitStack() as stack, _failing():
-            admin = _client(KafkaAdminClient, connection, request_timeout_ms=_PATIENCE_MS)
-            try:
+            with clients.admin(connection, _NAME) as admin:
                 described = admin.describe_topics([*read, *write])
                 require_access(described, principal, read=read, write=write)
                 self.cluster = str(admin.describe_cluster()["cluster_id"])
-            finally:
-                admin.close()
-            self._consumer: Any = _client(
-                KafkaConsumer,
-                connection,
-                group_id=topics.group(principal, role),
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                max_partition_fetch_bytes=topics.STATION_MAX_BYTES,
-                metrics_enabled=False,
+            self._consumer: Any = stack.enter_context(
+                clients.consumer(
+                    connection,
+                    _NAME,
+                    group_id=topics.group(principal, role),
+                    max_partition_fetch_bytes=topics.STATION_MAX_BYTES,
+                )
             )
-            stack.callback(self._consumer.close, autocommit=False, timeout_ms=1000)
             self._consumer.assign(list(self._topics.values()))
-            self._producer: Any = _client(
+            self._producer: Any = clients.client(
                 KafkaProducer,
                 connection,
+                _NAME,
                 acks="all",
                 enable_idempotence=True,
                 max_request_size=topics.STATION_MAX_BYTES,
@@ -159,26 +151,3 @@ def _failing() -> Iterator[None]:
         raise WireFailed(f"Kafka: {type(error).__name__}: {error}") from error
     except (KeyError, OSError, AssertionError, ValueError) as error:  # kafka-python's own slips while a broker goes
         raise WireFailed(f"the Kafka client: {type(error).__name__}: {error}") from error
-
-
-def _client(kind: Callable[..., _Client], connection: KafkaConnection, **settings: object) -> _Client:
-    """Make a client, and leave neither thread nor socket behind when the broker does not answer."""
-    made: list[Any] = []
-
-    def network(**configs: object) -> Any:  # noqa: ANN401 -- kafka-python ships no types
-        made.append(KafkaNetClient(**configs))
-        return made[-1]
-
-    try:
-        return kind(
-            **connection.kafka_python(),
-            client_id="yizhan-ledger",
-            kafka_client=network,
-            bootstrap_timeout_ms=_PATIENCE_MS,
-            **settings,
-        )
-    except BaseException:
-        for client in made:
-            client.close()
-            client._net.stop()  # noqa: SLF001 -- the thread that its maker started
-        raise

@@ -64,15 +64,16 @@ def cosign(county: str, passphrase_fd: int | None) -> None:
     from yizhan.cli.ledgers import CountyBooks, cosigner_path, key_of, open_cosigner
     from yizhan.cli.longrun import working
     from yizhan.ledger.cosigning import Cosigning
-    from yizhan.ledger.log import locked
+    from yizhan.runtime.alone import alone
     from yizhan.schemas import topics
 
     app = this()
     app.member(county)
     settings = app.settings
     connection, path = settings.connection(topics.county(county)), cosigner_path(app, county)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
-        locked(path.with_name(path.name + ".lock"), f"cosign for {county}"),
+        alone(path.with_name(path.name + ".lock"), f"cosigns for {county}"),
         open_cosigner(app, county) as mine,
         CountyBooks(app, county) as books,
         working(settings, settings.cosigner_metrics_port) as (stop, watchdog),
