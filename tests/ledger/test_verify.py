@@ -272,21 +272,22 @@ def test_an_export_is_the_log(ledger: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("harm", "error"),
+    ("harm", "words"),
     [
-        (lambda data: data.replace(b"payload", b"Payload", 1), LogDamaged),
-        (lambda data: data[: data.index(b"\n") + 1], LogDamaged),
-        (lambda data: data[:-1], LogDamaged),
-        (lambda data: b"".join(reversed(data.splitlines(keepends=True))), LogDamaged),
+        (lambda lines: [lines[0].replace(b"payload", b"Payload", 1), *lines[1:]], "statement 0 is not the one"),
+        (lambda lines: [*lines[:3], *lines[4:]], "statement 3 was taken out"),
+        (lambda lines: lines[:-1], "statement 6 was taken out"),
+        (lambda lines: [*lines[:-1], lines[-1][:-1]], "is cut short"),
+        (lambda lines: lines[::-1], "statement 0 is not the one"),
     ],
 )
 def test_a_statement_that_was_changed_is_named(
-    ledger: Path, tmp_path: Path, harm: Callable[[bytes], bytes], error: type[Exception]
+    ledger: Path, tmp_path: Path, harm: Callable[[list[bytes]], list[bytes]], words: str
 ) -> None:
-    """Changed, left out, cut or put in another order: the file is named."""
+    """Changed, taken out, cut or put in another order: the file is named, and the statement."""
     path = exported(ledger, tmp_path) / statements_path(0)
-    path.write_bytes(harm(path.read_bytes()))
-    with pytest.raises(error, match=r"statements/000\.jsonl: "):
+    path.write_bytes(b"".join(harm(path.read_bytes().splitlines(keepends=True))))
+    with pytest.raises(LogDamaged, match=rf"statements/000\.jsonl: {words}"):
         check(tmp_path, check_statement=signed)
 
 

@@ -199,12 +199,15 @@ class _Walk:
         if data is None:
             return
         lines = data.split(b"\n")
-        if lines.pop() or len(lines) < len(entries):
-            raise LogDamaged(path, f"has {len(lines)} statements, expected {len(entries)}, each ended by a newline")
-        for place, (line, entry) in enumerate(zip(lines, entries, strict=False), number * tiles.WIDTH):
-            if entry_of(line) != entry:
-                raise LogDamaged(path, f"statement {place} is not the one whose hash was logged")
-            self._check_statement(line)
+        if lines.pop():
+            raise LogDamaged(path, "is cut short: expected a newline after each statement")
+        found = [entry_of(line) for line in lines]
+        for at, entry in enumerate(entries):
+            if found[at : at + 1] != [entry]:
+                taken = found[at : at + 1] == entries[at + 1 : at + 2]
+                what = "was taken out" if taken else "is not the one whose hash was logged"
+                raise LogDamaged(path, f"statement {number * tiles.WIDTH + at} {what}")
+            self._check_statement(lines[at])
             self.statements += 1
 
 
