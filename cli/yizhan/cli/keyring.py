@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from yizhan.schemas.charter import Charter, RegisteredKey
 
 MAX_PASSPHRASE_BYTES: Final = 1024
-_ROLES: Final = {"sign": marked("签名"), "seal": marked("封装"), "cosign": marked("联署")}
+_ROLES: Final = {"sign": marked("签名"), "seal": marked("封装"), "cosign": marked("会签")}
 Standing = Literal["valid", "not_yet", "expired", "revoked", "unregistered"]
 _Key = TypeVar("_Key", SigningKey, SealingKey, CosigningKey)
 _CLASSES: Final = {key.role: key for key in (SigningKey, SealingKey, CosigningKey)}

@@ -16,7 +16,7 @@ command = Group("audit", help=marked("审计：不信任何人，只凭章程核
 @command.command(
     "verify",
     help=marked(
-        "核验整本账：每条账目、每个文件、根、账本的签名、各县的联署。不用网络，也不用驿站；WHERE 是目录或网址。\n\n"
+        "核验整本账：每条账目、每个文件、根、账本的签名、各县的会签。不用网络，也不用驿站；WHERE 是目录或网址。\n\n"
         "有 statements 目录时，连原话一并核验。哪个文件不对就指出哪个，退出码为 1。"
     ),
 )
@@ -28,7 +28,7 @@ command = Group("audit", help=marked("审计：不信任何人，只凭章程核
     metavar="FILE",
     help=marked("进度记在这个文件里：中断后接着做，下次只做新的"),
 )
-@option("--not-final", is_flag=True, help=marked("没有法定多数联署的检查点也算通过"))
+@option("--not-final", is_flag=True, help=marked("没有法定多数会签的检查点也算通过"))
 @json_option()
 def verify(where: str, charter: Path | None, state: Path | None, not_final: bool, as_json: bool) -> None:
     """Verify a log."""
@@ -76,9 +76,9 @@ def verify(where: str, charter: Path | None, state: Path | None, not_final: bool
             tell(_("原话 {count} 条，与账目一致，驿站的签名都对").format(count=found.statements))
         if final is not None:
             members = "、".join(app.named(code) for code in figures["cosigned"])
-            tell(_("前 {size} 条已定局，联署：{members}").format(size=figures["final_size"], members=members))
+            tell(_("前 {size} 条已定局，会签：{members}").format(size=figures["final_size"], members=members))
     if final is None and not not_final:
-        raise CommandError(_("没有一个检查点的联署达到法定多数；账本刚建立时可加 --not-final"))
+        raise CommandError(_("没有一个检查点的会签达到法定多数；账本刚建立时可加 --not-final"))
 
 
 @command.command(

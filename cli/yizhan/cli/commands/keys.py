@@ -32,7 +32,7 @@ _LEDGER = marked("账本")
     "generate",
     help=marked(
         "生成一对新密钥，文件权限 0600，从不覆盖旧的。\n\n"
-        "县：签名、封装、联署各一把；驿站：一把邮戳密钥；账本：签名、联署各一把。"
+        "县：签名、封装、会签各一把；驿站：一把邮戳密钥；账本：签名、会签各一把。"
         "新密钥要登记进新一版章程后才有效。"
     ),
 )
@@ -165,7 +165,7 @@ def _role(role: str, owner: str) -> str:
 
 
 def _role_name(role: str) -> str:
-    return {"sign": _("签名"), "seal": _("封装"), "cosign": _("联署"), "postmark": _("邮戳")}[role]
+    return {"sign": _("签名"), "seal": _("封装"), "cosign": _("会签"), "postmark": _("邮戳")}[role]
 
 
 def _standing_name(word: Standing) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from yizhan.schemas.checkpoints import Checkpoint, OpenedCheckpoint
     from yizhan.schemas.proofs import LogProof
 
-command = Group("ledger", help=marked("账本：驿站说过的话，一句一条，只增不改，各县联署"))
+command = Group("ledger", help=marked("账本：驿站说过的话，一句一条，只增不改，各县会签"))
 
 
 @command.command(
@@ -51,7 +51,7 @@ def run(passphrase_fd: int | None) -> None:
 @command.command(
     "cosign",
     help=marked(
-        "核对并联署账本的检查点，直到叫停：新账必须接着旧账，本县手里的每一句话都必须在账上。\n\n"
+        "核对并会签账本的检查点，直到叫停：新账必须接着旧账，本县手里的每一句话都必须在账上。\n\n"
         "对不上就不签，双方的证据都留下。本县由此留有全部账目的指纹，可自行出具证明。"
     ),
 )
@@ -83,7 +83,7 @@ def cosign(county: str, passphrase_fd: int | None) -> None:
         Cosigning(mine, key, books.books(), settings, stop, watchdog).run(connection)
 
 
-@command.command("status", help=marked("账本多长、哪一步已由法定多数联署、有什么不对；给 --county 则看该县的核对"))
+@command.command("status", help=marked("账本多长、哪一步已由法定多数会签、有什么不对；给 --county 则看该县的核对"))
 @county_option(required=False)
 @json_option()
 def status(county: str | None, as_json: bool) -> None:
@@ -170,7 +170,7 @@ def _tell_ledger(app: App, found: Mapping[str, Any]) -> None:
 
 
 def _sized(app: App, checkpoint: Mapping[str, Any]) -> str:
-    sentence = _("{size} 条，{at}，联署 {cosigned}/{quorum}")
+    sentence = _("{size} 条，{at}，会签 {cosigned}/{quorum}")
     cosigned = len(checkpoint["cosigned"])
     return sentence.format(
         size=checkpoint["size"], at=app.local(checkpoint["at"]), cosigned=cosigned, quorum=checkpoint["quorum"]
@@ -183,19 +183,19 @@ def _tell_county(app: App, found: Mapping[str, Any]) -> None:
     print_pairs(
         [
             (_("核对到"), _("{count} 条").format(count=found["size"])),
-            (_("本县已联署"), _("是") if found["cosigned"] else _("否")),
+            (_("本县已会签"), _("是") if found["cosigned"] else _("否")),
             (_("已定局"), _("还没有") if found["final"] is None else _sized(app, found["final"])),
         ]
     )
     for each in found["evidence"]:
-        state = _("已查明：{by}").format(by=each.settled) if each.settled else _("未查明，本县不再联署")
+        state = _("已查明：{by}").format(by=each.settled) if each.settled else _("未查明，本县不再会签")
         sentence = _("证据 {seq}（{offence}，{at}）：{detail}。{state}")
         say(sentence.format(seq=each.seq, offence=each.offence, at=app.local(each.at), detail=each.detail, state=state))
 
 
 @command.command(
     "settle",
-    help=marked("查明一件不利于账本的证据之后，记下是谁、如何查明的；本县由此恢复联署。证据仍然留着"),
+    help=marked("查明一件不利于账本的证据之后，记下是谁、如何查明的；本县由此恢复会签。证据仍然留着"),
 )
 @click.argument("number", type=Whole(1, 1_000_000_000), metavar="N")
 @county_option()
@@ -218,7 +218,7 @@ def settle(number: int, county: str, name: str, badge: str, note: str) -> None:
 @command.command(
     "prove",
     help=marked(
-        "出具一件事件在账上的证明，写入文件：邮戳、位置、检查点和联署都在里面，凭章程即可核验。\n\n"
+        "出具一件事件在账上的证明，写入文件：邮戳、位置、检查点和会签都在里面，凭章程即可核验。\n\n"
         "在驿站不给 --county；在县里给出 --county，由本县自己的核对出具，不必问任何人。"
     ),
 )
@@ -248,7 +248,7 @@ def prove(event_id: str, county: str | None, out: Path | None, as_json: bool) ->
         return
     tell(_("{id} 是账上第 {index} 条，证明在 {path}").format(id=event_id, index=proof.index, path=path))
     if not opened.final:
-        tell(_("检查点的联署还不到法定多数；稍后再出具一次即可"))
+        tell(_("检查点的会签还不到法定多数；稍后再出具一次即可"))
 
 
 def _proof(app: App, event_id: str, county: str | None) -> LogProof:
@@ -271,11 +271,11 @@ def _proof(app: App, event_id: str, county: str | None) -> LogProof:
 
 @command.command(
     "verify-proof",
-    help=marked("核验一份证明：只要文件和章程，不用网络。联署不到法定多数时退出码为 1"),
+    help=marked("核验一份证明：只要文件和章程，不用网络。会签不到法定多数时退出码为 1"),
 )
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE")
 @charter_option()
-@option("--not-final", is_flag=True, help=marked("联署还不到法定多数也算通过"))
+@option("--not-final", is_flag=True, help=marked("会签还不到法定多数也算通过"))
 @json_option()
 def verify_proof_(file: Path, charter: Path | None, not_final: bool, as_json: bool) -> None:
     """Verify a proof."""
@@ -312,11 +312,11 @@ def verify_proof_(file: Path, charter: Path | None, not_final: bool, as_json: bo
                 (_("驿站收到"), app.local(statement.get("received"))),
                 (_("账上位置"), proof.index),
                 (_("检查点"), _sized(app, checkpoint)),
-                (_("联署"), "、".join(app.named(code) for code in checkpoint["cosigned"])),
+                (_("会签"), "、".join(app.named(code) for code in checkpoint["cosigned"])),
             ]
         )
     if not opened.final and not not_final:
-        sentence = _("位置属实，但联署只有 {cosigned} 个，法定多数是 {quorum} 个；稍后再出具一次证明")
+        sentence = _("位置属实，但会签只有 {cosigned} 个，法定多数是 {quorum} 个；稍后再出具一次证明")
         raise CommandError(sentence.format(cosigned=len(opened.cosigned), quorum=opened.charter.quorum))
 
 

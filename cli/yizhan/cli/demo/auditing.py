@@ -34,9 +34,9 @@ def audit(day: Day) -> dict[str, Any]:
     """Play the act; its figures."""
     stage, account = day.stage, day.account
     stage.start_ledger()
-    final = wait_for(_("账本由法定多数联署，见 logs/ledger.log"), partial(_final, day))
+    final = wait_for(_("账本由法定多数会签，见 logs/ledger.log"), partial(_final, day))
     names = "、".join(account.name(code) for code in sorted(final.cosigned))
-    sentence = _("   账本 {size} 条已定局，联署：{members}")
+    sentence = _("   账本 {size} 条已定局，会签：{members}")
     account.line(sentence.format(size=final.checkpoint.size, members=names))
     _county, fire = day.sent["fire"]
     proof = stage.home / CARRIED / f"{fire.id}{SUFFIX}"
