@@ -74,7 +74,7 @@ _SCHEMA: Final = (
     CREATE TABLE held (
         seq INTEGER PRIMARY KEY,
         entry BLOB NOT NULL UNIQUE,
-        statement BLOB NOT NULL,
+        statement BLOB NOT NULL,             -- until it was seen in the log
         subject TEXT NOT NULL,
         since TEXT NOT NULL,
         place INTEGER                        -- in the log; NULL: not seen there yet
@@ -459,7 +459,8 @@ class Cosigner:
                 "SELECT held.seq, held.statement, entries.place FROM held JOIN entries ON entries.entry = held.entry "
                 "WHERE held.place IS NULL AND entries.place < (SELECT size FROM head)"
             ).fetchall()
-            conn.executemany("UPDATE held SET place = ? WHERE seq = ?", [(row["place"], row["seq"]) for row in found])
+            seen = [(row["place"], row["seq"]) for row in found]  # its bytes stand in the county's own book
+            conn.executemany("UPDATE held SET place = ?, statement = x'' WHERE seq = ?", seen)
             now = written(self._clock())
             conn.executemany(
                 "UPDATE evidence SET settled = ? WHERE settled IS NULL AND offence = 'missing' AND mine = ?",

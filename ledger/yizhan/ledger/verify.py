@@ -96,6 +96,9 @@ def verify(
     if newest is None:
         raise LogDamaged(CHECKPOINT, "is missing: expected a log (tlog-tiles) with its newest checkpoint")
     final = read_checkpoint(files, FINAL, charters)
+    if final is not None and not final.final:
+        count = f"{len(final.cosigned)} of {final.charter.quorum}"
+        raise LogDamaged(FINAL, f"is not final: {count} cosignatures that count; take it away, or get the others")
     if newest.final or (final is not None and final.checkpoint.size > newest.checkpoint.size):
         final = newest if newest.final else _refuse_older(newest.checkpoint, final)
     size = newest.checkpoint.size
