@@ -95,12 +95,7 @@ def verify(
     newest = read_checkpoint(files, CHECKPOINT, charters)
     if newest is None:
         raise LogDamaged(CHECKPOINT, "is missing: expected a log (tlog-tiles) with its newest checkpoint")
-    final = read_checkpoint(files, FINAL, charters)
-    if final is not None and not final.final:
-        count = f"{len(final.cosigned)} of {final.charter.quorum}"
-        raise LogDamaged(FINAL, f"is not final: {count} cosignatures that count; take it away, or get the others")
-    if newest.final or (final is not None and final.checkpoint.size > newest.checkpoint.size):
-        final = newest if newest.final else _refuse_older(newest.checkpoint, final)
+    final = _newest_final(files, newest, charters)
     size = newest.checkpoint.size
     walk = _Walk(files, size, _resumed(state, newest.checkpoint), check_statement)
     resumed_at = walk.growth.size
@@ -120,9 +115,16 @@ def verify(
     return Verified(newest, final, resumed_at, walk.statements)
 
 
-def _refuse_older(newest: Checkpoint, final: OpenedCheckpoint | None) -> OpenedCheckpoint | None:
-    size = 0 if final is None else final.checkpoint.size
-    raise LogForked(f"the checkpoint is at {newest.size}, before the final one at {size}: the log was shortened")
+def _newest_final(files: Source, newest: OpenedCheckpoint, charters: Charters) -> OpenedCheckpoint | None:
+    """Return the newest checkpoint with a quorum: the newest of all, or the one kept as final."""
+    final = read_checkpoint(files, FINAL, charters)
+    if final is not None and not final.final:
+        count = f"{len(final.cosigned)} of {final.charter.quorum}"
+        raise LogDamaged(FINAL, f"is not final: {count} cosignatures that count; take it away, or get the others")
+    if final is not None and final.checkpoint.size > newest.checkpoint.size:
+        sizes = f"{newest.checkpoint.size}, before the final one at {final.checkpoint.size}"
+        raise LogForked(f"the checkpoint is at {sizes}: the log was shortened")
+    return newest if newest.final else final
 
 
 def _compare(root: bytes, checkpoint: Checkpoint) -> None:
