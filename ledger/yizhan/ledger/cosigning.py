@@ -3,7 +3,8 @@
 Rule 1: of checkpoints that wait together only the newest is answered.
 Rule 2: what the county holds and the log lacks is handed in on the same topic, signed by the station as
         it is: the ledger logs it like any other. So a broker whose disk was lost costs the log nothing.
-Rule 3: the broker may go away for weeks; the disk may not: an error of the disk ends the process.
+Rule 3: another county's topic is looked at within an allowance.
+Rule 4: the broker may go away for weeks; the disk may not: an error of the disk ends the process.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from yizhan.ledger import metrics
+from yizhan.ledger.allowance import Allowance
 from yizhan.ledger.wire import Wire, WireFailed
 from yizhan.runtime.errors import NotAuthorised
 from yizhan.schemas import topics
@@ -65,6 +67,7 @@ class Cosigning:
         self._cosigner, self._key_of, self._books = cosigner, key_of, books
         self._settings, self._stop, self._watchdog = settings, stop, watchdog
         self._own = topics.cosignatures(cosigner.county)
+        self._allowance = Allowance(time.monotonic)
         self._ever, self._backoff = False, _BACKOFF_SECONDS[0]
         self._look_due = self._hand_in_due = self._read_again_due = self._charter_due = 0.0
 
@@ -126,7 +129,8 @@ class Cosigning:
                 self._read_again_due = time.monotonic() + _READ_AGAIN_SECONDS
                 wire.seek(topics.CHECKPOINTS, 0)
         for record in records:
-            if record.topic != topics.CHECKPOINTS and not record.value.startswith(b"{"):
+            noted = record.topic != topics.CHECKPOINTS and not record.value.startswith(b"{")
+            if noted and self._allowance.takes(record.topic):
                 self._cosigner.view(record.value)
 
     def _answer(self, wire: Wire) -> None:

@@ -6,7 +6,8 @@ Law 2: a statement is verified before it is a leaf, a cosignature before it coun
 Rule 1: before anything is signed the log is compared with the newest checkpoint on the topic.
 Rule 2: the topic gets every entry before the checkpoint that covers it, so that counties can compute
         the root themselves; what a crash kept from it is sent at the next start.
-Rule 3: the broker may go away for weeks; the disk may not: an error of the disk ends the process.
+Rule 3: a county's topic is looked at within an allowance: what it says it says again.
+Rule 4: the broker may go away for weeks; the disk may not: an error of the disk ends the process.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from yizhan.ledger import metrics
+from yizhan.ledger.allowance import Allowance
 from yizhan.ledger.log import MAX_BATCH, LedgerKeys, Log
 from yizhan.ledger.subjects import Said, read_said
 from yizhan.ledger.wire import Record, Wire, WireFailed
@@ -117,7 +119,7 @@ class Feed:
         self._log, self._keys_of, self._charters = ledger, keys_of, charters
         self._settings, self._stop, self._watchdog = settings, stop, watchdog
         self._ever, self._backoff = False, _BACKOFF_SECONDS[0]
-        self._announced = 0
+        self._announced, self._allowance = 0, Allowance(time.monotonic)
         self._notes: OrderedDict[int, Note] = OrderedDict()
         self._batch: list[Record] = []
         self._next = 0
@@ -155,10 +157,8 @@ class Feed:
             for record in wire.poll(_POLL_SECONDS, MAX_BATCH - len(self._batch)):
                 if record.topic == topics.AUDIT:
                     self._batch.append(record)
-                elif record.value.startswith(b"{"):
-                    self._handed_in(wire, record)
-                elif record.topic != topics.CHECKPOINTS:
-                    self._cosignature(record)
+                elif record.topic != topics.CHECKPOINTS and self._allowance.takes(record.topic):
+                    self._of_county(wire, record)
             if self._batch and (len(self._batch) >= MAX_BATCH or time.monotonic() >= self._due):
                 self._bring_in(wire)
             self._beat()
@@ -274,6 +274,12 @@ class Feed:
         if merged.final:
             self._log.cosigned(merged)
             metrics.FINAL_SIZE.set(checkpoint.size)
+
+    def _of_county(self, wire: Wire, record: Record) -> None:
+        if record.value.startswith(b"{"):
+            self._handed_in(wire, record)
+        else:
+            self._cosignature(record)
 
     def _handed_in(self, wire: Wire, record: Record) -> None:
         """Log a statement that a county holds and did not find here: the station's signature is what counts."""
