@@ -18,8 +18,9 @@ from yizhan.cli.keyring import Lock, cosigner, ledger_keys
 from yizhan.cli.outboxes import outbox_path
 from yizhan.cli.words import _
 from yizhan.consumers.inbox import Inbox
-from yizhan.ledger.cosigner import FILE, Book, Cosigner
+from yizhan.ledger.cosigner import Book, Cosigner
 from yizhan.ledger.log import LedgerKeys
+from yizhan.ledger.logcopy import FILE
 from yizhan.ledger.statements import FILE as STATEMENTS_FILE
 from yizhan.ledger.statements import Statements, looking
 from yizhan.producers.outbox import Outbox
