@@ -175,4 +175,15 @@ MIGRATIONS: Final = (
     ) WITHOUT ROWID;
     CREATE INDEX digest_members_by_hash ON digest_members (hash);
     """,
+    """
+    -- Content that was destroyed when its time was over; header, hash, signature and postmark stay.
+    CREATE TABLE destroyed (
+        id TEXT PRIMARY KEY REFERENCES items (id),
+        class TEXT NOT NULL,                 -- of retention
+        at TEXT NOT NULL,
+        name TEXT NOT NULL,                  -- of the officer who ordered it
+        badge TEXT NOT NULL,
+        notice TEXT                          -- id of the event that says so; NULL: not sent yet
+    ) WITHOUT ROWID;
+    """,
 )

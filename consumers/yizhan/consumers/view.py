@@ -14,6 +14,14 @@ from typing import Final, Self
 
 from yizhan.consumers import digests, items, metrics
 from yizhan.consumers.digests import Digest, Member
+from yizhan.consumers.exporting import (
+    ExportedDigest,
+    ExportedItem,
+    ExportedLane,
+    exported_digests,
+    exported_items,
+    exported_lanes,
+)
 from yizhan.consumers.items import Aside, Conflict, Gap, Item, Query
 from yizhan.consumers.words import State
 from yizhan.runtime.store import wrapped
@@ -103,6 +111,11 @@ class View:
         with self._reading() as conn:
             rows = conn.execute("SELECT seq, manifest FROM digests WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
             return [(int(row["seq"]), bytes(row["manifest"])) for row in rows]
+
+    def exported(self) -> tuple[tuple[ExportedItem, ...], tuple[ExportedDigest, ...], tuple[ExportedLane, ...]]:
+        """List everything without its content, for the auditor's books: items, digests, lanes."""
+        with self._reading() as conn:
+            return tuple(exported_items(conn)), tuple(exported_digests(conn)), tuple(exported_lanes(conn))
 
     def owed(self) -> int:
         """Count receipts about single events that the outbox has not taken yet."""

@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from yizhan.producers.numbering import stored_decision
 from yizhan.schemas import strictjson
+from yizhan.schemas.counterfoils import counterfoil_of
 from yizhan.schemas.header import Header, LaneName, ReceiptRef, parse_header
 from yizhan.schemas.payloads.reading import MAX_DEPTH
 from yizhan.schemas.policy import Decision, Policy
@@ -122,6 +123,28 @@ class OwnEvent:
     payload: bytes
     envelope: bytes | None
     postmark: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One own event for the auditor: no content. ``lanes``: recipient → (lane, number, when delivered).
+
+    ``counterfoil`` is None only where the envelope was dropped before counterfoils were kept; ``first_sent``
+    is in seconds since 1970.
+    """
+
+    id: str
+    hash: bytes
+    record_sha256: bytes
+    counterfoil: bytes | None
+    accepted: str
+    first_sent: float | None
+    refused: str | None
+    void: bool
+    replaced_by: str | None
+    external_ref: str | None
+    postmark: bytes | None
+    lanes: Mapping[str, tuple[LaneName, int, str | None]] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,13 +353,36 @@ def stamps(conn: sqlite3.Connection, after: int, limit: int) -> Iterator[tuple[i
 
 
 def prune(conn: sqlite3.Connection, older_than: datetime) -> int:
-    """Drop the sealed bytes of what is older and needs no sending any more; returns how many."""
-    return conn.execute(
-        "UPDATE sealed SET envelope = NULL WHERE envelope IS NOT NULL AND seq IN (SELECT seq FROM events AS e"
+    """Drop the sealed bytes of what is older and needs no sending any more, but for their counterfoils; how many."""
+    rows = conn.execute(
+        "SELECT seq, envelope FROM sealed WHERE envelope IS NOT NULL AND seq IN (SELECT seq FROM events AS e"
         " WHERE accepted < ? AND queued = 0 AND (refused IS NOT NULL OR replaced_by IS NOT NULL OR NOT EXISTS"
         " (SELECT 1 FROM recipients AS r WHERE r.seq = e.seq AND r.delivered IS NULL)))",
         (written(older_than),),
-    ).rowcount
+    )
+    cut = [(counterfoil_of(row["envelope"]), row["seq"]) for row in rows]
+    conn.executemany("UPDATE sealed SET counterfoil = ?, envelope = NULL WHERE seq = ?", cut)
+    return len(cut)
+
+
+def exported(conn: sqlite3.Connection) -> Iterator[Exported]:
+    """Tell of every event without its content, in the order of acceptance."""
+    for row in conn.execute("SELECT * FROM events JOIN sealed USING (seq) ORDER BY seq"):
+        lanes = conn.execute("SELECT recipient, lane, n, delivered FROM recipients WHERE seq = ?", (row["seq"],))
+        yield Exported(
+            id=row["id"],
+            hash=row["hash"],
+            record_sha256=row["record_sha256"],
+            counterfoil=row["counterfoil"] if row["envelope"] is None else counterfoil_of(row["envelope"]),
+            accepted=row["accepted"],
+            first_sent=row["first_sent"],
+            refused=row["refused"],
+            void=bool(row["void"]),
+            replaced_by=row["replaced_by"],
+            external_ref=row["external_ref"],
+            postmark=row["postmark"],
+            lanes={each["recipient"]: (each["lane"], each["n"], each["delivered"]) for each in lanes},
+        )
 
 
 def confirm_lane(conn: sqlite3.Connection, county: str, receipt: ReceiptRef, time: str) -> None:

@@ -316,6 +316,11 @@ class Outbox:
             row = conn.execute("SELECT postmark FROM events WHERE id = ?", (event_id,)).fetchone()
         return None if row is None or row["postmark"] is None else bytes(row["postmark"])
 
+    def exported(self) -> tuple[accounts.Exported, ...]:
+        """List every event without its content, in the order of acceptance: for the auditor's books."""
+        with self._reading() as conn:
+            return tuple(accounts.exported(conn))
+
     # -- housekeeping --
 
     def prune(self, older_than: datetime) -> int:

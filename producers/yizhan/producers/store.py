@@ -142,4 +142,8 @@ MIGRATIONS: Final = (
         INSERT INTO stamps (seq) VALUES (new.seq);
     END;
     """,
+    """
+    -- What stays of an envelope that was dropped: who signed what to whom, provably, without the content.
+    ALTER TABLE sealed ADD COLUMN counterfoil BLOB;
+    """,
 )
