@@ -19,7 +19,9 @@ NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 
 def write(path: Path, count: int) -> list[JournalHead]:
     """Write accesses; the heads."""
-    return [journal.note(path, NOW, "li", "opened", "inbox show", [f"350924-2026book-{n}"]) for n in range(1, count + 1)]
+    return [
+        journal.note(path, NOW, "li", "opened", "inbox show", [f"350924-2026book-{n}"]) for n in range(1, count + 1)
+    ]
 
 
 def test_accesses_form_a_chain_that_holds(tmp_path: Path) -> None:

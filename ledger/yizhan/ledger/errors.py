@@ -9,7 +9,8 @@
         ├── LogBehind        the log ends before a checkpoint that it has published
         ├── LogForked        the log has another root than a checkpoint that it has published
         ├── NoSuchStatement  nothing in the log is about what was asked for
-        └── LedgerNotReady   keys, charter or topics are missing
+        ├── LedgerNotReady   keys, charter or topics are missing
+        └── BookInvalid      a county's book for the auditor that cannot be read, or was cut
 
 Rule 1: every sentence says what was expected, what came and what to do.
 Rule 2: none of them is repaired in silence: a person decides.
@@ -51,3 +52,7 @@ class NoSuchStatement(LedgerError):
 
 class LedgerNotReady(LedgerError):
     """Keys, charter or topics are missing."""
+
+
+class BookInvalid(LedgerError):
+    """A county's book for the auditor that cannot be read, or was cut."""

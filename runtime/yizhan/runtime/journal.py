@@ -97,15 +97,19 @@ def note(path: Path, at: datetime, who: str, how: How, command: str, what: Seque
             _write_all(file.fileno(), lines)
             os.fsync(file.fileno())
     except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}; who looks must be written down first: mend that, try again") from error
+        raise StoreError(
+            f"{path}: {error.strerror}; who looks must be written down first: mend that, try again"
+        ) from error
     return head
 
 
 def _write_all(handle: int, data: bytes) -> None:
+    """Write whole lines or nothing."""
     size = os.fstat(handle).st_size
     try:
-        if (done := os.write(handle, data)) != len(data):
-            raise OSError(28, f"only {done} of {len(data)} bytes were written")
+        done = 0
+        while done < len(data):
+            done += os.write(handle, data[done:])
     except OSError:
         os.ftruncate(handle, size)
         raise

@@ -85,5 +85,7 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
         or len(head) != _FIXED + length + 1 + count * _HASH_BYTES
         or int.from_bytes(tail[_HASH_BYTES : _HASH_BYTES + 2], "big") != SIGNATURE_BYTES
     ):
-        raise Malformed(f"expected a counterfoil beginning with {MAGIC.decode()}, exactly framed; came {len(data)} bytes")
+        raise Malformed(
+            f"expected a counterfoil beginning with {MAGIC.decode()}, exactly framed; came {len(data)} bytes"
+        )
     return head, tail
