@@ -288,3 +288,20 @@ def ack(
     else:
         sentence = _("{id} {stage}，签字人 {name}（{badge}）")
         tell(sentence.format(id=item.id, stage=stage_name(stage), name=name, badge=badge))
+
+
+@command.command(
+    "export",
+    help=marked(
+        "导出收件簿，交给审计：编号、指纹、签名存根、顺序号、时间；没有任何内容，也没有姓名。\n\n"
+        "导出记入本县的调阅记录。FILE 为 - 时写到标准输出。"
+    ),
+)
+@click.argument("file", metavar="FILE", default="-")
+@county_option()
+def export(file: str, county: str) -> None:
+    """Export the book."""
+    from yizhan.cli.app import this
+    from yizhan.cli.books import export_book
+
+    export_book(this(), county, "inbox", file)

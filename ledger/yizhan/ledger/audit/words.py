@@ -1,0 +1,28 @@
+"""Closed lists of the audit's words, each with its sentence for people.
+
+Rule 1: words are for programs, sentences for officers; a sentence is translated where it is shown.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from yizhan.ledger.audit.reconcile import Odd
+from yizhan.schemas.i18n import _, marked
+
+ODD: Final[dict[Odd, str]] = {
+    Odd.DELETED_BY_RECIPIENT: marked("收件县签收过或登记过，簿上这一件却没有了：被删除"),
+    Odd.SENT_NOT_RECEIVED: marked("已发出、已入账，收件县没有收到"),
+    Odd.DELETED_BY_SENDER: marked("收件县收到、账上也有，发件县簿上这一件却没有了：被删除"),
+    Odd.RECEIVED_NOT_SENT: marked("收件县收到、账上也有，发件县没有这一册：发件箱丢失过，或不是它发的"),
+    Odd.IN_NO_BOOK: marked("账上有，双方簿上都没有"),
+    Odd.HASH_DIFFERS: marked("编号相同而指纹不同；先入账的为准"),
+    Odd.NOT_IN_LOG: marked("簿上有，账上没有"),
+    Odd.GAP: marked("顺序号断缺，双方都没有"),
+    Odd.UNPROVEN: marked("簿上有，签名证明不了"),
+}
+
+
+def odd_sentence(odd: Odd) -> str:
+    """Say what does not agree, in the language chosen."""
+    return _(ODD[odd])
