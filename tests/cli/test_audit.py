@@ -13,7 +13,7 @@ import pytest
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, delete_event, delete_item, publish
 from yizhan.cli.inboxes import inbox_path
-from yizhan.cli.outboxes import outbox_path
+from yizhan.cli.outboxes import looking, outbox_path
 
 INTELLIGENCE: dict[str, Any] = {
     "type": "yizhan.intelligence.report.v1",
@@ -179,3 +179,55 @@ def test_a_log_that_was_changed_is_no_evidence(station: Station, fires: list[str
     ran = yizhan("audit", "reconcile", SHOUNING, QINGYUAN, "--log", "log")
     assert ran.code == 1
     assert "statements/000.jsonl" in ran.err
+
+
+def test_one_events_whole_life(station: Station, fires: list[str], yizhan: Run) -> None:
+    """Learnt, sent, stamped, decided by which rule, delivered, looked at, acknowledged by whom, in which digest."""
+    yizhan("inbox", "show", fires[0], "--county", QINGYUAN)
+    station.close(QINGYUAN, "2026Q4")
+    station.log()
+    ran = yizhan("audit", "explain", fires[0], "--proofs", "proofs", "--json")
+    assert ran.code == 0, ran.err
+    found = json.loads(ran.out)
+    steps = {step["what"]: step for step in found["life"]["steps"]}
+    assert list(steps) == [
+        "learnt", "accepted", "received", "decided", "stored", "delivered", "acknowledged", "opened", "digested",
+    ]  # fmt: skip
+    assert steps["decided"]["said"] | {"because": 0} == {
+        "way": "alarm", "rule": "fire", "because": 0, "charter": station.app.charter.name, "recomputed": True,
+    }  # fmt: skip
+    assert (steps["acknowledged"]["county"], steps["acknowledged"]["by"]) == (QINGYUAN, "李四（654321）")
+    assert steps["digested"]["said"] == {"label": "2026Q4", "position": 0, "proven": True}
+    assert {what for what, step in steps.items() if step["vouch"] == "logged"} == {
+        "received", "decided", "delivered", "acknowledged", "digested",
+    }  # fmt: skip
+    files = sorted(Path("proofs").iterdir())
+    assert len(files) == len(found["proven"]) == len(set(found["proven"]))
+    for file in files:
+        assert yizhan("ledger", "verify-proof", str(file)).code == 0
+    told = yizhan("audit", "explain", fires[0]).out
+    for words in ("联管", "复算相同", "李四（654321）", "列入季度通报", "位置都已按检查点证明"):
+        assert words in told
+    english = yizhan("--lang", "en", "audit", "explain", fires[0]).out
+    assert "acknowledged" in english
+
+
+def test_a_refused_events_life_ends_with_the_reason(station: Station, yizhan: Run) -> None:
+    """The log has the refusal, found by the hash of the record."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    with looking(station.app, SHOUNING) as outbox:
+        assert outbox is not None
+        own = outbox.event(fire)
+    assert own is not None
+    station.take(QINGYUAN, own.envelope)
+    station.log()
+    steps = json.loads(yizhan("audit", "explain", fire, "--json").out)["life"]["steps"]
+    assert (steps[-1]["what"], steps[-1]["said"]["reason"]) == ("refused", "wrong_topic")
+    assert "发到了别县的主题" in yizhan("audit", "explain", fire).out
+
+
+def test_an_event_that_nobody_knows_is_told(fires: list[str], yizhan: Run) -> None:
+    """No life is made up."""
+    ran = yizhan("audit", "explain", "350924-nobook1-1")
+    assert ran.code == 1
+    assert "350924-nobook1-1" in ran.err

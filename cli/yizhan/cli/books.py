@@ -7,6 +7,7 @@ Rule 2: an auditor's machine needs the log with its statements, the books and th
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,7 @@ from yizhan.ledger.audit.evidence import Evidence
 from yizhan.ledger.audit.logged import Logged, WithStatements, read_log
 from yizhan.ledger.log import PUBLIC
 from yizhan.ledger.reading import FolderSource, Source, source
+from yizhan.producers.accounts import Query
 from yizhan.runtime import journal
 from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import written
@@ -140,7 +142,8 @@ def read_books(app: App, files: Sequence[Path]) -> Iterator[Book]:
                 yield books.read_book(book_lines(app, county, kind), app.charters, f"{county} {kind}")
 
 
-def gather(app: App, where: str | None, files: Sequence[Path], *, unsettled: bool) -> tuple[Source, Evidence]:
+@contextlib.contextmanager
+def gather(app: App, where: str | None, files: Sequence[Path], *, unsettled: bool) -> Iterator[tuple[Source, Evidence]]:
     """Read the log and the books, and lay them side by side.
 
     Args:
@@ -149,16 +152,19 @@ def gather(app: App, where: str | None, files: Sequence[Path], *, unsettled: boo
         files: of books; none: this home's counties.
         unsettled: take the newest checkpoint, final or not.
 
+    Yields:
+        The log's files, for proofs, and the evidence.
+
     Raises:
         LedgerError: log or books cannot be used.
         CommandError: there is no ledger in this home.
     """
     if where is not None:
-        files_of_log = source(where)
-        return files_of_log, _evidence(app, files_of_log, files, unsettled=unsettled)
+        yield source(where), _evidence(app, source(where), files, unsettled=unsettled)
+        return
     with kept_statements(app) as statements:
         here = WithStatements(FolderSource(ledger_folder(app) / PUBLIC), statements)
-        return here, _evidence(app, here, files, unsettled=unsettled)
+        yield here, _evidence(app, here, files, unsettled=unsettled)
 
 
 def _evidence(app: App, log: Source, files: Sequence[Path], *, unsettled: bool) -> Evidence:
@@ -174,3 +180,19 @@ def _evidence(app: App, log: Source, files: Sequence[Path], *, unsettled: bool) 
 
         logged: Logged = read_log(log, app.charters, unsettled=unsettled, progress=checked)
     return Evidence(logged, read_books(app, files))
+
+
+def people_of(app: App, event_id: str) -> dict[tuple[str, str], str]:
+    """Tell who said what of an event, by name, from the stores that are in this home: (county, stage) → who."""
+    people: dict[tuple[str, str], str] = {}
+    for county in sorted(app.charters.latest().members):
+        with looking_into_outbox(app, county) as outbox:
+            for posting in () if outbox is None else outbox.postings(Query(id=event_id)):
+                for stage, said in posting.said.items():
+                    if isinstance(by := said.payload.get("by"), dict):
+                        people[posting.recipient, stage] = f"{by.get('name')}（{by.get('badge')}）"
+        with looking_into_inbox(app, county) as inbox:
+            item = None if inbox is None else inbox.item(event_id)
+            for answer in () if item is None else item.answers:
+                people[county, answer.stage] = f"{answer.name}（{answer.badge}）"
+    return people

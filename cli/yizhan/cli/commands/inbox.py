@@ -88,12 +88,15 @@ def _keep_ringing(inbox: Inbox, stop: StopSignal, as_json: bool) -> None:
 
 def _tell(app: App, county: str, outcome: Outcome, *, as_json: bool) -> None:
     """Tell what became of one record: a panel and a bell for an alarm, a line for the rest."""
+    from yizhan.cli.access import noted_if_possible
     from yizhan.cli.names import reason_name
     from yizhan.cli.output import print_line, say
     from yizhan.consumers.checks import NEVER_RECEIPTED
 
     item = outcome.item
     if as_json:
+        if item is not None:
+            noted_if_possible(app, county, "listed", "inbox run", [item.id])
         rings = {"became": outcome.became, "rings": outcome.rings, "reason": outcome.reason}
         print_line(rings | {"item": None if item is None else item.as_json()})
     elif outcome.rings and item is not None:
@@ -110,9 +113,11 @@ def _tell(app: App, county: str, outcome: Outcome, *, as_json: bool) -> None:
 
 
 def _ring(app: App, item: Item, county: str) -> None:
+    from yizhan.cli.access import noted_if_possible
     from yizhan.cli.inboxes import panel
     from yizhan.cli.output import console
 
+    noted_if_possible(app, county, "opened", "inbox run", [item.id])
     screen = console()
     if screen.is_terminal:
         screen.bell()
@@ -146,6 +151,7 @@ def list_(
     as_json: bool,
 ) -> None:
     """List items."""
+    from yizhan.cli.access import noted
     from yizhan.cli.app import this
     from yizhan.cli.inboxes import looking
     from yizhan.cli.names import way_name
@@ -178,6 +184,8 @@ def list_(
         kept_aside = 0 if inbox is None else inbox.aside_count()
         gaps = () if inbox is None else inbox.gaps()
         conflicts = () if inbox is None else inbox.conflicts()
+    if found:
+        noted(app, county, "listed", "inbox list", [item.id for item in found])
     if as_json:
         items = [item.as_json() for item in found]
         print_json({"county": county, "items": items, "aside": aside, "gaps": gaps, "conflicts": conflicts})
@@ -231,6 +239,7 @@ def _beside(aside: int, conflicts: int, gaps: int) -> None:
 @json_option()
 def show(item_id: str, county: str, as_json: bool) -> None:
     """Show one item."""
+    from yizhan.cli.access import noted
     from yizhan.cli.app import this
     from yizhan.cli.errors import CommandError
     from yizhan.cli.inboxes import looking, panel
@@ -242,6 +251,7 @@ def show(item_id: str, county: str, as_json: bool) -> None:
     if item is None:
         sentence = _("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
         raise CommandError(sentence.format(county=app.named(county), id=item_id, code=county))
+    noted(app, county, "opened", "inbox show", [item.id])
     if as_json:
         print_json(item.as_json())
     else:
@@ -274,6 +284,7 @@ def ack(
     as_json: bool,
 ) -> None:
     """Enter an officer's word."""
+    from yizhan.cli.access import noted
     from yizhan.cli.app import this
     from yizhan.cli.inboxes import open_inbox
     from yizhan.cli.keyring import Lock
@@ -284,6 +295,7 @@ def ack(
     with open_inbox(app, county, Lock(passphrase_fd)) as inbox:
         item = inbox.acknowledge(item_id, name, badge, stage, note)
     if as_json:
+        noted(app, county, "opened", "inbox ack", [item.id], f"{name}（{badge}）")
         print_json(item.as_json())
     else:
         sentence = _("{id} {stage}，签字人 {name}（{badge}）")

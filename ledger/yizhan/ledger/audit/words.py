@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from yizhan.ledger.audit.life import What
 from yizhan.ledger.audit.reconcile import Odd
 from yizhan.schemas.i18n import _, marked
 
@@ -22,7 +23,42 @@ ODD: Final[dict[Odd, str]] = {
     Odd.UNPROVEN: marked("簿上有，签名证明不了"),
 }
 
+STEPS: Final[dict[What, str]] = {
+    What.LEARNT: marked("获知"),
+    What.ACCEPTED: marked("发件箱收下"),
+    What.SENT: marked("送出"),
+    What.RECEIVED: marked("驿站收到并盖戳"),
+    What.REFUSED: marked("驿站拒收"),
+    What.DECIDED: marked("驿站判定送达方式"),
+    What.STORED: marked("收件箱入库"),
+    What.DELIVERED: marked("送达回执"),
+    What.UNOPENABLE: marked("回执：打不开"),
+    What.OPENED: marked("首次调阅"),
+    What.ACKNOWLEDGED: marked("签收"),
+    What.ACTED: marked("回执：已处置"),
+    What.DECLINED: marked("回执：不予处置"),
+    What.DIGESTED: marked("列入季度通报"),
+    What.ANSWERED: marked("后续来文"),
+    What.DESTROYED: marked("内容到期销毁"),
+    What.RIVAL: marked("同一编号另有一份内容不同的文书"),
+}
+VOUCHES: Final = {
+    "signed": marked("本人签名为证"),
+    "logged": marked("账上有据"),
+    "said": marked("本县自述"),
+}
+
 
 def odd_sentence(odd: Odd) -> str:
     """Say what does not agree, in the language chosen."""
     return _(ODD[odd])
+
+
+def step_name(what: What) -> str:
+    """Say what happened, in the language chosen."""
+    return _(STEPS[what])
+
+
+def vouch_name(vouch: str) -> str:
+    """Say who vouches for it."""
+    return _(VOUCHES[vouch])
