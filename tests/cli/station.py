@@ -79,6 +79,10 @@ class Station:
         for output in handle(record, self.app.charters.in_force(now), self.key, "memory").outputs:
             self.topics.setdefault(output.topic, []).append((output, int(now.timestamp() * 1000)))
 
+    def says(self, statement: bytes) -> None:
+        """Let the station say something of its own."""
+        self.topics.setdefault(topics.AUDIT, []).append((Output(topics.AUDIT, b"said", statement), 0))
+
     def deliver(self, county: str) -> list[str]:
         """Let a county's inbox receive what is new for it, and send its receipts; what became of each."""
         topic = topics.alerts(county)
@@ -120,8 +124,7 @@ class Station:
             mark = (("yizhan-manifest", b"1"),)
             signed = manifest.signed(self.key)
             inbox.receive(Arrived("digest", 0, end, int(now.timestamp() * 1000), signed, mark))
-            said = Output(topics.AUDIT, county.encode(), signed, None)
-            self.topics.setdefault(topics.AUDIT, []).append((said, int(now.timestamp() * 1000)))
+            self.says(signed)
 
 
 def _arrived(output: Output, number: int, at: int, kind: Kind) -> Arrived:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sqlite3
+from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,12 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, delete_event, delete_item, publish
+from yizhan.cli.access import journal_path
 from yizhan.cli.inboxes import inbox_path
 from yizhan.cli.outboxes import looking, outbox_path
+from yizhan.schemas.policy import Way
+from yizhan.schemas.postmark import Decided, Origin, Postmark
+from yizhan.schemas.timestamps import written
 
 INTELLIGENCE: dict[str, Any] = {
     "type": "yizhan.intelligence.report.v1",
@@ -209,7 +216,7 @@ def test_one_events_whole_life(station: Station, fires: list[str], yizhan: Run) 
     for words in ("联管", "复算相同", "李四（654321）", "列入季度通报", "位置都已按检查点证明"):
         assert words in told
     english = yizhan("--lang", "en", "audit", "explain", fires[0]).out
-    assert "acknowledged" in english
+    assert "Acknowledged" in english
 
 
 def test_a_refused_events_life_ends_with_the_reason(station: Station, yizhan: Run) -> None:
@@ -231,3 +238,163 @@ def test_an_event_that_nobody_knows_is_told(fires: list[str], yizhan: Run) -> No
     ran = yizhan("audit", "explain", "350924-nobook1-1")
     assert ran.code == 1
     assert "350924-nobook1-1" in ran.err
+
+
+def found(yizhan: Run, *more: str) -> list[dict[str, Any]]:
+    """Search; what was found."""
+    ran = yizhan("audit", "find", "--json", *more)
+    assert ran.code == 0, ran.err
+    listed: list[dict[str, Any]] = json.loads(ran.out)["findings"]
+    return listed
+
+
+def test_nothing_is_found_where_nothing_is_wrong(station: Station, yizhan: Run) -> None:
+    """A fire told at once, acknowledged at once."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    yizhan("inbox", "ack", fire, "--county", QINGYUAN, "--name", "李四", "--badge", "654321")
+    station.carry(QINGYUAN)
+    station.deliver(SHOUNING)
+    station.log()
+    assert found(yizhan) == []
+    assert "没有发现问题" in yizhan("audit", "find").out
+
+
+def test_what_is_late_or_unanswered_is_found_with_its_limit(station: Station, fires: list[str], yizhan: Run) -> None:
+    """A fire told an hour late; two alarms that nobody acknowledged; a fire without a further report."""
+    an_hour_ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    (late,) = publish(yizhan, SHOUNING, {**FIRE, "external_ref": "接-9", "time": an_hour_ago})
+    station.carry(SHOUNING)
+    station.log(minutes_later=10)
+    listed = found(yizhan)
+    assert {(each["kind"], each["county"], each["id"]) for each in listed} == {
+        ("late", SHOUNING, late),
+        *(("unacknowledged", QINGYUAN, each) for each in (*fires[1:3], late)),
+    }
+    (first,) = found(yizhan, "--kind", "late")
+    assert (first["rule"], first["limit"], first["took"] // 60) == ("tell", 900.0, 60)
+    assert first["place"] is not None
+    station.log(minutes_later=24 * 60 * 31)
+    kinds = Counter((each["kind"], each["rule"], each["county"]) for each in found(yizhan))
+    assert kinds["overdue", "follow-up", SHOUNING] == 4
+    assert kinds["no_feedback", "feedback", QINGYUAN] == 1
+    told = yizhan("audit", "find", "--of", QINGYUAN).out
+    assert "情报没有反馈" in told
+    assert "迟报" not in told
+    assert yizhan("audit", "find", "--kind", "nothing").code == 2
+
+
+def test_refusals_and_keys_that_were_revoked_are_found(station: Station, fires: list[str], yizhan: Run) -> None:
+    """What the station refused, a key that did not hold, and what was signed with a key that was revoked since."""
+    with looking(station.app, SHOUNING) as outbox:
+        assert outbox is not None
+        own = outbox.event(fires[0])
+    assert own is not None
+    assert own.envelope is not None
+    station.take(QINGYUAN, own.envelope)
+    station.take(SHOUNING, own.envelope[:-1] + bytes([own.envelope[-1] ^ 1]))
+    station.log()
+    listed = found(yizhan)
+    assert {(each["kind"], each["county"], each["rule"]) for each in listed} == {
+        ("refused", QINGYUAN, "wrong_topic"),
+        ("doubtful_key", SHOUNING, "bad_signature"),
+    }
+    later = written(datetime.now(UTC) + timedelta(hours=1))
+    folder = station.app.home / "charter"
+    shutil.copytree(folder / "1", folder / "2")
+    for name, said in (("alliance.json", {"version": 2, "holds_from": later}), (f"counties/{SHOUNING}/keys.json", {})):
+        file = json.loads((folder / "2" / name).read_text("utf-8")) | said
+        for key in file.get("signing", ()):
+            key["revoked"] = later
+        (folder / "2" / name).write_text(json.dumps(file), "utf-8")
+    doubtful = found(yizhan, "--kind", "doubtful_key", "--of", SHOUNING)
+    assert {each["id"] for each in doubtful if "revoked" in each["detail"]} == set(fires)
+
+
+def test_a_decision_against_the_table_is_found(station: Station, yizhan: Run) -> None:
+    """A station that let a fire wait for the quarter is convicted by the sender's signed header."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    with looking(station.app, SHOUNING) as outbox:
+        assert outbox is not None
+        own = outbox.event(fire)
+    assert own is not None
+    said = Postmark(
+        record_sha256="0" * 64,
+        origin=Origin(cluster="memory", topic=f"yizhan.events.{SHOUNING}", partition=0, offset=77),
+        received=written(datetime.now(UTC)),
+        charter=station.app.charter.name,
+        id=fire,
+        hash=own.row.hash,
+        decisions={QINGYUAN: Decided(way=Way.DIGEST, rule="rest")},
+    )
+    station.says(said.signed(station.key))
+    station.says(
+        said.model_copy(update={"hash": "a" * 64, "origin": said.origin.model_copy(update={"offset": 78})}).signed(
+            station.key
+        )
+    )
+    station.log()
+    kinds = {each["kind"]: each for each in found(yizhan)}
+    assert set(kinds) == {"decision_differs", "contradiction"}
+    assert "digest rest ≠ alarm fire" in kinds["decision_differs"]["detail"]
+    assert kinds["contradiction"]["id"] == fire
+
+
+def test_a_hotspot_that_nobody_reported_is_found(station: Station, yizhan: Run) -> None:
+    """Of two detections in the border strip one was imported; the other is 漏报, and nothing further inland is."""
+    square = {"350924": (27.0, 28.0), "331126": (28.0, 29.0)}
+    features = [
+        {
+            "type": "Feature",
+            "properties": {"code": code, "name": code},
+            "geometry": {
+                "type": "Polygon",
+                "coordinates": [[[119, low], [120, low], [120, high], [119, high], [119, low]]],
+            },
+        }
+        for code, (low, high) in square.items()
+    ]
+    Path("outlines.json").write_text(json.dumps({"type": "FeatureCollection", "features": features}), "utf-8")
+    head = "latitude,longitude,brightness,scan,track,acq_date,acq_time,satellite,confidence,version,bright_t31,frp\n"
+    rows = [f"{lat},119.5,310,1,1,2026-11-23,0251,T,90,6.1,290,20\n" for lat in ("27.98", "27.97", "27.1")]
+    Path("one.csv").write_text(head + rows[0], "utf-8")
+    Path("all.csv").write_text(head + "".join(rows), "utf-8")
+    assert yizhan("import", "firms", "one.csv", "--county", SHOUNING, "--outlines", "outlines.json").code == 0
+    station.carry(SHOUNING)
+    station.log()
+    missing = found(yizhan, "--firms", "all.csv", "--outlines", "outlines.json", "--kind", "missing_report")
+    assert [(each["county"], each["detail"]) for each in missing] == [
+        (SHOUNING, "firms:T:20261123T0251Z:27.97000,119.50000")
+    ]
+    assert "漏报" in yizhan("audit", "find", "--firms", "all.csv", "--outlines", "outlines.json").out
+
+
+def test_a_broken_journal_is_found_and_named(station: Station, fires: list[str], yizhan: Run) -> None:
+    """A line changed breaks the chain; a tail cut off contradicts a head that an earlier book named."""
+    for fire in fires[:3]:
+        yizhan("inbox", "show", fire, "--county", QINGYUAN)
+    path = journal_path(station.app, QINGYUAN)
+    whole = path.read_bytes()
+    for kind in ("outbox", "inbox"):
+        assert yizhan(kind, "export", f"{kind}.jsonl", "--county", QINGYUAN).code == 0
+    assert found(yizhan, "--kind", "journal_broken") == []
+    path.write_bytes(whole.replace(b"inbox show", b"inbox list", 1))
+    (broken,) = found(yizhan, "--kind", "journal_broken")
+    assert (broken["county"], broken["detail"]) == (QINGYUAN, "access.jsonl:2 chain")
+    path.write_bytes(whole.splitlines(keepends=True)[0])
+    assert yizhan("inbox", "export", "later.jsonl", "--county", QINGYUAN).code == 0
+    books = ("--book", "inbox.jsonl", "--book", "outbox.jsonl", "--book", "later.jsonl")
+    cut = found(yizhan, *books, "--kind", "journal_broken")
+    assert {each["detail"].split()[1] for each in cut} == {"head"}
+
+
+def test_no_content_is_shown_that_cannot_be_written_down(station: Station, fires: list[str], yizhan: Run) -> None:
+    """With the journal unwritable show and list fail before a word of the content is out."""
+    path = journal_path(station.app, QINGYUAN)
+    path.unlink(missing_ok=True)
+    path.mkdir()
+    for words in (("inbox", "show", fires[0]), ("inbox", "list")):
+        ran = yizhan(*words, "--county", QINGYUAN)
+        assert ran.code == 1
+        assert "距界" not in ran.out + ran.err

@@ -17,7 +17,6 @@ from functools import cached_property
 from yizhan.ledger.audit.books import Book, Came, Letter, Sent
 from yizhan.ledger.audit.logged import Logged, Marked
 from yizhan.schemas.header import NOTICE, RECEIPT, Header, ReceiptRef, split_id
-from yizhan.schemas.timestamps import instant
 
 SYSTEM = frozenset({RECEIPT, NOTICE})
 
@@ -76,8 +75,10 @@ class Evidence:
         """Lay it out; a later book of a county and kind stands in for an earlier one."""
         self.logged = logged
         self.books: dict[tuple[str, str], Book] = {}
+        self.openings = []
         for book in sorted(books, key=lambda each: each.opening.at):
             self.books[book.county, book.opening.kind] = book
+            self.openings.append(book.opening)
 
     def book(self, county: str, kind: str) -> Book | None:
         """Return a county's book of a kind, None where none was brought."""
@@ -156,8 +157,3 @@ class Evidence:
         for matter in self.matters.values():
             if matter.header is not None and matter.header.type not in SYSTEM:
                 yield matter
-
-
-def seconds_between(earlier: str, later: datetime) -> float:
-    """Seconds from a written instant to another."""
-    return (later - instant(earlier)).total_seconds()

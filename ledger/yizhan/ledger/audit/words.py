@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from yizhan.ledger.audit.findings import Found
 from yizhan.ledger.audit.life import What
 from yizhan.ledger.audit.reconcile import Odd
 from yizhan.schemas.i18n import _, marked
@@ -23,6 +24,26 @@ ODD: Final[dict[Odd, str]] = {
     Odd.UNPROVEN: marked("簿上有，签名证明不了"),
 }
 
+FOUND: Final[dict[Found, str]] = {
+    Found.LATE: marked("迟报"),
+    Found.UNACKNOWLEDGED: marked("报警无人签收"),
+    Found.OVERDUE: marked("逾期"),
+    Found.NO_FEEDBACK: marked("情报没有反馈"),
+    Found.MISSING_REPORT: marked("漏报：卫星热点没有上报"),
+    Found.REFUSED: marked("驿站拒收"),
+    Found.DOUBTFUL_KEY: marked("密钥可疑"),
+    Found.DECISION_DIFFERS: marked("驿站判定与章程复算不同"),
+    Found.CONTRADICTION: marked("同一编号先后两份，内容不同"),
+    Found.JOURNAL_BROKEN: marked("调阅记录断链"),
+}
+RULES: Final = {
+    "tell": marked("获知后及时通报"),
+    "acknowledge": marked("报警及时签收"),
+    "follow-up": marked("火灾灾害续报、终报"),
+    "verify-hotspot": marked("热点核查"),
+    "feedback": marked("情报反馈"),
+    "other-assistance": marked("协查答复"),
+}
 STEPS: Final[dict[What, str]] = {
     What.LEARNT: marked("获知"),
     What.ACCEPTED: marked("发件箱收下"),
@@ -62,3 +83,13 @@ def step_name(what: What) -> str:
 def vouch_name(vouch: str) -> str:
     """Say who vouches for it."""
     return _(VOUCHES[vouch])
+
+
+def found_name(found: Found) -> str:
+    """Say what was found, in the language chosen."""
+    return _(FOUND[found])
+
+
+def rule_name(rule: str) -> str:
+    """Say which obligation; a word that is none stays as it is."""
+    return _(RULES[rule]) if rule in RULES else rule
