@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shutil
 import sqlite3
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,11 @@ import pytest
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, delete_event, delete_item, publish
 from yizhan.cli.access import journal_path
+from yizhan.cli.books import gather
 from yizhan.cli.inboxes import inbox_path
 from yizhan.cli.outboxes import looking, outbox_path
+from yizhan.ledger.audit.findings import find
+from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import Decided, Origin, Postmark
 from yizhan.schemas.timestamps import written
@@ -300,16 +303,12 @@ def test_refusals_and_keys_that_were_revoked_are_found(station: Station, fires: 
         ("refused", QINGYUAN, "wrong_topic"),
         ("doubtful_key", SHOUNING, "bad_signature"),
     }
-    later = written(datetime.now(UTC) + timedelta(hours=1))
-    folder = station.app.home / "charter"
-    shutil.copytree(folder / "1", folder / "2")
-    for name, said in (("alliance.json", {"version": 2, "holds_from": later}), (f"counties/{SHOUNING}/keys.json", {})):
-        file = json.loads((folder / "2" / name).read_text("utf-8")) | said
-        for key in file.get("signing", ()):
-            key["revoked"] = later
-        (folder / "2" / name).write_text(json.dumps(file), "utf-8")
-    doubtful = found(yizhan, "--kind", "doubtful_key", "--of", SHOUNING)
-    assert {each["id"] for each in doubtful if "revoked" in each["detail"]} == set(fires)
+    with gather(station.app, None, (), unsettled=False) as (_files, evidence):
+        charter = station.app.charters.latest()
+        keys = {kid: replace(key, revoked=datetime.now(UTC)) for kid, key in charter.signing[SHOUNING].items()}
+        revoked = AdoptedCharters([replace(charter, signing={**charter.signing, SHOUNING: keys})])
+        doubtful = [each for each in find(evidence, revoked) if "revoked" in each.detail]
+    assert {each.id for each in doubtful} == set(fires)
 
 
 def test_a_decision_against_the_table_is_found(station: Station, yizhan: Run) -> None:
@@ -398,3 +397,34 @@ def test_no_content_is_shown_that_cannot_be_written_down(station: Station, fires
         ran = yizhan(*words, "--county", QINGYUAN)
         assert ran.code == 1
         assert "距界" not in ran.out + ran.err
+
+
+def test_content_whose_term_is_over_goes_and_the_log_has_the_word_of_it(
+    station: Station, fires: list[str], yizhan: Run
+) -> None:
+    """Listed first, destroyed by name; the sender gets a signed notice, the audit still proves the event."""
+    with contextlib.closing(sqlite3.connect(inbox_path(station.app, QINGYUAN))) as conn, conn:
+        conn.execute("UPDATE items SET received = '1990-01-01T00:00:00.000Z' WHERE id = ?", (fires[0],))
+    listed = yizhan("inbox", "destroy", "--county", QINGYUAN)
+    assert fires[0] in listed.out
+    assert fires[1] not in listed.out
+    assert yizhan("inbox", "destroy", "--county", QINGYUAN, "--yes").code == 2
+    by = ("--name", "李四", "--badge", "654321", "--yes")
+    ran = yizhan("inbox", "destroy", "--county", QINGYUAN, *by, "--json")
+    done = json.loads(ran.out)
+    assert (done["destroyed"], len(done["notices"])) == ([fires[0]], 1)
+    assert json.loads(yizhan("inbox", "destroy", "--county", QINGYUAN, *by, "--json").out)["notices"] == []
+    assert "销毁" in yizhan("inbox", "show", fires[0], "--county", QINGYUAN).out
+    station.carry(QINGYUAN)
+    station.deliver(SHOUNING)
+    station.log()
+    told = json.loads(yizhan("inbox", "show", done["notices"][0], "--county", SHOUNING, "--json").out)
+    assert told["payload"]["destruction"]["events"][0]["id"] == fires[0]
+    assert reconciled(yizhan)[:2] == (0, [])
+    steps = {
+        step["what"]: step for step in json.loads(yizhan("audit", "explain", fires[0], "--json").out)["life"]["steps"]
+    }
+    assert (steps["destroyed"]["vouch"], steps["destroyed"]["said"]["notice"]) == ("logged", done["notices"][0])
+    journal = journal_path(station.app, QINGYUAN).read_text("utf-8")
+    assert '"how":"destroyed"' in journal
+    assert "李四（654321）" in journal

@@ -91,6 +91,8 @@ def details(app: App, item: Item) -> Iterator[tuple[str, str]]:
         yield stage_name(each.stage), f"{each.name}（{each.badge}）{app.local(each.at)}{note}"
     for label in item.digests:
         yield _("季度通报"), label
+    if item.destroyed is not None:
+        yield _("内容"), _("保管期满，已于 {at} 销毁").format(at=app.local(item.destroyed))
     if item.contents is not None:
         for shown in islice(lines(item.contents), MOST_VALUES):
             yield "·".join(_(title) for title in shown.titles) or _("内容"), _value(app, shown)

@@ -6,7 +6,8 @@
     └── InboxError        the inbox cannot do what it was asked
         ├── WrongInbox     the file is another county's
         ├── NoSuchItem     there is no item with this id
-        └── NotAnswerable  no person answers this item
+        ├── NotAnswerable  no person answers this item
+        └── NotDue         its content may not be destroyed, or is gone
 """
 
 from __future__ import annotations
@@ -28,3 +29,7 @@ class NoSuchItem(InboxError):
 
 class NotAnswerable(InboxError):
     """No person answers this item, or the answer does not say who gives it."""
+
+
+class NotDue(InboxError):
+    """The content of this item may not be destroyed yet, or is gone already."""

@@ -16,16 +16,17 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from yizhan.consumers import bookkeeping, digests, items, metrics, receipts
+from yizhan.consumers import bookkeeping, destroying, digests, items, metrics, receipts
 from yizhan.consumers.arrivals import Arrived, Kind, Outcome
 from yizhan.consumers.checkpoints import LONGEST_PAGES
 from yizhan.consumers.checks import NEVER_RECEIPTED, Closing, Examined, Letter, Reader, Reference, Unverified, examine
 from yizhan.consumers.desk import Desk, Person
+from yizhan.consumers.destroying import Due, Unsaid
 from yizhan.consumers.errors import NoSuchItem, WrongInbox
 from yizhan.consumers.items import Item
 from yizhan.consumers.keeping import keep_aside, keep_conflict, keep_letter
@@ -96,6 +97,8 @@ class Inbox(View):
         self._refreshed = 0.0
         self._reconsidered = 0
         try:
+            # What is deleted is overwritten: content that was destroyed stands nowhere in the file.
+            self._conn.execute("PRAGMA secure_delete = ON")
             with transaction(self._conn) as conn:
                 _own(conn, path, county)
         except BaseException:
@@ -331,6 +334,45 @@ class Inbox(View):
             return False
         metrics.RECEIPTS.labels(receipt.stage).inc()
         return True
+
+    # -- what must go --
+
+    def due(self) -> tuple[Due, ...]:
+        """List the items whose term of retention is over, the oldest first."""
+        now = self.clock()
+        with self._reading() as conn:
+            return tuple(destroying.due(conn, now, self.charters.in_force(now).time_zone))
+
+    def destroy(self, ids: Collection[str], name: str, badge: str) -> None:
+        """Destroy the content of items whose term is over; again without ids: empty SQLite's log only.
+
+        Args:
+            ids: some of those that ``due`` lists.
+            name: of the officer who orders it.
+            badge: 警号.
+
+        Raises:
+            NotDue: one of them is not; nothing was destroyed.
+            StoreError: the disk fails; or another process keeps former bytes in SQLite's log, see the sentence.
+        """
+        now = self.clock()
+        with self._lock:
+            if ids:
+                with transaction(self._conn) as conn:
+                    chosen = tuple(destroying.due(conn, now, self.charters.in_force(now).time_zone))
+                    destroying.destroy(conn, chosen, ids, Person(name, badge), now)
+            with wrapped(self._conn):
+                destroying.scrub(self._conn)
+
+    def unsaid(self) -> tuple[Unsaid, ...]:
+        """List destructions whose senders were not told yet."""
+        with self._reading() as conn:
+            return tuple(destroying.unsaid(conn))
+
+    def said(self, ids: Collection[str], notice: str) -> None:
+        """Note by which event their sender was told of destructions (``StoreError`` if the disk fails)."""
+        with self._lock, transaction(self._conn) as conn:
+            destroying.said(conn, ids, notice)
 
     # -- charters --
 

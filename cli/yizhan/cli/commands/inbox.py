@@ -317,3 +317,52 @@ def export(file: str, county: str) -> None:
     from yizhan.cli.books import export_book
 
     export_book(this(), county, "inbox", file)
+
+
+@command.command(
+    "destroy",
+    help=marked(
+        "销毁保管期满的内容：正文、密文、封装的密钥都不再留；文头、指纹、发件县的签名、邮戳、签收记录照留。\n\n"
+        "不加 --yes 只列出到期的。销毁记入调阅记录，并以签名的通知告知发件县；通知由 yizhan outbox run 送出，账本为证。"
+    ),
+)
+@county_option()
+@option("--id", "ids", multiple=True, metavar="ID", help=marked("只销毁这一件，可多次给出（默认：到期的全部）"))
+@option("--name", metavar="NAME", help=marked("决定人姓名"))
+@option("--badge", metavar="BADGE", help=marked("决定人警号"))
+@option("--yes", is_flag=True, help=marked("确实销毁"))
+@passphrase_option()
+@json_option()
+def destroy(
+    *,
+    county: str,
+    ids: tuple[str, ...],
+    name: str | None,
+    badge: str | None,
+    yes: bool,
+    passphrase_fd: int | None,
+    as_json: bool,
+) -> None:
+    """Destroy content."""
+    from yizhan.cli.app import this
+    from yizhan.cli.destruction import carry_out, due_items
+    from yizhan.cli.keyring import Lock
+    from yizhan.cli.names import type_name
+    from yizhan.cli.output import print_json, print_table, tell
+
+    app = this()
+    if yes and not (name and badge):
+        raise click.UsageError(_("销毁要写明是谁决定的：--name 和 --badge"), click.get_current_context())
+    if not yes:
+        due = due_items(app, county, ids)
+        if as_json:
+            print_json({"county": county, "due": due, "destroyed": [], "notices": []})
+            return
+        rows = [(each.id, type_name(each.type), app.local(each.received), each.retention) for each in due]
+        print_table([_("编号"), _("类型"), _("收到"), _("保管期限")], rows, _("没有到期的"))
+        return
+    done, notices = carry_out(app, county, ids, (str(name), str(badge)), Lock(passphrase_fd))
+    if as_json:
+        print_json({"county": county, "due": [], "destroyed": done, "notices": notices})
+    else:
+        tell(_("已销毁 {count} 件的内容，通知 {notices} 份").format(count=len(done), notices=len(notices)))
