@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sqlite3
 from collections import Counter
 from dataclasses import replace
@@ -19,10 +20,13 @@ from yizhan.cli.access import journal_path
 from yizhan.cli.books import gather
 from yizhan.cli.inboxes import inbox_path
 from yizhan.cli.outboxes import looking, outbox_path
-from yizhan.ledger.audit.findings import find
+from yizhan.ledger.audit.findings import Finding, Found, find
+from yizhan.ledger.audit.pages import as_csv, as_html
+from yizhan.ledger.audit.report import report
 from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import Decided, Origin, Postmark
+from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.timestamps import written
 
 INTELLIGENCE: dict[str, Any] = {
@@ -428,3 +432,45 @@ def test_content_whose_term_is_over_goes_and_the_log_has_the_word_of_it(
     journal = journal_path(station.app, QINGYUAN).read_text("utf-8")
     assert '"how":"destroyed"' in journal
     assert "李四（654321）" in journal
+
+
+def test_a_quarter_is_reported_in_both_languages(station: Station, fires: list[str], yizhan: Run) -> None:
+    """Figures, findings, reconciliation and accesses; the same again byte for byte; nothing from outside."""
+    delete_item(inbox_path(station.app, QINGYUAN), fires[1])
+    station.log(minutes_later=10)
+    now = datetime.now(UTC)
+    quarter = str(Quarter.containing(now, station.app.charter.time_zone))
+    ran = yizhan("audit", "report", "--quarter", quarter, "--out", "out", "--json")
+    assert ran.code == 0, ran.err
+    found = json.loads(ran.out)
+    sent = {each["county"]: each for each in found["traffic"]}
+    assert (sent[SHOUNING]["alarms"], sent[SHOUNING]["digests"]) == (3, 1)
+    assert (sent[QINGYUAN]["rang"], sent[QINGYUAN]["answered"]) == (3, 1)
+    assert [each["odd"] for each in found["pairs"][0]["discrepancies"]] == ["deleted_by_recipient"]
+    names = sorted(path.name for path in Path("out").iterdir())
+    assert names == [f"audit-{quarter}.{word}" for word in ("en.csv", "en.html", "zh_CN.csv", "zh_CN.html")]
+    texts = {name: Path("out", name).read_text("utf-8") for name in names}
+    chinese, english = texts[f"audit-{quarter}.zh_CN.html"], texts[f"audit-{quarter}.en.html"]
+    assert "被删除" in chinese
+    assert "报警无人签收" in chinese
+    assert not re.search(r"[\u4e00-\u9fff]", re.sub(r"<style>.*?</style>", "", english))
+    for page in (chinese, english):
+        assert fires[1] in page
+        assert not re.search(r"https?:|<script|<img|<link|url\\(", page)
+    assert texts[f"audit-{quarter}.zh_CN.csv"].startswith("\ufeff")
+    assert yizhan("audit", "report", "--quarter", quarter, "--out", "out").code == 0
+    assert {name: Path("out", name).read_text("utf-8") for name in names} == texts
+    assert yizhan("audit", "report", "--quarter", "2026Q5").code == 2
+
+
+def test_words_of_others_are_no_markup_and_no_formula(station: Station, fires: list[str]) -> None:
+    """A refusal's detail reaches page and table as text."""
+    with gather(station.app, None, (), unsettled=False) as (_files, evidence):
+        quarter = Quarter.containing(evidence.logged.checkpoint.at, station.app.charter.time_zone)
+        made = report(evidence, station.app.charters, quarter)
+    wrong = Finding(
+        Found.REFUSED, SHOUNING, written(datetime.now(UTC)), detail="=HYPERLINK(1)<script>alert(1)</script>"
+    )
+    made = replace(made, findings=(wrong,))
+    assert "<script>" not in as_html(made, "zh_CN")
+    assert "'=HYPERLINK(1)" in as_csv(made, "en")

@@ -10,6 +10,7 @@ import click
 from yizhan.cli.commands.audit_explain import explain
 from yizhan.cli.commands.audit_find import find
 from yizhan.cli.commands.audit_matters import reconcile
+from yizhan.cli.commands.audit_report import report
 from yizhan.cli.shell import Group, charter_option, json_option, option
 from yizhan.cli.words import _, marked
 
@@ -17,6 +18,7 @@ command = Group("audit", help=marked("审计：不信任何人，只凭章程核
 command.add_command(explain)
 command.add_command(find)
 command.add_command(reconcile)
+command.add_command(report)
 
 
 @command.command(

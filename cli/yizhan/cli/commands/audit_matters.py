@@ -142,7 +142,7 @@ def discrepancy_sentence(app: App, each: Discrepancy) -> str:
     number = "" if each.first is None else str(each.first)
     if each.last != each.first:
         number += f"–{each.last}"
-    sentence = _("✘ {sender} → {recipient} {lane} {number} {id}：{odd}（{word}）{place}{detail}")
+    sentence = _("✘ {sender} 发给 {recipient} {lane} {number} {id}：{odd}（{word}）{place}{detail}")
     return sentence.format(
         sender=app.named(each.sender),
         recipient=app.named(each.recipient),
