@@ -23,7 +23,7 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 def evidence_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Declare where log, books and charter are."""
     for each in (
-        option("--not-final", is_flag=True, help=marked("以最新的检查点为准，联署不到法定多数也可以")),
+        option("--not-final", is_flag=True, help=marked("以最新的检查点为准，会签不到法定多数也可以")),
         charter_option(),
         option(
             "--book",
@@ -59,7 +59,7 @@ def tell_checkpoint(app: App, opened: OpenedCheckpoint) -> None:
 
     state = _("已定局") if opened.final else _("尚未定局")
     members = "、".join(app.named(code) for code in sorted(opened.cosigned))
-    sentence = _("以检查点 {size} 条为准（{state}，{at}），根 {root}；联署：{members}")
+    sentence = _("以检查点 {size} 条为准（{state}，{at}），根 {root}；会签：{members}")
     tell(
         sentence.format(
             size=opened.checkpoint.size,

@@ -55,7 +55,7 @@ class _Pen:
     def title(self) -> str:
         name = self.found.charter.alliance.name
         alliance = name.zh if self._language == SOURCE_LANGUAGE else name.en
-        return f"{alliance} {self.say(marked('审计报告'))} {self.found.quarter}"
+        return " ".join((alliance, self.say(marked("审计报告")), self.found.quarter))
 
     def tables(self) -> Iterator[Table]:
         yield self._basis()
@@ -75,7 +75,7 @@ class _Pen:
             (self.say(marked("根")), opened.checkpoint.root.hex()),
             (self.say(marked("签署")), self.local(written(opened.at))),
             (self.say(marked("定局")), self.say(state)),
-            (self.say(marked("联署")), ", ".join(map(self.named, sorted(opened.cosigned)))),
+            (self.say(marked("会签")), ", ".join(map(self.named, sorted(opened.cosigned)))),
             (self.say(marked("章程")), self.found.charter.name),
         ]
         missing = ", ".join(f"{self.named(county)} {kind}" for county, kind in self.found.missing_books)
@@ -91,7 +91,8 @@ class _Pen:
         rows = [
             (
                 self.named(each.county), each.alarms, each.notices, each.digests, each.refused,
-                _rounded(each.told_median), _rounded(each.told_longest), each.rang, each.answered, _rounded(each.answered_median),
+                _rounded(each.told_median), _rounded(each.told_longest), each.rang, each.answered,
+                _rounded(each.answered_median),
             )
             for each in self.found.traffic
         ]  # fmt: skip
@@ -190,7 +191,7 @@ def as_html(found: Report, language: str) -> str:
     for title, columns, rows in pen.tables():
         parts.append(f"<h2>{html.escape(title)}</h2>")
         if not rows:
-            parts.append(f"<p>{html.escape(pen.say(marked('无')))}</p>")
+            parts.append("<p>" + html.escape(pen.say(marked("无"))) + "</p>")
             continue
         parts.append(
             "<table><thead><tr>" + "".join(f"<th>{html.escape(each)}</th>" for each in columns) + "</tr></thead>"
