@@ -113,6 +113,9 @@ def test_a_row_deleted_from_an_outbox_is_found_and_named(station: Station, fires
     delete_event(outbox_path(station.app, SHOUNING), fires[2])
     _code, (odd,), _lanes = reconciled(yizhan)
     assert (odd["odd"], odd["id"]) == ("deleted_by_sender", fires[2])
+    delete_event(outbox_path(station.app, SHOUNING), fires[3])
+    tail = [each["id"] for each in reconciled(yizhan)[1] if each["odd"] == "received_not_sent"]
+    assert tail == [fires[2]]
 
 
 def test_what_never_came_is_told_from_what_was_deleted(station: Station, yizhan: Run) -> None:

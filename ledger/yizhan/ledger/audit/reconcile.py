@@ -7,7 +7,7 @@ Rule 2: a number that nobody has is a gap; a number that its sender calls refuse
 Rule 3: what may still be on its way is counted and no discrepancy: a digest whose quarter is open, what
         came after the checkpoint, what is younger than the recipient's book.
 Rule 4: a line that is gone although its county confirmed it, or remembers its number, was taken out of
-        the book: that is said as such.
+        the book: that is said as such. A sender's book that only ends early may be a backup that was restored.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from yizhan.ledger.audit.books import Book
@@ -146,6 +147,14 @@ class _Direction:
                 yield from self._compare(matter)
         yield from self._gaps()
 
+    @cached_property
+    def _last(self) -> dict[tuple[str, str], int]:
+        """The last number that the sender's book still has, of each source and book: a restored backup ends early."""
+        last: dict[tuple[str, str], int] = {}
+        for source, book, n in map(split_id, self.out.letters):
+            last[source, book] = max(n, last.get((source, book), 0))
+        return last
+
     def _to_recipient(self, matter: Matter) -> bool:
         if matter.header is not None:
             return self.recipient in matter.header.to
@@ -170,8 +179,9 @@ class _Direction:
         if here is None and there is None:
             yield self._odd(Odd.IN_NO_BOOK, matter, "")
         elif here is None:
-            is_ours = split_id(matter.id)[1] in {split_id(id)[1] for id in self.out.letters}
-            yield self._odd(Odd.DELETED_BY_SENDER if is_ours else Odd.RECEIVED_NOT_SENT, matter, "")
+            source, book, n = split_id(matter.id)
+            taken_out = n < self._last.get((source, book), 0)
+            yield self._odd(Odd.DELETED_BY_SENDER if taken_out else Odd.RECEIVED_NOT_SENT, matter, "")
         elif there is None:
             yield from self._not_there(matter, lane)
 

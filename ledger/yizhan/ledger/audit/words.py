@@ -16,7 +16,7 @@ ODD: Final[dict[Odd, str]] = {
     Odd.DELETED_BY_RECIPIENT: marked("收件县签收过或登记过，簿上这一件却没有了：被删除"),
     Odd.SENT_NOT_RECEIVED: marked("已发出、已入账，收件县没有收到"),
     Odd.DELETED_BY_SENDER: marked("收件县收到、账上也有，发件县簿上这一件却没有了：被删除"),
-    Odd.RECEIVED_NOT_SENT: marked("收件县收到、账上也有，发件县没有这一册：发件箱丢失过，或不是它发的"),
+    Odd.RECEIVED_NOT_SENT: marked("收件县收到、账上也有，发件县的册到不了这一号：发件箱恢复过旧备份，或尾部被删除"),
     Odd.IN_NO_BOOK: marked("账上有，双方簿上都没有"),
     Odd.HASH_DIFFERS: marked("编号相同而指纹不同；先入账的为准"),
     Odd.NOT_IN_LOG: marked("簿上有，账上没有"),
