@@ -41,6 +41,7 @@ def test_the_demonstration_of_the_two_that_signed(tmp_path: Path) -> None:
     assert (ledger["cosigned"], ledger["quorum"]) == (2, 2)
     assert (ledger["proof_verified"], ledger["log_verified"]) == (True, True)
     assert ledger["deletion_found_in"] == "statements/000.jsonl"
+    assert (ledger["pair_agrees"], ledger["deleted_letter_found"]) == (True, True)
     assert next(home.glob("carried/*.tlog-proof")).read_text("ascii", "replace").startswith("c2sp.org/tlog-proof@v1")
     assert "~~" in next(home.glob("bulletin-*.md")).read_text(encoding="utf-8")
     left = [process.pid for process in psutil.process_iter(["cmdline"]) if str(home) in str(process.info["cmdline"])]

@@ -1,4 +1,4 @@
-"""The last act: the log of the day, cosigned, a proof carried away, and a deletion that is found.
+"""The last act: the log of the day, cosigned, a proof carried away, a pair reconciled, deletions that are found.
 
 Rule 1: whoever verifies here has the charter and the files, and nothing that runs.
 """
@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from yizhan.cli.demo.reconciling import reconcile_pair
 from yizhan.cli.demo.scenario import QINGYUAN
 from yizhan.cli.demo.stage import wait_for
 from yizhan.cli.words import _
@@ -52,6 +53,7 @@ def audit(day: Day) -> dict[str, Any]:
     whole = _alone(day, proof.parent, "audit", "verify", str(exported))
     day.check(whole.returncode == 0, f"{exported}: {whole.stderr.strip()}")
     named = _deletion(day, exported, proof.parent)
+    reconciled = reconcile_pair(day, exported, proof.parent, partial(_alone, day))
     return {
         "statements": final.checkpoint.size,
         "cosigned": len(final.cosigned),
@@ -59,6 +61,7 @@ def audit(day: Day) -> dict[str, Any]:
         "proof_verified": verified.returncode == 0,
         "log_verified": whole.returncode == 0,
         "deletion_found_in": named,
+        **reconciled,
     }
 
 
