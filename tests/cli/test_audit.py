@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 import re
 import sqlite3
 from collections import Counter
@@ -20,9 +21,11 @@ from yizhan.cli.access import journal_path
 from yizhan.cli.books import gather
 from yizhan.cli.inboxes import inbox_path
 from yizhan.cli.outboxes import looking, outbox_path
+from yizhan.ledger.audit.books import read_book
 from yizhan.ledger.audit.findings import Finding, Found, find
 from yizhan.ledger.audit.pages import as_csv, as_html
 from yizhan.ledger.audit.report import report
+from yizhan.ledger.errors import BookInvalid
 from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import Decided, Origin, Postmark
@@ -185,6 +188,61 @@ def test_an_auditor_needs_files_only(station: Station, fires: list[str], yizhan:
     assert "cut" in cut.err
     one = yizhan(*elsewhere, "audit", "reconcile", SHOUNING, QINGYUAN, "--log", "log", *books[:2], "--charter", charter)
     assert one.code == 1
+
+
+def test_a_number_that_an_inbox_remembers_speaks_against_it(station: Station, yizhan: Run) -> None:
+    """Before any receipt left, the inbox had counted the letter: that is enough to tell deleted from lost."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    station.log()
+    delete_item(inbox_path(station.app, QINGYUAN), fire)
+    yizhan("outbox", "export", "out.jsonl", "--county", SHOUNING)
+    yizhan("inbox", "export", "in.jsonl", "--county", QINGYUAN)
+    _code, (odd,), _lanes = reconciled(yizhan, "--book", "out.jsonl", "--book", "in.jsonl")
+    assert (odd["odd"], odd["detail"]) == ("deleted_by_recipient", "prompt 1")
+
+
+def test_what_stays_out_of_a_closed_digest_is_missed(station: Station, fires: list[str], yizhan: Run) -> None:
+    """Once the log has the manifest of its quarter a routine report is not on its way any more."""
+    pending = station.topics[f"yizhan.pending.{QINGYUAN}"]
+    kept = [each for each in pending if not each[0].value]
+    assert len(kept) < len(pending)
+    station.topics[f"yizhan.pending.{QINGYUAN}"] = kept
+    station.close(QINGYUAN, "2026Q4")
+    station.log()
+    _code, (odd,), _lanes = reconciled(yizhan)
+    assert (odd["odd"], odd["id"], odd["lane"]) == ("sent_not_received", fires[3], "digest")
+
+
+def test_a_book_that_was_tampered_with_is_refused_or_proves_nothing(
+    station: Station, fires: list[str], yizhan: Run
+) -> None:
+    """Whatever byte is changed: no book, or a letter that is named as unproven, or a county's own word."""
+    yizhan("outbox", "export", "out.jsonl", "--county", SHOUNING)
+    whole = Path("out.jsonl").read_bytes()
+    charters = station.app.charters
+    honest = read_book(whole.splitlines(keepends=True), charters)
+    assert all(letter.problem is None for letter in honest.letters.values())
+    generator = random.Random(7)
+    for _round in range(150):
+        changed = bytearray(whole)
+        changed[generator.randrange(len(whole))] ^= 1 << generator.randrange(8)
+        try:
+            book = read_book(bytes(changed).splitlines(keepends=True), charters)
+        except BookInvalid:
+            continue
+        for id, letter in book.letters.items():
+            if letter.header is not None:
+                assert id in honest.letters
+                assert letter.header == honest.letters[id].header
+    lines = whole.splitlines(keepends=True)
+    for wrong in (lines[:-1], [*lines[:2], lines[1], *lines[2:]], lines[1:], [*lines, lines[-1]], []):
+        with pytest.raises(BookInvalid):
+            read_book(wrong, charters)
+    foreign = [line.replace(f'"county":"{SHOUNING}"'.encode(), f'"county":"{QINGYUAN}"'.encode()) for line in lines]
+    with pytest.raises(BookInvalid, match="another county"):
+        read_book(foreign, charters)
 
 
 def test_a_log_that_was_changed_is_no_evidence(station: Station, fires: list[str], yizhan: Run) -> None:

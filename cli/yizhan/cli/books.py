@@ -80,7 +80,6 @@ def _sent(each: Exported, county: str) -> books.Sent:
         void=each.void,
         replaced_by=each.replaced_by,
         ref=None if each.external_ref is None else books.hidden_ref(county, each.external_ref),
-        delivered={code: at for code, (_lane, _n, at) in each.lanes.items() if at is not None},
     )
 
 

@@ -127,7 +127,7 @@ class OwnEvent:
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """One own event for the auditor: no content. ``lanes``: recipient → (lane, number, when delivered).
+    """One own event for the auditor: no content.
 
     ``counterfoil`` is None only where the envelope was dropped before counterfoils were kept; ``first_sent``
     is in seconds since 1970.
@@ -144,7 +144,6 @@ class Exported:
     replaced_by: str | None
     external_ref: str | None
     postmark: bytes | None
-    lanes: Mapping[str, tuple[LaneName, int, str | None]] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -368,7 +367,6 @@ def prune(conn: sqlite3.Connection, older_than: datetime) -> int:
 def exported(conn: sqlite3.Connection) -> Iterator[Exported]:
     """Tell of every event without its content, in the order of acceptance."""
     for row in conn.execute("SELECT * FROM events JOIN sealed USING (seq) ORDER BY seq"):
-        lanes = conn.execute("SELECT recipient, lane, n, delivered FROM recipients WHERE seq = ?", (row["seq"],))
         yield Exported(
             id=row["id"],
             hash=row["hash"],
@@ -381,7 +379,6 @@ def exported(conn: sqlite3.Connection) -> Iterator[Exported]:
             replaced_by=row["replaced_by"],
             external_ref=row["external_ref"],
             postmark=row["postmark"],
-            lanes={each["recipient"]: (each["lane"], each["n"], each["delivered"]) for each in lanes},
         )
 
 

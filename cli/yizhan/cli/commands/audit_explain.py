@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from yizhan.cli.app import App
     from yizhan.ledger.audit.life import Life, Step
+
+PRIORITIES: Final = {"flash": marked("特急"), "urgent": marked("加急"), "routine": marked("平急")}
 
 
 @click.command(
@@ -77,13 +79,14 @@ def _tell_life(app: App, found: Life) -> None:
     from yizhan.ledger.audit.words import step_name, vouch_name
 
     header = found.header
+    priority = PRIORITIES.get(str(header.get("priority")), "")
     print_pairs(
         [
             (_("编号"), found.id),
             (_("指纹"), found.hash),
             (_("类型"), type_name(header["type"]) if header else None),
             (_("收件"), "、".join(app.named(code) for code in header["to"]) if header else None),
-            (_("特急程度"), header.get("priority")),
+            (_("缓急"), _(priority) if header else None),
         ]
     )
     print_table(

@@ -63,7 +63,7 @@ class _Letter(Part):
 
 
 class Sent(_Letter):
-    """One own event. ``delivered``: recipient → when the outbox was told that it arrived."""
+    """One own event."""
 
     line: Literal["sent"] = "sent"
     record: Hex32
@@ -73,7 +73,6 @@ class Sent(_Letter):
     void: bool = False
     replaced_by: EventId | None = None
     ref: Hex32 | None = None
-    delivered: Annotated[dict[MemberCode, Timestamp], Field(default_factory=dict)]
 
 
 class Destroyed(Part):
@@ -243,10 +242,15 @@ def read_book(lines: Iterable[bytes], charters: Charters, name: str = "book") ->
         raise BookInvalid(
             f"{name}: the book was cut or joined: it has {len(rows)} lines after its first; export it anew"
         )
+    ids = [row.id for row in rows if isinstance(row, Sent | Came)]
+    if len(set(ids)) != len(ids):
+        raise BookInvalid(f"{name}: an event stands in it twice; export it anew")
     letters = [checked(row, charters) for row in rows if isinstance(row, Sent | Came)]
     wrong = Sent if opening.kind == "inbox" else Came
     if any(isinstance(letter.row, wrong) for letter in letters) or any(isinstance(row, Opening) for row in rows):
         raise BookInvalid(f"{name}: an {opening.kind} book with lines of another kind; export it anew")
+    if opening.kind == "outbox" and any(id[:6] != opening.county for id in ids):
+        raise BookInvalid(f"{name}: the outbox book of {opening.county} has another county's event; export it anew")
     return Book(
         opening,
         {letter.id: letter for letter in letters},

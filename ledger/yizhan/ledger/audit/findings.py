@@ -46,6 +46,7 @@ class Found(StrEnum):
     DOUBTFUL_KEY = "doubtful_key"
     DECISION_DIFFERS = "decision_differs"
     CONTRADICTION = "contradiction"
+    ASIDE = "aside"
     JOURNAL_BROKEN = "journal_broken"
 
 
@@ -96,7 +97,8 @@ def find(
         for matter in evidence.shown()
         for finding in (*_timely(evidence, matter, limits, now), *_keys(matter, charters), *_decided(matter, charters))
     ]
-    found += [*_refused(evidence), *_contradictions(evidence), *_journals(evidence), *_missing(evidence, hotspots)]
+    found += [*_refused(evidence), *_contradictions(evidence), *_asides(evidence), *_journals(evidence)]
+    found += _missing(evidence, hotspots)
     return sorted(found, key=lambda each: (each.at, each.kind, each.county, each.id or ""))
 
 
@@ -249,6 +251,16 @@ def _contradictions(evidence: Evidence) -> Iterator[Finding]:
                 detail = f"{other.mark.hash} ≠ {marks[0].mark.hash} ({marks[0].place})"
                 county = id[:6]
                 yield Finding(Found.CONTRADICTION, county, other.mark.received, id, other.place, detail=detail)
+
+
+def _asides(evidence: Evidence) -> Iterator[Finding]:
+    """Tell of what reached an inbox and was not let in, and of a second event under an id that it had."""
+    for (county, kind), book in evidence.books.items():
+        for rival in book.rivals if kind == "inbox" else ():
+            detail = f"{county}: {rival.hash}"
+            yield Finding(Found.CONTRADICTION, rival.id[:6], rival.stored, rival.id, detail=detail)
+        for aside in book.asides if kind == "inbox" else ():
+            yield Finding(Found.ASIDE, county, aside.stored, rule=aside.reason, detail=aside.place)
 
 
 def _journals(evidence: Evidence) -> Iterator[Finding]:

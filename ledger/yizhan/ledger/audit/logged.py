@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from yizhan.ledger.errors import LedgerNotReady, LogDamaged, NoSuchStatement
-from yizhan.ledger.reading import CHECKPOINT, Source, Tiles
+from yizhan.ledger.errors import LedgerNotReady, LogDamaged, LogForked, NoSuchStatement
+from yizhan.ledger.reading import CHECKPOINT, FINAL, Source, Tiles
 from yizhan.ledger.verify import STATEMENTS, read_checkpoint, statements_path, verify
 from yizhan.schemas import dsse, manifest, postmark, tiles
 from yizhan.schemas.manifest import Manifest
@@ -136,17 +136,35 @@ def read_log(
         LedgerNotReady: no checkpoint is final yet.
         StatementInvalid: a statement of the log does not verify.
     """
-    kept: list[bytes] = []
-    found = verify(files, charters, progress=progress, check_statement=kept.append)
-    checkpoint = found.newest if unsettled else found.final
-    if checkpoint is None:
-        raise LedgerNotReady("no checkpoint has the charter's quorum yet; wait for the cosigners, or give --not-final")
-    if len(kept) < checkpoint.checkpoint.size:
-        raise LogDamaged(STATEMENTS, "are not there: export the log with `yizhan audit export --statements`")
+    checkpoint = _named(files, charters, unsettled=unsettled)
     logged = Logged(checkpoint)
-    for statement in kept[: logged.size]:
-        logged.add(statement, charters)
+
+    def take(statement: bytes) -> None:
+        if len(logged.entries) < logged.size:
+            logged.add(statement, charters)
+
+    newest = verify(files, charters, progress=progress, check_statement=take).newest.checkpoint
+    if len(logged.entries) < logged.size:
+        raise LogDamaged(STATEMENTS, "are not there: export the log with `yizhan audit export --statements`")
+    # It may have grown since the checkpoint was read: what was verified must be what that one covers.
+    if tiles.root_at(logged.size, Tiles(files, newest.size).tile) != checkpoint.checkpoint.root:
+        raise LogForked(
+            f"the log has another root at {logged.size} than its checkpoint there; verify it, call the counties"
+        )
     return logged
+
+
+def _named(files: Source, charters: Charters, *, unsettled: bool) -> OpenedCheckpoint:
+    """Return the checkpoint that an audit stands on: the newest final one, or the newest."""
+    newest = read_checkpoint(files, CHECKPOINT, charters)
+    if newest is None:
+        raise LogDamaged(CHECKPOINT, "is missing: expected a log (tlog-tiles) with its newest checkpoint")
+    if unsettled or newest.final:
+        return newest
+    final = read_checkpoint(files, FINAL, charters)
+    if final is None:
+        raise LedgerNotReady("no checkpoint has the charter's quorum yet; wait for the cosigners, or give --not-final")
+    return final
 
 
 def prove(files: Source, logged: Logged, place: int, charters: Charters) -> LogProof:

@@ -34,6 +34,7 @@ FOUND: Final[dict[Found, str]] = {
     Found.DOUBTFUL_KEY: marked("密钥可疑"),
     Found.DECISION_DIFFERS: marked("驿站判定与章程复算不同"),
     Found.CONTRADICTION: marked("同一编号先后两份，内容不同"),
+    Found.ASIDE: marked("到了收件箱而没有收入，另存"),
     Found.JOURNAL_BROKEN: marked("调阅记录断链"),
 }
 RULES: Final = {
