@@ -13,7 +13,7 @@ from yizhan.consumers.retention import CLASSES, kept_until
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas.counterfoils import verify_counterfoil
 from yizhan.schemas.envelope import parse_envelope
-from yizhan.schemas.header import RECEIPT
+from yizhan.schemas.header import NOTICE, RECEIPT
 from yizhan.schemas.payloads import TYPES
 
 OFFICER = ("李四", "654321")
@@ -87,6 +87,18 @@ def test_nothing_goes_before_its_term_nor_twice_nor_while_it_rings(listener: Lis
     assert [each.id for each in listener.inbox.due()] == [second]
     assert [each.id for each in listener.inbox.unsaid()] == [first]
     listener.inbox.said([first], f"{ME}-book1-1")
+    assert listener.inbox.unsaid() == ()
+
+
+def test_of_a_notice_that_is_destroyed_nobody_is_told(listener: Listener) -> None:
+    """It goes like the others; a notice about notices would beget notices for ever."""
+    told = listener.deliver(listener.event(type=NOTICE, priority="routine", stage=None, touches=None)).item
+    assert told is not None
+    listener.clock.now = datetime(2037, 1, 2, tzinfo=UTC)
+    listener.inbox.destroy([told.id], *OFFICER)
+    gone = listener.inbox.item(told.id)
+    assert gone is not None
+    assert gone.payload is None
     assert listener.inbox.unsaid() == ()
 
 

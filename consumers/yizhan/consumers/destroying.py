@@ -4,7 +4,8 @@ Rule 1: plaintext, ciphertext and wrapped keys go; header, hash, the sender's si
         postmark, lane and the names of who acknowledged stay.
 Rule 2: nothing goes before its term, nor while it rings or waits for its manifest.
 Rule 3: that content was destroyed is said to its sender by a signed event, which the log has. The row says so
-        in the same commit as the destruction; the event is owed until it is sent.
+        in the same commit as the destruction; the event is owed until it is sent. Of receipts and notices it
+        is not said, or such notices would beget notices for ever.
 Rule 4: every function works inside its caller's transaction, but for ``scrub``, which must stand outside.
 
 SQLite overwrites what is deleted (``secure_delete``), and the write-ahead log is emptied. What a disk, a file
@@ -18,6 +19,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.desk import Person
 from yizhan.consumers.errors import NotDue
 from yizhan.consumers.exporting import counterfoil
@@ -100,9 +102,12 @@ def scrub(conn: sqlite3.Connection) -> None:
 
 
 def unsaid(conn: sqlite3.Connection) -> Iterator[Unsaid]:
-    """Tell of destructions whose senders were not told yet."""
-    query = "SELECT id, hash, county, class, at FROM destroyed JOIN items USING (id) WHERE notice IS NULL ORDER BY seq"
-    return (Unsaid(*row) for row in conn.execute(query))
+    """Tell of destructions whose senders were not told yet; of receipts and notices nobody is told."""
+    query = (
+        "SELECT id, hash, county, class, destroyed.at, type FROM destroyed JOIN items USING (id)"
+        " WHERE notice IS NULL ORDER BY seq"
+    )
+    return (Unsaid(*row[:5]) for row in conn.execute(query) if row["type"] not in NEVER_RECEIPTED)
 
 
 def said(conn: sqlite3.Connection, ids: Collection[str], notice: str) -> None:
