@@ -70,12 +70,12 @@ class _Pen:
         opened = self.found.checkpoint
         state = marked("已定局") if opened.final else marked("尚未定局")
         rows: list[tuple[str, object]] = [
-            (self.say(marked("账本")), opened.checkpoint.origin),
+            (self.say(marked("账本名称")), opened.checkpoint.origin),
             (self.say(marked("检查点")), opened.checkpoint.size),
             (self.say(marked("根")), opened.checkpoint.root.hex()),
             (self.say(marked("签署")), self.local(written(opened.at))),
             (self.say(marked("定局")), self.say(state)),
-            (self.say(marked("会签")), ", ".join(map(self.named, sorted(opened.cosigned)))),
+            (self.say(marked("会签单位")), ", ".join(map(self.named, sorted(opened.cosigned)))),
             (self.say(marked("章程")), self.found.charter.name),
         ]
         missing = ", ".join(f"{self.named(county)} {kind}" for county, kind in self.found.missing_books)
