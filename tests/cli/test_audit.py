@@ -20,13 +20,16 @@ from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, delete_event, d
 from yizhan.cli.access import journal_path
 from yizhan.cli.books import gather
 from yizhan.cli.inboxes import inbox_path
-from yizhan.cli.outboxes import looking, outbox_path
+from yizhan.cli.keyring import Lock
+from yizhan.cli.outboxes import looking, open_outbox, outbox_path
 from yizhan.ledger.audit.books import read_book
 from yizhan.ledger.audit.findings import Finding, Found, find
 from yizhan.ledger.audit.pages import as_csv, as_html
 from yizhan.ledger.audit.report import report
 from yizhan.ledger.errors import BookInvalid
 from yizhan.schemas.charter import AdoptedCharters
+from yizhan.schemas.header import ReceiptRef
+from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import Decided, Origin, Postmark
 from yizhan.schemas.quarters import Quarter
@@ -351,6 +354,19 @@ def test_what_is_late_or_unanswered_is_found_with_its_limit(station: Station, fi
     assert "情报没有反馈" in told
     assert "迟报" not in told
     assert yizhan("audit", "find", "--kind", "nothing").code == 2
+
+
+def test_a_receipt_about_another_hash_acknowledges_nothing(station: Station, yizhan: Run) -> None:
+    """An alarm is acknowledged by its hash, so that nobody can acknowledge another event under its id."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    about = {"stage": "acknowledged", "event": {"id": fire, "hash": "ab" * 32}}
+    with open_outbox(station.app, QINGYUAN, Lock()) as outbox:
+        outbox.send_receipt(ReceiptRef.model_validate(about), Person(name="李四", badge="654321"))
+    station.carry(QINGYUAN)
+    station.log(minutes_later=10)
+    assert [(each["kind"], each["id"]) for each in found(yizhan)] == [("unacknowledged", fire)]
 
 
 def test_refusals_and_keys_that_were_revoked_are_found(station: Station, fires: list[str], yizhan: Run) -> None:

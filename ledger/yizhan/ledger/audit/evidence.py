@@ -3,7 +3,8 @@
 Law 2: a header counts where its counterfoil verified; everything else here is a county's own word.
 
 Rule 1: the hash that the log has first for an id stands; a letter with another hash is a rival.
-Rule 2: who confirmed what is told from the receipts' own signed headers, wherever a book has them.
+Rule 2: a receipt or a reference is about the very hash that it names, or about nothing here.
+Rule 3: who confirmed what is told from the receipts' own signed headers, wherever a book has them.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ from functools import cached_property
 
 from yizhan.ledger.audit.books import Book, Came, Letter, Sent
 from yizhan.ledger.audit.logged import Logged, Marked
-from yizhan.schemas.header import NOTICE, RECEIPT, Header, ReceiptRef, split_id
+from yizhan.schemas.header import NOTICE, RECEIPT, Header, ReceiptRef, Ref, split_id
 
+_LaneKey = tuple[str, str, str, str]
 SYSTEM = frozenset({RECEIPT, NOTICE})
 
 
@@ -108,17 +110,17 @@ class Evidence:
     @cached_property
     def _receipts(
         self,
-    ) -> tuple[dict[str, list[Receipt]], dict[tuple[str, str, str, str], list[tuple[ReceiptRef, Receipt]]]]:
-        """Receipts by event, and cumulative ones by (recipient, source, book, lane)."""
-        single: dict[str, list[Receipt]] = defaultdict(list)
-        lanes: dict[tuple[str, str, str, str], list[tuple[ReceiptRef, Receipt]]] = defaultdict(list)
+    ) -> tuple[dict[tuple[str, str], list[Receipt]], dict[_LaneKey, list[tuple[ReceiptRef, Receipt]]]]:
+        """Receipts by (event id, hash), and cumulative ones by (recipient, source, book, lane)."""
+        single: dict[tuple[str, str], list[Receipt]] = defaultdict(list)
+        lanes: dict[_LaneKey, list[tuple[ReceiptRef, Receipt]]] = defaultdict(list)
         for matter in self.matters.values():
             if matter.header is None or (ref := matter.header.receipt) is None:
                 continue
             place = None if matter.marked is None else matter.marked.place
             said = Receipt(matter.county, ref.stage, matter.header.time, matter.id, place)
             if ref.event is not None:
-                single[ref.event.id].append(said)
+                single[ref.event.id, ref.event.hash].append(said)
             elif ref.source is not None and ref.book is not None and ref.lane is not None:
                 lanes[matter.county, ref.source, ref.book, ref.lane].append((ref, said))
         return single, lanes
@@ -128,7 +130,7 @@ class Evidence:
         if matter.header is None:
             return []
         single, lanes = self._receipts
-        found = [each for each in single.get(matter.id, ()) if each.county in matter.header.to]
+        found = [each for each in single.get((matter.id, matter.hash), ()) if each.county in matter.header.to]
         for county, lane in matter.header.lanes.items():
             key = (county, matter.header.source, matter.header.book, lane.lane)
             covering = [
@@ -147,10 +149,14 @@ class Evidence:
         for each in self.matters.values():
             if each.header is not None:
                 refs = (each.header.reply_to, each.header.supersedes, each.header.withdraws)
-                named = {ref.id for ref in refs if ref is not None} | {each.header.subject or each.id}
+                named = {ref.id for ref in refs if ref is not None and self._is(ref)} | {each.header.subject or each.id}
                 for id in named - {each.id}:
                     found[id].append(each)
         return found
+
+    def _is(self, ref: Ref) -> bool:
+        """Whether a reference names the very event that stands under its id."""
+        return ref.id in self.matters and self.matters[ref.id].hash == ref.hash
 
     def shown(self) -> Iterator[Matter]:
         """Yield the events that people wrote: all but receipts, notices and those whose header is not known."""
