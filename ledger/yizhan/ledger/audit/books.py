@@ -23,7 +23,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from yizhan.ledger.errors import BookInvalid
-from yizhan.runtime.journal import Entry, JournalHead
+from yizhan.runtime.journal import JournalHead
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.counterfoils import verify_counterfoil
@@ -305,26 +305,3 @@ def manifest_of(digest: Digest, charters: Charters) -> Manifest | None:
         return read_dated(Manifest, digest.manifest.encode(), charters)[0]
     except StatementInvalid:
         return None
-
-
-__all__ = [
-    "Access",
-    "Aside",
-    "Book",
-    "Came",
-    "Destroyed",
-    "Digest",
-    "Entry",
-    "Lane",
-    "Letter",
-    "Opening",
-    "Rival",
-    "Row",
-    "Sent",
-    "checked",
-    "hidden_ref",
-    "manifest_of",
-    "read_book",
-    "write_book",
-    "written_base64",
-]
