@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import charter, closing, crypto, latency, recovery, throughput
+from bench import charter, closing, crypto, latency, ledger, recovery, throughput
 from bench.ground import ground, say
 
 PARTS = {
@@ -24,6 +24,7 @@ PARTS = {
     "recovery": recovery.measure,
     "closing": closing.measure,
     "charter": charter.measure,
+    "ledger": ledger.measure,
 }
 TARGETS = {
     "throughput": "ratio ≥ 0.6",
@@ -31,6 +32,7 @@ TARGETS = {
     "recovery": "seconds ≤ 3",
     "closing": "flat",
     "charter": "flat for what is unchanged: nothing_new; others_fetched = 0",
+    "ledger": "verify ratio ≤ 3, flat; receipt p99 ≤ 2 s",
 }
 RESULTS = Path(__file__).with_name("results.json")
 PACKAGES = ("aiokafka", "cryptography", "faust-streaming", "kafka-python", "pydantic")

@@ -2,10 +2,11 @@
 
 Fifty events a second go between two counties, both ways, while their processes, the station and
 the broker are hurt. After each fault the load pauses, what is under way arrives, the period is
-closed so that digests arrive too, and then is counted: lost, duplicated, reordered.
+closed so that digests arrive too, and then is counted: lost, duplicated, reordered; of what the station
+said: lost or doubled in the log, and whether the log forked.
 
 ``--quick`` hurts each twice, ``--only NAME …`` some; both print and write no file. Exit status 0
-means: nothing lost, nothing twice, nothing out of order.
+means: nothing lost, nothing twice, nothing out of order, no fork.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.faults_count import Counting, has, missing
+from bench.faults_ledger import LEDGER, LedgerCount, inject
 from bench.faults_world import PARTNER, PER_SECOND, STATION, inbox, publisher, world
 from bench.ground import say
 from yizhan.schemas.quarters import Quarter
@@ -40,8 +42,18 @@ STOPPED_SECONDS: Final = 10.0
 FLOW_SECONDS: Final = 120.0
 PATIENCE_SECONDS: Final = 240.0
 """Without any arrival for so long, what is missing is lost: a first resend comes after 30 or 120."""
-TOTALS: Final = ("lost", "duplicates_in_inbox", "reordered")
-TOLD: Final = ("accepted", *TOTALS, "wire_duplicates", "alarms_not_announced", "longest_silence_seconds")
+TOTALS: Final = ("lost", "duplicates_in_inbox", "reordered", "statements_lost", "statements_doubled", "forks")
+CALLS: Final = "ledger_calls"
+"""The one fault that needs neither broker nor load: the writer's system calls, all of them."""
+TOLD: Final = (
+    "accepted",
+    "statements",
+    *TOTALS,
+    "not_final",
+    "wire_duplicates",
+    "alarms_not_announced",
+    "longest_silence_seconds",
+)
 
 
 class Hurting:
@@ -88,6 +100,10 @@ class Hurting:
         county = TWO[turn % 2]
         self.kill(publisher(county), sources=(county,))
 
+    def ledger(self, _turn: int) -> None:
+        """Kill the ledger."""
+        self.kill(LEDGER)
+
     def broker(self, _turn: int) -> None:
         """Kill the broker, and start it again."""
         time.sleep(self.random.uniform(0.5, 2.0))
@@ -107,13 +123,15 @@ class Hurting:
             os.kill(pid, signal.SIGCONT)
         say(f"  station went on; events flow {self.flows():.1f} s later")
 
-    def lose_disk(self, counting: Counting) -> int:
+    def lose_disk(self, counting: Counting, ledger: LedgerCount) -> int:
         """Stop the broker, delete its data, start it anew; returns the wire duplicates until then."""
         time.sleep(2)
         before = counting.wire.duplicates(self.world)
+        ledger.read()
         self.world.stop_broker()
         self.world.lose_disk()
         counting.wire.disk_lost()
+        ledger.disk_lost()
         self.world.start_broker()
         say(f"  broker without its data; events flow {self.flows():.1f} s later")
         return before
@@ -132,12 +150,14 @@ FAULTS: Final = {
     "station_killed": Fault("kill -9 of the station, started again at once", 20, Hurting.station),
     "inbox_killed": Fault("kill -9 of a county's inbox, in turns, started again at once", 20, Hurting.inbox),
     "publisher_killed": Fault("kill -9 of a county's publisher, in turns, started again", 20, Hurting.publisher),
+    "ledger_killed": Fault("kill -9 of the ledger, started again at once", 20, Hurting.ledger),
     "broker_killed": Fault("kill -9 of the broker, started again", 3, Hurting.broker),
     "station_stopped": Fault(
         f"SIGSTOP of the station for {STOPPED_SECONDS:.0f} s, session 6 s", 3, Hurting.stop_station
     ),
     "broker_disk_lost": Fault("broker stopped, its data deleted, started again with topics applied", 1),
 }
+NAMES: Final = [*FAULTS, CALLS]
 BASELINE: Final = Fault("no fault, for comparison", 0)
 BASELINE_SECONDS: Final = 15.0
 
@@ -148,7 +168,7 @@ class Run:
     def __init__(self, made: World, *, quick: bool, seed: int) -> None:
         """Begin with nothing counted."""
         self.world, self.quick = made, quick
-        self.hurting, self.counting = Hurting(made, seed), Counting(made)
+        self.hurting, self.counting, self.ledger = Hurting(made, seed), Counting(made), LedgerCount(made)
         self._label = Quarter.parse("2026Q4")
 
     def section(self, name: str, fault: Fault) -> dict[str, Any]:
@@ -162,7 +182,7 @@ class Run:
         if fault is BASELINE:
             time.sleep(BASELINE_SECONDS)
         elif fault.do is None:
-            earlier = self.hurting.lose_disk(self.counting)
+            earlier = self.hurting.lose_disk(self.counting, self.ledger)
         else:
             for turn in range(times):
                 fault.do(self.hurting, turn)
@@ -170,7 +190,7 @@ class Run:
         self.world.load.pause()
         hurt = time.monotonic() - started
         drained = self._drain(first)
-        figures = self.counting.section(self.world.load.accepted[first:], begun)
+        figures = self.counting.section(self.world.load.accepted[first:], begun) | self.ledger.section()
         figures["wire_duplicates"] += earlier
         figures |= {"what": fault.what, "times": times, "seconds": round(hurt, 1), "drained_seconds": round(drained, 1)}
         say(f"{name}: " + ", ".join(f"{word} {figures[word]}" for word in TOLD))
@@ -214,13 +234,14 @@ def run(names: list[str], *, quick: bool, keep: bool, seed: int) -> dict[str, An
             made.keep()
         run_ = Run(made, quick=quick, seed=seed)
         baseline = run_.section("nothing", BASELINE)
-        found = {name: run_.section(name, FAULTS[name]) for name in names}
+        found = {name: run_.section(name, FAULTS[name]) for name in names if name != CALLS}
         still = missing(made, made.load.accepted)
         accepted = len(made.load.accepted)
         refused = made.load.refused
         totals = {word: sum(figures[word] for figures in (baseline, *found.values())) for word in TOTALS}
         if any(totals.values()) or still:
             made.keep()
+    calls = inject() if CALLS in names else None
     return {
         "measured": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f} before",
@@ -231,6 +252,7 @@ def run(names: list[str], *, quick: bool, keep: bool, seed: int) -> dict[str, An
         "not_accepted": len(refused),
         "without_faults": baseline,
         "faults": found,
+        **({} if calls is None else {CALLS: calls, "wrong_after_a_call": calls["wrong"]}),
         **totals,
         "lost_at_the_end": len(still),
     }
@@ -244,13 +266,17 @@ def main() -> int:
     """Run, print, write."""
     parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="hurt each twice at most; writes no file")
-    parser.add_argument("--only", nargs="+", choices=FAULTS, default=None, metavar="NAME", help="; ".join(FAULTS))
+    parser.add_argument("--only", nargs="+", choices=NAMES, default=None, metavar="NAME", help="; ".join(NAMES))
     parser.add_argument("--keep", action="store_true", help="keep the home, whatever came of it")
     parser.add_argument("--seed", type=int, default=1, help="of the moments at which is killed (1)")
     chosen = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupted)
+    if chosen.only == [CALLS]:
+        calls = inject()
+        print(json.dumps(calls, indent=2, ensure_ascii=False))
+        return 1 if calls["wrong"] else 0
     try:
-        result = run(chosen.only or list(FAULTS), quick=chosen.quick, keep=chosen.keep, seed=chosen.seed)
+        result = run(chosen.only or NAMES, quick=chosen.quick, keep=chosen.keep, seed=chosen.seed)
     except KeyboardInterrupt:
         say("interrupted; nothing is left running")
         return 130
@@ -258,7 +284,7 @@ def main() -> int:
     print(text, end="")
     if not (chosen.quick or chosen.only):
         RESULT.write_text(text, encoding="utf-8")
-    return 1 if any(result[word] for word in (*TOTALS, "lost_at_the_end")) else 0
+    return 1 if any(result.get(word) for word in (*TOTALS, "lost_at_the_end", "wrong_after_a_call")) else 0
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.faults_ledger import LEDGER, cosigner
 from bench.ground import YIZHAN, say
 from yizhan.charter.archive import Archive
 from yizhan.charter.reader import CharterReader
@@ -166,7 +167,7 @@ class Load(threading.Thread):
 
 @dataclass
 class World:
-    """A home with broker, station, and each county's publisher and inbox."""
+    """A home with broker, station, ledger, and each county's publisher, inbox and cosigner."""
 
     home: Path
     broker: Broker
@@ -193,6 +194,8 @@ class World:
             "station": ["station", "run"],
             "inbox": ["inbox", "run", "--county", county, "--json"],
             "outbox": ["outbox", "run", "--county", county],
+            "ledger": ["ledger", "run"],
+            "cosign": ["ledger", "cosign", "--county", county],
         }[part]
         return [*YIZHAN, "--home", str(self.home), *words]
 
@@ -262,7 +265,7 @@ def world() -> Iterator[World]:
         stack.callback(load.end)
         stack.callback(_no_more_interrupts)
         load.start()
-        for name in (STATION, *map(inbox, TWO), *map(publisher, TWO)):
+        for name in (STATION, LEDGER, *map(inbox, TWO), *map(publisher, TWO), *map(cosigner, TWO)):
             made.start(name)
             _wait_ready(made, name)
         try:

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Sees to what pip cannot bring: Python's venv, a Java of 17 or later, Maven.
+# Sees to what pip cannot bring: Python's venv, a Java of 17 or later, Maven; and what only tests need:
+# strace, which injects faults, and Go of 1.21 or later, which builds another project's log checker.
 # As root on a machine with apt it installs what is missing; else it says which packages to ask for.
 set -euo pipefail
 
@@ -20,17 +21,32 @@ python_is_ready() {
     return 1
 }
 
+go_is_new_enough() {
+    local go minor
+    for go in go /usr/local/go/bin/go /usr/lib/go/bin/go; do
+        minor=$("$go" version 2>/dev/null | sed -n 's/.* go1\.\([0-9]*\).*/\1/p')
+        if [ -n "$minor" ] && [ "$minor" -ge 21 ]; then
+            return 0
+        fi
+    done
+    return 1
+}
+
+go_is_new_enough ||
+    echo "prerequisites: no Go of 1.21 or later: Yizhan runs without, but the tests of its ledger will fail" >&2
+
 missing=()
 python_is_ready || missing+=(python3 python3-venv)
 java_is_new_enough || missing+=(default-jdk-headless)
 command -v mvn >/dev/null 2>&1 || missing+=(maven)
+command -v strace >/dev/null 2>&1 || missing+=(strace)
 
 if [ ${#missing[@]} -eq 0 ]; then
     exit 0
 fi
 
 if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null 2>&1; then
-    echo "prerequisites: Yizhan needs Python 3.11 with venv, Java 17 or later, and Maven." >&2
+    echo "prerequisites: Yizhan needs Python 3.11 with venv, Java 17 or later, Maven; its tests strace." >&2
     echo "prerequisites: missing here; ask for these Debian packages or their like: ${missing[*]}" >&2
     exit 1
 fi
@@ -39,7 +55,8 @@ echo "prerequisites: installing ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 apt-get install -y -qq --no-install-recommends "${missing[@]}"
-python_is_ready && java_is_new_enough && command -v mvn >/dev/null 2>&1 || {
-    echo "prerequisites: installed, but Python 3.11, Java 17 or Maven still does not answer: see above" >&2
+python_is_ready && java_is_new_enough && command -v mvn >/dev/null 2>&1 &&
+    command -v strace >/dev/null 2>&1 || {
+    echo "prerequisites: installed, but Python 3.11, Java 17, Maven or strace still does not answer: see above" >&2
     exit 1
 }

@@ -5,121 +5,23 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Run
-from yizhan.cli.app import App
+from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from yizhan.cli.desk import OutboxDesk
 from yizhan.cli.inboxes import open_inbox
-from yizhan.cli.keyring import Lock, station_keys
+from yizhan.cli.keyring import Lock
 from yizhan.cli.outboxes import looking, open_outbox, outbox_path
-from yizhan.consumers.arrivals import Arrived, Kind
 from yizhan.consumers.desk import Desk, Person
-from yizhan.schemas import topics
-from yizhan.schemas.admit import Record
 from yizhan.schemas.header import ReceiptRef
-from yizhan.streams.closing import BookRecord, CloseRequest, Period
-from yizhan.streams.station import Output, handle
-
-SHOUNING, QINGYUAN = "350924", "331126"
-FIRE: dict[str, Any] = {
-    "type": "yizhan.incident.forest_fire.v1",
-    "priority": "flash",
-    "stage": "first",
-    "certainty": "Observed",
-    "touches": [QINGYUAN],
-    "external_ref": "接-1",
-    "payload": {
-        "org_code": "350924000000",
-        "drafted_by": {"name": "张三", "badge": "123456"},
-        "contact": {"name": "张三", "phone": "13800000000"},
-        "classification": "内部",
-        "place": {"county": SHOUNING, "township": "南阳镇"},
-        "summary": "距界约800米起火",
-        "ask": ["核查"],
-        "state": "燃烧",
-        "dead": 0,
-        "injured": 0,
-        "crossing": "无",
-    },
-}
-
-
-class Station:
-    """The station's pure core and its topics, in memory; the counties' processes run by hand."""
-
-    def __init__(self, home: Path) -> None:
-        self.app = App(home)
-        self.key = station_keys(home / "station" / "keys", Lock())[0]
-        self.topics: dict[str, list[tuple[Output, int]]] = {}
-        self.read: dict[str, int] = {}
-        self.sent: set[str] = set()
-
-    def carry(self, sender: str) -> None:
-        """Take what an outbox has not sent yet through the station."""
-        with looking(self.app, sender) as outbox:
-            assert outbox is not None
-            for row in outbox.rows():
-                own = outbox.event(row.id)
-                assert own is not None
-                if row.id not in self.sent:
-                    self.take(sender, own.envelope)
-                    self.sent.add(row.id)
-
-    def take(self, sender: str, value: bytes | None) -> None:
-        """Handle one record of a county's events topic."""
-        now = datetime.now(UTC)
-        record = Record(topics.events(sender), 0, len(self.topics), now, value)
-        for output in handle(record, self.app.charters.in_force(now), self.key, "memory").outputs:
-            self.topics.setdefault(output.topic, []).append((output, int(now.timestamp() * 1000)))
-
-    def deliver(self, county: str) -> list[str]:
-        """Let a county's inbox receive what is new for it, and send its receipts; what became of each."""
-        topic = topics.alerts(county)
-        new = self.topics.get(topic, [])[self.read.get(topic, 0) :]
-        with open_inbox(self.app, county, Lock()) as inbox:
-            became: list[str] = [
-                inbox.receive(_arrived(output, number, at, "alert")).became for number, (output, at) in enumerate(new)
-            ]
-            inbox.tick(0.0)
-        self.read[topic] = self.read.get(topic, 0) + len(new)
-        return became
-
-    def close(self, county: str, label: str) -> None:
-        """Close a county's period and let its inbox receive the digest."""
-        app, now = self.app, datetime.now(UTC)
-        period = Period(county, app.charters, lambda _hash: True)
-        with open_inbox(app, county, Lock()) as inbox:
-            for number, (output, at) in enumerate(self.topics.get(topics.pending(county), [])):
-                assert output.header is not None
-                if period.take(BookRecord(number, output.key, output.value, output.header[1], close=False)):
-                    inbox.receive(_arrived(output, number, at, "digest"))
-            end = len(self.topics.get(topics.pending(county), []))
-            request = CloseRequest(label=label, closed=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
-            manifest = period.manifest(request, interim=False, start=0, end=end, cluster="memory", previous=None)
-            mark = (("yizhan-manifest", b"1"),)
-            inbox.receive(Arrived("digest", 0, end, int(now.timestamp() * 1000), manifest.signed(self.key), mark))
-
-
-def _arrived(output: Output, number: int, at: int, kind: Kind) -> Arrived:
-    assert output.header is not None
-    return Arrived(kind, 0, number, at, output.value, (output.header,))
 
 
 @pytest.fixture
 def station(home: Path) -> Station:
     """Return a station between the two."""
     return Station(home)
-
-
-def publish(yizhan: Run, county: str, *drafts: dict[str, Any]) -> list[str]:
-    """Publish drafts; their ids."""
-    given = b"".join(json.dumps(draft, ensure_ascii=False).encode() + b"\n" for draft in drafts)
-    ran = yizhan("publish", "-", "--county", county, "--json", given=given)
-    assert ran.code == 0, ran.out + ran.err
-    return [each["id"] for each in json.loads(ran.out)["accepted"]]
 
 
 def test_a_fire_rings_is_acknowledged_and_its_sender_reads_by_whom(station: Station, yizhan: Run) -> None:

@@ -22,7 +22,8 @@ STABLE = """
 broker start, broker stop, broker status, broker run, broker apply,
 keys generate, keys show, publish, import firms, outbox run, outbox list,
 postings list, station run, digest close, digest list, digest show, inbox run, inbox list, inbox show, inbox ack,
-quarantine list, explain, seal, open, inspect, schema, sample init
+quarantine list, ledger run, ledger cosign, ledger status, ledger prove, ledger verify-proof, ledger settle,
+ledger rebuild, audit verify, audit export, explain, seal, open, inspect, schema, sample init
 """
 CHINESE = re.compile(r"[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]")
 HEAVY = ("pydantic", "cryptography", "rich", "babel", "kafka", "faust", "aiokafka", "shapely", "yizhan.schemas")

@@ -33,6 +33,7 @@ class Notebook:
     receipts: list[tuple[ReceiptRef, Person | None, str | None]] = field(default_factory=list)
     own: list[SentEvent] = field(default_factory=list)
     full: bool = False
+    asked: int = 0
 
     def audience(self, event_id: str) -> tuple[str, ...] | None:
         """Return what the test said."""
@@ -57,6 +58,7 @@ class Notebook:
         return [receipt.stage for receipt, _, _ in self.receipts]
 
     def _room(self) -> None:
+        self.asked += 1
         if self.full:
             message = "the disk is full"
             raise StoreError(message)

@@ -15,6 +15,7 @@ from tests.simulator import CLUSTER, FIRE, INTELLIGENCE, NOW, START, World, load
 from yizhan.consumers.errors import InboxError, NoSuchItem, NotAnswerable, WrongInbox
 from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.items import Query
+from yizhan.consumers.receipts import MOST_AT_ONCE
 from yizhan.consumers.words import SENTENCES, State, Warn, sentence
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas import strictjson, topics
@@ -529,9 +530,31 @@ def test_a_receipt_that_the_outbox_does_not_take_is_owed(listener: Listener) -> 
     assert listener.inbox.tick() == 0
     listener.restart()
     listener.desk.full = False
-    listener.clock.forward(10)
+    listener.clock.forward(70)
     assert listener.inbox.tick() == 2
     assert (sorted(listener.desk.stages()), listener.inbox.owed()) == (["acknowledged", "delivered"], 0)
+
+
+def test_receipts_that_are_not_taken_wait_ever_longer_and_let_others_go_first(listener: Listener) -> None:
+    """A hundred that cannot go do not hold up the one that can, nor are they all tried at every tick."""
+    for _ in range(100):
+        listener.deliver(listener.event())
+    listener.desk.full = True
+    for item in listener.inbox.items():
+        listener.inbox.acknowledge(item.id, "王芳", "331126007")
+    listener.clock.forward(10)
+    tried = []
+    for _ in range(20):
+        before = listener.desk.asked
+        assert listener.inbox.tick() == 0
+        tried.append(listener.desk.asked - before)
+    assert max(tried) <= 2 * MOST_AT_ONCE
+    assert tried[-1] == 0
+    listener.desk.full = False
+    listener.clock.forward(2 * 3600)
+    while listener.inbox.tick():
+        pass
+    assert listener.inbox.owed() == 0
 
 
 # -- officers --

@@ -28,11 +28,20 @@ def certificate(folder: Path) -> x509.Certificate:
     return x509.load_pem_x509_certificate((folder / "cert.pem").read_bytes())
 
 
-def test_the_common_name_is_the_principal_and_both_ends_may_use_it(tls: Path) -> None:
+def test_a_county_cannot_pose_as_the_broker(tls: Path) -> None:
+    """Only the broker's certificate serves, and only it has an address."""
+    extensions = certificate(tls / "county-350924").extensions
+    usage = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert set(usage) == {ExtendedKeyUsageOID.CLIENT_AUTH}
+    with pytest.raises(x509.ExtensionNotFound):
+        extensions.get_extension_for_class(x509.SubjectAlternativeName)
+
+
+def test_the_common_name_is_the_principal_and_the_broker_serves(tls: Path) -> None:
     """CN, serverAuth and clientAuth, loopback names, the settable validity."""
-    cert = certificate(tls / "county-350924")
+    cert = certificate(tls / "broker")
     names = cert.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    assert [name.value for name in names] == ["county-350924"]
+    assert [name.value for name in names] == ["broker"]
     usage = cert.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert set(usage) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
     hosts = cert.extensions.get_extension_for_class(x509.SubjectAlternativeName).value

@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,9 +31,12 @@ from yizhan.deploy.broker import Broker
 from yizhan.deploy.certificates import ensure_certificates
 from yizhan.deploy.home import setup_home
 from yizhan.deploy.jars import cache_folder, java
+from yizhan.runtime.access import require_access
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import NotAuthorised
 from yizhan.schemas import topics
+from yizhan.schemas.admit import MAX_KAFKA_HEADER_BYTES
+from yizhan.schemas.envelope import MAX_BYTES
 
 ME, PARTNER = "350924", "331126"
 MINE, STATION = topics.county(ME), topics.STATION
@@ -75,6 +79,12 @@ def test_the_station_writes_no_countys_events(cluster: Cluster) -> None:
         cluster.send(STATION, topics.events(ME), b"forged")
 
 
+def check_access(cluster: Cluster, principal: str, *, read: Sequence[str] = (), write: Sequence[str] = ()) -> None:
+    """Ask the broker, as every process does at its start, whether a principal may do its work."""
+    with cluster.admin(principal) as client:
+        require_access(client.describe_topics([*read, *write]), principal, read=read, write=write)
+
+
 @pytest.mark.parametrize(
     "topic", [topics.alerts(PARTNER), topics.events(PARTNER), topics.events(ME), topics.QUARANTINE]
 )
@@ -82,7 +92,7 @@ def test_a_county_cannot_read_what_is_not_its_own(cluster: Cluster, topic: str) 
     """No record of another's alerts or events reaches it, and the check at the start says why."""
     cluster.send("admin", topic, b"not for you")
     with pytest.raises(NotAuthorised, match=f"{topic}: {MINE} may not read"):
-        admin.check_access(cluster.connection(MINE), MINE, read=[topic])
+        check_access(cluster, MINE, read=[topic])
     assert list(quietly(cluster, topic)) == []
 
 
@@ -98,8 +108,8 @@ def test_the_check_passes_for_everyone_in_their_own_place(cluster: Cluster) -> N
     """What the declaration gives is what the broker allows, for every principal and topic."""
     declared = topics.declare(SIX)
     for principal in {name for topic in declared for name in (*topic.writers, *topic.readers)}:
-        admin.check_access(
-            cluster.connection(principal),
+        check_access(
+            cluster,
             principal,
             read=[topic.name for topic in declared if principal in topic.readers],
             write=[topic.name for topic in declared if principal in topic.writers],
@@ -109,7 +119,7 @@ def test_the_check_passes_for_everyone_in_their_own_place(cluster: Cluster) -> N
 def test_a_topic_that_is_not_there_is_told(cluster: Cluster) -> None:
     """A member that was not declared yet gets a sentence, not silence."""
     with pytest.raises(NotAuthorised, match=r"the broker has none"):
-        admin.check_access(cluster.connection("admin"), "admin", read=["yizhan.alerts.999999"])
+        check_access(cluster, "admin", read=["yizhan.alerts.999999"])
 
 
 def test_a_county_uses_its_own_groups_only(cluster: Cluster) -> None:
@@ -135,8 +145,8 @@ def test_topics_are_never_made_by_accident(cluster: Cluster) -> None:
 
 def test_the_largest_event_fits_and_a_larger_record_is_refused(cluster: Cluster) -> None:
     """900,000 bytes with 64 KiB of headers pass and can be forwarded; 1 MiB does not."""
-    headers = [("h", b"x" * (topics.MAX_HEADERS_BYTES - 1))]
-    value = os.urandom(topics.MAX_ENVELOPE_BYTES)
+    headers = [("h", b"x" * (MAX_KAFKA_HEADER_BYTES - 1))]
+    value = os.urandom(MAX_BYTES)
     limit = 8 * 1024 * 1024
     with cluster.producer(MINE, max_request_size=limit) as producer:
         sent = producer.send(topics.events(ME), value, headers=headers).get(timeout=10)

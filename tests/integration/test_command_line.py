@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_exchange import FIRE
+from tests.cli.station import FIRE
 from tests.integration.alliance import YIZHAN, Alliance, running_station, settle
 from tests.integration.cluster import Cluster
 from yizhan.schemas import keys

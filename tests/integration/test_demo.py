@@ -13,7 +13,7 @@ import pytest
 
 FIGURES = {
     "published", "alarms_delivered", "notices_delivered", "digest_events_delivered", "refused", "lost",
-    "duplicates_in_inbox", "alarm_latency_ms", "firms",
+    "duplicates_in_inbox", "alarm_latency_ms", "firms", "ledger",
 }  # fmt: skip
 
 
@@ -36,6 +36,13 @@ def test_the_demonstration_of_the_two_that_signed(tmp_path: Path) -> None:
         "bad_reference": 1, "bad_signature": 2, "not_a_member": 1, "unknown_key": 1, "wrong_topic": 1,
     }  # fmt: skip
     assert figures["firms"] == {"in_members": 0, "sent": 0, "kept": 0, "alarms": 0}
+    ledger = figures["ledger"]
+    assert ledger["statements"] >= figures["published"] + sum(figures["refused"].values()) + 2
+    assert (ledger["cosigned"], ledger["quorum"]) == (2, 2)
+    assert (ledger["proof_verified"], ledger["log_verified"]) == (True, True)
+    assert ledger["deletion_found_in"] == "statements/000.jsonl"
+    assert (ledger["pair_agrees"], ledger["deleted_letter_found"]) == (True, True)
+    assert next(home.glob("carried/*.tlog-proof")).read_text("ascii", "replace").startswith("c2sp.org/tlog-proof@v1")
     assert "~~" in next(home.glob("bulletin-*.md")).read_text(encoding="utf-8")
     left = [process.pid for process in psutil.process_iter(["cmdline"]) if str(home) in str(process.info["cmdline"])]
     assert left == []

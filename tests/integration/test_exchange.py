@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.test_exchange import FIRE
+from tests.cli.station import FIRE
 from yizhan.cli.demo.stage import Stage, wait_for
 from yizhan.deploy.home import bring_up
 from yizhan.producers.accounts import Posting, Query

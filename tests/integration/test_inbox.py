@@ -27,13 +27,12 @@ from tests.integration.cluster import Cluster
 from tests.simulator import World
 from yizhan.consumers import reader
 from yizhan.consumers.arrivals import Outcome
-from yizhan.consumers.errors import AlreadyRunning
 from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.items import Query
 from yizhan.deploy import admin
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.home import setup_home
-from yizhan.runtime.errors import NotAuthorised
+from yizhan.runtime.errors import AlreadyRunning, NotAuthorised
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.watchdog import Watchdog
 from yizhan.schemas import manifest as manifests

@@ -21,9 +21,8 @@ from yizhan.deploy.broker import Broker
 from yizhan.deploy.home import bring_up
 from yizhan.producers import publisher
 from yizhan.producers.drafts import Draft
-from yizhan.producers.errors import AlreadyRunning
 from yizhan.producers.outbox import Outbox
-from yizhan.runtime.errors import NotAuthorised
+from yizhan.runtime.errors import AlreadyRunning, NotAuthorised
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import topics

@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import time
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.integration.alliance import LEAD_SECONDS, Alliance, Station, now_text, running_station, settle
 from tests.simulator import INTELLIGENCE, World
 from yizhan.charter.layout import TIMESTAMP, adoption_path, metadata_path
+from yizhan.runtime.errors import AlreadyRunning
 from yizhan.schemas import strictjson, topics
 from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.manifest import KAFKA_HEADER as MANIFEST
@@ -23,7 +24,7 @@ from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import written
 from yizhan.streams.closing import CloseRequest
 from yizhan.streams.closing_kafka import Closer
-from yizhan.streams.errors import StationBehind, StationError
+from yizhan.streams.errors import StationBehind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,7 +213,7 @@ def test_a_period_closes_and_the_next_begins_behind_it(alliance: Alliance, stati
     with Closer(
         alliance.cluster.connection(topics.STATION), alliance.home / "station", alliance.charters, keys
     ) as closer:
-        with pytest.raises(StationError, match="another close is running"):
+        with pytest.raises(AlreadyRunning, match="another process closes a period"):
             Closer(alliance.cluster.connection(topics.STATION), alliance.home / "station", alliance.charters, keys)
         moment = datetime.now(UTC)
         closer.wait_for_station(moment, 20)
@@ -230,6 +231,21 @@ def test_a_period_closes_and_the_next_begins_behind_it(alliance: Alliance, stati
     assert (manifest.count, manifest.prompt, manifest.root) == (2, 1, tree.root().hex())
     assert (empty.manifest.count, empty.manifest.start) == (0, manifest.end)
     assert empty.manifest.previous is not None
+
+
+def dying_between_two_manifests(closer: Closer, how: type[Exception]) -> Closer:
+    """Let it tell its manifest in one place, and die before it tells the other."""
+    send, told = closer._producer.send, list[str]()  # noqa: SLF001 -- the only way to die at this very moment
+
+    def dies(topic: str, *args: Any, **settings: Any) -> Any:  # noqa: ANN401 -- the producer's own
+        if topic == topics.AUDIT or MANIFEST in dict(settings.get("headers", ())):
+            told.append(topic)
+            if len(told) == 2:
+                raise how
+        return send(topic, *args, **settings)
+
+    closer._producer.send = dies  # noqa: SLF001 -- as above
+    return closer
 
 
 def test_a_close_that_died_is_done_again_with_the_same_bytes(alliance: Alliance, station: Station) -> None:
@@ -251,6 +267,9 @@ def test_a_close_that_died_is_done_again_with_the_same_bytes(alliance: Alliance,
         closer.wait_for_station(datetime.now(UTC), 20)
         with pytest.raises(Died):
             closer.run(partner, request, interim=False, progress=die)
+        audited = alliance.end(topics.AUDIT)
+    with Closer(connection, alliance.home / "station", alliance.charters, keys) as closer, pytest.raises(Died):
+        dying_between_two_manifests(closer, Died).run(partner, request, interim=False, progress=lambda _: None)
     alliance.publish(routine(alliance.world, source, partner), source=source)
     for name in ("closing.sqlite3", "closing.sqlite3-wal", "closing.sqlite3-shm"):
         (alliance.home / "station" / name).unlink(missing_ok=True)
@@ -262,6 +281,9 @@ def test_a_close_that_died_is_done_again_with_the_same_bytes(alliance: Alliance,
     assert (again.manifest.label, again.manifest.closed, again.manifest.count) == ("2026Q4", request.closed, 3)
     assert (following.manifest.label, following.manifest.count) == ("2027Q1", 1)
     assert following.manifest.start == again.manifest.end
+    told = [record.value for record in alliance.cluster.read("ledger", topics.AUDIT, audited, count=10, seconds=2)]
+    for manifest in (again.manifest, following.manifest):
+        assert manifest.signed(alliance.world.station) in told
 
 
 def test_a_close_waits_for_the_station(alliance: Alliance, station: Station) -> None:

@@ -55,6 +55,19 @@ def test_lane_heads_are_announced_daily(desk: Desk, outbox: Outbox, chores: Chor
     assert counts == [0, 0, 1, 1, 2]
 
 
+def test_a_clock_that_ran_ahead_does_not_silence_the_lane_heads(
+    desk: Desk, outbox: Outbox, chores: Chores, clockwork: Clockwork
+) -> None:
+    """Announced in a year to come, they are announced again once the clock is mended."""
+    outbox.publish(fire())
+    for seconds in (400 * 86_400, -400 * 86_400):
+        desk.later(seconds)
+        clockwork.seconds += 100_000
+        before = notices(outbox)
+        chores.tick(answers_read=True)
+        assert notices(outbox) == before + 1
+
+
 def test_nothing_goes_again_before_the_answers_were_read(
     desk: Desk, outbox: Outbox, dispatch: Dispatch, chores: Chores, clockwork: Clockwork
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from yizhan.schemas import topics
+from yizhan.schemas.admit import MAX_KAFKA_HEADER_BYTES
+from yizhan.schemas.envelope import MAX_BYTES
 from yizhan.schemas.topics import Topic
 
 SIX = ("350924", "350982", "350722", "331126", "330327", "331181")
@@ -70,7 +72,7 @@ def test_only_charter_and_followups_are_compacted(declared: dict[str, Topic]) ->
 def test_the_largest_event_fits_and_can_always_be_forwarded(declared: dict[str, Topic]) -> None:
     """Envelope and headers fit an events topic; the station may write more than it takes in."""
     events = declared[topics.events(ME)].max_message_bytes
-    assert events > topics.MAX_ENVELOPE_BYTES + topics.MAX_HEADERS_BYTES + 4096
+    assert events > MAX_BYTES + MAX_KAFKA_HEADER_BYTES + 4096
     for topic in declared.values():
         if topic.writers == ("station",):
             assert topic.max_message_bytes >= 2 * events

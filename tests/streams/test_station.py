@@ -31,6 +31,17 @@ def station(world: World, record: Record) -> Handled:
     return handle(record, world.charter, world.station, CLUSTER)
 
 
+def test_a_fault_of_ours_is_a_refusal_of_one_record(world: World) -> None:
+    """What this program trips over goes to quarantine, audit and its sender; the next record is handled."""
+    lame = dataclasses.replace(world.charter, policy=None)  # type: ignore[arg-type] # the fault
+    handled = handle(world.record(world.event()), lame, world.station, CLUSTER)
+    assert handled.refused is not None
+    assert (handled.refused.reason, "fault of its own" in str(handled.refused)) == ("malformed", True)
+    assert [output.topic for output in handled.outputs] == [
+        topics.QUARANTINE, topics.AUDIT, topics.postings("350924"),
+    ]  # fmt: skip
+
+
 def test_an_alarm_goes_to_alerts_and_as_a_reference_to_the_book(world: World) -> None:
     """An alarm is forwarded untouched with its postmark; the book refers to it without a copy."""
     value = world.event(SOURCE, (PARTNER,))

@@ -28,7 +28,7 @@ from yizhan.schemas import strictjson
 from yizhan.schemas.charter import KeyEntry, KeysFile, StationKeys, check_keys
 from yizhan.schemas.dsse import decode_base64, pae
 from yizhan.schemas.errors import CharterInvalid
-from yizhan.schemas.keys import SigningPublicKey
+from yizhan.schemas.keys import CosigningPublicKey, SigningPublicKey
 from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import CryptoSigner
 
-    from yizhan.schemas.keys import SigningKey
+    from yizhan.schemas.keys import CosigningKey, SigningKey
 
 CONTENT_TYPE: Final = "application/vnd.yizhan.key-request.v1+json"
 STATION: Final = "station"
@@ -76,7 +76,7 @@ def make(
     owner: str,
     roles: Mapping[str, Sequence[CryptoSigner]],
     keys: Mapping[str, Any],
-    signing: Iterable[SigningKey],
+    signing: Iterable[SigningKey | CosigningKey],
     now: datetime,
     threshold: int = 1,
 ) -> bytes:
@@ -154,20 +154,24 @@ def _key(entry: dict[str, Any]) -> Key:
     return SSlibKey.from_dict(fields.pop("keyid"), fields)
 
 
-def _signing(request: Request) -> dict[str, SigningPublicKey]:
+def _signing(request: Request) -> dict[str, SigningPublicKey | CosigningPublicKey]:
     """Check the keys of events or postmarks; return kid → key of those that can sign."""
     if request.owner != STATION:
         checked = check_keys(
             request.owner,
             strictjson.dumps(KeysFile.model_validate(request.keys).model_dump(mode="json", exclude_none=True)),
         )
-        return {kid: entry.key for kid, entry in checked.signing.items()}
+        own: dict[str, SigningPublicKey | CosigningPublicKey] = {k: entry.key for k, entry in checked.signing.items()}
+        return own | {kid: entry.key for kid, entry in checked.cosigning.items()}
     station = StationKeys.model_validate(request.keys)
-    return {entry.kid: _public(entry) for entry in (*station.postmark, *station.ledger)}
+    classical = {entry.kid: _public(entry, SigningPublicKey) for entry in (*station.postmark, *station.ledger)}
+    return classical | {entry.kid: _public(entry, CosigningPublicKey) for entry in station.ledger_mldsa}
 
 
-def _public(entry: KeyEntry) -> SigningPublicKey:
-    key = SigningPublicKey(decode_base64(entry.public))
+def _public(
+    entry: KeyEntry, kind: type[SigningPublicKey | CosigningPublicKey]
+) -> SigningPublicKey | CosigningPublicKey:
+    key = kind(decode_base64(entry.public))
     if key.kid != entry.kid:
         message = f"key {entry.kid[:16]}…: its bytes give the kid {key.kid[:16]}…"
         raise ValueError(message)

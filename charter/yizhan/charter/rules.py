@@ -126,6 +126,7 @@ def check_together(root: Root, targets: Targets, charter: Charter) -> None:
         raise CharterProblem(Problem.FILES, f"members in root and in {ALLIANCE} differ: {odd}")
     events: set[bytes] = set().union(*(county.raw for county in charter.counties.values()))
     events |= {entry.key.raw for keys in (charter.postmark, charter.ledger) for entry in keys.values()}
+    events |= {entry.key.raw for entry in charter.ledger_mldsa.values()}
     keys = [*root.keys.values(), *(targets.delegations.keys.values() if targets.delegations else ())]
     for key in keys:
         if raw(key) in events:

@@ -116,7 +116,7 @@ def _alliance(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[s
         yield _("{pair} 结为一对").format(pair="—".join(pair))
     for pair in sorted(was - now):
         yield _("{pair} 不再是一对").format(pair="—".join(pair))
-    for purpose in ("postmark", "ledger"):
+    for purpose in ("postmark", "ledger", "ledger_mldsa"):
         old_keys, new_keys = (each.get("station", {}).get(purpose, []) for each in (before, after))
         yield from _keys(_("驿站"), purpose, old_keys, new_keys)
 
@@ -166,7 +166,10 @@ def _county(code: str, before: Terms, after: Terms) -> Iterator[str]:
 def _keys(
     owner: str, purpose: str, before: Iterable[Mapping[str, Any]], after: Iterable[Mapping[str, Any]]
 ) -> Iterator[str]:
-    names = {"signing": _("签名"), "sealing": _("封装"), "postmark": _("邮戳"), "ledger": _("台账")}
+    names = {"signing": _("签名"), "sealing": _("封装"), "postmark": _("邮戳"), "ledger": _("账本")} | {
+        "ledger_mldsa": _("账本"),
+        "cosigning": _("会签"),
+    }
     name = names.get(purpose, purpose)
     old, new = ({entry["kid"]: entry for entry in entries} for entries in (before, after))
     for kid, entry in new.items():

@@ -7,11 +7,10 @@ Rule 2: the only clock of the command line is here.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property, wraps
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -37,7 +36,8 @@ class App:
     """One run of the command line.
 
     ``home`` is absolute; ``charter_folder`` is what a reader of the charter keeps: the station's, else
-    a county's, or another one where a command was told so.
+    the ledger's, that of a home that has nothing but a charter, a county's; or another one where a
+    command was told so.
     """
 
     def __init__(self, home: Path, *, debug: bool = False, charter_folder: Path | None = None) -> None:
@@ -49,7 +49,8 @@ class App:
     def _found(self) -> Path:
         """Return the first folder of a reader in this home that holds a version."""
         station = self.home / "station" / "charter"
-        folders = [station, *sorted((self.home / "counties").glob("*/charter"))]
+        alone = [self.home / "ledger" / "charter", self.home / "charter"]
+        folders = [station, *alone, *sorted((self.home / "counties").glob("*/charter"))]
         return next((folder for folder in folders if (folder / "versions").is_dir()), station)
 
     @cached_property
@@ -82,7 +83,8 @@ class App:
 
         folder = self.county_folder(code) / "charter"
         if not online:
-            return self.reader(folder)
+            # A home that only reads a county's books may have nothing but a charter of somebody else's.
+            return self.reader(folder) if (folder / "root.json").is_file() else self.charters
         return self.reader(folder, self.news(topics.county(code)))
 
     def news(self, principal: str) -> Source:
@@ -164,20 +166,6 @@ def this() -> App:
         root.obj = App(Path(given.get("home") or words.DEFAULT_HOME), debug=bool(given.get("debug")))
         _log(debug=root.obj.debug)
     return root.obj
-
-
-_Made = TypeVar("_Made")
-_Given = ParamSpec("_Given")
-
-
-def pass_app(function: Callable[Concatenate[App, _Given], _Made]) -> Callable[_Given, _Made]:
-    """Give a command's function the App as its first argument."""
-
-    @wraps(function)
-    def with_app(*args: _Given.args, **kwargs: _Given.kwargs) -> _Made:
-        return function(this(), *args, **kwargs)
-
-    return with_app
 
 
 def _log(*, debug: bool) -> None:

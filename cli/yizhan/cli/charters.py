@@ -19,10 +19,10 @@ from yizhan.charter.station import StationCharters, publishing
 from yizhan.charter.topic import TopicSource, write
 from yizhan.cli.app import utc_now
 from yizhan.cli.errors import CommandError
-from yizhan.cli.keyring import key_files
+from yizhan.cli.keyring import key_files, load_key
 from yizhan.cli.words import _
 from yizhan.schemas import topics
-from yizhan.schemas.keys import SigningKey, load_sealing, load_signing
+from yizhan.schemas.keys import CosigningKey, SealingKey, SigningKey
 from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
@@ -175,30 +175,32 @@ def _entries(keys: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [entry for entries in lists for entry in entries]
 
 
-def _unregistered(app: App, owner: str, keys: dict[str, Any], lock: Lock, since: datetime) -> list[SigningKey]:
+def _unregistered(
+    app: App, owner: str, keys: dict[str, Any], lock: Lock, since: datetime
+) -> list[SigningKey | CosigningKey]:
     """Enter the key files that no charter names yet; return those that can sign, to prove that they are held."""
-    folder = (app.home / STATION if owner == STATION else app.county_folder(owner)) / "keys"
-    names = {"sign": "postmark" if owner == STATION else "signing", "seal": "sealing"}
-    known = {
-        entry["kid"]: None
-        for entries in keys.values()
-        if isinstance(entries, list)
-        for entry in entries
-        if "kid" in entry
-    }
-    fresh: list[SigningKey] = []
-    for file in key_files(folder, known):
-        if file.kid in known:
-            continue
-        passphrase = lock.passphrase(file.path) if file.locked else None
-        key = (load_signing if file.role == "sign" else load_sealing)(file.path, passphrase)
-        public = base64.b64encode(key.public.raw).decode()
-        keys[names[file.role]].append({"kid": key.kid, "public": public, "not_before": written(since)})
-        if isinstance(key, SigningKey):
-            fresh.append(key)
-    if not all(keys[name] for name in set(names.values()) if name in keys):
+    folders = {app.county_folder(owner) / "keys": {"sign": "signing", "seal": "sealing", "cosign": "cosigning"}}
+    if owner == STATION:
+        folders = {
+            app.home / STATION / "keys": {"sign": "postmark"},
+            app.home / "ledger" / "keys": {"sign": "ledger", "cosign": "ledger_mldsa"},
+        }
+    known = {entry["kid"]: None for entry in _entries(keys)}
+    fresh: list[SigningKey | CosigningKey] = []
+    for folder, names in folders.items():
+        for file in key_files(folder, known):
+            if file.kid in known or file.role not in names:
+                continue
+            key = load_key(file, lock)
+            public = base64.b64encode(key.public.raw).decode()
+            keys.setdefault(names[file.role], []).append(
+                {"kid": key.kid, "public": public, "not_before": written(since)}
+            )
+            if not isinstance(key, SealingKey):
+                fresh.append(key)
+    if not all(keys[name] for name in ("postmark", "signing", "sealing") if name in keys):
         sentence = _("{folder} 里缺签名或封装密钥；请先运行 yizhan keys generate")
-        raise CommandError(sentence.format(folder=folder))
+        raise CommandError(sentence.format(folder=next(iter(folders))))
     return fresh
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from yizhan.cli.app import utc_now
 from yizhan.cli.desk import OutboxDesk
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from yizhan.schemas.keys import SealingKey
 
 FILE = "inbox.sqlite3"
+MOST_VALUES: Final = 300
+"""How many values of one event a screen lists: an alarm must not wait until another is drawn."""
 
 
 def inbox_path(app: App, county: str) -> Path:
@@ -95,9 +98,13 @@ def details(app: App, item: Item) -> Iterator[tuple[str, str]]:
         yield stage_name(each.stage), f"{each.name}（{each.badge}）{app.local(each.at)}{note}"
     for label in item.digests:
         yield _("季度通报"), label
+    if item.destroyed is not None:
+        yield _("内容"), _("保管期满，已于 {at} 销毁").format(at=app.local(item.destroyed))
     if item.contents is not None:
-        for shown in lines(item.contents):
+        for shown in islice(lines(item.contents), MOST_VALUES):
             yield "·".join(_(title) for title in shown.titles) or _("内容"), _value(app, shown)
+        if next(islice(lines(item.contents), MOST_VALUES, None), None) is not None:
+            yield _("内容"), _("只列出前 {count} 项，全部见 --json").format(count=MOST_VALUES)
 
 
 def _value(app: App, shown: Shown) -> str:

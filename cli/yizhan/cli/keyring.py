@@ -18,8 +18,16 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 import click
 
 from yizhan.cli.errors import CommandError, NoKey
-from yizhan.cli.words import _, interactive
-from yizhan.schemas.keys import SealingKey, SigningKey, load_sealing, load_signing, read_private
+from yizhan.cli.words import _, interactive, marked
+from yizhan.schemas.keys import (
+    CosigningKey,
+    SealingKey,
+    SigningKey,
+    load_cosigning,
+    load_sealing,
+    load_signing,
+    read_private,
+)
 from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
@@ -29,8 +37,10 @@ MAX_PASSPHRASE_BYTES: Final = 1024
 CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 """Where systemd puts the credentials of a unit (systemd.exec(5), LoadCredential)."""
 CREDENTIAL: Final = "yizhan-passphrase"
+_ROLES: Final = {"sign": marked("签名"), "seal": marked("封装"), "cosign": marked("会签")}
 Standing = Literal["valid", "not_yet", "expired", "revoked", "unregistered"]
-_Key = TypeVar("_Key", SigningKey, SealingKey)
+_Key = TypeVar("_Key", SigningKey, SealingKey, CosigningKey)
+_CLASSES: Final = {key.role: key for key in (SigningKey, SealingKey, CosigningKey)}
 
 
 class Lock:
@@ -116,16 +126,21 @@ def key_files(folder: Path, registered: Mapping[str, Any]) -> Iterator[KeyFile]:
     """List the key files of a folder. ``registered`` are the kids that a charter names for its owner."""
     for path in sorted(folder.glob("*.pem")):
         role, _dash, kid8 = path.stem.partition("-")
-        if role not in {"sign", "seal"}:
+        if role not in _CLASSES:
             continue
         data = read_private(path)
         locked = b"ENCRYPTED" in data
         public = None
         kid = next((kid for kid in registered if kid.startswith(kid8)), None)
         if not locked:
-            key = SigningKey.from_pem(data) if role == "sign" else SealingKey.from_pem(data)
+            key = _CLASSES[role].from_pem(data)
             kid, public = key.kid, key.public.raw
         yield KeyFile(path, role, kid8, kid, locked, public)
+
+
+def load_key(file: KeyFile, lock: Lock) -> SigningKey | SealingKey | CosigningKey:
+    """Load a key file of whatever role (``KeyFileInvalid`` if it must not be used)."""
+    return _CLASSES[file.role].from_pem(read_private(file.path), lock.passphrase(file.path) if file.locked else None)
 
 
 def standing(entry: RegisteredKey[Any] | None, at: datetime) -> Standing:
@@ -146,18 +161,47 @@ def signer(folder: Path, county: str, charter: Charter, at: datetime, lock: Lock
         NoKey: none of the files is a key that the charter names and that holds.
         KeyFileInvalid: the file must not be used, or the passphrase is wrong.
     """
-    entries = charter.signing.get(county, {})
+    return _chosen(folder, "sign", charter.signing.get(county, {}), at, load_signing, lock, (county, charter.name))
+
+
+def cosigner(folder: Path, county: str, charter: Charter, at: datetime, lock: Lock) -> CosigningKey:
+    """Return the county's cosigning key to use now. Raises as ``signer`` does."""
+    entries = charter.cosigning.get(county, {})
+    return _chosen(folder, "cosign", entries, at, load_cosigning, lock, (county, charter.name))
+
+
+def ledger_keys(folder: Path, charter: Charter, at: datetime, lock: Lock) -> tuple[SigningKey, CosigningKey]:
+    """Return the ledger's two keys to use now. Raises as ``signer`` does."""
+    owner = (_("账本"), charter.name)
+    return (
+        _chosen(folder, "sign", charter.ledger, at, load_signing, lock, owner),
+        _chosen(folder, "cosign", charter.ledger_mldsa, at, load_cosigning, lock, owner),
+    )
+
+
+def _chosen(
+    folder: Path,
+    role: str,
+    entries: Mapping[str, RegisteredKey[Any]],
+    at: datetime,
+    load: Callable[[Path, bytes | None], _Key],
+    lock: Lock,
+    owner: tuple[str, str],
+) -> _Key:
+    """Return, of an owner's keys that hold, the one registered last."""
     holding = {kid: entry for kid, entry in entries.items() if entry.holds(at)}
     found = [
         (holding[file.kid].not_before, file)
         for file in key_files(folder, entries)
-        if file.role == "sign" and file.kid in holding
+        if file.role == role and file.kid in holding
     ]
     if not found:
-        sentence = _("{folder} 里没有章程 {charter} 登记为 {county} 且在 {at} 有效的签名密钥；请登记，或放回密钥文件")
-        raise NoKey(sentence.format(folder=folder, charter=charter.name, county=county, at=written(at)))
+        sentence = _("{folder} 里没有章程 {charter} 登记为 {county} 且在 {at} 有效的{role}密钥；请登记，或放回密钥文件")
+        raise NoKey(
+            sentence.format(folder=folder, charter=owner[1], county=owner[0], at=written(at), role=_(_ROLES[role]))
+        )
     _since, file = max(found, key=lambda each: each[0])
-    return _load(file, load_signing, lock)
+    return _load(file, load, lock)
 
 
 class Signer:

@@ -23,7 +23,13 @@ FAILED: Final = 1
 WRONG_WORDS: Final = 2
 INTERRUPTED: Final = 130
 _EXTRAS: Final = {"faust": "station", "mode": "station", "aiokafka": "station", "kafka": "desk", "shapely": "desk"}
-_KAFKA_IN: Final = {"broker": "broker", "quarantine": "station", "digest": "station", "station": "station"}
+_KAFKA_IN: Final = {
+    "broker": "broker",
+    "quarantine": "station",
+    "digest": "station",
+    "station": "station",
+    "ledger": "ledger",
+}
 _COMMANDS: Final = {
     "demo": "yizhan.cli.demo.command:demo",
     **{
@@ -39,6 +45,8 @@ _COMMANDS: Final = {
             "digest": "digest",
             "inbox": "inbox",
             "quarantine": "quarantine",
+            "ledger": "ledger",
+            "audit": "audit",
             "explain": "explain",
             "seal": "seal",
             "open": "unseal",

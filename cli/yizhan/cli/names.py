@@ -15,7 +15,6 @@ ARRIVALS: Final = {
     "notice": marked("即时通知：立即送达，不响铃"),
     "digest": marked("季度通报：随季度通报送达"),
 }
-STATUSES: Final = {"Actual": marked("实际"), "Exercise": marked("演练"), "Test": marked("测试")}
 REASONS: Final = {
     "malformed": marked("格式不合规定"),
     "oversize": marked("超过长度上限"),
@@ -80,8 +79,3 @@ def state_name(word: str) -> str:
 def stage_name(word: str) -> str:
     """Return what the stage of a receipt is called."""
     return _(STAGES[word]) if word in STAGES else word
-
-
-def status_name(word: str) -> str:
-    """Return what a status is called."""
-    return _(STATUSES[word]) if word in STATUSES else word

@@ -6,9 +6,11 @@ signs what the others sign: ``docs/charter.md``. The steps are the same here, an
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+
+from securesystemslib.signer import CryptoSigner
 
 from yizhan.charter import repository, rolekeys
 from yizhan.charter.archive import Archive, write_durably
@@ -19,8 +21,8 @@ from yizhan.charter.repository import Offices, StationOffices, Terms
 from yizhan.cli.errors import CommandError
 from yizhan.cli.words import _
 from yizhan.schemas.charter import Charter
-from yizhan.schemas.keys import SealingKey, SigningKey, save
-from yizhan.schemas.sample import MemberKeys, charter_files
+from yizhan.schemas.keys import CosigningKey, SealingKey, SigningKey, save
+from yizhan.schemas.sample import LedgerKeys, MemberKeys, charter_files
 
 
 def make_sample(
@@ -31,7 +33,7 @@ def make_sample(
     *,
     since: datetime | None = None,
 ) -> Charter:
-    """Make keys of the members and the station, sign charter 1 by everybody's, and give it to every reader.
+    """Make keys of members, station and ledger, sign charter 1 by everybody's, and give it to every reader.
 
     Args:
         home: the home folder, made if absent.
@@ -51,13 +53,48 @@ def make_sample(
     public = home / "station" / "public"
     if public.exists() or (home / "station" / "charter").exists():
         raise CommandError(_("{home} 已有章程，没有改动；请另选主目录，或先移走它").format(home=home))
-    pairs = {code: (SigningKey.generate(), SealingKey.generate()) for code in sorted(members)}
-    postmark = SigningKey.generate()
-    keys = {code: MemberKeys(signing.public, sealing.public) for code, (signing, sealing) in pairs.items()}
-    files = charter_files(keys, [postmark.public], not_before=since or now)
+    sets = {code: (SigningKey.generate(), SealingKey.generate(), CosigningKey.generate()) for code in sorted(members)}
+    keys = {code: MemberKeys(sign.public, seal.public, cosign.public) for code, (sign, seal, cosign) in sets.items()}
+    postmark, ledger = SigningKey.generate(), (SigningKey.generate(), CosigningKey.generate())
+    of_ledger = LedgerKeys([ledger[0].public], [ledger[1].public])
+    files = charter_files(keys, [postmark.public], not_before=since or now, ledger=of_ledger)
+    hands, station = _hands(sets)
+    anchor, published = _signed(files, hands, station, now)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for code, own_keys in sets.items():
+        for key in own_keys:
+            save(key, home / "counties" / code / "keys", passphrase)
+        for office, signer in hands[code].items():
+            rolekeys.save(signer, home / "counties" / code / "roles", office, passphrase)
+    save(postmark, home / "station" / "keys", passphrase)
+    for each in ledger:
+        save(each, home / "ledger" / "keys", passphrase)
+    for role, signer in station.items():
+        rolekeys.save(signer, home / "station" / "roles", role, passphrase)
+    for path, data in published.items():
+        write_durably(public / path, data)
+    source = FolderSource(public, MAX_METADATA_BYTES)
+    for reader in (home / "station", *(home / "counties" / code for code in sets)):
+        archive = Archive(reader / "charter")
+        archive.trust(anchor)
+        charter = CharterReader(archive, source, lambda: now).latest()
+    return charter
+
+
+_Offices = dict[str, CryptoSigner]
+
+
+def _hands(members: Iterable[str]) -> tuple[dict[str, _Offices], _Offices]:
+    """Make everybody's role keys: of the members, and of the station."""
     offices = (ROOT, TARGETS, "county")
-    hands = {code: {office: rolekeys.generate() for office in offices} for code in pairs}
-    station = {role: rolekeys.generate() for role in (SNAPSHOT, TIMESTAMP)}
+    hands = {code: {office: rolekeys.generate() for office in offices} for code in members}
+    return hands, {role: rolekeys.generate() for role in (SNAPSHOT, TIMESTAMP)}
+
+
+def _signed(
+    files: Mapping[str, bytes], hands: Mapping[str, _Offices], station: _Offices, now: datetime
+) -> tuple[bytes, dict[str, bytes]]:
+    """Have every member sign, and the station publish: the first root, and the files."""
     terms = Terms(
         files,
         {
@@ -74,21 +111,4 @@ def make_sample(
             repository.sign(draft, None, signer)
     anchor = draft.metadata[ROOT].to_bytes(repository.COMPACT)
     signers = {role: [signer] for role, signer in station.items()}
-    published = repository.publish(draft, None, anchor, signers, now)
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for code, both in pairs.items():
-        for key in both:
-            save(key, home / "counties" / code / "keys", passphrase)
-        for office, signer in hands[code].items():
-            rolekeys.save(signer, home / "counties" / code / "roles", office, passphrase)
-    save(postmark, home / "station" / "keys", passphrase)
-    for role, signer in station.items():
-        rolekeys.save(signer, home / "station" / "roles", role, passphrase)
-    for path, data in published.items():
-        write_durably(public / path, data)
-    source = FolderSource(public, MAX_METADATA_BYTES)
-    for reader in (home / "station", *(home / "counties" / code for code in pairs)):
-        archive = Archive(reader / "charter")
-        archive.trust(anchor)
-        charter = CharterReader(archive, source, lambda: now).latest()
-    return charter
+    return anchor, repository.publish(draft, None, anchor, signers, now)

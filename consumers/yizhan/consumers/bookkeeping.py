@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,8 +20,11 @@ from yizhan.schemas.strictjson import MAX_INTEGER
 
 MAX_SPANS: Final = 5_000
 MAX_BOOKS: Final = 200
-"""Spans and lanes of one source beyond which its notices are not believed any more: a bound on what
-a hostile member can make an inbox keep and count."""
+"""Spans and lanes of one county, all its units together, beyond which its notices are not believed any
+more: a bound on what a hostile member can make an inbox keep and count."""
+MOST_AT_ONCE: Final = 16
+"""Cumulative receipts handed over before the reader looks for alarms again."""
+PUT_OFF_SECONDS: Final = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -67,15 +70,28 @@ def owe(conn: sqlite3.Connection, lane: LaneKey) -> None:
     conn.execute("UPDATE lanes SET owed = 1 WHERE source = ? AND book = ? AND lane = ?", lane)
 
 
-def announce(conn: sqlite3.Connection, source: str, announced: Announced) -> None:
-    """Take in how far a lane has come; from a source that made too many of them, nothing more."""
-    kept = conn.execute(
-        "SELECT (SELECT count(*) FROM spans WHERE source = :s), (SELECT count(*) FROM lanes WHERE source = :s)",
-        {"s": source},
-    ).fetchone()
-    if kept[0] > MAX_SPANS or kept[1] > MAX_BOOKS:
-        log.error("%s announced lanes with %d spans in %d lanes already kept: left out", source, *kept)
-        return
+def announce(conn: sqlite3.Connection, source: str, lanes: Iterable[Announced]) -> None:
+    """Take in how far lanes have come; from a county that made too many of them, nothing more."""
+    for announced in lanes:
+        if _too_many(conn, source[:6]):
+            log.error("%s announced lanes, and its county has too many here already: left out", source)
+            return
+        _announce(conn, source, announced)
+
+
+def _too_many(conn: sqlite3.Connection, county: str) -> bool:
+    for table, most in (("spans", MAX_SPANS), ("lanes", MAX_BOOKS)):
+        # From "350924" to before "350924/": the county and its units, "350924.forest".
+        kept = conn.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE source >= ? AND source < ? LIMIT ?)",  # noqa: S608 -- ours
+            (county, county + "/", most + 1),
+        ).fetchone()[0]
+        if kept > most:
+            return True
+    return False
+
+
+def _announce(conn: sqlite3.Connection, source: str, announced: Announced) -> None:
     lane = (source, announced.book, announced.lane)
     conn.execute("INSERT OR IGNORE INTO lanes (source, book, lane) VALUES (?, ?, ?)", lane)
     conn.execute(
@@ -86,10 +102,14 @@ def announce(conn: sqlite3.Connection, source: str, announced: Announced) -> Non
 
 
 def due(conn: sqlite3.Connection, now: float, interval_seconds: float) -> list[LaneKey]:
-    """Return the lanes whose cumulative receipt may go out now (seconds since 1970)."""
+    """Return lanes whose cumulative receipt may go out now (seconds since 1970), some at a time.
+
+    What was receipted later than any pause was written by a clock that ran ahead, and is due.
+    """
     rows = conn.execute(
-        "SELECT source, book, lane FROM lanes WHERE owed = 1 AND (receipted <= ? OR receipted > ?)",
-        (now - interval_seconds, now),
+        "SELECT source, book, lane FROM lanes WHERE owed = 1 AND (receipted <= ? OR receipted > ?)"
+        " ORDER BY receipted LIMIT ?",
+        (now - interval_seconds, now + PUT_OFF_SECONDS, MOST_AT_ONCE),
     )
     return [(row["source"], row["book"], row["lane"]) for row in rows]
 
@@ -115,8 +135,9 @@ def settled(conn: sqlite3.Connection, lane: LaneKey, now: float) -> None:
 
 
 def put_off(conn: sqlite3.Connection, lane: LaneKey, now: float) -> None:
-    """Note that a lane's receipt could not go out: try again after the interval."""
-    conn.execute("UPDATE lanes SET receipted = ? WHERE source = ? AND book = ? AND lane = ?", (now, *lane))
+    """Note that a lane's receipt could not go out: others go first."""
+    later = now + PUT_OFF_SECONDS
+    conn.execute("UPDATE lanes SET receipted = ? WHERE source = ? AND book = ? AND lane = ?", (later, *lane))
 
 
 def announced(payload: Mapping[str, Any]) -> Iterator[Announced]:

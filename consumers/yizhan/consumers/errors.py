@@ -5,9 +5,9 @@
     YizhanError
     └── InboxError        the inbox cannot do what it was asked
         ├── WrongInbox     the file is another county's
-        ├── AlreadyRunning another process reads into the file
         ├── NoSuchItem     there is no item with this id
-        └── NotAnswerable  no person answers this item
+        ├── NotAnswerable  no person answers this item
+        └── NotDue         its content may not be destroyed, or is gone
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ class WrongInbox(InboxError):
     """The database belongs to another county."""
 
 
-class AlreadyRunning(InboxError):
-    """Another process reads from Kafka into this inbox."""
-
-
 class NoSuchItem(InboxError):
     """There is no item with this id."""
 
 
 class NotAnswerable(InboxError):
     """No person answers this item, or the answer does not say who gives it."""
+
+
+class NotDue(InboxError):
+    """The content of this item may not be destroyed yet, or is gone already."""

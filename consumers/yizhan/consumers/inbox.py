@@ -16,17 +16,18 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from yizhan.consumers import bookkeeping, digests, items, metrics, receipts
+from yizhan.consumers import bookkeeping, destroying, digests, items, metrics, receipts
 from yizhan.consumers.arrivals import Arrived, Kind, Outcome
 from yizhan.consumers.checkpoints import LONGEST_PAGES
 from yizhan.consumers.checks import NEVER_RECEIPTED, Closing, Examined, Letter, Reader, Reference, Unverified, examine
 from yizhan.consumers.desk import Desk, Person
+from yizhan.consumers.destroying import Due, Unsaid
 from yizhan.consumers.errors import NoSuchItem, WrongInbox
 from yizhan.consumers.items import Item
 from yizhan.consumers.keeping import keep_aside, keep_conflict, keep_letter
@@ -48,7 +49,7 @@ _OUTDATED: Final = frozenset(
 )
 """Reasons that a newer charter than ours may take away."""
 _WORDS: Final = ", ".join(f"'{reason}'" for reason in sorted(_OUTDATED))
-_PUT_ASIDE: Final = f"SELECT * FROM aside WHERE size = length(value) AND reason IN ({_WORDS})"  # noqa: S608 -- our words
+_PUT_ASIDE: Final = f"SELECT seq FROM aside WHERE size = length(value) AND reason IN ({_WORDS})"  # noqa: S608 -- our words
 _REFRESH_SECONDS: Final = 1.0
 
 log = logging.getLogger(__name__)
@@ -100,6 +101,8 @@ class Inbox(View):
         self._refreshed = 0.0
         self._reconsidered = 0
         try:
+            # What is deleted is overwritten: content that was destroyed stands nowhere in the file.
+            self._conn.execute("PRAGMA secure_delete = ON")
             with transaction(self._conn) as conn:
                 _own(conn, path, county)
         except BaseException:
@@ -264,7 +267,9 @@ class Inbox(View):
                     raise NoSuchItem(f"{item_id[:80]}: there is no such item; `yizhan inbox list` shows what there is")
                 owed = receipts.answer(conn, item, Person(name, badge), stage, note, now, self.county)
             if owed is not None:
-                self._send_owed([owed])
+                with wrapped(self._conn):
+                    row = self._conn.execute("SELECT * FROM owed WHERE seq = ?", (owed,)).fetchone()
+                self._send_owed(row, now.timestamp())
             return self.item(item_id) or item
 
     def tick(self, receipt_interval_seconds: float = 2.0) -> int:
@@ -288,7 +293,9 @@ class Inbox(View):
                         (State.EXPIRED, written(now)),
                     )
             if self.desk is not None:
-                sent += self._send_owed(receipts.owed_since(self._conn, now.timestamp() - receipt_interval_seconds))
+                with wrapped(self._conn):
+                    owed = receipts.owed_due(self._conn, now.timestamp(), receipt_interval_seconds)
+                sent += sum(self._send_owed(row, now.timestamp()) for row in owed)
                 sent += self._send_cumulative(now.timestamp(), receipt_interval_seconds)
             return sent
 
@@ -297,25 +304,24 @@ class Inbox(View):
         with wrapped(self._conn):
             lanes = bookkeeping.due(self._conn, now, interval_seconds)
         for lane in lanes:
-            receipt = bookkeeping.receipt(self._conn, lane)
+            with wrapped(self._conn):
+                receipt = bookkeeping.receipt(self._conn, lane)
             done = receipt is None or self._hand_over(receipt, None, None)
             with transaction(self._conn) as conn:
                 (bookkeeping.settled if done else bookkeeping.put_off)(conn, lane, now)
             sent += done and receipt is not None
         return sent
 
-    def _send_owed(self, numbers: Iterable[int]) -> int:
-        sent = 0
-        for number in numbers:
-            row = self._conn.execute("SELECT * FROM owed WHERE seq = ?", (number,)).fetchone()
-            if row is None:
-                continue
-            by = None if row["name"] is None else Person(row["name"], row["badge"])
-            if self._hand_over(ReceiptRef.model_validate_json(row["receipt"]), by, row["note"]):
-                with transaction(self._conn) as conn:
-                    conn.execute("DELETE FROM owed WHERE seq = ?", (number,))
-                sent += 1
-        return sent
+    def _send_owed(self, row: sqlite3.Row, now: float) -> bool:
+        """Hand over a receipt that is owed; one that is not taken waits."""
+        by = None if row["name"] is None else Person(row["name"], row["badge"])
+        taken = self._hand_over(ReceiptRef.model_validate_json(row["receipt"]), by, row["note"])
+        with transaction(self._conn) as conn:
+            if taken:
+                conn.execute("DELETE FROM owed WHERE seq = ?", (row["seq"],))
+            else:
+                receipts.put_off(conn, row["seq"], now)
+        return taken
 
     def _hand_over(self, receipt: ReceiptRef, by: Person | None, note: str | None) -> bool:
         """Give a receipt to the outbox; False if it did not take it, whatever its reason."""
@@ -323,12 +329,55 @@ class Inbox(View):
             return False
         try:
             self.desk.send_receipt(receipt, by, note)
+        except YizhanError as error:
+            log.warning("the outbox did not take a receipt (%s); it is tried again: %s", receipt.stage, error)
+            metrics.RECEIPTS_FAILED.inc()
+            return False
         except Exception:
             log.exception("the outbox did not take a receipt (%s); it is tried again", receipt.stage)
             metrics.RECEIPTS_FAILED.inc()
             return False
         metrics.RECEIPTS.labels(receipt.stage).inc()
         return True
+
+    # -- what must go --
+
+    def due(self) -> tuple[Due, ...]:
+        """List the items whose term of retention is over, the oldest first."""
+        now = self.clock()
+        with self._reading() as conn:
+            return tuple(destroying.due(conn, now, self.charters.in_force(now).time_zone))
+
+    def destroy(self, ids: Collection[str], name: str, badge: str) -> None:
+        """Destroy the content of items whose term is over; again without ids: empty SQLite's log only.
+
+        Args:
+            ids: some of those that ``due`` lists.
+            name: of the officer who orders it.
+            badge: 警号.
+
+        Raises:
+            NotDue: one of them is not; nothing was destroyed.
+            StoreError: the disk fails; or another process keeps former bytes in SQLite's log, see the sentence.
+        """
+        now = self.clock()
+        with self._lock:
+            if ids:
+                with transaction(self._conn) as conn:
+                    chosen = tuple(destroying.due(conn, now, self.charters.in_force(now).time_zone))
+                    destroying.destroy(conn, chosen, ids, Person(name, badge), now)
+            with wrapped(self._conn):
+                destroying.scrub(self._conn)
+
+    def unsaid(self) -> tuple[Unsaid, ...]:
+        """List destructions whose senders were not told yet."""
+        with self._reading() as conn:
+            return tuple(destroying.unsaid(conn))
+
+    def said(self, ids: Collection[str], notice: str) -> None:
+        """Note by which event their sender was told of destructions (``StoreError`` if the disk fails)."""
+        with self._lock, transaction(self._conn) as conn:
+            destroying.said(conn, ids, notice)
 
     # -- charters --
 
@@ -371,9 +420,13 @@ class Inbox(View):
     def _reconsider(self) -> int:
         """Receive again what an older charter of ours kept out."""
         with self._lock, wrapped(self._conn):
-            rows = self._conn.execute(_PUT_ASIDE).fetchall()
+            numbers = [row["seq"] for row in self._conn.execute(_PUT_ASIDE)]
         came = 0
-        for row in rows:
+        for number in numbers:  # one at a time: each may hold a MiB
+            with self._lock, wrapped(self._conn):
+                row = self._conn.execute("SELECT * FROM aside WHERE seq = ?", (number,)).fetchone()
+            if row is None:
+                continue
             partition, _, offset = row["place"].partition("/")
             headers = () if row["postmark"] is None else ((KAFKA_HEADER, row["postmark"]),)
             record = Arrived("alert", int(partition), int(offset), row["timestamp"], row["value"], headers)

@@ -72,6 +72,8 @@ class Item:
     digests: tuple[str, ...]
     header_bytes: bytes
     payload: bytes | None
+    destroyed: str | None = None
+    """When its content was destroyed, its term of retention being over."""
 
     @cached_property
     def header(self) -> Header:
@@ -121,6 +123,7 @@ class Item:
                 for each in self.answers
             ],
             "digests": list(self.digests),
+            "destroyed": self.destroyed,
             "header": self.header.model_dump(mode="json", exclude_none=True),
             "payload": None if contents is None else dict(contents.raw),
             "text": None if contents is None else contents.text,
@@ -196,7 +199,7 @@ class Gap:
 
 
 _COLUMNS: Final = """
-    items.*, letters.header, letters.payload,
+    items.*, letters.header, letters.payload, (SELECT at FROM destroyed WHERE destroyed.id = items.id) AS destroyed,
     (SELECT by.id FROM items AS by WHERE by.supersedes = items.id AND by.supersedes_hash = items.hash
      AND by.county = items.county AND (by.status = 'Actual' OR items.status <> 'Actual')
      ORDER BY by.seq DESC LIMIT 1) AS superseded_by,
@@ -277,6 +280,7 @@ def _item(conn: sqlite3.Connection, row: sqlite3.Row) -> Item:
         digests=tuple(each["label"] for each in labels),
         header_bytes=row["header"],
         payload=row["payload"],
+        destroyed=row["destroyed"],
     )
 
 
@@ -306,7 +310,13 @@ def conflicts(conn: sqlite3.Connection) -> Iterator[Conflict]:
 
 def gaps(conn: sqlite3.Connection) -> Iterator[Gap]:
     """Tell what has not come, lane by lane."""
-    for row in conn.execute("SELECT source, book, lane, head FROM lanes ORDER BY source, book, lane").fetchall():
+    # A lane that has nothing but its first numbers, and of which nothing was announced, has no gap.
+    chosen = conn.execute(
+        "SELECT source, book, lane, head FROM lanes WHERE head > 0 UNION SELECT source, book, lane, head FROM"
+        " (SELECT DISTINCT source, book, lane FROM spans WHERE first > 1) JOIN lanes USING (source, book, lane)"
+        " ORDER BY source, book, lane"
+    )
+    for row in chosen.fetchall():
         lane = (row["source"], row["book"], row["lane"])
         spans = [
             Span(*span)

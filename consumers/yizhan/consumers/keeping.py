@@ -117,8 +117,7 @@ def keep_letter(
             receipt = receipts.about(header.id, letter.verified.hash, "unopenable")
             receipts.owe(conn, receipt, None, letter.unopenable, instant(now))
     if header.type == NOTICE and letter.addressed and letter.contents is not None:
-        for announced in bookkeeping.announced(letter.contents.raw):
-            bookkeeping.announce(conn, header.source, announced)
+        bookkeeping.announce(conn, header.source, bookkeeping.announced(letter.contents.raw))
     if header.withdraws is not None:
         _silence(conn, letter, header.withdraws)
 

@@ -16,27 +16,25 @@ Rule 5: one reader an inbox.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import struct
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Final, TypeVar
+from collections.abc import Callable
+from typing import Final
 
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
-from kafka.net.compat import KafkaNetClient
 from kafka.structs import OffsetAndMetadata
 
 from yizhan.consumers import metrics
 from yizhan.consumers.arrivals import Arrived, Kind, Outcome
 from yizhan.consumers.checkpoints import Checkpointer
-from yizhan.consumers.errors import AlreadyRunning
 from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.telling import Teller
+from yizhan.runtime import clients
 from yizhan.runtime.access import require_access
+from yizhan.runtime.alone import alone
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import NotAuthorised, StoreError
 from yizhan.runtime.process import StopSignal
@@ -58,11 +56,9 @@ _COMMIT_MS: Final = 1000
 _BACKOFF_SECONDS: Final = (0.2, 5.0)
 _TRIES: Final = 3
 _UNDECODABLE: Final = (CorruptRecordError, UnsupportedCodecError)
-_Client = TypeVar("_Client")
+_CLIENT: Final = "yizhan-inbox"
 
 log = logging.getLogger(__name__)
-# kafka-python tells every reconnection as an error; while a broker is away that is no news.
-logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 class _OtherClusterError(KafkaError):  # type: ignore[misc]  # kafka-python ships no types
@@ -103,7 +99,8 @@ def run(
     if inbox.desk is None:
         raise ValueError("expected an inbox with a desk: without one, receipts of others would be lost")
     chosen = connection or settings.connection(topics.county(inbox.county))
-    with _alone(inbox.path), Teller(tell) as teller, Checkpointer(inbox.path):
+    lock = inbox.path.with_name(inbox.path.name + ".reader")
+    with alone(lock, "reads into this inbox"), Teller(tell) as teller, Checkpointer(inbox.path):
         inbox.leave_checkpoints()
         _Reader(inbox, settings, stop, chosen, watchdog, teller).run()
 
@@ -165,7 +162,7 @@ class _Reader:
     def _begin(self) -> None:
         """Ask for our rights, and whether the broker is the one that it was."""
         names = [partition.topic for partition in self._kinds]
-        with _admin(self._connection) as admin:
+        with clients.admin(self._connection, _CLIENT) as admin:
             require_access(admin.describe_topics(names), topics.county(self._inbox.county), read=names)
             cluster = str(admin.describe_cluster()["cluster_id"])
         if self._cluster and cluster != self._cluster:
@@ -301,64 +298,7 @@ def _arrived(kind: Kind, record: ConsumerRecord) -> Arrived:
     return Arrived(kind, record.partition, record.offset, record.timestamp, record.value, tuple(record.headers))
 
 
-@contextlib.contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    """Hold the lock of the one reader; the kernel frees it when the process ends, however it does."""
-    with path.with_name(path.name + ".reader").open("ab") as file:
-        Path(file.name).chmod(0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise AlreadyRunning(f"{path}: another process reads into it; stop that one first") from None
-        yield
-
-
-@contextlib.contextmanager
-def _consumer(connection: KafkaConnection, group: str | None) -> Iterator[KafkaConsumer]:
-    consumer = _client(
-        KafkaConsumer,
-        connection,
-        group_id=group,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_min_bytes=1,
-        max_partition_fetch_bytes=FETCH_BYTES,
-        reconnect_backoff_max_ms=2000,
-        metrics_enabled=False,
+def _consumer(connection: KafkaConnection, group: str | None) -> contextlib.AbstractContextManager[KafkaConsumer]:
+    return clients.consumer(
+        connection, _CLIENT, group_id=group, fetch_min_bytes=1, max_partition_fetch_bytes=FETCH_BYTES
     )
-    try:
-        yield consumer
-    finally:
-        consumer.close(autocommit=False, timeout_ms=1000)
-
-
-@contextlib.contextmanager
-def _admin(connection: KafkaConnection) -> Iterator[KafkaAdminClient]:
-    admin = _client(KafkaAdminClient, connection, request_timeout_ms=10_000, reconnect_backoff_max_ms=2000)
-    try:
-        yield admin
-    finally:
-        admin.close()
-
-
-def _client(kind: Callable[..., _Client], connection: KafkaConnection, **settings: object) -> _Client:
-    """Make a client, and leave neither thread nor socket behind when the broker does not answer."""
-    made: list[KafkaNetClient] = []
-
-    def network(**configs: object) -> KafkaNetClient:
-        made.append(KafkaNetClient(**configs))
-        return made[-1]
-
-    try:
-        return kind(
-            **connection.kafka_python(),
-            client_id="yizhan-inbox",
-            kafka_client=network,
-            bootstrap_timeout_ms=_PATIENCE_MS,
-            **settings,
-        )
-    except BaseException:
-        for client in made:
-            client.close()
-            client._net.stop()  # noqa: SLF001 -- the thread that its maker started
-        raise

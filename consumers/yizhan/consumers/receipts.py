@@ -8,7 +8,6 @@ Rule 3: only an officer's command acknowledges; no program does.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Final
 
@@ -30,6 +29,9 @@ from yizhan.schemas.timestamps import written
 
 ANSWERS: Final = ("acknowledged", "acted", "declined")
 """Stages that are a person's word."""
+MOST_AT_ONCE: Final = 16
+"""Receipts handed over before the reader looks for alarms again."""
+LONGEST_PAUSE_SECONDS: Final = 3600
 
 
 def take(letter: Letter, desk: Desk | None) -> Unverified | None:
@@ -64,14 +66,25 @@ def owe(conn: sqlite3.Connection, receipt: ReceiptRef, by: Person | None, note: 
     """Note a receipt about one event that is to go out; returns its number."""
     name, badge = (None, None) if by is None else (by.name, by.badge)
     values = (receipt.model_dump_json(exclude_none=True), name, badge, note, now.timestamp())
-    made = conn.execute("INSERT INTO owed (receipt, name, badge, note, since) VALUES (?, ?, ?, ?, ?)", values)
+    made = conn.execute("INSERT INTO owed (receipt, name, badge, note, due) VALUES (?, ?, ?, ?, ?)", values)
     return int(made.lastrowid or 0)
 
 
-def owed_since(conn: sqlite3.Connection, before: float) -> Iterable[int]:
-    """Return the numbers of receipts owed since before an instant (seconds since 1970)."""
-    rows = conn.execute("SELECT seq FROM owed WHERE since <= ? ORDER BY seq LIMIT 64", (before,))
-    return [row["seq"] for row in rows]
+def owed_due(conn: sqlite3.Connection, now: float, interval_seconds: float) -> list[sqlite3.Row]:
+    """Return receipts that may go out now (seconds since 1970), those that waited longest first, some at a time.
+
+    What is due later than any pause was written by a clock that ran ahead, and is due.
+    """
+    chosen = "SELECT * FROM owed WHERE due <= ? OR due > ? ORDER BY due LIMIT ?"
+    return conn.execute(chosen, (now - interval_seconds, now + LONGEST_PAUSE_SECONDS, MOST_AT_ONCE)).fetchall()
+
+
+def put_off(conn: sqlite3.Connection, number: int, now: float) -> None:
+    """Note that the outbox did not take a receipt: tried again after a pause that doubles, so that others go first."""
+    conn.execute(
+        "UPDATE owed SET attempts = attempts + 1, due = ? + min(?, 1 << min(attempts, 20)) WHERE seq = ?",
+        (now, LONGEST_PAUSE_SECONDS, number),
+    )
 
 
 def about(event_id: str, event_hash: bytes, stage: str) -> ReceiptRef:

@@ -88,8 +88,10 @@ MIGRATIONS: Final = (
         name TEXT,
         badge TEXT,
         note TEXT,
-        since REAL NOT NULL                  -- seconds since 1970
+        due REAL NOT NULL,                   -- not before then, seconds since 1970
+        attempts INTEGER NOT NULL DEFAULT 0  -- in vain so far
     );
+    CREATE INDEX owed_by_due ON owed (due);
 
     CREATE TABLE lanes (
         source TEXT NOT NULL,
@@ -100,7 +102,8 @@ MIGRATIONS: Final = (
         receipted REAL NOT NULL DEFAULT 0,   -- when the last went out, seconds since 1970
         PRIMARY KEY (source, book, lane)
     ) WITHOUT ROWID;
-    CREATE INDEX lanes_owed ON lanes (source) WHERE owed = 1;
+    CREATE INDEX lanes_owed ON lanes (receipted) WHERE owed = 1;
+    CREATE INDEX lanes_announced ON lanes (source) WHERE head > 0;
 
     -- Numbers that came, or never will; spans neither touch nor overlap.
     CREATE TABLE spans (
@@ -111,6 +114,7 @@ MIGRATIONS: Final = (
         last INTEGER NOT NULL,
         PRIMARY KEY (source, book, lane, first)
     ) WITHOUT ROWID;
+    CREATE INDEX spans_beyond_a_gap ON spans (source, book, lane) WHERE first > 1;
 
     CREATE TABLE aside (
         seq INTEGER PRIMARY KEY,
@@ -170,5 +174,16 @@ MIGRATIONS: Final = (
         PRIMARY KEY (digest, position)
     ) WITHOUT ROWID;
     CREATE INDEX digest_members_by_hash ON digest_members (hash);
+    """,
+    """
+    -- Content that was destroyed when its time was over; header, hash, signature and postmark stay.
+    CREATE TABLE destroyed (
+        id TEXT PRIMARY KEY REFERENCES items (id),
+        class TEXT NOT NULL,                 -- of retention
+        at TEXT NOT NULL,
+        name TEXT NOT NULL,                  -- of the officer who ordered it
+        badge TEXT NOT NULL,
+        notice TEXT                          -- id of the event that says so; NULL: not sent yet
+    ) WITHOUT ROWID;
     """,
 )

@@ -17,6 +17,14 @@ from typing import Final, Self
 
 from yizhan.consumers import digests, items, metrics
 from yizhan.consumers.digests import Digest, Member
+from yizhan.consumers.exporting import (
+    ExportedDigest,
+    ExportedItem,
+    ExportedLane,
+    exported_digests,
+    exported_items,
+    exported_lanes,
+)
 from yizhan.consumers.items import Aside, Conflict, Gap, Item, Query
 from yizhan.consumers.words import State
 from yizhan.runtime.store import wrapped
@@ -65,6 +73,11 @@ class View:
         with self._reading() as conn:
             return tuple(items.asides(conn))
 
+    def aside_count(self) -> int:
+        """Count what was kept aside, without reading it."""
+        with self._reading() as conn:
+            return int(conn.execute("SELECT count(*) FROM aside").fetchone()[0])
+
     def conflicts(self) -> tuple[Conflict, ...]:
         """List other events under an id that was here."""
         with self._reading() as conn:
@@ -85,6 +98,30 @@ class View:
         with self._reading() as conn:
             found = tuple(digests.members(conn, digest))
         return tuple(each if each.item is None else replace(each, item=self._doubts(each.item)) for each in found)
+
+    def stamps(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
+        """Return postmarks of what came, as they came, in the order of coming: (number, bytes)."""
+        query = "SELECT seq, postmark FROM letters WHERE seq > ? AND postmark IS NOT NULL ORDER BY seq LIMIT ?"
+        with self._reading() as conn:
+            return [(int(row["seq"]), bytes(row["postmark"])) for row in conn.execute(query, (after, limit))]
+
+    def stamp(self, item_id: str) -> bytes | None:
+        """Return the postmark that came with an item; None if none did."""
+        query = "SELECT postmark FROM letters JOIN items USING (seq) WHERE id = ?"
+        with self._reading() as conn:
+            row = conn.execute(query, (item_id,)).fetchone()
+        return None if row is None or row["postmark"] is None else bytes(row["postmark"])
+
+    def manifests(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
+        """Return the digests' manifests, as the station signed them, in the order of coming: (number, bytes)."""
+        with self._reading() as conn:
+            rows = conn.execute("SELECT seq, manifest FROM digests WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+            return [(int(row["seq"]), bytes(row["manifest"])) for row in rows]
+
+    def exported(self) -> tuple[tuple[ExportedItem, ...], tuple[ExportedDigest, ...], tuple[ExportedLane, ...]]:
+        """List everything without its content, for the auditor's books: items, digests, lanes."""
+        with self._reading() as conn:
+            return tuple(exported_items(conn)), tuple(exported_digests(conn)), tuple(exported_lanes(conn))
 
     def owed(self) -> int:
         """Count receipts about single events that the outbox has not taken yet."""

@@ -5,7 +5,7 @@ Rule 2: topics are made and their settings set; no topic is ever deleted or shor
 Rule 3: access rules of our principals that are not declared are taken away: who left may no more.
 Rule 4: everyone may what the declaration says and nothing else; groups only under one's own name.
 
-The one file of this folder that imports a Kafka client.
+The one file of this folder that imports Kafka.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from kafka.errors import KafkaError, SecurityDisabledError, for_code
 from kafka.protocol.admin import AlterClientQuotasRequest, DescribeClientQuotasRequest
 
 from yizhan.deploy.errors import ApplyFailed
-from yizhan.runtime.access import require_access
+from yizhan.runtime import clients
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.schemas import topics
 
@@ -73,22 +73,6 @@ def rules(declared: Sequence[topics.Topic]) -> Iterator[Rule]:
         yield principal, "READ", "GROUP/PREFIXED", topics.group_prefix(principal)
 
 
-def check_access(
-    connection: KafkaConnection,
-    principal: str,
-    *,
-    read: Sequence[str] = (),
-    write: Sequence[str] = (),
-) -> None:
-    """Ask the broker, as ``principal``, whether it may do its work.
-
-    Raises :class:`yizhan.runtime.errors.NotAuthorised`, :class:`ApplyFailed` without a broker.
-    """
-    with _client(connection) as client:
-        described = client.describe_topics([*read, *write])
-    require_access(described, principal, read=read, write=write)
-
-
 def answers(connection: KafkaConnection, seconds: float = 5.0) -> bool:
     """Tell whether a broker answers a real question within ``seconds``."""
     try:
@@ -104,32 +88,12 @@ def cluster_id(connection: KafkaConnection) -> str:
         return str(client.describe_cluster()["cluster_id"])
 
 
-class _Client(KafkaAdminClient):  # type: ignore[misc]  # kafka-python ships no types
-    """An admin client that leaves neither thread nor socket behind when it cannot connect."""
-
-    def __init__(self, **settings: object) -> None:
-        try:
-            super().__init__(**settings)
-        except BaseException:
-            if hasattr(self, "_net"):
-                self._closed = False
-                self.close()
-            raise
-
-
 @contextlib.contextmanager
 def _client(connection: KafkaConnection, seconds: float = 15.0) -> Iterator[KafkaAdminClient]:
     """Connect, and say failures in our own words."""
     try:
-        client = _Client(
-            **connection.kafka_python(),
-            client_id="yizhan-admin",
-            bootstrap_timeout_ms=int(seconds * 1000),
-        )
-        try:
+        with clients.admin(connection, "yizhan-admin", bootstrap_timeout_ms=int(seconds * 1000)) as client:
             yield client
-        finally:
-            client.close()
     except KafkaError as error:
         raise ApplyFailed(
             f"Kafka at {connection.bootstrap}: {error or type(error).__name__}; is it running, and "

@@ -94,16 +94,18 @@ def _issue(
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, principal)])
     issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
-    both = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-    cert = (
+    builder = (
         _builder(name, authority.cert.subject, key, now, days)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(certificates=False), critical=True)
-        .add_extension(x509.ExtendedKeyUsage(both), critical=False)
-        .add_extension(x509.SubjectAlternativeName([*map(_host, hosts)]), critical=False)
         .add_extension(issuer_key, critical=False)
-        .sign(authority.key, hashes.SHA256())
     )
+    usage = [ExtendedKeyUsageOID.CLIENT_AUTH]
+    if principal == BROKER:  # nobody else can pose as the broker
+        usage.append(ExtendedKeyUsageOID.SERVER_AUTH)
+        builder = builder.add_extension(x509.SubjectAlternativeName([*map(_host, hosts)]), critical=False)
+    builder = builder.add_extension(x509.ExtendedKeyUsage(usage), critical=False)
+    cert = builder.sign(authority.key, hashes.SHA256())
     _write(folder / "key.pem", _pem(key))
     _write(folder / "ca.pem", authority.cert.public_bytes(serialization.Encoding.PEM))
     _write(folder / "cert.pem", cert.public_bytes(serialization.Encoding.PEM))

@@ -15,7 +15,9 @@ from typing import Final, Literal
 
 from yizhan.producers.numbering import stored_decision
 from yizhan.schemas import strictjson
+from yizhan.schemas.counterfoils import counterfoil_of
 from yizhan.schemas.header import Header, LaneName, ReceiptRef, parse_header
+from yizhan.schemas.payloads.reading import MAX_DEPTH
 from yizhan.schemas.policy import Decision, Policy
 from yizhan.schemas.timestamps import instant, written
 
@@ -124,6 +126,27 @@ class OwnEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Exported:
+    """One own event for the auditor: no content.
+
+    ``counterfoil`` is None only where the envelope was dropped before counterfoils were kept; ``first_sent``
+    is in seconds since 1970.
+    """
+
+    id: str
+    hash: bytes
+    record_sha256: bytes
+    counterfoil: bytes | None
+    accepted: str
+    first_sent: float | None
+    refused: str | None
+    void: bool
+    replaced_by: str | None
+    external_ref: str | None
+    postmark: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class BookRow:
     """One book and why it was opened."""
 
@@ -225,7 +248,8 @@ def postings(conn: sqlite3.Connection, query: Query) -> Iterator[Posting]:
     for row in _chosen(conn, query):
         said: dict[str, dict[str, Said]] = {}
         for each in conn.execute("SELECT * FROM receipts WHERE seq = ? ORDER BY said_at", (row["seq"],)):
-            receipt = Said(each["stage"], each["said_at"], strictjson.loads(each["payload"].encode(), floats=True))
+            payload = strictjson.loads(each["payload"].encode(), floats=True, max_depth=MAX_DEPTH)
+            receipt = Said(each["stage"], each["said_at"], payload)
             said.setdefault(each["recipient"], {})[each["stage"]] = receipt
         for each in conn.execute("SELECT * FROM recipients WHERE seq = ? ORDER BY recipient", (row["seq"],)):
             yield Posting(
@@ -321,14 +345,41 @@ def figures(conn: sqlite3.Connection, now: datetime, receipt_overdue_seconds: fl
     return Figures(int(depth), age, int(awaited), int(overdue))
 
 
+def stamps(conn: sqlite3.Connection, after: int, limit: int) -> Iterator[tuple[int, bytes]]:
+    """Yield (number, postmark) of those that came after a number; a later one stands in for an earlier one."""
+    query = "SELECT stamps.n, postmark FROM stamps JOIN events USING (seq) WHERE stamps.n > ? ORDER BY stamps.n LIMIT ?"
+    return ((int(row["n"]), bytes(row["postmark"])) for row in conn.execute(query, (after, limit)))
+
+
 def prune(conn: sqlite3.Connection, older_than: datetime) -> int:
-    """Drop the sealed bytes of what is older and needs no sending any more; returns how many."""
-    return conn.execute(
-        "UPDATE sealed SET envelope = NULL WHERE envelope IS NOT NULL AND seq IN (SELECT seq FROM events AS e"
+    """Drop the sealed bytes of what is older and needs no sending any more, but for their counterfoils; how many."""
+    rows = conn.execute(
+        "SELECT seq, envelope FROM sealed WHERE envelope IS NOT NULL AND seq IN (SELECT seq FROM events AS e"
         " WHERE accepted < ? AND queued = 0 AND (refused IS NOT NULL OR replaced_by IS NOT NULL OR NOT EXISTS"
         " (SELECT 1 FROM recipients AS r WHERE r.seq = e.seq AND r.delivered IS NULL)))",
         (written(older_than),),
-    ).rowcount
+    )
+    cut = [(counterfoil_of(row["envelope"]), row["seq"]) for row in rows]
+    conn.executemany("UPDATE sealed SET counterfoil = ?, envelope = NULL WHERE seq = ?", cut)
+    return len(cut)
+
+
+def exported(conn: sqlite3.Connection) -> Iterator[Exported]:
+    """Tell of every event without its content, in the order of acceptance."""
+    for row in conn.execute("SELECT * FROM events JOIN sealed USING (seq) ORDER BY seq"):
+        yield Exported(
+            id=row["id"],
+            hash=row["hash"],
+            record_sha256=row["record_sha256"],
+            counterfoil=row["counterfoil"] if row["envelope"] is None else counterfoil_of(row["envelope"]),
+            accepted=row["accepted"],
+            first_sent=row["first_sent"],
+            refused=row["refused"],
+            void=bool(row["void"]),
+            replaced_by=row["replaced_by"],
+            external_ref=row["external_ref"],
+            postmark=row["postmark"],
+        )
 
 
 def confirm_lane(conn: sqlite3.Connection, county: str, receipt: ReceiptRef, time: str) -> None:

@@ -77,7 +77,8 @@ class Chores:
 
     def _announce(self) -> None:
         since = self._outbox.clock() - self._outbox.lane_heads_announced()
-        daily = since >= timedelta(seconds=self._settings.lane_head_interval_seconds)
+        # An announcement in the future was made by a clock that ran ahead.
+        daily = not timedelta(0) <= since < timedelta(seconds=self._settings.lane_head_interval_seconds)
         if daily or (since >= VOID_PAUSE and self._dispatch.voids_untold()):
             self._outbox.announce_lane_heads()
 

@@ -6,10 +6,9 @@ Rule 2: when one of them is raised nothing was stored: there is no half of an ev
 ::
 
     YizhanError
-    ├── NotPublishable     an event that cannot be sealed: the caller still has it, and mends it
-    │   ├── UnknownReference   it refers to an event that this outbox did not send
-    │   └── WrongOutbox        the file belongs to another source, or is no longer the same file
-    └── AlreadyRunning        another process publishes this outbox
+    └── NotPublishable     an event that cannot be sealed: the caller still has it, and mends it
+        ├── UnknownReference   it refers to an event that this outbox did not send
+        └── WrongOutbox        the file belongs to another source, or is no longer the same file
 
 A full or failing disk is ``yizhan.runtime.errors.StoreError``.
 """
@@ -29,7 +28,3 @@ class UnknownReference(NotPublishable):
 
 class WrongOutbox(NotPublishable):
     """The file belongs to another source, or was replaced under a running process."""
-
-
-class AlreadyRunning(YizhanError):
-    """Another process publishes this outbox."""

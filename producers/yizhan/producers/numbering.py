@@ -165,7 +165,7 @@ def _store(
             _cumulative(header),
         ),
     ).lastrowid
-    conn.execute("INSERT INTO sealed VALUES (?, ?, ?, ?)", (seq, header.to_bytes(), letter.payload, envelope))
+    conn.execute("INSERT INTO sealed VALUES (?, ?, ?, ?, NULL)", (seq, header.to_bytes(), letter.payload, envelope))
     conn.executemany(
         "INSERT INTO recipients (seq, recipient, book, lane, n, way, rule) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [

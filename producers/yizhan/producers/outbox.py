@@ -306,6 +306,22 @@ class Outbox:
         with self._reading() as conn:
             return instant(accounts.recall(conn, "lane_heads_announced") or next(accounts.book_rows(conn)).opened)
 
+    def stamps(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
+        """Return postmarks of our events as the station signed them, in the order of coming: (number, bytes)."""
+        with self._reading() as conn:
+            return list(accounts.stamps(conn, after, limit))
+
+    def stamp(self, event_id: str) -> bytes | None:
+        """Return the last postmark of one of our events; None before it came."""
+        with self._reading() as conn:
+            row = conn.execute("SELECT postmark FROM events WHERE id = ?", (event_id,)).fetchone()
+        return None if row is None or row["postmark"] is None else bytes(row["postmark"])
+
+    def exported(self) -> tuple[accounts.Exported, ...]:
+        """List every event without its content, in the order of acceptance: for the auditor's books."""
+        with self._reading() as conn:
+            return tuple(accounts.exported(conn))
+
     # -- housekeeping --
 
     def prune(self, older_than: datetime) -> int:

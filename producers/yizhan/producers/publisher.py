@@ -14,27 +14,26 @@ Rule 5: a new session first looks whether the broker still has its data, for wha
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from typing import Final, TypeVar
+from collections.abc import Iterator
+from typing import Final
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import InvalidRecordError, KafkaError, MessageSizeTooLargeError
-from kafka.net.compat import KafkaNetClient
 from kafka.producer.future import RecordMetadata
 
 from yizhan.producers import metrics
 from yizhan.producers.answers import PostingRecord
 from yizhan.producers.chores import Chores
 from yizhan.producers.dispatch import Dispatch, Outgoing
-from yizhan.producers.errors import AlreadyRunning
 from yizhan.producers.outbox import Outbox
 from yizhan.producers.schedule import Patience
+from yizhan.runtime import clients
 from yizhan.runtime.access import require_access
+from yizhan.runtime.alone import alone
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import NotAuthorised, StoreError
 from yizhan.runtime.nudge import NudgeListener, notify
@@ -60,12 +59,10 @@ CHECKPOINT_PAGES: Final = 500
 """After so many pages of log the reading thread copies them into the database, so that others need not."""
 _PIECE: Final = 16
 _BACKOFF_SECONDS: Final = (0.2, 5.0)
-_Client = TypeVar("_Client")
+_CLIENT: Final = "yizhan-outbox"
 _UNACCEPTABLE: Final = (MessageSizeTooLargeError, InvalidRecordError)
 
 log = logging.getLogger(__name__)
-# kafka-python tells every reconnection as an error; while a broker is away that is no news.
-logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 class _SendFailed(KafkaError):  # type: ignore[misc]  # kafka-python ships no types
@@ -95,7 +92,8 @@ def run(
         SettingError: TLS files or a password are missing.
     """
     chosen = connection or settings.connection(topics.county(outbox.county))
-    with _alone(outbox), outbox.dispatch() as dispatch, NudgeListener(outbox.nudge_path) as nudge:
+    lock = outbox.path.with_name(outbox.path.name + ".publisher")
+    with alone(lock, "publishes this outbox"), outbox.dispatch() as dispatch, NudgeListener(outbox.nudge_path) as nudge:
         reader = _Reader(outbox, settings, chosen, stop)
         reader.start()
         try:
@@ -313,7 +311,10 @@ class _Reader(threading.Thread):
             while not self._over():
                 self._moved = time.monotonic()
                 try:
-                    with _admin(self._connection) as admin, _consumer(self._connection) as consumer:
+                    with (
+                        clients.admin(self._connection, _CLIENT) as admin,
+                        clients.consumer(self._connection, _CLIENT) as consumer,
+                    ):
                         self._session(dispatch, admin, consumer)
                 except NotAuthorised as error:
                     if not self._ever:
@@ -382,23 +383,11 @@ def _patience(settings: Settings) -> Patience:
 
 
 @contextlib.contextmanager
-def _alone(outbox: Outbox) -> Iterator[None]:
-    """Hold the lock of the one publisher; the kernel frees it when the process ends, however it does."""
-    path = outbox.path.with_name(outbox.path.name + ".publisher")
-    with path.open("ab") as file:
-        path.chmod(0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise AlreadyRunning(f"{outbox.path}: another process publishes it; stop that one first") from None
-        yield
-
-
-@contextlib.contextmanager
 def _producer(connection: KafkaConnection) -> Iterator[KafkaProducer]:
-    producer = _client(
+    producer = clients.client(
         KafkaProducer,
         connection,
+        _CLIENT,
         acks="all",
         enable_idempotence=True,
         linger_ms=0,
@@ -406,7 +395,6 @@ def _producer(connection: KafkaConnection) -> Iterator[KafkaProducer]:
         batch_size=128 * 1024,
         max_request_size=topics.EVENTS_MAX_BYTES,
         max_block_ms=2000,
-        reconnect_backoff_max_ms=2000,
         metrics_enabled=False,
     )
     try:
@@ -420,51 +408,3 @@ def _producer(connection: KafkaConnection) -> Iterator[KafkaProducer]:
             sender.join(timeout=5.0)
             with contextlib.suppress(KafkaError):
                 producer.close(timeout=0)
-
-
-@contextlib.contextmanager
-def _consumer(connection: KafkaConnection) -> Iterator[KafkaConsumer]:
-    consumer = _client(
-        KafkaConsumer,
-        connection,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        reconnect_backoff_max_ms=2000,
-        metrics_enabled=False,
-    )
-    try:
-        yield consumer
-    finally:
-        consumer.close(autocommit=False, timeout_ms=1000)
-
-
-@contextlib.contextmanager
-def _admin(connection: KafkaConnection) -> Iterator[KafkaAdminClient]:
-    admin = _client(KafkaAdminClient, connection, request_timeout_ms=10_000, reconnect_backoff_max_ms=2000)
-    try:
-        yield admin
-    finally:
-        admin.close()
-
-
-def _client(kind: Callable[..., _Client], connection: KafkaConnection, **settings: object) -> _Client:
-    """Make a client, and leave neither thread nor socket behind when the broker does not answer."""
-    made: list[KafkaNetClient] = []
-
-    def network(**configs: object) -> KafkaNetClient:
-        made.append(KafkaNetClient(**configs))
-        return made[-1]
-
-    try:
-        return kind(
-            **connection.kafka_python(),
-            client_id="yizhan-outbox",
-            kafka_client=network,
-            bootstrap_timeout_ms=5000,
-            **settings,
-        )
-    except BaseException:
-        for client in made:
-            client.close()
-            client._net.stop()  # noqa: SLF001 -- the thread that its maker started
-        raise

@@ -129,4 +129,21 @@ MIGRATIONS: Final = (
     -- Offset at which the broker last put the event; NULL where it is not known, or of another cluster.
     ALTER TABLE events ADD COLUMN place INTEGER;
     """,
+    """
+    -- One row a postmark that came, in the order of coming: whoever looks for them in the log reads on from here.
+    CREATE TABLE stamps (
+        n INTEGER PRIMARY KEY,
+        seq INTEGER NOT NULL REFERENCES events (seq)
+    );
+    INSERT INTO stamps (seq) SELECT seq FROM events WHERE postmark IS NOT NULL ORDER BY seq;
+    CREATE TRIGGER events_stamped AFTER UPDATE OF postmark ON events
+    WHEN new.postmark IS NOT NULL AND new.postmark IS NOT old.postmark
+    BEGIN
+        INSERT INTO stamps (seq) VALUES (new.seq);
+    END;
+    """,
+    """
+    -- What stays of an envelope that was dropped: who signed what to whom, provably, without the content.
+    ALTER TABLE sealed ADD COLUMN counterfoil BLOB;
+    """,
 )

@@ -78,6 +78,10 @@ class Settings(BaseSettings):
     """Default off. Taken by another process: the outbox does not start."""
     inbox_metrics_port: Port | None = None
     """Default off. Taken by another process: the inbox does not start."""
+    ledger_metrics_port: Port | None = None
+    """Default off. Taken by another process: the ledger does not start."""
+    cosigner_metrics_port: Port | None = None
+    """Default off. Taken by another process: the cosigner does not start."""
 
     # -- every long-running process --
     watchdog_seconds: Seconds = 60.0
@@ -131,6 +135,16 @@ class Settings(BaseSettings):
     charter_folder: Path | None = None
     """Default none: counties follow the charter by their Kafka connection. A folder of the
     station's static files instead, relative to the home. Wrong: ``charter_stale``.
+    """
+
+    # -- the ledger, and a county that cosigns --
+    ledger_interval_seconds: Annotated[float, Field(ge=0, le=3600)] = 1.0
+    """Default 1: the shortest pause between two checkpoints. Too short: the topic fills with checkpoints and
+    six cosignatures for each, 23 kB together; too long: a statement's receipt comes late.
+    """
+    ledger_patience_seconds: Seconds = 60.0
+    """Default 60: a statement that a county holds must be in the log by then. Too short: counties refuse to
+    cosign while the ledger restarts; too long: what is left out of the log is noticed late.
     """
 
     _home: Path = PrivateAttr(default=Path())

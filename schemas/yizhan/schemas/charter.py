@@ -25,7 +25,7 @@ from yizhan.schemas import strictjson
 from yizhan.schemas.dsse import decode_base64
 from yizhan.schemas.errors import CharterInvalid, KeyNotValid, KeyRevoked
 from yizhan.schemas.header import Hex32, MemberCode, Part
-from yizhan.schemas.keys import SealingPublicKey, SigningPublicKey
+from yizhan.schemas.keys import CosigningPublicKey, SealingPublicKey, SigningPublicKey
 from yizhan.schemas.policy import Policy, PolicyFile, Words
 from yizhan.schemas.timestamps import Timestamp, instant
 
@@ -36,7 +36,7 @@ MAX_FILE_BYTES = 1024 * 1024
 MAX_MEMBERS = 1024
 _Pair = Annotated[tuple[MemberCode, MemberCode], Field(strict=False)]
 _Model = TypeVar("_Model", bound=BaseModel)
-_KeyClass = TypeVar("_KeyClass", SigningPublicKey, SealingPublicKey)
+_KeyClass = TypeVar("_KeyClass", SigningPublicKey, SealingPublicKey, CosigningPublicKey)
 
 
 class KeyEntry(Part):
@@ -68,6 +68,7 @@ class KeysFile(Part):
     county: MemberCode
     signing: Annotated[tuple[KeyEntry, ...], Field(strict=False, min_length=1)]
     sealing: Annotated[tuple[KeyEntry, ...], Field(strict=False, min_length=1)]
+    cosigning: Annotated[tuple[KeyEntry, ...], Field(strict=False)] = ()
     ladder: Annotated[tuple[Officer, ...], Field(strict=False)] = ()
 
 
@@ -80,10 +81,11 @@ class Member(Part):
 
 
 class StationKeys(Part):
-    """Keys of the station, one list a purpose."""
+    """Keys of the station, one list a purpose: Ed25519, but for ``ledger_mldsa``, which is ML-DSA-44."""
 
     postmark: Annotated[tuple[KeyEntry, ...], Field(strict=False, min_length=1)]
     ledger: Annotated[tuple[KeyEntry, ...], Field(strict=False)] = ()
+    ledger_mldsa: Annotated[tuple[KeyEntry, ...], Field(strict=False)] = ()
 
 
 class AllianceFile(Part):
@@ -94,6 +96,8 @@ class AllianceFile(Part):
     members: Annotated[tuple[Member, ...], Field(strict=False, min_length=2, max_length=MAX_MEMBERS)]
     pairs: Annotated[tuple[_Pair, ...], Field(strict=False)]
     station: StationKeys
+    log: Annotated[str, Field(pattern=r"^[!-*,-~]{1,128}$")] = "yizhan/ledger"
+    quorum: Annotated[int, Field(ge=1, le=64)] | None = None
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,7 @@ class CountyKeys:
     content: bytes
     signing: Mapping[str, RegisteredKey[SigningPublicKey]]
     sealing: Mapping[str, RegisteredKey[SealingPublicKey]]
+    cosigning: Mapping[str, RegisteredKey[CosigningPublicKey]]
     ladder: tuple[Officer, ...]
     raw: frozenset[bytes]
 
@@ -156,6 +161,8 @@ class Charter:
     sealing: Mapping[str, Mapping[str, RegisteredKey[SealingPublicKey]]]
     postmark: Mapping[str, RegisteredKey[SigningPublicKey]]
     ledger: Mapping[str, RegisteredKey[SigningPublicKey]] = field(default_factory=dict)
+    ledger_mldsa: Mapping[str, RegisteredKey[CosigningPublicKey]] = field(default_factory=dict)
+    cosigning: Mapping[str, Mapping[str, RegisteredKey[CosigningPublicKey]]] = field(default_factory=dict)
     ladders: Mapping[str, tuple[Officer, ...]] = field(default_factory=dict)
     counties: Mapping[str, CountyKeys] = field(default_factory=dict)
 
@@ -168,6 +175,16 @@ class Charter:
     def time_zone(self) -> str:
         """IANA name of the alliance's time zone."""
         return self.alliance.time_zone
+
+    @property
+    def log(self) -> str:
+        """Origin of the alliance's log, as its checkpoints name it."""
+        return self.alliance.log
+
+    @property
+    def quorum(self) -> int:
+        """How many members must cosign a checkpoint for it to be final; a majority unless it says so."""
+        return self.alliance.quorum or len(self.members) // 2 + 1
 
     def partners(self, county: str) -> tuple[str, ...]:
         """Members that this county is paired with, sorted."""
@@ -337,6 +354,8 @@ def load_charter(
         sealing={code: checked.sealing for code, checked in keys.items()},
         postmark=_keys("the station", alliance.station.postmark, SigningPublicKey, used),
         ledger=_keys("the ledger", alliance.station.ledger, SigningPublicKey, used),
+        ledger_mldsa=_keys("the ledger", alliance.station.ledger_mldsa, CosigningPublicKey, used),
+        cosigning={code: checked.cosigning for code, checked in keys.items()},
         ladders={code: checked.ladder for code, checked in keys.items()},
         counties=keys,
     )
@@ -358,6 +377,7 @@ def check_keys(code: str, content: bytes) -> CountyKeys:
         content=content,
         signing=_keys(code, file.signing, SigningPublicKey, used),
         sealing=_keys(code, file.sealing, SealingPublicKey, used),
+        cosigning=_keys(code, file.cosigning, CosigningPublicKey, used),
         ladder=file.ladder,
         raw=frozenset(used),
     )
@@ -370,6 +390,9 @@ def _check_alliance(alliance: AllianceFile, members: Mapping[str, Member]) -> No
             raise CharterInvalid(message)
     if len({frozenset(pair) for pair in alliance.pairs}) != len(alliance.pairs):
         message = "alliance.json: a pair is named twice"
+        raise CharterInvalid(message)
+    if (alliance.quorum or 1) > len(members):
+        message = f"alliance.json: a quorum of {alliance.quorum} can never be reached by {len(members)} members"
         raise CharterInvalid(message)
     try:
         ZoneInfo(alliance.time_zone)

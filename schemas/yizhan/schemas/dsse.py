@@ -95,6 +95,15 @@ def unverified_payload(data: bytes) -> bytes:
     return _parse(data)[1]
 
 
+def unverified_type(data: bytes) -> str:
+    """Return the payload's type without checking it: only to choose what to check it with.
+
+    Raises:
+        StatementInvalid: not a DSSE document with one signature.
+    """
+    return _parse(data)[0]
+
+
 def _parse(data: bytes) -> tuple[str, bytes, str, bytes]:
     """Take a document apart into type, payload, kid and signature."""
     if len(data) > MAX_BYTES:

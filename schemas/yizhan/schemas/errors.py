@@ -16,6 +16,8 @@
     │   └── FutureDated       future_dated     learnt of in the future
     ├── Unopenable            verified, but the content cannot be opened with the keys at hand
     ├── StatementInvalid      a postmark or manifest that does not verify
+    ├── ProofInvalid          a Merkle proof, a tile or a tree that does not verify
+    ├── NoteInvalid           a signed note, checkpoint or proof file that does not verify
     ├── CharterInvalid        a charter that must not come into force
     ├── KeyFileInvalid        a key file that must not be used
     ├── PayloadInvalid        a payload that its sender must mend before it can be sealed
@@ -133,6 +135,14 @@ class Unopenable(YizhanError):
 
 class StatementInvalid(YizhanError):
     """A station's statement (postmark, manifest) that does not verify."""
+
+
+class ProofInvalid(YizhanError, ValueError):
+    """A Merkle proof that is malformed or leads elsewhere, or a hash that is none."""
+
+
+class NoteInvalid(YizhanError):
+    """A signed note, checkpoint, cosignature or proof file that is malformed or does not verify."""
 
 
 class CharterInvalid(YizhanError):

@@ -1,4 +1,4 @@
-"""Keys of suite 1: Ed25519 for signing, ML-KEM-768 + X25519 (X-Wing) for sealing.
+"""Keys of suite 1: Ed25519 for signing, ML-KEM-768 + X25519 (X-Wing) for sealing; ML-DSA-44 for checkpoints.
 
 Rule 1: a key is named by its ``kid`` = SHA-256("yizhan/kid/v1" 00 role 00 suite | raw public key),
         so a signing key can never be taken for a sealing key.
@@ -16,11 +16,12 @@ import hashlib
 import os
 import re
 import stat
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
 SUITE = 1
 SIGNING_BYTES = 32
 SEALING_BYTES = 1184 + 32
+COSIGNING_BYTES = 1312
+COSIGNATURE_BYTES = 2420
 _MLKEM_BYTES = 1184
 _FIELD = 2**255 - 19
 _EDWARDS_D = -121665 * pow(121666, -1, _FIELD)
@@ -56,8 +59,8 @@ def kid(role: str, public: bytes) -> str:
     """Name of a public key, 64 hex digits (specification, "Keys").
 
     Args:
-        role: ``"sign"`` or ``"seal"``.
-        public: raw public key, 32 or 1,216 bytes.
+        role: ``"sign"``, ``"seal"`` or ``"cosign"``.
+        public: raw public key, 32, 1,216 or 1,312 bytes.
     """
     return hashlib.sha256(b"yizhan/kid/v1\0" + role.encode() + b"\0" + bytes([SUITE]) + public).hexdigest()
 
@@ -143,10 +146,41 @@ class SealingPublicKey:
         )
 
 
+class CosigningPublicKey:
+    """An ML-DSA-44 public key (FIPS 204): of a county's cosignatures, or of the ledger's checkpoints."""
+
+    def __init__(self, public: bytes) -> None:
+        """Take 1,312 raw bytes (``ValueError`` for another length)."""
+        if len(public) != COSIGNING_BYTES:
+            message = f"expected an ML-DSA-44 public key of {COSIGNING_BYTES} bytes, got {len(public)}"
+            raise ValueError(message)
+        self.raw = public
+        self.kid = kid("cosign", public)
+        self._key = MLDSA44PublicKey.from_public_bytes(public)
+
+    def holds(self, signature: bytes, message: bytes) -> bool:
+        """Tell whether the signature holds over the message (FIPS 204 §5.3, empty context)."""
+        try:
+            self._key.verify(signature, message)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
+
+class PrivateKey(Protocol):
+    """What every private key here can do: say its role and name, and be written down."""
+
+    role: ClassVar[str]
+    kid: str
+
+    def pem(self, passphrase: bytes | None = None) -> bytes:
+        """PKCS 8 PEM, encrypted if there is a passphrase."""
+
+
 class SigningKey:
     """An Ed25519 private key with its public half."""
 
-    role = "sign"
+    role: ClassVar[str] = "sign"
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         """Wrap a private key."""
@@ -186,7 +220,7 @@ class SigningKey:
 class SealingKey:
     """An ML-KEM-768 + X25519 private key with its public half."""
 
-    role = "seal"
+    role: ClassVar[str] = "seal"
 
     def __init__(self, mlkem: MLKEM768PrivateKey, x25519: X25519PrivateKey) -> None:
         """Wrap the two private keys."""
@@ -220,7 +254,47 @@ class SealingKey:
         return cls(mlkem, x25519)  # type: ignore[arg-type] # _load checked the classes
 
 
-def save(key: SigningKey | SealingKey, folder: Path, passphrase: bytes | None = None) -> Path:
+class CosigningKey:
+    """An ML-DSA-44 private key with its public half."""
+
+    role: ClassVar[str] = "cosign"
+
+    def __init__(self, key: MLDSA44PrivateKey) -> None:
+        """Wrap a private key."""
+        self._key = key
+        self.public = CosigningPublicKey(key.public_key().public_bytes_raw())
+        self.kid = self.public.kid
+
+    @classmethod
+    def generate(cls) -> Self:
+        """Make a new one from the system's randomness."""
+        return cls(MLDSA44PrivateKey.generate())
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> Self:
+        """Make the one that a 32-byte seed gives (for test vectors)."""
+        return cls(MLDSA44PrivateKey.from_seed_bytes(seed))
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign, 2,420 bytes, never the same twice (FIPS 204 §5.2, hedged, empty context)."""
+        return self._key.sign(message)
+
+    def pem(self, passphrase: bytes | None = None) -> bytes:
+        """PKCS 8 PEM, encrypted if there is a passphrase."""
+        return locked_pem(self._key, passphrase)
+
+    @classmethod
+    def from_pem(cls, data: bytes, passphrase: bytes | None = None) -> Self:
+        """Read what ``pem`` wrote.
+
+        Raises:
+            KeyFileInvalid: not such a key, or the passphrase is missing or wrong.
+        """
+        (key,) = _load(data, passphrase, (MLDSA44PrivateKey,))
+        return cls(key)  # type: ignore[arg-type] # _load checked the class
+
+
+def save(key: PrivateKey, folder: Path, passphrase: bytes | None = None) -> Path:
     """Write a private key to ``folder/<role>-<first 8 of kid>.pem``, mode 0600, never over another.
 
     Raises:
@@ -278,6 +352,11 @@ def load_signing(path: Path, passphrase: bytes | None = None) -> SigningKey:
 def load_sealing(path: Path, passphrase: bytes | None = None) -> SealingKey:
     """Read a sealing key from its file (``KeyFileInvalid`` if it must not be used)."""
     return SealingKey.from_pem(read_private(path), passphrase)
+
+
+def load_cosigning(path: Path, passphrase: bytes | None = None) -> CosigningKey:
+    """Read a cosigning key from its file (``KeyFileInvalid`` if it must not be used)."""
+    return CosigningKey.from_pem(read_private(path), passphrase)
 
 
 class _Private(Protocol):

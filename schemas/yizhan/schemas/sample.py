@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
-    from yizhan.schemas.keys import SealingPublicKey, SigningPublicKey
+    from yizhan.schemas.keys import CosigningPublicKey, SealingPublicKey, SigningPublicKey
 
 SIX = ("330327", "331126", "331181", "350722", "350924", "350982")
 """All members of the sample, sorted."""
@@ -30,10 +30,19 @@ TWO = ("331126", "350924")
 
 @dataclass(frozen=True, slots=True)
 class MemberKeys:
-    """Public keys of one member, one of each kind."""
+    """Public keys of one member, one of each kind; it need not cosign."""
 
     signing: SigningPublicKey
     sealing: SealingPublicKey
+    cosigning: CosigningPublicKey | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerKeys:
+    """Public keys of the ledger."""
+
+    signing: Sequence[SigningPublicKey] = field(default=())
+    cosigning: Sequence[CosigningPublicKey] = field(default=())
 
 
 def sample_policy() -> dict[str, Any]:
@@ -52,6 +61,7 @@ def charter_files(
     *,
     not_before: datetime,
     policy: Mapping[str, Any] | None = None,
+    ledger: LedgerKeys | None = None,
 ) -> dict[str, bytes]:
     """Write the files of a charter for some of the sample's members.
 
@@ -60,18 +70,23 @@ def charter_files(
         postmark: the station's keys.
         not_before: instant from which the keys hold.
         policy: ``policy.json`` as data; the sample's if None.
+        ledger: the ledger's keys; none if None.
 
     Returns:
         Relative path → bytes, as ``load_charter`` takes them.
     """
     since = written(not_before)
     alliance = only(sample_alliance(), members.keys())
-    alliance |= {"station": {"postmark": [_entry(key, since) for key in postmark]}}
+    lists: dict[str, Sequence[SigningPublicKey | CosigningPublicKey]] = {"postmark": postmark}
+    if ledger is not None:
+        lists |= {"ledger": ledger.signing, "ledger_mldsa": ledger.cosigning}
+    alliance |= {"station": {name: [_entry(key, since) for key in keys] for name, keys in lists.items()}}
     counties = {
         f"counties/{code}/keys.json": {
             "county": code,
             "signing": [_entry(keys.signing, since)],
             "sealing": [_entry(keys.sealing, since)],
+            **({} if keys.cosigning is None else {"cosigning": [_entry(keys.cosigning, since)]}),
         }
         for code, keys in members.items()
     }
@@ -87,7 +102,7 @@ def only(alliance: dict[str, Any], codes: Collection[str]) -> dict[str, Any]:
     }
 
 
-def _entry(key: SigningPublicKey | SealingPublicKey, since: str) -> dict[str, str]:
+def _entry(key: SigningPublicKey | SealingPublicKey | CosigningPublicKey, since: str) -> dict[str, str]:
     return {"kid": key.kid, "public": base64.b64encode(key.raw).decode(), "not_before": since}
 
 

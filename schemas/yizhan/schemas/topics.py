@@ -29,10 +29,6 @@ CHECKPOINTS: Final = "yizhan.checkpoints"
 CHARTER: Final = "yizhan.charter"
 FOLLOWUPS: Final = "yizhan.followups"
 
-MAX_ENVELOPE_BYTES: Final = 900_000
-"""The longest record value that a county may send (specification, "The envelope")."""
-MAX_HEADERS_BYTES: Final = 64 * 1024
-"""All Kafka headers of a record together, names and values."""
 EVENTS_MAX_BYTES: Final = 1024 * 1024
 """A record batch on an events topic: envelope, headers, framing. Smaller: legal events bounce."""
 STATION_MAX_BYTES: Final = 2 * 1024 * 1024

@@ -12,17 +12,17 @@ Rule 2: what was held before is looked up in ``closing.sqlite3``; that file is o
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import logging
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import KafkaAdminClient
+from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
+from yizhan.runtime import clients
+from yizhan.runtime.alone import alone
 from yizhan.runtime.store import open_store, transaction
 from yizhan.schemas import manifest as manifests
 from yizhan.schemas import topics
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from yizhan.schemas.keys import SigningKey
 
 log = logging.getLogger(__name__)
+_CLIENT: Final = "yizhan-station"
 _WINDOW: Final = 512
 _READ_TIMEOUT_SECONDS: Final = 30.0
 _SEND_TIMEOUT_SECONDS: Final = 60.0
@@ -70,15 +71,19 @@ class Cluster:
 
     def __init__(self, connection: KafkaConnection) -> None:
         """Connect (``StationError`` if no broker answers)."""
+        self._open = contextlib.ExitStack()
         try:
-            self.consumer = KafkaConsumer(
-                **connection.kafka_python(),
-                group_id=topics.group_prefix(topics.STATION),
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                max_partition_fetch_bytes=2 * topics.STATION_MAX_BYTES,
-            )
-            self.admin = KafkaAdminClient(**connection.kafka_python())
+            with contextlib.ExitStack() as opened:
+                self.consumer = opened.enter_context(
+                    clients.consumer(
+                        connection,
+                        _CLIENT,
+                        group_id=topics.group_prefix(topics.STATION),
+                        max_partition_fetch_bytes=2 * topics.STATION_MAX_BYTES,
+                    )
+                )
+                self.admin = opened.enter_context(clients.admin(connection, _CLIENT))
+                self._open = opened.pop_all()
         except KafkaError as error:
             message = f"no broker answers at {connection.bootstrap}: {error}; start it, or correct bootstrap_servers"
             raise StationError(message) from error
@@ -86,9 +91,7 @@ class Cluster:
     def close(self) -> None:
         """Disconnect."""
         with contextlib.suppress(KafkaError):
-            self.consumer.close()
-        with contextlib.suppress(KafkaError):
-            self.admin.close()
+            self._open.close()
 
     def id(self) -> str:
         """Id of the cluster."""
@@ -178,16 +181,12 @@ class Closer:
             keys: the station's postmark keys.
 
         Raises:
-            StationError: another close is running, or no broker answers.
+            AlreadyRunning: another close is running.
+            StationError: no broker answers.
         """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._lock = (folder / "closing.lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._lock.close()
-            message = f"another close is running (it holds {folder / 'closing.lock'}); wait for it to end"
-            raise StationError(message) from None
+        self._lock = contextlib.ExitStack()
+        self._lock.enter_context(alone(folder / "closing.lock", "closes a period"))
         self._charters, self._keys = charters, {key.kid: key for key in keys}
         self._store = open_store(folder / "closing.sqlite3", _SCHEMA)
         self._cluster = Cluster(connection)
@@ -280,14 +279,15 @@ class Closer:
             )
             signed = made.signed(self._key(request))
             mark = [(manifests.KAFKA_HEADER, b"1")]
+            # The audit first: done again after a death in between, it has the same bytes twice, never none.
+            self._producer.send(topics.AUDIT, value=signed, key=f"{county}/{request.label}".encode(), partition=0).get(
+                timeout=_SEND_TIMEOUT_SECONDS
+            )
             sent = self._producer.send(
                 topics.digests(county), value=signed, key=request.label.encode(), headers=mark, partition=0
             )
             # From here on the period is closed; an index that dies before its commit catches up.
             place = sent.get(timeout=_SEND_TIMEOUT_SECONDS).offset
-            self._producer.send(topics.AUDIT, value=signed, key=f"{county}/{request.label}".encode(), partition=0).get(
-                timeout=_SEND_TIMEOUT_SECONDS
-            )
             if interim:
                 raise _NotKeptError
             store.execute(
@@ -431,7 +431,8 @@ def watch(
             if committed != before or not any(lag.values()):
                 before = committed
                 beat()
-        except (KafkaError, StationError):
+        except Exception as error:  # noqa: BLE001 -- kafka-python's own slips too: a dead watch would end a sound worker
+            log.info("cannot ask the broker: %s", error)
             beat()  # nothing to do while no broker answers
             if cluster is not None:
                 cluster.close()

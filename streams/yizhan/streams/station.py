@@ -11,12 +11,13 @@ The same record under the same charter gives the same bytes, however often it is
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from yizhan.schemas import topics
 from yizhan.schemas.admit import Admitted, Record, admit
-from yizhan.schemas.errors import CharterInvalid, Refused
+from yizhan.schemas.errors import CharterInvalid, Malformed, Refused
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import KAFKA_HEADER, Decided, Origin, Postmark
 from yizhan.schemas.timestamps import written
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from yizhan.schemas.charter import Charter, Charters
     from yizhan.schemas.keys import SigningKey
 
+log = logging.getLogger(__name__)
 QUARANTINED_BYTES: Final = 4096
 """How much of a refused record the quarantine shows; the record itself stays in its topic."""
 MAX_DETAIL: Final = 1000
@@ -78,7 +80,7 @@ def handle(
         charter_stale=True if stale else None,
     )
     try:
-        admitted = admit(record, charter)
+        admitted = _admit(record, charter)
     except Refused as refused:
         postmark = seen.model_copy(update={"refused": refused.reason, "detail": str(refused)[:MAX_DETAIL]})
         return Handled(_refusal(record, value, postmark, key), None, refused)
@@ -94,6 +96,21 @@ def handle(
         }
     )
     return Handled(_routes(admitted, value, postmark.signed(key)), admitted, None, behind)
+
+
+def _admit(record: Record, charter: Charter) -> Admitted:
+    """Admit; a fault of ours that one record meets is a refusal of that record, not the end of the service for all."""
+    try:
+        return admit(record, charter)
+    except (Refused, MemoryError, OSError):
+        raise
+    except Exception as error:
+        log.exception("a fault of this program at %s/%d", record.topic, record.offset)
+        message = (
+            f"the station met a fault of its own ({type(error).__name__}) and could not examine this record; "
+            "it is kept: tell whoever runs the station"
+        )
+        raise Malformed(message) from error
 
 
 def postmark_key(charters: Charters, keys: Mapping[str, SigningKey], moment: datetime) -> SigningKey:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.schemas.payloads.examples import EXAMPLES, FIRE
 from yizhan.schemas.payloads import TYPES, lines, read
 from yizhan.schemas.payloads.forest_fire import ForestFire
+from yizhan.schemas.payloads.reading import MAX_PROBLEMS, TOO_MUCH
 
 FOREST_FIRE = "yizhan.incident.forest_fire.v1"
 
@@ -29,6 +30,20 @@ def test_what_a_sender_writes_is_understood_in_full(type: str) -> None:
     assert found.raw == EXAMPLES[type]
     assert found.unknown_fields == ()
     assert found.problems == ()
+
+
+@pytest.mark.parametrize("many", [{"attachments": [{}] * 30_000}, {"u": [[0] * 300] * 300}])
+def test_what_nobody_could_have_written_is_kept_and_not_checked_value_by_value(many: dict[str, Any]) -> None:
+    """One record with hundreds of thousands of values must not hold up the fire behind it."""
+    found = read(FOREST_FIRE, as_bytes(many))
+    assert found.raw == many
+    assert (found.model, found.problems) == (None, (("", TOO_MUCH),))
+
+
+def test_of_many_faults_some_are_named() -> None:
+    """An officer mends a partner's report in nobody's stead: a screenful is enough."""
+    found = read(FOREST_FIRE, as_bytes(FIRE | {"attachments": [{}] * 500}))
+    assert len(found.problems) == MAX_PROBLEMS
 
 
 def test_unknown_fields_are_kept_and_named() -> None:

@@ -201,6 +201,7 @@ def list_(county: str, as_json: bool) -> None:
 @option("--json", "as_json", is_flag=True, help=marked("同 --format json"))
 def show(label: str, county: str, partner: str | None, form: str, as_json: bool) -> None:
     """Show a bulletin."""
+    from yizhan.cli.access import noted
     from yizhan.cli.app import this, utc_now
     from yizhan.cli.bulletins import bulletin, partner_of
     from yizhan.cli.output import print_json
@@ -211,6 +212,7 @@ def show(label: str, county: str, partner: str | None, form: str, as_json: bool)
     _check_label(label)
     app.member(county)
     sheet = bulletin(app, label, county, partner_of(app, county, partner), utc_now())
+    noted(app, county, "printed", "digest show", [f"{label} {sheet.partner}"])
     if as_json or form == "json":
         print_json(bulletin_as_json(sheet))
     else:

@@ -88,12 +88,15 @@ def _keep_ringing(inbox: Inbox, stop: StopSignal, as_json: bool) -> None:
 
 def _tell(app: App, county: str, outcome: Outcome, *, as_json: bool) -> None:
     """Tell what became of one record: a panel and a bell for an alarm, a line for the rest."""
+    from yizhan.cli.access import noted_if_possible
     from yizhan.cli.names import reason_name
     from yizhan.cli.output import print_line, say
     from yizhan.consumers.checks import NEVER_RECEIPTED
 
     item = outcome.item
     if as_json:
+        if item is not None:
+            noted_if_possible(app, county, "listed", "inbox run", [item.id])
         rings = {"became": outcome.became, "rings": outcome.rings, "reason": outcome.reason}
         print_line(rings | {"item": None if item is None else item.as_json()})
     elif outcome.rings and item is not None:
@@ -110,9 +113,11 @@ def _tell(app: App, county: str, outcome: Outcome, *, as_json: bool) -> None:
 
 
 def _ring(app: App, item: Item, county: str) -> None:
+    from yizhan.cli.access import noted_if_possible
     from yizhan.cli.inboxes import panel
     from yizhan.cli.output import console
 
+    noted_if_possible(app, county, "opened", "inbox run", [item.id])
     screen = console()
     if screen.is_terminal:
         screen.bell()
@@ -146,6 +151,7 @@ def list_(
     as_json: bool,
 ) -> None:
     """List items."""
+    from yizhan.cli.access import noted
     from yizhan.cli.app import this
     from yizhan.cli.inboxes import looking
     from yizhan.cli.names import way_name
@@ -174,10 +180,13 @@ def list_(
     )
     with looking(app, county) as inbox:
         found = () if inbox is None else inbox.items(query)
-        aside = () if inbox is None else inbox.aside()
+        aside = () if inbox is None or not as_json else inbox.aside()
+        kept_aside = 0 if inbox is None else inbox.aside_count()
         gaps = () if inbox is None else inbox.gaps()
         conflicts = () if inbox is None else inbox.conflicts()
     stale = app.stale(app.reader_of(county))
+    if found:
+        noted(app, county, "listed", "inbox list", [item.id for item in found])
     if as_json:
         items = [item.as_json() for item in found]
         beside = {"aside": aside, "gaps": gaps, "conflicts": conflicts, "charter_stale": stale}
@@ -200,7 +209,7 @@ def list_(
         ],
         _("没有这样的收件"),
     )
-    _beside(len(aside), len(conflicts), sum(gap.kind != "waiting" for gap in gaps))
+    _beside(kept_aside, len(conflicts), sum(gap.kind != "waiting" for gap in gaps))
 
 
 def _summary(item: Item) -> str:
@@ -232,6 +241,7 @@ def _beside(aside: int, conflicts: int, gaps: int) -> None:
 @json_option()
 def show(item_id: str, county: str, as_json: bool) -> None:
     """Show one item."""
+    from yizhan.cli.access import noted
     from yizhan.cli.app import this
     from yizhan.cli.errors import CommandError
     from yizhan.cli.inboxes import looking, panel
@@ -243,6 +253,7 @@ def show(item_id: str, county: str, as_json: bool) -> None:
     if item is None:
         sentence = _("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
         raise CommandError(sentence.format(county=app.named(county), id=item_id, code=county))
+    noted(app, county, "opened", "inbox show", [item.id])
     if as_json:
         print_json(item.as_json())
     else:
@@ -275,6 +286,7 @@ def ack(
     as_json: bool,
 ) -> None:
     """Enter an officer's word."""
+    from yizhan.cli.access import noted
     from yizhan.cli.app import this
     from yizhan.cli.inboxes import open_inbox
     from yizhan.cli.keyring import Lock
@@ -285,7 +297,74 @@ def ack(
     with open_inbox(app, county, Lock(passphrase_fd)) as inbox:
         item = inbox.acknowledge(item_id, name, badge, stage, note)
     if as_json:
+        noted(app, county, "opened", "inbox ack", [item.id], f"{name}（{badge}）")
         print_json(item.as_json())
     else:
         sentence = _("{id} {stage}，签字人 {name}（{badge}）")
         tell(sentence.format(id=item.id, stage=stage_name(stage), name=name, badge=badge))
+
+
+@command.command(
+    "export",
+    help=marked(
+        "导出收件簿，交给审计：编号、指纹、签名存根、顺序号、时间；没有任何内容，也没有姓名。\n\n"
+        "导出记入本县的调阅记录。FILE 为 - 时写到标准输出。"
+    ),
+)
+@click.argument("file", metavar="FILE", default="-")
+@county_option()
+def export(file: str, county: str) -> None:
+    """Export the book."""
+    from yizhan.cli.app import this
+    from yizhan.cli.books import export_book
+
+    export_book(this(), county, "inbox", file)
+
+
+@command.command(
+    "destroy",
+    help=marked(
+        "销毁保管期满的内容：正文、密文、封装的密钥都不再留；文头、指纹、发件县的签名、邮戳、签收记录照留。\n\n"
+        "不加 --yes 只列出到期的。销毁记入调阅记录，并以签名的通知告知发件县；通知由 yizhan outbox run 送出，账本为证。"
+    ),
+)
+@county_option()
+@option("--id", "ids", multiple=True, metavar="ID", help=marked("只销毁这一件，可多次给出（默认：到期的全部）"))
+@option("--name", metavar="NAME", help=marked("决定人姓名"))
+@option("--badge", metavar="BADGE", help=marked("决定人警号"))
+@option("--yes", is_flag=True, help=marked("确实销毁"))
+@passphrase_option()
+@json_option()
+def destroy(
+    *,
+    county: str,
+    ids: tuple[str, ...],
+    name: str | None,
+    badge: str | None,
+    yes: bool,
+    passphrase_fd: int | None,
+    as_json: bool,
+) -> None:
+    """Destroy content."""
+    from yizhan.cli.app import this
+    from yizhan.cli.destruction import carry_out, due_items
+    from yizhan.cli.keyring import Lock
+    from yizhan.cli.names import type_name
+    from yizhan.cli.output import print_json, print_table, tell
+
+    app = this()
+    if yes and not (name and badge):
+        raise click.UsageError(_("销毁要写明是谁决定的：--name 和 --badge"), click.get_current_context())
+    if not yes:
+        due = due_items(app, county, ids)
+        if as_json:
+            print_json({"county": county, "due": due, "destroyed": [], "notices": []})
+            return
+        rows = [(each.id, type_name(each.type), app.local(each.received), each.retention) for each in due]
+        print_table([_("编号"), _("类型"), _("收到"), _("保管期限")], rows, _("没有到期的"))
+        return
+    done, notices = carry_out(app, county, ids, (str(name), str(badge)), Lock(passphrase_fd))
+    if as_json:
+        print_json({"county": county, "due": [], "destroyed": done, "notices": notices})
+    else:
+        tell(_("已销毁 {count} 件的内容，通知 {notices} 份").format(count=len(done), notices=len(notices)))

@@ -1,4 +1,4 @@
-"""``yizhan keys generate|show|destroy``: private keys of a county or the station.
+"""``yizhan keys generate|show|destroy``: private keys of a county, the station or the ledger.
 
 Rule 1: a private key never leaves its file; what is printed is what may be registered.
 Rule 2: a new key is of no use before a charter names it, and the output says so.
@@ -22,41 +22,48 @@ if TYPE_CHECKING:
     from yizhan.cli.app import App
     from yizhan.cli.keyring import KeyFile, Standing
 
-command = Group("keys", help=marked("县或驿站的密钥：生成、查看"))
+command = Group("keys", help=marked("县、驿站或账本的密钥：生成、查看"))
 _COUNTY = marked("县的六位代码")
 _STATION = marked("驿站")
 _SHORT = 8
+_LEDGER = marked("账本")
 
 
 @command.command(
     "generate",
     help=marked(
         "生成一对新密钥，文件权限 0600，从不覆盖旧的。\n\n"
-        "县：签名和封装各一把；驿站：一把邮戳密钥。新密钥要登记进新一版章程后才有效。"
+        "县：签名、封装、会签各一把；驿站：一把邮戳密钥；账本：签名、会签各一把。"
+        "新密钥要登记进新一版章程后才有效。"
     ),
 )
 @county_option(required=False, help=_COUNTY)
 @option("--station", is_flag=True, help=_STATION)
+@option("--ledger", is_flag=True, help=_LEDGER)
 @option("--passphrase", "ask", is_flag=True, help=marked("给密钥文件加口令，在终端上询问两次"))
 @passphrase_option()
 @json_option()
-def generate(county: str | None, station: bool, ask: bool, passphrase_fd: int | None, as_json: bool) -> None:
+def generate(
+    county: str | None, station: bool, ledger: bool, ask: bool, passphrase_fd: int | None, as_json: bool
+) -> None:
     """Make new keys."""
     from yizhan.cli.app import this, utc_now
     from yizhan.cli.keyring import Lock
     from yizhan.cli.output import print_json, tell
-    from yizhan.schemas.keys import SealingKey, SigningKey, save
+    from yizhan.schemas.keys import CosigningKey, SealingKey, SigningKey, save
     from yizhan.schemas.timestamps import written
 
     app = this()
-    folder = _folder(app, county, station=station)
+    owner = _owner(county, station=station, ledger=ledger)
+    folder = _folder(app, owner)
     passphrase = Lock(passphrase_fd).new(ask=ask)
-    keys: list[SigningKey | SealingKey] = [SigningKey.generate()]
-    keys += [] if station else [SealingKey.generate()]
+    keys: list[SigningKey | SealingKey | CosigningKey] = [SigningKey.generate()]
+    keys += [SealingKey.generate()] if owner not in _ALONE else []
+    keys += [CosigningKey.generate()] if owner != "station" else []
     since = written(utc_now())
     made = [
         {
-            "role": _role(key.role, station=station),
+            "role": _role(key.role, owner),
             "kid": key.kid,
             "file": str(save(key, folder, passphrase)),
             "public": base64.b64encode(key.public.raw).decode(),
@@ -65,7 +72,7 @@ def generate(county: str | None, station: bool, ask: bool, passphrase_fd: int | 
         for key in keys
     ]
     if as_json:
-        print_json({"owner": county or "station", "keys": made})
+        print_json({"owner": owner, "keys": made})
         return
     for each in made:
         tell(f"{_role_name(each['role'])}  {each['kid']}  {each['file']}")
@@ -94,8 +101,9 @@ def destroy(kid: str, county: str, yes: bool, as_json: bool) -> None:
     reader = app.reader_of(county)
     entries: dict[str, Any] = {}
     for charter in (reader.in_force(now), reader.latest()):
-        entries |= {**charter.signing.get(county, {}), **charter.sealing.get(county, {})}
-    folder = _folder(app, county, station=False)
+        for lists in (charter.signing, charter.sealing, charter.cosigning):
+            entries |= lists.get(county, {})
+    folder = _folder(app, county)
     found = [
         file for file in key_files(folder, entries) if len(kid) >= _SHORT and (file.kid or file.kid8).startswith(kid)
     ]
@@ -119,20 +127,22 @@ def destroy(kid: str, county: str, yes: bool, as_json: bool) -> None:
 @command.command("show", help=marked("列出密钥文件，以及各自在章程中是否登记、有效、撤销"))
 @county_option(required=False, help=_COUNTY)
 @option("--station", is_flag=True, help=_STATION)
+@option("--ledger", is_flag=True, help=_LEDGER)
 @json_option()
-def show(county: str | None, station: bool, as_json: bool) -> None:
+def show(county: str | None, station: bool, ledger: bool, as_json: bool) -> None:
     """List key files and how they stand in the charter."""
     from yizhan.cli.app import this, utc_now
     from yizhan.cli.keyring import key_files
     from yizhan.cli.output import print_json, print_table
 
     app = this()
-    folder, now = _folder(app, county, station=station), utc_now()
-    entries = _registered(app, county)
-    rows = [_row(file, entries, now, station=station) for file in key_files(folder, entries)]
+    owner = _owner(county, station=station, ledger=ledger)
+    folder, now = _folder(app, owner), utc_now()
+    entries = _registered(app, owner)
+    rows = [_row(file, entries, now, owner) for file in key_files(folder, entries)]
     charter = app.charter.name if (app.charter_folder / "root.json").is_file() else None
     if as_json:
-        print_json({"owner": county or "station", "charter": charter, "keys": rows})
+        print_json({"owner": owner, "charter": charter, "keys": rows})
         return
     print_table(
         [_("用途"), "kid", _("文件"), _("口令"), _("章程")],
@@ -150,12 +160,12 @@ def show(county: str | None, station: bool, as_json: bool) -> None:
     )
 
 
-def _row(file: KeyFile, entries: Mapping[str, Any], now: datetime, *, station: bool) -> dict[str, Any]:
+def _row(file: KeyFile, entries: Mapping[str, Any], now: datetime, owner: str) -> dict[str, Any]:
     from yizhan.cli.keyring import standing
 
     entry = entries.get(file.kid or "")
     return {
-        "role": _role(file.role, station=station),
+        "role": _role(file.role, owner),
         "kid": file.kid,
         "kid8": file.kid8,
         "file": str(file.path),
@@ -169,28 +179,39 @@ def _row(file: KeyFile, entries: Mapping[str, Any], now: datetime, *, station: b
     }
 
 
-def _folder(app: App, county: str | None, *, station: bool) -> Path:
-    if (county is None) == (not station):
-        raise click.UsageError(_("请给出 --county C 或 --station 之一"), click.get_current_context())
-    return app.home / "station" / "keys" if county is None else app.county_folder(county) / "keys"
+_ALONE = ("station", "ledger")
+"""Owners of keys that are no county; their folders in the home bear these names."""
 
 
-def _registered(app: App, county: str | None) -> dict[str, Any]:
+def _owner(county: str | None, *, station: bool, ledger: bool) -> str:
+    if [county is not None, station, ledger].count(True) != 1:
+        raise click.UsageError(_("请给出 --county C、--station、--ledger 之一"), click.get_current_context())
+    return county or ("station" if station else "ledger")
+
+
+def _folder(app: App, owner: str) -> Path:
+    return (app.home / owner if owner in _ALONE else app.county_folder(owner)) / "keys"
+
+
+def _registered(app: App, owner: str) -> dict[str, Any]:
     """Return kid → entry of everything that the newest charter names for an owner."""
     if not (app.charter_folder / "root.json").is_file():
         return {}
     charter = app.charters.latest()
-    if county is None:
+    if owner == "station":
         return dict(charter.postmark)
-    return {**charter.signing.get(county, {}), **charter.sealing.get(county, {})}
+    if owner == "ledger":
+        return {**charter.ledger, **charter.ledger_mldsa}
+    lists = (charter.signing, charter.sealing, charter.cosigning)
+    return {kid: entry for each in lists for kid, entry in each.get(owner, {}).items()}
 
 
-def _role(role: str, *, station: bool) -> str:
-    return "postmark" if station and role == "sign" else role
+def _role(role: str, owner: str) -> str:
+    return "postmark" if owner == "station" and role == "sign" else role
 
 
 def _role_name(role: str) -> str:
-    return {"sign": _("签名"), "seal": _("封装"), "postmark": _("邮戳")}[role]
+    return {"sign": _("签名"), "seal": _("封装"), "cosign": _("会签"), "postmark": _("邮戳")}[role]
 
 
 def _standing_name(word: Standing) -> str:

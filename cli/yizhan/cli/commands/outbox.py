@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import click
+
 from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, passphrase_option
 from yizhan.cli.words import _, marked
 
@@ -90,3 +92,20 @@ def list_(
     if figures is not None:
         sentence = _("待发 {depth} 件，待驿站答复 {awaited} 件，回执逾期 {overdue} 件")
         tell(sentence.format(depth=figures.depth, awaited=figures.awaited, overdue=figures.receipts_overdue))
+
+
+@command.command(
+    "export",
+    help=marked(
+        "导出发件簿，交给审计：编号、指纹、签名存根、顺序号、时间；没有任何内容，也没有姓名。\n\n"
+        "导出记入本县的调阅记录。FILE 为 - 时写到标准输出。"
+    ),
+)
+@click.argument("file", metavar="FILE", default="-")
+@county_option()
+def export(file: str, county: str) -> None:
+    """Export the book."""
+    from yizhan.cli.app import this
+    from yizhan.cli.books import export_book
+
+    export_book(this(), county, "outbox", file)

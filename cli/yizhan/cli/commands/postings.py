@@ -36,6 +36,7 @@ def list_(
     as_json: bool,
 ) -> None:
     """List postings."""
+    from yizhan.cli.access import noted
     from yizhan.cli.app import this
     from yizhan.cli.names import type_name, way_name
     from yizhan.cli.outboxes import looking, newest_postings
@@ -48,6 +49,9 @@ def list_(
     with looking(app, county) as outbox:
         found = [] if outbox is None else newest_postings(outbox, query, limit, plain=plain)
         foreign = () if outbox is None else outbox.foreign_postings()
+    # What a partner's officers wrote is content too.
+    if answered := list(dict.fromkeys(each.id for each in found if each.said)):
+        noted(app, county, "listed", "postings list", answered)
     if as_json:
         print_json({"county": county, "postings": found, "foreign": foreign})
         return

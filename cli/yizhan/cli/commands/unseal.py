@@ -47,6 +47,7 @@ def command(
     passphrase_fd: int | None,
 ) -> None:
     """Open a file."""
+    from yizhan.cli.access import noted
     from yizhan.cli.app import this, utc_now
     from yizhan.cli.keyring import Lock
     from yizhan.cli.letters import judge, read_input
@@ -61,6 +62,9 @@ def command(
         raise verdict.refused
     if verdict.admitted is not None:
         keys = _keys(app, verdict.admitted, county, Lock(passphrase_fd))
+        header = verdict.admitted.header
+        for code in [code for code in header.to if code == county or (app.county_folder(code) / "keys").is_dir()]:
+            noted(app, code, "opened", "open", [header.id])
         _write(open_verified(verdict.admitted.verified, keys), output)
 
 

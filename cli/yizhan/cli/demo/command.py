@@ -58,6 +58,7 @@ def _run(counties: str, keep: bool, as_json: bool) -> None:
 def _play(stage: Stage, console: Console) -> tuple[dict[str, Any], list[str]]:
     from yizhan.cli.app import utc_now
     from yizhan.cli.demo.account import Account
+    from yizhan.cli.demo.auditing import audit
     from yizhan.cli.demo.play import Day
     from yizhan.schemas.quarters import Quarter
 
@@ -75,8 +76,10 @@ def _play(stage: Stage, console: Console) -> tuple[dict[str, Any], list[str]]:
     account.section(_("季度通报 {label}").format(label=label))
     day.close(label)
     account.line("   " + _("通报稿：{path}").format(path=day.bulletin(label)))
+    account.section(_("账本"))
+    ledger = audit(day)
     account.section(_("数字"))
-    figures = day.figures(stage.rings())
+    figures = day.figures(stage.rings()) | {"ledger": ledger}
     account.summary(figures, day.problems)
     return figures, day.problems
 

@@ -26,9 +26,13 @@ from yizhan.cli.words import _, language
 from yizhan.consumers.inbox import Inbox
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.home import bring_up
+from yizhan.ledger.heads import FILE as HEADS
+from yizhan.ledger.heads import Heads
+from yizhan.ledger.wire import Wire
 from yizhan.producers.outbox import Outbox
 from yizhan.runtime.process import Supervisor
 from yizhan.runtime.settings import Settings
+from yizhan.schemas import topics
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.keys import SigningKey, load_signing
 
@@ -112,6 +116,25 @@ class Stage:
                 name = f"{part}-{county}"
                 what = _("{name} 就绪，见 logs/{name}.log").format(name=name)
                 wait_for(what, partial(self._said, name, "ready"))
+
+    def start_ledger(self) -> None:
+        """Start the ledger and each county's cosigner, and wait until they are ready."""
+        self.supervisor.start("ledger", self.command("ledger", "run"))
+        for county in self.members:
+            self.supervisor.start(f"cosign-{county}", self.command("ledger", "cosign", "--county", county))
+        for name in ("ledger", *(f"cosign-{county}" for county in self.members)):
+            what = _("{name} 就绪，见 logs/{name}.log").format(name=name)
+            wait_for(what, partial(self._said, name, "ready"))
+
+    def ledger_is_idle(self) -> bool:
+        """Tell whether the ledger has read everything that the station has said."""
+        with Wire(self.settings.connection(topics.LEDGER), topics.LEDGER, "demo", [topics.AUDIT], []) as wire:
+            end = wire.ends()[topics.AUDIT]
+            heads = Heads(self.home / "ledger" / HEADS)
+            try:
+                return heads.position(wire.cluster) == end
+            finally:
+                heads.close()
 
     def command(self, *words: str) -> list[str]:
         """Return a command line of ours in this home."""

@@ -3,6 +3,8 @@
 Rule 1: ``lane_heads`` says how far each lane to this recipient has come, so that a lost tail shows
         too, and which numbers will never come; it tells nobody of the lanes to others.
 Rule 2: ``text`` is a plain word to the other side.
+Rule 3: ``destruction`` tells the sender of events that the recipient's copy of their content was destroyed,
+        the term of retention being over: by id and hash, of one class of retention.
 """
 
 from __future__ import annotations
@@ -11,9 +13,9 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from yizhan.schemas.header import Book, Count, LaneName
+from yizhan.schemas.header import Book, Count, EventId, Hex32, LaneName
 from yizhan.schemas.i18n import marked
-from yizhan.schemas.payloads.base import Payload, Text
+from yizhan.schemas.payloads.base import Line, Payload, Some, Text
 from yizhan.schemas.strictjson import MAX_INTEGER
 
 MAX_LANES: Final = 16
@@ -31,17 +33,36 @@ class LaneHead(Payload):
     void: Annotated[tuple[Count, ...], Field(max_length=MAX_VOID)] = Field(default=(), title=marked("空号"))
 
 
-class Notice(Payload):
-    """Lane heads, or a text."""
+class DestroyedEvent(Payload):
+    """One event whose content was destroyed."""
 
-    kind: Literal["lane_heads", "text"] = Field(title=marked("类别"))
+    id: EventId = Field(title=marked("编号"))
+    hash: Hex32 = Field(title=marked("指纹"))
+
+
+class Destruction(Payload):
+    """Whose content was destroyed, and under which class of retention."""
+
+    retention: Line = Field(title=marked("保管期限"))
+    events: Some[DestroyedEvent] = Field(title=marked("销毁的文书"))
+
+
+class Notice(Payload):
+    """Lane heads, a text, or a destruction."""
+
+    kind: Literal["lane_heads", "text", "destruction"] = Field(title=marked("类别"))
     lanes: Annotated[tuple[LaneHead, ...], Field(max_length=MAX_LANES)] | None = Field(
         default=None, title=marked("通道末号")
     )
     text: Text | None = Field(default=None, title=marked("内容"))
 
+    destruction: Destruction | None = Field(default=None, title=marked("销毁"))
+
     @model_validator(mode="after")
     def _one_shape(self) -> Self:
-        if (self.kind == "text") != (self.text is not None) or (self.kind == "lane_heads") != (self.lanes is not None):
-            raise ValueError("kind lane_heads has lanes, kind text has text, and neither has the other's")
+        parts = {"lane_heads": self.lanes, "text": self.text, "destruction": self.destruction}
+        if [kind for kind, part in parts.items() if part is not None] != [self.kind]:
+            raise ValueError(
+                "kind lane_heads has lanes, kind text has text, kind destruction has destruction, no other"
+            )
         return self

@@ -1,0 +1,197 @@
+"""Counties' books for an audit: made from a county's stores, read from files, laid beside the log.
+
+Rule 1: a book has no content; making one needs no key.
+Rule 2: an auditor's machine needs the log with its statements, the books and the charter; in a home where
+        everything is at hand, books are made on the way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from yizhan.cli.access import journal_path, noted
+from yizhan.cli.app import utc_now
+from yizhan.cli.inboxes import looking as looking_into_inbox
+from yizhan.cli.ledgers import kept_statements, ledger_folder
+from yizhan.cli.outboxes import looking as looking_into_outbox
+from yizhan.ledger.audit import books
+from yizhan.ledger.audit.books import Book, Kind, Row
+from yizhan.ledger.audit.evidence import Evidence
+from yizhan.ledger.audit.logged import Logged, WithStatements, read_log
+from yizhan.ledger.log import PUBLIC
+from yizhan.ledger.reading import FolderSource, Source, source
+from yizhan.producers.accounts import Query
+from yizhan.runtime import journal
+from yizhan.schemas.policy import Way
+from yizhan.schemas.timestamps import written
+
+if TYPE_CHECKING:
+    from yizhan.cli.app import App
+    from yizhan.consumers.exporting import ExportedItem
+    from yizhan.producers.accounts import Exported
+
+
+def book_lines(app: App, county: str, kind: Kind) -> Iterator[bytes]:
+    """Write a county's outbox or inbox as a book, line by line."""
+    path = journal_path(app, county)
+    opening = books.Opening(
+        kind=kind, county=county, at=written(utc_now()), charter=app.charter.name, journal=journal.head(path)
+    )
+    rows = _outbox_rows(app, county) if kind == "outbox" else _inbox_rows(app, county)
+    return books.write_book(opening, rows)
+
+
+def export_book(app: App, county: str, kind: Kind, file: str) -> None:
+    """Write a county's book to a file (mode 0600) or, for ``-``, to standard output; it is written down."""
+    app.member(county)
+    noted(app, county, "exported", f"{kind} export", [Path(file).name])
+    lines = book_lines(app, county, kind)
+    if file == "-":
+        sys.stdout.buffer.writelines(lines)
+        sys.stdout.buffer.flush()
+        return
+    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as made:  # noqa: PTH123 -- a descriptor
+        made.writelines(lines)
+
+
+def _outbox_rows(app: App, county: str) -> Iterator[Row]:
+    with looking_into_outbox(app, county) as outbox:
+        for each in () if outbox is None else outbox.exported():
+            yield _sent(each, county)
+
+
+def _sent(each: Exported, county: str) -> books.Sent:
+    sent = None if each.first_sent is None else written(datetime.fromtimestamp(each.first_sent, UTC))
+    return books.Sent(
+        id=each.id,
+        hash=each.hash.hex(),
+        counterfoil=books.written_base64(each.counterfoil),
+        postmark=None if each.postmark is None else each.postmark.decode(),
+        record=each.record_sha256.hex(),
+        accepted=each.accepted,
+        first_sent=sent,
+        refused=each.refused,
+        void=each.void,
+        replaced_by=each.replaced_by,
+        ref=None if each.external_ref is None else books.hidden_ref(county, each.external_ref),
+    )
+
+
+def _inbox_rows(app: App, county: str) -> Iterator[Row]:
+    for line in journal.read(journal_path(app, county)):
+        yield books.Access(entry=line.rstrip(b"\n").decode("utf-8", "replace"))
+    with looking_into_inbox(app, county) as inbox:
+        if inbox is None:
+            return
+        items, digests, lanes = inbox.exported()
+        yield from map(_came, items)
+        for rival in inbox.conflicts():
+            yield books.Rival(id=rival.id, hash=rival.hash.hex(), stored=rival.stored)
+        for aside in inbox.aside():
+            yield books.Aside(reason=aside.reason, place=aside.place, stored=aside.stored)
+        for each in digests:
+            members = tuple(member.hex() for member in each.members)
+            yield books.Digest(
+                label=each.label,
+                verdict=each.verdict,
+                stored=each.stored,
+                manifest=each.manifest.decode(),
+                members=members,
+            )
+        for lane in lanes:
+            spans = tuple((span.first, span.last) for span in lane.spans)
+            yield books.Lane(source=lane.source, book=lane.book, lane=lane.lane, head=lane.head, spans=spans)
+
+
+def _came(each: ExportedItem) -> books.Came:
+    gone = each.destroyed
+    return books.Came(
+        id=each.id,
+        hash=each.hash.hex(),
+        counterfoil=books.written_base64(each.counterfoil),
+        postmark=None if each.postmark is None else each.postmark.decode(),
+        stored=each.stored,
+        received=each.received,
+        way=Way(each.way),
+        rule=each.rule,
+        state=each.state,
+        warnings=each.warnings,
+        answers=dict(each.answers),
+        destroyed=None if gone is None else books.Destroyed(retention=gone[0], at=gone[1], notice=gone[2]),
+    )
+
+
+def read_books(app: App, files: Sequence[Path]) -> Iterator[Book]:
+    """Read books from files; without any, make those of every county that has stores in this home."""
+    for path in files:
+        with path.open("rb") as lines:
+            yield books.read_book(lines, app.charters, str(path))
+    if files:
+        return
+    for county in sorted(app.charters.latest().members):
+        folder = app.county_folder(county)
+        for kind in ("outbox", "inbox"):
+            if (folder / f"{kind}.sqlite3").exists():
+                yield books.read_book(book_lines(app, county, kind), app.charters, f"{county} {kind}")
+
+
+@contextlib.contextmanager
+def gather(app: App, where: str | None, files: Sequence[Path], *, unsettled: bool) -> Iterator[tuple[Source, Evidence]]:
+    """Read the log and the books, and lay them side by side.
+
+    Args:
+        app: the home and its charters.
+        where: folder or URL of an exported log with its statements; None: this home's ledger.
+        files: of books; none: this home's counties.
+        unsettled: take the newest checkpoint, final or not.
+
+    Yields:
+        The log's files, for proofs, and the evidence.
+
+    Raises:
+        LedgerError: log or books cannot be used.
+        CommandError: there is no ledger in this home.
+    """
+    if where is not None:
+        yield source(where), _evidence(app, source(where), files, unsettled=unsettled)
+        return
+    with kept_statements(app) as statements:
+        here = WithStatements(FolderSource(ledger_folder(app) / PUBLIC), statements)
+        yield here, _evidence(app, here, files, unsettled=unsettled)
+
+
+def _evidence(app: App, log: Source, files: Sequence[Path], *, unsettled: bool) -> Evidence:
+    from yizhan.cli.output import progress
+    from yizhan.cli.words import _
+
+    with progress(_("核验账本")) as bar:
+        seen = [0]
+
+        def checked(count: int) -> None:
+            bar.advance(count - seen[0])
+            seen[0] = count
+
+        logged: Logged = read_log(log, app.charters, unsettled=unsettled, progress=checked)
+    return Evidence(logged, read_books(app, files))
+
+
+def people_of(app: App, event_id: str) -> dict[tuple[str, str], str]:
+    """Tell who said what of an event, by name, from the stores that are in this home: (county, stage) → who."""
+    people: dict[tuple[str, str], str] = {}
+    for county in sorted(app.charters.latest().members):
+        with looking_into_outbox(app, county) as outbox:
+            for posting in () if outbox is None else outbox.postings(Query(id=event_id)):
+                for stage, said in posting.said.items():
+                    if isinstance(by := said.payload.get("by"), dict):
+                        people[posting.recipient, stage] = f"{by.get('name')}（{by.get('badge')}）"
+        with looking_into_inbox(app, county) as inbox:
+            item = None if inbox is None else inbox.item(event_id)
+            for answer in () if item is None else item.answers:
+                people[county, answer.stage] = f"{answer.name}（{answer.badge}）"
+    return people

@@ -1,0 +1,134 @@
+"""``yizhan audit find``: what is late, unanswered, refused, doubtful, or was never reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from yizhan.cli.commands.audit_matters import checkpoint_as_json, evidence_options, tell_checkpoint
+from yizhan.cli.shell import MEMBER, Command, json_option, option
+from yizhan.cli.words import _, marked
+
+if TYPE_CHECKING:
+    from yizhan.cli.app import App
+    from yizhan.ledger.audit.findings import Finding, Hotspot
+
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.command(
+    "find",
+    cls=Command,
+    help=marked(
+        "查找问题：迟报、报警无人签收、情报没有反馈、逾期、拒收、密钥可疑、判定不符、调阅记录断链；"
+        "给出 FIRMS 文件则连漏报一起查。\n\n"
+        "一切以检查点签署的时刻为“现在”，所以同一本账、同一批簿查出的结果总是相同。找到问题不算失败，退出码仍为 0。"
+    ),
+)
+@option("--firms", type=_FILE, metavar="FILE.csv", help=marked("NASA FIRMS 卫星热点文件：查有没有该报未报的"))
+@option("--outlines", type=_FILE, metavar="FILE", help=marked("县界 GeoJSON（默认用样例的）"))
+@option("--kind", "kinds", multiple=True, metavar="WORD", help=marked("只列这一种，如 late，可多次给出"))
+@option("--of", "county", type=MEMBER, metavar="C", help=marked("只列这个县的"))
+@evidence_options
+@json_option()
+def find(
+    *,
+    firms: Path | None,
+    outlines: Path | None,
+    kinds: tuple[str, ...],
+    county: str | None,
+    where: str | None,
+    books: tuple[Path, ...],
+    charter: Path | None,
+    not_final: bool,
+    as_json: bool,
+) -> None:
+    """Find what is wrong."""
+    from yizhan.cli.app import this
+    from yizhan.cli.books import gather
+    from yizhan.cli.output import print_json
+    from yizhan.ledger.audit.findings import Found, missing_books
+    from yizhan.ledger.audit.findings import find as search
+
+    app = this()
+    app.charter_folder = charter or app.charter_folder
+    if wrong := sorted(set(kinds) - set(Found)):
+        sentence = _("--kind 应为 {choices} 之一，得到 {value}").format(choices="、".join(Found), value=wrong[0])
+        raise click.UsageError(sentence, click.get_current_context())
+    hotspots = [] if firms is None else list(expected_hotspots(app, firms, outlines))
+    with gather(app, where, books, unsettled=not_final) as (_files, evidence):
+        found = search(evidence, app.charters, hotspots=hotspots)
+        missing = missing_books(evidence, app.charters.latest().members)
+    found = [each for each in found if (not kinds or each.kind in kinds) and (county is None or each.county == county)]
+    opened = evidence.logged.checkpoint
+    if as_json:
+        print_json({"checkpoint": checkpoint_as_json(opened), "findings": found, "missing_books": missing})
+        return
+    tell_checkpoint(app, opened)
+    _tell(app, found, missing)
+
+
+def expected_hotspots(app: App, file: Path, outlines: Path | None) -> Iterator[Hotspot]:
+    """Read a FIRMS file and tell which county had to report which detection: own territory, border strip."""
+    from yizhan.cli.errors import CommandError
+    from yizhan.ledger.audit.findings import Hotspot
+    from yizhan.producers.drafts import LineProblem
+    from yizhan.producers.firms import Surroundings, import_firms, read_detections
+    from yizhan.producers.geography import Outlines, sample_outlines
+
+    shapes = sample_outlines() if outlines is None else Outlines.from_geojson(outlines.read_bytes())
+    members = frozenset(app.charters.latest().members)
+    strip = app.charters.latest().policy.border_strip_km
+    with file.open("rb") as stream:
+        seen = {
+            each.external_ref: each for each in read_detections(stream, file.name) if not isinstance(each, LineProblem)
+        }
+    for county in sorted(members):
+        with file.open("rb") as stream:
+            found = import_firms(stream, file.name, Surroundings(county, members, shapes, strip))
+        if found.problems:
+            raise CommandError(str(found.problems[0]))
+        for draft in found.drafts:
+            one = seen[draft.external_ref or ""]
+            yield Hotspot(county, one.external_ref, one.at, one.longitude, one.latitude)
+
+
+def _tell(app: App, found: list[Finding], missing: list[tuple[str, str]]) -> None:
+    from yizhan.cli.output import print_table, tell
+    from yizhan.ledger.audit.words import found_name
+
+    print_table(
+        [_("问题"), _("单位"), _("时间"), _("事件"), _("账上"), _("说明")],
+        [
+            (
+                f"{found_name(each.kind)}（{each.kind.value}）",
+                app.named(each.county),
+                app.local(each.at),
+                each.id,
+                each.place,
+                finding_note(each),
+            )
+            for each in found
+        ],
+        _("没有发现问题"),
+    )
+    if missing:
+        names = "、".join(f"{app.named(county)} {kind}" for county, kind in missing)
+        tell(_("没有这些簿，与之有关的没有查：{names}").format(names=names))
+
+
+def finding_note(each: Finding) -> str:
+    """Say by what obligation, how long it took, and the detail."""
+    from yizhan.cli.names import REASONS, reason_name
+    from yizhan.ledger.audit.words import rule_name
+
+    parts = []
+    if each.rule is not None:
+        parts.append(reason_name(each.rule) if each.rule in REASONS else rule_name(each.rule))
+    if each.took is not None and each.limit is not None:
+        sentence = _("用时 {took} 分钟，限 {limit} 分钟")
+        parts.append(sentence.format(took=round(each.took / 60), limit=round(each.limit / 60)))
+    return "；".join([*parts, *([each.detail] if each.detail else [])])

@@ -1,0 +1,75 @@
+"""``yizhan audit report``: a quarter for whoever reviews it, as pages and tables in both languages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from yizhan.cli.commands.audit_matters import checkpoint_as_json, evidence_options, tell_checkpoint
+from yizhan.cli.shell import Command, json_option, option
+from yizhan.cli.words import _, marked
+
+
+@click.command(
+    "report",
+    cls=Command,
+    help=marked(
+        "一个季度的审计报告：往来与时效、清单、发现的问题、结对县对账、调阅记录；HTML 和 CSV，中英文各一份。\n\n"
+        "只写编号、时间和数字，没有内容。页面不引用任何外部文件，可直接打印。"
+    ),
+)
+@option("--quarter", required=True, metavar="2026Q3", help=marked("季度"))
+@option(
+    "--out",
+    "-o",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    metavar="DIR",
+    help=marked("写到这个目录（默认当前目录）"),
+)
+@evidence_options
+@json_option()
+def report(
+    *,
+    quarter: str,
+    out: Path,
+    where: str | None,
+    books: tuple[Path, ...],
+    charter: Path | None,
+    not_final: bool,
+    as_json: bool,
+) -> None:
+    """Write a report."""
+    from yizhan.cli.app import this
+    from yizhan.cli.books import gather
+    from yizhan.cli.output import print_json, tell
+    from yizhan.ledger.audit.pages import as_csv, as_html
+    from yizhan.ledger.audit.report import report as count
+    from yizhan.schemas.i18n import LANGUAGES
+    from yizhan.schemas.quarters import Quarter
+
+    app = this()
+    app.charter_folder = charter or app.charter_folder
+    try:
+        asked = Quarter.parse(quarter)
+    except ValueError:
+        sentence = _("--quarter 应为季度，如 2026Q3，得到 {value}").format(value=quarter)
+        raise click.UsageError(sentence, click.get_current_context()) from None
+    with gather(app, where, books, unsettled=not_final) as (_files, evidence):
+        found = count(evidence, app.charters, asked)
+    out.mkdir(parents=True, exist_ok=True)
+    written = []
+    for language in LANGUAGES:
+        # The mark at the beginning lets spreadsheets read Chinese.
+        for ending, text in (("html", as_html(found, language)), ("csv", "\ufeff" + as_csv(found, language))):
+            path = out / f"audit-{quarter}.{language}.{ending}"
+            path.write_text(text, encoding="utf-8", newline="")
+            written.append(str(path))
+    if as_json:
+        figures = {"traffic": found.traffic, "digests": found.digests, "findings": found.findings, "pairs": found.pairs}
+        print_json({"quarter": quarter, "checkpoint": checkpoint_as_json(found.checkpoint), "files": written} | figures)
+        return
+    tell_checkpoint(app, found.checkpoint)
+    for path_ in written:
+        tell(path_)

@@ -1,0 +1,63 @@
+"""How long an inbox keeps content: one class a type.
+
+The terms are those of 《机关文件材料归档范围和文书档案保管期限规定》（国家档案局令第8号, 2006-12-18）: permanent,
+30 years, 10 years. Which type falls under which term is a sample that each county's archive decides. That
+content goes when its term is over follows 《中华人民共和国个人信息保护法》 art. 19 (no longer than needed)
+and art. 47 (erased when the term is over).
+
+Rule 1: years are counted from the end of the calendar year in which the station received the event.
+Rule 2: a type that stands in no row is kept for ever: an older program destroys nothing that it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+PERMANENT: Final = "permanent"
+YEARS: Final[Mapping[str, int]] = {"30-years": 30, "10-years": 10}
+"""Class → years; ``permanent`` has none."""
+
+CLASSES: Final[Mapping[str, str]] = {
+    "yizhan.incident.forest_fire.v1": "30-years",
+    "yizhan.incident.natural_disaster.v1": "30-years",
+    "yizhan.incident.eco_crime.v1": "30-years",
+    "yizhan.dispute.case.v1": "30-years",
+    "yizhan.assistance.request.v1": "30-years",
+    "yizhan.assistance.response.v1": "30-years",
+    "yizhan.incident.hotspot.v1": "10-years",
+    "yizhan.intelligence.report.v1": "10-years",
+    "yizhan.intelligence.feedback.v1": "10-years",
+    "yizhan.liaison.contact.v1": "10-years",
+    "yizhan.liaison.consultation.v1": "10-years",
+    "yizhan.patrol.plan.v1": "10-years",
+    "yizhan.patrol.report.v1": "10-years",
+    "yizhan.outreach.campaign.v1": "10-years",
+    "yizhan.outreach.case_brief.v1": "10-years",
+    "yizhan.receipt.v1": "10-years",
+    "yizhan.notice.v1": "10-years",
+}
+
+
+def class_of(event_type: str) -> str:
+    """Return the class of a type.
+
+    >>> class_of("yizhan.incident.hotspot.v1"), class_of("yizhan.incident.hotspot.v2")
+    ('10-years', 'permanent')
+    """
+    return CLASSES.get(event_type, PERMANENT)
+
+
+def kept_until(event_type: str, received: datetime, time_zone: str) -> datetime | None:
+    """Return the instant from which content may be destroyed; None for never.
+
+    >>> kept_until("yizhan.receipt.v1", datetime.fromisoformat("2026-07-25T00:00:00Z"), "Asia/Shanghai").isoformat()
+    '2037-01-01T00:00:00+08:00'
+    """
+    years = YEARS.get(class_of(event_type))
+    if years is None:
+        return None
+    zone = ZoneInfo(time_zone)
+    return datetime(received.astimezone(zone).year + years + 1, 1, 1, tzinfo=zone)

@@ -1,0 +1,307 @@
+"""A county's books as it gives them to an auditor: what was sent and what came, without any content.
+
+JSON Lines. The first line says whose book it is, the last how many lines stand between, so that a book
+that was cut is noticed. Letters travel as counterfoils: signature, header and hash can be checked.
+
+Law 2: a letter's header is believed only if its counterfoil verifies; the row says whether it did.
+
+Rule 1: a book is its county's word, line by line proven by others' signatures: the sender's on the
+        counterfoil, the station's on the postmark. What it leaves out shows against log and partner.
+Rule 2: an ``external_ref`` is given as a hash with the county's code, which tells nothing to whoever
+        does not know it already.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from yizhan.ledger.errors import BookInvalid
+from yizhan.runtime.journal import JournalHead
+from yizhan.schemas import strictjson
+from yizhan.schemas.charter import Charters
+from yizhan.schemas.counterfoils import verify_counterfoil
+from yizhan.schemas.dsse import decode_base64
+from yizhan.schemas.errors import Refused, StatementInvalid, UnknownKey
+from yizhan.schemas.header import Book as BookName
+from yizhan.schemas.header import CharterName, EventId, Header, Hex32, LaneName, MemberCode, Part, Source
+from yizhan.schemas.keys import SigningPublicKey
+from yizhan.schemas.manifest import Manifest
+from yizhan.schemas.policy import Way
+from yizhan.schemas.postmark import Postmark
+from yizhan.schemas.statements import read_dated
+from yizhan.schemas.timestamps import Timestamp, instant
+
+Kind = Literal["outbox", "inbox"]
+_Text = Annotated[str, Field(max_length=1024 * 1024)]
+_Number = Annotated[int, Field(ge=0, le=strictjson.MAX_INTEGER)]
+
+
+class Opening(Part):
+    """The first line: whose book, made when, and how far the county's journal of accesses went then."""
+
+    line: Literal["book"] = "book"
+    format: Literal[1] = 1
+    kind: Kind
+    county: MemberCode
+    at: Timestamp
+    charter: CharterName
+    journal: JournalHead
+
+
+class _Letter(Part):
+    id: EventId
+    hash: Hex32
+    counterfoil: _Text | None = None
+    postmark: _Text | None = None
+
+
+class Sent(_Letter):
+    """One own event."""
+
+    line: Literal["sent"] = "sent"
+    record: Hex32
+    accepted: Timestamp
+    first_sent: Timestamp | None = None
+    refused: str | None = None
+    void: bool = False
+    replaced_by: EventId | None = None
+    ref: Hex32 | None = None
+
+
+class Destroyed(Part):
+    """That content was destroyed: under which class of retention, when, said by which event."""
+
+    retention: str
+    at: Timestamp
+    notice: EventId | None = None
+
+
+class Came(_Letter):
+    """One event in an inbox. ``answers``: stage → when an officer of the county said it."""
+
+    line: Literal["came"] = "came"
+    stored: Timestamp
+    received: Timestamp
+    way: Annotated[Way, Field(strict=False)]
+    rule: str
+    state: str
+    warnings: Annotated[tuple[str, ...], Field(strict=False)] = ()
+    answers: Annotated[dict[str, Timestamp], Field(default_factory=dict)]
+    destroyed: Destroyed | None = None
+
+
+class Rival(Part):
+    """Another event under an id that was in the inbox already."""
+
+    line: Literal["rival"] = "rival"
+    id: EventId
+    hash: Hex32
+    stored: Timestamp
+
+
+class Aside(Part):
+    """A record that an inbox did not let in."""
+
+    line: Literal["aside"] = "aside"
+    reason: str
+    place: str
+    stored: Timestamp
+
+
+class Digest(Part):
+    """A digest that came: manifest as signed, verdict, the hashes of its events in order."""
+
+    line: Literal["digest"] = "digest"
+    label: str
+    verdict: str
+    stored: Timestamp
+    manifest: _Text
+    members: Annotated[tuple[Hex32, ...], Field(strict=False)]
+
+
+class Lane(Part):
+    """Numbers of one lane that came or never will, as the inbox remembers them; spans of (first, last)."""
+
+    line: Literal["lane"] = "lane"
+    source: Source
+    book: BookName
+    lane: LaneName
+    head: _Number
+    spans: Annotated[tuple[Annotated[tuple[_Number, _Number], Field(strict=False)], ...], Field(strict=False)]
+
+
+class Access(Part):
+    """One line of the county's journal of accesses, as it stands there."""
+
+    line: Literal["access"] = "access"
+    entry: _Text
+
+
+class Closing(Part):
+    """The last line: how many stand between it and the first."""
+
+    line: Literal["end"] = "end"
+    lines: _Number
+
+
+Row = Sent | Came | Rival | Aside | Digest | Lane | Access
+_ROWS: Final[TypeAdapter[Any]] = TypeAdapter(
+    Annotated[Opening | Sent | Came | Rival | Aside | Digest | Lane | Access | Closing, Field(discriminator="line")]
+)
+
+
+def hidden_ref(county: str, external_ref: str) -> str:
+    """Hide a desk's own reference, so that only whoever knows it recognises it."""
+    return hashlib.sha256(f"yizhan/ref/v1\0{county}\0{external_ref}".encode()).hexdigest()
+
+
+def written_base64(data: bytes | None) -> str | None:
+    """Write bytes as a row carries them."""
+    return None if data is None else base64.b64encode(data).decode()
+
+
+def write_book(opening: Opening, rows: Iterable[Row]) -> Iterator[bytes]:
+    """Yield a book's lines, each with its end."""
+    yield _line(opening)
+    count = 0
+    for row in rows:
+        yield _line(row)
+        count += 1
+    yield _line(Closing(lines=count))
+
+
+def _line(row: Part) -> bytes:
+    return strictjson.dumps(row.model_dump(mode="json", exclude_none=True)) + b"\n"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A letter of a book, checked. ``header`` is None where the counterfoil is missing or does not hold.
+
+    ``mark`` is the postmark that the book has for it, None where there is none or it does not verify;
+    ``problem`` says what does not hold.
+    """
+
+    row: Sent | Came
+    header: Header | None
+    mark: Postmark | None
+    problem: str | None
+
+    @cached_property
+    def id(self) -> str:
+        """Its id, as the book has it."""
+        return self.row.id
+
+    @cached_property
+    def statement(self) -> bytes | None:
+        """The postmark's bytes."""
+        return None if self.row.postmark is None else self.row.postmark.encode()
+
+
+@dataclass(frozen=True)
+class Book:
+    """A book, read and checked."""
+
+    opening: Opening
+    letters: Mapping[str, Letter]
+    rivals: tuple[Rival, ...] = ()
+    asides: tuple[Aside, ...] = ()
+    digests: tuple[Digest, ...] = ()
+    lanes: tuple[Lane, ...] = ()
+    accesses: tuple[bytes, ...] = field(default=(), repr=False)
+
+    @property
+    def county(self) -> str:
+        """Whose it is."""
+        return self.opening.county
+
+
+def read_book(lines: Iterable[bytes], charters: Charters, name: str = "book") -> Book:
+    """Read a book and check every letter and manifest in it.
+
+    Args:
+        lines: of the file.
+        charters: whose keys count.
+        name: how to call the file in errors.
+
+    Raises:
+        BookInvalid: it is no book, or was cut.
+    """
+    parsed = [_parsed(line, number, name) for number, line in enumerate(lines, 1)]
+    if not parsed or not isinstance(parsed[0], Opening):
+        raise BookInvalid(f"{name}: expected a book of `yizhan outbox export` or `yizhan inbox export`")
+    opening, *rows = parsed
+    if not rows or not isinstance(rows[-1], Closing) or rows[-1].lines != len(rows) - 1:
+        raise BookInvalid(
+            f"{name}: the book was cut or joined: it has {len(rows)} lines after its first; export it anew"
+        )
+    ids = [row.id for row in rows if isinstance(row, Sent | Came)]
+    if len(set(ids)) != len(ids):
+        raise BookInvalid(f"{name}: an event stands in it twice; export it anew")
+    letters = [checked(row, charters) for row in rows if isinstance(row, Sent | Came)]
+    wrong = Sent if opening.kind == "inbox" else Came
+    if any(isinstance(letter.row, wrong) for letter in letters) or any(isinstance(row, Opening) for row in rows):
+        raise BookInvalid(f"{name}: an {opening.kind} book with lines of another kind; export it anew")
+    if opening.kind == "outbox" and any(id[:6] != opening.county for id in ids):
+        raise BookInvalid(f"{name}: the outbox book of {opening.county} has another county's event; export it anew")
+    return Book(
+        opening,
+        {letter.id: letter for letter in letters},
+        tuple(row for row in rows if isinstance(row, Rival)),
+        tuple(row for row in rows if isinstance(row, Aside)),
+        tuple(row for row in rows if isinstance(row, Digest)),
+        tuple(row for row in rows if isinstance(row, Lane)),
+        tuple(row.entry.encode() + b"\n" for row in rows if isinstance(row, Access)),
+    )
+
+
+def _parsed(line: bytes, number: int, name: str) -> Any:  # noqa: ANN401 -- one of the rows above
+    try:
+        return _ROWS.validate_python(strictjson.loads(line, nulls=False))
+    except (strictjson.StrictJsonError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise BookInvalid(f"{name}:{number}: not a line of a book: {first}; export it anew") from None
+
+
+def checked(row: Sent | Came, charters: Charters) -> Letter:
+    """Check a letter's postmark and counterfoil against the charters."""
+    mark, problems = None, []
+    if row.postmark is not None:
+        try:
+            mark = read_dated(Postmark, row.postmark.encode(), charters)[0]
+        except StatementInvalid as error:
+            problems.append(f"postmark: {error}")
+    at = instant(row.received if isinstance(row, Came) else row.accepted) if mark is None else mark.made
+
+    def key_of(header: Header) -> SigningPublicKey:
+        known = charters.in_force(at).signing.get(header.county, {}).get(header.kid)
+        known = known or charters.latest().signing.get(header.county, {}).get(header.kid)
+        if known is None:
+            raise UnknownKey(f"no charter knows key {header.kid[:16]}… of {header.county}")
+        return known.key
+
+    header = None
+    try:
+        found = verify_counterfoil(decode_base64(row.counterfoil or ""), key_of)
+        if (found.header.id, found.hash.hex()) == (row.id, row.hash):
+            header = found.header
+        else:
+            problems.append("the counterfoil is another event's")
+    except (Refused, ValueError) as error:
+        problems.append(f"counterfoil: {error}" if row.counterfoil else "no counterfoil")
+    return Letter(row, header, mark, "; ".join(problems) or None)
+
+
+def manifest_of(digest: Digest, charters: Charters) -> Manifest | None:
+    """Return a digest's manifest, verified; None for one that does not verify."""
+    try:
+        return read_dated(Manifest, digest.manifest.encode(), charters)[0]
+    except StatementInvalid:
+        return None

@@ -1,0 +1,291 @@
+"""What an auditor looks for, found in log and books.
+
+Law 5: a finding names its event, its place in the log, and the limit that was overstepped.
+
+Rule 1: "now" is the instant that the checkpoint was signed: the same log and books give the same findings.
+Rule 2: an exercise is nobody's omission; what its sender withdrew is owed nothing any more.
+Rule 3: what no book can show is not found missing: a county whose book was not brought is named instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from yizhan.ledger.audit.books import hidden_ref
+from yizhan.ledger.audit.evidence import Evidence, Matter
+from yizhan.ledger.audit.limits import SAMPLE, Limits
+from yizhan.runtime import journal
+from yizhan.schemas import topics
+from yizhan.schemas.header import LIFE_AT_STAKE, Header
+from yizhan.schemas.policy import Way, decide
+from yizhan.schemas.timestamps import instant, written
+
+if TYPE_CHECKING:
+    from yizhan.schemas.charter import Charters
+
+HOTSPOT: Final = "yizhan.incident.hotspot.v1"
+REPORT: Final = "yizhan.intelligence.report.v1"
+REQUEST: Final = "yizhan.assistance.request.v1"
+_PERSONS: Final = frozenset({"acknowledged", "acted", "declined"})
+_KEYS: Final = frozenset({"unknown_key", "key_not_valid", "key_revoked", "bad_signature"})
+
+
+class Found(StrEnum):
+    """What can be found."""
+
+    LATE = "late"
+    UNACKNOWLEDGED = "unacknowledged"
+    OVERDUE = "overdue"
+    NO_FEEDBACK = "no_feedback"
+    MISSING_REPORT = "missing_report"
+    REFUSED = "refused"
+    DOUBTFUL_KEY = "doubtful_key"
+    DECISION_DIFFERS = "decision_differs"
+    CONTRADICTION = "contradiction"
+    ASIDE = "aside"
+    JOURNAL_BROKEN = "journal_broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing found.
+
+    ``county`` is whose duty it was, ``id`` the event's, ``at`` from when time ran, ``took`` the seconds that it
+    took (until now where it is still owed), ``limit`` those allowed, ``rule`` the obligation's name.
+    """
+
+    kind: Found
+    county: str
+    at: str
+    id: str | None = None
+    place: int | None = None
+    rule: str | None = None
+    took: float | None = None
+    limit: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hotspot:
+    """A satellite detection that a county had to report: its reference, overpass, position."""
+
+    county: str
+    ref: str
+    at: datetime
+    longitude: float
+    latitude: float
+
+
+def find(
+    evidence: Evidence, charters: Charters, limits: Limits = SAMPLE, hotspots: Iterable[Hotspot] = ()
+) -> list[Finding]:
+    """Find everything, in the order of time.
+
+    Args:
+        evidence: log and books.
+        charters: whose keys and rules count.
+        limits: how long is too long.
+        hotspots: what a satellite file says that each county had to report.
+    """
+    now = evidence.logged.checkpoint.at
+    found = [
+        finding
+        for matter in evidence.shown()
+        for finding in (*_timely(evidence, matter, limits, now), *_keys(matter, charters), *_decided(matter, charters))
+    ]
+    found += [*_refused(evidence), *_contradictions(evidence), *_asides(evidence), *_journals(evidence)]
+    found += _missing(evidence, hotspots)
+    return sorted(found, key=lambda each: (each.at, each.kind, each.county, each.id or ""))
+
+
+def missing_books(evidence: Evidence, members: Iterable[str]) -> list[tuple[str, str]]:
+    """List the books (county, kind) that were not brought."""
+    wanted = [(county, kind) for county in sorted(members) for kind in ("outbox", "inbox")]
+    return [each for each in wanted if each not in evidence.books]
+
+
+# -- in time --
+
+
+def _timely(evidence: Evidence, matter: Matter, limits: Limits, now: datetime) -> Iterator[Finding]:
+    header, marked = matter.header, matter.marked
+    if header is None or marked is None or header.status != "Actual":
+        return
+    received = marked.mark.made
+    ringing = [code for code, each in (marked.mark.decisions or {}).items() if each.way is Way.ALARM]
+    took = received - instant(header.time)
+    if ringing and took > limits.tell:
+        yield _finding(Found.LATE, matter.county, matter, instant(header.time), took, limits.tell, "tell")
+    if _withdrawn(evidence, matter):
+        return
+    for recipient in ringing:
+        yield from _acknowledged(evidence, matter, recipient, limits, now)
+    yield from _followed_up(evidence, matter, header, limits, now, rang=bool(ringing))
+    for recipient in header.to:
+        yield from _answered(evidence, matter, header, recipient, limits, now)
+
+
+def _finding(
+    kind: Found, county: str, matter: Matter, since: datetime, took: timedelta, limit: timedelta, rule: str
+) -> Finding:
+    place = None if matter.marked is None else matter.marked.place
+    seconds = (took.total_seconds(), limit.total_seconds())
+    return Finding(kind, county, written(since), matter.id, place, rule, *seconds)
+
+
+def _withdrawn(evidence: Evidence, matter: Matter) -> bool:
+    return any(
+        each.county == matter.county
+        and each.header is not None
+        and each.header.withdraws is not None
+        and (each.header.withdraws.id, each.header.withdraws.hash) == (matter.id, matter.hash)
+        for each in evidence.answers(matter)
+    )
+
+
+def _acknowledged(
+    evidence: Evidence, matter: Matter, recipient: str, limits: Limits, now: datetime
+) -> Iterator[Finding]:
+    if evidence.book(recipient, "outbox") is None and evidence.book(matter.county, "inbox") is None:
+        return
+    received = matter.received or now
+    said = [each for each in evidence.receipts(matter) if each.county == recipient and each.stage in _PERSONS]
+    took = (instant(said[0].at) if said else now) - received
+    if took > limits.acknowledge:
+        kind = Found.OVERDUE if said else Found.UNACKNOWLEDGED
+        yield _finding(kind, recipient, matter, received, took, limits.acknowledge, "acknowledge")
+
+
+def _followed_up(
+    evidence: Evidence, matter: Matter, header: Header, limits: Limits, now: datetime, *, rang: bool
+) -> Iterator[Finding]:
+    """Tell of a fire without a next or final report, of a hotspot that nobody verified."""
+    opens = header.subject is None and header.refers == "none"
+    own = [each.header for each in evidence.answers(matter) if each.county == matter.county and each.header is not None]
+    if header.type in LIFE_AT_STAKE and opens:
+        reports = sorted([header, *own], key=lambda each: each.time)
+        last = reports[-1]
+        took = now - instant(last.time)
+        if not any(each.stage == "final" for each in reports) and took > limits.follow_up:
+            yield _finding(
+                Found.OVERDUE, matter.county, matter, instant(last.time), took, limits.follow_up, "follow-up"
+            )
+    if header.type == HOTSPOT and rang and opens:
+        took = (instant(min(each.time for each in own)) if own else now) - instant(header.time)
+        if took > limits.verify_hotspot:
+            since = instant(header.time)
+            yield _finding(Found.OVERDUE, matter.county, matter, since, took, limits.verify_hotspot, "verify-hotspot")
+
+
+def _answered(
+    evidence: Evidence, matter: Matter, header: Header, recipient: str, limits: Limits, now: datetime
+) -> Iterator[Finding]:
+    """Tell of intelligence without feedback, of a request without an answer."""
+    if header.type == REPORT:
+        flash = header.priority == "flash"
+        limit, rule, missing = limits.feedback_flash if flash else limits.feedback, "feedback", Found.NO_FEEDBACK
+    elif header.type == REQUEST:
+        limit, rule, missing = limits.assistance, "other-assistance", Found.OVERDUE
+    else:
+        return
+    if evidence.book(recipient, "outbox") is None and evidence.book(matter.county, "inbox") is None:
+        return
+    received = matter.received or now
+    answers = [each.header.time for each in evidence.answers(matter) if each.county == recipient and each.header]
+    took = (instant(min(answers)) if answers else now) - received
+    if took > limit:
+        yield _finding(Found.OVERDUE if answers else missing, recipient, matter, received, took, limit, rule)
+
+
+# -- keys, decisions, refusals --
+
+
+def _keys(matter: Matter, charters: Charters) -> Iterator[Finding]:
+    header = matter.header
+    if header is None:
+        return
+    place = None if matter.marked is None else matter.marked.place
+    key = charters.latest().signing.get(header.county, {}).get(header.kid)
+    why = None
+    if key is None:
+        why = f"{header.kid[:16]}…: not registered any more"
+    elif key.revoked is not None:
+        why = f"{header.kid[:16]}…: revoked {written(key.revoked)}"
+    if why is not None:
+        yield Finding(Found.DOUBTFUL_KEY, matter.county, header.time, matter.id, place, detail=why)
+    for letter in (matter.sent, *matter.came.values()):
+        if letter is not None and letter.problem is not None and letter.mark is not None:
+            yield Finding(Found.DOUBTFUL_KEY, matter.county, header.time, matter.id, place, detail=letter.problem)
+
+
+def _decided(matter: Matter, charters: Charters) -> Iterator[Finding]:
+    header, marked = matter.header, matter.marked
+    if header is None or marked is None:
+        return
+    policy = charters.in_force(marked.mark.made).policy
+    for recipient, said in (marked.mark.decisions or {}).items():
+        again = decide(header, recipient, policy)
+        if (again.way, again.rule) != (said.way, said.rule):
+            detail = f"{recipient}: {said.way.value} {said.rule} ≠ {again.way.value} {again.rule}"
+            at, place = marked.mark.received, marked.place
+            yield Finding(Found.DECISION_DIFFERS, matter.county, at, matter.id, place, said.rule, detail=detail)
+
+
+def _refused(evidence: Evidence) -> Iterator[Finding]:
+    for each in evidence.logged.refusals:
+        mark = each.mark
+        county = topics.member_of_events(mark.origin.topic) or ""
+        kind = Found.DOUBTFUL_KEY if mark.refused in _KEYS else Found.REFUSED
+        detail = f"{mark.detail or ''} ({mark.origin})"
+        yield Finding(kind, county, mark.received, None, each.place, mark.refused, detail=detail)
+
+
+def _contradictions(evidence: Evidence) -> Iterator[Finding]:
+    for id, marks in evidence.logged.marks.items():
+        for other in marks[1:]:
+            if other.mark.hash != marks[0].mark.hash:
+                detail = f"{other.mark.hash} ≠ {marks[0].mark.hash} ({marks[0].place})"
+                county = id[:6]
+                yield Finding(Found.CONTRADICTION, county, other.mark.received, id, other.place, detail=detail)
+
+
+def _asides(evidence: Evidence) -> Iterator[Finding]:
+    """Tell of what reached an inbox and was not let in, and of a second event under an id that it had."""
+    for (county, kind), book in evidence.books.items():
+        for rival in book.rivals if kind == "inbox" else ():
+            detail = f"{county}: {rival.hash}"
+            yield Finding(Found.CONTRADICTION, rival.id[:6], rival.stored, rival.id, detail=detail)
+        for aside in book.asides if kind == "inbox" else ():
+            yield Finding(Found.ASIDE, county, aside.stored, rule=aside.reason, detail=aside.place)
+
+
+def _journals(evidence: Evidence) -> Iterator[Finding]:
+    """Check every county's journal of accesses, against every head that a book of it names."""
+    for (county, kind), book in evidence.books.items():
+        if kind != "inbox":
+            continue
+        known = [each.journal for each in evidence.openings if each.county == county and each.at <= book.opening.at]
+        for broken in journal.check(book.accesses, known)[1]:
+            detail = f"{journal.FILE}:{broken.line} {broken.why}"
+            yield Finding(Found.JOURNAL_BROKEN, county, book.opening.at, detail=detail)
+
+
+# -- what satellites saw --
+
+
+def _missing(evidence: Evidence, hotspots: Iterable[Hotspot]) -> Iterator[Finding]:
+    """Tell of detections that a county had to report and that no event of its in the log is about."""
+    reported = {
+        matter.sent_row.ref
+        for matter in evidence.matters.values()
+        if matter.sent_row is not None and matter.sent_row.ref is not None and matter.marked is not None
+    }
+    for each in hotspots:
+        if evidence.book(each.county, "outbox") is None:
+            continue
+        if hidden_ref(each.county, each.ref) not in reported:
+            yield Finding(Found.MISSING_REPORT, each.county, written(each.at), rule="verify-hotspot", detail=each.ref)

@@ -1,0 +1,300 @@
+"""Two counties' books against the log at one checkpoint, lane by lane, in both directions.
+
+Law 1: what was sent stands in the sender's book, in the log and in the recipient's book, or is named here.
+
+Rule 1: of two hashes for one id the one that the log has first stands; whoever has another is named.
+Rule 2: a number that nobody has is a gap; a number that its sender calls refused or void is none.
+Rule 3: what may still be on its way is counted and no discrepancy: a digest whose quarter is open, what
+        came after the checkpoint, what is younger than the recipient's book.
+Rule 4: a line that is gone although its county confirmed it, or remembers its number, was taken out of
+        the book: that is said as such. A sender's book that only ends early may be a backup that was restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+from yizhan.ledger.audit.books import Book
+from yizhan.ledger.audit.evidence import Evidence, Matter
+from yizhan.ledger.errors import BookInvalid
+from yizhan.schemas.header import split_id
+from yizhan.schemas.timestamps import instant, written
+
+PATIENCE: Final = timedelta(minutes=1)
+"""How long before the checkpoint a postmark may have been made and not be in the log yet."""
+
+
+class Odd(StrEnum):
+    """What can be wrong between two books."""
+
+    DELETED_BY_RECIPIENT = "deleted_by_recipient"
+    SENT_NOT_RECEIVED = "sent_not_received"
+    DELETED_BY_SENDER = "deleted_by_sender"
+    RECEIVED_NOT_SENT = "received_not_sent"
+    IN_NO_BOOK = "in_no_book"
+    HASH_DIFFERS = "hash_differs"
+    NOT_IN_LOG = "not_in_log"
+    GAP = "gap"
+    UNPROVEN = "unproven"
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """One thing that does not agree.
+
+    ``lane`` and numbers are None where no signed header tells them; ``place`` is that of the postmark in the
+    log. ``detail`` is words of the contract: a hash, a receipt's id, what did not verify.
+    """
+
+    odd: Odd
+    sender: str
+    recipient: str
+    id: str | None
+    book: str | None
+    lane: str | None
+    first: int | None
+    last: int | None
+    place: int | None
+    detail: str
+
+
+@dataclass
+class LaneCount:
+    """One lane of one direction: how many were sent, logged, came, will never come, are on their way."""
+
+    sender: str
+    recipient: str
+    book: str
+    lane: str
+    head: int = 0
+    sent: int = 0
+    logged: int = 0
+    came: int = 0
+    void: int = 0
+    waiting: int = 0
+
+
+@dataclass(frozen=True)
+class Reconciliation:
+    """What came of it."""
+
+    pair: tuple[str, str]
+    size: int
+    root: bytes
+    final: bool
+    lanes: tuple[LaneCount, ...]
+    discrepancies: tuple[Discrepancy, ...]
+    missing_books: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def clean(self) -> bool:
+        """Whether everything agrees, and everything was there to be compared."""
+        return not self.discrepancies and not self.missing_books
+
+
+def reconcile(evidence: Evidence, a: str, b: str) -> Reconciliation:
+    """Compare the books of two counties with each other and with the log.
+
+    Raises:
+        BookInvalid: neither an outbox nor an inbox book of one of the two is there.
+    """
+    if a == b:
+        raise BookInvalid(f"expected two different counties, came {a} twice")
+    for county in (a, b):
+        if not any(evidence.book(county, kind) for kind in ("outbox", "inbox")):
+            raise BookInvalid(f"no book of {county}: export them there with `yizhan outbox export` and `inbox export`")
+    lanes: list[LaneCount] = []
+    odd: list[Discrepancy] = []
+    missing = []
+    for sender, recipient in ((a, b), (b, a)):
+        out, into = evidence.book(sender, "outbox"), evidence.book(recipient, "inbox")
+        missing += [
+            (county, kind)
+            for county, kind, book in ((sender, "outbox", out), (recipient, "inbox", into))
+            if book is None
+        ]
+        if out is not None and into is not None:
+            direction = _Direction(evidence, sender, recipient, out, into)
+            odd += direction.run()
+            lanes += direction.lanes.values()
+    log = evidence.logged.checkpoint
+    return Reconciliation(
+        (a, b), log.checkpoint.size, log.checkpoint.root, log.final, tuple(lanes), tuple(odd), tuple(missing)
+    )
+
+
+@dataclass
+class _Direction:
+    """What one county sent another."""
+
+    evidence: Evidence
+    sender: str
+    recipient: str
+    out: Book
+    into: Book
+    lanes: dict[tuple[str, str], LaneCount] = field(default_factory=dict)
+    seen: dict[tuple[str, str], set[int]] = field(default_factory=dict)
+
+    def run(self) -> Iterator[Discrepancy]:
+        """Yield what does not agree."""
+        for matter in self.evidence.matters.values():
+            if matter.county == self.sender and self._to_recipient(matter):
+                yield from self._compare(matter)
+        yield from self._gaps()
+
+    @cached_property
+    def _last(self) -> dict[tuple[str, str], int]:
+        """The last number that the sender's book still has, of each source and book: a restored backup ends early."""
+        last: dict[tuple[str, str], int] = {}
+        for source, book, n in map(split_id, self.out.letters):
+            last[source, book] = max(n, last.get((source, book), 0))
+        return last
+
+    def _to_recipient(self, matter: Matter) -> bool:
+        if matter.header is not None:
+            return self.recipient in matter.header.to
+        if matter.marked is not None:
+            return self.recipient in (matter.marked.mark.decisions or {})
+        return self.recipient in matter.came or matter.sent is not None
+
+    def _compare(self, matter: Matter) -> Iterator[Discrepancy]:
+        lane = self._counted(matter)
+        here, there = matter.sent, matter.came.get(self.recipient)
+        for letter, county in ((here, self.sender), (there, self.recipient)):
+            if letter is not None and letter.problem is not None and not self._is_refused(matter):
+                yield self._odd(Odd.UNPROVEN, matter, f"{county}: {letter.problem}")
+            if letter is not None and letter.row.hash != matter.hash:
+                yield self._odd(Odd.HASH_DIFFERS, matter, f"{county}: {letter.row.hash}; {matter.hash}")
+        if self._is_refused(matter) or (matter.sent_row is not None and matter.sent_row.replaced_by):
+            lane.void += 1
+            return
+        if matter.marked is None:
+            yield from self._unlogged(matter, lane)
+            return
+        if here is None and there is None:
+            yield self._odd(Odd.IN_NO_BOOK, matter, "")
+        elif here is None:
+            source, book, n = split_id(matter.id)
+            taken_out = n < self._last.get((source, book), 0)
+            yield self._odd(Odd.DELETED_BY_SENDER if taken_out else Odd.RECEIVED_NOT_SENT, matter, "")
+        elif there is None:
+            yield from self._not_there(matter, lane)
+
+    def _counted(self, matter: Matter) -> LaneCount:
+        header = matter.header
+        place = None if header is None else header.lanes.get(self.recipient)
+        book, name = split_id(matter.id)[1], "?" if place is None else place.lane
+        lane = self.lanes.setdefault((book, name), LaneCount(self.sender, self.recipient, book, name))
+        if place is not None:
+            lane.head = max(lane.head, place.n)
+            self.seen.setdefault((book, name), set()).add(place.n)
+        lane.sent += matter.sent is not None
+        lane.logged += matter.marked is not None
+        lane.came += self.recipient in matter.came
+        return lane
+
+    def _is_refused(self, matter: Matter) -> bool:
+        row = matter.sent_row
+        return row is not None and matter.marked is None and (row.refused is not None or row.void)
+
+    def _unlogged(self, matter: Matter, lane: LaneCount) -> Iterator[Discrepancy]:
+        """Tell of what somebody has and the log does not, unless the log may not have it yet."""
+        letters = [each for each in (matter.sent, matter.came.get(self.recipient)) if each is not None]
+        made = min((each.mark.made for each in letters if each.mark is not None), default=None)
+        settled = self.evidence.logged.checkpoint.at - PATIENCE
+        if self.recipient in matter.came if made is None else made <= settled:
+            yield self._odd(Odd.NOT_IN_LOG, matter, "" if made is None else written(made))
+            return
+        lane.waiting += 1
+
+    def _not_there(self, matter: Matter, lane: LaneCount) -> Iterator[Discrepancy]:
+        """Tell of what the recipient does not have: gone, lost, or still on its way."""
+        confirmed = [each for each in self.evidence.receipts(matter) if each.county == self.recipient]
+        place = None if matter.header is None else matter.header.lanes.get(self.recipient)
+        if confirmed:
+            yield self._odd(
+                Odd.DELETED_BY_RECIPIENT, matter, f"{confirmed[0].stage} {confirmed[0].at} {confirmed[0].id}"
+            )
+        elif place is not None and self._remembered(matter, place.lane, place.n):
+            yield self._odd(Odd.DELETED_BY_RECIPIENT, matter, f"{place.lane} {place.n}")
+        elif self._on_its_way(matter):
+            lane.waiting += 1
+        else:
+            yield self._odd(Odd.SENT_NOT_RECEIVED, matter, "")
+
+    def _remembered(self, matter: Matter, lane: str, n: int) -> bool:
+        source, book, _n = split_id(matter.id)
+        for each in self.into.lanes:
+            if (each.source, each.book, each.lane) == (source, book, lane):
+                return any(first <= n <= last for first, last in each.spans)
+        return False
+
+    def _on_its_way(self, matter: Matter) -> bool:
+        """Whether the recipient could not have it yet: a digest not closed, or its book older than the event."""
+        mark = matter.marked
+        if mark is None:
+            return True
+        exported = instant(self.into.opening.at)
+        if mark.mark.made > exported:
+            return True
+        decided = (mark.mark.decisions or {}).get(self.recipient)
+        if decided is None or decided.way.value != "digest":
+            return False
+        return not any(
+            closed.manifest.county == self.recipient
+            and not closed.manifest.interim
+            and mark.mark.made <= closed.manifest.made <= exported
+            for closed in self.evidence.logged.manifests
+        )
+
+    def _gaps(self) -> Iterator[Discrepancy]:
+        for (book, name), lane in sorted(self.lanes.items()):
+            seen = self.seen.get((book, name), set())
+            expected = max(lane.head, self._announced(book, name))
+            missing = [n for n in range(1, expected + 1) if n not in seen]
+            for first, last in _runs(missing):
+                yield Discrepancy(Odd.GAP, self.sender, self.recipient, None, book, name, first, last, None, "")
+
+    def _announced(self, book: str, lane: str) -> int:
+        heads = [
+            each.head for each in self.into.lanes
+            if (each.source[:6], each.book, each.lane) == (self.sender, book, lane)
+        ]  # fmt: skip
+        return max(heads, default=0)
+
+    def _odd(self, odd: Odd, matter: Matter, detail: str) -> Discrepancy:
+        place = None if matter.header is None else matter.header.lanes.get(self.recipient)
+        n = None if place is None else place.n
+        return Discrepancy(
+            odd,
+            self.sender,
+            self.recipient,
+            matter.id,
+            split_id(matter.id)[1],
+            None if place is None else place.lane,
+            n,
+            n,
+            None if matter.marked is None else matter.marked.place,
+            detail,
+        )
+
+
+def _runs(numbers: list[int]) -> Iterator[tuple[int, int]]:
+    """Join consecutive numbers into (first, last).
+
+    >>> list(_runs([1, 2, 5]))
+    [(1, 2), (5, 5)]
+    """
+    first = last = None
+    for n in numbers:
+        if last is not None and n != last + 1:
+            yield first or n, last
+            first = None
+        first, last = first or n, n
+    if first is not None and last is not None:
+        yield first, last

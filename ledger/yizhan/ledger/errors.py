@@ -1,0 +1,58 @@
+"""What can go wrong in a log, drawn as one tree.
+
+::
+
+    YizhanError
+    └── LedgerError
+        ├── NotWritten       the disk is full or fails; nothing was published that is not on it
+        ├── LogDamaged       a file is missing, short, or has other bytes than it must have; it is named
+        ├── LogBehind        the log ends before a checkpoint that it has published
+        ├── LogForked        the log has another root than a checkpoint that it has published
+        ├── NoSuchStatement  nothing in the log is about what was asked for
+        ├── LedgerNotReady   keys, charter or topics are missing
+        └── BookInvalid      a county's book for the auditor that cannot be read, or was cut
+
+Rule 1: every sentence says what was expected, what came and what to do.
+Rule 2: none of them is repaired in silence: a person decides.
+"""
+
+from __future__ import annotations
+
+from yizhan.schemas.errors import YizhanError
+
+
+class LedgerError(YizhanError):
+    """Root of what goes wrong in a log."""
+
+
+class NotWritten(LedgerError):
+    """The disk is full or fails; nothing was published that is not on it."""
+
+
+class LogDamaged(LedgerError):
+    """A file is missing, short, or has other bytes than it must have; ``path`` names it."""
+
+    def __init__(self, path: str, message: str) -> None:
+        """Keep the path beside the sentence."""
+        super().__init__(f"{path}: {message}")
+        self.path = path
+
+
+class LogBehind(LedgerError):
+    """The log ends before a checkpoint that it has published."""
+
+
+class LogForked(LedgerError):
+    """The log has another root than a checkpoint that it has published."""
+
+
+class NoSuchStatement(LedgerError):
+    """Nothing in the log is about what was asked for."""
+
+
+class LedgerNotReady(LedgerError):
+    """Keys, charter or topics are missing."""
+
+
+class BookInvalid(LedgerError):
+    """A county's book for the auditor that cannot be read, or was cut."""

@@ -1,0 +1,76 @@
+"""The log as files for a web server or a stick: all of it at one checkpoint, nothing else.
+
+Rule 1: tiles, bundles and checkpoints go to whoever wants them; the statements only on request, to the
+        auditor: they say who wrote to whom.
+Rule 2: an export may be continued; what is there with other bytes is an error, as in the log itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from yizhan.ledger.errors import LogDamaged
+from yizhan.ledger.files import Folder
+from yizhan.ledger.growth import Growth
+from yizhan.ledger.reading import CHECKPOINT, FINAL, FolderSource, Tiles
+from yizhan.ledger.verify import read_checkpoint, statements_path
+from yizhan.schemas import notes, tiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from yizhan.ledger.statements import Statements
+    from yizhan.schemas.charter import Charters
+    from yizhan.schemas.checkpoints import OpenedCheckpoint
+
+VERIFIER_KEY = "log.vkey"
+"""The log's Ed25519 key as tools in the field take it."""
+
+
+def export(
+    log: Path,
+    target: Path,
+    charters: Charters,
+    *,
+    statements: Statements | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> OpenedCheckpoint:
+    """Write the log at its newest checkpoint; return that checkpoint.
+
+    Args:
+        log: the folder that holds ``checkpoint``; it may be written meanwhile.
+        target: made if absent.
+        charters: whose keys count.
+        statements: to be exported too; None: hashes only.
+        progress: told the number of leaves written so far.
+
+    Raises:
+        LogDamaged: a file is missing, or its content is not what its path says; or the target has others.
+        NotWritten: the disk is full or fails.
+    """
+    source = FolderSource(log)
+    newest = read_checkpoint(source, CHECKPOINT, charters)
+    if newest is None:
+        raise LogDamaged(CHECKPOINT, "is missing: no log is here yet; start `yizhan ledger run`")
+    final, size = read_checkpoint(source, FINAL, charters), newest.checkpoint.size
+    reader, growth, files = Tiles(source, size, log), Growth(), Folder(target)
+    for number in range(-(-size // tiles.WIDTH)):
+        width = tiles.tile_width(0, number, size)
+        entries = tiles.read_bundle(reader.bundle(number))[:width]
+        for path, content in growth.extend(entries):
+            files.put(path, content)
+        if statements is not None:
+            first = number * tiles.WIDTH
+            lines = [each + b"\n" for each in statements.read(first, first + width)]
+            files.replace(statements_path(number), b"".join(lines))
+        progress(growth.size)
+    if growth.root() != newest.checkpoint.root:
+        raise LogDamaged(str(log), "its entries are not what its checkpoint signed; run `yizhan audit verify` on it")
+    files.sync()
+    (key, *_others) = [entry.key for entry in newest.charter.ledger.values() if entry.holds(newest.at)]
+    files.replace(VERIFIER_KEY, f"{notes.verifier_key(newest.checkpoint.origin, key)}\n".encode())
+    if final is not None and final.checkpoint.size <= size:
+        files.replace(FINAL, final.note.to_bytes())
+    files.replace(CHECKPOINT, newest.note.to_bytes())
+    return newest

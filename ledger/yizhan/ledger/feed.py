@@ -1,0 +1,314 @@
+"""The ledger's process: from ``yizhan.audit`` into the log, and out as checkpoints.
+
+Law 1: an offset is committed after the checkpoint that covers its record is on the disk and on the topic.
+Law 2: a statement is verified before it is a leaf, a cosignature before it counts.
+
+Rule 1: before anything is signed the log is compared with the newest checkpoint on the topic.
+Rule 2: the topic gets every entry before the checkpoint that covers it, so that counties can compute
+        the root themselves; what a crash kept from it is sent at the next start.
+Rule 3: a county's topic is looked at within an allowance: what it says it says again.
+Rule 4: the broker may go away for weeks; the disk may not: an error of the disk ends the process.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import OrderedDict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from yizhan.ledger import metrics
+from yizhan.ledger.allowance import Allowance
+from yizhan.ledger.log import MAX_BATCH, LedgerKeys, Log
+from yizhan.ledger.subjects import Said, read_said
+from yizhan.ledger.wire import Record, Wire, WireFailed
+from yizhan.runtime.errors import NotAuthorised
+from yizhan.schemas import topics
+from yizhan.schemas.checkpoints import cosigner_name, open_checkpoint
+from yizhan.schemas.errors import CharterInvalid, NoteInvalid, StatementInvalid
+from yizhan.schemas.logrecords import MAX_ENTRIES, read_entries, write_entries
+from yizhan.schemas.timestamps import from_milliseconds, written
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from yizhan.runtime.connection import KafkaConnection
+    from yizhan.runtime.process import StopSignal
+    from yizhan.runtime.settings import Settings
+    from yizhan.runtime.watchdog import Watchdog
+    from yizhan.schemas.charter import Charter, Charters
+    from yizhan.schemas.checkpoints import OpenedCheckpoint
+    from yizhan.schemas.notes import Note
+
+log = logging.getLogger(__name__)
+ENTRIES_KEY: Final = b"entries"
+CHECKPOINT_KEY: Final = b"checkpoint"
+_POLL_SECONDS: Final = 0.1
+_LOOK_BACK: Final = 32
+_REMEMBERED: Final = 64
+_BACKOFF_SECONDS: Final = (0.2, 5.0)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def newest_on_topic(wire: Wire, charters: Charters) -> OpenedCheckpoint | None:
+    """Find the newest checkpoint of ours on the topic; None where there is none.
+
+    Raises:
+        WireFailed: the broker fails.
+    """
+    end, step = wire.ends()[topics.CHECKPOINTS], _LOOK_BACK
+    start = end
+    while start > 0:
+        last, start = start, max(0, start - step)
+        found = None
+        for record in read_range(wire, topics.CHECKPOINTS, start, last):
+            try:
+                if read_entries(record.value) is None:
+                    found = open_checkpoint(record.value, charters)
+            except NoteInvalid as error:
+                log.error("%s, offset %d: %s", record.topic, record.offset, error)  # noqa: TRY400 -- one line
+        if found is not None:
+            return found
+        step *= 4
+    return None
+
+
+def read_range(wire: Wire, topic: str, start: int, end: int) -> list[Record]:
+    """Read a topic's records from an offset to before another (``WireFailed`` if they do not come)."""
+    found: list[Record] = []
+    wire.only(topic)
+    wire.seek(topic, start)
+    deadline = time.monotonic() + 30.0
+    while start < end:
+        for record in wire.poll(_POLL_SECONDS, MAX_BATCH):
+            start = record.offset + 1
+            if record.offset < end:
+                found.append(record)
+        if time.monotonic() > deadline:
+            raise WireFailed(f"{topic} gives nothing from offset {start}, expected up to {end}")
+    wire.only()
+    return found
+
+
+class Feed:
+    """The loop, session after session."""
+
+    def __init__(
+        self,
+        ledger: Log,
+        keys_of: Callable[[Charter, datetime], LedgerKeys],
+        charters: Charters,
+        settings: Settings,
+        stop: StopSignal,
+        watchdog: Watchdog | None = None,
+    ) -> None:
+        """Take the open log and what it works with.
+
+        Args:
+            ledger: opened; the caller closes it.
+            keys_of: the keys to sign with under a charter (``LedgerNotReady`` if there are none).
+            charters: adopted versions; looked for again while running.
+            settings: pauses and reloads.
+            stop: looked at ten times a second.
+            watchdog: started; it is beaten while the work moves.
+        """
+        self._log, self._keys_of, self._charters = ledger, keys_of, charters
+        self._settings, self._stop, self._watchdog = settings, stop, watchdog
+        self._ever, self._backoff = False, _BACKOFF_SECONDS[0]
+        self._announced, self._allowance = 0, Allowance(time.monotonic)
+        self._notes: OrderedDict[int, Note] = OrderedDict()
+        self._batch: list[Record] = []
+        self._next = 0
+        self._due = self._charter_due = 0.0
+
+    def run(self, connection: KafkaConnection) -> None:
+        """Work until asked to stop.
+
+        Raises:
+            LedgerError, StoreError: the log does not fit together, or the disk fails.
+            NotAuthorised: the broker does not let the ledger do its work, at the first try.
+            LedgerNotReady: the charter names none of the keys.
+        """
+        self._keys_of(self._charters.in_force(_now()), _now())
+        while not self._stop.is_set():
+            try:
+                self._beat()
+                members = sorted(self._charters.latest().members)
+                read = [topics.AUDIT, topics.CHECKPOINTS, *map(topics.cosignatures, members)]
+                with Wire(connection, topics.LEDGER, "log", read, [topics.CHECKPOINTS]) as wire:
+                    self._ever = True
+                    self._session(wire, members)
+            except WireFailed as error:
+                self._wait(error)
+            except NotAuthorised as error:
+                if not self._ever:
+                    raise
+                self._wait(error)  # topics may come back: the broker was made anew
+
+    # -- a session --
+
+    def _session(self, wire: Wire, members: list[str]) -> None:
+        self._start(wire, members)
+        while not self._stop.is_set():
+            for record in wire.poll(_POLL_SECONDS, MAX_BATCH - len(self._batch)):
+                if record.topic == topics.AUDIT:
+                    self._batch.append(record)
+                elif record.topic != topics.CHECKPOINTS and self._allowance.takes(record.topic):
+                    self._of_county(wire, record)
+            if self._batch and (len(self._batch) >= MAX_BATCH or time.monotonic() >= self._due):
+                self._bring_in(wire)
+            self._beat()
+            if time.monotonic() >= self._charter_due:
+                self._charter_due = time.monotonic() + self._settings.charter_reload_seconds
+                if self._refresh():
+                    self._reconsider(wire)
+                if sorted(self._charters.latest().members) != members:
+                    raise WireFailed("other members than before: connecting anew")
+                metrics.BEHIND.set(max(0, wire.ends()[topics.AUDIT] - self._next))
+
+    def _start(self, wire: Wire, members: list[str]) -> None:
+        """Compare the log with the topic, tell what the topic lacks, and find the places to read from."""
+        newest = newest_on_topic(wire, self._charters)
+        if newest is not None:
+            self._log.expect(newest.checkpoint, "on yizhan.checkpoints")
+        self._announced = 0 if newest is None else newest.checkpoint.size
+        self._batch, ends = [], wire.ends()
+        self._next = self._log.position(wire.cluster)
+        wire.seek(topics.AUDIT, self._next)
+        wire.seek(topics.CHECKPOINTS, ends[topics.CHECKPOINTS])
+        for code in members:
+            name = topics.cosignatures(code)
+            wire.seek(name, max(0, ends[name] - _REMEMBERED))
+        self._publish(wire)
+        self._reconsider(wire)
+        log.info("ledger: ready at %d, cluster %s", self._log.head.size, wire.cluster)
+        self._backoff = _BACKOFF_SECONDS[0]
+
+    def _bring_in(self, wire: Wire) -> None:
+        records, self._batch = self._batch, []
+        said = [each for record in records if (each := self._said(record.value)) is not None]
+        following = records[-1].offset + 1
+        self._append(said, {wire.cluster: following})
+        self._publish(wire)
+        # From here on everybody can see these statements in the log; only then is the offset committed.
+        self._next = following
+        self._due = time.monotonic() + self._settings.ledger_interval_seconds
+        wire.commit({topics.AUDIT: following})
+        now = _now()
+        for record in records:
+            metrics.RECEIPT.observe(max(0.0, (now - from_milliseconds(record.timestamp)).total_seconds()))
+
+    def _append(self, said: Sequence[Said], positions: dict[str, int]) -> None:
+        new, contradictions = self._log.append(said, positions)
+        metrics.STATEMENTS.labels("new").inc(new)
+        metrics.STATEMENTS.labels("known").inc(len(said) - new)
+        for each in contradictions:
+            log.critical("%s: %s, leaf %d against leaf %d", each.kind, each.subject, each.place, each.first)
+            metrics.CONTRADICTIONS.labels(each.kind).inc()
+
+    def _said(self, value: bytes) -> Said | None:
+        """Verify a statement; what does not verify, with the newest charter either, is put aside aloud."""
+        try:
+            try:
+                return read_said(value, self._charters)
+            except StatementInvalid:
+                if not self._refresh():
+                    raise
+                return read_said(value, self._charters)
+        except StatementInvalid as error:
+            log.error("put aside, no leaf: %s", error)  # noqa: TRY400 -- one line
+            metrics.STATEMENTS.labels("aside").inc()
+            self._log.statements.put_aside(value, str(error))
+            return None
+
+    def _reconsider(self, wire: Wire) -> None:
+        """Bring in what was put aside for want of a charter that is here now."""
+        for value, _why in self._log.statements.aside():
+            try:
+                said = read_said(value, self._charters)
+            except StatementInvalid:
+                continue
+            self._append([said], {wire.cluster: self._next})
+            self._publish(wire)
+            self._log.statements.take_back(value)
+
+    # -- checkpoints --
+
+    def _publish(self, wire: Wire) -> None:
+        """Sign the head and tell everybody, unless everybody knows it."""
+        size, published = self._log.head.size, self._log.published()
+        if size == 0 or (self._announced == size and published is not None and published.size == size):
+            return
+        now = _now()
+        note = self._log.publish(self._keys_of(self._charters.in_force(now), now), now)
+        records = [
+            (ENTRIES_KEY, write_entries(start, list(self._log.entries(start, min(size, start + MAX_ENTRIES)))))
+            for start in range(self._announced, size, MAX_ENTRIES)
+        ]
+        wire.send(topics.CHECKPOINTS, [*records, (CHECKPOINT_KEY, note)])
+        self._announced = size
+        self._remember(size, open_checkpoint(note, self._charters).note)
+
+    def _remember(self, size: int, note: Note) -> None:
+        self._notes[size] = note
+        while len(self._notes) > _REMEMBERED:
+            self._notes.popitem(last=False)
+
+    def _cosignature(self, record: Record) -> None:
+        try:
+            opened = open_checkpoint(record.value, self._charters)
+        except NoteInvalid as error:
+            log.error("%s, offset %d: %s", record.topic, record.offset, error)  # noqa: TRY400 -- one line
+            return
+        checkpoint = opened.checkpoint
+        self._log.expect(checkpoint, f"on {record.topic}")
+        cosigners = {cosigner_name(checkpoint.origin, code) for code in opened.cosigned}
+        lines = [each for each in opened.note.signatures if each.name in cosigners]
+        note = self._notes.get(checkpoint.size, opened.note).adding(*lines)
+        merged = open_checkpoint(note.to_bytes(), self._charters)
+        self._remember(checkpoint.size, note)
+        if merged.final:
+            self._log.cosigned(merged)
+            metrics.FINAL_SIZE.set(checkpoint.size)
+
+    def _of_county(self, wire: Wire, record: Record) -> None:
+        if record.value.startswith(b"{"):
+            self._handed_in(wire, record)
+        else:
+            self._cosignature(record)
+
+    def _handed_in(self, wire: Wire, record: Record) -> None:
+        """Log a statement that a county holds and did not find here: the station's signature is what counts."""
+        try:
+            said = read_said(record.value, self._charters)
+        except StatementInvalid as error:
+            log.error("%s, offset %d: %s", record.topic, record.offset, error)  # noqa: TRY400 -- one line
+            return
+        self._append([said], {wire.cluster: self._next})
+        self._publish(wire)
+
+    # -- around the work --
+
+    def _refresh(self) -> bool:
+        try:
+            adopted = self._charters.refresh()
+        except CharterInvalid as error:
+            log.error("a newer charter was not adopted, the last good one stays: %s", error)  # noqa: TRY400 -- one line
+            return False
+        for charter in adopted:
+            log.info("adopted charter %s, in force from %s", charter.name, written(charter.holds_from))
+        return bool(adopted)
+
+    def _wait(self, error: Exception) -> None:
+        metrics.RECONNECTS.inc()
+        log.warning("ledger: %s; again in %.1f s", error, self._backoff)
+        self._stop.wait(self._backoff)
+        self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS[1])
+
+    def _beat(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.beat()

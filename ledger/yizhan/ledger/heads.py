@@ -1,0 +1,108 @@
+"""The head that the log has reached, in a database of its own.
+
+Law 1: what is signed is what this file holds, and it moves by compare-and-swap: from the head that the
+       writer knew, or not at all. A log restored from an old copy, or written by two, stops here.
+
+Rule 1: beside the head stands how far the topic was read, a cluster each: both move in one transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from yizhan.ledger.errors import LogForked
+from yizhan.runtime.store import open_store, transaction, wrapped
+from yizhan.schemas.merkle import EMPTY_ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+FILE: Final = "checkpoint.sqlite3"
+_SCHEMA: Final = (
+    """
+    CREATE TABLE head (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        origin TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        root BLOB NOT NULL
+    );
+    CREATE TABLE positions (
+        cluster TEXT PRIMARY KEY,
+        next INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    """,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """How many leaves, and their root (32 bytes)."""
+
+    size: int
+    root: bytes
+
+
+NOTHING: Final = Head(0, EMPTY_ROOT)
+
+
+class Heads:
+    """The database with the one head."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, made if absent (``StoreError`` as ``open_store``)."""
+        self._path = path
+        self._conn = open_store(path, _SCHEMA)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._conn.close()
+
+    def begin(self, origin: str, head: Head = NOTHING) -> None:
+        """Write the first head, unless there is one."""
+        with transaction(self._conn) as conn:
+            conn.execute("INSERT OR IGNORE INTO head VALUES (1, ?, ?, ?)", (origin, head.size, head.root))
+
+    def read(self, origin: str) -> Head | None:
+        """Return the head; None where none was ever written.
+
+        Raises:
+            LogForked: this file belongs to another log.
+        """
+        with wrapped(self._conn):
+            row = self._conn.execute("SELECT origin, size, root FROM head").fetchone()
+        if row is None:
+            return None
+        if row["origin"] != origin:
+            sentence = "{path}: expected the log {expected}, came {came}; a log's name never changes"
+            raise LogForked(sentence.format(path=self._path, expected=origin, came=row["origin"]))
+        return Head(int(row["size"]), bytes(row["root"]))
+
+    def restore(self, origin: str, head: Head) -> None:
+        """Write a head over another: only for a rebuild, which has compared it with all that is known."""
+        with transaction(self._conn) as conn:
+            conn.execute("INSERT OR REPLACE INTO head VALUES (1, ?, ?, ?)", (origin, head.size, head.root))
+
+    def swap(self, old: Head, new: Head, positions: Mapping[str, int]) -> None:
+        """Move from one head to the next, and the positions with it.
+
+        Raises:
+            LogForked: the head is not the old one: somebody else moved it; nothing was changed.
+            StoreError: the disk is full or fails; nothing was changed.
+        """
+        with transaction(self._conn) as conn:
+            change = "UPDATE head SET size = ?, root = ? WHERE size = ? AND root = ?"
+            if conn.execute(change, (new.size, new.root, old.size, old.root)).rowcount != 1:
+                raise LogForked(
+                    f"{self._path}: expected the head at {old.size}, it is another; two write this log, or a file "
+                    "was restored under a running process: stop all, then `yizhan ledger rebuild`"
+                )
+            conn.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", list(positions.items()))
+            # The crash line: from here on the head is what must be signed and published.
+
+    def position(self, cluster: str) -> int:
+        """Return the offset to read on from in a cluster; 0 in one that is new."""
+        with wrapped(self._conn):
+            row = self._conn.execute("SELECT next FROM positions WHERE cluster = ?", (cluster,)).fetchone()
+        return 0 if row is None else int(row["next"])

@@ -1,0 +1,166 @@
+"""The log made again from the kept statements, to the same bytes.
+
+Rule 1: everything is written beside the old log, compared with every checkpoint that is known, and only
+        then put in its place; the old one is kept as ``log.before-<time>``.
+Rule 2: a log that would end before a known checkpoint, or have another root there, is not made.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING, Final
+
+from yizhan.ledger import heads, statements
+from yizhan.ledger.errors import LogBehind, LogForked
+from yizhan.ledger.files import Folder
+from yizhan.ledger.growth import Growth
+from yizhan.ledger.heads import Head, Heads
+from yizhan.ledger.log import LOCK, PUBLIC, WRITES
+from yizhan.ledger.reading import CHECKPOINT, FINAL, FolderSource
+from yizhan.ledger.statements import Statements
+from yizhan.runtime.alone import alone
+from yizhan.runtime.errors import StoreError
+from yizhan.schemas import notes, tiles
+from yizhan.schemas.checkpoints import Checkpoint, parse_checkpoint
+from yizhan.schemas.errors import NoteInvalid
+from yizhan.schemas.merkle import HASH_BYTES
+from yizhan.schemas.proofs import entry_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+_FRESH: Final = "log.new"
+_AT_ONCE: Final = 4096
+
+
+def known(folder: Path, origin: str) -> dict[str, Checkpoint]:
+    """Return the checkpoints that the ledger's own files hold: where → checkpoint.
+
+    What cannot be read is left out: it is what a rebuild is for.
+    """
+    found: dict[str, Checkpoint] = {}
+    for path in (CHECKPOINT, FINAL):
+        data = FolderSource(folder / PUBLIC).read(path)
+        try:
+            if data is not None:
+                found[path] = parse_checkpoint(notes.parse(data).text)
+        except NoteInvalid:
+            continue
+    if (folder / heads.FILE).exists():
+        try:
+            store = Heads(folder / heads.FILE)
+        except StoreError:
+            return found
+        try:
+            head = store.read(origin)
+        finally:
+            store.close()
+        if head is not None:
+            found[heads.FILE] = Checkpoint(origin, head.size, head.root)
+    return found
+
+
+def rebuild(
+    folder: Path, origin: str, expected: Mapping[str, Checkpoint], *, at: str, progress: Callable[[int], None]
+) -> Head:
+    """Make the log again; return its head.
+
+    Args:
+        folder: the ledger's own; no ledger may run in it.
+        origin: name of the log.
+        expected: where → checkpoint that the log must continue.
+        at: time, to name the old log by.
+        progress: told how many leaves were just written.
+
+    Raises:
+        AlreadyRunning: a ledger runs there.
+        LogBehind: the statements end before a checkpoint.
+        LogForked: they give another root than a checkpoint.
+        LogDamaged: a statement is missing.
+        NotWritten, StoreError: the disk is full or fails; the old log is untouched.
+    """
+    with alone(folder / LOCK, WRITES), Statements(folder / statements.FILE) as kept:
+        size = kept.size
+        for where, checkpoint in expected.items():
+            if checkpoint.size > size:
+                raise LogBehind(
+                    f"{folder / statements.FILE} ends at {size}, the checkpoint in {where} at {checkpoint.size}: "
+                    "restore a newer copy of the statements, or let the topic fill them up (without --offline)"
+                )
+        growth, fresh = Growth(), folder / _FRESH
+        shutil.rmtree(fresh, ignore_errors=True)
+        files = Folder(fresh)
+        for where, checkpoint in sorted(expected.items(), key=lambda each: each[1].size):
+            _grow(growth, files, kept, checkpoint.size, progress)
+            if growth.root() != checkpoint.root:
+                raise LogForked(
+                    f"the statements give another root at {checkpoint.size} than the checkpoint in {where}: these "
+                    "are not the statements of this log; restore its own, or call the counties"
+                )
+        _grow(growth, files, kept, size, progress)
+        files.sync()
+        _replace(folder, fresh, at)
+        head = Head(growth.size, growth.root())
+        _restore(folder / heads.FILE, origin, head, at)
+        return head
+
+
+def _grow(growth: Growth, files: Folder, kept: Statements, size: int, progress: Callable[[int], None]) -> None:
+    while growth.size < size:
+        last = min(size, growth.size + _AT_ONCE)
+        entries = [entry_of(each) for each in kept.read(growth.size, last)]
+        for path, content in growth.extend(entries):
+            files.put(path, content)
+        progress(len(entries))
+
+
+def _replace(folder: Path, fresh: Path, at: str) -> None:
+    """Put the new log in the old one's place; notes that were published go with it."""
+    old, files = folder / PUBLIC, Folder(fresh)
+    for path in (CHECKPOINT, FINAL):
+        data = FolderSource(old).read(path)
+        if data is not None and _is_note(data):
+            files.replace(path, data)
+    _keep_partial(old, fresh, files)
+    fresh.mkdir(exist_ok=True)
+    if old.exists():
+        old.rename(folder / f"{PUBLIC}.before-{at}")
+    # The crash line: between these two renames there is no log; the next rebuild makes it.
+    fresh.rename(old)
+    Folder(folder).sync_folder()
+
+
+def _keep_partial(old: Path, fresh: Path, files: Folder) -> None:
+    """Keep the old log's partial tiles that belong to the new one: whoever has an old checkpoint may ask."""
+    for path in old.glob("tile/**/*.p/*"):
+        name = path.relative_to(old).as_posix()
+        level, _number, width = tiles.parse_path(name) or (None, 0, 0)
+        if width == 0 or (fresh / name.partition(".p/")[0]).exists():
+            continue
+        wider = [each.read_bytes() for each in (fresh / name).parent.glob("*") if int(each.name) > width]
+        data = path.read_bytes()
+        size = width * (tiles.FRAMED_BYTES if level is None else HASH_BYTES)
+        if len(data) == size and any(each.startswith(data) for each in wider):
+            files.put(name, data)
+    files.sync()
+
+
+def _is_note(data: bytes) -> bool:
+    try:
+        parse_checkpoint(notes.parse(data).text)
+    except NoteInvalid:
+        return False
+    return True
+
+
+def _restore(path: Path, origin: str, head: Head, at: str) -> None:
+    try:
+        store = Heads(path)
+    except StoreError:
+        path.rename(path.with_name(f"{path.name}.before-{at}"))
+        store = Heads(path)
+    try:
+        store.restore(origin, head)
+    finally:
+        store.close()

@@ -1,0 +1,66 @@
+"""What a statement is about: read from verified bytes.
+
+Law 2: only what verifies under the charter's station keys becomes a leaf.
+
+Rule 1: a postmark is about the record at its origin, a closing manifest about the range that it closes,
+        an adoption about the number of its version; any other statement is about itself.
+Rule 2: a kind of statement that this program does not know is logged like the others if a postmark key
+        of the newest charter signed it: a later program may know it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from yizhan.schemas import adoption, dsse, manifest, postmark, strictjson
+from yizhan.schemas.adoption import Adoption
+from yizhan.schemas.errors import StatementInvalid
+from yizhan.schemas.manifest import Manifest
+from yizhan.schemas.postmark import Postmark
+from yizhan.schemas.proofs import entry_of
+from yizhan.schemas.statements import read_dated
+
+if TYPE_CHECKING:
+    from yizhan.schemas.charter import Charters
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A verified statement: its bytes, what it is about, and the event that it admits, if it does."""
+
+    statement: bytes
+    subject: str
+    event: str | None = None
+    hash: bytes | None = None
+
+
+def read_said(data: bytes, charters: Charters) -> Said:
+    """Verify a statement and tell what it is about.
+
+    Raises:
+        StatementInvalid: it does not verify, or has more than one line.
+    """
+    if b"\n" in data:
+        raise StatementInvalid("a statement is one line of JSON; this one has more")
+    kind = dsse.unverified_type(data)
+    if kind == postmark.CONTENT_TYPE:
+        mark = read_dated(Postmark, data, charters)[0]
+        subject = f"{mark.origin.cluster}/{mark.origin}"
+        return Said(data, subject, mark.id, None if mark.hash is None else bytes.fromhex(mark.hash))
+    if kind == manifest.CONTENT_TYPE:
+        said = read_dated(Manifest, data, charters)[0]
+        if not said.interim:
+            return Said(data, f"{kind} {said.cluster}/{said.county}/{said.start}")
+        return Said(data, f"{kind} {entry_of(data).hex()}")
+    if kind == adoption.CONTENT_TYPE:
+        adopted = Adoption.model_validate(strictjson.loads(_verified(data, kind, charters)))
+        return Said(data, f"{kind} {adopted.charter.partition('-')[0]}")
+    _verified(data, kind, charters)
+    return Said(data, f"{kind} {entry_of(data).hex()}")
+
+
+def _verified(data: bytes, kind: str, charters: Charters) -> bytes:
+    """Return the payload of a statement that a postmark key of the newest charter signed."""
+    keys = charters.latest().postmark
+    return dsse.verify(data, kind, lambda kid: entry.key if (entry := keys.get(kid)) else None).payload

@@ -1,0 +1,82 @@
+"""Clients of Kafka that leave nothing behind: made with a deadline, closed without waiting for the dead.
+
+Rule 1: a broker that does not answer in time is a ``KafkaError``; neither thread nor socket outlives it.
+Rule 2: nothing is committed by itself, and a reader without a place begins at the beginning.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar
+
+from kafka import KafkaAdminClient, KafkaConsumer
+from kafka.net.compat import KafkaNetClient
+
+from yizhan.runtime.connection import KafkaConnection
+
+_ANSWER_MS: Final = 5000
+_RECONNECT_MS: Final = 2000
+_CLOSE_MS: Final = 1000
+_Client = TypeVar("_Client")
+
+# kafka-python tells every reconnection as an error; while a broker is away that is no news.
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+def client(kind: Callable[..., _Client], connection: KafkaConnection, name: str, **settings: Any) -> _Client:  # noqa: ANN401 -- kafka-python's own
+    """Make a client of kafka-python.
+
+    Args:
+        kind: ``KafkaProducer``, ``KafkaConsumer`` or ``KafkaAdminClient``.
+        connection: how to reach the broker, and as whom.
+        name: client id in the broker's logs and quotas.
+        settings: whatever else the client takes.
+
+    Raises:
+        KafkaError: no broker answered in time.
+    """
+    made: list[KafkaNetClient] = []
+
+    def network(**configs: object) -> KafkaNetClient:
+        made.append(KafkaNetClient(**configs))
+        return made[-1]
+
+    try:
+        return kind(
+            **connection.kafka_python(),
+            client_id=name,
+            kafka_client=network,
+            **{"bootstrap_timeout_ms": _ANSWER_MS, "reconnect_backoff_max_ms": _RECONNECT_MS, **settings},
+        )
+    except BaseException:
+        for each in made:
+            each.close()
+            each._net.stop()  # noqa: SLF001 -- the thread that its maker started
+        raise
+
+
+@contextlib.contextmanager
+def consumer(connection: KafkaConnection, name: str, **settings: Any) -> Iterator[KafkaConsumer]:  # noqa: ANN401 -- as above
+    """Make a consumer without a topic yet, and close it at the end (``KafkaError`` as above)."""
+    made = client(
+        KafkaConsumer,
+        connection,
+        name,
+        **{"enable_auto_commit": False, "auto_offset_reset": "earliest", "metrics_enabled": False, **settings},
+    )
+    try:
+        yield made
+    finally:
+        made.close(autocommit=False, timeout_ms=_CLOSE_MS)
+
+
+@contextlib.contextmanager
+def admin(connection: KafkaConnection, name: str, **settings: Any) -> Iterator[KafkaAdminClient]:  # noqa: ANN401 -- as above
+    """Make an admin client, and close it at the end (``KafkaError`` as above)."""
+    made = client(KafkaAdminClient, connection, name, **{"request_timeout_ms": 2 * _ANSWER_MS, **settings})
+    try:
+        yield made
+    finally:
+        made.close()

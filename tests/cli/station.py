@@ -1,0 +1,158 @@
+"""A station in memory between counties whose commands are run by hand, and a ledger behind it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from tests.cli.conftest import Run
+from yizhan.cli.app import App
+from yizhan.cli.inboxes import open_inbox
+from yizhan.cli.keyring import Lock, cosigner, ledger_keys, station_keys
+from yizhan.cli.ledgers import ledger_folder
+from yizhan.cli.outboxes import looking
+from yizhan.consumers.arrivals import Arrived, Kind
+from yizhan.ledger.log import LedgerKeys, Log
+from yizhan.ledger.subjects import read_said
+from yizhan.schemas import topics
+from yizhan.schemas.admit import Record
+from yizhan.schemas.checkpoints import cosign, cosigner_name, open_checkpoint
+from yizhan.schemas.notes import parse
+from yizhan.streams.closing import BookRecord, CloseRequest, Period
+from yizhan.streams.station import Output, handle
+
+SHOUNING, QINGYUAN = "350924", "331126"
+FIRE: dict[str, Any] = {
+    "type": "yizhan.incident.forest_fire.v1",
+    "priority": "flash",
+    "stage": "first",
+    "certainty": "Observed",
+    "touches": [QINGYUAN],
+    "external_ref": "接-1",
+    "payload": {
+        "org_code": "350924000000",
+        "drafted_by": {"name": "张三", "badge": "123456"},
+        "contact": {"name": "张三", "phone": "13800000000"},
+        "classification": "内部",
+        "place": {"county": SHOUNING, "township": "南阳镇"},
+        "summary": "距界约800米起火",
+        "ask": ["核查"],
+        "state": "燃烧",
+        "dead": 0,
+        "injured": 0,
+        "crossing": "无",
+    },
+}
+
+
+class Station:
+    """The station's pure core and its topics, in memory; the counties' processes run by hand."""
+
+    def __init__(self, home: Path) -> None:
+        self.app = App(home)
+        self.key = station_keys(home / "station" / "keys", Lock())[0]
+        self.topics: dict[str, list[tuple[Output, int]]] = {}
+        self.read: dict[str, int] = {}
+        self.sent: set[str] = set()
+        self.offsets = count()
+
+    def carry(self, sender: str) -> None:
+        """Take what an outbox has not sent yet through the station."""
+        with looking(self.app, sender) as outbox:
+            assert outbox is not None
+            for row in outbox.rows():
+                own = outbox.event(row.id)
+                assert own is not None
+                if row.id not in self.sent:
+                    self.take(sender, own.envelope)
+                    self.sent.add(row.id)
+
+    def take(self, sender: str, value: bytes | None) -> None:
+        """Handle one record of a county's events topic."""
+        now = datetime.now(UTC)
+        record = Record(topics.events(sender), 0, next(self.offsets), now, value)
+        for output in handle(record, self.app.charters.in_force(now), self.key, "memory").outputs:
+            self.topics.setdefault(output.topic, []).append((output, int(now.timestamp() * 1000)))
+
+    def says(self, statement: bytes) -> None:
+        """Let the station say something of its own."""
+        self.topics.setdefault(topics.AUDIT, []).append((Output(topics.AUDIT, b"said", statement), 0))
+
+    def deliver(self, county: str) -> list[str]:
+        """Let a county's inbox receive what is new for it, and send its receipts; what became of each."""
+        topic = topics.alerts(county)
+        new = self.topics.get(topic, [])[self.read.get(topic, 0) :]
+        with open_inbox(self.app, county, Lock()) as inbox:
+            became: list[str] = [
+                inbox.receive(_arrived(output, number, at, "alert")).became for number, (output, at) in enumerate(new)
+            ]
+            inbox.tick(0.0)
+        self.read[topic] = self.read.get(topic, 0) + len(new)
+        return became
+
+    def log(self, minutes_later: int = 0) -> None:
+        """Bring what the station said into the ledger, sign and let every county cosign."""
+        app, now = self.app, datetime.now(UTC) + timedelta(minutes=minutes_later)
+        charter = app.charters.in_force(now)
+        said = [read_said(output.value, app.charters) for output, _at in self.topics.get(topics.AUDIT, [])]
+        keys = LedgerKeys(*ledger_keys(ledger_folder(app) / "keys", charter, now, Lock()))
+        with Log(ledger_folder(app), charter.log) as log:
+            log.append(said, {"memory": len(said)})
+            note = parse(log.publish(keys, now))
+            for county in sorted(charter.members):
+                key = cosigner(app.county_folder(county) / "keys", county, charter, now, Lock())
+                note = note.adding(cosign(log.checkpoint(), cosigner_name(charter.log, county), key, now))
+            log.cosigned(open_checkpoint(note.to_bytes(), app.charters))
+
+    def close(self, county: str, label: str) -> None:
+        """Close a county's period and let its inbox receive the digest."""
+        app, now = self.app, datetime.now(UTC)
+        period = Period(county, app.charters, lambda _hash: True)
+        with open_inbox(app, county, Lock()) as inbox:
+            for number, (output, at) in enumerate(self.topics.get(topics.pending(county), [])):
+                assert output.header is not None
+                if period.take(BookRecord(number, output.key, output.value, output.header[1], close=False)):
+                    inbox.receive(_arrived(output, number, at, "digest"))
+            end = len(self.topics.get(topics.pending(county), []))
+            request = CloseRequest(label=label, closed=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+            manifest = period.manifest(request, interim=False, start=0, end=end, cluster="memory", previous=None)
+            mark = (("yizhan-manifest", b"1"),)
+            signed = manifest.signed(self.key)
+            inbox.receive(Arrived("digest", 0, end, int(now.timestamp() * 1000), signed, mark))
+            self.says(signed)
+
+
+def _arrived(output: Output, number: int, at: int, kind: Kind) -> Arrived:
+    assert output.header is not None
+    return Arrived(kind, 0, number, at, output.value, (output.header,))
+
+
+def publish(yizhan: Run, county: str, *drafts: dict[str, Any]) -> list[str]:
+    """Publish drafts; their ids."""
+    given = b"".join(json.dumps(draft, ensure_ascii=False).encode() + b"\n" for draft in drafts)
+    ran = yizhan("publish", "-", "--county", county, "--json", given=given)
+    assert ran.code == 0, ran.out + ran.err
+    return [each["id"] for each in json.loads(ran.out)["accepted"]]
+
+
+def delete_item(inbox: Path, event_id: str) -> None:
+    """Delete an event from an inbox behind the program's back."""
+    one = "(SELECT seq FROM items WHERE id = ?)"
+    _change(inbox, [f"DELETE FROM {table} WHERE seq = {one}" for table in ("letters", "items")], event_id)  # noqa: S608 -- our own words
+
+
+def delete_event(outbox: Path, event_id: str) -> None:
+    """Delete an event from an outbox behind the program's back."""
+    one, tables = "(SELECT seq FROM events WHERE id = ?)", ("stamps", "receipts", "recipients", "sealed", "events")
+    _change(outbox, [f"DELETE FROM {table} WHERE seq = {one}" for table in tables], event_id)  # noqa: S608 -- our own words
+
+
+def _change(path: Path, statements: list[str], event_id: str) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as conn, conn:
+        for statement in statements:
+            conn.execute(statement, (event_id,))

@@ -1,0 +1,113 @@
+"""The page on backup and restore is rehearsed: every store is lost, and what docs/operations.md says brings it back."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
+from yizhan.cli.ledgers import ledger_folder
+from yizhan.cli.outboxes import looking
+from yizhan.ledger.errors import LogBehind
+from yizhan.ledger.log import PUBLIC, Log
+from yizhan.ledger.reading import CHECKPOINT, FINAL, FolderSource
+from yizhan.ledger.rebuild import known, rebuild
+from yizhan.ledger.statements import FILE, Statements
+from yizhan.ledger.subjects import read_said
+from yizhan.ledger.verify import read_checkpoint
+from yizhan.schemas import topics
+
+STORES = ("outbox.sqlite3", "inbox.sqlite3")
+LEDGER = ("statements.sqlite3", "checkpoint.sqlite3")
+
+
+def copy_store(source: Path, target: Path) -> None:
+    """Copy as ``sqlite3 SOURCE ".backup TARGET"`` does, while others may write; readable by its owner only."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.touch(mode=0o600)
+    with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+
+
+def back_up(home: Path, backup: Path) -> None:
+    """Do what the page says, store by store."""
+    for county in (SHOUNING, QINGYUAN):
+        for name in STORES:
+            if (home / "counties" / county / name).exists():
+                copy_store(home / "counties" / county / name, backup / "counties" / county / name)
+        shutil.copytree(home / "counties" / county / "keys", backup / "counties" / county / "keys")
+    for name in LEDGER:
+        copy_store(home / "ledger" / name, backup / "ledger" / name)
+    for folder in ("charter", "ledger/keys", "station/keys"):
+        shutil.copytree(home / folder, backup / folder)
+
+
+@pytest.fixture
+def station(home: Path) -> Station:
+    """Return a station between the two."""
+    return Station(home)
+
+
+def test_every_store_is_lost_and_restored(station: Station, home: Path, yizhan: Run, tmp_path: Path) -> None:
+    """No number is given twice, the inbox reads on, the ledger refuses the old copy and is made again as it was."""
+    before = publish(yizhan, SHOUNING, FIRE)
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    station.log()
+    back_up(home, tmp_path / "backup")
+
+    after = publish(yizhan, SHOUNING, {**FIRE, "external_ref": "接-2"})
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    station.log()
+    log = FolderSource(ledger_folder(station.app) / PUBLIC)
+    published = read_checkpoint(log, CHECKPOINT, station.app.charters)
+    assert published is not None
+    notes = {name: log.read(name) or b"" for name in (CHECKPOINT, FINAL)}
+
+    shutil.rmtree(home)
+    shutil.copytree(tmp_path / "backup", home)
+
+    # Outbox: another file, so another book; what was accepted since is with the partner and in the log.
+    station.sent -= {*before, *after}
+    again = publish(yizhan, SHOUNING, {**FIRE, "external_ref": "接-3"})
+    assert again[0].rsplit("-", 2)[1] != after[0].rsplit("-", 2)[1]
+    with looking(station.app, SHOUNING) as outbox:
+        assert outbox is not None
+        assert [book.because for book in outbox.books()] == ["first", "another_file"]
+
+    # Inbox: what the broker still has comes again; what is here already is a duplicate.
+    station.read[topics.alerts(QINGYUAN)] = 0
+    assert station.deliver(QINGYUAN) == ["duplicate", "stored"]
+    station.carry(SHOUNING)
+    assert station.deliver(QINGYUAN) == ["duplicate", "stored"]
+
+    # Ledger: an old copy does not go on beside what was published; it is made again from statements and topic.
+    for name, data in notes.items():
+        (home / "ledger" / PUBLIC / name).parent.mkdir(exist_ok=True)
+        (home / "ledger" / PUBLIC / name).write_bytes(data)
+    with pytest.raises(LogBehind, match="rebuild"):
+        Log(home / "ledger", station.app.charter.log)
+    said = [read_said(output.value, station.app.charters) for output, _at in station.topics[topics.AUDIT]]
+    expected = known(home / "ledger", station.app.charter.log)
+    with contextlib.closing(sqlite3.connect(home / "ledger" / "statements.sqlite3")) as conn:
+        kept = conn.execute("SELECT count(*) FROM statements").fetchone()[0]
+    assert kept < published.checkpoint.size
+    with Statements(home / "ledger" / FILE) as statements:
+        statements.add(said[: published.checkpoint.size])
+    at = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
+    head = rebuild(home / "ledger", station.app.charter.log, expected, at=at, progress=lambda _done: None)
+    assert (head.size, head.root) == (published.checkpoint.size, published.checkpoint.root)
+    station.log()
+
+    # The audit tells the truth about it: one event is in the partner's book and the log, not in the sender's.
+    ran = yizhan("audit", "reconcile", SHOUNING, QINGYUAN, "--json")
+    odd = json.loads(ran.out)["reconciliation"]["discrepancies"]
+    assert [(each["odd"], each["id"]) for each in odd] == [("received_not_sent", after[0])]
