@@ -45,7 +45,7 @@ def back_up(home: Path, backup: Path) -> None:
         shutil.copytree(home / "counties" / county / "keys", backup / "counties" / county / "keys")
     for name in LEDGER:
         copy_store(home / "ledger" / name, backup / "ledger" / name)
-    for folder in ("charter", "ledger/keys", "station/keys"):
+    for folder in ("station/charter", "station/public", "ledger/keys", "station/keys"):
         shutil.copytree(home / folder, backup / folder)
 
 

@@ -298,8 +298,8 @@ def _registered(app: App, owner: str) -> set[str]:
         return set()
     charter = reader.latest()
     if not owner.isdigit():
-        return {*charter.postmark, *charter.ledger}
-    return set(charter.signing.get(owner, {}))
+        return {*charter.postmark, *charter.ledger, *charter.ledger_mldsa}
+    return {*charter.signing.get(owner, {}), *charter.cosigning.get(owner, {})}
 
 
 def _read_request(app: App, path: Path) -> Request:
