@@ -42,7 +42,8 @@ def back_up(home: Path, backup: Path) -> None:
         for name in STORES:
             if (home / "counties" / county / name).exists():
                 copy_store(home / "counties" / county / name, backup / "counties" / county / name)
-        shutil.copytree(home / "counties" / county / "keys", backup / "counties" / county / "keys")
+        for folder in ("keys", "charter"):
+            shutil.copytree(home / "counties" / county / folder, backup / "counties" / county / folder)
     for name in LEDGER:
         copy_store(home / "ledger" / name, backup / "ledger" / name)
     for folder in ("station/charter", "station/public", "ledger/keys", "station/keys"):
