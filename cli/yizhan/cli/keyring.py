@@ -27,6 +27,7 @@ from yizhan.schemas.keys import (
     load_signing,
     read_private,
 )
+from yizhan.schemas.sentences import os_error
 from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Lock:
                 line = file.read(MAX_PASSPHRASE_BYTES + 1).split(b"\n")[0].rstrip(b"\r")
         except OSError as error:
             sentence = _("文件描述符 {number} 读不出口令：{error}")
-            raise CommandError(sentence.format(number=self._descriptor, error=error.strerror)) from error
+            raise CommandError(sentence.format(number=self._descriptor, error=os_error(error))) from error
         if not line or len(line) > MAX_PASSPHRASE_BYTES:
             sentence = _("文件描述符 {number} 应给出一行口令（至多 {most} 字节），得到 {count} 字节")
             raise CommandError(sentence.format(number=self._descriptor, most=MAX_PASSPHRASE_BYTES, count=len(line)))

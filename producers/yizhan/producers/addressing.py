@@ -17,6 +17,7 @@ from yizhan.producers.errors import UnknownReference
 from yizhan.producers.numbering import Letter, Pen, payload_bytes
 from yizhan.schemas import strictjson
 from yizhan.schemas.header import Ref, split_id
+from yizhan.schemas.i18n import _
 from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
@@ -84,12 +85,17 @@ def _resolve(conn: sqlite3.Connection, reference: Reference, type: str, source: 
     row = conn.execute("SELECT hash FROM events WHERE id = ?", (event_id,)).fetchone()
     if row is not None:
         if said not in (None, row["hash"].hex()):
-            raise UnknownReference(f"{name}: {event_id} was sent with hash {row['hash'].hex()[:16]}…, not {said[:16]}…")
+            sentence = _("{name}：{id} 发出时的 hash 是 {hash}…，不是 {said}…")
+            raise UnknownReference(
+                sentence.format(name=name, id=event_id, hash=row["hash"].hex()[:16], said=str(said)[:16])
+            )
         return Ref(id=event_id, hash=row["hash"].hex())
     if name != "reply_to" and split_id(event_id)[0][:6] != source[:6]:
-        raise UnknownReference(f"{name}: {event_id} is another county's; only its sender may. Use reply_to")
+        sentence = _("{name}：{id} 是别县发出的，只有发件县可以；请改用 reply_to")
+        raise UnknownReference(sentence.format(name=name, id=event_id))
     if said is None:
-        raise UnknownReference(f"{name}: {event_id} is not in this outbox, so its hash must be given too")
+        sentence = _("{name}：{id} 不在本县发件箱里，请同时给出 hash")
+        raise UnknownReference(sentence.format(name=name, id=event_id))
     return Ref(id=event_id, hash=said)
 
 
@@ -97,6 +103,10 @@ def _by_external_ref(conn: sqlite3.Connection, external_ref: str, type: str, nam
     rows = conn.execute("SELECT id, type, hash FROM events WHERE external_ref = ?", (external_ref,)).fetchall()
     of_type = [row for row in rows if row["type"] == type]
     if len(found := of_type or rows) != 1:
-        came = "no event was sent under it" if not found else f"{len(found)} events of other types were"
-        raise UnknownReference(f"{name}: external_ref {external_ref[:60]!r}: {came}; name the event by id and hash")
+        sentence = (
+            _("{name}：没有以 external_ref {ref} 发出过事件；请用 id 和 hash 指明")
+            if not found
+            else _("{name}：以 external_ref {ref} 发出过 {count} 件其他类型的事件；请用 id 和 hash 指明")
+        )
+        raise UnknownReference(sentence.format(name=name, ref=repr(external_ref[:60]), count=len(found)))
     return Ref(id=found[0]["id"], hash=found[0]["hash"].hex())

@@ -23,8 +23,10 @@ from yizhan.schemas import strictjson
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.envelope import parse_envelope, seal
 from yizhan.schemas.header import NOTICE, RECEIPT, Header, Lane
+from yizhan.schemas.i18n import _
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.payloads import Payload, encode
+from yizhan.schemas.payloads.codec import faults, not_json
 from yizhan.schemas.policy import Decision, Policy, Way, Words, decide
 from yizhan.schemas.timestamps import written
 
@@ -96,19 +98,17 @@ def accept(conn: sqlite3.Connection, letter: Letter, pen: Pen, now: datetime) ->
 def _check_parties(to: tuple[str, ...], pen: Pen) -> None:
     county, charter = pen.source[:6], pen.charter
     if not to:
-        raise NotPublishable(
-            f"no recipient: {county} has no partner in charter {charter.name}, and none was named; name one in `to`"
-        )
+        sentence = _("没有收件县：章程 {charter} 里 {county} 没有结对的县；请在 to 里写明")
+        raise NotPublishable(sentence.format(charter=charter.name, county=county))
     for member in to:
         if member == county:
-            raise NotPublishable(f'expected "to" without the sender; take {county} out of it')
+            raise NotPublishable(_("收件县（to）里不能有本县 {county}，请去掉").format(county=county))
         if member not in charter.members:
-            raise NotPublishable(f"{member[:20]} is not a member in charter {charter.name}; correct `to`")
+            sentence = _("{member} 不是章程 {charter} 的成员；请改正 to")
+            raise NotPublishable(sentence.format(member=member[:20], charter=charter.name))
     if pen.signer.kid not in charter.signing.get(county, {}):
-        raise NotPublishable(
-            f"charter {charter.name} knows no signing key {pen.signer.kid[:16]}… of {county}: "
-            "the station would refuse it; sign with a registered key"
-        )
+        sentence = _("章程 {charter} 没有登记 {county} 的签名密钥 {kid}…，驿站会拒收；请用登记过的密钥")
+        raise NotPublishable(sentence.format(charter=charter.name, county=county, kid=pen.signer.kid[:16]))
 
 
 def _draft_header(letter: Letter, pen: Pen, event_id: str) -> Header:
@@ -125,8 +125,7 @@ def _draft_header(letter: Letter, pen: Pen, event_id: str) -> Header:
     try:
         return Header.model_validate(values)
     except ValidationError as error:
-        said = [f"{'.'.join(map(str, item['loc'])) or 'header'}: {item['msg']}" for item in error.errors()]
-        raise NotPublishable("; ".join(said)) from None
+        raise NotPublishable("; ".join(f"{path}: {said}" for path, said in faults(error))) from None
 
 
 def _next_place(conn: sqlite3.Connection, recipient: str, book: str, way: Way) -> Lane:
@@ -214,4 +213,4 @@ def payload_bytes(payload: Payload | Mapping[str, Any] | bytes) -> bytes:
     try:
         return encode(payload) if isinstance(payload, Payload) else strictjson.dumps(payload)
     except (TypeError, ValueError) as error:
-        raise NotPublishable(f"payload: expected JSON, came {error}; correct it") from None
+        raise NotPublishable(f"payload: {not_json(error)}") from None

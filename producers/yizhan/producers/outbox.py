@@ -36,6 +36,7 @@ from yizhan.schemas import strictjson
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.header import RECEIPT, Header, ReceiptRef, parse_header
+from yizhan.schemas.i18n import _
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.payloads import encode, parse_strict
 from yizhan.schemas.payloads.common import Person
@@ -358,9 +359,8 @@ class Outbox:
         except OSError:
             found = None
         if found != self._file:
-            raise WrongOutbox(
-                f"{self.path} was replaced or removed while it was open; nothing was stored: start this program again"
-            )
+            sentence = _("{path} 打开期间被替换或删除；什么也没有存入，请重新启动本程序")
+            raise WrongOutbox(sentence.format(path=self.path))
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -119,13 +119,14 @@ def _by_line(read: Iterable[tuple[int, Draft | LineProblem]]) -> Iterator[tuple[
 
 
 def _draft(outbox: Outbox, draft: Draft) -> dict[str, Any]:
+    from yizhan.cli.names import error_sentence
     from yizhan.cli.outboxes import sent_as_json
     from yizhan.schemas.errors import YizhanError
 
     try:
         sent = outbox.publish(draft)
     except YizhanError as error:
-        return {"ok": False, "type": draft.type, "reason": "not_publishable", "detail": str(error)}
+        return {"ok": False, "type": draft.type, "reason": "not_publishable", "detail": error_sentence(error)}
     told = sent_as_json(sent)
     return {
         "ok": True,
@@ -143,13 +144,17 @@ def _sender(draft: Draft) -> str:
 
 
 def _show(app: App, each: dict[str, Any]) -> None:
-    from yizhan.cli.names import arrival, reason_name, type_name
+    from yizhan.cli.names import arrival, reason_name, refusal, type_name
     from yizhan.cli.output import tell
+    from yizhan.schemas.errors import Reason
 
     where = _("第 {line} 行 ").format(line=each["line"]) if "line" in each else ""
     if not each["ok"]:
-        tell(_("{where}不会送达：{reason}").format(where=where, reason=reason_name(each["reason"])))
-        tell("  " + str(each["detail"]).replace("\n", "\n  "))
+        of_the_station = each["reason"] in set(Reason)
+        reason = refusal(each["reason"], each["detail"]) if of_the_station else reason_name(each["reason"])
+        tell(_("{where}不会送达：{reason}").format(where=where, reason=reason))
+        if not of_the_station:
+            tell("  " + str(each["detail"]).replace("\n", "\n  "))
         return
     sentence = _("{where}{type}，{sender} 发出")
     tell(sentence.format(where=where, type=type_name(each["type"]), sender=app.named(each["from"])))

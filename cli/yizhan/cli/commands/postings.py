@@ -77,11 +77,11 @@ def list_(
 
 
 def _station(each: Posting) -> str:
-    from yizhan.cli.names import reason_name, state_name
+    from yizhan.cli.names import refusal, state_name
 
     if each.reason is None:
         return state_name(each.state)
-    return f"{state_name(each.state)}：{reason_name(each.reason)}\n{each.detail or ''}".strip()
+    return f"{state_name(each.state)}: {refusal(each.reason, each.detail)}"
 
 
 def _said(app: App, each: Posting) -> str:

@@ -102,11 +102,12 @@ class Report:
 
     def refuse(self, name: str, line: int, error: Exception) -> None:
         """Tell that an event was not accepted."""
+        from yizhan.cli.names import error_sentence
         from yizhan.cli.output import say
 
-        self.refused.append((line, str(error)))
+        self.refused.append((line, error_sentence(error)))
         if not self.quiet:
-            say(f"{name}:{line}: {error}")
+            say(f"{name}:{line}: {error_sentence(error)}")
 
     def skip(self, line: int) -> None:
         """Note that a person decided not to send an event."""
