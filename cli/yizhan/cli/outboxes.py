@@ -133,6 +133,7 @@ def sent_as_json(sent: Sent) -> dict[str, Any]:
         "to": list(sent.to),
         "duplicate": sent.duplicate,
         "differs": sent.differs,
+        "clock_suspect": sent.clock_suspect,
         "decisions": {
             code: {"way": made.way.value, "rule": made.rule, "because": {"zh": made.because.zh, "en": made.because.en}}
             for code, made in sent.decisions.items()
