@@ -52,6 +52,10 @@ ERRORS: Final = {
     "BookInvalid": marked("县里导出的簿不能用"),
 }
 """Class of an error whose sentence is for engineers → what it means to whoever reads it here."""
+DOUBTS: Final = {
+    "touches_nobody": marked("{type}没有写明涉及哪个收件县（touches）"),
+    "elsewhere": marked("{type}发生在 {county} 境内；各县只报本县境内的"),
+}
 STATES: Final = {
     "queued": marked("待发"),
     "sent": marked("已发，待驿站答复"),
@@ -88,6 +92,11 @@ def arrival(word: str) -> str:
 def reason_name(word: str) -> str:
     """Return what a reason of refusal means, after its word."""
     return f"{word}（{_(REASONS[word])}）" if word in REASONS else word
+
+
+def doubt_sentence(word: str, type: str, county: str) -> str:
+    """Say what a desk should look at again; ``county`` is where it happened."""
+    return _(DOUBTS[word]).format(type=type_name(type), county=county)
 
 
 def refusal(word: str, detail: str | None) -> str:

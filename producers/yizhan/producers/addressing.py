@@ -4,6 +4,7 @@ Rule 1: what refers to an event goes also to everybody who has that, or to whoev
         otherwise: a correction must reach whoever has the original.
 Rule 2: a matter goes to the members that it touches; one that names none, to the county's partners.
 Rule 3: ``external_ref`` names an event of one's own; it becomes id and hash here, or an error does.
+Rule 4: what the station would refuse for its time is refused here, where it can still be mended.
 """
 
 from __future__ import annotations
@@ -13,12 +14,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from yizhan.producers.errors import UnknownReference
+from yizhan.producers.errors import NotPublishable, UnknownReference
 from yizhan.producers.numbering import Letter, Pen, payload_bytes
 from yizhan.schemas import strictjson
-from yizhan.schemas.header import Ref, split_id
+from yizhan.schemas.admit import CLOCK_TOLERANCE
+from yizhan.schemas.header import LIFE_AT_STAKE, Ref, split_id
 from yizhan.schemas.i18n import _
-from yizhan.schemas.timestamps import written
+from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
     from yizhan.producers.drafts import Draft, Reference
@@ -32,7 +34,7 @@ def letter_of(conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -
 
     Raises:
         UnknownReference: it refers to what this outbox did not send, or not under that hash.
-        NotPublishable: its payload is not JSON.
+        NotPublishable: its payload is not JSON, or its time lies in the future (fires and disasters go).
     """
     references = {
         name: _resolve(conn, reference, draft.type, pen.source, name)
@@ -42,10 +44,17 @@ def letter_of(conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -
     attributes: dict[str, Any] = {name: getattr(draft, name) for name in _COPIED}
     attributes |= references
     attributes["time"] = draft.time or written(now)
+    _check_time(draft.type, attributes["time"], now)
     attributes["touches"] = None if draft.touches is None else tuple(sorted(set(draft.touches)))
     attributes["subject"] = draft.subject or _thread(conn, references)
     to = draft.to or _audience(conn, attributes["touches"] or (), references, pen)
     return Letter(attributes, tuple(sorted(set(to))), payload_bytes(draft.payload), draft.external_ref)
+
+
+def _check_time(type: str, time: str, now: datetime) -> None:
+    if type not in LIFE_AT_STAKE and instant(time) - now > CLOCK_TOLERANCE:
+        sentence = _("获知时间 {time} 晚于现在（{now}），驿站会拒收（future_dated）；请改正 time，不写则取现在")
+        raise NotPublishable(sentence.format(time=time, now=written(now)))
 
 
 def _audience(conn: sqlite3.Connection, touches: Iterable[str], references: dict[str, Ref], pen: Pen) -> set[str]:

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 from yizhan.producers import books
 from yizhan.producers.errors import NotPublishable
 from yizhan.schemas import strictjson
+from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.envelope import parse_envelope, seal
 from yizhan.schemas.header import NOTICE, RECEIPT, Header, Lane
@@ -28,7 +29,7 @@ from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.payloads import Payload, encode
 from yizhan.schemas.payloads.codec import faults, not_json
 from yizhan.schemas.policy import Decision, Policy, Way, Words, decide
-from yizhan.schemas.timestamps import written
+from yizhan.schemas.timestamps import instant, written
 
 _NEVER_AWAITED: Final = frozenset({RECEIPT, NOTICE})
 """Types for which no receipt is awaited: receipts and notices are never receipted themselves."""
@@ -54,6 +55,7 @@ class Sent:
 
     ``decisions`` are the sender's own, by recipient. ``duplicate``: this was there already, under
     the same ``external_ref``; ``differs``: and its content was another one, which was *not* sent.
+    ``clock_suspect``: its time lies in the future; the station lets it in all the same, and says so.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Sent:
     decisions: Mapping[str, Decision] = field(hash=False)
     duplicate: bool = False
     differs: bool = False
+    clock_suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,8 @@ def accept(conn: sqlite3.Connection, letter: Letter, pen: Pen, now: datetime) ->
     envelope = seal(header, letter.payload, keys, pen.signer)
     event_hash = parse_envelope(envelope).hash
     _store(conn, letter, header, envelope, event_hash, decisions, now)
-    return Sent(header.id, event_hash, letter.to, decisions)
+    suspect = instant(header.time) - now > CLOCK_TOLERANCE
+    return Sent(header.id, event_hash, letter.to, decisions, clock_suspect=suspect)
 
 
 def _check_parties(to: tuple[str, ...], pen: Pen) -> None:

@@ -132,6 +132,19 @@ class Outbox:
             self._after([result for result in results if isinstance(result, Sent)])
             yield from results
 
+    def preview(self, draft: Draft) -> Sent | YizhanError:
+        """Tell what ``publish`` would give now; nothing of it stays.
+
+        Raises:
+            StoreError: the disk fails.
+        """
+        with self._writing() as (conn, pen, now):
+            conn.execute("SAVEPOINT preview")
+            found = self._one_of_many(conn, draft, pen, now)
+            conn.execute("ROLLBACK TO preview")
+            conn.execute("RELEASE preview")
+        return found
+
     def _one_of_many(self, conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> Sent | YizhanError:
         conn.execute("SAVEPOINT one")
         try:

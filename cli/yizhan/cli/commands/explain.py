@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from yizhan.cli.shell import Command, at_option, charter_option, county_option, json_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import CHINESE, _, language, marked
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
@@ -121,6 +121,7 @@ def _by_line(read: Iterable[tuple[int, Draft | LineProblem]]) -> Iterator[tuple[
 def _draft(outbox: Outbox, draft: Draft) -> dict[str, Any]:
     from yizhan.cli.names import error_sentence
     from yizhan.cli.outboxes import sent_as_json
+    from yizhan.producers.doubts import doubts, place_of
     from yizhan.schemas.errors import YizhanError
 
     try:
@@ -134,6 +135,9 @@ def _draft(outbox: Outbox, draft: Draft) -> dict[str, Any]:
         "from": outbox.source,
         "to": told["to"],
         "duplicate": sent.duplicate,
+        "clock_suspect": sent.clock_suspect,
+        "doubts": [] if sent.duplicate else doubts(draft, outbox.county, outbox.charters.latest().members),
+        "elsewhere": place_of(draft),
         "decisions": told["decisions"],
     }
 
@@ -144,7 +148,7 @@ def _sender(draft: Draft) -> str:
 
 
 def _show(app: App, each: dict[str, Any]) -> None:
-    from yizhan.cli.names import arrival, reason_name, refusal, type_name
+    from yizhan.cli.names import arrival, doubt_sentence, reason_name, refusal, type_name
     from yizhan.cli.output import tell
     from yizhan.schemas.errors import Reason
 
@@ -161,7 +165,10 @@ def _show(app: App, each: dict[str, Any]) -> None:
     if each.get("duplicate"):
         tell(_("  以前已发过，不会再发"))
     if each.get("clock_suspect"):
-        tell(_("  发送方时钟偏快；火情和灾害照收，注明存疑"))
+        tell(_("  获知时间在未来；火情和灾害照收，注明存疑。请核对所填的 time 和本机时钟"))
+    for doubt in each.get("doubts", ()):
+        tell("  " + doubt_sentence(doubt, each["type"], app.named(each["elsewhere"] or "")))
     for code, made in each["decisions"].items():
         tell(f"  → {app.named(code)}：{arrival(made['way'])}")
-        tell(_("    规则 {rule}：{zh} / {en}").format(rule=made["rule"], **made["because"]))
+        because = made["because"]["zh" if language() == CHINESE else "en"]
+        tell(_("    规则 {rule}：{because}").format(rule=made["rule"], because=because))
