@@ -79,6 +79,23 @@ def type_name(name: str) -> str:
     return name if row is None else _(row.title)
 
 
+def type_of(word: str) -> str | None:
+    """Return the event type that a word means: in full, without ``yizhan.`` and ``.v1``, its last part, its name."""
+    from yizhan.schemas.payloads import TYPES
+    from yizhan.schemas.policy import TYPES as NAMED
+
+    if word in TYPES or word in NAMED:
+        return word
+    spoken = {name: {short_type(name), name[7:-3], row.title, _(row.title)} for name, row in TYPES.items()}
+    meant = [name for name, spellings in spoken.items() if word in spellings]
+    return meant[0] if len(meant) == 1 else None
+
+
+def short_type(name: str) -> str:
+    """Return the last part of a type's name: ``forest_fire``."""
+    return name.removesuffix(".v1").rpartition(".")[2]
+
+
 def way_name(word: str) -> str:
     """Return what a way is called."""
     return _(WAYS[word]) if word in WAYS else word

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, limit_option, option
+from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, type_option
 from yizhan.cli.words import _, marked
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ command = Group("postings", help=marked("本县发出的事件后来怎样了"))
 @county_option()
 @option("--id", "event_id", metavar="ID", help=marked("只列这一件"))
 @option("--state", type=OneOf(["queued", "sent", "accepted", "refused"]), help=marked("只列这一状态的"))
-@option("--type", metavar="TYPE", help=marked("只列这一类型的"))
+@type_option()
 @option("--since", type=MOMENT, metavar="TIME", help=marked("只列此时起收下的"))
 @option("--system", is_flag=True, help=marked("回执和系统通知也列出"))
 @limit_option()
@@ -69,7 +69,7 @@ def list_(
             )
             for each in found
         ],
-        _("还没有发出过事件"),
+        _("没有符合条件的事件") if query != Query() else _("还没有发出过事件"),
     )
     for posting in foreign:
         sentence = _("不是本机发出的：{id}（{why}，{at}）；请查明谁用了本县的密钥")
