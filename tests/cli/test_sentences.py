@@ -18,8 +18,7 @@ from yizhan.cli.names import ERRORS, error_sentence
 from yizhan.consumers.errors import InboxError
 from yizhan.deploy.errors import BrokerFailed, DeployError
 from yizhan.ledger.errors import LedgerError
-from yizhan.producers.drafts import Draft
-from yizhan.producers.firms import Office
+from yizhan.producers.drafts import Draft, Office
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import sentences
 from yizhan.schemas.errors import PayloadInvalid, YizhanError

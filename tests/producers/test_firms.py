@@ -11,12 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.schemas.payloads.examples import PEOPLE
-from yizhan.producers.drafts import LineProblem
+from yizhan.producers.drafts import LineProblem, Office
 from yizhan.producers.firms import (
     CERTAINTY,
     Detection,
     FirmsImport,
-    Office,
     Surroundings,
     import_firms,
     read_detections,

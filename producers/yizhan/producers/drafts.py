@@ -20,8 +20,9 @@ from yizhan.schemas.errors import PayloadInvalid
 from yizhan.schemas.header import MAX_MEMBERS, NOTICE, RECEIPT, EventId, EventType, Hex32, MemberCode, Part
 from yizhan.schemas.i18n import _
 from yizhan.schemas.payloads import TYPES, encode, parse_strict
-from yizhan.schemas.payloads.base import Line, Moment
+from yizhan.schemas.payloads.base import Line, Moment, Payload
 from yizhan.schemas.payloads.codec import faults, not_json
+from yizhan.schemas.payloads.common import Contact, OrgCode, Person
 from yizhan.schemas.sentences import CAME
 
 MAX_LINE_BYTES: Final = 1024 * 1024
@@ -76,8 +77,18 @@ class Draft(Part):
     expires: Moment | None = None
     external_ref: Line | None = None
     """接警单号/案件编号: the same one of the same type is sent once. Also stands in the payload."""
-    payload: dict[str, Any]
+    payload: Annotated[dict[str, Any], Field(description="As the schema of its type says.")]
     """As its sender's model writes it; ``parse_draft`` has checked it."""
+
+
+class Office(Payload):
+    """Who imports, for the payload; all of it may be absent while nobody verified a detection."""
+
+    org_code: OrgCode | None = None
+    drafted_by: Person | None = None
+    reviewed_by: Person | None = None
+    signed_off_by: Person | None = None
+    contact: Contact | None = None
 
 
 class DraftInvalid(PayloadInvalid):

@@ -23,12 +23,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, Final, Literal
 
-from yizhan.producers.drafts import Draft, LineProblem, numbered_lines, parse_draft, too_long
+from yizhan.producers.drafts import Draft, LineProblem, Office, numbered_lines, parse_draft, too_long
 from yizhan.producers.geography import Outlines
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _, marked
-from yizhan.schemas.payloads.base import Payload
-from yizhan.schemas.payloads.common import Contact, Person
 from yizhan.schemas.sentences import technical
 from yizhan.schemas.timestamps import written
 
@@ -94,16 +92,6 @@ class Detection:
     def accuracy_m(self) -> float:
         """Half the diagonal of the pixel: the fire may be anywhere in it."""
         return round(math.hypot(self.scan_km, self.track_km) / 2 * 1000)
-
-
-class Office(Payload):
-    """Who imports, for the payload; all of it may be absent while nobody verified a detection."""
-
-    org_code: str | None = None
-    drafted_by: Person | None = None
-    reviewed_by: Person | None = None
-    signed_off_by: Person | None = None
-    contact: Contact | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     cls=Command,
     help=marked(
         "说明一份文件会怎样、为什么；什么也不发出。\n\n"
-        "FILE 是信封，或待发事件的 JSON Lines。对每个收件县说明送达方式、依据的规则和条款；"
+        "FILE 是信封，或待发事件的 JSON Lines（样例：主目录里的 event.jsonl）。"
+        "对每个收件县说明送达方式、依据的规则和条款；"
         "会被拒收的，说明原因。只需要章程。FILE 为 - 时读标准输入。有拒收或坏行时退出码为 1。"
     ),
 )

@@ -13,8 +13,8 @@ from yizhan.cli.words import _, marked
 if TYPE_CHECKING:
     from yizhan.cli.app import App
     from yizhan.cli.keyring import Lock
-    from yizhan.producers.drafts import Draft
-    from yizhan.producers.firms import FirmsImport, Kept, Office
+    from yizhan.producers.drafts import Draft, Office
+    from yizhan.producers.firms import FirmsImport, Kept
     from yizhan.producers.geography import Outlines
     from yizhan.producers.numbering import Sent
 
@@ -34,7 +34,12 @@ command = Group("import", help=marked("导入外部数据"))
 @option("--shift-to-now", is_flag=True, help=marked("演示用：所有时间一起平移，使最新的热点就是现在；内容里会写明"))
 @option("--dry-run", is_flag=True, help=marked("只列出会怎样，不发出"))
 @option("--outlines", type=click.Path(path_type=Path), metavar="GEOJSON", help=marked("县界文件（默认示例县界）"))
-@option("--office", type=click.Path(path_type=Path), metavar="JSON", help=marked("机构代码、联系人等，写进内容"))
+@option(
+    "--office",
+    type=click.Path(path_type=Path),
+    metavar="JSON",
+    help=marked("机构代码、拟稿人、联系人（样例：主目录里的 office.json；结构：yizhan schema office）"),
+)
 @passphrase_option()
 @json_option()
 @click.pass_context
@@ -93,7 +98,7 @@ def _office(path: Path | None) -> Office:
     from pydantic import ValidationError
 
     from yizhan.cli.errors import CommandError
-    from yizhan.producers.firms import Office
+    from yizhan.producers.drafts import Office
     from yizhan.schemas.payloads.codec import faults
 
     if path is None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     cls=Command,
     help=marked(
         "发出事件：逐行读 JSON Lines 文件，封好、签名、存入发件箱。\n\n"
+        "样例：主目录里的 event.jsonl；结构：yizhan schema draft 和 yizhan schema forest_fire 等。"
         "显示“已收”即已落盘，不会丢失；由 yizhan outbox run 送出。坏的行指明文件、行号、字段，好的行照发。"
         "同一 external_ref 只发一次。FILE 为 - 时读标准输入。有坏行时退出码为 1。"
     ),
