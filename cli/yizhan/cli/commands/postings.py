@@ -10,7 +10,7 @@ from yizhan.cli.words import _, marked
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
-    from yizhan.producers.accounts import Posting
+    from yizhan.producers.accounts import ForeignPosting, Posting
 
 command = Group("postings", help=marked("本县发出的事件后来怎样了"))
 
@@ -72,8 +72,28 @@ def list_(
         _("没有符合条件的事件") if query != Query() else _("还没有发出过事件"),
     )
     for posting in foreign:
-        sentence = _("不是本机发出的：{id}（{why}，{at}）；请查明谁用了本县的密钥")
-        say(sentence.format(id=posting.id or posting.offset, why=posting.why, at=app.local(posting.read_at)))
+        if not any((event_id, state, type, since)) or posting.id == event_id is not None:
+            say(_foreign(app, posting))
+
+
+def _foreign(app: App, posting: ForeignPosting) -> str:
+    """Say what a posting kept aside means: our key was used only where the station let the event in."""
+    from yizhan.cli.names import refusal
+    from yizhan.schemas.errors import StatementInvalid
+    from yizhan.schemas.postmark import Postmark
+    from yizhan.schemas.statements import read_dated
+
+    at = app.local(posting.read_at)
+    try:
+        postmark, _hash, _charter = read_dated(Postmark, posting.value, app.charters)
+    except StatementInvalid:
+        sentence = _("{at} 读到一份不是驿站签名的答复（{why}）；请查明谁能写本县的答复主题")
+        return sentence.format(at=at, why=posting.why)
+    if postmark.refused is None:
+        sentence = _("{id} 不是本机发出的，却由本县的密钥签名（{why}，{at}）；请查明谁用了本县的密钥")
+        return sentence.format(id=posting.id, why=posting.why, at=at)
+    sentence = _("{at} 有一份不是本机发出的东西写到本县的主题，被驿站拒收：{reason}；请查明谁用了本县的证书")
+    return sentence.format(at=at, reason=refusal(str(postmark.refused), postmark.detail))
 
 
 def _station(each: Posting) -> str:
