@@ -91,6 +91,8 @@ def test_what_touches_no_recipient_is_warned_of(station: Station, yizhan: Run) -
     warned = yizhan("publish", "-", "--county", SHOUNING, given=given)
     assert warned.code == 0
     assert "没有写明涉及哪个收件县" in warned.err
+    again = yizhan("publish", "-", "--county", SHOUNING, given=given)
+    assert "没有写明涉及哪个收件县" not in again.err
     meant = yizhan("publish", "-", "--county", SHOUNING, "--yes", given=given)
     assert "没有写明涉及哪个收件县" not in meant.err
     assert "以前已发过" in meant.out

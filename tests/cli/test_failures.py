@@ -48,9 +48,13 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
     ("name", "code", "said"),
     [
         ("ours", 1, "yizhan: mode 0644; chmod 600 it\n"),
-        ("refused", 1, "yizhan: bad_signature: the signature does not hold\n"),
+        (
+            "refused",
+            1,
+            "yizhan: bad_signature（签名不符，内容被改动或不是本人签署）（技术说明：the signature does not hold）\n",
+        ),
         ("bug", 1, "ZeroDivisionError: division by zero；加 --debug"),
-        ("disk", 1, "yizhan: somewhere: No such file or directory\n"),
+        ("disk", 1, "yizhan: somewhere: 没有这个文件或目录\n"),
         ("extra", 1, "pip install 'yizhan[station]'"),
         ("interrupt", 130, "已中断"),
         ("silent", 1, "这里需要回答"),

@@ -266,7 +266,7 @@ def test_killed_and_read_again_it_is_one_row_and_one_ring(station: Running, tmp_
 def test_without_the_right_to_read_it_does_not_start(station: Running) -> None:
     """Silence would look like peace: the wrong certificate is told at once."""
     wrong = station.cluster.connection(topics.county(PARTNER))
-    with pytest.raises(NotAuthorised, match="may not read"), station.running(connection=wrong):
+    with pytest.raises(NotAuthorised, match="READ 权限"), station.running(connection=wrong):
         time.sleep(8)
 
 

@@ -213,7 +213,7 @@ def test_a_period_closes_and_the_next_begins_behind_it(alliance: Alliance, stati
     with Closer(
         alliance.cluster.connection(topics.STATION), alliance.home / "station", alliance.charters, keys
     ) as closer:
-        with pytest.raises(AlreadyRunning, match="another process closes a period"):
+        with pytest.raises(AlreadyRunning, match="另有一个进程在结算季度"):
             Closer(alliance.cluster.connection(topics.STATION), alliance.home / "station", alliance.charters, keys)
         moment = datetime.now(UTC)
         closer.wait_for_station(moment, 20)
@@ -298,7 +298,7 @@ def test_a_close_waits_for_the_station(alliance: Alliance, station: Station) -> 
                 alliance.charters,
                 [alliance.world.station],
             ) as closer,
-            pytest.raises(StationBehind, match="1 records behind"),
+            pytest.raises(StationBehind, match="驿站还差 1 条"),
         ):
             closer.wait_for_station(datetime.now(UTC), 0.5)
     finally:

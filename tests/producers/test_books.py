@@ -88,7 +88,7 @@ def test_a_file_replaced_under_an_open_outbox_takes_nothing(desk: Desk, outbox: 
     outbox.publish(fire())
     backup(desk.path, tmp_path / "backup")
     (tmp_path / "backup").replace(desk.path)
-    with pytest.raises(WrongOutbox, match="start this program again"):
+    with pytest.raises(WrongOutbox, match="请重新启动本程序"):
         outbox.publish(fire())
 
 

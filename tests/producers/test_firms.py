@@ -11,12 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.schemas.payloads.examples import PEOPLE
-from yizhan.producers.drafts import LineProblem
+from yizhan.producers.drafts import LineProblem, Office
 from yizhan.producers.firms import (
     CERTAINTY,
     Detection,
     FirmsImport,
-    Office,
     Surroundings,
     import_firms,
     read_detections,
@@ -200,7 +199,7 @@ def test_a_file_without_its_columns_is_named_once(data: bytes) -> None:
     """An error page saved as CSV gives one problem, not thousands."""
     (problem,) = rows(data)
     assert isinstance(problem, LineProblem)
-    assert "columns" in problem.expected or "each column once" in problem.expected
+    assert "各列" in problem.expected or "同一列" in problem.expected
 
 
 def test_columns_may_stand_in_any_order_beside_others() -> None:

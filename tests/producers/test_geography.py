@@ -180,7 +180,7 @@ def test_a_county_twice_is_refused() -> None:
     """The second would silently replace the first."""
     square = {"type": "Polygon", "coordinates": [[[0, 0], [0, 1], [1, 1], [0, 0]]]}
     feature = {"type": "Feature", "properties": {"code": "100001"}, "geometry": square}
-    with pytest.raises(OutlinesInvalid, match="same code"):
+    with pytest.raises(OutlinesInvalid, match="code 相同"):
         Outlines.from_geojson(json.dumps({"features": [feature, feature]}).encode())
 
 

@@ -117,9 +117,9 @@ def test_a_reply_to_another_county_goes_there(outbox: Outbox) -> None:
 @pytest.mark.parametrize(
     ("reference", "says"),
     [
-        ({"supersedes": Reference(external_ref="nothing")}, "no event was sent under it"),
-        ({"supersedes": Reference(id="350924-20261123abcd-9")}, "its hash must be given"),
-        ({"withdraws": Reference(id="331126-20261123abcd-9", hash="00" * 32)}, "another county's"),
+        ({"supersedes": Reference(external_ref="nothing")}, "没有以 external_ref"),
+        ({"supersedes": Reference(id="350924-20261123abcd-9")}, "请同时给出 hash"),
+        ({"withdraws": Reference(id="331126-20261123abcd-9", hash="00" * 32)}, "是别县发出的"),
     ],
 )
 def test_what_refers_to_nothing_of_ours_is_not_sent(outbox: Outbox, reference: dict[str, Reference], says: str) -> None:
@@ -132,7 +132,7 @@ def test_what_refers_to_nothing_of_ours_is_not_sent(outbox: Outbox, reference: d
 def test_a_wrong_hash_is_not_sent(outbox: Outbox) -> None:
     """A reference to an own event under another hash is refused here."""
     first = outbox.publish(fire())
-    with pytest.raises(UnknownReference, match="was sent with hash"):
+    with pytest.raises(UnknownReference, match="发出时的 hash 是"):
         outbox.publish(fire(supersedes={"id": first.id, "hash": "00" * 32}))
 
 
@@ -182,7 +182,7 @@ def test_a_full_disk_is_a_clear_error_and_no_half_of_an_event(desk: Desk, outbox
     pages = outbox._conn.execute("PRAGMA page_count").fetchone()[0]  # noqa: SLF001 -- SQLite's own full disk
     outbox._conn.execute(f"PRAGMA max_page_count = {pages + 2}")  # noqa: SLF001
     accepted = 1
-    with pytest.raises(StoreError, match="disk is full"):  # noqa: PT012 -- room for some is left
+    with pytest.raises(StoreError, match="磁盘已满"):  # noqa: PT012 -- room for some is left
         for _ in range(50):
             outbox.publish(fire(payload={"summary": "火" * 2000}))
             accepted += 1
@@ -242,7 +242,7 @@ def test_lane_heads_tell_each_recipient_its_own(outbox: Outbox) -> None:
 
 def test_the_outbox_of_another_source_does_not_open(desk: Desk, outbox: Outbox) -> None:
     """One file, one source: another one's outbox is not written into."""
-    with pytest.raises(WrongOutbox, match="expected the outbox of 331126"):
+    with pytest.raises(WrongOutbox, match="应是 331126 的发件箱"):
         Outbox(desk.path, QINGYUAN, desk.world.counties[QINGYUAN].signing, desk.world.charters)
 
 
@@ -251,7 +251,7 @@ def test_a_key_that_the_charter_does_not_know_seals_nothing(desk: Desk, tmp_path
     signer = desk.world.counties[CANGNAN].signing
     with (
         Outbox(tmp_path / "other.sqlite3", SHOUNING, signer, desk.world.charters, lambda: desk.now) as outbox,
-        pytest.raises(NotPublishable, match="no signing key"),
+        pytest.raises(NotPublishable, match="没有登记"),
     ):
         outbox.publish(fire())
 

@@ -91,7 +91,7 @@ def test_an_access_to_very_many_is_several_entries(tmp_path: Path) -> None:
 def test_what_cannot_be_written_down_is_an_error(tmp_path: Path) -> None:
     """A folder in its place, or no right to write: a sentence, and nothing shown."""
     (tmp_path / journal.FILE).mkdir()
-    with pytest.raises(StoreError, match="written down first"):
+    with pytest.raises(StoreError, match="先记下来"):
         journal.note(tmp_path / journal.FILE, NOW, "li", "opened", "inbox show", [])
     with pytest.raises(StoreError):
         journal.head(tmp_path / journal.FILE)

@@ -49,13 +49,13 @@ def test_the_environment_wins_over_the_file(tmp_path: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("watchdog_seconds = -1", "watchdog_seconds in .*came -1; expected: .*greater than 0"),
-        ('inbox_metrics_port = "x"', "inbox_metrics_port in .*came 'x'; expected"),
-        ("station_metrics_port = 70000", "station_metrics_port in .*came 70000"),
-        ('bootstrap_server = "a:1"', "no such setting; expected bootstrap_servers"),
-        ('bootstrap_servers = "no-port"', "came 'no-port'; expected"),
-        ('kafka_security = "none"', "came 'none'; expected: .*'mtls'"),
-        ("not toml at all", "expected a readable TOML file"),
+        ("watchdog_seconds = -1", "里的 watchdog_seconds: 应大于 0.*；得到 -1"),
+        ('inbox_metrics_port = "x"', "里的 inbox_metrics_port: 应为整数；得到 'x'"),
+        ("station_metrics_port = 70000", "里的 station_metrics_port: 应不大于 65535；得到 70000"),
+        ('bootstrap_server = "a:1"', "没有这项设置；是 bootstrap_servers 吗"),
+        ('bootstrap_servers = "no-port"', "应为 主机:端口.*；得到 'no-port'"),
+        ('kafka_security = "none"', "应为其中之一：mtls, .*；得到 'none'"),
+        ("not toml at all", "不是可读的 TOML 文件"),
     ],
 )
 def test_a_bad_setting_is_named_with_value_and_expectation(tmp_path: Path, text: str, said: str) -> None:
@@ -67,14 +67,14 @@ def test_a_bad_setting_is_named_with_value_and_expectation(tmp_path: Path, text:
 def test_a_bad_variable_is_named_as_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sentence says that it stands in the environment."""
     monkeypatch.setenv("YIZHAN_STATION_WINDOW_EVENTS", "many")
-    with pytest.raises(SettingError, match="YIZHAN_STATION_WINDOW_EVENTS in the environment"):
+    with pytest.raises(SettingError, match="环境变量 YIZHAN_STATION_WINDOW_EVENTS"):
         Settings.load(tmp_path)
 
 
 def test_a_misspelt_variable_is_not_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A typing slip stops the program with the name that was meant."""
     monkeypatch.setenv("YIZHAN_BOOTSTRAP_SERVER", "a:1")
-    with pytest.raises(SettingError, match="expected YIZHAN_BOOTSTRAP_SERVERS"):
+    with pytest.raises(SettingError, match="是 YIZHAN_BOOTSTRAP_SERVERS 吗"):
         Settings.load(tmp_path)
 
 

@@ -88,7 +88,7 @@ def test_a_migration_that_fails_leaves_the_version_before(path: Path) -> None:
 def test_a_file_of_a_later_program_is_left_alone(path: Path) -> None:
     """Going back is refused with the sentence that says what to install."""
     open_store(path, [ONE, TWO]).close()
-    with pytest.raises(StoreError, match="later version"):
+    with pytest.raises(StoreError, match="请装回新版本"):
         open_store(path, [ONE])
 
 
@@ -96,7 +96,7 @@ def test_a_file_that_others_may_read_is_refused(path: Path) -> None:
     """Mode 0644 is refused by name and mode."""
     open_store(path, [ONE]).close()
     path.chmod(0o644)
-    with pytest.raises(StoreError, match=r"expected mode 0600, came 0644"):
+    with pytest.raises(StoreError, match="权限是 0644"):
         open_store(path, [ONE])
 
 
@@ -105,7 +105,7 @@ def test_what_is_no_database_is_kept_and_named(path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(b"this is not a database, however long it may be" * 40)
     path.chmod(0o600)
-    with pytest.raises(StoreError, match="not an SQLite database"):
+    with pytest.raises(StoreError, match="不是 SQLite 数据库"):
         open_store(path, [ONE])
     assert path.read_bytes().startswith(b"this is not")
 
@@ -118,7 +118,7 @@ def test_a_locked_store_says_who_to_look_for(
     with (
         closing(open_store(path, [ONE])) as second,
         transaction(conn),
-        pytest.raises(StoreError, match="another process holds the lock"),
+        pytest.raises(StoreError, match="另有一个进程占着"),
         transaction(second),
     ):
         pass
@@ -129,7 +129,7 @@ def test_a_full_disk_is_told_and_undone(conn: sqlite3.Connection) -> None:
     with transaction(conn):
         conn.execute("INSERT INTO book VALUES (1, 'kept')")
     conn.execute("PRAGMA max_page_count = 1")  # SQLite takes the present size for it
-    with pytest.raises(StoreError, match="disk is full"), transaction(conn):
+    with pytest.raises(StoreError, match="磁盘已满"), transaction(conn):
         conn.execute("INSERT INTO book VALUES (2, ?)", ("x" * 100_000,))
     assert conn.execute("SELECT count(*) FROM book").fetchone()[0] == 1
     conn.execute("PRAGMA max_page_count = 1000000")
@@ -140,7 +140,7 @@ def test_a_full_disk_is_told_and_undone(conn: sqlite3.Connection) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_folder_that_cannot_be_made_is_a_store_error() -> None:
     """The operating system's refusal comes with what to check."""
-    with pytest.raises(StoreError, match="check that the folder exists"):
+    with pytest.raises(StoreError, match="请检查目录是否存在"):
         open_store(Path("/dev/full/outbox.sqlite3"), [ONE])
 
 

@@ -185,7 +185,7 @@ def test_a_key_file_is_never_written_over(tmp_path: Path) -> None:
     """Saving where a file stands is refused, and the file stays."""
     path = save(SIGNING, tmp_path)
     before = path.read_bytes()
-    with pytest.raises(KeyFileInvalid, match="File exists"):
+    with pytest.raises(KeyFileInvalid, match="已经有了"):
         save(SIGNING, tmp_path, b"passphrase")
     assert path.read_bytes() == before
 
@@ -201,14 +201,14 @@ def test_a_key_file_open_to_others_is_not_used(mode: int, tmp_path: Path) -> Non
 
 def test_what_is_no_key_file_is_not_used(tmp_path: Path) -> None:
     """A folder, a missing file and rubbish are errors that name the file or what was expected."""
-    with pytest.raises(KeyFileInvalid, match="directory"):
+    with pytest.raises(KeyFileInvalid, match="目录"):
         read_private(tmp_path)
-    with pytest.raises(KeyFileInvalid, match="No such file"):
+    with pytest.raises(KeyFileInvalid, match="没有这个文件"):
         read_private(tmp_path / "missing.pem")
     for content in (b"", b"rubbish", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"):
-        with pytest.raises(KeyFileInvalid, match="expected"):
+        with pytest.raises(KeyFileInvalid, match="应为"):
             SigningKey.from_pem(content)
-        with pytest.raises(KeyFileInvalid, match="expected"):
+        with pytest.raises(KeyFileInvalid, match="应为"):
             SealingKey.from_pem(content)
 
 
@@ -226,11 +226,11 @@ def test_a_key_of_another_role_is_not_used() -> None:
 @pytest.mark.parametrize("key", [SIGNING, SEALING], ids=["sign", "seal"])
 def test_a_locked_key_says_so(key: SigningKey | SealingKey) -> None:
     """Without its passphrase, with a wrong one, or with one too many: three sentences."""
-    with pytest.raises(KeyFileInvalid, match="is locked"):
+    with pytest.raises(KeyFileInvalid, match="上了锁"):
         type(key).from_pem(key.pem(b"right"))
-    with pytest.raises(KeyFileInvalid, match="passphrase is wrong"):
+    with pytest.raises(KeyFileInvalid, match="口令不对"):
         type(key).from_pem(key.pem(b"right"), b"wrong")
-    with pytest.raises(KeyFileInvalid, match="is not locked"):
+    with pytest.raises(KeyFileInvalid, match="没有上锁"):
         type(key).from_pem(key.pem(), b"needless")
 
 

@@ -28,6 +28,7 @@ from yizhan.schemas.keys import (
     load_signing,
     read_private,
 )
+from yizhan.schemas.sentences import os_error
 from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class Lock:
                 line = file.read(MAX_PASSPHRASE_BYTES + 1).split(b"\n")[0].rstrip(b"\r")
         except OSError as error:
             sentence = _("{where} 读不出口令：{error}")
-            raise CommandError(sentence.format(where=where, error=error.strerror)) from error
+            raise CommandError(sentence.format(where=where, error=os_error(error))) from error
         if not line or len(line) > MAX_PASSPHRASE_BYTES:
             sentence = _("{where} 应给出一行口令（至多 {most} 字节），得到 {count} 字节")
             raise CommandError(sentence.format(where=where, most=MAX_PASSPHRASE_BYTES, count=len(line)))

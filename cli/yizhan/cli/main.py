@@ -118,18 +118,19 @@ def _aborted(error: click.Abort) -> int:
 
 def failure(error: Exception, args: Sequence[str] = ()) -> str:
     """Say an exception in one sentence, without a traceback; ``args`` tell which role it happened in."""
-    from yizhan.schemas.errors import Refused, YizhanError
+    from yizhan.cli.names import error_sentence
+    from yizhan.schemas.errors import YizhanError
+    from yizhan.schemas.sentences import os_error
 
-    if isinstance(error, Refused):
-        return f"{error.reason}: {error}"
+    words.speak()
     if isinstance(error, YizhanError):
-        return str(error)
+        return error_sentence(error)
     if isinstance(error, ModuleNotFoundError) and (extra := _extra(error, args)):
         sentence = _("这台机器没有安装这个角色所需的 {module}；请运行 pip install 'yizhan[{extra}]'")
         return sentence.format(module=error.name, extra=extra)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}"
+        return f"{where}{os_error(error)}"
     sentence = _("没有预料到的错误 {kind}: {error}；加 --debug 可见详情，请报告给维护者")
     return sentence.format(kind=type(error).__name__, error=error)
 

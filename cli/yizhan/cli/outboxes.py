@@ -106,6 +106,10 @@ def _copy(source: Path, target: Path) -> None:
             contextlib.closing(sqlite3.connect(target)) as new,
         ):
             old.backup(new)
+            # The copy is no restored backup: without this it would open a new book, and say so aloud.
+            status = target.stat()
+            new.execute("UPDATE life SET device = ?, inode = ?", (status.st_dev, status.st_ino))
+            new.commit()
     except sqlite3.Error:
         target.unlink()
 
@@ -118,6 +122,8 @@ def told(app: App, sent: Sent) -> list[str]:
             _("（以前已发过，内容不同的这一份没有再发）") if sent.differs else _("（以前已发过，没有再发）")
         )
     lines = [first]
+    if sent.clock_suspect:
+        lines.append(_("  获知时间在未来；火情和灾害照收，注明存疑。请核对所填的 time 和本机时钟"))
     for code, made in sent.decisions.items():
         sentence = _("  → {member}：{arrival}（规则 {rule}：{because}）")
         lines.append(
@@ -136,6 +142,7 @@ def sent_as_json(sent: Sent) -> dict[str, Any]:
         "to": list(sent.to),
         "duplicate": sent.duplicate,
         "differs": sent.differs,
+        "clock_suspect": sent.clock_suspect,
         "decisions": {
             code: {"way": made.way.value, "rule": made.rule, "because": {"zh": made.because.zh, "en": made.because.en}}
             for code, made in sent.decisions.items()

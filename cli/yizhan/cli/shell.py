@@ -282,6 +282,11 @@ def passphrase_option() -> Callable[[Any], Any]:
     )
 
 
+def type_option() -> Callable[[Any], Any]:
+    """Declare ``--type TYPE``: only events of one type, in full or in short."""
+    return option("--type", type=TYPE, metavar="TYPE", help=marked("只列这一类型的，如 forest_fire"))
+
+
 def limit_option() -> Callable[[Any], Any]:
     """Declare ``--limit N``: how many are listed, the newest; 0 for all."""
     text = marked("至多 N 件（默认 50；0 为全部）")
@@ -333,6 +338,23 @@ class _Moment(click.ParamType):
             self.fail(sentence.format(value=value), param, ctx)
 
 
+class _Type(click.ParamType):
+    """An event type, in full or in short."""
+
+    name = "type"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
+        """Find the type that is meant."""
+        from yizhan.cli.names import short_type, type_name, type_of
+        from yizhan.schemas.payloads import TYPES
+
+        found = type_of(str(value))
+        if found is None:
+            choices = ", ".join(f"{short_type(name)} {type_name(name)}" for name in TYPES)
+            self.fail(_("没有事件类型 {value}；有的是：{choices}").format(value=value, choices=choices), param, ctx)
+        return found
+
+
 class OneOf(click.Choice[str]):
     """One word of a list."""
 
@@ -365,6 +387,7 @@ class Whole(click.ParamType):
 
 MEMBER: Final = _Member()
 MOMENT: Final = _Moment()
+TYPE: Final = _Type()
 
 
 # -- usage errors --

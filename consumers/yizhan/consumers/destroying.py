@@ -25,6 +25,7 @@ from yizhan.consumers.errors import NotDue
 from yizhan.consumers.exporting import counterfoil
 from yizhan.consumers.retention import class_of, kept_until
 from yizhan.runtime.errors import StoreError
+from yizhan.schemas.i18n import _
 from yizhan.schemas.timestamps import instant, written
 
 
@@ -72,7 +73,8 @@ def destroy(conn: sqlite3.Connection, chosen: Collection[Due], ids: Collection[s
     """
     by_id = {each.id: each for each in chosen}
     if wrong := sorted(set(ids) - by_id.keys()):
-        raise NotDue(f"{wrong[0][:80]}: there is no such item, its term is not over, or its content is gone already")
+        sentence = _("{id}：没有这一件，或保管期未满，或内容已经销毁")
+        raise NotDue(sentence.format(id=wrong[0][:80]))
     for each in (by_id[id] for id in ids):
         row = conn.execute(
             "SELECT seq, envelope FROM letters JOIN items USING (seq) WHERE id = ?", (each.id,)
@@ -96,8 +98,10 @@ def scrub(conn: sqlite3.Connection) -> None:
     busy, _pages, _copied = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise StoreError(
-            "the content is gone from the database, but another process keeps its log file open, in which it still "
-            "stands: stop `yizhan inbox run`, then run `yizhan inbox destroy` again"
+            _(
+                "内容已从数据库删去，但另有进程开着日志文件，里面还有；"
+                "请停下 yizhan inbox run，再运行一次 yizhan inbox destroy"
+            )
         )
 
 

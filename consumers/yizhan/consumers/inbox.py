@@ -39,6 +39,7 @@ from yizhan.runtime.store import open_store, transaction, wrapped
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.errors import CharterInvalid, Reason, YizhanError
 from yizhan.schemas.header import LIFE_AT_STAKE, ReceiptRef
+from yizhan.schemas.i18n import _
 from yizhan.schemas.keys import SealingKey
 from yizhan.schemas.payloads import TYPES
 from yizhan.schemas.postmark import KAFKA_HEADER
@@ -264,7 +265,8 @@ class Inbox(View):
             with transaction(self._conn) as conn:
                 item = items.one(conn, item_id)
                 if item is None:
-                    raise NoSuchItem(f"{item_id[:80]}: there is no such item; `yizhan inbox list` shows what there is")
+                    sentence = _("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
+                    raise NoSuchItem(sentence.format(county=self.county, id=item_id[:80], code=self.county))
                 owed = receipts.answer(conn, item, Person(name, badge), stage, note, now, self.county)
             if owed is not None:
                 with wrapped(self._conn):
@@ -441,7 +443,8 @@ def _own(conn: sqlite3.Connection, path: Path, county: str) -> None:
     conn.execute("INSERT OR IGNORE INTO life VALUES (1, ?)", (county,))
     owner = conn.execute("SELECT county FROM life").fetchone()[0]
     if owner != county:
-        raise WrongInbox(f"{path}: expected the inbox of {county}, came that of {owner}; one file a county")
+        sentence = _("{path}：应是 {county} 的收件箱，却是 {owner} 的；每个县各用一个文件")
+        raise WrongInbox(sentence.format(path=path, county=county, owner=owner))
 
 
 def _remember(conn: sqlite3.Connection, cluster: str, records: Sequence[Arrived]) -> None:

@@ -41,6 +41,7 @@ from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
 from yizhan.runtime.watchdog import Watchdog
 from yizhan.schemas import topics
+from yizhan.schemas.i18n import _
 
 BATCH: Final = 32
 """Records in one transaction when many wait. Large: an alarm waits behind more; small: slow after a pause."""
@@ -100,7 +101,7 @@ def run(
         raise ValueError("expected an inbox with a desk: without one, receipts of others would be lost")
     chosen = connection or settings.connection(topics.county(inbox.county))
     lock = inbox.path.with_name(inbox.path.name + ".reader")
-    with alone(lock, "reads into this inbox"), Teller(tell) as teller, Checkpointer(inbox.path):
+    with alone(lock, _("在接收这个收件箱")), Teller(tell) as teller, Checkpointer(inbox.path):
         inbox.leave_checkpoints()
         _Reader(inbox, settings, stop, chosen, watchdog, teller).run()
 

@@ -23,8 +23,10 @@ from yizhan.runtime.errors import StoreError
 from yizhan.schemas.admit import check_receipt
 from yizhan.schemas.errors import Reason, Refused, YizhanError
 from yizhan.schemas.header import ReceiptRef, Ref
+from yizhan.schemas.i18n import _
 from yizhan.schemas.payloads.codec import faults
 from yizhan.schemas.payloads.receipt import Receipt
+from yizhan.schemas.sentences import CAME
 from yizhan.schemas.timestamps import written
 
 ANSWERS: Final = ("acknowledged", "acted", "declined")
@@ -101,18 +103,16 @@ def answer(
         NotAnswerable: nobody answers this item, or the answer does not say who gives it.
     """
     if item.type in NEVER_RECEIPTED or county not in item.header.to:
-        message = f"{item.id}: a person answers events that are addressed to {county}; this one is only shown"
-        raise NotAnswerable(message)
+        raise NotAnswerable(_("{id} 不是发给 {county} 处置的，只供查看，不能签收").format(id=item.id, county=county))
     if stage not in ANSWERS:
-        message = f"expected one of {', '.join(ANSWERS)}, came {stage[:40]!r}"
-        raise NotAnswerable(message)
+        sentence = _("应为其中之一：{expected}").format(expected=", ".join(ANSWERS))
+        raise NotAnswerable(f"{sentence}{_(CAME)}{stage[:40]!r}")
     receipt = about(item.id, item.hash, stage)
     try:
         Receipt.model_validate({**receipt.model_dump(), "by": {"name": by.name, "badge": by.badge}, "note": note})
     except ValidationError as error:
         said = "; ".join(f"{path}: {sentence}" for path, sentence in faults(error))
-        message = f"an acknowledgement is a person's word, with name and badge number: {said}"
-        raise NotAnswerable(message) from None
+        raise NotAnswerable(_("签收要写明姓名和警号：{problems}").format(problems=said)) from None
     new = conn.execute(
         "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)",
         (item.id, stage, by.name, by.badge, note, written(now)),

@@ -29,6 +29,7 @@ from yizhan.deploy.errors import BrokerFailed
 from yizhan.deploy.jars import Progress, cache_folder, ensure_jars, java, locked
 from yizhan.deploy.properties import server_properties
 from yizhan.runtime.connection import KafkaConnection
+from yizhan.schemas.i18n import _
 
 HEAP_MIB: Final = 512
 READY_SECONDS: Final = 90.0
@@ -91,7 +92,7 @@ class Broker:
                     return self.status()
             self.prepare(progress)
             self._check_ports()
-            progress("starting the broker")
+            progress(_("启动 Kafka"))
             self._spawn()
             self._wait_ready(timeout)
         return self.status()
@@ -305,7 +306,7 @@ def _free_port() -> int:
     Inside it, a client that retries while the broker is down can connect to itself, and then holds
     the very port that the broker needs (TCP simultaneous open).
     """
-    for _ in range(200):
+    for _try in range(200):
         port = random.randint(20_000, 31_999)  # noqa: S311  a port, not a key
         if _is_free(port):
             return port

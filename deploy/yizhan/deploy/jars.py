@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from yizhan.deploy.errors import JarsMissing, ToolMissing
+from yizhan.schemas.i18n import _
 
 KAFKA_VERSION: Final = "4.3.1"
 JAVA_AT_LEAST: Final = 17
@@ -52,7 +53,7 @@ def ensure_jars(folder: Path, progress: Progress) -> Path:
         part = folder.with_name(folder.name + ".part")
         shutil.rmtree(part, ignore_errors=True)
         (part / "libs").mkdir(parents=True)
-        progress(f"fetching Apache Kafka {KAFKA_VERSION} with Maven (55 MB, once)")
+        progress(_("用 Maven 取 Apache Kafka {version}（55 MB，只取一次）").format(version=KAFKA_VERSION))
         _download(part, progress)
         sizes = {jar.name: jar.stat().st_size for jar in sorted((part / "libs").glob("*.jar"))}
         (part / "complete.json").write_text(json.dumps({"pom": _pom_hash(), "jars": sizes}))
@@ -120,7 +121,7 @@ def _download(part: Path, progress: Progress) -> None:
             said.append(line.rstrip())
             copied = len(list((part / "libs").glob("*.jar")))
             if copied and copied % 20 == 0 and "Copying" in line:
-                progress(f"{copied} jars")
+                progress(_("已取 {count} 个 jar").format(count=copied))
     if process.returncode != 0:
         errors = [line for line in said if "ERROR" in line][:5] or said[-5:]
         raise JarsMissing(

@@ -4,6 +4,7 @@ Rule 1: what refers to an event goes also to everybody who has that, or to whoev
         otherwise: a correction must reach whoever has the original.
 Rule 2: a matter goes to the members that it touches; one that names none, to the county's partners.
 Rule 3: ``external_ref`` names an event of one's own; it becomes id and hash here, or an error does.
+Rule 4: what the station would refuse for its time is refused here, where it can still be mended.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from yizhan.producers.errors import UnknownReference
+from yizhan.producers.errors import NotPublishable, UnknownReference
 from yizhan.producers.numbering import Letter, Pen, payload_bytes
 from yizhan.schemas import strictjson
-from yizhan.schemas.header import Ref, split_id
-from yizhan.schemas.timestamps import written
+from yizhan.schemas.admit import CLOCK_TOLERANCE
+from yizhan.schemas.header import LIFE_AT_STAKE, Ref, split_id
+from yizhan.schemas.i18n import _
+from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
     from yizhan.producers.drafts import Draft, Reference
@@ -31,7 +34,7 @@ def letter_of(conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -
 
     Raises:
         UnknownReference: it refers to what this outbox did not send, or not under that hash.
-        NotPublishable: its payload is not JSON.
+        NotPublishable: its payload is not JSON, or its time lies in the future (fires and disasters go).
     """
     references = {
         name: _resolve(conn, reference, draft.type, pen.source, name)
@@ -41,10 +44,17 @@ def letter_of(conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -
     attributes: dict[str, Any] = {name: getattr(draft, name) for name in _COPIED}
     attributes |= references
     attributes["time"] = draft.time or written(now)
+    _check_time(draft.type, attributes["time"], now)
     attributes["touches"] = None if draft.touches is None else tuple(sorted(set(draft.touches)))
     attributes["subject"] = draft.subject or _thread(conn, references)
     to = draft.to or _audience(conn, attributes["touches"] or (), references, pen)
     return Letter(attributes, tuple(sorted(set(to))), payload_bytes(draft.payload), draft.external_ref)
+
+
+def _check_time(type: str, time: str, now: datetime) -> None:
+    if type not in LIFE_AT_STAKE and instant(time) - now > CLOCK_TOLERANCE:
+        sentence = _("获知时间 {time} 晚于现在（{now}），驿站会拒收（future_dated）；请改正 time，不写则取现在")
+        raise NotPublishable(sentence.format(time=time, now=written(now)))
 
 
 def _audience(conn: sqlite3.Connection, touches: Iterable[str], references: dict[str, Ref], pen: Pen) -> set[str]:
@@ -84,12 +94,17 @@ def _resolve(conn: sqlite3.Connection, reference: Reference, type: str, source: 
     row = conn.execute("SELECT hash FROM events WHERE id = ?", (event_id,)).fetchone()
     if row is not None:
         if said not in (None, row["hash"].hex()):
-            raise UnknownReference(f"{name}: {event_id} was sent with hash {row['hash'].hex()[:16]}…, not {said[:16]}…")
+            sentence = _("{name}：{id} 发出时的 hash 是 {hash}…，不是 {said}…")
+            raise UnknownReference(
+                sentence.format(name=name, id=event_id, hash=row["hash"].hex()[:16], said=str(said)[:16])
+            )
         return Ref(id=event_id, hash=row["hash"].hex())
     if name != "reply_to" and split_id(event_id)[0][:6] != source[:6]:
-        raise UnknownReference(f"{name}: {event_id} is another county's; only its sender may. Use reply_to")
+        sentence = _("{name}：{id} 是别县发出的，只有发件县可以；请改用 reply_to")
+        raise UnknownReference(sentence.format(name=name, id=event_id))
     if said is None:
-        raise UnknownReference(f"{name}: {event_id} is not in this outbox, so its hash must be given too")
+        sentence = _("{name}：{id} 不在本县发件箱里，请同时给出 hash")
+        raise UnknownReference(sentence.format(name=name, id=event_id))
     return Ref(id=event_id, hash=said)
 
 
@@ -97,6 +112,10 @@ def _by_external_ref(conn: sqlite3.Connection, external_ref: str, type: str, nam
     rows = conn.execute("SELECT id, type, hash FROM events WHERE external_ref = ?", (external_ref,)).fetchall()
     of_type = [row for row in rows if row["type"] == type]
     if len(found := of_type or rows) != 1:
-        came = "no event was sent under it" if not found else f"{len(found)} events of other types were"
-        raise UnknownReference(f"{name}: external_ref {external_ref[:60]!r}: {came}; name the event by id and hash")
+        sentence = (
+            _("{name}：没有以 external_ref {ref} 发出过事件；请用 id 和 hash 指明")
+            if not found
+            else _("{name}：以 external_ref {ref} 发出过 {count} 件其他类型的事件；请用 id 和 hash 指明")
+        )
+        raise UnknownReference(sentence.format(name=name, ref=repr(external_ref[:60]), count=len(found)))
     return Ref(id=found[0]["id"], hash=found[0]["hash"].hex())

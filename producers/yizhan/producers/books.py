@@ -24,6 +24,7 @@ from typing import Final
 
 from yizhan.producers import metrics
 from yizhan.producers.errors import WrongOutbox
+from yizhan.schemas.i18n import _
 from yizhan.schemas.timestamps import written
 
 FIRST: Final = "first"
@@ -67,8 +68,8 @@ def check_life(conn: sqlite3.Connection, path: Path, source: str, now: datetime,
         open_book(conn, now, FIRST, noise)
         return
     if life["source"] != source:
-        message = f"{path}: expected the outbox of {source}, came that of {life['source']}; one file a source"
-        raise WrongOutbox(message)
+        sentence = _("{path}：应是 {source} 的发件箱，却是 {other} 的；每个发送方各用一个文件")
+        raise WrongOutbox(sentence.format(path=path, source=source, other=life["source"]))
     if (life["device"], life["inode"]) != (file.st_dev, file.st_ino):
         conn.execute("UPDATE life SET device = ?, inode = ?", (file.st_dev, file.st_ino))
         open_book(conn, now, ANOTHER_FILE, noise)

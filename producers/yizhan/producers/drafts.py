@@ -18,9 +18,12 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from yizhan.schemas import strictjson
 from yizhan.schemas.errors import PayloadInvalid
 from yizhan.schemas.header import MAX_MEMBERS, NOTICE, RECEIPT, EventId, EventType, Hex32, MemberCode, Part
-from yizhan.schemas.payloads import encode, parse_strict
-from yizhan.schemas.payloads.base import Line, Moment
-from yizhan.schemas.payloads.codec import faults
+from yizhan.schemas.i18n import _
+from yizhan.schemas.payloads import TYPES, encode, parse_strict
+from yizhan.schemas.payloads.base import Line, Moment, Payload
+from yizhan.schemas.payloads.codec import faults, not_json
+from yizhan.schemas.payloads.common import Contact, OrgCode, Person
+from yizhan.schemas.sentences import CAME
 
 MAX_LINE_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 16
@@ -40,13 +43,13 @@ class Reference(Part):
     @model_validator(mode="after")
     def _one_way(self) -> Self:
         if (self.id is None) == (self.external_ref is None) or (self.hash is not None and self.id is None):
-            raise ValueError("name the event by id and hash, or by external_ref, and not by both")
+            raise ValueError(_("用 id 和 hash，或用 external_ref 指明一件，不要两样都写"))
         return self
 
 
 def _once(codes: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(codes)) != len(codes):
-        raise ValueError("a county stands twice; once is enough")
+        raise ValueError(_("有一个县重复，写一次即可"))
     return tuple(sorted(codes))
 
 
@@ -74,8 +77,18 @@ class Draft(Part):
     expires: Moment | None = None
     external_ref: Line | None = None
     """接警单号/案件编号: the same one of the same type is sent once. Also stands in the payload."""
-    payload: dict[str, Any]
+    payload: Annotated[dict[str, Any], Field(description="As the schema of its type says.")]
     """As its sender's model writes it; ``parse_draft`` has checked it."""
+
+
+class Office(Payload):
+    """Who imports, for the payload; all of it may be absent while nobody verified a detection."""
+
+    org_code: OrgCode | None = None
+    drafted_by: Person | None = None
+    reviewed_by: Person | None = None
+    signed_off_by: Person | None = None
+    contact: Contact | None = None
 
 
 class DraftInvalid(PayloadInvalid):
@@ -97,7 +110,7 @@ class LineProblem:
     def __str__(self) -> str:
         """Say it in one line."""
         where = f"{self.file}:{self.line}" + (f": {self.field}" if self.field else "")
-        return f"{where}: {self.expected}; came {self.came}"
+        return f"{where}: {self.expected}" + (f"{_(CAME)}{self.came}" if self.came else "")
 
 
 def parse_draft(value: Mapping[str, Any]) -> Draft:
@@ -108,38 +121,46 @@ def parse_draft(value: Mapping[str, Any]) -> Draft:
     """
     errors: list[tuple[str, str]] = []
     content = dict(value)
-    given = content.get("payload")
-    if isinstance(given, Mapping):
-        _check_payload(content, given, errors)
+    given, kind = content.get("payload"), content.get("type")
+    if (unsendable := _unsendable(kind, given)) is not None:
+        errors.append(("type", unsendable))
+    elif isinstance(given, Mapping) and isinstance(kind, str):
+        _check_payload(content, kind, given, errors)
     try:
         draft = Draft.model_validate_json(strictjson.dumps(content))
     except (TypeError, ValueError, RecursionError) as error:
-        found = faults(error) if isinstance(error, ValidationError) else [("", f"expected strict JSON; {error}")]
-        errors += [one for one in found if one not in errors]
+        found = faults(error) if isinstance(error, ValidationError) else [("", not_json(error))]
+        errors += [one for one in found if one not in errors and not (unsendable and one[0] == "type")]
         raise DraftInvalid(tuple(errors)) from None
     if errors:
         raise DraftInvalid(tuple(errors))
     return draft
 
 
-def _check_payload(content: dict[str, Any], given: Mapping[str, Any], errors: list[tuple[str, str]]) -> None:
-    """Put the checked payload and the one ``external_ref`` into ``content``, or name the faults."""
-    kind = content.get("type")
+def _unsendable(kind: object, given: object) -> str | None:
+    """Say why a desk may not send a type; None if it may, and where there is no type to speak of."""
     if not isinstance(kind, str):
-        return
-    if kind == RECEIPT or (kind == NOTICE and given.get("kind") != "text"):
-        errors.append(("type", f"expected a type that a desk may send; came {kind}, which the system writes itself"))
-        return
+        return None
+    if kind == RECEIPT or (kind == NOTICE and isinstance(given, Mapping) and given.get("kind") != "text"):
+        return _("回执和系统通知由系统自己写，值班室只发 kind 为 text 的通知") + f"{_(CAME)}{kind}"
+    if kind in TYPES:
+        return None
+    types = ", ".join(name for name in TYPES if name != RECEIPT)
+    return _("应为其中之一：{expected}").format(expected=types) + f"{_(CAME)}{kind[:_SHOWN]!r}"
+
+
+def _check_payload(content: dict[str, Any], kind: str, given: Mapping[str, Any], errors: list[tuple[str, str]]) -> None:
+    """Put the checked payload and the one ``external_ref`` into ``content``, or name the faults."""
     payload = dict(given)
     outer, inner = content.get("external_ref"), given.get("external_ref")
     if outer is not None and inner is not None and outer != inner:
-        errors.append(("external_ref", f"expected the same as payload.external_ref; came {str(outer)[:_SHOWN]!r}"))
+        errors.append(("external_ref", _("应与 payload.external_ref 相同") + f"{_(CAME)}{str(outer)[:_SHOWN]!r}"))
     if (reference := inner if inner is not None else outer) is not None and kind != NOTICE:
         payload["external_ref"] = content["external_ref"] = reference
     try:
         model = parse_strict(kind, payload)
     except PayloadInvalid as error:
-        errors += [(path if path == "type" else f"payload.{path}".rstrip("."), said) for path, said in error.errors]
+        errors += [(f"payload.{path}".rstrip("."), said) for path, said in error.errors]
         return
     stage, grade = content.get("stage"), content.get("grade")
     disagreeing = model.against_header(
@@ -163,8 +184,7 @@ def read_jsonl(stream: BinaryIO, name: str) -> Iterator[tuple[int, Draft | LineP
     """
     for number, line in numbered_lines(stream):
         if isinstance(line, int):
-            expected = f"expected at most {MAX_LINE_BYTES} bytes a line"
-            yield number, LineProblem(name, number, "", expected, f"{line} bytes")
+            yield number, too_long(name, number, line)
         elif line.strip():
             for found in _one_line(line, name, number):
                 yield number, found
@@ -185,9 +205,15 @@ def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | int]]:
         yield number, length if length > len(whole) or len(line) > MAX_LINE_BYTES else line
 
 
+def too_long(name: str, number: int, length: int) -> LineProblem:
+    """Say that a line of a file is too long to be read."""
+    expected = _("一行至多 {most} 字节").format(most=MAX_LINE_BYTES)
+    return LineProblem(name, number, "", expected, _("{count} 字节").format(count=length))
+
+
 def _object(value: Any) -> dict[str, Any]:  # noqa: ANN401 -- JSON is any
     if not isinstance(value, dict):
-        raise strictjson.StrictJsonError("not an object")
+        raise strictjson.StrictJsonError("not an object but an array, a text or a number")
     return value
 
 
@@ -195,10 +221,9 @@ def _one_line(line: bytes, name: str, number: int) -> Iterator[Draft | LineProbl
     try:
         yield parse_draft(_object(strictjson.loads(line, floats=True, max_depth=MAX_DEPTH)))
     except strictjson.StrictJsonError as error:
-        hint = "; save the file as UTF-8" if "UTF-8" in str(error) else ""
         came = line[:_SHOWN].decode("utf-8", "backslashreplace")
-        yield LineProblem(name, number, "", f"expected one strict JSON object ({error}{hint})", repr(came))
+        yield LineProblem(name, number, "", not_json(error), repr(came))
     except DraftInvalid as error:
         for path, said in islice(error.errors, MAX_PROBLEMS):
-            expected, _, came = said.rpartition("; came ")
-            yield LineProblem(name, number, path, expected or said, came if expected else "see there")
+            expected, found, came = said.rpartition(_(CAME))
+            yield LineProblem(name, number, path, expected if found else said, came if found else "")

@@ -23,11 +23,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, Final, Literal
 
-from yizhan.producers.drafts import MAX_LINE_BYTES, Draft, LineProblem, numbered_lines, parse_draft
+from yizhan.producers.drafts import Draft, LineProblem, Office, numbered_lines, parse_draft, too_long
 from yizhan.producers.geography import Outlines
 from yizhan.schemas.errors import YizhanError
-from yizhan.schemas.payloads.base import Payload
-from yizhan.schemas.payloads.common import Contact, Person
+from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.sentences import technical
 from yizhan.schemas.timestamps import written
 
 HOTSPOT: Final = "yizhan.incident.hotspot.v1"
@@ -51,6 +51,7 @@ SATELLITES: Final[Mapping[str, tuple[str, str]]] = {
 COLUMNS: Final = ("latitude", "longitude", "scan", "track", "acq_date", "acq_time", "satellite", "confidence", "frp")
 """Columns that must be there; others may be, in any order."""
 
+_COLUMNS_FIRST: Final = marked("第一行应写明各列：{columns}")
 _NUMBER = re.compile(r"-?[0-9]{1,9}(?:\.[0-9]{1,12})?")
 _TIME = re.compile(r"[0-9]{1,4}|[0-9]{1,2}:[0-9]{2}")
 
@@ -91,16 +92,6 @@ class Detection:
     def accuracy_m(self) -> float:
         """Half the diagonal of the pixel: the fire may be anywhere in it."""
         return round(math.hypot(self.scan_km, self.track_km) / 2 * 1000)
-
-
-class Office(Payload):
-    """Who imports, for the payload; all of it may be absent while nobody verified a detection."""
-
-    org_code: str | None = None
-    drafted_by: Person | None = None
-    reviewed_by: Person | None = None
-    signed_off_by: Person | None = None
-    contact: Contact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +189,7 @@ def draft_of(
     """Write the draft of a detection; ``near`` is not empty, the nearest first."""
     certainty = CERTAINTY[one.confidence_class]
     km, bearing = around.outlines.distance(one.longitude, one.latitude, near[0][0])
-    touches = tuple(sorted(code for code, _ in near))
+    touches = tuple(sorted(code for code, _km in near))
     moved = "" if shift is None else "（时间已平移，非卫星实际过境时间）"
     neighbour = around.outlines.name(near[0][0])
     office = around.office.model_dump(mode="json", exclude_none=True)
@@ -243,7 +234,7 @@ def read_detections(stream: BinaryIO, name: str) -> Iterator[Detection | LinePro
     columns: list[str] | None = None
     for number, line in numbered_lines(stream):
         if isinstance(line, int):
-            yield LineProblem(name, number, "", f"expected at most {MAX_LINE_BYTES} bytes a line", f"{line} bytes")
+            yield too_long(name, number, line)
             continue
         if not line.strip():
             continue
@@ -258,41 +249,41 @@ def read_detections(stream: BinaryIO, name: str) -> Iterator[Detection | LinePro
             if columns is None:
                 return
     if columns is None:
-        yield LineProblem(name, 1, "", f"expected a first line that names the columns {', '.join(COLUMNS)}", "nothing")
+        yield LineProblem(name, 1, "", _(_COLUMNS_FIRST).format(columns=", ".join(COLUMNS)), _("空"))
 
 
 def _split(line: bytes) -> list[str]:
     try:
         text = line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise _RowInvalid("", f"expected UTF-8 (byte {error.start} is not)", line.decode("utf-8", "replace")) from None
+    except UnicodeDecodeError:
+        raise _RowInvalid("", _("应为 UTF-8；请将文件另存为 UTF-8"), line.decode("utf-8", "replace")) from None
     if '"' not in text:
         return text.split(",")
     try:
         return next(csv.reader([text], strict=True))
     except (csv.Error, StopIteration) as error:
-        raise _RowInvalid("", f"expected comma-separated values ({error})", text) from None
+        raise _RowInvalid("", technical(_("应为逗号分隔的各列"), error), text) from None
 
 
 def _header(values: list[str]) -> list[str]:
     columns = [value.strip().lower() for value in values]
     if missing := [column for column in COLUMNS if column not in columns]:
-        raise _RowInvalid(missing[0], f"expected the columns {', '.join(COLUMNS)}", ",".join(values))
+        raise _RowInvalid(missing[0], _(_COLUMNS_FIRST).format(columns=", ".join(COLUMNS)), ",".join(values))
     if twice := [column for column, count in Counter(columns).items() if count > 1 and column in COLUMNS]:
-        raise _RowInvalid(twice[0], "expected each column once", ",".join(values))
+        raise _RowInvalid(twice[0], _("同一列只能有一次"), ",".join(values))
     return columns
 
 
 def _named(columns: list[str], values: list[str]) -> dict[str, str]:
     if len(values) != len(columns):
-        raise _RowInvalid("", f"expected {len(columns)} values", f"{len(values)}: {','.join(values)}")
+        raise _RowInvalid("", _("应有 {count} 列").format(count=len(columns)), f"{len(values)}: {','.join(values)}")
     return {column: value.strip() for column, value in zip(columns, values, strict=True)}
 
 
 def _detection(number: int, row: dict[str, str]) -> Detection:
     satellite = row["satellite"]
     if not re.fullmatch(r"[A-Za-z0-9 -]{1,20}", satellite):
-        raise _RowInvalid("satellite", "expected the name of a satellite", satellite)
+        raise _RowInvalid("satellite", _("应为卫星名称"), satellite)
     instrument = row.get("instrument") or ("VIIRS" if "bright_ti4" in row else "MODIS")
     return Detection(
         line=number,
@@ -312,7 +303,7 @@ def _number(row: dict[str, str], column: str, low: float, high: float) -> float:
     text = row[column]
     # float() also takes other scripts' digits, underscores, nan and inf.
     if not _NUMBER.fullmatch(text) or not low <= float(text) <= high:
-        raise _RowInvalid(column, f"expected a number from {low:g} to {high:g}", text)
+        raise _RowInvalid(column, _("应为 {low:g} 到 {high:g} 的数").format(low=low, high=high), text)
     return float(text)
 
 
@@ -321,18 +312,18 @@ def _confidence(text: str) -> int | Confidence:
         return letter
     if re.fullmatch(r"[0-9]{1,3}", text) and int(text) <= PERCENT:
         return int(text)
-    raise _RowInvalid("confidence", "expected 0 to 100 (MODIS), or l, n, h (VIIRS)", text)
+    raise _RowInvalid("confidence", _("应为 0 到 100（MODIS），或 l、n、h（VIIRS）"), text)
 
 
 def _instant(row: dict[str, str]) -> datetime:
     day, time = row["acq_date"], row["acq_time"]
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", day):
-        raise _RowInvalid("acq_date", "expected a date like 2022-04-03", day)
+        raise _RowInvalid("acq_date", _("应为日期，如 2022-04-03"), day)
     if not _TIME.fullmatch(time):
-        raise _RowInvalid("acq_time", "expected a time like 0251, UTC", time)
+        raise _RowInvalid("acq_time", _("应为 UTC 时刻，如 0251"), time)
     # NASA's own interfaces write 51 minutes past midnight as 0051, 51 or 00:51.
     digits = time.replace(":", "").zfill(4)
     try:
         return datetime.fromisoformat(f"{day}T{digits[:2]}:{digits[2:]}:00").replace(tzinfo=UTC)
     except ValueError:
-        raise _RowInvalid("acq_date", "expected a date and time that exist", f"{day} {time}") from None
+        raise _RowInvalid("acq_date", _("没有这个日期和时刻"), f"{day} {time}") from None

@@ -23,6 +23,8 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import nearest_points
 
 from yizhan.schemas.errors import YizhanError
+from yizhan.schemas.i18n import _
+from yizhan.schemas.sentences import technical
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -51,11 +53,11 @@ class Outlines:
             OutlinesInvalid: there is none, or one is empty or crosses itself.
         """
         if not outlines:
-            raise OutlinesInvalid("expected the outline of at least one county, came none")
+            raise OutlinesInvalid(_("应至少有一个县的县界，一个也没有"))
         for code, outline in outlines.items():
             if outline.is_empty or not outline.is_valid:
-                why = "is empty" if outline.is_empty else shapely.is_valid_reason(outline)
-                raise OutlinesInvalid(f"outline of {code}: {why}; mend the file")
+                why = "empty" if outline.is_empty else shapely.is_valid_reason(outline)
+                raise OutlinesInvalid(technical(_("{code} 的县界不能用，请改正文件").format(code=code), why))
         self._outlines = dict(sorted(outlines.items()))
         self._codes = tuple(self._outlines)
         self._names = dict(names or {})
@@ -76,9 +78,10 @@ class Outlines:
             found = [(str(one["properties"]["code"]), shape(one["geometry"])) for one in features]
             names = {str(one["properties"]["code"]): str(one["properties"].get("name", "")) for one in features}
         except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
-            raise OutlinesInvalid(f"expected a GeoJSON FeatureCollection with codes: {error!r}") from None
+            sentence = _("应为 GeoJSON 的 FeatureCollection，每个县的 properties 里写明 code")
+            raise OutlinesInvalid(technical(sentence, repr(error))) from None
         if len(dict(found)) != len(found):
-            raise OutlinesInvalid("two features have the same code; give one MultiPolygon a county")
+            raise OutlinesInvalid(_("有两个 feature 的 code 相同；一个县请并为一个 MultiPolygon"))
         return cls(dict(found), names)
 
     @property
@@ -124,7 +127,8 @@ class Outlines:
             OutlinesInvalid: the county has no outline.
         """
         if code not in self._outlines:
-            raise OutlinesInvalid(f"county {code} has no outline; there are {', '.join(self._codes)}")
+            sentence = _("没有 {code} 的县界；有的是：{codes}")
+            raise OutlinesInvalid(sentence.format(code=code, codes=", ".join(self._codes)))
         plane = shapely.transform(self._outlines[code], lambda degrees: to_plane(degrees, longitude, latitude))
         nearest = nearest_points(Point(0, 0), plane)[1]
         bearing = math.degrees(math.atan2(nearest.x, nearest.y)) % _FULL_CIRCLE

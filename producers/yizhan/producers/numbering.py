@@ -20,13 +20,16 @@ from pydantic import ValidationError
 from yizhan.producers import books
 from yizhan.producers.errors import NotPublishable
 from yizhan.schemas import strictjson
+from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.envelope import parse_envelope, seal
 from yizhan.schemas.header import NOTICE, RECEIPT, Header, Lane
+from yizhan.schemas.i18n import _
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.payloads import Payload, encode
+from yizhan.schemas.payloads.codec import faults, not_json
 from yizhan.schemas.policy import Decision, Policy, Way, Words, decide
-from yizhan.schemas.timestamps import written
+from yizhan.schemas.timestamps import instant, written
 
 _NEVER_AWAITED: Final = frozenset({RECEIPT, NOTICE})
 """Types for which no receipt is awaited: receipts and notices are never receipted themselves."""
@@ -52,6 +55,7 @@ class Sent:
 
     ``decisions`` are the sender's own, by recipient. ``duplicate``: this was there already, under
     the same ``external_ref``; ``differs``: and its content was another one, which was *not* sent.
+    ``clock_suspect``: its time lies in the future; the station lets it in all the same, and says so.
     """
 
     id: str
@@ -60,6 +64,7 @@ class Sent:
     decisions: Mapping[str, Decision] = field(hash=False)
     duplicate: bool = False
     differs: bool = False
+    clock_suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +95,24 @@ def accept(conn: sqlite3.Connection, letter: Letter, pen: Pen, now: datetime) ->
     envelope = seal(header, letter.payload, keys, pen.signer)
     event_hash = parse_envelope(envelope).hash
     _store(conn, letter, header, envelope, event_hash, decisions, now)
-    return Sent(header.id, event_hash, letter.to, decisions)
+    suspect = instant(header.time) - now > CLOCK_TOLERANCE
+    return Sent(header.id, event_hash, letter.to, decisions, clock_suspect=suspect)
 
 
 def _check_parties(to: tuple[str, ...], pen: Pen) -> None:
     county, charter = pen.source[:6], pen.charter
     if not to:
-        raise NotPublishable(
-            f"no recipient: {county} has no partner in charter {charter.name}, and none was named; name one in `to`"
-        )
+        sentence = _("没有收件县：章程 {charter} 里 {county} 没有结对的县；请在 to 里写明")
+        raise NotPublishable(sentence.format(charter=charter.name, county=county))
     for member in to:
         if member == county:
-            raise NotPublishable(f'expected "to" without the sender; take {county} out of it')
+            raise NotPublishable(_("收件县（to）里不能有本县 {county}，请去掉").format(county=county))
         if member not in charter.members:
-            raise NotPublishable(f"{member[:20]} is not a member in charter {charter.name}; correct `to`")
+            sentence = _("{member} 不是章程 {charter} 的成员；请改正 to")
+            raise NotPublishable(sentence.format(member=member[:20], charter=charter.name))
     if pen.signer.kid not in charter.signing.get(county, {}):
-        raise NotPublishable(
-            f"charter {charter.name} knows no signing key {pen.signer.kid[:16]}… of {county}: "
-            "the station would refuse it; sign with a registered key"
-        )
+        sentence = _("章程 {charter} 没有登记 {county} 的签名密钥 {kid}…，驿站会拒收；请用登记过的密钥")
+        raise NotPublishable(sentence.format(charter=charter.name, county=county, kid=pen.signer.kid[:16]))
 
 
 def _draft_header(letter: Letter, pen: Pen, event_id: str) -> Header:
@@ -125,8 +129,7 @@ def _draft_header(letter: Letter, pen: Pen, event_id: str) -> Header:
     try:
         return Header.model_validate(values)
     except ValidationError as error:
-        said = [f"{'.'.join(map(str, item['loc'])) or 'header'}: {item['msg']}" for item in error.errors()]
-        raise NotPublishable("; ".join(said)) from None
+        raise NotPublishable("; ".join(f"{path}: {said}" for path, said in faults(error))) from None
 
 
 def _next_place(conn: sqlite3.Connection, recipient: str, book: str, way: Way) -> Lane:
@@ -214,4 +217,4 @@ def payload_bytes(payload: Payload | Mapping[str, Any] | bytes) -> bytes:
     try:
         return encode(payload) if isinstance(payload, Payload) else strictjson.dumps(payload)
     except (TypeError, ValueError) as error:
-        raise NotPublishable(f"payload: expected JSON, came {error}; correct it") from None
+        raise NotPublishable(f"payload: {not_json(error)}") from None

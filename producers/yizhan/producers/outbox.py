@@ -36,6 +36,7 @@ from yizhan.schemas import strictjson
 from yizhan.schemas.charter import Charter, Charters
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.header import RECEIPT, Header, ReceiptRef, parse_header
+from yizhan.schemas.i18n import _
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.payloads import encode, parse_strict
 from yizhan.schemas.payloads.common import Person
@@ -131,6 +132,19 @@ class Outbox:
                 results = [self._one_of_many(conn, draft, pen, now) for draft in batch]
             self._after([result for result in results if isinstance(result, Sent)])
             yield from results
+
+    def preview(self, draft: Draft) -> Sent | YizhanError:
+        """Tell what ``publish`` would give now; nothing of it stays.
+
+        Raises:
+            StoreError: the disk fails.
+        """
+        with self._writing() as (conn, pen, now):
+            conn.execute("SAVEPOINT preview")
+            found = self._one_of_many(conn, draft, pen, now)
+            conn.execute("ROLLBACK TO preview")
+            conn.execute("RELEASE preview")
+        return found
 
     def _one_of_many(self, conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> Sent | YizhanError:
         conn.execute("SAVEPOINT one")
@@ -361,9 +375,8 @@ class Outbox:
         except OSError:
             found = None
         if found != self._file:
-            raise WrongOutbox(
-                f"{self.path} was replaced or removed while it was open; nothing was stored: start this program again"
-            )
+            sentence = _("{path} 打开期间被替换或删除；什么也没有存入，请重新启动本程序")
+            raise WrongOutbox(sentence.format(path=self.path))
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:

@@ -41,6 +41,7 @@ from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
 from yizhan.runtime.watchdog import Watchdog
 from yizhan.schemas import topics
+from yizhan.schemas.i18n import _
 
 WINDOW: Final = 256
 """Events under way to the broker at once."""
@@ -93,7 +94,7 @@ def run(
     """
     chosen = connection or settings.connection(topics.county(outbox.county))
     lock = outbox.path.with_name(outbox.path.name + ".publisher")
-    with alone(lock, "publishes this outbox"), outbox.dispatch() as dispatch, NudgeListener(outbox.nudge_path) as nudge:
+    with alone(lock, _("在发送这个发件箱")), outbox.dispatch() as dispatch, NudgeListener(outbox.nudge_path) as nudge:
         reader = _Reader(outbox, settings, chosen, stop)
         reader.start()
         try:
@@ -224,9 +225,9 @@ class _Publisher:
             return
         self._settled, self._backoff = now, _BACKOFF_SECONDS[0]
         metrics.CONNECTED.set(1)
-        for seq, seconds, _ in done:
+        for seq, seconds, _error in done:
             self._acked.popleft()
-            outgoing, _ = self._under_way.pop(seq)
+            outgoing, _future = self._under_way.pop(seq)
             self._bytes -= len(outgoing.envelope)
             metrics.SENDING.observe(seconds)
             metrics.count_sent(self._outbox.county, outgoing.type, again=outgoing.again)

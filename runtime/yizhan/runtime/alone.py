@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from yizhan.runtime.errors import AlreadyRunning
+from yizhan.schemas.i18n import _
 
 
 @contextlib.contextmanager
@@ -16,7 +17,7 @@ def alone(path: Path, doing: str) -> Iterator[None]:
 
     Args:
         path: its name says whose work is locked.
-        doing: what the holder does, as in "publishes this outbox".
+        doing: what the holder does, in the language chosen, as in ``_("在发送这个发件箱")``.
 
     Raises:
         AlreadyRunning: another process holds it.
@@ -26,6 +27,6 @@ def alone(path: Path, doing: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            message = f"another process {doing} (it holds {path}); stop that one first, or wait for it to end"
-            raise AlreadyRunning(message) from None
+            sentence = _("另有一个进程{doing}（占着 {path}）；请先停下它，或等它结束")
+            raise AlreadyRunning(sentence.format(doing=doing, path=path)) from None
         yield

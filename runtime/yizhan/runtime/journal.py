@@ -22,6 +22,8 @@ from pydantic import Field, ValidationError
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas import strictjson
 from yizhan.schemas.header import Hex32, Part
+from yizhan.schemas.i18n import _
+from yizhan.schemas.sentences import os_error
 from yizhan.schemas.timestamps import Timestamp, written
 
 if TYPE_CHECKING:
@@ -97,9 +99,8 @@ def note(path: Path, at: datetime, who: str, how: How, command: str, what: Seque
             _write_all(file.fileno(), lines)
             os.fsync(file.fileno())
     except OSError as error:
-        raise StoreError(
-            f"{path}: {error.strerror}; who looks must be written down first: mend that, try again"
-        ) from error
+        sentence = _("{path}：{error}；调阅要先记下来，请排除故障后再试")
+        raise StoreError(sentence.format(path=path, error=os_error(error))) from error
     return head
 
 
@@ -138,7 +139,7 @@ def head(path: Path) -> JournalHead:
     except FileNotFoundError:
         return EMPTY
     except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}") from error
+        raise StoreError(f"{path}: {os_error(error)}") from error
 
 
 def read(path: Path) -> Iterator[bytes]:
@@ -149,7 +150,7 @@ def read(path: Path) -> Iterator[bytes]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise StoreError(f"{path}: {error.strerror}") from error
+        raise StoreError(f"{path}: {os_error(error)}") from error
 
 
 def check(lines: Iterable[bytes], known: Iterable[JournalHead] = ()) -> tuple[list[Entry], list[Break]]:

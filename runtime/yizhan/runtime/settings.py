@@ -19,6 +19,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import SettingError
+from yizhan.schemas.i18n import _
+from yizhan.schemas.sentences import CAME, expected, technical
 
 FILE_NAME = "yizhan.toml"
 PREFIX = "YIZHAN_"
@@ -165,7 +167,8 @@ class Settings(BaseSettings):
         try:
             from_file = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise SettingError(f"{path}: expected a readable TOML file, came {error}; mend it or remove it") from error
+            sentence = _("{path} 不是可读的 TOML 文件；请改正或移走")
+            raise SettingError(technical(sentence.format(path=path), error)) from error
         try:
             settings = cls(**from_file)
         except ValidationError as error:
@@ -198,10 +201,8 @@ class Settings(BaseSettings):
             ca, cert, key = (_present(folder / name) for name in ("ca.pem", "cert.pem", "key.pem"))
             return KafkaConnection(self.bootstrap_servers, ca, cert, key)
         if not self.sasl_password.get_secret_value():
-            raise SettingError(
-                f"{PREFIX}SASL_PASSWORD: expected a password with "
-                f"kafka_security={self.kafka_security}, came none; set it"
-            )
+            sentence = _("kafka_security={security} 要有口令；请设 {name}")
+            raise SettingError(sentence.format(security=self.kafka_security, name=f"{PREFIX}SASL_PASSWORD"))
         return KafkaConnection(
             self.bootstrap_servers,
             ca=_present(tls / "ca.pem") if self.kafka_security == "sasl_ssl" else None,
@@ -213,10 +214,8 @@ class Settings(BaseSettings):
 
 def _present(path: Path) -> Path:
     if not path.is_file():
-        raise SettingError(
-            f"tls_dir: expected the file {path}, which is not there; "
-            "`yizhan broker start` makes it, or set tls_dir to the folder that you were given"
-        )
+        sentence = _("没有文件 {path}；请先运行 yizhan broker start，或把 tls_dir 指到发给您的目录")
+        raise SettingError(sentence.format(path=path))
     return path
 
 
@@ -227,24 +226,29 @@ def _check_environment(cls: type[Settings]) -> None:
         if name.startswith(PREFIX) and name.upper() not in known and name not in _NOT_SETTINGS:
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
             if near:
-                raise SettingError(f"{name}: there is no such setting; expected {near[0]}? correct it or unset it")
+                sentence = _("没有设置 {name}；是 {near} 吗？请改正或去掉")
+                raise SettingError(sentence.format(name=name, near=near[0]))
 
 
 _NOT_SETTINGS = frozenset({PREFIX + "HOME"})
 
 
 def _sentences(cls: type[Settings], path: Path, error: ValidationError) -> str:
-    """One sentence for each thing that is wrong: where it stands, what came, what was expected."""
+    """One sentence for each thing that is wrong: where it stands, what was expected, what came."""
     lines = []
     for item in error.errors():
         name = str(item["loc"][0])
         variable = PREFIX + name.upper()
-        where = f"{variable} in the environment" if os.environ.get(variable) else f"{name} in {path}"
+        where = (
+            _("环境变量 {name}").format(name=variable)
+            if os.environ.get(variable)
+            else _("{path} 里的 {name}").format(path=path, name=name)
+        )
         if item["type"] == "extra_forbidden":
             near = difflib.get_close_matches(name, cls.model_fields, n=1)
-            hint = f"; expected {near[0]}?" if near else ""
-            lines.append(f"{where}: there is no such setting{hint}")
+            hint = _("；是 {near} 吗？").format(near=near[0]) if near else ""
+            lines.append(_("{where}：没有这项设置").format(where=where) + hint)
         else:
-            came = "a secret" if "password" in name else repr(item["input"])
-            lines.append(f"{where}: came {came}; expected: {item['msg']}")
+            came = "******" if "password" in name else repr(item["input"])
+            lines.append(f"{where}: {expected(item)}{_(CAME)}{came}")
     return "\n".join(lines)

@@ -16,6 +16,8 @@ import stat
 from typing import TYPE_CHECKING
 
 from yizhan.runtime.errors import StoreError
+from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.sentences import os_error, technical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,17 +26,18 @@ if TYPE_CHECKING:
 BUSY_TIMEOUT_SECONDS = 10.0
 """How long a writer waits for another one. Too short: commands fail while a process commits."""
 
+_HELD = marked("{path}：另有一个进程占着；请稍等，或停下它")
 # From the primary result code (https://sqlite.org/rescode.html) to what a person can do about it.
 _ADVICE: dict[int, str] = {
-    sqlite3.SQLITE_FULL: ("the disk is full: free some space, then run it again; nothing of this step was stored"),
-    sqlite3.SQLITE_BUSY: "another process holds the lock: wait, or stop it",
-    sqlite3.SQLITE_LOCKED: "another process holds the lock: wait, or stop it",
-    sqlite3.SQLITE_READONLY: "the file or its folder is read-only: let its owner write",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened: check that the folder exists and who owns it",
-    sqlite3.SQLITE_PERM: "access is denied: check who owns the file and its folder",
-    sqlite3.SQLITE_CORRUPT: "the file is damaged: keep it, move it aside, and restore a backup",
-    sqlite3.SQLITE_NOTADB: "the file is not an SQLite database: move it aside and restore a backup",
-    sqlite3.SQLITE_IOERR: "the disk reports an error: check it (dmesg), then the file",
+    sqlite3.SQLITE_FULL: marked("{path}：磁盘已满，这一步什么也没有存入；请腾出空间后重新运行"),
+    sqlite3.SQLITE_BUSY: _HELD,
+    sqlite3.SQLITE_LOCKED: _HELD,
+    sqlite3.SQLITE_READONLY: marked("{path}：文件或目录只读；请让属主可写"),
+    sqlite3.SQLITE_CANTOPEN: marked("{path}：打不开；请检查目录是否存在、归谁所有"),
+    sqlite3.SQLITE_PERM: marked("{path}：没有权限；请检查文件和目录归谁所有"),
+    sqlite3.SQLITE_CORRUPT: marked("{path}：文件已损坏；请留好、移到一边，再恢复备份"),
+    sqlite3.SQLITE_NOTADB: marked("{path}：不是 SQLite 数据库；请移到一边，再恢复备份"),
+    sqlite3.SQLITE_IOERR: marked("{path}：磁盘报错；请先查磁盘（dmesg），再查文件"),
 }
 
 
@@ -53,9 +56,8 @@ def open_store(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _private(path)
     except OSError as error:
-        raise StoreError(
-            f"{path}: {error.strerror}; check that the folder exists, who owns it, and that the disk has room"
-        ) from error
+        sentence = _("{path}：{error}；请检查目录是否存在、归谁所有、磁盘有无空间")
+        raise StoreError(sentence.format(path=path, error=os_error(error))) from error
     with wrapped(path):
         conn = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
         try:
@@ -106,7 +108,7 @@ def wrapped(where: Path | sqlite3.Connection) -> Iterator[None]:
         advice = _ADVICE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
         if advice is None:
             raise
-        raise StoreError(f"{_name(where)}: {error}; {advice}") from error
+        raise StoreError(technical(_(advice).format(path=_name(where)), error)) from error
 
 
 def _name(where: Path | sqlite3.Connection) -> str:
@@ -124,18 +126,15 @@ def _private(path: Path) -> None:
     except FileExistsError:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
-            raise StoreError(
-                f"{path}: expected mode 0600, came {mode:04o}, so others may read it; chmod 600 it"
-            ) from None
+            sentence = _("{path} 的权限是 {mode}，别人也能读；请运行 chmod 600 {path}")
+            raise StoreError(sentence.format(path=path, mode=f"{mode:04o}")) from None
 
 
 def _migrate(conn: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
     version = _version(conn)
     if version > len(migrations):
-        raise StoreError(
-            f"{path}: schema version {version} was written by a later program, this one knows "
-            f"up to {len(migrations)}; install the later version again"
-        )
+        sentence = _("{path} 是更新版本的程序写的（结构 {version}，本程序只到 {known}）；请装回新版本")
+        raise StoreError(sentence.format(path=path, version=version, known=len(migrations)))
     while version < len(migrations):
         with transaction(conn):
             version = _version(conn)  # again, under the lock: another process may have been first

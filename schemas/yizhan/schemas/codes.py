@@ -15,6 +15,8 @@ from importlib.resources import files
 from types import MappingProxyType
 from typing import Final
 
+from yizhan.schemas.i18n import _
+
 
 @dataclass(frozen=True, slots=True)
 class Code:
@@ -47,10 +49,11 @@ class CodeList:
         """Return the entry that ``said`` names, or None."""
         return self._index.get(_plain(said))
 
-    def refusal(self, came: str) -> str:
+    def refusal(self) -> str:
         """Say what was expected, for a value that is not in the list."""
         values = ", ".join(entry.value for entry in self.entries)
-        return f"expected one of {values} ({self.source}, {self.date}); came {came[:40]!r}"
+        sentence = _("应为其中之一：{values}（{source}，{date}）")
+        return sentence.format(values=values, source=self.source, date=self.date)
 
 
 def _plain(said: str) -> str:

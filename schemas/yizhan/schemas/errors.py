@@ -158,5 +158,5 @@ class PayloadInvalid(YizhanError):
 
     def __init__(self, errors: tuple[tuple[str, str], ...]) -> None:
         """Keep the pairs and say them all in one sentence."""
-        super().__init__("; ".join(f"{path}: {message}" for path, message in errors))
+        super().__init__("; ".join(f"{path}: {message}" if path else message for path, message in errors))
         self.errors = errors

@@ -50,16 +50,21 @@ def export() -> dict[str, dict[str, Any]]:
         {"required": ["id", "hash", "decisions"], "not": _any_of("refused", "detail")},
         {"required": ["refused"], "not": _any_of("id", "hash", "decisions", "clock_suspect")},
     ]
-    ours = {
-        name: {
-            "$schema": DIALECT,
-            "$id": f"urn:yizhan:{name.replace('.', ':')}:v1",
-            **_without_null(schema),
-            "title": f"yizhan {name.replace('.', ' ')}",
-        }
-        for name, schema in schemas.items()
+    return {**{name: _titled(name, schema) for name, schema in schemas.items()}, **payloads.json_schemas()}
+
+
+def described(name: str, model: type[BaseModel]) -> dict[str, Any]:
+    """Return the schema of another model, of a part that is built on this one, under a name of its own."""
+    return _titled(name, model.model_json_schema())
+
+
+def _titled(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "$schema": DIALECT,
+        "$id": f"urn:yizhan:{name.replace('.', ':')}:v1",
+        **_without_null(schema),
+        "title": f"yizhan {name.replace('.', ' ')}",
     }
-    return {**ours, **payloads.json_schemas()}
 
 
 def _complete_header(schema: dict[str, Any]) -> None:

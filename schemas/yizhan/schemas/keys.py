@@ -38,6 +38,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from yizhan.schemas.errors import KeyFileInvalid
+from yizhan.schemas.i18n import _
+from yizhan.schemas.sentences import os_error
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -319,8 +321,8 @@ def write_private(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        message = f"cannot write the key file {path}: {error.strerror}; choose another folder"
-        raise KeyFileInvalid(message) from error
+        sentence = _("写不了密钥文件 {path}：{error}；请另选目录")
+        raise KeyFileInvalid(sentence.format(path=path, error=os_error(error))) from error
 
 
 def read_private(path: Path) -> bytes:
@@ -333,15 +335,12 @@ def read_private(path: Path) -> bytes:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
-                message = (
-                    f"{path} has mode {stat.S_IMODE(status.st_mode):04o}; a private key must be a plain "
-                    f"file of mode 0600: chmod 600 it, and think about who may have read it"
-                )
-                raise KeyFileInvalid(message)
+                sentence = _("{path} 的权限是 {mode}；私钥只许本人可读：请运行 chmod 600 {path}，并想一想谁可能读过")
+                raise KeyFileInvalid(sentence.format(path=path, mode=f"{stat.S_IMODE(status.st_mode):04o}"))
             return file.read()
     except OSError as error:
-        message = f"cannot read the key file {path}: {error.strerror}"
-        raise KeyFileInvalid(message) from error
+        sentence = _("读不了密钥文件 {path}：{error}")
+        raise KeyFileInvalid(sentence.format(path=path, error=os_error(error))) from error
 
 
 def load_signing(path: Path, passphrase: bytes | None = None) -> SigningKey:
@@ -425,8 +424,8 @@ def _load(data: bytes, passphrase: bytes | None, classes: tuple[type, ...]) -> t
     expected = " and ".join(cls.__name__ for cls in classes)
     keys = _loaded(data, passphrase, expected)
     if len(keys) != len(classes) or not all(map(isinstance, keys, classes)):
-        message = f"expected {expected} in PKCS 8 PEM, got {len(keys)} other key(s)"
-        raise KeyFileInvalid(message)
+        sentence = _("应为 PKCS 8 PEM 的 {expected}，得到 {count} 把别的密钥")
+        raise KeyFileInvalid(sentence.format(expected=expected, count=len(keys)))
     return keys
 
 
@@ -434,9 +433,8 @@ def _loaded(data: bytes, passphrase: bytes | None, expected: str) -> tuple[objec
     try:
         return tuple(load_pem_private_key(block, passphrase) for block in _PEM.findall(data))
     except TypeError:
-        word = "is locked: give its passphrase" if passphrase is None else "is not locked: give no passphrase"
-        message = f"the key {word}"
-        raise KeyFileInvalid(message) from None
+        locked, unlocked = _("密钥上了锁，请给出口令"), _("密钥没有上锁，不要给口令")
+        raise KeyFileInvalid(locked if passphrase is None else unlocked) from None
     except (ValueError, UnsupportedAlgorithm):
-        message = f"expected {expected} in PKCS 8 PEM; the file is damaged or the passphrase is wrong"
-        raise KeyFileInvalid(message) from None
+        sentence = _("密钥打不开：口令不对，或文件损坏（应为 PKCS 8 PEM 的 {expected}）")
+        raise KeyFileInvalid(sentence.format(expected=expected)) from None

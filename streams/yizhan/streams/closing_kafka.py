@@ -27,8 +27,10 @@ from yizhan.runtime.store import open_store, transaction
 from yizhan.schemas import manifest as manifests
 from yizhan.schemas import topics
 from yizhan.schemas.errors import StatementInvalid
+from yizhan.schemas.i18n import _
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.postmark import KAFKA_HEADER
+from yizhan.schemas.sentences import technical
 from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import instant, written
 from yizhan.streams import metrics
@@ -85,8 +87,8 @@ class Cluster:
                 self.admin = opened.enter_context(clients.admin(connection, _CLIENT))
                 self._open = opened.pop_all()
         except KafkaError as error:
-            message = f"no broker answers at {connection.bootstrap}: {error}; start it, or correct bootstrap_servers"
-            raise StationError(message) from error
+            sentence = _("{where} 没有 Kafka 应答；请启动它（yizhan broker start），或改正 bootstrap_servers")
+            raise StationError(technical(sentence.format(where=connection.bootstrap), error)) from error
 
     def close(self) -> None:
         """Disconnect."""
@@ -101,19 +103,16 @@ class Cluster:
         """Raise ``StationError`` naming topics that are missing or not allowed."""
         missing = [name for name in names if not self.consumer.partitions_for_topic(name)]
         if missing:
-            message = (
-                f"these topics are missing, or the station may not read them: {', '.join(missing)}; "
-                "apply the declaration (yizhan broker start), then start the station again"
-            )
-            raise StationError(message)
+            sentence = _("没有这些主题，或没有权限读：{topics}；请运行 yizhan broker start 建立，再启动驿站")
+            raise StationError(sentence.format(topics=", ".join(missing)))
 
     def ends(self, names: Sequence[str]) -> dict[str, int]:
         """Offset after the last record of each topic."""
         try:
             found = self.consumer.end_offsets([TopicPartition(name, 0) for name in names])
         except KeyError as error:  # kafka-python 3.0.12, when a metadata refresh was cancelled meanwhile
-            message = f"the broker did not say how far these topics go: {', '.join(names)}; try again"
-            raise StationError(message) from error
+            sentence = _("Kafka 没有答复这些主题到了哪里：{topics}；请再试一次")
+            raise StationError(sentence.format(topics=", ".join(names))) from error
         return {partition.topic: offset for partition, offset in found.items()}
 
     def committed(self, names: Sequence[str]) -> dict[str, int]:
@@ -149,8 +148,8 @@ class Cluster:
                     return
                 yield record
             if time.monotonic() - silent_since > _READ_TIMEOUT_SECONDS:
-                message = f"{topic} gives nothing from offset {self.consumer.position(partition)}, expected up to {end}"
-                raise StationError(message)
+                sentence = _("主题 {topic} 从位置 {offset} 起读不到记录，应有到 {end}；请再试一次")
+                raise StationError(sentence.format(topic=topic, offset=self.consumer.position(partition), end=end))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +185,7 @@ class Closer:
         """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = contextlib.ExitStack()
-        self._lock.enter_context(alone(folder / "closing.lock", "closes a period"))
+        self._lock.enter_context(alone(folder / "closing.lock", _("在结算季度")))
         self._charters, self._keys = charters, {key.kid: key for key in keys}
         self._store = open_store(folder / "closing.sqlite3", _SCHEMA)
         self._cluster = Cluster(connection)
@@ -221,11 +220,8 @@ class Closer:
         while behind := self._cluster.behind(names, moment):
             if time.monotonic() > deadline:
                 which = ", ".join(f"{name}: {count}" for name, count in sorted(behind.items()))
-                message = (
-                    f"the station is {sum(behind.values())} records behind {written(moment)} ({which}); "
-                    "start it, or wait, then close again"
-                )
-                raise StationBehind(message)
+                sentence = _("驿站还差 {count} 条没有处理到 {at}（{which}）；请启动驿站，或稍等，再结算一次")
+                raise StationBehind(sentence.format(count=sum(behind.values()), at=written(moment), which=which))
             time.sleep(0.2)
 
     def last(self, county: str) -> Manifest | None:
@@ -373,10 +369,10 @@ class Closer:
 
     def _manifest(self, signed: bytes) -> tuple[Manifest, bytes]:
         try:
-            made, made_hash, _ = read_dated(Manifest, signed, self._charters)
+            made, made_hash, _charter = read_dated(Manifest, signed, self._charters)
         except StatementInvalid as error:
-            message = f"a manifest of this station does not verify: {error}; look who writes to its topics"
-            raise StationError(message) from error
+            sentence = _("本驿站的一份清单核验不过；请查谁在写它的主题")
+            raise StationError(technical(sentence, error)) from error
         return made, made_hash
 
     def _key(self, request: CloseRequest) -> SigningKey:

@@ -58,7 +58,7 @@ def test_required_fields_are_required(type: str) -> None:
     for name, field in TYPES[type].model.model_fields.items():
         if field.is_required():
             said = field.alias or name
-            assert "nothing" in faults(type, without(EXAMPLES[type], said))[said]
+            assert "应填而未填；得到 空" in faults(type, without(EXAMPLES[type], said))[said]
 
 
 @pytest.mark.parametrize("type", TYPES)
@@ -138,7 +138,7 @@ def test_work_secrets_are_welcome() -> None:
 def test_coordinates_in_the_wrong_order_are_noticed() -> None:
     """In China a latitude of 119 is a longitude; the sentence says so."""
     swapped = {"county": "350924", "position": {"type": "Point", "coordinates": [27.6, 119.4]}}
-    assert "swap" in faults(FOREST_FIRE, FIRE | {"place": swapped})["place.position.coordinates"]
+    assert "请对调" in faults(FOREST_FIRE, FIRE | {"place": swapped})["place.position.coordinates"]
 
 
 def test_other_datums_are_refused() -> None:

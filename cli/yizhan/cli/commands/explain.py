@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from yizhan.cli.shell import Command, at_option, charter_option, county_option, json_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import CHINESE, _, language, marked
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     cls=Command,
     help=marked(
         "说明一份文件会怎样、为什么；什么也不发出。\n\n"
-        "FILE 是信封，或待发事件的 JSON Lines。对每个收件县说明送达方式、依据的规则和条款；"
+        "FILE 是信封，或待发事件的 JSON Lines（样例：主目录里的 event.jsonl）。"
+        "对每个收件县说明送达方式、依据的规则和条款；"
         "会被拒收的，说明原因。只需要章程。FILE 为 - 时读标准输入。有拒收或坏行时退出码为 1。"
     ),
 )
@@ -120,13 +121,15 @@ def _by_line(read: Iterable[tuple[int, Draft | LineProblem]]) -> Iterator[tuple[
 
 
 def _draft(outbox: Outbox, draft: Draft) -> dict[str, Any]:
+    from yizhan.cli.names import error_sentence
     from yizhan.cli.outboxes import sent_as_json
+    from yizhan.producers.doubts import doubts, place_of
     from yizhan.schemas.errors import YizhanError
 
     try:
         sent = outbox.publish(draft)
     except YizhanError as error:
-        return {"ok": False, "type": draft.type, "reason": "not_publishable", "detail": str(error)}
+        return {"ok": False, "type": draft.type, "reason": "not_publishable", "detail": error_sentence(error)}
     told = sent_as_json(sent)
     return {
         "ok": True,
@@ -134,6 +137,9 @@ def _draft(outbox: Outbox, draft: Draft) -> dict[str, Any]:
         "from": outbox.source,
         "to": told["to"],
         "duplicate": sent.duplicate,
+        "clock_suspect": sent.clock_suspect,
+        "doubts": [] if sent.duplicate else doubts(draft, outbox.county, outbox.charters.latest().members),
+        "elsewhere": place_of(draft),
         "decisions": told["decisions"],
     }
 
@@ -144,20 +150,27 @@ def _sender(draft: Draft) -> str:
 
 
 def _show(app: App, each: dict[str, Any]) -> None:
-    from yizhan.cli.names import arrival, reason_name, type_name
+    from yizhan.cli.names import arrival, doubt_sentence, reason_name, refusal, type_name
     from yizhan.cli.output import tell
+    from yizhan.schemas.errors import Reason
 
     where = _("第 {line} 行 ").format(line=each["line"]) if "line" in each else ""
     if not each["ok"]:
-        tell(_("{where}不会送达：{reason}").format(where=where, reason=reason_name(each["reason"])))
-        tell("  " + str(each["detail"]).replace("\n", "\n  "))
+        of_the_station = each["reason"] in set(Reason)
+        reason = refusal(each["reason"], each["detail"]) if of_the_station else reason_name(each["reason"])
+        tell(_("{where}不会送达：{reason}").format(where=where, reason=reason))
+        if not of_the_station:
+            tell("  " + str(each["detail"]).replace("\n", "\n  "))
         return
     sentence = _("{where}{type}，{sender} 发出")
     tell(sentence.format(where=where, type=type_name(each["type"]), sender=app.named(each["from"])))
     if each.get("duplicate"):
         tell(_("  以前已发过，不会再发"))
     if each.get("clock_suspect"):
-        tell(_("  发送方时钟偏快；火情和灾害照收，注明存疑"))
+        tell(_("  获知时间在未来；火情和灾害照收，注明存疑。请核对所填的 time 和本机时钟"))
+    for doubt in each.get("doubts", ()):
+        tell("  " + doubt_sentence(doubt, each["type"], app.named(each["elsewhere"] or "")))
     for code, made in each["decisions"].items():
         tell(f"  → {app.named(code)}：{arrival(made['way'])}")
-        tell(_("    规则 {rule}：{zh} / {en}").format(rule=made["rule"], **made["because"]))
+        because = made["because"]["zh" if language() == CHINESE else "en"]
+        tell(_("    规则 {rule}：{because}").format(rule=made["rule"], because=because))

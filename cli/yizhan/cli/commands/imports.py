@@ -13,8 +13,8 @@ from yizhan.cli.words import _, marked
 if TYPE_CHECKING:
     from yizhan.cli.app import App
     from yizhan.cli.keyring import Lock
-    from yizhan.producers.drafts import Draft
-    from yizhan.producers.firms import FirmsImport, Kept, Office
+    from yizhan.producers.drafts import Draft, Office
+    from yizhan.producers.firms import FirmsImport, Kept
     from yizhan.producers.geography import Outlines
     from yizhan.producers.numbering import Sent
 
@@ -34,7 +34,12 @@ command = Group("import", help=marked("导入外部数据"))
 @option("--shift-to-now", is_flag=True, help=marked("演示用：所有时间一起平移，使最新的热点就是现在；内容里会写明"))
 @option("--dry-run", is_flag=True, help=marked("只列出会怎样，不发出"))
 @option("--outlines", type=click.Path(path_type=Path), metavar="GEOJSON", help=marked("县界文件（默认示例县界）"))
-@option("--office", type=click.Path(path_type=Path), metavar="JSON", help=marked("机构代码、联系人等，写进内容"))
+@option(
+    "--office",
+    type=click.Path(path_type=Path),
+    metavar="JSON",
+    help=marked("机构代码、拟稿人、联系人（样例：主目录里的 office.json；结构：yizhan schema office）"),
+)
 @passphrase_option()
 @json_option()
 @click.pass_context
@@ -53,6 +58,7 @@ def firms(
     """Import a file."""
     from yizhan.cli.app import this, utc_now
     from yizhan.cli.keyring import Lock
+    from yizhan.cli.names import error_sentence
     from yizhan.cli.output import print_json, progress
     from yizhan.producers.firms import Surroundings, import_firms
 
@@ -65,7 +71,7 @@ def firms(
     with progress(_("定位热点")), open(file, "rb") as stream:  # noqa: PTH123 -- the name is told as it was typed
         found = import_firms(stream, file, around, shift_to=utc_now() if shift_to_now else None)
     results = [] if dry_run else _send(app, county, found.drafts, Lock(passphrase_fd))
-    failed = [str(result) for _draft, result in results if isinstance(result, Exception)]
+    failed = [error_sentence(result) for _draft, result in results if isinstance(result, Exception)]
     document = _as_json(found, results, dry_run=dry_run) | {"failed": failed, "shifted": shift_to_now}
     if as_json:
         print_json(document)
@@ -77,25 +83,30 @@ def firms(
 
 
 def _outlines(path: Path | None) -> Outlines:
-    from yizhan.producers.geography import Outlines, sample_outlines
+    from yizhan.cli.errors import CommandError
+    from yizhan.producers.geography import Outlines, OutlinesInvalid, sample_outlines
 
-    return sample_outlines() if path is None else Outlines.from_geojson(path.read_bytes())
+    if path is None:
+        return sample_outlines()
+    try:
+        return Outlines.from_geojson(path.read_bytes())
+    except OutlinesInvalid as error:
+        raise CommandError(f"{path}: {error}") from None
 
 
 def _office(path: Path | None) -> Office:
     from pydantic import ValidationError
 
     from yizhan.cli.errors import CommandError
-    from yizhan.producers.firms import Office
+    from yizhan.producers.drafts import Office
+    from yizhan.schemas.payloads.codec import faults
 
     if path is None:
         return Office()
     try:
         return Office.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise CommandError(f"{path}: {where}: {first['msg']}") from None
+        raise CommandError("\n".join(f"{path}: {where}: {said}" for where, said in faults(error))) from None
 
 
 def _send(app: App, county: str, drafts: tuple[Draft, ...], lock: Lock) -> list[tuple[Draft, Sent | Exception]]:

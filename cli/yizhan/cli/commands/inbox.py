@@ -18,6 +18,7 @@ from yizhan.cli.shell import (
     limit_option,
     option,
     passphrase_option,
+    type_option,
 )
 from yizhan.cli.words import _, marked
 
@@ -128,7 +129,7 @@ def _ring(app: App, item: Item, county: str) -> None:
 @county_option()
 @option("--state", metavar="WORD", help=marked("只列这一状态的，如 ringing"))
 @option("--way", type=OneOf(["alarm", "notice", "digest"]), help=marked("只列这样送达的"))
-@option("--type", metavar="TYPE", help=marked("只列这一类型的"))
+@type_option()
 @option("--from", "sender", type=MEMBER, metavar="C", help=marked("只列这个县发来的"))
 @option("--thread", metavar="ID", help=marked("只列这一件事的"))
 @option("--since", type=MOMENT, metavar="TIME", help=marked("只列此时起收到的"))
@@ -207,7 +208,7 @@ def list_(
             )
             for item in found
         ],
-        _("没有这样的收件"),
+        _("没有符合条件的收件") if query != Query(limit=query.limit) else _("还没有收到过事件"),
     )
     _beside(kept_aside, len(conflicts), sum(gap.kind != "waiting" for gap in gaps))
 

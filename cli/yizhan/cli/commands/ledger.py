@@ -73,7 +73,7 @@ def cosign(county: str, passphrase_fd: int | None) -> None:
     connection, path = settings.connection(topics.county(county)), cosigner_path(app, county)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
-        alone(path.with_name(path.name + ".lock"), f"cosigns for {county}"),
+        alone(path.with_name(path.name + ".lock"), _("在为 {county} 会签").format(county=county)),
         open_cosigner(app, county) as mine,
         CountyBooks(app, county) as books,
         working(settings, settings.cosigner_metrics_port) as (stop, watchdog),

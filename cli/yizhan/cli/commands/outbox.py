@@ -7,7 +7,17 @@ from typing import Any
 
 import click
 
-from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, passphrase_option
+from yizhan.cli.shell import (
+    MOMENT,
+    Group,
+    OneOf,
+    county_option,
+    json_option,
+    limit_option,
+    option,
+    passphrase_option,
+    type_option,
+)
 from yizhan.cli.words import _, marked
 
 command = Group("outbox", help=marked("本县发件箱：送出、查看"))
@@ -43,7 +53,7 @@ def run(county: str, passphrase_fd: int | None) -> None:
 @command.command("list", help=marked("列出本县发出的事件，最新的在最后，以及还有多少在等"))
 @county_option()
 @option("--state", type=OneOf(["queued", "sent", "accepted", "refused"]), help=marked("只列这一状态的"))
-@option("--type", metavar="TYPE", help=marked("只列这一类型的"))
+@type_option()
 @option("--since", type=MOMENT, metavar="TIME", help=marked("只列此时起收下的"))
 @option("--until", type=MOMENT, metavar="TIME", help=marked("只列此时前收下的"))
 @limit_option()
@@ -87,7 +97,7 @@ def list_(
             )
             for row in rows
         ],
-        _("发件箱是空的"),
+        _("没有符合条件的事件") if query != Query(limit=query.limit) else _("发件箱是空的"),
     )
     if figures is not None:
         sentence = _("待发 {depth} 件，待驿站答复 {awaited} 件，回执逾期 {overdue} 件")

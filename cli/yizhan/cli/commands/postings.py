@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, limit_option, option
+from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, type_option
 from yizhan.cli.words import _, marked
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
-    from yizhan.producers.accounts import Posting
+    from yizhan.producers.accounts import ForeignPosting, Posting
 
 command = Group("postings", help=marked("本县发出的事件后来怎样了"))
 
@@ -19,7 +19,7 @@ command = Group("postings", help=marked("本县发出的事件后来怎样了"))
 @county_option()
 @option("--id", "event_id", metavar="ID", help=marked("只列这一件"))
 @option("--state", type=OneOf(["queued", "sent", "accepted", "refused"]), help=marked("只列这一状态的"))
-@option("--type", metavar="TYPE", help=marked("只列这一类型的"))
+@type_option()
 @option("--since", type=MOMENT, metavar="TIME", help=marked("只列此时起收下的"))
 @option("--system", is_flag=True, help=marked("回执和系统通知也列出"))
 @limit_option()
@@ -69,19 +69,39 @@ def list_(
             )
             for each in found
         ],
-        _("还没有发出过事件"),
+        _("没有符合条件的事件") if query != Query() else _("还没有发出过事件"),
     )
     for posting in foreign:
-        sentence = _("不是本机发出的：{id}（{why}，{at}）；请查明谁用了本县的密钥")
-        say(sentence.format(id=posting.id or posting.offset, why=posting.why, at=app.local(posting.read_at)))
+        if not any((event_id, state, type, since)) or posting.id == event_id is not None:
+            say(_foreign(app, posting))
+
+
+def _foreign(app: App, posting: ForeignPosting) -> str:
+    """Say what a posting kept aside means: our key was used only where the station let the event in."""
+    from yizhan.cli.names import refusal
+    from yizhan.schemas.errors import StatementInvalid
+    from yizhan.schemas.postmark import Postmark
+    from yizhan.schemas.statements import read_dated
+
+    at = app.local(posting.read_at)
+    try:
+        postmark, _hash, _charter = read_dated(Postmark, posting.value, app.charters)
+    except StatementInvalid:
+        sentence = _("{at} 读到一份不是驿站签名的答复（{why}）；请查明谁能写本县的答复主题")
+        return sentence.format(at=at, why=posting.why)
+    if postmark.refused is None:
+        sentence = _("{id} 不是本机发出的，却由本县的密钥签名（{why}，{at}）；请查明谁用了本县的密钥")
+        return sentence.format(id=posting.id, why=posting.why, at=at)
+    sentence = _("{at} 有一份不是本机发出的东西写到本县的主题，被驿站拒收：{reason}；请查明谁用了本县的证书")
+    return sentence.format(at=at, reason=refusal(str(postmark.refused), postmark.detail))
 
 
 def _station(each: Posting) -> str:
-    from yizhan.cli.names import reason_name, state_name
+    from yizhan.cli.names import refusal, state_name
 
     if each.reason is None:
         return state_name(each.state)
-    return f"{state_name(each.state)}：{reason_name(each.reason)}\n{each.detail or ''}".strip()
+    return f"{state_name(each.state)}: {refusal(each.reason, each.detail)}"
 
 
 def _said(app: App, each: Posting) -> str:

@@ -1,7 +1,8 @@
 """``yizhan publish``: drafts in, sealed events in the outbox.
 
 Rule 1: a bad line names file, line and field, and the good lines still go.
-Rule 2: what touches no recipient is asked about: the agreement is about matters that touch both.
+Rule 2: what touches no recipient, or happened elsewhere, is asked about, once, and only where it would go now:
+        not what was sent before, nor what waits for the quarter anyway.
 """
 
 from __future__ import annotations
@@ -29,13 +30,14 @@ if TYPE_CHECKING:
     cls=Command,
     help=marked(
         "发出事件：逐行读 JSON Lines 文件，封好、签名、存入发件箱。\n\n"
+        "样例：主目录里的 event.jsonl；结构：yizhan schema draft 和 yizhan schema forest_fire 等。"
         "显示“已收”即已落盘，不会丢失；由 yizhan outbox run 送出。坏的行指明文件、行号、字段，好的行照发。"
         "同一 external_ref 只发一次。FILE 为 - 时读标准输入。有坏行时退出码为 1。"
     ),
 )
 @click.argument("file", metavar="FILE.jsonl")
 @county_option()
-@option("--yes", is_flag=True, help=marked("不涉及任何收件县的也不再询问，直接发出"))
+@option("--yes", is_flag=True, help=marked("有疑问的（不涉及收件县、不在本县境内）也不再询问，直接发出"))
 @passphrase_option()
 @json_option()
 @click.pass_context
@@ -102,11 +104,12 @@ class Report:
 
     def refuse(self, name: str, line: int, error: Exception) -> None:
         """Tell that an event was not accepted."""
+        from yizhan.cli.names import error_sentence
         from yizhan.cli.output import say
 
-        self.refused.append((line, str(error)))
+        self.refused.append((line, error_sentence(error)))
         if not self.quiet:
-            say(f"{name}:{line}: {error}")
+            say(f"{name}:{line}: {error_sentence(error)}")
 
     def skip(self, line: int) -> None:
         """Note that a person decided not to send an event."""
@@ -115,9 +118,16 @@ class Report:
     def summary(self) -> str:
         """Say it in one line."""
         twice = sum(sent.duplicate for _line, sent in self.accepted)
-        sentence = _("已收 {accepted} 件，以前已发过 {twice} 件，坏 {bad} 行，未发 {skipped} 件")
-        bad = len({problem.line for problem in self.problems}) + len(self.refused)
-        return sentence.format(accepted=len(self.accepted) - twice, twice=twice, bad=bad, skipped=len(self.skipped))
+        sentence = _(
+            "已收 {accepted} 件，以前已发过 {twice} 件，格式不对 {bad} 行，不能发 {refused} 件，决定不发 {skipped} 件"
+        )
+        return sentence.format(
+            accepted=len(self.accepted) - twice,
+            twice=twice,
+            bad=len({problem.line for problem in self.problems}),
+            refused=len(self.refused),
+            skipped=len(self.skipped),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
@@ -141,7 +151,7 @@ def _publish(outbox: Outbox, stream: BinaryIO, name: str, report: Report, *, ask
         for line, found in read_jsonl(stream, name):
             if isinstance(found, LineProblem):
                 report.bad(found)
-            elif warn and not _wanted(found, outbox, f"{name}:{line}", ask=ask):
+            elif warn and not _wanted(found, outbox, report.app, f"{name}:{line}", ask=ask):
                 report.skip(line)
             else:
                 lines.append(line)
@@ -155,23 +165,21 @@ def _publish(outbox: Outbox, stream: BinaryIO, name: str, report: Report, *, ask
             report.refuse(name, line, result)
 
 
-def touches_nobody(draft: Draft, members: frozenset[str], county: str) -> bool:
-    """Tell whether an event touches none of those that would get it, and answers nothing."""
-    from yizhan.schemas.header import NOTICE
-
-    if draft.type == NOTICE or any((draft.reply_to, draft.supersedes, draft.withdraws)):
-        return False
-    recipients = set(draft.to or members) - {county}
-    return not recipients & set(draft.touches or ())
-
-
-def _wanted(draft: Draft, outbox: Outbox, where: str, *, ask: bool) -> bool:
-    """Warn of what touches no recipient; on a terminal, ask."""
-    from yizhan.cli.names import type_name
+def _wanted(draft: Draft, outbox: Outbox, app: App, where: str, *, ask: bool) -> bool:
+    """Tell of what is doubtful; on a terminal, ask."""
+    from yizhan.cli.names import doubt_sentence
     from yizhan.cli.output import say
+    from yizhan.producers.doubts import Doubt, doubts, place_of
+    from yizhan.producers.numbering import Sent
+    from yizhan.schemas.policy import Way
 
-    members = frozenset(outbox.charters.latest().members)
-    if not touches_nobody(draft, members, outbox.county):
+    found = doubts(draft, outbox.county, outbox.charters.latest().members)
+    likely = outbox.preview(draft) if found else None
+    if not isinstance(likely, Sent) or likely.duplicate:
         return True
-    say(_("{where}：{type} 没有写明涉及哪个收件县（touches）").format(where=where, type=type_name(draft.type)))
-    return not ask or click.confirm(_("仍要发出吗？"), default=False, err=True)
+    if all(made.way is Way.DIGEST for made in likely.decisions.values()):
+        found = tuple(doubt for doubt in found if doubt is not Doubt.TOUCHES_NOBODY)
+    place = app.named(place_of(draft) or "")
+    for doubt in found:
+        say(f"{where}: {doubt_sentence(doubt, draft.type, place)}")
+    return not (ask and found) or click.confirm(_("仍要发出吗？"), default=False, err=True)

@@ -60,7 +60,7 @@ def list_(reason: str | None, since: datetime | None, limit: int, principal: str
         print_json({"count": len(found), "quarantine": shown})
         return
     print_table(
-        [_("出处"), _("收到"), _("原因"), _("说明"), _("开头的字节")],
+        [_("出处"), _("收到"), _("原因"), _("技术说明"), _("开头的字节")],
         [
             (
                 entry.origin,

@@ -20,15 +20,18 @@ def init(counties: str, passphrase_fd: int | None, as_json: bool) -> None:
     from yizhan.cli.keyring import Lock
     from yizhan.cli.output import print_json, tell
     from yizhan.cli.sample import make_sample
+    from yizhan.cli.samples import write_samples
     from yizhan.schemas.sample import SIX, TWO
 
     app = this()
     members = SIX if counties == "6" else TWO
     charter = make_sample(app.home, members, utc_now(), Lock(passphrase_fd).new(ask=False))
+    written = write_samples(app.home)
     if as_json:
         print_json({"home": str(app.home), "charter": charter.name, "members": sorted(charter.members)})
         return
     tell(_("章程 {name} 已在 {home} 生效，成员：").format(name=charter.name, home=app.home))
     for code in sorted(charter.members):
         tell(f"  {app.named(code)}")
+    tell(_("待发事件和机构信息的样例在 {files}").format(files=" ".join(map(str, written))))
     tell(_("接下来：yizhan broker start，yizhan station run"))

@@ -11,24 +11,30 @@ from yizhan.cli.words import _, marked
 @click.command(
     "schema",
     cls=Command,
-    help=marked("输出 JSON Schema，供对接单位使用。\n\n不给 NAME 时列出名称；名称可以省去前缀 yizhan. 和后缀 .v1。"),
+    help=marked(
+        "输出 JSON Schema，供对接单位使用。\n\n"
+        "不给 NAME 时列出名称；名称可以省去前缀 yizhan. 和后缀 .v1。"
+        "draft 是待发事件（publish、explain 的一行），office 是 import firms --office 的文件。"
+    ),
 )
 @click.argument("name", required=False, metavar="[NAME]")
 @json_option()
 def command(name: str | None, as_json: bool) -> None:
     """List the schemas, or print one."""
     from yizhan.cli.errors import CommandError
+    from yizhan.cli.names import type_of
     from yizhan.cli.output import print_json, tell
-    from yizhan.schemas.jsonschemas import export
+    from yizhan.producers.drafts import Draft, Office
+    from yizhan.schemas.jsonschemas import described, export
 
-    schemas = export()
+    schemas = export() | {"draft": described("draft", Draft), "office": described("office", Office)}
     if name is None:
         if as_json:
             print_json({"schemas": sorted(schemas)})
         else:
             tell("\n".join(sorted(schemas)))
         return
-    found = next((schemas[each] for each in (name, f"yizhan.{name}.v1", f"{name}.v1") if each in schemas), None)
+    found = next((schemas[each] for each in (name, type_of(name), f"{name}.v1") if each in schemas), None)
     if found is None:
         sentence = _("没有名为 {name} 的结构；有的是：{names}")
         raise CommandError(sentence.format(name=name, names="、".join(sorted(schemas))))

@@ -114,13 +114,14 @@ def command(  # noqa: PLR0917 -- click gives them by name
 def _from_file(path: Path | None) -> dict[str, Any]:
     from yizhan.cli.errors import CommandError
     from yizhan.schemas import strictjson
+    from yizhan.schemas.payloads.codec import not_json
 
     if path is None:
         return {}
     try:
         found = strictjson.loads(path.read_bytes(), nulls=False)
     except strictjson.StrictJsonError as error:
-        raise CommandError(f"{path}: {error}") from None
+        raise CommandError(f"{path}: {not_json(error)}") from None
     if not isinstance(found, dict):
         raise CommandError(_("{path}: 应为一个 JSON 对象").format(path=path))
     return found
@@ -150,6 +151,7 @@ def _numbered(attributes: dict[str, Any], charter: Charter, numbers: dict[str, i
 
     from yizhan.cli.errors import CommandError
     from yizhan.schemas.header import Header, Lane
+    from yizhan.schemas.payloads.codec import faults
     from yizhan.schemas.policy import decide
 
     said = attributes.get("lanes")
@@ -157,9 +159,8 @@ def _numbered(attributes: dict[str, Any], charter: Charter, numbers: dict[str, i
     try:
         header = Header.model_validate(attributes | {"lanes": said or draft})
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "header"
-        raise CommandError(_("信头属性 {where}：{problem}").format(where=where, problem=first["msg"])) from None
+        where, problem = next(faults(error))
+        raise CommandError(_("信头属性 {where}：{problem}").format(where=where or "header", problem=problem)) from None
     if said is not None:
         return header
     lanes = {
@@ -170,9 +171,12 @@ def _numbered(attributes: dict[str, Any], charter: Charter, numbers: dict[str, i
 
 def _payload(data: bytes, header: Header, *, raw: bool) -> bytes:
     """Check a payload as its sender must, and write it in the one spelling."""
+    from yizhan.cli.errors import CommandError
     from yizhan.schemas.errors import PayloadInvalid
     from yizhan.schemas.payloads import encode, parse_strict
 
+    if not data.strip():
+        raise CommandError(_("标准输入是空的；请给出内容，如 yizhan seal … < 内容.json"))
     if raw:
         return data
     payload = parse_strict(header.type, data)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from yizhan.cli.shell import Command, Option
+from yizhan.cli.shell import Command, OneOf, Option
 from yizhan.cli.words import HOME_VARIABLE, _, marked
 
 if TYPE_CHECKING:
@@ -103,10 +103,9 @@ demo = Command(
     params=[
         Option(
             ["--counties"],
-            type=click.Choice(["6", "2"]),
+            type=OneOf(["6", "2"]),
             default="6",
-            show_default=True,
-            help=marked("示例联盟六县，或真正签约的两县"),
+            help=marked("示例联盟六县，或真正签约的两县（默认 6）"),
         ),
         Option(["--keep"], is_flag=True, help=marked("演完不收场，留着试用，按 Ctrl-C 结束")),
         Option(["--json", "as_json"], is_flag=True, help=marked("结束时把数字以 JSON 写到标准输出")),

@@ -27,8 +27,8 @@ from yizhan.consumers.items import Query as Items
 from yizhan.consumers.words import sentence
 from yizhan.producers.accounts import Posting
 from yizhan.producers.accounts import Query as Sendings
-from yizhan.producers.drafts import Draft, parse_draft
-from yizhan.producers.firms import Office, Surroundings, import_firms
+from yizhan.producers.drafts import Draft, Office, parse_draft
+from yizhan.producers.firms import Surroundings, import_firms
 from yizhan.producers.geography import sample_outlines
 from yizhan.producers.numbering import Sent
 from yizhan.schemas.charter import AdoptedCharters

@@ -22,6 +22,7 @@ from typing import Final, TypeVar
 from yizhan.cli.app import App
 from yizhan.cli.errors import CommandError
 from yizhan.cli.sample import make_sample
+from yizhan.cli.samples import write_samples
 from yizhan.cli.words import _, language
 from yizhan.consumers.inbox import Inbox
 from yizhan.deploy.broker import Broker
@@ -90,6 +91,7 @@ class Stage:
         home.mkdir(parents=True, mode=0o700)
         (home / MARKER).write_text("", encoding="utf-8")
         charter = make_sample(home, members, datetime.now(UTC))
+        write_samples(home)
         broker, _changes = bring_up(home, members, now=datetime.now(UTC), progress=progress)
         supervisor = Supervisor(home / "logs")
         return cls(home, tuple(members), charter, supervisor, Settings.load(home), broker)

@@ -48,9 +48,9 @@ def refuse_secret(text: str) -> str:
 
 def _clean(text: str) -> str:
     if not text.strip():
-        raise ValueError("expected some text, came only blanks; leave the field out instead")
+        raise ValueError(_("应有文字；没有就不要写这一项"))
     if found := _UNSEEN.search(text):
-        raise ValueError(f"an unseen control character U+{ord(found[0]):04X}; remove it")
+        raise ValueError(_("有看不见的控制字符 {code}，请删去").format(code=f"U+{ord(found[0]):04X}"))
     return refuse_secret(text)
 
 
@@ -64,11 +64,11 @@ def moment(text: str) -> str:
     '2026-11-23T08:05:00.000Z'
     """
     if not _RFC3339.fullmatch(text):
-        raise ValueError(f"expected an instant with its zone like 2026-11-23T16:05:00+08:00, got {text[:40]!r}")
+        raise ValueError(_("应为带时区的时间，如 2026-11-23T16:05:00+08:00"))
     try:
         return written(datetime.fromisoformat(text.upper()))
     except (ValueError, OverflowError):
-        raise ValueError(f"expected an instant that exists, got {text[:40]!r}") from None
+        raise ValueError(_("没有这个时间，如 2026-11-23T16:05:00+08:00 才是")) from None
 
 
 Line = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_clean)]
@@ -92,7 +92,7 @@ _Item = TypeVar("_Item")
 
 def _unlike(items: tuple[_Item, ...]) -> tuple[_Item, ...]:
     if len({str(item) for item in items}) != len(items):
-        raise ValueError("the same item stands twice; once is enough")
+        raise ValueError(_("有一项重复，写一次即可"))
     return items
 
 
@@ -112,7 +112,7 @@ def code_list(name: str) -> AfterValidator:
     def find(value: str) -> str:
         entry = codes.CODES[name].find(value)
         if entry is None:
-            raise ValueError(codes.CODES[name].refusal(value))
+            raise ValueError(codes.CODES[name].refusal())
         return entry.value
 
     return AfterValidator(find)

@@ -12,8 +12,9 @@ from typing import Any, Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from yizhan.schemas import strictjson
+from yizhan.schemas import sentences, strictjson
 from yizhan.schemas.errors import PayloadInvalid
+from yizhan.schemas.i18n import _
 from yizhan.schemas.payloads.base import Payload
 from yizhan.schemas.payloads.table import TYPES
 
@@ -32,14 +33,15 @@ def parse_strict(type: str, data: bytes | Mapping[str, Any]) -> Payload:
     """
     row = TYPES.get(type)
     if row is None:
-        raise PayloadInvalid((("type", f"expected one of {', '.join(TYPES)}; came {type[:_SHOWN]!r}"),))
+        sentence = _("应为其中之一：{expected}").format(expected=", ".join(TYPES))
+        raise PayloadInvalid((("type", f"{sentence}{_(sentences.CAME)}{type[:_SHOWN]!r}"),))
     try:
         content = strictjson.loads(data, floats=True) if isinstance(data, bytes) else data
         text = strictjson.dumps(content)
     except (strictjson.StrictJsonError, TypeError, ValueError, RecursionError) as error:
-        raise PayloadInvalid((("", f"expected strict JSON; {str(error)[:200]}"),)) from None
+        raise PayloadInvalid((("", not_json(error)),)) from None
     if not isinstance(content, Mapping):
-        raise PayloadInvalid((("", f"expected an object, came {text.decode()[:_SHOWN]}"),))
+        raise PayloadInvalid((("", f"{_('应为 JSON 对象')}{_(sentences.CAME)}{text.decode()[:_SHOWN]}"),))
     try:
         return row.model.model_validate_json(text)
     except ValidationError as error:
@@ -52,7 +54,13 @@ def faults(error: ValidationError) -> Iterator[tuple[str, str]]:
     for path, one in found:
         # A list is also called too short when its items are at fault: the items say enough.
         if one["type"] != "too_short" or not any(other.startswith(f"{path}.") for other, _ in found):
-            yield path, f"{_expected(one)}; came {came(one)}"
+            yield path, f"{sentences.expected(one)}{_(sentences.CAME)}{came(one)}"
+
+
+def not_json(error: Exception) -> str:
+    """Say that something is not JSON with one meaning, and what is wrong with it."""
+    hint = _("；请将文件另存为 UTF-8") if "UTF-8" in str(error) else ""
+    return sentences.technical(_("应为一个规范的 JSON 对象"), str(error)[:200]) + hint
 
 
 def path_of(fault: ErrorDetails) -> str:
@@ -65,20 +73,16 @@ def path_of(fault: ErrorDetails) -> str:
 
 
 def came(fault: ErrorDetails) -> str:
-    """Return what stood there, shortened; ``nothing`` for a missing field."""
+    """Return what stood there, shortened; in words for a missing field and for an object."""
     if fault["type"] == "missing":
-        return "nothing"
+        return _("空")
     if isinstance(fault["input"], Mapping):
-        return "an object"
+        return _("一个 JSON 对象")
     try:
         text = strictjson.dumps(fault["input"]).decode()
     except (TypeError, ValueError):
         text = repr(fault["input"])
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-
-
-def _expected(fault: ErrorDetails) -> str:
-    return fault["msg"].removeprefix("Value error, ")
 
 
 def _is_branch(part: str) -> bool:

@@ -76,10 +76,7 @@ class Contact(Payload):
 def _on_earth(coordinates: tuple[float, float]) -> tuple[float, float]:
     longitude, latitude = coordinates
     if abs(longitude) > MAX_LONGITUDE or abs(latitude) > MAX_LATITUDE:
-        raise ValueError(
-            f"expected [longitude, latitude] in degrees, longitude first; came [{longitude}, {latitude}];"
-            " swap them, or convert them to degrees"
-        )
+        raise ValueError(_("应为 [经度, 纬度]，以度为单位，经度在前；请对调，或换算成度"))
     return coordinates
 
 
@@ -145,7 +142,7 @@ class Common(Payload):
         """Yield (field, message) for each of the three officers that is missing."""
         for name in ("drafted_by", "reviewed_by", "signed_off_by"):
             if getattr(self, name) is None:
-                yield name, "expected {name, badge}, it is missing; name the officer"
+                yield name, _("应写明这位民警的姓名和警号（name、badge）；得到 空")
 
 
 class Drafted(Common):

@@ -12,7 +12,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from yizhan.schemas.i18n import marked
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.base import Amount, Charge, Line, Payload, Protection, Some, Text
 from yizhan.schemas.payloads.common import Signed
 
@@ -91,13 +91,14 @@ class EcoCrime(Signed):
     @model_validator(mode="after")
     def _says_what_the_law_asks(self) -> Self:
         if self.nature is Nature.CRIMINAL and self.charge is None:
-            raise ValueError("a criminal case (刑事) names its charge; add charge")
+            raise ValueError(_("刑事案件应写明罪名（charge）"))
         if (self.grade is None) != (self.grade_basis is None):
-            raise ValueError("grade and grade_basis go together; give both or neither")
+            raise ValueError(_("等级（grade）和定级依据（grade_basis）应同时写明，或都不写"))
         return self
 
     def against_header(self, *, stage: str | None, grade: int | None) -> Iterable[tuple[str, str]]:
         """Header and payload name the same grade, or neither names one."""
         del stage
         if self.grade != grade:
-            yield "grade", f"the payload says {self.grade}, the header {grade}; give both the same, or neither"
+            sentence = _("内容里的等级是 {payload}，外层的 grade 是 {header}；两处应相同，或都不写")
+            yield "grade", sentence.format(payload=self.grade or _("空"), header=grade or _("空"))

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from yizhan.schemas.i18n import marked
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.base import Amount, Line, Moment
 from yizhan.schemas.payloads.common import Common
 
@@ -49,5 +49,5 @@ class Hotspot(Common):
             missing = [name for name, _message in self.unsigned()]
             missing += [] if self.contact else ["contact"]
             if missing:
-                raise ValueError(f"what was verified names its officers; missing: {', '.join(missing)}")
+                raise ValueError(_("核查过的应写明经办民警；还缺 {names}").format(names=", ".join(missing)))
         return self

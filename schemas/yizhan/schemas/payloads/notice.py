@@ -14,7 +14,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from yizhan.schemas.header import Book, Count, EventId, Hex32, LaneName
-from yizhan.schemas.i18n import marked
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.base import Line, Payload, Some, Text
 from yizhan.schemas.strictjson import MAX_INTEGER
 
@@ -62,7 +62,5 @@ class Notice(Payload):
     def _one_shape(self) -> Self:
         parts = {"lane_heads": self.lanes, "text": self.text, "destruction": self.destruction}
         if [kind for kind, part in parts.items() if part is not None] != [self.kind]:
-            raise ValueError(
-                "kind lane_heads has lanes, kind text has text, kind destruction has destruction, no other"
-            )
+            raise ValueError(_("类别与内容不符：text 只带 text，lane_heads 只带 lanes，destruction 只带 destruction"))
         return self

@@ -11,7 +11,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from yizhan.schemas.header import ReceiptRef
-from yizhan.schemas.i18n import marked
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.base import Line, Payload, Text
 from yizhan.schemas.payloads.common import Person
 
@@ -29,7 +29,7 @@ class Receipt(ReceiptRef, Payload):
     @model_validator(mode="after")
     def _a_person_answers(self) -> Self:
         if self.stage in BY_A_PERSON and self.by is None:
-            raise ValueError(f"{self.stage} is a person's word; give by: {{name, badge}}")
+            raise ValueError(_("签收、处置要写明是谁（by：name、badge）"))
         return self
 
     @property

@@ -1,0 +1,131 @@
+"""What a desk is asked about, told or refused before an event goes; the same by explain and by publish."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Ran, Run
+from tests.schemas.payloads.examples import EXAMPLES
+from yizhan.cli import outboxes
+from yizhan.cli.app import App
+from yizhan.cli.commands import publish
+from yizhan.cli.keyring import Lock
+from yizhan.cli.outboxes import open_outbox
+from yizhan.producers.drafts import parse_draft
+from yizhan.schemas.timestamps import written
+
+SHOUNING, QINGYUAN = "350924", "331126"
+FIRE, CRIME = "yizhan.incident.forest_fire.v1", "yizhan.incident.eco_crime.v1"
+
+
+def draft(kind: str, county: str = SHOUNING, **attributes: Any) -> dict[str, Any]:  # noqa: ANN401 -- of any attribute
+    """Write a draft about a matter in a county."""
+    payload = EXAMPLES[kind] | {"place": {"county": county}}
+    payload.pop("external_ref", None)
+    grade = {"grade": payload["grade"]} if "grade" in payload else {}
+    return {"type": kind, "to": [QINGYUAN], "touches": [QINGYUAN], "payload": payload} | grade | attributes
+
+
+def write(*drafts: dict[str, Any]) -> None:
+    """Put drafts into day.jsonl."""
+    Path("day.jsonl").write_text("".join(json.dumps(each, ensure_ascii=False) + "\n" for each in drafts), "utf-8")
+
+
+@pytest.fixture
+def tried(yizhan: Run, home: Path) -> Any:  # noqa: ANN401 -- a function
+    """Explain a file, then publish it."""
+    assert home.exists()
+
+    def both(*drafts: dict[str, Any]) -> tuple[Ran, Ran]:
+        write(*drafts)
+        explained = yizhan("explain", "day.jsonl", "--county", SHOUNING)
+        return explained, yizhan("publish", "day.jsonl", "--county", SHOUNING)
+
+    return both
+
+
+def test_what_the_station_would_refuse_for_its_time_is_refused_at_the_desk(tried: Any) -> None:  # noqa: ANN401
+    """Nobody is told that an event will arrive which the station refuses."""
+    explained, published = tried(draft(CRIME, time="2101-01-01T00:00:00+08:00"))
+    assert (explained.code, published.code) == (1, 1)
+    for said in (explained.out, published.err):
+        assert "future_dated" in said
+        assert "请改正 time" in said
+
+
+def test_a_fire_from_the_future_goes_and_its_sender_is_told(tried: Any) -> None:  # noqa: ANN401
+    """Life before tidiness; but whoever typed the time may have slipped."""
+    explained, published = tried(draft(FIRE, time="2101-01-01T00:00:00+08:00", stage="first"))
+    assert (explained.code, published.code) == (0, 0)
+    for said in (explained.out, published.out):
+        assert "请核对所填的 time" in said
+
+
+def test_a_clock_a_little_ahead_is_no_matter(tried: Any) -> None:  # noqa: ANN401
+    """Four minutes are within what the station allows."""
+    soon = written(datetime.now(UTC) + timedelta(minutes=4))
+    explained, published = tried(draft(CRIME, time=soon))
+    assert (explained.code, published.code) == (0, 0)
+
+
+def test_a_county_is_told_that_a_matter_is_on_anothers_territory(tried: Any) -> None:  # noqa: ANN401
+    """A county reports its own territory; an event elsewhere is warned of."""
+    explained, published = tried(draft(FIRE, QINGYUAN, stage="first"))
+    assert "发生在 331126 庆元县 境内" in explained.out
+    assert "发生在 331126 庆元县 境内" in published.err
+    explained, published = tried(draft(FIRE, stage="first"))
+    assert "境内" not in explained.out + published.err
+
+
+def test_a_person_is_asked_once_and_only_where_it_matters(
+    yizhan: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not for what waits for the quarter, nor for what was sent before; once for all that is doubtful."""
+    asked: list[str] = []
+    monkeypatch.setattr(publish, "interactive", lambda: True)
+
+    def confirm(text: str, **_how: object) -> bool:
+        asked.append(text)
+        return True
+
+    monkeypatch.setattr("click.confirm", confirm)
+    nowhere: dict[str, Any] = {"touches": None, "external_ref": "A-1"}
+    quarter = draft(CRIME, **nowhere)
+    quarter["payload"] = {name: value for name, value in quarter["payload"].items() if "grade" not in name}
+    quarter.pop("grade", None)
+    ringing = draft(FIRE, QINGYUAN, stage="first", **nowhere)
+    for each in (quarter, ringing):
+        each.pop("touches")
+    write(quarter)
+    assert yizhan("publish", "day.jsonl", "--county", SHOUNING).code == 0
+    assert asked == []
+    write(ringing)
+    for _time in range(2):
+        assert yizhan("publish", "day.jsonl", "--county", SHOUNING).code == 0
+        assert asked == ["仍要发出吗？"]
+    assert home.exists()
+
+
+def test_a_preview_leaves_nothing(home: Path) -> None:
+    """What is asked about first is not in the outbox yet, and takes no number."""
+    app = App(home)
+    with open_outbox(app, SHOUNING, Lock()) as outbox:
+        parsed = parse_draft(draft(FIRE, stage="first"))
+        first = outbox.preview(parsed)
+        assert outbox.rows() == ()
+        assert outbox.publish(parsed).id == getattr(first, "id", None)
+
+
+def test_explain_opens_no_new_book(yizhan: Run, home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A copy of an outbox is no backup that was restored: nothing is said of one."""
+    write(draft(FIRE, stage="first", external_ref="A-1"))
+    assert yizhan("publish", "day.jsonl", "--county", SHOUNING).code == 0
+    caplog.clear()
+    assert "以前已发过" in yizhan("explain", "day.jsonl").out
+    assert caplog.records == []
+    assert outboxes.FILE in {path.name for path in (home / "counties" / SHOUNING).iterdir()}

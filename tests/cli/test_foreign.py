@@ -1,0 +1,29 @@
+"""A posting that is not ours says what was used: the certificate or the key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.conftest import Run
+from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
+from tests.producers.desk import PATIENCE
+from yizhan.cli.outboxes import looking
+from yizhan.producers.answers import PostingRecord
+
+
+def test_a_foreign_posting_accuses_nobody_falsely(home: Path, yizhan: Run) -> None:
+    """Of a letter that the station refused, the certificate is in question, and the station's reason is told."""
+    publish(yizhan, SHOUNING, FIRE)
+    station = Station(home)
+    station.take(SHOUNING, b"nonsense")
+    ((output, _at),) = station.topics[f"yizhan.postings.{SHOUNING}"]
+    with looking(station.app, SHOUNING) as outbox:
+        assert outbox is not None
+        with outbox.dispatch() as dispatch:
+            dispatch.arrive("memory", 0, 0)
+            dispatch.enter("memory", [PostingRecord(0, output.value)], PATIENCE)
+    told = yizhan("postings", "list", "--county", SHOUNING)
+    assert "malformed" in told.err
+    assert "证书" in told.err
+    assert "密钥" not in told.err
+    assert yizhan("postings", "list", "--county", QINGYUAN).err == ""
