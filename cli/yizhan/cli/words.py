@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 CHINESE: Final = "zh_CN"
 LANGUAGES: Final = (CHINESE, "en")
@@ -68,6 +68,25 @@ def language() -> str:
 def _(message: str) -> str:
     """Return a Chinese sentence in the language chosen, or as it is."""
     return message if _Chosen.language == CHINESE else catalogue(_Chosen.language).get(message, message)
+
+
+def listed(words: Iterable[str]) -> str:
+    """Write a list as the language chosen does.
+
+    >>> listed(["寿宁县", "庆元县"])
+    '寿宁县、庆元县'
+    """
+    return ("、" if _Chosen.language == CHINESE else ", ").join(words)
+
+
+def several(sentences: Iterable[str]) -> str:
+    """Write sentences one after the other."""
+    return ("；" if _Chosen.language == CHINESE else "; ").join(sentences)
+
+
+def beside(text: str, more: str) -> str:
+    """Write something in brackets behind a text."""
+    return f"{text}（{more}）" if _Chosen.language == CHINESE else f"{text} ({more})"
 
 
 def marked(message: str) -> str:

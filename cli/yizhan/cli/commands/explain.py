@@ -170,6 +170,6 @@ def _show(app: App, each: dict[str, Any]) -> None:
     for doubt in each.get("doubts", ()):
         tell("  " + doubt_sentence(doubt, each["type"], app.named(each["elsewhere"] or "")))
     for code, made in each["decisions"].items():
-        tell(f"  → {app.named(code)}：{arrival(made['way'])}")
+        tell(f"  → {app.named(code)}: {arrival(made['way'])}")
         because = made["because"]["zh" if language() == CHINESE else "en"]
         tell(_("    规则 {rule}：{because}").format(rule=made["rule"], because=because))

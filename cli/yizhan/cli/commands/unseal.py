@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from yizhan.cli.shell import Command, at_option, charter_option, county_option, option, passphrase_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import _, listed, marked
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
@@ -76,12 +76,12 @@ def _keys(app: App, admitted: Admitted, county: str | None, lock: Lock) -> tuple
     to = admitted.header.to
     if county is not None and county not in to:
         sentence = _("{county} 不是收件县；收件的是：{to}")
-        raise CommandError(sentence.format(county=county, to="、".join(app.named(code) for code in to)))
+        raise CommandError(sentence.format(county=county, to=listed(app.named(code) for code in to)))
     charters = (app.charters.latest(), app.charter)
     here = [code for code in to if code == county or (county is None and (app.county_folder(code) / "keys").is_dir())]
     if not here:
         sentence = _("{home} 里没有收件县（{to}）的密钥；请用 --home 指到其中一个县的主目录")
-        raise NoKey(sentence.format(home=app.home, to="、".join(app.named(code) for code in to)))
+        raise NoKey(sentence.format(home=app.home, to=listed(app.named(code) for code in to)))
     return tuple(key for code in here for key in sealing_keys(app.county_folder(code) / "keys", code, charters, lock))
 
 
