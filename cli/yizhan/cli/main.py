@@ -9,6 +9,7 @@ Rule 3: a traceback is for engineers, who ask for it with ``--debug``.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
@@ -70,6 +71,8 @@ class Root(Group):
         """Run, and tell what went wrong; see rule 1."""
         given = list(sys.argv[1:] if args is None else args)
         words.choose(given)
+        for sentence in words.doubtful(os.environ):
+            _say(sentence)
         standalone = extra.pop("standalone_mode", True)
         code = self._told(given, prog_name or "yizhan", extra)
         if standalone:

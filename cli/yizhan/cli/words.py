@@ -53,6 +53,20 @@ def choose(arguments: Sequence[str]) -> str:
     return _Chosen.language
 
 
+def doubtful(environment: Mapping[str, str]) -> list[str]:
+    """Tell of variables that look like ours and say nothing to us: they are passed over, but not in silence."""
+    said = []
+    if (name := environment.get(LANGUAGE_VARIABLE, "")) and known(name) is None:
+        sentence = _("{variable}={value} 不是 {choices}，未采用")
+        said.append(sentence.format(variable=LANGUAGE_VARIABLE, value=name, choices=listed(LANGUAGES)))
+    others = [each for each in sorted(environment) if each.startswith("YIZHAN_")]
+    if set(others) - {LANGUAGE_VARIABLE, HOME_VARIABLE}:
+        from yizhan.runtime.settings import unknown_variables
+
+        said += [_("没有设置 {name}，未采用").format(name=each) for each in unknown_variables(others)]
+    return said
+
+
 def speak() -> None:
     """Let every part of the program speak the language chosen; the contract is imported."""
     from yizhan.schemas.i18n import set_language
