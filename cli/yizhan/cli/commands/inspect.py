@@ -28,7 +28,7 @@ from yizhan.cli.words import marked
 @option("--unverified", is_flag=True, help=marked("核验不过时，也给出未经核验的信头"))
 @charter_option()
 @at_option()
-@option("--json", "_as_json", is_flag=True, hidden=True)
+@option("--json", "_as_json", is_flag=True, help=marked("输出 JSON；不写也是"))
 @click.pass_context
 def command(
     ctx: click.Context, file: str, unverified: bool, charter: Path | None, at: datetime | None, _as_json: bool
