@@ -19,7 +19,7 @@ from yizhan.cli.words import marked
     "inspect",
     cls=Command,
     help=marked(
-        "以 JSON 显示一个信封的信头和判定，不拆看内容。\n\n"
+        "以 JSON 显示一个信封的信头和判定，不拆开内容。\n\n"
         "核验不过的，只说 verified: false 和原因；加 --unverified 才在 unverified_header 里给出未经核验的信头。"
         "FILE 为 - 时读标准输入。核验不过时退出码为 1。"
     ),
