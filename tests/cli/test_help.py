@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -13,6 +14,7 @@ import click
 import pytest
 
 from tests.cli.conftest import Run
+from tests.house.tree import ROOT
 from yizhan.cli import words
 from yizhan.cli.main import main
 from yizhan.cli.shell import Command, Group, Option
@@ -83,6 +85,35 @@ def sentences(command: click.Command) -> Iterator[str]:
     for part in parts:
         if isinstance(part, Command | Group | Option) and "said" in part.__dict__:
             yield part.__dict__["said"] or ""
+
+
+def outside_sentences(node: ast.AST) -> Iterator[str]:
+    """Yield the texts of a program that are not translated: docstrings and sentences are left out."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"_", "marked"}:
+        return
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
+            continue
+        if isinstance(child, ast.Constant) and isinstance(child.value, str):
+            yield child.value
+        yield from outside_sentences(child)
+
+
+RECORDS = ("words.py", "books.py", "destruction.py", "scenario.py")
+"""Where the language's own marks are chosen, and where an officer is entered into a book as Chinese writes it."""
+
+
+def test_chinese_marks_are_in_sentences_only() -> None:
+    """An English screen has no full-width bracket, comma, colon or semicolon of ours."""
+    folder = ROOT / "cli/yizhan/cli"
+    found = {
+        f"{path.relative_to(folder)}: {text}"
+        for path in folder.rglob("*.py")
+        if path.name not in RECORDS
+        for text in outside_sentences(ast.parse(path.read_text("utf-8")))
+        if re.search("[（），；：、]", text)
+    }
+    assert found == set()
 
 
 @EACH

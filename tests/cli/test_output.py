@@ -41,6 +41,20 @@ def test_a_table_shows_strangers_plainly(capsys: pytest.CaptureFixture[str]) -> 
     assert "\x1b" not in said
 
 
+IDS = ["350924-20261123k7qfab-17", "350924-20261123k7qfab-18"]
+
+
+@pytest.mark.parametrize("wide", [30, 60, 80, 120, 200])
+def test_an_id_is_never_broken(wide: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However narrow the screen, an id stands whole on its line, and every value is there; COLUMNS is honoured."""
+    monkeypatch.setenv("COLUMNS", str(wide))
+    print_table(["编号", *"甲乙丙丁戊"], [[id, *(["火情" * 9] * 5)] for id in IDS], "")
+    said = capsys.readouterr().out
+    assert all(id in said for id in IDS)
+    assert sum(said.count(character) for character in "火") == 2 * 5 * 9
+    assert max(columns(line) for line in said.splitlines()) <= max(wide, len(IDS[0]))
+
+
 def test_an_empty_table_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     """Where there is nothing, a sentence stands instead of an empty frame."""
     print_table(["a"], [], "没有")

@@ -20,7 +20,7 @@ def test_the_sample_events_go(yizhan: Run, home: Path) -> None:
     """What sample init writes is explained and published as it is."""
     explained = yizhan("explain", str(home / "event.jsonl"), "--county", "350924")
     assert explained.code == 0, explained.out
-    assert "331126 庆元县：报警" in explained.out
+    assert "331126 庆元县: 报警" in explained.out
     published = yizhan("publish", str(home / "event.jsonl"), "--county", "350924")
     assert published.code == 0
     assert "已收 4 件" in published.err

@@ -133,7 +133,7 @@ def test_what_is_put_aside_is_kept(tmp_path: Path) -> None:
 
 def test_one_writer(tmp_path: Path) -> None:
     """A second one is told who has the lock; after the first is gone it may."""
-    with world().log(tmp_path), pytest.raises(AlreadyRunning, match="stop that one first"):
+    with world().log(tmp_path), pytest.raises(AlreadyRunning, match="请先停下它"):
         world().log(tmp_path)
     with world().log(tmp_path):
         pass
@@ -247,7 +247,7 @@ def _bad_checkpoint(folder: Path) -> None:
         (_lose_statements, LogBehind, "ends at 250, the log has signed 300: its tail is lost"),
         (_lose_heads, LogBehind, "is missing or empty, but there are 300 statements"),
         (_old_heads, LogBehind, "stands at 200, the published checkpoint at 300: an old copy"),
-        (_no_heads, StoreError, "restore a backup"),
+        (_no_heads, StoreError, "再恢复备份"),
         (_lose_tile, LogDamaged, r"tile/0/001\.p/44: is missing"),
         (_flip_tile, LogDamaged, "does not belong to its tile"),
         (_flip_bundle, LogDamaged, r"tile/entries/001\.p/44 does not belong"),

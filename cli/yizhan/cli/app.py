@@ -109,7 +109,7 @@ class App:
 
         if code not in self.charters.latest().members:
             sentence = _("{code} 不是章程 {charter} 的成员；成员是：{members}")
-            members = "、".join(self.named(each) for each in sorted(self.charters.latest().members))
+            members = words.listed(self.named(each) for each in sorted(self.charters.latest().members))
             raise CommandError(sentence.format(code=code, charter=self.charters.latest().name, members=members))
         return code
 

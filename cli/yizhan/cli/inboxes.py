@@ -19,7 +19,7 @@ from yizhan.cli.keyring import Lock, sealing_keys
 from yizhan.cli.names import stage_name, way_name
 from yizhan.cli.outboxes import open_outbox
 from yizhan.cli.output import plain
-from yizhan.cli.words import _
+from yizhan.cli.words import _, beside
 from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.words import sentence
 from yizhan.schemas.payloads import Shown, lines
@@ -94,8 +94,8 @@ def details(app: App, item: Item) -> Iterator[tuple[str, str]]:
     if item.withdrawn_by:
         yield _("已被撤回"), item.withdrawn_by
     for each in item.answers:
-        note = f"：{each.note}" if each.note else ""
-        yield stage_name(each.stage), f"{each.name}（{each.badge}）{app.local(each.at)}{note}"
+        note = f": {each.note}" if each.note else ""
+        yield stage_name(each.stage), f"{beside(each.name, each.badge)} {app.local(each.at)}{note}"
     for label in item.digests:
         yield _("季度通报"), label
     if item.destroyed is not None:

@@ -6,6 +6,7 @@ Rule 2: an envelope in a file stands on no topic: it is checked as if on its own
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from datetime import datetime
@@ -49,6 +50,21 @@ def read_input(name: str, most: int = MOST_BYTES) -> bytes:
     if len(data) > most:
         raise CommandError(_("{name} 超过 {most} 字节，读不下").format(name=name, most=most))
     return data
+
+
+def write_new(name: str, data: bytes, mode: int = 0o666) -> None:
+    """Write a file that is not there yet.
+
+    Raises:
+        CommandError: it is there; nothing was changed.
+        OSError: it cannot be written.
+    """
+    try:
+        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:
+        raise CommandError(_("{name} 已经有了，没有覆盖；请另起名字，或先移走它").format(name=name)) from None
+    with open(handle, "wb") as made:  # noqa: PTH123 -- a descriptor
+        made.write(data)
 
 
 def is_envelope(data: bytes) -> bool:

@@ -9,6 +9,7 @@ Rule 3: a traceback is for engineers, who ask for it with ``--debug``.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any, Final
@@ -71,6 +72,8 @@ class Root(Group):
         """Run, and tell what went wrong; see rule 1."""
         given = list(sys.argv[1:] if args is None else args)
         words.choose(given)
+        for sentence in words.doubtful(os.environ):
+            _say(sentence)
         standalone = extra.pop("standalone_mode", True)
         code = self._told(given, prog_name or "yizhan", extra)
         if standalone:
@@ -161,7 +164,7 @@ main = Root(
     lazy=_COMMANDS,
     help=marked(
         "驿站：相邻县之间加密、签名地互通林区警情。\n\n"
-        "各县把事件封好、签名，交驿站转递；驿站盖戳、登记、转递，从不拆看。"
+        "各县把事件封好、签名，交驿站转递；驿站盖戳、登记、转递，从不拆开。"
         "一切都在一个主目录里（--home）。列出和显示的命令都可加 --json。"
     ),
     no_args_is_help=True,

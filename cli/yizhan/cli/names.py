@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import _, beside, marked
 
 WAYS: Final = {"alarm": marked("报警"), "notice": marked("即时通知"), "digest": marked("季度通报")}
 ARRIVALS: Final = {
@@ -35,6 +35,7 @@ REASONS: Final = {
     "not_publishable": marked("发件箱不收"),
 }
 ERRORS: Final = {
+    "WireFailed": marked("Kafka 没有应答，或不准账本读写"),
     "Unopenable": marked("核验无误，但内容打不开"),
     "StatementInvalid": marked("驿站签名的文书核验不过"),
     "ProofInvalid": marked("账本的证明核验不过"),
@@ -49,6 +50,7 @@ ERRORS: Final = {
     "LogForked": marked("账本与已公布的检查点不一致"),
     "NoSuchStatement": marked("账本里没有所问的这件"),
     "LedgerNotReady": marked("账本没有就绪"),
+    "LedgerError": marked("账本不能工作"),
     "BookInvalid": marked("县里导出的簿不能用"),
 }
 """Class of an error whose sentence is for engineers → what it means to whoever reads it here."""
@@ -108,7 +110,7 @@ def arrival(word: str) -> str:
 
 def reason_name(word: str) -> str:
     """Return what a reason of refusal means, after its word."""
-    return f"{word}（{_(REASONS[word])}）" if word in REASONS else word
+    return beside(word, _(REASONS[word])) if word in REASONS else word
 
 
 def doubt_sentence(word: str, type: str, county: str) -> str:

@@ -3,15 +3,17 @@
 Rule 1: what a stranger wrote never steers the terminal: control characters are shown, not sent.
 Rule 2: programs get UTC and every field; people get the alliance's time and names.
 Rule 3: stdout is what was asked for; everything said beside it goes to stderr.
+Rule 4: an id is never broken over two lines: whoever reads it copies it.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
@@ -19,11 +21,16 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import click
 
+from yizhan.cli.shell import columns as width
+from yizhan.cli.shell import wrap
+
 if TYPE_CHECKING:
     from rich.console import Console
 
 _UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _WIDE_ENOUGH: Final = 200
+_LEAST: Final = 16
+"""Screen columns below which folded text is not readable: eight Chinese characters."""
 
 
 def plain(text: str, *, keep_lines: bool = False) -> str:
@@ -97,29 +104,55 @@ def tell(sentence: str) -> None:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Make a console; where no terminal is, lines are not cut to a width."""
+    """Make a console: as wide as ``COLUMNS`` says, else as the terminal is; where none is, lines are long."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    width = None if stream.isatty() else _WIDE_ENOUGH
+    said = os.environ.get("COLUMNS", "")
+    width = int(said) if said.isdecimal() and int(said) else None if stream.isatty() else _WIDE_ENOUGH
     return Console(file=stream, width=width, highlight=False, soft_wrap=False, markup=False, emoji=False)
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str) -> None:
-    """Print a table, or ``empty`` where there is nothing; values are shown plain."""
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], empty: str, *, whole: Collection[int] = (0,)
+) -> None:
+    """Print a table, or ``empty`` where there is nothing; values are shown plain.
+
+    The columns numbered in ``whole`` (from 0) are never broken. Where a table would be too narrow to read,
+    each row becomes a line of these and a paragraph of the rest.
+    """
+    cells = [[plain("" if value is None else str(value), keep_lines=True) for value in row] for row in rows]
+    if not cells:
+        click.echo(empty)
+    elif _needed(columns, cells, whole) <= (screen := console()).width:
+        _print_grid(screen, columns, cells, whole)
+    else:
+        for row in cells:
+            click.echo("  ".join(row[number] for number in sorted(whole)))
+            rest = [number for number in range(len(columns)) if number not in whole and row[number]]
+            said = "  ".join(f"{columns[number]}: {row[number]}" for number in rest)
+            click.echo("\n".join(f"  {line}" for line in wrap(said, max(screen.width - 2, _LEAST))))
+
+
+def _needed(columns: Sequence[str], cells: list[list[str]], whole: Collection[int]) -> int:
+    """Count the columns of a screen that a table needs to be read: ids in full, the rest folded."""
+    longest = [
+        max(width(line) for row in [columns, *cells] for line in row[n].split("\n")) for n in range(len(columns))
+    ]
+    return sum(most if n in whole else min(most, _LEAST) for n, most in enumerate(longest)) + 2 * len(columns)
+
+
+def _print_grid(screen: Console, columns: Sequence[str], cells: list[list[str]], whole: Collection[int]) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(plain("" if value is None else str(value), keep_lines=True)) for value in row))
-    if table.row_count:
-        console().print(table)
-    else:
-        click.echo(empty)
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=number in whole)
+    for row in cells:
+        table.add_row(*map(Text, row))
+    screen.print(table)
 
 
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:

@@ -190,7 +190,7 @@ class _Language(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
         """Check the word; it was taken before anything else was read."""
         if words.known(str(value)) is None:
-            choices = "、".join(words.LANGUAGES)
+            choices = words.listed(words.LANGUAGES)
             self.fail(_("应为 {choices} 之一，得到 {value}").format(choices=choices, value=value), param, ctx)
         return str(value)
 
@@ -350,7 +350,7 @@ class _Type(click.ParamType):
 
         found = type_of(str(value))
         if found is None:
-            choices = ", ".join(f"{short_type(name)} {type_name(name)}" for name in TYPES)
+            choices = words.listed(f"{short_type(name)} {type_name(name)}" for name in TYPES)
             self.fail(_("没有事件类型 {value}；有的是：{choices}").format(value=value, choices=choices), param, ctx)
         return found
 
@@ -363,7 +363,7 @@ class OneOf(click.Choice[str]):
         text = str(value)
         if text not in self.choices:
             sentence = _("应为 {choices} 之一，得到 {value}")
-            self.fail(sentence.format(choices="、".join(self.choices), value=text), param, ctx)
+            self.fail(sentence.format(choices=words.listed(self.choices), value=text), param, ctx)
         return text
 
 
@@ -397,7 +397,7 @@ def usage_sentence(error: click.ClickException) -> str:
     """Say what is wrong with a command line, in the language chosen."""
     if isinstance(error, click.NoSuchOption):
         sentence = _("没有选项 {name}").format(name=error.option_name)
-        near = "、".join(sorted(error.possibilities or ()))
+        near = words.listed(sorted(error.possibilities or ()))
         return sentence + (_("；是 {near} 吗？").format(near=near) if near else "")
     if isinstance(error, click.MissingParameter) and error.param is not None:
         return _("缺少 {name}").format(name=_name_of(error.param, error.ctx))

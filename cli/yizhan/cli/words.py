@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 CHINESE: Final = "zh_CN"
 LANGUAGES: Final = (CHINESE, "en")
@@ -53,6 +53,20 @@ def choose(arguments: Sequence[str]) -> str:
     return _Chosen.language
 
 
+def doubtful(environment: Mapping[str, str]) -> list[str]:
+    """Tell of variables that look like ours and say nothing to us: they are passed over, but not in silence."""
+    said = []
+    if (name := environment.get(LANGUAGE_VARIABLE, "")) and known(name) is None:
+        sentence = _("{variable}={value} 不是 {choices}，未采用")
+        said.append(sentence.format(variable=LANGUAGE_VARIABLE, value=name, choices=listed(LANGUAGES)))
+    others = [each for each in sorted(environment) if each.startswith("YIZHAN_")]
+    if set(others) - {LANGUAGE_VARIABLE, HOME_VARIABLE}:
+        from yizhan.runtime.settings import unknown_variables
+
+        said += [_("没有设置 {name}，未采用").format(name=each) for each in unknown_variables(others)]
+    return said
+
+
 def speak() -> None:
     """Let every part of the program speak the language chosen; the contract is imported."""
     from yizhan.schemas.i18n import set_language
@@ -68,6 +82,25 @@ def language() -> str:
 def _(message: str) -> str:
     """Return a Chinese sentence in the language chosen, or as it is."""
     return message if _Chosen.language == CHINESE else catalogue(_Chosen.language).get(message, message)
+
+
+def listed(words: Iterable[str]) -> str:
+    """Write a list as the language chosen does.
+
+    >>> listed(["寿宁县", "庆元县"])
+    '寿宁县、庆元县'
+    """
+    return ("、" if _Chosen.language == CHINESE else ", ").join(words)
+
+
+def several(sentences: Iterable[str]) -> str:
+    """Write sentences one after the other."""
+    return ("；" if _Chosen.language == CHINESE else "; ").join(sentences)
+
+
+def beside(text: str, more: str) -> str:
+    """Write something in brackets behind a text."""
+    return f"{text}（{more}）" if _Chosen.language == CHINESE else f"{text} ({more})"
 
 
 def marked(message: str) -> str:

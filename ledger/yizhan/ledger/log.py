@@ -34,6 +34,7 @@ from yizhan.runtime.alone import alone
 from yizhan.schemas import notes, tiles
 from yizhan.schemas.checkpoints import Checkpoint, OpenedCheckpoint, parse_checkpoint, sign_checkpoint
 from yizhan.schemas.errors import NoteInvalid, ProofInvalid
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.proofs import entry_of
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ MAX_BATCH: Final = 1024
 """Statements in one batch: their entries and the checkpoint fit into one record each of the topic."""
 PUBLIC: Final = "log"
 LOCK: Final = "ledger.lock"
-WRITES: Final = "writes this log"
+WRITES: Final = marked("在写这个账本")
 _CATCHING_UP: Final = 4096
 
 
@@ -80,7 +81,7 @@ class Log:
         with contextlib.ExitStack() as stack:
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                stack.enter_context(alone(folder / LOCK, WRITES))
+                stack.enter_context(alone(folder / LOCK, _(WRITES)))
             except OSError as error:
                 raise NotWritten(f"{folder}: {error.strerror}; look at the disk and at who owns it") from error
             self.statements = stack.enter_context(Statements(folder / statements.FILE))

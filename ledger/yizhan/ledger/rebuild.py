@@ -23,6 +23,7 @@ from yizhan.runtime.errors import StoreError
 from yizhan.schemas import notes, tiles
 from yizhan.schemas.checkpoints import Checkpoint, parse_checkpoint
 from yizhan.schemas.errors import NoteInvalid
+from yizhan.schemas.i18n import _
 from yizhan.schemas.merkle import HASH_BYTES
 from yizhan.schemas.proofs import entry_of
 
@@ -80,7 +81,7 @@ def rebuild(
         LogDamaged: a statement is missing.
         NotWritten, StoreError: the disk is full or fails; the old log is untouched.
     """
-    with alone(folder / LOCK, WRITES), Statements(folder / statements.FILE) as kept:
+    with alone(folder / LOCK, _(WRITES)), Statements(folder / statements.FILE) as kept:
         size = kept.size
         for where, checkpoint in expected.items():
             if checkpoint.size > size:

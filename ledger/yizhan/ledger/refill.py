@@ -17,6 +17,7 @@ from yizhan.ledger.subjects import Said, read_said
 from yizhan.runtime.alone import alone
 from yizhan.schemas import topics
 from yizhan.schemas.errors import NoteInvalid, StatementInvalid
+from yizhan.schemas.i18n import _
 from yizhan.schemas.logrecords import read_entries
 from yizhan.schemas.proofs import entry_of
 
@@ -39,7 +40,7 @@ def refill(folder: Path, wire: Wire, charters: Charters, wanted: int, progress: 
         WireFailed: the broker fails.
         StoreError: the disk is full or fails.
     """
-    with alone(folder / LOCK, WRITES), Statements(folder / statements.FILE) as kept:
+    with alone(folder / LOCK, _(WRITES)), Statements(folder / statements.FILE) as kept:
         before = kept.size
         if before >= wanted:
             return 0

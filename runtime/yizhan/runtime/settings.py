@@ -11,6 +11,7 @@ from __future__ import annotations
 import difflib
 import os
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -163,7 +164,7 @@ class Settings(BaseSettings):
         Raises :class:`SettingError`, naming the setting, its value and what was expected.
         """
         path = home / FILE_NAME
-        _check_environment(cls)
+        _check_environment()
         try:
             from_file = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -219,18 +220,26 @@ def _present(path: Path) -> Path:
     return path
 
 
-def _check_environment(cls: type[Settings]) -> None:
-    """Refuse a misspelt variable, which would be ignored; ``YIZHAN_HOME`` is the command's."""
-    known = {PREFIX + name.upper() for name in cls.model_fields}
-    for name in sorted(os.environ):
-        if name.startswith(PREFIX) and name.upper() not in known and name not in _NOT_SETTINGS:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-            if near:
-                sentence = _("没有设置 {name}；是 {near} 吗？请改正或去掉")
-                raise SettingError(sentence.format(name=name, near=near[0]))
+def unknown_variables(names: Iterable[str]) -> list[str]:
+    """Return those that begin as a setting does and are none; ``YIZHAN_HOME`` is the command's."""
+    return [
+        name
+        for name in names
+        if name.startswith(PREFIX) and name.upper() not in _VARIABLES and name not in _NOT_SETTINGS
+    ]
+
+
+def _check_environment() -> None:
+    """Refuse a misspelt variable, which would be ignored."""
+    for name in unknown_variables(sorted(os.environ)):
+        near = difflib.get_close_matches(name, _VARIABLES, n=1, cutoff=0.8)
+        if near:
+            sentence = _("没有设置 {name}；是 {near} 吗？请改正或去掉")
+            raise SettingError(sentence.format(name=name, near=near[0]))
 
 
 _NOT_SETTINGS = frozenset({PREFIX + "HOME"})
+_VARIABLES = frozenset(PREFIX + name.upper() for name in Settings.model_fields)
 
 
 def _sentences(cls: type[Settings], path: Path, error: ValidationError) -> str:

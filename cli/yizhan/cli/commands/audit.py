@@ -12,7 +12,7 @@ from yizhan.cli.commands.audit_find import find
 from yizhan.cli.commands.audit_matters import reconcile
 from yizhan.cli.commands.audit_report import report
 from yizhan.cli.shell import Group, charter_option, json_option, option
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import _, listed, marked
 
 command = Group("audit", help=marked("审计：不信任何人，只凭章程核验账本"))
 command.add_command(explain)
@@ -83,7 +83,7 @@ def verify(where: str, charter: Path | None, state: Path | None, not_final: bool
         if found.statements:
             tell(_("原话 {count} 条，与账目一致，驿站的签名都对").format(count=found.statements))
         if final is not None:
-            members = "、".join(app.named(code) for code in figures["cosigned"])
+            members = listed(app.named(code) for code in figures["cosigned"])
             tell(_("前 {size} 条已定局，会签：{members}").format(size=figures["final_size"], members=members))
     if final is None and not not_final:
         raise CommandError(_("没有一个检查点的会签达到法定多数；账本刚建立时可加 --not-final"))

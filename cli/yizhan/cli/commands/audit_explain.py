@@ -9,7 +9,7 @@ import click
 
 from yizhan.cli.commands.audit_matters import checkpoint_as_json, evidence_options, tell_checkpoint
 from yizhan.cli.shell import Command, json_option, option
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import _, beside, listed, marked, several
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +85,7 @@ def _tell_life(app: App, found: Life) -> None:
             (_("编号"), found.id),
             (_("指纹"), found.hash),
             (_("类型"), type_name(header["type"]) if header else None),
-            (_("收件"), "、".join(app.named(code) for code in header["to"]) if header else None),
+            (_("收件"), listed(app.named(code) for code in header["to"]) if header else None),
             (_("缓急"), _(priority) if header else None),
         ]
     )
@@ -126,7 +126,7 @@ def step_note(app: App, step: Step) -> str:
     }
     if step.what in notes:
         return notes[step.what](app, step)
-    return "；".join(each for each in (step.by, step.said.get("receipt"), step.said.get("hash")) if each)
+    return several(each for each in (step.by, step.said.get("receipt"), step.said.get("hash")) if each)
 
 
 def _decision_note(app: App, step: Step) -> str:
@@ -142,9 +142,9 @@ def _decision_note(app: App, step: Step) -> str:
 
 
 def _reason_note(step: Step) -> str:
-    from yizhan.cli.names import reason_name
+    from yizhan.cli.names import refusal
 
-    return f"{reason_name(step.said['reason'])}：{step.said['detail']}"
+    return refusal(step.said["reason"], step.said["detail"])
 
 
 def _origin_note(step: Step) -> str:
@@ -155,7 +155,7 @@ def _origin_note(step: Step) -> str:
 def _way_note(step: Step) -> str:
     from yizhan.cli.names import way_name
 
-    return "；".join([way_name(step.said["way"]), *step.said["warnings"]])
+    return several([way_name(step.said["way"]), *step.said["warnings"]])
 
 
 def _look_note(step: Step) -> str:
@@ -172,7 +172,7 @@ def _digest_note(step: Step) -> str:
 def _answer_note(step: Step) -> str:
     from yizhan.cli.names import type_name
 
-    return f"{type_name(step.said['type'])} {step.said['id']}（{step.said['refers']}）"
+    return beside(f"{type_name(step.said['type'])} {step.said['id']}", step.said["refers"])
 
 
 def _destruction_note(step: Step) -> str:

@@ -10,7 +10,7 @@ import click
 
 from yizhan.cli.commands.audit_matters import checkpoint_as_json, evidence_options, tell_checkpoint
 from yizhan.cli.shell import MEMBER, Command, json_option, option
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import _, beside, listed, marked, several
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
@@ -56,7 +56,7 @@ def find(
     app = this()
     app.charter_folder = charter or app.charter_folder
     if wrong := sorted(set(kinds) - set(Found)):
-        sentence = _("--kind 应为 {choices} 之一，得到 {value}").format(choices="、".join(Found), value=wrong[0])
+        sentence = _("--kind 应为 {choices} 之一，得到 {value}").format(choices=listed(Found), value=wrong[0])
         raise click.UsageError(sentence, click.get_current_context())
     hotspots = [] if firms is None else list(expected_hotspots(app, firms, outlines))
     with gather(app, where, books, unsettled=not_final) as (_files, evidence):
@@ -104,7 +104,7 @@ def _tell(app: App, found: list[Finding], missing: list[tuple[str, str]]) -> Non
         [_("问题"), _("单位"), _("时间"), _("事件"), _("账上"), _("说明")],
         [
             (
-                f"{found_name(each.kind)}（{each.kind.value}）",
+                beside(found_name(each.kind), each.kind.value),
                 app.named(each.county),
                 app.local(each.at),
                 each.id,
@@ -116,7 +116,7 @@ def _tell(app: App, found: list[Finding], missing: list[tuple[str, str]]) -> Non
         _("没有发现问题"),
     )
     if missing:
-        names = "、".join(f"{app.named(county)} {kind}" for county, kind in missing)
+        names = listed(f"{app.named(county)} {kind}" for county, kind in missing)
         tell(_("没有这些簿，与之有关的没有查：{names}").format(names=names))
 
 
@@ -131,4 +131,4 @@ def finding_note(each: Finding) -> str:
     if each.took is not None and each.limit is not None:
         sentence = _("用时 {took} 分钟，限 {limit} 分钟")
         parts.append(sentence.format(took=round(each.took / 60), limit=round(each.limit / 60)))
-    return "；".join([*parts, *([each.detail] if each.detail else [])])
+    return several([*parts, *([each.detail] if each.detail else [])])

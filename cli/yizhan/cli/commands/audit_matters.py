@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from yizhan.cli.shell import MEMBER, Command, charter_option, json_option, option
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import _, listed, marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -58,7 +58,7 @@ def tell_checkpoint(app: App, opened: OpenedCheckpoint) -> None:
     from yizhan.cli.output import tell
 
     state = _("已定局") if opened.final else _("尚未定局")
-    members = "、".join(app.named(code) for code in sorted(opened.cosigned))
+    members = listed(app.named(code) for code in sorted(opened.cosigned))
     sentence = _("以检查点 {size} 条为准（{state}，{at}），根 {root}；会签：{members}")
     tell(
         sentence.format(
@@ -152,5 +152,5 @@ def discrepancy_sentence(app: App, each: Discrepancy) -> str:
         odd=odd_sentence(each.odd),
         word=each.odd.value,
         place="" if each.place is None else _("，账上第 {place} 条").format(place=each.place),
-        detail=f"：{each.detail}" if each.detail else "",
+        detail=f": {each.detail}" if each.detail else "",
     )

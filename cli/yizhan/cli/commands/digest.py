@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from yizhan.cli.shell import MEMBER, Group, OneOf, Whole, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import _, marked, several
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
@@ -179,7 +179,7 @@ def list_(county: str, as_json: bool) -> None:
                 each.manifest.count,
                 each.held,
                 sentence(each.verdict),
-                "；".join(sentence(warning) for warning in each.warnings),
+                several(sentence(warning) for warning in each.warnings),
             )
             for each in found
         ],

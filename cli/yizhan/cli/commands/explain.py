@@ -57,6 +57,7 @@ def command(
     if is_envelope(data):
         found = [_envelope(data, adopted, moment)]
     else:
+        _check_lines(data, file)
         found = list(_drafts(app, data, file, county, adopted, moment))
     stale = app.stale(app.charters)
     if as_json:
@@ -66,6 +67,16 @@ def command(
             _show(app, each)
     if not all(each["ok"] for each in found):
         ctx.exit(1)
+
+
+def _check_lines(data: bytes, name: str) -> None:
+    """Refuse, in one sentence, what can hold no event: an empty file, or one of which no line begins an object."""
+    from yizhan.cli.errors import CommandError
+
+    if not data.strip():
+        raise CommandError(_("{name} 是空的：既没有信封，也没有待发事件").format(name=name))
+    if not any(line.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") for line in data.splitlines()):
+        raise CommandError(_("{name} 既不是信封，也不是待发事件的 JSON Lines").format(name=name))
 
 
 def _envelope(data: bytes, charter: Charter, at: datetime) -> dict[str, Any]:
@@ -171,6 +182,6 @@ def _show(app: App, each: dict[str, Any]) -> None:
     for doubt in each.get("doubts", ()):
         tell("  " + doubt_sentence(doubt, each["type"], app.named(each["elsewhere"] or "")))
     for code, made in each["decisions"].items():
-        tell(f"  → {app.named(code)}：{arrival(made['way'])}")
+        tell(f"  → {app.named(code)}: {arrival(made['way'])}")
         because = made["because"]["zh" if language() == CHINESE else "en"]
         tell(_("    规则 {rule}：{because}").format(rule=made["rule"], because=because))

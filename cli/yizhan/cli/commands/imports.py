@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from yizhan.cli.shell import Group, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import _, listed, marked
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
@@ -152,7 +152,7 @@ def _show(app: App, found: FirmsImport, results: list[tuple[Draft, Sent | Except
     from yizhan.cli.output import say, tell
 
     for draft in found.drafts if dry_run else ():
-        to = "、".join(app.named(code) for code in draft.to or ())
+        to = listed(app.named(code) for code in draft.to or ())
         tell(_("会发出 {ref} → {to}").format(ref=draft.external_ref, to=to))
     for _draft, result in results:
         if not isinstance(result, Exception):

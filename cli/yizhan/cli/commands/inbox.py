@@ -20,7 +20,7 @@ from yizhan.cli.shell import (
     passphrase_option,
     type_option,
 )
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import _, beside, listed, marked, several
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
@@ -163,7 +163,7 @@ def list_(
 
     app = this()
     if state is not None and state not in list(State):
-        choices = "、".join(State)
+        choices = listed(State)
         raise click.UsageError(
             _("--state 应为 {choices} 之一，得到 {value}").format(choices=choices, value=state),
             click.get_current_context(),
@@ -204,7 +204,7 @@ def list_(
                 f"{way_name(item.way)} {item.rule}",
                 sentence(item.state) + _changed(item),
                 _summary(item),
-                "；".join(sentence(warning) for warning in item.warnings),
+                several(sentence(warning) for warning in item.warnings),
             )
             for item in found
         ],
@@ -298,7 +298,7 @@ def ack(
     with open_inbox(app, county, Lock(passphrase_fd)) as inbox:
         item = inbox.acknowledge(item_id, name, badge, stage, note)
     if as_json:
-        noted(app, county, "opened", "inbox ack", [item.id], f"{name}（{badge}）")
+        noted(app, county, "opened", "inbox ack", [item.id], beside(name, badge))
         print_json(item.as_json())
     else:
         sentence = _("{id} {stage}，签字人 {name}（{badge}）")

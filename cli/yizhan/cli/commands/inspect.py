@@ -19,7 +19,7 @@ from yizhan.cli.words import marked
     "inspect",
     cls=Command,
     help=marked(
-        "以 JSON 显示一个信封的信头和判定，不拆看内容。\n\n"
+        "以 JSON 显示一个信封的信头和判定，不拆开内容。\n\n"
         "核验不过的，只说 verified: false 和原因；加 --unverified 才在 unverified_header 里给出未经核验的信头。"
         "FILE 为 - 时读标准输入。核验不过时退出码为 1。"
     ),
@@ -28,7 +28,7 @@ from yizhan.cli.words import marked
 @option("--unverified", is_flag=True, help=marked("核验不过时，也给出未经核验的信头"))
 @charter_option()
 @at_option()
-@option("--json", "_as_json", is_flag=True, hidden=True)
+@option("--json", "_as_json", is_flag=True, help=marked("输出 JSON；不写也是"))
 @click.pass_context
 def command(
     ctx: click.Context, file: str, unverified: bool, charter: Path | None, at: datetime | None, _as_json: bool

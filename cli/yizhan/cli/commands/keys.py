@@ -157,6 +157,7 @@ def show(county: str | None, station: bool, ledger: bool, as_json: bool) -> None
             for row in rows
         ],
         _("{folder} 里没有密钥；请先运行 yizhan keys generate").format(folder=folder),
+        whole=(1,),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from yizhan.cli.shell import Group, Whole, charter_option, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import _, listed, marked
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
@@ -312,7 +312,7 @@ def verify_proof_(file: Path, charter: Path | None, not_final: bool, as_json: bo
                 (_("驿站收到"), app.local(statement.get("received"))),
                 (_("账上位置"), proof.index),
                 (_("检查点"), _sized(app, checkpoint)),
-                (_("会签"), "、".join(app.named(code) for code in checkpoint["cosigned"])),
+                (_("会签"), listed(app.named(code) for code in checkpoint["cosigned"])),
             ]
         )
     if not opened.final and not not_final:

@@ -18,7 +18,7 @@ from yizhan.cli.shell import (
     passphrase_option,
     type_option,
 )
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import _, listed, marked
 
 command = Group("outbox", help=marked("本县发件箱：送出、查看"))
 
@@ -91,7 +91,7 @@ def list_(
                 row.id,
                 type_name(row.type),
                 app.local(row.accepted),
-                "、".join(app.named(code) for code in row.to),
+                listed(app.named(code) for code in row.to),
                 state_name(row.state),
                 row.trouble or (reason_name(row.reason) if row.reason else "") or (row.replaced_by or ""),
             )

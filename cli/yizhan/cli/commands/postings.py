@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, type_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import _, beside, marked
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
@@ -110,7 +110,7 @@ def _said(app: App, each: Posting) -> str:
     lines = []
     for stage, said in each.said.items():
         by = said.payload.get("by")
-        who = f" {by.get('name', '')}（{by.get('badge', '')}）" if isinstance(by, dict) else ""
+        who = " " + beside(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
         note = said.payload.get("note")
-        lines.append(f"{stage_name(stage)}{who} {app.local(said.time)}" + (f"：{note}" if note else ""))
+        lines.append(f"{stage_name(stage)}{who} {app.local(said.time)}" + (f": {note}" if note else ""))
     return "\n".join(lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from yizhan.cli.shell import Command, json_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import _, listed, marked
 
 
 @click.command(
@@ -37,5 +37,5 @@ def command(name: str | None, as_json: bool) -> None:
     found = next((schemas[each] for each in (name, type_of(name), f"{name}.v1") if each in schemas), None)
     if found is None:
         sentence = _("没有名为 {name} 的结构；有的是：{names}")
-        raise CommandError(sentence.format(name=name, names="、".join(sorted(schemas))))
+        raise CommandError(sentence.format(name=name, names=listed(sorted(schemas))))
     print_json(found)

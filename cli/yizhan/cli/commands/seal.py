@@ -6,6 +6,7 @@ Rule 2: the payload is checked as the outbox would check it, and the header as t
 
 from __future__ import annotations
 
+import base64
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -22,12 +23,14 @@ from yizhan.cli.shell import (
     at_option,
     charter_option,
     county_option,
+    json_option,
     option,
     passphrase_option,
 )
 from yizhan.cli.words import _, marked
 
 if TYPE_CHECKING:
+    from yizhan.cli.letters import Verdict
     from yizhan.schemas.charter import Charter
     from yizhan.schemas.header import Header
 
@@ -65,8 +68,9 @@ _DEFAULTS = {"status": "Actual", "priority": "routine"}
 @option("--raw", is_flag=True, help=marked("内容不按类型检查，原样封入"))
 @charter_option()
 @at_option()
-@option("-o", "--output", metavar="FILE", help=marked("写到文件，不写标准输出"))
+@option("-o", "--output", metavar="FILE", help=marked("写到新文件，不写标准输出"))
 @passphrase_option()
+@json_option()
 def command(  # noqa: PLR0917 -- click gives them by name
     county: str,
     to: tuple[str, ...],
@@ -79,12 +83,13 @@ def command(  # noqa: PLR0917 -- click gives them by name
     output: str | None,
     passphrase_fd: int | None,
     learnt: datetime | None,
+    as_json: bool,
     **given: Any,  # noqa: ANN401 -- the header's own attributes
 ) -> None:
     """Seal standard input."""
     from yizhan.cli.app import this, utc_now
     from yizhan.cli.keyring import Lock, signer
-    from yizhan.cli.letters import judge, read_input
+    from yizhan.cli.letters import judge, read_input, write_new
     from yizhan.cli.output import say
     from yizhan.schemas.envelope import MAX_BYTES, seal
     from yizhan.schemas.timestamps import written
@@ -107,7 +112,12 @@ def command(  # noqa: PLR0917 -- click gives them by name
     verdict = judge(envelope, adopted, moment)
     if verdict.refused is not None:
         raise verdict.refused
-    _write(envelope, output)
+    if output is not None:
+        write_new(output, envelope)
+    if as_json:
+        _print(verdict, envelope, output)
+    elif output is None:
+        _write(envelope)
     say(_("已封好 {id}，{bytes} 字节").format(id=numbered.id, bytes=len(envelope)))
 
 
@@ -186,12 +196,27 @@ def _payload(data: bytes, header: Header, *, raw: bool) -> bytes:
     return encode(payload)
 
 
-def _write(envelope: bytes, output: str | None) -> None:
+def _print(verdict: Verdict, envelope: bytes, output: str | None) -> None:
+    """Print what was sealed: in Base64 where it was not written to a file."""
+    from yizhan.cli.letters import decisions
+    from yizhan.cli.output import print_json
+
+    if verdict.admitted is not None:
+        print_json(
+            {
+                "header": verdict.admitted.header,
+                "hash": verdict.admitted.verified.hash,
+                "decisions": decisions(verdict.admitted),
+                "bytes": len(envelope),
+                "file": output,
+                "envelope": None if output is not None else base64.b64encode(envelope).decode(),
+            }
+        )
+
+
+def _write(envelope: bytes) -> None:
     from yizhan.cli.errors import CommandError
 
-    if output is not None:
-        Path(output).write_bytes(envelope)
-        return
     if sys.stdout.isatty():
         raise CommandError(_("信封是二进制，不写到终端；请用 -o FILE，或重定向到文件"))
     sys.stdout.buffer.write(envelope)

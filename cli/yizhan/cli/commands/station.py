@@ -5,7 +5,7 @@ from __future__ import annotations
 from yizhan.cli.shell import Group, passphrase_option
 from yizhan.cli.words import marked
 
-command = Group("station", help=marked("驿站：盖戳、登记、转递，从不拆看"))
+command = Group("station", help=marked("驿站：盖戳、登记、转递，从不拆开"))
 
 
 @command.command(

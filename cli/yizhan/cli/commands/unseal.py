@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from yizhan.cli.shell import Command, at_option, charter_option, county_option, option, passphrase_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.shell import Command, at_option, charter_option, county_option, json_option, option, passphrase_option
+from yizhan.cli.words import _, listed, marked
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 @county_option(required=False, help=marked("收件县的六位代码"))
 @charter_option()
 @at_option()
-@option("-o", "--output", metavar="FILE", help=marked("写到文件（权限 0600），不写标准输出"))
+@option("-o", "--output", metavar="FILE", help=marked("写到新文件（权限 0600），不写标准输出"))
 @passphrase_option()
+@json_option()
 def command(
     file: str,
     county: str | None,
@@ -45,12 +46,13 @@ def command(
     at: datetime | None,
     output: str | None,
     passphrase_fd: int | None,
+    as_json: bool,
 ) -> None:
     """Open a file."""
     from yizhan.cli.access import noted
     from yizhan.cli.app import this, utc_now
     from yizhan.cli.keyring import Lock
-    from yizhan.cli.letters import judge, read_input
+    from yizhan.cli.letters import judge, read_input, write_new
     from yizhan.schemas.envelope import MAX_BYTES, open_verified
 
     app = this()
@@ -65,7 +67,13 @@ def command(
         header = verdict.admitted.header
         for code in [code for code in header.to if code == county or (app.county_folder(code) / "keys").is_dir()]:
             noted(app, code, "opened", "open", [header.id])
-        _write(open_verified(verdict.admitted.verified, keys), output)
+        payload = open_verified(verdict.admitted.verified, keys)
+        if output is not None:
+            write_new(output, payload, 0o600)
+        if as_json:
+            _print(verdict.admitted, payload, output)
+        elif output is None:
+            _write(payload)
 
 
 def _keys(app: App, admitted: Admitted, county: str | None, lock: Lock) -> tuple[SealingKey, ...]:
@@ -76,25 +84,39 @@ def _keys(app: App, admitted: Admitted, county: str | None, lock: Lock) -> tuple
     to = admitted.header.to
     if county is not None and county not in to:
         sentence = _("{county} 不是收件县；收件的是：{to}")
-        raise CommandError(sentence.format(county=county, to="、".join(app.named(code) for code in to)))
+        raise CommandError(sentence.format(county=county, to=listed(app.named(code) for code in to)))
     charters = (app.charters.latest(), app.charter)
     here = [code for code in to if code == county or (county is None and (app.county_folder(code) / "keys").is_dir())]
     if not here:
         sentence = _("{home} 里没有收件县（{to}）的密钥；请用 --home 指到其中一个县的主目录")
-        raise NoKey(sentence.format(home=app.home, to="、".join(app.named(code) for code in to)))
+        raise NoKey(sentence.format(home=app.home, to=listed(app.named(code) for code in to)))
     return tuple(key for code in here for key in sealing_keys(app.county_folder(code) / "keys", code, charters, lock))
 
 
-def _write(payload: bytes, output: str | None) -> None:
-    import os
+def _print(admitted: Admitted, payload: bytes, output: str | None) -> None:
+    """Print header, decisions and content, or where the content was written."""
+    from yizhan.cli.letters import decisions
+    from yizhan.cli.output import print_json
+    from yizhan.schemas.payloads import read
 
+    contents = None if output is not None else read(admitted.header.type, payload)
+    print_json(
+        {
+            "header": admitted.header,
+            "hash": admitted.verified.hash,
+            "clock_suspect": admitted.clock_suspect,
+            "decisions": decisions(admitted),
+            "file": output,
+            "payload": None if contents is None or contents.text is not None else contents.raw,
+            "text": None if contents is None else contents.text,
+        }
+    )
+
+
+def _write(payload: bytes) -> None:
     from yizhan.cli.errors import CommandError
     from yizhan.cli.output import plain
 
-    if output is not None:
-        with open(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as made:  # noqa: PTH123 -- a descriptor
-            made.write(payload)
-        return
     if not sys.stdout.isatty():
         sys.stdout.buffer.write(payload)
         sys.stdout.buffer.flush()

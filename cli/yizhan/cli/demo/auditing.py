@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from yizhan.cli.demo.reconciling import reconcile_pair
 from yizhan.cli.demo.scenario import QINGYUAN
 from yizhan.cli.demo.stage import wait_for
-from yizhan.cli.words import _
+from yizhan.cli.words import _, listed
 from yizhan.ledger.log import PUBLIC
 from yizhan.ledger.reading import FINAL, FolderSource
 from yizhan.ledger.statements import FILE, Statements
@@ -36,7 +36,7 @@ def audit(day: Day) -> dict[str, Any]:
     stage, account = day.stage, day.account
     stage.start_ledger()
     final = wait_for(_("账本由法定多数会签，见 logs/ledger.log"), partial(_final, day))
-    names = "、".join(account.name(code) for code in sorted(final.cosigned))
+    names = listed(account.name(code) for code in sorted(final.cosigned))
     sentence = _("   账本 {size} 条已定局，会签：{members}")
     account.line(sentence.format(size=final.checkpoint.size, members=names))
     _county, fire = day.sent["fire"]
