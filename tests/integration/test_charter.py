@@ -222,6 +222,8 @@ def renewed(alliance: Alliance, sender: Sender, code: str) -> dict[str, bytes]:
     """Register a county's next keys, which hold from two seconds after their version does."""
     county = County.make(code, 7)
     sender.rings[code].append(county)
+    for key in (county.signing, county.sealing):  # whoever runs as this county later has what was registered
+        keys.save(key, alliance.home / "counties" / code / "keys")
     since = written(datetime.now(UTC) + timedelta(seconds=LEAD_SECONDS + 2))
     files = register(alliance.ceremony.files, code, county.signing, not_before=since)
     return register(files, code, county.sealing, not_before=since)
