@@ -42,6 +42,9 @@ EVERYTHING: Final = Query()
 VOID_UNTOLD: Final = "void_untold"
 """Remembered as 1 while a number is void and no announcement of lane heads said so."""
 
+LINE_LOST: Final = "line_lost"
+"""Since when the publisher finds no broker, a written instant; empty while it answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
