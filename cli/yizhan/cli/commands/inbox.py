@@ -61,16 +61,18 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
         if not quiet:
             _tell(app, county, outcome, as_json=as_json)
 
-    with (
-        open_inbox(app, county, Lock(passphrase_fd), app.reader_of(county, online=True)) as inbox,
-        working(settings, settings.inbox_metrics_port) as (stop, watchdog),
-    ):
-        log_aloud(debug=app.debug)
+    def begin() -> None:
         for item in () if quiet or as_json else inbox.ringing():
             _ring(app, item, county)
         if not quiet:
             threading.Thread(target=_keep_ringing, args=(inbox, stop, as_json), name="bell", daemon=True).start()
-        receive(inbox, settings, stop, watchdog=watchdog, tell=arrived)
+
+    with (
+        open_inbox(app, county, Lock(passphrase_fd), app.reader_of(county, online=True)) as inbox,
+        working(settings, settings.inbox_metrics_port, elsewhere="yizhan_outbox_") as (stop, watchdog),
+    ):
+        log_aloud(debug=app.debug)
+        receive(inbox, settings, stop, watchdog=watchdog, tell=arrived, begin=begin)
 
 
 def _keep_ringing(inbox: Inbox, stop: StopSignal, as_json: bool) -> None:
