@@ -15,7 +15,11 @@ from yizhan.cli.inboxes import open_inbox
 from yizhan.cli.keyring import Lock
 from yizhan.cli.outboxes import looking, open_outbox, outbox_path
 from yizhan.consumers.desk import Desk, Person
+from yizhan.producers.outbox import LOCK
+from yizhan.producers.schedule import Patience
+from yizhan.runtime.alone import alone
 from yizhan.schemas.header import ReceiptRef
+from yizhan.schemas.quarters import Quarter
 
 
 @pytest.fixture
@@ -111,7 +115,7 @@ def test_a_quarter_is_shown_in_both_directions(station: Station, yizhan: Run) ->
     assert "与驿站清单一致" in listed.out
     sheet = json.loads(yizhan("digest", "show", "2026Q4", "--county", QINGYUAN, "--json").out)
     assert sheet["partner"] == SHOUNING
-    assert sheet["digest"]["verdict"] == "verified"
+    assert [each["verdict"] for each in sheet["digests"]] == ["verified"]
     assert [each["way"] for each in sheet["in"]] == ["alarm"]
     assert [each["way"] for each in sheet["out"]] == ["alarm"]
     text = yizhan("digest", "show", "2026Q4", "--county", QINGYUAN, "--with", SHOUNING).out
@@ -170,3 +174,35 @@ def test_a_lost_tail_shows(station: Station, yizhan: Run) -> None:
     (gap,) = json.loads(ran.out)["gaps"]
     assert (gap["source"], gap["first"], gap["last"]) == (SHOUNING, 2, 2)
     assert "有 1 处顺序号断缺" in yizhan("inbox", "list", "--county", QINGYUAN).err
+
+
+def test_an_outbox_that_waits_says_why(station: Station, yizhan: Run) -> None:
+    """No publisher, no broker, no answer: each is another sentence."""
+    publish(yizhan, SHOUNING, FIRE)
+
+    def why() -> str:
+        return yizhan("outbox", "list", "--county", SHOUNING).out
+
+    assert f"请运行 yizhan outbox run --county {SHOUNING}" in why()
+    path = outbox_path(station.app, SHOUNING)
+    with alone(path.with_name(path.name + LOCK), "publishes this outbox"):
+        assert "正在送出" in why()
+        with open_outbox(station.app, SHOUNING, Lock()) as outbox, outbox.dispatch() as dispatch:
+            dispatch.note_line(answers=False)
+            assert "连不上 Kafka" in why()
+            dispatch.note_line(answers=True)
+            assert "正在送出" in why()
+            (sent,) = dispatch.queue(prompt=True, limit=9)
+            dispatch.acknowledged([sent.seq], Patience(60.0, 60.0), {})
+        assert "驿站还没有答复" in why()
+
+
+def test_a_quarter_is_not_closed_before_its_time(home: Path, yizhan: Run) -> None:
+    """One that has not begun is refused; one that runs wants --early, whatever else is wrong."""
+    assert home.is_dir()
+    now = str(Quarter.containing(datetime.now(UTC), "Asia/Shanghai"))
+    for label, said in ((str(Quarter.parse(now).next()), "还没有开始"), (now, "--early")):
+        ran = yizhan("digest", "close", "--all", "--label", label)
+        assert ran.code == 1
+        assert said in ran.err
+    assert "还没有开始" in yizhan("digest", "close", "--label", "2999Q1", "--early", "--interim").err
