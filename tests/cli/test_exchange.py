@@ -41,13 +41,18 @@ def test_a_fire_rings_is_acknowledged_and_its_sender_reads_by_whom(station: Stat
     assert "南阳镇" in shown.out
     assert "规则 fire" in shown.out
     said = yizhan("inbox", "ack", fire, "--county", QINGYUAN, "--name", "李四", "--badge", "654321", "--note", "已派员")
-    assert "李四（654321）" in said.out
+    assert "签收人 李四（654321）" in said.out
+    ack = ("inbox", "ack", fire, "--county", QINGYUAN, "--name", "李四", "--badge")
+    again = yizhan(*ack, "654321", "--note", "已派员")
+    assert (again.code, "没有再记" in again.out, "此前" in again.err) == (0, True, True)
     station.carry(QINGYUAN)
     station.deliver(SHOUNING)
     (posting,) = json.loads(yizhan("postings", "list", "--county", SHOUNING, "--json").out)["postings"]
     assert posting["delivered"] is not None
-    assert posting["said"]["acknowledged"]["payload"]["by"] == {"name": "李四", "badge": "654321"}
+    (word,) = posting["said"]["acknowledged"]
+    assert word["payload"]["by"] == {"name": "李四", "badge": "654321"}
     told = yizhan("postings", "list", "--county", SHOUNING).out
+    assert "已打开" in told
     assert "已签收 李四（654321）" in told
     assert "已派员" in told
     assert "已签收" in yizhan("inbox", "list", "--county", QINGYUAN).out

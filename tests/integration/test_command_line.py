@@ -101,7 +101,7 @@ def test_a_fire_rings_at_the_partner_and_its_acknowledgement_comes_back(desk: De
         (posting,) = desk.ask("postings", "list", "--county", SENDER)["postings"]
         return posting["said"].get("acknowledged")
 
-    assert until(acknowledged)["payload"]["by"] == {"name": "李四", "badge": "654321"}
+    assert until(acknowledged)[0]["payload"]["by"] == {"name": "李四", "badge": "654321"}
 
 
 def test_what_the_station_refuses_is_listed_by_name(desk: Desk) -> None:

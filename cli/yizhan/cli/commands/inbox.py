@@ -293,17 +293,25 @@ def ack(
     from yizhan.cli.inboxes import open_inbox
     from yizhan.cli.keyring import Lock
     from yizhan.cli.names import stage_name
-    from yizhan.cli.output import print_json, tell
+    from yizhan.cli.output import print_json, say, tell
 
     app = this()
     with open_inbox(app, county, Lock(passphrase_fd)) as inbox:
+        before = inbox.item(item_id)
         item = inbox.acknowledge(item_id, name, badge, stage, note)
+    earlier = () if before is None else before.answers
     if as_json:
         noted(app, county, "opened", "inbox ack", [item.id], f"{name}（{badge}）")
-        print_json(item.as_json())
-    else:
-        sentence = _("{id} {stage}，签字人 {name}（{badge}）")
-        tell(sentence.format(id=item.id, stage=stage_name(stage), name=name, badge=badge))
+        print_json(item.as_json() | {"entered": len(item.answers) > len(earlier)})
+        return
+    for each in earlier:
+        sentence = _("此前：{stage}，签收人 {name}（{badge}），{at}")
+        at = app.local(each.at)
+        say(sentence.format(stage=stage_name(each.stage), name=each.name, badge=each.badge, at=at))
+    said = _("{id} {stage}，签收人 {name}（{badge}）")
+    same = _("{id} {stage}，签收人 {name}（{badge}）：这句话此前已记下，没有再记")
+    sentence = said if len(item.answers) > len(earlier) else same
+    tell(sentence.format(id=item.id, stage=stage_name(stage), name=name, badge=badge))
 
 
 @command.command(
