@@ -61,7 +61,7 @@ def close(
     _check_label(label)
     _check_ended(app, {label}, utc_now(), early=early or interim)
     folder = app.home / "station"
-    keys = station_keys(folder / "keys", Lock(passphrase_fd))
+    keys = station_keys(folder / "keys", (app.charters.latest(), app.charter), Lock(passphrase_fd))
     done: list[Closed] = []
     with Closer(app.settings.connection(topics.STATION), folder, app.charters, keys) as closer:
         now = utc_now()
