@@ -6,13 +6,17 @@ Rule 2: an envelope in a file stands on no topic: it is checked as if on its own
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+import click
+
 from yizhan.cli.errors import CommandError
-from yizhan.cli.words import _
+from yizhan.cli.words import _, interactive
 from yizhan.schemas import strictjson, topics
 from yizhan.schemas.admit import Admitted, Record, admit
 from yizhan.schemas.envelope import MAGIC, MAX_BYTES, parse_envelope
@@ -49,6 +53,24 @@ def read_input(name: str, most: int = MOST_BYTES) -> bytes:
     if len(data) > most:
         raise CommandError(_("{name} 超过 {most} 字节，读不下").format(name=name, most=most))
     return data
+
+
+def write_output(name: str, data: bytes, *, private: bool) -> None:
+    """Write a file, a ``private`` one with mode 0600; at a terminal a person is asked before one is overwritten.
+
+    Raises:
+        CommandError: it is there, and there is nobody to ask.
+        OSError: it cannot be written.
+    """
+    if os.path.isfile(name):  # noqa: PTH113 -- the name as it was typed; a pipe or /dev/null is none
+        if not interactive():
+            raise CommandError(_("{name} 已存在，不会覆盖；请另选文件名，或先移开它").format(name=name))
+        click.confirm(_("{name} 已存在，覆盖吗？").format(name=name), abort=True, err=True)
+    descriptor = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if private else 0o666)
+    with open(descriptor, "wb") as file:  # noqa: PTH123 -- a descriptor
+        if private and stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.fchmod(descriptor, 0o600)
+        file.write(data)
 
 
 def is_envelope(data: bytes) -> bool:

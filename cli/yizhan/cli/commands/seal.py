@@ -184,9 +184,10 @@ def _payload(data: bytes, header: Header, *, raw: bool) -> bytes:
 
 def _write(envelope: bytes, output: str | None) -> None:
     from yizhan.cli.errors import CommandError
+    from yizhan.cli.letters import write_output
 
     if output is not None:
-        Path(output).write_bytes(envelope)
+        write_output(output, envelope, private=False)
         return
     if sys.stdout.isatty():
         raise CommandError(_("信封是二进制，不写到终端；请用 -o FILE，或重定向到文件"))
