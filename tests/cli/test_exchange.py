@@ -40,6 +40,11 @@ def test_a_fire_rings_is_acknowledged_and_its_sender_reads_by_whom(station: Stat
     assert "距界约800米起火" in shown.out
     assert "南阳镇" in shown.out
     assert "规则 fire" in shown.out
+    order = [
+        shown.out.index(each) for each in ("距界约", "南阳镇", "核查", "燃烧", "13800000000", "内部", "350924000000")
+    ]
+    assert order == sorted(order)
+    assert order[0] < shown.out.index("规则 fire")
     said = yizhan("inbox", "ack", fire, "--county", QINGYUAN, "--name", "李四", "--badge", "654321", "--note", "已派员")
     assert "签收人 李四（654321）" in said.out
     ack = ("inbox", "ack", fire, "--county", QINGYUAN, "--name", "李四", "--badge")
@@ -211,3 +216,22 @@ def test_a_quarter_is_not_closed_before_its_time(home: Path, yizhan: Run) -> Non
         assert ran.code == 1
         assert said in ran.err
     assert "还没有开始" in yizhan("digest", "close", "--label", "2999Q1", "--early", "--interim").err
+
+
+def test_an_instant_is_local_and_a_list_is_one_row(station: Station, yizhan: Run) -> None:
+    """What a payload says of time is told in the alliance's time; longitude and latitude stand in one row."""
+    position = {"coordinates": [119.5, 27.25]}
+    payload = {
+        **FIRE["payload"],
+        "found_at": "2026-11-23T08:05:00Z",
+        "ask": ["核查", "支援"],
+        "place": {**FIRE["payload"]["place"], "position": position},
+    }
+    (fire,) = publish(yizhan, SHOUNING, {**FIRE, "payload": payload})
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    shown = yizhan("inbox", "show", fire, "--county", QINGYUAN).out
+    assert "2026-11-23 16:05:00" in shown
+    assert "119.5、27.25" in shown
+    assert "核查、支援" in shown
+    assert shown.count("经度、纬度") == 1

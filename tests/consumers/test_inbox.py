@@ -585,8 +585,8 @@ def test_words_of_an_older_database_stay(tmp_path: Path) -> None:
     path = tmp_path / "old.sqlite3"
     with contextlib.closing(open_store(path, MIGRATIONS[:1])) as old:
         old.execute(
-            "INSERT INTO items (id, hash, kind, source, county, book, type, status, thread, time, received, stored, way,"
-            " rule, charter, state, warnings)"
+            "INSERT INTO items (id, hash, kind, source, county, book, type, status, thread, time, received, stored,"
+            " way, rule, charter, state, warnings)"
             " VALUES ('1', x'00', 'alert', '', '', '', '', '', '', '', '', '', 'alarm', '', '', '', '')"
         )
         old.execute("INSERT INTO answers VALUES ('1', 'acted', '李强', '8', NULL, '2026-11-23T09:00:00.000Z')")
