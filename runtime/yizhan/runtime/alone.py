@@ -35,7 +35,7 @@ def alone(path: Path, doing: str) -> Iterator[None]:
             except OSError:
                 if tries == _TRIES - 1:
                     message = (
-                        f"another process (pid {_written(path)}) {doing} (it holds {path}); "
+                        f"another process {doing} (pid {_written(path)} holds {path}); "
                         "stop that one first, or wait for it to end"
                     )
                     raise AlreadyRunning(message) from None
