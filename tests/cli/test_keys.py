@@ -86,7 +86,7 @@ def test_a_key_that_others_may_read_is_not_used(home: Path, yizhan: Run) -> None
     assert ran.code == 1
     assert "0644" in ran.err
     listed = json.loads(yizhan("keys", "show", "--county", "350924", "--json").out)["keys"]
-    assert [(each["role"], each["fault"] is None) for each in listed] == [("seal", True), ("sign", False)]
+    assert {each["role"]: each["fault"] is None for each in listed} == {"cosign": True, "seal": True, "sign": False}
     shown = yizhan("keys", "show", "--county", "350924")
     assert shown.code == 0
     assert "不可用" in shown.out

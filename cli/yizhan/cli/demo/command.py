@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -93,7 +94,7 @@ def _play(stage: Stage, console: Console) -> tuple[dict[str, Any], list[str]]:
     day.close(label)
     account.line("   " + _("通报稿：{path}").format(path=day.bulletin(label)))
     account.section(_("账本"))
-    ledger = audit(day)
+    ledger = day.attempt(partial(audit, day)) or {}
     account.section(_("数字"))
     figures = day.figures(stage.rings()) | {"ledger": ledger}
     account.summary(figures, day.problems)

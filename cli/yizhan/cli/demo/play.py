@@ -69,9 +69,13 @@ class Day:
             self.account.line("✘ " + problem, "bold red")
 
     def hope(self, what: str, ask: Callable[[], _Found | None]) -> _Found | None:
-        """Wait for an answer; one that does not come in time is a problem, and the day goes on (rule 2)."""
+        """Wait for an answer; after one that did not come in time, less patiently."""
+        return self.attempt(partial(wait_for, what, ask, self.patience_seconds))
+
+    def attempt(self, act: Callable[[], _Found]) -> _Found | None:
+        """Do something; what fails is a problem, and the day goes on (rule 2)."""
         try:
-            return wait_for(what, ask, self.patience_seconds)
+            return act()
         except CommandError as error:
             self.check(False, str(error))  # noqa: FBT003 -- it did not hold
             self.patience_seconds = min(self.patience_seconds, _IMPATIENT_SECONDS)
@@ -157,12 +161,8 @@ class Day:
             self.account.acknowledged(county, name, badge, sender)
 
     def _yizhan(self, *words: str) -> str | None:
-        """Run one of our commands; one that fails is a problem, and the day goes on."""
-        try:
-            return self.stage.yizhan(*words)
-        except CommandError as error:
-            self.check(False, str(error))  # noqa: FBT003 -- it did not hold
-            return None
+        """Run one of our commands as a person would; what it printed."""
+        return self.attempt(partial(self.stage.yizhan, *words))
 
     # -- what satellites saw --
 
