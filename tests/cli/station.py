@@ -55,7 +55,7 @@ class Station:
 
     def __init__(self, home: Path) -> None:
         self.app = App(home)
-        self.key = station_keys(home / "station" / "keys", Lock())[0]
+        self.key = station_keys(home / "station" / "keys", (self.app.charter,), Lock())[0]
         self.topics: dict[str, list[tuple[Output, int]]] = {}
         self.read: dict[str, int] = {}
         self.sent: set[str] = set()

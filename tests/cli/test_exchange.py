@@ -15,7 +15,11 @@ from yizhan.cli.inboxes import open_inbox
 from yizhan.cli.keyring import Lock
 from yizhan.cli.outboxes import looking, open_outbox, outbox_path
 from yizhan.consumers.desk import Desk, Person
+from yizhan.producers.outbox import LOCK
+from yizhan.producers.schedule import Patience
+from yizhan.runtime.alone import alone
 from yizhan.schemas.header import ReceiptRef
+from yizhan.schemas.quarters import Quarter
 
 
 @pytest.fixture
@@ -36,14 +40,24 @@ def test_a_fire_rings_is_acknowledged_and_its_sender_reads_by_whom(station: Stat
     assert "距界约800米起火" in shown.out
     assert "南阳镇" in shown.out
     assert "规则 fire" in shown.out
+    order = [
+        shown.out.index(each) for each in ("距界约", "南阳镇", "核查", "燃烧", "13800000000", "内部", "350924000000")
+    ]
+    assert order == sorted(order)
+    assert order[0] < shown.out.index("规则 fire")
     said = yizhan("inbox", "ack", fire, "--county", QINGYUAN, "--name", "李四", "--badge", "654321", "--note", "已派员")
-    assert "李四（654321）" in said.out
+    assert "签收人 李四（654321）" in said.out
+    ack = ("inbox", "ack", fire, "--county", QINGYUAN, "--name", "李四", "--badge")
+    again = yizhan(*ack, "654321", "--note", "已派员")
+    assert (again.code, "没有再记" in again.out, "此前" in again.err) == (0, True, True)
     station.carry(QINGYUAN)
     station.deliver(SHOUNING)
     (posting,) = json.loads(yizhan("postings", "list", "--county", SHOUNING, "--json").out)["postings"]
     assert posting["delivered"] is not None
-    assert posting["said"]["acknowledged"]["payload"]["by"] == {"name": "李四", "badge": "654321"}
+    (word,) = posting["said"]["acknowledged"]
+    assert word["payload"]["by"] == {"name": "李四", "badge": "654321"}
     told = yizhan("postings", "list", "--county", SHOUNING).out
+    assert "已打开" in told
     assert "已签收 李四（654321）" in told
     assert "已派员" in told
     assert "已签收" in yizhan("inbox", "list", "--county", QINGYUAN).out
@@ -113,7 +127,7 @@ def test_a_quarter_is_shown_in_both_directions(station: Station, yizhan: Run) ->
     assert "与驿站清单一致" in listed.out
     sheet = json.loads(yizhan("digest", "show", "2026Q4", "--county", QINGYUAN, "--json").out)
     assert sheet["partner"] == SHOUNING
-    assert sheet["digest"]["verdict"] == "verified"
+    assert [each["verdict"] for each in sheet["digests"]] == ["verified"]
     assert [each["way"] for each in sheet["in"]] == ["alarm"]
     assert [each["way"] for each in sheet["out"]] == ["alarm"]
     text = yizhan("digest", "show", "2026Q4", "--county", QINGYUAN, "--with", SHOUNING).out
@@ -172,3 +186,54 @@ def test_a_lost_tail_shows(station: Station, yizhan: Run) -> None:
     (gap,) = json.loads(ran.out)["gaps"]
     assert (gap["source"], gap["first"], gap["last"]) == (SHOUNING, 2, 2)
     assert "有 1 处顺序号断缺" in yizhan("inbox", "list", "--county", QINGYUAN).err
+
+
+def test_an_outbox_that_waits_says_why(station: Station, yizhan: Run) -> None:
+    """No publisher, no broker, no answer: each is another sentence."""
+    publish(yizhan, SHOUNING, FIRE)
+
+    def why() -> str:
+        return yizhan("outbox", "list", "--county", SHOUNING).out
+
+    assert f"请运行 yizhan outbox run --county {SHOUNING}" in why()
+    path = outbox_path(station.app, SHOUNING)
+    with alone(path.with_name(path.name + LOCK), "publishes this outbox"):
+        assert "正在送出" in why()
+        with open_outbox(station.app, SHOUNING, Lock()) as outbox, outbox.dispatch() as dispatch:
+            dispatch.note_line(answers=False)
+            assert "连不上 Kafka" in why()
+            dispatch.note_line(answers=True)
+            assert "正在送出" in why()
+            (sent,) = dispatch.queue(prompt=True, limit=9)
+            dispatch.acknowledged([sent.seq], Patience(60.0, 60.0), {})
+        assert "驿站还没有答复" in why()
+
+
+def test_a_quarter_is_not_closed_before_its_time(home: Path, yizhan: Run) -> None:
+    """One that has not begun is refused; one that runs wants --early, whatever else is wrong."""
+    assert home.is_dir()
+    now = str(Quarter.containing(datetime.now(UTC), "Asia/Shanghai"))
+    for label, said in ((str(Quarter.parse(now).next()), "还没有开始"), (now, "--early")):
+        ran = yizhan("digest", "close", "--all", "--label", label)
+        assert ran.code == 1
+        assert said in ran.err
+    assert "还没有开始" in yizhan("digest", "close", "--label", "2999Q1", "--early", "--interim").err
+
+
+def test_an_instant_is_local_and_a_list_is_one_row(station: Station, yizhan: Run) -> None:
+    """What a payload says of time is told in the alliance's time; longitude and latitude stand in one row."""
+    position = {"coordinates": [119.5, 27.25]}
+    payload = {
+        **FIRE["payload"],
+        "found_at": "2026-11-23T08:05:00Z",
+        "ask": ["核查", "支援"],
+        "place": {**FIRE["payload"]["place"], "position": position},
+    }
+    (fire,) = publish(yizhan, SHOUNING, {**FIRE, "payload": payload})
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    shown = yizhan("inbox", "show", fire, "--county", QINGYUAN).out
+    assert "2026-11-23 16:05:00" in shown
+    assert "119.5、27.25" in shown
+    assert "核查、支援" in shown
+    assert shown.count("经度、纬度") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,8 +16,19 @@ import pytest
 from tests.cli.conftest import Run
 from tests.simulator import NOW, START, World
 from yizhan.charter import rolekeys
+from yizhan.cli.app import App
 from yizhan.cli.errors import CommandError, NoKey
-from yizhan.cli.keyring import CREDENTIAL, CREDENTIALS, Lock, Signer, key_files, sealing_keys, signer, standing
+from yizhan.cli.keyring import (
+    CREDENTIAL,
+    CREDENTIALS,
+    Lock,
+    Signer,
+    key_files,
+    sealing_keys,
+    signer,
+    standing,
+    station_keys,
+)
 from yizhan.schemas.charter import RegisteredKey
 from yizhan.schemas.errors import KeyFileInvalid
 from yizhan.schemas.keys import SCRYPT_N, SealingKey, SigningKey, save
@@ -67,12 +79,40 @@ def test_what_is_only_looked_at_needs_no_passphrase(yizhan: Run) -> None:
 
 
 def test_a_key_that_others_may_read_is_not_used(home: Path, yizhan: Run) -> None:
-    """A private key of mode 0644 is refused by name, for looking too."""
-    for path in (home / "counties/350924/keys").iterdir():
-        path.chmod(0o644)
-    for ran in (yizhan("keys", "show", "--county", "350924"), yizhan(*SEAL, given=WORD)):
-        assert ran.code == 1
-        assert "0644" in ran.err
+    """A private key of mode 0644 is refused by name; whoever looks sees it listed as faulty among the others."""
+    (path,) = (home / "counties/350924/keys").glob("sign-*.pem")
+    path.chmod(0o644)
+    ran = yizhan(*SEAL, given=WORD)
+    assert ran.code == 1
+    assert "0644" in ran.err
+    listed = json.loads(yizhan("keys", "show", "--county", "350924", "--json").out)["keys"]
+    assert {each["role"]: each["fault"] is None for each in listed} == {"cosign": True, "seal": True, "sign": False}
+    shown = yizhan("keys", "show", "--county", "350924")
+    assert shown.code == 0
+    assert "不可用" in shown.out
+
+
+def test_a_rotation_begun_asks_for_nothing(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A locked new key that no charter names yet is left out, aloud; what is registered is used."""
+    charters = (App(home).charter,)
+
+    def sealing(folder: Path) -> set[str]:
+        return {key.kid for key in sealing_keys(folder, "350924", charters, Lock())}
+
+    def postmark(folder: Path) -> set[str]:
+        return {key.kid for key in station_keys(folder, charters, Lock())}
+
+    for folder, key, use in (
+        (home / "counties/350924/keys", SealingKey.generate(), sealing),
+        (home / "station/keys", SigningKey.generate(), postmark),
+    ):
+        before = use(folder)
+        new = save(key, folder, b"1234")
+        assert use(folder) == before
+        assert str(new) in capsys.readouterr().err
+        save(key, tmp_path / key.role, b"1234")
+        with pytest.raises(NoKey):
+            use(tmp_path / key.role)
 
 
 def test_of_several_keys_the_one_registered_last_signs(tmp_path: Path) -> None:

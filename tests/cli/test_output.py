@@ -94,7 +94,7 @@ def test_everything_that_lists_prints_one_document(yizhan: Run, home: object) ->
     """--json is one JSON document with the same keys on an empty home as on a full one."""
     expected = {
         ("keys", "show", "--county", "350924"): {"owner", "charter", "keys"},
-        ("outbox", "list", "--county", "350924"): {"county", "waiting", "events", "charter_stale"},
+        ("outbox", "list", "--county", "350924"): {"county", "waiting", "publisher", "events", "charter_stale"},
         ("postings", "list", "--county", "350924"): {"county", "postings", "foreign"},
         ("inbox", "list", "--county", "350924"): {"county", "items", "aside", "gaps", "conflicts", "charter_stale"},
         ("digest", "list", "--county", "350924"): {"county", "digests"},
@@ -102,5 +102,5 @@ def test_everything_that_lists_prints_one_document(yizhan: Run, home: object) ->
     }
     for command, keys in expected.items():
         ran = yizhan(*command, "--json")
-        assert ran.code == 0, command
+        assert ran.code == (command == ("broker", "status")), command  # it does not run
         assert set(json.loads(ran.out)) == keys, command

@@ -14,12 +14,14 @@ from tests.simulator import INTELLIGENCE, NOW, World
 from yizhan.consumers import bulletin
 from yizhan.consumers.bulletin import Bulletin, Side, as_json, compiled, markdown, plain
 from yizhan.consumers.desk import SentEvent
+from yizhan.consumers.digests import Digest, Member
 from yizhan.schemas import strictjson
 from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.header import parse_header
 from yizhan.schemas.policy import decide
 
 ZONE = "Asia/Shanghai"
+NONE_YET: tuple[tuple[Digest, ...], tuple[Member, ...]] = ((), ())
 
 
 def fire(summary: str) -> bytes:
@@ -77,7 +79,7 @@ def sheet(listener: Listener, world: World) -> Bulletin:
     out = sent_event(world, strictjson.dumps({"title": "回访", "summary": "已核实"}), **quiet)
     receipt = {"stage": "delivered", "source": PARTNER, "book": "20261123test", "lane": "prompt", "up_to": 1}
     system = sent_event(world, b"{}", **(quiet | {"type": "yizhan.receipt.v1", "receipt": receipt}))
-    came = (digest, listener.inbox.members(digest))
+    came = ([digest], listener.inbox.members(digest))
     return compiled("2026Q3", sides(world), NOW, ZONE, came, [out, system])
 
 
@@ -118,8 +120,10 @@ def test_the_sheet_as_json(sheet: Bulletin) -> None:
     assert made["counts"]["in"] == {
         "all": 8, "alarm": 2, "notice": 3, "digest": 2, "withdrawn": 1, "superseded": 1, "exercises": 1, "missing": 1,
     }  # fmt: skip
-    assert (made["label"], made["empty"], made["digest"]["verdict"]) == ("2026Q3", False, "verified")
-    assert made["digest"]["warnings"] == ["missing_urgent"]
+    assert (made["label"], made["empty"], made["proven"]) == ("2026Q3", False, True)
+    (digest,) = made["digests"]
+    assert (digest["verdict"], digest["warnings"]) == ("verified", ["missing_urgent"])
+    assert made["named"] == {"all": 9, "prompt": 6, "here": 8, "others": 1, "system": 0, "unverified": 0}
     assert [entry["mechanism"] for entry in made["out"]] == ["联享"]
     assert {entry["type"] for entry in made["in"] if entry["withdrawn_by"]} == {"yizhan.incident.forest_fire.v1"}
 
@@ -128,17 +132,55 @@ def test_an_empty_quarter_is_a_sheet(listener: Listener, world: World) -> None:
     """零报告, with the manifest that proves it."""
     record, _ = listener.manifest([])
     listener.inbox.receive(record)
-    (digest,) = listener.inbox.digests()
-    text = markdown(compiled("2026Q3", sides(world), NOW, ZONE, (digest, ()), []))
+    text = markdown(compiled("2026Q3", sides(world), NOW, ZONE, (listener.inbox.digests(), ()), []))
     assert "**零报告**" in text
     assert "与驿站清单一致" in text
 
 
+def test_what_no_manifest_proves_is_not_called_empty(listener: Listener, world: World) -> None:
+    """Without a manifest, or with an interim one, nobody knows what came; the sheet does not sign 零报告."""
+    for end, interim in ((0, None), (1, True)):
+        if interim is not None:
+            record, _ = listener.manifest([], interim=interim)
+            listener.inbox.receive(record)
+        made = compiled("2026Q3", sides(world), NOW, ZONE, (listener.inbox.digests(), ()), [])
+        assert (made.empty, len(made.digests)) == (False, end)
+        assert "零报告" not in markdown(made)
+        assert "尚不能断定有无" in markdown(made)
+
+
+def test_a_quarter_closed_twice_cites_both_manifests(listener: Listener, world: World) -> None:
+    """They are added up, and receipts and other counties' events are told apart from what the sheet lists."""
+    quiet: dict[str, Any] = {"type": INTELLIGENCE, "priority": "routine", "stage": None, "touches": None}
+    receipt = {"stage": "delivered", "source": ME, "book": "20261123test", "lane": "prompt", "up_to": 1}
+    members: list[Member] = []
+    for period in (
+        [world.event(PARTNER, (ME,), **quiet), world.event("350722", (ME,), **quiet)],
+        [world.event(PARTNER, (ME,), **quiet)],
+    ):
+        said = world.event(PARTNER, (ME,), **(quiet | {"type": "yizhan.receipt.v1", "receipt": receipt}))
+        for value in [*period, said]:
+            source = parse_header(parse_envelope(value).unverified_header).county
+            assert listener.deliver(value, source, "digest").became == "stored"
+        before = [each.hash.hex() for each in listener.inbox.digests()]
+        hashes = [parse_envelope(value).hash for value in [*period, said]]
+        record, _ = listener.manifest(hashes, start=4 * len(before), previous=before[-1] if before else None)
+        assert listener.inbox.receive(record).became == "manifest"
+    digests = listener.inbox.digests()
+    for digest in digests:
+        members += listener.inbox.members(digest)
+    assert [each.verdict.value for each in digests] == ["verified", "verified"]
+    text = markdown(compiled("2026Q3", sides(world), NOW, ZONE, (digests, members), []))
+    assert [each.hash.hex()[:16] in text for each in digests] == [True, True]
+    assert "本季度结算2次，清单合计5件" in text
+    assert "寿宁县的2件列于本表，其他县1件，回执和系统通知2件" in text
+
+
 def test_without_a_digest_the_sheet_says_so(world: World) -> None:
     """The outgoing half can be written before the station closes."""
-    text = markdown(compiled("2026Q3", sides(world), NOW, ZONE, None, [sent_event(world, fire("火"))]))
+    text = markdown(compiled("2026Q3", sides(world), NOW, ZONE, NONE_YET, [sent_event(world, fire("火"))]))
     assert "驿站清单未到" in text
-    assert "## 寿宁县发往庆元县\n\n零报告。" in text
+    assert "零报告" not in text
 
 
 def test_our_own_withdrawn_and_corrected_show_too(world: World) -> None:
@@ -147,7 +189,7 @@ def test_our_own_withdrawn_and_corrected_show_too(world: World) -> None:
     refs = [{"id": each.header.id, "hash": each.hash.hex()} for each in (first, second)]
     back = sent_event(world, fire("撤"), withdraws=refs[0], stage="update")
     better = sent_event(world, fire("改"), supersedes=refs[1], stage="update")
-    made = as_json(compiled("2026Q3", sides(world), NOW, ZONE, None, [first, second, back, better]))
+    made = as_json(compiled("2026Q3", sides(world), NOW, ZONE, NONE_YET, [first, second, back, better]))
     fates = {entry["id"]: (entry["withdrawn_by"], entry["superseded_by"]) for entry in made["out"]}
     assert fates[first.header.id] == (back.header.id, None)
     assert fates[second.header.id] == (None, better.header.id)

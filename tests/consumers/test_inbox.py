@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import replace
 from datetime import timedelta
@@ -16,8 +17,10 @@ from yizhan.consumers.errors import InboxError, NoSuchItem, NotAnswerable, Wrong
 from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.items import Query
 from yizhan.consumers.receipts import MOST_AT_ONCE
+from yizhan.consumers.store import MIGRATIONS
 from yizhan.consumers.words import SENTENCES, State, Warn, sentence
 from yizhan.runtime.errors import StoreError
+from yizhan.runtime.store import open_store
 from yizhan.schemas import strictjson, topics
 from yizhan.schemas.envelope import parse_envelope, seal
 from yizhan.schemas.errors import Reason
@@ -560,22 +563,37 @@ def test_receipts_that_are_not_taken_wait_ever_longer_and_let_others_go_first(li
 # -- officers --
 
 
-def test_an_acknowledgement_bears_name_and_badge_and_is_once(listener: Listener) -> None:
-    """It stops the ringing, goes to the sender, and is kept; said twice it is once."""
+def test_every_officers_word_is_kept_with_name_and_badge(listener: Listener) -> None:
+    """It stops the ringing and goes to the sender; another officer's, or a corrected one, too; the same once."""
     fire = listener.event()
     listener.deliver(fire)
-    listener.inbox.acknowledge(id_of(fire), "王芳", "331126007", note="已派护林员")
-    item = listener.inbox.acknowledge(id_of(fire), "李强", "331126008")
+    words = [("王芳", "331126007", "已派护林员"), ("李强", "331126008", None), ("王芳", "331126009", None)]
+    for name, badge, note in [*words, words[0], words[1]]:
+        item = listener.inbox.acknowledge(id_of(fire), name, badge, note=note)
     assert item.state is State.ACKNOWLEDGED
-    (answer,) = item.answers
-    assert (answer.stage, answer.name, answer.badge, answer.note) == ("acknowledged", "王芳", "331126007", "已派护林员")
-    ((sent, by, note),) = listener.desk.receipts
-    assert sent.event is not None
-    assert (sent.stage, sent.event.id, note) == ("acknowledged", id_of(fire), "已派护林员")
-    assert by is not None
-    assert by.badge == "331126007"
+    assert [(each.name, each.badge, each.note) for each in item.answers] == words
+    assert {each.stage for each in item.answers} == {"acknowledged"}
+    sent = [(ref.stage, ref.event, by, note) for ref, by, note in listener.desk.receipts]
+    assert [(by.name, by.badge, note) for _, _, by, note in sent if by is not None] == words
+    assert {(stage, event.id) for stage, event, _, _ in sent if event is not None} == {("acknowledged", id_of(fire))}
     listener.inbox.acknowledge(id_of(fire), "王芳", "331126007", "acted")
-    assert listener.desk.stages() == ["acknowledged", "acted"]
+    assert listener.desk.stages() == ["acknowledged"] * 3 + ["acted"]
+
+
+def test_words_of_an_older_database_stay(tmp_path: Path) -> None:
+    """What officers said before a second one could be heard is still there, and so is its order."""
+    path = tmp_path / "old.sqlite3"
+    with contextlib.closing(open_store(path, MIGRATIONS[:1])) as old:
+        old.execute(
+            "INSERT INTO items (id, hash, kind, source, county, book, type, status, thread, time, received, stored,"
+            " way, rule, charter, state, warnings)"
+            " VALUES ('1', x'00', 'alert', '', '', '', '', '', '', '', '', '', 'alarm', '', '', '', '')"
+        )
+        old.execute("INSERT INTO answers VALUES ('1', 'acted', '李强', '8', NULL, '2026-11-23T09:00:00.000Z')")
+        old.execute("INSERT INTO answers VALUES ('1', 'acknowledged', '王芳', '7', '好', '2026-11-23T08:00:00.000Z')")
+    with contextlib.closing(open_store(path, MIGRATIONS)) as new:
+        kept = new.execute("SELECT stage, name, note FROM answers ORDER BY seq").fetchall()
+    assert [tuple(row) for row in kept] == [("acknowledged", "王芳", "好"), ("acted", "李强", None)]
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_the_digest_and_its_bulletin_say_so_too(end: Ended, tmp_path: Path) -> N
     (digest,) = listener.inbox.digests()
     members = listener.inbox.members(digest)
     sides = tuple(Side(code, Words(zh=code, en=code)) for code in (ME, PARTNER))
-    sheet = compiled("2026Q3", (sides[0], sides[1]), NOW, "Asia/Shanghai", (digest, members), [])
+    sheet = compiled("2026Q3", (sides[0], sides[1]), NOW, "Asia/Shanghai", ([digest], members), [])
     (entry,) = as_json(sheet)["in"]
     assert (digest.held, entry["id"]) == (1, id_of(value))
     assert "key_doubtful" in entry["warnings"]

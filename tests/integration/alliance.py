@@ -156,9 +156,9 @@ class Station:
         """End it at once, as a power cut would."""
         self._end(signal.SIGKILL)
 
-    def stop(self) -> int | None:
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int | None:
         """Ask it to stop; its exit status."""
-        return self._end(signal.SIGTERM)
+        return self._end(how)
 
     def _end(self, how: signal.Signals) -> int | None:
         if self._process is None:

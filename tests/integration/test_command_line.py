@@ -36,7 +36,7 @@ class Desk:
         """Run a command to its end; its JSON."""
         done = subprocess.run([*self._command(*words), "--json"], check=False, capture_output=True, input=given)
         assert done.returncode == code, done.stdout.decode() + done.stderr.decode()
-        return json.loads(done.stdout)
+        return json.loads(done.stdout or "null")
 
     def start(self, name: str, *words: str) -> None:
         """Start a command that runs until it is told to stop."""
@@ -102,7 +102,7 @@ def test_a_fire_rings_at_the_partner_and_its_acknowledgement_comes_back(desk: De
         (posting,) = desk.ask("postings", "list", "--county", SENDER)["postings"]
         return posting["said"].get("acknowledged")
 
-    assert until(acknowledged)["payload"]["by"] == {"name": "李四", "badge": "654321"}
+    assert until(acknowledged)[0]["payload"]["by"] == {"name": "李四", "badge": "654321"}
 
 
 def test_what_the_station_refuses_is_listed_by_name(desk: Desk) -> None:
@@ -129,6 +129,7 @@ def test_an_interim_digest_reaches_the_county_and_proves_itself(desk: Desk) -> N
     (digest,) = until(lambda: desk.ask("digest", "list", "--county", PARTNER)["digests"])
     assert (digest["manifest"]["label"], digest["verdict"]) == (label, "verified")
     assert desk.ask("digest", "close", "--county", PARTNER, "--due")["not_due"] == [PARTNER]
+    assert desk.ask("digest", "close", "--county", PARTNER, code=1) is None  # the quarter is not over
     assert desk.ask("digest", "show", label, "--county", PARTNER, "--with", SENDER)["in"]
 
 

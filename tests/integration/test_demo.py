@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
+import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import psutil
 import pytest
+
+from yizhan.schemas.timestamps import instant
 
 FIGURES = {
     "published", "alarms_delivered", "notices_delivered", "digest_events_delivered", "refused", "lost",
@@ -19,12 +24,24 @@ FIGURES = {
 
 @pytest.mark.timeout(600)
 def test_the_demonstration_of_the_two_that_signed(tmp_path: Path) -> None:
-    """It ends with status 0, its figures add up, the bulletin is written, and nothing is left running."""
+    """Kept up, it is alone in its folder; told to end, it ends with 0, its figures add up and nothing is left."""
     home = tmp_path / "demo"
-    command = [sys.executable, "-m", "yizhan.cli", "--home", str(home), "demo", "--counties", "2", "--json"]
-    done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=500, env=dict(os.environ))
-    assert done.returncode == 0, done.stderr[-4000:]
-    figures = json.loads(done.stdout)
+    with (tmp_path / "said").open("wb") as said:
+        demo = subprocess.Popen(
+            command(home, "--counties", "2", "--json", "--keep"), stdout=subprocess.PIPE, stderr=said
+        )
+    assert demo.stdout is not None
+    figures = json.loads(demo.stdout.readline() or "null")
+    assert figures is not None, (tmp_path / "said").read_text(encoding="utf-8")[-4000:]
+    second = subprocess.run(command(home), capture_output=True, check=False, text=True, timeout=60)
+    assert second.returncode == 1
+    assert f"进程 {demo.pid}" in second.stderr
+    assert left(home) > 5
+    demo.terminate()
+    demo.terminate()
+    assert demo.wait(60) == 0
+    demo.stdout.close()
+    assert left(home) == 0
     assert figures == json.loads((home / "summary.json").read_text(encoding="utf-8"))
     assert figures.keys() == FIGURES
     assert (figures["lost"], figures["duplicates_in_inbox"]) == (0, 0)
@@ -44,14 +61,50 @@ def test_the_demonstration_of_the_two_that_signed(tmp_path: Path) -> None:
     assert (ledger["pair_agrees"], ledger["deleted_letter_found"]) == (True, True)
     assert next(home.glob("carried/*.tlog-proof")).read_text("ascii", "replace").startswith("c2sp.org/tlog-proof@v1")
     assert "~~" in next(home.glob("bulletin-*.md")).read_text(encoding="utf-8")
-    left = [process.pid for process in psutil.process_iter(["cmdline"]) if str(home) in str(process.info["cmdline"])]
-    assert left == []
+    waited = latencies(home)
+    assert figures["alarm_latency_ms"]["p50"] == pytest.approx(waited[len(waited) // 2], abs=0.1)
+
+
+@pytest.mark.timeout(120)
+def test_a_demonstration_cut_short_leaves_nothing(tmp_path: Path) -> None:
+    """Its terminal goes while the broker starts: it ends with 129, and so does the broker."""
+    home = tmp_path / "demo"
+    demo = subprocess.Popen(command(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (home / "broker" / "pid").exists():
+        assert demo.poll() is None
+        time.sleep(0.02)
+    demo.send_signal(signal.SIGHUP)
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(60) == 128 + signal.SIGHUP
+    assert left(home) == 0
+
+
+def command(home: Path, *words: str) -> list[str]:
+    """Return the command line of a demonstration."""
+    return [sys.executable, "-m", "yizhan.cli", "--home", str(home), "demo", *words]
+
+
+def left(home: Path) -> int:
+    """Count the processes of a home."""
+    return sum(str(home) in str(process.info["cmdline"]) for process in psutil.process_iter(["cmdline"]))
+
+
+def latencies(home: Path) -> list[float]:
+    """Return how long each alarm took from its outbox to its inbox, in ms, as the books have it; ordered."""
+    accepted: dict[str, str] = {}
+    for path in home.glob("counties/*/outbox.sqlite3"):
+        with contextlib.closing(sqlite3.connect(path)) as books:
+            accepted |= dict(books.execute("SELECT id, accepted FROM events"))
+    stored: list[tuple[str, str]] = []
+    for path in home.glob("counties/*/inbox.sqlite3"):
+        with contextlib.closing(sqlite3.connect(path)) as books:
+            stored += books.execute("SELECT id, stored FROM items WHERE way = 'alarm'").fetchall()
+    return sorted((instant(at) - instant(accepted[event])).total_seconds() * 1000 for event, at in stored)
 
 
 def test_a_folder_of_somebody_else_is_not_cleared(tmp_path: Path) -> None:
     """The demonstration makes its own folder anew, and touches no other."""
     (tmp_path / "precious").write_text("mine", encoding="utf-8")
-    command = [sys.executable, "-m", "yizhan.cli", "--home", str(tmp_path), "demo"]
-    done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)
+    done = subprocess.run(command(tmp_path), capture_output=True, check=False, text=True, timeout=60)
     assert done.returncode == 1
     assert (tmp_path / "precious").read_text(encoding="utf-8") == "mine"

@@ -17,6 +17,7 @@ from tests.cli.station import FIRE
 from yizhan.cli.demo.stage import Stage, wait_for
 from yizhan.deploy.home import bring_up
 from yizhan.producers.accounts import Posting, Query
+from yizhan.schemas.quarters import Quarter
 
 SHOUNING, QINGYUAN = TWO = ("350924", "331126")
 REPORT: dict[str, Any] = {
@@ -85,18 +86,19 @@ def test_a_fire_rings_is_receipted_and_acknowledged_and_the_quarter_closes(stage
 
     stage.yizhan("inbox", "ack", fire, "--county", QINGYUAN, "--name", "吴国华", "--badge", "331905")
     said = wait_for("the acknowledgement", lambda: posting(stage, fire).said.get("acknowledged"))
-    assert said.payload["by"] == {"name": "吴国华", "badge": "331905"}
+    assert said[0].payload["by"] == {"name": "吴国华", "badge": "331905"}
 
     report = publish(stage, REPORT, "情-1")
     wait_for("the station", lambda: posting(stage, report).answered)
-    listed(stage, "digest", "close", "--label", "2026Q4")
+    label = str(Quarter.containing(datetime.now(UTC), stage.charter.time_zone))
+    listed(stage, "digest", "close", "--label", label, "--early")
     wait_for("the digest", lambda: stage.inboxes[QINGYUAN].digests() or None)
     (digest,) = listed(stage, "digest", "list")["digests"]
-    assert (digest["manifest"]["label"], digest["verdict"]) == ("2026Q4", "verified")
+    assert (digest["manifest"]["label"], digest["verdict"]) == (label, "verified")
     assert digest["held"] == digest["manifest"]["count"] >= 2
     brought = stage.inboxes[QINGYUAN].item(report)
     assert brought is not None
-    assert (brought.state, brought.digests) == ("quiet", ("2026Q4",))
+    assert (brought.state, brought.digests) == ("quiet", (label,))
     wait_for("the digest's receipt", lambda: posting(stage, report).delivered)
 
 

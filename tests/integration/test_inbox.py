@@ -275,11 +275,13 @@ def test_one_reader_an_inbox(station: Running) -> None:
     with station.running() as inbox:
         until(lambda: station.path.with_name("inbox.sqlite3.reader").exists())
         time.sleep(0.5)
+        begun: list[bool] = []
         with pytest.raises(AlreadyRunning):
-            reader.run(inbox, station.cluster.settings, StopSignal())
+            reader.run(inbox, station.cluster.settings, StopSignal(), begin=lambda: begun.append(True))
+        assert not begun  # a second reader rings for nothing
 
 
-def test_a_killed_broker_and_a_lost_disk(tmp_path: Path) -> None:
+def test_a_killed_broker_and_a_lost_disk(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """It goes on when the broker is back; a broker without its data is read from the beginning."""
     setup_home(tmp_path, [ME], now=datetime.now(UTC))
     broker = Broker(tmp_path, heap_mib=256)
@@ -303,11 +305,13 @@ def test_a_killed_broker_and_a_lost_disk(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGKILL)
             broker.stop()
             shutil.rmtree(broker.folder / "data")
+            until(lambda: "连不上 Kafka" in caplog.text)
             broker.start()
             admin.apply(broker.admin_connection(), [ME])
             station.send(fires[4], *fires[:4], fires[5])
             until(lambda: len(inbox.ringing()) == 6, 60)
             assert [item.id for item in inbox.ringing()] == [id_of(fire) for fire in fires]
+            assert "又接通了" in caplog.text
         rung = [outcome.item.id for outcome in station.told if outcome.rings and outcome.item is not None]
         assert (rung, stalled) == ([id_of(fire) for fire in fires], [])
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -288,7 +289,7 @@ def test_a_close_that_died_is_done_again_with_the_same_bytes(alliance: Alliance,
 
 def test_a_close_waits_for_the_station(alliance: Alliance, station: Station) -> None:
     """While the station has not handled what came before the instant, nothing is closed, and it says how far behind."""
-    station.stop()
+    assert station.stop(signal.SIGINT) == 130
     try:
         alliance.publish(routine(alliance.world, SOURCE, PARTNER))
         with (

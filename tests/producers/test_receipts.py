@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from tests.producers.desk import CANGNAN, PATIENCE, QINGYUAN, SHOUNING, Desk, fire, intelligence, ref
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.outbox import Outbox
+from yizhan.producers.store import MIGRATIONS
+from yizhan.runtime.store import open_store
 
 HASH = bytes(32)
 PERSON = {"by": {"name": "李四", "badge": "331126"}}
@@ -50,7 +54,20 @@ def test_a_persons_word_is_kept_with_who_said_it(desk: Desk, outbox: Outbox, sta
     outbox.confirm(receipt, HASH, PERSON)
     (row,) = outbox.postings()
     assert row.delivered == receipt.time
-    assert {name: (said.time, said.payload) for name, said in row.said.items()} == {stage: (receipt.time, PERSON)}
+    assert {name: [(said.time, said.payload) for said in words] for name, words in row.said.items()} == {
+        stage: [(receipt.time, PERSON)]
+    }
+    assert row.opened == (None if stage == "unopenable" else row.delivered)
+
+
+def test_every_persons_word_is_kept(desk: Desk, outbox: Outbox) -> None:
+    """A second officer's acknowledgement stands beside the first."""
+    sent = outbox.publish(fire())
+    other = {"by": {"name": "李强", "badge": "331126008"}}
+    for payload in (PERSON, other):
+        outbox.confirm(desk.receipt(stage="acknowledged", event=ref(sent)), HASH, payload)
+    (row,) = outbox.postings()
+    assert [said.payload for said in row.said["acknowledged"]] == [PERSON, other]
 
 
 def test_what_does_not_bind_changes_nothing(desk: Desk, outbox: Outbox) -> None:
@@ -98,3 +115,18 @@ def test_bytes_are_kept_until_all_confirmed_and_dropped_only_when_told(
     assert [event.envelope is None for each in ids if (event := outbox.event(each))] == [True, True, False]
     assert len(outbox.rows()) == 3
     dispatch.acknowledged([], PATIENCE)
+
+
+def test_receipts_of_an_older_database_stay(tmp_path: Path) -> None:
+    """What recipients said before a second word could be kept is still there."""
+    path = tmp_path / "old.sqlite3"
+    row = (1, QINGYUAN, "acknowledged", "2026-11-23T08:00:00.000Z", "331126-x-1", HASH, "{}")
+    with contextlib.closing(open_store(path, MIGRATIONS[:2])) as old:
+        old.execute("INSERT INTO books VALUES (1, 'b', '', '')")
+        old.execute(
+            "INSERT INTO events (seq, id, book, n, type, accepted, hash, record_sha256, prompt, awaits)"
+            " VALUES (1, '1', 'b', 1, '', '', x'00', x'00', 1, 1)"
+        )
+        old.execute("INSERT INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    with contextlib.closing(open_store(path, MIGRATIONS)) as new:
+        assert [tuple(each) for each in new.execute("SELECT * FROM receipts")] == [row]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import urllib.request
 
 import pytest
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge, Histogram, generate_latest
 
 from yizhan.runtime.errors import SettingError
-from yizhan.runtime.metrics import MetricsServer, new_registry, serve
+from yizhan.runtime.metrics import MetricsServer, new_registry, serve, without_gauges
 
 
 def test_it_serves_its_own_registry() -> None:
@@ -35,3 +35,17 @@ def test_a_taken_port_is_named() -> None:
 def test_no_port_means_off() -> None:
     """Without a port nothing listens."""
     assert serve(new_registry(), "127.0.0.1", None) is None
+
+
+def test_what_another_process_tells_is_left_out() -> None:
+    """Gauges of the publisher are not told by the inbox too; what adds up over processes is."""
+    registry = new_registry()
+    Gauge("yizhan_outbox_depth", "Depth.", registry=registry)
+    Histogram("yizhan_outbox_sending", "Sending.", registry=registry)
+    Counter("yizhan_outbox_books", "Books.", registry=registry).inc()
+    Gauge("yizhan_inbox_ringing", "Ringing.", registry=registry)
+    told = generate_latest(without_gauges(registry, "yizhan_outbox_")).decode()
+    assert "yizhan_outbox_books_total 1.0" in told
+    assert "yizhan_inbox_ringing 0.0" in told
+    assert "yizhan_outbox_depth" not in told
+    assert "yizhan_outbox_sending" not in told

@@ -179,5 +179,6 @@ def _log(*, debug: bool) -> None:
 def log_aloud(*, debug: bool) -> None:
     """Tell on stderr what a long-running process meets."""
     logging.getLogger().setLevel(logging.DEBUG if debug else logging.INFO)
-    for noisy in ("kafka", "aiokafka", "asyncio"):
-        logging.getLogger(noisy).setLevel(logging.INFO if debug else logging.ERROR)
+    # kafka-python tells every attempt at a broker that is away as an error; we say it once (yizhan.runtime.away).
+    for noisy, level in (("kafka", logging.CRITICAL), ("aiokafka", logging.ERROR), ("asyncio", logging.ERROR)):
+        logging.getLogger(noisy).setLevel(logging.INFO if debug else level)

@@ -182,16 +182,17 @@ def _evidence(app: App, log: Source, files: Sequence[Path], *, unsettled: bool) 
 
 
 def people_of(app: App, event_id: str) -> dict[tuple[str, str], str]:
-    """Tell who said what of an event, by name, from the stores that are in this home: (county, stage) → who."""
-    people: dict[tuple[str, str], str] = {}
+    """Tell who said what of an event, by name, from the stores that are in this home: (county, stage) → who, all."""
+    people: dict[tuple[str, str], list[str]] = {}
     for county in sorted(app.charters.latest().members):
         with looking_into_outbox(app, county) as outbox:
             for posting in () if outbox is None else outbox.postings(Query(id=event_id)):
-                for stage, said in posting.said.items():
+                for said in (each for words in posting.said.values() for each in words):
                     if isinstance(by := said.payload.get("by"), dict):
-                        people[posting.recipient, stage] = f"{by.get('name')}（{by.get('badge')}）"
+                        who = f"{by.get('name')}（{by.get('badge')}）"
+                        people.setdefault((posting.recipient, said.stage), []).append(who)
         with looking_into_inbox(app, county) as inbox:
             item = None if inbox is None else inbox.item(event_id)
             for answer in () if item is None else item.answers:
-                people[county, answer.stage] = f"{answer.name}（{answer.badge}）"
-    return people
+                people.setdefault((county, answer.stage), []).append(f"{answer.name}（{answer.badge}）")
+    return {key: "、".join(dict.fromkeys(names)) for key, names in people.items()}

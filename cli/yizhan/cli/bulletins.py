@@ -45,26 +45,25 @@ def partner_of(app: App, county: str, named: str | None) -> str:
 def bulletin(app: App, label: str, county: str, partner: str, now: datetime) -> Bulletin:
     """Put the bulletin of a quarter together from what this county has."""
     with inbox_of(app, county) as inbox:
-        digest, members, before = (None, (), None) if inbox is None else _came(inbox, label)
+        digests, members, before = ((), (), None) if inbox is None else _came(inbox, label)
     zone = app.charter.time_zone
-    since, until = period(label, zone, digest, before)
+    since, until = period(label, zone, digests[-1] if digests else None, before)
     with outbox_of(app, county) as outbox:
         sent = [] if outbox is None else list(OutboxDesk(outbox).sent(since, until))
-    came = None if digest is None else (digest, members)
-    return compiled(label, (_side(app, county), _side(app, partner)), now, zone, came, sent)
+    return compiled(label, (_side(app, county), _side(app, partner)), now, zone, (digests, members), sent)
 
 
-def _came(inbox: Inbox, label: str) -> tuple[Digest | None, Sequence[Member], Digest | None]:
-    """Return the quarter's digest, its members, and the closing digest before it."""
+def _came(inbox: Inbox, label: str) -> tuple[Sequence[Digest], Sequence[Member], Digest | None]:
+    """Return the quarter's digests, their members, and the closing digest before them."""
     everything = [each for each in inbox.digests() if each.verdict is not Verdict.WRONG_COUNTY]
     closed = [each for each in everything if not each.manifest.interim]
     ours = [each for each in closed if each.label == label]
     ours = ours or [each for each in everything if each.label == label][-1:]
     if not ours:
-        return None, (), None
+        return (), (), None
     before = [each for each in closed if each.seq < ours[0].seq]
     members = [member for each in ours for member in inbox.members(each)]
-    return ours[-1], members, before[-1] if before else None
+    return ours, members, before[-1] if before else None
 
 
 def _side(app: App, code: str) -> Side:

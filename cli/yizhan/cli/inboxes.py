@@ -7,9 +7,10 @@ Rule 2: what a partner wrote is shown as text, whatever characters are in it.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,7 @@ from yizhan.cli.keyring import Lock, sealing_keys
 from yizhan.cli.names import stage_name, way_name
 from yizhan.cli.outboxes import open_outbox
 from yizhan.cli.output import plain
-from yizhan.cli.words import _, beside
+from yizhan.cli.words import _, beside, listed
 from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.words import sentence
 from yizhan.schemas.payloads import Shown, lines
@@ -35,6 +36,17 @@ if TYPE_CHECKING:
 FILE = "inbox.sqlite3"
 MOST_VALUES: Final = 300
 """How many values of one event a screen lists: an alarm must not wait until another is drawn."""
+_FIRST: Final = ("summary", "place", "border", "ask")
+_LAST: Final = (
+    "contact", "external_ref", "doc_no", "classification", "org_code", "drafted_by", "reviewed_by", "signed_off_by",
+)  # fmt: skip
+"""Fields that a person reads before the others of a payload, and after them."""
+_ORDER: Final = {
+    **{name: place for place, name in enumerate(_FIRST)},
+    **{name: len(_FIRST) + 1 + place for place, name in enumerate(_LAST)},
+}
+_LISTED: Final = re.compile(r"\.[0-9]+$")
+_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z")
 
 
 def inbox_path(app: App, county: str) -> Path:
@@ -77,15 +89,9 @@ def looking(app: App, county: str) -> Iterator[Inbox | None]:
 
 
 def details(app: App, item: Item) -> Iterator[tuple[str, str]]:
-    """Yield (name, value) of everything that an officer wants to know of an item."""
+    """Yield (name, value) of everything that an officer wants to know of an item, what is urgent first."""
     yield _("编号"), item.id
     yield _("发件"), app.named(item.source)
-    yield _("获知"), app.local(item.time)
-    yield _("驿站收到"), app.local(item.received)
-    yield (
-        _("处置"),
-        _("{way}，规则 {rule}：{because}").format(way=way_name(item.way), rule=item.rule, because=because(app, item)),
-    )
     yield _("状态"), sentence(item.state)
     for warning in item.warnings:
         yield _("注意"), sentence(warning)
@@ -93,18 +99,35 @@ def details(app: App, item: Item) -> Iterator[tuple[str, str]]:
         yield _("已被更正"), item.superseded_by
     if item.withdrawn_by:
         yield _("已被撤回"), item.withdrawn_by
+    yield _("获知"), app.local(item.time)
+    if item.destroyed is not None:
+        yield _("内容"), _("保管期满，已于 {at} 销毁").format(at=app.local(item.destroyed))
+    shown = [] if item.contents is None else list(islice(lines(item.contents), MOST_VALUES + 1))
+    yield from _contents(app, [each for each in shown[:MOST_VALUES] if _head(each) not in _LAST])
     for each in item.answers:
         note = f": {each.note}" if each.note else ""
         yield stage_name(each.stage), f"{beside(each.name, each.badge)} {app.local(each.at)}{note}"
+    yield from _contents(app, [each for each in shown[:MOST_VALUES] if _head(each) in _LAST])
+    if len(shown) > MOST_VALUES:
+        yield _("内容"), _("只列出前 {count} 项，全部见 --json").format(count=MOST_VALUES)
+    yield _("驿站收到"), app.local(item.received)
+    yield (
+        _("处置"),
+        _("{way}，规则 {rule}：{because}").format(way=way_name(item.way), rule=item.rule, because=because(app, item)),
+    )
     for label in item.digests:
         yield _("季度通报"), label
-    if item.destroyed is not None:
-        yield _("内容"), _("保管期满，已于 {at} 销毁").format(at=app.local(item.destroyed))
-    if item.contents is not None:
-        for shown in islice(lines(item.contents), MOST_VALUES):
-            yield "·".join(_(title) for title in shown.titles) or _("内容"), _value(app, shown)
-        if next(islice(lines(item.contents), MOST_VALUES, None), None) is not None:
-            yield _("内容"), _("只列出前 {count} 项，全部见 --json").format(count=MOST_VALUES)
+
+
+def _head(shown: Shown) -> str:
+    return shown.path.partition(".")[0]
+
+
+def _contents(app: App, shown: Sequence[Shown]) -> Iterator[tuple[str, str]]:
+    """Yield names and values of a payload, what an alarm is about first; the values of one list share a row."""
+    ordered = sorted(shown, key=lambda each: _ORDER.get(_head(each), len(_FIRST)))
+    for (titles, _place), group in groupby(ordered, key=lambda each: (each.titles, _LISTED.sub("", each.path))):
+        yield "·".join(_(title) for title in titles) or _("内容"), listed(_value(app, each) for each in group)
 
 
 def _value(app: App, shown: Shown) -> str:
@@ -113,6 +136,9 @@ def _value(app: App, shown: Shown) -> str:
         return _("是") if value else _("否")
     if shown.path.endswith("place.county"):
         return app.named(str(value))
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        with contextlib.suppress(ValueError, OverflowError):
+            return app.local(value)
     return _(value) if isinstance(value, str) and value else str(value)
 
 

@@ -8,6 +8,7 @@ Rule 3: what is only shown is never unlocked.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 import click
 
 from yizhan.cli.errors import CommandError, NoKey
+from yizhan.cli.output import say
 from yizhan.cli.words import _, interactive, marked
+from yizhan.schemas.errors import KeyFileInvalid
 from yizhan.schemas.keys import (
     CosigningKey,
     SealingKey,
@@ -112,7 +115,8 @@ def _asked(path: Path) -> bytes:
 class KeyFile:
     """One key file as far as it is known without unlocking it.
 
-    ``kid`` is None for a locked key that no charter names: then only ``kid8`` of its name is known.
+    ``kid`` is None for a locked key that no charter names: then only ``kid8`` of its name is known. ``fault``
+    says why the file must not be used, None for one that may.
     """
 
     path: Path
@@ -121,22 +125,32 @@ class KeyFile:
     kid: str | None
     locked: bool
     public: bytes | None
+    fault: str | None = None
 
 
-def key_files(folder: Path, registered: Mapping[str, Any]) -> Iterator[KeyFile]:
-    """List the key files of a folder. ``registered`` are the kids that a charter names for its owner."""
+def key_files(folder: Path, registered: Mapping[str, Any], *, faults: bool = False) -> Iterator[KeyFile]:
+    """List the key files of a folder. ``registered`` are the kids that a charter names for its owner.
+
+    Raises:
+        KeyFileInvalid: a file must not be used; with ``faults`` it is listed, and says why.
+    """
     for path in sorted(folder.glob("*.pem")):
         role, _dash, kid8 = path.stem.partition("-")
         if role not in _CLASSES:
             continue
-        data = read_private(path)
-        locked = b"ENCRYPTED" in data
-        public = None
         kid = next((kid for kid in registered if kid.startswith(kid8)), None)
-        if not locked:
-            key = _CLASSES[role].from_pem(data)
-            kid, public = key.kid, key.public.raw
-        yield KeyFile(path, role, kid8, kid, locked, public)
+        try:
+            data = read_private(path)
+            locked, public = b"ENCRYPTED" in data, None
+            if not locked:
+                key = _CLASSES[role].from_pem(data)
+                kid, public = key.kid, key.public.raw
+        except KeyFileInvalid as error:
+            if not faults:
+                raise
+            yield KeyFile(path, role, kid8, kid, locked=False, public=None, fault=str(error))
+        else:
+            yield KeyFile(path, role, kid8, kid, locked, public)
 
 
 def load_key(file: KeyFile, lock: Lock) -> SigningKey | SealingKey | CosigningKey:
@@ -227,25 +241,45 @@ class Signer:
 def sealing_keys(folder: Path, county: str, charters: tuple[Charter, ...], lock: Lock) -> tuple[SealingKey, ...]:
     """Return every sealing key of a county's folder: old ones too, for what was sealed to them.
 
+    A locked one that no charter names yet is left out, aloud, unless its passphrase is given: a rotation begun
+    must not ask a person.
+
     Raises:
         NoKey: there is none.
         KeyFileInvalid: a file must not be used, or the passphrase is wrong.
     """
     registered = {kid: entry for charter in charters for kid, entry in charter.sealing.get(county, {}).items()}
-    keys = tuple(_load(file, load_sealing, lock) for file in key_files(folder, registered) if file.role == "seal")
+    keys = tuple(_all(folder, "seal", registered, load_sealing, lock))
     if not keys:
-        sentence = _("{folder} 里没有封装密钥；请先运行 yizhan keys generate --county {county}，或放回密钥文件")
+        sentence = _("{folder} 里没有可用的封装密钥；请先运行 yizhan keys generate --county {county}，或放回密钥文件")
         raise NoKey(sentence.format(folder=folder, county=county))
     return keys
 
 
-def station_keys(folder: Path, lock: Lock) -> tuple[SigningKey, ...]:
-    """Return every postmark key of the station's folder (``NoKey`` if there is none)."""
-    keys = tuple(_load(file, load_signing, lock) for file in key_files(folder, {}) if file.role == "sign")
+def station_keys(folder: Path, charters: tuple[Charter, ...], lock: Lock) -> tuple[SigningKey, ...]:
+    """Return every postmark key of the station's folder, but locked ones as above (``NoKey`` if there is none)."""
+    registered = {kid: entry for charter in charters for kid, entry in charter.postmark.items()}
+    keys = tuple(_all(folder, "sign", registered, load_signing, lock))
     if not keys:
-        sentence = _("{folder} 里没有邮戳密钥；请先运行 yizhan keys generate --station，或放回密钥文件")
+        sentence = _("{folder} 里没有可用的邮戳密钥；请先运行 yizhan keys generate --station，或放回密钥文件")
         raise NoKey(sentence.format(folder=folder))
     return keys
+
+
+def _all(
+    folder: Path, role: str, registered: Mapping[str, Any], load: Callable[[Path, bytes | None], _Key], lock: Lock
+) -> Iterator[_Key]:
+    for file in key_files(folder, registered):
+        if file.role != role:
+            continue
+        if file.kid is None:  # locked, and no charter names it
+            with contextlib.suppress(KeyFileInvalid):
+                if lock.given:
+                    yield _load(file, load, lock)
+                    continue
+            say(_("密钥 {path} 上了锁，章程还没有登记它，暂不使用").format(path=file.path))
+        else:
+            yield _load(file, load, lock)
 
 
 def _load(file: KeyFile, load: Callable[[Path, bytes | None], _Key], lock: Lock) -> _Key:

@@ -41,15 +41,21 @@ def stopping() -> Iterator[StopSignal]:
 
 
 @contextlib.contextmanager
-def working(settings: Settings, metrics_port: int | None) -> Iterator[tuple[StopSignal, Watchdog]]:
-    """Serve metrics and watch the work while the block runs."""
+def working(
+    settings: Settings, metrics_port: int | None, elsewhere: str | None = None
+) -> Iterator[tuple[StopSignal, Watchdog]]:
+    """Serve metrics and watch the work while the block runs.
+
+    ``elsewhere`` is how the names of gauges begin that another process tells.
+    """
     from prometheus_client import REGISTRY
 
-    from yizhan.runtime.metrics import serve, watch_gauge
+    from yizhan.runtime.metrics import serve, watch_gauge, without_gauges
     from yizhan.runtime.watchdog import Watchdog
 
     with stopping() as stop:
-        server = serve(REGISTRY, settings.metrics_host, metrics_port)
+        registry = REGISTRY if elsewhere is None else without_gauges(REGISTRY, elsewhere)
+        server = serve(registry, settings.metrics_host, metrics_port)
         watchdog = Watchdog(settings.watchdog_seconds).start()
         watch_gauge(watchdog, REGISTRY)
         try:

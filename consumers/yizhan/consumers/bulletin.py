@@ -6,7 +6,8 @@ told by the digest (urgent events by reference), what went out by our own outbox
 Rule 1: nothing is left out: what was withdrawn is struck out, what was superseded says by what, what
         is doubtful says so, what is missing is named.
 Rule 2: words of others are text, never markup: they cannot dress up the sheet.
-Rule 3: an empty quarter is a sheet too (零报告).
+Rule 3: an empty quarter is a sheet too (零报告), but only a verified closing manifest proves that it was empty.
+Rule 4: a quarter that was closed more than once cites every manifest, and adds them up.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.desk import SentEvent
 from yizhan.consumers.digests import Digest, Member
 from yizhan.consumers.items import EXERCISE, TEST
-from yizhan.consumers.words import Warn, sentence
+from yizhan.consumers.words import Verdict, Warn, sentence
 from yizhan.schemas.header import Header
 from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.schemas.payloads import TYPES, ReadPayload, read
@@ -76,9 +77,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Bulletin:
-    """The sheet as data. ``digest`` is the one that the incoming half was read from, None for none.
+    """The sheet as data. ``digests`` are those that the incoming half was read from, the newest last.
 
-    ``unverified`` counts events of the digest that cannot be shown, from whatever county.
+    Of their events, beside the incoming half: ``others`` are of other counties, ``system`` are receipts and
+    notices of the system, ``unverified`` cannot be shown, from whatever county.
     """
 
     label: str
@@ -86,15 +88,28 @@ class Bulletin:
     partner: Side
     made: str
     time_zone: str
-    digest: Digest | None
+    digests: tuple[Digest, ...]
     incoming: tuple[Entry, ...]
     outgoing: tuple[Entry, ...]
+    others: int = 0
+    system: int = 0
     unverified: int = 0
 
     @property
+    def proven(self) -> bool:
+        """Whether closing manifests that agree with what we have say what came."""
+        sound = (each.verdict is Verdict.VERIFIED and not each.manifest.interim for each in self.digests)
+        return bool(self.digests) and all(sound) and not self.unverified
+
+    @property
     def empty(self) -> bool:
-        """Whether nothing at all went between the two (零报告)."""
-        return not self.incoming and not self.outgoing
+        """Whether it is proven that nothing at all went between the two (零报告)."""
+        return self.proven and not self.incoming and not self.outgoing
+
+    @property
+    def totals(self) -> tuple[int, int]:
+        """How many events the manifests name together, and how many of them were to come at once."""
+        return sum(each.manifest.count for each in self.digests), sum(each.manifest.prompt for each in self.digests)
 
 
 def period(label: str, time_zone: str, digest: Digest | None, before: Digest | None) -> tuple[datetime, datetime]:
@@ -116,7 +131,7 @@ def compiled(
     sides: tuple[Side, Side],
     made: datetime,
     time_zone: str,
-    came: tuple[Digest, Sequence[Member]] | None,
+    came: tuple[Sequence[Digest], Sequence[Member]],
     sent: Iterable[SentEvent],
 ) -> Bulletin:
     """Put a sheet together.
@@ -126,21 +141,24 @@ def compiled(
         sides: we and the partner.
         made: now.
         time_zone: of the alliance, for showing times.
-        came: a digest and its members; None where there is none yet.
+        came: the quarter's digests, the newest last, and their members; empty where there is none yet.
         sent: what we sent in the ``period``, to anybody.
     """
     me, partner = sides
-    members = () if came is None else came[1]
+    digests, members = came
+    place = [_belongs(member, partner.code) for member in members]
     return Bulletin(
         label=label,
         me=me,
         partner=partner,
         made=written(made),
         time_zone=time_zone,
-        digest=None if came is None else came[0],
+        digests=tuple(digests),
         incoming=tuple(sorted(_incoming(members, partner.code), key=_place)),
         outgoing=tuple(sorted(_outgoing(sent, partner.code), key=_place)),
-        unverified=sum(member.item is None and member.id is None for member in members),
+        others=place.count("other"),
+        system=place.count("system"),
+        unverified=place.count("unverified"),
     )
 
 
@@ -149,13 +167,23 @@ def _place(entry: Entry) -> tuple[bool, int, str, str, str]:
     return entry.missing, _ORDER.get(entry.type, len(_ORDER)), entry.type, entry.time, entry.id
 
 
+def _belongs(member: Member, partner: str) -> Literal["partner", "other", "system", "unverified"]:
+    """Tell where an event of a digest is counted."""
+    if member.item is None and member.id is None:
+        return "unverified"
+    if member.item is not None and member.item.type in NEVER_RECEIPTED:
+        return "system"
+    return "partner" if (member.id or "")[:6] == partner else "other"
+
+
 def _incoming(members: Iterable[Member], partner: str) -> Iterator[Entry]:
     for member in members:
         item = member.item
+        if _belongs(member, partner) != "partner":
+            continue
         if item is None:
-            if member.id is not None and member.id[:6] == partner:
-                yield Entry(member.id, "in", way=Way.ALARM if member.prompt else Way.DIGEST, missing=True)
-        elif item.county == partner and item.type not in NEVER_RECEIPTED:
+            yield Entry(member.id or "", "in", way=Way.ALARM if member.prompt else Way.DIGEST, missing=True)
+        else:
             entry = _entry("in", item.header, item.contents, item.way, item.rule)
             yield replace(
                 entry, superseded_by=item.superseded_by, withdrawn_by=item.withdrawn_by, warnings=item.warnings
@@ -199,25 +227,34 @@ def _entry(direction: Direction, header: Header, contents: ReadPayload | None, w
 
 def as_json(bulletin: Bulletin) -> dict[str, Any]:
     """Return the sheet as JSON values, for programs: words, not sentences."""
-    digest = bulletin.digest
+    count, prompt = bulletin.totals
     return {
         "label": bulletin.label,
         "county": bulletin.me.code,
         "partner": bulletin.partner.code,
         "made": bulletin.made,
         "empty": bulletin.empty,
-        "digest": None
-        if digest is None
-        else {
-            "manifest": digest.hash.hex(),
-            "interim": digest.manifest.interim,
-            "closed": digest.manifest.closed,
-            "count": digest.manifest.count,
-            "prompt": digest.manifest.prompt,
-            "verdict": digest.verdict.value,
-            "warnings": [warning.value for warning in digest.warnings],
+        "proven": bulletin.proven,
+        "digests": [
+            {
+                "manifest": digest.hash.hex(),
+                "interim": digest.manifest.interim,
+                "closed": digest.manifest.closed,
+                "count": digest.manifest.count,
+                "prompt": digest.manifest.prompt,
+                "verdict": digest.verdict.value,
+                "warnings": [warning.value for warning in digest.warnings],
+            }
+            for digest in bulletin.digests
+        ],
+        "named": {
+            "all": count,
+            "prompt": prompt,
+            "here": len(bulletin.incoming),
+            "others": bulletin.others,
+            "system": bulletin.system,
+            "unverified": bulletin.unverified,
         },
-        "unverified": bulletin.unverified,
         "counts": {"in": counts(bulletin.incoming), "out": counts(bulletin.outgoing)},
         "in": [_entry_json(entry) for entry in bulletin.incoming],
         "out": [_entry_json(entry) for entry in bulletin.outgoing],
@@ -285,32 +322,46 @@ def markdown(bulletin: Bulletin) -> str:
     if bulletin.empty:
         lines += [_("**零报告**：本期双方之间没有文书。"), ""]
     else:
-        for sender, receiver, entries in (
-            (bulletin.partner, bulletin.me, bulletin.incoming),
-            (bulletin.me, bulletin.partner, bulletin.outgoing),
+        nothing = _("零报告。") if bulletin.proven else _("没有核对一致的季度清单，尚不能断定有无。")
+        ours = _("零报告。") if bulletin.proven else _("编制时本县没有发出。")
+        for sender, receiver, entries, none in (
+            (bulletin.partner, bulletin.me, bulletin.incoming, nothing),
+            (bulletin.me, bulletin.partner, bulletin.outgoing, ours),
         ):
             lines += ["## " + _("{sender}发往{receiver}").format(sender=sender, receiver=receiver), ""]
-            lines += [*_half(entries, bulletin)] if entries else [_("零报告。"), ""]
+            lines += [*_half(entries, bulletin)] if entries else [none, ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
 def _proof(bulletin: Bulletin) -> Iterator[str]:
-    digest = bulletin.digest
-    if digest is None:
+    if not bulletin.digests:
         yield _("核对：驿站清单未到，收文部分待补。")
         return
-    manifest = digest.manifest
-    word = _("期中清单") if manifest.interim else _("季度清单")
-    line = _("核对：{verdict}（{word}，共{count}件，其中即时送达{prompt}件，各县合计；编号{name}）。")
-    yield line.format(
-        verdict=sentence(digest.verdict),
-        word=word,
-        count=manifest.count,
-        prompt=manifest.prompt,
-        name=digest.hash.hex()[:16],
-    )
-    for warning in digest.warnings:
-        yield "- " + sentence(warning)
+    for digest in bulletin.digests:
+        manifest = digest.manifest
+        word = _("期中清单") if manifest.interim else _("季度清单")
+        line = _("核对：{verdict}（{word}，{time}，共{count}件，其中即时送达{prompt}件；编号{name}）。")
+        yield line.format(
+            verdict=sentence(digest.verdict),
+            word=word,
+            time=_local(manifest.closed, bulletin),
+            count=manifest.count,
+            prompt=manifest.prompt,
+            name=digest.hash.hex()[:16],
+        )
+        yield ""
+        for warning in digest.warnings:
+            yield "- " + sentence(warning)
+    count, prompt = bulletin.totals
+    if len(bulletin.digests) > 1:
+        line = _("本季度结算{times}次，清单合计{count}件，其中即时送达{prompt}件。")
+        yield line.format(times=len(bulletin.digests), count=count, prompt=prompt)
+        yield ""
+    if count:
+        line = _("清单合计各县来文：{partner}的{here}件列于本表，其他县{others}件，回执和系统通知{system}件。")
+        yield line.format(
+            partner=bulletin.partner, here=len(bulletin.incoming), others=bulletin.others, system=bulletin.system
+        )
     if bulletin.unverified:
         yield "- " + _("清单中另有{count}件署名无效，已另存。").format(count=bulletin.unverified)
 

@@ -243,7 +243,9 @@ class Inbox(View):
     def acknowledge(
         self, item_id: str, name: str, badge: str, stage: str = "acknowledged", note: str | None = None
     ) -> Item:
-        """Enter an officer's word: it stops the ringing and goes to the sender. The same word again is once.
+        """Enter an officer's word: it stops the ringing and goes to the sender, whoever said something before.
+
+        The very same word of the same officer again is once.
 
         Args:
             item_id: of the event.

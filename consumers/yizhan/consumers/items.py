@@ -249,7 +249,7 @@ def by_hash(conn: sqlite3.Connection, event_hash: bytes) -> Item | None:
 
 
 def _item(conn: sqlite3.Connection, row: sqlite3.Row) -> Item:
-    answers = conn.execute("SELECT stage, name, badge, note, at FROM answers WHERE id = ? ORDER BY at", (row["id"],))
+    answers = conn.execute("SELECT stage, name, badge, note, at FROM answers WHERE id = ? ORDER BY seq", (row["id"],))
     labels = conn.execute(
         "SELECT DISTINCT label FROM digests JOIN digest_members ON digest = seq WHERE digest_members.hash = ?"
         " ORDER BY label",

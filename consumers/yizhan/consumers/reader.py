@@ -35,6 +35,7 @@ from yizhan.consumers.telling import Teller
 from yizhan.runtime import clients
 from yizhan.runtime.access import require_access
 from yizhan.runtime.alone import alone
+from yizhan.runtime.away import Away
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import NotAuthorised, StoreError
 from yizhan.runtime.process import StopSignal
@@ -78,6 +79,7 @@ def run(
     connection: KafkaConnection | None = None,
     watchdog: Watchdog | None = None,
     tell: Callable[[Outcome], None] | None = None,
+    begin: Callable[[], None] | None = None,
 ) -> None:
     """Receive until asked to stop. Returns after an orderly end.
 
@@ -89,6 +91,7 @@ def run(
         watchdog: started; it is beaten while the work moves, and stopped by the caller.
         tell: called with every outcome once it is durable, in order, from a thread of its own. What
             rang before this start is not told: ask ``inbox.ringing()``.
+        begin: called once no other process can be the reader, before anything is read.
 
     Raises:
         NotAuthorised: the broker answers, and does not let this county do its work.
@@ -103,6 +106,8 @@ def run(
     lock = inbox.path.with_name(inbox.path.name + ".reader")
     with alone(lock, _("在接收这个收件箱")), Teller(tell) as teller, Checkpointer(inbox.path):
         inbox.leave_checkpoints()
+        if begin is not None:
+            begin()
         _Reader(inbox, settings, stop, chosen, watchdog, teller).run()
 
 
@@ -125,6 +130,7 @@ class _Reader:
             TopicPartition(topics.alerts(inbox.county), 0): "alert",
             TopicPartition(topics.digests(inbox.county), 0): "digest",
         }
+        self._away = Away(inbox.county, connection.bootstrap)
         self._cluster = ""
         self._next: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
@@ -179,6 +185,7 @@ class _Reader:
             place = self._inbox.position(self._cluster, kind)
             consumer.seek(partition, place)
             self._next[partition] = self._committed[partition] = place
+        self._away.seen(answers=True)
         log.info("%s: ready, cluster %s", self._inbox.county, self._cluster)
         self._backoff = _BACKOFF_SECONDS[0]
         self._commit_due = time.monotonic() + COMMIT_SECONDS
@@ -214,6 +221,7 @@ class _Reader:
         now = time.monotonic()
         if now >= self._tick_due:
             self._tick_due = now + TICK_SECONDS
+            self._away.seen(answers=clients.connected(consumer))
             self._inbox.tick(self._settings.receipt_interval_seconds)
         if now >= self._commit_due:
             self._commit_due = now + COMMIT_SECONDS
@@ -281,7 +289,9 @@ class _Reader:
     def _wait(self, error: Exception, because: str) -> None:
         """Say it, do the chores that need no broker, and wait: a little longer each time."""
         metrics.RECONNECTS.labels(because).inc()
-        log.warning(
+        self._away.seen(answers=because != "broker", why=str(error))
+        log.log(
+            logging.DEBUG if because == "broker" else logging.WARNING,
             "%s: no reading from %s: %s; again in %.1f s",
             self._inbox.county, self._connection.bootstrap, error, self._backoff,
         )  # fmt: skip

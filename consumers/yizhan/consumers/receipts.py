@@ -97,7 +97,7 @@ def about(event_id: str, event_hash: bytes, stage: str) -> ReceiptRef:
 def answer(
     conn: sqlite3.Connection, item: Item, by: Person, stage: str, note: str | None, now: datetime, county: str
 ) -> int | None:
-    """Enter an officer's word; the number of the receipt owed, None when it had been said before.
+    """Enter an officer's word; the number of the receipt owed, None when this officer had said just this before.
 
     Raises:
         NotAnswerable: nobody answers this item, or the answer does not say who gives it.
@@ -113,9 +113,12 @@ def answer(
     except ValidationError as error:
         said = "; ".join(f"{path}: {sentence}" for path, sentence in faults(error))
         raise NotAnswerable(_("签收要写明姓名和警号：{problems}").format(problems=said)) from None
-    new = conn.execute(
-        "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)",
-        (item.id, stage, by.name, by.badge, note, written(now)),
-    ).rowcount
+    word = (item.id, stage, by.name, by.badge, note)
+    same = "SELECT 1 FROM answers WHERE id = ? AND stage = ? AND name = ? AND badge = ? AND note IS ?"
+    new = conn.execute(same, word).fetchone() is None
+    if new:
+        conn.execute(
+            "INSERT INTO answers (id, stage, name, badge, note, at) VALUES (?, ?, ?, ?, ?, ?)", (*word, written(now))
+        )
     conn.execute("UPDATE items SET state = ? WHERE id = ? AND state = ?", (State.ACKNOWLEDGED, item.id, State.RINGING))
     return owe(conn, receipt, by, note, now) if new else None

@@ -186,4 +186,21 @@ MIGRATIONS: Final = (
         notice TEXT                          -- id of the event that says so; NULL: not sent yet
     ) WITHOUT ROWID;
     """,
+    """
+    -- Every word of every officer; the very same word again is one.
+    CREATE TABLE words (
+        seq INTEGER PRIMARY KEY,
+        id TEXT NOT NULL REFERENCES items (id),
+        stage TEXT NOT NULL,
+        name TEXT NOT NULL,
+        badge TEXT NOT NULL,
+        note TEXT,
+        at TEXT NOT NULL
+    );
+    INSERT INTO words (id, stage, name, badge, note, at)
+        SELECT id, stage, name, badge, note, at FROM answers ORDER BY at;
+    DROP TABLE answers;
+    ALTER TABLE words RENAME TO answers;
+    CREATE INDEX answers_by_item ON answers (id);
+    """,
 )

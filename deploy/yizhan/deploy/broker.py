@@ -190,20 +190,26 @@ class Broker:
     def _spawn(self) -> None:
         argv = self.command()
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        pid = os.posix_spawn(
-            argv[0],
-            argv,
-            os.environ,
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_OPEN, 1, str(self.console), flags, 0o600),
-                (os.POSIX_SPAWN_DUP2, 1, 2),
-            ],
-            setsid=True,  # Ctrl-C in this terminal is not for the broker
-            setsigdef=[signal.SIGPIPE, signal.SIGINT],
-        )
-        self._child = pid
-        self._remember(pid)
+        # Whoever is told to end in between would leave a broker that nobody knows of.
+        was = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+        try:
+            pid = os.posix_spawn(
+                argv[0],
+                argv,
+                os.environ,
+                file_actions=[
+                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                    (os.POSIX_SPAWN_OPEN, 1, str(self.console), flags, 0o600),
+                    (os.POSIX_SPAWN_DUP2, 1, 2),
+                ],
+                setsid=True,  # Ctrl-C in this terminal is not for the broker
+                setsigmask=was,
+                setsigdef=[signal.SIGPIPE, signal.SIGINT],
+            )
+            self._child = pid
+            self._remember(pid)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, was)
 
     def _remember(self, pid: int) -> None:
         part = self._pid_file.with_name("pid.part")

@@ -42,6 +42,9 @@ EVERYTHING: Final = Query()
 VOID_UNTOLD: Final = "void_untold"
 """Remembered as 1 while a number is void and no announcement of lane heads said so."""
 
+LINE_LOST: Final = "line_lost"
+"""Since when the publisher finds no broker, a written instant; empty while it answers."""
+
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
@@ -83,8 +86,8 @@ class Posting:
     """One event with one of its recipients.
 
     ``way`` and ``rule`` are our own decision, ``stamped_…`` the station's (None before it answered);
-    ``delivered`` when the recipient's inbox had it; ``said`` by stage: unopenable, acknowledged,
-    acted, declined.
+    ``delivered`` when the recipient's inbox had it; ``opened`` the same, but None where the recipient says
+    that it cannot open it; ``said`` by stage, the first word first: unopenable, acknowledged, acted, declined.
     """
 
     id: str
@@ -101,7 +104,8 @@ class Posting:
     reason: str | None
     detail: str | None
     delivered: str | None
-    said: Mapping[str, Said] = field(hash=False)
+    opened: str | None
+    said: Mapping[str, tuple[Said, ...]] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,11 +250,12 @@ def _event_row(conn: sqlite3.Connection, row: sqlite3.Row) -> EventRow:
 def postings(conn: sqlite3.Connection, query: Query) -> Iterator[Posting]:
     """Tell of each recipient of the events, the newest last."""
     for row in _chosen(conn, query):
-        said: dict[str, dict[str, Said]] = {}
-        for each in conn.execute("SELECT * FROM receipts WHERE seq = ? ORDER BY said_at", (row["seq"],)):
+        said: dict[str, dict[str, tuple[Said, ...]]] = {}
+        for each in conn.execute("SELECT * FROM receipts WHERE seq = ? ORDER BY said_at, id", (row["seq"],)):
             payload = strictjson.loads(each["payload"].encode(), floats=True, max_depth=MAX_DEPTH)
             receipt = Said(each["stage"], each["said_at"], payload)
-            said.setdefault(each["recipient"], {})[each["stage"]] = receipt
+            stages = said.setdefault(each["recipient"], {})
+            stages[each["stage"]] = (*stages.get(each["stage"], ()), receipt)
         for each in conn.execute("SELECT * FROM recipients WHERE seq = ? ORDER BY recipient", (row["seq"],)):
             yield Posting(
                 id=row["id"],
@@ -267,6 +272,7 @@ def postings(conn: sqlite3.Connection, query: Query) -> Iterator[Posting]:
                 reason=row["refused"],
                 detail=row["detail"],
                 delivered=each["delivered"],
+                opened=None if "unopenable" in said.get(each["recipient"], {}) else each["delivered"],
                 said=said.get(each["recipient"], {}),
             )
 

@@ -29,6 +29,7 @@ from yizhan.producers.schedule import Patience, Standing
 from yizhan.producers.store import MIGRATIONS
 from yizhan.runtime.store import open_store, transaction, wrapped
 from yizhan.schemas.charter import Charters
+from yizhan.schemas.timestamps import written
 
 HOLD_SECONDS: Final = 3600.0
 """How long an event rests that the broker will not take (too large for its settings)."""
@@ -82,6 +83,12 @@ class Dispatch:
         self._conn = open_store(path, MIGRATIONS)
         self._conn.execute("PRAGMA synchronous = NORMAL")  # rule 2
         self._conn.execute(f"PRAGMA wal_autocheckpoint = {int(checkpoint_pages)}")
+
+    def note_line(self, *, answers: bool) -> None:
+        """Note since when the broker does not answer, or that it does."""
+        with transaction(self._conn) as conn:
+            since = accounts.recall(conn, accounts.LINE_LOST) or written(self._clock())
+            accounts.remember(conn, accounts.LINE_LOST, "" if answers else since)
 
     # -- what goes next --
 

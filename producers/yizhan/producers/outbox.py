@@ -30,6 +30,7 @@ from yizhan.producers.notices import lane_head_letters
 from yizhan.producers.numbering import Letter, Pen, Sent
 from yizhan.producers.store import MIGRATIONS
 from yizhan.runtime import nudge
+from yizhan.runtime.alone import holder
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.store import open_store, transaction, wrapped
 from yizhan.schemas import strictjson
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 BATCH: Final = 32
 """Events that an import commits together. Large: an alarm waits while it seals; small: slow imports."""
 
+LOCK: Final = ".publisher"
+"""What the name of the publisher's lock adds to the outbox's."""
 _NUMBERED: Final = frozenset({"specversion", "source", "id", "kid", "to", "lanes", "charter"})
 
 log = logging.getLogger(__name__)
@@ -261,6 +264,13 @@ class Outbox:
             log.warning("receipt %s from %s confirms nothing of ours: %s", header.id, header.county, why)
 
     # -- what became of it --
+
+    def line(self) -> tuple[bool, datetime | None]:
+        """Tell whether a publisher runs, and since when it finds no broker (None: it does)."""
+        with self._reading() as conn:
+            since = accounts.recall(conn, accounts.LINE_LOST)
+        running = holder(self.path.with_name(self.path.name + LOCK)) is not None
+        return running, instant(since) if since else None
 
     def rows(self, query: accounts.Query = accounts.EVERYTHING) -> tuple[accounts.EventRow, ...]:
         """List events, the newest last."""

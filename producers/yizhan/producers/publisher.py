@@ -29,11 +29,12 @@ from yizhan.producers import metrics
 from yizhan.producers.answers import PostingRecord
 from yizhan.producers.chores import Chores
 from yizhan.producers.dispatch import Dispatch, Outgoing
-from yizhan.producers.outbox import Outbox
+from yizhan.producers.outbox import LOCK, Outbox
 from yizhan.producers.schedule import Patience
 from yizhan.runtime import clients
 from yizhan.runtime.access import require_access
 from yizhan.runtime.alone import alone
+from yizhan.runtime.away import Away
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import NotAuthorised, StoreError
 from yizhan.runtime.nudge import NudgeListener, notify
@@ -93,7 +94,7 @@ def run(
         SettingError: TLS files or a password are missing.
     """
     chosen = connection or settings.connection(topics.county(outbox.county))
-    lock = outbox.path.with_name(outbox.path.name + ".publisher")
+    lock = outbox.path.with_name(outbox.path.name + LOCK)
     with alone(lock, _("在发送这个发件箱")), outbox.dispatch() as dispatch, NudgeListener(outbox.nudge_path) as nudge:
         reader = _Reader(outbox, settings, chosen, stop)
         reader.start()
@@ -256,7 +257,9 @@ class _Publisher:
         metrics.TROUBLE.labels(type(error).__name__).inc()
         # As text: a log that keeps records would keep the error's frames, and their sockets, alive.
         where, why = self._connection.bootstrap, str(error)
-        log.warning("no way to the broker at %s: %s; again in %.1f s", where, why, self._backoff)
+        known = self._reader.away.known or not isinstance(error, _SendFailed)
+        level = logging.DEBUG if known else logging.WARNING  # the reader tells of a broker that is away
+        log.log(level, "no way to the broker at %s: %s; again in %.1f s", where, why, self._backoff)
         self._chores.tick(answers_read=False)
         self._stop.wait(self._backoff)
         self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS[1])
@@ -282,6 +285,7 @@ class _Reader(threading.Thread):
         self._asked = self._moved = time.monotonic()
         self._read_all: float | None = None
         self._ever, self._backoff = False, _BACKOFF_SECONDS[0]
+        self.away = Away(outbox.county, connection.bootstrap)
         self.renewals = 0
         self.looked_at = ""  # the cluster whose losses, if any, are queued
         self.refusal: NotAuthorised | None = None
@@ -326,6 +330,7 @@ class _Reader(threading.Thread):
                     log.error("%s", str(error))  # noqa: TRY400 -- topics may come back: the broker was made anew
                 except (KafkaError, StoreError) as error:
                     log.debug("postings are not read: %s", str(error))
+                    self._notice(dispatch, answers=isinstance(error, StoreError), why=str(error))
                 except Exception:  # kafka-python's own slips while a broker is made anew
                     log.exception("postings are not read; trying again")
                 self._read_all = None
@@ -341,10 +346,12 @@ class _Reader(threading.Thread):
         self._ever = True
         consumer.assign([self._postings])
         self._look(dispatch, admin, consumer, seek=True)
+        dispatch.note_line(answers=True)
         log.info("%s: ready, cluster %s", self._outbox.source, self._cluster)
         self._backoff = _BACKOFF_SECONDS[0]
         while not self._over():
             self._moved = now = time.monotonic()
+            self._notice(dispatch, answers=clients.connected(consumer))
             if self._hurry.is_set() or now - self._asked >= CHECK_SECONDS:
                 self._hurry.clear()
                 self._look(dispatch, admin, consumer, seek=False)
@@ -354,6 +361,12 @@ class _Reader(threading.Thread):
                 )
             if self._behind == 0 or consumer.position(self._postings, timeout_ms=1000) >= self._end:
                 self._behind, self._read_all = 0, now
+
+    def _notice(self, dispatch: Dispatch, *, answers: bool, why: str = "") -> None:
+        """Tell a person whether the broker answers, and note it for whoever looks into the outbox."""
+        if self.away.seen(answers=answers, why=why):
+            with contextlib.suppress(StoreError):
+                dispatch.note_line(answers=answers)
 
     def _look(self, dispatch: Dispatch, admin: KafkaAdminClient, consumer: KafkaConsumer, *, seek: bool) -> None:
         """Ask who the broker is and how far its logs reach; begin anew where it is not what it was."""

@@ -146,4 +146,20 @@ MIGRATIONS: Final = (
     -- What stays of an envelope that was dropped: who signed what to whom, provably, without the content.
     ALTER TABLE sealed ADD COLUMN counterfoil BLOB;
     """,
+    """
+    -- Several persons of a recipient may say the same of one event: a receipt is one row.
+    CREATE TABLE words (
+        seq INTEGER NOT NULL REFERENCES events (seq),
+        recipient TEXT NOT NULL,
+        stage TEXT NOT NULL,
+        said_at TEXT NOT NULL,
+        id TEXT NOT NULL,                    -- of the receipt
+        hash BLOB NOT NULL,
+        payload TEXT NOT NULL,
+        PRIMARY KEY (seq, recipient, stage, id)
+    ) WITHOUT ROWID;
+    INSERT INTO words SELECT seq, recipient, stage, said_at, id, hash, payload FROM receipts;
+    DROP TABLE receipts;
+    ALTER TABLE words RENAME TO receipts;
+    """,
 )

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from yizhan.runtime.errors import AlreadyRunning
 from yizhan.schemas.i18n import _
 
+_TRIES = 5
+"""Whoever only asks who holds a lock holds it for a moment."""
+
 
 @contextlib.contextmanager
 def alone(path: Path, doing: str) -> Iterator[None]:
-    """Hold the lock file ``path`` (made with mode 0600).
+    """Hold the lock file ``path`` (made with mode 0600), and write the holder's process id into it.
 
     Args:
         path: its name says whose work is locked.
@@ -24,9 +29,33 @@ def alone(path: Path, doing: str) -> Iterator[None]:
     """
     with path.open("ab") as file:
         path.chmod(0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            sentence = _("另有一个进程{doing}（占着 {path}）；请先停下它，或等它结束")
-            raise AlreadyRunning(sentence.format(doing=doing, path=path)) from None
+        for tries in range(_TRIES):
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if tries == _TRIES - 1:
+                    sentence = _("另有一个进程{doing}（进程号 {pid}，占着 {path}）；请先停下它，或等它结束")
+                    said = sentence.format(doing=doing, pid=_written(path), path=path)
+                    raise AlreadyRunning(said) from None
+                time.sleep(0.02)
+        file.truncate(0)
+        file.write(str(os.getpid()).encode())
+        file.flush()
         yield
+
+
+def holder(path: Path) -> str | None:
+    """Return the process id of whoever holds a lock file ("?" where it is not written yet), or None."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return _written(path)
+    return None
+
+
+def _written(path: Path) -> str:
+    return path.read_text("ascii", "replace").strip() or "?"

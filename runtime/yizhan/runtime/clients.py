@@ -57,6 +57,11 @@ def client(kind: Callable[..., _Client], connection: KafkaConnection, name: str,
         raise
 
 
+def connected(reader: KafkaConsumer) -> bool:
+    """Tell whether any of a consumer's connections stands; costs nothing. One that polls keeps its own open."""
+    return any(each.connected for each in list(reader._manager._conns.values()))  # noqa: SLF001 -- no other way to ask
+
+
 @contextlib.contextmanager
 def consumer(connection: KafkaConnection, name: str, **settings: Any) -> Iterator[KafkaConsumer]:  # noqa: ANN401 -- as above
     """Make a consumer without a topic yet, and close it at the end (``KafkaError`` as above)."""

@@ -10,6 +10,7 @@ bytes.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Self
 
@@ -20,6 +21,7 @@ from prometheus_client import (
     ProcessCollector,
     start_http_server,
 )
+from prometheus_client.metrics_core import Metric
 
 from yizhan.runtime.errors import SettingError
 from yizhan.schemas.i18n import _
@@ -79,6 +81,29 @@ def new_registry() -> CollectorRegistry:
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
     return registry
+
+
+class _Kept:
+    """What a registry has, but of some names only what adds up over processes."""
+
+    def __init__(self, registry: CollectorRegistry, prefix: str) -> None:
+        self._registry, self._prefix = registry, prefix
+
+    def collect(self) -> Iterator[Metric]:
+        """Give the families that are kept."""
+        for family in self._registry.collect():
+            if family.type == "counter" or not family.name.startswith(self._prefix):
+                yield family
+
+
+def without_gauges(registry: CollectorRegistry, prefix: str) -> CollectorRegistry:
+    """Return a view of a registry that leaves out the gauges and histograms of a name beginning with ``prefix``.
+
+    They are another process's to tell: here they would stand at 0 beside the true ones.
+    """
+    kept = CollectorRegistry()
+    kept.register(_Kept(registry, prefix))
+    return kept
 
 
 def watch_gauge(watchdog: Watchdog, registry: CollectorRegistry) -> None:

@@ -16,7 +16,6 @@ import asyncio
 import logging
 import os
 import socket
-import sys
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import faust
@@ -214,7 +213,25 @@ def refresh(station: Station) -> None:
 
 
 def run(app: faust.App) -> None:
-    """Run until SIGINT or SIGTERM; then finish cleanly."""
-    worker = faust.Worker(app, loglevel="info", redirect_stdouts=False)
-    worker.execute_from_commandline()
-    sys.exit(0)
+    """Run until SIGTERM, then finish cleanly and end the process with status 0.
+
+    Raises:
+        KeyboardInterrupt: it was SIGINT; it finished as cleanly.
+    """
+    worker = _Worker(app, loglevel="info", redirect_stdouts=False)
+    try:
+        worker.execute_from_commandline()
+    except SystemExit as ended:
+        if worker.interrupted and not ended.code:
+            raise KeyboardInterrupt from None
+        raise
+
+
+class _Worker(faust.Worker):
+    """Faust's worker, which remembers that it was interrupted at a terminal."""
+
+    interrupted = False
+
+    def _on_sigint(self) -> None:
+        self.interrupted = True
+        super()._on_sigint()

@@ -41,7 +41,7 @@ def written_topics(members: Sequence[str]) -> list[str]:
 def run_station(
     settings: Settings, connection: KafkaConnection, charters: Charters, keys: Sequence[SigningKey], folder: Path
 ) -> None:
-    """Serve every member's events topic until SIGINT or SIGTERM; then end the process with status 0.
+    """Serve every member's events topic until SIGTERM, then end the process with status 0.
 
     Args:
         settings: of this machine.
@@ -53,6 +53,7 @@ def run_station(
     Raises:
         StationError: no broker answers, or a topic is missing.
         CharterInvalid: the charter in force names none of the keys.
+        KeyboardInterrupt: SIGINT asked it to end, and it did.
     """
     members = sorted(charters.latest().members)
     sources = [topics.events(code) for code in members]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import click
+
 from yizhan.cli.shell import Group, json_option
 from yizhan.cli.words import _, marked
 
@@ -60,14 +62,17 @@ def stop(as_json: bool) -> None:
         tell(_("Kafka 已停止") if stopped else _("Kafka 本来就没有运行"))
 
 
-@command.command("status", help=marked("显示 Kafka 是否在运行、地址和日志"))
+@command.command("status", help=marked("显示 Kafka 是否在运行、地址和日志；没有运行时退出码为 1"))
 @json_option()
 def status(as_json: bool) -> None:
     """Tell whether it runs."""
     from yizhan.cli.app import this
     from yizhan.deploy.broker import Broker
 
-    _show(Broker(this().home).status(), as_json=as_json)
+    found = Broker(this().home).status()
+    _show(found, as_json=as_json)
+    if not found.running:
+        raise click.exceptions.Exit(1)
 
 
 @command.command(

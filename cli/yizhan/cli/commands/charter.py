@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import _, listed, marked
 
 if TYPE_CHECKING:
     from yizhan.charter.reader import CharterReader
@@ -168,7 +168,7 @@ def _draft(
         tell("· " + sentence)
     tell(
         _("须签名的角色：{roles}；请带着 {folder} 到各单位 yizhan charter sign").format(
-            roles="、".join(sorted(draft.metadata)), folder=out
+            roles=listed(sorted(draft.metadata)), folder=out
         )
     )
 
@@ -208,7 +208,7 @@ def sign(folder: Path, county: str, yes: bool, passphrase_fd: int | None, as_jso
     if as_json:
         print_json({"stick": str(folder), "signed": sorted(set(signed)), "differences": said})
         return
-    tell(_("{county} 已签：{roles}").format(county=county, roles="、".join(sorted(set(signed)))))
+    tell(_("{county} 已签：{roles}").format(county=county, roles=listed(sorted(set(signed)))))
 
 
 @command.command("status", help=marked("STICK 上的草案谁签了、还缺谁"))
@@ -235,8 +235,8 @@ def status(ctx: click.Context, folder: Path, county: str | None, as_json: bool) 
 def _row(each: Signing) -> tuple[str, str, str, str]:
     under = {"old": _("（按旧根）"), "new": ""}[each.under]
     needed = _("{threshold} 个").format(threshold=each.threshold)
-    missing = "—" if each.done else "、".join(each.missing)
-    return each.role + under, needed, "、".join(each.signed) or "—", missing
+    missing = "—" if each.done else listed(each.missing)
+    return each.role + under, needed, listed(each.signed) or "—", missing
 
 
 @command.command(

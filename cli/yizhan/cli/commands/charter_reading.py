@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from yizhan.cli.shell import Command, county_option, json_option, option
-from yizhan.cli.words import _, marked
+from yizhan.cli.words import _, listed, marked
 
 if TYPE_CHECKING:
     from yizhan.charter.reader import CharterReader
@@ -109,7 +109,7 @@ def log(county: str | None, as_json: bool) -> None:
         when = app.local(each["holds_from"]) if each["announced"] else _("尚未预告")
         tell(_("章程 {name}，自 {when} 起").format(name=each["charter"], when=when))
         for role, holders in each["signed"].items():
-            tell(_("  {role} 由 {holders} 签署").format(role=role, holders="、".join(holders)))
+            tell(_("  {role} 由 {holders} 签署").format(role=role, holders=listed(holders)))
         for sentence in each["differences"]:
             tell(f"  · {sentence}")
 

@@ -28,6 +28,7 @@ command = Group("digest", help=marked("季度通报：驿站结算，各县阅�
 @option("--county", "counties", multiple=True, type=MEMBER, metavar="C", help=marked("只结算这个县，可多次给出"))
 @option("--all", "everybody", is_flag=True, help=marked("结算所有成员（默认）"))
 @option("--label", metavar="2026Q4", help=marked("季度（默认：到期未结的，否则本季度）"))
+@option("--early", is_flag=True, help=marked("季度还没有结束也结算；其后的由下一次结算补上"))
 @option("--interim", is_flag=True, help=marked("中期通报：不结算，不改变下一次结算"))
 @option("--due", "only_due", is_flag=True, help=marked("只结算到期未结的，供定时器使用"))
 @option("--wait", type=Whole(0, 86_400), default=60, metavar="SECONDS", help=marked("最多等驿站多少秒（默认 60）"))
@@ -38,6 +39,7 @@ def close(
     counties: tuple[str, ...],
     everybody: bool,
     label: str | None,
+    early: bool,
     interim: bool,
     only_due: bool,
     wait: int,
@@ -49,6 +51,7 @@ def close(
     from yizhan.cli.keyring import Lock, station_keys
     from yizhan.cli.output import print_json
     from yizhan.schemas import topics
+    from yizhan.schemas.quarters import Quarter
     from yizhan.streams.closing_kafka import Closer
 
     app = this()
@@ -56,13 +59,17 @@ def close(
         raise click.UsageError(_("--all 与 --county 只能给一个"), click.get_current_context())
     chosen = [app.member(code) for code in counties] or sorted(app.charters.latest().members)
     _check_label(label)
+    _check_ended(app, {label}, utc_now(), early=early or interim)
     folder = app.home / "station"
-    keys = station_keys(folder / "keys", Lock(passphrase_fd))
+    keys = station_keys(folder / "keys", (app.charters.latest(), app.charter), Lock(passphrase_fd))
     done: list[Closed] = []
     with Closer(app.settings.connection(topics.STATION), folder, app.charters, keys) as closer:
         now = utc_now()
-        labels = {code: label or _label(app, closer, code, now, only_due=only_due) for code in chosen}
+        labels = {code: label or _due(app, closer, code, now) for code in chosen}
+        if not (only_due or any(labels.values())):
+            labels = dict.fromkeys(chosen, str(Quarter.containing(now, app.charter.time_zone)))
         if any(labels.values()):
+            _check_ended(app, set() if label else set(labels.values()), now, early=early or interim)
             _wait(closer, now, wait)
         for code, name in labels.items():
             if name is not None:
@@ -90,9 +97,29 @@ def _check_label(label: str | None) -> None:
         raise click.UsageError(sentence.format(value=label), click.get_current_context()) from None
 
 
-def _label(app: App, closer: Closer, code: str, now: datetime, *, only_due: bool) -> str | None:
-    """Return the quarter that is due; else this one, or None where only what is due is wanted."""
+def _check_ended(app: App, labels: set[str | None], now: datetime, *, early: bool) -> None:
+    """Refuse a quarter that has not begun; ask about one that has not ended, or refuse it."""
+    from yizhan.cli.errors import CommandError
+    from yizhan.cli.words import interactive
     from yizhan.schemas.quarters import Quarter
+
+    zone = app.charter.time_zone
+    for label in sorted(label for label in labels if label is not None):
+        quarter = Quarter.parse(label)
+        if now < quarter.start(zone):
+            sentence = _("{label} 还没有开始（{start} 才开始），不能结算")
+            raise CommandError(sentence.format(label=label, start=app.local(quarter.start(zone))))
+        if early or now >= quarter.end(zone):
+            continue
+        words = {"label": label, "end": app.local(quarter.end(zone))}
+        if not interactive():
+            sentence = _("{label} 要到 {end} 才结束；现在就结算请加 --early，只想看中期情况请用 --interim")
+            raise CommandError(sentence.format(**words))
+        click.confirm(_("{label} 要到 {end} 才结束，现在就结算吗？").format(**words), abort=True, err=True)
+
+
+def _due(app: App, closer: Closer, code: str, now: datetime) -> str | None:
+    """Return the quarter that has ended and is not closed for a member, or None."""
     from yizhan.schemas.timestamps import instant
     from yizhan.streams.closing import due
 
@@ -100,8 +127,6 @@ def _label(app: App, closer: Closer, code: str, now: datetime, *, only_due: bool
     last = closer.last(code)
     first = app.charters.in_force(datetime.min.replace(tzinfo=now.tzinfo)).holds_from
     quarter = due(now, charter.time_zone, None if last is None else instant(last.closed), first)
-    if quarter is None and not only_due:
-        quarter = Quarter.containing(now, charter.time_zone)
     return None if quarter is None else str(quarter)
 
 
@@ -131,7 +156,7 @@ def _tell(app: App, each: Closed) -> None:
     from yizhan.cli.output import tell
 
     made = each.manifest
-    sentence = _("{member} {label} {kind}：{count} 件，其中当时已即时送达 {prompt} 件")
+    sentence = _("{member} {label} {kind}：{count} 件（含回执和系统通知），其中当时已即时送达 {prompt} 件")
     tell(
         sentence.format(
             member=app.named(made.county), label=made.label, kind=_kind(made), count=made.count, prompt=made.prompt
@@ -170,7 +195,7 @@ def list_(county: str, as_json: bool) -> None:
         print_json({"county": county, "digests": found})
         return
     print_table(
-        [_("季度"), _("种类"), _("结算时间"), _("件数"), _("本机有"), _("核对"), _("注意")],
+        [_("季度"), _("种类"), _("结算时间"), _("件数（含回执）"), _("本机有"), _("核对"), _("注意")],
         [
             (
                 each.label,

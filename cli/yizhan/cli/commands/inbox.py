@@ -62,16 +62,18 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
         if not quiet:
             _tell(app, county, outcome, as_json=as_json)
 
-    with (
-        open_inbox(app, county, Lock(passphrase_fd), app.reader_of(county, online=True)) as inbox,
-        working(settings, settings.inbox_metrics_port) as (stop, watchdog),
-    ):
-        log_aloud(debug=app.debug)
+    def begin() -> None:
         for item in () if quiet or as_json else inbox.ringing():
             _ring(app, item, county)
         if not quiet:
             threading.Thread(target=_keep_ringing, args=(inbox, stop, as_json), name="bell", daemon=True).start()
-        receive(inbox, settings, stop, watchdog=watchdog, tell=arrived)
+
+    with (
+        open_inbox(app, county, Lock(passphrase_fd), app.reader_of(county, online=True)) as inbox,
+        working(settings, settings.inbox_metrics_port, elsewhere="yizhan_outbox_") as (stop, watchdog),
+    ):
+        log_aloud(debug=app.debug)
+        receive(inbox, settings, stop, watchdog=watchdog, tell=arrived, begin=begin)
 
 
 def _keep_ringing(inbox: Inbox, stop: StopSignal, as_json: bool) -> None:
@@ -190,8 +192,8 @@ def list_(
         noted(app, county, "listed", "inbox list", [item.id for item in found])
     if as_json:
         items = [item.as_json() for item in found]
-        beside = {"aside": aside, "gaps": gaps, "conflicts": conflicts, "charter_stale": stale}
-        print_json({"county": county, "items": items, **beside})
+        more = {"aside": aside, "gaps": gaps, "conflicts": conflicts, "charter_stale": stale}
+        print_json({"county": county, "items": items, **more})
         return
     print_table(
         [_("编号"), _("类型"), _("发件"), _("收到"), _("方式"), _("状态"), _("简要情况"), _("注意")],
@@ -292,17 +294,25 @@ def ack(
     from yizhan.cli.inboxes import open_inbox
     from yizhan.cli.keyring import Lock
     from yizhan.cli.names import stage_name
-    from yizhan.cli.output import print_json, tell
+    from yizhan.cli.output import print_json, say, tell
 
     app = this()
     with open_inbox(app, county, Lock(passphrase_fd)) as inbox:
+        before = inbox.item(item_id)
         item = inbox.acknowledge(item_id, name, badge, stage, note)
+    earlier = () if before is None else before.answers
     if as_json:
         noted(app, county, "opened", "inbox ack", [item.id], beside(name, badge))
-        print_json(item.as_json())
-    else:
-        sentence = _("{id} {stage}，签字人 {name}（{badge}）")
-        tell(sentence.format(id=item.id, stage=stage_name(stage), name=name, badge=badge))
+        print_json(item.as_json() | {"entered": len(item.answers) > len(earlier)})
+        return
+    for each in earlier:
+        sentence = _("此前：{stage}，签收人 {name}（{badge}），{at}")
+        at = app.local(each.at)
+        say(sentence.format(stage=stage_name(each.stage), name=each.name, badge=each.badge, at=at))
+    said = _("{id} {stage}，签收人 {name}（{badge}）")
+    same = _("{id} {stage}，签收人 {name}（{badge}）：这句话此前已记下，没有再记")
+    sentence = said if len(item.answers) > len(earlier) else same
+    tell(sentence.format(id=item.id, stage=stage_name(stage), name=name, badge=badge))
 
 
 @command.command(

@@ -139,7 +139,7 @@ def show(county: str | None, station: bool, ledger: bool, as_json: bool) -> None
     owner = _owner(county, station=station, ledger=ledger)
     folder, now = _folder(app, owner), utc_now()
     entries = _registered(app, owner)
-    rows = [_row(file, entries, now, owner) for file in key_files(folder, entries)]
+    rows = [_row(file, entries, now, owner) for file in key_files(folder, entries, faults=True)]
     charter = app.charter.name if (app.charter_folder / "root.json").is_file() else None
     if as_json:
         print_json({"owner": owner, "charter": charter, "keys": rows})
@@ -151,8 +151,8 @@ def show(county: str | None, station: bool, ledger: bool, as_json: bool) -> None
                 _role_name(row["role"]),
                 row["kid"] or f"{row['kid8']}…",
                 Path(str(row["file"])).name,
-                _("有") if row["locked"] else _("无"),
-                _standing_name(row["standing"]),
+                "" if row["fault"] else _("有") if row["locked"] else _("无"),
+                _("不可用：{fault}").format(fault=row["fault"]) if row["fault"] else _standing_name(row["standing"]),
             )
             for row in rows
         ],
@@ -171,6 +171,7 @@ def _row(file: KeyFile, entries: Mapping[str, Any], now: datetime, owner: str) -
         "kid8": file.kid8,
         "file": str(file.path),
         "locked": file.locked,
+        "fault": file.fault,
         "standing": standing(entry, now),
         "registered": entry is not None,
         "public": None if file.public is None else base64.b64encode(file.public).decode(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from yizhan.cli.shell import (
     type_option,
 )
 from yizhan.cli.words import _, listed, marked
+
+if TYPE_CHECKING:
+    from yizhan.cli.app import App
 
 command = Group("outbox", help=marked("本县发件箱：送出、查看"))
 
@@ -79,10 +82,12 @@ def list_(
     with looking(app, county) as outbox:
         rows = () if outbox is None else outbox.rows(query)
         figures = None if outbox is None else outbox.figures(app.settings.receipt_overdue_seconds)
+        line = (False, None) if outbox is None else outbox.line()
     stale = app.stale(app.reader_of(county))
     if as_json:
         waiting = {"depth": 0, "oldest_seconds": 0.0, "awaited": 0, "receipts_overdue": 0}
-        print_json({"county": county, "waiting": figures or waiting, "events": rows, "charter_stale": stale})
+        said = {"county": county, "waiting": figures or waiting, "events": rows, "charter_stale": stale}
+        print_json(said | {"publisher": {"running": line[0], "no_broker_since": line[1]}})
         return
     print_table(
         [_("编号"), _("类型"), _("收下"), _("收件"), _("状态"), _("说明")],
@@ -102,6 +107,16 @@ def list_(
     if figures is not None:
         sentence = _("待发 {depth} 件，待驿站答复 {awaited} 件，回执逾期 {overdue} 件")
         tell(sentence.format(depth=figures.depth, awaited=figures.awaited, overdue=figures.receipts_overdue))
+        if figures.depth or figures.awaited:
+            tell(_why_it_waits(app, county, *line, sending=figures.depth > 0))
+
+
+def _why_it_waits(app: App, county: str, running: bool, no_broker_since: datetime | None, *, sending: bool) -> str:
+    if not running:
+        return _("没有进程在送；请运行 yizhan outbox run --county {county}").format(county=county)
+    if no_broker_since is not None:
+        return _("自 {since} 起连不上 Kafka；接通后自动送出").format(since=app.local(no_broker_since))
+    return _("正在送出") if sending else _("已送到 Kafka，驿站还没有答复；久无答复时，请问驿站是否在运行")
 
 
 @command.command(

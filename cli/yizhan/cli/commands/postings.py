@@ -56,7 +56,7 @@ def list_(
         print_json({"county": county, "postings": found, "foreign": foreign})
         return
     print_table(
-        [_("编号"), _("类型"), _("收件"), _("方式"), _("驿站"), _("送达"), _("打开、签收")],
+        [_("编号"), _("类型"), _("收件"), _("方式"), _("驿站"), _("送达、打开"), _("签收")],
         [
             (
                 each.id,
@@ -64,7 +64,7 @@ def list_(
                 app.named(each.recipient),
                 f"{way_name(each.stamped_way or each.way)} {each.stamped_rule or each.rule}",
                 _station(each),
-                app.local(each.delivered),
+                _delivered(app, each),
                 _said(app, each),
             )
             for each in found
@@ -104,13 +104,20 @@ def _station(each: Posting) -> str:
     return f"{state_name(each.state)}: {refusal(each.reason, each.detail)}"
 
 
+def _delivered(app: App, each: Posting) -> str:
+    if each.delivered is None:
+        return ""
+    return (_("{at} 已打开") if each.opened else _("{at} 打不开")).format(at=app.local(each.delivered))
+
+
 def _said(app: App, each: Posting) -> str:
     from yizhan.cli.names import stage_name
 
     lines = []
-    for stage, said in each.said.items():
-        by = said.payload.get("by")
-        who = " " + beside(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
-        note = said.payload.get("note")
-        lines.append(f"{stage_name(stage)}{who} {app.local(said.time)}" + (f": {note}" if note else ""))
+    for stage, words in each.said.items():
+        for said in words:
+            by = said.payload.get("by")
+            who = " " + beside(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
+            note = said.payload.get("note")
+            lines.append(f"{stage_name(stage)}{who} {app.local(said.time)}" + (f": {note}" if note else ""))
     return "\n".join(lines)

@@ -24,7 +24,7 @@ def run(passphrase_fd: int | None) -> None:
     app = this()
     folder = app.home / "station"
     lock = Lock(passphrase_fd)
-    keys = station_keys(folder / "keys", lock)
+    keys = station_keys(folder / "keys", (app.charters.latest(), app.charter), lock)
     connection = app.settings.connection(topics.STATION)
     log_aloud(debug=app.debug)
     charters = station_charters(app, keys, lock)

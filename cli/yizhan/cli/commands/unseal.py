@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from yizhan.cli.app import App
     from yizhan.cli.keyring import Lock
     from yizhan.schemas.admit import Admitted
+    from yizhan.schemas.charter import Charter
     from yizhan.schemas.keys import SealingKey
 
 
@@ -63,7 +64,8 @@ def command(
     if verdict.refused is not None:
         raise verdict.refused
     if verdict.admitted is not None:
-        keys = _keys(app, verdict.admitted, county, Lock(passphrase_fd))
+        charters = (app.charters.latest(), app.charter, adopted)
+        keys = _keys(app, verdict.admitted, county, charters, Lock(passphrase_fd))
         header = verdict.admitted.header
         for code in [code for code in header.to if code == county or (app.county_folder(code) / "keys").is_dir()]:
             noted(app, code, "opened", "open", [header.id])
@@ -76,7 +78,9 @@ def command(
             _write(payload)
 
 
-def _keys(app: App, admitted: Admitted, county: str | None, lock: Lock) -> tuple[SealingKey, ...]:
+def _keys(
+    app: App, admitted: Admitted, county: str | None, charters: tuple[Charter, ...], lock: Lock
+) -> tuple[SealingKey, ...]:
     """Find the sealing keys of the county that opens: the one named, or every recipient whose keys are here."""
     from yizhan.cli.errors import CommandError, NoKey
     from yizhan.cli.keyring import sealing_keys
@@ -85,7 +89,6 @@ def _keys(app: App, admitted: Admitted, county: str | None, lock: Lock) -> tuple
     if county is not None and county not in to:
         sentence = _("{county} 不是收件县；收件的是：{to}")
         raise CommandError(sentence.format(county=county, to=listed(app.named(code) for code in to)))
-    charters = (app.charters.latest(), app.charter)
     here = [code for code in to if code == county or (county is None and (app.county_folder(code) / "keys").is_dir())]
     if not here:
         sentence = _("{home} 里没有收件县（{to}）的密钥；请用 --home 指到其中一个县的主目录")

@@ -6,8 +6,12 @@ Rule 2: nothing is left running, however it ends, unless ``--keep`` was given.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import signal
+import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,27 +33,40 @@ def _run(counties: str, keep: bool, as_json: bool) -> None:
     """Play the day; raise ``click.exceptions.Exit(1)`` if something did not happen."""
     from rich.console import Console
 
-    from yizhan.cli.demo.stage import Stage, clear
+    from yizhan.cli.demo.ending import Stopped, cleaning_up
+    from yizhan.cli.demo.stage import Stage, occupied
+    from yizhan.deploy.broker import Broker
     from yizhan.schemas.sample import SIX, TWO
 
     given = click.get_current_context().find_root().params.get("home")
     home = Path(given or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser().absolute()
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
-    clear(home)
-    console.print(_("建立示例联盟（示例，非真实名单）：密钥、章程、Kafka、驿站、各县收发"))
-    stage = None
-    try:
-        stage = Stage.build(home, SIX if counties == "6" else TWO, lambda words: console.print(f"  {words}"))
-        figures, problems = _play(stage, console)
-        (home / SUMMARY).write_text(json.dumps(figures, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
-        if as_json:
-            click.echo(json.dumps(figures, ensure_ascii=False))
-        if keep and not problems:
-            _wait(stage, console)
-    finally:
-        if stage is not None:
-            with console.status(_("收场：停止各进程")):
+    stages: list[Stage] = []
+
+    def clean() -> None:
+        with contextlib.suppress(OSError):  # the terminal may be gone
+            console.print(_("收场：停止各进程"))
+        try:
+            for stage in stages:
                 stage.end()
+        finally:
+            Broker(home).stop()  # also one that was only about to be a stage's
+
+    try:
+        with occupied(home, console.print), cleaning_up(clean):
+            console.print(_("建立示例联盟（示例，非真实名单）：密钥、章程、Kafka、驿站、各县收发"))
+            stage = Stage.build(home, SIX if counties == "6" else TWO, lambda words: console.print(f"  {words}"))
+            stages.append(stage)
+            figures, problems = _play(stage, console)
+            (home / SUMMARY).write_text(json.dumps(figures, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+            if as_json:
+                click.echo(json.dumps(figures, ensure_ascii=False))
+            if keep and not problems:
+                _wait(stage, console)
+    except Stopped as stopped:
+        if stopped.number == signal.SIGINT:
+            raise click.Abort from None
+        raise click.exceptions.Exit(128 + stopped.number) from None
     console.print(_("记录在 {home}，数字在 {summary}").format(home=home, summary=home / SUMMARY))
     if problems:
         raise click.exceptions.Exit(1)
@@ -77,7 +94,7 @@ def _play(stage: Stage, console: Console) -> tuple[dict[str, Any], list[str]]:
     day.close(label)
     account.line("   " + _("通报稿：{path}").format(path=day.bulletin(label)))
     account.section(_("账本"))
-    ledger = audit(day)
+    ledger = day.attempt(partial(audit, day)) or {}
     account.section(_("数字"))
     figures = day.figures(stage.rings()) | {"ledger": ledger}
     account.summary(figures, day.problems)
@@ -86,11 +103,13 @@ def _play(stage: Stage, console: Console) -> tuple[dict[str, Any], list[str]]:
 
 def _wait(stage: Stage, console: Console) -> None:
     """Keep everything up until the person has had enough."""
+    from yizhan.cli.demo.ending import Stopped
+
     console.print(_("一切仍在运行。试试：yizhan --home {home} inbox list --county 331126").format(home=stage.home))
     console.print(_("按 Ctrl-C 结束"))
-    from yizhan.runtime.process import StopSignal
-
-    StopSignal().install().wait()
+    with contextlib.suppress(Stopped):
+        while True:
+            time.sleep(3600)
 
 
 demo = Command(

@@ -7,18 +7,19 @@ Rule 2: an expectation that fails is said and kept; the day goes on, and the exi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from importlib.resources import files
 from io import BytesIO
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from yizhan.cli.demo.account import Account
 from yizhan.cli.demo.hostile import Arsenal, attack, attacks
 from yizhan.cli.demo.scenario import OFFICERS, QINGYUAN, SHOUNING, Step, day
-from yizhan.cli.demo.stage import Stage, wait_for
+from yizhan.cli.demo.stage import PATIENCE_SECONDS, Stage, wait_for
+from yizhan.cli.errors import CommandError
 from yizhan.cli.names import reason_name
 from yizhan.cli.words import _
 from yizhan.consumers.digests import Digest
@@ -39,6 +40,9 @@ from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import instant
 
+_IMPATIENT_SECONDS: Final = 15.0
+"""How long is waited for anything once something did not come in time."""
+_Found = TypeVar("_Found")
 FIRMS_FILE: Final = "firms-modis-border-2022-04-04.csv"
 
 
@@ -56,12 +60,26 @@ class Day:
     latencies: list[float] = field(default_factory=list)
     firms: dict[str, int] = field(default_factory=dict)
     refused: Counter[str] = field(default_factory=Counter)
+    patience_seconds: float = PATIENCE_SECONDS
 
     def check(self, holds: bool, problem: str) -> None:
         """Keep a problem unless it holds."""
         if not holds:
             self.problems.append(problem)
             self.account.line("✘ " + problem, "bold red")
+
+    def hope(self, what: str, ask: Callable[[], _Found | None]) -> _Found | None:
+        """Wait for an answer; after one that did not come in time, less patiently."""
+        return self.attempt(partial(wait_for, what, ask, self.patience_seconds))
+
+    def attempt(self, act: Callable[[], _Found]) -> _Found | None:
+        """Do something; what fails is a problem, and the day goes on (rule 2)."""
+        try:
+            return act()
+        except CommandError as error:
+            self.check(False, str(error))  # noqa: FBT003 -- it did not hold
+            self.patience_seconds = min(self.patience_seconds, _IMPATIENT_SECONDS)
+            return None
 
     @property
     def _charters(self) -> AdoptedCharters:
@@ -73,17 +91,12 @@ class Day:
         """Play the scripted day."""
         for step in day(datetime.now(UTC), self.stage.members):
             self.account.sent(step.county, _(step.said))
-            sent, accepted = self.publish(step.county, self._draft(step))
+            sent = self.stage.outboxes[step.county].publish(self._draft(step))
             self.sent[step.key] = (step.county, sent)
             for recipient, (way, rule) in step.expects.items():
-                self._arrives(sent, recipient, way, rule, accepted, sender=step.county)
+                self.arrives(sent, recipient, way, rule, sender=step.county)
             for county in step.acknowledged_by:
                 self._acknowledge(county, sent, sender=step.county)
-
-    def publish(self, county: str, draft: Draft) -> tuple[Sent, datetime]:
-        """Let a county's outbox accept a draft; what it took, and when it had."""
-        sent = self.stage.outboxes[county].publish(draft)
-        return sent, datetime.now(UTC)
 
     def _draft(self, step: Step) -> Draft:
         references = {}
@@ -93,16 +106,20 @@ class Day:
                 references[name] = {"id": earlier.id, "hash": earlier.hash.hex()}
         return parse_draft({"type": step.type, "payload": step.payload, **step.attributes, **references})
 
-    def _arrives(self, sent: Sent, recipient: str, way: Way, rule: str, accepted: datetime, *, sender: str) -> None:
+    def arrives(self, sent: Sent, recipient: str, way: Way, rule: str, *, sender: str) -> None:
         """Wait until an event is where it must be, and compare way and rule."""
         self.expected[sent.id, recipient] = way
         if way is Way.DIGEST:
             posting = self._posting(sender, sent.id, recipient)
+            if posting is None:
+                return
             self.account.waits(posting)
             found = (posting.stamped_way, posting.stamped_rule)
         else:
             item = self._item(recipient, sent.id)
-            latency = max(0.0, (instant(item.stored) - accepted).total_seconds() * 1000)
+            if item is None:
+                return
+            latency = (instant(item.stored) - self._accepted(sender, sent.id)).total_seconds() * 1000
             if way is Way.ALARM:
                 self.latencies.append(latency)
             self.account.arrived(recipient, item, latency)
@@ -110,23 +127,29 @@ class Day:
             self.check(not item.warnings, f"{sent.id}: {', '.join(item.warnings)}")
         self.check(found == (way.value, rule), f"{sent.id} → {recipient}: {found} ≠ {(way.value, rule)}")
 
-    def _item(self, county: str, event_id: str) -> Item:
-        inbox = self.stage.inboxes[county]
-        return wait_for(_("{id} 到达 {county}").format(id=event_id, county=county), lambda: inbox.item(event_id))
+    def _accepted(self, county: str, event_id: str) -> datetime:
+        """Return when a county's outbox took an event, as it wrote down."""
+        (row,) = self.stage.outboxes[county].rows(Sendings(id=event_id))
+        return instant(row.accepted)
 
-    def _posting(self, county: str, event_id: str, recipient: str) -> Posting:
+    def _item(self, county: str, event_id: str) -> Item | None:
+        inbox = self.stage.inboxes[county]
+        return self.hope(_("{id} 到达 {county}").format(id=event_id, county=county), lambda: inbox.item(event_id))
+
+    def _posting(self, county: str, event_id: str, recipient: str) -> Posting | None:
         def ask() -> Posting | None:
             for each in self.stage.outboxes[county].postings(Sendings(id=event_id)):
                 if each.recipient == recipient and each.stamped_way is not None:
                     return each
             return None
 
-        return wait_for(_("驿站对 {id} 的答复").format(id=event_id), ask)
+        return self.hope(_("驿站对 {id} 的答复").format(id=event_id), ask)
 
     def _acknowledge(self, county: str, sent: Sent, *, sender: str) -> None:
         """Let an officer acknowledge by the command; the sender must come to know."""
         name, badge, _phone = OFFICERS[county]
-        self.stage.yizhan("inbox", "ack", sent.id, "--county", county, "--name", name, "--badge", badge)
+        if self._yizhan("inbox", "ack", sent.id, "--county", county, "--name", name, "--badge", badge) is None:
+            return
 
         def known() -> Posting | None:
             for each in self.stage.outboxes[sender].postings(Sendings(id=sent.id)):
@@ -134,8 +157,12 @@ class Day:
                     return each
             return None
 
-        wait_for(_("{county} 的签收回执").format(county=county), known)
-        self.account.acknowledged(county, name, badge, sender)
+        if self.hope(_("{county} 的签收回执").format(county=county), known) is not None:
+            self.account.acknowledged(county, name, badge, sender)
+
+    def _yizhan(self, *words: str) -> str | None:
+        """Run one of our commands as a person would; what it printed."""
+        return self.attempt(partial(self.stage.yizhan, *words))
 
     # -- what satellites saw --
 
@@ -165,10 +192,9 @@ class Day:
         alarms = 0
         for county, sent in sent_ids:
             self.account.sent(county, _("卫星热点（NASA FIRMS，时间已平移到现在）"))
-            accepted = datetime.now(UTC)
             for recipient in sent.to:
-                self._arrives(sent, recipient, Way.NOTICE, "answer", accepted, sender=county)
-                alarms += self._item(recipient, sent.id).way is Way.ALARM
+                self.arrives(sent, recipient, Way.NOTICE, "answer", sender=county)
+                alarms += len(self.stage.inboxes[recipient].items(Items(id=sent.id, way=Way.ALARM)))
         self.firms = {"in_members": in_members, "sent": sent_count, "kept": kept, "alarms": alarms}
         self.account.line(
             _("   三类：在成员县境内 {in_members}，送出 {sent}，留在本县 {kept}，报警 {alarms}").format(**self.firms)
@@ -191,16 +217,35 @@ class Day:
             (logging.id, logging.hash.hex()),
         )
         forged = attacks(arsenal)
+        before = {recipient: self.stage.again(recipient, fire.id) for recipient in fire.to}
         offsets = attack(self.stage.settings.connection, forged)
         for each in forged:
             if each.reason is None:
-                self.account.line("✘ " + _(each.said) + "  → " + _("收件箱只留一行，不再响铃"), "magenta")
+                self._replayed(fire, _(each.said), before)
                 continue
             ask = partial(self._refusal, each.topic_of, offsets[each.key])
-            found = wait_for(_("驿站拒收“{said}”").format(said=_(each.said)), ask)
+            found = self.hope(_("驿站拒收“{said}”").format(said=_(each.said)), ask)
+            if found is None:
+                continue
             self.refused[found["reason"]] += 1
             self.account.refused(_(each.said), reason_name(found["reason"]), found["detail"])
             self.check(found["reason"] == each.reason, f"{each.key}: {each.reason} ≠ {found['reason']}")
+
+    def _replayed(self, letter: Sent, said: str, before: Mapping[str, int]) -> None:
+        """See that an old record came again at each recipient's, and was one row and one ring all the same."""
+
+        def came(recipient: str) -> bool | None:
+            return True if self.stage.again(recipient, letter.id) > before[recipient] else None
+
+        for recipient in letter.to:
+            what = _("重放的 {id} 再次到达 {county}").format(id=letter.id, county=recipient)
+            if self.hope(what, partial(came, recipient)) is None:
+                continue
+            rows = len(self.stage.inboxes[recipient].items(Items(id=letter.id)))
+            rings = self.stage.rings()[recipient, letter.id]
+            self.check((rows, rings) == (1, 1), f"{letter.id} → {recipient}: {rows} rows, {rings} rings")
+            if (rows, rings) == (1, 1):
+                self.account.line("✘ " + said + "  → " + _("收件箱只留一行，不再响铃"), "magenta")
 
     def _refusal(self, county: str, offset: int) -> dict[str, str] | None:
         """Find what the station told the county whose topic a forged record was written to."""
@@ -217,10 +262,12 @@ class Day:
 
     def close(self, label: str) -> None:
         """Close the period for every county, and wait until each inbox has its digest, verified."""
-        self.stage.yizhan("digest", "close", "--all", "--label", label, "--wait", "60")
+        self._yizhan("digest", "close", "--all", "--label", label, "--early", "--wait", "60")
         for county in self.stage.members:
             ask = partial(self._digest, county, label)
-            digest = wait_for(_("{county} 的季度通报").format(county=county), ask)
+            digest = self.hope(_("{county} 的季度通报").format(county=county), ask)
+            if digest is None:
+                continue
             manifest = digest.manifest
             words = _("{county} {label}：{count} 件（其中即时送达 {prompt} 件），清单验证：{verdict}")
             self.account.line(
@@ -238,7 +285,7 @@ class Day:
     def bulletin(self, label: str) -> str:
         """Write the bulletin of the pair that really signed, in both directions; return its file."""
         path = self.stage.home / f"bulletin-{SHOUNING}-{QINGYUAN}-{label}.md"
-        text = self.stage.yizhan("digest", "show", label, "--county", SHOUNING, "--with", QINGYUAN, "--format", "md")
+        text = self._yizhan("digest", "show", label, "--county", SHOUNING, "--with", QINGYUAN, "--format", "md") or ""
         path.write_text(text, encoding="utf-8")
         self.check("疑似非法采砂" in text or "sand" in text, "the bulletin lacks what 庆元 reported")
         return str(path)
@@ -276,9 +323,9 @@ class Day:
         }
 
 
-def _share(ordered: list[float], share: float) -> float:
-    """Return the value below which a share of the ordered values lies, in ms."""
-    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)
+def _share(ordered: list[float], share: float) -> float | None:
+    """Return the value below which a share of the ordered values lies, in ms; None without values."""
+    return None if not ordered else round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 1)
 
 
 def _office(county: str) -> Office:

@@ -6,18 +6,19 @@ Rule 2: waiting has an end: what does not happen in time is an error that names 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from yizhan.cli.app import App
 from yizhan.cli.errors import CommandError
@@ -31,6 +32,7 @@ from yizhan.ledger.heads import FILE as HEADS
 from yizhan.ledger.heads import Heads
 from yizhan.ledger.wire import Wire
 from yizhan.producers.outbox import Outbox
+from yizhan.runtime.alone import alone, holder
 from yizhan.runtime.process import Supervisor
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import topics
@@ -38,24 +40,35 @@ from yizhan.schemas.charter import Charter
 from yizhan.schemas.keys import SigningKey, load_signing
 
 MARKER: Final = "yizhan-demo"
-"""A file that says: this folder was made by the demonstration and may be made again."""
+"""A file that says: this folder was made by the demonstration and may be made again. Locked while one plays."""
 PATIENCE_SECONDS: Final = 60.0
 _Found = TypeVar("_Found")
 
 
-def clear(home: Path) -> None:
-    """Make room for a new run.
+@contextlib.contextmanager
+def occupied(home: Path, progress: Callable[[str], None]) -> Iterator[None]:
+    """Keep a folder for this demonstration alone while the block runs, emptied of an earlier one.
 
     Raises:
         CommandError: the folder was not made by a demonstration, or one is still running in it.
     """
-    if not home.exists():
-        return
-    if any(home.iterdir()) and not (home / MARKER).exists():
+    marker = home / MARKER
+    if home.exists() and any(home.iterdir()) and not marker.exists():
         raise CommandError(_("{home} 不是演示建立的目录，不会清空；请另选主目录").format(home=home))
-    if (home / "broker").exists() and Broker(home).status().running:
-        raise CommandError(_("{home} 里还有演示在运行；请先运行 yizhan --home {home} broker stop").format(home=home))
-    shutil.rmtree(home)
+    if (pid := holder(marker)) is not None:
+        sentence = _("{home} 里还有演示在运行（进程 {pid}）；请先结束它，或用 --home 另选主目录")
+        raise CommandError(sentence.format(home=home, pid=pid))
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with alone(marker, _("在演示")):
+        if Broker(home).status().running:
+            sentence = _("{home} 里还有 Kafka 在运行；请先运行 yizhan --home {home} broker stop")
+            raise CommandError(sentence.format(home=home))
+        earlier = [each for each in home.iterdir() if each != marker]
+        if earlier:
+            progress(_("清除上一次演示留在 {home} 的一切").format(home=home))
+        for each in earlier:
+            shutil.rmtree(each) if each.is_dir() else each.unlink()
+        yield
 
 
 def wait_for(what: str, ask: Callable[[], _Found | None], seconds: float = PATIENCE_SECONDS) -> _Found:
@@ -87,9 +100,7 @@ class Stage:
 
     @classmethod
     def build(cls, home: Path, members: Sequence[str], progress: Callable[[str], None]) -> Stage:
-        """Make keys and charter, start the broker. Raises as its parts do."""
-        home.mkdir(parents=True, mode=0o700)
-        (home / MARKER).write_text("", encoding="utf-8")
+        """Make keys and charter, start the broker, in a home that is ``occupied``. Raises as its parts do."""
         charter = make_sample(home, members, datetime.now(UTC))
         write_samples(home)
         broker, _changes = bring_up(home, members, now=datetime.now(UTC), progress=progress)
@@ -157,11 +168,21 @@ class Stage:
         """Count how often each inbox rang for each event: what its process wrote."""
         counted: Counter[tuple[str, str]] = Counter()
         for county in self.members:
-            log = self.home / "logs" / f"inbox-{county}.log"
-            for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
-                if line.startswith("{") and (said := json.loads(line)).get("rings"):
+            for said in self._told(county):
+                if said.get("rings"):
                     counted[county, said["item"]["id"]] += 1
         return counted
+
+    def again(self, county: str, event_id: str) -> int:
+        """Count how often an inbox met an event that it had already: what its process wrote."""
+        told = [said for said in self._told(county) if said.get("became") == "duplicate"]
+        return sum(said["item"]["id"] == event_id for said in told if said["item"] is not None)
+
+    def _told(self, county: str) -> Iterator[dict[str, Any]]:
+        log = self.home / "logs" / f"inbox-{county}.log"
+        for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("{") and line.endswith("}"):  # the last one may be half written
+                yield json.loads(line)
 
     def _said(self, name: str, words: str) -> bool | None:
         log = self.home / "logs" / f"{name}.log"
@@ -169,9 +190,10 @@ class Stage:
 
     def end(self) -> None:
         """Stop everything that was started here; the broker last."""
-        for outbox in self.outboxes.values():
-            outbox.close()
-        for inbox in self.inboxes.values():
-            inbox.close()
-        self.supervisor.stop_all()
-        self.broker.stop()
+        with contextlib.ExitStack() as ends:
+            ends.callback(self.broker.stop)
+            ends.callback(self.supervisor.stop_all)
+            for outbox in self.outboxes.values():
+                ends.callback(outbox.close)
+            for inbox in self.inboxes.values():
+                ends.callback(inbox.close)

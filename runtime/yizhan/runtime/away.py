@@ -1,0 +1,51 @@
+"""A broker that does not answer is told in one sentence: soon, then once a minute, and when it is back.
+
+Rule 1: a client that only reads is told nothing by kafka-python when its broker goes; so it is asked.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final
+
+from yizhan.schemas.i18n import _
+
+GRACE_SECONDS: Final = 3.0
+"""A line that stumbles for less is no news."""
+AGAIN_SECONDS: Final = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Away:
+    """Watches one way to a broker; ``who`` works over it, ``where`` it leads."""
+
+    def __init__(self, who: str, where: str, monotonic: Callable[[], float] = time.monotonic) -> None:
+        """Begin as if the broker answered; ``monotonic`` gives seconds that never go back."""
+        self._who, self._where, self._monotonic = who, where, monotonic
+        self._since: float | None = None
+        self._told: float | None = None
+
+    @property
+    def known(self) -> bool:
+        """Whether it was told that the broker is away."""
+        return self._told is not None
+
+    def seen(self, *, answers: bool, why: str = "") -> bool:
+        """Note whether the broker answers now; True when a sentence was said about it."""
+        now = self._monotonic()
+        if answers:
+            self._since, told = None, self._told
+            self._told = None
+            if told is not None:
+                log.warning(_("{who}：Kafka（{where}）又接通了").format(who=self._who, where=self._where))
+            return told is not None
+        self._since = now if self._since is None else self._since
+        if now - self._since < GRACE_SECONDS or (self._told is not None and now - self._told < AGAIN_SECONDS):
+            return False
+        self._told = now
+        sentence = _("{who}：连不上 Kafka（{where}），收发暂停；已收下的不会丢，接通后自动继续")
+        log.warning("%s%s", sentence.format(who=self._who, where=self._where), f" ({why})" if why else "")
+        return True
