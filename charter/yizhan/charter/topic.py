@@ -18,6 +18,7 @@ from kafka.errors import KafkaError
 
 from yizhan.charter.errors import CharterProblem, Problem
 from yizhan.charter.fetch import numbered
+from yizhan.runtime import clients
 from yizhan.schemas import topics
 
 if TYPE_CHECKING:
@@ -85,13 +86,14 @@ class TopicSource:
 
     def _to_the_end(self, deadline: float) -> None:
         if self._consumer is None:
-            self._consumer = KafkaConsumer(
-                **self._connection.kafka_python(),
+            self._consumer = clients.client(
+                KafkaConsumer,
+                self._connection,
+                "yizhan-charter",
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 max_partition_fetch_bytes=2 * topics.STATION_MAX_BYTES,
                 bootstrap_timeout_ms=int(_PATIENCE_SECONDS * 1000),
-                reconnect_backoff_max_ms=2000,
                 metrics_enabled=False,
             )
             self._consumer.assign([_PARTITION])
