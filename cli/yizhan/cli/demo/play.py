@@ -193,7 +193,7 @@ class Day:
         for county, sent in sent_ids:
             self.account.sent(county, _("卫星热点（NASA FIRMS，时间已平移到现在）"))
             for recipient in sent.to:
-                self.arrives(sent, recipient, Way.NOTICE, "answer", sender=county)
+                self.arrives(sent, recipient, Way.NOTICE, "doubtful-hotspot", sender=county)
                 alarms += len(self.stage.inboxes[recipient].items(Items(id=sent.id, way=Way.ALARM)))
         self.firms = {"in_members": in_members, "sent": sent_count, "kept": kept, "alarms": alarms}
         self.account.line(
