@@ -5,6 +5,7 @@ Rule 2: what touches no other member is listed and stays (the agreement is about
 Rule 3: the same detection has the same ``external_ref``, whenever and however often it is imported.
 Rule 4: a bad row names file, line and column, and the good rows still go.
 Rule 5: times are NASA's, unless the caller asks for them to be moved; then the summary says so.
+Rule 6: a detection from the future is a bad row; one that is old is told to the caller, who decides.
 
 Columns, MODIS and VIIRS: NASA Earthdata, "Active Fire Data Attributes for MODIS and VIIRS".
 Classes of confidence: MODIS Collection 6 Active Fire Product User's Guide, Rev. C (December 2020),
@@ -25,6 +26,7 @@ from typing import Any, BinaryIO, Final, Literal
 
 from yizhan.producers.drafts import Draft, LineProblem, Office, numbered_lines, parse_draft, too_long
 from yizhan.producers.geography import Outlines
+from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.sentences import technical
@@ -116,6 +118,8 @@ class FirmsImport:
     repeated: int
     """Rows that name a detection that stood before."""
     problems: tuple[LineProblem, ...] = field(default=())
+    newest: datetime | None = None
+    """Time of the last overpass of those on one's own territory, UTC, as NASA says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,13 @@ class _RowInvalid(YizhanError):
         self.problem = (column, expected, repr(came[:40]))
 
 
-def import_firms(stream: BinaryIO, name: str, around: Surroundings, shift_to: datetime | None = None) -> FirmsImport:
+def import_firms(
+    stream: BinaryIO,
+    name: str,
+    around: Surroundings,
+    shift_to: datetime | None = None,
+    now: datetime | None = None,
+) -> FirmsImport:
     """Read a file and place every detection.
 
     Args:
@@ -146,6 +156,7 @@ def import_firms(stream: BinaryIO, name: str, around: Surroundings, shift_to: da
         name: how to call the file in problems.
         around: the importing county and its alliance.
         shift_to: if given, all times move by the same span so that the newest is this instant.
+        now: if given, a detection after it is a bad row.
 
     Raises:
         OSError: the file cannot be read any further.
@@ -156,6 +167,8 @@ def import_firms(stream: BinaryIO, name: str, around: Surroundings, shift_to: da
     for found in read_detections(stream, name):
         if isinstance(found, LineProblem):
             problems.append(found)
+        elif now is not None and found.at - now > CLOCK_TOLERANCE:
+            problems.append(LineProblem(name, found.line, "acq_date", _("探测时间在未来"), written(found.at)))
         elif found.external_ref in seen:
             repeated += 1
         else:
@@ -180,7 +193,15 @@ def import_firms(stream: BinaryIO, name: str, around: Surroundings, shift_to: da
             drafts.append(draft_of(one, near, around, shift))
         else:
             kept.append(Kept(one, CERTAINTY[one.confidence_class]))
-    return FirmsImport(dict(sorted(counts.items())), tuple(drafts), tuple(kept), outside, repeated, tuple(problems))
+    return FirmsImport(
+        dict(sorted(counts.items())),
+        tuple(drafts),
+        tuple(kept),
+        outside,
+        repeated,
+        tuple(problems),
+        max((one.at for one in own), default=None),
+    )
 
 
 def draft_of(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from yizhan.cli.shell import Group, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, listed, marked
+from yizhan.cli.words import _, interactive, listed, marked
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from yizhan.producers.geography import Outlines
     from yizhan.producers.numbering import Sent
 
+OLD: Final = timedelta(days=2)
+"""Older than this, a hotspot is no news: NASA's near-real-time files are hours old."""
 command = Group("import", help=marked("导入外部数据"))
 
 
@@ -33,6 +36,7 @@ command = Group("import", help=marked("导入外部数据"))
 @county_option()
 @option("--shift-to-now", is_flag=True, help=marked("演示用：所有时间一起平移，使最新的热点就是现在；内容里会写明"))
 @option("--dry-run", is_flag=True, help=marked("只列出会怎样，不发出"))
+@option("--yes", is_flag=True, help=marked("两天以前的热点也不再询问，直接发出"))
 @option("--outlines", type=click.Path(path_type=Path), metavar="GEOJSON", help=marked("县界文件（默认示例县界）"))
 @option(
     "--office",
@@ -50,6 +54,7 @@ def firms(
     county: str,
     shift_to_now: bool,
     dry_run: bool,
+    yes: bool,
     outlines: Path | None,
     office: Path | None,
     passphrase_fd: int | None,
@@ -64,22 +69,49 @@ def firms(
 
     app = this()
     app.member(county)
-    policy = app.charter.policy
+    policy, now = app.charter.policy, utc_now()
     around = Surroundings(
         county, frozenset(app.charter.members), _outlines(outlines), policy.border_strip_km, _office(office)
     )
     with progress(_("定位热点")), open(file, "rb") as stream:  # noqa: PTH123 -- the name is told as it was typed
-        found = import_firms(stream, file, around, shift_to=utc_now() if shift_to_now else None)
-    results = [] if dry_run else _send(app, county, found.drafts, Lock(passphrase_fd))
+        found = import_firms(stream, file, around, shift_to=now if shift_to_now else None, now=now)
+    old = not shift_to_now and found.newest is not None and now - found.newest > OLD
+    wanted = not old or _asked(app, found, ask=not (yes or dry_run or as_json) and interactive())
+    known = _known(app, county, found.drafts)
+    results = _send(app, county, found.drafts, Lock(passphrase_fd)) if wanted and not dry_run else []
     failed = [error_sentence(result) for _draft, result in results if isinstance(result, Exception)]
-    document = _as_json(found, results, dry_run=dry_run) | {"failed": failed, "shifted": shift_to_now}
+    document = _as_json(found, results, known, dry_run=dry_run) | {
+        "failed": failed,
+        "shifted": shift_to_now,
+        "old": old,
+    }
     if as_json:
         print_json(document)
     else:
-        _show(app, found, results, dry_run=dry_run)
+        _show(app, found, results, known, dry_run=dry_run)
         _problems(found, failed)
     if found.problems or failed:
         ctx.exit(1)
+
+
+def _asked(app: App, found: FirmsImport, *, ask: bool) -> bool:
+    """Tell that a file is old; on a terminal, ask whether it goes all the same."""
+    from yizhan.cli.output import say
+
+    sentence = _("本县境内最新的热点是 {at}，已过去 {hours} 小时以上；演示请用 --shift-to-now")
+    say(sentence.format(at=app.local(found.newest), hours=int(OLD.total_seconds() // 3600)))
+    return not ask or click.confirm(_("仍要发出吗？"), default=False, err=True)
+
+
+def _known(app: App, county: str, drafts: tuple[Draft, ...]) -> set[str]:
+    """Return the references of those that were sent before."""
+    from yizhan.cli.outboxes import looking
+    from yizhan.producers.accounts import Query
+    from yizhan.producers.firms import HOTSPOT
+
+    with looking(app, county) as outbox:
+        sent = () if outbox is None else outbox.rows(Query(type=HOTSPOT))
+    return {row.external_ref or "" for row in sent} & {draft.external_ref or "" for draft in drafts}
 
 
 def _outlines(path: Path | None) -> Outlines:
@@ -123,14 +155,17 @@ def _send(app: App, county: str, drafts: tuple[Draft, ...], lock: Lock) -> list[
     return results
 
 
-def _as_json(found: FirmsImport, results: list[tuple[Draft, Sent | Exception]], *, dry_run: bool) -> dict[str, Any]:
+def _as_json(
+    found: FirmsImport, results: list[tuple[Draft, Sent | Exception]], known: set[str], *, dry_run: bool
+) -> dict[str, Any]:
     from yizhan.cli.outboxes import sent_as_json
 
     sent = [(draft, result) for draft, result in results if not isinstance(result, Exception)]
     return {
         "dry_run": dry_run,
         "in_members": found.in_members,
-        "would_send": [draft.external_ref for draft in found.drafts] if dry_run else [],
+        "would_send": [ref for draft in found.drafts if (ref := draft.external_ref) not in known] if dry_run else [],
+        "sent_before": sorted(known),
         "sent": [{"external_ref": draft.external_ref, **sent_as_json(result)} for draft, result in sent],
         "kept": [
             {
@@ -147,13 +182,16 @@ def _as_json(found: FirmsImport, results: list[tuple[Draft, Sent | Exception]], 
     }
 
 
-def _show(app: App, found: FirmsImport, results: list[tuple[Draft, Sent | Exception]], *, dry_run: bool) -> None:
+def _show(
+    app: App, found: FirmsImport, results: list[tuple[Draft, Sent | Exception]], known: set[str], *, dry_run: bool
+) -> None:
     from yizhan.cli.outboxes import told
     from yizhan.cli.output import say, tell
 
     for draft in found.drafts if dry_run else ():
         to = listed(app.named(code) for code in draft.to or ())
-        tell(_("会发出 {ref} → {to}").format(ref=draft.external_ref, to=to))
+        sentence = _("以前已发过 {ref} → {to}") if draft.external_ref in known else _("会发出 {ref} → {to}")
+        tell(sentence.format(ref=draft.external_ref, to=to))
     for _draft, result in results:
         if not isinstance(result, Exception):
             tell("\n".join(told(app, result)))
