@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
 
 import pytest
 
 from yizhan.runtime.errors import ProcessError
 from yizhan.runtime.process import StopSignal, Supervisor
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
 
@@ -50,6 +57,27 @@ def test_a_stop_can_be_asked_for_without_a_signal() -> None:
     stop.set()
     assert stop.is_set()
     assert stop.wait(0)
+
+
+def test_a_signal_may_come_at_any_line_of_waiting() -> None:
+    """A handler runs between two lines of the very thread that waits: it must not wait for that thread."""
+
+    def interrupted(stop: StopSignal, moment: int) -> None:
+        lines = itertools.count()
+
+        def trace(_frame: FrameType, _event: str, _said: object) -> TraceFunction:
+            if next(lines) == moment:
+                stop.set()
+            return trace
+
+        sys.settrace(trace)
+        stop.wait(0.001)
+
+    for moment in range(60):
+        thread = threading.Thread(target=interrupted, args=(StopSignal(), moment), daemon=True)
+        thread.start()
+        thread.join(5)
+        assert not thread.is_alive(), f"it hangs when the signal comes at step {moment}"
 
 
 def test_a_killed_child_comes_back(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Self
 
 from yizhan.runtime.errors import ProcessError
@@ -38,11 +39,16 @@ log = logging.getLogger(__name__)
 
 
 class StopSignal:
-    """An event that SIGINT and SIGTERM set; loops look at it between two steps of work."""
+    """An event that SIGINT and SIGTERM set; loops look at it between two steps of work.
+
+    Not a ``threading.Event``: its lock is held for a moment by who waits, and a signal that came in
+    that moment, in the same thread, would wait for it for ever. ``SimpleQueue.put`` is reentrant.
+    """
 
     def __init__(self) -> None:
         """Make it unset; signals are not touched before :meth:`install`."""
-        self._event = threading.Event()
+        self._asked = False
+        self._wake: SimpleQueue[None] = SimpleQueue()
 
     def install(self) -> StopSignal:
         """Catch SIGINT and SIGTERM from now on; only the main thread may call it."""
@@ -52,20 +58,25 @@ class StopSignal:
 
     def set(self) -> None:
         """Ask for the end, as a signal would."""
-        self._event.set()
+        self._asked = True
+        self._wake.put(None)
 
     def is_set(self) -> bool:
         """Tell whether the end was asked for."""
-        return self._event.is_set()
+        return self._asked
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
         """Sleep until asked to end, at most ``timeout_seconds``; True when asked."""
-        return self._event.wait(timeout_seconds)
+        if not self._asked:
+            with contextlib.suppress(Empty):
+                self._wake.get(timeout=timeout_seconds)
+                self._wake.put(None)  # whoever else waits
+        return self._asked
 
     def _caught(self, number: int, _frame: FrameType | None) -> None:
-        if self._event.is_set():
+        if self._asked:
             os._exit(128 + number)
-        self._event.set()
+        self.set()
 
 
 @dataclass(frozen=True, slots=True)
