@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from yizhan.runtime.connection import KafkaConnection
 
 _PARTITION: Final = TopicPartition(topics.CHARTER, 0)
+_CLIENT: Final = "yizhan-charter"
 _PATIENCE_SECONDS: Final = 10.0
 _AWAY_SECONDS: Final = 5.0
 """Not looked for so long: the topic is read to its end before anything is decided on it."""
@@ -89,7 +90,7 @@ class TopicSource:
             self._consumer = clients.client(
                 KafkaConsumer,
                 self._connection,
-                "yizhan-charter",
+                _CLIENT,
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 max_partition_fetch_bytes=2 * topics.STATION_MAX_BYTES,
@@ -124,8 +125,11 @@ def write(connection: KafkaConnection, records: Iterable[tuple[str, str, bytes]]
         KafkaError: one was not, within the time.
     """
     deadline = time.monotonic() + timeout_seconds
-    producer = KafkaProducer(
-        **connection.kafka_python(),
+    producer = clients.client(
+        KafkaProducer,
+        connection,
+        _CLIENT,
+        bootstrap_timeout_ms=max(1000, int(timeout_seconds * 1000)),
         acks="all",
         enable_idempotence=True,
         max_request_size=topics.STATION_MAX_BYTES,

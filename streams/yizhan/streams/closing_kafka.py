@@ -190,8 +190,13 @@ class Closer:
         self._store = open_store(folder / "closing.sqlite3", _SCHEMA)
         self._cluster = Cluster(connection)
         self._cluster_id = self._cluster.id()
-        self._producer = KafkaProducer(
-            **connection.kafka_python(), acks="all", enable_idempotence=True, max_request_size=topics.STATION_MAX_BYTES
+        self._producer = clients.client(
+            KafkaProducer,
+            connection,
+            _CLIENT,
+            acks="all",
+            enable_idempotence=True,
+            max_request_size=topics.STATION_MAX_BYTES,
         )
 
     def close(self) -> None:

@@ -64,11 +64,6 @@ class Matter:
         """Its sender's line."""
         return self.sent.row if self.sent is not None and isinstance(self.sent.row, Sent) else None
 
-    def came_row(self, county: str) -> Came | None:
-        """Return a recipient's line."""
-        letter = self.came.get(county)
-        return letter.row if letter is not None and isinstance(letter.row, Came) else None
-
 
 class Evidence:
     """Everything that was brought to an audit. ``books`` may have any number of either kind."""
