@@ -212,6 +212,7 @@ def test_a_restored_copy_refuses_and_is_rebuilt_from_the_topics(ledger: Ledger, 
         ledger.say(*ledger.world.statements(1))
         wait_for("the next statement", lambda: log.head.size == 342)
         wait_for("the quorum", lambda: (final := log.final()) is not None and final.size == 342)
+        wait_for("the county's own word of it", lambda: b"\n342\n" in (ledger.cosigners[ME].final() or b""))
     for cosigner in ledger.cosigners.values():
         assert cosigner.evidence() == []
     opened = open_checkpoint(ledger.cosigners[ME].final() or b"", ledger.world.charters)

@@ -13,12 +13,9 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
-from yizhan.ledger import metrics
-from yizhan.ledger.allowance import Allowance
-from yizhan.ledger.wire import Wire, WireFailed
-from yizhan.runtime.errors import NotAuthorised
+from yizhan.ledger.sessions import Sessions
+from yizhan.ledger.wire import Wire
 from yizhan.schemas import topics
-from yizhan.schemas.errors import CharterInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,15 +31,13 @@ log = logging.getLogger(__name__)
 STATEMENT_KEY: Final = b"statement"
 _POLL_SECONDS: Final = 0.1
 _AT_ONCE: Final = 256
-_REMEMBERED: Final = 64
 _LOOK_SECONDS: Final = 1.0
 _HAND_IN_SHARE: Final = 8
 """What is missing is handed in so many times before it is an offence, half of the time having passed."""
 _READ_AGAIN_SECONDS: Final = 60.0
-_BACKOFF_SECONDS: Final = (0.2, 5.0)
 
 
-class Cosigning:
+class Cosigning(Sessions):
     """The loop, session after session."""
 
     def __init__(
@@ -64,12 +59,10 @@ class Cosigning:
             stop: looked at ten times a second.
             watchdog: started; it is beaten while the work moves.
         """
+        super().__init__(cosigner.county, cosigner.charters, settings, stop, watchdog)
         self._cosigner, self._key_of, self._books = cosigner, key_of, books
-        self._settings, self._stop, self._watchdog = settings, stop, watchdog
         self._own = topics.cosignatures(cosigner.county)
-        self._allowance = Allowance(time.monotonic)
-        self._ever, self._backoff = False, _BACKOFF_SECONDS[0]
-        self._look_due = self._hand_in_due = self._read_again_due = self._charter_due = 0.0
+        self._look_due = self._hand_in_due = self._read_again_due = 0.0
 
     def run(self, connection: KafkaConnection) -> None:
         """Work until asked to stop.
@@ -80,30 +73,14 @@ class Cosigning:
             LedgerNotReady: the charter names no cosigning key of ours.
         """
         self._key_of()
-        while not self._stop.is_set():
-            try:
-                self._beat()
-                members = sorted(self._cosigner.charters.latest().members)
-                read = [topics.CHECKPOINTS, *map(topics.cosignatures, members)]
-                principal = topics.county(self._cosigner.county)
-                with Wire(connection, principal, "cosigner", read, [self._own]) as wire:
-                    self._ever = True
-                    self._session(wire, members)
-            except WireFailed as error:
-                self._wait(error)
-            except NotAuthorised as error:
-                if not self._ever:
-                    raise
-                self._wait(error)  # topics may come back: the broker was made anew
+        principal = topics.county(self._cosigner.county)
+        self._connect(
+            lambda counties: Wire(connection, principal, "cosigner", [topics.CHECKPOINTS, *counties], [self._own])
+        )
 
     def _session(self, wire: Wire, members: list[str]) -> None:
-        ends = wire.ends()
         wire.seek(topics.CHECKPOINTS, self._cosigner.position(wire.cluster))
-        for code in members:
-            name = topics.cosignatures(code)
-            wire.seek(name, max(0, ends[name] - _REMEMBERED))
-        log.info("%s: ready to cosign at %d, cluster %s", self._cosigner.county, self._cosigner.head.size, wire.cluster)
-        self._backoff = _BACKOFF_SECONDS[0]
+        self._ready(wire, members, wire.ends(), self._cosigner.head.size)
         while not self._stop.is_set():
             self._take(wire)
             if time.monotonic() >= self._look_due:
@@ -112,11 +89,9 @@ class Cosigning:
             self._answer(wire)
             self._hand_in(wire)
             self._beat()
-            if time.monotonic() >= self._charter_due:
-                self._charter_due = time.monotonic() + self._settings.charter_reload_seconds
+            if self._charter_is_due():
                 self._refresh()
-                if sorted(self._cosigner.charters.latest().members) != members:
-                    raise WireFailed("other members than before: connecting anew")
+                self._require(members)
 
     def _take(self, wire: Wire) -> None:
         records = wire.poll(_POLL_SECONDS, _AT_ONCE)
@@ -148,19 +123,5 @@ class Cosigning:
             log.warning("%s hands in %d statements that the log lacks", self._cosigner.county, len(unseen))
             wire.send(self._own, unseen)
 
-    def _refresh(self) -> None:
-        try:
-            self._cosigner.charters.refresh()
-        except CharterInvalid as error:
-            log.error("a newer charter was not adopted, the last good one stays: %s", error)  # noqa: TRY400 -- one line
-
-    def _wait(self, error: Exception) -> None:
-        metrics.RECONNECTS.inc()
-        log.warning("%s: %s; again in %.1f s", self._cosigner.county, error, self._backoff)
+    def _away(self) -> None:
         self._cosigner.look_through(self._books)
-        self._stop.wait(self._backoff)
-        self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS[1])
-
-    def _beat(self) -> None:
-        if self._watchdog is not None:
-            self._watchdog.beat()

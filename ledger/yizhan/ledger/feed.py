@@ -19,16 +19,15 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from yizhan.ledger import metrics
-from yizhan.ledger.allowance import Allowance
 from yizhan.ledger.log import MAX_BATCH, LedgerKeys, Log
+from yizhan.ledger.sessions import REMEMBERED, Sessions
 from yizhan.ledger.subjects import Said, read_said
 from yizhan.ledger.wire import Record, Wire, WireFailed
-from yizhan.runtime.errors import NotAuthorised
 from yizhan.schemas import topics
 from yizhan.schemas.checkpoints import cosigner_name, open_checkpoint
-from yizhan.schemas.errors import CharterInvalid, NoteInvalid, StatementInvalid
+from yizhan.schemas.errors import NoteInvalid, StatementInvalid
 from yizhan.schemas.logrecords import MAX_ENTRIES, read_entries, write_entries
-from yizhan.schemas.timestamps import from_milliseconds, written
+from yizhan.schemas.timestamps import from_milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,8 +45,6 @@ ENTRIES_KEY: Final = b"entries"
 CHECKPOINT_KEY: Final = b"checkpoint"
 _POLL_SECONDS: Final = 0.1
 _LOOK_BACK: Final = 32
-_REMEMBERED: Final = 64
-_BACKOFF_SECONDS: Final = (0.2, 5.0)
 
 
 def _now() -> datetime:
@@ -94,7 +91,7 @@ def read_range(wire: Wire, topic: str, start: int, end: int) -> list[Record]:
     return found
 
 
-class Feed:
+class Feed(Sessions):
     """The loop, session after session."""
 
     def __init__(
@@ -116,14 +113,12 @@ class Feed:
             stop: looked at ten times a second.
             watchdog: started; it is beaten while the work moves.
         """
-        self._log, self._keys_of, self._charters = ledger, keys_of, charters
-        self._settings, self._stop, self._watchdog = settings, stop, watchdog
-        self._ever, self._backoff = False, _BACKOFF_SECONDS[0]
-        self._announced, self._allowance = 0, Allowance(time.monotonic)
+        super().__init__("ledger", charters, settings, stop, watchdog)
+        self._log, self._keys_of, self._announced = ledger, keys_of, 0
         self._notes: OrderedDict[int, Note] = OrderedDict()
         self._batch: list[Record] = []
         self._next = 0
-        self._due = self._charter_due = 0.0
+        self._due = 0.0
 
     def run(self, connection: KafkaConnection) -> None:
         """Work until asked to stop.
@@ -134,20 +129,8 @@ class Feed:
             LedgerNotReady: the charter names none of the keys.
         """
         self._keys_of(self._charters.in_force(_now()), _now())
-        while not self._stop.is_set():
-            try:
-                self._beat()
-                members = sorted(self._charters.latest().members)
-                read = [topics.AUDIT, topics.CHECKPOINTS, *map(topics.cosignatures, members)]
-                with Wire(connection, topics.LEDGER, "log", read, [topics.CHECKPOINTS]) as wire:
-                    self._ever = True
-                    self._session(wire, members)
-            except WireFailed as error:
-                self._wait(error)
-            except NotAuthorised as error:
-                if not self._ever:
-                    raise
-                self._wait(error)  # topics may come back: the broker was made anew
+        read = [topics.AUDIT, topics.CHECKPOINTS]
+        self._connect(lambda counties: Wire(connection, topics.LEDGER, "log", [*read, *counties], [topics.CHECKPOINTS]))
 
     # -- a session --
 
@@ -162,12 +145,10 @@ class Feed:
             if self._batch and (len(self._batch) >= MAX_BATCH or time.monotonic() >= self._due):
                 self._bring_in(wire)
             self._beat()
-            if time.monotonic() >= self._charter_due:
-                self._charter_due = time.monotonic() + self._settings.charter_reload_seconds
+            if self._charter_is_due():
                 if self._refresh():
                     self._reconsider(wire)
-                if sorted(self._charters.latest().members) != members:
-                    raise WireFailed("other members than before: connecting anew")
+                self._require(members)
                 metrics.BEHIND.set(max(0, wire.ends()[topics.AUDIT] - self._next))
 
     def _start(self, wire: Wire, members: list[str]) -> None:
@@ -180,13 +161,9 @@ class Feed:
         self._next = self._log.position(wire.cluster)
         wire.seek(topics.AUDIT, self._next)
         wire.seek(topics.CHECKPOINTS, ends[topics.CHECKPOINTS])
-        for code in members:
-            name = topics.cosignatures(code)
-            wire.seek(name, max(0, ends[name] - _REMEMBERED))
         self._publish(wire)
         self._reconsider(wire)
-        log.info("ledger: ready at %d, cluster %s", self._log.head.size, wire.cluster)
-        self._backoff = _BACKOFF_SECONDS[0]
+        self._ready(wire, members, ends, self._log.head.size)
 
     def _bring_in(self, wire: Wire) -> None:
         records, self._batch = self._batch, []
@@ -255,7 +232,7 @@ class Feed:
 
     def _remember(self, size: int, note: Note) -> None:
         self._notes[size] = note
-        while len(self._notes) > _REMEMBERED:
+        while len(self._notes) > REMEMBERED:
             self._notes.popitem(last=False)
 
     def _cosignature(self, record: Record) -> None:
@@ -290,25 +267,3 @@ class Feed:
             return
         self._append([said], {wire.cluster: self._next})
         self._publish(wire)
-
-    # -- around the work --
-
-    def _refresh(self) -> bool:
-        try:
-            adopted = self._charters.refresh()
-        except CharterInvalid as error:
-            log.error("a newer charter was not adopted, the last good one stays: %s", error)  # noqa: TRY400 -- one line
-            return False
-        for charter in adopted:
-            log.info("adopted charter %s, in force from %s", charter.name, written(charter.holds_from))
-        return bool(adopted)
-
-    def _wait(self, error: Exception) -> None:
-        metrics.RECONNECTS.inc()
-        log.warning("ledger: %s; again in %.1f s", error, self._backoff)
-        self._stop.wait(self._backoff)
-        self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS[1])
-
-    def _beat(self) -> None:
-        if self._watchdog is not None:
-            self._watchdog.beat()
