@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from yizhan.cli.commands.audit_matters import checkpoint_as_json, evidence_options, tell_checkpoint
+from yizhan.cli.commands.audit_matters import Asked, checkpoint_as_json, evidence_options, tell_checkpoint
 from yizhan.cli.shell import Command, json_option, option
 from yizhan.cli.words import _, beside, listed, marked, several
 
@@ -41,24 +41,19 @@ def explain(
     *,
     event_id: str,
     proofs: Path | None,
-    where: str | None,
-    books: tuple[Path, ...],
-    charter: Path | None,
-    not_final: bool,
+    asked: Asked,
     as_json: bool,
 ) -> None:
     """Tell an event's life."""
-    from yizhan.cli.app import this
-    from yizhan.cli.books import gather, people_of
+    from yizhan.cli.books import people_of
     from yizhan.cli.output import print_json
     from yizhan.ledger.audit.life import life
     from yizhan.ledger.audit.logged import prove
     from yizhan.schemas.proofs import SUFFIX
 
-    app = this()
-    app.charter_folder = charter or app.charter_folder
-    with gather(app, where, books, unsettled=not_final) as (files, evidence):
-        found = life(evidence, event_id, app.charters, {} if books else people_of(app, event_id))
+    app = asked.app
+    with asked.gather() as (files, evidence):
+        found = life(evidence, event_id, app.charters, {} if asked.books else people_of(app, event_id))
         proven = {place: prove(files, evidence.logged, place, app.charters) for place in found.places}
     if proofs is not None:
         proofs.mkdir(parents=True, exist_ok=True)

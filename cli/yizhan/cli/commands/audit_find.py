@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from yizhan.cli.commands.audit_matters import checkpoint_as_json, evidence_options, tell_checkpoint
+from yizhan.cli.commands.audit_matters import Asked, checkpoint_as_json, evidence_options, tell_checkpoint
 from yizhan.cli.shell import MEMBER, Command, json_option, option
 from yizhan.cli.words import _, beside, listed, marked, several
 
@@ -40,26 +40,20 @@ def find(
     outlines: Path | None,
     kinds: tuple[str, ...],
     county: str | None,
-    where: str | None,
-    books: tuple[Path, ...],
-    charter: Path | None,
-    not_final: bool,
+    asked: Asked,
     as_json: bool,
 ) -> None:
     """Find what is wrong."""
-    from yizhan.cli.app import this
-    from yizhan.cli.books import gather
     from yizhan.cli.output import print_json
     from yizhan.ledger.audit.findings import Found, missing_books
     from yizhan.ledger.audit.findings import find as search
 
-    app = this()
-    app.charter_folder = charter or app.charter_folder
+    app = asked.app
     if wrong := sorted(set(kinds) - set(Found)):
         sentence = _("--kind 应为 {choices} 之一，得到 {value}").format(choices=listed(Found), value=wrong[0])
         raise click.UsageError(sentence, click.get_current_context())
     hotspots = [] if firms is None else list(expected_hotspots(app, firms, outlines))
-    with gather(app, where, books, unsettled=not_final) as (_files, evidence):
+    with asked.gather() as (_files, evidence):
         found = search(evidence, app.charters, hotspots=hotspots)
         missing = missing_books(evidence, app.charters.latest().members)
     found = [each for each in found if (not kinds or each.kind in kinds) and (county is None or each.county == county)]

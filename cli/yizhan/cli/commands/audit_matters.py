@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,16 +14,51 @@ from yizhan.cli.words import _, listed, marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from yizhan.cli.app import App
+    from yizhan.ledger.audit.evidence import Evidence
     from yizhan.ledger.audit.reconcile import Discrepancy, Reconciliation
+    from yizhan.ledger.reading import Source
     from yizhan.schemas.checkpoints import OpenedCheckpoint
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Where log, books and charter are, and whether a final checkpoint is wanted."""
+
+    app: App
+    where: str | None
+    books: tuple[Path, ...]
+    unsettled: bool
+
+    def gather(self) -> AbstractContextManager[tuple[Source, Evidence]]:
+        """Read them and lay them side by side; as ``yizhan.cli.books.gather``."""
+        from yizhan.cli.books import gather
+
+        return gather(self.app, self.where, self.books, unsettled=self.unsettled)
+
+
 def evidence_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Declare where log, books and charter are."""
+    """Declare where log, books and charter are; the command gets them as ``asked``."""
+
+    @wraps(function)
+    def asking(
+        *args: Any,  # noqa: ANN401 -- the command's own
+        where: str | None,
+        books: tuple[Path, ...],
+        charter: Path | None,
+        not_final: bool,
+        **given: Any,  # noqa: ANN401 -- as above
+    ) -> Any:  # noqa: ANN401 -- as above
+        from yizhan.cli.app import this
+
+        app = this()
+        app.charter_folder = charter or app.charter_folder
+        return function(*args, asked=Asked(app, where, books, not_final), **given)
+
     for each in (
         option("--not-final", is_flag=True, help=marked("以最新的检查点为准，会签不到法定多数也可以")),
         charter_option(),
@@ -37,8 +74,8 @@ def evidence_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--log", "where", metavar="WHERE", help=marked("导出的账本，目录或网址，要带原话（默认：主目录里的账本）")
         ),
     ):
-        function = each(function)
-    return function
+        asking = each(asking)
+    return asking
 
 
 def checkpoint_as_json(opened: OpenedCheckpoint) -> Mapping[str, Any]:
@@ -89,21 +126,15 @@ def reconcile(
     *,
     a: str,
     b: str,
-    where: str | None,
-    books: tuple[Path, ...],
-    charter: Path | None,
-    not_final: bool,
+    asked: Asked,
     as_json: bool,
 ) -> None:
     """Reconcile two counties."""
-    from yizhan.cli.app import this
-    from yizhan.cli.books import gather
     from yizhan.cli.output import print_json
     from yizhan.ledger.audit.reconcile import reconcile as compare
 
-    app = this()
-    app.charter_folder = charter or app.charter_folder
-    with gather(app, where, books, unsettled=not_final) as (_files, evidence):
+    app = asked.app
+    with asked.gather() as (_files, evidence):
         found = compare(evidence, app.member(a), app.member(b))
     if as_json:
         print_json({"checkpoint": checkpoint_as_json(evidence.logged.checkpoint), "reconciliation": found})

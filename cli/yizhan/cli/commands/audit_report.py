@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from yizhan.cli.commands.audit_matters import checkpoint_as_json, evidence_options, tell_checkpoint
+from yizhan.cli.commands.audit_matters import Asked, checkpoint_as_json, evidence_options, tell_checkpoint
 from yizhan.cli.shell import Command, json_option, option
 from yizhan.cli.words import _, marked
 
@@ -34,30 +34,24 @@ def report(
     *,
     quarter: str,
     out: Path,
-    where: str | None,
-    books: tuple[Path, ...],
-    charter: Path | None,
-    not_final: bool,
+    asked: Asked,
     as_json: bool,
 ) -> None:
     """Write a report."""
-    from yizhan.cli.app import this
-    from yizhan.cli.books import gather
     from yizhan.cli.output import print_json, tell
     from yizhan.ledger.audit.pages import as_csv, as_html
     from yizhan.ledger.audit.report import report as count
     from yizhan.schemas.i18n import LANGUAGES
     from yizhan.schemas.quarters import Quarter
 
-    app = this()
-    app.charter_folder = charter or app.charter_folder
+    app = asked.app
     try:
-        asked = Quarter.parse(quarter)
+        chosen = Quarter.parse(quarter)
     except ValueError:
         sentence = _("--quarter 应为季度，如 2026Q3，得到 {value}").format(value=quarter)
         raise click.UsageError(sentence, click.get_current_context()) from None
-    with gather(app, where, books, unsettled=not_final) as (_files, evidence):
-        found = count(evidence, app.charters, asked)
+    with asked.gather() as (_files, evidence):
+        found = count(evidence, app.charters, chosen)
     out.mkdir(parents=True, exist_ok=True)
     written = []
     for language in LANGUAGES:
