@@ -91,6 +91,19 @@ def test_the_first_statement_for_an_origin_stands(tmp_path: Path) -> None:
         assert list(log.statements.of_event(str(one.event))) == [0, 2]
 
 
+def test_a_record_judged_again_after_a_refresh_is_no_contradiction(tmp_path: Path) -> None:
+    """Only what the station knew of its own charter may differ; anything else beside it still alarms."""
+    own = LedgerWorld()
+    first = own.postmark(own.event())
+    mark = read_dated(Postmark, first, own.charters)[0]
+    again = mark.model_copy(update={"charter_stale": True, "charter_behind": True})
+    other = again.model_copy(update={"record_sha256": "0" * 64})
+    said = own.said([first, again.signed(own.station), other.signed(own.station)])
+    with own.log(tmp_path) as log:
+        assert log.append(said[:2], {}) == (2, [])
+        assert [each.place for each in log.append(said[2:], {})[1]] == [2]
+
+
 def test_manifests_are_statements(tmp_path: Path) -> None:
     """A closing manifest is about its range: a second one alarms; interim ones are each their own."""
     closing = Manifest(

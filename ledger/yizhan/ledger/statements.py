@@ -5,8 +5,8 @@ Law 1: a statement has its place once ``add`` returned; the log's files are made
 Law 4: a statement is one leaf, however often it is read.
 
 Rule 1: places are 0, 1, 2 … and are never given again, changed or taken away.
-Rule 2: the first statement about a subject stands; another about the same is logged too, and alarms.
-        So does a second hash for one event.
+Rule 2: the first statement about a subject stands; another about the same is logged too, and alarms if it
+        says otherwise. So does a second hash for one event.
 Rule 3: members never see this file: the log shows them hashes only.
 """
 
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Self
 
 from yizhan.ledger.errors import LogDamaged
+from yizhan.ledger.subjects import agree
 from yizhan.runtime.store import open_store, transaction, wrapped
 from yizhan.schemas.proofs import entry_of
 
@@ -127,7 +128,8 @@ class Statements:
                 conn.execute("INSERT INTO subjects VALUES (?, ?, ?)", (each.subject, entry, place))
                 if rows:
                     first = min(int(row["place"]) for row in rows)
-                    alarms.append(Contradiction("second_statement", each.subject, first, place))
+                    if not agree(_stored(conn, first), each.statement):
+                        alarms.append(Contradiction("second_statement", each.subject, first, place))
                 if each.event is not None and each.hash is not None:
                     alarms += _event(conn, each.event, each.hash, place)
                 entries.append(entry)
@@ -186,6 +188,10 @@ class Statements:
         with wrapped(self._conn):
             rows = self._conn.execute("SELECT kind, subject, first, place FROM alarms ORDER BY seq")
             return [Contradiction(*row) for row in rows]
+
+
+def _stored(conn: sqlite3.Connection, place: int) -> bytes:
+    return bytes(conn.execute("SELECT statement FROM statements WHERE place = ?", (place,)).fetchone()["statement"])
 
 
 def _event(conn: sqlite3.Connection, event_id: str, event_hash: bytes, place: int) -> list[Contradiction]:

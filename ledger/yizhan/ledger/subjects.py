@@ -6,12 +6,14 @@ Rule 1: a postmark is about the record at its origin, a closing manifest about t
         an adoption about the number of its version; any other statement is about itself.
 Rule 2: a kind of statement that this program does not know is logged like the others if a postmark key
         of the newest charter signed it: a later program may know it.
+Rule 3: two statements about one subject agree when only what the station knew of its own charter differs
+        (specification 12.3): judged again after a refresh, a record is the same record.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.schemas import adoption, dsse, manifest, postmark, strictjson
 from yizhan.schemas.adoption import Adoption
@@ -23,6 +25,9 @@ from yizhan.schemas.statements import read_dated
 
 if TYPE_CHECKING:
     from yizhan.schemas.charter import Charters
+
+
+_MAY_DIFFER: Final = frozenset({"charter_behind", "charter_stale"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,18 @@ def read_said(data: bytes, charters: Charters) -> Said:
         return Said(data, f"{kind} {adopted.charter.partition('-')[0]}")
     _verified(data, kind, charters)
     return Said(data, f"{kind} {entry_of(data).hex()}")
+
+
+def agree(first: bytes, second: bytes) -> bool:
+    """Tell whether two verified statements about one subject say the same (rule 3)."""
+    return _judged(first) == _judged(second)
+
+
+def _judged(statement: bytes) -> tuple[str, Any]:
+    said = strictjson.loads(dsse.unverified_payload(statement), nulls=False)
+    if isinstance(said, dict):
+        said = {name: value for name, value in said.items() if name not in _MAY_DIFFER}
+    return dsse.unverified_type(statement), said
 
 
 def _verified(data: bytes, kind: str, charters: Charters) -> bytes:
