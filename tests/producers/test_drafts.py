@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.schemas.payloads.examples import CRIME, EXAMPLES, FIRE, NOTICE, RECEIPT
+from tests.schemas.payloads.examples import CONTACT, CRIME, EXAMPLES, FIRE, NOTICE, RECEIPT
 from yizhan.producers.drafts import (
     MAX_LINE_BYTES,
     MAX_PROBLEMS,
@@ -63,9 +63,29 @@ def test_a_line_becomes_a_draft_word_for_word() -> None:
 
 @pytest.mark.parametrize("type", sorted(set(EXAMPLES) - {"yizhan.receipt.v1", "yizhan.notice.v1"}))
 def test_every_type_of_a_desk_can_be_drafted(type: str) -> None:
-    """Type and payload are all that a draft must have."""
-    draft = parse_draft({"type": type, "payload": EXAMPLES[type]})
+    """Type and payload are all that a draft must have, and answers and minutes their stage."""
+    staged = {"yizhan.liaison.consultation.v1", "yizhan.assistance.response.v1", "yizhan.intelligence.feedback.v1"}
+    draft = parse_draft({"type": type, "payload": EXAMPLES[type], "stage": "final" if type in staged else None})
     assert (draft.status, draft.priority) == ("Actual", "routine")
+
+
+def test_what_the_station_must_know_follows_from_the_payload() -> None:
+    """An officer is never asked for it; a draft that says otherwise is refused, and so is one that says more."""
+    kind = "yizhan.assistance.request.v1"
+    draft = parse_draft({"type": kind, "payload": EXAMPLES[kind]})
+    assert (draft.wants, draft.period) == ("assistance", None)
+    assert parse_draft({"type": kind, "payload": EXAMPLES[kind], "wants": "assistance"}) == draft
+    assert faults({"type": kind, "payload": EXAMPLES[kind], "wants": "identity"}) == ["wants"]
+    assert faults(LINE | {"period": "2026-11"}) == ["period"]
+    assert parse_draft({"type": "yizhan.liaison.contact.v1", "payload": CONTACT}).period == "2026-11"
+
+
+def test_a_request_without_its_papers_is_refused_by_name() -> None:
+    """At the desk, before anything is sealed: each missing paper has its own line."""
+    kind = "yizhan.assistance.request.v1"
+    bare = {name: value for name, value in EXAMPLES[kind].items() if name != "papers"}
+    with pytest.raises(DraftInvalid, match=r"办案协作函件.*立案决定书"):
+        parse_draft({"type": kind, "payload": bare})
 
 
 def test_the_external_ref_is_said_once_and_stands_in_both() -> None:

@@ -169,6 +169,7 @@ SOURCE = CODE + r"(?:\.[a-z0-9-]{1,32})?"
 BOOK = r"[a-z0-9]{4,20}"
 ID = rf"({SOURCE})-({BOOK})-([1-9][0-9]{{0,14}})"
 code, source, book, event_id = text(CODE), text(SOURCE), text(BOOK), text(ID, 80)
+is_period = text(r"[0-9]{4}(?:-(?:0[1-9]|1[0-2])|Q[1-4])?")
 hash_, charter_name = text(r"[0-9a-f]{64}"), text(r"[1-9][0-9]{0,8}-[0-9a-f]{16}")
 event_type = text(r"yizhan(\.[a-z][a-z0-9_]{0,31}){1,3}\.v[1-9][0-9]?", 120)
 RECEIPT, NOTICE = "yizhan.receipt.v1", "yizhan.notice.v1"
@@ -212,6 +213,7 @@ header_shape = object_of(
         "certainty": one_of("Observed", "Likely", "Possible", "Unlikely", "Unknown"),
         "stage": one_of("first", "update", "final"), "worse": lambda value: isinstance(value, bool),
         "reply_to": ref, "supersedes": ref, "withdraws": ref, "receipt": is_receipt,
+        "wants": one_of("feedback", "identity", "identity-far", "assistance", "countersign"), "period": is_period,
     },
 )  # fmt: skip
 

@@ -34,6 +34,7 @@ def test_every_attribute_survives_the_wire() -> None:
         | {
             "subject": REF["id"], "grade": 2, "certainty": "Likely", "worse": False, "reply_to": REF,
             "supersedes": REF, "withdraws": REF, "expires": "2026-11-24T00:00:00.000Z",
+            "wants": "identity-far", "period": "2026Q3",
         }
     )  # fmt: skip
     assert parse_header(full.to_bytes()) == full
@@ -96,6 +97,8 @@ WRONG: dict[str, list[Any]] = {
     "withdraws": [True],
     "receipt": [LANE],
     "expires": ["tomorrow"],
+    "wants": ["money", "", 1],
+    "period": ["2026-13", "2026Q5", "26", "2026-7", 2026],
     "urgency": ["Immediate"],
     "Status": ["Actual"],
     "__proto__": [{}],
@@ -118,7 +121,7 @@ def test_a_header_is_an_object(value: bytes) -> None:
         parse_header(value)
 
 
-@pytest.mark.parametrize("name", ["grade", "touches", "receipt", "expires", "worse"])
+@pytest.mark.parametrize("name", ["grade", "touches", "receipt", "expires", "worse", "wants", "period"])
 def test_null_is_no_spelling_of_absent(name: str) -> None:
     """An optional attribute is left out, never null; nor inside a receipt."""
     data = json.dumps(HEADER.model_dump(mode="json", exclude_none=True) | {name: None}).encode()

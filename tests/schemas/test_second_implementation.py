@@ -127,6 +127,8 @@ OPTIONAL: Final = (
     "withdraws",
     "receipt",
     "expires",
+    "wants",
+    "period",
 )
 NAMES: Final = sorted([*json.loads(HEADER.to_bytes()), *OPTIONAL, "urgency"])
 

@@ -64,7 +64,8 @@ def test_the_facts_are_the_policys() -> None:
 
 def test_the_types_are_the_policys() -> None:
     """Clause 15 names every type that a policy may."""
-    assert {f"yizhan.{name}.v1" for row in rows(SECTIONS["15"]) for name in names(row[1])} == set(TYPES)
+    listed = SECTIONS["15"].partition("\n15.3 ")[0]
+    assert {f"yizhan.{name}.v1" for row in rows(listed) for name in names(row[1])} == set(TYPES)
 
 
 @pytest.mark.parametrize("model", [Postmark, Manifest, Adoption])

@@ -75,6 +75,8 @@ def admitted(make: Maker) -> None:
             reply_to=ref,
             supersedes=own,
             expires=written(NOW + timedelta(hours=6)),
+            wants="feedback",
+            period="2026Q4",
         ),
     )
     make.add("exercise", "An exercise never rings.", make.good(status="Exercise"))
@@ -145,6 +147,11 @@ def admitted(make: Maker) -> None:
         make.forged(
             json.dumps(json.loads(make.header().to_bytes()), indent=1).replace("Actual", "\\u0041ctual").encode()
         ),
+    )
+    make.add(
+        "what-is-wanted",
+        "A request says in one closed word which answer it wants.",
+        make.good(type="yizhan.assistance.request.v1", stage="first", touches=None, wants="identity-far"),
     )
     make.add("payload-empty", "An empty payload is padded to 256 bytes.", make.good(payload=b""))
     make.add("payload-of-255", "255 bytes and the marker fill 256.", make.good(payload=bytes(255)))
@@ -230,6 +237,8 @@ def bad_headers(make: Maker) -> Iterator[tuple[str, str, bytes]]:
     yield "time-that-is-none", "The 31st of November.", changed(make.header(), time="2026-11-31T08:00:00.000Z")
     yield "boolean-for-integer", "true is no grade.", changed(make.header(), grade=True)
     yield "grade", "Grade 5.", changed(make.header(), grade=5)
+    yield "wants", "An answer outside the list of those that one can want.", changed(make.header(), wants="money")
+    yield "period", "A thirteenth month.", changed(make.header(), period="2026-13")
     yield "status", "A status outside its list.", changed(make.header(), status="actual")
     yield (
         "receipt-of-no-receipt",

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from yizhan.producers.drafts import Draft, Reference
 
 _REFERENCES: Final = ("withdraws", "supersedes", "reply_to")
-_COPIED: Final = ("type", "status", "priority", "grade", "certainty", "stage", "worse", "expires")
+_COPIED: Final = ("type", "status", "priority", "grade", "certainty", "stage", "worse", "expires", "wants", "period")
 
 
 def letter_of(conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> Letter:

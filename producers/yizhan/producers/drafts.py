@@ -3,7 +3,8 @@
 Rule 1: nothing is derived: what stands in the header comes from the draft, word for word.
 Rule 2: a bad line names file, line and field, and the lines after it are still read.
 Rule 3: the payload is checked in full, by its type, before anything is sealed.
-Rule 4: what only the system may say (receipts, lane heads) is no draft.
+Rule 4: what the header says for the station (``wants``, ``period``) follows from the payload, and agrees with it.
+Rule 5: what only the system may say (receipts, lane heads) is no draft.
 """
 
 from __future__ import annotations
@@ -17,7 +18,18 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from yizhan.schemas import strictjson
 from yizhan.schemas.errors import PayloadInvalid
-from yizhan.schemas.header import MAX_MEMBERS, NOTICE, RECEIPT, EventId, EventType, Hex32, MemberCode, Part
+from yizhan.schemas.header import (
+    MAX_MEMBERS,
+    NOTICE,
+    RECEIPT,
+    EventId,
+    EventType,
+    Hex32,
+    MemberCode,
+    Part,
+    Period,
+    Wants,
+)
 from yizhan.schemas.i18n import _
 from yizhan.schemas.payloads import TYPES, encode, parse_strict
 from yizhan.schemas.payloads.base import Line, Moment, Payload
@@ -75,6 +87,8 @@ class Draft(Part):
     supersedes: Reference | None = None
     withdraws: Reference | None = None
     expires: Moment | None = None
+    wants: Wants | None = None
+    period: Period | None = None
     external_ref: Line | None = None
     """接警单号/案件编号: the same one of the same type is sent once. Also stands in the payload."""
     payload: Annotated[dict[str, Any], Field(description="As the schema of its type says.")]
@@ -167,6 +181,13 @@ def _check_payload(content: dict[str, Any], kind: str, given: Mapping[str, Any],
         stage=stage if isinstance(stage, str) else None, grade=grade if isinstance(grade, int) else None
     )
     errors += [(f"payload.{path}", said) for path, said in disagreeing]
+    follows = model.for_header()
+    for name in ("wants", "period"):
+        if content.get(name) not in (None, follows.get(name)):
+            sentence = _("应由内容得出，不必写；内容得出的是 {expected}")
+            came = f"{_(CAME)}{str(content[name])[:_SHOWN]!r}"
+            errors.append((name, sentence.format(expected=follows.get(name) or _("空")) + came))
+    content |= follows
     content["payload"] = strictjson.loads(encode(model), floats=True)
 
 

@@ -47,6 +47,12 @@ Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 CharterName = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}-[0-9a-f]{16}$", examples=["1-9f86d081884c7d65"])]
 Count = Annotated[int, Field(ge=1, le=strictjson.MAX_INTEGER)]
 LaneName = Literal["prompt", "digest"]
+Wants = Literal["feedback", "identity", "identity-far", "assistance", "countersign"]
+"""Which answer the sender asks for, in one closed word: the station cannot open payloads."""
+Period = Annotated[
+    str, Field(pattern=r"^[0-9]{4}(?:-(?:0[1-9]|1[0-2])|Q[1-4])?$", examples=["2026-07", "2026Q3", "2026"])
+]
+"""Which month, quarter or year the matter belongs to."""
 # JSON has arrays, Python has tuples: only here is an array taken for a tuple.
 _Codes = Annotated[tuple[MemberCode, ...], Field(strict=False, max_length=MAX_MEMBERS)]
 
@@ -138,6 +144,8 @@ class Header(Part):
     withdraws: Ref | None = None
     receipt: ReceiptRef | None = None
     expires: Timestamp | None = None
+    wants: Wants | None = None
+    period: Period | None = None
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:

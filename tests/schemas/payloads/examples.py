@@ -93,6 +93,108 @@ REPORT: dict[str, Any] = {
     "routes": ["坑底—举水"],
     "handling": "可核查",
 }
+FEEDBACK: dict[str, Any] = {
+    **COMMON,
+    "result": "查实",
+    "use": "立案",
+    "cases_filed": 1,
+    "persons_caught": 2,
+    "seized": [{"species": "杉木", "protection": "无", "quantity": 2.1, "unit": "m³"}],
+}
+CONTACT: dict[str, Any] = {
+    **COMMON,
+    "month": "2026-11",
+    "mode": "电话",
+    "people": [{"county": "350924", "name": "叶某", "post": "中队长"}, {"county": "331126", "name": "周某"}],
+    "items": ["互通上月林区警情"],
+    "open_items": [],
+}
+CONSULTATION: dict[str, Any] = {
+    **COMMON,
+    "kind": "情报年度",
+    "at": "2026-12-31T17:00:00Z",
+    "venue": "举水乡派出所",
+    "agenda": ["年度林区案件情况"],
+    "people": [{"county": "350924", "name": "叶某"}],
+    "minutes": "双方通报了全年情况。",
+    "decisions": [
+        {"what": "联合清山一次", "who": "331126", "unit": "森林警察大队", "due": "2027-03-31"},
+        {"what": "交换护林员名册", "who": "350924", "due": "2027-01-31"},
+    ],
+}
+PLAN: dict[str, Any] = {
+    **COMMON,
+    "starts_on": "2026-12-01",
+    "ends_on": "2026-12-03",
+    "route": "坑底—举水界碑线",
+    "theme": "防火",
+    "crews": [
+        {"county": "350924", "people": 6, "leader": {"name": "陈某", "phone": "13900000000"}},
+        {"county": "331126", "people": 5, "leader": {"name": "周某", "phone": "13800000000"}},
+    ],
+    "meeting_point": {"spot": "界碑 12 号", "at": "2026-12-01T08:30:00+08:00"},
+}
+PATROL: dict[str, Any] = {
+    **COMMON,
+    "starts_on": "2026-12-01",
+    "ends_on": "2026-12-03",
+    "area": "界碑 9 至 15 号",
+    "theme": "防火",
+    "track": {"type": "LineString", "coordinates": [[119.42, 27.61], [119.43, 27.62]]},
+    "km": 31.5,
+    "people": 11,
+    "hazards": [{"kind": "火源", "disposal": "当场扑灭并教育"}],
+    "fires_put_out": 1,
+    "snares_removed": 0,
+}
+DISPUTE: dict[str, Any] = {
+    **COMMON,
+    "parties": [{"name": "坑底乡林山村", "county": "350924"}, {"name": "举水乡某村", "county": "331126"}],
+    "kind": "林地",
+    "area_mu": 36,
+    "title_deeds": "寿林证字（1982）第 12 号",
+    "state": "移交政府",
+    "competent_government": "寿宁县人民政府、庆元县人民政府",
+    "risk": "中",
+}
+REQUEST: dict[str, Any] = {
+    **COMMON,
+    "kind": "询问/讯问",
+    "case_no": "A3509240000202611001",
+    "filed_at": "2026-11-20T09:00:00+08:00",
+    "subject": {"name": "某乙", "id_no": "331126199001010000"},
+    "questions": ["11 月 18 日夜是否运输杉木"],
+    "papers": [{"name": "办案协作函件", "doc_no": "寿公森协字〔2026〕3 号"}, {"name": "立案决定书"}],
+    "officers": [{"name": "叶某", "badge": "035112"}, {"name": "吴某", "badge": "035007"}],
+    "custody": False,
+    "scope": "询问一次，制作笔录",
+    "far": False,
+}
+RESPONSE: dict[str, Any] = {
+    **COMMON,
+    "outcome": "已办",
+    "answers": ["承认 11 月 18 日夜运输一车"],
+    "documents": ["询问笔录一份"],
+    "unit": "庆元县公安局森林警察大队",
+    "handled_by": {"name": "周某", "badge": "331005"},
+}
+CAMPAIGN: dict[str, Any] = {
+    **COMMON,
+    "starts_on": "2026-12-01",
+    "ends_on": "2026-12-07",
+    "theme": "冬季森林防火",
+    "villages": ["林山村"],
+    "rangers": 12,
+    "households": 210,
+}
+BRIEF: dict[str, Any] = {
+    **COMMON,
+    "title": "烧荒失火案",
+    "facts": "某人烧田埂草，引燃邻县山林。",
+    "law": ["刑法第一百一十五条第二款"],
+    "lesson": "防火期内野外用火要审批。",
+    "approved_for_publication": True,
+}
 RECEIPT: dict[str, Any] = {
     "stage": "acknowledged",
     "event": {"id": "350924-20261123k7qf-17", "hash": "ab" * 32},
@@ -109,6 +211,16 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "yizhan.incident.natural_disaster.v1": DISASTER,
     "yizhan.incident.eco_crime.v1": CRIME,
     "yizhan.intelligence.report.v1": REPORT,
+    "yizhan.intelligence.feedback.v1": FEEDBACK,
+    "yizhan.liaison.contact.v1": CONTACT,
+    "yizhan.liaison.consultation.v1": CONSULTATION,
+    "yizhan.patrol.plan.v1": PLAN,
+    "yizhan.patrol.report.v1": PATROL,
+    "yizhan.dispute.case.v1": DISPUTE,
+    "yizhan.assistance.request.v1": REQUEST,
+    "yizhan.assistance.response.v1": RESPONSE,
+    "yizhan.outreach.campaign.v1": CAMPAIGN,
+    "yizhan.outreach.case_brief.v1": BRIEF,
     "yizhan.receipt.v1": RECEIPT,
     "yizhan.notice.v1": NOTICE,
 }

@@ -239,17 +239,17 @@ def test_a_disaster_is_classed_by_the_standard() -> None:
 def test_a_new_type_is_one_file_and_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a row in the table it can be sent, read, shown and exported; nothing else is registered."""
 
-    class PatrolReport(Signed):
+    class Drill(Signed):
         km: float = Field(title="里程（公里）")
 
-    kind = "yizhan.patrol.report.v1"
-    monkeypatch.setitem(TYPES, kind, PayloadType(PatrolReport, "联排", "巡护报告"))
+    kind = "yizhan.patrol.drill.v1"
+    monkeypatch.setitem(TYPES, kind, PayloadType(Drill, "联排", "联合演练"))
     common = {name: FIRE[name] for name in Signed.model_fields if name in FIRE}
     written = encode(parse_strict(kind, common | {"km": 12.5}))
     found = read(kind, written)
-    assert isinstance(found.model, PatrolReport)
+    assert isinstance(found.model, Drill)
     assert ("里程（公里）",) in {line.titles for line in lines(found)}
-    assert json_schemas()[kind]["title"] == "联排 · 巡护报告"
+    assert json_schemas()[kind]["title"] == "联排 · 联合演练"
 
 
 @pytest.mark.parametrize("type", TYPES)

@@ -9,8 +9,8 @@ Rule 4: titles and choices are Chinese, marked for translation; names in JSON ar
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime
 from typing import Annotated, Final, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
@@ -71,6 +71,14 @@ def moment(text: str) -> str:
         raise ValueError(_("没有这个时间，如 2026-11-23T16:05:00+08:00 才是")) from None
 
 
+def _day(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(_("没有这一天，如 2026-11-23 才是")) from None
+    return text
+
+
 Line = Annotated[str, Field(min_length=1, max_length=120), AfterValidator(_clean)]
 """A name or number: one short line."""
 Text = Annotated[str, Field(min_length=1, max_length=4000), AfterValidator(_clean)]
@@ -82,6 +90,13 @@ Moment = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-23T16:05:00+08:00"]}),
 ]
 """An instant with its zone; kept in UTC."""
+Day = Annotated[
+    str,
+    Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+    AfterValidator(_day),
+    WithJsonSchema({"type": "string", "format": "date", "examples": ["2026-11-23"]}),
+]
+"""A day where the alliance is."""
 People = Annotated[int, Field(ge=0, le=10_000_000)]
 """A count of people or things; 0 is an answer."""
 Amount = Annotated[float, Field(ge=0, le=1e12)]
@@ -154,3 +169,10 @@ class Payload(Part):
         """Yield (field, message) for what does not agree with the header's ``stage`` and ``grade``."""
         del stage, grade
         return ()
+
+    def for_header(self) -> Mapping[str, str]:
+        """Return what the header says for the station, which cannot open this: ``wants``, ``period``.
+
+        Closed words and figures only; a desk fills them in from here, so that nobody is asked for them.
+        """
+        return {}

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from yizhan.schemas.header import MemberCode
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.base import (
     REFUSED_SECRET,
     STATE_SECRETS,
+    Day,
     Line,
     Moment,
     Payload,
@@ -28,6 +29,8 @@ from yizhan.schemas.payloads.base import (
 
 MAX_LONGITUDE: Final = 180
 MAX_LATITUDE: Final = 90
+INTERIM_OR_FINAL: Final = marked("答复要写明报次：中间答复 stage 为 update，最后答复为 final")
+"""What the station tells an interim word from an answer by."""
 
 OrgCode = Annotated[str, Field(pattern=r"^(?:[0-9]{12}|[0-9A-HJ-NPQRTUWXY]{18})$", examples=["350924000000"])]
 """机构代码: twelve digits of a public security organ (GA/T 380) or a unified social credit code."""
@@ -73,7 +76,8 @@ class Contact(Payload):
     phone: Annotated[str, Field(pattern=r"^\+?[0-9][0-9 -]{2,23}$")] = Field(title=marked("电话"))
 
 
-def _on_earth(coordinates: tuple[float, float]) -> tuple[float, float]:
+def on_earth(coordinates: tuple[float, float]) -> tuple[float, float]:
+    """Return [longitude, latitude] if they are degrees in that order."""
     longitude, latitude = coordinates
     if abs(longitude) > MAX_LONGITUDE or abs(latitude) > MAX_LATITUDE:
         raise ValueError(_("应为 [经度, 纬度]，以度为单位，经度在前；请对调，或换算成度"))
@@ -84,7 +88,7 @@ class Position(Payload):
     """A GeoJSON point with its datum and how far off it may be."""
 
     type: Literal["Point"] = Field(default="Point", title=marked("类型"))
-    coordinates: Annotated[tuple[float, float], AfterValidator(_on_earth)] = Field(title=marked("经度、纬度"))
+    coordinates: Annotated[tuple[float, float], AfterValidator(on_earth)] = Field(title=marked("经度、纬度"))
     datum: Literal["WGS84"] = Field(
         default="WGS84",
         title=marked("坐标系"),
@@ -157,3 +161,16 @@ class Signed(Drafted):
 
     reviewed_by: Person = Field(title=marked("审核人"))
     signed_off_by: Person = Field(title=marked("签发人"))
+
+
+class Span(Signed):
+    """A signed report about some days, the first and the last among them."""
+
+    starts_on: Day = Field(title=marked("开始日期"))
+    ends_on: Day = Field(title=marked("结束日期"))
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.ends_on < self.starts_on:
+            raise ValueError(_("结束日期（ends_on）早于开始日期（starts_on）"))
+        return self

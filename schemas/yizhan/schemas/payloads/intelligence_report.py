@@ -1,10 +1,12 @@
 """``intelligence.report`` 情报信息, graded by source and content (the 6×6 scheme; defaults say "unknown").
 
 Rule 1: what is not judged is F6: a default never claims reliability.
+Rule 2: who sets a day for feedback, or asks for a reply, wants ``feedback``: the header says so (联享: 反馈).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -12,7 +14,7 @@ from pydantic import Field
 
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.payloads.base import Line, Moment, Payload, Some, Text
-from yizhan.schemas.payloads.common import Signed
+from yizhan.schemas.payloads.common import Ask, Signed
 
 
 class Kind(StrEnum):
@@ -66,3 +68,7 @@ class IntelligenceReport(Signed):
     credibility: Annotated[int, Field(ge=1, le=6)] = Field(default=6, title=marked("内容可信度"))
     handling: Handling = Field(title=marked("使用限制"))
     feedback_by: Moment | None = Field(default=None, title=marked("反馈期限"))
+
+    def for_header(self) -> Mapping[str, str]:
+        """Feedback is wanted where a day is set for it, or a reply is asked for."""
+        return {"wants": "feedback"} if self.feedback_by or Ask.REPLY in self.ask else {}
