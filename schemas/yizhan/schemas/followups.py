@@ -1,0 +1,73 @@
+"""Followup statements: what the station says of an obligation, one step at a time.
+
+Law 2: an obligation opens and is discharged by signed headers only; the statement names both events by hash.
+Law 4: a step of an obligation has one statement, with the same bytes however often it is made; a receiver
+       keeps one row by (``obligation``, ``step``).
+Law 5: ``rule`` is the id in ``policy.json``, where the clause stands.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Final, Literal, Self
+
+from pydantic import Field, model_validator
+
+from yizhan.schemas.header import CharterName, MemberCode, Ref
+from yizhan.schemas.statements import StationStatement
+from yizhan.schemas.timestamps import Timestamp
+
+CONTENT_TYPE: Final = "application/vnd.yizhan.followup.v1+json"
+KAFKA_HEADER: Final = "yizhan-followup"
+"""Kafka record header that marks a followup on an alerts topic; the value is the DSSE document."""
+
+OPENED: Final = "opened"
+OVERDUE: Final = "overdue"
+DISCHARGED: Final = "discharged"
+CANCELLED: Final = "cancelled"
+"""Steps that every rule has; the others are the ids of its reminders."""
+NOT_OWED: Final = "not-owed"
+"""Step that tells a sender: this event discharges nothing, you do not owe it (one an event)."""
+ENDS: Final = frozenset({DISCHARGED, CANCELLED})
+
+Rung = Literal["duty", "second", "liaison", "leader"]
+RUNGS: Final[tuple[Rung, ...]] = ("duty", "second", "liaison", "leader")
+"""Whom a step is meant for: the places on a county's contact ladder, in their order."""
+
+_Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
+_Members = Annotated[tuple[MemberCode, ...], Field(strict=False, min_length=1, max_length=64)]
+
+
+class Followup(StationStatement):
+    """One step of one obligation.
+
+    ``obligation`` is ``<rule>/<what>/<who>``: an event id, or a period, and the members concerned. ``due`` is the
+    instant after which it is overdue, ``at`` the one at which this step fell due (not when it was made). ``about``
+    is the event that opened it, ``period`` the month, quarter or year that did; ``by`` the event that ended it.
+    """
+
+    content_type: ClassVar[str] = CONTENT_TYPE
+    made_attribute: ClassVar[str] = "at"
+
+    obligation: Annotated[str, Field(pattern=r"^[a-z0-9][a-zA-Z0-9./_-]{1,200}$")]
+    rule: _Name
+    step: _Name
+    owes: _Members
+    owed: Annotated[tuple[MemberCode, ...], Field(strict=False, max_length=64)]
+    about: Ref | None = None
+    period: Annotated[str, Field(pattern=r"^[0-9]{4}(?:-(?:0[1-9]|1[0-2])|Q[1-4])?$")] | None = None
+    opened: Timestamp
+    due: Timestamp
+    at: Timestamp
+    to_whom: Rung | None = None
+    by: Ref | None = None
+    charter: CharterName
+
+    @model_validator(mode="after")
+    def _says_why(self) -> Self:
+        if self.about is None and self.period is None:
+            message = "expected what opened the obligation: an event in about, or a period"
+            raise ValueError(message)
+        if (self.step in {DISCHARGED, NOT_OWED}) != (self.by is not None):
+            message = f"expected by exactly with the steps {DISCHARGED} and {NOT_OWED}"
+            raise ValueError(message)
+        return self
