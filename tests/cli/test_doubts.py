@@ -111,6 +111,24 @@ def test_a_person_is_asked_once_and_only_where_it_matters(
     assert home.exists()
 
 
+def test_what_is_odd_in_the_content_is_asked_about_and_marked(tried: Any, home: Path) -> None:  # noqa: ANN401
+    """The basis is told, it goes nevertheless, and its reader sees the mark."""
+    odd = draft(FIRE, stage="first", grade=4)
+    odd["payload"] |= {"forest_ha": 120, "occurred_at": "2101-01-01T00:00:00+08:00"}
+    odd["payload"]["place"] = {"county": SHOUNING, "position": {"coordinates": [121.9, 27.0]}}
+    explained, published = tried(odd)
+    assert (explained.code, published.code) == (0, 0)
+    for said in (explained.out, published.err):
+        assert "森林防火条例第四十条" in said
+        assert "坐标不在任何县的境内" in said
+        assert "所填时间还没有到" in said
+    with open_outbox(App(home), SHOUNING, Lock()) as outbox:
+        (row,) = outbox.rows()
+        own = outbox.event(row.id)
+    assert own is not None
+    assert json.loads(own.payload)["doubtful"] == ["等级与数据不符", "时间在未来", "坐标不在任何县境内"]
+
+
 def test_a_preview_leaves_nothing(home: Path) -> None:
     """What is asked about first is not in the outbox yet, and takes no number."""
     app = App(home)

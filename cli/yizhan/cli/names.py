@@ -57,6 +57,11 @@ ERRORS: Final = {
 DOUBTS: Final = {
     "touches_nobody": marked("{type}没有写明涉及哪个收件县（touches）"),
     "elsewhere": marked("{type}发生在 {county} 境内；各县只报本县境内的"),
+    "grade": marked("所填等级与数据不符：{basis}"),
+    "future": marked("所填时间还没有到；请核对日期"),
+    "nowhere": marked("坐标不在任何县的境内（在海上，或填错了）"),
+    "other_county": marked("坐标不在所填的 {county} 境内"),
+    "no_unit": marked("有一项数量没有单位"),
 }
 STATES: Final = {
     "queued": marked("待发"),
@@ -113,9 +118,9 @@ def reason_name(word: str) -> str:
     return beside(word, _(REASONS[word])) if word in REASONS else word
 
 
-def doubt_sentence(word: str, type: str, county: str) -> str:
-    """Say what a desk should look at again; ``county`` is where it happened."""
-    return _(DOUBTS[word]).format(type=type_name(type), county=county)
+def doubt_sentence(word: str, type: str, county: str, basis: str = "") -> str:
+    """Say what a desk should look at again; ``county`` is where it happened, ``basis`` what the law's figures say."""
+    return _(DOUBTS[word]).format(type=type_name(type), county=county, basis=basis)
 
 
 def refusal(word: str, detail: str | None) -> str:

@@ -20,9 +20,9 @@ COMMON: dict[str, Any] = {
         "township": "坑底乡",
         "village": "林山村",
         "forest_compartment": "03 林班 12 小班",
-        "position": {"type": "Point", "coordinates": [119.42, 27.61], "accuracy_m": 50},
+        "position": {"type": "Point", "coordinates": [119.33, 27.47], "accuracy_m": 50},
     },
-    "border": {"distance_m": 800, "bearing": 12.5},
+    "border": {"distance_m": 800, "bearing": 333},
     "summary": "距省界约 800 米处起火，风向东北，暂无人员被困。",
     "ask": ["知悉", "支援"],
 }

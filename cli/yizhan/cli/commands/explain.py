@@ -118,7 +118,7 @@ def _drafts(
                 continue
             if sender not in outboxes:
                 outboxes[sender] = stack.enter_context(trying_out(app, sender, charter, at))
-            yield {"line": line, **_draft(outboxes[sender], found)}
+            yield {"line": line, **_draft(outboxes[sender], found, at)}
 
 
 def _by_line(read: Iterable[tuple[int, Draft | LineProblem]]) -> Iterator[tuple[int, Draft | str]]:
@@ -131,14 +131,17 @@ def _by_line(read: Iterable[tuple[int, Draft | LineProblem]]) -> Iterator[tuple[
         yield line, drafts[0] if drafts else "\n".join(map(str, found))
 
 
-def _draft(outbox: Outbox, draft: Draft) -> dict[str, Any]:
+def _draft(outbox: Outbox, draft: Draft, at: datetime) -> dict[str, Any]:
     from yizhan.cli.names import error_sentence
     from yizhan.cli.outboxes import sent_as_json
-    from yizhan.producers.doubts import doubts, place_of
+    from yizhan.producers.doubts import doubts, grade_otherwise, kept, place_of
+    from yizhan.producers.geography import sample_outlines
     from yizhan.schemas.errors import YizhanError
 
+    found = doubts(draft, outbox.county, outbox.charters.latest().members, at, sample_outlines)
+    proposal = grade_otherwise(draft)
     try:
-        sent = outbox.publish(draft)
+        sent = outbox.publish(kept(draft, found))
     except YizhanError as error:
         return {"ok": False, "type": draft.type, "reason": "not_publishable", "detail": error_sentence(error)}
     told = sent_as_json(sent)
@@ -149,7 +152,8 @@ def _draft(outbox: Outbox, draft: Draft) -> dict[str, Any]:
         "to": told["to"],
         "duplicate": sent.duplicate,
         "clock_suspect": sent.clock_suspect,
-        "doubts": [] if sent.duplicate else doubts(draft, outbox.county, outbox.charters.latest().members),
+        "doubts": [] if sent.duplicate else found,
+        "grade_proposed": proposal,
         "elsewhere": place_of(draft),
         "decisions": told["decisions"],
     }
@@ -180,7 +184,8 @@ def _show(app: App, each: dict[str, Any]) -> None:
     if each.get("clock_suspect"):
         tell(_("  获知时间在未来；火情和灾害照收，注明存疑。请核对所填的 time 和本机时钟"))
     for doubt in each.get("doubts", ()):
-        tell("  " + doubt_sentence(doubt, each["type"], app.named(each["elsewhere"] or "")))
+        basis = each["grade_proposed"].basis if each["grade_proposed"] else ""
+        tell("  " + doubt_sentence(doubt, each["type"], app.named(each["elsewhere"] or ""), basis))
     for code, made in each["decisions"].items():
         tell(f"  → {app.named(code)}: {arrival(made['way'])}")
         because = made["because"]["zh" if language() == CHINESE else "en"]

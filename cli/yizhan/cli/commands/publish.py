@@ -3,6 +3,7 @@
 Rule 1: a bad line names file, line and field, and the good lines still go.
 Rule 2: what touches no recipient, or happened elsewhere, is asked about, once, and only where it would go now:
         not what was sent before, nor what waits for the quarter anyway.
+Rule 3: what is odd in the content (grade, date, position, unit) is asked about too, and marked where it is kept.
 """
 
 from __future__ import annotations
@@ -151,11 +152,13 @@ def _publish(outbox: Outbox, stream: BinaryIO, name: str, report: Report, *, ask
         for line, found in read_jsonl(stream, name):
             if isinstance(found, LineProblem):
                 report.bad(found)
-            elif warn and not _wanted(found, outbox, report.app, f"{name}:{line}", ask=ask):
-                report.skip(line)
             else:
-                lines.append(line)
-                yield found
+                draft = _wanted(found, outbox, report.app, f"{name}:{line}", ask=ask, warn=warn)
+                if draft is None:
+                    report.skip(line)
+                else:
+                    lines.append(line)
+                    yield draft
 
     for result in outbox.publish_many(drafts()):
         line = lines.popleft()
@@ -165,21 +168,27 @@ def _publish(outbox: Outbox, stream: BinaryIO, name: str, report: Report, *, ask
             report.refuse(name, line, result)
 
 
-def _wanted(draft: Draft, outbox: Outbox, app: App, where: str, *, ask: bool) -> bool:
-    """Tell of what is doubtful; on a terminal, ask."""
+def _wanted(draft: Draft, outbox: Outbox, app: App, where: str, *, ask: bool, warn: bool) -> Draft | None:
+    """Tell of what is doubtful; on a terminal, ask. Return what is to go, with what was kept marked."""
+    from yizhan.cli.app import utc_now
     from yizhan.cli.names import doubt_sentence
     from yizhan.cli.output import say
-    from yizhan.producers.doubts import Doubt, doubts, place_of
+    from yizhan.producers.doubts import Doubt, doubts, grade_otherwise, kept, place_of
+    from yizhan.producers.geography import sample_outlines
     from yizhan.producers.numbering import Sent
     from yizhan.schemas.policy import Way
 
-    found = doubts(draft, outbox.county, outbox.charters.latest().members)
-    likely = outbox.preview(draft) if found else None
+    members = outbox.charters.latest().members
+    found = doubts(draft, outbox.county, members, utc_now(), sample_outlines)
+    draft = kept(draft, found)
+    likely = outbox.preview(draft) if found and warn else None
     if not isinstance(likely, Sent) or likely.duplicate:
-        return True
+        return draft
     if all(made.way is Way.DIGEST for made in likely.decisions.values()):
         found = tuple(doubt for doubt in found if doubt is not Doubt.TOUCHES_NOBODY)
-    place = app.named(place_of(draft) or "")
+    place, proposal = app.named(place_of(draft) or ""), grade_otherwise(draft)
     for doubt in found:
-        say(f"{where}: {doubt_sentence(doubt, draft.type, place)}")
-    return not (ask and found) or click.confirm(_("仍要发出吗？"), default=False, err=True)
+        say(f"{where}: {doubt_sentence(doubt, draft.type, place, proposal.basis if proposal else '')}")
+    if ask and found and not click.confirm(_("仍要发出吗？"), default=False, err=True):
+        return None
+    return draft

@@ -55,6 +55,16 @@ class Ask(StrEnum):
     REPLY = marked("回复")
 
 
+class Mark(StrEnum):
+    """What was asked about at the desk and kept by a person: the reader is told."""
+
+    GRADE = marked("等级与数据不符")
+    FUTURE = marked("时间在未来")
+    NOWHERE = marked("坐标不在任何县境内")
+    OTHER_COUNTY = marked("坐标不在所填县境内")
+    NO_UNIT = marked("数量没有单位")
+
+
 def _refuse_state_secrets(value: Any) -> Any:  # noqa: ANN401 -- whatever was said
     for level in STATE_SECRETS:
         if isinstance(value, str) and value.strip().startswith(level):
@@ -141,6 +151,7 @@ class Common(Payload):
     summary: Text = Field(title=marked("简要情况"))
     ask: SomeUnlike[Ask] = Field(title=marked("请对方"))
     attachments: Some[Attachment] | None = Field(default=None, title=marked("附件"))
+    doubtful: SomeUnlike[Mark] | None = Field(default=None, title=marked("存疑（发件方核对后仍报）"))
 
     def unsigned(self) -> Iterable[tuple[str, str]]:
         """Yield (field, message) for each of the three officers that is missing."""

@@ -2,6 +2,7 @@
 
 Rule 1: a criminal case names its charge; what the law does not grade has no grade.
 Rule 2: a grade says on what it rests.
+Rule 3: a quantity without a unit is asked about at the desk, and marked if kept: a figure is worth more than none.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ class CaseObject(Payload):
     species: Line = Field(title=marked("物种"))
     protection: Protection = Field(title=marked("保护级别"))
     quantity: Annotated[float, Field(gt=0, le=1e9)] = Field(title=marked("数量"))
-    unit: Unit = Field(title=marked("单位"))
+    unit: Unit | None = Field(default=None, title=marked("单位"))
 
 
 class Suspect(Payload):
