@@ -82,8 +82,8 @@ def test_a_position_in_the_sea_or_in_another_county_is_asked_about(place: dict[s
 @pytest.mark.parametrize("field", ["occurred_at", "started_at", "found_at"])
 def test_what_is_still_to_come_has_not_happened(field: str) -> None:
     """A minute ahead is a clock, a day ahead is a slip."""
-    assert found(fire(**{field: "2026-11-24T00:01:00Z"})) == ()
-    assert found(fire(**{field: "2026-11-25T00:00:00Z"})) == (Doubt.FUTURE,)
+    assert found(fire(4, **{field: "2026-11-24T00:01:00Z"})) == ()
+    assert found(fire(4, **{field: "2026-11-25T00:00:00Z"})) == (Doubt.FUTURE,)
 
 
 def test_a_quantity_without_a_unit_is_asked_about() -> None:
