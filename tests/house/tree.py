@@ -8,7 +8,18 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-FOLDERS: Final = ("schemas", "runtime", "charter", "producers", "streams", "consumers", "ledger", "deploy", "cli")
+FOLDERS: Final = (
+    "schemas",
+    "runtime",
+    "charter",
+    "producers",
+    "streams",
+    "consumers",
+    "ledger",
+    "bulletin",
+    "deploy",
+    "cli",
+)
 
 
 @cache

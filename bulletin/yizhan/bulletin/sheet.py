@@ -1,0 +1,482 @@
+"""The sheet: the bulletin as blocks of text, tables and drawings, in the language chosen.
+
+Rule 1: every number on it is taken from the figures; a passage of an analyst stands beside them.
+Rule 2: words of others are text: no block holds markup, each renderer escapes.
+Rule 3: doubts stand above the figures, and the proof below them.
+Rule 4: an empty quarter has its sheet too (零报告).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from yizhan.bulletin import charts, tally
+from yizhan.bulletin.charts import Outline
+from yizhan.bulletin.figures import digest, looked_up
+from yizhan.bulletin.letters import Letter
+from yizhan.bulletin.matters import ordered, standing
+from yizhan.bulletin.proof import Proof
+from yizhan.bulletin.wording import (
+    COMPARED_NAMES,
+    DUTY_NAMES,
+    OPEN_NAMES,
+    PLACES,
+    RULE_NAMES,
+    STATUS_MARKS,
+    WAY_NAMES,
+    named,
+    type_name,
+    visible,
+)
+from yizhan.schemas.i18n import _, get_language, marked
+
+_MOST: Final = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A heading; 1 is a section, 2 inside one."""
+
+    text: str
+    level: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Para:
+    """A paragraph; ``loud`` is framed and bold."""
+
+    text: str
+    loud: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table in three rules (三线表): the first column is text, others are numbers unless ``words``."""
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    words: bool = False
+    widths: Sequence[int] = ()
+    small: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A chart or map, as SVG."""
+
+    caption: str
+    svg: str
+
+
+Block = Heading | Para | Table | Drawing
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """What every renderer draws. ``foot`` stands on every page."""
+
+    title: str
+    subtitle: str
+    issue: str
+    classification: str
+    organ: str
+    date: str
+    blocks: tuple[Block, ...]
+    foot: tuple[str, ...]
+    language: str
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything a sheet is made of.
+
+    ``names`` are the two counties' by code, ``passages`` the analyst's text by name, ``typical`` the cases
+    chosen and what is told of each, ``made`` is today, ``maker`` the county that made the sheet.
+    """
+
+    figures: Mapping[str, Any]
+    letters: Sequence[Letter]
+    proof: Proof
+    names: Mapping[str, str]
+    maker: str
+    made: datetime
+    passages: Mapping[str, str] = field(default_factory=dict)
+    typical: Sequence[tuple[str, str]] | None = None
+    outlines: Mapping[str, Outline] = field(default_factory=dict)
+    doubts: Sequence[str] = ()
+
+
+def sheet(of: Material) -> Sheet:
+    """Build the sheet."""
+    made = of.figures
+    year, quarter = made["label"].split("Q")
+    (a, b), level = made["pair"], made["classification"]
+    date = of.made.astimezone(ZoneInfo(made["time_zone"]))
+    return Sheet(
+        title=_("{a}、{b}环境安全季度情报通报").format(a=of.names[a], b=of.names[b]),
+        subtitle=_("{year}年第{quarter}季度").format(year=year, quarter=quarter),
+        issue=_("〔{year}〕第{quarter}期").format(year=year, quarter=quarter),
+        classification=_(level),
+        organ=of.names[of.maker],
+        date=_("{year}年{month}月{day}日").format(year=date.year, month=date.month, day=date.day),
+        blocks=tuple(_cleaned(block) for block in _blocks(of)),
+        foot=tuple(_foot(of)),
+        language=get_language(),
+    )
+
+
+def _cleaned(block: Block) -> Block:
+    """Take unseen characters out of a block: control characters are no XML, and others reorder what is read."""
+    if isinstance(block, Table):
+        rows = [[visible(cell) for cell in row] for row in block.rows]
+        return replace(block, columns=[visible(cell) for cell in block.columns], rows=rows)
+    return block if isinstance(block, Drawing) else replace(block, text=visible(block.text))
+
+
+def _foot(of: Material) -> Iterator[str]:
+    yield _("数据指纹 SHA-256 {value}").format(value=digest(of.figures))
+    for code in of.figures["pair"]:
+        for each in of.proof.manifests.get(code, ()):
+            yield _("{county}清单 {hash} 根 {root}").format(county=of.names[code], hash=each.hash, root=each.root)
+
+
+def _blocks(of: Material) -> Iterator[Block]:
+    for doubt in (*of.proof.doubts, *of.doubts):
+        yield Para(doubt, loud=True)
+    sections = (_overview, _cases, _fires, _typical, _intelligence, _obligations, _open)
+    number = 0
+    for make in sections:
+        blocks = list(make(of))
+        if blocks:
+            number += 1
+            yield Heading(_numbered(number, _(_TITLES[make.__name__])))
+            yield from blocks
+    for name, title in PLACES.items():
+        if text := of.passages.get(name):
+            number += 1
+            yield Heading(_numbered(number, _(title)))
+            yield from _paragraphs(text)
+    yield Heading(_("附件一　文书收发与清单核对"))
+    yield from _exchange(of)
+    if of.letters:
+        yield Heading(_("附件二　文书目录"))
+        yield _listing(of)
+
+
+_TITLES: Final = {
+    "_overview": marked("总体情况"),
+    "_cases": marked("案件办理"),
+    "_fires": marked("火情与灾害"),
+    "_typical": marked("典型案例"),
+    "_intelligence": marked("情报提供、使用与反馈"),
+    "_obligations": marked("约定事项履行"),
+    "_open": marked("未结事项"),
+}
+
+
+def _numbered(number: int, title: str) -> str:
+    if get_language() != "zh_CN":
+        return f"{number}. {title}"
+    return "零一二三四五六七八九十"[number] + "、" + title
+
+
+def _paragraphs(text: str) -> Iterator[Para]:
+    for part in text.split("\n"):
+        if part.strip():
+            yield Para(part.strip())
+
+
+def _overview(of: Material) -> Iterator[Block]:
+    made = of.figures
+    if made["empty"]:
+        whole = all(of.proof.closed(code) for code in made["pair"])
+        yield Para(_("零报告：本季度双方之间没有文书。") if whole else _("零报告（待双方清单齐备后确认）。"), loud=True)
+    elif "overview" not in of.passages:
+        yield Para(_summary(made))
+    if text := of.passages.get("overview"):
+        yield from _paragraphs(text)
+    yield _comparison(made)
+    if not made["empty"]:
+        months = made["months"]
+        rows = [(month, [counts["cases"], counts["fires"], counts["intelligence"]]) for month, counts in months.items()]
+        legend = [_("案件"), _("火情"), _("情报")]
+        title = _("逐月情况（起）")
+        yield Drawing(title, charts.bars(rows, legend, title))
+
+
+def _summary(made: Mapping[str, Any]) -> str:
+    cases, fires = made["cases"], made["fires"]
+    sentence = _(
+        "本季度双方互通文书{letters}件。涉及案件{cases}起，其中刑事案件{criminal}起、行政案件{administrative}起、"
+        "线索{clues}条；刑事案件立案{filed}起、侦破{solved}起、移诉{sent}起。涉案木材{timber}立方米，"
+        "野生动物{animals}只。森林火情{fires}起，过火面积{burnt}公顷，受害森林面积{forest}公顷，"
+        "死亡{dead}人，受伤{injured}人。互通情报{intelligence}条，已反馈{fed_back}条。"
+    )
+    reached = cases["criminal"]["reached"]
+    return sentence.format(
+        letters=made["letters"],
+        cases=cases["all"],
+        criminal=cases["criminal"]["all"],
+        administrative=cases["administrative"]["all"],
+        clues=cases["clues"]["all"],
+        filed=reached["立案"],
+        solved=reached["侦破"],
+        sent=reached["移诉"],
+        timber=cases["timber_m3"],
+        animals=cases["animals"],
+        fires=fires["all"],
+        burnt=fires["burnt_ha"],
+        forest=fires["forest_ha"],
+        dead=fires["dead"],
+        injured=fires["injured"],
+        intelligence=made["intelligence"]["all"],
+        fed_back=made["intelligence"]["fed_back"],
+    )
+
+
+def _comparison(made: Mapping[str, Any]) -> Table:
+    old = [made["compared"][name] for name in ("last_quarter", "last_year")]
+    rows = []
+    for path, name in COMPARED_NAMES.items():
+        now = looked_up(made, path)
+        cells = [_(name), quantity(now)]
+        for each in old:
+            values = each["values"]
+            cells += ["—", "—"] if values is None else [quantity(values[path]), change(values[path], now)]
+        rows.append(cells)
+    columns = [_("项目"), _("本季度"), _("上季度"), _("环比"), _("上年同期"), _("同比")]
+    return Table(_("主要数据对比"), columns, rows)
+
+
+def quantity(value: float) -> str:
+    """Write a figure in full: never in powers of ten.
+
+    >>> quantity(1234567.5), quantity(3)
+    ('1234567.5', '3')
+    """
+    return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def change(old: float, now: float) -> str:
+    """Write a change as people quote it: per cent; from nothing there is none.
+
+    >>> change(4, 5), change(4, 4), change(0, 3)
+    ('+25%', '0%', '—')
+    """
+    if old == 0:
+        return "0%" if now == 0 else "—"
+    share = f"{(now - old) / old * 100:+.1f}".rstrip("0").rstrip(".")
+    return "0%" if share in {"+0", "-0"} else share + "%"
+
+
+def _by_county(of: Material, caption: str, rows: Sequence[tuple[str, str]]) -> Table:
+    """Set both counties' figures and their sum in one table; rows are (name, path)."""
+    codes = of.figures["pair"]
+    parts = [*(of.figures["by_county"][code] for code in codes), of.figures]
+    columns = [_("项目"), *(of.names[code] for code in codes), _("合计")]
+    return Table(
+        caption, columns, [[name, *(quantity(looked_up(part, path)) for part in parts)] for name, path in rows]
+    )
+
+
+def _cases(of: Material) -> Iterator[Block]:
+    cases = of.figures["cases"]
+    if not cases["all"]:
+        return
+    rows = [(_("刑事案件"), "cases.criminal.all")]
+    rows += [("　" + _(stage), f"cases.criminal.stage.{stage}") for stage in tally.STAGES]
+    rows += [(_("行政案件"), "cases.administrative.all")]
+    rows += [("　" + _(nature), f"cases.administrative.nature.{nature}") for nature in ("治安", "林业行政")]
+    rows += [(_("线索"), "cases.clues.all"), (_("涉案价值（元）"), "cases.value_cny")]
+    rows += [(_("木材（立方米）"), "cases.timber_m3"), (_("植物（株）"), "cases.plants")]
+    rows += [(_("野生动物（只）"), "cases.animals"), (_("重量（公斤）"), "cases.kg"), (_("面积（亩）"), "cases.mu")]
+    yield _by_county(of, _("案件情况（按首报县；一案多报只计一案，按最新阶段）"), rows)
+    if charges := cases["charges"]:
+        listed = sorted(charges.items(), key=lambda one: (-one[1], one[0]))
+        title = _("刑事案件罪名（起）")
+        yield Drawing(title, charts.bars([(_(name), [count]) for name, count in listed[:10]], [_("起")], title))
+    protected = [
+        [_("野生动物") if name == "animals" else _("植物"), _(level), quantity(amount)]
+        for name in ("animals", "plants")
+        for level, amount in cases[f"{name}_by_protection"].items()
+    ]
+    if protected:
+        yield Table(_("涉案物种保护级别"), [_("类别"), _("保护级别"), _("数量")], protected)
+
+
+def _fires(of: Material) -> Iterator[Block]:
+    made = of.figures
+    if made["fires"]["all"] or made["disasters"]["all"] or made["hotspots"]["all"]:
+        rows = [
+            (_("森林火情（起）"), "fires.all"),
+            (_("过火面积（公顷）"), "fires.burnt_ha"),
+            (_("受害森林面积（公顷）"), "fires.forest_ha"),
+            (_("火情死亡（人）"), "fires.dead"),
+            (_("火情受伤（人）"), "fires.injured"),
+            (_("越界（起）"), "fires.crossed"),
+            (_("自然灾害（起）"), "disasters.all"),
+            (_("灾害死亡（人）"), "disasters.dead"),
+            (_("灾害失踪（人）"), "disasters.missing"),
+            (_("转移群众（人）"), "disasters.evacuated"),
+            (_("卫星热点（处）"), "hotspots.all"),
+        ]
+        yield _by_county(of, _("火情与灾害情况（按首报县）"), rows)
+    kinds = {tally.FIRE: 0, tally.CRIME: 1, tally.HOTSPOT: 2}
+    points = [(kinds.get(each["type"], 3), (each["at"][0], each["at"][1])) for each in made["points"]]
+    legend = [_("火情"), _("案件"), _("热点"), _("其他")]
+    title = _("分布示意图（县界仅为示意，不作划界依据）")
+    drawn = charts.county_map(of.outlines, of.names, points, legend, title) if points else None
+    if drawn is not None:
+        yield Drawing(title, drawn)
+
+
+def _typical(of: Material) -> Iterator[Block]:
+    known = {each.id: each for each in of.letters}
+    chosen = of.typical
+    if chosen is None:
+        chosen = [(each, "") for each in of.figures["typical"]]
+    for number, (event_id, told) in enumerate(chosen, 1):
+        text = told or _told(of, known.get(event_id))
+        yield Para(f"{number}. {text}（{event_id}）")
+
+
+def _told(of: Material, letter: Letter | None) -> str:
+    """Tell of a case by its latest letter; nothing of persons but what the summary says."""
+    if letter is None:
+        return _("（内容无法打开）")
+    thread = [each for each in ordered(of.letters) if each.thread == letter.thread and each.type == letter.type]
+    known = standing(ordered(of.letters))
+    alive = [each for each in thread if known.holds(each)]
+    raw = (alive[-1] if alive else letter).raw
+    said = str(raw.get("summary") or _("（内容无法打开）"))
+    head = [of.names.get(letter.source, letter.source), type_name(letter.type)]
+    head += [_(word) for word in (raw.get("charge"), raw.get("case_stage")) if isinstance(word, str)]
+    return "，".join(head) + "：" + short(said)
+
+
+def _intelligence(of: Material) -> Iterator[Block]:
+    made = of.figures["intelligence"]
+    if not made["all"] and not made["fed_back"]:
+        return
+    rows = [
+        (_("提供情报（条）"), "intelligence.all"),
+        (_("要求反馈（条）"), "intelligence.asked"),
+        (_("作出反馈（条）"), "intelligence.fed_back"),
+        (_("已使用（条）"), "intelligence.used"),
+    ]
+    yield _by_county(of, _("情报提供、使用与反馈"), rows)
+    for caption, name in ((_("反馈结果"), "result"), (_("使用方式"), "use")):
+        if made[name]:
+            yield Table(caption, [caption, _("条")], [[_(word), str(count)] for word, count in made[name].items()])
+
+
+def _obligations(of: Material) -> Iterator[Block]:
+    made = of.figures["obligations"]
+    if not made["all"]:
+        return
+    columns = [_("约定事项"), *(_(name) for name in DUTY_NAMES.values())]
+    rows = [
+        [named(RULE_NAMES, rule), *(str(counts[state]) for state in DUTY_NAMES)]
+        for rule, counts in made["by_rule"].items()
+    ]
+    yield Table(_("按事项"), columns, rows)
+    rows = [
+        [of.names.get(code, code), *(str(counts[state]) for state in DUTY_NAMES)]
+        for code, counts in made["by_county"].items()
+    ]
+    yield Table(_("按承担方"), [_("承担方"), *columns[1:]], rows)
+
+
+def _open(of: Material) -> Iterator[Block]:
+    listed = of.figures["open"]
+    if not listed:
+        yield Para(_("没有未结事项。"))
+        return
+    rows = []
+    for each in listed:
+        why, what, whose, at, name = (each[part] for part in ("why", "type", "whose", "at", "id"))
+        rule = RULE_NAMES.get(what)
+        shown = type_name(what) if rule is None else _(rule)
+        rows.append([named(OPEN_NAMES, why), shown, of.names.get(whose, whose), _local(of, at)[:10], name])
+    columns = [_("情形"), _("事项"), _("待办方"), _("日期"), _("编号")]
+    yield Table(_("未结事项"), columns, rows, words=True, widths=(18, 16, 12, 14, 40), small=True)
+
+
+def _exchange(of: Material) -> Iterator[Block]:
+    made = of.figures
+    titles = {
+        "letters": _("文书合计（件）"),
+        **{way: _(name) for way, name in WAY_NAMES.items()},
+        "exercises": _("演练、测试"),
+        "superseded": _("已更正"),
+        "withdrawn": _("已撤回"),
+        "unreadable": _("无法打开"),
+        "missing": _("清单有而未收到"),
+    }
+    columns = [_("项目"), *(_direction(of, name) for name in made["directions"])]
+    rows = [[title, *(str(counts[name]) for counts in made["directions"].values())] for name, title in titles.items()]
+    yield Table(_("文书收发情况"), columns, rows)
+    rows = [
+        [
+            of.names[code],
+            _local(of, each.closed),
+            _("期中") if each.interim else _("结算"),
+            str(each.count),
+            str(each.prompt),
+            each.hash,
+        ]
+        for code in made["pair"]
+        for each in of.proof.manifests.get(code, ())
+    ]
+    if rows:
+        columns = [_("收件县"), _("结算时间"), _("种类"), _("件数"), _("其中即时"), _("清单指纹")]
+        caption = _("驿站清单（件数含各县来文、回执和系统通知）")
+        yield Table(caption, columns, rows, words=True, widths=(10, 18, 8, 8, 10, 46), small=True)
+
+
+def _direction(of: Material, name: str) -> str:
+    source, to = name.split(">")
+    return f"{of.names[source]}→{of.names[to]}"
+
+
+def _listing(of: Material) -> Table:
+    letters = ordered(of.letters)
+    known = standing(letters)
+    rows = []
+    for number, each in enumerate(letters, 1):
+        notes = [_("{grade}级").format(grade=each.grade)] if each.grade is not None else []
+        notes += [_("已更正")] if each.key in known.superseded else []
+        notes += [_("已撤回")] if each.key in known.withdrawn else []
+        notes += [_("未收到")] if each.missing else []
+        mark = _(STATUS_MARKS[each.status]) if each.status in STATUS_MARKS else ""
+        said = short(str(each.raw.get("title") or each.raw.get("summary") or ""), 60)
+        rows.append(
+            [
+                str(number),
+                _local(of, each.time),
+                of.names.get(each.source, each.source),
+                mark + type_name(each.type),
+                said,
+                each.id,
+                "、".join(notes),
+            ]
+        )
+    columns = [_("序号"), _("得知时间"), _("发件"), _("类别"), _("摘要"), _("编号"), _("备注")]
+    return Table("", columns, rows, words=True, widths=(7, 15, 10, 14, 23, 24, 9), small=True)
+
+
+def short(text: str, most: int = _MOST) -> str:
+    """Return a text on one line, shortened."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[:most] + "…"
+
+
+def _local(of: Material, time: str) -> str:
+    if not time:
+        return ""
+    return f"{datetime.fromisoformat(time).astimezone(ZoneInfo(of.figures['time_zone'])):%Y-%m-%d %H:%M}"

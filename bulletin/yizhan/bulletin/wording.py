@@ -1,0 +1,91 @@
+"""Words of the sheet that are looked up by a code: Chinese, translated where shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.payloads import TYPES
+
+PLACES: Final = {"judgement": marked("形势研判"), "suggestions": marked("工作建议")}
+"""Passages of the analyst that are sections of their own."""
+COMPARED_NAMES: Final = {
+    "letters": marked("互通文书（件）"),
+    "cases.criminal.all": marked("刑事案件（起）"),
+    "cases.criminal.reached.立案": marked("其中立案（起）"),
+    "cases.criminal.reached.侦破": marked("其中侦破（起）"),
+    "cases.criminal.reached.移诉": marked("其中移诉（起）"),
+    "cases.administrative.all": marked("行政案件（起）"),
+    "cases.timber_m3": marked("涉案木材（立方米）"),
+    "cases.animals": marked("涉案野生动物（只）"),
+    "fires.all": marked("森林火情（起）"),
+    "fires.burnt_ha": marked("过火面积（公顷）"),
+    "fires.forest_ha": marked("受害森林面积（公顷）"),
+    "disasters.all": marked("自然灾害（起）"),
+    "intelligence.all": marked("互通情报（条）"),
+    "intelligence.fed_back": marked("反馈情报（条）"),
+    "obligations.missed": marked("逾期未办（项）"),
+}
+DUTY_NAMES: Final = {
+    "met": marked("按期办结"),
+    "late": marked("逾期办结"),
+    "missed": marked("逾期未办"),
+    "due": marked("未到期"),
+    "cancelled": marked("取消"),
+}
+RULE_NAMES: Final = {
+    "tell": marked("及时通报"),
+    "acknowledge": marked("报警签收"),
+    "follow-up": marked("续报与终报"),
+    "verify-hotspot": marked("热点核查"),
+    "monthly-contact": marked("每月联系"),
+    "quarterly-exchange": marked("季度通报"),
+    "consultation": marked("情报会商"),
+    "feedback": marked("情报反馈"),
+    "identity-request": marked("身份核查协助"),
+    "other-assistance": marked("办案协助"),
+    "missing-papers": marked("指明所缺手续"),
+    "countersign": marked("联合巡防会签"),
+    "dispute-status": marked("纠纷月报"),
+}
+OPEN_NAMES: Final = {
+    "burning": marked("火情未了"),
+    "no_feedback": marked("情报待反馈"),
+    "no_answer": marked("协助待答复"),
+    "dispute": marked("纠纷未结"),
+    "unverified": marked("热点待核查"),
+    "due": marked("约定未到期"),
+    "missed": marked("逾期未办"),
+}
+WAY_NAMES: Final = {"alarm": marked("报警"), "notice": marked("通知"), "digest": marked("季度")}
+STATUS_MARKS: Final = {"Exercise": marked("【演练】"), "Test": marked("【测试】")}
+
+
+_UNSEEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]+")
+
+
+def visible(text: str) -> str:
+    r"""Return a text with what nobody sees, or XML cannot hold, as spaces.
+
+    >>> visible("火\x07灾")
+    '火 灾'
+    """
+    return _UNSEEN.sub(" ", text)
+
+
+def named(table: Mapping[str, str], word: str) -> str:
+    """Return what a table calls a word, in the language chosen; a word that it does not know as it is."""
+    name = table.get(word)
+    return word if name is None else _(name)
+
+
+def type_name(type_: str) -> str:
+    """Return a type's name in the language chosen; an unknown one as it is.
+
+    >>> type_name("yizhan.weather.v9")
+    'yizhan.weather.v9'
+    """
+    row = TYPES.get(type_)
+    return type_ if row is None else _(row.title)
