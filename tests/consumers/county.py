@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.simulator import CLUSTER, NOW, World
+from tests.simulator import BOOK, CLUSTER, NOW, World
 from yizhan.consumers.arrivals import Arrived, Kind, Outcome
 from yizhan.consumers.desk import Person, SentEvent
 from yizhan.consumers.inbox import Inbox
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas import manifest as manifests
+from yizhan.schemas.followups import KAFKA_HEADER as FOLLOWUP_HEADER
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header, ReceiptRef
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.merkle import leaf_hash, root
@@ -147,3 +149,21 @@ class Listener:
         return Arrived(
             "digest", 0, record.offset, record.timestamp, record.value, ((manifests.KAFKA_HEADER, b"1"),)
         ), made
+
+    def followup(self, step: str = "opened", **said: Any) -> Arrived:  # noqa: ANN401
+        """Write the station's word that we owe an acknowledgement, changed as told."""
+        values: dict[str, Any] = {
+            "obligation": f"acknowledge/{PARTNER}-{BOOK}-1/{self.county}",
+            "rule": "acknowledge",
+            "step": step,
+            "owes": [self.county],
+            "owed": [PARTNER],
+            "about": {"id": f"{PARTNER}-{BOOK}-1", "hash": "0" * 64},
+            "opened": written(NOW),
+            "due": written(NOW + timedelta(minutes=5)),
+            "at": written(NOW),
+            "charter": self.world.charter.name,
+        } | said
+        made = Followup.model_validate({name: value for name, value in values.items() if value is not None})
+        record = self.arrived(made.signed(self.world.station))
+        return replace(record, headers=((FOLLOWUP_HEADER, b"1"),))

@@ -45,6 +45,7 @@ _COMMANDS: Final = {
             "station": "station",
             "digest": "digest",
             "inbox": "inbox",
+            "due": "due",
             "quarantine": "quarantine",
             "ledger": "ledger",
             "audit": "audit",

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from yizhan.consumers.items import Item
+    from yizhan.schemas.followups import Followup
 
 Kind = Literal["alert", "digest"]
 """The topic it came by: ``yizhan.alerts.<c>`` or ``yizhan.digests.<c>``."""
-Became = Literal["stored", "duplicate", "conflict", "aside", "reference", "manifest"]
+Became = Literal["stored", "duplicate", "conflict", "aside", "reference", "manifest", "followup"]
 """What became of a record: a new row; one that was here; another event with an id that was here; kept
-aside; a digest's reference to an urgent event; a digest's manifest.
+aside; a digest's reference to an urgent event; a digest's manifest; the station's word on an obligation.
 """
 UNOPENABLE_ASIDE = "unopenable"
 
@@ -38,12 +39,13 @@ class Outcome:
     """What became of one record.
 
     ``item`` is the row, for what was stored or was here already. ``reason`` is the word of the closed
-    list for what was put aside, and the label of a manifest's digest.
+    list for what was put aside, and the label of a manifest's digest. ``followup`` is a step of an obligation.
     """
 
     became: Became
     item: Item | None = None
     reason: str | None = None
+    followup: Followup | None = None
 
     @property
     def rings(self) -> bool:

@@ -5,7 +5,7 @@ Law 5: the decision is computed here again; what the station says otherwise is a
 
 Rule 1: a missing, wrong or borrowed postmark is a warning, never a reason to hide a fire.
 Rule 2: of two decisions about one event the louder one holds, so that nobody can silence a fire.
-Rule 3: every record comes out as one of four things; nothing but a bug of ours raises.
+Rule 3: every record comes out as one of a few things; nothing but a bug of ours raises.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from yizhan.consumers.words import Warn
+from yizhan.schemas import followups, topics
 from yizhan.schemas import manifest as manifests
-from yizhan.schemas import topics
 from yizhan.schemas.admit import CLOCK_TOLERANCE, authenticate, check_contract
 from yizhan.schemas.envelope import VerifiedEnvelope, open_verified, parse_envelope
-from yizhan.schemas.errors import Malformed, Refused, StatementInvalid, Unopenable
+from yizhan.schemas.errors import Malformed, Reason, Refused, StatementInvalid, Unopenable
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import NOTICE, RECEIPT
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.payloads import TYPES, ReadPayload, read
@@ -42,6 +43,8 @@ NEVER_RECEIPTED: Final = frozenset({RECEIPT, NOTICE})
 """Types of the system itself: always quiet, never receipted."""
 UNDECIDED: Final = "undecided"
 """The rule of an event that neither the station nor the table decided for us."""
+FOLLOWUP: Final = "followup"
+"""How the detail of a followup that stays aside begins."""
 _LOUDNESS: Final = {Way.DIGEST: 0, Way.NOTICE: 1, Way.ALARM: 2}
 
 
@@ -103,6 +106,15 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """A step of an obligation, verified; ``hash`` (32 bytes) is of what was signed."""
+
+    followup: Followup
+    hash: bytes
+    signed: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Unverified:
     """A record that stays aside. ``event_hash`` is what a digest's tree counts, where it can be told."""
 
@@ -111,11 +123,13 @@ class Unverified:
     event_hash: bytes | None = None
 
 
-Examined = Letter | Reference | Closing | Unverified
+Examined = Letter | Reference | Closing | Step | Unverified
 
 
 def examine(record: Arrived, reader: Reader) -> Examined:
     """Tell what a record is and check everything that can be checked without a database."""
+    if record.kind == "alert" and _header(record, followups.KAFKA_HEADER) is not None:
+        return _step(record, reader)
     if record.kind == "digest" and _header(record, manifests.KAFKA_HEADER) is not None:
         return _closing(record, reader)
     if record.kind == "digest" and not record.value:
@@ -135,6 +149,15 @@ def _closing(record: Arrived, reader: Reader) -> Closing | Unverified:
     except StatementInvalid as error:
         return Unverified("malformed", f"manifest: {error}")
     return Closing(manifest, its_hash, record.value or b"", charter.name == manifest.charter)
+
+
+def _step(record: Arrived, reader: Reader) -> Step | Unverified:
+    try:
+        followup, its_hash, _ = read_dated(Followup, record.value or b"", reader.charters)
+    except StatementInvalid as error:
+        # A newer charter than ours may name the key that signed it: it is looked at again then.
+        return Unverified(Reason.UNKNOWN_KEY, f"{FOLLOWUP}: {error}")
+    return Step(followup, its_hash, record.value or b"")
 
 
 def _reference(record: Arrived, reader: Reader) -> Reference | Unverified:

@@ -22,10 +22,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from yizhan.consumers import bookkeeping, destroying, digests, items, metrics, receipts
+from yizhan.consumers import bookkeeping, destroying, digests, followups, items, metrics, receipts
 from yizhan.consumers.arrivals import Arrived, Kind, Outcome
 from yizhan.consumers.checkpoints import LONGEST_PAGES
-from yizhan.consumers.checks import NEVER_RECEIPTED, Closing, Examined, Letter, Reader, Reference, Unverified, examine
+from yizhan.consumers.checks import (
+    FOLLOWUP,
+    NEVER_RECEIPTED,
+    Closing,
+    Examined,
+    Letter,
+    Reader,
+    Reference,
+    Step,
+    Unverified,
+    examine,
+)
 from yizhan.consumers.desk import Desk, Person
 from yizhan.consumers.destroying import Due, Unsaid
 from yizhan.consumers.errors import NoSuchItem, WrongInbox
@@ -38,6 +49,7 @@ from yizhan.runtime.errors import StoreError
 from yizhan.runtime.store import open_store, transaction, wrapped
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.errors import CharterInvalid, Reason, YizhanError
+from yizhan.schemas.followups import KAFKA_HEADER as FOLLOWUP_HEADER
 from yizhan.schemas.header import LIFE_AT_STAKE, ReceiptRef
 from yizhan.schemas.i18n import _
 from yizhan.schemas.keys import SealingKey
@@ -136,10 +148,7 @@ class Inbox(View):
                 if cluster is not None:
                     _remember(conn, cluster, records)
                 # The crash line: when this block ends the rows are durable; only then is an offset committed.
-            outcomes = [
-                Outcome(made.became, None if item_id is None else self.item(item_id), made.reason)
-                for made, item_id in kept
-            ]
+            outcomes = [made if item_id is None else replace(made, item=self.item(item_id)) for made, item_id in kept]
         stored = self.clock()
         for record, what, outcome in zip(records, examined, outcomes, strict=True):
             _count(record, what, outcome, stored)
@@ -206,12 +215,24 @@ class Inbox(View):
         if isinstance(what, Reference):
             digests.enter(conn, what.hash, what.id, prompt=True)
             return Outcome("reference"), None
+        if isinstance(what, Step):
+            return self._step(conn, record, what, now), None
         if isinstance(what, Closing):
             verdict = digests.close(conn, what, self.county, now)
             if verdict is not None:
                 metrics.DIGESTS.labels(verdict).inc()
             return Outcome("duplicate" if verdict is None else "manifest", reason=what.manifest.label), None
         return self._letter(conn, record, what, now)
+
+    def _step(self, conn: sqlite3.Connection, record: Arrived, step: Step, now: str) -> Outcome:
+        said = step.followup
+        kept = followups.keep(conn, said, step.signed, step.hash, now)
+        if kept == "contradiction":
+            detail = f"{FOLLOWUP}: another statement for {said.obligation}, step {said.step}; the first stays"
+            return keep_aside(conn, record, Unverified(Reason.MALFORMED, detail), now)
+        if kept == "kept":
+            metrics.FOLLOWUPS.labels(said.rule).inc()
+        return Outcome("followup" if kept == "kept" else "duplicate", followup=said)
 
     def _letter(
         self, conn: sqlite3.Connection, record: Arrived, letter: Letter, now: str
@@ -344,6 +365,17 @@ class Inbox(View):
         metrics.RECEIPTS.labels(receipt.stage).inc()
         return True
 
+    def measure(self) -> None:
+        """Set the gauges that are counted from the database."""
+        super().measure()
+        with self._reading() as conn:
+            found = tuple(followups.counts(conn, self.county, written(self.clock())))
+        for gauge, late in ((metrics.DUE, False), (metrics.OVERDUE, True)):
+            gauge.clear()
+            for rule, side, is_late, number in found:
+                if is_late is late:
+                    gauge.labels(rule, side).set(number)
+
     # -- what must go --
 
     def due(self) -> tuple[Due, ...]:
@@ -433,6 +465,8 @@ class Inbox(View):
                 continue
             partition, _, offset = row["place"].partition("/")
             headers = () if row["postmark"] is None else ((KAFKA_HEADER, row["postmark"]),)
+            if row["detail"].startswith(FOLLOWUP):
+                headers = (*headers, (FOLLOWUP_HEADER, b"1"))
             record = Arrived("alert", int(partition), int(offset), row["timestamp"], row["value"], headers)
             if self.receive(record).became != "aside":
                 with self._lock, transaction(self._conn) as conn:

@@ -203,4 +203,43 @@ MIGRATIONS: Final = (
     ALTER TABLE words RENAME TO answers;
     CREATE INDEX answers_by_item ON answers (id);
     """,
+    """
+    -- What the station said of obligations: one row a step.
+    CREATE TABLE followups (
+        seq INTEGER PRIMARY KEY,             -- order of arrival
+        obligation TEXT NOT NULL,
+        step TEXT NOT NULL,
+        rule TEXT NOT NULL,
+        owes TEXT NOT NULL,                  -- members with spaces between
+        owed TEXT NOT NULL,
+        about TEXT,                          -- id of the event that opened it
+        period TEXT,
+        opened TEXT NOT NULL,
+        due TEXT NOT NULL,
+        at TEXT NOT NULL,
+        to_whom TEXT,
+        by TEXT,                             -- id of the event that discharged it
+        charter TEXT NOT NULL,
+        stored TEXT NOT NULL,
+        hash BLOB NOT NULL,                  -- of what was signed
+        statement BLOB NOT NULL,             -- as it came
+        UNIQUE (obligation, step)
+    );
+
+    -- What follows from them, one row an obligation: how it stands by its last step.
+    CREATE TABLE obligations (
+        obligation TEXT PRIMARY KEY,
+        rule TEXT NOT NULL,
+        owes TEXT NOT NULL,
+        owed TEXT NOT NULL,
+        about TEXT,
+        period TEXT,
+        opened TEXT NOT NULL,
+        due TEXT NOT NULL,
+        at TEXT NOT NULL,
+        ended TEXT,                          -- NULL: something is still owed
+        by TEXT
+    ) WITHOUT ROWID;
+    CREATE INDEX obligations_open ON obligations (due) WHERE ended IS NULL;
+    """,
 )

@@ -15,7 +15,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Final, Self
 
-from yizhan.consumers import digests, items, metrics
+from yizhan.consumers import digests, followups, items, metrics
 from yizhan.consumers.digests import Digest, Member
 from yizhan.consumers.exporting import (
     ExportedDigest,
@@ -25,6 +25,7 @@ from yizhan.consumers.exporting import (
     exported_items,
     exported_lanes,
 )
+from yizhan.consumers.followups import Obligation
 from yizhan.consumers.items import Aside, Conflict, Gap, Item, Query
 from yizhan.consumers.words import State
 from yizhan.runtime.store import wrapped
@@ -122,6 +123,11 @@ class View:
         """List everything without its content, for the auditor's books: items, digests, lanes."""
         with self._reading() as conn:
             return tuple(exported_items(conn)), tuple(exported_digests(conn)), tuple(exported_lanes(conn))
+
+    def obligations(self, *, everything: bool = False) -> tuple[Obligation, ...]:
+        """List what is owed, by us or to us, the first due first; what has ended only if asked."""
+        with self._reading() as conn:
+            return tuple(followups.obligations(conn, everything=everything))
 
     def owed(self) -> int:
         """Count receipts about single events that the outbox has not taken yet."""

@@ -83,7 +83,8 @@ def _keep_ringing(inbox: Inbox, stop: StopSignal, as_json: bool) -> None:
     while not stop.wait(RING_AGAIN_SECONDS):
         count, ids = inbox.still_ringing()
         if as_json and count:
-            print_line({"became": "ringing", "rings": False, "reason": None, "item": None, "count": count, "ids": ids})
+            nothing = dict.fromkeys(("reason", "item", "followup"))
+            print_line({"became": "ringing", "rings": False, **nothing, "count": count, "ids": ids})
         elif count:
             click.echo("\a", nl=False, err=True)
             say(_("仍有 {count} 件报警无人签收，最新的是 {id}").format(count=count, id=ids[0]))
@@ -93,6 +94,7 @@ def _tell(app: App, county: str, outcome: Outcome, *, as_json: bool) -> None:
     """Tell what became of one record: a panel and a bell for an alarm, a line for the rest."""
     from yizhan.cli.access import noted_if_possible
     from yizhan.cli.names import reason_name
+    from yizhan.cli.obligations import tell_step
     from yizhan.cli.output import print_line, say
     from yizhan.consumers.checks import NEVER_RECEIPTED
 
@@ -100,8 +102,8 @@ def _tell(app: App, county: str, outcome: Outcome, *, as_json: bool) -> None:
     if as_json:
         if item is not None:
             noted_if_possible(app, county, "listed", "inbox run", [item.id])
-        rings = {"became": outcome.became, "rings": outcome.rings, "reason": outcome.reason}
-        print_line(rings | {"item": None if item is None else item.as_json()})
+        told = {"became": outcome.became, "rings": outcome.rings, "reason": outcome.reason}
+        print_line(told | {"item": None if item is None else item.as_json(), "followup": outcome.followup})
     elif outcome.rings and item is not None:
         _ring(app, item, county)
     elif outcome.became == "stored" and item is not None and item.type not in NEVER_RECEIPTED:
@@ -109,6 +111,8 @@ def _tell(app: App, county: str, outcome: Outcome, *, as_json: bool) -> None:
         say(sentence.format(at=app.local(item.received), title=item.title, id=item.id, sender=app.named(item.source)))
     elif outcome.became == "manifest":
         say(_("季度通报 {label} 已到").format(label=outcome.reason))
+    elif outcome.became == "followup" and outcome.followup is not None:
+        tell_step(app, county, outcome.followup)
     elif outcome.became == "aside":
         say(_("一件核验不过，已另存：{reason}").format(reason=reason_name(str(outcome.reason))))
     elif outcome.became == "conflict" and item is not None:

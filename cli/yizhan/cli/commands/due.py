@@ -1,0 +1,99 @@
+"""``yizhan due``: what a county owes, what is overdue, what the others owe it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from yizhan.cli.shell import MEMBER, Command, json_option, option
+from yizhan.cli.words import _, listed, marked
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from yizhan.cli.app import App
+    from yizhan.consumers.followups import Obligation
+
+
+@click.command(
+    "due",
+    cls=Command,
+    help=marked(
+        "待办：本县该办的、逾期的、别县欠本县的，各到何时，依据哪一条，怎样履行。\n\n"
+        "以驿站签名的催办文书为准；履行以签名的文书为准。"
+    ),
+)
+@click.argument("county", metavar="[COUNTY]", type=MEMBER, required=False)
+@option("--all", "everything", is_flag=True, help=marked("已履行、已撤销的也列出"))
+@json_option()
+def command(county: str | None, everything: bool, as_json: bool) -> None:
+    """List obligations."""
+    from yizhan.cli import obligations
+    from yizhan.cli.app import this, utc_now
+    from yizhan.cli.inboxes import looking
+    from yizhan.cli.output import print_json
+
+    app, now = this(), utc_now()
+    county = county or _only(app)
+    with looking(app, county) as inbox:
+        found = () if inbox is None else inbox.obligations(everything=everything)
+    stale = app.stale(app.reader_of(county))
+    if as_json:
+        told = [obligations.as_json(app, each, county, now) for each in found]
+        print_json({"county": county, "now": now, "obligations": told, "charter_stale": stale})
+        return
+    _print(app, county, found, now)
+
+
+def _only(app: App) -> str:
+    """Return the county of this home, where it has one."""
+    from yizhan.cli.inboxes import FILE
+
+    found = [path.parent.name for path in sorted((app.home / "counties").glob(f"*/{FILE}"))]
+    if len(found) != 1:
+        sentence = _("这个主目录里有 {count} 个县的收件箱；请写明是哪个县：yizhan due COUNTY")
+        raise click.UsageError(sentence.format(count=len(found)), click.get_current_context())
+    return found[0]
+
+
+def _print(app: App, county: str, found: tuple[Obligation, ...], now: datetime) -> None:
+    from yizhan.cli import obligations
+    from yizhan.cli.output import print_table, say
+
+    mine = [each for each in found if county in each.owes]
+    theirs = [each for each in found if county not in each.owes]
+    print_table(
+        [_("事由"), _("该谁办"), _("待办"), _("期限"), _("情况"), _("依据"), _("怎样履行")],
+        [
+            (
+                obligations.subject(each.about, each.period) or each.id,
+                _("本县") if county in each.owes else listed(map(app.named, each.owes)),
+                obligations.rule_name(each.rule),
+                app.local(each.due),
+                obligations.step_name(each.ended) if each.ended else obligations.left(each.due, now),
+                obligations.because(app, each.rule),
+                _how(each, county),
+            )
+            for each in [*mine, *theirs]
+        ],
+        _("没有待办"),
+        whole=(0, 3),
+    )
+    for each in theirs:
+        if each.ended is None and obligations.unanswered(each, county):
+            say(obligations.call(app, each.owes))
+    late = sum(each.overdue(now) for each in mine)
+    if late:
+        say(_("其中 {count} 件本县已逾期").format(count=late))
+
+
+def _how(each: Obligation, county: str) -> str:
+    from yizhan.cli.obligations import MANNERS
+    from yizhan.cli.obligations import command as command_for
+
+    manner = MANNERS.get(each.rule)
+    if each.ended is not None or manner is None:
+        return ""
+    line = command_for(each, county)
+    return _("{how}：{command}").format(how=_(manner.discharge), command=line) if line else _(manner.discharge)

@@ -1,0 +1,117 @@
+"""What the station says of obligations, kept: one row a step, and what follows from the rows.
+
+Law 2: only a statement whose signature holds under the charter is a row.
+Law 4: ``(obligation, step)`` is unique: whatever is read again, a step is one row.
+
+Rule 1: an obligation is over when one of its rows ends it, in whatever order they came; nothing here decides that.
+Rule 2: another statement for a step that is here stays aside: evidence against the station.
+Rule 3: every function works inside its caller's lock or transaction.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from yizhan.schemas.followups import ENDS, NOT_OWED, Followup
+from yizhan.schemas.header import Ref
+from yizhan.schemas.timestamps import instant
+
+Kept = Literal["kept", "duplicate", "contradiction"]
+
+
+@dataclass(frozen=True, slots=True)
+class Obligation:
+    """One obligation as its last step left it; the fields are those of its statements.
+
+    ``about`` and ``by`` are ids of events; ``ended`` is the step that ended it; ``steps`` are those said so far.
+    """
+
+    id: str
+    rule: str
+    owes: tuple[str, ...]
+    owed: tuple[str, ...]
+    about: str | None
+    period: str | None
+    opened: datetime
+    due: datetime
+    ended: str | None
+    by: str | None
+    steps: tuple[str, ...]
+
+    def overdue(self, now: datetime) -> bool:
+        """Tell whether it is still owed, and late."""
+        return self.ended is None and now > self.due
+
+
+def keep(conn: sqlite3.Connection, said: Followup, statement: bytes, its_hash: bytes, now: str) -> Kept:
+    """Keep a verified statement (``its_hash``: 32 bytes, of what was signed); the same again is a duplicate."""
+    common = (said.rule, " ".join(said.owes), " ".join(said.owed), _id(said.about), said.period)
+    times = (said.opened, said.due, said.at)
+    new = conn.execute(
+        "INSERT INTO followups (obligation, step, rule, owes, owed, about, period, opened, due, at, to_whom, by,"
+        " charter, stored, hash, statement) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (obligation, step) DO NOTHING",
+        (
+            said.obligation, said.step, *common, *times, said.to_whom, _id(said.by), said.charter,
+            now, its_hash, statement,
+        ),
+    ).rowcount  # fmt: skip
+    if not new:
+        query = "SELECT hash FROM followups WHERE obligation = ? AND step = ?"
+        first = conn.execute(query, (said.obligation, said.step)).fetchone()
+        return "duplicate" if first["hash"] == its_hash else "contradiction"
+    if said.step != NOT_OWED:
+        ended = said.step if said.step in ENDS else None
+        conn.execute(
+            "INSERT INTO obligations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (obligation) DO UPDATE SET"
+            " due = CASE WHEN excluded.at >= at THEN excluded.due ELSE due END, at = max(at, excluded.at),"
+            " by = coalesce(by, excluded.by), ended = coalesce(ended, excluded.ended)",
+            (said.obligation, *common, *times, ended, _id(said.by)),
+        )
+    return "kept"
+
+
+def _id(ref: Ref | None) -> str | None:
+    return None if ref is None else ref.id
+
+
+def ended(conn: sqlite3.Connection, obligation: str) -> bool:
+    """Tell whether an obligation was discharged or cancelled."""
+    row = conn.execute("SELECT ended FROM obligations WHERE obligation = ?", (obligation,)).fetchone()
+    return row is not None and row["ended"] is not None
+
+
+def obligations(conn: sqlite3.Connection, *, everything: bool = False) -> Iterator[Obligation]:
+    """Tell of obligations, the one due first first; those that ended only when asked for ``everything``."""
+    which = "" if everything else "WHERE ended IS NULL"
+    for row in conn.execute(f"SELECT * FROM obligations {which} ORDER BY due, obligation").fetchall():  # noqa: S608
+        steps = conn.execute("SELECT step FROM followups WHERE obligation = ? ORDER BY seq", (row["obligation"],))
+        yield Obligation(
+            id=row["obligation"],
+            rule=row["rule"],
+            owes=tuple(row["owes"].split()),
+            owed=tuple(row["owed"].split()),
+            about=row["about"],
+            period=row["period"],
+            opened=instant(row["opened"]),
+            due=instant(row["due"]),
+            ended=row["ended"],
+            by=row["by"],
+            steps=tuple(step["step"] for step in steps),
+        )
+
+
+def counts(conn: sqlite3.Connection, county: str, now: str) -> Iterator[tuple[str, str, bool, int]]:
+    """Count what is owed at an instant (as written): rule, whether by us (``ours``) or ``theirs``, overdue, number."""
+    yield from (
+        (row["rule"], "ours" if row["ours"] else "theirs", bool(row["late"]), int(row["n"]))
+        for row in conn.execute(
+            "SELECT rule, instr(owes, ?) > 0 AS ours, due < ? AS late, count(*) AS n FROM obligations"
+            " WHERE ended IS NULL GROUP BY rule, ours, late",
+            (county, now),
+        ).fetchall()
+    )

@@ -1,0 +1,84 @@
+"""What a county owes and is owed, at its desk."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.cli.station import QINGYUAN, SHOUNING, Station
+from yizhan.cli.inboxes import open_inbox
+from yizhan.cli.keyring import Lock
+from yizhan.cli.obligations import left
+from yizhan.consumers.arrivals import Arrived
+from yizhan.schemas.followups import KAFKA_HEADER, Followup
+from yizhan.schemas.timestamps import written
+
+FIRE = f"{SHOUNING}-20261123test-1"
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def tell(home: Path, county: str, step: str, due: datetime, **said: object) -> None:
+    """Let the station say a step about the acknowledgement that 庆元 owes 寿宁."""
+    station = Station(home)
+    values = {
+        "obligation": f"acknowledge/{FIRE}/{QINGYUAN}", "rule": "acknowledge", "step": step,
+        "owes": [QINGYUAN], "owed": [SHOUNING], "about": {"id": FIRE, "hash": "0" * 64},
+        "opened": written(due - timedelta(minutes=5)), "due": written(due), "at": written(datetime.now(UTC)),
+        "charter": station.app.charter.name, **said,
+    }  # fmt: skip
+    value = Followup.model_validate(values).signed(station.key)
+    with open_inbox(station.app, county, Lock()) as inbox:
+        assert inbox.receive(Arrived("alert", 0, 0, 0, value, ((KAFKA_HEADER, b"1"),))).became == "followup"
+
+
+def test_what_is_owed_is_listed_with_the_command_that_discharges_it(yizhan: Run, home: Path) -> None:
+    """Mine with its deadline in local time and its command; for the other side the same row is owed to it."""
+    due = datetime.now(UTC) + timedelta(hours=3, minutes=30, seconds=30)
+    for county in (QINGYUAN, SHOUNING):
+        tell(home, county, "opened", due)
+    ran = yizhan("due", QINGYUAN)
+    assert ran.code == 0
+    for said in ("签收报警", "还剩 3 小时 30 分", f"yizhan inbox ack {FIRE} --county {QINGYUAN}", "本县"):
+        assert said in ran.out
+    (mine,) = json.loads(yizhan("due", QINGYUAN, "--json").out)["obligations"]
+    assert (mine["mine"], mine["overdue"], mine["due"], mine["about"]) == (True, False, written(due), FIRE)
+    (theirs,) = json.loads(yizhan("due", SHOUNING, "--json").out)["obligations"]
+    assert (theirs["mine"], theirs["command"]) == (False, None)
+
+
+def test_an_alarm_that_nobody_acknowledges_makes_its_sender_telephone(yizhan: Run, home: Path) -> None:
+    """At the last step of the ladder the sender reads whom to call; without a telephone in the charter, that."""
+    due = datetime.now(UTC) - timedelta(minutes=10, seconds=30)
+    tell(home, SHOUNING, "leader", due, to_whom="leader")
+    ran = yizhan("due", SHOUNING)
+    assert "逾期 10 分" in ran.out
+    assert "请电话联系" in ran.err
+    assert "庆元县" in ran.err
+
+
+def test_what_ended_is_listed_only_when_asked_for(yizhan: Run, home: Path) -> None:
+    """A discharged obligation goes from the list and is there with ``--all``, named as discharged."""
+    due = datetime.now(UTC) + timedelta(minutes=5)
+    tell(home, QINGYUAN, "discharged", due, by={"id": f"{QINGYUAN}-20261123test-1", "hash": "1" * 64})
+    assert yizhan("due", QINGYUAN).out.strip() == "没有待办"
+    assert "已履行" in yizhan("due", QINGYUAN, "--all").out
+
+
+def test_a_home_of_several_counties_asks_which(yizhan: Run, home: Path) -> None:
+    """Without a county's name the one of this home is meant, if it is the only one."""
+    assert yizhan("due").code == 2
+    tell(home, QINGYUAN, "opened", datetime.now(UTC) + timedelta(minutes=5))
+    assert "签收报警" in yizhan("due").out
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(59, "还剩 0 分"), (3_660, "还剩 1 小时 1 分"), (90_000, "还剩 1 天 1 小时"), (-61, "逾期 1 分")],
+)
+def test_how_long_is_left_is_said_in_two_units(seconds: int, said: str) -> None:
+    """Days with hours, hours with minutes, minutes alone; what is over says so."""
+    assert left(NOON + timedelta(seconds=seconds), NOON) == said
