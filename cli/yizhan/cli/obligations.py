@@ -78,7 +78,7 @@ def rule_name(rule: str) -> str:
 
 def step_name(step: str) -> str:
     """Return what a step is called; one that the charter names is a reminder."""
-    return _(STEPS.get(step, marked("催办")))
+    return _(STEPS[step]) if step in STEPS else _("催办")
 
 
 def left(due: datetime, now: datetime) -> str:

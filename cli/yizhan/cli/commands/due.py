@@ -96,4 +96,4 @@ def _how(each: Obligation, county: str) -> str:
     if each.ended is not None or manner is None:
         return ""
     line = command_for(each, county)
-    return _("{how}：{command}").format(how=_(manner.discharge), command=line) if line else _(manner.discharge)
+    return f"{_(manner.discharge)} {line}".rstrip()
