@@ -14,7 +14,8 @@ from tests.cli.conftest import Run
 from yizhan.cli import output
 from yizhan.cli.output import as_json, plain, print_table
 from yizhan.cli.shell import columns, wrap
-from yizhan.schemas.policy import Way, Words
+from yizhan.schemas.policy import Way
+from yizhan.schemas.policy_facts import Words
 
 HOSTILE = "火\x1b[2J\x07\u202e灾\u0085\x9b31m\ud800"
 

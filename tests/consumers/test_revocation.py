@@ -17,7 +17,7 @@ from yizhan.consumers.words import Warn
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.errors import Reason
-from yizhan.schemas.policy import Words
+from yizhan.schemas.policy_facts import Words
 from yizhan.schemas.timestamps import written
 from yizhan.streams.station import handle
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.schemas.i18n import catalogue, marked
 from yizhan.schemas.payloads import TYPES
-from yizhan.schemas.policy import ATTRIBUTES
+from yizhan.schemas.policy_facts import ATTRIBUTES
 
 if TYPE_CHECKING:
     from yizhan.schemas.charter import Charter

@@ -89,7 +89,7 @@ def type_name(name: str) -> str:
 def type_of(word: str) -> str | None:
     """Return the event type that a word means: in full, without ``yizhan.`` and ``.v1``, its last part, its name."""
     from yizhan.schemas.payloads import TYPES
-    from yizhan.schemas.policy import TYPES as NAMED
+    from yizhan.schemas.policy_facts import TYPES as NAMED
 
     if word in TYPES or word in NAMED:
         return word

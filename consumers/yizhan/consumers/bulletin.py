@@ -28,7 +28,8 @@ from yizhan.consumers.words import Verdict, Warn, sentence
 from yizhan.schemas.header import Header
 from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.schemas.payloads import TYPES, ReadPayload, read
-from yizhan.schemas.policy import Way, Words
+from yizhan.schemas.policy import Way
+from yizhan.schemas.policy_facts import Words
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.timestamps import instant, written
 

@@ -28,7 +28,8 @@ from yizhan.schemas.i18n import _
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.payloads import Payload, encode
 from yizhan.schemas.payloads.codec import faults, not_json
-from yizhan.schemas.policy import Decision, Policy, Way, Words, decide
+from yizhan.schemas.policy import Decision, Policy, Way, decide
+from yizhan.schemas.policy_facts import Words
 from yizhan.schemas.timestamps import instant, written
 
 _NEVER_AWAITED: Final = frozenset({RECEIPT, NOTICE})

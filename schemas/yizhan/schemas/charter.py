@@ -26,7 +26,8 @@ from yizhan.schemas.dsse import decode_base64
 from yizhan.schemas.errors import CharterInvalid, KeyNotValid, KeyRevoked
 from yizhan.schemas.header import Hex32, MemberCode, Part
 from yizhan.schemas.keys import CosigningPublicKey, SealingPublicKey, SigningPublicKey
-from yizhan.schemas.policy import Policy, PolicyFile, Words
+from yizhan.schemas.policy import Policy, PolicyFile
+from yizhan.schemas.policy_facts import Words
 from yizhan.schemas.timestamps import Timestamp, instant
 
 if TYPE_CHECKING:
@@ -338,6 +339,7 @@ def load_charter(
         else check_keys(code, files[f"counties/{code}/keys.json"])
         for code in members
     }
+    _check_ladders(policy, keys)
     used: set[bytes] = set()
     for code, checked in keys.items():
         if used & checked.raw:
@@ -381,6 +383,17 @@ def check_keys(code: str, content: bytes) -> CountyKeys:
         ladder=file.ladder,
         raw=frozenset(used),
     )
+
+
+def _check_ladders(policy: Policy, keys: Mapping[str, CountyKeys]) -> None:
+    ringing = [each.id for each in policy.obligations if each.reminders]
+    for code, checked in keys.items():
+        if ringing and not checked.ladder:
+            message = (
+                f"counties/{code}/keys.json: expected somebody on the ladder, came nobody; obligations such as "
+                f"{ringing[0]} remind them: name duty phone, second phone, liaison officer and leader, in this order"
+            )
+            raise CharterInvalid(message)
 
 
 def _check_alliance(alliance: AllianceFile, members: Mapping[str, Member]) -> None:

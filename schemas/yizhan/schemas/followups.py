@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from yizhan.schemas.header import CharterName, MemberCode, Ref
+from yizhan.schemas.header import CharterName, EventId, MemberCode, Ref
 from yizhan.schemas.statements import StationStatement
 from yizhan.schemas.timestamps import Timestamp
 
@@ -40,9 +40,10 @@ _Members = Annotated[tuple[MemberCode, ...], Field(strict=False, min_length=1, m
 class Followup(StationStatement):
     """One step of one obligation.
 
-    ``obligation`` is ``<rule>/<what>/<who>``: an event id, or a period, and the members concerned. ``due`` is the
-    instant after which it is overdue, ``at`` the one at which this step fell due (not when it was made). ``about``
-    is the event that opened it, ``period`` the month, quarter or year that did; ``by`` the event that ended it.
+    ``obligation`` is ``<rule>/<what>/<who>``: an event id, or a period, and the members concerned. ``due`` is
+    the instant after which it is overdue, ``at`` the one at which this step fell due (not when it was made).
+    ``about`` is the event that opened it, ``thread`` the matter that it belongs to, ``period`` the month, quarter
+    or year that opened it; ``by`` the event that ended it.
     """
 
     content_type: ClassVar[str] = CONTENT_TYPE
@@ -54,6 +55,7 @@ class Followup(StationStatement):
     owes: _Members
     owed: Annotated[tuple[MemberCode, ...], Field(strict=False, max_length=64)]
     about: Ref | None = None
+    thread: EventId | None = None
     period: Annotated[str, Field(pattern=r"^[0-9]{4}(?:-(?:0[1-9]|1[0-2])|Q[1-4])?$")] | None = None
     opened: Timestamp
     due: Timestamp
@@ -67,7 +69,8 @@ class Followup(StationStatement):
         if self.about is None and self.period is None:
             message = "expected what opened the obligation: an event in about, or a period"
             raise ValueError(message)
-        if (self.step in {DISCHARGED, NOT_OWED}) != (self.by is not None):
-            message = f"expected by exactly with the steps {DISCHARGED} and {NOT_OWED}"
+        named = self.by is not None
+        if named != (self.step in {DISCHARGED, NOT_OWED}) and not (named and self.step == CANCELLED):
+            message = f"expected by with the steps {DISCHARGED} and {NOT_OWED}, and with {CANCELLED} if an event did it"
             raise ValueError(message)
         return self

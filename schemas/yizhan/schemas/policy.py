@@ -19,38 +19,15 @@ from pydantic import Field
 
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.header import NOTICE, RECEIPT, Header, LaneName, Part
+from yizhan.schemas.obligations import MAX_OBLIGATIONS, Obligation, check
+from yizhan.schemas.policy_facts import ATTRIBUTES, Row, Words, facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-ABSENT: Final = "absent"
 MAX_ROUTES: Final = 64
 MAX_ROWS: Final = 16
 """Rows a route: with these bounds even a hostile table is checked in seconds."""
-_OTHER_TYPE: Final = "any other type"
-TYPES: Final = tuple(
-    f"yizhan.{name}.v1"
-    for name in (
-        "incident.forest_fire", "incident.hotspot", "incident.natural_disaster", "incident.eco_crime",
-        "liaison.contact", "liaison.consultation", "intelligence.report", "intelligence.feedback",
-        "patrol.plan", "patrol.report", "dispute.case", "assistance.request", "assistance.response",
-        "outreach.campaign", "outreach.case_brief", "receipt", "notice",
-    )
-)  # fmt: skip
-"""Event types that a route may name: those of the agreement's five mechanisms."""
-
-ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
-    "type": frozenset({*TYPES, _OTHER_TYPE}),
-    "status": frozenset({"Actual", "Exercise", "Test"}),
-    "priority": frozenset({"flash", "urgent", "routine"}),
-    "grade": frozenset({"1", "2", "3", "4", ABSENT}),
-    "certainty": frozenset({"Observed", "Likely", "Possible", "Unlikely", "Unknown", ABSENT}),
-    "stage": frozenset({"first", "update", "final", ABSENT}),
-    "worse": frozenset({"yes", "no"}),
-    "touches": frozenset({"recipient", "others", ABSENT}),
-    "refers": frozenset({"withdraws", "supersedes", "reply_to", "none"}),
-}
-"""What a row may compare, and every value it can have."""
 
 
 class Way(StrEnum):
@@ -69,17 +46,6 @@ class Way(StrEnum):
         return "digest" if self is Way.DIGEST else "prompt"
 
 
-class Words(Part):
-    """One text in both languages."""
-
-    zh: Annotated[str, Field(min_length=1, max_length=300)]
-    en: Annotated[str, Field(min_length=1, max_length=300)]
-
-
-Row = dict[str, Annotated[tuple[str, ...], Field(strict=False, min_length=1)]]
-"""Attribute → the values that match; attributes left out match any value."""
-
-
 class Route(Part):
     """One rule: any of the rows in ``when`` matches → ``then``, because of the clause named."""
 
@@ -94,6 +60,7 @@ class PolicyFile(Part):
 
     border_strip_km: Annotated[int, Field(ge=0, le=200)]
     routes: Annotated[tuple[Route, ...], Field(strict=False, min_length=1, max_length=MAX_ROUTES)]
+    obligations: Annotated[tuple[Obligation, ...], Field(strict=False, max_length=MAX_OBLIGATIONS)] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +94,9 @@ class Policy:
             CharterInvalid: an id twice, an unknown attribute or value, a route or row that
                 nothing reaches, or a last route that does not match everything.
         """
+        check(file.obligations)
         self.border_strip_km = file.border_strip_km
+        self.obligations = file.obligations
         self.routes = (PROTOCOL, *file.routes)
         if len({route.id for route in self.routes}) != len(self.routes):
             message = 'policy.json: route ids must differ, and "protocol" is taken'
@@ -152,30 +121,6 @@ class Policy:
                     return decision
         message = "no route matches; a checked table always has one that does"
         raise AssertionError(message)
-
-
-def facts(header: Header, recipient: str) -> dict[str, str]:
-    """Return what the table may compare, for one recipient: attribute → value.
-
-    An empty ``touches`` tells no more than a missing one.
-    """
-    if not header.touches:
-        touches = ABSENT
-    elif recipient in header.touches:
-        touches = "recipient"
-    else:
-        touches = "others"
-    return {
-        "type": header.type if header.type in ATTRIBUTES["type"] else _OTHER_TYPE,
-        "status": header.status,
-        "priority": header.priority,
-        "grade": ABSENT if header.grade is None else str(header.grade),
-        "certainty": header.certainty or ABSENT,
-        "stage": header.stage or ABSENT,
-        "worse": "yes" if header.worse else "no",
-        "touches": touches,
-        "refers": header.refers,
-    }
 
 
 def decide(header: Header, recipient: str, policy: Policy) -> Decision:

@@ -55,6 +55,11 @@ def sample_alliance() -> dict[str, Any]:
     return _data("sample-alliance.json")
 
 
+def sample_ladders() -> dict[str, Any]:
+    """Return each sample member's contact ladder as data: duty, second phone, liaison officer, leader. Invented."""
+    return _data("sample-ladders.json")
+
+
 def charter_files(
     members: Mapping[str, MemberKeys],
     postmark: Sequence[SigningPublicKey],
@@ -75,7 +80,7 @@ def charter_files(
     Returns:
         Relative path → bytes, as ``load_charter`` takes them.
     """
-    since = written(not_before)
+    since, ladders = written(not_before), sample_ladders()
     alliance = only(sample_alliance(), members.keys())
     lists: dict[str, Sequence[SigningPublicKey | CosigningPublicKey]] = {"postmark": postmark}
     if ledger is not None:
@@ -86,6 +91,7 @@ def charter_files(
             "county": code,
             "signing": [_entry(keys.signing, since)],
             "sealing": [_entry(keys.sealing, since)],
+            "ladder": ladders[code],
             **({} if keys.cosigning is None else {"cosigning": [_entry(keys.cosigning, since)]}),
         }
         for code, keys in members.items()

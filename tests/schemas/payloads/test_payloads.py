@@ -18,7 +18,7 @@ from yizhan.schemas.payloads import TYPES, Payload, PayloadType, encode, json_sc
 from yizhan.schemas.payloads.common import Signed
 from yizhan.schemas.payloads.intelligence_report import IntelligenceReport
 from yizhan.schemas.payloads.receipt import Receipt
-from yizhan.schemas.policy import TYPES as ROUTABLE
+from yizhan.schemas.policy_facts import TYPES as ROUTABLE
 
 FOREST_FIRE = "yizhan.incident.forest_fire.v1"
 

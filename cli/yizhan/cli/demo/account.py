@@ -17,7 +17,7 @@ from yizhan.cli.words import _, language, marked
 from yizhan.consumers.items import Item
 from yizhan.producers.accounts import Posting
 from yizhan.schemas.charter import Charter
-from yizhan.schemas.policy import Words
+from yizhan.schemas.policy_facts import Words
 
 _STYLES: Final = {"alarm": "bold white on red", "notice": "bold cyan", "digest": "green"}
 _REFUSED: Final = "bold magenta"

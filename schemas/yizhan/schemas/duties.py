@@ -1,0 +1,391 @@
+"""Who owes what right now: the obligations of the charter at work. Pure: events and ticks in, statements out.
+
+Law 2: a duty opens and ends by a signed header, or by a period of the calendar; nothing else moves it.
+Law 4: whatever is read again says the same again: a step's statement has the same bytes, an ended duty stays
+       known (``_KEPT``) so that what opened it cannot open it twice.
+Law 5: each duty names its rule, the charter that it was opened under, and what opened it.
+
+Rule 1: time is the tick's and the broker's append time, never a clock's.
+Rule 2: a step that came due while the station was away is said late, under the instant at which it was due; those of a
+        period that had begun before the station first ran are not said.
+Rule 3: exercises and tests owe nothing.
+Rule 4: what is not done stays owed; after ``_LAPSES`` it is closed as cancelled, and the audit has it for ever.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from yizhan.schemas.followups import CANCELLED, DISCHARGED, ENDS, NOT_OWED, OPENED, OVERDUE, Followup, Rung
+from yizhan.schemas.header import CharterName, EventId, Header, MemberCode, Part, Period, Ref, split_id
+from yizhan.schemas.obligations import Obligation, duty_facts, matches
+from yizhan.schemas.terms import periods, schedule, term
+from yizhan.schemas.timestamps import Timestamp, instant, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from yizhan.schemas.charter import Charter, Charters
+
+_KEPT: Final = timedelta(days=40)
+_LAPSES: Final = timedelta(days=400)
+
+
+class Step(NamedTuple):
+    """What is still to come of a duty: RFC 3339 instant, name, for whom."""
+
+    at: str
+    step: str
+    to_whom: Rung | None
+
+
+class Duty(Part):
+    """One obligation, open or ended: what the station keeps of it, under its id.
+
+    ``steps`` are still to come, in order. ``ended`` is set once it was discharged or cancelled, with ``by``, the event
+    that did it, if one did.
+    """
+
+    obligation: str
+    rule: str
+    owes: tuple[MemberCode, ...]
+    owed: tuple[MemberCode, ...]
+    about: Ref | None = None
+    thread: EventId | None = None
+    period: Period | None = None
+    opened: Timestamp
+    due: Timestamp
+    charter: CharterName
+    steps: tuple[Step, ...]
+    overdue: bool = False
+    ended: Timestamp | None = None
+    by: Ref | None = None
+
+    def says(self, step: str, at: str, charter: str, to_whom: Rung | None = None, by: Ref | None = None) -> Followup:
+        """Return the statement of one step."""
+        return Followup(
+            obligation=self.obligation, rule=self.rule, step=step, owes=self.owes, owed=self.owed, about=self.about,
+            thread=self.thread, period=self.period, opened=self.opened, due=self.due, at=at, to_whom=to_whom, by=by,
+            charter=charter,
+        )  # fmt: skip
+
+
+class Book:
+    """All duties of one alliance: fed with events and ticks, in the order in which the station met them."""
+
+    def __init__(self, duties: Iterable[Duty] = ()) -> None:
+        """Go on from kept duties; from nothing if there are none."""
+        self._duties: dict[str, Duty] = {}
+        self._about: defaultdict[str, set[str]] = defaultdict(set)
+        self._threads: defaultdict[str, set[str]] = defaultdict(set)
+        self._periods: defaultdict[str, set[str]] = defaultdict(set)
+        self._waiting: list[tuple[str, str]] = []
+        self._changed: dict[str, Duty | None] = {}
+        for each in duties:
+            self._put(each)
+        self._changed.clear()
+
+    def __len__(self) -> int:
+        """How many are open."""
+        return sum(each.ended is None for each in self._duties.values())
+
+    def __iter__(self) -> Iterator[Duty]:
+        """Go through all that are known, ended ones too."""
+        return iter(self._duties.values())
+
+    def get(self, obligation: str) -> Duty | None:
+        """Return one by its id, or None."""
+        return self._duties.get(obligation)
+
+    def changed(self) -> Mapping[str, Duty | None]:
+        """Return what changed since the last call: id → duty, None for what is to be forgotten."""
+        changed, self._changed = self._changed, {}
+        return changed
+
+    # -- events --
+
+    def observe(
+        self, header: Header, digest: bytes, ways: Mapping[str, str], received: datetime, charter: Charter
+    ) -> list[Followup]:
+        """Take an admitted event.
+
+        Args:
+            header: verified.
+            digest: the event's hash, 32 bytes.
+            ways: recipient → ``alarm``, ``notice`` or ``digest``, as decided.
+            received: the broker's append time.
+            charter: in force then.
+
+        Returns:
+            The statements that follow, in order.
+        """
+        if header.status != "Actual":
+            return []
+        event = _Event(header, Ref(id=header.id, hash=digest.hex()), ways, received, charter)
+        return [*self._discharge(event), *self._cancel(event), *self._refused(event), *self._open(event)]
+
+    def _discharge(self, event: _Event) -> Iterator[Followup]:
+        owing: defaultdict[str, list[Duty]] = defaultdict(list)
+        for duty in self._candidates(event):
+            rule = event.rules.get(duty.rule)
+            if rule is None or not event.fits(duty, rule):
+                continue
+            if event.header.county in duty.owes and event.binds(duty, rule):
+                ended = self._end(duty, event.at, event.ref) if duty.ended is None else duty
+                if ended.by == event.ref:
+                    yield ended.says(DISCHARGED, event.at, event.charter.name, by=event.ref)
+            if rule.discharged.by == "answers":
+                owing[duty.rule].append(duty)
+        for name, duties in owing.items():
+            if not any(event.header.county in duty.owes and event.binds(duty, event.rules[name]) for duty in duties):
+                yield event.not_owed(duties[0])
+
+    def _candidates(self, event: _Event) -> list[Duty]:
+        header, ids = event.header, set[str]()
+        if event.answers is not None:
+            ids |= self._about.get(event.answers.id, set())
+        ids |= self._threads.get(event.thread, set())
+        if header.period is not None:
+            ids |= self._periods.get(header.period, set())
+        return [self._duties[each] for each in sorted(ids)]
+
+    def _cancel(self, event: _Event) -> Iterator[Followup]:
+        """End what an event opened that its own source withdraws."""
+        gone = event.header.withdraws
+        if gone is None or split_id(gone.id)[0] != event.header.source:
+            return
+        for duty in [self._duties[each] for each in sorted(self._about.get(gone.id, ()))]:
+            if duty.about != gone:
+                continue
+            ended = self._end(duty, event.at, event.ref) if duty.ended is None else duty
+            if ended.by == event.ref:
+                yield ended.says(CANCELLED, event.at, event.charter.name, by=event.ref)
+
+    def _refused(self, event: _Event) -> Iterator[Followup]:
+        receipt, county = event.header.receipt, event.header.county
+        if receipt is None or receipt.stage != "declined" or receipt.event is None:
+            return
+        asked = [self._duties[each] for each in sorted(self._about.get(receipt.event.id, ()))]
+        for rule in event.rules.values():
+            for duty in asked:
+                if duty.rule in (rule.opens.refused or ()) and county in duty.owes and duty.about == receipt.event:
+                    yield from self._opened(event, rule, county, duty.owed, receipt.event)
+
+    def _open(self, event: _Event) -> Iterator[Followup]:
+        header = event.header
+        for rule in event.rules.values():
+            if rule.opens.when is None or rule.audit:
+                continue
+            concerned = tuple(each for each in event.ways if matches(rule.opens.when, event.facts(each)))
+            if not concerned:
+                continue
+            if rule.owes in {"sender", "both"}:
+                yield from self._opened(event, rule, header.county, concerned, event.ref)
+            if rule.owes in {"recipients", "both"}:
+                for each in concerned:
+                    yield from self._opened(event, rule, each, (header.county,), event.ref)
+
+    def _opened(
+        self, event: _Event, rule: Obligation, owes: str, owed: tuple[str, ...], about: Ref
+    ) -> Iterator[Followup]:
+        name = f"{rule.id}/{about.id}/{owes}"
+        if name not in self._duties:
+            due = written(term(rule.due, event.received, event.header, event.zone))
+            self._put(
+                Duty(
+                    obligation=name, rule=rule.id, owes=(owes,), owed=owed, about=about, thread=event.thread,
+                    opened=event.at, due=due, charter=event.charter.name,
+                    steps=_steps(rule, event.received, instant(due), event.zone),
+                )
+            )  # fmt: skip
+        duty = self._duties[name]
+        # The same event again says the same again; a second refusal of one request opens nothing new.
+        if duty.opened == event.at:
+            yield duty.says(OPENED, duty.opened, duty.charter)
+
+    # -- time --
+
+    def tick(self, now: datetime, charters: Charters) -> list[Followup]:
+        """Let time come as far as ``now``; what fell due until then is said, the earliest first."""
+        said = list(self._begin(now, charters.in_force(now)))
+        until = written(now)
+        while self._waiting and self._waiting[0][0] <= until:
+            at, name = heapq.heappop(self._waiting)
+            duty = self._duties.get(name)
+            if duty is None:
+                continue
+            if duty.ended is not None:
+                self._forget(duty)
+            elif duty.steps and duty.steps[0].at == at:
+                said.append(self._step(duty, charters.in_force(instant(at)).name))
+        return said
+
+    def _step(self, duty: Duty, charter: str) -> Followup:
+        at, step, to_whom = duty.steps[0]
+        if step == CANCELLED:
+            self._end(duty, at, None)
+        else:
+            overdue = duty.overdue or step == OVERDUE
+            self._put(duty.model_copy(update={"steps": duty.steps[1:], "overdue": overdue}))
+        return duty.says(step, at, charter, to_whom)
+
+    def _begin(self, now: datetime, charter: Charter) -> Iterator[Followup]:
+        """Open what the calendar opens."""
+        zone = ZoneInfo(charter.time_zone)
+        for rule in charter.policy.obligations:
+            for label, opened, due in periods(rule, now, zone):
+                for owes, owed in _pairs(rule, charter):
+                    name = f"{rule.id}/{label}/{'-'.join(sorted({*owes, *owed}))}"
+                    name += "" if rule.owes == "pair" else f"/{owes[0]}"
+                    if name in self._duties:
+                        continue
+                    steps = tuple(each for each in _steps(rule, opened, due, zone) if each.at >= written(now))
+                    duty = Duty(
+                        obligation=name, rule=rule.id, owes=owes, owed=owed, period=label, opened=written(opened),
+                        due=written(due), charter=charter.name, steps=steps,
+                    )  # fmt: skip
+                    self._put(duty)
+                    yield duty.says(OPENED, written(opened), charter.name)
+
+    # -- keeping --
+
+    def _put(self, duty: Duty) -> None:
+        name = duty.obligation
+        if name not in self._duties:
+            if duty.about is not None:
+                self._about[duty.about.id].add(name)
+            if duty.thread is not None:
+                self._threads[duty.thread].add(name)
+            if duty.period is not None:
+                self._periods[duty.period].add(name)
+        self._duties[name] = self._changed[name] = duty
+        if duty.ended is not None:
+            last = max(instant(duty.ended), instant(duty.due))
+            heapq.heappush(self._waiting, (written(last + _KEPT), name))
+        elif duty.steps:
+            heapq.heappush(self._waiting, (duty.steps[0].at, name))
+
+    def _end(self, duty: Duty, at: str, by: Ref | None) -> Duty:
+        ended = duty.model_copy(update={"ended": at, "by": by, "steps": ()})
+        self._put(ended)
+        return ended
+
+    def _forget(self, duty: Duty) -> None:
+        name = duty.obligation
+        self._changed[name] = None
+        del self._duties[name]
+        about = None if duty.about is None else duty.about.id
+        for index, key in ((self._about, about), (self._threads, duty.thread), (self._periods, duty.period)):
+            if key is not None:
+                index[key].discard(name)
+                if not index[key]:
+                    del index[key]
+
+
+class _Event(NamedTuple):
+    """An event, and what the rules want to know of it."""
+
+    header: Header
+    ref: Ref
+    ways: Mapping[str, str]
+    received: datetime
+    charter: Charter
+
+    @property
+    def at(self) -> str:
+        return written(self.received)
+
+    @property
+    def thread(self) -> str:
+        return self.header.subject or self.header.id
+
+    @property
+    def answers(self) -> Ref | None:
+        """Which event it answers: by reply or receipt."""
+        receipt = self.header.receipt
+        return self.header.reply_to if receipt is None else receipt.event
+
+    @property
+    def rules(self) -> dict[str, Obligation]:
+        return {each.id: each for each in self.charter.policy.obligations}
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.charter.time_zone)
+
+    def facts(self, recipient: str) -> dict[str, str]:
+        return duty_facts(self.header, recipient, self.ways.get(recipient))
+
+    def fits(self, duty: Duty, rule: Obligation) -> bool:
+        """Tell whether it is the kind of event that discharges this duty, whoever sent it."""
+        partner = next((each for each in (*duty.owed, *duty.owes) if each != self.header.county), self.header.county)
+        if not matches(rule.discharged.when, self.facts(partner)):
+            return False
+        if rule.discharged.by == "answers":
+            return self.answers is not None and duty.about is not None and self.answers.id == duty.about.id
+        if rule.discharged.by == "thread":
+            return duty.thread == self.thread and duty.about is not None and duty.about.id != self.header.id
+        return duty.period == self.header.period and bool({*duty.owed, *duty.owes} & {*self.header.to})
+
+    def binds(self, duty: Duty, rule: Obligation) -> bool:
+        """Tell whether it names what it answers by hash, or came after it in its thread."""
+        if rule.discharged.by == "answers":
+            return self.answers == duty.about
+        if rule.discharged.by == "thread" and duty.about is not None:
+            source, book, number = split_id(duty.about.id)
+            if (source, book) == (self.header.source, self.header.book):
+                return split_id(self.header.id)[2] > number
+            return self.at > duty.opened
+        return True
+
+    def not_owed(self, duty: Duty) -> Followup:
+        """Tell its sender that it discharges nothing: somebody else owes that, or the hash is another."""
+        county = self.header.county
+        name = f"{duty.rule}/{self.header.id}/{county}"
+        said = duty.model_copy(update={"obligation": name, "owes": (county,), "owed": ()})
+        return said.says(NOT_OWED, self.at, self.charter.name, by=self.ref)
+
+
+def rebuild(said: Iterable[Followup], charters: Charters) -> Book:
+    """Make the book again from what the station had said, in any order: from the audit, should the table be lost."""
+    heard: defaultdict[str, dict[str, Followup]] = defaultdict(dict)
+    for each in said:
+        if each.step != NOT_OWED:
+            heard[each.obligation][each.step] = each
+    return Book(_again(steps, charters) for steps in heard.values() if OPENED in steps)
+
+
+def _again(steps: Mapping[str, Followup], charters: Charters) -> Duty:
+    first = steps[OPENED]
+    charter = charters.judging(instant(first.opened), first.charter)
+    rule = next((each for each in charter.policy.obligations if each.id == first.rule), None)
+    zone = ZoneInfo(charter.time_zone)
+    all_steps = () if rule is None else _steps(rule, instant(first.opened), instant(first.due), zone)
+    end = next((each for name, each in steps.items() if name in ENDS), None)
+    return Duty(
+        **{name: getattr(first, name) for name in ("obligation", "rule", "owes", "owed", "about", "thread", "period")},
+        opened=first.opened, due=first.due, charter=first.charter, overdue=OVERDUE in steps,
+        steps=() if end else tuple(each for each in all_steps if each.step not in steps),
+        ended=end.at if end else None, by=end.by if end else None,
+    )  # fmt: skip
+
+
+def _steps(rule: Obligation, opened: datetime, due: datetime, zone: ZoneInfo) -> tuple[Step, ...]:
+    steps = [Step(written(at), each.id, each.to) for each, at in schedule(rule.reminders, opened, due, zone)]
+    steps += [Step(written(due), OVERDUE, None), Step(written(due + _LAPSES), CANCELLED, None)]
+    return tuple(sorted(steps, key=lambda each: (each.at, each.step != OVERDUE, each.step)))
+
+
+def _pairs(rule: Obligation, charter: Charter) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    for pair in charter.alliance.pairs:
+        one, other = sorted(pair)
+        if rule.owes == "pair":
+            yield (one, other), ()
+        else:
+            yield (one,), (other,)
+            yield (other,), (one,)
