@@ -309,6 +309,7 @@ TYPES = [
         "liaison.consultation",
         "intelligence.report",
         "intelligence.feedback",
+        "intelligence.bulletin",
         "patrol.plan",
         "patrol.report",
         "dispute.case",
@@ -338,7 +339,10 @@ route_shape = object_of({
     "id": text(r"[a-z][a-z0-9-]{1,31}"), "when": array(row_shape, 1, 16), "because": both_languages,
     "then": one_of("alarm", "notice", "digest"),
 })  # fmt: skip
-policy_shape = object_of({"border_strip_km": number(0, 200), "routes": array(route_shape, 1, 64)})
+policy_shape = object_of(
+    {"border_strip_km": number(0, 200), "routes": array(route_shape, 1, 64)},
+    {"obligations": array(lambda value: isinstance(value, dict), 0, 64)},  # 14: nothing here depends on them
+)
 key_shape = object_of(
     {"kid": hash_, "public": words(0, 4096), "not_before": is_instant},
     {"not_after": is_instant, "revoked": is_instant, "compromised": is_instant},

@@ -301,7 +301,7 @@ GOOD_ROUTE = route("aa", {})
         {"routes": [GOOD_ROUTE | {"when": [{}] * (MAX_ROWS + 1)}]},
         {"routes": [GOOD_ROUTE], "border_strip_km": -1},
         {"routes": [GOOD_ROUTE], "border_strip_km": 10.0},
-        {"routes": [GOOD_ROUTE], "obligations": []},
+        {"routes": [GOOD_ROUTE], "obligations": [{}]},
         {"routes": [GOOD_ROUTE], "border_strip_km": None},
     ],
     ids=str,
