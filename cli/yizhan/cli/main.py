@@ -38,6 +38,8 @@ _COMMANDS: Final = {
         for name, module in {
             "broker": "broker",
             "keys": "keys",
+            "new": "new",
+            "draft": "draft",
             "publish": "publish",
             "import": "imports",
             "outbox": "outbox",

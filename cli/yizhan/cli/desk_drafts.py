@@ -1,0 +1,225 @@
+"""Drafts at the command line: opened, shown whole, asked about, sent.
+
+Rule 1: nothing goes before it was shown whole and a person said yes, unless ``--yes`` stood there.
+Rule 2: a draft goes by the same path as every other event: checked, doubted, numbered, sealed, stored.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from yizhan.cli.app import utc_now
+from yizhan.cli.asking import Asking, Setting
+from yizhan.cli.errors import CommandError
+from yizhan.cli.names import doubt_sentence, type_name
+from yizhan.cli.outboxes import looking, open_outbox, told
+from yizhan.cli.output import print_table, say, tell
+from yizhan.cli.words import _, marked
+from yizhan.producers import filling, forms, proposals
+from yizhan.producers.accounts import Query
+from yizhan.producers.doubts import Doubt, doubts, place_of
+from yizhan.producers.drafts import Draft, DraftInvalid, parse_draft
+from yizhan.producers.forms import Kind
+from yizhan.producers.geography import sample_outlines
+from yizhan.producers.unsent import FILE, DraftBook, gone_as
+from yizhan.schemas import strictjson
+from yizhan.schemas.payloads.reading import ReadPayload, Shown, lines
+
+if TYPE_CHECKING:
+    from yizhan.cli.app import App
+    from yizhan.cli.keyring import Lock
+    from yizhan.producers.numbering import Sent
+
+MOST_EARLIER: Final = 9
+"""How many earlier events are offered to go on with."""
+_SHOWN: Final = 40
+_KEPT: Final = marked("草稿 {n} 留着；接着写：yizhan draft edit {n} --county {county}")
+
+
+def open_drafts(app: App, county: str) -> DraftBook:
+    """Open a county's drafts; the caller closes them."""
+    app.member(county)
+    return DraftBook(app.county_folder(county) / FILE)
+
+
+def setting_of(app: App, county: str, book: DraftBook, type: str) -> Setting:
+    """Put together what a form proposes from."""
+    charter = app.charter
+    members = {code: app.said(member.name) for code, member in sorted(charter.members.items())}
+    around = proposals.Map(sample_outlines(), frozenset(members), charter.policy.border_strip_km)
+    return Setting(county, members, around, book.office(), lambda: _earlier(app, county, type))
+
+
+def _earlier(app: App, county: str, type: str) -> list[tuple[str, str]]:
+    """List the threads of a type that this county opened, the newest first."""
+    with looking(app, county) as outbox:
+        rows = () if outbox is None else outbox.rows(Query(type=type, limit=200))
+        found: dict[str, str] = {}
+        for row in reversed(rows):
+            own = None if outbox is None else outbox.event(row.id)
+            if own is None or len(found) >= MOST_EARLIER:
+                continue
+            thread = own.header.subject or row.id
+            said = strictjson.loads(own.payload, floats=True)
+            summary = str(said.get("summary", ""))[:_SHOWN] if isinstance(said, dict) else ""
+            found.setdefault(thread, f"{app.local(row.accepted)} {summary}")
+    return list(found.items())
+
+
+# -- shown whole --
+
+
+def rows_of(type: str, content: dict[str, Any], members: dict[str, str]) -> list[tuple[str, str, str]]:
+    """Return (question, title, value) of everything that a draft says: the letter first, then the payload."""
+    found = []
+    own = {"stage": "what", "certainty": "what", "subject": "what", "worse": "what", "priority": "how_bad"}
+    for field in forms.header_form():
+        if (value := content.get(field.name)) is not None:
+            text = str(value) if isinstance(value, dict) else filling.written_out(field, value, members)
+            found.append((own.get(field.name, field.name), _(field.title), text))
+    if "subject" in content:
+        found.append(("what", _("所属事件"), str(content["subject"])))
+    payload = content.get("payload", {})
+    for shown in lines(ReadPayload(type, None, payload)):
+        title, value = "·".join(map(_, dict.fromkeys(shown.titles))), _value(type, shown, members)
+        if value is None:
+            question, told, so_far = found.pop()
+            found.append((question, told, f"{so_far},{shown.value}"))
+        else:
+            found.append((shown.path.split(".")[0], title, value))
+    order = list(dict.fromkeys(name for name, _title, _value in found))
+    return sorted(found, key=lambda row: order.index(row[0]))
+
+
+def _value(type: str, shown: Shown, members: dict[str, str]) -> str | None:
+    """Write one value; None where it is the second of a pair."""
+    fields = forms.find(forms.form_of(type), shown.path.split("."))
+    leaf = fields[-1] if fields else None
+    if leaf is None or leaf.kind is Kind.GROUP:
+        return str(shown.value)
+    if leaf.kind in {Kind.PAIR, Kind.POINT}:
+        return None if shown.path.endswith(".1") else str(shown.value)
+    return filling.written_out(forms.single(leaf), shown.value, members)
+
+
+def show_draft(asking: Asking) -> list[str]:
+    """Print a draft whole, numbered by question; return the questions in that order."""
+    rows = rows_of(asking.type, asking.content, dict(asking.setting.members))
+    order = list(dict.fromkeys(name for name, _title, _value in rows if name not in {"border", "grade_basis"}))
+    table = [(order.index(name) + 1 if name in order else "", title, value) for name, title, value in rows]
+    tell(_("{type}，草稿 {n}").format(type=type_name(asking.type), n=asking.n))
+    print_table([_("题号"), _("项目"), _("内容")], table, _("还是空的"))
+    return order
+
+
+def checked(asking: Asking) -> tuple[Draft | None, list[tuple[str, str]]]:
+    """Return the draft if it may go, and what is wrong with it: (question, sentence)."""
+    try:
+        return parse_draft(asking.content), []
+    except DraftInvalid as error:
+        form, found = forms.form_of(asking.type), []
+        for path, said in error.errors:
+            steps = path.removeprefix("payload.").split(".")
+            titles = [_(field.title) for field in forms.find(form, steps)]
+            found.append((steps[0], f"{'·'.join(titles) or path}：{said}" if path else said))
+        return None, found
+
+
+# -- asked, then sent --
+
+
+def go_on(app: App, county: str, book: DraftBook, n: int, lock: Lock) -> None:
+    """Ask what was not asked yet, then finish; whoever stops in between is told where the draft is."""
+    asking = Asking(setting_of(app, county, book, book.get(n).type), book, n)
+    try:
+        asking.everything()
+        finish(app, asking, lock)
+    except click.Abort:
+        say("")
+        say(_(_KEPT).format(n=n, county=county))
+        raise
+
+
+def finish(app: App, asking: Asking, lock: Lock) -> None:
+    """Show the whole, ask, and send, mend, keep or drop."""
+    while True:
+        order = show_draft(asking)
+        draft, faults = checked(asking)
+        for _name, said in faults:
+            say(said)
+        if draft is not None:
+            for said in doubts_of(app, asking):
+                say(said)
+        word = _decision(draft is not None)
+        if word == "y" and draft is not None:
+            _tell(app, send(app, asking.setting.county, asking.book, asking.n, lock))
+            return
+        if word == "s":
+            say(_(_KEPT).format(n=asking.n, county=asking.setting.county))
+            return
+        if word == "d":
+            asking.book.drop(asking.n)
+            say(_("草稿 {n} 已丢弃").format(n=asking.n))
+            return
+        if word == "+":
+            asking.optional()
+            asking.save()
+        elif word == "m":
+            for name in dict.fromkeys(name for name, _said in faults if name in asking.form):
+                asking.again(name)
+        elif word.isdecimal() and 1 <= int(word) <= len(order):
+            asking.again(order[int(word) - 1])
+
+
+def _decision(sendable: bool) -> str:
+    offered = _("y 发出") if sendable else _("m 补齐所缺")
+    text = _("{offered}，题号 修改，+ 补充，s 留作草稿，d 丢弃").format(offered=offered)
+    return str(click.prompt(text, err=True, prompt_suffix="： ", default="", show_default=False)).strip().lower()
+
+
+def doubts_of(app: App, asking: Asking) -> list[str]:
+    """Say what a person should look at again before a draft goes."""
+    draft = parse_draft(asking.content)
+    setting = asking.setting
+    place = app.named(place_of(draft) or "")
+    found = [
+        doubt_sentence(doubt, draft.type, place)
+        for doubt in doubts(draft, setting.county, setting.members)
+        if doubt is not Doubt.TOUCHES_NOBODY or draft.priority != "routine"
+    ]
+    around = setting.around
+    return found + ([] if around is None else list(
+        proposals.doubtful(draft.payload, around, setting.county, utc_now())))  # fmt: skip
+
+
+def send(app: App, county: str, book: DraftBook, n: int, lock: Lock) -> Sent:
+    """Send a draft; it is forgotten here once the outbox has it.
+
+    Raises:
+        DraftInvalid, NotPublishable, NoSuchDraft, StoreError: nothing was sent, the draft is kept.
+        CommandError: it went before, in a run that was cut off; its id is told and the draft is forgotten.
+    """
+    found = book.get(n)
+    draft = parse_draft(found.content)
+    with open_outbox(app, county, lock) as outbox:
+        if found.sending is not None and (gone := gone_as(outbox, draft, found.sending)):
+            book.sent(n, draft.payload)
+            raise CommandError(_("草稿 {n} 上次已经发出，编号 {id}；没有再发").format(n=n, id=gone))
+        book.sending(n, outbox.clock())
+        sent = outbox.publish(draft)
+        # From here on the outbox has it; what a kill leaves behind is found by ``gone_as``.
+        book.sent(n, draft.payload)
+    return sent
+
+
+def _tell(app: App, sent: Sent) -> None:
+    tell("\n".join(told(app, sent)))
+
+
+def summary_of(content: dict[str, Any]) -> str:
+    """Return the beginning of what a draft says."""
+    payload = content.get("payload", {})
+    text = str(payload.get("summary") or payload.get("title") or payload.get("text") or "")
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
