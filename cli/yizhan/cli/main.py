@@ -33,6 +33,7 @@ _KAFKA_IN: Final = {
 }
 _COMMANDS: Final = {
     "demo": "yizhan.cli.demo.command:demo",
+    "link": "yizhan.cli.commands.story:link",
     **{
         name: f"yizhan.cli.commands.{module}:command"
         for name, module in {
@@ -48,6 +49,7 @@ _COMMANDS: Final = {
             "digest": "digest",
             "inbox": "inbox",
             "due": "due",
+            "story": "story",
             "quarantine": "quarantine",
             "ledger": "ledger",
             "audit": "audit",

@@ -18,7 +18,7 @@ from typing import Any, Final
 from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.lanes import Span, missing
 from yizhan.consumers.words import State, Warn
-from yizhan.schemas.header import Header, LaneName, parse_header
+from yizhan.schemas.header import RECEIPT, Header, LaneName, parse_header
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import TYPES, ReadPayload, read
 from yizhan.schemas.policy import Way
@@ -240,6 +240,16 @@ def chosen(conn: sqlite3.Connection, query: Query) -> Iterator[Item]:
 def one(conn: sqlite3.Connection, item_id: str) -> Item | None:
     """Return one item, or None."""
     return next(chosen(conn, Query(id=item_id)), None)
+
+
+def named(conn: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """Tell which events name which others: (id, id of the thread or of a reference)."""
+    for row in conn.execute(
+        "SELECT id, thread, supersedes, withdraws, json_extract(CAST(header AS TEXT), '$.reply_to.id')"
+        " FROM items JOIN letters USING (seq) WHERE type <> ?",
+        (RECEIPT,),
+    ):
+        yield from ((row[0], other) for other in row[1:] if other is not None and other != row[0])
 
 
 def by_hash(conn: sqlite3.Connection, event_hash: bytes) -> Item | None:

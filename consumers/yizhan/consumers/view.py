@@ -58,6 +58,11 @@ class View:
         """List what belongs to one matter, in the order of arrival."""
         return self.items(Query(thread=subject))
 
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """List which events name which others: (id, an id that it names)."""
+        with self._reading() as conn:
+            return tuple(items.named(conn))
+
     def ringing(self) -> tuple[Item, ...]:
         """List alarms that wait for a person."""
         return self.items(Query(state=State.RINGING))

@@ -16,7 +16,7 @@ from typing import Final, Literal
 from yizhan.producers.numbering import stored_decision
 from yizhan.schemas import strictjson
 from yizhan.schemas.counterfoils import counterfoil_of
-from yizhan.schemas.header import Header, LaneName, ReceiptRef, parse_header
+from yizhan.schemas.header import RECEIPT, Header, LaneName, ReceiptRef, parse_header
 from yizhan.schemas.payloads.reading import MAX_DEPTH
 from yizhan.schemas.policy import Decision, Policy
 from yizhan.schemas.timestamps import instant, written
@@ -286,6 +286,17 @@ def event(conn: sqlite3.Connection, event_id: str) -> OwnEvent | None:
     sealed = conn.execute("SELECT header, payload, envelope FROM sealed WHERE seq = ?", (row["seq"],)).fetchone()
     header = parse_header(sealed["header"])
     return OwnEvent(_event_row(conn, row), header, sealed["payload"], sealed["envelope"], row["postmark"])
+
+
+def named(conn: sqlite3.Connection) -> Iterator[tuple[str, str]]:
+    """Tell which events name which others: (id, id of the thread or of a reference)."""
+    for row in conn.execute(
+        "SELECT id, json_extract(h, '$.subject'), json_extract(h, '$.reply_to.id'),"
+        " json_extract(h, '$.supersedes.id'), json_extract(h, '$.withdraws.id')"
+        " FROM (SELECT id, CAST(header AS TEXT) AS h FROM events JOIN sealed USING (seq) WHERE type <> ?)",
+        (RECEIPT,),
+    ):
+        yield from ((row[0], other) for other in row[1:] if other is not None and other != row[0])
 
 
 def sent(

@@ -4,7 +4,8 @@ Rule 1: what refers to an event goes also to everybody who has that, or to whoev
         otherwise: a correction must reach whoever has the original.
 Rule 2: a matter goes to the members that it touches; one that names none, to the county's partners.
 Rule 3: ``external_ref`` names an event of one's own; it becomes id and hash here, or an error does.
-Rule 4: what the station would refuse for its time is refused here, where it can still be mended.
+Rule 4: a dispute moves along its table (``dispute_case.MOVES``) from where this outbox last reported it.
+Rule 5: what the station would refuse for its time is refused here, where it can still be mended.
 """
 
 from __future__ import annotations
@@ -20,11 +21,13 @@ from yizhan.schemas import strictjson
 from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.header import LIFE_AT_STAKE, Ref, split_id
 from yizhan.schemas.i18n import _
+from yizhan.schemas.payloads.dispute_case import MOVES, DisputeState, may_move
 from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
     from yizhan.producers.drafts import Draft, Reference
 
+DISPUTE: Final = "yizhan.dispute.case.v1"
 _REFERENCES: Final = ("withdraws", "supersedes", "reply_to")
 _COPIED: Final = ("type", "status", "priority", "grade", "certainty", "stage", "worse", "expires", "wants", "period")
 
@@ -47,6 +50,8 @@ def letter_of(conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -
     _check_time(draft.type, attributes["time"], now)
     attributes["touches"] = None if draft.touches is None else tuple(sorted(set(draft.touches)))
     attributes["subject"] = draft.subject or _thread(conn, references)
+    if draft.type == DISPUTE:
+        _check_course(conn, draft, attributes["subject"])
     to = draft.to or _audience(conn, attributes["touches"] or (), references, pen)
     return Letter(attributes, tuple(sorted(set(to))), payload_bytes(draft.payload), draft.external_ref)
 
@@ -55,6 +60,28 @@ def _check_time(type: str, time: str, now: datetime) -> None:
     if type not in LIFE_AT_STAKE and instant(time) - now > CLOCK_TOLERANCE:
         sentence = _("获知时间 {time} 晚于现在（{now}），驿站会拒收（future_dated）；请改正 time，不写则取现在")
         raise NotPublishable(sentence.format(time=time, now=written(now)))
+
+
+def _check_course(conn: sqlite3.Connection, draft: Draft, thread: str | None) -> None:
+    """Refuse a state that cannot follow the last one of this thread; what is corrected or taken back is passed over."""
+    reported = conn.execute(
+        "SELECT id, payload, CAST(header AS TEXT) AS header FROM events JOIN sealed USING (seq)"
+        " WHERE type = ? AND refused IS NULL AND replaced_by IS NULL"
+        " AND ? IN (id, json_extract(CAST(header AS TEXT), '$.subject')) ORDER BY seq DESC",
+        (DISPUTE, thread),
+    ).fetchall()
+    gone = {None if draft.supersedes is None else draft.supersedes.id}
+    for row in reported:
+        header = strictjson.loads(row["header"].encode())
+        gone |= {header[name]["id"] for name in ("supersedes", "withdraws") if name in header}
+        if row["id"] not in gone and "withdraws" not in header and draft.withdraws is None:
+            before = DisputeState(strictjson.loads(row["payload"], floats=True)["state"])
+            after = DisputeState(draft.payload["state"])
+            if not may_move(before, after):
+                sentence = _("争议在 {id} 已报为{before}，不能报为{after}；之后可以是：{next}")
+                following = ", ".join(_(state) for state in sorted(MOVES[before])) or _("没有，已经办结")
+                raise NotPublishable(sentence.format(id=row["id"], before=_(before), after=_(after), next=following))
+            return
 
 
 def _audience(conn: sqlite3.Connection, touches: Iterable[str], references: dict[str, Ref], pen: Pen) -> set[str]:

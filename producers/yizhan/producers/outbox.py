@@ -287,6 +287,11 @@ class Outbox:
         with self._reading() as conn:
             return accounts.event(conn, event_id)
 
+    def named(self) -> tuple[tuple[str, str], ...]:
+        """List which events name which others: (id, an id that it names)."""
+        with self._reading() as conn:
+            return tuple(accounts.named(conn))
+
     def sent(self, since: datetime | None = None, until: datetime | None = None) -> tuple[accounts.SentEvent, ...]:
         """List own events with their payloads, oldest first: learnt at ``since`` or later, before ``until``."""
         policy = self.charters.in_force(self.clock()).policy

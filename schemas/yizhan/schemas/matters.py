@@ -1,0 +1,212 @@
+"""One matter, told from several counties' events: what belongs together, and how far joint work has come.
+
+Rule 1: events belong together that name each other: by ``subject``, by a reference, or both through a third.
+        A link is itself a signed event: its ``subject`` is one thread, its ``reply_to`` an event of another.
+        Linked threads are one matter, and every event keeps its author.
+Rule 2: a patrol plan that wants it is countersigned by a receipt ``acted`` of each other county with a crew;
+        then each county with a crew reports, in answer to the plan.
+Rule 3: a dispute moves along ``dispute_case.MOVES``; a move that the table does not have is named, not hidden.
+Rule 4: nothing here reads a clock or a disk; what was corrected or withdrawn by its own county counts no more.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Final
+
+from yizhan.schemas.header import Header
+from yizhan.schemas.payloads import ReadPayload
+from yizhan.schemas.payloads.dispute_case import DisputeCase, may_move
+from yizhan.schemas.payloads.liaison_consultation import decisions_due
+from yizhan.schemas.payloads.patrol_plan import PatrolPlan
+
+_REFERENCES: Final = ("withdraws", "supersedes", "reply_to")
+PLAN: Final = "yizhan.patrol.plan.v1"
+REPORT: Final = "yizhan.patrol.report.v1"
+REQUEST: Final = "yizhan.assistance.request.v1"
+RESPONSE: Final = "yizhan.assistance.response.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a person of a recipient said of an event, and when (written instant)."""
+
+    county: str
+    stage: str
+    name: str
+    badge: str
+    note: str | None
+    at: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """One event of a matter with what people said of it; ``contents`` is None where it could not be opened."""
+
+    header: Header
+    hash: str
+    contents: ReadPayload | None
+    words: tuple[Word, ...] = ()
+
+    @cached_property
+    def thread(self) -> str:
+        """The thread that it says it belongs to."""
+        return self.header.subject or self.header.id
+
+
+class Part(StrEnum):
+    """What an event is in its matter."""
+
+    FIRST = "first"
+    UPDATE = "update"
+    FINAL = "final"
+    REPORT = "report"
+    """Without a stage."""
+    CORRECTION = "correction"
+    WITHDRAWAL = "withdrawal"
+    REPLY = "reply"
+    LINK = "link"
+
+
+class Stand(StrEnum):
+    """How far a piece of joint work has come."""
+
+    COUNTERSIGNED = "countersigned"
+    AWAITS_COUNTERSIGN = "awaits_countersign"
+    REPORTED = "reported"
+    AWAITS_REPORT = "awaits_report"
+    ANSWERED = "answered"
+    AWAITS_ANSWER = "awaits_answer"
+    DISPUTE = "dispute"
+    WRONG_MOVE = "wrong_move"
+    DECISION = "decision"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One such piece: about which event, of which county; ``said`` is a state or a decision, ``due`` a day."""
+
+    stand: Stand
+    id: str
+    county: str
+    said: str = ""
+    due: str | None = None
+
+
+def names(header: Header) -> tuple[str, ...]:
+    """Return the ids of other events that a header names as belonging to its matter."""
+    references = [getattr(header, name) for name in _REFERENCES]
+    found = [header.subject, *(each.id for each in references if each is not None)]
+    return tuple(dict.fromkeys(each for each in found if each is not None and each != header.id))
+
+
+def matter(start: str, named: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Return every id that belongs to the matter of one, itself included.
+
+    Args:
+        start: an event id.
+        named: pairs (id of an event, an id that it names).
+    """
+    beside = defaultdict[str, list[str]](list)
+    for one, other in named:
+        beside[one].append(other)
+        beside[other].append(one)
+    found, waiting = {start}, [start]
+    while waiting:
+        new = set(beside[waiting.pop()]) - found
+        found |= new
+        waiting += new
+    return frozenset(found)
+
+
+def part(told: Told, threads: Mapping[str, str]) -> Part:
+    """Tell what an event is in its matter; ``threads`` are those of its events by id."""
+    header = told.header
+    if header.withdraws is not None:
+        return Part.WITHDRAWAL
+    if header.supersedes is not None:
+        return Part.CORRECTION
+    if header.reply_to is not None:
+        # Who answers within the other's thread, or opens one by answering, links nothing.
+        other = threads.get(header.reply_to.id, header.reply_to.id)
+        return Part.LINK if told.thread not in {header.id, other, header.reply_to.id} else Part.REPLY
+    return Part(header.stage) if header.stage else Part.REPORT
+
+
+def in_order(events: Iterable[Told]) -> tuple[Told, ...]:
+    """Sort events by when their senders learnt of them; those of one instant by id."""
+    return tuple(sorted(events, key=lambda told: (told.header.time, told.header.id)))
+
+
+def standings(events: Sequence[Told]) -> tuple[Standing, ...]:
+    """Tell how far the joint work of a matter has come."""
+    gone = {
+        (told.header.county, reference.id)
+        for told in events
+        for reference in (told.header.withdraws, told.header.supersedes)
+        if reference is not None
+    }
+    live = [
+        told
+        for told in in_order(events)
+        if (told.header.county, told.header.id) not in gone and told.header.withdraws is None
+    ]
+    return (*_patrols(live), *_requests(live), *_disputes(live), *_decisions(live))
+
+
+def _patrols(events: Sequence[Told]) -> Iterator[Standing]:
+    for told in events:
+        plan = None if told.contents is None else told.contents.model
+        if not isinstance(plan, PatrolPlan):
+            continue
+        counties = list(dict.fromkeys(crew.county for crew in plan.crews))
+        signed = {word.county for word in told.words if word.stage == "acted"}
+        for county in counties:
+            if county != told.header.county:
+                stand = Stand.COUNTERSIGNED if county in signed else Stand.AWAITS_COUNTERSIGN
+                yield Standing(stand, told.header.id, county)
+        if signed >= set(counties) - {told.header.county}:
+            reported = {each.header.county for each in _answers(events, told, REPORT)}
+            for county in counties:
+                stand = Stand.REPORTED if county in reported else Stand.AWAITS_REPORT
+                yield Standing(stand, told.header.id, county)
+
+
+def _requests(events: Sequence[Told]) -> Iterator[Standing]:
+    for told in events:
+        if told.header.type == REQUEST and told.header.stage in {None, "first"}:
+            final = {each.header.county for each in _answers(events, told, RESPONSE) if each.header.stage == "final"}
+            for county in told.header.to:
+                yield Standing(Stand.ANSWERED if county in final else Stand.AWAITS_ANSWER, told.header.id, county)
+
+
+def _answers(events: Sequence[Told], to: Told, type: str) -> Iterator[Told]:
+    for each in events:
+        answered = None if each.header.reply_to is None else each.header.reply_to.id
+        if each.header.type == type and (answered == to.header.id or each.header.subject == to.thread):
+            yield each
+
+
+def _disputes(events: Sequence[Told]) -> Iterator[Standing]:
+    before: DisputeCase | None = None
+    last: Told | None = None
+    for told in events:
+        case = None if told.contents is None else told.contents.model
+        if isinstance(case, DisputeCase):
+            if before is not None and not may_move(before.state, case.state):
+                move = f"{before.state} → {case.state}"
+                yield Standing(Stand.WRONG_MOVE, told.header.id, told.header.county, move)
+            before, last = case, told
+    if before is not None and last is not None:
+        yield Standing(Stand.DISPUTE, last.header.id, last.header.county, before.state.value)
+
+
+def _decisions(events: Sequence[Told]) -> Iterator[Standing]:
+    for told in events:
+        if told.contents is not None and told.contents.model is not None:
+            for each in decisions_due(told.contents.model):
+                yield Standing(Stand.DECISION, told.header.id, each.who, each.what, each.due.isoformat())

@@ -1,0 +1,131 @@
+"""What belongs together, and how far joint work has come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.schemas.payloads.examples import DISPUTE, EXAMPLES, PLAN
+from tests.simulator import BOOK, World
+from yizhan.schemas.header import Header
+from yizhan.schemas.matters import Part, Stand, Told, Word, in_order, matter, names, part, standings
+from yizhan.schemas.payloads import encode, parse_strict, read
+
+WORLD = World()
+HASH = "0" * 64
+SHOUNING, QINGYUAN = "350924", "331126"
+
+
+def told(kind: str, n: int, payload: dict[str, Any] | None = None, source: str = SHOUNING, **attributes: Any) -> Told:  # noqa: ANN401 -- of any attribute
+    """Tell of event ``n`` of a county."""
+    type_ = f"yizhan.{kind}.v1"
+    other = QINGYUAN if source == SHOUNING else SHOUNING
+    values = {"id": f"{source}-{BOOK}-{n}", "type": type_, "stage": None, "time": f"2026-11-23T08:00:0{n}.000Z"}
+    header = WORLD.header(source, (other,), **(values | attributes))
+    return Told(header, HASH, read(type_, encode(parse_strict(type_, payload or EXAMPLES[type_]))))
+
+
+def ref(n: int, source: str = SHOUNING) -> dict[str, str]:
+    """Name event ``n`` of a county."""
+    return {"id": f"{source}-{BOOK}-{n}", "hash": HASH}
+
+
+def stands(*events: Told) -> list[tuple[Stand, str]]:
+    """Tell how far, of which county."""
+    return [(each.stand, each.county) for each in standings(events)]
+
+
+def test_what_names_each_other_belongs_together() -> None:
+    """By any event of it, through any number of others; nothing else."""
+    named = [("b", "a"), ("c", "a"), ("d", "c"), ("x", "y")]
+    for start in "abcd":
+        assert matter(start, named) == set("abcd")
+    assert matter("y", named) == {"x", "y"}
+    assert matter("z", named) == {"z"}
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("abcdefgh")), max_size=12))
+def test_a_matter_is_the_same_from_each_of_its_events(named: list[tuple[str, str]]) -> None:
+    """Whoever of it one asks."""
+    for start in "abcdefgh":
+        found = matter(start, named)
+        assert all(matter(other, named) == found for other in found)
+
+
+def test_a_header_names_its_thread_and_its_references() -> None:
+    """Each once, and never itself."""
+    first = told("incident.forest_fire", 1)
+    assert names(first.header) == ()
+    later = told("incident.forest_fire", 2, subject=ref(1)["id"], supersedes=ref(1), reply_to=ref(7, QINGYUAN))
+    assert names(later.header) == (ref(1)["id"], ref(7, QINGYUAN)["id"])
+
+
+@pytest.mark.parametrize(
+    ("attributes", "expected"),
+    [
+        ({"stage": "first"}, Part.FIRST),
+        ({}, Part.REPORT),
+        ({"subject": ref(1)["id"], "stage": "update"}, Part.UPDATE),
+        ({"subject": ref(1)["id"], "supersedes": ref(1), "stage": "update"}, Part.CORRECTION),
+        ({"withdraws": ref(1)}, Part.WITHDRAWAL),
+        ({"reply_to": ref(7, QINGYUAN)}, Part.REPLY),
+        ({"subject": ref(7, QINGYUAN)["id"], "reply_to": ref(7, QINGYUAN)}, Part.REPLY),
+        ({"subject": ref(7, QINGYUAN)["id"], "reply_to": ref(8, QINGYUAN)}, Part.REPLY),
+        ({"subject": ref(1)["id"], "reply_to": ref(8, QINGYUAN)}, Part.LINK),
+        ({"subject": ref(1)["id"], "reply_to": ref(9, QINGYUAN)}, Part.LINK),
+    ],
+)
+def test_an_event_is_one_part_of_its_matter(attributes: dict[str, Any], expected: Part) -> None:
+    """A reply within another's thread links nothing; one from a thread of its own does."""
+    threads = {ref(n, QINGYUAN)["id"]: ref(7, QINGYUAN)["id"] for n in (7, 8)}
+    assert part(told("incident.forest_fire", 2, **attributes), threads) == expected
+
+
+def test_a_countersignature_is_the_other_countys() -> None:
+    """Neither the author's own word nor a mere acknowledgement is one."""
+    plan = told("patrol.plan", 1)
+    for county, stage, stand in (
+        (QINGYUAN, "acknowledged", Stand.AWAITS_COUNTERSIGN),
+        (SHOUNING, "acted", Stand.AWAITS_COUNTERSIGN),
+        (QINGYUAN, "acted", Stand.COUNTERSIGNED),
+    ):
+        word = Word(county, stage, "周某", "331005", None, "2026-11-23T09:00:00.000Z")
+        assert stands(Told(plan.header, HASH, plan.contents, (word,)))[0] == (stand, QINGYUAN)
+
+
+def test_a_plan_of_one_county_waits_for_nobodys_signature() -> None:
+    """Only its own report."""
+    assert stands(told("patrol.plan", 1, PLAN | {"crews": PLAN["crews"][:1]})) == [(Stand.AWAITS_REPORT, SHOUNING)]
+
+
+def test_what_was_corrected_counts_no_more() -> None:
+    """But only its own county takes it back."""
+    plan = told("patrol.plan", 1)
+    corrected = told("patrol.plan", 2, subject=ref(1)["id"], supersedes=ref(1))
+    assert stands(plan, corrected) == [(Stand.AWAITS_COUNTERSIGN, QINGYUAN)]
+    assert standings((plan, corrected))[0].id == ref(2)["id"]
+    assert stands(plan, told("patrol.report", 3, source=QINGYUAN, withdraws=ref(1))) == stands(plan)
+
+
+def test_a_move_that_the_table_does_not_have_is_named() -> None:
+    """Whoever reported it; the last state stands nevertheless."""
+    found = told("dispute.case", 1, DISPUTE | {"state": "发现"})
+    jumped = told("dispute.case", 2, DISPUTE | {"state": "裁决"}, source=QINGYUAN, subject=ref(1)["id"])
+    assert stands(found, jumped) == [(Stand.WRONG_MOVE, QINGYUAN), (Stand.DISPUTE, QINGYUAN)]
+    assert [each.said for each in standings((found, jumped))] == ["发现 → 裁决", "裁决"]
+
+
+def test_what_cannot_be_opened_stands_nowhere() -> None:
+    """It is in the story, and no step of joint work."""
+    plan = told("patrol.plan", 1)
+    assert standings((Told(plan.header, HASH, None),)) == ()
+
+
+def test_events_of_one_instant_have_an_order() -> None:
+    """The same on both sides."""
+    events = [told("notice", n, {"kind": "text", "text": "一"}, time="2026-11-23T08:00:00.000Z") for n in (3, 1, 2)]
+    assert in_order(events) == in_order(reversed(events))
+    assert isinstance(events[0].header, Header)
