@@ -8,6 +8,7 @@ Rule 4: ``<`` goes back, ``?`` tells what is expected, ``-`` takes an answer awa
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -16,12 +17,13 @@ import click
 
 from yizhan.cli.app import utc_now
 from yizhan.cli.output import plain, say
-from yizhan.cli.words import _, listed, marked
+from yizhan.cli.words import _, beside, listed, marked, several
 from yizhan.producers import datum, filling, forms, proposals
 from yizhan.producers.filling import AnswerInvalid
 from yizhan.producers.forms import Choice, Field, Kind
 from yizhan.schemas import strictjson
 from yizhan.schemas.errors import PayloadInvalid
+from yizhan.schemas.grades import propose_grade
 from yizhan.schemas.payloads import TYPES, parse_strict
 
 if TYPE_CHECKING:
@@ -29,8 +31,10 @@ if TYPE_CHECKING:
     from yizhan.producers.unsent import DraftBook
 
 BACK, HELP, AWAY = "<", "?", "-"
-COMPUTED: Final = frozenset({"border", "grade", "grade_basis"})
+COMPUTED: Final = frozenset({"border", "grade", "grade_basis", "doubtful"})
 """Proposed from other answers, not asked like the rest."""
+GRADED: Final = ("yizhan.incident.", "yizhan.intelligence.report.")
+"""What the law, or the routes of a policy, grade."""
 WHAT: Final = Field("what", marked("一、什么情况"), Kind.CHOICE, required=True, choices=tuple(
     Choice(word, said) for word, (said, _follows) in proposals.WHAT.items()))  # fmt: skip
 HOW_BAD: Final = Field("how_bad", marked("二、有多严重"), Kind.CHOICE, required=True, choices=tuple(
@@ -91,7 +95,7 @@ class Asking:
         steps: list[tuple[str, Callable[[], None]]] = [("what", self.what)]
         steps += [(field.name, self._asker(field)) for field in required]
         steps += [("optional", self.optional), ("how_bad", self.how_bad), ("touches", self.touched)]
-        steps += [("grade", self.grade)] if "grade" in self._header() else []
+        steps += [("grade", self.grade)] if self.type.startswith(GRADED) or "grade" in self.form else []
         number = 0
         while number < len(steps):
             name, step = steps[number]
@@ -105,15 +109,18 @@ class Asking:
                 number = max(number - 1, 0)
                 self.asked.discard(steps[number][0])
 
-    def _header(self) -> set[str]:
-        return {"grade"} if self.type.startswith("yizhan.incident.") or "grade" in self.form else set()
-
     def _asker(self, field: Field) -> Callable[[], None]:
         return lambda: self.ask(field)
 
     def again(self, name: str) -> None:
         """Ask one question again, by its name."""
-        own = {"what": self.what, "how_bad": self.how_bad, "touches": self.touched, "grade": self.grade}
+        own = {
+            "what": self.what,
+            "how_bad": self.how_bad,
+            "touches": self.touched,
+            "grade": self.grade,
+            "optional": self.optional,
+        }
         try:
             if name in own:
                 own[name]()
@@ -170,7 +177,7 @@ class Asking:
         choices = tuple(Choice(code, line) for code, line in earlier)
         thread = self._answer(Field("subject", marked("接着哪一件"), Kind.CHOICE, required=True, choices=choices), None)
         self.content["subject"] = thread
-        self.content["worse"] = self._answer(_WORSE, False)
+        self.content["worse"] = self._answer(_WORSE, None)
 
     def how_bad(self) -> None:
         """Ask how bad it is: the priority follows."""
@@ -195,7 +202,8 @@ class Asking:
 
     def grade(self) -> None:
         """Ask for the grade, with what the thresholds propose and on what that rests; an officer decides."""
-        proposed, basis = _proposed(self.type, self.payload)
+        proposal = propose_grade(self.type, self.payload)
+        proposed, basis = (None, None) if proposal is None else (proposal.grade, proposal.basis)
         if basis:
             say(basis)
         value = self._answer(_GRADE, self.content.get("grade") or proposed)
@@ -274,29 +282,31 @@ class Asking:
         return []
 
     def _position(self, field: Field, path: Path) -> None:
-        """Ask for a position and from which map it was read; WGS 84 is kept."""
-        spot = Field(field.name, field.title, Kind.POINT, field.required)
-        kept = filling.get(self.payload, (*path, "coordinates"))
+        """Ask for a position, or a line of them, and from which map it was read; WGS 84 is kept."""
+        spot = next(part for part in field.parts if part.name == "coordinates")
+        place = (*path, spot.name)
+        kept = filling.get(self.payload, place)
+        shown = None if kept is None else filling.written_out(spot, kept, {})
+        asked = dataclasses.replace(spot, title=field.title, kind=Kind.POINT, required=field.required)
         while True:
-            text = self._line(spot, None if kept is None else ",".join(map(str, kept)))
+            text = self._line(asked, shown)
             if text is None:
                 filling.take(self.payload, path)
                 return
             try:
-                point = datum.position_of(text)
+                points = datum.positions_of(text) if spot.many else [datum.position_of(text)]
+                break
             except datum.PositionInvalid as error:
                 say(str(error))
-                continue
-            break
-        if kept is None or list(point) != list(kept):
+        if text != shown:
             where = datum.Datum(self._answer(_DATUM, None))
-            longitude, latitude = datum.to_wgs84(point, where)
-            filling.put(self.payload, (*path, "coordinates"), [longitude, latitude])
+            found = [list(datum.to_wgs84(point, where)) for point in points]
+            filling.put(self.payload, place, found if spot.many else found[0])
             if where is not datum.Datum.WGS84:
-                say(_("换算为 WGS84：{longitude},{latitude}").format(longitude=longitude, latitude=latitude))
+                say(_("换算为 WGS84：{points}").format(points="; ".join(f"{x},{y}" for x, y in found)))
             self.save()
         for part in field.parts:
-            if part.name != "coordinates":
+            if part is not spot:
                 self.ask(part, path)
 
     # -- one answer --
@@ -306,7 +316,7 @@ class Asking:
         members = self.setting.members
         if field.choices or field.kind is Kind.MEMBER:
             labels = [one.label() for one in field.choices] or [f"{code} {name}" for code, name in members.items()]
-            say(f"{_(field.title)}：")
+            say(_(field.title) + ":")
             for number, label in enumerate(labels, 1):
                 say(f"  {number}  {label}")
         shown = None if proposed in (None, []) else filling.written_out(field, proposed, members)
@@ -324,10 +334,15 @@ class Asking:
     def _line(self, field: Field, proposed: str | None) -> str | None:
         """Read one line; None for an optional answer passed over or taken away."""
         hint = "" if field.choices or field.kind is Kind.MEMBER else field.expected()
-        asked = _(field.title) + (f"（{hint}）" if hint else "") + ("" if field.required else _("，可跳过"))
+        optional = "" if field.required else _("可跳过")
+        asked = (
+            beside(_(field.title), several(each for each in (hint, optional) if each))
+            if hint or optional
+            else _(field.title)
+        )
         while True:
             said = click.prompt(plain(asked), default=proposed or "", show_default=bool(proposed), err=True,
-                                prompt_suffix="： ")  # fmt: skip
+                                prompt_suffix=": ")  # fmt: skip
             text = str(said).strip()
             if text == BACK:
                 raise Back
@@ -340,12 +355,6 @@ class Asking:
                 say(_("这一项必填"))
             else:
                 return text
-
-
-def _proposed(type: str, payload: Mapping[str, Any]) -> tuple[int | None, str | None]:
-    """Return the grade that the legal thresholds propose, and its basis; (None, None) where they say nothing."""
-    del type, payload
-    return None, None
 
 
 def faults_of(type: str, payload: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ Rule 2: a draft goes by the same path as every other event: checked, doubted, nu
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -19,7 +20,7 @@ from yizhan.cli.output import print_table, say, tell
 from yizhan.cli.words import _, marked
 from yizhan.producers import filling, forms, proposals
 from yizhan.producers.accounts import Query
-from yizhan.producers.doubts import Doubt, doubts, place_of
+from yizhan.producers.doubts import Doubt, doubts, grade_otherwise, kept, place_of
 from yizhan.producers.drafts import Draft, DraftInvalid, parse_draft
 from yizhan.producers.forms import Kind
 from yizhan.producers.geography import sample_outlines
@@ -123,7 +124,7 @@ def checked(asking: Asking) -> tuple[Draft | None, list[tuple[str, str]]]:
         for path, said in error.errors:
             steps = path.removeprefix("payload.").split(".")
             titles = [_(field.title) for field in forms.find(form, steps)]
-            found.append((steps[0], f"{'·'.join(titles) or path}：{said}" if path else said))
+            found.append((steps[0], f"{'·'.join(titles) or path}: {said}" if path else said))
         return None, found
 
 
@@ -144,54 +145,55 @@ def go_on(app: App, county: str, book: DraftBook, n: int, lock: Lock) -> None:
 
 def finish(app: App, asking: Asking, lock: Lock) -> None:
     """Show the whole, ask, and send, mend, keep or drop."""
-    while True:
+    word = ""
+    while word not in {"s", "d"}:
         order = show_draft(asking)
         draft, faults = checked(asking)
-        for _name, said in faults:
+        for said in [said for _name, said in faults] or doubts_of(app, asking):
             say(said)
-        if draft is not None:
-            for said in doubts_of(app, asking):
-                say(said)
-        word = _decision(draft is not None)
+        word = _decision(sendable=draft is not None)
         if word == "y" and draft is not None:
-            _tell(app, send(app, asking.setting.county, asking.book, asking.n, lock))
+            tell("\n".join(told(app, send(app, asking.setting.county, asking.book, asking.n, lock))))
             return
-        if word == "s":
-            say(_(_KEPT).format(n=asking.n, county=asking.setting.county))
-            return
-        if word == "d":
-            asking.book.drop(asking.n)
-            say(_("草稿 {n} 已丢弃").format(n=asking.n))
-            return
-        if word == "+":
-            asking.optional()
-            asking.save()
-        elif word == "m":
-            for name in dict.fromkeys(name for name, _said in faults if name in asking.form):
-                asking.again(name)
-        elif word.isdecimal() and 1 <= int(word) <= len(order):
-            asking.again(order[int(word) - 1])
+        _mend(asking, word, [name for name, _said in faults], order)
+    if word == "d":
+        asking.book.drop(asking.n)
+        say(_("草稿 {n} 已丢弃").format(n=asking.n))
+    else:
+        say(_(_KEPT).format(n=asking.n, county=asking.setting.county))
+
+
+def _mend(asking: Asking, word: str, faulty: list[str], order: list[str]) -> None:
+    """Ask again what a word names: what is faulty, what may be added, or a question by its number."""
+    if word == "+":
+        asking.again("optional")
+    elif word == "m":
+        for name in dict.fromkeys(faulty):
+            asking.again(name)
+    elif word.isdecimal() and 1 <= int(word) <= len(order):
+        asking.again(order[int(word) - 1])
 
 
 def _decision(sendable: bool) -> str:
     offered = _("y 发出") if sendable else _("m 补齐所缺")
     text = _("{offered}，题号 修改，+ 补充，s 留作草稿，d 丢弃").format(offered=offered)
-    return str(click.prompt(text, err=True, prompt_suffix="： ", default="", show_default=False)).strip().lower()
+    return str(click.prompt(text, err=True, prompt_suffix="> ", default="", show_default=False)).strip().lower()
 
 
 def doubts_of(app: App, asking: Asking) -> list[str]:
     """Say what a person should look at again before a draft goes."""
     draft = parse_draft(asking.content)
-    setting = asking.setting
-    place = app.named(place_of(draft) or "")
-    found = [
-        doubt_sentence(doubt, draft.type, place)
-        for doubt in doubts(draft, setting.county, setting.members)
+    found = _doubts(draft, asking.setting.county, asking.setting.members)
+    place, proposal = app.named(place_of(draft) or ""), grade_otherwise(draft)
+    return [
+        doubt_sentence(doubt, draft.type, place, proposal.basis if proposal else "")
+        for doubt in found
         if doubt is not Doubt.TOUCHES_NOBODY or draft.priority != "routine"
     ]
-    around = setting.around
-    return found + ([] if around is None else list(
-        proposals.doubtful(draft.payload, around, setting.county, utc_now())))  # fmt: skip
+
+
+def _doubts(draft: Draft, county: str, members: Collection[str]) -> tuple[Doubt, ...]:
+    return doubts(draft, county, members, utc_now(), sample_outlines)
 
 
 def send(app: App, county: str, book: DraftBook, n: int, lock: Lock) -> Sent:
@@ -203,6 +205,7 @@ def send(app: App, county: str, book: DraftBook, n: int, lock: Lock) -> Sent:
     """
     found = book.get(n)
     draft = parse_draft(found.content)
+    draft = kept(draft, _doubts(draft, county, app.charter.members))
     with open_outbox(app, county, lock) as outbox:
         if found.sending is not None and (gone := gone_as(outbox, draft, found.sending)):
             book.sent(n, draft.payload)
@@ -212,10 +215,6 @@ def send(app: App, county: str, book: DraftBook, n: int, lock: Lock) -> Sent:
         # From here on the outbox has it; what a kill leaves behind is found by ``gone_as``.
         book.sent(n, draft.payload)
     return sent
-
-
-def _tell(app: App, sent: Sent) -> None:
-    tell("\n".join(told(app, sent)))
 
 
 def summary_of(content: dict[str, Any]) -> str:

@@ -68,7 +68,7 @@ class PositionInvalid(YizhanError):
 
 
 def datum_of(said: str) -> Datum:
-    """Return the datum that a word means: ``GCJ-02``, ``高德``, ``百度`` …
+    """Return the datum that a word means, such as ``GCJ-02``, ``高德`` or ``百度``.
 
     Raises:
         PositionInvalid: none of the three.
@@ -126,6 +126,11 @@ def position_of(said: str) -> Point:
     if not (_within(longitude, LONGITUDES) and _within(latitude, LATITUDES)):
         raise _outside(said)
     return round(longitude, 9), round(latitude, 9)
+
+
+def positions_of(said: str) -> list[Point]:
+    """Read one position after the other, with semicolons or line ends between (``PositionInvalid``)."""
+    return [position_of(piece) for piece in re.split(r"[;；\n]", said) if piece.strip()]
 
 
 def _angle(match: re.Match[str]) -> float:

@@ -101,8 +101,11 @@ class Field:
         words = [said, *(bounds if self.kind in {Kind.WHOLE, Kind.NUMBER} else [])]
         words += [_("如 {example}").format(example=self.example)] if self.example and not said else []
         words += ["/".join(choice.label() for choice in self.choices)] if self.choices else []
-        words += [_("可多项，用顿号或分号分开")] if self.many and self.kind is not Kind.GROUP else []
-        return _("，").join(word for word in words if word)
+        if self.many and self.kind in {Kind.CHOICE, Kind.MEMBER}:
+            words.append(_("可多项，用顿号或分号分开"))
+        elif self.many and self.kind is not Kind.GROUP:
+            words.append(_("可多项，用分号分开"))
+        return ("，" if get_language() == SOURCE_LANGUAGE else ", ").join(word for word in words if word)
 
 
 # -- the description --
@@ -121,7 +124,7 @@ def header_form() -> tuple[Field, ...]:
     schema = Draft.model_json_schema()
     found = []
     for field in _fields(schema, schema.get("$defs", {})):
-        if field.name in {"type", "payload", "subject", "external_ref"}:
+        if field.name in _NOT_ASKED:
             continue
         title, words = _HEADER.get(field.name, (field.name, {}))
         choices = tuple(Choice(each.value, words.get(each.value, each.name)) for each in field.choices)
@@ -143,6 +146,8 @@ def header_form() -> tuple[Field, ...]:
     return tuple(found)
 
 
+_NOT_ASKED: Final = frozenset({"type", "payload", "subject", "external_ref", "wants", "period"})
+"""What follows from the payload or from a reference."""
 _HEADER: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "status": (marked("性质"), {"Actual": marked("实情"), "Exercise": marked("演练"), "Test": marked("测试")}),
     "stage": (marked("报次"), {"first": marked("首报"), "update": marked("续报"), "final": marked("终报")}),
@@ -246,7 +251,7 @@ def _choices(about: Mapping[str, Any]) -> tuple[Choice, ...]:
 
 
 def is_position(field: Field) -> bool:
-    """Tell whether a group is a GeoJSON point, whose datum must be asked for."""
+    """Tell whether a group is a GeoJSON point or line, whose datum must be asked for."""
     return field.kind is Kind.GROUP and any(part.name == "coordinates" for part in field.parts)
 
 

@@ -1,19 +1,16 @@
-"""What a form proposes, and what it asks about: nothing here decides.
+"""What a form proposes, from few answers: nothing here decides.
 
 Rule 1: an officer is asked three questions: what, how bad, who is touched. The header's words follow from them.
 Rule 2: a position says which county it is in, how far the border is, and whom it touches (the policy's strip).
-Rule 3: a position outside every outline, or in another county than was said, is asked about, never refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from yizhan.schemas.i18n import _, marked
-from yizhan.schemas.timestamps import instant
+from yizhan.schemas.i18n import marked
 
 if TYPE_CHECKING:
     from yizhan.producers.geography import Outlines
@@ -32,8 +29,6 @@ HOW_BAD: Final[Mapping[str, str]] = {
     "routine": marked("平急：一般情况"),
 }
 """How bad → priority."""
-_CLOCK_TOLERANCE: Final = timedelta(minutes=5)
-_TIMES: Final = ("occurred_at", "started_at", "found_at", "detected_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,35 +72,3 @@ def coordinates_of(payload: Mapping[str, Any]) -> tuple[float, float] | None:
     if isinstance(point, list | tuple) and len(point) == 2:  # noqa: PLR2004 -- a pair
         return float(point[0]), float(point[1])
     return None
-
-
-def doubtful(payload: Mapping[str, Any], around: Map, own: str, now: datetime) -> tuple[str, ...]:
-    """Say what a person should look at again: a place that is not where it should be, a time to come."""
-    said = []
-    if (point := coordinates_of(payload)) is not None:
-        seen = around.around(*point, own)
-        claimed = payload["place"].get("county")
-        if seen.county is None:
-            said.append(_("坐标不在任何已知的县内（可能在海上、在图外，或坐标系不对）"))
-        elif seen.county != claimed:
-            sentence = _("坐标在 {there} 境内，所写的是 {claimed}")
-            said.append(sentence.format(there=_called(around, seen.county), claimed=_called(around, str(claimed))))
-    said += [
-        _("所写的时间在未来：{time}").format(time=value)
-        for name in _TIMES
-        if isinstance(value := payload.get(name), str) and _moment(value, now) - now > _CLOCK_TOLERANCE
-    ]
-    return tuple(said)
-
-
-def _called(around: Map, code: str) -> str:
-    name = around.outlines.name(code)
-    return code if name == code else f"{code} {name}"
-
-
-def _moment(value: str, otherwise: datetime) -> datetime:
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError:
-        return otherwise
-    return found if found.tzinfo else instant(value)
