@@ -127,8 +127,8 @@ def test_a_joint_patrol_is_countersigned_then_reported_by_both(station: Station,
     (plan,) = publish(yizhan, SHOUNING, report("patrol.plan", PLAN, to=[QINGYUAN]))
     exchange(station)
     assert standings(yizhan, SHOUNING, plan) == [("awaits_countersign", QINGYUAN)]
-    ack = ("inbox", "ack", plan, "--county", QINGYUAN, "--name", "周某", "--badge", "331005", "--stage", "acted")
-    assert "会签" in yizhan(*ack).out
+    back = {"id": plan, "hash": hash_of(yizhan, QINGYUAN, plan)}
+    publish(yizhan, QINGYUAN, report("patrol.plan", PLAN, to=[SHOUNING], reply_to=back))
     exchange(station)
     signed = ("countersigned", QINGYUAN)
     waiting = [signed, ("awaits_report", SHOUNING), ("awaits_report", QINGYUAN)]
@@ -140,7 +140,7 @@ def test_a_joint_patrol_is_countersigned_then_reported_by_both(station: Station,
     done = [signed, ("reported", SHOUNING), ("reported", QINGYUAN)]
     assert standings(yizhan, SHOUNING, plan) == standings(yizhan, QINGYUAN, plan) == done
     shown = yizhan("story", plan, "--county", SHOUNING).out
-    assert "已会签 周某（331005）" in shown
+    assert "331126 庆元县 已会签巡护计划" in shown
     assert "331126 庆元县 已报巡护结果" in shown
 
 

@@ -77,6 +77,9 @@ def test_what_the_station_must_know_follows_from_the_payload() -> None:
     assert parse_draft({"type": kind, "payload": EXAMPLES[kind], "wants": "assistance"}) == draft
     assert faults({"type": kind, "payload": EXAMPLES[kind], "wants": "identity"}) == ["wants"]
     assert faults(LINE | {"period": "2026-11"}) == ["period"]
+    plan = {"type": "yizhan.patrol.plan.v1", "payload": EXAMPLES["yizhan.patrol.plan.v1"]}
+    assert parse_draft(plan).wants == "countersign"
+    assert parse_draft(plan | {"reply_to": {"external_ref": "1"}}).wants is None
     assert parse_draft({"type": "yizhan.liaison.contact.v1", "payload": CONTACT}).period == "2026-11"
 
 

@@ -84,16 +84,15 @@ def test_an_event_is_one_part_of_its_matter(attributes: dict[str, Any], expected
     assert part(told("incident.forest_fire", 2, **attributes), threads) == expected
 
 
-def test_a_countersignature_is_the_other_countys() -> None:
-    """Neither the author's own word nor a mere acknowledgement is one."""
+def test_a_countersignature_is_the_other_countys_plan_in_answer() -> None:
+    """Neither the author's own answer nor a mere word is one; the answer is no plan to be signed in its turn."""
     plan = told("patrol.plan", 1)
-    for county, stage, stand in (
-        (QINGYUAN, "acknowledged", Stand.AWAITS_COUNTERSIGN),
-        (SHOUNING, "acted", Stand.AWAITS_COUNTERSIGN),
-        (QINGYUAN, "acted", Stand.COUNTERSIGNED),
-    ):
-        word = Word(county, stage, "周某", "331005", None, "2026-11-23T09:00:00.000Z")
-        assert stands(Told(plan.header, HASH, plan.contents, (word,)))[0] == (stand, QINGYUAN)
+    word = Word(QINGYUAN, "acted", "周某", "331005", None, "2026-11-23T09:00:00.000Z")
+    assert stands(Told(plan.header, HASH, plan.contents, (word,))) == [(Stand.AWAITS_COUNTERSIGN, QINGYUAN)]
+    own, theirs = (told("patrol.plan", 2, source=each, reply_to=ref(1)) for each in (SHOUNING, QINGYUAN))
+    assert stands(plan, own) == [(Stand.AWAITS_COUNTERSIGN, QINGYUAN)]
+    reports = [(Stand.AWAITS_REPORT, SHOUNING), (Stand.AWAITS_REPORT, QINGYUAN)]
+    assert stands(plan, theirs) == [(Stand.COUNTERSIGNED, QINGYUAN), *reports]
 
 
 def test_a_plan_of_one_county_waits_for_nobodys_signature() -> None:

@@ -106,7 +106,7 @@ def details(app: App, item: Item) -> Iterator[tuple[str, str]]:
     yield from _contents(app, [each for each in shown[:MOST_VALUES] if _head(each) not in _LAST])
     for each in item.answers:
         note = f": {each.note}" if each.note else ""
-        yield stage_name(each.stage, item.type), f"{beside(each.name, each.badge)} {app.local(each.at)}{note}"
+        yield stage_name(each.stage), f"{beside(each.name, each.badge)} {app.local(each.at)}{note}"
     yield from _contents(app, [each for each in shown[:MOST_VALUES] if _head(each) in _LAST])
     if len(shown) > MOST_VALUES:
         yield _("内容"), _("只列出前 {count} 项，全部见 --json").format(count=MOST_VALUES)

@@ -54,7 +54,6 @@ ERRORS: Final = {
     "BookInvalid": marked("县里导出的簿不能用"),
 }
 """Class of an error whose sentence is for engineers → what it means to whoever reads it here."""
-PLAN: Final = "yizhan.patrol.plan.v1"
 DOUBTS: Final = {
     "touches_nobody": marked("{type}没有写明涉及哪个收件县（touches）"),
     "elsewhere": marked("{type}发生在 {county} 境内；各县只报本县境内的"),
@@ -147,8 +146,6 @@ def state_name(word: str) -> str:
     return _(STATES[word]) if word in STATES else word
 
 
-def stage_name(word: str, type: str = "") -> str:
-    """Return what the stage of a receipt is called; who acts on a patrol plan countersigns it."""
-    if type == PLAN and word == "acted":
-        return _("已会签")
+def stage_name(word: str) -> str:
+    """Return what the stage of a receipt is called."""
     return _(STAGES[word]) if word in STAGES else word

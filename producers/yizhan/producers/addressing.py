@@ -102,7 +102,7 @@ def recipients_of(conn: sqlite3.Connection, event_id: str) -> tuple[str, ...]:
 
 
 def _thread(conn: sqlite3.Connection, references: dict[str, Ref]) -> str | None:
-    """Return the id that opened the thread of an event of one's own; None for another's."""
+    """Return the id that opened the thread of an event of one's own; another's event stands for its thread."""
     for name in _REFERENCES:
         if name in references:
             row = conn.execute(
@@ -110,7 +110,7 @@ def _thread(conn: sqlite3.Connection, references: dict[str, Ref]) -> str | None:
             ).fetchone()
             if row is not None:
                 return str(strictjson.loads(row["header"]).get("subject") or references[name].id)
-    return None
+    return references["reply_to"].id if "reply_to" in references else None
 
 
 def _resolve(conn: sqlite3.Connection, reference: Reference, type: str, source: str, name: str) -> Ref:

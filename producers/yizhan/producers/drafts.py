@@ -181,7 +181,9 @@ def _check_payload(content: dict[str, Any], kind: str, given: Mapping[str, Any],
         stage=stage if isinstance(stage, str) else None, grade=grade if isinstance(grade, int) else None
     )
     errors += [(f"payload.{path}", said) for path, said in disagreeing]
-    follows = model.for_header()
+    follows = dict(model.for_header())
+    if content.get("reply_to") is not None and follows.get("wants") == "countersign":
+        del follows["wants"]  # a plan in answer to a plan is the countersignature, and wants none
     for name in ("wants", "period"):
         if content.get(name) not in (None, follows.get(name)):
             sentence = _("应由内容得出，不必写；内容得出的是 {expected}")

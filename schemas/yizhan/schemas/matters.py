@@ -3,8 +3,8 @@
 Rule 1: events belong together that name each other: by ``subject``, by a reference, or both through a third.
         A link is itself a signed event: its ``subject`` is one thread, its ``reply_to`` an event of another.
         Linked threads are one matter, and every event keeps its author.
-Rule 2: a patrol plan that wants it is countersigned by a receipt ``acted`` of each other county with a crew;
-        then each county with a crew reports, in answer to the plan.
+Rule 2: a joint patrol plan is countersigned by a plan in answer to it from each other county with a crew;
+        then each county with a crew reports, in the thread of the plan or in answer to it.
 Rule 3: a dispute moves along ``dispute_case.MOVES``; a move that the table does not have is named, not hidden.
 Rule 4: nothing here reads a clock or a disk; what was corrected or withdrawn by its own county counts no more.
 """
@@ -161,10 +161,11 @@ def standings(events: Sequence[Told]) -> tuple[Standing, ...]:
 def _patrols(events: Sequence[Told]) -> Iterator[Standing]:
     for told in events:
         plan = None if told.contents is None else told.contents.model
-        if not isinstance(plan, PatrolPlan):
+        if not isinstance(plan, PatrolPlan) or told.header.reply_to is not None:
             continue
         counties = list(dict.fromkeys(crew.county for crew in plan.crews))
-        signed = {word.county for word in told.words if word.stage == "acted"}
+        answered = [each for each in events if each.header.type == PLAN and each.header.reply_to is not None]
+        signed = {each.header.county for each in answered if told.header.id in names(each.header)}
         for county in counties:
             if county != told.header.county:
                 stand = Stand.COUNTERSIGNED if county in signed else Stand.AWAITS_COUNTERSIGN

@@ -276,7 +276,7 @@ def show(item_id: str, county: str, as_json: bool) -> None:
     "--stage",
     type=OneOf(["acknowledged", "acted", "declined"]),
     default="acknowledged",
-    help=marked("签收、已处置、不予处置（默认 acknowledged）；对巡护计划，acted 就是会签"),
+    help=marked("签收、已处置、不予处置（默认 acknowledged）"),
 )
 @option("--note", metavar="TEXT", help=marked("给发件县的一句话"))
 @passphrase_option()
@@ -312,11 +312,11 @@ def ack(
     for each in earlier:
         sentence = _("此前：{stage}，签收人 {name}（{badge}），{at}")
         at = app.local(each.at)
-        say(sentence.format(stage=stage_name(each.stage, item.type), name=each.name, badge=each.badge, at=at))
+        say(sentence.format(stage=stage_name(each.stage), name=each.name, badge=each.badge, at=at))
     said = _("{id} {stage}，签收人 {name}（{badge}）")
     same = _("{id} {stage}，签收人 {name}（{badge}）：这句话此前已记下，没有再记")
     sentence = said if len(item.answers) > len(earlier) else same
-    tell(sentence.format(id=item.id, stage=stage_name(stage, item.type), name=name, badge=badge))
+    tell(sentence.format(id=item.id, stage=stage_name(stage), name=name, badge=badge))
 
 
 @command.command(

@@ -119,5 +119,5 @@ def _said(app: App, each: Posting) -> str:
             by = said.payload.get("by")
             who = " " + beside(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
             note = said.payload.get("note")
-            lines.append(f"{stage_name(stage, each.type)}{who} {app.local(said.time)}" + (f": {note}" if note else ""))
+            lines.append(f"{stage_name(stage)}{who} {app.local(said.time)}" + (f": {note}" if note else ""))
     return "\n".join(lines)

@@ -1,8 +1,7 @@
 """``patrol.plan`` 巡护计划 (联排).
 
-Rule 1: a plan that names crews of two counties is a joint one and wants the other's ``countersign``: a
-        receipt ``acted`` of an officer there. A plan in answer to a plan is another proposal, to be
-        countersigned in its turn.
+Rule 1: a plan that names crews of two counties is a joint one and wants the other's ``countersign``: the
+        plan sent back in answer, signed by that county's officers. Such an answer wants none itself.
 """
 
 from __future__ import annotations
