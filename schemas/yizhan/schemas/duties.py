@@ -141,8 +141,8 @@ class Book:
                     yield ended.says(DISCHARGED, event.at, event.charter.name, by=event.ref)
             if rule.discharged.by == "answers":
                 owing[duty.rule].append(duty)
-        for name, duties in owing.items():
-            if not any(event.header.county in duty.owes and event.binds(duty, event.rules[name]) for duty in duties):
+        for duties in owing.values():
+            if not any(event.header.county in duty.owes and event.answers == duty.about for duty in duties):
                 yield event.not_owed(duties[0])
 
     def _candidates(self, event: _Event) -> list[Duty]:
@@ -178,7 +178,7 @@ class Book:
 
     def _open(self, event: _Event) -> Iterator[Followup]:
         header = event.header
-        for rule in event.rules.values():
+        for rule in event.rules.values() if header.withdraws is None else ():
             if rule.opens.when is None or rule.audit:
                 continue
             concerned = tuple(each for each in event.ways if matches(rule.opens.when, event.facts(each)))
@@ -220,7 +220,8 @@ class Book:
             if duty is None:
                 continue
             if duty.ended is not None:
-                self._forget(duty)
+                if at == _forgotten(duty):
+                    self._forget(duty)
             elif duty.steps and duty.steps[0].at == at:
                 said.append(self._step(duty, charters.in_force(instant(at)).name))
         return said
@@ -265,8 +266,7 @@ class Book:
                 self._periods[duty.period].add(name)
         self._duties[name] = self._changed[name] = duty
         if duty.ended is not None:
-            last = max(instant(duty.ended), instant(duty.due))
-            heapq.heappush(self._waiting, (written(last + _KEPT), name))
+            heapq.heappush(self._waiting, (_forgotten(duty), name))
         elif duty.steps:
             heapq.heappush(self._waiting, (duty.steps[0].at, name))
 
@@ -333,9 +333,10 @@ class _Event(NamedTuple):
         return duty.period == self.header.period and bool({*duty.owed, *duty.owes} & {*self.header.to})
 
     def binds(self, duty: Duty, rule: Obligation) -> bool:
-        """Tell whether it names what it answers by hash, or came after it in its thread."""
+        """Tell whether it names what it answers by hash, and came after it."""
         if rule.discharged.by == "answers":
-            return self.answers == duty.about
+            later = self.at > duty.opened if rule.opens.refused else self.at >= duty.opened
+            return later and self.answers == duty.about
         if rule.discharged.by == "thread" and duty.about is not None:
             source, book, number = split_id(duty.about.id)
             if (source, book) == (self.header.source, self.header.book):
@@ -351,16 +352,24 @@ class _Event(NamedTuple):
         return said.says(NOT_OWED, self.at, self.charter.name, by=self.ref)
 
 
+def _forgotten(duty: Duty) -> str:
+    """Return when an ended duty need not be known any more."""
+    return written(instant(max(duty.ended or duty.due, duty.due)) + _KEPT)
+
+
 def rebuild(said: Iterable[Followup], charters: Charters) -> Book:
     """Make the book again from what the station had said, in any order: from the audit, should the table be lost."""
     heard: defaultdict[str, dict[str, Followup]] = defaultdict(dict)
+    last = ""
     for each in said:
         if each.step != NOT_OWED:
             heard[each.obligation][each.step] = each
-    return Book(_again(steps, charters) for steps in heard.values() if OPENED in steps)
+            last = max(last, each.at)
+    return Book(_again(steps, last, charters) for steps in heard.values() if OPENED in steps)
 
 
-def _again(steps: Mapping[str, Followup], charters: Charters) -> Duty:
+def _again(steps: Mapping[str, Followup], last: str, charters: Charters) -> Duty:
+    # What a period had to be reminded of before the station first ran was never said, and is not now.
     first = steps[OPENED]
     charter = charters.judging(instant(first.opened), first.charter)
     rule = next((each for each in charter.policy.obligations if each.id == first.rule), None)
@@ -370,7 +379,9 @@ def _again(steps: Mapping[str, Followup], charters: Charters) -> Duty:
     return Duty(
         **{name: getattr(first, name) for name in ("obligation", "rule", "owes", "owed", "about", "thread", "period")},
         opened=first.opened, due=first.due, charter=first.charter, overdue=OVERDUE in steps,
-        steps=() if end else tuple(each for each in all_steps if each.step not in steps),
+        steps=() if end else tuple(
+            each for each in all_steps if each.step not in steps and (first.period is None or each.at >= last)
+        ),
         ended=end.at if end else None, by=end.by if end else None,
     )  # fmt: skip
 

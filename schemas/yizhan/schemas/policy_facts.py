@@ -21,7 +21,8 @@ TYPES: Final = tuple(
     f"yizhan.{name}.v1"
     for name in (
         "incident.forest_fire", "incident.hotspot", "incident.natural_disaster", "incident.eco_crime",
-        "liaison.contact", "liaison.consultation", "intelligence.report", "intelligence.feedback", "intelligence.bulletin",
+        "liaison.contact", "liaison.consultation", "intelligence.report", "intelligence.feedback",
+        "intelligence.bulletin",
         "patrol.plan", "patrol.report", "dispute.case", "assistance.request", "assistance.response",
         "outreach.campaign", "outreach.case_brief", "receipt", "notice",
     )
