@@ -126,7 +126,7 @@ def test_a_new_charter_holds_from_its_instant(alliance: Alliance, station: Stati
     assert before.decisions is not None
     assert after.decisions is not None
     assert (before.decisions[PARTNER].rule, after.decisions[PARTNER].rule) == ("fire", "rest")
-    audit = alliance.cluster.read(topics.AUDITOR, topics.AUDIT, said, count=3)
+    audit = alliance.cluster.read(topics.AUDITOR, topics.AUDIT, said, count=100, seconds=3)
     (announced,) = (record.value for record in audit if record.key == adoption_path(second.version).encode())
     assert read_dated(Adoption, announced, alliance.charters)[0].charter == second.name
     third = alliance.sign(alliance.world.files)
@@ -282,7 +282,7 @@ def test_a_close_that_died_is_done_again_with_the_same_bytes(alliance: Alliance,
     assert (again.manifest.label, again.manifest.closed, again.manifest.count) == ("2026Q4", request.closed, 3)
     assert (following.manifest.label, following.manifest.count) == ("2027Q1", 1)
     assert following.manifest.start == again.manifest.end
-    told = [record.value for record in alliance.cluster.read("ledger", topics.AUDIT, audited, count=10, seconds=2)]
+    told = [record.value for record in alliance.cluster.read("ledger", topics.AUDIT, audited, count=100, seconds=2)]
     for manifest in (again.manifest, following.manifest):
         assert manifest.signed(alliance.world.station) in told
 

@@ -3,7 +3,7 @@
 Law 2: only what verifies under the charter's station keys becomes a leaf.
 
 Rule 1: a postmark is about the record at its origin, a closing manifest about the range that it closes,
-        an adoption about the number of its version; any other statement is about itself.
+        an adoption about the number of its version, a followup about the step of an obligation; any other statement is about itself.
 Rule 2: a kind of statement that this program does not know is logged like the others if a postmark key
         of the newest charter signed it: a later program may know it.
 Rule 3: two statements about one subject agree when only what the station knew of its own charter differs
@@ -15,9 +15,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from yizhan.schemas import adoption, dsse, manifest, postmark, strictjson
+from yizhan.schemas import adoption, dsse, followups, manifest, postmark, strictjson
 from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.errors import StatementInvalid
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.proofs import entry_of
@@ -61,6 +62,9 @@ def read_said(data: bytes, charters: Charters) -> Said:
     if kind == adoption.CONTENT_TYPE:
         adopted = Adoption.model_validate(strictjson.loads(_verified(data, kind, charters)))
         return Said(data, f"{kind} {adopted.charter.partition('-')[0]}")
+    if kind == followups.CONTENT_TYPE:
+        owed = read_dated(Followup, data, charters)[0]
+        return Said(data, f"{kind} {owed.obligation} {owed.step}")
     _verified(data, kind, charters)
     return Said(data, f"{kind} {entry_of(data).hex()}")
 

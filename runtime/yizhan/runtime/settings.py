@@ -127,6 +127,10 @@ class Settings(BaseSettings):
     """Default 0.5: how often offsets are committed. Too long: more is processed again after a
     kill.
     """
+    station_tick_seconds: Annotated[float, Field(ge=0, le=60)] = 5.0
+    """Default 5: how often the station looks at what is due. Too long: a reminder comes late by so much. 0: not
+    at all, time comes from elsewhere (a rehearsal).
+    """
     charter_reload_seconds: Seconds = 1.0
     """Default 1: how often news of the charter is looked for. Too long: a new version is taken up
     late.

@@ -251,7 +251,8 @@ class Book:
                         due=written(due), charter=charter.name, steps=steps,
                     )  # fmt: skip
                     self._put(duty)
-                    yield duty.says(OPENED, written(opened), charter.name)
+                    # Said at the tick: the station, its charter and its key may be younger than the period.
+                    yield duty.says(OPENED, written(now), charter.name)
 
     # -- keeping --
 
@@ -360,28 +361,25 @@ def _forgotten(duty: Duty) -> str:
 def rebuild(said: Iterable[Followup], charters: Charters) -> Book:
     """Make the book again from what the station had said, in any order: from the audit, should the table be lost."""
     heard: defaultdict[str, dict[str, Followup]] = defaultdict(dict)
-    last = ""
     for each in said:
         if each.step != NOT_OWED:
             heard[each.obligation][each.step] = each
-            last = max(last, each.at)
-    return Book(_again(steps, last, charters) for steps in heard.values() if OPENED in steps)
+    return Book(_again(steps, charters) for steps in heard.values() if OPENED in steps)
 
 
-def _again(steps: Mapping[str, Followup], last: str, charters: Charters) -> Duty:
-    # What a period had to be reminded of before the station first ran was never said, and is not now.
+def _again(steps: Mapping[str, Followup], charters: Charters) -> Duty:
     first = steps[OPENED]
     charter = charters.judging(instant(first.opened), first.charter)
     rule = next((each for each in charter.policy.obligations if each.id == first.rule), None)
     zone = ZoneInfo(charter.time_zone)
     all_steps = () if rule is None else _steps(rule, instant(first.opened), instant(first.due), zone)
+    if first.period is not None:  # rule 2
+        all_steps = tuple(each for each in all_steps if each.at >= first.at)
     end = next((each for name, each in steps.items() if name in ENDS), None)
     return Duty(
         **{name: getattr(first, name) for name in ("obligation", "rule", "owes", "owed", "about", "thread", "period")},
         opened=first.opened, due=first.due, charter=first.charter, overdue=OVERDUE in steps,
-        steps=() if end else tuple(
-            each for each in all_steps if each.step not in steps and (first.period is None or each.at >= last)
-        ),
+        steps=() if end else tuple(each for each in all_steps if each.step not in steps),
         ended=end.at if end else None, by=end.by if end else None,
     )  # fmt: skip
 

@@ -28,6 +28,7 @@ AUDIT: Final = "yizhan.audit"
 CHECKPOINTS: Final = "yizhan.checkpoints"
 CHARTER: Final = "yizhan.charter"
 FOLLOWUPS: Final = "yizhan.followups"
+TICKS: Final = "yizhan.ticks"
 
 EVENTS_MAX_BYTES: Final = 1024 * 1024
 """A record batch on an events topic: envelope, headers, framing. Smaller: legal events bounce."""
@@ -38,6 +39,8 @@ NOTE_MAX_BYTES: Final = 64 * 1024
 
 FOR_EVER: Final = -1
 _DAY_MS: Final = 24 * 60 * 60 * 1000
+_SMALL_TABLE: Final = (("min.cleanable.dirty.ratio", "0.1"), ("segment.bytes", str(16 * 1024 * 1024)))
+"""Compacted often, in small segments: the station reads the whole table when it starts."""
 _MEMBER: Final = re.compile(r"[0-9]{6}")
 _EVENTS: Final = re.compile(r"yizhan\.events\.([0-9]{6})")
 
@@ -166,10 +169,11 @@ def declare(members: Sequence[str]) -> tuple[Topic, ...]:
         topics += _of_member(code, everybody)
     topics += [
         _written_by_station(QUARANTINE, (STATION, AUDITOR), 400),
-        _written_by_station(AUDIT, (LEDGER, AUDITOR), FOR_EVER),
+        _written_by_station(AUDIT, (STATION, LEDGER, AUDITOR), FOR_EVER),
         Topic(CHECKPOINTS, (LEDGER,), everybody, FOR_EVER, NOTE_MAX_BYTES),
         Topic(CHARTER, (STATION,), everybody, FOR_EVER, STATION_MAX_BYTES, "compact"),
-        Topic(FOLLOWUPS, (STATION,), (STATION,), FOR_EVER, STATION_MAX_BYTES, "compact"),
+        Topic(FOLLOWUPS, (STATION,), (STATION,), FOR_EVER, STATION_MAX_BYTES, "compact", _SMALL_TABLE),
+        Topic(TICKS, (STATION,), (STATION,), _DAY_MS, NOTE_MAX_BYTES),
     ]
     return tuple(topics)
 

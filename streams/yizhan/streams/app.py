@@ -1,13 +1,16 @@
 """The Faust worker: the only file that knows Faust.
 
-Law 1: an input's offset is committed after every output of it, and of all inputs before it, was
-       acknowledged; outputs are sent ahead, acknowledgements awaited in order (``_Pipeline``).
+Law 1: an input's offset is committed after every output of it, then every change that it made to the table
+       of obligations, and those of all inputs before it, were acknowledged; outputs are sent ahead,
+       acknowledgements awaited in order (``_Pipeline``).
 Law 4: after a crash up to a window of inputs is handled again, with the same bytes.
 
 Rule 1: whatever a record is, the worker goes on; what even the quarantine cannot take ends the
         process (``os._exit``), so that the record is read again after the restart.
 Rule 2: one agent, concurrency 1 (faust-streaming issue 606); growth is by partitions and workers.
-Rule 3: no table, no timer that decides: state that matters is in topics.
+Rule 3: no timer decides: time comes as ticks, records of a topic that the worker writes to itself. The
+        obligations' table is its compacted topic, read when partitions are assigned, changed by the agent
+        alone; Faust's own ``Table`` sends its changes without waiting for anything (decision 35).
 """
 
 from __future__ import annotations
@@ -16,19 +19,24 @@ import asyncio
 import logging
 import os
 import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import faust
+from aiokafka.errors import KafkaError
 
 from yizhan.schemas import topics
 from yizhan.schemas.admit import Record
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.timestamps import from_milliseconds, written
 from yizhan.streams import guarded_records, metrics
-from yizhan.streams.station import Handled, handle, postmark_key
+from yizhan.streams.followups import PROGRESS_KEY, Followed, Follower, Progress, Tick
+from yizhan.streams.followups_kafka import Loaded, load
+from yizhan.streams.station import Handled, Output, handle, postmark_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine
     from datetime import datetime
     from pathlib import Path
 
@@ -71,38 +79,143 @@ class Station:
         metrics.count(handled)
         return handled
 
+    def work(self, record: Record, follower: Follower) -> _Work:
+        """Handle a record, or a tick, and look at what is owed by it."""
+        if record.topic == topics.TICKS:
+            return _Work((), follower.tick(record), [])
+        handled = self.handle(record)
+        followed = Followed()
+        if handled.admitted is not None:
+            followed = follower.observe(record, handled.admitted, self.charters.in_force(record.received))
+        return _Work(handled.outputs, followed, [], received=record.received)
+
     def key_at(self, moment: datetime) -> SigningKey:
         """Return the key to stamp with (``CharterInvalid`` if the charter in force names none of ours)."""
         return postmark_key(self.charters, self._keys, moment)
 
 
+@dataclass(slots=True)
+class _Work:
+    """One input on its way; without stream and event it is the worker's own."""
+
+    outputs: Sequence[Output]
+    followed: Followed
+    futures: list[Any]
+    stream: StreamT[Any] | None = None
+    event: EventT[Any] | None = None
+    received: datetime | None = None
+
+
 class _Pipeline:
-    """Sends ahead, awaits acknowledgements in order, then acknowledges the input."""
+    """Sends ahead; in order awaits acknowledgements, writes the table's changes, acknowledges the input."""
 
     def __init__(self, app: faust.App, window: int) -> None:
         self._app = app
-        self._queue: asyncio.Queue[tuple[StreamT[Any], EventT[Any], datetime, list[Any]]] = asyncio.Queue(window)
+        self._sent: asyncio.Queue[_Work] = asyncio.Queue(window)
+        self._entered: asyncio.Queue[_Work] = asyncio.Queue(window)
+        self._audited = self._under_way = 0
+        self._idle = asyncio.Event()
 
-    async def send(self, stream: StreamT[Any], event: EventT[Any], received: datetime, handled: Handled) -> None:
-        """Start an event's sends; wait only while the window is full."""
+    async def send(self, work: _Work) -> None:
+        """Start an input's sends; wait only while the window is full."""
+        work.outputs = (*work.outputs, *work.followed.outputs)
         send = self._app.producer.send
-        futures = [
-            await send(o.topic, o.key, o.value, 0, None, [o.header] if o.header else None) for o in handled.outputs
+        work.futures = [
+            await send(o.topic, o.key, o.value, 0, None, [o.header] if o.header else None) for o in work.outputs
         ]
+        self._under_way += 1
         metrics.IN_FLIGHT.inc()
-        await self._queue.put((stream, event, received, futures))
+        await self._sent.put(work)
+
+    async def begin(self, loaded: Loaded) -> None:
+        """Go on from a table that was read: nothing of before is under way."""
+        self._audited = loaded.audited
+        await self.send(_Work((), loaded.first, []))
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way."""
+        if self._under_way:
+            self._idle.clear()
+            await self._idle.wait()
+
+    async def enter(self) -> None:
+        """Run for ever: change the table once what says so was acknowledged."""
+        send = self._app.producer.send
+        while True:
+            work = await self._sent.get()
+            for output, future in zip(work.outputs, work.futures, strict=True):
+                sent = await future
+                if output.topic == topics.AUDIT:
+                    self._audited = sent.offset + 1
+            # From here on every statement is in Kafka; before it, the table does not say that it was made.
+            changes = list(work.followed.changes)
+            if work.followed.next is not None:
+                done = Progress(next=dict(work.followed.next), audit=self._audited)
+                changes.append((PROGRESS_KEY, done.to_bytes()))
+            work.futures = [await send(topics.FOLLOWUPS, key, value, 0, None, None) for key, value in changes]
+            await self._entered.put(work)
 
     async def acknowledge(self, clock: Callable[[], datetime]) -> None:
         """Run for ever: the one place where an input is acknowledged."""
         while True:
-            stream, event, received, futures = await self._queue.get()
-            for future in futures:
+            work = await self._entered.get()
+            for future in work.futures:
                 await future
-            # From here on everything that followed from the event is in Kafka; before it, the
-            # event is read again after a crash.
-            await stream.ack(event)
+            # From here on everything that followed from the input is in Kafka; before it, the
+            # input is read again after a crash.
+            if work.stream is not None and work.event is not None:
+                await work.stream.ack(work.event)
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
             metrics.IN_FLIGHT.dec()
-            metrics.HANDLING.observe(max(0.0, (clock() - received).total_seconds()))
+            if work.received is not None:
+                metrics.HANDLING.observe(max(0.0, (clock() - work.received).total_seconds()))
+
+
+def _lasting(step: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:
+    """Make a task of a step that must never end: the worker ends with it."""
+
+    async def task() -> None:
+        try:
+            await step()
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- an unsent output must not be committed past
+            end_process(f"an output was not acknowledged: {error}")
+
+    return task
+
+
+async def _ticks(app: faust.App, clock: Callable[[], datetime], every_seconds: float) -> None:
+    while True:
+        await asyncio.sleep(every_seconds)
+        tick = Tick(at=written(clock())).to_bytes()
+        try:
+            await (await app.producer.send(topics.TICKS, b"tick", tick, 0, None, None))
+        except KafkaError as error:
+            log.warning("a tick was not written; the next one tells as much: %s", error)
+
+
+class _Assigned:
+    """The table of the partitions that this worker was given last."""
+
+    def __init__(self, loading: Callable[[], Loaded], pipeline: _Pipeline) -> None:
+        self._loading, self._pipeline = loading, pipeline
+        self._follower: Follower | None = None
+
+    async def forget(self, *_: object, **__: object) -> None:
+        """Read the table anew before the next record: another worker may have changed it."""
+        self._follower = None
+
+    async def follower(self) -> Follower:
+        """Return it, read if it has to be."""
+        if self._follower is None:
+            await self._pipeline.idle()
+            loaded = await asyncio.get_running_loop().run_in_executor(None, self._loading)
+            await self._pipeline.begin(loaded)
+            self._follower = loaded.follower
+        return self._follower
 
 
 def end_process(reason: str) -> None:
@@ -168,28 +281,28 @@ def build(
         producer_acks=-1,
     )
     pipeline = _Pipeline(app, settings.station_window_events)
-    names = [topics.events(member) for member in members]
+    names = [*(topics.events(member) for member in members), topics.TICKS]
     source = app.topic(*names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    table = _Assigned(lambda: load(connection, station.charters, station.key_at, members, station.cluster), pipeline)
+    app.on_partitions_assigned.connect(table.forget)
 
     @app.agent(source, concurrency=1, name="station")
     async def _station(stream: Any) -> None:  # noqa: ANN401 -- Faust declares less than it has
         unacknowledged = stream.noack()
         async for event in unacknowledged.events():
             try:
-                record = read(event)
-                await pipeline.send(unacknowledged, event, record.received, station.handle(record))
+                record, follower = read(event), await table.follower()
+                work = station.work(record, follower)
+                work.stream, work.event = unacknowledged, event
+                await pipeline.send(work)
             except Exception as error:
                 log.exception("event %s/%s", event.message.topic, event.message.offset)
                 end_process(str(error))
 
-    @app.task  # type: ignore[untyped-decorator] # Faust's
-    async def _acknowledge() -> None:
-        try:
-            await pipeline.acknowledge(station.clock)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:  # noqa: BLE001 -- an unsent output must not be committed past
-            end_process(f"an output was not acknowledged: {error}")
+    for step in (pipeline.enter, lambda: pipeline.acknowledge(station.clock)):
+        app.task(_lasting(step))
+    if settings.station_tick_seconds:
+        app.task(lambda: _ticks(app, station.clock, settings.station_tick_seconds))
 
     @app.task  # type: ignore[untyped-decorator] # Faust's
     async def _reload_charter() -> None:

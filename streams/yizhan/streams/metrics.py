@@ -29,6 +29,10 @@ CHARTER_BEHIND = Counter(
     "yizhan_station_charter_behind_total", "Events whose sender had a newer charter than the station.", ["county"]
 )
 
+FOLLOWUPS = Counter("yizhan_station_followups_total", "Steps of obligations told.", ["rule", "step"])
+OBLIGATIONS = Gauge("yizhan_station_obligations", "Obligations that are open, and of these overdue.", ["rule", "state"])
+FOLLOWUP_FAULTS = Counter("yizhan_station_followup_faults_total", "Records whose obligations met a fault of ours.")
+
 
 def count(handled: Handled) -> None:
     """Count one record and what was decided about it."""

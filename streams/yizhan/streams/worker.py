@@ -35,7 +35,7 @@ def _now() -> datetime:
 def written_topics(members: Sequence[str]) -> list[str]:
     """Every topic that a worker for these members writes."""
     own = [name(code) for name in (topics.alerts, topics.pending, topics.postings) for code in members]
-    return [*own, topics.QUARANTINE, topics.AUDIT]
+    return [*own, topics.QUARANTINE, topics.AUDIT, topics.FOLLOWUPS, topics.TICKS]
 
 
 def run_station(

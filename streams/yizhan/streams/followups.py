@@ -1,0 +1,306 @@
+"""What counties owe each other, watched by the station: events and ticks in, statements and table changes out.
+
+Law 1: a change goes into the table after the statements that say it were acknowledged; what a station that
+       died had said, and not yet entered, stands in the audit and is taken from there and sent again.
+Law 2: only admitted events count, by their signed headers; time is a tick, a record like any other.
+Law 4: a step of an obligation is one statement with the same bytes; nothing is said anew of a record whose
+       place is behind the table's.
+Law 5: a statement names its rule and charter.
+
+Rule 1: pure. The table is ``yizhan.followups``, compacted: a key an obligation, and one for how far it goes.
+Rule 2: a fault of ours costs the reminders of one record, never the record.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Final
+
+from pydantic import Field
+
+from yizhan.schemas import dsse, followups, postmark, strictjson, topics
+from yizhan.schemas.duties import Book, Duty, rebuild
+from yizhan.schemas.errors import StatementInvalid
+from yizhan.schemas.followups import Followup
+from yizhan.schemas.header import Part
+from yizhan.schemas.postmark import Postmark
+from yizhan.schemas.statements import read_dated
+from yizhan.schemas.timestamps import Timestamp, instant
+from yizhan.streams import metrics
+from yizhan.streams.station import Output
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from datetime import datetime
+
+    from yizhan.schemas.admit import Admitted, Record
+    from yizhan.schemas.charter import Charter, Charters
+    from yizhan.schemas.keys import SigningKey
+
+log = logging.getLogger(__name__)
+PROGRESS_KEY: Final = b"@progress"
+"""Key of how far the table goes; no obligation's name begins so."""
+_MARK: Final = (followups.KAFKA_HEADER, b"1")
+
+
+class Tick(Part):
+    """A record of ``yizhan.ticks``: it is at least this late."""
+
+    at: Timestamp
+
+    def to_bytes(self) -> bytes:
+        """Write it."""
+        return strictjson.dumps(self.model_dump())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Tick:
+        """Read it (``ValueError`` if it is none)."""
+        return cls.model_validate(strictjson.loads(data))
+
+
+class Progress(Part):
+    """How far the table goes.
+
+    ``next`` is the next offset of each topic whose records are all in the table; ``audit`` the offset in
+    ``yizhan.audit`` up to which every statement reached its receivers and the table.
+    """
+
+    next: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+    audit: Annotated[int, Field(ge=0)] = 0
+
+    def to_bytes(self) -> bytes:
+        """Write it."""
+        return strictjson.dumps(self.model_dump())
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What an event or a tick led to: statements to be sent, then changes of the table (None: ended).
+
+    ``next`` is how far the table goes once the changes are in it; None where nothing is worth writing.
+    """
+
+    outputs: tuple[Output, ...] = ()
+    changes: tuple[tuple[bytes, bytes | None], ...] = ()
+    next: Mapping[str, int] | None = None
+
+
+@dataclass
+class Table:
+    """The table as it was read: obligations that are open, and how far it goes."""
+
+    duties: dict[str, Duty] = field(default_factory=dict)
+    progress: Progress = field(default_factory=Progress)
+    unreadable: tuple[bytes, ...] = ()
+    """Keys of rows to be taken out of the table: what they said is made again from the audit."""
+
+    @classmethod
+    def read(cls, records: Iterable[tuple[bytes | None, bytes | None]]) -> Table:
+        """Read the records (key, value) of ``yizhan.followups`` in order; what is no table counts as none."""
+        last = {key: value for key, value in records if key}
+        said = last.pop(PROGRESS_KEY, None)
+        if said is None:
+            return cls()
+        duties, unreadable = dict[str, Duty](), list[bytes]()
+        for key, value in last.items():
+            try:
+                if value:
+                    duties[key.decode()] = Duty.model_validate_json(value)
+            except ValueError:
+                unreadable.append(key)
+        try:
+            progress = Progress.model_validate_json(said)
+        except ValueError:
+            unreadable.append(PROGRESS_KEY)
+        if unreadable:
+            log.error(
+                "rows of the table of obligations cannot be read; it is made again from the audit: %s", unreadable
+            )
+            return cls(unreadable=tuple(key for key in unreadable if key != PROGRESS_KEY))
+        return cls(duties, progress)
+
+
+class Follower:
+    """The obligations of one station."""
+
+    def __init__(
+        self,
+        table: Table,
+        charters: Charters,
+        key_at: Callable[[datetime], SigningKey],
+        members: Collection[str],
+    ) -> None:
+        """Take up the table.
+
+        Args:
+            table: as it was read.
+            charters: adopted versions.
+            key_at: gives the postmark key of an instant.
+            members: whose topics this station serves; nobody else is told anything.
+        """
+        self._charters, self._key_at, self._members = charters, key_at, frozenset(members)
+        self._next = dict(table.progress.next)
+        self._said = self._next.copy()
+        self._counted = Counts()
+        self._counted.enter(dict(table.duties))
+        self._unreadable = table.unreadable
+        self._book = Book(table.duties.values())
+
+    def observe(self, record: Record, admitted: Admitted, charter: Charter) -> Followed:
+        """Let an admitted event open and discharge what it does."""
+        if not self._new(record):
+            return Followed()
+        ways = {code: made.way for code, made in admitted.decisions.items()}
+        return self._followed(
+            lambda: self._book.observe(admitted.header, admitted.verified.hash, ways, record.received, charter)
+        )
+
+    def tick(self, record: Record) -> Followed:
+        """Let time pass."""
+        if not self._new(record):
+            return Followed()
+        try:
+            now = instant(Tick.from_bytes(record.value or b"").at)
+        except ValueError as error:
+            log.warning("tick %d: %s", record.offset, error)
+            return Followed()
+        followed = self._followed(lambda: self._book.tick(now, self._charters))
+        self._counted.publish()
+        return followed if followed.next is not None else Followed(next=self._moved())
+
+    def _new(self, record: Record) -> bool:
+        if record.offset < self._next.get(record.topic, 0):
+            return False
+        self._next[record.topic] = record.offset + 1
+        return True
+
+    def _moved(self) -> Mapping[str, int] | None:
+        """Tell how far the table goes if that is worth a record: ticks alone are not."""
+        now = {topic: offset for topic, offset in self._next.items() if topic != topics.TICKS}
+        if all(self._said.get(topic) == offset for topic, offset in now.items()):
+            return None
+        return self._position()
+
+    def _position(self) -> Mapping[str, int]:
+        self._said = self._next.copy()
+        return self._said
+
+    def _followed(self, said: Callable[[], list[Followup]]) -> Followed:
+        outputs: list[Output] = []
+        try:
+            for each in said():
+                outputs += self._outputs(each)
+        except Exception:
+            log.exception("a fault of this program, or no key to sign with: not all was said that is owed")
+            metrics.FOLLOWUP_FAULTS.inc()
+        changed = dict(self._book.changed())
+        self._counted.enter(changed)
+        return Followed(tuple(outputs), _changes(changed), self._position() if changed or outputs else None)
+
+    def _outputs(self, said: Followup) -> list[Output]:
+        metrics.FOLLOWUPS.labels(said.rule, said.step).inc()
+        signed = said.signed(self._key_at(said.made))
+        return [*self._copies(said, signed), Output(topics.AUDIT, said.obligation.encode(), signed)]
+
+    def _copies(self, said: Followup, signed: bytes) -> list[Output]:
+        told = sorted({*said.owes, *said.owed} & self._members)
+        return [Output(topics.alerts(code), said.obligation.encode(), signed, _MARK) for code in told]
+
+    def resent(self, said: Iterable[tuple[Followup, bytes]], changed: Mapping[str, Duty | None]) -> Followed:
+        """Send again what a station had said and perhaps not told everybody, and enter what it changed."""
+        outputs = tuple(output for each, signed in said for output in self._copies(each, signed))
+        gone = tuple((key, None) for key in self._unreadable)
+        return Followed(outputs, (*gone, *_changes(changed)), self._position())
+
+
+def _changes(changed: Mapping[str, Duty | None]) -> tuple[tuple[bytes, bytes | None], ...]:
+    return tuple(
+        (name.encode(), None if duty is None else strictjson.dumps(duty.model_dump(mode="json", exclude_none=True)))
+        for name, duty in changed.items()
+    )
+
+
+class Tail:
+    """What the audit says beyond the table, entered into it: statements, and the records whose work is done.
+
+    A station sends a record's postmark to the audit, then its statements, then those of the next: so of all
+    postmarks only the last may lack statements, and its record alone is looked at again.
+    """
+
+    def __init__(self, table: Table, charters: Charters, cluster_id: str) -> None:
+        """Take the table as it was read; it is changed."""
+        self._table, self._charters, self._cluster_id = table, charters, cluster_id
+        self._changed: dict[str, Duty | None] = {}
+        self.said: list[tuple[Followup, bytes]] = []
+        self._last: tuple[str, int] | None = None
+
+    def take(self, statement: bytes) -> None:
+        """Take the next statement of the audit; what is neither followup nor postmark changes nothing."""
+        try:
+            kind = dsse.unverified_type(statement)
+            if kind == followups.CONTENT_TYPE:
+                self._enter(read_dated(Followup, statement, self._charters)[0], statement)
+            elif kind == postmark.CONTENT_TYPE:
+                origin = read_dated(Postmark, statement, self._charters)[0].origin
+                if origin.cluster == self._cluster_id:
+                    self._pass()
+                    self._last = origin.topic, origin.offset
+        except StatementInvalid as error:
+            log.warning("the audit holds what does not verify: %s", error)
+
+    def changed(self) -> Mapping[str, Duty | None]:
+        """Return what the table lacked (None: ended)."""
+        return self._changed
+
+    def _pass(self) -> None:
+        if self._last is not None:
+            topic, offset = self._last
+            following = self._table.progress.next
+            following[topic] = max(offset + 1, following.get(topic, 0))
+
+    def _enter(self, said: Followup, statement: bytes) -> None:
+        self.said.append((said, statement))
+        if said.step == followups.NOT_OWED:
+            return
+        duties, name = self._table.duties, said.obligation
+        if name in duties:
+            duties[name] = self._changed[name] = _after(duties[name], said)
+        else:
+            for duty in rebuild([said], self._charters):
+                duties[name] = self._changed[name] = duty
+
+
+def _after(duty: Duty, said: Followup) -> Duty:
+    """Return a duty as it stands after a step."""
+    if said.step in followups.ENDS:
+        return duty.model_copy(update={"steps": (), "ended": said.at, "by": said.by})
+    steps = tuple(step for step in duty.steps if step.step != said.step)
+    return duty.model_copy(update={"steps": steps, "overdue": duty.overdue or said.step == followups.OVERDUE})
+
+
+class Counts:
+    """How many obligations are open and overdue, by rule, for the metrics."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._duties: dict[str, tuple[str, bool]] = {}
+        self._shown: set[str] = set()
+
+    def enter(self, changed: Mapping[str, Duty | None]) -> None:
+        """Take up what changed."""
+        for name, duty in changed.items():
+            if duty is None or duty.ended is not None:
+                self._duties.pop(name, None)
+            else:
+                self._duties[name] = (duty.rule, duty.overdue)
+
+    def publish(self) -> None:
+        """Show the numbers."""
+        total = Counter(rule for rule, _ in self._duties.values())
+        overdue = Counter(rule for rule, late in self._duties.values() if late)
+        self._shown |= set(total)
+        for rule in self._shown:
+            metrics.OBLIGATIONS.labels(rule, "open").set(total[rule])
+            metrics.OBLIGATIONS.labels(rule, "overdue").set(overdue[rule])

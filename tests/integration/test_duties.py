@@ -1,0 +1,137 @@
+"""Obligations on a real broker: each step once at its receiver, whatever dies and whatever is lost."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.consumers.county import Clock, Notebook
+from tests.integration.alliance import Alliance, now_text, running_station, settle
+from yizhan.consumers.arrivals import Arrived
+from yizhan.consumers.inbox import Inbox
+from yizhan.schemas import dsse, followups, strictjson, topics
+from yizhan.schemas.envelope import parse_envelope
+from yizhan.schemas.followups import Followup
+from yizhan.schemas.header import RECEIPT
+from yizhan.schemas.timestamps import written
+from yizhan.streams.followups import Tick
+
+if TYPE_CHECKING:
+    from tests.integration.cluster import Cluster
+
+SOURCE, PARTNER = "350722", "331181"
+LADDER = {"second-phone": 5, "liaison-officer": 10, "leader": 15}
+"""Step → minutes after the alarm, as the sample policy has them."""
+
+
+@pytest.fixture
+def alliance(cluster: Cluster) -> Alliance:
+    """Keys and charter in the broker's home."""
+    return settle(cluster)
+
+
+def said(alliance: Alliance, topic: str, reader: str, start: int, seconds: float = 1.0) -> list[tuple[Followup, bytes]]:
+    """Read the followups of a topic from an offset on."""
+    found = []
+    for record in alliance.cluster.read(reader, topic, start, count=10_000, seconds=seconds):
+        if dsse.unverified_type(record.value) == followups.CONTENT_TYPE:
+            payload = strictjson.loads(dsse.unverified_payload(record.value))
+            found.append((Followup.model_validate(payload), record.value))
+    return found
+
+
+def wait_for(alliance: Alliance, start: int, obligation: str, step: str) -> None:
+    """Wait until the audit has a step: its statement is out, the table may not know it yet."""
+    deadline = time.monotonic() + 20
+    while not any(
+        (each.obligation, each.step) == (obligation, step)
+        for each, _ in said(alliance, topics.AUDIT, topics.AUDITOR, start, 0.4)
+    ):
+        assert time.monotonic() < deadline, f"no {step} of {obligation}"
+
+
+def lose_the_table(alliance: Alliance) -> None:
+    """Take the table's topic away and make it anew, empty."""
+    declared = {topic.name: topic for topic in topics.declare(tuple(alliance.world.counties))}
+    with alliance.cluster.admin() as admin:
+        admin.delete_topics([topics.FOLLOWUPS])
+        time.sleep(1)
+        admin.create_topics(
+            {topics.FOLLOWUPS: {"num_partitions": 1, "configs": declared[topics.FOLLOWUPS].config()}},
+            wait_for_metadata=True,
+        )
+
+
+def rows(alliance: Alliance, county: str, start: int, folder: Path) -> dict[tuple[str, str], int]:
+    """Let a county's inbox receive what it was told of obligations; count the rows of each step."""
+    records = alliance.cluster.read(topics.county(county), topics.alerts(county), start, count=10_000, seconds=2)
+    arrived = [
+        Arrived("alert", record.partition, record.offset, record.timestamp, record.value, tuple(record.headers))
+        for record in records
+        if followups.KAFKA_HEADER in dict(record.headers)
+    ]
+    world = alliance.world
+    keys, clock = [world.counties[county].sealing], Clock(datetime.now(UTC))
+    with Inbox(folder / f"{county}.sqlite3", county, keys, alliance.charters, clock, Notebook()) as inbox:
+        outcomes = inbox.receive_many(arrived)
+        assert {outcome.became for outcome in outcomes} <= {"duplicate", "followup"}
+        found: defaultdict[tuple[str, str], int] = defaultdict(int)
+        for obligation in inbox.obligations(everything=True):
+            for step in obligation.steps:
+                found[obligation.id, step] += 1
+    return found
+
+
+@pytest.mark.timeout(120)
+def test_each_step_is_one_row_though_the_station_dies_at_every_one(
+    alliance: Alliance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed as each step is said, its table lost half-way: no step is missing, none is said in two ways."""
+    monkeypatch.setenv("YIZHAN_STATION_TICK_SECONDS", "0")
+    world = alliance.world
+    audit = alliance.end(topics.AUDIT)
+    starts = {county: alliance.end(topics.alerts(county)) for county in (SOURCE, PARTNER)}
+    postings = alliance.end(topics.postings(SOURCE))
+    with running_station(alliance, tmp_path / "log") as station:
+        fire = world.event(SOURCE, (PARTNER,), time=now_text())
+        alliance.publish(fire, source=SOURCE)
+        (posted,) = alliance.postings(postings, 1, SOURCE)
+        obligation = f"acknowledge/{posted.id}/{PARTNER}"
+        wait_for(alliance, audit, obligation, "opened")
+        station.kill()
+        for step, minutes in LADDER.items():
+            if step == "liaison-officer":
+                lose_the_table(alliance)
+            station.start()
+            due = posted.made + timedelta(minutes=minutes)
+            for at in (due - timedelta(milliseconds=1), due):
+                alliance.cluster.send(topics.STATION, topics.TICKS, Tick(at=written(at)).to_bytes())
+            wait_for(alliance, audit, obligation, step)
+            station.kill()
+        station.start()
+        receipt = {"stage": "acknowledged", "event": {"id": posted.id, "hash": parse_envelope(fire).hash.hex()}}
+        answer = world.event(
+            PARTNER, (SOURCE,), type=RECEIPT, receipt=receipt, stage=None, touches=None, priority="routine",
+            time=now_text(),
+        )  # fmt: skip
+        alliance.publish(answer, source=PARTNER)
+        wait_for(alliance, audit, obligation, "discharged")
+        station.kill()
+        station.start()
+        time.sleep(1.5)
+    expected = {"opened", *LADDER, "overdue", "discharged"}
+    copies = defaultdict(set)
+    for each, signed in said(alliance, topics.AUDIT, topics.AUDITOR, audit):
+        if each.obligation == obligation:
+            copies[each.step].add(signed)
+    assert {step: len(ways) for step, ways in copies.items()} == dict.fromkeys(expected, 1)
+    for county, start in starts.items():
+        found = rows(alliance, county, start, tmp_path)
+        assert {step: count for (name, step), count in found.items() if name == obligation} == dict.fromkeys(
+            expected, 1
+        )
