@@ -3,7 +3,8 @@
 Law 2: only what verifies under the charter's station keys becomes a leaf.
 
 Rule 1: a postmark is about the record at its origin, a closing manifest about the range that it closes,
-        an adoption about the number of its version, a followup about the step of an obligation; any other statement is about itself.
+        an adoption about the number of its version, a followup about the step of an obligation; any other
+        statement is about itself.
 Rule 2: a kind of statement that this program does not know is logged like the others if a postmark key
         of the newest charter signed it: a later program may know it.
 Rule 3: two statements about one subject agree when only what the station knew of its own charter differs
