@@ -44,9 +44,14 @@ class Table:
         self.folder, self.capsys = folder, capsys
         self.a, self.b, self.station = (Office(folder / name, capsys) for name in ("a", "b", "station"))
         self.offices = {A: self.a, B: self.b}
+        ladder = folder / "ladder.toml"
+        ladder.write_text('[[ladder]]\nrole = "值班"\nname = "陈某"\nphone = "0593-5522110"\n', "utf-8")
         for code, office in self.offices.items():
             office("keys", "generate", "--county", code)
-            office("charter", "request", "--county", code, "--scheme", "ed25519", "--out", folder / f"req/{code}.json")
+            office(
+                "charter", "request", "--county", code, "--scheme", "ed25519", "--ladder", ladder,
+                "--out", folder / f"req/{code}.json",
+            )  # fmt: skip
         self.station("keys", "generate", "--station")
         self.station("charter", "request", "--station", "--scheme", "ed25519", "--out", folder / "req/station.json")
         self.terms = folder / "terms.toml"

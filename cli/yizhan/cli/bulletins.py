@@ -6,22 +6,33 @@ Rule 2: while nothing was closed, the newest interim digest is shown, and says t
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
-from typing import TYPE_CHECKING
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
 
+from yizhan.bulletin.charts import outlines_of
+from yizhan.bulletin.figures import figures
+from yizhan.bulletin.letters import NEVER_COUNTED, Duty, Kept, Letter, letter, lost
+from yizhan.bulletin.proof import Named, Proof
+from yizhan.bulletin.sheet import Material
 from yizhan.cli.desk import OutboxDesk
 from yizhan.cli.errors import CommandError
 from yizhan.cli.inboxes import looking as inbox_of
 from yizhan.cli.outboxes import looking as outbox_of
 from yizhan.cli.words import _
 from yizhan.consumers.bulletin import Bulletin, Side, compiled, period
-from yizhan.consumers.words import Verdict
+from yizhan.consumers.words import Verdict, sentence
+from yizhan.schemas.payloads import read
+from yizhan.schemas.policy import Way
+from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from yizhan.cli.app import App
     from yizhan.consumers.digests import Digest, Member
+    from yizhan.consumers.followups import Obligation
     from yizhan.consumers.inbox import Inbox
 
 
@@ -51,6 +62,83 @@ def bulletin(app: App, label: str, county: str, partner: str, now: datetime) -> 
     with outbox_of(app, county) as outbox:
         sent = [] if outbox is None else list(OutboxDesk(outbox).sent(since, until))
     return compiled(label, (_side(app, county), _side(app, partner)), now, zone, (digests, members), sent)
+
+
+def material(app: App, label: str, county: str, partner: str, now: datetime) -> Material:
+    """Put together what the quarter's official sheet is made of: figures, letters, manifests, doubts.
+
+    The figures of the two quarters that it is compared with are counted from the same books.
+    """
+    letters, duties, named, doubts = _quarter(app, label, county, partner, now)
+    zone, charter = app.charter.time_zone, app.charters.latest()
+
+    def earlier(other: str) -> dict[str, Any] | None:
+        before, owed, manifests, _doubts = _quarter(app, other, county, partner, now)
+        return figures(other, (county, partner), zone, before, owed) if before or manifests else None
+
+    outlines = json.loads(files("yizhan.producers").joinpath("data").joinpath("counties.geojson").read_bytes())
+    return Material(
+        figures=figures(label, (county, partner), zone, letters, duties, earlier),
+        letters=letters,
+        proof=Proof({county: tuple(named)}, tuple(doubts)),
+        names={code: app.said(member.name) for code, member in charter.members.items()},
+        maker=county,
+        made=now,
+        outlines=outlines_of(outlines, (county, partner)),
+        doubts=doubts,
+    )
+
+
+def _quarter(
+    app: App, label: str, county: str, partner: str, now: datetime
+) -> tuple[list[Letter], list[Duty], list[Named], list[str]]:
+    """Return one quarter's letters in both directions, obligations, manifests, and what is doubtful of them."""
+    with inbox_of(app, county) as inbox:
+        digests, members, before = ((), (), None) if inbox is None else _came(inbox, label)
+        owed = () if inbox is None else inbox.obligations(everything=True)
+    zone = app.charter.time_zone
+    since, until = period(label, zone, digests[-1] if digests else None, before)
+    letters = [found for each in members if (found := _received(each, county, partner)) is not None]
+    with outbox_of(app, county) as outbox:
+        for sent in [] if outbox is None else OutboxDesk(outbox).sent(since, until):
+            if (decision := sent.decisions.get(partner)) is not None and sent.header.type not in NEVER_COUNTED:
+                contents = read(sent.header.type, sent.payload)
+                letters.append(letter(sent.header, sent.hash, partner, decision.way, contents))
+    duties = [
+        Duty(
+            each.id,
+            each.rule,
+            each.owes[0],
+            (*each.owed, *each.owes[1:], county)[0],
+            _kept(each, now),
+            written(each.due),
+        )
+        for each in owed
+        if {*each.owes, *each.owed} <= {county, partner} and since <= each.due < until
+    ]
+    named = [Named.of(each.manifest, each.hash.hex()) for each in digests]
+    doubts = [f"{each.label}: {sentence(each.verdict)}" for each in digests if each.verdict is not Verdict.VERIFIED]
+    return letters, duties, named, doubts
+
+
+def _received(member: Member, county: str, partner: str) -> Letter | None:
+    item = member.item
+    if (member.id or "")[:6] != partner:
+        return None
+    if item is None:
+        way = Way.ALARM if member.prompt else Way.DIGEST
+        return None if member.id is None else lost(member.id, member.hash, county, way)
+    return None if item.type in NEVER_COUNTED else letter(item.header, item.hash, county, item.way, item.contents)
+
+
+def _kept(owed: Obligation, now: datetime) -> Kept:
+    """Tell how an obligation stands: met, late, missed, cancelled, or still due."""
+    if owed.ended == "cancelled":
+        return "cancelled"
+    late = "overdue" in owed.steps
+    if owed.ended is not None:
+        return "late" if late else "met"
+    return "missed" if owed.overdue(now) else "due"
 
 
 def _came(inbox: Inbox, label: str) -> tuple[Sequence[Digest], Sequence[Member], Digest | None]:

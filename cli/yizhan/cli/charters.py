@@ -135,13 +135,7 @@ def own_request(
     for kid in revoked:
         ends[kid] = {"revoked": written(now), **({"compromised": written(compromised)} if compromised else {})}
     for short, end in ends.items():
-        found = [
-            entry
-            for entries in keys.values()
-            if isinstance(entries, list)
-            for entry in entries
-            if entry["kid"].startswith(short)
-        ]
+        found = [entry for entry in _entries(keys) if entry["kid"].startswith(short)]
         if len(found) != 1:
             raise CommandError(_("没有登记这样的密钥：{kid}").format(kid=short))
         found[0].update(end)

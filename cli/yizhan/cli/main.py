@@ -47,6 +47,7 @@ _COMMANDS: Final = {
             "postings": "postings",
             "station": "station",
             "digest": "digest",
+            "bulletin": "bulletin",
             "inbox": "inbox",
             "due": "due",
             "story": "story",

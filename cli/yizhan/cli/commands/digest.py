@@ -58,7 +58,7 @@ def close(
     if everybody and counties:
         raise click.UsageError(_("--all 与 --county 只能给一个"), click.get_current_context())
     chosen = [app.member(code) for code in counties] or sorted(app.charters.latest().members)
-    _check_label(label)
+    check_label(label)
     _check_ended(app, {label}, utc_now(), early=early or interim)
     folder = app.home / "station"
     keys = station_keys(folder / "keys", (app.charters.latest(), app.charter), Lock(passphrase_fd))
@@ -85,7 +85,8 @@ def close(
             _say_not_due(app, code)
 
 
-def _check_label(label: str | None) -> None:
+def check_label(label: str | None) -> None:
+    """Refuse what is no quarter (``CommandError``)."""
     from yizhan.schemas.quarters import Quarter
 
     if label is None:
@@ -234,7 +235,7 @@ def show(label: str, county: str, partner: str | None, form: str, as_json: bool)
     from yizhan.consumers.bulletin import markdown
 
     app = this()
-    _check_label(label)
+    check_label(label)
     app.member(county)
     sheet = bulletin(app, label, county, partner_of(app, county, partner), utc_now())
     noted(app, county, "printed", "digest show", [f"{label} {sheet.partner}"])

@@ -64,7 +64,7 @@ def _print(app: App, county: str, found: tuple[Obligation, ...], now: datetime) 
     mine = [each for each in found if county in each.owes]
     theirs = [each for each in found if county not in each.owes]
     print_table(
-        [_("事由"), _("该谁办"), _("待办"), _("期限"), _("情况"), _("依据"), _("怎样履行")],
+        [_("事由"), _("该谁办"), _("待办"), _("期限"), _("情况"), _("依据")],
         [
             (
                 obligations.subject(each.about, each.period) or each.id,
@@ -73,13 +73,15 @@ def _print(app: App, county: str, found: tuple[Obligation, ...], now: datetime) 
                 app.local(each.due),
                 obligations.step_name(each.ended) if each.ended else obligations.left(each.due, now),
                 obligations.because(app, each.rule),
-                _how(each, county),
             )
             for each in [*mine, *theirs]
         ],
         _("没有待办"),
         whole=(0, 3),
     )
+    for each in mine:
+        if how := _how(each, county):
+            say(f"{each.about or each.period}  {how}")
     for each in theirs:
         if each.ended is None and obligations.unanswered(each, county):
             say(obligations.call(app, each.owes))

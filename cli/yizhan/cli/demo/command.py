@@ -88,6 +88,8 @@ def _play(stage: Stage, console: Console) -> tuple[dict[str, Any], list[str]]:
     day.play()
     account.section(_("卫星热点"))
     day.satellites()
+    account.section(_("谁该办什么"))
+    day.owed()
     account.section(_("不怀好意的记录"))
     day.hostile()
     account.section(_("季度通报 {label}").format(label=label))

@@ -288,7 +288,28 @@ class Day:
         text = self._yizhan("digest", "show", label, "--county", SHOUNING, "--with", QINGYUAN, "--format", "md") or ""
         path.write_text(text, encoding="utf-8")
         self.check("疑似非法采砂" in text or "sand" in text, "the bulletin lacks what 庆元 reported")
-        return str(path)
+        self._yizhan("bulletin", "make", label, "--county", SHOUNING, "--with", QINGYUAN, "-o", str(self.stage.home))
+        return str(path.with_suffix(".pdf").with_name(f"bulletin-{label}-{SHOUNING}-{QINGYUAN}.pdf"))
+
+    # -- who owes what --
+
+    def owed(self) -> None:
+        """Compare what the station said of obligations with what the day's events open and discharge."""
+        county = SHOUNING
+        inbox = self.stage.inboxes[county]
+        expected = {
+            ("acknowledge", "fire"): "discharged", ("countersign", "plan"): "discharged",
+            ("assistance-answer", "request"): "discharged", ("patrol-report", "countersigned"): None,
+        }  # fmt: skip
+        for (rule, key), ended in expected.items():
+            sent = self.sent[key][1]
+
+            def told(rule: str = rule, about: str = sent.id, ended: str | None = ended) -> bool | None:
+                found = [o for o in inbox.obligations(everything=True) if (o.rule, o.about) == (rule, about)]
+                return True if found and all(each.ended == ended for each in found) else None
+
+            self.hope(_("{county} 得知 {rule} 的状态").format(county=county, rule=rule), told)
+        self.account.line(self._yizhan("due", county) or "")
 
     # -- the figures --
 

@@ -25,6 +25,9 @@ FIRE: Final = "yizhan.incident.forest_fire.v1"
 DISASTER: Final = "yizhan.incident.natural_disaster.v1"
 CRIME: Final = "yizhan.incident.eco_crime.v1"
 REPORT: Final = "yizhan.intelligence.report.v1"
+PLAN: Final = "yizhan.patrol.plan.v1"
+REQUEST: Final = "yizhan.assistance.request.v1"
+RESPONSE: Final = "yizhan.assistance.response.v1"
 
 OFFICERS: Final = {
     SHOUNING: ("陈立新", "352017", "0593-5520110"),
@@ -103,7 +106,7 @@ def _intelligence(county: str, title: str, summary: str, origin: str) -> dict[st
 
 def day(now: datetime, counties: tuple[str, ...]) -> list[Step]:
     """Write the steps for the counties on stage, learnt shortly before ``now``."""
-    steps = (*_fires(now), *_crimes(), *_waters(), *_quiet(now), *_other_pairs())
+    steps = (*_fires(now), *_crimes(), *_waters(), *_together(now), *_quiet(now), *_other_pairs())
     return [step for step in steps if {step.county, *step.expects} <= set(counties)]
 
 
@@ -181,6 +184,52 @@ def _waters() -> tuple[Step, ...]:
             {SHOUNING: (Way.ALARM, "disaster")},
             {"to": [SHOUNING], "touches": [SHOUNING], "priority": "flash", "stage": "first"},
             acknowledged_by=(SHOUNING,),
+        ),
+    )  # fmt: skip
+
+
+def _together(now: datetime) -> tuple[Step, ...]:
+    """Write a joint patrol that the other side countersigns, and a request for assistance with its clock."""
+    quiet, starts = (Way.NOTICE, "cooperation"), (now + timedelta(days=7)).date()
+    answer, routine = (Way.NOTICE, "answer"), {"priority": "routine"}
+    plan = {
+        "starts_on": str(starts), "ends_on": str(starts + timedelta(days=2)), "theme": "防火", "route": "坑底至江根界碑线",
+        "crews": [
+            {"county": code, "people": 6, "leader": {"name": OFFICERS[code][0], "phone": OFFICERS[code][2]}}
+            for code in (SHOUNING, QINGYUAN)
+        ],
+        "meeting_point": {"spot": "12号界碑", "at": f"{starts}T08:30:00+08:00"},
+    }  # fmt: skip
+    request = {
+        "kind": "询问/讯问", "case_no": "A3311260000202611001", "filed_at": written(now - timedelta(days=1)),
+        "subject": {"name": "某乙"}, "questions": ["是否曾向某甲出租皮卡"], "custody": False, "far": False,
+        "scope": "询问一次，制作笔录",
+        "papers": [{"name": "办案协作函件", "doc_no": "庆公森协字〔演示〕1号"}, {"name": "立案决定书"}],
+        "officers": [_person(QINGYUAN), {"name": "周新民", "badge": "331906"}],
+    }  # fmt: skip
+    response = {
+        "outcome": "已办", "answers": ["承认曾出租皮卡一次"], "documents": ["询问笔录一份"],
+        "unit": "寿宁县公安局森林警察大队", "handled_by": _person(SHOUNING),
+    }  # fmt: skip
+    return (
+        Step(
+            "plan", marked("寿宁提出联合巡查方案，请庆元会签"), SHOUNING, PLAN,
+            _common(SHOUNING, "清明前后边界防火联合巡查三天。", ["回复"], {}, **plan), {QINGYUAN: quiet}, {"to": [QINGYUAN], **routine},
+        ),
+        Step(
+            "countersigned", marked("庆元会签联合巡查方案"), QINGYUAN, PLAN,
+            _common(QINGYUAN, "同意，我方六人参加。", ["知悉"], {}, **plan), {SHOUNING: answer}, {"to": [SHOUNING], **routine},
+            reply_to="plan",
+        ),
+        Step(
+            "request", marked("庆元请寿宁协助询问证人"), QINGYUAN, REQUEST,
+            _common(QINGYUAN, "盗伐案证人现住寿宁，请协助询问。", ["支援", "回复"], {}, **request), {SHOUNING: quiet},
+            {"to": [SHOUNING], "priority": "urgent", "stage": "first"},
+        ),
+        Step(
+            "response", marked("寿宁答复：已询问，笔录随文"), SHOUNING, RESPONSE,
+            _common(SHOUNING, "已询问证人并制作笔录。", ["知悉"], {}, **response), {QINGYUAN: answer},
+            {"to": [QINGYUAN], "priority": "urgent", "stage": "final"}, reply_to="request",
         ),
     )  # fmt: skip
 
