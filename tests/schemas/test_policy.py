@@ -105,6 +105,7 @@ CASES: list[tuple[str, dict[str, Any], Way, str]] = [
     ("assistance.response", {"priority": "flash"}, N, "cooperation"),
     ("liaison.consultation", {}, N, "cooperation"),
     ("liaison.contact", {}, N, "cooperation"),
+    ("intelligence.bulletin", {}, N, "cooperation"),
     ("patrol.plan", {}, N, "cooperation"),
     ("patrol.plan", {"withdraws": True}, N, "answer"),
     (DISPUTE, {"priority": "urgent"}, A, "hot-dispute"),

@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.bulletin.charts import outlines_of
-from yizhan.bulletin.figures import figures
+from yizhan.bulletin.figures import COMPARED, digest, figures, looked_up
 from yizhan.bulletin.letters import NEVER_COUNTED, Duty, Kept, Letter, letter, lost
 from yizhan.bulletin.proof import Named, Proof
 from yizhan.bulletin.sheet import Material
@@ -27,6 +27,8 @@ from yizhan.schemas.payloads import read
 from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import written
 
+BULLETIN: Final = "yizhan.intelligence.bulletin.v1"
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from yizhan.consumers.digests import Digest, Member
     from yizhan.consumers.followups import Obligation
     from yizhan.consumers.inbox import Inbox
+    from yizhan.producers.drafts import Office
 
 
 def partner_of(app: App, county: str, named: str | None) -> str:
@@ -89,6 +92,40 @@ def material(app: App, label: str, county: str, partner: str, now: datetime) -> 
     )
 
 
+def draft(of: Material, partner: str, office: Office) -> dict[str, Any]:
+    """Write the signed bulletin as an event to be published: figures and manifests by their hashes.
+
+    Raises:
+        CommandError: the station has not closed the quarter for this county.
+    """
+    made, proof = of.figures, of.proof
+    if not proof.closed(of.maker):
+        sentence = _("{label} 的季度清单还没有到，不能签发；请先等驿站结算")
+        raise CommandError(sentence.format(label=made["label"]))
+    summary = _("{label} 与 {partner} 互通 {count} 件，数字见通报")
+    payload = {
+        **office.model_dump(mode="json", exclude_none=True),
+        "classification": made["classification"],
+        "place": {"county": of.maker},
+        "ask": ["知悉", "回复"],
+        "summary": summary.format(label=made["label"], partner=of.names[partner], count=made["letters"]),
+        "label": made["label"],
+        "partner": partner,
+        "manifests": [
+            {name: getattr(each, name) for name in ("county", "hash", "count", "prompt", "root", "closed")}
+            for each in proof.manifests[of.maker]
+            if not each.interim
+        ],
+        "directions": [
+            {"source": name[:6], "to": name[7:], "letters": counts["letters"], "root": counts["root"]}
+            for name, counts in made["directions"].items()
+        ],
+        "figures": digest(made),
+        "numbers": {path: looked_up(made, path) for path in COMPARED},
+    }
+    return {"type": BULLETIN, "to": [partner], "priority": "routine", "payload": payload}
+
+
 def _quarter(
     app: App, label: str, county: str, partner: str, now: datetime
 ) -> tuple[list[Letter], list[Duty], list[Named], list[str]]:
@@ -105,16 +142,11 @@ def _quarter(
                 contents = read(sent.header.type, sent.payload)
                 letters.append(letter(sent.header, sent.hash, partner, decision.way, contents))
     duties = [
-        Duty(
-            each.id,
-            each.rule,
-            each.owes[0],
-            (*each.owed, *each.owes[1:], county)[0],
-            _kept(each, now),
-            written(each.due),
-        )
+        Duty(each.id, each.rule, each.owes[0], (*each.owed, *each.owes[1:])[0], state, written(each.due))
         for each in owed
-        if {*each.owes, *each.owed} <= {county, partner} and since <= each.due < until
+        if {*each.owes, *each.owed} == {county, partner} and each.opened < until
+        # What ended counts in the quarter of its term; what is still owed is open, whatever its term.
+        if (state := _kept(each, now)) == "due" or since <= each.due < until
     ]
     named = [Named.of(each.manifest, each.hash.hex()) for each in digests]
     doubts = [f"{each.label}: {sentence(each.verdict)}" for each in digests if each.verdict is not Verdict.VERIFIED]

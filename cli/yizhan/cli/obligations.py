@@ -49,7 +49,9 @@ MANNERS: Final[Mapping[str, Manner]] = {
         _REPLY.format(type="contact"),
     ),
     "quarterly-exchange": Manner(
-        marked("季度情报通报"), marked("签发本季度通报"), "yizhan bulletin --county {county} --quarter {period}"
+        marked("季度情报通报"),
+        marked("签发本季度通报"),
+        "yizhan bulletin make {period} --county {county} --office FILE",
     ),
     "consultation": Manner(marked("情报会商"), marked("召开会商并发出会商记录"), _REPLY.format(type="consultation")),
     "feedback": Manner(marked("情报反馈"), marked("发出对该情报的反馈"), _REPLY.format(type="feedback")),
@@ -71,9 +73,10 @@ STEPS: Final = {
 }
 
 
-def rule_name(rule: str) -> str:
-    """Return what a rule is called, or its id."""
-    return _(MANNERS[rule].title) if rule in MANNERS else rule
+def rule_name(app: App, rule: str) -> str:
+    """Return what the charter says is owed by a rule; its id if it has none such."""
+    found = next((each for each in app.charter.policy.obligations if each.id == rule), None)
+    return rule if found is None else app.said(found.what)
 
 
 def step_name(step: str) -> str:
@@ -156,7 +159,7 @@ def as_json(app: App, each: Obligation, county: str, now: datetime) -> dict[str,
 
 def because(app: App, rule: str) -> str:
     """Return the charter's clause behind a rule; empty where it names none."""
-    for each in getattr(app.charter.policy, "obligations", ()):
+    for each in app.charter.policy.obligations:
         if each.id == rule:
             return app.said(each.because)
     return ""
@@ -172,4 +175,8 @@ def tell_step(app: App, county: str, said: Followup) -> None:
         return
     sentence = _("{step}：{rule} {subject}，期限 {due}")
     about = subject(None if said.about is None else said.about.id, said.period)
-    say(sentence.format(step=step_name(said.step), rule=rule_name(said.rule), subject=about, due=app.local(said.due)))
+    say(
+        sentence.format(
+            step=step_name(said.step), rule=rule_name(app, said.rule), subject=about, due=app.local(said.due)
+        )
+    )

@@ -27,6 +27,7 @@ CLASSES: Final[Mapping[str, str]] = {
     "yizhan.dispute.case.v1": "30-years",
     "yizhan.assistance.request.v1": "30-years",
     "yizhan.assistance.response.v1": "30-years",
+    "yizhan.intelligence.bulletin.v1": "30-years",
     "yizhan.incident.hotspot.v1": "10-years",
     "yizhan.intelligence.report.v1": "10-years",
     "yizhan.intelligence.feedback.v1": "10-years",

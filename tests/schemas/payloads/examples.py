@@ -101,6 +101,30 @@ FEEDBACK: dict[str, Any] = {
     "persons_caught": 2,
     "seized": [{"species": "杉木", "protection": "无", "quantity": 2.1, "unit": "m³"}],
 }
+BULLETIN: dict[str, Any] = {
+    **COMMON,
+    "label": "2026Q3",
+    "partner": "331126",
+    "manifests": [
+        {
+            "county": "350924",
+            "hash": "ab" * 32,
+            "count": 12,
+            "prompt": 3,
+            "root": "cd" * 32,
+            "closed": "2026-10-01T00:00:05Z",
+        }
+    ],
+    "directions": [
+        {"source": "331126", "to": "350924", "letters": 9, "root": "01" * 32},
+        {"source": "350924", "to": "331126", "letters": 0, "root": "02" * 32},
+    ],
+    "figures": "ef" * 32,
+    "numbers": {"cases.criminal.all": 3, "cases.criminal.reached.立案": 2, "fires.burnt_ha": 1.5},
+    "typical": [{"id": "350924-20261123k7qf-17", "text": "跨省盗伐林木案。"}],
+    "judgement": "盗伐多发于界线两侧。",
+    "suggestions": "加强十月联合巡防。",
+}
 CONTACT: dict[str, Any] = {
     **COMMON,
     "month": "2026-11",
@@ -212,6 +236,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "yizhan.incident.eco_crime.v1": CRIME,
     "yizhan.intelligence.report.v1": REPORT,
     "yizhan.intelligence.feedback.v1": FEEDBACK,
+    "yizhan.intelligence.bulletin.v1": BULLETIN,
     "yizhan.liaison.contact.v1": CONTACT,
     "yizhan.liaison.consultation.v1": CONSULTATION,
     "yizhan.patrol.plan.v1": PLAN,

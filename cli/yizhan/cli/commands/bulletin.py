@@ -42,18 +42,26 @@ def command() -> None:
     "-o", "--output", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="DIR",
     help=marked("写到哪个目录（默认当前目录）"),
 )  # fmt: skip
+@option(
+    "--office", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE",
+    help=marked("机构、拟稿审核签发人、联系人；给出时另写一份待发的签名通报（*-event.jsonl），用 yizhan publish 发出"),
+)  # fmt: skip
 @option("--force", is_flag=True, help=marked("覆盖已有的文件"))
 @json_option()
-def make(label: str, county: str, partner: str | None, folder: Path, force: bool, as_json: bool) -> None:
+def make(
+    label: str, county: str, partner: str | None, folder: Path, office: Path | None, force: bool, as_json: bool
+) -> None:
     """Write a quarter's bulletin."""
     from yizhan.bulletin.figures import digest
     from yizhan.bulletin.sheet import sheet
     from yizhan.cli.access import noted
     from yizhan.cli.app import this, utc_now
-    from yizhan.cli.bulletins import material, partner_of
+    from yizhan.cli.bulletins import draft, material, partner_of
     from yizhan.cli.commands.digest import check_label
+    from yizhan.cli.commands.imports import read_office
     from yizhan.cli.errors import CommandError
     from yizhan.cli.output import print_json, progress, say
+    from yizhan.schemas import strictjson
 
     app, now = this(), utc_now().replace(microsecond=0)
     check_label(label)
@@ -61,6 +69,9 @@ def make(label: str, county: str, partner: str | None, folder: Path, force: bool
     other = partner_of(app, county, partner)
     paths = {form: folder / f"bulletin-{label}-{county}-{other}.{form}" for form in _FORMS}
     paths["letters"] = folder / f"bulletin-{label}-{county}-{other}-letters.csv"
+    who = None if office is None else read_office(office)
+    if who is not None:
+        paths["event"] = folder / f"bulletin-{label}-{county}-{other}-event.jsonl"
     if (taken := [str(each) for each in paths.values() if each.exists()]) and not force:
         raise CommandError(_("{path} 已经存在；要覆盖请加 --force，或用 -o 另选目录").format(path=taken[0]))
     with progress(_("统计 {label}").format(label=label)):
@@ -70,7 +81,10 @@ def make(label: str, county: str, partner: str | None, folder: Path, force: bool
     folder.mkdir(parents=True, exist_ok=True)
     with progress(_("写出文件"), total=len(paths)) as bar:
         for form, path in paths.items():
-            path.write_bytes(_written(form, of, drawn, now))
+            if form == "event" and who is not None:
+                path.write_bytes(strictjson.dumps(draft(of, other, who)) + b"\n")
+            else:
+                path.write_bytes(_written(form, of, drawn, now))
             bar.advance(1)
     if as_json:
         print_json({"figures_sha256": digest(of.figures), "files": {form: str(path) for form, path in paths.items()}})

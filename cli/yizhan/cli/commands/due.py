@@ -59,7 +59,7 @@ def _only(app: App) -> str:
 
 def _print(app: App, county: str, found: tuple[Obligation, ...], now: datetime) -> None:
     from yizhan.cli import obligations
-    from yizhan.cli.output import print_table, say
+    from yizhan.cli.output import print_table, say, tell
 
     mine = [each for each in found if county in each.owes]
     theirs = [each for each in found if county not in each.owes]
@@ -69,7 +69,7 @@ def _print(app: App, county: str, found: tuple[Obligation, ...], now: datetime) 
             (
                 obligations.subject(each.about, each.period) or each.id,
                 _("本县") if county in each.owes else listed(map(app.named, each.owes)),
-                obligations.rule_name(each.rule),
+                obligations.rule_name(app, each.rule),
                 app.local(each.due),
                 obligations.step_name(each.ended) if each.ended else obligations.left(each.due, now),
                 obligations.because(app, each.rule),
@@ -81,7 +81,7 @@ def _print(app: App, county: str, found: tuple[Obligation, ...], now: datetime) 
     )
     for each in mine:
         if how := _how(each, county):
-            say(f"{each.about or each.period}  {how}")
+            tell(f"{each.about or each.period}  {how}")
     for each in theirs:
         if each.ended is None and obligations.unanswered(each, county):
             say(obligations.call(app, each.owes))

@@ -71,7 +71,7 @@ def firms(
     app.member(county)
     policy, now = app.charter.policy, utc_now()
     around = Surroundings(
-        county, frozenset(app.charter.members), _outlines(outlines), policy.border_strip_km, _office(office)
+        county, frozenset(app.charter.members), _outlines(outlines), policy.border_strip_km, read_office(office)
     )
     with progress(_("定位热点")), open(file, "rb") as stream:  # noqa: PTH123 -- the name is told as it was typed
         found = import_firms(stream, file, around, shift_to=now if shift_to_now else None, now=now)
@@ -126,7 +126,8 @@ def _outlines(path: Path | None) -> Outlines:
         raise CommandError(f"{path}: {error}") from None
 
 
-def _office(path: Path | None) -> Office:
+def read_office(path: Path | None) -> Office:
+    """Read who answers for what is sent (``CommandError`` if it is no such file); nobody if None."""
     from pydantic import ValidationError
 
     from yizhan.cli.errors import CommandError

@@ -13,6 +13,7 @@ from yizhan.schemas.payloads.dispute_case import DisputeCase
 from yizhan.schemas.payloads.eco_crime import EcoCrime
 from yizhan.schemas.payloads.forest_fire import ForestFire
 from yizhan.schemas.payloads.hotspot import Hotspot
+from yizhan.schemas.payloads.intelligence_bulletin import IntelligenceBulletin
 from yizhan.schemas.payloads.intelligence_feedback import IntelligenceFeedback
 from yizhan.schemas.payloads.intelligence_report import IntelligenceReport
 from yizhan.schemas.payloads.liaison_consultation import LiaisonConsultation
@@ -53,6 +54,7 @@ TYPES: Final[dict[str, PayloadType]] = {
     "yizhan.liaison.consultation.v1": PayloadType(LiaisonConsultation, LIAISON, marked("会商")),
     "yizhan.intelligence.report.v1": PayloadType(IntelligenceReport, INTELLIGENCE, marked("情报信息")),
     "yizhan.intelligence.feedback.v1": PayloadType(IntelligenceFeedback, INTELLIGENCE, marked("情报反馈")),
+    "yizhan.intelligence.bulletin.v1": PayloadType(IntelligenceBulletin, INTELLIGENCE, marked("季度情报通报")),
     "yizhan.patrol.plan.v1": PayloadType(PatrolPlan, PATROLS, marked("巡护计划")),
     "yizhan.patrol.report.v1": PayloadType(PatrolReport, PATROLS, marked("巡护报告")),
     "yizhan.dispute.case.v1": PayloadType(DisputeCase, PATROLS, marked("林权争议")),
