@@ -77,14 +77,12 @@ def make(
     with progress(_("统计 {label}").format(label=label)):
         of = material(app, label, county, other, now)
         drawn = sheet(of)
+        signed = b"" if who is None else strictjson.dumps(draft(of, other, who)) + b"\n"
     noted(app, county, "printed", "bulletin make", [f"{label} {other}"])
     folder.mkdir(parents=True, exist_ok=True)
     with progress(_("写出文件"), total=len(paths)) as bar:
         for form, path in paths.items():
-            if form == "event" and who is not None:
-                path.write_bytes(strictjson.dumps(draft(of, other, who)) + b"\n")
-            else:
-                path.write_bytes(_written(form, of, drawn, now))
+            path.write_bytes(signed if form == "event" else _written(form, of, drawn, now))
             bar.advance(1)
     if as_json:
         print_json({"figures_sha256": digest(of.figures), "files": {form: str(path) for form, path in paths.items()}})
