@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import charter, closing, crypto, latency, ledger, recovery, throughput
+from bench import charter, closing, crypto, latency, ledger, obligations, recovery, throughput
 from bench.ground import ground, say
 
 PARTS = {
@@ -25,6 +25,7 @@ PARTS = {
     "closing": closing.measure,
     "charter": charter.measure,
     "ledger": ledger.measure,
+    "obligations": obligations.measure,
 }
 TARGETS = {
     "throughput": "ratio ≥ 0.6",
@@ -32,6 +33,7 @@ TARGETS = {
     "recovery": "seconds ≤ 3",
     "closing": "flat",
     "charter": "flat for what is unchanged: nothing_new; others_fetched = 0",
+    "obligations": "nothing_due < 1 s at 100000",
     "ledger": "verify ratio ≤ 3, flat; receipt p99 ≤ 2 s",
 }
 RESULTS = Path(__file__).with_name("results.json")
