@@ -138,6 +138,8 @@ def test_rules_follow_from_the_declaration() -> None:
     own = (topics.alerts, topics.digests, topics.postings)
     assert mine == {
         ("WRITE", "TOPIC/LITERAL", topics.events("350924")),
+        ("WRITE", "TOPIC/LITERAL", topics.attachments("350924")),
+        ("READ", "TOPIC/LITERAL", topics.attachments("331126")),
         ("WRITE", "TOPIC/LITERAL", topics.cosignatures("350924")),
         *(("READ", "TOPIC/LITERAL", topic("350924")) for topic in own),
         *(("READ", "TOPIC/LITERAL", name) for name in shared),

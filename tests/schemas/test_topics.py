@@ -12,6 +12,7 @@ from yizhan.schemas.topics import Topic
 SIX = ("350924", "350982", "350722", "331126", "330327", "331181")
 DAY_MS = 86_400_000
 ME = "350924"
+OTHERS = {f"county-{code}" for code in SIX} - {f"county-{ME}"}
 EVERYBODY = {*(f"county-{code}" for code in SIX), "station", "ledger", "auditor"}
 
 
@@ -29,6 +30,7 @@ def declared() -> dict[str, Topic]:
         ("yizhan.pending.350924", {"station"}, {"station"}, 800),
         ("yizhan.digests.350924", {"station"}, {"county-350924", "station"}, 800),
         ("yizhan.postings.350924", {"station"}, {"county-350924"}, 400),
+        ("yizhan.attachments.350924", {"county-350924"}, OTHERS, 120),
         ("yizhan.quarantine", {"station"}, {"station", "auditor"}, 400),
         ("yizhan.audit", {"station"}, {"station", "ledger", "auditor"}, None),
         ("yizhan.checkpoints", {"ledger"}, EVERYBODY, None),
@@ -49,8 +51,8 @@ def test_writers_readers_and_retention(
 
 
 def test_nothing_else_is_declared(declared: dict[str, Topic]) -> None:
-    """Six topics a member and six for all: not one more."""
-    assert len(declared) == 6 * len(SIX) + 6
+    """Seven topics a member and six for all: not one more."""
+    assert len(declared) == 7 * len(SIX) + 6
 
 
 def test_every_topic_is_uncompressed_with_one_partition_and_the_brokers_time(

@@ -20,6 +20,7 @@
     ├── NoteInvalid           a signed note, checkpoint or proof file that does not verify
     ├── CharterInvalid        a charter that must not come into force
     ├── KeyFileInvalid        a key file that must not be used
+    ├── FileRefused           a file that is not sealed, or not written, because of what it is
     ├── PayloadInvalid        a payload that its sender must mend before it can be sealed
     └── StrictJsonError       (strictjson) bytes that are not JSON with one meaning
 
@@ -151,6 +152,19 @@ class CharterInvalid(YizhanError):
 
 class KeyFileInvalid(YizhanError):
     """A key file that must not be used: open to others, damaged, or locked."""
+
+
+class FileRefused(YizhanError):
+    """A file that is not sealed, or not written to a disk, because of what it is; ``cause`` is one word.
+
+    ``cause`` is ``type`` (not on the list, or the name says another), ``size``, ``chunk`` (cut off or swapped),
+    ``hash`` (another file than the event names), ``incomplete``, ``exists`` or ``unreadable``.
+    """
+
+    def __init__(self, cause: str, message: str) -> None:
+        """Keep the one word beside the sentence."""
+        super().__init__(message)
+        self.cause = cause
 
 
 class PayloadInvalid(YizhanError):

@@ -90,7 +90,7 @@ class ReceiptRef(Part):
     names one ``event``.
     """
 
-    stage: Literal["delivered", "unopenable", "acknowledged", "acted", "declined"]
+    stage: Literal["delivered", "unopenable", "fetched", "unfetched", "acknowledged", "acted", "declined"]
     source: Source | None = None
     book: Book | None = None
     lane: LaneName | None = None

@@ -37,6 +37,11 @@ STATION_MAX_BYTES: Final = 2 * 1024 * 1024
 NOTE_MAX_BYTES: Final = 64 * 1024
 """A checkpoint or a cosignature: a signed note of a few hundred bytes."""
 
+CHUNK_MAX_BYTES: Final = 1024 * 1024
+"""A chunk of an attached file: 512 KiB, its proof, framing."""
+ATTACHMENTS_DAYS: Final = 120
+"""How long chunks are kept: longer than a quarter, whose digest may name them at its end."""
+
 FOR_EVER: Final = -1
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 _SMALL_TABLE: Final = (("min.cleanable.dirty.ratio", "0.1"), ("segment.bytes", str(16 * 1024 * 1024)))
@@ -73,6 +78,11 @@ def digests(member: str) -> str:
 def postings(member: str) -> str:
     """Return the topic that says what became of each event that a member sent."""
     return f"yizhan.postings.{member}"
+
+
+def attachments(member: str) -> str:
+    """Return the topic of the sealed chunks of the files that a member attached."""
+    return f"yizhan.attachments.{member}"
 
 
 def cosignatures(member: str) -> str:
@@ -166,7 +176,7 @@ def declare(members: Sequence[str]) -> tuple[Topic, ...]:
     everybody = (*map(county, codes), STATION, LEDGER, AUDITOR)
     topics: list[Topic] = []
     for code in codes:
-        topics += _of_member(code, everybody)
+        topics += _of_member(code, everybody, tuple(county(other) for other in codes if other != code))
     topics += [
         _written_by_station(QUARANTINE, (STATION, AUDITOR), 400),
         _written_by_station(AUDIT, (STATION, LEDGER, AUDITOR), FOR_EVER),
@@ -194,10 +204,12 @@ def principals(members: Sequence[str]) -> tuple[str, ...]:
     return (ADMIN, STATION, AUDITOR, LEDGER, *map(county, _checked(members)))
 
 
-def _of_member(code: str, everybody: tuple[str, ...]) -> list[Topic]:
+def _of_member(code: str, everybody: tuple[str, ...], others: tuple[str, ...]) -> list[Topic]:
     me = county(code)
     return [
         Topic(events(code), (me,), (STATION, AUDITOR), FOR_EVER, EVENTS_MAX_BYTES),
+        # The station is blind, and an alarm never stands behind a film: chunks go past it, on a topic of their own.
+        Topic(attachments(code), (me,), others, ATTACHMENTS_DAYS * _DAY_MS, CHUNK_MAX_BYTES),
         _written_by_station(alerts(code), (me,), 400),
         _written_by_station(pending(code), (STATION,), 800),
         _written_by_station(digests(code), (me, STATION), 800),

@@ -13,7 +13,9 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from yizhan.schemas.header import MemberCode
+from yizhan.schemas.files import MAX_FILE_BYTES
+from yizhan.schemas.filetypes import ALLOWED, clean_name
+from yizhan.schemas.header import Hex32, MemberCode
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.base import (
     REFUSED_SECRET,
@@ -125,13 +127,37 @@ class Border(Payload):
     bearing: Annotated[float, Field(ge=0, lt=360)] | None = Field(default=None, title=marked("方位（度）"))
 
 
+class SealedFile(Payload):
+    """How to open the chunks of an attached file (specification, 19)."""
+
+    key: Hex32 = Field(title=marked("文件密钥"))
+    root: Hex32 = Field(title=marked("密文根"))
+
+
 class Attachment(Payload):
-    """A file that is kept elsewhere: name and hash, so that it cannot be swapped."""
+    """A file: sealed and sent with the event (``sealed``), or kept elsewhere; its hash says that it is the one."""
 
     name: Line = Field(title=marked("文件名"))
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] = Field(title=marked("文件指纹（SHA-256）"))
+    sha256: Hex32 = Field(title=marked("文件指纹（SHA-256）"))
     bytes: Annotated[int, Field(ge=0, le=2**53 - 1)] = Field(title=marked("字节数"))
     kept_at: Line | None = Field(default=None, title=marked("存放处"))
+    media_type: Line | None = Field(default=None, title=marked("格式"))
+    sealed: SealedFile | None = Field(default=None, title=marked("随文书密封"))
+
+    @model_validator(mode="after")
+    def _sealed_is_whole(self) -> Self:
+        if self.sealed is None:
+            return self
+        if self.name != clean_name(self.name):
+            raise ValueError(_("随文书密封的文件，文件名应为 {name}，请改正").format(name=clean_name(self.name)))
+        if not 1 <= self.bytes <= MAX_FILE_BYTES:
+            sentence = _("随文书密封的文件应为 1 至 {most} 字节，更大的请写明存放处（kept_at）")
+            raise ValueError(sentence.format(most=MAX_FILE_BYTES))
+        if self.media_type not in ALLOWED:
+            raise ValueError(
+                _("随文书密封的文件应写明格式（media_type），为 {allowed} 之一").format(allowed=", ".join(ALLOWED))
+            )
+        return self
 
 
 class Common(Payload):
