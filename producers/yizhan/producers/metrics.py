@@ -34,6 +34,7 @@ FOREIGN: Final = Counter(
     "yizhan_outbox_foreign_postings_total", "Postings that match no event of this outbox. Alarm.", ["why"]
 )
 UNBOUND: Final = Counter("yizhan_outbox_unbound_receipts_total", "Receipts that confirm nothing of ours.", ["why"])
+CHUNKS: Final = Counter("yizhan_outbox_chunks_total", "Chunks of attached files that the broker acknowledged.")
 REISSUED: Final = Counter("yizhan_outbox_reissued_total", "Events sealed anew because their number was given twice.")
 
 

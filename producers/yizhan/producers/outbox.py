@@ -23,7 +23,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from yizhan.producers import accounts, addressing, books, metrics, numbering
+from yizhan.producers import accounts, addressing, books, files, metrics, numbering
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.errors import NotPublishable, WrongOutbox
 from yizhan.producers.notices import lane_head_letters
@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 BATCH: Final = 32
 """Events that an import commits together. Large: an alarm waits while it seals; small: slow imports."""
+
+FILES_PATIENCE_SECONDS: Final = 300.0
+"""How long the chunks of a file rest before anybody can have them sent again."""
 
 LOCK: Final = ".publisher"
 """What the name of the publisher's lock adds to the outbox's."""
@@ -84,6 +87,7 @@ class Outbox:
         """
         self.path, self.source, self.charters, self.clock = path, source, charters, clock
         self._signer, self._noise = signer, noise
+        self.files_patience_seconds = FILES_PATIENCE_SECONDS
         self._lock = threading.RLock()
         self._conn = open_store(path, MIGRATIONS)
         try:
@@ -153,7 +157,7 @@ class Outbox:
         conn.execute("SAVEPOINT one")
         try:
             letter = addressing.letter_of(conn, draft, pen, now)
-            sent = numbering.first_sent_as(conn, letter, pen.charter.policy) or numbering.accept(conn, letter, pen, now)
+            sent = numbering.first_sent_as(conn, letter, pen.charter.policy) or self._accept(conn, letter, pen, now)
         except StoreError:
             raise
         except YizhanError as error:
@@ -218,15 +222,20 @@ class Outbox:
         header = parse_header(row["header"])
         attributes = {name: getattr(header, name) for name in Header.model_fields if name not in _NUMBERED}
         conn.execute("UPDATE events SET external_ref = NULL, queued = 0, due = NULL WHERE seq = ?", (row["seq"],))
-        sent = numbering.accept(conn, Letter(attributes, header.to, row["payload"], row["external_ref"]), pen, now)
+        sent = self._accept(conn, Letter(attributes, header.to, row["payload"], row["external_ref"]), pen, now)
         conn.execute("UPDATE events SET replaced_by = ? WHERE seq = ?", (sent.id, row["seq"]))
         log.critical("%s: its number had been given before; sealed anew as %s", row["id"], sent.id)
+        return sent
+
+    def _accept(self, conn: sqlite3.Connection, letter: Letter, pen: Pen, now: datetime) -> Sent:
+        sent = numbering.accept(conn, letter, pen, now)
+        files.enter(conn, self.path, sent.id, letter.payload)
         return sent
 
     def _accept_one(self, letter_of: Callable[[sqlite3.Connection, Pen, datetime], Letter]) -> Sent:
         with self._writing() as (conn, pen, now):
             letter = letter_of(conn, pen, now)
-            sent = numbering.first_sent_as(conn, letter, pen.charter.policy) or numbering.accept(conn, letter, pen, now)
+            sent = numbering.first_sent_as(conn, letter, pen.charter.policy) or self._accept(conn, letter, pen, now)
         # From here on the event is durable; before it, the caller still has it.
         self._after([sent])
         return sent
@@ -259,6 +268,10 @@ class Outbox:
                 why = None
             else:
                 why = accounts.confirm_event(conn, header, event_hash, strictjson.dumps(payload).decode())
+                if why is None and receipt.event is not None:
+                    files.hear(
+                        conn, receipt.event.id, receipt.stage, self.clock().timestamp(), self.files_patience_seconds
+                    )
         if why is not None:
             metrics.UNBOUND.labels(why).inc()
             log.warning("receipt %s from %s confirms nothing of ours: %s", header.id, header.county, why)
@@ -297,6 +310,11 @@ class Outbox:
         policy = self.charters.in_force(self.clock()).policy
         with self._reading() as conn:
             return tuple(accounts.sent(conn, since, until, policy))
+
+    def files(self) -> tuple[files.FileRow, ...]:
+        """List the attached files that some recipient does not have yet, the oldest first."""
+        with self._reading() as conn:
+            return tuple(files.rows(conn))
 
     def books(self) -> tuple[accounts.BookRow, ...]:
         """List the books, the oldest first, and why each was opened."""

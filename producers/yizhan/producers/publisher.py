@@ -1,4 +1,4 @@
-"""From the outbox to Kafka, and the answers back. The one file of this folder that imports Kafka.
+"""From the outbox to Kafka, and the answers back. Attached files go beside it (``file_sender``).
 
 Law 1: an event is marked as sent after the broker acknowledged it, and not before; what fails is sent again.
 Rule 1: prompt before digest, each in the order of acceptance; a nudge starts a send at once.
@@ -18,7 +18,6 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
 from typing import Final
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -29,6 +28,7 @@ from yizhan.producers import metrics
 from yizhan.producers.answers import PostingRecord
 from yizhan.producers.chores import Chores
 from yizhan.producers.dispatch import Dispatch, Outgoing
+from yizhan.producers.file_sender import FileSender, producer_of
 from yizhan.producers.outbox import LOCK, Outbox
 from yizhan.producers.schedule import Patience
 from yizhan.runtime import clients
@@ -98,9 +98,12 @@ def run(
     with alone(lock, _("在发送这个发件箱")), outbox.dispatch() as dispatch, NudgeListener(outbox.nudge_path) as nudge:
         reader = _Reader(outbox, settings, chosen, stop)
         reader.start()
+        sender = FileSender(outbox, settings, chosen)
+        sender.start()
         try:
             _Publisher(outbox, dispatch, settings, chosen, stop, reader).run(nudge, watchdog)
         finally:
+            sender.end()
             reader.end()
 
 
@@ -133,7 +136,7 @@ class _Publisher:
         while not self._stop.is_set():
             try:
                 self._beat(watchdog)
-                with _producer(self._connection) as producer:
+                with producer_of(self._connection, _CLIENT) as producer:
                     self._session(producer, nudge, watchdog)
             except KafkaError as error:
                 self._after_failure(error)
@@ -394,31 +397,3 @@ class _Reader(threading.Thread):
 
 def _patience(settings: Settings) -> Patience:
     return Patience(settings.outbox_resend_seconds, settings.receipt_overdue_seconds)
-
-
-@contextlib.contextmanager
-def _producer(connection: KafkaConnection) -> Iterator[KafkaProducer]:
-    producer = clients.client(
-        KafkaProducer,
-        connection,
-        _CLIENT,
-        acks="all",
-        enable_idempotence=True,
-        linger_ms=0,
-        compression_type=None,
-        batch_size=128 * 1024,
-        max_request_size=topics.EVENTS_MAX_BYTES,
-        max_block_ms=2000,
-        metrics_enabled=False,
-    )
-    try:
-        yield producer
-    finally:
-        with contextlib.suppress(KafkaError):
-            producer.close(timeout=0.5)
-        sender = producer._sender  # noqa: SLF001 -- close() gives up on a dead broker and leaves its thread
-        if sender.is_alive():
-            sender.force_close()
-            sender.join(timeout=5.0)
-            with contextlib.suppress(KafkaError):
-                producer.close(timeout=0)

@@ -162,4 +162,27 @@ MIGRATIONS: Final = (
     DROP TABLE receipts;
     ALTER TABLE words RENAME TO receipts;
     """,
+    """
+    -- Files that go with an event: their sealed chunks stand in the folder beside, named by their root.
+    CREATE TABLE files (
+        n INTEGER PRIMARY KEY,
+        seq INTEGER NOT NULL REFERENCES events (seq),
+        root BLOB NOT NULL,                  -- 32 bytes
+        name TEXT NOT NULL,
+        bytes INTEGER NOT NULL,              -- of the file itself
+        chunks INTEGER NOT NULL,
+        sent INTEGER NOT NULL DEFAULT 0,     -- chunks that the broker acknowledged
+        finished REAL,                       -- when the last of them, seconds since 1970
+        done INTEGER NOT NULL DEFAULT 0,     -- 1: nobody waits for it any more
+        UNIQUE (seq, root)
+    );
+    CREATE INDEX files_waiting ON files (n) WHERE done = 0;
+
+    -- One row: the broker that has the chunks, and where its log of them goes on.
+    CREATE TABLE files_place (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        cluster TEXT NOT NULL,
+        next INTEGER NOT NULL
+    );
+    """,
 )

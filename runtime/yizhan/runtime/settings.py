@@ -108,7 +108,20 @@ class Settings(BaseSettings):
     later.
     """
 
+    files_send_bytes_per_second: Annotated[int, Field(ge=16_384, le=1 << 30)] = 4 * 1024 * 1024
+    """Default 4 MiB: how fast attached files go out. Above the broker's quota for a county (8 MiB): its
+    alarms are slowed with its files.
+    """
+
     # -- a county's inbox --
+    files_fetch_bytes_per_second: Annotated[int, Field(ge=16_384, le=1 << 30)] = 16 * 1024 * 1024
+    """Default 16 MiB: how fast attached files are fetched. Above half the broker's quota (32 MiB): alarms
+    wait for files.
+    """
+    files_overdue_seconds: Seconds = 900.0
+    """Default 900: a sender is asked for chunks again after so long without one. Too short: it is asked while
+    it still sends; too long: what a broker lost comes later.
+    """
     receipt_interval_seconds: Seconds = 2.0
     """Default 2: the shortest pause between two cumulative receipts. Too short: receipts outnumber
     events; longer than ``receipt_overdue_seconds``: senders send everything twice.

@@ -1,0 +1,185 @@
+"""What the outbox promises of attached files."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.station import FIRE
+from tests.producers.desk import QINGYUAN, Desk, fire, intelligence, ref
+from yizhan.producers.dispatch import Dispatch
+from yizhan.producers.drafts import Draft
+from yizhan.producers.errors import NotPublishable
+from yizhan.producers.files import ORPHAN_SECONDS, FileQueue, attach
+from yizhan.producers.outbox import FILES_PATIENCE_SECONDS, Outbox, Sent
+from yizhan.schemas.errors import FileRefused, PayloadInvalid
+from yizhan.schemas.files import CHUNK_BYTES, MAX_FILE_BYTES, MAX_FILES, open_chunk, read_record
+
+PHOTO = b"\xff\xd8\xff\xe0" + b"\x17" * (2 * CHUNK_BYTES)
+HASH = bytes(32)
+
+
+@pytest.fixture
+def photo(tmp_path: Path) -> Path:
+    """A photo of three chunks."""
+    path = tmp_path / "现场.jpg"
+    path.write_bytes(PHOTO)
+    return path
+
+
+@pytest.fixture
+def queue(desk: Desk, outbox: Outbox) -> Iterator[FileQueue]:
+    """The files that wait to be sent."""
+    with FileQueue(outbox.path, lambda: desk.now.timestamp()) as opened:  # noqa: PLW0108 -- time moves
+        yield opened
+
+
+def draft() -> Draft:
+    """A fire whose payload is whole."""
+    return fire(payload=FIRE["payload"])
+
+
+def sent_with(outbox: Outbox, desk: Desk, dispatch: Dispatch, *paths: Path) -> Sent:
+    """Publish a fire with files, and let the broker have it."""
+    sent = outbox.publish(attach(outbox, draft(), paths))
+    desk.send_all(dispatch)
+    return sent
+
+
+def drain(queue: FileQueue, most: int = 1000) -> list[int]:
+    """Send as the sender would; the chunks' places."""
+    places: list[int] = []
+    while len(places) < most and (piece := queue.next()) is not None:
+        queue.acknowledged(piece, len(places))
+        places.append(piece.index)
+    return places
+
+
+def test_a_file_is_sealed_beside_and_goes_after_its_event(
+    desk: Desk, outbox: Outbox, dispatch: Dispatch, queue: FileQueue, photo: Path
+) -> None:
+    """No chunk goes before the broker has the event; what goes opens with the key in the payload alone."""
+    sent = outbox.publish(attach(outbox, draft(), [photo]))
+    assert queue.next() is None
+    desk.send_all(dispatch)
+    event = outbox.event(sent.id)
+    assert event is not None
+    attachment = _attachment(event.payload)
+    opened = b""
+    while (piece := queue.next()) is not None:
+        record = read_record(piece.record)
+        assert record.root.hex() == attachment["sealed"]["root"]
+        last = record.index == record.count - 1
+        opened += open_chunk(bytes.fromhex(attachment["sealed"]["key"]), record.index, record.chunk, last=last)
+        queue.acknowledged(piece, record.index)
+    assert opened[: len(PHOTO)] == PHOTO
+    assert PHOTO[:64] not in b"".join(path.read_bytes() for path in _folder(outbox).iterdir())
+
+
+def test_it_goes_on_where_it_was_and_is_kept_until_everybody_has_it(
+    desk: Desk, outbox: Outbox, dispatch: Dispatch, queue: FileQueue, photo: Path
+) -> None:
+    """Sent once each through a restart; deleted when every recipient said that it has it, and not before."""
+    sent = sent_with(outbox, desk, dispatch, photo)
+    assert drain(queue, 1) == [0]
+    with FileQueue(outbox.path, lambda: desk.now.timestamp()) as later:  # noqa: PLW0108 -- time moves
+        assert drain(later) == [1, 2]
+    queue.sweep()
+    assert [(row.sent, row.chunks, row.waiting) for row in outbox.files()] == [(3, 3, (QINGYUAN,))]
+    for _twice in range(2):
+        outbox.confirm(desk.receipt(stage="fetched", event=ref(sent)), HASH, {})
+    assert outbox.files() == ()
+    assert queue.sweep() == 2
+    assert list(_folder(outbox).iterdir()) == []
+
+
+def test_what_the_broker_lost_goes_again_and_nobody_can_flood_the_line(
+    desk: Desk, outbox: Outbox, dispatch: Dispatch, queue: FileQueue, photo: Path
+) -> None:
+    """Another cluster, a log that lost its end, a recipient that lacks some: all chunks again, the last not at will."""
+    queue.arrive("one", 0)
+    sent = sent_with(outbox, desk, dispatch, photo)
+    assert drain(queue) == [0, 1, 2]
+    queue.arrive("one", 3)
+    assert drain(queue) == []
+    queue.arrive("one", 2)
+    assert drain(queue) == [0, 1, 2]
+    queue.arrive("two", 0)
+    assert drain(queue) == [0, 1, 2]
+    outbox.confirm(desk.receipt(stage="unfetched", event=ref(sent)), HASH, {})
+    assert drain(queue) == []
+    desk.later(FILES_PATIENCE_SECONDS)
+    outbox.confirm(desk.receipt(stage="unfetched", event=ref(sent)), HASH, {})
+    assert drain(queue) == [0, 1, 2]
+
+
+def test_an_alarm_goes_before_the_next_chunk(
+    desk: Desk, outbox: Outbox, dispatch: Dispatch, queue: FileQueue, photo: Path
+) -> None:
+    """While something prompt waits the queue says so; what waits for the quarter does not hold it up."""
+    sent_with(outbox, desk, dispatch, photo)
+    outbox.publish(intelligence())
+    assert not queue.prompt_waits()
+    outbox.publish(draft())
+    assert queue.prompt_waits()
+
+
+def test_what_was_sealed_for_no_event_is_swept(desk: Desk, outbox: Outbox, queue: FileQueue, photo: Path) -> None:
+    """An officer who gave up leaves nothing after an hour; one who hesitates loses nothing before."""
+    attach(outbox, draft(), [photo])
+    desk.now = desk.now.fromtimestamp(photo.stat().st_mtime, desk.now.tzinfo)
+    assert queue.sweep() == 0
+    desk.later(ORPHAN_SECONDS + 60)
+    assert queue.sweep() == 2
+
+
+def test_a_file_that_may_not_go_is_named(outbox: Outbox, tmp_path: Path) -> None:
+    """Too large, empty, missing, a folder, a pipe, a program: each is told, and nothing is left beside."""
+    large, empty, program = tmp_path / "大.mp4", tmp_path / "空.txt", tmp_path / "程序.jpg"
+    with large.open("wb") as stream:
+        stream.truncate(MAX_FILE_BYTES + 1)
+    empty.touch()
+    program.write_bytes(b"MZ" + b"\0" * 100)
+    os.mkfifo(tmp_path / "管道.txt")
+    for path, cause in (
+        (large, "size"), (empty, "size"), (tmp_path / "无.jpg", "unreadable"), (tmp_path, "unreadable"),
+        (tmp_path / "管道.txt", "type"), (program, "type"),
+    ):  # fmt: skip
+        with pytest.raises(FileRefused) as refused:
+            attach(outbox, draft(), [path])
+        assert refused.value.cause == cause
+        assert path.name in str(refused.value)
+    assert not _folder(outbox).exists()
+
+
+def test_too_many_and_on_what_carries_none(outbox: Outbox, photo: Path) -> None:
+    """Refused before the first is sealed."""
+    with pytest.raises(PayloadInvalid, match="16"):
+        attach(outbox, draft(), [photo] * (MAX_FILES + 1))
+    notice = Draft(type="yizhan.notice.v1", payload={"kind": "text", "text": "您好"})
+    with pytest.raises(PayloadInvalid, match="attachments"):
+        attach(outbox, notice, [photo])
+    assert not _folder(outbox).exists()
+
+
+def test_an_event_cannot_name_what_is_not_here(outbox: Outbox, photo: Path) -> None:
+    """Law 1: what is accepted can be sent: a sealed file that is not beside the outbox keeps its event out."""
+    made = attach(outbox, draft(), [photo])
+    for path in _folder(outbox).iterdir():
+        path.unlink()
+    with pytest.raises(NotPublishable, match=r"现场\.jpg"):
+        outbox.publish(made)
+    assert outbox.rows() == ()
+
+
+def _folder(outbox: Outbox) -> Path:
+    return outbox.path.with_name(outbox.path.name + ".files")
+
+
+def _attachment(payload: bytes) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = json.loads(payload)["attachments"][0]
+    return found
