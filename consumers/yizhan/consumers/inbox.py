@@ -297,6 +297,16 @@ class Inbox(View):
                 self._send_owed(row, now.timestamp())
             return self.item(item_id) or item
 
+    def say_of_files(self, event_id: str, event_hash: bytes, *, fetched: bool) -> None:
+        """Owe a sender the word that its files are here, or that some chunks are not to be had; durable on return.
+
+        Raises:
+            StoreError: the disk fails.
+        """
+        receipt = receipts.about(event_id, event_hash, "fetched" if fetched else "unfetched")
+        with self._lock, transaction(self._conn) as conn:
+            receipts.owe(conn, receipt, None, None, self.clock())
+
     def tick(self, receipt_interval_seconds: float = 2.0) -> int:
         """Do what time asks for: alarms that expired, receipts that are due. Returns the receipts sent.
 

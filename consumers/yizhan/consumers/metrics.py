@@ -39,3 +39,6 @@ GAPS = Gauge("yizhan_inbox_lane_gaps", "Gaps in lanes: later numbers came, or a 
 LAG = Gauge("yizhan_inbox_consumer_lag_events", "Records in a topic that were not yet read.", ["topic"])
 UNREADABLE = Counter("yizhan_inbox_unreadable_total", "Records skipped: the client cannot decode them.", ["topic"])
 RECONNECTS = Counter("yizhan_inbox_reconnects_total", "Connections made anew.", ["because"])
+CHUNKS: Final = Counter(
+    "yizhan_inbox_chunks_total", "Chunks of attached files: kept, passed over (not ours), refused.", ["what"]
+)

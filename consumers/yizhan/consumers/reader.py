@@ -1,4 +1,4 @@
-"""From Kafka to the inbox. The one file of this folder that imports Kafka.
+"""From Kafka to the inbox. Attached files come beside it (``fetcher``).
 
 Law 4: a record's row is committed before its offset; what is read again changes nothing.
 
@@ -30,6 +30,7 @@ from kafka.structs import OffsetAndMetadata
 from yizhan.consumers import metrics
 from yizhan.consumers.arrivals import Arrived, Kind, Outcome
 from yizhan.consumers.checkpoints import Checkpointer
+from yizhan.consumers.fetcher import Fetcher
 from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.telling import Teller
 from yizhan.runtime import clients
@@ -108,7 +109,8 @@ def run(
         inbox.leave_checkpoints()
         if begin is not None:
             begin()
-        _Reader(inbox, settings, stop, chosen, watchdog, teller).run()
+        with Fetcher(inbox, settings, chosen):
+            _Reader(inbox, settings, stop, chosen, watchdog, teller).run()
 
 
 class _Reader:

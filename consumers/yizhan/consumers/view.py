@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from yizhan.consumers import digests, followups, items, metrics
 from yizhan.consumers.digests import Digest, Member
@@ -29,8 +29,24 @@ from yizhan.consumers.followups import Obligation
 from yizhan.consumers.items import Aside, Conflict, Gap, Item, Query
 from yizhan.consumers.words import State
 from yizhan.runtime.store import wrapped
+from yizhan.schemas.payloads import read
+from yizhan.schemas.timestamps import instant
 
 EVERYTHING: Final = Query()
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """An item as far as its attached files need it; ``received_ms`` is since 1970, ``raw`` empty without content."""
+
+    seq: int
+    id: str
+    hash: bytes
+    county: str
+    received_ms: int
+    raw: Mapping[str, Any]
+
+
 _MOST_GAPS: Final = 10_000
 
 
@@ -53,6 +69,29 @@ class View:
         with self._reading() as conn:
             found = items.one(conn, item_id)
         return None if found is None else self._doubts(found)
+
+    def carriers(self, after: int, limit: int = 500) -> list[Carrier]:
+        """Return items that came after a number, as far as their attached files need them."""
+        query = (
+            "SELECT items.seq, id, hash, county, type, received, payload FROM items JOIN letters USING (seq)"
+            " WHERE items.seq > ? ORDER BY items.seq LIMIT ?"
+        )
+        with self._reading() as conn:
+            rows = conn.execute(query, (after, limit)).fetchall()
+        return [
+            Carrier(row["seq"], row["id"], row["hash"], row["county"], _ms(row["received"]), _with_files(row))
+            for row in rows
+        ]
+
+    def known(self, seq: int, item_id: str) -> bool:
+        """Tell whether an item still has this number: not so in a restored backup."""
+        with self._reading() as conn:
+            return conn.execute("SELECT 1 FROM items WHERE seq = ? AND id = ?", (seq, item_id)).fetchone() is not None
+
+    def destroyed(self) -> tuple[str, ...]:
+        """List the items whose content was destroyed."""
+        with self._reading() as conn:
+            return tuple(row["id"] for row in conn.execute("SELECT id FROM destroyed ORDER BY id"))
 
     def thread(self, subject: str) -> tuple[Item, ...]:
         """List what belongs to one matter, in the order of arrival."""
@@ -162,3 +201,13 @@ class View:
     def _reading(self) -> Iterator[sqlite3.Connection]:
         with self._lock, wrapped(self._conn):
             yield self._conn
+
+
+def _ms(at: str) -> int:
+    return int(instant(at).timestamp() * 1000)
+
+
+def _with_files(row: sqlite3.Row) -> Mapping[str, Any]:
+    """Read the payload of an item that may have sealed files; nothing of the others."""
+    payload = row["payload"]
+    return {} if payload is None or b'"sealed"' not in payload else read(row["type"], payload).raw

@@ -1,0 +1,177 @@
+"""Attached files from Kafka, in the background: on a connection, a thread and a database of their own.
+
+Rule 1: alarms come first: nothing here takes the inbox's lock for longer than a receipt, and the rate stays below
+        what the broker allows the county.
+Rule 2: a county's log of chunks is read only while a file of its is wanted, from when its event was received on.
+Rule 3: what does not verify is counted and passed over; what a broker lost is asked of its sender, ever more rarely.
+Rule 4: nothing here can stop the inbox: what fails is told and tried again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from typing import TYPE_CHECKING, Final, Self
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from yizhan.consumers import metrics
+from yizhan.consumers.files import FileStore
+from yizhan.runtime import clients
+from yizhan.runtime.connection import KafkaConnection
+from yizhan.runtime.errors import StoreError
+from yizhan.schemas import topics
+from yizhan.schemas.errors import ProofInvalid
+from yizhan.schemas.files import ChunkRecord, read_record
+
+if TYPE_CHECKING:
+    from kafka.consumer.fetcher import ConsumerRecord
+
+    from yizhan.consumers.inbox import Inbox
+    from yizhan.runtime.settings import Settings
+
+IDLE_SECONDS: Final = 0.5
+LONGEST_ASKING_SECONDS: Final = 86_400.0
+FETCH_BYTES: Final = 4 * 1024 * 1024
+BATCH: Final = 8
+"""Chunks that are synced to the disk together."""
+_BACKOFF_SECONDS: Final = (0.5, 30.0)
+_CLIENT: Final = "yizhan-files"
+
+log = logging.getLogger(__name__)
+
+
+class Fetcher(threading.Thread):
+    """Fetches what the events of an inbox name. Use it as a context."""
+
+    def __init__(self, inbox: Inbox, settings: Settings, connection: KafkaConnection) -> None:
+        """Prepare it."""
+        super().__init__(name="files", daemon=True)
+        self._inbox, self._connection = inbox, connection
+        self._rate, self._overdue = settings.files_fetch_bytes_per_second, settings.files_overdue_seconds
+        self._over = threading.Event()
+        self._backoff = _BACKOFF_SECONDS[0]
+        self._cluster = ""
+        self._quiet: dict[str, float] = {}  # county → since when its log brought nothing new
+        self._sweep_due = 0.0
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._over.set()
+        self.join(timeout=5.0)
+
+    def run(self) -> None:
+        """Fetch, session after session; while nothing is wanted there is no session."""
+        while not self._over.is_set():
+            try:
+                with FileStore(self._inbox.path) as store:
+                    self._work(store)
+            except (KafkaError, StoreError, OSError) as error:
+                log.info("attached files are not fetched: %s; again in %.1f s", str(error), self._backoff)
+            except Exception:
+                log.exception("attached files are not fetched; trying again")
+            self._over.wait(self._backoff)
+            self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS[1])
+
+    def _work(self, store: FileStore) -> None:
+        while not self._over.is_set():
+            self._look(store)
+            self._tell(store)
+            if store.unfinished():
+                self._session(store)
+            self._over.wait(IDLE_SECONDS)
+
+    def _look(self, store: FileStore) -> None:
+        """Enter what new items name; forget what was destroyed."""
+        seq, item_id = store.looked_through()
+        if seq and not self._inbox.known(seq, item_id):
+            log.warning("the inbox is another one than before: its attached files are looked through again")
+            store.look_again()
+            seq = 0
+        while carriers := self._inbox.carriers(seq):
+            store.want(carriers)
+            seq = carriers[-1].seq
+        if time.monotonic() >= self._sweep_due:
+            self._sweep_due = time.monotonic() + 60.0
+            store.forget(self._inbox.destroyed())
+
+    def _tell(self, store: FileStore) -> None:
+        for each in store.whole_untold():
+            self._inbox.say_of_files(each.id, each.hash, fetched=True)
+            # Said twice after a kill in between, which changes nothing.
+            store.told(each.id, fetched=True, now=time.time())
+            log.info("%s: all its attached files are here", each.id)
+
+    def _session(self, store: FileStore) -> None:
+        with clients.admin(self._connection, _CLIENT) as admin:
+            self._cluster = str(admin.describe_cluster()["cluster_id"])
+        with clients.consumer(self._connection, _CLIENT, max_partition_fetch_bytes=FETCH_BYTES) as consumer:
+            self._backoff = _BACKOFF_SECONDS[0]
+            reading: dict[str, int] = {}
+            while not self._over.is_set() and store.unfinished():
+                self._look(store)
+                self._place(store, consumer)
+                reading = self._assign(consumer, reading, store.scans(self._cluster))
+                self._poll(store, consumer, reading)
+                self._tell(store)
+
+    def _place(self, store: FileStore, consumer: KafkaConsumer) -> None:
+        """Find where in its county's log a new file begins: not before its event was received."""
+        for n, county, received_ms in store.unplaced(self._cluster):
+            partition = TopicPartition(topics.attachments(county), 0)
+            found = consumer.offsets_for_times({partition: received_ms}).get(partition)
+            end = consumer.end_offsets([partition], timeout_ms=5000)[partition]
+            store.place(n, self._cluster, county, end if found is None else found.offset)
+            self._quiet[county] = time.monotonic()
+
+    def _assign(self, consumer: KafkaConsumer, reading: dict[str, int], wanted: dict[str, int]) -> dict[str, int]:
+        if wanted != reading:
+            if wanted.keys() != reading.keys():
+                consumer.assign([TopicPartition(topics.attachments(county), 0) for county in sorted(wanted)])
+                reading = {}
+            for county, place in wanted.items():
+                if reading.get(county) != place:
+                    consumer.seek(TopicPartition(topics.attachments(county), 0), place)
+        return dict(wanted)
+
+    def _poll(self, store: FileStore, consumer: KafkaConsumer, reading: dict[str, int]) -> None:
+        started, came = time.monotonic(), 0
+        found = consumer.poll(timeout_ms=500, max_records=BATCH)
+        for county in list(reading):
+            records = found.get(TopicPartition(topics.attachments(county), 0)) or []
+            if records:
+                came += sum(len(each.value or b"") for each in records)
+                self._keep(store, county, records)
+                reading[county] = records[-1].offset + 1
+            elif time.monotonic() - self._quiet.setdefault(county, time.monotonic()) > self._overdue:
+                self._ask(store, county)
+        self._over.wait(max(0.0, came / self._rate - (time.monotonic() - started)))
+
+    def _keep(self, store: FileStore, county: str, records: list[ConsumerRecord]) -> None:
+        chunks: list[ChunkRecord] = []
+        for record in records:
+            try:
+                chunks.append(read_record(record.value or b""))
+            except ProofInvalid as error:
+                metrics.CHUNKS.labels("refused").inc()
+                log.warning("%s, offset %d: %s", record.topic, record.offset, error)
+        new = store.keep(self._cluster, county, chunks, records[-1].offset + 1)
+        metrics.CHUNKS.labels("kept").inc(new)
+        metrics.CHUNKS.labels("passed").inc(len(chunks) - new)
+        self._quiet[county] = time.monotonic()
+
+    def _ask(self, store: FileStore, county: str) -> None:
+        """Ask a county once more for what its log does not have, after a pause that doubles."""
+        now = time.time()
+        for each in store.lacking(county):
+            pause = min(self._overdue * (1 << min(each.times, 16)), LONGEST_ASKING_SECONDS)
+            if now - each.asked >= pause:
+                self._inbox.say_of_files(each.id, each.hash, fetched=False)
+                store.told(each.id, fetched=False, now=now)
+                log.warning("%s: some of its attached files are not with the broker; asked for again", each.id)
+        self._quiet[county] = time.monotonic()

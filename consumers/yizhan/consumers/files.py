@@ -1,0 +1,452 @@
+"""Attached files of what came: fetched as ciphertext, opened only when an officer saves one.
+
+Law 2: a chunk is kept because its proof leads to a root that an event names whose county's signature holds.
+Rule 1: a chunk is on the disk, synced, before the row says that it is here: a kill fetches one again at most.
+Rule 2: nothing is written over; what is saved has a cleaned name, mode 0600, and content that is what the event
+        says, by hash and by type, before it has its name. It is never executed, unpacked or shown here.
+Rule 3: which files are wanted follows from the inbox alone: this folder may be deleted, and is fetched again.
+Rule 4: where an item's content was destroyed its key is gone with it, and its chunks go too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+import sqlite3
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from pydantic import ValidationError
+
+from yizhan.consumers.errors import NoSuchItem
+from yizhan.runtime.errors import StoreError
+from yizhan.runtime.store import open_store, transaction, wrapped
+from yizhan.schemas.errors import FileRefused
+from yizhan.schemas.files import (
+    CHUNK_BYTES,
+    MAX_FILES,
+    TAG_BYTES,
+    ChunkRecord,
+    chunk_bytes,
+    chunk_count,
+    open_chunk,
+)
+from yizhan.schemas.filetypes import clean_name, media_type
+from yizhan.schemas.i18n import _
+from yizhan.schemas.payloads.codec import faults
+from yizhan.schemas.payloads.common import Attachment
+from yizhan.schemas.sentences import os_error
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
+    from yizhan.consumers.view import Carrier
+
+FOLDER: Final = ".files"
+"""What the name of the folder adds to the inbox's."""
+RESERVE_BYTES: Final = 1024 * 1024 * 1024
+"""Disk that stays free for the inbox itself: a film must not keep out a fire."""
+
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE files (
+        n INTEGER PRIMARY KEY,
+        id TEXT NOT NULL,                    -- of the event
+        hash BLOB NOT NULL,
+        county TEXT NOT NULL,
+        received INTEGER NOT NULL,           -- by the station, ms since 1970: its chunks came later
+        root BLOB NOT NULL,
+        bytes INTEGER NOT NULL,
+        chunks INTEGER NOT NULL,
+        whole INTEGER NOT NULL DEFAULT 0,    -- 1: all its chunks are here
+        placed TEXT,                         -- cluster in whose log it is looked for
+        UNIQUE (id, root)
+    );
+    CREATE INDEX files_by_root ON files (root);
+    CREATE INDEX files_wanted ON files (county) WHERE whole = 0;
+
+    -- Chunks that are on the disk.
+    CREATE TABLE chunks (
+        root BLOB NOT NULL,
+        i INTEGER NOT NULL,
+        PRIMARY KEY (root, i)
+    ) WITHOUT ROWID;
+
+    -- What was said to senders; ``asked`` is when we last asked for chunks again, and how often.
+    CREATE TABLE said (
+        id TEXT PRIMARY KEY,
+        fetched INTEGER NOT NULL DEFAULT 0,
+        asked REAL NOT NULL DEFAULT 0,
+        times INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID;
+
+    CREATE TABLE scans (
+        cluster TEXT NOT NULL,
+        county TEXT NOT NULL,
+        next INTEGER NOT NULL,
+        PRIMARY KEY (cluster, county)
+    ) WITHOUT ROWID;
+
+    -- How far the inbox was looked through: its last item then.
+    CREATE TABLE looked (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        seq INTEGER NOT NULL,
+        id TEXT NOT NULL
+    );
+    """,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An attachment that an event names and that cannot be fetched: which, and why."""
+
+    name: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One attachment of an item: how many of its chunks are here."""
+
+    attachment: Attachment
+    chunks: int
+    here: int
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether it can be saved."""
+        return self.here == self.chunks
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event of which a file is not whole."""
+
+    id: str
+    hash: bytes
+    asked: float
+    times: int
+
+
+def attachments_of(raw: Mapping[str, Any]) -> tuple[list[Attachment], list[Problem]]:
+    """Take the sealed attachments out of a payload as it came; what is wrong with one is told, the others count."""
+    found, problems = list[Attachment](), list[Problem]()
+    listed = raw.get("attachments")
+    for each in listed if isinstance(listed, list) else ():
+        if not isinstance(each, Mapping) or "sealed" not in each:
+            continue
+        name = clean_name(str(each.get("name", "")))
+        known = {key: value for key, value in each.items() if key in Attachment.model_fields}
+        try:
+            attachment = Attachment.model_validate(known)
+        except ValidationError as error:
+            problems.append(Problem(name, "; ".join(f"{path}: {said}" for path, said in faults(error))))
+            continue
+        if len(found) == MAX_FILES:
+            problems.append(Problem(name, _("一件文书至多附 {most} 个文件，这个不取").format(most=MAX_FILES)))
+        else:
+            found.append(attachment)
+    return found, problems
+
+
+class FileStore:
+    """The attached files of one inbox; its methods may be called from several threads, which take turns."""
+
+    def __init__(self, inbox: Path) -> None:
+        """Open the folder beside the inbox at ``inbox``, made if absent (``StoreError`` if it cannot be used)."""
+        self._folder = inbox.with_name(inbox.name + FOLDER)
+        self._conn = open_store(self._folder / "files.sqlite3", MIGRATIONS)
+        self._lock = threading.RLock()
+
+    # -- what is wanted --
+
+    def looked_through(self) -> tuple[int, str]:
+        """Return number and id of the inbox's last item that was looked at; (0, "") before the first."""
+        with self._reading() as conn:
+            row = conn.execute("SELECT seq, id FROM looked").fetchone()
+        return (0, "") if row is None else (row["seq"], row["id"])
+
+    def want(self, carriers: Collection[Carrier]) -> None:
+        """Enter what these items name, and how far the inbox was looked through."""
+        with self._lock, transaction(self._conn) as conn:
+            for each in carriers:
+                for attachment in attachments_of(each.raw)[0]:
+                    root = bytes.fromhex(attachment.sealed.root) if attachment.sealed else b""
+                    values = (
+                        each.id,
+                        each.hash,
+                        each.county,
+                        each.received_ms,
+                        root,
+                        attachment.bytes,
+                        chunk_count(attachment.bytes),
+                    )
+                    conn.execute(
+                        "INSERT OR IGNORE INTO files (id, hash, county, received, root, bytes, chunks)"
+                        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                        values,
+                    )
+                    _count(conn, root)
+                conn.execute("INSERT OR REPLACE INTO looked VALUES (1, ?, ?)", (each.seq, each.id))
+
+    def look_again(self) -> None:
+        """Look through the inbox from its beginning: it is another one than before (a restored backup)."""
+        with self._lock, transaction(self._conn) as conn:
+            conn.execute("DELETE FROM looked")
+
+    def unfinished(self) -> bool:
+        """Tell whether any file is not whole."""
+        with self._reading() as conn:
+            return conn.execute("SELECT 1 FROM files WHERE whole = 0 LIMIT 1").fetchone() is not None
+
+    def unplaced(self, cluster: str) -> list[tuple[int, str, int]]:
+        """List files whose place in a cluster's logs is not known: (number, county, ms since 1970)."""
+        with self._reading() as conn:
+            rows = conn.execute(
+                "SELECT n, county, received FROM files WHERE placed IS NOT ? AND whole = 0",
+                (cluster,),
+            )
+            return [(row["n"], row["county"], row["received"]) for row in rows]
+
+    def place(self, n: int, cluster: str, county: str, offset: int) -> None:
+        """Look for a file from an offset on: its county's log is read again from there if need be."""
+        with self._lock, transaction(self._conn) as conn:
+            others = conn.execute(
+                "SELECT 1 FROM files WHERE county = ? AND placed = ? AND whole = 0 LIMIT 1",
+                (county, cluster),
+            ).fetchone()
+            conn.execute("UPDATE files SET placed = ? WHERE n = ?", (cluster, n))
+            row = conn.execute("SELECT next FROM scans WHERE cluster = ? AND county = ?", (cluster, county)).fetchone()
+            start = offset if row is None or others is None else min(row["next"], offset)
+            conn.execute("INSERT OR REPLACE INTO scans VALUES (?, ?, ?)", (cluster, county, start))
+
+    def scans(self, cluster: str) -> dict[str, int]:
+        """Tell which counties' logs are to be read, and from which offset."""
+        with self._reading() as conn:
+            rows = conn.execute(
+                "SELECT county, next FROM scans WHERE cluster = ? AND county IN"
+                " (SELECT county FROM files WHERE placed = ? AND whole = 0)",
+                (cluster, cluster),
+            )
+            return {row["county"]: row["next"] for row in rows}
+
+    # -- what comes --
+
+    def keep(self, cluster: str, county: str, records: Collection[ChunkRecord], next_offset: int) -> int:
+        """Keep the chunks that are wanted of a county, and how far its log was read. Returns how many were new.
+
+        Raises:
+            StoreError: the disk is full or fails; then nothing of it is remembered.
+        """
+        with self._lock:
+            wanted = [each for each in records if self._wants(county, each)]
+            for root in {each.root for each in wanted}:
+                self._write(root, [each for each in wanted if each.root == root])
+            with transaction(self._conn) as conn:
+                # The crash line: what the rows name is on the disk.
+                conn.executemany(
+                    "INSERT OR IGNORE INTO chunks VALUES (?, ?)", [(each.root, each.index) for each in wanted]
+                )
+                for root in {each.root for each in wanted}:
+                    _count(conn, root)
+                conn.execute("INSERT OR REPLACE INTO scans VALUES (?, ?, ?)", (cluster, county, next_offset))
+        return len(wanted)
+
+    def _wants(self, county: str, record: ChunkRecord) -> bool:
+        with wrapped(self._conn):
+            rows = self._conn.execute(
+                "SELECT bytes FROM files WHERE root = ? AND county = ?", (record.root, county)
+            ).fetchall()
+            here = self._conn.execute(
+                "SELECT 1 FROM chunks WHERE root = ? AND i = ?", (record.root, record.index)
+            ).fetchone()
+        return here is None and any(
+            record.count == chunk_count(row["bytes"]) and len(record.chunk) == chunk_bytes(row["bytes"], record.index)
+            for row in rows
+        )
+
+    def _write(self, root: bytes, records: list[ChunkRecord]) -> None:
+        path = self._folder / root.hex()
+        try:
+            if shutil.disk_usage(self._folder).free < RESERVE_BYTES:
+                sentence = _("{path}：磁盘余量不足 {reserve} 字节，附件暂不接收，报警照收；请腾出空间")
+                raise StoreError(sentence.format(path=self._folder, reserve=RESERVE_BYTES))
+            new = not path.exists()
+            descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
+            try:
+                for each in records:
+                    os.pwrite(descriptor, each.chunk, each.index * (CHUNK_BYTES + TAG_BYTES))
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            if new:
+                _sync(self._folder)
+        except OSError as error:
+            sentence = _("{path}：{error}；请腾出空间，检查目录归谁所有")
+            raise StoreError(sentence.format(path=path, error=os_error(error))) from error
+
+    # -- what is said to senders --
+
+    def whole_untold(self) -> list[Waiting]:
+        """List events all of whose files are here, and whose senders were not told."""
+        return self._events("SELECT id FROM files GROUP BY id HAVING min(whole) = 1")
+
+    def lacking(self, county: str) -> list[Waiting]:
+        """List events of a county of which some file is not whole."""
+        return self._events("SELECT id FROM files WHERE whole = 0 AND county = ? GROUP BY id", county)
+
+    def _events(self, chosen: str, *values: str) -> list[Waiting]:
+        with self._reading() as conn:
+            ids = [row["id"] for row in conn.execute(chosen, values).fetchall()]
+            rows = [
+                conn.execute(
+                    "SELECT id, hash, coalesce(asked, 0) AS asked, coalesce(times, 0) AS times,"
+                    " coalesce(fetched, 0) AS fetched FROM files LEFT JOIN said USING (id) WHERE id = ?",
+                    (each,),
+                ).fetchone()
+                for each in ids
+            ]
+        return [Waiting(row["id"], row["hash"], row["asked"], row["times"]) for row in rows if not row["fetched"]]
+
+    def told(self, event_id: str, *, fetched: bool, now: float) -> None:
+        """Note that a sender was told that its files are here, or asked for them again (seconds since 1970)."""
+        with self._lock, transaction(self._conn) as conn:
+            conn.execute("INSERT OR IGNORE INTO said (id) VALUES (?)", (event_id,))
+            conn.execute(
+                "UPDATE said SET fetched = ?, asked = ?, times = times + ? WHERE id = ?",
+                (int(fetched), now, int(not fetched), event_id),
+            )
+
+    # -- what an officer does --
+
+    def standing(self, raw: Mapping[str, Any]) -> list[Standing]:
+        """Tell how many chunks of each sealed attachment of a payload are here."""
+        found = []
+        for each in attachments_of(raw)[0]:
+            root = bytes.fromhex(each.sealed.root) if each.sealed else b""
+            with self._reading() as conn:
+                here = conn.execute("SELECT count(*) FROM chunks WHERE root = ?", (root,)).fetchone()[0]
+            found.append(Standing(each, chunk_count(each.bytes), int(here)))
+        return found
+
+    def save(
+        self, attachment: Attachment, folder: Path, progress: Callable[[int, int], None] = lambda _a, _b: None
+    ) -> Path:
+        """Open a file and write it into a folder under its cleaned name; nothing is overwritten.
+
+        Raises:
+            FileRefused: not whole yet, another content or type than the event says, or the name is taken.
+        """
+        standing = self.standing({"attachments": [attachment.model_dump(mode="json", exclude_none=True)]})[0]
+        if not standing.complete:
+            sentence = _("{name}：应有 {all} 块，已到 {here} 块；请等 yizhan inbox run 取齐，缺的会自动请发件县再送")
+            values = {"name": attachment.name, "all": standing.chunks, "here": standing.here}
+            raise FileRefused("incomplete", sentence.format(**values))
+        target = folder / clean_name(attachment.name)
+        part = folder / f".yizhan-{secrets.token_hex(8)}"
+        try:
+            descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+            try:
+                with os.fdopen(descriptor, "w+b") as stream:
+                    self._open_into(stream, attachment, progress)
+                    _check_type(stream, attachment)
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                os.link(part, target)  # fails where the name is taken, by whatever
+            finally:
+                part.unlink()
+            _sync(folder)
+        except FileExistsError:
+            sentence = _("{path} 已经有了，不覆盖；请用 -o 换一个目录")
+            raise FileRefused("exists", sentence.format(path=target)) from None
+        except OSError as error:
+            raise FileRefused("unreadable", f"{target}: {os_error(error)}") from error
+        return target
+
+    def _open_into(self, stream: BinaryIO, attachment: Attachment, progress: Callable[[int, int], None]) -> None:
+        if attachment.sealed is None:
+            raise FileRefused("incomplete", _("{name}：没有随文书密封").format(name=attachment.name))
+        key, count, digest, left = (
+            bytes.fromhex(attachment.sealed.key), chunk_count(attachment.bytes), hashlib.sha256(), attachment.bytes,
+        )  # fmt: skip
+        with (self._folder / attachment.sealed.root).open("rb") as sealed:
+            for index in range(count):
+                chunk = sealed.read(chunk_bytes(attachment.bytes, index))
+                plain = open_chunk(key, index, chunk, last=index == count - 1)[:left]
+                left -= len(plain)
+                digest.update(plain)
+                stream.write(plain)
+                progress(attachment.bytes - left, attachment.bytes)
+        if digest.hexdigest() != attachment.sha256:
+            sentence = _("{name}：文书里的指纹是 {said}…，打开得到 {came}…，没有写出；请发件县核对后重新附上")
+            values = {"name": attachment.name, "said": attachment.sha256[:16], "came": digest.hexdigest()[:16]}
+            raise FileRefused("hash", sentence.format(**values))
+
+    def forget(self, gone: Collection[str]) -> None:
+        """Delete the chunks of items whose content was destroyed (``StoreError`` if the disk fails)."""
+        with self._lock:
+            with transaction(self._conn) as conn:
+                conn.executemany("DELETE FROM files WHERE id = ?", [(each,) for each in gone])
+                conn.execute("DELETE FROM chunks WHERE root NOT IN (SELECT root FROM files)")
+                kept = {row["root"].hex() for row in conn.execute("SELECT root FROM files")}
+            for path in self._folder.iterdir():
+                if len(path.name) == 64 and path.name not in kept:  # noqa: PLR2004 -- hexadecimal of a root
+                    with contextlib.suppress(FileNotFoundError):
+                        path.unlink()
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._conn.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, wrapped(self._conn):
+            yield self._conn
+
+
+def _count(conn: sqlite3.Connection, root: bytes) -> None:
+    """Note whether all chunks of a file are here."""
+    conn.execute(
+        "UPDATE files SET whole = chunks = (SELECT count(*) FROM chunks WHERE chunks.root = files.root) WHERE root = ?",
+        (root,),
+    )
+
+
+def _check_type(stream: BinaryIO, attachment: Attachment) -> None:
+    """Check that the content is of the type that the event says: its sender may have been careless, or worse."""
+    name = clean_name(attachment.name)
+    found = media_type(stream, name)
+    if found != attachment.media_type:
+        sentence = _("{name}：文书说是 {said}，内容却是 {came}，没有写出；请问发件县")
+        raise FileRefused("type", sentence.format(name=name, said=attachment.media_type, came=found))
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def pick(standings: list[Standing], name: str | None, item_id: str) -> list[Standing]:
+    """Choose by name, or all (``NoSuchItem`` for none)."""
+    chosen = [each for each in standings if name is None or each.attachment.name == name]
+    if not chosen:
+        sentence = _("{id} 没有这个随文书密封的附件；请看 yizhan inbox files {id}")
+        raise NoSuchItem(sentence.format(id=item_id))
+    return chosen

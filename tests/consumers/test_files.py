@@ -1,0 +1,203 @@
+"""What an inbox promises of attached files, and what hostile senders get."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.vectors.make_file_vectors import sealed
+from yizhan.consumers.files import RESERVE_BYTES, FileStore, attachments_of
+from yizhan.consumers.view import Carrier
+from yizhan.runtime.errors import StoreError
+from yizhan.schemas.errors import FileRefused
+from yizhan.schemas.files import CHUNK_BYTES, read_record
+
+COUNTY, OTHER, CLUSTER = "350924", "330327", "cluster"
+PHOTO = b"\xff\xd8\xff\xe0" + b"\x17" * (2 * CHUNK_BYTES)
+KEY = b"\x07" * 32
+
+
+def said(plain: bytes = PHOTO, name: str = "现场.jpg", **other: Any) -> dict[str, Any]:  # noqa: ANN401 -- hostile
+    """Write an attachment as a sender would, honest or not."""
+    root = sealed(KEY, plain)[0]
+    honest = {
+        "name": name,
+        "sha256": hashlib.sha256(plain).hexdigest(),
+        "bytes": len(plain),
+        "media_type": "image/jpeg",
+        "sealed": {"key": KEY.hex(), "root": root.hex()},
+    }
+    return honest | other
+
+
+def carrier(*attachments: dict[str, Any], seq: int = 1, county: str = COUNTY) -> Carrier:
+    """An item that names files."""
+    return Carrier(seq, f"{county}-20261123k7qf-{seq}", bytes(32), county, 0, {"attachments": list(attachments)})
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[FileStore]:
+    """The files of an inbox, none yet."""
+    with FileStore(tmp_path / "inbox.sqlite3") as opened:
+        yield opened
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Where an officer saves."""
+    path = tmp_path / "out"
+    path.mkdir()
+    return path
+
+
+def fetched(store: FileStore, attachment: dict[str, Any], plain: bytes = PHOTO) -> dict[str, Any]:
+    """Fetch a file whole; its payload."""
+    store.want([carrier(attachment)])
+    records = [read_record(each) for each in sealed(KEY, plain)[2]]
+    store.keep(CLUSTER, COUNTY, records, len(records))
+    return {"attachments": [attachment]}
+
+
+def test_chunks_in_any_order_twice_and_through_a_restart(store: FileStore, tmp_path: Path, out: Path) -> None:
+    """The file is saved byte for byte, for its owner alone, and never over another."""
+    store.want([carrier(said())])
+    records = [read_record(each) for each in sealed(KEY, PHOTO)[2]]
+    assert store.keep(CLUSTER, COUNTY, [records[2], records[0], records[2]], 3) >= 2
+    with pytest.raises(FileRefused, match=r"应有 3 块，已到 2 块") as early:
+        store.save(store.standing({"attachments": [said()]})[0].attachment, out)
+    assert early.value.cause == "incomplete"
+    assert store.whole_untold() == []
+    with FileStore(tmp_path / "inbox.sqlite3") as again:
+        again.keep(CLUSTER, COUNTY, records, 6)
+        assert [each.id for each in again.whole_untold()] == ["350924-20261123k7qf-1"]
+        again.told("350924-20261123k7qf-1", fetched=True, now=0.0)
+        assert again.whole_untold() == []
+        attachment = again.standing({"attachments": [said()]})[0].attachment
+        path = again.save(attachment, out)
+        assert path.read_bytes() == PHOTO
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        with pytest.raises(FileRefused, match="不覆盖"):
+            again.save(attachment, out)
+    assert [each.name for each in out.iterdir()] == ["现场.jpg"]
+
+
+def test_whom_it_was_not_sent_to_keeps_and_opens_nothing(store: FileStore) -> None:
+    """Chunks of an event that was not ours, or from another county's topic, or of another shape, are passed over."""
+    records = [read_record(each) for each in sealed(KEY, PHOTO)[2]]
+    assert store.keep(CLUSTER, COUNTY, records, 3) == 0
+    store.want([carrier(said())])
+    assert store.keep(CLUSTER, OTHER, records, 3) == 0
+    store.want([carrier(said(bytes=100 * CHUNK_BYTES, sha256="0" * 64), seq=2, county=OTHER)])
+    assert store.keep(CLUSTER, OTHER, records, 3) == 0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "cause", "word"),
+    [
+        ({"sha256": "0" * 64}, "hash", "指纹"),
+        ({"sealed": {"key": "00" * 32, "root": sealed(KEY, PHOTO)[0].hex()}}, "chunk", "密钥"),
+        ({"media_type": "application/pdf"}, "type", "application/pdf"),
+        ({"name": "现场.pdf"}, "type", ".pdf"),
+    ],
+)
+def test_a_file_that_is_not_what_its_event_says_is_not_written(
+    store: FileStore, out: Path, wrong: dict[str, Any], cause: str, word: str
+) -> None:
+    """Swapped, sealed to another key, of another type: the sentence says what was said and what came."""
+    raw = fetched(store, said(**wrong))
+    with pytest.raises(FileRefused, match=word) as refused:
+        store.save(store.standing(raw)[0].attachment, out)
+    assert refused.value.cause == cause
+    assert list(out.iterdir()) == []
+
+
+def test_a_program_that_calls_itself_a_photo_is_not_written(store: FileStore, out: Path) -> None:
+    """Its content decides, at the recipient too."""
+    program = b"MZ" + b"\0" * 1000
+    raw = fetched(store, said(program), program)
+    with pytest.raises(FileRefused, match="可执行文件"):
+        store.save(store.standing(raw)[0].attachment, out)
+    assert list(out.iterdir()) == []
+
+
+def test_a_chunk_that_was_cut_on_our_disk_is_told(store: FileStore, out: Path, tmp_path: Path) -> None:
+    """A disk that lost bytes gives no half file."""
+    raw = fetched(store, said())
+    (path,) = (each for each in (tmp_path / "inbox.sqlite3.files").iterdir() if len(each.name) == 64)
+    os.truncate(path, path.stat().st_size - 1)
+    with pytest.raises(FileRefused):
+        store.save(store.standing(raw)[0].attachment, out)
+    assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        said(name="../../etc/cron.d/x.jpg"),
+        said(name="现场\u202egpj.exe"),
+        said(bytes=2**40),
+        said(bytes=-1),
+        said(bytes=True),
+        said(media_type="application/x-msdownload"),
+        said(sealed={"key": "zz", "root": ".."}),
+        said(sealed="../../x"),
+        said() | {"name": 7},
+    ],
+)
+def test_what_a_hostile_sender_names_is_told_and_the_rest_counts(hostile: dict[str, Any]) -> None:
+    """A path, a mark that reorders, a size beyond reason, a root that is none: told by a clean name, not fetched."""
+    found, problems = attachments_of({"attachments": [hostile, said(), "x", {"kept_at": "档案室"}]})
+    assert [each.name for each in found] == ["现场.jpg"]
+    assert len(problems) == 1
+    assert problems[0].sentence
+    assert not set(problems[0].name) & set("/\\\u202e\0")
+
+
+def test_no_more_than_sixteen_are_fetched() -> None:
+    """Nobody fills our disk with one event."""
+    found, problems = attachments_of({"attachments": [said() for _ in range(20)]})
+    assert (len(found), len(problems)) == (16, 4)
+
+
+def test_destroyed_content_takes_its_chunks_along(store: FileStore, tmp_path: Path) -> None:
+    """Chunks of a destroyed item go, unless another item has the same file."""
+    fetched(store, said())
+    store.want([carrier(said(), seq=2)])
+    folder = tmp_path / "inbox.sqlite3.files"
+    store.forget(["350924-20261123k7qf-1"])
+    assert [each for each in folder.iterdir() if len(each.name) == 64]
+    store.forget(["350924-20261123k7qf-2"])
+    assert [each for each in folder.iterdir() if len(each.name) == 64] == []
+
+
+def test_a_full_disk_keeps_out_files_and_not_alarms(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below the reserve nothing is fetched, and the sentence says so; what was read is read again later."""
+    store.want([carrier(said())])
+    monkeypatch.setattr("yizhan.consumers.files.RESERVE_BYTES", 1 << 60)
+    with pytest.raises(StoreError, match="报警照收"):
+        store.keep(CLUSTER, COUNTY, [read_record(sealed(KEY, PHOTO)[2][0])], 1)
+    monkeypatch.setattr("yizhan.consumers.files.RESERVE_BYTES", RESERVE_BYTES)
+    assert store.keep(CLUSTER, COUNTY, [read_record(sealed(KEY, PHOTO)[2][0])], 1) == 1
+
+
+def test_a_log_is_read_again_from_where_a_later_event_wants_it(store: FileStore) -> None:
+    """An event of a digest, whose chunks came long before it, sets its county's reading back; a whole file ends it."""
+    store.want([carrier(said())])
+    store.place(1, CLUSTER, COUNTY, 40)
+    assert store.scans(CLUSTER) == {COUNTY: 40}
+    plain = PHOTO + b"x"
+    store.want([carrier(said(plain), seq=2)])
+    assert [n for n, _county, _at in store.unplaced(CLUSTER)] == [2]
+    store.place(2, CLUSTER, COUNTY, 7)
+    assert store.scans(CLUSTER) == {COUNTY: 7}
+    assert [n for n, _county, _at in store.unplaced("another cluster")] == [1, 2]
+    records = [read_record(each) for each in (*sealed(KEY, PHOTO)[2], *sealed(KEY, plain)[2])]
+    store.keep(CLUSTER, COUNTY, records, 50)
+    assert store.scans(CLUSTER) == {}
+    assert not store.unfinished()
