@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from yizhan.cli.access import noted
 from yizhan.cli.inboxes import looking, open_inbox
 from yizhan.cli.outboxes import open_outbox
+from yizhan.consumers.files import FileStore
 from yizhan.producers.drafts import Draft
 from yizhan.schemas.header import NOTICE
 
@@ -51,6 +52,9 @@ def carry_out(
         if chosen:
             noted(app, county, "destroyed", "inbox destroy", chosen, f"{officer[0]}（{officer[1]}）")
         inbox.destroy(chosen, *officer)
+        if chosen:
+            with FileStore(inbox.path) as files:
+                files.forget(inbox.destroyed())
         notices = []
         for batch, draft in _notices(inbox):
             sent = outbox.publish(draft)

@@ -46,6 +46,8 @@ _ORDER: Final = {
     **{name: len(_FIRST) + 1 + place for place, name in enumerate(_LAST)},
 }
 _LISTED: Final = re.compile(r"\.[0-9]+$")
+_SECRET: Final = re.compile(r"attachments\.[0-9]+\.sealed\.")
+"""Paths of what opens an attached file: nothing that a person reads."""
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z")
 
 
@@ -102,7 +104,8 @@ def details(app: App, item: Item) -> Iterator[tuple[str, str]]:
     yield _("获知"), app.local(item.time)
     if item.destroyed is not None:
         yield _("内容"), _("保管期满，已于 {at} 销毁").format(at=app.local(item.destroyed))
-    shown = [] if item.contents is None else list(islice(lines(item.contents), MOST_VALUES + 1))
+    said = () if item.contents is None else (each for each in lines(item.contents) if not _SECRET.match(each.path))
+    shown = list(islice(said, MOST_VALUES + 1))
     yield from _contents(app, [each for each in shown[:MOST_VALUES] if _head(each) not in _LAST])
     for each in item.answers:
         note = f": {each.note}" if each.note else ""

@@ -72,6 +72,8 @@ STATES: Final = {
 STAGES: Final = {
     "delivered": marked("已送达"),
     "unopenable": marked("打不开"),
+    "fetched": marked("附件已取齐"),
+    "unfetched": marked("附件未取齐，请再送"),
     "acknowledged": marked("已签收"),
     "acted": marked("已处置"),
     "declined": marked("不予处置"),

@@ -319,6 +319,76 @@ def ack(
     tell(sentence.format(id=item.id, stage=stage_name(stage), name=name, badge=badge))
 
 
+@command.command("files", help=marked("列出一件随文书密封的附件：名称、格式、大小、已取到多少"))
+@click.argument("item_id", metavar="ID")
+@county_option()
+@json_option()
+def files(item_id: str, county: str, as_json: bool) -> None:
+    """List attached files."""
+    from yizhan.cli.access import noted
+    from yizhan.cli.app import this
+    from yizhan.cli.evidence import attached
+    from yizhan.cli.output import print_json, print_table, say
+
+    app = this()
+    standings, problems = attached(app, county, item_id)
+    noted(app, county, "listed", "inbox files", [item_id])
+    if as_json:
+        listed_ = [
+            {name: getattr(each.attachment, name) for name in ("name", "media_type", "bytes", "sha256")}
+            | {"chunks": each.chunks, "here": each.here, "complete": each.complete}
+            for each in standings
+        ]
+        print_json({"county": county, "id": item_id, "files": listed_, "problems": problems})
+        return
+    print_table(
+        [_("文件名"), _("格式"), _("字节数"), _("已取到")],
+        [
+            (
+                each.attachment.name,
+                str(each.attachment.media_type),
+                str(each.attachment.bytes),
+                f"{each.here}/{each.chunks}",
+            )
+            for each in standings
+        ],
+        _("这一件没有随文书密封的附件"),
+    )
+    for problem in problems:
+        say(_("{name}：文书里写得不对，不取：{why}").format(name=problem.name, why=problem.sentence))
+
+
+@command.command(
+    "save",
+    help=marked(
+        "把取齐的附件存到目录里：核对指纹和格式，文件名清理过，只有本人可读写，不覆盖，不执行。\n\n"
+        "不写 NAME 则全部存。记入本县的调阅记录。有存不下的退出码为 1。"
+    ),
+)
+@click.argument("item_id", metavar="ID")
+@click.argument("name", metavar="[NAME]", required=False)
+@county_option()
+@option("-o", "--out", "folder", required=True, metavar="DIR", help=marked("存到这个目录，须已存在"))
+@json_option()
+@click.pass_context
+def save(ctx: click.Context, item_id: str, name: str | None, county: str, folder: str, as_json: bool) -> None:
+    """Save attached files."""
+    from yizhan.cli.app import this
+    from yizhan.cli.evidence import save_files
+    from yizhan.cli.output import print_json, say, tell
+
+    saved, refused = save_files(this(), county, item_id, name, folder)
+    if as_json:
+        print_json({"county": county, "id": item_id, "saved": saved, "refused": refused})
+    else:
+        for path in saved:
+            tell(_("已存 {path}").format(path=path))
+        for each in refused:
+            say(each["error"])
+    if refused:
+        ctx.exit(1)
+
+
 @command.command(
     "export",
     help=marked(

@@ -119,6 +119,38 @@ def _why_it_waits(app: App, county: str, running: bool, no_broker_since: datetim
     return _("正在送出") if sending else _("已送到 Kafka，驿站还没有答复；久无答复时，请问驿站是否在运行")
 
 
+@command.command("files", help=marked("列出还有收件县没有取齐的附件：已送出多少，谁已取齐；都取齐的不再列"))
+@county_option()
+@json_option()
+def files(county: str, as_json: bool) -> None:
+    """List attached files."""
+    from yizhan.cli.app import this
+    from yizhan.cli.outboxes import looking
+    from yizhan.cli.output import print_json, print_table
+
+    app = this()
+    with looking(app, county) as outbox:
+        rows = () if outbox is None else outbox.files()
+    if as_json:
+        print_json({"county": county, "files": rows})
+        return
+    print_table(
+        [_("编号"), _("文件名"), _("字节数"), _("已送出"), _("已取齐"), _("未取齐")],
+        [
+            (
+                row.event,
+                row.name,
+                str(row.bytes),
+                f"{row.sent}/{row.chunks}",
+                listed(map(app.named, row.fetched)),
+                listed(map(app.named, row.waiting)),
+            )
+            for row in rows
+        ],
+        _("没有在等的附件"),
+    )
+
+
 @command.command(
     "export",
     help=marked(

@@ -39,10 +39,26 @@ if TYPE_CHECKING:
 @click.argument("file", metavar="FILE.jsonl")
 @county_option()
 @option("--yes", is_flag=True, help=marked("有疑问的（不涉及收件县、不在本县境内）也不再询问，直接发出"))
+@option(
+    "--attach",
+    "attached",
+    multiple=True,
+    metavar="FILE",
+    help=marked("随文书密封一个附件（照片、文档、轨迹，至多 200 MiB），可多次给出；文件里须只有一件文书"),
+)
 @passphrase_option()
 @json_option()
 @click.pass_context
-def command(ctx: click.Context, file: str, county: str, yes: bool, passphrase_fd: int | None, as_json: bool) -> None:
+def command(
+    ctx: click.Context,
+    *,
+    file: str,
+    county: str,
+    yes: bool,
+    attached: tuple[str, ...],
+    passphrase_fd: int | None,
+    as_json: bool,
+) -> None:
     """Publish a file."""
     from yizhan.cli.app import this
     from yizhan.cli.keyring import Lock
@@ -57,10 +73,10 @@ def command(ctx: click.Context, file: str, county: str, yes: bool, passphrase_fd
     with open_outbox(app, county, Lock(passphrase_fd)) as outbox:
         try:
             if file == "-":
-                _publish(outbox, sys.stdin.buffer, _("标准输入"), report, ask=ask, warn=not yes)
+                _publish(outbox, sys.stdin.buffer, _("标准输入"), report, ask=ask, warn=not yes, attached=attached)
             else:
                 with open(file, "rb") as stream:  # noqa: PTH123 -- the name is told as it was typed
-                    _publish(outbox, stream, file, report, ask=ask, warn=not yes)
+                    _publish(outbox, stream, file, report, ask=ask, warn=not yes, attached=attached)
         except StoreError as error:
             broken = error
     if as_json:
@@ -142,14 +158,16 @@ class Report:
         }
 
 
-def _publish(outbox: Outbox, stream: BinaryIO, name: str, report: Report, *, ask: bool, warn: bool) -> None:
+def _publish(
+    outbox: Outbox, stream: BinaryIO, name: str, report: Report, *, ask: bool, warn: bool, attached: tuple[str, ...]
+) -> None:
     from yizhan.producers.drafts import LineProblem, read_jsonl
     from yizhan.producers.numbering import Sent
 
     lines: deque[int] = deque()
 
     def drafts() -> Iterator[Draft]:
-        for line, found in read_jsonl(stream, name):
+        for line, found in _with_files(read_jsonl(stream, name), outbox, name, report, attached):
             if isinstance(found, LineProblem):
                 report.bad(found)
             else:
@@ -166,6 +184,34 @@ def _publish(outbox: Outbox, stream: BinaryIO, name: str, report: Report, *, ask
             report.accept(line, result)
         else:
             report.refuse(name, line, result)
+
+
+def _with_files(
+    found: Iterator[tuple[int, Draft | LineProblem]],
+    outbox: Outbox,
+    name: str,
+    report: Report,
+    attached: tuple[str, ...],
+) -> Iterator[tuple[int, Draft | LineProblem]]:
+    """Attach files to the one event of a file; what may not be attached keeps the event back too."""
+    from yizhan.cli.evidence import attach_files
+    from yizhan.producers.drafts import LineProblem
+    from yizhan.schemas.errors import FileRefused, PayloadInvalid
+
+    if not attached:
+        yield from found
+        return
+    whole = list(found)
+    drafts = [(line, each) for line, each in whole if not isinstance(each, LineProblem)]
+    if len(drafts) > 1:
+        sentence = _("--attach 的附件属于一件文书，{name} 里有 {count} 件；请一件一个文件分开发")
+        raise click.UsageError(sentence.format(name=name, count=len(drafts)), click.get_current_context())
+    yield from ((line, each) for line, each in whole if isinstance(each, LineProblem))
+    for line, draft in drafts:
+        try:
+            yield line, attach_files(outbox, draft, attached)
+        except (FileRefused, PayloadInvalid) as error:
+            report.refuse(name, line, error)
 
 
 def _wanted(draft: Draft, outbox: Outbox, app: App, where: str, *, ask: bool, warn: bool) -> Draft | None:

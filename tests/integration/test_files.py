@@ -1,0 +1,94 @@
+"""Attached files from one county to another: real processes, a real broker, a publisher that is killed."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import signal
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.station import FIRE
+from tests.integration.cluster import Cluster
+from yizhan.cli.demo.stage import Stage, wait_for
+from yizhan.runtime import journal
+from yizhan.schemas import merkle, topics
+from yizhan.schemas.files import CHUNK_BYTES, write_record
+
+SHOUNING, QINGYUAN, CANGNAN = "350924", "331126", "330327"
+MIB = 1024 * 1024
+JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF"
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Everything that runs for three counties, one of which is told of nothing."""
+    made = Stage.build(tmp_path_factory.mktemp("files") / "home", (SHOUNING, QINGYUAN, CANGNAN), lambda _: None)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.end()
+        gc.collect()  # kafka-python leaves a refused connection's socket to the collector
+
+
+def publish(stage: Stage, reference: str, *files: Path) -> str:
+    """Publish a fire of 寿宁 to 庆元 with files, as a person would; its id."""
+    draft = stage.home / "draft.jsonl"
+    said = {**FIRE, "to": [QINGYUAN], "external_ref": reference}
+    draft.write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")
+    words = [word for path in files for word in ("--attach", str(path))]
+    report = json.loads(stage.yizhan("publish", str(draft), *words, "--county", SHOUNING, "--yes", "--json"))
+    return str(report["accepted"][0]["id"])
+
+
+def listed(stage: Stage, *words: str) -> Any:  # noqa: ANN401 -- JSON is any
+    """Return what a command of 庆元 tells as JSON."""
+    return json.loads(stage.yizhan(*words, "--county", QINGYUAN, "--json"))
+
+
+def test_a_file_comes_whole_though_its_publisher_is_killed(stage: Stage, tmp_path: Path) -> None:
+    """20 MB arrive byte for byte, forged chunks notwithstanding; whom it was not sent to has none of it."""
+    photo, track = tmp_path / "现场.jpg", tmp_path / "轨迹.gpx"
+    photo.write_bytes(JPEG + os.urandom(20 * MIB))
+    track.write_text('<?xml version="1.0"?>\n<gpx version="1.1"></gpx>\n', encoding="utf-8")
+    event = publish(stage, "接-1", photo, track)
+    outbox = stage.outboxes[SHOUNING]
+    wait_for("half of it", lambda: any(row.sent > 10 for row in outbox.files()) or None)
+    os.kill(stage.supervisor.pid(f"outbox-{SHOUNING}") or 0, signal.SIGKILL)
+    at_kill = outbox.files()[0].sent
+    assert at_kill < outbox.files()[0].chunks
+    _forge(stage, event)
+    wait_for("庆元 to say that it has them", lambda: outbox.files() == () or None)
+
+    assert [each["complete"] for each in listed(stage, "inbox", "files", event)["files"]] == [True, True]
+    out = tmp_path / "out"
+    out.mkdir()
+    listed(stage, "inbox", "save", event, "-o", str(out))
+    assert (out / "现场.jpg").read_bytes() == photo.read_bytes()
+    assert (out / "轨迹.gpx").read_bytes() == track.read_bytes()
+    assert {stat.S_IMODE(path.stat().st_mode) for path in out.iterdir()} == {0o600}
+    noted = (stage.home / "counties" / QINGYUAN / journal.FILE).read_text(encoding="utf-8")
+    assert noted.count('"inbox save"') == 2
+    folder = stage.home / "counties" / CANGNAN / "inbox.sqlite3.files"
+    assert [path.name for path in folder.iterdir() if len(path.name) == 64] == []
+
+
+def _forge(stage: Stage, event: str) -> None:
+    """Write to 寿宁's topic, as 寿宁, what does not belong to the event."""
+    own = stage.outboxes[SHOUNING].event(event)
+    assert own is not None
+    attachment = json.loads(own.payload)["attachments"][0]
+    chunk = os.urandom(CHUNK_BYTES + 16)
+    leaves = [merkle.leaf_hash(chunk)]
+    other = write_record(merkle.root(leaves), 0, leaves, chunk)
+    swapped = other[:4] + bytes.fromhex(attachment["sealed"]["root"]) + other[36:]
+    broker = Cluster(stage.home, stage.broker)
+    broker.send(topics.county(SHOUNING), topics.attachments(SHOUNING), b"", b"YZC1", other, swapped)
