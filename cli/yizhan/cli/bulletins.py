@@ -121,7 +121,7 @@ def draft(of: Material, partner: str, office: Office) -> dict[str, Any]:
             for name, counts in made["directions"].items()
         ],
         "figures": digest(made),
-        "numbers": {path: looked_up(made, path) for path in COMPARED},
+        "numbers": [{"name": path, "value": looked_up(made, path)} for path in COMPARED],
     }
     return {"type": BULLETIN, "to": [partner], "priority": "routine", "payload": payload}
 

@@ -120,7 +120,7 @@ BULLETIN: dict[str, Any] = {
         {"source": "350924", "to": "331126", "letters": 0, "root": "02" * 32},
     ],
     "figures": "ef" * 32,
-    "numbers": {"cases.criminal.all": 3, "cases.criminal.reached.立案": 2, "fires.burnt_ha": 1.5},
+    "numbers": [{"name": "cases.criminal.reached.立案", "value": 2}, {"name": "fires.burnt_ha", "value": 1.5}],
     "typical": [{"id": "350924-20261123k7qf-17", "text": "跨省盗伐林木案。"}],
     "judgement": "盗伐多发于界线两侧。",
     "suggestions": "加强十月联合巡防。",

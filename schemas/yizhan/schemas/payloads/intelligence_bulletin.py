@@ -40,6 +40,13 @@ class DirectionCount(Payload):
     root: Hex32 = Field(title=marked("树根"))
 
 
+class QuotedNumber(Payload):
+    """One of the figures that people quote, by its place in the figures' JSON: ``fires.burnt_ha``."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.]{1,80}$")] = Field(title=marked("名目"))
+    value: Amount = Field(title=marked("数值"))
+
+
 class TypicalCase(Payload):
     """A case that an analyst chose."""
 
@@ -55,9 +62,7 @@ class IntelligenceBulletin(Signed):
     manifests: SomeUnlike[NamedManifest] = Field(title=marked("驿站清单"))
     directions: Annotated[tuple[DirectionCount, ...], Field(min_length=2, max_length=2)] = Field(title=marked("收发"))
     figures: Hex32 = Field(title=marked("数据指纹"))
-    numbers: Annotated[
-        dict[Annotated[str, Field(pattern=r"^[\w.]{1,80}$")], Amount], Field(min_length=1, max_length=100)
-    ] = Field(title=marked("主要数据"))
+    numbers: SomeUnlike[QuotedNumber] = Field(title=marked("主要数据"))
     typical: Some[TypicalCase] | None = Field(default=None, title=marked("典型案例"))
     judgement: Text | None = Field(default=None, title=marked("形势研判"))
     suggestions: Text | None = Field(default=None, title=marked("工作建议"))
