@@ -88,7 +88,6 @@ def material(app: App, label: str, county: str, partner: str, now: datetime) -> 
         maker=county,
         made=now,
         outlines=outlines_of(outlines, (county, partner)),
-        doubts=doubts,
     )
 
 
