@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from yizhan.charter.errors import CharterProblem, Problem
 from yizhan.charter.layout import SNAPSHOT, TIMESTAMP
 from yizhan.charter.verify import Verified
+from yizhan.runtime.folders import sync_folder
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter import charter_name, load_charter
 from yizhan.schemas.timestamps import instant, written
@@ -92,7 +93,7 @@ class Archive:
             for kind, parts in (("metadata", version.metadata), ("files", version.files))
         }
         if (self.folder / "blobs").is_dir():
-            _sync(self.folder / "blobs")
+            sync_folder(self.folder / "blobs")
         content = {"name": version.name, "verified": written(version.at), **listed}
         # From here on the version is this reader's; before it, it is verified again.
         write_durably(self.folder / "versions" / f"{version.version}.json", strictjson.dumps(content))
@@ -210,7 +211,7 @@ class Archive:
 def write_durably(path: Path, data: bytes) -> None:
     """Write a file durably under its name: whole or not at all."""
     _write(path, data)
-    _sync(path.parent)
+    sync_folder(path.parent)
 
 
 def _write(path: Path, data: bytes) -> None:
@@ -222,11 +223,3 @@ def _write(path: Path, data: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     part.rename(path)
-
-
-def _sync(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

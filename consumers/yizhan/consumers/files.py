@@ -16,17 +16,17 @@ import os
 import secrets
 import shutil
 import sqlite3
-import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import ValidationError
 
 from yizhan.consumers.errors import NoSuchItem
 from yizhan.runtime.errors import StoreError
-from yizhan.runtime.store import open_store, transaction, wrapped
+from yizhan.runtime.folders import sync_folder
+from yizhan.runtime.store import SharedStore, open_store, transaction, wrapped
 from yizhan.schemas.errors import FileRefused
 from yizhan.schemas.files import (
     CHUNK_BYTES,
@@ -156,14 +156,13 @@ def attachments_of(raw: Mapping[str, Any]) -> tuple[list[Attachment], list[Probl
     return found, problems
 
 
-class FileStore:
+class FileStore(SharedStore):
     """The attached files of one inbox; its methods may be called from several threads, which take turns."""
 
     def __init__(self, inbox: Path) -> None:
         """Open the folder beside the inbox at ``inbox``, made if absent (``StoreError`` if it cannot be used)."""
         self._folder = inbox.with_name(inbox.name + FOLDER)
-        self._conn = open_store(self._folder / "files.sqlite3", MIGRATIONS)
-        self._lock = threading.RLock()
+        super().__init__(open_store(self._folder / "files.sqlite3", MIGRATIONS))
 
     # -- what is wanted --
 
@@ -287,7 +286,7 @@ class FileStore:
             finally:
                 os.close(descriptor)
             if new:
-                _sync(self._folder)
+                sync_folder(self._folder)
         except OSError as error:
             sentence = _("{path}：{error}；请腾出空间，检查目录归谁所有")
             raise StoreError(sentence.format(path=path, error=os_error(error))) from error
@@ -362,7 +361,7 @@ class FileStore:
                 os.link(part, target)  # fails where the name is taken, by whatever
             finally:
                 part.unlink()
-            _sync(folder)
+            sync_folder(folder)
         except FileExistsError:
             sentence = _("{path} 已经有了，不覆盖；请用 -o 换一个目录")
             raise FileRefused("exists", sentence.format(path=target)) from None
@@ -401,22 +400,6 @@ class FileStore:
                     with contextlib.suppress(FileNotFoundError):
                         path.unlink()
 
-    def close(self) -> None:
-        """Close the database."""
-        with self._lock:
-            self._conn.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, wrapped(self._conn):
-            yield self._conn
-
 
 def _count(conn: sqlite3.Connection, root: bytes) -> None:
     """Note whether all chunks of a file are here."""
@@ -433,14 +416,6 @@ def _check_type(stream: BinaryIO, attachment: Attachment) -> None:
     if found != attachment.media_type:
         sentence = _("{name}：文书说是 {said}，内容却是 {came}，没有写出；请问发件县")
         raise FileRefused("type", sentence.format(name=name, said=attachment.media_type, came=found))
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def pick(standings: list[Standing], name: str | None, item_id: str) -> list[Standing]:

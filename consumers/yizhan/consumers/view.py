@@ -7,13 +7,11 @@ Rule 2: whether a key was in others' hands may be learnt years later: that an it
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from yizhan.consumers import digests, followups, items, metrics
 from yizhan.consumers.digests import Digest, Member
@@ -28,7 +26,7 @@ from yizhan.consumers.exporting import (
 from yizhan.consumers.followups import Obligation
 from yizhan.consumers.items import Aside, Conflict, Gap, Item, Query
 from yizhan.consumers.words import State
-from yizhan.runtime.store import wrapped
+from yizhan.runtime.store import SharedStore
 from yizhan.schemas.payloads import read
 from yizhan.schemas.timestamps import instant
 
@@ -50,14 +48,13 @@ class Carrier:
 _MOST_GAPS: Final = 10_000
 
 
-class View:
+class View(SharedStore):
     """The reading half of an inbox. Every method raises ``StoreError`` when the disk fails."""
 
     def __init__(self, conn: sqlite3.Connection) -> None:
         """Ask through this connection, which is closed by ``close``."""
-        self._conn = conn
+        super().__init__(conn)
         self._doubts: Callable[[Item], Item] = lambda item: item
-        self._lock = threading.RLock()
 
     def items(self, query: Query = EVERYTHING) -> tuple[Item, ...]:
         """List items, the newest last."""
@@ -185,22 +182,6 @@ class View:
             found = [gap for gap in islice(items.gaps(conn), _MOST_GAPS) if gap.kind != "waiting"]
         for lane in ("prompt", "digest"):
             metrics.GAPS.labels(lane).set(sum(gap.lane == lane for gap in found))
-
-    def close(self) -> None:
-        """Close the database."""
-        with self._lock:
-            self._conn.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, wrapped(self._conn):
-            yield self._conn
 
 
 def _ms(at: str) -> int:

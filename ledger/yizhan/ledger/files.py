@@ -15,6 +15,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from yizhan.ledger.errors import LogDamaged, NotWritten
+from yizhan.runtime.folders import sync_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,11 +69,7 @@ class Folder:
         while self._unsynced:
             folder = next(reversed(self._unsynced))
             with self._naming(str(folder)):
-                handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-                try:
-                    os.fsync(handle)
-                finally:
-                    os.close(handle)
+                sync_folder(folder)
             del self._unsynced[folder]
 
     def sync_folder(self) -> None:

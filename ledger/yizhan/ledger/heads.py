@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from yizhan.ledger.errors import LogForked
-from yizhan.runtime.store import open_store, transaction, wrapped
+from yizhan.runtime.store import Store, open_store, transaction, wrapped
 from yizhan.schemas.merkle import EMPTY_ROOT
 
 if TYPE_CHECKING:
@@ -47,17 +47,13 @@ class Head:
 NOTHING: Final = Head(0, EMPTY_ROOT)
 
 
-class Heads:
+class Heads(Store):
     """The database with the one head."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, made if absent (``StoreError`` as ``open_store``)."""
         self._path = path
-        self._conn = open_store(path, _SCHEMA)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._conn.close()
+        super().__init__(open_store(path, _SCHEMA))
 
     def begin(self, origin: str, head: Head = NOTHING) -> None:
         """Write the first head, unless there is one."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal
 
 from yizhan.ledger.errors import LedgerError, LedgerNotReady, NoSuchStatement
 from yizhan.ledger.growth import Growth
 from yizhan.ledger.heads import NOTHING, Head
-from yizhan.runtime.store import open_store, transaction, wrapped
+from yizhan.runtime.store import Store, open_store, transaction, wrapped
 from yizhan.schemas import tiles
 from yizhan.schemas.checkpoints import open_checkpoint
 from yizhan.schemas.merkle import HASH_BYTES
@@ -95,7 +95,7 @@ class Evidence:
     settled: str | None
 
 
-class LogCopy:
+class LogCopy(Store):
     """One county's copy. For one writer; close it, or use it as a context."""
 
     def __init__(self, path: Path, county: str, charters: Charters, clock: Callable[[], datetime]) -> None:
@@ -112,7 +112,7 @@ class LogCopy:
             LedgerError: the file is another county's, or of another log.
         """
         self.county, self.charters, self._clock = county, charters, clock
-        self._conn = open_store(path, _SCHEMA)
+        super().__init__(open_store(path, _SCHEMA))
         self.origin = charters.latest().log
         with transaction(self._conn) as conn:
             row = (county, self.origin, NOTHING.size, NOTHING.root)
@@ -125,16 +125,6 @@ class LogCopy:
                 f"{found['origin']}; one file a county and log"
             )
         self._growth = self._grown()
-
-    def close(self) -> None:
-        """Close the database."""
-        self._conn.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
 
     # -- what there is --
 

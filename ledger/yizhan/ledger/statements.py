@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal
 
 from yizhan.ledger.errors import LogDamaged
 from yizhan.ledger.subjects import agree
-from yizhan.runtime.store import open_store, transaction, wrapped
+from yizhan.runtime.store import Store, open_store, transaction, wrapped
 from yizhan.schemas.proofs import entry_of
 
 if TYPE_CHECKING:
@@ -81,23 +81,13 @@ class Contradiction:
     place: int
 
 
-class Statements:
+class Statements(Store):
     """The kept statements of one log. For one writer; readers may open it beside it."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, made if absent (``StoreError`` as ``open_store``)."""
         self._path = path
-        self._conn = open_store(path, _SCHEMA)
-
-    def close(self) -> None:
-        """Close the file."""
-        self._conn.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
+        super().__init__(open_store(path, _SCHEMA))
 
     @property
     def size(self) -> int:

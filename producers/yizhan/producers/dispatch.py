@@ -21,13 +21,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from yizhan.producers import accounts, answers, metrics, schedule
 from yizhan.producers.answers import Desk, PostingRecord
 from yizhan.producers.schedule import Patience, Standing
 from yizhan.producers.store import MIGRATIONS
-from yizhan.runtime.store import open_store, transaction, wrapped
+from yizhan.runtime.store import Store, open_store, transaction, wrapped
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.timestamps import written
 
@@ -58,7 +58,7 @@ class Position:
     highest_event: int
 
 
-class Dispatch:
+class Dispatch(Store):
     """The sending side of one outbox; one thread at a time. Open it with ``Outbox.dispatch``."""
 
     def __init__(
@@ -80,7 +80,7 @@ class Dispatch:
         self.source, self.charters = source, charters
         self._clock, self._noise = clock, noise
         self._share = share or random.random
-        self._conn = open_store(path, MIGRATIONS)
+        super().__init__(open_store(path, MIGRATIONS))
         self._conn.execute("PRAGMA synchronous = NORMAL")  # rule 2
         self._conn.execute(f"PRAGMA wal_autocheckpoint = {int(checkpoint_pages)}")
 
@@ -221,16 +221,6 @@ class Dispatch:
         """Count what waits."""
         with wrapped(self._conn):
             return accounts.figures(self._conn, self._clock(), receipt_overdue_seconds)
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._conn.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
 
 
 def _queue_unconfirmed(conn: sqlite3.Connection) -> int:

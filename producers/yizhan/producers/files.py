@@ -19,12 +19,13 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.producers.errors import NotPublishable
 from yizhan.producers.store import MIGRATIONS
 from yizhan.runtime.errors import StoreError
-from yizhan.runtime.store import open_store, transaction, wrapped
+from yizhan.runtime.folders import sync_folder
+from yizhan.runtime.store import Store, open_store, transaction, wrapped
 from yizhan.schemas import merkle, strictjson
 from yizhan.schemas.envelope import padded_length
 from yizhan.schemas.errors import FileRefused, PayloadInvalid
@@ -140,8 +141,8 @@ def _sealed(
         root = merkle.root(leaves)
         part.rename(folder / root.hex())
         _write(folder / f"{root.hex()}.leaves", b"".join(leaves))
-        _sync_folder(folder)
-        _sync_folder(folder.parent)
+        sync_folder(folder)
+        sync_folder(folder.parent)
     except OSError as error:
         sentence = _("{path}：{error}；请腾出空间，检查目录归谁所有")
         raise StoreError(sentence.format(path=folder, error=os_error(error))) from error
@@ -160,14 +161,6 @@ def _write(path: Path, data: bytes) -> None:
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # -- inside the outbox's transactions --
@@ -249,13 +242,13 @@ class FileRow:
     waiting: tuple[str, ...]
 
 
-class FileQueue:
+class FileQueue(Store):
     """The sealed files of one outbox that are to be sent; one thread at a time, on a connection of its own."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         """Open the outbox's database at ``path`` (``StoreError`` as there)."""
         self._folder, self._clock = path.with_name(path.name + FOLDER), clock
-        self._conn = open_store(path, MIGRATIONS)
+        super().__init__(open_store(path, MIGRATIONS))
         self._conn.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes from it is sent again
 
     def arrive(self, cluster: str, end: int) -> None:
@@ -338,16 +331,6 @@ class FileQueue:
                     path.unlink()
                     gone += 1
         return gone
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._conn.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
 
 
 def rows(conn: sqlite3.Connection) -> Iterable[FileRow]:

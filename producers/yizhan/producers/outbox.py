@@ -16,12 +16,11 @@ import contextlib
 import logging
 import os
 import sqlite3
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.producers import accounts, addressing, books, files, metrics, numbering
 from yizhan.producers.dispatch import Dispatch
@@ -32,7 +31,7 @@ from yizhan.producers.store import MIGRATIONS
 from yizhan.runtime import nudge
 from yizhan.runtime.alone import holder
 from yizhan.runtime.errors import StoreError
-from yizhan.runtime.store import open_store, transaction, wrapped
+from yizhan.runtime.store import SharedStore, open_store, transaction
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter import Charter, Charters
 from yizhan.schemas.errors import YizhanError
@@ -64,7 +63,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Outbox:
+class Outbox(SharedStore):
     """One source's outbox; its methods may be called from several threads, which take turns."""
 
     def __init__(
@@ -88,8 +87,7 @@ class Outbox:
         self.path, self.source, self.charters, self.clock = path, source, charters, clock
         self._signer, self._noise = signer, noise
         self.files_patience_seconds = FILES_PATIENCE_SECONDS
-        self._lock = threading.RLock()
-        self._conn = open_store(path, MIGRATIONS)
+        super().__init__(open_store(path, MIGRATIONS))
         try:
             with transaction(self._conn):
                 books.check_life(self._conn, path, source, clock(), noise)
@@ -380,17 +378,6 @@ class Outbox:
         """Open the sending side of this outbox, on a connection of its own; the caller closes it."""
         return Dispatch(self.path, self.source, self.charters, self.clock, self._noise, share, checkpoint_pages)
 
-    def close(self) -> None:
-        """Close the database."""
-        with self._lock:
-            self._conn.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
-
     @contextlib.contextmanager
     def _writing(self) -> Iterator[tuple[sqlite3.Connection, Pen, datetime]]:
         """Hold the write lock of a file that is still the one that was opened."""
@@ -410,11 +397,6 @@ class Outbox:
         if found != self._file:
             sentence = _("{path} 打开期间被替换或删除；什么也没有存入，请重新启动本程序")
             raise WrongOutbox(sentence.format(path=self.path))
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, wrapped(self._conn):
-            yield self._conn
 
     def _after(self, sent: Iterable[Sent]) -> None:
         """Tell the file beside and the publisher. Neither can fail or block what is already durable."""

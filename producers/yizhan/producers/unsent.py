@@ -13,9 +13,9 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
 
-from yizhan.runtime.store import open_store, transaction
+from yizhan.runtime.store import Store, open_store, transaction
 from yizhan.schemas import strictjson
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _
@@ -67,12 +67,12 @@ class Unsent:
     sending: str | None
 
 
-class DraftBook:
+class DraftBook(Store):
     """The drafts of one county; one process at a time writes, others wait."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, made if absent (``StoreError`` if it cannot be used)."""
-        self._conn = open_store(path, MIGRATIONS)
+        super().__init__(open_store(path, MIGRATIONS))
         self._conn.execute("PRAGMA secure_delete = ON")
 
     def begin(self, content: Mapping[str, Any], now: datetime, asked: Iterable[str] = ()) -> int:
@@ -130,16 +130,6 @@ class DraftBook:
         """Return who signed last; empty at first."""
         row = self._conn.execute("SELECT value FROM memory WHERE name = 'office'").fetchone()
         return {} if row is None else dict(strictjson.loads(row["value"].encode(), floats=True))
-
-    def close(self) -> None:
-        """Close the file."""
-        self._conn.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
 
 
 def gone_as(outbox: Outbox, draft: Draft, since: str) -> str | None:

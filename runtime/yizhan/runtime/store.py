@@ -13,7 +13,8 @@ import contextlib
 import os
 import sqlite3
 import stat
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Self
 
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas.i18n import _, marked
@@ -109,6 +110,43 @@ def wrapped(where: Path | sqlite3.Connection) -> Iterator[None]:
         if advice is None:
             raise
         raise StoreError(technical(_(advice).format(path=_name(where)), error)) from error
+
+
+class Store:
+    """Holds an open database until ``close``, or the end of a ``with``. For one thread at a time."""
+
+    def __init__(self, conn: sqlite3.Connection) -> None:
+        """Take an open connection over."""
+        self._conn = conn
+
+    def close(self) -> None:
+        """Close the database."""
+        self._conn.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+
+class SharedStore(Store):
+    """A store whose methods may be called from several threads: who takes ``_lock`` has the connection alone."""
+
+    def __init__(self, conn: sqlite3.Connection) -> None:
+        """Take an open connection over."""
+        super().__init__(conn)
+        self._lock = threading.RLock()
+
+    def close(self) -> None:
+        """Close the database, after whoever uses it."""
+        with self._lock:
+            super().close()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock, wrapped(self._conn):
+            yield self._conn
 
 
 def _name(where: Path | sqlite3.Connection) -> str:
