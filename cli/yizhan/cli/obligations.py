@@ -75,7 +75,7 @@ STEPS: Final = {
 
 def rule_name(app: App, rule: str) -> str:
     """Return what the charter says is owed by a rule; its id if it has none such."""
-    found = next((each for each in app.charter.policy.obligations if each.id == rule), None)
+    found = app.charter.policy.obligations.get(rule)
     return rule if found is None else app.said(found.what)
 
 
@@ -159,10 +159,8 @@ def as_json(app: App, each: Obligation, county: str, now: datetime) -> dict[str,
 
 def because(app: App, rule: str) -> str:
     """Return the charter's clause behind a rule; empty where it names none."""
-    for each in app.charter.policy.obligations:
-        if each.id == rule:
-            return app.said(each.because)
-    return ""
+    found = app.charter.policy.obligations.get(rule)
+    return "" if found is None else app.said(found.because)
 
 
 def tell_step(app: App, county: str, said: Followup) -> None:

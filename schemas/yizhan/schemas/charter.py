@@ -386,7 +386,7 @@ def check_keys(code: str, content: bytes) -> CountyKeys:
 
 
 def _check_ladders(policy: Policy, keys: Mapping[str, CountyKeys]) -> None:
-    ringing = [each.id for each in policy.obligations if each.reminders]
+    ringing = [each.id for each in policy.obligations.values() if each.reminders]
     for code, checked in keys.items():
         if ringing and not checked.ladder:
             message = (

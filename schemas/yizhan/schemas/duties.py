@@ -74,6 +74,13 @@ class Duty(Part):
             charter=charter,
         )  # fmt: skip
 
+    def after(self, said: Followup) -> Duty:
+        """Return it as it stands after one of its steps was said."""
+        if said.step in ENDS:
+            return self.model_copy(update={"steps": (), "ended": said.at, "by": said.by})
+        steps = tuple(each for each in self.steps if each.step != said.step)
+        return self.model_copy(update={"steps": steps, "overdue": self.overdue or said.step == OVERDUE})
+
 
 class Book:
     """All duties of one alliance: fed with events and ticks, in the order in which the station met them."""
@@ -136,9 +143,7 @@ class Book:
             if rule is None or not event.fits(duty, rule):
                 continue
             if event.header.county in duty.owes and event.binds(duty, rule):
-                ended = self._end(duty, event.at, event.ref) if duty.ended is None else duty
-                if ended.by == event.ref:
-                    yield ended.says(DISCHARGED, event.at, event.charter.name, by=event.ref)
+                yield from self._end(duty, DISCHARGED, event)
             if rule.discharged.by == "answers":
                 owing[duty.rule].append(duty)
         for duties in owing.values():
@@ -160,11 +165,16 @@ class Book:
         if gone is None or split_id(gone.id)[0] != event.header.source:
             return
         for duty in [self._duties[each] for each in sorted(self._about.get(gone.id, ()))]:
-            if duty.about != gone:
-                continue
-            ended = self._end(duty, event.at, event.ref) if duty.ended is None else duty
-            if ended.by == event.ref:
-                yield ended.says(CANCELLED, event.at, event.charter.name, by=event.ref)
+            if duty.about == gone:
+                yield from self._end(duty, CANCELLED, event)
+
+    def _end(self, duty: Duty, step: str, event: _Event) -> Iterator[Followup]:
+        """End a duty by an event; what it ended before, it says again."""
+        said = duty.says(step, event.at, event.charter.name, by=event.ref)
+        if duty.ended is None:
+            self._put(duty.after(said))
+        if duty.ended is None or duty.by == event.ref:
+            yield said
 
     def _refused(self, event: _Event) -> Iterator[Followup]:
         receipt, county = event.header.receipt, event.header.county
@@ -178,10 +188,13 @@ class Book:
 
     def _open(self, event: _Event) -> Iterator[Followup]:
         header = event.header
-        for rule in event.rules.values() if header.withdraws is None else ():
+        if header.withdraws is not None:
+            return
+        facts = {each: event.facts(each) for each in event.ways}
+        for rule in event.rules.values():
             if rule.opens.when is None or rule.audit:
                 continue
-            concerned = tuple(each for each in event.ways if matches(rule.opens.when, event.facts(each)))
+            concerned = tuple(each for each, said in facts.items() if matches(rule.opens.when, said))
             if not concerned:
                 continue
             if rule.owes in {"sender", "both"}:
@@ -228,17 +241,14 @@ class Book:
 
     def _step(self, duty: Duty, charter: str) -> Followup:
         at, step, to_whom = duty.steps[0]
-        if step == CANCELLED:
-            self._end(duty, at, None)
-        else:
-            overdue = duty.overdue or step == OVERDUE
-            self._put(duty.model_copy(update={"steps": duty.steps[1:], "overdue": overdue}))
-        return duty.says(step, at, charter, to_whom)
+        said = duty.says(step, at, charter, to_whom)
+        self._put(duty.after(said))
+        return said
 
     def _begin(self, now: datetime, charter: Charter) -> Iterator[Followup]:
         """Open what the calendar opens."""
         zone = ZoneInfo(charter.time_zone)
-        for rule in charter.policy.obligations:
+        for rule in charter.policy.obligations.values():
             for label, opened, due in periods(rule, now, zone):
                 for owes, owed in _pairs(rule, charter):
                     name = f"{rule.id}/{label}/{'-'.join(sorted({*owes, *owed}))}"
@@ -270,11 +280,6 @@ class Book:
             heapq.heappush(self._waiting, (_forgotten(duty), name))
         elif duty.steps:
             heapq.heappush(self._waiting, (duty.steps[0].at, name))
-
-    def _end(self, duty: Duty, at: str, by: Ref | None) -> Duty:
-        ended = duty.model_copy(update={"ended": at, "by": by, "steps": ()})
-        self._put(ended)
-        return ended
 
     def _forget(self, duty: Duty) -> None:
         name = duty.obligation
@@ -312,8 +317,8 @@ class _Event(NamedTuple):
         return self.header.reply_to if receipt is None else receipt.event
 
     @property
-    def rules(self) -> dict[str, Obligation]:
-        return {each.id: each for each in self.charter.policy.obligations}
+    def rules(self) -> Mapping[str, Obligation]:
+        return self.charter.policy.obligations
 
     @property
     def zone(self) -> ZoneInfo:
@@ -370,18 +375,18 @@ def rebuild(said: Iterable[Followup], charters: Charters) -> Book:
 def _again(steps: Mapping[str, Followup], charters: Charters) -> Duty:
     first = steps[OPENED]
     charter = charters.judging(instant(first.opened), first.charter)
-    rule = next((each for each in charter.policy.obligations if each.id == first.rule), None)
+    rule = charter.policy.obligations.get(first.rule)
     zone = ZoneInfo(charter.time_zone)
     all_steps = () if rule is None else _steps(rule, instant(first.opened), instant(first.due), zone)
     if first.period is not None:  # rule 2
         all_steps = tuple(each for each in all_steps if each.at >= first.at)
-    end = next((each for name, each in steps.items() if name in ENDS), None)
-    return Duty(
+    duty = Duty(
         **{name: getattr(first, name) for name in ("obligation", "rule", "owes", "owed", "about", "thread", "period")},
-        opened=first.opened, due=first.due, charter=first.charter, overdue=OVERDUE in steps,
-        steps=() if end else tuple(each for each in all_steps if each.step not in steps),
-        ended=end.at if end else None, by=end.by if end else None,
+        opened=first.opened, due=first.due, charter=first.charter, steps=all_steps,
     )  # fmt: skip
+    for each in steps.values():
+        duty = duty.after(each)
+    return duty
 
 
 def _steps(rule: Obligation, opened: datetime, due: datetime, zone: ZoneInfo) -> tuple[Step, ...]:

@@ -96,7 +96,7 @@ class Policy:
         """
         check(file.obligations)
         self.border_strip_km = file.border_strip_km
-        self.obligations = file.obligations
+        self.obligations = {each.id: each for each in file.obligations}
         self.routes = (PROTOCOL, *file.routes)
         if len({route.id for route in self.routes}) != len(self.routes):
             message = 'policy.json: route ids must differ, and "protocol" is taken'

@@ -266,18 +266,10 @@ class Tail:
             return
         duties, name = self._table.duties, said.obligation
         if name in duties:
-            duties[name] = self._changed[name] = _after(duties[name], said)
+            duties[name] = self._changed[name] = duties[name].after(said)
         else:
             for duty in rebuild([said], self._charters):
                 duties[name] = self._changed[name] = duty
-
-
-def _after(duty: Duty, said: Followup) -> Duty:
-    """Return a duty as it stands after a step."""
-    if said.step in followups.ENDS:
-        return duty.model_copy(update={"steps": (), "ended": said.at, "by": said.by})
-    steps = tuple(step for step in duty.steps if step.step != said.step)
-    return duty.model_copy(update={"steps": steps, "overdue": duty.overdue or said.step == followups.OVERDUE})
 
 
 class Counts:
