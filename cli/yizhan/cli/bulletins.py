@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from yizhan.bulletin.charts import outlines_of
 from yizhan.bulletin.figures import COMPARED, digest, figures, looked_up
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from yizhan.cli.app import App
+    from yizhan.consumers.desk import SentEvent
     from yizhan.consumers.digests import Digest, Member
     from yizhan.consumers.followups import Obligation
     from yizhan.consumers.inbox import Inbox
@@ -58,13 +59,9 @@ def partner_of(app: App, county: str, named: str | None) -> str:
 
 def bulletin(app: App, label: str, county: str, partner: str, now: datetime) -> Bulletin:
     """Put the bulletin of a quarter together from what this county has."""
-    with inbox_of(app, county) as inbox:
-        digests, members, before = ((), (), None) if inbox is None else _came(inbox, label)
-    zone = app.charter.time_zone
-    since, until = period(label, zone, digests[-1] if digests else None, before)
-    with outbox_of(app, county) as outbox:
-        sent = [] if outbox is None else list(OutboxDesk(outbox).sent(since, until))
-    return compiled(label, (_side(app, county), _side(app, partner)), now, zone, (digests, members), sent)
+    books = _books(app, label, county)
+    sides, came = (_side(app, county), _side(app, partner)), (books.digests, books.members)
+    return compiled(label, sides, now, app.charter.time_zone, came, books.sent)
 
 
 def material(app: App, label: str, county: str, partner: str, now: datetime) -> Material:
@@ -129,27 +126,45 @@ def _quarter(
     app: App, label: str, county: str, partner: str, now: datetime
 ) -> tuple[list[Letter], list[Duty], list[Named], list[str]]:
     """Return one quarter's letters in both directions, obligations, manifests, and what is doubtful of them."""
+    books = _books(app, label, county)
+    letters = [found for each in books.members if (found := _received(each, county, partner)) is not None]
+    for sent in books.sent:
+        if (decision := sent.decisions.get(partner)) is not None and sent.header.type not in NEVER_COUNTED:
+            contents = read(sent.header.type, sent.payload)
+            letters.append(letter(sent.header, sent.hash, partner, decision.way, contents))
     with inbox_of(app, county) as inbox:
-        digests, members, before = ((), (), None) if inbox is None else _came(inbox, label)
         owed = () if inbox is None else inbox.obligations(everything=True)
-    zone = app.charter.time_zone
-    since, until = period(label, zone, digests[-1] if digests else None, before)
-    letters = [found for each in members if (found := _received(each, county, partner)) is not None]
-    with outbox_of(app, county) as outbox:
-        for sent in [] if outbox is None else OutboxDesk(outbox).sent(since, until):
-            if (decision := sent.decisions.get(partner)) is not None and sent.header.type not in NEVER_COUNTED:
-                contents = read(sent.header.type, sent.payload)
-                letters.append(letter(sent.header, sent.hash, partner, decision.way, contents))
     duties = [
         Duty(each.id, each.rule, each.owes[0], (*each.owed, *each.owes[1:])[0], state, written(each.due))
         for each in owed
-        if {*each.owes, *each.owed} == {county, partner} and each.opened < until
+        if {*each.owes, *each.owed} == {county, partner} and each.opened < books.until
         # What ended counts in the quarter of its term; what is still owed is open, whatever its term.
-        if (state := _kept(each, now)) == "due" or since <= each.due < until
+        if (state := _kept(each, now)) == "due" or books.since <= each.due < books.until
     ]
-    named = [Named.of(each.manifest, each.hash.hex()) for each in digests]
-    doubts = [f"{each.label}: {sentence(each.verdict)}" for each in digests if each.verdict is not Verdict.VERIFIED]
+    named = [Named.of(each.manifest, each.hash.hex()) for each in books.digests]
+    doubts = [
+        f"{each.label}: {sentence(each.verdict)}" for each in books.digests if each.verdict is not Verdict.VERIFIED
+    ]
     return letters, duties, named, doubts
+
+
+class _Books(NamedTuple):
+    """What a county's books hold of a quarter, and from when until when it reaches."""
+
+    digests: Sequence[Digest]
+    members: Sequence[Member]
+    sent: Sequence[SentEvent]
+    since: datetime
+    until: datetime
+
+
+def _books(app: App, label: str, county: str) -> _Books:
+    with inbox_of(app, county) as inbox:
+        digests, members, before = ((), (), None) if inbox is None else _came(inbox, label)
+    since, until = period(label, app.charter.time_zone, digests[-1] if digests else None, before)
+    with outbox_of(app, county) as outbox:
+        sent = () if outbox is None else tuple(OutboxDesk(outbox).sent(since, until))
+    return _Books(digests, members, sent, since, until)
 
 
 def _received(member: Member, county: str, partner: str) -> Letter | None:

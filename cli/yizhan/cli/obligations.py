@@ -1,4 +1,4 @@
-"""What a county owes and is owed, told to officers: what it is called, how long is left, how it is discharged.
+"""What a county owes and is owed, told to officers: how long is left, how it is discharged.
 
 Rule 1: what is due, and whether it ended, is the station's signed word; here it is only told.
 Rule 2: a rule that this version does not know is shown by its id, with the charter's own clause.
@@ -22,46 +22,36 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How an obligation of one rule is called and met; ``command`` has {county}, {about}, {period}, {other}."""
+    """How an obligation of one rule is met; ``command`` has {county}, {about}, {period}."""
 
-    title: str
     discharge: str
     command: str
 
 
 _REPLY: Final = "yizhan new {type} --county {{county}}"
 MANNERS: Final[Mapping[str, Manner]] = {
-    "tell": Manner(marked("及时发出"), marked("发出所获知的警情"), "yizhan outbox run --county {county}"),
+    "tell": Manner(marked("发出所获知的警情"), "yizhan outbox run --county {county}"),
     "acknowledge": Manner(
-        marked("签收报警"),
         marked("值班人员签收，报姓名和警号"),
         "yizhan inbox ack {about} --county {county} --name … --badge …",
     ),
-    "follow-up": Manner(
-        marked("续报和终报"), marked("发出同一件事的续报或终报"), "yizhan inbox show {about} --county {county}"
-    ),
-    "verify-hotspot": Manner(
-        marked("核查热点"), marked("核查后以更新报送结果"), "yizhan inbox show {about} --county {county}"
-    ),
+    "follow-up": Manner(marked("发出同一件事的续报或终报"), "yizhan inbox show {about} --county {county}"),
+    "verify-hotspot": Manner(marked("核查后以更新报送结果"), "yizhan inbox show {about} --county {county}"),
     "monthly-contact": Manner(
-        marked("每月联系"),
         marked("发出本月联系记录，由对方确认"),
         _REPLY.format(type="contact"),
     ),
     "quarterly-exchange": Manner(
-        marked("季度情报通报"),
         marked("签发本季度通报"),
         "yizhan bulletin make {period} --county {county} --office FILE",
     ),
-    "consultation": Manner(marked("情报会商"), marked("召开会商并发出会商记录"), _REPLY.format(type="consultation")),
-    "feedback": Manner(marked("情报反馈"), marked("发出对该情报的反馈"), _REPLY.format(type="feedback")),
-    "identity-request": Manner(marked("身份核查"), marked("答复该协查请求"), _REPLY.format(type="response")),
-    "other-assistance": Manner(marked("协查"), marked("先告进展，再答复该协查请求"), _REPLY.format(type="response")),
-    "missing-papers": Manner(
-        marked("指明所缺材料"), marked("答复请求并写明缺哪些材料"), _REPLY.format(type="response")
-    ),
-    "countersign": Manner(marked("会签联合巡护方案"), marked("会签该方案"), _REPLY.format(type="plan")),
-    "dispute-status": Manner(marked("纠纷进展"), marked("发出该纠纷的进展"), _REPLY.format(type="case")),
+    "consultation": Manner(marked("召开会商并发出会商记录"), _REPLY.format(type="consultation")),
+    "feedback": Manner(marked("发出对该情报的反馈"), _REPLY.format(type="feedback")),
+    "identity-request": Manner(marked("答复该协查请求"), _REPLY.format(type="response")),
+    "other-assistance": Manner(marked("先告进展，再答复该协查请求"), _REPLY.format(type="response")),
+    "missing-papers": Manner(marked("答复请求并写明缺哪些材料"), _REPLY.format(type="response")),
+    "countersign": Manner(marked("会签该方案"), _REPLY.format(type="plan")),
+    "dispute-status": Manner(marked("发出该纠纷的进展"), _REPLY.format(type="case")),
 }
 """The rules of the agreement; a charter may have others."""
 STEPS: Final = {

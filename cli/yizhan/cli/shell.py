@@ -272,6 +272,11 @@ def county_option(*, required: bool = True, **how: Any) -> Callable[[Any], Any]:
     return option("--county", required=required, type=MEMBER, metavar="C", help=text, **how)
 
 
+def partner_option() -> Callable[[Any], Any]:
+    """Declare ``--with C``, the other county of a pair."""
+    return option("--with", "partner", type=MEMBER, metavar="C", help=marked("伙伴县（默认章程里结对的县）"))
+
+
 def passphrase_option() -> Callable[[Any], Any]:
     """Declare ``--passphrase-fd N``; a passphrase is never an argument."""
     return option(

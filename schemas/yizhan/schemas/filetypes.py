@@ -152,6 +152,7 @@ def _zipped(stream: BinaryIO) -> str:
             if "[Content_Types].xml" not in names or parts.getinfo("[Content_Types].xml").file_size > _MAX_TYPES_BYTES:
                 return _ARCHIVE
             types = parts.read("[Content_Types].xml")
+    # All that ``zipfile`` raises on a damaged, encrypted or oddly packed file: it is refused as unrecognised.
     except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError):
         return _UNKNOWN
     if b"macroEnabled" in types or any(_ACTIVE.search(each) for each in names):

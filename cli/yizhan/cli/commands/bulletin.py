@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from yizhan.cli.shell import MEMBER, Group, county_option, json_option, option
+from yizhan.cli.shell import Group, county_option, json_option, option, partner_option
 from yizhan.cli.words import _, marked
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def command() -> None:
 )
 @click.argument("label", metavar="LABEL")
 @county_option()
-@option("--with", "partner", type=MEMBER, metavar="C", help=marked("伙伴县（默认章程里结对的县）"))
+@partner_option()
 @option(
     "-o", "--output", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="DIR",
     help=marked("写到哪个目录（默认当前目录）"),

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli.shell import MEMBER, Group, OneOf, Whole, county_option, json_option, option, passphrase_option
+from yizhan.cli.shell import (
+    MEMBER,
+    Group,
+    OneOf,
+    Whole,
+    county_option,
+    json_option,
+    option,
+    partner_option,
+    passphrase_option,
+)
 from yizhan.cli.words import _, marked, several
 
 if TYPE_CHECKING:
@@ -222,7 +232,7 @@ def list_(county: str, as_json: bool) -> None:
 )
 @click.argument("label", metavar="LABEL")
 @county_option()
-@option("--with", "partner", type=MEMBER, metavar="C", help=marked("伙伴县（默认章程里结对的县）"))
+@partner_option()
 @option("--format", "form", type=OneOf(["md", "json"]), default="md", help=marked("md 或 json（默认 md）"))
 @option("--json", "as_json", is_flag=True, help=marked("同 --format json"))
 def show(label: str, county: str, partner: str | None, form: str, as_json: bool) -> None:

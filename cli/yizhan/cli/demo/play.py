@@ -289,7 +289,7 @@ class Day:
         path.write_text(text, encoding="utf-8")
         self.check("疑似非法采砂" in text or "sand" in text, "the bulletin lacks what 庆元 reported")
         self._yizhan("bulletin", "make", label, "--county", SHOUNING, "--with", QINGYUAN, "-o", str(self.stage.home))
-        return str(path.with_suffix(".pdf").with_name(f"bulletin-{label}-{SHOUNING}-{QINGYUAN}.pdf"))
+        return str(self.stage.home / f"bulletin-{label}-{SHOUNING}-{QINGYUAN}.pdf")
 
     # -- who owes what --
 
