@@ -10,9 +10,8 @@ Rule 4: nothing here can stop the inbox: what fails is told and tried again.
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final
 
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
@@ -20,6 +19,7 @@ from kafka.errors import KafkaError
 from yizhan.consumers import metrics
 from yizhan.consumers.files import FileStore
 from yizhan.runtime import clients
+from yizhan.runtime.background import Background
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas import topics
@@ -37,46 +37,29 @@ LONGEST_ASKING_SECONDS: Final = 86_400.0
 FETCH_BYTES: Final = 4 * 1024 * 1024
 BATCH: Final = 8
 """Chunks that are synced to the disk together."""
-_BACKOFF_SECONDS: Final = (0.5, 30.0)
 _CLIENT: Final = "yizhan-files"
 
 log = logging.getLogger(__name__)
 
 
-class Fetcher(threading.Thread):
+class Fetcher(Background):
     """Fetches what the events of an inbox name. Use it as a context."""
+
+    expected = (KafkaError, StoreError, OSError)
 
     def __init__(self, inbox: Inbox, settings: Settings, connection: KafkaConnection) -> None:
         """Prepare it."""
-        super().__init__(name="files", daemon=True)
+        super().__init__("files", "attached files are not fetched")
         self._inbox, self._connection = inbox, connection
         self._rate, self._overdue = settings.files_fetch_bytes_per_second, settings.files_overdue_seconds
-        self._over = threading.Event()
-        self._backoff = _BACKOFF_SECONDS[0]
         self._cluster = ""
         self._quiet: dict[str, float] = {}  # county → since when its log brought nothing new
         self._sweep_due = 0.0
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self._over.set()
-        self.join(timeout=5.0)
-
-    def run(self) -> None:
+    def work(self) -> None:
         """Fetch, session after session; while nothing is wanted there is no session."""
-        while not self._over.is_set():
-            try:
-                with FileStore(self._inbox.path) as store:
-                    self._work(store)
-            except (KafkaError, StoreError, OSError) as error:
-                log.info("attached files are not fetched: %s; again in %.1f s", str(error), self._backoff)
-            except Exception:
-                log.exception("attached files are not fetched; trying again")
-            self._over.wait(self._backoff)
-            self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS[1])
+        with FileStore(self._inbox.path) as store:
+            self._work(store)
 
     def _work(self, store: FileStore) -> None:
         while not self._over.is_set():
@@ -111,7 +94,7 @@ class Fetcher(threading.Thread):
         with clients.admin(self._connection, _CLIENT) as admin:
             self._cluster = str(admin.describe_cluster()["cluster_id"])
         with clients.consumer(self._connection, _CLIENT, max_partition_fetch_bytes=FETCH_BYTES) as consumer:
-            self._backoff = _BACKOFF_SECONDS[0]
+            self.went_well()
             reading: dict[str, int] = {}
             while not self._over.is_set() and store.unfinished():
                 self._look(store)

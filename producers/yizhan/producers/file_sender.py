@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
@@ -22,6 +21,7 @@ from kafka.errors import KafkaError
 from yizhan.producers import metrics
 from yizhan.producers.files import FileQueue, Piece
 from yizhan.runtime import clients
+from yizhan.runtime.background import Background
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas import topics
@@ -35,42 +35,28 @@ SWEEP_SECONDS: Final = 600.0
 ANSWER_SECONDS: Final = 15.0
 """How long a chunk may be under way before the session ends. Short: a slow line never gets one through."""
 _PROMPT_SECONDS: Final = 5.0
-_BACKOFF_SECONDS: Final = (0.5, 30.0)
 _CLIENT: Final = "yizhan-files"
 
 log = logging.getLogger(__name__)
 
 
-class FileSender(threading.Thread):
+class FileSender(Background):
     """Sends what ``files`` has for an outbox until ``end`` is called."""
+
+    expected = (KafkaError, StoreError, OSError)
 
     def __init__(self, outbox: Outbox, settings: Settings, connection: KafkaConnection) -> None:
         """Prepare it; ``start`` begins."""
-        super().__init__(name="files", daemon=True)
+        super().__init__("files", "attached files wait")
         self._outbox, self._connection = outbox, connection
         self._rate = settings.files_send_bytes_per_second
         self._partition = TopicPartition(topics.attachments(outbox.county), 0)
-        self._over = threading.Event()
-        self._backoff = _BACKOFF_SECONDS[0]
         self._sweep_due = 0.0
 
-    def end(self) -> None:
-        """Ask it to end, and wait a moment."""
-        self._over.set()
-        self.join(timeout=5.0)
-
-    def run(self) -> None:
+    def work(self) -> None:
         """Send, session after session; without a file to send there is no session."""
-        while not self._over.is_set():
-            try:
-                with FileQueue(self._outbox.path) as queue:
-                    self._work(queue)
-            except (KafkaError, StoreError, OSError) as error:
-                log.info("attached files wait: %s; again in %.1f s", str(error), self._backoff)
-            except Exception:
-                log.exception("attached files wait; trying again")
-            self._over.wait(self._backoff)
-            self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS[1])
+        with FileQueue(self._outbox.path) as queue:
+            self._work(queue)
 
     def _work(self, queue: FileQueue) -> None:
         while not self._over.is_set():
@@ -88,7 +74,7 @@ class FileSender(threading.Thread):
                 self._give_way(queue)
                 started = time.monotonic()
                 self._send(queue, producer, piece)
-                self._backoff = _BACKOFF_SECONDS[0]
+                self.went_well()
                 self._over.wait(max(0.0, len(piece.record) / self._rate - (time.monotonic() - started)))
 
     def _look(self, queue: FileQueue) -> None:
