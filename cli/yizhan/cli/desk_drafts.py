@@ -6,7 +6,7 @@ Rule 2: a draft goes by the same path as every other event: checked, doubted, nu
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -14,6 +14,7 @@ import click
 from yizhan.cli.app import utc_now
 from yizhan.cli.asking import Asking, Setting
 from yizhan.cli.errors import CommandError
+from yizhan.cli.evidence import attach_files
 from yizhan.cli.names import doubt_sentence, type_name
 from yizhan.cli.outboxes import looking, open_outbox, told
 from yizhan.cli.output import print_table, say, tell
@@ -196,11 +197,11 @@ def _doubts(draft: Draft, county: str, members: Collection[str]) -> tuple[Doubt,
     return doubts(draft, county, members, utc_now(), sample_outlines)
 
 
-def send(app: App, county: str, book: DraftBook, n: int, lock: Lock) -> Sent:
-    """Send a draft; it is forgotten here once the outbox has it.
+def send(app: App, county: str, book: DraftBook, n: int, lock: Lock, attached: Sequence[str] = ()) -> Sent:
+    """Send a draft with the files to be attached; it is forgotten here once the outbox has it.
 
     Raises:
-        DraftInvalid, NotPublishable, NoSuchDraft, StoreError: nothing was sent, the draft is kept.
+        DraftInvalid, NotPublishable, NoSuchDraft, FileRefused, StoreError: nothing was sent, the draft is kept.
         CommandError: it went before, in a run that was cut off; its id is told and the draft is forgotten.
     """
     found = book.get(n)
@@ -210,8 +211,9 @@ def send(app: App, county: str, book: DraftBook, n: int, lock: Lock) -> Sent:
         if found.sending is not None and (gone := gone_as(outbox, draft, found.sending)):
             book.sent(n, draft.payload)
             raise CommandError(_("草稿 {n} 上次已经发出，编号 {id}；没有再发").format(n=n, id=gone))
+        letter = attach_files(outbox, draft, attached) if attached else draft
         book.sending(n, outbox.clock())
-        sent = outbox.publish(draft)
+        sent = outbox.publish(letter)
         # From here on the outbox has it; what a kill leaves behind is found by ``gone_as``.
         book.sent(n, draft.payload)
     return sent

@@ -146,6 +146,8 @@ def header_form() -> tuple[Field, ...]:
     return tuple(found)
 
 
+_BY_MACHINE: Final = frozenset({"sealed", "media_type"})
+"""What ``files.attach`` writes of an attached file, and no person."""
 _NOT_ASKED: Final = frozenset({"type", "payload", "subject", "external_ref", "wants", "period"})
 """What follows from the payload or from a reference."""
 _HEADER: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
@@ -180,7 +182,7 @@ _HEADER: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 def _fields(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Iterator[Field]:
     required = set(schema.get("required", ()))
     for name, said in schema.get("properties", {}).items():
-        if "const" not in (whole := _resolved(said, defs)):
+        if name not in _BY_MACHINE and "const" not in (whole := _resolved(said, defs)):
             yield _field(name, whole, defs, required=name in required)
 
 

@@ -138,9 +138,18 @@ def gone_as(outbox: Outbox, draft: Draft, since: str) -> str | None:
 
     for row in outbox.rows(Query(type=draft.type, since=instant(since))):
         own = outbox.event(row.id)
-        if own is not None and strictjson.loads(own.payload, floats=True) == dict(draft.payload):
+        if own is not None and _as_written(own.payload) == dict(draft.payload):
             return row.id
     return None
+
+
+def _as_written(payload: bytes) -> dict[str, Any]:
+    """Return a payload as its draft had it: without the files that were sealed when it was sent."""
+    said: dict[str, Any] = strictjson.loads(payload, floats=True)
+    kept = [each for each in said.get("attachments", ()) if "sealed" not in each]
+    return {name: value for name, value in said.items() if name != "attachments"} | (
+        {"attachments": kept} if kept else {}
+    )
 
 
 def _unsent(row: sqlite3.Row) -> Unsent:

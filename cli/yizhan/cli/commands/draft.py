@@ -85,9 +85,18 @@ def edit(n: int, county: str, passphrase_fd: int | None) -> None:
 @click.argument("n", type=NUMBER, metavar="N")
 @county_option()
 @option("--yes", is_flag=True, help=marked("不再询问，直接发出"))
+@option(
+    "--attach",
+    "attached",
+    multiple=True,
+    metavar="FILE",
+    help=marked("随文书密封一个附件（照片、文档、轨迹，至多 200 MiB），可多次给出"),
+)
 @passphrase_option()
 @json_option()
-def send(n: int, county: str, yes: bool, passphrase_fd: int | None, as_json: bool) -> None:
+def send(
+    n: int, county: str, *, yes: bool, attached: tuple[str, ...], passphrase_fd: int | None, as_json: bool
+) -> None:
     """Send a draft."""
     from yizhan.cli.app import this
     from yizhan.cli.asking import Asking
@@ -110,7 +119,7 @@ def send(n: int, county: str, yes: bool, passphrase_fd: int | None, as_json: boo
             say(said)
         if not yes and interactive() and not click.confirm(_("发出吗？"), default=False, err=True):
             return
-        sent = send(app, county, book, n, Lock(passphrase_fd))
+        sent = send(app, county, book, n, Lock(passphrase_fd), attached)
     if as_json:
         print_json(sent_as_json(sent))
     else:
