@@ -95,6 +95,11 @@ class Bell:
             if "ready" in line:
                 self.ready.set()
 
+    @property
+    def pid(self) -> int:
+        """Process id of the inbox."""
+        return self._process.pid
+
     def close(self) -> None:
         """Stop the inbox."""
         self._process.terminate()

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import TopicPartition
 
 from tests.cli.station import FIRE
 from tests.integration.cluster import Cluster
 from yizhan.cli.demo.stage import Stage, wait_for
+from yizhan.producers.accounts import Query
 from yizhan.runtime import journal
 from yizhan.schemas import merkle, topics
 from yizhan.schemas.files import CHUNK_BYTES, write_record
@@ -31,6 +33,8 @@ pytestmark = pytest.mark.timeout(120)
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Everything that runs for three counties, one of which is told of nothing."""
     made = Stage.build(tmp_path_factory.mktemp("files") / "home", (SHOUNING, QINGYUAN, CANGNAN), lambda _: None)
+    with (made.home / "yizhan.toml").open("a", encoding="utf-8") as settings:
+        settings.write("\nfiles_overdue_seconds = 2\nfiles_send_bytes_per_second = 7_000_000\n")
     try:
         made.start()
         yield made
@@ -92,3 +96,23 @@ def _forge(stage: Stage, event: str) -> None:
     swapped = other[:4] + bytes.fromhex(attachment["sealed"]["root"]) + other[36:]
     broker = Cluster(stage.home, stage.broker)
     broker.send(topics.county(SHOUNING), topics.attachments(SHOUNING), b"", b"YZC1", other, swapped)
+
+
+def test_what_the_broker_lost_is_asked_for_and_sent_again(stage: Stage, tmp_path: Path) -> None:
+    """Chunks that are gone from the broker before they were fetched arrive all the same: their sender has them."""
+    stage.supervisor.stop(f"inbox-{QINGYUAN}")
+    track = tmp_path / "轨迹.csv"
+    track.write_text("lon,lat\n" + "119.5,27.4\n" * 100_000, encoding="utf-8")
+    event = publish(stage, "接-2", track)
+    outbox = stage.outboxes[SHOUNING]
+    wait_for("the broker to have it", lambda: all(row.sent == row.chunks for row in outbox.files()) or None)
+    topic = TopicPartition(topics.attachments(SHOUNING), 0)
+    with Cluster(stage.home, stage.broker).admin() as admin:
+        admin.delete_records({topic: -1})
+    stage.supervisor.start(f"inbox-{QINGYUAN}", stage.command("inbox", "run", "--county", QINGYUAN, "--json"))
+    wait_for("庆元 to say that it has it", lambda: outbox.files() == () or None)
+    (posting,) = outbox.postings(Query(id=event))
+    assert {"unfetched", "fetched"} <= posting.said.keys()
+    (tmp_path / "out").mkdir()
+    listed(stage, "inbox", "save", event, "轨迹.csv", "-o", str(tmp_path / "out"))
+    assert (tmp_path / "out" / "轨迹.csv").read_bytes() == track.read_bytes()

@@ -50,7 +50,9 @@ def open_outbox(app: App, county: str, lock: Lock, charters: CharterReader | Non
     charters = charters or app.reader_of(county)
     signer = Signer(app.county_folder(county) / "keys", county, lock)
     signer(charters.in_force(utc_now()), utc_now())
-    return Outbox(outbox_path(app, county), county, signer, charters)
+    outbox = Outbox(outbox_path(app, county), county, signer, charters)
+    outbox.files_patience_seconds = app.settings.files_overdue_seconds / 3
+    return outbox
 
 
 @contextlib.contextmanager

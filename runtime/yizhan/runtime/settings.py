@@ -119,8 +119,9 @@ class Settings(BaseSettings):
     wait for files.
     """
     files_overdue_seconds: Seconds = 900.0
-    """Default 900: a sender is asked for chunks again after so long without one. Too short: it is asked while
-    it still sends; too long: what a broker lost comes later.
+    """Default 900: a sender is asked for chunks again after so long without one, and sends a file again after a
+    third of it at the soonest. Too short: it is asked while it still sends; too long: what a broker lost comes
+    later.
     """
     receipt_interval_seconds: Seconds = 2.0
     """Default 2: the shortest pause between two cumulative receipts. Too short: receipts outnumber
