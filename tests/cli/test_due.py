@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import click
 import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.station import QINGYUAN, SHOUNING, Station
 from yizhan.cli.inboxes import open_inbox
 from yizhan.cli.keyring import Lock
-from yizhan.cli.obligations import left
+from yizhan.cli.main import main
+from yizhan.cli.obligations import command_of, left, said_of
 from yizhan.consumers.arrivals import Arrived
+from yizhan.consumers.followups import Obligation
 from yizhan.schemas.followups import KAFKA_HEADER, Followup
+from yizhan.schemas.obligations import Obligation as Rule
+from yizhan.schemas.sample import sample_policy
 from yizhan.schemas.timestamps import written
 
 FIRE = f"{SHOUNING}-20261123test-1"
+RULES = tuple(map(Rule.model_validate, sample_policy()["obligations"]))
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
@@ -73,6 +80,24 @@ def test_a_home_of_several_counties_asks_which(yizhan: Run, home: Path) -> None:
     assert yizhan("due").code == 2
     tell(home, QINGYUAN, "opened", datetime.now(UTC) + timedelta(minutes=5))
     assert "签收报警" in yizhan("due").out
+
+
+@pytest.mark.parametrize("rule", [each for each in RULES if not each.audit], ids=lambda rule: rule.id)
+def test_every_rule_says_how_it_is_discharged_by_a_command_that_there_is(rule: Rule, tmp_path: Path) -> None:
+    """A row of the sample policy needs no line elsewhere: its command is known to the program, word for word."""
+    (tmp_path / "FILE").write_text("{}")
+    about, period = (None, "2026Q4") if rule.opens.each else (FIRE, None)
+    owed = Obligation("x", rule.id, (QINGYUAN,), (SHOUNING,), about, period, NOON, NOON, None, None, ())
+    program, *line = shlex.split(command_of(rule, owed, QINGYUAN))
+    command: click.Command = main
+    while isinstance(command, click.Group):
+        found = command.get_command(click.Context(command), line.pop(0))
+        assert found is not None
+        command = found
+    with command.make_context(program, line, obj={}) as ctx:
+        assert ctx.params["county"] == QINGYUAN
+        assert rule.discharged.by != "answers" or about in ctx.params.values()
+    assert said_of(rule)
 
 
 @pytest.mark.parametrize(

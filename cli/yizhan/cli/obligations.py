@@ -1,16 +1,16 @@
 """What a county owes and is owed, told to officers: how long is left, how it is discharged.
 
 Rule 1: what is due, and whether it ended, is the station's signed word; here it is only told.
-Rule 2: a rule that this version does not know is shown by its id, with the charter's own clause.
+Rule 2: how it is discharged follows from the charter's own row, whatever rules a charter has: no rule is named here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from yizhan.cli.names import type_name
 from yizhan.cli.words import _, listed, marked
 
 if TYPE_CHECKING:
@@ -18,42 +18,11 @@ if TYPE_CHECKING:
     from yizhan.consumers.followups import Obligation
     from yizhan.schemas.charter import Officer
     from yizhan.schemas.followups import Followup
+    from yizhan.schemas.obligations import Obligation as Rule
 
 
-@dataclass(frozen=True, slots=True)
-class Manner:
-    """How an obligation of one rule is met; ``command`` has {county}, {about}, {period}."""
-
-    discharge: str
-    command: str
-
-
-_REPLY: Final = "yizhan new {type} --county {{county}}"
-MANNERS: Final[Mapping[str, Manner]] = {
-    "tell": Manner(marked("发出所获知的警情"), "yizhan outbox run --county {county}"),
-    "acknowledge": Manner(
-        marked("值班人员签收，报姓名和警号"),
-        "yizhan inbox ack {about} --county {county} --name … --badge …",
-    ),
-    "follow-up": Manner(marked("发出同一件事的续报或终报"), "yizhan inbox show {about} --county {county}"),
-    "verify-hotspot": Manner(marked("核查后以更新报送结果"), "yizhan inbox show {about} --county {county}"),
-    "monthly-contact": Manner(
-        marked("发出本月联系记录，由对方确认"),
-        _REPLY.format(type="contact"),
-    ),
-    "quarterly-exchange": Manner(
-        marked("签发本季度通报"),
-        "yizhan bulletin make {period} --county {county} --office FILE",
-    ),
-    "consultation": Manner(marked("召开会商并发出会商记录"), _REPLY.format(type="consultation")),
-    "feedback": Manner(marked("发出对该情报的反馈"), _REPLY.format(type="feedback")),
-    "identity-request": Manner(marked("答复该协查请求"), _REPLY.format(type="response")),
-    "other-assistance": Manner(marked("先告进展，再答复该协查请求"), _REPLY.format(type="response")),
-    "missing-papers": Manner(marked("答复请求并写明缺哪些材料"), _REPLY.format(type="response")),
-    "countersign": Manner(marked("会签该方案"), _REPLY.format(type="plan")),
-    "dispute-status": Manner(marked("发出该纠纷的进展"), _REPLY.format(type="case")),
-}
-"""The rules of the agreement; a charter may have others."""
+_BULLETIN: Final = "yizhan.intelligence.bulletin.v1"
+"""Made from the quarter's figures, not asked for by a form."""
 STEPS: Final = {
     "opened": marked("新的待办"),
     "overdue": marked("已逾期"),
@@ -87,12 +56,44 @@ def left(due: datetime, now: datetime) -> str:
     return (_("还剩 {span}") if now <= due else _("逾期 {span}")).format(span=said)
 
 
-def command(each: Obligation, county: str) -> str:
-    """Return the command that discharges an obligation, its id or period filled in; empty where none does."""
-    manner = MANNERS.get(each.rule)
-    if manner is None or county not in each.owes:
+def manner(app: App, each: Obligation, county: str) -> tuple[str, str]:
+    """Return how an obligation is discharged, and by which command; both empty where another county owes it."""
+    rule = app.charter.policy.obligations.get(each.rule)
+    if rule is None or county not in each.owes:
+        return "", ""
+    return said_of(rule), command_of(rule, each, county)
+
+
+def said_of(rule: Rule) -> str:
+    """Say which event discharges what a rule asks for."""
+    types = _types(rule.discharged.when)
+    if not types:
+        receipt = any("receipt" in row for row in rule.discharged.when)
+        return _("值班人员签收，报姓名和警号") if receipt else ""
+    sentence = {
+        "answers": _("以{types}答复"), "thread": _("在同一件事里报送{types}"), "period": _("发出本期的{types}"),
+    }[rule.discharged.by]  # fmt: skip
+    return sentence.format(types=_("或").join(map(type_name, types)))
+
+
+def command_of(rule: Rule, each: Obligation, county: str) -> str:
+    """Return the command that discharges what a rule asks for, with what it is about filled in; empty for none."""
+    types, at = _types(rule.discharged.when), f"--county {county}"
+    if any("receipt" in row for row in rule.discharged.when):
+        return f"yizhan inbox ack {each.about} {at} --name … --badge …"
+    if not types:
         return ""
-    return manner.command.format(county=county, about=each.about or "", period=each.period or "")
+    if types[0] == _BULLETIN and each.period is not None:
+        partner = next(code for code in (*each.owed, *each.owes) if code != county)
+        return f"yizhan bulletin make {each.period} {at} --with {partner} --office FILE"
+    # Who goes on with what it reported itself is offered that by the form.
+    goes_on = rule.discharged.by == "thread" and types[0] in _types(rule.opens.when or ())
+    answering = "" if each.about is None or goes_on else f" --reply-to {each.about}"
+    return f"yizhan new {types[0].removeprefix('yizhan.').removesuffix('.v1')} {at}{answering}"
+
+
+def _types(rows: Iterable[Mapping[str, tuple[str, ...]]]) -> list[str]:
+    return list(dict.fromkeys(each for row in rows for each in row.get("type", ())))
 
 
 def telephone(app: App, county: str) -> Officer | None:
@@ -143,7 +144,7 @@ def as_json(app: App, each: Obligation, county: str, now: datetime) -> dict[str,
         "by": each.by,
         "steps": each.steps,
         "because": because(app, each.rule),
-        "command": command(each, county) or None,
+        "command": manner(app, each, county)[1] or None,
     }
 
 

@@ -80,22 +80,12 @@ def _print(app: App, county: str, found: tuple[Obligation, ...], now: datetime) 
         whole=(0, 3),
     )
     for each in mine:
-        if how := _how(each, county):
-            tell(f"{each.about or each.period}  {how}")
+        how = () if each.ended else obligations.manner(app, each, county)
+        if any(how):
+            tell(f"{each.about or each.period}  {' '.join(how)}".rstrip())
     for each in theirs:
         if each.ended is None and obligations.unanswered(each, county):
             say(obligations.call(app, each.owes))
     late = sum(each.overdue(now) for each in mine)
     if late:
         say(_("其中 {count} 件本县已逾期").format(count=late))
-
-
-def _how(each: Obligation, county: str) -> str:
-    from yizhan.cli.obligations import MANNERS
-    from yizhan.cli.obligations import command as command_for
-
-    manner = MANNERS.get(each.rule)
-    if each.ended is not None or manner is None:
-        return ""
-    line = command_for(each, county)
-    return f"{_(manner.discharge)} {line}".rstrip()

@@ -82,14 +82,19 @@ def _mending(app: App, county: str, event_id: str) -> dict[str, Any]:
     return {name: said[name] for name in kept if name in said and name in Draft.model_fields} | {"payload": payload}
 
 
-def _answering(app: App, county: str, item_id: str) -> dict[str, Any]:
-    """Refer to what the inbox has: by id and hash, in its thread."""
+def _answering(app: App, county: str, event_id: str) -> dict[str, Any]:
+    """Refer to what the inbox has: by id and hash, in its thread; one's own answer stands for what it answered."""
     from yizhan.cli.errors import CommandError
     from yizhan.cli.inboxes import looking
+    from yizhan.cli.outboxes import looking as looking_into_outbox
 
-    with looking(app, county) as inbox:
-        item = None if inbox is None else inbox.item(item_id)
-    if item is None:
+    with looking(app, county) as inbox, looking_into_outbox(app, county) as outbox:
+        item = None if inbox is None else inbox.item(event_id)
+        own = None if outbox is None or item is not None else outbox.event(event_id)
+    if item is not None:
+        return {"reply_to": {"id": item.id, "hash": item.hash.hex()}, "subject": item.thread}
+    if own is None or own.header.reply_to is None:
         sentence = _("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
-        raise CommandError(sentence.format(county=app.named(county), id=item_id, code=county))
-    return {"reply_to": {"id": item.id, "hash": item.hash.hex()}, "subject": item.thread}
+        raise CommandError(sentence.format(county=app.named(county), id=event_id, code=county))
+    answered = own.header.reply_to
+    return {"reply_to": answered.model_dump(), "subject": own.header.subject or answered.id}
