@@ -183,6 +183,54 @@ REQUEST: dict[str, Any] = {"type": "yizhan.assistance.request.v1", "priority": "
 RESPONSE: dict[str, Any] = {"type": "yizhan.assistance.response.v1", "priority": "urgent"}
 
 
+def test_who_withdraws_an_answer_owes_it_again_until_the_same_day() -> None:
+    """By its own source only, once, however often it is read; the next answer discharges it, the old one does not."""
+    play = Play()
+    request = play.event(NOON, wants="identity", **REQUEST)
+    answer = play.event(local(11, 25), A, B, reply_to=ref(request), stage="final", **RESPONSE)
+    play.event(local(11, 26), B, A, withdraws=ref(answer), type=RESPONSE["type"], priority="urgent")
+    assert play.open() == set()
+    gone = play.event(local(11, 26), A, B, withdraws=ref(answer), type=RESPONSE["type"], priority="urgent")
+    (again,) = [each for each in play.book if each.ended is None and each.about is not None]
+    first = f"identity-request/{request.id}/{A}"
+    assert (again.obligation, again.due) == (f"{first}/{gone.id}", "2026-12-01T16:00:00.000Z")
+    play.event(local(11, 26), A, B, withdraws=ref(answer), type=RESPONSE["type"], priority="urgent")
+    said = {(each.obligation, each.step) for each in play.said}
+    play.again(1), play.again(3)  # the answer and its withdrawal, read again
+    assert {(each.obligation, each.step) for each in play.said} == said
+    assert play.tick(local(11, 30, 12)) == ["identity-request third-day", "identity-request one-day"]
+    play.event(local(11, 30, 13), A, B, reply_to=ref(request), stage="final", **RESPONSE)
+    assert play.open() == set()
+    assert {each.obligation for each in play.said if each.step == "discharged"} == {first, again.obligation}
+
+
+def test_what_is_owed_again_after_its_term_is_overdue_at_once() -> None:
+    """A contact confirmed in January and withdrawn in February: owed again, and late."""
+    play = Play()
+    play.tick(local(1, 10))
+    contact = {"type": "yizhan.liaison.contact.v1", "priority": "routine", "period": "2026-01"}
+    mine = play.event(local(1, 12), B, A, **contact)
+    play.event(local(2, 3), B, A, withdraws=ref(mine), **contact)
+    play.tick(local(2, 4))
+    again = [each for each in play.said if each.obligation.count("/") == 4]
+    assert [(each.step, each.at) for each in again] == [
+        ("opened", "2026-02-02T16:00:00.000Z"), ("overdue", "2026-02-02T16:00:00.000Z"),
+    ]  # fmt: skip
+
+
+def test_a_withdrawn_fire_owes_nothing_whichever_report_is_taken_back_first() -> None:
+    """The update takes the duty with it that it opened; what it discharged is owed again only while the fire stands."""
+    for first, second in ((0, 1), (1, 0)):
+        play = Play()
+        fire = play.event(NOON, **FIRE)
+        later = {"type": FIRE["type"], "stage": "update", "priority": "urgent", "subject": fire.id}
+        reports = [fire, play.event(NOON + timedelta(minutes=9), **later)]
+        play.event(NOON + timedelta(minutes=20), **(later | {"withdraws": ref(reports[first])}))
+        assert "follow-up" in play.open()
+        play.event(NOON + timedelta(minutes=30), **(later | {"withdraws": ref(reports[second])}))
+        assert "follow-up" not in play.open()
+
+
 def test_an_identity_request_has_seven_days_and_three_reminders() -> None:
     """From Tuesday noon: the third and the fifth day and the day before, in the morning; due when Tuesday ends."""
     play = Play()
@@ -359,7 +407,8 @@ def _busy(seed: int) -> Play:
     for _each in range(120):
         now += timedelta(minutes=chance.randrange(1, 90))
         asked = [each[0] for each in play.heard if each[0].county == B and each[0].receipt is None]
-        match chance.randrange(5):
+        answers = [each[0] for each in play.heard if each[0].type == RESPONSE["type"]]
+        match chance.randrange(6):
             case 0:
                 play.event(now, **FIRE)
             case 1:
@@ -368,6 +417,8 @@ def _busy(seed: int) -> Play:
                 play.event(now, A, B, **receipt(chance.choice(asked), chance.choice(["acknowledged", "declined"])))
             case 3 if asked:
                 play.event(now, A, B, reply_to=ref(chance.choice(asked)), stage="final", **RESPONSE)
+            case 4 if answers:
+                play.event(now, A, B, withdraws=ref(chance.choice(answers)), **RESPONSE)
             case _:
                 play.tick(now)
     return play

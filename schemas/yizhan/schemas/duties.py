@@ -10,11 +10,14 @@ Rule 2: a step that came due while the station was away is said late, under the 
         period that had begun before the station first ran are not said.
 Rule 3: exercises and tests owe nothing.
 Rule 4: what is not done stays owed; after ``_LAPSES`` it is closed as cancelled, and the audit has it for ever.
+Rule 5: a withdrawal discharges nothing. If it takes back what discharged a duty, that is owed again, under the name of
+        the duty and of the withdrawal, until the same instant as before; what is no longer known stays ended.
 """
 
 from __future__ import annotations
 
 import heapq
+import re
 from collections import defaultdict
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
     from yizhan.schemas.charter import Charter, Charters
 
+_PAIR: Final = re.compile(r"[0-9]{6}-[0-9]{6}")
 _KEPT: Final = timedelta(days=40)
 _LAPSES: Final = timedelta(days=400)
 
@@ -48,7 +52,7 @@ class Duty(Part):
     """One obligation, open or ended: what the station keeps of it, under its id.
 
     ``steps`` are still to come, in order. ``ended`` is set once it was discharged or cancelled, with ``by``, the event
-    that did it, if one did.
+    that did it, if one did; ``discharged`` while it would be owed again without that event.
     """
 
     obligation: str
@@ -65,6 +69,13 @@ class Duty(Part):
     overdue: bool = False
     ended: Timestamp | None = None
     by: Ref | None = None
+    discharged: bool = False
+
+    @property
+    def again(self) -> EventId | None:
+        """The withdrawal that opened it again, if one did."""
+        last = self.obligation.rpartition("/")[2]
+        return last if "-" in last and not _PAIR.fullmatch(last) else None
 
     def says(self, step: str, at: str, charter: str, to_whom: Rung | None = None, by: Ref | None = None) -> Followup:
         """Return the statement of one step."""
@@ -77,7 +88,8 @@ class Duty(Part):
     def after(self, said: Followup) -> Duty:
         """Return it as it stands after one of its steps was said."""
         if said.step in ENDS:
-            return self.model_copy(update={"steps": (), "ended": said.at, "by": said.by})
+            discharged = said.step == DISCHARGED
+            return self.model_copy(update={"steps": (), "ended": said.at, "by": said.by, "discharged": discharged})
         steps = tuple(each for each in self.steps if each.step != said.step)
         return self.model_copy(update={"steps": steps, "overdue": self.overdue or said.step == OVERDUE})
 
@@ -91,6 +103,7 @@ class Book:
         self._about: defaultdict[str, set[str]] = defaultdict(set)
         self._threads: defaultdict[str, set[str]] = defaultdict(set)
         self._periods: defaultdict[str, set[str]] = defaultdict(set)
+        self._ended_by: defaultdict[str, set[str]] = defaultdict(set)
         self._waiting: list[tuple[str, str]] = []
         self._changed: dict[str, Duty | None] = {}
         for each in duties:
@@ -134,7 +147,9 @@ class Book:
         if header.status != "Actual":
             return []
         event = _Event(header, Ref(id=header.id, hash=digest.hex()), ways, received, charter)
-        return [*self._discharge(event), *self._cancel(event), *self._refused(event), *self._open(event)]
+        if header.withdraws is not None:
+            return [*self._cancel(event, header.withdraws), *self._reopen(event, header.withdraws)]
+        return [*self._discharge(event), *self._refused(event), *self._open(event)]
 
     def _discharge(self, event: _Event) -> Iterator[Followup]:
         owing: defaultdict[str, list[Duty]] = defaultdict(list)
@@ -159,14 +174,31 @@ class Book:
             ids |= self._periods.get(header.period, set())
         return [self._duties[each] for each in sorted(ids)]
 
-    def _cancel(self, event: _Event) -> Iterator[Followup]:
+    def _cancel(self, event: _Event, gone: Ref) -> Iterator[Followup]:
         """End what an event opened that its own source withdraws."""
-        gone = event.header.withdraws
-        if gone is None or split_id(gone.id)[0] != event.header.source:
-            return
-        for duty in [self._duties[each] for each in sorted(self._about.get(gone.id, ()))]:
+        for duty in self._named(event, gone, self._about):
             if duty.about == gone:
                 yield from self._end(duty, CANCELLED, event)
+                if duty.discharged:
+                    self._put(duty.model_copy(update={"discharged": False}))
+
+    def _reopen(self, event: _Event, gone: Ref) -> Iterator[Followup]:
+        """Open again what an event discharged that its own source withdraws."""
+        for duty in self._named(event, gone, self._ended_by):
+            name, rule = f"{duty.obligation}/{event.header.id}", event.rules.get(duty.rule)
+            if rule is None or duty.by != gone or not (duty.discharged or name in self._duties):
+                continue
+            if name not in self._duties:
+                steps = _steps(rule, event.received, instant(duty.due), event.zone)
+                again = {"obligation": name, "opened": event.at, "charter": event.charter.name, "steps": steps}
+                self._put(duty.model_copy(update=again | {"ended": None, "by": None, "discharged": False}))
+                self._put(duty.model_copy(update={"discharged": False}))
+            yield self._duties[name].says(OPENED, event.at, self._duties[name].charter)
+
+    def _named(self, event: _Event, gone: Ref, index: Mapping[str, set[str]]) -> list[Duty]:
+        """Return what an index has under an event, if it is its own source that speaks."""
+        own = split_id(gone.id)[0] == event.header.source
+        return [self._duties[each] for each in sorted(index.get(gone.id, ()))] if own else []
 
     def _end(self, duty: Duty, step: str, event: _Event) -> Iterator[Followup]:
         """End a duty by an event; what it ended before, it says again."""
@@ -188,8 +220,6 @@ class Book:
 
     def _open(self, event: _Event) -> Iterator[Followup]:
         header = event.header
-        if header.withdraws is not None:
-            return
         facts = {each: event.facts(each) for each in event.ways}
         for rule in event.rules.values():
             if rule.opens.when is None or rule.audit:
@@ -277,6 +307,8 @@ class Book:
                 self._periods[duty.period].add(name)
         self._duties[name] = self._changed[name] = duty
         if duty.ended is not None:
+            if duty.by is not None:
+                self._ended_by[duty.by.id].add(name)
             heapq.heappush(self._waiting, (_forgotten(duty), name))
         elif duty.steps:
             heapq.heappush(self._waiting, (duty.steps[0].at, name))
@@ -285,8 +317,10 @@ class Book:
         name = duty.obligation
         self._changed[name] = None
         del self._duties[name]
-        about = None if duty.about is None else duty.about.id
-        for index, key in ((self._about, about), (self._threads, duty.thread), (self._periods, duty.period)):
+        about, by = (None if each is None else each.id for each in (duty.about, duty.by))
+        for index, key in (
+            (self._about, about), (self._threads, duty.thread), (self._periods, duty.period), (self._ended_by, by),
+        ):  # fmt: skip
             if key is not None:
                 index[key].discard(name)
                 if not index[key]:
@@ -339,16 +373,24 @@ class _Event(NamedTuple):
         return duty.period == self.header.period and bool({*duty.owed, *duty.owes} & {*self.header.to})
 
     def binds(self, duty: Duty, rule: Obligation) -> bool:
-        """Tell whether it names what it answers by hash, and came after it."""
+        """Tell whether it names what it answers by hash, and came after that, or after what opened it again."""
+        if duty.again is not None:
+            return self.after(duty.again, duty.opened) and (
+                rule.discharged.by != "answers" or self.answers == duty.about
+            )
         if rule.discharged.by == "answers":
             later = self.at > duty.opened if rule.opens.refused else self.at >= duty.opened
             return later and self.answers == duty.about
         if rule.discharged.by == "thread" and duty.about is not None:
-            source, book, number = split_id(duty.about.id)
-            if (source, book) == (self.header.source, self.header.book):
-                return split_id(self.header.id)[2] > number
-            return self.at > duty.opened
+            return self.after(duty.about.id, duty.opened)
         return True
+
+    def after(self, event_id: str, at: str) -> bool:
+        """Tell whether it came after another event: by their numbers, where they are of one book."""
+        source, book, number = split_id(event_id)
+        if (source, book) == (self.header.source, self.header.book):
+            return split_id(self.header.id)[2] > number
+        return self.at > at
 
     def not_owed(self, duty: Duty) -> Followup:
         """Tell its sender that it discharges nothing: somebody else owes that, or the hash is another."""
@@ -390,8 +432,10 @@ def _again(steps: Mapping[str, Followup], charters: Charters) -> Duty:
 
 
 def _steps(rule: Obligation, opened: datetime, due: datetime, zone: ZoneInfo) -> tuple[Step, ...]:
-    steps = [Step(written(at), each.id, each.to) for each, at in schedule(rule.reminders, opened, due, zone)]
-    steps += [Step(written(due), OVERDUE, None), Step(written(due + _LAPSES), CANCELLED, None)]
+    """Plan the steps; what is opened again after its term is overdue at once, and nobody is reminded of it."""
+    reminders = schedule(rule.reminders, opened, due, zone) if due >= opened else ()
+    steps = [Step(written(at), each.id, each.to) for each, at in reminders]
+    steps += [Step(written(max(due, opened)), OVERDUE, None), Step(written(due + _LAPSES), CANCELLED, None)]
     return tuple(sorted(steps, key=lambda each: (each.at, each.step != OVERDUE, each.step)))
 
 
