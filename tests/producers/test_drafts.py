@@ -79,7 +79,9 @@ def test_what_the_station_must_know_follows_from_the_payload() -> None:
     assert faults(LINE | {"period": "2026-11"}) == ["period"]
     plan = {"type": "yizhan.patrol.plan.v1", "payload": EXAMPLES["yizhan.patrol.plan.v1"]}
     assert parse_draft(plan).wants == "countersign"
-    assert parse_draft(plan | {"reply_to": {"external_ref": "1"}}).wants is None
+    answer = parse_draft(plan | {"reply_to": {"external_ref": "1"}})
+    assert (answer.wants, answer.expires) == (None, "2026-12-03T15:59:59.999Z")
+    assert faults(plan | {"expires": "2026-12-05T00:00:00.000Z"}) == ["expires"]
     assert parse_draft({"type": "yizhan.liaison.contact.v1", "payload": CONTACT}).period == "2026-11"
 
 

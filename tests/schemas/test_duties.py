@@ -302,7 +302,7 @@ def test_a_patrol_plan_is_countersigned_and_both_report() -> None:
     plan = {"type": "yizhan.patrol.plan.v1", "priority": "routine"}
     mine = play.event(NOON, wants="countersign", **plan)
     assert play.open() == {"countersign"}
-    end = "2026-11-27T10:00:00.000Z"
+    end = "2026-11-27T15:59:59.999Z"
     theirs = play.event(NOON, A, B, reply_to=ref(mine), subject=mine.id, expires=end, **plan)
     assert play.open() == {"patrol-report"}
     assert {(each.owes, each.due) for each in play.book if each.rule == "patrol-report"} == {

@@ -3,7 +3,7 @@
 Rule 1: nothing is derived: what stands in the header comes from the draft, word for word.
 Rule 2: a bad line names file, line and field, and the lines after it are still read.
 Rule 3: the payload is checked in full, by its type, before anything is sealed.
-Rule 4: what the header says for the station (``wants``, ``period``) follows from the payload, and agrees with it.
+Rule 4: what the header says for the station (``wants``, ``period``, a plan's ``expires``) follows from the payload, and agrees with it.
 Rule 5: what only the system may say (receipts, lane heads) is no draft.
 """
 
@@ -184,7 +184,7 @@ def _check_payload(content: dict[str, Any], kind: str, given: Mapping[str, Any],
     follows = dict(model.for_header())
     if content.get("reply_to") is not None and follows.get("wants") == "countersign":
         del follows["wants"]  # a plan in answer to a plan is the countersignature, and wants none
-    for name in ("wants", "period"):
+    for name in sorted({"wants", "period", *follows}):
         if content.get(name) not in (None, follows.get(name)):
             sentence = _("应由内容得出，不必写；内容得出的是 {expected}")
             came = f"{_(CAME)}{str(content[name])[:_SHOWN]!r}"

@@ -27,6 +27,9 @@ from yizhan.schemas.payloads.assistance_request import NEEDED, AssistanceRequest
 from yizhan.schemas.payloads.dispute_case import MOVES, DisputeState, may_move
 from yizhan.schemas.payloads.liaison_consultation import DecisionDue, decisions_due
 
+END = "2026-12-03T15:59:59.999Z"
+"""The end of the plan's last day in China."""
+
 
 def model_of(name: str, value: dict[str, Any]) -> Payload:
     """Parse a payload of a type."""
@@ -47,8 +50,8 @@ def disagreeing(name: str, value: dict[str, Any], stage: str | None) -> list[str
         ("assistance.request", REQUEST, {"wants": "assistance"}),
         ("assistance.request", REQUEST | {"kind": "户籍证明"}, {"wants": "identity"}),
         ("assistance.request", REQUEST | {"kind": "身份/年龄/前科", "far": True}, {"wants": "identity-far"}),
-        ("patrol.plan", PLAN, {"wants": "countersign"}),
-        ("patrol.plan", PLAN | {"crews": PLAN["crews"][:1]}, {}),
+        ("patrol.plan", PLAN, {"wants": "countersign", "expires": END}),
+        ("patrol.plan", PLAN | {"crews": PLAN["crews"][:1]}, {"expires": END}),
         ("liaison.contact", CONTACT, {"period": "2026-11"}),
         ("liaison.consultation", CONSULTATION, {"period": "2027"}),
         ("liaison.consultation", CONSULTATION | {"kind": "临时"}, {}),
@@ -62,7 +65,11 @@ def test_the_header_says_what_the_station_must_know(name: str, value: dict[str, 
 @pytest.mark.parametrize("type", TYPES)
 def test_nothing_else_goes_into_the_header(type: str) -> None:
     """Whatever a type says of itself, it says in attributes that the header has."""
-    assert parse_strict(type, EXAMPLES[type]).for_header().keys() <= {"wants", "period"} <= Header.model_fields.keys()
+    assert (
+        parse_strict(type, EXAMPLES[type]).for_header().keys()
+        <= {"wants", "period", "expires"}
+        <= Header.model_fields.keys()
+    )
 
 
 def test_a_request_names_each_paper_that_is_missing() -> None:

@@ -2,13 +2,16 @@
 
 Rule 1: a plan that names crews of two counties is a joint one and wants the other's ``countersign``: the
         plan sent back in answer, signed by that county's officers. Such an answer wants none itself.
+Rule 2: the last millisecond of its last day (UTC+8) stands in the header too (``expires``): the term of the
+        reports counts from there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, datetime, time, timedelta, timezone
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -16,6 +19,11 @@ from yizhan.schemas.header import MemberCode
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.base import Line, Moment, Payload, Some, Text
 from yizhan.schemas.payloads.common import Contact, Position, Span
+from yizhan.schemas.timestamps import written
+
+_CHINA: Final = timezone(timedelta(hours=8))
+_LAST: Final = time(23, 59, 59, 999_000)
+"""A day's last millisecond: the day after it is the first to count."""
 
 
 class Theme(StrEnum):
@@ -63,5 +71,13 @@ class PatrolPlan(Patrol):
     meeting_point: MeetingPoint = Field(title=marked("会合点"))
 
     def for_header(self) -> Mapping[str, str]:
-        """Rule 1."""
-        return {"wants": "countersign"} if len({crew.county for crew in self.crews}) > 1 else {}
+        """Rules 1 and 2."""
+        last = datetime.combine(date.fromisoformat(self.ends_on), _LAST, _CHINA)
+        wants = {"wants": "countersign"} if len({crew.county for crew in self.crews}) > 1 else {}
+        return {"expires": written(last)} | wants
+
+    def terms(self) -> tuple[object, ...]:
+        """Return what the sides agree on: all but who wrote it, and how."""
+        return (
+            self.starts_on, self.ends_on, self.area, self.route, self.theme, self.crews, self.meeting_point,
+        )  # fmt: skip
