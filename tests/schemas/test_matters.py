@@ -93,6 +93,8 @@ def test_a_countersignature_is_the_other_countys_plan_in_answer() -> None:
     assert stands(plan, own) == [(Stand.AWAITS_COUNTERSIGN, QINGYUAN)]
     reports = [(Stand.AWAITS_REPORT, SHOUNING), (Stand.AWAITS_REPORT, QINGYUAN)]
     assert stands(plan, theirs) == [(Stand.COUNTERSIGNED, QINGYUAN), *reports]
+    changed = told("patrol.plan", 3, PLAN | {"ends_on": "2026-12-05"}, source=QINGYUAN, reply_to=ref(1))
+    assert stands(plan, changed) == [(Stand.OTHER_PLAN, QINGYUAN)]
 
 
 def test_a_plan_of_one_county_waits_for_nobodys_signature() -> None:

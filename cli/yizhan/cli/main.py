@@ -40,6 +40,7 @@ _COMMANDS: Final = {
             "broker": "broker",
             "keys": "keys",
             "new": "new",
+            "countersign": "countersign",
             "draft": "draft",
             "publish": "publish",
             "import": "imports",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.cli.names import type_name
 from yizhan.cli.words import _, listed, marked
+from yizhan.schemas.matters import PLAN
 
 if TYPE_CHECKING:
     from yizhan.cli.app import App
@@ -67,6 +68,8 @@ def manner(app: App, each: Obligation, county: str) -> tuple[str, str]:
 def said_of(rule: Rule) -> str:
     """Say which event discharges what a rule asks for."""
     types = _types(rule.discharged.when)
+    if rule.discharged.by == "answers" and types == [PLAN]:
+        return _("会签这份计划")
     if not types:
         receipt = any("receipt" in row for row in rule.discharged.when)
         return _("值班人员签收，报姓名和警号") if receipt else ""
@@ -86,6 +89,8 @@ def command_of(rule: Rule, each: Obligation, county: str) -> str:
     if types[0] == _BULLETIN and each.period is not None:
         partner = next(code for code in (*each.owed, *each.owes) if code != county)
         return f"yizhan bulletin make {each.period} {at} --with {partner} --office FILE"
+    if types[0] == PLAN and rule.discharged.by == "answers":
+        return f"yizhan countersign {each.about} {at}"
     # Who goes on with what it reported itself is offered that by the form.
     goes_on = rule.discharged.by == "thread" and types[0] in _types(rule.opens.when or ())
     answering = "" if each.about is None or goes_on else f" --reply-to {each.about}"

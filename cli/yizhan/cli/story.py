@@ -37,6 +37,7 @@ PARTS: Final = {
 STANDS: Final = {
     Stand.COUNTERSIGNED: marked("{county} 已会签巡护计划"),
     Stand.AWAITS_COUNTERSIGN: marked("等 {county} 会签巡护计划"),
+    Stand.OTHER_PLAN: marked("{county} 签回的巡护计划与原计划不同，不算会签"),
     Stand.REPORTED: marked("{county} 已报巡护结果"),
     Stand.AWAITS_REPORT: marked("等 {county} 报巡护结果"),
     Stand.ANSWERED: marked("{county} 已答复协作请求"),

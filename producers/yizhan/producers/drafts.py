@@ -3,7 +3,7 @@
 Rule 1: nothing is derived: what stands in the header comes from the draft, word for word.
 Rule 2: a bad line names file, line and field, and the lines after it are still read.
 Rule 3: the payload is checked in full, by its type, before anything is sealed.
-Rule 4: what the header says for the station (``wants``, ``period``, a plan's ``expires``) follows from the payload, and agrees with it.
+Rule 4: what the header says for the station (``wants``, ``period``, a plan's ``expires``) follows from the payload.
 Rule 5: what only the system may say (receipts, lane heads) is no draft.
 """
 

@@ -3,8 +3,9 @@
 Rule 1: events belong together that name each other: by ``subject``, by a reference, or both through a third.
         A link is itself a signed event: its ``subject`` is one thread, its ``reply_to`` an event of another.
         Linked threads are one matter, and every event keeps its author.
-Rule 2: a joint patrol plan is countersigned by a plan in answer to it from each other county with a crew;
-        then each county with a crew reports, in the thread of the plan or in answer to it.
+Rule 2: a joint patrol plan is countersigned by the same plan in answer to it from each other county with a crew;
+        one that says something else is named. Then each county with a crew reports, in the thread of the plan or in
+        answer to it.
 Rule 3: a dispute moves along ``dispute_case.MOVES``; a move that the table does not have is named, not hidden.
 Rule 4: nothing here reads a clock or a disk; what was corrected or withdrawn by its own county counts no more.
 """
@@ -77,6 +78,8 @@ class Stand(StrEnum):
 
     COUNTERSIGNED = "countersigned"
     AWAITS_COUNTERSIGN = "awaits_countersign"
+    OTHER_PLAN = "other_plan"
+    """It answered the plan by another one."""
     REPORTED = "reported"
     AWAITS_REPORT = "awaits_report"
     ANSWERED = "answered"
@@ -165,16 +168,24 @@ def _patrols(events: Sequence[Told]) -> Iterator[Standing]:
             continue
         counties = list(dict.fromkeys(crew.county for crew in plan.crews))
         answered = [each for each in events if each.header.type == PLAN and each.header.reply_to is not None]
-        signed = {each.header.county for each in answered if told.header.id in names(each.header)}
+        back = [each for each in answered if told.header.id in names(each.header)]
+        signed = {each.header.county for each in back if _same_plan(each, plan)}
+        other = {each.header.county for each in back} - signed
         for county in counties:
             if county != told.header.county:
-                stand = Stand.COUNTERSIGNED if county in signed else Stand.AWAITS_COUNTERSIGN
-                yield Standing(stand, told.header.id, county)
+                stand = Stand.OTHER_PLAN if county in other else Stand.AWAITS_COUNTERSIGN
+                yield Standing(Stand.COUNTERSIGNED if county in signed else stand, told.header.id, county)
         if signed >= set(counties) - {told.header.county}:
             reported = {each.header.county for each in _answers(events, told, REPORT)}
             for county in counties:
                 stand = Stand.REPORTED if county in reported else Stand.AWAITS_REPORT
                 yield Standing(stand, told.header.id, county)
+
+
+def _same_plan(answer: Told, plan: PatrolPlan) -> bool:
+    """Tell whether an answer is the plan that it answers; what cannot be opened is taken at its header's word."""
+    theirs = None if answer.contents is None else answer.contents.model
+    return not isinstance(theirs, PatrolPlan) or theirs.terms() == plan.terms()
 
 
 def _requests(events: Sequence[Told]) -> Iterator[Standing]:

@@ -171,9 +171,9 @@ class Payload(Part):
         return ()
 
     def for_header(self) -> Mapping[str, str]:
-        """Return what the header says for the station, which cannot open this: ``wants``, ``period``,
-        ``expires``.
+        """Return what the header says for the station, which cannot open this.
 
-        Closed words, figures and instants only; a desk fills them in from here, so that nobody is asked for them.
+        ``wants``, ``period``, ``expires``: closed words, figures and instants only; a desk fills them in from here,
+        so that nobody is asked for them.
         """
         return {}
