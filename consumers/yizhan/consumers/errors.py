@@ -7,7 +7,8 @@
         ├── WrongInbox     the file is another county's
         ├── NoSuchItem     there is no item with this id
         ├── NotAnswerable  no person answers this item
-        └── NotDue         its content may not be destroyed, or is gone
+        ├── NotDue         its content may not be destroyed, or is gone
+        └── ChannelFailed  a channel of the bell did not carry a message
 """
 
 from __future__ import annotations
@@ -33,3 +34,7 @@ class NotAnswerable(InboxError):
 
 class NotDue(InboxError):
     """The content of this item may not be destroyed yet, or is gone already."""
+
+
+class ChannelFailed(InboxError):
+    """A channel of the bell did not carry a message; its sentence is one word of why."""

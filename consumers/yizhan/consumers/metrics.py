@@ -42,3 +42,13 @@ RECONNECTS = Counter("yizhan_inbox_reconnects_total", "Connections made anew.", 
 CHUNKS: Final = Counter(
     "yizhan_inbox_chunks_total", "Chunks of attached files: kept, passed over (not ours), refused.", ["what"]
 )
+BELL_RINGS: Final = Counter(
+    "yizhan_bell_rings_total", "Rings: delivered, carried by no channel, dropped as not wanted any more.",
+    ["urgency", "outcome"],
+)  # fmt: skip
+BELL_TRIES: Final = Counter("yizhan_bell_tries_total", "Messages sent on a channel.", ["channel", "outcome"])
+BELL_DEAD: Final = Gauge("yizhan_bell_channel_dead", "1: the channel's last message did not go.", ["channel"])
+BELL_UNHEARD: Final = Gauge("yizhan_bell_unheard_alarms", "Rings of alarms that no channel has carried yet.")
+BELL_SECONDS: Final = Histogram(
+    "yizhan_bell_alarm_seconds", "From when a ring was planned to its delivery, for alarms.", buckets=BUCKETS
+)

@@ -242,4 +242,46 @@ MIGRATIONS: Final = (
     ) WITHOUT ROWID;
     CREATE INDEX obligations_open ON obligations (due) WHERE ended IS NULL;
     """,
+    """
+    -- The bell: one row a step and rung, whatever is planned again; they hold no content.
+    CREATE TABLE rings (
+        seq INTEGER PRIMARY KEY,
+        subject TEXT NOT NULL,               -- id of an event, or of an obligation
+        step TEXT NOT NULL,                  -- 'alarm', 'notice', or a step of the charter's
+        rung TEXT NOT NULL,
+        urgency TEXT NOT NULL CHECK (urgency IN ('alarm', 'call', 'notice', 'reminder')),
+        about TEXT,                          -- id of the event
+        rule TEXT,
+        counties TEXT NOT NULL,              -- others who are concerned, with spaces between
+        made TEXT NOT NULL,
+        due TEXT NOT NULL,                   -- not before then
+        state TEXT NOT NULL CHECK (state IN ('due', 'tried', 'delivered', 'failed', 'dropped')),
+        at TEXT,                             -- since when it is in this state
+        channel TEXT,                        -- that carried it
+        rounds INTEGER NOT NULL DEFAULT 0,   -- how often every channel was tried in vain
+        why TEXT,
+        UNIQUE (subject, step, rung)
+    );
+    CREATE INDEX rings_open ON rings (due) WHERE state IN ('due', 'tried', 'failed');
+
+    CREATE TABLE ring_tries (
+        seq INTEGER PRIMARY KEY,
+        ring INTEGER REFERENCES rings (seq), -- NULL: a test
+        channel TEXT NOT NULL,
+        tells TEXT NOT NULL,                 -- how much it carried
+        at TEXT NOT NULL,
+        ended TEXT,                          -- NULL: the process died before it knew
+        outcome TEXT
+    );
+    CREATE INDEX ring_tries_by_channel ON ring_tries (channel, seq);
+    CREATE INDEX ring_tries_by_ring ON ring_tries (ring);
+
+    -- How far items and followups were looked through for what is to ring.
+    CREATE TABLE ring_place (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        items INTEGER NOT NULL,
+        followups INTEGER NOT NULL
+    );
+    CREATE INDEX obligations_about ON obligations (about) WHERE about IS NOT NULL;
+    """,
 )

@@ -1,0 +1,289 @@
+"""The bell's book: rings and tries, in the inbox's database, on a connection of its own.
+
+Law 4: ``(subject, step, rung)`` is unique: planned by whom and however often, a ring is one row.
+
+Rule 1: that a ring is being sent is on the disk before it is sent, and what came of it after. A process that dies in
+        between leaves it ``tried``: it is sent once more, because a fire heard twice is better than one not heard.
+Rule 2: whether it is still wanted is looked up in the transaction that says it is being sent: what was acknowledged
+        before is not sent, at any channel.
+Rule 3: rows hold ids and words, never content.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from yizhan.consumers import items, metrics
+from yizhan.consumers.bell.planning import NewItem, NewStep
+from yizhan.consumers.bell.rings import NOTICE_STEP, URGENT, Plan, Ring, Try
+from yizhan.consumers.checkpoints import LONGEST_PAGES
+from yizhan.consumers.store import MIGRATIONS
+from yizhan.consumers.words import State
+from yizhan.runtime.store import SharedStore, open_store, transaction
+from yizhan.schemas.header import Header, parse_header
+from yizhan.schemas.timestamps import instant, written
+
+BATCH: Final = 500
+_OPEN: Final = "state IN ('due', 'tried', 'failed')"
+_URGENT: Final = ", ".join(f"'{each}'" for each in URGENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Unless:
+    """What makes a ring unwanted: its age, or that somebody answered by one of these rules."""
+
+    older: timedelta
+    rules: tuple[str, ...]
+
+
+class Book(SharedStore):
+    """The bell's rows of one inbox; for several threads. Every method raises ``StoreError`` when the disk fails."""
+
+    def __init__(self, path: Path, county: str) -> None:
+        """Open the inbox's database beside the inbox (``StoreError`` if it cannot be used)."""
+        super().__init__(open_store(path, MIGRATIONS))
+        self._county = county
+        self._conn.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_PAGES}")
+
+    # -- what is to ring --
+
+    def place(self) -> tuple[int, int]:
+        """Return how far items and followups were looked through; where nobody ever looked, that is the end."""
+        with self._lock, transaction(self._conn) as conn:
+            conn.execute(
+                "INSERT OR IGNORE INTO ring_place SELECT 1, (SELECT coalesce(max(seq), 0) FROM items),"
+                " (SELECT coalesce(max(seq), 0) FROM followups)"
+            )
+            row = conn.execute("SELECT items, followups FROM ring_place").fetchone()
+        return int(row["items"]), int(row["followups"])
+
+    def new_items(self, after: int) -> list[NewItem]:
+        """Return the next items after a number."""
+        query = "SELECT seq, id, type, way, state, received FROM items WHERE seq > ? ORDER BY seq LIMIT ?"
+        with self._reading() as conn:
+            return [_new_item(row) for row in conn.execute(query, (after, BATCH))]
+
+    def new_steps(self, after: int) -> list[NewStep]:
+        """Return the next steps of obligations after a number."""
+        query = "SELECT * FROM followups WHERE seq > ? ORDER BY seq LIMIT ?"
+        with self._reading() as conn:
+            return [_new_step(row) for row in conn.execute(query, (after, BATCH))]
+
+    def waiting(self) -> list[NewItem]:
+        """Return the alarms that wait for a person."""
+        query = "SELECT seq, id, type, way, state, received FROM items WHERE state = 'ringing'"
+        with self._reading() as conn:
+            return [_new_item(row) for row in conn.execute(query)]
+
+    def headers(self, since: datetime) -> list[tuple[Header, datetime]]:
+        """Return (header, when stored) of the alarms that wait for a person and came since an instant."""
+        query = "SELECT header, stored FROM items JOIN letters USING (seq) WHERE state = 'ringing' AND stored >= ?"
+        with self._reading() as conn:
+            return [
+                (parse_header(row["header"]), instant(row["stored"])) for row in conn.execute(query, (written(since),))
+            ]
+
+    def plan(self, plans: Sequence[Plan], now: datetime, place: tuple[int, int] | None = None) -> None:
+        """Enter what is to ring, unless it is there; and how far was looked."""
+        with self._lock:
+            plans = [each for each in plans if self._new(each)]
+            if not plans and place is None:
+                return
+            with transaction(self._conn) as conn:
+                for each in plans:
+                    _insert(conn, each, now)
+                if place is not None:
+                    conn.execute("UPDATE ring_place SET items = ?, followups = ?", place)
+
+    def _new(self, plan: Plan) -> bool:
+        query = "SELECT 1 FROM rings WHERE subject = ? AND step = ? AND rung = ?"
+        with self._reading() as conn:
+            return conn.execute(query, (plan.subject, plan.step, plan.rung)).fetchone() is None
+
+    # -- ringing --
+
+    def pending(self, now: datetime) -> list[Ring]:
+        """Return what should be rung by now, the urgent first."""
+        query = f"SELECT * FROM rings WHERE {_OPEN} AND due <= ? ORDER BY urgency IN ({_URGENT}) DESC, due, seq"  # noqa: S608
+        with self._reading() as conn:
+            return [_ring(row) for row in conn.execute(query, (written(now),))]
+
+    def beside(self, rung: str) -> list[Ring]:
+        """Return everything not urgent that waits for a rung, due or not."""
+        query = f"SELECT * FROM rings WHERE {_OPEN} AND rung = ? AND urgency NOT IN ({_URGENT}) ORDER BY seq"  # noqa: S608
+        with self._reading() as conn:
+            return [_ring(row) for row in conn.execute(query, (rung,))]
+
+    def begin(
+        self, rings: Sequence[Ring], channel: str, tells: str, now: datetime, unless: Unless
+    ) -> list[tuple[Ring, int]]:
+        """Note that rings go out on a channel: those still wanted, each with its item and the number of its try."""
+        begun = []
+        with self._lock, transaction(self._conn) as conn:
+            for ring in self._wanted(conn, rings, now, unless):
+                conn.execute("UPDATE rings SET state = 'tried', at = ? WHERE seq = ?", (written(now), ring.seq))
+                made = conn.execute(
+                    "INSERT INTO ring_tries (ring, channel, tells, at) VALUES (?, ?, ?, ?)",
+                    (ring.seq, channel, tells, written(now)),
+                )
+                begun.append((replace(ring, item=self._item(conn, ring)), int(made.lastrowid or 0)))
+            # The crash line: from here on a ring may have been heard, and is sent again if we die.
+        return begun
+
+    def end(
+        self, tries: Collection[tuple[Ring, int]], channel: str, outcome: str, now: datetime, *, good: bool
+    ) -> None:
+        """Note what came of tries; delivered is for ever."""
+        at = written(now)
+        with self._lock, transaction(self._conn) as conn:
+            for ring, number in tries:
+                conn.execute("UPDATE ring_tries SET ended = ?, outcome = ? WHERE seq = ?", (at, outcome, number))
+                if good:
+                    conn.execute(
+                        "UPDATE rings SET state = 'delivered', at = ?, channel = ?, why = NULL WHERE seq = ?",
+                        (at, channel, ring.seq),
+                    )
+
+    def failed(
+        self, rings: Sequence[Ring], now: datetime, again: datetime, others: Sequence[Plan], unless: Unless
+    ) -> list[Ring]:
+        """Note that no channel carried rings: when they are tried again, and who is rung instead."""
+        with self._lock, transaction(self._conn) as conn:
+            wanted = self._wanted(conn, rings, now, unless)
+            for ring in wanted:
+                conn.execute(
+                    "UPDATE rings SET state = 'failed', why = 'dead', at = ?, due = ?, rounds = rounds + 1"
+                    " WHERE seq = ?",
+                    (written(now), written(again), ring.seq),
+                )
+            for plan in others if wanted else ():
+                _insert(conn, plan, now)
+        return wanted
+
+    def _wanted(self, conn: sqlite3.Connection, rings: Sequence[Ring], now: datetime, unless: Unless) -> list[Ring]:
+        """Drop what nobody need hear any more, pass over what another thread brought to an end; return the rest."""
+        wanted = []
+        for ring in rings:
+            row = conn.execute(f"SELECT rounds FROM rings WHERE seq = ? AND {_OPEN}", (ring.seq,)).fetchone()  # noqa: S608
+            if row is None or row["rounds"] != ring.rounds:
+                continue
+            why = self._unwanted(conn, ring, now, unless)
+            if why is None:
+                wanted.append(ring)
+            else:
+                values = (written(now), why, ring.seq)
+                conn.execute("UPDATE rings SET state = 'dropped', at = ?, why = ? WHERE seq = ?", values)
+                metrics.BELL_RINGS.labels(ring.plan.urgency, "dropped").inc()
+        return wanted
+
+    def _unwanted(self, conn: sqlite3.Connection, ring: Ring, now: datetime, unless: Unless) -> str | None:
+        plan = ring.plan
+        if now - ring.made > unless.older:
+            return "old"
+        if plan.urgency == "alarm":
+            row = conn.execute("SELECT state FROM items WHERE id = ?", (plan.about,)).fetchone()
+            if row is not None and row["state"] != State.RINGING:
+                return str(row["state"])
+            ended = conn.execute(
+                "SELECT rule, owes, ended FROM obligations WHERE about = ? AND ended IS NOT NULL", (plan.about,)
+            )
+            mine = (each for each in ended if each["rule"] in unless.rules and self._county in each["owes"].split())
+            return next((str(each["ended"]) for each in mine), None)
+        if plan.step == NOTICE_STEP:
+            return None
+        row = conn.execute("SELECT ended FROM obligations WHERE obligation = ?", (plan.subject,)).fetchone()
+        return None if row is None or row["ended"] is None else str(row["ended"])
+
+    def _item(self, conn: sqlite3.Connection, ring: Ring) -> items.Item | None:
+        """Return the event that is told of; an obligation is told of by its rule alone."""
+        told = ring.plan.urgency in {"alarm", "notice"} and ring.plan.about is not None
+        return items.one(conn, str(ring.plan.about)) if told else None
+
+    # -- looking --
+
+    def tested(self, channel: str, tells: str, at: datetime, ended: datetime, outcome: str) -> None:
+        """Note a test of a channel."""
+        with self._lock, transaction(self._conn) as conn:
+            conn.execute(
+                "INSERT INTO ring_tries (channel, tells, at, ended, outcome) VALUES (?, ?, ?, ?, ?)",
+                (channel, tells, written(at), written(ended), outcome),
+            )
+
+    def last(self, channel: str, *, good: bool | None = None) -> Try | None:
+        """Return the last try of a channel that ended, or the last that was delivered, or was not; None if none."""
+        query = (
+            "SELECT * FROM ring_tries WHERE channel = ? AND ended IS NOT NULL"
+            " AND (? IS NULL OR (outcome = 'delivered') = ?) ORDER BY seq DESC LIMIT 1"
+        )
+        with self._reading() as conn:
+            row = conn.execute(query, (channel, good, good)).fetchone()
+        return None if row is None else _try(row)
+
+    def rings(self, limit: int | None = None) -> list[tuple[Ring, list[Try]]]:
+        """Return the last rings, the newest last, each with its tries."""
+        with self._reading() as conn:
+            rows = conn.execute("SELECT * FROM rings ORDER BY seq DESC LIMIT ?", (-1 if limit is None else limit,))
+            found = [_ring(row) for row in rows.fetchall()]
+            tries = "SELECT * FROM ring_tries WHERE ring = ? ORDER BY seq"
+            return [(ring, [_try(row) for row in conn.execute(tries, (ring.seq,))]) for ring in reversed(found)]
+
+    def unheard(self) -> int:
+        """Count urgent rings that no channel has carried."""
+        query = f"SELECT count(*) FROM rings WHERE {_OPEN} AND urgency IN ({_URGENT}) AND rounds > 0"  # noqa: S608
+        with self._reading() as conn:
+            return int(conn.execute(query).fetchone()[0])
+
+
+def _insert(conn: sqlite3.Connection, plan: Plan, now: datetime) -> None:
+    conn.execute(
+        "INSERT OR IGNORE INTO rings (subject, step, rung, urgency, about, rule, counties, made, due, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'due')",
+        (
+            plan.subject, plan.step, plan.rung, plan.urgency, plan.about, plan.rule, " ".join(plan.counties),
+            written(now), written(plan.due),
+        ),
+    )  # fmt: skip
+
+
+def _new_item(row: sqlite3.Row) -> NewItem:
+    return NewItem(row["seq"], row["id"], row["type"], row["way"], row["state"], instant(row["received"]))
+
+
+def _new_step(row: sqlite3.Row) -> NewStep:
+    return NewStep(
+        seq=row["seq"],
+        obligation=row["obligation"],
+        rule=row["rule"],
+        step=row["step"],
+        owes=tuple(row["owes"].split()),
+        owed=tuple(row["owed"].split()),
+        about=row["about"],
+        due=instant(row["due"]),
+        at=instant(row["at"]),
+        to_whom=row["to_whom"],
+    )
+
+
+def _ring(row: sqlite3.Row) -> Ring:
+    plan = Plan(
+        subject=row["subject"],
+        step=row["step"],
+        rung=row["rung"],
+        urgency=row["urgency"],
+        due=instant(row["due"]),
+        about=row["about"],
+        rule=row["rule"],
+        counties=tuple(row["counties"].split()),
+    )
+    at = None if row["at"] is None else instant(row["at"])
+    return Ring(row["seq"], plan, instant(row["made"]), row["state"], at, row["channel"], row["rounds"], row["why"])
+
+
+def _try(row: sqlite3.Row) -> Try:
+    ended = None if row["ended"] is None else instant(row["ended"])
+    return Try(row["seq"], row["ring"], row["channel"], row["tells"], instant(row["at"]), ended, row["outcome"])

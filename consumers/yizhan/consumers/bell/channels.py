@@ -1,0 +1,187 @@
+"""Channels that carry a message out. The one file that imports Apprise.
+
+Rule 1: a channel that fails or does not end in its time is seen, and never waited for longer.
+Rule 2: nothing said of a failure repeats an address: neither here, nor by Apprise, nor by what it sends with.
+Rule 3: taken is what the other side says it took: WeCom and DingTalk refuse with HTTP 200, by an ``errcode``.
+Rule 4: a command gets no shell, no terminal and none of our variables; the message is JSON on its standard input.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import json
+import logging
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any, Final
+
+from yizhan.consumers.bell.settings import BellSettings, Channel
+from yizhan.consumers.bell.speech import Message
+from yizhan.consumers.errors import ChannelFailed
+from yizhan.runtime.errors import SettingError
+from yizhan.schemas.i18n import _
+
+DELIVERED: Final = "delivered"
+MOST_HANGING: Final = 4
+"""Sends of one channel that may hang before it is not tried again until one of them ends."""
+log = logging.getLogger(__name__)
+_DEAF: Final = ("wecombot", "dingtalk")
+_PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "DISPLAY", "XDG_RUNTIME_DIR")
+
+
+def lines_of(settings: BellSettings) -> Mapping[str, Line]:
+    """Make every channel ready.
+
+    Raises:
+        SettingError: Apprise does not know an address, or is not installed; the sentence names the channel.
+    """
+    return {name: Line(name, channel) for name, channel in settings.channels.items()}
+
+
+def attempt(line: Line, message: Message) -> str:
+    """Send, and return what came of it: ``delivered``, or why not in a word. Never raises."""
+    try:
+        line.send(message)
+    except ChannelFailed as failed:
+        log.warning("channel %s did not carry a message: %s", line.name, failed)
+        return str(failed)
+    except Exception:
+        log.exception("channel %s: a fault of this program", line.name)
+        return "fault"
+    return DELIVERED
+
+
+class Line:
+    """One channel, ready to send; may be used by several threads."""
+
+    def __init__(self, name: str, channel: Channel) -> None:
+        """Check that it can be used at all (raises as ``lines_of``)."""
+        self.name, self.channel = name, channel
+        self._hanging, self._lock = 0, threading.Lock()
+        if channel.url is not None:
+            if importlib.util.find_spec("apprise") is None:
+                sentence = _("通道 {name} 要用 Apprise，这里没有装；请安装 yizhan[bell]")
+                raise SettingError(sentence.format(name=name))
+            _silence()
+            _listen()
+            if self._plugin() is None:
+                sentence = _("通道 {name} 的地址 Apprise 不认识；请对照它的说明改正（地址是秘密，这里不显示）")
+                raise SettingError(sentence.format(name=name))
+
+    def send(self, message: Message) -> None:
+        """Send, or say why it did not go.
+
+        Raises:
+            ChannelFailed: its words are ``refused``, ``timeout``, ``hanging``, ``exit N`` or the system's.
+        """
+        if self.channel.command is not None:
+            _run(self.channel.command, message, self.channel.timeout_seconds)
+            return
+        if self._hanging >= MOST_HANGING:
+            raise ChannelFailed("hanging")
+        sending = _Sending(self, message)
+        sending.start()
+        sending.join(self.channel.timeout_seconds)
+        with self._lock:
+            if not sending.over:
+                sending.given_up = True
+                self._hanging += 1
+                raise ChannelFailed("timeout")
+        if not sending.taken:
+            raise ChannelFailed("refused")
+
+    def notify(self, message: Message) -> bool:
+        """Let Apprise send; whether the other side took it. Its exceptions may hold the address: none is told."""
+        with contextlib.suppress(Exception):
+            plugin = self._plugin()
+            return plugin is not None and bool(plugin.notify(title=message.title, body=message.body))
+        return False
+
+    def ended(self, sending: _Sending) -> None:
+        """Note that a sending came back, in time or not."""
+        with self._lock:
+            sending.over = True
+            self._hanging -= sending.given_up
+
+    def _plugin(self) -> Any:  # noqa: ANN401 -- apprise.NotifyBase
+        """Make what Apprise sends with: anew each time, it waits between two messages and is for one thread."""
+        from apprise import Apprise, AppriseAsset  # noqa: PLC0415 -- a county without such channels need not have it
+
+        url = self.channel.url
+        asset = AppriseAsset(app_id="Yizhan", app_desc="Yizhan", app_url="", secure_logging=True)
+        plugin = None if url is None else Apprise.instantiate(url.get_secret_value(), asset=asset)
+        if plugin is not None:
+            plugin.socket_connect_timeout = plugin.socket_read_timeout = self.channel.timeout_seconds
+        return plugin
+
+
+class _Sending(threading.Thread):
+    """One message on its way; nothing can stop it but its own end."""
+
+    def __init__(self, line: Line, message: Message) -> None:
+        super().__init__(name=f"bell-{line.name}", daemon=True)
+        self._line, self._message = line, message
+        self.over = self.taken = self.given_up = False
+
+    def run(self) -> None:
+        try:
+            self.taken = self._line.notify(self._message)
+        finally:
+            self._line.ended(self)
+
+
+def _silence() -> None:
+    """Keep addresses out of the log: these libraries tell them."""
+    for name in ("apprise", "urllib3", "requests"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.CRITICAL + 1)
+        logger.propagate = False
+
+
+def _listen() -> None:
+    """Let the plugins that take every HTTP 200 for a success see the refusal in it (Apprise 2.3)."""
+    import requests  # noqa: PLC0415 -- comes with Apprise
+
+    def post(*arguments: Any, **how: Any) -> requests.Response:  # noqa: ANN401 -- as requests.post
+        answer = requests.post(*arguments, **how)  # noqa: S113 -- the plugin gives the timeout
+        with contextlib.suppress(ValueError):
+            said = answer.json()
+            if isinstance(said, dict) and said.get("errcode"):
+                raise requests.RequestException("refused")
+        return answer
+
+    heard = SimpleNamespace(post=post, codes=requests.codes, RequestException=requests.RequestException)
+    for name in _DEAF:
+        vars(importlib.import_module(f"apprise.plugins.{name}"))["requests"] = heard
+
+
+def _run(command: tuple[str, ...], message: Message, timeout_seconds: float) -> None:
+    said = json.dumps({"title": message.title, "body": message.body, **message.event}, ensure_ascii=False)
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ChannelFailed(os.strerror(error.errno or 0)) from None
+    try:
+        process.communicate(said.encode(), timeout_seconds)
+    except subprocess.TimeoutExpired:
+        raise ChannelFailed("timeout") from None
+    finally:
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if process.returncode:
+        raise ChannelFailed(f"exit {process.returncode}")

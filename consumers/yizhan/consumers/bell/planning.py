@@ -1,0 +1,148 @@
+"""What is to ring, for whom, from when: from an item, a step that the station said, or the county's own clock. Pure.
+
+Law 4: the same ring has the same name whichever of the three comes first, so that it is planned once.
+
+Rule 1: alarms, and what the station or our clock says of one that nobody acknowledged, know no quiet hours.
+Rule 2: notices are told together, outside the quiet hours. A reminder comes at its minute; in the quiet hours it
+        waits for their end, unless its term ends before.
+Rule 3: what is older than ``oldest_hours`` rings nobody. What came to the station a while ago waits a moment: an
+        inbox that is read again may be about to read that it was answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from yizhan.consumers.bell.rings import ALARM_STEP, NOTICE_STEP, Plan
+from yizhan.consumers.bell.settings import BellSettings, quiet_until
+from yizhan.consumers.checks import NEVER_RECEIPTED
+from yizhan.consumers.words import State
+from yizhan.schemas.followups import ENDS, NOT_OWED, OPENED, OVERDUE, RUNGS, Rung
+from yizhan.schemas.header import Header
+from yizhan.schemas.obligations import Obligation, duty_facts, matches
+from yizhan.schemas.policy import Way
+
+OLD: Final = timedelta(minutes=10)
+SETTLES: Final = timedelta(seconds=30)
+"""How long an alarm that the station had ``OLD`` ago waits for the word that somebody acknowledged it."""
+LAST_RUNG: Final = RUNGS[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """An item as far as the bell needs it; ``received`` is by the station."""
+
+    seq: int
+    id: str
+    type: str
+    way: str
+    state: str
+    received: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewStep:
+    """A step of an obligation, as the station signed it; ``about`` is an event's id."""
+
+    seq: int
+    obligation: str
+    rule: str
+    step: str
+    owes: tuple[str, ...]
+    owed: tuple[str, ...]
+    about: str | None
+    due: datetime
+    at: datetime
+    to_whom: Rung | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bell:
+    """What plans are made by: a county, its settings, the charter's obligations and time zone."""
+
+    county: str
+    settings: BellSettings
+    rules: Mapping[str, Obligation]
+    zone: ZoneInfo
+
+    def of_item(self, item: NewItem, now: datetime) -> Plan | None:
+        """Plan the first ring of an item: of an alarm that waits for a person, or of a notice."""
+        if self._past(item.received, now):
+            return None
+        if item.state == State.RINGING:
+            return Plan(item.id, ALARM_STEP, RUNGS[0], "alarm", _settled(item.received, now), item.id)
+        rung = self.settings.notices
+        if item.way != Way.NOTICE or item.state != State.QUIET or item.type in NEVER_RECEIPTED or rung == "nobody":
+            return None
+        due = self.quiet(now + timedelta(seconds=self.settings.group_seconds))
+        return Plan(item.id, NOTICE_STEP, rung, "notice", due, item.id)
+
+    def of_step(self, step: NewStep, now: datetime) -> Plan | None:
+        """Plan what a step of the station asks for: the next on the ladder of an alarm, a call, a reminder."""
+        if step.step in {OPENED, NOT_OWED, *ENDS} or self._past(step.at, now):
+            return None
+        ours, rule = self.county in step.owes, self.rules.get(step.rule)
+        others = tuple(each for each in (*step.owed, *step.owes) if each != self.county)
+        if rule is not None and answers_alarms(rule):
+            if step.to_whom is None or step.about is None:
+                return None
+            due = _settled(step.at, now)
+            if ours:
+                return Plan(step.about, step.step, step.to_whom, "alarm", due, step.about, step.rule, others)
+            if step.to_whom != LAST_RUNG:
+                return None
+            # The other side's whole ladder is silent: ours telephones.
+            return Plan(step.obligation, step.step, RUNGS[0], "call", due, step.about, step.rule, others)
+        if not ours and step.step != OVERDUE:
+            return None
+        quiet = self.quiet(now)
+        due = now if now < step.due < quiet else quiet
+        rung = step.to_whom or _highest(rule)
+        return Plan(step.obligation, step.step, rung, "reminder", due, step.about, step.rule, others)
+
+    def of_clock(self, header: Header, stored: datetime, now: datetime) -> Iterator[Plan]:
+        """Plan the ladder of an alarm that still waits here, by our own clock: the station may be out of reach."""
+        for rule in self.rules.values():
+            if not answers_alarms(rule) or not matches(
+                rule.opens.when or (), duty_facts(header, self.county, Way.ALARM.value)
+            ):
+                continue
+            for each in rule.reminders:
+                if each.after_minutes is None:
+                    continue
+                at = stored + timedelta(minutes=each.after_minutes)
+                if at <= now and not self._past(at, now):
+                    yield Plan(header.id, each.id, each.to, "alarm", now, header.id, rule.id, (header.county,))
+
+    def quiet(self, at: datetime) -> datetime:
+        """Return the instant itself, or when the quiet hours end that it falls in."""
+        return quiet_until(self.settings.quiet_hours, self.zone, at)
+
+    def answering(self) -> tuple[str, ...]:
+        """Return the rules by which somebody acknowledges an alarm."""
+        return tuple(rule.id for rule in self.rules.values() if answers_alarms(rule))
+
+    def _past(self, at: datetime, now: datetime) -> bool:
+        return now - at > timedelta(hours=self.settings.oldest_hours)
+
+
+def answers_alarms(rule: Obligation) -> bool:
+    """Tell whether a rule asks for a person's word on an alarm, and nothing else."""
+    opens, ends = rule.opens.when or (), rule.discharged.when
+    alarms = bool(opens) and all(row.get("way") == (Way.ALARM.value,) for row in opens)
+    return alarms and bool(ends) and all(row.keys() == {"receipt"} for row in ends)
+
+
+def _settled(at: datetime, now: datetime) -> datetime:
+    return now + SETTLES if now - at > OLD else now
+
+
+def _highest(rule: Obligation | None) -> Rung:
+    """Return who hears that a term is over: the last of those who were reminded of it."""
+    if rule is None or not rule.reminders:
+        return "liaison"
+    return max((each.to for each in rule.reminders), key=RUNGS.index)

@@ -1,0 +1,285 @@
+"""Rings the bell beside the inbox: plans from its rows, sends on the channels, keeps the book.
+
+Rule 1: the inbox never waits for it: connection and threads are its own.
+Rule 2: an alarm waits for no other ring: each has a thread, notices have one a rung.
+Rule 3: a channel that fails is passed over for the next of the rung at once, and for a while tried last; where all
+        of a rung fail, or it has none, an alarm goes to the next rung at once. What nobody got is tried again, ever
+        more rarely, until it is acknowledged or old.
+Rule 4: an orderly end waits for what is being sent, so that it is recorded.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from yizhan.consumers import metrics
+from yizhan.consumers.bell.book import Book, Unless
+from yizhan.consumers.bell.channels import DELIVERED, Line, attempt
+from yizhan.consumers.bell.planning import Bell
+from yizhan.consumers.bell.rings import URGENT, Ring
+from yizhan.consumers.bell.settings import BellSettings
+from yizhan.consumers.bell.speech import Message, Names, compose
+from yizhan.runtime.background import Background
+from yizhan.runtime.errors import StoreError
+from yizhan.schemas.charter import Charters
+from yizhan.schemas.followups import RUNGS
+from yizhan.schemas.i18n import get_language
+from yizhan.schemas.policy_facts import Words
+
+LOOK_SECONDS: Final = 0.1
+"""How long a stored alarm waits for the bell. Short: the disk's cache is asked more often."""
+CLOCK_SECONDS: Final = 1.0
+MOST_AT_ONCE: Final = 16
+"""Rings that are sent at once."""
+SHUN_SECONDS: Final = 300.0
+"""How long a channel that failed is tried last."""
+LONGEST_PAUSE_SECONDS: Final = 3600.0
+_LAST_SECONDS: Final = 25.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of one sending. ``outcome`` is ``delivered`` or why not; ``last``: no channel of the rung is left."""
+
+    rings: tuple[Ring, ...]
+    channel: str | None
+    outcome: str
+    last: bool = False
+
+
+class Ringer(Background):
+    """A county's bell. Use it as a context, once no other process reads this inbox."""
+
+    expected = (StoreError, OSError)
+
+    def __init__(
+        self,
+        path: Path,
+        county: str,
+        settings: BellSettings,
+        lines: Mapping[str, Line],
+        charters: Charters,
+        clock: Callable[[], datetime],
+        heard: Callable[[Heard], None] | None = None,
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            path: of the inbox's database.
+            county: our member code.
+            settings: of ``bell.toml``.
+            lines: its channels, see ``channels.lines_of``.
+            charters: adopted versions: who owes what, what counties and rules are called.
+            clock: gives the current instant, aware.
+            heard: called with what came of every sending, from several threads.
+        """
+        super().__init__("bell", "nobody is rung")
+        self.book = Book(path, county)
+        self._county, self._settings, self._lines, self._charters = county, settings, lines, charters
+        self._clock, self._heard = clock, heard
+        self._place: tuple[int, int] | None = None
+        self._busy: dict[int, threading.Thread] = {}
+        self._alarms: set[int] = set()
+        self._rungs: set[str] = set()
+        self._failed_at: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._clock_due = 0.0
+        for name in lines:
+            found = self.book.last(name)
+            metrics.BELL_DEAD.labels(name).set(found is not None and found.outcome != DELIVERED)
+
+    def work(self) -> None:
+        """Look, plan and ring until told to end."""
+        while not self._over.is_set():
+            self.step()
+            self.went_well()
+            self._over.wait(LOOK_SECONDS)
+
+    def step(self) -> None:
+        """Do what is to be done now; what is sent is sent in other threads."""
+        now = self._clock()
+        bell = self._bell(now)
+        self._plan(bell, now)
+        self._start(bell, now)
+
+    def settle(self, seconds: float = _LAST_SECONDS) -> None:
+        """Wait until nothing is being sent."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            with self._lock:
+                thread = next(iter(self._busy.values()), None)
+            if thread is None:
+                return
+            thread.join(LOOK_SECONDS)
+
+    def end(self) -> None:
+        """End, after what is being sent; see rule 4."""
+        super().end()
+        self.settle()
+        self.book.close()
+
+    def names(self) -> Names:
+        """Return how counties and rules are called, by the newest charter."""
+        charter = self._charters.latest()
+        members, rules = charter.members, charter.policy.obligations
+        return Names(
+            lambda code: _said(members[code].name) if code in members else code,
+            lambda rule: _said(rules[rule].what) if rule in rules else rule,
+        )
+
+    def _bell(self, now: datetime) -> Bell:
+        charter = self._charters.in_force(now)
+        return Bell(self._county, self._settings, charter.policy.obligations, ZoneInfo(charter.time_zone))
+
+    def _plan(self, bell: Bell, now: datetime) -> None:
+        place = self._place
+        if place is None:
+            place = self._place = self.book.place()
+            # What nobody rang for yet, by a bell that is new: alarms only.
+            plans = [bell.of_item(each, now) for each in self.book.waiting()]
+            self.book.plan([each for each in plans if each is not None], now)
+        items, steps = self.book.new_items(place[0]), self.book.new_steps(place[1])
+        if items or steps:
+            plans = [*(bell.of_item(each, now) for each in items), *(bell.of_step(each, now) for each in steps)]
+            place = items[-1].seq if items else place[0], steps[-1].seq if steps else place[1]
+            self.book.plan([each for each in plans if each is not None], now, place)
+            self._place = place
+        if time.monotonic() >= self._clock_due:
+            self._clock_due = time.monotonic() + CLOCK_SECONDS
+            since = now - timedelta(hours=self._settings.oldest_hours)
+            for header, stored in self.book.headers(since):
+                self.book.plan(tuple(bell.of_clock(header, stored, now)), now)
+            metrics.BELL_UNHEARD.set(self.book.unheard())
+
+    def _start(self, bell: Bell, now: datetime) -> None:
+        quiet = bell.quiet(now) > now
+        for ring in self.book.pending(now):
+            rung = ring.plan.rung
+            if ring.seq in self._busy or self._over.is_set():
+                continue
+            if ring.plan.urgency in URGENT:
+                if len(self._alarms) < MOST_AT_ONCE:
+                    self._alarms.add(ring.seq)
+                    self._send_beside(bell, (ring,))
+            # In the quiet hours only what was planned for just then.
+            elif rung not in self._rungs and not (quiet and bell.quiet(ring.plan.due) == ring.plan.due):
+                together = [ring] if quiet else self.book.beside(rung)
+                self._rungs.add(rung)
+                self._send_beside(bell, tuple(together))
+
+    def _send_beside(self, bell: Bell, rings: tuple[Ring, ...]) -> None:
+        thread = threading.Thread(target=self._carry, args=(bell, rings), name="bell-ring", daemon=True)
+        with self._lock:
+            self._busy |= dict.fromkeys((each.seq for each in rings), thread)
+        thread.start()
+
+    def _carry(self, bell: Bell, rings: tuple[Ring, ...]) -> None:
+        try:
+            self._ring(bell, rings)
+        except Exception:
+            log.exception("a ring did not go; it is tried again")
+            self._over.wait(CLOCK_SECONDS)
+        finally:
+            with self._lock:
+                for each in rings:
+                    self._busy.pop(each.seq, None)
+                    self._alarms.discard(each.seq)
+                if rings[0].plan.urgency not in URGENT:
+                    self._rungs.discard(rings[0].plan.rung)
+
+    def _ring(self, bell: Bell, rings: tuple[Ring, ...]) -> None:
+        """Try the channels of the rung in order; rings are all for one rung."""
+        unless = Unless(timedelta(hours=self._settings.oldest_hours), bell.answering())
+        for name in self._order(rings[0].plan.rung):
+            tells = self._lines[name].channel.tells
+            begun = self.book.begin(rings, name, tells, self._clock(), unless)
+            if not begun:
+                return
+            told = tuple(ring for ring, _number in begun)
+            message = compose(told, tells, self._county, self.names())
+            outcome = self._sent(name, message)
+            self._record(partial(self.book.end, begun, name, outcome, self._clock(), good=outcome == DELIVERED))
+            self._tell(Heard(told, name, outcome))
+            if outcome == DELIVERED:
+                self._count_delivered(told)
+                return
+            rings = told
+        self._nobody(bell, rings, unless)
+
+    def _sent(self, name: str, message: Message) -> str:
+        outcome = attempt(self._lines[name], message)
+        good = outcome == DELIVERED
+        with self._lock:
+            if good:
+                self._failed_at.pop(name, None)
+            else:
+                self._failed_at[name] = time.monotonic()
+        metrics.BELL_TRIES.labels(name, DELIVERED if good else "failed").inc()
+        metrics.BELL_DEAD.labels(name).set(not good)
+        return outcome
+
+    def _record(self, write: Callable[[], None]) -> None:
+        """Write what came of a sending; while the disk fails it is not sent again, but written again."""
+        while True:
+            try:
+                write()
+            except StoreError as error:
+                log.critical("what was rung cannot be recorded: %s", error)
+                if self._over.wait(CLOCK_SECONDS):
+                    return
+            else:
+                return
+
+    def _nobody(self, bell: Bell, rings: Sequence[Ring], unless: Unless) -> None:
+        """No channel of the rung is left: try again later, and for what is urgent the next rung at once."""
+        now, plan = self._clock(), rings[0].plan
+        pause = min(self._settings.again_seconds * (1 << min(rings[0].rounds, 16)), LONGEST_PAUSE_SECONDS)
+        again, others = now + timedelta(seconds=pause), []
+        if plan.urgency not in URGENT:
+            again = bell.quiet(again)
+        elif plan.rung != RUNGS[-1]:
+            others = [replace(plan, rung=RUNGS[RUNGS.index(plan.rung) + 1], due=now)]
+        wanted = self.book.failed(rings, now, again, others, unless)
+        for each in wanted:
+            metrics.BELL_RINGS.labels(each.plan.urgency, "failed").inc()
+        if wanted:
+            log.critical("no channel of %s carries anything; again in %.0f s", plan.rung, pause)
+            self._tell(Heard(tuple(wanted), None, "dead", last=True))
+
+    def _order(self, rung: str) -> list[str]:
+        """Return the rung's channels in the order of trying: what failed a moment ago last."""
+        names = next((list(found) for place, found in self._settings.rungs.items() if place == rung), [])
+        now = time.monotonic()
+        with self._lock:
+            shunned = {name for name, at in self._failed_at.items() if now - at < SHUN_SECONDS}
+        return sorted(names, key=shunned.__contains__)
+
+    def _count_delivered(self, rings: Sequence[Ring]) -> None:
+        now = self._clock()
+        for each in rings:
+            metrics.BELL_RINGS.labels(each.plan.urgency, DELIVERED).inc()
+            if each.plan.urgency in URGENT:
+                metrics.BELL_SECONDS.observe(max(0.0, (now - each.made).total_seconds()))
+
+    def _tell(self, heard: Heard) -> None:
+        if self._heard is not None:
+            try:
+                self._heard(heard)
+            except Exception:
+                log.exception("whoever is told of rings failed")
+
+
+def _said(words: Words) -> str:
+    """Return a text of the charter's in the language chosen."""
+    return words.en if get_language() == "en" else words.zh

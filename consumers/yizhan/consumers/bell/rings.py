@@ -1,0 +1,69 @@
+"""Rings: what is to be told to whom, and how far that came. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, Literal
+
+from yizhan.consumers.items import Item
+from yizhan.schemas.followups import Rung
+
+Urgency = Literal["alarm", "call", "notice", "reminder"]
+"""Why somebody is rung: an alarm that waits; one of ours that nobody answers there; a notice; a reminder."""
+URGENT: Final[tuple[Urgency, ...]] = ("alarm", "call")
+"""What knows no quiet hours, waits for no other, and goes to the next rung where all channels are dead."""
+RingState = Literal["due", "tried", "delivered", "failed", "dropped"]
+"""To be rung; being sent (or its process died); delivered; no channel carried it, to be tried again; not wanted."""
+ALARM_STEP: Final = "alarm"
+NOTICE_STEP: Final = "notice"
+"""Steps that no charter names: the first ring of an item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Something to ring once: ``(subject, step, rung)`` is its name.
+
+    ``subject`` is an event's id, for alarms and notices, or an obligation's. ``about`` is the event, ``rule`` and
+    ``counties`` are the obligation's: its rule, and who else is concerned; ``due``: not before.
+    """
+
+    subject: str
+    step: str
+    rung: Rung
+    urgency: Urgency
+    due: datetime
+    about: str | None = None
+    rule: str | None = None
+    counties: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A row: what was planned, and how it stands. ``rounds`` is how often every channel was tried in vain.
+
+    ``item`` is the event as the inbox has it, where it does; ``why`` is the word for a state that is not good.
+    """
+
+    seq: int
+    plan: Plan
+    made: datetime
+    state: RingState
+    at: datetime | None
+    channel: str | None
+    rounds: int
+    why: str | None = None
+    item: Item | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One sending of one ring, or of a test (``ring`` None). ``outcome`` None: its process died before it knew."""
+
+    seq: int
+    ring: int | None
+    channel: str
+    tells: str
+    at: datetime
+    ended: datetime | None
+    outcome: str | None

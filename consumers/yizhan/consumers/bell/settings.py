@@ -1,0 +1,142 @@
+"""``bell.toml``: a county's channels, who has which, and when the bell is quiet.
+
+Rule 1: an address is a secret: the file is for its owner alone, and no sentence, log or JSON repeats one.
+Rule 2: what cannot be used stops the program by name; nothing is guessed.
+Rule 3: a channel carries no more than it is told to: ``kind``, unless the file says otherwise.
+Rule 4: who stands on which rung is the charter's word; the file only says how each is reached.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+import tomllib
+from datetime import datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+
+from yizhan.runtime.errors import SettingError
+from yizhan.schemas.followups import Rung
+from yizhan.schemas.i18n import _
+from yizhan.schemas.sentences import expected, os_error
+
+FILE: Final = "bell.toml"
+Tells = Literal["kind", "grade", "summary"]
+"""What a channel may carry: the kind and its sender; its id and grade too; the summary too."""
+_LINE: Final = re.compile(r"at line ([0-9]+)")
+_Name = Annotated[str, Field(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]{0,39}$")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Channel(_Part):
+    """One way to reach somebody: an address of Apprise's, or a command of this machine (no shell)."""
+
+    url: SecretStr | None = None
+    command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    tells: Tells = "kind"
+    """Default kind: what may leave on it. More: what a partner sealed stands on somebody else's server."""
+    timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
+    """Default 10. Too short: a slow gateway counts as dead; too long: the next channel waits."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.url is None) == (self.command is None):
+            raise ValueError(_("url 和 command 应恰有一个"))
+        return self
+
+
+class BellSettings(_Part):
+    """Everything in ``bell.toml``."""
+
+    quiet_hours: str = "22:00-07:00"
+    """Default 22:00-07:00, in the alliance's time; empty for none. Alarms know none."""
+    group_seconds: Annotated[float, Field(ge=0, le=86_400)] = 600.0
+    """Default 600: notices of so long are told together. Alarms and reminders never wait for others."""
+    notices: Rung | Literal["nobody"] = "duty"
+    """Default duty: the rung that hears of notices."""
+    oldest_hours: Annotated[float, Field(gt=0, le=24 * 30)] = 72.0
+    """Default 72: what is older rings nobody. Long: a lost inbox that is read again rings for the past; short: what
+    came while this machine was off is only on the screen.
+    """
+    again_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
+    """Default 60: when what no channel carried is tried again; the pause doubles, up to an hour."""
+    channels: Annotated[dict[_Name, Channel], Field(min_length=1)]
+    rungs: Annotated[dict[Rung, Annotated[tuple[_Name, ...], Field(min_length=1)]], Field(min_length=1)]
+    """Channels of each place on the charter's ladder, in the order of trying."""
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _hours(cls, value: str) -> str:
+        try:
+            if value:
+                _first_last(value)
+        except ValueError:
+            raise ValueError(_("应为 22:00-07:00 这样的起止，或留空")) from None
+        return value
+
+
+def load(path: Path) -> BellSettings | None:
+    """Read a county's ``bell.toml``; None where there is none: then nobody is rung but at the screen.
+
+    Raises:
+        SettingError: others may read it, or what stands in it cannot be used; the sentence names the place only.
+    """
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        if mode & 0o077:
+            sentence = _("{path} 的权限是 {mode}，别人也能读；请运行 chmod 600 {path}")
+            raise SettingError(sentence.format(path=path, mode=f"{mode:04o}"))
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise SettingError(f"{path}: {os_error(error)}") from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        # The parser's own words may hold a piece of an address: only its line is told.
+        line = _LINE.search(str(error))
+        sentence = _("{path} 第 {line} 行不是可读的 TOML；请改正")
+        raise SettingError(sentence.format(path=path, line=line[1] if line else "?")) from None
+    try:
+        settings = BellSettings.model_validate(given)
+    except ValidationError as error:
+        raise SettingError(_sentences(path, error)) from None
+    for rung, names in settings.rungs.items():
+        for name in names:
+            if name not in settings.channels:
+                sentence = _("{path} 的 rungs.{rung} 里没有通道 {name}；已有的是：{known}")
+                known = ", ".join(sorted(settings.channels))
+                raise SettingError(sentence.format(path=path, rung=rung, name=name, known=known))
+    return settings
+
+
+def _sentences(path: Path, error: ValidationError) -> str:
+    lines = []
+    for item in error.errors(include_input=False, include_url=False):
+        where = ".".join(map(str, item["loc"]))
+        lines.append(_("{path} 里的 {name}").format(path=path, name=where) + f": {expected(item)}")
+    return "\n".join(lines)
+
+
+def _first_last(quiet_hours: str) -> tuple[time, time]:
+    first, last = (time.fromisoformat(each) for each in quiet_hours.split("-"))
+    return first, last
+
+
+def quiet_until(quiet_hours: str, zone: ZoneInfo, at: datetime) -> datetime:
+    """Return the instant itself, or when the quiet hours end that it falls in."""
+    if not quiet_hours:
+        return at
+    first, last = _first_last(quiet_hours)
+    local = at.astimezone(zone)
+    now = local.time()
+    inside = first <= now < last if first <= last else now >= first or now < last
+    if not inside:
+        return at
+    day = local.date() + timedelta(days=1 if now >= last else 0)
+    return datetime.combine(day, last, zone).astimezone(at.tzinfo)

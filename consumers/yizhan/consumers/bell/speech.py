@@ -1,0 +1,130 @@
+"""What a notification says: no more than its channel may carry. Pure.
+
+Rule 1: ``kind`` names the kind and the sender, no id, place, person or figure; ``grade`` adds id and grade,
+        ``summary`` what the sender wrote first. An exercise is marked as one.
+Rule 2: a program gets as much as a person, in words of closed lists.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from yizhan.consumers.bell.rings import URGENT, Ring
+from yizhan.consumers.bell.settings import Tells
+from yizhan.consumers.items import Item
+from yizhan.schemas.followups import OVERDUE
+from yizhan.schemas.i18n import _
+
+LONGEST_SUMMARY: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What goes out: for people, and for programs (``event``, JSON values)."""
+
+    title: str
+    body: str
+    event: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """How a member's code and a rule's id are said."""
+
+    county: Callable[[str], str]
+    rule: Callable[[str], str]
+
+
+def compose(rings: Sequence[Ring], tells: Tells, county: str, names: Names) -> Message:
+    """Write one message for one rung: of one ring, or of several that are not urgent."""
+    first = rings[0]
+    if first.plan.urgency == "alarm":
+        title, lines = _alarm(first, tells, names)
+    elif first.plan.urgency == "call":
+        title = _("【驿站】对方无人签收报警，请电话联系")
+        lines = ["、".join(map(names.county, first.plan.counties)) + _id(first, tells)]
+    else:
+        title, lines = _grouped(rings, tells, names)
+    inbox = any(each.item is not None for each in rings) or first.plan.urgency == "alarm"
+    look = _("请打开收件箱") if inbox else _("请看待办：yizhan due")
+    return Message(title, "\n".join([*filter(None, lines), look]), _event(rings, tells, county))
+
+
+def _alarm(ring: Ring, tells: Tells, names: Names) -> tuple[str, list[str]]:
+    item = ring.item
+    if item is None:  # the station says that nobody acknowledges what we could not read yet
+        return _("【驿站】有报警无人签收"), ["、".join(map(names.county, ring.plan.counties)) + _id(ring, tells)]
+    lines = [_("来自 {sender}").format(sender=names.county(item.county)) + _id(ring, tells)]
+    if ring.plan.rung != "duty":
+        lines.append(_("尚无人签收"))
+    if tells != "kind" and item.header.grade is not None:
+        lines.append(_("等级 {grade}").format(grade=item.header.grade))
+    if tells == "summary":
+        lines.append(summary(item))
+    return _("【驿站】报警：{kind}").format(kind=item.title), lines
+
+
+def _grouped(rings: Sequence[Ring], tells: Tells, names: Names) -> tuple[str, list[str]]:
+    """Count kinds; where the channel may know more, name each."""
+    lines = [_line(each, tells, names) for each in rings]
+    lines = [f"{line} × {count}" if count > 1 else line for line, count in Counter(lines).items()]
+    kinds = {each.plan.urgency for each in rings}
+    title = _("【驿站】通知 {count} 件") if kinds == {"notice"} else _("【驿站】催办 {count} 件")
+    return (title if len(kinds) == 1 else _("【驿站】通知和催办 {count} 件")).format(count=len(rings)), lines
+
+
+def _line(ring: Ring, tells: Tells, names: Names) -> str:
+    plan, item = ring.plan, ring.item
+    if plan.rule is not None:
+        late = _("已逾期") if plan.step == OVERDUE else _("催办")
+        line = f"{late} {names.rule(plan.rule)}"
+        if plan.counties:
+            line += " · " + "、".join(map(names.county, plan.counties))
+        return line + _id(ring, tells)
+    if item is None:
+        return _("通知") + _id(ring, tells)
+    line = f"{item.title} · {names.county(item.county)}" + _id(ring, tells)
+    said = summary(item) if tells == "summary" else ""
+    return f"{line}: {said}" if said else line
+
+
+def _id(ring: Ring, tells: Tells) -> str:
+    return f" {ring.plan.about}" if ring.plan.about and tells != "kind" else ""
+
+
+def summary(item: Item) -> str:
+    """Return the beginning of what its sender wrote; empty where it could not be opened."""
+    said = None if item.contents is None else item.contents.raw.get("summary")
+    return said[:LONGEST_SUMMARY] if isinstance(said, str) else ""
+
+
+def _event(rings: Sequence[Ring], tells: Tells, county: str) -> dict[str, Any]:
+    return {"county": county, "tells": tells, "rings": [_ring_json(each, tells) for each in rings]}
+
+
+def _ring_json(ring: Ring, tells: Tells) -> dict[str, Any]:
+    plan, item = ring.plan, ring.item
+    known: dict[str, Any] = {
+        "urgency": plan.urgency,
+        "urgent": plan.urgency in URGENT,
+        "rung": plan.rung,
+        "step": plan.step,
+        "rule": plan.rule,
+        "type": None if item is None else item.type,
+        "status": None if item is None else item.status,
+        "from": list(plan.counties) if item is None else [item.county],
+    }
+    if tells != "kind":
+        known |= {"id": plan.about, "grade": None if item is None else item.header.grade}
+    if tells == "summary":
+        known["summary"] = None if item is None else summary(item)
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def of_test(channel: str, county: str) -> Message:
+    """Write what a test sends; ``county`` is the county's name."""
+    title = _("【驿站】【测试】通道 {name}").format(name=channel)
+    return Message(title, _("{county}的铃在试响，不必处置").format(county=county), {"county": county, "test": True})
