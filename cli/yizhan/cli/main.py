@@ -50,6 +50,7 @@ _COMMANDS: Final = {
             "digest": "digest",
             "bulletin": "bulletin",
             "inbox": "inbox",
+            "bell": "bell",
             "due": "due",
             "story": "story",
             "quarantine": "quarantine",

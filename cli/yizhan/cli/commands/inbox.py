@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
@@ -40,23 +41,29 @@ command = Group("inbox", help=marked("本县收件箱：接收、查看、签收
     "run",
     help=marked(
         "接收、核验、拆开、入库，直到叫停；报警时响铃并显示。\n\n"
-        "无人签收的报警每半分钟再响一次。送达回执由此发出，由 yizhan outbox run 送走。加 --json 时每件一行 NDJSON。"
+        "无人签收的报警每半分钟再响一次；有 bell.toml 时还按它通知到人（yizhan bell）。\n\n"
+        "送达回执由此发出，由 yizhan outbox run 送走。加 --json 时每件一行 NDJSON。"
     ),
 )
 @county_option()
-@option("--quiet", is_flag=True, help=marked("不显示、不响铃，只入库"))
+@option("--quiet", is_flag=True, help=marked("不在屏幕上显示和响铃；bell.toml 的铃照响"))
 @passphrase_option()
 @json_option()
 def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> None:
     """Run the reader."""
+    from yizhan.cli import bells
     from yizhan.cli.app import log_aloud, this
     from yizhan.cli.inboxes import open_inbox
     from yizhan.cli.keyring import Lock
     from yizhan.cli.longrun import working
+    from yizhan.cli.output import say
     from yizhan.consumers.reader import run as receive
 
     app = this()
     settings = app.settings
+    bell = bells.prepared(app, county)
+    for sentence in () if bell is None else bells.lacking(bells.ladder(app, county, bell.settings)):
+        say(sentence)
 
     def arrived(outcome: Outcome) -> None:
         if not quiet:
@@ -66,11 +73,14 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
         for item in () if quiet or as_json else inbox.ringing():
             _ring(app, item, county)
         if not quiet:
-            threading.Thread(target=_keep_ringing, args=(inbox, stop, as_json), name="bell", daemon=True).start()
+            threading.Thread(target=_keep_ringing, args=(inbox, stop, as_json), name="screen", daemon=True).start()
+        if bell is not None:
+            ringing.enter_context(bells.ringer(inbox, bell, quiet=quiet, as_json=as_json))
 
     with (
         open_inbox(app, county, Lock(passphrase_fd), app.reader_of(county, online=True)) as inbox,
         working(settings, settings.inbox_metrics_port, elsewhere="yizhan_outbox_") as (stop, watchdog),
+        contextlib.ExitStack() as ringing,
     ):
         log_aloud(debug=app.debug)
         receive(inbox, settings, stop, watchdog=watchdog, tell=arrived, begin=begin)

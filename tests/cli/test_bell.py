@@ -1,0 +1,107 @@
+"""``yizhan bell`` as a duty officer and a technician use it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.cli.station import QINGYUAN, Station
+from tests.consumers.phones import channels, phones
+from yizhan.cli.inboxes import open_inbox
+from yizhan.cli.keyring import Lock
+
+COUNTY = ("--county", QINGYUAN)
+
+
+def bell_toml(home: Path, text: str) -> Path:
+    """Write the county's settings of the bell."""
+    path = home / "counties" / QINGYUAN / "bell.toml"
+    path.touch(mode=0o600)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("language", ["zh_CN", "en"])
+def test_the_sample_can_be_used_and_is_never_overwritten(yizhan: Run, home: Path, language: str) -> None:
+    """A sample for its owner alone, that loads in both languages; rungs without a channel are named."""
+    made = yizhan("--lang", language, "bell", "init", *COUNTY)
+    path = Path(made.out.strip())
+    assert (path.stat().st_mode & 0o777, path.parent.name) == (0o600, QINGYUAN)
+    again = yizhan("bell", "init", *COUNTY)
+    assert (again.code, "没有覆盖" in again.err) == (1, True)
+    told = json.loads(yizhan("bell", "status", *COUNTY, "--json").out)
+    assert [(each["rung"], each["channels"]) for each in told["rungs"]][:2] == [("duty", ["journal"]), ("second", [])]
+    assert told["rungs"][1]["officer"]["role"] == "第二电话"
+    assert "第二电话、联络员、领导没有通道" in told["problems"][0]
+
+
+def test_a_test_rings_every_channel_and_tells_of_dead_ones(yizhan: Run, home: Path) -> None:
+    """One 【测试】 a channel; a dead one is named with its cause and by exit status 1, and so it stands afterwards."""
+    with phones(2) as (works, dead):
+        dead.status = 403
+        bell_toml(home, channels(wecom=works.url, sms=dead.url) + '[rungs]\nduty = ["wecom", "sms"]\n')
+        with open_inbox(Station(home).app, QINGYUAN, Lock()):
+            pass
+        ran = yizhan("bell", "test", *COUNTY)
+        assert (ran.code, "对方没有收下" in ran.out) == (1, True)
+        assert works.titles == ["【驿站】【测试】通道 wecom"]
+        status = json.loads(yizhan("bell", "status", *COUNTY, "--json").out)
+        assert [(each["name"], each["dead"], each["why"]) for each in status["channels"]] == [
+            ("wecom", False, None), ("sms", True, "refused"),
+        ]  # fmt: skip
+        assert "通道 sms 不通" in status["problems"][1]
+        assert yizhan("bell", "test", *COUNTY, "--channel", "wecom").code == 0
+        assert yizhan("bell", "test", *COUNTY, "--rung", "second").code == 1
+        dead.status = 200
+        assert yizhan("bell", "test", *COUNTY, "--rung", "duty", "--json").code == 0
+        assert len(dead.heard) == 1
+
+
+def test_no_command_shows_an_address(yizhan: Run, home: Path) -> None:
+    """Status, test and every error tell a channel's name and kind: the key in its address stands nowhere."""
+    path = bell_toml(home, channels(mail="json://u:KEY-77@127.0.0.1:1/") + '[rungs]\nduty = ["mail"]\n')
+    said = [yizhan("bell", word, *COUNTY, *more) for word in ("status", "test") for more in ((), ("--json",))]
+    path.write_text('[channels.mail]\nurl = "nonsense://KEY-77"\n[rungs]\nduty = ["mail"]\n', encoding="utf-8")
+    said.append(yizhan("bell", "status", *COUNTY))
+    assert "通道 mail 的地址 Apprise 不认识" in said[-1].err
+    path.write_text('[channels.mail]\nurl = "json://KEY-77\n', encoding="utf-8")
+    said.append(yizhan("bell", "status", *COUNTY))
+    assert "第 2 行" in said[-1].err
+    path.write_text('[channels.mail]\nurl = ["json://KEY-77"]\n[rungs]\nduty = ["mail"]\n', encoding="utf-8")
+    said.append(yizhan("bell", "status", *COUNTY))
+    assert "channels.mail.url" in said[-1].err
+    assert not [each for each in said if "KEY-77" in each.out + each.err]
+
+
+def test_without_a_bell_it_is_said_how_to_make_one(yizhan: Run, home: Path) -> None:
+    """Status and test name the command; the log is empty, not an error."""
+    assert "yizhan bell init" in yizhan("bell", "status", *COUNTY).err
+    assert yizhan("bell", "log", *COUNTY).out.strip() == "还没有响过"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('[channels.a]\n[rungs]\nduty = ["a"]\n', "channels.a: url 和 command 应恰有一个"),
+        ('[channels.a]\ncommand = ["x"]\n[rungs]\nduty = ["b"]\n', "rungs.duty 里没有通道 b"),
+        ('[channels.a]\ncommand = ["x"]\n[rungs]\nchief = ["a"]\n', "rungs.chief"),
+        ('[channels.a]\ncommand = ["x"]\ntells = "all"\n[rungs]\nduty = ["a"]\n', "channels.a.tells"),
+        ('quiet_hours = "22-7"\n[channels.a]\ncommand = ["x"]\n[rungs]\nduty = ["a"]\n', "应为 22:00-07:00"),
+        ('quiet = "x"\n[channels.a]\ncommand = ["x"]\n[rungs]\nduty = ["a"]\n', "里的 quiet"),
+        ("", "里的 channels"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_named(yizhan: Run, home: Path, text: str, said: str) -> None:
+    """A setting that cannot be used stops the program, by its place in the file."""
+    bell_toml(home, text)
+    ran = yizhan("bell", "status", *COUNTY)
+    assert (ran.code, said in ran.err) == (1, True), ran.err
+
+
+def test_a_file_that_others_may_read_is_not_used(yizhan: Run, home: Path) -> None:
+    """As with keys: the sentence says chmod 600."""
+    bell_toml(home, '[channels.a]\ncommand = ["x"]\n[rungs]\nduty = ["a"]\n').chmod(0o640)
+    assert "chmod 600" in yizhan("bell", "status", *COUNTY).err
