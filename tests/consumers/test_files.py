@@ -15,8 +15,9 @@ from tests.vectors.make_file_vectors import sealed
 from yizhan.consumers.files import RESERVE_BYTES, FileStore, attachments_of
 from yizhan.consumers.view import Carrier
 from yizhan.runtime.errors import StoreError
+from yizhan.schemas import merkle
 from yizhan.schemas.errors import FileRefused
-from yizhan.schemas.files import CHUNK_BYTES, read_record
+from yizhan.schemas.files import CHUNK_BYTES, MAGIC, TAG_BYTES, chunk_bytes, chunk_count, read_record
 
 COUNTY, OTHER, CLUSTER = "350924", "330327", "cluster"
 PHOTO = b"\xff\xd8\xff\xe0" + b"\x17" * (2 * CHUNK_BYTES)
@@ -64,6 +65,12 @@ def fetched(store: FileStore, attachment: dict[str, Any], plain: bytes = PHOTO) 
     return {"attachments": [attachment]}
 
 
+def chunks_in(folder: Path) -> list[Path]:
+    """The files of sealed chunks beside the inbox."""
+    found = (folder / "inbox.sqlite3.files").iterdir()
+    return [each for each in found if not each.name.startswith("files.sqlite3")]
+
+
 def test_chunks_in_any_order_twice_and_through_a_restart(store: FileStore, tmp_path: Path, out: Path) -> None:
     """The file is saved byte for byte, for its owner alone, and never over another."""
     store.want([carrier(said())])
@@ -95,6 +102,23 @@ def test_whom_it_was_not_sent_to_keeps_and_opens_nothing(store: FileStore) -> No
     assert store.keep(CLUSTER, OTHER, records, 3) == 0
     store.want([carrier(said(bytes=100 * CHUNK_BYTES, sha256="0" * 64), seq=2, county=OTHER)])
     assert store.keep(CLUSTER, OTHER, records, 3) == 0
+
+
+def test_nobody_spoils_the_file_of_another_county(store: FileStore, out: Path) -> None:
+    """The last of three chunks leads to the root as the second of two, too: whoever says so harms itself alone."""
+    root, chunks, records = sealed(KEY, PHOTO)
+    proof = merkle.root([merkle.leaf_hash(each) for each in chunks[:2]])
+    place = (1).to_bytes(4, "big") + (2).to_bytes(4, "big")
+    lie = read_record(b"".join((MAGIC, root, place, bytes([1]), proof, chunks[2])))
+    size = CHUNK_BYTES + len(chunks[2]) - TAG_BYTES
+    assert (chunk_count(size), chunk_bytes(size, 1)) == (2, len(chunks[2]))
+    store.want([carrier(said())])
+    store.want([carrier(said(bytes=size), seq=2, county=OTHER)])
+    assert store.keep(CLUSTER, OTHER, [lie], 1) == 1
+    store.keep(CLUSTER, COUNTY, [read_record(each) for each in records], 3)
+    assert [each.id for each in store.whole_untold()] == ["350924-20261123k7qf-1"]
+    path = store.save(store.standing({"attachments": [said()]})[0].attachment, out)
+    assert path.read_bytes() == PHOTO
 
 
 @pytest.mark.parametrize(
@@ -129,7 +153,7 @@ def test_a_program_that_calls_itself_a_photo_is_not_written(store: FileStore, ou
 def test_a_chunk_that_was_cut_on_our_disk_is_told(store: FileStore, out: Path, tmp_path: Path) -> None:
     """A disk that lost bytes gives no half file."""
     raw = fetched(store, said())
-    (path,) = (each for each in (tmp_path / "inbox.sqlite3.files").iterdir() if len(each.name) == 64)
+    (path,) = chunks_in(tmp_path)
     os.truncate(path, path.stat().st_size - 1)
     with pytest.raises(FileRefused):
         store.save(store.standing(raw)[0].attachment, out)
@@ -169,11 +193,10 @@ def test_destroyed_content_takes_its_chunks_along(store: FileStore, tmp_path: Pa
     """Chunks of a destroyed item go, unless another item has the same file."""
     fetched(store, said())
     store.want([carrier(said(), seq=2)])
-    folder = tmp_path / "inbox.sqlite3.files"
     store.forget(["350924-20261123k7qf-1"])
-    assert [each for each in folder.iterdir() if len(each.name) == 64]
+    assert chunks_in(tmp_path)
     store.forget(["350924-20261123k7qf-2"])
-    assert [each for each in folder.iterdir() if len(each.name) == 64] == []
+    assert chunks_in(tmp_path) == []
 
 
 def test_a_full_disk_keeps_out_files_and_not_alarms(store: FileStore, monkeypatch: pytest.MonkeyPatch) -> None:

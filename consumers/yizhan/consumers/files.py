@@ -100,6 +100,19 @@ MIGRATIONS: Final = (
         id TEXT NOT NULL
     );
     """,
+    """
+    -- A root says which chunks, not how many: the last of three leads to it as the second of two, too. So what is
+    -- here is told by both, and what was kept by the root alone is fetched again.
+    DROP TABLE chunks;
+    CREATE TABLE chunks (
+        root BLOB NOT NULL,
+        of INTEGER NOT NULL,                 -- chunks of the file
+        i INTEGER NOT NULL,
+        PRIMARY KEY (root, of, i)
+    ) WITHOUT ROWID;
+    UPDATE files SET whole = 0, placed = NULL;
+    DELETE FROM scans;
+    """,
 )
 
 
@@ -246,12 +259,13 @@ class FileStore(SharedStore):
         """
         with self._lock:
             wanted = [each for each in records if self._wants(county, each)]
-            for root in {each.root for each in wanted}:
-                self._write(root, [each for each in wanted if each.root == root])
+            for name in {_name(each.root, each.count) for each in wanted}:
+                self._write(name, [each for each in wanted if _name(each.root, each.count) == name])
             with transaction(self._conn) as conn:
                 # The crash line: what the rows name is on the disk.
                 conn.executemany(
-                    "INSERT OR IGNORE INTO chunks VALUES (?, ?)", [(each.root, each.index) for each in wanted]
+                    "INSERT OR IGNORE INTO chunks VALUES (?, ?, ?)",
+                    [(each.root, each.count, each.index) for each in wanted],
                 )
                 for root in {each.root for each in wanted}:
                     _count(conn, root)
@@ -264,15 +278,15 @@ class FileStore(SharedStore):
                 "SELECT bytes FROM files WHERE root = ? AND county = ?", (record.root, county)
             ).fetchall()
             here = self._conn.execute(
-                "SELECT 1 FROM chunks WHERE root = ? AND i = ?", (record.root, record.index)
+                "SELECT 1 FROM chunks WHERE root = ? AND of = ? AND i = ?", (record.root, record.count, record.index)
             ).fetchone()
         return here is None and any(
             record.count == chunk_count(row["bytes"]) and len(record.chunk) == chunk_bytes(row["bytes"], record.index)
             for row in rows
         )
 
-    def _write(self, root: bytes, records: list[ChunkRecord]) -> None:
-        path = self._folder / root.hex()
+    def _write(self, name: str, records: list[ChunkRecord]) -> None:
+        path = self._folder / name
         try:
             if shutil.disk_usage(self._folder).free < RESERVE_BYTES:
                 sentence = _("{path}：磁盘余量不足 {reserve} 字节，附件暂不接收，报警照收；请腾出空间")
@@ -330,9 +344,11 @@ class FileStore(SharedStore):
         found = []
         for each in attachments_of(raw)[0]:
             root = bytes.fromhex(each.sealed.root) if each.sealed else b""
+            count = chunk_count(each.bytes)
             with self._reading() as conn:
-                here = conn.execute("SELECT count(*) FROM chunks WHERE root = ?", (root,)).fetchone()[0]
-            found.append(Standing(each, chunk_count(each.bytes), int(here)))
+                query = "SELECT count(*) FROM chunks WHERE root = ? AND of = ?"
+                here = conn.execute(query, (root, count)).fetchone()[0]
+            found.append(Standing(each, count, int(here)))
         return found
 
     def save(
@@ -372,10 +388,9 @@ class FileStore(SharedStore):
     def _open_into(self, stream: BinaryIO, attachment: Attachment, progress: Callable[[int, int], None]) -> None:
         if attachment.sealed is None:
             raise FileRefused("incomplete", _("{name}：没有随文书密封").format(name=attachment.name))
-        key, count, digest, left = (
-            bytes.fromhex(attachment.sealed.key), chunk_count(attachment.bytes), hashlib.sha256(), attachment.bytes,
-        )  # fmt: skip
-        with (self._folder / attachment.sealed.root).open("rb") as sealed:
+        key, root = bytes.fromhex(attachment.sealed.key), bytes.fromhex(attachment.sealed.root)
+        count, digest, left = chunk_count(attachment.bytes), hashlib.sha256(), attachment.bytes
+        with (self._folder / _name(root, count)).open("rb") as sealed:
             for index in range(count):
                 chunk = sealed.read(chunk_bytes(attachment.bytes, index))
                 plain = open_chunk(key, index, chunk, last=index == count - 1)[:left]
@@ -393,20 +408,23 @@ class FileStore(SharedStore):
         with self._lock:
             with transaction(self._conn) as conn:
                 conn.executemany("DELETE FROM files WHERE id = ?", [(each,) for each in gone])
-                conn.execute("DELETE FROM chunks WHERE root NOT IN (SELECT root FROM files)")
-                kept = {row["root"].hex() for row in conn.execute("SELECT root FROM files")}
+                conn.execute("DELETE FROM chunks WHERE (root, of) NOT IN (SELECT root, chunks FROM files)")
+                kept = {_name(row["root"], row["chunks"]) for row in conn.execute("SELECT root, chunks FROM files")}
             for path in self._folder.iterdir():
-                if len(path.name) == 64 and path.name not in kept:  # noqa: PLR2004 -- hexadecimal of a root
+                if not path.name.startswith("files.sqlite3") and path.name not in kept:
                     with contextlib.suppress(FileNotFoundError):
                         path.unlink()
 
 
+def _name(root: bytes, count: int) -> str:
+    """Return where the sealed chunks of a file stand in the folder."""
+    return f"{root.hex()}.{count}"
+
+
 def _count(conn: sqlite3.Connection, root: bytes) -> None:
     """Note whether all chunks of a file are here."""
-    conn.execute(
-        "UPDATE files SET whole = chunks = (SELECT count(*) FROM chunks WHERE chunks.root = files.root) WHERE root = ?",
-        (root,),
-    )
+    here = "SELECT count(*) FROM chunks AS c WHERE c.root = files.root AND c.of = files.chunks"
+    conn.execute(f"UPDATE files SET whole = chunks = ({here}) WHERE root = ?", (root,))  # noqa: S608 -- ours
 
 
 def _check_type(stream: BinaryIO, attachment: Attachment) -> None:
