@@ -204,6 +204,19 @@ def test_who_withdraws_an_answer_owes_it_again_until_the_same_day() -> None:
     assert {each.obligation for each in play.said if each.step == "discharged"} == {first, again.obligation}
 
 
+def test_a_corrected_request_is_owed_once() -> None:
+    """For the correction, from its day on; a correction of another county, or of another's request, ends nothing."""
+    play = Play()
+    request = play.event(NOON, wants="identity", **REQUEST)
+    play.event(NOON, A, B, wants="identity", supersedes=ref(request), **REQUEST)
+    assert len([each for each in play.book if each.owes == (A,) and each.ended is None]) == 1
+    corrected = play.event(local(11, 26), wants="identity", supersedes=ref(request), **REQUEST)
+    (duty,) = [each for each in play.book if each.owes == (A,) and each.ended is None]
+    assert (duty.about is not None and duty.about.id, duty.due) == (corrected.id, "2026-12-03T16:00:00.000Z")
+    play.again(0), play.again(2)
+    assert {each.step for each in play.said if each.about and each.about.id == request.id} == {"opened", "cancelled"}
+
+
 def test_what_is_owed_again_after_its_term_is_overdue_at_once() -> None:
     """A contact confirmed in January and withdrawn in February: owed again, and late."""
     play = Play()

@@ -10,7 +10,8 @@ Rule 2: a step that came due while the station was away is said late, under the 
         period that had begun before the station first ran are not said.
 Rule 3: exercises and tests owe nothing.
 Rule 4: what is not done stays owed; after ``_LAPSES`` it is closed as cancelled, and the audit has it for ever.
-Rule 5: a withdrawal discharges nothing. If it takes back what discharged a duty, that is owed again, under the name of
+Rule 5: what a correction opens anew is owed once: for the correction.
+Rule 6: a withdrawal discharges nothing. If it takes back what discharged a duty, that is owed again, under the name of
         the duty and of the withdrawal, until the same instant as before; what is no longer known stays ended.
 """
 
@@ -149,7 +150,8 @@ class Book:
         event = _Event(header, Ref(id=header.id, hash=digest.hex()), ways, received, charter)
         if header.withdraws is not None:
             return [*self._cancel(event, header.withdraws), *self._reopen(event, header.withdraws)]
-        return [*self._discharge(event), *self._refused(event), *self._open(event)]
+        discharged, opened = [*self._discharge(event), *self._refused(event)], [*self._open(event)]
+        return [*discharged, *self._replace(event, opened), *opened]
 
     def _discharge(self, event: _Event) -> Iterator[Followup]:
         owing: defaultdict[str, list[Duty]] = defaultdict(list)
@@ -181,6 +183,14 @@ class Book:
                 yield from self._end(duty, CANCELLED, event)
                 if duty.discharged:
                     self._put(duty.model_copy(update={"discharged": False}))
+
+    def _replace(self, event: _Event, opened: list[Followup]) -> Iterator[Followup]:
+        """End what a corrected event opened where its correction opens the same."""
+        if event.header.supersedes is not None:
+            again = {(each.rule, each.owes) for each in opened if each.about == event.ref}
+            for duty in self._named(event, event.header.supersedes, self._about):
+                if duty.about == event.header.supersedes and (duty.rule, duty.owes) in again:
+                    yield from self._end(duty, CANCELLED, event)
 
     def _reopen(self, event: _Event, gone: Ref) -> Iterator[Followup]:
         """Open again what an event discharged that its own source withdraws."""
