@@ -11,7 +11,8 @@ import click
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli.station import QINGYUAN, SHOUNING, Station
+from tests.cli.station import QINGYUAN, SHOUNING, Station, publish
+from tests.schemas.payloads.examples import PLAN
 from yizhan.cli.inboxes import open_inbox
 from yizhan.cli.keyring import Lock
 from yizhan.cli.main import main
@@ -55,6 +56,20 @@ def test_what_is_owed_is_listed_with_the_command_that_discharges_it(yizhan: Run,
     assert (mine["mine"], mine["overdue"], mine["due"], mine["about"]) == (True, False, written(due), FIRE)
     (theirs,) = json.loads(yizhan("due", SHOUNING, "--json").out)["obligations"]
     assert (theirs["mine"], theirs["command"]) == (False, None)
+
+
+def test_an_answer_that_another_county_owes_is_refused_by_name(yizhan: Run, home: Path) -> None:
+    """Countersigning one's own plan; answering a request that went to somebody else. Nothing is sent."""
+    words = {name: value for name, value in PLAN.items() if name != "external_ref"}
+    plan = {"type": "yizhan.patrol.plan.v1", "to": [QINGYUAN], "payload": words}
+    (own,) = publish(yizhan, SHOUNING, plan)
+    tell(home, SHOUNING, "opened", datetime.now(UTC))
+    elsewhere = {"id": f"{QINGYUAN}-2026elsewhere-1", "hash": "0" * 64}
+    answers = [plan | {"reply_to": {"id": own}}, plan | {"reply_to": elsewhere}]
+    for answer, said in zip(answers, ("“会签联合巡查方案”该由收件的 331126 办", "没有发给本县"), strict=True):
+        ran = yizhan("publish", "-", "--county", SHOUNING, given=json.dumps(answer).encode())
+        assert (ran.code, said in ran.err) == (1, True), ran.err
+    assert len(json.loads(yizhan("outbox", "list", "--county", SHOUNING, "--json").out)["events"]) == 1
 
 
 def test_an_alarm_that_nobody_acknowledges_makes_its_sender_telephone(yizhan: Run, home: Path) -> None:

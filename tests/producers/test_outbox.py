@@ -11,7 +11,7 @@ import pytest
 
 from tests.producers.desk import CANGNAN, QINGYUAN, SHOUNING, Desk, fire, intelligence, ref
 from yizhan.producers.drafts import Draft, Reference
-from yizhan.producers.errors import NotPublishable, UnknownReference, WrongOutbox
+from yizhan.producers.errors import NotOwed, NotPublishable, UnknownReference, WrongOutbox
 from yizhan.producers.outbox import BATCH, Outbox, Sent
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.nudge import NudgeListener
@@ -127,6 +127,26 @@ def test_what_refers_to_nothing_of_ours_is_not_sent(outbox: Outbox, reference: d
     with pytest.raises(UnknownReference, match=says):
         outbox.publish(fire().model_copy(update=reference))
     assert outbox.rows() == ()
+
+
+def test_nobody_answers_for_who_owes_it(outbox: Outbox) -> None:
+    """Feedback on one's own report, or on one that never came here: refused, naming the duty and who has it."""
+    asking = intelligence(wants="feedback", to=(QINGYUAN,))
+    own = outbox.publish(asking)
+    feedback = Draft.model_validate({"type": "yizhan.intelligence.feedback.v1", "payload": {}, "stage": "final"})
+    answer = feedback.model_copy(update={"reply_to": Reference(id=own.id)})
+    with pytest.raises(NotOwed, match=f"“反馈情报使用情况”该由收件的 {QINGYUAN} 办"):
+        outbox.publish(answer)
+    assert isinstance(outbox.publish(answer.model_copy(update={"status": "Exercise"})), Sent)
+    theirs = Reference(id="331126-20261123abcd-9", hash="00" * 32)
+    answer = feedback.model_copy(update={"reply_to": theirs})
+    outbox.came = lambda _ref: False
+    with pytest.raises(NotOwed, match="没有发给本县"):
+        outbox.publish(answer)
+    word = {"type": "yizhan.notice.v1", "payload": {"kind": "text", "text": "收到"}, "reply_to": theirs}
+    assert isinstance(outbox.publish(Draft.model_validate(word)), Sent)
+    outbox.came = lambda said: said.id == theirs.id
+    assert isinstance(outbox.publish(answer), Sent)
 
 
 def test_a_wrong_hash_is_not_sent(outbox: Outbox) -> None:

@@ -135,6 +135,17 @@ def test_who_does_not_owe_it_discharges_nothing_and_is_told() -> None:
     assert "acknowledge" in play.open()
 
 
+def test_nobody_answers_a_request_for_who_owes_it() -> None:
+    """Its own sender's answer is told to be nobody's duty, and the request stays owed, overdue in its time."""
+    play = Play()
+    request = play.event(NOON, wants="identity", **REQUEST)
+    play.event(NOON + timedelta(hours=1), B, A, reply_to=ref(request), stage="final", **RESPONSE)
+    (told,) = [each for each in play.said if each.step == "not-owed"]
+    assert (told.rule, told.owes, told.owed) == ("identity-request", (B,), ())
+    assert "identity-request overdue" in play.tick(NOON + timedelta(days=9))
+    assert play.open() == {"identity-request"}
+
+
 def test_a_fire_is_reported_on_while_it_burns_and_finally() -> None:
     """Each report owes the next within two hours; routine says that it is out: the final is due in a day."""
     play = Play()

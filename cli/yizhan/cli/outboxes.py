@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from yizhan.cli.app import App
     from yizhan.producers.accounts import Posting, Query
     from yizhan.producers.numbering import Sent
+    from yizhan.schemas.header import Ref
 
 FILE = "outbox.sqlite3"
 
@@ -52,7 +53,17 @@ def open_outbox(app: App, county: str, lock: Lock, charters: CharterReader | Non
     signer(charters.in_force(utc_now()), utc_now())
     outbox = Outbox(outbox_path(app, county), county, signer, charters)
     outbox.files_patience_seconds = app.settings.files_overdue_seconds / 3
+    outbox.came = lambda ref: _came(app, county, ref)
     return outbox
+
+
+def _came(app: App, county: str, ref: Ref) -> bool:
+    """Tell whether an event is in the county's inbox; where there is no inbox, its sender is believed."""
+    from yizhan.cli import inboxes
+
+    with inboxes.looking(app, county) as inbox:
+        item = None if inbox is None else inbox.item(ref.id)
+        return inbox is None or (item is not None and item.hash.hex() == ref.hash)
 
 
 @contextlib.contextmanager

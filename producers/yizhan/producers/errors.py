@@ -8,6 +8,7 @@ Rule 2: when one of them is raised nothing was stored: there is no half of an ev
     YizhanError
     └── NotPublishable     an event that cannot be sealed: the caller still has it, and mends it
         ├── UnknownReference   it refers to an event that this outbox did not send
+        ├── NotOwed            it would discharge what another county owes
         └── WrongOutbox        the file belongs to another source, or is no longer the same file
 
 A full or failing disk is ``yizhan.runtime.errors.StoreError``.
@@ -24,6 +25,10 @@ class NotPublishable(YizhanError):
 
 class UnknownReference(NotPublishable):
     """It refers to an event that this outbox did not send."""
+
+
+class NotOwed(NotPublishable):
+    """It answers what another county owes an answer to."""
 
 
 class WrongOutbox(NotPublishable):

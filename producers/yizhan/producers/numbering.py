@@ -88,7 +88,7 @@ def accept(conn: sqlite3.Connection, letter: Letter, pen: Pen, now: datetime) ->
     _check_parties(letter.to, pen)
     book = books.current(conn)
     n = books.last_number(conn, book) + 1
-    header = _draft_header(letter, pen, f"{pen.source}-{book}-{n}")
+    header = draft_header(letter, pen, f"{pen.source}-{book}-{n}")
     decisions = {member: decide(header, member, pen.charter.policy) for member in letter.to}
     lanes = {member: _next_place(conn, member, book, made.way) for member, made in decisions.items()}
     header = header.model_copy(update={"lanes": lanes})
@@ -116,8 +116,8 @@ def _check_parties(to: tuple[str, ...], pen: Pen) -> None:
         raise NotPublishable(sentence.format(charter=charter.name, county=county, kid=pen.signer.kid[:16]))
 
 
-def _draft_header(letter: Letter, pen: Pen, event_id: str) -> Header:
-    """Check the attributes. Its lanes are placeholders: they follow from the decisions."""
+def draft_header(letter: Letter, pen: Pen, event_id: str) -> Header:
+    """Check the attributes (``NotPublishable``). Its lanes are placeholders: they follow from the decisions."""
     values = {
         **{name: value for name, value in letter.attributes.items() if value is not None},
         "source": pen.source,

@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from yizhan.producers import accounts, addressing, books, files, metrics, numbering
+from yizhan.producers import accounts, addressing, books, files, metrics, numbering, owing
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.errors import NotPublishable, WrongOutbox
 from yizhan.producers.notices import lane_head_letters
@@ -35,7 +35,7 @@ from yizhan.runtime.store import SharedStore, open_store, transaction
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter import Charter, Charters
 from yizhan.schemas.errors import YizhanError
-from yizhan.schemas.header import RECEIPT, Header, ReceiptRef, parse_header
+from yizhan.schemas.header import RECEIPT, Header, ReceiptRef, Ref, parse_header
 from yizhan.schemas.i18n import _
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.payloads import encode, parse_strict
@@ -87,6 +87,8 @@ class Outbox(SharedStore):
         self.path, self.source, self.charters, self.clock = path, source, charters, clock
         self._signer, self._noise = signer, noise
         self.files_patience_seconds = FILES_PATIENCE_SECONDS
+        self.came: Callable[[Ref], bool] = lambda _ref: True
+        """Tells whether an event came to this county; where its inbox is elsewhere, it is believed."""
         super().__init__(open_store(path, MIGRATIONS))
         try:
             with transaction(self._conn):
@@ -119,11 +121,12 @@ class Outbox(SharedStore):
         """Accept one event: number, seal and store it. From the return on it is durable and will be sent.
 
         Raises:
-            NotPublishable: a recipient, reference or attribute that cannot be; nothing was stored.
+            NotPublishable: a recipient, reference or attribute that cannot be, or an answer that another county
+                owes; nothing was stored.
             CharterInvalid, Oversize: as ``numbering.accept``.
             StoreError: the disk is full or fails; nothing was stored.
         """
-        return self._accept_one(lambda conn, pen, now: addressing.letter_of(conn, draft, pen, now))
+        return self._accept_one(lambda conn, pen, now: self._letter(conn, draft, pen, now))
 
     def publish_many(self, drafts: Iterable[Draft]) -> Iterator[Sent | YizhanError]:
         """Publish one after the other, ``BATCH`` to a commit; yields each one's result in order.
@@ -151,10 +154,15 @@ class Outbox(SharedStore):
             conn.execute("RELEASE preview")
         return found
 
+    def _letter(self, conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> Letter:
+        letter = addressing.letter_of(conn, draft, pen, now)
+        owing.check(conn, letter, pen, self.came)
+        return letter
+
     def _one_of_many(self, conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> Sent | YizhanError:
         conn.execute("SAVEPOINT one")
         try:
-            letter = addressing.letter_of(conn, draft, pen, now)
+            letter = self._letter(conn, draft, pen, now)
             sent = numbering.first_sent_as(conn, letter, pen.charter.policy) or self._accept(conn, letter, pen, now)
         except StoreError:
             raise
