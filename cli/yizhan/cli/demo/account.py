@@ -113,6 +113,7 @@ FIGURES: Final = {
     "duplicates_in_inbox": marked("重复响铃或入箱"),
     "alarm_latency_ms": marked("报警时延（毫秒）"),
     "firms": marked("NASA FIRMS 卫星热点"),
+    "climbed": marked("无人签收，逐级催办"),
     "ledger": marked("账本"),
 }
 """What the summary shows, in order."""

@@ -76,6 +76,7 @@ def _play(stage: Stage, console: Console) -> tuple[dict[str, Any], list[str]]:
     from yizhan.cli.app import utc_now
     from yizhan.cli.demo.account import Account
     from yizhan.cli.demo.auditing import audit
+    from yizhan.cli.demo.climbing import climb
     from yizhan.cli.demo.play import Day
     from yizhan.schemas.quarters import Quarter
 
@@ -90,6 +91,8 @@ def _play(stage: Stage, console: Console) -> tuple[dict[str, Any], list[str]]:
     day.satellites()
     account.section(_("谁该办什么"))
     day.owed()
+    account.section(_("无人签收的报警"))
+    climbed = climb(day)
     account.section(_("不怀好意的记录"))
     day.hostile()
     account.section(_("季度通报 {label}").format(label=label))
@@ -98,7 +101,7 @@ def _play(stage: Stage, console: Console) -> tuple[dict[str, Any], list[str]]:
     account.section(_("账本"))
     ledger = day.attempt(partial(audit, day)) or {}
     account.section(_("数字"))
-    figures = day.figures(stage.rings()) | {"ledger": ledger}
+    figures = day.figures(stage.rings()) | {"climbed": climbed, "ledger": ledger}
     account.summary(figures, day.problems)
     return figures, day.problems
 

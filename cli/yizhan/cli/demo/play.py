@@ -90,13 +90,18 @@ class Day:
     def play(self) -> None:
         """Play the scripted day."""
         for step in day(datetime.now(UTC), self.stage.members):
-            self.account.sent(step.county, _(step.said))
-            sent = self.stage.outboxes[step.county].publish(self._draft(step))
-            self.sent[step.key] = (step.county, sent)
-            for recipient, (way, rule) in step.expects.items():
-                self.arrives(sent, recipient, way, rule, sender=step.county)
-            for county in step.acknowledged_by:
-                self._acknowledge(county, sent, sender=step.county)
+            self.take(step)
+
+    def take(self, step: Step) -> Sent:
+        """Send what a step says, and see it arrive and acknowledged."""
+        self.account.sent(step.county, _(step.said))
+        sent = self.stage.outboxes[step.county].publish(self._draft(step))
+        self.sent[step.key] = (step.county, sent)
+        for recipient, (way, rule) in step.expects.items():
+            self.arrives(sent, recipient, way, rule, sender=step.county)
+        for county in step.acknowledged_by:
+            self.acknowledge(county, sent, sender=step.county)
+        return sent
 
     def _draft(self, step: Step) -> Draft:
         references = {}
@@ -145,7 +150,7 @@ class Day:
 
         return self.hope(_("驿站对 {id} 的答复").format(id=event_id), ask)
 
-    def _acknowledge(self, county: str, sent: Sent, *, sender: str) -> None:
+    def acknowledge(self, county: str, sent: Sent, *, sender: str) -> None:
         """Let an officer acknowledge by the command; the sender must come to know."""
         name, badge, _phone = OFFICERS[county]
         if self._yizhan("inbox", "ack", sent.id, "--county", county, "--name", name, "--badge", badge) is None:

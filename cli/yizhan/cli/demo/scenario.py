@@ -234,6 +234,20 @@ def _together(now: datetime) -> tuple[Step, ...]:
     )  # fmt: skip
 
 
+def unheard(now: datetime) -> Step:
+    """Write a fire by night that nobody at the other side acknowledges, until the ladder has been climbed."""
+    return Step(
+        "unheard", marked("庆元夜间首报：距界四百米林火，寿宁值班电话无人应答"), QINGYUAN, FIRE,
+        _common(
+            QINGYUAN, "岭头乡山场夜间起火，距寿宁界约400米，火势平稳。", ["知悉"],
+            {"township": "岭头乡", "position": _at(119.2806, 27.4568)}, found_at=written(now - timedelta(minutes=2)),
+            state="燃烧", forest_ha=0.4, dead=0, injured=0, crossing="无", border={"distance_m": 400.0, "bearing": 112.0},
+        ),
+        {SHOUNING: (Way.ALARM, "fire")},
+        {"to": [SHOUNING], "touches": [SHOUNING], "priority": "flash", "grade": 4, "stage": "first"},
+    )  # fmt: skip
+
+
 def _quiet(now: datetime) -> tuple[Step, ...]:
     rest = (Way.DIGEST, "rest")
     routine = {"priority": "routine"}
