@@ -71,7 +71,7 @@ _TEXTS: Final = {
 }
 _CONTROLS: Final = re.compile("[\x00-\x08\x0b\x0e-\x1f\x7f]")
 _NOT_IN_NAMES: Final = re.compile(r'[<>:"|?*]')
-_RESERVED: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
+_RESERVED: Final = re.compile(r"(?:con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(?:\.|$)", re.IGNORECASE)
 
 
 def clean_name(name: str) -> str:
@@ -86,7 +86,9 @@ def clean_name(name: str) -> str:
     True
     """
     last = re.split(r"[/\\]", name)[-1]
-    kept = "".join(each for each in unicodedata.normalize("NFC", last) if unicodedata.category(each)[0] != "C")
+    kept = "".join(each for each in last if unicodedata.category(each)[0] != "C")
+    # Normalized after that: what stood between a letter and its mark is gone, and a cleaned name stays as it is.
+    kept = unicodedata.normalize("NFC", kept)
     text = _NOT_IN_NAMES.sub("_", " ".join(kept.split())).strip(". ")
     if _RESERVED.match(text):
         text = f"_{text}"
@@ -96,7 +98,8 @@ def clean_name(name: str) -> str:
     tail = f".{ending}" if ending else ""
     while stem and (len(stem + tail) > MAX_NAME or len((stem + tail).encode()) > _MAX_NAME_BYTES):
         stem = stem[:-1]
-    return (stem.rstrip(". ") + tail) or "file"
+    cut = (stem.rstrip(". ") + tail) or "file"
+    return cut if cut == name else clean_name(cut)  # what was cut off may have hidden an ending
 
 
 def media_type(stream: BinaryIO, name: str) -> str:
