@@ -58,6 +58,9 @@ BAD = {
     "a.gpx": (b'<!DOCTYPE gpx [<!ENTITY a "b">]><gpx/>', "认不出的内容"),
     "a.kml": (b"<html></html>", "认不出的内容"),
     "a.geojson": (b'{"type": "Feature', "认不出的内容"),
+    "b.gpx": (b"<!---->" * 9000, "认不出的内容"),
+    "b.kml": (b"<!-- -->" * 9000 + b"<html/>", "认不出的内容"),
+    "b.geojson": (b'{"type"' * 9000, "认不出的内容"),
     "b.csv": (b"a\0b", "认不出的内容"),
 }
 
