@@ -18,7 +18,7 @@ from yizhan.schemas.timestamps import instant
 
 FIGURES = {
     "published", "alarms_delivered", "notices_delivered", "digest_events_delivered", "refused", "lost",
-    "duplicates_in_inbox", "alarm_latency_ms", "firms", "climbed", "ledger",
+    "duplicates_in_inbox", "alarm_latency_ms", "bell_ms", "firms", "climbed", "ledger",
 }  # fmt: skip
 
 
@@ -53,6 +53,7 @@ def test_the_demonstration_of_the_two_that_signed(tmp_path: Path) -> None:
         "bad_reference": 1, "bad_signature": 2, "not_a_member": 1, "unknown_key": 1, "wrong_topic": 1,
     }  # fmt: skip
     assert figures["firms"] == {"in_members": 0, "sent": 0, "kept": 0, "alarms": 0}
+    assert figures["bell_ms"]["rings"] == figures["alarms_delivered"]
     assert figures["climbed"] == {"second-phone": 5, "liaison-officer": 10, "leader": 15}
     ledger = figures["ledger"]
     assert ledger["statements"] >= figures["published"] + sum(figures["refused"].values()) + 2

@@ -112,6 +112,7 @@ FIGURES: Final = {
     "lost": marked("丢失"),
     "duplicates_in_inbox": marked("重复响铃或入箱"),
     "alarm_latency_ms": marked("报警时延（毫秒）"),
+    "bell_ms": marked("值班电话响起（毫秒）"),
     "firms": marked("NASA FIRMS 卫星热点"),
     "climbed": marked("无人签收，逐级催办"),
     "ledger": marked("账本"),

@@ -3,6 +3,7 @@
 Rule 1: nobody waits a quarter of an hour. Time is a record that the station writes to itself; the demonstration,
         which holds the station's credentials too, writes those of the minutes to come.
 Rule 2: what is shown is what both counties' books say, and each step is in each of them once.
+Rule 3: somebody is rung at each step: the bell's book has it, delivered.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from kafka import KafkaProducer
 
+from yizhan.cli.demo import phones
 from yizhan.cli.demo.scenario import unheard
 from yizhan.cli.words import _
 from yizhan.schemas import topics
@@ -47,7 +49,9 @@ def climb(day: Day) -> dict[str, int]:
             said.append(OVERDUE)
         said.append(reminder.id)
         pass_time(day.stage.settings.connection(topics.STATION), opened.opened + timedelta(minutes=after))
-        if _told(day, sent.id, pair, said) is not None:
+        rung = partial(phones.rung, day.stage, silent, sent.id, reminder.id)
+        what = _("{county} 的铃：{step}").format(county=silent, step=reminder.id)
+        if _told(day, sent.id, pair, said) is not None and day.hope(what, rung) is not None:
             minutes[reminder.id] = after
             _show(day, silent, reminder, after)
     day.acknowledge(silent, sent, sender=step.county)
@@ -81,7 +85,7 @@ def _told(day: Day, about: str, pair: tuple[str, str], steps: list[str]) -> Obli
 def _show(day: Day, silent: str, reminder: Reminder, after: int) -> None:
     """Say who is called now."""
     officer = day.stage.charter.ladders[silent][RUNGS.index(reminder.to)]
-    sentence = _("   {minutes} 分钟无人签收 → {county} {role} {name} {phone}")
+    sentence = _("   {minutes} 分钟无人签收 → 已响 {county} {role} {name} {phone}")
     day.account.line(
         sentence.format(
             minutes=after, county=day.account.name(silent), role=officer.role, name=officer.name, phone=officer.phone

@@ -7,7 +7,7 @@ Rule 2: an expectation that fails is said and kept; the day goes on, and the exi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -15,6 +15,7 @@ from importlib.resources import files
 from io import BytesIO
 from typing import Any, Final, TypeVar
 
+from yizhan.cli.demo import phones
 from yizhan.cli.demo.account import Account
 from yizhan.cli.demo.hostile import Arsenal, attack, attacks
 from yizhan.cli.demo.scenario import OFFICERS, QINGYUAN, SHOUNING, Step, day
@@ -22,6 +23,7 @@ from yizhan.cli.demo.stage import PATIENCE_SECONDS, Stage, wait_for
 from yizhan.cli.errors import CommandError
 from yizhan.cli.names import reason_name
 from yizhan.cli.words import _
+from yizhan.consumers.bell.rings import ALARM_STEP, Ring
 from yizhan.consumers.digests import Digest
 from yizhan.consumers.items import Item
 from yizhan.consumers.items import Query as Items
@@ -336,6 +338,7 @@ class Day:
             self.check((rings.get((county, event_id), 0) >= 1) == (way is Way.ALARM), f"{event_id} → {county}: bell")
         self.check(duplicates == 0, f"duplicates: {duplicates}")
         latencies = sorted(self.latencies)
+        heard = sorted(self._heard())
         return {
             "published": len({event_id for event_id, _county in self.expected}),
             "alarms_delivered": ways["alarm"],
@@ -345,8 +348,25 @@ class Day:
             "lost": lost,
             "duplicates_in_inbox": duplicates,
             "alarm_latency_ms": {"p50": _share(latencies, 0.5), "p99": _share(latencies, 0.99)},
+            "bell_ms": {"rings": len(heard), "p50": _share(heard, 0.5), "p99": _share(heard, 0.99)},
             "firms": self.firms,
         }
+
+    def _heard(self) -> Iterator[float]:
+        """Yield how long after an outbox took an alarm the duty telephone had it, in ms; every alarm rang once."""
+        for (event_id, county), way in self.expected.items():
+            if way is not Way.ALARM:
+                continue
+            sender = next(code for code, sent in self.sent.values() if sent.id == event_id)
+            sent_times = [n for ring, n in phones.rings(self.stage, county) if _first(ring, event_id)]
+            self.check(sent_times == [1], f"{event_id} → {county}: telephone {sent_times}")
+            ring = phones.rung(self.stage, county, event_id)
+            if ring is not None and ring.at is not None:
+                yield (ring.at - self._accepted(sender, event_id)).total_seconds() * 1000
+
+
+def _first(ring: Ring, event_id: str) -> bool:
+    return (ring.plan.about, ring.plan.step) == (event_id, ALARM_STEP)
 
 
 def _share(ordered: list[float], share: float) -> float | None:

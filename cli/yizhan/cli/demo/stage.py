@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from yizhan.cli.app import App
+from yizhan.cli.demo import phones
 from yizhan.cli.errors import CommandError
 from yizhan.cli.sample import make_sample
 from yizhan.cli.samples import write_samples
@@ -103,6 +104,8 @@ class Stage:
         """Make keys and charter, start the broker, in a home that is ``occupied``. Raises as its parts do."""
         charter = make_sample(home, members, datetime.now(UTC))
         write_samples(home)
+        for county in members:
+            phones.install(home, county)
         broker, _changes = bring_up(home, members, now=datetime.now(UTC), progress=progress)
         supervisor = Supervisor(home / "logs")
         return cls(home, tuple(members), charter, supervisor, Settings.load(home), broker)
