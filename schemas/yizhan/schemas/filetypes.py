@@ -13,7 +13,7 @@ import codecs
 import re
 import unicodedata
 import zipfile
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 
 import filetype
 
@@ -44,6 +44,8 @@ _BY_ENDING: Final = {ending: media for media, endings in ALLOWED.items() for end
 _HEAD_BYTES: Final = 64 * 1024
 _PIECE: Final = 1024 * 1024
 _MAX_TYPES_BYTES: Final = 1024 * 1024
+_MAX_LISTING_BYTES: Final = 4 * 1024 * 1024
+"""The list of parts at the end of an office file, some 50,000 of them: a file made of nothing else took gigabytes."""
 
 _PROGRAM: Final = marked("可执行文件或脚本")
 _ARCHIVE: Final = marked("压缩包")
@@ -148,10 +150,25 @@ def _by_content(stream: BinaryIO, head: bytes, ending: str) -> str:
     return _text(stream, ending)
 
 
+class _Frugal:
+    """A file of which nobody reads much at once."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        piece = self._stream.read(min(size, _MAX_LISTING_BYTES + 1) if size >= 0 else _MAX_LISTING_BYTES + 1)
+        if len(piece) > _MAX_LISTING_BYTES:
+            message = f"expected pieces of at most {_MAX_LISTING_BYTES} bytes"
+            raise zipfile.BadZipFile(message)
+        return piece
+
+
 def _zipped(stream: BinaryIO) -> str:
     """Tell an office file from an archive by its parts' names; of their content only the list of types is read."""
     try:
-        with zipfile.ZipFile(stream) as parts:
+        with zipfile.ZipFile(cast("BinaryIO", _Frugal(stream))) as parts:
             names = set(parts.namelist())
             if "[Content_Types].xml" not in names or parts.getinfo("[Content_Types].xml").file_size > _MAX_TYPES_BYTES:
                 return _ARCHIVE
