@@ -183,6 +183,26 @@ def test_what_a_hostile_sender_names_is_told_and_the_rest_counts(hostile: dict[s
     assert not set(problems[0].name) & set("/\\\u202e\0")
 
 
+def test_two_files_of_one_name_are_both_saved(store: FileStore, out: Path) -> None:
+    """Two cameras call their photos alike: each is listed by a name of its own and saved beside the other."""
+    plain = PHOTO + b"x"
+    both = [said(), said(plain, "现场.JPG"), said(name="现场-2.jpg")]
+    store.want([carrier(*both)])
+    records = [read_record(each) for each in (*sealed(KEY, PHOTO)[2], *sealed(KEY, plain)[2])]
+    store.keep(CLUSTER, COUNTY, records, 6)
+    standings = store.standing({"attachments": both})
+    assert [each.attachment.name for each in standings] == ["现场.jpg", "现场-2.JPG", "现场-2-2.jpg"]
+    saved = [store.save(each.attachment, out).read_bytes() for each in standings]
+    assert saved == [PHOTO, plain, PHOTO]
+
+
+def test_a_long_name_twice_is_still_one_that_fits() -> None:
+    """What is added does not make a name too long for a file system."""
+    found = attachments_of({"attachments": [said(name="火" * 78 + ".jpg")] * 3})[0]
+    assert len({each.name for each in found}) == 3
+    assert all(len(os.fsencode(each.name)) <= 255 for each in found)
+
+
 def test_no_more_than_sixteen_are_fetched() -> None:
     """Nobody fills our disk with one event."""
     found, problems = attachments_of({"attachments": [said() for _ in range(20)]})

@@ -149,7 +149,10 @@ class Waiting:
 
 
 def attachments_of(raw: Mapping[str, Any]) -> tuple[list[Attachment], list[Problem]]:
-    """Take the sealed attachments out of a payload as it came; what is wrong with one is told, the others count."""
+    """Take the sealed attachments out of a payload as it came; what is wrong with one is told, the others count.
+
+    Two of one name get two: each can be asked for, and saved beside the other.
+    """
     found, problems = list[Attachment](), list[Problem]()
     listed = raw.get("attachments")
     for each in listed if isinstance(listed, list) else ():
@@ -165,8 +168,16 @@ def attachments_of(raw: Mapping[str, Any]) -> tuple[list[Attachment], list[Probl
         if len(found) == MAX_FILES:
             problems.append(Problem(name, _("一件文书至多附 {most} 个文件，这个不取").format(most=MAX_FILES)))
         else:
-            found.append(attachment)
+            taken = {other.name.casefold() for other in found}
+            found.append(attachment.model_copy(update={"name": _another(attachment.name, taken)}))
     return found, problems
+
+
+def _another(name: str, taken: Collection[str]) -> str:
+    """Return a name that none of the event's other files has, upper and lower case being one."""
+    stem, dot, ending = name.rpartition(".")
+    names = (f"{stem}-{n}{dot}{ending}" if stem else f"{name}-{n}" for n in range(2, MAX_FILES + 2))
+    return next(each for each in (name, *names) if each.casefold() not in taken)
 
 
 class FileStore(SharedStore):
@@ -364,7 +375,7 @@ class FileStore(SharedStore):
             sentence = _("{name}：应有 {all} 块，已到 {here} 块；请等 yizhan inbox run 取齐，缺的会自动请发件县再送")
             values = {"name": attachment.name, "all": standing.chunks, "here": standing.here}
             raise FileRefused("incomplete", sentence.format(**values))
-        target = folder / clean_name(attachment.name)
+        target = folder / attachment.name
         part = folder / f".yizhan-{secrets.token_hex(8)}"
         try:
             descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
@@ -429,7 +440,7 @@ def _count(conn: sqlite3.Connection, root: bytes) -> None:
 
 def _check_type(stream: BinaryIO, attachment: Attachment) -> None:
     """Check that the content is of the type that the event says: its sender may have been careless, or worse."""
-    name = clean_name(attachment.name)
+    name = attachment.name
     found = media_type(stream, name)
     if found != attachment.media_type:
         sentence = _("{name}：文书说是 {said}，内容却是 {came}，没有写出；请问发件县")
