@@ -19,7 +19,7 @@ from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.timestamps import written
-from yizhan.streams.followups import Tick
+from yizhan.streams.ticks import Tick
 
 if TYPE_CHECKING:
     from tests.integration.cluster import Cluster
@@ -135,3 +135,37 @@ def test_each_step_is_one_row_though_the_station_dies_at_every_one(
         assert {step: count for (name, step), count in found.items() if name == obligation} == dict.fromkeys(
             expected, 1
         )
+
+
+@pytest.mark.timeout(90)
+def test_nobody_is_woken_for_what_was_answered_while_the_station_was_away(
+    alliance: Alliance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The answer waits behind other records, the tick behind nothing: it is the answer that is handled first."""
+    monkeypatch.setenv("YIZHAN_STATION_TICK_SECONDS", "0.5")
+    world, audit, ticked = alliance.world, alliance.end(topics.AUDIT), alliance.end(topics.TICKS)
+    postings, sources = alliance.end(topics.postings(SOURCE)), [topics.events(code) for code in world.counties]
+    with running_station(alliance, tmp_path / "log") as station:
+        fire = world.event(SOURCE, (PARTNER,), id=f"{SOURCE}-20261124away-1", time=now_text())
+        alliance.publish(fire, source=SOURCE)
+        (posted,) = alliance.postings(postings, 1, SOURCE)
+        obligation = f"acknowledge/{posted.id}/{PARTNER}"
+        wait_for(alliance, audit, obligation, "opened")
+        station.kill()
+        receipt = {"stage": "acknowledged", "event": {"id": posted.id, "hash": parse_envelope(fire).hash.hex()}}
+        answer = world.event(
+            PARTNER, (SOURCE,), id=f"{PARTNER}-20261124away-1", type=RECEIPT, receipt=receipt, stage=None,
+            touches=None, priority="routine", time=now_text(),
+        )  # fmt: skip
+        alliance.publish(*[b"{}"] * 200, answer, source=PARTNER)
+        ends = {name: alliance.end(name) for name in sources}
+        due = Tick(at=written(posted.made + timedelta(minutes=5)), ends=ends)
+        alliance.cluster.send(topics.STATION, topics.TICKS, due.to_bytes())
+        station.start()
+        wait_for(alliance, audit, obligation, "discharged")
+        time.sleep(1.5)
+    heard = said(alliance, topics.AUDIT, topics.AUDITOR, audit)
+    steps = [each.step for each, _ in heard if each.obligation == obligation]
+    assert steps == ["opened", "discharged"]
+    own = alliance.cluster.read(topics.STATION, topics.TICKS, ticked, count=1000, seconds=1)
+    assert Tick.from_bytes(own[-1].value).ends == ends, "a tick of the station's own names what stood before it"

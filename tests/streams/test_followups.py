@@ -14,8 +14,9 @@ from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.statements import read_statement
 from yizhan.schemas.timestamps import instant, written
-from yizhan.streams.followups import PROGRESS_KEY, Followed, Follower, Progress, Table, Tail, Tick
+from yizhan.streams.followups import PROGRESS_KEY, Followed, Follower, Progress, Table, Tail
 from yizhan.streams.station import handle
+from yizhan.streams.ticks import Tick
 
 if TYPE_CHECKING:
     from yizhan.schemas.duties import Duty

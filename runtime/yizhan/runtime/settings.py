@@ -145,6 +145,10 @@ class Settings(BaseSettings):
     """Default 5: how often the station looks at what is due. Too long: a reminder comes late by so much. 0: not
     at all, time comes from elsewhere (a rehearsal).
     """
+    station_patience_seconds: Seconds = 60.0
+    """Default 60: a topic whose events cannot be read holds reminders up so long. Too short: a reminder may
+    overtake its discharge; too long: one dead partition delays all reminders.
+    """
     charter_reload_seconds: Seconds = 1.0
     """Default 1: how often news of the charter is looked for. Too long: a new version is taken up
     late.

@@ -8,7 +8,8 @@ Law 4: after a crash up to a window of inputs is handled again, with the same by
 Rule 1: whatever a record is, the worker goes on; what even the quarantine cannot take ends the
         process (``os._exit``), so that the record is read again after the restart.
 Rule 2: one agent, concurrency 1 (faust-streaming issue 606); growth is by partitions and workers.
-Rule 3: no timer decides: time comes as ticks, records of a topic that the worker writes to itself. The
+Rule 3: no timer decides: time comes as ticks, records of a topic that the worker writes to itself, and a tick
+        acts after the events that stood before it. The
         obligations' table is its compacted topic, read when partitions are assigned, changed by the agent
         alone; Faust's own ``Table`` sends its changes without waiting for anything (decision 35).
 """
@@ -19,6 +20,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -30,10 +32,11 @@ from yizhan.schemas import topics
 from yizhan.schemas.admit import Record
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.timestamps import from_milliseconds, written
-from yizhan.streams import guarded_records, metrics
-from yizhan.streams.followups import PROGRESS_KEY, Followed, Follower, Progress, Tick
-from yizhan.streams.followups_kafka import Loaded, load
+from yizhan.streams import guarded_records, metrics, ticks
+from yizhan.streams.followups import PROGRESS_KEY, Followed, Follower, Progress
+from yizhan.streams.followups_kafka import Ends, Loaded, load
 from yizhan.streams.station import Handled, Output, handle, postmark_key
+from yizhan.streams.ticks import Tick, Waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -80,9 +83,7 @@ class Station:
         return handled
 
     def work(self, record: Record, follower: Follower) -> _Work:
-        """Handle a record, or a tick, and look at what is owed by it."""
-        if record.topic == topics.TICKS:
-            return _Work((), follower.tick(record), [])
+        """Handle a record, and look at what is owed by it."""
         handled = self.handle(record)
         followed = Followed()
         if handled.admitted is not None:
@@ -187,10 +188,12 @@ def _lasting(step: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coro
     return task
 
 
-async def _ticks(app: faust.App, clock: Callable[[], datetime], every_seconds: float) -> None:
+async def _ticks(app: faust.App, clock: Callable[[], datetime], every_seconds: float, ends: Ends) -> None:
     while True:
         await asyncio.sleep(every_seconds)
-        tick = Tick(at=written(clock())).to_bytes()
+        at = written(clock())
+        known = await asyncio.get_running_loop().run_in_executor(None, ends.ask)
+        tick = Tick(at=at, ends=dict(known)).to_bytes()
         try:
             await (await app.producer.send(topics.TICKS, b"tick", tick, 0, None, None))
         except KafkaError as error:
@@ -198,24 +201,27 @@ async def _ticks(app: faust.App, clock: Callable[[], datetime], every_seconds: f
 
 
 class _Assigned:
-    """The table of the partitions that this worker was given last."""
+    """The table of the partitions that this worker was given last, and the ticks that wait for their events."""
 
-    def __init__(self, loading: Callable[[], Loaded], pipeline: _Pipeline) -> None:
-        self._loading, self._pipeline = loading, pipeline
-        self._follower: Follower | None = None
+    def __init__(self, loading: Callable[[], Loaded], pipeline: _Pipeline, patience: float) -> None:
+        self._loading, self._pipeline, self._patience = loading, pipeline, patience
+        self._given: tuple[Follower, Waiting[tuple[Record, EventT[Any]]]] | None = None
 
     async def forget(self, *_: object, **__: object) -> None:
-        """Read the table anew before the next record: another worker may have changed it."""
-        self._follower = None
+        """Read the table anew before the next record: another worker may have changed it.
 
-    async def follower(self) -> Follower:
-        """Return it, read if it has to be."""
-        if self._follower is None:
+        Ticks that waited were not acknowledged: whoever has the partition now reads them.
+        """
+        self._given = None
+
+    async def given(self) -> tuple[Follower, Waiting[tuple[Record, EventT[Any]]]]:
+        """Return both, read if they have to be."""
+        if self._given is None:
             await self._pipeline.idle()
             loaded = await asyncio.get_running_loop().run_in_executor(None, self._loading)
             await self._pipeline.begin(loaded)
-            self._follower = loaded.follower
-        return self._follower
+            self._given = loaded.follower, Waiting(loaded.handled, self._patience)
+        return self._given
 
 
 def end_process(reason: str) -> None:
@@ -283,7 +289,11 @@ def build(
     pipeline = _Pipeline(app, settings.station_window_events)
     names = [*(topics.events(member) for member in members), topics.TICKS]
     source = app.topic(*names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-    table = _Assigned(lambda: load(connection, station.charters, station.key_at, members, station.cluster), pipeline)
+    table = _Assigned(
+        lambda: load(connection, station.charters, station.key_at, members, station.cluster),
+        pipeline,
+        settings.station_patience_seconds,
+    )
     app.on_partitions_assigned.connect(table.forget)
 
     @app.agent(source, concurrency=1, name="station")
@@ -291,10 +301,16 @@ def build(
         unacknowledged = stream.noack()
         async for event in unacknowledged.events():
             try:
-                record, follower = read(event), await table.follower()
-                work = station.work(record, follower)
-                work.stream, work.event = unacknowledged, event
-                await pipeline.send(work)
+                record, (follower, waiting) = read(event), await table.given()
+                if record.topic == topics.TICKS:
+                    waiting.hold(ticks.ends(record.value), (record, event))
+                else:
+                    work = station.work(record, follower)
+                    work.stream, work.event = unacknowledged, event
+                    await pipeline.send(work)
+                    waiting.handled(record.topic, record.offset, time.monotonic())
+                for tick, its in waiting.ready(time.monotonic()):
+                    await pipeline.send(_Work((), follower.tick(tick), [], unacknowledged, its))
             except Exception as error:
                 log.exception("event %s/%s", event.message.topic, event.message.offset)
                 end_process(str(error))
@@ -302,7 +318,8 @@ def build(
     for step in (pipeline.enter, lambda: pipeline.acknowledge(station.clock)):
         app.task(_lasting(step))
     if settings.station_tick_seconds:
-        app.task(lambda: _ticks(app, station.clock, settings.station_tick_seconds))
+        ends = Ends(connection, [topics.events(member) for member in members])
+        app.task(lambda: _ticks(app, station.clock, settings.station_tick_seconds, ends))
 
     @app.task  # type: ignore[untyped-decorator] # Faust's
     async def _reload_charter() -> None:

@@ -106,11 +106,12 @@ class Cluster:
             sentence = _("没有这些主题，或没有权限读：{topics}；请运行 yizhan broker start 建立，再启动驿站")
             raise StationError(sentence.format(topics=", ".join(missing)))
 
-    def ends(self, names: Sequence[str]) -> dict[str, int]:
-        """Offset after the last record of each topic."""
+    def ends(self, names: Sequence[str], seconds: float = _READ_TIMEOUT_SECONDS) -> dict[str, int]:
+        """Offset after the last record of each topic (``StationError`` if one does not answer in time)."""
         try:
-            found = self.consumer.end_offsets([TopicPartition(name, 0) for name in names])
-        except KeyError as error:  # kafka-python 3.0.12, when a metadata refresh was cancelled meanwhile
+            partitions = [TopicPartition(name, 0) for name in names]
+            found = self.consumer.end_offsets(partitions, timeout_ms=round(seconds * 1000))
+        except (KeyError, KafkaError) as error:  # KeyError: kafka-python 3.0.12, a metadata refresh was cancelled
             sentence = _("Kafka 没有答复这些主题到了哪里：{topics}；请再试一次")
             raise StationError(sentence.format(topics=", ".join(names))) from error
         return {partition.topic: offset for partition, offset in found.items()}

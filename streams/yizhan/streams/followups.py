@@ -27,9 +27,10 @@ from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Part
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.statements import read_dated
-from yizhan.schemas.timestamps import Timestamp, instant
+from yizhan.schemas.timestamps import instant
 from yizhan.streams import metrics
 from yizhan.streams.station import Output
+from yizhan.streams.ticks import Tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -43,21 +44,6 @@ log = logging.getLogger(__name__)
 PROGRESS_KEY: Final = b"@progress"
 """Key of how far the table goes; no obligation's name begins so."""
 _MARK: Final = (followups.KAFKA_HEADER, b"1")
-
-
-class Tick(Part):
-    """A record of ``yizhan.ticks``: it is at least this late."""
-
-    at: Timestamp
-
-    def to_bytes(self) -> bytes:
-        """Write it."""
-        return strictjson.dumps(self.model_dump())
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> Tick:
-        """Read it (``ValueError`` if it is none)."""
-        return cls.model_validate(strictjson.loads(data))
 
 
 class Progress(Part):

@@ -31,6 +31,14 @@ CHARTER_BEHIND = Counter(
 
 FOLLOWUPS = Counter("yizhan_station_followups_total", "Steps of obligations told.", ["rule", "step"])
 OBLIGATIONS = Gauge("yizhan_station_obligations", "Obligations that are open, and of these overdue.", ["rule", "state"])
+TICKS_WITHOUT = Counter(
+    "yizhan_station_ticks_without_total",
+    "Times that time went on without a topic's events: it cannot be read.",
+    ["topic"],
+)
+ENDS_UNKNOWN = Counter(
+    "yizhan_station_ends_unknown_total", "Times that a topic did not say how far it goes before a tick.", ["topic"]
+)
 FOLLOWUP_FAULTS = Counter("yizhan_station_followup_faults_total", "Records whose obligations met a fault of ours.")
 
 

@@ -1,0 +1,104 @@
+"""Time as records: what a tick says, and which ticks must wait for events.
+
+Rule 1: a tick acts when every event has been handled that stood in the events topics before it. A reminder is
+        never said while its discharge waits unread, however long the station was away.
+Rule 2: it never waits for ever. A topic that is behind and of which nothing was read for ``patience`` seconds (its
+        partition has no leader) holds no tick up any more, until it is read again.
+Rule 3: pure; ticks act in their order, and events never wait.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Annotated, Final, Generic, TypeVar
+
+from pydantic import Field
+
+from yizhan.schemas import strictjson
+from yizhan.schemas.header import Part
+from yizhan.schemas.timestamps import Timestamp
+from yizhan.streams import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+_NONE: Final[Mapping[str, int]] = {}
+
+
+class Tick(Part):
+    """A record of ``yizhan.ticks``: it is at least this late.
+
+    ``ends`` is the next offset of each events topic, asked after ``at`` was taken: what stands before them came first.
+    """
+
+    at: Timestamp
+    ends: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
+
+    def to_bytes(self) -> bytes:
+        """Write it."""
+        return strictjson.dumps(self.model_dump())
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Tick:
+        """Read it (``ValueError`` if it is none)."""
+        return cls.model_validate(strictjson.loads(data))
+
+
+def ends(data: bytes | None) -> Mapping[str, int]:
+    """Return what a tick waits for; nothing if it is no tick."""
+    try:
+        return Tick.from_bytes(data or b"").ends
+    except ValueError:
+        return _NONE
+
+
+class Waiting(Generic[T]):
+    """Ticks that wait for events, each with whatever its reader wants to have back."""
+
+    def __init__(self, handled: Mapping[str, int], patience: float) -> None:
+        """Begin.
+
+        Args:
+            handled: events topic → next offset that was not handled yet; topics of others are not waited for.
+            patience: seconds (rule 2).
+        """
+        self._handled, self._patience = dict(handled), patience
+        self._behind_since: dict[str, float] = {}
+        self._held: deque[tuple[Mapping[str, int], T]] = deque()
+
+    def handled(self, topic: str, offset: int, now: float) -> None:
+        """Take note of an event that was handled; ``now`` in seconds of any clock that only goes forward."""
+        self._handled[topic] = offset + 1
+        if topic in self._behind_since:
+            self._behind_since[topic] = now
+
+    def hold(self, until: Mapping[str, int], tick: T) -> None:
+        """Keep a tick until the events before it were handled."""
+        self._held.append((until, tick))
+
+    def ready(self, now: float) -> Iterator[T]:
+        """Yield, and let go of, the ticks that may act."""
+        while self._held and not self._awaited(self._held[0][0], now):
+            yield self._held.popleft()[1]
+
+    def _awaited(self, until: Mapping[str, int], now: float) -> int:
+        """Count the topics whose events are missing; every one is looked at, so that their patience runs at once."""
+        return sum(self._missing(topic, end, now) for topic, end in until.items() if topic in self._handled)
+
+    def _missing(self, topic: str, end: int, now: float) -> bool:
+        if self._handled[topic] >= end:
+            self._behind_since.pop(topic, None)
+            return False
+        if now - self._behind_since.setdefault(topic, now) < self._patience:
+            return True
+        log.warning(
+            "%s: nothing was read for %g s, from %d of %d on; time goes on without it",
+            topic, self._patience, self._handled[topic], end,
+        )  # fmt: skip
+        metrics.TICKS_WITHOUT.labels(topic).inc()
+        self._handled[topic] = end
+        del self._behind_since[topic]
+        return False
