@@ -161,10 +161,12 @@ def moment(said: str) -> str:
 def _member(field: Field, plain: str, members: Mapping[str, str], *, numbered: bool) -> str:
     if plain in members or re.fullmatch("[0-9]{6}", plain):
         return plain
+    if plain[:6] in members and plain[6:7] == " ":
+        return plain[:6]  # as written out, in whatever language
     codes = list(members)
     if numbered and plain.isdecimal() and 1 <= int(plain) <= len(codes):
         return codes[int(plain) - 1]
-    meant = [code for code, name in members.items() if (plain and name.startswith(plain)) or plain == f"{code} {name}"]
+    meant = [code for code, name in members.items() if plain and name.startswith(plain)]
     if len(meant) != 1:
         raise _wrong(field, plain)
     return meant[0]

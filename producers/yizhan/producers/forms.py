@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from yizhan.producers.drafts import Draft
 from yizhan.schemas.codes import CODES
-from yizhan.schemas.i18n import SOURCE_LANGUAGE, _, get_language, marked
+from yizhan.schemas.i18n import SOURCE_LANGUAGE, _, catalogue, get_language, marked
 from yizhan.schemas.payloads import TYPES
 
 _TELLING: Final = 1_000_000
@@ -60,7 +60,10 @@ class Choice:
     def means(self, said: str) -> bool:
         """Tell whether a person means this one."""
         plain = said.casefold()
-        spellings = (self.value, self.name, _(self.name), self.en, self.label(), *self.also)
+        english = self.en or catalogue("en").get(self.name, "")
+        spellings = (self.value, self.name, _(self.name), english, self.label(), *self.also)
+        if self.coded:
+            spellings += (f"{self.value} {self.name}", f"{self.value} {english}")
         return plain in {each.casefold() for each in spellings if each}
 
 

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 OLD: Final = timedelta(days=2)
 """Older than this, a hotspot is no news: NASA's near-real-time files are hours old."""
-command = Group("import", help=marked("导入外部数据"))
+command = Group(
+    "import",
+    help=marked("导入外部数据"),
+    lazy={name: f"yizhan.cli.commands.import_tables:{name}" for name in ("excel", "csv")},
+)
 
 
 @command.command(

@@ -1,0 +1,44 @@
+"""``yizhan template TYPE``: an empty table of a type, to be filled in and imported."""
+
+from __future__ import annotations
+
+import click
+
+from yizhan.cli.shell import TYPE, Command, option
+from yizhan.cli.words import _, marked
+
+
+@click.command(
+    "template",
+    cls=Command,
+    help=marked(
+        "写出一类事件的空白表格（Excel 或 CSV），填好后用 yizhan import excel 或 import csv 导入。\n\n"
+        "表头用所选的语言，必填的带 *；选择项有下拉列表，“填写说明”逐列写明应填什么，“代码”列出可选的词。"
+        "一件里有多个同类项的（如涉案物）列成 涉案物1、涉案物2、涉案物3，可照样再加。"
+        "FILE 以 .csv 结尾的写成 CSV。"
+    ),
+)
+@click.argument("type", type=TYPE, metavar="TYPE")
+@option("--output", "-o", metavar="FILE", help=marked("写到这个文件（默认 类型.xlsx）"))
+def command(type: str, output: str | None) -> None:
+    """Write a template."""
+    from yizhan.cli.app import this
+    from yizhan.cli.errors import CommandError
+    from yizhan.cli.letters import write_new
+    from yizhan.cli.names import short_type, type_name
+    from yizhan.cli.output import tell
+    from yizhan.producers.columns import template_columns
+    from yizhan.producers.templates import csv_table, template
+    from yizhan.schemas.header import RECEIPT
+
+    if type == RECEIPT:
+        raise CommandError(_("回执由系统自己写；签收请用 yizhan inbox ack"))
+    app = this()
+    file, columns = output or f"{short_type(type)}.xlsx", template_columns(type)
+    if file.lower().endswith(".csv"):
+        made = csv_table([column.heading() + ("*" if column.needed else "") for column in columns], [])
+    else:
+        members = {code: app.said(member.name) for code, member in sorted(app.charter.members.items())}
+        made = template(type, type_name(type), columns, members)
+    write_new(file, made)
+    tell(_("{file}：{count} 列").format(file=file, count=len(columns)))

@@ -1,0 +1,267 @@
+"""A table of one type, read row by row into drafts. No file is opened here.
+
+Rule 1: a bad cell names row, column and heading; the rows beside it are read all the same.
+Rule 2: a heading that nothing asks for is told, and a row with something under it does not go: nobody would
+        know what is left out. Rows with nothing there go.
+Rule 3: a row without a reference of its own is known by its content, so that a second import sends nothing twice.
+Rule 4: a position names its datum; nothing is guessed. A day without its hour is no time.
+Rule 5: a number of more than 15 digits was changed by the spreadsheet before it came here: it is refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from typing import Any, Final
+
+from yizhan.producers import filling
+from yizhan.producers.columns import BESIDE, NONE, Column, in_both_languages, known_headings, letters, template_columns
+from yizhan.producers.datum import Datum, PositionInvalid, datum_of, positions_of, to_wgs84
+from yizhan.producers.drafts import Draft, DraftInvalid, LineProblem, parse_draft
+from yizhan.producers.filling import AnswerInvalid, understood
+from yizhan.producers.forms import Field, Kind, form_of
+from yizhan.producers.proposals import Map, coordinates_of
+from yizhan.schemas import strictjson
+from yizhan.schemas.i18n import LANGUAGES, _
+from yizhan.schemas.sentences import CAME
+from yizhan.schemas.timestamps import written
+
+BY_CONTENT: Final = "sheet:"
+"""How a reference begins that was made from a row's content."""
+DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r")
+"""What begins a formula in some spreadsheet."""
+_EXACT: Final = 10**15
+"""From here on a spreadsheet's numbers (IEEE 754, shown with 15 digits) are no longer what was typed."""
+_SHOWN: Final = 60
+_ALIKE: Final = 0.5
+"""Share of characters from which on a heading is taken for another one mistyped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What stood in a cell; ``fault`` where it may not be used (a formula, a part of merged cells)."""
+
+    value: Any
+    fault: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of a table. ``number`` from 1, the headings' included; cells by their column's number from 0."""
+
+    number: int
+    cells: Mapping[int, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    """A row that may not go, and everything that is wrong with it."""
+
+    row: Row
+    problems: tuple[LineProblem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """In whose name a table is read."""
+
+    county: str
+    members: Mapping[str, str]
+    """Code → name."""
+    around: Map | None = None
+    """Where positions are looked up; None for not at all."""
+    office: Mapping[str, Any] = field(default_factory=dict)
+    """Who answers for what is sent, where a row does not say."""
+
+
+class Reading:
+    """A table of one type being read: the headings first, then row after row."""
+
+    def __init__(self, type: str, name: str, setting: Setting) -> None:
+        """Take whose it is; ``name`` is how problems call the file."""
+        self._type, self._name, self._setting = type, name, setting
+        self._names = {each.name for each in form_of(type)}
+        self._known = known_headings(type)
+        self._columns: dict[int, Column] = {}
+        self._beside: frozenset[int] = frozenset()
+        self.headings: tuple[str, ...] = ()
+        """As they stood in the table."""
+
+    def usable(self) -> bool:
+        """Tell whether the headings make sense of the rows: those that no row can do without are there."""
+        return not self._missing()
+
+    def _missing(self) -> list[str]:
+        given = {column.path for column in self._columns.values()}
+        return [
+            column.heading()
+            for column in template_columns(self._type)
+            if column.needed and column.path not in given and filling.get(self._office(), column.path[1:]) is None
+        ]
+
+    def _office(self) -> dict[str, Any]:
+        return {"org_code": f"{self._setting.county}000000", **self._setting.office}
+
+    def take_headings(self, row: Row) -> tuple[LineProblem, ...]:
+        """Take the first row; return every problem with it."""
+        problems, seen = [], set[str]()
+        beside, passed_over = set(), in_both_languages(BESIDE)
+        said = {n: "" if cell.value is None else str(cell.value).strip() for n, cell in row.cells.items()}
+        self.headings = tuple(said.get(n, "") for n in range(max(said, default=-1) + 1))
+        for number, cell in sorted(row.cells.items()):
+            heading = said[number].rstrip("*＊").strip()
+            column = self._known.get(heading)
+            if cell.fault is not None:
+                problems.append(self._problem(row.number, number, heading, cell.fault, heading))
+            elif heading in passed_over:
+                beside.add(number)
+            elif heading in seen:
+                problems.append(self._problem(row.number, number, heading, _("同一表头只能有一次"), heading))
+            elif column is not None:
+                self._columns[number] = column
+                seen |= {column.heading(language) for language in LANGUAGES}
+            elif heading:
+                near = difflib.get_close_matches(heading, self._known, 1, _ALIKE)
+                expected = _("没有这个表头，是“{near}”吗").format(near=near[0]) if near else _("没有这个表头")
+                problems.append(self._problem(row.number, number, heading, expected, heading))
+        self._beside = frozenset(beside)
+        if missing := self._missing():
+            expected = _("第一行应有表头：{names}").format(names="、".join(missing))
+            came = "、".join(filter(None, self.headings))[:_SHOWN]
+            problems.append(LineProblem(self._name, row.number, "", expected, came or _("空")))
+        return tuple(problems)
+
+    def row(self, row: Row) -> Draft | Bad | None:
+        """Read one row; None for an empty one."""
+        filled = {n: cell for n, cell in row.cells.items() if n not in self._beside}
+        if not filled:
+            return None
+        content: dict[str, Any] = {"type": self._type, "payload": {}}
+        problems: list[LineProblem] = []
+        for number, cell in sorted(filled.items()):
+            problems += self._put(content, row.number, number, cell)
+        problems += self._converted(content, row.number)
+        if problems:
+            return Bad(row, tuple(problems))
+        self._complete(content)
+        try:
+            return parse_draft(content)
+        except DraftInvalid as error:
+            return Bad(row, tuple(self._from_model(row.number, path, said) for path, said in error.errors))
+
+    def _put(self, content: dict[str, Any], line: int, number: int, cell: Cell) -> Iterator[LineProblem]:
+        """Put one cell where it belongs, or say why not."""
+        column = self._columns.get(number)
+        if column is None:
+            heading = self.headings[number] if number < len(self.headings) else ""
+            expected = _("这一列的表头不能用，不应有内容；请改正表头或删去这一列")
+            yield self._problem(line, number, heading, expected, str(cell.value))
+            return
+        heading = column.heading()
+        try:
+            text = plain(cell.value, column.field)
+            if cell.fault is not None:
+                yield self._problem(line, number, heading, cell.fault, text)
+                return
+            filling.put(content, column.path, self._value(column, text))
+        except (AnswerInvalid, PositionInvalid) as error:
+            yield self._problem(line, number, heading, *_parted(str(error)))
+
+    def _value(self, column: Column, text: str) -> Any:  # noqa: ANN401 -- JSON is any
+        if column.is_position:
+            points = [list(point) for point in positions_of(text)]
+            return points if column.field.many else points[0]
+        if column.is_datum:
+            return datum_of(text).value
+        if column.field.many and not column.field.choices and text in NONE:
+            return []
+        said = understood(column.field, text, self._setting.members)
+        # As the models write it: a row is known by what it says, not by its time zone.
+        return written(datetime.fromisoformat(said)) if column.field.kind is Kind.MOMENT else said
+
+    def _converted(self, content: dict[str, Any], line: int) -> Iterator[LineProblem]:
+        """Turn every position into WGS 84; one without a datum is a problem."""
+        for number, column in self._columns.items():
+            if column.is_datum and filling.get(content, (*column.path[:-1], "coordinates")) is None:
+                filling.take(content, column.path)  # a datum of nothing, as a template filled downwards has
+            if not column.is_position or (points := filling.get(content, column.path)) is None:
+                continue
+            beside = (*column.path[:-1], "datum")
+            datum = filling.get(content, beside)
+            if datum is None:
+                heading = next(one.heading() for one in self._known.values() if one.path == beside)
+                expected = _("写了坐标，就要在“{heading}”一列写明坐标系").format(heading=heading)
+                yield self._problem(line, number, column.heading(), expected, _("空"))
+                continue
+            found = [list(to_wgs84((x, y), Datum(datum))) for x, y in (points if column.field.many else [points])]
+            filling.put(content, column.path, found if column.field.many else found[0])
+            filling.take(content, beside)
+
+    def _complete(self, content: dict[str, Any]) -> None:
+        """Add what follows from a row: a reference, who answers for it, the border, whom it touches, the grade."""
+        payload = content["payload"]
+        if "external_ref" in self._names and "external_ref" not in payload:
+            # Before anything else is added: a row stays the same row when officers and outlines change.
+            payload["external_ref"] = BY_CONTENT + hashlib.sha256(strictjson.dumps(content)).hexdigest()[:24]
+        for name, value in self._office().items():
+            if name in self._names:
+                payload.setdefault(name, value)
+        point = coordinates_of(payload)
+        if point is not None and self._setting.around is not None:
+            seen = self._setting.around.around(*point, self._setting.county)
+            if seen.border is not None and "border" in self._names:
+                payload.setdefault("border", dict(seen.border))
+            if seen.touches:
+                content.setdefault("touches", list(seen.touches))
+        if "grade" in payload:
+            content["grade"] = payload["grade"]
+
+    def _from_model(self, line: int, path: str, said: str) -> LineProblem:
+        """Say a fault of the model by the column in which it stands."""
+        steps = tuple(int(step) if step.isdecimal() else step for step in path.split("."))
+        for length in range(len(steps), 1, -1):
+            place = steps[:length]
+            for number, column in self._columns.items():
+                if column.path == place or (length == len(steps) and column.path[:length] == place):
+                    return self._problem(line, number, column.heading(), *_parted(said))
+        known = next((one.heading() for one in self._known.values() if one.path == steps), path)
+        return LineProblem(self._name, line, known, *_parted(said))
+
+    def _problem(self, line: int, number: int, heading: str, expected: str, came: str) -> LineProblem:
+        return LineProblem(self._name, line, f"{letters(number)} {heading}".strip(), expected, came[:_SHOWN])
+
+
+def _parted(said: str) -> tuple[str, str]:
+    """Part a sentence into what was expected and what came."""
+    expected, found, came = said.rpartition(_(CAME))
+    return (expected, came) if found else (said, "")
+
+
+def plain(value: Any, asked: Field) -> str:  # noqa: ANN401 -- whatever a cell holds
+    """Return what a cell says as text; a guard against formulas is taken off.
+
+    Raises:
+        AnswerInvalid: a number that the spreadsheet has changed.
+    """
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "是" if value else "否"
+        case datetime() if asked.kind is Kind.MOMENT:
+            return value.isoformat(sep=" ", timespec="minutes" if not value.second else "seconds")
+        case date():
+            return value.strftime("%Y-%m" if len(asked.example or "") == len("2026-11") else "%Y-%m-%d")
+        case time():
+            return value.isoformat()
+        case int() | float() if abs(value) >= _EXACT:
+            sentence = _("数字超过 15 位，Excel 已改掉末几位；请把单元格格式设为“文本”，照原件重填")
+            raise AnswerInvalid(f"{sentence}{_(CAME)}{value:.0f}")
+        case float():
+            return str(int(value)) if value.is_integer() else repr(value)
+        case _:
+            text = str(value).strip()
+            return text[1:] if text[:1] == "'" and text[1:2] in DANGEROUS else text

@@ -1,0 +1,224 @@
+"""Templates, imports and exports at the command line, on real files and a real outbox."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openpyxl import load_workbook
+
+from tests.cli.conftest import Run
+from tests.producers.test_tables import CRIME, FIRE, SHOUNING, as_row, book, draft
+from yizhan.cli import outboxes
+from yizhan.cli.app import App
+from yizhan.cli.commands import import_tables
+from yizhan.producers.templates import csv_table
+
+
+@pytest.fixture(autouse=True)
+def _home(home: Path) -> None:
+    assert home.exists()
+
+
+def rows(*changes: dict[str, Any], kind: str = FIRE) -> list[dict[str, Any]]:
+    """Write one row a change, each under its own number; cells of None are empty."""
+    row = as_row(draft(kind))
+    return [row | {"接警单号/案件编号": f"2026-{n}"} | change for n, change in enumerate(changes)]
+
+
+def excel(name: str, *changes: dict[str, Any], kind: str = FIRE) -> str:
+    """Write such rows into a workbook."""
+    Path(name).write_bytes(book(*rows(*changes, kind=kind)))
+    return name
+
+
+def listed(yizhan: Run) -> list[dict[str, Any]]:
+    """List what the outbox holds."""
+    found: list[dict[str, Any]] = json.loads(yizhan("outbox", "list", "--county", SHOUNING, "--json").out)["events"]
+    return found
+
+
+def test_a_template_is_written_and_an_import_knows_its_type(yizhan: Run) -> None:
+    """Filled in, it goes without anybody naming the type; nothing is written over."""
+    made = yizhan("template", "森林火灾", "-o", "fire.xlsx")
+    assert made.code == 0
+    assert "已经有了" in yizhan("template", "forest_fire", "-o", "fire.xlsx").err
+    whole = load_workbook("fire.xlsx")
+    sheet, row = whole.worksheets[0], as_row(draft())
+    for number, cell in enumerate(sheet[1], 1):
+        sheet.cell(2, number).value = row.get(str(cell.value).removesuffix("*"))
+    whole.save("fire.xlsx")
+    done = yizhan("import", "excel", "fire.xlsx", "--county", SHOUNING)
+    assert done.code == 0, done.err
+    assert "发出 1 行" in done.err
+
+
+def test_a_template_in_csv_and_in_english(yizhan: Run) -> None:
+    """It begins with the mark that Excel needs; an import reads either language."""
+    assert yizhan("template", "forest_fire", "-o", "fire.csv", "--lang", "en").code == 0
+    data = Path("fire.csv").read_bytes()
+    assert data.startswith(b"\xef\xbb\xbf")
+    assert "Summary*" in data.decode("utf-8-sig")
+
+
+def test_good_rows_go_and_bad_ones_are_in_a_file_beside(yizhan: Run) -> None:
+    """Named on the screen by row, column and heading; mended in that file and imported, they go too."""
+    done = yizhan("import", "excel", excel("day.xlsx", {}, {"火势状态": "很大"}, {}), FIRE, "--county", SHOUNING)
+    assert done.code == 1
+    assert "day.xlsx:3: " in done.err
+    assert "火势状态: 应为" in done.err
+    assert "发出 2 行，以前已发过 0 行，不能发 1 行" in done.err
+    assert "day.bad.xlsx" in done.err
+    bad = load_workbook("day.bad.xlsx")
+    sheet = bad.worksheets[0]
+    headings = [cell.value for cell in sheet[1]]
+    assert sheet.max_row == 2
+    assert "应为" in str(sheet.cell(2, headings.index("问题") + 1).value)
+    sheet.cell(2, headings.index("火势状态") + 1).value = "燃烧"
+    bad.save("day.bad.xlsx")
+    again = yizhan("import", "excel", "day.bad.xlsx", FIRE, "--county", SHOUNING)
+    assert again.code == 0, again.err
+    assert "发出 1 行" in again.err
+
+
+def test_the_same_file_twice_sends_nothing_twice(yizhan: Run) -> None:
+    """With a number of its own or without; the same row twice in one file goes once."""
+    file = excel("day.xlsx", {}, {"接警单号/案件编号": None}, {"接警单号/案件编号": None})
+    first = yizhan("import", "excel", file, FIRE, "--county", SHOUNING)
+    assert first.code == 0, first.err
+    assert "发出 2 行" in first.err
+    assert "第 4 行与第 3 行相同" in first.err
+    again = json.loads(yizhan("import", "excel", file, FIRE, "--county", SHOUNING, "--json").out)
+    assert [one["duplicate"] for one in again["sent"]] == [True]
+    assert again["sent_before"] == [3, 4]
+    assert len(listed(yizhan)) == 2
+
+
+def test_another_content_under_a_number_that_was_sent_is_told(yizhan: Run) -> None:
+    """It did not go; how to correct what went is said."""
+    assert yizhan("import", "excel", excel("a.xlsx", {}), FIRE, "--county", SHOUNING).code == 0
+    again = yizhan("import", "excel", excel("b.xlsx", {"扑救人数": 99}), FIRE, "--county", SHOUNING)
+    assert again.code == 1
+    assert "内容不同" in again.err
+    assert "--supersedes" in again.err
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "said"),
+    [
+        (FIRE, {"起火时间": "2101-01-01 00:00"}, "还没有到"),
+        (FIRE, {"地点·坐标·经度、纬度": "122.5,26.0"}, "坐标"),
+        (FIRE, {"地点·坐标·经度、纬度": "119.06,27.62"}, "坐标"),
+        (FIRE, {"等级": 1}, "等级"),
+        (CRIME, {"涉案物1·单位": None}, "单位"),
+    ],
+    ids=["future", "sea", "county", "grade", "unit"],
+)
+def test_what_is_doubtful_stays_back_where_nobody_can_be_asked(
+    yizhan: Run, kind: str, change: dict[str, Any], said: str
+) -> None:
+    """Unless the command line says that it goes; then its reader is told."""
+    file = excel("day.xlsx", {}, change, kind=kind)
+    done = yizhan("import", "excel", file, kind, "--county", SHOUNING)
+    assert done.code == 1
+    assert "第 3 行：" in done.err
+    assert said in done.err
+    assert "发出 1 行，以前已发过 0 行，不能发 0 行，有疑问留下 1 行" in done.err
+    assert load_workbook("day.bad.xlsx").worksheets[0].max_row == 2
+    kept = json.loads(yizhan("import", "excel", file, kind, "--county", SHOUNING, "--keep-doubtful", "--json").out)
+    assert (kept["kept_back"], len(kept["sent"])) == ([], 2)
+    with outboxes.looking(App(Path("yizhan-home")), SHOUNING) as outbox:
+        assert outbox is not None
+        first, second = (outbox.event(one["id"]) for one in kept["sent"])
+    assert first is not None
+    assert second is not None
+    assert b"doubtful" not in first.payload
+    assert b"doubtful" in second.payload
+
+
+@pytest.mark.parametrize(("answer", "sent"), [(b"y\n", 1), (b"n\n", 0)])
+def test_on_a_terminal_somebody_is_asked_once(
+    yizhan: Run, monkeypatch: pytest.MonkeyPatch, answer: bytes, sent: int
+) -> None:
+    """Yes sends what is doubtful with its mark, no keeps it back."""
+    monkeypatch.setattr(import_tables, "interactive", lambda: True)
+    file = excel("day.xlsx", {"起火时间": "2101-01-01 00:00"})
+    done = yizhan("import", "excel", file, FIRE, "--county", SHOUNING, given=answer)
+    assert "这 1 行仍要发出吗" in done.err
+    assert f"发出 {sent} 行" in done.err
+
+
+def test_a_dry_run_changes_nothing(yizhan: Run) -> None:
+    """It says what would go and what would not, and writes no file."""
+    file = excel("day.xlsx", {}, {"火势状态": "很大"})
+    done = yizhan("import", "excel", file, FIRE, "--county", SHOUNING, "--dry-run")
+    assert "会发出 1 行，以前已发过 0 行，不能发 1 行" in done.err
+    assert sorted(each.name for each in Path().iterdir()) == ["day.xlsx", "yizhan-home"]
+    assert listed(yizhan) == []
+
+
+def test_rows_become_drafts_when_asked(yizhan: Run) -> None:
+    """To be looked at one by one; the same file again makes no more."""
+    file = excel("day.xlsx", {}, {})
+    for said in ("存成草稿 2 份", "以前已发过 2 行"):
+        done = yizhan("import", "excel", file, FIRE, "--county", SHOUNING, "--draft")
+        assert said in done.err
+    assert len(json.loads(yizhan("draft", "list", "--county", SHOUNING, "--json").out)) == 2
+    assert listed(yizhan) == []
+
+
+def test_who_answers_for_the_rows_may_stand_in_a_file(yizhan: Run) -> None:
+    """What a row says itself goes before."""
+    (row,) = rows({})
+    own = {name: value for name, value in row.items() if not name.startswith(("拟稿人", "审核人", "签发人", "机构"))}
+    Path("day.xlsx").write_bytes(book(own))
+    refused = yizhan("import", "excel", "day.xlsx", FIRE, "--county", SHOUNING)
+    assert "拟稿人·姓名" in refused.err
+    people = {"drafted_by": "叶某", "reviewed_by": "吴某", "signed_off_by": "刘某"}
+    office = {role: {"name": name, "badge": "035112"} for role, name in people.items()}
+    Path("office.json").write_text(json.dumps(office), "utf-8")
+    done = yizhan("import", "excel", "day.xlsx", FIRE, "--county", SHOUNING, "--office", "office.json")
+    assert done.code == 0, done.err
+
+
+def test_a_csv_goes_as_a_workbook_does(yizhan: Run) -> None:
+    """Its bad rows are a CSV too; its type must be said."""
+    made = rows({}, {"死亡人数": "两人"})
+    Path("day.csv").write_bytes(csv_table(list(made[0]), made))
+    assert "请在文件名后写明 TYPE" in yizhan("import", "csv", "day.csv", "--county", SHOUNING).err
+    done = yizhan("import", "csv", "day.csv", "forest_fire", "--county", SHOUNING)
+    assert "发出 1 行" in done.err
+    assert "day.csv:3: " in done.err
+    assert "死亡人数" in Path("day.bad.csv").read_text("utf-8-sig")
+
+
+def test_what_is_no_table_says_so(yizhan: Run) -> None:
+    """By the file's name, and with what to do."""
+    Path("day.xlsx").write_bytes(b"a,b\n")
+    done = yizhan("import", "excel", "day.xlsx", FIRE, "--county", SHOUNING)
+    assert done.code != 0
+    assert "day.xlsx" in done.err
+    assert "import csv" in done.err
+    Path("empty.csv").write_bytes(b"")
+    assert "yizhan template" in yizhan("import", "csv", "empty.csv", FIRE, "--county", SHOUNING).err
+
+
+def test_formulas_come_back_in_the_bad_file_as_values(yizhan: Run) -> None:
+    """And merged cells unmerged: mended by looking, and imported again."""
+    whole = load_workbook(io.BytesIO(book(*rows({}, {}))))
+    sheet = whole.worksheets[0]
+    sheet.merge_cells("A2:A3")
+    whole.save("day.xlsx")
+    done = yizhan("import", "excel", "day.xlsx", FIRE, "--county", SHOUNING)
+    assert "合并单元格（A2:A3）" in done.err
+    bad = load_workbook("day.bad.xlsx").worksheets[0]
+    assert bad.max_row == 3
+    assert not bad.merged_cells.ranges
+
+
+def test_receipts_have_no_template(yizhan: Run) -> None:
+    """The system writes them itself."""
+    assert "inbox ack" in yizhan("template", "receipt").err
