@@ -20,7 +20,7 @@ from yizhan.cli.words import _
 from yizhan.schemas import topics
 from yizhan.schemas.followups import DISCHARGED, OPENED, OVERDUE, RUNGS
 from yizhan.schemas.timestamps import written
-from yizhan.streams.followups import Tick
+from yizhan.streams.ticks import Tick
 
 if TYPE_CHECKING:
     from yizhan.cli.demo.play import Day
