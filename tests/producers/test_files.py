@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from yizhan.producers.drafts import Draft
 from yizhan.producers.errors import NotPublishable
 from yizhan.producers.files import ORPHAN_SECONDS, FileQueue, attach
 from yizhan.producers.outbox import FILES_PATIENCE_SECONDS, Outbox, Sent
+from yizhan.runtime.errors import StoreError
 from yizhan.schemas.errors import FileRefused, PayloadInvalid
 from yizhan.schemas.files import CHUNK_BYTES, MAX_FILE_BYTES, MAX_FILES, open_chunk, read_record
 
@@ -154,6 +156,34 @@ def test_a_file_that_may_not_go_is_named(outbox: Outbox, tmp_path: Path) -> None
         assert refused.value.cause == cause
         assert path.name in str(refused.value)
     assert not _folder(outbox).exists()
+
+
+def test_a_disk_that_fills_up_is_emptied_again(outbox: Outbox, photo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was sealed of a file that does not fit goes at once, and what is left stays free: alarms need the disk."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (CHUNK_BYTES + 1000, limits[1]))
+    try:
+        with pytest.raises(StoreError, match="请腾出空间"):
+            attach(outbox, draft(), [photo])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(_folder(outbox).iterdir()) == []
+    monkeypatch.setattr("yizhan.producers.files.RESERVE_BYTES", 1 << 60)
+    with pytest.raises(StoreError, match="为报警留出"):
+        attach(outbox, draft(), [photo])
+    assert outbox.publish(draft()).id
+
+
+def test_who_stops_while_a_file_is_sealed_leaves_nothing(outbox: Outbox, photo: Path) -> None:
+    """Ctrl-C in the middle of a film: what was sealed of it is gone."""
+
+    def stop(_name: str, done: int, _all: int) -> None:
+        if done > CHUNK_BYTES:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        attach(outbox, draft(), [photo], progress=stop)
+    assert list(_folder(outbox).iterdir()) == []
 
 
 def test_too_many_and_on_what_carries_none(outbox: Outbox, photo: Path) -> None:

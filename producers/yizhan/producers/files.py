@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import sqlite3
 import stat
 import time
@@ -55,6 +56,8 @@ FOLDER: Final = ".files"
 """What the name of the folder of sealed files adds to the outbox's."""
 ORPHAN_SECONDS: Final = 3600.0
 """How long a sealed file may wait for its event. Short: an officer who hesitates seals again."""
+RESERVE_BYTES: Final = 1024 * 1024 * 1024
+"""Disk that stays free for the outbox itself: a film must not keep back a fire."""
 _LEAF: Final = 32
 
 Progress = Callable[[str, int, int], None]
@@ -121,21 +124,20 @@ def _sealed(
     folder: Path, stream: BinaryIO, name: str, size: int, media: str, key: bytes, progress: Progress
 ) -> Attachment:
     count, digest, leaves = chunk_count(size), hashlib.sha256(), list[bytes]()
+    part, root = folder / f"{hashlib.sha256(key).hexdigest()}.part", bytes(32)
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        part = folder / f"{hashlib.sha256(key).hexdigest()}.part"
+        _leave_room(folder, name, padded_length(size))
         with _new(part) as sealed:
             for index in range(count):
-                plain = stream.read(min(CHUNK_BYTES, size - index * CHUNK_BYTES) if index * CHUNK_BYTES < size else 0)
+                plain = _read(stream, max(0, min(CHUNK_BYTES, size - index * CHUNK_BYTES)), name)
                 digest.update(plain)
                 whole = plain.ljust(min(CHUNK_BYTES, padded_length(size) - index * CHUNK_BYTES), b"\0")
                 chunk = seal_chunk(key, index, whole, last=index == count - 1)
                 leaves.append(merkle.leaf_hash(chunk))
                 sealed.write(chunk)
                 progress(name, min(size, (index + 1) * CHUNK_BYTES), size)
-            if stream.tell() != size or stream.read(1):
-                part.unlink()
-                raise FileRefused("size", _("{name}：读取时还在变化；请等它写完再附上").format(name=name))
+            _check_whole(stream, size, name)
             sealed.flush()
             os.fsync(sealed.fileno())
         root = merkle.root(leaves)
@@ -143,13 +145,36 @@ def _sealed(
         _write(folder / f"{root.hex()}.leaves", b"".join(leaves))
         sync_folder(folder)
         sync_folder(folder.parent)
-    except OSError as error:
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            for left in (part, folder / root.hex(), folder / f"{root.hex()}.leaves"):
+                left.unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         sentence = _("{path}：{error}；请腾出空间，检查目录归谁所有")
         raise StoreError(sentence.format(path=folder, error=os_error(error))) from error
     return Attachment(
         name=name, sha256=digest.hexdigest(), bytes=size, media_type=media,
         sealed=SealedFile(key=key.hex(), root=root.hex()),
     )  # fmt: skip
+
+
+def _leave_room(folder: Path, name: str, size: int) -> None:
+    if shutil.disk_usage(folder).free < size + RESERVE_BYTES:
+        sentence = _("{name}：{path} 余量不足，要为报警留出 {reserve} 字节，附件没有封；请腾出空间")
+        raise StoreError(sentence.format(name=name, path=folder, reserve=RESERVE_BYTES))
+
+
+def _read(stream: BinaryIO, size: int, name: str) -> bytes:
+    try:
+        return stream.read(size)
+    except OSError as error:
+        raise FileRefused("unreadable", f"{name}: {os_error(error)}") from error
+
+
+def _check_whole(stream: BinaryIO, size: int, name: str) -> None:
+    if stream.tell() != size or _read(stream, 1, name):
+        raise FileRefused("size", _("{name}：读取时还在变化；请等它写完再附上").format(name=name))
 
 
 def _new(path: Path) -> BinaryIO:
