@@ -18,6 +18,7 @@ from yizhan.producers.errors import NotPublishable
 from yizhan.producers.files import ORPHAN_SECONDS, FileQueue, attach
 from yizhan.producers.outbox import FILES_PATIENCE_SECONDS, Outbox, Sent
 from yizhan.runtime.errors import StoreError
+from yizhan.runtime.store import transaction
 from yizhan.schemas.errors import FileRefused, PayloadInvalid
 from yizhan.schemas.files import CHUNK_BYTES, MAX_FILE_BYTES, MAX_FILES, open_chunk, read_record
 
@@ -117,6 +118,29 @@ def test_what_the_broker_lost_goes_again_and_nobody_can_flood_the_line(
     desk.later(FILES_PATIENCE_SECONDS)
     outbox.confirm(desk.receipt(stage="unfetched", event=ref(sent)), HASH, {})
     assert drain(queue) == [0, 1, 2]
+
+
+def test_a_file_that_is_damaged_on_our_disk_does_not_hold_up_the_others(
+    desk: Desk, outbox: Outbox, dispatch: Dispatch, queue: FileQueue, photo: Path
+) -> None:
+    """What is lost or not as it was sealed is never sent, the next file is; once restored it goes, too."""
+    film = photo.with_name("之二.jpg")
+    film.write_bytes(PHOTO + b"x")
+    sent_with(outbox, desk, dispatch, photo)
+    (first,) = (each for each in _folder(outbox).iterdir() if not each.suffix)
+    sent_with(outbox, desk, dispatch, film)
+    whole = first.read_bytes()
+    for spoilt in (b"", whole[:-1] + b"\0"):
+        first.write_bytes(spoilt)
+        assert drain(queue, 2) == [0, 1]
+        with transaction(queue._conn) as conn:  # noqa: SLF001 -- as if the broker had lost it
+            conn.execute("UPDATE files SET sent = 0")
+        queue.sweep()
+    first.unlink()
+    assert {queue.next().n, queue.next().n} == {2}  # type: ignore[union-attr]
+    first.write_bytes(whole)
+    queue.sweep()
+    assert drain(queue) == [0, 1, 2, 0, 1, 2]
 
 
 def test_an_alarm_goes_before_the_next_chunk(

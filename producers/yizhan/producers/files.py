@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import shutil
 import sqlite3
@@ -41,7 +42,7 @@ from yizhan.schemas.files import (
     write_record,
 )
 from yizhan.schemas.filetypes import clean_name, media_type
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import encode, parse_strict
 from yizhan.schemas.payloads.common import Attachment, SealedFile
 from yizhan.schemas.sentences import os_error
@@ -59,6 +60,8 @@ ORPHAN_SECONDS: Final = 3600.0
 RESERVE_BYTES: Final = 1024 * 1024 * 1024
 """Disk that stays free for the outbox itself: a film must not keep back a fire."""
 _LEAF: Final = 32
+
+log = logging.getLogger(__name__)
 
 Progress = Callable[[str, int, int], None]
 """Told (name, bytes sealed so far, bytes in all)."""
@@ -233,6 +236,7 @@ def hear(conn: sqlite3.Connection, event_id: str, stage: str, now: float, patien
         conn.execute(f"UPDATE files SET done = 1 WHERE {of_event} AND NOT EXISTS ({_WAITING})", (event_id,))  # noqa: S608 -- ours
 
 
+_NOT_HERE: Final = marked("{path}：{error}；附件的密文应在发件箱旁，请恢复备份")
 _WAITING: Final = (
     "SELECT 1 FROM recipients AS r WHERE r.seq = files.seq AND NOT EXISTS (SELECT 1 FROM receipts AS s"
     " WHERE s.seq = r.seq AND s.recipient = r.recipient AND s.stage IN ('fetched', 'unopenable'))"
@@ -273,6 +277,7 @@ class FileQueue(Store):
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         """Open the outbox's database at ``path`` (``StoreError`` as there)."""
         self._folder, self._clock = path.with_name(path.name + FOLDER), clock
+        self._damaged = set[int]()
         super().__init__(open_store(path, MIGRATIONS))
         self._conn.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes from it is sent again
 
@@ -298,21 +303,27 @@ class FileQueue(Store):
             return self._next() is not None
 
     def _next(self) -> sqlite3.Row | None:
-        found: sqlite3.Row | None = self._conn.execute(
-            "SELECT files.n, root, files.bytes, sent FROM files JOIN events USING (seq) WHERE done = 0 AND attempts > 0"
-            " AND refused IS NULL AND replaced_by IS NULL AND sent < chunks ORDER BY files.n LIMIT 1"
-        ).fetchone()
-        return found
+        rows = self._conn.execute(
+            "SELECT files.n, id, root, chunks, sent FROM files JOIN events USING (seq) WHERE done = 0 AND attempts > 0"
+            " AND refused IS NULL AND replaced_by IS NULL AND sent < chunks ORDER BY files.n"
+        )
+        return next((row for row in rows if row["n"] not in self._damaged), None)
 
     def next(self) -> Piece | None:
         """Return the next chunk to be sent, the oldest event first; only of events that the broker has.
 
-        Raises:
-            StoreError: it is not on the disk any more.
+        What is not whole on the disk any more is told, and passed over until the next ``sweep``: the others go.
         """
-        with wrapped(self._conn):
-            row = self._next()
-        return None if row is None else self._piece(row)
+        while True:
+            with wrapped(self._conn):
+                row = self._next()
+            if row is None:
+                return None
+            try:
+                return self._piece(row)
+            except StoreError as error:
+                self._damaged.add(row["n"])
+                log.error("%s: an attached file cannot be sent: %s", row["id"], error)  # noqa: TRY400 -- the disk's doing
 
     def _piece(self, row: sqlite3.Row) -> Piece:
         name = row["root"].hex()
@@ -323,8 +334,10 @@ class FileQueue(Store):
                 stream.seek(row["sent"] * (CHUNK_BYTES + TAG_BYTES))
                 chunk = stream.read(CHUNK_BYTES + TAG_BYTES)
         except OSError as error:
-            sentence = _("{path}：{error}；附件的密文应在发件箱旁，请恢复备份")
-            raise StoreError(sentence.format(path=self._folder / name, error=os_error(error))) from error
+            raise StoreError(_(_NOT_HERE).format(path=self._folder / name, error=os_error(error))) from error
+        if len(leaves) != row["chunks"] or merkle.leaf_hash(chunk) != leaves[row["sent"]]:
+            why = _("不是封好时的内容")
+            raise StoreError(_(_NOT_HERE).format(path=self._folder / name, error=why))
         record = write_record(row["root"], row["sent"], leaves, chunk)
         return Piece(row["n"], row["root"], row["sent"], len(leaves), record)
 
@@ -340,6 +353,7 @@ class FileQueue(Store):
 
     def sweep(self) -> int:
         """Delete what nobody waits for: files that all have, and those sealed for no event. Returns how many."""
+        self._damaged.clear()
         with wrapped(self._conn):
             found = self._conn.execute(
                 "SELECT root, done = 0 AND refused IS NULL AND replaced_by IS NULL AS wanted"
