@@ -104,6 +104,5 @@ def ringer_of(listener: Listener, settings: BellSettings, told: list[Heard] | No
 def ring(ringer: Ringer, times: int = 3) -> None:
     """Let a bell look some times, and wait for what it sends: a next rung is found at the next look."""
     for _ in range(times):
-        ringer._clock_due = 0.0  # noqa: SLF001 -- our own clock is looked at each time
         ringer.step()
         ringer.settle()

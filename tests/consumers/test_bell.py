@@ -90,7 +90,7 @@ def test_an_alarm_is_heard_once_whatever_looks_again(bell: Bell, made: list[Phon
     bell.ring()
     assert made[0].titles == [ALARM]
     assert [len(each.heard) for each in made] == [1, 0, 0, 0]
-    ((found, tries),) = bell.ringer.book.rings()
+    ((found, tries), *_ladder) = bell.ringer.book.rings()
     assert (found.state, found.channel, [each.outcome for each in tries]) == ("delivered", "duty", ["delivered"])
     assert [(each.channel, each.outcome) for each in bell.told] == [("duty", "delivered")]
 
@@ -125,7 +125,7 @@ def test_a_channel_carries_what_the_county_allows_it(
         message = phone.heard[0]["message"]
         assert all(each in message for each in said)
         assert not any(each in phone.raw[0].decode() for each in kept)
-        ((_found, (only,)),) = bell.ringer.book.rings()
+        ((_found, (only,)), *_ladder) = bell.ringer.book.rings()
         assert only.tells == tells
         bell.ringer.book.close()
 
@@ -136,7 +136,7 @@ def test_what_was_acknowledged_before_is_not_rung(bell: Bell, made: list[Phone])
     bell.listener.inbox.acknowledge(identifier, "王强", "P001")
     bell.ring()
     assert not made[0].heard
-    assert bell.states() in ([], [("alarm", "duty", "dropped", "acknowledged")])
+    assert bell.states() == []
 
 
 def _acknowledge(bell: Bell, identifier: str) -> None:
@@ -151,7 +151,7 @@ def test_an_acknowledgement_during_a_ring_stops_the_next_channel_and_rung(bell: 
     bell.ring()
     bell.ring(timedelta(hours=1))
     assert not any(each.heard for each in made)
-    assert bell.states() == [("alarm", "duty", "dropped", "acknowledged")]
+    assert {each[2:] for each in bell.states()} == {("dropped", "acknowledged")}
 
 
 def test_a_dead_rung_is_seen_and_the_next_rung_rung_at_once(bell: Bell, made: list[Phone]) -> None:
@@ -224,7 +224,7 @@ def test_an_acknowledgement_stops_the_ladder(bell: Bell, made: list[Phone]) -> N
     bell.ring(timedelta(minutes=30))
     bell.ring(timedelta(minutes=30))
     assert [len(each.heard) for each in made] == [1, 1, 0, 0]
-    assert bell.states()[-1] == ("liaison-officer", "liaison", "dropped", "acknowledged")
+    assert ("liaison-officer", "liaison", "dropped", "acknowledged") in bell.states()
 
 
 def test_whoever_sent_an_alarm_is_told_to_telephone(bell: Bell, made: list[Phone]) -> None:

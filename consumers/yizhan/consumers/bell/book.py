@@ -25,10 +25,10 @@ from yizhan.consumers.checkpoints import LONGEST_PAGES
 from yizhan.consumers.store import MIGRATIONS
 from yizhan.consumers.words import State
 from yizhan.runtime.store import SharedStore, open_store, transaction
-from yizhan.schemas.header import Header, parse_header
 from yizhan.schemas.timestamps import instant, written
 
 BATCH: Final = 500
+_ITEMS: Final = "SELECT seq, id, type, way, state, received, stored, header FROM items JOIN letters USING (seq)"
 _OPEN: Final = "state IN ('due', 'tried', 'failed')"
 _URGENT: Final = ", ".join(f"'{each}'" for each in URGENT)
 
@@ -64,9 +64,10 @@ class Book(SharedStore):
 
     def new_items(self, after: int) -> list[NewItem]:
         """Return the next items after a number."""
-        query = "SELECT seq, id, type, way, state, received FROM items WHERE seq > ? ORDER BY seq LIMIT ?"
         with self._reading() as conn:
-            return [_new_item(row) for row in conn.execute(query, (after, BATCH))]
+            return [
+                _new_item(row) for row in conn.execute(f"{_ITEMS} WHERE seq > ? ORDER BY seq LIMIT ?", (after, BATCH))
+            ]
 
     def new_steps(self, after: int) -> list[NewStep]:
         """Return the next steps of obligations after a number."""
@@ -76,34 +77,15 @@ class Book(SharedStore):
 
     def waiting(self) -> list[NewItem]:
         """Return the alarms that wait for a person."""
-        query = "SELECT seq, id, type, way, state, received FROM items WHERE state = 'ringing'"
         with self._reading() as conn:
-            return [_new_item(row) for row in conn.execute(query)]
+            return [_new_item(row) for row in conn.execute(f"{_ITEMS} WHERE state = 'ringing'")]
 
-    def headers(self, since: datetime) -> list[tuple[Header, datetime]]:
-        """Return (header, when stored) of the alarms that wait for a person and came since an instant."""
-        query = "SELECT header, stored FROM items JOIN letters USING (seq) WHERE state = 'ringing' AND stored >= ?"
-        with self._reading() as conn:
-            return [
-                (parse_header(row["header"]), instant(row["stored"])) for row in conn.execute(query, (written(since),))
-            ]
-
-    def plan(self, plans: Sequence[Plan], now: datetime, place: tuple[int, int] | None = None) -> None:
-        """Enter what is to ring, unless it is there; and how far was looked."""
-        with self._lock:
-            plans = [each for each in plans if self._new(each)]
-            if not plans and place is None:
-                return
-            with transaction(self._conn) as conn:
-                for each in plans:
-                    _insert(conn, each, now)
-                if place is not None:
-                    conn.execute("UPDATE ring_place SET items = ?, followups = ?", place)
-
-    def _new(self, plan: Plan) -> bool:
-        query = "SELECT 1 FROM rings WHERE subject = ? AND step = ? AND rung = ?"
-        with self._reading() as conn:
-            return conn.execute(query, (plan.subject, plan.step, plan.rung)).fetchone() is None
+    def plan(self, plans: Sequence[Plan], now: datetime, place: tuple[int, int]) -> None:
+        """Enter what is to ring, and how far was looked. What is there already rings at the earlier instant, once."""
+        with self._lock, transaction(self._conn) as conn:
+            for each in plans:
+                _insert(conn, each, now)
+            conn.execute("UPDATE ring_place SET items = ?, followups = ?", place)
 
     # -- ringing --
 
@@ -241,8 +223,9 @@ class Book(SharedStore):
 
 def _insert(conn: sqlite3.Connection, plan: Plan, now: datetime) -> None:
     conn.execute(
-        "INSERT OR IGNORE INTO rings (subject, step, rung, urgency, about, rule, counties, made, due, state)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'due')",
+        "INSERT INTO rings (subject, step, rung, urgency, about, rule, counties, made, due, state)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'due') ON CONFLICT (subject, step, rung) DO UPDATE"
+        " SET due = min(due, excluded.due) WHERE state = 'due'",
         (
             plan.subject, plan.step, plan.rung, plan.urgency, plan.about, plan.rule, " ".join(plan.counties),
             written(now), written(plan.due),
@@ -251,7 +234,16 @@ def _insert(conn: sqlite3.Connection, plan: Plan, now: datetime) -> None:
 
 
 def _new_item(row: sqlite3.Row) -> NewItem:
-    return NewItem(row["seq"], row["id"], row["type"], row["way"], row["state"], instant(row["received"]))
+    return NewItem(
+        seq=row["seq"],
+        id=row["id"],
+        type=row["type"],
+        way=row["way"],
+        state=row["state"],
+        received=instant(row["received"]),
+        stored=instant(row["stored"]),
+        header=row["header"],
+    )
 
 
 def _new_step(row: sqlite3.Row) -> NewStep:

@@ -1,6 +1,7 @@
 """What is to ring, for whom, from when: from an item, a step that the station said, or the county's own clock. Pure.
 
-Law 4: the same ring has the same name whichever of the three comes first, so that it is planned once.
+Law 4: a step of an alarm's ladder has one name, whether our clock planned it or the station says it: it is one ring,
+       at whichever comes first.
 
 Rule 1: alarms, and what the station or our clock says of one that nobody acknowledged, know no quiet hours.
 Rule 2: notices are told together, outside the quiet hours. A reminder comes at its minute; in the quiet hours it
@@ -22,7 +23,7 @@ from yizhan.consumers.bell.settings import BellSettings, quiet_until
 from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.words import State
 from yizhan.schemas.followups import ENDS, NOT_OWED, OPENED, OVERDUE, RUNGS, Rung
-from yizhan.schemas.header import Header
+from yizhan.schemas.header import Header, parse_header
 from yizhan.schemas.obligations import Obligation, duty_facts, matches
 from yizhan.schemas.policy import Way
 
@@ -34,7 +35,7 @@ LAST_RUNG: Final = RUNGS[-1]
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
-    """An item as far as the bell needs it; ``received`` is by the station."""
+    """An item as far as the bell needs it; ``received`` is by the station, ``header`` as signed."""
 
     seq: int
     id: str
@@ -42,6 +43,8 @@ class NewItem:
     way: str
     state: str
     received: datetime
+    stored: datetime
+    header: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,17 +72,30 @@ class Bell:
     rules: Mapping[str, Obligation]
     zone: ZoneInfo
 
-    def of_item(self, item: NewItem, now: datetime) -> Plan | None:
-        """Plan the first ring of an item: of an alarm that waits for a person, or of a notice."""
+    def of_item(self, item: NewItem, now: datetime) -> list[Plan]:
+        """Plan the rings of an item: of a notice, or of an alarm that waits for a person, with its whole ladder."""
         if self._past(item.received, now):
-            return None
+            return []
         if item.state == State.RINGING:
-            return Plan(item.id, ALARM_STEP, RUNGS[0], "alarm", _settled(item.received, now), item.id)
+            return [
+                Plan(item.id, ALARM_STEP, RUNGS[0], "alarm", _settled(item.received, now), item.id),
+                *self._ladder(parse_header(item.header), item.stored),
+            ]
         rung = self.settings.notices
         if item.way != Way.NOTICE or item.state != State.QUIET or item.type in NEVER_RECEIPTED or rung == "nobody":
-            return None
+            return []
         due = self.quiet(now + timedelta(seconds=self.settings.group_seconds))
-        return Plan(item.id, NOTICE_STEP, rung, "notice", due, item.id)
+        return [Plan(item.id, NOTICE_STEP, rung, "notice", due, item.id)]
+
+    def _ladder(self, header: Header, stored: datetime) -> Iterator[Plan]:
+        """Plan the ladder of an alarm by our own clock: the station may be out of reach."""
+        facts = duty_facts(header, self.county, Way.ALARM.value)
+        for rule in self.rules.values():
+            if answers_alarms(rule) and matches(rule.opens.when or (), facts):
+                for each in rule.reminders:
+                    if each.after_minutes is not None:
+                        due = stored + timedelta(minutes=each.after_minutes)
+                        yield Plan(header.id, each.id, each.to, "alarm", due, header.id, rule.id, (header.county,))
 
     def of_step(self, step: NewStep, now: datetime) -> Plan | None:
         """Plan what a step of the station asks for: the next on the ladder of an alarm, a call, a reminder."""
@@ -103,20 +119,6 @@ class Bell:
         due = now if now < step.due < quiet else quiet
         rung = step.to_whom or _highest(rule)
         return Plan(step.obligation, step.step, rung, "reminder", due, step.about, step.rule, others)
-
-    def of_clock(self, header: Header, stored: datetime, now: datetime) -> Iterator[Plan]:
-        """Plan the ladder of an alarm that still waits here, by our own clock: the station may be out of reach."""
-        for rule in self.rules.values():
-            if not answers_alarms(rule) or not matches(
-                rule.opens.when or (), duty_facts(header, self.county, Way.ALARM.value)
-            ):
-                continue
-            for each in rule.reminders:
-                if each.after_minutes is None:
-                    continue
-                at = stored + timedelta(minutes=each.after_minutes)
-                if at <= now and not self._past(at, now):
-                    yield Plan(header.id, each.id, each.to, "alarm", now, header.id, rule.id, (header.county,))
 
     def quiet(self, at: datetime) -> datetime:
         """Return the instant itself, or when the quiet hours end that it falls in."""

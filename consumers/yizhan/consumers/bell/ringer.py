@@ -37,7 +37,8 @@ from yizhan.schemas.policy_facts import Words
 
 LOOK_SECONDS: Final = 0.1
 """How long a stored alarm waits for the bell. Short: the disk's cache is asked more often."""
-CLOCK_SECONDS: Final = 1.0
+MEASURE_SECONDS: Final = 1.0
+_AGAIN_SECONDS: Final = 1.0
 MOST_AT_ONCE: Final = 16
 """Rings that are sent at once."""
 SHUN_SECONDS: Final = 300.0
@@ -94,7 +95,7 @@ class Ringer(Background):
         self._rungs: set[str] = set()
         self._failed_at: dict[str, float] = {}
         self._lock = threading.Lock()
-        self._clock_due = 0.0
+        self._measure_due = 0.0
         for name in lines:
             found = self.book.last(name)
             metrics.BELL_DEAD.labels(name).set(found is not None and found.outcome != DELIVERED)
@@ -143,23 +144,20 @@ class Ringer(Background):
         return Bell(self._county, self._settings, charter.policy.obligations, ZoneInfo(charter.time_zone))
 
     def _plan(self, bell: Bell, now: datetime) -> None:
-        place = self._place
-        if place is None:
-            place = self._place = self.book.place()
+        if self._place is None:
+            self._place = self.book.place()
             # What nobody rang for yet, by a bell that is new: alarms only.
-            plans = [bell.of_item(each, now) for each in self.book.waiting()]
-            self.book.plan([each for each in plans if each is not None], now)
-        items, steps = self.book.new_items(place[0]), self.book.new_steps(place[1])
+            waiting = [plan for each in self.book.waiting() for plan in bell.of_item(each, now)]
+            self.book.plan(waiting, now, self._place)
+        items, steps = self.book.new_items(self._place[0]), self.book.new_steps(self._place[1])
         if items or steps:
-            plans = [*(bell.of_item(each, now) for each in items), *(bell.of_step(each, now) for each in steps)]
-            place = items[-1].seq if items else place[0], steps[-1].seq if steps else place[1]
-            self.book.plan([each for each in plans if each is not None], now, place)
+            plans = [plan for each in items for plan in bell.of_item(each, now)]
+            plans += [plan for plan in (bell.of_step(each, now) for each in steps) if plan is not None]
+            place = items[-1].seq if items else self._place[0], steps[-1].seq if steps else self._place[1]
+            self.book.plan(plans, now, place)
             self._place = place
-        if time.monotonic() >= self._clock_due:
-            self._clock_due = time.monotonic() + CLOCK_SECONDS
-            since = now - timedelta(hours=self._settings.oldest_hours)
-            for header, stored in self.book.headers(since):
-                self.book.plan(tuple(bell.of_clock(header, stored, now)), now)
+        if time.monotonic() >= self._measure_due:
+            self._measure_due = time.monotonic() + MEASURE_SECONDS
             metrics.BELL_UNHEARD.set(self.book.unheard())
 
     def _start(self, bell: Bell, now: datetime) -> None:
@@ -189,7 +187,7 @@ class Ringer(Background):
             self._ring(bell, rings)
         except Exception:
             log.exception("a ring did not go; it is tried again")
-            self._over.wait(CLOCK_SECONDS)
+            self._over.wait(_AGAIN_SECONDS)
         finally:
             with self._lock:
                 for each in rings:
@@ -236,7 +234,7 @@ class Ringer(Background):
                 write()
             except StoreError as error:
                 log.critical("what was rung cannot be recorded: %s", error)
-                if self._over.wait(CLOCK_SECONDS):
+                if self._over.wait(_AGAIN_SECONDS):
                     return
             else:
                 return
