@@ -9,10 +9,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from tests.consumers.county import ME, PARTNER, Listener
 from tests.consumers.phones import Phone, channels, phones, ring, ringer_of, settings_of
 from tests.simulator import BOOK, NOW
+from yizhan.consumers.bell.book import Book
 from yizhan.consumers.bell.ringer import Heard, Ringer
 from yizhan.schemas.followups import DISCHARGED, OVERDUE
 from yizhan.schemas.timestamps import written
@@ -161,7 +163,8 @@ def test_a_dead_rung_is_seen_and_the_next_rung_rung_at_once(bell: Bell, made: li
     bell.ring()
     assert [len(each.heard) for each in made] == [0, 0, 1, 0]
     assert bell.told[-1].channel == "liaison"
-    assert [each.channel for each in bell.told if each.last] == [None, None]
+    assert [each.channel for each in bell.told] == ["duty", None, "second", None, "liaison"]
+    assert bell.ringer.book.unheard() == 0
     last = bell.ringer.book.last("duty")
     assert last is not None
     assert last.outcome == "refused"
@@ -188,6 +191,61 @@ def test_the_next_channel_of_a_rung_is_used_and_the_dead_one_tried_last(listener
             ("first", "refused"), ("second", "delivered"), ("second", "delivered"),
         ]  # fmt: skip
         ringer.book.close()
+
+
+def test_a_mended_channel_is_first_again_once_somebody_tested_it(listener: Listener, tmp_path: Path) -> None:
+    """A dead channel is tried last; after ``bell test`` by another process it is used and no longer told as dead."""
+    with phones(2) as (first, second):
+        first.status = 500
+        text = channels(first=first.url, second=second.url) + '[rungs]\nduty = ["first", "second"]\n'
+        ringer = ringer_of(listener, settings_of(tmp_path, text))
+        ring(ringer)
+        dead = partial(REGISTRY.get_sample_value, "yizhan_bell_channel_dead", {"channel": "first"})
+        listener.deliver(listener.event())
+        ring(ringer)
+        ringer._measure()  # noqa: SLF001 -- it comes each second by itself
+        assert (dead(), len(second.heard)) == (1.0, 1)
+        first.status, now = 200, listener.clock()
+        with Book(listener.path, ME) as book:
+            book.tested("first", "kind", now, now, "delivered")
+        ringer._measure()  # noqa: SLF001 -- as above
+        listener.deliver(listener.event())
+        ring(ringer)
+        assert (dead(), len(first.heard), len(second.heard)) == (0.0, 1, 1)
+        ringer.book.close()
+
+
+def test_a_rung_without_a_channel_leaves_its_turn_to_the_next(listener: Listener, tmp_path: Path) -> None:
+    """Only the leader has a channel: he hears of a fire at once; notices, which nobody hears, wake nobody."""
+    with phones(1) as (phone,):
+        text = 'notices = "nobody"\n' + channels(leader=phone.url) + '[rungs]\nleader = ["leader"]\n'
+        ringer = ringer_of(listener, settings_of(tmp_path, text))
+        ring(ringer)
+        listener.deliver(listener.event(status="Exercise"))
+        listener.deliver(listener.event())
+        ring(ringer, 5)
+        assert phone.titles == [ALARM]
+        assert [each.why for each, _tries in ringer.book.rings() if each.plan.step == "alarm"][:3] == ["no channel"] * 3
+        phone.status = 500
+        listener.deliver(listener.event())
+        ring(ringer, 5)
+        assert ringer.book.unheard() == 1
+        listener.inbox.acknowledge(f"{PARTNER}-{BOOK}-3", "王强", "P001")
+        assert ringer.book.unheard() == 0
+        phone.status = 200
+        listener.clock.now = NOW.replace(hour=6)
+        ring(ringer)
+        assert all(title == ALARM for title in phone.titles)
+        ringer.book.close()
+
+
+def test_a_flood_of_alarms_is_heard_alarm_by_alarm(bell: Bell, made: list[Phone]) -> None:
+    """Forty fires at once: forty rings, none told together, none twice."""
+    for _ in range(40):
+        fire(bell)
+    for _ in range(10):
+        bell.ring()
+    assert made[0].titles == [ALARM] * 40
 
 
 @pytest.mark.parametrize("first", ["station", "clock"])

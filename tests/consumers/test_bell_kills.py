@@ -97,7 +97,7 @@ def test_a_ring_survives_a_kill_at_each_moment(listener: Listener, tmp_path: Pat
 
 
 def test_kills_at_any_moment_lose_no_ring_and_repeat_few(listener: Listener, tmp_path: Path) -> None:
-    """Twelve alarms, three kills at moments of chance: each alarm is delivered; only those on their way are repeated."""
+    """Twelve alarms, three kills at moments of chance: each is delivered; only those on their way are repeated."""
     sirens, chance = Sirens(listener, tmp_path, "never"), random.Random(5)
     for _ in range(12):
         listener.deliver(listener.event())

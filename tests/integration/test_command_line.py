@@ -57,6 +57,17 @@ class Desk:
         return [*YIZHAN, "--home", str(self.alliance.home), *words]
 
 
+def hang_bell(folder: Path) -> None:
+    """Give a county a bell whose one channel writes a line for each message."""
+    script = folder / "siren"
+    script.write_text(f"#!/bin/sh\n(cat; echo) >> {folder}/heard\n", encoding="utf-8")
+    script.chmod(0o700)
+    toml = folder / "bell.toml"
+    toml.touch(mode=0o600)
+    channel = f'[channels.siren]\ncommand = ["{script}"]\ntells = "grade"\n'
+    toml.write_text(f'{channel}[rungs]\nduty = ["siren"]\n', encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def desk(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     """Give the two counties their keys, and run the station and their processes."""
@@ -65,6 +76,7 @@ def desk(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         county = alliance.world.counties[code]
         for key in (county.signing, county.sealing):
             keys.save(key, alliance.home / "counties" / code / "keys")
+    hang_bell(alliance.home / "counties" / PARTNER)
     made = Desk(alliance, tmp_path_factory.mktemp("desk"))
     with running_station(alliance, made.logs / "station.log"):
         for code in (SENDER, PARTNER):
@@ -103,6 +115,35 @@ def test_a_fire_rings_at_the_partner_and_its_acknowledgement_comes_back(desk: De
         return posting["said"].get("acknowledged")
 
     assert until(acknowledged)[0]["payload"]["by"] == {"name": "李四", "badge": "654321"}
+
+
+def test_the_bell_rings_once_through_a_killed_inbox(desk: Desk) -> None:
+    """A fire is heard by the county's own channel; its inbox is killed and started again: heard once."""
+    heard = desk.alliance.home / "counties" / PARTNER / "heard"
+
+    def publish() -> str:
+        fire = {**FIRE, "touches": [PARTNER], "payload": {**FIRE["payload"], "place": {"county": SENDER}}}
+        given = json.dumps(fire, ensure_ascii=False).encode()
+        (sent,) = desk.ask("publish", "-", "--county", SENDER, given=given)["accepted"]
+        return str(sent["id"])
+
+    def times(event_id: str) -> int:
+        lines = heard.read_text("utf-8").splitlines() if heard.exists() else []
+        rings = [ring for line in lines if line for ring in json.loads(line)["rings"]]
+        return sum(ring["id"] == event_id and ring["step"] == "alarm" for ring in rings)
+
+    def delivered(event_id: str) -> bool:
+        rings = desk.ask("bell", "log", "--county", PARTNER, "--limit", "0")["rings"]
+        return any((each["about"], each["step"], each["state"]) == (event_id, "alarm", "delivered") for each in rings)
+
+    first = publish()
+    until(lambda: delivered(first))
+    name = f"inbox-{PARTNER}"
+    assert desk.stop(name, signal.SIGKILL) == -signal.SIGKILL
+    desk.start(name, "inbox", "run", "--county", PARTNER, "--json")
+    second = publish()
+    until(lambda: delivered(second))
+    assert (times(first), times(second)) == (1, 1)
 
 
 def test_what_the_station_refuses_is_listed_by_name(desk: Desk) -> None:

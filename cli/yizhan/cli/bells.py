@@ -47,6 +47,7 @@ OUTCOMES: Final = {
     "hanging": marked("前几次还没有答复，这次没有试"),
     "fault": marked("程序出错，见日志"),
     "dead": marked("各通道都不通"),
+    "no channel": marked("这一级没有通道"),
     "old": marked("太久以前的"),
     "acknowledged": marked("已有人签收"),
     "discharged": marked("已履行"),

@@ -132,16 +132,20 @@ class Book(SharedStore):
                     )
 
     def failed(
-        self, rings: Sequence[Ring], now: datetime, again: datetime, others: Sequence[Plan], unless: Unless
+        self, rings: Sequence[Ring], now: datetime, again: datetime | None, others: Sequence[Plan], unless: Unless
     ) -> list[Ring]:
-        """Note that no channel carried rings: when they are tried again, and who is rung instead."""
+        """Note that nothing carried rings, when they are tried again (None: no channel), and who is rung instead."""
+        at = written(now)
         with self._lock, transaction(self._conn) as conn:
             wanted = self._wanted(conn, rings, now, unless)
             for ring in wanted:
+                if again is None:
+                    _drop(conn, ring, at, "no channel")
+                    continue
                 conn.execute(
                     "UPDATE rings SET state = 'failed', why = 'dead', at = ?, due = ?, rounds = rounds + 1"
                     " WHERE seq = ?",
-                    (written(now), written(again), ring.seq),
+                    (at, written(again), ring.seq),
                 )
             for plan in others if wanted else ():
                 _insert(conn, plan, now)
@@ -158,9 +162,7 @@ class Book(SharedStore):
             if why is None:
                 wanted.append(ring)
             else:
-                values = (written(now), why, ring.seq)
-                conn.execute("UPDATE rings SET state = 'dropped', at = ?, why = ? WHERE seq = ?", values)
-                metrics.BELL_RINGS.labels(ring.plan.urgency, "dropped").inc()
+                _drop(conn, ring, written(now), why)
         return wanted
 
     def _unwanted(self, conn: sqlite3.Connection, ring: Ring, now: datetime, unless: Unless) -> str | None:
@@ -215,10 +217,19 @@ class Book(SharedStore):
             return [(ring, [_try(row) for row in conn.execute(tries, (ring.seq,))]) for ring in reversed(found)]
 
     def unheard(self) -> int:
-        """Count urgent rings that no channel has carried."""
-        query = f"SELECT count(*) FROM rings WHERE {_OPEN} AND urgency IN ({_URGENT}) AND rounds > 0"  # noqa: S608
+        """Count the alarms that still wait, whose channels were all tried in vain, and that no rung heard."""
+        query = (
+            f"SELECT count(DISTINCT subject) FROM rings AS one WHERE {_OPEN} AND urgency IN ({_URGENT}) AND rounds > 0"  # noqa: S608
+            " AND NOT EXISTS (SELECT 1 FROM rings WHERE rings.subject = one.subject AND rings.state = 'delivered')"
+            " AND NOT EXISTS (SELECT 1 FROM items WHERE items.id = one.about AND items.state <> 'ringing')"
+        )
         with self._reading() as conn:
             return int(conn.execute(query).fetchone()[0])
+
+
+def _drop(conn: sqlite3.Connection, ring: Ring, at: str, why: str) -> None:
+    conn.execute("UPDATE rings SET state = 'dropped', at = ?, why = ? WHERE seq = ?", (at, why, ring.seq))
+    metrics.BELL_RINGS.labels(ring.plan.urgency, "dropped").inc()
 
 
 def _insert(conn: sqlite3.Connection, plan: Plan, now: datetime) -> None:

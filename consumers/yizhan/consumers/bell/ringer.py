@@ -51,12 +51,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came of one sending. ``outcome`` is ``delivered`` or why not; ``last``: no channel of the rung is left."""
+    """What came of one sending; ``channel`` None: no channel of the rung is left. ``outcome`` is as for a try."""
 
     rings: tuple[Ring, ...]
     channel: str | None
     outcome: str
-    last: bool = False
 
 
 class Ringer(Background):
@@ -96,9 +95,6 @@ class Ringer(Background):
         self._failed_at: dict[str, float] = {}
         self._lock = threading.Lock()
         self._measure_due = 0.0
-        for name in lines:
-            found = self.book.last(name)
-            metrics.BELL_DEAD.labels(name).set(found is not None and found.outcome != DELIVERED)
 
     def work(self) -> None:
         """Look, plan and ring until told to end."""
@@ -158,7 +154,17 @@ class Ringer(Background):
             self._place = place
         if time.monotonic() >= self._measure_due:
             self._measure_due = time.monotonic() + MEASURE_SECONDS
-            metrics.BELL_UNHEARD.set(self.book.unheard())
+            self._measure()
+
+    def _measure(self) -> None:
+        """Tell what the book says: another process may have tested a channel."""
+        metrics.BELL_UNHEARD.set(self.book.unheard())
+        for name in self._lines:
+            last = self.book.last(name)
+            metrics.BELL_DEAD.labels(name).set(last is not None and last.outcome != DELIVERED)
+            if last is not None and last.outcome == DELIVERED:
+                with self._lock:
+                    self._failed_at.pop(name, None)
 
     def _start(self, bell: Bell, now: datetime) -> None:
         quiet = bell.quiet(now) > now
@@ -200,6 +206,8 @@ class Ringer(Background):
         """Try the channels of the rung in order; rings are all for one rung."""
         unless = Unless(timedelta(hours=self._settings.oldest_hours), bell.answering())
         for name in self._order(rings[0].plan.rung):
+            if self._over.is_set():
+                return
             tells = self._lines[name].channel.tells
             begun = self.book.begin(rings, name, tells, self._clock(), unless)
             if not begun:
@@ -219,12 +227,9 @@ class Ringer(Background):
         outcome = attempt(self._lines[name], message)
         good = outcome == DELIVERED
         with self._lock:
-            if good:
-                self._failed_at.pop(name, None)
-            else:
+            if not good:
                 self._failed_at[name] = time.monotonic()
         metrics.BELL_TRIES.labels(name, DELIVERED if good else "failed").inc()
-        metrics.BELL_DEAD.labels(name).set(not good)
         return outcome
 
     def _record(self, write: Callable[[], None]) -> None:
@@ -240,20 +245,23 @@ class Ringer(Background):
                 return
 
     def _nobody(self, bell: Bell, rings: Sequence[Ring], unless: Unless) -> None:
-        """No channel of the rung is left: try again later, and for what is urgent the next rung at once."""
+        """No channel of the rung is left: for what is urgent the next rung at once; this one later, if it has any."""
         now, plan = self._clock(), rings[0].plan
-        pause = min(self._settings.again_seconds * (1 << min(rings[0].rounds, 16)), LONGEST_PAUSE_SECONDS)
-        again, others = now + timedelta(seconds=pause), []
+        again: datetime | None = None
+        if self._order(plan.rung):
+            pause = min(self._settings.again_seconds * (1 << min(rings[0].rounds, 16)), LONGEST_PAUSE_SECONDS)
+            again = now + timedelta(seconds=pause)
+        others = []
         if plan.urgency not in URGENT:
-            again = bell.quiet(again)
+            again = again and bell.quiet(again)
         elif plan.rung != RUNGS[-1]:
             others = [replace(plan, rung=RUNGS[RUNGS.index(plan.rung) + 1], due=now)]
         wanted = self.book.failed(rings, now, again, others, unless)
-        for each in wanted:
+        for each in wanted if again is not None else ():
             metrics.BELL_RINGS.labels(each.plan.urgency, "failed").inc()
         if wanted:
-            log.critical("no channel of %s carries anything; again in %.0f s", plan.rung, pause)
-            self._tell(Heard(tuple(wanted), None, "dead", last=True))
+            log.critical("no channel of %s carries anything; again at %s", plan.rung, again)
+            self._tell(Heard(tuple(wanted), None, "dead"))
 
     def _order(self, rung: str) -> list[str]:
         """Return the rung's channels in the order of trying: what failed a moment ago last."""
