@@ -15,7 +15,7 @@ from tests.producers.desk import QINGYUAN, Desk, fire, intelligence, ref
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.drafts import Draft
 from yizhan.producers.errors import NotPublishable
-from yizhan.producers.files import ORPHAN_SECONDS, FileQueue, attach
+from yizhan.producers.files import LONGEST_PAUSE_SECONDS, ORPHAN_SECONDS, FileQueue, attach
 from yizhan.producers.outbox import FILES_PATIENCE_SECONDS, Outbox, Sent
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.store import transaction
@@ -118,6 +118,28 @@ def test_what_the_broker_lost_goes_again_and_nobody_can_flood_the_line(
     desk.later(FILES_PATIENCE_SECONDS)
     outbox.confirm(desk.receipt(stage="unfetched", event=ref(sent)), HASH, {})
     assert drain(queue) == [0, 1, 2]
+
+
+def test_who_asks_again_and_again_waits_ever_longer_and_behind_the_others(
+    desk: Desk, outbox: Outbox, dispatch: Dispatch, queue: FileQueue, photo: Path
+) -> None:
+    """A recipient that never has enough gets a file at most some ten times in two days, and holds up nobody's."""
+    film = photo.with_name("之二.jpg")
+    film.write_bytes(PHOTO + b"x")
+    sent = sent_with(outbox, desk, dispatch, photo)
+    went = 0
+    for _minute in range(2 * 24 * 12):
+        went += len(drain(queue)) // 3
+        desk.later(FILES_PATIENCE_SECONDS)
+        outbox.confirm(desk.receipt(stage="unfetched", event=ref(sent)), HASH, {})
+    assert 8 <= went <= 12
+    desk.later(LONGEST_PAUSE_SECONDS)
+    outbox.confirm(desk.receipt(stage="unfetched", event=ref(sent)), HASH, {})
+    newer = sent_with(outbox, desk, dispatch, film)
+    piece = queue.next()
+    assert piece is not None
+    assert [row.event for row in outbox.files() if row.sent == 0] == [sent.id, newer.id]
+    assert piece.root.hex() == _sealed_in(outbox, newer)
 
 
 def test_a_file_that_is_damaged_on_our_disk_does_not_hold_up_the_others(
@@ -232,6 +254,12 @@ def test_an_event_cannot_name_what_is_not_here(outbox: Outbox, photo: Path) -> N
 
 def _folder(outbox: Outbox) -> Path:
     return outbox.path.with_name(outbox.path.name + ".files")
+
+
+def _sealed_in(outbox: Outbox, sent: Sent) -> str:
+    event = outbox.event(sent.id)
+    assert event is not None
+    return _attachment(event.payload)["sealed"]["root"]
 
 
 def _attachment(payload: bytes) -> dict[str, dict[str, str]]:

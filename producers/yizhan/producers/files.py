@@ -59,6 +59,7 @@ ORPHAN_SECONDS: Final = 3600.0
 """How long a sealed file may wait for its event. Short: an officer who hesitates seals again."""
 RESERVE_BYTES: Final = 1024 * 1024 * 1024
 """Disk that stays free for the outbox itself: a film must not keep back a fire."""
+LONGEST_PAUSE_SECONDS: Final = 86_400.0
 _LEAF: Final = 32
 
 log = logging.getLogger(__name__)
@@ -226,12 +227,17 @@ def _attachments(payload: bytes) -> list[Attachment]:
 def hear(conn: sqlite3.Connection, event_id: str, stage: str, now: float, patience_seconds: float) -> None:
     """Take in what a recipient said of an event's files: it has them, or the broker lost some.
 
-    Sent again only what went out whole, and ``patience_seconds`` ago or longer: nobody can make us flood the line.
+    Sent again only what went out whole, after a pause that doubles from ``patience_seconds`` to a day, and behind
+    what was not sent yet: nobody can make us flood the line, fill the broker's disk or keep others waiting.
     """
     of_event = "seq = (SELECT seq FROM events WHERE id = ?)"
     if stage == "unfetched":
-        again = f"UPDATE files SET sent = 0, finished = NULL WHERE {of_event} AND done = 0 AND finished <= ?"  # noqa: S608 -- ours
-        conn.execute(again, (event_id, now - patience_seconds))
+        pause = "min(? * (1 << min(again, 16)), ?)"
+        again = (
+            f"UPDATE files SET sent = 0, finished = NULL, again = again + 1 WHERE {of_event} AND done = 0"  # noqa: S608 -- ours
+            f" AND finished + {pause} <= ?"
+        )
+        conn.execute(again, (event_id, patience_seconds, max(patience_seconds, LONGEST_PAUSE_SECONDS), now))
     elif stage in {"fetched", "unopenable"}:
         conn.execute(f"UPDATE files SET done = 1 WHERE {of_event} AND NOT EXISTS ({_WAITING})", (event_id,))  # noqa: S608 -- ours
 
@@ -305,7 +311,7 @@ class FileQueue(Store):
     def _next(self) -> sqlite3.Row | None:
         rows = self._conn.execute(
             "SELECT files.n, id, root, chunks, sent FROM files JOIN events USING (seq) WHERE done = 0 AND attempts > 0"
-            " AND refused IS NULL AND replaced_by IS NULL AND sent < chunks ORDER BY files.n"
+            " AND refused IS NULL AND replaced_by IS NULL AND sent < chunks ORDER BY again, files.n"
         )
         return next((row for row in rows if row["n"] not in self._damaged), None)
 

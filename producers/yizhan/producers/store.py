@@ -185,4 +185,8 @@ MIGRATIONS: Final = (
         next INTEGER NOT NULL
     );
     """,
+    """
+    -- How often a file was asked for again: each time it takes longer until it may be.
+    ALTER TABLE files ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
+    """,
 )
