@@ -23,7 +23,14 @@ from yizhan.cli.words import _, marked
 FAILED: Final = 1
 WRONG_WORDS: Final = 2
 INTERRUPTED: Final = 130
-_EXTRAS: Final = {"faust": "station", "mode": "station", "aiokafka": "station", "kafka": "desk", "shapely": "desk"}
+_EXTRAS: Final = {
+    "faust": "station",
+    "mode": "station",
+    "aiokafka": "station",
+    "kafka": "desk",
+    "shapely": "desk",
+    "lxml": "desk",
+}
 _KAFKA_IN: Final = {
     "broker": "broker",
     "quarantine": "station",
@@ -34,6 +41,7 @@ _KAFKA_IN: Final = {
 _COMMANDS: Final = {
     "demo": "yizhan.cli.demo.command:demo",
     "link": "yizhan.cli.commands.story:link",
+    "cap": "yizhan.cli.commands.cap:cap",
     **{
         name: f"yizhan.cli.commands.{module}:command"
         for name, module in {

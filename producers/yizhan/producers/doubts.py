@@ -99,7 +99,7 @@ def _of_content(draft: Draft, now: datetime | None, outlines: Callable[[], Outli
     if now is not None and any(instant(said) - now > CLOCK_TOLERANCE for said in _told_times(draft)):
         yield Doubt.FUTURE
     if outlines is not None:
-        yield from _of_position(draft.payload.get("place"), outlines)
+        yield from of_position(draft.payload.get("place"), outlines)
     if any(one.get("unit") is None for name in ("objects", "seized") for one in _objects(draft.payload.get(name))):
         yield Doubt.NO_UNIT
 
@@ -120,7 +120,8 @@ def _told_times(draft: Draft) -> Iterator[str]:
     yield from (said for name in _PAST if isinstance(said := draft.payload.get(name), str))
 
 
-def _of_position(place: Any, outlines: Callable[[], Outlines]) -> Iterator[Doubt]:  # noqa: ANN401 -- JSON is any
+def of_position(place: Any, outlines: Callable[[], Outlines]) -> Iterator[Doubt]:  # noqa: ANN401 -- JSON is any
+    """Yield what is odd about a place's position beside the county that it names; nothing where it has none."""
     position = place.get("position") if isinstance(place, Mapping) else None
     if not isinstance(position, Mapping):
         return

@@ -24,7 +24,10 @@ OLD: Final = timedelta(days=2)
 command = Group(
     "import",
     help=marked("导入外部数据"),
-    lazy={name: f"yizhan.cli.commands.import_tables:{name}" for name in ("excel", "csv")},
+    lazy={
+        **{name: f"yizhan.cli.commands.import_tables:{name}" for name in ("excel", "csv")},
+        "cap": "yizhan.cli.commands.cap:import_cap",
+    },
 )
 
 
@@ -75,7 +78,7 @@ def firms(
     app.member(county)
     policy, now = app.charter.policy, utc_now()
     around = Surroundings(
-        county, frozenset(app.charter.members), _outlines(outlines), policy.border_strip_km, read_office(office)
+        county, frozenset(app.charter.members), read_outlines(outlines), policy.border_strip_km, read_office(office)
     )
     with progress(_("定位热点")), open(file, "rb") as stream:  # noqa: PTH123 -- the name is told as it was typed
         found = import_firms(stream, file, around, shift_to=now if shift_to_now else None, now=now)
@@ -118,7 +121,8 @@ def _known(app: App, county: str, drafts: tuple[Draft, ...]) -> set[str]:
     return {row.external_ref or "" for row in sent} & {draft.external_ref or "" for draft in drafts}
 
 
-def _outlines(path: Path | None) -> Outlines:
+def read_outlines(path: Path | None) -> Outlines:
+    """Read outlines of counties (``CommandError`` if they are none); the sample's if None."""
     from yizhan.cli.errors import CommandError
     from yizhan.producers.geography import Outlines, OutlinesInvalid, sample_outlines
 

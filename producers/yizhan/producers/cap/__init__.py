@@ -1,0 +1,15 @@
+"""CAP 1.2 (OASIS Common Alerting Protocol, 1 July 2010) of fires, hotspots and natural disasters, out and in.
+
+Rule 1: pure: bytes, books and the time are arguments.
+Rule 2: what goes out comes back: what CAP has no place for stands in ``parameter`` elements ``yizhan:…``.
+Rule 3: an exercise or a test never becomes real on the way, nor the other way round.
+Rule 4: what came in is a draft: an officer of the county answers for it; an XML signature is not verified.
+"""
+
+from __future__ import annotations
+
+from yizhan.producers.cap.reading import CapEvent, CapMessage, Setting, read_cap
+from yizhan.producers.cap.writing import WRITABLE, WrittenCap, write_cap
+from yizhan.producers.cap.xml import CapInvalid
+
+__all__ = ["WRITABLE", "CapEvent", "CapInvalid", "CapMessage", "Setting", "WrittenCap", "read_cap", "write_cap"]

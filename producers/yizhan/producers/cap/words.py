@@ -1,0 +1,225 @@
+"""The words of both sides: a table that is data (``data/cap.json``), and how times, places and names are written.
+
+Rule 1: the table is read both ways; the documentation is written from it (docs/events.md).
+Rule 2: CAP writes positions latitude first, radii in kilometres, times with an offset and without ``Z`` (3.3.2).
+Rule 3: an event is known by our own type, a code, or its name in either language; any other is refused by name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from yizhan.schemas.codes import CODES
+from yizhan.schemas.payloads import TYPES
+from yizhan.schemas.timestamps import instant
+
+ZONE: Final = ZoneInfo("Asia/Shanghai")
+FIRE: Final = "yizhan.incident.forest_fire.v1"
+HOTSPOT: Final = "yizhan.incident.hotspot.v1"
+DISASTER: Final = "yizhan.incident.natural_disaster.v1"
+CLASS_CODES: Final = "GB/T 28921-2012"
+COUNTY_CODES: Final = "GB/T 2260"
+OURS: Final = "yizhan:"
+"""Before the names of our parameters, and before a county's code as a sender."""
+UNKNOWN: Final = "Unknown"
+_LONGEST_REF: Final = 120
+_REST: Final = re.compile(
+    r"(?:预警信号|预警信息|预警|警报|\s(?:warning|watch|advisory|alert)(?: signal)?)$", re.IGNORECASE
+)
+_COLOUR: Final = re.compile(r"[红橙黄蓝]色$|^(?:red|orange|yellow|blue)\s", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an event of CAP is to us: a type, and for disasters the class of GB/T 28921."""
+
+    type: str
+    disaster_class: str | None = None
+
+
+@cache
+def table() -> Mapping[str, Any]:
+    """Return the table of words."""
+    found: dict[str, Any] = json.loads(files("yizhan.producers").joinpath("data").joinpath("cap.json").read_bytes())
+    return found
+
+
+@cache
+def _index() -> Mapping[str, Known]:
+    """Name or code, in lower case → what it is; names of the code list first, so that none is taken over."""
+    found = {
+        word.casefold(): Known(DISASTER, entry.value)
+        for entry in CODES["disaster_classes"].entries
+        for word in (entry.name, entry.en, entry.value, *entry.also)
+    }
+    for one in table()["disasters"]:
+        found |= {word.casefold(): Known(DISASTER, one["class"]) for word in (*one["names"], *one["codes"])}
+    for type_, one in table()["types"].items():
+        found |= {word.casefold(): Known(type_) for word in one["names"]}
+    return found
+
+
+def known(event: str, codes: tuple[str, ...]) -> Known | None:
+    """Return what an event is, by its codes and then its name; None for an unknown one."""
+    plain = event.strip()
+    for shorter in (_REST, _COLOUR):
+        plain = shorter.sub("", plain).strip()
+    for word in (*codes, event.strip(), plain):
+        if (found := _index().get(word.casefold())) is not None and found.type != HOTSPOT:
+            return found
+    return None
+
+
+def known_names() -> str:
+    """List what is known, for a refusal."""
+    classes = [entry.name for entry in CODES["disaster_classes"].entries]
+    return ", ".join([TYPES[FIRE].title, *classes])
+
+
+def event_name(type: str, payload: Mapping[str, Any], *, english: bool) -> str | None:
+    """Return the name of a disaster's class; None for the types that have a name themselves."""
+    entry = CODES["disaster_classes"].find(str(payload.get("class"))) if type == DISASTER else None
+    return None if entry is None else entry.en if english else entry.name
+
+
+def category(type: str, payload: Mapping[str, Any]) -> str:
+    """Return CAP's category of an event."""
+    if type != DISASTER:
+        return str(table()["types"][type]["category"])
+    code = str(payload.get("class"))
+    return str(table()["categories"].get(code[:4]) or table()["categories"][code[:2]])
+
+
+def severity(grade: int | None, payload: Mapping[str, Any]) -> str:
+    """Return CAP's severity: of the grade, else of a warning's colour, else Unknown."""
+    return str(
+        table()["severity"].get(str(grade)) or table()["colours"].get(str(payload.get("warning_colour"))) or UNKNOWN
+    )
+
+
+def urgency(priority: str, *, over: bool) -> str:
+    """Return CAP's urgency: Past for what is over or taken back, else of the priority."""
+    return str(table()["over"] if over else table()["urgency"][priority])
+
+
+def backwards(name: str, word: str) -> str | None:
+    """Return our word for one of CAP's, by a table that is read backwards; None where there is none."""
+    return next((ours for ours, caps in table()[name].items() if caps == word), None)
+
+
+# -- times --
+
+
+def cap_time(moment: str) -> str:
+    """Write a written instant as CAP does: Beijing's time, whole seconds.
+
+    >>> cap_time("2026-11-23T08:05:00.250Z")
+    '2026-11-23T16:05:00+08:00'
+    """
+    return instant(moment).astimezone(ZONE).replace(microsecond=0).isoformat()
+
+
+def time_of(said: str) -> datetime:
+    """Read a time that the schema let through (``ValueError`` for what no calendar has)."""
+    return datetime.fromisoformat(said)
+
+
+# -- names of messages --
+
+
+@dataclass(frozen=True, slots=True)
+class Triplet:
+    """One entry of ``references``: who, which, when (3.2.1)."""
+
+    sender: str
+    identifier: str
+    sent: datetime
+
+    @property
+    def stem(self) -> str:
+        """Name it without its time, for senders whose references tell the wrong one."""
+        said = f"cap:{self.sender},{self.identifier},"
+        if len(said) + len("20261123T080500Z#64") <= _LONGEST_REF:
+            return said
+        return f"cap:sha256:{hashlib.sha256(said.encode()).hexdigest()[:32]},"
+
+    def reference(self, number: int = 1) -> str:
+        """Return the ``external_ref`` under which the message's event is sent, once.
+
+        >>> Triplet("a@b", "x1", datetime(2026, 11, 23, 8, 5, tzinfo=UTC)).reference(2)
+        'cap:a@b,x1,20261123T080500Z#2'
+        """
+        said = f"{self.stem}{self.sent.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+        return said if number == 1 else f"{said}#{number}"
+
+
+_SENT_AS: Final = re.compile(r"(cap:.+,)[0-9]{8}T[0-9]{6}Z(?:#([0-9]{1,4}))?")
+
+
+def sent_as(external_ref: str | None) -> tuple[str, int] | None:
+    """Return stem and number of a reference that ``Triplet.reference`` wrote; None for any other.
+
+    >>> sent_as("cap:a@b,x1,20261123T080500Z#2")
+    ('cap:a@b,x1,', 2)
+    """
+    match = _SENT_AS.fullmatch(external_ref or "")
+    return None if match is None else (match[1], int(match[2] or 1))
+
+
+def triplets(said: str | None) -> tuple[tuple[Triplet, ...], tuple[str, ...]]:
+    """Read ``references``: what is understood, and what is not."""
+    good, bad = list[Triplet](), list[str]()
+    for each in (said or "").split():
+        pieces = each.split(",")
+        try:
+            sender, identifier, sent = pieces
+            good.append(Triplet(sender, identifier, time_of(sent).astimezone(UTC)))
+        except (ValueError, OverflowError):
+            bad.append(each)
+    return tuple(good), tuple(bad)
+
+
+# -- our fields as parameters --
+
+
+def flat(value: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    """Return path → value of nested objects; lists are values.
+
+    >>> flat({"place": {"county": "350924"}, "dead": 0})
+    {'place.county': '350924', 'dead': 0}
+    """
+    found: dict[str, Any] = {}
+    for key, inner in value.items():
+        if isinstance(inner, Mapping) and inner:
+            found |= flat(inner, f"{above}{key}.")
+        else:
+            found[f"{above}{key}"] = inner
+    return found
+
+
+def nested(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Undo ``flat`` (``ValueError`` where a path goes through a value).
+
+    >>> nested({"place.county": "350924", "dead": 0})
+    {'place': {'county': '350924'}, 'dead': 0}
+    """
+    found: dict[str, Any] = {}
+    for path, inner in value.items():
+        *above, last = path.split(".")
+        holder = found
+        for step in above:
+            holder = holder.setdefault(step, {})
+            if not isinstance(holder, dict):
+                message = f"{path} goes through a value"
+                raise ValueError(message)  # noqa: TRY004 -- a message from outside, no slip of a caller
+        holder[last] = inner
+    return found
