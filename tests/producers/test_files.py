@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import resource
@@ -174,6 +175,38 @@ def test_an_alarm_goes_before_the_next_chunk(
     assert not queue.prompt_waits()
     outbox.publish(draft())
     assert queue.prompt_waits()
+
+
+def test_what_was_refused_and_then_let_in_still_has_its_files(
+    desk: Desk, outbox: Outbox, dispatch: Dispatch, queue: FileQueue, photo: Path
+) -> None:
+    """A second copy may be let in under a newer charter: the files of a refused event stay for a week."""
+    sent = sent_with(outbox, desk, dispatch, photo)
+    event = outbox.event(sent.id)
+    assert event is not None
+    assert event.envelope is not None
+    desk.answer(dispatch, desk.refused(hashlib.sha256(event.envelope).hexdigest()))
+    assert queue.next() is None
+    assert queue.sweep() == 0
+    desk.answer(dispatch, desk.admitted(outbox, sent.id))
+    assert drain(queue) == [0, 1, 2]
+
+
+def test_what_is_sent_while_it_is_swept_keeps_its_files(
+    desk: Desk, outbox: Outbox, dispatch: Dispatch, photo: Path
+) -> None:
+    """Law 1: an officer hesitated for hours, and sent it the very moment in which it was to go as nobody's."""
+    made = [attach(outbox, draft(), [photo])]
+
+    def late() -> float:
+        while made:
+            outbox.publish(made.pop())
+        return photo.stat().st_mtime + 2 * ORPHAN_SECONDS
+
+    with FileQueue(outbox.path, late) as queue:
+        assert queue.sweep() == 0
+        desk.send_all(dispatch)
+        assert drain(queue) == [0, 1, 2]
 
 
 def test_what_was_sealed_for_no_event_is_swept(desk: Desk, outbox: Outbox, queue: FileQueue, photo: Path) -> None:

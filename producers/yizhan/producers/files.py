@@ -59,6 +59,8 @@ ORPHAN_SECONDS: Final = 3600.0
 """How long a sealed file may wait for its event. Short: an officer who hesitates seals again."""
 RESERVE_BYTES: Final = 1024 * 1024 * 1024
 """Disk that stays free for the outbox itself: a film must not keep back a fire."""
+REFUSED_SECONDS: Final = 7 * 86_400.0
+"""How long the files of a refused event stay: a second copy of it may yet be let in, under a newer charter."""
 LONGEST_PAUSE_SECONDS: Final = 86_400.0
 _LEAF: Final = 32
 
@@ -362,20 +364,30 @@ class FileQueue(Store):
         self._damaged.clear()
         with wrapped(self._conn):
             found = self._conn.execute(
-                "SELECT root, done = 0 AND refused IS NULL AND replaced_by IS NULL AS wanted"
+                "SELECT root, done = 0 AND replaced_by IS NULL AS wanted, refused IS NULL AS fine"
                 " FROM files JOIN events USING (seq)"
             ).fetchall()
         known = {row["root"].hex() for row in found}
-        kept = {row["root"].hex() for row in found if row["wanted"]}
+        kept = {row["root"].hex() for row in found if row["wanted"] and row["fine"]}
+        refused = {row["root"].hex() for row in found if row["wanted"]} - kept
         gone = 0
         for path in self._folder.iterdir() if self._folder.is_dir() else ():
             name = path.name.partition(".")[0]
             with contextlib.suppress(FileNotFoundError):
-                orphan = name not in known and self._clock() - path.stat().st_mtime > ORPHAN_SECONDS
-                if name not in kept and (name in known or orphan):
+                age = self._clock() - path.stat().st_mtime
+                if name in refused:
+                    delete = age > REFUSED_SECONDS
+                else:
+                    delete = name not in kept and (name in known or (age > ORPHAN_SECONDS and self._orphan(name)))
+                if delete:
                     path.unlink()
                     gone += 1
         return gone
+
+    def _orphan(self, name: str) -> bool:
+        """Look again: an officer who hesitated for long may have sent it this very moment."""
+        with transaction(self._conn) as conn:
+            return conn.execute("SELECT 1 FROM files WHERE lower(hex(root)) = ?", (name,)).fetchone() is None
 
 
 def rows(conn: sqlite3.Connection) -> Iterable[FileRow]:
