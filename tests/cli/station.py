@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -15,14 +16,18 @@ from yizhan.cli.app import App
 from yizhan.cli.inboxes import open_inbox
 from yizhan.cli.keyring import Lock, cosigner, ledger_keys, station_keys
 from yizhan.cli.ledgers import ledger_folder
-from yizhan.cli.outboxes import looking
+from yizhan.cli.outboxes import looking, open_outbox
 from yizhan.consumers.arrivals import Arrived, Kind
 from yizhan.ledger.log import LedgerKeys, Log
 from yizhan.ledger.subjects import read_said
+from yizhan.producers.answers import PostingRecord
+from yizhan.producers.schedule import Patience
 from yizhan.schemas import topics
 from yizhan.schemas.admit import Record
 from yizhan.schemas.checkpoints import cosign, cosigner_name, open_checkpoint
+from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.notes import parse
+from yizhan.schemas.statements import read_dated
 from yizhan.streams.closing import BookRecord, CloseRequest, Period
 from yizhan.streams.station import Output, handle
 
@@ -60,6 +65,9 @@ class Station:
         self.read: dict[str, int] = {}
         self.sent: set[str] = set()
         self.offsets = count()
+        self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self.closed: dict[str, list[Manifest]] = {}
+        """What was closed of each county's book, the newest last."""
 
     def carry(self, sender: str) -> None:
         """Take what an outbox has not sent yet through the station."""
@@ -74,7 +82,7 @@ class Station:
 
     def take(self, sender: str, value: bytes | None) -> None:
         """Handle one record of a county's events topic."""
-        now = datetime.now(UTC)
+        now = self.clock()
         record = Record(topics.events(sender), 0, next(self.offsets), now, value)
         for output in handle(record, self.app.charters.in_force(now), self.key, "memory").outputs:
             self.topics.setdefault(output.topic, []).append((output, int(now.timestamp() * 1000)))
@@ -109,22 +117,34 @@ class Station:
                 note = note.adding(cosign(log.checkpoint(), cosigner_name(charter.log, county), key, now))
             log.cosigned(open_checkpoint(note.to_bytes(), app.charters))
 
-    def close(self, county: str, label: str) -> None:
+    def answer(self, sender: str) -> None:
+        """Let an outbox read what the station answered it."""
+        records = [PostingRecord(n, said.value) for n, (said, _at) in enumerate(self.topics[topics.postings(sender)])]
+        with open_outbox(self.app, sender, Lock()) as outbox:
+            outbox.dispatch().enter("memory", records, Patience(answer_seconds=30.0, receipt_seconds=120.0))
+
+    def close(self, county: str, label: str, *, interim: bool = False) -> None:
         """Close a county's period and let its inbox receive the digest."""
-        app, now = self.app, datetime.now(UTC)
+        app, now, before = self.app, self.clock(), self.closed.setdefault(county, [])
         period = Period(county, app.charters, lambda _hash: True)
+        start = before[-1].end if before else 0
+        book = self.topics.get(topics.pending(county), [])
         with open_inbox(app, county, Lock()) as inbox:
-            for number, (output, at) in enumerate(self.topics.get(topics.pending(county), [])):
+            for number, (output, at) in enumerate(book[start:], start):
                 assert output.header is not None
                 if period.take(BookRecord(number, output.key, output.value, output.header[1], close=False)):
                     inbox.receive(_arrived(output, number, at, "digest"))
-            end = len(self.topics.get(topics.pending(county), []))
             request = CloseRequest(label=label, closed=now.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
-            manifest = period.manifest(request, interim=False, start=0, end=end, cluster="memory", previous=None)
+            previous = read_dated(Manifest, before[-1].signed(self.key), app.charters)[1] if before else None
+            manifest = period.manifest(
+                request, interim=interim, start=start, end=len(book), cluster="memory", previous=previous
+            )
             mark = (("yizhan-manifest", b"1"),)
             signed = manifest.signed(self.key)
-            inbox.receive(Arrived("digest", 0, end, int(now.timestamp() * 1000), signed, mark))
+            inbox.receive(Arrived("digest", 0, len(book), int(now.timestamp() * 1000), signed, mark))
             self.says(signed)
+        if not interim:
+            before.append(manifest)
 
 
 def _arrived(output: Output, number: int, at: int, kind: Kind) -> Arrived:

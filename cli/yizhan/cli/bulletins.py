@@ -12,20 +12,17 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from yizhan.bulletin.charts import outlines_of
-from yizhan.bulletin.figures import COMPARED, digest, figures, looked_up
-from yizhan.bulletin.letters import NEVER_COUNTED, Duty, Kept, Letter, letter, lost
+from yizhan.bulletin.figures import COMPARED, digest, looked_up
 from yizhan.bulletin.proof import Named, Proof
 from yizhan.bulletin.sheet import Material
 from yizhan.cli.desk import OutboxDesk
 from yizhan.cli.errors import CommandError
 from yizhan.cli.inboxes import looking as inbox_of
 from yizhan.cli.outboxes import looking as outbox_of
+from yizhan.cli.quarters import counted
 from yizhan.cli.words import _
 from yizhan.consumers.bulletin import Bulletin, Side, compiled, period
-from yizhan.consumers.words import Verdict, sentence
-from yizhan.schemas.payloads import read
-from yizhan.schemas.policy import Way
-from yizhan.schemas.timestamps import written
+from yizhan.consumers.words import Verdict
 
 BULLETIN: Final = "yizhan.intelligence.bulletin.v1"
 
@@ -35,7 +32,6 @@ if TYPE_CHECKING:
     from yizhan.cli.app import App
     from yizhan.consumers.desk import SentEvent
     from yizhan.consumers.digests import Digest, Member
-    from yizhan.consumers.followups import Obligation
     from yizhan.consumers.inbox import Inbox
     from yizhan.producers.drafts import Office
 
@@ -65,23 +61,16 @@ def bulletin(app: App, label: str, county: str, partner: str, now: datetime) -> 
 
 
 def material(app: App, label: str, county: str, partner: str, now: datetime) -> Material:
-    """Put together what the quarter's official sheet is made of: figures, letters, manifests, doubts.
-
-    The figures of the two quarters that it is compared with are counted from the same books.
-    """
-    letters, duties, named, doubts = _quarter(app, label, county, partner, now)
-    zone, charter = app.charter.time_zone, app.charters.latest()
-
-    def earlier(other: str) -> dict[str, Any] | None:
-        before, owed, manifests, _doubts = _quarter(app, other, county, partner, now)
-        return figures(other, (county, partner), zone, before, owed) if before or manifests else None
-
+    """Put together what the quarter's official sheet is made of: figures, letters, manifests, doubts."""
+    with inbox_of(app, county) as inbox, outbox_of(app, county) as outbox:
+        made, found = counted(inbox, outbox, label, (county, partner), app.charters)
+    named = tuple(Named.of(each.manifest, each.hash.hex()) for each in found.digests)
     outlines = json.loads(files("yizhan.producers").joinpath("data").joinpath("counties.geojson").read_bytes())
     return Material(
-        figures=figures(label, (county, partner), zone, letters, duties, earlier),
-        letters=letters,
-        proof=Proof({county: tuple(named)}, tuple(doubts)),
-        names={code: app.said(member.name) for code, member in charter.members.items()},
+        figures=made,
+        letters=found.letters,
+        proof=Proof({county: named}, found.doubts),
+        names={code: app.said(member.name) for code, member in app.charters.latest().members.items()},
         maker=county,
         made=now,
         outlines=outlines_of(outlines, (county, partner)),
@@ -122,32 +111,6 @@ def draft(of: Material, partner: str, office: Office) -> dict[str, Any]:
     return {"type": BULLETIN, "to": [partner], "priority": "routine", "payload": payload}
 
 
-def _quarter(
-    app: App, label: str, county: str, partner: str, now: datetime
-) -> tuple[list[Letter], list[Duty], list[Named], list[str]]:
-    """Return one quarter's letters in both directions, obligations, manifests, and what is doubtful of them."""
-    books = _books(app, label, county)
-    letters = [found for each in books.members if (found := _received(each, county, partner)) is not None]
-    for sent in books.sent:
-        if (decision := sent.decisions.get(partner)) is not None and sent.header.type not in NEVER_COUNTED:
-            contents = read(sent.header.type, sent.payload)
-            letters.append(letter(sent.header, sent.hash, partner, decision.way, contents))
-    with inbox_of(app, county) as inbox:
-        owed = () if inbox is None else inbox.obligations(everything=True)
-    duties = [
-        Duty(each.id, each.rule, each.owes[0], (*each.owed, *each.owes[1:])[0], state, written(each.due))
-        for each in owed
-        if {*each.owes, *each.owed} == {county, partner} and each.opened < books.until
-        # What ended counts in the quarter of its term; what is still owed is open, whatever its term.
-        if (state := _kept(each, now)) == "due" or books.since <= each.due < books.until
-    ]
-    named = [Named.of(each.manifest, each.hash.hex()) for each in books.digests]
-    doubts = [
-        f"{each.label}: {sentence(each.verdict)}" for each in books.digests if each.verdict is not Verdict.VERIFIED
-    ]
-    return letters, duties, named, doubts
-
-
 class _Books(NamedTuple):
     """What a county's books hold of a quarter, and from when until when it reaches."""
 
@@ -165,26 +128,6 @@ def _books(app: App, label: str, county: str) -> _Books:
     with outbox_of(app, county) as outbox:
         sent = () if outbox is None else tuple(OutboxDesk(outbox).sent(since, until))
     return _Books(digests, members, sent, since, until)
-
-
-def _received(member: Member, county: str, partner: str) -> Letter | None:
-    item = member.item
-    if (member.id or "")[:6] != partner:
-        return None
-    if item is None:
-        way = Way.ALARM if member.prompt else Way.DIGEST
-        return None if member.id is None else lost(member.id, member.hash, county, way)
-    return None if item.type in NEVER_COUNTED else letter(item.header, item.hash, county, item.way, item.contents)
-
-
-def _kept(owed: Obligation, now: datetime) -> Kept:
-    """Tell how an obligation stands: met, late, missed, cancelled, or still due."""
-    if owed.ended == "cancelled":
-        return "cancelled"
-    late = "overdue" in owed.steps
-    if owed.ended is not None:
-        return "late" if late else "met"
-    return "missed" if owed.overdue(now) else "due"
 
 
 def _came(inbox: Inbox, label: str) -> tuple[Sequence[Digest], Sequence[Member], Digest | None]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from yizhan.schemas import dsse, strictjson
 from yizhan.schemas.followups import ENDS, NOT_OWED, Followup
 from yizhan.schemas.header import Ref
 from yizhan.schemas.timestamps import instant
@@ -103,6 +104,12 @@ def obligations(conn: sqlite3.Connection, *, everything: bool = False) -> Iterat
             by=row["by"],
             steps=tuple(step["step"] for step in steps),
         )
+
+
+def said(conn: sqlite3.Connection, until: str) -> Iterator[Followup]:
+    """Tell of every step that fell due before an instant (as written), in the order of coming."""
+    for row in conn.execute("SELECT statement FROM followups WHERE at < ? ORDER BY seq", (until,)).fetchall():
+        yield Followup.model_validate(strictjson.loads(dsse.unverified_payload(row["statement"])))
 
 
 def counts(conn: sqlite3.Connection, county: str, now: str) -> Iterator[tuple[str, str, bool, int]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final
 
@@ -27,8 +28,9 @@ from yizhan.consumers.followups import Obligation
 from yizhan.consumers.items import Aside, Conflict, Gap, Item, Query
 from yizhan.consumers.words import State
 from yizhan.runtime.store import SharedStore
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.payloads import read
-from yizhan.schemas.timestamps import instant
+from yizhan.schemas.timestamps import instant, written
 
 EVERYTHING: Final = Query()
 
@@ -169,6 +171,11 @@ class View(SharedStore):
         """List what is owed, by us or to us, the first due first; what has ended only if asked."""
         with self._reading() as conn:
             return tuple(followups.obligations(conn, everything=everything))
+
+    def followups(self, until: datetime) -> tuple[Followup, ...]:
+        """List what the station said of obligations, each step that fell due before an instant."""
+        with self._reading() as conn:
+            return tuple(followups.said(conn, written(until)))
 
     def owed(self) -> int:
         """Count receipts about single events that the outbox has not taken yet."""

@@ -110,12 +110,13 @@ class Posting:
 
 @dataclass(frozen=True, slots=True)
 class SentEvent:
-    """One own event with its payload, for bulletins in both directions."""
+    """One own event with its payload, for bulletins in both directions; once ``answered``, the station's decisions."""
 
     header: Header
     hash: bytes
     payload: bytes
     decisions: Mapping[str, Decision] = field(hash=False)
+    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +200,10 @@ class Figures:
 _STATE: Final = (
     "CASE WHEN refused IS NOT NULL THEN 'refused' WHEN answered IS NOT NULL THEN 'accepted'"
     " WHEN attempts > 0 THEN 'sent' ELSE 'queued' END"
+)
+_DECIDED: Final = (
+    "SELECT recipient, coalesce(stamped_way, way) AS way, coalesce(stamped_rule, rule) AS rule"
+    " FROM recipients WHERE seq = ?"
 )
 # Every condition is a constant of this file; what is asked for goes in as a parameter.
 _CONDITIONS: Final = {
@@ -304,15 +309,17 @@ def sent(
 ) -> Iterator[SentEvent]:
     """Tell of events by when the station received them (not yet: when they were accepted), oldest first."""
     found = conn.execute(
-        "SELECT seq, hash, header, payload FROM events JOIN sealed USING (seq)"
+        "SELECT seq, hash, header, payload, answered FROM events JOIN sealed USING (seq)"
         " WHERE refused IS NULL AND replaced_by IS NULL"
         " AND coalesce(answered, accepted) >= ? AND coalesce(answered, accepted) < ? ORDER BY seq",
         ("" if since is None else written(since), "9" if until is None else written(until)),
     )
     for row in found:
-        chosen = conn.execute("SELECT recipient, way, rule FROM recipients WHERE seq = ?", (row["seq"],))
+        chosen = conn.execute(_DECIDED, (row["seq"],))
         decisions = {each["recipient"]: stored_decision(each["way"], each["rule"], policy) for each in chosen}
-        yield SentEvent(parse_header(row["header"]), row["hash"], row["payload"], decisions)
+        yield SentEvent(
+            parse_header(row["header"]), row["hash"], row["payload"], decisions, row["answered"] is not None
+        )
 
 
 def book_rows(conn: sqlite3.Connection) -> Iterator[BookRow]:
