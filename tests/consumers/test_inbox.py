@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import sqlite3
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from tests.consumers.county import ME, PARTNER, Listener
 from tests.simulator import CLUSTER, FIRE, INTELLIGENCE, NOW, START, World, load
+from yizhan.consumers import items
 from yizhan.consumers.errors import InboxError, NoSuchItem, NotAnswerable, WrongInbox
 from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.items import Query
@@ -688,3 +690,11 @@ def test_the_first_of_several_postmark_headers_counts(listener: Listener, world:
     outcome = listener.inbox.receive(more)
     assert outcome.item is not None
     assert outcome.item.warnings == (Warn.PAYLOAD_INVALID,)
+
+
+def test_a_matter_is_found_by_index(listener: Listener) -> None:
+    """However large the book: nothing is read that neither names the event nor is named by it."""
+    with sqlite3.connect(f"file:{listener.inbox.path}?mode=ro", uri=True) as conn:
+        plans = [conn.execute(f"EXPLAIN QUERY PLAN {sql}", {"id": "x", "receipt": "y"}) for sql in items._BESIDE]  # noqa: SLF001 -- what is asked
+        assert not [row for plan in plans for row in plan if "SCAN" in row[3]]
+    conn.close()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.producers.desk import CANGNAN, QINGYUAN, SHOUNING, Desk, fire, intelligence, ref
+from yizhan.producers import accounts
 from yizhan.producers.drafts import Draft, Reference
 from yizhan.producers.errors import NotOwed, NotPublishable, UnknownReference, WrongOutbox
 from yizhan.producers.outbox import BATCH, Outbox, Sent
@@ -290,3 +291,11 @@ def test_the_database_is_as_durable_as_sqlite_can_be(outbox: Outbox) -> None:
     conn: sqlite3.Connection = outbox._conn  # noqa: SLF001 -- the setting is the promise
     assert conn.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
     assert conn.execute("PRAGMA synchronous").fetchone()[0] == 2
+
+
+def test_a_matter_is_found_by_index(outbox: Outbox) -> None:
+    """However large the book: nothing is read that neither names the event nor is named by it."""
+    with sqlite3.connect(f"file:{outbox.path}?mode=ro", uri=True) as conn:
+        plans = [conn.execute(f"EXPLAIN QUERY PLAN {sql}", {"id": "x", "receipt": "y"}) for sql in accounts._BESIDE]  # noqa: SLF001 -- what is asked
+        assert not [row for plan in plans for row in plan if "SCAN" in row[3]]
+    conn.close()

@@ -7,6 +7,7 @@ Rule 2: whoever only looks needs no key; that the content was opened is written 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.cli import inboxes, outboxes
@@ -69,9 +70,8 @@ class Story:
 def story(app: App, county: str, event_id: str) -> Story:
     """Tell the matter of one event; it has no events where the county knows of none."""
     with outboxes.looking(app, county) as outbox, inboxes.looking(app, county) as inbox:
-        named = [*(outbox.named() if outbox else ()), *(inbox.named() if inbox else ())]
-        found = list[Told]()
-        for each in matter(event_id, named):
+        books, found = [each for each in (outbox, inbox) if each is not None], list[Told]()
+        for each in matter(event_id, lambda one: chain.from_iterable(book.beside(one) for book in books)):
             if outbox is not None and (own := outbox.event(each)) is not None:
                 found.append(_own(own, outbox.postings(Query(id=each))))
             elif inbox is not None and (item := inbox.item(each)) is not None:

@@ -207,6 +207,14 @@ _COLUMNS: Final = """
      AND by.county = items.county AND (by.status = 'Actual' OR items.status <> 'Actual')
      ORDER BY by.seq LIMIT 1) AS withdrawn_by
 """
+_REPLY: Final = "json_extract(CAST(header AS TEXT), '$.reply_to.id')"
+_BESIDE: Final = tuple(
+    f"SELECT {what} FROM items JOIN letters USING (seq) WHERE {name} = :id AND type <> :receipt"  # noqa: S608 -- our words
+    for what, name in (
+        (f"thread, supersedes, withdraws, {_REPLY}", "id"), ("id", "thread"), ("id", "supersedes"), ("id", "withdraws"),
+        ("id", _REPLY),
+    )
+)  # fmt: skip
 # Every condition is a constant of this file; what is asked for goes in as a parameter.
 _CONDITIONS: Final = {
     "id": "items.id = :id",
@@ -242,14 +250,11 @@ def one(conn: sqlite3.Connection, item_id: str) -> Item | None:
     return next(chosen(conn, Query(id=item_id)), None)
 
 
-def named(conn: sqlite3.Connection) -> Iterator[tuple[str, str]]:
-    """Tell which events name which others: (id, id of the thread or of a reference)."""
-    for row in conn.execute(
-        "SELECT id, thread, supersedes, withdraws, json_extract(CAST(header AS TEXT), '$.reply_to.id')"
-        " FROM items JOIN letters USING (seq) WHERE type <> ?",
-        (RECEIPT,),
-    ):
-        yield from ((row[0], other) for other in row[1:] if other is not None and other != row[0])
+def beside(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
+    """Tell which events one names, and which name it: by thread or by a reference."""
+    for sql in _BESIDE:
+        for row in conn.execute(sql, {"id": event_id, "receipt": RECEIPT}):
+            yield from (each for each in row if each is not None)
 
 
 def by_hash(conn: sqlite3.Connection, event_hash: bytes) -> Item | None:

@@ -284,4 +284,9 @@ MIGRATIONS: Final = (
     );
     CREATE INDEX obligations_about ON obligations (about) WHERE about IS NOT NULL;
     """,
+    """
+    -- What answers an event, found by that.
+    CREATE INDEX letters_answering ON letters (json_extract(CAST(header AS TEXT), '$.reply_to.id'))
+        WHERE json_extract(CAST(header AS TEXT), '$.reply_to.id') IS NOT NULL;
+    """,
 )

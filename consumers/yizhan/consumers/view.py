@@ -96,10 +96,10 @@ class View(SharedStore):
         """List what belongs to one matter, in the order of arrival."""
         return self.items(Query(thread=subject))
 
-    def named(self) -> tuple[tuple[str, str], ...]:
-        """List which events name which others: (id, an id that it names)."""
+    def beside(self, event_id: str) -> frozenset[str]:
+        """Return the ids that an event names, and of those that name it."""
         with self._reading() as conn:
-            return tuple(items.named(conn))
+            return frozenset(items.beside(conn, event_id))
 
     def ringing(self) -> tuple[Item, ...]:
         """List alarms that wait for a person."""

@@ -293,15 +293,21 @@ def event(conn: sqlite3.Connection, event_id: str) -> OwnEvent | None:
     return OwnEvent(_event_row(conn, row), header, sealed["payload"], sealed["envelope"], row["postmark"])
 
 
-def named(conn: sqlite3.Connection) -> Iterator[tuple[str, str]]:
-    """Tell which events name which others: (id, id of the thread or of a reference)."""
-    for row in conn.execute(
-        "SELECT id, json_extract(h, '$.subject'), json_extract(h, '$.reply_to.id'),"
-        " json_extract(h, '$.supersedes.id'), json_extract(h, '$.withdraws.id')"
-        " FROM (SELECT id, CAST(header AS TEXT) AS h FROM events JOIN sealed USING (seq) WHERE type <> ?)",
-        (RECEIPT,),
-    ):
-        yield from ((row[0], other) for other in row[1:] if other is not None and other != row[0])
+_NAMED: Final = tuple(
+    f"json_extract(CAST(header AS TEXT), '$.{name}')"
+    for name in ("subject", "reply_to.id", "supersedes.id", "withdraws.id")
+)
+_BESIDE: Final = tuple(
+    f"SELECT {what} FROM events JOIN sealed USING (seq) WHERE {name} = :id AND type <> :receipt"  # noqa: S608 -- our words
+    for what, name in ((", ".join(_NAMED), "id"), *(("id", each) for each in _NAMED))
+)
+
+
+def beside(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
+    """Tell which events one names, and which name it: by thread or by a reference."""
+    for sql in _BESIDE:
+        for row in conn.execute(sql, {"id": event_id, "receipt": RECEIPT}):
+            yield from (each for each in row if each is not None)
 
 
 def sent(

@@ -306,10 +306,10 @@ class Outbox(SharedStore):
         with self._reading() as conn:
             return accounts.event(conn, event_id)
 
-    def named(self) -> tuple[tuple[str, str], ...]:
-        """List which events name which others: (id, an id that it names)."""
+    def beside(self, event_id: str) -> frozenset[str]:
+        """Return the ids that an event names, and of those that name it."""
         with self._reading() as conn:
-            return tuple(accounts.named(conn))
+            return frozenset(accounts.beside(conn, event_id))
 
     def sent(self, since: datetime | None = None, until: datetime | None = None) -> tuple[accounts.SentEvent, ...]:
         """List own events with their payloads, oldest first: learnt at ``since`` or later, before ``until``."""

@@ -189,4 +189,15 @@ MIGRATIONS: Final = (
     -- How often a file was asked for again: each time it takes longer until it may be.
     ALTER TABLE files ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    -- What names an event, found by that.
+    CREATE INDEX sealed_by_subject ON sealed (json_extract(CAST(header AS TEXT), '$.subject'))
+        WHERE json_extract(CAST(header AS TEXT), '$.subject') IS NOT NULL;
+    CREATE INDEX sealed_by_reply ON sealed (json_extract(CAST(header AS TEXT), '$.reply_to.id'))
+        WHERE json_extract(CAST(header AS TEXT), '$.reply_to.id') IS NOT NULL;
+    CREATE INDEX sealed_by_correction ON sealed (json_extract(CAST(header AS TEXT), '$.supersedes.id'))
+        WHERE json_extract(CAST(header AS TEXT), '$.supersedes.id') IS NOT NULL;
+    CREATE INDEX sealed_by_withdrawal ON sealed (json_extract(CAST(header AS TEXT), '$.withdraws.id'))
+        WHERE json_extract(CAST(header AS TEXT), '$.withdraws.id') IS NOT NULL;
+    """,
 )

@@ -12,8 +12,7 @@ Rule 4: nothing here reads a clock or a disk; what was corrected or withdrawn by
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -107,20 +106,16 @@ def names(header: Header) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each for each in found if each is not None and each != header.id))
 
 
-def matter(start: str, named: Iterable[tuple[str, str]]) -> frozenset[str]:
+def matter(start: str, beside: Callable[[str], Iterable[str]]) -> frozenset[str]:
     """Return every id that belongs to the matter of one, itself included.
 
     Args:
         start: an event id.
-        named: pairs (id of an event, an id that it names).
+        beside: gives the ids that an event names, and of those that name it.
     """
-    beside = defaultdict[str, list[str]](list)
-    for one, other in named:
-        beside[one].append(other)
-        beside[other].append(one)
     found, waiting = {start}, [start]
     while waiting:
-        new = set(beside[waiting.pop()]) - found
+        new = set(beside(waiting.pop())) - found
         found |= new
         waiting += new
     return frozenset(found)
