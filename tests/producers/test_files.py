@@ -275,6 +275,21 @@ def test_too_many_and_on_what_carries_none(outbox: Outbox, photo: Path) -> None:
     assert not _folder(outbox).exists()
 
 
+def test_what_is_sealed_anew_goes_without_a_file_that_is_gone(
+    desk: Desk, outbox: Outbox, dispatch: Dispatch, photo: Path
+) -> None:
+    """Law 1: a backup was restored without its files: a fire that was accepted goes all the same."""
+    sent = sent_with(outbox, desk, dispatch, photo)
+    for path in _folder(outbox).iterdir():
+        path.unlink()
+    with transaction(outbox._conn) as conn:  # noqa: SLF001 -- as the publisher finds it after a restore
+        conn.execute("UPDATE events SET conflict = 1")
+    (anew,) = outbox.reissue()
+    assert anew.id != sent.id
+    assert _sealed_in(outbox, anew) == _sealed_in(outbox, sent)
+    assert outbox.reissue() == ()
+
+
 def test_an_event_cannot_name_what_is_not_here(outbox: Outbox, photo: Path) -> None:
     """Law 1: what is accepted can be sent: a sealed file that is not beside the outbox keeps its event out."""
     made = attach(outbox, draft(), [photo])

@@ -197,11 +197,12 @@ def _write(path: Path, data: bytes) -> None:
 # -- inside the outbox's transactions --
 
 
-def enter(conn: sqlite3.Connection, path: Path, event_id: str, payload: bytes) -> None:
+def enter(conn: sqlite3.Connection, path: Path, event_id: str, payload: bytes, *, accepted: bool = False) -> None:
     """Make the sealed files that a payload names part of its event.
 
     Raises:
-        NotPublishable: one is not beside the outbox: nobody could ever send it.
+        NotPublishable: one is not beside the outbox: nobody could ever send it. An event that was ``accepted`` before
+            goes without.
     """
     for each in _attachments(payload):
         root = bytes.fromhex(each.sealed.root) if each.sealed is not None else b""
@@ -209,6 +210,11 @@ def enter(conn: sqlite3.Connection, path: Path, event_id: str, payload: bytes) -
             continue
         folder = path.with_name(path.name + FOLDER)
         if not (folder / root.hex()).exists() or not (folder / f"{root.hex()}.leaves").exists():
+            if accepted:
+                log.error(
+                    "%s: its attached file %s is not beside the outbox any more: it goes without", event_id, root.hex()
+                )
+                continue
             sentence = _("{name}：文书说它随文书密封，发件箱旁却没有；请用 yizhan publish --attach 附上")
             raise NotPublishable(sentence.format(name=each.name))
         conn.execute(

@@ -228,14 +228,17 @@ class Outbox(SharedStore):
         header = parse_header(row["header"])
         attributes = {name: getattr(header, name) for name in Header.model_fields if name not in _NUMBERED}
         conn.execute("UPDATE events SET external_ref = NULL, queued = 0, due = NULL WHERE seq = ?", (row["seq"],))
-        sent = self._accept(conn, Letter(attributes, header.to, row["payload"], row["external_ref"]), pen, now)
+        letter = Letter(attributes, header.to, row["payload"], row["external_ref"])
+        sent = self._accept(conn, letter, pen, now, accepted=True)
         conn.execute("UPDATE events SET replaced_by = ? WHERE seq = ?", (sent.id, row["seq"]))
         log.critical("%s: its number had been given before; sealed anew as %s", row["id"], sent.id)
         return sent
 
-    def _accept(self, conn: sqlite3.Connection, letter: Letter, pen: Pen, now: datetime) -> Sent:
+    def _accept(
+        self, conn: sqlite3.Connection, letter: Letter, pen: Pen, now: datetime, *, accepted: bool = False
+    ) -> Sent:
         sent = numbering.accept(conn, letter, pen, now)
-        files.enter(conn, self.path, sent.id, letter.payload)
+        files.enter(conn, self.path, sent.id, letter.payload, accepted=accepted)
         return sent
 
     def _accept_one(self, letter_of: Callable[[sqlite3.Connection, Pen, datetime], Letter]) -> Sent:
