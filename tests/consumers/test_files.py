@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.vectors.make_file_vectors import sealed
-from yizhan.consumers.files import RESERVE_BYTES, FileStore, attachments_of
+from yizhan.consumers.files import MOST_ASKED, RESERVE_BYTES, FileStore, attachments_of
 from yizhan.consumers.view import Carrier
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas import merkle
@@ -207,6 +207,22 @@ def test_no_more_than_sixteen_are_fetched() -> None:
     """Nobody fills our disk with one event."""
     found, problems = attachments_of({"attachments": [said() for _ in range(20)]})
     assert (len(found), len(problems)) == (16, 4)
+
+
+def test_who_names_files_that_never_come_gets_few_words(store: FileStore) -> None:
+    """A county cannot make us write receipts without end: sixteen at once, each of them ever more rarely."""
+    store.want([carrier(said(), seq=n) for n in range(1, 101)])
+    asked = dict[str, int]()
+    for minute in range(0, 24 * 60, 15):
+        now = 1e9 + 60 * minute
+        waiting = store.to_ask(COUNTY, now, 900.0)
+        assert len(waiting) <= MOST_ASKED
+        for each in waiting:
+            asked[each.id] = asked.get(each.id, 0) + 1
+            store.told(each.id, fetched=False, now=now)
+    assert len(asked) == 100
+    assert max(asked.values()) <= 8
+    assert store.to_ask(OTHER, 2e9, 900.0) == []
 
 
 def test_destroyed_content_takes_its_chunks_along(store: FileStore, tmp_path: Path) -> None:

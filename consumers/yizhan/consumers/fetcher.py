@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from yizhan.runtime.settings import Settings
 
 IDLE_SECONDS: Final = 0.5
-LONGEST_ASKING_SECONDS: Final = 86_400.0
 FETCH_BYTES: Final = 4 * 1024 * 1024
 BATCH: Final = 8
 """Chunks that are synced to the disk together."""
@@ -151,10 +150,8 @@ class Fetcher(Background):
     def _ask(self, store: FileStore, county: str) -> None:
         """Ask a county once more for what its log does not have, after a pause that doubles."""
         now = time.time()
-        for each in store.lacking(county):
-            pause = min(self._overdue * (1 << min(each.times, 16)), LONGEST_ASKING_SECONDS)
-            if now - each.asked >= pause:
-                self._inbox.say_of_files(each.id, each.hash, fetched=False)
-                store.told(each.id, fetched=False, now=now)
-                log.warning("%s: some of its attached files are not with the broker; asked for again", each.id)
+        for each in store.to_ask(county, now, self._overdue):
+            self._inbox.say_of_files(each.id, each.hash, fetched=False)
+            store.told(each.id, fetched=False, now=now)
+            log.warning("%s: some of its attached files are not with the broker; asked for again", each.id)
         self._quiet[county] = time.monotonic()

@@ -50,6 +50,9 @@ if TYPE_CHECKING:
 
 FOLDER: Final = ".files"
 """What the name of the folder adds to the inbox's."""
+LONGEST_ASKING_SECONDS: Final = 86_400.0
+MOST_ASKED: Final = 16
+"""Events that a county is asked for again at once."""
 RESERVE_BYTES: Final = 1024 * 1024 * 1024
 """Disk that stays free for the inbox itself: a film must not keep out a fire."""
 
@@ -112,6 +115,7 @@ MIGRATIONS: Final = (
     ) WITHOUT ROWID;
     UPDATE files SET whole = 0, placed = NULL;
     DELETE FROM scans;
+    DELETE FROM said;
     """,
 )
 
@@ -320,24 +324,27 @@ class FileStore(SharedStore):
 
     def whole_untold(self) -> list[Waiting]:
         """List events all of whose files are here, and whose senders were not told."""
-        return self._events("SELECT id FROM files GROUP BY id HAVING min(whole) = 1")
+        return self._events("1 GROUP BY id HAVING min(whole) = 1")
 
-    def lacking(self, county: str) -> list[Waiting]:
-        """List events of a county of which some file is not whole."""
-        return self._events("SELECT id FROM files WHERE whole = 0 AND county = ? GROUP BY id", county)
+    def to_ask(self, county: str, now: float, overdue_seconds: float) -> list[Waiting]:
+        """List which events of a county to ask for again now, at most ``MOST_ASKED``, those first that waited longest.
+
+        Each waits twice as long as the time before, at most a day: who names files that never come gets few words.
+        """
+        due = [
+            each
+            for each in self._events("whole = 0 AND county = ? GROUP BY id", county)
+            if now - each.asked >= min(overdue_seconds * (1 << min(each.times, 16)), LONGEST_ASKING_SECONDS)
+        ]
+        return sorted(due, key=lambda each: each.asked)[:MOST_ASKED]
 
     def _events(self, chosen: str, *values: str) -> list[Waiting]:
+        query = (
+            "SELECT id, hash, coalesce(asked, 0) AS asked, coalesce(times, 0) AS times"  # noqa: S608 -- ours
+            f" FROM files LEFT JOIN said USING (id) WHERE coalesce(fetched, 0) = 0 AND {chosen}"
+        )
         with self._reading() as conn:
-            ids = [row["id"] for row in conn.execute(chosen, values).fetchall()]
-            rows = [
-                conn.execute(
-                    "SELECT id, hash, coalesce(asked, 0) AS asked, coalesce(times, 0) AS times,"
-                    " coalesce(fetched, 0) AS fetched FROM files LEFT JOIN said USING (id) WHERE id = ?",
-                    (each,),
-                ).fetchone()
-                for each in ids
-            ]
-        return [Waiting(row["id"], row["hash"], row["asked"], row["times"]) for row in rows if not row["fetched"]]
+            return [Waiting(*row) for row in conn.execute(query, values)]
 
     def told(self, event_id: str, *, fetched: bool, now: float) -> None:
         """Note that a sender was told that its files are here, or asked for them again (seconds since 1970)."""
