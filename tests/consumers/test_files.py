@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -92,6 +93,21 @@ def test_chunks_in_any_order_twice_and_through_a_restart(store: FileStore, tmp_p
         with pytest.raises(FileRefused, match="不覆盖"):
             again.save(attachment, out)
     assert [each.name for each in out.iterdir()] == ["现场.jpg"]
+
+
+def test_a_file_is_saved_on_a_memory_stick_too(store: FileStore, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """FAT and exFAT know no second name of a file; there too nothing is written over."""
+
+    def one_name(*_paths: Path) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", one_name)
+    attachment = store.standing(fetched(store, said()))[0].attachment
+    assert store.save(attachment, out).read_bytes() == PHOTO
+    (out / "现场.jpg").write_bytes(b"mine")
+    with pytest.raises(FileRefused, match="不覆盖"):
+        store.save(attachment, out)
+    assert [(each.name, each.read_bytes()) for each in out.iterdir()] == [("现场.jpg", b"mine")]
 
 
 def test_whom_it_was_not_sent_to_keeps_and_opens_nothing(store: FileStore) -> None:

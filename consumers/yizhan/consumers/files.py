@@ -11,6 +11,7 @@ Rule 4: where an item's content was destroyed its key is gone with it, and its c
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import secrets
@@ -55,6 +56,9 @@ MOST_ASKED: Final = 16
 """Events that a county is asked for again at once."""
 RESERVE_BYTES: Final = 1024 * 1024 * 1024
 """Disk that stays free for the inbox itself: a film must not keep out a fire."""
+
+_ONE_NAME: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What file systems say where a file has one name only: memory sticks, some network drives."""
 
 MIGRATIONS: Final = (
     """
@@ -392,9 +396,9 @@ class FileStore(SharedStore):
                     _check_type(stream, attachment)
                     stream.flush()
                     os.fsync(stream.fileno())
-                os.link(part, target)  # fails where the name is taken, by whatever
+                _give_name(part, target)
             finally:
-                part.unlink()
+                part.unlink(missing_ok=True)
             sync_folder(folder)
         except FileExistsError:
             sentence = _("{path} 已经有了，不覆盖；请用 -o 换一个目录")
@@ -443,6 +447,17 @@ def _count(conn: sqlite3.Connection, root: bytes) -> None:
     """Note whether all chunks of a file are here."""
     here = "SELECT count(*) FROM chunks AS c WHERE c.root = files.root AND c.of = files.chunks"
     conn.execute(f"UPDATE files SET whole = chunks = ({here}) WHERE root = ?", (root,))  # noqa: S608 -- ours
+
+
+def _give_name(part: Path, target: Path) -> None:
+    """Give a file its name, unless that is taken, by whatever (``FileExistsError``)."""
+    try:
+        os.link(part, target)
+    except OSError as error:
+        if error.errno not in _ONE_NAME:
+            raise
+        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
+        part.replace(target)
 
 
 def _check_type(stream: BinaryIO, attachment: Attachment) -> None:
