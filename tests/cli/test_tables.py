@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import pytest
 from openpyxl import load_workbook
 
 from tests.cli.conftest import Run
-from tests.producers.test_tables import CRIME, FIRE, SHOUNING, as_row, book, draft
+from tests.cli.station import Station
+from tests.producers.test_tables import CRIME, FIRE, QINGYUAN, SHOUNING, as_row, book, draft
 from yizhan.cli import outboxes
+from yizhan.cli.access import journal_path
 from yizhan.cli.app import App
 from yizhan.cli.commands import import_tables
 from yizhan.producers.templates import csv_table
+from yizhan.schemas.quarters import Quarter
 
 
 @pytest.fixture(autouse=True)
@@ -222,3 +226,72 @@ def test_formulas_come_back_in_the_bad_file_as_values(yizhan: Run) -> None:
 def test_receipts_have_no_template(yizhan: Run) -> None:
     """The system writes them itself."""
     assert "inbox ack" in yizhan("template", "receipt").err
+
+
+# -- out --
+
+
+@pytest.fixture
+def exchanged(yizhan: Run, home: Path) -> str:
+    """A fire with a dangerous summary and a crime from Shouning, received at Qingyuan; return the fire's id."""
+    station = Station(home)
+    made = rows({"简要情况": "=HYPERLINK(1)"})
+    Path("day.csv").write_bytes(csv_table(list(made[0]), made))
+    Path("crime.xlsx").write_bytes(book(*rows({}, kind=CRIME)))
+    sent = json.loads(yizhan("import", "csv", "day.csv", FIRE, "--county", SHOUNING, "--json").out)["sent"]
+    assert yizhan("import", "excel", "crime.xlsx", CRIME, "--county", SHOUNING).code == 0
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    event_id: str = sent[0]["id"]
+    return event_id
+
+
+def test_what_came_and_what_went_is_exported(yizhan: Run, exchanged: str) -> None:
+    """A sheet a type; who exported is written down; the file is its owner's alone."""
+    for county in (SHOUNING, QINGYUAN):
+        file = f"{county}.xlsx"
+        done = yizhan("export", file, "--county", county)
+        assert done.code == 0, done.err
+        assert Path(file).stat().st_mode & 0o777 == 0o600
+        whole = load_workbook(file)
+        assert "森林火灾" in whole.sheetnames
+        sheet = whole["森林火灾"]
+        headings = [cell.value for cell in sheet[1]]
+        row = dict(zip(headings, sheet[2], strict=True))
+        assert row["编号"].value == exchanged
+        assert row["发件县"].value == "350924 寿宁县"
+        assert row["简要情况"].data_type == "s"
+        journal = journal_path(App(Path("yizhan-home")), county).read_text("utf-8")
+        assert '"command":"export"' in journal
+        assert exchanged in journal
+        assert "已经有了" in yizhan("export", file, "--county", county).err
+
+
+def test_an_export_is_imported_again_and_sends_nothing_twice(yizhan: Run, exchanged: str) -> None:
+    """By workbook and by CSV, in both languages."""
+    assert exchanged
+    for n, (language, ending) in enumerate([("zh", "xlsx"), ("en", "xlsx"), ("zh", "csv"), ("en", "csv")]):
+        file, kind = f"{n}.{ending}", "excel" if ending == "xlsx" else "csv"
+        asked = ("export", file, "--county", SHOUNING, "--type", FIRE, "--lang", language)
+        assert yizhan(*asked).code == 0
+        done = yizhan("import", kind, file, FIRE, "--county", SHOUNING, "--json")
+        assert done.code == 0, done.out
+        found = json.loads(done.out)
+        assert [one["duplicate"] for one in found["sent"]] == [True]
+        assert [one["differs"] for one in found["sent"]] == [False]
+
+
+def test_an_export_is_chosen_by_type_quarter_and_box(yizhan: Run, exchanged: str) -> None:
+    """What is not chosen is not there; a CSV holds one type."""
+    assert exchanged
+    chosen = json.loads(yizhan("export", "a.xlsx", "--county", SHOUNING, "--type", "eco_crime", "--json").out)
+    assert chosen["events"] == {CRIME: 1}
+    none = json.loads(yizhan("export", "b.xlsx", "--county", SHOUNING, "--quarter", "2020Q1", "--json").out)
+    assert none["events"] == {}
+    inbox = json.loads(yizhan("export", "c.xlsx", "--county", SHOUNING, "--box", "inbox", "--json").out)
+    assert inbox["events"] == {}
+    now = Quarter.containing(datetime.now(UTC), "Asia/Shanghai")
+    both = json.loads(yizhan("export", "d.xlsx", "--county", SHOUNING, "--quarter", str(now), "--json").out)
+    assert both["events"] == {CRIME: 1, FIRE: 1}
+    assert "--type" in yizhan("export", "e.csv", "--county", SHOUNING).err
+    assert "2026Q3" in yizhan("export", "f.xlsx", "--county", SHOUNING, "--quarter", "2026-3").err

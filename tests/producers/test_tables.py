@@ -13,8 +13,10 @@ from openpyxl import Workbook, load_workbook
 
 from tests.schemas.payloads.examples import EXAMPLES
 from yizhan.producers.columns import (
+    BESIDE,
     columns_of,
     content_of,
+    in_both_languages,
     known_headings,
     letters,
     template_columns,
@@ -108,7 +110,7 @@ def test_every_type_comes_back_from_a_table_as_it_went_in(kind: str, language: s
     set_language(language)
     one = draft(kind)
     row = as_row(one)
-    tables = [workbook(kind, "t", list(row), [row]), csv_table(list(row), [row])]
+    tables = [workbook(kind, {"t": (list(row), [row])}), csv_table(list(row), [row])]
     for reading_in in ("zh_CN", "en"):
         set_language(reading_in)
         for table in tables:
@@ -144,7 +146,9 @@ def test_every_template_can_be_filled_in(kind: str, language: str) -> None:
 @pytest.mark.parametrize("kind", SENT_BY_DESKS)
 def test_no_heading_means_two_things(kind: str) -> None:
     """In neither language do two columns of a type share a heading."""
-    assert len(known_headings(kind)) >= len(columns_of(kind, 50))
+    known = known_headings(kind)
+    assert len(known) >= len(columns_of(kind, 50))
+    assert not in_both_languages(BESIDE) & set(known)
     for language in ("zh_CN", "en"):
         said = [column.heading(language) for column in columns_of(kind)]
         assert len(set(said)) == len(said)
@@ -435,7 +439,7 @@ def test_what_is_no_csv_is_told_apart(data: bytes, said: str) -> None:
 def test_what_somebody_wrote_never_becomes_a_formula(text: str) -> None:
     """Neither in a workbook nor in a CSV; an import reads the text itself."""
     row = as_row(draft()) | {"简要情况": text}
-    made = workbook(FIRE, "t", list(row), [row])
+    made = workbook(FIRE, {"t": (list(row), [row])})
     place = list(row).index("简要情况") + 1
     assert load_workbook(io.BytesIO(made)).worksheets[0].cell(2, place).data_type == "s"
     table = csv_table(list(row), [row])

@@ -23,7 +23,14 @@ from yizhan.schemas.i18n import LANGUAGES, _, catalogue, get_language, marked
 REPEATED: Final = 3
 """Groups of columns in a template for a list of things; a table may have more."""
 MOST_REPEATED: Final = 50
-BESIDE: Final = (marked("编号"), marked("所属事件"), marked("发件县"), marked("收到时间"), marked("问题"))
+BESIDE: Final = (
+    marked("编号"),
+    marked("所属事件"),
+    marked("发件县"),
+    marked("收到时间"),
+    marked("信件状态"),
+    marked("问题"),
+)
 """Columns that an export, or a list of bad rows, has beside the form's; an import passes over them."""
 TROUBLE: Final = BESIDE[-1]
 _NOT_IN_TEMPLATE: Final = frozenset({"attachments", "doubtful", "border", "reply_to", "supersedes", "withdraws"})

@@ -122,16 +122,15 @@ def _drop_down(sheet: Worksheet, codes: Worksheet, number: int, column: Column, 
     sheet.add_data_validation(rule)
 
 
-def workbook(type: str, title: str, headings: Sequence[str], rows: Iterable[Mapping[str, Value]]) -> bytes:
-    """Write a workbook of rows (heading → value); it names its type, so that an import knows."""
+def workbook(type: str, sheets: Mapping[str, tuple[Sequence[str], Iterable[Mapping[str, Value]]]]) -> bytes:
+    """Write a workbook: title of a sheet → its headings, its rows (heading → value).
+
+    ``type`` is noted in it, so that an import knows; empty where the sheets' titles say it.
+    """
     book = Workbook(write_only=True)
     book.properties.subject, book.properties.creator = type, "yizhan"
-    sheet = book.create_sheet(title[:31])
-    sheet.freeze_panes = "A2"
-    for number, heading in enumerate(headings):
-        sheet.column_dimensions[letters(number)].width = max(12, min(2 * len(heading) + 2, 32))
 
-    def cell(value: Value | None, *, bold: bool = False) -> Any:  # noqa: ANN401 -- openpyxl's stubs call it a function
+    def cell(sheet: Any, value: Value | None, *, bold: bool = False) -> Any:  # noqa: ANN401 -- openpyxl's stubs call it a function
         if value is None:
             return None
         if not isinstance(value, str):
@@ -142,9 +141,14 @@ def workbook(type: str, title: str, headings: Sequence[str], rows: Iterable[Mapp
             made.font = Font(bold=True)
         return made
 
-    sheet.append([cell(heading, bold=True) for heading in headings])
-    for values in rows:
-        sheet.append([cell(values.get(heading)) for heading in headings])
+    for title, (headings, rows) in sheets.items():
+        sheet = book.create_sheet(title[:31])
+        sheet.freeze_panes = "A2"
+        for number, heading in enumerate(headings):
+            sheet.column_dimensions[letters(number)].width = max(12, min(2 * len(heading) + 2, 32))
+        sheet.append([cell(sheet, heading, bold=True) for heading in headings])
+        for values in rows:
+            sheet.append([cell(sheet, values.get(heading)) for heading in headings])
     return _saved(book)
 
 

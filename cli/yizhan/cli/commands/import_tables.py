@@ -351,7 +351,8 @@ def _write_beside(found: Found, file: str, name: str | None) -> str | None:
     made = name or _free_name(file)
     type = next((draft.type for draft in found.good.values()), "")
     write_new(
-        made, csv_table(headings, rows) if made.lower().endswith(".csv") else workbook(type, _(TROUBLE), headings, rows)
+        made,
+        csv_table(headings, rows) if made.lower().endswith(".csv") else workbook(type, {_(TROUBLE): (headings, rows)}),
     )
     return made
 
