@@ -14,9 +14,8 @@ from lxml import etree
 
 from tests.schemas.payloads.examples import DISASTER, FIRE, HOTSPOT, PEOPLE
 from yizhan.producers import proposals
-from yizhan.producers.cap import CapInvalid, CapMessage, Setting, read_cap, words, write_cap
+from yizhan.producers.cap import CapInvalid, CapMessage, Setting, draft_of, read_cap, words, write_cap
 from yizhan.producers.cap.places import AreaInvalid, circle_of, position_of_circle, position_of_polygon
-from yizhan.producers.cap.reading import draft_of
 from yizhan.producers.cap.words import Triplet
 from yizhan.producers.cap.xml import MAX_BYTES, NAMESPACE, check
 from yizhan.producers.drafts import Office, parse_draft

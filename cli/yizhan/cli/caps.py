@@ -18,8 +18,16 @@ from yizhan.cli.names import doubt_sentence
 from yizhan.cli.words import _
 from yizhan.producers import proposals
 from yizhan.producers.accounts import Query
-from yizhan.producers.cap import WRITABLE, CapMessage, Setting, WrittenCap, read_cap, write_cap
-from yizhan.producers.cap.reading import draft_of, withdrawal_of
+from yizhan.producers.cap import (
+    WRITABLE,
+    CapMessage,
+    Setting,
+    WrittenCap,
+    draft_of,
+    read_cap,
+    withdrawal_of,
+    write_cap,
+)
 from yizhan.producers.cap.words import OURS, sent_as
 from yizhan.producers.doubts import Doubt, of_position
 from yizhan.producers.geography import sample_outlines
@@ -68,6 +76,7 @@ class CapDesk:
         self._app, self._county, self._book, self._outlines = app, county, book, outlines or sample_outlines()
         around = proposals.Map(self._outlines, frozenset(app.charter.members), app.charter.policy.border_strip_km)
         self._setting = Setting(county, around, office, utc_now())
+        self._office = office.model_dump(mode="json", exclude_none=True)
 
     def take(self, file: str, data: bytes) -> Came:
         """Read one message and make its drafts.
@@ -83,11 +92,11 @@ class CapDesk:
                 return came
             earlier = dict(self._earlier(message, outbox, came))
             if message.msg_type == "Cancel":
-                self._cancel(message, earlier, came)
+                self._cancel(message, earlier, outbox, came)
                 return came
             refs = {place: str(own.row.external_ref) for place, own in earlier.items()}
             for event in message.events:
-                content = draft_of(message, event, self._county, refs)
+                content = draft_of(message, event, self._county, refs, self._office)
                 self._draft(content, list(event.unfit), outbox, came)
             self._update_of_nothing(message, refs, came)
         return came
@@ -123,13 +132,21 @@ class CapDesk:
                 sentence = _("它指向的 {id} 是 {theirs}，而这一份是 {ours}：演练和实情不混，按独立的一件处理")
                 came.unfit.append(sentence.format(id=row.id, theirs=own.header.status, ours=message.status))
 
-    def _cancel(self, message: CapMessage, earlier: dict[tuple[str, int], OwnEvent], came: Came) -> None:
-        for (_stem, number), own in earlier.items():
+    def _cancel(
+        self, message: CapMessage, earlier: dict[tuple[str, int], OwnEvent], outbox: Outbox | None, came: Came
+    ) -> None:
+        """Take back the whole matter: what was updated before is cancelled with its update."""
+        threads = {own.header.subject or own.header.id for own in earlier.values()}
+        matter = [
+            own
+            for row in (_sent(outbox) if threads else ())
+            if outbox is not None and sent_as(row.external_ref) and (own := outbox.event(row.id)) is not None
+            and (own.header.subject or row.id) in threads and own.header.withdraws is None
+        ]  # fmt: skip
+        for number, own in enumerate(matter, 1):
             header = own.header.model_dump(mode="json", exclude_none=True)
             payload = strictjson.loads(own.payload, floats=True)
-            content = withdrawal_of(message, number, header, payload)
-            with outboxes.looking(self._app, self._county) as outbox:
-                self._draft(content, [], outbox, came)
+            self._draft(withdrawal_of(message, number, header, payload), [], outbox, came)
         waiting = self._drafts_of(message)
         for n in waiting:
             sentence = _("它撤销的还是草稿 {n}，没有发出；请看 yizhan draft show {n}，不发就 yizhan draft drop {n}")

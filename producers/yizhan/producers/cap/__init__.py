@@ -8,8 +8,20 @@ Rule 4: what came in is a draft: an officer of the county answers for it; an XML
 
 from __future__ import annotations
 
+from yizhan.producers.cap.drafting import draft_of, withdrawal_of
 from yizhan.producers.cap.reading import CapEvent, CapMessage, Setting, read_cap
 from yizhan.producers.cap.writing import WRITABLE, WrittenCap, write_cap
 from yizhan.producers.cap.xml import CapInvalid
 
-__all__ = ["WRITABLE", "CapEvent", "CapInvalid", "CapMessage", "Setting", "WrittenCap", "read_cap", "write_cap"]
+__all__ = [
+    "WRITABLE",
+    "CapEvent",
+    "CapInvalid",
+    "CapMessage",
+    "Setting",
+    "WrittenCap",
+    "draft_of",
+    "read_cap",
+    "withdrawal_of",
+    "write_cap",
+]

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Final
 from lxml import etree
 
 from yizhan.producers.cap import words
+from yizhan.producers.cap.ours import LETTER, attributes_of, elements_of
 from yizhan.producers.cap.places import circle_of
-from yizhan.producers.cap.reading import attributes_of, elements_of
 from yizhan.producers.cap.words import CLASS_CODES, COUNTY_CODES, DISASTER, FIRE, HOTSPOT, OURS, UNKNOWN, cap_time
 from yizhan.producers.cap.xml import NAMESPACE, CapInvalid, add, add_pairs, check, name
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, _, catalogue, marked
@@ -30,11 +30,6 @@ if TYPE_CHECKING:
     from yizhan.schemas.header import Header
 
 WRITABLE: Final = (FIRE, HOTSPOT, DISASTER)
-LETTER: Final = (
-    "priority", "grade", "certainty", "touches", "stage", "worse", "subject",
-    "reply_to", "supersedes", "withdraws", "expires", "time",
-)  # fmt: skip
-"""Attributes of the header that go along as parameters where no element of CAP's gives them back."""
 LANGUAGES: Final = {SOURCE_LANGUAGE: "zh-CN", "en": "en-US"}
 _STAGES: Final = {"first": marked("首报"), "update": marked("续报"), "final": marked("终报")}
 _GRADES: Final = {1: marked("特别重大"), 2: marked("重大"), 3: marked("较大"), 4: marked("一般")}

@@ -6,6 +6,7 @@ Rule 2: nothing is read of what the schema does not allow.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Final
@@ -90,6 +91,15 @@ def pairs(holder: etree._Element, tag: str) -> tuple[tuple[str, str], ...]:
     return tuple(
         (text(each, "valueName") or "", each.findtext(name("value")) or "") for each in holder.findall(name(tag))
     )
+
+
+def moment(holder: etree._Element, tag: str) -> datetime | None:
+    """Return the time in a child, in UTC; None where there is none (``CapInvalid`` for what no calendar has)."""
+    said = text(holder, tag)
+    try:
+        return None if said is None else datetime.fromisoformat(said).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise CapInvalid(_("{title} 不是能用的时间；得到 {came}").format(title=tag, came=repr(said))) from None
 
 
 def add(holder: etree._Element, tag: str, said: str | None) -> None:

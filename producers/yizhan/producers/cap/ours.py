@@ -1,0 +1,102 @@
+"""Messages of our own: what CAP's elements give back, and what stands beside them in parameters.
+
+Rule 1: an element is read from where CAP has it; a parameter stands only for what no element gives back.
+Rule 2: status is no parameter: what an exercise is, its element alone says.
+Rule 3: an element that was changed and contradicts a parameter is named.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from yizhan.producers.cap import words
+from yizhan.producers.cap.places import AreaInvalid, position_of_circle
+from yizhan.producers.cap.words import CLASS_CODES, COUNTY_CODES, DISASTER, OURS
+from yizhan.producers.cap.xml import CapInvalid, moment, name, pairs, text, texts
+from yizhan.schemas import strictjson
+from yizhan.schemas.i18n import _
+from yizhan.schemas.timestamps import written
+
+if TYPE_CHECKING:
+    from lxml import etree
+
+LETTER: Final = (
+    "priority", "grade", "certainty", "touches", "stage", "worse", "subject",
+    "reply_to", "supersedes", "withdraws", "expires", "time",
+)  # fmt: skip
+"""Attributes of the header that go along as parameters where no element gives them back."""
+_PATH: Final = re.compile(r"[a-z][a-z0-9_]{0,39}(?:\.[a-z0-9_]{1,40}){0,5}")
+_SHOWN: Final = 60
+
+
+def parameters_of(info: etree._Element) -> dict[str, str]:
+    """Return our parameters of an ``info``, without the prefix."""
+    return {key.removeprefix(OURS): value for key, value in pairs(info, "parameter") if key.startswith(OURS)}
+
+
+def elements_of(info: etree._Element, type: str) -> dict[str, Any]:
+    """Return the payload's fields that the elements of an ``info`` of ours give by themselves."""
+    found: dict[str, Any] = {}
+    if (description := info.findtext(name("description"))) is not None:
+        found["summary"] = description
+    if (onset := moment(info, "onset")) is not None:
+        found["occurred_at"] = written(onset)
+    if type == DISASTER:
+        found.update(("class", value) for key, value in pairs(info, "eventCode") if key == CLASS_CODES)
+    place: dict[str, Any] = {}
+    for area in info.findall(name("area"))[:1]:
+        place.update(("county", value) for key, value in pairs(area, "geocode") if key == COUNTY_CODES)
+        for circle in texts(area, "circle")[:1]:
+            try:
+                place["position"] = position_of_circle(circle)
+            except AreaInvalid:
+                continue  # outside China: its fields stand in parameters
+    return found | ({"place": place} if place else {})
+
+
+def attributes_of(root: etree._Element) -> dict[str, Any]:
+    """Return the letter's attributes that the elements of a message of ours give by themselves."""
+    sent, info = moment(root, "sent"), root.find(name("info"))
+    found = {} if sent is None else {"time": written(sent)}
+    certainty = None if info is None else text(info, "certainty")
+    return found | ({} if certainty in {None, words.UNKNOWN} else {"certainty": certainty})
+
+
+def put_together(
+    root: etree._Element, info: etree._Element, ours: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Put elements and parameters together again: the letter's attributes, the payload, and what is odd.
+
+    Raises:
+        CapInvalid: parameters that contradict each other.
+    """
+    unfit = list[str]()
+    attributes, flat = attributes_of(root), words.flat(elements_of(info, ours["type"]))
+    for path, said in ours.items():
+        inside, key = path.startswith("header."), path.removeprefix("header.")
+        if path == "type":
+            continue
+        try:
+            if not _PATH.fullmatch(path) or (inside and key not in LETTER):
+                raise ValueError(path)  # noqa: TRY301 -- one sentence for both
+            (attributes if inside else flat)[key if inside else path] = strictjson.loads(said.encode(), floats=True)
+        except (ValueError, strictjson.StrictJsonError):
+            unfit.append(_("参数 {name} 看不懂，没有放进去").format(name=f"{OURS}{path}"[:_SHOWN]))
+    try:
+        payload = words.nested(flat)
+    except ValueError as error:
+        raise CapInvalid(_("参数互相矛盾：{detail}").format(detail=str(error)[:_SHOWN])) from None
+    for tag, expected in _follows(attributes, payload):
+        if (came := text(info, tag)) != expected:
+            sentence = _("{tag} 为 {came}，与本系统的参数不符（应为 {expected}）；以参数为准，请核对")
+            unfit.append(sentence.format(tag=tag, came=came, expected=expected))
+    return {"status": text(root, "status"), **attributes}, payload, unfit
+
+
+def _follows(attributes: Mapping[str, Any], payload: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    over = attributes.get("stage") == "final" or "withdraws" in attributes
+    if attributes.get("priority") in words.table()["urgency"]:
+        yield "urgency", words.urgency(attributes["priority"], over=over)
+    yield "severity", words.severity(attributes.get("grade"), payload)
