@@ -13,14 +13,16 @@ import pytest
 from tests.cli.conftest import Run
 from tests.cli.station import QINGYUAN, SHOUNING, Station, publish
 from tests.schemas.payloads.examples import PLAN
-from yizhan.cli.inboxes import open_inbox
+from yizhan.cli.inboxes import looking, open_inbox
 from yizhan.cli.keyring import Lock
 from yizhan.cli.main import main
 from yizhan.cli.obligations import command_of, left, said_of
+from yizhan.cli.watched import watched
 from yizhan.consumers.arrivals import Arrived
 from yizhan.consumers.followups import Obligation
 from yizhan.schemas.followups import KAFKA_HEADER, Followup
 from yizhan.schemas.obligations import Obligation as Rule
+from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.sample import sample_policy
 from yizhan.schemas.timestamps import written
 
@@ -122,3 +124,34 @@ def test_every_rule_says_how_it_is_discharged_by_a_command_that_there_is(rule: R
 def test_how_long_is_left_is_said_in_two_units(seconds: int, said: str) -> None:
     """Days with hours, hours with minutes, minutes alone; what is over says so."""
     assert left(NOON + timedelta(seconds=seconds), NOON) == said
+
+
+def test_the_station_owes_a_manifest_of_every_quarter(yizhan: Run, home: Path) -> None:
+    """From the quarter in which the charter began; five days after its end it is late; an empty one discharges it."""
+    station = Station(home)
+    quarter = Quarter.containing(station.app.charter.holds_from, "Asia/Shanghai")
+    end = quarter.end("Asia/Shanghai")
+
+    def owed(now: datetime) -> list[tuple[str | None, bool, str | None]]:
+        with looking(station.app, QINGYUAN) as inbox:
+            found = watched(station.app, QINGYUAN, inbox, None, now)
+        return [(each.period, each.overdue(now), each.ended) for each in found]
+
+    assert owed(end + timedelta(days=9)) == []
+    tell(home, QINGYUAN, "opened", datetime.now(UTC))
+    assert owed(end - timedelta(seconds=1)) == []
+    assert owed(end) == [(str(quarter), False, None)]
+    assert owed(end + timedelta(days=6)) == [(str(quarter), True, None)]
+    station.close(QINGYUAN, str(quarter))
+    assert owed(end + timedelta(days=6)) == [(str(quarter), False, "discharged")]
+
+
+def test_the_station_that_is_late_is_named(yizhan: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the list of what others owe, with what to do."""
+    station = Station(home)
+    tell(home, QINGYUAN, "opened", datetime.now(UTC) + timedelta(days=300))
+    later = Quarter.containing(station.app.charter.holds_from, "Asia/Shanghai").end("Asia/Shanghai") + timedelta(days=6)
+    monkeypatch.setattr("yizhan.cli.app.utc_now", lambda: later)
+    ran = yizhan("due", QINGYUAN)
+    assert "驿站" in ran.out
+    assert "yizhan digest close" in ran.err

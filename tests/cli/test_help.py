@@ -22,7 +22,7 @@ from yizhan.schemas import i18n
 
 STABLE = """
 broker start, broker stop, broker status, broker run, broker apply,
-keys generate, keys show, new, countersign, draft list, draft show, draft edit, draft send, draft drop,
+keys generate, keys show, new, countersign, done, draft list, draft show, draft edit, draft send, draft drop,
 publish, import firms, outbox run, outbox list,
 postings list, station run, digest close, digest list, digest show, inbox run, inbox list, inbox show, inbox ack,
 quarantine list, ledger run, ledger cosign, ledger status, ledger prove, ledger verify-proof, ledger settle,

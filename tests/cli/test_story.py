@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from tests.schemas.payloads.examples import CONSULTATION, DISPUTE, PATROL, PLAN, REQUEST, RESPONSE
+from yizhan.cli.inboxes import open_inbox
+from yizhan.cli.keyring import Lock
 
 ALL_THREE = {name: {"name": "张三", "badge": "123456"} for name in ("drafted_by", "reviewed_by", "signed_off_by")}
 
@@ -187,3 +190,40 @@ def test_a_consultation_is_called_and_minuted_and_its_decisions_are_listed(stati
     exchange(station)
     assert standings(yizhan, QINGYUAN, call) == [("decision", QINGYUAN), ("decision", SHOUNING)]
     assert "议定：联合清山一次；331126 庆元县 负责，2027-03-31 前" in yizhan("story", call, "--county", QINGYUAN).out
+
+
+def test_a_decision_is_owed_until_who_owes_it_says_that_it_is_done(station: Station, yizhan: Run) -> None:
+    """Listed by ``due`` on both sides, late where it is late; by nobody else, and once; withdrawn, it is back."""
+    decisions = [CONSULTATION["decisions"][0] | {"due": "2026-01-31"}, CONSULTATION["decisions"][1]]
+    minuted = report("liaison.consultation", CONSULTATION | {"decisions": decisions}, to=[QINGYUAN], stage="final")
+    (minutes,) = publish(yizhan, SHOUNING, minuted)
+    exchange(station)
+
+    def owed(county: str) -> list[tuple[Any, ...]]:
+        found = json.loads(yizhan("due", county, "--json").out)["obligations"]
+        keys = ("what", "mine", "overdue", "due")
+        return [tuple(each[key] for key in keys) for each in found if each["rule"] == "decision"]
+
+    first = ("联合清山一次（森林警察大队）", True, True, "2026-01-31T16:00:00.000Z")
+    second = ("交换护林员名册", False, False, "2027-01-31T16:00:00.000Z")
+    assert owed(QINGYUAN) == [first, second]
+    assert [each[1] for each in owed(SHOUNING)] == [False, True]
+    assert f"yizhan done {minutes} 1 --county {QINGYUAN}" in yizhan("due", QINGYUAN).out
+    for number, said in ((2, "由 350924 寿宁县 负责"), (3, "没有第 3 项")):
+        ran = yizhan("done", minutes, str(number), "--county", QINGYUAN)
+        assert (ran.code, said in ran.err) == (1, True), ran.err
+    with open_inbox(station.app, QINGYUAN, Lock()) as inbox:
+        inbox.measure()
+        labels = {"rule": "decision", "side": "ours"}
+        assert REGISTRY.get_sample_value("yizhan_inbox_obligations_overdue", labels) == 1.0
+    done = json.loads(yizhan("done", minutes, "1", "--county", QINGYUAN, "--json").out)["id"]
+    exchange(station)
+    assert owed(QINGYUAN) == [second]
+    assert [each[0] for each in owed(SHOUNING)] == ["交换护林员名册"]
+    assert "庆元县 已办结" in yizhan("story", minutes, "--county", SHOUNING).out
+    assert "没有再发" in yizhan("done", minutes, "1", "--county", QINGYUAN).err
+    word = {"type": "yizhan.notice.v1", "payload": {"kind": "text", "text": "报错了"}, "withdraws": {"id": done}}
+    publish(yizhan, QINGYUAN, word)
+    exchange(station)
+    assert owed(QINGYUAN) == [first, second]
+    assert len(owed(SHOUNING)) == 2

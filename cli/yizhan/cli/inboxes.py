@@ -64,6 +64,8 @@ def open_inbox(app: App, county: str, lock: Lock, charters: CharterReader | None
         NoKey: the signing or the sealing key is missing.
         StoreError, WrongInbox, WrongOutbox: as the two.
     """
+    from yizhan.cli.watched import counted
+
     app.member(county)
     folder = app.county_folder(county) / "keys"
     known = charters or app.reader_of(county)
@@ -75,6 +77,7 @@ def open_inbox(app: App, county: str, lock: Lock, charters: CharterReader | None
         open_outbox(app, county, lock, known) as outbox,
         Inbox(inbox_path(app, county), county, keys, known, desk=OutboxDesk(outbox)) as inbox,
     ):
+        inbox.watched = counted(app, county, inbox, outbox)
         yield inbox
 
 

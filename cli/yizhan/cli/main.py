@@ -49,6 +49,7 @@ _COMMANDS: Final = {
             "keys": "keys",
             "new": "new",
             "countersign": "countersign",
+            "done": "done",
             "draft": "draft",
             "publish": "publish",
             "template": "template",

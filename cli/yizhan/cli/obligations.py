@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.cli.names import type_name
+from yizhan.cli.watched import STATION, Watched
 from yizhan.cli.words import _, listed, marked
 from yizhan.schemas.matters import PLAN
 
@@ -31,6 +32,21 @@ STEPS: Final = {
     "cancelled": marked("已撤销"),
     "not-owed": marked("这件没有履行任何待办，不是由本县履行的"),
 }
+
+
+def whose(app: App, code: str) -> str:
+    """Return who owes: a member by name, or the station."""
+    return _("驿站") if code == STATION else app.named(code)
+
+
+def name(app: App, each: Obligation) -> str:
+    """Return what is owed, in words."""
+    return each.what if isinstance(each, Watched) else rule_name(app, each.rule)
+
+
+def clause(app: App, each: Obligation) -> str:
+    """Return why it is owed."""
+    return each.because if isinstance(each, Watched) else because(app, each.rule)
 
 
 def rule_name(app: App, rule: str) -> str:
@@ -59,6 +75,8 @@ def left(due: datetime, now: datetime) -> str:
 
 def manner(app: App, each: Obligation, county: str) -> tuple[str, str]:
     """Return how an obligation is discharged, and by which command; both empty where another county owes it."""
+    if isinstance(each, Watched):
+        return each.how
     rule = app.charter.policy.obligations.get(each.rule)
     if rule is None or county not in each.owes:
         return "", ""
@@ -148,7 +166,8 @@ def as_json(app: App, each: Obligation, county: str, now: datetime) -> dict[str,
         "ended": each.ended,
         "by": each.by,
         "steps": each.steps,
-        "because": because(app, each.rule),
+        "what": name(app, each),
+        "because": clause(app, each),
         "command": manner(app, each, county)[1] or None,
     }
 

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from yizhan.cli.app import App
+    from yizhan.consumers.inbox import Inbox
     from yizhan.consumers.items import Item
     from yizhan.producers.accounts import OwnEvent, Posting
+    from yizhan.producers.outbox import Outbox
 
 PARTS: Final = {
     Part.FIRST: marked("首报"),
@@ -46,6 +48,7 @@ STANDS: Final = {
     Stand.DISPUTE: marked("争议现在：{said}"),
     Stand.WRONG_MOVE: marked("办理状态 {said} 不合顺序（{county} 所报）"),
     Stand.DECISION: marked("议定：{said}；{county} 负责，{due} 前"),
+    Stand.DECISION_DONE: marked("议定：{said}；{county} 已办结"),
 }
 
 
@@ -72,12 +75,18 @@ def story(app: App, county: str, event_id: str) -> Story:
     with outboxes.looking(app, county) as outbox, inboxes.looking(app, county) as inbox:
         books, found = [each for each in (outbox, inbox) if each is not None], list[Told]()
         for each in matter(event_id, lambda one: chain.from_iterable(book.beside(one) for book in books)):
-            if outbox is not None and (own := outbox.event(each)) is not None:
-                found.append(_own(own, outbox.postings(Query(id=each))))
-            elif inbox is not None and (item := inbox.item(each)) is not None:
-                found.append(_came(item, county))
+            found += [told] if (told := told_of(each, county, inbox, outbox)) is not None else []
     events = in_order(found)
     return Story(events, standings(events))
+
+
+def told_of(event_id: str, county: str, inbox: Inbox | None, outbox: Outbox | None) -> Told | None:
+    """Look an event up in a county's books; None where neither has it."""
+    if outbox is not None and (own := outbox.event(event_id)) is not None:
+        return _own(own, outbox.postings(Query(id=event_id)))
+    if inbox is not None and (item := inbox.item(event_id)) is not None:
+        return _came(item, county)
+    return None
 
 
 def _own(own: OwnEvent, postings: tuple[Posting, ...]) -> Told:

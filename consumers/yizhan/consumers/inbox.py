@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -111,6 +112,8 @@ class Inbox(View):
         self._keys = keys if callable(keys) else lambda: keys
         self._reader = Reader(county, tuple(self._keys()), charters)
         self._doubts = self._doubted
+        self.watched: Callable[[datetime], Iterable[tuple[str, str, bool]]] = lambda _now: ()
+        """What the county watches without the station, one by one: rule, ``ours`` or ``theirs``, overdue."""
         self._refreshed = 0.0
         self._reconsidered = 0
         try:
@@ -379,7 +382,8 @@ class Inbox(View):
         """Set the gauges that are counted from the database."""
         super().measure()
         with self._reading() as conn:
-            found = tuple(followups.counts(conn, self.county, written(self.clock())))
+            found = list(followups.counts(conn, self.county, written(self.clock())))
+        found += [(*each, number) for each, number in Counter(self.watched(self.clock())).items()]
         for gauge, late in ((metrics.DUE, False), (metrics.OVERDUE, True)):
             gauge.clear()
             for rule, side, is_late, number in found:

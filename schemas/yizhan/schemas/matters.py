@@ -7,7 +7,9 @@ Rule 2: a joint patrol plan is countersigned by the same plan in answer to it fr
         one that says something else is named. Then each county with a crew reports, in the thread of the plan or in
         answer to it.
 Rule 3: a dispute moves along ``dispute_case.MOVES``; a move that the table does not have is named, not hidden.
-Rule 4: nothing here reads a clock or a disk; what was corrected or withdrawn by its own county counts no more.
+Rule 4: a decision of a consultation is done once who owes it says so: a notice that answers the minutes, by id and
+        hash, and names the decision by its number.
+Rule 5: nothing here reads a clock or a disk; what was corrected or withdrawn by its own county counts no more.
 """
 
 from __future__ import annotations
@@ -21,10 +23,12 @@ from typing import Final
 from yizhan.schemas.header import Header
 from yizhan.schemas.payloads import ReadPayload
 from yizhan.schemas.payloads.dispute_case import DisputeCase, may_move
-from yizhan.schemas.payloads.liaison_consultation import decisions_due
+from yizhan.schemas.payloads.liaison_consultation import DecisionDue, decisions_due
+from yizhan.schemas.payloads.notice import Notice
 from yizhan.schemas.payloads.patrol_plan import PatrolPlan
 
 _REFERENCES: Final = ("withdraws", "supersedes", "reply_to")
+CONSULTATION: Final = "yizhan.liaison.consultation.v1"
 PLAN: Final = "yizhan.patrol.plan.v1"
 REPORT: Final = "yizhan.patrol.report.v1"
 REQUEST: Final = "yizhan.assistance.request.v1"
@@ -86,6 +90,7 @@ class Stand(StrEnum):
     DISPUTE = "dispute"
     WRONG_MOVE = "wrong_move"
     DECISION = "decision"
+    DECISION_DONE = "decision_done"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,15 @@ class Standing:
     county: str
     said: str = ""
     due: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A decision, and the minutes that say it; ``by`` is the event that says that it is done, if one does."""
+
+    minutes: Told
+    due: DecisionDue
+    by: str | None
 
 
 def names(header: Header) -> tuple[str, ...]:
@@ -142,18 +156,22 @@ def in_order(events: Iterable[Told]) -> tuple[Told, ...]:
 
 def standings(events: Sequence[Told]) -> tuple[Standing, ...]:
     """Tell how far the joint work of a matter has come."""
+    live = _live(events)
+    return (*_patrols(live), *_requests(live), *_disputes(live), *_decided(live))
+
+
+def _live(events: Iterable[Told]) -> list[Told]:
+    """Leave out what its own county corrected or withdrew, and the withdrawals."""
+    known = in_order(events)
     gone = {
         (told.header.county, reference.id)
-        for told in events
+        for told in known
         for reference in (told.header.withdraws, told.header.supersedes)
         if reference is not None
     }
-    live = [
-        told
-        for told in in_order(events)
-        if (told.header.county, told.header.id) not in gone and told.header.withdraws is None
+    return [
+        told for told in known if (told.header.county, told.header.id) not in gone and told.header.withdraws is None
     ]
-    return (*_patrols(live), *_requests(live), *_disputes(live), *_decisions(live))
 
 
 def _patrols(events: Sequence[Told]) -> Iterator[Standing]:
@@ -212,8 +230,29 @@ def _disputes(events: Sequence[Told]) -> Iterator[Standing]:
         yield Standing(Stand.DISPUTE, last.header.id, last.header.county, before.state.value)
 
 
-def _decisions(events: Sequence[Told]) -> Iterator[Standing]:
-    for told in events:
-        if told.contents is not None and told.contents.model is not None:
-            for each in decisions_due(told.contents.model):
-                yield Standing(Stand.DECISION, told.header.id, each.who, each.what, each.due.isoformat())
+def decisions(events: Iterable[Told]) -> Iterator[Decision]:
+    """Tell of the decisions that stand among events, and which of them are done."""
+    live = _live(events)
+    for minutes in live:
+        if minutes.contents is not None and minutes.contents.model is not None:
+            for due in decisions_due(minutes.contents.model):
+                yield Decision(
+                    minutes, due, next((each.header.id for each in live if _says_done(each, minutes, due)), None)
+                )
+
+
+def _says_done(told: Told, minutes: Told, due: DecisionDue) -> bool:
+    notice, answered = None if told.contents is None else told.contents.model, told.header.reply_to
+    return (
+        isinstance(notice, Notice)
+        and due.number in (notice.decisions or ())
+        and told.header.county == due.who
+        and answered is not None
+        and (answered.id, answered.hash) == (minutes.header.id, minutes.hash)
+    )
+
+
+def _decided(events: Sequence[Told]) -> Iterator[Standing]:
+    for each in decisions(events):
+        stand = Stand.DECISION if each.by is None else Stand.DECISION_DONE
+        yield Standing(stand, each.minutes.header.id, each.due.who, each.due.what, each.due.due.isoformat())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     cls=Command,
     help=marked(
         "待办：本县该办的、逾期的、别县欠本县的，各到何时，依据哪一条，怎样履行。\n\n"
-        "以驿站签名的催办文书为准；履行以签名的文书为准。"
+        "以驿站签名的催办文书为准；履行以签名的文书为准。驿站看不到内容的议定事项，和驿站自己欠的季度清单，由本县自己盯。"
     ),
 )
 @click.argument("county", metavar="[COUNTY]", type=MEMBER, required=False)
@@ -32,12 +32,16 @@ def command(county: str | None, everything: bool, as_json: bool) -> None:
     from yizhan.cli import obligations
     from yizhan.cli.app import this, utc_now
     from yizhan.cli.inboxes import looking
+    from yizhan.cli.outboxes import looking as looking_into_outbox
     from yizhan.cli.output import print_json
+    from yizhan.cli.watched import watched
 
     app, now = this(), utc_now()
     county = county or _only(app)
-    with looking(app, county) as inbox:
-        found = () if inbox is None else inbox.obligations(everything=everything)
+    with looking(app, county) as inbox, looking_into_outbox(app, county) as outbox:
+        said = () if inbox is None else inbox.obligations(everything=everything)
+        own = [each for each in watched(app, county, inbox, outbox, now) if everything or each.ended is None]
+    found = tuple(sorted([*said, *own], key=lambda each: (each.due, each.id)))
     stale = app.stale(app.reader_of(county))
     if as_json:
         told = [obligations.as_json(app, each, county, now) for each in found]
@@ -60,6 +64,7 @@ def _only(app: App) -> str:
 def _print(app: App, county: str, found: tuple[Obligation, ...], now: datetime) -> None:
     from yizhan.cli import obligations
     from yizhan.cli.output import print_table, say, tell
+    from yizhan.cli.watched import STATION
 
     mine = [each for each in found if county in each.owes]
     theirs = [each for each in found if county not in each.owes]
@@ -68,11 +73,11 @@ def _print(app: App, county: str, found: tuple[Obligation, ...], now: datetime) 
         [
             (
                 obligations.subject(each.about, each.period) or each.id,
-                _("本县") if county in each.owes else listed(map(app.named, each.owes)),
-                obligations.rule_name(app, each.rule),
+                _("本县") if county in each.owes else listed(obligations.whose(app, code) for code in each.owes),
+                obligations.name(app, each),
                 app.local(each.due),
                 obligations.step_name(each.ended) if each.ended else obligations.left(each.due, now),
-                obligations.because(app, each.rule),
+                obligations.clause(app, each),
             )
             for each in [*mine, *theirs]
         ],
@@ -86,6 +91,10 @@ def _print(app: App, county: str, found: tuple[Obligation, ...], now: datetime) 
     for each in theirs:
         if each.ended is None and obligations.unanswered(each, county):
             say(obligations.call(app, each.owes))
+    for each in theirs:
+        if STATION in each.owes and each.overdue(now):
+            sentence = _("驿站欠 {period} 的清单，从 {due} 起逾期；请催驿站结算：yizhan digest close")
+            say(sentence.format(period=each.period, due=app.local(each.due)))
     late = sum(each.overdue(now) for each in mine)
     if late:
         say(_("其中 {count} 件本县已逾期").format(count=late))

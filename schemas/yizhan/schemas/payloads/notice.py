@@ -2,7 +2,8 @@
 
 Rule 1: ``lane_heads`` says how far each lane to this recipient has come, so that a lost tail shows
         too, and which numbers will never come; it tells nobody of the lanes to others.
-Rule 2: ``text`` is a plain word to the other side.
+Rule 2: ``text`` is a plain word to the other side. In answer to the minutes of a consultation it may say which of
+        their ``decisions`` its sender has carried out, by their numbers there.
 Rule 3: ``destruction`` tells the sender of events that the recipient's copy of their content was destroyed,
         the term of retention being over: by id and hash, of one class of retention.
 """
@@ -55,7 +56,9 @@ class Notice(Payload):
         default=None, title=marked("通道末号")
     )
     text: Text | None = Field(default=None, title=marked("内容"))
-
+    decisions: Some[Annotated[int, Field(ge=1, le=200)]] | None = Field(
+        default=None, title=marked("已办结的议定事项（序号）")
+    )
     destruction: Destruction | None = Field(default=None, title=marked("销毁"))
 
     @model_validator(mode="after")
@@ -63,4 +66,6 @@ class Notice(Payload):
         parts = {"lane_heads": self.lanes, "text": self.text, "destruction": self.destruction}
         if [kind for kind, part in parts.items() if part is not None] != [self.kind]:
             raise ValueError(_("类别与内容不符：text 只带 text，lane_heads 只带 lanes，destruction 只带 destruction"))
+        if self.decisions is not None and self.text is None:
+            raise ValueError(_("议定事项（decisions）只随 text 写"))
         return self
