@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from yizhan.cli.story import told_of
-from yizhan.cli.words import _
+from yizhan.cli.words import _, beside
 from yizhan.consumers.followups import Obligation
 from yizhan.consumers.items import Query
 from yizhan.consumers.words import Verdict
@@ -87,7 +87,7 @@ def decided(county: str, inbox: Inbox | None, outbox: Outbox | None) -> Iterator
 
 def _decided(app: App, county: str, decision: Decision) -> Watched:
     minutes, due = decision.minutes.header, decision.due
-    what = due.what if due.unit is None else f"{due.what}（{due.unit}）"
+    what = beside(due.what, due.unit or "")
     command = f"yizhan done {minutes.id} {due.number} --county {county}"
     return Watched(
         id=f"decision/{minutes.id}/{due.number}/{due.who}",
