@@ -12,7 +12,7 @@ CATALOGUES := schemas/yizhan/schemas/locale
 # Extra words for pytest, as in: make test PYTEST="-k envelope"
 PYTEST ?=
 
-.PHONY: help setup prerequisites demo test unit lint types imports format coverage bench faults messages requirements clean
+.PHONY: help setup prerequisites demo test unit lint types imports format coverage bench faults year messages requirements clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: prerequisites setup ## measurements beside their references, into bench/r
 
 faults: prerequisites setup ## kills, stops and lost disks under load, into faults.json
 	$(BIN)/python -m bench.faults
+
+year: prerequisites setup ## a year of two and of six counties in minutes, compared with its table (tests/year)
+	$(BIN)/python -m tests.year
 
 messages: setup ## collect sentences for officers into the catalogues, ready to be translated
 	@mkdir -p build

@@ -1,0 +1,41 @@
+"""``python -m tests.year [2] [6]``: a year of two and of six counties, through the real station.
+
+Prints what it took and what differs from the table as JSON; exit status 1 if anything does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from datetime import datetime
+
+from tests.year.run import UNTIL, run
+from yizhan.cli.output import progress
+
+
+def main() -> int:
+    """Play what was asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.year", description=__doc__)
+    parser.add_argument("members", nargs="*", type=int, choices=(2, 6), default=[2, 6])
+    parser.add_argument("--until", type=datetime.fromisoformat, default=UNTIL, metavar="2026-04-20")
+    chosen = parser.parse_args()
+    results = []
+    for count in chosen.members:
+        with progress(f"{count} counties", total=1) as bar:
+
+            def advance(at: datetime, done: int, total: int, count: int = count) -> None:
+                bar.describe(f"{count} counties, {at:%Y-%m-%d %H:%M} ({done}/{total})")
+                bar.advance(1 / total)
+
+            results.append(run(count, chosen.until, advance))
+    sys.stdout.write(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
+    return int(any(each["problems"] for each in results))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted; broker and station are stopped, nothing is kept\n")
+        sys.exit(130)
