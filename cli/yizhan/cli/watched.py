@@ -87,7 +87,7 @@ def decided(county: str, inbox: Inbox | None, outbox: Outbox | None) -> Iterator
 
 def _decided(app: App, county: str, decision: Decision) -> Watched:
     minutes, due = decision.minutes.header, decision.due
-    what = beside(due.what, due.unit or "")
+    what = due.what if due.unit is None else beside(due.what, due.unit)
     command = f"yizhan done {minutes.id} {due.number} --county {county}"
     return Watched(
         id=f"decision/{minutes.id}/{due.number}/{due.who}",
