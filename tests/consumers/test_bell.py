@@ -16,6 +16,7 @@ from tests.consumers.phones import Phone, channels, phones, ring, ringer_of, set
 from tests.simulator import BOOK, NOW
 from yizhan.consumers.bell.book import Book
 from yizhan.consumers.bell.ringer import Heard, Ringer
+from yizhan.schemas import i18n
 from yizhan.schemas.followups import DISCHARGED, OVERDUE
 from yizhan.schemas.timestamps import written
 
@@ -343,7 +344,7 @@ def reminder(bell: Bell, step: str, due: timedelta, **said: object) -> None:
     now = bell.listener.clock.now
     values = {
         "obligation": f"monthly-contact/2026-11/{ME}/{PARTNER}", "rule": "monthly-contact", "about": None,
-        "period": "2026-11", "due": written(now + due), "at": written(now),
+        "period": "2026-11", "opened": written(NOW - timedelta(days=20)), "due": written(now + due), "at": written(now),
     }  # fmt: skip
     bell.listener.inbox.receive(bell.listener.followup(step, **(values | said)))
 
@@ -356,10 +357,10 @@ def test_a_reminder_reaches_its_rung_at_once_and_once(bell: Bell, made: list[Pho
     bell.restart()
     bell.ring(timedelta(hours=1))
     assert [len(each.heard) for each in made] == [0, 0, 1, 0]
-    assert made[2].heard[0]["message"] == "催办 本月联系，双方各自确认 · 寿宁县\n请看待办：yizhan due"
+    assert made[2].heard[0]["message"] == "本月联系，双方各自确认 · 寿宁县\n请看待办：yizhan due"
     reminder(bell, OVERDUE, timedelta())
     bell.ring()
-    assert made[2].heard[1]["message"].startswith("已逾期 本月联系")
+    assert made[2].heard[1]["message"].startswith("已逾期：本月联系")
 
 
 @pytest.mark.parametrize(("due", "heard"), [(timedelta(hours=2), 1), (timedelta(days=2), 0)])
@@ -446,7 +447,7 @@ def test_what_is_rung_is_spoken_in_the_language_chosen(
     bell: Bell, made: list[Phone], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In English too: the sender and the rule by the charter's English words."""
-    monkeypatch.setenv("YIZHAN_LANG", "en")
+    monkeypatch.setattr(i18n._Chosen, "language", "en")  # noqa: SLF001 -- put back when the test ends
     fire(bell)
     bell.ring()
     assert "Shouning" in made[0].heard[0]["message"]

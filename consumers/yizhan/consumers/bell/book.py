@@ -266,6 +266,7 @@ def _new_step(row: sqlite3.Row) -> NewStep:
         owes=tuple(row["owes"].split()),
         owed=tuple(row["owed"].split()),
         about=row["about"],
+        opened=instant(row["opened"]),
         due=instant(row["due"]),
         at=instant(row["at"]),
         to_whom=row["to_whom"],

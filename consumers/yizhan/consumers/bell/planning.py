@@ -5,7 +5,7 @@ Law 4: a step of an alarm's ladder has one name, whether our clock planned it or
 
 Rule 1: alarms, and what the station or our clock says of one that nobody acknowledged, know no quiet hours.
 Rule 2: notices are told together, outside the quiet hours. A reminder comes at its minute; in the quiet hours it
-        waits for their end, unless its term ends before.
+        waits for their end, unless its term ends before or is one of hours: where a fire burns, say.
 Rule 3: what is older than ``oldest_hours`` rings nobody. What came to the station a while ago waits a moment: an
         inbox that is read again may be about to read that it was answered.
 """
@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from yizhan.consumers.bell.rings import ALARM_STEP, NOTICE_STEP, Plan
+from yizhan.consumers.bell.rings import ALARM_STEP, NOTICE_STEP, Plan, Urgency
 from yizhan.consumers.bell.settings import BellSettings, quiet_until
 from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.words import State
@@ -30,6 +30,8 @@ from yizhan.schemas.policy import Way
 OLD: Final = timedelta(minutes=10)
 SETTLES: Final = timedelta(seconds=30)
 """How long an alarm that the station had ``OLD`` ago waits for the word that somebody acknowledged it."""
+HASTY: Final = timedelta(hours=12)
+"""A term of so long is about tonight, not about the morning."""
 LAST_RUNG: Final = RUNGS[-1]
 
 
@@ -58,6 +60,7 @@ class NewStep:
     owes: tuple[str, ...]
     owed: tuple[str, ...]
     about: str | None
+    opened: datetime
     due: datetime
     at: datetime
     to_whom: Rung | None
@@ -116,9 +119,10 @@ class Bell:
         if not ours and step.step != OVERDUE:
             return None
         quiet = self.quiet(now)
-        due = now if now < step.due < quiet else quiet
+        due = now if now < step.due < quiet or step.due - step.opened <= HASTY else quiet
         rung = step.to_whom or _highest(rule)
-        return Plan(step.obligation, step.step, rung, "reminder", due, step.about, step.rule, others)
+        kind: Urgency = "reminder" if ours else "notice"
+        return Plan(step.obligation, step.step, rung, kind, due, step.about, step.rule, others)
 
     def quiet(self, at: datetime) -> datetime:
         """Return the instant itself, or when the quiet hours end that it falls in."""

@@ -10,7 +10,9 @@ from yizhan.consumers.items import Item
 from yizhan.schemas.followups import Rung
 
 Urgency = Literal["alarm", "call", "notice", "reminder"]
-"""Why somebody is rung: an alarm that waits; one of ours that nobody answers there; a notice; a reminder."""
+"""Why somebody is rung: an alarm that waits; one of ours that nobody answers there; a notice, also that others are
+late; a reminder of what we owe.
+"""
 URGENT: Final[tuple[Urgency, ...]] = ("alarm", "call")
 """What knows no quiet hours, waits for no other, and goes to the next rung where all channels are dead."""
 RingState = Literal["due", "tried", "delivered", "failed", "dropped"]

@@ -79,8 +79,11 @@ def _grouped(rings: Sequence[Ring], tells: Tells, names: Names) -> tuple[str, li
 def _line(ring: Ring, tells: Tells, names: Names) -> str:
     plan, item = ring.plan, ring.item
     if plan.rule is not None:
-        late = _("已逾期") if plan.step == OVERDUE else _("催办")
-        line = f"{late} {names.rule(plan.rule)}"
+        line = names.rule(plan.rule)
+        if plan.urgency == "notice":
+            line = _("对方已逾期：{what}").format(what=line)
+        elif plan.step == OVERDUE:
+            line = _("已逾期：{what}").format(what=line)
         if plan.counties:
             line += " · " + "、".join(map(names.county, plan.counties))
         return line + _id(ring, tells)
