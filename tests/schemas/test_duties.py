@@ -484,3 +484,19 @@ def test_what_ended_long_ago_is_forgotten() -> None:
     assert play.book.get(f"acknowledge/{fire.id}/{A}") is not None
     play.tick(NOON + timedelta(days=41))
     assert play.book.changed()[f"acknowledge/{fire.id}/{A}"] is None
+
+
+def test_who_answers_and_withdraws_without_end_is_watched_all_the_same() -> None:
+    """Each withdrawal opens it again under a name of bounded length; every county's steps are said."""
+    play = Play()
+    asked = play.event(NOON, **REQUEST, wants="identity")
+    answer = {**RESPONSE, "stage": "final", "reply_to": ref(asked)}
+    for each in range(1, 12):
+        said = play.event(NOON + timedelta(minutes=2 * each), A, B, **answer)
+        play.event(NOON + timedelta(minutes=2 * each + 1), A, B, **RESPONSE, withdraws=ref(said))
+    assert play.steps("identity-request").count("opened") == 12
+    assert play.steps("identity-request").count("discharged") == 11
+    assert max(len(each.obligation) for each in play.said) <= 201
+    play.event(NOON + timedelta(days=1), **FIRE)
+    assert "identity-request overdue" in play.tick(NOON + timedelta(days=20))
+    assert play.steps("acknowledge")[-1] == "leader"

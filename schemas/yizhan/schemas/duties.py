@@ -78,6 +78,11 @@ class Duty(Part):
         last = self.obligation.rpartition("/")[2]
         return last if "-" in last and not _PAIR.fullmatch(last) else None
 
+    @property
+    def first(self) -> str:
+        """Its name before anything opened it again: names do not grow with every withdrawal."""
+        return self.obligation if self.again is None else self.obligation.rpartition("/")[0]
+
     def says(self, step: str, at: str, charter: str, to_whom: Rung | None = None, by: Ref | None = None) -> Followup:
         """Return the statement of one step."""
         return Followup(
@@ -195,7 +200,7 @@ class Book:
     def _reopen(self, event: _Event, gone: Ref) -> Iterator[Followup]:
         """Open again what an event discharged that its own source withdraws."""
         for duty in self._named(event, gone, self._ended_by):
-            name, rule = f"{duty.obligation}/{event.header.id}", event.rules.get(duty.rule)
+            name, rule = f"{duty.first}/{event.header.id}", event.rules.get(duty.rule)
             if rule is None or duty.by != gone or not (duty.discharged or name in self._duties):
                 continue
             if name not in self._duties:
