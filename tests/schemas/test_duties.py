@@ -500,3 +500,17 @@ def test_who_answers_and_withdraws_without_end_is_watched_all_the_same() -> None
     play.event(NOON + timedelta(days=1), **FIRE)
     assert "identity-request overdue" in play.tick(NOON + timedelta(days=20))
     assert play.steps("acknowledge")[-1] == "leader"
+
+
+@pytest.mark.parametrize(
+    "expires", ["9999-12-31T23:59:59.999Z", "9000-01-01T00:00:00.000Z", "0001-01-01T00:00:00.000Z"]
+)
+def test_an_expiry_at_the_end_of_time_is_not_believed(expires: str) -> None:
+    """What the same event discharges is said, and what it opens has a term that comes."""
+    play = Play()
+    joint = {"type": "yizhan.patrol.plan.v1", "priority": "routine"}
+    plan = play.event(NOON, **joint, wants="countersign")
+    play.event(NOON + timedelta(minutes=1), A, B, **joint, reply_to=ref(plan), expires=expires)
+    assert play.steps("countersign") == ["opened", "discharged"]
+    assert play.steps("patrol-report") == ["opened", "opened"]
+    assert all(each.due < "2028" for each in play.said)

@@ -7,7 +7,7 @@ Rule 2: what is marked ``flash`` may mean somebody in custody: no holiday prolon
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from yizhan.schemas.deadlines import after_days, after_working_days, before_days, midnight, morning
 from yizhan.schemas.timestamps import instant
@@ -20,9 +20,15 @@ if TYPE_CHECKING:
     from yizhan.schemas.obligations import Obligation, Reminder, Term
 
 
+FARTHEST: Final = timedelta(days=400)
+"""How far off an event may put the beginning of a term: an expiry in the year 9999 is the sender's word, no date."""
+
+
 def term(due: Term, opened: datetime, header: Header, zone: ZoneInfo) -> datetime:
-    """Return when a term that an event opened ends."""
-    begin = opened if due.since != "expires" or header.expires is None else max(opened, instant(header.expires))
+    """Return when a term that an event opened ends; an expiry that is further off than ``FARTHEST`` counts as that."""
+    begin = opened
+    if due.since == "expires" and header.expires is not None:
+        begin = min(max(opened, instant(header.expires)), opened + FARTHEST)
     if due.minutes is not None or due.hours is not None:
         return begin + timedelta(minutes=due.minutes or 0, hours=due.hours or 0)
     if due.working_days is not None:
