@@ -49,6 +49,12 @@ class Play:
         self.said += said
         return said
 
+    def sent_again(self, which: int, at: datetime) -> list[Followup]:
+        """Send the same bytes once more: another record."""
+        header, digest, _ = self.heard[which]
+        self.heard.append((header, digest, at))
+        return self.again(-1)
+
     def tick(self, now: datetime) -> list[str]:
         """Let time come; return what was said of events, ``rule step``, without the calendar's."""
         said = self.book.tick(now, WORLD.charters)
@@ -514,3 +520,15 @@ def test_an_expiry_at_the_end_of_time_is_not_believed(expires: str) -> None:
     assert play.steps("countersign") == ["opened", "discharged"]
     assert play.steps("patrol-report") == ["opened", "opened"]
     assert all(each.due < "2028" for each in play.said)
+
+
+def test_the_same_bytes_sent_again_later_say_nothing_else() -> None:
+    """Outboxes send again what was not answered in time: no step has two statements, or the station would lie."""
+    play = Play()
+    asked = play.event(NOON, **REQUEST, wants="identity")
+    answer = play.event(NOON + timedelta(minutes=1), A, B, **RESPONSE, stage="final", reply_to=ref(asked))
+    play.event(NOON + timedelta(minutes=2), A, B, **RESPONSE, withdraws=ref(answer))
+    play.event(NOON + timedelta(minutes=3), A, B, **RESPONSE, stage="final", reply_to=ref(asked))
+    for each in range(4):
+        play.sent_again(each, NOON + timedelta(hours=1, minutes=each))
+    assert len({each.payload() for each in play.said}) == len({(each.obligation, each.step) for each in play.said})

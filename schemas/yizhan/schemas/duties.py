@@ -208,7 +208,8 @@ class Book:
                 again = {"obligation": name, "opened": event.at, "charter": event.charter.name, "steps": steps}
                 self._put(duty.model_copy(update=again | {"ended": None, "by": None, "discharged": False}))
                 self._put(duty.model_copy(update={"discharged": False}))
-            yield self._duties[name].says(OPENED, event.at, self._duties[name].charter)
+            if self._duties[name].opened == event.at:
+                yield self._duties[name].says(OPENED, event.at, self._duties[name].charter)
 
     def _named(self, event: _Event, gone: Ref, index: Mapping[str, set[str]]) -> list[Duty]:
         """Return what an index has under an event, if it is its own source that speaks."""
@@ -220,7 +221,8 @@ class Book:
         said = duty.says(step, event.at, event.charter.name, by=event.ref)
         if duty.ended is None:
             self._put(duty.after(said))
-        if duty.ended is None or duty.by == event.ref:
+        # Read again it says the same again; sent again, at another time, it says nothing: one statement a step (law 4).
+        if duty.ended is None or (duty.by == event.ref and duty.ended == event.at):
             yield said
 
     def _refused(self, event: _Event) -> Iterator[Followup]:
