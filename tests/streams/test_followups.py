@@ -226,3 +226,19 @@ def test_whoever_left_is_told_nothing(watch: Watch) -> None:
     begun = len(watch.told)
     watch.observe(watch.event(SOURCE, (PARTNER,)))
     assert {topic for topic, _ in watch.told[begun:]} == {topics.alerts(SOURCE)}
+
+
+def test_one_step_that_fails_costs_nobody_else_a_reminder(watch: Watch) -> None:
+    """Rule 2: the table holds what cannot be said; what is due of others is said, now or at the next tick."""
+    one = watch.event(SOURCE, (PARTNER,))
+    other = watch.event(THIRD, (PARTNER,), one.received + timedelta(seconds=1))
+    watch.observe(one)
+    watch.observe(other)
+    for name, duty in watch.duties().items():
+        if duty.about is not None and duty.about.id.startswith(THIRD):
+            broken = duty.model_copy(update={"rule": "never " * 20})
+            watch.table.append((name.encode(), broken.model_dump_json(exclude_none=True).encode()))
+    watch.revive()
+    at = one.received + timedelta(minutes=15, seconds=2)
+    said = [step for _each in range(10) for step in steps(watch.tick(at))]
+    assert sorted(said) == ["leader", "liaison-officer", "overdue", "second-phone"]

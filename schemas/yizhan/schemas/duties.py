@@ -150,13 +150,24 @@ class Book:
         Returns:
             The statements that follow, in order.
         """
+        return list(self.observing(header, digest, ways, received, charter))
+
+    def observing(
+        self, header: Header, digest: bytes, ways: Mapping[str, str], received: datetime, charter: Charter
+    ) -> Iterator[Followup]:
+        """Take an admitted event as ``observe`` does; what is yielded stays said, should a later step fail."""
         if header.status != "Actual":
-            return []
+            return
         event = _Event(header, Ref(id=header.id, hash=digest.hex()), ways, received, charter)
         if header.withdraws is not None:
-            return [*self._cancel(event, header.withdraws), *self._reopen(event, header.withdraws)]
-        discharged, opened = [*self._discharge(event), *self._refused(event)], [*self._open(event)]
-        return [*discharged, *self._replace(event, opened), *opened]
+            yield from self._cancel(event, header.withdraws)
+            yield from self._reopen(event, header.withdraws)
+            return
+        yield from self._discharge(event)
+        yield from self._refused(event)
+        opened = [*self._open(event)]
+        yield from self._replace(event, opened)
+        yield from opened
 
     def _discharge(self, event: _Event) -> Iterator[Followup]:
         owing: defaultdict[str, list[Duty]] = defaultdict(list)
@@ -272,7 +283,11 @@ class Book:
 
     def tick(self, now: datetime, charters: Charters) -> list[Followup]:
         """Let time come as far as ``now``; what fell due until then is said, the earliest first."""
-        said = list(self._begin(now, charters.in_force(now)))
+        return list(self.ticking(now, charters))
+
+    def ticking(self, now: datetime, charters: Charters) -> Iterator[Followup]:
+        """Let time come as ``tick`` does; should a step fail, what comes after it is said at the next tick."""
+        yield from self._begin(now, charters.in_force(now))
         until = written(now)
         while self._waiting and self._waiting[0][0] <= until:
             at, name = heapq.heappop(self._waiting)
@@ -283,8 +298,7 @@ class Book:
                 if at == _forgotten(duty):
                     self._forget(duty)
             elif duty.steps and duty.steps[0].at == at:
-                said.append(self._step(duty, charters.in_force(instant(at)).name))
-        return said
+                yield self._step(duty, charters.in_force(instant(at)).name)
 
     def _step(self, duty: Duty, charter: str) -> Followup:
         at, step, to_whom = duty.steps[0]

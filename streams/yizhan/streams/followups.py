@@ -140,7 +140,7 @@ class Follower:
             return Followed()
         ways = {code: made.way for code, made in admitted.decisions.items()}
         return self._followed(
-            lambda: self._book.observe(admitted.header, admitted.verified.hash, ways, record.received, charter)
+            lambda: self._book.observing(admitted.header, admitted.verified.hash, ways, record.received, charter)
         )
 
     def tick(self, record: Record) -> Followed:
@@ -152,7 +152,7 @@ class Follower:
         except ValueError as error:
             log.warning("tick %d: %s", record.offset, error)
             return Followed()
-        followed = self._followed(lambda: self._book.tick(now, self._charters))
+        followed = self._followed(lambda: self._book.ticking(now, self._charters))
         self._counted.publish()
         return followed if followed.next is not None else Followed(next=self._moved())
 
@@ -173,7 +173,7 @@ class Follower:
         self._said = self._next.copy()
         return self._said
 
-    def _followed(self, said: Callable[[], list[Followup]]) -> Followed:
+    def _followed(self, said: Callable[[], Iterable[Followup]]) -> Followed:
         outputs: list[Output] = []
         try:
             for each in said():
