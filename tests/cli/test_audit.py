@@ -28,6 +28,7 @@ from yizhan.ledger.audit.pages import as_csv, as_html
 from yizhan.ledger.audit.report import report
 from yizhan.ledger.errors import BookInvalid
 from yizhan.schemas.charter import AdoptedCharters
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import ReceiptRef
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.policy import Way
@@ -317,6 +318,51 @@ def found(yizhan: Run, *more: str) -> list[dict[str, Any]]:
     assert ran.code == 0, ran.err
     listed: list[dict[str, Any]] = json.loads(ran.out)["findings"]
     return listed
+
+
+def say(station: Station, step: str, opened: datetime, due: datetime, at: datetime, **said: object) -> None:
+    """Let the station say a step of an obligation that 庆元 owes 寿宁."""
+    values = {
+        "step": step, "owes": [QINGYUAN], "owed": [SHOUNING], "opened": written(opened), "due": written(due),
+        "at": written(at), "charter": station.app.charter.name, **said,
+    }  # fmt: skip
+    station.says(Followup.model_validate(values).signed(station.key))
+
+
+def test_what_the_station_said_was_owed_is_found_and_explained(
+    station: Station, fires: list[str], yizhan: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the event that opened it, by the one that ended it, and by its own name: rule, step, times, clause."""
+    station.log()
+    now = datetime.now(UTC)
+    soon = now + timedelta(minutes=5)
+    (answer,) = publish(yizhan, SHOUNING, {**FIRE, "external_ref": "接-8"})
+    met, month = f"acknowledge/{fires[1]}/{QINGYUAN}", f"monthly-contact/2026-11/{QINGYUAN}-{SHOUNING}/{QINGYUAN}"
+    about = {"obligation": met, "rule": "acknowledge", "about": {"id": fires[1], "hash": "0" * 64}}
+    by = {"id": answer, "hash": "1" * 64}
+    say(station, "opened", now, soon, now, **about)
+    say(station, "overdue", now, soon, soon, **about)
+    say(station, "discharged", now, soon, soon + timedelta(minutes=3), by=by, **about)
+    say(station, "opened", now, soon, now, obligation=month, rule="monthly-contact", period="2026-11")
+    station.carry(SHOUNING)
+    station.log(minutes_later=30)
+    owed = sorted((each for each in found(yizhan) if each["what"] is not None), key=lambda each: str(each["rule"]))
+    assert [(each["kind"], each["rule"], each["id"], each["took"], each["limit"]) for each in owed] == [
+        ("overdue", "acknowledge", fires[1], 480.0, 300.0),
+        ("overdue", "monthly-contact", None, pytest.approx(1800, abs=60), 300.0),
+    ]
+    assert not [each for each in found(yizhan) if each["kind"] == "unacknowledged" and each["id"] == fires[1]]
+    for asked, steps in ((fires[1], 3), (answer, 3), (met, 3), (month, 1)):
+        life = json.loads(yizhan("audit", "explain", asked, "--json").out)["life"]["steps"]
+        told = [each["said"] for each in life if each["what"] == "owed"]
+        assert [each["step"] for each in told] == ["opened", "overdue", "discharged"][:steps]
+        assert all(each["because"]["zh"].startswith("联管") for each in told)
+    monkeypatch.setenv("COLUMNS", "500")
+    assert f"规则 monthly-contact：{told[0]['because']['zh']}" in yizhan("audit", "explain", month).out
+    shown = yizhan("--lang", "en", "audit", "explain", met, "--proofs", "proofs").out
+    assert "acknowledge the alarm: discharged" in shown.lower()
+    assert len(list(Path("proofs").iterdir())) == 3
+    assert "本月联系" in yizhan("audit", "find").out
 
 
 def test_nothing_is_found_where_nothing_is_wrong(station: Station, yizhan: Run) -> None:

@@ -24,7 +24,9 @@ PRIORITIES: Final = {"flash": marked("特急"), "urgent": marked("加急"), "rou
     "explain",
     cls=Command,
     help=marked(
-        "讲清一件事件的始末：何时获知、送出、收到，按哪一版章程的哪一条规则判定，何人何时签收，列入哪一期通报，账上何处为证。\n\n"
+        "讲清一件事件的始末：何时获知、送出、收到，按哪一版章程的哪一条规则判定，何人何时签收，列入哪一期通报，"
+        "由它而起、由它了结的待办各到何时，账上何处为证。"
+        "ID 也可以是一项待办的名字，如 monthly-contact/2026-11/331126-350924/331126。\n\n"
         "来源是账本和各县的簿；加 --proofs 则把每一处的证明写成文件，凭章程即可核验。"
     ),
 )
@@ -58,7 +60,7 @@ def explain(
     if proofs is not None:
         proofs.mkdir(parents=True, exist_ok=True)
         for place, proof in proven.items():
-            (proofs / f"{event_id}.{place}{SUFFIX}").write_bytes(proof.to_bytes())
+            (proofs / f"{event_id.replace('/', '_')}.{place}{SUFFIX}").write_bytes(proof.to_bytes())
     if as_json:
         print_json(
             {"checkpoint": checkpoint_as_json(evidence.logged.checkpoint), "life": found, "proven": list(proven)}
@@ -118,6 +120,7 @@ def step_note(app: App, step: Step) -> str:
         What.DIGESTED: lambda _app, step: _digest_note(step),
         What.ANSWERED: lambda _app, step: _answer_note(step),
         What.DESTROYED: lambda _app, step: _destruction_note(step),
+        What.OWED: _owed_note,
     }
     if step.what in notes:
         return notes[step.what](app, step)
@@ -168,6 +171,24 @@ def _answer_note(step: Step) -> str:
     from yizhan.cli.names import type_name
 
     return beside(f"{type_name(step.said['type'])} {step.said['id']}", step.said["refers"])
+
+
+def _owed_note(app: App, step: Step) -> str:
+    """Say what was owed, which step this is, until when, by which rule of which charter, and why."""
+    from yizhan.cli.obligations import step_name, whose
+
+    said = step.said
+    sentence = _("{what}：{step}，{whom} 应于 {due} 前办；章程 {charter} 规则 {rule}：{because}")
+    note = sentence.format(
+        what=app.said(said["what"]) if "what" in said else said["rule"],
+        step=f"{step_name(said['step'])} {said['step']}",
+        whom=listed(whose(app, code) for code in said["owes"]),
+        due=app.local(said["due"]),
+        charter=said["charter"],
+        rule=said["rule"],
+        because=app.said(said["because"]) if "because" in said else said["rule"],
+    )
+    return beside(note, said["by"]["id"]) if "by" in said else note
 
 
 def _destruction_note(step: Step) -> str:

@@ -103,7 +103,7 @@ def _tell(app: App, found: list[Finding], missing: list[tuple[str, str]]) -> Non
                 app.local(each.at),
                 each.id,
                 each.place,
-                finding_note(each),
+                finding_note(app, each),
             )
             for each in found
         ],
@@ -114,13 +114,15 @@ def _tell(app: App, found: list[Finding], missing: list[tuple[str, str]]) -> Non
         tell(_("没有这些簿，与之有关的没有查：{names}").format(names=names))
 
 
-def finding_note(each: Finding) -> str:
+def finding_note(app: App, each: Finding) -> str:
     """Say by what obligation, how long it took, and the detail."""
     from yizhan.cli.names import REASONS, reason_name
     from yizhan.ledger.audit.words import rule_name
 
     parts = []
-    if each.rule is not None:
+    if each.what is not None:
+        parts.append(app.said(each.what))
+    elif each.rule is not None:
         parts.append(reason_name(each.rule) if each.rule in REASONS else rule_name(each.rule))
     if each.took is not None and each.limit is not None:
         sentence = _("用时 {took} 分钟，限 {limit} 分钟")

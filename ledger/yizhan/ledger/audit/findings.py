@@ -4,7 +4,9 @@ Law 5: a finding names its event, its place in the log, and the limit that was o
 
 Rule 1: "now" is the instant that the checkpoint was signed: the same log and books give the same findings.
 Rule 2: an exercise is nobody's omission; what its sender withdrew is owed nothing any more.
-Rule 3: what no book can show is not found missing: a county whose book was not brought is named instead.
+Rule 3: what the station's statements say of an obligation goes before what is measured here of the same; what they
+        keep silent about is measured all the same.
+Rule 4: what no book can show is not found missing: a county whose book was not brought is named instead.
 """
 
 from __future__ import annotations
@@ -18,18 +20,27 @@ from typing import TYPE_CHECKING, Final
 from yizhan.ledger.audit.books import hidden_ref
 from yizhan.ledger.audit.evidence import Evidence, Matter
 from yizhan.ledger.audit.limits import SAMPLE, Limits
+from yizhan.ledger.audit.owed import ended, rule_of
 from yizhan.runtime import journal
 from yizhan.schemas import topics
+from yizhan.schemas.followups import NOT_OWED, OVERDUE
 from yizhan.schemas.header import LIFE_AT_STAKE, Header
 from yizhan.schemas.policy import Way, decide
 from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
     from yizhan.schemas.charter import Charters
+    from yizhan.schemas.policy_facts import Words
 
 HOTSPOT: Final = "yizhan.incident.hotspot.v1"
 REPORT: Final = "yizhan.intelligence.report.v1"
 REQUEST: Final = "yizhan.assistance.request.v1"
+_MEASURED: Final = {
+    "final-report": "follow-up", "feedback-flash": "feedback", "identity-request": "other-assistance",
+    "identity-far": "other-assistance", "assistance-interim": "other-assistance",
+    "assistance-answer": "other-assistance",
+}  # fmt: skip
+"""Obligations of the sample policy → what is measured here of the same."""
 _PERSONS: Final = frozenset({"acknowledged", "acted", "declined"})
 _KEYS: Final = frozenset({"unknown_key", "key_not_valid", "key_revoked", "bad_signature"})
 
@@ -50,6 +61,12 @@ class Found(StrEnum):
     JOURNAL_BROKEN = "journal_broken"
 
 
+_UNMET: Final = {
+    "acknowledge": Found.UNACKNOWLEDGED, "feedback": Found.NO_FEEDBACK, "feedback-flash": Found.NO_FEEDBACK,
+}  # fmt: skip
+"""What is called otherwise than overdue while it is still owed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing found.
@@ -67,6 +84,8 @@ class Finding:
     took: float | None = None
     limit: float | None = None
     detail: str = ""
+    what: Words | None = None
+    """What was owed, as the charter says it; only where the station's own statements tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +116,9 @@ def find(
         for matter in evidence.shown()
         for finding in (*_timely(evidence, matter, limits, now), *_keys(matter, charters), *_decided(matter, charters))
     ]
+    told = set(_told(evidence))
+    found = [each for each in found if (each.id, each.county, each.rule) not in told]
+    found += _owed(evidence, charters, now)
     found += [*_refused(evidence), *_contradictions(evidence), *_asides(evidence), *_journals(evidence)]
     found += _missing(evidence, hotspots)
     return sorted(found, key=lambda each: (each.at, each.kind, each.county, each.id or ""))
@@ -199,6 +221,31 @@ def _answered(
     took = (instant(min(answers)) if answers else now) - received
     if took > limit:
         yield _finding(Found.OVERDUE if answers else missing, recipient, matter, received, took, limit, rule)
+
+
+def _told(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
+    """Name what the station's statements speak of: event, who owes, and as what it is measured here."""
+    for steps in evidence.logged.owed.by_name.values():
+        said = steps[0].said
+        if said.about is not None and said.step != NOT_OWED:
+            yield from ((said.about.id, county, _MEASURED.get(said.rule, said.rule)) for county in said.owes)
+
+
+def _owed(evidence: Evidence, charters: Charters, now: datetime) -> Iterator[Finding]:
+    """Tell of what the station itself said was owed, and was not met in its term."""
+    for name, steps in evidence.logged.owed.by_name.items():
+        first, met = steps[0].said, ended(steps, now)
+        if met is None or met <= instant(first.due):
+            continue
+        rule, kind = rule_of(first, charters), _UNMET.get(first.rule, Found.OVERDUE) if met == now else Found.OVERDUE
+        place = next((each.place for each in steps if each.said.step == OVERDUE), steps[0].place)
+        opened, id = instant(first.opened), None if first.about is None else first.about.id
+        took, limit = met - opened, instant(first.due) - opened
+        for county in first.owes:
+            yield Finding(
+                kind, county, first.opened, id, place, first.rule, took.total_seconds(), limit.total_seconds(), name,
+                None if rule is None else rule.what,
+            )  # fmt: skip
 
 
 # -- keys, decisions, refusals --

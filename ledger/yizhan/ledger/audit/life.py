@@ -8,7 +8,7 @@ Rule 1: ``signed`` is the sender's or a recipient's signature; ``logged`` the st
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from yizhan.ledger.audit.books import Book, Came, manifest_of
 from yizhan.ledger.audit.evidence import Evidence, Matter
 from yizhan.ledger.audit.logged import Marked
+from yizhan.ledger.audit.owed import Stepped, rule_of
 from yizhan.ledger.errors import NoSuchStatement
 from yizhan.runtime import journal
 from yizhan.schemas import merkle
@@ -47,6 +48,7 @@ class What(StrEnum):
     DIGESTED = "digested"
     ANSWERED = "answered"
     DESTROYED = "destroyed"
+    OWED = "owed"
     RIVAL = "rival"
 
 
@@ -84,12 +86,14 @@ People = Mapping[tuple[str, str], str]
 
 
 def life(evidence: Evidence, event_id: str, charters: Charters, people: People) -> Life:
-    """Tell an event's life.
+    """Tell an event's life; of an obligation's name, what was owed and became of it.
 
     Raises:
         NoSuchStatement: neither log nor books have such an event.
     """
     matter = evidence.matters.get(event_id)
+    if owed := evidence.logged.owed.steps(event_id):
+        return Life(event_id, "", {}, tuple(_owed(owed, charters)), ())
     if matter is None:
         raise NoSuchStatement(
             f"{event_id[:80]}: neither the log nor a book has such an event; see `yizhan outbox list`"
@@ -100,6 +104,7 @@ def life(evidence: Evidence, event_id: str, charters: Charters, people: People) 
         *_confirmed(evidence, matter, people),
         *_digested(evidence, matter, charters),
         *_after(evidence, matter),
+        *_owed(evidence.logged.owed.of(matter.id), charters),
     ]
     order = list(What)
     steps.sort(key=lambda step: (step.at, order.index(step.what), step.county))
@@ -202,6 +207,16 @@ def _digested(evidence: Evidence, matter: Matter, charters: Charters) -> Iterato
             said = {"label": digest.label, "position": digest.members.index(matter.hash), "proven": holds}
             closed = digest.stored if manifest is None else manifest.closed
             yield Step(What.DIGESTED, closed, county, "said" if place is None else "logged", place, said=said)
+
+
+def _owed(steps: Iterable[Stepped], charters: Charters) -> Iterator[Step]:
+    """Tell of obligations, step by step, with the rule and the clause of the charter that they name."""
+    for each in steps:
+        said, rule = each.said, rule_of(each.said, charters)
+        told: dict[str, Any] = said.model_dump(mode="json", exclude_none=True)
+        if rule is not None:
+            told |= {"what": rule.what, "because": rule.because}
+        yield Step(What.OWED, said.at, said.owes[0], "logged", each.place, said=told)
 
 
 def _after(evidence: Evidence, matter: Matter) -> Iterator[Step]:

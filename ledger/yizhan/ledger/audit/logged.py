@@ -14,10 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from yizhan.ledger.audit.owed import Owed
 from yizhan.ledger.errors import LedgerNotReady, LogDamaged, LogForked, NoSuchStatement
 from yizhan.ledger.reading import CHECKPOINT, FINAL, Source, Tiles
 from yizhan.ledger.verify import STATEMENTS, read_checkpoint, statements_path, verify
-from yizhan.schemas import dsse, manifest, postmark, tiles
+from yizhan.schemas import dsse, followups, manifest, postmark, tiles
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.proofs import LogProof, entry_of, verify_proof
@@ -56,6 +58,7 @@ class Logged:
     marks: dict[str, list[Marked]] = field(default_factory=dict)
     refusals: list[Marked] = field(default_factory=list)
     manifests: list[Closed] = field(default_factory=list)
+    owed: Owed = field(default_factory=Owed)
     others: Counter[str] = field(default_factory=Counter)
     entries: dict[bytes, int] = field(default_factory=dict, repr=False)
 
@@ -91,6 +94,8 @@ class Logged:
         elif kind == manifest.CONTENT_TYPE:
             said, name, _charter = read_dated(Manifest, statement, charters)
             self.manifests.append(Closed(place, said, name))
+        elif kind == followups.CONTENT_TYPE:
+            self.owed.add(place, read_dated(Followup, statement, charters)[0])
         else:
             keys = charters.latest().postmark
             dsse.verify(statement, kind, lambda kid: entry.key if (entry := keys.get(kid)) else None)

@@ -62,6 +62,7 @@ STEPS: Final[dict[What, str]] = {
     What.DIGESTED: marked("列入季度通报"),
     What.ANSWERED: marked("后续来文"),
     What.DESTROYED: marked("内容到期销毁"),
+    What.OWED: marked("待办"),
     What.RIVAL: marked("同一编号另有一份内容不同的文书"),
 }
 VOUCHES: Final = {
