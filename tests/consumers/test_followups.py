@@ -103,3 +103,11 @@ def test_a_statement_under_a_newer_charter_is_read_when_that_comes(tmp_path: Pat
         inbox.adopt_charters()
         assert inbox.aside_count() == 0
         assert len(inbox.obligations()) == 1
+
+
+def test_an_answer_that_is_sent_again_is_told_once_that_it_discharges_nothing(listener: Listener) -> None:
+    """An outbox may send its bytes again at any time: that the station answers again is no evidence against it."""
+    listener.inbox.receive(listener.followup(NOT_OWED, by=BY))
+    later = {"at": "2026-12-01T00:00:00.000Z"}
+    assert listener.inbox.receive(listener.followup(NOT_OWED, by=BY, **later)).became == "duplicate"
+    assert not listener.inbox.aside()

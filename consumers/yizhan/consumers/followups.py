@@ -64,7 +64,8 @@ def keep(conn: sqlite3.Connection, said: Followup, statement: bytes, its_hash: b
     if not new:
         query = "SELECT hash FROM followups WHERE obligation = ? AND step = ?"
         first = conn.execute(query, (said.obligation, said.step)).fetchone()
-        return "duplicate" if first["hash"] == its_hash else "contradiction"
+        # What is answered wrongly and sent again later is answered again: the station keeps nothing of it.
+        return "duplicate" if first["hash"] == its_hash or said.step == NOT_OWED else "contradiction"
     if said.step != NOT_OWED:
         ended = said.step if said.step in ENDS else None
         conn.execute(
