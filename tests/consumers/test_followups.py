@@ -111,3 +111,11 @@ def test_an_answer_that_is_sent_again_is_told_once_that_it_discharges_nothing(li
     later = {"at": "2026-12-01T00:00:00.000Z"}
     assert listener.inbox.receive(listener.followup(NOT_OWED, by=BY, **later)).became == "duplicate"
     assert not listener.inbox.aside()
+
+
+def test_what_others_owe_each_other_is_not_ours(listener: Listener) -> None:
+    """The station's true word, put on our topic by a broker that wants our telephones to ring: aside."""
+    outcome = listener.inbox.receive(listener.followup(owes=("330327",), owed=(PARTNER,)))
+    assert outcome.became == "aside"
+    assert "not with us" in listener.inbox.aside()[0].detail
+    assert listener.inbox.obligations(everything=True) == ()

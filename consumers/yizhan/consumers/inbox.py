@@ -229,6 +229,9 @@ class Inbox(View):
 
     def _step(self, conn: sqlite3.Connection, record: Arrived, step: Step, now: str) -> Outcome:
         said = step.followup
+        if self.county not in {*said.owes, *said.owed}:
+            detail = f"{FOLLOWUP}: {said.obligation} is between {', '.join((*said.owes, *said.owed))}, not with us"
+            return keep_aside(conn, record, Unverified(Reason.MALFORMED, detail), now)
         kept = followups.keep(conn, said, step.signed, step.hash, now)
         if kept == "contradiction":
             detail = f"{FOLLOWUP}: another statement for {said.obligation}, step {said.step}; the first stays"
