@@ -120,7 +120,7 @@ def test_every_number_on_the_sheet_is_the_figures() -> None:
 
 def test_an_empty_quarter_says_so() -> None:
     """零报告, and only as a presumption while a county's manifest is not here."""
-    both = Proof({A: (MANIFEST,), B: (MANIFEST,)})
+    both = Proof({A: (MANIFEST,), B: (MANIFEST,)}, agreed=True)
     said = [block.text for block in sheet(material(proof=both)).blocks if isinstance(block, Para)]
     assert said[0] == "零报告：本季度双方之间没有文书。"
     said = [block.text for block in sheet(material()).blocks if isinstance(block, Para)]

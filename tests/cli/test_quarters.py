@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,10 +12,15 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
-from yizhan.cli import inboxes, outboxes
+from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, delete_item, publish
+from yizhan.cli import bulletins, inboxes, outboxes
 from yizhan.cli.quarters import figures_bytes
 
+OFFICE = {
+    "org_code": "350924000000",
+    **{role: {"name": "张三", "badge": "123456"} for role in ("drafted_by", "reviewed_by", "signed_off_by")},
+    "contact": {"name": "张三", "phone": "13800000000"},
+}
 PAIR = (SHOUNING, QINGYUAN)
 LABEL, NEXT = "2026Q4", "2027Q1"
 END = datetime(2026, 12, 31, 16, tzinfo=UTC)
@@ -146,3 +152,94 @@ def test_an_empty_quarter_has_the_same_figures_too(station: Station) -> None:
     ours, theirs = both(station, LABEL)
     assert ours == theirs
     assert json.loads(ours)["empty"] is True
+
+
+def sign(yizhan: Run, station: Station, county: str, at: datetime, label: str = LABEL) -> list[str]:
+    """Make a county's signed bulletin and bring it to the other; what is said on its sheet loudly."""
+    office, folder = Path(f"office-{county}.json"), Path(f"made-{county}")
+    office.write_text(json.dumps(OFFICE | {"org_code": f"{county}000000"}), "utf-8")
+    words = ("--county", county, "-o", str(folder), "--office", str(office), "--force", "--json")
+    made = yizhan("bulletin", "make", label, *words)
+    assert made.code == 0, made.err
+    files = {form: Path(path) for form, path in json.loads(made.out)["files"].items()}
+    bring(yizhan, station, county, at, json.loads(files["event"].read_bytes()))
+    return re.findall('<p class="loud">(.*?)</p>', files["html"].read_text("utf-8"))
+
+
+def check(yizhan: Run, county: str, label: str = LABEL) -> tuple[int, str, dict[str, str]]:
+    """Let a county compare; exit status, verdict, and the word on each item."""
+    ran = yizhan("bulletin", "check", label, "--county", county, "--json")
+    document = json.loads(ran.out)
+    return ran.code, document["verdict"], {each["item"]: each["word"] for each in document["items"]}
+
+
+def test_signed_bulletins_are_found_and_agree(yizhan: Run, station: Station) -> None:
+    """One side signed: not yet comparable. Both: the same on both screens, in figures, letters and manifests."""
+    bring(yizhan, station, SHOUNING, END - timedelta(days=9), report(SHOUNING, "情-1"))
+    close(station, END + timedelta(minutes=5), LABEL)
+    sign(yizhan, station, SHOUNING, END + timedelta(days=1))
+    assert check(yizhan, SHOUNING)[:2] == (1, "waiting")
+    assert check(yizhan, QINGYUAN)[:2] == (1, "waiting")
+    sign(yizhan, station, QINGYUAN, END + timedelta(days=2))
+    items = {"figures"}
+    for each in PAIR:
+        items |= {f"directions.{each}>{other(each)}", f"manifests.{each}"}
+    for county in PAIR:
+        code, verdict, words = check(yizhan, county)
+        assert (code, verdict, set(words)) == (0, "same", items)
+        assert "双方一致" in yizhan("bulletin", "check", LABEL, "--county", county).out
+
+
+def test_an_empty_quarter_is_certain_once_both_said_so(yizhan: Run, station: Station) -> None:
+    """零报告 is a presumption until the partner's bulletin says the same; then both sides' sheets say it."""
+    close(station, END + timedelta(minutes=5), LABEL)
+    assert sign(yizhan, station, SHOUNING, END + timedelta(days=1)) == ["零报告（待双方清单齐备后确认）。"]
+    assert sign(yizhan, station, QINGYUAN, END + timedelta(days=2)) == ["零报告：本季度双方之间没有文书。"]
+    assert sign(yizhan, station, SHOUNING, END + timedelta(days=3)) == ["零报告：本季度双方之间没有文书。"]
+    assert [check(yizhan, county)[1] for county in PAIR] == ["same", "same"]
+
+
+def test_a_difference_is_named_by_figure(yizhan: Run, station: Station) -> None:
+    """A letter that one side lost: both screens say which figures, which direction; the sheet warns above them."""
+    bring(yizhan, station, SHOUNING, END - timedelta(days=9), report(SHOUNING, "情-1"))
+    close(station, END + timedelta(minutes=5), LABEL)
+    sign(yizhan, station, SHOUNING, END + timedelta(days=1))
+    with inboxes.looking(station.app, QINGYUAN) as inbox:
+        assert inbox is not None
+        (lost,) = [item.id for item in inbox.items() if item.type.endswith("report.v1")]
+    delete_item(inboxes.inbox_path(station.app, QINGYUAN), lost)
+    said = sign(yizhan, station, QINGYUAN, END + timedelta(days=2))
+    assert any("数字不一致" in each for each in said)
+    for county in PAIR:
+        code, verdict, words = check(yizhan, county)
+        assert (code, verdict, words["intelligence.all"]) == (1, "differs", "differs")
+        assert "fires.all" not in words
+    screen = yizhan("bulletin", "check", LABEL, "--county", QINGYUAN).out
+    assert "互通情报（条）" in screen
+    assert "双方不一致" in screen
+
+
+def test_the_text_is_edited_beside_the_figures_and_signed(yizhan: Run, station: Station) -> None:
+    """The path is given; make fills the figures in; other figures are said, and not signed until looked at again."""
+    bring(yizhan, station, SHOUNING, END - timedelta(days=9), report(SHOUNING, "情-1"))
+    close(station, END - timedelta(days=5), LABEL)
+    ran = yizhan("bulletin", "edit", LABEL, "--county", SHOUNING)
+    assert ran.code == 0, ran.err
+    path = Path(ran.out.strip())
+    assert path.stat().st_mode & 0o077 == 0
+    path.write_text(path.read_text("utf-8").replace("# 形势研判", "# 形势研判\n互通{{letters}}件，平稳。"), "utf-8")
+    sign(yizhan, station, SHOUNING, END - timedelta(days=3))
+    with outboxes.looking(station.app, SHOUNING) as outbox:
+        own = bulletins.sent(outbox, LABEL, QINGYUAN)
+    assert own is not None
+    assert own.payload["judgement"] == "互通1件，平稳。"
+    bring(yizhan, station, QINGYUAN, END - timedelta(days=2), report(QINGYUAN, "情-2"))
+    close(station, END + timedelta(minutes=5), LABEL)
+    words = ("bulletin", "make", LABEL, "--county", SHOUNING, "--force", "-o")
+    made = yizhan(*words, "again")
+    assert (made.code, "{{letters}} 写的时候是 1，现在是 2" in made.err) == (0, True)
+    refused = yizhan(*words, "never", "--office", f"office-{SHOUNING}.json")
+    assert (refused.code, "yizhan bulletin edit" in refused.err, Path("never").exists()) == (1, True, False)
+    again = yizhan("bulletin", "edit", LABEL, "--county", SHOUNING, "--json")
+    assert "{{letters}} 写的时候是 1，现在是 2" in json.loads(again.out)["warnings"]
+    sign(yizhan, station, SHOUNING, END + timedelta(days=1))

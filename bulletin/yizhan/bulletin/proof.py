@@ -40,10 +40,14 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Manifests by county, sorted by when they were closed; ``doubts`` are sentences for people."""
+    """Manifests by county, sorted by when they were closed; ``doubts`` are sentences for people.
+
+    ``agreed`` tells that the partner signed the very figures that we count.
+    """
 
     manifests: Mapping[str, tuple[Named, ...]] = field(hash=False)
     doubts: tuple[str, ...] = ()
+    agreed: bool = False
 
     def closed(self, county: str) -> bool:
         """Tell whether a closing manifest of a county is here."""

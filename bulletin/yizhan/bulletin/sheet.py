@@ -24,11 +24,15 @@ from yizhan.bulletin.wording import (
     COMPARED_NAMES,
     DUTY_NAMES,
     OPEN_NAMES,
+    OVERVIEW,
     PLACES,
     RULE_NAMES,
     STATUS_MARKS,
+    SUMMARY,
     WAY_NAMES,
+    change,
     named,
+    quantity,
     type_name,
     visible,
 )
@@ -194,7 +198,7 @@ def _paragraphs(text: str) -> Iterator[Para]:
 def _overview(of: Material) -> Iterator[Block]:
     made = of.figures
     if made["empty"]:
-        whole = all(of.proof.closed(code) for code in made["pair"])
+        whole = of.proof.agreed and all(of.proof.closed(code) for code in made["pair"])
         yield Para(_("零报告：本季度双方之间没有文书。") if whole else _("零报告（待双方清单齐备后确认）。"), loud=True)
     elif "overview" not in of.passages:
         yield Para(_summary(made))
@@ -210,33 +214,7 @@ def _overview(of: Material) -> Iterator[Block]:
 
 
 def _summary(made: Mapping[str, Any]) -> str:
-    cases, fires = made["cases"], made["fires"]
-    sentence = _(
-        "本季度双方互通文书{letters}件。涉及案件{cases}起，其中刑事案件{criminal}起、行政案件{administrative}起、"
-        "线索{clues}条；刑事案件立案{filed}起、侦破{solved}起、移诉{sent}起。涉案木材{timber}立方米，"
-        "野生动物{animals}只。森林火情{fires}起，过火面积{burnt}公顷，受害森林面积{forest}公顷，"
-        "死亡{dead}人，受伤{injured}人。互通情报{intelligence}条，已反馈{fed_back}条。"
-    )
-    reached = cases["criminal"]["reached"]
-    return sentence.format(
-        letters=made["letters"],
-        cases=cases["all"],
-        criminal=cases["criminal"]["all"],
-        administrative=cases["administrative"]["all"],
-        clues=cases["clues"]["all"],
-        filed=reached["立案"],
-        solved=reached["侦破"],
-        sent=reached["移诉"],
-        timber=cases["timber_m3"],
-        animals=cases["animals"],
-        fires=fires["all"],
-        burnt=fires["burnt_ha"],
-        forest=fires["forest_ha"],
-        dead=fires["dead"],
-        injured=fires["injured"],
-        intelligence=made["intelligence"]["all"],
-        fed_back=made["intelligence"]["fed_back"],
-    )
+    return _(OVERVIEW).format(**{name: quantity(looked_up(made, path)) for name, path in SUMMARY.items()})
 
 
 def _comparison(made: Mapping[str, Any]) -> Table:
@@ -251,27 +229,6 @@ def _comparison(made: Mapping[str, Any]) -> Table:
         rows.append(cells)
     columns = [_("项目"), _("本季度"), _("上季度"), _("环比"), _("上年同期"), _("同比")]
     return Table(_("主要数据对比"), columns, rows)
-
-
-def quantity(value: float) -> str:
-    """Write a figure in full: never in powers of ten.
-
-    >>> quantity(1234567.5), quantity(3)
-    ('1234567.5', '3')
-    """
-    return f"{value:.3f}".rstrip("0").rstrip(".")
-
-
-def change(old: float, now: float) -> str:
-    """Write a change as people quote it: per cent; from nothing there is none.
-
-    >>> change(4, 5), change(4, 4), change(0, 3)
-    ('+25%', '0%', '—')
-    """
-    if old == 0:
-        return "0%" if now == 0 else "—"
-    share = f"{(now - old) / old * 100:+.1f}".rstrip("0").rstrip(".")
-    return "0%" if share in {"+0", "-0"} else share + "%"
 
 
 def _by_county(of: Material, caption: str, rows: Sequence[tuple[str, str]]) -> Table:

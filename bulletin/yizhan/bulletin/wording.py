@@ -11,6 +11,38 @@ from yizhan.schemas.payloads import TYPES
 
 PLACES: Final = {"judgement": marked("形势研判"), "suggestions": marked("工作建议")}
 """Passages of the analyst that are sections of their own."""
+SECTIONS: Final = {
+    "overview": marked("总体情况"),
+    "typical": marked("典型案例"),
+    **PLACES,
+}
+"""Passages of the analyst, in the order of the sheet."""
+OVERVIEW: Final = marked(
+    "本季度双方互通文书{letters}件。涉及案件{cases}起，其中刑事案件{criminal}起、行政案件{administrative}起、"
+    "线索{clues}条；刑事案件立案{filed}起、侦破{solved}起、移诉{sent}起。涉案木材{timber}立方米，"
+    "野生动物{animals}只。森林火情{fires}起，过火面积{burnt}公顷，受害森林面积{forest}公顷，"
+    "死亡{dead}人，受伤{injured}人。互通情报{intelligence}条，已反馈{fed_back}条。"
+)
+SUMMARY: Final = {
+    "letters": "letters",
+    "cases": "cases.all",
+    "criminal": "cases.criminal.all",
+    "administrative": "cases.administrative.all",
+    "clues": "cases.clues.all",
+    "filed": "cases.criminal.reached.立案",
+    "solved": "cases.criminal.reached.侦破",
+    "sent": "cases.criminal.reached.移诉",
+    "timber": "cases.timber_m3",
+    "animals": "cases.animals",
+    "fires": "fires.all",
+    "burnt": "fires.burnt_ha",
+    "forest": "fires.forest_ha",
+    "dead": "fires.dead",
+    "injured": "fires.injured",
+    "intelligence": "intelligence.all",
+    "fed_back": "intelligence.fed_back",
+}
+"""Which figure stands at which place of ``OVERVIEW``."""
 COMPARED_NAMES: Final = {
     "letters": marked("互通文书（件）"),
     "cases.criminal.all": marked("刑事案件（起）"),
@@ -73,6 +105,27 @@ def visible(text: str) -> str:
     '火 灾'
     """
     return _UNSEEN.sub(" ", text)
+
+
+def quantity(value: float) -> str:
+    """Write a figure in full: never in powers of ten.
+
+    >>> quantity(1234567.5), quantity(3)
+    ('1234567.5', '3')
+    """
+    return f"{value:.3f}".rstrip("0").rstrip(".")
+
+
+def change(old: float, now: float) -> str:
+    """Write a change as people quote it: per cent; from nothing there is none.
+
+    >>> change(4, 5), change(4, 4), change(0, 3)
+    ('+25%', '0%', '—')
+    """
+    if old == 0:
+        return "0%" if now == 0 else "—"
+    share = f"{(now - old) / old * 100:+.1f}".rstrip("0").rstrip(".")
+    return "0%" if share in {"+0", "-0"} else share + "%"
 
 
 def named(table: Mapping[str, str], word: str) -> str:

@@ -12,9 +12,12 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from yizhan.bulletin.charts import outlines_of
+from yizhan.bulletin.errors import TextInvalid
 from yizhan.bulletin.figures import COMPARED, digest, looked_up
 from yizhan.bulletin.proof import Named, Proof
 from yizhan.bulletin.sheet import Material
+from yizhan.bulletin.text import Writing, changed, filled, parse
+from yizhan.bulletin.wording import PLACES
 from yizhan.cli.desk import OutboxDesk
 from yizhan.cli.errors import CommandError
 from yizhan.cli.inboxes import looking as inbox_of
@@ -22,18 +25,23 @@ from yizhan.cli.outboxes import looking as outbox_of
 from yizhan.cli.quarters import counted
 from yizhan.cli.words import _
 from yizhan.consumers.bulletin import Bulletin, Side, compiled, period
+from yizhan.consumers.items import Query
 from yizhan.consumers.words import Verdict
+from yizhan.producers.accounts import Query as OwnQuery
+from yizhan.schemas.payloads import read
 
 BULLETIN: Final = "yizhan.intelligence.bulletin.v1"
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from yizhan.cli.app import App
     from yizhan.consumers.desk import SentEvent
     from yizhan.consumers.digests import Digest, Member
     from yizhan.consumers.inbox import Inbox
     from yizhan.producers.drafts import Office
+    from yizhan.producers.outbox import Outbox
 
 
 def partner_of(app: App, county: str, named: str | None) -> str:
@@ -60,45 +68,135 @@ def bulletin(app: App, label: str, county: str, partner: str, now: datetime) -> 
     return compiled(label, sides, now, app.charter.time_zone, came, books.sent)
 
 
+class SignedBulletin(NamedTuple):
+    """A signed bulletin as an event: its payload's values."""
+
+    id: str
+    time: str
+    payload: Mapping[str, Any]
+
+
+def text_path(app: App, county: str, label: str, partner: str) -> Path:
+    """Where the analyst's text of a bulletin is."""
+    return app.county_folder(county) / "bulletins" / f"{label}-{partner}.txt"
+
+
+def writing_of(app: App, county: str, label: str, partner: str) -> Writing | None:
+    """Read the analyst's text; None where nobody wrote one.
+
+    Raises:
+        TextInvalid: it is not as it must be; the sentence names file and line.
+    """
+    path = text_path(app, county, label, partner)
+    try:
+        return parse(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except TextInvalid as error:
+        raise TextInvalid(f"{path}: {error}") from None
+
+
+def received(inbox: Inbox | None, label: str, pair: tuple[str, str]) -> SignedBulletin | None:
+    """Return the newest bulletin that the second of a pair signed for the first, as it stands; None for none."""
+    found = () if inbox is None else inbox.items(Query(type=BULLETIN, county=pair[1]))
+    for item in reversed(found):
+        raw = {} if item.contents is None else item.contents.raw
+        gone = item.superseded_by or item.withdrawn_by or item.header.withdraws is not None
+        if (raw.get("label"), raw.get("partner"), item.status) == (label, pair[0], "Actual") and not gone:
+            return SignedBulletin(item.id, item.time, raw)
+    return None
+
+
+def sent(outbox: Outbox | None, label: str, partner: str) -> SignedBulletin | None:
+    """Return the newest bulletin that we signed for a partner and did not withdraw; None for none."""
+    gone = set()
+    for row in reversed(() if outbox is None else outbox.rows(OwnQuery(type=BULLETIN))):
+        event = None if outbox is None or row.reason or row.replaced_by else outbox.event(row.id)
+        if event is None:
+            continue
+        header, raw = event.header, read(row.type, event.payload).raw
+        if header.withdraws is not None:
+            gone.add(header.withdraws.id)
+        elif (raw.get("label"), raw.get("partner"), header.status) == (label, partner, "Actual") and row.id not in gone:
+            return SignedBulletin(row.id, header.time, raw)
+    return None
+
+
 def material(app: App, label: str, county: str, partner: str, now: datetime) -> Material:
-    """Put together what the quarter's official sheet is made of: figures, letters, manifests, doubts."""
+    """Put together what the quarter's official sheet is made of: figures, letters, manifests, doubts, the text.
+
+    The partner's manifests are those that its signed bulletin cites.
+
+    Raises:
+        TextInvalid: as ``writing_of``, or it names what is no figure.
+    """
+    writing = writing_of(app, county, label, partner)
     with inbox_of(app, county) as inbox, outbox_of(app, county) as outbox:
         made, found = counted(inbox, outbox, label, (county, partner), app.charters)
-    named = tuple(Named.of(each.manifest, each.hash.hex()) for each in found.digests)
+        theirs = received(inbox, label, (county, partner))
+    doubts, agreed = list(found.doubts), theirs is not None and theirs.payload.get("figures") == digest(made)
+    if theirs is not None and not agreed:
+        doubts.append(_("【数字不一致】对方签发的与本县的不同；请运行 yizhan bulletin check"))
+    cited = () if theirs is None else tuple(_cited(theirs.payload, partner))
+    manifests = {county: tuple(Named.of(each.manifest, each.hash.hex()) for each in found.digests), partner: cited}
+    passages, cases = ({}, None) if writing is None else _filled(app, writing, made, (county, label, partner))
     outlines = json.loads(files("yizhan.producers").joinpath("data").joinpath("counties.geojson").read_bytes())
     return Material(
         figures=made,
         letters=found.letters,
-        proof=Proof({county: named}, found.doubts),
+        proof=Proof(manifests, tuple(doubts), agreed),
         names={code: app.said(member.name) for code, member in app.charters.latest().members.items()},
         maker=county,
         made=now,
+        passages=passages,
+        typical=cases,
         outlines=outlines_of(outlines, (county, partner)),
     )
 
 
-def draft(of: Material, partner: str, office: Office) -> dict[str, Any]:
-    """Write the signed bulletin as an event to be published: figures and manifests by their hashes.
+def _filled(
+    app: App, writing: Writing, made: Mapping[str, Any], which: tuple[str, str, str]
+) -> tuple[dict[str, str], list[tuple[str, str]] | None]:
+    try:
+        return filled(writing, made)
+    except TextInvalid as error:
+        raise TextInvalid(f"{text_path(app, *which)}: {error}") from None
+
+
+def _cited(payload: Mapping[str, Any], county: str) -> Iterator[Named]:
+    for each in payload["manifests"]:
+        if each["county"] == county:
+            yield Named(**{name: each[name] for name in ("county", "hash", "count", "prompt", "root", "closed")})
+
+
+def draft(of: Material, partner: str, office: Office, writing: Writing | None) -> dict[str, Any]:
+    """Write the signed bulletin as an event to be published: figures and manifests by their hashes, and the text.
 
     Raises:
-        CommandError: the station has not closed the quarter for this county.
+        CommandError: the station has not closed the quarter for this county, or the text was written beside
+            other figures.
     """
     made, proof = of.figures, of.proof
     if not proof.closed(of.maker):
         sentence = _("{label} 的季度清单还没有到，不能签发；请先等驿站结算")
         raise CommandError(sentence.format(label=made["label"]))
+    if writing is not None and (stale := changed(writing, made)):
+        raise CommandError("\n".join([*stale, _("请用 yizhan bulletin edit 核对文字后再签发")]))
     summary = _("{label} 与 {partner} 互通 {count} 件，数字见通报")
+    summary = summary.format(label=made["label"], partner=of.names[partner], count=made["letters"])
+    typical = [{"id": name, **({"text": told} if told else {})} for name, told in of.typical or ()]
     payload = {
         **office.model_dump(mode="json", exclude_none=True),
         "classification": made["classification"],
         "place": {"county": of.maker},
         "ask": ["知悉", "回复"],
-        "summary": summary.format(label=made["label"], partner=of.names[partner], count=made["letters"]),
+        "summary": of.passages.get("overview", summary),
         "label": made["label"],
         "partner": partner,
         "manifests": [
             {name: getattr(each, name) for name in ("county", "hash", "count", "prompt", "root", "closed")}
-            for each in proof.manifests[of.maker]
+            for code in made["pair"]
+            for each in proof.manifests.get(code, ())
             if not each.interim
         ],
         "directions": [
@@ -107,6 +205,8 @@ def draft(of: Material, partner: str, office: Office) -> dict[str, Any]:
         ],
         "figures": digest(made),
         "numbers": [{"name": path, "value": looked_up(made, path)} for path in COMPARED],
+        **({"typical": typical} if typical else {}),
+        **{name: of.passages[name] for name in PLACES if name in of.passages},
     }
     return {"type": BULLETIN, "to": [partner], "priority": "routine", "payload": payload}
 

@@ -1,0 +1,269 @@
+"""What an analyst writes: one plain text file for a bulletin, made for Notepad.
+
+Rule 1: figures are never written but named: ``{{letters}}``. What stands there is taken from the figures when the
+        sheet is drawn; a name that is no figure is refused, with its line, and so is anything that gives one a value.
+Rule 2: the file says beside which figures it was written, and what those it names were then; a text whose figures
+        have changed since is pointed out, and is not signed before somebody has looked at it again.
+Rule 3: a passage is text: its lines become paragraphs, never markup. Lines that begin with ``%`` are the
+        program's own and are written anew; every other line is left as it is.
+Rule 4: UTF-8, with or without a byte order mark; any line ends.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple
+
+from yizhan.bulletin.errors import TextInvalid
+from yizhan.bulletin.figures import digest, looked_up
+from yizhan.bulletin.wording import COMPARED_NAMES, OVERVIEW, SECTIONS, SUMMARY, change, quantity, visible
+from yizhan.schemas.header import split_id
+from yizhan.schemas.i18n import _, marked
+
+BOM: Final = b"\xef\xbb\xbf"
+LONGEST: Final = 4000
+"""Characters of a passage, figures filled in: what the signed bulletin can carry."""
+MOST_CASES: Final = 20
+_PLACE: Final = re.compile(r"(?:\{\{|｛｛)\s*([^{}｛｝]*?)\s*(?:\}\}|｝｝)")
+_BRACES: Final = re.compile(r"\{\{|\}\}|｛｛|｝｝")
+_HEADING: Final = re.compile(r"(#{1,2}|＃{1,2})\s*(.*?)\s*")
+_SEEN: Final = re.compile(r"%\s*\{\{(.+?)\}\}\s*=\s*(\S+).*")
+_HASH: Final = re.compile(r"%.*?\b([0-9a-f]{64})\b.*")
+_WRITTEN_OUT: Final = re.compile(r"[0-9][0-9.,]*\s*(?:件|起|条|处|公顷|立方米|只|株|亩|公斤|元|%|％)")
+_BEFORE: Final = {"上季度": "last_quarter", "上年同期": "last_year", "环比": "last_quarter", "同比": "last_year"}
+_CHANGES: Final = frozenset({"环比", "同比"})
+_HEAD: Final = (
+    marked("这里只写文字，数字由程序填写：要用数字的地方写 {{名称}}，名称见文末，也可用数字表（.csv）里任一项目。"),
+    marked("名称前加 上季度. 上年同期. 环比. 同比. 就是相应的比较，如 {{同比.letters}}。"),
+    marked("# 开头的是栏目，名称不能改；空着的栏目不印。典型案例：## 后写编号，下面写案情，空着就用来文的简要情况。"),
+    marked("% 开头的行由程序重写。写完存盘即可（UTF-8），再运行 yizhan bulletin make。"),
+)
+
+
+class Line(NamedTuple):
+    """One line of the file: where, from 1, and what it says."""
+
+    number: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Writing:
+    """The file as it stands.
+
+    ``passages`` has the lines of each section, ``cases`` those told of each case by its event id (None: as proposed),
+    ``figures`` the hash beside which it was written, ``seen`` what the figures that it names were then.
+    """
+
+    passages: Mapping[str, Sequence[Line]]
+    cases: Mapping[str, Sequence[Line]] | None
+    figures: str = ""
+    seen: Mapping[str, str] = field(default_factory=dict)
+
+    def lines(self) -> Iterator[Line]:
+        """Yield every line that is printed."""
+        for part in (*self.passages.values(), *(self.cases or {}).values()):
+            yield from part
+
+
+def blank(made: Mapping[str, Any]) -> Writing:
+    """Begin a file: the overview in words, its figures named; the cases that are proposed."""
+    named = {name: f"{{{{{path}}}}}" for name, path in SUMMARY.items()}
+    overview = () if made["empty"] else (Line(0, _(OVERVIEW).format(**named)),)
+    passages = dict.fromkeys(SECTIONS, ()) | {"overview": overview}
+    passages.pop("typical")
+    return Writing(passages, dict.fromkeys(made["typical"], ()))
+
+
+def parse(data: bytes) -> Writing:
+    """Read the file.
+
+    Raises:
+        TextInvalid: no UTF-8, an unknown section, text outside of all sections, a name in braces that is not closed.
+    """
+    try:
+        text = data.removeprefix(BOM).decode("utf-8")
+    except UnicodeDecodeError as error:
+        number = data[: error.start].count(b"\n") + 1
+        raise TextInvalid(_("第 {line} 行不是 UTF-8；请在记事本里“另存为”，编码选 UTF-8").format(line=number)) from None
+    passages: dict[str, list[Line]] = {}
+    cases: dict[str, list[Line]] = {}
+    seen: dict[str, str] = {}
+    figures, here = "", None
+    for number, raw in enumerate(text.splitlines(), 1):
+        line = Line(number, visible(raw).rstrip())
+        if line.text.startswith("%"):
+            if (found := _SEEN.fullmatch(line.text)) is not None:
+                seen[found[1]] = found[2]
+            elif (found := _HASH.fullmatch(line.text)) is not None:
+                figures = found[1]
+        elif (heading := _HEADING.fullmatch(line.text)) is not None:
+            here = _opened(number, heading, passages, cases)
+        elif here is not None:
+            here.append(_checked(line))
+        elif line.text:
+            sentence, section = (
+                _("第 {line} 行不在任何栏目里；请写在“# {section}”之类的栏目下面"),
+                next(iter(SECTIONS.values())),
+            )
+            raise TextInvalid(sentence.format(line=number, section=_(section)))
+    told = cases if "typical" in passages else None
+    if loose := [line for line in passages.pop("typical", ()) if line.text.strip()]:
+        raise TextInvalid(_("第 {line} 行：典型案例要先写“## 编号”").format(line=loose[0].number))
+    return Writing({name: _trimmed(part) for name, part in passages.items()}, _all_trimmed(told), figures, seen)
+
+
+def _opened(
+    number: int, heading: re.Match[str], passages: dict[str, list[Line]], cases: dict[str, list[Line]]
+) -> list[Line]:
+    name = heading[2]
+    if len(heading[1]) == 1:
+        section = next((key for key, title in SECTIONS.items() if name in {key, title, _(title)}), None)
+        if section is None:
+            known = "、".join(_(title) for title in SECTIONS.values())
+            raise TextInvalid(_("第 {line} 行：没有“{name}”这一栏；栏目有：{known}").format(
+                line=number, name=name, known=known
+            ))  # fmt: skip
+        if section in passages:
+            raise TextInvalid(_("第 {line} 行：“{name}”已经写过一栏").format(line=number, name=name))
+        return passages.setdefault(section, [])
+    if list(passages)[-1:] != ["typical"]:
+        raise TextInvalid(_("第 {line} 行：只有典型案例下面有“## 编号”").format(line=number))
+    try:
+        split_id(name)
+    except ValueError:
+        raise TextInvalid(_("第 {line} 行：“{name}”不是文书编号").format(line=number, name=name)) from None
+    if name in cases or len(cases) == MOST_CASES:
+        sentence = _("第 {line} 行：案例 {name} 重复，或多于 {most} 个")
+        raise TextInvalid(sentence.format(line=number, name=name, most=MOST_CASES))
+    return cases.setdefault(name, [])
+
+
+def _checked(line: Line) -> Line:
+    if _BRACES.search(_PLACE.sub("", line.text)):
+        raise TextInvalid(_("第 {line} 行的花括号不成对；请写成 {{{{名称}}}}").format(line=line.number))
+    return line
+
+
+def _trimmed(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """Return a passage without the empty lines around it."""
+    full = [place for place, line in enumerate(lines) if line.text.strip()]
+    return tuple(lines[full[0] : full[-1] + 1]) if full else ()
+
+
+def _all_trimmed(cases: Mapping[str, Sequence[Line]] | None) -> Mapping[str, Sequence[Line]] | None:
+    return None if cases is None else {name: _trimmed(part) for name, part in cases.items()}
+
+
+def written(writing: Writing, made: Mapping[str, Any]) -> bytes:
+    """Write the file beside these figures: with a byte order mark and CRLF, as Notepad does.
+
+    Raises:
+        TextInvalid: as ``filled``.
+    """
+    label, pair = made["label"], "—".join(made["pair"])
+    title = _("{label} 季度情报通报的文字（{pair}），对照数据 {hash}")
+    lines = ["% " + title.format(label=label, pair=pair, hash=digest(made)), *(f"% {_(line)}" for line in _HEAD)]
+    for name, heading in SECTIONS.items():
+        lines += ["", f"# {_(heading)}"]
+        if name == "typical":
+            for event_id, told in ({} if writing.cases is None else writing.cases).items():
+                lines += [f"## {event_id}", *(line.text for line in told)]
+        else:
+            lines += [line.text for line in writing.passages.get(name, ())]
+    lines += ["", "% " + _("可用的数字，及其现在的值：")]
+    for path, title in COMPARED_NAMES.items():
+        lines.append(f"% {{{{{path}}}}} = {said(made, path)}  {_(title)}")
+    for path in sorted(set(_used(writing)) - set(COMPARED_NAMES)):
+        lines.append(f"% {{{{{path}}}}} = {_said_at(made, path, writing)}")
+    return BOM + "\r\n".join([*lines, ""]).encode("utf-8", "replace")
+
+
+def _used(writing: Writing) -> Iterator[str]:
+    for line in writing.lines():
+        yield from _PLACE.findall(line.text)
+
+
+def said(made: Mapping[str, Any], name: str) -> str:
+    """Return a figure as the sheet writes it, by its path, or by ``同比.`` and the like and a compared path.
+
+    Raises:
+        KeyError: there is no such figure.
+    """
+    before, _dot, path = name.partition(".")
+    if before not in _BEFORE:
+        value = looked_up(made, name)
+        if isinstance(value, str):
+            return value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise KeyError(name)
+        return quantity(value)
+    if path not in COMPARED_NAMES:
+        raise KeyError(name)
+    values = made["compared"][_BEFORE[before]]["values"]
+    if values is None:
+        return "—"
+    old, now = values[path], looked_up(made, path)
+    return change(old, now) if before in _CHANGES else quantity(old)
+
+
+def _said_at(made: Mapping[str, Any], name: str, writing: Writing) -> str:
+    try:
+        return said(made, name)
+    except KeyError:
+        number = next(line.number for line in writing.lines() if name in _PLACE.findall(line.text))
+        sentence = _("第 {line} 行：{{{{{name}}}}} 不是数字的名称；名称见文末，或数字表（.csv）的“项目”一栏")
+        raise TextInvalid(sentence.format(line=number, name=name)) from None
+
+
+def filled(writing: Writing, made: Mapping[str, Any]) -> tuple[dict[str, str], list[tuple[str, str]] | None]:
+    """Return the passages that have text, and the cases with what is told of them, figures filled in.
+
+    Raises:
+        TextInvalid: a name in braces is no figure, or a passage is longer than the signed bulletin can carry.
+    """
+    values = {name: _said_at(made, name, writing) for name in _used(writing)}
+
+    def one(lines: Sequence[Line]) -> str:
+        text = "\n".join(_PLACE.sub(lambda found: values[found[1]], line.text) for line in lines)
+        if len(text) > LONGEST:
+            sentence = _("第 {line} 行起的一段有 {count} 字，最多 {most} 字；请删减")
+            raise TextInvalid(sentence.format(line=lines[0].number, count=len(text), most=LONGEST))
+        return text
+
+    passages = {name: one(lines) for name, lines in writing.passages.items() if lines}
+    cases = None if writing.cases is None else [(name, one(lines)) for name, lines in writing.cases.items()]
+    return passages, cases
+
+
+def changed(writing: Writing, made: Mapping[str, Any]) -> tuple[str, ...]:
+    """Tell what is other than when the text was written: a sentence for each figure that it names.
+
+    Raises:
+        TextInvalid: as ``filled``.
+    """
+    if writing.figures == digest(made):
+        return ()
+    found = []
+    for name in dict.fromkeys(_used(writing)):
+        now, old = _said_at(made, name, writing), writing.seen.get(name)
+        if old is not None and old != now:
+            found.append(_("{{{{{name}}}}} 写的时候是 {old}，现在是 {now}").format(name=name, old=old, now=now))
+    return (_("文字是对照另一份数据写的，请重读"), *found)
+
+
+def by_hand(writing: Writing) -> tuple[str, ...]:
+    """Point out what looks like a figure that was typed: nothing keeps that true."""
+    sentence = _("第 {line} 行手写了“{what}”；若是本通报的数字，请改用 {{{{名称}}}}")
+    return tuple(
+        sentence.format(line=line.number, what=what[0])
+        for line in writing.lines()
+        for what in _WRITTEN_OUT.finditer(_PLACE.sub("", line.text))
+    )
+
+
+def renewed(writing: Writing, made: Mapping[str, Any]) -> Writing:
+    """Note that somebody looks at the text beside these figures."""
+    return replace(writing, figures=digest(made))
