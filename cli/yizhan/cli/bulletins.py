@@ -169,7 +169,7 @@ def _cited(payload: Mapping[str, Any], county: str) -> Iterator[Named]:
             yield Named(**{name: each[name] for name in ("county", "hash", "count", "prompt", "root", "closed")})
 
 
-def draft(of: Material, partner: str, office: Office, writing: Writing | None) -> dict[str, Any]:
+def draft(of: Material, partner: str, office: Office, writing: Writing | None = None) -> dict[str, Any]:
     """Write the signed bulletin as an event to be published: figures and manifests by their hashes, and the text.
 
     Raises:
