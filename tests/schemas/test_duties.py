@@ -14,6 +14,7 @@ from yizhan.schemas.duties import Book, Duty, rebuild
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header
 from yizhan.schemas.policy import decide
+from yizhan.schemas.timestamps import written
 
 A, B = "331126", "350924"
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -532,3 +533,14 @@ def test_the_same_bytes_sent_again_later_say_nothing_else() -> None:
     for each in range(4):
         play.sent_again(each, NOON + timedelta(hours=1, minutes=each))
     assert len({each.payload() for each in play.said}) == len({(each.obligation, each.step) for each in play.said})
+
+
+def test_an_old_alarm_sent_again_calls_nobody() -> None:
+    """Forgotten after 40 days, and not opened again by its own bytes: no ladder climbs for a fire of last year."""
+    play = Play()
+    fire = play.event(NOON, **FIRE, time=written(NOON))
+    play.event(NOON + timedelta(minutes=1), A, B, **receipt(fire))
+    play.tick(NOON + timedelta(days=60))
+    assert "acknowledge" not in {each.rule for each in play.book}
+    assert play.sent_again(0, NOON + timedelta(days=60, minutes=1)) == []
+    assert [each for each in play.tick(NOON + timedelta(days=60, hours=1)) if each.startswith("acknowledge")] == []

@@ -13,6 +13,8 @@ Rule 4: what is not done stays owed; after ``_LAPSES`` it is closed as cancelled
 Rule 5: what a correction opens anew is owed once: for the correction.
 Rule 6: a withdrawal discharges nothing. If it takes back what discharged a duty, that is owed again, under the name of
         the duty and of the withdrawal, until the same instant as before; what is no longer known stays ended.
+Rule 6: an event that was learnt ``_KEPT`` before it was received opens nothing: it may have been here before, and
+    what it opened then be ended and forgotten.
 """
 
 from __future__ import annotations
@@ -164,6 +166,8 @@ class Book:
             yield from self._reopen(event, header.withdraws)
             return
         yield from self._discharge(event)
+        if instant(header.time) + _KEPT < received:  # rule 6
+            return
         yield from self._refused(event)
         opened = [*self._open(event)]
         yield from self._replace(event, opened)
