@@ -322,6 +322,25 @@ def test_notices_are_told_together(bell: Bell, made: list[Phone]) -> None:
     assert made[0].titles[1:] == ["【驿站】通知 1 件"]
 
 
+def test_a_message_of_many_fits_into_what_a_robot_takes(listener: Listener, tmp_path: Path) -> None:
+    """A hundred notices with their summaries are one message of less than two KiB, that says how many there are."""
+    with phones(1) as (phone,):
+        text = f'[channels.duty]\nurl = "{phone.url}"\ntells = "summary"\n[rungs]\nduty = ["duty"]\n'
+        ringer = ringer_of(listener, settings_of(tmp_path, text))
+        ring(ringer)
+        for _ in range(100):
+            header = listener.world.header(PARTNER, (ME,), status="Exercise")
+            listener.deliver(listener.world.seal(header, PAYLOAD))
+        listener.clock.now = NOW.replace(hour=6)
+        ring(ringer)
+        listener.clock.forward(700)
+        ring(ringer)
+        assert phone.titles == ["【驿站】通知 100 件"]
+        assert len(phone.heard[0]["message"].encode()) < 1900
+        assert FIRE_ID in phone.heard[0]["message"]
+        ringer.book.close()
+
+
 def test_the_quiet_hours_are_for_notices_and_never_for_alarms(bell: Bell, made: list[Phone]) -> None:
     """At night a fire rings and a notice waits for the morning; a bell that was off in the evening waits too."""
     bell.listener.clock.now = NIGHT - timedelta(hours=1, minutes=35)  # 21:55

@@ -46,27 +46,32 @@ class Mailbox(Message):
     def handle_message(self, message: email.message.Message) -> None:
         """Write a mail down: to whom, about what, what it says."""
         subject = str(make_header(decode_header(message["Subject"])))
-        texts = [part for part in message.walk() if part.get_content_type() == "text/plain"]
-        body = texts[0].get_payload(decode=True)
-        assert isinstance(body, bytes)
+        texts = [part.get_payload(decode=True) for part in message.walk() if part.get_content_maintype() == "text"]
+        body = b"\n".join(text for text in texts if isinstance(text, bytes))
         self.got.append((str(message["X-RcptTo"]), subject, body.decode()))
 
 
 def test_mail_arrives_as_mail() -> None:
-    """A real SMTP server gets title and body, to whom the address says."""
+    """A real SMTP server gets title and body, to whom the address says; what a partner wrote is text in it."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     mailbox = Mailbox()
     controller = Controller(mailbox, hostname="127.0.0.1", port=port)
     controller.start()
     try:
-        line = by_url(f"mailto://127.0.0.1:{port}/?from=yizhan@example.org&to=duty@example.org&mode=insecure")
-        assert attempt(line, MESSAGE) == DELIVERED
+        url = f"mailto://127.0.0.1:{port}/?from=yizhan@example.org&to=duty@example.org&mode=insecure"
+        assert attempt(by_url(url), MESSAGE) == DELIVERED
+        assert (
+            attempt(by_url(f"{url}&format=html"), Words("【驿站】", '<img src="https://example.org/seen">起火', {}))
+            == DELIVERED
+        )
     finally:
         controller.stop()
-    ((to, subject, body),) = mailbox.got
+    (to, subject, body), (_to, _subject, strange) = mailbox.got
     assert (to, subject) == ("duty@example.org", MESSAGE.title)
     assert "请打开收件箱" in body
+    assert "&lt;img" in strange
+    assert strange.count("<img") == 1
 
 
 def test_a_command_gets_the_message_and_nothing_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

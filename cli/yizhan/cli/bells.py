@@ -150,7 +150,9 @@ def lacking(places: list[Place]) -> Iterator[str]:
     """Say which rungs nobody can be reached on."""
     silent = [rung_name(each.rung) for each in places if not each.channels]
     if silent:
-        yield _("{rungs}没有通道，轮到时就响下一级；请在 bell.toml 的 [rungs] 里写上").format(rungs=listed(silent))
+        yield _("{rungs}没有通道：轮到时响下一级，再下面也没有就没有人听到；请在 bell.toml 的 [rungs] 里写上").format(
+            rungs=listed(silent)
+        )
 
 
 def prepared(app: App, county: str) -> Prepared | None:
@@ -188,13 +190,16 @@ def ringer(inbox: Inbox, bell: Prepared, *, quiet: bool, as_json: bool) -> Ringe
 def _tell(heard: Heard, *, as_json: bool) -> None:
     """Tell what came of one sending: to programs everything, to people what they must know."""
     from yizhan.cli.output import print_line, say
+    from yizhan.consumers.bell.rings import URGENT
 
-    rung = heard.rings[0].plan.rung
+    rung, urgent = heard.rings[0].plan.rung, heard.rings[0].plan.urgency in URGENT
     if as_json:
         nothing = dict.fromkeys(("item", "followup"))
         subjects = [each.plan.subject for each in heard.rings]
         told = {"became": "bell", "rings": False, "reason": heard.outcome, **nothing}
         print_line(told | {"rung": rung, "channel": heard.channel, "subjects": subjects})
+    elif heard.channel is None and urgent and rung != RUNGS[-1]:
+        say(_("铃：{rung}的通道都不通，改响下一级").format(rung=rung_name(rung)))
     elif heard.channel is None:
         say(_("铃：{rung}的通道都不通，没有人听到！请当面或电话告知").format(rung=rung_name(rung)))
     elif heard.outcome == "delivered":

@@ -67,7 +67,7 @@ def _print_status(app: App, channels: list[dict[str, Any]], places: list[Place])
     from yizhan.cli.output import print_table
 
     print_table(
-        [_("级"), _("是谁"), _("电话"), _("通道")],
+        [_("级"), _("是谁"), _("电话"), _("响铃通道")],
         [
             (
                 bells.rung_name(each.rung),
@@ -80,7 +80,7 @@ def _print_status(app: App, channels: list[dict[str, Any]], places: list[Place])
         "",
     )
     print_table(
-        [_("通道"), _("方式"), _("许带"), _("最近送到"), _("最近不通"), _("现在")],
+        [_("响铃通道"), _("经由"), _("许带"), _("最近送到"), _("最近不通"), _("现在")],
         [
             (
                 each["name"],
@@ -159,7 +159,7 @@ def test(ctx: click.Context, county: str, rung: str | None, channel: str | None,
             (name, bells.kind(bell.settings.channels[name]), bells.outcome_name(outcome))
             for name, outcome in results.items()
         ]
-        print_table([_("通道"), _("方式"), _("结果")], rows, _("没有通道"))
+        print_table([_("响铃通道"), _("经由"), _("结果")], rows, _("没有通道"))
     if any(outcome != "delivered" for outcome in results.values()):
         ctx.exit(1)
 

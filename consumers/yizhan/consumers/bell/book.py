@@ -28,6 +28,8 @@ from yizhan.runtime.store import SharedStore, open_store, transaction
 from yizhan.schemas.timestamps import instant, written
 
 BATCH: Final = 500
+TOGETHER: Final = 200
+"""Most that is told in one message. Many: the inbox waits while they are written down."""
 _ITEMS: Final = "SELECT seq, id, type, way, state, received, stored, header FROM items JOIN letters USING (seq)"
 _OPEN: Final = "state IN ('due', 'tried', 'failed')"
 _URGENT: Final = ", ".join(f"'{each}'" for each in URGENT)
@@ -96,10 +98,10 @@ class Book(SharedStore):
             return [_ring(row) for row in conn.execute(query, (written(now),))]
 
     def beside(self, rung: str) -> list[Ring]:
-        """Return everything not urgent that waits for a rung, due or not."""
-        query = f"SELECT * FROM rings WHERE {_OPEN} AND rung = ? AND urgency NOT IN ({_URGENT}) ORDER BY seq"  # noqa: S608
+        """Return what is not urgent and waits for a rung, due or not, as much as is told together."""
+        query = f"SELECT * FROM rings WHERE {_OPEN} AND rung = ? AND urgency NOT IN ({_URGENT}) ORDER BY seq LIMIT ?"  # noqa: S608
         with self._reading() as conn:
-            return [_ring(row) for row in conn.execute(query, (rung,))]
+            return [_ring(row) for row in conn.execute(query, (rung, TOGETHER))]
 
     def begin(
         self, rings: Sequence[Ring], channel: str, tells: str, now: datetime, unless: Unless

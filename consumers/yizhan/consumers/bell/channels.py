@@ -70,7 +70,7 @@ class Line:
                 raise SettingError(sentence.format(name=name))
             _silence()
             _listen()
-            if self._plugin() is None:
+            if not len(self._sender()):
                 sentence = _("通道 {name} 的地址 Apprise 不认识；请对照它的说明改正（地址是秘密，这里不显示）")
                 raise SettingError(sentence.format(name=name))
 
@@ -99,8 +99,8 @@ class Line:
     def notify(self, message: Message) -> bool:
         """Let Apprise send; whether the other side took it. Its exceptions may hold the address: none is told."""
         with contextlib.suppress(Exception):
-            plugin = self._plugin()
-            return plugin is not None and bool(plugin.notify(title=message.title, body=message.body))
+            # Text stays text: what a partner wrote is no HTML in a mail, no Markdown in a chat.
+            return bool(self._sender().notify(title=message.title, body=message.body, body_format="text"))
         return False
 
     def ended(self, sending: _Sending) -> None:
@@ -109,16 +109,17 @@ class Line:
             sending.over = True
             self._hanging -= sending.given_up
 
-    def _plugin(self) -> Any:  # noqa: ANN401 -- apprise.NotifyBase
-        """Make what Apprise sends with: anew each time, it waits between two messages and is for one thread."""
+    def _sender(self) -> Any:  # noqa: ANN401 -- apprise.Apprise
+        """Make what sends: anew each time, since it waits between two messages and is for one thread."""
         from apprise import Apprise, AppriseAsset  # noqa: PLC0415 -- a county without such channels need not have it
 
-        url = self.channel.url
         asset = AppriseAsset(app_id="Yizhan", app_desc="Yizhan", app_url="", secure_logging=True)
-        plugin = None if url is None else Apprise.instantiate(url.get_secret_value(), asset=asset)
-        if plugin is not None:
+        sender = Apprise(asset=asset)
+        if self.channel.url is not None:
+            sender.add(self.channel.url.get_secret_value())
+        for plugin in sender:
             plugin.socket_connect_timeout = plugin.socket_read_timeout = self.channel.timeout_seconds
-        return plugin
+        return sender
 
 
 class _Sending(threading.Thread):

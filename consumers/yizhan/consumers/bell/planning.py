@@ -100,29 +100,29 @@ class Bell:
                         due = stored + timedelta(minutes=each.after_minutes)
                         yield Plan(header.id, each.id, each.to, "alarm", due, header.id, rule.id, (header.county,))
 
-    def of_step(self, step: NewStep, now: datetime) -> Plan | None:
+    def of_step(self, step: NewStep, now: datetime) -> list[Plan]:
         """Plan what a step of the station asks for: the next on the ladder of an alarm, a call, a reminder."""
         if step.step in {OPENED, NOT_OWED, *ENDS} or self._past(step.at, now):
-            return None
+            return []
         ours, rule = self.county in step.owes, self.rules.get(step.rule)
         others = tuple(each for each in (*step.owed, *step.owes) if each != self.county)
         if rule is not None and answers_alarms(rule):
             if step.to_whom is None or step.about is None:
-                return None
+                return []
             due = _settled(step.at, now)
             if ours:
-                return Plan(step.about, step.step, step.to_whom, "alarm", due, step.about, step.rule, others)
+                return [Plan(step.about, step.step, step.to_whom, "alarm", due, step.about, step.rule, others)]
             if step.to_whom != LAST_RUNG:
-                return None
+                return []
             # The other side's whole ladder is silent: ours telephones.
-            return Plan(step.obligation, step.step, RUNGS[0], "call", due, step.about, step.rule, others)
+            return [Plan(step.obligation, step.step, RUNGS[0], "call", due, step.about, step.rule, others)]
         if not ours and step.step != OVERDUE:
-            return None
+            return []
         quiet = self.quiet(now)
         due = now if now < step.due < quiet or step.due - step.opened <= HASTY else quiet
         rung = step.to_whom or _highest(rule)
         kind: Urgency = "reminder" if ours else "notice"
-        return Plan(step.obligation, step.step, rung, kind, due, step.about, step.rule, others)
+        return [Plan(step.obligation, step.step, rung, kind, due, step.about, step.rule, others)]
 
     def quiet(self, at: datetime) -> datetime:
         """Return the instant itself, or when the quiet hours end that it falls in."""

@@ -18,16 +18,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from yizhan.consumers import metrics
 from yizhan.consumers.bell.book import Book, Unless
 from yizhan.consumers.bell.channels import DELIVERED, Line, attempt
 from yizhan.consumers.bell.planning import Bell
-from yizhan.consumers.bell.rings import URGENT, Ring
-from yizhan.consumers.bell.settings import BellSettings
-from yizhan.consumers.bell.speech import Message, Names, compose
+from yizhan.consumers.bell.rings import URGENT, Plan, Ring
+from yizhan.consumers.bell.settings import BellSettings, Tells
+from yizhan.consumers.bell.speech import Message, Names, compose, wordless
 from yizhan.runtime.background import Background
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas.charter import Charters
@@ -45,6 +45,8 @@ SHUN_SECONDS: Final = 300.0
 """How long a channel that failed is tried last."""
 LONGEST_PAUSE_SECONDS: Final = 3600.0
 _LAST_SECONDS: Final = 25.0
+
+_New = TypeVar("_New")
 
 log = logging.getLogger(__name__)
 
@@ -143,12 +145,12 @@ class Ringer(Background):
         if self._place is None:
             self._place = self.book.place()
             # What nobody rang for yet, by a bell that is new: alarms only.
-            waiting = [plan for each in self.book.waiting() for plan in bell.of_item(each, now)]
+            waiting = [plan for each in self.book.waiting() for plan in _planned(bell.of_item, each, now)]
             self.book.plan(waiting, now, self._place)
         items, steps = self.book.new_items(self._place[0]), self.book.new_steps(self._place[1])
         if items or steps:
-            plans = [plan for each in items for plan in bell.of_item(each, now)]
-            plans += [plan for plan in (bell.of_step(each, now) for each in steps) if plan is not None]
+            plans = [plan for each in items for plan in _planned(bell.of_item, each, now)]
+            plans += [plan for each in steps for plan in _planned(bell.of_step, each, now)]
             place = items[-1].seq if items else self._place[0], steps[-1].seq if steps else self._place[1]
             self.book.plan(plans, now, place)
             self._place = place
@@ -213,24 +215,26 @@ class Ringer(Background):
             if not begun:
                 return
             told = tuple(ring for ring, _number in begun)
-            message = compose(told, tells, self._county, self.names())
-            outcome = self._sent(name, message)
-            self._record(partial(self.book.end, begun, name, outcome, self._clock(), good=outcome == DELIVERED))
+            outcome = attempt(self._lines[name], self._message(told, tells))
+            good = outcome == DELIVERED
+            self._record(partial(self.book.end, begun, name, outcome, self._clock(), good=good))
+            metrics.BELL_TRIES.labels(name, DELIVERED if good else "failed").inc()
             self._tell(Heard(told, name, outcome))
-            if outcome == DELIVERED:
+            if good:
                 self._count_delivered(told)
                 return
+            with self._lock:
+                self._failed_at[name] = time.monotonic()
             rings = told
         self._nobody(bell, rings, unless)
 
-    def _sent(self, name: str, message: Message) -> str:
-        outcome = attempt(self._lines[name], message)
-        good = outcome == DELIVERED
-        with self._lock:
-            if not good:
-                self._failed_at[name] = time.monotonic()
-        metrics.BELL_TRIES.labels(name, DELIVERED if good else "failed").inc()
-        return outcome
+    def _message(self, rings: Sequence[Ring], tells: Tells) -> Message:
+        try:
+            return compose(rings, tells, self._county, self.names())
+        except Exception:
+            log.exception("a fault of this program; what is rung says as good as nothing")
+            metrics.FAULTS.inc()
+            return wordless(self._county)
 
     def _record(self, write: Callable[[], None]) -> None:
         """Write what came of a sending; while the disk fails it is not sent again, but written again."""
@@ -260,7 +264,8 @@ class Ringer(Background):
         for each in wanted if again is not None else ():
             metrics.BELL_RINGS.labels(each.plan.urgency, "failed").inc()
         if wanted:
-            log.critical("no channel of %s carries anything; again at %s", plan.rung, again)
+            level = logging.WARNING if again is None else logging.CRITICAL
+            log.log(level, "no channel of %s carries anything; again: %s", plan.rung, again or "never, it has none")
             self._tell(Heard(tuple(wanted), None, "dead"))
 
     def _order(self, rung: str) -> list[str]:
@@ -284,6 +289,16 @@ class Ringer(Background):
                 self._heard(heard)
             except Exception:
                 log.exception("whoever is told of rings failed")
+
+
+def _planned(make: Callable[[_New, datetime], list[Plan]], new: _New, now: datetime) -> list[Plan]:
+    """Plan what follows from a row; a fault of ours in one must not silence the others."""
+    try:
+        return make(new, now)
+    except Exception:
+        log.exception("a fault of this program; nothing is rung for a row")
+        metrics.FAULTS.inc()
+        return []
 
 
 def _said(words: Words) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, Final
 
 from yizhan.consumers.bell.rings import URGENT, Ring
@@ -19,6 +20,8 @@ from yizhan.schemas.followups import OVERDUE
 from yizhan.schemas.i18n import _
 
 LONGEST_SUMMARY: Final = 200
+MOST_BYTES: Final = 1500
+"""Of the lines of a message that tells of many: a robot of WeCom takes 2 KiB in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,12 @@ def _grouped(rings: Sequence[Ring], tells: Tells, names: Names) -> tuple[str, li
     """Count kinds; where the channel may know more, name each."""
     lines = [_line(each, tells, names) for each in rings]
     lines = [f"{line} × {count}" if count > 1 else line for line, count in Counter(lines).items()]
+    fitting = [
+        line for line, so_far in zip(lines, accumulate(len(line.encode()) + 1 for line in lines), strict=True)
+        if so_far <= MOST_BYTES
+    ]  # fmt: skip
+    if len(fitting) < len(lines):
+        lines = [*fitting, "…"]
     kinds = {each.plan.urgency for each in rings}
     title = _("【驿站】通知 {count} 件") if kinds == {"notice"} else _("【驿站】催办 {count} 件")
     return (title if len(kinds) == 1 else _("【驿站】通知和催办 {count} 件")).format(count=len(rings)), lines
@@ -125,6 +134,11 @@ def _ring_json(ring: Ring, tells: Tells) -> dict[str, Any]:
     if tells == "summary":
         known["summary"] = None if item is None else summary(item)
     return {name: value for name, value in known.items() if value is not None}
+
+
+def wordless(county: str) -> Message:
+    """Write what is rung where nothing can be said of it."""
+    return Message(_("【驿站】请打开收件箱"), "", {"county": county})
 
 
 def of_test(channel: str, county: str) -> Message:
