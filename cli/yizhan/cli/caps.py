@@ -193,11 +193,12 @@ class CapDesk:
 
     def _doubts(self, type: str, payload: dict[str, Any]) -> Iterator[str]:
         """Say what a person should look at again about the place, as ``yizhan new`` does before a draft goes."""
-        place = payload.get("place", {})
+        if (place := payload.get("place")) is None:
+            return
         found = list(of_position(place, lambda: self._outlines))
-        if place.get("county") != self._county:
+        if place["county"] != self._county:
             found.append(Doubt.ELSEWHERE)
-        yield from (doubt_sentence(doubt, type, self._app.named(str(place.get("county")))) for doubt in found)
+        yield from (doubt_sentence(doubt, type, self._app.named(place["county"])) for doubt in found)
 
 
 def _sent(outbox: Outbox | None) -> Iterator[EventRow]:

@@ -11,12 +11,18 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic import ValidationError
+
 from yizhan.producers.cap import words
 from yizhan.producers.cap.places import AreaInvalid, position_of_circle
 from yizhan.producers.cap.words import CLASS_CODES, COUNTY_CODES, DISASTER, OURS
 from yizhan.producers.cap.xml import CapInvalid, moment, name, pairs, text, texts
+from yizhan.producers.drafts import Draft
 from yizhan.schemas import strictjson
+from yizhan.schemas.errors import PayloadInvalid
 from yizhan.schemas.i18n import _
+from yizhan.schemas.payloads import parse_strict
+from yizhan.schemas.payloads.codec import faults
 from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
@@ -88,11 +94,32 @@ def put_together(
         payload = words.nested(flat)
     except ValueError as error:
         raise CapInvalid(_("参数互相矛盾：{detail}").format(detail=str(error)[:_SHOWN])) from None
+    unfit += _let_go(ours["type"], attributes, payload)
     for tag, expected in _follows(attributes, payload):
         if (came := text(info, tag)) != expected:
             sentence = _("{tag} 为 {came}，与本系统的参数不符（应为 {expected}）；以参数为准，请核对")
             unfit.append(sentence.format(tag=tag, came=came, expected=expected))
     return {"status": text(root, "status"), **attributes}, payload, unfit
+
+
+def _let_go(type: str, attributes: dict[str, Any], payload: dict[str, Any]) -> Iterator[str]:
+    """Take away what this version does not accept, and name it: somebody's hand, or a newer version's field."""
+    attached = payload.get("attachments")
+    if isinstance(attached, list) and all(isinstance(each, dict) for each in attached):
+        # What opens a file never left with a message of ours, and none comes in by one.
+        payload["attachments"] = [{key: value for key, value in each.items() if key != "sealed"} for each in attached]
+    try:
+        parse_strict(type, payload)
+        wrong = list[tuple[dict[str, Any], str, str]]()
+    except PayloadInvalid as error:
+        wrong = [(payload, path, said) for path, said in error.errors]
+    try:
+        Draft.model_validate_json(strictjson.dumps({"type": type, "payload": {}, **attributes}))
+    except ValidationError as error:
+        wrong += [(attributes, path, said) for path, said in faults(error)]
+    for holder, path, said in wrong:
+        if holder.pop(path.partition(".")[0], None) is not None:
+            yield _("没有放进去：{path}：{said}").format(path=path, said=said)
 
 
 def _follows(attributes: Mapping[str, Any], payload: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -40,6 +40,8 @@ _ANSWERS: Final = ("Ack", "Error")
 LONGEST: Final = 4000
 """Longest summary, in characters."""
 MOST_EVENTS: Final = 64
+MOST_UNFIT: Final = 40
+"""Sentences told of one event: whoever reads forty opens the message."""
 _LINE: Final = 120
 _NAME: Final = re.compile(r"[^\s,<&]{1,200}")
 _COUNTY: Final = re.compile(r"([1-8][0-9]{5})(?:[0-9]{6,8})?")
@@ -190,7 +192,7 @@ def _clean(said: str) -> str:
 
 def _read_text(info: etree._Element) -> str:
     parts = [text(info, tag) for tag in ("headline", "description", "instruction")]
-    return "\n".join(dict.fromkeys(" ".join(each.split(" ")) for each in parts if each))
+    return "\n".join(dict.fromkeys(each for each in parts if each))
 
 
 # -- one event --
@@ -258,6 +260,8 @@ def _foreign_event(
         around = setting.around.around(*touched, setting.county)
         payload |= {} if around.border is None else {"border": dict(around.border)}
         attributes |= {"touches": list(around.touches)} if around.touches else {}
+    if (rest := len(unfit) - MOST_UNFIT) > 0:
+        unfit[MOST_UNFIT:] = [_("还有 {count} 项没有放进去").format(count=rest)]
     return CapEvent(number, known.type, attributes, payload, tuple(unfit), ours=False)
 
 
@@ -278,7 +282,7 @@ def _place(
 ) -> tuple[dict[str, Any], tuple[float, float] | None]:
     """Return the place as far as the areas say it, and its point; whatever else they say is named."""
     areas = info.findall(name("area"))
-    said = "; ".join(filter(None, (_clean(text(each, "areaDesc") or "") for each in areas)))
+    said = " ".join("; ".join(filter(None, (_clean(text(each, "areaDesc") or "") for each in areas))).split())
     if len(said) > _LINE:
         unfit.append(
             _("没有放进去：{title}（{tag}）{said}").format(title=_("范围"), tag="areaDesc", said=said[:LONGEST])
