@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from tests.simulator import World
 from yizhan.schemas.duties import Book, Duty, rebuild
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header
+from yizhan.schemas.obligations import matches
 from yizhan.schemas.policy import decide
 from yizhan.schemas.timestamps import written
 
@@ -544,3 +546,24 @@ def test_an_old_alarm_sent_again_calls_nobody() -> None:
     assert "acknowledge" not in {each.rule for each in play.book}
     assert play.sent_again(0, NOON + timedelta(days=60, minutes=1)) == []
     assert [each for each in play.tick(NOON + timedelta(days=60, hours=1)) if each.startswith("acknowledge")] == []
+
+
+def test_a_thread_made_to_be_long_costs_no_more_than_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A county that hangs ten thousand alarms on one thread does not slow the station for the others."""
+    compared, looked = dict[int, int](), Counter[str]()
+
+    def counted(*said: Any) -> bool:  # noqa: ANN401 -- as it came
+        looked["rows"] += 1
+        return matches(*said)
+
+    monkeypatch.setattr("yizhan.schemas.duties.matches", counted)
+    for size in (10, 200):
+        play = Play()
+        first = play.event(NOON, **FIRE)
+        for _each in range(size):
+            play.event(NOON, **(FIRE | {"subject": first.id}))
+            play.event(NOON, **(FIRE | {"stage": "update", "subject": first.id}))
+        looked.clear()
+        play.event(NOON + timedelta(minutes=1), **(FIRE | {"stage": "update", "subject": first.id}))
+        compared[size] = looked["rows"]
+    assert compared[200] == compared[10]

@@ -23,7 +23,7 @@ import heapq
 import re
 from collections import defaultdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from yizhan.schemas.followups import CANCELLED, DISCHARGED, ENDS, NOT_OWED, OPENED, OVERDUE, Followup, Rung
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from yizhan.schemas.charter import Charter, Charters
 
 _PAIR: Final = re.compile(r"[0-9]{6}-[0-9]{6}")
+_Key = TypeVar("_Key")
 _KEPT: Final = timedelta(days=40)
 _LAPSES: Final = timedelta(days=400)
 
@@ -109,7 +110,7 @@ class Book:
         """Go on from kept duties; from nothing if there are none."""
         self._duties: dict[str, Duty] = {}
         self._about: defaultdict[str, set[str]] = defaultdict(set)
-        self._threads: defaultdict[str, set[str]] = defaultdict(set)
+        self._threads: defaultdict[tuple[str | None, str], set[str]] = defaultdict(set)
         self._periods: defaultdict[str, set[str]] = defaultdict(set)
         self._ended_by: defaultdict[str, set[str]] = defaultdict(set)
         self._waiting: list[tuple[str, str]] = []
@@ -191,7 +192,10 @@ class Book:
         header, ids = event.header, set[str]()
         if event.answers is not None:
             ids |= self._about.get(event.answers.id, set())
-        ids |= self._threads.get(event.thread, set())
+        ids |= self._ended_by.get(header.id, set())
+        for rule in event.rules.values():
+            if rule.discharged.by == "thread" and _of_type(rule, header.type):
+                ids |= self._threads.get((event.thread, rule.id), set())
         if header.period is not None:
             ids |= self._periods.get(header.period, set())
         return [self._duties[each] for each in sorted(ids)]
@@ -336,30 +340,29 @@ class Book:
         if name not in self._duties:
             if duty.about is not None:
                 self._about[duty.about.id].add(name)
-            if duty.thread is not None:
-                self._threads[duty.thread].add(name)
             if duty.period is not None:
                 self._periods[duty.period].add(name)
         self._duties[name] = self._changed[name] = duty
-        if duty.ended is not None:
+        # By thread only what is open, and by its rule: a long thread, or one made to be long, costs as much as another.
+        if duty.ended is None:
+            self._threads[duty.thread, duty.rule].add(name)
+            if duty.steps:
+                heapq.heappush(self._waiting, (duty.steps[0].at, name))
+        else:
+            _leave(self._threads, (duty.thread, duty.rule), name)
             if duty.by is not None:
                 self._ended_by[duty.by.id].add(name)
             heapq.heappush(self._waiting, (_forgotten(duty), name))
-        elif duty.steps:
-            heapq.heappush(self._waiting, (duty.steps[0].at, name))
 
     def _forget(self, duty: Duty) -> None:
         name = duty.obligation
         self._changed[name] = None
         del self._duties[name]
         about, by = (None if each is None else each.id for each in (duty.about, duty.by))
-        for index, key in (
-            (self._about, about), (self._threads, duty.thread), (self._periods, duty.period), (self._ended_by, by),
-        ):  # fmt: skip
+        for index, key in ((self._about, about), (self._periods, duty.period), (self._ended_by, by)):
             if key is not None:
-                index[key].discard(name)
-                if not index[key]:
-                    del index[key]
+                _leave(index, key, name)
+        _leave(self._threads, (duty.thread, duty.rule), name)
 
 
 class _Event(NamedTuple):
@@ -433,6 +436,19 @@ class _Event(NamedTuple):
         name = f"{duty.rule}/{self.header.id}/{county}"
         said = duty.model_copy(update={"obligation": name, "owes": (county,), "owed": ()})
         return said.says(NOT_OWED, self.at, self.charter.name, by=self.ref)
+
+
+def _leave(index: dict[_Key, set[str]], key: _Key, name: str) -> None:
+    """Take a name out of an index, and the key with the last one."""
+    if key in index:
+        index[key].discard(name)
+        if not index[key]:
+            del index[key]
+
+
+def _of_type(rule: Obligation, kind: str) -> bool:
+    """Tell whether events of a type may discharge a rule's obligations at all."""
+    return any(kind in row.get("type", (kind,)) for row in rule.discharged.when)
 
 
 def _forgotten(duty: Duty) -> str:
