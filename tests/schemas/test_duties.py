@@ -348,6 +348,20 @@ def test_a_patrol_plan_is_countersigned_and_both_report() -> None:
     assert play.open() == set()
 
 
+def test_nobody_owes_a_report_on_a_patrol_that_it_never_planned() -> None:
+    """An answer to a plan that is nobody's, somebody else's or another one of that name opens nothing."""
+    play = Play()
+    plan = {"type": "yizhan.patrol.plan.v1", "priority": "routine"}
+    mine = play.event(NOON, wants="countersign", **plan)
+    theirs = play.event(NOON, A, B, **plan)
+    for target in (
+        {"id": f"{B}-20261123none-1", "hash": "0" * 64}, ref(mine) | {"hash": "0" * 64}, ref(theirs),
+    ):  # fmt: skip
+        play.event(NOON, A, B, reply_to=target, **plan)
+        play.event(NOON, B, A, reply_to=target, **plan)
+    assert play.open() == {"countersign"}
+
+
 def test_an_open_dispute_is_spoken_of_every_month() -> None:
     """Each word owes the next in thirty days, until the final one."""
     play = Play()

@@ -15,6 +15,7 @@ Rule 6: a withdrawal discharges nothing. If it takes back what discharged a duty
         the duty and of the withdrawal, until the same instant as before; what is no longer known stays ended.
 Rule 6: an event that was learnt ``_KEPT`` before it was received opens nothing: it may have been here before, and
     what it opened then be ended and forgotten.
+Rule 7: an answer binds ``both`` only where the other side asked: nobody owes a patrol that it never planned.
 """
 
 from __future__ import annotations
@@ -261,6 +262,8 @@ class Book:
             if rule.opens.when is None or rule.audit:
                 continue
             concerned = tuple(each for each, said in facts.items() if matches(rule.opens.when, said))
+            if rule.owes == "both" and header.reply_to is not None:  # rule 7
+                concerned = tuple(each for each in concerned if each in self._asked_by(event))
             if not concerned:
                 continue
             if rule.owes in {"sender", "both"}:
@@ -268,6 +271,14 @@ class Book:
             if rule.owes in {"recipients", "both"}:
                 for each in concerned:
                     yield from self._opened(event, rule, each, (header.county,), event.ref)
+
+    def _asked_by(self, event: _Event) -> set[str]:
+        """Tell who asked for what an event answers."""
+        duties = () if event.answers is None else (self._duties[each] for each in self._about.get(event.answers.id, ()))
+        return {
+            each for duty in duties if duty.about == event.answers and event.header.county in duty.owes
+            for each in duty.owed
+        }  # fmt: skip
 
     def _opened(
         self, event: _Event, rule: Obligation, owes: str, owed: tuple[str, ...], about: Ref
