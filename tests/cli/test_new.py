@@ -6,14 +6,16 @@ import json
 import signal
 import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
 
 from tests.cli.conftest import Run
+from tests.cli.station import Station, publish
 from tests.schemas.payloads.examples import EXAMPLES
 from yizhan.cli import desk_drafts
 from yizhan.cli.app import App, utc_now
@@ -21,15 +23,17 @@ from yizhan.cli.keyring import Lock
 from yizhan.cli.outboxes import looking, open_outbox
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.unsent import DraftBook
+from yizhan.schemas.header import Header
 
 SHOUNING, QINGYUAN = "350924", "331126"
 FIRE = "yizhan.incident.forest_fire.v1"
+REQUEST = "yizhan.assistance.request.v1"
 QUESTION = "[:>] $"
 REQUIRED = (
     "1", "", "叶某", "035112", "值班室", "0593-5522110", "内部", "", "坑底乡", "", "", "",
     "27°24′30″N 119°18′00″E", "高德", "50", "距省界约800米处起火", "1、支援", "1", "0", "0", "3",
 )  # fmt: skip
-LETTER = ("", "1", "", "4")
+LETTER = ("", "1", "", "4", "")
 
 
 @contextmanager
@@ -134,7 +138,7 @@ def test_a_whole_is_mended_before_it_goes(home: Path) -> None:
                         "payload": {**EXAMPLES[FIRE], "place": {"county": SHOUNING}}}, utc_now(),
                        ("what", "optional", "how_bad", "touches", "grade", *EXAMPLES[FIRE]))  # fmt: skip
     with terminal(home, "draft", "edit", str(n)) as child:
-        shown = answer(child, "1", "1", "s")
+        shown = answer(child, "", "1", "1", "s")
         status, rest = end(child)
     assert status == 0
     assert "草稿 1 留着" in rest
@@ -191,3 +195,74 @@ def test_a_draft_that_went_before_a_kill_does_not_go_twice(yizhan: Run, home: Pa
     assert (ran.code, sent.id in ran.err) == (1, True)
     assert len(json.loads(yizhan("outbox", "list", "--county", SHOUNING, "--json").out)["events"]) == 1
     assert json.loads(yizhan("draft", "list", "--county", SHOUNING, "--json").out)["drafts"] == []
+
+
+OFFICE: dict[str, str | list[str]] = {
+    "姓名": "叶某", "警号": "035112", "电话": "0593-5522110", "密级": "内部", "乡镇": "坑底乡", "二、": "3", "y": "y",
+}  # fmt: skip
+"""What every form asks, by the beginning of its question."""
+
+
+def converse(child: pexpect.spawn[str], answers: Mapping[str, str | list[str]]) -> str:
+    """Answer by the beginning of a question, a list one after the other; keep or pass over the rest. The screen."""
+    shown = ""
+    while child.expect([QUESTION, pexpect.EOF]) == 0:
+        shown += child.before or ""
+        line = (child.before or "").splitlines()[-1]
+        said = next((said for title, said in answers.items() if line.startswith(title)), "")
+        child.sendline(said if isinstance(said, str) else said.pop(0))
+    child.close()
+    assert child.exitstatus == 0, shown
+    return shown + (child.before or "")
+
+
+def newest(home: Path, run: Run, type: str) -> tuple[Header, dict[str, Any]]:
+    """Return the newest event of a type that 寿宁 sent."""
+    listed = json.loads(run("outbox", "list", "--county", SHOUNING, "--type", type, "--json").out)["events"]
+    with looking(App(home), SHOUNING) as outbox:
+        own = None if outbox is None else outbox.event(listed[-1]["id"])
+    assert own is not None
+    return own.header, json.loads(own.payload)
+
+
+def test_a_request_is_answered_from_the_form(yizhan: Run, home: Path, tmp_path: Path) -> None:
+    """It says whether it is the last word, names what it answers, and takes files; what may not go is asked again."""
+    station = Station(home)
+    words = {name: value for name, value in EXAMPLES[REQUEST].items() if name != "external_ref"}
+    (asked,) = publish(yizhan, QINGYUAN, {"type": REQUEST, "stage": "first", "to": [SHOUNING], "payload": words})
+    station.carry(QINGYUAN)
+    station.deliver(SHOUNING)
+    names = ("a.exe", "没有.txt", "笔录.txt")
+    (tmp_path / names[0]).write_bytes(b"MZ" + bytes(64))
+    (tmp_path / names[2]).write_text("问：……", encoding="utf-8")
+    answers = OFFICE | {
+        "一、哪一种答复": "2", "简要": "已询问", "请对方": "知悉", "办理结果": "查无", "承办单位": "森林警察大队",
+        "附件": [*(str(tmp_path / name) for name in names), ""],
+    }  # fmt: skip
+    with terminal(home, "new", "assistance.response", "--reply-to", asked) as child:
+        shown = converse(child, answers)
+    header, payload = newest(home, yizhan, "assistance.response")
+    assert header.reply_to is not None
+    assert (header.reply_to.id, header.subject, header.stage, header.to) == (asked, asked, "final", (QINGYUAN,))
+    assert [each["name"] for each in payload["attachments"]] == ["笔录.txt"]
+    assert "附件 1：笔录.txt" in shown
+    ran = yizhan("new", "assistance.response", "--reply-to", "331126-20261123test-9", "--county", SHOUNING)
+    assert (ran.code, "收件箱里没有" in ran.err) == (1, True)
+
+
+@pytest.mark.parametrize(("option", "part"), [("--supersedes", "更正"), ("--withdraws", "撤回")])
+def test_what_was_sent_is_mended_from_the_form(yizhan: Run, home: Path, option: str, part: str) -> None:
+    """It begins with what was sent and goes to whoever has the original; another county's is not ours to mend."""
+    fire = {name: value for name, value in EXAMPLES[FIRE].items() if name != "external_ref"}
+    fire |= {"place": {"county": SHOUNING}}
+    (first,) = publish(yizhan, SHOUNING, {"type": FIRE, "stage": "first", "touches": [QINGYUAN], "payload": fire})
+    with terminal(home, "new", "forest_fire", option, first) as child:
+        converse(child, OFFICE | {"简要": "更正：已查明"})
+    header, payload = newest(home, yizhan, "forest_fire")
+    reference = header.supersedes if option == "--supersedes" else header.withdraws
+    assert reference is not None
+    assert (reference.id, header.subject, header.stage, header.to) == (first, first, "first", (QINGYUAN,))
+    assert (payload["summary"], payload["state"]) == ("更正：已查明", fire["state"])
+    assert part in yizhan("story", first, "--county", SHOUNING).out
+    ran = yizhan("new", "forest_fire", option, "331126-20261123test-9", "--county", SHOUNING)
+    assert (ran.code, "发件箱里没有" in ran.err) == (1, True)

@@ -9,6 +9,7 @@ Rule 4: ``<`` goes back, ``?`` tells what is expected, ``-`` takes an answer awa
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -19,10 +20,12 @@ from yizhan.cli.app import utc_now
 from yizhan.cli.output import plain, say
 from yizhan.cli.words import _, beside, listed, marked, several
 from yizhan.producers import datum, filling, forms, proposals
+from yizhan.producers.files import check_file
 from yizhan.producers.filling import AnswerInvalid
 from yizhan.producers.forms import Choice, Field, Kind
 from yizhan.schemas import strictjson
-from yizhan.schemas.errors import PayloadInvalid
+from yizhan.schemas.errors import FileRefused, PayloadInvalid
+from yizhan.schemas.files import MAX_FILES
 from yizhan.schemas.grades import propose_grade
 from yizhan.schemas.payloads import TYPES, parse_strict
 
@@ -37,12 +40,15 @@ GRADED: Final = ("yizhan.incident.", "yizhan.intelligence.report.")
 """What the law, or the routes of a policy, grade."""
 WHAT: Final = Field("what", marked("一、什么情况"), Kind.CHOICE, required=True, choices=tuple(
     Choice(word, said) for word, (said, _follows) in proposals.WHAT.items()))  # fmt: skip
+ANSWER: Final = Field("what", marked("一、哪一种答复"), Kind.CHOICE, required=True, choices=tuple(
+    Choice(word, said) for word, said in proposals.ANSWER.items()))  # fmt: skip
 HOW_BAD: Final = Field("how_bad", marked("二、有多严重"), Kind.CHOICE, required=True, choices=tuple(
     Choice(word, said) for word, said in proposals.HOW_BAD.items()))  # fmt: skip
 TOUCHED: Final = Field("touches", marked("三、涉及哪些县"), Kind.MEMBER, many=True)
 _DATUM: Final = Field("datum", marked("坐标系（坐标从哪里读来）"), Kind.CHOICE, required=True, choices=tuple(
     Choice(each.value, each.called, also=datum.spoken(each)) for each in datum.Datum))  # fmt: skip
 _WORSE: Final = Field("worse", marked("比上次报告更严重（扩大、越界、伤人、求援）"), Kind.FLAG, required=True)
+_FILE: Final = Field("files", marked("附件（文件路径，可空）"), Kind.TEXT)
 _GRADE: Final = Field("grade", marked("等级（1 特别重大 2 重大 3 较大 4 一般）"), Kind.WHOLE, low=1, high=4)
 _BASIS: Final = Field("grade_basis", marked("定级依据"), Kind.TEXT)
 
@@ -75,6 +81,8 @@ class Asking:
         self.content: dict[str, Any] = dict(strictjson.loads(strictjson.dumps(found.content), floats=True))
         self.content.setdefault("payload", {})
         self.asked = set(found.asked)
+        self.files: list[str] = []
+        """Paths of what goes with it; they are not kept with the draft."""
         self.form = {field.name: field for field in forms.form_of(self.type)}
 
     @property
@@ -159,6 +167,8 @@ class Asking:
     def what(self) -> None:
         """Ask what it is: stage and certainty follow, and the thread of what goes on."""
         if any(name in self.content for name in ("reply_to", "supersedes", "withdraws")):
+            if self.type in TYPES and TYPES[self.type].model.answers_others:
+                self.content["stage"] = self._answer(ANSWER, self.content.get("stage"))
             return
         now = next((word for word, (_said, follows) in proposals.WHAT.items()
                     if all(self.content.get(name) == value for name, value in follows.items())), None)  # fmt: skip
@@ -308,6 +318,27 @@ class Asking:
         for part in field.parts:
             if part is not spot:
                 self.ask(part, path)
+
+    def ask_files(self) -> None:
+        """Ask for files to go with it, where its type carries them, and refuse at once what may not go."""
+        if "attachments" not in self.form:
+            return
+        self.files.clear()
+        while len(self.files) < MAX_FILES:
+            try:
+                text = self._line(_FILE, None)
+            except Back:
+                return
+            if text is None:
+                return
+            path = pathlib.Path(text.strip("'\"")).expanduser()
+            try:
+                size = check_file(path)
+            except FileRefused as error:
+                say(str(error))
+                continue
+            self.files.append(str(path))
+            say(_("附件 {n}：{name}，{size} 字节").format(n=len(self.files), name=plain(path.name), size=size))
 
     # -- one answer --
 

@@ -7,6 +7,7 @@ Rule 2: a draft goes by the same path as every other event: checked, doubted, nu
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -112,6 +113,7 @@ def show_draft(asking: Asking) -> list[str]:
     order = list(dict.fromkeys(name for name, _title, _value in rows if name not in {"border", "grade_basis"}))
     table = [(order.index(name) + 1 if name in order else "", title, value) for name, title, value in rows]
     tell(_("{type}，草稿 {n}").format(type=type_name(asking.type), n=asking.n))
+    table += [("", _("附件"), Path(each).name) for each in asking.files]
     print_table([_("题号"), _("项目"), _("内容")], table, _("还是空的"))
     return order
 
@@ -146,6 +148,7 @@ def go_on(app: App, county: str, book: DraftBook, n: int, lock: Lock) -> None:
 
 def finish(app: App, asking: Asking, lock: Lock) -> None:
     """Show the whole, ask, and send, mend, keep or drop."""
+    asking.ask_files()
     word = ""
     while word not in {"s", "d"}:
         order = show_draft(asking)
@@ -154,7 +157,7 @@ def finish(app: App, asking: Asking, lock: Lock) -> None:
             say(said)
         word = _decision(sendable=draft is not None)
         if word == "y" and draft is not None:
-            tell("\n".join(told(app, send(app, asking.setting.county, asking.book, asking.n, lock))))
+            tell("\n".join(told(app, send(app, asking.setting.county, asking.book, asking.n, lock, asking.files))))
             return
         _mend(asking, word, [name for name, _said in faults], order)
     if word == "d":
@@ -168,6 +171,8 @@ def _mend(asking: Asking, word: str, faulty: list[str], order: list[str]) -> Non
     """Ask again what a word names: what is faulty, what may be added, or a question by its number."""
     if word == "+":
         asking.again("optional")
+    elif word == "f":
+        asking.ask_files()
     elif word == "m":
         for name in dict.fromkeys(faulty):
             asking.again(name)
@@ -177,7 +182,7 @@ def _mend(asking: Asking, word: str, faulty: list[str], order: list[str]) -> Non
 
 def _decision(sendable: bool) -> str:
     offered = _("y 发出") if sendable else _("m 补齐所缺")
-    text = _("{offered}，题号 修改，+ 补充，s 留作草稿，d 丢弃").format(offered=offered)
+    text = _("{offered}，题号 修改，+ 补充，f 附件，s 留作草稿，d 丢弃").format(offered=offered)
     return str(click.prompt(text, err=True, prompt_suffix="> ", default="", show_default=False)).strip().lower()
 
 

@@ -18,7 +18,7 @@ import shutil
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -104,6 +104,18 @@ def _checked(draft: Draft, attachments: list[dict[str, Any]]) -> dict[str, Any]:
 
 def seal_file(folder: Path, path: Path, noise: Callable[[int], bytes], progress: Progress) -> Attachment:
     """Seal one file into ``folder``; on the disk, synced, when this returns. Raises as ``attach``."""
+    with _sendable(path) as (stream, name, size, media):
+        return _sealed(folder, stream, name, size, media, noise(KEY_BYTES), progress)
+
+
+def check_file(path: Path) -> int:
+    """Return the size of a file that may be sent, in bytes (``FileRefused``); nothing is sealed."""
+    with _sendable(path) as (_stream, _name, size, _media):
+        return size
+
+
+@contextlib.contextmanager
+def _sendable(path: Path) -> Iterator[tuple[BinaryIO, str, int, str]]:
     name = clean_name(path.name)
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -111,7 +123,7 @@ def seal_file(folder: Path, path: Path, noise: Callable[[int], bytes], progress:
             size = _size_of(stream, name)
             media = media_type(stream, name)
             stream.seek(0)
-            return _sealed(folder, stream, name, size, media, noise(KEY_BYTES), progress)
+            yield stream, name, size, media
     except OSError as error:
         raise FileRefused("unreadable", f"{path}: {os_error(error)}") from error
 

@@ -23,6 +23,11 @@ WHAT: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "over": (marked("以前报过的，已经结束"), {"stage": "final", "certainty": "Observed"}),
 }
 """What it is → stage and certainty."""
+ANSWER: Final[Mapping[str, str]] = {
+    "update": marked("中间答复：还在办，或先告知缺什么"),
+    "final": marked("最后答复"),
+}
+"""What kind of answer it is → stage."""
 HOW_BAD: Final[Mapping[str, str]] = {
     "flash": marked("特急：有人伤亡、被困、在押，或正在越界，要对方马上行动"),
     "urgent": marked("加急：可能扩大，要对方马上知道"),

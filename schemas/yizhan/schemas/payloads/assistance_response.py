@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Final, Self
+from typing import ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -36,6 +36,8 @@ INTERIM: Final = frozenset({Outcome.IN_HAND, Outcome.PAPERS_INCOMPLETE})
 
 class AssistanceResponse(Signed):
     """The answer to an ``assistance.request``."""
+
+    answers_others: ClassVar[bool] = True
 
     outcome: Outcome = Field(title=marked("办理结果"))
     answers: Some[Text] | None = Field(default=None, title=marked("答复事项"))

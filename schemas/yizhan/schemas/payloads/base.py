@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, ClassVar, Final, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 
@@ -164,6 +164,9 @@ class Payload(Part):
         serialize_by_alias=True,
         use_attribute_docstrings=False,
     )
+
+    answers_others: ClassVar[bool] = False
+    """Whether it is an answer by its nature: an interim word (``update``) or the answer itself (``final``)."""
 
     def against_header(self, *, stage: str | None, grade: int | None) -> Iterable[tuple[str, str]]:
         """Yield (field, message) for what does not agree with the header's ``stage`` and ``grade``."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -37,6 +38,8 @@ class Use(StrEnum):
 
 class IntelligenceFeedback(Signed):
     """The answer to an ``intelligence.report``."""
+
+    answers_others: ClassVar[bool] = True
 
     result: Result = Field(title=marked("核查结论"))
     use: Use = Field(title=marked("使用情况"))
