@@ -104,7 +104,7 @@ def import_cap(
                 came = desk.take(file, read_input(file, MAX_BYTES))
             except (CapInvalid, CommandError, OSError) as error:
                 said = str(error) if isinstance(error, CommandError) else failure(error)
-                came = Came(file, refused=[said])
+                came = Came(file, refused=[said.removeprefix(file).lstrip(": ")])
             found.append(came)
             if not as_json:
                 _tell(app, county, came)
