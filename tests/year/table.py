@@ -51,20 +51,24 @@ def read(pairs: list[tuple[str, str]], until: datetime) -> list[Row]:
     """Read what every pair does before an instant (Beijing time), in its order."""
     lines = Path(__file__).with_name("year.txt").read_text(encoding="utf-8").splitlines()
     rows = [
-        _row(line, number, pair, LATER * n)
+        row
         for number, line in enumerate(lines, 1)
         if line and not line.startswith("#")
         for n, pair in enumerate(pairs)
+        if (row := _row(line, number, pair, n)) is not None
     ]
     return sorted((row for row in rows if row.at < until), key=lambda row: (row.at, row.pair))
 
 
-def _row(line: str, number: int, pair: tuple[str, str], later: timedelta) -> Row:
+def _row(line: str, number: int, pair: tuple[str, str], n: int) -> Row | None:
     cells = [cell.strip() for cell in line.split("|")]
     if len(cells) != COLUMNS:
         message = f"year.txt, line {number}: expected {COLUMNS} columns, came {len(cells)}: {line}"
         raise ValueError(message)
     when, who, event, kind, about, opens, ends = cells
+    who, only = who[:1], who[1:]
+    if only and str(n + 1) not in only:
+        return None
     kind, _, of = kind.partition(" ")
-    at = datetime.fromisoformat(when if when.startswith("20") else f"2026-{when}") + later
+    at = datetime.fromisoformat(when if when.startswith("20") else f"2026-{when}") + LATER * n
     return Row(pair, at, who, event or f"{kind}-{about}", kind, of, about, tuple(opens.split()), tuple(ends.split()))

@@ -22,7 +22,7 @@ import os
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import faust
@@ -56,6 +56,8 @@ EXIT_FAILED: Final = 70
 CONSUMER_GROUP: Final = topics.group_prefix(topics.STATION)
 MAX_REQUEST_BYTES: Final = topics.STATION_MAX_BYTES
 _BUFFERED_RECORDS: Final = 32
+_TURNS: Final = 4
+"""Turns of the loop after which aiokafka has written to the socket what was given to it."""
 
 
 class Station:
@@ -82,13 +84,11 @@ class Station:
         metrics.count(handled)
         return handled
 
-    def work(self, record: Record, follower: Follower) -> _Work:
-        """Handle a record, and look at what is owed by it."""
-        handled = self.handle(record)
-        followed = Followed()
-        if handled.admitted is not None:
-            followed = follower.observe(record, handled.admitted, self.charters.in_force(record.received))
-        return _Work(handled.outputs, followed, [], received=record.received)
+    def follow(self, record: Record, handled: Handled, follower: Follower) -> Followed:
+        """Look at what is owed by a record that was handled."""
+        if handled.admitted is None:
+            return Followed()
+        return follower.observe(record, handled.admitted, self.charters.in_force(record.received))
 
     def key_at(self, moment: datetime) -> SigningKey:
         """Return the key to stamp with (``CharterInvalid`` if the charter in force names none of ours)."""
@@ -97,14 +97,16 @@ class Station:
 
 @dataclass(slots=True)
 class _Work:
-    """One input on its way; without stream and event it is the worker's own."""
+    """One input on its way, with what was sent for it; without stream and event it is the worker's own."""
 
-    outputs: Sequence[Output]
-    followed: Followed
-    futures: list[Any]
     stream: StreamT[Any] | None = None
     event: EventT[Any] | None = None
     received: datetime | None = None
+    followed: Followed = field(default_factory=Followed)
+    sent: list[tuple[Output, Any]] = field(default_factory=list)
+    """Output and the future of its acknowledgement."""
+    entered: list[Any] = field(default_factory=list)
+    """The same of the table's changes."""
 
 
 class _Pipeline:
@@ -117,13 +119,22 @@ class _Pipeline:
         self._audited = self._under_way = 0
         self._idle = asyncio.Event()
 
-    async def send(self, work: _Work) -> None:
-        """Start an input's sends; wait only while the window is full."""
-        work.outputs = (*work.outputs, *work.followed.outputs)
+    async def start(self, work: _Work, outputs: Sequence[Output]) -> None:
+        """Start sends of an input."""
         send = self._app.producer.send
-        work.futures = [
-            await send(o.topic, o.key, o.value, 0, None, [o.header] if o.header else None) for o in work.outputs
-        ]
+        for each in outputs:
+            headers = [each.header] if each.header else None
+            work.sent.append((each, await send(each.topic, each.key, each.value, 0, None, headers)))
+
+    async def leave(self) -> None:
+        """Let what was started leave this process, before this one computes on."""
+        for _turn in range(_TURNS):
+            await asyncio.sleep(0)
+
+    async def send(self, work: _Work, followed: Followed) -> None:
+        """Start the rest of an input's sends; wait only while the window is full."""
+        work.followed = followed
+        await self.start(work, followed.outputs)
         self._under_way += 1
         metrics.IN_FLIGHT.inc()
         await self._sent.put(work)
@@ -131,7 +142,7 @@ class _Pipeline:
     async def begin(self, loaded: Loaded) -> None:
         """Go on from a table that was read: nothing of before is under way."""
         self._audited = loaded.audited
-        await self.send(_Work((), loaded.first, []))
+        await self.send(_Work(), loaded.first)
 
     async def idle(self) -> None:
         """Wait until nothing is under way."""
@@ -144,7 +155,7 @@ class _Pipeline:
         send = self._app.producer.send
         while True:
             work = await self._sent.get()
-            for output, future in zip(work.outputs, work.futures, strict=True):
+            for output, future in work.sent:
                 sent = await future
                 if output.topic == topics.AUDIT:
                     self._audited = sent.offset + 1
@@ -153,14 +164,14 @@ class _Pipeline:
             if work.followed.next is not None:
                 done = Progress(next=dict(work.followed.next), audit=self._audited)
                 changes.append((PROGRESS_KEY, done.to_bytes()))
-            work.futures = [await send(topics.FOLLOWUPS, key, value, 0, None, None) for key, value in changes]
+            work.entered = [await send(topics.FOLLOWUPS, key, value, 0, None, None) for key, value in changes]
             await self._entered.put(work)
 
     async def acknowledge(self, clock: Callable[[], datetime]) -> None:
         """Run for ever: the one place where an input is acknowledged."""
         while True:
             work = await self._entered.get()
-            for future in work.futures:
+            for future in work.entered:
                 await future
             # From here on everything that followed from the input is in Kafka; before it, the
             # input is read again after a crash.
@@ -305,12 +316,13 @@ def build(
                 if record.topic == topics.TICKS:
                     waiting.hold(ticks.ends(record.value), (record, event))
                 else:
-                    work = station.work(record, follower)
-                    work.stream, work.event = unacknowledged, event
-                    await pipeline.send(work)
+                    handled, work = station.handle(record), _Work(unacknowledged, event, record.received)
+                    await pipeline.start(work, handled.outputs)
+                    await pipeline.leave()  # an alarm goes before what is owed by it is computed
+                    await pipeline.send(work, station.follow(record, handled, follower))
                     waiting.handled(record.topic, record.offset, time.monotonic())
                 for tick, its in waiting.ready(time.monotonic()):
-                    await pipeline.send(_Work((), follower.tick(tick), [], unacknowledged, its))
+                    await pipeline.send(_Work(unacknowledged, its), follower.tick(tick))
             except Exception as error:
                 log.exception("event %s/%s", event.message.topic, event.message.offset)
                 end_process(str(error))
