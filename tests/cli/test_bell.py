@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli.station import QINGYUAN, Station
-from tests.consumers.phones import channels, phones
+from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
+from tests.consumers.phones import channels, phones, ring
+from yizhan.cli import bells
 from yizhan.cli.inboxes import open_inbox
 from yizhan.cli.keyring import Lock
 
@@ -58,6 +59,39 @@ def test_a_test_rings_every_channel_and_tells_of_dead_ones(yizhan: Run, home: Pa
         dead.status = 200
         assert yizhan("bell", "test", *COUNTY, "--rung", "duty", "--json").code == 0
         assert len(dead.heard) == 1
+
+
+def test_what_rang_is_told_on_the_screen_and_listed(
+    yizhan: Run, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A fire goes past a dead channel: the screen tells both, the log has the tries, and what is still to come."""
+    with phones(2) as (works, dead):
+        dead.status = 403
+        bell_toml(home, channels(wecom=works.url, sms=dead.url) + '[rungs]\nduty = ["sms", "wecom"]\n')
+        station = Station(home)
+        (event_id,) = publish(yizhan, SHOUNING, FIRE)
+        station.carry(SHOUNING)
+        bell = bells.prepared(station.app, QINGYUAN)
+        assert bell is not None
+        with open_inbox(station.app, QINGYUAN, Lock()) as inbox:
+            ringer = bells.ringer(inbox, bell, quiet=False, as_json=False)
+            ring(ringer)
+            station.deliver(QINGYUAN)
+            ring(ringer)
+            ringer.book.close()
+    assert capsys.readouterr().err.splitlines() == [
+        "铃：通道 sms 没有送出：对方没有收下；换下一个", "铃：已由通道 wecom 告知值班",
+    ]  # fmt: skip
+    told = yizhan("bell", "log", *COUNTY).out
+    for said in (event_id, "报警 alarm", "已送到", "sms 对方没有收下", "second-phone", "待响"):
+        assert said in told
+    first, *others = json.loads(yizhan("bell", "log", *COUNTY, "--json").out)["rings"]
+    assert (first["state"], first["channel"], [each["tells"] for each in first["tries"]]) == (
+        "delivered", "wecom", ["kind", "kind"],
+    )  # fmt: skip
+    assert [(each["rung"], each["state"]) for each in others] == [
+        ("second", "due"), ("liaison", "due"), ("leader", "due"),
+    ]  # fmt: skip
 
 
 def test_no_command_shows_an_address(yizhan: Run, home: Path) -> None:
