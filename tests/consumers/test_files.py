@@ -241,6 +241,14 @@ def test_who_names_files_that_never_come_gets_few_words(store: FileStore) -> Non
     assert store.to_ask(OTHER, 2e9, 900.0) == []
 
 
+def test_sixty_thousand_wrong_files_are_not_looked_at_one_by_one() -> None:
+    """One event must not hold up the inbox for seconds; how many more there are is told."""
+    found, problems = attachments_of({"attachments": [{"sealed": 1}] * 60_000 + [said()]})
+    assert found == []
+    assert len(problems) < 100
+    assert problems[-1].name == f"… {60_001 - len(problems) + 1}"
+
+
 def test_destroyed_content_takes_its_chunks_along(store: FileStore, tmp_path: Path) -> None:
     """Chunks of a destroyed item go, unless another item has the same file."""
     fetched(store, said())

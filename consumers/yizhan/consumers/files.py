@@ -39,7 +39,7 @@ from yizhan.schemas.files import (
     open_chunk,
 )
 from yizhan.schemas.filetypes import clean_name, media_type
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.codec import faults
 from yizhan.schemas.payloads.common import Attachment
 from yizhan.schemas.sentences import os_error
@@ -57,6 +57,9 @@ MOST_ASKED: Final = 16
 RESERVE_BYTES: Final = 1024 * 1024 * 1024
 """Disk that stays free for the inbox itself: a film must not keep out a fire."""
 
+_MOST_READ: Final = 4 * MAX_FILES
+"""Files of one event that are looked at: sixty thousand wrong ones fit into a payload, and cost seconds each time."""
+_TOO_MANY: Final = marked("一件文书至多附 {most} 个文件，这个不取")
 _ONE_NAME: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 """What file systems say where a file has one name only: memory sticks, some network drives."""
 
@@ -163,9 +166,9 @@ def attachments_of(raw: Mapping[str, Any]) -> tuple[list[Attachment], list[Probl
     """
     found, problems = list[Attachment](), list[Problem]()
     listed = raw.get("attachments")
-    for each in listed if isinstance(listed, list) else ():
-        if not isinstance(each, Mapping) or "sealed" not in each:
-            continue
+    entries = listed if isinstance(listed, list) else []
+    sealed = [each for each in entries if isinstance(each, Mapping) and "sealed" in each]
+    for each in sealed[:_MOST_READ]:
         name = clean_name(str(each.get("name", "")))
         known = {key: value for key, value in each.items() if key in Attachment.model_fields}
         try:
@@ -174,10 +177,12 @@ def attachments_of(raw: Mapping[str, Any]) -> tuple[list[Attachment], list[Probl
             problems.append(Problem(name, "; ".join(f"{path}: {said}" for path, said in faults(error))))
             continue
         if len(found) == MAX_FILES:
-            problems.append(Problem(name, _("一件文书至多附 {most} 个文件，这个不取").format(most=MAX_FILES)))
+            problems.append(Problem(name, _(_TOO_MANY).format(most=MAX_FILES)))
         else:
             taken = {other.name.casefold() for other in found}
             found.append(attachment.model_copy(update={"name": _another(attachment.name, taken)}))
+    if len(sealed) > _MOST_READ:
+        problems.append(Problem(f"… {len(sealed) - _MOST_READ}", _(_TOO_MANY).format(most=MAX_FILES)))
     return found, problems
 
 
