@@ -83,9 +83,19 @@ def test_good_rows_go_and_bad_ones_are_in_a_file_beside(yizhan: Run) -> None:
     assert "应为" in str(sheet.cell(2, headings.index("问题") + 1).value)
     sheet.cell(2, headings.index("火势状态") + 1).value = "燃烧"
     bad.save("day.bad.xlsx")
-    again = yizhan("import", "excel", "day.bad.xlsx", FIRE, "--county", SHOUNING)
+    again = yizhan("import", "excel", "day.bad.xlsx", "--county", SHOUNING)
     assert again.code == 0, again.err
     assert "发出 1 行" in again.err
+
+
+def test_a_table_of_bad_rows_only_still_says_its_type(yizhan: Run) -> None:
+    """So that the file beside can be imported as it is; each one has a name of its own."""
+    for n in ("", "2", "3"):
+        assert yizhan("import", "excel", excel("day.xlsx", {"死亡人数": "x"}), FIRE, "--county", SHOUNING).code == 1
+        assert Path(f"day.bad{n}.xlsx").exists()
+    again = yizhan("import", "excel", "day.bad.xlsx", "--county", SHOUNING)
+    assert "死亡人数: 应为整数" in again.err
+    assert "day.bad4.xlsx" in again.err
 
 
 def test_the_same_file_twice_sends_nothing_twice(yizhan: Run) -> None:

@@ -187,6 +187,16 @@ def test_dates_numbers_and_digits_are_read_as_people_write_them() -> None:
     }
 
 
+def test_a_cell_of_spaces_is_an_empty_one() -> None:
+    """Full-width ones, too; a row of them is none."""
+    row = as_row(draft())
+    blank = dict.fromkeys(row, "　 ")
+    problems, found = read(book(row | {"风力（级）": "　"}, blank, row))
+    assert problems == []
+    assert [type(one) for one in found] == [Draft, type(None), Draft]
+    assert "wind_force" not in found[0].payload
+
+
 def test_a_day_without_its_hour_is_no_time() -> None:
     """A date cell is not taken for midnight."""
     _problems, (found,) = read(book(as_row(draft()) | {"起火时间": date(2026, 11, 23)}))
@@ -435,7 +445,7 @@ def test_what_is_no_csv_is_told_apart(data: bytes, said: str) -> None:
         list(csv_rows(io.BytesIO(data)))
 
 
-@pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1+cmd", "-2+3", "@SUM(1)", "\t=1"])
+@pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1+cmd", "-2+3", "@SUM(1)", "\t=1", "＝1", "'=1", "''+1"])
 def test_what_somebody_wrote_never_becomes_a_formula(text: str) -> None:
     """Neither in a workbook nor in a CSV; an import reads the text itself."""
     row = as_row(draft()) | {"简要情况": text}

@@ -31,8 +31,6 @@ from yizhan.schemas.timestamps import written
 
 BY_CONTENT: Final = "sheet:"
 """How a reference begins that was made from a row's content."""
-DANGEROUS: Final = ("=", "+", "-", "@", "\t", "\r")
-"""What begins a formula in some spreadsheet."""
 _EXACT: Final = 10**15
 """From here on a spreadsheet's numbers (IEEE 754, shown with 15 digits) are no longer what was typed."""
 _SHOWN: Final = 60
@@ -160,15 +158,14 @@ class Reading:
             expected = _("这一列的表头不能用，不应有内容；请改正表头或删去这一列")
             yield self._problem(line, number, heading, expected, str(cell.value))
             return
-        heading = column.heading()
         try:
             text = plain(cell.value, column.field)
             if cell.fault is not None:
-                yield self._problem(line, number, heading, cell.fault, text)
+                yield self._problem(line, number, column.heading(), cell.fault, text)
                 return
             filling.put(content, column.path, self._value(column, text))
         except (AnswerInvalid, PositionInvalid) as error:
-            yield self._problem(line, number, heading, *_parted(str(error)))
+            yield self._problem(line, number, column.heading(), *_parted(str(error)))
 
     def _value(self, column: Column, text: str) -> Any:  # noqa: ANN401 -- JSON is any
         if column.is_position:
@@ -241,7 +238,7 @@ def _parted(said: str) -> tuple[str, str]:
 
 
 def plain(value: Any, asked: Field) -> str:  # noqa: ANN401 -- whatever a cell holds
-    """Return what a cell says as text; a guard against formulas is taken off.
+    """Return what a cell says as text.
 
     Raises:
         AnswerInvalid: a number that the spreadsheet has changed.
@@ -263,5 +260,4 @@ def plain(value: Any, asked: Field) -> str:  # noqa: ANN401 -- whatever a cell h
         case float():
             return str(int(value)) if value.is_integer() else repr(value)
         case _:
-            text = str(value).strip()
-            return text[1:] if text[:1] == "'" and text[1:2] in DANGEROUS else text
+            return str(value).strip()

@@ -20,7 +20,7 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from yizhan.producers.columns import CODES, NOTES, Column, Value, letters
 from yizhan.producers.forms import Kind
-from yizhan.producers.tables import DANGEROUS
+from yizhan.producers.workbooks import GUARD, begins_formula
 from yizhan.schemas.i18n import _
 
 if TYPE_CHECKING:
@@ -173,4 +173,4 @@ def harmless(text: str) -> str:
     >>> harmless("=1+1"), harmless("-5.5"), harmless("起火")
     ("'=1+1", '-5.5', '起火')
     """
-    return f"'{text}" if text.startswith(DANGEROUS) and not _NUMBER.fullmatch(text) else text
+    return f"{GUARD}{text}" if begins_formula(text) and not _NUMBER.fullmatch(text) else text

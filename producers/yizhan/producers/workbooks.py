@@ -38,6 +38,10 @@ MOST_COLUMNS: Final = 1_000
 _LAST_ROW: Final = 1_048_576
 """Excel's own."""
 _MOST_MERGED_ROWS: Final = 200_000
+GUARD: Final = "'"
+"""What ``templates`` writes into a CSV before a text that would begin a formula."""
+_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""What begins one in some spreadsheet, in some locale (OWASP, CSV Injection)."""
 _OLD_EXCEL: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
@@ -120,7 +124,8 @@ class Book:
             raise _no_workbook(error) from None
 
     def _read(self, number: int, found: Mapping[int, Any], computed: _Computed) -> dict[int, Cell]:
-        cells = {place: _cell(cell, number, place, computed) for place, cell in found.items()}
+        read = {place: _cell(cell, number, place, computed) for place, cell in found.items()}
+        cells = {place: cell for place, cell in read.items() if cell.value is not None or cell.fault is not None}
         for low, high, name in self._merged.get(number, ()):
             fault = _("这是合并单元格（{range}）的一部分，请取消合并，逐行填写").format(range=name)
             for place in range(low, min(high, MOST_COLUMNS) + 1):
@@ -246,7 +251,7 @@ def csv_rows(stream: BinaryIO) -> Iterator[Row]:
     seen = 0
     try:
         for number, values in enumerate(reader, 1):
-            found = {n: Cell(text) for n, value in enumerate(values[:MOST_COLUMNS]) if (text := value.strip())}
+            found = {n: Cell(_bare(text)) for n, each in enumerate(values[:MOST_COLUMNS]) if (text := each.strip())}
             seen += bool(found)
             if seen > MOST_ROWS + 1:
                 raise TableInvalid(_("一张表至多 {most} 行；请分成几个文件，一行也没有读入").format(most=MOST_ROWS))
@@ -255,6 +260,16 @@ def csv_rows(stream: BinaryIO) -> Iterator[Row]:
     except csv.Error as error:
         sentence = _("第 {line} 行起不是逗号分隔的 CSV，引号要成对").format(line=reader.line_num)
         raise TableInvalid(technical(sentence, error)) from None
+
+
+def begins_formula(text: str) -> bool:
+    """Tell whether a text would begin a formula, guarded or not."""
+    return text.lstrip(GUARD).startswith(_FORMULAS)
+
+
+def _bare(text: str) -> str:
+    """Take the guard off."""
+    return text[1:] if text.startswith(GUARD) and begins_formula(text) else text
 
 
 def _decoded(data: bytes) -> str:

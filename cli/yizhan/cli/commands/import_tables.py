@@ -10,59 +10,24 @@ Rule 4: what stayed back is in a file of the same columns with the reasons: mend
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from yizhan.cli import tables
 from yizhan.cli.shell import TYPE, Command, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, interactive, listed, marked
+from yizhan.cli.words import _, interactive, marked
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from yizhan.cli.app import App
     from yizhan.cli.keyring import Lock
-    from yizhan.producers.drafts import Draft, LineProblem
-    from yizhan.producers.numbering import Sent
+    from yizhan.producers.drafts import Draft
     from yizhan.producers.outbox import Outbox
     from yizhan.producers.tables import Reading, Row
-
-_TOLD: Final = 50
-"""Problems told on a screen; the file beside and --json have them all."""
-
-
-@dataclass
-class Found:
-    """What a table holds, and what became of it; rows by their number."""
-
-    headings: tuple[str, ...] = ()
-    good: dict[int, Draft] = field(default_factory=dict)
-    rows: dict[int, Row] = field(default_factory=dict)
-    """As they came, of those that may stay back."""
-    problems: list[LineProblem] = field(default_factory=list)
-    unread: tuple[str, ...] = ()
-    before: list[int] = field(default_factory=list)
-    twice: dict[int, int] = field(default_factory=dict)
-    """Row → the earlier one that says the same."""
-    doubts: dict[int, list[str]] = field(default_factory=dict)
-    kept_back: list[int] = field(default_factory=list)
-    sent: dict[int, Sent] = field(default_factory=dict)
-    failed: dict[int, str] = field(default_factory=dict)
-    drafts: list[int] = field(default_factory=list)
-
-    def reasons(self) -> dict[int, list[str]]:
-        """Return row → why it stayed back, of every one that did."""
-        found: dict[int, list[str]] = {}
-        for problem in self.problems:
-            if problem.line in self.rows:
-                found.setdefault(problem.line, []).append(str(problem).partition(f":{problem.line}: ")[2])
-        for line in self.kept_back:
-            found.setdefault(line, []).extend(self.doubts[line])
-        for line, said in self.failed.items():
-            found.setdefault(line, []).append(said)
-        return dict(sorted(found.items()))
 
 
 def _command(name: str, text: str) -> click.Command:
@@ -108,7 +73,7 @@ def _command(name: str, text: str) -> click.Command:
         app.member(county)
         found = _read(app, county, file, type, _Source(name == "excel", sheet, office))
         if not as_json:
-            _tell_problems(found)
+            tables.tell_problems(found)
         if found.good:
             with _desk(app, county, Lock(passphrase_fd), dry_run=dry_run or as_drafts) as outbox:
                 _judge(app, outbox, found)
@@ -118,11 +83,11 @@ def _command(name: str, text: str) -> click.Command:
                     _draft(app, county, found)
                 elif not dry_run:
                     _send(outbox, found)
-        beside = None if dry_run else _write_beside(found, file, bad)
+        beside = None if dry_run else tables.write_beside(found, file, bad)
         if as_json:
-            print_json(_as_json(found, beside, dry_run=dry_run))
+            print_json(tables.as_json(found, beside, dry_run=dry_run))
         else:
-            _tell(app, found, beside, dry_run=dry_run)
+            tables.tell_outcome(app, found, beside, dry_run=dry_run)
         if found.problems or found.failed or found.kept_back or any(sent.differs for sent in found.sent.values()):
             ctx.exit(1)
 
@@ -154,7 +119,7 @@ class _Source:
     office: Path | None
 
 
-def _read(app: App, county: str, file: str, type: str | None, source: _Source) -> Found:
+def _read(app: App, county: str, file: str, type: str | None, source: _Source) -> tables.Found:
     from yizhan.cli.commands.imports import read_office
     from yizhan.cli.errors import CommandError
     from yizhan.cli.output import progress
@@ -166,12 +131,13 @@ def _read(app: App, county: str, file: str, type: str | None, source: _Source) -
     members = {code: app.said(member.name) for code, member in sorted(app.charter.members.items())}
     around = Map(sample_outlines(), frozenset(members), app.charter.policy.border_strip_km)
     office = read_office(source.office).model_dump(mode="json", exclude_none=True)
-    found = Found()
+    found = tables.Found()
     try:
         with open(file, "rb") as stream, progress(_("读取表格")) as bar:  # noqa: PTH123 -- the name is told as it was typed
             book = Book(stream, source.sheet) if source.excel else None
             found.unread = () if book is None else book.unread
-            reading = Reading(_type_of(type, book), file, Setting(county, members, around, office))
+            found.type = _type_of(type, book)
+            reading = Reading(found.type, file, Setting(county, members, around, office))
             for row in _rows(reading, found, csv_rows(stream) if book is None else book.rows()):
                 _take(reading, found, row)
                 bar.advance()
@@ -197,7 +163,7 @@ def _type_of(type: str | None, book: Any) -> str:  # noqa: ANN401 -- imported wh
     return str(found)
 
 
-def _rows(reading: Reading, found: Found, rows: Iterator[Row]) -> Iterator[Row]:
+def _rows(reading: Reading, found: tables.Found, rows: Iterator[Row]) -> Iterator[Row]:
     """Take the headings; the rows after them, or none where the headings make sense of no row."""
     from yizhan.cli.errors import CommandError
 
@@ -210,7 +176,7 @@ def _rows(reading: Reading, found: Found, rows: Iterator[Row]) -> Iterator[Row]:
         yield from rows
 
 
-def _take(reading: Reading, found: Found, row: Row) -> None:
+def _take(reading: Reading, found: tables.Found, row: Row) -> None:
     from yizhan.producers.tables import Bad
 
     judged = reading.row(row)
@@ -233,13 +199,12 @@ def _desk(app: App, county: str, lock: Lock, *, dry_run: bool) -> AbstractContex
     return trying_out(app, county, app.charter, utc_now()) if dry_run else open_outbox(app, county, lock)
 
 
-def _judge(app: App, outbox: Outbox, found: Found) -> None:
+def _judge(app: App, outbox: Outbox, found: tables.Found) -> None:
     """Sort out what was sent before or stands twice, and look for doubts in the rest."""
     from yizhan.producers.accounts import Query
     from yizhan.producers.tables import BY_CONTENT
 
-    type = next(iter(found.good.values())).type
-    sent = {row.external_ref for row in outbox.rows(Query(type=type))}
+    sent = {row.external_ref for row in outbox.rows(Query(type=found.type))}
     seen: dict[str, int] = {}
     for line, draft in list(found.good.items()):
         reference = draft.external_ref or ""
@@ -254,7 +219,7 @@ def _judge(app: App, outbox: Outbox, found: Found) -> None:
             found.good[line] = _doubted(app, outbox, found, line, draft, known=reference in sent)
 
 
-def _doubted(app: App, outbox: Outbox, found: Found, line: int, draft: Draft, *, known: bool) -> Draft:
+def _doubted(app: App, outbox: Outbox, found: tables.Found, line: int, draft: Draft, *, known: bool) -> Draft:
     from yizhan.cli.app import utc_now
     from yizhan.cli.names import doubt_sentence
     from yizhan.producers.doubts import Doubt, doubts, grade_otherwise, kept, place_of
@@ -277,17 +242,17 @@ def _doubted(app: App, outbox: Outbox, found: Found, line: int, draft: Draft, *,
     return draft
 
 
-def _ask(found: Found, *, keep: bool, ask: bool, quiet: bool) -> None:
+def _ask(found: tables.Found, *, keep: bool, ask: bool, quiet: bool) -> None:
     """Tell the doubts; keep them back unless somebody says that they go."""
     from yizhan.cli.output import say
 
     if not found.doubts:
         return
     if not quiet:
-        for line, sentences in list(found.doubts.items())[:_TOLD]:
+        for line, sentences in list(found.doubts.items())[: tables.TOLD]:
             say(_("第 {line} 行：{said}").format(line=line, said=" ".join(sentences)))
-        if len(found.doubts) > _TOLD:
-            say(_("还有 {count} 行有疑问；用 --json 看全部").format(count=len(found.doubts) - _TOLD))
+        if len(found.doubts) > tables.TOLD:
+            say(_("还有 {count} 行有疑问；用 --json 看全部").format(count=len(found.doubts) - tables.TOLD))
     if not keep and ask:
         keep = click.confirm(
             _("这 {count} 行仍要发出吗？（发出的注明存疑）").format(count=len(found.doubts)), default=False, err=True
@@ -296,7 +261,7 @@ def _ask(found: Found, *, keep: bool, ask: bool, quiet: bool) -> None:
         found.kept_back = sorted(found.doubts)
 
 
-def _send(outbox: Outbox, found: Found) -> None:
+def _send(outbox: Outbox, found: tables.Found) -> None:
     from yizhan.cli.names import error_sentence
     from yizhan.cli.output import progress
 
@@ -310,7 +275,7 @@ def _send(outbox: Outbox, found: Found) -> None:
             bar.advance()
 
 
-def _draft(app: App, county: str, found: Found) -> None:
+def _draft(app: App, county: str, found: tables.Found) -> None:
     """Keep every row as a draft, but for those that are one already."""
     from yizhan.cli.app import utc_now
     from yizhan.cli.desk_drafts import open_drafts
@@ -323,118 +288,3 @@ def _draft(app: App, county: str, found: Found) -> None:
                 continue
             book.begin(draft.model_dump(mode="json", exclude_none=True), utc_now())
             found.drafts.append(line)
-
-
-# -- told --
-
-
-def _write_beside(found: Found, file: str, name: str | None) -> str | None:
-    """Write the rows that stayed back as they came, with the reasons in a last column; return the file's name."""
-    from yizhan.cli.letters import write_new
-    from yizhan.producers.columns import TROUBLE, letters
-    from yizhan.producers.templates import csv_table, workbook
-
-    reasons = found.reasons()
-    if not reasons:
-        return None
-    width = max(max(found.rows[line].cells) + 1 for line in reasons)
-    names = [*found.headings, *[""] * width][: max(width, len(found.headings))]
-    # A heading that stands twice would be one column: the second gets its letter.
-    names = [each if each and each not in names[:n] else f"{each}{letters(n)}" for n, each in enumerate(names)]
-    troubles = {TROUBLE, _(TROUBLE)}
-    headings = [each for each in names if each not in troubles] + [_(TROUBLE)]
-    rows = [
-        {names[n]: _as_it_came(cell.value) for n, cell in found.rows[line].cells.items() if cell.value is not None}
-        | {_(TROUBLE): "\n".join(said)}
-        for line, said in reasons.items()
-    ]
-    made = name or _free_name(file)
-    type = next((draft.type for draft in found.good.values()), "")
-    write_new(
-        made,
-        csv_table(headings, rows) if made.lower().endswith(".csv") else workbook(type, {_(TROUBLE): (headings, rows)}),
-    )
-    return made
-
-
-def _as_it_came(value: Any) -> str | int | float:  # noqa: ANN401 -- whatever a cell held
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    from yizhan.producers.forms import Field, Kind
-    from yizhan.producers.tables import plain
-
-    return plain(value, Field("", "", Kind.MOMENT))
-
-
-def _free_name(file: str) -> str:
-    """Name a file beside another that is not there yet: ``day.bad.xlsx``, ``day.bad2.xlsx``."""
-    whole = Path(file)
-    stem = whole.stem.partition(".bad")[0]
-    ending = ".csv" if whole.suffix.lower() == ".csv" else ".xlsx"
-    n = 1
-    while (free := whole.with_name(f"{stem}.bad{n if n > 1 else ''}{ending}")).exists():
-        n += 1
-    return str(free)
-
-
-def _as_json(found: Found, beside: str | None, *, dry_run: bool) -> dict[str, Any]:
-    from yizhan.cli.outboxes import sent_as_json
-
-    going = [line for line in found.good if line not in set(found.kept_back)]
-    return {
-        "dry_run": dry_run,
-        "would_send": going if dry_run else [],
-        "sent": [{"row": line, **sent_as_json(sent)} for line, sent in found.sent.items()],
-        "drafts": found.drafts,
-        "sent_before": found.before,
-        "repeated": [{"row": line, "same_as": earlier} for line, earlier in found.twice.items()],
-        "problems": found.problems,
-        "doubts": [{"row": line, "said": said} for line, said in found.doubts.items()],
-        "kept_back": found.kept_back,
-        "failed": [{"row": line, "error": said} for line, said in found.failed.items()],
-        "unread_sheets": list(found.unread),
-        "bad_file": beside,
-    }
-
-
-def _tell_problems(found: Found) -> None:
-    from yizhan.cli.output import say
-
-    if found.unread:
-        say(_("没有读的工作表：{names}；要读请用 --sheet").format(names=listed(found.unread)))
-    for problem in found.problems[:_TOLD]:
-        say(str(problem))
-    if len(found.problems) > _TOLD:
-        say(_("还有 {count} 处问题；写在没有发的行的文件里，或用 --json").format(count=len(found.problems) - _TOLD))
-
-
-def _tell(app: App, found: Found, beside: str | None, *, dry_run: bool) -> None:
-    from yizhan.cli.outboxes import told
-    from yizhan.cli.output import say, tell
-
-    new = [sent for sent in found.sent.values() if not sent.duplicate]
-    for sent in new[:_TOLD]:
-        tell("\n".join(told(app, sent)))
-    for line, sent in found.sent.items():
-        if sent.differs:
-            sentence = _(
-                "第 {line} 行：以前以 {id} 发出过内容不同的一件，这一份没有发；要更正请用 yizhan new --supersedes"
-            )
-            say(sentence.format(line=line, id=sent.id))
-    for line, earlier in found.twice.items():
-        say(_("第 {line} 行与第 {earlier} 行相同，只发一次").format(line=line, earlier=earlier))
-    for line, said in found.failed.items():
-        say(_("第 {line} 行：{said}").format(line=line, said=said))
-    bad = {problem.line for problem in found.problems if problem.line in found.rows} | set(found.failed)
-    before = len(found.before) + len(found.sent) - len(new)
-    if found.drafts:
-        say(_("存成草稿 {count} 份：yizhan draft list").format(count=len(found.drafts)))
-    sentence = (
-        _("会发出 {new} 行，以前已发过 {before} 行，不能发 {bad} 行，有疑问留下 {kept} 行")
-        if dry_run
-        else _("发出 {new} 行，以前已发过 {before} 行，不能发 {bad} 行，有疑问留下 {kept} 行")
-    )
-    count = len(found.good) - len(found.kept_back) if dry_run else len(new)
-    say(sentence.format(new=count, before=before, bad=len(bad), kept=len(found.kept_back)))
-    if beside is not None:
-        say(_("没有发的行和原因：{file}；改好后再导入").format(file=beside))
