@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import resource
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -207,6 +209,39 @@ def test_a_csv_goes_as_a_workbook_does(yizhan: Run) -> None:
     assert "发出 1 行" in done.err
     assert "day.csv:3: " in done.err
     assert "死亡人数" in Path("day.bad.csv").read_text("utf-8-sig")
+
+
+def test_a_file_that_cannot_be_written_beside_does_not_hide_what_went(yizhan: Run, tmp_path: Path) -> None:
+    """One that is there already is told before anything goes; a full disk after it, with what was sent."""
+    file = excel("day.xlsx", {}, {"死亡人数": "x"})
+    Path("there.xlsx").touch()
+    refused = yizhan("import", "excel", file, FIRE, "--county", SHOUNING, "--bad", "there.xlsx")
+    assert "已经有了" in refused.err
+    assert listed(yizhan) == []
+    broken = yizhan("import", "excel", file, FIRE, "--county", SHOUNING, "--bad", str(tmp_path / "nowhere" / "a.xlsx"))
+    assert broken.code == 1
+    assert "发出 1 行" in broken.err
+    assert "没有这个文件或目录" in broken.err
+    assert len(listed(yizhan)) == 1
+
+
+def test_a_disk_that_fills_up_tells_what_went(yizhan: Run) -> None:
+    """What was told as sent is durable; the same file again sends the rest."""
+    count = 96
+    file = excel("day.xlsx", *[{} for _n in range(count)])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, limits[1]))
+    try:
+        broken = yizhan("import", "excel", file, FIRE, "--county", SHOUNING)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert broken.code == 1
+    told = re.search("发出 ([0-9]+) 行，以前", broken.err)
+    assert told is not None
+    went = int(told[1])
+    assert 0 < went < count
+    done = yizhan("import", "excel", file, FIRE, "--county", SHOUNING)
+    assert f"发出 {count - went} 行，以前已发过 {went} 行" in done.err
 
 
 def test_what_is_no_table_says_so(yizhan: Run) -> None:

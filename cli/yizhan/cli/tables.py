@@ -41,6 +41,8 @@ class Found:
     sent: dict[int, Sent] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
     drafts: list[int] = field(default_factory=list)
+    broken: Exception | None = None
+    """What ended the sending before its end."""
 
     def reasons(self) -> dict[int, list[str]]:
         """Return row → why it stayed back, of every one that did."""
@@ -81,6 +83,7 @@ def write_beside(found: Found, file: str, name: str | None) -> str | None:
         csv_table(headings, rows)
         if made.lower().endswith(".csv")
         else workbook(found.type, {_(TROUBLE): (headings, rows)}),
+        0o600,
     )
     return made
 

@@ -66,28 +66,32 @@ def _command(name: str, text: str) -> click.Command:
     ) -> None:
         """Import a table."""
         from yizhan.cli.app import this
+        from yizhan.cli.errors import CommandError
         from yizhan.cli.keyring import Lock
         from yizhan.cli.output import print_json
 
         app = this()
         app.member(county)
+        if bad is not None and Path(bad).exists():
+            raise CommandError(_("{name} 已经有了，没有覆盖；请另起名字，或先移走它").format(name=bad))
         found = _read(app, county, file, type, _Source(name == "excel", sheet, office))
         if not as_json:
             tables.tell_problems(found)
         if found.good:
-            with _desk(app, county, Lock(passphrase_fd), dry_run=dry_run or as_drafts) as outbox:
-                _judge(app, outbox, found)
-                ask = not (keep_doubtful or dry_run or as_json) and interactive()
-                _ask(found, keep=keep_doubtful or as_drafts, ask=ask and not as_drafts, quiet=as_json)
-                if as_drafts and not dry_run:
-                    _draft(app, county, found)
-                elif not dry_run:
-                    _send(outbox, found)
-        beside = None if dry_run else tables.write_beside(found, file, bad)
+            wish = _Wish(dry_run, keep_doubtful, as_drafts, as_json)
+            _carry_out(app, county, found, wish, Lock(passphrase_fd))
+        beside, broken = None, found.broken
+        try:
+            beside = None if dry_run else tables.write_beside(found, file, bad)
+        except OSError as error:
+            broken = broken or error
         if as_json:
             print_json(tables.as_json(found, beside, dry_run=dry_run))
         else:
             tables.tell_outcome(app, found, beside, dry_run=dry_run)
+        if broken is not None:
+            # What was told as sent is durable; the same file again sends the rest.
+            raise broken
         if found.problems or found.failed or found.kept_back or any(sent.differs for sent in found.sent.values()):
             ctx.exit(1)
 
@@ -191,6 +195,25 @@ def _take(reading: Reading, found: tables.Found, row: Row) -> None:
 # -- judged, asked about, sent --
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    dry_run: bool
+    keep_doubtful: bool
+    as_drafts: bool
+    quiet: bool
+
+
+def _carry_out(app: App, county: str, found: tables.Found, wish: _Wish, lock: Lock) -> None:
+    with _desk(app, county, lock, dry_run=wish.dry_run or wish.as_drafts) as outbox:
+        _judge(app, outbox, found)
+        keep = wish.keep_doubtful or wish.as_drafts  # a draft is asked about when it is sent
+        _ask(found, keep=keep, ask=not (keep or wish.dry_run or wish.quiet) and interactive(), quiet=wish.quiet)
+        if wish.as_drafts and not wish.dry_run:
+            _draft(app, county, found)
+        elif not wish.dry_run:
+            _send(outbox, found)
+
+
 def _desk(app: App, county: str, lock: Lock, *, dry_run: bool) -> AbstractContextManager[Outbox]:
     """Open the outbox, or a copy of it where nothing shall go."""
     from yizhan.cli.app import utc_now
@@ -264,15 +287,19 @@ def _ask(found: tables.Found, *, keep: bool, ask: bool, quiet: bool) -> None:
 def _send(outbox: Outbox, found: tables.Found) -> None:
     from yizhan.cli.names import error_sentence
     from yizhan.cli.output import progress
+    from yizhan.runtime.errors import StoreError
 
     going = {line: draft for line, draft in found.good.items() if line not in set(found.kept_back)}
     with progress(_("封好、存入发件箱"), len(going)) as bar:
-        for line, result in zip(going, outbox.publish_many(going.values()), strict=True):
-            if isinstance(result, Exception):
-                found.failed[line] = error_sentence(result)
-            else:
-                found.sent[line] = result
-            bar.advance()
+        try:
+            for line, result in zip(going, outbox.publish_many(going.values()), strict=True):
+                if isinstance(result, Exception):
+                    found.failed[line] = error_sentence(result)
+                else:
+                    found.sent[line] = result
+                bar.advance()
+        except StoreError as error:
+            found.broken = error
 
 
 def _draft(app: App, county: str, found: tables.Found) -> None:
