@@ -24,6 +24,7 @@ from tests.year.play import Year
 from tests.year.predicted import Step, predict
 from yizhan.bulletin.figures import canonical
 from yizhan.cli.sample import make_sample
+from yizhan.deploy.broker import Broker
 from yizhan.deploy.home import bring_up
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import topics
@@ -48,14 +49,14 @@ Advance = Callable[[datetime, int, int], None]
 def ground(members: Sequence[str]) -> Iterator[tuple[Path, Charter]]:
     """Bring up a broker of its own, on which a record has the time that its writer gives it, and the station."""
     home, now = Path(tempfile.mkdtemp(prefix="yizhan-year-")), datetime.now(UTC)
-    broker, _ = bring_up(home, members, now=now)
     try:
+        bring_up(home, members, now=now)
         charter = make_sample(home, members, now, since=SINCE)
         _let_time_be_given(home, members)
         with _station(home):
             yield home, charter
     finally:
-        broker.stop()
+        Broker(home).stop()  # also one that was just starting when it was interrupted
         shutil.rmtree(home, ignore_errors=True)
 
 
