@@ -74,7 +74,7 @@ def test_what_rang_is_told_on_the_screen_and_listed(
         bell = bells.prepared(station.app, QINGYUAN)
         assert bell is not None
         with open_inbox(station.app, QINGYUAN, Lock()) as inbox:
-            ringer = bells.ringer(inbox, bell, quiet=False, as_json=False)
+            ringer = bells.ringer(station.app, inbox, bell, quiet=False, as_json=False)
             ring(ringer)
             station.deliver(QINGYUAN)
             ring(ringer)
@@ -92,6 +92,27 @@ def test_what_rang_is_told_on_the_screen_and_listed(
     assert [(each["rung"], each["state"]) for each in others] == [
         ("second", "due"), ("liaison", "due"), ("leader", "due"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tells", "noted"), [("grade", 0), ("summary", 1)])
+def test_content_that_leaves_is_written_down_as_an_access(yizhan: Run, home: Path, tells: str, noted: int) -> None:
+    """What a partner sealed leaves on a channel only after the county's journal names the event and the channel."""
+    with phones(1) as (phone,):
+        bell_toml(home, f'[channels.sms]\nurl = "{phone.url}"\ntells = "{tells}"\n[rungs]\nduty = ["sms"]\n')
+        station = Station(home)
+        (event_id,) = publish(yizhan, SHOUNING, FIRE)
+        station.carry(SHOUNING)
+        station.deliver(QINGYUAN)
+        bell = bells.prepared(station.app, QINGYUAN)
+        assert bell is not None
+        with open_inbox(station.app, QINGYUAN, Lock()) as inbox:
+            ringer = bells.ringer(station.app, inbox, bell, quiet=True, as_json=False)
+            ring(ringer)
+            ringer.book.close()
+        assert len(phone.heard) == 1
+    path = home / "counties" / QINGYUAN / "access.jsonl"
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    assert [json.loads(line)["what"] for line in lines if '"bell sms"' in line] == [[event_id]] * noted
 
 
 def test_no_command_shows_an_address(yizhan: Run, home: Path) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 
 from tests.consumers.county import Listener
 from yizhan.consumers.bell.channels import lines_of
-from yizhan.consumers.bell.ringer import Heard, Ringer
+from yizhan.consumers.bell.ringer import Ringer
+from yizhan.consumers.bell.rings import NOBODY, Heard, Witness
 from yizhan.consumers.bell.settings import BellSettings, load
 
 
@@ -97,7 +98,7 @@ def ringer_of(listener: Listener, settings: BellSettings, told: list[Heard] | No
         lines_of(settings),
         listener.world.charters,
         listener.clock,
-        None if told is None else told.append,
+        NOBODY if told is None else Witness(told.append),
     )
 
 

@@ -15,7 +15,8 @@ from tests.consumers.county import ME, PARTNER, Listener
 from tests.consumers.phones import Phone, channels, phones, ring, ringer_of, settings_of
 from tests.simulator import BOOK, NOW
 from yizhan.consumers.bell.book import Book
-from yizhan.consumers.bell.ringer import Heard, Ringer
+from yizhan.consumers.bell.ringer import Ringer
+from yizhan.consumers.bell.rings import Heard
 from yizhan.schemas import i18n
 from yizhan.schemas.followups import DISCHARGED, OVERDUE
 from yizhan.schemas.timestamps import written

@@ -5,7 +5,7 @@ Rule 1: an address in ``bell.toml`` is a secret: nothing here shows more of one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,7 +16,8 @@ from yizhan.schemas.followups import RUNGS
 if TYPE_CHECKING:
     from yizhan.cli.app import App
     from yizhan.consumers.bell.channels import Line
-    from yizhan.consumers.bell.ringer import Heard, Ringer
+    from yizhan.consumers.bell.ringer import Ringer
+    from yizhan.consumers.bell.rings import Heard, Ring
     from yizhan.consumers.bell.settings import BellSettings, Channel
     from yizhan.consumers.inbox import Inbox
     from yizhan.schemas.charter import Officer
@@ -176,15 +177,24 @@ class Prepared:
     lines: Mapping[str, Line]
 
 
-def ringer(inbox: Inbox, bell: Prepared, *, quiet: bool, as_json: bool) -> Ringer:
+def ringer(app: App, inbox: Inbox, bell: Prepared, *, quiet: bool, as_json: bool) -> Ringer:
     """Make the bell of an inbox, to be entered once no other process reads it."""
+    from yizhan.cli.access import noted, noted_if_possible
     from yizhan.consumers.bell.ringer import Ringer
+    from yizhan.consumers.bell.rings import URGENT, Witness
+
+    def shows(channel: str, rings: Sequence[Ring]) -> None:
+        note = noted_if_possible if rings[0].plan.urgency in URGENT else noted
+        ids = [each.item.id for each in rings if each.item is not None]
+        note(app, inbox.county, "opened" if len(ids) == 1 else "listed", f"bell {channel}", ids)
 
     def heard(each: Heard) -> None:
         if not quiet:
             _tell(each, as_json=as_json)
 
-    return Ringer(inbox.path, inbox.county, bell.settings, bell.lines, inbox.charters, inbox.clock, heard)
+    return Ringer(
+        inbox.path, inbox.county, bell.settings, bell.lines, inbox.charters, inbox.clock, Witness(heard, shows)
+    )
 
 
 def _tell(heard: Heard, *, as_json: bool) -> None:

@@ -75,7 +75,7 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
         if not quiet:
             threading.Thread(target=_keep_ringing, args=(inbox, stop, as_json), name="screen", daemon=True).start()
         if bell is not None:
-            ringing.enter_context(bells.ringer(inbox, bell, quiet=quiet, as_json=as_json))
+            ringing.enter_context(bells.ringer(app, inbox, bell, quiet=quiet, as_json=as_json))
 
     with (
         open_inbox(app, county, Lock(passphrase_fd), app.reader_of(county, online=True)) as inbox,

@@ -14,7 +14,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from yizhan.consumers import metrics
 from yizhan.consumers.bell.book import Book, Unless
 from yizhan.consumers.bell.channels import DELIVERED, Line, attempt
 from yizhan.consumers.bell.planning import Bell
-from yizhan.consumers.bell.rings import URGENT, Plan, Ring
+from yizhan.consumers.bell.rings import NOBODY, URGENT, Heard, Plan, Ring, Witness
 from yizhan.consumers.bell.settings import BellSettings, Tells
 from yizhan.consumers.bell.speech import Message, Names, compose, wordless
 from yizhan.runtime.background import Background
@@ -51,15 +51,6 @@ _New = TypeVar("_New")
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What came of one sending; ``channel`` None: no channel of the rung is left. ``outcome`` is as for a try."""
-
-    rings: tuple[Ring, ...]
-    channel: str | None
-    outcome: str
-
-
 class Ringer(Background):
     """A county's bell. Use it as a context, once no other process reads this inbox."""
 
@@ -73,7 +64,7 @@ class Ringer(Background):
         lines: Mapping[str, Line],
         charters: Charters,
         clock: Callable[[], datetime],
-        heard: Callable[[Heard], None] | None = None,
+        witness: Witness = NOBODY,
     ) -> None:
         """Prepare it.
 
@@ -84,12 +75,12 @@ class Ringer(Background):
             lines: its channels, see ``channels.lines_of``.
             charters: adopted versions: who owes what, what counties and rules are called.
             clock: gives the current instant, aware.
-            heard: called with what came of every sending, from several threads.
+            witness: is told of what leaves, and of what came of it.
         """
         super().__init__("bell", "nobody is rung")
         self.book = Book(path, county)
         self._county, self._settings, self._lines, self._charters = county, settings, lines, charters
-        self._clock, self._heard = clock, heard
+        self._clock, self._witness = clock, witness
         self._place: tuple[int, int] | None = None
         self._busy: dict[int, threading.Thread] = {}
         self._alarms: set[int] = set()
@@ -215,6 +206,8 @@ class Ringer(Background):
             if not begun:
                 return
             told = tuple(ring for ring, _number in begun)
+            if tells == "summary":
+                self._witness.shows(name, told)
             outcome = attempt(self._lines[name], self._message(told, tells))
             good = outcome == DELIVERED
             self._record(partial(self.book.end, begun, name, outcome, self._clock(), good=good))
@@ -284,11 +277,10 @@ class Ringer(Background):
                 metrics.BELL_SECONDS.observe(max(0.0, (now - each.made).total_seconds()))
 
     def _tell(self, heard: Heard) -> None:
-        if self._heard is not None:
-            try:
-                self._heard(heard)
-            except Exception:
-                log.exception("whoever is told of rings failed")
+        try:
+            self._witness.heard(heard)
+        except Exception:
+            log.exception("whoever is told of rings failed")
 
 
 def _planned(make: Callable[[_New, datetime], list[Plan]], new: _New, now: datetime) -> list[Plan]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
@@ -69,3 +70,27 @@ class Try:
     at: datetime
     ended: datetime | None
     outcome: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of one sending; ``channel`` None: no channel of the rung is left. ``outcome`` is as for a try."""
+
+    rings: tuple[Ring, ...]
+    channel: str | None
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """Who is told of rings, in several threads.
+
+    ``shows`` is called before what a partner sealed leaves on a channel, and may keep it in by raising; ``heard``
+    after each sending.
+    """
+
+    heard: Callable[[Heard], None] = lambda _heard: None
+    shows: Callable[[str, Sequence[Ring]], None] = lambda _channel, _rings: None
+
+
+NOBODY: Final = Witness()
