@@ -116,3 +116,22 @@ def test_what_the_broker_lost_is_asked_for_and_sent_again(stage: Stage, tmp_path
     (tmp_path / "out").mkdir()
     listed(stage, "inbox", "save", event, "轨迹.csv", "-o", str(tmp_path / "out"))
     assert (tmp_path / "out" / "轨迹.csv").read_bytes() == track.read_bytes()
+
+
+def test_a_broker_without_the_topic_is_named_and_the_event_goes_without_its_file(stage: Stage, tmp_path: Path) -> None:
+    """The desk reads what is missing and what to do; the file goes as soon as the topic is there."""
+    outbox, topic = stage.outboxes[SHOUNING], topics.attachments(SHOUNING)
+    with Cluster(stage.home, stage.broker).admin() as admin:
+        admin.delete_topics([topic])
+    photo = tmp_path / "现场.jpg"
+    photo.write_bytes(JPEG + os.urandom(1000))
+    event = publish(stage, "接-3", photo)
+    said = wait_for("the outbox to be told", outbox.files_trouble)
+    assert topic in said
+    assert "yizhan broker start" in said
+    wait_for("the event to be with 庆元", lambda: outbox.postings(Query(id=event))[0].delivered)
+    listing = json.loads(stage.yizhan("outbox", "files", "--county", SHOUNING, "--json"))
+    assert (listing["trouble"], listing["files"][0]["sent"]) == (said, 0)
+    stage.yizhan("broker", "apply")
+    wait_for("庆元 to say that it has it", lambda: outbox.files() == () or None)
+    assert outbox.files_trouble() is None

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from yizhan.cli.access import noted
 from yizhan.cli.errors import CommandError
 from yizhan.cli.inboxes import inbox_path, looking
-from yizhan.cli.output import Bar, progress
+from yizhan.cli.outboxes import files_wait
+from yizhan.cli.output import Bar, progress, say
 from yizhan.cli.words import _
 from yizhan.consumers.files import FileStore, Problem, Standing, attachments_of, pick
 from yizhan.producers.files import attach
@@ -39,11 +40,13 @@ class _Advance:
 
 
 def attach_files(outbox: Outbox, draft: Draft, paths: Sequence[str]) -> Draft:
-    """Seal files beside the outbox with a bar, and return the draft that names them.
+    """Seal files beside the outbox with a bar, and return the draft that names them; say if they cannot go yet.
 
     Raises:
         FileRefused, PayloadInvalid, StoreError: as ``attach``.
     """
+    if (trouble := outbox.files_trouble()) is not None:
+        say(files_wait(trouble))
     files = [Path(path) for path in paths]
     total = sum(path.stat().st_size for path in files if path.is_file())
     with progress(_("密封附件"), total) as bar:

@@ -147,6 +147,11 @@ def told(app: App, sent: Sent) -> list[str]:
     return lines
 
 
+def files_wait(trouble: str) -> str:
+    """Say that files cannot go, and that nothing is lost."""
+    return _("附件暂时送不出：{trouble}。文书照送；附件已密封在本县，问题解决后自动送出").format(trouble=trouble)
+
+
 def sent_as_json(sent: Sent) -> dict[str, Any]:
     """Return what was accepted, for programs."""
     return {

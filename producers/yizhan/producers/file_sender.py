@@ -4,7 +4,9 @@ Law 1: a chunk is marked as sent after the broker acknowledged it; what fails is
 Rule 1: nothing prompt waits for a chunk: while an alarm is queued no chunk begins, and the rate stays below
         what the broker allows the county, so that it never slows the county's events.
 Rule 2: a broker that lost its data is told by its cluster's id, or by a log that ends before what it had.
-Rule 3: nothing here can stop the publisher: what fails is told and tried again.
+Rule 3: a broker that has no topic for files, or does not let us write, is asked before the first chunk, and what to do
+        stands in the outbox; the event goes without them, and they go as soon as they may.
+Rule 4: nothing here can stop the publisher: what fails is told and tried again.
 """
 
 from __future__ import annotations
@@ -15,15 +17,16 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from kafka import KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from yizhan.producers import metrics
 from yizhan.producers.files import FileQueue, Piece
 from yizhan.runtime import clients
+from yizhan.runtime.access import require_access
 from yizhan.runtime.background import Background
 from yizhan.runtime.connection import KafkaConnection
-from yizhan.runtime.errors import StoreError
+from yizhan.runtime.errors import NotAuthorised, StoreError
 from yizhan.schemas import topics
 
 if TYPE_CHECKING:
@@ -43,7 +46,7 @@ log = logging.getLogger(__name__)
 class FileSender(Background):
     """Sends what ``files`` has for an outbox until ``end`` is called."""
 
-    expected = (KafkaError, StoreError, OSError)
+    expected = (KafkaError, StoreError, OSError, NotAuthorised)
 
     def __init__(self, outbox: Outbox, settings: Settings, connection: KafkaConnection) -> None:
         """Prepare it; ``start`` begins."""
@@ -79,10 +82,22 @@ class FileSender(Background):
 
     def _look(self, queue: FileQueue) -> None:
         with clients.admin(self._connection, _CLIENT) as admin:
+            self._ask(queue, admin)
             cluster = str(admin.describe_cluster()["cluster_id"])
         with clients.consumer(self._connection, _CLIENT) as consumer:
             end = consumer.end_offsets([self._partition], timeout_ms=5000)[self._partition]
         queue.arrive(cluster, end)
+
+    def _ask(self, queue: FileQueue, admin: KafkaAdminClient) -> None:
+        """Ask whether the broker takes our files; where it does not, that is written down for people."""
+        topic = self._partition.topic
+        try:
+            require_access(admin.describe_topics([topic]), topics.county(self._outbox.county), write=[topic])
+        except NotAuthorised as error:
+            if queue.troubled(str(error)):
+                log.warning("%s: %s", self._outbox.source, error)
+            raise
+        queue.troubled(None)
 
     def _give_way(self, queue: FileQueue) -> None:
         deadline = time.monotonic() + _PROMPT_SECONDS

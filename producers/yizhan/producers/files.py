@@ -315,6 +315,15 @@ class FileQueue(Store):
                 conn.execute("UPDATE files SET sent = 0 WHERE done = 0")
             conn.execute("INSERT OR REPLACE INTO files_place VALUES (1, ?, ?)", (cluster, end))
 
+    def troubled(self, said: str | None) -> bool:
+        """Note why the broker takes no files, or that it does (None); tell whether that is news."""
+        with transaction(self._conn) as conn:
+            before = trouble(conn)
+            conn.execute("DELETE FROM files_trouble")
+            if said is not None:
+                conn.execute("INSERT INTO files_trouble VALUES (1, ?)", (said,))
+        return said != before
+
     def prompt_waits(self) -> bool:
         """Tell whether something prompt is to go first."""
         with wrapped(self._conn):
@@ -406,6 +415,12 @@ class FileQueue(Store):
         """Look again: an officer who hesitated for long may have sent it this very moment."""
         with transaction(self._conn) as conn:
             return conn.execute("SELECT 1 FROM files WHERE lower(hex(root)) = ?", (name,)).fetchone() is None
+
+
+def trouble(conn: sqlite3.Connection) -> str | None:
+    """Return why the broker takes no files, and what to do; None where it does, for all we know."""
+    row = conn.execute("SELECT said FROM files_trouble").fetchone()
+    return None if row is None else str(row["said"])
 
 
 def rows(conn: sqlite3.Connection) -> Iterable[FileRow]:

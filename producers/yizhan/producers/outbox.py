@@ -325,6 +325,11 @@ class Outbox(SharedStore):
         with self._reading() as conn:
             return tuple(files.rows(conn))
 
+    def files_trouble(self) -> str | None:
+        """Tell why the broker takes no files, and what to do; None where it does, for all we know."""
+        with self._reading() as conn:
+            return files.trouble(conn)
+
     def books(self) -> tuple[accounts.BookRow, ...]:
         """List the books, the oldest first, and why each was opened."""
         with self._reading() as conn:

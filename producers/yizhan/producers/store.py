@@ -200,4 +200,11 @@ MIGRATIONS: Final = (
     CREATE INDEX sealed_by_withdrawal ON sealed (json_extract(CAST(header AS TEXT), '$.withdraws.id'))
         WHERE json_extract(CAST(header AS TEXT), '$.withdraws.id') IS NOT NULL;
     """,
+    """
+    -- One row while the broker takes no files: why, and what to do.
+    CREATE TABLE files_trouble (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        said TEXT NOT NULL
+    );
+    """,
 )

@@ -125,15 +125,18 @@ def _why_it_waits(app: App, county: str, running: bool, no_broker_since: datetim
 def files(county: str, as_json: bool) -> None:
     """List attached files."""
     from yizhan.cli.app import this
-    from yizhan.cli.outboxes import looking
-    from yizhan.cli.output import print_json, print_table
+    from yizhan.cli.outboxes import files_wait, looking
+    from yizhan.cli.output import print_json, print_table, say
 
     app = this()
     with looking(app, county) as outbox:
         rows = () if outbox is None else outbox.files()
+        trouble = None if outbox is None else outbox.files_trouble()
     if as_json:
-        print_json({"county": county, "files": rows})
+        print_json({"county": county, "files": rows, "trouble": trouble})
         return
+    if trouble is not None:
+        say(files_wait(trouble))
     print_table(
         [_("编号"), _("文件名"), _("字节数"), _("已送出"), _("已取齐"), _("未取齐")],
         [
