@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import resource
@@ -15,7 +14,7 @@ from openpyxl import load_workbook
 
 from tests.cli.conftest import Run
 from tests.cli.station import Station
-from tests.producers.test_tables import CRIME, FIRE, QINGYUAN, SHOUNING, as_row, book, draft
+from tests.producers.test_tables import CRIME, FIRE, QINGYUAN, SHOUNING, as_row, book, computed, draft
 from yizhan.cli import outboxes
 from yizhan.cli.access import journal_path
 from yizhan.cli.app import App
@@ -255,17 +254,22 @@ def test_what_is_no_table_says_so(yizhan: Run) -> None:
     assert "yizhan template" in yizhan("import", "csv", "empty.csv", FIRE, "--county", SHOUNING).err
 
 
-def test_formulas_come_back_in_the_bad_file_as_values(yizhan: Run) -> None:
-    """And merged cells unmerged: mended by looking, and imported again."""
-    whole = load_workbook(io.BytesIO(book(*rows({}, {}))))
-    sheet = whole.worksheets[0]
-    sheet.merge_cells("A2:A3")
-    whole.save("day.xlsx")
+def test_formulas_and_merged_cells_come_back_as_values(yizhan: Run) -> None:
+    """With what the spreadsheet had computed: looked at, and imported again as it is."""
+    made = book(*rows({"扑救人数": "=12*2"}, {}, {}), change=lambda sheet: sheet.merge_cells("A3:A4"))
+    Path("day.xlsx").write_bytes(computed(made, b"12*2", b"24"))
     done = yizhan("import", "excel", "day.xlsx", FIRE, "--county", SHOUNING)
-    assert "合并单元格（A2:A3）" in done.err
-    bad = load_workbook("day.bad.xlsx").worksheets[0]
-    assert bad.max_row == 3
-    assert not bad.merged_cells.ranges
+    assert "扑救人数: 这是公式 =12*2" in done.err
+    assert "合并单元格（A3:A4）" in done.err
+    bad = load_workbook("day.bad.xlsx")
+    sheet = bad.worksheets[0]
+    assert sheet.max_row == 4
+    assert not sheet.merged_cells.ranges
+    sheet.cell(4, 1).value = sheet.cell(3, 1).value
+    bad.save("day.bad.xlsx")
+    again = yizhan("import", "excel", "day.bad.xlsx", FIRE, "--county", SHOUNING)
+    assert again.code == 0, again.err
+    assert "发出 3 行" in again.err
 
 
 def test_receipts_have_no_template(yizhan: Run) -> None:

@@ -6,6 +6,7 @@ Rule 2: a screen tells the first of many; the file and ``--json`` have them all.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -100,7 +101,7 @@ def _as_it_came(value: Any) -> str | int | float:  # noqa: ANN401 -- whatever a 
 def _free_name(file: str) -> str:
     """Name a file beside another that is not there yet: ``day.bad.xlsx``, ``day.bad2.xlsx``."""
     whole = Path(file)
-    stem = whole.stem.partition(".bad")[0]
+    stem = re.sub(r"\.bad[0-9]*$", "", whole.stem)
     ending = ".csv" if whole.suffix.lower() == ".csv" else ".xlsx"
     n = 1
     while (free := whole.with_name(f"{stem}.bad{n if n > 1 else ''}{ending}")).exists():
