@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
+from tests.cli.test_new import answer, end, terminal
 from tests.cli.test_story import ALL_THREE, exchange, report, standings
 from tests.schemas.payloads.examples import PLAN
 from yizhan.cli.outboxes import looking
@@ -84,3 +85,16 @@ def test_what_is_no_plan_of_theirs_that_stands_is_not_countersigned(station: Sta
         assert (ran.code, said in ran.err) == (1, True), ran.err
     sent = yizhan("outbox", "list", "--county", QINGYUAN, "--type", "patrol.plan", "--json").out
     assert json.loads(sent)["events"] == []
+
+
+def test_nothing_is_signed_before_a_person_said_yes(station: Station, yizhan: Run, office: str) -> None:
+    """On a terminal the plan is shown and asked about; whoever says no has signed nothing."""
+    (plan,) = publish(yizhan, QINGYUAN, report("patrol.plan", PLAN, to=[SHOUNING]))
+    station.carry(QINGYUAN)
+    station.deliver(SHOUNING)
+    for said, count in (("n", 0), ("y", 1)):
+        with terminal(station.app.home, "countersign", plan, "--office", office) as child:
+            assert "界碑 12 号" in answer(child, said)
+            assert end(child)[0] == 0
+        sent = json.loads(yizhan("outbox", "list", "--county", SHOUNING, "--type", "patrol.plan", "--json").out)
+        assert len(sent["events"]) == count
