@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from kafka import TopicPartition
+from kafka.admin import ACLFilter, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 
 from tests.cli.station import FIRE
 from tests.integration.cluster import Cluster
@@ -43,13 +44,13 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         gc.collect()  # kafka-python leaves a refused connection's socket to the collector
 
 
-def publish(stage: Stage, reference: str, *files: Path) -> str:
-    """Publish a fire of 寿宁 to 庆元 with files, as a person would; its id."""
+def publish(stage: Stage, reference: str, *files: Path, county: str = SHOUNING) -> str:
+    """Publish a fire of 寿宁, or another county, to 庆元 with files, as a person would; its id."""
     draft = stage.home / "draft.jsonl"
     said = {**FIRE, "to": [QINGYUAN], "external_ref": reference}
     draft.write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")
     words = [word for path in files for word in ("--attach", str(path))]
-    report = json.loads(stage.yizhan("publish", str(draft), *words, "--county", SHOUNING, "--yes", "--json"))
+    report = json.loads(stage.yizhan("publish", str(draft), *words, "--county", county, "--yes", "--json"))
     return str(report["accepted"][0]["id"])
 
 
@@ -82,7 +83,7 @@ def test_a_file_comes_whole_though_its_publisher_is_killed(stage: Stage, tmp_pat
     noted = (stage.home / "counties" / QINGYUAN / journal.FILE).read_text(encoding="utf-8")
     assert noted.count('"inbox save"') == 2
     folder = stage.home / "counties" / CANGNAN / "inbox.sqlite3.files"
-    assert [path.name for path in folder.iterdir() if len(path.name) == 64] == []
+    assert [path.name for path in folder.iterdir() if not path.name.startswith("files.sqlite3")] == []
 
 
 def _forge(stage: Stage, event: str) -> None:
@@ -135,3 +136,26 @@ def test_a_broker_without_the_topic_is_named_and_the_event_goes_without_its_file
     stage.yizhan("broker", "apply")
     wait_for("庆元 to say that it has it", lambda: outbox.files() == () or None)
     assert outbox.files_trouble() is None
+
+
+def test_a_county_that_left_does_not_keep_back_the_files_of_others(stage: Stage, tmp_path: Path) -> None:
+    """苍南 named a file and may not be read any more; what 寿宁 sends after it comes all the same."""
+    photo = tmp_path / "现场.jpg"
+    photo.write_bytes(JPEG + os.urandom(MIB))
+    gone = ResourcePattern(ResourceType.TOPIC, topics.attachments(CANGNAN))
+    stage.supervisor.stop(f"inbox-{QINGYUAN}")
+    with Cluster(stage.home, stage.broker).admin() as admin:
+        everything = ACLFilter(None, "*", ACLOperation.ANY, ACLPermissionType.ANY, gone)
+        rules, _ = admin.describe_acls(everything)
+        ours = [each for each in rules if topics.county(QINGYUAN) in each.principal]
+        assert ours
+        admin.delete_acls(
+            [ACLFilter(each.principal, each.host, each.operation, each.permission_type, gone) for each in ours]
+        )
+        publish(stage, "接-3", photo, county=CANGNAN)
+        wait_for("苍南's event to go", lambda: all(row.sent for row in stage.outboxes[CANGNAN].files()) or None)
+        publish(stage, "接-4", photo)
+        stage.supervisor.start(f"inbox-{QINGYUAN}", stage.command("inbox", "run", "--county", QINGYUAN, "--json"))
+        wait_for("庆元 to have 寿宁's file", lambda: stage.outboxes[SHOUNING].files() == () or None)
+        assert len(stage.outboxes[CANGNAN].files()) == 1
+        admin.create_acls(ours)

@@ -4,7 +4,8 @@ Rule 1: alarms come first: nothing here takes the inbox's lock for longer than a
         what the broker allows the county.
 Rule 2: a county's log of chunks is read only while a file of its is wanted, from when its event was received on.
 Rule 3: what does not verify is counted and passed over; what a broker lost is asked of its sender, ever more rarely.
-Rule 4: nothing here can stop the inbox: what fails is told and tried again.
+Rule 4: nothing here can stop the inbox: what fails is told and tried again. A county whose log cannot be read, since
+        it left the alliance perhaps, does not keep back what others sent.
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
+from kafka.errors import (
+    KafkaError,
+    KafkaTimeoutError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+)
 
 from yizhan.consumers import metrics
 from yizhan.consumers.files import FileStore
@@ -33,6 +39,7 @@ if TYPE_CHECKING:
     from yizhan.runtime.settings import Settings
 
 IDLE_SECONDS: Final = 0.5
+SHUT_SECONDS: Final = 60.0
 FETCH_BYTES: Final = 4 * 1024 * 1024
 BATCH: Final = 8
 """Chunks that are synced to the disk together."""
@@ -54,6 +61,7 @@ class Fetcher(Background):
         self._cluster = ""
         self._quiet: dict[str, float] = {}  # county → since when its log brought nothing new
         self._sweep_due = 0.0
+        self._shut: dict[str, float] = {}  # county → until when its log is not tried again
 
     def work(self) -> None:
         """Fetch, session after session; while nothing is wanted there is no session."""
@@ -98,18 +106,35 @@ class Fetcher(Background):
             while not self._over.is_set() and store.unfinished():
                 self._look(store)
                 self._place(store, consumer)
-                reading = self._assign(consumer, reading, store.scans(self._cluster))
-                self._poll(store, consumer, reading)
+                wanted = {county: at for county, at in store.scans(self._cluster).items() if self._open(county)}
+                reading = self._assign(consumer, reading, wanted)
+                if reading:
+                    self._poll(store, consumer, reading)
+                else:
+                    self._over.wait(IDLE_SECONDS)
                 self._tell(store)
 
     def _place(self, store: FileStore, consumer: KafkaConsumer) -> None:
         """Find where in its county's log a new file begins: not before its event was received."""
         for n, county, received_ms in store.unplaced(self._cluster):
+            if not self._open(county) or self._over.is_set():
+                continue
             partition = TopicPartition(topics.attachments(county), 0)
-            found = consumer.offsets_for_times({partition: received_ms}).get(partition)
-            end = consumer.end_offsets([partition], timeout_ms=5000)[partition]
+            try:
+                found = consumer.offsets_for_times({partition: received_ms}, timeout_ms=5000).get(partition)
+                end = consumer.end_offsets([partition], timeout_ms=5000)[partition]
+            except (TopicAuthorizationFailedError, UnknownTopicOrPartitionError, KafkaTimeoutError) as error:
+                self._close(county, error)
+                continue
             store.place(n, self._cluster, county, end if found is None else found.offset)
             self._quiet[county] = time.monotonic()
+
+    def _open(self, county: str) -> bool:
+        return self._shut.get(county, 0.0) <= time.monotonic()
+
+    def _close(self, county: str, error: KafkaError) -> None:
+        self._shut[county] = time.monotonic() + SHUT_SECONDS
+        log.warning("attached files of %s cannot be read: %s; again in %.0f s", county, error, SHUT_SECONDS)
 
     def _assign(self, consumer: KafkaConsumer, reading: dict[str, int], wanted: dict[str, int]) -> dict[str, int]:
         if wanted != reading:
@@ -123,7 +148,13 @@ class Fetcher(Background):
 
     def _poll(self, store: FileStore, consumer: KafkaConsumer, reading: dict[str, int]) -> None:
         started, came = time.monotonic(), 0
-        found = consumer.poll(timeout_ms=500, max_records=BATCH)
+        try:
+            found = consumer.poll(timeout_ms=500, max_records=BATCH)
+        except TopicAuthorizationFailedError as error:
+            for county in reading:
+                if topics.attachments(county) in error.args[0]:
+                    self._close(county, error)
+            return
         for county in list(reading):
             records = found.get(TopicPartition(topics.attachments(county), 0)) or []
             if records:
