@@ -13,9 +13,9 @@ Rule 4: what is not done stays owed; after ``_LAPSES`` it is closed as cancelled
 Rule 5: what a correction opens anew is owed once: for the correction.
 Rule 6: a withdrawal discharges nothing. If it takes back what discharged a duty, that is owed again, under the name of
         the duty and of the withdrawal, until the same instant as before; what is no longer known stays ended.
-Rule 6: an event that was learnt ``_KEPT`` before it was received opens nothing: it may have been here before, and
-    what it opened then be ended and forgotten.
-Rule 7: an answer binds ``both`` only where the other side asked: nobody owes a patrol that it never planned.
+Rule 7: an event that was learnt ``_KEPT`` before it was received opens nothing: it may have been here before, and
+        what it opened then be ended and forgotten.
+Rule 8: an answer binds ``both`` only where the other side asked: nobody owes a patrol that it never planned.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class Book:
             yield from self._reopen(event, header.withdraws)
             return
         yield from self._discharge(event)
-        if instant(header.time) + _KEPT < received:  # rule 6
+        if instant(header.time) + _KEPT < received:  # rule 7
             return
         yield from self._refused(event)
         opened = [*self._open(event)]
@@ -262,7 +262,7 @@ class Book:
             if rule.opens.when is None or rule.audit:
                 continue
             concerned = tuple(each for each, said in facts.items() if matches(rule.opens.when, said))
-            if rule.owes == "both" and header.reply_to is not None:  # rule 7
+            if rule.owes == "both" and header.reply_to is not None:  # rule 8
                 concerned = tuple(each for each in concerned if each in self._asked_by(event))
             if not concerned:
                 continue
