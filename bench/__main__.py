@@ -14,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import charter, closing, crypto, files, latency, ledger, obligations, recovery, throughput
+from bench import bulletin, charter, closing, crypto, files, latency, ledger, obligations, recovery, throughput
 from bench.ground import ground, say
 
 PARTS = {
@@ -27,6 +27,7 @@ PARTS = {
     "ledger": ledger.measure,
     "obligations": obligations.measure,
     "files": files.measure,
+    "bulletin": bulletin.measure,
 }
 TARGETS = {
     "throughput": "ratio ≥ 0.6",
@@ -35,6 +36,7 @@ TARGETS = {
     "closing": "flat",
     "charter": "flat for what is unchanged: nothing_new; others_fetched = 0",
     "obligations": "nothing_due < 1 s at 100000",
+    "bulletin": "10000 events: seconds < 60",
     "files": "alarms beside a film of 200 MiB: ratio p50 ≤ 2.0, every one rings",
     "ledger": "verify ratio ≤ 3, flat; receipt p99 ≤ 2 s",
 }

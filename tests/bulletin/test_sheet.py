@@ -148,7 +148,7 @@ def test_a_map_shows_points_of_one_place_as_one_with_their_number() -> None:
     place = {"place": {"county": B, "position": {"type": "Point", "coordinates": [119.4, 27.5]}}}
     letters = [one(n, CRIME, raw=place) for n in (1, 2, 3)]
     maps = [b for b in sheet(material(*letters)).blocks if isinstance(b, Drawing) and "示意图" in b.caption]
-    assert maps[0].svg.count("<circle") == 1
+    assert maps[0].svg.count("<circle") == 2  # one of them explains the sign
     assert ">3</text>" in maps[0].svg
     assert not [
         b for b in sheet(material(*letters, outlines={})).blocks if isinstance(b, Drawing) and "图" in b.caption
@@ -164,3 +164,13 @@ def test_the_sheet_in_english() -> None:
         set_language("zh_CN")
     headings = html(made).decode()
     assert re.findall(r"<h[12]>[^<]*[一-鿿][^<]*</h[12]>", headings) == []
+
+
+def test_a_long_name_has_room_beside_its_bar_or_is_cut() -> None:
+    """Names begin on the sheet: the bars make room for them, and one that is too long ends in an ellipsis."""
+    name = "非法收购、运输盗伐、滥伐的林木"
+    drawn = charts.bars([(name, [1]), ("长" * 60, [2])], ["起"], "罪名")
+    assert name in drawn
+    (cut,) = re.findall("长+…", drawn)
+    assert len(cut) * 13 < 330
+    assert f'x="{330 - 10:.1f}"' in drawn

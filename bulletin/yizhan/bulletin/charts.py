@@ -8,7 +8,7 @@ Rule 3: no colour alone tells anything: each bar has its number, each kind of po
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
@@ -20,40 +20,66 @@ COLOURS: Final = ("#8c1c13", "#33658a", "#7a9e7e", "#c9a227")
 _WIDTH: Final = 640
 _BAR: Final = 20
 _THIN: Final = 14
-_LEFT: Final = 170
+_LEFT: Final = (170, 330)
+"""Room for names left of bars: at least, at most."""
+_SIZE: Final = 13
 _MAP_HEIGHT: Final = 400
 Outline = Sequence[Sequence[tuple[float, float]]]
 """Rings of [longitude, latitude]."""
 
 
 def bars(rows: Sequence[tuple[str, Sequence[float]]], legend: Sequence[str], title: str) -> str:
-    """Draw horizontal bars, one group a row; ``legend`` names the bars of a group."""
+    """Draw horizontal bars, one group a row; ``legend`` names the bars of a group, if there are several."""
     most = max((value for _name, values in rows for value in values), default=0) or 1
-    thick = _BAR if len(legend) == 1 else _THIN
+    left = min(max(_LEFT[0], *(_wide(name) + 20 for name, _values in rows)), _LEFT[1])
+    single = len(legend) == 1
+    thick, above = (_BAR, 8) if single else (_THIN, 34)
     step = thick * len(legend) + 10
-    height = 34 + step * len(rows)
-    parts = [*_legend(legend)]
+    height = above + step * len(rows)
+    parts = [] if single else [*_legend(legend, left, [_bar_mark] * len(legend))]
     for number, (name, values) in enumerate(rows):
-        top = 34 + number * step
-        parts.append(_text(_LEFT - 10, top + step / 2 - 1, name, anchor="end"))
+        top = above + number * step
+        parts.append(_text(left - 10, top + (thick * len(legend)) / 2 + 3, _cut(name, left - 20), anchor="end"))
         for place, value in enumerate(values):
             y = top + place * thick
-            wide = (_WIDTH - _LEFT - 70) * value / most
+            wide = (_WIDTH - left - 70) * value / most
             colour = COLOURS[place % len(COLOURS)]
-            parts.append(
-                f'<rect x="{_LEFT}" y="{y:.1f}" width="{max(wide, 0.8):.1f}" height="{thick - 3:.1f}" fill="{colour}"/>'
-            )
-            parts.append(_text(_LEFT + wide + 6, y + thick / 2 + 3, f"{value:.3f}".rstrip("0").rstrip("."), size=11))
-    line = f'<line x1="{_LEFT}" y1="28" x2="{_LEFT}" y2="{height:.1f}" stroke="{INK}" stroke-width="0.8"/>'
+            size = f'width="{max(wide, 0.8):.1f}" height="{thick - 3:.1f}"'
+            parts.append(f'<rect x="{left:.1f}" y="{y:.1f}" {size} fill="{colour}"/>')
+            parts.append(_text(left + wide + 6, y + thick / 2 + 3, f"{value:.3f}".rstrip("0").rstrip("."), size=11))
+    line = (
+        f'<line x1="{left:.1f}" y1="{above - 6}" x2="{left:.1f}" y2="{height:.1f}" stroke="{INK}" stroke-width="0.8"/>'
+    )
     return _svg(height + 6, [*parts, line], title)
 
 
-def _legend(legend: Sequence[str]) -> Iterator[str]:
-    x = float(_LEFT)
-    for place, name in enumerate(legend):
-        yield f'<rect x="{x:.1f}" y="8" width="11" height="11" fill="{COLOURS[place % len(COLOURS)]}"/>'
+def _wide(name: str) -> float:
+    """Guess how wide a text is: a Chinese character is as wide as it is high, another about half."""
+    return _SIZE * sum(1.0 if ord(one) > 0x2E7F else 0.55 for one in name)  # noqa: PLR2004 -- where CJK begins
+
+
+def _cut(name: str, room: float) -> str:
+    """Shorten a name to what there is room for."""
+    if _wide(name) <= room:
+        return name
+    while name and _wide(name) > room - _SIZE:
+        name = name[:-1]
+    return name + "…"
+
+
+def _bar_mark(place: int, x: float, y: float) -> str:
+    return f'<rect x="{x - 5.5:.1f}" y="{y - 5.5:.1f}" width="11" height="11" fill="{COLOURS[place % len(COLOURS)]}"/>'
+
+
+def _point_mark(place: int, x: float, y: float) -> str:
+    return next(_mark(place, x, y, 1))
+
+
+def _legend(legend: Sequence[str], x: float, marks: Sequence[Callable[[int, float, float], str]]) -> Iterator[str]:
+    for place, (name, mark) in enumerate(zip(legend, marks, strict=True)):
+        yield mark(place, x + 5.5, 13.5)
         yield _text(x + 16, 18, name, size=12)
-        x += 34 + 13 * len(name)
+        x += 44 + _wide(name)
 
 
 def county_map(
@@ -79,7 +105,7 @@ def county_map(
     def xy(lon: float, lat: float) -> tuple[float, float]:
         return margin + (lon - west) * flat * scale, 40 + (north - lat) * scale
 
-    parts = [*_legend(legend)]
+    parts = [*_legend(legend, _LEFT[0], [_point_mark] * len(legend))]
     for code, rings in sorted(outlines.items()):
         path = " ".join("M" + " L".join("{:.1f} {:.1f}".format(*xy(*p)) for p in ring) + " Z" for ring in rings)
         parts.append(f'<path d="{path}" fill="#f4f1e8" stroke="#666666" stroke-width="1.1" fill-rule="evenodd"/>')
@@ -123,7 +149,7 @@ def _scale(scale: float) -> Iterator[str]:
     yield _text(26 + long, y + 2, "10 km", size=11)
 
 
-def _text(x: float, y: float, said: str, *, anchor: str = "start", size: int = 13, fill: str = INK) -> str:
+def _text(x: float, y: float, said: str, *, anchor: str = "start", size: int = _SIZE, fill: str = INK) -> str:
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{fill}"'
     return f'<text {place} font-family="{FONTS}">{escape(visible(said))}</text>'
 

@@ -31,6 +31,8 @@ _SONG: Final = "仿宋"
 _HEI: Final = "黑体"
 _RED: Final = RGBColor(0xC0, 0, 0)
 _WIDTH_MM: Final = 156
+_TOGETHER: Final = 20
+"""Rows of a table that is not broken across pages."""
 
 
 def docx_of(sheet: Sheet, made: datetime) -> bytes:
@@ -46,7 +48,7 @@ def docx_of(sheet: Sheet, made: datetime) -> bytes:
     for block in sheet.blocks:
         _block(document, block)
     for said in sheet.foot:
-        _words(document.add_paragraph(), said, size=7)
+        _words(_tight(document.add_paragraph()), said, size=7)
     stream = io.BytesIO()
     document.save(stream)
     return stream.getvalue()
@@ -64,12 +66,12 @@ def _lay_out(document: Document, sheet: Sheet, made: datetime) -> None:
     properties = document.core_properties
     properties.title, properties.author = f"{sheet.title} {sheet.subtitle}", sheet.organ
     properties.created = properties.modified = made.astimezone(UTC).replace(tzinfo=None)
-    foot = _centred(section.footer.paragraphs[0])
+    foot = _centred(_tight(section.footer.paragraphs[0]))
     _words(foot, "— ", size=10)
     _page_number(foot)
     _words(foot, " —", size=10)
     for said in sheet.foot[:4]:
-        _words(section.footer.add_paragraph(), said, size=5)
+        _words(_tight(section.footer.add_paragraph()), said, size=5)
 
 
 def _block(document: Document, block: Heading | Para | Table | Drawing) -> None:
@@ -86,7 +88,9 @@ def _block(document: Document, block: Heading | Para | Table | Drawing) -> None:
             paragraph.paragraph_format.first_line_indent = Pt(24)
             _words(paragraph, block.text, size=12)
     elif isinstance(block, Drawing):
-        _centred(document.add_paragraph()).add_run().add_picture(io.BytesIO(picture(block)), width=Mm(140))
+        drawn = _centred(_tight(document.add_paragraph()))
+        drawn.paragraph_format.keep_with_next = True
+        drawn.add_run().add_picture(io.BytesIO(picture(block)), width=Mm(140))
         _words(_centred(document.add_paragraph()), block.caption, font=_HEI, size=10)
     else:
         _table(document, block)
@@ -94,15 +98,19 @@ def _block(document: Document, block: Heading | Para | Table | Drawing) -> None:
 
 def _table(document: Document, table: Table) -> None:
     if table.caption:
-        caption = _centred(document.add_paragraph())
-        caption.paragraph_format.keep_with_next = True
+        caption = _centred(_tight(document.add_paragraph()))
+        caption.paragraph_format.space_before, caption.paragraph_format.keep_with_next = Pt(6), True
         _words(caption, table.caption, font=_HEI, size=10.5)
     rows = table.rows[:MOST_ROWS]
     made = document.add_table(rows=len(rows) + 1, cols=len(table.columns))
     made.alignment = WD_TABLE_ALIGNMENT.CENTER
     made.autofit = False
-    shares = table.widths or (18, *[10] * (len(table.columns) - 1))
+    shares = table.widths or (24, *[10] * (len(table.columns) - 1))
     widths = [Mm(_WIDTH_MM * share / sum(shares)) for share in shares]
+    for column, width in zip(made.columns, widths, strict=True):
+        column.width = width
+    for row in made.rows:
+        row._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))  # noqa: SLF001 -- python-docx has no word for it
     size = 8 if table.small else 10.5
     # One look at every cell: python-docx finds them anew at each call, which is quadratic.
     cells = made._cells  # noqa: SLF001 -- its documented way is quadratic
@@ -110,14 +118,17 @@ def _table(document: Document, table: Table) -> None:
         cell, column = cells[number], number % len(table.columns)
         cell.width = widths[column]
         paragraph = cell.paragraphs[0]
-        paragraph.paragraph_format.space_after = Pt(1)
+        paragraph.paragraph_format.space_before, paragraph.paragraph_format.space_after = Pt(1.5), Pt(1.5)
+        # A short table stays on one page.
+        last = number >= len(rows) * len(table.columns)
+        paragraph.paragraph_format.keep_with_next = len(rows) <= _TOGETHER and not last
         if column and not table.words:
             paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
         head = number < len(table.columns)
         _words(paragraph, said, font=_HEI if head else _SONG, size=size)
         if head:
             _edge(cell, top=12, bottom=6)
-        elif number >= len(rows) * len(table.columns):
+        elif last:
             _edge(cell, top=0, bottom=12)
     header = OxmlElement("w:tblHeader")
     header.set(qn("w:val"), "true")
@@ -125,7 +136,7 @@ def _table(document: Document, table: Table) -> None:
     if len(table.rows) > MOST_ROWS:
         rest = _("其余{count}行见 CSV 文件。").format(count=len(table.rows) - MOST_ROWS)
         _words(document.add_paragraph(), rest, size=9)
-    document.add_paragraph()
+    _tight(document.add_paragraph()).paragraph_format.line_spacing = Pt(8)
 
 
 def _words(paragraph: Paragraph, said: str, *, font: str = _SONG, size: float, colour: RGBColor | None = None) -> None:
@@ -136,6 +147,11 @@ def _words(paragraph: Paragraph, said: str, *, font: str = _SONG, size: float, c
     run.font.bold = False
     if colour is not None:
         run.font.color.rgb = colour
+
+
+def _tight(paragraph: Paragraph) -> Paragraph:
+    paragraph.paragraph_format.space_before = paragraph.paragraph_format.space_after = Pt(0)
+    return paragraph
 
 
 def _centred(paragraph: Paragraph) -> Paragraph:

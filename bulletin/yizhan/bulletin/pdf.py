@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
@@ -18,10 +19,11 @@ from typing import Any, Final
 
 import typst
 
-from yizhan.bulletin.sheet import Drawing, Heading, Para, Sheet, Table
+from yizhan.bulletin.sheet import Block, Drawing, Heading, Para, Sheet, Table
 
 _KINDS: Final = {Heading: "heading", Para: "para", Table: "table", Drawing: "drawing"}
 _PPI: Final = 200.0
+_LONG: Final = re.compile("[0-9A-Za-z.:-]{18,}")
 _PICTURE: Final = b"""#set page(width: auto, height: auto, margin: 0pt)
 #image("drawing.svg", width: 430pt)"""
 
@@ -30,12 +32,27 @@ def pdf(sheet: Sheet, made: datetime) -> bytes:
     """Set the sheet; ``made`` goes into the file as its date of creation."""
     data: dict[str, Any] = {
         **{name: getattr(sheet, name) for name in ("title", "subtitle", "issue", "classification", "organ", "date")},
-        "foot": list(sheet.foot),
+        "foot": list(map(_breakable, sheet.foot)),
         "lang": "zh" if sheet.language == "zh_CN" else "en",
-        "blocks": [{"kind": _KINDS[type(block)], **dataclasses.asdict(block)} for block in sheet.blocks],
+        "blocks": [{"kind": _KINDS[type(block)], **_fields(block)} for block in sheet.blocks],
     }
     template = files("yizhan.bulletin").joinpath("bulletin.typ").read_bytes()
     return _set({"main.typ": template, "sheet.json": json.dumps(data).encode()}, "pdf", made)
+
+
+def _fields(block: Block) -> dict[str, Any]:
+    if isinstance(block, Table):
+        return _named(block) | {"rows": [list(map(_breakable, row)) for row in block.rows]}
+    return _named(block)
+
+
+def _named(block: Block) -> dict[str, Any]:
+    return {each.name: getattr(block, each.name) for each in dataclasses.fields(block)}
+
+
+def _breakable(said: str) -> str:
+    """Let a long id or hash break anywhere, without a hyphen."""
+    return _LONG.sub(lambda found: "\u200b".join(found[0]), said)
 
 
 def picture(drawing: Drawing) -> bytes:

@@ -31,11 +31,13 @@ from yizhan.bulletin.wording import (
     SUMMARY,
     WAY_NAMES,
     change,
+    code_name,
     named,
     quantity,
     type_name,
     visible,
 )
+from yizhan.schemas.codes import CODES
 from yizhan.schemas.i18n import _, get_language, marked
 
 _MOST: Final = 300
@@ -228,7 +230,7 @@ def _comparison(made: Mapping[str, Any]) -> Table:
             cells += ["—", "—"] if values is None else [quantity(values[path]), change(values[path], now)]
         rows.append(cells)
     columns = [_("项目"), _("本季度"), _("上季度"), _("环比"), _("上年同期"), _("同比")]
-    return Table(_("主要数据对比"), columns, rows)
+    return Table(_("主要数据对比"), columns, rows, widths=(26, 12, 12, 12, 12, 12))
 
 
 def _by_county(of: Material, caption: str, rows: Sequence[tuple[str, str]]) -> Table:
@@ -256,14 +258,20 @@ def _cases(of: Material) -> Iterator[Block]:
     if charges := cases["charges"]:
         listed = sorted(charges.items(), key=lambda one: (-one[1], one[0]))
         title = _("刑事案件罪名（起）")
-        yield Drawing(title, charts.bars([(_(name), [count]) for name, count in listed[:10]], [_("起")], title))
+        yield Drawing(
+            title, charts.bars([(code_name("charges", name), [count]) for name, count in listed[:10]], [title], title)
+        )
+    order = [code.value for code in CODES["protections"].entries]
     protected = [
-        [_("野生动物") if name == "animals" else _("植物"), _(level), quantity(amount)]
-        for name in ("animals", "plants")
-        for level, amount in cases[f"{name}_by_protection"].items()
+        [f"{kind}（{code_name('protections', level)}）", quantity(amount)]
+        for kind, name in ((_("野生动物"), "animals"), (_("植物"), "plants"))
+        for level, amount in sorted(
+            cases[f"{name}_by_protection"].items(),
+            key=lambda one: order.index(one[0]) if one[0] in order else len(order),
+        )
     ]
     if protected:
-        yield Table(_("涉案物种保护级别"), [_("类别"), _("保护级别"), _("数量")], protected)
+        yield Table(_("涉案物种保护级别"), [_("类别"), _("数量")], protected)
 
 
 def _fires(of: Material) -> Iterator[Block]:
@@ -312,7 +320,8 @@ def _told(of: Material, letter: Letter | None) -> str:
     raw = (alive[-1] if alive else letter).raw
     said = str(raw.get("summary") or _("（内容无法打开）"))
     head = [of.names.get(letter.source, letter.source), type_name(letter.type)]
-    head += [_(word) for word in (raw.get("charge"), raw.get("case_stage")) if isinstance(word, str)]
+    head += [code_name("charges", word) for word in (raw.get("charge"),) if isinstance(word, str)]
+    head += [_(word) for word in (raw.get("case_stage"),) if isinstance(word, str)]
     return "，".join(head) + "：" + short(said)
 
 
@@ -393,7 +402,7 @@ def _exchange(of: Material) -> Iterator[Block]:
     if rows:
         columns = [_("收件县"), _("结算时间"), _("种类"), _("件数"), _("其中即时"), _("清单指纹")]
         caption = _("驿站清单（件数含各县来文、回执和系统通知）")
-        yield Table(caption, columns, rows, words=True, widths=(10, 18, 8, 8, 10, 46), small=True)
+        yield Table(caption, columns, rows, words=True, widths=(13, 19, 9, 9, 11, 39), small=True)
 
 
 def _direction(of: Material, name: str) -> str:
@@ -424,7 +433,7 @@ def _listing(of: Material) -> Table:
             ]
         )
     columns = [_("序号"), _("得知时间"), _("发件"), _("类别"), _("摘要"), _("编号"), _("备注")]
-    return Table("", columns, rows, words=True, widths=(7, 15, 10, 14, 23, 24, 9), small=True)
+    return Table("", columns, rows, words=True, widths=(7, 18, 12, 17, 20, 26, 9), small=True)
 
 
 def short(text: str, most: int = _MOST) -> str:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.codes import CODES
+from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.schemas.payloads import TYPES
 
 PLACES: Final = {"judgement": marked("形势研判"), "suggestions": marked("工作建议")}
@@ -132,6 +133,18 @@ def named(table: Mapping[str, str], word: str) -> str:
     """Return what a table calls a word, in the language chosen; a word that it does not know as it is."""
     name = table.get(word)
     return word if name is None else _(name)
+
+
+def code_name(listed: str, value: str) -> str:
+    """Return what a code list calls a value, in the language chosen; one that is not in the list as it is.
+
+    >>> code_name("protections", "三级")
+    '三级'
+    """
+    code = CODES[listed].find(value)
+    if code is None:
+        return value
+    return code.name if get_language() == "zh_CN" else code.en
 
 
 def type_name(type_: str) -> str:

@@ -130,13 +130,11 @@ def _doubts(label: str, read_from: Sequence[Digest], since: datetime, until: dat
 def _came(
     inbox: Inbox, read_from: Sequence[Digest], label: str, pair: tuple[str, str], within: tuple[datetime, datetime]
 ) -> Iterator[Letter]:
-    since, until = map(written, within)
     for each in read_from:
-        for member in inbox.members(each):
-            item = member.item
-            here = each.label == label if item is None else since <= item.received < until
-            if here and (found := _received(member, *pair)) is not None:
-                yield found
+        for member in inbox.members(each, within):
+            if member.item is not None or each.label == label:
+                found = _received(member, *pair)
+                yield from () if found is None else (found,)
 
 
 def _received(member: Member, county: str, partner: str) -> Letter | None:

@@ -168,10 +168,12 @@ def digests(conn: sqlite3.Connection, label: str | None = None) -> Iterator[Dige
         yield Digest(row["seq"], row["hash"], manifest, verdict, tuple(warnings), row["stored"], held)
 
 
-def members(conn: sqlite3.Connection, digest: Digest) -> Iterator[Member]:
-    """Tell of a digest's events, in the manifest's order."""
+def members(conn: sqlite3.Connection, digest: Digest, since: str = "", until: str = "9") -> Iterator[Member]:
+    """Tell of a digest's events, in the manifest's order; of those that are here, what the station had in between."""
     for row in conn.execute(
-        "SELECT hash, prompt, id FROM digest_members WHERE digest = ? ORDER BY position", (digest.seq,)
+        "SELECT digest_members.* FROM digest_members LEFT JOIN items ON items.hash = digest_members.hash"
+        " WHERE digest = ? AND (received IS NULL OR received >= ? AND received < ?) ORDER BY position",
+        (digest.seq, since, until),
     ).fetchall():
         yield Member(row["hash"], bool(row["prompt"]), row["id"], items.by_hash(conn, row["hash"]))
 

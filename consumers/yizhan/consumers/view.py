@@ -137,10 +137,10 @@ class View(SharedStore):
         with self._reading() as conn:
             return tuple(digests.digests(conn, label))
 
-    def members(self, digest: Digest) -> tuple[Member, ...]:
-        """List a digest's events, in the manifest's order."""
+    def members(self, digest: Digest, within: tuple[datetime, datetime] | None = None) -> tuple[Member, ...]:
+        """List a digest's events, in the manifest's order; of those here only what the station had ``within``."""
         with self._reading() as conn:
-            found = tuple(digests.members(conn, digest))
+            found = tuple(digests.members(conn, digest, *map(written, within or ())))
         return tuple(each if each.item is None else replace(each, item=self._doubts(each.item)) for each in found)
 
     def stamps(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
