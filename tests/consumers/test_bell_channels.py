@@ -18,10 +18,11 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 
-from tests.consumers.phones import phones
+from tests.consumers.phones import phones, settings_of
 from yizhan.consumers.bell.channels import DELIVERED, MOST_HANGING, Line, attempt
 from yizhan.consumers.bell.settings import Channel, quiet_until
 from yizhan.consumers.bell.speech import Message as Words
+from yizhan.runtime.errors import SettingError
 
 MESSAGE = Words("【驿站】报警：森林火灾", "来自 寿宁县\n请打开收件箱", {"county": "331126", "tells": "kind"})
 
@@ -183,3 +184,10 @@ def test_quiet_hours_end_on_the_right_day(hours: str, at: str, until: str) -> No
     """Across midnight and the year's end, at both of their edges, and where there are none."""
     local = datetime.fromisoformat(at).replace(tzinfo=BEIJING)
     assert quiet_until(hours, BEIJING, local) == datetime.fromisoformat(until).replace(tzinfo=BEIJING)
+
+
+@pytest.mark.parametrize("hours", ["22:00Z-07:00Z", "22:00+08:00", "22:00", "25:00-07:00", "at night"])
+def test_quiet_hours_that_are_none_are_refused(tmp_path: Path, hours: str) -> None:
+    """By name, when they are read: a zone of their own would stop the bell at its first look."""
+    with pytest.raises(SettingError, match="quiet_hours"):
+        settings_of(tmp_path, f'quiet_hours = "{hours}"\n[channels.a]\ncommand = ["true"]\n[rungs]\nduty = ["a"]\n')

@@ -125,6 +125,8 @@ def _sentences(path: Path, error: ValidationError) -> str:
 
 def _first_last(quiet_hours: str) -> tuple[time, time]:
     first, last = (time.fromisoformat(each) for each in quiet_hours.split("-"))
+    if first.tzinfo or last.tzinfo:
+        raise ValueError(quiet_hours)  # the alliance's time, not one of their own
     return first, last
 
 
