@@ -14,9 +14,11 @@ from prometheus_client import REGISTRY
 from tests.consumers.county import ME, PARTNER, Listener
 from tests.consumers.phones import Phone, channels, phones, ring, ringer_of, settings_of
 from tests.simulator import BOOK, NOW
-from yizhan.consumers.bell.book import Book
+from yizhan.consumers.bell.book import TOGETHER, Book
+from yizhan.consumers.bell.channels import lines_of
 from yizhan.consumers.bell.ringer import Ringer
-from yizhan.consumers.bell.rings import Heard
+from yizhan.consumers.bell.rings import Heard, Plan, Witness
+from yizhan.runtime.errors import StoreError
 from yizhan.schemas import i18n
 from yizhan.schemas.followups import DISCHARGED, OVERDUE
 from yizhan.schemas.timestamps import written
@@ -471,3 +473,85 @@ def test_what_is_rung_is_spoken_in_the_language_chosen(
     fire(bell)
     bell.ring()
     assert "Shouning" in made[0].heard[0]["message"]
+
+
+def test_a_reminder_that_is_read_again_waits_for_its_discharge(bell: Bell, made: list[Phone]) -> None:
+    """An inbox that is read from the beginning reads first that something was owed, and later that it was done."""
+    bell.listener.clock.now = NOW.replace(hour=6)
+    reminder(bell, "the-25th", timedelta(days=5), to_whom="liaison", at=written(NOW - timedelta(hours=20)))
+    bell.ring()
+    reminder(bell, DISCHARGED, timedelta(days=5), by=BY)
+    bell.ring(timedelta(minutes=2))
+    assert not any(each.heard for each in made)
+
+
+def test_a_reminder_that_no_channel_carries_at_night_is_tried_again_at_night(bell: Bell, made: list[Phone]) -> None:
+    """What could not wait for the morning when it was planned cannot wait for it a minute later either."""
+    bell.listener.clock.now = NIGHT
+    made[2].status = 500
+    reminder(bell, "two-days", timedelta(hours=2), to_whom="liaison")
+    bell.ring()
+    made[2].status = 200
+    bell.ring(timedelta(seconds=61))
+    assert len(made[2].heard) == 1
+
+
+def test_a_dead_channel_is_left_alone_for_a_while_however_much_waits(bell: Bell, made: list[Phone]) -> None:
+    """More reminders than one message tells of, nobody takes them: each is tried, then all wait for their pause."""
+    bell.listener.clock.now = now = NOW.replace(hour=6)
+    made[0].status = 500
+    knocks: list[int] = []
+    made[0].before = partial(knocks.append, 1)
+    plans = [Plan(f"o/{n}", "two-days", "duty", "reminder", now, rule="monthly-contact") for n in range(TOGETHER + 50)]
+    bell.ringer.book.plan(plans, now, bell.ringer.book.place())
+    for _ in range(4):
+        bell.ring()
+    assert len(knocks) == 2
+    made[0].status = 200
+    bell.ring(timedelta(seconds=61))
+    assert sum(int(title.split()[1]) for title in made[0].titles) == TOGETHER + 50
+
+
+def test_a_clock_that_was_ahead_holds_no_alarm_back(bell: Bell, made: list[Phone]) -> None:
+    """Nothing carried it while the clock was a day ahead; put right, it is tried again, and not in a day."""
+    fire(bell)
+    for each in made:
+        each.status = 500
+    bell.ring(timedelta(days=1))
+    for each in made:
+        each.status = 200
+    bell.listener.clock.now = NOW + timedelta(minutes=2)
+    bell.ring()
+    assert made[0].titles == [ALARM]
+
+
+def test_what_may_not_be_shown_goes_by_the_next_channel(listener: Listener, tmp_path: Path) -> None:
+    """Where the journal of accesses cannot be written no summary leaves; who gets none hears of the notice."""
+
+    def full(_channel: str, _rings: object) -> None:
+        message = "the disk is full"
+        raise StoreError(message)
+
+    with phones(2) as (telling, discreet):
+        text = channels(telling=telling.url, discreet=discreet.url)
+        text = text.replace("timeout", 'tells = "summary"\ntimeout', 1)
+        settings = settings_of(tmp_path, text + '[rungs]\nduty = ["telling", "discreet"]\n')
+        ringer = Ringer(
+            listener.path,
+            ME,
+            settings,
+            lines_of(settings),
+            listener.world.charters,
+            listener.clock,
+            Witness(shows=full),
+        )
+        ring(ringer)
+        listener.clock.now = NOW.replace(hour=6)
+        listener.deliver(listener.event(status="Exercise"))
+        ring(ringer)
+        listener.clock.forward(700)
+        ring(ringer)
+        assert (len(telling.heard), len(discreet.heard)) == (0, 1)
+        ((_found, tries),) = ringer.book.rings()
+        assert [(each.channel, each.outcome) for each in tries] == [("telling", "fault"), ("discreet", "delivered")]
+        ringer.book.close()

@@ -20,7 +20,7 @@ from typing import Final
 
 from yizhan.consumers import items, metrics
 from yizhan.consumers.bell.planning import NewItem, NewStep
-from yizhan.consumers.bell.rings import NOTICE_STEP, URGENT, Plan, Ring, Try
+from yizhan.consumers.bell.rings import ALARM_STEP, NOTICE_STEP, URGENT, Plan, Ring, Try
 from yizhan.consumers.checkpoints import LONGEST_PAGES
 from yizhan.consumers.store import MIGRATIONS
 from yizhan.consumers.words import State
@@ -30,6 +30,8 @@ from yizhan.schemas.timestamps import instant, written
 BATCH: Final = 500
 TOGETHER: Final = 200
 """Most that is told in one message. Many: the inbox waits while they are written down."""
+_AHEAD: Final = timedelta(minutes=1)
+"""What was written down so much later than now was written by a clock that has since been put right."""
 _ITEMS: Final = "SELECT seq, id, type, way, state, received, stored, header FROM items JOIN letters USING (seq)"
 _OPEN: Final = "state IN ('due', 'tried', 'failed')"
 _URGENT: Final = ", ".join(f"'{each}'" for each in URGENT)
@@ -92,14 +94,20 @@ class Book(SharedStore):
     # -- ringing --
 
     def pending(self, now: datetime) -> list[Ring]:
-        """Return what should be rung by now, the urgent first."""
-        query = f"SELECT * FROM rings WHERE {_OPEN} AND due <= ? ORDER BY urgency IN ({_URGENT}) DESC, due, seq"  # noqa: S608
+        """Return what should be rung by now, the urgent first; a clock that was ahead keeps nothing back."""
+        query = (
+            f"SELECT * FROM rings WHERE {_OPEN} AND (due <= ? OR at > ? OR (step = '{ALARM_STEP}' AND made > ?))"  # noqa: S608
+            f" ORDER BY urgency IN ({_URGENT}) DESC, due, seq"
+        )
+        ahead = written(now + _AHEAD)
         with self._reading() as conn:
-            return [_ring(row) for row in conn.execute(query, (written(now),))]
+            return [_ring(row) for row in conn.execute(query, (written(now), ahead, ahead))]
 
     def beside(self, rung: str) -> list[Ring]:
-        """Return what is not urgent and waits for a rung, due or not, as much as is told together."""
-        query = f"SELECT * FROM rings WHERE {_OPEN} AND rung = ? AND urgency NOT IN ({_URGENT}) ORDER BY seq LIMIT ?"  # noqa: S608
+        """Return what is not urgent and waits for a rung, due or not, as much as is told together; the due first."""
+        query = (
+            f"SELECT * FROM rings WHERE {_OPEN} AND rung = ? AND urgency NOT IN ({_URGENT}) ORDER BY due, seq LIMIT ?"  # noqa: S608
+        )
         with self._reading() as conn:
             return [_ring(row) for row in conn.execute(query, (rung, TOGETHER))]
 

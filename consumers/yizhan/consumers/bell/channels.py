@@ -28,6 +28,7 @@ from yizhan.runtime.errors import SettingError
 from yizhan.schemas.i18n import _
 
 DELIVERED: Final = "delivered"
+FAULT: Final = "fault"
 MOST_HANGING: Final = 4
 """Sends of one channel that may hang before it is not tried again until one of them ends."""
 log = logging.getLogger(__name__)
@@ -53,7 +54,7 @@ def attempt(line: Line, message: Message) -> str:
         return str(failed)
     except Exception:
         log.exception("channel %s: a fault of this program", line.name)
-        return "fault"
+        return FAULT
     return DELIVERED
 
 

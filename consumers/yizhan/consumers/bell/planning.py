@@ -29,7 +29,7 @@ from yizhan.schemas.policy import Way
 
 OLD: Final = timedelta(minutes=10)
 SETTLES: Final = timedelta(seconds=30)
-"""How long an alarm that the station had ``OLD`` ago waits for the word that somebody acknowledged it."""
+"""How long what the station had ``OLD`` ago waits for the word that somebody acknowledged or did it."""
 HASTY: Final = timedelta(hours=12)
 """A term of so long is about tonight, not about the morning."""
 LAST_RUNG: Final = RUNGS[-1]
@@ -118,8 +118,9 @@ class Bell:
             return [Plan(step.obligation, step.step, RUNGS[0], "call", due, step.about, step.rule, others)]
         if not ours and step.step != OVERDUE:
             return []
-        quiet = self.quiet(now)
-        due = now if now < step.due < quiet or step.due - step.opened <= HASTY else quiet
+        soon = _settled(step.at, now)
+        quiet = self.quiet(soon)
+        due = soon if now < step.due < quiet or step.due - step.opened <= HASTY else quiet
         rung = step.to_whom or _highest(rule)
         kind: Urgency = "reminder" if ours else "notice"
         return [Plan(step.obligation, step.step, rung, kind, due, step.about, step.rule, others)]

@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 
 from yizhan.consumers import metrics
 from yizhan.consumers.bell.book import Book, Unless
-from yizhan.consumers.bell.channels import DELIVERED, Line, attempt
+from yizhan.consumers.bell.channels import DELIVERED, FAULT, Line, attempt
 from yizhan.consumers.bell.planning import Bell
 from yizhan.consumers.bell.rings import NOBODY, URGENT, Heard, Plan, Ring, Witness
 from yizhan.consumers.bell.settings import BellSettings, Tells
@@ -206,9 +206,7 @@ class Ringer(Background):
             if not begun:
                 return
             told = tuple(ring for ring, _number in begun)
-            if tells == "summary":
-                self._witness.shows(name, told)
-            outcome = attempt(self._lines[name], self._message(told, tells))
+            outcome = self._sent(name, told, tells)
             good = outcome == DELIVERED
             self._record(partial(self.book.end, begun, name, outcome, self._clock(), good=good))
             metrics.BELL_TRIES.labels(name, DELIVERED if good else "failed").inc()
@@ -220,6 +218,16 @@ class Ringer(Background):
                 self._failed_at[name] = time.monotonic()
             rings = told
         self._nobody(bell, rings, unless)
+
+    def _sent(self, name: str, rings: Sequence[Ring], tells: Tells) -> str:
+        """Send, and return what came of it; content that may not be shown stays in, and the next channel is tried."""
+        if tells == "summary":
+            try:
+                self._witness.shows(name, rings)
+            except Exception:
+                log.exception("channel %s: what leaves could not be written down first; it stays in", name)
+                return FAULT
+        return attempt(self._lines[name], self._message(rings, tells))
 
     def _message(self, rings: Sequence[Ring], tells: Tells) -> Message:
         try:
@@ -250,7 +258,8 @@ class Ringer(Background):
             again = now + timedelta(seconds=pause)
         others = []
         if plan.urgency not in URGENT:
-            again = again and bell.quiet(again)
+            # What is rung in the quiet hours cannot wait for their end.
+            again = again and (again if bell.quiet(now) > now else bell.quiet(again))
         elif plan.rung != RUNGS[-1]:
             others = [replace(plan, rung=RUNGS[RUNGS.index(plan.rung) + 1], due=now)]
         wanted = self.book.failed(rings, now, again, others, unless)
