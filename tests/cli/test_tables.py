@@ -112,6 +112,18 @@ def test_the_same_file_twice_sends_nothing_twice(yizhan: Run) -> None:
     assert len(listed(yizhan)) == 2
 
 
+def test_one_number_for_two_contents_in_a_table_sends_the_first(yizhan: Run) -> None:
+    """The other is named and stays back: nobody knows which of the two the number means."""
+    number = {"接警单号/案件编号": "2026-1"}
+    file = excel("day.xlsx", number, number | {"扑救人数": 99}, number)
+    done = yizhan("import", "excel", file, FIRE, "--county", SHOUNING)
+    assert done.code == 1
+    assert "第 3 行：接警单号/案件编号 2026-1 与第 2 行相同，内容不同" in done.err
+    assert "第 4 行与第 2 行相同" in done.err
+    assert "发出 1 行，以前已发过 0 行，不能发 1 行" in done.err
+    assert load_workbook("day.bad.xlsx").worksheets[0].max_row == 2
+
+
 def test_another_content_under_a_number_that_was_sent_is_told(yizhan: Run) -> None:
     """It did not go; how to correct what went is said."""
     assert yizhan("import", "excel", excel("a.xlsx", {}), FIRE, "--county", SHOUNING).code == 0

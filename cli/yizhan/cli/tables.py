@@ -45,6 +45,11 @@ class Found:
     broken: Exception | None = None
     """What ended the sending before its end."""
 
+    def going(self) -> dict[int, Draft]:
+        """Return row → draft, of those that are not kept back."""
+        kept = set(self.kept_back)
+        return {line: draft for line, draft in self.good.items() if line not in kept}
+
     def reasons(self) -> dict[int, list[str]]:
         """Return row → why it stayed back, of every one that did."""
         found: dict[int, list[str]] = {}
@@ -113,10 +118,9 @@ def as_json(found: Found, beside: str | None, *, dry_run: bool) -> dict[str, Any
     """Return it all for programs; rows by their number."""
     from yizhan.cli.outboxes import sent_as_json
 
-    going = [line for line in found.good if line not in set(found.kept_back)]
     return {
         "dry_run": dry_run,
-        "would_send": going if dry_run else [],
+        "would_send": list(found.going()) if dry_run else [],
         "sent": [{"row": line, **sent_as_json(sent)} for line, sent in found.sent.items()],
         "drafts": found.drafts,
         "sent_before": found.before,

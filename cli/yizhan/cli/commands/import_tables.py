@@ -228,17 +228,22 @@ def _judge(app: App, outbox: Outbox, found: tables.Found) -> None:
     from yizhan.producers.tables import BY_CONTENT
 
     sent = {row.external_ref for row in outbox.rows(Query(type=found.type))}
-    seen: dict[str, int] = {}
+    seen: dict[str, tuple[int, Draft]] = {}
     for line, draft in list(found.good.items()):
         reference = draft.external_ref or ""
         if reference.startswith(BY_CONTENT) and reference in sent:
             found.before.append(line)
             del found.good[line]
         elif reference and reference in seen:
-            found.twice[line] = seen[reference]
+            earlier, other = seen[reference]
+            if draft == other:
+                found.twice[line] = earlier
+            else:
+                sentence = _("接警单号/案件编号 {ref} 与第 {earlier} 行相同，内容不同；请改正编号")
+                found.failed[line] = sentence.format(ref=reference, earlier=earlier)
             del found.good[line]
         else:
-            seen[reference] = line
+            seen[reference] = line, draft
             found.good[line] = _doubted(app, outbox, found, line, draft, known=reference in sent)
 
 
@@ -289,7 +294,7 @@ def _send(outbox: Outbox, found: tables.Found) -> None:
     from yizhan.cli.output import progress
     from yizhan.runtime.errors import StoreError
 
-    going = {line: draft for line, draft in found.good.items() if line not in set(found.kept_back)}
+    going = found.going()
     with progress(_("封好、存入发件箱"), len(going)) as bar:
         try:
             for line, result in zip(going, outbox.publish_many(going.values()), strict=True):
