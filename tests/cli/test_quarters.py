@@ -199,6 +199,16 @@ def test_an_empty_quarter_is_certain_once_both_said_so(yizhan: Run, station: Sta
     assert [check(yizhan, county)[1] for county in PAIR] == ["same", "same"]
 
 
+def test_characters_that_no_font_here_has_are_named(yizhan: Run, station: Station) -> None:
+    """A rare name in a report: on stderr, and in ``--json``."""
+    rare = report(SHOUNING, "情-1")
+    bring(yizhan, station, SHOUNING, END - timedelta(days=9), rare | {"payload": rare["payload"] | {"title": "𪚥家山"}})
+    close(station, END + timedelta(minutes=5), LABEL)
+    words = ("bulletin", "make", LABEL, "--county", QINGYUAN, "-o")
+    assert json.loads(yizhan(*words, "a", "--json").out)["unseen"] == "𪚥"
+    assert "随程序的字体没有这些字" in yizhan(*words, "b").err
+
+
 def test_a_difference_is_named_by_figure(yizhan: Run, station: Station) -> None:
     """A letter that one side lost: both screens say which figures, which direction; the sheet warns above them."""
     bring(yizhan, station, SHOUNING, END - timedelta(days=9), report(SHOUNING, "情-1"))

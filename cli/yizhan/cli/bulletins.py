@@ -33,7 +33,7 @@ from yizhan.schemas.payloads import read
 BULLETIN: Final = "yizhan.intelligence.bulletin.v1"
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from yizhan.cli.app import App
@@ -122,17 +122,19 @@ def sent(outbox: Outbox | None, label: str, partner: str) -> SignedBulletin | No
     return None
 
 
-def material(app: App, label: str, county: str, partner: str, now: datetime) -> Material:
+def material(
+    app: App, label: str, county: str, partner: str, now: datetime, told: Callable[[], None] = lambda: None
+) -> Material:
     """Put together what the quarter's official sheet is made of: figures, letters, manifests, doubts, the text.
 
-    The partner's manifests are those that its signed bulletin cites.
+    The partner's manifests are those that its signed bulletin cites. ``told`` is called for each letter read.
 
     Raises:
         TextInvalid: as ``writing_of``, or it names what is no figure.
     """
     writing = writing_of(app, county, label, partner)
     with inbox_of(app, county) as inbox, outbox_of(app, county) as outbox:
-        made, found = counted(inbox, outbox, label, (county, partner), app.charters)
+        made, found = counted(inbox, outbox, label, (county, partner), app.charters, told)
         theirs = received(inbox, label, (county, partner))
     doubts, agreed = list(found.doubts), theirs is not None and theirs.payload.get("figures") == digest(made)
     if theirs is not None and not agreed:

@@ -24,7 +24,7 @@ from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from yizhan.consumers.digests import Digest, Member
     from yizhan.consumers.inbox import Inbox
@@ -57,24 +57,39 @@ def figures_bytes(
 
 
 def counted(
-    inbox: Inbox | None, outbox: Outbox | None, label: str, pair: tuple[str, str], charters: Charters
+    inbox: Inbox | None,
+    outbox: Outbox | None,
+    label: str,
+    pair: tuple[str, str],
+    charters: Charters,
+    told: Callable[[], None] = lambda: None,
 ) -> tuple[dict[str, Any], Held]:
-    """Return a quarter's figures, compared with the two quarters before, and what they were counted from."""
+    """Return a quarter's figures, compared with the two quarters before, and what they were counted from.
+
+    ``told`` is called for each letter that was read; the others as ``figures_bytes``.
+    """
     zone = charters.latest().time_zone
     begins = charters.in_force(datetime.min.replace(tzinfo=UTC)).holds_from
 
     def earlier(other: str) -> dict[str, Any] | None:
         if Quarter.parse(other).end(zone) <= begins:
             return None
-        before = held(inbox, outbox, other, pair, zone)
+        before = held(inbox, outbox, other, pair, zone, told)
         return figures(other, pair, zone, before.letters, before.duties) if before.digests else None
 
-    found = held(inbox, outbox, label, pair, zone)
+    found = held(inbox, outbox, label, pair, zone, told)
     return figures(label, pair, zone, found.letters, found.duties, earlier), found
 
 
-def held(inbox: Inbox | None, outbox: Outbox | None, label: str, pair: tuple[str, str], time_zone: str) -> Held:
-    """Gather what a county holds of a quarter (args as ``figures_bytes``)."""
+def held(
+    inbox: Inbox | None,
+    outbox: Outbox | None,
+    label: str,
+    pair: tuple[str, str],
+    time_zone: str,
+    told: Callable[[], None] = lambda: None,
+) -> Held:
+    """Gather what a county holds of a quarter (args as ``counted``)."""
     county, partner = pair
     quarter = Quarter.parse(label)
     since, until = quarter.start(time_zone), quarter.end(time_zone)
@@ -83,13 +98,16 @@ def held(inbox: Inbox | None, outbox: Outbox | None, label: str, pair: tuple[str
     doubts = [*_doubts(label, read_from, since, until)]
     if since < reach < until:
         until = reach
-    letters = [] if inbox is None else list(_came(inbox, read_from, label, (county, partner), (since, until)))
-    unanswered = 0
+    letters, unanswered = list[Letter](), 0
+    for came in () if inbox is None else _came(inbox, read_from, label, (county, partner), (since, until)):
+        letters.append(came)
+        told()
     for sent in () if outbox is None else outbox.sent(since, until):
         if (decision := sent.decisions.get(partner)) is not None and sent.header.type not in NEVER_COUNTED:
             contents = read(sent.header.type, sent.payload)
             letters.append(letter(sent.header, sent.hash, partner, decision.way, contents))
             unanswered += not sent.answered
+            told()
     if unanswered:
         doubts.append(_("本县发出的 {count} 件还没有驿站的回执，双方数字可能不一致").format(count=unanswered))
     owed = () if inbox is None else duties(inbox.followups(until), pair, since, until)

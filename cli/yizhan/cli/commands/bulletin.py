@@ -80,8 +80,8 @@ def make(
         paths["event"] = folder / f"bulletin-{label}-{county}-{other}-event.jsonl"
     if (taken := [str(each) for each in paths.values() if each.exists()]) and not force:
         raise CommandError(_("{path} 已经存在；要覆盖请加 --force，或用 -o 另选目录").format(path=taken[0]))
-    with progress(_("统计 {label}").format(label=label)):
-        of = material(app, label, county, other, now)
+    with progress(_("统计 {label}").format(label=label)) as bar:
+        of = material(app, label, county, other, now, bar.advance)
         drawn = sheet(of)
         writing = writing_of(app, county, label, other)
         signed = b"" if who is None else strictjson.dumps(draft(of, other, who, writing)) + b"\n"
@@ -188,11 +188,11 @@ def _figures(app: App, label: str, pair: tuple[str, str]) -> dict[str, Any]:
     from yizhan.cli.quarters import counted
 
     with (
-        progress(_("统计 {label}").format(label=label)),
+        progress(_("统计 {label}").format(label=label)) as bar,
         inbox_of(app, pair[0]) as inbox,
         outbox_of(app, pair[0]) as outbox,
     ):
-        return counted(inbox, outbox, label, pair, app.charters)[0]
+        return counted(inbox, outbox, label, pair, app.charters, bar.advance)[0]
 
 
 def _laid_out(app: App, which: tuple[str, str, str], made: dict[str, Any]) -> list[str]:
