@@ -146,6 +146,15 @@ def test_a_quarter_closed_early_is_counted_as_far_as_it_was_closed(yizhan: Run, 
         close(station, END + timedelta(minutes=5), LABEL)
 
 
+def test_a_member_that_came_later_compares_with_the_same(yizhan: Run, station: Station) -> None:
+    """One has a manifest of the quarter before, the other none: nothing went between them, and both say so alike."""
+    close(station, END + timedelta(minutes=5), LABEL, SHOUNING)
+    bring(yizhan, station, SHOUNING, END + timedelta(days=9), report(SHOUNING, "情-1"))
+    close(station, END + timedelta(days=90, minutes=5), NEXT)
+    ours, theirs = both(station, NEXT)
+    assert ours == theirs
+
+
 def test_an_empty_quarter_has_the_same_figures_too(station: Station) -> None:
     """零报告 is zeros, not nothing."""
     close(station, END + timedelta(minutes=5), LABEL)

@@ -10,8 +10,9 @@ Rule 4: a letter that a manifest names and nobody here has belongs to the label 
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from yizhan.bulletin.duties import duties
 from yizhan.bulletin.figures import canonical, figures
@@ -21,7 +22,6 @@ from yizhan.consumers.words import Verdict, sentence
 from yizhan.schemas.payloads import read
 from yizhan.schemas.policy import Way
 from yizhan.schemas.quarters import Quarter
-from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -69,13 +69,11 @@ def counted(
     ``told`` is called for each letter that was read; the others as ``figures_bytes``.
     """
     zone = charters.latest().time_zone
-    begins = charters.in_force(datetime.min.replace(tzinfo=UTC)).holds_from
 
     def earlier(other: str) -> dict[str, Any] | None:
-        if Quarter.parse(other).end(zone) <= begins:
-            return None
+        # Not "was it closed": a member that came later has other manifests of that time, but the same letters.
         before = held(inbox, outbox, other, pair, zone, told)
-        return figures(other, pair, zone, before.letters, before.duties) if before.digests else None
+        return figures(other, pair, zone, before.letters, before.duties) if before.letters or before.duties else None
 
     found = held(inbox, outbox, label, pair, zone, told)
     return figures(label, pair, zone, found.letters, found.duties, earlier), found
@@ -95,7 +93,7 @@ def held(
     since, until = quarter.start(time_zone), quarter.end(time_zone)
     read_from = () if inbox is None else _reaching(inbox.digests(), since, until)
     reach = max((each.manifest.made for each in read_from), default=since)
-    doubts = [*_doubts(label, read_from, since, until)]
+    doubts = [*_doubts(label, read_from, (since, until), time_zone)]
     if since < reach < until:
         until = reach
     letters, unanswered = list[Letter](), 0
@@ -132,17 +130,21 @@ def _reaching(everything: Sequence[Digest], since: datetime, until: datetime) ->
     return (*chosen, *sorted(interim, key=lambda each: each.manifest.made)[-1:])
 
 
-def _doubts(label: str, read_from: Sequence[Digest], since: datetime, until: datetime) -> Iterator[str]:
+def _doubts(
+    label: str, read_from: Sequence[Digest], within: tuple[datetime, datetime], time_zone: str
+) -> Iterator[str]:
     for each in read_from:
         if each.verdict is not Verdict.VERIFIED:
             yield f"{each.label}: {sentence(each.verdict)}"
         if each.label == label:
             yield from (f"{each.label}: {sentence(warning)}" for warning in each.warnings)
     reach = max((each.manifest.made for each in read_from), default=None)
-    if reach is None or reach <= since:
+    if reach is None or reach <= within[0]:
         yield _("{label} 的季度清单还没有到，收文不全").format(label=label)
-    elif reach < until:
-        yield _("清单只到 {time}，其后的没有计入").format(time=written(reach))
+    elif reach < within[1]:
+        yield _("清单只到 {time}，其后的没有计入").format(
+            time=f"{reach.astimezone(ZoneInfo(time_zone)):%Y-%m-%d %H:%M}"
+        )
 
 
 def _came(
