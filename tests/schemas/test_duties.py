@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.simulator import World
-from yizhan.schemas.duties import Book, Duty, rebuild
+from yizhan.schemas.duties import Book, rebuild
+from yizhan.schemas.duty import Duty
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header
 from yizhan.schemas.obligations import matches
@@ -570,7 +571,8 @@ def test_a_thread_made_to_be_long_costs_no_more_than_another(monkeypatch: pytest
         looked["rows"] += 1
         return matches(*said)
 
-    monkeypatch.setattr("yizhan.schemas.duties.matches", counted)
+    for module in ("duties", "duty_events"):
+        monkeypatch.setattr(f"yizhan.schemas.{module}.matches", counted)
     for size in (10, 200):
         play = Play()
         first = play.event(NOON, **FIRE)

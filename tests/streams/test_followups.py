@@ -19,7 +19,7 @@ from yizhan.streams.station import handle
 from yizhan.streams.ticks import Tick
 
 if TYPE_CHECKING:
-    from yizhan.schemas.duties import Duty
+    from yizhan.schemas.duty import Duty
 
 SOURCE, PARTNER, THIRD = "350924", "331126", "330327"
 

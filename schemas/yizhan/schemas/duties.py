@@ -2,18 +2,18 @@
 
 Law 2: a duty opens and ends by a signed header, or by a period of the calendar; nothing else moves it.
 Law 4: whatever is read again says the same again: a step's statement has the same bytes, an ended duty stays
-       known (``_KEPT``) so that what opened it cannot open it twice.
+       known (``KEPT``) so that what opened it cannot open it twice.
 Law 5: each duty names its rule, the charter that it was opened under, and what opened it.
 
 Rule 1: time is the tick's and the broker's append time, never a clock's.
 Rule 2: a step that came due while the station was away is said late, under the instant at which it was due; those of a
         period that had begun before the station first ran are not said.
 Rule 3: exercises and tests owe nothing.
-Rule 4: what is not done stays owed; after ``_LAPSES`` it is closed as cancelled, and the audit has it for ever.
+Rule 4: what is not done stays owed; after ``LAPSES`` it is closed as cancelled, and the audit has it for ever.
 Rule 5: what a correction opens anew is owed once: for the correction.
 Rule 6: a withdrawal discharges nothing. If it takes back what discharged a duty, that is owed again, under the name of
         the duty and of the withdrawal, until the same instant as before; what is no longer known stays ended.
-Rule 7: an event that was learnt ``_KEPT`` before it was received opens nothing: it may have been here before, and
+Rule 7: an event that was learnt ``KEPT`` before it was received opens nothing: it may have been here before, and
         what it opened then be ended and forgotten.
 Rule 8: an answer binds ``both`` only where the other side asked: nobody owes a patrol that it never planned.
 """
@@ -21,17 +21,17 @@ Rule 8: an answer binds ``both`` only where the other side asked: nobody owes a 
 from __future__ import annotations
 
 import heapq
-import re
 from collections import defaultdict
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
-from yizhan.schemas.followups import CANCELLED, DISCHARGED, ENDS, NOT_OWED, OPENED, OVERDUE, Followup, Rung
-from yizhan.schemas.header import CharterName, EventId, Header, MemberCode, Part, Period, Ref, split_id
-from yizhan.schemas.obligations import Obligation, duty_facts, matches
-from yizhan.schemas.terms import periods, schedule, term
-from yizhan.schemas.timestamps import Timestamp, instant, written
+from yizhan.schemas.duty import KEPT, Duty, forgotten, planned
+from yizhan.schemas.duty_events import Event, of_type
+from yizhan.schemas.followups import CANCELLED, DISCHARGED, NOT_OWED, OPENED, Followup
+from yizhan.schemas.header import Header, Ref, split_id
+from yizhan.schemas.obligations import Obligation, matches
+from yizhan.schemas.terms import periods, term
+from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -39,69 +39,7 @@ if TYPE_CHECKING:
 
     from yizhan.schemas.charter import Charter, Charters
 
-_PAIR: Final = re.compile(r"[0-9]{6}-[0-9]{6}")
 _Key = TypeVar("_Key")
-_KEPT: Final = timedelta(days=40)
-_LAPSES: Final = timedelta(days=400)
-
-
-class Step(NamedTuple):
-    """What is still to come of a duty: RFC 3339 instant, name, for whom."""
-
-    at: str
-    step: str
-    to_whom: Rung | None
-
-
-class Duty(Part):
-    """One obligation, open or ended: what the station keeps of it, under its id.
-
-    ``steps`` are still to come, in order. ``ended`` is set once it was discharged or cancelled, with ``by``, the event
-    that did it, if one did; ``discharged`` while it would be owed again without that event.
-    """
-
-    obligation: str
-    rule: str
-    owes: tuple[MemberCode, ...]
-    owed: tuple[MemberCode, ...]
-    about: Ref | None = None
-    thread: EventId | None = None
-    period: Period | None = None
-    opened: Timestamp
-    due: Timestamp
-    charter: CharterName
-    steps: tuple[Step, ...]
-    overdue: bool = False
-    ended: Timestamp | None = None
-    by: Ref | None = None
-    discharged: bool = False
-
-    @property
-    def again(self) -> EventId | None:
-        """The withdrawal that opened it again, if one did."""
-        last = self.obligation.rpartition("/")[2]
-        return last if "-" in last and not _PAIR.fullmatch(last) else None
-
-    @property
-    def first(self) -> str:
-        """Its name before anything opened it again: names do not grow with every withdrawal."""
-        return self.obligation if self.again is None else self.obligation.rpartition("/")[0]
-
-    def says(self, step: str, at: str, charter: str, to_whom: Rung | None = None, by: Ref | None = None) -> Followup:
-        """Return the statement of one step."""
-        return Followup(
-            obligation=self.obligation, rule=self.rule, step=step, owes=self.owes, owed=self.owed, about=self.about,
-            thread=self.thread, period=self.period, opened=self.opened, due=self.due, at=at, to_whom=to_whom, by=by,
-            charter=charter,
-        )  # fmt: skip
-
-    def after(self, said: Followup) -> Duty:
-        """Return it as it stands after one of its steps was said."""
-        if said.step in ENDS:
-            discharged = said.step == DISCHARGED
-            return self.model_copy(update={"steps": (), "ended": said.at, "by": said.by, "discharged": discharged})
-        steps = tuple(each for each in self.steps if each.step != said.step)
-        return self.model_copy(update={"steps": steps, "overdue": self.overdue or said.step == OVERDUE})
 
 
 class Book:
@@ -162,20 +100,20 @@ class Book:
         """Take an admitted event as ``observe`` does; what is yielded stays said, should a later step fail."""
         if header.status != "Actual":
             return
-        event = _Event(header, Ref(id=header.id, hash=digest.hex()), ways, received, charter)
+        event = Event(header, Ref(id=header.id, hash=digest.hex()), ways, received, charter)
         if header.withdraws is not None:
             yield from self._cancel(event, header.withdraws)
             yield from self._reopen(event, header.withdraws)
             return
         yield from self._discharge(event)
-        if instant(header.time) + _KEPT < received:  # rule 7
+        if instant(header.time) + KEPT < received:  # rule 7
             return
         yield from self._refused(event)
         opened = [*self._open(event)]
         yield from self._replace(event, opened)
         yield from opened
 
-    def _discharge(self, event: _Event) -> Iterator[Followup]:
+    def _discharge(self, event: Event) -> Iterator[Followup]:
         owing: defaultdict[str, list[Duty]] = defaultdict(list)
         for duty in self._candidates(event):
             rule = event.rules.get(duty.rule)
@@ -189,19 +127,19 @@ class Book:
             if not any(event.header.county in duty.owes and event.answers == duty.about for duty in duties):
                 yield event.not_owed(duties[0])
 
-    def _candidates(self, event: _Event) -> list[Duty]:
+    def _candidates(self, event: Event) -> list[Duty]:
         header, ids = event.header, set[str]()
         if event.answers is not None:
             ids |= self._about.get(event.answers.id, set())
         ids |= self._ended_by.get(header.id, set())
         for rule in event.rules.values():
-            if rule.discharged.by == "thread" and _of_type(rule, header.type):
+            if rule.discharged.by == "thread" and of_type(rule, header.type):
                 ids |= self._threads.get((event.thread, rule.id), set())
         if header.period is not None:
             ids |= self._periods.get(header.period, set())
         return [self._duties[each] for each in sorted(ids)]
 
-    def _cancel(self, event: _Event, gone: Ref) -> Iterator[Followup]:
+    def _cancel(self, event: Event, gone: Ref) -> Iterator[Followup]:
         """End what an event opened that its own source withdraws."""
         for duty in self._named(event, gone, self._about):
             if duty.about == gone:
@@ -209,7 +147,7 @@ class Book:
                 if duty.discharged:
                     self._put(duty.model_copy(update={"discharged": False}))
 
-    def _replace(self, event: _Event, opened: list[Followup]) -> Iterator[Followup]:
+    def _replace(self, event: Event, opened: list[Followup]) -> Iterator[Followup]:
         """End what a corrected event opened where its correction opens the same."""
         if event.header.supersedes is not None:
             again = {(each.rule, each.owes) for each in opened if each.about == event.ref}
@@ -217,26 +155,26 @@ class Book:
                 if duty.about == event.header.supersedes and (duty.rule, duty.owes) in again:
                     yield from self._end(duty, CANCELLED, event)
 
-    def _reopen(self, event: _Event, gone: Ref) -> Iterator[Followup]:
+    def _reopen(self, event: Event, gone: Ref) -> Iterator[Followup]:
         """Open again what an event discharged that its own source withdraws."""
         for duty in self._named(event, gone, self._ended_by):
             name, rule = f"{duty.first}/{event.header.id}", event.rules.get(duty.rule)
             if rule is None or duty.by != gone or not (duty.discharged or name in self._duties):
                 continue
             if name not in self._duties:
-                steps = _steps(rule, event.received, instant(duty.due), event.zone)
+                steps = planned(rule, event.received, instant(duty.due), event.zone)
                 again = {"obligation": name, "opened": event.at, "charter": event.charter.name, "steps": steps}
                 self._put(duty.model_copy(update=again | {"ended": None, "by": None, "discharged": False}))
                 self._put(duty.model_copy(update={"discharged": False}))
             if self._duties[name].opened == event.at:
                 yield self._duties[name].says(OPENED, event.at, self._duties[name].charter)
 
-    def _named(self, event: _Event, gone: Ref, index: Mapping[str, set[str]]) -> list[Duty]:
+    def _named(self, event: Event, gone: Ref, index: Mapping[str, set[str]]) -> list[Duty]:
         """Return what an index has under an event, if it is its own source that speaks."""
         own = split_id(gone.id)[0] == event.header.source
         return [self._duties[each] for each in sorted(index.get(gone.id, ()))] if own else []
 
-    def _end(self, duty: Duty, step: str, event: _Event) -> Iterator[Followup]:
+    def _end(self, duty: Duty, step: str, event: Event) -> Iterator[Followup]:
         """End a duty by an event; what it ended before, it says again."""
         said = duty.says(step, event.at, event.charter.name, by=event.ref)
         if duty.ended is None:
@@ -245,7 +183,7 @@ class Book:
         if duty.ended is None or (duty.by == event.ref and duty.ended == event.at):
             yield said
 
-    def _refused(self, event: _Event) -> Iterator[Followup]:
+    def _refused(self, event: Event) -> Iterator[Followup]:
         receipt, county = event.header.receipt, event.header.county
         if receipt is None or receipt.stage != "declined" or receipt.event is None:
             return
@@ -255,7 +193,7 @@ class Book:
                 if duty.rule in (rule.opens.refused or ()) and county in duty.owes and duty.about == receipt.event:
                     yield from self._opened(event, rule, county, duty.owed, receipt.event)
 
-    def _open(self, event: _Event) -> Iterator[Followup]:
+    def _open(self, event: Event) -> Iterator[Followup]:
         header = event.header
         facts = {each: event.facts(each) for each in event.ways}
         for rule in event.rules.values():
@@ -272,7 +210,7 @@ class Book:
                 for each in concerned:
                     yield from self._opened(event, rule, each, (header.county,), event.ref)
 
-    def _asked_by(self, event: _Event) -> set[str]:
+    def _asked_by(self, event: Event) -> set[str]:
         """Tell who asked for what an event answers."""
         duties = () if event.answers is None else (self._duties[each] for each in self._about.get(event.answers.id, ()))
         return {
@@ -281,7 +219,7 @@ class Book:
         }  # fmt: skip
 
     def _opened(
-        self, event: _Event, rule: Obligation, owes: str, owed: tuple[str, ...], about: Ref
+        self, event: Event, rule: Obligation, owes: str, owed: tuple[str, ...], about: Ref
     ) -> Iterator[Followup]:
         name = f"{rule.id}/{about.id}/{owes}"
         if name not in self._duties:
@@ -290,7 +228,7 @@ class Book:
                 Duty(
                     obligation=name, rule=rule.id, owes=(owes,), owed=owed, about=about, thread=event.thread,
                     opened=event.at, due=due, charter=event.charter.name,
-                    steps=_steps(rule, event.received, instant(due), event.zone),
+                    steps=planned(rule, event.received, instant(due), event.zone),
                 )
             )  # fmt: skip
         duty = self._duties[name]
@@ -314,7 +252,7 @@ class Book:
             if duty is None:
                 continue
             if duty.ended is not None:
-                if at == _forgotten(duty):
+                if at == forgotten(duty):
                     self._forget(duty)
             elif duty.steps and duty.steps[0].at == at:
                 yield self._step(duty, charters.in_force(instant(at)).name)
@@ -335,7 +273,7 @@ class Book:
                     name += "" if rule.owes == "pair" else f"/{owes[0]}"
                     if name in self._duties:
                         continue
-                    steps = tuple(each for each in _steps(rule, opened, due, zone) if each.at >= written(now))
+                    steps = tuple(each for each in planned(rule, opened, due, zone) if each.at >= written(now))
                     duty = Duty(
                         obligation=name, rule=rule.id, owes=owes, owed=owed, period=label, opened=written(opened),
                         due=written(due), charter=charter.name, steps=steps,
@@ -363,7 +301,7 @@ class Book:
             _leave(self._threads, (duty.thread, duty.rule), name)
             if duty.by is not None:
                 self._ended_by[duty.by.id].add(name)
-            heapq.heappush(self._waiting, (_forgotten(duty), name))
+            heapq.heappush(self._waiting, (forgotten(duty), name))
 
     def _forget(self, duty: Duty) -> None:
         name = duty.obligation
@@ -376,95 +314,12 @@ class Book:
         _leave(self._threads, (duty.thread, duty.rule), name)
 
 
-class _Event(NamedTuple):
-    """An event, and what the rules want to know of it."""
-
-    header: Header
-    ref: Ref
-    ways: Mapping[str, str]
-    received: datetime
-    charter: Charter
-
-    @property
-    def at(self) -> str:
-        return written(self.received)
-
-    @property
-    def thread(self) -> str:
-        return self.header.subject or self.header.id
-
-    @property
-    def answers(self) -> Ref | None:
-        """Which event it answers: by reply or receipt."""
-        receipt = self.header.receipt
-        return self.header.reply_to if receipt is None else receipt.event
-
-    @property
-    def rules(self) -> Mapping[str, Obligation]:
-        return self.charter.policy.obligations
-
-    @property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.charter.time_zone)
-
-    def facts(self, recipient: str) -> dict[str, str]:
-        return duty_facts(self.header, recipient, self.ways.get(recipient))
-
-    def fits(self, duty: Duty, rule: Obligation) -> bool:
-        """Tell whether it is the kind of event that discharges this duty, whoever sent it."""
-        partner = next((each for each in (*duty.owed, *duty.owes) if each != self.header.county), self.header.county)
-        if not matches(rule.discharged.when, self.facts(partner)):
-            return False
-        if rule.discharged.by == "answers":
-            return self.answers is not None and duty.about is not None and self.answers.id == duty.about.id
-        if rule.discharged.by == "thread":
-            return duty.thread == self.thread and duty.about is not None and duty.about.id != self.header.id
-        return duty.period == self.header.period and bool({*duty.owed, *duty.owes} & {*self.header.to})
-
-    def binds(self, duty: Duty, rule: Obligation) -> bool:
-        """Tell whether it names what it answers by hash, and came after that, or after what opened it again."""
-        if duty.again is not None:
-            return self.after(duty.again, duty.opened) and (
-                rule.discharged.by != "answers" or self.answers == duty.about
-            )
-        if rule.discharged.by == "answers":
-            later = self.at > duty.opened if rule.opens.refused else self.at >= duty.opened
-            return later and self.answers == duty.about
-        if rule.discharged.by == "thread" and duty.about is not None:
-            return self.after(duty.about.id, duty.opened)
-        return True
-
-    def after(self, event_id: str, at: str) -> bool:
-        """Tell whether it came after another event: by their numbers, where they are of one book."""
-        source, book, number = split_id(event_id)
-        if (source, book) == (self.header.source, self.header.book):
-            return split_id(self.header.id)[2] > number
-        return self.at > at
-
-    def not_owed(self, duty: Duty) -> Followup:
-        """Tell its sender that it discharges nothing: somebody else owes that, or the hash is another."""
-        county = self.header.county
-        name = f"{duty.rule}/{self.header.id}/{county}"
-        said = duty.model_copy(update={"obligation": name, "owes": (county,), "owed": ()})
-        return said.says(NOT_OWED, self.at, self.charter.name, by=self.ref)
-
-
 def _leave(index: dict[_Key, set[str]], key: _Key, name: str) -> None:
     """Take a name out of an index, and the key with the last one."""
     if key in index:
         index[key].discard(name)
         if not index[key]:
             del index[key]
-
-
-def _of_type(rule: Obligation, kind: str) -> bool:
-    """Tell whether events of a type may discharge a rule's obligations at all."""
-    return any(kind in row.get("type", (kind,)) for row in rule.discharged.when)
-
-
-def _forgotten(duty: Duty) -> str:
-    """Return when an ended duty need not be known any more."""
-    return written(instant(max(duty.ended or duty.due, duty.due)) + _KEPT)
 
 
 def rebuild(said: Iterable[Followup], charters: Charters) -> Book:
@@ -481,7 +336,7 @@ def _again(steps: Mapping[str, Followup], charters: Charters) -> Duty:
     charter = charters.judging(instant(first.opened), first.charter)
     rule = charter.policy.obligations.get(first.rule)
     zone = ZoneInfo(charter.time_zone)
-    all_steps = () if rule is None else _steps(rule, instant(first.opened), instant(first.due), zone)
+    all_steps = () if rule is None else planned(rule, instant(first.opened), instant(first.due), zone)
     if first.period is not None:  # rule 2
         all_steps = tuple(each for each in all_steps if each.at >= first.at)
     duty = Duty(
@@ -491,14 +346,6 @@ def _again(steps: Mapping[str, Followup], charters: Charters) -> Duty:
     for each in steps.values():
         duty = duty.after(each)
     return duty
-
-
-def _steps(rule: Obligation, opened: datetime, due: datetime, zone: ZoneInfo) -> tuple[Step, ...]:
-    """Plan the steps; what is opened again after its term is overdue at once, and nobody is reminded of it."""
-    reminders = schedule(rule.reminders, opened, due, zone) if due >= opened else ()
-    steps = [Step(written(at), each.id, each.to) for each, at in reminders]
-    steps += [Step(written(max(due, opened)), OVERDUE, None), Step(written(due + _LAPSES), CANCELLED, None)]
-    return tuple(sorted(steps, key=lambda each: (each.at, each.step != OVERDUE, each.step)))
 
 
 def _pairs(rule: Obligation, charter: Charter) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import Field
 
 from yizhan.schemas import dsse, followups, postmark, strictjson, topics
-from yizhan.schemas.duties import Book, Duty, rebuild
+from yizhan.schemas.duties import Book, rebuild
+from yizhan.schemas.duty import Duty
 from yizhan.schemas.errors import StatementInvalid
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Part
