@@ -433,7 +433,9 @@ def _listing(of: Material) -> Table:
             ]
         )
     columns = [_("序号"), _("得知时间"), _("发件"), _("类别"), _("摘要"), _("编号"), _("备注")]
-    return Table("", columns, rows, words=True, widths=(7, 18, 12, 17, 20, 26, 9), small=True)
+    # English names of types are long; Chinese summaries want the room.
+    widths = (7, 19, 10, 14, 26, 25, 8) if get_language() == "zh_CN" else (7, 20, 12, 17, 20, 25, 9)
+    return Table("", columns, rows, words=True, widths=widths, small=True)
 
 
 def short(text: str, most: int = _MOST) -> str:
