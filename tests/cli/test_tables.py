@@ -342,6 +342,16 @@ def test_an_export_is_imported_again_and_sends_nothing_twice(yizhan: Run, exchan
         assert [one["differs"] for one in found["sent"]] == [False]
 
 
+def test_nothing_is_proposed_to_what_an_export_took_from_a_letter(yizhan: Run) -> None:
+    """An event sent without whom it touches comes back as it was."""
+    one = {"type": FIRE, "to": [QINGYUAN], "payload": draft(border=None).payload}
+    Path("day.jsonl").write_text(json.dumps(one, ensure_ascii=False) + "\n", "utf-8")
+    assert yizhan("publish", "day.jsonl", "--county", SHOUNING, "--yes").code == 0
+    assert yizhan("export", "out.xlsx", "--county", SHOUNING).code == 0
+    found = json.loads(yizhan("import", "excel", "out.xlsx", "--county", SHOUNING, "--json").out)
+    assert [(one["duplicate"], one["differs"]) for one in found["sent"]] == [(True, False)]
+
+
 def test_an_export_is_chosen_by_type_quarter_and_box(yizhan: Run, exchanged: str) -> None:
     """What is not chosen is not there; a CSV holds one type."""
     assert exchanged

@@ -85,6 +85,8 @@ class Reading:
         self._known = known_headings(type)
         self._columns: dict[int, Column] = {}
         self._beside: frozenset[int] = frozenset()
+        self._id: int | None = None
+        """Column of an export's ids."""
         self.headings: tuple[str, ...] = ()
         """As they stood in the table."""
 
@@ -116,6 +118,7 @@ class Reading:
                 problems.append(self._problem(row.number, number, heading, cell.fault, heading))
             elif heading in passed_over:
                 beside.add(number)
+                self._id = number if heading in in_both_languages(BESIDE[:1]) else self._id
             elif heading in seen:
                 problems.append(self._problem(row.number, number, heading, _("同一表头只能有一次"), heading))
             elif column is not None:
@@ -144,7 +147,7 @@ class Reading:
         problems += self._converted(content, row.number)
         if problems:
             return Bad(row, tuple(problems))
-        self._complete(content)
+        self._complete(content, propose=self._id not in row.cells)
         try:
             return parse_draft(content)
         except DraftInvalid as error:
@@ -197,8 +200,11 @@ class Reading:
             filling.put(content, column.path, found if column.field.many else found[0])
             filling.take(content, beside)
 
-    def _complete(self, content: dict[str, Any]) -> None:
-        """Add what follows from a row: a reference, who answers for it, the border, whom it touches, the grade."""
+    def _complete(self, content: dict[str, Any], *, propose: bool) -> None:
+        """Add what follows from a row: a reference, who answers for it, the border, whom it touches, the grade.
+
+        To what an export took from a letter nothing is proposed: it says what the letter said.
+        """
         payload = content["payload"]
         if "external_ref" in self._names and "external_ref" not in payload:
             # Before anything else is added: a row stays the same row when officers and outlines change.
@@ -207,7 +213,7 @@ class Reading:
             if name in self._names:
                 payload.setdefault(name, value)
         point = coordinates_of(payload)
-        if point is not None and self._setting.around is not None:
+        if propose and point is not None and self._setting.around is not None:
             seen = self._setting.around.around(*point, self._setting.county)
             if seen.border is not None and "border" in self._names:
                 payload.setdefault("border", dict(seen.border))
