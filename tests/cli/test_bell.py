@@ -32,7 +32,7 @@ def test_the_sample_can_be_used_and_is_never_overwritten(yizhan: Run, home: Path
     path = Path(made.out.strip())
     assert (path.stat().st_mode & 0o777, path.parent.name) == (0o600, QINGYUAN)
     again = yizhan("bell", "init", *COUNTY)
-    assert (again.code, "没有覆盖" in again.err) == (1, True)
+    assert (again.code, "没有改动" in again.err) == (1, True)
     told = json.loads(yizhan("bell", "status", *COUNTY, "--json").out)
     assert [(each["rung"], each["channels"]) for each in told["rungs"]][:2] == [("duty", ["journal"]), ("second", [])]
     assert told["rungs"][1]["officer"]["role"] == "第二电话"

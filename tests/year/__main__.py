@@ -17,11 +17,13 @@ from yizhan.cli.output import progress
 def main() -> int:
     """Play what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m tests.year", description=__doc__)
-    parser.add_argument("members", nargs="*", type=int, choices=(2, 6), default=[2, 6])
+    parser.add_argument("members", nargs="*", type=int, metavar="2|6", help="how many counties; both if none is said")
     parser.add_argument("--until", type=datetime.fromisoformat, default=UNTIL, metavar="2026-04-20")
     chosen = parser.parse_args()
+    if not {*chosen.members} <= {2, 6}:
+        parser.error("expected 2 or 6 counties")
     results = []
-    for count in chosen.members:
+    for count in chosen.members or (2, 6):
         with progress(f"{count} counties", total=1) as bar:
 
             def advance(at: datetime, done: int, total: int, count: int = count) -> None:

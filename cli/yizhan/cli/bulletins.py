@@ -23,7 +23,7 @@ from yizhan.cli.errors import CommandError
 from yizhan.cli.inboxes import looking as inbox_of
 from yizhan.cli.outboxes import looking as outbox_of
 from yizhan.cli.quarters import counted
-from yizhan.cli.words import _
+from yizhan.cli.words import _, listed, marked
 from yizhan.consumers.bulletin import Bulletin, Side, compiled, period
 from yizhan.consumers.items import Query
 from yizhan.consumers.words import Verdict
@@ -171,13 +171,27 @@ def _cited(payload: Mapping[str, Any], county: str) -> Iterator[Named]:
             yield Named(**{name: each[name] for name in ("county", "hash", "count", "prompt", "root", "closed")})
 
 
+SIGNERS: Final = {
+    "org_code": marked("机构代码"),
+    "drafted_by": marked("拟稿人"),
+    "reviewed_by": marked("审核人"),
+    "signed_off_by": marked("签发人"),
+    "contact": marked("联系人"),
+}
+"""What a signed bulletin must say of its office."""
+
+
 def draft(of: Material, partner: str, office: Office, writing: Writing | None = None) -> dict[str, Any]:
     """Write the signed bulletin as an event to be published: figures and manifests by their hashes, and the text.
 
     Raises:
-        CommandError: the station has not closed the quarter for this county, or the text was written beside
-            other figures.
+        CommandError: the office lacks who signs, the station has not closed the quarter for this county, or the
+            text was written beside other figures.
     """
+    lacking = [name for field, name in SIGNERS.items() if getattr(office, field) is None]
+    if lacking:
+        sentence = _("签发通报须写明{names}；请补在机构信息里（结构：yizhan schema office）")
+        raise CommandError(sentence.format(names=listed(_(name) for name in lacking)))
     made, proof = of.figures, of.proof
     if not proof.closed(of.maker):
         sentence = _("{label} 的季度清单还没有到，不能签发；请先等驿站结算")

@@ -355,6 +355,10 @@ class _Type(click.ParamType):
 
         found = type_of(str(value))
         if found is None:
+            spelled = [name for name in TYPES if str(value) in {short_type(name), type_name(name)}]
+            if spelled:
+                choices = words.listed(name[7:-3] for name in spelled)
+                self.fail(_("{value} 不只一类：请写 {choices}").format(value=value, choices=choices), param, ctx)
             choices = words.listed(f"{short_type(name)} {type_name(name)}" for name in TYPES)
             self.fail(_("没有事件类型 {value}；有的是：{choices}").format(value=value, choices=choices), param, ctx)
         return found

@@ -118,7 +118,7 @@ def rows(app: App, told_story: Story) -> Iterator[tuple[str, str, str, str, str]
         what = part_name(told, told_story)
         lines.append((told.header.time, 0, app.named(told.header.source), what, content(told), told.header.id))
         for word in told.words:
-            who = f"{stage_name(word.stage)} {beside(word.name, word.badge)}".rstrip()
+            who = f"{stage_name(word.stage)} {beside(word.name, word.badge) if word.name else ''}".rstrip()
             about = word.note or _("对 {what}").format(what=what)
             lines.append((word.at, 1, app.named(word.county), who, about, ""))
     for at, _order, county, what, said, event_id in sorted(lines):

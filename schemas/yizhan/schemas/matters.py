@@ -20,7 +20,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Final
 
-from yizhan.schemas.header import Header
+from yizhan.schemas.header import Header, split_id
 from yizhan.schemas.payloads import ReadPayload
 from yizhan.schemas.payloads.dispute_case import DisputeCase, may_move
 from yizhan.schemas.payloads.liaison_consultation import DecisionDue, decisions_due
@@ -143,10 +143,20 @@ def part(told: Told, threads: Mapping[str, str]) -> Part:
     if header.supersedes is not None:
         return Part.CORRECTION
     if header.reply_to is not None:
+        if told.thread != header.id and header.stage in {"update", "final"} and _own_matter(told, threads):
+            return Part(header.stage)
         # Who answers within the other's thread, or opens one by answering, links nothing.
         other = threads.get(header.reply_to.id, header.reply_to.id)
         return Part.LINK if told.thread not in {header.id, other, header.reply_to.id} else Part.REPLY
     return Part(header.stage) if header.stage else Part.REPORT
+
+
+def _own_matter(told: Told, threads: Mapping[str, str]) -> bool:
+    """Tell whether a county goes on with what it reported itself."""
+    before = told.header.reply_to
+    if before is None or split_id(before.id)[0] != told.header.source:
+        return False
+    return threads.get(before.id, before.id) == told.thread
 
 
 def in_order(events: Iterable[Told]) -> tuple[Told, ...]:

@@ -24,11 +24,14 @@ def init(county: str) -> None:
     """Write a sample."""
     from yizhan.cli import bells
     from yizhan.cli.app import this
+    from yizhan.cli.errors import CommandError
     from yizhan.cli.letters import write_new
     from yizhan.cli.output import say, tell
 
     app = this()
     path = bells.bell_path(app, app.member(county))
+    if path.exists():
+        raise CommandError(_("已有 {path}，没有改动；请直接改它，再运行 yizhan bell test").format(path=path))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_new(str(path), _(bells.SAMPLE).format(county=county).encode(), 0o600)
     tell(str(path))

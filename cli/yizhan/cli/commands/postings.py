@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, type_option
 from yizhan.cli.words import _, beside, marked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from yizhan.cli.app import App
-    from yizhan.producers.accounts import ForeignPosting, Posting
+    from yizhan.producers.accounts import ForeignPosting, Posting, Said
+
+FILES: Final = ("fetched", "unfetched")
+"""Stages that programs say of attached files: nobody's word."""
 
 command = Group("postings", help=marked("本县发出的事件后来怎样了"))
 
@@ -105,19 +110,24 @@ def _station(each: Posting) -> str:
 
 
 def _delivered(app: App, each: Posting) -> str:
-    if each.delivered is None:
-        return ""
-    return (_("{at} 已打开") if each.opened else _("{at} 打不开")).format(at=app.local(each.delivered))
+    lines = [_words(app, stage, each.said[stage]) for stage in FILES if stage in each.said]
+    if each.delivered is not None:
+        opened = _("{at} 已打开") if each.opened else _("{at} 打不开")
+        lines.insert(0, opened.format(at=app.local(each.delivered)))
+    return "\n".join(lines)
 
 
 def _said(app: App, each: Posting) -> str:
+    return "\n".join(_words(app, stage, said) for stage, said in each.said.items() if stage not in FILES)
+
+
+def _words(app: App, stage: str, words: Sequence[Said]) -> str:
     from yizhan.cli.names import stage_name
 
     lines = []
-    for stage, words in each.said.items():
-        for said in words:
-            by = said.payload.get("by")
-            who = " " + beside(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
-            note = said.payload.get("note")
-            lines.append(f"{stage_name(stage)}{who} {app.local(said.time)}" + (f": {note}" if note else ""))
+    for said in words:
+        by = said.payload.get("by")
+        who = " " + beside(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
+        note = said.payload.get("note")
+        lines.append(f"{stage_name(stage)}{who} {app.local(said.time)}" + (f": {note}" if note else ""))
     return "\n".join(lines)

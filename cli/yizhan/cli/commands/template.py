@@ -33,6 +33,8 @@ def command(type: str, output: str | None) -> None:
 
     if type == RECEIPT:
         raise CommandError(_("回执由系统自己写；签收请用 yizhan inbox ack"))
+    if output is not None and not output.lower().endswith((".xlsx", ".csv")):
+        raise CommandError(_("{file} 应以 .xlsx 或 .csv 结尾").format(file=output))
     app = this()
     file, columns = output or f"{short_type(type)}.xlsx", template_columns(type)
     if file.lower().endswith(".csv"):

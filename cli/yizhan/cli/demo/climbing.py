@@ -39,6 +39,7 @@ def climb(day: Day) -> dict[str, int]:
     pair = (step.county, silent)
     rule = day.stage.charter.policy.obligations[_RULE]
     opened = _told(day, sent.id, pair, [OPENED])
+    day.account.line(_("   演示把驿站的钟拨快，不等十五分钟；催办记在各自应到的时刻，其后的签收记在真实时刻"), "dim")
     minutes: dict[str, int] = {}
     said = [OPENED]
     if opened is None:

@@ -269,6 +269,7 @@ class Day:
 
     def close(self, label: str) -> None:
         """Close the period for every county, and wait until each inbox has its digest, verified."""
+        self.account.line(_("   演示提前结算这个季度（--early），真正的结算在季度结束后"), "dim")
         self._yizhan("digest", "close", "--all", "--label", label, "--early", "--wait", "60")
         for county in self.stage.members:
             ask = partial(self._digest, county, label)

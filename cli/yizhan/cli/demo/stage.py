@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -162,7 +163,11 @@ class Stage:
         Raises:
             CommandError: it failed; what it said.
         """
-        done = subprocess.run(self.command(*words), capture_output=True, check=False, text=True, encoding="utf-8")
+        width = {"COLUMNS": str(shutil.get_terminal_size().columns)}
+        done = subprocess.run(
+            self.command(*words), capture_output=True, check=False, text=True, encoding="utf-8",
+            env=os.environ | width,
+        )  # fmt: skip
         if done.returncode != 0:
             raise CommandError(f"yizhan {' '.join(words)}: {done.stderr.strip() or done.returncode}")
         return done.stdout

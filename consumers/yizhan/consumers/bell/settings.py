@@ -58,7 +58,7 @@ class BellSettings(_Part):
     """Default 22:00-07:00, in the alliance's time; empty for none. Alarms know none."""
     group_seconds: Annotated[float, Field(ge=0, le=86_400)] = 600.0
     """Default 600: notices of so long are told together. Alarms and reminders never wait for others."""
-    notices: Rung | Literal["nobody"] = "duty"
+    notices: Literal["duty", "second", "liaison", "leader", "nobody"] = "duty"
     """Default duty: the rung that hears of notices."""
     oldest_hours: Annotated[float, Field(gt=0, le=24 * 30)] = 72.0
     """Default 72: what is older rings nobody. Long: a lost inbox that is read again rings for the past; short: what
@@ -118,7 +118,7 @@ def load(path: Path) -> BellSettings | None:
 def _sentences(path: Path, error: ValidationError) -> str:
     lines = []
     for item in error.errors(include_input=False, include_url=False):
-        where = ".".join(map(str, item["loc"]))
+        where = ".".join(str(each) for each in item["loc"] if each != "[key]")
         lines.append(_("{path} 里的 {name}").format(path=path, name=where) + f": {expected(item)}")
     return "\n".join(lines)
 
