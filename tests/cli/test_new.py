@@ -138,11 +138,12 @@ def test_a_whole_is_mended_before_it_goes(home: Path) -> None:
                         "payload": {**EXAMPLES[FIRE], "place": {"county": SHOUNING}}}, utc_now(),
                        ("what", "optional", "how_bad", "touches", "grade", *EXAMPLES[FIRE]))  # fmt: skip
     with terminal(home, "draft", "edit", str(n)) as child:
-        shown = answer(child, "", "1", "1", "s")
+        shown = answer(child, "", "x", "1", "1", "s")
         status, rest = end(child)
     assert status == 0
     assert "草稿 1 留着" in rest
     assert "首报" in shown
+    assert "请输入所列的字母" in shown
 
 
 def drafted(home: Path) -> int:

@@ -175,9 +175,14 @@ def _mend(asking: Asking, word: str, faulty: list[str], order: list[str]) -> Non
         asking.ask_files()
     elif word == "m":
         for name in dict.fromkeys(faulty):
-            asking.again(name)
+            if name == "payload":
+                say(_("上面有一条牵涉几个问题：请输入题号逐一修改；没有题号的用 + 补充"))
+            else:
+                asking.again(name)
     elif word.isdecimal() and 1 <= int(word) <= len(order):
         asking.again(order[int(word) - 1])
+    elif word not in {"s", "d"}:
+        say(_("请输入所列的字母，或 1 到 {count} 的题号").format(count=len(order)))
 
 
 def _decision(sendable: bool) -> str:
