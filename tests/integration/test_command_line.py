@@ -61,7 +61,8 @@ def hang_bell(folder: Path) -> None:
     """Give a county a bell of one channel, that writes a line a message, and kills its inbox once it is armed."""
     script = folder / "siren"
     dies = f"[ -e {folder}/armed ] && rm {folder}/armed && kill -9 $PPID"
-    script.write_text(f"#!/bin/sh\n(cat; echo) >> {folder}/heard\n{dies}\nexit 0\n", encoding="utf-8")
+    writes = f"printf '%s\\n' \"$(cat)\" >> {folder}/heard"
+    script.write_text(f"#!/bin/sh\n{writes}\n{dies}\nexit 0\n", encoding="utf-8")
     script.chmod(0o700)
     toml = folder / "bell.toml"
     toml.touch(mode=0o600)
@@ -138,8 +139,13 @@ def test_the_bell_rings_through_a_killed_inbox(desk: Desk) -> None:
         rings = desk.ask("bell", "log", "--county", PARTNER, "--limit", "0")["rings"]
         return any((each["about"], each["step"], each["state"]) == (event_id, "alarm", "delivered") for each in rings)
 
+    def all_heard() -> bool:
+        """Tell whether no alarm of another test still waits: it would set the siren off."""
+        rings = desk.ask("bell", "log", "--county", PARTNER, "--limit", "0")["rings"]
+        return all(each["state"] not in {"due", "tried"} for each in rings if each["step"] == "alarm")
+
     first = publish("铃-1")
-    until(lambda: delivered(first))
+    until(lambda: delivered(first) and all_heard())
     name = f"inbox-{PARTNER}"
     (heard.parent / "armed").touch()
     second = publish("铃-2")
