@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from openpyxl import Workbook, load_workbook
+from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from tests.schemas.payloads.examples import EXAMPLES
 from yizhan.producers.columns import (
@@ -29,7 +30,7 @@ from yizhan.producers.geography import sample_outlines
 from yizhan.producers.proposals import Map
 from yizhan.producers.tables import Bad, Reading, Setting
 from yizhan.producers.templates import csv_table, template, workbook
-from yizhan.producers.workbooks import MOST_ROWS, Book, TableInvalid, csv_rows
+from yizhan.producers.workbooks import MOST_COLUMNS, MOST_ROWS, Book, TableInvalid, csv_rows
 from yizhan.schemas.i18n import set_language
 from yizhan.schemas.payloads import TYPES
 
@@ -217,6 +218,82 @@ def test_a_day_without_its_hour_is_no_time() -> None:
     assert "2026-11-23" in said
 
 
+@pytest.mark.parametrize("shown", ["[$-zh-CN]yyyy/m/d", 'yyyy"h"mm"月"dd', "yyyy-mm-dd;@"])
+def test_a_day_is_a_day_in_whatever_format_excel_shows_it(shown: str) -> None:
+    """A letter of a locale, or of a quoted word, is no hour; 1904 counts from another day."""
+
+    def change(sheet: Any) -> None:  # noqa: ANN401 -- openpyxl's
+        cell = next(one for one in sheet[2] if one.value == datetime(2026, 11, 23))  # noqa: DTZ001 -- as Excel
+        cell.number_format = shown
+        sheet.parent.epoch = CALENDAR_MAC_1904
+
+    _problems, (found,) = read(book(as_row(draft()) | {"起火时间": datetime(2026, 11, 23)}, change=change))  # noqa: DTZ001 -- as above
+    (said,) = told(found)
+    assert "起火时间" in said
+    assert said.endswith("'2026-11-23'")
+
+
+def test_what_excel_took_for_a_time_keeps_its_hour() -> None:
+    """Typed into a column of words, it became a date cell."""
+    _problems, (found,) = read(book(as_row(draft()) | {"简要情况": datetime(2026, 11, 23, 16, 5)}))  # noqa: DTZ001 -- as Excel
+    assert found.payload["summary"] == "2026-11-23 16:05"
+
+
+def test_a_number_is_what_excel_shows_of_it() -> None:
+    """A sum pasted as a value has a seventeenth digit that nobody sees; a small one has no exponent; 85% says so."""
+    row = as_row(draft())
+    ways = [{"过火面积（公顷）": 0.1 + 0.2}, {"过火面积（公顷）": 0.00001, "受害森林面积（公顷）": 0}]
+
+    def percent(sheet: Any) -> None:  # noqa: ANN401 -- openpyxl's
+        next(one for one in sheet[4] if one.value == 0.85).number_format = "0%"
+
+    _problems, found = read(book(*[row | way for way in ways], row | {"过火面积（公顷）": 0.85}, change=percent))
+    assert [one.payload["burnt_ha"] for one in found[:2]] == [0.3, 0.00001]
+    assert "百分" in told(found[2])[0]
+
+
+@pytest.mark.parametrize(("typed", "read_as"), [("1,234.5", 1234.5), ("12,5", None), ("1,2345", None), ("0，3", None)])
+def test_a_comma_stands_between_thousands_only(typed: str, read_as: float | None) -> None:
+    """Twelve and a half hectares, with a comma for a point, are not a hundred and twenty-five."""
+    _problems, (found,) = read(book(as_row(draft()) | {"过火面积（公顷）": typed}))
+    if read_as is None:
+        assert "过火面积" in told(found)[0]
+    else:
+        assert found.payload["burnt_ha"] == read_as
+
+
+def test_a_row_that_nobody_sees_does_not_go() -> None:
+    """Hidden by hand or by a filter: named, and the others go."""
+
+    def hide(sheet: Any) -> None:  # noqa: ANN401 -- openpyxl's
+        sheet.row_dimensions[3].hidden = True
+
+    _problems, found = read(book(*[as_row(draft())] * 3, change=hide))
+    assert [type(one) for one in found] == [Draft, Bad, Draft]
+    assert "隐藏" in told(found[1])[0]
+
+
+def test_what_another_county_sent_is_not_sent_as_ones_own() -> None:
+    """An export is imported again: the rows of received events say whose they are, and stay."""
+    row = as_row(draft())
+    _problems, found = read(book(row | {"编号": f"{QINGYUAN}-2A2B-7"}, row | {"编号": f"{SHOUNING}-2A2B-7"}, row))
+    assert [type(one) for one in found] == [Bad, Draft, Draft]
+    assert f"{QINGYUAN}-2A2B-7" in told(found[0])[0]
+
+
+def test_what_stands_beyond_the_last_column_is_named() -> None:
+    """In a workbook and in a CSV, rather than let go."""
+
+    def far(sheet: Any) -> None:  # noqa: ANN401 -- openpyxl's
+        sheet.cell(2, MOST_COLUMNS + 5).value = "还有"
+
+    row = as_row(draft())
+    wide = csv_table(list(row), [row]).rstrip() + b"," * MOST_COLUMNS + "还有\r\n".encode()
+    for data in (book(row, change=far), wide):
+        _problems, (found,) = read(data)
+        assert any("还有" in said for said in told(found))
+
+
 def test_a_number_that_excel_has_changed_is_refused() -> None:
     """A case number of 17 digits typed into a number cell has lost its last ones."""
     _problems, (found,) = read(book(as_row(draft()) | {"接警单号/案件编号": 35092420261123001}))
@@ -400,6 +477,41 @@ def _entities() -> bytes:
 def test_what_is_no_workbook_is_told_apart(data: bytes, said: str) -> None:
     """An old or locked one, a CSV, a zip, a bomb, one with entities, one cut off: each says what to do."""
     with pytest.raises(TableInvalid, match=said):
+        list(Book(io.BytesIO(data)).rows())
+
+
+def _with(part: str, change: Callable[[bytes], bytes]) -> bytes:
+    """Change one part of a workbook."""
+    made, again = io.BytesIO(book(as_row(draft()), as_row(draft()))), io.BytesIO()
+    with zipfile.ZipFile(made) as packed, zipfile.ZipFile(again, "w", zipfile.ZIP_DEFLATED) as out:
+        for one in packed.infolist():
+            out.writestr(one.filename, change(packed.read(one)) if one.filename == part else packed.read(one))
+    return again.getvalue()
+
+
+def _doubled(sheet: bytes) -> bytes:
+    return sheet.replace(b'<row r="3"', b'<row r="2"')
+
+
+def _damaged() -> bytes:
+    made = bytearray(_with("xl/workbook.xml", bytes))
+    made[made.index(b"xl/workbook.xml") + 40] ^= 0xFF
+    return bytes(made)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(_with(part, lambda whole: whole[: len(whole) // 2]) for part in (
+            "xl/workbook.xml", "xl/styles.xml", "xl/worksheets/sheet1.xml", "[Content_Types].xml",
+            "xl/_rels/workbook.xml.rels", "docProps/core.xml",
+        )),
+        _with("xl/worksheets/sheet1.xml", _doubled), _damaged(),
+    ],
+)  # fmt: skip
+def test_a_damaged_workbook_is_told_as_one(data: bytes) -> None:
+    """Cut, its bytes turned, or a row number used twice, of which a reader would drop one: a sentence, no fault."""
+    with pytest.raises(TableInvalid, match="应为完好的"):
         list(Book(io.BytesIO(data)).rows())
 
 

@@ -32,6 +32,7 @@ BESIDE: Final = (
     marked("问题"),
 )
 """Columns that an export, or a list of bad rows, has beside the form's; an import passes over them."""
+ID: Final = BESIDE[0]
 TROUBLE: Final = BESIDE[-1]
 _NOT_IN_TEMPLATE: Final = frozenset({"attachments", "doubtful", "border", "reply_to", "supersedes", "withdraws"})
 """Found by the machine, or referring to an event that the command line names better."""

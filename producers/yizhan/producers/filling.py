@@ -31,7 +31,8 @@ class AnswerInvalid(YizhanError):
 
 _SEPARATORS: Final = re.compile(r"\s*[;；\n]+\s*")
 _CHOICE_SEPARATORS: Final = re.compile(r"\s*[;；、,，\n]+\s*")
-_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,12})?")
+_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?:\.[0-9]{1,12})?")
+"""Commas stand between thousands only: 12,5 is somebody's twelve and a half."""
 _FLAGS: Final = {"是": True, "有": True, "y": True, "yes": True, "true": True, "1": True}
 _NO_FLAGS: Final = {"否": False, "无": False, "没有": False, "n": False, "no": False, "false": False, "0": False}
 _FULL_WIDTH: Final = str.maketrans("０１２３４５６７８９．－：，", "0123456789.-:,")
@@ -127,7 +128,7 @@ def _whole(field: Field, said: str, plain: str) -> int | str:
 
 
 def _number(field: Field, plain: str) -> float | int:
-    if not _NUMBER.fullmatch(plain.replace(",", "")):
+    if not _NUMBER.fullmatch(plain):
         raise _wrong(field, plain)
     number = float(plain.replace(",", ""))
     return int(number) if math.isfinite(number) and number == int(number) and "." not in plain else number

@@ -5,7 +5,8 @@ Rule 2: a heading that nothing asks for is told, and a row with something under 
         know what is left out. Rows with nothing there go.
 Rule 3: a row without a reference of its own is known by its content, so that a second import sends nothing twice.
 Rule 4: a position names its datum; nothing is guessed. A day without its hour is no time.
-Rule 5: a number of more than 15 digits was changed by the spreadsheet before it came here: it is refused.
+Rule 5: an event that another county sent is not sent as one's own, as an export that is imported again would.
+Rule 6: a number of more than 15 digits was changed by the spreadsheet before it came here: it is refused.
 """
 
 from __future__ import annotations
@@ -15,10 +16,20 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any, Final
 
 from yizhan.producers import filling
-from yizhan.producers.columns import BESIDE, NONE, Column, in_both_languages, known_headings, letters, template_columns
+from yizhan.producers.columns import (
+    BESIDE,
+    ID,
+    NONE,
+    Column,
+    in_both_languages,
+    known_headings,
+    letters,
+    template_columns,
+)
 from yizhan.producers.datum import Datum, PositionInvalid, datum_of, positions_of, to_wgs84
 from yizhan.producers.drafts import Draft, DraftInvalid, LineProblem, parse_draft
 from yizhan.producers.filling import AnswerInvalid, understood
@@ -52,6 +63,8 @@ class Row:
 
     number: int
     cells: Mapping[int, Cell]
+    fault: str | None = None
+    """Why nothing of it may be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +131,7 @@ class Reading:
                 problems.append(self._problem(row.number, number, heading, cell.fault, heading))
             elif heading in passed_over:
                 beside.add(number)
-                self._id = number if heading in in_both_languages(BESIDE[:1]) else self._id
+                self._id = number if heading in in_both_languages((ID,)) else self._id
             elif heading in seen:
                 problems.append(self._problem(row.number, number, heading, _("同一表头只能有一次"), heading))
             elif column is not None:
@@ -140,6 +153,13 @@ class Reading:
         filled = {n: cell for n, cell in row.cells.items() if n not in self._beside}
         if not filled:
             return None
+        if row.fault is not None:
+            return Bad(row, (LineProblem(self._name, row.number, "", row.fault, ""),))
+        event_id = self.event_id(row)
+        if event_id and not event_id.startswith(f"{self._setting.county}-"):
+            expected = _("这是别县的事件，不作为本县的发出；答复请用 yizhan new --reply-to，要另发一件请清空这一格")
+            number = self._id or 0
+            return Bad(row, (self._problem(row.number, number, self.headings[number], expected, event_id),))
         content: dict[str, Any] = {"type": self._type, "payload": {}}
         problems: list[LineProblem] = []
         for number, cell in sorted(filled.items()):
@@ -152,6 +172,11 @@ class Reading:
             return parse_draft(content)
         except DraftInvalid as error:
             return Bad(row, tuple(self._from_model(row.number, path, said) for path, said in error.errors))
+
+    def event_id(self, row: Row) -> str:
+        """Return the id that a row of an export names; empty for a row that never was an event."""
+        cell = None if self._id is None else row.cells.get(self._id)
+        return "" if cell is None or cell.value is None else str(cell.value).strip()
 
     def _put(self, content: dict[str, Any], line: int, number: int, cell: Cell) -> Iterator[LineProblem]:
         """Put one cell where it belongs, or say why not."""
@@ -254,7 +279,7 @@ def plain(value: Any, asked: Field) -> str:  # noqa: ANN401 -- whatever a cell h
             return ""
         case bool():
             return "是" if value else "否"
-        case datetime() if asked.kind is Kind.MOMENT:
+        case datetime() if asked.kind is Kind.MOMENT or value.time() != time():
             return value.isoformat(sep=" ", timespec="minutes" if not value.second else "seconds")
         case date():
             return value.strftime("%Y-%m" if len(asked.example or "") == len("2026-11") else "%Y-%m-%d")
@@ -264,6 +289,6 @@ def plain(value: Any, asked: Field) -> str:  # noqa: ANN401 -- whatever a cell h
             sentence = _("数字超过 15 位，Excel 已改掉末几位；请把单元格格式设为“文本”，照原件重填")
             raise AnswerInvalid(f"{sentence}{_(CAME)}{value:.0f}")
         case float():
-            return str(int(value)) if value.is_integer() else repr(value)
+            return f"{Decimal(f'{value:.15g}'):f}"  # as the spreadsheet shows it: no seventeenth digit, no exponent
         case _:
             return str(value).strip()

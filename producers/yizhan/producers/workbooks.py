@@ -4,18 +4,22 @@ Rule 1: nothing in a file is computed: a formula is a fault of its cell, macros 
         What the spreadsheet last computed stands beside the fault, for a person to check.
 Rule 2: a workbook that would unpack to more than ``MOST_BYTES`` is not unpacked; entities are not resolved
         (openpyxl reads with defusedxml where that is installed, and it is).
-Rule 3: CSV is UTF-8 if it can be, else GB 18030, as Chinese Excel writes it.
+Rule 3: a row that nobody sees, hidden or filtered away, is told and does not go.
+Rule 4: CSV is UTF-8 if it can be, else GB 18030, as Chinese Excel writes it.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
+import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import closing
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import datetime, time
-from typing import IO, Any, BinaryIO, Final
+from typing import IO, Any, BinaryIO, Final, TypeVar
 from xml.parsers import expat
 
 from openpyxl import load_workbook
@@ -28,6 +32,7 @@ from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _
 from yizhan.schemas.sentences import technical
 
+_Held = TypeVar("_Held")
 _Sheet = Any
 """openpyxl's ReadOnlyWorksheet, of which its stubs know little."""
 MOST_BYTES: Final = 128 * 1024 * 1024
@@ -46,6 +51,17 @@ _OLD_EXCEL: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
+_BESIDE_FORMAT: Final = re.compile(r'\[[^\]]*\]|"[^"]*"|\\.')
+"""What says nothing of hours in a number format: locales and colours, quoted words."""
+_DAMAGED: Final = (
+    zipfile.BadZipFile, zlib.error, InvalidFileException, expat.ExpatError, SyntaxError, LookupError, ValueError,
+    TypeError, AttributeError, EOFError, OSError, RuntimeError,
+)  # fmt: skip
+"""What zipfile (RuntimeError: a part has a password, or is packed in a way of its own), the parsers of XML and
+openpyxl raise for a file that is damaged, or made to be.
+"""
+
+
 class TableInvalid(YizhanError):
     """A file that is no table which can be read."""
 
@@ -62,18 +78,19 @@ class Book:
         _check(stream)
         self._stream = stream
         try:
-            self._book = load_workbook(stream, read_only=True, keep_links=False)
-            self._sheet = self._chosen(sheet)
-            self._merged = _merged(self._sheet)
-        except (zipfile.BadZipFile, InvalidFileException, KeyError, ValueError, EOFError, TypeError, OSError) as error:
+            with _quiet():
+                self._book = load_workbook(stream, read_only=True, keep_links=False)
+                self._sheet = self._chosen(sheet)
+                self._merged, self._hidden = _layout(self._sheet)
+                no_tables = in_both_languages((NOTES, CODES)) | {self._sheet.title}
+                self.unread = tuple(
+                    one.title
+                    for one in self._book.worksheets
+                    if one.title not in no_tables and one.sheet_state == "visible" and _has_rows(one)
+                )
+                """Titles of other visible sheets that hold something."""
+        except _DAMAGED as error:
             raise _no_workbook(error) from None
-        no_tables = in_both_languages((NOTES, CODES))
-        self.unread = tuple(
-            one.title
-            for one in self._book.worksheets
-            if one.title not in no_tables | {self._sheet.title} and one.sheet_state == "visible" and _has_rows(one)
-        )
-        """Titles of other visible sheets that hold something."""
 
     @property
     def title(self) -> str:
@@ -109,18 +126,19 @@ class Book:
         try:
             with closing(_Computed(self._stream, self.title)) as computed:
                 self._sheet.reset_dimensions()
-                for number, cells in enumerate(self._sheet.iter_rows(max_row=_LAST_ROW), 1):
+                for number, cells in enumerate(_quietly(self._sheet.iter_rows(max_row=_LAST_ROW)), 1):
                     # A row is as wide as its last cell, be it empty: wide ones count, or reading them would never end.
                     wide = len(cells) > MOST_COLUMNS
-                    found = {n: cell for n, cell in enumerate(cells[:MOST_COLUMNS]) if cell.value not in (None, "")}
+                    found = _narrowed((n, cell) for n, cell in enumerate(cells) if cell.value not in (None, ""))
                     seen += bool(found) or wide
                     if not found and not wide:
                         continue
                     if seen > MOST_ROWS + 1:
                         sentence = _("一张表至多 {most} 行；请分成几个文件，一行也没有读入")
                         raise TableInvalid(sentence.format(most=MOST_ROWS))
-                    yield Row(number, self._read(number, found, computed))
-        except (zipfile.BadZipFile, KeyError, ValueError, EOFError, TypeError, expat.ExpatError, SyntaxError) as error:
+                    fault = _("这一行隐藏着，看不见；要发请取消隐藏或筛选") if number in self._hidden else None
+                    yield Row(number, self._read(number, found, computed), fault)
+        except _DAMAGED as error:
             raise _no_workbook(error) from None
 
     def _read(self, number: int, found: Mapping[int, Any], computed: _Computed) -> dict[int, Cell]:
@@ -141,8 +159,11 @@ def _cell(cell: Any, number: int, place: int, computed: _Computed) -> Cell:  # n
         )
     if cell.data_type == "e":
         return Cell(str(value), _("这个单元格出错；请填写数值"))
-    if isinstance(value, datetime) and value.time() == time() and "h" not in str(cell.number_format).lower():
+    shown = _BESIDE_FORMAT.sub("", str(cell.number_format)).lower()
+    if isinstance(value, datetime) and value.time() == time() and "h" not in shown:
         value = value.date()  # a day, not midnight
+    if isinstance(value, int | float) and "%" in shown:
+        return Cell(value, _("这是百分数格式，看到的和存着的差一百倍；请改成常规格式，照表头的单位填写"))
     return Cell(value.strip() or None if isinstance(value, str) else value)
 
 
@@ -157,10 +178,11 @@ class _Computed:
 
     def at(self, number: int, place: int) -> Any:  # noqa: ANN401 -- whatever a cell holds
         if self._book is None:
-            self._book = load_workbook(self._stream, read_only=True, data_only=True, keep_links=False)
+            with _quiet():
+                self._book = load_workbook(self._stream, read_only=True, data_only=True, keep_links=False)
             sheet = self._book[self._title]
             sheet.reset_dimensions()
-            self._rows = enumerate(sheet.iter_rows(max_row=_LAST_ROW, values_only=True), 1)
+            self._rows = enumerate(_quietly(sheet.iter_rows(max_row=_LAST_ROW, values_only=True)), 1)
         while self._row[0] < number:
             self._row = next(self._rows)
         return self._row[1][place]
@@ -179,7 +201,7 @@ def _check(stream: BinaryIO) -> None:
         with zipfile.ZipFile(stream) as packed:
             size = sum(one.file_size for one in packed.infolist())
             names = set(packed.namelist())
-    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+    except _DAMAGED as error:
         raise _no_workbook(error) from None
     if "xl/workbook.xml" not in names:
         raise _no_workbook("xl/workbook.xml")
@@ -201,35 +223,72 @@ def _has_rows(sheet: _Sheet) -> bool:
     return any(cell is not None for row in sheet.iter_rows(max_row=5, max_col=20, values_only=True) for cell in row)
 
 
-def _merged(sheet: _Sheet) -> dict[int, list[tuple[int, int, str]]]:
-    """Return row → (first column, last column from 0, range) of merged cells.
+_Merged = dict[int, list[tuple[int, int, str]]]
+"""Row → (first column, last column from 0, range) of merged cells."""
 
-    openpyxl's reader of single rows leaves these out, which stand behind all rows in the file.
+
+def _layout(sheet: _Sheet) -> tuple[_Merged, set[int]]:
+    """Return merged cells and hidden rows, which openpyxl's reader of single rows leaves out.
+
+    It also passes over a row whose number does not rise: such a sheet is damaged.
     """
-    found: dict[int, list[tuple[int, int, str]]] = {}
-    count = 0
+    merged: _Merged = {}
+    hidden, last, count = set[int](), 0, 0
 
     def start(name: str, attributes: Mapping[str, str]) -> None:
+        nonlocal last
+        match name.rpartition(":")[2]:
+            case "mergeCell":
+                merge(attributes["ref"])
+            case "row":
+                number = int(attributes.get("r", last + 1))
+                if number <= last:
+                    raise ValueError(number)
+                last = number
+                if attributes.get("hidden") in {"1", "true"}:
+                    hidden.add(number)
+
+    def merge(ref: str) -> None:
         nonlocal count
-        if name.rpartition(":")[2] != "mergeCell":
-            return
-        left, top, right, bottom = range_boundaries(attributes["ref"])
+        left, top, right, bottom = range_boundaries(ref)
         if left is None or top is None or right is None or bottom is None:
-            raise ValueError(attributes["ref"])
+            raise ValueError(ref)
         count += bottom - top + 1
         if count > _MOST_MERGED_ROWS:
             raise TableInvalid(_("合并单元格太多，读不下；请取消合并"))
         for row in range(top, bottom + 1):
-            found.setdefault(row, []).append((left - 1, right - 1, attributes["ref"]))
+            merged.setdefault(row, []).append((left - 1, right - 1, ref))
 
     reader = expat.ParserCreate()
     reader.StartElementHandler = start
     source: IO[bytes]
     with sheet._get_source() as source:  # noqa: SLF001 -- openpyxl has no other way to a sheet's bytes
-        try:
-            reader.ParseFile(source)
-        except expat.ExpatError as error:
-            raise _no_workbook(error) from None
+        reader.ParseFile(source)
+    return merged, hidden
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep openpyxl's warnings off an officer's screen: what it does not read is nothing of ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _quietly(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
+    while True:
+        with _quiet():
+            row = next(rows, None)
+        if row is None:
+            return
+        yield row
+
+
+def _narrowed(cells: Iterable[tuple[int, _Held]]) -> dict[int, _Held]:
+    """Return the cells that hold something; of those beyond ``MOST_COLUMNS`` the first, which no heading is for."""
+    found: dict[int, _Held] = {}
+    for place, cell in cells:
+        found.setdefault(min(place, MOST_COLUMNS), cell)
     return found
 
 
@@ -251,7 +310,7 @@ def csv_rows(stream: BinaryIO) -> Iterator[Row]:
     seen = 0
     try:
         for number, values in enumerate(reader, 1):
-            found = {n: Cell(_bare(text)) for n, each in enumerate(values[:MOST_COLUMNS]) if (text := each.strip())}
+            found = _narrowed((n, Cell(_bare(text))) for n, each in enumerate(values) if (text := each.strip()))
             seen += bool(found)
             if seen > MOST_ROWS + 1:
                 raise TableInvalid(_("一张表至多 {most} 行；请分成几个文件，一行也没有读入").format(most=MOST_ROWS))
