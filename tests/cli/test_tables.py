@@ -352,6 +352,27 @@ def test_nothing_is_proposed_to_what_an_export_took_from_a_letter(yizhan: Run) -
     assert [(one["duplicate"], one["differs"]) for one in found["sent"]] == [(True, False)]
 
 
+def test_an_export_without_references_is_known_by_its_ids(yizhan: Run, exchanged: str) -> None:
+    """What went without a number of its own does not go twice, nor what came as one's own: that is told."""
+    assert exchanged
+    event = draft().model_dump(mode="json", exclude_none=True)
+    del event["external_ref"], event["payload"]["external_ref"]
+    Path("fire.jsonl").write_text(json.dumps(event), "utf-8")
+    assert yizhan("publish", "fire.jsonl", "--county", SHOUNING, "--yes").code == 0
+    assert yizhan("export", "mine.xlsx", "--county", SHOUNING, "--type", FIRE).code == 0
+    before = len(listed(yizhan))
+    done = yizhan("import", "excel", "mine.xlsx", FIRE, "--county", SHOUNING)
+    assert done.code == 0, done.err
+    assert "第 3 行有编号" in done.err
+    assert len(listed(yizhan)) == before
+    assert yizhan("export", "theirs.xlsx", "--county", QINGYUAN, "--type", FIRE).code == 0
+    done = yizhan("import", "excel", "theirs.xlsx", FIRE, "--county", QINGYUAN)
+    assert done.code == 1
+    assert "别县的事件" in done.err
+    theirs = json.loads(yizhan("outbox", "list", "--county", QINGYUAN, "--json").out)["events"]
+    assert FIRE not in {each["type"] for each in theirs}
+
+
 def test_an_export_is_chosen_by_type_quarter_and_box(yizhan: Run, exchanged: str) -> None:
     """What is not chosen is not there; a CSV holds one type."""
     assert exchanged

@@ -34,6 +34,8 @@ class Found:
     """As they came, of those that may stay back."""
     problems: list[LineProblem] = field(default_factory=list)
     unread: tuple[str, ...] = ()
+    named: dict[int, str] = field(default_factory=dict)
+    """Row → id of the event that it was exported from."""
     before: list[int] = field(default_factory=list)
     twice: dict[int, int] = field(default_factory=dict)
     """Row → the earlier one that says the same."""
@@ -160,6 +162,9 @@ def tell_outcome(app: App, found: Found, beside: str | None, *, dry_run: bool) -
                 "第 {line} 行：以前以 {id} 发出过内容不同的一件，这一份没有发；要更正请用 yizhan new --supersedes"
             )
             say(sentence.format(line=line, id=sent.id))
+    if again := [line for line in found.before if line in found.named]:
+        sentence = _("第 {lines} 行有编号，是发过的，没有再发；改过的不算：要另发一件，请清空编号")
+        say(sentence.format(lines=", ".join(map(str, again[:TOLD])) + (" …" if len(again) > TOLD else "")))
     for line, earlier in found.twice.items():
         say(_("第 {line} 行与第 {earlier} 行相同，只发一次").format(line=line, earlier=earlier))
     for line, said in found.failed.items():

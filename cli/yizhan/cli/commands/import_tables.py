@@ -1,7 +1,7 @@
 """``yizhan import excel`` and ``import csv``: a table of one type; good rows go, the others are written beside it.
 
 Rule 1: a bad row names row, column and heading; the others go.
-Rule 2: a row that was sent before is not sent again: known by its reference, else by its content.
+Rule 2: a row that was sent before is not sent again: known by its reference, else by its content or its id.
 Rule 3: what is doubtful is told row by row and asked about once; where nobody can be asked it stays back,
         unless the command line says otherwise. What goes nevertheless is marked in its payload.
 Rule 4: what stayed back is in a file of the same columns with the reasons: mended, it is imported again.
@@ -190,6 +190,8 @@ def _take(reading: Reading, found: tables.Found, row: Row) -> None:
     elif judged is not None:
         found.rows[row.number] = row
         found.good[row.number] = judged
+        if event_id := reading.event_id(row):
+            found.named[row.number] = event_id
 
 
 # -- judged, asked about, sent --
@@ -231,7 +233,7 @@ def _judge(app: App, outbox: Outbox, found: tables.Found) -> None:
     seen: dict[str, tuple[int, Draft]] = {}
     for line, draft in list(found.good.items()):
         reference = draft.external_ref or ""
-        if reference.startswith(BY_CONTENT) and reference in sent:
+        if reference.startswith(BY_CONTENT) and (reference in sent or line in found.named):
             found.before.append(line)
             del found.good[line]
         elif reference and reference in seen:
