@@ -91,6 +91,19 @@ def test_an_update_and_a_cancel_follow_what_was_sent(yizhan: Run, home: Path) ->
     assert taken(yizhan, whole)["sent_before"] == gone
 
 
+@pytest.mark.parametrize("kind", ["Cancel", "Update"])
+def test_who_speaks_of_anothers_message_is_told(yizhan: Run, home: Path, kind: str) -> None:
+    """An observatory takes back, or goes on with, what another one sent: an officer sees that before it goes."""
+    (first,) = taken(yizhan, RAIN)["drafts"]
+    sent(yizhan, home, first["n"])
+    foreign = {"<sender>Shouning_Meteorological_Observatory": "<sender>Qingyuan_Meteorological_Observatory"}
+    came = taken(yizhan, later(kind, "third", **foreign))
+    assert len(came["drafts"]) == 1
+    assert any("Qingyuan" in said and "Shouning" in said for said in came["unfit"])
+    own = taken(yizhan, later(kind, "fourth"))
+    assert not any("Shouning" in said for said in own["unfit"])
+
+
 def test_an_exercise_takes_back_no_real_event(yizhan: Run, home: Path) -> None:
     """A Cancel of status Exercise about what was Actual is refused, an Update is a matter of its own."""
     sent(yizhan, home, taken(yizhan, RAIN)["drafts"][0]["n"])

@@ -91,6 +91,7 @@ class CapDesk:
             if self._known(message, outbox, came):
                 return came
             earlier = dict(self._earlier(message, outbox, came))
+            came.unfit += _of_others(message, {stem for stem, _number in earlier})
             if message.msg_type == "Cancel":
                 self._cancel(message, earlier, outbox, came)
                 return came
@@ -142,6 +143,7 @@ class CapDesk:
             for row in (_sent(outbox) if threads else ())
             if outbox is not None and sent_as(row.external_ref) and (own := outbox.event(row.id)) is not None
             and (own.header.subject or row.id) in threads and own.header.withdraws is None
+            and own.header.status == message.status
         ]  # fmt: skip
         for number, own in enumerate(matter, 1):
             header = own.header.model_dump(mode="json", exclude_none=True)
@@ -199,6 +201,13 @@ class CapDesk:
         if place["county"] != self._county:
             found.append(Doubt.ELSEWHERE)
         yield from (doubt_sentence(doubt, type, self._app.named(place["county"])) for doubt in found)
+
+
+def _of_others(message: CapMessage, stems: set[str]) -> Iterator[str]:
+    """Say whose messages, not its sender's own, a message updates or cancels: nobody has checked that it may."""
+    for other in sorted({each.sender for each in message.references if each.stem in stems} - {message.name.sender}):
+        sentence = _("它指向的是 {other} 的报文，而发送者是 {sender}：请先向 {other} 核实")
+        yield sentence.format(other=other, sender=message.name.sender)
 
 
 def _sent(outbox: Outbox | None) -> Iterator[EventRow]:
