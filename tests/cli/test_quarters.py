@@ -182,6 +182,14 @@ def check(yizhan: Run, county: str, label: str = LABEL) -> tuple[int, str, dict[
     return ran.code, document["verdict"], {each["item"]: each["word"] for each in document["items"]}
 
 
+def test_nothing_is_signed_without_those_who_sign(yizhan: Run, station: Station) -> None:
+    """An office without reviewer and signatory is refused as the bulletin is made, not once it is to be sent."""
+    close(station, END + timedelta(minutes=5), LABEL)
+    Path("half.json").write_text(json.dumps({**OFFICE, "reviewed_by": None, "signed_off_by": None}), "utf-8")
+    made = yizhan("bulletin", "make", LABEL, "--county", SHOUNING, "-o", "half", "--office", "half.json")
+    assert (made.code, "审核人、签发人" in made.err, Path("half").exists()) == (1, True, False)
+
+
 def test_signed_bulletins_are_found_and_agree(yizhan: Run, station: Station) -> None:
     """One side signed: not yet comparable. Both: the same on both screens, in figures, letters and manifests."""
     bring(yizhan, station, SHOUNING, END - timedelta(days=9), report(SHOUNING, "情-1"))

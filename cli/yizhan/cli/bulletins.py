@@ -188,14 +188,14 @@ def draft(of: Material, partner: str, office: Office, writing: Writing | None = 
         CommandError: the office lacks who signs, the station has not closed the quarter for this county, or the
             text was written beside other figures.
     """
-    lacking = [name for field, name in SIGNERS.items() if getattr(office, field) is None]
-    if lacking:
-        sentence = _("签发通报须写明{names}；请补在机构信息里（结构：yizhan schema office）")
-        raise CommandError(sentence.format(names=listed(_(name) for name in lacking)))
     made, proof = of.figures, of.proof
     if not proof.closed(of.maker):
         sentence = _("{label} 的季度清单还没有到，不能签发；请先等驿站结算")
         raise CommandError(sentence.format(label=made["label"]))
+    lacking = [name for field, name in SIGNERS.items() if getattr(office, field) is None]
+    if lacking:
+        sentence = _("签发通报须写明{names}；请补在机构信息里（结构：yizhan schema office）")
+        raise CommandError(sentence.format(names=listed(_(name) for name in lacking)))
     if writing is not None and (stale := changed(writing, made)):
         raise CommandError("\n".join([*stale, _("请用 yizhan bulletin edit 核对文字后再签发")]))
     summary = _("{label} 与 {partner} 互通 {count} 件，数字见通报")
