@@ -14,15 +14,16 @@ import click
 
 from yizhan.cli.app import utc_now
 from yizhan.cli.asking import Asking, Setting
+from yizhan.cli.doubting import sentences
 from yizhan.cli.errors import CommandError
 from yizhan.cli.evidence import attach_files
-from yizhan.cli.names import doubt_sentence, type_name
+from yizhan.cli.names import type_name
 from yizhan.cli.outboxes import looking, open_outbox, told
 from yizhan.cli.output import print_table, say, tell
 from yizhan.cli.words import _, marked
 from yizhan.producers import filling, forms, proposals
 from yizhan.producers.accounts import Query
-from yizhan.producers.doubts import Doubt, doubts, grade_otherwise, kept, place_of
+from yizhan.producers.doubts import Doubt, doubts, kept
 from yizhan.producers.drafts import Draft, DraftInvalid, parse_draft
 from yizhan.producers.forms import Kind
 from yizhan.producers.geography import sample_outlines
@@ -195,12 +196,8 @@ def doubts_of(app: App, asking: Asking) -> list[str]:
     """Say what a person should look at again before a draft goes."""
     draft = parse_draft(asking.content)
     found = _doubts(draft, asking.setting.county, asking.setting.members)
-    place, proposal = app.named(place_of(draft) or ""), grade_otherwise(draft)
-    return [
-        doubt_sentence(doubt, draft.type, place, proposal.basis if proposal else "")
-        for doubt in found
-        if doubt is not Doubt.TOUCHES_NOBODY or draft.priority != "routine"
-    ]
+    asked = (doubt for doubt in found if doubt is not Doubt.TOUCHES_NOBODY or draft.priority != "routine")
+    return sentences(app, draft, asked)
 
 
 def _doubts(draft: Draft, county: str, members: Collection[str]) -> tuple[Doubt, ...]:

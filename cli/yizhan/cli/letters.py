@@ -52,6 +52,11 @@ def read_input(name: str, most: int = MOST_BYTES) -> bytes:
     return data
 
 
+def there_already(name: str) -> CommandError:
+    """Return what is said where a file would be overwritten."""
+    return CommandError(_("{name} 已经有了，没有覆盖；请另起名字，或先移走它").format(name=name))
+
+
 def write_new(name: str, data: bytes, mode: int = 0o666) -> None:
     """Write a file that is not there yet.
 
@@ -62,7 +67,7 @@ def write_new(name: str, data: bytes, mode: int = 0o666) -> None:
     try:
         handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
-        raise CommandError(_("{name} 已经有了，没有覆盖；请另起名字，或先移走它").format(name=name)) from None
+        raise there_already(name) from None
     with open(handle, "wb") as made:  # noqa: PTH123 -- a descriptor
         made.write(data)
 

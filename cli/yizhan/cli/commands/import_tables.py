@@ -66,14 +66,14 @@ def _command(name: str, text: str) -> click.Command:
     ) -> None:
         """Import a table."""
         from yizhan.cli.app import this
-        from yizhan.cli.errors import CommandError
         from yizhan.cli.keyring import Lock
+        from yizhan.cli.letters import there_already
         from yizhan.cli.output import print_json
 
         app = this()
         app.member(county)
         if bad is not None and Path(bad).exists():
-            raise CommandError(_("{name} 已经有了，没有覆盖；请另起名字，或先移走它").format(name=bad))
+            raise there_already(bad)
         found = _read(app, county, file, type, _Source(name == "excel", sheet, office))
         if not as_json:
             tables.tell_problems(found)
@@ -251,11 +251,10 @@ def _judge(app: App, outbox: Outbox, found: tables.Found) -> None:
 
 def _doubted(app: App, outbox: Outbox, found: tables.Found, line: int, draft: Draft, *, known: bool) -> Draft:
     from yizhan.cli.app import utc_now
-    from yizhan.cli.names import doubt_sentence
-    from yizhan.producers.doubts import Doubt, doubts, grade_otherwise, kept, place_of
+    from yizhan.cli.doubting import sentences, worth_asking
+    from yizhan.producers.doubts import Doubt, doubts, kept
     from yizhan.producers.geography import sample_outlines
     from yizhan.producers.numbering import Sent
-    from yizhan.schemas.policy import Way
 
     doubtful = doubts(draft, outbox.county, app.charter.members, utc_now(), sample_outlines)
     draft = kept(draft, doubtful)
@@ -263,12 +262,10 @@ def _doubted(app: App, outbox: Outbox, found: tables.Found, line: int, draft: Dr
         return draft
     if Doubt.TOUCHES_NOBODY in doubtful:
         likely = outbox.preview(draft)
-        if isinstance(likely, Sent) and all(made.way is Way.DIGEST for made in likely.decisions.values()):
-            doubtful = tuple(doubt for doubt in doubtful if doubt is not Doubt.TOUCHES_NOBODY)
-    place, proposal = app.named(place_of(draft) or ""), grade_otherwise(draft)
-    sentences = [doubt_sentence(doubt, draft.type, place, proposal.basis if proposal else "") for doubt in doubtful]
-    if sentences:
-        found.doubts[line] = sentences
+        if isinstance(likely, Sent):
+            doubtful = worth_asking(doubtful, likely)
+    if doubtful:
+        found.doubts[line] = sentences(app, draft, doubtful)
     return draft
 
 

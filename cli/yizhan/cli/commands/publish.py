@@ -217,12 +217,11 @@ def _with_files(
 def _wanted(draft: Draft, outbox: Outbox, app: App, where: str, *, ask: bool, warn: bool) -> Draft | None:
     """Tell of what is doubtful; on a terminal, ask. Return what is to go, with what was kept marked."""
     from yizhan.cli.app import utc_now
-    from yizhan.cli.names import doubt_sentence
+    from yizhan.cli.doubting import sentences, worth_asking
     from yizhan.cli.output import say
-    from yizhan.producers.doubts import Doubt, doubts, grade_otherwise, kept, place_of
+    from yizhan.producers.doubts import doubts, kept
     from yizhan.producers.geography import sample_outlines
     from yizhan.producers.numbering import Sent
-    from yizhan.schemas.policy import Way
 
     members = outbox.charters.latest().members
     found = doubts(draft, outbox.county, members, utc_now(), sample_outlines)
@@ -230,11 +229,9 @@ def _wanted(draft: Draft, outbox: Outbox, app: App, where: str, *, ask: bool, wa
     likely = outbox.preview(draft) if found and warn else None
     if not isinstance(likely, Sent) or likely.duplicate:
         return draft
-    if all(made.way is Way.DIGEST for made in likely.decisions.values()):
-        found = tuple(doubt for doubt in found if doubt is not Doubt.TOUCHES_NOBODY)
-    place, proposal = app.named(place_of(draft) or ""), grade_otherwise(draft)
-    for doubt in found:
-        say(f"{where}: {doubt_sentence(doubt, draft.type, place, proposal.basis if proposal else '')}")
+    found = worth_asking(found, likely)
+    for said in sentences(app, draft, found):
+        say(f"{where}: {said}")
     if ask and found and not click.confirm(_("仍要发出吗？"), default=False, err=True):
         return None
     return draft
