@@ -140,12 +140,13 @@ def _aborted(error: click.Abort) -> int:
 
 def failure(error: Exception, args: Sequence[str] = ()) -> str:
     """Say an exception in one sentence, without a traceback; ``args`` tell which role it happened in."""
+    from yizhan.cli.actions import with_hint
     from yizhan.schemas.errors import YizhanError
     from yizhan.schemas.sentences import os_error
     from yizhan.services.labels import error_sentence
 
     if isinstance(error, YizhanError):
-        return error_sentence(error)
+        return with_hint(error_sentence(error), error)
     if isinstance(error, ModuleNotFoundError) and (extra := _extra(error, args)):
         sentence = _("这台机器没有安装这个角色所需的 {module}；请运行 pip install 'yizhan[{extra}]'")
         return sentence.format(module=error.name, extra=extra)
