@@ -8,7 +8,8 @@ Law 4: after a crash up to a window of inputs is handled again, with the same by
 Rule 1: whatever a record is, the worker goes on; what even the quarantine cannot take ends the
         process (``os._exit``), so that the record is read again after the restart.
 Rule 2: one agent, concurrency 1 (faust-streaming issue 606); growth is by partitions and workers.
-Rule 3: no timer decides: time comes as ticks, records of a topic that the worker writes to itself, and a tick
+Rule 3: members take turns (:mod:`~yizhan.streams.fair_fetching`): what one of them sends holds up nobody else.
+Rule 4: no timer decides: time comes as ticks, records of a topic that the worker writes to itself, and a tick
         acts after the events that stood before it. The
         obligations' table is its compacted topic, read when partitions are assigned, changed by the agent
         alone; Faust's own ``Table`` sends its changes without waiting for anything (decision 35).
@@ -27,12 +28,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import faust
 from aiokafka.errors import KafkaError
+from faust.transport.drivers.aiokafka import Consumer
 
 from yizhan.schemas import topics
 from yizhan.schemas.admit import Record
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.timestamps import from_milliseconds, written
-from yizhan.streams import guarded_records, metrics, ticks
+from yizhan.streams import bounded_requests, fair_fetching, guarded_records, metrics, ticks
 from yizhan.streams.followups import PROGRESS_KEY, Followed, Follower, Progress
 from yizhan.streams.followups_kafka import Ends, Loaded, load
 from yizhan.streams.station import Handled, Output, handle, postmark_key
@@ -55,9 +57,16 @@ EXIT_FAILED: Final = 70
 """Exit status of a worker that must be started again (``EX_SOFTWARE``)."""
 CONSUMER_GROUP: Final = topics.group_prefix(topics.STATION)
 MAX_REQUEST_BYTES: Final = topics.STATION_MAX_BYTES
-_BUFFERED_RECORDS: Final = 32
+_BUFFERED_RECORDS: Final = 8
 _TURNS: Final = 4
 """Turns of the loop after which aiokafka has written to the socket what was given to it."""
+
+
+class _FairConsumer(Consumer):
+    """Faust's consumer, which waits where the stream's buffer is full, and stops asking nobody for that."""
+
+    def on_buffer_full(self, tp: object) -> None:
+        """Do nothing: Faust would look at the topic again only when something new came, or after a second."""
 
 
 class Station:
@@ -275,6 +284,8 @@ def build(
         data_folder: where Faust may write.
     """
     guarded_records.install()
+    fair_fetching.install()
+    bounded_requests.install()
     context = connection.ssl_context()
     app = faust.App(
         CONSUMER_GROUP,
@@ -297,6 +308,7 @@ def build(
         producer_max_request_size=MAX_REQUEST_BYTES,
         producer_acks=-1,
     )
+    app.transport.Consumer = _FairConsumer  # type: ignore[misc] # Faust declares it for classes
     pipeline = _Pipeline(app, settings.station_window_events)
     names = [*(topics.events(member) for member in members), topics.TICKS]
     source = app.topic(*names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
