@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration import hostile
 from tests.integration.alliance import LEAD_SECONDS, Alliance, Station, now_text, running_station, settle
 from tests.simulator import INTELLIGENCE, World
 from yizhan.charter.layout import TIMESTAMP, adoption_path, metadata_path
@@ -96,11 +97,21 @@ def test_no_record_stops_the_station(alliance: Alliance, station: Station) -> No
     assert station.running()
 
 
-def test_compressed_batches_do_not_stop_the_station(alliance: Alliance, station: Station) -> None:
-    """The broker stores what was compressed uncompressed; the other codecs come from Java in `test_broker`."""
+@pytest.mark.parametrize("codec", range(1, 8))
+def test_a_compressed_batch_is_refused_aloud_and_the_next_event_is_handled(
+    alliance: Alliance, station: Station, codec: int
+) -> None:
+    """Whatever the codec, if it is one: nothing is decompressed, the sender is told, the station goes on."""
     start = alliance.end(topics.postings(SOURCE))
-    alliance.publish(alliance.world.event(SOURCE, (PARTNER,), time=now_text()), compression_type="gzip")
-    assert [answer.refused for answer in alliance.postings(start, 1)] == [None]
+    value, name = alliance.world.event(SOURCE, (PARTNER,), time=now_text()), topics.county(SOURCE)
+    if codec == hostile.GZIP:
+        alliance.publish(value, compression_type="gzip")
+    elif hostile.produce(alliance.cluster, name, topics.events(SOURCE), hostile.batch(b"\0" * 90, 1, codec)) != 0:
+        start -= 1  # the broker did not take it: there is nothing to be refused
+    alliance.publish(alliance.world.event(SOURCE, (PARTNER,), time=now_text()))
+    said = [answer.refused for answer in alliance.postings(max(start, 0), 2)]
+    assert said[-1] is None
+    assert codec != hostile.GZIP or said == ["malformed", None]
     assert station.running()
 
 
