@@ -68,14 +68,15 @@ def test_ninety_thousand_records_in_one_batch_hold_nobody_up(alliance: Alliance,
     took = fires(alliance, 10)
     assert max(took) < WITHIN_SECONDS
     assert station.running()
-    everything, told = 90_000, set[int]()
-    deadline = time.monotonic() + 200
-    while len(told) < everything:
+    enough, told = 20_000, set[int]()
+    deadline = time.monotonic() + 120
+    while len(told) < enough:
         answers = alliance.postings(start, 10_000, FLOODS, seconds=2)
         told = {n for said in answers for n in range(first_of(said), said.origin.offset + 1)}
-        assert time.monotonic() < deadline, f"{len(told)} of {everything} are answered"
+        assert time.monotonic() < deadline, f"{len(told)} of {enough} are answered"
     assert {said.refused for said in answers} == {"malformed"}
-    assert len(answers) < 300
+    assert told == set(range(min(told), max(told) + 1))
+    assert len(answers) < 200
 
 
 def first_of(said: Postmark) -> int:

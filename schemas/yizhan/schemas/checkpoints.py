@@ -25,6 +25,7 @@ from yizhan.schemas.dsse import decode_base64
 from yizhan.schemas.errors import NoteInvalid
 from yizhan.schemas.keys import COSIGNATURE_BYTES, CosigningKey, CosigningPublicKey, SigningKey
 from yizhan.schemas.notes import Note, Signature
+from yizhan.schemas.timestamps import LAST_YEAR
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -211,7 +212,7 @@ def _is_dated(line: Signature) -> bool:
     return len(line.signature) == _TIME_BYTES + COSIGNATURE_BYTES and 0 < seconds <= _LAST_SECOND
 
 
-_LAST_SECOND: Final = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
+_LAST_SECOND: Final = int(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp()) - 1
 
 
 def _time(line: Signature) -> datetime:

@@ -22,12 +22,14 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 from yizhan.schemas.followups import CANCELLED, DISCHARGED, NOT_OWED, OPENED, Followup
 from yizhan.schemas.header import Header, Ref, split_id
 from yizhan.schemas.obligation_events import Event, of_type
+from yizhan.schemas.obligation_index import ThreadIndex
 from yizhan.schemas.obligation_rules import ObligationRule, matches
 from yizhan.schemas.obligation_state import KEPT, ObligationState, forgotten, planned
 from yizhan.schemas.terms import periods, term
@@ -49,9 +51,10 @@ class ObligationEngine:
         """Go on from kept duties; from nothing if there are none."""
         self._duties: dict[str, ObligationState] = {}
         self._about: defaultdict[str, set[str]] = defaultdict(set)
-        self._threads: defaultdict[tuple[str | None, str], set[str]] = defaultdict(set)
+        self._threads = ThreadIndex()
         self._periods: defaultdict[str, set[str]] = defaultdict(set)
         self._ended_by: defaultdict[str, set[str]] = defaultdict(set)
+        self._ended_at: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._waiting: list[tuple[str, str]] = []
         self._changed: dict[str, ObligationState | None] = {}
         for each in duties:
@@ -131,10 +134,11 @@ class ObligationEngine:
         header, ids = event.header, set[str]()
         if event.answers is not None:
             ids |= self._about.get(event.answers.id, set())
-        ids |= self._ended_by.get(header.id, set())
+        ids |= self._ended_at.get((header.id, event.at), set())
         for rule in event.rules.values():
             if rule.discharged.by == "thread" and of_type(rule, header.type):
-                ids |= self._threads.get((event.thread, rule.id), set())
+                kind = partial(event.of_kind, rule)
+                ids.update(self._threads.before(header.id, event.thread, rule.id, header.county, kind))
         if header.period is not None:
             ids |= self._periods.get(header.period, set())
         return [self._duties[each] for each in sorted(ids)]
@@ -292,15 +296,16 @@ class ObligationEngine:
             if duty.period is not None:
                 self._periods[duty.period].add(name)
         self._duties[name] = self._changed[name] = duty
-        # By thread only what is open, and by its rule: a long thread, or one made to be long, costs as much as another.
+        # By thread only what is open: a long thread, or one made to be long, costs as much as another.
         if duty.ended is None:
-            self._threads[duty.thread, duty.rule].add(name)
+            self._threads.add(duty)
             if duty.steps:
                 heapq.heappush(self._waiting, (duty.steps[0].at, name))
         else:
-            _leave(self._threads, (duty.thread, duty.rule), name)
+            self._threads.remove(duty)
             if duty.by is not None:
                 self._ended_by[duty.by.id].add(name)
+                self._ended_at[duty.by.id, duty.ended].add(name)
             heapq.heappush(self._waiting, (forgotten(duty), name))
 
     def _forget(self, duty: ObligationState) -> None:
@@ -311,7 +316,9 @@ class ObligationEngine:
         for index, key in ((self._about, about), (self._periods, duty.period), (self._ended_by, by)):
             if key is not None:
                 _leave(index, key, name)
-        _leave(self._threads, (duty.thread, duty.rule), name)
+        if by is not None and duty.ended is not None:
+            _leave(self._ended_at, (by, duty.ended), name)
+        self._threads.remove(duty)
 
 
 def _leave(index: dict[_Key, set[str]], key: _Key, name: str) -> None:

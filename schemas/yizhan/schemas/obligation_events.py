@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from yizhan.schemas.followups import NOT_OWED, Followup
 from yizhan.schemas.header import Header, Ref, split_id
+from yizhan.schemas.obligation_index import partner_of
 from yizhan.schemas.obligation_rules import ObligationRule, duty_facts, matches
 from yizhan.schemas.timestamps import written
 
@@ -62,10 +63,13 @@ class Event(NamedTuple):
         """Return what a row may compare, for one recipient."""
         return duty_facts(self.header, recipient, self.ways.get(recipient))
 
+    def of_kind(self, rule: ObligationRule, partner: str) -> bool:
+        """Tell whether it is of the kind that discharges a rule's obligations towards a partner."""
+        return matches(rule.discharged.when, self.facts(partner))
+
     def fits(self, duty: ObligationState, rule: ObligationRule) -> bool:
         """Tell whether it is the kind of event that discharges this duty, whoever sent it."""
-        partner = next((each for each in (*duty.owed, *duty.owes) if each != self.header.county), self.header.county)
-        if not matches(rule.discharged.when, self.facts(partner)):
+        if not self.of_kind(rule, partner_of(duty, self.header.county)):
             return False
         if rule.discharged.by == "answers":
             return self.answers is not None and duty.about is not None and self.answers.id == duty.about.id

@@ -20,8 +20,8 @@ from aiokafka.consumer.fetcher import Fetcher, FetchResult
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-TURN_RECORDS: Final = 8
-TURN_BYTES: Final = 128 * 1024
+TURN_RECORDS: Final = 64
+TURN_BYTES: Final = 256 * 1024
 WAIT_MS: Final = 200
 
 
