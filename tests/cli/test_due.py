@@ -151,7 +151,7 @@ def test_the_station_that_is_late_is_named(yizhan: Run, home: Path, monkeypatch:
     station = Station(home)
     tell(home, QINGYUAN, "opened", datetime.now(UTC) + timedelta(days=300))
     later = Quarter.containing(station.app.charter.holds_from, "Asia/Shanghai").end("Asia/Shanghai") + timedelta(days=6)
-    monkeypatch.setattr("yizhan.services.home.utc_now", lambda: later)
+    monkeypatch.setattr("yizhan.runtime.clock.utc_now", lambda: later)
     ran = yizhan("due", QINGYUAN)
     assert "驿站" in ran.out
     assert "yizhan digest close" in ran.err
