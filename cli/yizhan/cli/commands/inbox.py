@@ -104,11 +104,11 @@ def _keep_ringing(inbox: Inbox, stop: StopSignal, as_json: bool) -> None:
 def _tell(home: Home, county: str, outcome: ReceiveOutcome, *, as_json: bool) -> None:
     """Tell what became of one record: a panel and a bell for an alarm, a line for the rest."""
     from yizhan.cli.context import acting
+    from yizhan.cli.obligation_view import say_followup
     from yizhan.cli.output import print_line, say
     from yizhan.consumers.checks import NEVER_RECEIPTED
     from yizhan.services.access_log import record_if_possible
     from yizhan.services.labels import reason_name
-    from yizhan.services.obligations import tell_step
 
     item = outcome.item
     if as_json:
@@ -128,7 +128,7 @@ def _tell(home: Home, county: str, outcome: ReceiveOutcome, *, as_json: bool) ->
     elif outcome.became == "manifest":
         say(_("季度通报 {label} 已到").format(label=outcome.reason))
     elif outcome.became == "followup" and outcome.followup is not None:
-        tell_step(home, county, outcome.followup)
+        say_followup(home, county, outcome.followup)
     elif outcome.became == "aside":
         say(_("一件核验不过，已另存：{reason}").format(reason=reason_name(str(outcome.reason))))
     elif outcome.became == "conflict" and item is not None:
