@@ -17,6 +17,7 @@ from yizhan.schemas.i18n import _
 COMMANDS: Final[Mapping[str, str]] = {
     "bell.init": "bell init --county {county}",
     "bell.test": "bell test --county {county}",
+    "bulletin.edit": "bulletin edit {label} --county {county} --with {partner}",
     "bulletin.make": "bulletin make {label} --county {county} --with {partner} --office FILE",
     "decision.complete": "done {id} {n} --county {county}",
     "draft.new": "new {type} --county {county} --reply-to {reply_to}",
