@@ -67,4 +67,6 @@ def test_what_is_owed_again_is_one_duty() -> None:
 def test_the_order_of_coming_changes_nothing() -> None:
     """Statements in any order, and twice, are the same obligations."""
     told = [said(), said(OVERDUE, "2026-08-16T00:00:00.000Z"), said(DISCHARGED, "2026-08-17T00:00:00.000Z")]
-    assert quarter_obligations(told, (A, B), SINCE, UNTIL) == quarter_obligations([*told[::-1], *told], (B, A), SINCE, UNTIL)
+    assert quarter_obligations(told, (A, B), SINCE, UNTIL) == quarter_obligations(
+        [*told[::-1], *told], (B, A), SINCE, UNTIL
+    )

@@ -76,6 +76,15 @@ class SignedBulletin:
 
 
 @dataclass(frozen=True, slots=True)
+class BulletinTarget:
+    """Where a bulletin is written; with an ``office``, also the event to be published."""
+
+    folder: Path
+    office: Office | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class BulletinFiles:
     """A bulletin that was written: form → file.
 
@@ -113,35 +122,27 @@ class BulletinCheck:
 
 
 def make_bulletin(
-    home: Home,
-    key: BulletinKey,
-    folder: Path,
-    office: Office | None,
-    actor: Actor,
-    now: datetime,
-    *,
-    overwrite: bool = False,
-    progress: Progress = SILENT,
+    home: Home, key: BulletinKey, target: BulletinTarget, actor: Actor, now: datetime, progress: Progress = SILENT
 ) -> BulletinFiles:
-    """Write a bulletin: HTML, PDF, DOCX, two CSV and JSON; with an ``office`` also the event to be published.
+    """Write a bulletin: HTML, PDF, DOCX, two CSV and JSON; with an office also the event to be published.
 
     Raises:
         ServiceError: a file exists already, or ``draft`` refuses.
         TextInvalid: the analyst's text cannot be used.
     """
     stem = f"bulletin-{key.label}-{key.county}-{key.partner}"
-    paths = {form: folder / f"{stem}.{form}" for form in ("html", "pdf", "docx", "csv", "json")}
-    paths["letters"] = folder / f"{stem}-letters.csv"
-    if office is not None:
-        paths["event"] = folder / f"{stem}-event.jsonl"
-    if (existing := [str(each) for each in paths.values() if each.exists()]) and not overwrite:
+    paths = {form: target.folder / f"{stem}.{form}" for form in ("html", "pdf", "docx", "csv", "json")}
+    paths["letters"] = target.folder / f"{stem}-letters.csv"
+    if target.office is not None:
+        paths["event"] = target.folder / f"{stem}-event.jsonl"
+    if (existing := [str(each) for each in paths.values() if each.exists()]) and not target.overwrite:
         raise ServiceError(marked("{path} 已经存在；要覆盖请加 --force，或用 -o 另选目录"), path=existing[0])
     material = read_material(home, key, now, progress)
     writing = read_text(home, key)
-    event = None if office is None else draft(material, key.partner, office, writing)
+    event = None if target.office is None else draft(material, key.partner, target.office, writing)
     record(home, key.county, actor, "printed", [f"{key.label} {key.partner}"])
     progress.describe(_("写出文件"))
-    folder.mkdir(parents=True, exist_ok=True)
+    target.folder.mkdir(parents=True, exist_ok=True)
     forms, uncovered = _forms(material, event, now)
     for form, path in paths.items():
         path.write_bytes(forms[form]())
@@ -295,9 +296,9 @@ def sent_bulletin(outbox: Outbox | None, label: str, partner: str) -> SignedBull
         header, raw = event.header, read(row.type, event.payload).raw
         if header.withdraws is not None:
             withdrawn.add(header.withdraws.id)
-        elif row.id not in withdrawn and header.status == "Actual":
-            if (raw.get("label"), raw.get("partner")) == (label, partner):
-                return SignedBulletin(row.id, header.time, raw)
+        found = (raw.get("label"), raw.get("partner"), header.status) == (label, partner, "Actual")
+        if header.withdraws is None and found and row.id not in withdrawn:
+            return SignedBulletin(row.id, header.time, raw)
     return None
 
 

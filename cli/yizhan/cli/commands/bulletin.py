@@ -18,6 +18,7 @@ from yizhan.schemas.i18n import _, marked
 from yizhan.services.bulletins import (
     BulletinFiles,
     BulletinKey,
+    BulletinTarget,
     check_bulletin,
     figures_for_text,
     make_bulletin,
@@ -59,9 +60,9 @@ def make(
     """Write a quarter's bulletin."""
     home, now = current_home(), utc_now().replace(microsecond=0)
     key = _key(home, label, county, partner)
-    signers = None if office is None else read_office(office)
+    target = BulletinTarget(folder, None if office is None else read_office(office), force)
     with progress(_("统计 {label}").format(label=label)) as bar:
-        made = make_bulletin(home, key, folder, signers, acting("bulletin make"), now, overwrite=force, progress=bar)
+        made = make_bulletin(home, key, target, acting("bulletin make"), now, bar)
     warnings = _warnings(made)
     if as_json:
         paths = {form: str(path) for form, path in made.files.items()}
