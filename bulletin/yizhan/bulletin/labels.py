@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -99,18 +98,6 @@ OPEN_NAMES: Final = {
 }
 WAY_NAMES: Final = {"alarm": marked("报警"), "notice": marked("通知"), "digest": marked("季度")}
 STATUS_MARKS: Final = {"Exercise": marked("【演练】"), "Test": marked("【测试】")}
-
-
-_UNSEEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]+")
-
-
-def visible(text: str) -> str:
-    r"""Return a text with what nobody sees, or XML cannot hold, as spaces.
-
-    >>> visible("火\x07灾")
-    '火 灾'
-    """
-    return _UNSEEN.sub(" ", text)
 
 
 def quantity(value: float) -> str:

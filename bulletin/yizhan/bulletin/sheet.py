@@ -32,13 +32,13 @@ from yizhan.bulletin.labels import (
     named,
     quantity,
     type_name,
-    visible,
 )
 from yizhan.bulletin.matters import ordered, standing
 from yizhan.bulletin.proof import Proof
 from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.schemas.codes import CODES
 from yizhan.schemas.i18n import _, get_language, marked
+from yizhan.schemas.invisible import blanked
 
 _MOST: Final = 300
 
@@ -139,9 +139,9 @@ def sheet(of: Material) -> Sheet:
 def _cleaned(block: Block) -> Block:
     """Take unseen characters out of a block: control characters are no XML, and others reorder what is read."""
     if isinstance(block, Table):
-        rows = [[visible(cell) for cell in row] for row in block.rows]
-        return replace(block, columns=[visible(cell) for cell in block.columns], rows=rows)
-    return block if isinstance(block, Drawing) else replace(block, text=visible(block.text))
+        rows = [[blanked(cell) for cell in row] for row in block.rows]
+        return replace(block, columns=[blanked(cell) for cell in block.columns], rows=rows)
+    return block if isinstance(block, Drawing) else replace(block, text=blanked(block.text))
 
 
 def _foot(of: Material) -> Iterator[str]:

@@ -11,7 +11,6 @@ Rule 6: one message has one reference, made of sender, identifier and sent: it i
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +23,7 @@ from yizhan.producers.cap.words import DISASTER, FIRE, HOTSPOT, OURS, Triplet
 from yizhan.producers.cap.xml import SIGNATURE, CapInvalid, moment, name, pairs, parse, text, texts
 from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.invisible import without_invisible
 from yizhan.schemas.payloads.base import REFUSED_SECRET, STATE_SECRETS, refuse_secret
 from yizhan.schemas.payloads.common import Classification
 from yizhan.schemas.timestamps import written
@@ -186,8 +186,7 @@ def _chosen(root: etree._Element, unfit: list[str]) -> list[etree._Element]:
 
 def _clean(said: str) -> str:
     """Drop characters that nobody sees; the payload's own rule refuses them."""
-    kept = "".join(each for each in said if each in "\n\t" or unicodedata.category(each) not in {"Cc", "Cf"})
-    return kept.strip()
+    return without_invisible(said, keep="\n\t").strip()
 
 
 def _read_text(info: etree._Element) -> str:
