@@ -7,7 +7,6 @@ from typing import Final
 
 from yizhan.schemas.codes import CODES
 from yizhan.schemas.i18n import _, get_language, marked
-from yizhan.schemas.payloads import TYPES
 
 PLACES: Final = {"judgement": marked("形势研判"), "suggestions": marked("工作建议")}
 """Passages of the analyst that are sections of their own."""
@@ -137,13 +136,3 @@ def code_name(listed: str, value: str) -> str:
     if code is None:
         return value
     return code.name if get_language() == "zh_CN" else code.en
-
-
-def type_name(type_: str) -> str:
-    """Return a type's name in the language chosen; an unknown one as it is.
-
-    >>> type_name("yizhan.weather.v9")
-    'yizhan.weather.v9'
-    """
-    row = TYPES.get(type_)
-    return type_ if row is None else _(row.title)

@@ -11,10 +11,10 @@ import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from yizhan.bulletin.labels import type_name
 from yizhan.bulletin.matters import ordered, standing
 from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.schemas.i18n import _
+from yizhan.schemas.payloads.table import type_name
 from yizhan.schemas.spreadsheet import guarded
 
 BOM: Final = b"\xef\xbb\xbf"

@@ -29,6 +29,7 @@ from yizhan.schemas.header import Header
 from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.schemas.invisible import blanked
 from yizhan.schemas.payloads import TYPES, ReadPayload, read
+from yizhan.schemas.payloads.table import type_name
 from yizhan.schemas.policy import Way
 from yizhan.schemas.policy_facts import Words
 from yizhan.schemas.quarters import Quarter
@@ -380,8 +381,7 @@ def _half(entries: Sequence[Entry], bulletin: Bulletin) -> Iterator[str]:
         yield ""
         for type_, events in groupby(group, key=lambda entry: entry.type):
             listed = list(events)
-            row = TYPES.get(type_)
-            heading = plain(type_) if row is None else _(row.title)
+            heading = type_name(type_) if type_ in TYPES else plain(type_)
             yield f"#### {heading} ({len(listed)})"
             yield ""
             yield _("| 编号 | 得知时间 | 地点 | 简要情况 | 方式 | 备注 |")

@@ -24,13 +24,12 @@ from yizhan.consumers.labels import ManifestVerdict
 from yizhan.producers.queries import OutboxQuery as OwnQuery
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.payloads import read
+from yizhan.schemas.payloads.table import BULLETIN
 from yizhan.services.errors import ServiceError
 from yizhan.services.inbox import read_inbox as inbox_of
 from yizhan.services.outbox import read_outbox as outbox_of
 from yizhan.services.outbox_port import OutboxDesk
 from yizhan.services.quarters import counted
-
-BULLETIN: Final = "yizhan.intelligence.bulletin.v1"
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
