@@ -14,11 +14,11 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
 
-from yizhan.bulletin.labels import visible
 from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.consumers.items import EXERCISE, TEST
 from yizhan.consumers.labels import Warn, sentence
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.invisible import blanked
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.payloads import TYPES
 from yizhan.schemas.policy import Way
@@ -264,7 +264,7 @@ def markdown_text(text: str) -> str:
     >>> markdown_text("a|b\n# <b>火</b>")
     'a\\|b \\# \\<b\\>火\\</b\\>'
     """
-    line = visible(text).strip()
+    line = blanked(text).strip()
     short = line if len(line) <= _LONGEST else line[:_LONGEST] + "…"
     return _MARKUP.sub(r"\\\g<0>", short)
 

@@ -11,10 +11,9 @@ from yizhan.cli.output import print_table, say, tell
 from yizhan.consumers.followups import Obligation
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.i18n import _, join_list, marked, with_note
-from yizhan.schemas.matters import PLAN
 from yizhan.schemas.obligation_rules import ObligationRule
+from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
 from yizhan.services.home import Home
-from yizhan.services.labels import type_name
 from yizhan.services.obligations import asks_receipt, discharge_action, discharging_types, needs_telephone
 from yizhan.services.own_obligations import STATION, OwnObligation
 
@@ -91,7 +90,7 @@ def discharge_text(home: Home, each: Obligation) -> str:
 def rule_discharge_text(rule: ObligationRule) -> str:
     """Say which event discharges what a rule asks for."""
     types = discharging_types(rule)
-    if rule.discharged.by == "answers" and types == [PLAN]:
+    if rule.discharged.by == "answers" and types == [PATROL_PLAN]:
         return _("会签这份计划")
     if not types:
         return _("值班人员签收，报姓名和警号") if asks_receipt(rule) else ""

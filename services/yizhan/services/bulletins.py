@@ -35,6 +35,7 @@ from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.payloads import read
+from yizhan.schemas.payloads.table import BULLETIN
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.errors import ServiceError
@@ -44,7 +45,6 @@ from yizhan.services.outbox import read_outbox
 from yizhan.services.progress import SILENT, Progress
 from yizhan.services.quarters import quarter_figures
 
-BULLETIN: Final = "yizhan.intelligence.bulletin.v1"
 _CITED: Final = ("county", "hash", "count", "prompt", "root", "closed")
 """What a signed bulletin says of a manifest."""
 SIGNERS: Final = {

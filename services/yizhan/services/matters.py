@@ -18,8 +18,9 @@ from yizhan.producers.numbering import Accepted
 from yizhan.schemas.actions import Action
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import _, marked
-from yizhan.schemas.matters import PLAN, JointWork, JointWorkState, MatterEvent, in_order, joint_work, matter
+from yizhan.schemas.matters import JointWork, JointWorkState, MatterEvent, in_order, joint_work, matter
 from yizhan.schemas.payloads.common import Ask
+from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.drafts import open_drafts
@@ -27,7 +28,6 @@ from yizhan.services.errors import NotFound, ServiceError
 from yizhan.services.home import Home
 from yizhan.services.inbox import read_inbox
 from yizhan.services.keys import PassphraseSource
-from yizhan.services.labels import type_name
 from yizhan.services.matter_events import matter_event
 from yizhan.services.outbox import open_outbox, read_outbox
 
@@ -152,8 +152,8 @@ def _open_plan(home: Home, county: str, event_id: str) -> Item:
     if event is None:
         sentence, hint = marked("{county} 的收件箱里没有 {id}"), Action.to("inbox.list", county=county)
         raise NotFound(sentence, county=home.member_name(county), id=event_id, hint=hint)
-    if event.header.type != PLAN or event.header.reply_to is not None:
-        what = _("会签") if event.header.type == PLAN else type_name(event.header.type)
+    if event.header.type != PATROL_PLAN or event.header.reply_to is not None:
+        what = _("会签") if event.header.type == PATROL_PLAN else type_name(event.header.type)
         raise ServiceError(marked("{id} 是{what}，不是待会签的巡护计划"), id=event_id, what=what)
     if event.header.county == county:
         raise ServiceError(marked("{id} 是本县自己提出的计划，由对方会签"), id=event_id)

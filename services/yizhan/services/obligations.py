@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Final
 
 from yizhan.consumers.followups import Obligation
 from yizhan.producers.drafts import parse_draft
@@ -18,8 +17,9 @@ from yizhan.schemas.actions import Action
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import _, marked
-from yizhan.schemas.matters import PLAN, ConsultationDecision
+from yizhan.schemas.matters import ConsultationDecision
 from yizhan.schemas.obligation_rules import ObligationRule
+from yizhan.schemas.payloads.table import BULLETIN, PATROL_PLAN, middle_name
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.errors import NotFound, ServiceError
@@ -29,8 +29,6 @@ from yizhan.services.keys import PassphraseSource
 from yizhan.services.outbox import open_outbox, read_outbox
 from yizhan.services.own_obligations import OwnObligation, consultation_decisions, own_obligations
 
-_BULLETIN: Final = "yizhan.intelligence.bulletin.v1"
-"""Made from the quarter's figures, not asked for by a form."""
 
 
 def list_obligations(
@@ -70,15 +68,16 @@ def rule_action(rule: ObligationRule, obligation: Obligation, county: str) -> Ac
     types = discharging_types(rule)
     if not types:
         return None
-    if types[0] == _BULLETIN and obligation.period is not None:
+    # A bulletin is made from the quarter's figures, not asked for by a form.
+    if types[0] == BULLETIN and obligation.period is not None:
         partner = next(code for code in (*obligation.owed, *obligation.owes) if code != county)
         return Action.to("bulletin.make", label=obligation.period, county=county, partner=partner)
-    if types[0] == PLAN and rule.discharged.by == "answers":
+    if types[0] == PATROL_PLAN and rule.discharged.by == "answers":
         return Action.to("plan.countersign", id=obligation.about, county=county)
     # A county that goes on with what it reported itself is offered that by the form.
     goes_on = rule.discharged.by == "thread" and types[0] in _types(rule.opens.when or ())
-    short = types[0].removeprefix("yizhan.").removesuffix(".v1")
-    return Action.to("draft.new", type=short, county=county, reply_to=None if goes_on else obligation.about)
+    kind = middle_name(types[0])
+    return Action.to("draft.new", type=kind, county=county, reply_to=None if goes_on else obligation.about)
 
 
 def asks_receipt(rule: ObligationRule) -> bool:

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING, Any
 from yizhan.producers.outbox import Outbox
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.charter import AdoptedCharters, Charter, RegisteredKey
-from yizhan.schemas.header import NOTICE, RECEIPT
 from yizhan.schemas.i18n import _
 from yizhan.schemas.keys import SigningKey
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.services.keys import PassphraseSource, Signer
 from yizhan.services.labels import arrival
 
@@ -86,7 +86,7 @@ def newest_postings(outbox: Outbox, query: OutboxQuery, events: int, *, plain: b
     reach = events
     while True:
         found = outbox.postings(dataclasses.replace(query, limit=reach or None))
-        kept = [each for each in found if not (plain and each.type in {RECEIPT, NOTICE})]
+        kept = [each for each in found if not (plain and each.type in SYSTEM_TYPES)]
         ids = list(dict.fromkeys(each.id for each in kept))
         if not events or len(ids) >= events or len({each.id for each in found}) < reach:
             wanted = set(ids[-events:] if events else ids)

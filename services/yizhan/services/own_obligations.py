@@ -23,8 +23,9 @@ from yizhan.producers.outbox import Outbox
 from yizhan.producers.queries import OutboxQuery
 from yizhan.schemas.deadlines import midnight
 from yizhan.schemas.followups import DISCHARGED
-from yizhan.schemas.matters import CONSULTATION, ConsultationDecision, decisions
+from yizhan.schemas.matters import ConsultationDecision, decisions
 from yizhan.schemas.payloads.liaison_consultation import DecisionDue
+from yizhan.schemas.payloads.table import CONSULTATION
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.timestamps import instant
 from yizhan.services.home import Home

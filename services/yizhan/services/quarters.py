@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 from yizhan.bulletin.figures import canonical, figures
 from yizhan.bulletin.obligations import quarter_obligations
-from yizhan.bulletin.quarter_events import NEVER_COUNTED, QuarterEvent, QuarterObligation, missing_event, quarter_event
+from yizhan.bulletin.quarter_events import QuarterEvent, QuarterObligation, missing_event, quarter_event
 from yizhan.consumers.digests import Digest, DigestMember
 from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.labels import ManifestVerdict, sentence
@@ -28,6 +28,7 @@ from yizhan.producers.outbox import Outbox
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import read
+from yizhan.schemas.payloads.table import NEVER_COUNTED
 from yizhan.schemas.policy import Way
 from yizhan.schemas.quarters import Quarter
 from yizhan.services.errors import ServiceError
