@@ -11,7 +11,7 @@ from tests.cli.conftest import Run
 from tests.cli.test_new import drafted
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.producers.drafts import parse_draft
-from yizhan.producers.files import attach
+from yizhan.producers.file_sealing import attach
 from yizhan.services.drafts import open_drafts
 from yizhan.services.home import Home
 from yizhan.services.outbox import open_outbox

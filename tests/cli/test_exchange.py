@@ -12,7 +12,7 @@ from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.outbox_port import OutboxPort, Person
-from yizhan.producers.outbox import LOCK
+from yizhan.producers.outbox_view import LOCK
 from yizhan.producers.schedule import Patience
 from yizhan.runtime.file_lock import alone
 from yizhan.schemas.header import ReceiptRef

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from yizhan.cli.output import progress, say
 from yizhan.consumers.files import AttachmentProblem, AttachmentStatus, FileStore, attachments_of, pick
-from yizhan.producers.files import attach
+from yizhan.producers.file_sealing import attach
 from yizhan.schemas.errors import FileRefused
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.access_log import record
