@@ -31,7 +31,7 @@ from yizhan.consumers.checks import FOLLOWUP, Examined, Reader, SignedEvent, Unv
 from yizhan.consumers.errors import NoSuchItem
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import State, Warn
-from yizhan.consumers.outbox_port import OutboxPort, Person
+from yizhan.consumers.outbox_port import OutboxPort
 from yizhan.consumers.persist import keep_aside
 from yizhan.consumers.receipt_sender import ReceiptSender
 from yizhan.consumers.receiving import count_outcome, store_record
@@ -45,6 +45,7 @@ from yizhan.schemas.followups import KAFKA_HEADER as FOLLOWUP_HEADER
 from yizhan.schemas.header import LIFE_AT_STAKE
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SealingKey
+from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.postmark import KAFKA_HEADER
 from yizhan.schemas.timestamps import written
 
@@ -76,7 +77,7 @@ class Inbox(InboxView):
         keys: Sequence[SealingKey] | Callable[[], Sequence[SealingKey]],
         charters: Charters,
         clock: Callable[[], datetime] = utc_now,
-        desk: OutboxPort | None = None,
+        outbox: OutboxPort | None = None,
         own_obligations: Callable[[InboxView, datetime], Iterable[tuple[str, str, bool]]] = lambda _inbox, _now: (),
     ) -> None:
         """Open the database at ``path``, made if absent.
@@ -88,7 +89,7 @@ class Inbox(InboxView):
                 is there, which may have registered another.
             charters: adopted versions.
             clock: gives the current instant, aware.
-            desk: our own outbox. Without one, nothing is confirmed and no receipt leaves: enough to
+            outbox: our own. Without one, nothing is confirmed and no receipt leaves: enough to
                 list and show, not to receive.
             own_obligations: yields, for the metrics, each obligation that the county tracks without the station:
                 rule, ``ours`` or ``theirs``, whether it is overdue.
@@ -98,7 +99,7 @@ class Inbox(InboxView):
             WrongInbox: it is another county's.
         """
         super().__init__(path, county, charters, clock)
-        self.desk = desk
+        self.outbox = outbox
         self._keys = keys if callable(keys) else lambda: keys
         self._own_obligations = own_obligations
         self._refreshed = 0.0
@@ -113,7 +114,7 @@ class Inbox(InboxView):
         except BaseException:
             self._conn.close()
             raise
-        self._receipts = ReceiptSender(self._conn, desk)
+        self._receipts = ReceiptSender(self._conn, outbox)
 
     @staticmethod
     def _connect(path: Path) -> sqlite3.Connection:
@@ -140,7 +141,7 @@ class Inbox(InboxView):
         with self._lock:
             with transaction(self._conn) as conn:
                 stored = [
-                    store_record(conn, record, what, written(now), self.county, self.desk)
+                    store_record(conn, record, what, written(now), self.county, self.outbox)
                     for record, what in zip(records, examined, strict=True)
                 ]
                 if cluster is not None:
@@ -216,7 +217,8 @@ class Inbox(InboxView):
                 if item is None:
                     sentence = marked("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
                     raise NoSuchItem(sentence, county=self.county, id=item_id[:80], code=self.county)
-                owed = receipts.answer(conn, item, Person(name, badge), stage, note, now, self.county)
+                receipt = receipts.checked_answer(item, (name, badge), stage, note, self.county)
+                owed = receipts.enter_answer(conn, item, receipt, now)
             if owed is not None:
                 self._receipts.send_one(owed, now.timestamp())
             return self.item(item_id) or item
@@ -270,13 +272,12 @@ class Inbox(InboxView):
 
     # -- what must go --
 
-    def destroy(self, ids: Collection[str], name: str, badge: str) -> None:
+    def destroy(self, ids: Collection[str], by: Person) -> None:
         """Destroy the content of items whose term is over; again without ids: empty SQLite's log only.
 
         Args:
             ids: some of those that ``due`` lists.
-            name: of the officer who orders it.
-            badge: 警号.
+            by: the officer who orders it.
 
         Raises:
             NotDue: one of them is not; nothing was destroyed.
@@ -287,7 +288,7 @@ class Inbox(InboxView):
             if ids:
                 with transaction(self._conn) as conn:
                     chosen = tuple(destruction.due(conn, now, self.charters.in_force(now).time_zone))
-                    destruction.destroy(conn, chosen, ids, Person(name, badge), now)
+                    destruction.destroy(conn, chosen, ids, by, now)
             with wrapped(self._conn):
                 destruction.scrub(self._conn)
 

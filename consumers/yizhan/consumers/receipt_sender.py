@@ -10,10 +10,11 @@ import logging
 import sqlite3
 
 from yizhan.consumers import lane_store, metrics, receipts
-from yizhan.consumers.outbox_port import OutboxPort, Person
+from yizhan.consumers.outbox_port import OutboxPort
 from yizhan.runtime.store import transaction, wrapped
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.header import ReceiptRef
+from yizhan.schemas.payloads.common import Person
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class ReceiptSender:
 
     def _send_owed(self, row: sqlite3.Row, now: float) -> bool:
         """Hand over a receipt that is owed; one that is not taken waits."""
-        by = None if row["name"] is None else Person(row["name"], row["badge"])
+        by = None if row["name"] is None else Person(name=row["name"], badge=row["badge"])
         taken = self._hand_over(ReceiptRef.model_validate_json(row["receipt"]), by, row["note"])
         with transaction(self._conn) as conn:
             if taken:

@@ -21,6 +21,7 @@ from yizhan.runtime.file_lock import holder
 from yizhan.runtime.store import SharedStore, read_store
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.i18n import marked
+from yizhan.schemas.sent_events import SentEvent
 from yizhan.schemas.timestamps import instant
 
 LOCK: Final = ".publisher"
@@ -98,7 +99,7 @@ class OutboxView(SharedStore):
         with self._reading() as conn:
             return frozenset(queries.beside(conn, event_id))
 
-    def sent(self, since: datetime | None = None, until: datetime | None = None) -> tuple[queries.SentEvent, ...]:
+    def sent(self, since: datetime | None = None, until: datetime | None = None) -> tuple[SentEvent, ...]:
         """List own events with their payloads, oldest first: learnt at ``since`` or later, before ``until``."""
         policy = self.charters.in_force(self.clock()).policy
         with self._reading() as conn:

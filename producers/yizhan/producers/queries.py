@@ -18,7 +18,8 @@ from yizhan.schemas import strictjson
 from yizhan.schemas.counterfoils import counterfoil_of
 from yizhan.schemas.header import RECEIPT, Header, LaneName, parse_header
 from yizhan.schemas.payloads.reading import MAX_DEPTH
-from yizhan.schemas.policy import Decision, Policy
+from yizhan.schemas.policy import Policy
+from yizhan.schemas.sent_events import SentEvent
 from yizhan.schemas.timestamps import instant, written
 
 State = Literal["queued", "sent", "accepted", "refused"]
@@ -101,17 +102,6 @@ class Posting:
     delivered: str | None
     opened: str | None
     said: Mapping[str, tuple[RecipientReceipt, ...]] = field(hash=False)
-
-
-@dataclass(frozen=True, slots=True)
-class SentEvent:
-    """One own event with its payload, for bulletins in both directions; once ``answered``, the station's decisions."""
-
-    header: Header
-    hash: bytes
-    payload: bytes
-    decisions: Mapping[str, Decision] = field(hash=False)
-    answered: bool = True
 
 
 @dataclass(frozen=True, slots=True)
