@@ -42,10 +42,10 @@ from yizhan.runtime.store import open_store, transaction, wrapped
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.errors import CharterInvalid, Reason, YizhanError
 from yizhan.schemas.followups import KAFKA_HEADER as FOLLOWUP_HEADER
-from yizhan.schemas.header import LIFE_AT_STAKE
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SealingKey
 from yizhan.schemas.payloads.common import Person
+from yizhan.schemas.payloads.table import LIFE_AT_STAKE
 from yizhan.schemas.postmark import KAFKA_HEADER
 from yizhan.schemas.timestamps import written
 

@@ -22,7 +22,8 @@ from yizhan.producers.schedule import DeliveryState, Patience
 from yizhan.schemas import topics
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.errors import CharterInvalid, StatementInvalid
-from yizhan.schemas.header import NOTICE, RECEIPT, split_id
+from yizhan.schemas.header import split_id
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import written
@@ -94,7 +95,7 @@ def _enter_refusal(conn: sqlite3.Connection, postmark: Postmark, stamp: bytes) -
             "UPDATE events SET refused = ?, detail = ?, postmark = ?, queued = 0, due = NULL, void = 1 WHERE seq = ?",
             (postmark.refused.value, postmark.detail, stamp, row["seq"]),
         )
-        if row["type"] not in (RECEIPT, NOTICE):  # a refused notice must not call for another
+        if row["type"] not in SYSTEM_TYPES:  # a refused notice must not call for another
             memory.remember(conn, memory.VOID_UNTOLD, "1")
         metrics.REFUSALS.labels(postmark.refused.value).inc()
     return None

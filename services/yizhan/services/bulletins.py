@@ -24,12 +24,11 @@ from yizhan.consumers.labels import ManifestVerdict
 from yizhan.producers.queries import OutboxQuery as OwnQuery
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.payloads import read
+from yizhan.schemas.payloads.table import BULLETIN
 from yizhan.services.errors import ServiceError
 from yizhan.services.quarters import counted
 from yizhan.services.stores import read_inbox as inbox_of
 from yizhan.services.stores import read_outbox as outbox_of
-
-BULLETIN: Final = "yizhan.intelligence.bulletin.v1"
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

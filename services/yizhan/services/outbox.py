@@ -10,8 +10,8 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from yizhan.producers.outbox_view import OutboxView
-from yizhan.schemas.header import NOTICE, RECEIPT
 from yizhan.schemas.i18n import _
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.services.labels import arrival
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def newest_postings(outbox: OutboxView, query: OutboxQuery, events: int, *, plai
     reach = events
     while True:
         found = outbox.postings(dataclasses.replace(query, limit=reach or None))
-        kept = [each for each in found if not (plain and each.type in {RECEIPT, NOTICE})]
+        kept = [each for each in found if not (plain and each.type in SYSTEM_TYPES)]
         ids = list(dict.fromkeys(each.id for each in kept))
         if not events or len(ids) >= events or len({each.id for each in found}) < reach:
             wanted = set(ids[-events:] if events else ids)

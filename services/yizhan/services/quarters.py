@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo
 
 from yizhan.bulletin.figures import canonical, figures
 from yizhan.bulletin.obligations import duties
-from yizhan.bulletin.quarter_events import NEVER_COUNTED, QuarterEvent, QuarterObligation, missing_event, quarter_event
+from yizhan.bulletin.quarter_events import QuarterEvent, QuarterObligation, missing_event, quarter_event
 from yizhan.consumers.labels import ManifestVerdict, sentence
 from yizhan.schemas.i18n import _
 from yizhan.schemas.payloads import read
+from yizhan.schemas.payloads.table import NEVER_COUNTED
 from yizhan.schemas.policy import Way
 from yizhan.schemas.quarters import Quarter
 

@@ -68,7 +68,8 @@ def command(
 
 def _plan(home: Home, county: str, event_id: str) -> Item:
     """Return the plan that waits for us (``ServiceError`` otherwise, saying why it does not)."""
-    from yizhan.schemas.matters import PLAN, JointWorkState
+    from yizhan.schemas.matters import JointWorkState
+    from yizhan.schemas.payloads.table import PATROL_PLAN
     from yizhan.services.errors import ServiceError
     from yizhan.services.labels import type_name
     from yizhan.services.matters import matter_timeline
@@ -78,8 +79,8 @@ def _plan(home: Home, county: str, event_id: str) -> Item:
     if told is None:
         sentence = marked("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
         raise ServiceError(sentence, county=home.member_name(county), id=event_id, code=county)
-    if told.header.type != PLAN or told.header.reply_to is not None:
-        what = _("会签") if told.header.type == PLAN else type_name(told.header.type)
+    if told.header.type != PATROL_PLAN or told.header.reply_to is not None:
+        what = _("会签") if told.header.type == PATROL_PLAN else type_name(told.header.type)
         raise ServiceError(marked("{id} 是{what}，不是待会签的巡护计划"), id=event_id, what=what)
     if told.header.county == county:
         raise ServiceError(marked("{id} 是本县自己提出的计划，由对方会签"), id=event_id)

@@ -97,13 +97,13 @@ def _rows(
     home: Home, county: str, type: str | None, span: tuple[datetime, datetime] | None, box: str
 ) -> Iterator[ExportRow]:
     """Yield what a desk wrote of both boxes; what the system writes only where it is asked for by its type."""
-    from yizhan.schemas.header import NOTICE, RECEIPT
+    from yizhan.schemas.payloads.table import SYSTEM_TYPES
     from yizhan.schemas.timestamps import instant
 
     both = (each for name, read in (("inbox", _received), ("outbox", _sent)) if box in {name, "both"}
             for each in read(home, county, type))  # fmt: skip
     for row in both:
-        if type is None and row.type in {RECEIPT, NOTICE}:
+        if type is None and row.type in SYSTEM_TYPES:
             continue
         if span is None or span[0] <= instant(row.at) < span[1]:
             yield row

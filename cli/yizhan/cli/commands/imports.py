@@ -114,8 +114,8 @@ def _asked(home: Home, found: FirmsImport, *, ask: bool) -> bool:
 
 def _known(home: Home, county: str, drafts: tuple[Draft, ...]) -> set[str]:
     """Return the references of those that were sent before."""
-    from yizhan.producers.firms import HOTSPOT
     from yizhan.producers.queries import OutboxQuery
+    from yizhan.schemas.payloads.table import HOTSPOT
     from yizhan.services.stores import read_outbox
 
     with read_outbox(home, county) as outbox:
