@@ -14,7 +14,7 @@ from tests.consumers.phones import channels, phones, ring
 from yizhan.cli.bell_view import say_heard
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.services.bell import make_ringer, read_bell
-from yizhan.services.inbox import open_inbox
+from yizhan.services.stores import open_inbox
 
 COUNTY = ("--county", QINGYUAN)
 

@@ -30,7 +30,7 @@ from yizhan.services.actor import Actor, process_account
 from yizhan.services.envelopes import write_new
 from yizhan.services.errors import NotFound, ServiceError
 from yizhan.services.home import Home
-from yizhan.services.inbox import inbox_path
+from yizhan.services.stores import inbox_path
 
 RUNG_NAMES: Final = {
     "duty": marked("值班"),

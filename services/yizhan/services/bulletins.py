@@ -26,10 +26,10 @@ from yizhan.bulletin.proof import CitedManifest, Proof
 from yizhan.bulletin.sheet import sheet
 from yizhan.bulletin.tables import figures_csv, letters_csv
 from yizhan.bulletin.text import Writing, blank, by_hand, changed, filled, parse, written
-from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.items import InboxQuery
+from yizhan.consumers.view import InboxView
 from yizhan.producers.drafts import Office
-from yizhan.producers.outbox import Outbox
+from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import OutboxQuery
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
@@ -40,10 +40,9 @@ from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
-from yizhan.services.inbox import read_inbox
-from yizhan.services.outbox import read_outbox
 from yizhan.services.progress import SILENT, Progress
 from yizhan.services.quarters import quarter_figures
+from yizhan.services.stores import read_inbox, read_outbox
 
 _CITED: Final = ("county", "hash", "count", "prompt", "root", "closed")
 """What a signed bulletin says of a manifest."""
@@ -273,7 +272,7 @@ def _check_signable(material: Material, partner: str, office: Office, writing: W
         raise ServiceError("\n".join([*notes, _("核对文字后才能签发")]), hint=hint)
 
 
-def received_bulletin(inbox: Inbox | None, label: str, pair: tuple[str, str]) -> SignedBulletin | None:
+def received_bulletin(inbox: InboxView | None, label: str, pair: tuple[str, str]) -> SignedBulletin | None:
     """Return the newest bulletin that the second of a pair signed for the first, as it stands; None for none."""
     found = () if inbox is None else inbox.items(InboxQuery(type=BULLETIN, county=pair[1]))
     for item in reversed(found):
@@ -284,7 +283,7 @@ def received_bulletin(inbox: Inbox | None, label: str, pair: tuple[str, str]) ->
     return None
 
 
-def sent_bulletin(outbox: Outbox | None, label: str, partner: str) -> SignedBulletin | None:
+def sent_bulletin(outbox: OutboxView | None, label: str, partner: str) -> SignedBulletin | None:
     """Return the newest bulletin that the county signed for a partner and did not withdraw; None for none."""
     if outbox is None:
         return None

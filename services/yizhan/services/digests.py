@@ -15,9 +15,8 @@ from yizhan.consumers.digests import Digest
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.home import Home
-from yizhan.services.inbox import read_inbox
-from yizhan.services.outbox import read_outbox
 from yizhan.services.quarters import QuarterContents, partner_of, read_quarter
+from yizhan.services.stores import read_inbox, read_outbox
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.items import Item
-from yizhan.producers.outbox import Outbox
+from yizhan.consumers.view import InboxView
+from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import OutboxQuery, OwnEvent, Posting, RecipientReceipt
 from yizhan.schemas.matters import MatterEvent, Word
 from yizhan.schemas.payloads import read
 
 
-def matter_event(event_id: str, county: str, inbox: Inbox | None, outbox: Outbox | None) -> MatterEvent | None:
+def matter_event(event_id: str, county: str, inbox: InboxView | None, outbox: OutboxView | None) -> MatterEvent | None:
     """Return an event with what people answered to it; None where neither store has it."""
     if outbox is not None and (own := outbox.event(event_id)) is not None:
         return _sent_event(own, outbox.postings(OutboxQuery(id=event_id)))

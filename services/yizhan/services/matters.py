@@ -23,13 +23,11 @@ from yizhan.schemas.payloads.common import Ask
 from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
-from yizhan.services.drafts import open_drafts
 from yizhan.services.errors import NotFound, ServiceError
 from yizhan.services.home import Home
-from yizhan.services.inbox import read_inbox
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.matter_events import matter_event
-from yizhan.services.outbox import open_outbox, read_outbox
+from yizhan.services.stores import open_outbox, read_drafts, read_inbox, read_outbox
 
 _PLAN_AUTHORS_OWN: Final = ("external_ref", "doc_no", "attachments", "border", "doubtful", "ask")
 """Fields of a plan that are its author's own, beside the names of who signed."""
@@ -182,8 +180,8 @@ def _countersigned(home: Home, county: str, plan: Item, office: Office | None) -
     if office is not None:
         officers = office.model_dump(mode="json", exclude_none=True)
     else:
-        with open_drafts(home, county) as store:
-            officers = store.office()
+        with read_drafts(home, county) as drafts:
+            officers = {} if drafts is None else drafts.office()
     if missing := [name for name in OFFICE if name not in officers]:
         sentence = marked("会签要写明本县的 {names}；请用 --office FILE 给出（结构见 yizhan schema office）")
         raise ServiceError(sentence, names=", ".join(missing))

@@ -24,11 +24,9 @@ from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.errors import NotFound, ServiceError
 from yizhan.services.home import Home
-from yizhan.services.inbox import FILE, read_inbox
 from yizhan.services.keys import PassphraseSource
-from yizhan.services.outbox import open_outbox, read_outbox
 from yizhan.services.own_obligations import OwnObligation, consultation_decisions, own_obligations
-
+from yizhan.services.stores import INBOX_FILE, open_outbox, read_inbox, read_outbox
 
 
 def list_obligations(
@@ -47,7 +45,7 @@ def list_obligations(
 
 def counties_with_inbox(home: Home) -> list[str]:
     """Return the codes of the counties that have an inbox in this home."""
-    return [path.parent.name for path in sorted((home.path / "counties").glob(f"*/{FILE}"))]
+    return [path.parent.name for path in sorted((home.path / "counties").glob(f"*/{INBOX_FILE}"))]
 
 
 def discharge_action(home: Home, obligation: Obligation, county: str) -> Action | None:

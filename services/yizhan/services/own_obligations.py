@@ -16,10 +16,10 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from yizhan.consumers.followups import Obligation
-from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.items import InboxQuery
 from yizhan.consumers.labels import ManifestVerdict
-from yizhan.producers.outbox import Outbox
+from yizhan.consumers.view import InboxView
+from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import OutboxQuery
 from yizhan.schemas.deadlines import midnight
 from yizhan.schemas.followups import DISCHARGED
@@ -51,7 +51,7 @@ class OwnObligation(Obligation):
 
 
 def own_obligations(
-    home: Home, county: str, inbox: Inbox | None, outbox: Outbox | None, now: datetime
+    home: Home, county: str, inbox: InboxView | None, outbox: OutboxView | None, now: datetime
 ) -> tuple[OwnObligation, ...]:
     """Return every such obligation, ended or not, ordered by due date."""
     found = [_decided(home, each) for each in consultation_decisions(county, inbox, outbox)]
@@ -61,12 +61,12 @@ def own_obligations(
 
 
 def own_obligation_counts(
-    home: Home, county: str, inbox: Inbox, outbox: Outbox
-) -> Callable[[datetime], Iterator[tuple[str, str, bool]]]:
+    home: Home, county: str, outbox: OutboxView
+) -> Callable[[InboxView, datetime], Iterator[tuple[str, str, bool]]]:
     """Return a function that yields (rule, side, overdue) of each for the metrics; it reads at most once a minute."""
     cache: list[tuple[datetime, tuple[OwnObligation, ...]]] = []
 
-    def count(now: datetime) -> Iterator[tuple[str, str, bool]]:
+    def count(inbox: InboxView, now: datetime) -> Iterator[tuple[str, str, bool]]:
         if not cache or (now - cache[0][0]).total_seconds() >= _CACHE_SECONDS:
             cache[:] = [(now, own_obligations(home, county, inbox, outbox, now))]
         for each in cache[0][1]:
@@ -76,7 +76,9 @@ def own_obligation_counts(
     return count
 
 
-def consultation_decisions(county: str, inbox: Inbox | None, outbox: Outbox | None) -> Iterator[ConsultationDecision]:
+def consultation_decisions(
+    county: str, inbox: InboxView | None, outbox: OutboxView | None
+) -> Iterator[ConsultationDecision]:
     """Yield the decisions of every consultation that a county knows, each once."""
     ids = [row.id for row in (() if outbox is None else outbox.rows(OutboxQuery(type=CONSULTATION)))]
     ids += [item.id for item in (() if inbox is None else inbox.items(InboxQuery(type=CONSULTATION)))]
@@ -106,7 +108,7 @@ def _decided(home: Home, decision: ConsultationDecision) -> OwnObligation:
     )
 
 
-def _manifests(home: Home, county: str, inbox: Inbox, now: datetime) -> Iterator[OwnObligation]:
+def _manifests(home: Home, county: str, inbox: InboxView, now: datetime) -> Iterator[OwnObligation]:
     zone = home.charter.time_zone
     first = home.charters.in_force(datetime.min.replace(tzinfo=UTC)).holds_from
     received = {

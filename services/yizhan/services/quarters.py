@@ -22,9 +22,9 @@ from yizhan.bulletin.figures import canonical, figures
 from yizhan.bulletin.obligations import quarter_obligations
 from yizhan.bulletin.quarter_events import QuarterEvent, QuarterObligation, missing_event, quarter_event
 from yizhan.consumers.digests import Digest, DigestMember
-from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.labels import ManifestVerdict, sentence
-from yizhan.producers.outbox import Outbox
+from yizhan.consumers.view import InboxView
+from yizhan.producers.outbox_view import OutboxView
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import read
@@ -86,7 +86,7 @@ def partner_of(home: Home, county: str, partner: str | None) -> str:
 
 
 def figures_bytes(
-    inbox: Inbox | None, outbox: Outbox | None, label: str, pair: tuple[str, str], charters: Charters
+    inbox: InboxView | None, outbox: OutboxView | None, label: str, pair: tuple[str, str], charters: Charters
 ) -> bytes:
     """Return the figures of a quarter as the JSON whose SHA-256 both counties sign.
 
@@ -101,8 +101,8 @@ def figures_bytes(
 
 
 def quarter_figures(
-    inbox: Inbox | None,
-    outbox: Outbox | None,
+    inbox: InboxView | None,
+    outbox: OutboxView | None,
     label: str,
     pair: tuple[str, str],
     charters: Charters,
@@ -126,8 +126,8 @@ def quarter_figures(
 
 
 def read_quarter(
-    inbox: Inbox | None,
-    outbox: Outbox | None,
+    inbox: InboxView | None,
+    outbox: OutboxView | None,
     label: str,
     pair: tuple[str, str],
     time_zone: str,
@@ -198,7 +198,7 @@ def _doubts(label: str, digests: Sequence[Digest], within: tuple[datetime, datet
 
 
 def _members(
-    inbox: Inbox, digests: Sequence[Digest], label: str, within: tuple[datetime, datetime]
+    inbox: InboxView, digests: Sequence[Digest], label: str, within: tuple[datetime, datetime]
 ) -> list[DigestMember]:
     return [
         member

@@ -60,7 +60,7 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.consumers.reader import run as receive
     from yizhan.services.bell import ladder, make_ringer, read_bell
-    from yizhan.services.inbox import open_inbox
+    from yizhan.services.receiving import open_receiver
 
     home = current_home()
     settings = home.settings
@@ -85,7 +85,7 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
             ringing.enter_context(make_ringer(home, inbox, bell, heard))
 
     with (
-        open_inbox(home, county, TerminalPassphrase(passphrase_fd), home.reader_of(county, online=True)) as inbox,
+        open_receiver(home, county, TerminalPassphrase(passphrase_fd), home.reader_of(county, online=True)) as inbox,
         working(settings, settings.inbox_metrics_port, elsewhere="yizhan_outbox_") as (stop, watchdog),
         contextlib.ExitStack() as ringing,
     ):
@@ -187,8 +187,8 @@ def list_(
     from yizhan.consumers.labels import State, sentence
     from yizhan.schemas.policy import Way
     from yizhan.services.access_log import record
-    from yizhan.services.inbox import read_inbox
     from yizhan.services.labels import way_name
+    from yizhan.services.stores import read_inbox
 
     home = current_home()
     if state is not None and state not in list(State):
@@ -275,7 +275,8 @@ def show(item_id: str, county: str, as_json: bool) -> None:
     from yizhan.cli.output import console, print_json
     from yizhan.services.access_log import record
     from yizhan.services.errors import ServiceError
-    from yizhan.services.inbox import panel, read_inbox
+    from yizhan.services.inbox import panel
+    from yizhan.services.stores import read_inbox
 
     home = current_home()
     with read_inbox(home, county) as inbox:
@@ -320,8 +321,8 @@ def ack(
     from yizhan.cli.output import print_json, say, tell
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.services.access_log import record
-    from yizhan.services.inbox import open_inbox
     from yizhan.services.labels import stage_name
+    from yizhan.services.stores import open_inbox
 
     home = current_home()
     with open_inbox(home, county, TerminalPassphrase(passphrase_fd)) as inbox:
