@@ -17,7 +17,7 @@ from yizhan.services.own_obligations import STATION, OwnObligation
 
 if TYPE_CHECKING:
     from yizhan.consumers.followups import Obligation
-    from yizhan.schemas.charter import Officer
+    from yizhan.schemas.charter_files import Officer
     from yizhan.schemas.followups import Followup
     from yizhan.schemas.obligation_rules import ObligationRule as Rule
     from yizhan.services.home import Home
