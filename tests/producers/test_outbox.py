@@ -131,7 +131,7 @@ def test_what_refers_to_nothing_of_ours_is_not_sent(outbox: Outbox, reference: d
 
 
 def test_nobody_answers_for_who_owes_it(outbox: Outbox) -> None:
-    """Feedback on one's own report, or on one that never came here: refused, naming the duty and who has it."""
+    """Feedback on one's own report, or on one that never came here: refused, naming the obligation and who has it."""
     asking = intelligence(wants="feedback", to=(QINGYUAN,))
     own = outbox.publish(asking)
     feedback = Draft.model_validate({"type": "yizhan.intelligence.feedback.v1", "payload": {}, "stage": "final"})

@@ -19,7 +19,7 @@ from yizhan.bulletin.charts import Outline
 from yizhan.bulletin.figures import digest, looked_up
 from yizhan.bulletin.labels import (
     COMPARED_NAMES,
-    DUTY_NAMES,
+    OBLIGATION_STATES,
     OPEN_NAMES,
     OVERVIEW,
     PLACES,
@@ -345,14 +345,14 @@ def _obligations(of: Material) -> Iterator[Block]:
     made = of.figures["obligations"]
     if not made["all"]:
         return
-    columns = [_("约定事项"), *(_(name) for name in DUTY_NAMES.values())]
+    columns = [_("约定事项"), *(_(name) for name in OBLIGATION_STATES.values())]
     rows = [
-        [named(RULE_NAMES, rule), *(str(counts[state]) for state in DUTY_NAMES)]
+        [named(RULE_NAMES, rule), *(str(counts[state]) for state in OBLIGATION_STATES)]
         for rule, counts in made["by_rule"].items()
     ]
     yield Table(_("按事项"), columns, rows)
     rows = [
-        [of.names.get(code, code), *(str(counts[state]) for state in DUTY_NAMES)]
+        [of.names.get(code, code), *(str(counts[state]) for state in OBLIGATION_STATES)]
         for code, counts in made["by_county"].items()
     ]
     yield Table(_("按承担方"), [_("承担方"), *columns[1:]], rows)

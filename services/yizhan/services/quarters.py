@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from yizhan.bulletin.figures import canonical, figures
-from yizhan.bulletin.obligations import duties
+from yizhan.bulletin.obligations import quarter_obligations
 from yizhan.bulletin.quarter_events import QuarterEvent, QuarterObligation, missing_event, quarter_event
 from yizhan.consumers.labels import ManifestVerdict, sentence
 from yizhan.schemas.i18n import _
@@ -37,7 +37,7 @@ class Held(NamedTuple):
     """What is held of a quarter: ``digests`` are those that its bulletin cites, ``doubts`` sentences for people."""
 
     letters: tuple[QuarterEvent, ...]
-    duties: tuple[QuarterObligation, ...]
+    obligations: tuple[QuarterObligation, ...]
     digests: tuple[Digest, ...]
     doubts: tuple[str, ...]
 
@@ -74,10 +74,14 @@ def counted(
     def earlier(other: str) -> dict[str, Any] | None:
         # Not "was it closed": a member that came later has other manifests of that time, but the same letters.
         before = held(inbox, outbox, other, pair, zone, told)
-        return figures(other, pair, zone, before.letters, before.duties) if before.letters or before.duties else None
+        return (
+            figures(other, pair, zone, before.letters, before.obligations)
+            if before.letters or before.obligations
+            else None
+        )
 
     found = held(inbox, outbox, label, pair, zone, told)
-    return figures(label, pair, zone, found.letters, found.duties, earlier), found
+    return figures(label, pair, zone, found.letters, found.obligations, earlier), found
 
 
 def held(
@@ -109,7 +113,7 @@ def held(
             told()
     if unanswered:
         doubts.append(_("本县发出的 {count} 件还没有驿站的回执，双方数字可能不一致").format(count=unanswered))
-    owed = () if inbox is None else duties(inbox.followups(until), pair, since, until)
+    owed = () if inbox is None else quarter_obligations(inbox.followups(until), pair, since, until)
     cited = tuple(each for each in read_from if each.label == label)
     if not cited and reach > since:
         cited = read_from[-1:]

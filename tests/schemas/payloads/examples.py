@@ -258,8 +258,7 @@ def required_by(model: type[Payload]) -> dict[str, Any]:
     schema = model.model_json_schema(by_alias=True)
     properties, defs = schema["properties"], schema.get("$defs", {})
     return {
-        name: COMMON[name] if name in COMMON else _value(properties[name], defs)
-        for name in schema.get("required", ())
+        name: COMMON[name] if name in COMMON else _value(properties[name], defs) for name in schema.get("required", ())
     }
 
 
