@@ -123,7 +123,7 @@ def test_a_persons_word_stops_the_ladder(stage: str) -> None:
     """Any answer of a person does; the program's own word that it was delivered does not."""
     play = Play()
     fire = play.event(NOON, **FIRE)
-    delivered = {"stage": "delivered", "source": B, "book": fire.book, "lane": "prompt", "up_to": 1}
+    delivered = {"stage": "delivered", "source": B, "book": fire.epoch, "lane": "prompt", "up_to": 1}
     play.event(NOON, A, B, **(receipt(fire) | {"receipt": delivered}))
     assert "acknowledge" in play.open()
     play.event(NOON + timedelta(minutes=1), A, B, **receipt(fire, stage))

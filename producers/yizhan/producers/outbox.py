@@ -3,8 +3,8 @@
 Law 1: nothing accepted is lost. "Accepted" means that ``publish`` returned: the sealed bytes are on
         the disk, and stay until every recipient has confirmed them.
 Rule 1: one transaction numbers, seals and stores; an event is sealed once, and goes again as the same bytes.
-Rule 2: the same ``external_ref`` of the same type is one event, in whatever book it was sent.
-Rule 3: a number is given once; where it might not be, a new book is opened (``books``).
+Rule 2: the same ``external_ref`` of the same type is one event, in whatever epoch it was sent.
+Rule 3: a number is given once; where it might not be, a new epoch is opened (``epochs``).
 Rule 4: receipts are believed as far as they bind: from a recipient, about what was sent to it.
 
 Many processes may have one outbox open: the desk's commands, the inbox for its receipts, one publisher.
@@ -71,10 +71,10 @@ class Outbox(SharedStore):
         clock: Callable[[], datetime] = utc_now,
         noise: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        """Open the database at ``path``, made if absent; see ``books`` for what may open a new book.
+        """Open the database at ``path``, made if absent; see ``epochs`` for what may open a new epoch.
 
         ``signer`` is the county's signing key, or tells which to use under a charter at an instant: a
-        process that runs for long outlives keys. ``noise`` gives random bytes, for the names of books.
+        process that runs for long outlives keys. ``noise`` gives random bytes, for the names of epochs.
 
         Raises:
             StoreError: the file cannot be used.
@@ -106,8 +106,8 @@ class Outbox(SharedStore):
         return self.path.with_name(self.path.name + ".nudge")
 
     @property
-    def book(self) -> str:
-        """The book that numbers are taken from now."""
+    def epoch(self) -> str:
+        """The epoch that numbers are taken from now."""
         with self._reading() as conn:
             return epochs.current(conn)
 
@@ -326,10 +326,10 @@ class Outbox(SharedStore):
         with self._reading() as conn:
             return files.trouble(conn)
 
-    def books(self) -> tuple[queries.BookRow, ...]:
-        """List the books, the oldest first, and why each was opened."""
+    def epochs(self) -> tuple[queries.EpochRow, ...]:
+        """List the epochs, the oldest first, and why each was opened."""
         with self._reading() as conn:
-            return tuple(queries.book_rows(conn))
+            return tuple(queries.epoch_rows(conn))
 
     def lane_heads(self) -> tuple[queries.LaneProgress, ...]:
         """Tell how far every lane has come, and which of its numbers will never come to anybody."""
@@ -361,7 +361,7 @@ class Outbox(SharedStore):
     def lane_heads_announced(self) -> datetime:
         """When lane heads were last announced; before the first time, when the outbox was begun."""
         with self._reading() as conn:
-            return instant(queries.recall(conn, "lane_heads_announced") or next(queries.book_rows(conn)).opened)
+            return instant(queries.recall(conn, "lane_heads_announced") or next(queries.epoch_rows(conn)).opened)
 
     def stamps(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
         """Return postmarks of our events as the station signed them, in the order of coming: (number, bytes)."""
@@ -414,8 +414,8 @@ class Outbox(SharedStore):
         """Tell the file beside and the publisher. Neither can fail or block what is already durable."""
         last = [each for each in sent if not each.duplicate][-1:]
         for each in last:
-            _, book, n = each.id.rsplit("-", 2)
-            epochs.write_head(self.path, book, int(n))
+            _, epoch, n = each.id.rsplit("-", 2)
+            epochs.write_head(self.path, epoch, int(n))
             wakeup.notify(self.nudge_path)
 
 

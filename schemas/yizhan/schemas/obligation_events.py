@@ -95,9 +95,9 @@ class Event(NamedTuple):
         return True
 
     def after(self, event_id: str, at: str) -> bool:
-        """Tell whether it came after another event: by their numbers, where they are of one book."""
-        source, book, number = split_id(event_id)
-        if (source, book) == (self.header.source, self.header.book):
+        """Tell whether it came after another event: by their numbers, where they are of one epoch."""
+        source, epoch, number = split_id(event_id)
+        if (source, epoch) == (self.header.source, self.header.epoch):
             return split_id(self.header.id)[2] > number
         return self.at > at
 

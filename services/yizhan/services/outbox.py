@@ -119,7 +119,7 @@ def _copy(source: Path, target: Path) -> None:
             contextlib.closing(sqlite3.connect(target)) as new,
         ):
             old.backup(new)
-            # The copy is no restored backup: without this it would open a new book, and say so aloud.
+            # The copy is no restored backup: without this it would open a new epoch, and say so aloud.
             status = target.stat()
             new.execute("UPDATE life SET device = ?, inode = ?", (status.st_dev, status.st_ino))
             new.commit()
