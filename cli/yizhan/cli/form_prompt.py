@@ -18,7 +18,7 @@ import click
 
 from yizhan.cli.output import plain, say
 from yizhan.producers import datum, form_values, forms, proposals
-from yizhan.producers.files import check_file
+from yizhan.producers.file_sealing import check_file
 from yizhan.producers.form_values import AnswerInvalid
 from yizhan.producers.forms import Choice, Field, FieldKind
 from yizhan.runtime.clock import utc_now

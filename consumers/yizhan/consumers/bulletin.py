@@ -24,7 +24,6 @@ from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.digests import Digest, DigestMember
 from yizhan.consumers.items import EXERCISE, TEST
 from yizhan.consumers.labels import ManifestVerdict, Warn, sentence
-from yizhan.consumers.outbox_port import SentEvent
 from yizhan.schemas.header import Header
 from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.schemas.invisible import blanked
@@ -33,6 +32,7 @@ from yizhan.schemas.payloads.table import type_name
 from yizhan.schemas.policy import Way
 from yizhan.schemas.policy_facts import Words
 from yizhan.schemas.quarters import Quarter
+from yizhan.schemas.sent_events import SentEvent
 from yizhan.schemas.timestamps import instant, written
 
 Direction = Literal["in", "out"]

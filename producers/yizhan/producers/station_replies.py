@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from yizhan.producers import epochs, metrics, queries, schedule
+from yizhan.producers import confirmations, epochs, memory, metrics, schedule
 from yizhan.producers.schedule import DeliveryState, Patience
 from yizhan.schemas import topics
 from yizhan.schemas.charter import Charters
@@ -52,7 +52,7 @@ class ReplyContext:
     patience: Patience
     now: datetime
     share: Callable[[], float]
-    noise: Callable[[int], bytes]
+    random_bytes: Callable[[int], bytes]
 
 
 def read_postmark(record: PostingRecord, charters: Charters) -> Postmark | None:
@@ -96,7 +96,7 @@ def _enter_refusal(conn: sqlite3.Connection, postmark: Postmark, stamp: bytes) -
             (postmark.refused.value, postmark.detail, stamp, row["seq"]),
         )
         if row["type"] not in SYSTEM_TYPES:  # a refused notice must not call for another
-            queries.remember(conn, queries.VOID_UNTOLD, "1")
+            memory.remember(conn, memory.VOID_UNTOLD, "1")
         metrics.REFUSALS.labels(postmark.refused.value).inc()
     return None
 
@@ -109,7 +109,9 @@ def _enter_admission(conn: sqlite3.Connection, postmark: Postmark, stamp: bytes,
     if row["record_sha256"].hex() != postmark.record_sha256:
         return OTHER_BYTES
     seq = row["seq"]
-    standing = DeliveryState(max(1, row["attempts"]), answered=True, receipt_missing=queries.receipt_missing(conn, seq))
+    standing = DeliveryState(
+        max(1, row["attempts"]), answered=True, receipt_missing=confirmations.receipt_missing(conn, seq)
+    )
     conn.execute(
         "UPDATE events SET answered = coalesce(answered, ?), clock_suspect = ?, postmark = ?, refused = NULL,"
         " detail = NULL, void = 0, queued = 0, due = ? WHERE seq = ?",
@@ -135,7 +137,7 @@ def _not_ours(conn: sqlite3.Connection, event_id: str, row: sqlite3.Row | None, 
         return UNKNOWN_EVENT  # another unit of this county has an outbox of its own
     if epoch == epochs.current(conn):
         because = epochs.NEVER_GIVEN if row is None else epochs.OTHER_EVENT
-        epochs.open_epoch(conn, desk.now, because, desk.noise)
+        epochs.open_epoch(conn, desk.now, because, desk.random_bytes)
     if row is None:
         return UNKNOWN_EVENT
     if row["answered"] is None:

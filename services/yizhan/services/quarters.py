@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from yizhan.consumers.digests import Digest, DigestMember
-    from yizhan.consumers.inbox import Inbox
-    from yizhan.producers.outbox import Outbox
+    from yizhan.consumers.view import InboxView
+    from yizhan.producers.outbox_view import OutboxView
     from yizhan.schemas.charter import Charters
 
 
@@ -43,7 +43,7 @@ class Held(NamedTuple):
 
 
 def figures_bytes(
-    inbox: Inbox | None, outbox: Outbox | None, label: str, pair: tuple[str, str], charters: Charters
+    inbox: InboxView | None, outbox: OutboxView | None, label: str, pair: tuple[str, str], charters: Charters
 ) -> bytes:
     """Return the figures of a quarter as the JSON whose SHA-256 both counties sign.
 
@@ -58,8 +58,8 @@ def figures_bytes(
 
 
 def counted(
-    inbox: Inbox | None,
-    outbox: Outbox | None,
+    inbox: InboxView | None,
+    outbox: OutboxView | None,
     label: str,
     pair: tuple[str, str],
     charters: Charters,
@@ -85,8 +85,8 @@ def counted(
 
 
 def held(
-    inbox: Inbox | None,
-    outbox: Outbox | None,
+    inbox: InboxView | None,
+    outbox: OutboxView | None,
     label: str,
     pair: tuple[str, str],
     time_zone: str,
@@ -153,7 +153,7 @@ def _doubts(
 
 
 def _came(
-    inbox: Inbox, read_from: Sequence[Digest], label: str, pair: tuple[str, str], within: tuple[datetime, datetime]
+    inbox: InboxView, read_from: Sequence[Digest], label: str, pair: tuple[str, str], within: tuple[datetime, datetime]
 ) -> Iterator[QuarterEvent]:
     for each in read_from:
         for member in inbox.members(each, within):

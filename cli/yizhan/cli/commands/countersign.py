@@ -47,7 +47,8 @@ def command(
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.services.access_log import record
     from yizhan.services.inbox import details
-    from yizhan.services.outbox import accepted_json, accepted_lines, open_outbox
+    from yizhan.services.outbox import accepted_json, accepted_lines
+    from yizhan.services.stores import open_outbox
 
     home = current_home()
     plan = _plan(home, county, event_id)
@@ -102,7 +103,7 @@ def _plan(home: Home, county: str, event_id: str) -> Item:
 
 
 def _item(home: Home, county: str, event_id: str) -> Item:
-    from yizhan.services.inbox import read_inbox
+    from yizhan.services.stores import read_inbox
 
     with read_inbox(home, county) as inbox:
         item = None if inbox is None else inbox.item(event_id)
@@ -121,8 +122,8 @@ def _countersignature(home: Home, county: str, plan: Item, office: Path | None) 
     from yizhan.producers.draft_store import OFFICE
     from yizhan.producers.drafts import parse_draft
     from yizhan.schemas.payloads.common import Ask
-    from yizhan.services.drafts import open_drafts
     from yizhan.services.errors import ServiceError
+    from yizhan.services.stores import open_drafts
 
     signed: dict[str, Any]
     if office is not None:

@@ -111,7 +111,7 @@ def _rows(
 
 def _received(home: Home, county: str, type: str | None) -> Iterator[ExportRow]:
     from yizhan.consumers.items import InboxQuery
-    from yizhan.services.inbox import read_inbox
+    from yizhan.services.stores import read_inbox
 
     with read_inbox(home, county) as inbox:
         for item in () if inbox is None else inbox.items(InboxQuery(type=type)):
@@ -125,7 +125,7 @@ def _sent(home: Home, county: str, type: str | None) -> Iterator[ExportRow]:
     from yizhan.producers.queries import OutboxQuery
     from yizhan.schemas import strictjson
     from yizhan.services.labels import state_name
-    from yizhan.services.outbox import read_outbox
+    from yizhan.services.stores import read_outbox
 
     with read_outbox(home, county) as outbox:
         for row in () if outbox is None else outbox.rows(OutboxQuery(type=type)):
