@@ -30,17 +30,17 @@ class ThreadIndex:
         """Begin with none."""
         self._groups: dict[_Group, dict[str, dict[_Book, list[tuple[int, str]]]]] = {}
 
-    def add(self, duty: ObligationState) -> None:
+    def add(self, obligation: ObligationState) -> None:
         """Enter one, unless it stands there."""
-        for group, partner, book, entry in _places(duty):
+        for group, partner, book, entry in _places(obligation):
             entries = self._groups.setdefault(group, {}).setdefault(partner, {}).setdefault(book, [])
             at = bisect.bisect_left(entries, entry)
             if entries[at : at + 1] != [entry]:
                 entries.insert(at, entry)
 
-    def remove(self, duty: ObligationState) -> None:
+    def remove(self, obligation: ObligationState) -> None:
         """Take one out, if it stands there, and what it leaves empty."""
-        for group, partner, book, entry in _places(duty):
+        for group, partner, book, entry in _places(obligation):
             partners = self._groups.get(group, {})
             books = partners.get(partner, {})
             entries = books.get(book, [])
@@ -67,14 +67,19 @@ class ThreadIndex:
                     yield from (name for _number, name in entries[:end])
 
 
-def partner_of(duty: ObligationState, county: str) -> str:
+def partner_of(obligation: ObligationState, county: str) -> str:
     """Return whose facts decide whether an event of a county discharges an obligation."""
-    return next((each for each in (*duty.owed, *duty.owes) if each != county), county)
+    return next((each for each in (*obligation.owed, *obligation.owes) if each != county), county)
 
 
-def _places(duty: ObligationState) -> Iterator[tuple[_Group, str, _Book, tuple[int, str]]]:
-    opened_by = duty.again or (None if duty.about is None else duty.about.id)
+def _places(obligation: ObligationState) -> Iterator[tuple[_Group, str, _Book, tuple[int, str]]]:
+    opened_by = obligation.again or (None if obligation.about is None else obligation.about.id)
     if opened_by is not None:
         source, book, number = split_id(opened_by)
-        for county in duty.owes:
-            yield (duty.thread, duty.rule, county), partner_of(duty, county), (source, book), (number, duty.obligation)
+        for county in obligation.owes:
+            yield (
+                (obligation.thread, obligation.rule, county),
+                partner_of(obligation, county),
+                (source, book),
+                (number, obligation.obligation),
+            )

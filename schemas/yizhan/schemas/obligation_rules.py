@@ -29,7 +29,7 @@ _Count = Annotated[int, Field(ge=0, le=100_000)]
 _Days = Annotated[int, Field(ge=0, le=3660)]
 """Ten years: a term ends inside the calendar, whatever opened it."""
 
-DUTY_ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
+OBLIGATION_ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
     **ATTRIBUTES,
     "way": frozenset({"alarm", "notice", "digest"}),
     "wants": frozenset({"feedback", "identity", "identity-far", "assistance", "countersign", "absent"}),
@@ -176,8 +176,8 @@ def check(obligations: Iterable[ObligationRule]) -> None:
     for each in rows:
         for row in (*(each.opens.when or ()), *each.discharged.when):
             for attribute, values in row.items():
-                if unknown := set(values) - DUTY_ATTRIBUTES.get(attribute, frozenset()):
-                    known = ", ".join(sorted(DUTY_ATTRIBUTES.get(attribute, DUTY_ATTRIBUTES)))
+                if unknown := set(values) - OBLIGATION_ATTRIBUTES.get(attribute, frozenset()):
+                    known = ", ".join(sorted(OBLIGATION_ATTRIBUTES.get(attribute, OBLIGATION_ATTRIBUTES)))
                     message = (
                         f"policy.json: obligation {each.id}: {attribute[:40]!r} is never {min(unknown)[:60]!r}; "
                         f"expected of {known}"
@@ -188,7 +188,7 @@ def check(obligations: Iterable[ObligationRule]) -> None:
             raise CharterInvalid(message)
 
 
-def duty_facts(header: Header, recipient: str, way: str | None) -> dict[str, str]:
+def obligation_facts(header: Header, recipient: str, way: str | None) -> dict[str, str]:
     """Return what a row may compare, for one recipient: attribute → value."""
     return {
         **facts(header, recipient),

@@ -29,3 +29,7 @@ class NoKey(ServiceError):
 
 class NotAMember(ServiceError):
     """A code that the charter does not name as a member."""
+
+
+class NotFound(ServiceError):
+    """What was asked for is not there."""
