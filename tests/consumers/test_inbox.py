@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.consumers.county import ME, PARTNER, Listener
+from tests.forge import forge
 from tests.simulator import CLUSTER, FIRE, INTELLIGENCE, NOW, START, World, load
 from yizhan.consumers import items
 from yizhan.consumers.errors import InboxError, NoSuchItem, NotAnswerable, WrongInbox
@@ -698,3 +699,14 @@ def test_a_matter_is_found_by_index(listener: Listener) -> None:
         plans = [conn.execute(f"EXPLAIN QUERY PLAN {sql}", {"id": "x", "receipt": "y"}) for sql in items._BESIDE]  # noqa: SLF001 -- what is asked
         assert not [row for plan in plans for row in plan if "SCAN" in row[3]]
     conn.close()
+
+
+def test_a_reply_is_found_however_its_header_is_spelled(listener: Listener) -> None:
+    """A name that is written with escapes is the same name (specification 2.2)."""
+    asked = listener.event()
+    listener.deliver(asked)
+    header = listener.world.header(PARTNER, (listener.county,), reply_to=ref_of(asked))
+    spelled = header.to_bytes().replace(b'"reply_to"', b'"reply\\u005fto"')
+    seals = [listener.world.counties[listener.county].sealing.public]
+    assert listener.deliver(forge(spelled, seals, listener.world.counties[PARTNER].signing)).became == "stored"
+    assert header.id in listener.inbox.beside(id_of(asked))

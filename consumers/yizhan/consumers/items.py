@@ -207,12 +207,11 @@ _COLUMNS: Final = """
      AND by.county = items.county AND (by.status = 'Actual' OR items.status <> 'Actual')
      ORDER BY by.seq LIMIT 1) AS withdrawn_by
 """
-_REPLY: Final = "json_extract(CAST(header AS TEXT), '$.reply_to.id')"
 _BESIDE: Final = tuple(
-    f"SELECT {what} FROM items JOIN letters USING (seq) WHERE {name} = :id AND type <> :receipt"  # noqa: S608 -- our words
+    f"SELECT {what} FROM items WHERE {name} = :id AND type <> :receipt"  # noqa: S608 -- our words
     for what, name in (
-        (f"thread, supersedes, withdraws, {_REPLY}", "id"), ("id", "thread"), ("id", "supersedes"), ("id", "withdraws"),
-        ("id", _REPLY),
+        ("thread, supersedes, withdraws, reply_to", "id"), ("id", "thread"), ("id", "supersedes"), ("id", "withdraws"),
+        ("id", "reply_to"),
     )
 )  # fmt: skip
 # Every condition is a constant of this file; what is asked for goes in as a parameter.

@@ -23,7 +23,7 @@ REQUEST_BYTES: Final = topics.STATION_MAX_BYTES + 512 * 1024
 """Above the largest batch, below the broker's limit (4 MiB)."""
 
 
-class BoundedAccumulator(MessageAccumulator):
+class BoundedAccumulator(MessageAccumulator):  # type: ignore[misc] # aiokafka is not typed
     """aiokafka's batches that wait, given out a request's worth at a time."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:  # noqa: ANN401 -- aiokafka's own

@@ -25,7 +25,7 @@ TURN_BYTES: Final = 256 * 1024
 WAIT_MS: Final = 200
 
 
-class FairFetcher(Fetcher):
+class FairFetcher(Fetcher):  # type: ignore[misc] # aiokafka is not typed
     """aiokafka's fetcher, which hands over a turn of each partition at a time."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:  # noqa: ANN401 -- aiokafka's own
