@@ -335,7 +335,9 @@ def test_a_fire_from_a_clock_that_runs_ahead_rings(world: World, kind: str) -> N
 @pytest.mark.parametrize("said", ["9999-12-31T23:59:59.999Z", "2200-01-01T00:00:00.000Z", "1999-12-31T23:59:59.999Z"])
 def test_an_instant_at_which_calendars_end_is_malformed(world: World, kind: str, attribute: str, said: str) -> None:
     """Even a fire's: no reader's arithmetic on it may leave the calendar."""
-    refused(world, forged(world, type=kind, **{attribute: said}), Malformed, "a year from 2000 to 2199")
+    header = changed(world.header(), type=kind, **{attribute: said})
+    seals = [world.counties[PARTNER].sealing.public]
+    refused(world, forge(header, seals, world.counties[SENDER].signing), Malformed, "a year from 2000 to 2199")
 
 
 def test_the_past_is_never_refused(world: World) -> None:
