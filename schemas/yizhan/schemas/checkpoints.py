@@ -16,20 +16,17 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from yizhan.schemas import merkle, notes
+from yizhan.schemas.charter import Charter, Charters, RegisteredKey
 from yizhan.schemas.dsse import decode_base64
 from yizhan.schemas.errors import NoteInvalid
 from yizhan.schemas.keys import COSIGNATURE_BYTES, CosigningKey, CosigningPublicKey, SigningKey
 from yizhan.schemas.notes import Note, Signature
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from yizhan.schemas.charter import Charter, Charters, RegisteredKey
 
 MAX_SIZE: Final = 2**63 - 1
 _LABEL: Final = b"subtree/v1\n\0"

@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from yizhan.schemas import strictjson
 from yizhan.schemas.errors import StatementInvalid
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from yizhan.schemas.keys import SigningKey, SigningPublicKey
+from yizhan.schemas.keys import SigningKey, SigningPublicKey
 
 MAX_BYTES = 512 * 1024
 """Longest statement read, in bytes."""

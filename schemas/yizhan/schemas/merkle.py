@@ -11,12 +11,9 @@ Rule 4: a verifier returns nothing; what does not verify raises. A consistency p
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from yizhan.schemas.errors import ProofInvalid
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()

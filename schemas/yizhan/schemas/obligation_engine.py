@@ -23,22 +23,20 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from yizhan.schemas.followups import CANCELLED, DISCHARGED, NOT_OWED, OPENED, Followup
+from yizhan.schemas.charter import Charter, Charters
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header, Ref, split_id
 from yizhan.schemas.obligation_events import Event, of_type
 from yizhan.schemas.obligation_rules import ObligationRule, matches
 from yizhan.schemas.obligation_state import KEPT, ObligationState, forgotten, planned
+from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OPENED
 from yizhan.schemas.terms import periods, term
 from yizhan.schemas.timestamps import instant, written
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
-
-    from yizhan.schemas.charter import Charter, Charters
 
 _Key = TypeVar("_Key")
 

@@ -7,20 +7,18 @@ Rule 1: an answer counts that names what it answers by hash, and came after it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from yizhan.schemas.followups import NOT_OWED, Followup
+from yizhan.schemas.charter import Charter
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header, Ref, split_id
 from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_facts
+from yizhan.schemas.obligation_state import ObligationState
+from yizhan.schemas.obligation_steps import NOT_OWED
 from yizhan.schemas.timestamps import written
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from yizhan.schemas.charter import Charter
-    from yizhan.schemas.obligation_state import ObligationState
 
 
 class Event(NamedTuple):

@@ -10,17 +10,15 @@ Rule 4: an obligation that nothing opens or nothing discharges, an unknown word,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from yizhan.schemas.errors import CharterInvalid
-from yizhan.schemas.followups import CANCELLED, DISCHARGED, NOT_OWED, OPENED, OVERDUE, Rung
 from yizhan.schemas.header import RECEIPT, ContractModel, Header
+from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OPENED, OVERDUE, Rung
 from yizhan.schemas.policy_facts import ATTRIBUTES, Row, Words, facts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 MAX_OBLIGATIONS: Final = 64
 _RESERVED: Final = frozenset({OPENED, OVERDUE, DISCHARGED, CANCELLED, NOT_OWED})

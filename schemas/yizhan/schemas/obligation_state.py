@@ -8,19 +8,16 @@ Rule 3: what ended stays known ``KEPT`` longer, so that what opened it cannot op
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
-from yizhan.schemas.followups import CANCELLED, DISCHARGED, ENDS, OVERDUE, Followup, Rung
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import CharterName, ContractModel, EventId, MemberCode, Period, Ref
+from yizhan.schemas.obligation_rules import ObligationRule
+from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, ENDS, OVERDUE, Rung
 from yizhan.schemas.terms import schedule
 from yizhan.schemas.timestamps import Timestamp, instant, written
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
-    from yizhan.schemas.obligation_rules import ObligationRule
 
 _PAIR: Final = re.compile(r"[0-9]{6}-[0-9]{6}")
 KEPT: Final = timedelta(days=40)

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from yizhan.schemas import strictjson
+from yizhan.schemas.keys import CosigningPublicKey, SealingPublicKey, SigningPublicKey
 from yizhan.schemas.timestamps import written
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from datetime import datetime
-
-    from yizhan.schemas.keys import CosigningPublicKey, SealingPublicKey, SigningPublicKey
 
 SIX = ("330327", "331126", "331181", "350722", "350924", "350982")
 """All members of the sample, sorted."""

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from pydantic_core import ErrorDetails
 
 from yizhan.schemas.i18n import _, marked
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 CAME: Final = marked("；得到 ")
 """Between what was expected and what came."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from yizhan.schemas.followups import RUNGS
 from yizhan.schemas.i18n import _, join_list, marked
+from yizhan.schemas.obligation_steps import RUNGS
 
 if TYPE_CHECKING:
     from yizhan.consumers.bell.channels import ReadyChannel

@@ -19,9 +19,9 @@ from yizhan.consumers.items import InboxQuery
 from yizhan.consumers.labels import ManifestVerdict
 from yizhan.producers.queries import OutboxQuery as OwnQuery
 from yizhan.schemas.deadlines import midnight
-from yizhan.schemas.followups import DISCHARGED
 from yizhan.schemas.i18n import _, with_note
 from yizhan.schemas.matters import ConsultationDecision, decisions
+from yizhan.schemas.obligation_steps import DISCHARGED
 from yizhan.schemas.payloads.table import CONSULTATION
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.timestamps import instant

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from yizhan.schemas.followups import CANCELLED, ENDS, NOT_OWED, Followup
+from yizhan.schemas.followups import Followup
+from yizhan.schemas.obligation_steps import CANCELLED, ENDS, NOT_OWED
 from yizhan.schemas.timestamps import instant
 
 if TYPE_CHECKING:
