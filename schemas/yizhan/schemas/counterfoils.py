@@ -64,7 +64,7 @@ def verify_counterfoil(data: bytes, key_of: Callable[[Header], SigningPublicKey]
     length = int.from_bytes(head[_FIXED - 4 : _FIXED], "big")
     header = parse_header(head[_FIXED : _FIXED + length])
     signed = pae(CONTENT_TYPE, head + tail[:_HASH_BYTES])
-    if not key_of(header).holds(tail[-SIGNATURE_BYTES:], signed):
+    if not key_of(header).verifies(tail[-SIGNATURE_BYTES:], signed):
         raise BadSignature(f"the signature does not hold under key {header.kid[:16]}… of {header.source}")
     return Counterfoil(header, hashlib.sha256(signed).digest())
 

@@ -24,7 +24,7 @@ _DAY: Final = timedelta(days=1)
 
 
 def holidays_known(year: int) -> bool:
-    """Tell whether the year's holidays are known, and not only its weekends."""
+    """Tell whether the calendar has the holidays of a year."""
     return year in _YEARS
 
 

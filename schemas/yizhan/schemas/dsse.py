@@ -76,7 +76,7 @@ def verify(data: bytes, payload_type: str, key_of: Callable[[str], SigningPublic
         message = f"signed by key {kid[:16]!r}…, which the charter in force does not name for this"
         raise StatementInvalid(message)
     signed = pae(payload_type, payload)
-    if not key.holds(signature, signed):
+    if not key.verifies(signature, signed):
         message = "the signature does not hold"
         raise StatementInvalid(message)
     return Statement(payload, kid, hashlib.sha256(signed).digest())

@@ -182,7 +182,7 @@ def verify_envelope(data: bytes, key_of: Callable[[Header], SigningPublicKey]) -
     """
     envelope = parse_envelope(data)
     header = parse_header(envelope.unverified_header)
-    if not key_of(header).holds(envelope.signature, envelope.signed):
+    if not key_of(header).verifies(envelope.signature, envelope.signed):
         message = f"the signature does not hold under key {header.kid[:16]}… of {header.source}"
         raise BadSignature(message)
     return VerifiedEnvelope(envelope, header)

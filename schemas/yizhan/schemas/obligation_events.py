@@ -100,11 +100,11 @@ class Event(NamedTuple):
         return self.at > at
 
     def not_owed(self, obligation: ObligationState) -> Followup:
-        """Tell its sender that it discharges nothing: somebody else owes that, or the hash is another."""
+        """Return the statement that it discharges nothing: another county owes that, or the hash differs."""
         county = self.header.county
         name = f"{obligation.rule}/{self.header.id}/{county}"
         said = obligation.model_copy(update={"obligation": name, "owes": (county,), "owed": ()})
-        return said.says(NOT_OWED, self.at, self.charter.name, by=self.ref)
+        return said.statement(NOT_OWED, self.at, self.charter.name, by=self.ref)
 
 
 def of_type(rule: ObligationRule, kind: str) -> bool:

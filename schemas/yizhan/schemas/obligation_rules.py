@@ -35,7 +35,7 @@ OBLIGATION_ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
 
 
 class Opening(ContractModel):
-    """What opens it: an event (``when``), a refusal of what another rule asks for (``refused``), or a period."""
+    """What opens it: an event (``when``), a refusal under another rule (``refused``), or a period."""
 
     when: Annotated[tuple[Row, ...], Field(strict=False, min_length=1, max_length=16)] | None = None
     refused: Annotated[tuple[_Name, ...], Field(strict=False, min_length=1, max_length=16)] | None = None
@@ -50,7 +50,7 @@ class Opening(ContractModel):
 
 
 class Discharge(ContractModel):
-    """Which event discharges it: a row, and how it hangs together with what opened it.
+    """Which event discharges it: a row, and how that event refers to the one that opened it.
 
     ``answers``: its ``reply_to`` or ``receipt`` names the event. ``thread``: it belongs to the same thread and came
     later. ``period``: its header names the same period, and it goes to who is owed.
@@ -159,7 +159,7 @@ class ObligationRule(ContractModel):
 
 
 def check(obligations: Iterable[ObligationRule]) -> None:
-    """Refuse a table that could not work (rule 4).
+    """Raise ``CharterInvalid`` for a table that could not work (rule 4).
 
     Raises:
         CharterInvalid: an id twice, an unknown attribute or value, or a rule named by ``refused`` that there is not.

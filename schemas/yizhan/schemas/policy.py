@@ -169,7 +169,7 @@ def _box(route: Route, row: Mapping[str, Iterable[str]]) -> Box:
 
 
 def _narrow(box: Box) -> list[tuple[str, frozenset[str]]]:
-    """Keep what a row really compares."""
+    """Leave out attributes of which a row takes every value."""
     return [(name, values) for name, values in box.items() if values != ATTRIBUTES[name]]
 
 

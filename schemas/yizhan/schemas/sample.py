@@ -78,7 +78,7 @@ def charter_files(
         Relative path → bytes, as ``load_charter`` takes them.
     """
     since, ladders = written(not_before), sample_ladders()
-    alliance = only(sample_alliance(), members.keys())
+    alliance = restricted_to(sample_alliance(), members.keys())
     lists: dict[str, Sequence[SigningPublicKey | CosigningPublicKey]] = {"postmark": postmark}
     if ledger is not None:
         lists |= {"ledger": ledger.signing, "ledger_mldsa": ledger.cosigning}
@@ -97,7 +97,7 @@ def charter_files(
     return {path: strictjson.dumps(value) for path, value in content.items()}
 
 
-def only(alliance: dict[str, Any], codes: Collection[str]) -> dict[str, Any]:
+def restricted_to(alliance: dict[str, Any], codes: Collection[str]) -> dict[str, Any]:
     """Cut an alliance down to some of its members."""
     return alliance | {
         "members": [member for member in alliance["members"] if member["code"] in codes],

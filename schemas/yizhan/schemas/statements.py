@@ -82,7 +82,9 @@ def read_dated(kind: type[_Said], data: bytes, charters: Charters) -> tuple[_Sai
     try:
         unverified = strictjson.loads(dsse.unverified_payload(data))
         named = unverified.get("charter")
-        charter = charters.judging(instant(unverified[kind.made_attribute]), named if isinstance(named, str) else None)
+        charter = charters.charter_for(
+            instant(unverified[kind.made_attribute]), named if isinstance(named, str) else None
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"not a {kind.__name__.lower()}: {error}"
         raise StatementInvalid(message) from None

@@ -129,7 +129,7 @@ def subtree_hash(first: int, last: int, tile: Callable[[int, int], bytes]) -> by
         left = _complete(last, height, tile)
         node = left if node is None else merkle.node_hash(left, node)
     if node is None:
-        raise ProofInvalid(f"expected leaves from {first} on, came none")
+        raise ProofInvalid(f"expected leaves from {first} on, got none")
     return node
 
 

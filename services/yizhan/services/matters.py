@@ -22,7 +22,7 @@ from yizhan.schemas.matters import (
     event_role,
     in_order,
     joint_work,
-    matter,
+    matter_ids,
 )
 from yizhan.schemas.payloads import read
 from yizhan.services import stores
@@ -84,7 +84,7 @@ def matter_timeline(home: Home, county: str, event_id: str) -> Timeline:
     """Tell the matter of one event; it has no events where the county knows of none."""
     with stores.read_outbox(home, county) as outbox, stores.read_inbox(home, county) as inbox:
         books, found = [each for each in (outbox, inbox) if each is not None], list[MatterEvent]()
-        for each in matter(event_id, lambda one: chain.from_iterable(book.beside(one) for book in books)):
+        for each in matter_ids(event_id, lambda one: chain.from_iterable(book.beside(one) for book in books)):
             found += [told] if (told := matter_event(each, county, inbox, outbox)) is not None else []
     events = in_order(found)
     return Timeline(events, joint_work(events))

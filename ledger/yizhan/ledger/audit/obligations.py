@@ -56,7 +56,7 @@ class Owed:
 
 def rule_of(said: Followup, charters: Charters) -> ObligationRule | None:
     """Return the rule that a followup names, as the charter says it that was in force; None where that has none."""
-    policy = charters.judging(instant(said.at), said.charter).policy
+    policy = charters.charter_for(instant(said.at), said.charter).policy
     return policy.obligations.get(said.rule)
 
 
