@@ -29,7 +29,7 @@ from yizhan.services.attachments import attach_files
 from yizhan.services.doubts import sentences
 from yizhan.services.errors import ServiceError
 from yizhan.services.labels import type_name
-from yizhan.services.outbox import accepted_lines
+from yizhan.cli.accepted_view import accepted_lines
 from yizhan.services.stores import open_outbox, read_outbox
 
 if TYPE_CHECKING:

@@ -46,8 +46,8 @@ def command(
     from yizhan.cli.output import print_json, print_table, tell
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.services.access_log import record
-    from yizhan.services.inbox import details
-    from yizhan.services.outbox import accepted_json, accepted_lines
+    from yizhan.cli.item_view import item_details
+    from yizhan.cli.accepted_view import accepted_json, accepted_lines
     from yizhan.services.stores import open_outbox
 
     home = current_home()
@@ -55,7 +55,7 @@ def command(
     draft = _countersignature(home, county, plan, office)
     record(home, county, acting("countersign"), "opened", [plan.id])
     if not as_json:
-        print_table([_("项目"), _("内容")], list(details(home, plan)), "")
+        print_table([_("项目"), _("内容")], list(item_details(home, plan)), "")
     if not yes and interactive() and not click.confirm(_("会签这份计划吗？"), default=False, err=True):
         return
     with open_outbox(home, county, TerminalPassphrase(passphrase_fd)) as outbox:

@@ -34,7 +34,7 @@ def command(
     from yizhan.schemas.header import NOTICE
     from yizhan.services import stores
     from yizhan.services.errors import ServiceError
-    from yizhan.services.outbox import accepted_json, accepted_lines
+    from yizhan.cli.accepted_view import accepted_json, accepted_lines
     from yizhan.services.own_obligations import consultation_decisions
     from yizhan.services.stores import open_outbox
 

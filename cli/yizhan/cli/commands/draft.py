@@ -108,7 +108,7 @@ def send(
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.services.drafts import checked, doubts_of, send, setting_of, show_draft
     from yizhan.services.errors import ServiceError
-    from yizhan.services.outbox import accepted_json, accepted_lines
+    from yizhan.cli.accepted_view import accepted_json, accepted_lines
     from yizhan.services.stores import open_drafts
 
     home = current_home()

@@ -71,7 +71,7 @@ def link(own_id: str, other_id: str, county: str, note: str | None, passphrase_f
     from yizhan.schemas.header import NOTICE
     from yizhan.services import stores
     from yizhan.services.errors import ServiceError
-    from yizhan.services.outbox import accepted_json, accepted_lines
+    from yizhan.cli.accepted_view import accepted_json, accepted_lines
     from yizhan.services.stores import open_outbox
 
     home = current_home()
