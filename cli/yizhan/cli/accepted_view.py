@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from yizhan.cli.output import print_json, tell
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.i18n import _
 from yizhan.services.home import Home
 from yizhan.services.labels import arrival
+
+
+def show_accepted(home: Home, sent: Accepted, *, as_json: bool) -> None:
+    """Print what was accepted."""
+    if as_json:
+        print_json(accepted_json(sent))
+    else:
+        tell("\n".join(accepted_lines(home, sent)))
 
 
 def accepted_lines(home: Home, sent: Accepted) -> list[str]:

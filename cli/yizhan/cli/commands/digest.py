@@ -1,4 +1,4 @@
-"""``yizhan digest close|list|show``: quarters closed at the station, read at a county."""
+"""``yizhan digest close``: quarters closed at the station; ``list`` and ``show`` are in ``digest_show``."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ import click
 
 from yizhan.cli.click_options import (
     MEMBER,
+    QUARTER,
     Group,
-    OneOf,
     Whole,
-    county_option,
     json_option,
     option,
-    partner_option,
     passphrase_option,
 )
-from yizhan.schemas.i18n import _, join_sentences, marked
+from yizhan.schemas.i18n import _, marked
 
 if TYPE_CHECKING:
-    from yizhan.schemas.manifest import Manifest
     from yizhan.services.home import Home
     from yizhan.streams.closing_kafka import Closer, CloseResult
 
-command = Group("digest", help=marked("季度通报：驿站结算，各县阅读"))
+_READING = "yizhan.cli.commands.digest_show"
+command = Group(
+    "digest",
+    help=marked("季度通报：驿站结算，各县阅读"),
+    lazy={"list": f"{_READING}:list_", "show": f"{_READING}:show"},
+)
 
 
 @command.command(
@@ -37,7 +39,7 @@ command = Group("digest", help=marked("季度通报：驿站结算，各县阅�
 )
 @option("--county", "counties", multiple=True, type=MEMBER, metavar="C", help=marked("只结算这个县，可多次给出"))
 @option("--all", "everybody", is_flag=True, help=marked("结算所有成员（默认）"))
-@option("--label", metavar="2026Q4", help=marked("季度（默认：到期未结的，否则本季度）"))
+@option("--label", metavar="2026Q4", type=QUARTER, help=marked("季度（默认：到期未结的，否则本季度）"))
 @option("--early", is_flag=True, help=marked("季度还没有结束也结算；其后的由下一次结算补上"))
 @option("--interim", is_flag=True, help=marked("中期通报：不结算，不改变下一次结算"))
 @option("--due", "only_due", is_flag=True, help=marked("只结算到期未结的，供定时器使用"))
@@ -70,7 +72,6 @@ def close(
     if everybody and counties:
         raise click.UsageError(_("--all 与 --county 只能给一个"), click.get_current_context())
     chosen = [home.member(code) for code in counties] or sorted(home.charters.latest().members)
-    check_label(label)
     _check_ended(home, {label}, utc_now(), early=early or interim)
     folder = home.path / "station"
     keys = station_keys(folder / "keys", (home.charters.latest(), home.charter), TerminalPassphrase(passphrase_fd))
@@ -95,19 +96,6 @@ def close(
     for code, name in labels.items():
         if name is None:
             _say_not_due(home, code)
-
-
-def check_label(label: str | None) -> None:
-    """Refuse what is no quarter (``ServiceError``)."""
-    from yizhan.schemas.quarters import Quarter
-
-    if label is None:
-        return
-    try:
-        Quarter.parse(label)
-    except ValueError:
-        sentence = _("季度应写作 2026Q4，得到 {value}")
-        raise click.UsageError(sentence.format(value=label), click.get_current_context()) from None
 
 
 def _check_ended(home: Home, labels: set[str | None], now: datetime, *, early: bool) -> None:
@@ -166,6 +154,7 @@ def _closed(each: CloseResult) -> dict[str, Any]:
 
 
 def _tell(home: Home, each: CloseResult) -> None:
+    from yizhan.cli.digest_view import manifest_kind
     from yizhan.cli.output import tell
 
     made = each.manifest
@@ -174,7 +163,7 @@ def _tell(home: Home, each: CloseResult) -> None:
         sentence.format(
             member=home.member_name(made.county),
             label=made.label,
-            kind=_kind(made),
+            kind=manifest_kind(made),
             count=made.count,
             prompt=made.prompt,
         )
@@ -183,80 +172,7 @@ def _tell(home: Home, each: CloseResult) -> None:
         tell(_("  位置 {offset} 的记录没有计入：{why}").format(offset=offset, why=why))
 
 
-def _kind(manifest: Manifest) -> str:
-    if manifest.interim:
-        return _("中期")
-    return _("零报告") if manifest.count == 0 else _("结算")
-
-
 def _say_not_due(home: Home, code: str) -> None:
     from yizhan.cli.output import say
 
     say(_("{member} 没有到期未结的季度").format(member=home.member_name(code)))
-
-
-@command.command("list", help=marked("列出本县收到的季度通报，以及与驿站清单核对的结果"))
-@county_option()
-@json_option()
-def list_(county: str, as_json: bool) -> None:
-    """List digests."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import print_json, print_table
-    from yizhan.consumers.labels import sentence
-    from yizhan.services.stores import read_inbox
-
-    home = current_home()
-    with read_inbox(home, county) as inbox:
-        found = () if inbox is None else inbox.digests()
-    if as_json:
-        print_json({"county": county, "digests": found})
-        return
-    print_table(
-        [_("季度"), _("种类"), _("结算时间"), _("件数（含回执）"), _("本机有"), _("核对"), _("注意")],
-        [
-            (
-                each.label,
-                _kind(each.manifest),
-                home.local_time(each.manifest.closed),
-                each.manifest.count,
-                each.held,
-                sentence(each.verdict),
-                join_sentences(sentence(warning) for warning in each.warnings),
-            )
-            for each in found
-        ],
-        _("还没有收到季度通报"),
-    )
-
-
-@command.command(
-    "show",
-    help=marked(
-        "显示一个季度与伙伴县之间的通报，双向都有，即时送达的也列入。\n\n"
-        "对方发来的取自收件箱，与驿站清单核对过；本县发出的取自发件箱。"
-    ),
-)
-@click.argument("label", metavar="LABEL")
-@county_option()
-@partner_option()
-@option("--format", "form", type=OneOf(["md", "json"]), default="md", help=marked("md 或 json（默认 md）"))
-@option("--json", "as_json", is_flag=True, help=marked("同 --format json"))
-def show(label: str, county: str, partner: str | None, form: str, as_json: bool) -> None:
-    """Show a bulletin."""
-    from yizhan.cli.context import acting, current_home
-    from yizhan.cli.output import print_json
-    from yizhan.consumers.bulletin import as_json as bulletin_as_json
-    from yizhan.consumers.bulletin import markdown
-    from yizhan.runtime.clock import utc_now
-    from yizhan.services.access_log import record
-    from yizhan.services.bulletins import bulletin, partner_of
-
-    home = current_home()
-    check_label(label)
-    home.member(county)
-    sheet = bulletin(home, label, county, partner_of(home, county, partner), utc_now())
-    record(home, county, acting("digest show"), "printed", [f"{label} {sheet.partner}"])
-    if as_json or form == "json":
-        print_json(bulletin_as_json(sheet))
-    else:
-        click.echo(markdown(sheet), nl=False)

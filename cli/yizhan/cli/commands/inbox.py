@@ -26,6 +26,7 @@ from yizhan.schemas.payloads.common import Person
 
 if TYPE_CHECKING:
     from yizhan.consumers.arrivals import ReceiveOutcome
+    from yizhan.consumers.bell.rings import Heard
     from yizhan.consumers.inbox import Inbox
     from yizhan.consumers.items import Item
     from yizhan.runtime.process import StopSignal
@@ -52,19 +53,24 @@ command = Group("inbox", help=marked("本县收件箱：接收、查看、签收
 @json_option()
 def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> None:
     """Run the reader."""
+    from yizhan.cli.bell_view import say_heard, unreachable_rungs
     from yizhan.cli.context import current_home, debugging, log_to_stderr
     from yizhan.cli.longrun import working
     from yizhan.cli.output import say
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.consumers.reader import run as receive
-    from yizhan.services import bell as bells
+    from yizhan.services.bell import ladder, make_ringer, read_bell
     from yizhan.services.receiving import open_receiver
 
     home = current_home()
     settings = home.settings
-    bell = bells.prepared(home, county)
-    for sentence in () if bell is None else bells.lacking(bells.ladder(home, county, bell.settings)):
+    bell = read_bell(home, county)
+    for sentence in () if bell is None else unreachable_rungs(ladder(home, county, bell.settings)):
         say(sentence)
+
+    def heard(outcome: Heard) -> None:
+        if not quiet:
+            say_heard(outcome, as_json=as_json)
 
     def arrived(outcome: ReceiveOutcome) -> None:
         if not quiet:
@@ -76,7 +82,7 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
         if not quiet:
             threading.Thread(target=_keep_ringing, args=(inbox, stop, as_json), name="screen", daemon=True).start()
         if bell is not None:
-            ringing.enter_context(bells.ringer(home, inbox, bell, quiet=quiet, as_json=as_json))
+            ringing.enter_context(make_ringer(home, inbox, bell, heard))
 
     with (
         open_receiver(home, county, TerminalPassphrase(passphrase_fd), home.reader_of(county, online=True)) as inbox,
@@ -104,11 +110,11 @@ def _keep_ringing(inbox: Inbox, stop: StopSignal, as_json: bool) -> None:
 def _tell(home: Home, county: str, outcome: ReceiveOutcome, *, as_json: bool) -> None:
     """Tell what became of one record: a panel and a bell for an alarm, a line for the rest."""
     from yizhan.cli.context import acting
+    from yizhan.cli.obligation_view import say_followup
     from yizhan.cli.output import print_line, say
     from yizhan.consumers.checks import NEVER_RECEIPTED
     from yizhan.services.access_log import record_if_possible
     from yizhan.services.labels import reason_name
-    from yizhan.services.obligations import tell_step
 
     item = outcome.item
     if as_json:
@@ -128,7 +134,7 @@ def _tell(home: Home, county: str, outcome: ReceiveOutcome, *, as_json: bool) ->
     elif outcome.became == "manifest":
         say(_("季度通报 {label} 已到").format(label=outcome.reason))
     elif outcome.became == "followup" and outcome.followup is not None:
-        tell_step(home, county, outcome.followup)
+        say_followup(home, county, outcome.followup)
     elif outcome.became == "aside":
         say(_("一件核验不过，已另存：{reason}").format(reason=reason_name(str(outcome.reason))))
     elif outcome.became == "conflict" and item is not None:
