@@ -150,8 +150,8 @@ def tell_problems(found: TableImport) -> None:
 
 def tell_outcome(home: Home, found: TableImport, beside: str | None, *, dry_run: bool) -> None:
     """Tell what went, what did not, and where that is."""
-    from yizhan.cli.output import say, tell
     from yizhan.cli.accepted_view import accepted_lines
+    from yizhan.cli.output import say, tell
 
     new = [sent for sent in found.sent.values() if not sent.duplicate]
     for sent in new[:TOLD]:

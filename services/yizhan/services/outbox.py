@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Literal
 
 from yizhan.producers.files import FileRow
-from yizhan.producers.queries import EventRow, Figures, ForeignPosting, OutboxQuery, Posting
 from yizhan.producers.outbox_view import OutboxView
+from yizhan.producers.queries import EventRow, Figures, ForeignPosting, OutboxQuery, Posting
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.errors import StatementInvalid
 from yizhan.schemas.payloads.table import SYSTEM_TYPES

@@ -198,8 +198,8 @@ def _as_json(
 def _show(
     home: Home, found: FirmsImport, results: list[tuple[Draft, Accepted | Exception]], known: set[str], *, dry_run: bool
 ) -> None:
-    from yizhan.cli.output import say, tell
     from yizhan.cli.accepted_view import accepted_lines
+    from yizhan.cli.output import say, tell
 
     for draft in found.drafts if dry_run else ():
         to = join_list(home.member_name(code) for code in draft.to or ())

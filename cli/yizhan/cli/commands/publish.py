@@ -105,8 +105,8 @@ class PublishReport:
 
     def accept(self, line: int, sent: Accepted) -> None:
         """Tell that the outbox has an event."""
-        from yizhan.cli.output import tell
         from yizhan.cli.accepted_view import accepted_lines
+        from yizhan.cli.output import tell
 
         self.accepted.append((line, sent))
         if not self.quiet:
