@@ -55,6 +55,12 @@ class QuarterEvent:
         return self.id, self.hash
 
     @property
+    def summary(self) -> str:
+        """What its author wrote first: title and summary, or what was no JSON."""
+        parts = (self.raw.get("title"), self.raw.get("summary"), self.text)
+        return "：".join(part for part in parts if isinstance(part, str))
+
+    @property
     def order(self) -> tuple[str, str, int, str]:
         """Where it stands among all: by when it was learnt, then as its sender numbered it; never by arrival."""
         source, book, number = split_id(self.id)

@@ -17,7 +17,7 @@ from typing import Any, Final
 from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.consumers.items import EXERCISE, TEST
 from yizhan.consumers.labels import Warn, sentence
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.i18n import _, join_sentences, marked
 from yizhan.schemas.invisible import blanked
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.payloads import TYPES
@@ -114,7 +114,7 @@ def _letter_json(shown: QuarterLetters, letter: QuarterEvent) -> dict[str, Any]:
         "rule": letter.rule,
         "grade": letter.grade,
         "place": _place(letter),
-        "summary": _summary(letter),
+        "summary": letter.summary,
         "superseded_by": shown.replacements.superseded.get(letter.key),
         "withdrawn_by": shown.replacements.withdrawn.get(letter.key),
         "warnings": letter.warnings,
@@ -126,11 +126,6 @@ def _place(letter: QuarterEvent) -> str:
     where = letter.raw.get("place")
     names = ("township", "village", "spot")
     return "".join(str(where[name]) for name in names if name in where) if isinstance(where, dict) else ""
-
-
-def _summary(letter: QuarterEvent) -> str:
-    parts = (letter.raw.get("title"), letter.raw.get("summary"), letter.text)
-    return "：".join(part for part in parts if isinstance(part, str))
 
 
 def mechanism(type_: str) -> str:
@@ -239,12 +234,12 @@ def _row(home: Home, shown: QuarterLetters, letter: QuarterEvent) -> str:
         markdown_text(letter.id),
         _minute(home, letter.time),
         markdown_text(_place(letter)),
-        mark + (markdown_text(_summary(letter)) or _("（内容无法打开）")),
+        mark + (markdown_text(letter.summary) or _("（内容无法打开）")),
         _(_WAYS[letter.way]),
     ]
     if letter.key in shown.replacements.withdrawn:
         cells = [f"~~{cell}~~" if cell else "" for cell in cells]
-    return "| " + " | ".join([*cells, "；".join(_notes(shown, letter))]) + " |"
+    return "| " + " | ".join([*cells, join_sentences(_notes(shown, letter))]) + " |"
 
 
 def _notes(shown: QuarterLetters, letter: QuarterEvent) -> Iterator[str]:

@@ -22,7 +22,7 @@ from yizhan.consumers.bell.settings import FILE, BellSettings, Channel, load
 from yizhan.consumers.inbox import Inbox
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.actions import Action
-from yizhan.schemas.charter import Officer
+from yizhan.schemas.charter_files import Officer
 from yizhan.schemas.followups import RUNGS
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.access_log import record, record_if_possible

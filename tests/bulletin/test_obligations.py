@@ -51,14 +51,14 @@ def test_it_belongs_to_each_quarter_in_which_it_was_open() -> None:
 
 
 def test_where_both_owe_each_is_counted() -> None:
-    """A duty of two together, and nothing of what only one of the two has to do with."""
+    """An obligation of two together, and nothing of what only one of the two has to do with."""
     assert states(said(owes=[A, B], owed=[])) == [(A, "missed"), (B, "missed")]
     assert states(said(owes=[A, C], owed=[])) == []
     assert states(said(owed=[C])) == []
     assert states(said(owed=[A, C])) == [(B, "missed")]
 
 
-def test_what_is_owed_again_is_one_duty() -> None:
+def test_what_is_owed_again_is_one_obligation() -> None:
     """A withdrawal took the discharge back: it counts as it stands now, once."""
     again = said(obligation=f"{NAME}/{B}-20260701test-10", opened="2026-08-05T00:00:00.000Z")
     assert states(said(), said(DISCHARGED, "2026-08-03T00:00:00.000Z"), again) == [(B, "missed")]
