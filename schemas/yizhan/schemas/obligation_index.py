@@ -10,14 +10,10 @@ Rule 2: what is looked at and not discharged came in the same millisecond, so in
 from __future__ import annotations
 
 import bisect
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 from yizhan.schemas.header import split_id
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from yizhan.schemas.obligation_state import ObligationState
+from yizhan.schemas.obligation_state import ObligationState
 
 _Group = tuple[str | None, str, str]
 _Book = tuple[str, str]

@@ -95,7 +95,7 @@ class Station:
             self.charters.in_force(record.received),
             self.key_at(record.received),
             self.cluster,
-            stale=self.charters.standing().stale(record.received),
+            stale=self.charters.status().stale(record.received),
             newest=self.charters.latest().version,
             first=first,
         )
