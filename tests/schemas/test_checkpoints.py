@@ -122,12 +122,12 @@ def test_a_second_bad_line_of_a_known_key_spoils_the_note(line: int) -> None:
 
 
 def test_a_later_line_of_nobody_is_ignored() -> None:
-    """An unknown key under the log's name says a later time: the checkpoint opens as of the time that its log signed."""
+    """An unknown key under the name of the log says a later time: the checkpoint opens as of the time of the log."""
     stranger = CosigningKey.from_seed(seed("stranger"))
     line = cosign(CHECKPOINT, WORLD.origin, stranger, LATER + timedelta(days=400))
-    assert open_checkpoint(notes.parse(SIGNED).adding(line).to_bytes(), WORLD.charters).at == LATER + timedelta(
-        milliseconds=999
-    )
+    assert open_checkpoint(
+        notes.parse(SIGNED).with_signatures(line).to_bytes(), WORLD.charters
+    ).at == LATER + timedelta(milliseconds=999)
 
 
 @pytest.mark.parametrize("line", range(3))

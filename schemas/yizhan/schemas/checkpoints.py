@@ -159,7 +159,8 @@ def open_checkpoint(data: bytes, charters: Charters) -> OpenedCheckpoint:
     checkpoint = parse_checkpoint(note.text)
     at = _signed_at(note, checkpoint, charters)
     charter = charters.in_force(at)
-    if not any([_signed(each, note, charter, at) for each in note.signatures]):  # each of them must hold
+    signed = [each for each in note.signatures if _signed(each, note, charter, at)]
+    if not signed:
         raise NoteInvalid(f"charter {charter.name} has no Ed25519 key of the ledger that signed this checkpoint")
     return OpenedCheckpoint(checkpoint, note, at, charter, _members(note, checkpoint, charter, charters))
 
