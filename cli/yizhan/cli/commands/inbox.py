@@ -26,7 +26,7 @@ from yizhan.schemas.payloads.common import Person
 
 if TYPE_CHECKING:
     from yizhan.consumers.arrivals import ReceiveOutcome
-    from yizhan.consumers.bell.rings import Heard
+    from yizhan.consumers.bell.rings import RingOutcome
     from yizhan.consumers.inbox import Inbox
     from yizhan.consumers.items import Item
     from yizhan.runtime.process import StopSignal
@@ -68,7 +68,7 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
     for sentence in () if bell is None else unreachable_rungs(ladder(home, county, bell.settings)):
         say(sentence)
 
-    def heard(outcome: Heard) -> None:
+    def heard(outcome: RingOutcome) -> None:
         if not quiet:
             say_heard(outcome, as_json=as_json)
 
