@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from yizhan.cli.output import print_line, print_table, say
 from yizhan.consumers.bell.channels import DELIVERED
-from yizhan.consumers.bell.rings import URGENT, RingOutcome, Ring, Try
-from yizhan.schemas.followups import RUNGS
+from yizhan.consumers.bell.rings import URGENT, Ring, RingOutcome, Try
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked
+from yizhan.schemas.obligation_steps import RUNGS
 from yizhan.services.bell import RUNG_NAMES, BellStatus, ChannelStatus, Rung
 from yizhan.services.home import Home
 

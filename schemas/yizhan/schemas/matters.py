@@ -4,12 +4,12 @@ Rule 1: events belong together that name each other: by ``subject``, by a refere
         A link is itself a signed event: its ``subject`` is one thread, its ``reply_to`` an event of another.
         Linked threads are one matter, and every event keeps its author.
 Rule 2: a joint patrol plan is countersigned by the same plan in answer to it from each other county with a crew;
-        an answer with another plan is reported as that. Then each county with a crew reports, in the thread of the
-        plan or in answer to it.
-Rule 3: a dispute moves along ``dispute_case.MOVES``; a move that the table does not have is reported.
-Rule 4: a decision of a consultation is done once the county that owes it says so: a notice that answers the minutes,
-        by id and hash, and names the decision by its number.
-Rule 5: nothing here reads a clock or a disk; what was corrected or withdrawn by its own county no longer counts.
+        one that says something else is named. Then each county with a crew reports, in the thread of the plan or in
+        answer to it.
+Rule 3: a dispute moves along ``dispute_case.MOVES``; a move that the table does not have is named, not hidden.
+Rule 4: a decision of a consultation is done once who owes it says so: a notice that answers the minutes, by id and
+        hash, and names the decision by its number.
+Rule 5: nothing here reads a clock or a disk; what was corrected or withdrawn by its own county counts no more.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class JointWorkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JointWork:
-    """One such piece: about which event, of which county; ``said`` is a state or a decision, ``due`` a day."""
+    """One piece of a county's joint work on an event; ``said`` is a dispute's state or a decision, ``due`` a day."""
 
     stand: JointWorkState
     id: str
@@ -120,30 +120,30 @@ class ConsultationDecision:
     by: str | None
 
 
-def names(header: Header) -> tuple[str, ...]:
+def referenced_ids(header: Header) -> tuple[str, ...]:
     """Return the ids of other events that a header names as belonging to its matter."""
     references = [getattr(header, name) for name in _REFERENCES]
     found = [header.subject, *(each.id for each in references if each is not None)]
     return tuple(dict.fromkeys(each for each in found if each is not None and each != header.id))
 
 
-def matter(start: str, related: Callable[[str], Iterable[str]]) -> frozenset[str]:
-    """Return every id that belongs to the matter of one, itself included.
+def matter_ids(start: str, neighbours: Callable[[str], Iterable[str]]) -> frozenset[str]:
+    """Return the ids of all events of the matter that one event belongs to, its own included.
 
     Args:
         start: an event id.
-        related: returns the ids that an event names, and of those that name it.
+        neighbours: gives the ids that an event names, and of those that name it.
     """
     found, waiting = {start}, [start]
     while waiting:
-        new = set(related(waiting.pop())) - found
+        new = set(neighbours(waiting.pop())) - found
         found |= new
         waiting += new
     return frozenset(found)
 
 
 def event_role(event: MatterEvent, threads: Mapping[str, str]) -> EventRole:
-    """Return what an event is in its matter; ``threads`` are those of its events by id."""
+    """Tell what an event is in its matter; ``threads`` are those of its events by id."""
     header = event.header
     if header.withdraws is not None:
         return EventRole.WITHDRAWAL
@@ -172,12 +172,12 @@ def in_order(events: Iterable[MatterEvent]) -> tuple[MatterEvent, ...]:
 
 
 def joint_work(events: Sequence[MatterEvent]) -> tuple[JointWork, ...]:
-    """Return how far the joint work of a matter has come."""
-    live = _standing(events)
-    return (*_patrol_work(live), *_request_work(live), *_dispute_work(live), *_decision_work(live))
+    """Tell how far the joint work of a matter has come."""
+    live = _live(events)
+    return (*_patrols(live), *_requests(live), *_disputes(live), *_decided(live))
 
 
-def _standing(events: Iterable[MatterEvent]) -> list[MatterEvent]:
+def _live(events: Iterable[MatterEvent]) -> list[MatterEvent]:
     """Leave out what its own county corrected or withdrew, and the withdrawals."""
     known = in_order(events)
     gone = {
@@ -193,34 +193,34 @@ def _standing(events: Iterable[MatterEvent]) -> list[MatterEvent]:
     ]
 
 
-def _patrol_work(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
+def _patrols(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
     for event in events:
         plan = None if event.contents is None else event.contents.model
         if not isinstance(plan, PatrolPlan) or event.header.reply_to is not None:
             continue
         counties = list(dict.fromkeys(crew.county for crew in plan.crews))
         answered = [each for each in events if each.header.type == PATROL_PLAN and each.header.reply_to is not None]
-        back = [each for each in answered if event.header.id in names(each.header)]
+        back = [each for each in answered if event.header.id in referenced_ids(each.header)]
         signed = {each.header.county for each in back if _same_plan(each, plan)}
         other = {each.header.county for each in back} - signed
         for county in counties:
             if county != event.header.county:
-                stand = JointWorkState.OTHER_PLAN if county in other else JointWorkState.AWAITS_COUNTERSIGN
-                yield JointWork(JointWorkState.COUNTERSIGNED if county in signed else stand, event.header.id, county)
+                state = JointWorkState.OTHER_PLAN if county in other else JointWorkState.AWAITS_COUNTERSIGN
+                yield JointWork(JointWorkState.COUNTERSIGNED if county in signed else state, event.header.id, county)
         if signed >= set(counties) - {event.header.county}:
             reported = {each.header.county for each in _answers(events, event, PATROL_REPORT)}
             for county in counties:
-                stand = JointWorkState.REPORTED if county in reported else JointWorkState.AWAITS_REPORT
-                yield JointWork(stand, event.header.id, county)
+                state = JointWorkState.REPORTED if county in reported else JointWorkState.AWAITS_REPORT
+                yield JointWork(state, event.header.id, county)
 
 
 def _same_plan(answer: MatterEvent, plan: PatrolPlan) -> bool:
-    """Tell whether an answer is the plan that it answers; what cannot be opened is taken at its header's word."""
+    """Tell whether an answer is the plan that it answers; one that cannot be opened is taken for it."""
     theirs = None if answer.contents is None else answer.contents.model
     return not isinstance(theirs, PatrolPlan) or theirs.terms() == plan.terms()
 
 
-def _request_work(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
+def _requests(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
     for event in events:
         if event.header.type == ASSISTANCE_REQUEST and event.header.stage in {None, "first"}:
             final = {
@@ -243,7 +243,7 @@ def _answers(events: Sequence[MatterEvent], to: MatterEvent, type: str) -> Itera
             yield each
 
 
-def _dispute_work(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
+def _disputes(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
     before: DisputeCase | None = None
     last: MatterEvent | None = None
     for event in events:
@@ -258,17 +258,17 @@ def _dispute_work(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
 
 
 def decisions(events: Iterable[MatterEvent]) -> Iterator[ConsultationDecision]:
-    """Yield the decisions that stand among events, and which of them are done."""
-    live = _standing(events)
+    """Tell of the decisions that stand among events, and which of them are done."""
+    live = _live(events)
     for minutes in live:
         if minutes.contents is not None and minutes.contents.model is not None:
             for due in decisions_due(minutes.contents.model):
                 yield ConsultationDecision(
-                    minutes, due, next((each.header.id for each in live if _completes(each, minutes, due)), None)
+                    minutes, due, next((each.header.id for each in live if _says_done(each, minutes, due)), None)
                 )
 
 
-def _completes(event: MatterEvent, minutes: MatterEvent, due: DecisionDue) -> bool:
+def _says_done(event: MatterEvent, minutes: MatterEvent, due: DecisionDue) -> bool:
     notice, answered = None if event.contents is None else event.contents.model, event.header.reply_to
     return (
         isinstance(notice, Notice)
@@ -279,7 +279,7 @@ def _completes(event: MatterEvent, minutes: MatterEvent, due: DecisionDue) -> bo
     )
 
 
-def _decision_work(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
+def _decided(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
     for each in decisions(events):
-        stand = JointWorkState.DECISION if each.by is None else JointWorkState.DECISION_DONE
-        yield JointWork(stand, each.minutes.header.id, each.due.who, each.due.what, each.due.due.isoformat())
+        state = JointWorkState.DECISION if each.by is None else JointWorkState.DECISION_DONE
+        yield JointWork(state, each.minutes.header.id, each.due.who, each.due.what, each.due.due.isoformat())

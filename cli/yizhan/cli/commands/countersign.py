@@ -10,11 +10,11 @@ from yizhan.cli.accepted_view import show_accepted
 from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
 from yizhan.cli.commands.imports import read_office
 from yizhan.cli.context import acting, current_home
+from yizhan.cli.item_view import item_details
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_table
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.schemas.i18n import _, marked
-from yizhan.services.inbox import details
 from yizhan.services.matters import countersign, prepare_countersignature
 
 
@@ -44,7 +44,7 @@ def command(
     signers = None if office is None else read_office(office)
     signature = prepare_countersignature(home, county, event_id, signers, acting("countersign"))
     if not as_json:
-        print_table([_("项目"), _("内容")], list(details(home, signature.plan)), "")
+        print_table([_("项目"), _("内容")], list(item_details(home, signature.plan)), "")
     if not yes and interactive() and not click.confirm(_("会签这份计划吗？"), default=False, err=True):
         return
     sent = countersign(home, county, signature, TerminalPassphrase(passphrase_fd))
