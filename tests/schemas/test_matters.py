@@ -31,7 +31,7 @@ SHOUNING, QINGYUAN = "350924", "331126"
 
 
 def told(
-    kind: str, n: int, payload: dict[str, Any] | None = None, source: str = SHOUNING, **attributes: Any
+    kind: str, n: int, payload: dict[str, Any] | None = None, source: str = SHOUNING, **attributes: Any  # noqa: ANN401 -- any attribute
 ) -> MatterEvent:
     """Tell of event ``n`` of a county."""
     type_ = f"yizhan.{kind}.v1"

@@ -17,7 +17,7 @@ from yizhan.consumers.bell.channels import DELIVERED, ReadyChannel, attempt, rea
 from yizhan.consumers.bell.message import of_test
 from yizhan.consumers.bell.ring_store import RingStore
 from yizhan.consumers.bell.ringer import Ringer
-from yizhan.consumers.bell.rings import URGENT, RingOutcome, Ring, Try, RingObserver
+from yizhan.consumers.bell.rings import URGENT, Ring, RingObserver, RingOutcome, Try
 from yizhan.consumers.bell.settings import FILE, BellSettings, Channel, load
 from yizhan.consumers.inbox import Inbox
 from yizhan.runtime.clock import utc_now

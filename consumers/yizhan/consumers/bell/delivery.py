@@ -27,7 +27,7 @@ from yizhan.consumers.bell.ring_store import RingStore, Unless
 from yizhan.consumers.bell.rings import URGENT, Ring, RingObserver, RingOutcome
 from yizhan.consumers.bell.settings import BellSettings, Tells
 from yizhan.runtime.errors import StoreError
-from yizhan.schemas.followups import RUNGS
+from yizhan.schemas.obligation_steps import RUNGS
 
 SHUN_SECONDS: Final = 300.0
 """How long a channel that failed is tried last."""
