@@ -103,8 +103,8 @@ class Event(NamedTuple):
         """Return the statement that it discharges nothing: another county owes that, or the hash differs."""
         county = self.header.county
         name = f"{obligation.rule}/{self.header.id}/{county}"
-        said = obligation.model_copy(update={"obligation": name, "owes": (county,), "owed": ()})
-        return said.statement(NOT_OWED, self.at, self.charter.name, by=self.ref)
+        copy = obligation.model_copy(update={"obligation": name, "owes": (county,), "owed": ()})
+        return copy.statement(NOT_OWED, self.at, self.charter.name, by=self.ref)
 
 
 def of_type(rule: ObligationRule, kind: str) -> bool:
