@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from yizhan.consumers.items import Answer, Aside, Conflict, Gap, InboxQuery, Item
+from yizhan.consumers.items import Aside, Conflict, Gap, InboxQuery, Item
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import marked
+from yizhan.schemas.matters import Answer
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.errors import NotFound

@@ -17,7 +17,7 @@ from yizhan.cli.context import acting, current_home, debugging, log_to_stderr
 from yizhan.cli.longrun import working
 from yizhan.cli.output import say
 from yizhan.cli.passphrase import TerminalPassphrase
-from yizhan.consumers.bell.rings import Heard
+from yizhan.consumers.bell.rings import RingOutcome
 from yizhan.schemas.i18n import marked
 from yizhan.services.bell import ladder, make_ringer, read_bell
 from yizhan.services.receiving import open_receiver
@@ -43,7 +43,7 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
     for line in () if bell is None else unreachable_rungs(ladder(home, county, bell.settings)):
         say(line)
 
-    def heard(outcome: Heard) -> None:
+    def heard(outcome: RingOutcome) -> None:
         if not quiet:
             say_heard(outcome, as_json=as_json)
 
