@@ -15,12 +15,20 @@ from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _
 
 COMMANDS: Final[Mapping[str, str]] = {
+    "bell.init": "bell init --county {county}",
+    "bell.test": "bell test --county {county}",
+    "bulletin.make": "bulletin make {label} --county {county} --with {partner} --office FILE",
+    "decision.complete": "done {id} {n} --county {county}",
+    "draft.drop": "draft drop {n} --county {county}",
+    "draft.edit": "draft edit {n} --county {county}",
+    "draft.list": "draft list --county {county}",
+    "draft.new": "new {type} --county {county} --reply-to {reply_to}",
     "inbox.list": "inbox list --county {county}",
     "inbox.show": "inbox show {id} --county {county}",
     "inbox.acknowledge": "inbox ack {id} --county {county} --name … --badge …",
+    "matter.show": "story {id} --county {county}",
     "outbox.list": "outbox list --county {county}",
-    "draft.list": "draft list --county {county}",
-    "draft.edit": "draft edit {n} --county {county}",
+    "plan.countersign": "countersign {id} --county {county}",
     "due.list": "due {county}",
     "sample.init": "sample init",
     "broker.start": "broker start",
@@ -48,6 +56,11 @@ def command_of(action: Action) -> str:
 
 def with_hint(sentence: str, error: YizhanError) -> str:
     """Add to a sentence what an error says can be done."""
-    if error.hint is None:
+    return with_action(sentence, error.hint)
+
+
+def with_action(sentence: str, action: Action | None) -> str:
+    """Add to a sentence what can be done."""
+    if action is None:
         return sentence
-    return _("{sentence}；请运行 {command}").format(sentence=sentence.rstrip("。."), command=command_of(error.hint))
+    return _("{sentence}；请运行 {command}").format(sentence=sentence.rstrip("。."), command=command_of(action))

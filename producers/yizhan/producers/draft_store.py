@@ -13,19 +13,18 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
+from yizhan.producers.drafts import Draft
+from yizhan.producers.outbox import Outbox
+from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.store import Store, open_store, transaction
 from yizhan.schemas import strictjson
+from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.timestamps import instant, written
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from yizhan.producers.drafts import Draft
-    from yizhan.producers.outbox import Outbox
 
 FILE: Final = "drafts.sqlite3"
 OFFICE: Final = ("org_code", "drafted_by", "reviewed_by", "signed_off_by", "contact")
@@ -100,7 +99,7 @@ class DraftStore(Store):
         """
         row = self._conn.execute("SELECT * FROM drafts WHERE n = ?", (n,)).fetchone()
         if row is None:
-            raise NoSuchDraft(marked("没有第 {n} 号草稿；请看 yizhan draft list"), n=n)
+            raise NoSuchDraft(marked("没有第 {n} 号草稿"), n=n, hint=Action.to("draft.list"))
         return _unsent(row)
 
     def all(self) -> tuple[Unsent, ...]:
@@ -132,10 +131,8 @@ class DraftStore(Store):
         return {} if row is None else dict(strictjson.loads(row["value"].encode(), floats=True))
 
 
-def gone_as(outbox: Outbox, draft: Draft, since: str) -> str | None:
-    """Return the id under which a draft that was about to be sent did go; None if it did not (rule 3)."""
-    from yizhan.producers.queries import OutboxQuery  # noqa: PLC0415 -- only after a kill
-
+def sent_id(outbox: Outbox, draft: Draft, since: str) -> str | None:
+    """Return the id under which a draft that was about to be sent was sent; None if it was not (rule 3)."""
     for row in outbox.rows(OutboxQuery(type=draft.type, since=instant(since))):
         own = outbox.event(row.id)
         if own is not None and _as_written(own.payload) == dict(draft.payload):

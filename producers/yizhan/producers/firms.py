@@ -97,7 +97,7 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class NotSent:
     """A detection on one's own territory that touches no other member: listed, not sent."""
 
     detection: Detection
@@ -112,7 +112,7 @@ class FirmsImport:
     """Member code → detections on its territory, each counted once."""
     drafts: tuple[Draft, ...]
     """To be sent: on one's own territory, near another member's."""
-    kept: tuple[Kept, ...]
+    not_sent: tuple[NotSent, ...]
     outside: int
     """Detections on no member's territory."""
     repeated: int
@@ -184,7 +184,7 @@ def import_firms(
         if county == around.county:
             own.append(one)
     shift = None if shift_to is None or not seen else shift_to - max(one.at for one in seen.values())
-    drafts, kept = [], []
+    drafts, not_sent = [], []
     for one in own:
         near = around.outlines.members_within(
             one.longitude, one.latitude, around.strip_km, around.members, around.county
@@ -192,11 +192,11 @@ def import_firms(
         if near:
             drafts.append(draft_of(one, near, around, shift))
         else:
-            kept.append(Kept(one, CERTAINTY[one.confidence_class]))
+            not_sent.append(NotSent(one, CERTAINTY[one.confidence_class]))
     return FirmsImport(
         dict(sorted(counts.items())),
         tuple(drafts),
-        tuple(kept),
+        tuple(not_sent),
         outside,
         repeated,
         tuple(problems),

@@ -25,8 +25,8 @@ def init(county: str) -> None:
     from yizhan.cli.context import current_home
     from yizhan.cli.output import say, tell
     from yizhan.services import bell as bells
-    from yizhan.services.envelopes import write_new
     from yizhan.services.errors import ServiceError
+    from yizhan.services.files import write_new
 
     home = current_home()
     path = bells.bell_path(home, home.member(county))

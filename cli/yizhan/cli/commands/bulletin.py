@@ -61,7 +61,6 @@ def make(
     from yizhan.bulletin.pdf import unseen
     from yizhan.bulletin.sheet import sheet
     from yizhan.cli.commands.digest import check_label
-    from yizhan.cli.commands.imports import read_office
     from yizhan.cli.context import acting, current_home
     from yizhan.cli.output import print_json, progress, say
     from yizhan.runtime.clock import utc_now
@@ -69,6 +68,7 @@ def make(
     from yizhan.services.access_log import record
     from yizhan.services.bulletins import draft, material, partner_of, writing_of
     from yizhan.services.errors import ServiceError
+    from yizhan.services.office import read_office
 
     home, now = current_home(), utc_now().replace(microsecond=0)
     check_label(label)

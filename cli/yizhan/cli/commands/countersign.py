@@ -116,12 +116,12 @@ def _countersignature(home: Home, county: str, plan: Item, office: Path | None) 
         CommandError: it is not known who signs.
         DraftInvalid: an officer is missing.
     """
-    from yizhan.cli.commands.imports import read_office
     from yizhan.producers.draft_store import OFFICE
     from yizhan.producers.drafts import parse_draft
     from yizhan.schemas.payloads.common import Ask
     from yizhan.services.drafts import open_drafts
     from yizhan.services.errors import ServiceError
+    from yizhan.services.office import read_office
 
     signed: dict[str, Any]
     if office is not None:

@@ -56,8 +56,8 @@ def command(*, file: str, county: str, type: str | None, quarter: str | None, bo
     from yizhan.cli.context import acting, current_home
     from yizhan.cli.output import print_json, progress, tell
     from yizhan.services.access_log import record
-    from yizhan.services.envelopes import write_new
     from yizhan.services.errors import ServiceError
+    from yizhan.services.files import write_new
     from yizhan.services.labels import type_name
 
     home = current_home()
