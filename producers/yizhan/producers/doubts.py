@@ -25,6 +25,7 @@ from yizhan.schemas.charter import Charter
 from yizhan.schemas.grades import Proposal, propose_grade
 from yizhan.schemas.header import NOTICE, Header
 from yizhan.schemas.payloads.common import Mark
+from yizhan.schemas.payloads.table import FOREST_FIRE, TYPES
 from yizhan.schemas.policy import Way, decide
 from yizhan.schemas.timestamps import written
 
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     # shapely is an optional extra: a desk without it has no outlines.
     from yizhan.producers.geography import Outlines
 
-_HAPPENS: Final = "yizhan.incident."
-"""What happens somewhere is reported by the county whose territory it is."""
-_FIRE: Final = "yizhan.incident.forest_fire.v1"
 _PAST: Final = ("occurred_at", "started_at", "found_at", "detected_at", "filed_at")
 """Fields of payloads that tell of what has been."""
 OUTLINE_ERROR_M: Final = 300.0
@@ -115,7 +113,7 @@ def _of_address(draft: Draft, sender: Sender) -> Iterator[Doubt]:
     recipients = set(draft.to or sender.charter.members) - {sender.county}
     if not recipients & set(draft.touches or ()) and _goes_at_once(draft, sender):
         yield Doubt.TOUCHES_NOBODY
-    if draft.type.startswith(_HAPPENS) and county_of(draft) not in {None, sender.county}:
+    if draft.type in TYPES and TYPES[draft.type].own_territory and county_of(draft) not in {None, sender.county}:
         yield Doubt.ELSEWHERE
 
 
@@ -147,7 +145,8 @@ def other_grade(draft: Draft) -> Proposal | None:
 
     Without the area of forest, deaths and injuries say only how grave it is at the least.
     """
-    proposal = propose_grade(_FIRE, draft.payload) if draft.type == _FIRE and draft.grade is not None else None
+    graded = draft.type == FOREST_FIRE and draft.grade is not None
+    proposal = propose_grade(FOREST_FIRE, draft.payload) if graded else None
     if proposal is None or draft.grade is None or draft.grade == proposal.grade:
         return None
     return proposal if "forest_ha" in draft.payload or draft.grade > proposal.grade else None

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from yizhan.producers.drafts import Draft
-from yizhan.producers.outbox import Outbox
+from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import OutboxQuery
-from yizhan.runtime.store import Store, open_store, transaction
+from yizhan.runtime.store import Store, open_store, read_store, transaction
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
@@ -66,13 +66,49 @@ class Unsent:
     sending: str | None
 
 
-class DraftStore(Store):
+class DraftsView(Store):
+    """The drafts of one county, opened to read only."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, which exists (``StoreError`` if it cannot be used)."""
+        super().__init__(self._connect(path))
+
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        return read_store(path, MIGRATIONS)
+
+    def get(self, n: int) -> Unsent:
+        """Return a draft.
+
+        Raises:
+            NoSuchDraft: there is none of that number.
+        """
+        row = self._conn.execute("SELECT * FROM drafts WHERE n = ?", (n,)).fetchone()
+        if row is None:
+            raise NoSuchDraft(marked("没有第 {n} 号草稿"), n=n, hint=Action.to("draft.list"))
+        return _unsent(row)
+
+    def all(self) -> tuple[Unsent, ...]:
+        """List the drafts, the oldest first."""
+        return tuple(_unsent(row) for row in self._conn.execute("SELECT * FROM drafts ORDER BY n"))
+
+    def office(self) -> dict[str, Any]:
+        """Return who signed last; empty at first."""
+        row = self._conn.execute("SELECT value FROM memory WHERE name = 'office'").fetchone()
+        return {} if row is None else dict(strictjson.loads(row["value"].encode(), floats=True))
+
+
+class DraftStore(DraftsView):
     """The drafts of one county; one process at a time writes, others wait."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, made if absent (``StoreError`` if it cannot be used)."""
-        super().__init__(open_store(path, MIGRATIONS))
+        super().__init__(path)
         self._conn.execute("PRAGMA secure_delete = ON")
+
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        return open_store(path, MIGRATIONS)
 
     def begin(self, content: Mapping[str, Any], now: datetime, asked: Iterable[str] = ()) -> int:
         """Keep a new draft, which has at least a ``type``; return its number."""
@@ -90,21 +126,6 @@ class DraftStore(Store):
                 "UPDATE drafts SET content = ?, asked = ?, changed = ?, sending = NULL WHERE n = ?",
                 (_text(content), _text(sorted(asked)), written(now), n),
             )
-
-    def get(self, n: int) -> Unsent:
-        """Return a draft.
-
-        Raises:
-            NoSuchDraft: there is none of that number.
-        """
-        row = self._conn.execute("SELECT * FROM drafts WHERE n = ?", (n,)).fetchone()
-        if row is None:
-            raise NoSuchDraft(marked("没有第 {n} 号草稿"), n=n, hint=Action.to("draft.list"))
-        return _unsent(row)
-
-    def all(self) -> tuple[Unsent, ...]:
-        """List the drafts, the oldest first."""
-        return tuple(_unsent(row) for row in self._conn.execute("SELECT * FROM drafts ORDER BY n"))
 
     def drop(self, n: int) -> None:
         """Throw a draft away (``NoSuchDraft`` if there is none)."""
@@ -125,13 +146,8 @@ class DraftStore(Store):
             if office:
                 conn.execute("INSERT OR REPLACE INTO memory VALUES ('office', ?)", (_text(office),))
 
-    def office(self) -> dict[str, Any]:
-        """Return who signed last; empty at first."""
-        row = self._conn.execute("SELECT value FROM memory WHERE name = 'office'").fetchone()
-        return {} if row is None else dict(strictjson.loads(row["value"].encode(), floats=True))
 
-
-def sent_id(outbox: Outbox, draft: Draft, since: str) -> str | None:
+def sent_id(outbox: OutboxView, draft: Draft, since: str) -> str | None:
     """Return the id under which a draft that was about to be sent was sent; None if it was not (rule 3)."""
     for row in outbox.rows(OutboxQuery(type=draft.type, since=instant(since))):
         own = outbox.event(row.id)

@@ -28,15 +28,14 @@ from yizhan.producers.doubts import Judgement, judge
 from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.drafts import Draft, Office
 from yizhan.producers.geography import Outlines
-from yizhan.producers.outbox import Outbox
+from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import EventRow, OutboxQuery, OwnEvent
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import read
-from yizhan.services import inbox as inboxes
-from yizhan.services import outbox as outboxes
+from yizhan.services import stores
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.doubts import sender_of
@@ -103,7 +102,7 @@ class CapDesk:
         taken = CapImport(
             file, message, refused=list(map(Remark, message.refused)), unfit=list(map(Remark, message.unfit))
         )
-        with outboxes.read_outbox(self._home, self._county) as outbox:
+        with stores.read_outbox(self._home, self._county) as outbox:
             if self._known(message, outbox, taken):
                 return taken
             earlier = dict(self._earlier(message, outbox, taken))
@@ -118,7 +117,7 @@ class CapDesk:
             self._update_of_nothing(message, refs, taken)
         return taken
 
-    def _known(self, message: CapMessage, outbox: Outbox | None, taken: CapImport) -> bool:
+    def _known(self, message: CapMessage, outbox: OutboxView | None, taken: CapImport) -> bool:
         """Return whether the message is an event of ours that the outbox or the inbox has already."""
         name = message.name
         if not name.sender.startswith(OURS):
@@ -126,7 +125,7 @@ class CapDesk:
         if outbox is not None and outbox.event(name.identifier) is not None:
             taken.sent_before.append(name.identifier)
             return True
-        with inboxes.read_inbox(self._home, self._county) as inbox:
+        with stores.read_inbox(self._home, self._county) as inbox:
             item = None if inbox is None else inbox.item(name.identifier)
         if item is not None:
             text = _("{id} 已在收件箱里，是 {member} 发来的").format(
@@ -136,7 +135,7 @@ class CapDesk:
         return item is not None
 
     def _earlier(
-        self, message: CapMessage, outbox: Outbox | None, taken: CapImport
+        self, message: CapMessage, outbox: OutboxView | None, taken: CapImport
     ) -> Iterator[tuple[tuple[str, int], OwnEvent]]:
         """Find what this county sent of the messages that this one names (rule 3)."""
         stems = {each.stem for each in message.references}
@@ -152,7 +151,7 @@ class CapDesk:
                 taken.unfit.append(Remark(sentence.format(id=row.id, theirs=own.header.status, ours=message.status)))
 
     def _cancel(
-        self, message: CapMessage, earlier: dict[tuple[str, int], OwnEvent], outbox: Outbox | None, taken: CapImport
+        self, message: CapMessage, earlier: dict[tuple[str, int], OwnEvent], outbox: OutboxView | None, taken: CapImport
     ) -> None:
         """Take back the whole matter: what was updated before is cancelled with its update."""
         threads = {own.header.subject or own.header.id for own in earlier.values()}
@@ -190,7 +189,7 @@ class CapDesk:
         refs = [(each.n, sent_as(each.content.get("external_ref"))) for each in self._store.all()]
         return [n for n, place in refs if place is not None and place[0] in stems]
 
-    def _draft(self, content: dict[str, Any], unfit: list[str], outbox: Outbox | None, taken: CapImport) -> None:
+    def _draft(self, content: dict[str, Any], unfit: list[str], outbox: OutboxView | None, taken: CapImport) -> None:
         payload = content["payload"]
         ref = content.get("external_ref") or payload.get("external_ref")
         rows = () if outbox is None else outbox.rows(OutboxQuery(type=content["type"], external_ref=ref, limit=1))
@@ -218,7 +217,7 @@ def _of_others(message: CapMessage, stems: set[str]) -> Iterator[str]:
         yield sentence.format(other=other, sender=message.name.sender)
 
 
-def _sent(outbox: Outbox | None) -> Iterator[EventRow]:
+def _sent(outbox: OutboxView | None) -> Iterator[EventRow]:
     for type_ in WRITABLE:
         yield from () if outbox is None else outbox.rows(OutboxQuery(type=type_))
 
@@ -232,7 +231,7 @@ def event_as_cap(home: Home, county: str, event_id: str, actor: Actor, *, englis
         CapInvalid: as ``write_cap``.
         StoreError: the access cannot be written down.
     """
-    with inboxes.read_inbox(home, county) as inbox, outboxes.read_outbox(home, county) as outbox:
+    with stores.read_inbox(home, county) as inbox, stores.read_outbox(home, county) as outbox:
         own = None if outbox is None else outbox.event(event_id)
         item = None if inbox is None or own is not None else inbox.item(event_id)
         if own is None and item is None:

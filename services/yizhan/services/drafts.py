@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from yizhan.producers import forms, proposals
 from yizhan.producers.doubts import Judgement, judge
-from yizhan.producers.draft_store import FILE, DraftStore, sent_id
+from yizhan.producers.draft_store import DraftStore, sent_id
 from yizhan.producers.drafts import Draft, DraftInvalid, parse_draft
 from yizhan.producers.numbering import Accepted
 from yizhan.producers.queries import OutboxQuery
@@ -26,10 +26,9 @@ from yizhan.services.doubts import sender_of
 from yizhan.services.errors import Conflict, NotFound, ServiceError
 from yizhan.services.form_questions import FormContext
 from yizhan.services.home import Home
-from yizhan.services.inbox import read_inbox
 from yizhan.services.keys import PassphraseSource
-from yizhan.services.outbox import open_outbox, read_outbox
 from yizhan.services.outlines import outlines_of
+from yizhan.services.stores import open_outbox, read_inbox, read_outbox
 
 MOST_EARLIER: Final = 9
 """How many earlier events are offered to go on with."""
@@ -75,12 +74,6 @@ class NewDraft:
     supersedes: str | None = None
     withdraws: str | None = None
     """Ids of events of the outbox."""
-
-
-def open_drafts(home: Home, county: str) -> DraftStore:
-    """Open a county's drafts; the caller closes them."""
-    home.member(county)
-    return DraftStore(home.county_folder(county) / FILE)
 
 
 # -- begun --

@@ -14,8 +14,6 @@ from yizhan.schemas.i18n import marked
 
 COMPUTED: Final = frozenset({"border", "grade", "grade_basis", "doubtful"})
 """Fields proposed from other answers, not asked like the rest."""
-GRADED: Final = ("yizhan.incident.", "yizhan.intelligence.report.")
-"""Types that the law, or the routes of a policy, grade."""
 WHAT: Final = Field("what", marked("一、什么情况"), FieldKind.CHOICE, required=True, choices=tuple(
     Choice(word, title) for word, (title, _follows) in proposals.WHAT.items()))  # fmt: skip
 ANSWER: Final = Field("what", marked("一、哪一种答复"), FieldKind.CHOICE, required=True, choices=tuple(

@@ -24,7 +24,7 @@ from typing import Any
 
 from yizhan.producers import datum, form_values, forms, proposals
 from yizhan.producers.draft_store import DraftStore
-from yizhan.producers.files import check_file
+from yizhan.producers.file_sealing import check_file
 from yizhan.producers.form_values import AnswerInvalid, Path
 from yizhan.producers.forms import Choice, Field, FieldKind
 from yizhan.runtime.clock import utc_now
@@ -40,7 +40,6 @@ from yizhan.services.form_questions import (
     DATUM,
     FILE,
     GRADE,
-    GRADED,
     HOW_BAD,
     MORE,
     OPTIONAL,
@@ -126,7 +125,7 @@ class Form:
 
     def _everything(self) -> Steps:
         required = [field for field in self.fields.values() if field.required and field.name not in COMPUTED]
-        graded = self.type.startswith(GRADED) or "grade" in self.fields
+        graded = TYPES[self.type].graded or "grade" in self.fields
         names = ["what", *(field.name for field in required), "optional", "how_bad", "touches"]
         names += ["grade"] if graded else []
         number = 0

@@ -11,17 +11,18 @@ from typing import Final
 
 from yizhan.producers.doubts import Judgement, judge
 from yizhan.producers.drafts import Draft
-from yizhan.producers.firms import HOTSPOT, FirmsContext, FirmsImport, import_firms
+from yizhan.producers.firms import FirmsContext, FirmsImport, import_firms
 from yizhan.producers.numbering import Accepted
 from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.clock import utc_now
+from yizhan.schemas.payloads.table import HOTSPOT
 from yizhan.services.doubts import sender_of
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.office import read_office
-from yizhan.services.outbox import open_outbox, read_outbox
 from yizhan.services.outlines import read_outlines
 from yizhan.services.progress import Progress
+from yizhan.services.stores import open_outbox, read_outbox
 
 OLD: Final = timedelta(days=2)
 """Older than this, a hotspot is no news: NASA's near-real-time files are hours old."""

@@ -29,7 +29,7 @@ from yizhan.services.doubts import sender_of
 from yizhan.services.envelopes import EnvelopeVerdict, is_envelope, judge_envelope
 from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
-from yizhan.services.outbox import trying_out
+from yizhan.services.stores import scratch_outbox
 
 
 class SeveralDrafts(ServiceError):
@@ -212,7 +212,7 @@ def _explain_lines(
                 yield NotSendable(line, "no_sender", type=draft.type)
                 continue
             if source not in copies:
-                copies[source] = stack.enter_context(trying_out(home, source, charter, at))
+                copies[source] = stack.enter_context(scratch_outbox(home, source, charter, at))
             judged = judge(draft, sender_of(home, source, charter=charter, now=at))
             try:
                 sent = copies[source].publish(judged.draft)

@@ -34,16 +34,15 @@ from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import TYPES
 from yizhan.services.doubts import sender_of
-from yizhan.services.drafts import open_drafts
 from yizhan.services.errors import ServiceError
 from yizhan.services.files import AlreadyThere, write_new
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.labels import type_name, type_of
 from yizhan.services.office import read_office
-from yizhan.services.outbox import open_outbox, trying_out
 from yizhan.services.outlines import read_outlines
 from yizhan.services.progress import SILENT, Progress
+from yizhan.services.stores import open_drafts, open_outbox, scratch_outbox
 
 
 class ReferenceReused(ServiceError):
@@ -218,7 +217,7 @@ def import_table(
     with (
         open_outbox(home, county, passphrases)
         if mode is TableMode.SEND
-        else trying_out(home, county, home.charter, utc_now())
+        else scratch_outbox(home, county, home.charter, utc_now())
     ) as outbox:
         _judge(home, outbox, found)
         if found.doubtful and not confirm(found):

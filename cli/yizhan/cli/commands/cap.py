@@ -18,13 +18,13 @@ from yizhan.producers.cap import CapInvalid, CapMessage
 from yizhan.producers.cap.xml import MAX_BYTES
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.cap import CapDesk, CapDraft, CapImport, Remark, event_as_cap
-from yizhan.services.drafts import open_drafts
 from yizhan.services.errors import ServiceError
 from yizhan.services.files import write_new
 from yizhan.services.home import Home
 from yizhan.services.labels import type_name
 from yizhan.services.office import read_office
 from yizhan.services.outlines import read_outlines
+from yizhan.services.stores import open_drafts
 
 _STDOUT: Final = "-"
 

@@ -20,12 +20,12 @@ from yizhan.services.drafts import (
     check_draft,
     form_context,
     judge_draft,
-    open_drafts,
     send_draft,
 )
 from yizhan.services.forms import Form
 from yizhan.services.labels import type_name
 from yizhan.services.outbox import accepted_json, accepted_lines
+from yizhan.services.stores import open_drafts, read_drafts
 
 NUMBER: Final = Whole(1, 1_000_000_000)
 command = Group("draft", help=marked("草稿：没有写完或没有发出的"))
@@ -37,8 +37,8 @@ command = Group("draft", help=marked("草稿：没有写完或没有发出的"))
 def list_(county: str, as_json: bool) -> None:
     """List drafts."""
     home = current_home()
-    with open_drafts(home, county) as store:
-        found = store.all()
+    with read_drafts(home, county) as drafts:
+        found = () if drafts is None else drafts.all()
     if as_json:
         print_json({"county": county, "drafts": found})
         return

@@ -9,7 +9,8 @@ from yizhan.cli.context import current_home
 from yizhan.cli.form_prompt import fill_in
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.schemas.i18n import marked
-from yizhan.services.drafts import NewDraft, begin_draft, open_drafts
+from yizhan.services.drafts import NewDraft, begin_draft
+from yizhan.services.stores import open_drafts
 
 
 @click.command(

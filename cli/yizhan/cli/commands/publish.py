@@ -22,7 +22,7 @@ from yizhan.schemas.i18n import _, marked
 from yizhan.services.doubts import sender_of
 from yizhan.services.home import Home
 from yizhan.services.labels import error_sentence
-from yizhan.services.outbox import accepted_json, accepted_lines, open_outbox
+from yizhan.services.outbox import accepted_json, accepted_lines
 from yizhan.services.publishing import (
     LineRefused,
     LineResult,
@@ -32,6 +32,7 @@ from yizhan.services.publishing import (
     Stream,
     publish,
 )
+from yizhan.services.stores import open_outbox
 
 
 @click.command(
