@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +12,6 @@ from yizhan.producers.forms import FieldKind
 from yizhan.schemas.i18n import _, join_list
 from yizhan.schemas.payloads.reading import ReadPayload, Shown, lines
 from yizhan.services.drafts import DraftFault, missing_fields
-from yizhan.services.forms import Form
 from yizhan.services.labels import type_name
 
 _SHOWN: Final = 40
@@ -42,13 +41,15 @@ def fault_sentence(fault: DraftFault) -> str:
     return f"{where}: {fault.problem}" if fault.path else fault.problem
 
 
-def show_draft(form: Form) -> list[str]:
+def show_draft(
+    n: int, type: str, content: Mapping[str, Any], members: Mapping[str, str], files: Sequence[str] = ()
+) -> list[str]:
     """Print a draft whole, numbered by question; return the questions in that order."""
-    rows = _rows(form.type, form.content, form.context.members)
+    rows = _rows(type, content, members)
     order = list(dict.fromkeys(name for name, _title, _value in rows if name not in _NO_QUESTION))
     table = [(order.index(name) + 1 if name in order else "", title, value) for name, title, value in rows]
-    tell(_("{type}，草稿 {n}").format(type=type_name(form.type), n=form.n))
-    table += [("", _("附件"), Path(each).name) for each in form.files]
+    tell(_("{type}，草稿 {n}").format(type=type_name(type), n=n))
+    table += [("", _("附件"), Path(each).name) for each in files]
     print_table([_("题号"), _("项目"), _("内容")], table, _("还是空的"))
     return order
 

@@ -128,7 +128,7 @@ def _finish(home: Home, form: Form, passphrases: PassphraseSource) -> None:
     _ask(form, "files")
     word = ""
     while word not in {"s", "d"}:
-        order = show_draft(form)
+        order = show_draft(form.n, form.type, form.content, form.context.members, form.files)
         draft, faults = check_draft(form.content)
         problems = [fault_sentence(each) for each in faults]
         for sentence in problems if draft is None else doubt_sentences(home, judge_draft(home, county, draft)):

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from yizhan.producers import forms, proposals
 from yizhan.producers.doubts import Judgement, judge
-from yizhan.producers.draft_store import DraftStore, sent_id
+from yizhan.producers.draft_store import DraftStore, Unsent, no_such_draft, sent_id
 from yizhan.producers.drafts import Draft, DraftInvalid, parse_draft
 from yizhan.producers.numbering import Accepted
 from yizhan.producers.queries import OutboxQuery
@@ -28,7 +28,7 @@ from yizhan.services.form_questions import FormContext
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.outlines import outlines_of
-from yizhan.services.stores import open_outbox, read_inbox, read_outbox
+from yizhan.services.stores import open_outbox, read_drafts, read_inbox, read_outbox
 
 MOST_EARLIER: Final = 9
 """How many earlier events are offered to go on with."""
@@ -74,6 +74,14 @@ class NewDraft:
     supersedes: str | None = None
     withdraws: str | None = None
     """Ids of events of the outbox."""
+
+
+def find_draft(home: Home, county: str, n: int) -> Unsent:
+    """Return a draft (``NoSuchDraft`` if there is none of that number)."""
+    with read_drafts(home, county) as drafts:
+        if drafts is None:
+            raise no_such_draft(n)
+        return drafts.get(n)
 
 
 # -- begun --
@@ -128,10 +136,14 @@ def _content_sent(home: Home, county: str, event_id: str) -> dict[str, Any]:
     return {name: header[name] for name in _CORRECTED if name in header} | {"payload": payload}
 
 
+def member_names(home: Home) -> dict[str, str]:
+    """Return code → name of every member, in the language of the request."""
+    return {code: home.localized(member.name) for code, member in sorted(home.charter.members.items())}
+
+
 def form_context(home: Home, county: str, store: DraftStore, type: str) -> FormContext:
     """Return what a form of a type proposes from."""
-    charter, outlines = home.charter, outlines_of(home)
-    members = {code: home.localized(member.name) for code, member in sorted(charter.members.items())}
+    charter, outlines, members = home.charter, outlines_of(home), member_names(home)
     strip = charter.policy.border_strip_km
     around = None if outlines is None else proposals.Map(outlines, frozenset(members), strip)
     return FormContext(county, members, around, store.office(), lambda: _earlier(home, county, type))

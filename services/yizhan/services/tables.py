@@ -34,6 +34,7 @@ from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import TYPES
 from yizhan.services.doubts import sender_of
+from yizhan.services.drafts import member_names
 from yizhan.services.errors import ServiceError
 from yizhan.services.files import AlreadyThere, write_new
 from yizhan.services.home import Home
@@ -123,8 +124,7 @@ def write_template(home: Home, type: str, file: str) -> int:
     if file.lower().endswith(".csv"):
         made = csv_table([column.heading() + ("*" if column.needed else "") for column in columns], [])
     else:
-        members = {code: home.localized(member.name) for code, member in sorted(home.charter.members.items())}
-        made = template(type, type_name(type), columns, members)
+        made = template(type, type_name(type), columns, member_names(home))
     write_new(file, made)
     return len(columns)
 
@@ -140,7 +140,7 @@ def read_table(home: Home, county: str, source: TableSource, progress: Progress 
         OSError: it cannot be read.
     """
     home.member(county)
-    members = {code: home.localized(member.name) for code, member in sorted(home.charter.members.items())}
+    members = member_names(home)
     around = Map(read_outlines(home, None), frozenset(members), home.charter.policy.border_strip_km)
     context = TableContext(
         county, members, around, read_office(source.office).model_dump(mode="json", exclude_none=True)

@@ -18,11 +18,11 @@ from yizhan.schemas.i18n import _, marked
 from yizhan.services.drafts import (
     DraftUnfinished,
     check_draft,
-    form_context,
+    find_draft,
     judge_draft,
+    member_names,
     send_draft,
 )
-from yizhan.services.forms import Form
 from yizhan.services.labels import type_name
 from yizhan.services.outbox import accepted_json, accepted_lines
 from yizhan.services.stores import open_drafts, read_drafts
@@ -45,7 +45,7 @@ def list_(county: str, as_json: bool) -> None:
     print_table(
         [_("草稿"), _("类型"), _("改动"), _("简要情况"), _("注意")],
         [
-            (each.n, type_name(each.type), home.local_time(each.changed), summary_of(dict(each.content)),
+            (each.n, type_name(each.type), home.local_time(each.changed), summary_of(each.content),
              missing_sentence(each.type, each.content.get("payload", {})))
             for each in found
         ],
@@ -60,15 +60,13 @@ def list_(county: str, as_json: bool) -> None:
 def show(n: int, county: str, as_json: bool) -> None:
     """Show a draft."""
     home = current_home()
-    with open_drafts(home, county) as store:
-        found = store.get(n)
-        form = Form(form_context(home, county, store, found.type), store, n)
-        _draft, faults = check_draft(form.content)
+    found = find_draft(home, county, n)
+    _draft, faults = check_draft(found.content)
     if as_json:
         problems = [{"field": each.question, "problem": fault_sentence(each)} for each in faults]
         print_json({"county": county, "draft": found, "problems": problems})
         return
-    show_draft(form)
+    show_draft(n, found.type, found.content, member_names(home))
     for each in faults:
         say(fault_sentence(each))
 
@@ -102,19 +100,19 @@ def send(
 ) -> None:
     """Send a draft."""
     home = current_home()
+    found = find_draft(home, county, n)
+    draft, faults = check_draft(found.content)
+    if draft is None:
+        for each in faults:
+            say(fault_sentence(each))
+        raise DraftUnfinished(county, n, faults)
+    if not as_json:
+        show_draft(n, found.type, found.content, member_names(home))
+    for sentence in doubt_sentences(home, judge_draft(home, county, draft)):
+        say(sentence)
+    if not yes and interactive() and not click.confirm(_("发出吗？"), default=False, err=True):
+        return
     with open_drafts(home, county) as store:
-        form = Form(form_context(home, county, store, store.get(n).type), store, n)
-        draft, faults = check_draft(form.content)
-        if draft is None:
-            for each in faults:
-                say(fault_sentence(each))
-            raise DraftUnfinished(county, n, faults)
-        if not as_json:
-            show_draft(form)
-        for sentence in doubt_sentences(home, judge_draft(home, county, draft)):
-            say(sentence)
-        if not yes and interactive() and not click.confirm(_("发出吗？"), default=False, err=True):
-            return
         sent = send_draft(home, county, store, n, TerminalPassphrase(passphrase_fd), attached)
     if as_json:
         print_json(accepted_json(sent))
@@ -129,10 +127,10 @@ def send(
 def drop(n: int, county: str, yes: bool) -> None:
     """Drop a draft."""
     home = current_home()
+    found = find_draft(home, county, n)
+    say(f"{type_name(found.type)} {summary_of(found.content)}")
+    if not yes and interactive() and not click.confirm(_("丢弃这份草稿吗？"), default=False, err=True):
+        return
     with open_drafts(home, county) as store:
-        found = store.get(n)
-        say(f"{type_name(found.type)} {summary_of(dict(found.content))}")
-        if not yes and interactive() and not click.confirm(_("丢弃这份草稿吗？"), default=False, err=True):
-            return
         store.drop(n)
     tell(_("草稿 {n} 已丢弃").format(n=n))
