@@ -58,7 +58,10 @@ def test_the_real_border_file_gives_what_it_must() -> None:
     results = {county: run(county) for county in SIX}
     assert all(result.in_members == {"350722": 1, "350982": 2} for result in results.values())
     assert {county: len(result.drafts) for county, result in results.items() if result.drafts} == {"350982": 1}
-    assert {county: len(result.not_sent) for county, result in results.items() if result.not_sent} == {"350722": 1, "350982": 1}
+    assert {county: len(result.not_sent) for county, result in results.items() if result.not_sent} == {
+        "350722": 1,
+        "350982": 1,
+    }
     assert all((result.outside, result.repeated, result.problems) == (149, 0, ()) for result in results.values())
 
 

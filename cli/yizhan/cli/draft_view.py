@@ -59,7 +59,7 @@ def _rows(type: str, content: Mapping[str, Any], members: Mapping[str, str]) -> 
     found: list[Row] = []
     for field in forms.header_form():
         if (value := content.get(field.name)) is not None:
-            text = str(value) if isinstance(value, dict) else form_values.written_out(field, value, members)
+            text = str(value) if isinstance(value, dict) else form_values.format_value(field, value, members)
             found.append((_QUESTIONS.get(field.name, field.name), _(field.title), text))
     if "subject" in content:
         found.append(("what", _("所属事件"), str(content["subject"])))
@@ -76,10 +76,10 @@ def _rows(type: str, content: Mapping[str, Any], members: Mapping[str, str]) -> 
 
 def _value(type: str, shown: Shown, members: Mapping[str, str]) -> str | None:
     """Write one value; None where it is the second of a pair."""
-    fields = forms.find(forms.form_of(type), shown.path.split("."))
+    fields = forms.fields_on_path(forms.form_of(type), shown.path.split("."))
     leaf = fields[-1] if fields else None
     if leaf is None or leaf.kind is FieldKind.GROUP:
         return str(shown.value)
     if leaf.kind in {FieldKind.PAIR, FieldKind.POINT}:
         return None if shown.path.endswith(".1") else str(shown.value)
-    return form_values.written_out(forms.single(leaf), shown.value, members)
+    return form_values.format_value(forms.item_of(leaf), shown.value, members)

@@ -121,10 +121,10 @@ def _goes_at_once(draft: Draft, sender: Sender) -> bool:
     """Tell whether a recipient would have it before the quarter ends; so it is taken while the draft is unfinished."""
     to = tuple(sorted(set(draft.to or sender.charter.partners(sender.county)) - {sender.county}))
     numbered = {"source": sender.county, "id": f"{sender.county}-0000-1", "kid": "0" * 64, "lanes": {}}
-    said = {name: value for name in _ROUTED_BY if (value := getattr(draft, name)) is not None}
+    given = {name: value for name in _ROUTED_BY if (value := getattr(draft, name)) is not None}
     attributes = {"time": written(sender.now), "to": to, "charter": sender.charter.name}
     try:
-        header = Header.model_validate({**said, **numbered, **attributes})
+        header = Header.model_validate({**given, **numbered, **attributes})
     except ValidationError:
         return True
     return any(decide(header, each, sender.charter.policy).way is not Way.DIGEST for each in to)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from yizhan.schemas.header import Header
 
 
-def check(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, came: Callable[[Ref], bool]) -> None:
+def check_reply(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, came: Callable[[Ref], bool]) -> None:
     """Refuse an answer by a county that owes none.
 
     Args:

@@ -23,7 +23,7 @@ from yizhan.producers.cap import (
     withdrawal_of,
     write_cap,
 )
-from yizhan.producers.cap.words import OURS, sent_as
+from yizhan.producers.cap.words import OUR_PREFIX, parse_reference
 from yizhan.producers.doubts import Judgement, judge
 from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.drafts import Draft, Office
@@ -86,7 +86,7 @@ class CapDesk:
     def __init__(self, home: Home, county: str, store: DraftStore, office: Office, outlines: Outlines) -> None:
         """Take the open drafts; the caller closes them."""
         self._home, self._county, self._store = home, county, store
-        around = proposals.Map(outlines, frozenset(home.charter.members), home.charter.policy.border_strip_km)
+        around = proposals.AllianceMap(outlines, frozenset(home.charter.members), home.charter.policy.border_strip_km)
         self._context = CapContext(county, around, office, utc_now())
         self._sender = sender_of(home, county, outlines=outlines)
         self._office = office.model_dump(mode="json", exclude_none=True)
@@ -120,7 +120,7 @@ class CapDesk:
     def _known(self, message: CapMessage, outbox: OutboxView | None, taken: CapImport) -> bool:
         """Return whether the message is an event of ours that the outbox or the inbox has already."""
         name = message.name
-        if not name.sender.startswith(OURS):
+        if not name.sender.startswith(OUR_PREFIX):
             return False
         if outbox is not None and outbox.event(name.identifier) is not None:
             taken.sent_before.append(name.identifier)
@@ -140,7 +140,7 @@ class CapDesk:
         """Find what this county sent of the messages that this one names (rule 3)."""
         stems = {each.stem for each in message.references}
         for row in _sent(outbox) if stems else ():
-            place = sent_as(row.external_ref)
+            place = parse_reference(row.external_ref)
             own = outbox.event(row.id) if outbox is not None and place is not None and place[0] in stems else None
             if place is None or own is None or own.header.withdraws is not None:
                 continue
@@ -158,7 +158,7 @@ class CapDesk:
         matter = [
             own
             for row in (_sent(outbox) if threads else ())
-            if outbox is not None and sent_as(row.external_ref) and (own := outbox.event(row.id)) is not None
+            if outbox is not None and parse_reference(row.external_ref) and (own := outbox.event(row.id)) is not None
             and (own.header.subject or row.id) in threads and own.header.withdraws is None
             and own.header.status == message.status
         ]  # fmt: skip
@@ -186,7 +186,7 @@ class CapDesk:
 
     def _drafts_of(self, message: CapMessage) -> list[int]:
         stems = {each.stem for each in message.references}
-        refs = [(each.n, sent_as(each.content.get("external_ref"))) for each in self._store.all()]
+        refs = [(each.n, parse_reference(each.content.get("external_ref"))) for each in self._store.all()]
         return [n for n, place in refs if place is not None and place[0] in stems]
 
     def _draft(self, content: dict[str, Any], unfit: list[str], outbox: OutboxView | None, taken: CapImport) -> None:

@@ -145,7 +145,7 @@ def form_context(home: Home, county: str, store: DraftStore, type: str) -> FormC
     """Return what a form of a type proposes from."""
     charter, outlines, members = home.charter, outlines_of(home), member_names(home)
     strip = charter.policy.border_strip_km
-    around = None if outlines is None else proposals.Map(outlines, frozenset(members), strip)
+    around = None if outlines is None else proposals.AllianceMap(outlines, frozenset(members), strip)
     return FormContext(county, members, around, store.office(), lambda: _earlier(home, county, type))
 
 
@@ -177,7 +177,7 @@ def check_draft(content: Mapping[str, Any]) -> tuple[Draft | None, tuple[DraftFa
 
 def _fault(type: str, path: str, problem: str) -> DraftFault:
     steps = path.removeprefix("payload.").split(".")
-    titles = tuple(field.title for field in forms.find(forms.form_of(type), steps))
+    titles = tuple(field.title for field in forms.fields_on_path(forms.form_of(type), steps))
     return DraftFault(steps[0], titles, path, problem)
 
 

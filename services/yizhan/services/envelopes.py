@@ -162,7 +162,7 @@ def _header(attributes: dict[str, Any], charter: Charter, numbers: Mapping[str, 
 def _payload(request: SealRequest, header: Header) -> bytes:
     """Check a payload as its sender must, and write it in the one spelling."""
     if not request.payload.strip():
-        raise ServiceError(marked("标准输入是空的；请给出内容，如 yizhan seal … < 内容.json"))
+        raise ServiceError(marked("标准输入是空的，没有内容可以封装"))
     if request.raw:
         return request.payload
     payload = parse_strict(header.type, request.payload)

@@ -22,7 +22,7 @@ HOW_BAD: Final = Field("how_bad", marked("二、有多严重"), FieldKind.CHOICE
     Choice(word, title) for word, title in proposals.HOW_BAD.items()))  # fmt: skip
 TOUCHES: Final = Field("touches", marked("三、涉及哪些县"), FieldKind.MEMBER, many=True)
 DATUM: Final = Field("datum", marked("坐标系（坐标从哪里读来）"), FieldKind.CHOICE, required=True, choices=tuple(
-    Choice(each.value, each.called, also=datum.spoken(each)) for each in datum.Datum))  # fmt: skip
+    Choice(each.value, each.label, also=datum.names_of(each)) for each in datum.Datum))  # fmt: skip
 WORSE: Final = Field("worse", marked("比上次报告更严重（扩大、越界、伤人、求援）"), FieldKind.FLAG, required=True)
 MORE: Final = Field("more", marked("还有一项"), FieldKind.FLAG, required=True)
 FILE: Final = Field("files", marked("附件（文件路径，可空）"), FieldKind.TEXT)
@@ -79,7 +79,7 @@ class FormContext:
     county: str
     members: Mapping[str, str]
     """Code → name."""
-    around: proposals.Map | None
+    map: proposals.AllianceMap | None
     """None where no outlines are at hand."""
     office: Mapping[str, Any]
     earlier: Callable[[], Sequence[tuple[str, str]]]

@@ -220,9 +220,9 @@ class Form:
     def _touches(self) -> Steps:
         """Ask whom it touches; proposed by the position, and the border's distance with it."""
         proposed = self.content.get("touches")
-        point, around = proposals.coordinates_of(self.payload), self.context.around
+        point, around = proposals.coordinates_of(self.payload), self.context.map
         if point is not None and around is not None:
-            seen = around.around(*point, self.context.county)
+            seen = around.surroundings(*point, self.context.county)
             proposed = proposed or list(seen.touches)
             if seen.border is not None and "border" in self.fields:
                 self.payload["border"] = dict(seen.border)
@@ -281,12 +281,12 @@ class Form:
         while True:
             value = yield from self._ask(field, proposed, path)
             if value is None:
-                form_values.take(self.payload, path)
+                form_values.remove(self.payload, path)
                 break
             form_values.put(self.payload, path, value)
             if not (faults := self._faults(path)):
                 break
-            form_values.take(self.payload, path)
+            form_values.remove(self.payload, path)
             for text in faults:
                 self._note(NoteKind.FAULT, text=text)
         self._save()
@@ -312,12 +312,12 @@ class Form:
         spot = next(part for part in field.parts if part.name == "coordinates")
         place = (*path, spot.name)
         stored = form_values.get(self.payload, place)
-        shown = None if stored is None else form_values.written_out(spot, stored, {})
+        shown = None if stored is None else form_values.format_value(spot, stored, {})
         asked = dataclasses.replace(spot, title=field.title, kind=FieldKind.POINT, required=field.required)
         while True:
             text = yield from self._text(Question(asked, place, shown))
             if text is None:
-                form_values.take(self.payload, path)
+                form_values.remove(self.payload, path)
                 return
             try:
                 points = datum.positions_of(text) if spot.many else [datum.position_of(text)]
@@ -358,14 +358,14 @@ class Form:
     def _ask(self, field: Field, proposed: Any, path: Path | None = None) -> Steps:  # noqa: ANN401 -- JSON is any
         """Ask until the answer is understood; return it as JSON, None where an optional one is passed over."""
         members = self.context.members
-        shown = None if proposed in (None, []) else form_values.written_out(field, proposed, members)
+        shown = None if proposed in (None, []) else form_values.format_value(field, proposed, members)
         question = Question(field, (field.name,) if path is None else path, shown)
         while True:
             text = yield from self._text(question)
             if text is None or text == shown:
                 return None if text is None else proposed
             try:
-                return form_values.understood(field, text, members, numbered=True)
+                return form_values.parse_answer(field, text, members, numbered=True)
             except AnswerInvalid as error:
                 self._note(NoteKind.FAULT, text=str(error))
 

@@ -16,15 +16,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from yizhan.producers.columns import TROUBLE, letters, template_columns
+from yizhan.producers.columns import PROBLEM_HEADING, column_letters, template_columns
 from yizhan.producers.doubts import Judgement, judge
 from yizhan.producers.drafts import Draft, LineProblem
 from yizhan.producers.forms import Field, FieldKind
 from yizhan.producers.numbering import Accepted
 from yizhan.producers.outbox import Outbox
-from yizhan.producers.proposals import Map
+from yizhan.producers.proposals import AllianceMap
 from yizhan.producers.queries import OutboxQuery
-from yizhan.producers.tables import BY_CONTENT, Bad, Reading, TableContext, TableRow, plain
+from yizhan.producers.tables import BY_CONTENT, BadRow, TableContext, TableReader, TableRow, cell_text
 from yizhan.producers.templates import csv_table, template, workbook
 from yizhan.producers.workbooks import TableInvalid, WorkbookReader, csv_rows
 from yizhan.runtime.clock import utc_now
@@ -39,7 +39,7 @@ from yizhan.services.errors import ServiceError
 from yizhan.services.files import AlreadyThere, write_new
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
-from yizhan.services.labels import type_name, type_of
+from yizhan.services.labels import short_type, type_name, type_of
 from yizhan.services.office import read_office
 from yizhan.services.outlines import read_outlines
 from yizhan.services.progress import SILENT, Progress
@@ -141,7 +141,7 @@ def read_table(home: Home, county: str, source: TableSource, progress: Progress 
     """
     home.member(county)
     members = member_names(home)
-    around = Map(read_outlines(home, None), frozenset(members), home.charter.policy.border_strip_km)
+    around = AllianceMap(read_outlines(home, None), frozenset(members), home.charter.policy.border_strip_km)
     context = TableContext(
         county, members, around, read_office(source.office).model_dump(mode="json", exclude_none=True)
     )
@@ -149,14 +149,14 @@ def read_table(home: Home, county: str, source: TableSource, progress: Progress 
     try:
         with open(source.file, "rb") as stream:  # noqa: PTH123 -- the name is shown as it was typed
             book = WorkbookReader(stream, source.sheet) if source.excel else None
-            found.unread_sheets = () if book is None else book.unread
+            found.unread_sheets = () if book is None else book.unread_sheets
             found.type = source.type or _type_of(book)
-            reading = Reading(found.type, source.file, context)
+            reading = TableReader(found.type, source.file, context)
             for row in _rows(reading, found, csv_rows(stream) if book is None else book.rows()):
                 _take(reading, found, row)
                 progress.advance()
     except TableInvalid as error:
-        raise ServiceError(f"{source.file}: {error}") from None
+        raise ServiceError(f"{source.file}: {error}", hint=error.hint) from None
     return found
 
 
@@ -170,23 +170,24 @@ def _type_of(book: WorkbookReader | None) -> str:
     return found
 
 
-def _rows(reading: Reading, found: TableImport, rows: Iterator[TableRow]) -> Iterator[TableRow]:
+def _rows(reading: TableReader, found: TableImport, rows: Iterator[TableRow]) -> Iterator[TableRow]:
     """Take the headings; the rows after them, or none where the headings make sense of no row."""
     first = next(rows, None)
     if first is None:
-        raise ServiceError(marked("表格是空的：第一行应为表头；空白表格：yizhan template TYPE"))
+        hint = Action.to("table.write_template", type=short_type(found.type))
+        raise ServiceError(marked("表格是空的：第一行应为表头"), hint=hint)
     found.problems += reading.take_headings(first)
     found.headings = reading.headings
     if reading.usable():
         yield from rows
 
 
-def _take(reading: Reading, found: TableImport, row: TableRow) -> None:
+def _take(reading: TableReader, found: TableImport, row: TableRow) -> None:
     draft = reading.row(row)
     if draft is None:
         return
     found.rows[row.number] = row
-    if isinstance(draft, Bad):
+    if isinstance(draft, BadRow):
         found.problems += draft.problems
         return
     found.good[row.number] = draft
@@ -306,17 +307,17 @@ def write_rejects(found: TableImport, file: str, name: str | None, reasons: Mapp
     width = max(max(found.rows[line].cells) + 1 for line in reasons)
     names = [*found.headings, *[""] * width][: max(width, len(found.headings))]
     # A heading that stands twice would be one column: the second gets its letter.
-    names = [each if each and each not in names[:n] else f"{each}{letters(n)}" for n, each in enumerate(names)]
-    troubles = {TROUBLE, _(TROUBLE)}
-    headings = [each for each in names if each not in troubles] + [_(TROUBLE)]
+    names = [each if each and each not in names[:n] else f"{each}{column_letters(n)}" for n, each in enumerate(names)]
+    troubles = {PROBLEM_HEADING, _(PROBLEM_HEADING)}
+    headings = [each for each in names if each not in troubles] + [_(PROBLEM_HEADING)]
     rows = [
         {names[n]: _cell(cell.value) for n, cell in found.rows[line].cells.items() if cell.value is not None}
-        | {_(TROUBLE): "\n".join(sentences)}
+        | {_(PROBLEM_HEADING): "\n".join(sentences)}
         for line, sentences in reasons.items()
     ]
     target = name or _free_name(file)
     as_csv = target.lower().endswith(".csv")
-    made = csv_table(headings, rows) if as_csv else workbook(found.type, {_(TROUBLE): (headings, rows)})
+    made = csv_table(headings, rows) if as_csv else workbook(found.type, {_(PROBLEM_HEADING): (headings, rows)})
     write_new(target, made, 0o600)
     return target
 
@@ -324,7 +325,7 @@ def write_rejects(found: TableImport, file: str, name: str | None, reasons: Mapp
 def _cell(value: Any) -> str | int | float:  # noqa: ANN401 -- whatever a cell held
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    return plain(value, Field("", "", FieldKind.MOMENT))
+    return cell_text(value, Field("", "", FieldKind.MOMENT))
 
 
 def _free_name(file: str) -> str:

@@ -158,23 +158,23 @@ def _made(home: Home, type: str | None, rows: list[ExportRow], tick: Any, *, csv
 
 def _headings(type: str, values: list[dict[str, Any]]) -> list[str]:
     """Return the columns that are used, and those that every row must have, in the form's order."""
-    from yizhan.producers.columns import BESIDE, MOST_REPEATED, TROUBLE, columns_of
+    from yizhan.producers.columns import EXTRA_HEADINGS, MOST_REPEATED, PROBLEM_HEADING, columns_of
     from yizhan.schemas.payloads import TYPES
 
     used = {heading for each in values for heading in each}
     columns = columns_of(type, MOST_REPEATED) if type in TYPES else ()
     own = [one.heading() for one in columns if one.needed or one.heading() in used]
-    return [*own, *(_(title) for title in BESIDE if title != TROUBLE)]
+    return [*own, *(_(title) for title in EXTRA_HEADINGS if title != PROBLEM_HEADING)]
 
 
 def _values(home: Home, row: ExportRow) -> dict[str, Any]:
-    from yizhan.producers.columns import BESIDE, MOST_REPEATED, columns_of, content_of, values_of
+    from yizhan.producers.columns import EXTRA_HEADINGS, MOST_REPEATED, columns_of, draft_content, values_of
     from yizhan.schemas.payloads import TYPES
     from yizhan.schemas.timestamps import instant
 
     beside = (row.id, row.thread, home.member_name(row.county), home.local_time(instant(row.at)), row.state)
-    names = [_(title) for title in BESIDE]
+    names = [_(title) for title in EXTRA_HEADINGS]
     members = {code: home.localized(member.name) for code, member in home.charter.members.items()}
     columns = columns_of(row.type, MOST_REPEATED) if row.type in TYPES else ()
-    values = values_of(columns, content_of(row.type, row.header, row.payload), members)
+    values = values_of(columns, draft_content(row.type, row.header, row.payload), members)
     return {**values, **dict(zip(names, beside, strict=False))}
