@@ -470,7 +470,7 @@ def _entities() -> bytes:
 
 @pytest.mark.parametrize(
     ("data", "said"),
-    [(_old(), ".xls"), (b"a,b\n1,2\n", "import csv"), (_no_workbook(), ".xlsx"), (b"", ".xlsx"),
+    [(_old(), ".xls"), (b"a,b\n1,2\n", "按 CSV 导入"), (_no_workbook(), ".xlsx"), (b"", ".xlsx"),
      (_bomb(), "至多"), (_entities(), ".xlsx"), (book({"A": 1})[:900], ".xlsx")],
     ids=["old", "csv", "zip", "empty", "bomb", "entities", "cut"],
 )  # fmt: skip

@@ -11,18 +11,19 @@ from typing import Any, Final
 
 import click
 
+from yizhan.cli.accepted_view import show_sent_draft
 from yizhan.cli.doubt_view import doubt_sentences
 from yizhan.cli.draft_view import fault_sentence, show_draft
-from yizhan.cli.output import plain, say, tell
+from yizhan.cli.output import plain, progress, say
 from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.forms import FieldKind
 from yizhan.schemas.i18n import _, join_sentences, marked, with_note
+from yizhan.services.attachments import total_bytes
 from yizhan.services.drafts import DraftFault, check_draft, form_context, judge_draft, send_draft
 from yizhan.services.form_questions import NoteKind, Question
 from yizhan.services.forms import Form
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
-from yizhan.services.outbox import accepted_lines
 
 BACK, HELP, REMOVE = "<", "?", "-"
 _STORED: Final = marked("草稿 {n} 留着；接着写：yizhan draft edit {n} --county {county}")
@@ -135,7 +136,9 @@ def _finish(home: Home, form: Form, passphrases: PassphraseSource) -> None:
             say(sentence)
         word = _decision(sendable=draft is not None)
         if word == "y" and draft is not None:
-            tell("\n".join(accepted_lines(home, send_draft(home, county, form.store, form.n, passphrases, form.files))))
+            with progress(_("密封附件"), total_bytes(form.files)) as bar:
+                sent = send_draft(home, county, form.store, form.n, passphrases, form.files, bar)
+            show_sent_draft(home, sent, as_json=False)
             return
         _change(form, word, faults, order)
     if word == "d":

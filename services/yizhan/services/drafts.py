@@ -28,6 +28,7 @@ from yizhan.services.form_questions import FormContext
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.outlines import outlines_of
+from yizhan.services.progress import SILENT, Progress
 from yizhan.services.stores import open_outbox, read_drafts, read_inbox, read_outbox
 
 MOST_EARLIER: Final = 9
@@ -61,6 +62,14 @@ class DraftFault:
     path: str
     problem: str
     """A sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentDraft:
+    """What the outbox took, and why the broker takes no files now (None where it does, or none are attached)."""
+
+    accepted: Accepted
+    files_trouble: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,9 +204,17 @@ def judge_draft(home: Home, county: str, draft: Draft) -> Judgement:
 
 
 def send_draft(
-    home: Home, county: str, store: DraftStore, n: int, passphrases: PassphraseSource, files: Sequence[str] = ()
-) -> Accepted:
+    home: Home,
+    county: str,
+    store: DraftStore,
+    n: int,
+    passphrases: PassphraseSource,
+    files: Sequence[str] = (),
+    progress: Progress = SILENT,
+) -> SentDraft:
     """Send a draft with the files to be attached; it is forgotten here once the outbox has it.
+
+    ``progress`` advances by the bytes of the files that are sealed.
 
     Raises:
         DraftInvalid, NotPublishable, NoSuchDraft, FileRefused, StoreError: nothing was sent, the draft is still there.
@@ -209,9 +226,9 @@ def send_draft(
         if found.sending is not None and (event_id := sent_id(outbox, draft, found.sending)):
             store.sent(n, draft.payload)
             raise DraftWasSent(marked("草稿 {n} 上次已经发出，编号 {id}；没有再发"), n=n, id=event_id)
-        letter = attach_files(outbox, draft, files) if files else draft
+        letter = attach_files(outbox, draft, files, progress) if files else draft
         store.sending(n, outbox.clock())
         sent = outbox.publish(letter)
         # From here on the outbox has it; what a kill leaves behind is found by ``sent_id``.
         store.sent(n, draft.payload)
-    return sent
+        return SentDraft(sent, outbox.files_trouble() if files else None)

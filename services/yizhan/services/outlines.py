@@ -6,6 +6,7 @@ Rule 1: a machine without shapely (extra ``desk``) has no outlines: a position p
 from __future__ import annotations
 
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,13 @@ def outlines_of(home: Home) -> Outlines | None:
         return _read(None if file is None else home.path / file)
     except ModuleNotFoundError:
         return None
+
+
+def outlines_geojson(home: Home) -> bytes:
+    """Return the file of outlines that the home uses, for drawing; needs no shapely (``OSError`` if unreadable)."""
+    named = home.settings.outlines
+    sample = files("yizhan.producers").joinpath("data").joinpath("counties.geojson")
+    return sample.read_bytes() if named is None else (home.path / named).read_bytes()
 
 
 def read_outlines(home: Home, file: Path | None) -> Outlines:

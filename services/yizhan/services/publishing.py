@@ -29,6 +29,7 @@ from yizhan.services.doubts import sender_of
 from yizhan.services.envelopes import EnvelopeVerdict, is_envelope, judge_envelope
 from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
+from yizhan.services.progress import SILENT, Progress
 from yizhan.services.stores import scratch_outbox
 
 
@@ -72,6 +73,8 @@ class Stream:
     """How problems call it."""
     attached: Sequence[str] = ()
     """Files for its one event."""
+    progress: Progress = SILENT
+    """Advances by the bytes of the files that are sealed."""
 
 
 Confirm = Callable[[int, Judgement], bool]
@@ -136,7 +139,7 @@ def _with_files(
     yield from ((line, each) for line, each in whole if isinstance(each, LineProblem))
     for line, draft in drafts:
         try:
-            yield line, attach_files(outbox, draft, stream.attached)
+            yield line, attach_files(outbox, draft, stream.attached, stream.progress)
         except (FileRefused, PayloadInvalid) as error:
             report(LineRefused(line, error))
 

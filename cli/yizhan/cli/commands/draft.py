@@ -6,15 +6,17 @@ from typing import Final
 
 import click
 
+from yizhan.cli.accepted_view import show_sent_draft
 from yizhan.cli.click_options import Group, Whole, county_option, json_option, option, passphrase_option
 from yizhan.cli.context import current_home
 from yizhan.cli.doubt_view import doubt_sentences
 from yizhan.cli.draft_view import fault_sentence, missing_sentence, show_draft, summary_of
 from yizhan.cli.form_prompt import fill_in
 from yizhan.cli.language import interactive
-from yizhan.cli.output import print_json, print_table, say, tell
+from yizhan.cli.output import print_json, print_table, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.schemas.i18n import _, marked
+from yizhan.services.attachments import total_bytes
 from yizhan.services.drafts import (
     DraftUnfinished,
     check_draft,
@@ -24,7 +26,6 @@ from yizhan.services.drafts import (
     send_draft,
 )
 from yizhan.services.labels import type_name
-from yizhan.services.outbox import accepted_json, accepted_lines
 from yizhan.services.stores import open_drafts, read_drafts
 
 NUMBER: Final = Whole(1, 1_000_000_000)
@@ -112,12 +113,10 @@ def send(
         say(sentence)
     if not yes and interactive() and not click.confirm(_("发出吗？"), default=False, err=True):
         return
-    with open_drafts(home, county) as store:
-        sent = send_draft(home, county, store, n, TerminalPassphrase(passphrase_fd), attached)
-    if as_json:
-        print_json(accepted_json(sent))
-    else:
-        tell("\n".join(accepted_lines(home, sent)))
+    passphrases = TerminalPassphrase(passphrase_fd)
+    with open_drafts(home, county) as store, progress(_("密封附件"), total_bytes(attached)) as bar:
+        sent = send_draft(home, county, store, n, passphrases, attached, bar)
+    show_sent_draft(home, sent, as_json=as_json)
 
 
 @command.command("drop", help=marked("丢弃一份草稿；不能恢复"))

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from yizhan.cli.accepted_view import accepted_json, accepted_lines
 from yizhan.cli.click_options import Group, county_option, json_option, option, passphrase_option
 from yizhan.cli.context import current_home
 from yizhan.cli.doubt_view import doubt_sentences
@@ -17,7 +18,6 @@ from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.home import Home
 from yizhan.services.hotspots import OLD, HotspotImport, HotspotSource, read_hotspots, send_hotspots
 from yizhan.services.labels import error_sentence
-from yizhan.services.outbox import accepted_json, accepted_lines
 
 command = Group(
     "import",

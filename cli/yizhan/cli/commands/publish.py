@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, BinaryIO
 
 import click
 
+from yizhan.cli.accepted_view import accepted_json, accepted_lines, files_waiting_line
 from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
 from yizhan.cli.context import current_home
 from yizhan.cli.doubt_view import doubt_sentences
 from yizhan.cli.language import interactive
-from yizhan.cli.output import print_json, say, tell
+from yizhan.cli.output import print_json, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.producers.doubts import Judgement
 from yizhan.producers.drafts import LineProblem
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas.i18n import _, marked
+from yizhan.services.attachments import total_bytes
 from yizhan.services.doubts import sender_of
 from yizhan.services.home import Home
 from yizhan.services.labels import error_sentence
-from yizhan.services.outbox import accepted_json, accepted_lines
+from yizhan.services.progress import SILENT
 from yizhan.services.publishing import (
     LineRefused,
     LineResult,
@@ -74,9 +76,12 @@ def command(
     report.ask = not yes and file != "-" and interactive() and not as_json
     broken: StoreError | None = None
     with open_outbox(home, county, TerminalPassphrase(passphrase_fd)) as outbox, _opened(file) as lines:
+        if attached and (trouble := outbox.files_trouble()) is not None:
+            say(files_waiting_line(trouble))
         try:
-            stream = Stream(lines, report.name, attached)
-            publish(outbox, stream, sender_of(home, county), report.take, None if yes else report.confirm)
+            with progress(_("密封附件"), total_bytes(attached)) if attached else nullcontext(SILENT) as bar:
+                stream = Stream(lines, report.name, attached, bar)
+                publish(outbox, stream, sender_of(home, county), report.take, None if yes else report.confirm)
         except SeveralDrafts as error:
             raise click.UsageError(str(error), ctx) from None
         except StoreError as error:
