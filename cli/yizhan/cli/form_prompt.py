@@ -90,6 +90,16 @@ def _line(question: Question) -> str | None:
         say(_("< 回到上一题，- 清除这一项，回车保留方括号里的；Ctrl-C 停下，草稿留着"))
 
 
+def _group(params: Mapping[str, Any], _members: Mapping[str, str]) -> str:
+    title = params["title"]
+    return f"— {_(title)} —"
+
+
+def _item(params: Mapping[str, Any], _members: Mapping[str, str]) -> str:
+    title = params["title"]
+    return _("— {title} 第 {number} 项 —").format(title=_(title), number=params["number"])
+
+
 def _border(params: Mapping[str, Any], members: Mapping[str, str]) -> str:
     name = members.get(str(params["member"]), str(params["member"]))
     sentence = _("距 {member} 界约 {metres:.0f} 米，方位 {bearing:.0f} 度")
@@ -106,10 +116,8 @@ def _attached(params: Mapping[str, Any], _members: Mapping[str, str]) -> str:
 
 
 _NOTES: Final[Mapping[NoteKind, Callable[[Mapping[str, Any], Mapping[str, str]], str]]] = {
-    NoteKind.GROUP: lambda params, _members: f"— {_(params['title'])} —",
-    NoteKind.ITEM: lambda params, _members: _("— {title} 第 {number} 项 —").format(
-        title=_(params["title"]), number=params["number"]
-    ),
+    NoteKind.GROUP: _group,
+    NoteKind.ITEM: _item,
     NoteKind.FAULT: lambda params, _members: params["text"],
     NoteKind.REQUIRED: lambda _params, _members: _("这一项必填"),
     NoteKind.NOTHING_EARLIER: lambda _params, _members: _("本县没有发过这一类的事件，按独立的一件发出"),
