@@ -547,7 +547,7 @@ def test_csv_is_read_in_the_encodings_that_excel_writes(encoding: str) -> None:
 
 @pytest.mark.parametrize(
     ("data", "said"),
-    [("a,b".encode("utf-16"), "UTF-16"), (b"PK\x03\x04", "import excel"), (b"\xff\xff\xff", "GB 18030"),
+    [("a,b".encode("utf-16"), "UTF-16"), (b"PK\x03\x04", "不是 CSV"), (b"\xff\xff\xff", "GB 18030"),
      (b'a\n"1\n2\n', "引号")],
     ids=["utf16", "workbook", "bytes", "quote"],
 )  # fmt: skip

@@ -10,20 +10,18 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.worksheet import Worksheet
 
 from yizhan.producers.columns import CODES, NOTES, Column, Value, column_letters
 from yizhan.producers.forms import FieldKind
 from yizhan.schemas.i18n import _
 from yizhan.schemas.spreadsheet import guarded
-
-if TYPE_CHECKING:
-    from openpyxl.worksheet.worksheet import Worksheet
 
 _RULED_ROWS: Final = 2000
 """Rows of a template that have drop-down lists."""

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from yizhan.producers.cap.reading import with_source
+from yizhan.producers.cap.reading import CapEvent, CapMessage, with_source
 from yizhan.producers.cap.words import OUR_PREFIX
 from yizhan.producers.draft_store import OFFICE
 from yizhan.schemas.i18n import _
-
-if TYPE_CHECKING:
-    from yizhan.producers.cap.reading import CapEvent, CapMessage
 
 _THEIRS: Final = ("subject", "reply_to", "supersedes", "withdraws", "touches", "time")
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from lxml import etree
 from pydantic import ValidationError
 
 from yizhan.producers.cap import words
@@ -25,9 +26,6 @@ from yizhan.schemas.payloads import parse_strict
 from yizhan.schemas.payloads.codec import faults
 from yizhan.schemas.payloads.table import NATURAL_DISASTER
 from yizhan.schemas.timestamps import written
-
-if TYPE_CHECKING:
-    from lxml import etree
 
 HEADER_PARAMETERS: Final = (
     "priority", "grade", "certainty", "touches", "stage", "worse", "subject",

@@ -14,13 +14,17 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from lxml import etree
 
 from yizhan.producers.cap import words
 from yizhan.producers.cap.ours import parameters_of, read_ours
 from yizhan.producers.cap.places import AreaInvalid, position_of_circle, position_of_polygon
 from yizhan.producers.cap.words import OUR_PREFIX, Triplet
 from yizhan.producers.cap.xml import SIGNATURE, CapInvalid, moment, name, pairs, parse, text, texts
+from yizhan.producers.drafts import Office
+from yizhan.producers.proposals import AllianceMap
 from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.invisible import without_invisible
@@ -28,12 +32,6 @@ from yizhan.schemas.payloads.base import REFUSED_SECRET, STATE_SECRETS, refuse_s
 from yizhan.schemas.payloads.common import Classification
 from yizhan.schemas.payloads.table import FOREST_FIRE, HOTSPOT, NATURAL_DISASTER
 from yizhan.schemas.timestamps import written
-
-if TYPE_CHECKING:
-    from lxml import etree
-
-    from yizhan.producers.drafts import Office
-    from yizhan.producers.proposals import AllianceMap
 
 STATUSES: Final = ("Actual", "Exercise", "Test")
 SIGNED: Final = marked("带有 XML 签名：没有核验，由导入的民警核对来源并负责")

@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from lxml import etree
 
@@ -23,12 +23,10 @@ from yizhan.producers.cap.ours import HEADER_PARAMETERS, attributes_of, elements
 from yizhan.producers.cap.places import circle_of
 from yizhan.producers.cap.words import CLASS_CODES, COUNTY_CODES, OUR_PREFIX, UNKNOWN, cap_time
 from yizhan.producers.cap.xml import NAMESPACE, CapInvalid, add, add_pairs, check, name
+from yizhan.schemas.header import Header
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, _, catalogue, marked
 from yizhan.schemas.payloads import TYPES, ReadPayload, lines
 from yizhan.schemas.payloads.table import FOREST_FIRE, HOTSPOT, NATURAL_DISASTER
-
-if TYPE_CHECKING:
-    from yizhan.schemas.header import Header
 
 WRITABLE: Final = (FOREST_FIRE, HOTSPOT, NATURAL_DISASTER)
 LANGUAGES: Final = {SOURCE_LANGUAGE: "zh-CN", "en": "en-US"}

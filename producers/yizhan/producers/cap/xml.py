@@ -6,19 +6,17 @@ Rule 2: nothing is read of what the schema does not allow.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from lxml import etree
 
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.sentences import technical
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 NAMESPACE: Final = "urn:oasis:names:tc:emergency:cap:1.2"
 SIGNATURE: Final = "{http://www.w3.org/2000/09/xmldsig#}Signature"
