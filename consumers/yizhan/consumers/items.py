@@ -20,6 +20,7 @@ from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.lanes import NumberRange, missing
 from yizhan.schemas.header import RECEIPT, Header, LaneName, parse_header
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.matters import Answer
 from yizhan.schemas.payloads import ReadPayload, read
 from yizhan.schemas.payloads.table import type_name
 from yizhan.schemas.policy import Way
@@ -27,17 +28,6 @@ from yizhan.schemas.timestamps import written
 
 EXERCISE: Final = marked("【演练】")
 TEST: Final = marked("【测试】")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What an officer of ours said of an item, and when."""
-
-    stage: str
-    name: str
-    badge: str
-    note: str | None
-    at: str
 
 
 @dataclass(frozen=True)
