@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import random
-import sys
 from collections import Counter
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.calls import calls
 from tests.simulator import World
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header
@@ -20,9 +20,6 @@ from yizhan.schemas.obligation_rules import matches
 from yizhan.schemas.obligation_state import ObligationState
 from yizhan.schemas.policy import decide
 from yizhan.schemas.timestamps import written
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 A, B = "331126", "350924"
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -546,22 +543,6 @@ def test_an_expiry_at_the_end_of_time_is_not_believed(expires: str) -> None:
     assert play.steps("countersign") == ["opened", "discharged"]
     assert play.steps("patrol-report") == ["opened", "opened"]
     assert all(each.due < "2028" for each in play.said)
-
-
-def calls(work: Callable[[], object]) -> int:
-    """Count the calls of functions that a piece of work makes."""
-    made = 0
-
-    def count(_frame: object, kind: str, _argument: object) -> None:
-        nonlocal made
-        made += kind in {"call", "c_call"}
-
-    sys.setprofile(count)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return made
 
 
 def in_one_thread(size: int) -> dict[str, int]:
