@@ -31,7 +31,11 @@ SHOUNING, QINGYUAN = "350924", "331126"
 
 
 def told(
-    kind: str, n: int, payload: dict[str, Any] | None = None, source: str = SHOUNING, **attributes: Any  # noqa: ANN401 -- any attribute
+    kind: str,
+    n: int,
+    payload: dict[str, Any] | None = None,
+    source: str = SHOUNING,
+    **attributes: Any,  # noqa: ANN401 -- any attribute
 ) -> MatterEvent:
     """Tell of event ``n`` of a county."""
     type_ = f"yizhan.{kind}.v1"

@@ -20,11 +20,11 @@ from zoneinfo import ZoneInfo
 
 from yizhan.consumers.bell.rings import ALARM_STEP, NOTICE_STEP, Plan, Urgency
 from yizhan.consumers.bell.settings import BellSettings, quiet_until
-from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.labels import State
 from yizhan.schemas.header import Header, parse_header
 from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_facts
 from yizhan.schemas.obligation_steps import ENDS, NOT_OWED, OPENED, OVERDUE, RUNGS, Rung
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.policy import Way
 
 OLD: Final = timedelta(minutes=10)
@@ -85,7 +85,7 @@ class RingPlanner:
                 *self._ladder(parse_header(item.header), item.stored),
             ]
         rung = self.settings.notices
-        if item.way != Way.NOTICE or item.state != State.QUIET or item.type in NEVER_RECEIPTED or rung == "nobody":
+        if item.way != Way.NOTICE or item.state != State.QUIET or item.type in SYSTEM_TYPES or rung == "nobody":
             return []
         due = self.quiet(now + timedelta(seconds=self.settings.group_seconds))
         return [Plan(item.id, NOTICE_STEP, rung, "notice", due, item.id)]
