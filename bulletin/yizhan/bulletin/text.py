@@ -106,7 +106,8 @@ def parse(data: bytes) -> Writing:
             here.append(_checked(line))
         elif line.text:
             sentence = marked("第 {line} 行不在任何栏目里；请写在“# {section}”之类的栏目下面")
-            raise TextInvalid(sentence, line=number, section=_(next(iter(SECTIONS.values()))))
+            first = next(iter(SECTIONS.values()))
+            raise TextInvalid(sentence, line=number, section=_(first))
     chosen = cases if "typical" in passages else None
     if loose := [line for line in passages.pop("typical", ()) if line.text.strip()]:
         raise TextInvalid(marked("第 {line} 行：典型案例要先写“## 编号”"), line=loose[0].number)
