@@ -32,6 +32,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "draft.edit": "draft edit {n} --county {county}",
     "plan.countersign": "countersign {id} --county {county}",
     "due.list": "due {county}",
+    "schema.show": "schema {name}",
     "sample.init": "sample init",
     "broker.start": "broker start",
 }
