@@ -39,7 +39,7 @@ def test_a_screen_shows_no_more_of_a_fire_than_a_person_can_read(station: Statio
     station.deliver(QINGYUAN)
     app = Home(home)
     with read_inbox(app, QINGYUAN) as inbox:
-        item = inbox and inbox.item(fire)
+        item = None if inbox is None else inbox.item(fire)
     assert item is not None
     for text in ("行\n" * 400_000, "字" * 800_000):
         payload = FIRE["payload"] | {"summary": text, "note": text, "others": [text[:1000]] * 290}

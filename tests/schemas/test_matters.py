@@ -187,7 +187,8 @@ def test_minutes_are_taken_back_by_their_own_county_in_earnest_and_by_hash(
     attributes: dict[str, Any], left: int
 ) -> None:
     """Nothing else takes a decision out of what is owed."""
-    back = told("notice", **({"n": 2, "payload": {"kind": "text", "text": "撤回"}} | attributes))
+    given: dict[str, Any] = {"n": 2, "payload": {"kind": "text", "text": "撤回"}} | attributes
+    back = told("notice", **given)
     assert len(list(decisions([minuted(1), back]))) == left
 
 
