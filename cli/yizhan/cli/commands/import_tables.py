@@ -1,4 +1,4 @@
-"""``yizhan import excel`` and ``import csv``: a table of one type; good rows are sent, the others are written to a second file."""
+"""``yizhan import excel`` and ``import csv``: a table of one type; good rows are sent."""
 
 from __future__ import annotations
 
