@@ -119,7 +119,7 @@ def _proven(rows: Sequence[sqlite3.Row], manifest: Manifest) -> bool:
 
 
 def _linked(conn: sqlite3.Connection, manifest: Manifest) -> tuple[bool, list[DigestWarn]]:
-    """Tell whether a manifest follows the last closing one, and what is odd about it."""
+    """Return whether a manifest follows the last closing one, and what is odd about it."""
     row = conn.execute(
         "SELECT hash, manifest FROM digests WHERE interim = 0 AND verdict <> ? ORDER BY seq DESC LIMIT 1",
         (ManifestVerdict.WRONG_COUNTY,),
@@ -147,12 +147,12 @@ def _list(conn: sqlite3.Connection, digest: int | None, members: Sequence[bytes]
 
 
 def is_listed(conn: sqlite3.Connection, event_hash: bytes) -> bool:
-    """Tell whether a digest that came holds this event."""
+    """Return whether a digest that came holds this event."""
     return conn.execute("SELECT 1 FROM digest_members WHERE hash = ?", (event_hash,)).fetchone() is not None
 
 
 def digests(conn: sqlite3.Connection, label: str | None = None) -> Iterator[Digest]:
-    """Tell of the digests, the newest last; of one label there may be interim ones beside the closing one."""
+    """Yield the digests, the newest last; of one label there may be interim ones beside the closing one."""
     for row in conn.execute("SELECT * FROM digests WHERE label = coalesce(?, label) ORDER BY seq", (label,)).fetchall():
         held, urgent, routine = conn.execute(
             "SELECT count(items.id), coalesce(sum(items.id IS NULL AND prompt), 0),"
@@ -169,7 +169,7 @@ def digests(conn: sqlite3.Connection, label: str | None = None) -> Iterator[Dige
 
 
 def members(conn: sqlite3.Connection, digest: Digest, since: str = "", until: str = "9") -> Iterator[DigestMember]:
-    """Tell of a digest's events, in the manifest's order; of those that are here, what the station had in between."""
+    """Yield a digest's events, in the manifest's order; of those that are here, what the station had in between."""
     for row in conn.execute(
         "SELECT digest_members.* FROM digest_members LEFT JOIN items ON items.hash = digest_members.hash"
         " WHERE digest = ? AND (received IS NULL OR received >= ? AND received < ?) ORDER BY position",
