@@ -18,7 +18,7 @@ from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.outbox_port import OutboxPort
 from yizhan.producers.outbox_view import LOCK
 from yizhan.producers.schedule import Patience
-from yizhan.runtime.file_lock import alone
+from yizhan.runtime.file_lock import exclusive
 from yizhan.schemas.header import ReceiptRef
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.quarters import Quarter
@@ -220,7 +220,7 @@ def test_an_outbox_that_waits_says_why(station: Station, yizhan: Run) -> None:
 
     assert f"请运行 yizhan outbox run --county {SHOUNING}" in why()
     path = outbox_path(station.app, SHOUNING)
-    with alone(path.with_name(path.name + LOCK), "publishes this outbox"):
+    with exclusive(path.with_name(path.name + LOCK), "publishes this outbox"):
         assert "正在送出" in why()
         with open_outbox(station.app, SHOUNING, TerminalPassphrase()) as outbox, outbox.dispatch() as dispatch:
             dispatch.note_line(answers=False)

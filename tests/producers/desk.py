@@ -83,7 +83,7 @@ class Desk:
     def answer(self, dispatch: Dispatch, *values: bytes) -> None:
         """Hand postings to the sending side, as read from Kafka one after the other."""
         if dispatch.position(CLUSTER) is None:
-            dispatch.arrive(CLUSTER, 0, 0)
+            dispatch.enter_cluster(CLUSTER, 0, 0)
         records = []
         for value in values:
             records.append(PostingRecord(self.posting, value))

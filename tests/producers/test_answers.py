@@ -143,7 +143,7 @@ def test_what_matches_nothing_is_kept_aside_with_its_reason(desk: Desk, outbox: 
 
 def test_a_posting_without_a_value_is_kept_aside(desk: Desk, outbox: Outbox, dispatch: Dispatch) -> None:
     """A null value stops nobody."""
-    dispatch.arrive(CLUSTER, 0, 0)
+    dispatch.enter_cluster(CLUSTER, 0, 0)
     dispatch.enter(CLUSTER, [PostingRecord(4, None)], PATIENCE)
     assert [(posting.offset, posting.value) for posting in outbox.foreign_postings()] == [(4, b"")]
 

@@ -124,7 +124,7 @@ def _proven(rows: Sequence[sqlite3.Row], manifest: Manifest) -> bool:
 
 
 def _linked(conn: sqlite3.Connection, manifest: Manifest) -> tuple[bool, list[DigestWarn]]:
-    """Tell whether a manifest follows the last closing one, and what is odd about it."""
+    """Return whether a manifest follows the last closing one, and what is odd about it."""
     row = conn.execute(
         "SELECT hash, manifest FROM digests WHERE interim = 0 AND verdict <> ? ORDER BY seq DESC LIMIT 1",
         (ManifestVerdict.WRONG_COUNTY,),
@@ -161,7 +161,7 @@ def _show_left_out(conn: sqlite3.Connection) -> int:
 
 
 def is_listed(conn: sqlite3.Connection, event_hash: bytes) -> bool:
-    """Tell whether a digest that arrived holds this event."""
+    """Return whether a digest that arrived holds this event."""
     return conn.execute("SELECT 1 FROM digest_members WHERE hash = ?", (event_hash,)).fetchone() is not None
 
 

@@ -129,7 +129,7 @@ def _columns(ref: Ref | None) -> tuple[str | None, bytes | None]:
 
 
 def _numbered(conn: sqlite3.Connection, lane: LaneKey, n: int) -> bool:
-    """Tell whether an item, not only a void number, has this number."""
+    """Return whether an item, not only a void number, has this number."""
     return (
         conn.execute("SELECT 1 FROM items WHERE source = ? AND book = ? AND lane = ? AND n = ?", (*lane, n)).fetchone()
         is not None

@@ -61,7 +61,7 @@ def client(kind: Callable[..., _Client], connection: KafkaConnection, name: str,
 
 
 def connected(reader: KafkaConsumer) -> bool:
-    """Tell whether any of a consumer's connections stands; costs nothing. One that polls keeps its own open."""
+    """Return whether any of a consumer's connections stands; costs nothing. One that polls keeps its own open."""
     return any(each.connected for each in list(reader._manager._conns.values()))  # noqa: SLF001 -- no other way to ask
 
 

@@ -222,7 +222,7 @@ class Settings(BaseSettings):
         return (env_settings, init_settings)
 
     def connection(self, principal: str) -> KafkaConnection:
-        """Tell how ``principal`` reaches Kafka (``county-350924``, ``station``, ``admin`` …).
+        """Return how ``principal`` reaches Kafka (``county-350924``, ``station``, ``admin`` …).
 
         Raises :class:`SettingError` when a TLS file or the password is missing.
         """
