@@ -708,4 +708,4 @@ def test_a_reply_is_found_however_its_header_is_spelled(listener: Listener) -> N
     spelled = header.to_bytes().replace(b'"reply_to"', b'"reply\\u005fto"')
     seals = [listener.world.counties[listener.county].sealing.public]
     assert listener.deliver(forge(spelled, seals, listener.world.counties[PARTNER].signing)).became == "stored"
-    assert header.id in listener.inbox.beside(id_of(asked))
+    assert header.id in listener.inbox.related_ids(id_of(asked))

@@ -56,7 +56,7 @@ def test_a_refusal_of_many_records_refuses_the_events_among_them(
     """Events that stand at the places of which the postmark speaks are refused; those before and behind are not."""
     for _ in range(4):
         outbox.publish(fire())
-    dispatch.arrive(CLUSTER, 0, 0)
+    dispatch.enter_cluster(CLUSTER, 0, 0)
     queue = dispatch.queue(prompt=True, limit=10)
     dispatch.acknowledged([out.seq for out in queue], PATIENCE, {out.seq: 4 + n for n, out in enumerate(queue)})
     desk.answer(dispatch, desk.refused("ab" * 32, Reason.MALFORMED, first=5))  # of the record at 7
