@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from yizhan.cli.output import plain, say
+from yizhan.cli.output import say
+from yizhan.cli.terminal_text import plain
 from yizhan.producers import datum, form_values, forms, proposals
 from yizhan.producers.files import check_file
 from yizhan.producers.form_values import AnswerInvalid

@@ -86,7 +86,7 @@ def import_cap(
     """Import messages."""
     from yizhan.cli.commands.imports import read_office, read_outlines
     from yizhan.cli.context import current_home
-    from yizhan.cli.main import failure
+    from yizhan.cli.failures import failure
     from yizhan.cli.output import print_json
     from yizhan.producers.cap import CapInvalid
     from yizhan.producers.cap.xml import MAX_BYTES

@@ -126,7 +126,7 @@ def _print(admitted: Admitted, payload: bytes, output: str | None) -> None:
 
 
 def _write(payload: bytes) -> None:
-    from yizhan.cli.output import plain
+    from yizhan.cli.terminal_text import plain
     from yizhan.services.errors import ServiceError
 
     if not sys.stdout.isatty():
