@@ -88,7 +88,7 @@ def test_two_threads_may_speak_two_languages() -> None:
     def speak(language: str) -> tuple[str, str, YizhanError]:
         with i18n.speaking(language):
             both.wait()
-            error = YizhanError(marked("没有这样的密钥：{kid}"), kid="ab")
+            error = YizhanError(marked("没有登记这样的密钥：{kid}"), kid="ab")
             shown = str(error)
             both.wait()
             return i18n.get_language(), shown, error
