@@ -1,6 +1,6 @@
-"""The ledger at the command line: opened to write, to look, and a county's books as its cosigner reads them.
+"""The ledger's keys and statements, a county's copy of the log, and the county's books as its cosigner reads them.
 
-Rule 1: whoever only looks needs no key, and makes no file.
+Rule 1: reading needs no key and makes no file.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from yizhan.consumers.inbox import Inbox
 from yizhan.ledger.cosigner import Cosigner, StatementSource
@@ -19,17 +19,15 @@ from yizhan.ledger.statements import FILE as STATEMENTS_FILE
 from yizhan.ledger.statements import Statements, looking
 from yizhan.producers.outbox import Outbox
 from yizhan.runtime.clock import utc_now
+from yizhan.schemas.actions import Action
+from yizhan.schemas.charter import Charter
 from yizhan.schemas.i18n import marked
-from yizhan.schemas.keys import SigningKey
-from yizhan.services.errors import ServiceError
+from yizhan.schemas.keys import CosigningKey, SigningKey
+from yizhan.services.errors import NotFound
+from yizhan.services.home import Home
 from yizhan.services.inbox import inbox_path
 from yizhan.services.keys import PassphraseSource, cosigner, ledger_keys
 from yizhan.services.outbox import outbox_path
-
-if TYPE_CHECKING:
-    from yizhan.schemas.charter import Charter
-    from yizhan.schemas.keys import CosigningKey
-    from yizhan.services.home import Home
 
 FOLDER: Final = "ledger"
 
@@ -72,12 +70,12 @@ def key_of(home: Home, county: str, lock: PassphraseSource) -> Callable[[], Cosi
 
 @contextlib.contextmanager
 def kept_statements(home: Home) -> Iterator[Statements]:
-    """Open the ledger's statements to look (``ServiceError`` where there is no ledger)."""
+    """Open the ledger's statements to read (``NotFound`` where there is no ledger)."""
     path = ledger_folder(home) / STATEMENTS_FILE
     with looking(path) as found:
         if found is None:
-            sentence = marked("{folder} 里没有账本；账本在驿站的机器上，由 yizhan ledger run 建立")
-            raise ServiceError(sentence, folder=ledger_folder(home))
+            sentence = marked("{folder} 里没有账本；账本在驿站的机器上建立")
+            raise NotFound(sentence, folder=ledger_folder(home), hint=Action.to("ledger.run"))
         yield found
 
 
@@ -97,7 +95,7 @@ class CountyBooks:
 
     def __init__(self, home: Home, county: str) -> None:
         """Name them; nothing is opened."""
-        self._app, self._county = home, county
+        self._home, self._county = home, county
         self._open = contextlib.ExitStack()
         self._outbox: Outbox | None = None
         self._inbox: Inbox | None = None
@@ -126,16 +124,16 @@ class CountyBooks:
         return None
 
     def outbox(self) -> Outbox | None:
-        """Return the outbox, to look only; None before there is one."""
-        path = outbox_path(self._app, self._county)
+        """Return the outbox, to read only; None before there is one."""
+        path = outbox_path(self._home, self._county)
         if self._outbox is None and path.exists():
-            box = Outbox(path, self._county, SigningKey.generate(), self._app.charters)
+            box = Outbox(path, self._county, SigningKey.generate(), self._home.charters)
             self._outbox = self._open.enter_context(box)
         return self._outbox
 
     def inbox(self) -> Inbox | None:
-        """Return the inbox, to look only; None before there is one."""
-        path = inbox_path(self._app, self._county)
+        """Return the inbox, to read only; None before there is one."""
+        path = inbox_path(self._home, self._county)
         if self._inbox is None and path.exists():
-            self._inbox = self._open.enter_context(Inbox(path, self._county, (), self._app.charters))
+            self._inbox = self._open.enter_context(Inbox(path, self._county, (), self._home.charters))
         return self._inbox
