@@ -24,6 +24,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "due.list": "due {county}",
     "audit.export": "audit export … --statements",
     "audit.verify": "audit verify {where}",
+    "audit.verify_without_quorum": "audit verify {where} --not-final",
     "charter.propose": "charter propose",
     "charter.request": "charter request --county {county}",
     "charter.retire_key": "charter request --county {county} --retire {kid}",

@@ -417,10 +417,9 @@ def save(ctx: click.Context, item_id: str, name: str | None, county: str, folder
 @county_option()
 def export(file: str, county: str) -> None:
     """Export the book."""
-    from yizhan.cli.context import current_home
-    from yizhan.services.books import export_book
+    from yizhan.cli.book_file import write_book
 
-    export_book(current_home(), county, "inbox", file)
+    write_book(county, "inbox", file)
 
 
 @command.command(

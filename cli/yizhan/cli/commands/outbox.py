@@ -165,7 +165,6 @@ def files(county: str, as_json: bool) -> None:
 @county_option()
 def export(file: str, county: str) -> None:
     """Export the book."""
-    from yizhan.cli.context import current_home
-    from yizhan.services.books import export_book
+    from yizhan.cli.book_file import write_book
 
-    export_book(current_home(), county, "outbox", file)
+    write_book(county, "outbox", file)
