@@ -266,8 +266,8 @@ class _Type(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
         """Find the type that is meant."""
-        from yizhan.schemas.payloads import TYPES
-        from yizhan.services.labels import short_type, type_name, type_of
+        from yizhan.schemas.payloads import TYPES  # noqa: PLC0415 -- heavy: --help does without it
+        from yizhan.services.labels import short_type, type_name, type_of  # noqa: PLC0415 -- as above
 
         found = type_of(str(value))
         if found is None:

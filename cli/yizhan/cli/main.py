@@ -150,7 +150,7 @@ class Root(Group):
         except Exception as error:  # noqa: BLE001 -- the outermost caller: nobody else can report it
             if "--debug" in args:
                 traceback.print_exc()
-            from yizhan.cli.failures import failure
+            from yizhan.cli.failures import failure  # noqa: PLC0415 -- rule 2
 
             _say(failure(error, args))
             return FAILED
@@ -158,7 +158,7 @@ class Root(Group):
 
 
 def _usage(error: click.UsageError) -> int:
-    from yizhan.cli.failures import usage_sentence
+    from yizhan.cli.failures import usage_sentence  # noqa: PLC0415 -- rule 2
 
     if error.ctx is not None:
         click.echo(error.ctx.get_usage(), err=True)
@@ -181,7 +181,7 @@ def _say(sentence: str) -> None:
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        from importlib.metadata import version
+        from importlib.metadata import version  # noqa: PLC0415 -- rule 2
 
         click.echo(f"yizhan {version('yizhan')}")
         ctx.exit()

@@ -60,9 +60,9 @@ def make(
     from yizhan.bulletin.figures import digest
     from yizhan.bulletin.pdf import unseen
     from yizhan.bulletin.sheet import sheet
-    from yizhan.cli.commands.digest import check_label
     from yizhan.cli.commands.imports import read_office
     from yizhan.cli.context import acting, current_home
+    from yizhan.cli.digest_view import check_label
     from yizhan.cli.output import print_json, progress, say
     from yizhan.runtime.clock import utc_now
     from yizhan.schemas import strictjson
@@ -151,8 +151,8 @@ def edit(label: str, county: str, partner: str | None, as_json: bool) -> None:
     """Write the text of a bulletin."""
     from yizhan.bulletin.errors import TextInvalid
     from yizhan.bulletin.text import by_hand
-    from yizhan.cli.commands.digest import check_label
     from yizhan.cli.context import acting, current_home
+    from yizhan.cli.digest_view import check_label
     from yizhan.cli.language import interactive
     from yizhan.cli.output import print_json, say, tell
     from yizhan.services.access_log import record
@@ -232,8 +232,8 @@ def _laid_out(home: Home, which: tuple[str, str, str], made: dict[str, Any]) -> 
 def check(ctx: click.Context, label: str, county: str, partner: str | None, as_json: bool) -> None:
     """Compare both sides' bulletins."""
     from yizhan.bulletin.agreement import compared, verdict
-    from yizhan.cli.commands.digest import check_label
     from yizhan.cli.context import current_home
+    from yizhan.cli.digest_view import check_label
     from yizhan.cli.output import print_json
     from yizhan.services.bulletins import partner_of, received, sent
     from yizhan.services.inbox import read_inbox as inbox_of
