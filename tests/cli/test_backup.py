@@ -22,7 +22,7 @@ from yizhan.ledger.statements import FILE, Statements
 from yizhan.ledger.verify import read_checkpoint
 from yizhan.schemas import topics
 from yizhan.services.ledger import ledger_folder
-from yizhan.services.outbox import read_outbox
+from yizhan.services.stores import read_outbox
 
 STORES = ("outbox.sqlite3", "inbox.sqlite3")
 LEDGER = ("statements.sqlite3", "checkpoint.sqlite3")

@@ -42,7 +42,7 @@ def test_a_book_is_kept_over_restarts(desk: Desk) -> None:
 
 def test_a_book_is_named_by_its_day_and_chance(desk: Desk) -> None:
     """The name fits the id: the date, then six letters of base32."""
-    desk.noise = bytes
+    desk.random_bytes = bytes
     with desk.open() as outbox:
         assert outbox.book == "20261123aaaaaa"
 

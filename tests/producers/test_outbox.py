@@ -130,7 +130,7 @@ def test_what_refers_to_nothing_of_ours_is_not_sent(outbox: Outbox, reference: d
     assert outbox.rows() == ()
 
 
-def test_nobody_answers_for_who_owes_it(outbox: Outbox) -> None:
+def test_nobody_answers_for_who_owes_it(desk: Desk, outbox: Outbox) -> None:
     """Feedback on one's own report, or on one that never came here: refused, naming the duty and who has it."""
     asking = intelligence(wants="feedback", to=(QINGYUAN,))
     own = outbox.publish(asking)
@@ -141,13 +141,14 @@ def test_nobody_answers_for_who_owes_it(outbox: Outbox) -> None:
     assert isinstance(outbox.publish(answer.model_copy(update={"status": "Exercise"})), Accepted)
     theirs = Reference(id="331126-20261123abcd-9", hash="00" * 32)
     answer = feedback.model_copy(update={"reply_to": theirs})
-    outbox.came = lambda _ref: False
-    with pytest.raises(NotOwed, match="没有发给本县"):
-        outbox.publish(answer)
+    desk.was_received = lambda _ref: False
+    with desk.open() as other, pytest.raises(NotOwed, match="没有发给本县"):
+        other.publish(answer)
     word = {"type": "yizhan.notice.v1", "payload": {"kind": "text", "text": "收到"}, "reply_to": theirs}
     assert isinstance(outbox.publish(Draft.model_validate(word)), Accepted)
-    outbox.came = lambda said: said.id == theirs.id
-    assert isinstance(outbox.publish(answer), Accepted)
+    desk.was_received = lambda ref: ref.id == theirs.id
+    with desk.open() as other:
+        assert isinstance(other.publish(answer), Accepted)
 
 
 def test_a_wrong_hash_is_not_sent(outbox: Outbox) -> None:

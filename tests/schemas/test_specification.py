@@ -14,7 +14,8 @@ from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.errors import Reason
 from yizhan.schemas.header import Header
 from yizhan.schemas.manifest import Manifest
-from yizhan.schemas.policy_facts import ATTRIBUTES, TYPES
+from yizhan.schemas.payloads import TYPES
+from yizhan.schemas.policy_facts import ATTRIBUTES
 from yizhan.schemas.postmark import Postmark
 
 TEXT: Final = (Path(__file__).parents[2] / "schemas" / "README.md").read_text("utf-8")

@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from yizhan.cli.output import say
-from yizhan.cli.terminal_text import plain
 from yizhan.producers import datum, form_values, forms, proposals
-from yizhan.producers.files import check_file
+from yizhan.producers.file_sealing import check_file
 from yizhan.producers.form_values import AnswerInvalid
 from yizhan.producers.forms import Choice, Field, FieldKind
 from yizhan.runtime.clock import utc_now
@@ -28,6 +27,7 @@ from yizhan.schemas.errors import FileRefused, PayloadInvalid
 from yizhan.schemas.files import MAX_FILES
 from yizhan.schemas.grades import propose_grade
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
+from yizhan.schemas.invisible import escaped
 from yizhan.schemas.payloads import TYPES, parse_strict
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 BACK, HELP, AWAY = "<", "?", "-"
 COMPUTED: Final = frozenset({"border", "grade", "grade_basis", "doubtful"})
 """Proposed from other answers, not asked like the rest."""
-GRADED: Final = ("yizhan.incident.", "yizhan.intelligence.report.")
-"""What the law, or the routes of a policy, grade."""
 WHAT: Final = Field("what", marked("一、什么情况"), FieldKind.CHOICE, required=True, choices=tuple(
     Choice(word, said) for word, (said, _follows) in proposals.WHAT.items()))  # fmt: skip
 ANSWER: Final = Field("what", marked("一、哪一种答复"), FieldKind.CHOICE, required=True, choices=tuple(
@@ -104,7 +102,7 @@ class Asking:
         steps: list[tuple[str, Callable[[], None]]] = [("what", self.what)]
         steps += [(field.name, self._asker(field)) for field in required]
         steps += [("optional", self.optional), ("how_bad", self.how_bad), ("touches", self.touched)]
-        steps += [("grade", self.grade)] if self.type.startswith(GRADED) or "grade" in self.form else []
+        steps += [("grade", self.grade)] if TYPES[self.type].graded or "grade" in self.form else []
         number = 0
         while number < len(steps):
             name, step = steps[number]
@@ -343,7 +341,7 @@ class Asking:
                 say(str(error))
                 continue
             self.files.append(str(path))
-            say(_("附件 {n}：{name}，{size} 字节").format(n=len(self.files), name=plain(path.name), size=size))
+            say(_("附件 {n}：{name}，{size} 字节").format(n=len(self.files), name=escaped(path.name), size=size))
 
     # -- one answer --
 
@@ -377,7 +375,7 @@ class Asking:
             else _(field.title)
         )
         while True:
-            said = click.prompt(plain(asked), default=proposed or "", show_default=bool(proposed), err=True,
+            said = click.prompt(escaped(asked), default=proposed or "", show_default=bool(proposed), err=True,
                                 prompt_suffix=": ")  # fmt: skip
             text = str(said).strip()
             if text == BACK:
@@ -397,8 +395,3 @@ def faults_of(type: str, payload: Mapping[str, Any]) -> str:
     """Say in a word which required answers are missing, for lists."""
     missing = [field.title for field in forms.form_of(type) if field.required and field.name not in payload]
     return _("还缺 {names}").format(names=join_list(map(_, missing))) if missing else ""
-
-
-def title_of(type: str) -> str:
-    """Return what a type is called."""
-    return _(TYPES[type].title) if type in TYPES else type

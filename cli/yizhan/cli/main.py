@@ -21,8 +21,8 @@ import click
 
 from yizhan.cli.click_options import LANGUAGE, Group, Option
 from yizhan.cli.language import HOME_VARIABLE, choose_language, unused_variables
-from yizhan.cli.terminal_text import plain
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.invisible import escaped
 
 FAILED: Final = 1
 WRONG_WORDS: Final = 2
@@ -176,7 +176,7 @@ def _aborted(error: click.Abort) -> int:
 
 
 def _say(sentence: str) -> None:
-    click.echo("yizhan: " + plain(sentence, keep_lines=True), err=True)
+    click.echo("yizhan: " + escaped(sentence, keep_lines=True), err=True)
 
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:

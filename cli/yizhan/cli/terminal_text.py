@@ -1,8 +1,7 @@
-"""Text on a terminal: how wide it is, where a line may break, what must not be sent.
+"""Text on a terminal: how wide it is, where a line may break.
 
 Rule 1: a line of Chinese is measured as a terminal does: a character is two columns wide. (``rich`` measures as well,
         but takes a tenth of a second to import, which ``yizhan --help`` does not have.)
-Rule 2: text of a stranger never steers the terminal: control characters are shown, not sent.
 """
 
 from __future__ import annotations
@@ -12,22 +11,6 @@ from collections.abc import Iterator
 from typing import Final
 
 _WIDE: Final = frozenset("WF")
-UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories of characters that nobody sees."""
-
-
-def plain(text: str, *, keep_lines: bool = False) -> str:
-    r"""Return text that cannot steer a terminal nor reorder what is read: unseen characters are spelled out.
-
-    >>> plain("火\x1b[2J灾")
-    '火\\x1b[2J灾'
-    """
-    return "".join(
-        character
-        if unicodedata.category(character) not in UNSEEN or (keep_lines and character == "\n")
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
 
 
 def columns(text: str) -> int:

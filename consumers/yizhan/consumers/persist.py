@@ -16,7 +16,8 @@ from yizhan.consumers import digests, lane_store, metrics, receipts
 from yizhan.consumers.arrivals import Arrived, ReceiveOutcome
 from yizhan.consumers.checks import NEVER_RECEIPTED, SignedEvent, Unverified
 from yizhan.consumers.labels import State, Warn
-from yizhan.schemas.header import LIFE_AT_STAKE, NOTICE, Ref
+from yizhan.schemas.header import NOTICE, Ref
+from yizhan.schemas.payloads.table import LIFE_AT_STAKE
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import KAFKA_HEADER
 from yizhan.schemas.timestamps import instant, written

@@ -45,9 +45,9 @@ def current(conn: sqlite3.Connection) -> str:
     return str(conn.execute("SELECT book FROM books ORDER BY ordinal DESC LIMIT 1").fetchone()[0])
 
 
-def open_book(conn: sqlite3.Connection, now: datetime, because: str, noise: Callable[[int], bytes]) -> str:
+def open_book(conn: sqlite3.Connection, now: datetime, because: str, random_bytes: Callable[[int], bytes]) -> str:
     """Open a new book inside the caller's transaction; its name is the date and 6 random letters."""
-    book = f"{now:%Y%m%d}" + b32encode(noise(5)).decode()[:6].lower()
+    book = f"{now:%Y%m%d}" + b32encode(random_bytes(5)).decode()[:6].lower()
     conn.execute("INSERT INTO books (book, opened, because) VALUES (?, ?, ?)", (book, written(now), because))
     if because != FIRST:
         metrics.NEW_BOOKS.labels(because).inc()
@@ -55,7 +55,9 @@ def open_book(conn: sqlite3.Connection, now: datetime, because: str, noise: Call
     return book
 
 
-def check_life(conn: sqlite3.Connection, path: Path, source: str, now: datetime, noise: Callable[[int], bytes]) -> None:
+def check_life(
+    conn: sqlite3.Connection, path: Path, source: str, now: datetime, random_bytes: Callable[[int], bytes]
+) -> None:
     """Open the first book, or a new one where rule 2 demands it, inside the caller's transaction.
 
     Raises:
@@ -65,16 +67,16 @@ def check_life(conn: sqlite3.Connection, path: Path, source: str, now: datetime,
     life = conn.execute("SELECT source, device, inode FROM life").fetchone()
     if life is None:
         conn.execute("INSERT INTO life VALUES (1, ?, ?, ?)", (source, file.st_dev, file.st_ino))
-        open_book(conn, now, FIRST, noise)
+        open_book(conn, now, FIRST, random_bytes)
         return
     if life["source"] != source:
         sentence = marked("{path}：应是 {source} 的发件箱，却是 {other} 的；每个发送方各用一个文件")
         raise WrongOutbox(sentence, path=path, source=source, other=life["source"])
     if (life["device"], life["inode"]) != (file.st_dev, file.st_ino):
         conn.execute("UPDATE life SET device = ?, inode = ?", (file.st_dev, file.st_ino))
-        open_book(conn, now, ANOTHER_FILE, noise)
+        open_book(conn, now, ANOTHER_FILE, random_bytes)
     elif _is_behind(conn, read_head(path)):
-        open_book(conn, now, BEHIND, noise)
+        open_book(conn, now, BEHIND, random_bytes)
 
 
 def _is_behind(conn: sqlite3.Connection, head: tuple[str, int] | None) -> bool:

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -23,17 +23,15 @@ from yizhan.schemas import strictjson
 from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.envelope import parse_envelope, seal
-from yizhan.schemas.header import NOTICE, RECEIPT, Header, Lane
+from yizhan.schemas.header import Header, Lane
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.payloads import Payload, encode
 from yizhan.schemas.payloads.codec import faults, not_json
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.policy import Decision, Policy, Way, decide
 from yizhan.schemas.policy_facts import Words
 from yizhan.schemas.timestamps import instant, written
-
-_NEVER_AWAITED: Final = frozenset({RECEIPT, NOTICE})
-"""Types for which no receipt is awaited: receipts and notices are never receipted themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +163,7 @@ def _store(
             event_hash,
             hashlib.sha256(envelope).digest(),
             prompt,
-            prompt and header.type not in _NEVER_AWAITED,
+            prompt and header.type not in SYSTEM_TYPES,
             _cumulative(header),
         ),
     ).lastrowid

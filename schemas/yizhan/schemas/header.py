@@ -24,13 +24,6 @@ MAX_MEMBERS: Final = 64
 MAX_BEYOND: Final = 64
 RECEIPT: Final = "yizhan.receipt.v1"
 NOTICE: Final = "yizhan.notice.v1"
-LIFE_AT_STAKE: Final = frozenset(
-    {
-        "yizhan.incident.forest_fire.v1",
-        "yizhan.incident.natural_disaster.v1",
-    }
-)
-"""Fires and disasters: for these, life goes before tidiness."""
 
 _MEMBER = r"[0-9]{6}"
 _SOURCE = _MEMBER + r"(?:\.[a-z0-9-]{1,32})?"

@@ -20,8 +20,7 @@ from yizhan.schemas.timestamps import written
 from yizhan.services.access_log import access_log_path, record
 from yizhan.services.actor import Actor
 from yizhan.services.home import Home
-from yizhan.services.inbox import read_inbox
-from yizhan.services.outbox import read_outbox
+from yizhan.services.stores import read_inbox, read_outbox
 
 
 def book_lines(home: Home, county: str, kind: Kind) -> Iterator[bytes]:

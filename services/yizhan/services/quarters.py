@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo
 
 from yizhan.bulletin.figures import canonical, figures
 from yizhan.bulletin.obligations import duties
-from yizhan.bulletin.quarter_events import NEVER_COUNTED, QuarterEvent, QuarterObligation, missing_event, quarter_event
+from yizhan.bulletin.quarter_events import QuarterEvent, QuarterObligation, missing_event, quarter_event
 from yizhan.consumers.labels import ManifestVerdict, sentence
 from yizhan.schemas.i18n import _
 from yizhan.schemas.payloads import read
+from yizhan.schemas.payloads.table import NEVER_COUNTED
 from yizhan.schemas.policy import Way
 from yizhan.schemas.quarters import Quarter
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from yizhan.consumers.digests import Digest, DigestMember
-    from yizhan.consumers.inbox import Inbox
-    from yizhan.producers.outbox import Outbox
+    from yizhan.consumers.view import InboxView
+    from yizhan.producers.outbox_view import OutboxView
     from yizhan.schemas.charter import Charters
 
 
@@ -42,7 +43,7 @@ class Held(NamedTuple):
 
 
 def figures_bytes(
-    inbox: Inbox | None, outbox: Outbox | None, label: str, pair: tuple[str, str], charters: Charters
+    inbox: InboxView | None, outbox: OutboxView | None, label: str, pair: tuple[str, str], charters: Charters
 ) -> bytes:
     """Return the figures of a quarter as the JSON whose SHA-256 both counties sign.
 
@@ -57,8 +58,8 @@ def figures_bytes(
 
 
 def counted(
-    inbox: Inbox | None,
-    outbox: Outbox | None,
+    inbox: InboxView | None,
+    outbox: OutboxView | None,
     label: str,
     pair: tuple[str, str],
     charters: Charters,
@@ -80,8 +81,8 @@ def counted(
 
 
 def held(
-    inbox: Inbox | None,
-    outbox: Outbox | None,
+    inbox: InboxView | None,
+    outbox: OutboxView | None,
     label: str,
     pair: tuple[str, str],
     time_zone: str,
@@ -148,7 +149,7 @@ def _doubts(
 
 
 def _came(
-    inbox: Inbox, read_from: Sequence[Digest], label: str, pair: tuple[str, str], within: tuple[datetime, datetime]
+    inbox: InboxView, read_from: Sequence[Digest], label: str, pair: tuple[str, str], within: tuple[datetime, datetime]
 ) -> Iterator[QuarterEvent]:
     for each in read_from:
         for member in inbox.members(each, within):

@@ -16,7 +16,7 @@ from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, join_sentences, marked
 from yizhan.services.access_log import record
 from yizhan.services.bulletins import bulletin, partner_of
-from yizhan.services.inbox import read_inbox
+from yizhan.services.stores import read_inbox
 
 command = Group("digest", help=marked("季度通报：驿站结算，各县阅读"))
 command.add_command(close)

@@ -126,7 +126,7 @@ def _print(admitted: Admitted, payload: bytes, output: str | None) -> None:
 
 
 def _write(payload: bytes) -> None:
-    from yizhan.cli.terminal_text import plain
+    from yizhan.schemas.invisible import escaped
     from yizhan.services.errors import ServiceError
 
     if not sys.stdout.isatty():
@@ -137,4 +137,4 @@ def _write(payload: bytes) -> None:
         text = payload.decode("utf-8")
     except UnicodeDecodeError:
         raise ServiceError(marked("内容不是文本，不写到终端；请用 -o FILE，或重定向到文件")) from None
-    click.echo(plain(text, keep_lines=True))
+    click.echo(escaped(text, keep_lines=True))

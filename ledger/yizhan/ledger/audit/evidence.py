@@ -17,10 +17,10 @@ from functools import cached_property
 
 from yizhan.ledger.audit.books import Book, BookEvent, InboxRow, OutboxRow
 from yizhan.ledger.audit.logged import Logged, Marked
-from yizhan.schemas.header import NOTICE, RECEIPT, Header, ReceiptRef, Ref, split_id
+from yizhan.schemas.header import Header, ReceiptRef, Ref, split_id
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 
 _LaneKey = tuple[str, str, str, str]
-SYSTEM = frozenset({RECEIPT, NOTICE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +156,5 @@ class Evidence:
     def shown(self) -> Iterator[EventRecord]:
         """Yield the events that people wrote: all but receipts, notices and those whose header is not known."""
         for matter in self.matters.values():
-            if matter.header is not None and matter.header.type not in SYSTEM:
+            if matter.header is not None and matter.header.type not in SYSTEM_TYPES:
                 yield matter
