@@ -6,6 +6,8 @@ import ast
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,11 @@ def test_the_contracts_hold() -> None:
         ("kafka", "streams/station.py", "import faust"),
         ("pure", "schemas/rows.py", "import sqlite3"),
         ("pure", "schemas/wire.py", "def later():\n    import socket"),
+        ("faceless", "services/screen.py", "import rich.table"),
+        ("faceless", "services/asking.py", "def later():\n    import click"),
+        ("commands", "services/shortcut.py", "import yizhan.cli.commands"),
+        ("commands", "cli/demo/shortcut.py", "from yizhan.cli.main import main"),
+        ("demo", "cli/main.py", "import yizhan.cli.demo"),
     ],
 )
 def test_a_breach_is_found(tmp_path: Path, contract: str, file: str, line: str) -> None:
@@ -62,10 +69,52 @@ def test_a_breach_is_found(tmp_path: Path, contract: str, file: str, line: str) 
         package = tmp_path / "yizhan" / folder
         package.mkdir(parents=True)
         (package / "__init__.py").write_text("", "utf-8")
+    for part in ("commands", "demo"):
+        (tmp_path / "yizhan" / "cli" / part).mkdir()
+        (tmp_path / "yizhan" / "cli" / part / "__init__.py").write_text("", "utf-8")
+    (tmp_path / "yizhan" / "cli" / "main.py").write_text("main = None", "utf-8")
     (tmp_path / "yizhan" / file).write_text(line, "utf-8")
     code, output = lint_imports(contract=contract, path=tmp_path)
     assert code == 1, output
     assert "BROKEN" in output
+
+
+def test_nothing_is_built_on_commands() -> None:
+    """A command's module is imported by its neighbours and, when it runs, by the table of commands; by nobody else."""
+    importing = {
+        name
+        for name, text in sources(*FOLDERS, "bench", "tests/year")
+        if not name.startswith("cli/yizhan/cli/commands/")
+        for module in imported(text)
+        if module.startswith("yizhan.cli.commands")
+    }
+    assert importing == set()
+
+
+def imported(text: str) -> Iterator[str]:
+    """Yield the modules that a program imports, at its top or within."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    """There is no cycle of imports, also not within functions or for the type checker alone."""
+    names = {name: ".".join(Path(name).with_suffix("").parts[1:]) for name, _text in sources(*FOLDERS)}
+    modules = {module.removesuffix(".__init__"): name for name, module in names.items()}
+    graph = {
+        module: {each for each in imported(text) if each in modules and each != module}
+        for name, text in sources(*FOLDERS)
+        for module in [names[name].removesuffix(".__init__")]
+    }
+    sorter = TopologicalSorter(graph)
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        pytest.fail(" → ".join(error.args[1]))
 
 
 def test_the_station_is_blind() -> None:

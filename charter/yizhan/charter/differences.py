@@ -19,7 +19,7 @@ from yizhan.schemas.policy import Box, Decision, Policy, PolicyFile, regions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from yizhan.charter.repository import Terms
+    from yizhan.charter.contents import Terms
 
 
 def differences(before: Terms | None, after: Terms) -> list[str]:

@@ -27,9 +27,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from yizhan.charter.contents import Offices, StationOffices, Terms
 from yizhan.charter.errors import CeremonyError
 from yizhan.charter.layout import ALLIANCE, POLICY, keys_path
-from yizhan.charter.repository import Offices, StationOffices, Terms
 from yizhan.charter.requests import STATION, Request
 from yizhan.schemas import strictjson
 

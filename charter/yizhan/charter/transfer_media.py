@@ -15,9 +15,9 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata
 from tuf.api.serialization.json import JSONSerializer
 
+from yizhan.charter.contents import CharterDraft
 from yizhan.charter.errors import CeremonyError
 from yizhan.charter.layout import MAX_METADATA_BYTES
-from yizhan.charter.repository import CharterDraft
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -92,7 +92,7 @@ COMMANDS: Final[Mapping[str, LazyCommand]] = {
     "audit": LazyCommand("commands.audit:command", marked("审计：不信任何人，只凭章程核验账本")),
     "schema": LazyCommand("commands.schema:command", marked("输出 JSON Schema，供对接单位使用")),
     "sample": LazyCommand("commands.sample:command", marked("示例联盟：在一台机器上试用")),
-    "demo": LazyCommand("demo.command:demo", marked("演示：真的 Kafka、真的密钥、真的驿站，演一遍边界上的一天")),
+    "demo": LazyCommand("commands.demo:command", marked("演示：真的 Kafka、真的密钥、真的驿站，演一遍边界上的一天")),
 }
 """Every command, in the order of the help page."""
 
