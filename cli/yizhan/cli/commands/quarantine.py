@@ -79,7 +79,7 @@ def read_quarantine(connection: Any, charters: Charters) -> list[QuarantineEntry
     """Read the whole quarantine, oldest first (``StationError`` if no broker answers)."""
     from yizhan.schemas import topics
     from yizhan.schemas.postmark import KAFKA_HEADER
-    from yizhan.streams.closing_kafka import Cluster
+    from yizhan.streams.cluster import Cluster
 
     cluster = Cluster(connection)
     try:
