@@ -18,6 +18,7 @@ from tuf.api.serialization.json import JSONSerializer
 from yizhan.charter.contents import CharterDraft
 from yizhan.charter.errors import CeremonyError
 from yizhan.charter.layout import MAX_METADATA_BYTES
+from yizhan.schemas.actions import Action
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,5 +60,5 @@ def load(folder: Path) -> CharterDraft:
     for path in sorted(files.rglob("*.json")):
         draft.files[path.relative_to(files).as_posix()] = path.read_bytes()
     if not draft.metadata:
-        raise CeremonyError(f"{folder} holds no draft; make one with `yizhan charter propose`")
+        raise CeremonyError(f"{folder} holds no draft; make one first", hint=Action.to("charter.propose"))
     return draft

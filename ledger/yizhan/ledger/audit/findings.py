@@ -61,8 +61,10 @@ class FindingKind(StrEnum):
 
 
 _UNMET: Final = {
-    "acknowledge": FindingKind.UNACKNOWLEDGED, "feedback": FindingKind.NO_FEEDBACK, "feedback-flash": FindingKind.NO_FEEDBACK,
-}  # fmt: skip
+    "acknowledge": FindingKind.UNACKNOWLEDGED,
+    "feedback": FindingKind.NO_FEEDBACK,
+    "feedback-flash": FindingKind.NO_FEEDBACK,
+}
 """What is called otherwise than overdue while it is still owed."""
 
 

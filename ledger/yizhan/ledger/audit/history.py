@@ -20,6 +20,7 @@ from yizhan.ledger.audit.obligations import Stepped, rule_of
 from yizhan.ledger.errors import NoSuchStatement
 from yizhan.runtime import access_log
 from yizhan.schemas import merkle
+from yizhan.schemas.actions import Action
 from yizhan.schemas.policy import decide
 from yizhan.schemas.timestamps import written
 
@@ -95,9 +96,8 @@ def life(evidence: Evidence, event_id: str, charters: Charters, people: People) 
     if owed := evidence.logged.owed.steps(event_id):
         return Life(event_id, "", {}, tuple(_owed(owed, charters)), ())
     if matter is None:
-        raise NoSuchStatement(
-            f"{event_id[:80]}: neither the log nor a book has such an event; see `yizhan outbox list`"
-        )
+        message = f"{event_id[:80]}: neither the log nor a book has such an event"
+        raise NoSuchStatement(message, hint=Action.to("outbox.list"))
     steps = [
         *_sending(evidence, matter, charters),
         *_arriving(evidence, matter),

@@ -22,6 +22,7 @@ from typing import Final
 from yizhan.ledger.audit.books import Book
 from yizhan.ledger.audit.evidence import EventRecord, Evidence
 from yizhan.ledger.errors import BookInvalid
+from yizhan.schemas.actions import Action
 from yizhan.schemas.header import split_id
 from yizhan.schemas.timestamps import instant, written
 
@@ -104,10 +105,12 @@ def reconcile(evidence: Evidence, a: str, b: str) -> Reconciliation:
         BookInvalid: neither an outbox nor an inbox book of one of the two is there.
     """
     if a == b:
-        raise BookInvalid(f"expected two different counties, came {a} twice")
+        raise BookInvalid(f"expected two different counties, got {a} twice")
     for county in (a, b):
         if not any(evidence.book(county, kind) for kind in ("outbox", "inbox")):
-            raise BookInvalid(f"no book of {county}: export them there with `yizhan outbox export` and `inbox export`")
+            raise BookInvalid(
+                f"no book of {county}: export its two books there", hint=Action.to("outbox.export", county=county)
+            )
     lanes: list[LaneCount] = []
     odd: list[Discrepancy] = []
     missing = []
