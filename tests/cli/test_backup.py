@@ -82,7 +82,7 @@ def test_every_store_is_lost_and_restored(station: Station, home: Path, yizhan: 
     assert again[0].rsplit("-", 2)[1] != after[0].rsplit("-", 2)[1]
     with read_outbox(station.app, SHOUNING) as outbox:
         assert outbox is not None
-        assert [book.because for book in outbox.books()] == ["first", "another_file"]
+        assert [book.because for book in outbox.epochs()] == ["first", "another_file"]
 
     # Inbox: what the broker still has comes again; what is here already is a duplicate.
     station.read[topics.alerts(QINGYUAN)] = 0

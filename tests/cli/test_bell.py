@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from tests.consumers.phones import channels, phones, ring
+from yizhan.cli.bell_view import say_heard
 from yizhan.cli.passphrase import TerminalPassphrase
-from yizhan.services import bell as bells
+from yizhan.services.bell import make_ringer, read_bell
 from yizhan.services.stores import open_inbox
 
 COUNTY = ("--county", QINGYUAN)
@@ -71,10 +73,10 @@ def test_what_rang_is_told_on_the_screen_and_listed(
         station = Station(home)
         (event_id,) = publish(yizhan, SHOUNING, FIRE)
         station.carry(SHOUNING)
-        bell = bells.prepared(station.app, QINGYUAN)
+        bell = read_bell(station.app, QINGYUAN)
         assert bell is not None
         with open_inbox(station.app, QINGYUAN, TerminalPassphrase()) as inbox:
-            ringer = bells.ringer(station.app, inbox, bell, quiet=False, as_json=False)
+            ringer = make_ringer(station.app, inbox, bell, partial(say_heard, as_json=False))
             ring(ringer)
             station.deliver(QINGYUAN)
             ring(ringer)
@@ -103,10 +105,10 @@ def test_content_that_leaves_is_written_down_as_an_access(yizhan: Run, home: Pat
         (event_id,) = publish(yizhan, SHOUNING, FIRE)
         station.carry(SHOUNING)
         station.deliver(QINGYUAN)
-        bell = bells.prepared(station.app, QINGYUAN)
+        bell = read_bell(station.app, QINGYUAN)
         assert bell is not None
         with open_inbox(station.app, QINGYUAN, TerminalPassphrase()) as inbox:
-            ringer = bells.ringer(station.app, inbox, bell, quiet=True, as_json=False)
+            ringer = make_ringer(station.app, inbox, bell, lambda _heard: None)
             ring(ringer)
             ringer.book.close()
         assert len(phone.heard) == 1

@@ -20,7 +20,7 @@ from yizhan.consumers.bell.ringer import Ringer
 from yizhan.consumers.bell.rings import Heard, Plan, Witness
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas import i18n
-from yizhan.schemas.followups import DISCHARGED, OVERDUE
+from yizhan.schemas.obligation_steps import DISCHARGED, OVERDUE
 from yizhan.schemas.timestamps import written
 
 FIRE_ID = f"{PARTNER}-{BOOK}-1"

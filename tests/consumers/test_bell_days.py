@@ -17,9 +17,10 @@ import pytest
 from tests.consumers.county import ME, PARTNER, Listener
 from tests.consumers.phones import Phone, channels, phones, ring, ringer_of, settings_of
 from yizhan.schemas.envelope import parse_envelope
-from yizhan.schemas.followups import KAFKA_HEADER, RUNGS, Followup
+from yizhan.schemas.followups import KAFKA_HEADER, Followup
 from yizhan.schemas.header import Header, parse_header
 from yizhan.schemas.obligation_engine import ObligationEngine
+from yizhan.schemas.obligation_steps import RUNGS
 from yizhan.schemas.policy import decide
 
 ZONE = ZoneInfo("Asia/Shanghai")

@@ -135,7 +135,7 @@ class Desk:
         **more: Any,  # noqa: ANN401
     ) -> Header:
         """Write a cumulative receipt for a lane of the book in use."""
-        said = {"stage": "delivered", "source": self.source, "book": outbox.book, "lane": lane, "up_to": up_to}
+        said = {"stage": "delivered", "source": self.source, "book": outbox.epoch, "lane": lane, "up_to": up_to}
         return self.receipt(county, **(said | more))
 
 

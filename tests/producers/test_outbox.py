@@ -34,7 +34,7 @@ def header(outbox: Outbox, event_id: str) -> Any:  # noqa: ANN401 -- a Header, o
 def test_ids_count_from_one_in_one_book(outbox: Outbox) -> None:
     """Events are numbered 1, 2, 3 … in the book, whatever their type and recipients."""
     sent = [outbox.publish(draft) for draft in (fire(), intelligence(), fire(to=(CANGNAN,)))]
-    assert [event.id for event in sent] == [f"{SHOUNING}-{outbox.book}-{n}" for n in (1, 2, 3)]
+    assert [event.id for event in sent] == [f"{SHOUNING}-{outbox.epoch}-{n}" for n in (1, 2, 3)]
 
 
 def test_lanes_count_without_gap_by_recipient_and_way(outbox: Outbox) -> None:
@@ -131,7 +131,7 @@ def test_what_refers_to_nothing_of_ours_is_not_sent(outbox: Outbox, reference: d
 
 
 def test_nobody_answers_for_who_owes_it(desk: Desk, outbox: Outbox) -> None:
-    """Feedback on one's own report, or on one that never came here: refused, naming the duty and who has it."""
+    """Feedback on one's own report, or on one that never came here: refused, naming the obligation and who has it."""
     asking = intelligence(wants="feedback", to=(QINGYUAN,))
     own = outbox.publish(asking)
     feedback = Draft.model_validate({"type": "yizhan.intelligence.feedback.v1", "payload": {}, "stage": "final"})
@@ -173,7 +173,7 @@ def test_the_same_reference_is_sent_once(desk: Desk, outbox: Outbox) -> None:
     outbox.close()
     desk.path.with_name("outbox.sqlite3.head").write_text(f"{first.id.split('-')[1]} 99")  # as if restored
     with desk.open() as reopened:
-        assert reopened.book != first.id.split("-")[1]
+        assert reopened.epoch != first.id.split("-")[1]
         across = reopened.publish(fire(external_ref="A-1"))
         other = reopened.publish(intelligence(external_ref="A-1"))
     assert (again.id, again.duplicate, again.decisions) == (first.id, True, first.decisions)
@@ -256,9 +256,9 @@ def test_lane_heads_tell_each_recipient_its_own(outbox: Outbox) -> None:
         outbox.publish(draft)
     notices = [outbox.event(sent.id) for sent in outbox.announce_lane_heads()]
     said = {event.header.to: strictjson.loads(event.payload)["lanes"] for event in notices if event}
-    book = outbox.book
+    epoch = outbox.epoch
     assert {event.header.type for event in notices if event} == {NOTICE}
-    assert said[(CANGNAN,)] == [{"book": book, "lane": "prompt", "head": 1, "void": []}]
+    assert said[(CANGNAN,)] == [{"book": epoch, "lane": "prompt", "head": 1, "void": []}]
     assert [(lane["lane"], lane["head"]) for lane in said[(QINGYUAN,)]] == [("digest", 1), ("prompt", 2)]
 
 

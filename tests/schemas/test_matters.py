@@ -20,8 +20,8 @@ from yizhan.schemas.matters import (
     event_role,
     in_order,
     joint_work,
-    matter,
-    names,
+    matter_ids,
+    referenced_ids,
 )
 from yizhan.schemas.payloads import encode, parse_strict, read
 
@@ -60,25 +60,25 @@ def test_what_names_each_other_belongs_together() -> None:
     """By any event of it, through any number of others; nothing else."""
     named = [("b", "a"), ("c", "a"), ("d", "c"), ("x", "y")]
     for start in "abcd":
-        assert matter(start, beside_of(named)) == set("abcd")
-    assert matter("y", beside_of(named)) == {"x", "y"}
-    assert matter("z", beside_of(named)) == {"z"}
+        assert matter_ids(start, beside_of(named)) == set("abcd")
+    assert matter_ids("y", beside_of(named)) == {"x", "y"}
+    assert matter_ids("z", beside_of(named)) == {"z"}
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("abcdefgh")), max_size=12))
 def test_a_matter_is_the_same_from_each_of_its_events(named: list[tuple[str, str]]) -> None:
     """Whoever of it one asks."""
     for start in "abcdefgh":
-        found = matter(start, beside_of(named))
-        assert all(matter(other, beside_of(named)) == found for other in found)
+        found = matter_ids(start, beside_of(named))
+        assert all(matter_ids(other, beside_of(named)) == found for other in found)
 
 
 def test_a_header_names_its_thread_and_its_references() -> None:
     """Each once, and never itself."""
     first = told("incident.forest_fire", 1)
-    assert names(first.header) == ()
+    assert referenced_ids(first.header) == ()
     later = told("incident.forest_fire", 2, subject=ref(1)["id"], supersedes=ref(1), reply_to=ref(7, QINGYUAN))
-    assert names(later.header) == (ref(1)["id"], ref(7, QINGYUAN)["id"])
+    assert referenced_ids(later.header) == (ref(1)["id"], ref(7, QINGYUAN)["id"])
 
 
 @pytest.mark.parametrize(

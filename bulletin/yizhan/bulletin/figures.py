@@ -53,7 +53,7 @@ def figures(
     pair: tuple[str, str],
     time_zone: str,
     letters: Iterable[QuarterEvent],
-    duties: Iterable[QuarterObligation] = (),
+    obligations: Iterable[QuarterObligation] = (),
     earlier: Callable[[str], Mapping[str, Any] | None] = lambda _label: None,
 ) -> dict[str, Any]:
     """Count a quarter.
@@ -63,7 +63,7 @@ def figures(
         pair: the two member codes, in any order.
         time_zone: of the alliance: months and days are its own.
         letters: what each of the two sent the other in that quarter, in any order, repeats allowed.
-        duties: how the obligations between the two stood at its end.
+        obligations: how the obligations between the two stood at its end.
         earlier: returns the figures of another quarter, None where there are none.
     """
     codes = tuple(sorted(pair))
@@ -71,7 +71,7 @@ def figures(
     known = standing(everything)
     found = matters(everything, known)
     counted = [each for each in everything if each.type not in NEVER_COUNTED]
-    owed = sorted(duties, key=lambda each: (each.due, each.obligation))
+    owed = sorted(obligations, key=lambda each: (each.due, each.obligation))
     made = {
         "form": FORM,
         "label": label,
@@ -221,10 +221,10 @@ def _open(found: Sequence[Matter], owed: Sequence[QuarterObligation]) -> list[di
         why, whose = _unfinished(each, answered)
         if why:
             listed.append({"why": why, "id": each.first.id, "type": each.type, "whose": whose, "at": each.first.time})
-    for duty in owed:
-        if duty.state in {"due", "missed"}:
-            what = {"why": duty.state, "id": duty.obligation, "type": duty.rule, "whose": duty.owes, "at": duty.due}
-            listed.append(what)
+    for one in owed:
+        if one.state in {"due", "missed"}:
+            item = {"why": one.state, "id": one.obligation, "type": one.rule, "whose": one.owes, "at": one.due}
+            listed.append(item)
     return listed
 
 

@@ -59,7 +59,7 @@ COMPARED_NAMES: Final = {
     "intelligence.fed_back": marked("反馈情报（条）"),
     "obligations.missed": marked("逾期未办（项）"),
 }
-DUTY_NAMES: Final = {
+OBLIGATION_STATES: Final = {
     "met": marked("按期办结"),
     "late": marked("逾期办结"),
     "missed": marked("逾期未办"),

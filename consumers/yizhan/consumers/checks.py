@@ -175,7 +175,7 @@ def _letter(record: Arrived, value: bytes, reader: Reader) -> SignedEvent:
     stamp = _header(record, KAFKA_HEADER)
     postmark = _postmark(stamp, value, reader.charters, warnings)
     received = _append_time(record) if postmark is None else postmark.made
-    charter = reader.charters.judging(received, None if postmark is None else postmark.charter)
+    charter = reader.charters.charter_for(received, None if postmark is None else postmark.charter)
     verified = authenticate(value, charter, received)
     header = verified.header
     try:

@@ -84,11 +84,11 @@ def accept(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, now: datet
         Oversize: it does not fit into an envelope.
     """
     _check_parties(letter.to, pen)
-    book = epochs.current(conn)
-    n = epochs.last_number(conn, book) + 1
-    header = draft_header(letter, pen, f"{pen.source}-{book}-{n}")
+    epoch = epochs.current(conn)
+    n = epochs.last_number(conn, epoch) + 1
+    header = draft_header(letter, pen, f"{pen.source}-{epoch}-{n}")
     decisions = {member: decide(header, member, pen.charter.policy) for member in letter.to}
-    lanes = {member: _next_place(conn, member, book, made.way) for member, made in decisions.items()}
+    lanes = {member: _next_place(conn, member, epoch, made.way) for member, made in decisions.items()}
     header = header.model_copy(update={"lanes": lanes})
     keys = [pen.charter.sealing_key(member, now) for member in letter.to]
     envelope = seal(header, letter.payload, keys, pen.signer)
@@ -131,10 +131,10 @@ def draft_header(letter: OutgoingEvent, pen: Pen, event_id: str) -> Header:
         raise NotPublishable("; ".join(f"{path}: {said}" for path, said in faults(error))) from None
 
 
-def _next_place(conn: sqlite3.Connection, recipient: str, book: str, way: Way) -> Lane:
+def _next_place(conn: sqlite3.Connection, recipient: str, epoch: str, way: Way) -> Lane:
     row = conn.execute(
         "SELECT coalesce(max(n), 0) FROM recipients WHERE recipient = ? AND book = ? AND lane = ?",
-        (recipient, book, way.lane),
+        (recipient, epoch, way.lane),
     ).fetchone()
     return Lane(lane=way.lane, n=int(row[0]) + 1)
 
@@ -155,7 +155,7 @@ def _store(
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             header.id,
-            header.book,
+            header.epoch,
             int(header.id.rpartition("-")[2]),
             header.type,
             letter.external_ref,
@@ -171,7 +171,7 @@ def _store(
     conn.executemany(
         "INSERT INTO recipients (seq, recipient, book, lane, n, way, rule) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (seq, member, header.book, header.lanes[member].lane, header.lanes[member].n, made.way.value, made.rule)
+            (seq, member, header.epoch, header.lanes[member].lane, header.lanes[member].n, made.way.value, made.rule)
             for member, made in decisions.items()
         ],
     )

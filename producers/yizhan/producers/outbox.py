@@ -3,8 +3,8 @@
 Law 1: nothing accepted is lost. "Accepted" means that ``publish`` returned: the sealed bytes are on
         the disk, and stay until every recipient has confirmed them.
 Rule 1: one transaction numbers, seals and stores; an event is sealed once, and goes again as the same bytes.
-Rule 2: the same ``external_ref`` of the same type is one event, in whatever book it was sent.
-Rule 3: a number is given once; where it might not be, a new book is opened (``books``).
+Rule 2: the same ``external_ref`` of the same type is one event, in whatever epoch it was sent.
+Rule 3: a number is given once; where it might not be, a new epoch is opened (``epochs``).
 Rule 4: receipts are believed as far as they bind: from a recipient, about what was sent to it.
 
 Many processes may have one outbox open: the desk's commands, the inbox for its receipts, one publisher.
@@ -89,7 +89,7 @@ class Outbox(OutboxView):
         clock: Callable[[], datetime] = utc_now,
         options: OutboxOptions = DEFAULT_OPTIONS,
     ) -> None:
-        """Open the database at ``path``, made if absent; see ``books`` for what may open a new book.
+        """Open the database at ``path``, made if absent; see ``epochs`` for what may open a new epoch.
 
         ``signer`` is the county's signing key, or tells which to use under a charter at an instant: a
         process that runs for long outlives keys.
@@ -327,8 +327,8 @@ class Outbox(OutboxView):
         """Tell the file beside and the publisher. Neither can fail or block what is already durable."""
         last = [each for each in sent if not each.duplicate][-1:]
         for each in last:
-            _, book, n = each.id.rsplit("-", 2)
-            epochs.write_head(self.path, book, int(n))
+            _, epoch, n = each.id.rsplit("-", 2)
+            epochs.write_head(self.path, epoch, int(n))
             wakeup.notify(self.nudge_path)
 
 

@@ -1,6 +1,6 @@
 """The reading half of an outbox: every query, and nothing that changes it.
 
-Rule 1: ``OutboxView`` opens the database to read only: it needs no key, creates no file, opens no new book, migrates
+Rule 1: ``OutboxView`` opens the database to read only: it needs no key, creates no file, opens no new epoch, migrates
         nothing and takes no write lock (``runtime.store.read_store``). ``Outbox`` is the same class, opened to write.
 Rule 2: several threads may ask; they take turns.
 """
@@ -62,8 +62,8 @@ class OutboxView(SharedStore):
         return self.source[:6]
 
     @property
-    def book(self) -> str:
-        """The book that numbers are taken from now."""
+    def epoch(self) -> str:
+        """The epoch that numbers are taken from now."""
         with self._reading() as conn:
             return epochs.current(conn)
 
@@ -72,7 +72,7 @@ class OutboxView(SharedStore):
         with self._reading() as conn:
             return addressing.recipients_of(conn, event_id) or None
 
-    def line(self) -> tuple[bool, datetime | None]:
+    def publisher_state(self) -> tuple[bool, datetime | None]:
         """Tell whether a publisher runs, and since when it finds no broker (None: it does)."""
         with self._reading() as conn:
             since = memory.recall(conn, memory.LINE_LOST)
@@ -115,10 +115,10 @@ class OutboxView(SharedStore):
         with self._reading() as conn:
             return files.trouble(conn)
 
-    def books(self) -> tuple[queries.BookRow, ...]:
-        """List the books, the oldest first, and why each was opened."""
+    def epochs(self) -> tuple[queries.EpochRow, ...]:
+        """List the epochs, the oldest first, and why each was opened."""
         with self._reading() as conn:
-            return tuple(queries.book_rows(conn))
+            return tuple(queries.epoch_rows(conn))
 
     def lane_heads(self) -> tuple[queries.LaneProgress, ...]:
         """Tell how far every lane has come, and which of its numbers will never come to anybody."""
@@ -150,7 +150,7 @@ class OutboxView(SharedStore):
     def lane_heads_announced(self) -> datetime:
         """When lane heads were last announced; before the first time, when the outbox was begun."""
         with self._reading() as conn:
-            return instant(memory.recall(conn, memory.LANE_HEADS_ANNOUNCED) or next(queries.book_rows(conn)).opened)
+            return instant(memory.recall(conn, memory.LANE_HEADS_ANNOUNCED) or next(queries.epoch_rows(conn)).opened)
 
     def stamps(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
         """Return postmarks of our events as the station signed them, in the order of coming: (number, bytes)."""

@@ -137,10 +137,10 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
-class BookRow:
-    """One book and why it was opened."""
+class EpochRow:
+    """One epoch and why it was opened."""
 
-    book: str
+    epoch: str
     opened: str
     because: str
 
@@ -313,10 +313,10 @@ def sent(
         )
 
 
-def book_rows(conn: sqlite3.Connection) -> Iterator[BookRow]:
-    """Tell of the books, the oldest first."""
+def epoch_rows(conn: sqlite3.Connection) -> Iterator[EpochRow]:
+    """Yield the epochs, the oldest first."""
     for row in conn.execute("SELECT book, opened, because FROM books ORDER BY ordinal"):
-        yield BookRow(row["book"], row["opened"], row["because"])
+        yield EpochRow(row["book"], row["opened"], row["because"])
 
 
 def foreign_postings(conn: sqlite3.Connection) -> Iterator[ForeignPosting]:

@@ -4,7 +4,7 @@ Rule 1: only a postmark that verifies says anything; another is kept aside and a
 Rule 2: an answer is ours when the record stood on our own topic and its bytes (SHA-256) and, where it
         was let in, its id and hash are those that we sealed.
 Rule 3: what matches nothing is kept aside: somebody wrote with our key, or a backup was restored.
-Rule 4: a number of the current book that we never gave, or gave to another event, opens a new book
+Rule 4: a number of the current epoch that we never gave, or gave to another event, opens a new epoch
         at once; the event whose number was given twice is marked to be sealed anew.
 Rule 5: being let in once counts, whatever was said of another copy.
 """
@@ -132,12 +132,12 @@ def _enter_admission(conn: sqlite3.Connection, postmark: Postmark, stamp: bytes,
 
 def _not_ours(conn: sqlite3.Connection, event_id: str, row: sqlite3.Row | None, desk: ReplyContext) -> str:
     """Note an event under a number of ours that is not the one we gave it to (rule 4)."""
-    source, book, _ = split_id(event_id)
+    source, epoch, _ = split_id(event_id)
     if source != desk.source:
         return UNKNOWN_EVENT  # another unit of this county has an outbox of its own
-    if book == epochs.current(conn):
+    if epoch == epochs.current(conn):
         because = epochs.NEVER_GIVEN if row is None else epochs.OTHER_EVENT
-        epochs.open_book(conn, desk.now, because, desk.random_bytes)
+        epochs.open_epoch(conn, desk.now, because, desk.random_bytes)
     if row is None:
         return UNKNOWN_EVENT
     if row["answered"] is None:

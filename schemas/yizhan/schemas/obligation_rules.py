@@ -10,24 +10,22 @@ Rule 4: an obligation that nothing opens or nothing discharges, an unknown word,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from yizhan.schemas.errors import CharterInvalid
-from yizhan.schemas.followups import CANCELLED, DISCHARGED, NOT_OWED, OPENED, OVERDUE, Rung
 from yizhan.schemas.header import RECEIPT, ContractModel, Header
+from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OPENED, OVERDUE, Rung
 from yizhan.schemas.policy_facts import ATTRIBUTES, Row, Words, facts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 MAX_OBLIGATIONS: Final = 64
 _RESERVED: Final = frozenset({OPENED, OVERDUE, DISCHARGED, CANCELLED, NOT_OWED})
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
 _Count = Annotated[int, Field(ge=0, le=100_000)]
 
-DUTY_ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
+OBLIGATION_ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
     **ATTRIBUTES,
     "way": frozenset({"alarm", "notice", "digest"}),
     "wants": frozenset({"feedback", "identity", "identity-far", "assistance", "countersign", "absent"}),
@@ -37,7 +35,7 @@ DUTY_ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
 
 
 class Opening(ContractModel):
-    """What opens it: an event (``when``), a refusal of what another rule asks for (``refused``), or a period."""
+    """What opens it: an event (``when``), a refusal under another rule (``refused``), or a period."""
 
     when: Annotated[tuple[Row, ...], Field(strict=False, min_length=1, max_length=16)] | None = None
     refused: Annotated[tuple[_Name, ...], Field(strict=False, min_length=1, max_length=16)] | None = None
@@ -52,7 +50,7 @@ class Opening(ContractModel):
 
 
 class Discharge(ContractModel):
-    """Which event discharges it: a row, and how it hangs together with what opened it.
+    """Which event discharges it: a row, and how that event refers to the one that opened it.
 
     ``answers``: its ``reply_to`` or ``receipt`` names the event. ``thread``: it belongs to the same thread and came
     later. ``period``: its header names the same period, and it goes to who is owed.
@@ -161,7 +159,7 @@ class ObligationRule(ContractModel):
 
 
 def check(obligations: Iterable[ObligationRule]) -> None:
-    """Refuse a table that could not work (rule 4).
+    """Raise ``CharterInvalid`` for a table that could not work (rule 4).
 
     Raises:
         CharterInvalid: an id twice, an unknown attribute or value, or a rule named by ``refused`` that there is not.
@@ -174,8 +172,8 @@ def check(obligations: Iterable[ObligationRule]) -> None:
     for each in rows:
         for row in (*(each.opens.when or ()), *each.discharged.when):
             for attribute, values in row.items():
-                if unknown := set(values) - DUTY_ATTRIBUTES.get(attribute, frozenset()):
-                    known = ", ".join(sorted(DUTY_ATTRIBUTES.get(attribute, DUTY_ATTRIBUTES)))
+                if unknown := set(values) - OBLIGATION_ATTRIBUTES.get(attribute, frozenset()):
+                    known = ", ".join(sorted(OBLIGATION_ATTRIBUTES.get(attribute, OBLIGATION_ATTRIBUTES)))
                     message = (
                         f"policy.json: obligation {each.id}: {attribute[:40]!r} is never {min(unknown)[:60]!r}; "
                         f"expected of {known}"
@@ -186,7 +184,7 @@ def check(obligations: Iterable[ObligationRule]) -> None:
             raise CharterInvalid(message)
 
 
-def duty_facts(header: Header, recipient: str, way: str | None) -> dict[str, str]:
+def obligation_facts(header: Header, recipient: str, way: str | None) -> dict[str, str]:
     """Return what a row may compare, for one recipient: attribute → value."""
     return {
         **facts(header, recipient),

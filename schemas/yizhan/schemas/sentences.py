@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from pydantic_core import ErrorDetails
 
 from yizhan.schemas.i18n import _, marked
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
-CAME: Final = marked("；得到 ")
-"""Between what was expected and what came."""
+GOT: Final = marked("；得到 ")
+"""Between what was expected and what was found."""
 
 WRONG: Final[Mapping[str, str]] = {
     "missing": marked("应填而未填"),
@@ -97,7 +96,7 @@ SYSTEM: Final[Mapping[int, str]] = {
 
 
 def expected(fault: ErrorDetails) -> str:
-    """Say what was expected where pydantic found a fault."""
+    """Return what was expected where pydantic found an error."""
     context = fault.get("ctx", {})
     kind, said = fault["type"], fault["msg"]
     if kind in {"value_error", "assertion_error"}:
@@ -116,7 +115,7 @@ def _choices(said: str) -> str:
 
 
 def os_error(error: OSError) -> str:
-    """Say an error of the operating system, without the file's name."""
+    """Return the text of an error of the operating system, without the file's name."""
     sentence = SYSTEM.get(error.errno or 0)
     return error.strerror or str(error) if sentence is None else _(sentence)
 

@@ -6,20 +6,17 @@ Rule 2: it is read only as a whole: signature, form, and a key that held when it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from datetime import datetime
+from typing import ClassVar, TypeVar
 
 from pydantic import ValidationError
 
 from yizhan.schemas import dsse, strictjson
+from yizhan.schemas.charter import Charter, Charters
 from yizhan.schemas.errors import StatementInvalid
 from yizhan.schemas.header import ContractModel
+from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.timestamps import instant
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from yizhan.schemas.charter import Charter, Charters
-    from yizhan.schemas.keys import SigningKey
 
 
 class StationStatement(ContractModel):
@@ -85,7 +82,9 @@ def read_dated(kind: type[_Said], data: bytes, charters: Charters) -> tuple[_Sai
     try:
         unverified = strictjson.loads(dsse.unverified_payload(data))
         named = unverified.get("charter")
-        charter = charters.judging(instant(unverified[kind.made_attribute]), named if isinstance(named, str) else None)
+        charter = charters.charter_for(
+            instant(unverified[kind.made_attribute]), named if isinstance(named, str) else None
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"not a {kind.__name__.lower()}: {error}"
         raise StatementInvalid(message) from None

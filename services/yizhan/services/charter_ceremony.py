@@ -34,7 +34,8 @@ from yizhan.charter.verify import VerifiedCharter
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import dsse
 from yizhan.schemas.actions import Action
-from yizhan.schemas.charter import Charter, load_charter
+from yizhan.schemas.charter import Charter
+from yizhan.schemas.charter_loading import load_charter
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import CosigningKey, SealingKey, SigningKey

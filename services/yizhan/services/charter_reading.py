@@ -71,7 +71,7 @@ def verify_charter(
         reader.look()
     except CharterProblem as error:
         problem = error
-    standing, now = reader.standing(), reader.clock()
+    standing, now = reader.status(), reader.clock()
     if problem is None and standing.problem is not None and standing.stale(now):
         problem = CharterProblem(CharterFault(standing.problem), standing.detail)
     fingerprint = hashlib.sha256(archive.anchor()).hexdigest()

@@ -256,7 +256,10 @@ _WRITTEN: dict[str, dict[str, Any]] = {
 def required_by(model: type[Payload]) -> dict[str, Any]:
     """Fill in what a model requires: as others do where it has their field, else as its schema says."""
     schema = model.model_json_schema(by_alias=True)
-    return {name: COMMON.get(name, value) for name, value in _value(schema, schema["$defs"]).items()}
+    properties, defs = schema["properties"], schema.get("$defs", {})
+    return {
+        name: COMMON[name] if name in COMMON else _value(properties[name], defs) for name in schema.get("required", ())
+    }
 
 
 def _value(schema: dict[str, Any], defs: dict[str, Any]) -> Any:  # noqa: ANN401 -- JSON is any

@@ -11,6 +11,8 @@ import click
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
 from yizhan.cli.click_options import Command, json_option, option
+from yizhan.cli.obligation_view import debtor_name
+from yizhan.cli.obligation_view import step_name as obligation_step_name
 from yizhan.cli.output import print_json, print_pairs, print_table, progress, tell
 from yizhan.ledger.audit.history import HistoryStep, Life, What
 from yizhan.ledger.audit.labels import step_name, vouch_name
@@ -19,8 +21,6 @@ from yizhan.schemas.proofs import SUFFIX
 from yizhan.services.audit import AuditSources, explain_event
 from yizhan.services.home import Home
 from yizhan.services.labels import refusal, type_name, way_name
-from yizhan.services.obligations import debtor_name
-from yizhan.services.obligations import step_name as obligation_step_name
 
 PRIORITIES: Final = {"flash": marked("特急"), "urgent": marked("加急"), "routine": marked("平急")}
 

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import click
 
-from yizhan.cli.click_options import Group, OneOf, county_option, json_option, option, partner_option
+from yizhan.cli.click_options import QUARTER, Group, OneOf, county_option, json_option, option, partner_option
 from yizhan.cli.commands.digest_close import close
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.digest_view import check_label, digest_kind
+from yizhan.cli.digest_view import manifest_kind, quarter_json, quarter_markdown
 from yizhan.cli.output import print_json, print_table
-from yizhan.consumers.bulletin import as_json as bulletin_as_json
-from yizhan.consumers.bulletin import markdown
 from yizhan.consumers.labels import sentence
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, join_sentences, marked
-from yizhan.services.access_log import record
-from yizhan.services.bulletins import bulletin, partner_of
-from yizhan.services.stores import read_inbox
+from yizhan.services.digests import list_digests, show_quarter
 
 command = Group("digest", help=marked("季度通报：驿站结算，各县阅读"))
 command.add_command(close)
@@ -28,8 +24,7 @@ command.add_command(close)
 def list_(county: str, as_json: bool) -> None:
     """List digests."""
     home = current_home()
-    with read_inbox(home, county) as inbox:
-        found = () if inbox is None else inbox.digests()
+    found = list_digests(home, county)
     if as_json:
         print_json({"county": county, "digests": found})
         return
@@ -38,7 +33,7 @@ def list_(county: str, as_json: bool) -> None:
         [
             (
                 each.label,
-                digest_kind(each.manifest),
+                manifest_kind(each.manifest),
                 home.local_time(each.manifest.closed),
                 each.manifest.count,
                 each.held,
@@ -58,19 +53,16 @@ def list_(county: str, as_json: bool) -> None:
         "对方发来的取自收件箱，与驿站清单核对过；本县发出的取自发件箱。"
     ),
 )
-@click.argument("label", metavar="LABEL")
+@click.argument("label", metavar="LABEL", type=QUARTER)
 @county_option()
 @partner_option()
 @option("--format", "form", type=OneOf(["md", "json"]), default="md", help=marked("md 或 json（默认 md）"))
 @option("--json", "as_json", is_flag=True, help=marked("同 --format json"))
 def show(label: str, county: str, partner: str | None, form: str, as_json: bool) -> None:
-    """Show a bulletin."""
+    """Show the letters of a quarter."""
     home = current_home()
-    check_label(label)
-    home.member(county)
-    sheet = bulletin(home, label, county, partner_of(home, county, partner), utc_now())
-    record(home, county, acting("digest show"), "printed", [f"{label} {sheet.partner}"])
+    shown = show_quarter(home, label, county, partner, acting("digest show"), utc_now())
     if as_json or form == "json":
-        print_json(bulletin_as_json(sheet))
+        print_json(quarter_json(shown))
     else:
-        click.echo(markdown(sheet), nl=False)
+        click.echo(quarter_markdown(home, shown), nl=False)

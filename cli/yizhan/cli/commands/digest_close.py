@@ -9,9 +9,9 @@ from functools import partial
 
 import click
 
-from yizhan.cli.click_options import MEMBER, Command, Whole, json_option, option, passphrase_option
+from yizhan.cli.click_options import MEMBER, QUARTER, Command, Whole, json_option, option, passphrase_option
 from yizhan.cli.context import current_home
-from yizhan.cli.digest_view import check_label, digest_kind
+from yizhan.cli.digest_view import manifest_kind
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
@@ -32,7 +32,7 @@ from yizhan.services.progress import Progress
 )
 @option("--county", "counties", multiple=True, type=MEMBER, metavar="C", help=marked("只结算这个县，可多次给出"))
 @option("--all", "everybody", is_flag=True, help=marked("结算所有成员（默认）"))
-@option("--label", metavar="2026Q4", help=marked("季度（默认：到期未结的，否则本季度）"))
+@option("--label", metavar="2026Q4", type=QUARTER, help=marked("季度（默认：到期未结的，否则本季度）"))
 @option("--early", is_flag=True, help=marked("季度还没有结束也结算；其后的由下一次结算补上"))
 @option("--interim", is_flag=True, help=marked("中期通报：不结算，不改变下一次结算"))
 @option("--due", "only_due", is_flag=True, help=marked("只结算到期未结的，供定时器使用"))
@@ -61,7 +61,6 @@ def close(
 
     if everybody and counties:
         raise click.UsageError(_("--all 与 --county 只能给一个"), click.get_current_context())
-    check_label(label)
     home = current_home()
     order = CloseOrder(counties, label, early, interim, only_due, wait)
     passphrases = TerminalPassphrase(passphrase_fd)
@@ -105,7 +104,7 @@ def _tell(home: Home, made: Manifest, strange: Iterable[tuple[int, str]]) -> Non
         sentence.format(
             member=home.member_name(made.county),
             label=made.label,
-            kind=digest_kind(made),
+            kind=manifest_kind(made),
             count=made.count,
             prompt=made.prompt,
         )

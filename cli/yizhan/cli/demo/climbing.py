@@ -19,9 +19,9 @@ from yizhan.cli.demo.scenario import unheard
 from yizhan.consumers.followups import Obligation
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.schemas import topics
-from yizhan.schemas.followups import DISCHARGED, OPENED, OVERDUE, RUNGS
 from yizhan.schemas.i18n import _
 from yizhan.schemas.obligation_rules import Reminder
+from yizhan.schemas.obligation_steps import DISCHARGED, OPENED, OVERDUE, RUNGS
 from yizhan.schemas.timestamps import written
 from yizhan.streams.ticks import Tick
 

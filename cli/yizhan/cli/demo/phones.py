@@ -1,4 +1,4 @@
-"""The demonstration's telephones: a command for each place on a county's ladder, and what the bell's store says of them.
+"""The demonstration's telephones: a command for each place on a county's ladder, and what the bell recorded of them.
 
 Rule 1: a telephone here is a file that the message is written to; everything else is the bell as a county has it.
 """
@@ -12,7 +12,7 @@ from yizhan.consumers.bell.ring_store import RingStore
 from yizhan.consumers.bell.rings import ALARM_STEP, Ring
 from yizhan.consumers.bell.settings import FILE
 from yizhan.consumers.inbox import Inbox
-from yizhan.schemas.followups import RUNGS
+from yizhan.schemas.obligation_steps import RUNGS
 
 FOLDER: Final = "phones"
 

@@ -31,8 +31,8 @@ from yizhan.consumers.bell.settings import BellSettings, Tells
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.worker_thread import WorkerThread
 from yizhan.schemas.charter import Charters
-from yizhan.schemas.followups import RUNGS
 from yizhan.schemas.i18n import get_language
+from yizhan.schemas.obligation_steps import RUNGS
 from yizhan.schemas.policy_facts import Words
 
 LOOK_SECONDS: Final = 0.1

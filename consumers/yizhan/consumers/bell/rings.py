@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from yizhan.consumers.items import Item
-from yizhan.schemas.followups import Rung
+from yizhan.schemas.obligation_steps import Rung
 
 Urgency = Literal["alarm", "call", "notice", "reminder"]
 """Why somebody is rung: an alarm that waits; one of ours that nobody answers there; a notice, also that others are

@@ -127,7 +127,7 @@ class Evidence:
         single, lanes = self._receipts
         found = [each for each in single.get((matter.id, matter.hash), ()) if each.county in matter.header.to]
         for county, lane in matter.header.lanes.items():
-            key = (county, matter.header.source, matter.header.book, lane.lane)
+            key = (county, matter.header.source, matter.header.epoch, lane.lane)
             covering = [
                 said for ref, said in lanes.get(key, ()) if lane.n <= (ref.up_to or 0) or lane.n in (ref.beyond or ())
             ]
