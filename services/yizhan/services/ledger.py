@@ -16,7 +16,7 @@ from yizhan.ledger.cosigner import Cosigner, StatementSource
 from yizhan.ledger.log import LedgerSigningKeys
 from yizhan.ledger.mirror import FILE
 from yizhan.ledger.statements import FILE as STATEMENTS_FILE
-from yizhan.ledger.statements import Statements, looking
+from yizhan.ledger.statements import Statements, open_to_read
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.actions import Action
@@ -36,7 +36,7 @@ def ledger_folder(home: Home) -> Path:
     return home.path / FOLDER
 
 
-def keys_of(home: Home, lock: PassphraseSource) -> Callable[[Charter, datetime], LedgerSigningKeys]:
+def ledger_key_source(home: Home, lock: PassphraseSource) -> Callable[[Charter, datetime], LedgerSigningKeys]:
     """Return what gives the ledger's keys under a charter (``NoKey`` where there are none)."""
     known: dict[str, LedgerSigningKeys] = {}
 
@@ -52,7 +52,7 @@ def _hold(keys: LedgerSigningKeys, charter: Charter, at: datetime) -> bool:
     return charter.ledger[keys.signing.kid].holds(at) and charter.ledger_mldsa[keys.cosigning.kid].holds(at)
 
 
-def key_of(home: Home, county: str, lock: PassphraseSource) -> Callable[[], CosigningKey]:
+def cosigning_key_source(home: Home, county: str, lock: PassphraseSource) -> Callable[[], CosigningKey]:
     """Return what gives a county's cosigning key now (``NoKey`` where there is none)."""
     known: dict[str, CosigningKey] = {}
 
@@ -68,10 +68,10 @@ def key_of(home: Home, county: str, lock: PassphraseSource) -> Callable[[], Cosi
 
 
 @contextlib.contextmanager
-def kept_statements(home: Home) -> Iterator[Statements]:
+def open_statements(home: Home) -> Iterator[Statements]:
     """Open the ledger's statements to read (``NotFound`` where there is no ledger)."""
     path = ledger_folder(home) / STATEMENTS_FILE
-    with looking(path) as found:
+    with open_to_read(path) as found:
         if found is None:
             sentence = marked("{folder} 里没有账本；账本在驿站的机器上建立")
             raise NotFound(sentence, folder=ledger_folder(home), hint=Action.to("ledger.run"))

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from yizhan.ledger import rebuild
 from yizhan.ledger.backfill import refill
 from yizhan.ledger.checkpoint_store import Head
 from yizhan.ledger.cosigning import Cosigning
 from yizhan.ledger.feed import Feed, newest_on_topic
 from yizhan.ledger.kafka_io import Wire
 from yizhan.ledger.log import Log
-from yizhan.ledger.rebuild import known, rebuild
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.file_lock import alone
 from yizhan.runtime.process import StopSignal
@@ -24,7 +24,14 @@ from yizhan.schemas.checkpoints import Checkpoint
 from yizhan.schemas.i18n import _
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
-from yizhan.services.ledger import CountyBooks, cosigner_path, key_of, keys_of, ledger_folder, open_cosigner
+from yizhan.services.ledger import (
+    CountyBooks,
+    cosigner_path,
+    cosigning_key_source,
+    ledger_folder,
+    ledger_key_source,
+    open_cosigner,
+)
 from yizhan.services.progress import SILENT, Progress
 
 Run = Callable[[StopSignal, Watchdog], None]
@@ -34,7 +41,7 @@ Run = Callable[[StopSignal, Watchdog], None]
 @contextmanager
 def opened_ledger(home: Home, passphrases: PassphraseSource) -> Iterator[Run]:
     """Take the ledger's lock and files, and yield what runs it (``AlreadyRunning``, ``LedgerError``)."""
-    settings, keys = home.settings, keys_of(home, passphrases)
+    settings, keys = home.settings, ledger_key_source(home, passphrases)
     connection = settings.connection(topics.LEDGER)
     with Log(ledger_folder(home), home.charters.latest().log) as log:
         yield lambda stop, watchdog: Feed(log, keys, home.charters, settings, stop, watchdog).run(connection)
@@ -52,13 +59,13 @@ def opened_cosigning(home: Home, county: str, passphrases: PassphraseSource) -> 
         open_cosigner(home, county) as mine,
         CountyBooks(home, county) as books,
     ):
-        key = key_of(home, county, passphrases)
+        key = cosigning_key_source(home, county, passphrases)
         yield lambda stop, watchdog: Cosigning(mine, key, books.books(), settings, stop, watchdog).run(connection)
 
 
 def known_checkpoints(home: Home) -> dict[str, Checkpoint]:
     """Return the checkpoints on this machine that a log made again must agree with, by where they are."""
-    return known(ledger_folder(home), home.charters.latest().log)
+    return rebuild.known_checkpoints(ledger_folder(home), home.charters.latest().log)
 
 
 def refill_from_topic(home: Home, expected: dict[str, Checkpoint], progress: Progress = SILENT) -> int:
@@ -85,4 +92,4 @@ def rebuild_ledger(home: Home, expected: dict[str, Checkpoint], progress: Progre
     """
     at = utc_now().strftime("%Y%m%dT%H%M%S")
     origin = home.charters.latest().log
-    return rebuild(ledger_folder(home), origin, expected, at=at, progress=progress.advance)
+    return rebuild.rebuild(ledger_folder(home), origin, expected, at=at, progress=progress.advance)

@@ -12,7 +12,7 @@ from yizhan.ledger.verify import read_checkpoint
 from yizhan.schemas.checkpoints import OpenedCheckpoint, open_checkpoint
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.home import Home
-from yizhan.services.ledger import cosigner_path, kept_statements, ledger_folder, open_cosigner
+from yizhan.services.ledger import cosigner_path, ledger_folder, open_cosigner, open_statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class CosignerStatus:
 def ledger_status(home: Home) -> LedgerStatus:
     """Read how the ledger of this home stands (``NotFound`` where there is none)."""
     source = LogFolder(ledger_folder(home) / PUBLIC)
-    with kept_statements(home) as statements:
+    with open_statements(home) as statements:
         return LedgerStatus(
             statements.size,
             read_checkpoint(source, CHECKPOINT, home.charters),

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from yizhan.ledger.proving import prove as prove_from_log
-from yizhan.ledger.statement_keys import VerifiedStatement, read_said
+from yizhan.ledger.statement_keys import VerifiedStatement, read_statement
 from yizhan.schemas import dsse, strictjson
 from yizhan.schemas.checkpoints import OpenedCheckpoint
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.proofs import LogProof, parse_proof, verify_proof
 from yizhan.services.errors import NotFinal, NotFound
 from yizhan.services.home import Home
-from yizhan.services.ledger import CountyBooks, kept_statements, ledger_folder, open_cosigner
+from yizhan.services.ledger import CountyBooks, ledger_folder, open_cosigner, open_statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def prove_event(home: Home, event_id: str, county: str | None) -> tuple[LogProof
 
 
 def _prove_at_the_station(home: Home, event_id: str) -> LogProof:
-    with kept_statements(home) as statements:
+    with open_statements(home) as statements:
         return prove_from_log(ledger_folder(home), statements, event_id, home.charters)
 
 
@@ -62,7 +62,7 @@ def check_proof(home: Home, data: bytes) -> VerifiedProof:
     """
     proof = parse_proof(data)
     opened = verify_proof(proof, home.charters)
-    statement = read_said(proof.statement, home.charters)
+    statement = read_statement(proof.statement, home.charters)
     content = strictjson.loads(dsse.unverified_payload(proof.statement))
     return VerifiedProof(proof, opened, statement, dsse.unverified_type(proof.statement), content)
 

@@ -14,7 +14,7 @@ from yizhan.cli.click_options import Command, json_option, option
 from yizhan.cli.obligation_view import debtor_name
 from yizhan.cli.obligation_view import step_name as obligation_step_name
 from yizhan.cli.output import print_json, print_pairs, print_table, progress, tell
-from yizhan.ledger.audit.history import HistoryStep, Life, What
+from yizhan.ledger.audit.history import HistoryStep, HistoryStepKind, Life
 from yizhan.ledger.audit.labels import step_name, vouch_name
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
 from yizhan.schemas.proofs import SUFFIX
@@ -159,14 +159,14 @@ def _destruction_note(_home: Home, step: HistoryStep) -> str:
     return sentence.format(retention=step.said["retention"], notice=step.said["notice"] or _("待发"))
 
 
-_NOTES: Final[Mapping[What, Callable[[Home, HistoryStep], str]]] = {
-    What.DECIDED: _decision_note,
-    What.REFUSED: _reason_note,
-    What.RECEIVED: _origin_note,
-    What.STORED: _way_note,
-    What.OPENED: _look_note,
-    What.DIGESTED: _digest_note,
-    What.ANSWERED: _answer_note,
-    What.DESTROYED: _destruction_note,
-    What.OWED: _owed_note,
+_NOTES: Final[Mapping[HistoryStepKind, Callable[[Home, HistoryStep], str]]] = {
+    HistoryStepKind.DECIDED: _decision_note,
+    HistoryStepKind.REFUSED: _reason_note,
+    HistoryStepKind.RECEIVED: _origin_note,
+    HistoryStepKind.STORED: _way_note,
+    HistoryStepKind.OPENED: _look_note,
+    HistoryStepKind.DIGESTED: _digest_note,
+    HistoryStepKind.ANSWERED: _answer_note,
+    HistoryStepKind.DESTROYED: _destruction_note,
+    HistoryStepKind.OWED: _owed_note,
 }

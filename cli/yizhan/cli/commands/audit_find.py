@@ -11,7 +11,7 @@ from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
 from yizhan.cli.click_options import MEMBER, Command, json_option, option
 from yizhan.cli.output import print_json, print_table, progress, tell
 from yizhan.ledger.audit.findings import Finding, FindingKind, ReportableHotspot
-from yizhan.ledger.audit.labels import found_name, rule_name
+from yizhan.ledger.audit.labels import finding_name, rule_name
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
 from yizhan.services.audit import AuditSources, FoundProblems, find_problems
 from yizhan.services.home import Home
@@ -80,7 +80,7 @@ def _tell(home: Home, chosen: list[Finding], found: FoundProblems) -> None:
         [_("问题"), _("单位"), _("时间"), _("事件"), _("账上"), _("说明")],
         [
             (
-                with_note(found_name(each.kind), each.kind.value),
+                with_note(finding_name(each.kind), each.kind.value),
                 home.member_name(each.county),
                 home.local_time(each.at),
                 each.id,

@@ -8,7 +8,7 @@ from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
 from yizhan.cli.click_options import MEMBER, Command, json_option
 from yizhan.cli.output import print_json, print_table, progress, tell
-from yizhan.ledger.audit.labels import odd_sentence
+from yizhan.ledger.audit.labels import discrepancy_name
 from yizhan.ledger.audit.reconcile import Discrepancy, LaneCount, Reconciliation
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.audit import AuditSources, reconcile_counties
@@ -71,7 +71,7 @@ def discrepancy_sentence(home: Home, each: Discrepancy) -> str:
         lane=f"{each.book}/{each.lane}" if each.lane else "",
         number=number,
         id=each.id or "",
-        odd=odd_sentence(each.odd),
+        odd=discrepancy_name(each.odd),
         word=each.odd.value,
         place="" if each.place is None else _("，账上第 {place} 条").format(place=each.place),
         detail=f": {each.detail}" if each.detail else "",

@@ -24,7 +24,7 @@ from yizhan.cli.demo.auditing import audit
 from yizhan.cli.demo.climbing import climb
 from yizhan.cli.demo.ending import Stopped, cleaning_up
 from yizhan.cli.demo.play import Day
-from yizhan.cli.demo.stage import Stage, occupied
+from yizhan.cli.demo.stage import Stage, exclusive_home
 from yizhan.cli.language import HOME_VARIABLE
 from yizhan.deploy.broker import Broker
 from yizhan.runtime.clock import utc_now
@@ -53,7 +53,7 @@ def _run(counties: str, keep: bool, as_json: bool) -> None:
             Broker(home).stop()  # also one that was only about to be a stage's
 
     try:
-        with occupied(home, console.print), cleaning_up(clean):
+        with exclusive_home(home, console.print), cleaning_up(clean):
             console.print(_("建立示例联盟（示例，非真实名单）：密钥、章程、Kafka、驿站、各县收发"))
             stage = Stage.build(home, SIX if counties == "6" else TWO, lambda words: console.print(f"  {words}"))
             stages.append(stage)

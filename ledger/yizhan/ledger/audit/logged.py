@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from yizhan.ledger.audit.obligations import Owed
+from yizhan.ledger.audit.obligations import LoggedObligations
 from yizhan.ledger.errors import LedgerNotReady, LogDamaged, LogForked, NoSuchStatement
 from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogSource, Tiles
 from yizhan.ledger.verify import STATEMENTS, read_checkpoint, statements_path, verify
@@ -59,7 +59,7 @@ class Logged:
     marks: dict[str, list[Marked]] = field(default_factory=dict)
     refusals: list[Marked] = field(default_factory=list)
     manifests: list[LoggedManifest] = field(default_factory=list)
-    owed: Owed = field(default_factory=Owed)
+    owed: LoggedObligations = field(default_factory=LoggedObligations)
     others: Counter[str] = field(default_factory=Counter)
     entries: dict[bytes, int] = field(default_factory=dict, repr=False)
 
