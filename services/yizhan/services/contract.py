@@ -21,6 +21,6 @@ def json_schema(name: str) -> Any:  # noqa: ANN401 -- a JSON document
     """Return the schema of a name, in full, in short or in the words of officers (``NotFound``)."""
     schemas = json_schemas()
     for each in (name, type_of(name), f"{name}.v1"):
-        if each in schemas:
+        if each is not None and each in schemas:
             return schemas[each]
     raise NotFound(marked("没有名为 {name} 的结构；有的是：{names}"), name=name, names=join_list(sorted(schemas)))

@@ -94,7 +94,7 @@ def _confirm_early(error: QuarterNotEnded) -> None:
     """Ask whether to close a quarter that has not ended; where nobody can be asked, refuse."""
     if not interactive():
         sentence = marked("{label} 要到 {end} 才结束；现在就结算请加 --early，只想看中期情况请用 --interim")
-        raise ServiceError(sentence, **error.params) from error
+        raise ServiceError(sentence, label=error.params["label"], end=error.params["end"]) from error
     click.confirm(_("{sentence}，现在就结算吗？").format(sentence=error), abort=True, err=True)
 
 
