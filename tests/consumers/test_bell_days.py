@@ -80,7 +80,7 @@ class Days:
         self.listener.clock.now = now
         ringer = ringer_of(self.listener, self.settings)
         ring(ringer, 2)
-        ringer.book.close()
+        ringer.store.close()
         for rung, phone in zip(RUNGS, self.made, strict=True):
             for each in phone.heard:
                 line = each["title"].removeprefix("【驿站】") + " " + each["message"].splitlines()[0]

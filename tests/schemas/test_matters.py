@@ -13,10 +13,10 @@ from tests.schemas.payloads.examples import DISPUTE, EXAMPLES, PLAN
 from tests.simulator import BOOK, World
 from yizhan.schemas.header import Header
 from yizhan.schemas.matters import (
+    CountyAnswer,
     EventRole,
     JointWorkState,
     MatterEvent,
-    Word,
     event_role,
     in_order,
     joint_work,
@@ -31,7 +31,11 @@ SHOUNING, QINGYUAN = "350924", "331126"
 
 
 def told(
-    kind: str, n: int, payload: dict[str, Any] | None = None, source: str = SHOUNING, **attributes: Any
+    kind: str,
+    n: int,
+    payload: dict[str, Any] | None = None,
+    source: str = SHOUNING,
+    **attributes: Any,  # noqa: ANN401 -- any attribute
 ) -> MatterEvent:
     """Tell of event ``n`` of a county."""
     type_ = f"yizhan.{kind}.v1"
@@ -103,10 +107,10 @@ def test_an_event_is_one_part_of_its_matter(attributes: dict[str, Any], expected
 
 
 def test_a_countersignature_is_the_other_countys_plan_in_answer() -> None:
-    """Neither the author's own answer nor a mere word is one; the answer is no plan to be signed in its turn."""
+    """Neither the author's own answer nor a mere receipt is one; the answer is no plan to be signed in its turn."""
     plan = told("patrol.plan", 1)
-    word = Word(QINGYUAN, "acted", "周某", "331005", None, "2026-11-23T09:00:00.000Z")
-    assert stands(MatterEvent(plan.header, HASH, plan.contents, (word,))) == [
+    answer = CountyAnswer("acted", "周某", "331005", None, "2026-11-23T09:00:00.000Z", QINGYUAN)
+    assert stands(MatterEvent(plan.header, HASH, plan.contents, (answer,))) == [
         (JointWorkState.AWAITS_COUNTERSIGN, QINGYUAN)
     ]
     own, theirs = (told("patrol.plan", 2, source=each, reply_to=ref(1)) for each in (SHOUNING, QINGYUAN))

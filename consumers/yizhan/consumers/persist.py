@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 from yizhan.consumers import digests, lane_store, metrics, receipts
 from yizhan.consumers.arrivals import Arrived, ReceiveOutcome
-from yizhan.consumers.checks import NEVER_RECEIPTED, SignedEvent, Unverified
+from yizhan.consumers.checks import SignedEvent, Unverified
 from yizhan.consumers.labels import State, Warn
 from yizhan.schemas.header import NOTICE, Ref
-from yizhan.schemas.payloads.table import LIFE_AT_STAKE
+from yizhan.schemas.payloads.table import LIFE_AT_STAKE, SYSTEM_TYPES
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import KAFKA_HEADER
 from yizhan.schemas.timestamps import instant, written
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 def keep_aside(conn: sqlite3.Connection, record: Arrived, why: Unverified, now: str) -> ReceiveOutcome:
     """Keep a record aside with its reason; the same record again is counted."""
     if record.kind == "digest" and why.event_hash is not None:
-        digests.enter(conn, why.event_hash, None, prompt=False)
+        digests.add_member(conn, why.event_hash, None, prompt=False)
     value = record.value or b""
     stamp = next((value or b"" for name, value in record.headers if name == KAFKA_HEADER), None)
     place = f"{record.partition}/{record.offset}"
@@ -112,7 +112,7 @@ def keep_letter(
         "INSERT INTO letters VALUES (?, ?, ?, ?, ?)",
         (seq, envelope.unverified_header, letter.payload, letter.envelope, letter.postmark),
     )
-    if lane is not None and header.type not in NEVER_RECEIPTED:
+    if lane is not None and header.type not in SYSTEM_TYPES:
         lane_store.owe(conn, lane[0])
         if letter.unopenable is not None:
             receipt = receipts.about(header.id, letter.verified.hash, "unopenable")

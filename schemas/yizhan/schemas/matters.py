@@ -1,4 +1,4 @@
-"""One matter, told by several counties' events: what belongs together, and how far joint work has come.
+"""One matter from several counties' events: what belongs together, and how far joint work has come.
 
 Rule 1: events belong together that name each other: by ``subject``, by a reference, or both through a third.
         A link is itself a signed event: its ``subject`` is one thread, its ``reply_to`` an event of another.
@@ -37,10 +37,9 @@ _REFERENCES: Final = ("withdraws", "supersedes", "reply_to")
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """What a person of a recipient answered to an event, and when (written instant)."""
+class Answer:
+    """What an officer of a recipient answered to an event, and when (written instant)."""
 
-    county: str
     stage: str
     name: str
     badge: str
@@ -48,14 +47,21 @@ class Word:
     at: str
 
 
+@dataclass(frozen=True, slots=True)
+class CountyAnswer(Answer):
+    """An answer, and the county that gave it."""
+
+    county: str
+
+
 @dataclass(frozen=True)
 class MatterEvent:
-    """One event of a matter with what people said of it; ``contents`` is None where it could not be opened."""
+    """One event of a matter with what people answered to it; ``contents`` is None where it could not be opened."""
 
     header: Header
     hash: str
     contents: ReadPayload | None
-    words: tuple[Word, ...] = ()
+    answers: tuple[CountyAnswer, ...] = ()
 
     @cached_property
     def thread(self) -> str:

@@ -1,4 +1,4 @@
-"""Who owes what right now: the obligations of the charter at work. Pure: events and ticks in, statements out.
+"""Opens, reminds of and ends obligations. Pure: events and ticks in, statements out.
 
 Law 2: an obligation opens and ends by a signed header, or by a period of the calendar; nothing else moves it.
 Law 4: whatever is read again says the same again: a step's statement has the same bytes, an ended obligation stays
@@ -141,10 +141,10 @@ class ObligationEngine:
             ids |= self._periods.get(header.period, set())
         return [self._obligations[each] for each in sorted(ids)]
 
-    def _cancel(self, event: Event, gone: Ref) -> Iterator[Followup]:
+    def _cancel(self, event: Event, withdrawn: Ref) -> Iterator[Followup]:
         """End what an event opened that its own source withdraws."""
-        for obligation in self._named(event, gone, self._about):
-            if obligation.about == gone:
+        for obligation in self._indexed(event, withdrawn, self._about):
+            if obligation.about == withdrawn:
                 yield from self._end(obligation, CANCELLED, event)
                 if obligation.discharged:
                     self._put(obligation.model_copy(update={"discharged": False}))
@@ -153,15 +153,15 @@ class ObligationEngine:
         """End what a corrected event opened where its correction opens the same."""
         if event.header.supersedes is not None:
             again = {(each.rule, each.owes) for each in opened if each.about == event.ref}
-            for obligation in self._named(event, event.header.supersedes, self._about):
+            for obligation in self._indexed(event, event.header.supersedes, self._about):
                 if obligation.about == event.header.supersedes and (obligation.rule, obligation.owes) in again:
                     yield from self._end(obligation, CANCELLED, event)
 
-    def _reopen(self, event: Event, gone: Ref) -> Iterator[Followup]:
+    def _reopen(self, event: Event, withdrawn: Ref) -> Iterator[Followup]:
         """Open again what an event discharged that its own source withdraws."""
-        for obligation in self._named(event, gone, self._ended_by):
+        for obligation in self._indexed(event, withdrawn, self._ended_by):
             name, rule = f"{obligation.first}/{event.header.id}", event.rules.get(obligation.rule)
-            if rule is None or obligation.by != gone or not (obligation.discharged or name in self._obligations):
+            if rule is None or obligation.by != withdrawn or not (obligation.discharged or name in self._obligations):
                 continue
             if name not in self._obligations:
                 steps = planned(rule, event.received, instant(obligation.due), event.zone)
@@ -171,19 +171,19 @@ class ObligationEngine:
             if self._obligations[name].opened == event.at:
                 yield self._obligations[name].statement(OPENED, event.at, self._obligations[name].charter)
 
-    def _named(self, event: Event, gone: Ref, index: Mapping[str, set[str]]) -> list[ObligationState]:
-        """Return what an index has under an event, if it is its own source that speaks."""
-        own = split_id(gone.id)[0] == event.header.source
-        return [self._obligations[each] for each in sorted(index.get(gone.id, ()))] if own else []
+    def _indexed(self, event: Event, earlier: Ref, index: Mapping[str, set[str]]) -> list[ObligationState]:
+        """Return the obligations that an index has under an event, if the new event is of the same source."""
+        own = split_id(earlier.id)[0] == event.header.source
+        return [self._obligations[each] for each in sorted(index.get(earlier.id, ()))] if own else []
 
     def _end(self, obligation: ObligationState, step: str, event: Event) -> Iterator[Followup]:
         """End an obligation by an event; what it ended before, it says again."""
-        said = obligation.statement(step, event.at, event.charter.name, by=event.ref)
+        followup = obligation.statement(step, event.at, event.charter.name, by=event.ref)
         if obligation.ended is None:
-            self._put(obligation.after(said))
+            self._put(obligation.after(followup))
         # Read again it says the same again; sent again, at another time, it says nothing: one statement a step (law 4).
         if obligation.ended is None or (obligation.by == event.ref and obligation.ended == event.at):
-            yield said
+            yield followup
 
     def _refused(self, event: Event) -> Iterator[Followup]:
         receipt, county = event.header.receipt, event.header.county
@@ -205,7 +205,7 @@ class ObligationEngine:
         for rule in event.rules.values():
             if rule.opens.when is None or rule.audit:
                 continue
-            concerned = tuple(each for each, said in facts.items() if matches(rule.opens.when, said))
+            concerned = tuple(each for each, compared in facts.items() if matches(rule.opens.when, compared))
             if rule.owes == "both" and header.reply_to is not None:  # rule 8
                 concerned = tuple(each for each in concerned if each in self._asked_by(event))
             if not concerned:
@@ -265,9 +265,9 @@ class ObligationEngine:
 
     def _step(self, obligation: ObligationState, charter: str) -> Followup:
         at, step, to_whom = obligation.steps[0]
-        said = obligation.statement(step, at, charter, to_whom)
-        self._put(obligation.after(said))
-        return said
+        followup = obligation.statement(step, at, charter, to_whom)
+        self._put(obligation.after(followup))
+        return followup
 
     def _begin(self, now: datetime, charter: Charter) -> Iterator[Followup]:
         """Open what the calendar opens."""
@@ -328,10 +328,10 @@ def _leave(index: dict[_Key, set[str]], key: _Key, name: str) -> None:
             del index[key]
 
 
-def rebuild(said: Iterable[Followup], charters: Charters) -> ObligationEngine:
+def rebuild(statements: Iterable[Followup], charters: Charters) -> ObligationEngine:
     """Rebuild the obligations from the station's statements, in any order: for a table that was lost."""
     heard: defaultdict[str, dict[str, Followup]] = defaultdict(dict)
-    for each in said:
+    for each in statements:
         if each.step != NOT_OWED:
             heard[each.obligation][each.step] = each
     return ObligationEngine(_again(steps, charters) for steps in heard.values() if OPENED in steps)

@@ -35,7 +35,7 @@ OBLIGATION_ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
 
 
 class Opening(ContractModel):
-    """What opens it: an event (``when``), a refusal under another rule (``refused``), or a period."""
+    """What opens it: an event (``when``), a refusal of what another rule asks for (``refused``), or a period."""
 
     when: Annotated[tuple[Row, ...], Field(strict=False, min_length=1, max_length=16)] | None = None
     refused: Annotated[tuple[_Name, ...], Field(strict=False, min_length=1, max_length=16)] | None = None
@@ -50,7 +50,7 @@ class Opening(ContractModel):
 
 
 class Discharge(ContractModel):
-    """Which event discharges it: a row, and how that event refers to the one that opened it.
+    """Which event discharges it: a row, and how it hangs together with what opened it.
 
     ``answers``: its ``reply_to`` or ``receipt`` names the event. ``thread``: it belongs to the same thread and came
     later. ``period``: its header names the same period, and it goes to who is owed.
@@ -104,11 +104,11 @@ class Reminder(ContractModel):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        said = [
+        given = [
             name for name in type(self).model_fields if name not in {"id", "to"} and getattr(self, name) is not None
         ]
-        if len(said) != 1:
-            message = f"reminder {self.id}: expected one of after_…, before_…, half, day and on; came {said or 'none'}"
+        if len(given) != 1:
+            message = f"reminder {self.id}: expected one of after_…, before_…, half, day and on; got {given or 'none'}"
             raise ValueError(message)
         return self
 
@@ -194,6 +194,6 @@ def obligation_facts(header: Header, recipient: str, way: str | None) -> dict[st
     }
 
 
-def matches(rows: Iterable[Mapping[str, tuple[str, ...]]], said: Mapping[str, str]) -> bool:
+def matches(rows: Iterable[Mapping[str, tuple[str, ...]]], compared: Mapping[str, str]) -> bool:
     """Tell whether any row matches: each of its attributes has one of its values."""
-    return any(all(said[name] in values for name, values in row.items()) for row in rows)
+    return any(all(compared[name] in values for name, values in row.items()) for row in rows)

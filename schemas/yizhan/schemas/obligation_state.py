@@ -1,4 +1,4 @@
-"""One obligation at work: what the station keeps of it, its steps in time, and the statement of each.
+"""The state of one obligation: what the station stores of it, its future steps, and the statement of each.
 
 Rule 1: a name says all: what is owed again by a withdrawal has the withdrawal at its end.
 Rule 2: what is not done stays owed; ``LAPSES`` after its term it is closed as cancelled.
@@ -76,13 +76,15 @@ class ObligationState(ContractModel):
             charter=charter,
         )  # fmt: skip
 
-    def after(self, said: Followup) -> ObligationState:
+    def after(self, followup: Followup) -> ObligationState:
         """Return the obligation after one of its steps was stated."""
-        if said.step in ENDS:
-            discharged = said.step == DISCHARGED
-            return self.model_copy(update={"steps": (), "ended": said.at, "by": said.by, "discharged": discharged})
-        steps = tuple(each for each in self.steps if each.step != said.step)
-        return self.model_copy(update={"steps": steps, "overdue": self.overdue or said.step == OVERDUE})
+        if followup.step in ENDS:
+            discharged = followup.step == DISCHARGED
+            return self.model_copy(
+                update={"steps": (), "ended": followup.at, "by": followup.by, "discharged": discharged}
+            )
+        steps = tuple(each for each in self.steps if each.step != followup.step)
+        return self.model_copy(update={"steps": steps, "overdue": self.overdue or followup.step == OVERDUE})
 
 
 def planned(rule: ObligationRule, opened: datetime, due: datetime, zone: ZoneInfo) -> tuple[ScheduledStep, ...]:

@@ -8,19 +8,19 @@ from pathlib import Path
 from yizhan.ledger.audit.findings import ReportableHotspot
 from yizhan.producers.drafts import LineProblem
 from yizhan.producers.firms import FirmsContext, import_firms, read_detections
-from yizhan.producers.geography import Outlines, sample_outlines
 from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
+from yizhan.services.outlines import read_outlines
 
 
 def reportable_hotspots(home: Home, file: Path, outlines: Path | None) -> Iterator[ReportableHotspot]:
-    """Yield the detections of a FIRMS file that a member had to report. ``outlines`` is GeoJSON; None: the sample's.
+    """Yield the detections of a FIRMS file that a member had to report. ``outlines`` is GeoJSON; None: the alliance's.
 
     Raises:
         ServiceError: a line of the file cannot be read.
     """
     charter = home.charters.latest()
-    shapes = sample_outlines() if outlines is None else Outlines.from_geojson(outlines.read_bytes())
+    shapes = read_outlines(home, outlines)
     members, strip = frozenset(charter.members), charter.policy.border_strip_km
     with file.open("rb") as stream:
         detections = {
