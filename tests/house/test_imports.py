@@ -59,7 +59,6 @@ def test_the_contracts_hold() -> None:
         ("faceless", "services/asking.py", "def later():\n    import click"),
         ("commands", "services/shortcut.py", "import yizhan.cli.commands"),
         ("commands", "cli/demo/shortcut.py", "from yizhan.cli.main import main"),
-        ("demo", "cli/main.py", "import yizhan.cli.demo"),
     ],
 )
 def test_a_breach_is_found(tmp_path: Path, contract: str, file: str, line: str) -> None:
@@ -88,6 +87,16 @@ def test_nothing_is_built_on_commands() -> None:
         if module.startswith("yizhan.cli.commands")
     }
     assert importing == set()
+
+
+def test_only_its_command_imports_the_demonstration() -> None:
+    """The demonstration is a package of its own: nothing of the command line needs it."""
+    importing = {
+        name
+        for name, text in sources(*FOLDERS)
+        if not name.startswith("cli/yizhan/cli/demo/") and any(m.startswith("yizhan.cli.demo") for m in imported(text))
+    }
+    assert importing == {"cli/yizhan/cli/commands/demo.py"}
 
 
 def imported(text: str) -> Iterator[str]:

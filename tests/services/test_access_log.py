@@ -29,6 +29,7 @@ from yizhan.producers.files import FOLDER
 from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime import access_log
 from yizhan.runtime.errors import StoreError
+from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.files import read_record, write_record
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.quarters import Quarter
@@ -214,21 +215,33 @@ GIVEN: dict[str, str] = {
 """Functions that work on what their caller opened: the caller, a service too, writes the access log."""
 
 NO_CONTENT: dict[str, tuple[str, ...]] = {
-    "audit": ("explain_event", "export_log", "find_problems", "gather", "newest_checkpoint", "reconcile_counties", "report_quarter", "require_final", "verify_log",),
-    "books": ("book_lines", "export_book", "people_of", "read_books",),
-    "broker": ("apply_declaration", "broker_status", "run_broker", "start_broker", "stop_broker",),
-    "charter": ("public_folder", "published", "reader_folder", "role_keys", "roles_folder",),
-    "charter_ceremony": ("draft_first", "draft_next", "draft_status", "make_request", "newest_reader", "open_draft", "publish_draft", "sign_draft",),
-    "charter_reading": ("charter_reader", "charter_terms", "charter_versions", "headers_of_county", "headers_of_file", "replay_policy", "verify_charter",),
-    "contract": ("json_schema", "json_schemas",),
-    "key_admin": ("destroy_key", "generate_keys", "own_keys", "retired_key",),
-    "ledger": ("cosigner_path", "cosigning_key_source", "ledger_folder", "ledger_key_source", "open_cosigner", "open_statements",),
-    "ledger_running": ("known_checkpoints", "opened_cosigning", "opened_ledger", "rebuild_ledger", "refill_from_topic",),
-    "ledger_status": ("cosigner_status", "ledger_status", "settle_evidence",),
-    "proofs": ("check_proof", "prove_event", "require_final",),
+    "audit": (
+        "explain_event", "export_log", "find_problems", "gather", "newest_checkpoint", "reconcile_counties",
+        "report_quarter", "require_final", "verify_log",
+    ),
+    "books": ("book_lines", "export_book", "people_of", "read_books"),
+    "broker": ("apply_declaration", "broker_status", "run_broker", "start_broker", "stop_broker"),
+    "charter": ("public_folder", "published", "reader_folder", "role_keys", "roles_folder"),
+    "charter_ceremony": (
+        "draft_first", "draft_next", "draft_status", "make_request", "newest_reader", "open_draft", "publish_draft",
+        "sign_draft",
+    ),
+    "charter_reading": (
+        "charter_reader", "charter_terms", "charter_versions", "headers_of_county", "headers_of_file",
+        "replay_policy", "verify_charter",
+    ),
+    "contract": ("json_schema", "json_schemas"),
+    "key_admin": ("destroy_key", "generate_keys", "own_keys", "retired_key"),
+    "ledger": (
+        "cosigner_path", "cosigning_key_source", "ledger_folder", "ledger_key_source", "open_cosigner",
+        "open_statements",
+    ),
+    "ledger_running": ("known_checkpoints", "opened_cosigning", "opened_ledger", "rebuild_ledger", "refill_from_topic"),
+    "ledger_status": ("cosigner_status", "ledger_status", "settle_evidence"),
+    "proofs": ("check_proof", "prove_event", "require_final"),
     "quarter_closing": ("close_quarters",),
     "reportable": ("reportable_hotspots",),
-    "station": ("run_station", "station_charters",),
+    "station": ("run_station", "station_charters"),
     "access_log": ("access_log_path", "record", "record_if_possible"),
     "actor": ("named_officer", "process_account"),
     "attachments": ("total_bytes",),
@@ -404,9 +417,12 @@ def simple() -> dict[str, tuple[FunctionType, list[str]]]:
 
 @pytest.mark.parametrize("name", simple())
 def test_what_writes_no_access_returns_no_content(case: Case, name: str) -> None:
-    """Functions that need no more than a home and a county: the marker is not in what they return."""
+    """Functions that need no more than a home and a county: the marker is not in what they return or refuse with."""
     function, needed = simple()[name]
-    made = function(**{each: ARGUMENTS[each](case) for each in needed})
+    try:
+        made = function(**{each: ARGUMENTS[each](case) for each in needed})
+    except YizhanError as error:
+        made = error
     if isinstance(made, Iterator):
         made = list(made)
     assert MARKER not in f"{made!r} {made}"
