@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 from yizhan.cli.context import acting, current_home
 from yizhan.ledger.audit.books import Kind
+from yizhan.runtime.folders import private_file
 from yizhan.services.books import export_book
 
 
@@ -18,6 +18,5 @@ def write_book(county: str, kind: Kind, file: str) -> None:
         sys.stdout.buffer.writelines(lines)
         sys.stdout.buffer.flush()
         return
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "wb") as made:  # noqa: PTH123 -- a descriptor
+    with private_file(Path(file)) as made:
         made.writelines(lines)

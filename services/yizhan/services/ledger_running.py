@@ -16,7 +16,7 @@ from yizhan.ledger.feed import Feed, newest_on_topic
 from yizhan.ledger.kafka_io import Wire
 from yizhan.ledger.log import Log
 from yizhan.runtime.clock import utc_now
-from yizhan.runtime.file_lock import alone
+from yizhan.runtime.file_lock import exclusive
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.watchdog import Watchdog
 from yizhan.schemas import topics
@@ -55,7 +55,7 @@ def opened_cosigning(home: Home, county: str, passphrases: PassphraseSource) -> 
     connection = settings.connection(topics.county(county))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
-        alone(path.with_name(path.name + ".lock"), _("在为 {county} 会签").format(county=county)),
+        exclusive(path.with_name(path.name + ".lock"), _("在为 {county} 会签").format(county=county)),
         open_cosigner(home, county) as mine,
         CountyBooks(home, county) as books,
     ):

@@ -11,6 +11,7 @@ from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
 from yizhan.cli.click_options import Command, json_option, option
 from yizhan.cli.output import print_json, progress, tell
 from yizhan.ledger.audit.pages import as_csv, as_html
+from yizhan.runtime.folders import write_private
 from yizhan.schemas.i18n import LANGUAGES, _, marked
 from yizhan.schemas.quarters import Quarter
 from yizhan.services.audit import AuditSources, report_quarter
@@ -50,7 +51,7 @@ def report(*, quarter: str, out: Path, sources: AuditSources, as_json: bool) -> 
         # The mark at the beginning lets spreadsheets read Chinese.
         for ending, text in (("html", as_html(found, language)), ("csv", "\ufeff" + as_csv(found, language))):
             path = out / f"audit-{quarter}.{language}.{ending}"
-            path.write_text(text, encoding="utf-8", newline="")
+            write_private(path, text.encode())
             files.append(str(path))
     if as_json:
         figures = {"traffic": found.traffic, "digests": found.digests, "findings": found.findings, "pairs": found.pairs}
