@@ -194,6 +194,11 @@ CONTENT |= {
 
 GIVEN: dict[str, str] = {
     "attachments.attach_files": "an outbox that the caller opened",
+    "broker.apply_declaration": "asks Kafka, and no store of a county",
+    "broker.broker_status": "asks Kafka, and no store of a county",
+    "broker.run_broker": "asks Kafka, and no store of a county",
+    "broker.start_broker": "asks Kafka, and no store of a county",
+    "broker.stop_broker": "asks Kafka, and no store of a county",
     "bulletins.draft": "what read_material read",
     "bulletins.received_bulletin": "an inbox that the caller opened",
     "bulletins.sent_bulletin": "an outbox that the caller opened",
@@ -220,7 +225,6 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
         "report_quarter", "require_final", "verify_log",
     ),
     "books": ("book_lines", "export_book", "people_of", "read_books"),
-    "broker": ("apply_declaration", "broker_status", "run_broker", "start_broker", "stop_broker"),
     "charter": ("public_folder", "published", "reader_folder", "role_keys", "roles_folder"),
     "charter_ceremony": (
         "draft_first", "draft_next", "draft_status", "make_request", "newest_reader", "open_draft", "publish_draft",
