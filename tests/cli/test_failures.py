@@ -14,7 +14,8 @@ import pytest
 
 from tests.cli.conftest import Run
 from yizhan.cli.click_options import Command
-from yizhan.cli.main import failure, main
+from yizhan.cli.failures import failure
+from yizhan.cli.main import main
 from yizhan.schemas.errors import BadSignature, KeyFileInvalid
 
 YIZHAN = (sys.executable, "-m", "yizhan.cli")

@@ -6,7 +6,7 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -55,6 +55,10 @@ def test_the_contracts_hold() -> None:
         ("kafka", "streams/station.py", "import faust"),
         ("pure", "schemas/rows.py", "import sqlite3"),
         ("pure", "schemas/wire.py", "def later():\n    import socket"),
+        ("faceless", "services/screen.py", "import rich.table"),
+        ("faceless", "services/asking.py", "def later():\n    import click"),
+        ("commands", "services/shortcut.py", "import yizhan.cli.commands"),
+        ("commands", "cli/demo/shortcut.py", "from yizhan.cli.main import main"),
     ],
 )
 def test_a_breach_is_found(tmp_path: Path, contract: str, file: str, line: str) -> None:
@@ -63,10 +67,46 @@ def test_a_breach_is_found(tmp_path: Path, contract: str, file: str, line: str) 
         package = tmp_path / "yizhan" / folder
         package.mkdir(parents=True)
         (package / "__init__.py").write_text("", "utf-8")
+    for part in ("commands", "demo"):
+        (tmp_path / "yizhan" / "cli" / part).mkdir()
+        (tmp_path / "yizhan" / "cli" / part / "__init__.py").write_text("", "utf-8")
+    (tmp_path / "yizhan" / "cli" / "main.py").write_text("main = None", "utf-8")
     (tmp_path / "yizhan" / file).write_text(line, "utf-8")
     code, output = lint_imports(contract=contract, path=tmp_path)
     assert code == 1, output
     assert "BROKEN" in output
+
+
+def test_nothing_is_built_on_commands() -> None:
+    """A command's module is imported by its neighbours and, when it runs, by the table of commands; by nobody else."""
+    importing = {
+        name
+        for name, text in sources(*FOLDERS, "bench", "tests/year")
+        if not name.startswith("cli/yizhan/cli/commands/")
+        for module in imported(text)
+        if module.startswith("yizhan.cli.commands")
+    }
+    assert importing == set()
+
+
+def test_only_its_command_imports_the_demonstration() -> None:
+    """The demonstration is a package of its own: nothing of the command line needs it."""
+    importing = {
+        name
+        for name, text in sources(*FOLDERS)
+        if not name.startswith("cli/yizhan/cli/demo/") and any(m.startswith("yizhan.cli.demo") for m in imported(text))
+    }
+    assert importing == {"cli/yizhan/cli/commands/demo.py"}
+
+
+def imported(text: str) -> Iterator[str]:
+    """Yield the modules that a program imports, at its top or within."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:
