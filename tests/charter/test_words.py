@@ -65,7 +65,7 @@ def test_a_rule_that_moves_and_changes_nothing_is_not_told() -> None:
     assert list(policy_differences(sample_policy(), policy(swap))) == []
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_what_is_told_is_what_is_decided(data: st.DataObject) -> None:
     """A header lies in a told case exactly when the two policies decide it otherwise."""

@@ -381,7 +381,7 @@ GOOD = SMALL.event()
 PIECES = st.sampled_from([GOOD[:200], GOOD[-300:], b"YZE1\x01", b"{}", b"\x00" * 40])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     value=st.none() | st.binary(max_size=300) | st.lists(PIECES, max_size=6).map(b"".join),
     topic=st.sampled_from([topics.events(SENDER), topics.events(PARTNER), "", "yizhan.audit"]),
@@ -396,7 +396,7 @@ def test_no_record_however_made_raises_anything_else(
         admit(Record(topic, 0, 0, received, value, header_bytes), SMALL.charter)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     attributes=st.fixed_dictionaries(
         {},

@@ -153,7 +153,7 @@ def theirs(data: bytes) -> str:
     return f"{admitted.hash.hex()} {decisions} {admitted.clock_suspect}"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(changes=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(SCALARS), max_size=3))
 def test_both_judge_any_header_alike(changes: dict[str, Any]) -> None:
     """Whatever a member writes into a header and signs, both give the same reason or the same decisions."""
@@ -171,7 +171,7 @@ def test_both_judge_odd_attributes_alike(name: str) -> None:
         assert ours(data) == theirs(data), value
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(at=st.integers(0, 2000), piece=st.binary(max_size=4), drop=st.integers(0, 4))
 def test_both_judge_any_damage_alike(at: int, piece: bytes, drop: int) -> None:
     """Bytes changed anywhere: the same reason from both."""
