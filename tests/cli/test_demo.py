@@ -52,6 +52,18 @@ def test_a_signal_ends_the_work_and_none_cuts_the_cleaning_short(number: signal.
     assert [signal.getsignal(each) for each in SIGNALS] == before
 
 
+def test_an_ignored_signal_stays_ignored() -> None:
+    """Under ``nohup`` the terminal can go: neither the work nor the cleaning ends, and it is ignored afterwards too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with cleaning_up(lambda: os.kill(os.getpid(), signal.SIGHUP)):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_what_goes_wrong_is_cleaned_up_after_too() -> None:
     """An error of the work is told after the cleaning."""
     done = []
