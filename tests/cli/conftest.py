@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +54,19 @@ def yizhan() -> Run:
     return run
 
 
+def make_home(home: Path, *words: str, pass_fds: Sequence[int] = ()) -> Path:
+    """Run ``sample init`` for two counties in a process of its own: it takes a second, so fixtures do it once."""
+    command = [sys.executable, "-m", "yizhan.cli", "--home", str(home), "sample", "init", "--counties", "2", *words]
+    subprocess.run(command, check=True, capture_output=True, pass_fds=pass_fds)
+    return home
+
+
+@pytest.fixture(scope="session")
+def _signed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_home(tmp_path_factory.mktemp("sample") / "yizhan-home")
+
+
 @pytest.fixture
-def home(yizhan: Run, tmp_path: Path) -> Path:
-    """Make the home of the two counties that really signed, in ``yizhan-home``."""
-    assert yizhan("sample", "init", "--counties", "2").code == 0
-    return tmp_path / "yizhan-home"
+def home(_signed_once: Path, tmp_path: Path) -> Path:
+    """Give the home of the two counties that really signed, in ``yizhan-home``, untouched by other tests."""
+    return shutil.copytree(_signed_once, tmp_path / "yizhan-home")
