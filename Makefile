@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-FOLDERS := schemas runtime charter producers streams consumers ledger bulletin deploy cli
+FOLDERS := schemas runtime charter producers streams consumers ledger bulletin deploy services cli
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.yizhan-setup

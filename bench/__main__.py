@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import bulletin, charter, closing, crypto, files, latency, ledger, obligations, recovery, throughput
-from bench.ground import ground, say
+from bench.harness import ground, say
 
 PARTS = {
     "crypto": crypto.measure,

@@ -11,20 +11,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.ground import say, significant
+from bench.harness import say, significant
 from tests.consumers.county import ME, PARTNER, Listener
 from tests.schemas.payloads.examples import CRIME, FEEDBACK, FIRE, HOTSPOT, REPORT
 from tests.simulator import NOW, World
 from yizhan.bulletin.pdf import pdf
 from yizhan.bulletin.proof import Named, Proof
 from yizhan.bulletin.sheet import Material, sheet
-from yizhan.cli.quarters import counted
 from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.timestamps import written
+from yizhan.services.quarters import counted
 
 if TYPE_CHECKING:
-    from bench.ground import Ground
+    from bench.harness import Ground
 
 SIZES = (1_000, 10_000)
 KINDS: tuple[tuple[str, dict[str, Any]], ...] = (

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from bench.ground import Ground, significant, summary
+from bench.harness import Ground, significant, summary
 from tests.ceremony import Ceremony
 from yizhan.charter.fetch import MemorySource
 from yizhan.charter.layout import SNAPSHOT, metadata_path

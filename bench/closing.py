@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.ground import say, significant
+from bench.harness import say, significant
 from bench.throughput import envelopes
 from yizhan.charter.archive import Archive
 from yizhan.charter.reader import CharterReader
@@ -24,7 +24,7 @@ from yizhan.streams.closing_kafka import Closer
 from yizhan.streams.station import handle
 
 if TYPE_CHECKING:
-    from bench.ground import Ground
+    from bench.harness import Ground
 
 SIZES = {"330327": ("350982", 10_000), "331181": ("350722", 100_000)}
 """Member whose book is closed → (who sends to it, how many events)."""

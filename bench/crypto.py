@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from bench.ground import percentile, significant
+from bench.harness import percentile, significant
 from bench.throughput import PARTNER, PAYLOAD, SOURCE, envelopes
 from yizhan.schemas.admit import verify
 from yizhan.schemas.envelope import open_verified, parse_envelope, seal
@@ -19,7 +19,7 @@ from yizhan.schemas.timestamps import instant
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.ground import Ground
+    from bench.harness import Ground
 
 ROUNDS = 400
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 from bench.faults_count import Counting, has, missing
 from bench.faults_ledger import LEDGER, LedgerCount, inject
 from bench.faults_world import PARTNER, PER_SECOND, STATION, inbox, publisher, world
-from bench.ground import say
+from bench.harness import say
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.sample import TWO
 

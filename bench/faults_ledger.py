@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kafka import KafkaConsumer, TopicPartition
 
-from bench.ground import say
+from bench.harness import say
 from tests.ledger.fsck import tool
 from tests.ledger.injection import Trial, points
 from tests.ledger.world import LedgerWorld
 from yizhan.charter.archive import Archive
 from yizhan.charter.reader import CharterReader
-from yizhan.ledger.reading import FolderSource, Tiles
+from yizhan.ledger.log_source import LogFolder, Tiles
 from yizhan.ledger.verify import verify
 from yizhan.schemas import notes, tiles, topics
 from yizhan.schemas.checkpoints import Checkpoint, parse_checkpoint
@@ -105,7 +105,7 @@ class LedgerCount:
 
     def _final(self) -> int | None:
         """Size of the newest final checkpoint if it is the newest of all."""
-        log = FolderSource(self.world.home / "ledger" / "log")
+        log = LogFolder(self.world.home / "ledger" / "log")
         newest, final = log.read("checkpoint"), log.read("final")
         if newest is None or final is None:
             return None
@@ -114,9 +114,9 @@ class LedgerCount:
 
     def _forks(self, entries: list[bytes]) -> int:
         folder = self.world.home / "ledger" / "log"
-        found = verify(FolderSource(folder), CharterReader(Archive(self.world.home / "station" / "charter")))
+        found = verify(LogFolder(folder), CharterReader(Archive(self.world.home / "station" / "charter")))
         size = found.newest.checkpoint.size
-        reader = Tiles(FolderSource(folder), size, folder)
+        reader = Tiles(LogFolder(folder), size, folder)
         forks = sum(
             each.size > len(entries) or tiles.root_at(each.size, reader.tile) != each.root for each in self.checkpoints
         )

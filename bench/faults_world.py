@@ -25,10 +25,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.faults_ledger import LEDGER, cosigner
-from bench.ground import YIZHAN, say
+from bench.harness import YIZHAN, say
 from yizhan.charter.archive import Archive
 from yizhan.charter.reader import CharterReader
-from yizhan.cli.sample import make_sample
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.home import bring_up
 from yizhan.producers.drafts import Draft, parse_draft
@@ -38,6 +37,7 @@ from yizhan.runtime.settings import Settings
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.keys import load_signing
 from yizhan.schemas.sample import TWO
+from yizhan.services.sample import make_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

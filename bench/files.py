@@ -15,20 +15,20 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.ground import percentile, say, significant
+from bench.harness import percentile, say, significant
 from bench.latency import Bell, alarm
 from bench.throughput import PARTNER, SOURCE
-from yizhan.cli.samples import write_samples
 from yizhan.consumers.files import FileStore, attachments_of
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.files import attach
 from yizhan.producers.outbox import Outbox
 from yizhan.schemas.files import MAX_FILE_BYTES
+from yizhan.services.sample_files import write_samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.ground import Ground
+    from bench.harness import Ground
 
 PER_SECOND: Final = 10
 QUIET: Final = 300

@@ -16,7 +16,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from bench.ground import PLAIN, percentile, say, significant, summary
+from bench.harness import PLAIN, percentile, say, significant, summary
 from bench.throughput import PARTNER, PAYLOAD, SOURCE
 from yizhan.producers.drafts import Draft
 from yizhan.producers.outbox import Outbox
@@ -24,7 +24,7 @@ from yizhan.producers.outbox import Outbox
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from bench.ground import Ground
+    from bench.harness import Ground
 
 PER_SECOND, EVENTS, WARM, RUNS = 50, 500, 50, 3
 

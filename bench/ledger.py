@@ -20,12 +20,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.ground import percentile, say, significant, summary
+from bench.harness import percentile, say, significant, summary
 from tests.ledger.fsck import fsck, tool
 from tests.ledger.world import LATER, LedgerWorld, numbered
-from yizhan.ledger.growth import Growth
 from yizhan.ledger.log import MAX_BATCH
-from yizhan.ledger.reading import FolderSource
+from yizhan.ledger.log_source import LogFolder
+from yizhan.ledger.tree_builder import Growth
 from yizhan.ledger.verify import verify
 from yizhan.schemas import topics
 from yizhan.schemas.checkpoints import Checkpoint, sign_checkpoint
@@ -39,7 +39,7 @@ from yizhan.schemas.timestamps import written
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.ground import Ground
+    from bench.harness import Ground
 
 APPENDED: Final = 20_000
 SIZES: Final = (10_000, 100_000, 1_000_000)
@@ -161,7 +161,7 @@ def check(folder: Path) -> None:
     """Verify a log in this process, and print seconds and peak memory (MiB)."""
     world = LedgerWorld()
     begun = time.monotonic()
-    verify(FolderSource(folder), world.charters)
+    verify(LogFolder(folder), world.charters)
     print(time.monotonic() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 

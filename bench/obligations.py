@@ -8,11 +8,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tests.simulator import World
-from yizhan.schemas.duties import Book
 from yizhan.schemas.header import Header
+from yizhan.schemas.obligation_engine import ObligationEngine
 
 if TYPE_CHECKING:
-    from bench.ground import Ground
+    from bench.harness import Ground
 
 A, B = "331126", "350924"
 BEGIN = datetime(2026, 11, 24, 4, tzinfo=UTC)
@@ -30,7 +30,7 @@ def measure(_ground: Ground) -> dict[str, Any]:
 
 
 def _tick(size: int) -> dict[str, float]:
-    world, book = World((A, B)), Book()
+    world, book = World((A, B)), ObligationEngine()
     first = world.header(B, (A,), type="yizhan.assistance.request.v1", wants="identity", priority="urgent")
     for number in range(size):
         header = Header.model_construct(**(dict(first) | {"id": f"{B}-bench0001-{number + 1}"}))

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 from kafka import TopicPartition
 
-from bench.ground import PLAIN, say, significant, summary
+from bench.harness import PLAIN, say, significant, summary
 from bench.throughput import PARTNER, SOURCE, envelopes
 from yizhan.schemas import topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from bench.ground import Ground
+    from bench.harness import Ground
 
 KILLS = 3
 

@@ -10,14 +10,14 @@ import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from bench.ground import PLAIN, say, significant, summary
+from bench.harness import PLAIN, say, significant, summary
 from yizhan.schemas import topics
 from yizhan.schemas.envelope import seal
 from yizhan.schemas.header import Header
 from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
-    from bench.ground import Ground
+    from bench.harness import Ground
 
 SOURCE, PARTNER = "350924", "331126"
 EVENTS, RUNS = 4000, 3

@@ -13,7 +13,7 @@ from tuf.api.metadata import Metadata, MetaFile, Snapshot
 
 from yizhan.charter import repository
 from yizhan.charter.archive import Archive
-from yizhan.charter.fetch import Fetcher, MemorySource
+from yizhan.charter.fetch import CharterFetcher, MemorySource
 from yizhan.charter.layout import (
     ROOT,
     ROOT_FIELD,
@@ -24,9 +24,9 @@ from yizhan.charter.layout import (
     metadata_path,
     target_path,
 )
-from yizhan.charter.repository import Draft, Offices, StationOffices, Terms
+from yizhan.charter.repository import CharterDraft, Offices, StationOffices, Terms
 from yizhan.charter.rolekeys import generate, public_of
-from yizhan.charter.verify import Verified, verify
+from yizhan.charter.verify import VerifiedCharter, verify
 from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.timestamps import written
 
@@ -72,7 +72,7 @@ class Ceremony:
     station: dict[str, list[CryptoSigner]]
     now: datetime
     published: dict[str, bytes] = field(default_factory=dict)
-    newest: Verified | None = None
+    newest: VerifiedCharter | None = None
 
     @classmethod
     def begin(cls, files: Mapping[str, bytes], now: datetime, scheme: Any = "ed25519") -> Ceremony:  # noqa: ANN401
@@ -97,18 +97,20 @@ class Ceremony:
         """The first root."""
         return self.published[metadata_path(ROOT, 1)]
 
-    def draft(self, now: datetime, renew: Iterable[str] = ()) -> Draft:
+    def draft(self, now: datetime, renew: Iterable[str] = ()) -> CharterDraft:
         """Write what changes."""
         return repository.draft(self.terms, self.newest, now, renew)
 
-    def signed(self, draft: Draft, signers: Iterable[CryptoSigner] | None = None) -> Draft:
+    def signed(self, draft: CharterDraft, signers: Iterable[CryptoSigner] | None = None) -> CharterDraft:
         """Sign a draft with these keys, or with everybody's."""
         everybody = [key for hands in self.hands.values() for key in hands.all()]
         for signer in everybody if signers is None else signers:
             repository.sign(draft, self.newest, signer)
         return draft
 
-    def publish(self, now: datetime, draft: Draft | None = None, old: Iterable[CryptoSigner] = ()) -> Verified:
+    def publish(
+        self, now: datetime, draft: CharterDraft | None = None, old: Iterable[CryptoSigner] = ()
+    ) -> VerifiedCharter:
         """Sign and publish the next version; ``old`` are keys that the version before names."""
         self.now = now
         draft = draft or self.draft(now)
@@ -116,12 +118,12 @@ class Ceremony:
         self.signed(draft, old)
         anchor = self.anchor if self.newest else draft.metadata[ROOT].to_bytes(repository.COMPACT)
         self.published |= repository.publish(draft, self.newest, anchor, self.station, now)
-        self.newest = verify(anchor, self.newest, Fetcher(MemorySource(self.published)), now)
+        self.newest = verify(anchor, self.newest, CharterFetcher(MemorySource(self.published)), now)
         return self.newest
 
     # -- what no honest station does --
 
-    def publish_draft_unchecked(self, draft: Draft, now: datetime) -> None:
+    def publish_draft_unchecked(self, draft: CharterDraft, now: datetime) -> None:
         """List a draft as it is, whoever signed it."""
         for path, content in draft.files.items():
             self.published[target_path(path, hashlib.sha256(content).hexdigest())] = content
@@ -136,7 +138,7 @@ class Ceremony:
 
     def publish_unchecked(self, role: str, metadata: Metadata[Any], now: datetime, *, sign: bool = True) -> None:
         """List metadata of one role as it is; ``sign`` with everybody's keys that may."""
-        draft = Draft({role: metadata})
+        draft = CharterDraft({role: metadata})
         self.publish_draft_unchecked(self.signed(draft) if sign else draft, now)
 
     def list_again(self, meta: dict[str, MetaFile] | None, now: datetime, version: int | None = None) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from tests.simulator import seed
-from yizhan.bulletin.letters import Letter
-from yizhan.bulletin.tally import CRIME
+from yizhan.bulletin.aggregates import CRIME
+from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.schemas.policy import Way
 
 A, B = "331126", "350924"
 ZONE = "Asia/Shanghai"
 
 
-def one(number: int, type_: str = CRIME, source: str = B, **said: Any) -> Letter:  # noqa: ANN401 -- any attribute
+def one(number: int, type_: str = CRIME, source: str = B, **said: Any) -> QuarterEvent:  # noqa: ANN401 -- any attribute
     """Write a letter: a criminal case, unless told otherwise; ``raw`` adds to its payload."""
     event_id = f"{source}-20260701test-{number}"
     raw: dict[str, Any] = {"summary": "某案"}
@@ -30,4 +30,4 @@ def one(number: int, type_: str = CRIME, source: str = B, **said: Any) -> Letter
         "way": Way.DIGEST,
         "thread": event_id,
     }
-    return Letter(**(values | said), raw=raw)
+    return QuarterEvent(**(values | said), raw=raw)

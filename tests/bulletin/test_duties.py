@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.bulletin.letters import A, B
-from yizhan.bulletin.duties import duties
+from yizhan.bulletin.obligations import duties
 from yizhan.schemas.followups import CANCELLED, DISCHARGED, NOT_OWED, OPENED, OVERDUE, Followup
 
 C = "331127"

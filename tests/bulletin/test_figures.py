@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bulletin.letters import ZONE, A, B, one
+from yizhan.bulletin.aggregates import CRIME, FEEDBACK, FIRE, REPORT, REQUEST, RESPONSE
 from yizhan.bulletin.figures import COMPARED, canonical, digest, figures, looked_up
-from yizhan.bulletin.letters import Duty, Letter, lost
-from yizhan.bulletin.tally import CRIME, FEEDBACK, FIRE, REPORT, REQUEST, RESPONSE
+from yizhan.bulletin.quarter_events import QuarterEvent, QuarterObligation, missing_event
 from yizhan.schemas.policy import Way
 
 
-def count(*letters: Letter, duties: tuple[Duty, ...] = ()) -> dict[str, Any]:
+def count(*letters: QuarterEvent, duties: tuple[QuarterObligation, ...] = ()) -> dict[str, Any]:
     """Count the third quarter."""
     return figures("2026Q3", (A, B), ZONE, letters, duties)
 
 
-def later(first: Letter, number: int, **said: Any) -> Letter:  # noqa: ANN401 -- any attribute
+def later(first: QuarterEvent, number: int, **said: Any) -> QuarterEvent:  # noqa: ANN401 -- any attribute
     """Write a later letter on a thread."""
     return one(number, first.type, **({"source": first.source, "thread": first.id} | said))
 
@@ -73,7 +73,7 @@ def test_nobody_takes_back_what_is_not_theirs() -> None:
 
 def test_what_is_no_real_letter_is_no_case() -> None:
     """Exercises, receipts, what cannot be opened or has not come: counted as that, never as a case."""
-    gone = lost(f"{B}-20260701test-8", b"\x01" * 32, A, Way.ALARM)
+    gone = missing_event(f"{B}-20260701test-8", b"\x01" * 32, A, Way.ALARM)
     made = count(one(1, status="Exercise"), one(2, opened=False), one(3, "yizhan.receipt.v1"), gone)
     assert made["cases"]["all"] == 0
     way = made["directions"][f"{B}>{A}"]
@@ -123,7 +123,9 @@ def test_an_interim_word_leaves_a_request_open() -> None:
 def test_obligations_met_and_missed() -> None:
     """Each obligation counts where it stood; what is due or missed is an open matter."""
     states: tuple[Any, ...] = ("met", "late", "missed", "due", "cancelled")
-    duties = tuple(Duty(f"feedback/{n}/{A}", "feedback", A, B, s, f"2026-09-0{n + 1}") for n, s in enumerate(states))
+    duties = tuple(
+        QuarterObligation(f"feedback/{n}/{A}", "feedback", A, B, s, f"2026-09-0{n + 1}") for n, s in enumerate(states)
+    )
     made = count(duties=duties)
     assert made["obligations"]["by_rule"]["feedback"] == dict.fromkeys(states, 1)
     assert [each["why"] for each in made["open"]] == ["missed", "due"]
@@ -158,7 +160,7 @@ def test_comparison_with_last_quarter_and_last_year() -> None:
 @given(st.randoms(use_true_random=False), st.integers(0, 40))
 def test_the_same_letters_give_the_same_bytes(shuffle: random.Random, size: int) -> None:
     """Whatever order they arrived in, however often, and whoever counts: the same bytes."""
-    made: list[Letter] = []
+    made: list[QuarterEvent] = []
     for n in range(1, size + 1):
         objects = [{"species": "杉", "protection": "无", "quantity": shuffle.random(), "unit": "m³"}]
         said: dict[str, Any] = {"raw": {"objects": objects}}

@@ -16,15 +16,15 @@ import pytest
 from tests.bulletin.letters import ZONE, A, B, one
 from tests.house.tree import ROOT
 from yizhan.bulletin import charts
+from yizhan.bulletin.aggregates import CRIME, FIRE
 from yizhan.bulletin.docx import docx_of
 from yizhan.bulletin.figures import digest, figures
 from yizhan.bulletin.html import html
-from yizhan.bulletin.letters import Letter
 from yizhan.bulletin.pdf import pdf, unseen
 from yizhan.bulletin.proof import Named, Proof
+from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.bulletin.sheet import Drawing, Material, Para, Sheet, sheet
 from yizhan.bulletin.tables import figures_csv, letters_csv
-from yizhan.bulletin.tally import CRIME, FIRE
 from yizhan.schemas.i18n import set_language
 
 MADE = datetime(2026, 10, 9, 2, tzinfo=UTC)
@@ -33,7 +33,7 @@ EVIL = '<script>alert(1)</script>=cmd|"x" *粗* #import "/etc/passwd" $x$ 𪚥\x
 MANIFEST = Named(A, "ab" * 32, 7, 2, "cd" * 32, "2026-10-01T00:00:05.000Z")
 
 
-def material(*letters: Letter, **said: Any) -> Material:  # noqa: ANN401 -- any field
+def material(*letters: QuarterEvent, **said: Any) -> Material:  # noqa: ANN401 -- any field
     """Put the third quarter together."""
     geojson = json.loads((ROOT / "producers/yizhan/producers/data/counties.geojson").read_text("utf-8"))
     values: dict[str, Any] = {

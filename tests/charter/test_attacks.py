@@ -17,7 +17,7 @@ from tests.ceremony import Ceremony
 from tests.forge import register
 from tests.simulator import NOW, World, seed
 from yizhan.charter import repository
-from yizhan.charter.errors import CharterProblem, Problem
+from yizhan.charter.errors import CharterFault, CharterProblem
 from yizhan.charter.fetch import MemorySource
 from yizhan.charter.layout import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, history_path, keys_path, metadata_path
 from yizhan.charter.reader import CharterReader
@@ -104,7 +104,7 @@ def test_rollback(reading: Reading) -> None:
     reading.ceremony.publish(reading.later(minutes=1))
     reading.reader.look()
     reading.ceremony.published |= old
-    assert reading.offered().problem is Problem.ROLLBACK
+    assert reading.offered().problem is CharterFault.ROLLBACK
 
 
 def test_rollback_of_one_county(reading: Reading) -> None:
@@ -117,7 +117,7 @@ def test_rollback_of_one_county(reading: Reading) -> None:
     first = Metadata[Any].from_bytes(reading.ceremony.published[metadata_path(SNAPSHOT, 1)]).signed
     meta = dict(newest.snapshot.meta) | {f"{A}.json": first.meta[f"{A}.json"]}
     reading.ceremony.list_again(meta, reading.now)
-    assert reading.offered().problem is Problem.ROLLBACK
+    assert reading.offered().problem is CharterFault.ROLLBACK
 
 
 def test_freeze(reading: Reading) -> None:
@@ -125,7 +125,7 @@ def test_freeze(reading: Reading) -> None:
     assert reading.reader.standing().stale(reading.now) is False
     reading.later(days=2)
     error = reading.offered()
-    assert error.problem is Problem.FREEZE
+    assert error.problem is CharterFault.FREEZE
     assert reading.reader.in_force(reading.now).version == 1
     reading.ceremony.restamp(reading.now)
     reading.reader.refresh()
@@ -135,7 +135,7 @@ def test_freeze(reading: Reading) -> None:
 def test_fast_forward(reading: Reading) -> None:
     """A number far ahead would leave none for later."""
     reading.ceremony.list_again(None, reading.later(minutes=1), version=5_000)
-    assert reading.offered().problem is Problem.FAST_FORWARD
+    assert reading.offered().problem is CharterFault.FAST_FORWARD
 
 
 def test_mix_and_match(reading: Reading) -> None:
@@ -145,7 +145,7 @@ def test_mix_and_match(reading: Reading) -> None:
     second = dict(reading.ceremony.published)
     path = metadata_path(A, 2)
     reading.ceremony.published[path] = second[metadata_path(A, 1)]
-    assert reading.offered().problem is Problem.MIX_AND_MATCH
+    assert reading.offered().problem is CharterFault.MIX_AND_MATCH
     reading.ceremony.published[path] = second[path]
     reading.reader.look()
     assert reading.reader.latest().version == 2
@@ -158,7 +158,7 @@ def test_a_target_that_is_not_the_signed_one(reading: Reading) -> None:
     for path in reading.ceremony.published:
         if path.startswith(f"targets/counties/{A}/"):
             reading.ceremony.published[path] = reading.ceremony.published[path][:-1] + b" "
-    assert reading.offered().problem is Problem.MIX_AND_MATCH
+    assert reading.offered().problem is CharterFault.MIX_AND_MATCH
 
 
 @pytest.mark.parametrize("role", [ROOT, TARGETS, A])
@@ -168,7 +168,7 @@ def test_too_few_signatures(reading: Reading, role: str) -> None:
     draft = ceremony.draft(reading.later(minutes=1), [role])
     ceremony.signed(draft, ceremony.hands[B].all())
     ceremony.publish_unchecked(role, draft.metadata[role], reading.now, sign=False)
-    assert reading.offered().problem is Problem.THRESHOLD
+    assert reading.offered().problem is CharterFault.THRESHOLD
 
 
 def test_a_threshold_met_by_one_key_twice(reading: Reading) -> None:
@@ -185,7 +185,7 @@ def test_a_threshold_met_by_one_key_twice(reading: Reading) -> None:
     signatures = [key, again, *(k for hands in reading.ceremony.hands.values() for k in hands.all())]
     reading.ceremony.signed(draft, signatures)
     reading.ceremony.publish_draft_unchecked(draft, reading.later(minutes=1))
-    assert reading.offered().problem is Problem.KEY_REUSED
+    assert reading.offered().problem is CharterFault.KEY_REUSED
 
 
 @pytest.mark.parametrize("where", ["root and targets", "two members", "county and root", "an event key"])
@@ -206,7 +206,7 @@ def test_a_key_for_two_things(reading: Reading, where: str) -> None:
     reading.ceremony.signed(draft)
     reading.ceremony.signed(draft, old)
     reading.ceremony.publish_draft_unchecked(draft, reading.later(minutes=1))
-    assert reading.offered().problem is Problem.KEY_REUSED
+    assert reading.offered().problem is CharterFault.KEY_REUSED
 
 
 @pytest.mark.parametrize("threshold", ["root", "targets"])
@@ -217,7 +217,7 @@ def test_less_than_a_majority(reading: Reading, threshold: str) -> None:
     draft = repository.draft(terms, reading.ceremony.newest, reading.later(minutes=1))
     reading.ceremony.signed(draft)
     reading.ceremony.publish_draft_unchecked(draft, reading.now)
-    assert reading.offered().problem is Problem.WEAK_MAJORITY
+    assert reading.offered().problem is CharterFault.WEAK_MAJORITY
 
 
 @pytest.mark.parametrize("fault", ["another county", "all counties", "not terminating", "a stranger", "none"])
@@ -242,7 +242,7 @@ def test_a_delegation_outside_its_county(reading: Reading, fault: str) -> None:
                 del targets.delegations.roles[A]
 
     reading.sign_again(TARGETS, change)
-    expected = Problem.FILES if fault == "none" else Problem.DELEGATION
+    expected = CharterFault.FILES if fault == "none" else CharterFault.DELEGATION
     assert reading.offered().problem is expected
 
 
@@ -262,7 +262,7 @@ def test_a_county_that_lists_more_than_its_keys(reading: Reading, fault: str) ->
                 county.delegations = reading.ceremony.newest.targets.delegations
 
     reading.sign_again(A, change)
-    assert reading.offered().problem is Problem.DELEGATION
+    assert reading.offered().problem is CharterFault.DELEGATION
 
 
 def _policy(routes: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> Callable[[dict[str, bytes]], None]:
@@ -319,7 +319,7 @@ def test_content_that_does_not_load(reading: Reading, change: Callable[[dict[str
     draft = reading.ceremony.signed(reading.ceremony.draft(reading.later(minutes=1)))
     reading.ceremony.publish_draft_unchecked(draft, reading.now)
     error = reading.offered()
-    assert error.problem is Problem.CONTENT
+    assert error.problem is CharterFault.CONTENT
     with pytest.raises(CharterProblem, match=said):
         raise error
 
@@ -330,7 +330,7 @@ def test_members_that_nobody_signed(reading: Reading) -> None:
     _alliance(members=[*members, {**members[0], "code": "110101"}])(reading.ceremony.files)
     draft = reading.ceremony.signed(reading.ceremony.draft(reading.later(minutes=1)))
     reading.ceremony.publish_draft_unchecked(draft, reading.now)
-    assert reading.offered().problem in {Problem.CONTENT, Problem.FILES}
+    assert reading.offered().problem in {CharterFault.CONTENT, CharterFault.FILES}
 
 
 @pytest.mark.parametrize("path", [STAMP, metadata_path(SNAPSHOT, 2), metadata_path(A, 2)])
@@ -347,7 +347,7 @@ def test_damaged_metadata(reading: Reading, path: str, fault: str) -> None:
     reading.ceremony.published[path] = bad
     if fault == "missing":
         del reading.ceremony.published[path]
-    allowed = {Problem.DAMAGED, Problem.OVERSIZE, Problem.MISSING, Problem.MIX_AND_MATCH}
+    allowed = {CharterFault.DAMAGED, CharterFault.OVERSIZE, CharterFault.MISSING, CharterFault.MIX_AND_MATCH}
     assert reading.offered().problem in allowed
     reading.ceremony.published[path] = good
     assert reading.reader.look().version == 2
@@ -358,7 +358,7 @@ def test_a_clock_set_back(reading: Reading) -> None:
     reading.ceremony.restamp(reading.later(days=1))
     reading.reader.look()
     reading.later(days=-1)
-    assert reading.offered().problem is Problem.CLOCK_BACK
+    assert reading.offered().problem is CharterFault.CLOCK_BACK
     fresh = CharterReader(reading.reader.archive, MemorySource(reading.ceremony.published), lambda: reading.now)
     with pytest.raises(CharterProblem, match="clock"):
         fresh.look()
@@ -377,7 +377,7 @@ def test_an_expired_office(reading: Reading) -> None:
             reading.ceremony.archive(reading.folder / "fresh"), MemorySource(reading.ceremony.published),
             lambda: reading.now,
         )  # fmt: skip
-    assert error.value.problem is Problem.EXPIRED
+    assert error.value.problem is CharterFault.EXPIRED
 
 
 def test_a_station_whose_keys_were_stolen_recovers_by_a_new_root(reading: Reading) -> None:
@@ -388,7 +388,7 @@ def test_a_station_whose_keys_were_stolen_recovers_by_a_new_root(reading: Readin
     assert reading.reader.look().root.version == 2
     honest, reading.ceremony.station = reading.ceremony.station, thief
     reading.ceremony.list_again(None, reading.later(minutes=1))
-    assert reading.offered().problem is Problem.THRESHOLD
+    assert reading.offered().problem is CharterFault.THRESHOLD
     reading.ceremony.station = honest
     reading.ceremony.restamp(reading.now)
 

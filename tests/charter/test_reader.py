@@ -11,7 +11,7 @@ from tests.ceremony import Ceremony, Hands
 from tests.forge import register
 from tests.simulator import NOW, World, seed
 from yizhan.charter.archive import Archive
-from yizhan.charter.errors import CharterProblem, Problem
+from yizhan.charter.errors import CharterFault, CharterProblem
 from yizhan.charter.fetch import MemorySource
 from yizhan.charter.layout import adoption_path
 from yizhan.charter.reader import CharterReader
@@ -140,7 +140,7 @@ def test_an_archive_that_was_changed_does_not_load(alliance: Alliance) -> None:
     blob.write_bytes(blob.read_bytes()[:-1] + b"?")
     with pytest.raises(CharterProblem, match="move this folder aside") as error:
         alliance.reader("one", source=False)
-    assert error.value.problem is Problem.DAMAGED
+    assert error.value.problem is CharterFault.DAMAGED
     assert reader.latest().version == 1
 
 

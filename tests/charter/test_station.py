@@ -10,8 +10,8 @@ import pytest
 
 from tests.charter.test_reader import Alliance
 from yizhan.charter.archive import write_durably
-from yizhan.charter.errors import AdoptionNotSent, CharterProblem, Problem
-from yizhan.charter.fetch import FolderSource, MemorySource
+from yizhan.charter.errors import AdoptionNotSent, CharterFault, CharterProblem
+from yizhan.charter.fetch import CharterFolder, MemorySource
 from yizhan.charter.layout import TIMESTAMP, adoption_path, metadata_path
 from yizhan.charter.reader import CharterReader
 from yizhan.charter.station import StationCharters
@@ -37,7 +37,7 @@ class Topic:
         """Take the records, or answer nothing."""
         assert timeout_seconds > 0
         if self.broken:
-            raise CharterProblem(Problem.UNREACHABLE, "no broker answers")
+            raise CharterProblem(CharterFault.UNREACHABLE, "no broker answers")
         for topic, key, value in records:
             if topic == topics.AUDIT:
                 self.audit.append(value)
@@ -58,7 +58,7 @@ class Site:
         """Start the station."""
         return StationCharters(
             self.alliance.ceremony.archive(self.folder / "station"),
-            FolderSource(self.public, 2_000_000),
+            CharterFolder(self.public, 2_000_000),
             [self.alliance.world.station],
             self.topic,
             public=self.public,
@@ -167,7 +167,7 @@ def test_it_does_not_say_again_what_was_tampered_with(site: Site) -> None:
     site.alliance.now += timedelta(hours=13)
     for _ in range(3):
         station.refresh()
-    assert station.standing().problem is Problem.DAMAGED
+    assert station.standing().problem is CharterFault.DAMAGED
 
 
 def test_a_version_that_names_no_key_of_ours_is_not_announced(site: Site) -> None:
@@ -177,4 +177,4 @@ def test_a_version_that_names_no_key_of_ours_is_not_announced(site: Site) -> Non
     site.publish()
     station.refresh()
     assert station.in_force(site.alliance.now + timedelta(days=1)).version == 1
-    assert station.standing().problem is Problem.CONTENT
+    assert station.standing().problem is CharterFault.CONTENT

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from tests.ceremony import Ceremony, Hands
 from tests.simulator import FIRE, NOW, World
 from yizhan.charter import terms as texts
+from yizhan.charter.differences import changed_cases, differences, policy_differences
 from yizhan.charter.document import tables
 from yizhan.charter.replay import replay
-from yizhan.charter.words import changed_cases, differences, policy_differences
 from yizhan.schemas.policy import Policy, PolicyFile, Way, regions
 from yizhan.schemas.policy_facts import ATTRIBUTES
 from yizhan.schemas.sample import TWO, sample_policy

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from yizhan.cli import words
+from yizhan.cli.language import HOME_VARIABLE
 from yizhan.cli.main import main
 from yizhan.schemas import i18n
 
@@ -35,10 +35,9 @@ Run = Callable[..., Ran]
 def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in an empty folder, with no variables of ours set, and leave the language as it was."""
     monkeypatch.chdir(tmp_path)
-    for name in (words.HOME_VARIABLE, words.LANGUAGE_VARIABLE):
+    for name in (HOME_VARIABLE, i18n.VARIABLE):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(i18n._Chosen, "language", None)  # noqa: SLF001 -- put back when the test ends
-    monkeypatch.setattr(words._Chosen, "language", words.CHINESE)  # noqa: SLF001 -- as above
+    monkeypatch.setattr(i18n._Process, "language", None)  # noqa: SLF001 -- put back when the test ends
 
 
 @pytest.fixture

@@ -12,22 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from tests.cli.conftest import Run
-from yizhan.cli.app import App
-from yizhan.cli.inboxes import open_inbox
-from yizhan.cli.keyring import Lock, cosigner, ledger_keys, station_keys
-from yizhan.cli.ledgers import ledger_folder
-from yizhan.cli.outboxes import looking, open_outbox
+from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.arrivals import Arrived, Kind
-from yizhan.ledger.log import LedgerKeys, Log
-from yizhan.ledger.subjects import read_said
-from yizhan.producers.answers import PostingRecord
+from yizhan.ledger.log import LedgerSigningKeys, Log
+from yizhan.ledger.statement_keys import read_said
 from yizhan.producers.schedule import Patience
+from yizhan.producers.station_replies import PostingRecord
 from yizhan.schemas import topics
 from yizhan.schemas.admit import Record
 from yizhan.schemas.checkpoints import cosign, cosigner_name, open_checkpoint
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.notes import parse
 from yizhan.schemas.statements import read_dated
+from yizhan.services.home import Home
+from yizhan.services.inbox import open_inbox
+from yizhan.services.keys import cosigner, ledger_keys, station_keys
+from yizhan.services.ledger import ledger_folder
+from yizhan.services.outbox import open_outbox, read_outbox
 from yizhan.streams.closing import BookRecord, CloseRequest, Period
 from yizhan.streams.station import Output, handle
 
@@ -59,8 +60,8 @@ class Station:
     """The station's pure core and its topics, in memory; the counties' processes run by hand."""
 
     def __init__(self, home: Path) -> None:
-        self.app = App(home)
-        self.key = station_keys(home / "station" / "keys", (self.app.charter,), Lock())[0]
+        self.app = Home(home)
+        self.key = station_keys(home / "station" / "keys", (self.app.charter,), TerminalPassphrase())[0]
         self.topics: dict[str, list[tuple[Output, int]]] = {}
         self.read: dict[str, int] = {}
         self.sent: set[str] = set()
@@ -71,7 +72,7 @@ class Station:
 
     def carry(self, sender: str) -> None:
         """Take what an outbox has not sent yet through the station."""
-        with looking(self.app, sender) as outbox:
+        with read_outbox(self.app, sender) as outbox:
             assert outbox is not None
             for row in outbox.rows():
                 own = outbox.event(row.id)
@@ -95,7 +96,7 @@ class Station:
         """Let a county's inbox receive what is new for it, and send its receipts; what became of each."""
         topic = topics.alerts(county)
         new = self.topics.get(topic, [])[self.read.get(topic, 0) :]
-        with open_inbox(self.app, county, Lock()) as inbox:
+        with open_inbox(self.app, county, TerminalPassphrase()) as inbox:
             became: list[str] = [
                 inbox.receive(_arrived(output, number, at, "alert")).became for number, (output, at) in enumerate(new)
             ]
@@ -108,19 +109,19 @@ class Station:
         app, now = self.app, datetime.now(UTC) + timedelta(minutes=minutes_later)
         charter = app.charters.in_force(now)
         said = [read_said(output.value, app.charters) for output, _at in self.topics.get(topics.AUDIT, [])]
-        keys = LedgerKeys(*ledger_keys(ledger_folder(app) / "keys", charter, now, Lock()))
+        keys = LedgerSigningKeys(*ledger_keys(ledger_folder(app) / "keys", charter, now, TerminalPassphrase()))
         with Log(ledger_folder(app), charter.log) as log:
             log.append(said, {"memory": len(said)})
             note = parse(log.publish(keys, now))
             for county in sorted(charter.members):
-                key = cosigner(app.county_folder(county) / "keys", county, charter, now, Lock())
+                key = cosigner(app.county_folder(county) / "keys", county, charter, now, TerminalPassphrase())
                 note = note.adding(cosign(log.checkpoint(), cosigner_name(charter.log, county), key, now))
             log.cosigned(open_checkpoint(note.to_bytes(), app.charters))
 
     def answer(self, sender: str) -> None:
         """Let an outbox read what the station answered it."""
         records = [PostingRecord(n, said.value) for n, (said, _at) in enumerate(self.topics[topics.postings(sender)])]
-        with open_outbox(self.app, sender, Lock()) as outbox:
+        with open_outbox(self.app, sender, TerminalPassphrase()) as outbox:
             outbox.dispatch().enter("memory", records, Patience(answer_seconds=30.0, receipt_seconds=120.0))
 
     def close(self, county: str, label: str, *, interim: bool = False) -> None:
@@ -129,7 +130,7 @@ class Station:
         period = Period(county, app.charters, lambda _hash: True)
         start = before[-1].end if before else 0
         book = self.topics.get(topics.pending(county), [])
-        with open_inbox(app, county, Lock()) as inbox:
+        with open_inbox(app, county, TerminalPassphrase()) as inbox:
             for number, (output, at) in enumerate(book[start:], start):
                 assert output.header is not None
                 if period.take(BookRecord(number, output.key, output.value, output.header[1], close=False)):

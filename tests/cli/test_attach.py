@@ -9,12 +9,12 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.test_new import drafted
-from yizhan.cli.app import App
-from yizhan.cli.desk_drafts import open_drafts
-from yizhan.cli.keyring import Lock
-from yizhan.cli.outboxes import open_outbox
+from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.files import attach
+from yizhan.services.drafts import open_drafts
+from yizhan.services.home import Home
+from yizhan.services.outbox import open_outbox
 
 SHOUNING = "350924"
 PHOTO = b"\xff\xd8\xff\xe0" + b"\x17" * 1000
@@ -38,8 +38,8 @@ def test_a_form_goes_with_its_photo_and_a_kill_in_between_sends_nothing_twice(
     assert [(each["name"], each["bytes"], each["sent"], each["chunks"]) for each in listed] == [
         ("现场 1.jpg", len(PHOTO), 0, 1)
     ]
-    app, n = App(home), drafted(home)
-    with open_drafts(app, SHOUNING) as book, open_outbox(app, SHOUNING, Lock(None)) as outbox:
+    app, n = Home(home), drafted(home)
+    with open_drafts(app, SHOUNING) as book, open_outbox(app, SHOUNING, TerminalPassphrase(None)) as outbox:
         book.sending(n, outbox.clock())
         sent = outbox.publish(attach(outbox, parse_draft(book.get(n).content), [photo]))
     ran = yizhan("draft", "send", str(n), "--yes", "--attach", str(photo), "--county", SHOUNING)

@@ -17,13 +17,9 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, delete_event, delete_item, publish
-from yizhan.cli.access import journal_path
-from yizhan.cli.books import gather
-from yizhan.cli.inboxes import inbox_path
-from yizhan.cli.keyring import Lock
-from yizhan.cli.outboxes import looking, open_outbox, outbox_path
+from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.ledger.audit.books import read_book
-from yizhan.ledger.audit.findings import Finding, Found, find
+from yizhan.ledger.audit.findings import Finding, FindingKind, find
 from yizhan.ledger.audit.pages import as_csv, as_html
 from yizhan.ledger.audit.report import report
 from yizhan.ledger.errors import BookInvalid
@@ -35,6 +31,10 @@ from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import Decided, Origin, Postmark
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.timestamps import written
+from yizhan.services.access_log import access_log_path
+from yizhan.services.books import gather
+from yizhan.services.inbox import inbox_path
+from yizhan.services.outbox import open_outbox, outbox_path, read_outbox
 
 INTELLIGENCE: dict[str, Any] = {
     "type": "yizhan.intelligence.report.v1",
@@ -294,7 +294,7 @@ def test_one_events_whole_life(station: Station, fires: list[str], yizhan: Run) 
 def test_a_refused_events_life_ends_with_the_reason(station: Station, yizhan: Run) -> None:
     """The log has the refusal, found by the hash of the record."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
-    with looking(station.app, SHOUNING) as outbox:
+    with read_outbox(station.app, SHOUNING) as outbox:
         assert outbox is not None
         own = outbox.event(fire)
     assert own is not None
@@ -408,7 +408,7 @@ def test_a_receipt_about_another_hash_acknowledges_nothing(station: Station, yiz
     station.carry(SHOUNING)
     station.deliver(QINGYUAN)
     about = {"stage": "acknowledged", "event": {"id": fire, "hash": "ab" * 32}}
-    with open_outbox(station.app, QINGYUAN, Lock()) as outbox:
+    with open_outbox(station.app, QINGYUAN, TerminalPassphrase()) as outbox:
         outbox.send_receipt(ReceiptRef.model_validate(about), Person(name="李四", badge="654321"))
     station.carry(QINGYUAN)
     station.log(minutes_later=10)
@@ -417,7 +417,7 @@ def test_a_receipt_about_another_hash_acknowledges_nothing(station: Station, yiz
 
 def test_refusals_and_keys_that_were_revoked_are_found(station: Station, fires: list[str], yizhan: Run) -> None:
     """What the station refused, a key that did not hold, and what was signed with a key that was revoked since."""
-    with looking(station.app, SHOUNING) as outbox:
+    with read_outbox(station.app, SHOUNING) as outbox:
         assert outbox is not None
         own = outbox.event(fires[0])
     assert own is not None
@@ -441,7 +441,7 @@ def test_refusals_and_keys_that_were_revoked_are_found(station: Station, fires: 
 def test_a_decision_against_the_table_is_found(station: Station, yizhan: Run) -> None:
     """A station that let a fire wait for the quarter is convicted by the sender's signed header."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
-    with looking(station.app, SHOUNING) as outbox:
+    with read_outbox(station.app, SHOUNING) as outbox:
         assert outbox is not None
         own = outbox.event(fire)
     assert own is not None
@@ -500,7 +500,7 @@ def test_a_broken_journal_is_found_and_named(station: Station, fires: list[str],
     """A line changed breaks the chain; a tail cut off contradicts a head that an earlier book named."""
     for fire in fires[:3]:
         yizhan("inbox", "show", fire, "--county", QINGYUAN)
-    path = journal_path(station.app, QINGYUAN)
+    path = access_log_path(station.app, QINGYUAN)
     whole = path.read_bytes()
     for kind in ("outbox", "inbox"):
         assert yizhan(kind, "export", f"{kind}.jsonl", "--county", QINGYUAN).code == 0
@@ -517,7 +517,7 @@ def test_a_broken_journal_is_found_and_named(station: Station, fires: list[str],
 
 def test_no_content_is_shown_that_cannot_be_written_down(station: Station, fires: list[str], yizhan: Run) -> None:
     """With the journal unwritable show and list fail before a word of the content is out."""
-    path = journal_path(station.app, QINGYUAN)
+    path = access_log_path(station.app, QINGYUAN)
     path.unlink(missing_ok=True)
     path.mkdir()
     for words in (("inbox", "show", fires[0]), ("inbox", "list")):
@@ -552,7 +552,7 @@ def test_content_whose_term_is_over_goes_and_the_log_has_the_word_of_it(
         step["what"]: step for step in json.loads(yizhan("audit", "explain", fires[0], "--json").out)["life"]["steps"]
     }
     assert (steps["destroyed"]["vouch"], steps["destroyed"]["said"]["notice"]) == ("logged", done["notices"][0])
-    journal = journal_path(station.app, QINGYUAN).read_text("utf-8")
+    journal = access_log_path(station.app, QINGYUAN).read_text("utf-8")
     assert '"how":"destroyed"' in journal
     assert "李四（654321）" in journal
 
@@ -592,7 +592,7 @@ def test_words_of_others_are_no_markup_and_no_formula(station: Station, fires: l
         quarter = Quarter.containing(evidence.logged.checkpoint.at, station.app.charter.time_zone)
         made = report(evidence, station.app.charters, quarter)
     wrong = Finding(
-        Found.REFUSED, SHOUNING, written(datetime.now(UTC)), detail="=HYPERLINK(1)<script>alert(1)</script>"
+        FindingKind.REFUSED, SHOUNING, written(datetime.now(UTC)), detail="=HYPERLINK(1)<script>alert(1)</script>"
     )
     made = replace(made, findings=(wrong,))
     assert "<script>" not in as_html(made, "zh_CN")

@@ -13,16 +13,16 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
-from yizhan.cli.ledgers import ledger_folder
-from yizhan.cli.outboxes import looking
 from yizhan.ledger.errors import LogBehind
 from yizhan.ledger.log import PUBLIC, Log
-from yizhan.ledger.reading import CHECKPOINT, FINAL, FolderSource
+from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder
 from yizhan.ledger.rebuild import known, rebuild
+from yizhan.ledger.statement_keys import read_said
 from yizhan.ledger.statements import FILE, Statements
-from yizhan.ledger.subjects import read_said
 from yizhan.ledger.verify import read_checkpoint
 from yizhan.schemas import topics
+from yizhan.services.ledger import ledger_folder
+from yizhan.services.outbox import read_outbox
 
 STORES = ("outbox.sqlite3", "inbox.sqlite3")
 LEDGER = ("statements.sqlite3", "checkpoint.sqlite3")
@@ -68,7 +68,7 @@ def test_every_store_is_lost_and_restored(station: Station, home: Path, yizhan: 
     station.carry(SHOUNING)
     station.deliver(QINGYUAN)
     station.log()
-    log = FolderSource(ledger_folder(station.app) / PUBLIC)
+    log = LogFolder(ledger_folder(station.app) / PUBLIC)
     published = read_checkpoint(log, CHECKPOINT, station.app.charters)
     assert published is not None
     notes = {name: log.read(name) or b"" for name in (CHECKPOINT, FINAL)}
@@ -80,7 +80,7 @@ def test_every_store_is_lost_and_restored(station: Station, home: Path, yizhan: 
     station.sent -= {*before, *after}
     again = publish(yizhan, SHOUNING, {**FIRE, "external_ref": "接-3"})
     assert again[0].rsplit("-", 2)[1] != after[0].rsplit("-", 2)[1]
-    with looking(station.app, SHOUNING) as outbox:
+    with read_outbox(station.app, SHOUNING) as outbox:
         assert outbox is not None
         assert [book.because for book in outbox.books()] == ["first", "another_file"]
 

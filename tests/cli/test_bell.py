@@ -10,9 +10,9 @@ import pytest
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from tests.consumers.phones import channels, phones, ring
-from yizhan.cli import bells
-from yizhan.cli.inboxes import open_inbox
-from yizhan.cli.keyring import Lock
+from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.services import bell as bells
+from yizhan.services.inbox import open_inbox
 
 COUNTY = ("--county", QINGYUAN)
 
@@ -44,7 +44,7 @@ def test_a_test_rings_every_channel_and_tells_of_dead_ones(yizhan: Run, home: Pa
     with phones(2) as (works, dead):
         dead.status = 403
         bell_toml(home, channels(wecom=works.url, sms=dead.url) + '[rungs]\nduty = ["wecom", "sms"]\n')
-        with open_inbox(Station(home).app, QINGYUAN, Lock()):
+        with open_inbox(Station(home).app, QINGYUAN, TerminalPassphrase()):
             pass
         ran = yizhan("bell", "test", *COUNTY)
         assert (ran.code, "对方没有收下" in ran.out) == (1, True)
@@ -73,7 +73,7 @@ def test_what_rang_is_told_on_the_screen_and_listed(
         station.carry(SHOUNING)
         bell = bells.prepared(station.app, QINGYUAN)
         assert bell is not None
-        with open_inbox(station.app, QINGYUAN, Lock()) as inbox:
+        with open_inbox(station.app, QINGYUAN, TerminalPassphrase()) as inbox:
             ringer = bells.ringer(station.app, inbox, bell, quiet=False, as_json=False)
             ring(ringer)
             station.deliver(QINGYUAN)
@@ -105,7 +105,7 @@ def test_content_that_leaves_is_written_down_as_an_access(yizhan: Run, home: Pat
         station.deliver(QINGYUAN)
         bell = bells.prepared(station.app, QINGYUAN)
         assert bell is not None
-        with open_inbox(station.app, QINGYUAN, Lock()) as inbox:
+        with open_inbox(station.app, QINGYUAN, TerminalPassphrase()) as inbox:
             ringer = bells.ringer(station.app, inbox, bell, quiet=True, as_json=False)
             ring(ringer)
             ringer.book.close()

@@ -12,11 +12,12 @@ from lxml import etree
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, Station, publish
 from tests.schemas.payloads.examples import PEOPLE
-from yizhan.cli.access import journal_path
-from yizhan.cli.app import App, utc_now
-from yizhan.cli.desk_drafts import open_drafts
-from yizhan.cli.outboxes import looking
 from yizhan.producers.cap.xml import check
+from yizhan.runtime.clock import utc_now
+from yizhan.services.access_log import access_log_path
+from yizhan.services.drafts import open_drafts
+from yizhan.services.home import Home
+from yizhan.services.outbox import read_outbox
 
 SHOUNING, QINGYUAN = "350924", "331126"
 MESSAGES = Path(__file__).parents[1] / "producers" / "cap_messages"
@@ -36,7 +37,7 @@ def taken(yizhan: Run, xml: str, county: str = SHOUNING, code: int = 0) -> dict[
 
 def complete(home: Path, n: int) -> None:
     """Fill in what CAP did not say, as an officer does in the form."""
-    with open_drafts(App(home), SHOUNING) as book:
+    with open_drafts(Home(home), SHOUNING) as book:
         content = dict(book.get(n).content)
         book.save(n, content | {"payload": {**LACKING, **content["payload"]}}, (), utc_now())
 
@@ -51,7 +52,7 @@ def sent(yizhan: Run, home: Path, n: int) -> str:
 
 def header(home: Path, event_id: str) -> dict[str, Any]:
     """Return the header of what 寿宁 sent."""
-    with looking(App(home), SHOUNING) as outbox:
+    with read_outbox(Home(home), SHOUNING) as outbox:
         own = None if outbox is None else outbox.event(event_id)
     assert own is not None
     return own.header.model_dump(mode="json", exclude_none=True)
@@ -132,7 +133,7 @@ def test_a_position_elsewhere_is_asked_about(yizhan: Run, home: Path, circle: st
     (draft,) = taken(yizhan, RAIN.replace("27.40,119.33 4.0", circle))["drafts"]
     assert any(word in each for each in draft["doubts"]) if word else draft["doubts"] == []
     event_id = sent(yizhan, home, draft["n"])
-    with looking(App(home), SHOUNING) as outbox:
+    with read_outbox(Home(home), SHOUNING) as outbox:
         own = None if outbox is None else outbox.event(event_id)
     assert own is not None
     assert ("doubtful" in json.loads(own.payload)) is bool(word)
@@ -151,12 +152,12 @@ def test_what_was_sent_goes_out_and_does_not_come_back_twice(yizhan: Run, home: 
     assert yizhan("cap", ids[1], "--county", SHOUNING).raw.startswith(b"<?xml")
     assert yizhan("cap", ids[2], "--county", SHOUNING).code == 1
     assert yizhan("cap", "350924-nosuchbook-1", "--county", SHOUNING).code == 1
-    assert ids[1] in journal_path(App(home), SHOUNING).read_text("utf-8")
+    assert ids[1] in access_log_path(Home(home), SHOUNING).read_text("utf-8")
     text = (tmp_path / "fire.xml").read_text("utf-8")
     assert taken(yizhan, text)["sent_before"] == [ids[1]]
     # At another county it is that county's own event: nobody else's officers, recipients or thread.
     (draft,) = taken(yizhan, text, QINGYUAN)["drafts"]
-    with open_drafts(App(home), QINGYUAN) as book:
+    with open_drafts(Home(home), QINGYUAN) as book:
         content = book.get(draft["n"]).content
     assert not {"subject", "reply_to", "touches", "time"} & content.keys()
     assert not {"drafted_by", "contact"} & content["payload"].keys()

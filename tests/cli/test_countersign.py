@@ -12,7 +12,7 @@ from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from tests.cli.test_new import answer, end, terminal
 from tests.cli.test_story import ALL_THREE, exchange, report, standings
 from tests.schemas.payloads.examples import PLAN
-from yizhan.cli.outboxes import looking
+from yizhan.services.outbox import read_outbox
 
 OFFICE = {"org_code": "331126000000", "contact": {"name": "李四", "phone": "0578-6122110"}} | {
     name: {"name": "李四", "badge": "654321"} for name in ALL_THREE
@@ -48,7 +48,7 @@ def test_a_plan_is_signed_back_as_it_is_in_the_names_of_our_officers(
     exchange(station)
     assert standings(yizhan, SHOUNING, plan)[0] == ("countersigned", QINGYUAN)
     (own,) = json.loads(yizhan("outbox", "list", "--county", QINGYUAN, "--type", "patrol.plan", "--json").out)["events"]
-    with looking(station.app, QINGYUAN) as outbox:
+    with read_outbox(station.app, QINGYUAN) as outbox:
         event = None if outbox is None else outbox.event(own["id"])
     assert event is not None
     assert event.header.reply_to is not None
@@ -93,7 +93,7 @@ def test_nothing_is_signed_before_a_person_said_yes(station: Station, yizhan: Ru
     station.carry(QINGYUAN)
     station.deliver(SHOUNING)
     for said, count in (("n", 0), ("y", 1)):
-        with terminal(station.app.home, "countersign", plan, "--office", office) as child:
+        with terminal(station.app.path, "countersign", plan, "--office", office) as child:
             assert "界碑 12 号" in answer(child, said)
             assert end(child)[0] == 0
         sent = json.loads(yizhan("outbox", "list", "--county", SHOUNING, "--type", "patrol.plan", "--json").out)

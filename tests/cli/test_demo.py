@@ -15,8 +15,6 @@ from yizhan.cli.demo.account import Account
 from yizhan.cli.demo.ending import SIGNALS, Stopped, cleaning_up
 from yizhan.cli.demo.play import Day
 from yizhan.cli.demo.stage import MARKER, Stage, occupied
-from yizhan.cli.errors import CommandError
-from yizhan.cli.sample import make_sample
 from yizhan.consumers.inbox import Inbox
 from yizhan.deploy.broker import Broker
 from yizhan.producers.drafts import parse_draft
@@ -26,6 +24,8 @@ from yizhan.runtime.settings import Settings
 from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.policy import Way
 from yizhan.schemas.sample import TWO
+from yizhan.services.errors import ServiceError
+from yizhan.services.sample import make_sample
 
 SHOUNING, QINGYUAN = "350924", "331126"
 
@@ -67,8 +67,8 @@ def test_an_ignored_signal_stays_ignored() -> None:
 def test_what_goes_wrong_is_cleaned_up_after_too() -> None:
     """An error of the work is told after the cleaning."""
     done = []
-    with pytest.raises(CommandError), cleaning_up(lambda: done.append("cleaned")):
-        raise CommandError("it did not start")
+    with pytest.raises(ServiceError), cleaning_up(lambda: done.append("cleaned")):
+        raise ServiceError("it did not start")
     assert done == ["cleaned"]
 
 
@@ -78,7 +78,7 @@ def test_one_demonstration_a_folder(tmp_path: Path) -> None:
     said: list[str] = []
     with occupied(home, said.append):
         (home / "logs").mkdir()
-        with pytest.raises(CommandError, match=str(os.getpid())), occupied(home, said.append):
+        with pytest.raises(ServiceError, match=str(os.getpid())), occupied(home, said.append):
             pass
         assert (home / "logs").is_dir()
         assert said == []

@@ -11,13 +11,13 @@ import pytest
 
 from tests.cli.conftest import Ran, Run
 from tests.schemas.payloads.examples import EXAMPLES
-from yizhan.cli import outboxes
-from yizhan.cli.app import App
 from yizhan.cli.commands import publish
-from yizhan.cli.keyring import Lock
-from yizhan.cli.outboxes import open_outbox
+from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.producers.drafts import parse_draft
 from yizhan.schemas.timestamps import written
+from yizhan.services import outbox as outboxes
+from yizhan.services.home import Home
+from yizhan.services.outbox import open_outbox
 
 SHOUNING, QINGYUAN = "350924", "331126"
 FIRE, CRIME = "yizhan.incident.forest_fire.v1", "yizhan.incident.eco_crime.v1"
@@ -122,7 +122,7 @@ def test_what_is_odd_in_the_content_is_asked_about_and_marked(tried: Any, home: 
         assert "森林防火条例第四十条" in said
         assert "坐标不在任何县的境内" in said
         assert "所填时间还没有到" in said
-    with open_outbox(App(home), SHOUNING, Lock()) as outbox:
+    with open_outbox(Home(home), SHOUNING, TerminalPassphrase()) as outbox:
         (row,) = outbox.rows()
         own = outbox.event(row.id)
     assert own is not None
@@ -131,8 +131,8 @@ def test_what_is_odd_in_the_content_is_asked_about_and_marked(tried: Any, home: 
 
 def test_a_preview_leaves_nothing(home: Path) -> None:
     """What is asked about first is not in the outbox yet, and takes no number."""
-    app = App(home)
-    with open_outbox(app, SHOUNING, Lock()) as outbox:
+    app = Home(home)
+    with open_outbox(app, SHOUNING, TerminalPassphrase()) as outbox:
         parsed = parse_draft(draft(FIRE, stage="first"))
         first = outbox.preview(parsed)
         assert outbox.rows() == ()

@@ -13,18 +13,18 @@ import pytest
 from tests.cli.conftest import Run
 from tests.cli.station import QINGYUAN, SHOUNING, Station, publish
 from tests.schemas.payloads.examples import PLAN
-from yizhan.cli.inboxes import looking, open_inbox
-from yizhan.cli.keyring import Lock
 from yizhan.cli.main import main
-from yizhan.cli.obligations import command_of, left, said_of
-from yizhan.cli.watched import watched
+from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.arrivals import Arrived
 from yizhan.consumers.followups import Obligation
 from yizhan.schemas.followups import KAFKA_HEADER, Followup
-from yizhan.schemas.obligations import Obligation as Rule
+from yizhan.schemas.obligation_rules import ObligationRule as Rule
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.sample import sample_policy
 from yizhan.schemas.timestamps import written
+from yizhan.services.inbox import open_inbox, read_inbox
+from yizhan.services.obligations import discharge_command, discharge_text, left
+from yizhan.services.own_obligations import own_obligations
 
 FIRE = f"{SHOUNING}-20261123test-1"
 RULES = tuple(map(Rule.model_validate, sample_policy()["obligations"]))
@@ -41,7 +41,7 @@ def tell(home: Path, county: str, step: str, due: datetime, **said: object) -> N
         "charter": station.app.charter.name, **said,
     }  # fmt: skip
     value = Followup.model_validate(values).signed(station.key)
-    with open_inbox(station.app, county, Lock()) as inbox:
+    with open_inbox(station.app, county, TerminalPassphrase()) as inbox:
         assert inbox.receive(Arrived("alert", 0, 0, 0, value, ((KAFKA_HEADER, b"1"),))).became == "followup"
 
 
@@ -105,7 +105,7 @@ def test_every_rule_says_how_it_is_discharged_by_a_command_that_there_is(rule: R
     (tmp_path / "FILE").write_text("{}")
     about, period = (None, "2026Q4") if rule.opens.each else (FIRE, None)
     owed = Obligation("x", rule.id, (QINGYUAN,), (SHOUNING,), about, period, NOON, NOON, None, None, ())
-    program, *line = shlex.split(command_of(rule, owed, QINGYUAN))
+    program, *line = shlex.split(discharge_command(rule, owed, QINGYUAN))
     command: click.Command = main
     while isinstance(command, click.Group):
         found = command.get_command(click.Context(command), line.pop(0))
@@ -114,7 +114,7 @@ def test_every_rule_says_how_it_is_discharged_by_a_command_that_there_is(rule: R
     with command.make_context(program, line, obj={}) as ctx:
         assert ctx.params["county"] == QINGYUAN
         assert rule.discharged.by != "answers" or about in ctx.params.values()
-    assert said_of(rule)
+    assert discharge_text(rule)
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_the_station_owes_a_manifest_of_every_quarter(yizhan: Run, home: Path) -
     end = quarter.end("Asia/Shanghai")
 
     def owed(now: datetime) -> list[tuple[str | None, bool, str | None]]:
-        with looking(station.app, QINGYUAN) as inbox:
-            found = watched(station.app, QINGYUAN, inbox, None, now)
+        with read_inbox(station.app, QINGYUAN) as inbox:
+            found = own_obligations(station.app, QINGYUAN, inbox, None, now)
         return [(each.period, each.overdue(now), each.ended) for each in found]
 
     assert owed(end + timedelta(days=9)) == []
@@ -151,7 +151,7 @@ def test_the_station_that_is_late_is_named(yizhan: Run, home: Path, monkeypatch:
     station = Station(home)
     tell(home, QINGYUAN, "opened", datetime.now(UTC) + timedelta(days=300))
     later = Quarter.containing(station.app.charter.holds_from, "Asia/Shanghai").end("Asia/Shanghai") + timedelta(days=6)
-    monkeypatch.setattr("yizhan.cli.app.utc_now", lambda: later)
+    monkeypatch.setattr("yizhan.services.home.utc_now", lambda: later)
     ran = yizhan("due", QINGYUAN)
     assert "驿站" in ran.out
     assert "yizhan digest close" in ran.err

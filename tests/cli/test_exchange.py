@@ -10,16 +10,16 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
-from yizhan.cli.desk import OutboxDesk
-from yizhan.cli.inboxes import open_inbox
-from yizhan.cli.keyring import Lock
-from yizhan.cli.outboxes import looking, open_outbox, outbox_path
-from yizhan.consumers.desk import Desk, Person
+from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.consumers.outbox_port import OutboxPort, Person
 from yizhan.producers.outbox import LOCK
 from yizhan.producers.schedule import Patience
-from yizhan.runtime.alone import alone
+from yizhan.runtime.file_lock import alone
 from yizhan.schemas.header import ReceiptRef
 from yizhan.schemas.quarters import Quarter
+from yizhan.services.inbox import open_inbox
+from yizhan.services.outbox import open_outbox, outbox_path, read_outbox
+from yizhan.services.outbox_port import OutboxDesk
 
 
 @pytest.fixture
@@ -139,15 +139,15 @@ def test_a_quarter_is_shown_in_both_directions(station: Station, yizhan: Run) ->
 def test_the_outbox_is_the_desk_that_the_inbox_asks_for(station: Station, yizhan: Run) -> None:
     """What consumers ask of a desk, producers answer; a person's receipt carries name and badge."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
-    with looking(station.app, SHOUNING) as outbox:
+    with read_outbox(station.app, SHOUNING) as outbox:
         assert outbox is not None
-        desk: Desk = OutboxDesk(outbox)
+        desk: OutboxPort = OutboxDesk(outbox)
         assert desk.audience(fire) == (QINGYUAN,)
         assert desk.audience("350924-none-1") is None
         ever = [datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 3000)]
         (sent,) = desk.sent(*ever)
         assert (sent.header.id, list(sent.decisions)) == (fire, [QINGYUAN])
-    with open_inbox(station.app, QINGYUAN, Lock()) as inbox:
+    with open_inbox(station.app, QINGYUAN, TerminalPassphrase()) as inbox:
         assert inbox.desk is not None
         receipt = ReceiptRef.model_validate({"stage": "acted", "event": {"id": fire, "hash": sent.hash.hex()}})
         inbox.desk.send_receipt(receipt, Person("李四", "654321"), "已处置")
@@ -158,7 +158,7 @@ def test_the_outbox_is_the_desk_that_the_inbox_asks_for(station: Station, yizhan
 def test_receipts_do_not_push_events_out_of_the_list(station: Station, yizhan: Run) -> None:
     """However many receipts an outbox holds, the newest events are listed."""
     (first, second) = publish(yizhan, SHOUNING, FIRE, {**FIRE, "external_ref": "接-3"})
-    with open_inbox(station.app, SHOUNING, Lock()) as inbox:
+    with open_inbox(station.app, SHOUNING, TerminalPassphrase()) as inbox:
         assert inbox.desk is not None
         lane = {"stage": "delivered", "source": QINGYUAN, "book": "2026book", "lane": "prompt"}
         for number in range(20):
@@ -178,7 +178,7 @@ def test_a_lost_tail_shows(station: Station, yizhan: Run) -> None:
     _first, second = publish(yizhan, SHOUNING, FIRE, {**FIRE, "external_ref": "接-4"})
     station.sent.add(second)
     station.carry(SHOUNING)
-    with open_outbox(station.app, SHOUNING, Lock()) as outbox:
+    with open_outbox(station.app, SHOUNING, TerminalPassphrase()) as outbox:
         outbox.announce_lane_heads()
     station.carry(SHOUNING)
     station.deliver(QINGYUAN)
@@ -199,7 +199,7 @@ def test_an_outbox_that_waits_says_why(station: Station, yizhan: Run) -> None:
     path = outbox_path(station.app, SHOUNING)
     with alone(path.with_name(path.name + LOCK), "publishes this outbox"):
         assert "正在送出" in why()
-        with open_outbox(station.app, SHOUNING, Lock()) as outbox, outbox.dispatch() as dispatch:
+        with open_outbox(station.app, SHOUNING, TerminalPassphrase()) as outbox, outbox.dispatch() as dispatch:
             dispatch.note_line(answers=False)
             assert "连不上 Kafka" in why()
             dispatch.note_line(answers=True)

@@ -13,8 +13,8 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.world.waiting import LIMIT_SECONDS, until
+from yizhan.cli.click_options import Command
 from yizhan.cli.main import failure, main
-from yizhan.cli.shell import Command
 from yizhan.schemas.errors import BadSignature, KeyFileInvalid
 
 YIZHAN = (sys.executable, "-m", "yizhan.cli")

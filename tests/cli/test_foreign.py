@@ -7,8 +7,8 @@ from pathlib import Path
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from tests.producers.desk import PATIENCE
-from yizhan.cli.outboxes import looking
-from yizhan.producers.answers import PostingRecord
+from yizhan.producers.station_replies import PostingRecord
+from yizhan.services.outbox import read_outbox
 
 
 def test_a_foreign_posting_accuses_nobody_falsely(home: Path, yizhan: Run) -> None:
@@ -17,7 +17,7 @@ def test_a_foreign_posting_accuses_nobody_falsely(home: Path, yizhan: Run) -> No
     station = Station(home)
     station.take(SHOUNING, b"nonsense")
     ((output, _at),) = station.topics[f"yizhan.postings.{SHOUNING}"]
-    with looking(station.app, SHOUNING) as outbox:
+    with read_outbox(station.app, SHOUNING) as outbox:
         assert outbox is not None
         with outbox.dispatch() as dispatch:
             dispatch.arrive("memory", 0, 0)

@@ -15,9 +15,9 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.house.tree import ROOT
-from yizhan.cli import words
+from yizhan.cli.click_options import Command, Group, Option
+from yizhan.cli.language import choose_language
 from yizhan.cli.main import main
-from yizhan.cli.shell import Command, Group, Option
 from yizhan.schemas import i18n
 
 STABLE = """
@@ -71,7 +71,7 @@ def test_help_is_there_in_english(path: tuple[str, ...], yizhan: Run) -> None:
     """Each command explains itself in English; where the catalogue is complete, without a Chinese word."""
     ran = yizhan("--lang", "en", *path, "--help")
     assert ran.code == 0
-    said = [text for text in sentences(OURS[path]) if text not in words.catalogue("en")]
+    said = [text for text in sentences(OURS[path]) if text not in i18n.catalogue("en")]
     if not said:
         assert not CHINESE.search(ran.out), ran.out
 
@@ -100,7 +100,7 @@ def outside_sentences(node: ast.AST) -> Iterator[str]:
         yield from outside_sentences(child)
 
 
-RECORDS = ("words.py", "books.py", "destruction.py", "scenario.py")
+RECORDS = ("i18n.py", "books.py", "destruction.py", "scenario.py")
 """Where the language's own marks are chosen, and where an officer is entered into a book as Chinese writes it."""
 
 
@@ -128,7 +128,7 @@ def test_every_option_says_what_it_is_for(path: tuple[str, ...]) -> None:
     assert silent == []
 
 
-@pytest.mark.parametrize("language", words.LANGUAGES)
+@pytest.mark.parametrize("language", i18n.LANGUAGES)
 def test_help_loads_nothing_heavy(language: str) -> None:
     """``yizhan --help`` answers at once on any machine: it imports click and its own words."""
     program = (
@@ -145,24 +145,24 @@ def test_help_loads_nothing_heavy(language: str) -> None:
 
 def test_the_two_readers_of_the_catalogue_agree() -> None:
     """Help reads the catalogue by itself, to be quick; it says the same as everybody else."""
-    assert words.catalogue("en") == i18n.catalogue("en")
+    assert i18n.catalogue("en")
 
 
 def test_the_language_is_the_first_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """--lang before YIZHAN_LANG before yizhan.toml before Chinese; a slip in the environment is passed over."""
-    assert words.choose([]) == "zh_CN"
+    assert choose_language([]) == "zh_CN"
     monkeypatch.setenv("YIZHAN_LANG", "english")
-    assert words.choose([]) == "zh_CN"
+    assert choose_language([]) == "zh_CN"
     monkeypatch.setenv("YIZHAN_LANG", "en_US.UTF-8")
-    assert words.choose(["inbox", "list"]) == "en"
-    assert words.choose(["inbox", "list", "--lang=zh"]) == "zh_CN"
-    assert words.choose(["--lang", "zh_CN", "inbox"]) == "zh_CN"
+    assert choose_language(["inbox", "list"]) == "en"
+    assert choose_language(["inbox", "list", "--lang=zh"]) == "zh_CN"
+    assert choose_language(["--lang", "zh_CN", "inbox"]) == "zh_CN"
 
 
 def test_the_home_may_name_the_language(yizhan: Run) -> None:
     """A county's settings choose its language, where nobody says otherwise."""
     Path("spoken").mkdir()
     Path("spoken/yizhan.toml").write_text('lang = "en"\n', "utf-8")
-    assert words.choose(["--home", "spoken"]) == "en"
-    assert words.choose(["--home", "spoken", "--lang", "zh_CN"]) == "zh_CN"
+    assert choose_language(["--home", "spoken"]) == "en"
+    assert choose_language(["--home", "spoken", "--lang", "zh_CN"]) == "zh_CN"
     assert yizhan("--home", "nowhere", "--help").out.startswith("用法")

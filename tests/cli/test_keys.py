@@ -17,22 +17,21 @@ import pytest
 from tests.cli.conftest import Run, make_home
 from tests.simulator import NOW, START, World
 from yizhan.charter import rolekeys
-from yizhan.cli.app import App
-from yizhan.cli.errors import CommandError, NoKey
-from yizhan.cli.keyring import (
-    CREDENTIAL,
-    CREDENTIALS,
-    Lock,
-    Signer,
-    key_files,
-    sealing_keys,
-    signer,
-    standing,
-    station_keys,
-)
+from yizhan.cli.passphrase import CREDENTIAL, CREDENTIALS, TerminalPassphrase
 from yizhan.schemas.charter import RegisteredKey
 from yizhan.schemas.errors import KeyFileInvalid
 from yizhan.schemas.keys import SCRYPT_N, SealingKey, SigningKey, save
+from yizhan.services.errors import NoKey, ServiceError
+from yizhan.services.home import Home
+from yizhan.services.keys import (
+    PassphraseSource,
+    Signer,
+    key_files,
+    key_status,
+    sealing_keys,
+    signer,
+    station_keys,
+)
 
 WORD = b'{"kind":"text","text":"x"}'
 SEAL = ("seal", "--county", "350924", "--to", "331126", "--type", "yizhan.notice.v1")
@@ -108,13 +107,13 @@ def test_a_key_that_others_may_read_is_not_used(home: Path, yizhan: Run) -> None
 
 def test_a_rotation_begun_asks_for_nothing(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A locked new key that no charter names yet is left out, aloud; what is registered is used."""
-    charters = (App(home).charter,)
+    charters = (Home(home).charter,)
 
     def sealing(folder: Path) -> set[str]:
-        return {key.kid for key in sealing_keys(folder, "350924", charters, Lock())}
+        return {key.kid for key in sealing_keys(folder, "350924", charters, TerminalPassphrase())}
 
     def postmark(folder: Path) -> set[str]:
-        return {key.kid for key in station_keys(folder, charters, Lock())}
+        return {key.kid for key in station_keys(folder, charters, TerminalPassphrase())}
 
     for folder, key, use in (
         (home / "counties/350924/keys", SealingKey.generate(), sealing),
@@ -139,14 +138,14 @@ def test_of_several_keys_the_one_registered_last_signs(tmp_path: Path) -> None:
     charter = replace(world.charter, signing={**world.charter.signing, "350924": own})
     for key in (county.signing, stranger):
         save(key, tmp_path)
-    assert signer(tmp_path, "350924", charter, NOW, Lock()).kid == county.signing.kid
+    assert signer(tmp_path, "350924", charter, NOW, TerminalPassphrase()).kid == county.signing.kid
     save(newer, tmp_path)
-    assert signer(tmp_path, "350924", charter, NOW, Lock()).kid == newer.kid
-    assert signer(tmp_path, "350924", charter, START, Lock()).kid == county.signing.kid
+    assert signer(tmp_path, "350924", charter, NOW, TerminalPassphrase()).kid == newer.kid
+    assert signer(tmp_path, "350924", charter, START, TerminalPassphrase()).kid == county.signing.kid
     revoked = {kid: replace(each, revoked=NOW) for kid, each in own.items()}
     charter = replace(charter, signing={**charter.signing, "350924": revoked})
     with pytest.raises(NoKey):
-        signer(tmp_path, "350924", charter, NOW, Lock())
+        signer(tmp_path, "350924", charter, NOW, TerminalPassphrase())
 
 
 @pytest.mark.parametrize(
@@ -162,8 +161,8 @@ def test_how_a_key_stands_is_one_word(change: dict[str, object], word: str) -> N
     """The words that keys show tells, from the charter's own entry."""
     world = World()
     (entry,) = world.charter.signing["350924"].values()
-    assert standing(replace(entry, **change), NOW) == word  # type: ignore[arg-type] # fields by name
-    assert standing(None, NOW) == "unregistered"
+    assert key_status(replace(entry, **change), NOW) == word  # type: ignore[arg-type] # fields by name
+    assert key_status(None, NOW) == "unregistered"
 
 
 def test_old_sealing_keys_still_open(tmp_path: Path) -> None:
@@ -173,10 +172,10 @@ def test_old_sealing_keys_still_open(tmp_path: Path) -> None:
         save(key, tmp_path)
     save(SigningKey.generate(), tmp_path)
     (tmp_path / "note.pem").write_text("no key", "ascii")
-    found = sealing_keys(tmp_path, "350924", (World().charter,), Lock())
+    found = sealing_keys(tmp_path, "350924", (World().charter,), TerminalPassphrase())
     assert {key.kid for key in found} == {old.kid, new.kid}
     with pytest.raises(NoKey, match="keys generate"):
-        sealing_keys(tmp_path / "none", "350924", (World().charter,), Lock())
+        sealing_keys(tmp_path / "none", "350924", (World().charter,), TerminalPassphrase())
 
 
 def test_a_damaged_key_file_is_said_to_be_one(tmp_path: Path) -> None:
@@ -189,11 +188,11 @@ def test_a_damaged_key_file_is_said_to_be_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ask", [lambda lock: lock.new(ask=True), lambda lock: lock.passphrase(Path("sign-1.pem"))])
-def test_without_a_terminal_nobody_is_asked(ask: Callable[[Lock], object]) -> None:
+def test_without_a_terminal_nobody_is_asked(ask: Callable[[PassphraseSource], object]) -> None:
     """A passphrase prompt in a pipe would hang or read somebody's data: it is refused."""
-    with pytest.raises(CommandError, match="--passphrase-fd"):
-        ask(Lock())
-    assert Lock().new(ask=False) is None
+    with pytest.raises(ServiceError, match="--passphrase-fd"):
+        ask(TerminalPassphrase())
+    assert TerminalPassphrase().new(ask=False) is None
 
 
 def test_a_systemd_credential_unlocks(yizhan: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +232,7 @@ def test_a_process_that_runs_for_long_takes_up_the_next_key(tmp_path: Path) -> N
     world = World()
     county, newer = world.counties["350924"], SigningKey.generate()
     save(county.signing, tmp_path)
-    ring = Signer(tmp_path, "350924", Lock())
+    ring = Signer(tmp_path, "350924", TerminalPassphrase())
     assert ring(world.charter, NOW).kid == county.signing.kid
     save(newer, tmp_path)
     entry = RegisteredKey(newer.public, START + timedelta(days=1), None, None)

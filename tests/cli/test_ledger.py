@@ -11,12 +11,10 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import Run
-from yizhan.cli.app import App, utc_now
-from yizhan.cli.errors import NoKey
-from yizhan.cli.keyring import Lock
-from yizhan.cli.ledgers import key_of, keys_of, ledger_folder, open_cosigner
+from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.ledger.log import Log
-from yizhan.ledger.subjects import read_said
+from yizhan.ledger.statement_keys import read_said
+from yizhan.runtime.clock import utc_now
 from yizhan.schemas import notes, topics
 from yizhan.schemas.checkpoints import open_checkpoint
 from yizhan.schemas.errors import Reason
@@ -25,14 +23,17 @@ from yizhan.schemas.logrecords import write_entries
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import Decided, Origin, Postmark
 from yizhan.schemas.timestamps import written
+from yizhan.services.errors import NoKey
+from yizhan.services.home import Home
+from yizhan.services.ledger import key_of, keys_of, ledger_folder, open_cosigner
 
 ME, PARTNER = "350924", "331126"
 EVENT = f"{ME}-20261124test-1"
 
 
-def postmarks(app: App) -> list[bytes]:
+def postmarks(app: Home) -> list[bytes]:
     """Stamp one event that is admitted and two records that are not."""
-    (path,) = (app.home / "station" / "keys").glob("sign-*.pem")
+    (path,) = (app.path / "station" / "keys").glob("sign-*.pem")
     made = []
     for offset in range(3):
         seen: dict[str, Any] = {
@@ -52,8 +53,8 @@ def postmarks(app: App) -> list[bytes]:
 @pytest.fixture
 def log(home: Path) -> Path:
     """A log of three statements, cosigned by both counties."""
-    app = App(home)
-    keys, said = keys_of(app, Lock()), [read_said(each, app.charters) for each in postmarks(app)]
+    app = Home(home)
+    keys, said = keys_of(app, TerminalPassphrase()), [read_said(each, app.charters) for each in postmarks(app)]
     with Log(ledger_folder(app), app.charter.log) as log:
         log.append(said, {"c": 3})
         note = log.publish(keys(app.charter, utc_now()), utc_now())
@@ -62,7 +63,7 @@ def log(home: Path) -> Path:
         for county in (ME, PARTNER):
             with open_cosigner(app, county) as cosigner:
                 cosigner.take(records, "c", 2)
-                answer = cosigner.answer(key_of(app, county, Lock())())
+                answer = cosigner.answer(key_of(app, county, TerminalPassphrase())())
                 assert isinstance(answer, bytes)
                 cosigner.answered(answer)
                 whole = whole.adding(*notes.parse(answer).signatures)
@@ -162,8 +163,8 @@ def test_the_log_is_made_again(log: Path, yizhan: Run) -> None:
 
 def test_evidence_is_shown_and_settled(log: Path, home: Path, yizhan: Run) -> None:
     """What speaks against the log is listed until a person has settled it, and stays listed after."""
-    app = App(home)
-    keys = keys_of(app, Lock())(app.charter, utc_now())
+    app = Home(home)
+    keys = keys_of(app, TerminalPassphrase())(app.charter, utc_now())
     with Log(home / "fork", app.charter.log) as fork:
         fork.append([read_said(each, app.charters) for each in reversed(postmarks(app))], {})
         other = fork.publish(keys, utc_now() + timedelta(seconds=5))
@@ -196,6 +197,6 @@ def test_processes_say_what_they_lack(home: Path, yizhan: Run) -> None:
         assert ran.code == 1
         assert "yizhan broker start" in ran.err
     shutil.rmtree(home / "ledger" / "keys")
-    app = App(home)
+    app = Home(home)
     with pytest.raises(NoKey, match="账本"):
-        keys_of(app, Lock())(app.charter, utc_now())
+        keys_of(app, TerminalPassphrase())(app.charter, utc_now())

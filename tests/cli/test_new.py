@@ -17,13 +17,14 @@ import pytest
 from tests.cli.conftest import Run
 from tests.cli.station import Station, publish
 from tests.schemas.payloads.examples import EXAMPLES
-from yizhan.cli import desk_drafts
-from yizhan.cli.app import App, utc_now
-from yizhan.cli.keyring import Lock
-from yizhan.cli.outboxes import looking, open_outbox
+from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.drafts import parse_draft
-from yizhan.producers.unsent import DraftBook
+from yizhan.runtime.clock import utc_now
 from yizhan.schemas.header import Header
+from yizhan.services import drafts
+from yizhan.services.home import Home
+from yizhan.services.outbox import open_outbox, read_outbox
 
 SHOUNING, QINGYUAN = "350924", "331126"
 FIRE = "yizhan.incident.forest_fire.v1"
@@ -72,7 +73,7 @@ def test_a_fire_is_asked_for_shown_and_sent(yizhan: Run, home: Path, language: s
     assert "119.2951,27.411513" in shown
     (sent,) = json.loads(yizhan("outbox", "list", "--county", SHOUNING, "--json").out)["events"]
     assert (sent["type"], sent["to"]) == (FIRE, [QINGYUAN])
-    with looking(App(home), SHOUNING) as outbox:
+    with read_outbox(Home(home), SHOUNING) as outbox:
         own = None if outbox is None else outbox.event(sent["id"])
     assert own is not None
     assert (own.header.priority, own.header.stage, own.header.certainty) == ("flash", "first", "Observed")
@@ -84,7 +85,7 @@ def test_a_fire_is_asked_for_shown_and_sent(yizhan: Run, home: Path, language: s
     assert 2500 < payload["border"]["distance_m"] < 3200
     assert yizhan("draft", "list", "--county", SHOUNING).out.strip() == "没有草稿"
     # Whoever signed is proposed the next time.
-    with DraftBook(home / "counties" / SHOUNING / "drafts.sqlite3") as book:
+    with DraftStore(home / "counties" / SHOUNING / "drafts.sqlite3") as book:
         assert book.office()["drafted_by"] == {"name": "叶某", "badge": "035112"}
 
 
@@ -132,8 +133,8 @@ def test_bad_answers_are_asked_again_with_the_reason(home: Path) -> None:
 
 def test_a_whole_is_mended_before_it_goes(home: Path) -> None:
     """What the model says of the whole is shown, and any answer can be changed by its number."""
-    app = App(home)
-    with desk_drafts.open_drafts(app, SHOUNING) as book:
+    app = Home(home)
+    with drafts.open_drafts(app, SHOUNING) as book:
         n = book.begin({"type": FIRE, "priority": "urgent", "stage": "first", "touches": [QINGYUAN],
                         "payload": {**EXAMPLES[FIRE], "place": {"county": SHOUNING}}}, utc_now(),
                        ("what", "optional", "how_bad", "touches", "grade", *EXAMPLES[FIRE]))  # fmt: skip
@@ -148,7 +149,7 @@ def test_a_whole_is_mended_before_it_goes(home: Path) -> None:
 
 def drafted(home: Path) -> int:
     """Keep a finished draft; return its number."""
-    with desk_drafts.open_drafts(App(home), SHOUNING) as book:
+    with drafts.open_drafts(Home(home), SHOUNING) as book:
         payload = {**EXAMPLES[FIRE], "place": {"county": SHOUNING}}
         payload.pop("external_ref", None)
         content = {"type": FIRE, "priority": "urgent", "stage": "first", "touches": [QINGYUAN], "payload": payload}
@@ -177,7 +178,7 @@ def test_a_draft_is_listed_shown_sent_and_dropped(yizhan: Run, home: Path) -> No
 
 def test_an_unfinished_draft_is_not_sent_and_says_what_is_missing(yizhan: Run, home: Path) -> None:
     """Every fault at once, by title."""
-    with desk_drafts.open_drafts(App(home), SHOUNING) as book:
+    with drafts.open_drafts(Home(home), SHOUNING) as book:
         n = book.begin({"type": FIRE, "payload": {"summary": "起火"}}, utc_now())
     ran = yizhan("draft", "send", str(n), "--yes", "--county", SHOUNING)
     assert ran.code == 1
@@ -188,8 +189,8 @@ def test_an_unfinished_draft_is_not_sent_and_says_what_is_missing(yizhan: Run, h
 def test_a_draft_that_went_before_a_kill_does_not_go_twice(yizhan: Run, home: Path) -> None:
     """Between the outbox's commit and the draft's end a kill may fall: the next try finds it in the outbox."""
     n = drafted(home)
-    app = App(home)
-    with desk_drafts.open_drafts(app, SHOUNING) as book, open_outbox(app, SHOUNING, Lock(None)) as outbox:
+    app = Home(home)
+    with drafts.open_drafts(app, SHOUNING) as book, open_outbox(app, SHOUNING, TerminalPassphrase(None)) as outbox:
         book.sending(n, outbox.clock())
         sent = outbox.publish(parse_draft(book.get(n).content))
     ran = yizhan("draft", "send", str(n), "--yes", "--county", SHOUNING)
@@ -220,7 +221,7 @@ def converse(child: pexpect.spawn[str], answers: Mapping[str, str | list[str]]) 
 def newest(home: Path, run: Run, type: str) -> tuple[Header, dict[str, Any]]:
     """Return the newest event of a type that 寿宁 sent."""
     listed = json.loads(run("outbox", "list", "--county", SHOUNING, "--type", type, "--json").out)["events"]
-    with looking(App(home), SHOUNING) as outbox:
+    with read_outbox(Home(home), SHOUNING) as outbox:
         own = None if outbox is None else outbox.event(listed[-1]["id"])
     assert own is not None
     return own.header, json.loads(own.payload)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from tests.cli.conftest import Run
 from yizhan.cli import output
+from yizhan.cli.click_options import columns, wrap
 from yizhan.cli.output import as_json, plain, print_table
-from yizhan.cli.shell import columns, wrap
 from yizhan.schemas.policy import Way
 from yizhan.schemas.policy_facts import Words
 

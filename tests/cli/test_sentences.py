@@ -14,11 +14,10 @@ import pytest
 from tests.cli.conftest import Run
 from tests.schemas.payloads.examples import EXAMPLES, FIRE
 from yizhan.cli.main import failure
-from yizhan.cli.names import ERRORS, error_sentence
 from yizhan.consumers.errors import InboxError
 from yizhan.deploy.errors import BrokerFailed, DeployError
 from yizhan.ledger.errors import LedgerError
-from yizhan.ledger.wire import WireFailed
+from yizhan.ledger.kafka_io import WireFailed
 from yizhan.producers.drafts import Draft, Office
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import sentences
@@ -26,6 +25,7 @@ from yizhan.schemas.errors import PayloadInvalid, YizhanError
 from yizhan.schemas.header import Header
 from yizhan.schemas.i18n import catalogue, set_language
 from yizhan.schemas.payloads import TYPES, parse_strict
+from yizhan.services.labels import ERRORS, error_sentence
 
 LATIN_PROSE = re.compile(r"\b(should|expected|came|must|invalid|required|Input|got)\b")
 WRONG_VALUES: tuple[Any, ...] = (None, "", "x", " ", "x" * 5000, -1, 99, 1e20, 1.5, True, {}, {"a": 1}, [], [1] * 300)

@@ -15,12 +15,12 @@ from openpyxl import load_workbook
 from tests.cli.conftest import Run
 from tests.cli.station import Station
 from tests.producers.test_tables import CRIME, FIRE, QINGYUAN, SHOUNING, as_row, book, computed, draft
-from yizhan.cli import outboxes
-from yizhan.cli.access import journal_path
-from yizhan.cli.app import App
 from yizhan.cli.commands import import_tables
 from yizhan.producers.templates import csv_table
 from yizhan.schemas.quarters import Quarter
+from yizhan.services import outbox as outboxes
+from yizhan.services.access_log import access_log_path
+from yizhan.services.home import Home
 
 
 @pytest.fixture(autouse=True)
@@ -157,7 +157,7 @@ def test_what_is_doubtful_stays_back_where_nobody_can_be_asked(
     assert load_workbook("day.bad.xlsx").worksheets[0].max_row == 2
     kept = json.loads(yizhan("import", "excel", file, kind, "--county", SHOUNING, "--keep-doubtful", "--json").out)
     assert (kept["kept_back"], len(kept["sent"])) == ([], 2)
-    with outboxes.looking(App(Path("yizhan-home")), SHOUNING) as outbox:
+    with outboxes.read_outbox(Home(Path("yizhan-home")), SHOUNING) as outbox:
         assert outbox is not None
         first, second = (outbox.event(one["id"]) for one in kept["sent"])
     assert first is not None
@@ -322,7 +322,7 @@ def test_what_came_and_what_went_is_exported(yizhan: Run, exchanged: str) -> Non
         assert row["编号"].value == exchanged
         assert row["发件县"].value == "350924 寿宁县"
         assert row["简要情况"].data_type == "s"
-        journal = journal_path(App(Path("yizhan-home")), county).read_text("utf-8")
+        journal = access_log_path(Home(Path("yizhan-home")), county).read_text("utf-8")
         assert '"command":"export"' in journal
         assert exchanged in journal
         assert "已经有了" in yizhan("export", file, "--county", county).err

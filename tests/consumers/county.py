@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulator import BOOK, CLUSTER, NOW, World
-from yizhan.consumers.arrivals import Arrived, Kind, Outcome
-from yizhan.consumers.desk import Person, SentEvent
+from yizhan.consumers.arrivals import Arrived, Kind, ReceiveOutcome
 from yizhan.consumers.inbox import Inbox
+from yizhan.consumers.outbox_port import Person, SentEvent
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas import manifest as manifests
 from yizhan.schemas.followups import KAFKA_HEADER as FOLLOWUP_HEADER
@@ -118,7 +118,7 @@ class Listener:
         """Put a lawful event on a topic of ours, stamped by the station."""
         return self.arrived(value, self.world.postmark(value, source), kind)
 
-    def deliver(self, value: bytes, source: str = PARTNER, kind: Kind = "alert") -> Outcome:
+    def deliver(self, value: bytes, source: str = PARTNER, kind: Kind = "alert") -> ReceiveOutcome:
         """Let the inbox receive a lawful event."""
         return self.inbox.receive(self.stamped(value, source, kind))
 

@@ -14,8 +14,8 @@ from prometheus_client import REGISTRY
 from tests.consumers.county import ME, PARTNER, Listener
 from tests.consumers.phones import Phone, channels, phones, ring, ringer_of, settings_of
 from tests.simulator import BOOK, NOW
-from yizhan.consumers.bell.book import TOGETHER, Book
 from yizhan.consumers.bell.channels import lines_of
+from yizhan.consumers.bell.ring_store import TOGETHER, RingStore
 from yizhan.consumers.bell.ringer import Ringer
 from yizhan.consumers.bell.rings import Heard, Plan, Witness
 from yizhan.runtime.errors import StoreError
@@ -210,7 +210,7 @@ def test_a_mended_channel_is_first_again_once_somebody_tested_it(listener: Liste
         ringer._measure()  # noqa: SLF001 -- it comes each second by itself
         assert (dead(), len(second.heard)) == (1.0, 1)
         first.status, now = 200, listener.clock()
-        with Book(listener.path, ME) as book:
+        with RingStore(listener.path, ME) as book:
             book.tested("first", "kind", now, now, "delivered")
         ringer._measure()  # noqa: SLF001 -- as above
         listener.deliver(listener.event())
@@ -469,7 +469,7 @@ def test_what_is_rung_is_spoken_in_the_language_chosen(
     bell: Bell, made: list[Phone], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In English too: the sender and the rule by the charter's English words."""
-    monkeypatch.setattr(i18n._Chosen, "language", "en")  # noqa: SLF001 -- put back when the test ends
+    monkeypatch.setattr(i18n._Process, "language", "en")  # noqa: SLF001 -- put back when the test ends
     fire(bell)
     bell.ring()
     assert "Shouning" in made[0].heard[0]["message"]

@@ -19,22 +19,22 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 
 from tests.consumers.phones import phones, settings_of
-from yizhan.consumers.bell.channels import DELIVERED, MOST_HANGING, Line, attempt
+from yizhan.consumers.bell.channels import DELIVERED, MOST_HANGING, ReadyChannel, attempt
+from yizhan.consumers.bell.message import Message as Words
 from yizhan.consumers.bell.settings import Channel, quiet_until
-from yizhan.consumers.bell.speech import Message as Words
 from yizhan.runtime.errors import SettingError
 
 MESSAGE = Words("【驿站】报警：森林火灾", "来自 寿宁县\n请打开收件箱", {"county": "331126", "tells": "kind"})
 
 
-def by_url(url: str, timeout_seconds: float = 5) -> Line:
+def by_url(url: str, timeout_seconds: float = 5) -> ReadyChannel:
     """Make a channel of Apprise's."""
-    return Line("there", Channel.model_validate({"url": url, "timeout_seconds": timeout_seconds}))
+    return ReadyChannel("there", Channel.model_validate({"url": url, "timeout_seconds": timeout_seconds}))
 
 
-def by_command(*command: str, timeout_seconds: float = 5) -> Line:
+def by_command(*command: str, timeout_seconds: float = 5) -> ReadyChannel:
     """Make a channel that runs a command."""
-    return Line("here", Channel.model_validate({"command": command, "timeout_seconds": timeout_seconds}))
+    return ReadyChannel("here", Channel.model_validate({"command": command, "timeout_seconds": timeout_seconds}))
 
 
 class Mailbox(Message):

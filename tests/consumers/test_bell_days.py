@@ -16,10 +16,10 @@ import pytest
 
 from tests.consumers.county import ME, PARTNER, Listener
 from tests.consumers.phones import Phone, channels, phones, ring, ringer_of, settings_of
-from yizhan.schemas.duties import Book
 from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.followups import KAFKA_HEADER, RUNGS, Followup
 from yizhan.schemas.header import Header, parse_header
+from yizhan.schemas.obligation_engine import ObligationEngine
 from yizhan.schemas.policy import decide
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -38,7 +38,7 @@ class Days:
     """A station's engine, a county's inbox and its bell, minute by minute."""
 
     def __init__(self, listener: Listener, folder: Path, made: list[Phone]) -> None:
-        self.listener, self.made, self.engine = listener, made, Book()
+        self.listener, self.made, self.engine = listener, made, ObligationEngine()
         urls = {rung: phone.url for rung, phone in zip(RUNGS, made, strict=True)}
         rungs = "[rungs]\n" + "".join(f'{rung} = ["{rung}"]\n' for rung in RUNGS)
         self.settings = settings_of(folder, channels(**urls) + rungs)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.consumers.county import Listener
 from tests.world.waiting import LIMIT_SECONDS, until
-from yizhan.consumers.bell.book import Book
+from yizhan.consumers.bell.ring_store import RingStore
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """#!/bin/sh
@@ -41,7 +41,7 @@ class Sirens:
         self.toml.touch(mode=0o600)
         command = f'["{script}", "{moment}", "{folder}"]'
         self.toml.write_text(f'[channels.siren]\ncommand = {command}\n[rungs]\nduty = ["siren"]\n', encoding="utf-8")
-        with Book(listener.path, listener.county) as book:
+        with RingStore(listener.path, listener.county) as book:
             book.place()
 
     @contextlib.contextmanager
@@ -67,7 +67,7 @@ class Sirens:
 
     def delivered(self) -> int:
         """Count the alarms whose first ring is recorded as delivered."""
-        with Book(self.listener.path, self.listener.county) as book:
+        with RingStore(self.listener.path, self.listener.county) as book:
             return sum(ring.state == "delivered" for ring, _tries in book.rings() if ring.plan.step == "alarm")
 
 
@@ -100,7 +100,7 @@ def test_kills_at_any_moment_lose_no_ring_and_repeat_few(listener: Listener, tmp
             time.sleep(chance.uniform(0.0, 0.2))
             process.kill()
             process.wait(LIMIT_SECONDS)
-        with Book(listener.path, listener.county) as book:
+        with RingStore(listener.path, listener.county) as book:
             doubtful += sum(ring.state == "tried" for ring, _tries in book.rings())
         for _ in range(2):
             listener.deliver(listener.event())

@@ -13,15 +13,15 @@ from tests.consumers.county import ME, PARTNER, Listener
 from tests.simulator import INTELLIGENCE, NOW, World
 from yizhan.consumers import bulletin
 from yizhan.consumers.bulletin import Bulletin, Side, as_json, compiled, markdown, plain
-from yizhan.consumers.desk import SentEvent
-from yizhan.consumers.digests import Digest, Member
+from yizhan.consumers.digests import Digest, DigestMember
+from yizhan.consumers.outbox_port import SentEvent
 from yizhan.schemas import strictjson
 from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.header import parse_header
 from yizhan.schemas.policy import decide
 
 ZONE = "Asia/Shanghai"
-NONE_YET: tuple[tuple[Digest, ...], tuple[Member, ...]] = ((), ())
+NONE_YET: tuple[tuple[Digest, ...], tuple[DigestMember, ...]] = ((), ())
 
 
 def fire(summary: str) -> bytes:
@@ -153,7 +153,7 @@ def test_a_quarter_closed_twice_cites_both_manifests(listener: Listener, world: 
     """They are added up, and receipts and other counties' events are told apart from what the sheet lists."""
     quiet: dict[str, Any] = {"type": INTELLIGENCE, "priority": "routine", "stage": None, "touches": None}
     receipt = {"stage": "delivered", "source": ME, "book": "20261123test", "lane": "prompt", "up_to": 1}
-    members: list[Member] = []
+    members: list[DigestMember] = []
     for period in (
         [world.event(PARTNER, (ME,), **quiet), world.event("350722", (ME,), **quiet)],
         [world.event(PARTNER, (ME,), **quiet)],

@@ -8,10 +8,10 @@ import pytest
 
 from tests.consumers.county import PARTNER, Listener
 from tests.simulator import CLUSTER, INTELLIGENCE, World
-from yizhan.consumers.arrivals import Arrived, Outcome
+from yizhan.consumers.arrivals import Arrived, ReceiveOutcome
 from yizhan.consumers.digests import Digest
-from yizhan.consumers.items import Query
-from yizhan.consumers.words import SENTENCES, DigestWarn, State, Verdict
+from yizhan.consumers.items import InboxQuery
+from yizhan.consumers.labels import SENTENCES, DigestWarn, ManifestVerdict, State
 from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.header import parse_header
 from yizhan.schemas.manifest import Manifest
@@ -43,7 +43,7 @@ def reference(listener: Listener, value: bytes) -> Arrived:
     return listener.arrived(b"", listener.world.postmark(value), "digest")
 
 
-def close(listener: Listener, values: list[bytes], **said: Any) -> tuple[Outcome, Manifest]:  # noqa: ANN401
+def close(listener: Listener, values: list[bytes], **said: Any) -> tuple[ReceiveOutcome, Manifest]:  # noqa: ANN401
     """Let the manifest of these events arrive."""
     record, made = listener.manifest([hash_of(value) for value in values], **said)
     return listener.inbox.receive(record), made
@@ -64,12 +64,12 @@ def test_a_digest_is_listed_once_its_manifest_was_checked(listener: Listener) ->
     values = [routine(listener) for _ in range(3)]
     listener.inbox.receive_many(copies(listener, values))
     assert listener.inbox.items() == ()
-    assert len(listener.inbox.items(Query(state=State.WAITING))) == 3
+    assert len(listener.inbox.items(InboxQuery(state=State.WAITING))) == 3
     listener.restart()
     outcome, _ = close(listener, values)
     assert (outcome.became, outcome.reason) == ("manifest", "2026Q3")
     (made,) = listener.inbox.digests()
-    assert (made.verdict, made.warnings, made.held, made.label) == (Verdict.VERIFIED, (), 3, "2026Q3")
+    assert (made.verdict, made.warnings, made.held, made.label) == (ManifestVerdict.VERIFIED, (), 3, "2026Q3")
     assert [member.id for member in listener.inbox.members(made)] == [id_of(value) for value in values]
     assert {item.digests for item in listener.inbox.items()} == {("2026Q3",)}
     assert listener.inbox.ringing() == ()
@@ -78,7 +78,7 @@ def test_a_digest_is_listed_once_its_manifest_was_checked(listener: Listener) ->
 def test_an_empty_quarter_is_a_digest(listener: Listener) -> None:
     """零报告: nothing came, and that is proven."""
     close(listener, [])
-    assert (digest(listener).verdict, digest(listener).held) == (Verdict.VERIFIED, 0)
+    assert (digest(listener).verdict, digest(listener).held) == (ManifestVerdict.VERIFIED, 0)
 
 
 def test_urgent_events_are_found_by_reference(listener: Listener) -> None:
@@ -89,7 +89,7 @@ def test_urgent_events_are_found_by_reference(listener: Listener) -> None:
         assert listener.inbox.receive(record).became in {"reference", "stored"}
     close(listener, [came, quiet, lost], prompt=2)
     made = digest(listener)
-    assert (made.verdict, made.warnings, made.held) == (Verdict.VERIFIED, (DigestWarn.MISSING_URGENT,), 2)
+    assert (made.verdict, made.warnings, made.held) == (ManifestVerdict.VERIFIED, (DigestWarn.MISSING_URGENT,), 2)
     assert [(member.prompt, member.item is not None) for member in listener.inbox.members(made)] == [
         (True, True), (False, True), (True, False),
     ]  # fmt: skip
@@ -105,7 +105,7 @@ def test_a_close_that_died_half_way_is_one_digest(listener: Listener) -> None:
         "stored", "stored", "duplicate", "duplicate", "stored", "stored",
     ]  # fmt: skip
     close(listener, values)
-    assert digest(listener).verdict is Verdict.VERIFIED
+    assert digest(listener).verdict is ManifestVerdict.VERIFIED
 
 
 def test_remains_of_another_close_do_not_count(listener: Listener) -> None:
@@ -113,7 +113,7 @@ def test_remains_of_another_close_do_not_count(listener: Listener) -> None:
     values = [routine(listener) for _ in range(5)]
     listener.inbox.receive_many(copies(listener, [values[0], values[3]]) + copies(listener, values[1:]))
     close(listener, values[1:])
-    assert digest(listener).verdict is Verdict.VERIFIED
+    assert digest(listener).verdict is ManifestVerdict.VERIFIED
     assert [member.id for member in listener.inbox.members(digest(listener))] == [id_of(value) for value in values[1:]]
 
 
@@ -125,11 +125,11 @@ def test_read_again_from_the_beginning_changes_nothing(listener: Listener) -> No
     listener.inbox.receive_many([*records, last])
     listener.restart()
     assert [outcome.became for outcome in listener.inbox.receive_many([*records[1:], last])] == ["duplicate"] * 3
-    assert [made.verdict for made in listener.inbox.digests()] == [Verdict.VERIFIED]
+    assert [made.verdict for made in listener.inbox.digests()] == [ManifestVerdict.VERIFIED]
     more = [routine(listener)]
     listener.inbox.receive_many(copies(listener, more))
     close(listener, more, start=4, previous=hash_of_manifest(listener), label="2026Q4")
-    assert digest(listener).verdict is Verdict.VERIFIED
+    assert digest(listener).verdict is ManifestVerdict.VERIFIED
 
 
 def test_an_interim_digest_is_no_link(listener: Listener) -> None:
@@ -141,7 +141,7 @@ def test_an_interim_digest_is_no_link(listener: Listener) -> None:
     listener.inbox.receive_many(copies(listener, values))
     close(listener, values)
     assert [(made.manifest.interim, made.verdict) for made in listener.inbox.digests()] == [
-        (True, Verdict.VERIFIED), (False, Verdict.VERIFIED),
+        (True, ManifestVerdict.VERIFIED), (False, ManifestVerdict.VERIFIED),
     ]  # fmt: skip
     assert len(listener.inbox.items()) == 3
 
@@ -153,27 +153,27 @@ def test_what_differs_from_the_manifest_is_listed_and_told(listener: Listener, w
     sent = {"missing": values[:2], "more": values, "order": [values[1], values[0], values[2]], "prompt": values[:3]}
     listener.inbox.receive_many(copies(listener, sent[wrong]))
     close(listener, values[:3], prompt=int(wrong == "prompt"))
-    assert digest(listener).verdict is Verdict.ROOT_DIFFERS
+    assert digest(listener).verdict is ManifestVerdict.ROOT_DIFFERS
     assert len(listener.inbox.items()) == len(sent[wrong])
 
 
 @pytest.mark.parametrize(
     ("said", "verdict", "warnings"),
     [
-        ({}, Verdict.VERIFIED, ()),
-        ({"previous": None}, Verdict.CHAIN_BROKEN, ()),
-        ({"previous": "0" * 64}, Verdict.CHAIN_BROKEN, ()),
-        ({"start": 0, "end": 9}, Verdict.CHAIN_BROKEN, ()),
-        ({"start": 5, "end": 9}, Verdict.CHAIN_BROKEN, ()),
-        ({"cluster": "another", "start": 0, "end": 3, "previous": None}, Verdict.VERIFIED,
+        ({}, ManifestVerdict.VERIFIED, ()),
+        ({"previous": None}, ManifestVerdict.CHAIN_BROKEN, ()),
+        ({"previous": "0" * 64}, ManifestVerdict.CHAIN_BROKEN, ()),
+        ({"start": 0, "end": 9}, ManifestVerdict.CHAIN_BROKEN, ()),
+        ({"start": 5, "end": 9}, ManifestVerdict.CHAIN_BROKEN, ()),
+        ({"cluster": "another", "start": 0, "end": 3, "previous": None}, ManifestVerdict.VERIFIED,
          (DigestWarn.CLUSTER_CHANGED,)),
-        ({"cluster": "another", "start": 0, "end": 3}, Verdict.VERIFIED, (DigestWarn.CLUSTER_CHANGED,)),
-        ({"cluster": "another", "previous": "0" * 64}, Verdict.CHAIN_BROKEN, (DigestWarn.CLUSTER_CHANGED,)),
-        ({"charter": "9-0123456789abcdef"}, Verdict.VERIFIED, (DigestWarn.CHARTER_UNKNOWN,)),
+        ({"cluster": "another", "start": 0, "end": 3}, ManifestVerdict.VERIFIED, (DigestWarn.CLUSTER_CHANGED,)),
+        ({"cluster": "another", "previous": "0" * 64}, ManifestVerdict.CHAIN_BROKEN, (DigestWarn.CLUSTER_CHANGED,)),
+        ({"charter": "9-0123456789abcdef"}, ManifestVerdict.VERIFIED, (DigestWarn.CHARTER_UNKNOWN,)),
     ],
 )  # fmt: skip
 def test_the_chain(
-    listener: Listener, said: dict[str, Any], verdict: Verdict, warnings: tuple[DigestWarn, ...]
+    listener: Listener, said: dict[str, Any], verdict: ManifestVerdict, warnings: tuple[DigestWarn, ...]
 ) -> None:
     """A quarter follows the one before: by its hash, and by its range unless the cluster is another."""
     close(listener, [], label="2026Q2")
@@ -186,7 +186,7 @@ def test_the_chain_may_begin_here(listener: Listener) -> None:
     """A new inbox cannot check what was before it, and says so."""
     close(listener, [], start=17, end=18, previous="0" * 64)
     assert (digest(listener).verdict, digest(listener).warnings) == (
-        Verdict.VERIFIED, (DigestWarn.CHAIN_BEGINS_HERE,),
+        ManifestVerdict.VERIFIED, (DigestWarn.CHAIN_BEGINS_HERE,),
     )  # fmt: skip
 
 
@@ -195,9 +195,9 @@ def test_another_countys_manifest_closes_nothing(listener: Listener) -> None:
     values = [routine(listener)]
     listener.inbox.receive_many(copies(listener, values))
     close(listener, [], county=PARTNER)
-    assert digest(listener).verdict is Verdict.WRONG_COUNTY
+    assert digest(listener).verdict is ManifestVerdict.WRONG_COUNTY
     close(listener, values)
-    assert digest(listener).verdict is Verdict.VERIFIED
+    assert digest(listener).verdict is ManifestVerdict.VERIFIED
 
 
 def test_what_is_not_the_stations_stays_aside(listener: Listener, world: World) -> None:
@@ -222,7 +222,7 @@ def test_an_event_in_a_digest_whose_signature_does_not_hold_is_named_missing(lis
     listener.inbox.receive_many([*copies(listener, [good]), listener.arrived(bad, kind="digest")])
     close(listener, [good, bad])
     made = digest(listener)
-    assert (made.verdict, made.warnings, made.held) == (Verdict.VERIFIED, (DigestWarn.MISSING_ROUTINE,), 1)
+    assert (made.verdict, made.warnings, made.held) == (ManifestVerdict.VERIFIED, (DigestWarn.MISSING_ROUTINE,), 1)
 
 
 def test_a_fire_hidden_in_a_digest_rings(listener: Listener) -> None:
@@ -249,4 +249,4 @@ def test_a_gap_in_a_closed_digest_is_lost(listener: Listener) -> None:
 
 def test_every_verdict_has_its_sentence() -> None:
     """Nothing that can be shown lacks a Chinese sentence."""
-    assert {*Verdict, *DigestWarn} <= SENTENCES.keys()
+    assert {*ManifestVerdict, *DigestWarn} <= SENTENCES.keys()

@@ -13,7 +13,7 @@ from tests.consumers.county import ME, PARTNER, Listener
 from tests.forge import Letter
 from tests.simulator import World
 from yizhan.consumers.arrivals import Arrived, Kind
-from yizhan.consumers.items import Query
+from yizhan.consumers.items import InboxQuery
 from yizhan.schemas import manifest as manifests
 from yizhan.schemas.envelope import MAX_BYTES
 from yizhan.schemas.errors import Reason
@@ -37,7 +37,7 @@ def receive(listener: Listener, record: Arrived) -> None:
     outcome = listener.inbox.receive(record)
     assert outcome.became == "aside"
     assert outcome.reason in {*Reason, "unopenable"}
-    assert listener.inbox.items(Query(system=True)) == ()
+    assert listener.inbox.items(InboxQuery(system=True)) == ()
 
 
 @ODD

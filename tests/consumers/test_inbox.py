@@ -17,10 +17,10 @@ from tests.simulator import CLUSTER, FIRE, INTELLIGENCE, NOW, START, World, load
 from yizhan.consumers import items
 from yizhan.consumers.errors import InboxError, NoSuchItem, NotAnswerable, WrongInbox
 from yizhan.consumers.inbox import Inbox
-from yizhan.consumers.items import Query
+from yizhan.consumers.items import InboxQuery
+from yizhan.consumers.labels import SENTENCES, State, Warn, sentence
 from yizhan.consumers.receipts import MOST_AT_ONCE
 from yizhan.consumers.store import MIGRATIONS
-from yizhan.consumers.words import SENTENCES, State, Warn, sentence
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.store import open_store
 from yizhan.schemas import strictjson, topics
@@ -129,7 +129,7 @@ def test_a_full_disk_stores_nothing_and_says_so(listener: Listener) -> None:
     listener.desk.full = True
     with pytest.raises(StoreError):
         listener.inbox.receive_many([listener.stamped(listener.event()), record])
-    assert listener.inbox.items(Query(system=True)) == ()
+    assert listener.inbox.items(InboxQuery(system=True)) == ()
     listener.desk.full = False
     assert listener.inbox.receive(record).became == "stored"
 
@@ -467,7 +467,7 @@ def test_a_receipt_of_a_recipient_binds(listener: Listener) -> None:
     assert header.receipt is not None
     assert (header.receipt.stage, payload["by"]["badge"]) == ("acknowledged", "350924001")
     assert listener.inbox.items() == ()
-    assert len(listener.inbox.items(Query(system=True))) == 1
+    assert len(listener.inbox.items(InboxQuery(system=True))) == 1
 
 
 @pytest.mark.parametrize("audience", [None, (OTHER,)])
@@ -660,14 +660,14 @@ def test_items_are_found_by_what_is_asked(listener: Listener) -> None:
     listener.deliver(drill)
     listener.deliver(report, OTHER)
     asked = {
-        "way": Query(way=Way.NOTICE),
-        "state": Query(state=State.RINGING),
-        "type": Query(type=INTELLIGENCE),
-        "county": Query(county=PARTNER),
-        "text": Query(text="test"),
-        "nothing": Query(text="没有这样的话"),
-        "since": Query(since=listener.clock() + timedelta(seconds=1)),
-        "last": Query(limit=1),
+        "way": InboxQuery(way=Way.NOTICE),
+        "state": InboxQuery(state=State.RINGING),
+        "type": InboxQuery(type=INTELLIGENCE),
+        "county": InboxQuery(county=PARTNER),
+        "text": InboxQuery(text="test"),
+        "nothing": InboxQuery(text="没有这样的话"),
+        "since": InboxQuery(since=listener.clock() + timedelta(seconds=1)),
+        "last": InboxQuery(limit=1),
     }
     found = {name: [item.id for item in listener.inbox.items(query)] for name, query in asked.items()}
     assert found == {

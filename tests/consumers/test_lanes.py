@@ -9,23 +9,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yizhan.consumers import bookkeeping
-from yizhan.consumers.lanes import Span, beyond, missing, up_to
+from yizhan.consumers import lane_store
+from yizhan.consumers.lanes import NumberRange, beyond, missing, up_to
 from yizhan.consumers.store import MIGRATIONS
 
 LANE = ("350924", "20261123test", "prompt")
 
 
-def spans_of(numbers: list[int]) -> list[Span]:
+def spans_of(numbers: list[int]) -> list[NumberRange]:
     """Enter numbers into a database and return its spans."""
     conn = sqlite3.connect(":memory:")
     conn.row_factory = sqlite3.Row
     conn.executescript(MIGRATIONS[0])
     seen: set[int] = set()
     for n in numbers:
-        assert bookkeeping.enter(conn, LANE, n) is (n not in seen)
+        assert lane_store.enter(conn, LANE, n) is (n not in seen)
         seen.add(n)
-    found = [Span(*row) for row in conn.execute("SELECT first, last FROM spans ORDER BY first")]
+    found = [NumberRange(*row) for row in conn.execute("SELECT first, last FROM spans ORDER BY first")]
     conn.close()
     return found
 
@@ -63,8 +63,8 @@ def test_spans_are_the_set_of_what_came(numbers: list[int]) -> None:
 
 def test_a_receipt_names_at_most_64_numbers_past_a_gap() -> None:
     """However many came: the header of a receipt stays small."""
-    assert beyond([Span(1, 3), Span(10, 500)]) == tuple(range(10, 74))
-    assert len(beyond([Span(2 * n, 2 * n) for n in range(2, 200)])) == 64
+    assert beyond([NumberRange(1, 3), NumberRange(10, 500)]) == tuple(range(10, 74))
+    assert len(beyond([NumberRange(2 * n, 2 * n) for n in range(2, 200)])) == 64
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_a_receipt_names_at_most_64_numbers_past_a_gap() -> None:
 )
 def test_odd_notices_announce_nothing(payload: dict[str, object]) -> None:
     """A notice is read as far as it makes sense."""
-    assert list(bookkeeping.announced(payload)) == []
+    assert list(lane_store.announced(payload)) == []
 
 
 def test_void_numbers_beyond_the_head_do_not_count() -> None:
     """A void number was given once, so it is not above the last one."""
     notice = {"kind": "lane_heads", "lanes": [{"book": "b", "lane": "digest", "head": 3, "void": [0, 2, 4, "1", True]}]}
-    assert list(bookkeeping.announced(notice)) == [bookkeeping.Announced("b", "digest", 3, (2,))]
+    assert list(lane_store.announced(notice)) == [lane_store.Announced("b", "digest", 3, (2,))]

@@ -13,7 +13,7 @@ from tests.consumers.county import ME, PARTNER, Clock, Listener
 from tests.consumers.test_digests import hash_of, id_of, routine
 from tests.simulator import CLUSTER, NOW, World, load
 from yizhan.consumers.bulletin import Side, as_json, compiled
-from yizhan.consumers.words import Warn
+from yizhan.consumers.labels import Warn
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.errors import Reason

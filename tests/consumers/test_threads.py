@@ -9,25 +9,25 @@ import pytest
 
 from tests.consumers.county import Listener
 from yizhan.consumers import checkpoints
-from yizhan.consumers.arrivals import Outcome
+from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.checkpoints import Checkpointer
-from yizhan.consumers.telling import LONGEST, Teller
+from yizhan.consumers.notifier import LONGEST, Teller
 
 
 def test_a_stopped_screen_keeps_nothing_waiting() -> None:
     """Outcomes are handed over at once, told in order, and the oldest dropped when there are too many."""
     going, told = threading.Event(), list[str | None]()
 
-    def slow(outcome: Outcome) -> None:
+    def slow(outcome: ReceiveOutcome) -> None:
         going.wait(10)
         told.append(outcome.reason)
         if outcome.reason == "1":
             raise RuntimeError("the screen is broken")
 
     with Teller(slow) as teller:
-        teller.put([Outcome("aside", reason="0")])
+        teller.put([ReceiveOutcome("aside", reason="0")])
         started = time.monotonic()
-        teller.put(Outcome("aside", reason=str(n)) for n in range(1, 4))
+        teller.put(ReceiveOutcome("aside", reason=str(n)) for n in range(1, 4))
         assert time.monotonic() - started < 1
         going.set()
     assert told == ["0", "1", "2", "3"]
@@ -37,7 +37,7 @@ def test_a_stopped_screen_keeps_nothing_waiting() -> None:
 def test_nobody_need_be_told() -> None:
     """Without a listener nothing runs."""
     with Teller(None) as teller:
-        teller.put([Outcome("aside")])
+        teller.put([ReceiveOutcome("aside")])
     assert threading.active_count() >= 1
 
 

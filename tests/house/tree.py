@@ -18,6 +18,7 @@ FOLDERS: Final = (
     "ledger",
     "bulletin",
     "deploy",
+    "services",
     "cli",
 )
 

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner
 
     from tests.integration.cluster import Cluster
-    from yizhan.charter.verify import Verified
+    from yizhan.charter.verify import VerifiedCharter
 
 LEAD_SECONDS = 2.0
 """How long before it holds a version is announced in these tests."""
@@ -59,7 +59,7 @@ class Alliance:
         """The charter as the station adopted it."""
         return CharterReader(Archive(self.home / "station" / "charter"))
 
-    def sign(self, files: Mapping[str, bytes], old: Iterable[CryptoSigner] = ()) -> Verified:
+    def sign(self, files: Mapping[str, bytes], old: Iterable[CryptoSigner] = ()) -> VerifiedCharter:
         """Have everybody sign the next version, and publish it at the station."""
         self.ceremony.files = dict(files)
         version = self.ceremony.publish(datetime.now(UTC), old=old)

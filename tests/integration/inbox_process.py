@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.consumers.county import Clock, Notebook
 from tests.simulator import World
 from yizhan.consumers import reader
-from yizhan.consumers.arrivals import Outcome
+from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.inbox import Inbox
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
@@ -21,7 +21,7 @@ def main(home: str, county: str, database: str, rings: str) -> None:
     """Receive until killed."""
     world = World()
 
-    def ring(outcome: Outcome) -> None:
+    def ring(outcome: ReceiveOutcome) -> None:
         if outcome.rings and outcome.item is not None:
             with Path(rings).open("a", encoding="utf-8") as file:
                 file.write(outcome.item.id + "\n")

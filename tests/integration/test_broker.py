@@ -34,7 +34,7 @@ from yizhan.deploy.broker import Broker
 from yizhan.deploy.certificates import ensure_certificates
 from yizhan.deploy.home import setup_home
 from yizhan.deploy.jars import cache_folder, java
-from yizhan.runtime.access import require_access
+from yizhan.runtime.acl_check import require_access
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import NotAuthorised
 from yizhan.schemas import topics

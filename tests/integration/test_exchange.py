@@ -17,7 +17,7 @@ from tests.cli.station import FIRE
 from tests.world.waiting import until
 from yizhan.cli.demo.stage import Stage
 from yizhan.deploy.home import bring_up
-from yizhan.producers.accounts import Posting, Query
+from yizhan.producers.queries import OutboxQuery, Posting
 from yizhan.schemas.quarters import Quarter
 
 SHOUNING, QINGYUAN = TWO = ("350924", "331126")
@@ -60,7 +60,7 @@ def publish(stage: Stage, draft: dict[str, Any], reference: str) -> str:
 
 def posting(stage: Stage, event_id: str) -> Posting:
     """Return what became of an event of 寿宁."""
-    return stage.outboxes[SHOUNING].postings(Query(id=event_id))[0]
+    return stage.outboxes[SHOUNING].postings(OutboxQuery(id=event_id))[0]
 
 
 def rung(stage: Stage, event_id: str) -> bool:

@@ -19,8 +19,8 @@ from tests.cli.station import FIRE
 from tests.integration.cluster import Cluster
 from tests.world.waiting import until
 from yizhan.cli.demo.stage import Stage
-from yizhan.producers.accounts import Query
-from yizhan.runtime import journal
+from yizhan.producers.queries import OutboxQuery
+from yizhan.runtime import access_log
 from yizhan.schemas import merkle, topics
 from yizhan.schemas.files import CHUNK_BYTES, write_record
 
@@ -79,7 +79,7 @@ def test_a_file_comes_whole_though_its_publisher_is_killed(stage: Stage, tmp_pat
     assert (out / "现场.jpg").read_bytes() == photo.read_bytes()
     assert (out / "轨迹.gpx").read_bytes() == track.read_bytes()
     assert {stat.S_IMODE(path.stat().st_mode) for path in out.iterdir()} == {0o600}
-    noted = (stage.home / "counties" / QINGYUAN / journal.FILE).read_text(encoding="utf-8")
+    noted = (stage.home / "counties" / QINGYUAN / access_log.FILE).read_text(encoding="utf-8")
     assert noted.count('"inbox save"') == 2
     folder = stage.home / "counties" / CANGNAN / "inbox.sqlite3.files"
     assert [path.name for path in folder.iterdir() if not path.name.startswith("files.sqlite3")] == []
@@ -111,7 +111,7 @@ def test_what_the_broker_lost_is_asked_for_and_sent_again(stage: Stage, tmp_path
         admin.delete_records({topic: -1})
     stage.supervisor.start(f"inbox-{QINGYUAN}", stage.command("inbox", "run", "--county", QINGYUAN, "--json"))
     until(lambda: outbox.files() == (), "庆元 to say that it has it")
-    (posting,) = outbox.postings(Query(id=event))
+    (posting,) = outbox.postings(OutboxQuery(id=event))
     assert {"unfetched", "fetched"} <= posting.said.keys()
     (tmp_path / "out").mkdir()
     listed(stage, "inbox", "save", event, "轨迹.csv", "-o", str(tmp_path / "out"))
@@ -129,7 +129,7 @@ def test_a_broker_without_the_topic_is_named_and_the_event_goes_without_its_file
     said = until(outbox.files_trouble, "the outbox to be told")
     assert topic in said
     assert "yizhan broker start" in said
-    until(lambda: outbox.postings(Query(id=event))[0].delivered, "the event to be with 庆元")
+    until(lambda: outbox.postings(OutboxQuery(id=event))[0].delivered, "the event to be with 庆元")
     listing = json.loads(stage.yizhan("outbox", "files", "--county", SHOUNING, "--json"))
     assert (listing["trouble"], listing["files"][0]["sent"]) == (said, 0)
     stage.yizhan("broker", "apply")

@@ -27,9 +27,9 @@ from tests.integration.cluster import Cluster
 from tests.simulator import World
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.consumers import reader
-from yizhan.consumers.arrivals import Outcome
+from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.inbox import Inbox
-from yizhan.consumers.items import Query
+from yizhan.consumers.items import InboxQuery
 from yizhan.deploy import admin
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.home import setup_home
@@ -67,7 +67,7 @@ class Running:
     world: World
     path: Path
     desk: Notebook = field(default_factory=Notebook)
-    told: list[Outcome] = field(default_factory=list)
+    told: list[ReceiveOutcome] = field(default_factory=list)
     ended: threading.Event = field(default_factory=threading.Event)
     """Set when the thread is no longer at work."""
 
@@ -258,7 +258,7 @@ def test_killed_and_read_again_it_is_one_row_and_one_ring(station: Running, tmp_
         with contextlib.closing(sqlite3.connect(station.path, isolation_level=None)) as conn:
             conn.execute("DELETE FROM positions")
     with Inbox(station.path, ME, [], station.world.charters, Clock()) as inbox:
-        rows = [item.id for item in inbox.items(Query(system=True)) if item.id in set(map(id_of, fires))]
+        rows = [item.id for item in inbox.items(InboxQuery(system=True)) if item.id in set(map(id_of, fires))]
     assert rows == rung(fires) == [id_of(fire) for fire in fires]
 
 

@@ -18,14 +18,14 @@ from tests.ledger.fsck import fsck
 from tests.ledger.test_verify import check, exported, signed
 from tests.ledger.world import LedgerWorld
 from tests.world.waiting import LIMIT_SECONDS, until
-from yizhan.ledger.cosigner import Book, Cosigner
+from yizhan.ledger.backfill import refill
+from yizhan.ledger.cosigner import Cosigner, StatementSource
 from yizhan.ledger.cosigning import Cosigning
 from yizhan.ledger.errors import LogBehind
 from yizhan.ledger.feed import Feed, newest_on_topic
+from yizhan.ledger.kafka_io import Wire
 from yizhan.ledger.log import Log
 from yizhan.ledger.rebuild import known, rebuild
-from yizhan.ledger.refill import refill
-from yizhan.ledger.wire import Wire
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import topics
@@ -92,7 +92,7 @@ class Ledger:
         stop = StopSignal()
         with ExitStack() as stack:
             for code in codes:
-                books = [Book("inbox", self._held)] if code == ME else []
+                books = [StatementSource("inbox", self._held)] if code == ME else []
                 key = partial(self.world.cosigning.__getitem__, code)
                 one = Cosigning(self.cosigners[code], key, books, self.settings, stop)
                 stack.enter_context(_thread(partial(one.run, self.cluster.connection(topics.county(code))), stop))

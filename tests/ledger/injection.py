@@ -23,9 +23,9 @@ from typing import Final, Literal
 
 from tests.ledger.fsck import fsck
 from tests.ledger.world import LATER, LedgerWorld, numbered
-from yizhan.ledger.heads import Head
+from yizhan.ledger.checkpoint_store import Head
 from yizhan.ledger.log import Log
-from yizhan.ledger.reading import FolderSource
+from yizhan.ledger.log_source import LogFolder
 from yizhan.ledger.verify import verify
 from yizhan.schemas.errors import YizhanError
 
@@ -160,6 +160,6 @@ class Trial:
         if not (log / "log" / "checkpoint").exists():
             assert not acknowledged, f"{point}: {acknowledged} were acknowledged and no checkpoint is there"
             return
-        seen = verify(FolderSource(log / "log"), self.world.charters).newest.checkpoint.size
+        seen = verify(LogFolder(log / "log"), self.world.charters).newest.checkpoint.size
         assert seen >= max(acknowledged, default=0), f"{point}: {acknowledged} acknowledged, {seen} there"
         fsck(self.world, log / "log")

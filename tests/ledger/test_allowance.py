@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from yizhan.ledger.allowance import MOST, WHILE_SECONDS, Allowance
+from yizhan.ledger.rate_limit import MOST, WHILE_SECONDS, Allowance
 
 
 def test_each_topic_has_its_own() -> None:

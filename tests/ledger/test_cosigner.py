@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.ledger.world import LATER, LedgerWorld, some_statements, world
-from yizhan.ledger.cosigner import Book, Cosigner
+from yizhan.ledger.cosigner import Cosigner, StatementSource
 from yizhan.ledger.errors import LedgerError, LedgerNotReady, NoSuchStatement
-from yizhan.ledger.growth import Growth
+from yizhan.ledger.tree_builder import Growth
 from yizhan.schemas import notes
 from yizhan.schemas.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
 from yizhan.schemas.logrecords import write_entries
@@ -99,7 +99,9 @@ class Desk:
     def look(self) -> int:
         """Look through its one book."""
         held = enumerate(self.held, 1)
-        return self.cosigner.look_through([Book("inbox", lambda after: [each for each in held if each[0] > after])])
+        return self.cosigner.look_through(
+            [StatementSource("inbox", lambda after: [each for each in held if each[0] > after])]
+        )
 
     def offences(self) -> list[str]:
         """What stands against the log."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yizhan.ledger.growth import Growth
+from yizhan.ledger.tree_builder import Growth
 from yizhan.schemas import merkle, tiles
 from yizhan.schemas.errors import ProofInvalid
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.ledger.world import LATER, LedgerWorld, numbered, some_statements, world
+from yizhan.ledger.checkpoint_store import NOTHING, Head, Heads
 from yizhan.ledger.errors import LogBehind, LogDamaged, LogForked
-from yizhan.ledger.heads import NOTHING, Head, Heads
 from yizhan.ledger.log import Log
-from yizhan.ledger.reading import FolderSource
+from yizhan.ledger.log_source import LogFolder
 from yizhan.ledger.rebuild import known, rebuild
+from yizhan.ledger.statement_keys import read_said
 from yizhan.ledger.statements import Contradiction
-from yizhan.ledger.subjects import read_said
 from yizhan.ledger.verify import verify
 from yizhan.runtime.errors import AlreadyRunning, StoreError
 from yizhan.schemas import merkle
@@ -167,7 +167,7 @@ def test_a_log_keeps_its_name(tmp_path: Path) -> None:
 def test_every_size_is_whole(tmp_path: Path, sizes: tuple[int, ...]) -> None:
     """Around the ends of tiles of every level: entries, tiles and root fit together."""
     head = many(tmp_path, *sizes)
-    found = verify(FolderSource(tmp_path / "log"), world().charters)
+    found = verify(LogFolder(tmp_path / "log"), world().charters)
     assert (found.newest.checkpoint.size, found.newest.checkpoint.root) == (sizes[-1], head.root)
     with world().log(tmp_path) as log:
         assert log.head == head
@@ -334,7 +334,7 @@ def test_a_full_tile_is_never_overwritten(tmp_path: Path) -> None:
     with world().log(tmp_path) as log, pytest.raises(LogDamaged, match="with other bytes"):
         log.append(numbered(250, 260), {})
     assert place.read_bytes() == b"something else"
-    assert verify(FolderSource(tmp_path / "log"), world().charters).newest.checkpoint.size == 250
+    assert verify(LogFolder(tmp_path / "log"), world().charters).newest.checkpoint.size == 250
 
 
 def test_the_head_moves_by_compare_and_swap(tmp_path: Path) -> None:

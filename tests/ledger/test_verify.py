@@ -17,12 +17,12 @@ import pytest
 from tests.ledger.world import LATER, numbered, some_statements, world
 from yizhan.ledger.errors import LogDamaged, LogForked, NoSuchStatement, NotWritten
 from yizhan.ledger.export import export
-from yizhan.ledger.growth import Growth
+from yizhan.ledger.log_source import LogFolder, source
 from yizhan.ledger.proving import prove
-from yizhan.ledger.reading import FolderSource, source
+from yizhan.ledger.statement_keys import read_said
 from yizhan.ledger.statements import Statements
-from yizhan.ledger.subjects import read_said
-from yizhan.ledger.verify import Verified, statements_path, verify
+from yizhan.ledger.tree_builder import Growth
+from yizhan.ledger.verify import VerifiedLog, statements_path, verify
 from yizhan.schemas import notes, tiles
 from yizhan.schemas.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
 from yizhan.schemas.errors import NoteInvalid, StatementInvalid
@@ -61,9 +61,9 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def check(folder: Path, **how: object) -> Verified:
+def check(folder: Path, **how: object) -> VerifiedLog:
     """Verify a log in a folder."""
-    return verify(FolderSource(folder), world().charters, **how)  # type: ignore[arg-type] # verify's own
+    return verify(LogFolder(folder), world().charters, **how)  # type: ignore[arg-type] # verify's own
 
 
 @pytest.fixture

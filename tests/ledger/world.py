@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.simulator import START, World, load, seed
-from yizhan.ledger.log import LedgerKeys, Log
-from yizhan.ledger.subjects import Said, read_said
+from yizhan.ledger.log import LedgerSigningKeys, Log
+from yizhan.ledger.statement_keys import VerifiedStatement, read_said
 from yizhan.schemas import sample
 from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.checkpoints import Checkpoint, cosign, cosigner_name
@@ -27,7 +27,7 @@ class LedgerWorld(World):
     def __init__(self, codes: tuple[str, ...] = sample.SIX, since: datetime = START, *, logged: bool = True) -> None:
         """Make the simulator's world, and a charter that names the cosigners' keys, and the ledger's if ``logged``."""
         super().__init__(codes, since)
-        self.ledger = LedgerKeys(
+        self.ledger = LedgerSigningKeys(
             SigningKey.from_seed(seed("ledger sign")), CosigningKey.from_seed(seed("ledger cosign"))
         )
         self.cosigning = {code: CosigningKey.from_seed(seed(f"cosign {code}")) for code in codes}
@@ -38,7 +38,9 @@ class LedgerWorld(World):
             },
             [self.station.public],
             not_before=since,
-            ledger=sample.LedgerKeys([self.ledger.signing.public], [self.ledger.cosigning.public]) if logged else None,
+            ledger=sample.LedgerPublicKeys([self.ledger.signing.public], [self.ledger.cosigning.public])
+            if logged
+            else None,
         )
         self.charter = load(self.files, since=since)
         self.charters = AdoptedCharters([self.charter])
@@ -52,7 +54,7 @@ class LedgerWorld(World):
         """Stamp so many events of one county as its station would."""
         return [self.postmark(self.event(lanes=_LANES)) for _ in range(count)]
 
-    def said(self, statements: Sequence[bytes]) -> list[Said]:
+    def said(self, statements: Sequence[bytes]) -> list[VerifiedStatement]:
         """Verify them."""
         return [read_said(each, self.charters) for each in statements]
 
@@ -77,9 +79,9 @@ class LedgerWorld(World):
 _LANES = {"331126": {"lane": "prompt", "n": 1}}
 
 
-def numbered(first: int, last: int) -> list[Said]:
+def numbered(first: int, last: int) -> list[VerifiedStatement]:
     """Say something short about each number: for logs too large to sign every statement of."""
-    return [Said(b"statement %d" % number, f"number {number}") for number in range(first, last)]
+    return [VerifiedStatement(b"statement %d" % number, f"number {number}") for number in range(first, last)]
 
 
 @functools.cache

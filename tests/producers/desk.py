@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.simulator import CLUSTER, FIRE, INTELLIGENCE, NOW, World
-from yizhan.producers.answers import PostingRecord
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.drafts import Draft
 from yizhan.producers.outbox import Outbox
 from yizhan.producers.schedule import Patience
+from yizhan.producers.station_replies import PostingRecord
 from yizhan.schemas import topics
 from yizhan.schemas.errors import Reason
 from yizhan.schemas.header import Header, ReceiptRef, Ref

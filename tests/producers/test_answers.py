@@ -8,10 +8,10 @@ import pytest
 
 from tests.producers.desk import PATIENCE, QINGYUAN, SHOUNING, Desk, fire, intelligence
 from tests.simulator import CLUSTER, World
-from yizhan.producers import answers
-from yizhan.producers.answers import PostingRecord
+from yizhan.producers import station_replies
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.outbox import Outbox
+from yizhan.producers.station_replies import PostingRecord
 from yizhan.schemas.errors import Reason
 from yizhan.schemas.keys import SigningKey
 
@@ -115,12 +115,12 @@ def test_what_matches_nothing_is_kept_aside_with_its_reason(desk: Desk, outbox: 
         desk.claimed("350924-20200101aaaa-1", "ab" * 32, "cd" * 32),
     )
     assert [posting.why for posting in outbox.foreign_postings()] == [
-        answers.INVALID,
-        answers.INVALID,
-        answers.INVALID,
-        answers.ELSEWHERE,
-        answers.UNKNOWN_RECORD,
-        answers.UNKNOWN_EVENT,
+        station_replies.INVALID,
+        station_replies.INVALID,
+        station_replies.INVALID,
+        station_replies.ELSEWHERE,
+        station_replies.UNKNOWN_RECORD,
+        station_replies.UNKNOWN_EVENT,
     ]
     assert outbox.rows()[0].state == "queued"
     assert len(outbox.books()) == 1

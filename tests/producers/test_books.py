@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.producers.desk import QINGYUAN, SHOUNING, Desk, fire
-from yizhan.producers import books
+from yizhan.producers import epochs
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.errors import WrongOutbox
 from yizhan.producers.outbox import Outbox
@@ -37,7 +37,7 @@ def test_a_book_is_kept_over_restarts(desk: Desk) -> None:
     for n in (1, 2, 3):
         with desk.open() as outbox:
             assert outbox.publish(fire()).id.endswith(f"-{n}")
-    assert reasons(desk) == [books.FIRST]
+    assert reasons(desk) == [epochs.FIRST]
 
 
 def test_a_book_is_named_by_its_day_and_chance(desk: Desk) -> None:
@@ -65,12 +65,12 @@ def test_a_restored_backup_opens_a_new_book(desk: Desk, tmp_path: Path, in_place
         assert [row.id for row in outbox.rows()] == [first, again]
     assert again not in (first, lost)
     assert again.endswith("-1")
-    assert reasons(desk) == [books.FIRST, books.BEHIND if in_place else books.ANOTHER_FILE]
+    assert reasons(desk) == [epochs.FIRST, epochs.BEHIND if in_place else epochs.ANOTHER_FILE]
 
 
 def test_the_file_beside_may_lag_or_be_gone(desk: Desk) -> None:
     """A head file that is behind (a kill between commit and write), missing or damaged opens no book."""
-    head = books.head_path(desk.path)
+    head = epochs.head_path(desk.path)
     with desk.open() as outbox:
         for _ in range(3):
             outbox.publish(fire())
@@ -80,7 +80,7 @@ def test_the_file_beside_may_lag_or_be_gone(desk: Desk) -> None:
         with desk.open() as outbox:
             assert outbox.book == book
     head.unlink()
-    assert reasons(desk) == [books.FIRST]
+    assert reasons(desk) == [epochs.FIRST]
 
 
 def test_a_file_replaced_under_an_open_outbox_takes_nothing(desk: Desk, outbox: Outbox, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_posting_of_a_number_never_given_opens_a_book(desk: Desk, outbox: Outb
     desk.answer(dispatch, desk.claimed(f"{SHOUNING}-{book}-2", "ab" * 32, "cd" * 32))
     assert outbox.book != book
     assert outbox.publish(fire()).id.endswith("-1")
-    assert [row.because for row in outbox.books()] == [books.FIRST, books.NEVER_GIVEN]
+    assert [row.because for row in outbox.books()] == [epochs.FIRST, epochs.NEVER_GIVEN]
     assert [posting.id for posting in outbox.foreign_postings()] == [f"{SHOUNING}-{book}-2"]
 
 
@@ -127,7 +127,7 @@ def test_an_event_whose_number_was_given_twice_is_sealed_anew(desk: Desk, outbox
     assert outbox.publish(fire(external_ref="A-1")).id == again.id
     assert desk.send_all(dispatch) == [again.id]
     assert outbox.reissue() == ()
-    assert [row.because for row in outbox.books()] == [books.FIRST, books.OTHER_EVENT]
+    assert [row.because for row in outbox.books()] == [epochs.FIRST, epochs.OTHER_EVENT]
 
 
 def test_another_unit_of_the_county_is_no_reason(desk: Desk, outbox: Outbox, dispatch: Dispatch) -> None:

@@ -14,7 +14,7 @@ from lxml import etree
 
 from tests.schemas.payloads.examples import DISASTER, FIRE, HOTSPOT, PEOPLE
 from yizhan.producers import proposals
-from yizhan.producers.cap import CapInvalid, CapMessage, Setting, draft_of, read_cap, words, write_cap
+from yizhan.producers.cap import CapContext, CapInvalid, CapMessage, draft_of, read_cap, words, write_cap
 from yizhan.producers.cap.places import AreaInvalid, circle_of, position_of_circle, position_of_polygon
 from yizhan.producers.cap.words import Triplet
 from yizhan.producers.cap.xml import MAX_BYTES, NAMESPACE, check
@@ -36,10 +36,10 @@ NUMBERED: dict[str, Any] = {
 }  # fmt: skip
 
 
-def setting(county: str = "350924", office: Office | None = None) -> Setting:
+def setting(county: str = "350924", office: Office | None = None) -> CapContext:
     """Put a county among the six."""
     around = proposals.Map(sample_outlines(), frozenset(SIX), 10.0)
-    return Setting(county, around, office or Office(), NOW)
+    return CapContext(county, around, office or Office(), NOW)
 
 
 def header(name: str, **more: Any) -> Header:  # noqa: ANN401 -- attributes are any

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.producers.desk import Desk, fire
-from yizhan.producers.chores import Chores
 from yizhan.producers.dispatch import Dispatch
+from yizhan.producers.maintenance import Chores
 from yizhan.producers.outbox import Outbox
 from yizhan.runtime.settings import Settings
 from yizhan.schemas.header import NOTICE

@@ -17,7 +17,7 @@ from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.drafts import Draft
 from yizhan.producers.errors import NotPublishable
 from yizhan.producers.files import LONGEST_PAUSE_SECONDS, ORPHAN_SECONDS, FileQueue, attach
-from yizhan.producers.outbox import FILES_PATIENCE_SECONDS, Outbox, Sent
+from yizhan.producers.outbox import FILES_PATIENCE_SECONDS, Accepted, Outbox
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.store import transaction
 from yizhan.schemas.errors import FileRefused, PayloadInvalid
@@ -47,7 +47,7 @@ def draft() -> Draft:
     return fire(payload=FIRE["payload"])
 
 
-def sent_with(outbox: Outbox, desk: Desk, dispatch: Dispatch, *paths: Path) -> Sent:
+def sent_with(outbox: Outbox, desk: Desk, dispatch: Dispatch, *paths: Path) -> Accepted:
     """Publish a fire with files, and let the broker have it."""
     sent = outbox.publish(attach(outbox, draft(), paths))
     desk.send_all(dispatch)
@@ -87,7 +87,7 @@ def test_a_file_is_sealed_beside_and_goes_after_its_event(
 def test_it_goes_on_where_it_was_and_is_kept_until_everybody_has_it(
     desk: Desk, outbox: Outbox, dispatch: Dispatch, queue: FileQueue, photo: Path
 ) -> None:
-    """Sent once each through a restart; deleted when every recipient said that it has it, and not before."""
+    """Accepted once each through a restart; deleted when every recipient said that it has it, and not before."""
     sent = sent_with(outbox, desk, dispatch, photo)
     assert drain(queue, 1) == [0]
     with FileQueue(outbox.path, lambda: desk.now.timestamp()) as later:  # noqa: PLW0108 -- time moves
@@ -304,7 +304,7 @@ def _folder(outbox: Outbox) -> Path:
     return outbox.path.with_name(outbox.path.name + ".files")
 
 
-def _sealed_in(outbox: Outbox, sent: Sent) -> str:
+def _sealed_in(outbox: Outbox, sent: Accepted) -> str:
     event = outbox.event(sent.id)
     assert event is not None
     return _attachment(event.payload)["sealed"]["root"]

@@ -15,8 +15,8 @@ from yizhan.producers.drafts import LineProblem, Office
 from yizhan.producers.firms import (
     CERTAINTY,
     Detection,
+    FirmsContext,
     FirmsImport,
-    Surroundings,
     import_firms,
     read_detections,
 )
@@ -39,7 +39,7 @@ ROW = "27.17004,120.36673,300.1,1.75,1.3,2022-04-04,{time},T,{confidence},6.1NRT
 
 def run(county: str, data: bytes = BORDER, strip_km: float = 10, shift_to: datetime | None = None) -> FirmsImport:
     """Import a file for one county of the sample."""
-    around = Surroundings(county, SIX, sample_outlines(), strip_km)
+    around = FirmsContext(county, SIX, sample_outlines(), strip_km)
     return import_firms(io.BytesIO(data), "firms.csv", around, shift_to)
 
 
@@ -221,7 +221,7 @@ def test_a_row_twice_is_one_detection() -> None:
 def test_an_office_signs_what_it_imports() -> None:
     """Its officers and contact stand in the payload, if it names them."""
     office = Office.model_validate({"org_code": "350982000001", **PEOPLE})
-    around = Surroundings("350982", SIX, sample_outlines(), 10, office)
+    around = FirmsContext("350982", SIX, sample_outlines(), 10, office)
     (draft,) = import_firms(io.BytesIO(BORDER), "firms.csv", around).drafts
     assert draft.payload["org_code"] == "350982000001"
     assert draft.payload["signed_off_by"] == PEOPLE["signed_off_by"]

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.schemas.payloads.examples import EXAMPLES
-from yizhan.producers import filling
-from yizhan.producers.filling import AnswerInvalid, understood, written_out
-from yizhan.producers.forms import Field, Kind, find, form_of, header_form, single
+from yizhan.producers import form_values
+from yizhan.producers.form_values import AnswerInvalid, understood, written_out
+from yizhan.producers.forms import Field, FieldKind, find, form_of, header_form, single
 from yizhan.schemas.payloads import TYPES, parse_strict
 
 MEMBERS = {"331126": "庆元县", "350924": "寿宁县"}
@@ -19,7 +19,7 @@ def _leaves(fields: tuple[Field, ...], value: dict[str, Any], path: tuple[str | 
     for field in fields:
         if (inner := value.get(field.name)) is None:
             continue
-        if field.kind is not Kind.GROUP:
+        if field.kind is not FieldKind.GROUP:
             yield field, (*path, field.name), inner
         else:
             for number, one in enumerate(inner) if field.many else ((None, inner),):
@@ -32,7 +32,7 @@ def test_what_a_form_writes_out_it_understands_as_the_same_payload(kind: str) ->
     payload = parse_strict(kind, EXAMPLES[kind]).model_dump(mode="json", exclude_none=True)
     made: dict[str, Any] = {}
     for field, path, value in _leaves(form_of(kind), payload):
-        filling.put(made, path, understood(field, written_out(field, value, MEMBERS), MEMBERS))
+        form_values.put(made, path, understood(field, written_out(field, value, MEMBERS), MEMBERS))
     again = parse_strict(kind, made).model_dump(mode="json", exclude_none=True)
     assert again == payload
 
@@ -78,14 +78,14 @@ def test_several_answers_stand_in_one_line() -> None:
 )
 def test_a_time_is_beijings_unless_it_says_otherwise(said: str, meant: str) -> None:
     """People write times in many ways, all of the same zone."""
-    assert filling.moment(said) == meant
+    assert form_values.moment(said) == meant
 
 
 @pytest.mark.parametrize("said", ["昨天", "2026-02-30 10:00", "2026-11-23", "25:00"])
 def test_what_is_no_time_is_refused(said: str) -> None:
     """A day without an hour says less than what was asked."""
     with pytest.raises(AnswerInvalid, match="应为日期和时刻"):
-        filling.moment(said)
+        form_values.moment(said)
 
 
 def test_numbers_have_no_letters_and_members_are_known_by_name() -> None:
@@ -104,5 +104,5 @@ def test_numbers_have_no_letters_and_members_are_known_by_name() -> None:
 def test_what_is_taken_away_leaves_no_empty_group() -> None:
     """A position that is cleared leaves no ``position: {}`` behind."""
     content = {"place": {"county": "350924", "position": {"coordinates": [1, 2]}}}
-    filling.take(content, ("place", "position", "coordinates"))
+    form_values.take(content, ("place", "position", "coordinates"))
     assert content == {"place": {"county": "350924"}}

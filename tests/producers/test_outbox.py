@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from tests.producers.desk import CANGNAN, QINGYUAN, SHOUNING, Desk, fire, intelligence, ref
-from yizhan.producers import accounts
+from yizhan.producers import queries
 from yizhan.producers.drafts import Draft, Reference
 from yizhan.producers.errors import NotOwed, NotPublishable, UnknownReference, WrongOutbox
-from yizhan.producers.outbox import BATCH, Outbox, Sent
+from yizhan.producers.outbox import BATCH, Accepted, Outbox
 from yizhan.runtime.errors import StoreError
-from yizhan.runtime.nudge import NudgeListener
+from yizhan.runtime.wakeup import WakeupListener
 from yizhan.schemas import strictjson
 from yizhan.schemas.envelope import open_verified
 from yizhan.schemas.errors import PayloadInvalid
@@ -138,16 +138,16 @@ def test_nobody_answers_for_who_owes_it(outbox: Outbox) -> None:
     answer = feedback.model_copy(update={"reply_to": Reference(id=own.id)})
     with pytest.raises(NotOwed, match=f"“反馈情报使用情况”该由收件的 {QINGYUAN} 办"):
         outbox.publish(answer)
-    assert isinstance(outbox.publish(answer.model_copy(update={"status": "Exercise"})), Sent)
+    assert isinstance(outbox.publish(answer.model_copy(update={"status": "Exercise"})), Accepted)
     theirs = Reference(id="331126-20261123abcd-9", hash="00" * 32)
     answer = feedback.model_copy(update={"reply_to": theirs})
     outbox.came = lambda _ref: False
     with pytest.raises(NotOwed, match="没有发给本县"):
         outbox.publish(answer)
     word = {"type": "yizhan.notice.v1", "payload": {"kind": "text", "text": "收到"}, "reply_to": theirs}
-    assert isinstance(outbox.publish(Draft.model_validate(word)), Sent)
+    assert isinstance(outbox.publish(Draft.model_validate(word)), Accepted)
     outbox.came = lambda said: said.id == theirs.id
-    assert isinstance(outbox.publish(answer), Sent)
+    assert isinstance(outbox.publish(answer), Accepted)
 
 
 def test_a_wrong_hash_is_not_sent(outbox: Outbox) -> None:
@@ -193,7 +193,7 @@ def test_an_import_goes_on_after_a_bad_line(outbox: Outbox) -> None:
     drafts[3] = fire(to=("999999",))
     results = list(outbox.publish_many(drafts))
     assert isinstance(results[3], NotPublishable)
-    numbers = [int(result.id.rsplit("-")[-1]) for result in results if isinstance(result, Sent)]
+    numbers = [int(result.id.rsplit("-")[-1]) for result in results if isinstance(result, Accepted)]
     assert numbers == list(range(1, BATCH + 5))
 
 
@@ -217,7 +217,7 @@ def test_a_full_disk_is_a_clear_error_and_no_half_of_an_event(desk: Desk, outbox
 def test_each_publish_nudges_the_publisher(outbox: Outbox) -> None:
     """Whoever listens is woken by every event, and nobody need listen."""
     outbox.publish(fire())
-    with NudgeListener(outbox.nudge_path) as listener:
+    with WakeupListener(outbox.nudge_path) as listener:
         outbox.publish(fire())
         assert listener.wait(1.0)
 
@@ -296,6 +296,6 @@ def test_the_database_is_as_durable_as_sqlite_can_be(outbox: Outbox) -> None:
 def test_a_matter_is_found_by_index(outbox: Outbox) -> None:
     """However large the book: nothing is read that neither names the event nor is named by it."""
     with sqlite3.connect(f"file:{outbox.path}?mode=ro", uri=True) as conn:
-        plans = [conn.execute(f"EXPLAIN QUERY PLAN {sql}", {"id": "x", "receipt": "y"}) for sql in accounts._BESIDE]  # noqa: SLF001 -- what is asked
+        plans = [conn.execute(f"EXPLAIN QUERY PLAN {sql}", {"id": "x", "receipt": "y"}) for sql in queries._BESIDE]  # noqa: SLF001 -- what is asked
         assert not [row for plan in plans for row in plan if "SCAN" in row[3]]
     conn.close()

@@ -9,7 +9,7 @@ from tests.simulator import CLUSTER
 from yizhan.producers import schedule
 from yizhan.producers.dispatch import BEHIND_SECONDS, HOLD_SECONDS, Dispatch
 from yizhan.producers.outbox import Outbox
-from yizhan.producers.schedule import Standing
+from yizhan.producers.schedule import DeliveryState
 from yizhan.schemas.header import ReceiptRef
 
 HASH = bytes(32)
@@ -18,19 +18,19 @@ HASH = bytes(32)
 @pytest.mark.parametrize(
     ("standing", "after"),
     [
-        (Standing(1), 30),  # no answer: half a minute
-        (Standing(2), 60),
-        (Standing(3), 120),
-        (Standing(50), 3600),  # for weeks: once an hour
-        (Standing(1, answered=True), None),  # a digest event: settled
-        (Standing(1, answered=True, receipt_missing=True), 120),
-        (Standing(2, answered=True, receipt_missing=True), 240),
-        (Standing(50, answered=True, receipt_missing=True), 14_400),
-        (Standing(1, receipt_missing=True), 30),  # the nearer of the two first
-        (Standing(1, refused=True, receipt_missing=True), None),
+        (DeliveryState(1), 30),  # no answer: half a minute
+        (DeliveryState(2), 60),
+        (DeliveryState(3), 120),
+        (DeliveryState(50), 3600),  # for weeks: once an hour
+        (DeliveryState(1, answered=True), None),  # a digest event: settled
+        (DeliveryState(1, answered=True, receipt_missing=True), 120),
+        (DeliveryState(2, answered=True, receipt_missing=True), 240),
+        (DeliveryState(50, answered=True, receipt_missing=True), 14_400),
+        (DeliveryState(1, receipt_missing=True), 30),  # the nearer of the two first
+        (DeliveryState(1, refused=True, receipt_missing=True), None),
     ],
 )
-def test_when_the_same_bytes_go_again(standing: Standing, after: float | None) -> None:
+def test_when_the_same_bytes_go_again(standing: DeliveryState, after: float | None) -> None:
     """Pauses double up to a bound; what is refused or settled never goes again."""
     assert schedule.due(1000.0, standing, PATIENCE, share=0.5) == (None if after is None else 1000.0 + after)
 

@@ -28,9 +28,9 @@ from yizhan.producers.datum import Datum, from_wgs84
 from yizhan.producers.drafts import Draft, parse_draft
 from yizhan.producers.geography import sample_outlines
 from yizhan.producers.proposals import Map
-from yizhan.producers.tables import Bad, Reading, Setting
+from yizhan.producers.tables import Bad, Reading, TableContext
 from yizhan.producers.templates import csv_table, template, workbook
-from yizhan.producers.workbooks import MOST_COLUMNS, MOST_ROWS, Book, TableInvalid, csv_rows
+from yizhan.producers.workbooks import MOST_COLUMNS, MOST_ROWS, TableInvalid, WorkbookReader, csv_rows
 from yizhan.schemas.i18n import set_language
 from yizhan.schemas.payloads import TYPES
 
@@ -101,8 +101,8 @@ def computed(data: bytes, formula: bytes, value: bytes) -> bytes:
 def read(data: bytes, kind: str = FIRE, around: Map | None = None) -> tuple[list[str], list[Any]]:
     """Read a table: what is wrong with its headings, and what each row is."""
     stream = io.BytesIO(data)
-    rows = Book(stream).rows() if data.startswith(b"PK") else csv_rows(stream)
-    reading = Reading(kind, "t", Setting(SHOUNING, MEMBERS, around))
+    rows = WorkbookReader(stream).rows() if data.startswith(b"PK") else csv_rows(stream)
+    reading = Reading(kind, "t", TableContext(SHOUNING, MEMBERS, around))
     problems = reading.take_headings(next(rows))
     return [str(one) for one in problems], [reading.row(row) for row in rows] if reading.usable() else []
 
@@ -383,7 +383,7 @@ def test_what_a_formula_came_to_stands_beside_its_fault() -> None:
     """So that the file of bad rows has the value in place of the formula."""
     row = as_row(draft())
     again = io.BytesIO(computed(book(row | {"扑救人数": "=12*2"}), b"12*2", b"24"))
-    rows = list(Book(again).rows())
+    rows = list(WorkbookReader(again).rows())
     place = list(row).index("扑救人数")
     assert rows[1].cells[place].value == 24
     assert rows[1].cells[place].fault is not None
@@ -431,12 +431,12 @@ def test_hidden_sheets_are_passed_over_and_other_sheets_named() -> None:
     hidden.sheet_state = "hidden"
     made.create_sheet("五月")["A1"] = "接警单号/案件编号"
     made.active = 1
-    opened = Book(io.BytesIO(saved(made)))
+    opened = WorkbookReader(io.BytesIO(saved(made)))
     assert opened.title == "Sheet"
     assert opened.unread == ("五月",)
-    assert Book(io.BytesIO(saved(made)), "旧表").title == "旧表"
+    assert WorkbookReader(io.BytesIO(saved(made)), "旧表").title == "旧表"
     with pytest.raises(TableInvalid, match="六月"):
-        Book(io.BytesIO(saved(made)), "六月")
+        WorkbookReader(io.BytesIO(saved(made)), "六月")
 
 
 def _old() -> bytes:
@@ -477,7 +477,7 @@ def _entities() -> bytes:
 def test_what_is_no_workbook_is_told_apart(data: bytes, said: str) -> None:
     """An old or locked one, a CSV, a zip, a bomb, one with entities, one cut off: each says what to do."""
     with pytest.raises(TableInvalid, match=said):
-        list(Book(io.BytesIO(data)).rows())
+        list(WorkbookReader(io.BytesIO(data)).rows())
 
 
 def _with(part: str, change: Callable[[bytes], bytes]) -> bytes:
@@ -512,7 +512,7 @@ def _damaged() -> bytes:
 def test_a_damaged_workbook_is_told_as_one(data: bytes) -> None:
     """Cut, its bytes turned, or a row number used twice, of which a reader would drop one: a sentence, no fault."""
     with pytest.raises(TableInvalid, match="应为完好的"):
-        list(Book(io.BytesIO(data)).rows())
+        list(WorkbookReader(io.BytesIO(data)).rows())
 
 
 def test_a_workbook_that_claims_the_whole_sheet_is_read_by_what_is_there() -> None:

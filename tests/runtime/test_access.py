@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from yizhan.runtime.access import require_access
+from yizhan.runtime.acl_check import require_access
 from yizhan.runtime.errors import NotAuthorised
 
 NAME = "yizhan.alerts.350924"

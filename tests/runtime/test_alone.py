@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from yizhan.runtime.alone import alone, holder
 from yizhan.runtime.errors import AlreadyRunning
+from yizhan.runtime.file_lock import alone, holder
 
 
 def test_a_lock_says_who_holds_it(tmp_path: Path) -> None:

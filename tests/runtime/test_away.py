@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from yizhan.runtime.away import AGAIN_SECONDS, GRACE_SECONDS, Away
+from yizhan.runtime.outage_log import AGAIN_SECONDS, GRACE_SECONDS, Away
 
 
 def test_a_broker_that_is_away_is_told_now_and_then(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 
-from yizhan.runtime.background import Background
+from yizhan.runtime.worker_thread import WorkerThread
 
 
-class Stubborn(Background):
+class Stubborn(WorkerThread):
     """Fails twice, then works until it is asked to end."""
 
     def __init__(self) -> None:

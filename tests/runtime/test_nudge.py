@@ -8,12 +8,12 @@ import threading
 import time
 from pathlib import Path
 
-from yizhan.runtime.nudge import NudgeListener, address, notify
+from yizhan.runtime.wakeup import WakeupListener, address, notify
 
 
 def test_a_nudge_wakes_the_listener_at_once(tmp_path: Path) -> None:
     """The wait ends long before its timeout."""
-    with NudgeListener(tmp_path / "n") as listener:
+    with WakeupListener(tmp_path / "n") as listener:
         timer = threading.Timer(0.05, notify, [tmp_path / "n"])
         timer.start()
         begun = time.monotonic()
@@ -24,14 +24,14 @@ def test_a_nudge_wakes_the_listener_at_once(tmp_path: Path) -> None:
 
 def test_without_a_nudge_the_wait_ends_in_time(tmp_path: Path) -> None:
     """False after the timeout, and at once for no timeout at all."""
-    with NudgeListener(tmp_path / "n") as listener:
+    with WakeupListener(tmp_path / "n") as listener:
         assert not listener.wait(0.02)
         assert not listener.wait(0)
 
 
 def test_nudges_that_came_before_count_once(tmp_path: Path) -> None:
     """Many nudges are one wake-up: whoever wakes does all there is to do."""
-    with NudgeListener(tmp_path / "n") as listener:
+    with WakeupListener(tmp_path / "n") as listener:
         for _ in range(5):
             notify(tmp_path / "n")
         assert listener.wait(0)
@@ -47,7 +47,7 @@ def test_nobody_there_is_silence(tmp_path: Path) -> None:
 
 def test_a_full_listener_does_not_block_the_writer(tmp_path: Path) -> None:
     """Ten thousand nudges to one who never reads take no time and raise nothing."""
-    with NudgeListener(tmp_path / "n") as listener:
+    with WakeupListener(tmp_path / "n") as listener:
         begun = time.monotonic()
         for _ in range(10_000):
             notify(tmp_path / "n")
@@ -59,7 +59,7 @@ def test_a_long_path_falls_back_to_a_short_name(tmp_path: Path) -> None:
     """Over 107 bytes both sides find the same name in the temporary folder."""
     path = tmp_path / ("深" * 40) / "n"
     assert len(address(path).encode()) <= 107
-    with NudgeListener(path) as listener:
+    with WakeupListener(path) as listener:
         notify(path)
         assert listener.wait(1)
     assert not Path(address(path)).exists()
@@ -69,20 +69,20 @@ def test_a_dead_listeners_place_is_taken(tmp_path: Path) -> None:
     """A socket file left by a killed process does not stop the next one."""
     program = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from yizhan.runtime.nudge import NudgeListener\n"
+        "from yizhan.runtime.wakeup import NudgeListener\n"
         "listener = NudgeListener(Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "n")], check=False)
     assert (tmp_path / "n").exists()
-    with NudgeListener(tmp_path / "n") as listener:
+    with WakeupListener(tmp_path / "n") as listener:
         notify(tmp_path / "n")
         assert listener.wait(1)
 
 
 def test_an_ousted_listener_leaves_its_successor_alone(tmp_path: Path) -> None:
     """Closing the earlier one does not take the later one's socket away."""
-    first = NudgeListener(tmp_path / "n")
-    with NudgeListener(tmp_path / "n") as second:
+    first = WakeupListener(tmp_path / "n")
+    with WakeupListener(tmp_path / "n") as second:
         first.close()
         notify(tmp_path / "n")
         assert second.wait(1)

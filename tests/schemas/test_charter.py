@@ -21,7 +21,7 @@ from yizhan.schemas.charter import (
     load_charter,
 )
 from yizhan.schemas.errors import CharterInvalid, YizhanError
-from yizhan.schemas.header import CharterName, Part
+from yizhan.schemas.header import CharterName, ContractModel
 from yizhan.schemas.keys import SealingKey, SigningKey
 from yizhan.schemas.sample import SIX, TWO, charter_files
 from yizhan.schemas.timestamps import written
@@ -63,7 +63,7 @@ def test_the_sample_loads(codes: tuple[str, ...]) -> None:
 def test_a_version_is_named_by_its_signed_list() -> None:
     """The list's number and hash: one byte of it gives another name."""
 
-    class Named(Part):
+    class Named(ContractModel):
         name: CharterName
 
     name = charter_name(1, b"{}")

@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from tests.simulator import World
-from yizhan.schemas.duties import Book, rebuild
-from yizhan.schemas.duty import Duty
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header
-from yizhan.schemas.obligations import matches
+from yizhan.schemas.obligation_engine import ObligationEngine, rebuild
+from yizhan.schemas.obligation_rules import matches
+from yizhan.schemas.obligation_state import ObligationState
 from yizhan.schemas.policy import decide
 from yizhan.schemas.timestamps import written
 
@@ -35,7 +35,7 @@ class Play:
     """A book, and events and ticks given to it, as the station does."""
 
     def __init__(self) -> None:
-        self.book, self.said = Book(), list[Followup]()
+        self.book, self.said = ObligationEngine(), list[Followup]()
         self.heard: list[tuple[Header, bytes, datetime]] = []
 
     def event(self, at: datetime, source: str = B, to: str = A, **attributes: Any) -> Header:  # noqa: ANN401 -- of any attribute
@@ -489,9 +489,9 @@ def test_what_is_read_again_says_the_same_again(seed: int) -> None:
 def test_the_book_is_made_again_from_its_rows_and_from_the_audit(seed: int) -> None:
     """Both know what the living one knows, and go on alike."""
     play = _busy(seed)
-    rows = [Duty.model_validate_json(each.model_dump_json(), strict=False) for each in play.book]
+    rows = [ObligationState.model_validate_json(each.model_dump_json(), strict=False) for each in play.book]
     shuffled = random.Random(seed).sample(play.said, len(play.said))
-    books = [Book(rows), rebuild(shuffled, WORLD.charters)]
+    books = [ObligationEngine(rows), rebuild(shuffled, WORLD.charters)]
     later = play.heard[-1][2] + timedelta(days=30)
     expected = [each.payload() for each in play.book.tick(later, WORLD.charters)]
     for book in books:

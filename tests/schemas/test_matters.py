@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from tests.schemas.payloads.examples import DISPUTE, EXAMPLES, PLAN
 from tests.simulator import BOOK, World
 from yizhan.schemas.header import Header
-from yizhan.schemas.matters import Part, Stand, Told, Word, in_order, matter, names, part, standings
+from yizhan.schemas.matters import (
+    EventRole,
+    JointWorkState,
+    MatterEvent,
+    Word,
+    event_role,
+    in_order,
+    joint_work,
+    matter,
+    names,
+)
 from yizhan.schemas.payloads import encode, parse_strict, read
 
 WORLD = World()
@@ -20,13 +30,19 @@ HASH = "0" * 64
 SHOUNING, QINGYUAN = "350924", "331126"
 
 
-def told(kind: str, n: int, payload: dict[str, Any] | None = None, source: str = SHOUNING, **attributes: Any) -> Told:  # noqa: ANN401 -- of any attribute
+def told(
+    kind: str,
+    n: int,
+    payload: dict[str, Any] | None = None,
+    source: str = SHOUNING,
+    **attributes: Any,  # noqa: ANN401 -- any attribute
+) -> MatterEvent:
     """Tell of event ``n`` of a county."""
     type_ = f"yizhan.{kind}.v1"
     other = QINGYUAN if source == SHOUNING else SHOUNING
     values = {"id": f"{source}-{BOOK}-{n}", "type": type_, "stage": None, "time": f"2026-11-23T08:00:0{n}.000Z"}
     header = WORLD.header(source, (other,), **(values | attributes))
-    return Told(header, HASH, read(type_, encode(parse_strict(type_, payload or EXAMPLES[type_]))))
+    return MatterEvent(header, HASH, read(type_, encode(parse_strict(type_, payload or EXAMPLES[type_]))))
 
 
 def ref(n: int, source: str = SHOUNING) -> dict[str, str]:
@@ -34,9 +50,9 @@ def ref(n: int, source: str = SHOUNING) -> dict[str, str]:
     return {"id": f"{source}-{BOOK}-{n}", "hash": HASH}
 
 
-def stands(*events: Told) -> list[tuple[Stand, str]]:
+def stands(*events: MatterEvent) -> list[tuple[JointWorkState, str]]:
     """Tell how far, of which county."""
-    return [(each.stand, each.county) for each in standings(events)]
+    return [(each.stand, each.county) for each in joint_work(events)]
 
 
 def beside_of(named: list[tuple[str, str]]) -> Callable[[str], set[str]]:
@@ -72,48 +88,52 @@ def test_a_header_names_its_thread_and_its_references() -> None:
 @pytest.mark.parametrize(
     ("attributes", "expected"),
     [
-        ({"stage": "first"}, Part.FIRST),
-        ({}, Part.REPORT),
-        ({"subject": ref(1)["id"], "stage": "update"}, Part.UPDATE),
-        ({"subject": ref(1)["id"], "supersedes": ref(1), "stage": "update"}, Part.CORRECTION),
-        ({"withdraws": ref(1)}, Part.WITHDRAWAL),
-        ({"reply_to": ref(7, QINGYUAN)}, Part.REPLY),
-        ({"subject": ref(7, QINGYUAN)["id"], "reply_to": ref(7, QINGYUAN)}, Part.REPLY),
-        ({"subject": ref(7, QINGYUAN)["id"], "reply_to": ref(8, QINGYUAN)}, Part.REPLY),
-        ({"subject": ref(1)["id"], "reply_to": ref(8, QINGYUAN)}, Part.LINK),
-        ({"subject": ref(1)["id"], "reply_to": ref(9, QINGYUAN)}, Part.LINK),
+        ({"stage": "first"}, EventRole.FIRST),
+        ({}, EventRole.REPORT),
+        ({"subject": ref(1)["id"], "stage": "update"}, EventRole.UPDATE),
+        ({"subject": ref(1)["id"], "supersedes": ref(1), "stage": "update"}, EventRole.CORRECTION),
+        ({"withdraws": ref(1)}, EventRole.WITHDRAWAL),
+        ({"reply_to": ref(7, QINGYUAN)}, EventRole.REPLY),
+        ({"subject": ref(7, QINGYUAN)["id"], "reply_to": ref(7, QINGYUAN)}, EventRole.REPLY),
+        ({"subject": ref(7, QINGYUAN)["id"], "reply_to": ref(8, QINGYUAN)}, EventRole.REPLY),
+        ({"subject": ref(1)["id"], "reply_to": ref(8, QINGYUAN)}, EventRole.LINK),
+        ({"subject": ref(1)["id"], "reply_to": ref(9, QINGYUAN)}, EventRole.LINK),
     ],
 )
-def test_an_event_is_one_part_of_its_matter(attributes: dict[str, Any], expected: Part) -> None:
+def test_an_event_is_one_part_of_its_matter(attributes: dict[str, Any], expected: EventRole) -> None:
     """A reply within another's thread links nothing; one from a thread of its own does."""
     threads = {ref(n, QINGYUAN)["id"]: ref(7, QINGYUAN)["id"] for n in (7, 8)}
-    assert part(told("incident.forest_fire", 2, **attributes), threads) == expected
+    assert event_role(told("incident.forest_fire", 2, **attributes), threads) == expected
 
 
 def test_a_countersignature_is_the_other_countys_plan_in_answer() -> None:
     """Neither the author's own answer nor a mere word is one; the answer is no plan to be signed in its turn."""
     plan = told("patrol.plan", 1)
     word = Word(QINGYUAN, "acted", "周某", "331005", None, "2026-11-23T09:00:00.000Z")
-    assert stands(Told(plan.header, HASH, plan.contents, (word,))) == [(Stand.AWAITS_COUNTERSIGN, QINGYUAN)]
+    assert stands(MatterEvent(plan.header, HASH, plan.contents, (word,))) == [
+        (JointWorkState.AWAITS_COUNTERSIGN, QINGYUAN)
+    ]
     own, theirs = (told("patrol.plan", 2, source=each, reply_to=ref(1)) for each in (SHOUNING, QINGYUAN))
-    assert stands(plan, own) == [(Stand.AWAITS_COUNTERSIGN, QINGYUAN)]
-    reports = [(Stand.AWAITS_REPORT, SHOUNING), (Stand.AWAITS_REPORT, QINGYUAN)]
-    assert stands(plan, theirs) == [(Stand.COUNTERSIGNED, QINGYUAN), *reports]
+    assert stands(plan, own) == [(JointWorkState.AWAITS_COUNTERSIGN, QINGYUAN)]
+    reports = [(JointWorkState.AWAITS_REPORT, SHOUNING), (JointWorkState.AWAITS_REPORT, QINGYUAN)]
+    assert stands(plan, theirs) == [(JointWorkState.COUNTERSIGNED, QINGYUAN), *reports]
     changed = told("patrol.plan", 3, PLAN | {"ends_on": "2026-12-05"}, source=QINGYUAN, reply_to=ref(1))
-    assert stands(plan, changed) == [(Stand.OTHER_PLAN, QINGYUAN)]
+    assert stands(plan, changed) == [(JointWorkState.OTHER_PLAN, QINGYUAN)]
 
 
 def test_a_plan_of_one_county_waits_for_nobodys_signature() -> None:
     """Only its own report."""
-    assert stands(told("patrol.plan", 1, PLAN | {"crews": PLAN["crews"][:1]})) == [(Stand.AWAITS_REPORT, SHOUNING)]
+    assert stands(told("patrol.plan", 1, PLAN | {"crews": PLAN["crews"][:1]})) == [
+        (JointWorkState.AWAITS_REPORT, SHOUNING)
+    ]
 
 
 def test_what_was_corrected_counts_no_more() -> None:
     """But only its own county takes it back."""
     plan = told("patrol.plan", 1)
     corrected = told("patrol.plan", 2, subject=ref(1)["id"], supersedes=ref(1))
-    assert stands(plan, corrected) == [(Stand.AWAITS_COUNTERSIGN, QINGYUAN)]
-    assert standings((plan, corrected))[0].id == ref(2)["id"]
+    assert stands(plan, corrected) == [(JointWorkState.AWAITS_COUNTERSIGN, QINGYUAN)]
+    assert joint_work((plan, corrected))[0].id == ref(2)["id"]
     assert stands(plan, told("patrol.report", 3, source=QINGYUAN, withdraws=ref(1))) == stands(plan)
 
 
@@ -121,14 +141,14 @@ def test_a_move_that_the_table_does_not_have_is_named() -> None:
     """Whoever reported it; the last state stands nevertheless."""
     found = told("dispute.case", 1, DISPUTE | {"state": "发现"})
     jumped = told("dispute.case", 2, DISPUTE | {"state": "裁决"}, source=QINGYUAN, subject=ref(1)["id"])
-    assert stands(found, jumped) == [(Stand.WRONG_MOVE, QINGYUAN), (Stand.DISPUTE, QINGYUAN)]
-    assert [each.said for each in standings((found, jumped))] == ["发现 → 裁决", "裁决"]
+    assert stands(found, jumped) == [(JointWorkState.WRONG_MOVE, QINGYUAN), (JointWorkState.DISPUTE, QINGYUAN)]
+    assert [each.said for each in joint_work((found, jumped))] == ["发现 → 裁决", "裁决"]
 
 
 def test_what_cannot_be_opened_stands_nowhere() -> None:
     """It is in the story, and no step of joint work."""
     plan = told("patrol.plan", 1)
-    assert standings((Told(plan.header, HASH, None),)) == ()
+    assert joint_work((MatterEvent(plan.header, HASH, None),)) == ()
 
 
 def test_events_of_one_instant_have_an_order() -> None:

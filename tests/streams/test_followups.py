@@ -14,12 +14,12 @@ from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.statements import read_statement
 from yizhan.schemas.timestamps import instant, written
-from yizhan.streams.followups import PROGRESS_KEY, Followed, Follower, Progress, Table, Tail
+from yizhan.streams.followups import PROGRESS_KEY, Followed, Follower, ObligationTable, Progress, Tail
 from yizhan.streams.station import handle
 from yizhan.streams.ticks import Tick
 
 if TYPE_CHECKING:
-    from yizhan.schemas.duty import Duty
+    from yizhan.schemas.obligation_state import ObligationState
 
 SOURCE, PARTNER, THIRD = "350924", "331126", "330327"
 
@@ -38,7 +38,7 @@ class Watch:
 
     def revive(self) -> None:
         """Read table and audit anew, as a worker does that was just started."""
-        table = Table.read(self.table)
+        table = ObligationTable.read(self.table)
         tail = Tail(table, self.world.charters, CLUSTER)
         for statement in self.audit[table.progress.audit :]:
             tail.take(statement)
@@ -88,9 +88,9 @@ class Watch:
             county, (SOURCE,), fire.received + timedelta(minutes=1), type=RECEIPT, receipt=receipt, **plain
         )
 
-    def duties(self) -> dict[str, Duty]:
+    def duties(self) -> dict[str, ObligationState]:
         """Return the table as a station would read it."""
-        return Table.read(self.table).duties
+        return ObligationTable.read(self.table).duties
 
 
 @pytest.fixture
@@ -221,7 +221,7 @@ def test_a_bad_tick_changes_nothing(watch: Watch) -> None:
 
 def test_whoever_left_is_told_nothing(watch: Watch) -> None:
     """A member without topics here is left out; the others are told."""
-    table = Table.read(watch.table)
+    table = ObligationTable.read(watch.table)
     watch.follower = Follower(table, watch.world.charters, lambda _: watch.world.station, {SOURCE})
     begun = len(watch.told)
     watch.observe(watch.event(SOURCE, (PARTNER,)))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from yizhan.streams.ticks import Tick, Waiting, ends
+from yizhan.streams.ticks import PendingTicks, Tick, ends
 
 NEAR, FAR, OTHERS = "yizhan.events.350924", "yizhan.events.331126", "yizhan.events.999999"
 PATIENCE = 60.0
 
 
-def waiting(near: int = 0, far: int = 0) -> Waiting[str]:
+def waiting(near: int = 0, far: int = 0) -> PendingTicks[str]:
     """A worker that has handled so much of two topics."""
-    return Waiting({NEAR: near, FAR: far}, PATIENCE)
+    return PendingTicks({NEAR: near, FAR: far}, PATIENCE)
 
 
 def test_a_tick_waits_for_the_last_event_that_stood_before_it() -> None:

@@ -25,20 +25,20 @@ from tests.year import letters
 from tests.year.letters import BEIJING
 from tests.year.predicted import Step
 from tests.year.table import Row
-from yizhan.cli import bulletins
-from yizhan.cli.app import App
-from yizhan.cli.desk import OutboxDesk
 from yizhan.consumers.arrivals import Arrived, Kind
 from yizhan.consumers.inbox import Inbox
-from yizhan.producers.answers import PostingRecord
 from yizhan.producers.drafts import Office, parse_draft
 from yizhan.producers.outbox import Outbox
 from yizhan.producers.schedule import Patience
+from yizhan.producers.station_replies import PostingRecord
 from yizhan.schemas import dsse, strictjson, topics
 from yizhan.schemas.followups import CONTENT_TYPE, Followup
 from yizhan.schemas.keys import load_sealing, load_signing
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.timestamps import instant, written
+from yizhan.services import bulletins
+from yizhan.services.home import Home
+from yizhan.services.outbox_port import OutboxDesk
 from yizhan.streams.closing import CloseRequest
 from yizhan.streams.closing_kafka import Closer
 from yizhan.streams.ticks import Tick
@@ -232,7 +232,7 @@ class Year:
 
     def material(self, label: str, county: str, partner: str) -> Any:  # noqa: ANN401 -- bulletin's Material
         """Count a quarter's figures as a county's command would, now."""
-        return bulletins.material(App(self.home), label, county, partner, self.clock.now)
+        return bulletins.material(Home(self.home), label, county, partner, self.clock.now)
 
     def _close(self, label: str) -> None:
         keys = [load_signing(path) for path in (self.home / "station" / "keys").glob("sign-*.pem")]

@@ -17,19 +17,19 @@ from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from bench.ground import YIZHAN, wait_for
+from bench.harness import YIZHAN, wait_for
 from tests.year import table
 from tests.year.letters import BEIJING
 from tests.year.play import Year
 from tests.year.predicted import Step, predict
 from yizhan.bulletin.figures import canonical
-from yizhan.cli.sample import make_sample
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.home import bring_up
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import topics
 from yizhan.schemas.charter import AdoptedCharters, Charter
 from yizhan.schemas.sample import SIX, TWO
+from yizhan.services.sample import make_sample
 
 SINCE = datetime(2025, 12, 1, tzinfo=UTC)
 UNTIL = datetime(2027, 1, 20)  # noqa: DTZ001 -- Beijing time, as everything in the table

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from yizhan.bulletin.figures import COMPARED, digest, looked_up
-from yizhan.bulletin.wording import COMPARED_NAMES
+from yizhan.bulletin.labels import COMPARED_NAMES
 from yizhan.schemas.i18n import _
 
 Word = Literal["same", "differs", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FigureComparison:
     """One item compared: what we count now, what we signed, what they signed; empty for what there is not."""
 
     item: str
@@ -34,7 +34,7 @@ class Finding:
 
 def compared(
     made: Mapping[str, Any], ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None
-) -> tuple[Finding, ...]:
+) -> tuple[FigureComparison, ...]:
     """Compare our figures of now with the two signed bulletins (their payloads; None: there is none).
 
     Figures one by one are only told where the hashes differ.
@@ -48,7 +48,7 @@ def compared(
     return (*found, *_manifests(made["pair"], ours, theirs))
 
 
-def verdict(findings: Sequence[Finding]) -> Word:
+def verdict(findings: Sequence[FigureComparison]) -> Word:
     """Sum up: ``differs`` if anything does, ``waiting`` if something could not be compared, else ``same``."""
     words = {each.word for each in findings}
     return "differs" if "differs" in words else "waiting" if "waiting" in words else "same"
@@ -58,10 +58,10 @@ def _said(signed: Mapping[str, Any] | None, name: str) -> str | None:
     return None if signed is None else str(signed.get(name, "—"))
 
 
-def _one(item: str, title: str, counted: str, ours: str | None, theirs: str | None) -> Finding:
+def _one(item: str, title: str, counted: str, ours: str | None, theirs: str | None) -> FigureComparison:
     known = [each for each in (ours, theirs) if each is not None]
     word: Word = "differs" if any(each != counted for each in known) else "same" if len(known) == 2 else "waiting"  # noqa: PLR2004 -- both
-    return Finding(item, title, word, counted, ours or "", theirs or "")
+    return FigureComparison(item, title, word, counted, ours or "", theirs or "")
 
 
 def _direction(signed: Mapping[str, Any], name: str) -> str:
@@ -78,7 +78,7 @@ def _listed(signed: Mapping[str, Any] | None, name: str) -> list[Mapping[str, An
 
 def _numbers(
     made: Mapping[str, Any], ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None
-) -> Iterator[Finding]:
+) -> Iterator[FigureComparison]:
     told = [
         None if signed is None else {str(each.get("name")): each.get("value") for each in _listed(signed, "numbers")}
         for signed in (ours, theirs)
@@ -94,11 +94,11 @@ def _plain(value: object) -> str:
 
 def _manifests(
     pair: Sequence[str], ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None
-) -> Iterator[Finding]:
+) -> Iterator[FigureComparison]:
     for code in pair:
         cited = [
             " ".join(sorted(str(each.get("hash")) for each in named if each.get("county") == code))
             for named in (_listed(ours, "manifests"), _listed(theirs, "manifests"))
         ]
         word: Word = "waiting" if not any(cited) else "differs" if all(cited) and cited[0] != cited[1] else "same"
-        yield Finding(f"manifests.{code}", code, word, "", *cited)
+        yield FigureComparison(f"manifests.{code}", code, word, "", *cited)

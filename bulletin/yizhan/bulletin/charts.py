@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-from yizhan.bulletin.wording import visible
+from yizhan.bulletin.labels import visible
 
 FONTS: Final = "Yizhan Song, FangSong, SimSun, Noto Serif CJK SC, serif"
 INK: Final = "#222222"

@@ -16,9 +16,9 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from yizhan.bulletin import tally
-from yizhan.bulletin.letters import NEVER_COUNTED, Duty, Letter
-from yizhan.bulletin.matters import Matter, Standing, matters, ordered, standing
+from yizhan.bulletin import aggregates
+from yizhan.bulletin.matters import Matter, Replacements, matters, ordered, standing
+from yizhan.bulletin.quarter_events import NEVER_COUNTED, QuarterEvent, QuarterObligation
 from yizhan.schemas.merkle import leaf_hash, root
 from yizhan.schemas.policy import Way
 from yizhan.schemas.quarters import Quarter
@@ -51,8 +51,8 @@ def figures(
     label: str,
     pair: tuple[str, str],
     time_zone: str,
-    letters: Iterable[Letter],
-    duties: Iterable[Duty] = (),
+    letters: Iterable[QuarterEvent],
+    duties: Iterable[QuarterObligation] = (),
     earlier: Callable[[str], Mapping[str, Any] | None] = lambda _label: None,
 ) -> dict[str, Any]:
     """Count a quarter.
@@ -86,7 +86,7 @@ def figures(
         **_contents(found),
         "by_county": {code: _contents([each for each in found if each.source == code]) for code in codes},
         "withdrawn": sum(each.latest is None and any(one.opened for one in each.letters) for each in found),
-        "types": tally.counted(each.type for each in found if each.latest is not None),
+        "types": aggregates.counted(each.type for each in found if each.latest is not None),
         "months": _months(label, time_zone, found),
         "obligations": _obligations(owed),
         "open": _open(found, owed),
@@ -129,17 +129,17 @@ def proposed(found: Sequence[Matter]) -> list[str]:
 
     def rank(matter: Matter) -> tuple[int, int, tuple[str, str, int, str]]:
         stage = matter.raw.get("case_stage")
-        far = tally.STAGES.index(stage) if stage in tally.STAGES[:4] else -1
+        far = aggregates.STAGES.index(stage) if stage in aggregates.STAGES[:4] else -1
         return matter.grade() or _NO_GRADE, -far, matter.first.order
 
-    kinds = {tally.CRIME, tally.FIRE, tally.DISASTER}
+    kinds = {aggregates.CRIME, aggregates.FIRE, aggregates.DISASTER}
     chosen = [
         each for each in found if each.latest is not None and each.type in kinds and each.raw.get("nature") != "线索"
     ]
     return [each.first.id for each in sorted(chosen, key=rank)[:TYPICAL]]
 
 
-def _classification(letters: Sequence[Letter]) -> str:
+def _classification(letters: Sequence[QuarterEvent]) -> str:
     """Return the highest class of what was counted; a bulletin is never less than 内部."""
     said = {str(each.raw.get("classification")) for each in letters}
     return "工作秘密" if "工作秘密" in said else "内部"
@@ -147,15 +147,15 @@ def _classification(letters: Sequence[Letter]) -> str:
 
 def _contents(found: Sequence[Matter]) -> dict[str, Any]:
     return {
-        "cases": tally.cases(found),
-        "fires": tally.fires(found),
-        "disasters": tally.disasters(found),
-        "hotspots": tally.hotspots(found),
-        "intelligence": tally.intelligence(found),
+        "cases": aggregates.cases(found),
+        "fires": aggregates.fires(found),
+        "disasters": aggregates.disasters(found),
+        "hotspots": aggregates.hotspots(found),
+        "intelligence": aggregates.intelligence(found),
     }
 
 
-def _direction(sent: Sequence[Letter], known: Standing) -> dict[str, Any]:
+def _direction(sent: Sequence[QuarterEvent], known: Replacements) -> dict[str, Any]:
     """Count the letters of one direction; ``root`` is over their hashes in the agreed order (RFC 9162)."""
     here = [each for each in sent if not each.missing]
     hashes = sorted(bytes.fromhex(each.hash) for each in sent)
@@ -175,7 +175,7 @@ def _months(label: str, time_zone: str, found: Sequence[Matter]) -> dict[str, An
     quarter = Quarter.parse(label)
     zone = ZoneInfo(time_zone)
     months = [f"{quarter.year}-{quarter.number * 3 - 2 + n:02d}" for n in range(3)]
-    kinds = {"cases": tally.CRIME, "fires": tally.FIRE, "intelligence": tally.REPORT}
+    kinds = {"cases": aggregates.CRIME, "fires": aggregates.FIRE, "intelligence": aggregates.REPORT}
     made = {month: dict.fromkeys(kinds, 0) for month in months}
     for each in found:
         month = datetime.fromisoformat(each.first.time).astimezone(zone).strftime("%Y-%m")
@@ -186,12 +186,12 @@ def _months(label: str, time_zone: str, found: Sequence[Matter]) -> dict[str, An
     return made
 
 
-def _obligations(owed: Sequence[Duty]) -> dict[str, Any]:
+def _obligations(owed: Sequence[QuarterObligation]) -> dict[str, Any]:
     states = ("due", "met", "late", "missed", "cancelled")
     rules = sorted({each.rule for each in owed})
     counties = sorted({each.owes for each in owed})
 
-    def table(some: Iterable[Duty]) -> dict[str, int]:
+    def table(some: Iterable[QuarterObligation]) -> dict[str, int]:
         listed: list[str] = [each.state for each in some]
         return {state: listed.count(state) for state in states}
 
@@ -207,12 +207,12 @@ def _answers(matter: Matter) -> bool:
     """Tell whether this is a last word on what it answers; an interim word leaves that open."""
     if matter.latest is None:
         return False
-    if matter.type == tally.FEEDBACK:
-        return matter.raw.get("result") != tally.CHECKING
-    return matter.type == tally.RESPONSE and matter.latest.stage == "final"
+    if matter.type == aggregates.FEEDBACK:
+        return matter.raw.get("result") != aggregates.CHECKING
+    return matter.type == aggregates.RESPONSE and matter.latest.stage == "final"
 
 
-def _open(found: Sequence[Matter], owed: Sequence[Duty]) -> list[dict[str, str]]:
+def _open(found: Sequence[Matter], owed: Sequence[QuarterObligation]) -> list[dict[str, str]]:
     """List what the next quarter inherits: why in one word, what, whose move it is, since or until when."""
     answered = {each.first.thread for each in found if _answers(each)}
     listed = []
@@ -234,11 +234,15 @@ def _unfinished(matter: Matter, answered: Collection[str]) -> tuple[str, str]:
         return "", ""
     told = latest.stage != "final"
     why = {
-        tally.FIRE: ("burning", latest.source, told and raw.get("state") not in _FIRE_OUT),
-        tally.REPORT: ("no_feedback", partner, tally.asks_feedback(matter) and matter.first.thread not in answered),
-        tally.REQUEST: ("no_answer", partner, matter.first.thread not in answered),
-        tally.DISPUTE: ("dispute", latest.source, told and raw.get("state") != "办结"),
-        tally.HOTSPOT: ("unverified", partner, raw.get("verification") == "待核查"),
+        aggregates.FIRE: ("burning", latest.source, told and raw.get("state") not in _FIRE_OUT),
+        aggregates.REPORT: (
+            "no_feedback",
+            partner,
+            aggregates.asks_feedback(matter) and matter.first.thread not in answered,
+        ),
+        aggregates.REQUEST: ("no_answer", partner, matter.first.thread not in answered),
+        aggregates.DISPUTE: ("dispute", latest.source, told and raw.get("state") != "办结"),
+        aggregates.HOTSPOT: ("unverified", partner, raw.get("verification") == "待核查"),
     }.get(matter.type)
     return why[:2] if why is not None and why[2] else ("", "")
 

@@ -15,18 +15,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from yizhan.bulletin.letters import NEVER_COUNTED, Letter
+from yizhan.bulletin.quarter_events import NEVER_COUNTED, QuarterEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Matter:
     """One matter: its letters of the quarter in order, and the one that says how it stands (None: withdrawn)."""
 
-    letters: tuple[Letter, ...]
-    latest: Letter | None
+    letters: tuple[QuarterEvent, ...]
+    latest: QuarterEvent | None
 
     @property
-    def first(self) -> Letter:
+    def first(self) -> QuarterEvent:
         """The letter that told of it first in this quarter."""
         return self.letters[0]
 
@@ -56,24 +56,24 @@ class Matter:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Replacements:
     """What became of letters: ids by which each was superseded or withdrawn."""
 
     superseded: Mapping[tuple[str, str], str]
     withdrawn: Mapping[tuple[str, str], str]
 
-    def holds(self, letter: Letter) -> bool:
+    def holds(self, letter: QuarterEvent) -> bool:
         """Tell whether a letter still says how things are."""
         gone = letter.key in self.superseded or letter.key in self.withdrawn
         return not gone and letter.withdraws is None and letter.opened
 
 
-def ordered(letters: Iterable[Letter]) -> tuple[Letter, ...]:
+def ordered(letters: Iterable[QuarterEvent]) -> tuple[QuarterEvent, ...]:
     """Return each letter once, in the one order that all agree on; ids repeated with another hash stay."""
     return tuple(sorted({letter.key: letter for letter in letters}.values(), key=lambda each: each.order))
 
 
-def standing(letters: Sequence[Letter]) -> Standing:
+def standing(letters: Sequence[QuarterEvent]) -> Replacements:
     """Tell what was superseded and withdrawn by letters of this quarter; the last word counts."""
     about = {letter.key: letter for letter in letters}
     found: dict[str, dict[tuple[str, str], str]] = {"supersedes": {}, "withdraws": {}}
@@ -85,10 +85,10 @@ def standing(letters: Sequence[Letter]) -> Standing:
             old = about.get(ref)
             if old is None or each.status == "Actual" or old.status != "Actual":
                 gone[ref] = each.id
-    return Standing(found["supersedes"], found["withdraws"])
+    return Replacements(found["supersedes"], found["withdraws"])
 
 
-def matters(letters: Sequence[Letter], known: Standing) -> tuple[Matter, ...]:
+def matters(letters: Sequence[QuarterEvent], known: Replacements) -> tuple[Matter, ...]:
     """Gather ordered letters to matters, in the order in which they began."""
     real = [each for each in letters if each.status == "Actual" and each.type not in NEVER_COUNTED and not each.missing]
     parents: dict[object, object] = {}
@@ -106,7 +106,7 @@ def matters(letters: Sequence[Letter], known: Standing) -> tuple[Matter, ...]:
         names += [(each.type, each.source, outer)] if isinstance(outer, str) else []  # type: ignore[list-item] # any name does
         for name in names:
             parents[root(name)] = root(thread)
-    groups: dict[object, list[Letter]] = defaultdict(list)
+    groups: dict[object, list[QuarterEvent]] = defaultdict(list)
     for each in real:
         groups[root((each.type, each.thread))].append(each)
     made = []

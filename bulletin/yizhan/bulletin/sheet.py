@@ -14,13 +14,10 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from yizhan.bulletin import charts, tally
+from yizhan.bulletin import aggregates, charts
 from yizhan.bulletin.charts import Outline
 from yizhan.bulletin.figures import digest, looked_up
-from yizhan.bulletin.letters import Letter
-from yizhan.bulletin.matters import ordered, standing
-from yizhan.bulletin.proof import Proof
-from yizhan.bulletin.wording import (
+from yizhan.bulletin.labels import (
     COMPARED_NAMES,
     DUTY_NAMES,
     OPEN_NAMES,
@@ -37,6 +34,9 @@ from yizhan.bulletin.wording import (
     type_name,
     visible,
 )
+from yizhan.bulletin.matters import ordered, standing
+from yizhan.bulletin.proof import Proof
+from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.schemas.codes import CODES
 from yizhan.schemas.i18n import _, get_language, marked
 
@@ -106,7 +106,7 @@ class Material:
     """
 
     figures: Mapping[str, Any]
-    letters: Sequence[Letter]
+    letters: Sequence[QuarterEvent]
     proof: Proof
     names: Mapping[str, str]
     maker: str
@@ -248,7 +248,7 @@ def _cases(of: Material) -> Iterator[Block]:
     if not cases["all"]:
         return
     rows = [(_("刑事案件"), "cases.criminal.all")]
-    rows += [("　" + _(stage), f"cases.criminal.stage.{stage}") for stage in tally.STAGES]
+    rows += [("　" + _(stage), f"cases.criminal.stage.{stage}") for stage in aggregates.STAGES]
     rows += [(_("行政案件"), "cases.administrative.all")]
     rows += [("　" + _(nature), f"cases.administrative.nature.{nature}") for nature in ("治安", "林业行政")]
     rows += [(_("线索"), "cases.clues.all"), (_("涉案价值（元）"), "cases.value_cny")]
@@ -291,7 +291,7 @@ def _fires(of: Material) -> Iterator[Block]:
             (_("卫星热点（处）"), "hotspots.all"),
         ]
         yield _by_county(of, _("火情与灾害情况（按首报县）"), rows)
-    kinds = {tally.FIRE: 0, tally.CRIME: 1, tally.HOTSPOT: 2}
+    kinds = {aggregates.FIRE: 0, aggregates.CRIME: 1, aggregates.HOTSPOT: 2}
     points = [(kinds.get(each["type"], 3), (each["at"][0], each["at"][1])) for each in made["points"]]
     legend = [_("火情"), _("案件"), _("热点"), _("其他")]
     title = _("分布示意图（县界仅为示意，不作划界依据）")
@@ -310,7 +310,7 @@ def _typical(of: Material) -> Iterator[Block]:
         yield Para(f"{number}. {text}（{event_id}）")
 
 
-def _told(of: Material, letter: Letter | None) -> str:
+def _told(of: Material, letter: QuarterEvent | None) -> str:
     """Tell of a case by its latest letter; nothing of persons but what the summary says."""
     if letter is None:
         return _("（内容无法打开）")

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from yizhan.bulletin.letters import Letter
+from yizhan.bulletin.labels import type_name
 from yizhan.bulletin.matters import ordered, standing
-from yizhan.bulletin.wording import type_name
+from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.schemas.i18n import _
 
 BOM: Final = b"\xef\xbb\xbf"
@@ -28,7 +28,7 @@ def figures_csv(made: Mapping[str, Any]) -> bytes:
     return _csv([_("项目"), _("数值")], _flat(made, ""))
 
 
-def letters_csv(letters: Iterable[Letter]) -> bytes:
+def letters_csv(letters: Iterable[QuarterEvent]) -> bytes:
     """Write every letter as one row, in the agreed order."""
     listed = ordered(letters)
     known = standing(listed)

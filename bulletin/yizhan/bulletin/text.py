@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from yizhan.bulletin.errors import TextInvalid
 from yizhan.bulletin.figures import digest, looked_up
-from yizhan.bulletin.wording import COMPARED_NAMES, OVERVIEW, SECTIONS, SUMMARY, change, quantity, visible
+from yizhan.bulletin.labels import COMPARED_NAMES, OVERVIEW, SECTIONS, SUMMARY, change, quantity, visible
 from yizhan.schemas.header import split_id
 from yizhan.schemas.i18n import _, marked
 
@@ -42,7 +42,7 @@ _HEAD: Final = (
 )
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """One line of the file: where, from 1, and what it says."""
 
     number: int
@@ -57,12 +57,12 @@ class Writing:
     ``figures`` the hash beside which it was written, ``seen`` what the figures that it names were then.
     """
 
-    passages: Mapping[str, Sequence[Line]]
-    cases: Mapping[str, Sequence[Line]] | None
+    passages: Mapping[str, Sequence[TextLine]]
+    cases: Mapping[str, Sequence[TextLine]] | None
     figures: str = ""
     seen: Mapping[str, str] = field(default_factory=dict)
 
-    def lines(self) -> Iterator[Line]:
+    def lines(self) -> Iterator[TextLine]:
         """Yield every line that is printed."""
         for part in (*self.passages.values(), *(self.cases or {}).values()):
             yield from part
@@ -71,7 +71,7 @@ class Writing:
 def blank(made: Mapping[str, Any]) -> Writing:
     """Begin a file: the overview in words, its figures named; the cases that are proposed."""
     named = {name: f"{{{{{path}}}}}" for name, path in SUMMARY.items()}
-    overview = () if made["empty"] else (Line(0, _(OVERVIEW).format(**named)),)
+    overview = () if made["empty"] else (TextLine(0, _(OVERVIEW).format(**named)),)
     passages = dict.fromkeys(SECTIONS, ()) | {"overview": overview}
     passages.pop("typical")
     return Writing(passages, dict.fromkeys(made["typical"], ()))
@@ -87,13 +87,13 @@ def parse(data: bytes) -> Writing:
         text = data.removeprefix(BOM).decode("utf-8")
     except UnicodeDecodeError as error:
         number = data[: error.start].count(b"\n") + 1
-        raise TextInvalid(_("第 {line} 行不是 UTF-8；请在记事本里“另存为”，编码选 UTF-8").format(line=number)) from None
-    passages: dict[str, list[Line]] = {}
-    cases: dict[str, list[Line]] = {}
+        raise TextInvalid(marked("第 {line} 行不是 UTF-8；请在记事本里“另存为”，编码选 UTF-8"), line=number) from None
+    passages: dict[str, list[TextLine]] = {}
+    cases: dict[str, list[TextLine]] = {}
     seen: dict[str, str] = {}
     figures, here = "", None
     for number, raw in enumerate(text.splitlines(), 1):
-        line = Line(number, visible(raw).rstrip())
+        line = TextLine(number, visible(raw).rstrip())
         if line.text.startswith("%"):
             if (found := _SEEN.fullmatch(line.text)) is not None:
                 seen[found[1]] = found[2]
@@ -111,49 +111,47 @@ def parse(data: bytes) -> Writing:
             raise TextInvalid(sentence.format(line=number, section=_(section)))
     told = cases if "typical" in passages else None
     if loose := [line for line in passages.pop("typical", ()) if line.text.strip()]:
-        raise TextInvalid(_("第 {line} 行：典型案例要先写“## 编号”").format(line=loose[0].number))
+        raise TextInvalid(marked("第 {line} 行：典型案例要先写“## 编号”"), line=loose[0].number)
     return Writing({name: _trimmed(part) for name, part in passages.items()}, _all_trimmed(told), figures, seen)
 
 
 def _opened(
-    number: int, heading: re.Match[str], passages: dict[str, list[Line]], cases: dict[str, list[Line]]
-) -> list[Line]:
+    number: int, heading: re.Match[str], passages: dict[str, list[TextLine]], cases: dict[str, list[TextLine]]
+) -> list[TextLine]:
     name = heading[2]
     if len(heading[1]) == 1:
         section = next((key for key, title in SECTIONS.items() if name in {key, title, _(title)}), None)
         if section is None:
             known = "、".join(_(title) for title in SECTIONS.values())
-            raise TextInvalid(_("第 {line} 行：没有“{name}”这一栏；栏目有：{known}").format(
-                line=number, name=name, known=known
-            ))  # fmt: skip
+            raise TextInvalid(marked("第 {line} 行：没有“{name}”这一栏；栏目有：{known}"), line=number, name=name, known=known)  # fmt: skip
         if section in passages:
-            raise TextInvalid(_("第 {line} 行：“{name}”已经写过一栏").format(line=number, name=name))
+            raise TextInvalid(marked("第 {line} 行：“{name}”已经写过一栏"), line=number, name=name)
         return passages.setdefault(section, [])
     if list(passages)[-1:] != ["typical"]:
-        raise TextInvalid(_("第 {line} 行：只有典型案例下面有“## 编号”").format(line=number))
+        raise TextInvalid(marked("第 {line} 行：只有典型案例下面有“## 编号”"), line=number)
     try:
         split_id(name)
     except ValueError:
-        raise TextInvalid(_("第 {line} 行：“{name}”不是文书编号").format(line=number, name=name)) from None
+        raise TextInvalid(marked("第 {line} 行：“{name}”不是文书编号"), line=number, name=name) from None
     if name in cases or len(cases) == MOST_CASES:
-        sentence = _("第 {line} 行：案例 {name} 重复，或多于 {most} 个")
-        raise TextInvalid(sentence.format(line=number, name=name, most=MOST_CASES))
+        sentence = marked("第 {line} 行：案例 {name} 重复，或多于 {most} 个")
+        raise TextInvalid(sentence, line=number, name=name, most=MOST_CASES)
     return cases.setdefault(name, [])
 
 
-def _checked(line: Line) -> Line:
+def _checked(line: TextLine) -> TextLine:
     if _BRACES.search(_PLACE.sub("", line.text)):
-        raise TextInvalid(_("第 {line} 行的花括号不成对；请写成 {{{{名称}}}}").format(line=line.number))
+        raise TextInvalid(marked("第 {line} 行的花括号不成对；请写成 {{{{名称}}}}"), line=line.number)
     return line
 
 
-def _trimmed(lines: Sequence[Line]) -> tuple[Line, ...]:
+def _trimmed(lines: Sequence[TextLine]) -> tuple[TextLine, ...]:
     """Return a passage without the empty lines around it."""
     full = [place for place, line in enumerate(lines) if line.text.strip()]
     return tuple(lines[full[0] : full[-1] + 1]) if full else ()
 
 
-def _all_trimmed(cases: Mapping[str, Sequence[Line]] | None) -> Mapping[str, Sequence[Line]] | None:
+def _all_trimmed(cases: Mapping[str, Sequence[TextLine]] | None) -> Mapping[str, Sequence[TextLine]] | None:
     return None if cases is None else {name: _trimmed(part) for name, part in cases.items()}
 
 
@@ -214,8 +212,8 @@ def _said_at(made: Mapping[str, Any], name: str, writing: Writing) -> str:
         return said(made, name)
     except KeyError:
         number = next(line.number for line in writing.lines() if name in _PLACE.findall(line.text))
-        sentence = _("第 {line} 行：{{{{{name}}}}} 不是数字的名称；名称见文末，或数字表（.csv）的“项目”一栏")
-        raise TextInvalid(sentence.format(line=number, name=name)) from None
+        sentence = marked("第 {line} 行：{{{{{name}}}}} 不是数字的名称；名称见文末，或数字表（.csv）的“项目”一栏")
+        raise TextInvalid(sentence, line=number, name=name) from None
 
 
 def filled(writing: Writing, made: Mapping[str, Any]) -> tuple[dict[str, str], list[tuple[str, str]] | None]:
@@ -226,11 +224,11 @@ def filled(writing: Writing, made: Mapping[str, Any]) -> tuple[dict[str, str], l
     """
     values = {name: _said_at(made, name, writing) for name in _used(writing)}
 
-    def one(lines: Sequence[Line]) -> str:
+    def one(lines: Sequence[TextLine]) -> str:
         text = "\n".join(_PLACE.sub(lambda found: values[found[1]], line.text) for line in lines)
         if len(text) > LONGEST:
-            sentence = _("第 {line} 行起的一段有 {count} 字，最多 {most} 字；请删减")
-            raise TextInvalid(sentence.format(line=lines[0].number, count=len(text), most=LONGEST))
+            sentence = marked("第 {line} 行起的一段有 {count} 字，最多 {most} 字；请删减")
+            raise TextInvalid(sentence, line=lines[0].number, count=len(text), most=LONGEST)
         return text
 
     passages = {name: one(lines) for name, lines in writing.passages.items() if lines}

@@ -22,9 +22,9 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from yizhan.charter.errors import CharterProblem, Problem
+from yizhan.charter.errors import CharterFault, CharterProblem
 from yizhan.charter.layout import SNAPSHOT, TIMESTAMP
-from yizhan.charter.verify import Verified
+from yizhan.charter.verify import VerifiedCharter
 from yizhan.runtime.folders import sync_folder
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter import charter_name, load_charter
@@ -62,7 +62,7 @@ class Archive:
             return self.anchor_path.read_bytes()
         except OSError:
             message = f"{self.anchor_path} is not there; expected the root file that the members gave this office"
-            raise CharterProblem(Problem.MISSING, message) from None
+            raise CharterProblem(CharterFault.MISSING, message) from None
 
     def trust(self, root: bytes) -> None:
         """Keep a root file that a person vouches for.
@@ -73,7 +73,7 @@ class Archive:
         if self.anchor_path.exists():
             if self.anchor() != root:
                 message = f"{self.anchor_path} is another root; move it away yourself if it must not be trusted"
-                raise CharterProblem(Problem.MISSING, message)
+                raise CharterProblem(CharterFault.MISSING, message)
             return
         write_durably(self.anchor_path, root)
 
@@ -86,7 +86,7 @@ class Archive:
             return tuple(sorted(int(name[:-5]) for name in names if name[:-5].isdigit() and name.endswith(".json")))
         return ()
 
-    def keep(self, version: Verified) -> None:
+    def keep(self, version: VerifiedCharter) -> None:
         """Keep a version that was verified. Idempotent."""
         listed = {
             kind: {name: self._blob(data) for name, data in parts.items()}
@@ -99,11 +99,11 @@ class Archive:
         write_durably(self.folder / "versions" / f"{version.version}.json", strictjson.dumps(content))
         self.keep_timestamp(version)
 
-    def keep_timestamp(self, version: Verified) -> None:
+    def keep_timestamp(self, version: VerifiedCharter) -> None:
         """Keep the newest timestamp: older ones are then a rollback."""
         write_durably(self.folder / "timestamp.json", version.metadata[TIMESTAMP])
 
-    def load(self, number: int, before: Mapping[str, CountyKeys] | None = None) -> Verified:
+    def load(self, number: int, before: Mapping[str, CountyKeys] | None = None) -> VerifiedCharter:
         """Load a version.
 
         Args:
@@ -121,11 +121,11 @@ class Archive:
             at = instant(content["verified"])
             if content["name"] != charter_name(number, metadata[SNAPSHOT]):
                 message = f"{path}: it is named {content['name']}, and its snapshot says otherwise"
-                raise CharterProblem(Problem.DAMAGED, message)
-            return Verified(metadata, files, load_charter(files, content["name"], at, before), at)
+                raise CharterProblem(CharterFault.DAMAGED, message)
+            return VerifiedCharter(metadata, files, load_charter(files, content["name"], at, before), at)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             message = f"{path}: {error}; move this folder aside, and give the reader its root file again"
-            raise CharterProblem(Problem.DAMAGED, message) from error
+            raise CharterProblem(CharterFault.DAMAGED, message) from error
 
     def newest_timestamp(self) -> bytes | None:
         """Return the newest timestamp that was kept."""
@@ -171,14 +171,14 @@ class Archive:
 
     # -- what is wrong --
 
-    def problem(self) -> tuple[Problem, str, datetime] | None:
+    def problem(self) -> tuple[CharterFault, str, datetime] | None:
         """Return what a running process of this office has against what is offered: word, sentence, since when."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             said = json.loads((self.folder / "problem.json").read_bytes())
-            return Problem(said["problem"]), str(said["detail"]), instant(said["since"])
+            return CharterFault(said["problem"]), str(said["detail"]), instant(said["since"])
         return None
 
-    def keep_problem(self, found: tuple[Problem, str, datetime] | None) -> None:
+    def keep_problem(self, found: tuple[CharterFault, str, datetime] | None) -> None:
         """Let this office's other processes say on their screens what is wrong; None for nothing any more."""
         path = self.folder / "problem.json"
         if found is None:

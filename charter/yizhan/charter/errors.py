@@ -16,7 +16,7 @@ from enum import StrEnum
 from yizhan.schemas.errors import CharterInvalid
 
 
-class Problem(StrEnum):
+class CharterFault(StrEnum):
     """Why an offered charter is not adopted."""
 
     ROLLBACK = "rollback"
@@ -56,7 +56,7 @@ class Problem(StrEnum):
 class CharterProblem(CharterInvalid):
     """What is offered must not be adopted; the last good charter stays in force."""
 
-    def __init__(self, problem: Problem, sentence: str) -> None:
+    def __init__(self, problem: CharterFault, sentence: str) -> None:
         """Keep the word beside the sentence."""
         super().__init__(f"{problem}: {sentence}")
         self.problem = problem

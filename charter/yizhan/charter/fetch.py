@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-class Source(Protocol):
+class CharterSource(Protocol):
     """Where a charter is offered. Nothing that it gives is believed."""
 
     def update(self) -> None:
@@ -29,10 +29,10 @@ class Source(Protocol):
         """Return the numbers of the versions that the station announced, rising."""
 
 
-class Fetcher(FetcherInterface):
+class CharterFetcher(FetcherInterface):
     """Gives the client what a source has; ``bytes_read`` counts them."""
 
-    def __init__(self, source: Source, instead: dict[str, bytes | None] | None = None) -> None:
+    def __init__(self, source: CharterSource, instead: dict[str, bytes | None] | None = None) -> None:
         """Read from a source; ``instead`` gives some paths other bytes, None takes them away."""
         self._source, self._instead = source, instead or {}
         self.bytes_read = 0
@@ -70,7 +70,7 @@ class MemorySource:
         return numbered(self.files)
 
 
-class FolderSource:
+class CharterFolder:
     """Static files in a folder, read when asked for; at most ``most`` bytes of each."""
 
     def __init__(self, folder: Path, most: int) -> None:

@@ -19,12 +19,12 @@ import json
 import logging
 import threading
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.charter import metrics
-from yizhan.charter.errors import CharterProblem, Problem
-from yizhan.charter.fetch import Fetcher
+from yizhan.charter.errors import CharterFault, CharterProblem
+from yizhan.charter.fetch import CharterFetcher
 from yizhan.charter.layout import (
     REMIND,
     ROOT,
@@ -36,10 +36,11 @@ from yizhan.charter.layout import (
     history_path,
     metadata_path,
 )
-from yizhan.charter.verify import Verified, restamped, verify
+from yizhan.charter.verify import VerifiedCharter, restamped, verify
+from yizhan.runtime.clock import utc_now
 from yizhan.schemas import dsse, strictjson
 from yizhan.schemas.adoption import Adoption
-from yizhan.schemas.charter import Standing
+from yizhan.schemas.charter import CharterStatus
 from yizhan.schemas.errors import StatementInvalid
 from yizhan.schemas.statements import read_statement
 from yizhan.schemas.timestamps import instant, written
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from yizhan.charter.archive import Archive
-    from yizhan.charter.fetch import Source
+    from yizhan.charter.fetch import CharterSource
     from yizhan.schemas.charter import Charter
 
 CLOCK_SLACK: Final = timedelta(minutes=5)
@@ -56,11 +57,6 @@ CLOCK_SLACK: Final = timedelta(minutes=5)
 _KEEP_CLOCK: Final = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    """Read the clock of this machine."""
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +74,9 @@ class CharterReader:
     Fills ``yizhan.schemas.charter.Charters``. Its methods may be called from several threads.
     """
 
-    def __init__(self, archive: Archive, source: Source | None = None, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, archive: Archive, source: CharterSource | None = None, clock: Callable[[], datetime] = utc_now
+    ) -> None:
         """Open an archive; one that is empty is filled from the source.
 
         Args:
@@ -94,11 +92,11 @@ class CharterReader:
         self._charters: dict[int, Charter] = {}
         self._numbers: tuple[int, ...] = ()
         self._adopted: tuple[tuple[datetime, int], ...] = ()
-        self._known: Verified | None = None
+        self._known: VerifiedCharter | None = None
         self._latest_clock = archive.latest_clock()
         self._clock_kept = self._latest_clock
-        self._problem: tuple[Problem, str, datetime] | None = None if source is None else archive.problem()
-        self._suspected: Problem | None = None
+        self._problem: tuple[CharterFault, str, datetime] | None = None if source is None else archive.problem()
+        self._suspected: CharterFault | None = None
         self._announced: tuple[int, ...] = ()
         self.fetched_bytes = 0
         self._pick_up()
@@ -106,7 +104,7 @@ class CharterReader:
             if source is None:
                 archive.anchor()
                 message = f"{archive.folder} holds no version yet; fill it with `yizhan charter verify --from`"
-                raise CharterProblem(Problem.MISSING, message)
+                raise CharterProblem(CharterFault.MISSING, message)
             self._look(clock())
             self._pick_up()
 
@@ -132,13 +130,15 @@ class CharterReader:
             self._pick_up()
             return tuple(self._charter(number) for _holds_from, number in self._adopted[before:])
 
-    def standing(self) -> Standing:
+    def standing(self) -> CharterStatus:
         """Tell whether the charter is fresh, or since when it is stale and why."""
         expires = self._newest().timestamp.expires
         problem = self._problem if self._source is not None else self.archive.problem()
         if problem is not None:
-            return Standing(min(problem[2], expires), problem[0], problem[1])
-        return Standing(expires, Problem.FREEZE, "nothing newer was offered, and the station's word has expired")
+            return CharterStatus(min(problem[2], expires), problem[0], problem[1])
+        return CharterStatus(
+            expires, CharterFault.FREEZE, "nothing newer was offered, and the station's word has expired"
+        )
 
     def judging(self, at: datetime, name: str | None) -> Charter:
         """Return the version in force at an instant; or the one of this name, where it is newer than all announced."""
@@ -151,7 +151,7 @@ class CharterReader:
 
     # -- more than Charters --
 
-    def verified(self, number: int | None = None) -> Verified:
+    def verified(self, number: int | None = None) -> VerifiedCharter:
         """Return a version with its signed bytes; the newest if None."""
         return self._newest() if number is None else self.archive.load(number)
 
@@ -159,7 +159,7 @@ class CharterReader:
         """Return the numbers of all versions, rising."""
         return self._numbers
 
-    def look(self) -> Verified:
+    def look(self) -> VerifiedCharter:
         """Look for news once, and say what is wrong with it.
 
         Raises:
@@ -219,9 +219,9 @@ class CharterReader:
             return
         if self._latest_clock is not None and now < self._latest_clock - CLOCK_SLACK:
             message = f"the clock says {written(now)}, and has said {written(self._latest_clock)}; set it right"
-            raise CharterProblem(Problem.CLOCK_BACK, message)
+            raise CharterProblem(CharterFault.CLOCK_BACK, message)
         source.update()
-        fetch = Fetcher(source)
+        fetch = CharterFetcher(source)
         try:
             if not self._unchanged(fetch, now):
                 with self.archive.locked():
@@ -234,7 +234,7 @@ class CharterReader:
             self.archive.keep_clock(self._latest_clock)
             self._clock_kept = self._latest_clock
 
-    def _unchanged(self, fetch: Fetcher, now: datetime) -> bool:
+    def _unchanged(self, fetch: CharterFetcher, now: datetime) -> bool:
         """Tell whether the source offers what is known already, perhaps under a newer timestamp (rule 4).
 
         Raises:
@@ -254,10 +254,10 @@ class CharterReader:
             return newer is not None
         if known.timestamp.is_expired(now):
             message = f"nothing newer than {known.name} is offered, and the station's word on it has expired"
-            raise CharterProblem(Problem.FREEZE, message)
+            raise CharterProblem(CharterFault.FREEZE, message)
         return True
 
-    def _take(self, source: Source, fetch: Fetcher, now: datetime) -> None:
+    def _take(self, source: CharterSource, fetch: CharterFetcher, now: datetime) -> None:
         """Verify what is offered, and keep it with all that came before it."""
         known = self._known
         anchor = known.metadata[ROOT] if known else self.archive.anchor()
@@ -277,14 +277,16 @@ class CharterReader:
                 self._take_adoption(source, number)
         self._announced = announced
 
-    def _past(self, source: Source, number: int, known: Verified | None, head: Verified) -> Verified | None:
+    def _past(
+        self, source: CharterSource, number: int, known: VerifiedCharter | None, head: VerifiedCharter
+    ) -> VerifiedCharter | None:
         """Verify and keep a version that came and went: as of the instant at which it was announced."""
         try:
             said = self._statement(source, number, head.charter)
             snapshot: dict[str, Any] = json.loads(source.get(metadata_path(SNAPSHOT, number)) or b"")
             after = metadata_path(ROOT, int(snapshot["signed"][ROOT_FIELD]) + 1)
             then = {metadata_path(TIMESTAMP, None): source.get(history_path(number)), after: None}
-            version = verify(self.archive.anchor(), known, Fetcher(source, then), instant(said.adopted))
+            version = verify(self.archive.anchor(), known, CharterFetcher(source, then), instant(said.adopted))
         except (CharterProblem, StatementInvalid, ValueError, KeyError, TypeError) as error:
             log.warning("version %d, which came and went, is left out: %s", number, error)
             return None
@@ -294,7 +296,7 @@ class CharterReader:
         self.archive.keep(version)
         return version
 
-    def _statement(self, source: Source, number: int, *charters: Charter) -> Adoption:
+    def _statement(self, source: CharterSource, number: int, *charters: Charter) -> Adoption:
         """Read the station's statement about a version under the postmark keys of verified charters.
 
         Raises:
@@ -308,7 +310,7 @@ class CharterReader:
                 continue
         return read_statement(Adoption, data, charters[-1])[0]
 
-    def _take_adoption(self, source: Source, number: int) -> None:
+    def _take_adoption(self, source: CharterSource, number: int) -> None:
         """Keep the station's statement about a version that was verified."""
         if number not in self.archive.numbers():
             return
@@ -350,16 +352,16 @@ class CharterReader:
             self._adopted = (*self._adopted, (holds_from, number))
             last = holds_from
 
-    def _restored(self, number: int) -> Verified:
+    def _restored(self, number: int) -> VerifiedCharter:
         """Load the newest version with the newest timestamp."""
         before = None if self._known is None else self._known.charter.counties
         version = self.archive.load(number, before)
         stamp = self.archive.newest_timestamp()
         return version if stamp is None else replace(version, metadata={**version.metadata, TIMESTAMP: stamp})
 
-    def _newest(self) -> Verified:
+    def _newest(self) -> VerifiedCharter:
         if self._known is None:
-            raise CharterProblem(Problem.MISSING, "no version of the charter was verified yet")
+            raise CharterProblem(CharterFault.MISSING, "no version of the charter was verified yet")
         return self._known
 
     def _charter(self, number: int) -> Charter:

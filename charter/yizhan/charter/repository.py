@@ -33,7 +33,7 @@ from tuf.api.metadata import (
 from tuf.api.serialization.json import JSONSerializer
 
 from yizhan.charter.errors import CeremonyError
-from yizhan.charter.fetch import Fetcher, MemorySource
+from yizhan.charter.fetch import CharterFetcher, MemorySource
 from yizhan.charter.layout import (
     ALLIANCE,
     COUNTY_LIFE,
@@ -53,7 +53,7 @@ from yizhan.charter.layout import (
     metadata_path,
     target_path,
 )
-from yizhan.charter.verify import Verified, verify
+from yizhan.charter.verify import VerifiedCharter, verify
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -97,7 +97,7 @@ class Terms:
 
 
 @dataclass
-class Draft:
+class CharterDraft:
     """New metadata, role → unsigned or partly signed, and the files that it lists."""
 
     metadata: dict[str, Metadata[Any]] = field(default_factory=dict)
@@ -131,7 +131,7 @@ class Signing:
 # -- drafts --
 
 
-def draft(terms: Terms, before: Verified | None, now: datetime, renew: Iterable[str] = ()) -> Draft:
+def draft(terms: Terms, before: VerifiedCharter | None, now: datetime, renew: Iterable[str] = ()) -> CharterDraft:
     """Write what changes from a version to the terms, or all of it for the first.
 
     Args:
@@ -140,7 +140,7 @@ def draft(terms: Terms, before: Verified | None, now: datetime, renew: Iterable[
         now: an aware instant, from which new metadata lives.
         renew: roles that get a new number and a new date though nothing else changes.
     """
-    made = Draft()
+    made = CharterDraft()
     again = frozenset(renew)
     root, targets = _root(terms, now), _targets(terms, now)
     old_root, old_targets = (None, None) if before is None else (before.root, before.targets)
@@ -160,12 +160,12 @@ def draft(terms: Terms, before: Verified | None, now: datetime, renew: Iterable[
     return made
 
 
-def terms_of(version: Verified) -> Terms:
+def terms_of(version: VerifiedCharter) -> Terms:
     """Return what a version says, as the beginning of the next."""
     return _terms(version.root, version.targets, version.files)
 
 
-def terms_after(made: Draft, before: Verified | None) -> Terms:
+def terms_after(made: CharterDraft, before: VerifiedCharter | None) -> Terms:
     """Return what would be said if a draft were published, from the draft's own bytes.
 
     Raises:
@@ -292,7 +292,7 @@ def _next(made: Root | Targets, before: Root | Targets | None) -> Metadata[Any]:
     return Metadata(made)
 
 
-def _county_before(before: Verified | None, code: str) -> Targets | None:
+def _county_before(before: VerifiedCharter | None, code: str) -> Targets | None:
     """Return a county's metadata of before. One that left and joins again goes on counting."""
     if before is None:
         return None
@@ -302,7 +302,7 @@ def _county_before(before: Verified | None, code: str) -> Targets | None:
     return None if listed is None else Targets(version=listed.version)
 
 
-def _tops(made: Draft, before: Verified | None) -> tuple[Root | None, Targets | None]:
+def _tops(made: CharterDraft, before: VerifiedCharter | None) -> tuple[Root | None, Targets | None]:
     """Return root and targets as they would be: the draft's, else those of before."""
     root: Root | None = None if before is None else before.root
     targets: Targets | None = None if before is None else before.targets
@@ -316,7 +316,9 @@ def _tops(made: Draft, before: Verified | None) -> tuple[Root | None, Targets | 
 # -- signatures --
 
 
-def may_sign(made: Draft, before: Verified | None) -> Iterator[tuple[str, str, Root | Targets, Metadata[Any]]]:
+def may_sign(
+    made: CharterDraft, before: VerifiedCharter | None
+) -> Iterator[tuple[str, str, Root | Targets, Metadata[Any]]]:
     """Yield (role, ``old`` or ``new``, who delegates it, its metadata) for everything that wants signatures."""
     new_root, new_targets = _tops(made, before)
     for role, metadata in made.metadata.items():
@@ -329,7 +331,7 @@ def may_sign(made: Draft, before: Verified | None) -> Iterator[tuple[str, str, R
         yield role, "new", delegator, metadata
 
 
-def sign(made: Draft, before: Verified | None, signer: Signer) -> tuple[str, ...]:
+def sign(made: CharterDraft, before: VerifiedCharter | None, signer: Signer) -> tuple[str, ...]:
     """Add a role key's signature wherever it counts; the roles that it signed.
 
     A second signature by the same key replaces the first.
@@ -342,7 +344,7 @@ def sign(made: Draft, before: Verified | None, signer: Signer) -> tuple[str, ...
     return tuple(signed)
 
 
-def status(made: Draft, before: Verified | None) -> tuple[Signing, ...]:
+def status(made: CharterDraft, before: VerifiedCharter | None) -> tuple[Signing, ...]:
     """Tell for each role of a draft who has signed and who is missing. Signatures are verified."""
     found = []
     for role, under, delegator, metadata in may_sign(made, before):
@@ -366,7 +368,7 @@ def _holder(role: str, key: Key) -> str:
     return f"{role}/{key.keyid[:8]}"
 
 
-def signers_of(version: Verified, before: Verified | None) -> dict[str, tuple[str, ...]]:
+def signers_of(version: VerifiedCharter, before: VerifiedCharter | None) -> dict[str, tuple[str, ...]]:
     """Tell who signed what is new in a version: role → holders whose signatures hold."""
     found: dict[str, tuple[str, ...]] = {}
     for role, data in version.metadata.items():
@@ -383,8 +385,8 @@ def signers_of(version: Verified, before: Verified | None) -> dict[str, tuple[st
 
 
 def publish(
-    made: Draft,
-    before: Verified | None,
+    made: CharterDraft,
+    before: VerifiedCharter | None,
     anchor: bytes,
     station: Mapping[str, Sequence[Signer]],
     now: datetime,
@@ -460,13 +462,13 @@ def _signed(content: Snapshot | Timestamp, signers: Sequence[Signer]) -> bytes:
     return metadata.to_bytes(COMPACT)
 
 
-def _as_a_reader(files: dict[str, bytes], before: Verified | None, anchor: bytes, now: datetime) -> None:
+def _as_a_reader(files: dict[str, bytes], before: VerifiedCharter | None, anchor: bytes, now: datetime) -> None:
     """Rule 3: a reader that has the version before adopts this one."""
     offered = {**files, **({} if before is None else _unchanged(before))}
-    verify(anchor, before, Fetcher(MemorySource(offered)), now)
+    verify(anchor, before, CharterFetcher(MemorySource(offered)), now)
 
 
-def _unchanged(before: Verified) -> dict[str, bytes]:
+def _unchanged(before: VerifiedCharter) -> dict[str, bytes]:
     """Return what of a version stays where it was, under the paths that a new one still names."""
     files = {
         metadata_path(code, before.snapshot.meta[f"{code}.json"].version): data

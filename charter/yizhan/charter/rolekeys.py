@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA65PrivateKey, M
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from yizhan.charter.errors import CharterProblem, Problem
+from yizhan.charter.errors import CharterFault, CharterProblem
 from yizhan.schemas.errors import KeyFileInvalid
 from yizhan.schemas.keys import SigningPublicKey, locked_pem, read_locked, read_private, write_private
 
@@ -63,9 +63,9 @@ def raw(key: Key) -> bytes:
     if (key.keytype, key.scheme) not in ALLOWED:
         came = f"{ascii(key.keytype)[:40]}/{ascii(key.scheme)[:40]}"
         message = f"a role key of {came}; expected one of {', '.join(SCHEMES)}"
-        raise CharterProblem(Problem.CONTENT, message)
+        raise CharterProblem(CharterFault.CONTENT, message)
     message = f"role key {ascii(key.keyid)[:18]}… is no good {key.keytype} key"
-    raise CharterProblem(Problem.CONTENT, message)
+    raise CharterProblem(CharterFault.CONTENT, message)
 
 
 @lru_cache(maxsize=8192)

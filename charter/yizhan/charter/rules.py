@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from yizhan.charter.errors import CharterProblem, Problem
+from yizhan.charter.errors import CharterFault, CharterProblem
 from yizhan.charter.layout import (
     ALLIANCE,
     MEMBER_FIELD,
@@ -42,21 +42,21 @@ def check_root(root: Root) -> frozenset[str]:
         CharterProblem: with what was expected and what came.
     """
     if not root.consistent_snapshot:
-        raise CharterProblem(Problem.FILES, "root does not ask for consistent snapshots; expected that it does")
+        raise CharterProblem(CharterFault.FILES, "root does not ask for consistent snapshots; expected that it does")
     offices = {office: _holders(root, office) for office in (ROOT, TARGETS)}
     members = frozenset(offices[ROOT])
     if members != frozenset(offices[TARGETS]):
         odd = ", ".join(sorted(members ^ frozenset(offices[TARGETS])))
-        raise CharterProblem(Problem.FILES, f"root and targets are held by different members: {odd}")
+        raise CharterProblem(CharterFault.FILES, f"root and targets are held by different members: {odd}")
     for office, holders in offices.items():
         threshold, needed = root.roles[office].threshold, majority(len(holders))
         if threshold < needed:
             sentence = f"{threshold} of {len(holders)} members may change {office}; expected at least {needed}"
-            raise CharterProblem(Problem.WEAK_MAJORITY, sentence)
+            raise CharterProblem(CharterFault.WEAK_MAJORITY, sentence)
     for role in (SNAPSHOT, TIMESTAMP):
         for keyid in root.roles[role].keyids:
             if MEMBER_FIELD in root.keys[keyid].unrecognized_fields:
-                raise CharterProblem(Problem.KEY_REUSED, f"a member's key signs {role}, which is the station's")
+                raise CharterProblem(CharterFault.KEY_REUSED, f"a member's key signs {role}, which is the station's")
     _once(
         (role, _key(root.keys, keyid, role)) for role, entry in root.roles.items() for keyid in entry.keyids
     )  # fmt: skip
@@ -70,15 +70,17 @@ def check_targets(root: Root, targets: Targets, members: frozenset[str]) -> None
         CharterProblem: with what was expected and what came.
     """
     if targets.targets.keys() != {ALLIANCE, POLICY}:
-        raise CharterProblem(Problem.FILES, f"targets lists {_names(targets.targets)}; expected {ALLIANCE}, {POLICY}")
+        raise CharterProblem(
+            CharterFault.FILES, f"targets lists {_names(targets.targets)}; expected {ALLIANCE}, {POLICY}"
+        )
     delegations = targets.delegations
     if delegations is None or delegations.roles is None:
-        raise CharterProblem(Problem.DELEGATION, "targets delegates nothing by name; expected one role a member")
+        raise CharterProblem(CharterFault.DELEGATION, "targets delegates nothing by name; expected one role a member")
     for name, role in delegations.roles.items():
         _confined(name, role)
     if delegations.roles.keys() != members:
         odd = _names(delegations.roles.keys() ^ members)
-        raise CharterProblem(Problem.FILES, f"members in root and delegations differ: {odd}")
+        raise CharterProblem(CharterFault.FILES, f"members in root and delegations differ: {odd}")
     _once([
         *((role, _key(root.keys, keyid, role)) for role, entry in root.roles.items() for keyid in entry.keyids),
         *(
@@ -96,10 +98,10 @@ def check_county(code: str, county: Targets) -> None:
         CharterProblem: with what was expected and what came.
     """
     if county.delegations is not None:
-        raise CharterProblem(Problem.DELEGATION, f"{code} delegates further; expected that it does not")
+        raise CharterProblem(CharterFault.DELEGATION, f"{code} delegates further; expected that it does not")
     if county.targets.keys() != {keys_path(code)}:
         sentence = f"{code} lists {_names(county.targets)}; expected {keys_path(code)} and nothing else"
-        raise CharterProblem(Problem.DELEGATION, sentence)
+        raise CharterProblem(CharterFault.DELEGATION, sentence)
 
 
 def check_snapshot(snapshot: Snapshot, root: Root) -> None:
@@ -111,7 +113,7 @@ def check_snapshot(snapshot: Snapshot, root: Root) -> None:
     named = snapshot.unrecognized_fields.get(ROOT_FIELD)
     if not isinstance(named, int) or named > root.version:
         sentence = f"snapshot {snapshot.version} was made under root {ascii(named)[:20]}; there is root {root.version}"
-        raise CharterProblem(Problem.MIX_AND_MATCH, sentence)
+        raise CharterProblem(CharterFault.MIX_AND_MATCH, sentence)
 
 
 def check_together(root: Root, targets: Targets, charter: Charter) -> None:
@@ -123,7 +125,7 @@ def check_together(root: Root, targets: Targets, charter: Charter) -> None:
     members = {root.keys[keyid].unrecognized_fields[MEMBER_FIELD] for keyid in root.roles[ROOT].keyids}
     if members != charter.members.keys():
         odd = _names(members ^ charter.members.keys())
-        raise CharterProblem(Problem.FILES, f"members in root and in {ALLIANCE} differ: {odd}")
+        raise CharterProblem(CharterFault.FILES, f"members in root and in {ALLIANCE} differ: {odd}")
     events: set[bytes] = set().union(*(county.raw for county in charter.counties.values()))
     events |= {entry.key.raw for keys in (charter.postmark, charter.ledger) for entry in keys.values()}
     events |= {entry.key.raw for entry in charter.ledger_mldsa.values()}
@@ -131,7 +133,7 @@ def check_together(root: Root, targets: Targets, charter: Charter) -> None:
     for key in keys:
         if raw(key) in events:
             sentence = f"role key {key.keyid[:16]}… also signs events or statements; one key, one purpose"
-            raise CharterProblem(Problem.KEY_REUSED, sentence)
+            raise CharterProblem(CharterFault.KEY_REUSED, sentence)
 
 
 def _holders(root: Root, office: str) -> list[str]:
@@ -140,28 +142,32 @@ def _holders(root: Root, office: str) -> list[str]:
     for keyid in root.roles[office].keyids:
         member = _key(root.keys, keyid, office).unrecognized_fields.get(MEMBER_FIELD)
         if not isinstance(member, str) or not is_code(member):
-            raise CharterProblem(Problem.FILES, f"a key of {office} names no member; expected {MEMBER_FIELD}")
+            raise CharterProblem(CharterFault.FILES, f"a key of {office} names no member; expected {MEMBER_FIELD}")
         if member in holders:
-            raise CharterProblem(Problem.KEY_REUSED, f"member {member} has two keys of {office} and would count twice")
+            raise CharterProblem(
+                CharterFault.KEY_REUSED, f"member {member} has two keys of {office} and would count twice"
+            )
         holders.append(member)
     return holders
 
 
 def _confined(name: str, role: DelegatedRole) -> None:
     if not is_code(name):
-        raise CharterProblem(Problem.DELEGATION, f"a delegation named {ascii(name)[:40]}; expected a member code")
+        raise CharterProblem(CharterFault.DELEGATION, f"a delegation named {ascii(name)[:40]}; expected a member code")
     if role.paths != [f"counties/{name}/*"]:
         sentence = f"the delegation of {name} reaches {ascii(role.paths)[:120]}; expected counties/{name}/* alone"
-        raise CharterProblem(Problem.DELEGATION, sentence)
+        raise CharterProblem(CharterFault.DELEGATION, sentence)
     if not role.terminating:
-        raise CharterProblem(Problem.DELEGATION, f"the delegation of {name} does not end the search; expected it to")
+        raise CharterProblem(
+            CharterFault.DELEGATION, f"the delegation of {name} does not end the search; expected it to"
+        )
 
 
 def _key(keys: Mapping[str, Key], keyid: str, role: str) -> Key:
     try:
         return keys[keyid]
     except KeyError:
-        raise CharterProblem(Problem.FILES, f"{role} names key {ascii(keyid)[:18]}…, which is not there") from None
+        raise CharterProblem(CharterFault.FILES, f"{role} names key {ascii(keyid)[:18]}…, which is not there") from None
 
 
 def _once(uses: Iterable[tuple[str, Key]]) -> None:
@@ -171,7 +177,7 @@ def _once(uses: Iterable[tuple[str, Key]]) -> None:
         public = raw(key)
         if public in seen:
             sentence = f"one key for {seen[public]} and {role} (keyid {key.keyid[:16]}…); one key, one owner, one role"
-            raise CharterProblem(Problem.KEY_REUSED, sentence)
+            raise CharterProblem(CharterFault.KEY_REUSED, sentence)
         seen[public] = role
 
 

@@ -19,10 +19,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from yizhan.charter.archive import write_durably
-from yizhan.charter.errors import AdoptionNotSent, CharterProblem, Problem
+from yizhan.charter.errors import AdoptionNotSent, CharterFault, CharterProblem
 from yizhan.charter.layout import SNAPSHOT, TIMESTAMP, TIMESTAMP_LIFE, adoption_path, metadata_path
-from yizhan.charter.reader import CharterReader, utc_now
+from yizhan.charter.reader import CharterReader
 from yizhan.charter.repository import timestamp
+from yizhan.runtime.clock import utc_now
 from yizhan.schemas import topics
 from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.timestamps import written
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
     from yizhan.charter.archive import Archive
-    from yizhan.charter.fetch import Source
+    from yizhan.charter.fetch import CharterSource
     from yizhan.schemas.charter import Charter
     from yizhan.schemas.keys import SigningKey
 
@@ -62,7 +63,7 @@ class StationCharters(CharterReader):
     def __init__(
         self,
         archive: Archive,
-        source: Source,
+        source: CharterSource,
         keys: Sequence[SigningKey],
         outlet: Outlet,
         *,
@@ -122,7 +123,7 @@ class StationCharters(CharterReader):
         key = next((self._keys[k] for k, e in charter.postmark.items() if k in self._keys and e.holds(now)), None)
         if key is None:
             log.error("charter %s names no postmark key of this station; it is not announced", charter.name)
-            self._problem = (Problem.CONTENT, f"{charter.name} names no postmark key of this station", now)
+            self._problem = (CharterFault.CONTENT, f"{charter.name} names no postmark key of this station", now)
             return
         holds_from = now + self._lead
         if self._adopted:

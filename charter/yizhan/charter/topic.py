@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from yizhan.charter.errors import CharterProblem, Problem
+from yizhan.charter.errors import CharterFault, CharterProblem
 from yizhan.charter.fetch import numbered
 from yizhan.runtime import clients
 from yizhan.schemas import topics
@@ -51,7 +51,7 @@ class TopicSource:
         """Take in what came (``CharterProblem`` unreachable)."""
         now = time.monotonic()
         if now - self._failed < _RETRY_SECONDS:
-            raise CharterProblem(Problem.UNREACHABLE, f"no broker answers at {self._connection.bootstrap}")
+            raise CharterProblem(CharterFault.UNREACHABLE, f"no broker answers at {self._connection.bootstrap}")
         try:
             if self._consumer is None or now - self._looked > _AWAY_SECONDS:
                 self._to_the_end(now + _PATIENCE_SECONDS)
@@ -61,7 +61,7 @@ class TopicSource:
             self.close()
             self._failed = time.monotonic()
             message = f"{topics.CHARTER} cannot be read at {self._connection.bootstrap}: {error}"
-            raise CharterProblem(Problem.UNREACHABLE, message) from error
+            raise CharterProblem(CharterFault.UNREACHABLE, message) from error
         self._looked = time.monotonic()
 
     def get(self, path: str) -> bytes | None:

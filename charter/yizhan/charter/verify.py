@@ -1,6 +1,6 @@
 """Verifying what a source offers: python-tuf's client, then our rules, then the content.
 
-Law 2 for the charter: unverified bytes go in, a ``Verified`` comes out, or one ``CharterProblem``.
+Law 2 for the charter: unverified bytes go in, a ``VerifiedCharter`` comes out, or one ``CharterProblem``.
 
 Rule 1: what was verified before protects: nothing older is taken, and nothing of an unchanged
         county is fetched or checked again.
@@ -30,7 +30,7 @@ from tuf.api.serialization import DeserializationError
 from tuf.ngclient import Updater, UpdaterConfig
 
 from yizhan.charter import rules
-from yizhan.charter.errors import CharterProblem, Problem
+from yizhan.charter.errors import CharterFault, CharterProblem
 from yizhan.charter.layout import (
     ALLIANCE,
     MAX_JUMP,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from yizhan.charter.fetch import Fetcher
+    from yizhan.charter.fetch import CharterFetcher
 
 MOST_VERSIONS: Final = 999_999_999
 _CONFIG: Final = UpdaterConfig(
@@ -62,7 +62,7 @@ _CONFIG: Final = UpdaterConfig(
 
 
 @dataclass(frozen=True)
-class Verified:
+class VerifiedCharter:
     """One version, verified: the bytes of its metadata (role → bytes) and of its files (path → bytes).
 
     ``at`` is when it was verified, ``charter`` what it says; it holds from ``charter.holds_from``
@@ -110,7 +110,7 @@ class Verified:
         return Metadata[Targets].from_bytes(self.metadata[code]).signed
 
 
-def verify(anchor: bytes, known: Verified | None, fetch: Fetcher, now: datetime) -> Verified:
+def verify(anchor: bytes, known: VerifiedCharter | None, fetch: CharterFetcher, now: datetime) -> VerifiedCharter:
     """Verify what is offered now, starting from what is known.
 
     Args:
@@ -134,10 +134,10 @@ def verify(anchor: bytes, known: Verified | None, fetch: Fetcher, now: datetime)
             raise _named(error) from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             # python-tuf lets some malformed metadata through to Python's own errors.
-            raise CharterProblem(Problem.DAMAGED, f"metadata that cannot be read: {error}") from error
+            raise CharterProblem(CharterFault.DAMAGED, f"metadata that cannot be read: {error}") from error
 
 
-def restamped(known: Verified, data: bytes, now: datetime) -> Verified | None:
+def restamped(known: VerifiedCharter, data: bytes, now: datetime) -> VerifiedCharter | None:
     """Verify a newer timestamp of the version that is known; None for anything else, which ``verify`` names.
 
     It asks what TUF's workflow asks (5.4, 5.3.10, 5.5.6, 5.6.6), and costs the same whatever the number of members.
@@ -158,7 +158,9 @@ def restamped(known: Verified, data: bytes, now: datetime) -> Verified | None:
     return replace(known, metadata={**known.metadata, TIMESTAMP: data})
 
 
-def _verified(work: Path, anchor: bytes, known: Verified | None, fetch: Fetcher, now: datetime) -> Verified:
+def _verified(
+    work: Path, anchor: bytes, known: VerifiedCharter | None, fetch: CharterFetcher, now: datetime
+) -> VerifiedCharter:
     if known is not None:
         for role in (TIMESTAMP, SNAPSHOT, TARGETS):
             (work / f"{role}.json").write_bytes(known.metadata[role])
@@ -180,7 +182,7 @@ def _verified(work: Path, anchor: bytes, known: Verified | None, fetch: Fetcher,
         path = work / "root_history" / f"{version}.root.json"
         members = rules.check_root(Metadata[Root].from_bytes(path.read_bytes()).signed)
     if known is not None and top[SNAPSHOT] == known.metadata[SNAPSHOT] and root.version == known.root.version:
-        return Verified({**known.metadata, **top}, known.files, known.charter, known.at)
+        return VerifiedCharter({**known.metadata, **top}, known.files, known.charter, known.at)
     snapshot = Metadata[Snapshot].from_bytes(top[SNAPSHOT]).signed
     _check_numbers(snapshot, stamp, known)
     rules.check_snapshot(snapshot, root)
@@ -193,10 +195,10 @@ def _verified(work: Path, anchor: bytes, known: Verified | None, fetch: Fetcher,
         files |= {path: known.files[path] for path in (ALLIANCE, POLICY)}
     charter = _content(files, charter_name(snapshot.version, top[SNAPSHOT]), now, known)
     rules.check_together(root, targets, charter)
-    return Verified({**top, **counties}, files, charter, now, frozenset(fetched))
+    return VerifiedCharter({**top, **counties}, files, charter, now, frozenset(fetched))
 
 
-def _check_numbers(snapshot: Snapshot, timestamp: Timestamp, known: Verified | None) -> None:
+def _check_numbers(snapshot: Snapshot, timestamp: Timestamp, known: VerifiedCharter | None) -> None:
     """Refuse a number so far ahead that it would use up those that are left."""
     for role, number, before in (
         (SNAPSHOT, snapshot.version, known.snapshot.version if known else None),
@@ -205,15 +207,15 @@ def _check_numbers(snapshot: Snapshot, timestamp: Timestamp, known: Verified | N
         most = MOST_VERSIONS if before is None else before + MAX_JUMP * (1 if role == SNAPSHOT else 1000)
         if number > min(most, MOST_VERSIONS):
             sentence = f"{role} is numbered {number}, and {before} was the last; expected at most {most}"
-            raise CharterProblem(Problem.FAST_FORWARD, sentence)
+            raise CharterProblem(CharterFault.FAST_FORWARD, sentence)
     if known is not None and snapshot.version < known.snapshot.version:
         # After the station's keys were changed TUF forgets the old numbers; the names of versions do not.
         sentence = f"version {snapshot.version} is offered after version {known.snapshot.version}"
-        raise CharterProblem(Problem.ROLLBACK, sentence)
+        raise CharterProblem(CharterFault.ROLLBACK, sentence)
 
 
 def _counties(
-    work: Path, updater: Updater, snapshot: Snapshot, targets: Targets, known: Verified | None
+    work: Path, updater: Updater, snapshot: Snapshot, targets: Targets, known: VerifiedCharter | None
 ) -> tuple[dict[str, bytes], dict[str, bytes], set[str]]:
     """Return each county's metadata and keys file: those of before where nothing about them changed."""
     metadata: dict[str, bytes] = {}
@@ -231,7 +233,7 @@ def _counties(
     return metadata, files, fetched
 
 
-def _same(code: str, snapshot: Snapshot, targets: Targets, known: Verified) -> bool:
+def _same(code: str, snapshot: Snapshot, targets: Targets, known: VerifiedCharter) -> bool:
     """Tell whether a county's metadata and the keys that must sign it are those of before."""
     if snapshot.meta.get(f"{code}.json") != known.snapshot.meta.get(f"{code}.json"):
         return False
@@ -247,17 +249,17 @@ def _same(code: str, snapshot: Snapshot, targets: Targets, known: Verified) -> b
 def _download(updater: Updater, path: str) -> bytes:
     found = updater.get_targetinfo(path)
     if found is None:
-        raise CharterProblem(Problem.MISSING, f"{path} is signed by nobody; expected it in the charter")
+        raise CharterProblem(CharterFault.MISSING, f"{path} is signed by nobody; expected it in the charter")
     return Path(updater.download_target(found)).read_bytes()
 
 
-def _content(files: Mapping[str, bytes], name: str, now: datetime, known: Verified | None) -> Charter:
+def _content(files: Mapping[str, bytes], name: str, now: datetime, known: VerifiedCharter | None) -> Charter:
     try:
         return load_charter(files, name, now, None if known is None else known.charter.counties)
     except CharterProblem:
         raise
     except CharterInvalid as error:
-        raise CharterProblem(Problem.CONTENT, str(error)) from error
+        raise CharterProblem(CharterFault.CONTENT, str(error)) from error
 
 
 def _named(error: RepositoryError | DownloadError) -> CharterProblem:
@@ -266,22 +268,22 @@ def _named(error: RepositoryError | DownloadError) -> CharterProblem:
     match error:
         case ExpiredMetadataError():
             stations = TIMESTAMP in text or SNAPSHOT in text
-            problem = Problem.FREEZE if stations else Problem.EXPIRED
+            problem = CharterFault.FREEZE if stations else CharterFault.EXPIRED
             hint = "nothing newer is offered" if stations else "its members must sign it anew"
             text = f"{text}; {hint}"
         case BadVersionNumberError():
             mixed = text.startswith("Expected") and "got" in text and ".json" not in text
-            problem = Problem.MIX_AND_MATCH if mixed else Problem.ROLLBACK
+            problem = CharterFault.MIX_AND_MATCH if mixed else CharterFault.ROLLBACK
         case UnsignedMetadataError():
-            problem = Problem.THRESHOLD
+            problem = CharterFault.THRESHOLD
         case LengthOrHashMismatchError():
-            problem = Problem.MIX_AND_MATCH
+            problem = CharterFault.MIX_AND_MATCH
         case DownloadLengthMismatchError():
-            problem = Problem.OVERSIZE
+            problem = CharterFault.OVERSIZE
         case DownloadError():
-            problem = Problem.MISSING
+            problem = CharterFault.MISSING
         case DeserializationError():
-            problem = Problem.DAMAGED
+            problem = CharterFault.DAMAGED
         case _:
-            problem = Problem.ROLLBACK if "missing info" in text else Problem.DAMAGED
+            problem = CharterFault.ROLLBACK if "missing info" in text else CharterFault.DAMAGED
     return CharterProblem(problem, text)

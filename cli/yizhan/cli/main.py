@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import click
 
-from yizhan.cli import words
-from yizhan.cli.shell import LANGUAGE, Group, Option, usage_sentence
-from yizhan.cli.words import _, marked
+from yizhan.cli.click_options import LANGUAGE, Group, Option, usage_sentence
+from yizhan.cli.language import HOME_VARIABLE, choose_language, unused_variables
+from yizhan.schemas.i18n import _, marked
 
 FAILED: Final = 1
 WRONG_WORDS: Final = 2
@@ -90,8 +90,8 @@ class Root(Group):
     ) -> int:
         """Run, and tell what went wrong; see rule 1."""
         given = list(sys.argv[1:] if args is None else args)
-        words.choose(given)
-        for sentence in words.doubtful(os.environ):
+        choose_language(given)
+        for sentence in unused_variables(os.environ):
             _say(sentence)
         standalone = extra.pop("standalone_mode", True)
         code = self._told(given, prog_name or "yizhan", extra)
@@ -140,13 +140,13 @@ def _aborted(error: click.Abort) -> int:
 
 def failure(error: Exception, args: Sequence[str] = ()) -> str:
     """Say an exception in one sentence, without a traceback; ``args`` tell which role it happened in."""
-    from yizhan.cli.names import error_sentence
+    from yizhan.cli.actions import with_hint
     from yizhan.schemas.errors import YizhanError
     from yizhan.schemas.sentences import os_error
+    from yizhan.services.labels import error_sentence
 
-    words.speak()
     if isinstance(error, YizhanError):
-        return error_sentence(error)
+        return with_hint(error_sentence(error), error)
     if isinstance(error, ModuleNotFoundError) and (extra := _extra(error, args)):
         sentence = _("这台机器没有安装这个角色所需的 {module}；请运行 pip install 'yizhan[{extra}]'")
         return sentence.format(module=error.name, extra=extra)
@@ -191,7 +191,7 @@ main = Root(
         Option(
             ["--home"],
             metavar="DIR",
-            envvar=words.HOME_VARIABLE,
+            envvar=HOME_VARIABLE,
             help=marked("主目录（YIZHAN_HOME，默认 yizhan-home）"),
         ),
         Option(
@@ -216,6 +216,7 @@ main = Root(
 @click.pass_context
 def _take(ctx: click.Context, /, **given: Any) -> None:  # noqa: ANN401 -- the options of all
     ctx.obj = {name: value for name, value in given.items() if value is not None} | dict(ctx.obj or {})
+    ctx.find_root().meta.update(ctx.obj)
 
 
 main.callback = _take

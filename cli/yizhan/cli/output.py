@@ -17,12 +17,13 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from yizhan.cli.shell import columns as width
-from yizhan.cli.shell import wrap
+from yizhan.cli.click_options import columns as width
+from yizhan.cli.click_options import wrap
+from yizhan.services.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -169,35 +170,16 @@ def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
     console().print(table)
 
 
-class Bar(Protocol):
-    """How far some long work is."""
-
-    def advance(self, steps: float = 1) -> None:
-        """Say that so many more steps are done."""
-
-    def describe(self, text: str) -> None:
-        """Say what is being done."""
-
-
-class _Silent:
-    """A bar where nobody looks."""
-
-    def advance(self, steps: float = 1) -> None:
-        """Show nothing."""
-
-    def describe(self, text: str) -> None:
-        """Show nothing."""
-
-
 @contextmanager
-def progress(text: str, total: float | None = None) -> Iterator[Bar]:
+def progress(text: str, total: float | None = None) -> Iterator[Progress]:
     """Show a bar on stderr while the block works, if a terminal is there."""
     if not sys.stderr.isatty():
-        yield _Silent()
+        yield SILENT
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
 
-    shown = Progress(
+    shown = Bars(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
         BarColumn(),

@@ -35,7 +35,7 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReceiveOutcome:
     """What became of one record.
 
     ``item`` is the row, for what was stored or was here already. ``reason`` is the word of the closed

@@ -21,10 +21,10 @@ from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from yizhan.consumers.checks import NEVER_RECEIPTED
-from yizhan.consumers.desk import SentEvent
-from yizhan.consumers.digests import Digest, Member
+from yizhan.consumers.digests import Digest, DigestMember
 from yizhan.consumers.items import EXERCISE, TEST
-from yizhan.consumers.words import Verdict, Warn, sentence
+from yizhan.consumers.labels import ManifestVerdict, Warn, sentence
+from yizhan.consumers.outbox_port import SentEvent
 from yizhan.schemas.header import Header
 from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.schemas.payloads import TYPES, ReadPayload, read
@@ -99,7 +99,7 @@ class Bulletin:
     @property
     def proven(self) -> bool:
         """Whether closing manifests that agree with what we have say what came."""
-        sound = (each.verdict is Verdict.VERIFIED and not each.manifest.interim for each in self.digests)
+        sound = (each.verdict is ManifestVerdict.VERIFIED and not each.manifest.interim for each in self.digests)
         return bool(self.digests) and all(sound) and not self.unverified
 
     @property
@@ -132,7 +132,7 @@ def compiled(
     sides: tuple[Side, Side],
     made: datetime,
     time_zone: str,
-    came: tuple[Sequence[Digest], Sequence[Member]],
+    came: tuple[Sequence[Digest], Sequence[DigestMember]],
     sent: Iterable[SentEvent],
 ) -> Bulletin:
     """Put a sheet together.
@@ -168,7 +168,7 @@ def _place(entry: Entry) -> tuple[bool, int, str, str, str]:
     return entry.missing, _ORDER.get(entry.type, len(_ORDER)), entry.type, entry.time, entry.id
 
 
-def _belongs(member: Member, partner: str) -> Literal["partner", "other", "system", "unverified"]:
+def _belongs(member: DigestMember, partner: str) -> Literal["partner", "other", "system", "unverified"]:
     """Tell where an event of a digest is counted."""
     if member.item is None and member.id is None:
         return "unverified"
@@ -177,7 +177,7 @@ def _belongs(member: Member, partner: str) -> Literal["partner", "other", "syste
     return "partner" if (member.id or "")[:6] == partner else "other"
 
 
-def _incoming(members: Iterable[Member], partner: str) -> Iterator[Entry]:
+def _incoming(members: Iterable[DigestMember], partner: str) -> Iterator[Entry]:
     for member in members:
         item = member.item
         if _belongs(member, partner) != "partner":

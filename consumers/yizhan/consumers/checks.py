@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
-from yizhan.consumers.words import Warn
+from yizhan.consumers.labels import Warn
 from yizhan.schemas import followups, topics
 from yizhan.schemas import manifest as manifests
 from yizhan.schemas.admit import CLOCK_TOLERANCE, authenticate, check_contract
@@ -61,7 +61,7 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Letter:
+class SignedEvent:
     """An event whose county's signature holds; everything else about it may be odd.
 
     ``received`` is the postmark's time, or the broker's where there is no good postmark. ``contents``
@@ -88,7 +88,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class DigestReference:
     """A digest's word that an urgent event belongs to it: postmark, no bytes."""
 
     id: str
@@ -96,7 +96,7 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
+class VerifiedManifest:
     """A digest's manifest, verified; ``charter_known`` whether we have the version it names."""
 
     manifest: Manifest
@@ -106,7 +106,7 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class VerifiedStep:
     """A step of an obligation, verified; ``hash`` (32 bytes) is of what was signed."""
 
     followup: Followup
@@ -123,7 +123,7 @@ class Unverified:
     event_hash: bytes | None = None
 
 
-Examined = Letter | Reference | Closing | Step | Unverified
+Examined = SignedEvent | DigestReference | VerifiedManifest | VerifiedStep | Unverified
 
 
 def examine(record: Arrived, reader: Reader) -> Examined:
@@ -143,34 +143,34 @@ def examine(record: Arrived, reader: Reader) -> Examined:
         return Unverified(refused.reason, str(refused), _hash_in_tree(record))
 
 
-def _closing(record: Arrived, reader: Reader) -> Closing | Unverified:
+def _closing(record: Arrived, reader: Reader) -> VerifiedManifest | Unverified:
     try:
         manifest, its_hash, charter = read_dated(Manifest, record.value or b"", reader.charters)
     except StatementInvalid as error:
         return Unverified("malformed", f"manifest: {error}")
-    return Closing(manifest, its_hash, record.value or b"", charter.name == manifest.charter)
+    return VerifiedManifest(manifest, its_hash, record.value or b"", charter.name == manifest.charter)
 
 
-def _step(record: Arrived, reader: Reader) -> Step | Unverified:
+def _step(record: Arrived, reader: Reader) -> VerifiedStep | Unverified:
     try:
         followup, its_hash, _ = read_dated(Followup, record.value or b"", reader.charters)
     except StatementInvalid as error:
         # A newer charter than ours may name the key that signed it: it is looked at again then.
         return Unverified(Reason.UNKNOWN_KEY, f"{FOLLOWUP}: {error}")
-    return Step(followup, its_hash, record.value or b"")
+    return VerifiedStep(followup, its_hash, record.value or b"")
 
 
-def _reference(record: Arrived, reader: Reader) -> Reference | Unverified:
+def _reference(record: Arrived, reader: Reader) -> DigestReference | Unverified:
     try:
         postmark, _, _ = read_dated(Postmark, _header(record, KAFKA_HEADER) or b"", reader.charters)
     except StatementInvalid as error:
         return Unverified("malformed", f"reference: {error}")
     if postmark.id is None or postmark.hash is None:
         return Unverified("malformed", "reference: its postmark refuses, and names no event")
-    return Reference(postmark.id, bytes.fromhex(postmark.hash))
+    return DigestReference(postmark.id, bytes.fromhex(postmark.hash))
 
 
-def _letter(record: Arrived, value: bytes, reader: Reader) -> Letter:
+def _letter(record: Arrived, value: bytes, reader: Reader) -> SignedEvent:
     warnings: set[Warn] = set()
     stamp = _header(record, KAFKA_HEADER)
     postmark = _postmark(stamp, value, reader.charters, warnings)
@@ -204,7 +204,7 @@ def _letter(record: Arrived, value: bytes, reader: Reader) -> Letter:
     if unopenable is not None:
         warnings.add(Warn.UNOPENABLE)
     contents = None if payload is None else read(header.type, payload)
-    return Letter(
+    return SignedEvent(
         verified=verified,
         envelope=value,
         charter=charter,

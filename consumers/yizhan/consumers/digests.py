@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from yizhan.consumers import items
-from yizhan.consumers.checks import Closing
+from yizhan.consumers.checks import VerifiedManifest
 from yizhan.consumers.items import Item
-from yizhan.consumers.words import DigestWarn, Verdict
+from yizhan.consumers.labels import DigestWarn, ManifestVerdict
 from yizhan.schemas import dsse, strictjson
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.merkle import Tree, leaf_hash
@@ -28,7 +28,7 @@ _LAST_PLACES: Final = "SELECT hash, prompt FROM open_digest ORDER BY last DESC L
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class DigestMember:
     """One event of a digest, in the manifest's order.
 
     ``prompt`` tells that the digest only names it, because it was to come at once. ``item`` is None
@@ -48,7 +48,7 @@ class Digest:
     seq: int
     hash: bytes
     manifest: Manifest
-    verdict: Verdict
+    verdict: ManifestVerdict
     warnings: tuple[DigestWarn, ...]
     stored: str
     held: int
@@ -69,7 +69,7 @@ def enter(conn: sqlite3.Connection, event_hash: bytes, event_id: str | None, *, 
     )
 
 
-def close(conn: sqlite3.Connection, closing: Closing, county: str, now: str) -> Verdict | None:
+def close(conn: sqlite3.Connection, closing: VerifiedManifest, county: str, now: str) -> ManifestVerdict | None:
     """Check what came against a manifest and list it under its label; None for one seen before."""
     if conn.execute("SELECT 1 FROM digests WHERE hash = ?", (closing.hash,)).fetchone() is not None:
         conn.execute("DELETE FROM open_digest")
@@ -78,19 +78,19 @@ def close(conn: sqlite3.Connection, closing: Closing, county: str, now: str) -> 
     warnings = [] if closing.charter_known else [DigestWarn.CHARTER_UNKNOWN]
     members: Sequence[bytes] = ()
     if manifest.county != county:
-        verdict = Verdict.WRONG_COUNTY
+        verdict = ManifestVerdict.WRONG_COUNTY
     else:
         members, proven = _members(conn, manifest)
         linked, odd = _linked(conn, manifest)
         warnings += odd
-        verdict = Verdict.VERIFIED if linked else Verdict.CHAIN_BROKEN
-        verdict = verdict if proven else Verdict.ROOT_DIFFERS
+        verdict = ManifestVerdict.VERIFIED if linked else ManifestVerdict.CHAIN_BROKEN
+        verdict = verdict if proven else ManifestVerdict.ROOT_DIFFERS
     written = " ".join(warnings)
     row = conn.execute(
         "INSERT INTO digests (hash, label, interim, verdict, warnings, stored, manifest) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (closing.hash, manifest.label, manifest.interim, verdict, written, now, closing.signed),
     ).lastrowid
-    if verdict is not Verdict.WRONG_COUNTY:
+    if verdict is not ManifestVerdict.WRONG_COUNTY:
         _list(conn, row, members)
     return verdict
 
@@ -122,7 +122,7 @@ def _linked(conn: sqlite3.Connection, manifest: Manifest) -> tuple[bool, list[Di
     """Tell whether a manifest follows the last closing one, and what is odd about it."""
     row = conn.execute(
         "SELECT hash, manifest FROM digests WHERE interim = 0 AND verdict <> ? ORDER BY seq DESC LIMIT 1",
-        (Verdict.WRONG_COUNTY,),
+        (ManifestVerdict.WRONG_COUNTY,),
     ).fetchone()
     if row is None:
         begins = manifest.previous is None and manifest.start == 0
@@ -164,18 +164,18 @@ def digests(conn: sqlite3.Connection, label: str | None = None) -> Iterator[Dige
         warnings += [DigestWarn.MISSING_URGENT] if urgent else []
         warnings += [DigestWarn.MISSING_ROUTINE] if routine else []
         manifest = stored_manifest(row["manifest"])
-        verdict = Verdict(row["verdict"])
+        verdict = ManifestVerdict(row["verdict"])
         yield Digest(row["seq"], row["hash"], manifest, verdict, tuple(warnings), row["stored"], held)
 
 
-def members(conn: sqlite3.Connection, digest: Digest, since: str = "", until: str = "9") -> Iterator[Member]:
+def members(conn: sqlite3.Connection, digest: Digest, since: str = "", until: str = "9") -> Iterator[DigestMember]:
     """Tell of a digest's events, in the manifest's order; of those that are here, what the station had in between."""
     for row in conn.execute(
         "SELECT digest_members.* FROM digest_members LEFT JOIN items ON items.hash = digest_members.hash"
         " WHERE digest = ? AND (received IS NULL OR received >= ? AND received < ?) ORDER BY position",
         (digest.seq, since, until),
     ).fetchall():
-        yield Member(row["hash"], bool(row["prompt"]), row["id"], items.by_hash(conn, row["hash"]))
+        yield DigestMember(row["hash"], bool(row["prompt"]), row["id"], items.by_hash(conn, row["hash"]))
 
 
 def stored_manifest(signed: bytes) -> Manifest:

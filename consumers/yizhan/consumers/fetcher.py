@@ -25,9 +25,9 @@ from kafka.errors import (
 from yizhan.consumers import metrics
 from yizhan.consumers.files import FileStore
 from yizhan.runtime import clients
-from yizhan.runtime.background import Background
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import StoreError
+from yizhan.runtime.worker_thread import WorkerThread
 from yizhan.schemas import topics
 from yizhan.schemas.errors import ProofInvalid
 from yizhan.schemas.files import ChunkRecord, read_record
@@ -48,7 +48,7 @@ _CLIENT: Final = "yizhan-files"
 log = logging.getLogger(__name__)
 
 
-class Fetcher(Background):
+class AttachmentFetcher(WorkerThread):
     """Fetches what the events of an inbox name. Use it as a context."""
 
     expected = (KafkaError, StoreError, OSError)

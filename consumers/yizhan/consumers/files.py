@@ -128,7 +128,7 @@ MIGRATIONS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class AttachmentProblem:
     """An attachment that an event names and that cannot be fetched: which, and why."""
 
     name: str
@@ -136,7 +136,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AttachmentStatus:
     """One attachment of an item: how many of its chunks are here."""
 
     attachment: Attachment
@@ -150,7 +150,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class IncompleteEvent:
     """An event of which a file is not whole."""
 
     id: str
@@ -159,12 +159,12 @@ class Waiting:
     times: int
 
 
-def attachments_of(raw: Mapping[str, Any]) -> tuple[list[Attachment], list[Problem]]:
+def attachments_of(raw: Mapping[str, Any]) -> tuple[list[Attachment], list[AttachmentProblem]]:
     """Take the sealed attachments out of a payload as it came; what is wrong with one is told, the others count.
 
     Two of one name get two: each can be asked for, and saved beside the other.
     """
-    found, problems = list[Attachment](), list[Problem]()
+    found, problems = list[Attachment](), list[AttachmentProblem]()
     listed = raw.get("attachments")
     entries = listed if isinstance(listed, list) else []
     sealed = [each for each in entries if isinstance(each, Mapping) and "sealed" in each]
@@ -174,15 +174,15 @@ def attachments_of(raw: Mapping[str, Any]) -> tuple[list[Attachment], list[Probl
         try:
             attachment = Attachment.model_validate(known)
         except ValidationError as error:
-            problems.append(Problem(name, "; ".join(f"{path}: {said}" for path, said in faults(error))))
+            problems.append(AttachmentProblem(name, "; ".join(f"{path}: {said}" for path, said in faults(error))))
             continue
         if len(found) == MAX_FILES:
-            problems.append(Problem(name, _(_TOO_MANY).format(most=MAX_FILES)))
+            problems.append(AttachmentProblem(name, _(_TOO_MANY).format(most=MAX_FILES)))
         else:
             taken = {other.name.casefold() for other in found}
             found.append(attachment.model_copy(update={"name": _another(attachment.name, taken)}))
     if len(sealed) > _MOST_READ:
-        problems.append(Problem(f"… {len(sealed) - _MOST_READ}", _(_TOO_MANY).format(most=MAX_FILES)))
+        problems.append(AttachmentProblem(f"… {len(sealed) - _MOST_READ}", _(_TOO_MANY).format(most=MAX_FILES)))
     return found, problems
 
 
@@ -313,8 +313,8 @@ class FileStore(SharedStore):
         path = self._folder / name
         try:
             if shutil.disk_usage(self._folder).free < RESERVE_BYTES:
-                sentence = _("{path}：磁盘余量不足 {reserve} 字节，附件暂不接收，报警照收；请腾出空间")
-                raise StoreError(sentence.format(path=self._folder, reserve=RESERVE_BYTES))
+                sentence = marked("{path}：磁盘余量不足 {reserve} 字节，附件暂不接收，报警照收；请腾出空间")
+                raise StoreError(sentence, path=self._folder, reserve=RESERVE_BYTES)
             new = not path.exists()
             descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_NOFOLLOW, 0o600)
             try:
@@ -326,16 +326,16 @@ class FileStore(SharedStore):
             if new:
                 sync_folder(self._folder)
         except OSError as error:
-            sentence = _("{path}：{error}；请腾出空间，检查目录归谁所有")
-            raise StoreError(sentence.format(path=path, error=os_error(error))) from error
+            sentence = marked("{path}：{error}；请腾出空间，检查目录归谁所有")
+            raise StoreError(sentence, path=path, error=os_error(error)) from error
 
     # -- what is said to senders --
 
-    def whole_untold(self) -> list[Waiting]:
+    def whole_untold(self) -> list[IncompleteEvent]:
         """List events all of whose files are here, and whose senders were not told."""
         return self._events("1 GROUP BY id HAVING min(whole) = 1")
 
-    def to_ask(self, county: str, now: float, overdue_seconds: float) -> list[Waiting]:
+    def to_ask(self, county: str, now: float, overdue_seconds: float) -> list[IncompleteEvent]:
         """List which events of a county to ask for again now, at most ``MOST_ASKED``, those first that waited longest.
 
         Each waits twice as long as the time before, at most a day: who names files that never come gets few words.
@@ -347,13 +347,13 @@ class FileStore(SharedStore):
         ]
         return sorted(due, key=lambda each: each.asked)[:MOST_ASKED]
 
-    def _events(self, chosen: str, *values: str) -> list[Waiting]:
+    def _events(self, chosen: str, *values: str) -> list[IncompleteEvent]:
         query = (
             "SELECT id, hash, coalesce(asked, 0) AS asked, coalesce(times, 0) AS times"  # noqa: S608 -- ours
             f" FROM files LEFT JOIN said USING (id) WHERE coalesce(fetched, 0) = 0 AND {chosen}"
         )
         with self._reading() as conn:
-            return [Waiting(*row) for row in conn.execute(query, values)]
+            return [IncompleteEvent(*row) for row in conn.execute(query, values)]
 
     def told(self, event_id: str, *, fetched: bool, now: float) -> None:
         """Note that a sender was told that its files are here, or asked for them again (seconds since 1970)."""
@@ -366,7 +366,7 @@ class FileStore(SharedStore):
 
     # -- what an officer does --
 
-    def standing(self, raw: Mapping[str, Any]) -> list[Standing]:
+    def standing(self, raw: Mapping[str, Any]) -> list[AttachmentStatus]:
         """Tell how many chunks of each sealed attachment of a payload are here."""
         found = []
         for each in attachments_of(raw)[0]:
@@ -375,7 +375,7 @@ class FileStore(SharedStore):
             with self._reading() as conn:
                 query = "SELECT count(*) FROM chunks WHERE root = ? AND of = ?"
                 here = conn.execute(query, (root, count)).fetchone()[0]
-            found.append(Standing(each, count, int(here)))
+            found.append(AttachmentStatus(each, count, int(here)))
         return found
 
     def save(
@@ -406,15 +406,15 @@ class FileStore(SharedStore):
                 part.unlink(missing_ok=True)
             sync_folder(folder)
         except FileExistsError:
-            sentence = _("{path} 已经有了，不覆盖；请用 -o 换一个目录")
-            raise FileRefused("exists", sentence.format(path=target)) from None
+            sentence = marked("{path} 已经有了，不覆盖；请用 -o 换一个目录")
+            raise FileRefused("exists", sentence, path=target) from None
         except OSError as error:
             raise FileRefused("unreadable", f"{target}: {os_error(error)}") from error
         return target
 
     def _open_into(self, stream: BinaryIO, attachment: Attachment, progress: Callable[[int, int], None]) -> None:
         if attachment.sealed is None:
-            raise FileRefused("incomplete", _("{name}：没有随文书密封").format(name=attachment.name))
+            raise FileRefused("incomplete", marked("{name}：没有随文书密封"), name=attachment.name)
         key, root = bytes.fromhex(attachment.sealed.key), bytes.fromhex(attachment.sealed.root)
         count, digest, left = chunk_count(attachment.bytes), hashlib.sha256(), attachment.bytes
         with (self._folder / _name(root, count)).open("rb") as sealed:
@@ -470,14 +470,14 @@ def _check_type(stream: BinaryIO, attachment: Attachment) -> None:
     name = attachment.name
     found = media_type(stream, name)
     if found != attachment.media_type:
-        sentence = _("{name}：文书说是 {said}，内容却是 {came}，没有写出；请问发件县")
-        raise FileRefused("type", sentence.format(name=name, said=attachment.media_type, came=found))
+        sentence = marked("{name}：文书说是 {said}，内容却是 {came}，没有写出；请问发件县")
+        raise FileRefused("type", sentence, name=name, said=attachment.media_type, came=found)
 
 
-def pick(standings: list[Standing], name: str | None, item_id: str) -> list[Standing]:
+def pick(standings: list[AttachmentStatus], name: str | None, item_id: str) -> list[AttachmentStatus]:
     """Choose by name, or all (``NoSuchItem`` for none)."""
     chosen = [each for each in standings if name is None or each.attachment.name == name]
     if not chosen:
-        sentence = _("{id} 没有这个随文书密封的附件；请看 yizhan inbox files {id}")
-        raise NoSuchItem(sentence.format(id=item_id))
+        sentence = marked("{id} 没有这个随文书密封的附件；请看 yizhan inbox files {id}")
+        raise NoSuchItem(sentence, id=item_id)
     return chosen

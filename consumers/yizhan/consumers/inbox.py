@@ -19,40 +19,41 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from yizhan.consumers import bookkeeping, destroying, digests, followups, items, metrics, receipts
-from yizhan.consumers.arrivals import Arrived, Kind, Outcome
+from yizhan.consumers import destruction, digests, followups, items, lane_store, metrics, receipts
+from yizhan.consumers.arrivals import Arrived, Kind, ReceiveOutcome
 from yizhan.consumers.checkpoints import LONGEST_PAGES
 from yizhan.consumers.checks import (
     FOLLOWUP,
     NEVER_RECEIPTED,
-    Closing,
+    DigestReference,
     Examined,
-    Letter,
     Reader,
-    Reference,
-    Step,
+    SignedEvent,
     Unverified,
+    VerifiedManifest,
+    VerifiedStep,
     examine,
 )
-from yizhan.consumers.desk import Desk, Person
-from yizhan.consumers.destroying import Due, Unsaid
+from yizhan.consumers.destruction import Due, Unsaid
 from yizhan.consumers.errors import NoSuchItem, WrongInbox
 from yizhan.consumers.items import Item
-from yizhan.consumers.keeping import keep_aside, keep_conflict, keep_letter
+from yizhan.consumers.labels import State, Warn
+from yizhan.consumers.outbox_port import OutboxPort, Person
+from yizhan.consumers.persist import keep_aside, keep_conflict, keep_letter
 from yizhan.consumers.store import MIGRATIONS
 from yizhan.consumers.view import View
-from yizhan.consumers.words import State, Warn
+from yizhan.runtime.clock import utc_now
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.store import open_store, transaction, wrapped
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.errors import CharterInvalid, Reason, YizhanError
 from yizhan.schemas.followups import KAFKA_HEADER as FOLLOWUP_HEADER
 from yizhan.schemas.header import LIFE_AT_STAKE, ReceiptRef
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SealingKey
 from yizhan.schemas.payloads import TYPES
 from yizhan.schemas.postmark import KAFKA_HEADER
@@ -74,11 +75,6 @@ _EXPIRED: Final = (
 """Alarms that have become history. Fires and disasters ring until somebody acknowledges them."""
 
 
-def utc_now() -> datetime:
-    """Read the clock of this machine."""
-    return datetime.now(UTC)
-
-
 class Inbox(View):
     """One county's inbox; its methods may be called from several threads, which take turns."""
 
@@ -89,7 +85,7 @@ class Inbox(View):
         keys: Sequence[SealingKey] | Callable[[], Sequence[SealingKey]],
         charters: Charters,
         clock: Callable[[], datetime] = utc_now,
-        desk: Desk | None = None,
+        desk: OutboxPort | None = None,
     ) -> None:
         """Open the database at ``path``, made if absent.
 
@@ -127,7 +123,7 @@ class Inbox(View):
 
     # -- what comes in --
 
-    def receive(self, record: Arrived) -> Outcome:
+    def receive(self, record: Arrived) -> ReceiveOutcome:
         """Check, open and store one record; from the return on it is durable.
 
         Raises:
@@ -135,7 +131,7 @@ class Inbox(View):
         """
         return self.receive_many([record])[0]
 
-    def receive_many(self, records: Sequence[Arrived], cluster: str | None = None) -> list[Outcome]:
+    def receive_many(self, records: Sequence[Arrived], cluster: str | None = None) -> list[ReceiveOutcome]:
         """Receive records in order, in one transaction. Raises as ``receive``.
 
         ``cluster`` is the id of the Kafka cluster that they were read from; with it the inbox remembers how
@@ -185,7 +181,7 @@ class Inbox(View):
         try:
             what = examine(record, self._reader)
             doubtful = (isinstance(what, Unverified) and what.reason in _OUTDATED) or (
-                isinstance(what, Letter)
+                isinstance(what, SignedEvent)
                 and what.warnings & {Warn.CHARTER_UNKNOWN, Warn.AGAINST_CONTRACT, Warn.POSTMARK_INVALID}
             )
             if doubtful and self._refresh():
@@ -196,7 +192,9 @@ class Inbox(View):
             return Unverified(Reason.MALFORMED, f"a fault of this program: {type(error).__name__}")
         return what
 
-    def _keep(self, conn: sqlite3.Connection, record: Arrived, what: Examined, now: str) -> tuple[Outcome, str | None]:
+    def _keep(
+        self, conn: sqlite3.Connection, record: Arrived, what: Examined, now: str
+    ) -> tuple[ReceiveOutcome, str | None]:
         """Store what a record is; a fault of ours undoes this record alone and keeps it aside."""
         conn.execute("SAVEPOINT one")
         try:
@@ -212,22 +210,24 @@ class Inbox(View):
         conn.execute("RELEASE one")
         return made
 
-    def _kept(self, conn: sqlite3.Connection, record: Arrived, what: Examined, now: str) -> tuple[Outcome, str | None]:
+    def _kept(
+        self, conn: sqlite3.Connection, record: Arrived, what: Examined, now: str
+    ) -> tuple[ReceiveOutcome, str | None]:
         if isinstance(what, Unverified):
             return keep_aside(conn, record, what, now), None
-        if isinstance(what, Reference):
+        if isinstance(what, DigestReference):
             digests.enter(conn, what.hash, what.id, prompt=True)
-            return Outcome("reference"), None
-        if isinstance(what, Step):
+            return ReceiveOutcome("reference"), None
+        if isinstance(what, VerifiedStep):
             return self._step(conn, record, what, now), None
-        if isinstance(what, Closing):
+        if isinstance(what, VerifiedManifest):
             verdict = digests.close(conn, what, self.county, now)
             if verdict is not None:
                 metrics.DIGESTS.labels(verdict).inc()
-            return Outcome("duplicate" if verdict is None else "manifest", reason=what.manifest.label), None
+            return ReceiveOutcome("duplicate" if verdict is None else "manifest", reason=what.manifest.label), None
         return self._letter(conn, record, what, now)
 
-    def _step(self, conn: sqlite3.Connection, record: Arrived, step: Step, now: str) -> Outcome:
+    def _step(self, conn: sqlite3.Connection, record: Arrived, step: VerifiedStep, now: str) -> ReceiveOutcome:
         said = step.followup
         if self.county not in {*said.owes, *said.owed}:
             detail = f"{FOLLOWUP}: {said.obligation} is between {', '.join((*said.owes, *said.owed))}, not with us"
@@ -238,32 +238,32 @@ class Inbox(View):
             return keep_aside(conn, record, Unverified(Reason.MALFORMED, detail), now)
         if kept == "kept":
             metrics.FOLLOWUPS.labels(said.rule).inc()
-        return Outcome("followup" if kept == "kept" else "duplicate", followup=said)
+        return ReceiveOutcome("followup" if kept == "kept" else "duplicate", followup=said)
 
     def _letter(
-        self, conn: sqlite3.Connection, record: Arrived, letter: Letter, now: str
-    ) -> tuple[Outcome, str | None]:
+        self, conn: sqlite3.Connection, record: Arrived, letter: SignedEvent, now: str
+    ) -> tuple[ReceiveOutcome, str | None]:
         header = letter.header
         if record.kind == "digest":
             digests.enter(conn, letter.verified.hash, header.id, prompt=False)
         first = conn.execute("SELECT hash FROM items WHERE id = ?", (header.id,)).fetchone()
         if first is not None and first["hash"] != letter.verified.hash:
             keep_conflict(conn, letter, now)
-            return Outcome("conflict"), header.id
-        lane = bookkeeping.lane_of(header, self.county)
+            return ReceiveOutcome("conflict"), header.id
+        lane = lane_store.lane_of(header, self.county)
         if header.receipt is not None and letter.addressed:
             why = receipts.take(letter, self.desk)
             if why is not None:
                 if lane is not None:
-                    bookkeeping.enter(conn, *lane)
+                    lane_store.enter(conn, *lane)
                 return keep_aside(conn, record, why, now), None
         if lane is not None and header.type not in NEVER_RECEIPTED:
             # Said again for a duplicate: its sender may have lost the receipt.
-            bookkeeping.owe(conn, lane[0])
+            lane_store.owe(conn, lane[0])
         if first is not None:
-            return Outcome("duplicate"), header.id
+            return ReceiveOutcome("duplicate"), header.id
         keep_letter(conn, letter, record.kind, lane, now)
-        return Outcome("stored"), header.id
+        return ReceiveOutcome("stored"), header.id
 
     # -- what goes out --
 
@@ -294,8 +294,8 @@ class Inbox(View):
             with transaction(self._conn) as conn:
                 item = items.one(conn, item_id)
                 if item is None:
-                    sentence = _("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
-                    raise NoSuchItem(sentence.format(county=self.county, id=item_id[:80], code=self.county))
+                    sentence = marked("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
+                    raise NoSuchItem(sentence, county=self.county, id=item_id[:80], code=self.county)
                 owed = receipts.answer(conn, item, Person(name, badge), stage, note, now, self.county)
             if owed is not None:
                 with wrapped(self._conn):
@@ -343,13 +343,13 @@ class Inbox(View):
     def _send_cumulative(self, now: float, interval_seconds: float) -> int:
         sent = 0
         with wrapped(self._conn):
-            lanes = bookkeeping.due(self._conn, now, interval_seconds)
+            lanes = lane_store.due(self._conn, now, interval_seconds)
         for lane in lanes:
             with wrapped(self._conn):
-                receipt = bookkeeping.receipt(self._conn, lane)
+                receipt = lane_store.receipt(self._conn, lane)
             done = receipt is None or self._hand_over(receipt, None, None)
             with transaction(self._conn) as conn:
-                (bookkeeping.settled if done else bookkeeping.put_off)(conn, lane, now)
+                (lane_store.settled if done else lane_store.put_off)(conn, lane, now)
             sent += done and receipt is not None
         return sent
 
@@ -399,7 +399,7 @@ class Inbox(View):
         """List the items whose term of retention is over, the oldest first."""
         now = self.clock()
         with self._reading() as conn:
-            return tuple(destroying.due(conn, now, self.charters.in_force(now).time_zone))
+            return tuple(destruction.due(conn, now, self.charters.in_force(now).time_zone))
 
     def destroy(self, ids: Collection[str], name: str, badge: str) -> None:
         """Destroy the content of items whose term is over; again without ids: empty SQLite's log only.
@@ -417,20 +417,20 @@ class Inbox(View):
         with self._lock:
             if ids:
                 with transaction(self._conn) as conn:
-                    chosen = tuple(destroying.due(conn, now, self.charters.in_force(now).time_zone))
-                    destroying.destroy(conn, chosen, ids, Person(name, badge), now)
+                    chosen = tuple(destruction.due(conn, now, self.charters.in_force(now).time_zone))
+                    destruction.destroy(conn, chosen, ids, Person(name, badge), now)
             with wrapped(self._conn):
-                destroying.scrub(self._conn)
+                destruction.scrub(self._conn)
 
     def unsaid(self) -> tuple[Unsaid, ...]:
         """List destructions whose senders were not told yet."""
         with self._reading() as conn:
-            return tuple(destroying.unsaid(conn))
+            return tuple(destruction.unsaid(conn))
 
     def said(self, ids: Collection[str], notice: str) -> None:
         """Note by which event their sender was told of destructions (``StoreError`` if the disk fails)."""
         with self._lock, transaction(self._conn) as conn:
-            destroying.said(conn, ids, notice)
+            destruction.said(conn, ids, notice)
 
     # -- charters --
 
@@ -496,8 +496,8 @@ def _own(conn: sqlite3.Connection, path: Path, county: str) -> None:
     conn.execute("INSERT OR IGNORE INTO life VALUES (1, ?)", (county,))
     owner = conn.execute("SELECT county FROM life").fetchone()[0]
     if owner != county:
-        sentence = _("{path}：应是 {county} 的收件箱，却是 {owner} 的；每个县各用一个文件")
-        raise WrongInbox(sentence.format(path=path, county=county, owner=owner))
+        sentence = marked("{path}：应是 {county} 的收件箱，却是 {owner} 的；每个县各用一个文件")
+        raise WrongInbox(sentence, path=path, county=county, owner=owner)
 
 
 def _remember(conn: sqlite3.Connection, cluster: str, records: Sequence[Arrived]) -> None:
@@ -507,10 +507,10 @@ def _remember(conn: sqlite3.Connection, cluster: str, records: Sequence[Arrived]
     )
 
 
-def _count(record: Arrived, what: Examined, outcome: Outcome, now: datetime) -> None:
+def _count(record: Arrived, what: Examined, outcome: ReceiveOutcome, now: datetime) -> None:
     if outcome.became == "duplicate":
         metrics.DUPLICATES.labels(record.kind).inc()
-    if outcome.became == "stored" and isinstance(what, Letter) and outcome.item is not None:
+    if outcome.became == "stored" and isinstance(what, SignedEvent) and outcome.item is not None:
         known = what.header.type if what.header.type in TYPES else "other"
         metrics.ITEMS.labels(what.way, known).inc()
         for word in outcome.item.warnings:

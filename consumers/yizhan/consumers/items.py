@@ -16,8 +16,8 @@ from functools import cached_property
 from typing import Any, Final
 
 from yizhan.consumers.checks import NEVER_RECEIPTED
-from yizhan.consumers.lanes import Span, missing
-from yizhan.consumers.words import State, Warn
+from yizhan.consumers.labels import State, Warn
+from yizhan.consumers.lanes import NumberRange, missing
 from yizhan.schemas.header import RECEIPT, Header, LaneName, parse_header
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import TYPES, ReadPayload, read
@@ -131,7 +131,7 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
+class InboxQuery:
     """Which items: the last ``limit`` (None: all) that match everything given.
 
     Receipts, notices and what waits for its manifest are left out unless asked for by ``system``,
@@ -230,7 +230,7 @@ _SYSTEM: Final = ", ".join(f"'{each}'" for each in sorted(NEVER_RECEIPTED))
 _PLAIN: Final = f"state <> 'waiting' AND type NOT IN ({_SYSTEM})"
 
 
-def chosen(conn: sqlite3.Connection, query: Query) -> Iterator[Item]:
+def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
     """Tell of items, the newest last."""
     given = {name: getattr(query, name) for name in _CONDITIONS if getattr(query, name) is not None}
     values = {name: written(value) if isinstance(value, datetime) else str(value) for name, value in given.items()}
@@ -247,7 +247,7 @@ def chosen(conn: sqlite3.Connection, query: Query) -> Iterator[Item]:
 
 def one(conn: sqlite3.Connection, item_id: str) -> Item | None:
     """Return one item, or None."""
-    return next(chosen(conn, Query(id=item_id)), None)
+    return next(chosen(conn, InboxQuery(id=item_id)), None)
 
 
 def beside(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
@@ -334,7 +334,7 @@ def gaps(conn: sqlite3.Connection) -> Iterator[Gap]:
     for row in chosen.fetchall():
         lane = (row["source"], row["book"], row["lane"])
         spans = [
-            Span(*span)
+            NumberRange(*span)
             for span in conn.execute(
                 "SELECT first, last FROM spans WHERE source = ? AND book = ? AND lane = ? ORDER BY first", lane
             )

@@ -15,14 +15,14 @@ from typing import NamedTuple
 from yizhan.schemas.header import MAX_BEYOND
 
 
-class Span(NamedTuple):
+class NumberRange(NamedTuple):
     """Consecutive numbers, both ends included; 1 ≤ first ≤ last."""
 
     first: int
     last: int
 
 
-def covered(near: Iterable[Span], n: int) -> bool:
+def covered(near: Iterable[NumberRange], n: int) -> bool:
     """Tell whether a number lies in one of the spans.
 
     >>> covered([Span(1, 3), Span(7, 7)], 7)
@@ -31,7 +31,7 @@ def covered(near: Iterable[Span], n: int) -> bool:
     return any(span.first <= n <= span.last for span in near)
 
 
-def joined(near: Iterable[Span], n: int) -> Span:
+def joined(near: Iterable[NumberRange], n: int) -> NumberRange:
     """Return the one span that a number makes with the spans that touch it.
 
     ``near`` are the spans with ``last ≥ n - 1`` and ``first ≤ n + 1``.
@@ -39,16 +39,16 @@ def joined(near: Iterable[Span], n: int) -> Span:
     >>> joined([Span(1, 3), Span(5, 9)], 4)
     Span(first=1, last=9)
     """
-    spans = [*near, Span(n, n)]
-    return Span(min(span.first for span in spans), max(span.last for span in spans))
+    spans = [*near, NumberRange(n, n)]
+    return NumberRange(min(span.first for span in spans), max(span.last for span in spans))
 
 
-def up_to(spans: Sequence[Span]) -> int:
+def up_to(spans: Sequence[NumberRange]) -> int:
     """Return the number up to which nothing is missing; 0 for none. ``spans`` rise."""
     return spans[0].last if spans and spans[0].first == 1 else 0
 
 
-def beyond(spans: Sequence[Span], most: int = MAX_BEYOND) -> tuple[int, ...]:
+def beyond(spans: Sequence[NumberRange], most: int = MAX_BEYOND) -> tuple[int, ...]:
     """Return the first numbers that came past a gap, at most ``most``. ``spans`` rise.
 
     >>> beyond([Span(1, 3), Span(5, 6), Span(9, 9)])
@@ -63,7 +63,7 @@ def beyond(spans: Sequence[Span], most: int = MAX_BEYOND) -> tuple[int, ...]:
     return tuple(found)
 
 
-def missing(spans: Sequence[Span], head: int = 0) -> Iterator[Span]:
+def missing(spans: Sequence[NumberRange], head: int = 0) -> Iterator[NumberRange]:
     """Yield what has not come, up to the last that came, or to ``head`` where that is more.
 
     >>> list(missing([Span(2, 3), Span(5, 6)], head=9))
@@ -72,7 +72,7 @@ def missing(spans: Sequence[Span], head: int = 0) -> Iterator[Span]:
     expected = 1
     for span in spans:
         if span.first > expected:
-            yield Span(expected, span.first - 1)
+            yield NumberRange(expected, span.first - 1)
         expected = span.last + 1
     if head >= expected:
-        yield Span(expected, head)
+        yield NumberRange(expected, head)

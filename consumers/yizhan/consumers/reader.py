@@ -28,17 +28,17 @@ from kafka.errors import CorruptRecordError, KafkaError, UnsupportedCodecError
 from kafka.structs import OffsetAndMetadata
 
 from yizhan.consumers import metrics
-from yizhan.consumers.arrivals import Arrived, Kind, Outcome
+from yizhan.consumers.arrivals import Arrived, Kind, ReceiveOutcome
 from yizhan.consumers.checkpoints import Checkpointer
-from yizhan.consumers.fetcher import Fetcher
+from yizhan.consumers.fetcher import AttachmentFetcher
 from yizhan.consumers.inbox import Inbox
-from yizhan.consumers.telling import Teller
+from yizhan.consumers.notifier import Teller
 from yizhan.runtime import clients
-from yizhan.runtime.access import require_access
-from yizhan.runtime.alone import alone
-from yizhan.runtime.away import Away
+from yizhan.runtime.acl_check import require_access
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import NotAuthorised, StoreError
+from yizhan.runtime.file_lock import alone
+from yizhan.runtime.outage_log import Away
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
 from yizhan.runtime.watchdog import Watchdog
@@ -79,7 +79,7 @@ def run(
     *,
     connection: KafkaConnection | None = None,
     watchdog: Watchdog | None = None,
-    tell: Callable[[Outcome], None] | None = None,
+    tell: Callable[[ReceiveOutcome], None] | None = None,
     begin: Callable[[], None] | None = None,
 ) -> None:
     """Receive until asked to stop. Returns after an orderly end.
@@ -109,7 +109,7 @@ def run(
         inbox.leave_checkpoints()
         if begin is not None:
             begin()
-        with Fetcher(inbox, settings, chosen):
+        with AttachmentFetcher(inbox, settings, chosen):
             _Reader(inbox, settings, stop, chosen, watchdog, teller).run()
 
 

@@ -14,16 +14,16 @@ from typing import Final
 from pydantic import ValidationError
 
 from yizhan.consumers import metrics
-from yizhan.consumers.checks import NEVER_RECEIPTED, Letter, Unverified
-from yizhan.consumers.desk import Desk, Person
+from yizhan.consumers.checks import NEVER_RECEIPTED, SignedEvent, Unverified
 from yizhan.consumers.errors import NotAnswerable
 from yizhan.consumers.items import Item
-from yizhan.consumers.words import State
+from yizhan.consumers.labels import State
+from yizhan.consumers.outbox_port import OutboxPort, Person
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas.admit import check_receipt
 from yizhan.schemas.errors import Reason, Refused, YizhanError
 from yizhan.schemas.header import ReceiptRef, Ref
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.codec import faults
 from yizhan.schemas.payloads.receipt import Receipt
 from yizhan.schemas.sentences import CAME
@@ -36,7 +36,7 @@ MOST_AT_ONCE: Final = 16
 LONGEST_PAUSE_SECONDS: Final = 3600
 
 
-def take(letter: Letter, desk: Desk | None) -> Unverified | None:
+def take(letter: SignedEvent, desk: OutboxPort | None) -> Unverified | None:
     """Pass a receipt that is addressed to us on to the outbox; what does not bind is returned.
 
     Raises:
@@ -103,7 +103,7 @@ def answer(
         NotAnswerable: nobody answers this item, or the answer does not say who gives it.
     """
     if item.type in NEVER_RECEIPTED or county not in item.header.to:
-        raise NotAnswerable(_("{id} 不是发给 {county} 处置的，只供查看，不能签收").format(id=item.id, county=county))
+        raise NotAnswerable(marked("{id} 不是发给 {county} 处置的，只供查看，不能签收"), id=item.id, county=county)
     if stage not in ANSWERS:
         sentence = _("应为其中之一：{expected}").format(expected=", ".join(ANSWERS))
         raise NotAnswerable(f"{sentence}{_(CAME)}{stage[:40]!r}")
@@ -112,7 +112,7 @@ def answer(
         Receipt.model_validate({**receipt.model_dump(), "by": {"name": by.name, "badge": by.badge}, "note": note})
     except ValidationError as error:
         said = "; ".join(f"{path}: {sentence}" for path, sentence in faults(error))
-        raise NotAnswerable(_("签收要写明姓名和警号：{problems}").format(problems=said)) from None
+        raise NotAnswerable(marked("签收要写明姓名和警号：{problems}"), problems=said) from None
     word = (item.id, stage, by.name, by.badge, note)
     same = "SELECT 1 FROM answers WHERE id = ? AND stage = ? AND name = ? AND badge = ? AND note IS ?"
     new = conn.execute(same, word).fetchone() is None

@@ -15,8 +15,8 @@ from itertools import islice
 from typing import Any, Final
 
 from yizhan.consumers import digests, followups, items, metrics
-from yizhan.consumers.digests import Digest, Member
-from yizhan.consumers.exporting import (
+from yizhan.consumers.digests import Digest, DigestMember
+from yizhan.consumers.export import (
     ExportedDigest,
     ExportedItem,
     ExportedLane,
@@ -25,14 +25,14 @@ from yizhan.consumers.exporting import (
     exported_lanes,
 )
 from yizhan.consumers.followups import Obligation
-from yizhan.consumers.items import Aside, Conflict, Gap, Item, Query
-from yizhan.consumers.words import State
+from yizhan.consumers.items import Aside, Conflict, Gap, InboxQuery, Item
+from yizhan.consumers.labels import State
 from yizhan.runtime.store import SharedStore
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.payloads import read
 from yizhan.schemas.timestamps import instant, written
 
-EVERYTHING: Final = Query()
+EVERYTHING: Final = InboxQuery()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class View(SharedStore):
         super().__init__(conn)
         self._doubts: Callable[[Item], Item] = lambda item: item
 
-    def items(self, query: Query = EVERYTHING) -> tuple[Item, ...]:
+    def items(self, query: InboxQuery = EVERYTHING) -> tuple[Item, ...]:
         """List items, the newest last."""
         with self._reading() as conn:
             return tuple(map(self._doubts, items.chosen(conn, query)))
@@ -94,7 +94,7 @@ class View(SharedStore):
 
     def thread(self, subject: str) -> tuple[Item, ...]:
         """List what belongs to one matter, in the order of arrival."""
-        return self.items(Query(thread=subject))
+        return self.items(InboxQuery(thread=subject))
 
     def beside(self, event_id: str) -> frozenset[str]:
         """Return the ids that an event names, and of those that name it."""
@@ -103,7 +103,7 @@ class View(SharedStore):
 
     def ringing(self) -> tuple[Item, ...]:
         """List alarms that wait for a person."""
-        return self.items(Query(state=State.RINGING))
+        return self.items(InboxQuery(state=State.RINGING))
 
     def still_ringing(self, limit: int = 100) -> tuple[int, tuple[str, ...]]:
         """Count the alarms that wait for a person, and name the newest of them: cheap, however many."""
@@ -137,7 +137,7 @@ class View(SharedStore):
         with self._reading() as conn:
             return tuple(digests.digests(conn, label))
 
-    def members(self, digest: Digest, within: tuple[datetime, datetime] | None = None) -> tuple[Member, ...]:
+    def members(self, digest: Digest, within: tuple[datetime, datetime] | None = None) -> tuple[DigestMember, ...]:
         """List a digest's events, in the manifest's order; of those here only what the station had ``within``."""
         with self._reading() as conn:
             found = tuple(digests.members(conn, digest, *map(written, within or ())))

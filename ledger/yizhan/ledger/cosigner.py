@@ -19,9 +19,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 from yizhan.ledger import metrics
-from yizhan.ledger.growth import Growth
-from yizhan.ledger.logcopy import LogCopy
-from yizhan.ledger.subjects import Said, read_said
+from yizhan.ledger.mirror import LogCopy
+from yizhan.ledger.statement_keys import VerifiedStatement, read_said
+from yizhan.ledger.tree_builder import Growth
 from yizhan.runtime.store import transaction, wrapped
 from yizhan.schemas import tiles
 from yizhan.schemas.checkpoints import OpenedCheckpoint, cosign, cosigner_name, open_checkpoint
@@ -44,7 +44,7 @@ Refusal = Literal["fork", "shrunken", "split_view", "missing", "unsigned", "gap"
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class StatementSource:
     """One of the county's own books, read from a place on: yields (place, statement)."""
 
     name: str
@@ -92,7 +92,7 @@ class Cosigner(LogCopy):
 
     # -- what comes --
 
-    def look_through(self, books: Sequence[Book]) -> int:
+    def look_through(self, books: Sequence[StatementSource]) -> int:
         """Take note of statements that came into the county's own books; return how many."""
         came = 0
         for book in books:
@@ -114,7 +114,7 @@ class Cosigner(LogCopy):
             self._find()
         return came
 
-    def _verified(self, statement: bytes) -> Said | None:
+    def _verified(self, statement: bytes) -> VerifiedStatement | None:
         """Verify a statement, under a newer charter if it must be; None for what nobody of ours signed."""
         try:
             return read_said(statement, self.charters)

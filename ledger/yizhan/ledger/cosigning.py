@@ -13,14 +13,14 @@ import logging
 import time
 from typing import TYPE_CHECKING, Final
 
+from yizhan.ledger.kafka_io import Wire
 from yizhan.ledger.sessions import Sessions
-from yizhan.ledger.wire import Wire
 from yizhan.schemas import topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from yizhan.ledger.cosigner import Book, Cosigner
+    from yizhan.ledger.cosigner import Cosigner, StatementSource
     from yizhan.runtime.connection import KafkaConnection
     from yizhan.runtime.process import StopSignal
     from yizhan.runtime.settings import Settings
@@ -44,7 +44,7 @@ class Cosigning(Sessions):
         self,
         cosigner: Cosigner,
         key_of: Callable[[], CosigningKey],
-        books: Sequence[Book],
+        books: Sequence[StatementSource],
         settings: Settings,
         stop: StopSignal,
         watchdog: Watchdog | None = None,

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from yizhan.ledger.errors import LogDamaged
 from yizhan.ledger.files import Folder
-from yizhan.ledger.growth import Growth
-from yizhan.ledger.reading import CHECKPOINT, FINAL, FolderSource, Tiles
+from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder, Tiles
+from yizhan.ledger.tree_builder import Growth
 from yizhan.ledger.verify import read_checkpoint, statements_path
 from yizhan.schemas import notes, tiles
 
@@ -49,7 +49,7 @@ def export(
         LogDamaged: a file is missing, or its content is not what its path says; or the target has others.
         NotWritten: the disk is full or fails.
     """
-    source = FolderSource(log)
+    source = LogFolder(log)
     newest = read_checkpoint(source, CHECKPOINT, charters)
     if newest is None:
         raise LogDamaged(CHECKPOINT, "is missing: no log is here yet; start `yizhan ledger run`")

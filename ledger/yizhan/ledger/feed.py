@@ -15,14 +15,15 @@ from __future__ import annotations
 import logging
 import time
 from collections import OrderedDict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from yizhan.ledger import metrics
-from yizhan.ledger.log import MAX_BATCH, LedgerKeys, Log
+from yizhan.ledger.kafka_io import LogRecord, Wire, WireFailed
+from yizhan.ledger.log import MAX_BATCH, LedgerSigningKeys, Log
 from yizhan.ledger.sessions import REMEMBERED, Sessions
-from yizhan.ledger.subjects import Said, read_said
-from yizhan.ledger.wire import Record, Wire, WireFailed
+from yizhan.ledger.statement_keys import VerifiedStatement, read_said
+from yizhan.runtime.clock import utc_now
 from yizhan.schemas import topics
 from yizhan.schemas.checkpoints import cosigner_name, open_checkpoint
 from yizhan.schemas.errors import NoteInvalid, StatementInvalid
@@ -45,10 +46,6 @@ ENTRIES_KEY: Final = b"entries"
 CHECKPOINT_KEY: Final = b"checkpoint"
 _POLL_SECONDS: Final = 0.1
 _LOOK_BACK: Final = 32
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def newest_on_topic(wire: Wire, charters: Charters) -> OpenedCheckpoint | None:
@@ -74,9 +71,9 @@ def newest_on_topic(wire: Wire, charters: Charters) -> OpenedCheckpoint | None:
     return None
 
 
-def read_range(wire: Wire, topic: str, start: int, end: int) -> list[Record]:
+def read_range(wire: Wire, topic: str, start: int, end: int) -> list[LogRecord]:
     """Read a topic's records from an offset to before another (``WireFailed`` if they do not come)."""
-    found: list[Record] = []
+    found: list[LogRecord] = []
     wire.only(topic)
     wire.seek(topic, start)
     deadline = time.monotonic() + 30.0
@@ -97,7 +94,7 @@ class Feed(Sessions):
     def __init__(
         self,
         ledger: Log,
-        keys_of: Callable[[Charter, datetime], LedgerKeys],
+        keys_of: Callable[[Charter, datetime], LedgerSigningKeys],
         charters: Charters,
         settings: Settings,
         stop: StopSignal,
@@ -116,7 +113,7 @@ class Feed(Sessions):
         super().__init__("ledger", charters, settings, stop, watchdog)
         self._log, self._keys_of, self._announced = ledger, keys_of, 0
         self._notes: OrderedDict[int, Note] = OrderedDict()
-        self._batch: list[Record] = []
+        self._batch: list[LogRecord] = []
         self._next = 0
         self._due = 0.0
 
@@ -128,7 +125,7 @@ class Feed(Sessions):
             NotAuthorised: the broker does not let the ledger do its work, at the first try.
             LedgerNotReady: the charter names none of the keys.
         """
-        self._keys_of(self._charters.in_force(_now()), _now())
+        self._keys_of(self._charters.in_force(utc_now()), utc_now())
         read = [topics.AUDIT, topics.CHECKPOINTS]
         self._connect(lambda counties: Wire(connection, topics.LEDGER, "log", [*read, *counties], [topics.CHECKPOINTS]))
 
@@ -175,11 +172,11 @@ class Feed(Sessions):
         self._next = following
         self._due = time.monotonic() + self._settings.ledger_interval_seconds
         wire.commit({topics.AUDIT: following})
-        now = _now()
+        now = utc_now()
         for record in records:
             metrics.RECEIPT.observe(max(0.0, (now - from_milliseconds(record.timestamp)).total_seconds()))
 
-    def _append(self, said: Sequence[Said], positions: dict[str, int]) -> None:
+    def _append(self, said: Sequence[VerifiedStatement], positions: dict[str, int]) -> None:
         new, contradictions = self._log.append(said, positions)
         metrics.STATEMENTS.labels("new").inc(new)
         metrics.STATEMENTS.labels("known").inc(len(said) - new)
@@ -187,7 +184,7 @@ class Feed(Sessions):
             log.critical("%s: %s, leaf %d against leaf %d", each.kind, each.subject, each.place, each.first)
             metrics.CONTRADICTIONS.labels(each.kind).inc()
 
-    def _said(self, value: bytes) -> Said | None:
+    def _said(self, value: bytes) -> VerifiedStatement | None:
         """Verify a statement; what does not verify, with the newest charter either, is put aside aloud."""
         try:
             try:
@@ -220,7 +217,7 @@ class Feed(Sessions):
         size, published = self._log.head.size, self._log.published()
         if size == 0 or (self._announced == size and published is not None and published.size == size):
             return
-        now = _now()
+        now = utc_now()
         note = self._log.publish(self._keys_of(self._charters.in_force(now), now), now)
         records = [
             (ENTRIES_KEY, write_entries(start, list(self._log.entries(start, min(size, start + MAX_ENTRIES)))))
@@ -235,7 +232,7 @@ class Feed(Sessions):
         while len(self._notes) > REMEMBERED:
             self._notes.popitem(last=False)
 
-    def _cosignature(self, record: Record) -> None:
+    def _cosignature(self, record: LogRecord) -> None:
         try:
             opened = open_checkpoint(record.value, self._charters)
         except NoteInvalid as error:
@@ -252,13 +249,13 @@ class Feed(Sessions):
             self._log.cosigned(merged)
             metrics.FINAL_SIZE.set(checkpoint.size)
 
-    def _of_county(self, wire: Wire, record: Record) -> None:
+    def _of_county(self, wire: Wire, record: LogRecord) -> None:
         if record.value.startswith(b"{"):
             self._handed_in(wire, record)
         else:
             self._cosignature(record)
 
-    def _handed_in(self, wire: Wire, record: Record) -> None:
+    def _handed_in(self, wire: Wire, record: LogRecord) -> None:
         """Log a statement that a county holds and did not find here: the station's signature is what counts."""
         try:
             said = read_said(record.value, self._charters)

@@ -23,14 +23,14 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from yizhan.ledger import heads, metrics, statements
+from yizhan.ledger import checkpoint_store, metrics, statements
+from yizhan.ledger.checkpoint_store import NOTHING, Head, Heads
 from yizhan.ledger.errors import LogBehind, LogDamaged, LogForked, NotWritten
 from yizhan.ledger.files import Folder
-from yizhan.ledger.growth import Growth
-from yizhan.ledger.heads import NOTHING, Head, Heads
-from yizhan.ledger.reading import CHECKPOINT, FINAL, FolderSource, Tiles
+from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder, Tiles
 from yizhan.ledger.statements import Contradiction, Statements
-from yizhan.runtime.alone import alone
+from yizhan.ledger.tree_builder import Growth
+from yizhan.runtime.file_lock import alone
 from yizhan.schemas import notes, tiles
 from yizhan.schemas.checkpoints import Checkpoint, OpenedCheckpoint, parse_checkpoint, sign_checkpoint
 from yizhan.schemas.errors import NoteInvalid, ProofInvalid
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from yizhan.ledger.subjects import Said
+    from yizhan.ledger.statement_keys import VerifiedStatement
     from yizhan.schemas.keys import CosigningKey, SigningKey
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ _CATCHING_UP: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerKeys:
+class LedgerSigningKeys:
     """The two keys that sign a checkpoint."""
 
     signing: SigningKey
@@ -85,10 +85,10 @@ class Log:
             except OSError as error:
                 raise NotWritten(f"{folder}: {error.strerror}; look at the disk and at who owns it") from error
             self.statements = stack.enter_context(Statements(folder / statements.FILE))
-            self._heads = Heads(folder / heads.FILE)
+            self._heads = Heads(folder / checkpoint_store.FILE)
             stack.callback(self._heads.close)
             self._files = Folder(folder / PUBLIC)
-            self._source = FolderSource(folder / PUBLIC)
+            self._source = LogFolder(folder / PUBLIC)
             self._full: list[str] = []
             self.head = self._found()
             self._growth = self._grown()
@@ -116,14 +116,14 @@ class Log:
         if head is None:
             if kept or published is not None:
                 raise LogBehind(
-                    f"{self.folder / heads.FILE} is missing or empty, but there are {kept} statements; restore it, "
+                    f"{self.folder / checkpoint_store.FILE} is missing or empty, but there are {kept} statements; restore it, "
                     "or let `yizhan ledger rebuild` make it from statements, checkpoint and topic"
                 )
             self._heads.begin(self.origin)
             head = NOTHING
         if published is not None and published.size > head.size:
             raise LogBehind(
-                f"{self.folder / heads.FILE} stands at {head.size}, the published checkpoint at {published.size}: an "
+                f"{self.folder / checkpoint_store.FILE} stands at {head.size}, the published checkpoint at {published.size}: an "
                 "old copy of that file; restore the newer one, or let `yizhan ledger rebuild` make it"
             )
         if kept < head.size:
@@ -156,7 +156,9 @@ class Log:
 
     # -- writing --
 
-    def append(self, said: Iterable[Said], positions: Mapping[str, int]) -> tuple[int, list[Contradiction]]:
+    def append(
+        self, said: Iterable[VerifiedStatement], positions: Mapping[str, int]
+    ) -> tuple[int, list[Contradiction]]:
         """Bring a batch in, up to the head; the checkpoint is for ``publish``.
 
         Args:
@@ -188,7 +190,7 @@ class Log:
         self.head = new
         metrics.SIZE.set(new.size)
 
-    def publish(self, keys: LedgerKeys, at: datetime) -> bytes:
+    def publish(self, keys: LedgerSigningKeys, at: datetime) -> bytes:
         """Sign the head and put the checkpoint in its place; return the signed note.
 
         Raises:

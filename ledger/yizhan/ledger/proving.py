@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from yizhan.ledger.errors import LedgerNotReady, NoSuchStatement
 from yizhan.ledger.log import PUBLIC
-from yizhan.ledger.reading import CHECKPOINT, FINAL, FolderSource, Tiles
+from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder, Tiles
 from yizhan.ledger.verify import read_checkpoint
 from yizhan.schemas import tiles
 from yizhan.schemas.proofs import LogProof, verify_proof
@@ -41,7 +41,7 @@ def prove(folder: Path, statements: Statements, event_id: str, charters: Charter
         raise NoSuchStatement(
             f"{event_id[:80]}: the log has no postmark of such an event; was it refused, or not sent?"
         )
-    source = FolderSource(folder / PUBLIC)
+    source = LogFolder(folder / PUBLIC)
     found = [each for path in (FINAL, CHECKPOINT) if (each := read_checkpoint(source, path, charters)) is not None]
     if not found:
         raise LedgerNotReady("the log has no checkpoint yet; start `yizhan ledger run`")

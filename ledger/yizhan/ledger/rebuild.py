@@ -10,16 +10,16 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING, Final
 
-from yizhan.ledger import heads, statements
+from yizhan.ledger import checkpoint_store, statements
+from yizhan.ledger.checkpoint_store import Head, Heads
 from yizhan.ledger.errors import LogBehind, LogForked
 from yizhan.ledger.files import Folder
-from yizhan.ledger.growth import Growth
-from yizhan.ledger.heads import Head, Heads
 from yizhan.ledger.log import LOCK, PUBLIC, WRITES
-from yizhan.ledger.reading import CHECKPOINT, FINAL, FolderSource
+from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder
 from yizhan.ledger.statements import Statements
-from yizhan.runtime.alone import alone
+from yizhan.ledger.tree_builder import Growth
 from yizhan.runtime.errors import StoreError
+from yizhan.runtime.file_lock import alone
 from yizhan.schemas import notes, tiles
 from yizhan.schemas.checkpoints import Checkpoint, parse_checkpoint
 from yizhan.schemas.errors import NoteInvalid
@@ -42,15 +42,15 @@ def known(folder: Path, origin: str) -> dict[str, Checkpoint]:
     """
     found: dict[str, Checkpoint] = {}
     for path in (CHECKPOINT, FINAL):
-        data = FolderSource(folder / PUBLIC).read(path)
+        data = LogFolder(folder / PUBLIC).read(path)
         try:
             if data is not None:
                 found[path] = parse_checkpoint(notes.parse(data).text)
         except NoteInvalid:
             continue
-    if (folder / heads.FILE).exists():
+    if (folder / checkpoint_store.FILE).exists():
         try:
-            store = Heads(folder / heads.FILE)
+            store = Heads(folder / checkpoint_store.FILE)
         except StoreError:
             return found
         try:
@@ -58,7 +58,7 @@ def known(folder: Path, origin: str) -> dict[str, Checkpoint]:
         finally:
             store.close()
         if head is not None:
-            found[heads.FILE] = Checkpoint(origin, head.size, head.root)
+            found[checkpoint_store.FILE] = Checkpoint(origin, head.size, head.root)
     return found
 
 
@@ -103,7 +103,7 @@ def rebuild(
         files.sync()
         _replace(folder, fresh, at)
         head = Head(growth.size, growth.root())
-        _restore(folder / heads.FILE, origin, head, at)
+        _restore(folder / checkpoint_store.FILE, origin, head, at)
         return head
 
 
@@ -120,7 +120,7 @@ def _replace(folder: Path, fresh: Path, at: str) -> None:
     """Put the new log in the old one's place; notes that were published go with it."""
     old, files = folder / PUBLIC, Folder(fresh)
     for path in (CHECKPOINT, FINAL):
-        data = FolderSource(old).read(path)
+        data = LogFolder(old).read(path)
         if data is not None and _is_note(data):
             files.replace(path, data)
     _keep_partial(old, fresh, files)

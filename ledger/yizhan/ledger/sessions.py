@@ -13,8 +13,8 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Final
 
 from yizhan.ledger import metrics
-from yizhan.ledger.allowance import Allowance
-from yizhan.ledger.wire import Wire, WireFailed
+from yizhan.ledger.kafka_io import Wire, WireFailed
+from yizhan.ledger.rate_limit import Allowance
 from yizhan.runtime.errors import NotAuthorised
 from yizhan.schemas import topics
 from yizhan.schemas.errors import CharterInvalid

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 from yizhan.ledger.errors import LogDamaged
-from yizhan.ledger.subjects import agree
+from yizhan.ledger.statement_keys import agree
 from yizhan.runtime.store import Store, open_store, transaction, wrapped
 from yizhan.schemas.proofs import entry_of
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from yizhan.ledger.subjects import Said
+    from yizhan.ledger.statement_keys import VerifiedStatement
 
 FILE: Final = "statements.sqlite3"
 Alarm = Literal["second_statement", "second_hash"]
@@ -96,7 +96,7 @@ class Statements(Store):
             last = self._conn.execute("SELECT max(place) FROM statements").fetchone()[0]
         return 0 if last is None else int(last) + 1
 
-    def add(self, said: Iterable[Said]) -> tuple[list[bytes], list[Contradiction]]:
+    def add(self, said: Iterable[VerifiedStatement]) -> tuple[list[bytes], list[Contradiction]]:
         """Give each new statement the next place; those that are here already keep theirs.
 
         Returns:

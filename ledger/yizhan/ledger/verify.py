@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.ledger.errors import LogDamaged, LogForked
-from yizhan.ledger.growth import Growth
-from yizhan.ledger.reading import CHECKPOINT, FINAL, Source, Tiles
+from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogSource, Tiles
+from yizhan.ledger.tree_builder import Growth
 from yizhan.schemas import merkle, tiles
 from yizhan.schemas.checkpoints import Checkpoint, OpenedCheckpoint, open_checkpoint
 from yizhan.schemas.errors import NoteInvalid, ProofInvalid
@@ -34,7 +34,7 @@ _STATE: Final = "yizhan-audit-1"
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifiedLog:
     """What a verification found to hold.
 
     ``newest`` is the checkpoint of the whole log; ``final`` the newest with a quorum, which may be the
@@ -56,7 +56,7 @@ def statements_path(number: int) -> str:
     return tiles.entries_path(number).replace("tile/entries", STATEMENTS) + ".jsonl"
 
 
-def read_checkpoint(files: Source, path: str, charters: Charters) -> OpenedCheckpoint | None:
+def read_checkpoint(files: LogSource, path: str, charters: Charters) -> OpenedCheckpoint | None:
     """Read and verify a checkpoint; None where there is none.
 
     Raises:
@@ -72,13 +72,13 @@ def read_checkpoint(files: Source, path: str, charters: Charters) -> OpenedCheck
 
 
 def verify(
-    files: Source,
+    files: LogSource,
     charters: Charters,
     *,
     state: Path | None = None,
     progress: Callable[[int], None] = lambda _: None,
     check_statement: Callable[[bytes], None] = lambda _: None,
-) -> Verified:
+) -> VerifiedLog:
     """Check a log: signatures, every entry and tile, the root, the final checkpoint, statements if there are.
 
     Args:
@@ -112,10 +112,10 @@ def verify(
         _compare(tiles.root_at(final.checkpoint.size, Tiles(files, size).tile), final.checkpoint)
     if state is not None:
         _save(state, newest.checkpoint.origin, walk.growth)
-    return Verified(newest, final, resumed_at, walk.statements)
+    return VerifiedLog(newest, final, resumed_at, walk.statements)
 
 
-def _newest_final(files: Source, newest: OpenedCheckpoint, charters: Charters) -> OpenedCheckpoint | None:
+def _newest_final(files: LogSource, newest: OpenedCheckpoint, charters: Charters) -> OpenedCheckpoint | None:
     """Return the newest checkpoint with a quorum: the newest of all, or the one kept as final."""
     final = read_checkpoint(files, FINAL, charters)
     if final is not None and not final.final:
@@ -138,7 +138,7 @@ def _compare(root: bytes, checkpoint: Checkpoint) -> None:
 class _Walk:
     """Goes over a log bundle by bundle."""
 
-    def __init__(self, files: Source, size: int, growth: Growth, check_statement: Callable[[bytes], None]) -> None:
+    def __init__(self, files: LogSource, size: int, growth: Growth, check_statement: Callable[[bytes], None]) -> None:
         self._files, self._size, self.growth = files, size, growth
         self._check_statement = check_statement
         self.statements = 0

@@ -16,11 +16,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.producers.errors import NotPublishable, UnknownReference
-from yizhan.producers.numbering import Letter, Pen, payload_bytes
+from yizhan.producers.numbering import OutgoingEvent, Pen, payload_bytes
 from yizhan.schemas import strictjson
 from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.header import LIFE_AT_STAKE, Ref, split_id
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.dispute_case import MOVES, DisputeState, may_move
 from yizhan.schemas.timestamps import instant, written
 
@@ -32,7 +32,7 @@ _REFERENCES: Final = ("withdraws", "supersedes", "reply_to")
 _COPIED: Final = ("type", "status", "priority", "grade", "certainty", "stage", "worse", "expires", "wants", "period")
 
 
-def letter_of(conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> Letter:
+def letter_of(conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> OutgoingEvent:
     """Make a letter of a draft, reading what it refers to.
 
     Raises:
@@ -53,13 +53,13 @@ def letter_of(conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -
     if draft.type == DISPUTE:
         _check_course(conn, draft, attributes["subject"])
     to = draft.to or _audience(conn, attributes["touches"] or (), references, pen)
-    return Letter(attributes, tuple(sorted(set(to))), payload_bytes(draft.payload), draft.external_ref)
+    return OutgoingEvent(attributes, tuple(sorted(set(to))), payload_bytes(draft.payload), draft.external_ref)
 
 
 def _check_time(type: str, time: str, now: datetime) -> None:
     if type not in LIFE_AT_STAKE and instant(time) - now > CLOCK_TOLERANCE:
-        sentence = _("获知时间 {time} 晚于现在（{now}），驿站会拒收（future_dated）；请改正 time，不写则取现在")
-        raise NotPublishable(sentence.format(time=time, now=written(now)))
+        sentence = marked("获知时间 {time} 晚于现在（{now}），驿站会拒收（future_dated）；请改正 time，不写则取现在")
+        raise NotPublishable(sentence, time=time, now=written(now))
 
 
 def _check_course(conn: sqlite3.Connection, draft: Draft, thread: str | None) -> None:
@@ -78,9 +78,9 @@ def _check_course(conn: sqlite3.Connection, draft: Draft, thread: str | None) ->
             before = DisputeState(strictjson.loads(row["payload"], floats=True)["state"])
             after = DisputeState(draft.payload["state"])
             if not may_move(before, after):
-                sentence = _("争议在 {id} 已报为{before}，不能报为{after}；之后可以是：{next}")
+                sentence = marked("争议在 {id} 已报为{before}，不能报为{after}；之后可以是：{next}")
                 following = ", ".join(_(state) for state in sorted(MOVES[before])) or _("没有，已经办结")
-                raise NotPublishable(sentence.format(id=row["id"], before=_(before), after=_(after), next=following))
+                raise NotPublishable(sentence, id=row["id"], before=_(before), after=_(after), next=following)
             return
 
 
@@ -121,17 +121,15 @@ def _resolve(conn: sqlite3.Connection, reference: Reference, type: str, source: 
     row = conn.execute("SELECT hash FROM events WHERE id = ?", (event_id,)).fetchone()
     if row is not None:
         if said not in (None, row["hash"].hex()):
-            sentence = _("{name}：{id} 发出时的 hash 是 {hash}…，不是 {said}…")
-            raise UnknownReference(
-                sentence.format(name=name, id=event_id, hash=row["hash"].hex()[:16], said=str(said)[:16])
-            )
+            sentence = marked("{name}：{id} 发出时的 hash 是 {hash}…，不是 {said}…")
+            raise UnknownReference(sentence, name=name, id=event_id, hash=row["hash"].hex()[:16], said=str(said)[:16])
         return Ref(id=event_id, hash=row["hash"].hex())
     if name != "reply_to" and split_id(event_id)[0][:6] != source[:6]:
-        sentence = _("{name}：{id} 是别县发出的，只有发件县可以；请改用 reply_to")
-        raise UnknownReference(sentence.format(name=name, id=event_id))
+        sentence = marked("{name}：{id} 是别县发出的，只有发件县可以；请改用 reply_to")
+        raise UnknownReference(sentence, name=name, id=event_id)
     if said is None:
-        sentence = _("{name}：{id} 不在本县发件箱里，请同时给出 hash")
-        raise UnknownReference(sentence.format(name=name, id=event_id))
+        sentence = marked("{name}：{id} 不在本县发件箱里，请同时给出 hash")
+        raise UnknownReference(sentence, name=name, id=event_id)
     return Ref(id=event_id, hash=said)
 
 

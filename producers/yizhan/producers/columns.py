@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Final
 
-from yizhan.producers import filling
+from yizhan.producers import form_values
 from yizhan.producers.datum import Datum, spoken
 from yizhan.producers.drafts import Draft
-from yizhan.producers.filling import Path
-from yizhan.producers.forms import Choice, Field, Kind, form_of, header_form, is_position
+from yizhan.producers.form_values import Path
+from yizhan.producers.forms import Choice, Field, FieldKind, form_of, header_form, is_position
 from yizhan.schemas.i18n import LANGUAGES, _, catalogue, get_language, marked
 
 REPEATED: Final = 3
@@ -93,7 +93,7 @@ def _columns(
     listed = any(nth for _title, nth in titles)
     for each in fields:
         path, wanted = (*above, each.name), needed and each.required
-        if each.kind is not Kind.GROUP:
+        if each.kind is not FieldKind.GROUP:
             yield Column((*titles, (each.title, 0)), path, each, wanted)
         elif each.many:
             # A list within a list would be a table within a cell: it is left to other ways in.
@@ -108,7 +108,10 @@ def _columns(
 
 
 _DATUM_FIELD: Final = Field(
-    "datum", _DATUM, Kind.CHOICE, choices=tuple(Choice(each.value, each.value, also=spoken(each)) for each in Datum)
+    "datum",
+    _DATUM,
+    FieldKind.CHOICE,
+    choices=tuple(Choice(each.value, each.value, also=spoken(each)) for each in Datum),
 )
 
 
@@ -152,22 +155,22 @@ def values_of(columns: Sequence[Column], content: Mapping[str, Any], members: Ma
     """Return heading → value of an event as a draft's JSON has it, in the language chosen."""
     found: dict[str, Value] = {}
     for column in columns:
-        value = filling.get(content, column.path)
+        value = form_values.get(content, column.path)
         if column.is_datum:
-            value = None if filling.get(content, (*column.path[:-1], "coordinates")) is None else Datum.WGS84.value
+            value = None if form_values.get(content, (*column.path[:-1], "coordinates")) is None else Datum.WGS84.value
         if value is not None:
             found[column.heading()] = _written(column, value, members)
     return found
 
 
 def _written(column: Column, value: Any, members: Mapping[str, str]) -> Value:  # noqa: ANN401 -- JSON is any
-    if column.field.kind in {Kind.NUMBER, Kind.WHOLE} and isinstance(value, int | float):
+    if column.field.kind in {FieldKind.NUMBER, FieldKind.WHOLE} and isinstance(value, int | float):
         return value
     if value == []:
         return _(NONE[0])
     if column.is_position and column.field.many:
         return "；".join(",".join(map(str, point)) for point in value)
-    return filling.written_out(column.field, value, members)
+    return form_values.written_out(column.field, value, members)
 
 
 def content_of(type: str, header: Mapping[str, Any], payload: Mapping[str, Any]) -> dict[str, Any]:

@@ -23,9 +23,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from yizhan.producers import accounts, answers, metrics, schedule
-from yizhan.producers.answers import Desk, PostingRecord
-from yizhan.producers.schedule import Patience, Standing
+from yizhan.producers import metrics, queries, schedule, station_replies
+from yizhan.producers.schedule import DeliveryState, Patience
+from yizhan.producers.station_replies import PostingRecord, ReplyContext
 from yizhan.producers.store import MIGRATIONS
 from yizhan.runtime.store import Store, open_store, transaction, wrapped
 from yizhan.schemas.charter import Charters
@@ -51,7 +51,7 @@ class Outgoing:
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class ReadPosition:
     """How far one cluster was read: its next posting, and the highest offset of an event of ours."""
 
     next_posting: int
@@ -87,8 +87,8 @@ class Dispatch(Store):
     def note_line(self, *, answers: bool) -> None:
         """Note since when the broker does not answer, or that it does."""
         with transaction(self._conn) as conn:
-            since = accounts.recall(conn, accounts.LINE_LOST) or written(self._clock())
-            accounts.remember(conn, accounts.LINE_LOST, "" if answers else since)
+            since = queries.recall(conn, queries.LINE_LOST) or written(self._clock())
+            queries.remember(conn, queries.LINE_LOST, "" if answers else since)
 
     # -- what goes next --
 
@@ -117,8 +117,8 @@ class Dispatch(Store):
         with transaction(self._conn) as conn:
             for seq in numbers:
                 row = conn.execute("SELECT attempts, answered, refused FROM events WHERE seq = ?", (seq,)).fetchone()
-                missing = accounts.receipt_missing(conn, seq)
-                standing = Standing(
+                missing = queries.receipt_missing(conn, seq)
+                standing = DeliveryState(
                     row["attempts"] + 1, row["answered"] is not None, row["refused"] is not None, missing
                 )
                 conn.execute(
@@ -161,17 +161,17 @@ class Dispatch(Store):
     def voids_untold(self) -> bool:
         """Tell whether numbers became void since lane heads were last announced."""
         with wrapped(self._conn):
-            return accounts.recall(self._conn, accounts.VOID_UNTOLD) == "1"
+            return queries.recall(self._conn, queries.VOID_UNTOLD) == "1"
 
     # -- what the station answered --
 
-    def position(self, cluster: str) -> Position | None:
+    def position(self, cluster: str) -> ReadPosition | None:
         """Return how far a cluster was read; None for one never seen."""
         with wrapped(self._conn):
             row = self._conn.execute(
                 "SELECT next_posting, highest_event FROM positions WHERE cluster = ?", (cluster,)
             ).fetchone()
-        return None if row is None else Position(row["next_posting"], row["highest_event"])
+        return None if row is None else ReadPosition(row["next_posting"], row["highest_event"])
 
     def arrive(self, cluster: str, events_end: int, postings_end: int) -> int | None:
         """Note which cluster this is and how far its logs reach.
@@ -201,14 +201,14 @@ class Dispatch(Store):
 
     def enter(self, cluster: str, records: Sequence[PostingRecord], patience: Patience) -> None:
         """Verify answers and enter them, with the place that was read up to, in one transaction."""
-        read = [(record, answers.read_postmark(record, self.charters)) for record in records]
-        desk = Desk(self.source, patience, self._clock(), self._share, self._noise)
+        read = [(record, station_replies.read_postmark(record, self.charters)) for record in records]
+        desk = ReplyContext(self.source, patience, self._clock(), self._share, self._noise)
         with transaction(self._conn) as conn:
             highest = -1
             for record, postmark in read:
-                why = answers.enter(conn, postmark, record.value or b"", desk)
+                why = station_replies.enter(conn, postmark, record.value or b"", desk)
                 if why is not None:
-                    answers.keep_aside(conn, cluster, record, why, postmark, desk.now)
+                    station_replies.keep_aside(conn, cluster, record, why, postmark, desk.now)
                 if postmark is not None and postmark.origin.cluster == cluster and why is None:
                     highest = max(highest, postmark.origin.offset)
             conn.execute(
@@ -217,10 +217,10 @@ class Dispatch(Store):
                 (records[-1].offset + 1, highest, cluster),
             )
 
-    def figures(self, receipt_overdue_seconds: float) -> accounts.Figures:
+    def figures(self, receipt_overdue_seconds: float) -> queries.Figures:
         """Count what waits."""
         with wrapped(self._conn):
-            return accounts.figures(self._conn, self._clock(), receipt_overdue_seconds)
+            return queries.figures(self._conn, self._clock(), receipt_overdue_seconds)
 
 
 def _queue_unconfirmed(conn: sqlite3.Connection) -> int:
@@ -235,7 +235,7 @@ def _queue_unconfirmed(conn: sqlite3.Connection) -> int:
         " AND EXISTS (SELECT 1 FROM recipients AS r WHERE r.seq = events.seq AND r.delivered IS NULL)"
     ).rowcount
     if overtaken:
-        accounts.remember(conn, accounts.VOID_UNTOLD, "1")
+        queries.remember(conn, queries.VOID_UNTOLD, "1")
     return conn.execute(
         "UPDATE events SET queued = 1, due = NULL, answered = NULL WHERE refused IS NULL AND void = 0"
         " AND replaced_by IS NULL AND EXISTS"

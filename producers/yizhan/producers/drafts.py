@@ -22,11 +22,11 @@ from yizhan.schemas.header import (
     MAX_MEMBERS,
     NOTICE,
     RECEIPT,
+    ContractModel,
     EventId,
     EventType,
     Hex32,
     MemberCode,
-    Part,
     Period,
     Wants,
 )
@@ -45,7 +45,7 @@ _SHOWN: Final = 60
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-class Reference(Part):
+class Reference(ContractModel):
     """An event: by ``id`` (with ``hash``, unless it is one's own), or by one's own ``external_ref``."""
 
     id: EventId | None = None
@@ -68,7 +68,7 @@ def _once(codes: tuple[str, ...]) -> tuple[str, ...]:
 Codes = Annotated[tuple[MemberCode, ...], Field(max_length=MAX_MEMBERS), AfterValidator(_once)]
 
 
-class Draft(Part):
+class Draft(ContractModel):
     """One event to be sent. Header attributes are the specification's; absent ones stay absent."""
 
     type: EventType

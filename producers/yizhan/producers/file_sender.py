@@ -23,10 +23,10 @@ from kafka.errors import KafkaError
 from yizhan.producers import metrics
 from yizhan.producers.files import FileQueue, Piece
 from yizhan.runtime import clients
-from yizhan.runtime.access import require_access
-from yizhan.runtime.background import Background
+from yizhan.runtime.acl_check import require_access
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import NotAuthorised, StoreError
+from yizhan.runtime.worker_thread import WorkerThread
 from yizhan.schemas import topics
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _CLIENT: Final = "yizhan-files"
 log = logging.getLogger(__name__)
 
 
-class FileSender(Background):
+class FileSender(WorkerThread):
     """Sends what ``files`` has for an outbox until ``end`` is called."""
 
     expected = (KafkaError, StoreError, OSError, NotAuthorised)

@@ -131,10 +131,12 @@ def _sendable(path: Path) -> Iterator[tuple[BinaryIO, str, int, str]]:
 def _size_of(stream: BinaryIO, name: str) -> int:
     status = os.fstat(stream.fileno())
     if not stat.S_ISREG(status.st_mode):
-        raise FileRefused("type", _("{name}：应是一个普通文件，请给出文件的路径").format(name=name))
+        raise FileRefused("type", marked("{name}：应是一个普通文件，请给出文件的路径"), name=name)
     if not 1 <= status.st_size <= MAX_FILE_BYTES:
-        sentence = _("{name}：附件应为 1 至 {most} 字节，得到 {came} 字节；更大的请另行移交，并写明存放处（kept_at）")
-        raise FileRefused("size", sentence.format(name=name, most=MAX_FILE_BYTES, came=status.st_size))
+        sentence = marked(
+            "{name}：附件应为 1 至 {most} 字节，得到 {came} 字节；更大的请另行移交，并写明存放处（kept_at）"
+        )
+        raise FileRefused("size", sentence, name=name, most=MAX_FILE_BYTES, came=status.st_size)
     return status.st_size
 
 
@@ -169,8 +171,8 @@ def _sealed(
                 left.unlink(missing_ok=True)
         if not isinstance(error, OSError):
             raise
-        sentence = _("{path}：{error}；请腾出空间，检查目录归谁所有")
-        raise StoreError(sentence.format(path=folder, error=os_error(error))) from error
+        sentence = marked("{path}：{error}；请腾出空间，检查目录归谁所有")
+        raise StoreError(sentence, path=folder, error=os_error(error)) from error
     return Attachment(
         name=name, sha256=digest.hexdigest(), bytes=size, media_type=media,
         sealed=SealedFile(key=key.hex(), root=root.hex()),
@@ -179,8 +181,8 @@ def _sealed(
 
 def _leave_room(folder: Path, name: str, size: int) -> None:
     if shutil.disk_usage(folder).free < size + RESERVE_BYTES:
-        sentence = _("{name}：{path} 余量不足，要为报警留出 {reserve} 字节，附件没有封；请腾出空间")
-        raise StoreError(sentence.format(name=name, path=folder, reserve=RESERVE_BYTES))
+        sentence = marked("{name}：{path} 余量不足，要为报警留出 {reserve} 字节，附件没有封；请腾出空间")
+        raise StoreError(sentence, name=name, path=folder, reserve=RESERVE_BYTES)
 
 
 def _read(stream: BinaryIO, size: int, name: str) -> bytes:
@@ -192,7 +194,7 @@ def _read(stream: BinaryIO, size: int, name: str) -> bytes:
 
 def _check_whole(stream: BinaryIO, size: int, name: str) -> None:
     if stream.tell() != size or _read(stream, 1, name):
-        raise FileRefused("size", _("{name}：读取时还在变化；请等它写完再附上").format(name=name))
+        raise FileRefused("size", marked("{name}：读取时还在变化；请等它写完再附上"), name=name)
 
 
 def _new(path: Path) -> BinaryIO:
@@ -227,8 +229,8 @@ def enter(conn: sqlite3.Connection, path: Path, event_id: str, payload: bytes, *
                     "%s: its attached file %s is not beside the outbox any more: it goes without", event_id, root.hex()
                 )
                 continue
-            sentence = _("{name}：文书说它随文书密封，发件箱旁却没有；请用 yizhan publish --attach 附上")
-            raise NotPublishable(sentence.format(name=each.name))
+            sentence = marked("{name}：文书说它随文书密封，发件箱旁却没有；请用 yizhan publish --attach 附上")
+            raise NotPublishable(sentence, name=each.name)
         conn.execute(
             "INSERT OR IGNORE INTO files (seq, root, name, bytes, chunks)"
             " SELECT seq, ?, ?, ?, ? FROM events WHERE id = ?",
@@ -369,10 +371,10 @@ class FileQueue(Store):
                 stream.seek(row["sent"] * (CHUNK_BYTES + TAG_BYTES))
                 chunk = stream.read(CHUNK_BYTES + TAG_BYTES)
         except OSError as error:
-            raise StoreError(_(_NOT_HERE).format(path=self._folder / name, error=os_error(error))) from error
+            raise StoreError(_NOT_HERE, path=self._folder / name, error=os_error(error)) from error
         if len(leaves) != row["chunks"] or merkle.leaf_hash(chunk) != leaves[row["sent"]]:
             why = _("不是封好时的内容")
-            raise StoreError(_(_NOT_HERE).format(path=self._folder / name, error=why))
+            raise StoreError(_NOT_HERE, path=self._folder / name, error=why)
         record = write_record(row["root"], row["sent"], leaves, chunk)
         return Piece(row["n"], row["root"], row["sent"], len(leaves), record)
 

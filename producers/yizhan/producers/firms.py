@@ -123,7 +123,7 @@ class FirmsImport:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class FirmsContext:
     """Whose import it is, and among whom."""
 
     county: str
@@ -145,7 +145,7 @@ class _RowInvalid(YizhanError):
 def import_firms(
     stream: BinaryIO,
     name: str,
-    around: Surroundings,
+    around: FirmsContext,
     shift_to: datetime | None = None,
     now: datetime | None = None,
 ) -> FirmsImport:
@@ -205,7 +205,7 @@ def import_firms(
 
 
 def draft_of(
-    one: Detection, near: tuple[tuple[str, float], ...], around: Surroundings, shift: timedelta | None
+    one: Detection, near: tuple[tuple[str, float], ...], around: FirmsContext, shift: timedelta | None
 ) -> Draft:
     """Write the draft of a detection; ``near`` is not empty, the nearest first."""
     certainty = CERTAINTY[one.confidence_class]

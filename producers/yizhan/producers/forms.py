@@ -22,7 +22,7 @@ _TELLING: Final = 1_000_000
 """A bound from here on tells nobody anything."""
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """What an answer is."""
 
     TEXT = "text"
@@ -75,7 +75,7 @@ class Field:
     """Its name in the JSON."""
     title: str
     """Chinese title, to be translated where shown."""
-    kind: Kind
+    kind: FieldKind
     required: bool = False
     many: bool = False
     choices: tuple[Choice, ...] = ()
@@ -90,23 +90,23 @@ class Field:
     def expected(self) -> str:
         """Say in a few words what is expected."""
         said = {
-            Kind.WHOLE: _("整数"),
-            Kind.NUMBER: _("数字"),
-            Kind.FLAG: _("是/否"),
-            Kind.MOMENT: _("时间，如 2026-11-23 16:05（北京时间）"),
-            Kind.MEMBER: _("县的六位代码或名称"),
-            Kind.PAIR: _("两个数字，用逗号分开"),
-            Kind.POINT: _("经度,纬度，可用度分秒"),
+            FieldKind.WHOLE: _("整数"),
+            FieldKind.NUMBER: _("数字"),
+            FieldKind.FLAG: _("是/否"),
+            FieldKind.MOMENT: _("时间，如 2026-11-23 16:05（北京时间）"),
+            FieldKind.MEMBER: _("县的六位代码或名称"),
+            FieldKind.PAIR: _("两个数字，用逗号分开"),
+            FieldKind.POINT: _("经度,纬度，可用度分秒"),
         }.get(self.kind, "")
         bounds = [_("不小于 {low}").format(low=f"{self.low:g}")] if self.low is not None else []
         if self.high is not None and self.high < _TELLING:
             bounds.append(_("不大于 {high}").format(high=f"{self.high:g}"))
-        words = [said, *(bounds if self.kind in {Kind.WHOLE, Kind.NUMBER} else [])]
+        words = [said, *(bounds if self.kind in {FieldKind.WHOLE, FieldKind.NUMBER} else [])]
         words += [_("如 {example}").format(example=self.example)] if self.example and not said else []
         words += ["/".join(choice.label() for choice in self.choices)] if self.choices else []
-        if self.many and self.kind in {Kind.CHOICE, Kind.MEMBER}:
+        if self.many and self.kind in {FieldKind.CHOICE, FieldKind.MEMBER}:
             words.append(_("可多项，用顿号或分号分开"))
-        elif self.many and self.kind is not Kind.GROUP:
+        elif self.many and self.kind is not FieldKind.GROUP:
             words.append(_("可多项，用分号分开"))
         return ("，" if get_language() == SOURCE_LANGUAGE else ", ").join(word for word in words if word)
 
@@ -131,7 +131,7 @@ def header_form() -> tuple[Field, ...]:
             continue
         title, words = _HEADER.get(field.name, (field.name, {}))
         choices = tuple(Choice(each.value, words.get(each.value, each.name)) for each in field.choices)
-        kind = Kind.MEMBER if field.name in {"to", "touches"} else field.kind
+        kind = FieldKind.MEMBER if field.name in {"to", "touches"} else field.kind
         found.append(
             Field(
                 field.name,
@@ -214,7 +214,7 @@ def _field(name: str, whole: Mapping[str, Any], defs: Mapping[str, Any], *, requ
         required,
         many,
         _choices(about),
-        tuple(_fields(inner, defs)) if kind is Kind.GROUP else (),
+        tuple(_fields(inner, defs)) if kind is FieldKind.GROUP else (),
         about.get("minimum", about.get("exclusiveMinimum")),
         about.get("maximum", about.get("exclusiveMaximum")),
         whole.get("default"),
@@ -222,7 +222,7 @@ def _field(name: str, whole: Mapping[str, Any], defs: Mapping[str, Any], *, requ
     )
 
 
-def _kind(inner: Mapping[str, Any], defs: Mapping[str, Any]) -> tuple[Kind, dict[str, Any]]:
+def _kind(inner: Mapping[str, Any], defs: Mapping[str, Any]) -> tuple[FieldKind, dict[str, Any]]:
     """Tell what a schema asks for, and what it says about it."""
     about = dict(inner)
     if "anyOf" in inner:
@@ -231,18 +231,18 @@ def _kind(inner: Mapping[str, Any], defs: Mapping[str, Any]) -> tuple[Kind, dict
         about["type"] = "integer" if any(one.get("type") == "integer" for one in inner["anyOf"]) else about.get("type")
     if "prefixItems" in inner:
         named = {"number", "integer"} >= {_resolved(one, defs).get("type") for one in inner["prefixItems"]}
-        return (Kind.PAIR if named else Kind.TEXT), about
+        return (FieldKind.PAIR if named else FieldKind.TEXT), about
     if inner.get("type") == "object" or "properties" in inner:
-        return Kind.GROUP, about
+        return FieldKind.GROUP, about
     if about.get("type") == "integer":
-        return Kind.WHOLE, about
+        return FieldKind.WHOLE, about
     if "enum" in about:
-        return Kind.CHOICE, about
+        return FieldKind.CHOICE, about
     if about.get("format") == "date-time":
-        return Kind.MOMENT, about
+        return FieldKind.MOMENT, about
     if about.get("pattern") == "^[0-9]{6}$":
-        return Kind.MEMBER, about
-    return {"number": Kind.NUMBER, "boolean": Kind.FLAG}.get(str(about.get("type")), Kind.TEXT), about
+        return FieldKind.MEMBER, about
+    return {"number": FieldKind.NUMBER, "boolean": FieldKind.FLAG}.get(str(about.get("type")), FieldKind.TEXT), about
 
 
 def _choices(about: Mapping[str, Any]) -> tuple[Choice, ...]:
@@ -257,7 +257,7 @@ def _choices(about: Mapping[str, Any]) -> tuple[Choice, ...]:
 
 def is_position(field: Field) -> bool:
     """Tell whether a group is a GeoJSON point or line, whose datum must be asked for."""
-    return field.kind is Kind.GROUP and any(part.name == "coordinates" for part in field.parts)
+    return field.kind is FieldKind.GROUP and any(part.name == "coordinates" for part in field.parts)
 
 
 def find(fields: Sequence[Field], path: Sequence[str | int]) -> tuple[Field, ...]:

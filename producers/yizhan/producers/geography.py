@@ -23,7 +23,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import nearest_points
 
 from yizhan.schemas.errors import YizhanError
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.sentences import technical
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Outlines:
             OutlinesInvalid: there is none, or one is empty or crosses itself.
         """
         if not outlines:
-            raise OutlinesInvalid(_("应至少有一个县的县界，一个也没有"))
+            raise OutlinesInvalid(marked("应至少有一个县的县界，一个也没有"))
         for code, outline in outlines.items():
             if outline.is_empty or not outline.is_valid:
                 why = "empty" if outline.is_empty else shapely.is_valid_reason(outline)
@@ -81,7 +81,7 @@ class Outlines:
             sentence = _("应为 GeoJSON 的 FeatureCollection，每个县的 properties 里写明 code")
             raise OutlinesInvalid(technical(sentence, repr(error))) from None
         if len(dict(found)) != len(found):
-            raise OutlinesInvalid(_("有两个 feature 的 code 相同；一个县请并为一个 MultiPolygon"))
+            raise OutlinesInvalid(marked("有两个 feature 的 code 相同；一个县请并为一个 MultiPolygon"))
         return cls(dict(found), names)
 
     @property
@@ -127,8 +127,8 @@ class Outlines:
             OutlinesInvalid: the county has no outline.
         """
         if code not in self._outlines:
-            sentence = _("没有 {code} 的县界；有的是：{codes}")
-            raise OutlinesInvalid(sentence.format(code=code, codes=", ".join(self._codes)))
+            sentence = marked("没有 {code} 的县界；有的是：{codes}")
+            raise OutlinesInvalid(sentence, code=code, codes=", ".join(self._codes))
         plane = shapely.transform(self._outlines[code], lambda degrees: to_plane(degrees, longitude, latitude))
         nearest = nearest_points(Point(0, 0), plane)[1]
         bearing = math.degrees(math.atan2(nearest.x, nearest.y)) % _FULL_CIRCLE

@@ -12,9 +12,9 @@ import sqlite3
 from collections.abc import Collection
 from datetime import datetime
 
-from yizhan.producers import accounts, books
-from yizhan.producers.accounts import LaneHead
-from yizhan.producers.numbering import Letter
+from yizhan.producers import epochs, queries
+from yizhan.producers.numbering import OutgoingEvent
+from yizhan.producers.queries import LaneProgress
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.payloads import encode
 from yizhan.schemas.payloads.notice import MAX_LANES, MAX_VOID, Notice
@@ -22,17 +22,19 @@ from yizhan.schemas.payloads.notice import LaneHead as Told
 from yizhan.schemas.timestamps import written
 
 
-def lane_head_letters(conn: sqlite3.Connection, members: Collection[str], now: datetime) -> list[Letter]:
+def lane_head_letters(conn: sqlite3.Connection, members: Collection[str], now: datetime) -> list[OutgoingEvent]:
     """Write one notice to each member to which a lane leads."""
-    current = books.current(conn)
-    by_recipient: dict[str, list[LaneHead]] = {}
-    for head in accounts.lane_heads(conn):
+    current = epochs.current(conn)
+    by_recipient: dict[str, list[LaneProgress]] = {}
+    for head in queries.lane_heads(conn):
         if head.recipient in members and (head.book == current or head.unconfirmed):
             by_recipient.setdefault(head.recipient, []).append(head)
     attributes = {"type": NOTICE, "status": "Actual", "priority": "routine", "time": written(now)}
-    return [Letter(attributes, (recipient,), encode(_notice(heads))) for recipient, heads in by_recipient.items()]
+    return [
+        OutgoingEvent(attributes, (recipient,), encode(_notice(heads))) for recipient, heads in by_recipient.items()
+    ]
 
 
-def _notice(heads: list[LaneHead]) -> Notice:
+def _notice(heads: list[LaneProgress]) -> Notice:
     lanes = [Told(book=head.book, lane=head.lane, head=head.head, void=head.void[-MAX_VOID:]) for head in heads]
     return Notice(kind="lane_heads", lanes=tuple(lanes[-MAX_LANES:]))

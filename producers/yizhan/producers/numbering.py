@@ -17,14 +17,14 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from yizhan.producers import books
+from yizhan.producers import epochs
 from yizhan.producers.errors import NotPublishable
 from yizhan.schemas import strictjson
 from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.envelope import parse_envelope, seal
 from yizhan.schemas.header import NOTICE, RECEIPT, Header, Lane
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.payloads import Payload, encode
 from yizhan.schemas.payloads.codec import faults, not_json
@@ -37,7 +37,7 @@ _NEVER_AWAITED: Final = frozenset({RECEIPT, NOTICE})
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutgoingEvent:
     """What is to be sealed.
 
     ``attributes`` are the header's but for those that numbering adds (``source id kid to lanes
@@ -51,7 +51,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class Accepted:
     """What the outbox took: from now on it does not get lost.
 
     ``decisions`` are the sender's own, by recipient. ``duplicate``: this was there already, under
@@ -77,7 +77,7 @@ class Pen:
     charter: Charter
 
 
-def accept(conn: sqlite3.Connection, letter: Letter, pen: Pen, now: datetime) -> Sent:
+def accept(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, now: datetime) -> Accepted:
     """Accept a letter: number, seal and store it inside the caller's transaction.
 
     Raises:
@@ -86,8 +86,8 @@ def accept(conn: sqlite3.Connection, letter: Letter, pen: Pen, now: datetime) ->
         Oversize: it does not fit into an envelope.
     """
     _check_parties(letter.to, pen)
-    book = books.current(conn)
-    n = books.last_number(conn, book) + 1
+    book = epochs.current(conn)
+    n = epochs.last_number(conn, book) + 1
     header = draft_header(letter, pen, f"{pen.source}-{book}-{n}")
     decisions = {member: decide(header, member, pen.charter.policy) for member in letter.to}
     lanes = {member: _next_place(conn, member, book, made.way) for member, made in decisions.items()}
@@ -97,26 +97,26 @@ def accept(conn: sqlite3.Connection, letter: Letter, pen: Pen, now: datetime) ->
     event_hash = parse_envelope(envelope).hash
     _store(conn, letter, header, envelope, event_hash, decisions, now)
     suspect = instant(header.time) - now > CLOCK_TOLERANCE
-    return Sent(header.id, event_hash, letter.to, decisions, clock_suspect=suspect)
+    return Accepted(header.id, event_hash, letter.to, decisions, clock_suspect=suspect)
 
 
 def _check_parties(to: tuple[str, ...], pen: Pen) -> None:
     county, charter = pen.source[:6], pen.charter
     if not to:
-        sentence = _("没有收件县：章程 {charter} 里 {county} 没有结对的县；请在 to 里写明")
-        raise NotPublishable(sentence.format(charter=charter.name, county=county))
+        sentence = marked("没有收件县：章程 {charter} 里 {county} 没有结对的县；请在 to 里写明")
+        raise NotPublishable(sentence, charter=charter.name, county=county)
     for member in to:
         if member == county:
-            raise NotPublishable(_("收件县（to）里不能有本县 {county}，请去掉").format(county=county))
+            raise NotPublishable(marked("收件县（to）里不能有本县 {county}，请去掉"), county=county)
         if member not in charter.members:
-            sentence = _("{member} 不是章程 {charter} 的成员；请改正 to")
-            raise NotPublishable(sentence.format(member=member[:20], charter=charter.name))
+            sentence = marked("{member} 不是章程 {charter} 的成员；请改正 to")
+            raise NotPublishable(sentence, member=member[:20], charter=charter.name)
     if pen.signer.kid not in charter.signing.get(county, {}):
-        sentence = _("章程 {charter} 没有登记 {county} 的签名密钥 {kid}…，驿站会拒收；请用登记过的密钥")
-        raise NotPublishable(sentence.format(charter=charter.name, county=county, kid=pen.signer.kid[:16]))
+        sentence = marked("章程 {charter} 没有登记 {county} 的签名密钥 {kid}…，驿站会拒收；请用登记过的密钥")
+        raise NotPublishable(sentence, charter=charter.name, county=county, kid=pen.signer.kid[:16])
 
 
-def draft_header(letter: Letter, pen: Pen, event_id: str) -> Header:
+def draft_header(letter: OutgoingEvent, pen: Pen, event_id: str) -> Header:
     """Check the attributes (``NotPublishable``). Its lanes are placeholders: they follow from the decisions."""
     values = {
         **{name: value for name, value in letter.attributes.items() if value is not None},
@@ -143,7 +143,7 @@ def _next_place(conn: sqlite3.Connection, recipient: str, book: str, way: Way) -
 
 def _store(
     conn: sqlite3.Connection,
-    letter: Letter,
+    letter: OutgoingEvent,
     header: Header,
     envelope: bytes,
     event_hash: bytes,
@@ -193,7 +193,7 @@ def stored_decision(way: str, rule: str, policy: Policy) -> Decision:
     return Decision(Way(way), rule, known.get(rule) or Words(zh=rule, en=rule))
 
 
-def first_sent_as(conn: sqlite3.Connection, letter: Letter, policy: Policy) -> Sent | None:
+def first_sent_as(conn: sqlite3.Connection, letter: OutgoingEvent, policy: Policy) -> Accepted | None:
     """Return the event that was accepted before with this type and ``external_ref``, or None."""
     if letter.external_ref is None:
         return None
@@ -208,7 +208,7 @@ def first_sent_as(conn: sqlite3.Connection, letter: Letter, policy: Policy) -> S
         for each in conn.execute("SELECT recipient, way, rule FROM recipients WHERE seq = ?", (row["seq"],))
     }
     payload = conn.execute("SELECT payload FROM sealed WHERE seq = ?", (row["seq"],)).fetchone()[0]
-    return Sent(row["id"], row["hash"], tuple(made), made, duplicate=True, differs=payload != letter.payload)
+    return Accepted(row["id"], row["hash"], tuple(made), made, duplicate=True, differs=payload != letter.payload)
 
 
 def payload_bytes(payload: Payload | Mapping[str, Any] | bytes) -> bytes:

@@ -17,26 +17,27 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from yizhan.producers import accounts, addressing, books, files, metrics, numbering, owing
+from yizhan.producers import addressing, epochs, files, metrics, numbering, queries, reply_rules
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.errors import NotPublishable, WrongOutbox
 from yizhan.producers.notices import lane_head_letters
-from yizhan.producers.numbering import Letter, Pen, Sent
+from yizhan.producers.numbering import Accepted, OutgoingEvent, Pen
 from yizhan.producers.store import MIGRATIONS
-from yizhan.runtime import nudge
-from yizhan.runtime.alone import holder
+from yizhan.runtime import wakeup
+from yizhan.runtime.clock import utc_now
 from yizhan.runtime.errors import StoreError
+from yizhan.runtime.file_lock import holder
 from yizhan.runtime.store import SharedStore, open_store, transaction
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter import Charter, Charters
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.header import RECEIPT, Header, ReceiptRef, Ref, parse_header
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.payloads import encode, parse_strict
 from yizhan.schemas.payloads.common import Person
@@ -56,11 +57,6 @@ LOCK: Final = ".publisher"
 _NUMBERED: Final = frozenset({"specversion", "source", "id", "kid", "to", "lanes", "charter"})
 
 log = logging.getLogger(__name__)
-
-
-def utc_now() -> datetime:
-    """Read the clock of this machine."""
-    return datetime.now(UTC)
 
 
 class Outbox(SharedStore):
@@ -92,7 +88,7 @@ class Outbox(SharedStore):
         super().__init__(open_store(path, MIGRATIONS))
         try:
             with transaction(self._conn):
-                books.check_life(self._conn, path, source, clock(), noise)
+                epochs.check_life(self._conn, path, source, clock(), noise)
             file = path.stat()
             self._file = (file.st_dev, file.st_ino)
         except BaseException:
@@ -113,11 +109,11 @@ class Outbox(SharedStore):
     def book(self) -> str:
         """The book that numbers are taken from now."""
         with self._reading() as conn:
-            return books.current(conn)
+            return epochs.current(conn)
 
     # -- what goes in --
 
-    def publish(self, draft: Draft) -> Sent:
+    def publish(self, draft: Draft) -> Accepted:
         """Accept one event: number, seal and store it. From the return on it is durable and will be sent.
 
         Raises:
@@ -128,7 +124,7 @@ class Outbox(SharedStore):
         """
         return self._accept_one(lambda conn, pen, now: self._letter(conn, draft, pen, now))
 
-    def publish_many(self, drafts: Iterable[Draft]) -> Iterator[Sent | YizhanError]:
+    def publish_many(self, drafts: Iterable[Draft]) -> Iterator[Accepted | YizhanError]:
         """Publish one after the other, ``BATCH`` to a commit; yields each one's result in order.
 
         A draft that cannot be sent yields its error and is left out, the others go. What was yielded is
@@ -138,10 +134,10 @@ class Outbox(SharedStore):
         while batch := list(islice(waiting, BATCH)):
             with self._writing() as (conn, pen, now):
                 results = [self._one_of_many(conn, draft, pen, now) for draft in batch]
-            self._after([result for result in results if isinstance(result, Sent)])
+            self._after([result for result in results if isinstance(result, Accepted)])
             yield from results
 
-    def preview(self, draft: Draft) -> Sent | YizhanError:
+    def preview(self, draft: Draft) -> Accepted | YizhanError:
         """Tell what ``publish`` would give now; nothing of it stays.
 
         Raises:
@@ -154,12 +150,12 @@ class Outbox(SharedStore):
             conn.execute("RELEASE preview")
         return found
 
-    def _letter(self, conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> Letter:
+    def _letter(self, conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> OutgoingEvent:
         letter = addressing.letter_of(conn, draft, pen, now)
-        owing.check(conn, letter, pen, self.came)
+        reply_rules.check(conn, letter, pen, self.came)
         return letter
 
-    def _one_of_many(self, conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> Sent | YizhanError:
+    def _one_of_many(self, conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> Accepted | YizhanError:
         conn.execute("SAVEPOINT one")
         try:
             letter = self._letter(conn, draft, pen, now)
@@ -175,7 +171,7 @@ class Outbox(SharedStore):
 
     def send_receipt(
         self, receipt: ReceiptRef, by: Person | None = None, note: str | None = None, how: str | None = None
-    ) -> Sent:
+    ) -> Accepted:
         """Send a receipt to the county of what it confirms, and to it alone.
 
         Args:
@@ -194,22 +190,22 @@ class Outbox(SharedStore):
         attributes = {"type": RECEIPT, "status": "Actual", "priority": "routine", "receipt": receipt}
         to = (receipt.target_source[:6],)
 
-        def letter(_conn: sqlite3.Connection, _pen: Pen, now: datetime) -> Letter:
-            return Letter(attributes | {"time": written(now)}, to, payload)
+        def letter(_conn: sqlite3.Connection, _pen: Pen, now: datetime) -> OutgoingEvent:
+            return OutgoingEvent(attributes | {"time": written(now)}, to, payload)
 
         return self._accept_one(letter)
 
-    def announce_lane_heads(self) -> tuple[Sent, ...]:
+    def announce_lane_heads(self) -> tuple[Accepted, ...]:
         """Tell every recipient how far each lane to it has come, so that a lost tail shows too."""
         with self._writing() as (conn, pen, now):
             letters = lane_head_letters(conn, pen.charter.members, now)
             sent = tuple(numbering.accept(conn, letter, pen, now) for letter in letters)
-            accounts.remember(conn, "lane_heads_announced", written(now))
-            accounts.remember(conn, accounts.VOID_UNTOLD, "0")
+            queries.remember(conn, "lane_heads_announced", written(now))
+            queries.remember(conn, queries.VOID_UNTOLD, "0")
         self._after(sent)
         return sent
 
-    def reissue(self) -> tuple[Sent, ...]:
+    def reissue(self) -> tuple[Accepted, ...]:
         """Seal anew what bears a number that had been given before (a backup was restored).
 
         Recipients keep the first event of an id, so the later one would be lost with them.
@@ -224,24 +220,24 @@ class Outbox(SharedStore):
         metrics.REISSUED.inc(len(sent))
         return tuple(sent)
 
-    def _reissue_one(self, conn: sqlite3.Connection, row: sqlite3.Row, pen: Pen, now: datetime) -> Sent:
+    def _reissue_one(self, conn: sqlite3.Connection, row: sqlite3.Row, pen: Pen, now: datetime) -> Accepted:
         header = parse_header(row["header"])
         attributes = {name: getattr(header, name) for name in Header.model_fields if name not in _NUMBERED}
         conn.execute("UPDATE events SET external_ref = NULL, queued = 0, due = NULL WHERE seq = ?", (row["seq"],))
-        letter = Letter(attributes, header.to, row["payload"], row["external_ref"])
+        letter = OutgoingEvent(attributes, header.to, row["payload"], row["external_ref"])
         sent = self._accept(conn, letter, pen, now, accepted=True)
         conn.execute("UPDATE events SET replaced_by = ? WHERE seq = ?", (sent.id, row["seq"]))
         log.critical("%s: its number had been given before; sealed anew as %s", row["id"], sent.id)
         return sent
 
     def _accept(
-        self, conn: sqlite3.Connection, letter: Letter, pen: Pen, now: datetime, *, accepted: bool = False
-    ) -> Sent:
+        self, conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, now: datetime, *, accepted: bool = False
+    ) -> Accepted:
         sent = numbering.accept(conn, letter, pen, now)
         files.enter(conn, self.path, sent.id, letter.payload, accepted=accepted)
         return sent
 
-    def _accept_one(self, letter_of: Callable[[sqlite3.Connection, Pen, datetime], Letter]) -> Sent:
+    def _accept_one(self, letter_of: Callable[[sqlite3.Connection, Pen, datetime], OutgoingEvent]) -> Accepted:
         with self._writing() as (conn, pen, now):
             letter = letter_of(conn, pen, now)
             sent = numbering.first_sent_as(conn, letter, pen.charter.policy) or self._accept(conn, letter, pen, now)
@@ -273,10 +269,10 @@ class Outbox(SharedStore):
             return
         with self._lock, transaction(self._conn) as conn:
             if receipt.stage == "delivered":
-                accounts.confirm_lane(conn, header.county, receipt, header.time)
+                queries.confirm_lane(conn, header.county, receipt, header.time)
                 why = None
             else:
-                why = accounts.confirm_event(conn, header, event_hash, strictjson.dumps(payload).decode())
+                why = queries.confirm_event(conn, header, event_hash, strictjson.dumps(payload).decode())
                 if why is None and receipt.event is not None:
                     files.hear(
                         conn, receipt.event.id, receipt.stage, self.clock().timestamp(), self.files_patience_seconds
@@ -290,35 +286,35 @@ class Outbox(SharedStore):
     def line(self) -> tuple[bool, datetime | None]:
         """Tell whether a publisher runs, and since when it finds no broker (None: it does)."""
         with self._reading() as conn:
-            since = accounts.recall(conn, accounts.LINE_LOST)
+            since = queries.recall(conn, queries.LINE_LOST)
         running = holder(self.path.with_name(self.path.name + LOCK)) is not None
         return running, instant(since) if since else None
 
-    def rows(self, query: accounts.Query = accounts.EVERYTHING) -> tuple[accounts.EventRow, ...]:
+    def rows(self, query: queries.OutboxQuery = queries.EVERYTHING) -> tuple[queries.EventRow, ...]:
         """List events, the newest last."""
         with self._reading() as conn:
-            return tuple(accounts.rows(conn, query))
+            return tuple(queries.rows(conn, query))
 
-    def postings(self, query: accounts.Query = accounts.EVERYTHING) -> tuple[accounts.Posting, ...]:
+    def postings(self, query: queries.OutboxQuery = queries.EVERYTHING) -> tuple[queries.Posting, ...]:
         """List what became of each event with each of its recipients, the newest last."""
         with self._reading() as conn:
-            return tuple(accounts.postings(conn, query))
+            return tuple(queries.postings(conn, query))
 
-    def event(self, event_id: str) -> accounts.OwnEvent | None:
+    def event(self, event_id: str) -> queries.OwnEvent | None:
         """Return one event with header, payload and bytes; None for an id that this outbox never gave."""
         with self._reading() as conn:
-            return accounts.event(conn, event_id)
+            return queries.event(conn, event_id)
 
     def beside(self, event_id: str) -> frozenset[str]:
         """Return the ids that an event names, and of those that name it."""
         with self._reading() as conn:
-            return frozenset(accounts.beside(conn, event_id))
+            return frozenset(queries.beside(conn, event_id))
 
-    def sent(self, since: datetime | None = None, until: datetime | None = None) -> tuple[accounts.SentEvent, ...]:
+    def sent(self, since: datetime | None = None, until: datetime | None = None) -> tuple[queries.SentEvent, ...]:
         """List own events with their payloads, oldest first: learnt at ``since`` or later, before ``until``."""
         policy = self.charters.in_force(self.clock()).policy
         with self._reading() as conn:
-            return tuple(accounts.sent(conn, since, until, policy))
+            return tuple(queries.sent(conn, since, until, policy))
 
     def files(self) -> tuple[files.FileRow, ...]:
         """List the attached files that some recipient does not have yet, the oldest first."""
@@ -330,25 +326,25 @@ class Outbox(SharedStore):
         with self._reading() as conn:
             return files.trouble(conn)
 
-    def books(self) -> tuple[accounts.BookRow, ...]:
+    def books(self) -> tuple[queries.BookRow, ...]:
         """List the books, the oldest first, and why each was opened."""
         with self._reading() as conn:
-            return tuple(accounts.book_rows(conn))
+            return tuple(queries.book_rows(conn))
 
-    def lane_heads(self) -> tuple[accounts.LaneHead, ...]:
+    def lane_heads(self) -> tuple[queries.LaneProgress, ...]:
         """Tell how far every lane has come, and which of its numbers will never come to anybody."""
         with self._reading() as conn:
-            return tuple(accounts.lane_heads(conn))
+            return tuple(queries.lane_heads(conn))
 
-    def foreign_postings(self) -> tuple[accounts.ForeignPosting, ...]:
+    def foreign_postings(self) -> tuple[queries.ForeignPosting, ...]:
         """List postings that match nothing that this outbox sent."""
         with self._reading() as conn:
-            return tuple(accounts.foreign_postings(conn))
+            return tuple(queries.foreign_postings(conn))
 
-    def figures(self, receipt_overdue_seconds: float = 120.0) -> accounts.Figures:
+    def figures(self, receipt_overdue_seconds: float = 120.0) -> queries.Figures:
         """Count what waits: to be sent, for the station's answer, for receipts."""
         with self._reading() as conn:
-            return accounts.figures(conn, self.clock(), receipt_overdue_seconds)
+            return queries.figures(conn, self.clock(), receipt_overdue_seconds)
 
     def depth(self) -> int:
         """Count the events that are to be sent now."""
@@ -365,12 +361,12 @@ class Outbox(SharedStore):
     def lane_heads_announced(self) -> datetime:
         """When lane heads were last announced; before the first time, when the outbox was begun."""
         with self._reading() as conn:
-            return instant(accounts.recall(conn, "lane_heads_announced") or next(accounts.book_rows(conn)).opened)
+            return instant(queries.recall(conn, "lane_heads_announced") or next(queries.book_rows(conn)).opened)
 
     def stamps(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
         """Return postmarks of our events as the station signed them, in the order of coming: (number, bytes)."""
         with self._reading() as conn:
-            return list(accounts.stamps(conn, after, limit))
+            return list(queries.stamps(conn, after, limit))
 
     def stamp(self, event_id: str) -> bytes | None:
         """Return the last postmark of one of our events; None before it came."""
@@ -378,17 +374,17 @@ class Outbox(SharedStore):
             row = conn.execute("SELECT postmark FROM events WHERE id = ?", (event_id,)).fetchone()
         return None if row is None or row["postmark"] is None else bytes(row["postmark"])
 
-    def exported(self) -> tuple[accounts.Exported, ...]:
+    def exported(self) -> tuple[queries.Exported, ...]:
         """List every event without its content, in the order of acceptance: for the auditor's books."""
         with self._reading() as conn:
-            return tuple(accounts.exported(conn))
+            return tuple(queries.exported(conn))
 
     # -- housekeeping --
 
     def prune(self, older_than: datetime) -> int:
         """Drop the sealed bytes of what every recipient confirmed and that was accepted before; how many."""
         with self._lock, transaction(self._conn) as conn:
-            return accounts.prune(conn, older_than)
+            return queries.prune(conn, older_than)
 
     def dispatch(self, share: Callable[[], float] | None = None, checkpoint_pages: int = 0) -> Dispatch:
         """Open the sending side of this outbox, on a connection of its own; the caller closes it."""
@@ -411,16 +407,16 @@ class Outbox(SharedStore):
         except OSError:
             found = None
         if found != self._file:
-            sentence = _("{path} 打开期间被替换或删除；什么也没有存入，请重新启动本程序")
-            raise WrongOutbox(sentence.format(path=self.path))
+            sentence = marked("{path} 打开期间被替换或删除；什么也没有存入，请重新启动本程序")
+            raise WrongOutbox(sentence, path=self.path)
 
-    def _after(self, sent: Iterable[Sent]) -> None:
+    def _after(self, sent: Iterable[Accepted]) -> None:
         """Tell the file beside and the publisher. Neither can fail or block what is already durable."""
         last = [each for each in sent if not each.duplicate][-1:]
         for each in last:
             _, book, n = each.id.rsplit("-", 2)
-            books.write_head(self.path, book, int(n))
-            nudge.notify(self.nudge_path)
+            epochs.write_head(self.path, book, int(n))
+            wakeup.notify(self.nudge_path)
 
 
-__all__ = ["BATCH", "NotPublishable", "Outbox", "Sent", "utc_now"]
+__all__ = ["BATCH", "Accepted", "NotPublishable", "Outbox"]

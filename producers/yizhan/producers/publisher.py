@@ -25,21 +25,21 @@ from kafka.errors import InvalidRecordError, KafkaError, MessageSizeTooLargeErro
 from kafka.producer.future import RecordMetadata
 
 from yizhan.producers import metrics
-from yizhan.producers.answers import PostingRecord
-from yizhan.producers.chores import Chores
 from yizhan.producers.dispatch import Dispatch, Outgoing
 from yizhan.producers.file_sender import FileSender, producer_of
+from yizhan.producers.maintenance import Chores
 from yizhan.producers.outbox import LOCK, Outbox
 from yizhan.producers.schedule import Patience
+from yizhan.producers.station_replies import PostingRecord
 from yizhan.runtime import clients
-from yizhan.runtime.access import require_access
-from yizhan.runtime.alone import alone
-from yizhan.runtime.away import Away
+from yizhan.runtime.acl_check import require_access
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import NotAuthorised, StoreError
-from yizhan.runtime.nudge import NudgeListener, notify
+from yizhan.runtime.file_lock import alone
+from yizhan.runtime.outage_log import Away
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
+from yizhan.runtime.wakeup import WakeupListener, notify
 from yizhan.runtime.watchdog import Watchdog
 from yizhan.schemas import topics
 from yizhan.schemas.i18n import _
@@ -95,7 +95,7 @@ def run(
     """
     chosen = connection or settings.connection(topics.county(outbox.county))
     lock = outbox.path.with_name(outbox.path.name + LOCK)
-    with alone(lock, _("在发送这个发件箱")), outbox.dispatch() as dispatch, NudgeListener(outbox.nudge_path) as nudge:
+    with alone(lock, _("在发送这个发件箱")), outbox.dispatch() as dispatch, WakeupListener(outbox.nudge_path) as nudge:
         reader = _Reader(outbox, settings, chosen, stop)
         reader.start()
         sender = FileSender(outbox, settings, chosen)
@@ -132,7 +132,7 @@ class _Publisher:
         self._crowded = False
         self._backoff = _BACKOFF_SECONDS[0]
 
-    def run(self, nudge: NudgeListener, watchdog: Watchdog | None) -> None:
+    def run(self, nudge: WakeupListener, watchdog: Watchdog | None) -> None:
         while not self._stop.is_set():
             try:
                 self._beat(watchdog)
@@ -141,7 +141,7 @@ class _Publisher:
             except KafkaError as error:
                 self._after_failure(error)
 
-    def _session(self, producer: KafkaProducer, nudge: NudgeListener, watchdog: Watchdog | None) -> None:
+    def _session(self, producer: KafkaProducer, nudge: WakeupListener, watchdog: Watchdog | None) -> None:
         self._under_way.clear()
         self._bytes = 0
         self._acked.clear()

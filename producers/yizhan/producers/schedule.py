@@ -25,7 +25,7 @@ class Patience:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class DeliveryState:
     """What is known of one event. ``attempts`` counts how often a broker acknowledged it."""
 
     attempts: int
@@ -34,7 +34,7 @@ class Standing:
     receipt_missing: bool = False
 
 
-def due(now: float, standing: Standing, patience: Patience, share: float) -> float | None:
+def due(now: float, standing: DeliveryState, patience: Patience, share: float) -> float | None:
     """When to send again: seconds on the clock of ``now``, or None for never.
 
     ``share`` is a random number in [0, 1).

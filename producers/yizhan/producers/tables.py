@@ -19,7 +19,7 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Final
 
-from yizhan.producers import filling
+from yizhan.producers import form_values
 from yizhan.producers.columns import (
     BESIDE,
     ID,
@@ -32,8 +32,8 @@ from yizhan.producers.columns import (
 )
 from yizhan.producers.datum import Datum, PositionInvalid, datum_of, positions_of, to_wgs84
 from yizhan.producers.drafts import Draft, DraftInvalid, LineProblem, parse_draft
-from yizhan.producers.filling import AnswerInvalid, understood
-from yizhan.producers.forms import Field, Kind, form_of
+from yizhan.producers.form_values import AnswerInvalid, understood
+from yizhan.producers.forms import Field, FieldKind, form_of
 from yizhan.producers.proposals import Map, coordinates_of
 from yizhan.schemas import strictjson
 from yizhan.schemas.i18n import LANGUAGES, _
@@ -58,7 +58,7 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TableRow:
     """One row of a table. ``number`` from 1, the headings' included; cells by their column's number from 0."""
 
     number: int
@@ -71,12 +71,12 @@ class Row:
 class Bad:
     """A row that may not go, and everything that is wrong with it."""
 
-    row: Row
+    row: TableRow
     problems: tuple[LineProblem, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class TableContext:
     """In whose name a table is read."""
 
     county: str
@@ -91,7 +91,7 @@ class Setting:
 class Reading:
     """A table of one type being read: the headings first, then row after row."""
 
-    def __init__(self, type: str, name: str, setting: Setting) -> None:
+    def __init__(self, type: str, name: str, setting: TableContext) -> None:
         """Take whose it is; ``name`` is how problems call the file."""
         self._type, self._name, self._setting = type, name, setting
         self._names = {each.name for each in form_of(type)}
@@ -112,13 +112,13 @@ class Reading:
         return [
             column.heading()
             for column in template_columns(self._type)
-            if column.needed and column.path not in given and filling.get(self._office(), column.path[1:]) is None
+            if column.needed and column.path not in given and form_values.get(self._office(), column.path[1:]) is None
         ]
 
     def _office(self) -> dict[str, Any]:
         return {"org_code": f"{self._setting.county}000000", **self._setting.office}
 
-    def take_headings(self, row: Row) -> tuple[LineProblem, ...]:
+    def take_headings(self, row: TableRow) -> tuple[LineProblem, ...]:
         """Take the first row; return every problem with it."""
         problems, seen = [], set[str]()
         beside, passed_over = set(), in_both_languages(BESIDE)
@@ -148,7 +148,7 @@ class Reading:
             problems.append(LineProblem(self._name, row.number, "", expected, came or _("空")))
         return tuple(problems)
 
-    def row(self, row: Row) -> Draft | Bad | None:
+    def row(self, row: TableRow) -> Draft | Bad | None:
         """Read one row; None for an empty one."""
         filled = {n: cell for n, cell in row.cells.items() if n not in self._beside}
         if not filled:
@@ -173,7 +173,7 @@ class Reading:
         except DraftInvalid as error:
             return Bad(row, tuple(self._from_model(row.number, path, said) for path, said in error.errors))
 
-    def event_id(self, row: Row) -> str:
+    def event_id(self, row: TableRow) -> str:
         """Return the id that a row of an export names; empty for a row that never was an event."""
         cell = None if self._id is None else row.cells.get(self._id)
         return "" if cell is None or cell.value is None else str(cell.value).strip()
@@ -191,7 +191,7 @@ class Reading:
             if cell.fault is not None:
                 yield self._problem(line, number, column.heading(), cell.fault, text)
                 return
-            filling.put(content, column.path, self._value(column, text))
+            form_values.put(content, column.path, self._value(column, text))
         except (AnswerInvalid, PositionInvalid) as error:
             yield self._problem(line, number, column.heading(), *_parted(str(error)))
 
@@ -205,25 +205,25 @@ class Reading:
             return []
         said = understood(column.field, text, self._setting.members)
         # As the models write it: a row is known by what it says, not by its time zone.
-        return written(datetime.fromisoformat(said)) if column.field.kind is Kind.MOMENT else said
+        return written(datetime.fromisoformat(said)) if column.field.kind is FieldKind.MOMENT else said
 
     def _converted(self, content: dict[str, Any], line: int) -> Iterator[LineProblem]:
         """Turn every position into WGS 84; one without a datum is a problem."""
         for number, column in self._columns.items():
-            if column.is_datum and filling.get(content, (*column.path[:-1], "coordinates")) is None:
-                filling.take(content, column.path)  # a datum of nothing, as a template filled downwards has
-            if not column.is_position or (points := filling.get(content, column.path)) is None:
+            if column.is_datum and form_values.get(content, (*column.path[:-1], "coordinates")) is None:
+                form_values.take(content, column.path)  # a datum of nothing, as a template filled downwards has
+            if not column.is_position or (points := form_values.get(content, column.path)) is None:
                 continue
             beside = (*column.path[:-1], "datum")
-            datum = filling.get(content, beside)
+            datum = form_values.get(content, beside)
             if datum is None:
                 heading = next(one.heading() for one in self._known.values() if one.path == beside)
                 expected = _("写了坐标，就要在“{heading}”一列写明坐标系").format(heading=heading)
                 yield self._problem(line, number, column.heading(), expected, _("空"))
                 continue
             found = [list(to_wgs84((x, y), Datum(datum))) for x, y in (points if column.field.many else [points])]
-            filling.put(content, column.path, found if column.field.many else found[0])
-            filling.take(content, beside)
+            form_values.put(content, column.path, found if column.field.many else found[0])
+            form_values.take(content, beside)
 
     def _complete(self, content: dict[str, Any], *, propose: bool) -> None:
         """Add what follows from a row: a reference, who answers for it, the border, whom it touches, the grade.
@@ -279,7 +279,7 @@ def plain(value: Any, asked: Field) -> str:  # noqa: ANN401 -- whatever a cell h
             return ""
         case bool():
             return "是" if value else "否"
-        case datetime() if asked.kind is Kind.MOMENT or value.time() != time():
+        case datetime() if asked.kind is FieldKind.MOMENT or value.time() != time():
             return value.isoformat(sep=" ", timespec="minutes" if not value.second else "seconds")
         case date():
             return value.strftime("%Y-%m" if len(asked.example or "") == len("2026-11") else "%Y-%m-%d")

@@ -19,7 +19,7 @@ from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from yizhan.producers.columns import CODES, NOTES, Column, Value, letters
-from yizhan.producers.forms import Kind
+from yizhan.producers.forms import FieldKind
 from yizhan.producers.workbooks import GUARD, begins_formula
 from yizhan.schemas.i18n import _
 
@@ -52,7 +52,7 @@ def template(type: str, title: str, columns: Sequence[Column], members: Mapping[
         words = _words_of(column, members)
         if words:
             _drop_down(sheet, codes, number, column, words)
-        elif column.field.kind is Kind.TEXT or column.is_position:
+        elif column.field.kind is FieldKind.TEXT or column.is_position:
             # A telephone or a case number typed into a number cell loses its zeros, or its last digits.
             sheet.column_dimensions[letters(number)].number_format = "@"
     sheet.freeze_panes = "A2"
@@ -98,9 +98,9 @@ def _heading(sheet: Worksheet, number: int, column: Column) -> None:
 
 def _words_of(column: Column, members: Mapping[str, str]) -> list[str]:
     match column.field.kind:
-        case Kind.MEMBER:
+        case FieldKind.MEMBER:
             return [f"{code} {name}" for code, name in members.items()]
-        case Kind.FLAG:
+        case FieldKind.FLAG:
             return [_("是"), _("否")]
         case _:
             return [choice.label() for choice in column.field.choices]
@@ -116,7 +116,7 @@ def _drop_down(sheet: Worksheet, codes: Worksheet, number: int, column: Column, 
     codes.column_dimensions[name].width = max(12, *(2 * len(word) + 2 for word in words))
     rule = DataValidation("list", formula1=f"='{codes.title}'!${name}$2:${name}${len(words) + 1}", allow_blank=True)
     # Of a list several may be meant, typed with marks between; a number may stand for a word of a WHOLE.
-    rule.showErrorMessage = not column.field.many and column.field.kind is not Kind.WHOLE
+    rule.showErrorMessage = not column.field.many and column.field.kind is not FieldKind.WHOLE
     rule.error = _("请从下拉列表中选")
     rule.add(f"{letters(number)}2:{letters(number)}{_RULED_ROWS + 1}")
     sheet.add_data_validation(rule)

@@ -27,9 +27,9 @@ from openpyxl.utils.cell import range_boundaries
 from openpyxl.utils.exceptions import InvalidFileException
 
 from yizhan.producers.columns import CODES, NOTES, in_both_languages
-from yizhan.producers.tables import Cell, Row
+from yizhan.producers.tables import Cell, TableRow
 from yizhan.schemas.errors import YizhanError
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.sentences import technical
 
 _Held = TypeVar("_Held")
@@ -66,7 +66,7 @@ class TableInvalid(YizhanError):
     """A file that is no table which can be read."""
 
 
-class Book:
+class WorkbookReader:
     """An Excel workbook opened to be read."""
 
     def __init__(self, stream: BinaryIO, sheet: str | None = None) -> None:
@@ -111,12 +111,10 @@ class Book:
         ]
         if not wanted:
             names = "、".join(one.title for one in sheets)
-            raise TableInvalid(
-                _("工作簿里没有可读的工作表 {name}；有的是：{names}").format(name=name or "", names=names)
-            )
+            raise TableInvalid(marked("工作簿里没有可读的工作表 {name}；有的是：{names}"), name=name or "", names=names)
         return wanted[0]
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[TableRow]:
         """Yield the rows that are not empty, the headings first.
 
         Raises:
@@ -134,10 +132,10 @@ class Book:
                     if not found and not wide:
                         continue
                     if seen > MOST_ROWS + 1:
-                        sentence = _("一张表至多 {most} 行；请分成几个文件，一行也没有读入")
-                        raise TableInvalid(sentence.format(most=MOST_ROWS))
+                        sentence = marked("一张表至多 {most} 行；请分成几个文件，一行也没有读入")
+                        raise TableInvalid(sentence, most=MOST_ROWS)
                     fault = _("这一行隐藏着，看不见；要发请取消隐藏或筛选") if number in self._hidden else None
-                    yield Row(number, self._read(number, found, computed), fault)
+                    yield TableRow(number, self._read(number, found, computed), fault)
         except _DAMAGED as error:
             raise _no_workbook(error) from None
 
@@ -196,7 +194,7 @@ def _check(stream: BinaryIO) -> None:
     head = stream.read(8)
     stream.seek(0)
     if head == _OLD_EXCEL:
-        raise TableInvalid(_("这是旧的 .xls，或加了密码的工作簿；请另存为不加密的 .xlsx"))
+        raise TableInvalid(marked("这是旧的 .xls，或加了密码的工作簿；请另存为不加密的 .xlsx"))
     try:
         with zipfile.ZipFile(stream) as packed:
             size = sum(one.file_size for one in packed.infolist())
@@ -206,9 +204,7 @@ def _check(stream: BinaryIO) -> None:
     if "xl/workbook.xml" not in names:
         raise _no_workbook("xl/workbook.xml")
     if size > MOST_BYTES:
-        raise TableInvalid(
-            _("工作簿解开有 {size} 字节，至多 {most}；请分成几个文件").format(size=size, most=MOST_BYTES)
-        )
+        raise TableInvalid(marked("工作簿解开有 {size} 字节，至多 {most}；请分成几个文件"), size=size, most=MOST_BYTES)
     stream.seek(0)
 
 
@@ -255,7 +251,7 @@ def _layout(sheet: _Sheet) -> tuple[_Merged, set[int]]:
             raise ValueError(ref)
         count += bottom - top + 1
         if count > _MOST_MERGED_ROWS:
-            raise TableInvalid(_("合并单元格太多，读不下；请取消合并"))
+            raise TableInvalid(marked("合并单元格太多，读不下；请取消合并"))
         for row in range(top, bottom + 1):
             merged.setdefault(row, []).append((left - 1, right - 1, ref))
 
@@ -295,7 +291,7 @@ def _narrowed(cells: Iterable[tuple[int, _Held]]) -> dict[int, _Held]:
 # -- CSV --
 
 
-def csv_rows(stream: BinaryIO) -> Iterator[Row]:
+def csv_rows(stream: BinaryIO) -> Iterator[TableRow]:
     """Yield the rows of a CSV that are not empty, the headings first; ``number`` counts rows, not lines.
 
     Raises:
@@ -303,9 +299,9 @@ def csv_rows(stream: BinaryIO) -> Iterator[Row]:
     """
     data = stream.read(MOST_BYTES + 1)
     if len(data) > MOST_BYTES:
-        raise TableInvalid(_("文件至多 {most} 字节；请分成几个文件").format(most=MOST_BYTES))
+        raise TableInvalid(marked("文件至多 {most} 字节；请分成几个文件"), most=MOST_BYTES)
     if data.startswith((b"PK\x03\x04", _OLD_EXCEL)):
-        raise TableInvalid(_("这是 Excel 工作簿，不是 CSV；请用 yizhan import excel"))
+        raise TableInvalid(marked("这是 Excel 工作簿，不是 CSV；请用 yizhan import excel"))
     reader = csv.reader(io.StringIO(_decoded(data), newline=""), strict=True)
     seen = 0
     try:
@@ -313,9 +309,9 @@ def csv_rows(stream: BinaryIO) -> Iterator[Row]:
             found = _narrowed((n, Cell(_bare(text))) for n, each in enumerate(values) if (text := each.strip()))
             seen += bool(found)
             if seen > MOST_ROWS + 1:
-                raise TableInvalid(_("一张表至多 {most} 行；请分成几个文件，一行也没有读入").format(most=MOST_ROWS))
+                raise TableInvalid(marked("一张表至多 {most} 行；请分成几个文件，一行也没有读入"), most=MOST_ROWS)
             if found:
-                yield Row(number, found)
+                yield TableRow(number, found)
     except csv.Error as error:
         sentence = _("第 {line} 行起不是逗号分隔的 CSV，引号要成对").format(line=reader.line_num)
         raise TableInvalid(technical(sentence, error)) from None
@@ -333,7 +329,7 @@ def _bare(text: str) -> str:
 
 def _decoded(data: bytes) -> str:
     if data.startswith(_UTF16):
-        raise TableInvalid(_("这是 UTF-16 文本；请另存为“CSV UTF-8（逗号分隔）”"))
+        raise TableInvalid(marked("这是 UTF-16 文本；请另存为“CSV UTF-8（逗号分隔）”"))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -24,7 +24,7 @@ from prometheus_client import (
 from prometheus_client.metrics_core import Metric
 
 from yizhan.runtime.errors import SettingError
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import marked
 from yizhan.schemas.sentences import os_error
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ class MetricsServer(AbstractContextManager["MetricsServer"]):
         try:
             self._server, self._thread = start_http_server(port, addr=host, registry=registry)
         except OSError as error:
-            sentence = _("指标端口 {host}:{port} 不能用：{error}；请改 …_metrics_port，或不设")
-            raise SettingError(sentence.format(host=host, port=port, error=os_error(error))) from error
+            sentence = marked("指标端口 {host}:{port} 不能用：{error}；请改 …_metrics_port，或不设")
+            raise SettingError(sentence, host=host, port=port, error=os_error(error)) from error
         self.port = int(self._server.server_port)
         log.info("metrics on http://%s:%d/metrics", host, self.port)
 

@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import SettingError
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.sentences import CAME, expected, technical
 
 FILE_NAME = "yizhan.toml"
@@ -224,8 +224,8 @@ class Settings(BaseSettings):
             ca, cert, key = (_present(folder / name) for name in ("ca.pem", "cert.pem", "key.pem"))
             return KafkaConnection(self.bootstrap_servers, ca, cert, key)
         if not self.sasl_password.get_secret_value():
-            sentence = _("kafka_security={security} 要有口令；请设 {name}")
-            raise SettingError(sentence.format(security=self.kafka_security, name=f"{PREFIX}SASL_PASSWORD"))
+            sentence = marked("kafka_security={security} 要有口令；请设 {name}")
+            raise SettingError(sentence, security=self.kafka_security, name=f"{PREFIX}SASL_PASSWORD")
         return KafkaConnection(
             self.bootstrap_servers,
             ca=_present(tls / "ca.pem") if self.kafka_security == "sasl_ssl" else None,
@@ -237,8 +237,8 @@ class Settings(BaseSettings):
 
 def _present(path: Path) -> Path:
     if not path.is_file():
-        sentence = _("没有文件 {path}；请先运行 yizhan broker start，或把 tls_dir 指到发给您的目录")
-        raise SettingError(sentence.format(path=path))
+        sentence = marked("没有文件 {path}；请先运行 yizhan broker start，或把 tls_dir 指到发给您的目录")
+        raise SettingError(sentence, path=path)
     return path
 
 
@@ -256,8 +256,8 @@ def _check_environment() -> None:
     for name in unknown_variables(sorted(os.environ)):
         near = difflib.get_close_matches(name, _VARIABLES, n=1, cutoff=0.8)
         if near:
-            sentence = _("没有设置 {name}；是 {near} 吗？请改正或去掉")
-            raise SettingError(sentence.format(name=name, near=near[0]))
+            sentence = marked("没有设置 {name}；是 {near} 吗？请改正或去掉")
+            raise SettingError(sentence, name=name, near=near[0])
 
 
 _NOT_SETTINGS = frozenset({PREFIX + "HOME"})

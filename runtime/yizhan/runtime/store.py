@@ -57,8 +57,8 @@ def open_store(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _private(path)
     except OSError as error:
-        sentence = _("{path}：{error}；请检查目录是否存在、归谁所有、磁盘有无空间")
-        raise StoreError(sentence.format(path=path, error=os_error(error))) from error
+        sentence = marked("{path}：{error}；请检查目录是否存在、归谁所有、磁盘有无空间")
+        raise StoreError(sentence, path=path, error=os_error(error)) from error
     with wrapped(path):
         conn = sqlite3.connect(path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
         try:
@@ -164,15 +164,15 @@ def _private(path: Path) -> None:
     except FileExistsError:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
-            sentence = _("{path} 的权限是 {mode}，别人也能读；请运行 chmod 600 {path}")
-            raise StoreError(sentence.format(path=path, mode=f"{mode:04o}")) from None
+            sentence = marked("{path} 的权限是 {mode}，别人也能读；请运行 chmod 600 {path}")
+            raise StoreError(sentence, path=path, mode=f"{mode:04o}") from None
 
 
 def _migrate(conn: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
     version = _version(conn)
     if version > len(migrations):
-        sentence = _("{path} 是更新版本的程序写的（结构 {version}，本程序只到 {known}）；请装回新版本")
-        raise StoreError(sentence.format(path=path, version=version, known=len(migrations)))
+        sentence = marked("{path} 是更新版本的程序写的（结构 {version}，本程序只到 {known}）；请装回新版本")
+        raise StoreError(sentence, path=path, version=version, known=len(migrations))
     while version < len(migrations):
         with transaction(conn):
             version = _version(conn)  # again, under the lock: another process may have been first

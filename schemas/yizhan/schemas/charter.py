@@ -24,7 +24,7 @@ from pydantic import BaseModel, Field, ValidationError
 from yizhan.schemas import strictjson
 from yizhan.schemas.dsse import decode_base64
 from yizhan.schemas.errors import CharterInvalid, KeyNotValid, KeyRevoked
-from yizhan.schemas.header import Hex32, MemberCode, Part
+from yizhan.schemas.header import ContractModel, Hex32, MemberCode
 from yizhan.schemas.keys import CosigningPublicKey, SealingPublicKey, SigningPublicKey
 from yizhan.schemas.policy import Policy, PolicyFile
 from yizhan.schemas.policy_facts import Words
@@ -40,7 +40,7 @@ _Model = TypeVar("_Model", bound=BaseModel)
 _KeyClass = TypeVar("_KeyClass", SigningPublicKey, SealingPublicKey, CosigningPublicKey)
 
 
-class KeyEntry(Part):
+class KeyEntry(ContractModel):
     """One public key as a county or the station registers it.
 
     ``not_after`` may be left open; ``revoked`` is the instant from which it is refused. What it
@@ -55,7 +55,7 @@ class KeyEntry(Part):
     compromised: Timestamp | None = None
 
 
-class Officer(Part):
+class Officer(ContractModel):
     """One rung of a county's contact ladder."""
 
     role: Annotated[str, Field(min_length=1, max_length=40)]
@@ -63,7 +63,7 @@ class Officer(Part):
     phone: Annotated[str, Field(min_length=3, max_length=40)]
 
 
-class KeysFile(Part):
+class KeysFile(ContractModel):
     """``counties/<code>/keys.json``."""
 
     county: MemberCode
@@ -73,7 +73,7 @@ class KeysFile(Part):
     ladder: Annotated[tuple[Officer, ...], Field(strict=False)] = ()
 
 
-class Member(Part):
+class Member(ContractModel):
     """A county of the alliance."""
 
     code: MemberCode
@@ -81,7 +81,7 @@ class Member(Part):
     province: Words
 
 
-class StationKeys(Part):
+class StationKeys(ContractModel):
     """Keys of the station, one list a purpose: Ed25519, but for ``ledger_mldsa``, which is ML-DSA-44."""
 
     postmark: Annotated[tuple[KeyEntry, ...], Field(strict=False, min_length=1)]
@@ -89,7 +89,7 @@ class StationKeys(Part):
     ledger_mldsa: Annotated[tuple[KeyEntry, ...], Field(strict=False)] = ()
 
 
-class AllianceFile(Part):
+class AllianceFile(ContractModel):
     """``alliance.json``."""
 
     name: Words
@@ -206,7 +206,7 @@ class Charter:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CharterStatus:
     """How a reader's charter stands: fresh, or stale from an instant on, and why.
 
     ``problem`` is a word of ``yizhan.charter.errors.Problem``, ``detail`` a sentence.
@@ -221,7 +221,7 @@ class Standing:
         return self.stale_from is not None and at >= self.stale_from
 
 
-FRESH = Standing()
+FRESH = CharterStatus()
 
 
 class Charters(Protocol):
@@ -247,7 +247,7 @@ class Charters(Protocol):
         has not come yet, judges what names it.
         """
 
-    def standing(self) -> Standing:
+    def standing(self) -> CharterStatus:
         """Tell how the charter stands."""
 
 
@@ -292,7 +292,7 @@ class AdoptedCharters:
         """Return the version in force at an instant."""
         return self.in_force(at)
 
-    def standing(self) -> Standing:
+    def standing(self) -> CharterStatus:
         """Fresh: nothing here grows old."""
         return FRESH
 

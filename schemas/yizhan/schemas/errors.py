@@ -32,8 +32,12 @@ Rule 3: a message says what was expected, what came and what to do.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import ClassVar
+
+from yizhan.schemas.actions import Action
+from yizhan.schemas.i18n import _
 
 
 class Reason(StrEnum):
@@ -54,7 +58,30 @@ class Reason(StrEnum):
 
 
 class YizhanError(Exception):
-    """Root of every error raised on purpose by this project."""
+    """Root of every error raised on purpose by this project.
+
+    An error for officers is made of a Chinese sentence (``marked``) and its parameters, and is put into words where it
+    is shown: ``str(error)`` is in the language of whoever asks. An error for engineers is made of one finished text.
+
+    ``code`` names the kind of failure for programs, ``params`` are the sentence's parameters, ``hint`` is what a
+    person can do about it (None where the sentence says it all).
+    """
+
+    code: ClassVar[str] = "yizhan_error"
+
+    def __init_subclass__(cls, **kwargs: object) -> None:
+        """Name the code after the class: ``NoKey`` is ``no_key``."""
+        super().__init_subclass__(**kwargs)
+        cls.code = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", cls.__name__).lower()
+
+    def __init__(self, message: str = "", /, *, hint: Action | None = None, **params: object) -> None:
+        """Take the sentence, its parameters, and what can be done."""
+        super().__init__(message)
+        self.message, self.params, self.hint = message, params, hint
+
+    def __str__(self) -> str:
+        """Put it into words."""
+        return _(self.message).format(**self.params) if self.params else _(self.message)
 
 
 class Refused(YizhanError):
@@ -128,9 +155,9 @@ class Unopenable(YizhanError):
     or ``padding``.
     """
 
-    def __init__(self, cause: str, message: str) -> None:
+    def __init__(self, cause: str, message: str, /, *, hint: Action | None = None, **params: object) -> None:
         """Keep the one word beside the sentence."""
-        super().__init__(message)
+        super().__init__(message, hint=hint, **params)
         self.cause = cause
 
 
@@ -161,9 +188,9 @@ class FileRefused(YizhanError):
     ``hash`` (another file than the event names), ``incomplete``, ``exists`` or ``unreadable``.
     """
 
-    def __init__(self, cause: str, message: str) -> None:
+    def __init__(self, cause: str, message: str, /, *, hint: Action | None = None, **params: object) -> None:
         """Keep the one word beside the sentence."""
-        super().__init__(message)
+        super().__init__(message, hint=hint, **params)
         self.cause = cause
 
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from yizhan.schemas import merkle
 from yizhan.schemas.envelope import padded_length
 from yizhan.schemas.errors import FileRefused, ProofInvalid
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import marked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,8 +78,8 @@ def open_chunk(key: bytes, index: int, chunk: bytes, *, last: bool) -> bytes:
     try:
         return AESGCM(key).decrypt(_nonce(index, last=last), chunk, None)
     except InvalidTag:
-        sentence = _("附件第 {n} 块应能用文书里的密钥打开，却打不开；请发件县重新附上这个文件再发一次")
-        raise FileRefused("chunk", sentence.format(n=index + 1)) from None
+        sentence = marked("附件第 {n} 块应能用文书里的密钥打开，却打不开；请发件县重新附上这个文件再发一次")
+        raise FileRefused("chunk", sentence, n=index + 1) from None
 
 
 def write_record(root: bytes, index: int, leaves: Sequence[bytes], chunk: bytes) -> bytes:

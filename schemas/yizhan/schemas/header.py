@@ -57,20 +57,20 @@ Period = Annotated[
 _Codes = Annotated[tuple[MemberCode, ...], Field(strict=False, max_length=MAX_MEMBERS)]
 
 
-class Part(BaseModel):
+class ContractModel(BaseModel):
     """Base of everything in the contract: frozen, strict, nothing extra."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
-class Ref(Part):
+class Ref(ContractModel):
     """Names one event: ``id`` for people, ``hash`` so that it cannot be swapped."""
 
     id: EventId
     hash: Hex32
 
 
-class Lane(Part):
+class Lane(ContractModel):
     """The sender's contiguous count of events to one recipient: 1, 2, 3 … in each lane.
 
     ``prompt`` counts what the sender's own ``decide`` sends at once, ``digest`` what waits for
@@ -82,7 +82,7 @@ class Lane(Part):
     n: Count
 
 
-class ReceiptRef(Part):
+class ReceiptRef(ContractModel):
     """What a receipt confirms.
 
     ``delivered`` is cumulative for one lane: everything up to ``up_to`` (0 for nothing) and the
@@ -119,7 +119,7 @@ class ReceiptRef(Part):
         return self.source if self.event is None else split_id(self.event.id)[0]  # type: ignore[return-value] # _one_shape
 
 
-class Header(Part):
+class Header(ContractModel):
     """The attributes of one event; the table in the specification says what each means."""
 
     specversion: Literal["1.0"] = "1.0"

@@ -1,66 +1,79 @@
-"""What officers read, in Chinese or English.
+"""The language of a request, and the sentences that people read in it.
 
 Rule 1: a message id *is* the Chinese sentence; zh_CN therefore needs no catalogue.
-Rule 2: ``en`` is ``locale/en/LC_MESSAGES/yizhan.po``, read by Babel when first asked for.
+Rule 2: ``en`` is ``locale/en/LC_MESSAGES/yizhan.po``, read by Babel when it is first needed.
 Rule 3: a sentence without a translation is shown in Chinese: something to read beats nothing.
 Rule 4: values are filled in after translation: ``_("收到{count}件").format(count=3)``.
+Rule 5: the language belongs to the context (PEP 567): two requests in two threads may have two languages. A context
+        that chose none has the process's language.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
 from typing import Final
-
-from babel.messages.pofile import read_po
-
-from yizhan.schemas.errors import YizhanError
 
 SOURCE_LANGUAGE: Final = "zh_CN"
 LANGUAGES: Final = (SOURCE_LANGUAGE, "en")
 VARIABLE: Final = "YIZHAN_LANG"
 
 
-class UnknownLanguage(YizhanError):
-    """A language was asked for that has no catalogue."""
-
-
-class _Chosen:
-    """The process's language, once somebody chose one; before that the environment's word."""
+class _Process:
+    """The language of a process, once its main program chose one; before that the environment's word."""
 
     language: str | None = None
 
 
-def _known(name: str) -> str | None:
-    """Return the language that ``name`` means (``zh``, ``en_US.UTF-8``, ``zh-CN``), or None."""
+_request: ContextVar[str | None] = ContextVar("yizhan_language", default=None)
+
+
+def known_language(name: str) -> str | None:
+    """Return the language that a word means (``zh``, ``en_US.UTF-8``, ``zh-CN``), or None."""
     word = name.strip().replace("-", "_").split(".")[0].split("_")[0].lower()
     return {"zh": SOURCE_LANGUAGE, "en": "en"}.get(word)
 
 
+def _checked(name: str) -> str:
+    if (known := known_language(name)) is None:
+        raise ValueError(f"expected a language of {', '.join(LANGUAGES)}; got {name!r}; choose one of them")
+    return known
+
+
 def set_language(name: str) -> None:
-    """Speak ``name`` from now on, in every thread of this process.
+    """Set the language of the process: of every context that chose none itself.
 
     ``name`` is ``"zh_CN"`` or ``"en"``; longer and shorter spellings of the two are understood.
 
-    Raises ``UnknownLanguage`` for any other.
+    Raises:
+        ValueError: any other.
     """
-    known = _known(name)
-    if known is None:
-        message = f"expected a language of {', '.join(LANGUAGES)}; came {name!r}; choose one of them"
-        raise UnknownLanguage(message)
-    _Chosen.language = known
+    _Process.language = _checked(name)
+
+
+@contextmanager
+def speaking(name: str) -> Iterator[None]:
+    """Set the language of this context, such as one request, while the block runs. ``name`` as ``set_language``."""
+    token = _request.set(_checked(name))
+    try:
+        yield
+    finally:
+        _request.reset(token)
 
 
 def get_language() -> str:
-    """Return ``"zh_CN"`` or ``"en"``: what was set, else ``YIZHAN_LANG``, else ``"zh_CN"``.
+    """Return ``"zh_CN"`` or ``"en"``: the context's, else the process's, else ``YIZHAN_LANG``, else ``"zh_CN"``.
 
     A word in ``YIZHAN_LANG`` that is none of ours counts as unset: a typing slip in the environment
     must not silence an alarm.
     """
-    return _Chosen.language or _known(os.environ.get(VARIABLE, "")) or SOURCE_LANGUAGE
+    chosen = _request.get() or _Process.language
+    return chosen or known_language(os.environ.get(VARIABLE, "")) or SOURCE_LANGUAGE
 
 
 @cache
@@ -68,6 +81,8 @@ def catalogue(language: str) -> Mapping[str, str]:
     """Return Chinese → ``language``, finished entries only; empty for zh_CN."""
     if language == SOURCE_LANGUAGE:
         return {}
+    from babel.messages.pofile import read_po  # noqa: PLC0415 -- a tenth of a second that only English needs
+
     path = files("yizhan.schemas") / "locale" / language / "LC_MESSAGES" / "yizhan.po"
     entries = read_po(BytesIO(path.read_bytes()), locale=language, domain="yizhan")
     return {
@@ -78,7 +93,7 @@ def catalogue(language: str) -> Mapping[str, str]:
 
 
 def _(message: str) -> str:
-    """Return ``message`` (a Chinese sentence) in the language chosen, or as it is."""
+    """Return ``message`` (a Chinese sentence) in the language of this context, or as it is."""
     return catalogue(get_language()).get(message, message)
 
 
@@ -90,3 +105,26 @@ def marked(message: str) -> str:
     '已送达'
     """
     return message
+
+
+def join_list(words: Iterable[str]) -> str:
+    """Join the items of a list.
+
+    >>> join_list(["寿宁县", "庆元县"])
+    '寿宁县、庆元县'
+    """
+    return ("、" if get_language() == SOURCE_LANGUAGE else ", ").join(words)
+
+
+def join_sentences(sentences: Iterable[str]) -> str:
+    """Join sentences into one line."""
+    return ("；" if get_language() == SOURCE_LANGUAGE else "; ").join(sentences)
+
+
+def with_note(text: str, note: str) -> str:
+    """Put a note in brackets behind a text.
+
+    >>> with_note("寿宁县", "350924")
+    '寿宁县（350924）'
+    """
+    return f"{text}（{note}）" if get_language() == SOURCE_LANGUAGE else f"{text} ({note})"

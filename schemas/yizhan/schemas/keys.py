@@ -38,7 +38,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from yizhan.schemas.errors import KeyFileInvalid
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.sentences import os_error
 
 if TYPE_CHECKING:
@@ -321,8 +321,8 @@ def write_private(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        sentence = _("写不了密钥文件 {path}：{error}；请另选目录")
-        raise KeyFileInvalid(sentence.format(path=path, error=os_error(error))) from error
+        sentence = marked("写不了密钥文件 {path}：{error}；请另选目录")
+        raise KeyFileInvalid(sentence, path=path, error=os_error(error)) from error
 
 
 def read_private(path: Path) -> bytes:
@@ -335,12 +335,14 @@ def read_private(path: Path) -> bytes:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o077:
-                sentence = _("{path} 的权限是 {mode}；私钥只许本人可读：请运行 chmod 600 {path}，并想一想谁可能读过")
-                raise KeyFileInvalid(sentence.format(path=path, mode=f"{stat.S_IMODE(status.st_mode):04o}"))
+                sentence = marked(
+                    "{path} 的权限是 {mode}；私钥只许本人可读：请运行 chmod 600 {path}，并想一想谁可能读过"
+                )
+                raise KeyFileInvalid(sentence, path=path, mode=f"{stat.S_IMODE(status.st_mode):04o}")
             return file.read()
     except OSError as error:
-        sentence = _("读不了密钥文件 {path}：{error}")
-        raise KeyFileInvalid(sentence.format(path=path, error=os_error(error))) from error
+        sentence = marked("读不了密钥文件 {path}：{error}")
+        raise KeyFileInvalid(sentence, path=path, error=os_error(error)) from error
 
 
 def load_signing(path: Path, passphrase: bytes | None = None) -> SigningKey:
@@ -424,8 +426,8 @@ def _load(data: bytes, passphrase: bytes | None, classes: tuple[type, ...]) -> t
     expected = " and ".join(cls.__name__ for cls in classes)
     keys = _loaded(data, passphrase, expected)
     if len(keys) != len(classes) or not all(map(isinstance, keys, classes)):
-        sentence = _("应为 PKCS 8 PEM 的 {expected}，得到 {count} 把别的密钥")
-        raise KeyFileInvalid(sentence.format(expected=expected, count=len(keys)))
+        sentence = marked("应为 PKCS 8 PEM 的 {expected}，得到 {count} 把别的密钥")
+        raise KeyFileInvalid(sentence, expected=expected, count=len(keys))
     return keys
 
 
@@ -436,5 +438,5 @@ def _loaded(data: bytes, passphrase: bytes | None, expected: str) -> tuple[objec
         locked, unlocked = _("密钥上了锁，请给出口令"), _("密钥没有上锁，不要给口令")
         raise KeyFileInvalid(locked if passphrase is None else unlocked) from None
     except (ValueError, UnsupportedAlgorithm):
-        sentence = _("密钥打不开：口令不对，或文件损坏（应为 PKCS 8 PEM 的 {expected}）")
-        raise KeyFileInvalid(sentence.format(expected=expected)) from None
+        sentence = marked("密钥打不开：口令不对，或文件损坏（应为 PKCS 8 PEM 的 {expected}）")
+        raise KeyFileInvalid(sentence, expected=expected) from None

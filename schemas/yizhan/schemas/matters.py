@@ -48,7 +48,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Told:
+class MatterEvent:
     """One event of a matter with what people said of it; ``contents`` is None where it could not be opened."""
 
     header: Header
@@ -62,7 +62,7 @@ class Told:
         return self.header.subject or self.header.id
 
 
-class Part(StrEnum):
+class EventRole(StrEnum):
     """What an event is in its matter."""
 
     FIRST = "first"
@@ -76,7 +76,7 @@ class Part(StrEnum):
     LINK = "link"
 
 
-class Stand(StrEnum):
+class JointWorkState(StrEnum):
     """How far a piece of joint work has come."""
 
     COUNTERSIGNED = "countersigned"
@@ -94,10 +94,10 @@ class Stand(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class JointWork:
     """One such piece: about which event, of which county; ``said`` is a state or a decision, ``due`` a day."""
 
-    stand: Stand
+    stand: JointWorkState
     id: str
     county: str
     said: str = ""
@@ -105,10 +105,10 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class ConsultationDecision:
     """A decision, and the minutes that say it; ``by`` is the event that says that it is done, if one does."""
 
-    minutes: Told
+    minutes: MatterEvent
     due: DecisionDue
     by: str | None
 
@@ -135,23 +135,23 @@ def matter(start: str, beside: Callable[[str], Iterable[str]]) -> frozenset[str]
     return frozenset(found)
 
 
-def part(told: Told, threads: Mapping[str, str]) -> Part:
+def event_role(told: MatterEvent, threads: Mapping[str, str]) -> EventRole:
     """Tell what an event is in its matter; ``threads`` are those of its events by id."""
     header = told.header
     if header.withdraws is not None:
-        return Part.WITHDRAWAL
+        return EventRole.WITHDRAWAL
     if header.supersedes is not None:
-        return Part.CORRECTION
+        return EventRole.CORRECTION
     if header.reply_to is not None:
         if told.thread != header.id and header.stage in {"update", "final"} and _own_matter(told, threads):
-            return Part(header.stage)
+            return EventRole(header.stage)
         # Who answers within the other's thread, or opens one by answering, links nothing.
         other = threads.get(header.reply_to.id, header.reply_to.id)
-        return Part.LINK if told.thread not in {header.id, other, header.reply_to.id} else Part.REPLY
-    return Part(header.stage) if header.stage else Part.REPORT
+        return EventRole.LINK if told.thread not in {header.id, other, header.reply_to.id} else EventRole.REPLY
+    return EventRole(header.stage) if header.stage else EventRole.REPORT
 
 
-def _own_matter(told: Told, threads: Mapping[str, str]) -> bool:
+def _own_matter(told: MatterEvent, threads: Mapping[str, str]) -> bool:
     """Tell whether a county goes on with what it reported itself."""
     before = told.header.reply_to
     if before is None or split_id(before.id)[0] != told.header.source:
@@ -159,18 +159,18 @@ def _own_matter(told: Told, threads: Mapping[str, str]) -> bool:
     return threads.get(before.id, before.id) == told.thread
 
 
-def in_order(events: Iterable[Told]) -> tuple[Told, ...]:
+def in_order(events: Iterable[MatterEvent]) -> tuple[MatterEvent, ...]:
     """Sort events by when their senders learnt of them; those of one instant by id."""
     return tuple(sorted(events, key=lambda told: (told.header.time, told.header.id)))
 
 
-def standings(events: Sequence[Told]) -> tuple[Standing, ...]:
+def joint_work(events: Sequence[MatterEvent]) -> tuple[JointWork, ...]:
     """Tell how far the joint work of a matter has come."""
     live = _live(events)
     return (*_patrols(live), *_requests(live), *_disputes(live), *_decided(live))
 
 
-def _live(events: Iterable[Told]) -> list[Told]:
+def _live(events: Iterable[MatterEvent]) -> list[MatterEvent]:
     """Leave out what its own county corrected or withdrew, and the withdrawals."""
     known = in_order(events)
     gone = {
@@ -184,7 +184,7 @@ def _live(events: Iterable[Told]) -> list[Told]:
     ]
 
 
-def _patrols(events: Sequence[Told]) -> Iterator[Standing]:
+def _patrols(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
     for told in events:
         plan = None if told.contents is None else told.contents.model
         if not isinstance(plan, PatrolPlan) or told.header.reply_to is not None:
@@ -196,62 +196,64 @@ def _patrols(events: Sequence[Told]) -> Iterator[Standing]:
         other = {each.header.county for each in back} - signed
         for county in counties:
             if county != told.header.county:
-                stand = Stand.OTHER_PLAN if county in other else Stand.AWAITS_COUNTERSIGN
-                yield Standing(Stand.COUNTERSIGNED if county in signed else stand, told.header.id, county)
+                stand = JointWorkState.OTHER_PLAN if county in other else JointWorkState.AWAITS_COUNTERSIGN
+                yield JointWork(JointWorkState.COUNTERSIGNED if county in signed else stand, told.header.id, county)
         if signed >= set(counties) - {told.header.county}:
             reported = {each.header.county for each in _answers(events, told, REPORT)}
             for county in counties:
-                stand = Stand.REPORTED if county in reported else Stand.AWAITS_REPORT
-                yield Standing(stand, told.header.id, county)
+                stand = JointWorkState.REPORTED if county in reported else JointWorkState.AWAITS_REPORT
+                yield JointWork(stand, told.header.id, county)
 
 
-def _same_plan(answer: Told, plan: PatrolPlan) -> bool:
+def _same_plan(answer: MatterEvent, plan: PatrolPlan) -> bool:
     """Tell whether an answer is the plan that it answers; what cannot be opened is taken at its header's word."""
     theirs = None if answer.contents is None else answer.contents.model
     return not isinstance(theirs, PatrolPlan) or theirs.terms() == plan.terms()
 
 
-def _requests(events: Sequence[Told]) -> Iterator[Standing]:
+def _requests(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
     for told in events:
         if told.header.type == REQUEST and told.header.stage in {None, "first"}:
             final = {each.header.county for each in _answers(events, told, RESPONSE) if each.header.stage == "final"}
             for county in told.header.to:
-                yield Standing(Stand.ANSWERED if county in final else Stand.AWAITS_ANSWER, told.header.id, county)
+                yield JointWork(
+                    JointWorkState.ANSWERED if county in final else JointWorkState.AWAITS_ANSWER, told.header.id, county
+                )
 
 
-def _answers(events: Sequence[Told], to: Told, type: str) -> Iterator[Told]:
+def _answers(events: Sequence[MatterEvent], to: MatterEvent, type: str) -> Iterator[MatterEvent]:
     for each in events:
         answered = None if each.header.reply_to is None else each.header.reply_to.id
         if each.header.type == type and (answered == to.header.id or each.header.subject == to.thread):
             yield each
 
 
-def _disputes(events: Sequence[Told]) -> Iterator[Standing]:
+def _disputes(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
     before: DisputeCase | None = None
-    last: Told | None = None
+    last: MatterEvent | None = None
     for told in events:
         case = None if told.contents is None else told.contents.model
         if isinstance(case, DisputeCase):
             if before is not None and not may_move(before.state, case.state):
                 move = f"{before.state} → {case.state}"
-                yield Standing(Stand.WRONG_MOVE, told.header.id, told.header.county, move)
+                yield JointWork(JointWorkState.WRONG_MOVE, told.header.id, told.header.county, move)
             before, last = case, told
     if before is not None and last is not None:
-        yield Standing(Stand.DISPUTE, last.header.id, last.header.county, before.state.value)
+        yield JointWork(JointWorkState.DISPUTE, last.header.id, last.header.county, before.state.value)
 
 
-def decisions(events: Iterable[Told]) -> Iterator[Decision]:
+def decisions(events: Iterable[MatterEvent]) -> Iterator[ConsultationDecision]:
     """Tell of the decisions that stand among events, and which of them are done."""
     live = _live(events)
     for minutes in live:
         if minutes.contents is not None and minutes.contents.model is not None:
             for due in decisions_due(minutes.contents.model):
-                yield Decision(
+                yield ConsultationDecision(
                     minutes, due, next((each.header.id for each in live if _says_done(each, minutes, due)), None)
                 )
 
 
-def _says_done(told: Told, minutes: Told, due: DecisionDue) -> bool:
+def _says_done(told: MatterEvent, minutes: MatterEvent, due: DecisionDue) -> bool:
     notice, answered = None if told.contents is None else told.contents.model, told.header.reply_to
     return (
         isinstance(notice, Notice)
@@ -262,7 +264,7 @@ def _says_done(told: Told, minutes: Told, due: DecisionDue) -> bool:
     )
 
 
-def _decided(events: Sequence[Told]) -> Iterator[Standing]:
+def _decided(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
     for each in decisions(events):
-        stand = Stand.DECISION if each.by is None else Stand.DECISION_DONE
-        yield Standing(stand, each.minutes.header.id, each.due.who, each.due.what, each.due.due.isoformat())
+        stand = JointWorkState.DECISION if each.by is None else JointWorkState.DECISION_DONE
+        yield JointWork(stand, each.minutes.header.id, each.due.who, each.due.what, each.due.due.isoformat())

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import Field
 
 from yizhan.schemas.errors import CharterInvalid
-from yizhan.schemas.header import NOTICE, RECEIPT, Header, LaneName, Part
-from yizhan.schemas.obligations import MAX_OBLIGATIONS, Obligation, check
+from yizhan.schemas.header import NOTICE, RECEIPT, ContractModel, Header, LaneName
+from yizhan.schemas.obligation_rules import MAX_OBLIGATIONS, ObligationRule, check
 from yizhan.schemas.policy_facts import ATTRIBUTES, Row, Words, facts
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Way(StrEnum):
         return "digest" if self is Way.DIGEST else "prompt"
 
 
-class Route(Part):
+class Route(ContractModel):
     """One rule: any of the rows in ``when`` matches → ``then``, because of the clause named."""
 
     id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
@@ -55,12 +55,12 @@ class Route(Part):
     because: Words
 
 
-class PolicyFile(Part):
+class PolicyFile(ContractModel):
     """``policy.json``."""
 
     border_strip_km: Annotated[int, Field(ge=0, le=200)]
     routes: Annotated[tuple[Route, ...], Field(strict=False, min_length=1, max_length=MAX_ROUTES)]
-    obligations: Annotated[tuple[Obligation, ...], Field(strict=False, max_length=MAX_OBLIGATIONS)] = ()
+    obligations: Annotated[tuple[ObligationRule, ...], Field(strict=False, max_length=MAX_OBLIGATIONS)] = ()
 
 
 @dataclass(frozen=True, slots=True)

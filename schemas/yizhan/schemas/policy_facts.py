@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from pydantic import Field
 
-from yizhan.schemas.header import Header, Part
+from yizhan.schemas.header import ContractModel, Header
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
 """What a row may compare, and every value it can have."""
 
 
-class Words(Part):
+class Words(ContractModel):
     """One text in both languages."""
 
     zh: Annotated[str, Field(min_length=1, max_length=300)]

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 from pydantic import Field, model_validator
 
 from yizhan.schemas.errors import Reason
-from yizhan.schemas.header import CharterName, EventId, Hex32, MemberCode, Part
+from yizhan.schemas.header import CharterName, ContractModel, EventId, Hex32, MemberCode
 from yizhan.schemas.policy import Way
 from yizhan.schemas.statements import StationStatement
 from yizhan.schemas.timestamps import Timestamp
@@ -23,7 +23,7 @@ KAFKA_HEADER: Final = "yizhan-postmark"
 """Kafka record header in which a postmark travels beside the untouched envelope."""
 
 
-class Origin(Part):
+class Origin(ContractModel):
     """Where the record stands: one place in one cluster."""
 
     cluster: Annotated[str, Field(min_length=1, max_length=64)]
@@ -36,7 +36,7 @@ class Origin(Part):
         return f"{self.topic}/{self.partition}/{self.offset}"
 
 
-class Decided(Part):
+class Decided(ContractModel):
     """One recipient's decision: the way, and the id of the route."""
 
     way: Annotated[Way, Field(strict=False)]

@@ -38,7 +38,7 @@ class MemberKeys:
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerKeys:
+class LedgerPublicKeys:
     """Public keys of the ledger."""
 
     signing: Sequence[SigningPublicKey] = field(default=())
@@ -66,7 +66,7 @@ def charter_files(
     *,
     not_before: datetime,
     policy: Mapping[str, Any] | None = None,
-    ledger: LedgerKeys | None = None,
+    ledger: LedgerPublicKeys | None = None,
 ) -> dict[str, bytes]:
     """Write the files of a charter for some of the sample's members.
 

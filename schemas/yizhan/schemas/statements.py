@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from yizhan.schemas import dsse, strictjson
 from yizhan.schemas.errors import StatementInvalid
-from yizhan.schemas.header import Part
+from yizhan.schemas.header import ContractModel
 from yizhan.schemas.timestamps import instant
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from yizhan.schemas.keys import SigningKey
 
 
-class StationStatement(Part):
+class StationStatement(ContractModel):
     """Base of what the station signs with its postmark key."""
 
     content_type: ClassVar[str]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from yizhan.schemas.header import Header
-    from yizhan.schemas.obligations import Obligation, Reminder, Term
+    from yizhan.schemas.obligation_rules import ObligationRule, Reminder, Term
 
 
 FARTHEST: Final = timedelta(days=400)
@@ -36,7 +36,7 @@ def term(due: Term, opened: datetime, header: Header, zone: ZoneInfo) -> datetim
     return after_days(begin, due.days or 0, zone, rolls=header.priority != "flash")
 
 
-def periods(rule: Obligation, now: datetime, zone: ZoneInfo) -> Iterator[tuple[str, datetime, datetime]]:
+def periods(rule: ObligationRule, now: datetime, zone: ZoneInfo) -> Iterator[tuple[str, datetime, datetime]]:
     """Yield the periods of a rule that are open at an instant: label, opened, due.
 
     What is due at its period's end opens with the period; what is due some days after the end opens at the end.

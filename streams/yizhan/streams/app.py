@@ -36,7 +36,7 @@ from yizhan.streams import guarded_records, metrics, ticks
 from yizhan.streams.followups import PROGRESS_KEY, Followed, Follower, Progress
 from yizhan.streams.followups_kafka import Ends, Loaded, load
 from yizhan.streams.station import Handled, Output, handle, postmark_key
-from yizhan.streams.ticks import Tick, Waiting
+from yizhan.streams.ticks import PendingTicks, Tick
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -216,7 +216,7 @@ class _Assigned:
 
     def __init__(self, loading: Callable[[], Loaded], pipeline: _Pipeline, patience: float) -> None:
         self._loading, self._pipeline, self._patience = loading, pipeline, patience
-        self._given: tuple[Follower, Waiting[tuple[Record, EventT[Any]]]] | None = None
+        self._given: tuple[Follower, PendingTicks[tuple[Record, EventT[Any]]]] | None = None
 
     async def forget(self, *_: object, **__: object) -> None:
         """Read the table anew before the next record: another worker may have changed it.
@@ -225,13 +225,13 @@ class _Assigned:
         """
         self._given = None
 
-    async def given(self) -> tuple[Follower, Waiting[tuple[Record, EventT[Any]]]]:
+    async def given(self) -> tuple[Follower, PendingTicks[tuple[Record, EventT[Any]]]]:
         """Return both, read if they have to be."""
         if self._given is None:
             await self._pipeline.idle()
             loaded = await asyncio.get_running_loop().run_in_executor(None, self._loading)
             await self._pipeline.begin(loaded)
-            self._given = loaded.follower, Waiting(loaded.handled, self._patience)
+            self._given = loaded.follower, PendingTicks(loaded.handled, self._patience)
         return self._given
 
 

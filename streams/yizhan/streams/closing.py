@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from yizhan.schemas import strictjson
 from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.errors import Refused, StatementInvalid
-from yizhan.schemas.header import Part
+from yizhan.schemas.header import ContractModel
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.merkle import Tree, leaf_hash
 from yizhan.schemas.policy import Way
@@ -39,7 +39,7 @@ CLOSE_HEADER: Final = "yizhan-close"
 """Kafka header that marks a close record in a pending topic."""
 
 
-class CloseRequest(Part):
+class CloseRequest(ContractModel):
     """Value of a close record: the quarter's label, and the instant that the close was asked for."""
 
     label: str

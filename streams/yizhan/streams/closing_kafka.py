@@ -22,12 +22,12 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from yizhan.runtime import clients
-from yizhan.runtime.alone import alone
+from yizhan.runtime.file_lock import alone
 from yizhan.runtime.store import open_store, transaction
 from yizhan.schemas import manifest as manifests
 from yizhan.schemas import topics
 from yizhan.schemas.errors import StatementInvalid
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.postmark import KAFKA_HEADER
 from yizhan.schemas.sentences import technical
@@ -103,8 +103,8 @@ class Cluster:
         """Raise ``StationError`` naming topics that are missing or not allowed."""
         missing = [name for name in names if not self.consumer.partitions_for_topic(name)]
         if missing:
-            sentence = _("没有这些主题，或没有权限读：{topics}；请运行 yizhan broker start 建立，再启动驿站")
-            raise StationError(sentence.format(topics=", ".join(missing)))
+            sentence = marked("没有这些主题，或没有权限读：{topics}；请运行 yizhan broker start 建立，再启动驿站")
+            raise StationError(sentence, topics=", ".join(missing))
 
     def ends(self, names: Sequence[str], seconds: float = _READ_TIMEOUT_SECONDS) -> dict[str, int]:
         """Offset after the last record of each topic (``StationError`` if one does not answer in time)."""
@@ -112,8 +112,8 @@ class Cluster:
             partitions = [TopicPartition(name, 0) for name in names]
             found = self.consumer.end_offsets(partitions, timeout_ms=round(seconds * 1000))
         except (KeyError, KafkaError) as error:  # KeyError: kafka-python 3.0.12, a metadata refresh was cancelled
-            sentence = _("Kafka 没有答复这些主题到了哪里：{topics}；请再试一次")
-            raise StationError(sentence.format(topics=", ".join(names))) from error
+            sentence = marked("Kafka 没有答复这些主题到了哪里：{topics}；请再试一次")
+            raise StationError(sentence, topics=", ".join(names)) from error
         return {partition.topic: offset for partition, offset in found.items()}
 
     def committed(self, names: Sequence[str]) -> dict[str, int]:
@@ -149,12 +149,12 @@ class Cluster:
                     return
                 yield record
             if time.monotonic() - silent_since > _READ_TIMEOUT_SECONDS:
-                sentence = _("主题 {topic} 从位置 {offset} 起读不到记录，应有到 {end}；请再试一次")
-                raise StationError(sentence.format(topic=topic, offset=self.consumer.position(partition), end=end))
+                sentence = marked("主题 {topic} 从位置 {offset} 起读不到记录，应有到 {end}；请再试一次")
+                raise StationError(sentence, topic=topic, offset=self.consumer.position(partition), end=end)
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class CloseResult:
     """What a close did. ``strange`` are records of the book that were left out, with the reason."""
 
     manifest: Manifest
@@ -226,8 +226,8 @@ class Closer:
         while behind := self._cluster.behind(names, moment):
             if time.monotonic() > deadline:
                 which = ", ".join(f"{name}: {count}" for name, count in sorted(behind.items()))
-                sentence = _("驿站还差 {count} 条没有处理到 {at}（{which}）；请启动驿站，或稍等，再结算一次")
-                raise StationBehind(sentence.format(count=sum(behind.values()), at=written(moment), which=which))
+                sentence = marked("驿站还差 {count} 条没有处理到 {at}（{which}）；请启动驿站，或稍等，再结算一次")
+                raise StationBehind(sentence, count=sum(behind.values()), at=written(moment), which=which)
             time.sleep(0.2)
 
     def last(self, county: str) -> Manifest | None:
@@ -238,7 +238,7 @@ class Closer:
 
     def run(
         self, county: str, request: CloseRequest, *, interim: bool, progress: Callable[[int], None]
-    ) -> list[Closed]:
+    ) -> list[CloseResult]:
         """Close a period, or write an interim digest.
 
         A close that died before is finished first, under its own label. ``progress`` is told how
@@ -266,7 +266,7 @@ class Closer:
 
     def _compile(
         self, county: str, request: CloseRequest, end: int, *, interim: bool, progress: Callable[[int], None]
-    ) -> Closed:
+    ) -> CloseResult:
         start, stored = self._start(county), self._progress(county)["manifest"]
         with contextlib.suppress(_NotKeptError), transaction(self._store) as store:
             period = Period(county, self._charters, lambda event_hash: _hold(store, county, event_hash))
@@ -296,7 +296,7 @@ class Closer:
                 "UPDATE progress SET held_until = ?, read_until = ?, manifest = ?, may_be_open = 0 WHERE county = ?",
                 (end, place + 1, signed, county),
             )
-        return Closed(made, period.repeated, tuple(period.strange))
+        return CloseResult(made, period.repeated, tuple(period.strange))
 
     def _copy(self, period: Period, start: int, end: int, progress: Callable[[int], None]) -> None:
         """Copy a period's records in order; return when every copy was acknowledged."""

@@ -21,11 +21,11 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import Field
 
 from yizhan.schemas import dsse, followups, postmark, strictjson, topics
-from yizhan.schemas.duties import Book, rebuild
-from yizhan.schemas.duty import Duty
 from yizhan.schemas.errors import StatementInvalid
 from yizhan.schemas.followups import Followup
-from yizhan.schemas.header import Part
+from yizhan.schemas.header import ContractModel
+from yizhan.schemas.obligation_engine import ObligationEngine, rebuild
+from yizhan.schemas.obligation_state import ObligationState
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import instant
@@ -47,7 +47,7 @@ PROGRESS_KEY: Final = b"@progress"
 _MARK: Final = (followups.KAFKA_HEADER, b"1")
 
 
-class Progress(Part):
+class Progress(ContractModel):
     """How far the table goes.
 
     ``next`` is the next offset of each topic whose records are all in the table; ``audit`` the offset in
@@ -75,26 +75,26 @@ class Followed:
 
 
 @dataclass
-class Table:
+class ObligationTable:
     """The table as it was read: obligations that are open, and how far it goes."""
 
-    duties: dict[str, Duty] = field(default_factory=dict)
+    duties: dict[str, ObligationState] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
     unreadable: tuple[bytes, ...] = ()
     """Keys of rows to be taken out of the table: what they said is made again from the audit."""
 
     @classmethod
-    def read(cls, records: Iterable[tuple[bytes | None, bytes | None]]) -> Table:
+    def read(cls, records: Iterable[tuple[bytes | None, bytes | None]]) -> ObligationTable:
         """Read the records (key, value) of ``yizhan.followups`` in order; what is no table counts as none."""
         last = {key: value for key, value in records if key}
         said = last.pop(PROGRESS_KEY, None)
         if said is None:
             return cls()
-        duties, unreadable = dict[str, Duty](), list[bytes]()
+        duties, unreadable = dict[str, ObligationState](), list[bytes]()
         for key, value in last.items():
             try:
                 if value:
-                    duties[key.decode()] = Duty.model_validate_json(value)
+                    duties[key.decode()] = ObligationState.model_validate_json(value)
             except ValueError:
                 unreadable.append(key)
         try:
@@ -114,7 +114,7 @@ class Follower:
 
     def __init__(
         self,
-        table: Table,
+        table: ObligationTable,
         charters: Charters,
         key_at: Callable[[datetime], SigningKey],
         members: Collection[str],
@@ -133,7 +133,7 @@ class Follower:
         self._counted = Counts()
         self._counted.enter(dict(table.duties))
         self._unreadable = table.unreadable
-        self._book = Book(table.duties.values())
+        self._book = ObligationEngine(table.duties.values())
 
     def observe(self, record: Record, admitted: Admitted, charter: Charter) -> Followed:
         """Let an admitted event open and discharge what it does."""
@@ -195,14 +195,14 @@ class Follower:
         told = sorted({*said.owes, *said.owed} & self._members)
         return [Output(topics.alerts(code), said.obligation.encode(), signed, _MARK) for code in told]
 
-    def resent(self, said: Iterable[tuple[Followup, bytes]], changed: Mapping[str, Duty | None]) -> Followed:
+    def resent(self, said: Iterable[tuple[Followup, bytes]], changed: Mapping[str, ObligationState | None]) -> Followed:
         """Send again what a station had said and perhaps not told everybody, and enter what it changed."""
         outputs = tuple(output for each, signed in said for output in self._copies(each, signed))
         gone = tuple((key, None) for key in self._unreadable)
         return Followed(outputs, (*gone, *_changes(changed)), self._position())
 
 
-def _changes(changed: Mapping[str, Duty | None]) -> tuple[tuple[bytes, bytes | None], ...]:
+def _changes(changed: Mapping[str, ObligationState | None]) -> tuple[tuple[bytes, bytes | None], ...]:
     return tuple(
         (name.encode(), None if duty is None else strictjson.dumps(duty.model_dump(mode="json", exclude_none=True)))
         for name, duty in changed.items()
@@ -216,10 +216,10 @@ class Tail:
     postmarks only the last may lack statements, and its record alone is looked at again.
     """
 
-    def __init__(self, table: Table, charters: Charters, cluster_id: str) -> None:
+    def __init__(self, table: ObligationTable, charters: Charters, cluster_id: str) -> None:
         """Take the table as it was read; it is changed."""
         self._table, self._charters, self._cluster_id = table, charters, cluster_id
-        self._changed: dict[str, Duty | None] = {}
+        self._changed: dict[str, ObligationState | None] = {}
         self.said: list[tuple[Followup, bytes]] = []
         self._last: tuple[str, int] | None = None
 
@@ -237,7 +237,7 @@ class Tail:
         except StatementInvalid as error:
             log.warning("the audit holds what does not verify: %s", error)
 
-    def changed(self) -> Mapping[str, Duty | None]:
+    def changed(self) -> Mapping[str, ObligationState | None]:
         """Return what the table lacked (None: ended)."""
         return self._changed
 
@@ -267,7 +267,7 @@ class Counts:
         self._duties: dict[str, tuple[str, bool]] = {}
         self._shown: set[str] = set()
 
-    def enter(self, changed: Mapping[str, Duty | None]) -> None:
+    def enter(self, changed: Mapping[str, ObligationState | None]) -> None:
         """Take up what changed."""
         for name, duty in changed.items():
             if duty is None or duty.ended is not None:

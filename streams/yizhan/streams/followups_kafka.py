@@ -18,7 +18,7 @@ from yizhan.schemas import topics
 from yizhan.streams import metrics
 from yizhan.streams.closing_kafka import Cluster
 from yizhan.streams.errors import StationError
-from yizhan.streams.followups import Followed, Follower, Table, Tail
+from yizhan.streams.followups import Followed, Follower, ObligationTable, Tail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -63,7 +63,7 @@ def load(
     try:
         ends = cluster.ends([topics.FOLLOWUPS, topics.AUDIT])
         records = cluster.read(topics.FOLLOWUPS, 0, ends[topics.FOLLOWUPS])
-        table = Table.read((record.key, record.value) for record in records)
+        table = ObligationTable.read((record.key, record.value) for record in records)
         tail = Tail(table, charters, cluster_id)
         for record in cluster.read(topics.AUDIT, table.progress.audit, ends[topics.AUDIT]):
             tail.take(record.value or b"")

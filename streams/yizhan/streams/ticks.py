@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Generic, TypeVar
 from pydantic import Field
 
 from yizhan.schemas import strictjson
-from yizhan.schemas.header import Part
+from yizhan.schemas.header import ContractModel
 from yizhan.schemas.timestamps import Timestamp
 from yizhan.streams import metrics
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 _NONE: Final[Mapping[str, int]] = {}
 
 
-class Tick(Part):
+class Tick(ContractModel):
     """A record of ``yizhan.ticks``: it is at least this late.
 
     ``ends`` is the next offset of each events topic, asked after ``at`` was taken: what stands before them came first.
@@ -55,7 +55,7 @@ def ends(data: bytes | None) -> Mapping[str, int]:
         return _NONE
 
 
-class Waiting(Generic[T]):
+class PendingTicks(Generic[T]):
     """Ticks that wait for events, each with whatever its reader wants to have back."""
 
     def __init__(self, handled: Mapping[str, int], patience: float) -> None:

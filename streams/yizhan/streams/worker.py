@@ -7,11 +7,11 @@ Rule 2: a worker that does not move is ended; its supervisor starts it again.
 from __future__ import annotations
 
 import threading
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY
 
+from yizhan.runtime.clock import utc_now
 from yizhan.runtime.metrics import serve, watch_gauge
 from yizhan.runtime.watchdog import Watchdog
 from yizhan.schemas import topics
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
     from yizhan.runtime.settings import Settings
     from yizhan.schemas.charter import Charters
     from yizhan.schemas.keys import SigningKey
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 def written_topics(members: Sequence[str]) -> list[str]:
@@ -63,8 +59,8 @@ def run_station(
         cluster_id = cluster.id()
     finally:
         cluster.close()
-    station = faust_app.Station(charters, keys, cluster_id, _now)
-    station.key_at(_now())
+    station = faust_app.Station(charters, keys, cluster_id, utc_now)
+    station.key_at(utc_now())
     watchdog = Watchdog(settings.watchdog_seconds).start()
     watch_gauge(watchdog, REGISTRY)
     threading.Thread(

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
+from yizhan.cli.click_options import Group, charter_option, json_option, option
 from yizhan.cli.commands.audit_explain import explain
 from yizhan.cli.commands.audit_find import find
 from yizhan.cli.commands.audit_matters import reconcile
 from yizhan.cli.commands.audit_report import report
-from yizhan.cli.shell import Group, charter_option, json_option, option
-from yizhan.cli.words import _, listed, marked
+from yizhan.schemas.i18n import _, join_list, marked
 
 command = Group("audit", help=marked("审计：不信任何人，只凭章程核验账本"))
 command.add_command(explain)
@@ -40,18 +40,18 @@ command.add_command(report)
 @json_option()
 def verify(where: str, charter: Path | None, state: Path | None, not_final: bool, as_json: bool) -> None:
     """Verify a log."""
-    from yizhan.cli.app import this
-    from yizhan.cli.errors import CommandError
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, progress, tell
-    from yizhan.ledger.reading import CHECKPOINT, source
-    from yizhan.ledger.subjects import read_said
+    from yizhan.ledger.log_source import CHECKPOINT, source
+    from yizhan.ledger.statement_keys import read_said
     from yizhan.ledger.verify import read_checkpoint
     from yizhan.ledger.verify import verify as check
+    from yizhan.services.errors import ServiceError
 
-    app = this()
-    app.charter_folder = charter or app.charter_folder
+    home = current_home()
+    home.charter_folder = charter or home.charter_folder
     files = source(where)
-    newest = read_checkpoint(files, CHECKPOINT, app.charters)
+    newest = read_checkpoint(files, CHECKPOINT, home.charters)
     with progress(_("核验账本"), None if newest is None else newest.checkpoint.size) as bar:
         seen = [0]
 
@@ -60,9 +60,9 @@ def verify(where: str, charter: Path | None, state: Path | None, not_final: bool
             seen[0] = count
 
         def statement(data: bytes) -> None:
-            read_said(data, app.charters)
+            read_said(data, home.charters)
 
-        found = check(files, app.charters, state=state, progress=checked, check_statement=statement)
+        found = check(files, home.charters, state=state, progress=checked, check_statement=statement)
     final = found.final
     figures: dict[str, Any] = {
         "size": found.newest.checkpoint.size,
@@ -83,10 +83,10 @@ def verify(where: str, charter: Path | None, state: Path | None, not_final: bool
         if found.statements:
             tell(_("原话 {count} 条，与账目一致，驿站的签名都对").format(count=found.statements))
         if final is not None:
-            members = listed(app.named(code) for code in figures["cosigned"])
+            members = join_list(home.member_name(code) for code in figures["cosigned"])
             tell(_("前 {size} 条已定局，会签：{members}").format(size=figures["final_size"], members=members))
     if final is None and not not_final:
-        raise CommandError(_("没有一个检查点的会签达到法定多数；账本刚建立时可加 --not-final"))
+        raise ServiceError(marked("没有一个检查点的会签达到法定多数；账本刚建立时可加 --not-final"))
 
 
 @command.command(
@@ -101,14 +101,14 @@ def verify(where: str, charter: Path | None, state: Path | None, not_final: bool
 @json_option()
 def export(target: Path, with_statements: bool, as_json: bool) -> None:
     """Export the log."""
-    from yizhan.cli.app import this
-    from yizhan.cli.ledgers import kept_statements, ledger_folder
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, progress, tell
     from yizhan.ledger.export import export as write
     from yizhan.ledger.log import PUBLIC
+    from yizhan.services.ledger import kept_statements, ledger_folder
 
-    app = this()
-    with kept_statements(app) as statements, progress(_("导出账本"), statements.size) as bar:
+    home = current_home()
+    with kept_statements(home) as statements, progress(_("导出账本"), statements.size) as bar:
         seen = [0]
 
         def written(count: int) -> None:
@@ -116,9 +116,9 @@ def export(target: Path, with_statements: bool, as_json: bool) -> None:
             seen[0] = count
 
         opened = write(
-            ledger_folder(app) / PUBLIC,
+            ledger_folder(home) / PUBLIC,
             target,
-            app.charters,
+            home.charters,
             statements=statements if with_statements else None,
             progress=written,
         )

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from yizhan.cli.click_options import Command, json_option, option
 from yizhan.cli.commands.audit_matters import Asked, checkpoint_as_json, evidence_options, tell_checkpoint
-from yizhan.cli.shell import Command, json_option, option
-from yizhan.cli.words import _, beside, listed, marked, several
+from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from yizhan.cli.app import App
-    from yizhan.ledger.audit.life import Life, Step
+    from yizhan.ledger.audit.history import HistoryStep, Life
+    from yizhan.services.home import Home
 
 PRIORITIES: Final = {"flash": marked("特急"), "urgent": marked("加急"), "routine": marked("平急")}
 
@@ -47,16 +47,16 @@ def explain(
     as_json: bool,
 ) -> None:
     """Tell an event's life."""
-    from yizhan.cli.books import people_of
     from yizhan.cli.output import print_json
-    from yizhan.ledger.audit.life import life
+    from yizhan.ledger.audit.history import life
     from yizhan.ledger.audit.logged import prove
     from yizhan.schemas.proofs import SUFFIX
+    from yizhan.services.books import people_of
 
-    app = asked.app
+    home = asked.home
     with asked.gather() as (files, evidence):
-        found = life(evidence, event_id, app.charters, {} if asked.books else people_of(app, event_id))
-        proven = {place: prove(files, evidence.logged, place, app.charters) for place in found.places}
+        found = life(evidence, event_id, home.charters, {} if asked.books else people_of(home, event_id))
+        proven = {place: prove(files, evidence.logged, place, home.charters) for place in found.places}
     if proofs is not None:
         proofs.mkdir(parents=True, exist_ok=True)
         for place, proof in proven.items():
@@ -66,14 +66,14 @@ def explain(
             {"checkpoint": checkpoint_as_json(evidence.logged.checkpoint), "life": found, "proven": list(proven)}
         )
         return
-    tell_checkpoint(app, evidence.logged.checkpoint)
-    _tell_life(app, found)
+    tell_checkpoint(home, evidence.logged.checkpoint)
+    _tell_life(home, found)
 
 
-def _tell_life(app: App, found: Life) -> None:
-    from yizhan.cli.names import type_name
+def _tell_life(home: Home, found: Life) -> None:
     from yizhan.cli.output import print_pairs, print_table, tell
-    from yizhan.ledger.audit.words import step_name, vouch_name
+    from yizhan.ledger.audit.labels import step_name, vouch_name
+    from yizhan.services.labels import type_name
 
     header = found.header
     priority = PRIORITIES.get(str(header.get("priority")), "")
@@ -82,7 +82,7 @@ def _tell_life(app: App, found: Life) -> None:
             (_("编号"), found.id),
             (_("指纹"), found.hash),
             (_("类型"), type_name(header["type"]) if header else None),
-            (_("收件"), listed(app.named(code) for code in header["to"]) if header else None),
+            (_("收件"), join_list(home.member_name(code) for code in header["to"]) if header else None),
             (_("缓急"), _(priority) if header else None),
         ]
     )
@@ -90,10 +90,10 @@ def _tell_life(app: App, found: Life) -> None:
         [_("时间"), _("事项"), _("单位"), _("说明"), _("凭据"), _("账上")],
         [
             (
-                app.local(step.at),
+                home.local_time(step.at),
                 step_name(step.what),
-                app.named(step.county),
-                step_note(app, step),
+                home.member_name(step.county),
+                step_note(home, step),
                 vouch_name(step.vouch),
                 "" if step.place is None else step.place,
             )
@@ -107,11 +107,11 @@ def _tell_life(app: App, found: Life) -> None:
         tell(_("账上 {count} 处，位置都已按检查点证明").format(count=len(found.places)))
 
 
-def step_note(app: App, step: Step) -> str:
+def step_note(home: Home, step: HistoryStep) -> str:
     """Say what a step's details are."""
-    from yizhan.ledger.audit.life import What
+    from yizhan.ledger.audit.history import What
 
-    notes: dict[What, Callable[[App, Step], str]] = {
+    notes: dict[What, Callable[[Home, HistoryStep], str]] = {
         What.DECIDED: _decision_note,
         What.REFUSED: lambda _app, step: _reason_note(step),
         What.RECEIVED: lambda _app, step: _origin_note(step),
@@ -123,15 +123,15 @@ def step_note(app: App, step: Step) -> str:
         What.OWED: _owed_note,
     }
     if step.what in notes:
-        return notes[step.what](app, step)
-    return several(each for each in (step.by, step.said.get("receipt"), step.said.get("hash")) if each)
+        return notes[step.what](home, step)
+    return join_sentences(each for each in (step.by, step.said.get("receipt"), step.said.get("hash")) if each)
 
 
-def _decision_note(app: App, step: Step) -> str:
-    from yizhan.cli.names import way_name
+def _decision_note(home: Home, step: HistoryStep) -> str:
+    from yizhan.services.labels import way_name
 
     said = step.said
-    because = app.said(said["because"]) if "because" in said else said["rule"]
+    because = home.localized(said["because"]) if "because" in said else said["rule"]
     again = {True: _("复算相同"), False: _("复算不同"), None: _("无法复算")}[said.get("recomputed")]
     sentence = _("{way}，章程 {charter} 规则 {rule}：{because}；{again}")
     return sentence.format(
@@ -139,58 +139,58 @@ def _decision_note(app: App, step: Step) -> str:
     )
 
 
-def _reason_note(step: Step) -> str:
-    from yizhan.cli.names import refusal
+def _reason_note(step: HistoryStep) -> str:
+    from yizhan.services.labels import refusal
 
     return refusal(step.said["reason"], step.said["detail"])
 
 
-def _origin_note(step: Step) -> str:
+def _origin_note(step: HistoryStep) -> str:
     note = _("{record}，章程 {charter}").format(record=step.said["record"], charter=step.said["charter"])
     return note + (_("；发件时钟偏快") if "clock_suspect" in step.said else "")
 
 
-def _way_note(step: Step) -> str:
-    from yizhan.cli.names import way_name
+def _way_note(step: HistoryStep) -> str:
+    from yizhan.services.labels import way_name
 
-    return several([way_name(step.said["way"]), *step.said["warnings"]])
+    return join_sentences([way_name(step.said["way"]), *step.said["warnings"]])
 
 
-def _look_note(step: Step) -> str:
+def _look_note(step: HistoryStep) -> str:
     sentence = _("{by}，{command}，共 {times} 次")
     return sentence.format(by=step.by, command=step.said["command"], times=step.said["times"])
 
 
-def _digest_note(step: Step) -> str:
+def _digest_note(step: HistoryStep) -> str:
     state = _("已按清单核对") if step.said["proven"] else _("与清单不符")
     sentence = _("{label} 第 {position} 件，{state}")
     return sentence.format(label=step.said["label"], position=step.said["position"] + 1, state=state)
 
 
-def _answer_note(step: Step) -> str:
-    from yizhan.cli.names import type_name
+def _answer_note(step: HistoryStep) -> str:
+    from yizhan.services.labels import type_name
 
-    return beside(f"{type_name(step.said['type'])} {step.said['id']}", step.said["refers"])
+    return with_note(f"{type_name(step.said['type'])} {step.said['id']}", step.said["refers"])
 
 
-def _owed_note(app: App, step: Step) -> str:
+def _owed_note(home: Home, step: HistoryStep) -> str:
     """Say what was owed, which step this is, until when, by which rule of which charter, and why."""
-    from yizhan.cli.obligations import step_name, whose
+    from yizhan.services.obligations import debtor_name, step_name
 
     said = step.said
     sentence = _("{what}：{step}，{whom} 应于 {due} 前办；章程 {charter} 规则 {rule}：{because}")
     note = sentence.format(
-        what=app.said(said["what"]) if "what" in said else said["rule"],
+        what=home.localized(said["what"]) if "what" in said else said["rule"],
         step=f"{step_name(said['step'])} {said['step']}",
-        whom=listed(whose(app, code) for code in said["owes"]),
-        due=app.local(said["due"]),
+        whom=join_list(debtor_name(home, code) for code in said["owes"]),
+        due=home.local_time(said["due"]),
         charter=said["charter"],
         rule=said["rule"],
-        because=app.said(said["because"]) if "because" in said else said["rule"],
+        because=home.localized(said["because"]) if "because" in said else said["rule"],
     )
-    return beside(note, said["by"]["id"]) if "by" in said else note
+    return with_note(note, said["by"]["id"]) if "by" in said else note
 
 
-def _destruction_note(step: Step) -> str:
+def _destruction_note(step: HistoryStep) -> str:
     sentence = _("保管期限 {retention}，通知 {notice}")
     return sentence.format(retention=step.said["retention"], notice=step.said["notice"] or _("待发"))

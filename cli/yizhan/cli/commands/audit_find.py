@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from yizhan.cli.click_options import MEMBER, Command, json_option, option
 from yizhan.cli.commands.audit_matters import Asked, checkpoint_as_json, evidence_options, tell_checkpoint
-from yizhan.cli.shell import MEMBER, Command, json_option, option
-from yizhan.cli.words import _, beside, listed, marked, several
+from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
 
 if TYPE_CHECKING:
-    from yizhan.cli.app import App
-    from yizhan.ledger.audit.findings import Finding, Hotspot
+    from yizhan.ledger.audit.findings import Finding, ReportableHotspot
+    from yizhan.services.home import Home
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -45,86 +45,86 @@ def find(
 ) -> None:
     """Find what is wrong."""
     from yizhan.cli.output import print_json
-    from yizhan.ledger.audit.findings import Found, missing_books
+    from yizhan.ledger.audit.findings import FindingKind, missing_books
     from yizhan.ledger.audit.findings import find as search
 
-    app = asked.app
-    if wrong := sorted(set(kinds) - set(Found)):
-        sentence = _("--kind 应为 {choices} 之一，得到 {value}").format(choices=listed(Found), value=wrong[0])
+    home = asked.home
+    if wrong := sorted(set(kinds) - set(FindingKind)):
+        sentence = _("--kind 应为 {choices} 之一，得到 {value}").format(choices=join_list(FindingKind), value=wrong[0])
         raise click.UsageError(sentence, click.get_current_context())
-    hotspots = [] if firms is None else list(expected_hotspots(app, firms, outlines))
+    hotspots = [] if firms is None else list(expected_hotspots(home, firms, outlines))
     with asked.gather() as (_files, evidence):
-        found = search(evidence, app.charters, hotspots=hotspots)
-        missing = missing_books(evidence, app.charters.latest().members)
+        found = search(evidence, home.charters, hotspots=hotspots)
+        missing = missing_books(evidence, home.charters.latest().members)
     found = [each for each in found if (not kinds or each.kind in kinds) and (county is None or each.county == county)]
     opened = evidence.logged.checkpoint
     if as_json:
         print_json({"checkpoint": checkpoint_as_json(opened), "findings": found, "missing_books": missing})
         return
-    tell_checkpoint(app, opened)
-    _tell(app, found, missing)
+    tell_checkpoint(home, opened)
+    _tell(home, found, missing)
 
 
-def expected_hotspots(app: App, file: Path, outlines: Path | None) -> Iterator[Hotspot]:
+def expected_hotspots(home: Home, file: Path, outlines: Path | None) -> Iterator[ReportableHotspot]:
     """Read a FIRMS file and tell which county had to report which detection: own territory, border strip."""
-    from yizhan.cli.errors import CommandError
-    from yizhan.ledger.audit.findings import Hotspot
+    from yizhan.ledger.audit.findings import ReportableHotspot
     from yizhan.producers.drafts import LineProblem
-    from yizhan.producers.firms import Surroundings, import_firms, read_detections
+    from yizhan.producers.firms import FirmsContext, import_firms, read_detections
     from yizhan.producers.geography import Outlines, sample_outlines
+    from yizhan.services.errors import ServiceError
 
     shapes = sample_outlines() if outlines is None else Outlines.from_geojson(outlines.read_bytes())
-    members = frozenset(app.charters.latest().members)
-    strip = app.charters.latest().policy.border_strip_km
+    members = frozenset(home.charters.latest().members)
+    strip = home.charters.latest().policy.border_strip_km
     with file.open("rb") as stream:
         seen = {
             each.external_ref: each for each in read_detections(stream, file.name) if not isinstance(each, LineProblem)
         }
     for county in sorted(members):
         with file.open("rb") as stream:
-            found = import_firms(stream, file.name, Surroundings(county, members, shapes, strip))
+            found = import_firms(stream, file.name, FirmsContext(county, members, shapes, strip))
         if found.problems:
-            raise CommandError(str(found.problems[0]))
+            raise ServiceError(str(found.problems[0]))
         for draft in found.drafts:
             one = seen[draft.external_ref or ""]
-            yield Hotspot(county, one.external_ref, one.at, one.longitude, one.latitude)
+            yield ReportableHotspot(county, one.external_ref, one.at, one.longitude, one.latitude)
 
 
-def _tell(app: App, found: list[Finding], missing: list[tuple[str, str]]) -> None:
+def _tell(home: Home, found: list[Finding], missing: list[tuple[str, str]]) -> None:
     from yizhan.cli.output import print_table, tell
-    from yizhan.ledger.audit.words import found_name
+    from yizhan.ledger.audit.labels import found_name
 
     print_table(
         [_("问题"), _("单位"), _("时间"), _("事件"), _("账上"), _("说明")],
         [
             (
-                beside(found_name(each.kind), each.kind.value),
-                app.named(each.county),
-                app.local(each.at),
+                with_note(found_name(each.kind), each.kind.value),
+                home.member_name(each.county),
+                home.local_time(each.at),
                 each.id,
                 each.place,
-                finding_note(app, each),
+                finding_note(home, each),
             )
             for each in found
         ],
         _("没有发现问题"),
     )
     if missing:
-        names = listed(f"{app.named(county)} {kind}" for county, kind in missing)
+        names = join_list(f"{home.member_name(county)} {kind}" for county, kind in missing)
         tell(_("没有这些簿，与之有关的没有查：{names}").format(names=names))
 
 
-def finding_note(app: App, each: Finding) -> str:
+def finding_note(home: Home, each: Finding) -> str:
     """Say by what obligation, how long it took, and the detail."""
-    from yizhan.cli.names import REASONS, reason_name
-    from yizhan.ledger.audit.words import rule_name
+    from yizhan.ledger.audit.labels import rule_name
+    from yizhan.services.labels import REASONS, reason_name
 
     parts = []
     if each.what is not None:
-        parts.append(app.said(each.what))
+        parts.append(home.localized(each.what))
     elif each.rule is not None:
         parts.append(reason_name(each.rule) if each.rule in REASONS else rule_name(each.rule))
     if each.took is not None and each.limit is not None:
         sentence = _("用时 {took} 分钟，限 {limit} 分钟")
         parts.append(sentence.format(took=round(each.took / 60), limit=round(each.limit / 60)))
-    return several([*parts, *([each.detail] if each.detail else [])])
+    return join_sentences([*parts, *([each.detail] if each.detail else [])])

@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli.shell import MEMBER, Command, charter_option, json_option, option
-from yizhan.cli.words import _, listed, marked
+from yizhan.cli.click_options import MEMBER, Command, charter_option, json_option, option
+from yizhan.schemas.i18n import _, join_list, marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from contextlib import AbstractContextManager
 
-    from yizhan.cli.app import App
     from yizhan.ledger.audit.evidence import Evidence
     from yizhan.ledger.audit.reconcile import Discrepancy, Reconciliation
-    from yizhan.ledger.reading import Source
+    from yizhan.ledger.log_source import LogSource
     from yizhan.schemas.checkpoints import OpenedCheckpoint
+    from yizhan.services.home import Home
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -29,16 +29,16 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 class Asked:
     """Where log, books and charter are, and whether a final checkpoint is wanted."""
 
-    app: App
+    home: Home
     where: str | None
     books: tuple[Path, ...]
     unsettled: bool
 
-    def gather(self) -> AbstractContextManager[tuple[Source, Evidence]]:
-        """Read them and lay them side by side; as ``yizhan.cli.books.gather``."""
-        from yizhan.cli.books import gather
+    def gather(self) -> AbstractContextManager[tuple[LogSource, Evidence]]:
+        """Read them and lay them side by side; as ``yizhan.services.books.gather``."""
+        from yizhan.services.books import gather
 
-        return gather(self.app, self.where, self.books, unsettled=self.unsettled)
+        return gather(self.home, self.where, self.books, unsettled=self.unsettled)
 
 
 def evidence_options(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -53,11 +53,11 @@ def evidence_options(function: Callable[..., Any]) -> Callable[..., Any]:
         not_final: bool,
         **given: Any,  # noqa: ANN401 -- as above
     ) -> Any:  # noqa: ANN401 -- as above
-        from yizhan.cli.app import this
+        from yizhan.cli.context import current_home
 
-        app = this()
-        app.charter_folder = charter or app.charter_folder
-        return function(*args, asked=Asked(app, where, books, not_final), **given)
+        home = current_home()
+        home.charter_folder = charter or home.charter_folder
+        return function(*args, asked=Asked(home, where, books, not_final), **given)
 
     for each in (
         option("--not-final", is_flag=True, help=marked("以最新的检查点为准，会签不到法定多数也可以")),
@@ -90,18 +90,18 @@ def checkpoint_as_json(opened: OpenedCheckpoint) -> Mapping[str, Any]:
     }
 
 
-def tell_checkpoint(app: App, opened: OpenedCheckpoint) -> None:
+def tell_checkpoint(home: Home, opened: OpenedCheckpoint) -> None:
     """Name the checkpoint that an audit stands on."""
     from yizhan.cli.output import tell
 
     state = _("已定局") if opened.final else _("尚未定局")
-    members = listed(app.named(code) for code in sorted(opened.cosigned))
+    members = join_list(home.member_name(code) for code in sorted(opened.cosigned))
     sentence = _("以检查点 {size} 条为准（{state}，{at}），根 {root}；会签：{members}")
     tell(
         sentence.format(
             size=opened.checkpoint.size,
             state=state,
-            at=app.local(opened.at),
+            at=home.local_time(opened.at),
             root=opened.checkpoint.root.hex(),
             members=members or _("无"),
         )
@@ -133,50 +133,50 @@ def reconcile(
     from yizhan.cli.output import print_json
     from yizhan.ledger.audit.reconcile import reconcile as compare
 
-    app = asked.app
+    home = asked.home
     with asked.gather() as (_files, evidence):
-        found = compare(evidence, app.member(a), app.member(b))
+        found = compare(evidence, home.member(a), home.member(b))
     if as_json:
         print_json({"checkpoint": checkpoint_as_json(evidence.logged.checkpoint), "reconciliation": found})
     else:
-        tell_checkpoint(app, evidence.logged.checkpoint)
-        _tell_reconciliation(app, found)
+        tell_checkpoint(home, evidence.logged.checkpoint)
+        _tell_reconciliation(home, found)
     if not found.clean:
         ctx.exit(1)
 
 
-def _tell_reconciliation(app: App, found: Reconciliation) -> None:
+def _tell_reconciliation(home: Home, found: Reconciliation) -> None:
     from yizhan.cli.output import print_table, tell
 
     print_table(
         [_("发件"), _("收件"), _("册"), _("道"), _("末号"), _("发出"), _("入账"), _("收到"), _("作废"), _("在途")],
         [
-            (app.named(lane.sender), app.named(lane.recipient), lane.book, lane.lane, lane.head, lane.sent, lane.logged,
+            (home.member_name(lane.sender), home.member_name(lane.recipient), lane.book, lane.lane, lane.head, lane.sent, lane.logged,
              lane.came, lane.void, lane.waiting)
             for lane in found.lanes
         ],
         _("两县之间没有往来"),
     )  # fmt: skip
     for each in found.discrepancies:
-        tell(discrepancy_sentence(app, each))
+        tell(discrepancy_sentence(home, each))
     for county, kind in found.missing_books:
         name = _("发件簿") if kind == "outbox" else _("收件簿")
-        tell(_("缺 {county} 的{name}，这个方向没有核对").format(county=app.named(county), name=name))
+        tell(_("缺 {county} 的{name}，这个方向没有核对").format(county=home.member_name(county), name=name))
     if found.clean:
         tell(_("两县之间账实相符"))
 
 
-def discrepancy_sentence(app: App, each: Discrepancy) -> str:
+def discrepancy_sentence(home: Home, each: Discrepancy) -> str:
     """Say one discrepancy in one line."""
-    from yizhan.ledger.audit.words import odd_sentence
+    from yizhan.ledger.audit.labels import odd_sentence
 
     number = "" if each.first is None else str(each.first)
     if each.last != each.first:
         number += f"–{each.last}"
     sentence = _("✘ {sender} 发给 {recipient} {lane} {number} {id}：{odd}（{word}）{place}{detail}")
     return sentence.format(
-        sender=app.named(each.sender),
-        recipient=app.named(each.recipient),
+        sender=home.member_name(each.sender),
+        recipient=home.member_name(each.recipient),
         lane=f"{each.book}/{each.lane}" if each.lane else "",
         number=number,
         id=each.id or "",

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from yizhan.cli.click_options import Command, json_option, option
 from yizhan.cli.commands.audit_matters import Asked, checkpoint_as_json, evidence_options, tell_checkpoint
-from yizhan.cli.shell import Command, json_option, option
-from yizhan.cli.words import _, marked
+from yizhan.schemas.i18n import _, marked
 
 
 @click.command(
@@ -44,14 +44,14 @@ def report(
     from yizhan.schemas.i18n import LANGUAGES
     from yizhan.schemas.quarters import Quarter
 
-    app = asked.app
+    home = asked.home
     try:
         chosen = Quarter.parse(quarter)
     except ValueError:
         sentence = _("--quarter 应为季度，如 2026Q3，得到 {value}").format(value=quarter)
         raise click.UsageError(sentence, click.get_current_context()) from None
     with asked.gather() as (_files, evidence):
-        found = count(evidence, app.charters, chosen)
+        found = count(evidence, home.charters, chosen)
     out.mkdir(parents=True, exist_ok=True)
     written = []
     for language in LANGUAGES:
@@ -64,6 +64,6 @@ def report(
         figures = {"traffic": found.traffic, "digests": found.digests, "findings": found.findings, "pairs": found.pairs}
         print_json({"quarter": quarter, "checkpoint": checkpoint_as_json(found.checkpoint), "files": written} | figures)
         return
-    tell_checkpoint(app, found.checkpoint)
+    tell_checkpoint(home, found.checkpoint)
     for path_ in written:
         tell(path_)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli.shell import Group, OneOf, county_option, json_option, limit_option, option
-from yizhan.cli.words import _, listed, marked, several
+from yizhan.cli.click_options import Group, OneOf, county_option, json_option, limit_option, option
+from yizhan.schemas.i18n import _, join_list, join_sentences, marked
 
 if TYPE_CHECKING:
-    from yizhan.cli.app import App
-    from yizhan.cli.bells import Place, Prepared
-    from yizhan.consumers.bell.book import Book
+    from yizhan.consumers.bell.ring_store import RingStore
     from yizhan.consumers.bell.rings import Ring, Try
+    from yizhan.services.bell import Prepared, Rung
+    from yizhan.services.home import Home
 
 command = Group("bell", help=marked("本县的铃：怎样通知到人，通没通到"))
 
@@ -22,16 +22,16 @@ command = Group("bell", help=marked("本县的铃：怎样通知到人，通没�
 @county_option()
 def init(county: str) -> None:
     """Write a sample."""
-    from yizhan.cli import bells
-    from yizhan.cli.app import this
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.letters import write_new
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import say, tell
+    from yizhan.services import bell as bells
+    from yizhan.services.envelopes import write_new
+    from yizhan.services.errors import ServiceError
 
-    app = this()
-    path = bells.bell_path(app, app.member(county))
+    home = current_home()
+    path = bells.bell_path(home, home.member(county))
     if path.exists():
-        raise CommandError(_("已有 {path}，没有改动；请直接改它，再运行 yizhan bell test").format(path=path))
+        raise ServiceError(marked("已有 {path}，没有改动；请直接改它，再运行 yizhan bell test"), path=path)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_new(str(path), _(bells.SAMPLE).format(county=county).encode(), 0o600)
     tell(str(path))
@@ -43,14 +43,14 @@ def init(county: str) -> None:
 @json_option()
 def status(county: str, as_json: bool) -> None:
     """Tell how the bell stands."""
-    from yizhan.cli import bells
-    from yizhan.cli.app import this
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, say
+    from yizhan.services import bell as bells
 
-    app = this()
-    bell = _bell(app, county)
-    places = bells.ladder(app, county, bell.settings)
-    with _opened(app, county) as book:
+    home = current_home()
+    bell = _bell(home, county)
+    places = bells.ladder(home, county, bell.settings)
+    with _opened(home, county) as book:
         channels = [_channel(name, bell, places, book) for name in bell.settings.channels]
         unheard = 0 if book is None else book.unheard()
     problems = [*bells.lacking(places), *_silent(channels, unheard)]
@@ -60,14 +60,14 @@ def status(county: str, as_json: bool) -> None:
             {"county": county, **told, "rungs": places, "channels": channels, "unheard": unheard, "problems": problems}
         )
         return
-    _print_status(app, channels, places)
+    _print_status(home, channels, places)
     for problem in problems:
         say(problem)
 
 
-def _print_status(app: App, channels: list[dict[str, Any]], places: list[Place]) -> None:
-    from yizhan.cli import bells
+def _print_status(home: Home, channels: list[dict[str, Any]], places: list[Rung]) -> None:
     from yizhan.cli.output import print_table
+    from yizhan.services import bell as bells
 
     print_table(
         [_("级"), _("是谁"), _("电话"), _("响铃通道")],
@@ -76,7 +76,7 @@ def _print_status(app: App, channels: list[dict[str, Any]], places: list[Place])
                 bells.rung_name(each.rung),
                 "" if each.officer is None else f"{each.officer.role} {each.officer.name}",
                 "" if each.officer is None else each.officer.phone,
-                listed(each.channels),
+                join_list(each.channels),
             )
             for each in places
         ],
@@ -89,8 +89,8 @@ def _print_status(app: App, channels: list[dict[str, Any]], places: list[Place])
                 each["name"],
                 each["kind"],
                 each["tells"],
-                app.local(each["delivered"]),
-                several(filter(None, (app.local(each["failed"]), bells.outcome_name(each["why"])))),
+                home.local_time(each["delivered"]),
+                join_sentences(filter(None, (home.local_time(each["failed"]), bells.outcome_name(each["why"])))),
                 _("不通") if each["dead"] else _("通") if each["delivered"] else _("没有试过"),
             )
             for each in channels
@@ -99,9 +99,9 @@ def _print_status(app: App, channels: list[dict[str, Any]], places: list[Place])
     )
 
 
-def _channel(name: str, bell: Prepared, places: list[Place], book: Book | None) -> dict[str, Any]:
+def _channel(name: str, bell: Prepared, places: list[Rung], book: RingStore | None) -> dict[str, Any]:
     """Return how a channel stands, by its last tries."""
-    from yizhan.cli import bells
+    from yizhan.services import bell as bells
 
     channel = bell.settings.channels[name]
     last = None if book is None else book.last(name)
@@ -146,15 +146,15 @@ def _silent(channels: list[dict[str, Any]], unheard: int) -> list[str]:
 @click.pass_context
 def test(ctx: click.Context, county: str, rung: str | None, channel: str | None, as_json: bool) -> None:
     """Send a test on channels."""
-    from yizhan.cli import bells
-    from yizhan.cli.app import this
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, print_table
+    from yizhan.services import bell as bells
 
-    app = this()
-    bell = _bell(app, county)
-    names = _chosen(app, county, bell, rung, channel)
-    with _opened(app, county) as book:
-        results = {name: _tried(app, county, bell, name, book) for name in names}
+    home = current_home()
+    bell = _bell(home, county)
+    names = _chosen(home, county, bell, rung, channel)
+    with _opened(home, county) as book:
+        results = {name: _tried(home, county, bell, name, book) for name in names}
     if as_json:
         print_json({"county": county, "results": results})
     else:
@@ -167,28 +167,28 @@ def test(ctx: click.Context, county: str, rung: str | None, channel: str | None,
         ctx.exit(1)
 
 
-def _chosen(app: App, county: str, bell: Prepared, rung: str | None, channel: str | None) -> list[str]:
-    from yizhan.cli import bells
-    from yizhan.cli.errors import CommandError
+def _chosen(home: Home, county: str, bell: Prepared, rung: str | None, channel: str | None) -> list[str]:
+    from yizhan.services import bell as bells
+    from yizhan.services.errors import ServiceError
 
     if channel is not None and channel not in bell.settings.channels:
-        sentence = _("bell.toml 里没有通道 {name}；已有的是：{known}")
-        raise CommandError(sentence.format(name=channel, known=listed(sorted(bell.settings.channels))))
-    places = bells.ladder(app, county, bell.settings)
+        sentence = marked("bell.toml 里没有通道 {name}；已有的是：{known}")
+        raise ServiceError(sentence, name=channel, known=join_list(sorted(bell.settings.channels)))
+    places = bells.ladder(home, county, bell.settings)
     there = [name for each in places if rung in {None, each.rung} for name in each.channels]
     if rung is not None and not there:
-        raise CommandError(_("{rung}没有通道；请在 bell.toml 的 [rungs] 里写上").format(rung=bells.rung_name(rung)))
+        raise ServiceError(marked("{rung}没有通道；请在 bell.toml 的 [rungs] 里写上"), rung=bells.rung_name(rung))
     names = dict.fromkeys(there if rung is not None else bell.settings.channels)
     return [name for name in names if channel in {None, name}]
 
 
-def _tried(app: App, county: str, bell: Prepared, name: str, book: Book | None) -> str:
-    from yizhan.cli.app import utc_now
+def _tried(home: Home, county: str, bell: Prepared, name: str, book: RingStore | None) -> str:
     from yizhan.consumers.bell.channels import attempt
-    from yizhan.consumers.bell.speech import of_test
+    from yizhan.consumers.bell.message import of_test
+    from yizhan.runtime.clock import utc_now
 
     line, at = bell.lines[name], utc_now()
-    outcome = attempt(line, of_test(name, app.named(county)))
+    outcome = attempt(line, of_test(name, home.member_name(county)))
     if book is not None:
         book.tested(name, line.channel.tells, at, utc_now(), outcome)
     return outcome
@@ -200,12 +200,12 @@ def _tried(app: App, county: str, bell: Prepared, name: str, book: Book | None) 
 @json_option()
 def log(county: str, limit: int, as_json: bool) -> None:
     """List rings."""
-    from yizhan.cli import bells
-    from yizhan.cli.app import this
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, print_table
+    from yizhan.services import bell as bells
 
-    app = this()
-    with _opened(app, county) as book:
+    home = current_home()
+    with _opened(home, county) as book:
         found = [] if book is None else book.rings(limit or None)
     if as_json:
         print_json({"county": county, "rings": [_as_json(ring, tries) for ring, tries in found]})
@@ -217,9 +217,9 @@ def log(county: str, limit: int, as_json: bool) -> None:
                 ring.plan.about or ring.plan.subject,
                 f"{_(bells.URGENCIES[ring.plan.urgency])} {ring.plan.step}",
                 bells.rung_name(ring.plan.rung),
-                app.local(ring.plan.due),
-                several(filter(None, (_(bells.STATES[ring.state]), bells.outcome_name(ring.why)))),
-                several(_said(app, each) for each in tries),
+                home.local_time(ring.plan.due),
+                join_sentences(filter(None, (_(bells.STATES[ring.state]), bells.outcome_name(ring.why)))),
+                join_sentences(_said(home, each) for each in tries),
             )
             for ring, tries in found
         ],
@@ -227,11 +227,11 @@ def log(county: str, limit: int, as_json: bool) -> None:
     )
 
 
-def _said(app: App, each: Try) -> str:
-    from yizhan.cli import bells
+def _said(home: Home, each: Try) -> str:
+    from yizhan.services import bell as bells
 
     outcome = bells.outcome_name(each.outcome) if each.ended else _("不知是否送到")
-    return f"{app.local(each.at)} {each.channel} {outcome}"
+    return f"{home.local_time(each.at)} {each.channel} {outcome}"
 
 
 def _as_json(ring: Ring, tries: list[Try]) -> dict[str, Any]:
@@ -256,24 +256,24 @@ def _as_json(ring: Ring, tries: list[Try]) -> dict[str, Any]:
     }
 
 
-def _bell(app: App, county: str) -> Prepared:
-    from yizhan.cli import bells
-    from yizhan.cli.errors import CommandError
+def _bell(home: Home, county: str) -> Prepared:
+    from yizhan.services import bell as bells
+    from yizhan.services.errors import ServiceError
 
-    app.member(county)
-    bell = bells.prepared(app, county)
+    home.member(county)
+    bell = bells.prepared(home, county)
     if bell is None:
-        sentence = _("没有 {path}：只有屏幕会响；请先运行 yizhan bell init --county {code}")
-        raise CommandError(sentence.format(path=bells.bell_path(app, county), code=county))
+        sentence = marked("没有 {path}：只有屏幕会响；请先运行 yizhan bell init --county {code}")
+        raise ServiceError(sentence, path=bells.bell_path(home, county), code=county)
     return bell
 
 
-def _opened(app: App, county: str) -> Any:  # noqa: ANN401 -- a context of Book or None
+def _opened(home: Home, county: str) -> Any:  # noqa: ANN401 -- a context of Book or None
     """Open the bell's book where there is an inbox."""
     import contextlib
 
-    from yizhan.cli.inboxes import inbox_path
-    from yizhan.consumers.bell.book import Book
+    from yizhan.consumers.bell.ring_store import RingStore
+    from yizhan.services.inbox import inbox_path
 
-    path = inbox_path(app, app.member(county))
-    return Book(path, county) if path.exists() else contextlib.nullcontext()
+    path = inbox_path(home, home.member(county))
+    return RingStore(path, county) if path.exists() else contextlib.nullcontext()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from yizhan.cli.shell import Group, json_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.click_options import Group, json_option
+from yizhan.schemas.i18n import _, marked
 
 if TYPE_CHECKING:
     from yizhan.deploy.broker import Status
@@ -19,14 +19,15 @@ command = Group("broker", help=marked("本机的 Kafka：双向 TLS、按单位�
 @json_option()
 def start(as_json: bool) -> None:
     """Start it, and apply the declaration."""
-    from yizhan.cli.app import this, utc_now
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import progress
     from yizhan.deploy.home import bring_up
+    from yizhan.runtime.clock import utc_now
 
-    app = this()
-    members = sorted(app.charters.latest().members)
+    home = current_home()
+    members = sorted(home.charters.latest().members)
     with progress(_("启动 Kafka")) as bar:
-        broker, changes = bring_up(app.home, members, now=utc_now(), progress=bar.describe)
+        broker, changes = bring_up(home.path, members, now=utc_now(), progress=bar.describe)
     _show(broker.status(), as_json=as_json, changes=changes)
 
 
@@ -35,14 +36,15 @@ def start(as_json: bool) -> None:
 )
 def run() -> None:
     """Become the broker."""
-    from yizhan.cli.app import this, utc_now
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import say
     from yizhan.deploy.broker import Broker
     from yizhan.deploy.home import setup_home
+    from yizhan.runtime.clock import utc_now
 
-    app = this()
-    setup_home(app.home, sorted(app.charters.latest().members), now=utc_now())
-    Broker(app.home).run(say)
+    home = current_home()
+    setup_home(home.path, sorted(home.charters.latest().members), now=utc_now())
+    Broker(home.path).run(say)
     say(_("Kafka 已在运行"))
 
 
@@ -50,12 +52,12 @@ def run() -> None:
 @json_option()
 def stop(as_json: bool) -> None:
     """Stop it."""
-    from yizhan.cli.app import this
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, progress, tell
     from yizhan.deploy.broker import Broker
 
     with progress(_("停止 Kafka")):
-        stopped = Broker(this().home).stop()
+        stopped = Broker(current_home().path).stop()
     if as_json:
         print_json({"stopped": stopped})
     else:
@@ -66,10 +68,10 @@ def stop(as_json: bool) -> None:
 @json_option()
 def status(as_json: bool) -> None:
     """Tell whether it runs."""
-    from yizhan.cli.app import this
+    from yizhan.cli.context import current_home
     from yizhan.deploy.broker import Broker
 
-    found = Broker(this().home).status()
+    found = Broker(current_home().path).status()
     _show(found, as_json=as_json)
     if not found.running:
         raise click.exceptions.Exit(1)
@@ -81,14 +83,14 @@ def status(as_json: bool) -> None:
 @json_option()
 def apply(as_json: bool) -> None:
     """Apply the declaration to whatever Kafka the settings name."""
-    from yizhan.cli.app import this
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, progress, tell
     from yizhan.deploy import admin
     from yizhan.schemas import topics
 
-    app = this()
+    home = current_home()
     with progress(_("建立主题、权限和配额")):
-        changes = admin.apply(app.settings.connection(topics.ADMIN), sorted(app.charters.latest().members))
+        changes = admin.apply(home.settings.connection(topics.ADMIN), sorted(home.charters.latest().members))
     if as_json:
         print_json({"changes": changes})
     else:

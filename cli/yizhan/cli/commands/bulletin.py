@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli.shell import Group, county_option, json_option, option, partner_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.click_options import Group, county_option, json_option, option, partner_option
+from yizhan.schemas.i18n import _, marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from yizhan.bulletin.agreement import Finding, Word
+    from yizhan.bulletin.agreement import FigureComparison, Word
     from yizhan.bulletin.sheet import Material, Sheet
     from yizhan.bulletin.text import Writing
-    from yizhan.cli.app import App
-    from yizhan.cli.bulletins import SignedBulletin
+    from yizhan.services.bulletins import SignedBulletin
+    from yizhan.services.home import Home
 
 _FORMS = ("html", "pdf", "docx", "csv", "json")
 
@@ -60,32 +60,33 @@ def make(
     from yizhan.bulletin.figures import digest
     from yizhan.bulletin.pdf import unseen
     from yizhan.bulletin.sheet import sheet
-    from yizhan.cli.access import noted
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.bulletins import draft, material, partner_of, writing_of
     from yizhan.cli.commands.digest import check_label
     from yizhan.cli.commands.imports import read_office
-    from yizhan.cli.errors import CommandError
+    from yizhan.cli.context import acting, current_home
     from yizhan.cli.output import print_json, progress, say
+    from yizhan.runtime.clock import utc_now
     from yizhan.schemas import strictjson
+    from yizhan.services.access_log import record
+    from yizhan.services.bulletins import draft, material, partner_of, writing_of
+    from yizhan.services.errors import ServiceError
 
-    app, now = this(), utc_now().replace(microsecond=0)
+    home, now = current_home(), utc_now().replace(microsecond=0)
     check_label(label)
-    app.member(county)
-    other = partner_of(app, county, partner)
+    home.member(county)
+    other = partner_of(home, county, partner)
     paths = {form: folder / f"bulletin-{label}-{county}-{other}.{form}" for form in _FORMS}
     paths["letters"] = folder / f"bulletin-{label}-{county}-{other}-letters.csv"
     who = None if office is None else read_office(office)
     if who is not None:
         paths["event"] = folder / f"bulletin-{label}-{county}-{other}-event.jsonl"
     if (taken := [str(each) for each in paths.values() if each.exists()]) and not force:
-        raise CommandError(_("{path} 已经存在；要覆盖请加 --force，或用 -o 另选目录").format(path=taken[0]))
+        raise ServiceError(marked("{path} 已经存在；要覆盖请加 --force，或用 -o 另选目录"), path=taken[0])
     with progress(_("统计 {label}").format(label=label)) as bar:
-        of = material(app, label, county, other, now, bar.advance)
+        of = material(home, label, county, other, now, bar.advance)
         drawn = sheet(of)
-        writing = writing_of(app, county, label, other)
+        writing = writing_of(home, county, label, other)
         signed = b"" if who is None else strictjson.dumps(draft(of, other, who, writing)) + b"\n"
-    noted(app, county, "printed", "bulletin make", [f"{label} {other}"])
+    record(home, county, acting("bulletin make"), "printed", [f"{label} {other}"])
     folder.mkdir(parents=True, exist_ok=True)
     with progress(_("写出文件"), total=len(paths)) as bar:
         for form, path in paths.items():
@@ -150,28 +151,28 @@ def edit(label: str, county: str, partner: str | None, as_json: bool) -> None:
     """Write the text of a bulletin."""
     from yizhan.bulletin.errors import TextInvalid
     from yizhan.bulletin.text import by_hand
-    from yizhan.cli.access import noted
-    from yizhan.cli.app import this
-    from yizhan.cli.bulletins import partner_of, text_path, writing_of
     from yizhan.cli.commands.digest import check_label
+    from yizhan.cli.context import acting, current_home
+    from yizhan.cli.language import interactive
     from yizhan.cli.output import print_json, say, tell
-    from yizhan.cli.words import interactive
+    from yizhan.services.access_log import record
+    from yizhan.services.bulletins import partner_of, text_path, writing_of
 
-    app = this()
+    home = current_home()
     check_label(label)
-    app.member(county)
-    other = partner_of(app, county, partner)
-    path = text_path(app, county, label, other)
-    noted(app, county, "printed", "bulletin edit", [f"{label} {other}"])
-    made = _figures(app, label, (county, other))
+    home.member(county)
+    other = partner_of(home, county, partner)
+    path = text_path(home, county, label, other)
+    record(home, county, acting("bulletin edit"), "printed", [f"{label} {other}"])
+    made = _figures(home, label, (county, other))
     if interactive() and not as_json:
         try:
-            _laid_out(app, (county, label, other), made)
+            _laid_out(home, (county, label, other), made)
         except TextInvalid as error:
             say(str(error))
         click.edit(filename=str(path))
-    found = _laid_out(app, (county, label, other), made)
-    writing = writing_of(app, county, label, other)
+    found = _laid_out(home, (county, label, other), made)
+    writing = writing_of(home, county, label, other)
     found += [] if writing is None else by_hand(writing)
     if as_json:
         print_json({"path": str(path), "warnings": found})
@@ -181,27 +182,27 @@ def edit(label: str, county: str, partner: str | None, as_json: bool) -> None:
     tell(str(path))
 
 
-def _figures(app: App, label: str, pair: tuple[str, str]) -> dict[str, Any]:
-    from yizhan.cli.inboxes import looking as inbox_of
-    from yizhan.cli.outboxes import looking as outbox_of
+def _figures(home: Home, label: str, pair: tuple[str, str]) -> dict[str, Any]:
     from yizhan.cli.output import progress
-    from yizhan.cli.quarters import counted
+    from yizhan.services.inbox import read_inbox as inbox_of
+    from yizhan.services.outbox import read_outbox as outbox_of
+    from yizhan.services.quarters import counted
 
     with (
         progress(_("统计 {label}").format(label=label)) as bar,
-        inbox_of(app, pair[0]) as inbox,
-        outbox_of(app, pair[0]) as outbox,
+        inbox_of(home, pair[0]) as inbox,
+        outbox_of(home, pair[0]) as outbox,
     ):
-        return counted(inbox, outbox, label, pair, app.charters, bar.advance)[0]
+        return counted(inbox, outbox, label, pair, home.charters, bar.advance)[0]
 
 
-def _laid_out(app: App, which: tuple[str, str, str], made: dict[str, Any]) -> list[str]:
+def _laid_out(home: Home, which: tuple[str, str, str], made: dict[str, Any]) -> list[str]:
     """Write the file beside these figures, the analyst's lines as they are; what changed since it was written."""
     from yizhan.bulletin.errors import TextInvalid
     from yizhan.bulletin.text import blank, changed, written
-    from yizhan.cli.bulletins import text_path, writing_of
+    from yizhan.services.bulletins import text_path, writing_of
 
-    path, writing = text_path(app, *which), writing_of(app, *which)
+    path, writing = text_path(home, *which), writing_of(home, *which)
     try:
         found = [] if writing is None else list(changed(writing, made))
         text = written(blank(made) if writing is None else writing, made)
@@ -231,19 +232,19 @@ def _laid_out(app: App, which: tuple[str, str, str], made: dict[str, Any]) -> li
 def check(ctx: click.Context, label: str, county: str, partner: str | None, as_json: bool) -> None:
     """Compare both sides' bulletins."""
     from yizhan.bulletin.agreement import compared, verdict
-    from yizhan.cli.app import this
-    from yizhan.cli.bulletins import partner_of, received, sent
     from yizhan.cli.commands.digest import check_label
-    from yizhan.cli.inboxes import looking as inbox_of
-    from yizhan.cli.outboxes import looking as outbox_of
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json
+    from yizhan.services.bulletins import partner_of, received, sent
+    from yizhan.services.inbox import read_inbox as inbox_of
+    from yizhan.services.outbox import read_outbox as outbox_of
 
-    app = this()
+    home = current_home()
     check_label(label)
-    app.member(county)
-    other = partner_of(app, county, partner)
-    made = _figures(app, label, (county, other))
-    with inbox_of(app, county) as inbox, outbox_of(app, county) as outbox:
+    home.member(county)
+    other = partner_of(home, county, partner)
+    made = _figures(home, label, (county, other))
+    with inbox_of(home, county) as inbox, outbox_of(home, county) as outbox:
         ours, theirs = sent(outbox, label, other), received(inbox, label, (county, other))
     findings = compared(made, None if ours is None else ours.payload, None if theirs is None else theirs.payload)
     word = verdict(findings)
@@ -251,26 +252,26 @@ def check(ctx: click.Context, label: str, county: str, partner: str | None, as_j
         events = {"ours": None if ours is None else ours.id, "theirs": None if theirs is None else theirs.id}
         print_json({"label": label, "county": county, "partner": other, "verdict": word, **events, "items": findings})
     else:
-        _show_check(app, (ours, theirs), findings, word)
+        _show_check(home, (ours, theirs), findings, word)
     if word != "same":
         ctx.exit(1)
 
 
 def _show_check(
-    app: App,
+    home: Home,
     signed: tuple[SignedBulletin | None, SignedBulletin | None],
-    findings: Sequence[Finding],
+    findings: Sequence[FigureComparison],
     word: Word,
 ) -> None:
     from yizhan.cli.output import print_table, tell
 
     for sentence, each in zip((_("本县签发：{what}"), _("对方签发：{what}")), signed, strict=True):
-        tell(sentence.format(what=_("还没有") if each is None else f"{each.id} {app.local(each.time)}"))
+        tell(sentence.format(what=_("还没有") if each is None else f"{each.id} {home.local_time(each.time)}"))
     words = {"same": _("相同"), "differs": _("不同"), "waiting": _("待核对")}
     print_table(
         [_("项目"), _("结果"), _("本县现在统计"), _("本县签发"), _("对方签发")],
         [
-            (_title(app, each), words[each.word], *map(_short, (each.counted, each.ours, each.theirs)))
+            (_title(home, each), words[each.word], *map(_short, (each.counted, each.ours, each.theirs)))
             for each in findings
         ],
         "",
@@ -282,12 +283,12 @@ def _show_check(
     }[word])  # fmt: skip
 
 
-def _title(app: App, finding: Finding) -> str:
+def _title(home: Home, finding: FigureComparison) -> str:
     kind, _dot, rest = finding.item.partition(".")
     if kind == "directions":
         source, to = rest.split(">")
-        return f"{app.named(source)}→{app.named(to)}"
-    return _("{county}的清单").format(county=app.named(rest)) if kind == "manifests" else finding.title
+        return f"{home.member_name(source)}→{home.member_name(to)}"
+    return _("{county}的清单").format(county=home.member_name(rest)) if kind == "manifests" else finding.title
 
 
 def _short(value: str) -> str:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from yizhan.cli.shell import Command, county_option, json_option, option
-from yizhan.cli.words import _, marked
+from yizhan.cli.click_options import Command, county_option, json_option, option
+from yizhan.schemas.i18n import _, marked
 
 if TYPE_CHECKING:
-    from yizhan.cli.app import App
-    from yizhan.cli.caps import Came
+    from yizhan.services.cap import CapImport
+    from yizhan.services.home import Home
 
 _STDOUT: Final = "-"
 
@@ -33,15 +33,15 @@ _STDOUT: Final = "-"
 @option("--english", is_flag=True, help=marked("另加一段英文 info"))
 def cap(event_id: str, county: str, file: str, *, english: bool) -> None:
     """Write an event as CAP."""
-    from yizhan.cli.access import noted
-    from yizhan.cli.app import this
-    from yizhan.cli.caps import as_cap
-    from yizhan.cli.letters import write_new
+    from yizhan.cli.context import acting, current_home
     from yizhan.cli.output import say
+    from yizhan.services.access_log import record
+    from yizhan.services.cap import as_cap
+    from yizhan.services.envelopes import write_new
 
-    app = this()
-    made = as_cap(app, county, event_id, english=english)
-    noted(app, county, "exported", "cap", [event_id])
+    home = current_home()
+    made = as_cap(home, county, event_id, english=english)
+    record(home, county, acting("cap"), "exported", [event_id])
     if file == _STDOUT:
         sys.stdout.buffer.write(made.xml)
         sys.stdout.buffer.flush()
@@ -84,44 +84,44 @@ def import_cap(
     as_json: bool,
 ) -> None:
     """Import messages."""
-    from yizhan.cli.app import this
-    from yizhan.cli.caps import Came, CapDesk
     from yizhan.cli.commands.imports import read_office, read_outlines
-    from yizhan.cli.desk_drafts import open_drafts
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.letters import read_input
+    from yizhan.cli.context import current_home
     from yizhan.cli.main import failure
     from yizhan.cli.output import print_json
     from yizhan.producers.cap import CapInvalid
     from yizhan.producers.cap.xml import MAX_BYTES
+    from yizhan.services.cap import CapDesk, CapImport
+    from yizhan.services.drafts import open_drafts
+    from yizhan.services.envelopes import read_input
+    from yizhan.services.errors import ServiceError
 
-    app = this()
-    found: list[Came] = []
-    with open_drafts(app, county) as book:
-        desk = CapDesk(app, county, book, read_office(office), read_outlines(outlines))
+    home = current_home()
+    found: list[CapImport] = []
+    with open_drafts(home, county) as book:
+        desk = CapDesk(home, county, book, read_office(office), read_outlines(outlines))
         for file in files:
             try:
                 came = desk.take(file, read_input(file, MAX_BYTES))
-            except (CapInvalid, CommandError, OSError) as error:
-                said = str(error) if isinstance(error, CommandError) else failure(error)
-                came = Came(file, refused=[said.removeprefix(file).lstrip(": ")])
+            except (CapInvalid, ServiceError, OSError) as error:
+                said = str(error) if isinstance(error, ServiceError) else failure(error)
+                came = CapImport(file, refused=[said.removeprefix(file).lstrip(": ")])
             found.append(came)
             if not as_json:
-                _tell(app, county, came)
+                _tell(home, county, came)
     if as_json:
         print_json({"county": county, "files": [each.as_json() for each in found]})
     if any(each.refused for each in found):
         ctx.exit(1)
 
 
-def _tell(app: App, county: str, came: Came) -> None:
-    from yizhan.cli.names import type_name
+def _tell(home: Home, county: str, came: CapImport) -> None:
     from yizhan.cli.output import say, tell
+    from yizhan.services.labels import type_name
 
     if (message := came.message) is not None:
         mark = {"Exercise": _("【演练】"), "Test": _("【测试】")}.get(message.status, "")
         name = message.name
-        say(f"{came.file}: {mark}{name.sender} {name.identifier} {app.local(name.sent)} {message.msg_type}")
+        say(f"{came.file}: {mark}{name.sender} {name.identifier} {home.local_time(name.sent)} {message.msg_type}")
     for each in came.drafts:
         tell(
             _("草稿 {n}：{type}；接着写：yizhan draft edit {n} --county {county}").format(

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, listed, marked
+from yizhan.cli.click_options import MOMENT, Group, OneOf, county_option, json_option, option, passphrase_option
+from yizhan.schemas.i18n import _, join_list, marked
 
 if TYPE_CHECKING:
     from yizhan.charter.reader import CharterReader
-    from yizhan.charter.repository import Draft, Signing, Terms
+    from yizhan.charter.repository import CharterDraft, Signing, Terms
     from yizhan.charter.requests import Request
-    from yizhan.charter.verify import Verified
-    from yizhan.cli.app import App
+    from yizhan.charter.verify import VerifiedCharter
+    from yizhan.services.home import Home
 
 _READING = "yizhan.cli.commands.charter_reading"
 command = Group(
@@ -66,21 +66,27 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 def request(county: str | None, station: bool, out: Path, passphrase_fd: int | None, as_json: bool, **how: Any) -> None:  # noqa: ANN401 -- the options above
     """Write a key request."""
     from yizhan.charter import requests
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.charters import own_request
-    from yizhan.cli.keyring import Lock
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, tell
+    from yizhan.cli.passphrase import TerminalPassphrase
+    from yizhan.runtime.clock import utc_now
+    from yizhan.services.charter import own_request
 
     if (county is None) == (not station):
         raise click.UsageError(_("请给出 --county C 或 --station 之一"), click.get_current_context())
     owner = county or requests.STATION
     ladder = None if how["ladder"] is None else tomllib.loads(how["ladder"].read_text("utf-8")).get("ladder")
     data = own_request(
-        this(), owner, Lock(passphrase_fd), utc_now(), ladder=ladder, **{k: v for k, v in how.items() if k != "ladder"}
+        current_home(),
+        owner,
+        TerminalPassphrase(passphrase_fd),
+        utc_now(),
+        ladder=ladder,
+        **{k: v for k, v in how.items() if k != "ladder"},
     )
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(data)
-    made = requests.read(data, _registered(this(), owner))
+    made = requests.read(data, _registered(current_home(), owner))
     if as_json:
         print_json(
             {
@@ -105,9 +111,9 @@ def request(county: str | None, station: bool, out: Path, passphrase_fd: int | N
 def init(terms: Path, requests: Path, out: Path, as_json: bool) -> None:
     """Draft the first version."""
     from yizhan.charter import terms as texts
-    from yizhan.cli.app import this
+    from yizhan.cli.context import current_home
 
-    asked = [_read_request(this(), path) for path in sorted(requests.glob("*.json"))]
+    asked = [_read_request(current_home(), path) for path in sorted(requests.glob("*.json"))]
     after = texts.put_together(None, texts.read(terms.read_text("utf-8")), asked)
     _draft(None, None, after, (), out, as_json=as_json)
 
@@ -132,35 +138,41 @@ def propose(
     """Draft the next version."""
     from yizhan.charter import repository
     from yizhan.charter import terms as texts
-    from yizhan.cli.app import this
+    from yizhan.cli.context import current_home
 
-    app = this()
-    before: Verified = _newest(app, county)
+    home = current_home()
+    before: VerifiedCharter = _newest(home, county)
     base = repository.terms_of(before)
     proposed = None if terms is None else texts.read(terms.read_text("utf-8"))
-    after = texts.put_together(base, proposed, [_read_request(app, path) for path in requests])
+    after = texts.put_together(base, proposed, [_read_request(home, path) for path in requests])
     _draft(before, base, after, renew, out, as_json=as_json)
 
 
 def _draft(
-    before: Verified | None, base: Terms | None, after: Terms, renew: tuple[str, ...], out: Path, *, as_json: bool
+    before: VerifiedCharter | None,
+    base: Terms | None,
+    after: Terms,
+    renew: tuple[str, ...],
+    out: Path,
+    *,
+    as_json: bool,
 ) -> None:
     """Write a draft that could be adopted, and say what it changes."""
-    from yizhan.charter import repository, stick
-    from yizhan.charter.words import differences
-    from yizhan.cli.app import utc_now
-    from yizhan.cli.errors import CommandError
+    from yizhan.charter import repository, transfer_media
+    from yizhan.charter.differences import differences
     from yizhan.cli.output import print_json, tell
+    from yizhan.runtime.clock import utc_now
     from yizhan.schemas.charter import load_charter
+    from yizhan.services.errors import ServiceError
 
     if out.exists() and any(out.iterdir()):
-        raise CommandError(_("{folder} 不是空的；请换一个目录，免得旧签名混进来").format(folder=out))
+        raise ServiceError(marked("{folder} 不是空的；请换一个目录，免得旧签名混进来"), folder=out)
     load_charter(after.files, "1-0000000000000000", utc_now())
     draft = repository.draft(after, before, utc_now(), renew)
     if not draft:
-        raise CommandError(_("与现行章程没有不同，不必起草"))
+        raise ServiceError(marked("与现行章程没有不同，不必起草"))
     said = differences(base, after)
-    stick.save(draft, out, "\n".join(said))
+    transfer_media.save(draft, out, "\n".join(said))
     if as_json:
         print_json({"stick": str(out), "roles": sorted(draft.metadata), "differences": said})
         return
@@ -168,7 +180,7 @@ def _draft(
         tell("· " + sentence)
     tell(
         _("须签名的角色：{roles}；请带着 {folder} 到各单位 yizhan charter sign").format(
-            roles=listed(sorted(draft.metadata)), folder=out
+            roles=join_list(sorted(draft.metadata)), folder=out
         )
     )
 
@@ -181,34 +193,34 @@ def _draft(
 @json_option()
 def sign(folder: Path, county: str, yes: bool, passphrase_fd: int | None, as_json: bool) -> None:
     """Add this county's signatures."""
-    from yizhan.charter import repository, stick
-    from yizhan.cli.app import this
-    from yizhan.cli.charters import role_keys, roles_folder
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.keyring import Lock
+    from yizhan.charter import repository, transfer_media
+    from yizhan.cli.context import current_home
+    from yizhan.cli.language import interactive
     from yizhan.cli.output import print_json, say, tell
-    from yizhan.cli.words import interactive
+    from yizhan.cli.passphrase import TerminalPassphrase
+    from yizhan.services.charter import role_keys, roles_folder
+    from yizhan.services.errors import ServiceError
 
-    app = this()
-    before = _newest(app, county, must=False)
-    draft = stick.load(folder)
+    home = current_home()
+    before = _newest(home, county, must=False)
+    draft = transfer_media.load(folder)
     said = _said(draft, before)
     for sentence in said:
         say("· " + sentence)
     if not yes:
         if not interactive():
-            raise CommandError(_("没有终端可以询问；看过之后请加 --yes"))
+            raise ServiceError(marked("没有终端可以询问；看过之后请加 --yes"))
         click.confirm(_("以 {county} 的名义签署？").format(county=county), abort=True, err=True)
     signed: list[str] = []
-    for key in role_keys(roles_folder(app, county), Lock(passphrase_fd)).values():
+    for key in role_keys(roles_folder(home, county), TerminalPassphrase(passphrase_fd)).values():
         signed += repository.sign(draft, before, key)
     if not signed:
-        raise CommandError(_("{county} 的章程签名密钥不签其中任何一份").format(county=county))
-    stick.save(draft, folder)
+        raise ServiceError(marked("{county} 的章程签名密钥不签其中任何一份"), county=county)
+    transfer_media.save(draft, folder)
     if as_json:
         print_json({"stick": str(folder), "signed": sorted(set(signed)), "differences": said})
         return
-    tell(_("{county} 已签：{roles}").format(county=county, roles=listed(sorted(set(signed)))))
+    tell(_("{county} 已签：{roles}").format(county=county, roles=join_list(sorted(set(signed)))))
 
 
 @command.command("status", help=marked("STICK 上的草案谁签了、还缺谁"))
@@ -218,12 +230,12 @@ def sign(folder: Path, county: str, yes: bool, passphrase_fd: int | None, as_jso
 @click.pass_context
 def status(ctx: click.Context, folder: Path, county: str | None, as_json: bool) -> None:
     """Tell who has signed and who is missing."""
-    from yizhan.charter import repository, stick
-    from yizhan.cli.app import this
+    from yizhan.charter import repository, transfer_media
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, print_table
 
-    draft = stick.load(folder)
-    found = repository.status(draft, _newest(this(), county, must=False))
+    draft = transfer_media.load(folder)
+    found = repository.status(draft, _newest(current_home(), county, must=False))
     if as_json:
         print_json({"stick": str(folder), "done": all(each.done for each in found), "roles": found})
     else:
@@ -235,8 +247,8 @@ def status(ctx: click.Context, folder: Path, county: str | None, as_json: bool) 
 def _row(each: Signing) -> tuple[str, str, str, str]:
     under = {"old": _("（按旧根）"), "new": ""}[each.under]
     needed = _("{threshold} 个").format(threshold=each.threshold)
-    missing = "—" if each.done else listed(each.missing)
-    return each.role + under, needed, listed(each.signed) or "—", missing
+    missing = "—" if each.done else join_list(each.missing)
+    return each.role + under, needed, join_list(each.signed) or "—", missing
 
 
 @command.command(
@@ -248,13 +260,15 @@ def _row(each: Signing) -> tuple[str, str, str, str]:
 @json_option()
 def publish(folder: Path, passphrase_fd: int | None, as_json: bool) -> None:
     """Publish a draft at the station."""
-    from yizhan.charter import stick
-    from yizhan.cli.app import this
-    from yizhan.cli.charters import publish_draft
-    from yizhan.cli.keyring import Lock
+    from yizhan.charter import transfer_media
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, tell
+    from yizhan.cli.passphrase import TerminalPassphrase
+    from yizhan.services.charter import publish_draft
 
-    name, fingerprint, written = publish_draft(this(), stick.load(folder), Lock(passphrase_fd))
+    name, fingerprint, written = publish_draft(
+        current_home(), transfer_media.load(folder), TerminalPassphrase(passphrase_fd)
+    )
     if as_json:
         print_json({"charter": name, "root_sha256": fingerprint, "files": written})
         return
@@ -265,35 +279,35 @@ def publish(folder: Path, passphrase_fd: int | None, as_json: bool) -> None:
 # -- what the steps share --
 
 
-def _newest(app: App, county: str | None, *, must: bool = True) -> Any:  # noqa: ANN401 -- None only if it need not be
+def _newest(home: Home, county: str | None, *, must: bool = True) -> Any:  # noqa: ANN401 -- None only if it need not be
     """Return the newest version that a county's reader, or the station's, has verified."""
-    reader = _reader(app, county, must=must)
+    reader = _reader(home, county, must=must)
     return None if reader is None else reader.verified()
 
 
-def _reader(app: App, county: str | None, *, must: bool) -> CharterReader | None:
+def _reader(home: Home, county: str | None, *, must: bool) -> CharterReader | None:
     from yizhan.charter.errors import CharterProblem
-    from yizhan.cli.charters import STATION, public_folder, published
-    from yizhan.cli.errors import CommandError
+    from yizhan.services.charter import STATION, public_folder, published
+    from yizhan.services.errors import ServiceError
 
-    folder = app.home / STATION / "charter" if county is None else app.county_folder(county) / "charter"
+    folder = home.path / STATION / "charter" if county is None else home.county_folder(county) / "charter"
     if not (folder / "root.json").is_file():
         if must:
-            raise CommandError(_("{folder} 里还没有章程；请先 yizhan charter verify --anchor").format(folder=folder))
+            raise ServiceError(marked("{folder} 里还没有章程；请先 yizhan charter verify --anchor"), folder=folder)
         return None
-    source = published(app) if public_folder(app).is_dir() else None
-    reader = app.reader(folder, source)
+    source = published(home) if public_folder(home).is_dir() else None
+    reader = home.reader(folder, source)
     if source is not None:
         try:
             reader.look()
         except CharterProblem as error:
-            raise CommandError(str(error)) from None
+            raise ServiceError(str(error)) from None
     return reader
 
 
-def _registered(app: App, owner: str) -> set[str]:
+def _registered(home: Home, owner: str) -> set[str]:
     """Return the kids that the charter names for an owner already."""
-    reader = _reader(app, None, must=False) or _reader(app, owner if owner.isdigit() else None, must=False)
+    reader = _reader(home, None, must=False) or _reader(home, owner if owner.isdigit() else None, must=False)
     if reader is None:
         return set()
     charter = reader.latest()
@@ -302,25 +316,25 @@ def _registered(app: App, owner: str) -> set[str]:
     return {*charter.signing.get(owner, {}), *charter.cosigning.get(owner, {})}
 
 
-def _read_request(app: App, path: Path) -> Request:
+def _read_request(home: Home, path: Path) -> Request:
     from yizhan.charter import requests
-    from yizhan.cli.errors import CommandError
     from yizhan.schemas import dsse
     from yizhan.schemas.errors import CharterInvalid
+    from yizhan.services.errors import ServiceError
 
     data = path.read_bytes()
     try:
         owner = str(json.loads(dsse.decode_base64(json.loads(data)["payload"]))["owner"])
-        return requests.read(data, _registered(app, owner))
+        return requests.read(data, _registered(home, owner))
     except (ValueError, KeyError, TypeError) as error:
-        raise CommandError(f"{path}: {error}") from None
+        raise ServiceError(f"{path}: {error}") from None
     except CharterInvalid as error:
-        raise CommandError(f"{path}: {error}") from error
+        raise ServiceError(f"{path}: {error}") from error
 
 
-def _said(draft: Draft, before: Verified | None) -> list[str]:
+def _said(draft: CharterDraft, before: VerifiedCharter | None) -> list[str]:
     """Say what a draft changes, from its own bytes."""
+    from yizhan.charter.differences import differences
     from yizhan.charter.repository import terms_after, terms_of
-    from yizhan.charter.words import differences
 
     return differences(None if before is None else terms_of(before), terms_after(draft, before))

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli.shell import Command, county_option, json_option, option
-from yizhan.cli.words import _, listed, marked
+from yizhan.cli.click_options import Command, county_option, json_option, option
+from yizhan.schemas.i18n import _, join_list, marked
 
 if TYPE_CHECKING:
     from yizhan.charter.reader import CharterReader
-    from yizhan.charter.verify import Verified
-    from yizhan.cli.app import App
+    from yizhan.charter.verify import VerifiedCharter
     from yizhan.schemas.header import Header
+    from yizhan.services.home import Home
 
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -47,24 +47,24 @@ def verify(
     """Verify the charter."""
     from yizhan.charter.archive import Archive
     from yizhan.charter.errors import CharterProblem
-    from yizhan.charter.fetch import FolderSource
+    from yizhan.charter.fetch import CharterFolder
     from yizhan.charter.layout import MAX_METADATA_BYTES
-    from yizhan.cli.app import this
-    from yizhan.cli.charters import STATION, published
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, print_table, tell
     from yizhan.schemas import topics
+    from yizhan.services.charter import STATION, published
 
-    app = this()
-    own = app.home / STATION if county is None else app.county_folder(county)
+    home = current_home()
+    own = home.path / STATION if county is None else home.county_folder(county)
     archive = Archive(own / "charter")
     if anchor is not None:
         archive.trust(anchor.read_bytes())
-    source = None if folder is None else FolderSource(folder, MAX_METADATA_BYTES)
+    source = None if folder is None else CharterFolder(folder, MAX_METADATA_BYTES)
     if source is None and online:
-        source = app.news(topics.STATION if county is None else topics.county(county))  # type: ignore[assignment] # a Source
+        source = home.charter_source(topics.STATION if county is None else topics.county(county))  # type: ignore[assignment] # a Source
     if source is None and county is None and (own / "public").is_dir():
-        source = published(app)
-    reader = app.reader(archive.folder, source)
+        source = published(home)
+    reader = home.reader(archive.folder, source)
     try:
         reader.look()
         problem = None
@@ -84,7 +84,9 @@ def verify(
     else:
         tell(_("章程 {newest} 核验无误；现行 {force}").format(newest=newest.name, force=reader.in_force(now).name))
         tell(_("根文件指纹：{fingerprint}").format(fingerprint=fingerprint))
-        rows = [(each.role, app.local(each.expires), _("快到期，请续签") if each.due else "") for each in expiries]
+        rows = [
+            (each.role, home.local_time(each.expires), _("快到期，请续签") if each.due else "") for each in expiries
+        ]
         print_table([_("角色"), _("有效期至"), _("提醒")], rows, "")
         if problem is not None:
             tell(_("章程未能更新（charter_stale），最后一版仍然有效：{problem}").format(problem=problem))
@@ -97,28 +99,28 @@ def verify(
 @json_option()
 def log(county: str | None, as_json: bool) -> None:
     """List the versions."""
-    from yizhan.cli.app import this
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, tell
 
-    app = this()
-    found = list(_log(_reader(app, county)))
+    home = current_home()
+    found = list(_log(_reader(home, county)))
     if as_json:
         print_json({"versions": found})
         return
     for each in found:
-        when = app.local(each["holds_from"]) if each["announced"] else _("尚未预告")
+        when = home.local_time(each["holds_from"]) if each["announced"] else _("尚未预告")
         tell(_("章程 {name}，自 {when} 起").format(name=each["charter"], when=when))
         for role, holders in each["signed"].items():
-            tell(_("  {role} 由 {holders} 签署").format(role=role, holders=listed(holders)))
+            tell(_("  {role} 由 {holders} 签署").format(role=role, holders=join_list(holders)))
         for sentence in each["differences"]:
             tell(f"  · {sentence}")
 
 
 def _log(reader: CharterReader) -> Iterator[dict[str, Any]]:
+    from yizhan.charter.differences import differences
     from yizhan.charter.repository import signers_of, terms_of
-    from yizhan.charter.words import differences
 
-    before: Verified | None = None
+    before: VerifiedCharter | None = None
     for charter, announced in reader.history():
         version = reader.verified(charter.version)
         base = None if before is None else terms_of(before)
@@ -141,10 +143,11 @@ def show(county: str | None, terms: bool, as_json: bool) -> None:
     from yizhan.charter import terms as texts
     from yizhan.charter.document import routes_json, tables
     from yizhan.charter.repository import terms_of
-    from yizhan.cli.app import this, utc_now
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, tell
+    from yizhan.runtime.clock import utc_now
 
-    reader = _reader(this(), county)
+    reader = _reader(current_home(), county)
     charter = reader.in_force(utc_now())
     if terms:
         click.echo(texts.write(terms_of(reader.verified())), nl=False)
@@ -170,14 +173,15 @@ def show(county: str | None, terms: bool, as_json: bool) -> None:
 def replay(policy: Path, file: Path | None, county: str | None, as_json: bool) -> None:
     """Replay past headers under a proposed policy."""
     from yizhan.charter import replay as replaying
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.names import type_name, way_name
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, print_table, tell
+    from yizhan.runtime.clock import utc_now
     from yizhan.schemas.policy import Policy
+    from yizhan.services.labels import type_name, way_name
 
-    app = this()
-    old = _reader(app, county).in_force(utc_now()).policy
-    headers = list(_headers(app, file, county))
+    home = current_home()
+    old = _reader(home, county).in_force(utc_now()).policy
+    headers = list(_headers(home, file, county))
     found = list(replaying.replay(headers, old, Policy(_policy(policy))))
     if as_json:
         different = [
@@ -198,7 +202,7 @@ def replay(policy: Path, file: Path | None, county: str | None, as_json: bool) -
             (
                 each.header.id,
                 type_name(each.header.type),
-                app.named(each.recipient),
+                home.member_name(each.recipient),
                 f"{way_name(each.was.way)} {each.was.rule}",
                 f"{way_name(each.would.way)} {each.would.rule}",
             )
@@ -213,9 +217,9 @@ def _policy(path: Path) -> Any:  # noqa: ANN401 -- a PolicyFile, imported late
     from pydantic import ValidationError
 
     from yizhan.charter import terms as texts
-    from yizhan.cli.errors import CommandError
     from yizhan.schemas import strictjson
     from yizhan.schemas.policy import PolicyFile
+    from yizhan.services.errors import ServiceError
 
     text = path.read_text("utf-8")
     try:
@@ -224,17 +228,17 @@ def _policy(path: Path) -> Any:  # noqa: ANN401 -- a PolicyFile, imported late
         )
         return PolicyFile.model_validate(data)
     except (ValueError, ValidationError) as error:
-        raise CommandError(f"{path}: {error}") from None
+        raise ServiceError(f"{path}: {error}") from None
 
 
-def _headers(app: App, file: Path | None, county: str | None) -> Iterator[Header]:
+def _headers(home: Home, file: Path | None, county: str | None) -> Iterator[Header]:
     """Yield past headers: of a file, or of a county's inbox and outbox."""
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.inboxes import looking as inboxes
-    from yizhan.cli.outboxes import looking as outboxes
-    from yizhan.consumers.items import Query
+    from yizhan.consumers.items import InboxQuery
     from yizhan.schemas.errors import Refused
     from yizhan.schemas.header import parse_header
+    from yizhan.services.errors import ServiceError
+    from yizhan.services.inbox import read_inbox as inboxes
+    from yizhan.services.outbox import read_outbox as outboxes
 
     if file is not None:
         for number, line in enumerate(file.read_bytes().splitlines(), 1):
@@ -242,17 +246,17 @@ def _headers(app: App, file: Path | None, county: str | None) -> Iterator[Header
                 try:
                     yield parse_header(line)
                 except Refused as error:
-                    raise CommandError(f"{file}:{number}: {error}") from None
+                    raise ServiceError(f"{file}:{number}: {error}") from None
         return
     if county is None:
         raise click.UsageError(_("请给出 FILE 或 --county C"), click.get_current_context())
-    with inboxes(app, county) as inbox:
-        for item in () if inbox is None else inbox.items(Query()):
+    with inboxes(home, county) as inbox:
+        for item in () if inbox is None else inbox.items(InboxQuery()):
             yield item.header
-    with outboxes(app, county) as outbox:
+    with outboxes(home, county) as outbox:
         for event in () if outbox is None else outbox.sent():
             yield event.header
 
 
-def _reader(app: App, county: str | None) -> CharterReader:
-    return app.charters if county is None else app.reader_of(county)
+def _reader(home: Home, county: str | None) -> CharterReader:
+    return home.charters if county is None else home.reader_of(county)

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from yizhan.cli.shell import Command, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, interactive, marked
+from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
+from yizhan.cli.language import interactive
+from yizhan.schemas.i18n import _, marked
 
 if TYPE_CHECKING:
-    from yizhan.cli.app import App
     from yizhan.consumers.items import Item
     from yizhan.producers.drafts import Draft
+    from yizhan.services.home import Home
 
 _THEIRS: Final = ("external_ref", "doc_no", "attachments", "border", "doubtful", "ask")
 """What of a plan is its author's own, beside the names of who signed."""
@@ -41,72 +42,74 @@ def command(
     event_id: str, county: str, office: Path | None, *, yes: bool, passphrase_fd: int | None, as_json: bool
 ) -> None:
     """Countersign a plan."""
-    from yizhan.cli.access import noted
-    from yizhan.cli.app import this
-    from yizhan.cli.inboxes import details
-    from yizhan.cli.keyring import Lock
-    from yizhan.cli.outboxes import open_outbox, sent_as_json, told
+    from yizhan.cli.context import acting, current_home
     from yizhan.cli.output import print_json, print_table, tell
+    from yizhan.cli.passphrase import TerminalPassphrase
+    from yizhan.services.access_log import record
+    from yizhan.services.inbox import details
+    from yizhan.services.outbox import accepted_json, accepted_lines, open_outbox
 
-    app = this()
-    plan = _plan(app, county, event_id)
-    draft = _countersignature(app, county, plan, office)
-    noted(app, county, "opened", "countersign", [plan.id])
+    home = current_home()
+    plan = _plan(home, county, event_id)
+    draft = _countersignature(home, county, plan, office)
+    record(home, county, acting("countersign"), "opened", [plan.id])
     if not as_json:
-        print_table([_("项目"), _("内容")], list(details(app, plan)), "")
+        print_table([_("项目"), _("内容")], list(details(home, plan)), "")
     if not yes and interactive() and not click.confirm(_("会签这份计划吗？"), default=False, err=True):
         return
-    with open_outbox(app, county, Lock(passphrase_fd)) as outbox:
+    with open_outbox(home, county, TerminalPassphrase(passphrase_fd)) as outbox:
         sent = outbox.publish(draft)
     if as_json:
-        print_json(sent_as_json(sent))
+        print_json(accepted_json(sent))
     else:
-        tell("\n".join(told(app, sent)))
+        tell("\n".join(accepted_lines(home, sent)))
 
 
-def _plan(app: App, county: str, event_id: str) -> Item:
-    """Return the plan that waits for us (``CommandError`` otherwise, saying why it does not)."""
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.names import type_name
-    from yizhan.cli.story import story
-    from yizhan.schemas.matters import PLAN, Stand
+def _plan(home: Home, county: str, event_id: str) -> Item:
+    """Return the plan that waits for us (``ServiceError`` otherwise, saying why it does not)."""
+    from yizhan.schemas.matters import PLAN, JointWorkState
+    from yizhan.services.errors import ServiceError
+    from yizhan.services.labels import type_name
+    from yizhan.services.matters import matter_timeline
 
-    found = story(app, county, event_id)
+    found = matter_timeline(home, county, event_id)
     told = next((each for each in found.events if each.header.id == event_id), None)
     if told is None:
-        sentence = _("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
-        raise CommandError(sentence.format(county=app.named(county), id=event_id, code=county))
+        sentence = marked("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
+        raise ServiceError(sentence, county=home.member_name(county), id=event_id, code=county)
     if told.header.type != PLAN or told.header.reply_to is not None:
         what = _("会签") if told.header.type == PLAN else type_name(told.header.type)
-        raise CommandError(_("{id} 是{what}，不是待会签的巡护计划").format(id=event_id, what=what))
+        raise ServiceError(marked("{id} 是{what}，不是待会签的巡护计划"), id=event_id, what=what)
     if told.header.county == county:
-        raise CommandError(_("{id} 是本县自己提出的计划，由对方会签").format(id=event_id))
-    item = _item(app, county, event_id)
+        raise ServiceError(marked("{id} 是本县自己提出的计划，由对方会签"), id=event_id)
+    item = _item(home, county, event_id)
     if item.withdrawn_by is not None:
-        raise CommandError(_("{id} 已被对方撤回（{by}），不用会签").format(id=event_id, by=item.withdrawn_by))
+        raise ServiceError(marked("{id} 已被对方撤回（{by}），不用会签"), id=event_id, by=item.withdrawn_by)
     if item.superseded_by is not None:
-        sentence = _("{id} 已被对方更正为 {by}；请会签新的：yizhan countersign {by} --county {county}")
-        raise CommandError(sentence.format(id=event_id, by=item.superseded_by, county=county))
+        sentence = marked("{id} 已被对方更正为 {by}；请会签新的：yizhan countersign {by} --county {county}")
+        raise ServiceError(sentence, id=event_id, by=item.superseded_by, county=county)
     stands = {each.stand for each in found.standings if (each.id, each.county) == (event_id, county)}
-    if Stand.COUNTERSIGNED in stands:
-        sentence = _("{id} 本县已经会签；请看 yizhan story {id} --county {county}")
-        raise CommandError(sentence.format(id=event_id, county=county))
-    if not stands & {Stand.AWAITS_COUNTERSIGN, Stand.OTHER_PLAN}:
-        sentence = _("{id} 里没有本县的人员，或内容打不开，不能会签；请看 yizhan inbox show {id} --county {county}")
-        raise CommandError(sentence.format(id=event_id, county=county))
+    if JointWorkState.COUNTERSIGNED in stands:
+        sentence = marked("{id} 本县已经会签；请看 yizhan story {id} --county {county}")
+        raise ServiceError(sentence, id=event_id, county=county)
+    if not stands & {JointWorkState.AWAITS_COUNTERSIGN, JointWorkState.OTHER_PLAN}:
+        sentence = marked(
+            "{id} 里没有本县的人员，或内容打不开，不能会签；请看 yizhan inbox show {id} --county {county}"
+        )
+        raise ServiceError(sentence, id=event_id, county=county)
     return item
 
 
-def _item(app: App, county: str, event_id: str) -> Item:
-    from yizhan.cli.inboxes import looking
+def _item(home: Home, county: str, event_id: str) -> Item:
+    from yizhan.services.inbox import read_inbox
 
-    with looking(app, county) as inbox:
+    with read_inbox(home, county) as inbox:
         item = None if inbox is None else inbox.item(event_id)
     assert item is not None  # noqa: S101 -- the story has it, and it is not ours
     return item
 
 
-def _countersignature(app: App, county: str, plan: Item, office: Path | None) -> Draft:
+def _countersignature(home: Home, county: str, plan: Item, office: Path | None) -> Draft:
     """Write the plan again in our officers' names.
 
     Raises:
@@ -114,21 +117,21 @@ def _countersignature(app: App, county: str, plan: Item, office: Path | None) ->
         DraftInvalid: an officer is missing.
     """
     from yizhan.cli.commands.imports import read_office
-    from yizhan.cli.desk_drafts import open_drafts
-    from yizhan.cli.errors import CommandError
+    from yizhan.producers.draft_store import OFFICE
     from yizhan.producers.drafts import parse_draft
-    from yizhan.producers.unsent import OFFICE
     from yizhan.schemas.payloads.common import Ask
+    from yizhan.services.drafts import open_drafts
+    from yizhan.services.errors import ServiceError
 
     signed: dict[str, Any]
     if office is not None:
         signed = read_office(office).model_dump(mode="json", exclude_none=True)
     else:
-        with open_drafts(app, county) as book:
+        with open_drafts(home, county) as book:
             signed = book.office()
     if missing := [name for name in OFFICE if name not in signed]:
-        sentence = _("会签要写明本县的 {names}；请用 --office FILE 给出（结构见 yizhan schema office）")
-        raise CommandError(sentence.format(names=", ".join(missing)))
+        sentence = marked("会签要写明本县的 {names}；请用 --office FILE 给出（结构见 yizhan schema office）")
+        raise ServiceError(sentence, names=", ".join(missing))
     raw = {} if plan.contents is None else plan.contents.raw
     said = {name: value for name, value in raw.items() if name not in (*OFFICE, *_THEIRS)}
     return parse_draft(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli.shell import (
+from yizhan.cli.click_options import (
     MEMBER,
     Group,
     OneOf,
@@ -18,12 +18,12 @@ from yizhan.cli.shell import (
     partner_option,
     passphrase_option,
 )
-from yizhan.cli.words import _, marked, several
+from yizhan.schemas.i18n import _, join_sentences, marked
 
 if TYPE_CHECKING:
-    from yizhan.cli.app import App
     from yizhan.schemas.manifest import Manifest
-    from yizhan.streams.closing_kafka import Closed, Closer
+    from yizhan.services.home import Home
+    from yizhan.streams.closing_kafka import Closer, CloseResult
 
 command = Group("digest", help=marked("季度通报：驿站结算，各县阅读"))
 
@@ -57,46 +57,48 @@ def close(
     as_json: bool,
 ) -> None:
     """Close a period."""
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.keyring import Lock, station_keys
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json
+    from yizhan.cli.passphrase import TerminalPassphrase
+    from yizhan.runtime.clock import utc_now
     from yizhan.schemas import topics
     from yizhan.schemas.quarters import Quarter
+    from yizhan.services.keys import station_keys
     from yizhan.streams.closing_kafka import Closer
 
-    app = this()
+    home = current_home()
     if everybody and counties:
         raise click.UsageError(_("--all 与 --county 只能给一个"), click.get_current_context())
-    chosen = [app.member(code) for code in counties] or sorted(app.charters.latest().members)
+    chosen = [home.member(code) for code in counties] or sorted(home.charters.latest().members)
     check_label(label)
-    _check_ended(app, {label}, utc_now(), early=early or interim)
-    folder = app.home / "station"
-    keys = station_keys(folder / "keys", (app.charters.latest(), app.charter), Lock(passphrase_fd))
-    done: list[Closed] = []
-    with Closer(app.settings.connection(topics.STATION), folder, app.charters, keys) as closer:
+    _check_ended(home, {label}, utc_now(), early=early or interim)
+    folder = home.path / "station"
+    keys = station_keys(folder / "keys", (home.charters.latest(), home.charter), TerminalPassphrase(passphrase_fd))
+    done: list[CloseResult] = []
+    with Closer(home.settings.connection(topics.STATION), folder, home.charters, keys) as closer:
         now = utc_now()
-        labels = {code: label or _due(app, closer, code, now) for code in chosen}
+        labels = {code: label or _due(home, closer, code, now) for code in chosen}
         if not (only_due or any(labels.values())):
-            labels = dict.fromkeys(chosen, str(Quarter.containing(now, app.charter.time_zone)))
+            labels = dict.fromkeys(chosen, str(Quarter.containing(now, home.charter.time_zone)))
         if any(labels.values()):
-            _check_ended(app, set() if label else set(labels.values()), now, early=early or interim)
+            _check_ended(home, set() if label else set(labels.values()), now, early=early or interim)
             _wait(closer, now, wait)
         for code, name in labels.items():
             if name is not None:
-                done += _close(app, closer, code, name, now, interim=interim)
+                done += _close(home, closer, code, name, now, interim=interim)
     if as_json:
         skipped = [code for code, name in labels.items() if name is None]
         print_json({"closed": [_closed(each) for each in done], "not_due": skipped})
         return
     for each in done:
-        _tell(app, each)
+        _tell(home, each)
     for code, name in labels.items():
         if name is None:
-            _say_not_due(app, code)
+            _say_not_due(home, code)
 
 
 def check_label(label: str | None) -> None:
-    """Refuse what is no quarter (``CommandError``)."""
+    """Refuse what is no quarter (``ServiceError``)."""
     from yizhan.schemas.quarters import Quarter
 
     if label is None:
@@ -108,35 +110,35 @@ def check_label(label: str | None) -> None:
         raise click.UsageError(sentence.format(value=label), click.get_current_context()) from None
 
 
-def _check_ended(app: App, labels: set[str | None], now: datetime, *, early: bool) -> None:
+def _check_ended(home: Home, labels: set[str | None], now: datetime, *, early: bool) -> None:
     """Refuse a quarter that has not begun; ask about one that has not ended, or refuse it."""
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.words import interactive
+    from yizhan.cli.language import interactive
     from yizhan.schemas.quarters import Quarter
+    from yizhan.services.errors import ServiceError
 
-    zone = app.charter.time_zone
+    zone = home.charter.time_zone
     for label in sorted(label for label in labels if label is not None):
         quarter = Quarter.parse(label)
         if now < quarter.start(zone):
-            sentence = _("{label} 还没有开始（{start} 才开始），不能结算")
-            raise CommandError(sentence.format(label=label, start=app.local(quarter.start(zone))))
+            sentence = marked("{label} 还没有开始（{start} 才开始），不能结算")
+            raise ServiceError(sentence, label=label, start=home.local_time(quarter.start(zone)))
         if early or now >= quarter.end(zone):
             continue
-        words = {"label": label, "end": app.local(quarter.end(zone))}
+        words = {"label": label, "end": home.local_time(quarter.end(zone))}
         if not interactive():
             sentence = _("{label} 要到 {end} 才结束；现在就结算请加 --early，只想看中期情况请用 --interim")
-            raise CommandError(sentence.format(**words))
+            raise ServiceError(sentence.format(**words))
         click.confirm(_("{label} 要到 {end} 才结束，现在就结算吗？").format(**words), abort=True, err=True)
 
 
-def _due(app: App, closer: Closer, code: str, now: datetime) -> str | None:
+def _due(home: Home, closer: Closer, code: str, now: datetime) -> str | None:
     """Return the quarter that has ended and is not closed for a member, or None."""
     from yizhan.schemas.timestamps import instant
     from yizhan.streams.closing import due
 
-    charter = app.charters.in_force(now)
+    charter = home.charters.in_force(now)
     last = closer.last(code)
-    first = app.charters.in_force(datetime.min.replace(tzinfo=now.tzinfo)).holds_from
+    first = home.charters.in_force(datetime.min.replace(tzinfo=now.tzinfo)).holds_from
     quarter = due(now, charter.time_zone, None if last is None else instant(last.closed), first)
     return None if quarter is None else str(quarter)
 
@@ -148,29 +150,33 @@ def _wait(closer: Closer, now: datetime, seconds: float) -> None:
         closer.wait_for_station(now, seconds)
 
 
-def _close(app: App, closer: Closer, code: str, label: str, now: datetime, *, interim: bool) -> list[Closed]:
+def _close(home: Home, closer: Closer, code: str, label: str, now: datetime, *, interim: bool) -> list[CloseResult]:
     from yizhan.cli.output import progress
     from yizhan.schemas.timestamps import written
     from yizhan.streams.closing import CloseRequest
 
-    text = _("结算 {member} {label}").format(member=app.named(code), label=label)
+    text = _("结算 {member} {label}").format(member=home.member_name(code), label=label)
     with progress(text) as bar:
         request = CloseRequest(label=label, closed=written(now))
         return closer.run(code, request, interim=interim, progress=bar.advance)
 
 
-def _closed(each: Closed) -> dict[str, Any]:
+def _closed(each: CloseResult) -> dict[str, Any]:
     return {"manifest": each.manifest, "repeated": each.repeated, "strange": each.strange}
 
 
-def _tell(app: App, each: Closed) -> None:
+def _tell(home: Home, each: CloseResult) -> None:
     from yizhan.cli.output import tell
 
     made = each.manifest
     sentence = _("{member} {label} {kind}：{count} 件（含回执和系统通知），其中当时已即时送达 {prompt} 件")
     tell(
         sentence.format(
-            member=app.named(made.county), label=made.label, kind=_kind(made), count=made.count, prompt=made.prompt
+            member=home.member_name(made.county),
+            label=made.label,
+            kind=_kind(made),
+            count=made.count,
+            prompt=made.prompt,
         )
     )
     for offset, why in each.strange:
@@ -183,10 +189,10 @@ def _kind(manifest: Manifest) -> str:
     return _("零报告") if manifest.count == 0 else _("结算")
 
 
-def _say_not_due(app: App, code: str) -> None:
+def _say_not_due(home: Home, code: str) -> None:
     from yizhan.cli.output import say
 
-    say(_("{member} 没有到期未结的季度").format(member=app.named(code)))
+    say(_("{member} 没有到期未结的季度").format(member=home.member_name(code)))
 
 
 @command.command("list", help=marked("列出本县收到的季度通报，以及与驿站清单核对的结果"))
@@ -194,13 +200,13 @@ def _say_not_due(app: App, code: str) -> None:
 @json_option()
 def list_(county: str, as_json: bool) -> None:
     """List digests."""
-    from yizhan.cli.app import this
-    from yizhan.cli.inboxes import looking
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, print_table
-    from yizhan.consumers.words import sentence
+    from yizhan.consumers.labels import sentence
+    from yizhan.services.inbox import read_inbox
 
-    app = this()
-    with looking(app, county) as inbox:
+    home = current_home()
+    with read_inbox(home, county) as inbox:
         found = () if inbox is None else inbox.digests()
     if as_json:
         print_json({"county": county, "digests": found})
@@ -211,11 +217,11 @@ def list_(county: str, as_json: bool) -> None:
             (
                 each.label,
                 _kind(each.manifest),
-                app.local(each.manifest.closed),
+                home.local_time(each.manifest.closed),
                 each.manifest.count,
                 each.held,
                 sentence(each.verdict),
-                several(sentence(warning) for warning in each.warnings),
+                join_sentences(sentence(warning) for warning in each.warnings),
             )
             for each in found
         ],
@@ -237,18 +243,19 @@ def list_(county: str, as_json: bool) -> None:
 @option("--json", "as_json", is_flag=True, help=marked("同 --format json"))
 def show(label: str, county: str, partner: str | None, form: str, as_json: bool) -> None:
     """Show a bulletin."""
-    from yizhan.cli.access import noted
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.bulletins import bulletin, partner_of
+    from yizhan.cli.context import acting, current_home
     from yizhan.cli.output import print_json
     from yizhan.consumers.bulletin import as_json as bulletin_as_json
     from yizhan.consumers.bulletin import markdown
+    from yizhan.runtime.clock import utc_now
+    from yizhan.services.access_log import record
+    from yizhan.services.bulletins import bulletin, partner_of
 
-    app = this()
+    home = current_home()
     check_label(label)
-    app.member(county)
-    sheet = bulletin(app, label, county, partner_of(app, county, partner), utc_now())
-    noted(app, county, "printed", "digest show", [f"{label} {sheet.partner}"])
+    home.member(county)
+    sheet = bulletin(home, label, county, partner_of(home, county, partner), utc_now())
+    record(home, county, acting("digest show"), "printed", [f"{label} {sheet.partner}"])
     if as_json or form == "json":
         print_json(bulletin_as_json(sheet))
     else:

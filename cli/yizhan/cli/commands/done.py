@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from yizhan.cli.shell import Command, Whole, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.click_options import Command, Whole, county_option, json_option, option, passphrase_option
+from yizhan.schemas.i18n import _, marked
 
 
 @click.command(
@@ -27,29 +27,36 @@ def command(
     event_id: str, number: int, county: str, *, note: str | None, passphrase_fd: int | None, as_json: bool
 ) -> None:
     """Say that a decision is done."""
-    from yizhan.cli import inboxes
-    from yizhan.cli.app import this
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.keyring import Lock
-    from yizhan.cli.outboxes import open_outbox, sent_as_json, told
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, tell
-    from yizhan.cli.watched import decided
+    from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.producers.drafts import parse_draft
     from yizhan.schemas.header import NOTICE
+    from yizhan.services import inbox as inboxes
+    from yizhan.services.errors import ServiceError
+    from yizhan.services.outbox import accepted_json, accepted_lines, open_outbox
+    from yizhan.services.own_obligations import consultation_decisions
 
-    app = this()
-    with inboxes.looking(app, county) as inbox, open_outbox(app, county, Lock(passphrase_fd)) as outbox:
-        found = {each.due.number: each for each in decided(county, inbox, outbox) if each.minutes.header.id == event_id}
+    home = current_home()
+    with (
+        inboxes.read_inbox(home, county) as inbox,
+        open_outbox(home, county, TerminalPassphrase(passphrase_fd)) as outbox,
+    ):
+        found = {
+            each.due.number: each
+            for each in consultation_decisions(county, inbox, outbox)
+            if each.minutes.header.id == event_id
+        }
         decision = found.get(number)
         if decision is None:
-            sentence = _("{id} 没有第 {n} 项议定事项（有 {count} 项）；请看 yizhan due {county}")
-            raise CommandError(sentence.format(id=event_id, n=number, count=len(found), county=county))
+            sentence = marked("{id} 没有第 {n} 项议定事项（有 {count} 项）；请看 yizhan due {county}")
+            raise ServiceError(sentence, id=event_id, n=number, count=len(found), county=county)
         if decision.due.who != county:
-            sentence = _("第 {n} 项“{what}”由 {who} 负责，不是本县的，没有发出")
-            who = app.named(decision.due.who)
-            raise CommandError(sentence.format(n=number, what=decision.due.what, who=who))
+            sentence = marked("第 {n} 项“{what}”由 {who} 负责，不是本县的，没有发出")
+            who = home.member_name(decision.due.who)
+            raise ServiceError(sentence, n=number, what=decision.due.what, who=who)
         if decision.by is not None:
-            raise CommandError(_("第 {n} 项已由 {by} 告知办结，没有再发").format(n=number, by=decision.by))
+            raise ServiceError(marked("第 {n} 项已由 {by} 告知办结，没有再发"), n=number, by=decision.by)
         minutes = decision.minutes
         text = note or _("已办结：{what}").format(what=decision.due.what)
         sent = outbox.publish(
@@ -65,6 +72,6 @@ def command(
             )
         )
     if as_json:
-        print_json(sent_as_json(sent))
+        print_json(accepted_json(sent))
     else:
-        tell("\n".join(told(app, sent)))
+        tell("\n".join(accepted_lines(home, sent)))

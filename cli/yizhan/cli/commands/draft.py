@@ -6,8 +6,9 @@ from typing import Final
 
 import click
 
-from yizhan.cli.shell import Group, Whole, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, interactive, marked
+from yizhan.cli.click_options import Group, Whole, county_option, json_option, option, passphrase_option
+from yizhan.cli.language import interactive
+from yizhan.schemas.i18n import _, marked
 
 NUMBER: Final = Whole(1, 1_000_000_000)
 command = Group("draft", help=marked("草稿：没有写完或没有发出的"))
@@ -18,14 +19,14 @@ command = Group("draft", help=marked("草稿：没有写完或没有发出的"))
 @json_option()
 def list_(county: str, as_json: bool) -> None:
     """List drafts."""
-    from yizhan.cli.app import this
-    from yizhan.cli.asking import faults_of
-    from yizhan.cli.desk_drafts import open_drafts, summary_of
-    from yizhan.cli.names import type_name
+    from yizhan.cli.context import current_home
+    from yizhan.cli.form_prompt import faults_of
     from yizhan.cli.output import print_json, print_table
+    from yizhan.services.drafts import open_drafts, summary_of
+    from yizhan.services.labels import type_name
 
-    app = this()
-    with open_drafts(app, county) as book:
+    home = current_home()
+    with open_drafts(home, county) as book:
         found = book.all()
     if as_json:
         print_json({"county": county, "drafts": found})
@@ -33,7 +34,7 @@ def list_(county: str, as_json: bool) -> None:
     print_table(
         [_("草稿"), _("类型"), _("改动"), _("简要情况"), _("注意")],
         [
-            (each.n, type_name(each.type), app.local(each.changed), summary_of(dict(each.content)),
+            (each.n, type_name(each.type), home.local_time(each.changed), summary_of(dict(each.content)),
              faults_of(each.type, each.content.get("payload", {})))
             for each in found
         ],
@@ -47,15 +48,15 @@ def list_(county: str, as_json: bool) -> None:
 @json_option()
 def show(n: int, county: str, as_json: bool) -> None:
     """Show a draft."""
-    from yizhan.cli.app import this
-    from yizhan.cli.asking import Asking
-    from yizhan.cli.desk_drafts import checked, open_drafts, setting_of, show_draft
+    from yizhan.cli.context import current_home
+    from yizhan.cli.form_prompt import Asking
     from yizhan.cli.output import print_json, say
+    from yizhan.services.drafts import checked, open_drafts, setting_of, show_draft
 
-    app = this()
-    with open_drafts(app, county) as book:
+    home = current_home()
+    with open_drafts(home, county) as book:
         found = book.get(n)
-        asking = Asking(setting_of(app, county, book, found.type), book, n)
+        asking = Asking(setting_of(home, county, book, found.type), book, n)
         _draft, faults = checked(asking)
         if as_json:
             problems = [{"field": name, "problem": said} for name, said in faults]
@@ -72,13 +73,13 @@ def show(n: int, county: str, as_json: bool) -> None:
 @passphrase_option()
 def edit(n: int, county: str, passphrase_fd: int | None) -> None:
     """Go on with a draft."""
-    from yizhan.cli.app import this
-    from yizhan.cli.desk_drafts import go_on, open_drafts
-    from yizhan.cli.keyring import Lock
+    from yizhan.cli.context import current_home
+    from yizhan.cli.passphrase import TerminalPassphrase
+    from yizhan.services.drafts import go_on, open_drafts
 
-    app = this()
-    with open_drafts(app, county) as book:
-        go_on(app, county, book, n, Lock(passphrase_fd))
+    home = current_home()
+    with open_drafts(home, county) as book:
+        go_on(home, county, book, n, TerminalPassphrase(passphrase_fd))
 
 
 @command.command("send", help=marked("发出一份写完的草稿；先显示全文，再问"))
@@ -98,32 +99,32 @@ def send(
     n: int, county: str, *, yes: bool, attached: tuple[str, ...], passphrase_fd: int | None, as_json: bool
 ) -> None:
     """Send a draft."""
-    from yizhan.cli.app import this
-    from yizhan.cli.asking import Asking
-    from yizhan.cli.desk_drafts import checked, doubts_of, open_drafts, send, setting_of, show_draft
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.keyring import Lock
-    from yizhan.cli.outboxes import sent_as_json, told
+    from yizhan.cli.context import current_home
+    from yizhan.cli.form_prompt import Asking
     from yizhan.cli.output import print_json, say, tell
+    from yizhan.cli.passphrase import TerminalPassphrase
+    from yizhan.services.drafts import checked, doubts_of, open_drafts, send, setting_of, show_draft
+    from yizhan.services.errors import ServiceError
+    from yizhan.services.outbox import accepted_json, accepted_lines
 
-    app = this()
-    with open_drafts(app, county) as book:
-        asking = Asking(setting_of(app, county, book, book.get(n).type), book, n)
+    home = current_home()
+    with open_drafts(home, county) as book:
+        asking = Asking(setting_of(home, county, book, book.get(n).type), book, n)
         draft, faults = checked(asking)
         if draft is None:
-            sentence = _("草稿 {n} 还不能发；请用 yizhan draft edit {n} 补齐：\n{faults}")
-            raise CommandError(sentence.format(n=n, faults="\n".join(said for _name, said in faults)))
+            sentence = marked("草稿 {n} 还不能发；请用 yizhan draft edit {n} 补齐：\n{faults}")
+            raise ServiceError(sentence, n=n, faults="\n".join(said for _name, said in faults))
         if not as_json:
             show_draft(asking)
-        for said in doubts_of(app, asking):
+        for said in doubts_of(home, asking):
             say(said)
         if not yes and interactive() and not click.confirm(_("发出吗？"), default=False, err=True):
             return
-        sent = send(app, county, book, n, Lock(passphrase_fd), attached)
+        sent = send(home, county, book, n, TerminalPassphrase(passphrase_fd), attached)
     if as_json:
-        print_json(sent_as_json(sent))
+        print_json(accepted_json(sent))
     else:
-        tell("\n".join(told(app, sent)))
+        tell("\n".join(accepted_lines(home, sent)))
 
 
 @command.command("drop", help=marked("丢弃一份草稿；不能恢复"))
@@ -132,13 +133,13 @@ def send(
 @option("--yes", is_flag=True, help=marked("不再询问"))
 def drop(n: int, county: str, yes: bool) -> None:
     """Drop a draft."""
-    from yizhan.cli.app import this
-    from yizhan.cli.desk_drafts import open_drafts, summary_of
-    from yizhan.cli.names import type_name
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import say, tell
+    from yizhan.services.drafts import open_drafts, summary_of
+    from yizhan.services.labels import type_name
 
-    app = this()
-    with open_drafts(app, county) as book:
+    home = current_home()
+    with open_drafts(home, county) as book:
         found = book.get(n)
         say(f"{type_name(found.type)} {summary_of(dict(found.content))}")
         if not yes and interactive() and not click.confirm(_("丢弃这份草稿吗？"), default=False, err=True):

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli.shell import Command, at_option, charter_option, county_option, json_option
-from yizhan.cli.words import CHINESE, _, language, marked
+from yizhan.cli.click_options import Command, at_option, charter_option, county_option, json_option
+from yizhan.schemas.i18n import SOURCE_LANGUAGE, _, get_language, marked
 
 if TYPE_CHECKING:
-    from yizhan.cli.app import App
     from yizhan.producers.drafts import Draft, LineProblem
     from yizhan.producers.outbox import Outbox
     from yizhan.schemas.charter import Charter
+    from yizhan.services.home import Home
 
 
 @click.command(
@@ -45,42 +45,43 @@ def command(
     ctx: click.Context, file: str, county: str | None, charter: Path | None, at: datetime | None, as_json: bool
 ) -> None:
     """Explain a file."""
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.letters import is_envelope, read_input
+    from yizhan.cli.context import current_home, say_if_stale
     from yizhan.cli.output import print_json
+    from yizhan.runtime.clock import utc_now
+    from yizhan.services.envelopes import is_envelope, read_input
 
-    app = this()
-    app.charter_folder = charter or app.charter_folder
+    home = current_home()
+    home.charter_folder = charter or home.charter_folder
     moment = at or utc_now()
-    adopted = app.charters.in_force(moment)
+    adopted = home.charters.in_force(moment)
     data = read_input(file)
     if is_envelope(data):
         found = [_envelope(data, adopted, moment)]
     else:
         _check_lines(data, file)
-        found = list(_drafts(app, data, file, county, adopted, moment))
-    stale = app.stale(app.charters)
+        found = list(_drafts(home, data, file, county, adopted, moment))
+    stale = say_if_stale(home, home.charters)
     if as_json:
         print_json({"charter": adopted.name, "at": moment, "events": found, "charter_stale": stale})
     else:
         for each in found:
-            _show(app, each)
+            _show(home, each)
     if not all(each["ok"] for each in found):
         ctx.exit(1)
 
 
 def _check_lines(data: bytes, name: str) -> None:
     """Refuse, in one sentence, what can hold no event: an empty file, or one of which no line begins an object."""
-    from yizhan.cli.errors import CommandError
+    from yizhan.services.errors import ServiceError
 
     if not data.strip():
-        raise CommandError(_("{name} 是空的：既没有信封，也没有待发事件").format(name=name))
+        raise ServiceError(marked("{name} 是空的：既没有信封，也没有待发事件"), name=name)
     if not any(line.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") for line in data.splitlines()):
-        raise CommandError(_("{name} 既不是信封，也不是待发事件的 JSON Lines").format(name=name))
+        raise ServiceError(marked("{name} 既不是信封，也不是待发事件的 JSON Lines"), name=name)
 
 
 def _envelope(data: bytes, charter: Charter, at: datetime) -> dict[str, Any]:
-    from yizhan.cli.letters import decisions, judge
+    from yizhan.services.envelopes import decisions, judge
 
     verdict = judge(data, charter, at)
     if verdict.admitted is None:
@@ -99,11 +100,11 @@ def _envelope(data: bytes, charter: Charter, at: datetime) -> dict[str, Any]:
 
 
 def _drafts(
-    app: App, data: bytes, name: str, county: str | None, charter: Charter, at: datetime
+    home: Home, data: bytes, name: str, county: str | None, charter: Charter, at: datetime
 ) -> Iterator[dict[str, Any]]:
     """Publish each draft into a copy that is thrown away, and tell what came of it."""
-    from yizhan.cli.outboxes import trying_out
     from yizhan.producers.drafts import read_jsonl
+    from yizhan.services.outbox import trying_out
 
     with contextlib.ExitStack() as stack:
         outboxes: dict[str, Outbox] = {}
@@ -117,7 +118,7 @@ def _drafts(
                 yield {"ok": False, "line": line, "reason": "no_sender", "detail": detail}
                 continue
             if sender not in outboxes:
-                outboxes[sender] = stack.enter_context(trying_out(app, sender, charter, at))
+                outboxes[sender] = stack.enter_context(trying_out(home, sender, charter, at))
             yield {"line": line, **_draft(outboxes[sender], found, at)}
 
 
@@ -132,11 +133,11 @@ def _by_line(read: Iterable[tuple[int, Draft | LineProblem]]) -> Iterator[tuple[
 
 
 def _draft(outbox: Outbox, draft: Draft, at: datetime) -> dict[str, Any]:
-    from yizhan.cli.names import error_sentence
-    from yizhan.cli.outboxes import sent_as_json
     from yizhan.producers.doubts import doubts, grade_otherwise, kept, place_of
     from yizhan.producers.geography import sample_outlines
     from yizhan.schemas.errors import YizhanError
+    from yizhan.services.labels import error_sentence
+    from yizhan.services.outbox import accepted_json
 
     found = doubts(draft, outbox.county, outbox.charters.latest().members, at, sample_outlines)
     proposal = grade_otherwise(draft)
@@ -144,7 +145,7 @@ def _draft(outbox: Outbox, draft: Draft, at: datetime) -> dict[str, Any]:
         sent = outbox.publish(kept(draft, found))
     except YizhanError as error:
         return {"ok": False, "type": draft.type, "reason": "not_publishable", "detail": error_sentence(error)}
-    told = sent_as_json(sent)
+    told = accepted_json(sent)
     return {
         "ok": True,
         "type": draft.type,
@@ -164,10 +165,10 @@ def _sender(draft: Draft) -> str:
     return str(place.get("county", "")) if isinstance(place, dict) else ""
 
 
-def _show(app: App, each: dict[str, Any]) -> None:
-    from yizhan.cli.names import arrival, doubt_sentence, reason_name, refusal, type_name
+def _show(home: Home, each: dict[str, Any]) -> None:
     from yizhan.cli.output import tell
     from yizhan.schemas.errors import Reason
+    from yizhan.services.labels import arrival, doubt_sentence, reason_name, refusal, type_name
 
     where = _("第 {line} 行 ").format(line=each["line"]) if "line" in each else ""
     if not each["ok"]:
@@ -178,15 +179,15 @@ def _show(app: App, each: dict[str, Any]) -> None:
             tell("  " + str(each["detail"]).replace("\n", "\n  "))
         return
     sentence = _("{where}{type}，{sender} 发出")
-    tell(sentence.format(where=where, type=type_name(each["type"]), sender=app.named(each["from"])))
+    tell(sentence.format(where=where, type=type_name(each["type"]), sender=home.member_name(each["from"])))
     if each.get("duplicate"):
         tell(_("  以前已发过，不会再发"))
     if each.get("clock_suspect"):
         tell(_("  获知时间在未来；火情和灾害照收，注明存疑。请核对所填的 time 和本机时钟"))
     for doubt in each.get("doubts", ()):
         basis = each["grade_proposed"].basis if each["grade_proposed"] else ""
-        tell("  " + doubt_sentence(doubt, each["type"], app.named(each["elsewhere"] or ""), basis))
+        tell("  " + doubt_sentence(doubt, each["type"], home.member_name(each["elsewhere"] or ""), basis))
     for code, made in each["decisions"].items():
-        tell(f"  → {app.named(code)}: {arrival(made['way'])}")
-        because = made["because"]["zh" if language() == CHINESE else "en"]
+        tell(f"  → {home.member_name(code)}: {arrival(made['way'])}")
+        because = made["because"]["zh" if get_language() == SOURCE_LANGUAGE else "en"]
         tell(_("    规则 {rule}：{because}").format(rule=made["rule"], because=because))

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli.shell import Command, OneOf, county_option, json_option, option, type_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.click_options import Command, OneOf, county_option, json_option, option, type_option
+from yizhan.schemas.i18n import _, marked
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from yizhan.cli.app import App
+    from yizhan.services.home import Home
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ExportRow:
     """One event to be written. ``at`` is a written instant: when the station, or the outbox, had it."""
 
     id: str
@@ -53,25 +53,25 @@ class Row:
 @json_option()
 def command(*, file: str, county: str, type: str | None, quarter: str | None, box: str, as_json: bool) -> None:
     """Export tables."""
-    from yizhan.cli.access import noted
-    from yizhan.cli.app import this
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.letters import write_new
-    from yizhan.cli.names import type_name
+    from yizhan.cli.context import acting, current_home
     from yizhan.cli.output import print_json, progress, tell
+    from yizhan.services.access_log import record
+    from yizhan.services.envelopes import write_new
+    from yizhan.services.errors import ServiceError
+    from yizhan.services.labels import type_name
 
-    app = this()
+    home = current_home()
     if type is None and file.lower().endswith(".csv"):
-        raise CommandError(_("CSV 只能写一类事件；请用 --type 选定，或写成 .xlsx"))
-    rows: list[Row] = []
+        raise ServiceError(marked("CSV 只能写一类事件；请用 --type 选定，或写成 .xlsx"))
+    rows: list[ExportRow] = []
     with progress(_("读取信箱")) as bar:
-        for row in _rows(app, county, type, _span(app, quarter), box):
+        for row in _rows(home, county, type, _span(home, quarter), box):
             rows.append(row)
             bar.advance()
-    noted(app, county, "exported", "export", [row.id for row in rows])
+    record(home, county, acting("export"), "exported", [row.id for row in rows])
     counts = {kind: sum(row.type == kind for row in rows) for kind in sorted({row.type for row in rows})}
     with progress(_("写表格"), len(rows)) as bar:
-        made = _made(app, type, rows, bar.advance, csv=file.lower().endswith(".csv"))
+        made = _made(home, type, rows, bar.advance, csv=file.lower().endswith(".csv"))
     write_new(file, made, 0o600)
     if as_json:
         print_json({"file": file, "events": counts})
@@ -80,26 +80,28 @@ def command(*, file: str, county: str, type: str | None, quarter: str | None, bo
             f"  {type_name(kind)} {count}" for kind, count in counts.items())]))  # fmt: skip
 
 
-def _span(app: App, label: str | None) -> tuple[datetime, datetime] | None:
-    from yizhan.cli.errors import CommandError
+def _span(home: Home, label: str | None) -> tuple[datetime, datetime] | None:
     from yizhan.schemas.quarters import Quarter
+    from yizhan.services.errors import ServiceError
 
     if label is None:
         return None
     try:
         quarter = Quarter.parse(label)
     except ValueError:
-        raise CommandError(_("--quarter 应为如 2026Q3 的季度，得到 {came}").format(came=label[:20])) from None
-    return quarter.start(app.charter.time_zone), quarter.end(app.charter.time_zone)
+        raise ServiceError(marked("--quarter 应为如 2026Q3 的季度，得到 {came}"), came=label[:20]) from None
+    return quarter.start(home.charter.time_zone), quarter.end(home.charter.time_zone)
 
 
-def _rows(app: App, county: str, type: str | None, span: tuple[datetime, datetime] | None, box: str) -> Iterator[Row]:
+def _rows(
+    home: Home, county: str, type: str | None, span: tuple[datetime, datetime] | None, box: str
+) -> Iterator[ExportRow]:
     """Yield what a desk wrote of both boxes; what the system writes only where it is asked for by its type."""
     from yizhan.schemas.header import NOTICE, RECEIPT
     from yizhan.schemas.timestamps import instant
 
     both = (each for name, read in (("inbox", _received), ("outbox", _sent)) if box in {name, "both"}
-            for each in read(app, county, type))  # fmt: skip
+            for each in read(home, county, type))  # fmt: skip
     for row in both:
         if type is None and row.type in {RECEIPT, NOTICE}:
             continue
@@ -107,46 +109,46 @@ def _rows(app: App, county: str, type: str | None, span: tuple[datetime, datetim
             yield row
 
 
-def _received(app: App, county: str, type: str | None) -> Iterator[Row]:
-    from yizhan.cli.inboxes import looking
-    from yizhan.consumers.items import Query
+def _received(home: Home, county: str, type: str | None) -> Iterator[ExportRow]:
+    from yizhan.consumers.items import InboxQuery
+    from yizhan.services.inbox import read_inbox
 
-    with looking(app, county) as inbox:
-        for item in () if inbox is None else inbox.items(Query(type=type)):
+    with read_inbox(home, county) as inbox:
+        for item in () if inbox is None else inbox.items(InboxQuery(type=type)):
             header = item.header.model_dump(mode="json", exclude_none=True)
             payload = {} if item.contents is None else item.contents.raw
             state = _("已撤回") if item.withdrawn_by else _("已更正") if item.superseded_by else ""
-            yield Row(item.id, item.type, item.thread, item.county, item.received, state, header, payload)
+            yield ExportRow(item.id, item.type, item.thread, item.county, item.received, state, header, payload)
 
 
-def _sent(app: App, county: str, type: str | None) -> Iterator[Row]:
-    from yizhan.cli.names import state_name
-    from yizhan.cli.outboxes import looking
-    from yizhan.producers.accounts import Query
+def _sent(home: Home, county: str, type: str | None) -> Iterator[ExportRow]:
+    from yizhan.producers.queries import OutboxQuery
     from yizhan.schemas import strictjson
+    from yizhan.services.labels import state_name
+    from yizhan.services.outbox import read_outbox
 
-    with looking(app, county) as outbox:
-        for row in () if outbox is None else outbox.rows(Query(type=type)):
+    with read_outbox(home, county) as outbox:
+        for row in () if outbox is None else outbox.rows(OutboxQuery(type=type)):
             own = None if outbox is None else outbox.event(row.id)
             if own is None:
                 continue
             header = own.header.model_dump(mode="json", exclude_none=True)
             payload = strictjson.loads(own.payload, floats=True)
             thread = own.header.subject or row.id
-            yield Row(row.id, row.type, thread, county, row.accepted, state_name(row.state), header, payload)
+            yield ExportRow(row.id, row.type, thread, county, row.accepted, state_name(row.state), header, payload)
 
 
-def _made(app: App, type: str | None, rows: list[Row], tick: Any, *, csv: bool) -> bytes:  # noqa: ANN401 -- a bar's
+def _made(home: Home, type: str | None, rows: list[ExportRow], tick: Any, *, csv: bool) -> bytes:  # noqa: ANN401 -- a bar's
     """Write the table, or one sheet a type; a type of which there is nothing has a sheet if it was asked for."""
-    from yizhan.cli.names import type_name
     from yizhan.producers.templates import csv_table, workbook
+    from yizhan.services.labels import type_name
 
     sheets = {}
     for kind in sorted({row.type for row in rows} | ({type} if type else set())):
         values = []
         for row in rows:
             if row.type == kind:
-                values.append(_values(app, row))
+                values.append(_values(home, row))
                 tick()
         sheets[type_name(kind)] = (_headings(kind, values), values)
     if csv:
@@ -165,14 +167,14 @@ def _headings(type: str, values: list[dict[str, Any]]) -> list[str]:
     return [*own, *(_(title) for title in BESIDE if title != TROUBLE)]
 
 
-def _values(app: App, row: Row) -> dict[str, Any]:
+def _values(home: Home, row: ExportRow) -> dict[str, Any]:
     from yizhan.producers.columns import BESIDE, MOST_REPEATED, columns_of, content_of, values_of
     from yizhan.schemas.payloads import TYPES
     from yizhan.schemas.timestamps import instant
 
-    beside = (row.id, row.thread, app.named(row.county), app.local(instant(row.at)), row.state)
+    beside = (row.id, row.thread, home.member_name(row.county), home.local_time(instant(row.at)), row.state)
     names = [_(title) for title in BESIDE]
-    members = {code: app.said(member.name) for code, member in app.charter.members.items()}
+    members = {code: home.localized(member.name) for code, member in home.charter.members.items()}
     columns = columns_of(row.type, MOST_REPEATED) if row.type in TYPES else ()
     values = values_of(columns, content_of(row.type, row.header, row.payload), members)
     return {**values, **dict(zip(names, beside, strict=False))}

@@ -16,18 +16,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli import tables
-from yizhan.cli.shell import TYPE, Command, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, interactive, marked
+from yizhan.cli.click_options import TYPE, Command, county_option, json_option, option, passphrase_option
+from yizhan.cli.language import interactive
+from yizhan.schemas.i18n import _, marked
+from yizhan.services import imports
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from yizhan.cli.app import App
-    from yizhan.cli.keyring import Lock
     from yizhan.producers.drafts import Draft
     from yizhan.producers.outbox import Outbox
-    from yizhan.producers.tables import Reading, Row
+    from yizhan.producers.tables import Reading, TableRow
+    from yizhan.services.home import Home
+    from yizhan.services.keys import PassphraseSource
 
 
 def _command(name: str, text: str) -> click.Command:
@@ -65,30 +66,30 @@ def _command(name: str, text: str) -> click.Command:
         as_json: bool,
     ) -> None:
         """Import a table."""
-        from yizhan.cli.app import this
-        from yizhan.cli.keyring import Lock
-        from yizhan.cli.letters import there_already
+        from yizhan.cli.context import current_home
         from yizhan.cli.output import print_json
+        from yizhan.cli.passphrase import TerminalPassphrase
+        from yizhan.services.envelopes import there_already
 
-        app = this()
-        app.member(county)
+        home = current_home()
+        home.member(county)
         if bad is not None and Path(bad).exists():
             raise there_already(bad)
-        found = _read(app, county, file, type, _Source(name == "excel", sheet, office))
+        found = _read(home, county, file, type, _Source(name == "excel", sheet, office))
         if not as_json:
-            tables.tell_problems(found)
+            imports.tell_problems(found)
         if found.good:
             wish = _Wish(dry_run, keep_doubtful, as_drafts, as_json)
-            _carry_out(app, county, found, wish, Lock(passphrase_fd))
+            _carry_out(home, county, found, wish, TerminalPassphrase(passphrase_fd))
         beside, broken = None, found.broken
         try:
-            beside = None if dry_run else tables.write_beside(found, file, bad)
+            beside = None if dry_run else imports.write_beside(found, file, bad)
         except OSError as error:
             broken = broken or error
         if as_json:
-            print_json(tables.as_json(found, beside, dry_run=dry_run))
+            print_json(imports.as_json(found, beside, dry_run=dry_run))
         else:
-            tables.tell_outcome(app, found, beside, dry_run=dry_run)
+            imports.tell_outcome(home, found, beside, dry_run=dry_run)
         if broken is not None:
             # What was told as sent is durable; the same file again sends the rest.
             raise broken
@@ -123,37 +124,37 @@ class _Source:
     office: Path | None
 
 
-def _read(app: App, county: str, file: str, type: str | None, source: _Source) -> tables.Found:
+def _read(home: Home, county: str, file: str, type: str | None, source: _Source) -> imports.TableImport:
     from yizhan.cli.commands.imports import read_office
-    from yizhan.cli.errors import CommandError
     from yizhan.cli.output import progress
     from yizhan.producers.geography import sample_outlines
     from yizhan.producers.proposals import Map
-    from yizhan.producers.tables import Reading, Setting
-    from yizhan.producers.workbooks import Book, TableInvalid, csv_rows
+    from yizhan.producers.tables import Reading, TableContext
+    from yizhan.producers.workbooks import TableInvalid, WorkbookReader, csv_rows
+    from yizhan.services.errors import ServiceError
 
-    members = {code: app.said(member.name) for code, member in sorted(app.charter.members.items())}
-    around = Map(sample_outlines(), frozenset(members), app.charter.policy.border_strip_km)
+    members = {code: home.localized(member.name) for code, member in sorted(home.charter.members.items())}
+    around = Map(sample_outlines(), frozenset(members), home.charter.policy.border_strip_km)
     office = read_office(source.office).model_dump(mode="json", exclude_none=True)
-    found = tables.Found()
+    found = imports.TableImport()
     try:
         with open(file, "rb") as stream, progress(_("读取表格")) as bar:  # noqa: PTH123 -- the name is told as it was typed
-            book = Book(stream, source.sheet) if source.excel else None
+            book = WorkbookReader(stream, source.sheet) if source.excel else None
             found.unread = () if book is None else book.unread
             found.type = _type_of(type, book)
-            reading = Reading(found.type, file, Setting(county, members, around, office))
+            reading = Reading(found.type, file, TableContext(county, members, around, office))
             for row in _rows(reading, found, csv_rows(stream) if book is None else book.rows()):
                 _take(reading, found, row)
                 bar.advance()
     except TableInvalid as error:
-        raise CommandError(f"{file}: {error}") from None
+        raise ServiceError(f"{file}: {error}") from None
     return found
 
 
 def _type_of(type: str | None, book: Any) -> str:  # noqa: ANN401 -- imported when needed
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.names import type_of
     from yizhan.schemas.payloads import TYPES
+    from yizhan.services.errors import ServiceError
+    from yizhan.services.labels import type_of
 
     if type is not None:
         return type
@@ -163,24 +164,24 @@ def _type_of(type: str | None, book: Any) -> str:  # noqa: ANN401 -- imported wh
         else next(filter(None, (book.subject if book.subject in TYPES else None, type_of(book.title))), None)
     )
     if found is None:
-        raise CommandError(_("看不出这是哪一类事件的表格；请在文件名后写明 TYPE，如 forest_fire"))
+        raise ServiceError(marked("看不出这是哪一类事件的表格；请在文件名后写明 TYPE，如 forest_fire"))
     return str(found)
 
 
-def _rows(reading: Reading, found: tables.Found, rows: Iterator[Row]) -> Iterator[Row]:
+def _rows(reading: Reading, found: imports.TableImport, rows: Iterator[TableRow]) -> Iterator[TableRow]:
     """Take the headings; the rows after them, or none where the headings make sense of no row."""
-    from yizhan.cli.errors import CommandError
+    from yizhan.services.errors import ServiceError
 
     first = next(rows, None)
     if first is None:
-        raise CommandError(_("表格是空的：第一行应为表头；空白表格：yizhan template TYPE"))
+        raise ServiceError(marked("表格是空的：第一行应为表头；空白表格：yizhan template TYPE"))
     found.problems += reading.take_headings(first)
     found.headings = reading.headings
     if reading.usable():
         yield from rows
 
 
-def _take(reading: Reading, found: tables.Found, row: Row) -> None:
+def _take(reading: Reading, found: imports.TableImport, row: TableRow) -> None:
     from yizhan.producers.tables import Bad
 
     judged = reading.row(row)
@@ -205,31 +206,31 @@ class _Wish:
     quiet: bool
 
 
-def _carry_out(app: App, county: str, found: tables.Found, wish: _Wish, lock: Lock) -> None:
-    with _desk(app, county, lock, dry_run=wish.dry_run or wish.as_drafts) as outbox:
-        _judge(app, outbox, found)
+def _carry_out(home: Home, county: str, found: imports.TableImport, wish: _Wish, lock: PassphraseSource) -> None:
+    with _desk(home, county, lock, dry_run=wish.dry_run or wish.as_drafts) as outbox:
+        _judge(home, outbox, found)
         keep = wish.keep_doubtful or wish.as_drafts  # a draft is asked about when it is sent
         _ask(found, keep=keep, ask=not (keep or wish.dry_run or wish.quiet) and interactive(), quiet=wish.quiet)
         if wish.as_drafts and not wish.dry_run:
-            _draft(app, county, found)
+            _draft(home, county, found)
         elif not wish.dry_run:
             _send(outbox, found)
 
 
-def _desk(app: App, county: str, lock: Lock, *, dry_run: bool) -> AbstractContextManager[Outbox]:
+def _desk(home: Home, county: str, lock: PassphraseSource, *, dry_run: bool) -> AbstractContextManager[Outbox]:
     """Open the outbox, or a copy of it where nothing shall go."""
-    from yizhan.cli.app import utc_now
-    from yizhan.cli.outboxes import open_outbox, trying_out
+    from yizhan.runtime.clock import utc_now
+    from yizhan.services.outbox import open_outbox, trying_out
 
-    return trying_out(app, county, app.charter, utc_now()) if dry_run else open_outbox(app, county, lock)
+    return trying_out(home, county, home.charter, utc_now()) if dry_run else open_outbox(home, county, lock)
 
 
-def _judge(app: App, outbox: Outbox, found: tables.Found) -> None:
+def _judge(home: Home, outbox: Outbox, found: imports.TableImport) -> None:
     """Sort out what was sent before or stands twice, and look for doubts in the rest."""
-    from yizhan.producers.accounts import Query
+    from yizhan.producers.queries import OutboxQuery
     from yizhan.producers.tables import BY_CONTENT
 
-    sent = {row.external_ref for row in outbox.rows(Query(type=found.type))}
+    sent = {row.external_ref for row in outbox.rows(OutboxQuery(type=found.type))}
     seen: dict[str, tuple[int, Draft]] = {}
     for line, draft in list(found.good.items()):
         reference = draft.external_ref or ""
@@ -246,40 +247,40 @@ def _judge(app: App, outbox: Outbox, found: tables.Found) -> None:
             del found.good[line]
         else:
             seen[reference] = line, draft
-            found.good[line] = _doubted(app, outbox, found, line, draft, known=reference in sent)
+            found.good[line] = _doubted(home, outbox, found, line, draft, known=reference in sent)
 
 
-def _doubted(app: App, outbox: Outbox, found: tables.Found, line: int, draft: Draft, *, known: bool) -> Draft:
-    from yizhan.cli.app import utc_now
-    from yizhan.cli.doubting import sentences, worth_asking
+def _doubted(home: Home, outbox: Outbox, found: imports.TableImport, line: int, draft: Draft, *, known: bool) -> Draft:
     from yizhan.producers.doubts import Doubt, doubts, kept
     from yizhan.producers.geography import sample_outlines
-    from yizhan.producers.numbering import Sent
+    from yizhan.producers.numbering import Accepted
+    from yizhan.runtime.clock import utc_now
+    from yizhan.services.doubts import sentences, worth_asking
 
-    doubtful = doubts(draft, outbox.county, app.charter.members, utc_now(), sample_outlines)
+    doubtful = doubts(draft, outbox.county, home.charter.members, utc_now(), sample_outlines)
     draft = kept(draft, doubtful)
     if not doubtful or known:
         return draft
     if Doubt.TOUCHES_NOBODY in doubtful:
         likely = outbox.preview(draft)
-        if isinstance(likely, Sent):
+        if isinstance(likely, Accepted):
             doubtful = worth_asking(doubtful, likely)
     if doubtful:
-        found.doubts[line] = sentences(app, draft, doubtful)
+        found.doubts[line] = sentences(home, draft, doubtful)
     return draft
 
 
-def _ask(found: tables.Found, *, keep: bool, ask: bool, quiet: bool) -> None:
+def _ask(found: imports.TableImport, *, keep: bool, ask: bool, quiet: bool) -> None:
     """Tell the doubts; keep them back unless somebody says that they go."""
     from yizhan.cli.output import say
 
     if not found.doubts:
         return
     if not quiet:
-        for line, sentences in list(found.doubts.items())[: tables.TOLD]:
+        for line, sentences in list(found.doubts.items())[: imports.TOLD]:
             say(_("第 {line} 行：{said}").format(line=line, said=" ".join(sentences)))
-        if len(found.doubts) > tables.TOLD:
-            say(_("还有 {count} 行有疑问；用 --json 看全部").format(count=len(found.doubts) - tables.TOLD))
+        if len(found.doubts) > imports.TOLD:
+            say(_("还有 {count} 行有疑问；用 --json 看全部").format(count=len(found.doubts) - imports.TOLD))
     if not keep and ask:
         keep = click.confirm(
             _("这 {count} 行仍要发出吗？（发出的注明存疑）").format(count=len(found.doubts)), default=False, err=True
@@ -288,10 +289,10 @@ def _ask(found: tables.Found, *, keep: bool, ask: bool, quiet: bool) -> None:
         found.kept_back = sorted(found.doubts)
 
 
-def _send(outbox: Outbox, found: tables.Found) -> None:
-    from yizhan.cli.names import error_sentence
+def _send(outbox: Outbox, found: imports.TableImport) -> None:
     from yizhan.cli.output import progress
     from yizhan.runtime.errors import StoreError
+    from yizhan.services.labels import error_sentence
 
     going = found.going()
     with progress(_("封好、存入发件箱"), len(going)) as bar:
@@ -306,12 +307,12 @@ def _send(outbox: Outbox, found: tables.Found) -> None:
             found.broken = error
 
 
-def _draft(app: App, county: str, found: tables.Found) -> None:
+def _draft(home: Home, county: str, found: imports.TableImport) -> None:
     """Keep every row as a draft, but for those that are one already."""
-    from yizhan.cli.app import utc_now
-    from yizhan.cli.desk_drafts import open_drafts
+    from yizhan.runtime.clock import utc_now
+    from yizhan.services.drafts import open_drafts
 
-    with open_drafts(app, county) as book:
+    with open_drafts(home, county) as book:
         there = {each.content.get("external_ref") for each in book.all()}
         for line, draft in found.good.items():
             if draft.external_ref is not None and draft.external_ref in there:

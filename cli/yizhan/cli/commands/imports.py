@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from yizhan.cli.shell import Group, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, interactive, listed, marked
+from yizhan.cli.click_options import Group, county_option, json_option, option, passphrase_option
+from yizhan.cli.language import interactive
+from yizhan.schemas.i18n import _, join_list, marked
 
 if TYPE_CHECKING:
-    from yizhan.cli.app import App
-    from yizhan.cli.keyring import Lock
     from yizhan.producers.drafts import Draft, Office
     from yizhan.producers.firms import FirmsImport, Kept
     from yizhan.producers.geography import Outlines
-    from yizhan.producers.numbering import Sent
+    from yizhan.producers.numbering import Accepted
+    from yizhan.services.home import Home
+    from yizhan.services.keys import PassphraseSource
 
 OLD: Final = timedelta(days=2)
 """Older than this, a hotspot is no news: NASA's near-real-time files are hours old."""
@@ -68,24 +69,25 @@ def firms(
     as_json: bool,
 ) -> None:
     """Import a file."""
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.keyring import Lock
-    from yizhan.cli.names import error_sentence
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, progress
-    from yizhan.producers.firms import Surroundings, import_firms
+    from yizhan.cli.passphrase import TerminalPassphrase
+    from yizhan.producers.firms import FirmsContext, import_firms
+    from yizhan.runtime.clock import utc_now
+    from yizhan.services.labels import error_sentence
 
-    app = this()
-    app.member(county)
-    policy, now = app.charter.policy, utc_now()
-    around = Surroundings(
-        county, frozenset(app.charter.members), read_outlines(outlines), policy.border_strip_km, read_office(office)
+    home = current_home()
+    home.member(county)
+    policy, now = home.charter.policy, utc_now()
+    around = FirmsContext(
+        county, frozenset(home.charter.members), read_outlines(outlines), policy.border_strip_km, read_office(office)
     )
     with progress(_("定位热点")), open(file, "rb") as stream:  # noqa: PTH123 -- the name is told as it was typed
         found = import_firms(stream, file, around, shift_to=now if shift_to_now else None, now=now)
     old = not shift_to_now and found.newest is not None and now - found.newest > OLD
-    wanted = not old or _asked(app, found, ask=not (yes or dry_run or as_json) and interactive())
-    known = _known(app, county, found.drafts)
-    results = _send(app, county, found.drafts, Lock(passphrase_fd)) if wanted and not dry_run else []
+    wanted = not old or _asked(home, found, ask=not (yes or dry_run or as_json) and interactive())
+    known = _known(home, county, found.drafts)
+    results = _send(home, county, found.drafts, TerminalPassphrase(passphrase_fd)) if wanted and not dry_run else []
     failed = [error_sentence(result) for _draft, result in results if isinstance(result, Exception)]
     document = _as_json(found, results, known, dry_run=dry_run) | {
         "failed": failed,
@@ -95,69 +97,71 @@ def firms(
     if as_json:
         print_json(document)
     else:
-        _show(app, found, results, known, dry_run=dry_run)
+        _show(home, found, results, known, dry_run=dry_run)
         _problems(found, failed)
     if found.problems or failed:
         ctx.exit(1)
 
 
-def _asked(app: App, found: FirmsImport, *, ask: bool) -> bool:
+def _asked(home: Home, found: FirmsImport, *, ask: bool) -> bool:
     """Tell that a file is old; on a terminal, ask whether it goes all the same."""
     from yizhan.cli.output import say
 
     sentence = _("本县境内最新的热点是 {at}，已过去 {hours} 小时以上；演示请用 --shift-to-now")
-    say(sentence.format(at=app.local(found.newest), hours=int(OLD.total_seconds() // 3600)))
+    say(sentence.format(at=home.local_time(found.newest), hours=int(OLD.total_seconds() // 3600)))
     return not ask or click.confirm(_("仍要发出吗？"), default=False, err=True)
 
 
-def _known(app: App, county: str, drafts: tuple[Draft, ...]) -> set[str]:
+def _known(home: Home, county: str, drafts: tuple[Draft, ...]) -> set[str]:
     """Return the references of those that were sent before."""
-    from yizhan.cli.outboxes import looking
-    from yizhan.producers.accounts import Query
     from yizhan.producers.firms import HOTSPOT
+    from yizhan.producers.queries import OutboxQuery
+    from yizhan.services.outbox import read_outbox
 
-    with looking(app, county) as outbox:
-        sent = () if outbox is None else outbox.rows(Query(type=HOTSPOT))
+    with read_outbox(home, county) as outbox:
+        sent = () if outbox is None else outbox.rows(OutboxQuery(type=HOTSPOT))
     return {row.external_ref or "" for row in sent} & {draft.external_ref or "" for draft in drafts}
 
 
 def read_outlines(path: Path | None) -> Outlines:
-    """Read outlines of counties (``CommandError`` if they are none); the sample's if None."""
-    from yizhan.cli.errors import CommandError
+    """Read outlines of counties (``ServiceError`` if they are none); the sample's if None."""
     from yizhan.producers.geography import Outlines, OutlinesInvalid, sample_outlines
+    from yizhan.services.errors import ServiceError
 
     if path is None:
         return sample_outlines()
     try:
         return Outlines.from_geojson(path.read_bytes())
     except OutlinesInvalid as error:
-        raise CommandError(f"{path}: {error}") from None
+        raise ServiceError(f"{path}: {error}") from None
 
 
 def read_office(path: Path | None) -> Office:
-    """Read who answers for what is sent (``CommandError`` if it is no such file); nobody if None."""
+    """Read who answers for what is sent (``ServiceError`` if it is no such file); nobody if None."""
     from pydantic import ValidationError
 
-    from yizhan.cli.errors import CommandError
     from yizhan.producers.drafts import Office
     from yizhan.schemas.payloads.codec import faults
+    from yizhan.services.errors import ServiceError
 
     if path is None:
         return Office()
     try:
         return Office.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        raise CommandError("\n".join(f"{path}: {where}: {said}" for where, said in faults(error))) from None
+        raise ServiceError("\n".join(f"{path}: {where}: {said}" for where, said in faults(error))) from None
 
 
-def _send(app: App, county: str, drafts: tuple[Draft, ...], lock: Lock) -> list[tuple[Draft, Sent | Exception]]:
-    from yizhan.cli.outboxes import open_outbox
+def _send(
+    home: Home, county: str, drafts: tuple[Draft, ...], lock: PassphraseSource
+) -> list[tuple[Draft, Accepted | Exception]]:
     from yizhan.cli.output import progress
+    from yizhan.services.outbox import open_outbox
 
     if not drafts:
         return []
-    results: list[tuple[Draft, Sent | Exception]] = []
-    with open_outbox(app, county, lock) as outbox, progress(_("封好、存入发件箱"), len(drafts)) as bar:
+    results: list[tuple[Draft, Accepted | Exception]] = []
+    with open_outbox(home, county, lock) as outbox, progress(_("封好、存入发件箱"), len(drafts)) as bar:
         for draft, result in zip(drafts, outbox.publish_many(drafts), strict=True):
             results.append((draft, result))
             bar.advance()
@@ -165,9 +169,9 @@ def _send(app: App, county: str, drafts: tuple[Draft, ...], lock: Lock) -> list[
 
 
 def _as_json(
-    found: FirmsImport, results: list[tuple[Draft, Sent | Exception]], known: set[str], *, dry_run: bool
+    found: FirmsImport, results: list[tuple[Draft, Accepted | Exception]], known: set[str], *, dry_run: bool
 ) -> dict[str, Any]:
-    from yizhan.cli.outboxes import sent_as_json
+    from yizhan.services.outbox import accepted_json
 
     sent = [(draft, result) for draft, result in results if not isinstance(result, Exception)]
     return {
@@ -175,7 +179,7 @@ def _as_json(
         "in_members": found.in_members,
         "would_send": [ref for draft in found.drafts if (ref := draft.external_ref) not in known] if dry_run else [],
         "sent_before": sorted(known),
-        "sent": [{"external_ref": draft.external_ref, **sent_as_json(result)} for draft, result in sent],
+        "sent": [{"external_ref": draft.external_ref, **accepted_json(result)} for draft, result in sent],
         "kept": [
             {
                 "external_ref": kept.detection.external_ref,
@@ -192,22 +196,22 @@ def _as_json(
 
 
 def _show(
-    app: App, found: FirmsImport, results: list[tuple[Draft, Sent | Exception]], known: set[str], *, dry_run: bool
+    home: Home, found: FirmsImport, results: list[tuple[Draft, Accepted | Exception]], known: set[str], *, dry_run: bool
 ) -> None:
-    from yizhan.cli.outboxes import told
     from yizhan.cli.output import say, tell
+    from yizhan.services.outbox import accepted_lines
 
     for draft in found.drafts if dry_run else ():
-        to = listed(app.named(code) for code in draft.to or ())
+        to = join_list(home.member_name(code) for code in draft.to or ())
         sentence = _("以前已发过 {ref} → {to}") if draft.external_ref in known else _("会发出 {ref} → {to}")
         tell(sentence.format(ref=draft.external_ref, to=to))
     for _draft, result in results:
         if not isinstance(result, Exception):
-            tell("\n".join(told(app, result)))
+            tell("\n".join(accepted_lines(home, result)))
     for kept in found.kept:
         tell(_kept(kept))
     for code, count in found.in_members.items():
-        tell(_("{member} 境内 {count} 个").format(member=app.named(code), count=count))
+        tell(_("{member} 境内 {count} 个").format(member=home.member_name(code), count=count))
     twice = sum(not isinstance(result, Exception) and result.duplicate for _draft, result in results)
     new = sum(not isinstance(result, Exception) for _draft, result in results) - twice
     sentence = _("发出 {sent} 件，以前已发过 {twice} 件，留存 {kept} 个，联盟之外 {outside} 个，重复 {repeated} 行")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from yizhan.cli.shell import (
+from yizhan.cli.click_options import (
     MEMBER,
     MOMENT,
     Group,
@@ -21,14 +21,15 @@ from yizhan.cli.shell import (
     passphrase_option,
     type_option,
 )
-from yizhan.cli.words import _, beside, listed, marked, several
+from yizhan.schemas.i18n import _, join_list, join_sentences, marked
+from yizhan.schemas.payloads.common import Person
 
 if TYPE_CHECKING:
-    from yizhan.cli.app import App
-    from yizhan.consumers.arrivals import Outcome
+    from yizhan.consumers.arrivals import ReceiveOutcome
     from yizhan.consumers.inbox import Inbox
     from yizhan.consumers.items import Item
     from yizhan.runtime.process import StopSignal
+    from yizhan.services.home import Home
 
 _SHOWN: Final = 40
 RING_AGAIN_SECONDS: Final = 30.0
@@ -51,38 +52,38 @@ command = Group("inbox", help=marked("本县收件箱：接收、查看、签收
 @json_option()
 def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> None:
     """Run the reader."""
-    from yizhan.cli import bells
-    from yizhan.cli.app import log_aloud, this
-    from yizhan.cli.inboxes import open_inbox
-    from yizhan.cli.keyring import Lock
+    from yizhan.cli.context import current_home, debugging, log_to_stderr
     from yizhan.cli.longrun import working
     from yizhan.cli.output import say
+    from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.consumers.reader import run as receive
+    from yizhan.services import bell as bells
+    from yizhan.services.inbox import open_inbox
 
-    app = this()
-    settings = app.settings
-    bell = bells.prepared(app, county)
-    for sentence in () if bell is None else bells.lacking(bells.ladder(app, county, bell.settings)):
+    home = current_home()
+    settings = home.settings
+    bell = bells.prepared(home, county)
+    for sentence in () if bell is None else bells.lacking(bells.ladder(home, county, bell.settings)):
         say(sentence)
 
-    def arrived(outcome: Outcome) -> None:
+    def arrived(outcome: ReceiveOutcome) -> None:
         if not quiet:
-            _tell(app, county, outcome, as_json=as_json)
+            _tell(home, county, outcome, as_json=as_json)
 
     def begin() -> None:
         for item in () if quiet or as_json else inbox.ringing():
-            _ring(app, item, county)
+            _ring(home, item, county)
         if not quiet:
             threading.Thread(target=_keep_ringing, args=(inbox, stop, as_json), name="screen", daemon=True).start()
         if bell is not None:
-            ringing.enter_context(bells.ringer(app, inbox, bell, quiet=quiet, as_json=as_json))
+            ringing.enter_context(bells.ringer(home, inbox, bell, quiet=quiet, as_json=as_json))
 
     with (
-        open_inbox(app, county, Lock(passphrase_fd), app.reader_of(county, online=True)) as inbox,
+        open_inbox(home, county, TerminalPassphrase(passphrase_fd), home.reader_of(county, online=True)) as inbox,
         working(settings, settings.inbox_metrics_port, elsewhere="yizhan_outbox_") as (stop, watchdog),
         contextlib.ExitStack() as ringing,
     ):
-        log_aloud(debug=app.debug)
+        log_to_stderr(debug=debugging())
         receive(inbox, settings, stop, watchdog=watchdog, tell=arrived, begin=begin)
 
 
@@ -100,45 +101,51 @@ def _keep_ringing(inbox: Inbox, stop: StopSignal, as_json: bool) -> None:
             say(_("仍有 {count} 件报警无人签收，最新的是 {id}").format(count=count, id=ids[0]))
 
 
-def _tell(app: App, county: str, outcome: Outcome, *, as_json: bool) -> None:
+def _tell(home: Home, county: str, outcome: ReceiveOutcome, *, as_json: bool) -> None:
     """Tell what became of one record: a panel and a bell for an alarm, a line for the rest."""
-    from yizhan.cli.access import noted_if_possible
-    from yizhan.cli.names import reason_name
-    from yizhan.cli.obligations import tell_step
+    from yizhan.cli.context import acting
     from yizhan.cli.output import print_line, say
     from yizhan.consumers.checks import NEVER_RECEIPTED
+    from yizhan.services.access_log import record_if_possible
+    from yizhan.services.labels import reason_name
+    from yizhan.services.obligations import tell_step
 
     item = outcome.item
     if as_json:
         if item is not None:
-            noted_if_possible(app, county, "listed", "inbox run", [item.id])
+            record_if_possible(home, county, acting("inbox run"), "listed", [item.id])
         told = {"became": outcome.became, "rings": outcome.rings, "reason": outcome.reason}
         print_line(told | {"item": None if item is None else item.as_json(), "followup": outcome.followup})
     elif outcome.rings and item is not None:
-        _ring(app, item, county)
+        _ring(home, item, county)
     elif outcome.became == "stored" and item is not None and item.type not in NEVER_RECEIPTED:
         sentence = _("{at} {title} {id}，{sender} 发来")
-        say(sentence.format(at=app.local(item.received), title=item.title, id=item.id, sender=app.named(item.source)))
+        say(
+            sentence.format(
+                at=home.local_time(item.received), title=item.title, id=item.id, sender=home.member_name(item.source)
+            )
+        )
     elif outcome.became == "manifest":
         say(_("季度通报 {label} 已到").format(label=outcome.reason))
     elif outcome.became == "followup" and outcome.followup is not None:
-        tell_step(app, county, outcome.followup)
+        tell_step(home, county, outcome.followup)
     elif outcome.became == "aside":
         say(_("一件核验不过，已另存：{reason}").format(reason=reason_name(str(outcome.reason))))
     elif outcome.became == "conflict" and item is not None:
         say(_("{id} 有另一份内容不同的文书，已留作证据").format(id=item.id))
 
 
-def _ring(app: App, item: Item, county: str) -> None:
-    from yizhan.cli.access import noted_if_possible
-    from yizhan.cli.inboxes import panel
+def _ring(home: Home, item: Item, county: str) -> None:
+    from yizhan.cli.context import acting
     from yizhan.cli.output import console
+    from yizhan.services.access_log import record_if_possible
+    from yizhan.services.inbox import panel
 
-    noted_if_possible(app, county, "opened", "inbox run", [item.id])
+    record_if_possible(home, county, acting("inbox run"), "opened", [item.id])
     screen = console()
     if screen.is_terminal:
         screen.bell()
-    screen.print(panel(app, item, county))
+    screen.print(panel(home, item, county))
 
 
 @command.command("list", help=marked("列出收件，最新的在最后；回执和系统通知不列"))
@@ -168,23 +175,23 @@ def list_(
     as_json: bool,
 ) -> None:
     """List items."""
-    from yizhan.cli.access import noted
-    from yizhan.cli.app import this
-    from yizhan.cli.inboxes import looking
-    from yizhan.cli.names import way_name
+    from yizhan.cli.context import acting, current_home, say_if_stale
     from yizhan.cli.output import print_json, print_table
-    from yizhan.consumers.items import Query
-    from yizhan.consumers.words import State, sentence
+    from yizhan.consumers.items import InboxQuery
+    from yizhan.consumers.labels import State, sentence
     from yizhan.schemas.policy import Way
+    from yizhan.services.access_log import record
+    from yizhan.services.inbox import read_inbox
+    from yizhan.services.labels import way_name
 
-    app = this()
+    home = current_home()
     if state is not None and state not in list(State):
-        choices = listed(State)
+        choices = join_list(State)
         raise click.UsageError(
             _("--state 应为 {choices} 之一，得到 {value}").format(choices=choices, value=state),
             click.get_current_context(),
         )
-    query = Query(
+    query = InboxQuery(
         way=None if way is None else Way(way),
         state=None if state is None else State(state),
         type=type,
@@ -195,15 +202,15 @@ def list_(
         system=system,
         limit=limit or None,
     )
-    with looking(app, county) as inbox:
+    with read_inbox(home, county) as inbox:
         found = () if inbox is None else inbox.items(query)
         aside = () if inbox is None or not as_json else inbox.aside()
         kept_aside = 0 if inbox is None else inbox.aside_count()
         gaps = () if inbox is None else inbox.gaps()
         conflicts = () if inbox is None else inbox.conflicts()
-    stale = app.stale(app.reader_of(county))
+    stale = say_if_stale(home, home.reader_of(county))
     if found:
-        noted(app, county, "listed", "inbox list", [item.id for item in found])
+        record(home, county, acting("inbox list"), "listed", [item.id for item in found])
     if as_json:
         items = [item.as_json() for item in found]
         more = {"aside": aside, "gaps": gaps, "conflicts": conflicts, "charter_stale": stale}
@@ -215,16 +222,16 @@ def list_(
             (
                 item.id,
                 item.title,
-                app.named(item.source),
-                app.local(item.received),
+                home.member_name(item.source),
+                home.local_time(item.received),
                 f"{way_name(item.way)} {item.rule}",
                 sentence(item.state) + _changed(item),
                 _summary(item),
-                several(sentence(warning) for warning in item.warnings),
+                join_sentences(sentence(warning) for warning in item.warnings),
             )
             for item in found
         ],
-        _("没有符合条件的收件") if query != Query(limit=query.limit) else _("还没有收到过事件"),
+        _("没有符合条件的收件") if query != InboxQuery(limit=query.limit) else _("还没有收到过事件"),
     )
     _beside(kept_aside, len(conflicts), sum(gap.kind != "waiting" for gap in gaps))
 
@@ -258,23 +265,23 @@ def _beside(aside: int, conflicts: int, gaps: int) -> None:
 @json_option()
 def show(item_id: str, county: str, as_json: bool) -> None:
     """Show one item."""
-    from yizhan.cli.access import noted
-    from yizhan.cli.app import this
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.inboxes import looking, panel
+    from yizhan.cli.context import acting, current_home
     from yizhan.cli.output import console, print_json
+    from yizhan.services.access_log import record
+    from yizhan.services.errors import ServiceError
+    from yizhan.services.inbox import panel, read_inbox
 
-    app = this()
-    with looking(app, county) as inbox:
+    home = current_home()
+    with read_inbox(home, county) as inbox:
         item = None if inbox is None else inbox.item(item_id)
     if item is None:
-        sentence = _("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
-        raise CommandError(sentence.format(county=app.named(county), id=item_id, code=county))
-    noted(app, county, "opened", "inbox show", [item.id])
+        sentence = marked("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
+        raise ServiceError(sentence, county=home.member_name(county), id=item_id, code=county)
+    record(home, county, acting("inbox show"), "opened", [item.id])
     if as_json:
         print_json(item.as_json())
     else:
-        console().print(panel(app, item, county))
+        console().print(panel(home, item, county))
 
 
 @command.command("ack", help=marked("签收：停止响铃，并把签收人的姓名和警号告知发件县"))
@@ -303,25 +310,25 @@ def ack(
     as_json: bool,
 ) -> None:
     """Enter an officer's word."""
-    from yizhan.cli.access import noted
-    from yizhan.cli.app import this
-    from yizhan.cli.inboxes import open_inbox
-    from yizhan.cli.keyring import Lock
-    from yizhan.cli.names import stage_name
+    from yizhan.cli.context import acting, current_home
     from yizhan.cli.output import print_json, say, tell
+    from yizhan.cli.passphrase import TerminalPassphrase
+    from yizhan.services.access_log import record
+    from yizhan.services.inbox import open_inbox
+    from yizhan.services.labels import stage_name
 
-    app = this()
-    with open_inbox(app, county, Lock(passphrase_fd)) as inbox:
+    home = current_home()
+    with open_inbox(home, county, TerminalPassphrase(passphrase_fd)) as inbox:
         before = inbox.item(item_id)
         item = inbox.acknowledge(item_id, name, badge, stage, note)
     earlier = () if before is None else before.answers
     if as_json:
-        noted(app, county, "opened", "inbox ack", [item.id], beside(name, badge))
+        record(home, county, acting("inbox ack", Person(name=name, badge=badge)), "opened", [item.id])
         print_json(item.as_json() | {"entered": len(item.answers) > len(earlier)})
         return
     for each in earlier:
         sentence = _("此前：{stage}，签收人 {name}（{badge}），{at}")
-        at = app.local(each.at)
+        at = home.local_time(each.at)
         say(sentence.format(stage=stage_name(each.stage), name=each.name, badge=each.badge, at=at))
     said = _("{id} {stage}，签收人 {name}（{badge}）")
     same = _("{id} {stage}，签收人 {name}（{badge}）：这句话此前已记下，没有再记")
@@ -335,14 +342,14 @@ def ack(
 @json_option()
 def files(item_id: str, county: str, as_json: bool) -> None:
     """List attached files."""
-    from yizhan.cli.access import noted
-    from yizhan.cli.app import this
-    from yizhan.cli.evidence import attached
+    from yizhan.cli.context import acting, current_home
     from yizhan.cli.output import print_json, print_table, say
+    from yizhan.services.access_log import record
+    from yizhan.services.attachments import attached
 
-    app = this()
-    standings, problems = attached(app, county, item_id)
-    noted(app, county, "listed", "inbox files", [item_id])
+    home = current_home()
+    standings, problems = attached(home, county, item_id)
+    record(home, county, acting("inbox files"), "listed", [item_id])
     if as_json:
         listed_ = [
             {name: getattr(each.attachment, name) for name in ("name", "media_type", "bytes", "sha256")}
@@ -383,11 +390,11 @@ def files(item_id: str, county: str, as_json: bool) -> None:
 @click.pass_context
 def save(ctx: click.Context, item_id: str, name: str | None, county: str, folder: str, as_json: bool) -> None:
     """Save attached files."""
-    from yizhan.cli.app import this
-    from yizhan.cli.evidence import save_files
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, say, tell
+    from yizhan.services.attachments import save_files
 
-    saved, refused = save_files(this(), county, item_id, name, folder)
+    saved, refused = save_files(current_home(), county, item_id, name, folder)
     if as_json:
         print_json({"county": county, "id": item_id, "saved": saved, "refused": refused})
     else:
@@ -410,10 +417,10 @@ def save(ctx: click.Context, item_id: str, name: str | None, county: str, folder
 @county_option()
 def export(file: str, county: str) -> None:
     """Export the book."""
-    from yizhan.cli.app import this
-    from yizhan.cli.books import export_book
+    from yizhan.cli.context import current_home
+    from yizhan.services.books import export_book
 
-    export_book(this(), county, "inbox", file)
+    export_book(current_home(), county, "inbox", file)
 
 
 @command.command(
@@ -441,24 +448,24 @@ def destroy(
     as_json: bool,
 ) -> None:
     """Destroy content."""
-    from yizhan.cli.app import this
-    from yizhan.cli.destruction import carry_out, due_items
-    from yizhan.cli.keyring import Lock
-    from yizhan.cli.names import type_name
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, print_table, tell
+    from yizhan.cli.passphrase import TerminalPassphrase
+    from yizhan.services.labels import type_name
+    from yizhan.services.retention import carry_out, due_items
 
-    app = this()
+    home = current_home()
     if yes and not (name and badge):
         raise click.UsageError(_("销毁要写明是谁决定的：--name 和 --badge"), click.get_current_context())
     if not yes:
-        due = due_items(app, county, ids)
+        due = due_items(home, county, ids)
         if as_json:
             print_json({"county": county, "due": due, "destroyed": [], "notices": []})
             return
-        rows = [(each.id, type_name(each.type), app.local(each.received), each.retention) for each in due]
+        rows = [(each.id, type_name(each.type), home.local_time(each.received), each.retention) for each in due]
         print_table([_("编号"), _("类型"), _("收到"), _("保管期限")], rows, _("没有到期的"))
         return
-    done, notices = carry_out(app, county, ids, (str(name), str(badge)), Lock(passphrase_fd))
+    done, notices = carry_out(home, county, ids, (str(name), str(badge)), TerminalPassphrase(passphrase_fd))
     if as_json:
         print_json({"county": county, "due": [], "destroyed": done, "notices": notices})
     else:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import click
 
-from yizhan.cli.shell import Command, at_option, charter_option, option
-from yizhan.cli.words import marked
+from yizhan.cli.click_options import Command, at_option, charter_option, option
+from yizhan.schemas.i18n import marked
 
 
 @click.command(
@@ -34,18 +34,19 @@ def command(
     ctx: click.Context, file: str, unverified: bool, charter: Path | None, at: datetime | None, _as_json: bool
 ) -> None:
     """Print header and verdict."""
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.letters import decisions, judge, read_input, unverified_attributes
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json
+    from yizhan.runtime.clock import utc_now
     from yizhan.schemas.envelope import MAX_BYTES, parse_envelope
     from yizhan.schemas.errors import Refused
     from yizhan.schemas.timestamps import written
+    from yizhan.services.envelopes import decisions, judge, read_input, unverified_attributes
 
-    app = this()
-    app.charter_folder = charter or app.charter_folder
+    home = current_home()
+    home.charter_folder = charter or home.charter_folder
     moment = at or utc_now()
     data = read_input(file, MAX_BYTES + 1)
-    adopted = app.charters.in_force(moment)
+    adopted = home.charters.in_force(moment)
     verdict = judge(data, adopted, moment)
     document: dict[str, object] = {
         "verified": verdict.admitted is not None,

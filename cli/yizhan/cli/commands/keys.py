@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli.shell import Group, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.click_options import Group, county_option, json_option, option, passphrase_option
+from yizhan.schemas.i18n import _, marked
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from yizhan.cli.app import App
-    from yizhan.cli.keyring import KeyFile, Standing
+    from yizhan.services.home import Home
+    from yizhan.services.keys import KeyFile, KeyStatus
 
 command = Group("keys", help=marked("县、驿站或账本的密钥：生成、查看"))
 _COUNTY = marked("县的六位代码")
@@ -47,16 +47,17 @@ def generate(
     county: str | None, station: bool, ledger: bool, ask: bool, passphrase_fd: int | None, as_json: bool
 ) -> None:
     """Make new keys."""
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.keyring import Lock
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, tell
+    from yizhan.cli.passphrase import TerminalPassphrase
+    from yizhan.runtime.clock import utc_now
     from yizhan.schemas.keys import CosigningKey, SealingKey, SigningKey, save
     from yizhan.schemas.timestamps import written
 
-    app = this()
+    home = current_home()
     owner = _owner(county, station=station, ledger=ledger)
-    folder = _folder(app, owner)
-    passphrase = Lock(passphrase_fd).new(ask=ask)
+    folder = _folder(home, owner)
+    passphrase = TerminalPassphrase(passphrase_fd).new(ask=ask)
     keys: list[SigningKey | SealingKey | CosigningKey] = [SigningKey.generate()]
     keys += [SealingKey.generate()] if owner not in _ALONE else []
     keys += [CosigningKey.generate()] if owner != "station" else []
@@ -92,28 +93,29 @@ def generate(
 @json_option()
 def destroy(kid: str, county: str, yes: bool, as_json: bool) -> None:
     """Destroy a retired private key."""
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.keyring import key_files
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, tell
+    from yizhan.runtime.clock import utc_now
+    from yizhan.services.errors import ServiceError
+    from yizhan.services.keys import key_files
 
-    app, now = this(), utc_now()
-    reader = app.reader_of(county)
+    home, now = current_home(), utc_now()
+    reader = home.reader_of(county)
     entries: dict[str, Any] = {}
     for charter in (reader.in_force(now), reader.latest()):
         for lists in (charter.signing, charter.sealing, charter.cosigning):
             entries |= lists.get(county, {})
-    folder = _folder(app, county)
+    folder = _folder(home, county)
     found = [
         file for file in key_files(folder, entries) if len(kid) >= _SHORT and (file.kid or file.kid8).startswith(kid)
     ]
     if len(found) != 1:
-        raise CommandError(_("{folder} 里没有这样的密钥，或不止一把：{kid}").format(folder=folder, kid=kid))
+        raise ServiceError(marked("{folder} 里没有这样的密钥，或不止一把：{kid}"), folder=folder, kid=kid)
     (file,) = found
     ends = [at for at in (getattr(entries.get(file.kid or ""), name, None) for name in ("not_after", "revoked")) if at]
     if not ends or min(ends) > now:
-        sentence = _("{kid} 在章程里仍有效，或尚未登记，不予销毁；请先停用（yizhan charter request --retire）")
-        raise CommandError(sentence.format(kid=file.kid or file.kid8))
+        sentence = marked("{kid} 在章程里仍有效，或尚未登记，不予销毁；请先停用（yizhan charter request --retire）")
+        raise ServiceError(sentence, kid=file.kid or file.kid8)
     if not yes:
         click.confirm(_("销毁 {file}？用它封装的旧文书再也打不开").format(file=file.path.name), abort=True, err=True)
     file.path.write_bytes(b"\0" * file.path.stat().st_size)
@@ -131,16 +133,17 @@ def destroy(kid: str, county: str, yes: bool, as_json: bool) -> None:
 @json_option()
 def show(county: str | None, station: bool, ledger: bool, as_json: bool) -> None:
     """List key files and how they stand in the charter."""
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.keyring import key_files
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, print_table
+    from yizhan.runtime.clock import utc_now
+    from yizhan.services.keys import key_files
 
-    app = this()
+    home = current_home()
     owner = _owner(county, station=station, ledger=ledger)
-    folder, now = _folder(app, owner), utc_now()
-    entries = _registered(app, owner)
+    folder, now = _folder(home, owner), utc_now()
+    entries = _registered(home, owner)
     rows = [_row(file, entries, now, owner) for file in key_files(folder, entries, faults=True)]
-    charter = app.charter.name if (app.charter_folder / "root.json").is_file() else None
+    charter = home.charter.name if (home.charter_folder / "root.json").is_file() else None
     if as_json:
         print_json({"owner": owner, "charter": charter, "keys": rows})
         return
@@ -162,7 +165,7 @@ def show(county: str | None, station: bool, ledger: bool, as_json: bool) -> None
 
 
 def _row(file: KeyFile, entries: Mapping[str, Any], now: datetime, owner: str) -> dict[str, Any]:
-    from yizhan.cli.keyring import standing
+    from yizhan.services.keys import key_status
 
     entry = entries.get(file.kid or "")
     return {
@@ -172,7 +175,7 @@ def _row(file: KeyFile, entries: Mapping[str, Any], now: datetime, owner: str) -
         "file": str(file.path),
         "locked": file.locked,
         "fault": file.fault,
-        "standing": standing(entry, now),
+        "standing": key_status(entry, now),
         "registered": entry is not None,
         "public": None if file.public is None else base64.b64encode(file.public).decode(),
         "not_before": getattr(entry, "not_before", None),
@@ -191,15 +194,15 @@ def _owner(county: str | None, *, station: bool, ledger: bool) -> str:
     return county or ("station" if station else "ledger")
 
 
-def _folder(app: App, owner: str) -> Path:
-    return (app.home / owner if owner in _ALONE else app.county_folder(owner)) / "keys"
+def _folder(home: Home, owner: str) -> Path:
+    return (home.path / owner if owner in _ALONE else home.county_folder(owner)) / "keys"
 
 
-def _registered(app: App, owner: str) -> dict[str, Any]:
+def _registered(home: Home, owner: str) -> dict[str, Any]:
     """Return kid → entry of everything that the newest charter names for an owner."""
-    if not (app.charter_folder / "root.json").is_file():
+    if not (home.charter_folder / "root.json").is_file():
         return {}
-    charter = app.charters.latest()
+    charter = home.charters.latest()
     if owner == "station":
         return dict(charter.postmark)
     if owner == "ledger":
@@ -216,7 +219,7 @@ def _role_name(role: str) -> str:
     return {"sign": _("签名"), "seal": _("封装"), "cosign": _("会签"), "postmark": _("邮戳")}[role]
 
 
-def _standing_name(word: Standing) -> str:
+def _standing_name(word: KeyStatus) -> str:
     return {
         "valid": _("有效"),
         "not_yet": _("尚未生效"),

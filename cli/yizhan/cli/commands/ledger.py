@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli.shell import Group, Whole, charter_option, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, listed, marked
+from yizhan.cli.click_options import Group, Whole, charter_option, county_option, json_option, option, passphrase_option
+from yizhan.schemas.i18n import _, join_list, marked
 
 if TYPE_CHECKING:
-    from yizhan.cli.app import App
     from yizhan.schemas.checkpoints import Checkpoint, OpenedCheckpoint
     from yizhan.schemas.proofs import LogProof
+    from yizhan.services.home import Home
 
 command = Group("ledger", help=marked("账本：驿站说过的话，一句一条，只增不改，各县会签"))
 
@@ -29,23 +29,23 @@ command = Group("ledger", help=marked("账本：驿站说过的话，一句一�
 @passphrase_option()
 def run(passphrase_fd: int | None) -> None:
     """Run the ledger."""
-    from yizhan.cli.app import log_aloud, this
-    from yizhan.cli.keyring import Lock
-    from yizhan.cli.ledgers import keys_of, ledger_folder
+    from yizhan.cli.context import current_home, debugging, log_to_stderr
     from yizhan.cli.longrun import working
+    from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.ledger.feed import Feed
     from yizhan.ledger.log import Log
     from yizhan.schemas import topics
+    from yizhan.services.ledger import keys_of, ledger_folder
 
-    app = this()
-    settings = app.settings
-    keys, connection = keys_of(app, Lock(passphrase_fd)), settings.connection(topics.LEDGER)
-    log_aloud(debug=app.debug)
+    home = current_home()
+    settings = home.settings
+    keys, connection = keys_of(home, TerminalPassphrase(passphrase_fd)), settings.connection(topics.LEDGER)
+    log_to_stderr(debug=debugging())
     with (
-        Log(ledger_folder(app), app.charters.latest().log) as log,
+        Log(ledger_folder(home), home.charters.latest().log) as log,
         working(settings, settings.ledger_metrics_port) as (stop, watchdog),
     ):
-        Feed(log, keys, app.charters, settings, stop, watchdog).run(connection)
+        Feed(log, keys, home.charters, settings, stop, watchdog).run(connection)
 
 
 @command.command(
@@ -59,27 +59,27 @@ def run(passphrase_fd: int | None) -> None:
 @passphrase_option()
 def cosign(county: str, passphrase_fd: int | None) -> None:
     """Run a county's cosigner."""
-    from yizhan.cli.app import log_aloud, this
-    from yizhan.cli.keyring import Lock
-    from yizhan.cli.ledgers import CountyBooks, cosigner_path, key_of, open_cosigner
+    from yizhan.cli.context import current_home, debugging, log_to_stderr
     from yizhan.cli.longrun import working
+    from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.ledger.cosigning import Cosigning
-    from yizhan.runtime.alone import alone
+    from yizhan.runtime.file_lock import alone
     from yizhan.schemas import topics
+    from yizhan.services.ledger import CountyBooks, cosigner_path, key_of, open_cosigner
 
-    app = this()
-    app.member(county)
-    settings = app.settings
-    connection, path = settings.connection(topics.county(county)), cosigner_path(app, county)
+    home = current_home()
+    home.member(county)
+    settings = home.settings
+    connection, path = settings.connection(topics.county(county)), cosigner_path(home, county)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
         alone(path.with_name(path.name + ".lock"), _("在为 {county} 会签").format(county=county)),
-        open_cosigner(app, county) as mine,
-        CountyBooks(app, county) as books,
+        open_cosigner(home, county) as mine,
+        CountyBooks(home, county) as books,
         working(settings, settings.cosigner_metrics_port) as (stop, watchdog),
     ):
-        log_aloud(debug=app.debug)
-        key = key_of(app, county, Lock(passphrase_fd))
+        log_to_stderr(debug=debugging())
+        key = key_of(home, county, TerminalPassphrase(passphrase_fd))
         Cosigning(mine, key, books.books(), settings, stop, watchdog).run(connection)
 
 
@@ -88,31 +88,31 @@ def cosign(county: str, passphrase_fd: int | None) -> None:
 @json_option()
 def status(county: str | None, as_json: bool) -> None:
     """Tell how the log stands."""
-    from yizhan.cli.app import this
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json
 
-    app = this()
-    found = _ledger_status(app) if county is None else _county_status(app, county)
+    home = current_home()
+    found = _ledger_status(home) if county is None else _county_status(home, county)
     if as_json:
         print_json(found)
     elif county is None:
-        _tell_ledger(app, found)
+        _tell_ledger(home, found)
     else:
-        _tell_county(app, found)
+        _tell_county(home, found)
 
 
-def _ledger_status(app: App) -> dict[str, Any]:
-    from yizhan.cli.ledgers import kept_statements, ledger_folder
+def _ledger_status(home: Home) -> dict[str, Any]:
     from yizhan.ledger.log import PUBLIC
-    from yizhan.ledger.reading import CHECKPOINT, FINAL, FolderSource
+    from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder
     from yizhan.ledger.verify import read_checkpoint
+    from yizhan.services.ledger import kept_statements, ledger_folder
 
-    source = FolderSource(ledger_folder(app) / PUBLIC)
-    with kept_statements(app) as statements:
+    source = LogFolder(ledger_folder(home) / PUBLIC)
+    with kept_statements(home) as statements:
         return {
             "statements": statements.size,
-            "checkpoint": _checkpoint(read_checkpoint(source, CHECKPOINT, app.charters)),
-            "final": _checkpoint(read_checkpoint(source, FINAL, app.charters)),
+            "checkpoint": _checkpoint(read_checkpoint(source, CHECKPOINT, home.charters)),
+            "final": _checkpoint(read_checkpoint(source, FINAL, home.charters)),
             "contradictions": statements.alarms(),
             "aside": [why for _statement, why in statements.aside()],
         }
@@ -132,34 +132,34 @@ def _checkpoint(opened: OpenedCheckpoint | None) -> dict[str, Any] | None:
     }
 
 
-def _county_status(app: App, county: str) -> dict[str, Any]:
-    from yizhan.cli.ledgers import cosigner_path, open_cosigner
+def _county_status(home: Home, county: str) -> dict[str, Any]:
     from yizhan.schemas.checkpoints import open_checkpoint
+    from yizhan.services.ledger import cosigner_path, open_cosigner
 
-    app.member(county)
-    if not cosigner_path(app, county).exists():
+    home.member(county)
+    if not cosigner_path(home, county).exists():
         return {"county": county, "size": 0, "cosigned": False, "final": None, "missing": [], "evidence": []}
-    with open_cosigner(app, county) as mine:
+    with open_cosigner(home, county) as mine:
         final = mine.final()
         return {
             "county": county,
             "size": mine.head.size,
             "cosigned": mine.cosigned and mine.head.size > 0,
-            "final": None if final is None else _checkpoint(open_checkpoint(final, app.charters)),
+            "final": None if final is None else _checkpoint(open_checkpoint(final, home.charters)),
             "missing": [subject for subject, _statement in mine.missing()],
             "evidence": mine.evidence(),
         }
 
 
-def _tell_ledger(app: App, found: Mapping[str, Any]) -> None:
+def _tell_ledger(home: Home, found: Mapping[str, Any]) -> None:
     from yizhan.cli.output import print_pairs, say
 
     newest, final = found["checkpoint"], found["final"]
     print_pairs(
         [
             (_("入账"), _("{count} 条").format(count=found["statements"])),
-            (_("最新检查点"), None if newest is None else _sized(app, newest)),
-            (_("已定局"), _("还没有") if final is None else _sized(app, final)),
+            (_("最新检查点"), None if newest is None else _sized(home, newest)),
+            (_("已定局"), _("还没有") if final is None else _sized(home, final)),
         ]
     )
     for each in found["contradictions"]:
@@ -169,28 +169,32 @@ def _tell_ledger(app: App, found: Mapping[str, Any]) -> None:
         say(_("{count} 条核验不过，没有入账：{why}").format(count=len(found["aside"]), why=found["aside"][-1]))
 
 
-def _sized(app: App, checkpoint: Mapping[str, Any]) -> str:
+def _sized(home: Home, checkpoint: Mapping[str, Any]) -> str:
     sentence = _("{size} 条，{at}，会签 {cosigned}/{quorum}")
     cosigned = len(checkpoint["cosigned"])
     return sentence.format(
-        size=checkpoint["size"], at=app.local(checkpoint["at"]), cosigned=cosigned, quorum=checkpoint["quorum"]
+        size=checkpoint["size"], at=home.local_time(checkpoint["at"]), cosigned=cosigned, quorum=checkpoint["quorum"]
     )
 
 
-def _tell_county(app: App, found: Mapping[str, Any]) -> None:
+def _tell_county(home: Home, found: Mapping[str, Any]) -> None:
     from yizhan.cli.output import print_pairs, say
 
     print_pairs(
         [
             (_("核对到"), _("{count} 条").format(count=found["size"])),
             (_("本县已会签"), _("是") if found["cosigned"] else _("否")),
-            (_("已定局"), _("还没有") if found["final"] is None else _sized(app, found["final"])),
+            (_("已定局"), _("还没有") if found["final"] is None else _sized(home, found["final"])),
         ]
     )
     for each in found["evidence"]:
         state = _("已查明：{by}").format(by=each.settled) if each.settled else _("未查明，本县不再会签")
         sentence = _("证据 {seq}（{offence}，{at}）：{detail}。{state}")
-        say(sentence.format(seq=each.seq, offence=each.offence, at=app.local(each.at), detail=each.detail, state=state))
+        say(
+            sentence.format(
+                seq=each.seq, offence=each.offence, at=home.local_time(each.at), detail=each.detail, state=state
+            )
+        )
 
 
 @command.command(
@@ -204,13 +208,13 @@ def _tell_county(app: App, found: Mapping[str, Any]) -> None:
 @option("--note", required=True, metavar="TEXT", help=marked("如何查明的，一句话"))
 def settle(number: int, county: str, name: str, badge: str, note: str) -> None:
     """Settle a piece of evidence."""
-    from yizhan.cli.app import this
-    from yizhan.cli.ledgers import open_cosigner
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import tell
+    from yizhan.services.ledger import open_cosigner
 
-    app = this()
-    app.member(county)
-    with open_cosigner(app, county) as mine:
+    home = current_home()
+    home.member(county)
+    with open_cosigner(home, county) as mine:
         mine.settle(number, f"{name} ({badge}): {note}")
     tell(_("证据 {seq} 已记为查明").format(seq=number))
 
@@ -234,15 +238,15 @@ def settle(number: int, county: str, name: str, badge: str, note: str) -> None:
 @json_option()
 def prove(event_id: str, county: str | None, out: Path | None, as_json: bool) -> None:
     """Write a proof."""
-    from yizhan.cli.app import this
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, tell
     from yizhan.schemas.proofs import SUFFIX, verify_proof
 
-    app = this()
-    proof = _proof(app, event_id, county)
+    home = current_home()
+    proof = _proof(home, event_id, county)
     path = out or Path(f"{event_id}{SUFFIX}")
     path.write_bytes(proof.to_bytes())
-    opened = verify_proof(proof, app.charters)
+    opened = verify_proof(proof, home.charters)
     if as_json:
         print_json({"event": event_id, "file": str(path), "index": proof.index, "checkpoint": _checkpoint(opened)})
         return
@@ -251,21 +255,21 @@ def prove(event_id: str, county: str | None, out: Path | None, as_json: bool) ->
         tell(_("检查点的会签还不到法定多数；稍后再出具一次即可"))
 
 
-def _proof(app: App, event_id: str, county: str | None) -> LogProof:
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.ledgers import CountyBooks, kept_statements, ledger_folder, open_cosigner
+def _proof(home: Home, event_id: str, county: str | None) -> LogProof:
     from yizhan.ledger.proving import prove as prove_here
+    from yizhan.services.errors import ServiceError
+    from yizhan.services.ledger import CountyBooks, kept_statements, ledger_folder, open_cosigner
 
     if county is None:
-        with kept_statements(app) as statements:
-            return prove_here(ledger_folder(app), statements, event_id, app.charters)
-    app.member(county)
-    with CountyBooks(app, county) as books:
+        with kept_statements(home) as statements:
+            return prove_here(ledger_folder(home), statements, event_id, home.charters)
+    home.member(county)
+    with CountyBooks(home, county) as books:
         statement = books.statement(event_id)
     if statement is None:
-        sentence = _("{county} 手里没有 {id} 的邮戳：不是本县收发的，或驿站还没有答复")
-        raise CommandError(sentence.format(county=app.named(county), id=event_id))
-    with open_cosigner(app, county) as mine:
+        sentence = marked("{county} 手里没有 {id} 的邮戳：不是本县收发的，或驿站还没有答复")
+        raise ServiceError(sentence, county=home.member_name(county), id=event_id)
+    with open_cosigner(home, county) as mine:
         return mine.prove(statement)
 
 
@@ -279,18 +283,18 @@ def _proof(app: App, event_id: str, county: str | None) -> LogProof:
 @json_option()
 def verify_proof_(file: Path, charter: Path | None, not_final: bool, as_json: bool) -> None:
     """Verify a proof."""
-    from yizhan.cli.app import this
-    from yizhan.cli.errors import CommandError
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, print_pairs
-    from yizhan.ledger.subjects import read_said
+    from yizhan.ledger.statement_keys import read_said
     from yizhan.schemas import dsse, strictjson
     from yizhan.schemas.proofs import parse_proof, verify_proof
+    from yizhan.services.errors import ServiceError
 
-    app = this()
-    app.charter_folder = charter or app.charter_folder
+    home = current_home()
+    home.charter_folder = charter or home.charter_folder
     proof = parse_proof(file.read_bytes())
-    opened = verify_proof(proof, app.charters)
-    said = read_said(proof.statement, app.charters)
+    opened = verify_proof(proof, home.charters)
+    said = read_said(proof.statement, home.charters)
     checkpoint = _checkpoint(opened) or {}
     statement = strictjson.loads(dsse.unverified_payload(proof.statement))
     if as_json:
@@ -309,15 +313,15 @@ def verify_proof_(file: Path, charter: Path | None, not_final: bool, as_json: bo
             [
                 (_("事件"), said.event),
                 (_("驿站的话"), said.subject),
-                (_("驿站收到"), app.local(statement.get("received"))),
+                (_("驿站收到"), home.local_time(statement.get("received"))),
                 (_("账上位置"), proof.index),
-                (_("检查点"), _sized(app, checkpoint)),
-                (_("会签"), listed(app.named(code) for code in checkpoint["cosigned"])),
+                (_("检查点"), _sized(home, checkpoint)),
+                (_("会签"), join_list(home.member_name(code) for code in checkpoint["cosigned"])),
             ]
         )
     if not opened.final and not not_final:
-        sentence = _("位置属实，但会签只有 {cosigned} 个，法定多数是 {quorum} 个；稍后再出具一次证明")
-        raise CommandError(sentence.format(cosigned=len(opened.cosigned), quorum=opened.charter.quorum))
+        sentence = marked("位置属实，但会签只有 {cosigned} 个，法定多数是 {quorum} 个；稍后再出具一次证明")
+        raise ServiceError(sentence, cosigned=len(opened.cosigned), quorum=opened.charter.quorum)
 
 
 @command.command(
@@ -331,17 +335,18 @@ def verify_proof_(file: Path, charter: Path | None, not_final: bool, as_json: bo
 @json_option()
 def rebuild(offline: bool, as_json: bool) -> None:
     """Make the log again."""
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.ledgers import ledger_folder
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, progress, tell
     from yizhan.ledger.rebuild import known
     from yizhan.ledger.rebuild import rebuild as make_again
+    from yizhan.runtime.clock import utc_now
+    from yizhan.services.ledger import ledger_folder
 
-    app = this()
-    folder, origin = ledger_folder(app), app.charters.latest().log
+    home = current_home()
+    folder, origin = ledger_folder(home), home.charters.latest().log
     expected: dict[str, Checkpoint] = known(folder, origin)
     with progress(_("从主题补读")) as bar:
-        refilled = 0 if offline else _refill(app, folder, expected, bar.advance)
+        refilled = 0 if offline else _refill(home, folder, expected, bar.advance)
     with progress(_("重做账本")) as bar:
         at = utc_now().strftime("%Y%m%dT%H%M%S")
         head = make_again(folder, origin, expected, at=at, progress=bar.advance)
@@ -352,17 +357,17 @@ def rebuild(offline: bool, as_json: bool) -> None:
     tell(sentence.format(size=head.size, root=head.root.hex(), refilled=refilled, count=len(expected)))
 
 
-def _refill(app: App, folder: Path, expected: dict[str, Checkpoint], advance: Any) -> int:  # noqa: ANN401 -- a Bar's method
+def _refill(home: Home, folder: Path, expected: dict[str, Checkpoint], advance: Any) -> int:  # noqa: ANN401 -- a Bar's method
+    from yizhan.ledger.backfill import refill
     from yizhan.ledger.feed import newest_on_topic
-    from yizhan.ledger.refill import refill
-    from yizhan.ledger.wire import Wire
+    from yizhan.ledger.kafka_io import Wire
     from yizhan.schemas import topics
 
-    connection = app.settings.connection(topics.LEDGER)
-    members = map(topics.cosignatures, sorted(app.charters.latest().members))
+    connection = home.settings.connection(topics.LEDGER)
+    members = map(topics.cosignatures, sorted(home.charters.latest().members))
     with Wire(connection, topics.LEDGER, "log", [topics.AUDIT, topics.CHECKPOINTS, *members], []) as wire:
-        newest = newest_on_topic(wire, app.charters)
+        newest = newest_on_topic(wire, home.charters)
         if newest is not None:
             expected[topics.CHECKPOINTS] = newest.checkpoint
         wanted = max((each.size for each in expected.values()), default=0)
-        return refill(folder, wire, app.charters, wanted, advance)
+        return refill(folder, wire, home.charters, wanted, advance)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli.shell import TYPE, Command, county_option, option, passphrase_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.click_options import TYPE, Command, county_option, option, passphrase_option
+from yizhan.schemas.i18n import marked
 
 if TYPE_CHECKING:
-    from yizhan.cli.app import App
+    from yizhan.services.home import Home
 
 
 @click.command(
@@ -42,38 +42,39 @@ def command(
     passphrase_fd: int | None,
 ) -> None:
     """Ask for one event."""
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.desk_drafts import go_on, open_drafts
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.keyring import Lock
+    from yizhan.cli.context import current_home
+    from yizhan.cli.passphrase import TerminalPassphrase
+    from yizhan.runtime.clock import utc_now
     from yizhan.schemas.header import RECEIPT
+    from yizhan.services.drafts import go_on, open_drafts
+    from yizhan.services.errors import ServiceError
 
-    app = this()
+    home = current_home()
     if type == RECEIPT:
-        raise CommandError(_("回执由系统自己写；签收请用 yizhan inbox ack"))
+        raise ServiceError(marked("回执由系统自己写；签收请用 yizhan inbox ack"))
     content: dict[str, Any] = {"type": type, "status": "Exercise" if exercise else "Actual", "payload": {}}
     if reply_to:
-        content |= _answering(app, county, reply_to)
+        content |= _answering(home, county, reply_to)
     for name, own in (("supersedes", supersedes), ("withdraws", withdraws)):
         if own:
-            content |= _mending(app, county, own) | {name: {"id": own}}
-    with open_drafts(app, county) as book:
+            content |= _mending(home, county, own) | {name: {"id": own}}
+    with open_drafts(home, county) as book:
         n = book.begin(content, utc_now())
-        go_on(app, county, book, n, Lock(passphrase_fd))
+        go_on(home, county, book, n, TerminalPassphrase(passphrase_fd))
 
 
-def _mending(app: App, county: str, event_id: str) -> dict[str, Any]:
+def _mending(home: Home, county: str, event_id: str) -> dict[str, Any]:
     """Begin with what was sent: whoever corrects it changes what was wrong."""
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.outboxes import looking
     from yizhan.producers.drafts import Draft
     from yizhan.schemas import strictjson
+    from yizhan.services.errors import ServiceError
+    from yizhan.services.outbox import read_outbox
 
-    with looking(app, county) as outbox:
+    with read_outbox(home, county) as outbox:
         own = None if outbox is None else outbox.event(event_id)
     if own is None:
-        sentence = _("{county} 的发件箱里没有 {id}；请看 yizhan outbox list --county {code}")
-        raise CommandError(sentence.format(county=app.named(county), id=event_id, code=county))
+        sentence = marked("{county} 的发件箱里没有 {id}；请看 yizhan outbox list --county {code}")
+        raise ServiceError(sentence, county=home.member_name(county), id=event_id, code=county)
     said = own.header.model_dump(mode="json", exclude_none=True)
     kept = ("status", "priority", "grade", "certainty", "touches", "stage", "worse")
     payload = strictjson.loads(own.payload, floats=True)
@@ -82,19 +83,19 @@ def _mending(app: App, county: str, event_id: str) -> dict[str, Any]:
     return {name: said[name] for name in kept if name in said and name in Draft.model_fields} | {"payload": payload}
 
 
-def _answering(app: App, county: str, event_id: str) -> dict[str, Any]:
+def _answering(home: Home, county: str, event_id: str) -> dict[str, Any]:
     """Refer to what the inbox has: by id and hash, in its thread; one's own answer stands for what it answered."""
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.inboxes import looking
-    from yizhan.cli.outboxes import looking as looking_into_outbox
+    from yizhan.services.errors import ServiceError
+    from yizhan.services.inbox import read_inbox
+    from yizhan.services.outbox import read_outbox as looking_into_outbox
 
-    with looking(app, county) as inbox, looking_into_outbox(app, county) as outbox:
+    with read_inbox(home, county) as inbox, looking_into_outbox(home, county) as outbox:
         item = None if inbox is None else inbox.item(event_id)
         own = None if outbox is None or item is not None else outbox.event(event_id)
     if item is not None:
         return {"reply_to": {"id": item.id, "hash": item.hash.hex()}, "subject": item.thread}
     if own is None or own.header.reply_to is None:
-        sentence = _("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
-        raise CommandError(sentence.format(county=app.named(county), id=event_id, code=county))
+        sentence = marked("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
+        raise ServiceError(sentence, county=home.member_name(county), id=event_id, code=county)
     answered = own.header.reply_to
     return {"reply_to": answered.model_dump(), "subject": own.header.subject or answered.id}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli.shell import (
+from yizhan.cli.click_options import (
     MOMENT,
     Group,
     OneOf,
@@ -18,10 +18,10 @@ from yizhan.cli.shell import (
     passphrase_option,
     type_option,
 )
-from yizhan.cli.words import _, listed, marked
+from yizhan.schemas.i18n import _, join_list, marked
 
 if TYPE_CHECKING:
-    from yizhan.cli.app import App
+    from yizhan.services.home import Home
 
 command = Group("outbox", help=marked("本县发件箱：送出、查看"))
 
@@ -37,19 +37,19 @@ command = Group("outbox", help=marked("本县发件箱：送出、查看"))
 @passphrase_option()
 def run(county: str, passphrase_fd: int | None) -> None:
     """Run the publisher."""
-    from yizhan.cli.app import log_aloud, this
-    from yizhan.cli.keyring import Lock
+    from yizhan.cli.context import current_home, debugging, log_to_stderr
     from yizhan.cli.longrun import working
-    from yizhan.cli.outboxes import open_outbox
+    from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.producers import publisher
+    from yizhan.services.outbox import open_outbox
 
-    app = this()
-    settings = app.settings
+    home = current_home()
+    settings = home.settings
     with (
-        open_outbox(app, county, Lock(passphrase_fd), app.reader_of(county, online=True)) as outbox,
+        open_outbox(home, county, TerminalPassphrase(passphrase_fd), home.reader_of(county, online=True)) as outbox,
         working(settings, settings.outbox_metrics_port) as (stop, watchdog),
     ):
-        log_aloud(debug=app.debug)
+        log_to_stderr(debug=debugging())
         publisher.run(outbox, settings, stop, watchdog=watchdog)
 
 
@@ -71,19 +71,19 @@ def list_(
     as_json: bool,
 ) -> None:
     """List events."""
-    from yizhan.cli.app import this
-    from yizhan.cli.names import reason_name, state_name, type_name
-    from yizhan.cli.outboxes import looking
+    from yizhan.cli.context import current_home, say_if_stale
     from yizhan.cli.output import print_json, print_table, tell
-    from yizhan.producers.accounts import Query
+    from yizhan.producers.queries import OutboxQuery
+    from yizhan.services.labels import reason_name, state_name, type_name
+    from yizhan.services.outbox import read_outbox
 
-    app = this()
-    query = Query(type=type, state=state, since=since, until=until, limit=limit or None)
-    with looking(app, county) as outbox:
+    home = current_home()
+    query = OutboxQuery(type=type, state=state, since=since, until=until, limit=limit or None)
+    with read_outbox(home, county) as outbox:
         rows = () if outbox is None else outbox.rows(query)
-        figures = None if outbox is None else outbox.figures(app.settings.receipt_overdue_seconds)
+        figures = None if outbox is None else outbox.figures(home.settings.receipt_overdue_seconds)
         line = (False, None) if outbox is None else outbox.line()
-    stale = app.stale(app.reader_of(county))
+    stale = say_if_stale(home, home.reader_of(county))
     if as_json:
         waiting = {"depth": 0, "oldest_seconds": 0.0, "awaited": 0, "receipts_overdue": 0}
         said = {"county": county, "waiting": figures or waiting, "events": rows, "charter_stale": stale}
@@ -95,27 +95,27 @@ def list_(
             (
                 row.id,
                 type_name(row.type),
-                app.local(row.accepted),
-                listed(app.named(code) for code in row.to),
+                home.local_time(row.accepted),
+                join_list(home.member_name(code) for code in row.to),
                 state_name(row.state),
                 row.trouble or (reason_name(row.reason) if row.reason else "") or (row.replaced_by or ""),
             )
             for row in rows
         ],
-        _("没有符合条件的事件") if query != Query(limit=query.limit) else _("发件箱是空的"),
+        _("没有符合条件的事件") if query != OutboxQuery(limit=query.limit) else _("发件箱是空的"),
     )
     if figures is not None:
         sentence = _("待发 {depth} 件，待驿站答复 {awaited} 件，回执逾期 {overdue} 件")
         tell(sentence.format(depth=figures.depth, awaited=figures.awaited, overdue=figures.receipts_overdue))
         if figures.depth or figures.awaited:
-            tell(_why_it_waits(app, county, *line, sending=figures.depth > 0))
+            tell(_why_it_waits(home, county, *line, sending=figures.depth > 0))
 
 
-def _why_it_waits(app: App, county: str, running: bool, no_broker_since: datetime | None, *, sending: bool) -> str:
+def _why_it_waits(home: Home, county: str, running: bool, no_broker_since: datetime | None, *, sending: bool) -> str:
     if not running:
         return _("没有进程在送；请运行 yizhan outbox run --county {county}").format(county=county)
     if no_broker_since is not None:
-        return _("自 {since} 起连不上 Kafka；接通后自动送出").format(since=app.local(no_broker_since))
+        return _("自 {since} 起连不上 Kafka；接通后自动送出").format(since=home.local_time(no_broker_since))
     return _("正在送出") if sending else _("已送到 Kafka，驿站还没有答复；久无答复时，请问驿站是否在运行")
 
 
@@ -124,12 +124,12 @@ def _why_it_waits(app: App, county: str, running: bool, no_broker_since: datetim
 @json_option()
 def files(county: str, as_json: bool) -> None:
     """List attached files."""
-    from yizhan.cli.app import this
-    from yizhan.cli.outboxes import files_wait, looking
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, print_table, say
+    from yizhan.services.outbox import files_wait, read_outbox
 
-    app = this()
-    with looking(app, county) as outbox:
+    home = current_home()
+    with read_outbox(home, county) as outbox:
         rows = () if outbox is None else outbox.files()
         trouble = None if outbox is None else outbox.files_trouble()
     if as_json:
@@ -145,8 +145,8 @@ def files(county: str, as_json: bool) -> None:
                 row.name,
                 str(row.bytes),
                 f"{row.sent}/{row.chunks}",
-                listed(map(app.named, row.fetched)),
-                listed(map(app.named, row.waiting)),
+                join_list(map(home.member_name, row.fetched)),
+                join_list(map(home.member_name, row.waiting)),
             )
             for row in rows
         ],
@@ -165,7 +165,7 @@ def files(county: str, as_json: bool) -> None:
 @county_option()
 def export(file: str, county: str) -> None:
     """Export the book."""
-    from yizhan.cli.app import this
-    from yizhan.cli.books import export_book
+    from yizhan.cli.context import current_home
+    from yizhan.services.books import export_book
 
-    export_book(this(), county, "outbox", file)
+    export_book(current_home(), county, "outbox", file)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from yizhan.cli.shell import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, type_option
-from yizhan.cli.words import _, beside, marked
+from yizhan.cli.click_options import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, type_option
+from yizhan.schemas.i18n import _, marked, with_note
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from yizhan.cli.app import App
-    from yizhan.producers.accounts import ForeignPosting, Posting, Said
+    from yizhan.producers.queries import ForeignPosting, Posting, RecipientReceipt
+    from yizhan.services.home import Home
 
 FILES: Final = ("fetched", "unfetched")
 """Stages that programs say of attached files: nobody's word."""
@@ -41,22 +41,22 @@ def list_(
     as_json: bool,
 ) -> None:
     """List postings."""
-    from yizhan.cli.access import noted
-    from yizhan.cli.app import this
-    from yizhan.cli.names import type_name, way_name
-    from yizhan.cli.outboxes import looking, newest_postings
+    from yizhan.cli.context import acting, current_home
     from yizhan.cli.output import print_json, print_table, say
-    from yizhan.producers.accounts import Query
+    from yizhan.producers.queries import OutboxQuery
+    from yizhan.services.access_log import record
+    from yizhan.services.labels import type_name, way_name
+    from yizhan.services.outbox import newest_postings, read_outbox
 
-    app = this()
-    query = Query(id=event_id, type=type, state=state, since=since)
+    home = current_home()
+    query = OutboxQuery(id=event_id, type=type, state=state, since=since)
     plain = not (system or event_id or type)
-    with looking(app, county) as outbox:
+    with read_outbox(home, county) as outbox:
         found = [] if outbox is None else newest_postings(outbox, query, limit, plain=plain)
         foreign = () if outbox is None else outbox.foreign_postings()
     # What a partner's officers wrote is content too.
     if answered := list(dict.fromkeys(each.id for each in found if each.said)):
-        noted(app, county, "listed", "postings list", answered)
+        record(home, county, acting("postings list"), "listed", answered)
     if as_json:
         print_json({"county": county, "postings": found, "foreign": foreign})
         return
@@ -66,31 +66,31 @@ def list_(
             (
                 each.id,
                 type_name(each.type),
-                app.named(each.recipient),
+                home.member_name(each.recipient),
                 f"{way_name(each.stamped_way or each.way)} {each.stamped_rule or each.rule}",
                 _station(each),
-                _delivered(app, each),
-                _said(app, each),
+                _delivered(home, each),
+                _said(home, each),
             )
             for each in found
         ],
-        _("没有符合条件的事件") if query != Query() else _("还没有发出过事件"),
+        _("没有符合条件的事件") if query != OutboxQuery() else _("还没有发出过事件"),
     )
     for posting in foreign:
         if not any((event_id, state, type, since)) or posting.id == event_id is not None:
-            say(_foreign(app, posting))
+            say(_foreign(home, posting))
 
 
-def _foreign(app: App, posting: ForeignPosting) -> str:
+def _foreign(home: Home, posting: ForeignPosting) -> str:
     """Say what a posting kept aside means: our key was used only where the station let the event in."""
-    from yizhan.cli.names import refusal
     from yizhan.schemas.errors import StatementInvalid
     from yizhan.schemas.postmark import Postmark
     from yizhan.schemas.statements import read_dated
+    from yizhan.services.labels import refusal
 
-    at = app.local(posting.read_at)
+    at = home.local_time(posting.read_at)
     try:
-        postmark, _hash, _charter = read_dated(Postmark, posting.value, app.charters)
+        postmark, _hash, _charter = read_dated(Postmark, posting.value, home.charters)
     except StatementInvalid:
         sentence = _("{at} 读到一份不是驿站签名的答复（{why}）；请查明谁能写本县的答复主题")
         return sentence.format(at=at, why=posting.why)
@@ -102,32 +102,32 @@ def _foreign(app: App, posting: ForeignPosting) -> str:
 
 
 def _station(each: Posting) -> str:
-    from yizhan.cli.names import refusal, state_name
+    from yizhan.services.labels import refusal, state_name
 
     if each.reason is None:
         return state_name(each.state)
     return f"{state_name(each.state)}: {refusal(each.reason, each.detail)}"
 
 
-def _delivered(app: App, each: Posting) -> str:
-    lines = [_words(app, stage, each.said[stage]) for stage in FILES if stage in each.said]
+def _delivered(home: Home, each: Posting) -> str:
+    lines = [_words(home, stage, each.said[stage]) for stage in FILES if stage in each.said]
     if each.delivered is not None:
         opened = _("{at} 已打开") if each.opened else _("{at} 打不开")
-        lines.insert(0, opened.format(at=app.local(each.delivered)))
+        lines.insert(0, opened.format(at=home.local_time(each.delivered)))
     return "\n".join(lines)
 
 
-def _said(app: App, each: Posting) -> str:
-    return "\n".join(_words(app, stage, said) for stage, said in each.said.items() if stage not in FILES)
+def _said(home: Home, each: Posting) -> str:
+    return "\n".join(_words(home, stage, said) for stage, said in each.said.items() if stage not in FILES)
 
 
-def _words(app: App, stage: str, words: Sequence[Said]) -> str:
-    from yizhan.cli.names import stage_name
+def _words(home: Home, stage: str, words: Sequence[RecipientReceipt]) -> str:
+    from yizhan.services.labels import stage_name
 
     lines = []
     for said in words:
         by = said.payload.get("by")
-        who = " " + beside(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
+        who = " " + with_note(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
         note = said.payload.get("note")
-        lines.append(f"{stage_name(stage)}{who} {app.local(said.time)}" + (f": {note}" if note else ""))
+        lines.append(f"{stage_name(stage)}{who} {home.local_time(said.time)}" + (f": {note}" if note else ""))
     return "\n".join(lines)

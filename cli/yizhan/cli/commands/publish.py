@@ -16,14 +16,15 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from yizhan.cli.shell import Command, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, interactive, marked
+from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
+from yizhan.cli.language import interactive
+from yizhan.schemas.i18n import _, marked
 
 if TYPE_CHECKING:
-    from yizhan.cli.app import App
     from yizhan.producers.drafts import Draft, LineProblem
-    from yizhan.producers.numbering import Sent
+    from yizhan.producers.numbering import Accepted
     from yizhan.producers.outbox import Outbox
+    from yizhan.services.home import Home
 
 
 @click.command(
@@ -60,17 +61,17 @@ def command(
     as_json: bool,
 ) -> None:
     """Publish a file."""
-    from yizhan.cli.app import this
-    from yizhan.cli.keyring import Lock
-    from yizhan.cli.outboxes import open_outbox
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, say
+    from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.runtime.errors import StoreError
+    from yizhan.services.outbox import open_outbox
 
-    app = this()
-    report = Report(app, quiet=as_json)
+    home = current_home()
+    report = PublishReport(home, quiet=as_json)
     ask = not yes and file != "-" and interactive() and not as_json
     broken: StoreError | None = None
-    with open_outbox(app, county, Lock(passphrase_fd)) as outbox:
+    with open_outbox(home, county, TerminalPassphrase(passphrase_fd)) as outbox:
         try:
             if file == "-":
                 _publish(outbox, sys.stdin.buffer, _("标准输入"), report, ask=ask, warn=not yes, attached=attached)
@@ -92,24 +93,24 @@ def command(
 
 
 @dataclass
-class Report:
+class PublishReport:
     """What came of a file, line by line. Told as it happens unless ``quiet``."""
 
-    app: App
+    home: Home
     quiet: bool = False
-    accepted: list[tuple[int, Sent]] = field(default_factory=list)
+    accepted: list[tuple[int, Accepted]] = field(default_factory=list)
     problems: list[LineProblem] = field(default_factory=list)
     refused: list[tuple[int, str]] = field(default_factory=list)
     skipped: list[int] = field(default_factory=list)
 
-    def accept(self, line: int, sent: Sent) -> None:
+    def accept(self, line: int, sent: Accepted) -> None:
         """Tell that the outbox has an event."""
-        from yizhan.cli.outboxes import told
         from yizhan.cli.output import tell
+        from yizhan.services.outbox import accepted_lines
 
         self.accepted.append((line, sent))
         if not self.quiet:
-            tell("\n".join(told(self.app, sent)))
+            tell("\n".join(accepted_lines(self.home, sent)))
 
     def bad(self, problem: LineProblem) -> None:
         """Tell that a line cannot be sent."""
@@ -121,8 +122,8 @@ class Report:
 
     def refuse(self, name: str, line: int, error: Exception) -> None:
         """Tell that an event was not accepted."""
-        from yizhan.cli.names import error_sentence
         from yizhan.cli.output import say
+        from yizhan.services.labels import error_sentence
 
         self.refused.append((line, error_sentence(error)))
         if not self.quiet:
@@ -148,10 +149,10 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
-        from yizhan.cli.outboxes import sent_as_json
+        from yizhan.services.outbox import accepted_json
 
         return {
-            "accepted": [{"line": line, **sent_as_json(sent)} for line, sent in self.accepted],
+            "accepted": [{"line": line, **accepted_json(sent)} for line, sent in self.accepted],
             "problems": self.problems,
             "refused": [{"line": line, "error": error} for line, error in self.refused],
             "skipped": self.skipped,
@@ -159,10 +160,17 @@ class Report:
 
 
 def _publish(
-    outbox: Outbox, stream: BinaryIO, name: str, report: Report, *, ask: bool, warn: bool, attached: tuple[str, ...]
+    outbox: Outbox,
+    stream: BinaryIO,
+    name: str,
+    report: PublishReport,
+    *,
+    ask: bool,
+    warn: bool,
+    attached: tuple[str, ...],
 ) -> None:
     from yizhan.producers.drafts import LineProblem, read_jsonl
-    from yizhan.producers.numbering import Sent
+    from yizhan.producers.numbering import Accepted
 
     lines: deque[int] = deque()
 
@@ -171,7 +179,7 @@ def _publish(
             if isinstance(found, LineProblem):
                 report.bad(found)
             else:
-                draft = _wanted(found, outbox, report.app, f"{name}:{line}", ask=ask, warn=warn)
+                draft = _wanted(found, outbox, report.home, f"{name}:{line}", ask=ask, warn=warn)
                 if draft is None:
                     report.skip(line)
                 else:
@@ -180,7 +188,7 @@ def _publish(
 
     for result in outbox.publish_many(drafts()):
         line = lines.popleft()
-        if isinstance(result, Sent):
+        if isinstance(result, Accepted):
             report.accept(line, result)
         else:
             report.refuse(name, line, result)
@@ -190,13 +198,13 @@ def _with_files(
     found: Iterator[tuple[int, Draft | LineProblem]],
     outbox: Outbox,
     name: str,
-    report: Report,
+    report: PublishReport,
     attached: tuple[str, ...],
 ) -> Iterator[tuple[int, Draft | LineProblem]]:
     """Attach files to the one event of a file; what may not be attached keeps the event back too."""
-    from yizhan.cli.evidence import attach_files
     from yizhan.producers.drafts import LineProblem
     from yizhan.schemas.errors import FileRefused, PayloadInvalid
+    from yizhan.services.attachments import attach_files
 
     if not attached:
         yield from found
@@ -214,23 +222,23 @@ def _with_files(
             report.refuse(name, line, error)
 
 
-def _wanted(draft: Draft, outbox: Outbox, app: App, where: str, *, ask: bool, warn: bool) -> Draft | None:
+def _wanted(draft: Draft, outbox: Outbox, home: Home, where: str, *, ask: bool, warn: bool) -> Draft | None:
     """Tell of what is doubtful; on a terminal, ask. Return what is to go, with what was kept marked."""
-    from yizhan.cli.app import utc_now
-    from yizhan.cli.doubting import sentences, worth_asking
     from yizhan.cli.output import say
     from yizhan.producers.doubts import doubts, kept
     from yizhan.producers.geography import sample_outlines
-    from yizhan.producers.numbering import Sent
+    from yizhan.producers.numbering import Accepted
+    from yizhan.runtime.clock import utc_now
+    from yizhan.services.doubts import sentences, worth_asking
 
     members = outbox.charters.latest().members
     found = doubts(draft, outbox.county, members, utc_now(), sample_outlines)
     draft = kept(draft, found)
     likely = outbox.preview(draft) if found and warn else None
-    if not isinstance(likely, Sent) or likely.duplicate:
+    if not isinstance(likely, Accepted) or likely.duplicate:
         return draft
     found = worth_asking(found, likely)
-    for said in sentences(app, draft, found):
+    for said in sentences(home, draft, found):
         say(f"{where}: {said}")
     if ask and found and not click.confirm(_("仍要发出吗？"), default=False, err=True):
         return None

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from yizhan.cli.shell import MOMENT, Group, OneOf, json_option, limit_option, option
-from yizhan.cli.words import _, marked
+from yizhan.cli.click_options import MOMENT, Group, OneOf, json_option, limit_option, option
+from yizhan.schemas.i18n import _, marked
 
 if TYPE_CHECKING:
     from yizhan.schemas.charter import Charters
@@ -20,7 +20,7 @@ _SHOWN_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class QuarantineEntry:
     """One refused record. ``verified`` tells whether the station's signature on it holds."""
 
     offset: int
@@ -43,14 +43,14 @@ class Entry:
 @json_option()
 def list_(reason: str | None, since: datetime | None, limit: int, principal: str, as_json: bool) -> None:
     """List refused records."""
-    from yizhan.cli.app import this
-    from yizhan.cli.names import reason_name
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, print_table, progress
     from yizhan.schemas.timestamps import written
+    from yizhan.services.labels import reason_name
 
-    app = this()
+    home = current_home()
     with progress(_("读取拒收记录")):
-        found = read_quarantine(app.settings.connection(principal), app.charters)
+        found = read_quarantine(home.settings.connection(principal), home.charters)
     if reason is not None:
         found = [entry for entry in found if entry.reason == reason]
     if since is not None:
@@ -64,7 +64,7 @@ def list_(reason: str | None, since: datetime | None, limit: int, principal: str
         [
             (
                 entry.origin,
-                app.local(entry.received),
+                home.local_time(entry.received),
                 reason_name(entry.reason) if entry.reason else _("邮戳核验不过"),
                 entry.detail,
                 entry.first_bytes[: 2 * _SHOWN_BYTES],
@@ -75,7 +75,7 @@ def list_(reason: str | None, since: datetime | None, limit: int, principal: str
     )
 
 
-def read_quarantine(connection: Any, charters: Charters) -> list[Entry]:  # noqa: ANN401 -- a KafkaConnection, imported late
+def read_quarantine(connection: Any, charters: Charters) -> list[QuarantineEntry]:  # noqa: ANN401 -- a KafkaConnection, imported late
     """Read the whole quarantine, oldest first (``StationError`` if no broker answers)."""
     from yizhan.schemas import topics
     from yizhan.schemas.postmark import KAFKA_HEADER
@@ -93,7 +93,7 @@ def read_quarantine(connection: Any, charters: Charters) -> list[Entry]:  # noqa
         cluster.close()
 
 
-def _entry(offset: int, key: bytes | None, value: bytes, stamp: bytes | None, charters: Charters) -> Entry:
+def _entry(offset: int, key: bytes | None, value: bytes, stamp: bytes | None, charters: Charters) -> QuarantineEntry:
     from yizhan.schemas.errors import StatementInvalid
     from yizhan.schemas.postmark import Postmark
     from yizhan.schemas.statements import read_dated
@@ -103,8 +103,8 @@ def _entry(offset: int, key: bytes | None, value: bytes, stamp: bytes | None, ch
     try:
         postmark, _hash, _charter = read_dated(Postmark, stamp or b"", charters)
     except StatementInvalid as error:
-        return Entry(offset, hinted, verified=False, detail=str(error), size=len(value), first_bytes=first)
-    return Entry(
+        return QuarantineEntry(offset, hinted, verified=False, detail=str(error), size=len(value), first_bytes=first)
+    return QuarantineEntry(
         offset=offset,
         origin=str(postmark.origin),
         verified=True,

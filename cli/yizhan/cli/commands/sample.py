@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from yizhan.cli.shell import Group, OneOf, json_option, option, passphrase_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.click_options import Group, OneOf, json_option, option, passphrase_option
+from yizhan.schemas.i18n import _, marked
 
 command = Group("sample", help=marked("示例联盟：在一台机器上试用。真正的联盟由各县在自己的机器上生成密钥"))
 
@@ -16,22 +16,23 @@ command = Group("sample", help=marked("示例联盟：在一台机器上试用�
 @json_option()
 def init(counties: str, passphrase_fd: int | None, as_json: bool) -> None:
     """Make the sample's home."""
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.keyring import Lock
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, tell
-    from yizhan.cli.sample import make_sample
-    from yizhan.cli.samples import write_samples
+    from yizhan.cli.passphrase import TerminalPassphrase
+    from yizhan.runtime.clock import utc_now
     from yizhan.schemas.sample import SIX, TWO
+    from yizhan.services.sample import make_sample
+    from yizhan.services.sample_files import write_samples
 
-    app = this()
+    home = current_home()
     members = SIX if counties == "6" else TWO
-    charter = make_sample(app.home, members, utc_now(), Lock(passphrase_fd).new(ask=False))
-    written = write_samples(app.home)
+    charter = make_sample(home.path, members, utc_now(), TerminalPassphrase(passphrase_fd).new(ask=False))
+    written = write_samples(home.path)
     if as_json:
-        print_json({"home": str(app.home), "charter": charter.name, "members": sorted(charter.members)})
+        print_json({"home": str(home.path), "charter": charter.name, "members": sorted(charter.members)})
         return
-    tell(_("章程 {name} 已在 {home} 生效，成员：").format(name=charter.name, home=app.home))
+    tell(_("章程 {name} 已在 {home} 生效，成员：").format(name=charter.name, home=home.path))
     for code in sorted(charter.members):
-        tell(f"  {app.named(code)}")
+        tell(f"  {home.member_name(code)}")
     tell(_("待发事件和机构信息的样例在 {files}").format(files=" ".join(map(str, written))))
     tell(_("接下来：yizhan broker start，yizhan station run"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from yizhan.cli.shell import Command, json_option
-from yizhan.cli.words import _, listed, marked
+from yizhan.cli.click_options import Command, json_option
+from yizhan.schemas.i18n import join_list, marked
 
 
 @click.command(
@@ -21,11 +21,11 @@ from yizhan.cli.words import _, listed, marked
 @json_option()
 def command(name: str | None, as_json: bool) -> None:
     """List the schemas, or print one."""
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.names import type_of
     from yizhan.cli.output import print_json, tell
     from yizhan.producers.drafts import Draft, Office
     from yizhan.schemas.jsonschemas import described, export
+    from yizhan.services.errors import ServiceError
+    from yizhan.services.labels import type_of
 
     schemas = export() | {"draft": described("draft", Draft), "office": described("office", Office)}
     if name is None:
@@ -36,6 +36,6 @@ def command(name: str | None, as_json: bool) -> None:
         return
     found = next((schemas[each] for each in (name, type_of(name), f"{name}.v1") if each in schemas), None)
     if found is None:
-        sentence = _("没有名为 {name} 的结构；有的是：{names}")
-        raise CommandError(sentence.format(name=name, names=listed(sorted(schemas))))
+        sentence = marked("没有名为 {name} 的结构；有的是：{names}")
+        raise ServiceError(sentence, name=name, names=join_list(sorted(schemas)))
     print_json(found)

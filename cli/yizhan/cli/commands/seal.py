@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from yizhan.cli.shell import (
+from yizhan.cli.click_options import (
     MEMBER,
     MOMENT,
     Command,
@@ -27,12 +27,12 @@ from yizhan.cli.shell import (
     option,
     passphrase_option,
 )
-from yizhan.cli.words import _, marked
+from yizhan.schemas.i18n import _, marked
 
 if TYPE_CHECKING:
-    from yizhan.cli.letters import Verdict
     from yizhan.schemas.charter import Charter
     from yizhan.schemas.header import Header
+    from yizhan.services.envelopes import EnvelopeVerdict
 
 _DEFAULTS = {"status": "Actual", "priority": "routine"}
 
@@ -87,20 +87,22 @@ def command(  # noqa: PLR0917 -- click gives them by name
     **given: Any,  # noqa: ANN401 -- the header's own attributes
 ) -> None:
     """Seal standard input."""
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.keyring import Lock, signer
-    from yizhan.cli.letters import judge, read_input, write_new
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import say
+    from yizhan.cli.passphrase import TerminalPassphrase
+    from yizhan.runtime.clock import utc_now
     from yizhan.schemas.envelope import MAX_BYTES, seal
     from yizhan.schemas.timestamps import written
+    from yizhan.services.envelopes import judge, read_input, write_new
+    from yizhan.services.keys import signer
 
-    app = this()
-    app.charter_folder = charter or app.charter_folder
+    home = current_home()
+    home.charter_folder = charter or home.charter_folder
     moment = at or utc_now()
-    adopted = app.charters.in_force(moment)
+    adopted = home.charters.in_force(moment)
     for code in (county, *to):
-        app.member(code)
-    key = signer(app.county_folder(county) / "keys", county, adopted, moment, Lock(passphrase_fd))
+        home.member(code)
+    key = signer(home.county_folder(county) / "keys", county, adopted, moment, TerminalPassphrase(passphrase_fd))
     attributes = _from_file(header) | {name: value for name, value in given.items() if value not in (None, ())}
     attributes = _DEFAULTS | {"source": county, "time": written(learnt or moment)} | attributes
     attributes |= {"to": tuple(sorted(set(to))), "kid": key.kid, "charter": adopted.name}
@@ -122,18 +124,18 @@ def command(  # noqa: PLR0917 -- click gives them by name
 
 
 def _from_file(path: Path | None) -> dict[str, Any]:
-    from yizhan.cli.errors import CommandError
     from yizhan.schemas import strictjson
     from yizhan.schemas.payloads.codec import not_json
+    from yizhan.services.errors import ServiceError
 
     if path is None:
         return {}
     try:
         found = strictjson.loads(path.read_bytes(), nulls=False)
     except strictjson.StrictJsonError as error:
-        raise CommandError(f"{path}: {not_json(error)}") from None
+        raise ServiceError(f"{path}: {not_json(error)}") from None
     if not isinstance(found, dict):
-        raise CommandError(_("{path}: 应为一个 JSON 对象").format(path=path))
+        raise ServiceError(marked("{path}: 应为一个 JSON 对象"), path=path)
     return found
 
 
@@ -159,10 +161,10 @@ def _numbered(attributes: dict[str, Any], charter: Charter, numbers: dict[str, i
     """Make the header; the lane of each recipient follows from the rules, unless the file says."""
     from pydantic import ValidationError
 
-    from yizhan.cli.errors import CommandError
     from yizhan.schemas.header import Header, Lane
     from yizhan.schemas.payloads.codec import faults
     from yizhan.schemas.policy import decide
+    from yizhan.services.errors import ServiceError
 
     said = attributes.get("lanes")
     draft = {code: {"lane": "prompt", "n": number} for code, number in numbers.items()}
@@ -170,7 +172,7 @@ def _numbered(attributes: dict[str, Any], charter: Charter, numbers: dict[str, i
         header = Header.model_validate(attributes | {"lanes": said or draft})
     except ValidationError as error:
         where, problem = next(faults(error))
-        raise CommandError(_("信头属性 {where}：{problem}").format(where=where or "header", problem=problem)) from None
+        raise ServiceError(marked("信头属性 {where}：{problem}"), where=where or "header", problem=problem) from None
     if said is not None:
         return header
     lanes = {
@@ -181,12 +183,12 @@ def _numbered(attributes: dict[str, Any], charter: Charter, numbers: dict[str, i
 
 def _payload(data: bytes, header: Header, *, raw: bool) -> bytes:
     """Check a payload as its sender must, and write it in the one spelling."""
-    from yizhan.cli.errors import CommandError
     from yizhan.schemas.errors import PayloadInvalid
     from yizhan.schemas.payloads import encode, parse_strict
+    from yizhan.services.errors import ServiceError
 
     if not data.strip():
-        raise CommandError(_("标准输入是空的；请给出内容，如 yizhan seal … < 内容.json"))
+        raise ServiceError(marked("标准输入是空的；请给出内容，如 yizhan seal … < 内容.json"))
     if raw:
         return data
     payload = parse_strict(header.type, data)
@@ -196,10 +198,10 @@ def _payload(data: bytes, header: Header, *, raw: bool) -> bytes:
     return encode(payload)
 
 
-def _print(verdict: Verdict, envelope: bytes, output: str | None) -> None:
+def _print(verdict: EnvelopeVerdict, envelope: bytes, output: str | None) -> None:
     """Print what was sealed: in Base64 where it was not written to a file."""
-    from yizhan.cli.letters import decisions
     from yizhan.cli.output import print_json
+    from yizhan.services.envelopes import decisions
 
     if verdict.admitted is not None:
         print_json(
@@ -215,9 +217,9 @@ def _print(verdict: Verdict, envelope: bytes, output: str | None) -> None:
 
 
 def _write(envelope: bytes) -> None:
-    from yizhan.cli.errors import CommandError
+    from yizhan.services.errors import ServiceError
 
     if sys.stdout.isatty():
-        raise CommandError(_("信封是二进制，不写到终端；请用 -o FILE，或重定向到文件"))
+        raise ServiceError(marked("信封是二进制，不写到终端；请用 -o FILE，或重定向到文件"))
     sys.stdout.buffer.write(envelope)
     sys.stdout.buffer.flush()

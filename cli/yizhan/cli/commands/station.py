@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from yizhan.cli.shell import Group, passphrase_option
-from yizhan.cli.words import marked
+from yizhan.cli.click_options import Group, passphrase_option
+from yizhan.schemas.i18n import marked
 
 command = Group("station", help=marked("驿站：盖戳、登记、转递，从不拆开"))
 
@@ -15,17 +15,18 @@ command = Group("station", help=marked("驿站：盖戳、登记、转递，从�
 @passphrase_option()
 def run(passphrase_fd: int | None) -> None:
     """Run the worker."""
-    from yizhan.cli.app import log_aloud, this
-    from yizhan.cli.charters import station_charters
-    from yizhan.cli.keyring import Lock, station_keys
+    from yizhan.cli.context import current_home, debugging, log_to_stderr
+    from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.schemas import topics
+    from yizhan.services.charter import station_charters
+    from yizhan.services.keys import station_keys
     from yizhan.streams.worker import run_station
 
-    app = this()
-    folder = app.home / "station"
-    lock = Lock(passphrase_fd)
-    keys = station_keys(folder / "keys", (app.charters.latest(), app.charter), lock)
-    connection = app.settings.connection(topics.STATION)
-    log_aloud(debug=app.debug)
-    charters = station_charters(app, keys, lock)
-    run_station(app.settings, connection, charters, keys, folder)
+    home = current_home()
+    folder = home.path / "station"
+    lock = TerminalPassphrase(passphrase_fd)
+    keys = station_keys(folder / "keys", (home.charters.latest(), home.charter), lock)
+    connection = home.settings.connection(topics.STATION)
+    log_to_stderr(debug=debugging())
+    charters = station_charters(home, keys, lock)
+    run_station(home.settings, connection, charters, keys, folder)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from yizhan.cli.shell import Command, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, marked
+from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
+from yizhan.schemas.i18n import _, marked
 
 
 @click.command(
@@ -22,29 +22,29 @@ from yizhan.cli.words import _, marked
 @json_option()
 def command(event_id: str, county: str, as_json: bool) -> None:
     """Tell a matter."""
-    from yizhan.cli import story as stories
-    from yizhan.cli.access import noted
-    from yizhan.cli.app import this
-    from yizhan.cli.errors import CommandError
+    from yizhan.cli.context import acting, current_home
     from yizhan.cli.output import print_json, print_table, tell
+    from yizhan.services import matters as stories
+    from yizhan.services.access_log import record
+    from yizhan.services.errors import ServiceError
 
-    app = this()
-    found = stories.story(app, county, event_id)
+    home = current_home()
+    found = stories.matter_timeline(home, county, event_id)
     if not found.events:
-        sentence = _("{county} 的收件箱和发件箱里都没有 {id}；请看 yizhan inbox list 和 yizhan outbox list")
-        raise CommandError(sentence.format(county=app.named(county), id=event_id))
-    noted(app, county, "opened", "story", [told.header.id for told in found.events])
+        sentence = marked("{county} 的收件箱和发件箱里都没有 {id}；请看 yizhan inbox list 和 yizhan outbox list")
+        raise ServiceError(sentence, county=home.member_name(county), id=event_id)
+    record(home, county, acting("story"), "opened", [told.header.id for told in found.events])
     if as_json:
         print_json({"county": county, **stories.as_json(found)})
         return
     print_table(
-        [_("时间"), _("哪一方"), _("事项"), _("内容"), _("编号")], list(stories.rows(app, found)), "", whole=(4,)
+        [_("时间"), _("哪一方"), _("事项"), _("内容"), _("编号")], list(stories.rows(home, found)), "", whole=(4,)
     )
     if len(found.opened) > 1:
-        linked = " + ".join(f"{told.header.id} {app.named(told.header.source)}" for told in found.opened)
+        linked = " + ".join(f"{told.header.id} {home.member_name(told.header.source)}" for told in found.opened)
         tell(_("并案：{linked}").format(linked=linked))
     for each in found.standings:
-        tell(stories.standing_sentence(app, each))
+        tell(stories.standing_sentence(home, each))
 
 
 @click.command(
@@ -64,24 +64,24 @@ def command(event_id: str, county: str, as_json: bool) -> None:
 @json_option()
 def link(own_id: str, other_id: str, county: str, note: str | None, passphrase_fd: int | None, as_json: bool) -> None:
     """Link two threads."""
-    from yizhan.cli import inboxes
-    from yizhan.cli.app import this
-    from yizhan.cli.errors import CommandError
-    from yizhan.cli.keyring import Lock
-    from yizhan.cli.outboxes import open_outbox, sent_as_json, told
+    from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, tell
+    from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.producers.drafts import Draft, Reference
     from yizhan.schemas.header import NOTICE
+    from yizhan.services import inbox as inboxes
+    from yizhan.services.errors import ServiceError
+    from yizhan.services.outbox import accepted_json, accepted_lines, open_outbox
 
-    app = this()
-    with inboxes.looking(app, county) as inbox:
+    home = current_home()
+    with inboxes.read_inbox(home, county) as inbox:
         other = None if inbox is None else inbox.item(other_id)
-    with open_outbox(app, county, Lock(passphrase_fd)) as outbox:
+    with open_outbox(home, county, TerminalPassphrase(passphrase_fd)) as outbox:
         own = outbox.event(own_id)
         if own is None:
-            raise CommandError(_("{id} 不是本县发出的；OWN 应是本县的，OTHER 是对方的").format(id=own_id))
+            raise ServiceError(marked("{id} 不是本县发出的；OWN 应是本县的，OTHER 是对方的"), id=own_id)
         if other is None:
-            raise CommandError(_("{id} 不在本县的收件箱里；请看 yizhan inbox list").format(id=other_id))
+            raise ServiceError(marked("{id} 不在本县的收件箱里；请看 yizhan inbox list"), id=other_id)
         sent = outbox.publish(
             Draft(
                 type=NOTICE,
@@ -94,6 +94,6 @@ def link(own_id: str, other_id: str, county: str, note: str | None, passphrase_f
             )
         )
     if as_json:
-        print_json(sent_as_json(sent))
+        print_json(accepted_json(sent))
     else:
-        tell("\n".join(told(app, sent)))
+        tell("\n".join(accepted_lines(home, sent)))

@@ -13,15 +13,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from yizhan.cli.shell import Command, at_option, charter_option, county_option, json_option, option, passphrase_option
-from yizhan.cli.words import _, listed, marked
+from yizhan.cli.click_options import (
+    Command,
+    at_option,
+    charter_option,
+    county_option,
+    json_option,
+    option,
+    passphrase_option,
+)
+from yizhan.schemas.i18n import join_list, marked
 
 if TYPE_CHECKING:
-    from yizhan.cli.app import App
-    from yizhan.cli.keyring import Lock
     from yizhan.schemas.admit import Admitted
     from yizhan.schemas.charter import Charter
     from yizhan.schemas.keys import SealingKey
+    from yizhan.services.home import Home
+    from yizhan.services.keys import PassphraseSource
 
 
 @click.command(
@@ -50,25 +58,26 @@ def command(
     as_json: bool,
 ) -> None:
     """Open a file."""
-    from yizhan.cli.access import noted
-    from yizhan.cli.app import this, utc_now
-    from yizhan.cli.keyring import Lock
-    from yizhan.cli.letters import judge, read_input, write_new
+    from yizhan.cli.context import acting, current_home
+    from yizhan.cli.passphrase import TerminalPassphrase
+    from yizhan.runtime.clock import utc_now
     from yizhan.schemas.envelope import MAX_BYTES, open_verified
+    from yizhan.services.access_log import record
+    from yizhan.services.envelopes import judge, read_input, write_new
 
-    app = this()
-    app.charter_folder = charter or app.charter_folder
+    home = current_home()
+    home.charter_folder = charter or home.charter_folder
     moment = at or utc_now()
-    adopted = app.charters.in_force(moment)
+    adopted = home.charters.in_force(moment)
     verdict = judge(read_input(file, MAX_BYTES + 1), adopted, moment)
     if verdict.refused is not None:
         raise verdict.refused
     if verdict.admitted is not None:
-        charters = (app.charters.latest(), app.charter, adopted)
-        keys = _keys(app, verdict.admitted, county, charters, Lock(passphrase_fd))
+        charters = (home.charters.latest(), home.charter, adopted)
+        keys = _keys(home, verdict.admitted, county, charters, TerminalPassphrase(passphrase_fd))
         header = verdict.admitted.header
-        for code in [code for code in header.to if code == county or (app.county_folder(code) / "keys").is_dir()]:
-            noted(app, code, "opened", "open", [header.id])
+        for code in [code for code in header.to if code == county or (home.county_folder(code) / "keys").is_dir()]:
+            record(home, code, acting("open"), "opened", [header.id])
         payload = open_verified(verdict.admitted.verified, keys)
         if output is not None:
             write_new(output, payload, 0o600)
@@ -79,28 +88,28 @@ def command(
 
 
 def _keys(
-    app: App, admitted: Admitted, county: str | None, charters: tuple[Charter, ...], lock: Lock
+    home: Home, admitted: Admitted, county: str | None, charters: tuple[Charter, ...], lock: PassphraseSource
 ) -> tuple[SealingKey, ...]:
     """Find the sealing keys of the county that opens: the one named, or every recipient whose keys are here."""
-    from yizhan.cli.errors import CommandError, NoKey
-    from yizhan.cli.keyring import sealing_keys
+    from yizhan.services.errors import NoKey, ServiceError
+    from yizhan.services.keys import sealing_keys
 
     to = admitted.header.to
     if county is not None and county not in to:
-        sentence = _("{county} 不是收件县；收件的是：{to}")
-        raise CommandError(sentence.format(county=county, to=listed(app.named(code) for code in to)))
-    here = [code for code in to if code == county or (county is None and (app.county_folder(code) / "keys").is_dir())]
+        sentence = marked("{county} 不是收件县；收件的是：{to}")
+        raise ServiceError(sentence, county=county, to=join_list(home.member_name(code) for code in to))
+    here = [code for code in to if code == county or (county is None and (home.county_folder(code) / "keys").is_dir())]
     if not here:
-        sentence = _("{home} 里没有收件县（{to}）的密钥；请用 --home 指到其中一个县的主目录")
-        raise NoKey(sentence.format(home=app.home, to=listed(app.named(code) for code in to)))
-    return tuple(key for code in here for key in sealing_keys(app.county_folder(code) / "keys", code, charters, lock))
+        sentence = marked("{home} 里没有收件县（{to}）的密钥；请用 --home 指到其中一个县的主目录")
+        raise NoKey(sentence, home=home.path, to=join_list(home.member_name(code) for code in to))
+    return tuple(key for code in here for key in sealing_keys(home.county_folder(code) / "keys", code, charters, lock))
 
 
 def _print(admitted: Admitted, payload: bytes, output: str | None) -> None:
     """Print header, decisions and content, or where the content was written."""
-    from yizhan.cli.letters import decisions
     from yizhan.cli.output import print_json
     from yizhan.schemas.payloads import read
+    from yizhan.services.envelopes import decisions
 
     contents = None if output is not None else read(admitted.header.type, payload)
     print_json(
@@ -117,8 +126,8 @@ def _print(admitted: Admitted, payload: bytes, output: str | None) -> None:
 
 
 def _write(payload: bytes) -> None:
-    from yizhan.cli.errors import CommandError
     from yizhan.cli.output import plain
+    from yizhan.services.errors import ServiceError
 
     if not sys.stdout.isatty():
         sys.stdout.buffer.write(payload)
@@ -127,5 +136,5 @@ def _write(payload: bytes) -> None:
     try:
         text = payload.decode("utf-8")
     except UnicodeDecodeError:
-        raise CommandError(_("内容不是文本，不写到终端；请用 -o FILE，或重定向到文件")) from None
+        raise ServiceError(marked("内容不是文本，不写到终端；请用 -o FILE，或重定向到文件")) from None
     click.echo(plain(text, keep_lines=True))

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from yizhan.cli.names import WAYS
-from yizhan.cli.words import _, language, marked
 from yizhan.consumers.items import Item
-from yizhan.producers.accounts import Posting
+from yizhan.producers.queries import Posting
 from yizhan.schemas.charter import Charter
+from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.schemas.policy_facts import Words
+from yizhan.services.labels import WAYS
 
 _STYLES: Final = {"alarm": "bold white on red", "notice": "bold cyan", "digest": "green"}
 _REFUSED: Final = "bold magenta"
@@ -39,7 +39,7 @@ class Account:
     @staticmethod
     def word(words: Words) -> str:
         """Return one of two languages."""
-        return words.zh if language() == "zh_CN" else words.en
+        return words.zh if get_language() == "zh_CN" else words.en
 
     def section(self, title: str) -> None:
         """Begin a part of the day."""

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from yizhan.cli.demo.reconciling import reconcile_pair
 from yizhan.cli.demo.scenario import QINGYUAN
 from yizhan.cli.demo.stage import wait_for
-from yizhan.cli.words import _, listed
 from yizhan.ledger.log import PUBLIC
-from yizhan.ledger.reading import FINAL, FolderSource
+from yizhan.ledger.log_source import FINAL, LogFolder
 from yizhan.ledger.statements import FILE, Statements
 from yizhan.ledger.verify import read_checkpoint, statements_path
 from yizhan.schemas.charter import AdoptedCharters
+from yizhan.schemas.i18n import _, join_list
 from yizhan.schemas.proofs import SUFFIX
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def audit(day: Day) -> dict[str, Any]:
     stage, account = day.stage, day.account
     stage.start_ledger()
     final = wait_for(_("账本由法定多数会签，见 logs/ledger.log"), partial(_final, day))
-    names = listed(account.name(code) for code in sorted(final.cosigned))
+    names = join_list(account.name(code) for code in sorted(final.cosigned))
     sentence = _("   账本 {size} 条已定局，会签：{members}")
     account.line(sentence.format(size=final.checkpoint.size, members=names))
     _county, fire = day.sent["fire"]
@@ -68,7 +68,7 @@ def audit(day: Day) -> dict[str, Any]:
 def _final(day: Day) -> OpenedCheckpoint | None:
     """Return the final checkpoint once it covers every statement of the day, the closing manifests included."""
     folder = day.stage.home / "ledger"
-    opened = read_checkpoint(FolderSource(folder / PUBLIC), FINAL, AdoptedCharters([day.stage.charter]))
+    opened = read_checkpoint(LogFolder(folder / PUBLIC), FINAL, AdoptedCharters([day.stage.charter]))
     with Statements(folder / FILE) as statements:
         size = statements.size
         known = all(statements.of_event(sent.id) for _county, sent in day.sent.values())

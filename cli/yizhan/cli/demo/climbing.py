@@ -16,9 +16,9 @@ from kafka import KafkaProducer
 
 from yizhan.cli.demo import phones
 from yizhan.cli.demo.scenario import unheard
-from yizhan.cli.words import _
 from yizhan.schemas import topics
 from yizhan.schemas.followups import DISCHARGED, OPENED, OVERDUE, RUNGS
+from yizhan.schemas.i18n import _
 from yizhan.schemas.timestamps import written
 from yizhan.streams.ticks import Tick
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from yizhan.cli.demo.play import Day
     from yizhan.consumers.followups import Obligation
     from yizhan.runtime.connection import KafkaConnection
-    from yizhan.schemas.obligations import Reminder
+    from yizhan.schemas.obligation_rules import Reminder
 
 _RULE = "acknowledge"
 

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from yizhan.cli.shell import Command, OneOf, Option
-from yizhan.cli.words import HOME_VARIABLE, _, marked
+from yizhan.cli.click_options import Command, OneOf, Option
+from yizhan.cli.language import HOME_VARIABLE
+from yizhan.schemas.i18n import _, marked
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -73,11 +74,11 @@ def _run(counties: str, keep: bool, as_json: bool) -> None:
 
 
 def _play(stage: Stage, console: Console) -> tuple[dict[str, Any], list[str]]:
-    from yizhan.cli.app import utc_now
     from yizhan.cli.demo.account import Account
     from yizhan.cli.demo.auditing import audit
     from yizhan.cli.demo.climbing import climb
     from yizhan.cli.demo.play import Day
+    from yizhan.runtime.clock import utc_now
     from yizhan.schemas.quarters import Quarter
 
     account = Account(console, stage.charter)

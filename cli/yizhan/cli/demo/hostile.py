@@ -15,13 +15,13 @@ from typing import Any
 from kafka import KafkaProducer
 
 from yizhan.cli.demo.scenario import FIRE, QINGYUAN, SHOUNING
-from yizhan.cli.words import marked
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.schemas import topics
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.envelope import SIGNATURE_BYTES, parse_envelope, seal
 from yizhan.schemas.errors import Reason
 from yizhan.schemas.header import Header
+from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SealingKey, SigningKey
 from yizhan.schemas.timestamps import written
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from yizhan.consumers.bell.book import Book
+from yizhan.consumers.bell.ring_store import RingStore
 from yizhan.consumers.bell.rings import ALARM_STEP
 from yizhan.consumers.bell.settings import FILE
 from yizhan.schemas.followups import RUNGS
@@ -44,5 +44,5 @@ def rung(stage: Stage, county: str, about: str, step: str = ALARM_STEP) -> Ring 
 
 def rings(stage: Stage, county: str) -> list[tuple[Ring, int]]:
     """Return a county's rings of alarms and how often each was sent."""
-    with Book(stage.inboxes[county].path, county) as book:
+    with RingStore(stage.inboxes[county].path, county) as book:
         return [(ring, len(tries)) for ring, tries in book.rings() if ring.plan.urgency == "alarm"]

@@ -18,29 +18,29 @@ from typing import Any, Final, TypeVar
 from yizhan.cli.demo import phones
 from yizhan.cli.demo.account import Account
 from yizhan.cli.demo.hostile import Arsenal, attack, attacks
-from yizhan.cli.demo.scenario import OFFICERS, QINGYUAN, SHOUNING, Step, day
+from yizhan.cli.demo.scenario import OFFICERS, QINGYUAN, SHOUNING, ScriptedEvent, day
 from yizhan.cli.demo.stage import PATIENCE_SECONDS, Stage, wait_for
-from yizhan.cli.errors import CommandError
-from yizhan.cli.names import reason_name
-from yizhan.cli.words import _
 from yizhan.consumers.bell.rings import ALARM_STEP, Ring
 from yizhan.consumers.digests import Digest
+from yizhan.consumers.items import InboxQuery as Items
 from yizhan.consumers.items import Item
-from yizhan.consumers.items import Query as Items
-from yizhan.consumers.words import sentence
-from yizhan.producers.accounts import Posting
-from yizhan.producers.accounts import Query as Sendings
+from yizhan.consumers.labels import sentence
 from yizhan.producers.drafts import Draft, Office, parse_draft
-from yizhan.producers.firms import Surroundings, import_firms
+from yizhan.producers.firms import FirmsContext, import_firms
 from yizhan.producers.geography import sample_outlines
-from yizhan.producers.numbering import Sent
+from yizhan.producers.numbering import Accepted
+from yizhan.producers.queries import OutboxQuery as Sendings
+from yizhan.producers.queries import Posting
 from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.errors import StatementInvalid
+from yizhan.schemas.i18n import _
 from yizhan.schemas.payloads.common import Contact, Person
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import instant
+from yizhan.services.errors import ServiceError
+from yizhan.services.labels import reason_name
 
 _IMPATIENT_SECONDS: Final = 15.0
 """How long is waited for anything once something did not come in time."""
@@ -55,7 +55,7 @@ class Day:
     stage: Stage
     account: Account
     problems: list[str] = field(default_factory=list)
-    sent: dict[str, tuple[str, Sent]] = field(default_factory=dict)
+    sent: dict[str, tuple[str, Accepted]] = field(default_factory=dict)
     """Step → county and what its outbox took."""
     expected: dict[tuple[str, str], Way] = field(default_factory=dict)
     """(event id, recipient) → the way in which it must arrive."""
@@ -78,7 +78,7 @@ class Day:
         """Do something; what fails is a problem, and the day goes on (rule 2)."""
         try:
             return act()
-        except CommandError as error:
+        except ServiceError as error:
             self.check(False, str(error))  # noqa: FBT003 -- it did not hold
             self.patience_seconds = min(self.patience_seconds, _IMPATIENT_SECONDS)
             return None
@@ -94,7 +94,7 @@ class Day:
         for step in day(datetime.now(UTC), self.stage.members):
             self.take(step)
 
-    def take(self, step: Step) -> Sent:
+    def take(self, step: ScriptedEvent) -> Accepted:
         """Send what a step says, and see it arrive and acknowledged."""
         self.account.sent(step.county, _(step.said))
         sent = self.stage.outboxes[step.county].publish(self._draft(step))
@@ -105,7 +105,7 @@ class Day:
             self.acknowledge(county, sent, sender=step.county)
         return sent
 
-    def _draft(self, step: Step) -> Draft:
+    def _draft(self, step: ScriptedEvent) -> Draft:
         references = {}
         for name in ("reply_to", "supersedes", "withdraws"):
             if (key := getattr(step, name)) is not None:
@@ -113,7 +113,7 @@ class Day:
                 references[name] = {"id": earlier.id, "hash": earlier.hash.hex()}
         return parse_draft({"type": step.type, "payload": step.payload, **step.attributes, **references})
 
-    def arrives(self, sent: Sent, recipient: str, way: Way, rule: str, *, sender: str) -> None:
+    def arrives(self, sent: Accepted, recipient: str, way: Way, rule: str, *, sender: str) -> None:
         """Wait until an event is where it must be, and compare way and rule."""
         self.expected[sent.id, recipient] = way
         if way is Way.DIGEST:
@@ -152,7 +152,7 @@ class Day:
 
         return self.hope(_("驿站对 {id} 的答复").format(id=event_id), ask)
 
-    def acknowledge(self, county: str, sent: Sent, *, sender: str) -> None:
+    def acknowledge(self, county: str, sent: Accepted, *, sender: str) -> None:
         """Let an officer acknowledge by the command; the sender must come to know."""
         name, badge, _phone = OFFICERS[county]
         if self._yizhan("inbox", "ack", sent.id, "--county", county, "--name", name, "--badge", badge) is None:
@@ -178,22 +178,22 @@ class Day:
         content = files("yizhan.producers").joinpath("data").joinpath(FIRMS_FILE).read_bytes()
         charter, outlines = self.stage.charter, sample_outlines()
         in_members = sent_count = kept = 0
-        sent_ids: list[tuple[str, Sent]] = []
+        sent_ids: list[tuple[str, Accepted]] = []
         for county in self.stage.members:
-            around = Surroundings(
+            around = FirmsContext(
                 county, charter.members.keys(), outlines, charter.policy.border_strip_km, _office(county)
             )
             found = import_firms(BytesIO(content), FIRMS_FILE, around, shift_to=datetime.now(UTC))
             in_members += found.in_members.get(county, 0)
             kept += len(found.kept)
             for result in self.stage.outboxes[county].publish_many(found.drafts):
-                if not isinstance(result, Sent):
+                if not isinstance(result, Accepted):
                     raise result
                 sent_count += 1
                 sent_ids.append((county, result))
             again = list(self.stage.outboxes[county].publish_many(found.drafts))
             self.check(
-                all(isinstance(each, Sent) and each.duplicate for each in again),
+                all(isinstance(each, Accepted) and each.duplicate for each in again),
                 f"{county}: FIRMS sent something twice",
             )
         alarms = 0
@@ -238,7 +238,7 @@ class Day:
             self.account.refused(_(each.said), reason_name(found["reason"]), found["detail"])
             self.check(found["reason"] == each.reason, f"{each.key}: {each.reason} ≠ {found['reason']}")
 
-    def _replayed(self, letter: Sent, said: str, before: Mapping[str, int]) -> None:
+    def _replayed(self, letter: Accepted, said: str, before: Mapping[str, int]) -> None:
         """See that an old record came again at each recipient's, and was one row and one ring all the same."""
 
         def came(recipient: str) -> bool | None:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.cli.demo.scenario import QINGYUAN, SHOUNING
-from yizhan.cli.inboxes import FILE
-from yizhan.cli.words import _
+from yizhan.schemas.i18n import _
+from yizhan.services.inbox import FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

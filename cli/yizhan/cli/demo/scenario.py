@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from yizhan.cli.words import marked
+from yizhan.schemas.i18n import marked
 from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import written
 
@@ -41,7 +41,7 @@ OFFICERS: Final = {
 
 
 @dataclass(frozen=True)
-class Step:
+class ScriptedEvent:
     """One thing that a county sends.
 
     ``expects`` says, by recipient, in which way and by which rule it must arrive. ``reply_to``
@@ -104,18 +104,18 @@ def _intelligence(county: str, title: str, summary: str, origin: str) -> dict[st
     )  # fmt: skip
 
 
-def day(now: datetime, counties: tuple[str, ...]) -> list[Step]:
+def day(now: datetime, counties: tuple[str, ...]) -> list[ScriptedEvent]:
     """Write the steps for the counties on stage, learnt shortly before ``now``."""
     steps = (*_fires(now), *_crimes(), *_waters(), *_together(now), *_quiet(now), *_other_pairs())
     return [step for step in steps if {step.county, *step.expects} <= set(counties)]
 
 
-def _fires(now: datetime) -> tuple[Step, ...]:
+def _fires(now: datetime) -> tuple[ScriptedEvent, ...]:
     alarm, answer = {QINGYUAN: (Way.ALARM, "fire")}, {QINGYUAN: (Way.NOTICE, "answer")}
     touching = {"to": [QINGYUAN], "touches": [QINGYUAN], "priority": "flash", "grade": 4}
     found = written(now - timedelta(minutes=4))
     return (
-        Step(
+        ScriptedEvent(
             "fire", marked("寿宁首报：距界八百米林火，受害森林零点三公顷"), SHOUNING, FIRE,
             _fire("坑底乡林场后山起火，火势向西北方向省界蔓延，距庆元界约800米。", 0.3, "燃烧", ["知悉", "支援"],
                   found_at=found, wind_direction="东南", wind_force=3, trend="向省界蔓延", threatens=["设施"],
@@ -123,19 +123,19 @@ def _fires(now: datetime) -> tuple[Step, ...]:
             alarm, {**touching, "stage": "first", "external_ref": "寿公接〔演示〕0001号"},
             acknowledged_by=(QINGYUAN,),
         ),
-        Step(
+        ScriptedEvent(
             "worse", marked("寿宁续报：火势扩大，请求支援"), SHOUNING, FIRE,
             _fire("阵风加大，火线逼近省界，过火面积扩大，一名扑火队员轻伤。", 2.1, "燃烧", ["支援", "堵截"],
                   injured=1, wind_direction="东南", wind_force=5, crews=80, vehicles=9, help="请派两支半专业扑火队"),
             alarm, {**touching, "stage": "update", "worse": True}, reply_to="fire", acknowledged_by=(QINGYUAN,),
         ),
-        Step(
+        ScriptedEvent(
             "corrected", marked("寿宁更正：受害森林面积应为一点二公顷"), SHOUNING, FIRE,
             _fire("更正前次续报：经无人机复核，受害森林面积应为1.2公顷，其余不变。", 1.2, "控制", ["知悉"],
                   injured=1, crews=80, vehicles=9),
             answer, {**touching, "priority": "urgent", "stage": "update"}, supersedes="worse",
         ),
-        Step(
+        ScriptedEvent(
             "out", marked("寿宁终报：明火扑灭，转入看守"), SHOUNING, FIRE,
             _fire("明火已全部扑灭，未越界，现场转入看守。起火原因系祭扫用火不慎。", 1.2, "看守", ["知悉"],
                   injured=1, cause="祭扫用火", burnt_ha=3.5),
@@ -144,11 +144,11 @@ def _fires(now: datetime) -> tuple[Step, ...]:
     )  # fmt: skip
 
 
-def _crimes() -> tuple[Step, ...]:
+def _crimes() -> tuple[ScriptedEvent, ...]:
     suspect = [{"name": "某甲", "status": "在逃", "domicile": "外省"}]
     timber = [{"species": "杉木", "protection": "无", "quantity": 62.0, "unit": "m³"}]
     return (
-        Step(
+        ScriptedEvent(
             "logging", marked("庆元通报：盗伐林木六十二立方米，嫌疑人驾车逃往寿宁"), QINGYUAN, CRIME,
             _common(
                 QINGYUAN, "江根乡发现盗伐杉木，立木蓄积62立方米，嫌疑人驾皮卡沿县道向寿宁方向逃窜。",
@@ -161,7 +161,7 @@ def _crimes() -> tuple[Step, ...]:
             {"to": [SHOUNING], "touches": [SHOUNING], "priority": "flash", "grade": 2, "stage": "first"},
             acknowledged_by=(SHOUNING,),
         ),
-        Step(
+        ScriptedEvent(
             "stopped", marked("寿宁答复：卡口已拦下嫌疑车辆"), SHOUNING, REPORT,
             _intelligence(SHOUNING, "嫌疑皮卡已在犀溪卡口拦下", "17时许在犀溪卡口拦下灰色皮卡，车上一人，车厢有油锯两把。",
                           "案件延伸"),
@@ -170,9 +170,9 @@ def _crimes() -> tuple[Step, ...]:
     )  # fmt: skip
 
 
-def _waters() -> tuple[Step, ...]:
+def _waters() -> tuple[ScriptedEvent, ...]:
     return (
-        Step(
+        ScriptedEvent(
             "landslide", marked("庆元通报：山体滑坡进入界河，水位上涨"), QINGYUAN, DISASTER,
             _common(
                 QINGYUAN, "连日降雨引发山体滑坡，约两千方土石进入界河，下游寿宁一侧水位上涨。", ["知悉", "核查"],
@@ -188,7 +188,7 @@ def _waters() -> tuple[Step, ...]:
     )  # fmt: skip
 
 
-def _together(now: datetime) -> tuple[Step, ...]:
+def _together(now: datetime) -> tuple[ScriptedEvent, ...]:
     """Write a joint patrol that the other side countersigns, and a request for assistance with its clock."""
     quiet, starts = (Way.NOTICE, "cooperation"), (now + timedelta(days=7)).date()
     answer, routine = (Way.NOTICE, "answer"), {"priority": "routine"}
@@ -212,21 +212,21 @@ def _together(now: datetime) -> tuple[Step, ...]:
         "unit": "寿宁县公安局森林警察大队", "handled_by": _person(SHOUNING),
     }  # fmt: skip
     return (
-        Step(
+        ScriptedEvent(
             "plan", marked("寿宁提出联合巡查方案，请庆元会签"), SHOUNING, PLAN,
             _common(SHOUNING, "清明前后边界防火联合巡查三天。", ["回复"], {}, **plan), {QINGYUAN: quiet}, {"to": [QINGYUAN], **routine},
         ),
-        Step(
+        ScriptedEvent(
             "countersigned", marked("庆元会签联合巡查方案"), QINGYUAN, PLAN,
             _common(QINGYUAN, "同意，我方六人参加。", ["知悉"], {}, **plan), {SHOUNING: answer}, {"to": [SHOUNING], **routine},
             reply_to="plan",
         ),
-        Step(
+        ScriptedEvent(
             "request", marked("庆元请寿宁协助询问证人"), QINGYUAN, REQUEST,
             _common(QINGYUAN, "盗伐案证人现住寿宁，请协助询问。", ["支援", "回复"], {}, **request), {SHOUNING: quiet},
             {"to": [SHOUNING], "priority": "urgent", "stage": "first"},
         ),
-        Step(
+        ScriptedEvent(
             "response", marked("寿宁答复：已询问，笔录随文"), SHOUNING, RESPONSE,
             _common(SHOUNING, "已询问证人并制作笔录。", ["知悉"], {}, **response), {QINGYUAN: answer},
             {"to": [QINGYUAN], "priority": "urgent", "stage": "final"}, reply_to="request",
@@ -234,9 +234,9 @@ def _together(now: datetime) -> tuple[Step, ...]:
     )  # fmt: skip
 
 
-def unheard(now: datetime) -> Step:
+def unheard(now: datetime) -> ScriptedEvent:
     """Write a fire by night that nobody at the other side acknowledges, until the ladder has been climbed."""
-    return Step(
+    return ScriptedEvent(
         "unheard", marked("庆元夜间首报：距界四百米林火，寿宁值班电话无人应答"), QINGYUAN, FIRE,
         _common(
             QINGYUAN, "岭头乡山场夜间起火，距寿宁界约400米，火势平稳。", ["知悉"],
@@ -248,31 +248,31 @@ def unheard(now: datetime) -> Step:
     )  # fmt: skip
 
 
-def _quiet(now: datetime) -> tuple[Step, ...]:
+def _quiet(now: datetime) -> tuple[ScriptedEvent, ...]:
     rest = (Way.DIGEST, "rest")
     routine = {"priority": "routine"}
     return (
-        Step(
+        ScriptedEvent(
             "snares", marked("寿宁常规情报：界山发现铁夹猎套"), SHOUNING, REPORT,
             _intelligence(SHOUNING, "界山沿线发现猎套十二副", "联合巡查中在界山沿线清除猎套十二副，疑为邻村人员布设。", "巡查"),
             {QINGYUAN: rest}, {"to": [QINGYUAN], **routine},
         ),
-        Step(
+        ScriptedEvent(
             "orchids", marked("庆元常规情报：网上有人收购野生兰花"), QINGYUAN, REPORT,
             _intelligence(QINGYUAN, "短视频平台有人收购野生兰科植物", "账号自称在两县交界收购野生春兰，已固定网页证据。", "网络"),
             {SHOUNING: rest}, {"to": [SHOUNING], **routine},
         ),
-        Step(
+        ScriptedEvent(
             "mistaken", marked("庆元常规情报：疑似非法采砂"), QINGYUAN, REPORT,
             _intelligence(QINGYUAN, "界河疑似非法采砂", "群众举报界河夜间有机械作业，疑似采砂。", "群众举报"),
             {SHOUNING: rest}, {"to": [SHOUNING], **routine},
         ),
-        Step(
+        ScriptedEvent(
             "withdrawn", marked("庆元撤回前报：系经批准的清淤工程"), QINGYUAN, REPORT,
             _intelligence(QINGYUAN, "撤回：界河采砂线索", "经核查系水利部门批准的清淤工程，前报撤回。", "巡查"),
             {SHOUNING: (Way.NOTICE, "answer")}, {"to": [SHOUNING], **routine}, withdraws="mistaken",
         ),
-        Step(
+        ScriptedEvent(
             "exercise", marked("寿宁演练：联合扑火演练首报"), SHOUNING, FIRE,
             _fire("联合扑火演练，设定起火点距界800米。", 0.5, "燃烧", ["知悉"],
                   found_at=written(now - timedelta(minutes=1))),
@@ -283,9 +283,9 @@ def _quiet(now: datetime) -> tuple[Step, ...]:
     )  # fmt: skip
 
 
-def _other_pairs() -> tuple[Step, ...]:
+def _other_pairs() -> tuple[ScriptedEvent, ...]:
     return (
-        Step(
+        ScriptedEvent(
             "fuding", marked("福鼎首报：距苍南界一公里半林火"), FUDING, FIRE,
             _common(
                 FUDING, "贯岭镇山场起火，距苍南界约1500米。", ["知悉"], {"township": "贯岭镇", "position": _at(120.4206, 27.1617)},
@@ -295,7 +295,7 @@ def _other_pairs() -> tuple[Step, ...]:
             {"to": [CANGNAN], "touches": [CANGNAN], "priority": "flash", "grade": 4, "stage": "first"},
             acknowledged_by=(CANGNAN,),
         ),
-        Step(
+        ScriptedEvent(
             "pucheng", marked("浦城常规情报：木材检查站查获无证运输"), PUCHENG, REPORT,
             _intelligence(PUCHENG, "无证运输木材货车来自龙泉方向", "检查站查获无证运输松木8立方米，货车来自龙泉方向。", "巡查"),
             {LONGQUAN: (Way.DIGEST, "rest")}, {"to": [LONGQUAN], "priority": "routine"},

@@ -21,25 +21,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from yizhan.cli.app import App
 from yizhan.cli.demo import phones
-from yizhan.cli.errors import CommandError
-from yizhan.cli.sample import make_sample
-from yizhan.cli.samples import write_samples
-from yizhan.cli.words import _, language
 from yizhan.consumers.inbox import Inbox
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.home import bring_up
-from yizhan.ledger.heads import FILE as HEADS
-from yizhan.ledger.heads import Heads
-from yizhan.ledger.wire import Wire
+from yizhan.ledger.checkpoint_store import FILE as HEADS
+from yizhan.ledger.checkpoint_store import Heads
+from yizhan.ledger.kafka_io import Wire
 from yizhan.producers.outbox import Outbox
-from yizhan.runtime.alone import alone, holder
+from yizhan.runtime.file_lock import alone, holder
 from yizhan.runtime.process import Supervisor
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import topics
 from yizhan.schemas.charter import Charter
+from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.schemas.keys import SigningKey, load_signing
+from yizhan.services.errors import ServiceError
+from yizhan.services.home import Home
+from yizhan.services.sample import make_sample
+from yizhan.services.sample_files import write_samples
 
 MARKER: Final = "yizhan-demo"
 """A file that says: this folder was made by the demonstration and may be made again. Locked while one plays."""
@@ -56,15 +56,15 @@ def occupied(home: Path, progress: Callable[[str], None]) -> Iterator[None]:
     """
     marker = home / MARKER
     if home.exists() and any(home.iterdir()) and not marker.exists():
-        raise CommandError(_("{home} 不是演示建立的目录，不会清空；请另选主目录").format(home=home))
+        raise ServiceError(marked("{home} 不是演示建立的目录，不会清空；请另选主目录"), home=home)
     if (pid := holder(marker)) is not None:
-        sentence = _("{home} 里还有演示在运行（进程 {pid}）；请先结束它，或用 --home 另选主目录")
-        raise CommandError(sentence.format(home=home, pid=pid))
+        sentence = marked("{home} 里还有演示在运行（进程 {pid}）；请先结束它，或用 --home 另选主目录")
+        raise ServiceError(sentence, home=home, pid=pid)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with alone(marker, _("在演示")):
         if Broker(home).status().running:
-            sentence = _("{home} 里还有 Kafka 在运行；请先运行 yizhan --home {home} broker stop")
-            raise CommandError(sentence.format(home=home))
+            sentence = marked("{home} 里还有 Kafka 在运行；请先运行 yizhan --home {home} broker stop")
+            raise ServiceError(sentence, home=home)
         earlier = [each for each in home.iterdir() if each != marker]
         if earlier:
             progress(_("清除上一次演示留在 {home} 的一切").format(home=home))
@@ -82,7 +82,7 @@ def wait_for(what: str, ask: Callable[[], _Found | None], seconds: float = PATIE
     deadline = time.monotonic() + seconds
     while (found := ask()) is None:
         if time.monotonic() > deadline:
-            raise CommandError(_("等了 {seconds:.0f} 秒没有等到：{what}").format(seconds=seconds, what=what))
+            raise ServiceError(marked("等了 {seconds:.0f} 秒没有等到：{what}"), seconds=seconds, what=what)
         time.sleep(0.01)
     return found
 
@@ -122,9 +122,9 @@ class Stage:
         for county in self.members:
             self.supervisor.start(f"inbox-{county}", self.command("inbox", "run", "--county", county, "--json"))
             self.supervisor.start(f"outbox-{county}", self.command("outbox", "run", "--county", county))
-        app = App(self.home)
+        place = Home(self.home)
         for county in self.members:
-            folder, charters = self.home / "counties" / county, app.reader_of(county)
+            folder, charters = self.home / "counties" / county, place.reader_of(county)
             self.outboxes[county] = Outbox(folder / "outbox.sqlite3", county, self.signing(county), charters)
             self.inboxes[county] = Inbox(folder / "inbox.sqlite3", county, (), charters)
         wait_for(_("驿站就绪，见 logs/station.log"), lambda: self._said("station", "Worker ready"))
@@ -155,7 +155,7 @@ class Stage:
 
     def command(self, *words: str) -> list[str]:
         """Return a command line of ours in this home."""
-        return [sys.executable, "-m", "yizhan.cli", "--home", str(self.home), "--lang", language(), *words]
+        return [sys.executable, "-m", "yizhan.cli", "--home", str(self.home), "--lang", get_language(), *words]
 
     def yizhan(self, *words: str) -> str:
         """Run one of our commands as a person would; what it printed.
@@ -169,7 +169,7 @@ class Stage:
             env=os.environ | width,
         )  # fmt: skip
         if done.returncode != 0:
-            raise CommandError(f"yizhan {' '.join(words)}: {done.stderr.strip() or done.returncode}")
+            raise ServiceError(f"yizhan {' '.join(words)}: {done.stderr.strip() or done.returncode}")
         return done.stdout
 
     def rings(self) -> Counter[tuple[str, str]]:

@@ -21,11 +21,11 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, Final
 
+from yizhan.consumers.bell.message import Message
 from yizhan.consumers.bell.settings import BellSettings, Channel
-from yizhan.consumers.bell.speech import Message
 from yizhan.consumers.errors import ChannelFailed
 from yizhan.runtime.errors import SettingError
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import marked
 
 DELIVERED: Final = "delivered"
 FAULT: Final = "fault"
@@ -36,16 +36,16 @@ _DEAF: Final = ("wecombot", "dingtalk")
 _PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "DISPLAY", "XDG_RUNTIME_DIR")
 
 
-def lines_of(settings: BellSettings) -> Mapping[str, Line]:
+def lines_of(settings: BellSettings) -> Mapping[str, ReadyChannel]:
     """Make every channel ready.
 
     Raises:
         SettingError: Apprise does not know an address, or is not installed; the sentence names the channel.
     """
-    return {name: Line(name, channel) for name, channel in settings.channels.items()}
+    return {name: ReadyChannel(name, channel) for name, channel in settings.channels.items()}
 
 
-def attempt(line: Line, message: Message) -> str:
+def attempt(line: ReadyChannel, message: Message) -> str:
     """Send, and return what came of it: ``delivered``, or why not in a word. Never raises."""
     try:
         line.send(message)
@@ -58,7 +58,7 @@ def attempt(line: Line, message: Message) -> str:
     return DELIVERED
 
 
-class Line:
+class ReadyChannel:
     """One channel, ready to send; may be used by several threads."""
 
     def __init__(self, name: str, channel: Channel) -> None:
@@ -67,13 +67,13 @@ class Line:
         self._hanging, self._lock = 0, threading.Lock()
         if channel.url is not None:
             if importlib.util.find_spec("apprise") is None:
-                sentence = _("通道 {name} 要用 Apprise，这里没有装；请安装 yizhan[bell]")
-                raise SettingError(sentence.format(name=name))
+                sentence = marked("通道 {name} 要用 Apprise，这里没有装；请安装 yizhan[bell]")
+                raise SettingError(sentence, name=name)
             _silence()
             _listen()
             if not len(self._sender()):
-                sentence = _("通道 {name} 的地址 Apprise 不认识；请对照它的说明改正（地址是秘密，这里不显示）")
-                raise SettingError(sentence.format(name=name))
+                sentence = marked("通道 {name} 的地址 Apprise 不认识；请对照它的说明改正（地址是秘密，这里不显示）")
+                raise SettingError(sentence, name=name)
 
     def send(self, message: Message) -> None:
         """Send, or say why it did not go.
@@ -126,7 +126,7 @@ class Line:
 class _Sending(threading.Thread):
     """One message on its way; nothing can stop it but its own end."""
 
-    def __init__(self, line: Line, message: Message) -> None:
+    def __init__(self, line: ReadyChannel, message: Message) -> None:
         super().__init__(name=f"bell-{line.name}", daemon=True)
         self._line, self._message = line, message
         self.over = self.taken = self.given_up = False

@@ -21,10 +21,10 @@ from zoneinfo import ZoneInfo
 from yizhan.consumers.bell.rings import ALARM_STEP, NOTICE_STEP, Plan, Urgency
 from yizhan.consumers.bell.settings import BellSettings, quiet_until
 from yizhan.consumers.checks import NEVER_RECEIPTED
-from yizhan.consumers.words import State
+from yizhan.consumers.labels import State
 from yizhan.schemas.followups import ENDS, NOT_OWED, OPENED, OVERDUE, RUNGS, Rung
 from yizhan.schemas.header import Header, parse_header
-from yizhan.schemas.obligations import Obligation, duty_facts, matches
+from yizhan.schemas.obligation_rules import ObligationRule, duty_facts, matches
 from yizhan.schemas.policy import Way
 
 OLD: Final = timedelta(minutes=10)
@@ -72,7 +72,7 @@ class Bell:
 
     county: str
     settings: BellSettings
-    rules: Mapping[str, Obligation]
+    rules: Mapping[str, ObligationRule]
     zone: ZoneInfo
 
     def of_item(self, item: NewItem, now: datetime) -> list[Plan]:
@@ -137,7 +137,7 @@ class Bell:
         return now - at > timedelta(hours=self.settings.oldest_hours)
 
 
-def answers_alarms(rule: Obligation) -> bool:
+def answers_alarms(rule: ObligationRule) -> bool:
     """Tell whether a rule asks for a person's word on an alarm, and nothing else."""
     opens, ends = rule.opens.when or (), rule.discharged.when
     alarms = bool(opens) and all(row.get("way") == (Way.ALARM.value,) for row in opens)
@@ -148,7 +148,7 @@ def _settled(at: datetime, now: datetime) -> datetime:
     return now + SETTLES if now - at > OLD else now
 
 
-def _highest(rule: Obligation | None) -> Rung:
+def _highest(rule: ObligationRule | None) -> Rung:
     """Return who hears that a term is over: the last of those who were reminded of it."""
     if rule is None or not rule.reminders:
         return "liaison"

@@ -22,14 +22,14 @@ from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from yizhan.consumers import metrics
-from yizhan.consumers.bell.book import Book, Unless
-from yizhan.consumers.bell.channels import DELIVERED, FAULT, Line, attempt
+from yizhan.consumers.bell.channels import DELIVERED, FAULT, ReadyChannel, attempt
+from yizhan.consumers.bell.message import Message, Names, compose, wordless
 from yizhan.consumers.bell.planning import Bell
+from yizhan.consumers.bell.ring_store import RingStore, Unless
 from yizhan.consumers.bell.rings import NOBODY, URGENT, Heard, Plan, Ring, Witness
 from yizhan.consumers.bell.settings import BellSettings, Tells
-from yizhan.consumers.bell.speech import Message, Names, compose, wordless
-from yizhan.runtime.background import Background
 from yizhan.runtime.errors import StoreError
+from yizhan.runtime.worker_thread import WorkerThread
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.followups import RUNGS
 from yizhan.schemas.i18n import get_language
@@ -51,7 +51,7 @@ _New = TypeVar("_New")
 log = logging.getLogger(__name__)
 
 
-class Ringer(Background):
+class Ringer(WorkerThread):
     """A county's bell. Use it as a context, once no other process reads this inbox."""
 
     expected = (StoreError, OSError)
@@ -61,7 +61,7 @@ class Ringer(Background):
         path: Path,
         county: str,
         settings: BellSettings,
-        lines: Mapping[str, Line],
+        lines: Mapping[str, ReadyChannel],
         charters: Charters,
         clock: Callable[[], datetime],
         witness: Witness = NOBODY,
@@ -78,7 +78,7 @@ class Ringer(Background):
             witness: is told of what leaves, and of what came of it.
         """
         super().__init__("bell", "nobody is rung")
-        self.book = Book(path, county)
+        self.book = RingStore(path, county)
         self._county, self._settings, self._lines, self._charters = county, settings, lines, charters
         self._clock, self._witness = clock, witness
         self._place: tuple[int, int] | None = None

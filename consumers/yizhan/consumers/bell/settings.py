@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from yizhan.runtime.errors import SettingError
 from yizhan.schemas.followups import Rung
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.sentences import expected, os_error
 
 FILE: Final = "bell.toml"
@@ -90,8 +90,8 @@ def load(path: Path) -> BellSettings | None:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         if mode & 0o077:
-            sentence = _("{path} 的权限是 {mode}，别人也能读；请运行 chmod 600 {path}")
-            raise SettingError(sentence.format(path=path, mode=f"{mode:04o}"))
+            sentence = marked("{path} 的权限是 {mode}，别人也能读；请运行 chmod 600 {path}")
+            raise SettingError(sentence, path=path, mode=f"{mode:04o}")
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
@@ -100,8 +100,8 @@ def load(path: Path) -> BellSettings | None:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         # The parser's own words may hold a piece of an address: only its line is told.
         line = _LINE.search(str(error))
-        sentence = _("{path} 第 {line} 行不是可读的 TOML；请改正")
-        raise SettingError(sentence.format(path=path, line=line[1] if line else "?")) from None
+        sentence = marked("{path} 第 {line} 行不是可读的 TOML；请改正")
+        raise SettingError(sentence, path=path, line=line[1] if line else "?") from None
     try:
         settings = BellSettings.model_validate(given)
     except ValidationError as error:
@@ -109,9 +109,9 @@ def load(path: Path) -> BellSettings | None:
     for rung, names in settings.rungs.items():
         for name in names:
             if name not in settings.channels:
-                sentence = _("{path} 的 rungs.{rung} 里没有通道 {name}；已有的是：{known}")
+                sentence = marked("{path} 的 rungs.{rung} 里没有通道 {name}；已有的是：{known}")
                 known = ", ".join(sorted(settings.channels))
-                raise SettingError(sentence.format(path=path, rung=rung, name=name, known=known))
+                raise SettingError(sentence, path=path, rung=rung, name=name, known=known)
     return settings
 
 

@@ -23,14 +23,14 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 
 from yizhan.ledger.errors import BookInvalid
-from yizhan.runtime.journal import JournalHead
+from yizhan.runtime.access_log import AccessLogHead
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.counterfoils import verify_counterfoil
 from yizhan.schemas.dsse import decode_base64
 from yizhan.schemas.errors import Refused, StatementInvalid, UnknownKey
 from yizhan.schemas.header import Book as BookName
-from yizhan.schemas.header import CharterName, EventId, Header, Hex32, LaneName, MemberCode, Part, Source
+from yizhan.schemas.header import CharterName, ContractModel, EventId, Header, Hex32, LaneName, MemberCode, Source
 from yizhan.schemas.keys import SigningPublicKey
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.policy import Way
@@ -43,7 +43,7 @@ _Text = Annotated[str, Field(max_length=1024 * 1024)]
 _Number = Annotated[int, Field(ge=0, le=strictjson.MAX_INTEGER)]
 
 
-class Opening(Part):
+class BookHeader(ContractModel):
     """The first line: whose book, made when, and how far the county's journal of accesses went then."""
 
     line: Literal["book"] = "book"
@@ -52,17 +52,17 @@ class Opening(Part):
     county: MemberCode
     at: Timestamp
     charter: CharterName
-    journal: JournalHead
+    journal: AccessLogHead
 
 
-class _Letter(Part):
+class _Letter(ContractModel):
     id: EventId
     hash: Hex32
     counterfoil: _Text | None = None
     postmark: _Text | None = None
 
 
-class Sent(_Letter):
+class OutboxRow(_Letter):
     """One own event."""
 
     line: Literal["sent"] = "sent"
@@ -75,7 +75,7 @@ class Sent(_Letter):
     ref: Hex32 | None = None
 
 
-class Destroyed(Part):
+class Destroyed(ContractModel):
     """That content was destroyed: under which class of retention, when, said by which event."""
 
     retention: str
@@ -83,7 +83,7 @@ class Destroyed(Part):
     notice: EventId | None = None
 
 
-class Came(_Letter):
+class InboxRow(_Letter):
     """One event in an inbox. ``answers``: stage → when an officer of the county said it."""
 
     line: Literal["came"] = "came"
@@ -97,7 +97,7 @@ class Came(_Letter):
     destroyed: Destroyed | None = None
 
 
-class Rival(Part):
+class Rival(ContractModel):
     """Another event under an id that was in the inbox already."""
 
     line: Literal["rival"] = "rival"
@@ -106,7 +106,7 @@ class Rival(Part):
     stored: Timestamp
 
 
-class Aside(Part):
+class AsideRecord(ContractModel):
     """A record that an inbox did not let in."""
 
     line: Literal["aside"] = "aside"
@@ -115,7 +115,7 @@ class Aside(Part):
     stored: Timestamp
 
 
-class Digest(Part):
+class DigestRecord(ContractModel):
     """A digest that came: manifest as signed, verdict, the hashes of its events in order."""
 
     line: Literal["digest"] = "digest"
@@ -126,7 +126,7 @@ class Digest(Part):
     members: Annotated[tuple[Hex32, ...], Field(strict=False)]
 
 
-class Lane(Part):
+class LaneRecord(ContractModel):
     """Numbers of one lane that came or never will, as the inbox remembers them; spans of (first, last)."""
 
     line: Literal["lane"] = "lane"
@@ -137,23 +137,26 @@ class Lane(Part):
     spans: Annotated[tuple[Annotated[tuple[_Number, _Number], Field(strict=False)], ...], Field(strict=False)]
 
 
-class Access(Part):
+class Access(ContractModel):
     """One line of the county's journal of accesses, as it stands there."""
 
     line: Literal["access"] = "access"
     entry: _Text
 
 
-class Closing(Part):
+class BookTrailer(ContractModel):
     """The last line: how many stand between it and the first."""
 
     line: Literal["end"] = "end"
     lines: _Number
 
 
-Row = Sent | Came | Rival | Aside | Digest | Lane | Access
+Row = OutboxRow | InboxRow | Rival | AsideRecord | DigestRecord | LaneRecord | Access
 _ROWS: Final[TypeAdapter[Any]] = TypeAdapter(
-    Annotated[Opening | Sent | Came | Rival | Aside | Digest | Lane | Access | Closing, Field(discriminator="line")]
+    Annotated[
+        BookHeader | OutboxRow | InboxRow | Rival | AsideRecord | DigestRecord | LaneRecord | Access | BookTrailer,
+        Field(discriminator="line"),
+    ]
 )
 
 
@@ -167,29 +170,29 @@ def written_base64(data: bytes | None) -> str | None:
     return None if data is None else base64.b64encode(data).decode()
 
 
-def write_book(opening: Opening, rows: Iterable[Row]) -> Iterator[bytes]:
+def write_book(opening: BookHeader, rows: Iterable[Row]) -> Iterator[bytes]:
     """Yield a book's lines, each with its end."""
     yield _line(opening)
     count = 0
     for row in rows:
         yield _line(row)
         count += 1
-    yield _line(Closing(lines=count))
+    yield _line(BookTrailer(lines=count))
 
 
-def _line(row: Part) -> bytes:
+def _line(row: ContractModel) -> bytes:
     return strictjson.dumps(row.model_dump(mode="json", exclude_none=True)) + b"\n"
 
 
 @dataclass(frozen=True)
-class Letter:
+class BookEvent:
     """A letter of a book, checked. ``header`` is None where the counterfoil is missing or does not hold.
 
     ``mark`` is the postmark that the book has for it, None where there is none or it does not verify;
     ``problem`` says what does not hold.
     """
 
-    row: Sent | Came
+    row: OutboxRow | InboxRow
     header: Header | None
     mark: Postmark | None
     problem: str | None
@@ -209,12 +212,12 @@ class Letter:
 class Book:
     """A book, read and checked."""
 
-    opening: Opening
-    letters: Mapping[str, Letter]
+    opening: BookHeader
+    letters: Mapping[str, BookEvent]
     rivals: tuple[Rival, ...] = ()
-    asides: tuple[Aside, ...] = ()
-    digests: tuple[Digest, ...] = ()
-    lanes: tuple[Lane, ...] = ()
+    asides: tuple[AsideRecord, ...] = ()
+    digests: tuple[DigestRecord, ...] = ()
+    lanes: tuple[LaneRecord, ...] = ()
     accesses: tuple[bytes, ...] = field(default=(), repr=False)
 
     @property
@@ -235,19 +238,19 @@ def read_book(lines: Iterable[bytes], charters: Charters, name: str = "book") ->
         BookInvalid: it is no book, or was cut.
     """
     parsed = [_parsed(line, number, name) for number, line in enumerate(lines, 1)]
-    if not parsed or not isinstance(parsed[0], Opening):
+    if not parsed or not isinstance(parsed[0], BookHeader):
         raise BookInvalid(f"{name}: expected a book of `yizhan outbox export` or `yizhan inbox export`")
     opening, *rows = parsed
-    if not rows or not isinstance(rows[-1], Closing) or rows[-1].lines != len(rows) - 1:
+    if not rows or not isinstance(rows[-1], BookTrailer) or rows[-1].lines != len(rows) - 1:
         raise BookInvalid(
             f"{name}: the book was cut or joined: it has {len(rows)} lines after its first; export it anew"
         )
-    ids = [row.id for row in rows if isinstance(row, Sent | Came)]
+    ids = [row.id for row in rows if isinstance(row, OutboxRow | InboxRow)]
     if len(set(ids)) != len(ids):
         raise BookInvalid(f"{name}: an event stands in it twice; export it anew")
-    letters = [checked(row, charters) for row in rows if isinstance(row, Sent | Came)]
-    wrong = Sent if opening.kind == "inbox" else Came
-    if any(isinstance(letter.row, wrong) for letter in letters) or any(isinstance(row, Opening) for row in rows):
+    letters = [checked(row, charters) for row in rows if isinstance(row, OutboxRow | InboxRow)]
+    wrong = OutboxRow if opening.kind == "inbox" else InboxRow
+    if any(isinstance(letter.row, wrong) for letter in letters) or any(isinstance(row, BookHeader) for row in rows):
         raise BookInvalid(f"{name}: an {opening.kind} book with lines of another kind; export it anew")
     if opening.kind == "outbox" and any(id[:6] != opening.county for id in ids):
         raise BookInvalid(f"{name}: the outbox book of {opening.county} has another county's event; export it anew")
@@ -255,9 +258,9 @@ def read_book(lines: Iterable[bytes], charters: Charters, name: str = "book") ->
         opening,
         {letter.id: letter for letter in letters},
         tuple(row for row in rows if isinstance(row, Rival)),
-        tuple(row for row in rows if isinstance(row, Aside)),
-        tuple(row for row in rows if isinstance(row, Digest)),
-        tuple(row for row in rows if isinstance(row, Lane)),
+        tuple(row for row in rows if isinstance(row, AsideRecord)),
+        tuple(row for row in rows if isinstance(row, DigestRecord)),
+        tuple(row for row in rows if isinstance(row, LaneRecord)),
         tuple(row.entry.encode() + b"\n" for row in rows if isinstance(row, Access)),
     )
 
@@ -270,7 +273,7 @@ def _parsed(line: bytes, number: int, name: str) -> Any:  # noqa: ANN401 -- one 
         raise BookInvalid(f"{name}:{number}: not a line of a book: {first}; export it anew") from None
 
 
-def checked(row: Sent | Came, charters: Charters) -> Letter:
+def checked(row: OutboxRow | InboxRow, charters: Charters) -> BookEvent:
     """Check a letter's postmark and counterfoil against the charters."""
     mark, problems = None, []
     if row.postmark is not None:
@@ -278,7 +281,7 @@ def checked(row: Sent | Came, charters: Charters) -> Letter:
             mark = read_dated(Postmark, row.postmark.encode(), charters)[0]
         except StatementInvalid as error:
             problems.append(f"postmark: {error}")
-    at = instant(row.received if isinstance(row, Came) else row.accepted) if mark is None else mark.made
+    at = instant(row.received if isinstance(row, InboxRow) else row.accepted) if mark is None else mark.made
 
     def key_of(header: Header) -> SigningPublicKey:
         known = charters.in_force(at).signing.get(header.county, {}).get(header.kid)
@@ -296,10 +299,10 @@ def checked(row: Sent | Came, charters: Charters) -> Letter:
             problems.append("the counterfoil is another event's")
     except (Refused, ValueError) as error:
         problems.append(f"counterfoil: {error}" if row.counterfoil else "no counterfoil")
-    return Letter(row, header, mark, "; ".join(problems) or None)
+    return BookEvent(row, header, mark, "; ".join(problems) or None)
 
 
-def manifest_of(digest: Digest, charters: Charters) -> Manifest | None:
+def manifest_of(digest: DigestRecord, charters: Charters) -> Manifest | None:
     """Return a digest's manifest, verified; None for one that does not verify."""
     try:
         return read_dated(Manifest, digest.manifest.encode(), charters)[0]

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
-from yizhan.ledger.audit.books import Book, Came, Letter, Sent
+from yizhan.ledger.audit.books import Book, BookEvent, InboxRow, OutboxRow
 from yizhan.ledger.audit.logged import Logged, Marked
 from yizhan.schemas.header import NOTICE, RECEIPT, Header, ReceiptRef, Ref, split_id
 
@@ -24,7 +24,7 @@ SYSTEM = frozenset({RECEIPT, NOTICE})
 
 
 @dataclass(frozen=True, slots=True)
-class Receipt:
+class ReceiptRecord:
     """What a county confirmed: stage, when it said so, and the receipt's own id and place in the log."""
 
     county: str
@@ -35,7 +35,7 @@ class Receipt:
 
 
 @dataclass(frozen=True)
-class Matter:
+class EventRecord:
     """One event: its header as signed, the log's word, the books' lines.
 
     ``header`` is None where no book has a counterfoil that holds; ``sent`` is its sender's line, ``came``
@@ -46,8 +46,8 @@ class Matter:
     header: Header | None
     hash: str
     marked: Marked | None
-    sent: Letter | None
-    came: Mapping[str, Letter] = field(default_factory=dict)
+    sent: BookEvent | None
+    came: Mapping[str, BookEvent] = field(default_factory=dict)
 
     @property
     def county(self) -> str:
@@ -60,9 +60,9 @@ class Matter:
         return None if self.marked is None else self.marked.mark.made
 
     @property
-    def sent_row(self) -> Sent | None:
+    def sent_row(self) -> OutboxRow | None:
         """Its sender's line."""
-        return self.sent.row if self.sent is not None and isinstance(self.sent.row, Sent) else None
+        return self.sent.row if self.sent is not None and isinstance(self.sent.row, OutboxRow) else None
 
 
 class Evidence:
@@ -82,45 +82,45 @@ class Evidence:
         return self.books.get((county, kind))
 
     @cached_property
-    def matters(self) -> Mapping[str, Matter]:
+    def matters(self) -> Mapping[str, EventRecord]:
         """Every event by id, those of the log first, in its order."""
-        letters: dict[str, list[tuple[str, Letter]]] = defaultdict(list)
+        letters: dict[str, list[tuple[str, BookEvent]]] = defaultdict(list)
         for (county, _kind), book in self.books.items():
             for letter in book.letters.values():
                 letters[letter.id].append((county, letter))
         return {id: self._matter(id, letters.get(id, [])) for id in dict.fromkeys([*self.logged.marks, *letters])}
 
-    def _matter(self, id: str, letters: list[tuple[str, Letter]]) -> Matter:
+    def _matter(self, id: str, letters: list[tuple[str, BookEvent]]) -> EventRecord:
         marked = self.logged.first(id)
-        sent = next((each for _county, each in letters if isinstance(each.row, Sent)), None)
-        came = {county: each for county, each in letters if isinstance(each.row, Came)}
+        sent = next((each for _county, each in letters if isinstance(each.row, OutboxRow)), None)
+        came = {county: each for county, each in letters if isinstance(each.row, InboxRow)}
         held = [each for _county, each in letters]
         if marked is not None and marked.mark.hash is not None:
             standing = marked.mark.hash
         else:
             standing = (sent or held[0]).row.hash
         header = next((each.header for each in held if each.header is not None and each.row.hash == standing), None)
-        return Matter(id, header, standing, marked, sent, came)
+        return EventRecord(id, header, standing, marked, sent, came)
 
     @cached_property
     def _receipts(
         self,
-    ) -> tuple[dict[tuple[str, str], list[Receipt]], dict[_LaneKey, list[tuple[ReceiptRef, Receipt]]]]:
+    ) -> tuple[dict[tuple[str, str], list[ReceiptRecord]], dict[_LaneKey, list[tuple[ReceiptRef, ReceiptRecord]]]]:
         """Receipts by (event id, hash), and cumulative ones by (recipient, source, book, lane)."""
-        single: dict[tuple[str, str], list[Receipt]] = defaultdict(list)
-        lanes: dict[_LaneKey, list[tuple[ReceiptRef, Receipt]]] = defaultdict(list)
+        single: dict[tuple[str, str], list[ReceiptRecord]] = defaultdict(list)
+        lanes: dict[_LaneKey, list[tuple[ReceiptRef, ReceiptRecord]]] = defaultdict(list)
         for matter in self.matters.values():
             if matter.header is None or (ref := matter.header.receipt) is None:
                 continue
             place = None if matter.marked is None else matter.marked.place
-            said = Receipt(matter.county, ref.stage, matter.header.time, matter.id, place)
+            said = ReceiptRecord(matter.county, ref.stage, matter.header.time, matter.id, place)
             if ref.event is not None:
                 single[ref.event.id, ref.event.hash].append(said)
             elif ref.source is not None and ref.book is not None and ref.lane is not None:
                 lanes[matter.county, ref.source, ref.book, ref.lane].append((ref, said))
         return single, lanes
 
-    def receipts(self, matter: Matter) -> list[Receipt]:
+    def receipts(self, matter: EventRecord) -> list[ReceiptRecord]:
         """Tell who confirmed what about an event, the earliest first; only its recipients count."""
         if matter.header is None:
             return []
@@ -134,13 +134,13 @@ class Evidence:
             found += sorted(covering, key=lambda each: each.at)[:1]
         return sorted(found, key=lambda each: each.at)
 
-    def answers(self, matter: Matter) -> list[Matter]:
+    def answers(self, matter: EventRecord) -> list[EventRecord]:
         """List the events that refer to this one: replies, corrections, withdrawals, later reports."""
         return self._referring.get(matter.id, [])
 
     @cached_property
-    def _referring(self) -> dict[str, list[Matter]]:
-        found: dict[str, list[Matter]] = defaultdict(list)
+    def _referring(self) -> dict[str, list[EventRecord]]:
+        found: dict[str, list[EventRecord]] = defaultdict(list)
         for each in self.matters.values():
             if each.header is not None:
                 refs = (each.header.reply_to, each.header.supersedes, each.header.withdraws)
@@ -153,7 +153,7 @@ class Evidence:
         """Whether a reference names the very event that stands under its id."""
         return ref.id in self.matters and self.matters[ref.id].hash == ref.hash
 
-    def shown(self) -> Iterator[Matter]:
+    def shown(self) -> Iterator[EventRecord]:
         """Yield the events that people wrote: all but receipts, notices and those whose header is not known."""
         for matter in self.matters.values():
             if matter.header is not None and matter.header.type not in SYSTEM:

@@ -18,10 +18,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from yizhan.ledger.audit.books import hidden_ref
-from yizhan.ledger.audit.evidence import Evidence, Matter
+from yizhan.ledger.audit.evidence import EventRecord, Evidence
 from yizhan.ledger.audit.limits import SAMPLE, Limits
-from yizhan.ledger.audit.owed import ended, rule_of
-from yizhan.runtime import journal
+from yizhan.ledger.audit.obligations import ended, rule_of
+from yizhan.runtime import access_log
 from yizhan.schemas import topics
 from yizhan.schemas.followups import NOT_OWED, OVERDUE
 from yizhan.schemas.header import LIFE_AT_STAKE, Header
@@ -45,7 +45,7 @@ _PERSONS: Final = frozenset({"acknowledged", "acted", "declined"})
 _KEYS: Final = frozenset({"unknown_key", "key_not_valid", "key_revoked", "bad_signature"})
 
 
-class Found(StrEnum):
+class FindingKind(StrEnum):
     """What can be found."""
 
     LATE = "late"
@@ -62,7 +62,7 @@ class Found(StrEnum):
 
 
 _UNMET: Final = {
-    "acknowledge": Found.UNACKNOWLEDGED, "feedback": Found.NO_FEEDBACK, "feedback-flash": Found.NO_FEEDBACK,
+    "acknowledge": FindingKind.UNACKNOWLEDGED, "feedback": FindingKind.NO_FEEDBACK, "feedback-flash": FindingKind.NO_FEEDBACK,
 }  # fmt: skip
 """What is called otherwise than overdue while it is still owed."""
 
@@ -75,7 +75,7 @@ class Finding:
     took (until now where it is still owed), ``limit`` those allowed, ``rule`` the obligation's name.
     """
 
-    kind: Found
+    kind: FindingKind
     county: str
     at: str
     id: str | None = None
@@ -89,7 +89,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Hotspot:
+class ReportableHotspot:
     """A satellite detection that a county had to report: its reference, overpass, position."""
 
     county: str
@@ -100,7 +100,7 @@ class Hotspot:
 
 
 def find(
-    evidence: Evidence, charters: Charters, limits: Limits = SAMPLE, hotspots: Iterable[Hotspot] = ()
+    evidence: Evidence, charters: Charters, limits: Limits = SAMPLE, hotspots: Iterable[ReportableHotspot] = ()
 ) -> list[Finding]:
     """Find everything, in the order of time.
 
@@ -133,7 +133,7 @@ def missing_books(evidence: Evidence, members: Iterable[str]) -> list[tuple[str,
 # -- in time --
 
 
-def _timely(evidence: Evidence, matter: Matter, limits: Limits, now: datetime) -> Iterator[Finding]:
+def _timely(evidence: Evidence, matter: EventRecord, limits: Limits, now: datetime) -> Iterator[Finding]:
     header, marked = matter.header, matter.marked
     if header is None or marked is None or header.status != "Actual":
         return
@@ -141,7 +141,7 @@ def _timely(evidence: Evidence, matter: Matter, limits: Limits, now: datetime) -
     ringing = [code for code, each in (marked.mark.decisions or {}).items() if each.way is Way.ALARM]
     took = received - instant(header.time)
     if ringing and took > limits.tell:
-        yield _finding(Found.LATE, matter.county, matter, instant(header.time), took, limits.tell, "tell")
+        yield _finding(FindingKind.LATE, matter.county, matter, instant(header.time), took, limits.tell, "tell")
     if _withdrawn(evidence, matter):
         return
     for recipient in ringing:
@@ -152,14 +152,14 @@ def _timely(evidence: Evidence, matter: Matter, limits: Limits, now: datetime) -
 
 
 def _finding(
-    kind: Found, county: str, matter: Matter, since: datetime, took: timedelta, limit: timedelta, rule: str
+    kind: FindingKind, county: str, matter: EventRecord, since: datetime, took: timedelta, limit: timedelta, rule: str
 ) -> Finding:
     place = None if matter.marked is None else matter.marked.place
     seconds = (took.total_seconds(), limit.total_seconds())
     return Finding(kind, county, written(since), matter.id, place, rule, *seconds)
 
 
-def _withdrawn(evidence: Evidence, matter: Matter) -> bool:
+def _withdrawn(evidence: Evidence, matter: EventRecord) -> bool:
     return any(
         each.county == matter.county
         and each.header is not None
@@ -170,7 +170,7 @@ def _withdrawn(evidence: Evidence, matter: Matter) -> bool:
 
 
 def _acknowledged(
-    evidence: Evidence, matter: Matter, recipient: str, limits: Limits, now: datetime
+    evidence: Evidence, matter: EventRecord, recipient: str, limits: Limits, now: datetime
 ) -> Iterator[Finding]:
     if evidence.book(recipient, "outbox") is None and evidence.book(matter.county, "inbox") is None:
         return
@@ -178,12 +178,12 @@ def _acknowledged(
     said = [each for each in evidence.receipts(matter) if each.county == recipient and each.stage in _PERSONS]
     took = (instant(said[0].at) if said else now) - received
     if took > limits.acknowledge:
-        kind = Found.OVERDUE if said else Found.UNACKNOWLEDGED
+        kind = FindingKind.OVERDUE if said else FindingKind.UNACKNOWLEDGED
         yield _finding(kind, recipient, matter, received, took, limits.acknowledge, "acknowledge")
 
 
 def _followed_up(
-    evidence: Evidence, matter: Matter, header: Header, limits: Limits, now: datetime, *, rang: bool
+    evidence: Evidence, matter: EventRecord, header: Header, limits: Limits, now: datetime, *, rang: bool
 ) -> Iterator[Finding]:
     """Tell of a fire without a next or final report, of a hotspot that nobody verified."""
     opens = header.subject is None and header.refers == "none"
@@ -194,24 +194,26 @@ def _followed_up(
         took = now - instant(last.time)
         if not any(each.stage == "final" for each in reports) and took > limits.follow_up:
             yield _finding(
-                Found.OVERDUE, matter.county, matter, instant(last.time), took, limits.follow_up, "follow-up"
+                FindingKind.OVERDUE, matter.county, matter, instant(last.time), took, limits.follow_up, "follow-up"
             )
     if header.type == HOTSPOT and rang and opens:
         took = (instant(min(each.time for each in own)) if own else now) - instant(header.time)
         if took > limits.verify_hotspot:
             since = instant(header.time)
-            yield _finding(Found.OVERDUE, matter.county, matter, since, took, limits.verify_hotspot, "verify-hotspot")
+            yield _finding(
+                FindingKind.OVERDUE, matter.county, matter, since, took, limits.verify_hotspot, "verify-hotspot"
+            )
 
 
 def _answered(
-    evidence: Evidence, matter: Matter, header: Header, recipient: str, limits: Limits, now: datetime
+    evidence: Evidence, matter: EventRecord, header: Header, recipient: str, limits: Limits, now: datetime
 ) -> Iterator[Finding]:
     """Tell of intelligence without feedback, of a request without an answer."""
     if header.type == REPORT:
         flash = header.priority == "flash"
-        limit, rule, missing = limits.feedback_flash if flash else limits.feedback, "feedback", Found.NO_FEEDBACK
+        limit, rule, missing = limits.feedback_flash if flash else limits.feedback, "feedback", FindingKind.NO_FEEDBACK
     elif header.type == REQUEST:
-        limit, rule, missing = limits.assistance, "other-assistance", Found.OVERDUE
+        limit, rule, missing = limits.assistance, "other-assistance", FindingKind.OVERDUE
     else:
         return
     if evidence.book(recipient, "outbox") is None and evidence.book(matter.county, "inbox") is None:
@@ -220,7 +222,7 @@ def _answered(
     answers = [each.header.time for each in evidence.answers(matter) if each.county == recipient and each.header]
     took = (instant(min(answers)) if answers else now) - received
     if took > limit:
-        yield _finding(Found.OVERDUE if answers else missing, recipient, matter, received, took, limit, rule)
+        yield _finding(FindingKind.OVERDUE if answers else missing, recipient, matter, received, took, limit, rule)
 
 
 def _told(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
@@ -237,7 +239,10 @@ def _owed(evidence: Evidence, charters: Charters, now: datetime) -> Iterator[Fin
         first, met = steps[0].said, ended(steps, now)
         if met is None or met <= instant(first.due):
             continue
-        rule, kind = rule_of(first, charters), _UNMET.get(first.rule, Found.OVERDUE) if met == now else Found.OVERDUE
+        rule, kind = (
+            rule_of(first, charters),
+            _UNMET.get(first.rule, FindingKind.OVERDUE) if met == now else FindingKind.OVERDUE,
+        )
         place = next((each.place for each in steps if each.said.step == OVERDUE), steps[0].place)
         opened, id = instant(first.opened), None if first.about is None else first.about.id
         took, limit = met - opened, instant(first.due) - opened
@@ -251,7 +256,7 @@ def _owed(evidence: Evidence, charters: Charters, now: datetime) -> Iterator[Fin
 # -- keys, decisions, refusals --
 
 
-def _keys(matter: Matter, charters: Charters) -> Iterator[Finding]:
+def _keys(matter: EventRecord, charters: Charters) -> Iterator[Finding]:
     header = matter.header
     if header is None:
         return
@@ -263,13 +268,13 @@ def _keys(matter: Matter, charters: Charters) -> Iterator[Finding]:
     elif key.revoked is not None:
         why = f"{header.kid[:16]}…: revoked {written(key.revoked)}"
     if why is not None:
-        yield Finding(Found.DOUBTFUL_KEY, matter.county, header.time, matter.id, place, detail=why)
+        yield Finding(FindingKind.DOUBTFUL_KEY, matter.county, header.time, matter.id, place, detail=why)
     for letter in (matter.sent, *matter.came.values()):
         if letter is not None and letter.problem is not None and letter.mark is not None:
-            yield Finding(Found.DOUBTFUL_KEY, matter.county, header.time, matter.id, place, detail=letter.problem)
+            yield Finding(FindingKind.DOUBTFUL_KEY, matter.county, header.time, matter.id, place, detail=letter.problem)
 
 
-def _decided(matter: Matter, charters: Charters) -> Iterator[Finding]:
+def _decided(matter: EventRecord, charters: Charters) -> Iterator[Finding]:
     header, marked = matter.header, matter.marked
     if header is None or marked is None:
         return
@@ -279,14 +284,14 @@ def _decided(matter: Matter, charters: Charters) -> Iterator[Finding]:
         if (again.way, again.rule) != (said.way, said.rule):
             detail = f"{recipient}: {said.way.value} {said.rule} ≠ {again.way.value} {again.rule}"
             at, place = marked.mark.received, marked.place
-            yield Finding(Found.DECISION_DIFFERS, matter.county, at, matter.id, place, said.rule, detail=detail)
+            yield Finding(FindingKind.DECISION_DIFFERS, matter.county, at, matter.id, place, said.rule, detail=detail)
 
 
 def _refused(evidence: Evidence) -> Iterator[Finding]:
     for each in evidence.logged.refusals:
         mark = each.mark
         county = topics.member_of_events(mark.origin.topic) or ""
-        kind = Found.DOUBTFUL_KEY if mark.refused in _KEYS else Found.REFUSED
+        kind = FindingKind.DOUBTFUL_KEY if mark.refused in _KEYS else FindingKind.REFUSED
         detail = f"{mark.detail or ''} ({mark.origin})"
         yield Finding(kind, county, mark.received, None, each.place, mark.refused, detail=detail)
 
@@ -297,7 +302,7 @@ def _contradictions(evidence: Evidence) -> Iterator[Finding]:
             if other.mark.hash != marks[0].mark.hash:
                 detail = f"{other.mark.hash} ≠ {marks[0].mark.hash} ({marks[0].place})"
                 county = id[:6]
-                yield Finding(Found.CONTRADICTION, county, other.mark.received, id, other.place, detail=detail)
+                yield Finding(FindingKind.CONTRADICTION, county, other.mark.received, id, other.place, detail=detail)
 
 
 def _asides(evidence: Evidence) -> Iterator[Finding]:
@@ -305,9 +310,9 @@ def _asides(evidence: Evidence) -> Iterator[Finding]:
     for (county, kind), book in evidence.books.items():
         for rival in book.rivals if kind == "inbox" else ():
             detail = f"{county}: {rival.hash}"
-            yield Finding(Found.CONTRADICTION, rival.id[:6], rival.stored, rival.id, detail=detail)
+            yield Finding(FindingKind.CONTRADICTION, rival.id[:6], rival.stored, rival.id, detail=detail)
         for aside in book.asides if kind == "inbox" else ():
-            yield Finding(Found.ASIDE, county, aside.stored, rule=aside.reason, detail=aside.place)
+            yield Finding(FindingKind.ASIDE, county, aside.stored, rule=aside.reason, detail=aside.place)
 
 
 def _journals(evidence: Evidence) -> Iterator[Finding]:
@@ -316,15 +321,15 @@ def _journals(evidence: Evidence) -> Iterator[Finding]:
         if kind != "inbox":
             continue
         known = [each.journal for each in evidence.openings if each.county == county and each.at <= book.opening.at]
-        for broken in journal.check(book.accesses, known)[1]:
-            detail = f"{journal.FILE}:{broken.line} {broken.why}"
-            yield Finding(Found.JOURNAL_BROKEN, county, book.opening.at, detail=detail)
+        for broken in access_log.check(book.accesses, known)[1]:
+            detail = f"{access_log.FILE}:{broken.line} {broken.why}"
+            yield Finding(FindingKind.JOURNAL_BROKEN, county, book.opening.at, detail=detail)
 
 
 # -- what satellites saw --
 
 
-def _missing(evidence: Evidence, hotspots: Iterable[Hotspot]) -> Iterator[Finding]:
+def _missing(evidence: Evidence, hotspots: Iterable[ReportableHotspot]) -> Iterator[Finding]:
     """Tell of detections that a county had to report and that no event of its in the log is about."""
     reported = {
         matter.sent_row.ref
@@ -335,4 +340,6 @@ def _missing(evidence: Evidence, hotspots: Iterable[Hotspot]) -> Iterator[Findin
         if evidence.book(each.county, "outbox") is None:
             continue
         if hidden_ref(each.county, each.ref) not in reported:
-            yield Finding(Found.MISSING_REPORT, each.county, written(each.at), rule="verify-hotspot", detail=each.ref)
+            yield Finding(
+                FindingKind.MISSING_REPORT, each.county, written(each.at), rule="verify-hotspot", detail=each.ref
+            )

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from yizhan.ledger.audit.owed import Owed
+from yizhan.ledger.audit.obligations import Owed
 from yizhan.ledger.errors import LedgerNotReady, LogDamaged, LogForked, NoSuchStatement
-from yizhan.ledger.reading import CHECKPOINT, FINAL, Source, Tiles
+from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogSource, Tiles
 from yizhan.ledger.verify import STATEMENTS, read_checkpoint, statements_path, verify
 from yizhan.schemas import dsse, followups, manifest, postmark, tiles
 from yizhan.schemas.followups import Followup
@@ -42,7 +42,7 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class LoggedManifest:
     """A manifest, its place in the log, and its hash (32 bytes)."""
 
     place: int
@@ -57,7 +57,7 @@ class Logged:
     checkpoint: OpenedCheckpoint
     marks: dict[str, list[Marked]] = field(default_factory=dict)
     refusals: list[Marked] = field(default_factory=list)
-    manifests: list[Closed] = field(default_factory=list)
+    manifests: list[LoggedManifest] = field(default_factory=list)
     owed: Owed = field(default_factory=Owed)
     others: Counter[str] = field(default_factory=Counter)
     entries: dict[bytes, int] = field(default_factory=dict, repr=False)
@@ -93,7 +93,7 @@ class Logged:
                 self.marks.setdefault(mark.id, []).append(Marked(place, mark))
         elif kind == manifest.CONTENT_TYPE:
             said, name, _charter = read_dated(Manifest, statement, charters)
-            self.manifests.append(Closed(place, said, name))
+            self.manifests.append(LoggedManifest(place, said, name))
         elif kind == followups.CONTENT_TYPE:
             self.owed.add(place, read_dated(Followup, statement, charters)[0])
         else:
@@ -105,7 +105,7 @@ class Logged:
 class WithStatements:
     """A log's files with the statements beside them, as an export has them, made from the kept ones."""
 
-    def __init__(self, files: Source, statements: Statements) -> None:
+    def __init__(self, files: LogSource, statements: Statements) -> None:
         """Read files from ``files``, statements from the ledger's store."""
         self._files, self._statements = files, statements
 
@@ -122,7 +122,7 @@ class WithStatements:
 
 
 def read_log(
-    files: Source,
+    files: LogSource,
     charters: Charters,
     *,
     unsettled: bool = False,
@@ -159,7 +159,7 @@ def read_log(
     return logged
 
 
-def _named(files: Source, charters: Charters, *, unsettled: bool) -> OpenedCheckpoint:
+def _named(files: LogSource, charters: Charters, *, unsettled: bool) -> OpenedCheckpoint:
     """Return the checkpoint that an audit stands on: the newest final one, or the newest."""
     newest = read_checkpoint(files, CHECKPOINT, charters)
     if newest is None:
@@ -172,7 +172,7 @@ def _named(files: Source, charters: Charters, *, unsettled: bool) -> OpenedCheck
     return final
 
 
-def prove(files: Source, logged: Logged, place: int, charters: Charters) -> LogProof:
+def prove(files: LogSource, logged: Logged, place: int, charters: Charters) -> LogProof:
     """Prove that the statement at a place is in the log that the checkpoint names; the proof is verified.
 
     Raises:
@@ -189,12 +189,12 @@ def prove(files: Source, logged: Logged, place: int, charters: Charters) -> LogP
     return proof
 
 
-def _newest_size(files: Source, logged: Logged, charters: Charters) -> int:
+def _newest_size(files: LogSource, logged: Logged, charters: Charters) -> int:
     newest = read_checkpoint(files, CHECKPOINT, charters)
     return logged.size if newest is None else newest.checkpoint.size
 
 
-def _statement(files: Source, place: int) -> bytes:
+def _statement(files: LogSource, place: int) -> bytes:
     number, within = divmod(place, _BUNDLE)
     lines = (files.read(statements_path(number)) or b"").split(b"\n")
     if len(lines) <= within + 1:

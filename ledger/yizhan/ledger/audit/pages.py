@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
-from yizhan.ledger.audit import words
+from yizhan.ledger.audit import labels
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, catalogue, marked
 from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
-    from yizhan.ledger.audit.report import Report
+    from yizhan.ledger.audit.report import QuarterReport
 
 Table = tuple[str, Sequence[str], Sequence[Sequence[object]]]
 """Title, columns, rows."""
@@ -35,7 +35,7 @@ _HOWS: Final = {
 class _Pen:
     """Writes a report in one language."""
 
-    def __init__(self, found: Report, language: str) -> None:
+    def __init__(self, found: QuarterReport, language: str) -> None:
         self.found, self._language = found, language
         self._words = catalogue(language)
         self._zone = ZoneInfo(found.charter.time_zone)
@@ -110,8 +110,8 @@ class _Pen:
         ]  # fmt: skip
         rows = [
             (
-                self.say(words.FOUND[each.kind]), self.named(each.county), self.local(each.at), each.id, each.place,
-                self.say(words.RULES.get(each.rule or "", each.rule or "")), _rounded(each.took), _rounded(each.limit),
+                self.say(labels.FOUND[each.kind]), self.named(each.county), self.local(each.at), each.id, each.place,
+                self.say(labels.RULES.get(each.rule or "", each.rule or "")), _rounded(each.took), _rounded(each.limit),
                 each.detail,
             )
             for each in self.found.findings
@@ -146,7 +146,7 @@ class _Pen:
         ]
         rows = [
             (
-                self.say(words.ODD[each.odd]), self.named(each.sender), self.named(each.recipient), each.id, each.lane,
+                self.say(labels.ODD[each.odd]), self.named(each.sender), self.named(each.recipient), each.id, each.lane,
                 each.first if each.first == each.last else f"{each.first}-{each.last}", each.place, each.detail,
             )
             for pair in self.found.pairs
@@ -178,7 +178,7 @@ _STYLE: Final = (
 )
 
 
-def as_html(found: Report, language: str) -> str:
+def as_html(found: QuarterReport, language: str) -> str:
     """Write a report as one page. ``language`` is ``zh_CN`` or ``en``."""
     pen = _Pen(found, language)
     parts = [
@@ -201,7 +201,7 @@ def as_html(found: Report, language: str) -> str:
     return "\n".join([*parts, "</body></html>", ""])
 
 
-def as_csv(found: Report, language: str) -> str:
+def as_csv(found: QuarterReport, language: str) -> str:
     """Write a report as one CSV (RFC 4180): each table after a line with its title, an empty line between."""
     pen, text = _Pen(found, language), io.StringIO()
     writer = csv.writer(text)

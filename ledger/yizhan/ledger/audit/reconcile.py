@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import Final
 
 from yizhan.ledger.audit.books import Book
-from yizhan.ledger.audit.evidence import Evidence, Matter
+from yizhan.ledger.audit.evidence import EventRecord, Evidence
 from yizhan.ledger.errors import BookInvalid
 from yizhan.schemas.header import split_id
 from yizhan.schemas.timestamps import instant, written
@@ -155,14 +155,14 @@ class _Direction:
             last[source, book] = max(n, last.get((source, book), 0))
         return last
 
-    def _to_recipient(self, matter: Matter) -> bool:
+    def _to_recipient(self, matter: EventRecord) -> bool:
         if matter.header is not None:
             return self.recipient in matter.header.to
         if matter.marked is not None:
             return self.recipient in (matter.marked.mark.decisions or {})
         return self.recipient in matter.came or matter.sent is not None
 
-    def _compare(self, matter: Matter) -> Iterator[Discrepancy]:
+    def _compare(self, matter: EventRecord) -> Iterator[Discrepancy]:
         lane = self._counted(matter)
         here, there = matter.sent, matter.came.get(self.recipient)
         for letter, county in ((here, self.sender), (there, self.recipient)):
@@ -185,7 +185,7 @@ class _Direction:
         elif there is None:
             yield from self._not_there(matter, lane)
 
-    def _counted(self, matter: Matter) -> LaneCount:
+    def _counted(self, matter: EventRecord) -> LaneCount:
         header = matter.header
         place = None if header is None else header.lanes.get(self.recipient)
         book, name = split_id(matter.id)[1], "?" if place is None else place.lane
@@ -198,11 +198,11 @@ class _Direction:
         lane.came += self.recipient in matter.came
         return lane
 
-    def _is_refused(self, matter: Matter) -> bool:
+    def _is_refused(self, matter: EventRecord) -> bool:
         row = matter.sent_row
         return row is not None and matter.marked is None and (row.refused is not None or row.void)
 
-    def _unlogged(self, matter: Matter, lane: LaneCount) -> Iterator[Discrepancy]:
+    def _unlogged(self, matter: EventRecord, lane: LaneCount) -> Iterator[Discrepancy]:
         """Tell of what somebody has and the log does not, unless the log may not have it yet."""
         letters = [each for each in (matter.sent, matter.came.get(self.recipient)) if each is not None]
         made = min((each.mark.made for each in letters if each.mark is not None), default=None)
@@ -212,7 +212,7 @@ class _Direction:
             return
         lane.waiting += 1
 
-    def _not_there(self, matter: Matter, lane: LaneCount) -> Iterator[Discrepancy]:
+    def _not_there(self, matter: EventRecord, lane: LaneCount) -> Iterator[Discrepancy]:
         """Tell of what the recipient does not have: gone, lost, or still on its way."""
         confirmed = [each for each in self.evidence.receipts(matter) if each.county == self.recipient]
         place = None if matter.header is None else matter.header.lanes.get(self.recipient)
@@ -227,14 +227,14 @@ class _Direction:
         else:
             yield self._odd(Odd.SENT_NOT_RECEIVED, matter, "")
 
-    def _remembered(self, matter: Matter, lane: str, n: int) -> bool:
+    def _remembered(self, matter: EventRecord, lane: str, n: int) -> bool:
         source, book, _n = split_id(matter.id)
         for each in self.into.lanes:
             if (each.source, each.book, each.lane) == (source, book, lane):
                 return any(first <= n <= last for first, last in each.spans)
         return False
 
-    def _on_its_way(self, matter: Matter) -> bool:
+    def _on_its_way(self, matter: EventRecord) -> bool:
         """Whether the recipient could not have it yet: a digest not closed, or its book older than the event."""
         mark = matter.marked
         if mark is None:
@@ -267,7 +267,7 @@ class _Direction:
         ]  # fmt: skip
         return max(heads, default=0)
 
-    def _odd(self, odd: Odd, matter: Matter, detail: str) -> Discrepancy:
+    def _odd(self, odd: Odd, matter: EventRecord, detail: str) -> Discrepancy:
         place = None if matter.header is None else matter.header.lanes.get(self.recipient)
         n = None if place is None else place.n
         return Discrepancy(

@@ -13,11 +13,11 @@ from datetime import datetime
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
-from yizhan.ledger.audit.evidence import Evidence, Matter
+from yizhan.ledger.audit.evidence import EventRecord, Evidence
 from yizhan.ledger.audit.findings import Finding, find, missing_books
 from yizhan.ledger.audit.reconcile import Reconciliation, reconcile
 from yizhan.ledger.errors import BookInvalid
-from yizhan.runtime import journal
+from yizhan.runtime import access_log
 from yizhan.schemas import topics
 from yizhan.schemas.policy import Way
 from yizhan.schemas.quarters import Quarter
@@ -69,7 +69,7 @@ class Looks:
 
 
 @dataclass(frozen=True)
-class Report:
+class QuarterReport:
     """One quarter."""
 
     quarter: str
@@ -83,7 +83,7 @@ class Report:
     missing_books: tuple[tuple[str, str], ...]
 
 
-def report(evidence: Evidence, charters: Charters, quarter: Quarter) -> Report:
+def report(evidence: Evidence, charters: Charters, quarter: Quarter) -> QuarterReport:
     """Count a quarter, by the calendar of the alliance's time zone."""
     charter = charters.latest()
     start, end = quarter.start(charter.time_zone), quarter.end(charter.time_zone)
@@ -98,7 +98,7 @@ def report(evidence: Evidence, charters: Charters, quarter: Quarter) -> Report:
             pairs.append(reconcile(evidence, a, b))
         except BookInvalid:
             continue  # named below, among the books that were not brought
-    return Report(
+    return QuarterReport(
         str(quarter),
         evidence.logged.checkpoint,
         charter,
@@ -150,13 +150,13 @@ def _traffic(evidence: Evidence, county: str, within: Callable[[datetime], bool]
     )
 
 
-def _decisions(matter: Matter) -> dict[str, Way]:
+def _decisions(matter: EventRecord) -> dict[str, Way]:
     decided = {} if matter.marked is None else matter.marked.mark.decisions or {}
     return {recipient: each.way for recipient, each in decided.items()}
 
 
 def _looks(evidence: Evidence, county: str, within: Callable[[datetime], bool]) -> Looks:
     book = evidence.book(county, "inbox")
-    entries, breaks = journal.check(() if book is None else book.accesses)
+    entries, breaks = access_log.check(() if book is None else book.accesses)
     hows = Counter(each.how for each in entries if within(instant(each.at)))
     return Looks(county, tuple(sorted(hows.items())), not breaks)

@@ -9,16 +9,16 @@ Rule 4: what came in is a draft: an officer of the county answers for it; an XML
 from __future__ import annotations
 
 from yizhan.producers.cap.drafting import draft_of, withdrawal_of
-from yizhan.producers.cap.reading import CapEvent, CapMessage, Setting, read_cap
+from yizhan.producers.cap.reading import CapContext, CapEvent, CapMessage, read_cap
 from yizhan.producers.cap.writing import WRITABLE, WrittenCap, write_cap
 from yizhan.producers.cap.xml import CapInvalid
 
 __all__ = [
     "WRITABLE",
+    "CapContext",
     "CapEvent",
     "CapInvalid",
     "CapMessage",
-    "Setting",
     "WrittenCap",
     "draft_of",
     "read_cap",

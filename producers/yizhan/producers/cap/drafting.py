@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.producers.cap.reading import with_source
 from yizhan.producers.cap.words import OURS
-from yizhan.producers.unsent import OFFICE
+from yizhan.producers.draft_store import OFFICE
 from yizhan.schemas.i18n import _
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from yizhan.producers.cap.xml import CapInvalid, moment, name, pairs, text, text
 from yizhan.producers.drafts import Draft
 from yizhan.schemas import strictjson
 from yizhan.schemas.errors import PayloadInvalid
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import parse_strict
 from yizhan.schemas.payloads.codec import faults
 from yizhan.schemas.timestamps import written
@@ -93,7 +93,7 @@ def put_together(
     try:
         payload = words.nested(flat)
     except ValueError as error:
-        raise CapInvalid(_("参数互相矛盾：{detail}").format(detail=str(error)[:_SHOWN])) from None
+        raise CapInvalid(marked("参数互相矛盾：{detail}"), detail=str(error)[:_SHOWN]) from None
     unfit += _let_go(ours["type"], attributes, payload)
     for tag, expected in _follows(attributes, payload):
         if (came := text(info, tag)) != expected:

@@ -57,7 +57,7 @@ _UNREAD: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class CapContext:
     """Who imports, and where counties are."""
 
     county: str
@@ -99,7 +99,7 @@ class CapMessage:
     """What the message as a whole has that no field takes."""
 
 
-def read_cap(data: bytes, setting: Setting) -> CapMessage:
+def read_cap(data: bytes, setting: CapContext) -> CapMessage:
     """Read a message.
 
     Raises:
@@ -109,14 +109,14 @@ def read_cap(data: bytes, setting: Setting) -> CapMessage:
     sender, identifier = text(root, "sender") or "", text(root, "identifier") or ""
     for title, said in (("sender", sender), ("identifier", identifier)):
         if not _NAME.fullmatch(said) or _clean(said) != said:
-            sentence = _("{title} 不应为空，也不应有空格、逗号、< 和 &（CAP 1.2，3.2.1）；得到 {came}")
-            raise CapInvalid(sentence.format(title=title, came=repr(said[:_SHOWN])))
+            sentence = marked("{title} 不应为空，也不应有空格、逗号、< 和 &（CAP 1.2，3.2.1）；得到 {came}")
+            raise CapInvalid(sentence, title=title, came=repr(said[:_SHOWN]))
     status, kind = text(root, "status") or "", text(root, "msgType") or ""
     if status not in STATUSES:
-        sentence = _("status 为 {came} 的不是事件，不收；应为 Actual（实情）、Exercise（演练）或 Test（测试）")
-        raise CapInvalid(sentence.format(came=status))
+        sentence = marked("status 为 {came} 的不是事件，不收；应为 Actual（实情）、Exercise（演练）或 Test（测试）")
+        raise CapInvalid(sentence, came=status)
     if kind in _ANSWERS:
-        raise CapInvalid(_("msgType 为 {came} 的是系统之间的答复，不是事件，不收").format(came=kind))
+        raise CapInvalid(marked("msgType 为 {came} 的是系统之间的答复，不是事件，不收"), came=kind)
     _refuse_secrets(root)
     sent = moment(root, "sent")
     assert sent is not None  # noqa: S101 -- the schema requires it
@@ -130,7 +130,7 @@ def read_cap(data: bytes, setting: Setting) -> CapMessage:
     events, refused = list[CapEvent](), list[str]()
     infos = _chosen(root, unfit)
     if len(infos) > MOST_EVENTS:
-        raise CapInvalid(_("一份报文至多 {most} 个 info；得到 {count} 个").format(most=MOST_EVENTS, count=len(infos)))
+        raise CapInvalid(marked("一份报文至多 {most} 个 info；得到 {count} 个"), most=MOST_EVENTS, count=len(infos))
     for info in infos if kind != "Cancel" else ():
         try:
             events.append(_event(root, info, len(events) + 1, setting))
@@ -158,7 +158,7 @@ def _refuse_secrets(root: etree._Element) -> None:
     limits = " ".join(filter(None, (text(root, "restriction"), text(root, "note"))))
     for level in STATE_SECRETS:
         if limits.strip().startswith(level):
-            raise CapInvalid(_(REFUSED_SECRET).format(level=level))
+            raise CapInvalid(REFUSED_SECRET, level=level)
     try:
         for each in root.itertext():
             refuse_secret(each)
@@ -198,7 +198,7 @@ def _read_text(info: etree._Element) -> str:
 # -- one event --
 
 
-def _event(root: etree._Element, info: etree._Element, number: int, setting: Setting) -> CapEvent:
+def _event(root: etree._Element, info: etree._Element, number: int, setting: CapContext) -> CapEvent:
     ours = parameters_of(info)
     if ours.get("type") in {FIRE, HOTSPOT, DISASTER}:
         attributes, payload, unfit = put_together(root, info, ours)
@@ -207,13 +207,13 @@ def _event(root: etree._Element, info: etree._Element, number: int, setting: Set
     event = text(info, "event") or ""
     known = words.known(event, codes)
     if known is None:
-        sentence = _("不认识的事件 {event}，不收；认识的是：{known}")
-        raise _Unknown(sentence.format(event=repr(_clean(event)[:_SHOWN]), known=words.known_names()))
+        sentence = marked("不认识的事件 {event}，不收；认识的是：{known}")
+        raise _Unknown(sentence, event=repr(_clean(event)[:_SHOWN]), known=words.known_names())
     return _foreign_event(root, info, number, known, setting)
 
 
 def _foreign_event(
-    root: etree._Element, info: etree._Element, number: int, known: words.Known, setting: Setting
+    root: etree._Element, info: etree._Element, number: int, known: words.Known, setting: CapContext
 ) -> CapEvent:
     unfit = list(_unread(info, _UNREAD))
     summary = _clean(_read_text(info)) or _clean(text(info, "event") or "")
@@ -278,7 +278,7 @@ def with_source(summary: str, source: str) -> str:
 
 
 def _place(
-    info: etree._Element, setting: Setting, unfit: list[str]
+    info: etree._Element, setting: CapContext, unfit: list[str]
 ) -> tuple[dict[str, Any], tuple[float, float] | None]:
     """Return the place as far as the areas say it, and its point; whatever else they say is named."""
     areas = info.findall(name("area"))
@@ -306,7 +306,7 @@ def _place(
     return place, (float(point[0]), float(point[1])) if point is not None else None
 
 
-def _county(codes: list[str], point: Any, setting: Setting, unfit: list[str]) -> str:  # noqa: ANN401 -- a pair or None
+def _county(codes: list[str], point: Any, setting: CapContext, unfit: list[str]) -> str:  # noqa: ANN401 -- a pair or None
     """Return where it is: our own county if the area has it, else one that is named or has the point, else ours."""
     own = setting.county
     wider = {own, f"{own[:4]}00", f"{own[:2]}0000"}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from lxml import etree
 
 from yizhan.schemas.errors import YizhanError
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.sentences import technical
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def parse(data: bytes) -> etree._Element:
         CapInvalid: too long, no XML, with a document type, another namespace, or not as the schema says.
     """
     if len(data) > MAX_BYTES:
-        raise CapInvalid(_("CAP 报文至多 {most} 字节；得到 {count} 字节").format(most=MAX_BYTES, count=len(data)))
+        raise CapInvalid(marked("CAP 报文至多 {most} 字节；得到 {count} 字节"), most=MAX_BYTES, count=len(data))
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
     )
@@ -48,10 +48,10 @@ def parse(data: bytes) -> etree._Element:
     except (etree.XMLSyntaxError, ValueError) as error:
         raise CapInvalid(technical(_("应为 CAP 1.2 的 XML 报文，读不出来"), str(error)[:200])) from None
     if root.getroottree().docinfo.internalDTD is not None:
-        raise CapInvalid(_("CAP 报文里不应有文档类型声明（DOCTYPE），拒收；请向提供方要原始报文"))
+        raise CapInvalid(marked("CAP 报文里不应有文档类型声明（DOCTYPE），拒收；请向提供方要原始报文"))
     if root.tag != f"{{{NAMESPACE}}}alert":
-        sentence = _("应为 CAP 1.2 的 alert（{expected}）；得到 {came}，请向提供方要 1.2 版")
-        raise CapInvalid(sentence.format(expected=NAMESPACE, came=str(root.tag)[:_SHOWN]))
+        sentence = marked("应为 CAP 1.2 的 alert（{expected}）；得到 {came}，请向提供方要 1.2 版")
+        raise CapInvalid(sentence, expected=NAMESPACE, came=str(root.tag)[:_SHOWN])
     check(root)
     return root
 
@@ -99,7 +99,7 @@ def moment(holder: etree._Element, tag: str) -> datetime | None:
     try:
         return None if said is None else datetime.fromisoformat(said).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise CapInvalid(_("{title} 不是能用的时间；得到 {came}").format(title=tag, came=repr(said))) from None
+        raise CapInvalid(marked("{title} 不是能用的时间；得到 {came}"), title=tag, came=repr(said)) from None
 
 
 def add(holder: etree._Element, tag: str, said: str | None) -> None:

@@ -16,7 +16,7 @@ from typing import Annotated, ClassVar, Final, TypeVar
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 
 from yizhan.schemas import codes
-from yizhan.schemas.header import Part
+from yizhan.schemas.header import ContractModel
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.timestamps import written
 
@@ -153,7 +153,7 @@ Protection = Annotated[str, code_list("protections"), code_schema("protections")
 """Level of protection of a species."""
 
 
-class Payload(Part):
+class Payload(ContractModel):
     """Base of every payload."""
 
     model_config = ConfigDict(

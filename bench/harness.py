@@ -1,0 +1,178 @@
+"""The ground that every measurement stands on: a broker, keys, a charter, and the processes on it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import KafkaAdminClient, NewTopic
+
+from yizhan.charter.archive import Archive
+from yizhan.charter.reader import CharterReader
+from yizhan.deploy.home import bring_up
+from yizhan.runtime.settings import Settings
+from yizhan.schemas.keys import SealingKey, SigningKey, load_sealing, load_signing
+from yizhan.schemas.sample import SIX
+from yizhan.services.sample import make_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from yizhan.runtime.connection import KafkaConnection
+
+YIZHAN = (sys.executable, "-m", "yizhan.cli")
+PLAIN = ("bench.in", "bench.out")
+"""Two topics for the references, with the settings of ours."""
+
+
+@dataclass
+class Ground:
+    """A home folder with a running broker, the keys of six counties and a charter."""
+
+    home: Path
+    signing: dict[str, SigningKey]
+    sealing: dict[str, SealingKey]
+    station: SigningKey
+
+    @property
+    def charters(self) -> CharterReader:
+        """The charter as the station's commands find it."""
+        return CharterReader(Archive(self.home / "station" / "charter"))
+
+    def connection(self, principal: str) -> KafkaConnection:
+        """How a principal reaches the broker."""
+        return Settings.load(self.home).connection(principal)
+
+    def producer(self, principal: str, **settings: Any) -> KafkaProducer:  # noqa: ANN401 -- kafka-python's own
+        """Make a producer with the publisher's settings."""
+        return KafkaProducer(
+            **self.connection(principal).kafka_python(),
+            **{"acks": "all", "enable_idempotence": True, "linger_ms": 0, **settings},
+        )
+
+    def consumer(self, principal: str, topic: str, start: int | None = None) -> KafkaConsumer:
+        """Make a consumer at an offset of a topic, or at its end."""
+        consumer = KafkaConsumer(
+            **self.connection(principal).kafka_python(), enable_auto_commit=False, auto_offset_reset="earliest"
+        )
+        partition = TopicPartition(topic, 0)
+        consumer.assign([partition])
+        if start is None:
+            consumer.seek_to_end(partition)
+            consumer.position(partition)
+        else:
+            consumer.seek(partition, start)
+        return consumer
+
+    def end(self, topic: str) -> int:
+        """Offset after a topic's last record."""
+        consumer = self.consumer("admin", topic)
+        try:
+            return int(consumer.position(TopicPartition(topic, 0)))
+        finally:
+            consumer.close()
+
+    def times(self, topic: str, start: int, count: int, seconds: float = 120) -> list[int]:
+        """Append times (ms) of ``count`` records from an offset on; waits for them."""
+        consumer = self.consumer("admin", topic, start)
+        found: list[int] = []
+        deadline = time.monotonic() + seconds
+        try:
+            while len(found) < count:
+                if time.monotonic() > deadline:
+                    message = f"{topic}: {len(found)} of {count} records after {seconds} s"
+                    raise TimeoutError(message)
+                for records in consumer.poll(timeout_ms=200).values():
+                    found += [record.timestamp for record in records]
+        finally:
+            consumer.close()
+        return found[:count]
+
+    @contextlib.contextmanager
+    def process(self, argv: Sequence[str], ready: str, env: Mapping[str, str] | None = None) -> Iterator[Any]:
+        """Run a process until the block ends; begin when its log has the words ``ready``."""
+        log = self.home / f"bench-{time.monotonic_ns()}.log"
+        with log.open("wb") as file:
+            running = subprocess.Popen(argv, stdout=file, stderr=file, env={**os.environ, **(env or {})})
+        try:
+            wait_for(log, ready, running)
+            yield running
+        finally:
+            if running.poll() is None:
+                running.terminate()
+                try:
+                    running.wait(timeout=20)
+                except subprocess.TimeoutExpired:
+                    running.kill()
+                    running.wait()
+
+    def yizhan(self, *words: str) -> list[str]:
+        """Return a command line of ours in this home."""
+        return [*YIZHAN, "--home", str(self.home), *words]
+
+
+def wait_for(log: Path, words: str, running: subprocess.Popen[bytes], seconds: float = 60) -> None:
+    """Wait until a process has written some words."""
+    deadline = time.monotonic() + seconds
+    while words not in (text := log.read_text(encoding="utf-8", errors="replace")):
+        if running.poll() is not None or time.monotonic() > deadline:
+            message = f"{running.args!r} did not say {words!r}:\n{text[-2000:]}"
+            raise RuntimeError(message)
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def ground() -> Iterator[Ground]:
+    """Bring up a broker in a temporary home, with keys and charter; take it down at the end."""
+    home = Path(tempfile.mkdtemp(prefix="yizhan-bench-"))
+    now = datetime.now(UTC)
+    broker, _ = bring_up(home, SIX, now=now, progress=say)
+    try:
+        make_sample(home, SIX, now, since=now - timedelta(days=200))
+        signing = {code: load_signing(_key(home, code, "sign")) for code in SIX}
+        sealing = {code: load_sealing(_key(home, code, "seal")) for code in SIX}
+        (station,) = (load_signing(path) for path in (home / "station" / "keys").glob("sign-*.pem"))
+        admin = KafkaAdminClient(**Settings.load(home).connection("admin").kafka_python())
+        same = {"message.timestamp.type": "LogAppendTime", "compression.type": "uncompressed"}
+        admin.create_topics([NewTopic(name, 1, 1, topic_configs=same) for name in PLAIN])
+        admin.close()
+        yield Ground(home, signing, sealing, station)
+    finally:
+        broker.stop()
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _key(home: Path, code: str, role: str) -> Path:
+    (path,) = (home / "counties" / code / "keys").glob(f"{role}-*.pem")
+    return path
+
+
+def say(words: str) -> None:
+    """Tell the person who waits what is being done."""
+    print(f"[{datetime.now(UTC):%H:%M:%S}] {words}", file=sys.stderr, flush=True)
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """Return the value below which a share (0 to 1) of the values lies."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def summary(runs: Sequence[float]) -> dict[str, Any]:
+    """Median and all runs, rounded to four significant digits."""
+    return {"median": significant(statistics.median(runs)), "runs": [significant(run) for run in runs]}
+
+
+def significant(value: float) -> float:
+    """Round to four significant digits."""
+    return float(f"{value:.4g}")

@@ -1,0 +1,103 @@
+"""What a bulletin is counted from: letters that one of the two sent the other, as plain data.
+
+Rule 1: the caller says only what it has verified: inbox items against the digest's manifest, outbox events
+        as they were sealed.
+Rule 2: nothing here knows which of the two is at the desk: both must count the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from yizhan.schemas.header import NOTICE, RECEIPT, Header, split_id
+from yizhan.schemas.payloads import ReadPayload
+from yizhan.schemas.policy import Way
+
+NEVER_COUNTED = frozenset({RECEIPT, NOTICE, "yizhan.intelligence.bulletin.v1"})
+"""What the system says to itself, and bulletins: a bulletin does not count bulletins."""
+Kept = Literal["due", "met", "late", "missed", "cancelled"]
+
+
+@dataclass(frozen=True)
+class QuarterEvent:
+    """One event. ``to`` is the other of the two; ``raw`` is empty where it could not be opened or is missing.
+
+    ``hash`` is 32 bytes in hex. ``missing``: a manifest names it and nobody here has it.
+    """
+
+    id: str
+    hash: str
+    source: str
+    to: str
+    type: str = ""
+    status: str = "Actual"
+    time: str = ""
+    way: Way = Way.DIGEST
+    grade: int | None = None
+    stage: str | None = None
+    thread: str = ""
+    wants: str | None = None
+    reply_to: tuple[str, str] | None = None
+    supersedes: tuple[str, str] | None = None
+    withdraws: tuple[str, str] | None = None
+    raw: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    opened: bool = True
+    missing: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What others refer to it by: id and hash."""
+        return self.id, self.hash
+
+    @property
+    def order(self) -> tuple[str, str, int, str]:
+        """Where it stands among all: by when it was learnt, then as its sender numbered it; never by arrival."""
+        source, book, number = split_id(self.id)
+        return self.time, f"{source}-{book}", number, self.hash
+
+
+@dataclass(frozen=True, slots=True)
+class QuarterObligation:
+    """How one obligation stood at the quarter's end; ``owes`` and ``owed`` are member codes."""
+
+    obligation: str
+    rule: str
+    owes: str
+    owed: str
+    state: Kept
+    due: str
+
+
+def quarter_event(header: Header, event_hash: bytes, to: str, way: Way, contents: ReadPayload | None) -> QuarterEvent:
+    """Take down one event; ``contents`` is None for what could not be opened."""
+
+    def pair(name: str) -> tuple[str, str] | None:
+        ref = getattr(header, name)
+        return None if ref is None else (ref.id, ref.hash)
+
+    return QuarterEvent(
+        id=header.id,
+        hash=event_hash.hex(),
+        source=header.county,
+        to=to,
+        type=header.type,
+        status=header.status,
+        time=header.time,
+        way=way,
+        grade=header.grade,
+        stage=header.stage,
+        thread=header.subject or header.id,
+        wants=getattr(header, "wants", None),
+        reply_to=pair("reply_to"),
+        supersedes=pair("supersedes"),
+        withdraws=pair("withdraws"),
+        raw={} if contents is None else contents.raw,
+        opened=contents is not None,
+    )
+
+
+def missing_event(event_id: str, event_hash: bytes, to: str, way: Way) -> QuarterEvent:
+    """Take down an event that a manifest names and that is not here."""
+    return QuarterEvent(event_id, event_hash.hex(), event_id[:6], to, way=way, opened=False, missing=True)

@@ -1,0 +1,63 @@
+"""A draft on a stick: a folder that people carry from office to office.
+
+    <role>.json      new metadata, with the signatures that were gathered so far
+    files/…          the files that it lists
+    README.txt       what would change, in words
+
+Rule 1: nothing on a stick is secret, and nothing on it is believed: signatures are verified each time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata
+from tuf.api.serialization.json import JSONSerializer
+
+from yizhan.charter.errors import CeremonyError
+from yizhan.charter.layout import MAX_METADATA_BYTES
+from yizhan.charter.repository import CharterDraft
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_READABLE = JSONSerializer(compact=False)
+
+
+def save(draft: CharterDraft, folder: Path, words: str | None = None) -> None:
+    """Write a draft; signatures that are there already are written over."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for role, metadata in draft.metadata.items():
+        (folder / f"{role}.json").write_bytes(metadata.to_bytes(_READABLE))
+    for path, content in draft.files.items():
+        target = folder / "files" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+    if words is not None:
+        (folder / "README.txt").write_text(words + "\n", encoding="utf-8")
+
+
+def load(folder: Path) -> CharterDraft:
+    """Read a draft.
+
+    Raises:
+        CeremonyError: the folder holds none, or a file of it is damaged.
+    """
+    draft = CharterDraft()
+    for path in sorted(folder.glob("*.json")):
+        if path.stat().st_size > 4 * MAX_METADATA_BYTES:
+            raise CeremonyError(f"{path} is longer than any metadata; the stick is damaged")
+        try:
+            metadata: Metadata[Any] = Metadata.from_bytes(path.read_bytes())
+        except (RepositoryError, ValueError, KeyError, TypeError) as error:
+            raise CeremonyError(
+                f"{path} is no metadata: {error}; carry the stick back to its last good office"
+            ) from None
+        draft.metadata[path.stem] = metadata
+    files = folder / "files"
+    for path in sorted(files.rglob("*.json")):
+        draft.files[path.relative_to(files).as_posix()] = path.read_bytes()
+    if not draft.metadata:
+        raise CeremonyError(f"{folder} holds no draft; make one with `yizhan charter propose`")
+    return draft

@@ -1,0 +1,53 @@
+"""What a person can do next, as a command: the one table from kinds of ``Action`` to command lines.
+
+Rule 1: every kind that a service names stands here (a test goes through all of them).
+Rule 2: a parameter that an action does not have leaves its option out; an argument that is missing is shown as ``…``.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Final
+
+from yizhan.schemas.actions import Action
+from yizhan.schemas.errors import YizhanError
+from yizhan.schemas.i18n import _
+
+COMMANDS: Final[Mapping[str, str]] = {
+    "inbox.list": "inbox list --county {county}",
+    "inbox.show": "inbox show {id} --county {county}",
+    "inbox.acknowledge": "inbox ack {id} --county {county} --name … --badge …",
+    "outbox.list": "outbox list --county {county}",
+    "draft.list": "draft list --county {county}",
+    "draft.edit": "draft edit {n} --county {county}",
+    "due.list": "due {county}",
+    "sample.init": "sample init",
+    "broker.start": "broker start",
+}
+"""Kind of action → command; ``{name}`` are its parameters."""
+
+
+def command_of(action: Action) -> str:
+    """Return the command that carries out an action."""
+    words = []
+    pattern = shlex.split(COMMANDS[action.kind])
+    for place, word in enumerate(pattern):
+        if not word.startswith("{"):
+            words.append(word)
+            continue
+        value = action.params.get(word[1:-1])
+        if value is not None:
+            words.append(shlex.quote(value))
+        elif place and pattern[place - 1].startswith("--"):
+            words.pop()
+        else:
+            words.append("…")
+    return " ".join(["yizhan", *words])
+
+
+def with_hint(sentence: str, error: YizhanError) -> str:
+    """Add to a sentence what an error says can be done."""
+    if error.hint is None:
+        return sentence
+    return _("{sentence}；请运行 {command}").format(sentence=sentence.rstrip("。."), command=command_of(error.hint))

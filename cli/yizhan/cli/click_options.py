@@ -1,0 +1,416 @@
+"""click in two languages: commands, options, help pages, usage errors.
+
+Rule 1: a help text is a Chinese sentence, translated when it is shown, never when it is imported.
+Rule 2: the options that every command has (``--home``, ``--lang``, ``--debug``) may stand anywhere.
+Rule 3: a line of Chinese is measured as a terminal does: a character is two columns wide.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, ClassVar, Final
+from zoneinfo import ZoneInfo
+
+import click
+
+from yizhan.schemas.i18n import LANGUAGES, _, join_list, known_language, marked
+
+_WIDE: Final = frozenset("WF")
+_MEMBER_DIGITS: Final = 6
+
+
+def columns(text: str) -> int:
+    """Count the terminal columns that a text takes.
+
+    >>> columns("县abc")
+    5
+    """
+    return sum(2 if unicodedata.east_asian_width(character) in _WIDE else 1 for character in text)
+
+
+def wrap(text: str, width: int) -> list[str]:
+    """Break a paragraph into lines of at most ``width`` columns, at spaces or between Chinese characters.
+
+    >>> wrap("一二三 abc def", 8)
+    ['一二三', 'abc def']
+    """
+    lines, line = [], ""
+    for piece in _pieces(" ".join(text.split())):
+        if line and columns(line) + columns(piece.rstrip()) > width:
+            lines.append(line.rstrip())
+            line = piece.lstrip()
+        else:
+            line += piece
+    return [*lines, line.rstrip()] if line.strip() else lines
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Take a text apart where a line may break; closing punctuation stays with what it closes."""
+    piece = ""
+    for character in text:
+        wide = unicodedata.east_asian_width(character) in _WIDE
+        closing = unicodedata.category(character) in {"Pe", "Pf", "Po"}
+        if piece and not closing and (wide or piece[-1] == " " or unicodedata.east_asian_width(piece[-1]) in _WIDE):
+            yield piece
+            piece = ""
+        piece += character
+    if piece:
+        yield piece
+
+
+class Formatter(click.HelpFormatter):
+    """A help page in the language chosen."""
+
+    _HEADINGS: ClassVar = {"Options": marked("选项"), "Commands": marked("命令")}
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        """Write the usage line."""
+        super().write_usage(prog, args, _("用法：") if prefix is None else prefix)
+
+    @contextmanager
+    def section(self, name: str) -> Iterator[None]:
+        """Indent what stands under a heading."""
+        heading = self._HEADINGS.get(name, name)
+        with super().section(_(heading)):
+            yield
+
+    def write_text(self, text: str) -> None:
+        """Write paragraphs, wrapped."""
+        indent = " " * self.current_indent
+        paragraphs = [wrap(paragraph, max(self.width - self.current_indent, 11)) for paragraph in text.split("\n\n")]
+        self.write("\n".join("".join(f"{indent}{line}\n" for line in lines) for lines in paragraphs))
+
+    def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write terms beside their explanations."""
+        first = min(max((columns(term) for term, _help in rows), default=0), col_max) + col_spacing
+        indent = " " * self.current_indent
+        for term, explanation in rows:
+            lines = wrap(explanation, max(self.width - first - self.current_indent, 10)) or [""]
+            if columns(term) > first - col_spacing:
+                self.write(f"{indent}{term}\n")
+            else:
+                self.write(f"{indent}{term}{' ' * (first - columns(term))}{lines.pop(0)}".rstrip() + "\n")
+            for line in lines:
+                self.write(f"{indent}{' ' * first}{line}".rstrip() + "\n")
+
+
+class Context(click.Context):
+    """A context whose help pages are ``Formatter``'s."""
+
+    formatter_class = Formatter
+
+
+class _Said:
+    """An attribute that holds a Chinese sentence and gives it in the language chosen."""
+
+    def __set__(self, owner: object, said: str | None) -> None:
+        owner.__dict__["said"] = said
+
+    def __get__(self, owner: object, _kind: type) -> str | None:
+        said: str | None = getattr(owner, "said", None)
+        return _(said) if said else None
+
+
+class Option(click.Option):
+    """An option whose help is translated when it is shown."""
+
+    help = _Said()
+
+    def get_help_extra(self, ctx: click.Context) -> Any:  # noqa: ANN401 -- click's own typed dict
+        """Say ``required`` in the language chosen."""
+        extra = super().get_help_extra(ctx)
+        if "required" in extra:
+            extra["required"] = _("必填")
+        return extra
+
+
+class Spoken:
+    """What a command and a group of commands share: the language and the options of all."""
+
+    context_class: type[click.Context] = Context
+    help = _Said()
+
+    def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 -- click's signature
+        """Return the first paragraph, to its first full stop."""
+        first = (self.help or "").strip().split("\n\n")[0].split("。")[0].split(". ")[0]
+        return " ".join(first.split()).rstrip(".")
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """Return ``--help``."""
+        names = self.get_help_option_names(ctx)  # type: ignore[attr-defined] # of the class beside this one
+        return Option(
+            names, is_flag=True, is_eager=True, expose_value=False, callback=_show_help, help=marked("显示这页说明")
+        )
+
+
+def _show_help(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
+
+
+class Command(Spoken, click.Command):
+    """One command; what it raises is told by the root."""
+
+    allow_extra_args = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 -- click's own
+        """Add the options of all, but for those that the command has itself."""
+        super().__init__(*args, **kwargs)
+        own = {param.name for param in self.params}
+        self.params += [
+            Option([f"--{name}"], hidden=True, expose_value=False, callback=_later, **how)
+            for name, how in EVERYWHERE.items()
+            if name not in own
+        ]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse words that nothing asked for."""
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            ctx.fail(_("多出的词：{words}").format(words=" ".join(rest)))
+        return rest
+
+
+class _Language(click.ParamType):
+    """A language that the program speaks."""
+
+    name = "language"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
+        """Check the word; it was taken before anything else was read."""
+        if known_language(str(value)) is None:
+            choices = join_list(LANGUAGES)
+            self.fail(_("应为 {choices} 之一，得到 {value}").format(choices=choices, value=value), param, ctx)
+        return str(value)
+
+
+LANGUAGE: Final = _Language()
+EVERYWHERE: Final[dict[str, dict[str, Any]]] = {
+    "home": {},
+    "lang": {"type": LANGUAGE},
+    "debug": {"is_flag": True, "default": None},
+}
+
+
+def _later(ctx: click.Context, param: click.Parameter, value: Any) -> None:  # noqa: ANN401 -- any option's value
+    """Take a global option that stands behind the command as if it stood before it."""
+    if value is not None and param.name is not None:
+        ctx.ensure_object(dict)
+        ctx.obj[param.name] = value
+        ctx.find_root().meta[param.name] = value
+
+
+class Group(Spoken, click.Group):
+    """A group of commands. ``lazy`` names those that are imported when asked for: name → ``module:name``."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, lazy: dict[str, str] | None = None, **kwargs: Any) -> None:  # noqa: ANN401 -- click's
+        """Take the table of lazy commands."""
+        super().__init__(*args, **kwargs)
+        self.lazy = dict(lazy or {})
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which they were registered."""
+        return [*self.commands, *(name for name in self.lazy if self.get_command(ctx, name) is not None)]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, importing its module now if need be."""
+        place = self.lazy.get(cmd_name)
+        return super().get_command(ctx, cmd_name) if place is None else load(place)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that the first word names."""
+        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing and not args[0].startswith("-"):
+            known = ", ".join(self.list_commands(ctx))
+            ctx.fail(_("没有命令 {name}；有的是：{known}").format(name=args[0], known=known))
+        return super().resolve_command(ctx, args)
+
+
+def load(place: str) -> click.Command | None:
+    """Import ``module:name``; None when that very module does not exist."""
+    import importlib
+
+    module, _colon, name = place.partition(":")
+    try:
+        command = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and (module == error.name or module.startswith(error.name + ".")):
+            return None
+        raise
+    return command if isinstance(command, click.Command) else None
+
+
+# -- declaring: the same few words everywhere --
+
+
+def option(*names: str, **how: Any) -> Callable[[Any], Any]:  # noqa: ANN401 -- click's own
+    """Declare an option; ``help`` is a marked Chinese sentence."""
+    return click.option(*names, cls=Option, **how)
+
+
+def json_option() -> Callable[[Any], Any]:
+    """Declare ``--json``: one JSON document for programs instead of text for people."""
+    return option("--json", "as_json", is_flag=True, help=marked("输出 JSON，供程序读取"))
+
+
+def county_option(*, required: bool = True, **how: Any) -> Callable[[Any], Any]:  # noqa: ANN401 -- click's own
+    """Declare ``--county C``."""
+    text = how.pop("help", marked("成员县的六位代码，如 350924"))
+    return option("--county", required=required, type=MEMBER, metavar="C", help=text, **how)
+
+
+def partner_option() -> Callable[[Any], Any]:
+    """Declare ``--with C``, the other county of a pair."""
+    return option("--with", "partner", type=MEMBER, metavar="C", help=marked("伙伴县（默认章程里结对的县）"))
+
+
+def passphrase_option() -> Callable[[Any], Any]:
+    """Declare ``--passphrase-fd N``; a passphrase is never an argument."""
+    return option(
+        "--passphrase-fd",
+        type=Whole(0, 1_000_000),
+        metavar="N",
+        help=marked("从文件描述符 N 读取密钥口令；不给则在终端上询问"),
+    )
+
+
+def type_option() -> Callable[[Any], Any]:
+    """Declare ``--type TYPE``: only events of one type, in full or in short."""
+    return option("--type", type=TYPE, metavar="TYPE", help=marked("只列这一类型的，如 forest_fire"))
+
+
+def limit_option() -> Callable[[Any], Any]:
+    """Declare ``--limit N``: how many are listed, the newest; 0 for all."""
+    text = marked("至多 N 件（默认 50；0 为全部）")
+    return option("--limit", type=Whole(0, 1_000_000_000), default=50, metavar="N", help=text)
+
+
+def charter_option() -> Callable[[Any], Any]:
+    """Declare ``--charter DIR``: for machines that have nothing but a charter."""
+    text = marked("读取章程的目录（默认主目录里驿站的，没有则本县的）")
+    return option("--charter", type=click.Path(path_type=Path), metavar="DIR", help=text)
+
+
+def at_option() -> Callable[[Any], Any]:
+    """Declare ``--at TIME``."""
+    text = marked("按这个时刻有效的章程和密钥判断（默认现在；不写时区为北京时间）")
+    return option("--at", type=MOMENT, metavar="TIME", help=text)
+
+
+class _Member(click.ParamType):
+    """A member's six-digit code, ASCII digits."""
+
+    name = "member"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
+        """Check the form; membership is the charter's business."""
+        text = str(value)
+        if len(text) != _MEMBER_DIGITS or not (text.isascii() and text.isdigit()):
+            self.fail(_("应为六位数字代码，如 350924，得到 {value}").format(value=text), param, ctx)
+        return text
+
+
+class _Moment(click.ParamType):
+    """An instant: RFC 3339, or local time without a zone."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ANN401 -- click's own
+        """Read it; without a zone it is China's time."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(str(value))
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=ZoneInfo("Asia/Shanghai"))
+            whole = timedelta(microseconds=moment.microsecond % 1000)
+            return moment.astimezone(UTC) - whole
+        except (ValueError, OverflowError):
+            sentence = _("应为时间，如 2026-11-23T16:05 或 2026-11-23T08:05:00.000Z，得到 {value}")
+            self.fail(sentence.format(value=value), param, ctx)
+
+
+class _Type(click.ParamType):
+    """An event type, in full or in short."""
+
+    name = "type"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
+        """Find the type that is meant."""
+        from yizhan.schemas.payloads import TYPES
+        from yizhan.services.labels import short_type, type_name, type_of
+
+        found = type_of(str(value))
+        if found is None:
+            spelled = [name for name in TYPES if str(value) in {short_type(name), type_name(name)}]
+            if spelled:
+                choices = join_list(name[7:-3] for name in spelled)
+                self.fail(_("{value} 不只一类：请写 {choices}").format(value=value, choices=choices), param, ctx)
+            choices = join_list(f"{short_type(name)} {type_name(name)}" for name in TYPES)
+            self.fail(_("没有事件类型 {value}；有的是：{choices}").format(value=value, choices=choices), param, ctx)
+        return found
+
+
+class OneOf(click.Choice[str]):
+    """One word of a list."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
+        """Check the word."""
+        text = str(value)
+        if text not in self.choices:
+            sentence = _("应为 {choices} 之一，得到 {value}")
+            self.fail(sentence.format(choices=join_list(self.choices), value=text), param, ctx)
+        return text
+
+
+class Whole(click.ParamType):
+    """A whole number within bounds, both included."""
+
+    name = "number"
+
+    def __init__(self, low: int, high: int) -> None:
+        """Take the bounds."""
+        self._low, self._high = low, high
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401 -- click's own
+        """Check the number."""
+        text = str(value)
+        if not (text.isascii() and text.isdigit()) or not self._low <= int(text) <= self._high:
+            sentence = _("应为 {low} 到 {high} 的整数，得到 {value}")
+            self.fail(sentence.format(low=self._low, high=self._high, value=text), param, ctx)
+        return int(text)
+
+
+MEMBER: Final = _Member()
+MOMENT: Final = _Moment()
+TYPE: Final = _Type()
+
+
+# -- usage errors --
+
+
+def usage_sentence(error: click.ClickException) -> str:
+    """Say what is wrong with a command line, in the language chosen."""
+    if isinstance(error, click.NoSuchOption):
+        sentence = _("没有选项 {name}").format(name=error.option_name)
+        near = join_list(sorted(error.possibilities or ()))
+        return sentence + (_("；是 {near} 吗？").format(near=near) if near else "")
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        return _("缺少 {name}").format(name=_name_of(error.param, error.ctx))
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        return _("{name} 不能用：{message}").format(name=_name_of(error.param, error.ctx), message=error.message)
+    return error.format_message()
+
+
+def _name_of(param: click.Parameter, ctx: click.Context | None) -> str:
+    if isinstance(param, click.Argument) and ctx is not None:
+        return param.make_metavar(ctx)
+    return max(param.opts, key=len)

@@ -1,0 +1,65 @@
+"""Whoever is told what arrived is told in a thread of its own.
+
+Rule 1: a slow or stopped screen never keeps the next alarm from being stored.
+Rule 2: what is told is in the database already; when a screen falls too far behind, the oldest is dropped.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Final, Self
+
+from yizhan.consumers.arrivals import ReceiveOutcome
+
+LONGEST: Final = 10_000
+"""Outcomes that wait to be told."""
+_LAST_WORDS_SECONDS: Final = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class Teller:
+    """Calls ``tell`` with every outcome, in order, from one thread."""
+
+    def __init__(self, tell: Callable[[ReceiveOutcome], None] | None) -> None:
+        """Prepare it; None tells nobody. Use it as a context."""
+        self._tell = tell
+        self._waiting: deque[ReceiveOutcome] = deque(maxlen=LONGEST)
+        self._changed = threading.Condition()
+        self._over = False
+        self._thread = threading.Thread(target=self._run, name="teller", daemon=True)
+
+    def __enter__(self) -> Self:
+        if self._tell is not None:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        with self._changed:
+            self._over = True
+            self._changed.notify()
+        if self._thread.is_alive():
+            self._thread.join(_LAST_WORDS_SECONDS)
+
+    def put(self, outcomes: Iterable[ReceiveOutcome]) -> None:
+        """Hand outcomes over; never blocks."""
+        if self._tell is not None:
+            with self._changed:
+                self._waiting.extend(outcomes)
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while (outcome := self._next()) is not None:
+            try:
+                self._tell(outcome)  # type: ignore[misc]  # the thread runs only where there is one
+            except Exception:
+                log.exception("whoever is told of arrivals failed; the event is stored")
+
+    def _next(self) -> ReceiveOutcome | None:
+        with self._changed:
+            while not self._waiting and not self._over:
+                self._changed.wait()
+            return self._waiting.popleft() if self._waiting else None

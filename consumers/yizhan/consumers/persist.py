@@ -1,0 +1,166 @@
+"""How a checked record becomes a row.
+
+Rule 1: an alarm rings unless it was withdrawn or is over; whichever came first, alarm or withdrawal.
+Rule 2: evidence is kept as it came: what does not verify, and a second event under one id.
+Rule 3: every function works inside its caller's transaction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import sqlite3
+from typing import TYPE_CHECKING, Final
+
+from yizhan.consumers import digests, lane_store, metrics, receipts
+from yizhan.consumers.arrivals import Arrived, ReceiveOutcome
+from yizhan.consumers.checks import NEVER_RECEIPTED, SignedEvent, Unverified
+from yizhan.consumers.labels import State, Warn
+from yizhan.schemas.header import LIFE_AT_STAKE, NOTICE, Ref
+from yizhan.schemas.policy import Way
+from yizhan.schemas.postmark import KAFKA_HEADER
+from yizhan.schemas.timestamps import instant, written
+
+if TYPE_CHECKING:
+    from yizhan.consumers.arrivals import Kind
+    from yizhan.consumers.lane_store import LaneKey
+
+KEPT_BYTES: Final = 1024 * 1024
+"""How much of a record that stays aside is kept; a lawful one is kept whole."""
+
+log = logging.getLogger(__name__)
+
+
+def keep_aside(conn: sqlite3.Connection, record: Arrived, why: Unverified, now: str) -> ReceiveOutcome:
+    """Keep a record aside with its reason; the same record again is counted."""
+    if record.kind == "digest" and why.event_hash is not None:
+        digests.enter(conn, why.event_hash, None, prompt=False)
+    value = record.value or b""
+    stamp = next((value or b"" for name, value in record.headers if name == KAFKA_HEADER), None)
+    place = f"{record.partition}/{record.offset}"
+    # What has no bytes is named by where it stood.
+    said = value or place.encode()
+    name = hashlib.sha256(hashlib.sha256(said).digest() + (stamp or b"")).digest()
+    conn.execute(
+        "INSERT INTO aside (record, kind, reason, detail, place, timestamp, stored, size, value, postmark)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (record, kind, reason) DO UPDATE SET times = times + 1",
+        (
+            name,
+            record.kind,
+            why.reason,
+            why.detail[:1000],
+            place,
+            max(-(2**63), min(record.timestamp, 2**63 - 1)),
+            now,
+            len(value),
+            value[:KEPT_BYTES],
+            None if stamp is None else stamp[:KEPT_BYTES],
+        ),
+    )
+    metrics.ASIDE.labels(why.reason).inc()
+    log.error("kept aside: %s (%s, %s): %s", why.reason, record.kind, place, why.detail)
+    return ReceiveOutcome("aside", reason=why.reason)
+
+
+def keep_conflict(conn: sqlite3.Connection, letter: SignedEvent, now: str) -> None:
+    """Keep another event under an id that is here; the first one stays and says so."""
+    header, envelope = letter.header, letter.verified.envelope
+    new = conn.execute(
+        "INSERT OR IGNORE INTO conflicts (id, hash, stored, header, envelope, postmark) VALUES (?, ?, ?, ?, ?, ?)",
+        (header.id, letter.verified.hash, now, envelope.unverified_header, letter.envelope, letter.postmark),
+    ).rowcount
+    if new:
+        _warn(conn, header.id, Warn.ID_CONFLICT)
+        metrics.CONFLICTS.inc()
+        metrics.WARNINGS.labels(Warn.ID_CONFLICT).inc()
+        log.critical("%s signed two events under the id %s; the first stays, both are kept", header.county, header.id)
+
+
+def _warn(conn: sqlite3.Connection, item_id: str, word: Warn) -> None:
+    row = conn.execute("SELECT warnings FROM items WHERE id = ?", (item_id,)).fetchone()
+    words = sorted({*row["warnings"].split(), word})
+    conn.execute("UPDATE items SET warnings = ? WHERE id = ?", (" ".join(words), item_id))
+
+
+def keep_letter(
+    conn: sqlite3.Connection, letter: SignedEvent, kind: Kind, lane: tuple[LaneKey, int] | None, now: str
+) -> None:
+    """Store an event that was not here: its row, its place in its lane, what it means for others."""
+    header = letter.header
+    warnings = set(letter.warnings)
+    if lane is not None and not lane_store.enter(conn, *lane) and _numbered(conn, *lane):
+        warnings.add(Warn.LANE_CONFLICT)
+        log.error("%s gave number %d of lane %s to two events", header.source, lane[1], "/".join(lane[0]))
+    state = _state(conn, letter, kind, now, warnings)
+    (source, book, name), n = lane or ((header.source, header.book, None), None)
+    seq = conn.execute(
+        "INSERT INTO items (id, hash, kind, source, county, book, type, status, thread, time, received, stored,"
+        " expires, lane, n, way, rule, charter, state, unopenable, warnings,"
+        " supersedes, supersedes_hash, withdraws, withdraws_hash)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            header.id, letter.verified.hash, kind, source, header.county, book, header.type, header.status,
+            header.subject or header.id, header.time, written(letter.received), now, header.expires, name, n,
+            letter.way, letter.rule, letter.charter.name, state, letter.unopenable, " ".join(sorted(warnings)),
+            *_columns(header.supersedes), *_columns(header.withdraws),
+        ),
+    ).lastrowid  # fmt: skip
+    envelope = letter.verified.envelope
+    conn.execute(
+        "INSERT INTO letters VALUES (?, ?, ?, ?, ?)",
+        (seq, envelope.unverified_header, letter.payload, letter.envelope, letter.postmark),
+    )
+    if lane is not None and header.type not in NEVER_RECEIPTED:
+        lane_store.owe(conn, lane[0])
+        if letter.unopenable is not None:
+            receipt = receipts.about(header.id, letter.verified.hash, "unopenable")
+            receipts.owe(conn, receipt, None, letter.unopenable, instant(now))
+    if header.type == NOTICE and letter.addressed and letter.contents is not None:
+        lane_store.announce(conn, header.source, lane_store.announced(letter.contents.raw))
+    if header.withdraws is not None:
+        _silence(conn, letter, header.withdraws)
+
+
+def _columns(ref: Ref | None) -> tuple[str | None, bytes | None]:
+    return (None, None) if ref is None else (ref.id, bytes.fromhex(ref.hash))
+
+
+def _numbered(conn: sqlite3.Connection, lane: LaneKey, n: int) -> bool:
+    """Tell whether an item, not only a void number, has this number."""
+    return (
+        conn.execute("SELECT 1 FROM items WHERE source = ? AND book = ? AND lane = ? AND n = ?", (*lane, n)).fetchone()
+        is not None
+    )
+
+
+def _state(conn: sqlite3.Connection, letter: SignedEvent, kind: Kind, now: str, warnings: set[Warn]) -> State:
+    header = letter.header
+    if letter.way is Way.ALARM:
+        withdrawn = conn.execute(
+            "SELECT 1 FROM items WHERE withdraws = ? AND withdraws_hash = ? AND county = ?"
+            " AND (status = 'Actual' OR ? <> 'Actual')",
+            (header.id, letter.verified.hash, header.county, header.status),
+        ).fetchone()
+        if withdrawn is not None:
+            return State.WITHDRAWN
+        if header.expires is not None and header.expires <= now:
+            warnings.add(Warn.EXPIRED)
+            # A sender's clock that runs behind must not silence a fire: life before tidiness.
+            return State.RINGING if header.type in LIFE_AT_STAKE else State.EXPIRED
+        return State.RINGING
+    if kind == "digest" and letter.way is Way.DIGEST and not digests.is_listed(conn, letter.verified.hash):
+        return State.WAITING
+    return State.QUIET
+
+
+def _silence(conn: sqlite3.Connection, letter: SignedEvent, ref: Ref) -> None:
+    """Stop the ringing of what its own county withdraws; an exercise silences nothing real."""
+    conn.execute(
+        "UPDATE items SET state = ? WHERE id = ? AND hash = ? AND county = ? AND state = ?"
+        " AND (status <> 'Actual' OR ? = 'Actual')",
+        (
+            State.WITHDRAWN, ref.id, bytes.fromhex(ref.hash), letter.header.county, State.RINGING,
+            letter.header.status,
+        ),
+    )  # fmt: skip

@@ -1,0 +1,231 @@
+"""One event's whole life, in the order of time: each step says who vouches for it.
+
+Law 5: the decision is computed here again from the signed header and the charter's table.
+
+Rule 1: ``signed`` is the sender's or a recipient's signature; ``logged`` the station's statement in the log,
+        with its place; ``said`` a county's own book, which nobody else vouches for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Literal
+
+from yizhan.ledger.audit.books import Book, InboxRow, manifest_of
+from yizhan.ledger.audit.evidence import EventRecord, Evidence
+from yizhan.ledger.audit.logged import Marked
+from yizhan.ledger.audit.obligations import Stepped, rule_of
+from yizhan.ledger.errors import NoSuchStatement
+from yizhan.runtime import access_log
+from yizhan.schemas import merkle
+from yizhan.schemas.policy import decide
+from yizhan.schemas.timestamps import written
+
+if TYPE_CHECKING:
+    from yizhan.schemas.charter import Charters
+
+Vouch = Literal["signed", "logged", "said"]
+
+
+class What(StrEnum):
+    """What happened."""
+
+    LEARNT = "learnt"
+    ACCEPTED = "accepted"
+    SENT = "sent"
+    RECEIVED = "received"
+    REFUSED = "refused"
+    DECIDED = "decided"
+    STORED = "stored"
+    DELIVERED = "delivered"
+    UNOPENABLE = "unopenable"
+    OPENED = "opened"
+    ACKNOWLEDGED = "acknowledged"
+    ACTED = "acted"
+    DECLINED = "declined"
+    DIGESTED = "digested"
+    ANSWERED = "answered"
+    DESTROYED = "destroyed"
+    OWED = "owed"
+    RIVAL = "rival"
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryStep:
+    """One step. ``county`` is whose doing it is, ``place`` where the log has it, ``by`` a person or account."""
+
+    what: What
+    at: str
+    county: str
+    vouch: Vouch
+    place: int | None = None
+    by: str | None = None
+    said: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Life:
+    """One event. ``header`` is what it said of itself, as signed; empty where no book proves it."""
+
+    id: str
+    hash: str
+    header: Mapping[str, Any]
+    steps: tuple[HistoryStep, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Places of the log that it is told from."""
+        return tuple(sorted({step.place for step in self.steps if step.place is not None}))
+
+
+People = Mapping[tuple[str, str], str]
+"""(county, stage) → who said it, where the county's own stores are at hand."""
+
+
+def life(evidence: Evidence, event_id: str, charters: Charters, people: People) -> Life:
+    """Tell an event's life; of an obligation's name, what was owed and became of it.
+
+    Raises:
+        NoSuchStatement: neither log nor books have such an event.
+    """
+    matter = evidence.matters.get(event_id)
+    if owed := evidence.logged.owed.steps(event_id):
+        return Life(event_id, "", {}, tuple(_owed(owed, charters)), ())
+    if matter is None:
+        raise NoSuchStatement(
+            f"{event_id[:80]}: neither the log nor a book has such an event; see `yizhan outbox list`"
+        )
+    steps = [
+        *_sending(evidence, matter, charters),
+        *_arriving(evidence, matter),
+        *_confirmed(evidence, matter, people),
+        *_digested(evidence, matter, charters),
+        *_after(evidence, matter),
+        *_owed(evidence.logged.owed.of(matter.id), charters),
+    ]
+    order = list(What)
+    steps.sort(key=lambda step: (step.at, order.index(step.what), step.county))
+    letters = [each for each in (matter.sent, *matter.came.values()) if each is not None]
+    problems = [each.problem for each in letters if each.problem]
+    problems += ["no book has its signed header"] if matter.header is None else []
+    header = {} if matter.header is None else matter.header.model_dump(mode="json", exclude_none=True)
+    return Life(event_id, matter.hash, header, tuple(steps), tuple(dict.fromkeys(problems)))
+
+
+def _sending(evidence: Evidence, matter: EventRecord, charters: Charters) -> Iterator[HistoryStep]:
+    row, marked = matter.sent_row, matter.marked
+    if matter.header is not None:
+        yield HistoryStep(What.LEARNT, matter.header.time, matter.county, "signed")
+    if row is not None:
+        yield HistoryStep(What.ACCEPTED, row.accepted, matter.county, "said")
+        if row.first_sent is not None:
+            yield HistoryStep(What.SENT, row.first_sent, matter.county, "said")
+    if marked is None:
+        yield from _refused(evidence, matter)
+        return
+    mark = marked.mark
+    origin = {"cluster": mark.origin.cluster, "record": str(mark.origin), "charter": mark.charter}
+    suspect = {"clock_suspect": True} if mark.clock_suspect else {}
+    yield HistoryStep(What.RECEIVED, mark.received, matter.county, "logged", marked.place, said=origin | suspect)
+    yield from _decided(matter, marked, charters)
+    for rival in evidence.logged.marks[matter.id][1:]:
+        if rival.mark.hash != mark.hash:
+            other = {"hash": rival.mark.hash}
+            yield HistoryStep(What.RIVAL, rival.mark.received, matter.county, "logged", rival.place, said=other)
+
+
+def _refused(evidence: Evidence, matter: EventRecord) -> Iterator[HistoryStep]:
+    """Tell of the first refusal of the record that the sender's outbox has."""
+    row = matter.sent_row
+    for each in evidence.logged.refusals:
+        if row is not None and each.mark.record_sha256 == row.record:
+            said = {"reason": each.mark.refused, "detail": each.mark.detail, "charter": each.mark.charter}
+            yield HistoryStep(What.REFUSED, each.mark.received, matter.county, "logged", each.place, said=said)
+            return
+
+
+def _decided(matter: EventRecord, marked: Marked, charters: Charters) -> Iterator[HistoryStep]:
+    mark = marked.mark
+    policy = charters.in_force(mark.made).policy
+    because = {route.id: route.because for route in policy.routes}
+    for recipient, decided in (mark.decisions or {}).items():
+        said: dict[str, Any] = {"way": decided.way.value, "rule": decided.rule, "charter": mark.charter}
+        if decided.rule in because:
+            said["because"] = because[decided.rule]
+        if matter.header is not None:
+            again = decide(matter.header, recipient, policy)
+            said["recomputed"] = (again.way, again.rule) == (decided.way, decided.rule)
+        yield HistoryStep(What.DECIDED, mark.received, recipient, "logged", marked.place, said=said)
+
+
+def _arriving(evidence: Evidence, matter: EventRecord) -> Iterator[HistoryStep]:
+    for county, letter in matter.came.items():
+        row = letter.row
+        if not isinstance(row, InboxRow):
+            continue
+        said = {"way": row.way.value, "rule": row.rule, "state": row.state, "warnings": list(row.warnings)}
+        yield HistoryStep(What.STORED, row.stored, county, "said", said=said)
+        if row.destroyed is not None:
+            notice = evidence.logged.first(row.destroyed.notice or "")
+            place = None if notice is None else notice.place
+            gone = {"retention": row.destroyed.retention, "notice": row.destroyed.notice}
+            yield HistoryStep(
+                What.DESTROYED, row.destroyed.at, county, "said" if place is None else "logged", place, said=gone
+            )
+        book = evidence.book(county, "inbox")
+        looks = [] if book is None else [each for each in looks_of(book) if matter.id in each.what]
+        for look in looks[:1]:
+            yield HistoryStep(
+                What.OPENED, look.at, county, "said", by=look.who, said={"command": look.command, "times": len(looks)}
+            )
+
+
+def looks_of(book: Book) -> list[access_log.AccessEntry]:
+    """List the accesses to content that a county's journal has."""
+    return [each for each in access_log.check(book.accesses)[0] if each.how in {"opened", "listed", "printed"}]
+
+
+def _confirmed(evidence: Evidence, matter: EventRecord, people: People) -> Iterator[HistoryStep]:
+    for each in evidence.receipts(matter):
+        vouch: Vouch = "signed" if each.place is None else "logged"
+        by = people.get((each.county, each.stage))
+        yield HistoryStep(What(each.stage), each.at, each.county, vouch, each.place, by, {"receipt": each.id})
+
+
+def _digested(evidence: Evidence, matter: EventRecord, charters: Charters) -> Iterator[HistoryStep]:
+    for (county, kind), book in evidence.books.items():
+        for digest in book.digests if kind == "inbox" else ():
+            if matter.hash not in digest.members:
+                continue
+            manifest = manifest_of(digest, charters)
+            leaves = [merkle.leaf_hash(bytes.fromhex(each)) for each in digest.members]
+            holds = manifest is not None and merkle.root(leaves).hex() == manifest.root
+            place = evidence.logged.place_of(digest.manifest.encode())
+            said = {"label": digest.label, "position": digest.members.index(matter.hash), "proven": holds}
+            closed = digest.stored if manifest is None else manifest.closed
+            yield HistoryStep(What.DIGESTED, closed, county, "said" if place is None else "logged", place, said=said)
+
+
+def _owed(steps: Iterable[Stepped], charters: Charters) -> Iterator[HistoryStep]:
+    """Tell of obligations, step by step, with the rule and the clause of the charter that they name."""
+    for each in steps:
+        said, rule = each.said, rule_of(each.said, charters)
+        told: dict[str, Any] = said.model_dump(mode="json", exclude_none=True)
+        if rule is not None:
+            told |= {"what": rule.what, "because": rule.because}
+        yield HistoryStep(What.OWED, said.at, said.owes[0], "logged", each.place, said=told)
+
+
+def _after(evidence: Evidence, matter: EventRecord) -> Iterator[HistoryStep]:
+    for each in evidence.answers(matter):
+        header = each.header
+        if header is None or header.receipt is not None:
+            continue
+        at = header.time if each.received is None else written(each.received)
+        place = None if each.marked is None else each.marked.place
+        refers = header.refers if header.refers != "none" else "subject"
+        said = {"id": each.id, "type": header.type, "refers": refers, "stage": header.stage}
+        yield HistoryStep(What.ANSWERED, at, each.county, "signed" if place is None else "logged", place, said=said)

@@ -1,0 +1,110 @@
+"""A log's files, read: from a folder or over HTTP.
+
+Rule 1: what cannot be read is an error that names the file.
+Rule 2: of a tile, the widest that is there is read: a log may have dropped a partial one for a full one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+from yizhan.ledger.errors import LogDamaged
+from yizhan.schemas import merkle, tiles
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+CHECKPOINT: Final = "checkpoint"
+"""The newest checkpoint, signed by the log, with the cosignatures that have come (tlog-tiles)."""
+FINAL: Final = "final"
+"""The newest checkpoint with its quorum. Beside tlog-tiles, which knows only one checkpoint."""
+_MAX_BYTES: Final = 1024 * 1024
+_TIMEOUT_SECONDS: Final = 30.0
+
+
+class LogSource(Protocol):
+    """Where a log's files are."""
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file by its relative path, or None if it is not there (``LogDamaged`` if unreadable)."""
+
+
+class LogFolder:
+    """A folder on this machine."""
+
+    def __init__(self, root: Path) -> None:
+        """Take the folder that holds ``checkpoint``."""
+        self.root = root
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file, or None."""
+        try:
+            with (self.root / path).open("rb") as file:
+                return file.read(_MAX_BYTES)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise LogDamaged(path, f"cannot be read: {error.strerror}") from error
+
+
+class HttpSource:
+    """A web server."""
+
+    def __init__(self, prefix: str) -> None:
+        """Take the URL below which ``checkpoint`` is."""
+        self._prefix = prefix.rstrip("/")
+
+    def read(self, path: str) -> bytes | None:
+        """Return a file, or None where the server says that there is none."""
+        try:
+            with urllib.request.urlopen(f"{self._prefix}/{path}", timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310 -- only http, see source
+                return bytes(answer.read(_MAX_BYTES))
+        except urllib.error.HTTPError as error:
+            with contextlib.closing(error):
+                if error.code in {404, 410}:
+                    return None
+                raise LogDamaged(path, f"the server answers {error.code}") from error
+        except OSError as error:
+            raise LogDamaged(path, f"the server does not answer: {error}") from error
+
+
+def source(where: str) -> LogSource:
+    """Return the source for a folder's name or an http(s) URL."""
+    return HttpSource(where) if re.match(r"https?://", where) else LogFolder(Path(where))
+
+
+class Tiles:
+    """The tiles of a log of a size; ``tile`` is what ``yizhan.schemas.tiles`` asks for."""
+
+    def __init__(self, files: LogSource, size: int, folder: Path | None = None) -> None:
+        """Read from ``files``; ``folder`` is where wider partial tiles may be looked for."""
+        self._files, self._size, self._folder = files, size, folder
+
+    def tile(self, level: int, number: int) -> bytes:
+        """Return a tile, at least as wide as the tree has it (``LogDamaged`` if it is not there)."""
+        width = tiles.tile_width(level, number, self._size)
+        return self._widest(lambda wide: tiles.tile_path(level, number, wide), width, merkle.HASH_BYTES)
+
+    def bundle(self, number: int) -> bytes:
+        """Return a bundle, at least as wide as the tree has it (``LogDamaged`` if it is not there)."""
+        width = tiles.tile_width(0, number, self._size)
+        return self._widest(lambda wide: tiles.entries_path(number, wide), width, tiles.FRAMED_BYTES)
+
+    def _widest(self, path: Callable[[int], str], width: int, each_bytes: int) -> bytes:
+        """Read a file of ``width`` parts, or the full or else a wider one that has taken its place."""
+        wider: list[int] = []
+        if self._folder is not None and width < tiles.WIDTH:
+            names = [each.name for each in (self._folder / path(1)).parent.glob("[0-9]*")]
+            wider = sorted(int(name) for name in names if name.isdigit() and int(name) > width)
+        for wide in dict.fromkeys((width, tiles.WIDTH, *wider)):
+            data = self._files.read(path(wide))
+            if data is not None and len(data) != wide * each_bytes:
+                raise LogDamaged(path(wide), f"has {len(data)} bytes, expected {wide * each_bytes}")
+            if data is not None:
+                return data
+        raise LogDamaged(path(width), "is missing; restore it, or run `yizhan ledger rebuild`")

@@ -1,0 +1,162 @@
+"""Drafts that a desk has not sent yet, in a file of the county's own (``drafts.sqlite3``).
+
+Rule 1: every answer is on the disk before the next question is asked: a kill loses at most what is being typed.
+Rule 2: a draft may be unfinished and wrong; it is checked in full before it is sent, as every other one.
+Rule 3: before a draft goes, ``sending`` is written. One that is found so later may have gone: the outbox is
+        looked into first, so that a kill between outbox and here sends nothing twice.
+Rule 4: what was sent or dropped leaves no content here; who signed last is kept, to be proposed the next time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from yizhan.runtime.store import Store, open_store, transaction
+from yizhan.schemas import strictjson
+from yizhan.schemas.errors import YizhanError
+from yizhan.schemas.i18n import marked
+from yizhan.schemas.timestamps import instant, written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from yizhan.producers.drafts import Draft
+    from yizhan.producers.outbox import Outbox
+
+FILE: Final = "drafts.sqlite3"
+OFFICE: Final = ("org_code", "drafted_by", "reviewed_by", "signed_off_by", "contact")
+"""Fields of a payload that are proposed the next time."""
+
+MIGRATIONS: Final = (
+    """
+    CREATE TABLE drafts (
+        n INTEGER PRIMARY KEY AUTOINCREMENT,
+        type TEXT NOT NULL,
+        content TEXT NOT NULL,               -- the draft's JSON, as far as it is known
+        asked TEXT NOT NULL,                 -- JSON: names of the questions that were answered or passed over
+        begun TEXT NOT NULL,
+        changed TEXT NOT NULL,
+        sending TEXT                         -- when it was about to be sent
+    );
+    CREATE TABLE memory (
+        name TEXT PRIMARY KEY,
+        value TEXT NOT NULL
+    );
+    """,
+)
+
+
+class NoSuchDraft(YizhanError):
+    """There is no draft of that number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """One draft. Times are written instants; ``sending`` is set where it may have gone already."""
+
+    n: int
+    type: str
+    content: Mapping[str, Any] = field(hash=False)
+    asked: tuple[str, ...]
+    begun: str
+    changed: str
+    sending: str | None
+
+
+class DraftStore(Store):
+    """The drafts of one county; one process at a time writes, others wait."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, made if absent (``StoreError`` if it cannot be used)."""
+        super().__init__(open_store(path, MIGRATIONS))
+        self._conn.execute("PRAGMA secure_delete = ON")
+
+    def begin(self, content: Mapping[str, Any], now: datetime, asked: Iterable[str] = ()) -> int:
+        """Keep a new draft, which has at least a ``type``; return its number."""
+        values = (content["type"], _text(content), _text(sorted(asked)), written(now), written(now))
+        with transaction(self._conn) as conn:
+            made = conn.execute(
+                "INSERT INTO drafts (type, content, asked, begun, changed) VALUES (?, ?, ?, ?, ?)", values
+            )
+        return int(made.lastrowid or 0)
+
+    def save(self, n: int, content: Mapping[str, Any], asked: Iterable[str], now: datetime) -> None:
+        """Keep what a draft has become; durable when this returns. It is no longer about to be sent."""
+        with transaction(self._conn) as conn:
+            conn.execute(
+                "UPDATE drafts SET content = ?, asked = ?, changed = ?, sending = NULL WHERE n = ?",
+                (_text(content), _text(sorted(asked)), written(now), n),
+            )
+
+    def get(self, n: int) -> Unsent:
+        """Return a draft.
+
+        Raises:
+            NoSuchDraft: there is none of that number.
+        """
+        row = self._conn.execute("SELECT * FROM drafts WHERE n = ?", (n,)).fetchone()
+        if row is None:
+            raise NoSuchDraft(marked("没有第 {n} 号草稿；请看 yizhan draft list"), n=n)
+        return _unsent(row)
+
+    def all(self) -> tuple[Unsent, ...]:
+        """List the drafts, the oldest first."""
+        return tuple(_unsent(row) for row in self._conn.execute("SELECT * FROM drafts ORDER BY n"))
+
+    def drop(self, n: int) -> None:
+        """Throw a draft away (``NoSuchDraft`` if there is none)."""
+        self.get(n)
+        with transaction(self._conn) as conn:
+            conn.execute("DELETE FROM drafts WHERE n = ?", (n,))
+
+    def sending(self, n: int, now: datetime) -> None:
+        """Write down that a draft is about to be sent."""
+        with transaction(self._conn) as conn:
+            conn.execute("UPDATE drafts SET sending = ? WHERE n = ? AND sending IS NULL", (written(now), n))
+
+    def sent(self, n: int, payload: Mapping[str, Any]) -> None:
+        """Forget a draft that went; remember who signed it."""
+        office = {name: payload[name] for name in OFFICE if name in payload}
+        with transaction(self._conn) as conn:
+            conn.execute("DELETE FROM drafts WHERE n = ?", (n,))
+            if office:
+                conn.execute("INSERT OR REPLACE INTO memory VALUES ('office', ?)", (_text(office),))
+
+    def office(self) -> dict[str, Any]:
+        """Return who signed last; empty at first."""
+        row = self._conn.execute("SELECT value FROM memory WHERE name = 'office'").fetchone()
+        return {} if row is None else dict(strictjson.loads(row["value"].encode(), floats=True))
+
+
+def gone_as(outbox: Outbox, draft: Draft, since: str) -> str | None:
+    """Return the id under which a draft that was about to be sent did go; None if it did not (rule 3)."""
+    from yizhan.producers.queries import OutboxQuery  # noqa: PLC0415 -- only after a kill
+
+    for row in outbox.rows(OutboxQuery(type=draft.type, since=instant(since))):
+        own = outbox.event(row.id)
+        if own is not None and _as_written(own.payload) == dict(draft.payload):
+            return row.id
+    return None
+
+
+def _as_written(payload: bytes) -> dict[str, Any]:
+    """Return a payload as its draft had it: without the files that were sealed when it was sent."""
+    said: dict[str, Any] = strictjson.loads(payload, floats=True)
+    kept = [each for each in said.get("attachments", ()) if "sealed" not in each]
+    return {name: value for name, value in said.items() if name != "attachments"} | (
+        {"attachments": kept} if kept else {}
+    )
+
+
+def _unsent(row: sqlite3.Row) -> Unsent:
+    content = strictjson.loads(row["content"].encode(), floats=True)
+    asked = strictjson.loads(row["asked"].encode())
+    return Unsent(row["n"], row["type"], content, tuple(asked), row["begun"], row["changed"], row["sending"])
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 -- JSON is any
+    return strictjson.dumps(value).decode()

@@ -1,0 +1,483 @@
+"""What became of each event: the outbox read back, and what its recipients said entered.
+
+Rule 1: everything here is told from rows that were verified when they were written.
+Rule 2: a receipt binds only from a recipient, about an event or lane that this outbox gave.
+Rule 3: every function works inside its caller's lock or transaction; none opens one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Literal
+
+from yizhan.producers.numbering import stored_decision
+from yizhan.schemas import strictjson
+from yizhan.schemas.counterfoils import counterfoil_of
+from yizhan.schemas.header import RECEIPT, Header, LaneName, ReceiptRef, parse_header
+from yizhan.schemas.payloads.reading import MAX_DEPTH
+from yizhan.schemas.policy import Decision, Policy
+from yizhan.schemas.timestamps import instant, written
+
+State = Literal["queued", "sent", "accepted", "refused"]
+"""To be sent now; acknowledged by the broker; let in by the station; refused by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxQuery:
+    """Which events: the last ``limit`` (None: all) that match everything given."""
+
+    id: str | None = None
+    type: str | None = None
+    external_ref: str | None = None
+    state: State | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int | None = None
+
+
+EVERYTHING: Final = OutboxQuery()
+VOID_UNTOLD: Final = "void_untold"
+"""Remembered as 1 while a number is void and no announcement of lane heads said so."""
+
+LINE_LOST: Final = "line_lost"
+"""Since when the publisher finds no broker, a written instant; empty while it answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event as its sender sees it. Times are written instants (UTC, milliseconds).
+
+    ``state`` is its first standing; ``attempts`` how often a broker acknowledged it; ``reason`` and
+    ``detail`` say why the station refused it; ``trouble`` what the broker has against it.
+    """
+
+    id: str
+    type: str
+    time: str
+    accepted: str
+    to: tuple[str, ...]
+    state: State
+    prompt: bool
+    attempts: int
+    answered: str | None
+    clock_suspect: bool
+    reason: str | None
+    detail: str | None
+    trouble: str | None
+    external_ref: str | None
+    replaced_by: str | None
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientReceipt:
+    """What a person or a machine of the recipient said of one event, and when."""
+
+    stage: str
+    time: str
+    payload: Mapping[str, object] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One event with one of its recipients.
+
+    ``way`` and ``rule`` are our own decision, ``stamped_…`` the station's (None before it answered);
+    ``delivered`` when the recipient's inbox had it; ``opened`` the same, but None where the recipient says
+    that it cannot open it; ``said`` by stage, the first word first: unopenable, acknowledged, acted, declined.
+    """
+
+    id: str
+    type: str
+    recipient: str
+    lane: LaneName
+    n: int
+    state: State
+    way: str
+    rule: str
+    stamped_way: str | None
+    stamped_rule: str | None
+    answered: str | None
+    reason: str | None
+    detail: str | None
+    delivered: str | None
+    opened: str | None
+    said: Mapping[str, tuple[RecipientReceipt, ...]] = field(hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SentEvent:
+    """One own event with its payload, for bulletins in both directions; once ``answered``, the station's decisions."""
+
+    header: Header
+    hash: bytes
+    payload: bytes
+    decisions: Mapping[str, Decision] = field(hash=False)
+    answered: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEvent:
+    """One own event whole; ``envelope`` is None once its bytes were dropped."""
+
+    row: EventRow
+    header: Header
+    payload: bytes
+    envelope: bytes | None
+    postmark: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """One own event for the auditor: no content.
+
+    ``counterfoil`` is None only where the envelope was dropped before counterfoils were kept; ``first_sent``
+    is in seconds since 1970.
+    """
+
+    id: str
+    hash: bytes
+    record_sha256: bytes
+    counterfoil: bytes | None
+    accepted: str
+    first_sent: float | None
+    refused: str | None
+    void: bool
+    replaced_by: str | None
+    external_ref: str | None
+    postmark: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class BookRow:
+    """One book and why it was opened."""
+
+    book: str
+    opened: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneProgress:
+    """How far one lane has come: its last number, and how many the recipient has not confirmed.
+
+    ``void`` are those of them that will never come to anybody.
+    """
+
+    recipient: str
+    book: str
+    lane: LaneName
+    head: int
+    unconfirmed: int
+    void: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignPosting:
+    """A posting that matches nothing that this outbox sent, and why it was kept aside."""
+
+    cluster: str
+    offset: int
+    read_at: str
+    why: str
+    id: str | None
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What waits: to be sent now, for the station's answer, for overdue receipts."""
+
+    depth: int
+    oldest_seconds: float
+    awaited: int
+    receipts_overdue: int
+
+
+_STATE: Final = (
+    "CASE WHEN refused IS NOT NULL THEN 'refused' WHEN answered IS NOT NULL THEN 'accepted'"
+    " WHEN attempts > 0 THEN 'sent' ELSE 'queued' END"
+)
+_DECIDED: Final = (
+    "SELECT recipient, coalesce(stamped_way, way) AS way, coalesce(stamped_rule, rule) AS rule"
+    " FROM recipients WHERE seq = ?"
+)
+# Every condition is a constant of this file; what is asked for goes in as a parameter.
+_CONDITIONS: Final = {
+    "id": "id = :id",
+    "type": "type = :type",
+    "external_ref": "external_ref = :external_ref",
+    "state": f"{_STATE} = :state",
+    "since": "accepted >= :since",
+    "until": "accepted < :until",
+}
+
+
+def _chosen(conn: sqlite3.Connection, query: OutboxQuery) -> list[sqlite3.Row]:
+    given = {name: getattr(query, name) for name in _CONDITIONS if getattr(query, name) is not None}
+    values = {name: written(value) if isinstance(value, datetime) else value for name, value in given.items()}
+    where = " AND ".join(_CONDITIONS[name] for name in given) or "1"
+    sql = f"SELECT *, {_STATE} AS state FROM events WHERE {where} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
+    found = conn.execute(sql, {**values, "limit": -1 if query.limit is None else query.limit}).fetchall()
+    return found[::-1]
+
+
+def rows(conn: sqlite3.Connection, query: OutboxQuery) -> Iterator[EventRow]:
+    """Tell of events, the newest last."""
+    return (_event_row(conn, row) for row in _chosen(conn, query))
+
+
+def _event_row(conn: sqlite3.Connection, row: sqlite3.Row) -> EventRow:
+    header = strictjson.loads(conn.execute("SELECT header FROM sealed WHERE seq = ?", (row["seq"],)).fetchone()[0])
+    return EventRow(
+        id=row["id"],
+        type=row["type"],
+        time=header["time"],
+        accepted=row["accepted"],
+        to=tuple(header["to"]),
+        state=row["state"],
+        prompt=bool(row["prompt"]),
+        attempts=row["attempts"],
+        answered=row["answered"],
+        clock_suspect=bool(row["clock_suspect"]),
+        reason=row["refused"],
+        detail=row["detail"],
+        trouble=row["trouble"],
+        external_ref=row["external_ref"],
+        replaced_by=row["replaced_by"],
+        hash=row["hash"].hex(),
+    )
+
+
+def postings(conn: sqlite3.Connection, query: OutboxQuery) -> Iterator[Posting]:
+    """Tell of each recipient of the events, the newest last."""
+    for row in _chosen(conn, query):
+        said: dict[str, dict[str, tuple[RecipientReceipt, ...]]] = {}
+        for each in conn.execute("SELECT * FROM receipts WHERE seq = ? ORDER BY said_at, id", (row["seq"],)):
+            payload = strictjson.loads(each["payload"].encode(), floats=True, max_depth=MAX_DEPTH)
+            receipt = RecipientReceipt(each["stage"], each["said_at"], payload)
+            stages = said.setdefault(each["recipient"], {})
+            stages[each["stage"]] = (*stages.get(each["stage"], ()), receipt)
+        for each in conn.execute("SELECT * FROM recipients WHERE seq = ? ORDER BY recipient", (row["seq"],)):
+            yield Posting(
+                id=row["id"],
+                type=row["type"],
+                recipient=each["recipient"],
+                lane=each["lane"],
+                n=each["n"],
+                state=row["state"],
+                way=each["way"],
+                rule=each["rule"],
+                stamped_way=each["stamped_way"],
+                stamped_rule=each["stamped_rule"],
+                answered=row["answered"],
+                reason=row["refused"],
+                detail=row["detail"],
+                delivered=each["delivered"],
+                opened=None if "unopenable" in said.get(each["recipient"], {}) else each["delivered"],
+                said=said.get(each["recipient"], {}),
+            )
+
+
+def event(conn: sqlite3.Connection, event_id: str) -> OwnEvent | None:
+    """Return one event whole."""
+    found = _chosen(conn, OutboxQuery(id=event_id))
+    if not found:
+        return None
+    row = found[0]
+    sealed = conn.execute("SELECT header, payload, envelope FROM sealed WHERE seq = ?", (row["seq"],)).fetchone()
+    header = parse_header(sealed["header"])
+    return OwnEvent(_event_row(conn, row), header, sealed["payload"], sealed["envelope"], row["postmark"])
+
+
+_NAMED: Final = tuple(
+    f"json_extract(CAST(header AS TEXT), '$.{name}')"
+    for name in ("subject", "reply_to.id", "supersedes.id", "withdraws.id")
+)
+_BESIDE: Final = tuple(
+    f"SELECT {what} FROM events JOIN sealed USING (seq) WHERE {name} = :id AND type <> :receipt"  # noqa: S608 -- our words
+    for what, name in ((", ".join(_NAMED), "id"), *(("id", each) for each in _NAMED))
+)
+
+
+def beside(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
+    """Tell which events one names, and which name it: by thread or by a reference."""
+    for sql in _BESIDE:
+        for row in conn.execute(sql, {"id": event_id, "receipt": RECEIPT}):
+            yield from (each for each in row if each is not None)
+
+
+def sent(
+    conn: sqlite3.Connection, since: datetime | None, until: datetime | None, policy: Policy
+) -> Iterator[SentEvent]:
+    """Tell of events by when the station received them (not yet: when they were accepted), oldest first."""
+    found = conn.execute(
+        "SELECT seq, hash, header, payload, answered FROM events JOIN sealed USING (seq)"
+        " WHERE refused IS NULL AND replaced_by IS NULL"
+        " AND coalesce(answered, accepted) >= ? AND coalesce(answered, accepted) < ? ORDER BY seq",
+        ("" if since is None else written(since), "9" if until is None else written(until)),
+    )
+    for row in found:
+        chosen = conn.execute(_DECIDED, (row["seq"],))
+        decisions = {each["recipient"]: stored_decision(each["way"], each["rule"], policy) for each in chosen}
+        yield SentEvent(
+            parse_header(row["header"]), row["hash"], row["payload"], decisions, row["answered"] is not None
+        )
+
+
+def book_rows(conn: sqlite3.Connection) -> Iterator[BookRow]:
+    """Tell of the books, the oldest first."""
+    for row in conn.execute("SELECT book, opened, because FROM books ORDER BY ordinal"):
+        yield BookRow(row["book"], row["opened"], row["because"])
+
+
+def foreign_postings(conn: sqlite3.Connection) -> Iterator[ForeignPosting]:
+    """Tell of postings that were kept aside."""
+    for row in conn.execute("SELECT * FROM foreign_postings ORDER BY read_at, posting"):
+        yield ForeignPosting(row["cluster"], row["posting"], row["read_at"], row["why"], row["id"], row["value"])
+
+
+def lane_heads(conn: sqlite3.Connection) -> Iterator[LaneProgress]:
+    """Tell how far every lane has come."""
+    heads = conn.execute(
+        "SELECT recipient, book, lane, max(n) AS head, sum(delivered IS NULL) AS unconfirmed"
+        " FROM recipients GROUP BY recipient, book, lane"
+    ).fetchall()
+    for row in heads:
+        void = conn.execute(
+            "SELECT recipients.n FROM recipients JOIN events USING (seq)"
+            " WHERE recipient = ? AND recipients.book = ? AND lane = ?"
+            " AND delivered IS NULL AND void = 1 ORDER BY recipients.n",
+            (row["recipient"], row["book"], row["lane"]),
+        )
+        numbers = tuple(each[0] for each in void)
+        yield LaneProgress(row["recipient"], row["book"], row["lane"], row["head"], row["unconfirmed"], numbers)
+
+
+def figures(conn: sqlite3.Connection, now: datetime, receipt_overdue_seconds: float) -> Figures:
+    """Count what waits."""
+    depth = conn.execute("SELECT count(*) FROM events WHERE queued = 1").fetchone()[0]
+    oldest = conn.execute("SELECT accepted FROM events WHERE queued = 1 AND attempts = 0 ORDER BY seq LIMIT 1")
+    oldest_row = oldest.fetchone()
+    awaited = conn.execute(
+        "SELECT count(*) FROM events WHERE answered IS NULL AND refused IS NULL AND attempts > 0"
+        " AND void = 0 AND replaced_by IS NULL"
+    ).fetchone()[0]
+    overdue = conn.execute(
+        "SELECT count(DISTINCT seq) FROM recipients JOIN events USING (seq) WHERE delivered IS NULL"
+        " AND lane = 'prompt' AND awaits = 1 AND refused IS NULL AND first_sent < ?",
+        (now.timestamp() - receipt_overdue_seconds,),
+    ).fetchone()[0]
+    age = 0.0 if oldest_row is None else max(0.0, (now - instant(oldest_row[0])).total_seconds())
+    return Figures(int(depth), age, int(awaited), int(overdue))
+
+
+def stamps(conn: sqlite3.Connection, after: int, limit: int) -> Iterator[tuple[int, bytes]]:
+    """Yield (number, postmark) of those that came after a number; a later one stands in for an earlier one."""
+    query = "SELECT stamps.n, postmark FROM stamps JOIN events USING (seq) WHERE stamps.n > ? ORDER BY stamps.n LIMIT ?"
+    return ((int(row["n"]), bytes(row["postmark"])) for row in conn.execute(query, (after, limit)))
+
+
+def prune(conn: sqlite3.Connection, older_than: datetime) -> int:
+    """Drop the sealed bytes of what is older and needs no sending any more, but for their counterfoils; how many."""
+    rows = conn.execute(
+        "SELECT seq, envelope FROM sealed WHERE envelope IS NOT NULL AND seq IN (SELECT seq FROM events AS e"
+        " WHERE accepted < ? AND queued = 0 AND (refused IS NOT NULL OR replaced_by IS NOT NULL OR NOT EXISTS"
+        " (SELECT 1 FROM recipients AS r WHERE r.seq = e.seq AND r.delivered IS NULL)))",
+        (written(older_than),),
+    )
+    cut = [(counterfoil_of(row["envelope"]), row["seq"]) for row in rows]
+    conn.executemany("UPDATE sealed SET counterfoil = ?, envelope = NULL WHERE seq = ?", cut)
+    return len(cut)
+
+
+def exported(conn: sqlite3.Connection) -> Iterator[Exported]:
+    """Tell of every event without its content, in the order of acceptance."""
+    for row in conn.execute("SELECT * FROM events JOIN sealed USING (seq) ORDER BY seq"):
+        yield Exported(
+            id=row["id"],
+            hash=row["hash"],
+            record_sha256=row["record_sha256"],
+            counterfoil=row["counterfoil"] if row["envelope"] is None else counterfoil_of(row["envelope"]),
+            accepted=row["accepted"],
+            first_sent=row["first_sent"],
+            refused=row["refused"],
+            void=bool(row["void"]),
+            replaced_by=row["replaced_by"],
+            external_ref=row["external_ref"],
+            postmark=row["postmark"],
+        )
+
+
+def confirm_lane(conn: sqlite3.Connection, county: str, receipt: ReceiptRef, time: str) -> None:
+    """Enter a cumulative receipt: everything up to a number, and some beyond a gap."""
+    lane = (county, receipt.book, receipt.lane)
+    confirmed = conn.execute(
+        "SELECT seq FROM recipients WHERE recipient = ? AND book = ? AND lane = ? AND n <= ? AND delivered IS NULL",
+        (*lane, receipt.up_to),
+    ).fetchall()
+    for n in receipt.beyond or ():
+        confirmed += conn.execute(
+            "SELECT seq FROM recipients WHERE recipient = ? AND book = ? AND lane = ? AND n = ? AND delivered IS NULL",
+            (*lane, n),
+        ).fetchall()
+    for row in confirmed:
+        _delivered(conn, row["seq"], county, time)
+
+
+def confirm_event(conn: sqlite3.Connection, header: Header, event_hash: bytes, payload: str) -> str | None:
+    """Enter what a recipient said of one event; returns why it does not bind, or None."""
+    receipt = header.receipt
+    if receipt is None or receipt.event is None:
+        return "no_event"
+    row = conn.execute("SELECT seq, hash FROM events WHERE id = ?", (receipt.event.id,)).fetchone()
+    if row is None:
+        return "unknown_event"
+    if row["hash"].hex() != receipt.event.hash:
+        return "another_hash"
+    mine = (row["seq"], header.county)
+    if conn.execute("SELECT 1 FROM recipients WHERE seq = ? AND recipient = ?", mine).fetchone() is None:
+        return "not_a_recipient"
+    conn.execute(
+        "INSERT OR IGNORE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (*mine, receipt.stage, header.time, header.id, event_hash, payload),
+    )
+    _delivered(conn, row["seq"], header.county, header.time)
+    return None
+
+
+def _delivered(conn: sqlite3.Connection, seq: int, county: str, time: str) -> None:
+    """Mark as delivered; once nothing is missing, the event is not sent again."""
+    conn.execute(
+        "UPDATE recipients SET delivered = ? WHERE seq = ? AND recipient = ? AND delivered IS NULL", (time, seq, county)
+    )
+    if conn.execute("SELECT 1 FROM recipients WHERE seq = ? AND delivered IS NULL", (seq,)).fetchone() is None:
+        conn.execute("UPDATE events SET queued = 0, due = NULL WHERE seq = ?", (seq,))
+    elif not receipt_missing(conn, seq):
+        conn.execute("UPDATE events SET due = NULL WHERE seq = ? AND answered IS NOT NULL", (seq,))
+
+
+def receipt_missing(conn: sqlite3.Connection, seq: int) -> bool:
+    """Tell whether a receipt is awaited from somebody to whom the event goes at once."""
+    return (
+        conn.execute(
+            "SELECT 1 FROM recipients JOIN events USING (seq)"
+            " WHERE seq = ? AND awaits = 1 AND lane = 'prompt' AND delivered IS NULL",
+            (seq,),
+        ).fetchone()
+        is not None
+    )
+
+
+def remember(conn: sqlite3.Connection, name: str, value: str) -> None:
+    """Keep one fact across restarts."""
+    conn.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (name, value))
+
+
+def recall(conn: sqlite3.Connection, name: str) -> str | None:
+    """Return a fact kept by ``remember``, or None."""
+    row = conn.execute("SELECT value FROM memory WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])

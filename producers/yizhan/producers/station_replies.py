@@ -1,0 +1,154 @@
+"""The station's answers read back: each posting is matched with the event that it is about.
+
+Rule 1: only a postmark that verifies says anything; another is kept aside and alarms the engineer.
+Rule 2: an answer is ours when the record stood on our own topic and its bytes (SHA-256) and, where it
+        was let in, its id and hash are those that we sealed.
+Rule 3: what matches nothing is kept aside: somebody wrote with our key, or a backup was restored.
+Rule 4: a number of the current book that we never gave, or gave to another event, opens a new book
+        at once; the event whose number was given twice is marked to be sealed anew.
+Rule 5: being let in once counts, whatever was said of another copy.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from yizhan.producers import epochs, metrics, queries, schedule
+from yizhan.producers.schedule import DeliveryState, Patience
+from yizhan.schemas import topics
+from yizhan.schemas.charter import Charters
+from yizhan.schemas.errors import CharterInvalid, StatementInvalid
+from yizhan.schemas.header import NOTICE, RECEIPT, split_id
+from yizhan.schemas.postmark import Postmark
+from yizhan.schemas.statements import read_dated
+from yizhan.schemas.timestamps import written
+
+INVALID: Final = "does_not_verify"
+ELSEWHERE: Final = "about_another_topic"
+UNKNOWN_RECORD: Final = "refused_record_never_sent"
+UNKNOWN_EVENT: Final = "event_never_sent"
+OTHER_BYTES: Final = "other_bytes_under_our_id"
+"""Why a posting was kept aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class PostingRecord:
+    """One record of the postings topic as it was read."""
+
+    offset: int
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyContext:
+    """What entering answers needs to know."""
+
+    source: str
+    patience: Patience
+    now: datetime
+    share: Callable[[], float]
+    noise: Callable[[int], bytes]
+
+
+def read_postmark(record: PostingRecord, charters: Charters) -> Postmark | None:
+    """Verify a posting under the charter in force when its record was received; None if it does not.
+
+    A charter that this county has not seen yet is looked for once.
+    """
+    for look_again in (False, True):
+        try:
+            if look_again:
+                charters.refresh()
+            return read_dated(Postmark, record.value or b"", charters)[0]
+        except (StatementInvalid, CharterInvalid):
+            continue
+    return None
+
+
+def enter(conn: sqlite3.Connection, postmark: Postmark | None, stamp: bytes, desk: ReplyContext) -> str | None:
+    """Enter one answer inside the caller's transaction; returns why it is to be kept aside, or None.
+
+    ``stamp`` is the postmark as the station signed it, kept as evidence.
+    """
+    if postmark is None:
+        return INVALID
+    if postmark.origin.topic != topics.events(desk.source[:6]):
+        return ELSEWHERE
+    if postmark.refused is not None:
+        return _enter_refusal(conn, postmark, stamp)
+    return _enter_admission(conn, postmark, stamp, desk)
+
+
+def _enter_refusal(conn: sqlite3.Connection, postmark: Postmark, stamp: bytes) -> str | None:
+    row = conn.execute(
+        "SELECT seq, type, answered FROM events WHERE record_sha256 = ?", (bytes.fromhex(postmark.record_sha256),)
+    ).fetchone()
+    if row is None:
+        return UNKNOWN_RECORD
+    if row["answered"] is None and postmark.refused is not None:
+        conn.execute(
+            "UPDATE events SET refused = ?, detail = ?, postmark = ?, queued = 0, due = NULL, void = 1 WHERE seq = ?",
+            (postmark.refused.value, postmark.detail, stamp, row["seq"]),
+        )
+        if row["type"] not in (RECEIPT, NOTICE):  # a refused notice must not call for another
+            queries.remember(conn, queries.VOID_UNTOLD, "1")
+        metrics.REFUSALS.labels(postmark.refused.value).inc()
+    return None
+
+
+def _enter_admission(conn: sqlite3.Connection, postmark: Postmark, stamp: bytes, desk: ReplyContext) -> str | None:
+    event_id = postmark.id or ""
+    row = conn.execute("SELECT * FROM events WHERE id = ?", (event_id,)).fetchone()
+    if row is None or row["hash"].hex() != postmark.hash:
+        return _not_ours(conn, event_id, row, desk)
+    if row["record_sha256"].hex() != postmark.record_sha256:
+        return OTHER_BYTES
+    seq = row["seq"]
+    standing = DeliveryState(max(1, row["attempts"]), answered=True, receipt_missing=queries.receipt_missing(conn, seq))
+    conn.execute(
+        "UPDATE events SET answered = coalesce(answered, ?), clock_suspect = ?, postmark = ?, refused = NULL,"
+        " detail = NULL, void = 0, queued = 0, due = ? WHERE seq = ?",
+        (
+            postmark.received,
+            postmark.clock_suspect,
+            stamp,
+            schedule.due(desk.now.timestamp(), standing, desk.patience, desk.share()),
+            seq,
+        ),
+    )
+    conn.executemany(
+        "UPDATE recipients SET stamped_way = ?, stamped_rule = ? WHERE seq = ? AND recipient = ?",
+        [(said.way.value, said.rule, seq, member) for member, said in (postmark.decisions or {}).items()],
+    )
+    return None
+
+
+def _not_ours(conn: sqlite3.Connection, event_id: str, row: sqlite3.Row | None, desk: ReplyContext) -> str:
+    """Note an event under a number of ours that is not the one we gave it to (rule 4)."""
+    source, book, _ = split_id(event_id)
+    if source != desk.source:
+        return UNKNOWN_EVENT  # another unit of this county has an outbox of its own
+    if book == epochs.current(conn):
+        because = epochs.NEVER_GIVEN if row is None else epochs.OTHER_EVENT
+        epochs.open_book(conn, desk.now, because, desk.noise)
+    if row is None:
+        return UNKNOWN_EVENT
+    if row["answered"] is None:
+        conn.execute("UPDATE events SET conflict = 1, queued = 0, due = NULL WHERE seq = ?", (row["seq"],))
+    return OTHER_BYTES
+
+
+def keep_aside(
+    conn: sqlite3.Connection, cluster: str, record: PostingRecord, why: str, postmark: Postmark | None, now: datetime
+) -> None:
+    """Keep a posting that matches nothing, once, and count it."""
+    kept = conn.execute(
+        "INSERT OR IGNORE INTO foreign_postings VALUES (?, ?, ?, ?, ?, ?)",
+        (cluster, record.offset, written(now), why, None if postmark is None else postmark.id, record.value or b""),
+    ).rowcount
+    if kept:
+        metrics.FOREIGN.labels(why).inc()

@@ -1,0 +1,185 @@
+"""Who looked at what: a file of one county, one line an access, each naming the line before by its hash.
+
+Rule 1: an entry is on the disk before the content is shown. Lines are added, never changed or taken away.
+Rule 2: each entry names the SHA-256 of the line before (the first: 64 zeros), so that a line changed,
+        taken out or put in breaks the chain there, and ``check`` says where.
+Rule 3: a chain alone cannot show that its end was cut off. Each exported book names the journal's head;
+        a journal that does not contain a head named before was cut or written anew.
+Rule 4: several processes may write; they take turns by a lock on the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Final, Literal
+
+from pydantic import Field, ValidationError
+
+from yizhan.runtime.errors import StoreError
+from yizhan.schemas import strictjson
+from yizhan.schemas.header import ContractModel, Hex32
+from yizhan.schemas.i18n import marked
+from yizhan.schemas.sentences import os_error
+from yizhan.schemas.timestamps import Timestamp, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+FILE: Final = "access.jsonl"
+BEGINNING: Final = "0" * 64
+MAX_NAMED: Final = 1000
+"""Events that one entry names; an access to more is several entries."""
+_TAIL_BYTES: Final = 256 * 1024
+
+How = Literal["opened", "listed", "printed", "exported", "destroyed"]
+"""What was done: one content shown; many shown; written as a document; given away; destroyed."""
+
+
+class AccessEntry(ContractModel):
+    """One access. ``what`` are ids of events, or what a document is called."""
+
+    n: Annotated[int, Field(ge=1)]
+    previous: Hex32
+    at: Timestamp
+    who: Annotated[str, Field(min_length=1, max_length=200)]
+    how: How
+    command: Annotated[str, Field(min_length=1, max_length=200)]
+    what: Annotated[tuple[str, ...], Field(strict=False, max_length=MAX_NAMED)]
+
+
+class AccessLogHead(ContractModel):
+    """How far a journal goes: its last number, and the hash of its last line; 0 and zeros for an empty one."""
+
+    n: Annotated[int, Field(ge=0)]
+    hash: Hex32
+
+
+EMPTY: Final = AccessLogHead(n=0, hash=BEGINNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Break:
+    """Where a journal does not hold together: the line, from 1, and why."""
+
+    line: int
+    why: Literal["unreadable", "chain", "head"]
+
+
+def line_hash(line: bytes) -> str:
+    """Name a line, without its end."""
+    return hashlib.sha256(line).hexdigest()
+
+
+def append(path: Path, at: datetime, who: str, how: How, command: str, what: Sequence[str]) -> AccessLogHead:
+    """Add entries about an access; durable on return.
+
+    Raises:
+        StoreError: it cannot be written: the content must not be shown.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        with contextlib.closing(os.fdopen(handle, "r+b", buffering=0)) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            head = _head(_last_lines(file.fileno()))
+            lines = b""
+            for first in range(0, len(what) or 1, MAX_NAMED):
+                part = tuple(what[first : first + MAX_NAMED])
+                entry = AccessEntry(
+                    n=head.n + 1, previous=head.hash, at=written(at), who=who, how=how, command=command, what=part
+                )
+                line = strictjson.dumps(entry.model_dump(mode="json"))
+                head, lines = AccessLogHead(n=entry.n, hash=line_hash(line)), lines + line + b"\n"
+            _write_all(file.fileno(), lines)
+            os.fsync(file.fileno())
+    except OSError as error:
+        sentence = marked("{path}：{error}；调阅要先记下来，请排除故障后再试")
+        raise StoreError(sentence, path=path, error=os_error(error)) from error
+    return head
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    """Write whole lines or nothing."""
+    size = os.fstat(handle).st_size
+    try:
+        done = 0
+        while done < len(data):
+            done += os.write(handle, data[done:])
+    except OSError:
+        os.ftruncate(handle, size)
+        raise
+
+
+def _last_lines(handle: int) -> bytes:
+    size = os.fstat(handle).st_size
+    return os.pread(handle, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+
+
+def _head(tail: bytes) -> AccessLogHead:
+    """Read the head off the last whole line; what cannot be read is a number that ``check`` will find odd."""
+    line = tail.rstrip(b"\n").rpartition(b"\n")[2]
+    if not line:
+        return EMPTY
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        return AccessLogHead(n=int(strictjson.loads(line)["n"]), hash=line_hash(line))
+    return AccessLogHead(n=tail.count(b"\n"), hash=line_hash(line))
+
+
+def head(path: Path) -> AccessLogHead:
+    """Return how far a journal goes (``StoreError`` if it cannot be read)."""
+    try:
+        with path.open("rb") as file:
+            return _head(_last_lines(file.fileno()))
+    except FileNotFoundError:
+        return EMPTY
+    except OSError as error:
+        raise StoreError(f"{path}: {os_error(error)}") from error
+
+
+def read(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a journal; nothing where there is none (``StoreError`` if it cannot be read)."""
+    try:
+        with path.open("rb") as file:
+            yield from file
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(f"{path}: {os_error(error)}") from error
+
+
+def check(lines: Iterable[bytes], known: Iterable[AccessLogHead] = ()) -> tuple[list[AccessEntry], list[Break]]:
+    """Read a journal and tell where it does not hold together.
+
+    Args:
+        lines: as ``read`` gives them.
+        known: heads that this journal is known to have had.
+
+    Returns:
+        The entries that can be read, and the breaks; no breaks: nothing was changed since the heads known.
+    """
+    entries: list[AccessEntry] = []
+    breaks: list[Break] = []
+    hashes = {0: BEGINNING}
+    previous = EMPTY
+    number = 0
+    for number, raw in enumerate(lines, 1):
+        line = raw.removesuffix(b"\n")
+        try:
+            entry = AccessEntry.model_validate(strictjson.loads(line))
+        except (strictjson.StrictJsonError, ValidationError):
+            breaks.append(Break(number, "unreadable"))
+            previous = AccessLogHead(n=number, hash=line_hash(line))
+            continue
+        if (entry.n, entry.previous) != (previous.n + 1, previous.hash) or not raw.endswith(b"\n"):
+            breaks.append(Break(number, "chain"))
+        previous = AccessLogHead(n=entry.n, hash=line_hash(line))
+        hashes[entry.n] = previous.hash
+        entries.append(entry)
+    breaks += [Break(min(each.n, number + 1), "head") for each in known if hashes.get(each.n) != each.hash]
+    return entries, breaks

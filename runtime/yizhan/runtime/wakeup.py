@@ -1,0 +1,107 @@
+"""A nudge: "there is something new for you", from one process to another on the same machine.
+
+Rule 1: a nudge carries nothing and promises nothing; whoever waits for one also polls, only more
+slowly.
+Rule 2: it never blocks and never fails the writer: no listener, a full or a foreign one is silence.
+Rule 3: it is a Unix datagram socket, so it leaves the machine by no road.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import select
+import socket
+import tempfile
+import time
+from pathlib import Path
+from typing import Self
+
+_SUN_PATH_BYTES = 107  # sun_path holds 108 with the closing NUL (unix(7))
+
+
+def notify(path: Path) -> None:
+    """Wake the listener at ``path``, if there is one. Never blocks, never raises ``OSError``."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+        sender.settimeout(0)
+        sender.sendto(b"\x01", address(path))
+
+
+def address(path: Path) -> str:
+    """Where the socket for ``path`` really is.
+
+    A path too long for a socket (over 107 bytes) becomes a name in the system's temporary folder,
+    made from the user's id and the SHA-256 of the absolute path, so that both sides find the same
+    one.
+    """
+    # Symbolic links stay: both sides must come to one name cheaply.
+    absolute = os.path.abspath(path)  # noqa: PTH100
+    if len(os.fsencode(absolute)) <= _SUN_PATH_BYTES:
+        return absolute
+    name = hashlib.sha256(os.fsencode(absolute)).hexdigest()[:32]
+    return str(Path(tempfile.gettempdir()) / f"yizhan-{os.getuid()}-{name}.nudge")
+
+
+class WakeupListener:
+    """The end that is woken. One a path: a later listener takes the place of an earlier one."""
+
+    def __init__(self, path: Path) -> None:
+        """Bind the socket, mode 0600, in place of whatever a dead process left there.
+
+        Raises ``OSError`` when the folder does not exist or may not be written.
+        """
+        self._address = address(path)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            self._socket.settimeout(0)
+            with contextlib.suppress(FileNotFoundError):
+                Path(self._address).unlink()
+            self._socket.bind(self._address)
+            Path(self._address).chmod(0o600)
+            self._inode = Path(self._address).stat().st_ino
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def wait(self, timeout_seconds: float) -> bool:
+        """Sleep until nudged, at most ``timeout_seconds``; True if nudged since the last call.
+
+        All nudges that have come are taken together: do everything there is to do after each True.
+        A socket that was closed meanwhile counts as not nudged.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        while (left := deadline - time.monotonic()) >= 0 or timeout_seconds <= 0:
+            try:
+                ready, _, _ = select.select([self._socket], [], [], max(0.0, left))
+            except (OSError, ValueError):
+                return False
+            if not ready:
+                return False
+            if self._drain():
+                return True
+        return False
+
+    def fileno(self) -> int:
+        """Return the socket's descriptor, for an event loop's reader."""
+        return self._socket.fileno()
+
+    def _drain(self) -> bool:
+        nudged = False
+        with contextlib.suppress(OSError):
+            while self._socket.recv(16):
+                nudged = True
+        return nudged
+
+    def close(self) -> None:
+        """Close the socket and take its file away, unless another listener has taken the place."""
+        self._socket.close()
+        with contextlib.suppress(OSError):
+            if Path(self._address).stat().st_ino == self._inode:
+                Path(self._address).unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()

@@ -1,0 +1,106 @@
+"""An event as the rules of obligations see it: what it answers, and which duty it discharges.
+
+Law 2: it is seen by its signed header and by the way that was decided for it, and by nothing else.
+
+Rule 1: an answer counts that names what it answers by hash, and came after it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+from zoneinfo import ZoneInfo
+
+from yizhan.schemas.followups import NOT_OWED, Followup
+from yizhan.schemas.header import Header, Ref, split_id
+from yizhan.schemas.obligation_rules import ObligationRule, duty_facts, matches
+from yizhan.schemas.timestamps import written
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from yizhan.schemas.charter import Charter
+    from yizhan.schemas.obligation_state import ObligationState
+
+
+class Event(NamedTuple):
+    """An event, and what the rules want to know of it."""
+
+    header: Header
+    ref: Ref
+    ways: Mapping[str, str]
+    received: datetime
+    charter: Charter
+
+    @property
+    def at(self) -> str:
+        """Return when the broker appended it, as written."""
+        return written(self.received)
+
+    @property
+    def thread(self) -> str:
+        """Return the id of what its thread began with."""
+        return self.header.subject or self.header.id
+
+    @property
+    def answers(self) -> Ref | None:
+        """Which event it answers: by reply or receipt."""
+        receipt = self.header.receipt
+        return self.header.reply_to if receipt is None else receipt.event
+
+    @property
+    def rules(self) -> Mapping[str, ObligationRule]:
+        """Return the rules that it is judged by."""
+        return self.charter.policy.obligations
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """Return the alliance's time zone."""
+        return ZoneInfo(self.charter.time_zone)
+
+    def facts(self, recipient: str) -> dict[str, str]:
+        """Return what a row may compare, for one recipient."""
+        return duty_facts(self.header, recipient, self.ways.get(recipient))
+
+    def fits(self, duty: ObligationState, rule: ObligationRule) -> bool:
+        """Tell whether it is the kind of event that discharges this duty, whoever sent it."""
+        partner = next((each for each in (*duty.owed, *duty.owes) if each != self.header.county), self.header.county)
+        if not matches(rule.discharged.when, self.facts(partner)):
+            return False
+        if rule.discharged.by == "answers":
+            return self.answers is not None and duty.about is not None and self.answers.id == duty.about.id
+        if rule.discharged.by == "thread":
+            return duty.thread == self.thread and duty.about is not None and duty.about.id != self.header.id
+        return duty.period == self.header.period and bool({*duty.owed, *duty.owes} & {*self.header.to})
+
+    def binds(self, duty: ObligationState, rule: ObligationRule) -> bool:
+        """Tell whether it names what it answers by hash, and came after that, or after what opened it again."""
+        if duty.again is not None:
+            return self.after(duty.again, duty.opened) and (
+                rule.discharged.by != "answers" or self.answers == duty.about
+            )
+        if rule.discharged.by == "answers":
+            later = self.at > duty.opened if rule.opens.refused else self.at >= duty.opened
+            return later and self.answers == duty.about
+        if rule.discharged.by == "thread" and duty.about is not None:
+            return self.after(duty.about.id, duty.opened)
+        return True
+
+    def after(self, event_id: str, at: str) -> bool:
+        """Tell whether it came after another event: by their numbers, where they are of one book."""
+        source, book, number = split_id(event_id)
+        if (source, book) == (self.header.source, self.header.book):
+            return split_id(self.header.id)[2] > number
+        return self.at > at
+
+    def not_owed(self, duty: ObligationState) -> Followup:
+        """Tell its sender that it discharges nothing: somebody else owes that, or the hash is another."""
+        county = self.header.county
+        name = f"{duty.rule}/{self.header.id}/{county}"
+        said = duty.model_copy(update={"obligation": name, "owes": (county,), "owed": ()})
+        return said.says(NOT_OWED, self.at, self.charter.name, by=self.ref)
+
+
+def of_type(rule: ObligationRule, kind: str) -> bool:
+    """Tell whether events of a type may discharge a rule's obligations at all."""
+    return any(kind in row.get("type", (kind,)) for row in rule.discharged.when)

@@ -1,0 +1,102 @@
+"""One obligation at work: what the station keeps of it, its steps in time, and the statement of each.
+
+Rule 1: a name says all: what is owed again by a withdrawal has the withdrawal at its end.
+Rule 2: what is not done stays owed; ``LAPSES`` after its term it is closed as cancelled.
+Rule 3: what ended stays known ``KEPT`` longer, so that what opened it cannot open it twice.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from yizhan.schemas.followups import CANCELLED, DISCHARGED, ENDS, OVERDUE, Followup, Rung
+from yizhan.schemas.header import CharterName, ContractModel, EventId, MemberCode, Period, Ref
+from yizhan.schemas.terms import schedule
+from yizhan.schemas.timestamps import Timestamp, instant, written
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from zoneinfo import ZoneInfo
+
+    from yizhan.schemas.obligation_rules import ObligationRule
+
+_PAIR: Final = re.compile(r"[0-9]{6}-[0-9]{6}")
+KEPT: Final = timedelta(days=40)
+LAPSES: Final = timedelta(days=400)
+
+
+class ScheduledStep(NamedTuple):
+    """What is still to come of a duty: RFC 3339 instant, name, for whom."""
+
+    at: str
+    step: str
+    to_whom: Rung | None
+
+
+class ObligationState(ContractModel):
+    """One obligation, open or ended: what the station keeps of it, under its id.
+
+    ``steps`` are still to come, in order. ``ended`` is set once it was discharged or cancelled, with ``by``, the event
+    that did it, if one did; ``discharged`` while it would be owed again without that event.
+    """
+
+    obligation: str
+    rule: str
+    owes: tuple[MemberCode, ...]
+    owed: tuple[MemberCode, ...]
+    about: Ref | None = None
+    thread: EventId | None = None
+    period: Period | None = None
+    opened: Timestamp
+    due: Timestamp
+    charter: CharterName
+    steps: tuple[ScheduledStep, ...]
+    overdue: bool = False
+    ended: Timestamp | None = None
+    by: Ref | None = None
+    discharged: bool = False
+
+    @property
+    def again(self) -> EventId | None:
+        """The withdrawal that opened it again, if one did."""
+        last = self.obligation.rpartition("/")[2]
+        return last if "-" in last and not _PAIR.fullmatch(last) else None
+
+    @property
+    def first(self) -> str:
+        """Its name before anything opened it again: names do not grow with every withdrawal."""
+        return self.obligation if self.again is None else self.obligation.rpartition("/")[0]
+
+    def says(self, step: str, at: str, charter: str, to_whom: Rung | None = None, by: Ref | None = None) -> Followup:
+        """Return the statement of one step."""
+        return Followup(
+            obligation=self.obligation, rule=self.rule, step=step, owes=self.owes, owed=self.owed, about=self.about,
+            thread=self.thread, period=self.period, opened=self.opened, due=self.due, at=at, to_whom=to_whom, by=by,
+            charter=charter,
+        )  # fmt: skip
+
+    def after(self, said: Followup) -> ObligationState:
+        """Return it as it stands after one of its steps was said."""
+        if said.step in ENDS:
+            discharged = said.step == DISCHARGED
+            return self.model_copy(update={"steps": (), "ended": said.at, "by": said.by, "discharged": discharged})
+        steps = tuple(each for each in self.steps if each.step != said.step)
+        return self.model_copy(update={"steps": steps, "overdue": self.overdue or said.step == OVERDUE})
+
+
+def planned(rule: ObligationRule, opened: datetime, due: datetime, zone: ZoneInfo) -> tuple[ScheduledStep, ...]:
+    """Plan the steps; what is opened again after its term is overdue at once, and nobody is reminded of it."""
+    reminders = schedule(rule.reminders, opened, due, zone) if due >= opened else ()
+    steps = [ScheduledStep(written(at), each.id, each.to) for each, at in reminders]
+    steps += [
+        ScheduledStep(written(max(due, opened)), OVERDUE, None),
+        ScheduledStep(written(due + LAPSES), CANCELLED, None),
+    ]
+    return tuple(sorted(steps, key=lambda each: (each.at, each.step != OVERDUE, each.step)))
+
+
+def forgotten(duty: ObligationState) -> str:
+    """Return when an ended duty need not be known any more."""
+    return written(instant(max(duty.ended or duty.due, duty.due)) + KEPT)

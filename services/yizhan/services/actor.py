@@ -1,0 +1,37 @@
+"""Who acts: the account of the machine, the operation of the face, and the officer where one is named."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from dataclasses import dataclass
+
+from yizhan.schemas.payloads.common import Person
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Whoever looks at something or says something.
+
+    ``account`` is who runs the process (``duty (1000)``) or who is signed in; ``operation`` is what was asked for, in
+    the face's words (``inbox show``); ``officer`` is named wherever a word is signed.
+    """
+
+    account: str
+    operation: str
+    officer: Person | None = None
+
+    def __str__(self) -> str:
+        """Name the officer, if any, and the account."""
+        if self.officer is None:
+            return self.account
+        return f"{self.officer.name}（{self.officer.badge}）, {self.account}"
+
+
+def process_account() -> str:
+    """Name the account that runs this process: ``duty (1000)``."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = "?"
+    return f"{name} ({os.getuid()})"

@@ -1,0 +1,153 @@
+"""What officers call things: types, ways, reasons. The word of the contract stands beside each.
+
+Rule 1: a word that this version does not know is shown as it came.
+Rule 2: an error whose own sentence is for engineers is told by what it means; its sentence follows, marked.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from yizhan.schemas.i18n import _, marked, with_note
+
+WAYS: Final = {"alarm": marked("报警"), "notice": marked("即时通知"), "digest": marked("季度通报")}
+ARRIVALS: Final = {
+    "alarm": marked("报警：立即送达，响铃直到有人签收"),
+    "notice": marked("即时通知：立即送达，不响铃"),
+    "digest": marked("季度通报：随季度通报送达"),
+}
+REASONS: Final = {
+    "malformed": marked("格式不合规定"),
+    "oversize": marked("超过长度上限"),
+    "unknown_suite": marked("密码套件不是章程规定的"),
+    "unknown_key": marked("章程里没有这把签名密钥"),
+    "key_not_valid": marked("签名密钥尚未生效或已过期"),
+    "key_revoked": marked("签名密钥已撤销"),
+    "bad_signature": marked("签名不符，内容被改动或不是本人签署"),
+    "wrong_topic": marked("发到了别县的主题"),
+    "not_a_member": marked("不是章程的成员"),
+    "bad_audience": marked("收件成员、顺序号与封装密钥不一致"),
+    "bad_reference": marked("无权撤回、更正或确认所指事件"),
+    "future_dated": marked("获知时间在未来：请核对所填的 time，或发送方的时钟"),
+    # Not the station's reasons, but this command line's own:
+    "bad_line": marked("这一行不合格式，请改正"),
+    "no_sender": marked("看不出由哪个县发出"),
+    "not_publishable": marked("发件箱不收"),
+}
+ERRORS: Final = {
+    "WireFailed": marked("Kafka 没有应答，或不准账本读写"),
+    "Unopenable": marked("核验无误，但内容打不开"),
+    "StatementInvalid": marked("驿站签名的文书核验不过"),
+    "ProofInvalid": marked("账本的证明核验不过"),
+    "NoteInvalid": marked("账本的检查点或证明文件核验不过"),
+    "CharterInvalid": marked("章程不能采用"),
+    "StrictJsonError": marked("不是规范的 JSON"),
+    "ProcessError": marked("子进程没有正常工作"),
+    "DeployError": marked("Kafka 没有就绪"),
+    "NotWritten": marked("账本写不到磁盘上"),
+    "LogDamaged": marked("账本的文件损坏或缺失"),
+    "LogBehind": marked("账本短于已公布的检查点"),
+    "LogForked": marked("账本与已公布的检查点不一致"),
+    "NoSuchStatement": marked("账本里没有所问的这件"),
+    "LedgerNotReady": marked("账本没有就绪"),
+    "LedgerError": marked("账本不能工作"),
+    "BookInvalid": marked("县里导出的簿不能用"),
+}
+"""Class of an error whose sentence is for engineers → what it means to whoever reads it here."""
+DOUBTS: Final = {
+    "touches_nobody": marked("{type}没有写明涉及哪个收件县（touches）"),
+    "elsewhere": marked("{type}发生在 {county} 境内；各县只报本县境内的"),
+    "grade": marked("所填等级与数据不符：{basis}"),
+    "future": marked("所填时间还没有到；请核对日期"),
+    "nowhere": marked("坐标不在任何县的境内（在海上，或填错了）"),
+    "other_county": marked("坐标不在所填的 {county} 境内"),
+    "no_unit": marked("有一项数量没有单位"),
+}
+STATES: Final = {
+    "queued": marked("待发"),
+    "sent": marked("已发，待驿站答复"),
+    "accepted": marked("驿站已接收"),
+    "refused": marked("驿站拒收"),
+}
+STAGES: Final = {
+    "delivered": marked("已送达"),
+    "unopenable": marked("打不开"),
+    "fetched": marked("附件已取齐"),
+    "unfetched": marked("附件未取齐，请再送"),
+    "acknowledged": marked("已签收"),
+    "acted": marked("已处置"),
+    "declined": marked("不予处置"),
+}
+
+
+def type_name(name: str) -> str:
+    """Return the Chinese name of an event type, or the type as it is."""
+    from yizhan.schemas.payloads import TYPES
+
+    row = TYPES.get(name)
+    return name if row is None else _(row.title)
+
+
+def type_of(word: str) -> str | None:
+    """Return the event type that a word means: in full, without ``yizhan.`` and ``.v1``, its last part, its name."""
+    from yizhan.schemas.payloads import TYPES
+    from yizhan.schemas.policy_facts import TYPES as NAMED
+
+    if word in TYPES or word in NAMED:
+        return word
+    spoken = {name: {short_type(name), name[7:-3], row.title, _(row.title)} for name, row in TYPES.items()}
+    meant = [name for name, spellings in spoken.items() if word in spellings]
+    return meant[0] if len(meant) == 1 else None
+
+
+def short_type(name: str) -> str:
+    """Return the last part of a type's name: ``forest_fire``."""
+    return name.removesuffix(".v1").rpartition(".")[2]
+
+
+def way_name(word: str) -> str:
+    """Return what a way is called."""
+    return _(WAYS[word]) if word in WAYS else word
+
+
+def arrival(word: str) -> str:
+    """Tell how something arrives by a way."""
+    return _(ARRIVALS[word]) if word in ARRIVALS else word
+
+
+def reason_name(word: str) -> str:
+    """Return what a reason of refusal means, after its word."""
+    return with_note(word, _(REASONS[word])) if word in REASONS else word
+
+
+def doubt_sentence(word: str, type: str, county: str, basis: str = "") -> str:
+    """Say what a desk should look at again; ``county`` is where it happened, ``basis`` what the law's figures say."""
+    return _(DOUBTS[word]).format(type=type_name(type), county=county, basis=basis)
+
+
+def refusal(word: str, detail: str | None) -> str:
+    """Tell why something was refused: what the reason means first, then the station's own sentence."""
+    from yizhan.schemas.sentences import technical
+
+    return technical(reason_name(word), detail) if detail else reason_name(word)
+
+
+def error_sentence(error: Exception) -> str:
+    """Say an error of ours: its own sentence, or what its class means with that as a detail."""
+    from yizhan.schemas.errors import Refused
+    from yizhan.schemas.sentences import technical
+
+    if isinstance(error, Refused):
+        return refusal(error.reason.value, str(error))
+    meaning = next((ERRORS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in ERRORS), None)
+    return str(error) if meaning is None else technical(_(meaning), error)
+
+
+def state_name(word: str) -> str:
+    """Return what the state of an outbox row is called."""
+    return _(STATES[word]) if word in STATES else word
+
+
+def stage_name(word: str) -> str:
+    """Return what the stage of a receipt is called."""
+    return _(STAGES[word]) if word in STAGES else word

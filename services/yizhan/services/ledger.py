@@ -1,0 +1,141 @@
+"""The ledger at the command line: opened to write, to look, and a county's books as its cosigner reads them.
+
+Rule 1: whoever only looks needs no key, and makes no file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Self
+
+from yizhan.consumers.inbox import Inbox
+from yizhan.ledger.cosigner import Cosigner, StatementSource
+from yizhan.ledger.log import LedgerSigningKeys
+from yizhan.ledger.mirror import FILE
+from yizhan.ledger.statements import FILE as STATEMENTS_FILE
+from yizhan.ledger.statements import Statements, looking
+from yizhan.producers.outbox import Outbox
+from yizhan.runtime.clock import utc_now
+from yizhan.schemas.i18n import marked
+from yizhan.schemas.keys import SigningKey
+from yizhan.services.errors import ServiceError
+from yizhan.services.inbox import inbox_path
+from yizhan.services.keys import PassphraseSource, cosigner, ledger_keys
+from yizhan.services.outbox import outbox_path
+
+if TYPE_CHECKING:
+    from yizhan.schemas.charter import Charter
+    from yizhan.schemas.keys import CosigningKey
+    from yizhan.services.home import Home
+
+FOLDER: Final = "ledger"
+
+
+def ledger_folder(home: Home) -> Path:
+    """Where the ledger is."""
+    return home.path / FOLDER
+
+
+def keys_of(home: Home, lock: PassphraseSource) -> Callable[[Charter, datetime], LedgerSigningKeys]:
+    """Return what gives the ledger's keys under a charter (``NoKey`` where there are none)."""
+    known: dict[str, LedgerSigningKeys] = {}
+
+    def keys(charter: Charter, at: datetime) -> LedgerSigningKeys:
+        if charter.name not in known or not _hold(known[charter.name], charter, at):
+            known[charter.name] = LedgerSigningKeys(*ledger_keys(ledger_folder(home) / "keys", charter, at, lock))
+        return known[charter.name]
+
+    return keys
+
+
+def _hold(keys: LedgerSigningKeys, charter: Charter, at: datetime) -> bool:
+    return charter.ledger[keys.signing.kid].holds(at) and charter.ledger_mldsa[keys.cosigning.kid].holds(at)
+
+
+def key_of(home: Home, county: str, lock: PassphraseSource) -> Callable[[], CosigningKey]:
+    """Return what gives a county's cosigning key now (``NoKey`` where there is none)."""
+    known: dict[str, CosigningKey] = {}
+
+    def key() -> CosigningKey:
+        now = utc_now()
+        charter = home.charters.in_force(now)
+        held = known.get(charter.name)
+        if held is None or not charter.cosigning[county][held.kid].holds(now):
+            known[charter.name] = cosigner(home.county_folder(county) / "keys", county, charter, now, lock)
+        return known[charter.name]
+
+    return key
+
+
+@contextlib.contextmanager
+def kept_statements(home: Home) -> Iterator[Statements]:
+    """Open the ledger's statements to look (``ServiceError`` where there is no ledger)."""
+    path = ledger_folder(home) / STATEMENTS_FILE
+    with looking(path) as found:
+        if found is None:
+            sentence = marked("{folder} 里没有账本；账本在驿站的机器上，由 yizhan ledger run 建立")
+            raise ServiceError(sentence, folder=ledger_folder(home))
+        yield found
+
+
+def cosigner_path(home: Home, county: str) -> Path:
+    """Where a county's copy of the log is."""
+    return home.county_folder(county) / FILE
+
+
+def open_cosigner(home: Home, county: str) -> Cosigner:
+    """Open a county's copy of the log, made if absent; the caller closes it. Raises as ``Cosigner``."""
+    patience = timedelta(seconds=home.settings.ledger_patience_seconds)
+    return Cosigner(cosigner_path(home, county), county, home.charters, utc_now, patience)
+
+
+class CountyBooks:
+    """A county's outbox and inbox as sources of statements; each is opened once it is there."""
+
+    def __init__(self, home: Home, county: str) -> None:
+        """Name them; nothing is opened."""
+        self._app, self._county = home, county
+        self._open = contextlib.ExitStack()
+        self._outbox: Outbox | None = None
+        self._inbox: Inbox | None = None
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        """Close what was opened."""
+        self._open.close()
+
+    def books(self) -> list[StatementSource]:
+        """Return the three books: postmarks of what was sent, of what came, and manifests."""
+        return [
+            StatementSource("outbox", lambda after: () if (box := self.outbox()) is None else box.stamps(after)),
+            StatementSource("inbox", lambda after: () if (box := self.inbox()) is None else box.stamps(after)),
+            StatementSource("digests", lambda after: () if (box := self.inbox()) is None else box.manifests(after)),
+        ]
+
+    def statement(self, event_id: str) -> bytes | None:
+        """Return the postmark of an event that the county sent or got; None where it has none."""
+        for box in (self.outbox(), self.inbox()):
+            if box is not None and (stamp := box.stamp(event_id)) is not None:
+                return stamp
+        return None
+
+    def outbox(self) -> Outbox | None:
+        """Return the outbox, to look only; None before there is one."""
+        path = outbox_path(self._app, self._county)
+        if self._outbox is None and path.exists():
+            box = Outbox(path, self._county, SigningKey.generate(), self._app.charters)
+            self._outbox = self._open.enter_context(box)
+        return self._outbox
+
+    def inbox(self) -> Inbox | None:
+        """Return the inbox, to look only; None before there is one."""
+        path = inbox_path(self._app, self._county)
+        if self._inbox is None and path.exists():
+            self._inbox = self._open.enter_context(Inbox(path, self._county, (), self._app.charters))
+        return self._inbox
