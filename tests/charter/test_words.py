@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,6 +66,7 @@ def test_a_rule_that_moves_and_changes_nothing_is_not_told() -> None:
     assert list(policy_differences(sample_policy(), policy(swap))) == []
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=100)
 @given(st.data())
 def test_what_is_told_is_what_is_decided(data: st.DataObject) -> None:

@@ -195,12 +195,15 @@ def test_without_a_terminal_nobody_is_asked(ask: Callable[[PassphraseSource], ob
     assert TerminalPassphrase().new(ask=False) is None
 
 
+@pytest.mark.usefixtures("locked")
 def test_a_systemd_credential_unlocks(yizhan: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The unit's credential is read where no descriptor is given; nothing is asked, nothing is an argument."""
     (tmp_path / CREDENTIAL).write_text("山高水长\n", encoding="utf-8")
     monkeypatch.setenv(CREDENTIALS, str(tmp_path))
-    assert yizhan("sample", "init", "--counties", "2").code == 0
-    assert '"locked": true' in yizhan("keys", "show", "--county", "350924", "--json").out
+    assert yizhan("keys", "generate", "--county", "350924").code == 0
+    made = json.loads(yizhan("keys", "show", "--county", "350924", "--json").out)["keys"]
+    assert len(made) == 6
+    assert all(key["locked"] for key in made)
     assert yizhan(*SEAL, given=WORD).code == 0
     monkeypatch.delenv(CREDENTIALS)
     assert yizhan(*SEAL, given=WORD).code == 1

@@ -89,6 +89,7 @@ def test_a_fire_is_asked_for_shown_and_sent(yizhan: Run, home: Path, language: s
         assert book.office()["drafted_by"] == {"name": "叶某", "badge": "035112"}
 
 
+@pytest.mark.exhaustive
 def test_a_form_survives_a_kill_at_any_question(yizhan: Run, home: Path) -> None:
     """Killed over and over, each time a little further on: what was answered is kept, and the rest is asked."""
     answers = {

@@ -94,6 +94,7 @@ def days(listener: Listener, tmp_path: Path) -> Iterator[Days]:
         yield Days(listener, tmp_path, made)
 
 
+@pytest.mark.exhaustive
 def test_each_is_rung_at_the_minute_of_the_policy_and_once(days: Days) -> None:
     """A request for identity, a fire at night that nobody acknowledges, a contact of the month that nobody makes."""
     days.event(days.listener.clock.now, **REQUEST)

@@ -71,6 +71,7 @@ class Sirens:
             return sum(ring.state == "delivered" for ring, _tries in book.rings() if ring.plan.step == "alarm")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("moment", "heard"), [("before", 1), ("between", 2), ("after", 1)])
 def test_a_ring_survives_a_kill_at_each_moment(listener: Listener, tmp_path: Path, moment: str, heard: int) -> None:
     """Killed before it is heard: once. Between hearing and recording: twice, as promised. Recorded: never again."""
@@ -89,6 +90,7 @@ def test_a_ring_survives_a_kill_at_each_moment(listener: Listener, tmp_path: Pat
     assert sirens.heard() == heard
 
 
+@pytest.mark.exhaustive
 def test_kills_at_any_moment_lose_no_ring_and_repeat_few(listener: Listener, tmp_path: Path) -> None:
     """Twelve alarms, three kills at moments of chance: each is delivered; only those on their way are repeated."""
     sirens, chance = Sirens(listener, tmp_path, "never"), random.Random(5)

@@ -82,6 +82,7 @@ def test_a_whole_log_verifies(large: Path) -> None:
     assert set(found.final.cosigned) == set(SIX[:4])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("path", "named"),
     [

@@ -515,6 +515,7 @@ def test_a_damaged_workbook_is_told_as_one(data: bytes) -> None:
         list(WorkbookReader(io.BytesIO(data)).rows())
 
 
+@pytest.mark.exhaustive
 def test_a_workbook_that_claims_the_whole_sheet_is_read_by_what_is_there() -> None:
     """A dimension of a million rows, or a cell in its last, costs nothing."""
 

@@ -69,8 +69,8 @@ def test_a_dead_listeners_place_is_taken(tmp_path: Path) -> None:
     """A socket file left by a killed process does not stop the next one."""
     program = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from yizhan.runtime.wakeup import NudgeListener\n"
-        "listener = NudgeListener(Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from yizhan.runtime.wakeup import WakeupListener\n"
+        "listener = WakeupListener(Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "n")], check=False)
     assert (tmp_path / "n").exists()

@@ -157,6 +157,7 @@ def test_a_doubtful_charter_does_not_load(name: str) -> None:
     assert "\x1b" not in str(error.value)
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=150)
 @given(
     path=st.sampled_from(sorted(FILES)),

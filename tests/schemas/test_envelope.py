@@ -66,6 +66,7 @@ def test_any_bytes_survive(payload: bytes) -> None:
     assert len(parse_envelope(data).ciphertext) == padded_length(len(payload) + 1) + 16
 
 
+@pytest.mark.exhaustive
 def test_no_flipped_bit_is_accepted(world: World) -> None:
     """Every single-bit flip of an envelope is refused, by name."""
     data = world.event()

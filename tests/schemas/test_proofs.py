@@ -40,6 +40,7 @@ def test_a_proof_is_written_read_and_verified(index: int) -> None:
     assert verify_proof(parse_proof(data), WORLD.charters).checkpoint.size == 7
 
 
+@pytest.mark.exhaustive
 def test_every_flipped_byte_is_noticed() -> None:
     """One changed byte anywhere: refused with a name, or in no way another proof."""
     data = proof().to_bytes()

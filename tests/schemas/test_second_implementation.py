@@ -153,6 +153,7 @@ def theirs(data: bytes) -> str:
     return f"{admitted.hash.hex()} {decisions} {admitted.clock_suspect}"
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=400)
 @given(changes=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(SCALARS), max_size=3))
 def test_both_judge_any_header_alike(changes: dict[str, Any]) -> None:
@@ -171,6 +172,7 @@ def test_both_judge_odd_attributes_alike(name: str) -> None:
         assert ours(data) == theirs(data), value
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=200)
 @given(at=st.integers(0, 2000), piece=st.binary(max_size=4), drop=st.integers(0, 4))
 def test_both_judge_any_damage_alike(at: int, piece: bytes, drop: int) -> None:
