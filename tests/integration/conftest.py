@@ -12,17 +12,12 @@ from tests.integration.cluster import SIX, Cluster
 from yizhan.deploy.home import bring_up
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in this folder: `-m "not integration"` leaves it out, and a file stays on one worker.
-
-    The tests of a file share a station or a ledger, and some go on where the one before ended.
-    """
+    """Mark everything in this folder: `-m "not integration"` leaves it out."""
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here):
             item.add_marker(pytest.mark.integration)
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")
