@@ -25,10 +25,9 @@ from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.notes import parse
 from yizhan.schemas.statements import read_dated
 from yizhan.services.home import Home
-from yizhan.services.inbox import open_inbox
 from yizhan.services.keys import cosigner, ledger_keys, station_keys
 from yizhan.services.ledger import ledger_folder
-from yizhan.services.outbox import open_outbox, read_outbox
+from yizhan.services.stores import open_inbox, open_outbox, read_outbox
 from yizhan.streams.closing import BookRecord, CloseRequest, Period
 from yizhan.streams.station import Output, handle
 

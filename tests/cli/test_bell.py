@@ -12,7 +12,7 @@ from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from tests.consumers.phones import channels, phones, ring
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.services import bell as bells
-from yizhan.services.inbox import open_inbox
+from yizhan.services.stores import open_inbox
 
 COUNTY = ("--county", QINGYUAN)
 

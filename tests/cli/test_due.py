@@ -22,9 +22,9 @@ from yizhan.schemas.obligation_rules import ObligationRule as Rule
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.sample import sample_policy
 from yizhan.schemas.timestamps import written
-from yizhan.services.inbox import open_inbox, read_inbox
 from yizhan.services.obligations import discharge_command, discharge_text, left
 from yizhan.services.own_obligations import own_obligations
+from yizhan.services.stores import open_inbox, read_inbox
 
 FIRE = f"{SHOUNING}-20261123test-1"
 RULES = tuple(map(Rule.model_validate, sample_policy()["obligations"]))

@@ -14,11 +14,11 @@ from tests.simulator import INTELLIGENCE, NOW, World
 from yizhan.consumers import bulletin
 from yizhan.consumers.bulletin import Bulletin, Side, as_json, compiled, markdown, plain
 from yizhan.consumers.digests import Digest, DigestMember
-from yizhan.consumers.outbox_port import SentEvent
 from yizhan.schemas import strictjson
 from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.header import parse_header
 from yizhan.schemas.policy import decide
+from yizhan.schemas.sent_events import SentEvent
 
 ZONE = "Asia/Shanghai"
 NONE_YET: tuple[tuple[Digest, ...], tuple[DigestMember, ...]] = ((), ())

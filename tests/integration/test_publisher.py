@@ -152,7 +152,7 @@ def test_a_broker_whose_disk_is_gone_loses_nothing(tmp_path: Path) -> None:
             until(lambda: not outbox.depth())
             records = cluster.read("station", EVENTS, count=25)
             assert list(dict.fromkeys(record.key.decode() for record in records)) == sent
-            assert len(outbox.books()) == 1
+            assert len(outbox.epochs()) == 1
             assert outbox.line() == (True, None)
         until(lambda: threading.active_count() <= threads)
     finally:

@@ -5,7 +5,7 @@ Rule 1: a statement's own instants decide, never when it arrived: what was said 
 Rule 2: an obligation belongs to every quarter in which it was open: it opened before the quarter's end and had
         not ended before its start.
 Rule 3: where both owe together, it is counted for each of them.
-Rule 4: a duty that is owed again, because what discharged it was taken back, is counted as that, not twice.
+Rule 4: an obligation that is owed again, because what discharged it was taken back, is counted as that, not twice.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from yizhan.schemas.followups import CANCELLED, DISCHARGED, ENDS, NOT_OWED, Foll
 from yizhan.schemas.timestamps import written
 
 
-def duties(
+def quarter_obligations(
     statements: Iterable[Followup], pair: tuple[str, str], since: datetime, until: datetime
 ) -> tuple[QuarterObligation, ...]:
     """Tell of what either of the two owed the other, or both together, in a quarter.

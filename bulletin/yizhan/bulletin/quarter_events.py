@@ -11,12 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from yizhan.schemas.header import NOTICE, RECEIPT, Header, split_id
+from yizhan.schemas.header import Header, split_id
 from yizhan.schemas.payloads import ReadPayload
 from yizhan.schemas.policy import Way
 
-NEVER_COUNTED = frozenset({RECEIPT, NOTICE, "yizhan.intelligence.bulletin.v1"})
-"""What the system says to itself, and bulletins: a bulletin does not count bulletins."""
 Kept = Literal["due", "met", "late", "missed", "cancelled"]
 
 

@@ -19,7 +19,7 @@ from yizhan.bulletin.charts import Outline
 from yizhan.bulletin.figures import digest, looked_up
 from yizhan.bulletin.labels import (
     COMPARED_NAMES,
-    DUTY_NAMES,
+    OBLIGATION_STATES,
     OPEN_NAMES,
     OVERVIEW,
     PLACES,
@@ -31,14 +31,14 @@ from yizhan.bulletin.labels import (
     code_name,
     named,
     quantity,
-    type_name,
-    visible,
 )
 from yizhan.bulletin.matters import ordered, standing
 from yizhan.bulletin.proof import Proof
 from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.schemas.codes import CODES
 from yizhan.schemas.i18n import _, get_language, marked
+from yizhan.schemas.invisible import blanked
+from yizhan.schemas.payloads.table import Counted, counted_as, type_name
 
 _MOST: Final = 300
 
@@ -139,9 +139,9 @@ def sheet(of: Material) -> Sheet:
 def _cleaned(block: Block) -> Block:
     """Take unseen characters out of a block: control characters are no XML, and others reorder what is read."""
     if isinstance(block, Table):
-        rows = [[visible(cell) for cell in row] for row in block.rows]
-        return replace(block, columns=[visible(cell) for cell in block.columns], rows=rows)
-    return block if isinstance(block, Drawing) else replace(block, text=visible(block.text))
+        rows = [[blanked(cell) for cell in row] for row in block.rows]
+        return replace(block, columns=[blanked(cell) for cell in block.columns], rows=rows)
+    return block if isinstance(block, Drawing) else replace(block, text=blanked(block.text))
 
 
 def _foot(of: Material) -> Iterator[str]:
@@ -291,8 +291,8 @@ def _fires(of: Material) -> Iterator[Block]:
             (_("卫星热点（处）"), "hotspots.all"),
         ]
         yield _by_county(of, _("火情与灾害情况（按首报县）"), rows)
-    kinds = {aggregates.FIRE: 0, aggregates.CRIME: 1, aggregates.HOTSPOT: 2}
-    points = [(kinds.get(each["type"], 3), (each["at"][0], each["at"][1])) for each in made["points"]]
+    kinds = {Counted.FIRES: 0, Counted.CASES: 1, Counted.HOTSPOTS: 2}
+    points = [(kinds.get(counted_as(each["type"]), 3), (each["at"][0], each["at"][1])) for each in made["points"]]
     legend = [_("火情"), _("案件"), _("热点"), _("其他")]
     title = _("分布示意图（县界仅为示意，不作划界依据）")
     drawn = charts.county_map(of.outlines, of.names, points, legend, title) if points else None
@@ -345,14 +345,14 @@ def _obligations(of: Material) -> Iterator[Block]:
     made = of.figures["obligations"]
     if not made["all"]:
         return
-    columns = [_("约定事项"), *(_(name) for name in DUTY_NAMES.values())]
+    columns = [_("约定事项"), *(_(name) for name in OBLIGATION_STATES.values())]
     rows = [
-        [named(RULE_NAMES, rule), *(str(counts[state]) for state in DUTY_NAMES)]
+        [named(RULE_NAMES, rule), *(str(counts[state]) for state in OBLIGATION_STATES)]
         for rule, counts in made["by_rule"].items()
     ]
     yield Table(_("按事项"), columns, rows)
     rows = [
-        [of.names.get(code, code), *(str(counts[state]) for state in DUTY_NAMES)]
+        [of.names.get(code, code), *(str(counts[state]) for state in OBLIGATION_STATES)]
         for code, counts in made["by_county"].items()
     ]
     yield Table(_("按承担方"), [_("承担方"), *columns[1:]], rows)

@@ -25,7 +25,8 @@ from yizhan.charter.layout import ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from yizhan.charter.repository import Offices, StationOffices
 from yizhan.charter.rolekeys import raw
 from yizhan.schemas import strictjson
-from yizhan.schemas.charter import KeyEntry, KeysFile, StationKeys, check_keys
+from yizhan.schemas.charter_files import KeyEntry, KeysFile, StationKeys
+from yizhan.schemas.charter_loading import check_keys
 from yizhan.schemas.dsse import decode_base64, pae
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.keys import CosigningPublicKey, SigningPublicKey

@@ -346,17 +346,16 @@ class _Type(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
         """Find the type that is meant."""
         from yizhan.schemas.payloads import TYPES
-        from yizhan.services.labels import short_type, type_name, type_of
+        from yizhan.schemas.payloads.table import middle_name, short_name, type_name, types_called
 
-        found = type_of(str(value))
-        if found is None:
-            spelled = [name for name in TYPES if str(value) in {short_type(name), type_name(name)}]
-            if spelled:
-                choices = join_list(name[7:-3] for name in spelled)
-                self.fail(_("{value} 不只一类：请写 {choices}").format(value=value, choices=choices), param, ctx)
-            choices = join_list(f"{short_type(name)} {type_name(name)}" for name in TYPES)
+        found = types_called(str(value))
+        if not found:
+            choices = join_list(f"{short_name(name)} {type_name(name)}" for name in TYPES)
             self.fail(_("没有事件类型 {value}；有的是：{choices}").format(value=value, choices=choices), param, ctx)
-        return found
+        if len(found) > 1:
+            choices = join_list(map(middle_name, found))
+            self.fail(_("{value} 不只一类：请写 {choices}").format(value=value, choices=choices), param, ctx)
+        return found[0]
 
 
 class OneOf(click.Choice[str]):

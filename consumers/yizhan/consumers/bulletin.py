@@ -24,20 +24,21 @@ from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.digests import Digest, DigestMember
 from yizhan.consumers.items import EXERCISE, TEST
 from yizhan.consumers.labels import ManifestVerdict, Warn, sentence
-from yizhan.consumers.outbox_port import SentEvent
 from yizhan.schemas.header import Header
 from yizhan.schemas.i18n import _, get_language, marked
+from yizhan.schemas.invisible import blanked
 from yizhan.schemas.payloads import TYPES, ReadPayload, read
+from yizhan.schemas.payloads.table import type_name
 from yizhan.schemas.policy import Way
 from yizhan.schemas.policy_facts import Words
 from yizhan.schemas.quarters import Quarter
+from yizhan.schemas.sent_events import SentEvent
 from yizhan.schemas.timestamps import instant, written
 
 Direction = Literal["in", "out"]
 OTHER: Final = marked("其他")
 _ORDER: Final = {name: place for place, name in enumerate(TYPES)}
 _MARKUP: Final = re.compile(r"[\\`*_\[\]<>#|~&@]|:(?=//)|(?<=www)\.")
-_UNSEEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
 _SHOWN: Final = 300
 
 
@@ -380,8 +381,7 @@ def _half(entries: Sequence[Entry], bulletin: Bulletin) -> Iterator[str]:
         yield ""
         for type_, events in groupby(group, key=lambda entry: entry.type):
             listed = list(events)
-            row = TYPES.get(type_)
-            heading = plain(type_) if row is None else _(row.title)
+            heading = type_name(type_) if type_ in TYPES else plain(type_)
             yield f"#### {heading} ({len(listed)})"
             yield ""
             yield _("| 编号 | 得知时间 | 地点 | 简要情况 | 方式 | 备注 |")
@@ -425,7 +425,7 @@ def plain(text: str) -> str:
     >>> plain("a|b\n# <b>火</b>")
     'a\\|b \\# \\<b\\>火\\</b\\>'
     """
-    line = _UNSEEN.sub(" ", text).strip()
+    line = blanked(text).strip()
     short = line if len(line) <= _SHOWN else line[:_SHOWN] + "…"
     return _MARKUP.sub(r"\\\g<0>", short)
 

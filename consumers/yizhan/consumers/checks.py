@@ -23,9 +23,9 @@ from yizhan.schemas.admit import CLOCK_TOLERANCE, authenticate, check_contract
 from yizhan.schemas.envelope import VerifiedEnvelope, open_verified, parse_envelope
 from yizhan.schemas.errors import Malformed, Reason, Refused, StatementInvalid, Unopenable
 from yizhan.schemas.followups import Followup
-from yizhan.schemas.header import NOTICE, RECEIPT
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.payloads import TYPES, ReadPayload, read
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.policy import Way, decide
 from yizhan.schemas.postmark import KAFKA_HEADER, Postmark
 from yizhan.schemas.statements import read_dated
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from yizhan.schemas.header import Header
     from yizhan.schemas.keys import SealingKey
 
-NEVER_RECEIPTED: Final = frozenset({RECEIPT, NOTICE})
+NEVER_RECEIPTED: Final = frozenset(SYSTEM_TYPES)
 """Types of the system itself: always quiet, never receipted."""
 UNDECIDED: Final = "undecided"
 """The rule of an event that neither the station nor the table decided for us."""

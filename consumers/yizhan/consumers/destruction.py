@@ -22,10 +22,10 @@ from datetime import datetime
 from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.errors import NotDue
 from yizhan.consumers.export import counterfoil
-from yizhan.consumers.outbox_port import Person
 from yizhan.consumers.retention import class_of, kept_until
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas.i18n import marked
+from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.timestamps import instant, written
 
 

@@ -20,7 +20,8 @@ from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.lanes import NumberRange, missing
 from yizhan.schemas.header import RECEIPT, Header, LaneName, parse_header
 from yizhan.schemas.i18n import _, marked
-from yizhan.schemas.payloads import TYPES, ReadPayload, read
+from yizhan.schemas.payloads import ReadPayload, read
+from yizhan.schemas.payloads.table import type_name
 from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import written
 
@@ -93,8 +94,7 @@ class Item:
     @property
     def title(self) -> str:
         """The type's name in the language chosen, with its mark; an unknown type as it is."""
-        row = TYPES.get(self.type)
-        return self.mark + (self.type if row is None else _(row.title))
+        return self.mark + type_name(self.type)
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON values, for programs: words, not sentences."""

@@ -26,7 +26,8 @@ from yizhan.schemas.errors import (
     UnknownKey,
     WrongTopic,
 )
-from yizhan.schemas.header import LIFE_AT_STAKE, split_id
+from yizhan.schemas.header import split_id
+from yizhan.schemas.payloads.table import LIFE_AT_STAKE
 from yizhan.schemas.policy import Decision, decide
 from yizhan.schemas.timestamps import instant
 

@@ -19,6 +19,7 @@ import filetype
 
 from yizhan.schemas.errors import FileRefused
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.invisible import without_invisible
 
 DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -89,9 +90,8 @@ def clean_name(name: str) -> str:
     True
     """
     last = re.split(r"[/\\]", name)[-1]
-    kept = "".join(each for each in last if unicodedata.category(each)[0] != "C")
     # Normalized after that: what stood between a letter and its mark is gone, and a cleaned name stays as it is.
-    kept = unicodedata.normalize("NFC", kept)
+    kept = unicodedata.normalize("NFC", without_invisible(last))
     text = _NOT_IN_NAMES.sub("_", " ".join(kept.split())).strip(". ")
     if _RESERVED.match(text):
         text = f"_{text}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.schemas import payloads
 from yizhan.schemas.adoption import Adoption
-from yizhan.schemas.charter import AllianceFile, KeysFile
+from yizhan.schemas.charter_files import AllianceFile, KeysFile
 from yizhan.schemas.header import RECEIPT, Header
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.policy import PolicyFile

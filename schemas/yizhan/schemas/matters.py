@@ -26,13 +26,14 @@ from yizhan.schemas.payloads.dispute_case import DisputeCase, may_move
 from yizhan.schemas.payloads.liaison_consultation import DecisionDue, decisions_due
 from yizhan.schemas.payloads.notice import Notice
 from yizhan.schemas.payloads.patrol_plan import PatrolPlan
+from yizhan.schemas.payloads.table import (
+    ASSISTANCE_REQUEST,
+    ASSISTANCE_RESPONSE,
+    PATROL_PLAN,
+    PATROL_REPORT,
+)
 
 _REFERENCES: Final = ("withdraws", "supersedes", "reply_to")
-CONSULTATION: Final = "yizhan.liaison.consultation.v1"
-PLAN: Final = "yizhan.patrol.plan.v1"
-REPORT: Final = "yizhan.patrol.report.v1"
-REQUEST: Final = "yizhan.assistance.request.v1"
-RESPONSE: Final = "yizhan.assistance.response.v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +191,7 @@ def _patrols(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
         if not isinstance(plan, PatrolPlan) or told.header.reply_to is not None:
             continue
         counties = list(dict.fromkeys(crew.county for crew in plan.crews))
-        answered = [each for each in events if each.header.type == PLAN and each.header.reply_to is not None]
+        answered = [each for each in events if each.header.type == PATROL_PLAN and each.header.reply_to is not None]
         back = [each for each in answered if told.header.id in names(each.header)]
         signed = {each.header.county for each in back if _same_plan(each, plan)}
         other = {each.header.county for each in back} - signed
@@ -199,7 +200,7 @@ def _patrols(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
                 stand = JointWorkState.OTHER_PLAN if county in other else JointWorkState.AWAITS_COUNTERSIGN
                 yield JointWork(JointWorkState.COUNTERSIGNED if county in signed else stand, told.header.id, county)
         if signed >= set(counties) - {told.header.county}:
-            reported = {each.header.county for each in _answers(events, told, REPORT)}
+            reported = {each.header.county for each in _answers(events, told, PATROL_REPORT)}
             for county in counties:
                 stand = JointWorkState.REPORTED if county in reported else JointWorkState.AWAITS_REPORT
                 yield JointWork(stand, told.header.id, county)
@@ -213,8 +214,12 @@ def _same_plan(answer: MatterEvent, plan: PatrolPlan) -> bool:
 
 def _requests(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
     for told in events:
-        if told.header.type == REQUEST and told.header.stage in {None, "first"}:
-            final = {each.header.county for each in _answers(events, told, RESPONSE) if each.header.stage == "final"}
+        if told.header.type == ASSISTANCE_REQUEST and told.header.stage in {None, "first"}:
+            final = {
+                each.header.county
+                for each in _answers(events, told, ASSISTANCE_RESPONSE)
+                if each.header.stage == "final"
+            }
             for county in told.header.to:
                 yield JointWork(
                     JointWorkState.ANSWERED if county in final else JointWorkState.AWAITS_ANSWER, told.header.id, county

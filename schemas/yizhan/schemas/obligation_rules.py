@@ -27,7 +27,7 @@ _RESERVED: Final = frozenset({OPENED, OVERDUE, DISCHARGED, CANCELLED, NOT_OWED})
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
 _Count = Annotated[int, Field(ge=0, le=100_000)]
 
-DUTY_ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
+OBLIGATION_ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
     **ATTRIBUTES,
     "way": frozenset({"alarm", "notice", "digest"}),
     "wants": frozenset({"feedback", "identity", "identity-far", "assistance", "countersign", "absent"}),
@@ -174,8 +174,8 @@ def check(obligations: Iterable[ObligationRule]) -> None:
     for each in rows:
         for row in (*(each.opens.when or ()), *each.discharged.when):
             for attribute, values in row.items():
-                if unknown := set(values) - DUTY_ATTRIBUTES.get(attribute, frozenset()):
-                    known = ", ".join(sorted(DUTY_ATTRIBUTES.get(attribute, DUTY_ATTRIBUTES)))
+                if unknown := set(values) - OBLIGATION_ATTRIBUTES.get(attribute, frozenset()):
+                    known = ", ".join(sorted(OBLIGATION_ATTRIBUTES.get(attribute, OBLIGATION_ATTRIBUTES)))
                     message = (
                         f"policy.json: obligation {each.id}: {attribute[:40]!r} is never {min(unknown)[:60]!r}; "
                         f"expected of {known}"
@@ -186,7 +186,7 @@ def check(obligations: Iterable[ObligationRule]) -> None:
             raise CharterInvalid(message)
 
 
-def duty_facts(header: Header, recipient: str, way: str | None) -> dict[str, str]:
+def obligation_facts(header: Header, recipient: str, way: str | None) -> dict[str, str]:
     """Return what a row may compare, for one recipient: attribute → value."""
     return {
         **facts(header, recipient),

@@ -28,7 +28,7 @@ LAPSES: Final = timedelta(days=400)
 
 
 class ScheduledStep(NamedTuple):
-    """What is still to come of a duty: RFC 3339 instant, name, for whom."""
+    """What is still to come of an obligation: RFC 3339 instant, name, for whom."""
 
     at: str
     step: str
@@ -97,6 +97,6 @@ def planned(rule: ObligationRule, opened: datetime, due: datetime, zone: ZoneInf
     return tuple(sorted(steps, key=lambda each: (each.at, each.step != OVERDUE, each.step)))
 
 
-def forgotten(duty: ObligationState) -> str:
-    """Return when an ended duty need not be known any more."""
-    return written(instant(max(duty.ended or duty.due, duty.due)) + KEPT)
+def forgotten(obligation: ObligationState) -> str:
+    """Return when an ended obligation need not be known any more."""
+    return written(instant(max(obligation.ended or obligation.due, obligation.due)) + KEPT)

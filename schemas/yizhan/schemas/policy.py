@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import Field
 
 from yizhan.schemas.errors import CharterInvalid
-from yizhan.schemas.header import NOTICE, RECEIPT, ContractModel, Header, LaneName
+from yizhan.schemas.header import ContractModel, Header, LaneName
 from yizhan.schemas.obligation_rules import MAX_OBLIGATIONS, ObligationRule, check
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.policy_facts import ATTRIBUTES, Row, Words, facts
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Decision:
 
 PROTOCOL: Final = Route(
     id="protocol",
-    when=({"type": (RECEIPT, NOTICE)},),
+    when=({"type": SYSTEM_TYPES},),
     then=Way.NOTICE,
     because=Words(zh="系统回执与通知即时静默送达", en="receipts and notices travel at once, quietly"),
 )

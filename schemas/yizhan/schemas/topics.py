@@ -66,7 +66,7 @@ def alerts(member: str) -> str:
 
 
 def pending(member: str) -> str:
-    """Return the topic that is a member's whole book until a period closes."""
+    """Return the topic that has all that was sent to a member until a period closes."""
     return f"yizhan.pending.{member}"
 
 

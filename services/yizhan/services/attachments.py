@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 
 from yizhan.cli.output import progress, say
 from yizhan.consumers.files import AttachmentProblem, AttachmentStatus, FileStore, attachments_of, pick
-from yizhan.producers.files import attach
+from yizhan.producers.file_sealing import attach
 from yizhan.schemas.errors import FileRefused
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor, process_account
 from yizhan.services.errors import ServiceError
-from yizhan.services.inbox import inbox_path, read_inbox
 from yizhan.services.outbox import files_wait
 from yizhan.services.progress import Progress
+from yizhan.services.stores import inbox_path, read_inbox
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

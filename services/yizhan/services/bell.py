@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from yizhan.consumers.bell.rings import Heard, Ring
     from yizhan.consumers.bell.settings import BellSettings, Channel
     from yizhan.consumers.inbox import Inbox
-    from yizhan.schemas.charter import Officer
+    from yizhan.schemas.charter_files import Officer
     from yizhan.services.home import Home
 
 RUNG_NAMES: Final = {

@@ -24,23 +24,21 @@ from yizhan.consumers.labels import ManifestVerdict
 from yizhan.producers.queries import OutboxQuery as OwnQuery
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.payloads import read
+from yizhan.schemas.payloads.table import BULLETIN
 from yizhan.services.errors import ServiceError
-from yizhan.services.inbox import read_inbox as inbox_of
-from yizhan.services.outbox import read_outbox as outbox_of
-from yizhan.services.outbox_port import OutboxDesk
 from yizhan.services.quarters import counted
-
-BULLETIN: Final = "yizhan.intelligence.bulletin.v1"
+from yizhan.services.stores import read_inbox as inbox_of
+from yizhan.services.stores import read_outbox as outbox_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from yizhan.consumers.digests import Digest, DigestMember
-    from yizhan.consumers.inbox import Inbox
-    from yizhan.consumers.outbox_port import SentEvent
+    from yizhan.consumers.view import InboxView
     from yizhan.producers.drafts import Office
-    from yizhan.producers.outbox import Outbox
+    from yizhan.producers.outbox_view import OutboxView
+    from yizhan.schemas.sent_events import SentEvent
     from yizhan.services.home import Home
 
 
@@ -98,7 +96,7 @@ def writing_of(home: Home, county: str, label: str, partner: str) -> Writing | N
         raise TextInvalid(f"{path}: {error}") from None
 
 
-def received(inbox: Inbox | None, label: str, pair: tuple[str, str]) -> SignedBulletin | None:
+def received(inbox: InboxView | None, label: str, pair: tuple[str, str]) -> SignedBulletin | None:
     """Return the newest bulletin that the second of a pair signed for the first, as it stands; None for none."""
     found = () if inbox is None else inbox.items(InboxQuery(type=BULLETIN, county=pair[1]))
     for item in reversed(found):
@@ -109,7 +107,7 @@ def received(inbox: Inbox | None, label: str, pair: tuple[str, str]) -> SignedBu
     return None
 
 
-def sent(outbox: Outbox | None, label: str, partner: str) -> SignedBulletin | None:
+def sent(outbox: OutboxView | None, label: str, partner: str) -> SignedBulletin | None:
     """Return the newest bulletin that we signed for a partner and did not withdraw; None for none."""
     gone = set()
     for row in reversed(() if outbox is None else outbox.rows(OwnQuery(type=BULLETIN))):
@@ -244,11 +242,11 @@ def _books(home: Home, label: str, county: str) -> _Books:
         digests, members, before = ((), (), None) if inbox is None else _came(inbox, label)
     since, until = period(label, home.charter.time_zone, digests[-1] if digests else None, before)
     with outbox_of(home, county) as outbox:
-        sent = () if outbox is None else tuple(OutboxDesk(outbox).sent(since, until))
+        sent = () if outbox is None else outbox.sent(since, until)
     return _Books(digests, members, sent, since, until)
 
 
-def _came(inbox: Inbox, label: str) -> tuple[Sequence[Digest], Sequence[DigestMember], Digest | None]:
+def _came(inbox: InboxView, label: str) -> tuple[Sequence[Digest], Sequence[DigestMember], Digest | None]:
     """Return the quarter's digests, their members, and the closing digest before them."""
     everything = [each for each in inbox.digests() if each.verdict is not ManifestVerdict.WRONG_COUNTY]
     closed = [each for each in everything if not each.manifest.interim]

@@ -11,29 +11,20 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby, islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from yizhan.cli.output import plain
-from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.labels import sentence
-from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, join_list, with_note
 from yizhan.schemas.payloads import Shown, lines
-from yizhan.services.keys import PassphraseSource, sealing_keys
 from yizhan.services.labels import stage_name, way_name
-from yizhan.services.outbox import open_outbox
-from yizhan.services.outbox_port import OutboxDesk
 
 if TYPE_CHECKING:
     from rich.panel import Panel
 
-    from yizhan.charter.reader import CharterReader
     from yizhan.consumers.items import Item
-    from yizhan.schemas.keys import SealingKey
     from yizhan.services.home import Home
 
-FILE = "inbox.sqlite3"
 MOST_VALUES: Final = 300
 """How many values of one event a screen lists: an alarm must not wait until another is drawn."""
 _FIRST: Final = ("summary", "place", "border", "ask")
@@ -49,50 +40,6 @@ _LISTED: Final = re.compile(r"\.[0-9]+$")
 _SECRET: Final = re.compile(r"attachments\.[0-9]+\.sealed\.")
 """Paths of what opens an attached file: nothing that a person reads."""
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z")
-
-
-def inbox_path(home: Home, county: str) -> Path:
-    """Where a county's inbox is."""
-    return home.county_folder(county) / FILE
-
-
-@contextlib.contextmanager
-def open_inbox(
-    home: Home, county: str, lock: PassphraseSource, charters: CharterReader | None = None
-) -> Iterator[Inbox]:
-    """Open a county's inbox to receive and to answer; its receipts leave through the county's outbox.
-
-    Raises:
-        NoKey: the signing or the sealing key is missing.
-        StoreError, WrongInbox, WrongOutbox: as the two.
-    """
-    from yizhan.services.own_obligations import own_obligation_counts
-
-    home.member(county)
-    folder = home.county_folder(county) / "keys"
-    known = charters or home.reader_of(county)
-
-    def keys() -> tuple[SealingKey, ...]:
-        return sealing_keys(folder, county, (known.latest(), known.in_force(utc_now())), lock)
-
-    with (
-        open_outbox(home, county, lock, known) as outbox,
-        Inbox(inbox_path(home, county), county, keys, known, desk=OutboxDesk(outbox)) as inbox,
-    ):
-        inbox.watched = own_obligation_counts(home, county, inbox, outbox)
-        yield inbox
-
-
-@contextlib.contextmanager
-def read_inbox(home: Home, county: str) -> Iterator[Inbox | None]:
-    """Open a county's inbox to look; None where there is none yet."""
-    home.member(county)
-    path = inbox_path(home, county)
-    if not path.exists():
-        yield None
-        return
-    with Inbox(path, county, (), home.reader_of(county)) as inbox:
-        yield inbox
 
 
 def details(home: Home, item: Item) -> Iterator[tuple[str, str]]:

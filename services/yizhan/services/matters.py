@@ -25,16 +25,15 @@ from yizhan.schemas.matters import (
     matter,
 )
 from yizhan.schemas.payloads import read
-from yizhan.services import inbox as inboxes
-from yizhan.services import outbox as outboxes
+from yizhan.services import stores
 from yizhan.services.labels import stage_name, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from yizhan.consumers.inbox import Inbox
     from yizhan.consumers.items import Item
-    from yizhan.producers.outbox import Outbox
+    from yizhan.consumers.view import InboxView
+    from yizhan.producers.outbox_view import OutboxView
     from yizhan.producers.queries import OwnEvent, Posting
     from yizhan.services.home import Home
 
@@ -83,7 +82,7 @@ class Timeline:
 
 def matter_timeline(home: Home, county: str, event_id: str) -> Timeline:
     """Tell the matter of one event; it has no events where the county knows of none."""
-    with outboxes.read_outbox(home, county) as outbox, inboxes.read_inbox(home, county) as inbox:
+    with stores.read_outbox(home, county) as outbox, stores.read_inbox(home, county) as inbox:
         books, found = [each for each in (outbox, inbox) if each is not None], list[MatterEvent]()
         for each in matter(event_id, lambda one: chain.from_iterable(book.beside(one) for book in books)):
             found += [told] if (told := matter_event(each, county, inbox, outbox)) is not None else []
@@ -91,7 +90,7 @@ def matter_timeline(home: Home, county: str, event_id: str) -> Timeline:
     return Timeline(events, joint_work(events))
 
 
-def matter_event(event_id: str, county: str, inbox: Inbox | None, outbox: Outbox | None) -> MatterEvent | None:
+def matter_event(event_id: str, county: str, inbox: InboxView | None, outbox: OutboxView | None) -> MatterEvent | None:
     """Look an event up in a county's books; None where neither has it."""
     if outbox is not None and (own := outbox.event(event_id)) is not None:
         return _own(own, outbox.postings(OutboxQuery(id=event_id)))

@@ -11,19 +11,18 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.schemas.i18n import _, join_list, marked
-from yizhan.schemas.matters import PLAN
+from yizhan.schemas.payloads.table import BULLETIN, PATROL_PLAN
 from yizhan.services.labels import type_name
 from yizhan.services.own_obligations import STATION, OwnObligation
 
 if TYPE_CHECKING:
     from yizhan.consumers.followups import Obligation
-    from yizhan.schemas.charter import Officer
+    from yizhan.schemas.charter_files import Officer
     from yizhan.schemas.followups import Followup
     from yizhan.schemas.obligation_rules import ObligationRule as Rule
     from yizhan.services.home import Home
 
 
-_BULLETIN: Final = "yizhan.intelligence.bulletin.v1"
 """Made from the quarter's figures, not asked for by a form."""
 STEPS: Final = {
     "opened": marked("新的待办"),
@@ -86,7 +85,7 @@ def manner(home: Home, each: Obligation, county: str) -> tuple[str, str]:
 def discharge_text(rule: Rule) -> str:
     """Say which event discharges what a rule asks for."""
     types = _types(rule.discharged.when)
-    if rule.discharged.by == "answers" and types == [PLAN]:
+    if rule.discharged.by == "answers" and types == [PATROL_PLAN]:
         return _("会签这份计划")
     if not types:
         receipt = any("receipt" in row for row in rule.discharged.when)
@@ -104,10 +103,10 @@ def discharge_command(rule: Rule, each: Obligation, county: str) -> str:
         return f"yizhan inbox ack {each.about} {at} --name … --badge …"
     if not types:
         return ""
-    if types[0] == _BULLETIN and each.period is not None:
+    if types[0] == BULLETIN and each.period is not None:
         partner = next(code for code in (*each.owed, *each.owes) if code != county)
         return f"yizhan bulletin make {each.period} {at} --with {partner} --office FILE"
-    if types[0] == PLAN and rule.discharged.by == "answers":
+    if types[0] == PATROL_PLAN and rule.discharged.by == "answers":
         return f"yizhan countersign {each.about} {at}"
     # Who goes on with what it reported itself is offered that by the form.
     goes_on = rule.discharged.by == "thread" and types[0] in _types(rule.opens.when or ())

@@ -21,14 +21,15 @@ from yizhan.producers.queries import OutboxQuery as OwnQuery
 from yizhan.schemas.deadlines import midnight
 from yizhan.schemas.followups import DISCHARGED
 from yizhan.schemas.i18n import _, with_note
-from yizhan.schemas.matters import CONSULTATION, ConsultationDecision, decisions
+from yizhan.schemas.matters import ConsultationDecision, decisions
+from yizhan.schemas.payloads.table import CONSULTATION
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.timestamps import instant
 from yizhan.services.matters import matter_event
 
 if TYPE_CHECKING:
-    from yizhan.consumers.inbox import Inbox
-    from yizhan.producers.outbox import Outbox
+    from yizhan.consumers.view import InboxView
+    from yizhan.producers.outbox_view import OutboxView
     from yizhan.services.home import Home
 
 STATION: Final = "station"
@@ -51,7 +52,7 @@ class OwnObligation(Obligation):
 
 
 def own_obligations(
-    home: Home, county: str, inbox: Inbox | None, outbox: Outbox | None, now: datetime
+    home: Home, county: str, inbox: InboxView | None, outbox: OutboxView | None, now: datetime
 ) -> tuple[OwnObligation, ...]:
     """Tell of everything that a county watches itself, ended or not, the one due first first."""
     found = [_decided(home, county, each) for each in consultation_decisions(county, inbox, outbox)]
@@ -61,12 +62,12 @@ def own_obligations(
 
 
 def own_obligation_counts(
-    home: Home, county: str, inbox: Inbox, outbox: Outbox
-) -> Callable[[datetime], Iterator[tuple[str, str, bool]]]:
+    home: Home, county: str, outbox: OutboxView
+) -> Callable[[InboxView, datetime], Iterator[tuple[str, str, bool]]]:
     """Return what counts them for the metrics: rule, side, overdue. Books are read again once a minute."""
     kept: list[tuple[datetime, tuple[OwnObligation, ...]]] = []
 
-    def count(now: datetime) -> Iterator[tuple[str, str, bool]]:
+    def count(inbox: InboxView, now: datetime) -> Iterator[tuple[str, str, bool]]:
         if not kept or (now - kept[0][0]).total_seconds() >= _KEPT_SECONDS:
             kept[:] = [(now, own_obligations(home, county, inbox, outbox, now))]
         for each in kept[0][1]:
@@ -76,7 +77,9 @@ def own_obligation_counts(
     return count
 
 
-def consultation_decisions(county: str, inbox: Inbox | None, outbox: Outbox | None) -> Iterator[ConsultationDecision]:
+def consultation_decisions(
+    county: str, inbox: InboxView | None, outbox: OutboxView | None
+) -> Iterator[ConsultationDecision]:
     """Tell of the decisions of every consultation that a county knows, each once."""
     ids = [row.id for row in (() if outbox is None else outbox.rows(OwnQuery(type=CONSULTATION)))]
     ids += [item.id for item in (() if inbox is None else inbox.items(InboxQuery(type=CONSULTATION)))]
@@ -109,7 +112,7 @@ def _decided(home: Home, county: str, decision: ConsultationDecision) -> OwnObli
     )
 
 
-def _manifests(home: Home, county: str, inbox: Inbox, now: datetime) -> Iterator[OwnObligation]:
+def _manifests(home: Home, county: str, inbox: InboxView, now: datetime) -> Iterator[OwnObligation]:
     zone = home.charter.time_zone
     first = home.charters.in_force(datetime.min.replace(tzinfo=UTC)).holds_from
     came = {

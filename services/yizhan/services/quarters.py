@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from yizhan.bulletin.figures import canonical, figures
-from yizhan.bulletin.obligations import duties
-from yizhan.bulletin.quarter_events import NEVER_COUNTED, QuarterEvent, QuarterObligation, missing_event, quarter_event
+from yizhan.bulletin.obligations import quarter_obligations
+from yizhan.bulletin.quarter_events import QuarterEvent, QuarterObligation, missing_event, quarter_event
 from yizhan.consumers.labels import ManifestVerdict, sentence
 from yizhan.schemas.i18n import _
 from yizhan.schemas.payloads import read
+from yizhan.schemas.payloads.table import NEVER_COUNTED
 from yizhan.schemas.policy import Way
 from yizhan.schemas.quarters import Quarter
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from yizhan.consumers.digests import Digest, DigestMember
-    from yizhan.consumers.inbox import Inbox
-    from yizhan.producers.outbox import Outbox
+    from yizhan.consumers.view import InboxView
+    from yizhan.producers.outbox_view import OutboxView
     from yizhan.schemas.charter import Charters
 
 
@@ -36,13 +37,13 @@ class Held(NamedTuple):
     """What is held of a quarter: ``digests`` are those that its bulletin cites, ``doubts`` sentences for people."""
 
     letters: tuple[QuarterEvent, ...]
-    duties: tuple[QuarterObligation, ...]
+    obligations: tuple[QuarterObligation, ...]
     digests: tuple[Digest, ...]
     doubts: tuple[str, ...]
 
 
 def figures_bytes(
-    inbox: Inbox | None, outbox: Outbox | None, label: str, pair: tuple[str, str], charters: Charters
+    inbox: InboxView | None, outbox: OutboxView | None, label: str, pair: tuple[str, str], charters: Charters
 ) -> bytes:
     """Return the figures of a quarter as the JSON whose SHA-256 both counties sign.
 
@@ -57,8 +58,8 @@ def figures_bytes(
 
 
 def counted(
-    inbox: Inbox | None,
-    outbox: Outbox | None,
+    inbox: InboxView | None,
+    outbox: OutboxView | None,
     label: str,
     pair: tuple[str, str],
     charters: Charters,
@@ -73,15 +74,19 @@ def counted(
     def earlier(other: str) -> dict[str, Any] | None:
         # Not "was it closed": a member that came later has other manifests of that time, but the same letters.
         before = held(inbox, outbox, other, pair, zone, told)
-        return figures(other, pair, zone, before.letters, before.duties) if before.letters or before.duties else None
+        return (
+            figures(other, pair, zone, before.letters, before.obligations)
+            if before.letters or before.obligations
+            else None
+        )
 
     found = held(inbox, outbox, label, pair, zone, told)
-    return figures(label, pair, zone, found.letters, found.duties, earlier), found
+    return figures(label, pair, zone, found.letters, found.obligations, earlier), found
 
 
 def held(
-    inbox: Inbox | None,
-    outbox: Outbox | None,
+    inbox: InboxView | None,
+    outbox: OutboxView | None,
     label: str,
     pair: tuple[str, str],
     time_zone: str,
@@ -108,7 +113,7 @@ def held(
             told()
     if unanswered:
         doubts.append(_("本县发出的 {count} 件还没有驿站的回执，双方数字可能不一致").format(count=unanswered))
-    owed = () if inbox is None else duties(inbox.followups(until), pair, since, until)
+    owed = () if inbox is None else quarter_obligations(inbox.followups(until), pair, since, until)
     cited = tuple(each for each in read_from if each.label == label)
     if not cited and reach > since:
         cited = read_from[-1:]
@@ -148,7 +153,7 @@ def _doubts(
 
 
 def _came(
-    inbox: Inbox, read_from: Sequence[Digest], label: str, pair: tuple[str, str], within: tuple[datetime, datetime]
+    inbox: InboxView, read_from: Sequence[Digest], label: str, pair: tuple[str, str], within: tuple[datetime, datetime]
 ) -> Iterator[QuarterEvent]:
     for each in read_from:
         for member in inbox.members(each, within):

@@ -18,8 +18,7 @@ from yizhan.schemas.header import NOTICE
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor, process_account
-from yizhan.services.inbox import open_inbox, read_inbox
-from yizhan.services.outbox import open_outbox
+from yizhan.services.stores import open_inbox, open_outbox, read_inbox
 
 if TYPE_CHECKING:
     from yizhan.consumers.destruction import Due, Unsaid
@@ -59,7 +58,7 @@ def carry_out(
                 "destroyed",
                 chosen,
             )
-        inbox.destroy(chosen, *officer)
+        inbox.destroy(chosen, Person(name=officer[0], badge=officer[1]))
         if chosen:
             with FileStore(inbox.path) as files:
                 files.forget(inbox.destroyed())

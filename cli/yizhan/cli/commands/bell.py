@@ -273,7 +273,7 @@ def _opened(home: Home, county: str) -> Any:  # noqa: ANN401 -- a context of Boo
     import contextlib
 
     from yizhan.consumers.bell.ring_store import RingStore
-    from yizhan.services.inbox import inbox_path
+    from yizhan.services.stores import inbox_path
 
     path = inbox_path(home, home.member(county))
     return RingStore(path, county) if path.exists() else contextlib.nullcontext()

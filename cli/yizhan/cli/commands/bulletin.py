@@ -184,9 +184,9 @@ def edit(label: str, county: str, partner: str | None, as_json: bool) -> None:
 
 def _figures(home: Home, label: str, pair: tuple[str, str]) -> dict[str, Any]:
     from yizhan.cli.output import progress
-    from yizhan.services.inbox import read_inbox as inbox_of
-    from yizhan.services.outbox import read_outbox as outbox_of
     from yizhan.services.quarters import counted
+    from yizhan.services.stores import read_inbox as inbox_of
+    from yizhan.services.stores import read_outbox as outbox_of
 
     with (
         progress(_("统计 {label}").format(label=label)) as bar,
@@ -236,8 +236,8 @@ def check(ctx: click.Context, label: str, county: str, partner: str | None, as_j
     from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json
     from yizhan.services.bulletins import partner_of, received, sent
-    from yizhan.services.inbox import read_inbox as inbox_of
-    from yizhan.services.outbox import read_outbox as outbox_of
+    from yizhan.services.stores import read_inbox as inbox_of
+    from yizhan.services.stores import read_outbox as outbox_of
 
     home = current_home()
     check_label(label)

@@ -47,7 +47,8 @@ def command(
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.services.access_log import record
     from yizhan.services.inbox import details
-    from yizhan.services.outbox import accepted_json, accepted_lines, open_outbox
+    from yizhan.services.outbox import accepted_json, accepted_lines
+    from yizhan.services.stores import open_outbox
 
     home = current_home()
     plan = _plan(home, county, event_id)
@@ -67,7 +68,8 @@ def command(
 
 def _plan(home: Home, county: str, event_id: str) -> Item:
     """Return the plan that waits for us (``ServiceError`` otherwise, saying why it does not)."""
-    from yizhan.schemas.matters import PLAN, JointWorkState
+    from yizhan.schemas.matters import JointWorkState
+    from yizhan.schemas.payloads.table import PATROL_PLAN
     from yizhan.services.errors import ServiceError
     from yizhan.services.labels import type_name
     from yizhan.services.matters import matter_timeline
@@ -77,8 +79,8 @@ def _plan(home: Home, county: str, event_id: str) -> Item:
     if told is None:
         sentence = marked("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
         raise ServiceError(sentence, county=home.member_name(county), id=event_id, code=county)
-    if told.header.type != PLAN or told.header.reply_to is not None:
-        what = _("会签") if told.header.type == PLAN else type_name(told.header.type)
+    if told.header.type != PATROL_PLAN or told.header.reply_to is not None:
+        what = _("会签") if told.header.type == PATROL_PLAN else type_name(told.header.type)
         raise ServiceError(marked("{id} 是{what}，不是待会签的巡护计划"), id=event_id, what=what)
     if told.header.county == county:
         raise ServiceError(marked("{id} 是本县自己提出的计划，由对方会签"), id=event_id)
@@ -101,7 +103,7 @@ def _plan(home: Home, county: str, event_id: str) -> Item:
 
 
 def _item(home: Home, county: str, event_id: str) -> Item:
-    from yizhan.services.inbox import read_inbox
+    from yizhan.services.stores import read_inbox
 
     with read_inbox(home, county) as inbox:
         item = None if inbox is None else inbox.item(event_id)
@@ -120,8 +122,8 @@ def _countersignature(home: Home, county: str, plan: Item, office: Path | None) 
     from yizhan.producers.draft_store import OFFICE
     from yizhan.producers.drafts import parse_draft
     from yizhan.schemas.payloads.common import Ask
-    from yizhan.services.drafts import open_drafts
     from yizhan.services.errors import ServiceError
+    from yizhan.services.stores import open_drafts
 
     signed: dict[str, Any]
     if office is not None:

@@ -203,7 +203,7 @@ def list_(county: str, as_json: bool) -> None:
     from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, print_table
     from yizhan.consumers.labels import sentence
-    from yizhan.services.inbox import read_inbox
+    from yizhan.services.stores import read_inbox
 
     home = current_home()
     with read_inbox(home, county) as inbox:

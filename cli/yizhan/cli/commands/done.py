@@ -32,14 +32,15 @@ def command(
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.producers.drafts import parse_draft
     from yizhan.schemas.header import NOTICE
-    from yizhan.services import inbox as inboxes
+    from yizhan.services import stores
     from yizhan.services.errors import ServiceError
-    from yizhan.services.outbox import accepted_json, accepted_lines, open_outbox
+    from yizhan.services.outbox import accepted_json, accepted_lines
     from yizhan.services.own_obligations import consultation_decisions
+    from yizhan.services.stores import open_outbox
 
     home = current_home()
     with (
-        inboxes.read_inbox(home, county) as inbox,
+        stores.read_inbox(home, county) as inbox,
         open_outbox(home, county, TerminalPassphrase(passphrase_fd)) as outbox,
     ):
         found = {

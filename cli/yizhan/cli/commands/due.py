@@ -33,9 +33,9 @@ def command(county: str | None, everything: bool, as_json: bool) -> None:
     from yizhan.cli.output import print_json
     from yizhan.runtime.clock import utc_now
     from yizhan.services import obligations
-    from yizhan.services.inbox import read_inbox
-    from yizhan.services.outbox import read_outbox as looking_into_outbox
     from yizhan.services.own_obligations import own_obligations
+    from yizhan.services.stores import read_inbox
+    from yizhan.services.stores import read_outbox as looking_into_outbox
 
     home, now = current_home(), utc_now()
     county = county or _only(home)
@@ -53,9 +53,9 @@ def command(county: str | None, everything: bool, as_json: bool) -> None:
 
 def _only(home: Home) -> str:
     """Return the county of this home, where it has one."""
-    from yizhan.services.inbox import FILE
+    from yizhan.services.stores import INBOX_FILE
 
-    found = [path.parent.name for path in sorted((home.path / "counties").glob(f"*/{FILE}"))]
+    found = [path.parent.name for path in sorted((home.path / "counties").glob(f"*/{INBOX_FILE}"))]
     if len(found) != 1:
         sentence = _("这个主目录里有 {count} 个县的收件箱；请写明是哪个县：yizhan due COUNTY")
         raise click.UsageError(sentence.format(count=len(found)), click.get_current_context())

@@ -104,7 +104,7 @@ def _drafts(
 ) -> Iterator[dict[str, Any]]:
     """Publish each draft into a copy that is thrown away, and tell what came of it."""
     from yizhan.producers.drafts import read_jsonl
-    from yizhan.services.outbox import trying_out
+    from yizhan.services.stores import scratch_outbox
 
     with contextlib.ExitStack() as stack:
         outboxes: dict[str, Outbox] = {}
@@ -118,7 +118,7 @@ def _drafts(
                 yield {"ok": False, "line": line, "reason": "no_sender", "detail": detail}
                 continue
             if sender not in outboxes:
-                outboxes[sender] = stack.enter_context(trying_out(home, sender, charter, at))
+                outboxes[sender] = stack.enter_context(scratch_outbox(home, sender, charter, at))
             yield {"line": line, **_draft(outboxes[sender], found, at)}
 
 

@@ -97,13 +97,13 @@ def _rows(
     home: Home, county: str, type: str | None, span: tuple[datetime, datetime] | None, box: str
 ) -> Iterator[ExportRow]:
     """Yield what a desk wrote of both boxes; what the system writes only where it is asked for by its type."""
-    from yizhan.schemas.header import NOTICE, RECEIPT
+    from yizhan.schemas.payloads.table import SYSTEM_TYPES
     from yizhan.schemas.timestamps import instant
 
     both = (each for name, read in (("inbox", _received), ("outbox", _sent)) if box in {name, "both"}
             for each in read(home, county, type))  # fmt: skip
     for row in both:
-        if type is None and row.type in {RECEIPT, NOTICE}:
+        if type is None and row.type in SYSTEM_TYPES:
             continue
         if span is None or span[0] <= instant(row.at) < span[1]:
             yield row
@@ -111,7 +111,7 @@ def _rows(
 
 def _received(home: Home, county: str, type: str | None) -> Iterator[ExportRow]:
     from yizhan.consumers.items import InboxQuery
-    from yizhan.services.inbox import read_inbox
+    from yizhan.services.stores import read_inbox
 
     with read_inbox(home, county) as inbox:
         for item in () if inbox is None else inbox.items(InboxQuery(type=type)):
@@ -125,7 +125,7 @@ def _sent(home: Home, county: str, type: str | None) -> Iterator[ExportRow]:
     from yizhan.producers.queries import OutboxQuery
     from yizhan.schemas import strictjson
     from yizhan.services.labels import state_name
-    from yizhan.services.outbox import read_outbox
+    from yizhan.services.stores import read_outbox
 
     with read_outbox(home, county) as outbox:
         for row in () if outbox is None else outbox.rows(OutboxQuery(type=type)):

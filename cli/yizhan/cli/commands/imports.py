@@ -114,9 +114,9 @@ def _asked(home: Home, found: FirmsImport, *, ask: bool) -> bool:
 
 def _known(home: Home, county: str, drafts: tuple[Draft, ...]) -> set[str]:
     """Return the references of those that were sent before."""
-    from yizhan.producers.firms import HOTSPOT
     from yizhan.producers.queries import OutboxQuery
-    from yizhan.services.outbox import read_outbox
+    from yizhan.schemas.payloads.table import HOTSPOT
+    from yizhan.services.stores import read_outbox
 
     with read_outbox(home, county) as outbox:
         sent = () if outbox is None else outbox.rows(OutboxQuery(type=HOTSPOT))
@@ -156,7 +156,7 @@ def _send(
     home: Home, county: str, drafts: tuple[Draft, ...], lock: PassphraseSource
 ) -> list[tuple[Draft, Accepted | Exception]]:
     from yizhan.cli.output import progress
-    from yizhan.services.outbox import open_outbox
+    from yizhan.services.stores import open_outbox
 
     if not drafts:
         return []

@@ -58,7 +58,7 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.consumers.reader import run as receive
     from yizhan.services import bell as bells
-    from yizhan.services.inbox import open_inbox
+    from yizhan.services.receiving import open_receiver
 
     home = current_home()
     settings = home.settings
@@ -79,7 +79,7 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
             ringing.enter_context(bells.ringer(home, inbox, bell, quiet=quiet, as_json=as_json))
 
     with (
-        open_inbox(home, county, TerminalPassphrase(passphrase_fd), home.reader_of(county, online=True)) as inbox,
+        open_receiver(home, county, TerminalPassphrase(passphrase_fd), home.reader_of(county, online=True)) as inbox,
         working(settings, settings.inbox_metrics_port, elsewhere="yizhan_outbox_") as (stop, watchdog),
         contextlib.ExitStack() as ringing,
     ):
@@ -181,8 +181,8 @@ def list_(
     from yizhan.consumers.labels import State, sentence
     from yizhan.schemas.policy import Way
     from yizhan.services.access_log import record
-    from yizhan.services.inbox import read_inbox
     from yizhan.services.labels import way_name
+    from yizhan.services.stores import read_inbox
 
     home = current_home()
     if state is not None and state not in list(State):
@@ -269,7 +269,8 @@ def show(item_id: str, county: str, as_json: bool) -> None:
     from yizhan.cli.output import console, print_json
     from yizhan.services.access_log import record
     from yizhan.services.errors import ServiceError
-    from yizhan.services.inbox import panel, read_inbox
+    from yizhan.services.inbox import panel
+    from yizhan.services.stores import read_inbox
 
     home = current_home()
     with read_inbox(home, county) as inbox:
@@ -314,8 +315,8 @@ def ack(
     from yizhan.cli.output import print_json, say, tell
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.services.access_log import record
-    from yizhan.services.inbox import open_inbox
     from yizhan.services.labels import stage_name
+    from yizhan.services.stores import open_inbox
 
     home = current_home()
     with open_inbox(home, county, TerminalPassphrase(passphrase_fd)) as inbox:

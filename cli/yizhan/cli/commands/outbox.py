@@ -41,7 +41,7 @@ def run(county: str, passphrase_fd: int | None) -> None:
     from yizhan.cli.longrun import working
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.producers import publisher
-    from yizhan.services.outbox import open_outbox
+    from yizhan.services.stores import open_outbox
 
     home = current_home()
     settings = home.settings
@@ -75,7 +75,7 @@ def list_(
     from yizhan.cli.output import print_json, print_table, tell
     from yizhan.producers.queries import OutboxQuery
     from yizhan.services.labels import reason_name, state_name, type_name
-    from yizhan.services.outbox import read_outbox
+    from yizhan.services.stores import read_outbox
 
     home = current_home()
     query = OutboxQuery(type=type, state=state, since=since, until=until, limit=limit or None)
@@ -126,7 +126,8 @@ def files(county: str, as_json: bool) -> None:
     """List attached files."""
     from yizhan.cli.context import current_home
     from yizhan.cli.output import print_json, print_table, say
-    from yizhan.services.outbox import files_wait, read_outbox
+    from yizhan.services.outbox import files_wait
+    from yizhan.services.stores import read_outbox
 
     home = current_home()
     with read_outbox(home, county) as outbox:

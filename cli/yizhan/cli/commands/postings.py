@@ -46,7 +46,8 @@ def list_(
     from yizhan.producers.queries import OutboxQuery
     from yizhan.services.access_log import record
     from yizhan.services.labels import type_name, way_name
-    from yizhan.services.outbox import newest_postings, read_outbox
+    from yizhan.services.outbox import newest_postings
+    from yizhan.services.stores import read_outbox
 
     home = current_home()
     query = OutboxQuery(id=event_id, type=type, state=state, since=since)

@@ -65,7 +65,7 @@ def command(
     from yizhan.cli.output import print_json, say
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.runtime.errors import StoreError
-    from yizhan.services.outbox import open_outbox
+    from yizhan.services.stores import open_outbox
 
     home = current_home()
     report = PublishReport(home, quiet=as_json)

@@ -69,12 +69,13 @@ def link(own_id: str, other_id: str, county: str, note: str | None, passphrase_f
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.producers.drafts import Draft, Reference
     from yizhan.schemas.header import NOTICE
-    from yizhan.services import inbox as inboxes
+    from yizhan.services import stores
     from yizhan.services.errors import ServiceError
-    from yizhan.services.outbox import accepted_json, accepted_lines, open_outbox
+    from yizhan.services.outbox import accepted_json, accepted_lines
+    from yizhan.services.stores import open_outbox
 
     home = current_home()
-    with inboxes.read_inbox(home, county) as inbox:
+    with stores.read_inbox(home, county) as inbox:
         other = None if inbox is None else inbox.item(other_id)
     with open_outbox(home, county, TerminalPassphrase(passphrase_fd)) as outbox:
         own = outbox.event(own_id)

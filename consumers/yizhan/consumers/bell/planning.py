@@ -24,7 +24,7 @@ from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.labels import State
 from yizhan.schemas.followups import ENDS, NOT_OWED, OPENED, OVERDUE, RUNGS, Rung
 from yizhan.schemas.header import Header, parse_header
-from yizhan.schemas.obligation_rules import ObligationRule, duty_facts, matches
+from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_facts
 from yizhan.schemas.policy import Way
 
 OLD: Final = timedelta(minutes=10)
@@ -92,7 +92,7 @@ class Bell:
 
     def _ladder(self, header: Header, stored: datetime) -> Iterator[Plan]:
         """Plan the ladder of an alarm by our own clock: the station may be out of reach."""
-        facts = duty_facts(header, self.county, Way.ALARM.value)
+        facts = obligation_facts(header, self.county, Way.ALARM.value)
         for rule in self.rules.values():
             if answers_alarms(rule) and matches(rule.opens.when or (), facts):
                 for each in rule.reminders:
