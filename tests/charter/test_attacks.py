@@ -13,9 +13,9 @@ import pytest
 from securesystemslib.signer import CryptoSigner, SSlibKey
 from tuf.api.metadata import DelegatedRole, Metadata, Targets
 
-from tests.ceremony import Ceremony
-from tests.forge import register
-from tests.simulator import NOW, World, seed
+from tests.world.ceremony import Ceremony, first_charter
+from tests.world.forge import register
+from tests.world.simulator import NOW, World, seed
 from yizhan.charter import repository
 from yizhan.charter.errors import CharterFault, CharterProblem
 from yizhan.charter.fetch import MemorySource
@@ -81,7 +81,7 @@ class Reading:
 def reading(tmp_path: Path) -> Reading:
     """Two counties and their first charter, adopted by a reader."""
     world = World(TWO)
-    ceremony = Ceremony.begin(world.files, NOW)
+    ceremony = first_charter(world)
     made = Reading(world, ceremony, NOW, tmp_path)
     made.reader = CharterReader(
         ceremony.archive(tmp_path / "charter"), MemorySource(ceremony.published), lambda: made.now

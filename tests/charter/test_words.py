@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.ceremony import Ceremony, Hands
-from tests.simulator import FIRE, NOW, World
+from tests.world.ceremony import Hands, first_charter
+from tests.world.simulator import FIRE, World
 from yizhan.charter import terms as texts
 from yizhan.charter.differences import changed_cases, differences, policy_differences
 from yizhan.charter.document import tables
@@ -103,7 +103,7 @@ def test_regions_cover_everything_once() -> None:
 
 def test_members_keys_and_thresholds_are_told() -> None:
     """Who joins, whose role key changes, how many must sign: one sentence each."""
-    ceremony = Ceremony.begin(WORLD.files, NOW)
+    ceremony = first_charter(WORLD)
     before = ceremony.terms
     three = World((*TWO, "330327"))
     offices = {
@@ -121,7 +121,7 @@ def test_members_keys_and_thresholds_are_told() -> None:
 
 def test_terms_are_read_as_they_are_written() -> None:
     """The text that a version prints begins the next one with nothing changed."""
-    terms = Ceremony.begin(WORLD.files, NOW).terms
+    terms = first_charter(WORLD).terms
     again = texts.put_together(terms, texts.read(texts.write(terms)), [])
     assert differences(terms, again) == []
     assert again.files == terms.files

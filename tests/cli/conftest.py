@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
+from tests.world.command import Run, run
+from tests.world.processes import make_home
 from yizhan.cli.language import HOME_VARIABLE
-from yizhan.cli.main import main
 from yizhan.schemas import i18n
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What one run said. ``raw`` is stdout as bytes."""
-
-    code: int
-    out: str
-    err: str
-    raw: bytes
-
-
-Run = Callable[..., Ran]
 
 
 @pytest.fixture(autouse=True)
@@ -43,21 +25,7 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def yizhan() -> Run:
     """Run ``yizhan`` with these words; ``given`` is what stands on standard input."""
-
-    def run(*arguments: str, given: bytes = b"") -> Ran:
-        done = CliRunner().invoke(main, list(arguments), input=io.BytesIO(given))
-        if done.exception is not None and not isinstance(done.exception, SystemExit):
-            raise done.exception
-        return Ran(done.exit_code, done.stdout_bytes.decode("utf-8", "replace"), done.stderr, done.stdout_bytes)
-
     return run
-
-
-def make_home(home: Path, *words: str, pass_fds: Sequence[int] = ()) -> Path:
-    """Run ``sample init`` for two counties in a process of its own: it takes a second, so fixtures do it once."""
-    command = [sys.executable, "-m", "yizhan.cli", "--home", str(home), "sample", "init", "--counties", "2", *words]
-    subprocess.run(command, check=True, capture_output=True, pass_fds=pass_fds)
-    return home
 
 
 @pytest.fixture(scope="session")

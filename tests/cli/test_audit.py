@@ -15,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, delete_event, delete_item, publish
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, delete_event, delete_item, publish
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.ledger.audit.books import read_book
 from yizhan.ledger.audit.findings import Finding, FindingKind, find

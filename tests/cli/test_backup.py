@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
 from yizhan.ledger.errors import LogBehind
 from yizhan.ledger.log import PUBLIC, Log
 from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.cli.demo.account import Account
 from yizhan.cli.demo.ending import SIGNALS, Stopped, cleaning_up
 from yizhan.cli.demo.play import Day
@@ -26,8 +27,6 @@ from yizhan.schemas.policy import Way
 from yizhan.schemas.sample import TWO
 from yizhan.services.errors import ServiceError
 from yizhan.services.sample import make_sample
-
-SHOUNING, QINGYUAN = "350924", "331126"
 
 
 @pytest.mark.parametrize("number", SIGNALS)

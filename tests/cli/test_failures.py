@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import click
 import pytest
 
-from tests.cli.conftest import Run
+from tests.world.command import Run
+from tests.world.processes import YIZHAN
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.cli.click_options import Command
 from yizhan.cli.main import failure, main
 from yizhan.schemas.errors import BadSignature, KeyFileInvalid
-
-YIZHAN = (sys.executable, "-m", "yizhan.cli")
 
 
 @pytest.fixture

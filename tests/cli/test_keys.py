@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run, make_home
-from tests.simulator import NOW, START, World
+from tests.world.command import Run
+from tests.world.processes import make_home
+from tests.world.simulator import NOW, START, World
 from yizhan.charter import rolekeys
 from yizhan.cli.passphrase import CREDENTIAL, CREDENTIALS, TerminalPassphrase
 from yizhan.schemas.charter import RegisteredKey

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cli.conftest import Run
+from tests.world.command import Run
 from yizhan.cli import output
 from yizhan.cli.click_options import columns, wrap
 from yizhan.cli.output import as_json, plain, print_table

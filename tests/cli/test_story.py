@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from prometheus_client import REGISTRY
 
-from tests.cli.conftest import Run
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from tests.schemas.payloads.examples import CONSULTATION, DISPUTE, PATROL, PLAN, REQUEST, RESPONSE
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.services.receiving import open_receiver
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.consumers.county import Listener
-from tests.simulator import World
+from tests.world.receiver import Listener
+from tests.world.simulator import World
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from tests.consumers.county import ME, PARTNER, Listener
-from tests.consumers.phones import Phone, channels, phones, ring, ringer_of, settings_of
-from tests.simulator import BOOK, NOW
+from tests.world.phones import Phone, channels, phones, ring, ringer_of, settings_of
+from tests.world.receiver import ME, PARTNER, Listener
+from tests.world.simulator import BOOK, NOW
 from yizhan.consumers.bell.channels import lines_of
 from yizhan.consumers.bell.ring_store import TOGETHER, RingStore
 from yizhan.consumers.bell.ringer import Ringer

@@ -18,7 +18,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 
-from tests.consumers.phones import phones, settings_of
+from tests.world.phones import phones, settings_of
 from yizhan.consumers.bell.channels import DELIVERED, MOST_HANGING, ReadyChannel, attempt
 from yizhan.consumers.bell.message import Message as Words
 from yizhan.consumers.bell.settings import Channel, quiet_until

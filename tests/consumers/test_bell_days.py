@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.consumers.county import ME, PARTNER, Listener
-from tests.consumers.phones import Phone, channels, phones, ring, ringer_of, settings_of
+from tests.world.phones import Phone, channels, phones, ring, ringer_of, settings_of
+from tests.world.receiver import ME, PARTNER, Listener
 from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.followups import KAFKA_HEADER, RUNGS, Followup
 from yizhan.schemas.header import Header, parse_header

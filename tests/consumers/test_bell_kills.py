@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.consumers.county import Listener
+from tests.world.receiver import Listener
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.consumers.bell.ring_store import RingStore
 

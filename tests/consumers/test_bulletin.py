@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.consumers.county import ME, PARTNER, Listener
-from tests.simulator import INTELLIGENCE, NOW, World
+from tests.world.receiver import ME, PARTNER, Listener
+from tests.world.simulator import INTELLIGENCE, NOW, World
 from yizhan.consumers import bulletin
 from yizhan.consumers.bulletin import Bulletin, Side, as_json, compiled, markdown, plain
 from yizhan.consumers.digests import Digest, DigestMember

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.consumers.county import ME, PARTNER, Listener
-from tests.forge import Letter
-from tests.simulator import World
+from tests.world.forge import Letter
+from tests.world.receiver import ME, PARTNER, Listener
+from tests.world.simulator import World
 from yizhan.consumers.arrivals import Arrived, Kind
 from yizhan.consumers.items import InboxQuery
 from yizhan.schemas import manifest as manifests

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.consumers.county import ME, PARTNER, Listener
-from tests.simulator import CLUSTER, FIRE, INTELLIGENCE, NOW, START, World, load
+from tests.world.receiver import ME, PARTNER, Listener
+from tests.world.simulator import CLUSTER, FIRE, INTELLIGENCE, NOW, START, World, load
 from yizhan.consumers import items
 from yizhan.consumers.errors import InboxError, NoSuchItem, NotAnswerable, WrongInbox
 from yizhan.consumers.inbox import Inbox

@@ -27,7 +27,7 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from tests.integration.cluster import SIX, Cluster
+from tests.world.cluster import Cluster
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.deploy import admin
 from yizhan.deploy.broker import Broker
@@ -40,6 +40,7 @@ from yizhan.runtime.errors import NotAuthorised
 from yizhan.schemas import topics
 from yizhan.schemas.admit import MAX_KAFKA_HEADER_BYTES
 from yizhan.schemas.envelope import MAX_BYTES
+from yizhan.schemas.sample import SIX
 
 ME, PARTNER = "350924", "331126"
 MINE, STATION = topics.county(ME), topics.STATION

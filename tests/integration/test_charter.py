@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.ceremony import Hands
-from tests.forge import register
-from tests.integration.alliance import LEAD_SECONDS, YIZHAN, Alliance, Station, running_station, settle
-from tests.simulator import FIRE, County
+from tests.world.alliance import LEAD_SECONDS, Alliance, Station, running_station, settle
+from tests.world.ceremony import Hands
+from tests.world.forge import register
+from tests.world.processes import YIZHAN
+from tests.world.simulator import FIRE, County
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.charter import repository
 from yizhan.charter.archive import Archive
@@ -37,7 +38,7 @@ from yizhan.schemas.sample import sample_policy
 from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
-    from tests.integration.cluster import Cluster
+    from tests.world.cluster import Cluster
 
 COUNTY = "350924"
 STAMP = metadata_path(TIMESTAMP, None)

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.station import FIRE
-from tests.integration.alliance import YIZHAN, Alliance, running_station, settle
-from tests.integration.cluster import Cluster
+from tests.world.alliance import Alliance, running_station, settle
+from tests.world.cluster import Cluster
+from tests.world.processes import YIZHAN
+from tests.world.station import FIRE
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.schemas import keys
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.station import FIRE
+from tests.world.station import FIRE
 from tests.world.waiting import until
 from yizhan.cli.demo.stage import Stage
 from yizhan.deploy.home import bring_up

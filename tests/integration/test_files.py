@@ -15,8 +15,9 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import ACLFilter, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 
-from tests.cli.station import FIRE
-from tests.integration.cluster import Cluster
+from tests.world.cluster import Cluster
+from tests.world.simulator import CANGNAN, QINGYUAN, SHOUNING
+from tests.world.station import FIRE
 from tests.world.waiting import until
 from yizhan.cli.demo.stage import Stage
 from yizhan.producers.queries import OutboxQuery
@@ -24,7 +25,6 @@ from yizhan.runtime import access_log
 from yizhan.schemas import merkle, topics
 from yizhan.schemas.files import CHUNK_BYTES, write_record
 
-SHOUNING, QINGYUAN, CANGNAN = "350924", "331126", "330327"
 MIB = 1024 * 1024
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF"
 

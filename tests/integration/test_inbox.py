@@ -22,9 +22,10 @@ from typing import Any
 import pytest
 from kafka import TopicPartition
 
-from tests.consumers.county import Clock, Notebook
-from tests.integration.cluster import Cluster
-from tests.simulator import World
+from tests.world.clock import Clock
+from tests.world.cluster import Cluster
+from tests.world.receiver import Notebook
+from tests.world.simulator import World
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.consumers import reader
 from yizhan.consumers.arrivals import ReceiveOutcome

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cluster import Cluster
 from tests.ledger.fsck import fsck
 from tests.ledger.test_verify import check, exported, signed
-from tests.ledger.world import LedgerWorld
+from tests.world.cluster import Cluster
+from tests.world.ledger import LedgerWorld
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.ledger.backfill import refill
 from yizhan.ledger.cosigner import Cosigner, StatementSource

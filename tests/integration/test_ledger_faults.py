@@ -11,7 +11,7 @@ import pytest
 
 from tests.ledger.fsck import tool
 from tests.ledger.injection import CALLS, Point, Trial, points
-from tests.ledger.world import world
+from tests.world.ledger import world
 
 SECONDS = 15.0
 """How long points are tried; on a busy machine they are fewer."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.consumers.county import Clock, Notebook
-from tests.integration.alliance import Alliance, now_text, running_station, settle
+from tests.world.alliance import Alliance, now_text, running_station, settle
+from tests.world.clock import Clock
+from tests.world.receiver import Notebook
 from tests.world.waiting import until
 from yizhan.consumers.arrivals import Arrived
 from yizhan.consumers.inbox import Inbox
@@ -22,7 +23,7 @@ from yizhan.schemas.timestamps import written
 from yizhan.streams.ticks import Tick
 
 if TYPE_CHECKING:
-    from tests.integration.cluster import Cluster
+    from tests.world.cluster import Cluster
 
 SOURCE, PARTNER = "350722", "331181"
 LADDER = {"second-phone": 5, "liaison-officer": 10, "leader": 15}

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.alliance import Alliance, running_station, settle
-from tests.integration.cluster import SIX, Cluster
-from tests.producers.desk import intelligence
-from tests.simulator import FIRE, World
+from tests.world.alliance import Alliance, running_station, settle
+from tests.world.cluster import Cluster
+from tests.world.sender import intelligence
+from tests.world.simulator import FIRE, World
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.home import bring_up
@@ -27,6 +27,7 @@ from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import topics
 from yizhan.schemas.postmark import Postmark
+from yizhan.schemas.sample import SIX
 from yizhan.schemas.statements import read_dated
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <:ResourceWarning")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.alliance import Alliance, Station, now_text, running_station, settle
-from tests.simulator import INTELLIGENCE, World
+from tests.world.alliance import Alliance, Station, now_text, running_station, settle
+from tests.world.simulator import INTELLIGENCE, World
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.charter.layout import TIMESTAMP, adoption_path, metadata_path
 from yizhan.runtime.errors import AlreadyRunning
@@ -31,7 +31,7 @@ from yizhan.streams.errors import StationBehind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.integration.cluster import Cluster
+    from tests.world.cluster import Cluster
 
 SOURCE, PARTNER = "350924", "331126"
 OTHER_SOURCE, OTHER_PARTNER = "330327", "350982"

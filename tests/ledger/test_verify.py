@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.world import LATER, numbered, some_statements, world
+from tests.world.ledger import LATER, numbered, some_statements, world
 from yizhan.ledger.errors import LogDamaged, LogForked, NoSuchStatement, NotWritten
 from yizhan.ledger.export import export
 from yizhan.ledger.log_source import LogFolder, source

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.producers.desk import Desk
+from tests.world.sender import Desk
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.outbox import Outbox
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import pytest
 
-from tests.producers.desk import Desk, fire, intelligence
+from tests.world.sender import Desk, fire, intelligence
 
 KILLS = 20
 

@@ -14,6 +14,7 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from tests.schemas.payloads.examples import EXAMPLES
+from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.producers.columns import (
     BESIDE,
     columns_of,
@@ -35,7 +36,6 @@ from yizhan.schemas.i18n import set_language
 from yizhan.schemas.payloads import TYPES
 
 FIRE, CRIME = "yizhan.incident.forest_fire.v1", "yizhan.incident.eco_crime.v1"
-SHOUNING, QINGYUAN = "350924", "331126"
 MEMBERS = {SHOUNING: "寿宁县", QINGYUAN: "庆元县"}
 STAGES = {
     "yizhan.intelligence.feedback.v1": "final",

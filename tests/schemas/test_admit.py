@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.forge import Letter, changed, forge, register
-from tests.simulator import BOOK, FIRE, INTELLIGENCE, NOW, START, World, load, seed
+from tests.world.forge import Letter, changed, forge, register
+from tests.world.simulator import BOOK, FIRE, INTELLIGENCE, NOW, START, World, load, seed
 from yizhan.schemas import topics
 from yizhan.schemas.admit import CLOCK_TOLERANCE, MAX_KAFKA_HEADER_BYTES, Record, admit, check_receipt
 from yizhan.schemas.charter import Charter

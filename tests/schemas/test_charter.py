@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.forge import register
-from tests.simulator import START, World, load, seed
+from tests.world.forge import register
+from tests.world.simulator import START, World, load, seed
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter import AdoptedCharters, Charter
 from yizhan.schemas.charter_loading import charter_name, load_charter

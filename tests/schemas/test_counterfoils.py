@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulator import World
+from tests.world.simulator import World
 from yizhan.schemas.counterfoils import counterfoil_of, verify_counterfoil
 from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.errors import Malformed, Refused

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.simulator import seed
+from tests.world.simulator import seed
 from yizhan.schemas import dsse
 from yizhan.schemas.errors import StatementInvalid
 from yizhan.schemas.keys import SigningKey, SigningPublicKey

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.forge import Letter, changed, forge
-from tests.simulator import NOW, World
+from tests.world.forge import Letter, changed, forge
+from tests.world.simulator import NOW, World
 from yizhan.schemas.admit import verify
 from yizhan.schemas.envelope import (
     MAX_BYTES,

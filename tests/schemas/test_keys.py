@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from tests.simulator import seed
+from tests.world.simulator import seed
 from yizhan.schemas.errors import KeyFileInvalid
 from yizhan.schemas.keys import (
     SealingKey,

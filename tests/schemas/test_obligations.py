@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.simulator import World
+from tests.world.simulator import World
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header
 from yizhan.schemas.obligation_engine import ObligationEngine, rebuild

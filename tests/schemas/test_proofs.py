@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tests.ledger.world import LATER, some_statements, world
+from tests.world.ledger import LATER, some_statements, world
 from yizhan.schemas import merkle
 from yizhan.schemas.checkpoints import Checkpoint, sign_checkpoint
 from yizhan.schemas.errors import NoteInvalid, ProofInvalid

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.forge import forge
 from tests.schemas import second_implementation as second
-from tests.simulator import NOW, World
+from tests.world.forge import forge
+from tests.world.simulator import NOW, World
 from yizhan.schemas.admit import Record
 from yizhan.schemas.admit import admit as first_admit
 from yizhan.schemas.errors import Refused

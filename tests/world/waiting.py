@@ -17,7 +17,7 @@ _PAUSE_SECONDS = 0.02
 Found = TypeVar("Found")
 
 
-def until(find: Callable[[], Found], what: str | Callable[[], str] = "") -> Found:
+def until(find: Callable[[], Found | None], what: str | Callable[[], str] = "") -> Found:
     """Ask until the answer is true, and return it.
 
     Args:

@@ -19,8 +19,6 @@ from yizhan.deploy.broker import Broker
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.settings import Settings
 
-SIX = ("350924", "350982", "350722", "331126", "330327", "331181")
-
 
 @dataclass(frozen=True)
 class Cluster:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.simulator import START, World, load, seed
+from tests.world.simulator import START, World, load, seed
 from yizhan.ledger.log import LedgerSigningKeys, Log
 from yizhan.ledger.statement_keys import VerifiedStatement, read_said
 from yizhan.schemas import sample

@@ -28,6 +28,8 @@ START = datetime(2026, 7, 1, tzinfo=UTC)
 """From when charter and keys hold."""
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 """When tests happen, unless they say otherwise."""
+SHOUNING, QINGYUAN, CANGNAN = "350924", "331126", "330327"
+"""The two that really signed, and a third."""
 BOOK = "20261123test"
 CLUSTER = "simulator"
 FIRE = "yizhan.incident.forest_fire.v1"

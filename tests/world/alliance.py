@@ -6,14 +6,14 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.ceremony import Ceremony
-from tests.simulator import World
-from tests.world.waiting import LIMIT_SECONDS, until
+from tests.world.ceremony import Ceremony
+from tests.world.processes import STATION_READY, YIZHAN, wait_for_words
+from tests.world.simulator import World
+from tests.world.waiting import LIMIT_SECONDS
 from yizhan.charter import rolekeys
 from yizhan.charter.archive import Archive, write_durably
 from yizhan.charter.fetch import MemorySource
@@ -33,12 +33,11 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import CryptoSigner
 
-    from tests.integration.cluster import Cluster
+    from tests.world.cluster import Cluster
     from yizhan.charter.verify import VerifiedCharter
 
 LEAD_SECONDS = 2.0
 """How long before it holds a version is announced in these tests."""
-YIZHAN = (sys.executable, "-m", "yizhan.cli")
 
 
 @dataclass
@@ -135,17 +134,12 @@ class Station:
                 stderr=log,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", "YIZHAN_CHARTER_LEAD_SECONDS": str(LEAD_SECONDS)},
             )
-        self.wait_until("Worker ready")
+        self.wait_until(STATION_READY)
 
     def wait_until(self, words: str) -> None:
         """Wait for words in the log of this life."""
-
-        def is_there() -> bool:
-            said = self._log.read_text(encoding="utf-8", errors="replace")
-            assert self.running() or words in said, f"the station ended:\n{said[-3000:]}"
-            return words in said
-
-        until(is_there, lambda: f"{words!r} in:\n{self._log.read_text(encoding='utf-8', errors='replace')[-3000:]}")
+        assert self._process is not None
+        wait_for_words(self._process, self._log, words)
 
     @property
     def pid(self) -> int:
