@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 from bench.harness import percentile, say, significant
 from bench.latency import Bell, alarm
 from bench.throughput import PARTNER, SOURCE
-from yizhan.consumers.files import FileStore, attachments_of
+from yizhan.consumers.attachments import attachments_of
+from yizhan.consumers.files import FileStore
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.file_sealing import attach
 from yizhan.producers.outbox import Outbox

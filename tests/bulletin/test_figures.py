@@ -130,10 +130,10 @@ def test_an_interim_word_leaves_a_request_open() -> None:
 def test_obligations_met_and_missed() -> None:
     """Each obligation counts where it stood; what is due or missed is an open matter."""
     states: tuple[Any, ...] = ("met", "late", "missed", "due", "cancelled")
-    obligations = tuple(
+    owed = tuple(
         QuarterObligation(f"feedback/{n}/{A}", "feedback", A, B, s, f"2026-09-0{n + 1}") for n, s in enumerate(states)
     )
-    made = count(obligations=obligations)
+    made = count(obligations=owed)
     assert made["obligations"]["by_rule"]["feedback"] == dict.fromkeys(states, 1)
     assert [each["why"] for each in made["open"]] == ["missed", "due"]
     assert made["obligations"]["by_county"][A]["missed"] == 1

@@ -16,13 +16,15 @@ import pytest
 from tests.bulletin.letters import ZONE, A, B, one
 from tests.house.tree import ROOT
 from yizhan.bulletin import charts
+from yizhan.bulletin.blocks import Drawing, Para, Sheet
 from yizhan.bulletin.docx import docx_of
 from yizhan.bulletin.figures import digest, figures
 from yizhan.bulletin.html import html
-from yizhan.bulletin.pdf import pdf, unseen
-from yizhan.bulletin.proof import Named, Proof
+from yizhan.bulletin.material import Material
+from yizhan.bulletin.pdf import pdf, uncovered
+from yizhan.bulletin.proof import CitedManifest, Proof
 from yizhan.bulletin.quarter_events import QuarterEvent
-from yizhan.bulletin.sheet import Drawing, Material, Para, Sheet, sheet
+from yizhan.bulletin.sheet import sheet
 from yizhan.bulletin.tables import figures_csv, letters_csv
 from yizhan.schemas.i18n import set_language
 from yizhan.schemas.payloads.table import ECO_CRIME, FOREST_FIRE
@@ -30,7 +32,7 @@ from yizhan.schemas.payloads.table import ECO_CRIME, FOREST_FIRE
 MADE = datetime(2026, 10, 9, 2, tzinfo=UTC)
 NAMES = {A: "庆元县", B: "寿宁县"}
 EVIL = '<script>alert(1)</script>=cmd|"x" *粗* #import "/etc/passwd" $x$ 𪚥\x07'
-MANIFEST = Named(A, "ab" * 32, 7, 2, "cd" * 32, "2026-10-01T00:00:05.000Z")
+MANIFEST = CitedManifest(A, "ab" * 32, 7, 2, "cd" * 32, "2026-10-01T00:00:05.000Z")
 
 
 def material(*letters: QuarterEvent, **said: Any) -> Material:  # noqa: ANN401 -- any field
@@ -78,8 +80,8 @@ def test_pdf_is_set_whatever_was_written_and_twice_the_same(hostile: Sheet) -> N
 
 def test_a_character_that_no_font_of_ours_has_is_named(hostile: Sheet) -> None:
     """Nobody signs a page with holes unwarned."""
-    assert "𪚥" in unseen(hostile)
-    assert unseen(sheet(material(one(1, raw={"summary": "距省界约800米，涉案1.5m³㎡〔2026〕"})))) == ()
+    assert "𪚥" in uncovered(hostile)
+    assert uncovered(sheet(material(one(1, raw={"summary": "距省界约800米，涉案1.5m³㎡〔2026〕"})))) == ()
 
 
 def test_docx_can_be_edited(hostile: Sheet) -> None:

@@ -258,7 +258,7 @@ def test_the_text_is_edited_beside_the_figures_and_signed(yizhan: Run, station: 
     path.write_text(path.read_text("utf-8").replace("# 形势研判", "# 形势研判\n互通{{letters}}件，平稳。"), "utf-8")
     sign(yizhan, station, SHOUNING, END - timedelta(days=3))
     with stores.read_outbox(station.app, SHOUNING) as outbox:
-        own = bulletins.sent(outbox, LABEL, QINGYUAN)
+        own = bulletins.sent_bulletin(outbox, LABEL, QINGYUAN)
     assert own is not None
     assert own.payload["judgement"] == "互通1件，平稳。"
     bring(yizhan, station, QINGYUAN, END - timedelta(days=2), report(QINGYUAN, "情-2"))

@@ -213,8 +213,8 @@ def test_a_decision_is_owed_until_who_owes_it_says_that_it_is_done(station: Stat
     for number, said in ((2, "由 350924 寿宁县 负责"), (3, "没有第 3 项")):
         ran = yizhan("done", minutes, str(number), "--county", QINGYUAN)
         assert (ran.code, said in ran.err) == (1, True), ran.err
-    with open_receiver(station.app, QINGYUAN, TerminalPassphrase()) as inbox:
-        inbox.measure()
+    with open_receiver(station.app, QINGYUAN, TerminalPassphrase(), station.app.reader_of(QINGYUAN)) as receiver:
+        receiver.inbox.measure()
         labels = {"rule": "decision", "side": "ours"}
         assert REGISTRY.get_sample_value("yizhan_inbox_obligations_overdue", labels) == 1.0
     done = json.loads(yizhan("done", minutes, "1", "--county", QINGYUAN, "--json").out)["id"]

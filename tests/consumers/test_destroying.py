@@ -85,9 +85,9 @@ def test_nothing_goes_before_its_term_nor_twice_nor_while_it_rings(listener: Lis
     with pytest.raises(NotDue):
         listener.inbox.destroy([first], OFFICER)
     assert [each.id for each in listener.inbox.due()] == [second]
-    assert [each.id for each in listener.inbox.unsaid()] == [first]
-    listener.inbox.said([first], f"{ME}-book1-1")
-    assert listener.inbox.unsaid() == ()
+    assert [each.id for each in listener.inbox.unnotified_destructions()] == [first]
+    listener.inbox.enter_destruction_notice([first], f"{ME}-book1-1")
+    assert listener.inbox.unnotified_destructions() == ()
 
 
 def test_of_a_notice_that_is_destroyed_nobody_is_told(listener: Listener) -> None:
@@ -99,7 +99,7 @@ def test_of_a_notice_that_is_destroyed_nobody_is_told(listener: Listener) -> Non
     gone = listener.inbox.item(told.id)
     assert gone is not None
     assert gone.payload is None
-    assert listener.inbox.unsaid() == ()
+    assert listener.inbox.unnotified_destructions() == ()
 
 
 def test_an_event_that_comes_again_brings_its_content_not_back(listener: Listener) -> None:

@@ -215,7 +215,7 @@ class Year:
 
     def material(self, label: str, county: str, partner: str) -> Any:  # noqa: ANN401 -- bulletin's Material
         """Count a quarter's figures as a county's command would, now."""
-        return bulletins.material(Home(self.home), label, county, partner, self.clock.now)
+        return bulletins.read_material(Home(self.home), bulletins.BulletinKey(label, county, partner), self.clock.now)
 
     def _close(self, label: str) -> None:
         keys = [load_signing(path) for path in (self.home / "station" / "keys").glob("sign-*.pem")]

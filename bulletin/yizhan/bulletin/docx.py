@@ -21,8 +21,8 @@ from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
 from docx.text.paragraph import Paragraph
 
+from yizhan.bulletin.blocks import Drawing, Heading, Para, Sheet, Table
 from yizhan.bulletin.pdf import picture
-from yizhan.bulletin.sheet import Drawing, Heading, Para, Sheet, Table
 from yizhan.schemas.i18n import _
 from yizhan.schemas.invisible import without_invisible
 

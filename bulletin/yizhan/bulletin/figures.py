@@ -221,16 +221,10 @@ def _open(found: Sequence[Matter], owed: Sequence[QuarterObligation]) -> list[di
         why, whose = _unfinished(each, answered)
         if why:
             listed.append({"why": why, "id": each.first.id, "type": each.type, "whose": whose, "at": each.first.time})
-    for obligation in owed:
-        if obligation.state in {"due", "missed"}:
-            what = {
-                "why": obligation.state,
-                "id": obligation.obligation,
-                "type": obligation.rule,
-                "whose": obligation.owes,
-                "at": obligation.due,
-            }
-            listed.append(what)
+    for one in owed:
+        if one.state in {"due", "missed"}:
+            item = {"why": one.state, "id": one.obligation, "type": one.rule, "whose": one.owes, "at": one.due}
+            listed.append(item)
     return listed
 
 

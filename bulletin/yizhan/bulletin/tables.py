@@ -57,7 +57,7 @@ def letters_csv(letters: Iterable[QuarterEvent]) -> bytes:
             known.superseded.get(each.key, ""),
             known.withdrawn.get(each.key, ""),
             "1" if each.missing else "",
-            "：".join(str(each.raw[name]) for name in ("title", "summary") if name in each.raw),
+            each.summary,
             each.hash,
         ]
         for each in listed

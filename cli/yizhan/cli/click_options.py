@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from yizhan.schemas.i18n import LANGUAGES, _, join_list, known_language, marked
+from yizhan.schemas.quarters import Quarter
 
 _WIDE: Final = frozenset("WF")
 _MEMBER_DIGITS: Final = 6
@@ -338,6 +339,19 @@ class _Moment(click.ParamType):
             self.fail(sentence.format(value=value), param, ctx)
 
 
+class _QuarterLabel(click.ParamType):
+    """A quarter, such as ``2026Q4``."""
+
+    name = "quarter"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
+        """Check the form."""
+        try:
+            return str(Quarter.parse(str(value)))
+        except ValueError:
+            self.fail(_("季度应写作 2026Q4，得到 {value}").format(value=value), param, ctx)
+
+
 class _Type(click.ParamType):
     """An event type, in full or in short."""
 
@@ -390,6 +404,7 @@ class Whole(click.ParamType):
 
 MEMBER: Final = _Member()
 MOMENT: Final = _Moment()
+QUARTER: Final = _QuarterLabel()
 TYPE: Final = _Type()
 
 

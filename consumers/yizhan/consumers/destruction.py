@@ -43,8 +43,8 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsaid:
-    """A destruction that its sender was not told of yet."""
+class UnnotifiedDestruction:
+    """A destruction that its sender was not notified of yet."""
 
     id: str
     hash: bytes
@@ -105,15 +105,15 @@ def scrub(conn: sqlite3.Connection) -> None:
         )
 
 
-def unsaid(conn: sqlite3.Connection) -> Iterator[Unsaid]:
-    """Tell of destructions whose senders were not told yet; of receipts and notices nobody is told."""
+def unnotified(conn: sqlite3.Connection) -> Iterator[UnnotifiedDestruction]:
+    """Yield destructions whose senders were not notified yet; of receipts and notices nobody is notified."""
     query = (
         "SELECT id, hash, county, class, destroyed.at, type FROM destroyed JOIN items USING (id)"
         " WHERE notice IS NULL ORDER BY seq"
     )
-    return (Unsaid(*row[:5]) for row in conn.execute(query) if row["type"] not in NEVER_RECEIPTED)
+    return (UnnotifiedDestruction(*row[:5]) for row in conn.execute(query) if row["type"] not in NEVER_RECEIPTED)
 
 
-def said(conn: sqlite3.Connection, ids: Collection[str], notice: str) -> None:
-    """Note by which event the sender was told."""
+def enter_notice(conn: sqlite3.Connection, ids: Collection[str], notice: str) -> None:
+    """Enter by which event the senders were notified."""
     conn.executemany("UPDATE destroyed SET notice = ? WHERE id = ?", [(notice, id) for id in ids])

@@ -292,10 +292,10 @@ class Inbox(InboxView):
             with wrapped(self._conn):
                 destruction.scrub(self._conn)
 
-    def said(self, ids: Collection[str], notice: str) -> None:
-        """Note by which event their sender was told of destructions (``StoreError`` if the disk fails)."""
+    def enter_destruction_notice(self, ids: Collection[str], notice: str) -> None:
+        """Enter by which event their senders were notified of destructions (``StoreError`` if the disk fails)."""
         with self._lock, transaction(self._conn) as conn:
-            destruction.said(conn, ids, notice)
+            destruction.enter_notice(conn, ids, notice)
 
     # -- charters --
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.labels import State, Warn
@@ -95,39 +95,6 @@ class Item:
     def title(self) -> str:
         """The type's name in the language chosen, with its mark; an unknown type as it is."""
         return self.mark + type_name(self.type)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return everything as JSON values, for programs: words, not sentences."""
-        contents = self.contents
-        return {
-            "id": self.id,
-            "hash": self.hash.hex(),
-            "kind": self.kind,
-            "source": self.source,
-            "type": self.type,
-            "status": self.status,
-            "thread": self.thread,
-            "time": self.time,
-            "received": self.received,
-            "stored": self.stored,
-            "way": self.way.value,
-            "rule": self.rule,
-            "charter": self.charter,
-            "state": self.state.value,
-            "unopenable": self.unopenable,
-            "warnings": [warning.value for warning in self.warnings],
-            "superseded_by": self.superseded_by,
-            "withdrawn_by": self.withdrawn_by,
-            "answers": [
-                {"stage": each.stage, "name": each.name, "badge": each.badge, "note": each.note, "at": each.at}
-                for each in self.answers
-            ],
-            "digests": list(self.digests),
-            "destroyed": self.destroyed,
-            "header": self.header.model_dump(mode="json", exclude_none=True),
-            "payload": None if contents is None else dict(contents.raw),
-            "text": None if contents is None else contents.text,
-        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from yizhan.consumers import destruction, digests, followups, items
 from yizhan.consumers.arrivals import Kind
-from yizhan.consumers.destruction import Due, Unsaid
+from yizhan.consumers.destruction import Due, UnnotifiedDestruction
 from yizhan.consumers.digests import Digest, DigestMember
 from yizhan.consumers.errors import WrongInbox
 from yizhan.consumers.export import (
@@ -222,10 +222,10 @@ class InboxView(SharedStore):
         with self._reading() as conn:
             return tuple(destruction.due(conn, now, self.charters.in_force(now).time_zone))
 
-    def unsaid(self) -> tuple[Unsaid, ...]:
+    def unnotified_destructions(self) -> tuple[UnnotifiedDestruction, ...]:
         """List destructions whose senders were not notified yet."""
         with self._reading() as conn:
-            return tuple(destruction.unsaid(conn))
+            return tuple(destruction.unnotified(conn))
 
     def position(self, cluster: str, kind: Kind) -> int:
         """Return the offset at which to read on in a cluster; 0 in one that is new to this database."""

@@ -72,7 +72,7 @@ class OutboxView(SharedStore):
         with self._reading() as conn:
             return addressing.recipients_of(conn, event_id) or None
 
-    def line(self) -> tuple[bool, datetime | None]:
+    def publisher_state(self) -> tuple[bool, datetime | None]:
         """Tell whether a publisher runs, and since when it finds no broker (None: it does)."""
         with self._reading() as conn:
             since = memory.recall(conn, memory.LINE_LOST)

@@ -75,8 +75,10 @@ def open_store(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
     return conn
 
 
-def read_store(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
-    """Open the database at ``path``, which must exist, to read only; rows and threads as with :func:`open_store`.
+def read_store(path: Path, migrations: Sequence[str], *, or_empty: bool = False) -> sqlite3.Connection:
+    """Open the database at ``path`` to read only; rows and threads as with :func:`open_store`.
+
+    One that is not there is an error, or with ``or_empty`` an empty one.
 
     Where the schema is older than ``len(migrations)``, the connection is to a migrated copy in memory, which does not
     show what is written later. SQLite may leave its own two files (``-wal``, ``-shm``) beside the database.
@@ -85,7 +87,7 @@ def read_store(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
     """
     with wrapped(path):
         _check_private(path)
-        conn = _connect_to_read(path)
+        conn = sqlite3.connect(":memory:") if or_empty and not path.exists() else _connect_to_read(path)
         try:
             if _check_version(conn, path, migrations) < len(migrations):
                 stored, conn = conn, sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)

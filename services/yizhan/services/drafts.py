@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from yizhan.cli.accepted_view import accepted_lines
 from yizhan.cli.form_prompt import Asking, FormContext
 from yizhan.cli.output import print_table, say, tell
 from yizhan.producers import form_values, forms, proposals
@@ -29,7 +30,6 @@ from yizhan.services.attachments import attach_files
 from yizhan.services.doubts import sentences
 from yizhan.services.errors import ServiceError
 from yizhan.services.labels import type_name
-from yizhan.services.outbox import accepted_lines
 from yizhan.services.stores import open_outbox, read_outbox
 
 if TYPE_CHECKING:

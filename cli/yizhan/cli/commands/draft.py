@@ -102,13 +102,13 @@ def send(
     n: int, county: str, *, yes: bool, attached: tuple[str, ...], passphrase_fd: int | None, as_json: bool
 ) -> None:
     """Send a draft."""
+    from yizhan.cli.accepted_view import accepted_json, accepted_lines
     from yizhan.cli.context import current_home
     from yizhan.cli.form_prompt import Asking
     from yizhan.cli.output import print_json, say, tell
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.services.drafts import checked, doubts_of, send, setting_of, show_draft
     from yizhan.services.errors import ServiceError
-    from yizhan.services.outbox import accepted_json, accepted_lines
     from yizhan.services.stores import open_drafts
 
     home = current_home()

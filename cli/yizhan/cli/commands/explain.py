@@ -133,11 +133,11 @@ def _by_line(read: Iterable[tuple[int, Draft | LineProblem]]) -> Iterator[tuple[
 
 
 def _draft(outbox: Outbox, draft: Draft, at: datetime) -> dict[str, Any]:
+    from yizhan.cli.accepted_view import accepted_json
     from yizhan.producers.doubts import doubts, grade_otherwise, kept, place_of
     from yizhan.producers.geography import sample_outlines
     from yizhan.schemas.errors import YizhanError
     from yizhan.services.labels import error_sentence
-    from yizhan.services.outbox import accepted_json
 
     found = doubts(draft, outbox.county, outbox.charters.latest().members, at, sample_outlines)
     proposal = grade_otherwise(draft)

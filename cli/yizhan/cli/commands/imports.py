@@ -171,7 +171,7 @@ def _send(
 def _as_json(
     found: FirmsImport, results: list[tuple[Draft, Accepted | Exception]], known: set[str], *, dry_run: bool
 ) -> dict[str, Any]:
-    from yizhan.services.outbox import accepted_json
+    from yizhan.cli.accepted_view import accepted_json
 
     sent = [(draft, result) for draft, result in results if not isinstance(result, Exception)]
     return {
@@ -198,8 +198,8 @@ def _as_json(
 def _show(
     home: Home, found: FirmsImport, results: list[tuple[Draft, Accepted | Exception]], known: set[str], *, dry_run: bool
 ) -> None:
+    from yizhan.cli.accepted_view import accepted_lines
     from yizhan.cli.output import say, tell
-    from yizhan.services.outbox import accepted_lines
 
     for draft in found.drafts if dry_run else ():
         to = join_list(home.member_name(code) for code in draft.to or ())
