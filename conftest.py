@@ -24,8 +24,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(autouse=True, scope="session")
 def _developers_environment_is_out_of_sight() -> None:
-    """No setting of the developer's own Yizhan (``YIZHAN_…``) reaches a test."""
-    for name in [name for name in os.environ if name.startswith("YIZHAN_")]:
+    """Neither a setting of the developer's own Yizhan (``YIZHAN_…``) nor the width of a terminal reaches a test.
+
+    pytest-xdist tells its workers the width by ``COLUMNS``.
+    """
+    for name in [name for name in os.environ if name.startswith("YIZHAN_") or name == "COLUMNS"]:
         del os.environ[name]
 
 
