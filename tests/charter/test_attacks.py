@@ -333,6 +333,7 @@ def test_members_that_nobody_signed(reading: Reading) -> None:
     assert reading.offered().problem in {CharterFault.CONTENT, CharterFault.FILES}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("path", [STAMP, metadata_path(SNAPSHOT, 2), metadata_path(A, 2)])
 @pytest.mark.parametrize("fault", ["truncated", "huge", "empty", "no JSON", "missing", "nested"])
 def test_damaged_metadata(reading: Reading, path: str, fault: str) -> None:

@@ -57,6 +57,7 @@ def station(home: Path) -> Station:
     return Station(home)
 
 
+@pytest.mark.exhaustive
 def test_every_store_is_lost_and_restored(station: Station, home: Path, yizhan: Run, tmp_path: Path) -> None:
     """No number is given twice, the inbox reads on, the ledger refuses the old copy and is made again as it was."""
     before = publish(yizhan, SHOUNING, FIRE)

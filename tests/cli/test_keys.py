@@ -21,7 +21,7 @@ from yizhan.charter import rolekeys
 from yizhan.cli.passphrase import CREDENTIAL, CREDENTIALS, TerminalPassphrase
 from yizhan.schemas.charter import RegisteredKey
 from yizhan.schemas.errors import KeyFileInvalid
-from yizhan.schemas.keys import SealingKey, SigningKey, save
+from yizhan.schemas.keys import SealingKey, SigningKey, load_cosigning, load_sealing, load_signing, save
 from yizhan.schemas.pem import SCRYPT_N
 from yizhan.services.errors import NoKey, ServiceError
 from yizhan.services.home import Home
@@ -52,23 +52,38 @@ def passphrase(text: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def _locked_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    with passphrase("山高水长") as number:
-        made = tmp_path_factory.mktemp("locked") / "yizhan-home"
-        return make_home(made, "--passphrase-fd", number, pass_fds=[int(number)])
+def _locked_once(_signed_once: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Lock the counties' keys of a home; each file takes a third of a second."""
+    home = shutil.copytree(_signed_once, tmp_path_factory.mktemp("locked") / "yizhan-home")
+    for path in home.glob("counties/*/keys/*.pem"):
+        role = path.name.split("-")[0]
+        key = {"sign": load_signing, "seal": load_sealing, "cosign": load_cosigning}[role](path)
+        path.unlink()
+        save(key, path.parent, "山高水长".encode())
+    return home
 
 
 @pytest.fixture
 def locked(_locked_once: Path, tmp_path: Path) -> Path:
-    """Give a home whose private keys are all locked with one passphrase."""
+    """Give a home in which the counties' keys are locked with one passphrase."""
     return shutil.copytree(_locked_once, tmp_path / "yizhan-home")
 
 
-def test_locked_keys_work_with_their_passphrase_and_not_without(locked: Path, yizhan: Run) -> None:
-    """One passphrase unlocks all keys of a run; without it, or with another, nothing is sealed or opened."""
-    for path in (*locked.rglob("keys/*.pem"), *locked.rglob("roles/*.pem")):
+@pytest.mark.exhaustive
+def test_every_private_key_of_a_ceremony_is_locked(tmp_path: Path) -> None:
+    """With a passphrase ``sample init`` writes no private key in the clear."""
+    with passphrase("山高水长") as number:
+        home = make_home(tmp_path / "yizhan-home", "--passphrase-fd", number, pass_fds=[int(number)])
+    found = list(home.rglob("*.pem"))
+    assert len(found) > 20
+    for path in found:
         assert b"BEGIN ENCRYPTED PRIVATE KEY" in path.read_bytes()
         assert b"BEGIN PRIVATE KEY" not in path.read_bytes()
+
+
+@pytest.mark.usefixtures("locked")
+def test_locked_keys_work_with_their_passphrase_and_not_without(yizhan: Run) -> None:
+    """One passphrase unlocks all keys of a run; without it, or with another, nothing is sealed or opened."""
     assert "有" in yizhan("keys", "show", "--county", "350924").out
     assert '"locked": true' in yizhan("keys", "show", "--county", "350924", "--json").out
     nobody = yizhan(*SEAL, given=WORD)

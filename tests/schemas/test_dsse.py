@@ -128,6 +128,7 @@ def test_a_flipped_bit_is_never_accepted_as_something_else() -> None:
                 dsse.verify(flipped, KIND, key_of)
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=300)
 @given(data=st.binary(max_size=200) | st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=9),
