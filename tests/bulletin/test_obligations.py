@@ -7,7 +7,8 @@ from typing import Any
 
 from tests.bulletin.letters import A, B
 from yizhan.bulletin.obligations import quarter_obligations
-from yizhan.schemas.followups import CANCELLED, DISCHARGED, NOT_OWED, OPENED, OVERDUE, Followup
+from yizhan.schemas.followups import Followup
+from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OPENED, OVERDUE
 
 C = "331127"
 SINCE, UNTIL = datetime(2026, 6, 30, 16, tzinfo=UTC), datetime(2026, 9, 30, 16, tzinfo=UTC)

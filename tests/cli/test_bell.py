@@ -81,7 +81,7 @@ def test_what_rang_is_told_on_the_screen_and_listed(
             ring(ringer)
             station.deliver(QINGYUAN)
             ring(ringer)
-            ringer.book.close()
+            ringer.store.close()
     assert capsys.readouterr().err.splitlines() == [
         "铃：通道 sms 没有送出：对方没有收下；换下一个", "铃：已由通道 wecom 告知值班",
     ]  # fmt: skip
@@ -111,7 +111,7 @@ def test_content_that_leaves_is_written_down_as_an_access(yizhan: Run, home: Pat
         with open_inbox(station.app, QINGYUAN, TerminalPassphrase()) as inbox:
             ringer = make_ringer(station.app, inbox, bell, lambda _heard: None)
             ring(ringer)
-            ringer.book.close()
+            ringer.store.close()
         assert len(phone.heard) == 1
     path = home / "counties" / QINGYUAN / "access.jsonl"
     lines = path.read_text("utf-8").splitlines() if path.exists() else []

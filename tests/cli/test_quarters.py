@@ -192,7 +192,7 @@ def test_nothing_is_signed_without_those_who_sign(yizhan: Run, station: Station)
 
 
 def test_signed_bulletins_are_found_and_agree(yizhan: Run, station: Station) -> None:
-    """One side signed: not yet comparable. Both: the same on both screens, in figures, letters and manifests."""
+    """One side signed: not yet comparable. Both: the same on both screens; who looked is written down."""
     bring(yizhan, station, SHOUNING, END - timedelta(days=9), report(SHOUNING, "情-1"))
     close(station, END + timedelta(minutes=5), LABEL)
     sign(yizhan, station, SHOUNING, END + timedelta(days=1))
@@ -206,6 +206,9 @@ def test_signed_bulletins_are_found_and_agree(yizhan: Run, station: Station) -> 
         code, verdict, words = check(yizhan, county)
         assert (code, verdict, set(words)) == (0, "same", items)
         assert "双方一致" in yizhan("bulletin", "check", LABEL, "--county", county).out
+        lines = (station.app.county_folder(county) / "access.jsonl").read_text("utf-8").splitlines()
+        last = json.loads(lines[-1])
+        assert (last["command"], last["what"]) == ("bulletin check", [f"{LABEL} {other(county)}"])
 
 
 def test_an_empty_quarter_is_certain_once_both_said_so(yizhan: Run, station: Station) -> None:

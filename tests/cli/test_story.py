@@ -228,3 +228,17 @@ def test_a_decision_is_owed_until_who_owes_it_says_that_it_is_done(station: Stat
     exchange(station)
     assert owed(QINGYUAN) == [first, second]
     assert len(owed(SHOUNING)) == 2
+
+
+def test_whoever_reads_decisions_is_in_the_access_log(station: Station, yizhan: Run, home: Path) -> None:
+    """The words of a decision come from sealed minutes: ``due`` and ``done`` write down who read which."""
+    minuted = report("liaison.consultation", CONSULTATION, to=[QINGYUAN], stage="final")
+    (minutes,) = publish(yizhan, SHOUNING, minuted)
+    exchange(station)
+    assert yizhan("due", QINGYUAN).code == 0
+    assert yizhan("done", minutes, "1", "--county", QINGYUAN).code == 0
+    lines = (home / "counties" / QINGYUAN / "access.jsonl").read_text("utf-8").splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert [(each["command"], each["how"], each["what"]) for each in entries] == [
+        ("due", "listed", [minutes]), ("done", "opened", [minutes]),
+    ]  # fmt: skip

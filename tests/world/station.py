@@ -114,7 +114,7 @@ class Station:
             note = parse(log.publish(keys, now))
             for county in sorted(charter.members):
                 key = cosigner(app.county_folder(county) / "keys", county, charter, now, TerminalPassphrase())
-                note = note.adding(cosign(log.checkpoint(), cosigner_name(charter.log, county), key, now))
+                note = note.with_signatures(cosign(log.checkpoint(), cosigner_name(charter.log, county), key, now))
             log.cosigned(open_checkpoint(note.to_bytes(), app.charters))
 
     def answer(self, sender: str) -> None:

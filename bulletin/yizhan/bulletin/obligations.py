@@ -16,7 +16,8 @@ from datetime import datetime
 from itertools import permutations
 
 from yizhan.bulletin.quarter_events import ObligationState, QuarterObligation
-from yizhan.schemas.followups import CANCELLED, DISCHARGED, ENDS, NOT_OWED, Followup
+from yizhan.schemas.followups import Followup
+from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, ENDS, NOT_OWED
 from yizhan.schemas.timestamps import written
 
 

@@ -143,7 +143,7 @@ def read(data: bytes, registered: Collection[str] = ()) -> Request:
             _prove_role(office, key, proofs.get(key.keyid), signed)
     for kid, public in signing.items():
         proof = proofs.get(kid)
-        if kid not in registered and (proof is None or not public.holds(proof, signed)):
+        if kid not in registered and (proof is None or not public.verifies(proof, signed)):
             raise CeremonyError(
                 f"{owner} does not prove that it holds signing key {kid[:16]}…; it must sign the request"
             )

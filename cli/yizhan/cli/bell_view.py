@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from yizhan.cli.output import print_line, print_table, say
 from yizhan.consumers.bell.channels import DELIVERED
-from yizhan.consumers.bell.rings import URGENT, Heard, Ring, Try
-from yizhan.schemas.followups import RUNGS
+from yizhan.consumers.bell.rings import URGENT, Ring, RingOutcome, Try
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked
+from yizhan.schemas.obligation_steps import RUNGS
 from yizhan.services.bell import RUNG_NAMES, BellStatus, ChannelStatus, Rung
 from yizhan.services.home import Home
 
@@ -161,7 +161,7 @@ def ring_json(ring: Ring, tries: Sequence[Try]) -> dict[str, Any]:
     }
 
 
-def say_heard(heard: Heard, *, as_json: bool) -> None:
+def say_heard(heard: RingOutcome, *, as_json: bool) -> None:
     """Say what came of one sending: to programs everything, to people what they must know."""
     rung, urgent = heard.rings[0].plan.rung, heard.rings[0].plan.urgency in URGENT
     if as_json:

@@ -44,10 +44,10 @@ def timeline_rows(home: Home, timeline: Timeline) -> Iterator[tuple[str, str, st
     for event in timeline.events:
         header, what = event.header, role_name(event, timeline)
         lines.append((header.time, 0, home.member_name(header.source), what, content(event), header.id))
-        for word in event.words:
-            who = f"{stage_name(word.stage)} {with_note(word.name, word.badge) if word.name else ''}".rstrip()
-            note = word.note or _("对 {what}").format(what=what)
-            lines.append((word.at, 1, home.member_name(word.county), who, note, ""))
+        for answer in event.answers:
+            who = f"{stage_name(answer.stage)} {with_note(answer.name, answer.badge) if answer.name else ''}".rstrip()
+            note = answer.note or _("对 {what}").format(what=what)
+            lines.append((answer.at, 1, home.member_name(answer.county), who, note, ""))
     for at, _order, county, what, text, event_id in sorted(lines):
         yield home.local_time(at), county, what, text, event_id
 
@@ -92,7 +92,7 @@ def timeline_json(timeline: Timeline) -> dict[str, Any]:
                 "thread": event.thread,
                 "header": event.header,
                 "payload": None if event.contents is None else event.contents.raw,
-                "words": event.words,
+                "words": event.answers,
             }
             for event in timeline.events
         ],

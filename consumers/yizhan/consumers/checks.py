@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from yizhan.schemas.header import Header
     from yizhan.schemas.keys import SealingKey
 
-NEVER_RECEIPTED: Final = frozenset(SYSTEM_TYPES)
-"""Types of the system itself: always quiet, never receipted."""
 UNDECIDED: Final = "undecided"
 """The rule of an event that neither the station nor the table decided for us."""
 FOLLOWUP: Final = "followup"
@@ -175,7 +173,7 @@ def _letter(record: Arrived, value: bytes, reader: Reader) -> SignedEvent:
     stamp = _header(record, KAFKA_HEADER)
     postmark = _postmark(stamp, value, reader.charters, warnings)
     received = _append_time(record) if postmark is None else postmark.made
-    charter = reader.charters.judging(received, None if postmark is None else postmark.charter)
+    charter = reader.charters.charter_for(received, None if postmark is None else postmark.charter)
     verified = authenticate(value, charter, received)
     header = verified.header
     try:
@@ -240,7 +238,7 @@ def _decision(
     header: Header, postmark: Postmark | None, charter: Charter, county: str, warnings: set[Warn]
 ) -> tuple[Way, str]:
     """Return way and rule for us: the station's and our own, the louder where they differ."""
-    if header.type in NEVER_RECEIPTED:
+    if header.type in SYSTEM_TYPES:
         own = decide(header, county, charter.policy)
         return own.way, own.rule
     found: list[tuple[Way, str]] = []

@@ -19,13 +19,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.errors import NotDue
 from yizhan.consumers.export import counterfoil
 from yizhan.consumers.retention import class_of, kept_until
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.payloads.common import Person
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.timestamps import instant, written
 
 
@@ -111,7 +111,7 @@ def unnotified(conn: sqlite3.Connection) -> Iterator[UnnotifiedDestruction]:
         "SELECT id, hash, county, class, destroyed.at, type FROM destroyed JOIN items USING (id)"
         " WHERE notice IS NULL ORDER BY seq"
     )
-    return (UnnotifiedDestruction(*row[:5]) for row in conn.execute(query) if row["type"] not in NEVER_RECEIPTED)
+    return (UnnotifiedDestruction(*row[:5]) for row in conn.execute(query) if row["type"] not in SYSTEM_TYPES)
 
 
 def enter_notice(conn: sqlite3.Connection, ids: Collection[str], notice: str) -> None:

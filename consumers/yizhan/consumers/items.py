@@ -15,29 +15,18 @@ from datetime import datetime
 from functools import cached_property
 from typing import Final
 
-from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.lanes import NumberRange, missing
 from yizhan.schemas.header import RECEIPT, Header, LaneName, parse_header
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.matters import Answer
 from yizhan.schemas.payloads import ReadPayload, read
-from yizhan.schemas.payloads.table import type_name
+from yizhan.schemas.payloads.table import SYSTEM_TYPES, type_name
 from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import written
 
 EXERCISE: Final = marked("【演练】")
 TEST: Final = marked("【测试】")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What an officer of ours said of an item, and when."""
-
-    stage: str
-    name: str
-    badge: str
-    note: str | None
-    at: str
 
 
 @dataclass(frozen=True)
@@ -193,7 +182,7 @@ _CONDITIONS: Final = {
     "since": "stored >= :since",
     "text": "(items.id LIKE :text OR CAST(letters.payload AS TEXT) LIKE :text)",
 }
-_SYSTEM: Final = ", ".join(f"'{each}'" for each in sorted(NEVER_RECEIPTED))
+_SYSTEM: Final = ", ".join(f"'{each}'" for each in sorted(SYSTEM_TYPES))
 _PLAIN: Final = f"state <> 'waiting' AND type NOT IN ({_SYSTEM})"
 
 

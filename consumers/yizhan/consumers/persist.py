@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 from yizhan.consumers import digests, lane_store, metrics, receipts
 from yizhan.consumers.arrivals import Arrived, ReceiveOutcome
-from yizhan.consumers.checks import NEVER_RECEIPTED, SignedEvent, Unverified
+from yizhan.consumers.checks import SignedEvent, Unverified
 from yizhan.consumers.labels import State, Warn
 from yizhan.schemas.header import NOTICE, Ref
-from yizhan.schemas.payloads.table import LIFE_AT_STAKE
+from yizhan.schemas.payloads.table import LIFE_AT_STAKE, SYSTEM_TYPES
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import KAFKA_HEADER
 from yizhan.schemas.timestamps import instant, written
@@ -112,7 +112,7 @@ def keep_letter(
         "INSERT INTO letters VALUES (?, ?, ?, ?, ?)",
         (seq, envelope.unverified_header, letter.payload, letter.envelope, letter.postmark),
     )
-    if lane is not None and header.type not in NEVER_RECEIPTED:
+    if lane is not None and header.type not in SYSTEM_TYPES:
         lane_store.owe(conn, lane[0])
         if letter.unopenable is not None:
             receipt = receipts.about(header.id, letter.verified.hash, "unopenable")

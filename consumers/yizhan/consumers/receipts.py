@@ -14,7 +14,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from yizhan.consumers import metrics
-from yizhan.consumers.checks import NEVER_RECEIPTED, SignedEvent, Unverified
+from yizhan.consumers.checks import SignedEvent, Unverified
 from yizhan.consumers.errors import NotAnswerable
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import State
@@ -27,7 +27,8 @@ from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.codec import faults
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.payloads.receipt import Receipt
-from yizhan.schemas.sentences import CAME
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
+from yizhan.schemas.sentences import GOT
 from yizhan.schemas.timestamps import written
 
 ANSWERS: Final = ("acknowledged", "acted", "declined")
@@ -101,11 +102,11 @@ def checked_answer(item: Item, by: tuple[str, str], stage: str, note: str | None
     Raises:
         NotAnswerable: nobody answers this item, or the answer does not say who gives it.
     """
-    if item.type in NEVER_RECEIPTED or county not in item.header.to:
+    if item.type in SYSTEM_TYPES or county not in item.header.to:
         raise NotAnswerable(marked("{id} 不是发给 {county} 处置的，只供查看，不能签收"), id=item.id, county=county)
     if stage not in ANSWERS:
         sentence = _("应为其中之一：{expected}").format(expected=", ".join(ANSWERS))
-        raise NotAnswerable(f"{sentence}{_(CAME)}{stage[:40]!r}")
+        raise NotAnswerable(f"{sentence}{_(GOT)}{stage[:40]!r}")
     confirms = about(item.id, item.hash, stage).model_dump()
     try:
         return Receipt.model_validate({**confirms, "by": {"name": by[0], "badge": by[1]}, "note": note})

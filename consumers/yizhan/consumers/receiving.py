@@ -15,7 +15,6 @@ from yizhan.consumers import digests, followups, lane_store, metrics, receipts
 from yizhan.consumers.arrivals import Arrived, ReceiveOutcome
 from yizhan.consumers.checks import (
     FOLLOWUP,
-    NEVER_RECEIPTED,
     DigestReference,
     Examined,
     SignedEvent,
@@ -28,6 +27,7 @@ from yizhan.consumers.persist import keep_aside, keep_conflict, keep_letter
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas.errors import Reason
 from yizhan.schemas.payloads import TYPES
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.timestamps import instant
 
 log = logging.getLogger(__name__)
@@ -114,7 +114,7 @@ def _store_event(
             if lane is not None:
                 lane_store.enter(conn, *lane)
             return keep_aside(conn, record, why, now), None
-    if lane is not None and header.type not in NEVER_RECEIPTED:
+    if lane is not None and header.type not in SYSTEM_TYPES:
         # Said again for a duplicate: its sender may have lost the receipt.
         lane_store.owe(conn, lane[0])
     if first is not None:

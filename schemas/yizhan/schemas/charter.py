@@ -129,7 +129,7 @@ class Charter:
 
 @dataclass(frozen=True, slots=True)
 class CharterStatus:
-    """How a reader's charter stands: fresh, or stale from an instant on, and why.
+    """Whether a reader's charter is fresh, or from when it is stale, and why.
 
     ``problem`` is a word of ``yizhan.charter.errors.Problem``, ``detail`` a sentence.
     """
@@ -162,15 +162,15 @@ class Charters(Protocol):
             CharterInvalid: a new version must not be adopted; the good ones stay.
         """
 
-    def judging(self, at: datetime, name: str | None) -> Charter:
+    def charter_for(self, at: datetime, name: str | None) -> Charter:
         """Return the version that judges what was said at an instant under a version of this name.
 
         It is the one in force then; but a version that was verified here, and whose announcement
         has not come yet, judges what names it.
         """
 
-    def standing(self) -> CharterStatus:
-        """Tell how the charter stands."""
+    def status(self) -> CharterStatus:
+        """Return whether the charter is fresh or stale."""
 
 
 class AdoptedCharters:
@@ -207,13 +207,13 @@ class AdoptedCharters:
         return self._all[-1]
 
     def refresh(self) -> tuple[Charter, ...]:
-        """Nothing to look for: these versions are all there are."""
+        """Return nothing: there is no place to look for other versions."""
         return ()
 
-    def judging(self, at: datetime, name: str | None) -> Charter:  # noqa: ARG002 -- all of these are announced
+    def charter_for(self, at: datetime, name: str | None) -> Charter:  # noqa: ARG002 -- all of these are announced
         """Return the version in force at an instant."""
         return self.in_force(at)
 
-    def standing(self) -> CharterStatus:
-        """Fresh: nothing here grows old."""
+    def status(self) -> CharterStatus:
+        """Return ``FRESH``: versions in memory do not expire."""
         return FRESH

@@ -48,7 +48,7 @@ def load_charter(
         before: code → keys checked before; those whose bytes are the same are not checked again.
 
     Raises:
-        CharterInvalid: with the file, what was expected and what came.
+        CharterInvalid: with the file, what was expected and what it has.
     """
     alliance = _read(files, "alliance.json", AllianceFile)
     policy = Policy(_read(files, "policy.json", PolicyFile))
@@ -97,7 +97,7 @@ def check_keys(code: str, content: bytes) -> CountyKeys:
     """Check the bytes of one ``counties/<code>/keys.json`` by themselves.
 
     Raises:
-        CharterInvalid: with what was expected and what came.
+        CharterInvalid: with what was expected and what it has.
     """
     path = f"counties/{code}/keys.json"
     file = _read({path: content}, path, KeysFile)
@@ -120,7 +120,7 @@ def _check_ladders(policy: Policy, keys: Mapping[str, CountyKeys]) -> None:
     for code, checked in keys.items():
         if ringing and not checked.ladder:
             message = (
-                f"counties/{code}/keys.json: expected somebody on the ladder, came nobody; obligations such as "
+                f"counties/{code}/keys.json: expected at least one person in ladder, got none; obligations such as "
                 f"{ringing[0]} remind them: name duty phone, second phone, liaison officer and leader, in this order"
             )
             raise CharterInvalid(message)

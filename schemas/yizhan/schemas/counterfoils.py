@@ -14,19 +14,16 @@ This is what stays of a letter when its content was lawfully destroyed, and what
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from yizhan.schemas.dsse import pae
 from yizhan.schemas.envelope import CONTENT_TYPE, SIGNATURE_BYTES, parse_envelope
 from yizhan.schemas.envelope import MAGIC as ENVELOPE
 from yizhan.schemas.errors import BadSignature, Malformed
 from yizhan.schemas.header import MAX_HEADER_BYTES, MAX_MEMBERS, Header, parse_header
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from yizhan.schemas.keys import SigningPublicKey
+from yizhan.schemas.keys import SigningPublicKey
 
 MAGIC: Final = b"YZC1"
 _HASH_BYTES: Final = 32
@@ -67,7 +64,7 @@ def verify_counterfoil(data: bytes, key_of: Callable[[Header], SigningPublicKey]
     length = int.from_bytes(head[_FIXED - 4 : _FIXED], "big")
     header = parse_header(head[_FIXED : _FIXED + length])
     signed = pae(CONTENT_TYPE, head + tail[:_HASH_BYTES])
-    if not key_of(header).holds(tail[-SIGNATURE_BYTES:], signed):
+    if not key_of(header).verifies(tail[-SIGNATURE_BYTES:], signed):
         raise BadSignature(f"the signature does not hold under key {header.kid[:16]}… of {header.source}")
     return Counterfoil(header, hashlib.sha256(signed).digest())
 

@@ -153,7 +153,7 @@ def _by_content(stream: BinaryIO, head: bytes, ending: str) -> str:
 
 
 class _Frugal:
-    """A file of which nobody reads much at once."""
+    """A file that limits how much is read at once."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -202,7 +202,7 @@ def _text(stream: BinaryIO, ending: str) -> str:
 
 
 def _decoded(stream: BinaryIO, encoding: str) -> str | None:
-    """Return the beginning of a text, None where any of it is none in this encoding."""
+    """Return the beginning of a text, None where it is not valid in this encoding."""
     decoder = codecs.getincrementaldecoder(encoding)()
     stream.seek(0)
     beginning = ""

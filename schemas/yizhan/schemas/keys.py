@@ -96,7 +96,7 @@ class SigningPublicKey:
         self.kid = kid("sign", public)
         self._key = Ed25519PublicKey.from_public_bytes(public)
 
-    def holds(self, signature: bytes, message: bytes) -> bool:
+    def verifies(self, signature: bytes, message: bytes) -> bool:
         """Tell whether the signature holds over the message (RFC 8032 §5.1.7)."""
         try:
             self._key.verify(signature, message)
@@ -139,7 +139,7 @@ class CosigningPublicKey:
         self.kid = kid("cosign", public)
         self._key = MLDSA44PublicKey.from_public_bytes(public)
 
-    def holds(self, signature: bytes, message: bytes) -> bool:
+    def verifies(self, signature: bytes, message: bytes) -> bool:
         """Tell whether the signature holds over the message (FIPS 204 §5.3, empty context)."""
         try:
             self._key.verify(signature, message)

@@ -15,7 +15,7 @@ Rule 6: a withdrawal discharges nothing. If it takes back what discharged an obl
         the name of the obligation and of the withdrawal, until the same instant as before; what is no longer known
         stays ended.
 Rule 7: an event that was learnt ``KEPT`` before it was received opens nothing: it may have been here before, and
-        what it opened then be ended and forgotten.
+        what it opened then be ended and forget_at.
 Rule 8: an answer binds ``both`` only where the other side asked: nobody owes a patrol that it never planned.
 """
 
@@ -23,31 +23,29 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-from yizhan.schemas.followups import CANCELLED, DISCHARGED, NOT_OWED, OPENED, Followup
+from yizhan.schemas.charter import Charter, Charters
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header, Ref, split_id
 from yizhan.schemas.obligation_events import Event, of_type
 from yizhan.schemas.obligation_rules import ObligationRule, matches
-from yizhan.schemas.obligation_state import KEPT, ObligationState, forgotten, planned
+from yizhan.schemas.obligation_state import KEPT, ObligationState, forget_at, planned
+from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OPENED
 from yizhan.schemas.terms import periods, term
 from yizhan.schemas.timestamps import instant, written
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-    from datetime import datetime
-
-    from yizhan.schemas.charter import Charter, Charters
 
 _Key = TypeVar("_Key")
 
 
 class ObligationEngine:
-    """All obligations of one alliance: fed with events and ticks, in the order in which the station met them."""
+    """All obligations of one alliance. Takes events and ticks in the order in which the station read them."""
 
     def __init__(self, obligations: Iterable[ObligationState] = ()) -> None:
-        """Go on from kept obligations; from nothing if there are none."""
+        """Continue from stored obligations."""
         self._obligations: dict[str, ObligationState] = {}
         self._about: defaultdict[str, set[str]] = defaultdict(set)
         self._threads: defaultdict[tuple[str | None, str], set[str]] = defaultdict(set)
@@ -60,11 +58,11 @@ class ObligationEngine:
         self._changed.clear()
 
     def __len__(self) -> int:
-        """How many are open."""
+        """Count the open ones."""
         return sum(each.ended is None for each in self._obligations.values())
 
     def __iter__(self) -> Iterator[ObligationState]:
-        """Go through all that are known, ended ones too."""
+        """Iterate over all that are stored, ended ones too."""
         return iter(self._obligations.values())
 
     def get(self, name: str) -> ObligationState | None:
@@ -72,7 +70,7 @@ class ObligationEngine:
         return self._obligations.get(name)
 
     def changed(self) -> Mapping[str, ObligationState | None]:
-        """Return what changed since the last call: id → obligation, None for what is to be forgotten."""
+        """Return what changed since the last call: id → obligation, None for what is to be forget_at."""
         changed, self._changed = self._changed, {}
         return changed
 
@@ -98,7 +96,7 @@ class ObligationEngine:
     def observing(
         self, header: Header, digest: bytes, ways: Mapping[str, str], received: datetime, charter: Charter
     ) -> Iterator[Followup]:
-        """Take an admitted event as ``observe`` does; what is yielded stays said, should a later step fail."""
+        """Yield the statements of ``observe`` one by one; those yielded stay if the caller fails at a later one."""
         if header.status != "Actual":
             return
         event = Event(header, Ref(id=header.id, hash=digest.hex()), ways, received, charter)
@@ -143,10 +141,10 @@ class ObligationEngine:
             ids |= self._periods.get(header.period, set())
         return [self._obligations[each] for each in sorted(ids)]
 
-    def _cancel(self, event: Event, gone: Ref) -> Iterator[Followup]:
+    def _cancel(self, event: Event, withdrawn: Ref) -> Iterator[Followup]:
         """End what an event opened that its own source withdraws."""
-        for obligation in self._named(event, gone, self._about):
-            if obligation.about == gone:
+        for obligation in self._indexed(event, withdrawn, self._about):
+            if obligation.about == withdrawn:
                 yield from self._end(obligation, CANCELLED, event)
                 if obligation.discharged:
                     self._put(obligation.model_copy(update={"discharged": False}))
@@ -155,15 +153,15 @@ class ObligationEngine:
         """End what a corrected event opened where its correction opens the same."""
         if event.header.supersedes is not None:
             again = {(each.rule, each.owes) for each in opened if each.about == event.ref}
-            for obligation in self._named(event, event.header.supersedes, self._about):
+            for obligation in self._indexed(event, event.header.supersedes, self._about):
                 if obligation.about == event.header.supersedes and (obligation.rule, obligation.owes) in again:
                     yield from self._end(obligation, CANCELLED, event)
 
-    def _reopen(self, event: Event, gone: Ref) -> Iterator[Followup]:
+    def _reopen(self, event: Event, withdrawn: Ref) -> Iterator[Followup]:
         """Open again what an event discharged that its own source withdraws."""
-        for obligation in self._named(event, gone, self._ended_by):
+        for obligation in self._indexed(event, withdrawn, self._ended_by):
             name, rule = f"{obligation.first}/{event.header.id}", event.rules.get(obligation.rule)
-            if rule is None or obligation.by != gone or not (obligation.discharged or name in self._obligations):
+            if rule is None or obligation.by != withdrawn or not (obligation.discharged or name in self._obligations):
                 continue
             if name not in self._obligations:
                 steps = planned(rule, event.received, instant(obligation.due), event.zone)
@@ -171,21 +169,21 @@ class ObligationEngine:
                 self._put(obligation.model_copy(update=again | {"ended": None, "by": None, "discharged": False}))
                 self._put(obligation.model_copy(update={"discharged": False}))
             if self._obligations[name].opened == event.at:
-                yield self._obligations[name].says(OPENED, event.at, self._obligations[name].charter)
+                yield self._obligations[name].statement(OPENED, event.at, self._obligations[name].charter)
 
-    def _named(self, event: Event, gone: Ref, index: Mapping[str, set[str]]) -> list[ObligationState]:
-        """Return what an index has under an event, if it is its own source that speaks."""
-        own = split_id(gone.id)[0] == event.header.source
-        return [self._obligations[each] for each in sorted(index.get(gone.id, ()))] if own else []
+    def _indexed(self, event: Event, earlier: Ref, index: Mapping[str, set[str]]) -> list[ObligationState]:
+        """Return the obligations that an index has under an event, if the new event is of the same source."""
+        own = split_id(earlier.id)[0] == event.header.source
+        return [self._obligations[each] for each in sorted(index.get(earlier.id, ()))] if own else []
 
     def _end(self, obligation: ObligationState, step: str, event: Event) -> Iterator[Followup]:
         """End an obligation by an event; what it ended before, it says again."""
-        said = obligation.says(step, event.at, event.charter.name, by=event.ref)
+        followup = obligation.statement(step, event.at, event.charter.name, by=event.ref)
         if obligation.ended is None:
-            self._put(obligation.after(said))
+            self._put(obligation.after(followup))
         # Read again it says the same again; sent again, at another time, it says nothing: one statement a step (law 4).
         if obligation.ended is None or (obligation.by == event.ref and obligation.ended == event.at):
-            yield said
+            yield followup
 
     def _refused(self, event: Event) -> Iterator[Followup]:
         receipt, county = event.header.receipt, event.header.county
@@ -207,7 +205,7 @@ class ObligationEngine:
         for rule in event.rules.values():
             if rule.opens.when is None or rule.audit:
                 continue
-            concerned = tuple(each for each, said in facts.items() if matches(rule.opens.when, said))
+            concerned = tuple(each for each, compared in facts.items() if matches(rule.opens.when, compared))
             if rule.owes == "both" and header.reply_to is not None:  # rule 8
                 concerned = tuple(each for each in concerned if each in self._asked_by(event))
             if not concerned:
@@ -242,16 +240,16 @@ class ObligationEngine:
         obligation = self._obligations[name]
         # The same event again says the same again; a second refusal of one request opens nothing new.
         if obligation.opened == event.at:
-            yield obligation.says(OPENED, obligation.opened, obligation.charter)
+            yield obligation.statement(OPENED, obligation.opened, obligation.charter)
 
     # -- time --
 
     def tick(self, now: datetime, charters: Charters) -> list[Followup]:
-        """Let time come as far as ``now``; what fell due until then is said, the earliest first."""
+        """Advance the time to ``now`` and return the steps that fell due, the earliest first."""
         return list(self.ticking(now, charters))
 
     def ticking(self, now: datetime, charters: Charters) -> Iterator[Followup]:
-        """Let time come as ``tick`` does; should a step fail, what comes after it is said at the next tick."""
+        """Yield the steps of ``tick`` one by one; if the caller fails at one, the rest come at the next tick."""
         yield from self._begin(now, charters.in_force(now))
         until = written(now)
         while self._waiting and self._waiting[0][0] <= until:
@@ -260,16 +258,16 @@ class ObligationEngine:
             if obligation is None:
                 continue
             if obligation.ended is not None:
-                if at == forgotten(obligation):
+                if at == forget_at(obligation):
                     self._forget(obligation)
             elif obligation.steps and obligation.steps[0].at == at:
                 yield self._step(obligation, charters.in_force(instant(at)).name)
 
     def _step(self, obligation: ObligationState, charter: str) -> Followup:
         at, step, to_whom = obligation.steps[0]
-        said = obligation.says(step, at, charter, to_whom)
-        self._put(obligation.after(said))
-        return said
+        followup = obligation.statement(step, at, charter, to_whom)
+        self._put(obligation.after(followup))
+        return followup
 
     def _begin(self, now: datetime, charter: Charter) -> Iterator[Followup]:
         """Open what the calendar opens."""
@@ -288,7 +286,7 @@ class ObligationEngine:
                     )  # fmt: skip
                     self._put(obligation)
                     # Said at the tick: the station, its charter and its key may be younger than the period.
-                    yield obligation.says(OPENED, written(now), charter.name)
+                    yield obligation.statement(OPENED, written(now), charter.name)
 
     # -- keeping --
 
@@ -309,7 +307,7 @@ class ObligationEngine:
             _leave(self._threads, (obligation.thread, obligation.rule), name)
             if obligation.by is not None:
                 self._ended_by[obligation.by.id].add(name)
-            heapq.heappush(self._waiting, (forgotten(obligation), name))
+            heapq.heappush(self._waiting, (forget_at(obligation), name))
 
     def _forget(self, obligation: ObligationState) -> None:
         name = obligation.obligation
@@ -330,10 +328,10 @@ def _leave(index: dict[_Key, set[str]], key: _Key, name: str) -> None:
             del index[key]
 
 
-def rebuild(said: Iterable[Followup], charters: Charters) -> ObligationEngine:
-    """Make the book again from what the station had said, in any order: from the audit, should the table be lost."""
+def rebuild(statements: Iterable[Followup], charters: Charters) -> ObligationEngine:
+    """Rebuild the obligations from the station's statements, in any order: for a table that was lost."""
     heard: defaultdict[str, dict[str, Followup]] = defaultdict(dict)
-    for each in said:
+    for each in statements:
         if each.step != NOT_OWED:
             heard[each.obligation][each.step] = each
     return ObligationEngine(_again(steps, charters) for steps in heard.values() if OPENED in steps)
@@ -341,7 +339,7 @@ def rebuild(said: Iterable[Followup], charters: Charters) -> ObligationEngine:
 
 def _again(steps: Mapping[str, Followup], charters: Charters) -> ObligationState:
     first = steps[OPENED]
-    charter = charters.judging(instant(first.opened), first.charter)
+    charter = charters.charter_for(instant(first.opened), first.charter)
     rule = charter.policy.obligations.get(first.rule)
     zone = ZoneInfo(charter.time_zone)
     all_steps = () if rule is None else planned(rule, instant(first.opened), instant(first.due), zone)

@@ -7,20 +7,18 @@ Rule 1: an answer counts that names what it answers by hash, and came after it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from yizhan.schemas.followups import NOT_OWED, Followup
+from yizhan.schemas.charter import Charter
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header, Ref, split_id
 from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_facts
+from yizhan.schemas.obligation_state import ObligationState
+from yizhan.schemas.obligation_steps import NOT_OWED
 from yizhan.schemas.timestamps import written
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from yizhan.schemas.charter import Charter
-    from yizhan.schemas.obligation_state import ObligationState
 
 
 class Event(NamedTuple):
@@ -102,11 +100,11 @@ class Event(NamedTuple):
         return self.at > at
 
     def not_owed(self, obligation: ObligationState) -> Followup:
-        """Tell its sender that it discharges nothing: somebody else owes that, or the hash is another."""
+        """Return the statement that it discharges nothing: another county owes that, or the hash differs."""
         county = self.header.county
         name = f"{obligation.rule}/{self.header.id}/{county}"
-        said = obligation.model_copy(update={"obligation": name, "owes": (county,), "owed": ()})
-        return said.says(NOT_OWED, self.at, self.charter.name, by=self.ref)
+        copy = obligation.model_copy(update={"obligation": name, "owes": (county,), "owed": ()})
+        return copy.statement(NOT_OWED, self.at, self.charter.name, by=self.ref)
 
 
 def of_type(rule: ObligationRule, kind: str) -> bool:

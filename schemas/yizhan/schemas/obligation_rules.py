@@ -10,17 +10,15 @@ Rule 4: an obligation that nothing opens or nothing discharges, an unknown word,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from yizhan.schemas.errors import CharterInvalid
-from yizhan.schemas.followups import CANCELLED, DISCHARGED, NOT_OWED, OPENED, OVERDUE, Rung
 from yizhan.schemas.header import RECEIPT, ContractModel, Header
+from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OPENED, OVERDUE, Rung
 from yizhan.schemas.policy_facts import ATTRIBUTES, Row, Words, facts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 MAX_OBLIGATIONS: Final = 64
 _RESERVED: Final = frozenset({OPENED, OVERDUE, DISCHARGED, CANCELLED, NOT_OWED})
@@ -106,11 +104,11 @@ class Reminder(ContractModel):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        said = [
+        given = [
             name for name in type(self).model_fields if name not in {"id", "to"} and getattr(self, name) is not None
         ]
-        if len(said) != 1:
-            message = f"reminder {self.id}: expected one of after_…, before_…, half, day and on; came {said or 'none'}"
+        if len(given) != 1:
+            message = f"reminder {self.id}: expected one of after_…, before_…, half, day and on; got {given or 'none'}"
             raise ValueError(message)
         return self
 
@@ -161,7 +159,7 @@ class ObligationRule(ContractModel):
 
 
 def check(obligations: Iterable[ObligationRule]) -> None:
-    """Refuse a table that could not work (rule 4).
+    """Raise ``CharterInvalid`` for a table that could not work (rule 4).
 
     Raises:
         CharterInvalid: an id twice, an unknown attribute or value, or a rule named by ``refused`` that there is not.
@@ -196,6 +194,6 @@ def obligation_facts(header: Header, recipient: str, way: str | None) -> dict[st
     }
 
 
-def matches(rows: Iterable[Mapping[str, tuple[str, ...]]], said: Mapping[str, str]) -> bool:
+def matches(rows: Iterable[Mapping[str, tuple[str, ...]]], compared: Mapping[str, str]) -> bool:
     """Tell whether any row matches: each of its attributes has one of its values."""
-    return any(all(said[name] in values for name, values in row.items()) for row in rows)
+    return any(all(compared[name] in values for name, values in row.items()) for row in rows)

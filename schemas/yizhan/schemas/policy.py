@@ -11,9 +11,10 @@ Rule 5: receipts and notices of the system itself always travel quietly and at o
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -22,9 +23,6 @@ from yizhan.schemas.header import ContractModel, Header, LaneName
 from yizhan.schemas.obligation_rules import MAX_OBLIGATIONS, ObligationRule, check
 from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.policy_facts import ATTRIBUTES, Row, Words, facts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 MAX_ROUTES: Final = 64
 MAX_ROWS: Final = 16
@@ -171,7 +169,7 @@ def _box(route: Route, row: Mapping[str, Iterable[str]]) -> Box:
 
 
 def _narrow(box: Box) -> list[tuple[str, frozenset[str]]]:
-    """Keep what a row really compares."""
+    """Leave out attributes of which a row takes every value."""
     return [(name, values) for name, values in box.items() if values != ATTRIBUTES[name]]
 
 

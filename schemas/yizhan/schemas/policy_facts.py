@@ -6,15 +6,13 @@ Rule 1: an attribute that a header does not have has the value ``absent``, so th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from yizhan.schemas.header import ContractModel, Header
 from yizhan.schemas.payloads.table import TYPES
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 ABSENT: Final = "absent"
 _OTHER_TYPE: Final = "any other type"

@@ -13,18 +13,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from yizhan.consumers.bell.channels import DELIVERED, ReadyChannel, attempt, lines_of
+from yizhan.consumers.bell.channels import DELIVERED, ReadyChannel, attempt, ready_channels
 from yizhan.consumers.bell.message import of_test
 from yizhan.consumers.bell.ring_store import RingStore
 from yizhan.consumers.bell.ringer import Ringer
-from yizhan.consumers.bell.rings import URGENT, Heard, Ring, Try, Witness
+from yizhan.consumers.bell.rings import URGENT, Ring, RingObserver, RingOutcome, Try
 from yizhan.consumers.bell.settings import FILE, BellSettings, Channel, load
 from yizhan.consumers.inbox import Inbox
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.actions import Action
 from yizhan.schemas.charter_files import Officer
-from yizhan.schemas.followups import RUNGS
 from yizhan.schemas.i18n import _, join_list, marked
+from yizhan.schemas.obligation_steps import RUNGS
 from yizhan.services.access_log import record, record_if_possible
 from yizhan.services.actor import Actor, process_account
 from yizhan.services.envelopes import write_new
@@ -164,7 +164,7 @@ def read_bell(home: Home, county: str) -> BellChannels | None:
         SettingError: it cannot be used; the sentence names the place.
     """
     settings = load(bell_path(home, county))
-    return None if settings is None else BellChannels(settings, lines_of(settings))
+    return None if settings is None else BellChannels(settings, ready_channels(settings))
 
 
 def _required_bell(home: Home, county: str) -> BellChannels:
@@ -273,7 +273,7 @@ def _ring_store(home: Home, county: str) -> contextlib.AbstractContextManager[Ri
     return RingStore(path, county) if path.exists() else contextlib.nullcontext()
 
 
-def make_ringer(home: Home, inbox: Inbox, bell: BellChannels, observe: Callable[[Heard], None]) -> Ringer:
+def make_ringer(home: Home, inbox: Inbox, bell: BellChannels, observe: Callable[[RingOutcome], None]) -> Ringer:
     """Make the ringer of an inbox, to be entered once no other process reads it; ``observe`` gets each outcome."""
 
     def log_access(channel: str, rings: Sequence[Ring]) -> None:
@@ -282,5 +282,5 @@ def make_ringer(home: Home, inbox: Inbox, bell: BellChannels, observe: Callable[
         actor = Actor(process_account(), f"bell {channel}")
         log(home, inbox.county, actor, "opened" if len(ids) == 1 else "listed", ids)
 
-    witness = Witness(observe, log_access)
-    return Ringer(inbox.path, inbox.county, bell.settings, bell.channels, inbox.charters, inbox.clock, witness)
+    observer = RingObserver(observe, log_access)
+    return Ringer(inbox.path, inbox.county, bell.settings, bell.channels, inbox.charters, inbox.clock, observer)

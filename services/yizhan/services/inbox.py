@@ -10,10 +10,11 @@ from pathlib import Path
 
 from yizhan.consumers.attachments import AttachmentProblem, AttachmentStatus, attachments_of, choose_attachments
 from yizhan.consumers.files import FilesView
-from yizhan.consumers.items import Answer, Aside, Conflict, Gap, InboxQuery, Item
+from yizhan.consumers.items import Aside, Conflict, Gap, InboxQuery, Item
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import FileRefused
 from yizhan.schemas.i18n import marked
+from yizhan.schemas.matters import Answer
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.attachments import FileProgress

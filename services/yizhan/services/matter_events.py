@@ -6,7 +6,7 @@ from yizhan.consumers.items import Item
 from yizhan.consumers.view import InboxView
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import OutboxQuery, OwnEvent, Posting, RecipientReceipt
-from yizhan.schemas.matters import MatterEvent, Word
+from yizhan.schemas.matters import CountyAnswer, MatterEvent
 from yizhan.schemas.payloads import read
 
 
@@ -20,15 +20,17 @@ def matter_event(event_id: str, county: str, inbox: InboxView | None, outbox: Ou
 
 
 def _sent_event(own: OwnEvent, postings: tuple[Posting, ...]) -> MatterEvent:
-    words = [
-        Word(each.recipient, stage, str(by.get("name", "")), str(by.get("badge", "")), _note(receipt), receipt.time)
+    answers = [
+        CountyAnswer(
+            stage, str(by.get("name", "")), str(by.get("badge", "")), _note(receipt), receipt.time, each.recipient
+        )
         for each in postings
         for stage, receipts in each.said.items()
         for receipt in receipts
         if isinstance(by := receipt.payload.get("by") or {}, dict)
     ]
     contents = read(own.header.type, own.payload) if own.payload else None
-    return MatterEvent(own.header, own.row.hash, contents, tuple(words))
+    return MatterEvent(own.header, own.row.hash, contents, tuple(answers))
 
 
 def _note(receipt: RecipientReceipt) -> str | None:
@@ -37,5 +39,7 @@ def _note(receipt: RecipientReceipt) -> str | None:
 
 
 def _received_event(item: Item, county: str) -> MatterEvent:
-    words = tuple(Word(county, each.stage, each.name, each.badge, each.note, each.at) for each in item.answers)
-    return MatterEvent(item.header, item.hash.hex(), item.contents, words)
+    answers = tuple(
+        CountyAnswer(each.stage, each.name, each.badge, each.note, each.at, county) for each in item.answers
+    )
+    return MatterEvent(item.header, item.hash.hex(), item.contents, answers)

@@ -22,8 +22,8 @@ from yizhan.consumers.view import InboxView
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import OutboxQuery
 from yizhan.schemas.deadlines import midnight
-from yizhan.schemas.followups import DISCHARGED
 from yizhan.schemas.matters import ConsultationDecision, decisions
+from yizhan.schemas.obligation_steps import DISCHARGED
 from yizhan.schemas.payloads.liaison_consultation import DecisionDue
 from yizhan.schemas.payloads.table import CONSULTATION
 from yizhan.schemas.quarters import Quarter

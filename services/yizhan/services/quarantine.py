@@ -53,9 +53,7 @@ def list_quarantine(
         cluster.check_topics([topics.QUARANTINE])
         end = cluster.ends([topics.QUARANTINE])[topics.QUARANTINE]
         found = [
-            _entry(
-                each.offset, each.key, each.value or b"", dict(each.headers).get(KAFKA_HEADER), home.charters
-            )
+            _entry(each.offset, each.key, each.value or b"", dict(each.headers).get(KAFKA_HEADER), home.charters)
             for each in cluster.read(topics.QUARANTINE, 0, end)
         ]
     finally:

@@ -26,6 +26,7 @@ from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import ContractModel
 from yizhan.schemas.obligation_engine import ObligationEngine, rebuild
 from yizhan.schemas.obligation_state import ObligationState
+from yizhan.schemas.obligation_steps import NOT_OWED
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import instant
@@ -252,7 +253,7 @@ class Tail:
 
     def _enter(self, said: Followup, statement: bytes) -> None:
         self.said.append((said, statement))
-        if said.step == followups.NOT_OWED:
+        if said.step == NOT_OWED:
             return
         obligations, name = self._table.obligations, said.obligation
         if name in obligations:

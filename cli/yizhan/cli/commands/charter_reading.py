@@ -70,7 +70,7 @@ def verify(
         problem = None
     except CharterProblem as error:
         problem = error
-    standing, now = reader.standing(), reader.clock()
+    standing, now = reader.status(), reader.clock()
     if problem is None and standing.stale(now):
         problem = CharterProblem(standing.problem, standing.detail)  # type: ignore[arg-type] # a Problem
     fingerprint = hashlib.sha256(archive.anchor()).hexdigest()

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from yizhan.services.home import Home
     from yizhan.streams.closing_kafka import Closer, CloseResult
 
+
 @click.command(
     "close",
     cls=Command,

@@ -27,7 +27,7 @@ from yizhan.cli.item_view import item_json, item_panel
 from yizhan.cli.longrun import working
 from yizhan.cli.output import console, print_json, print_table, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
-from yizhan.consumers.bell.rings import Heard
+from yizhan.consumers.bell.rings import RingOutcome
 from yizhan.consumers.items import InboxQuery, Item
 from yizhan.consumers.labels import State, sentence
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked
@@ -73,7 +73,7 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
     for line in () if bell is None else unreachable_rungs(ladder(home, county, bell.settings)):
         say(line)
 
-    def heard(outcome: Heard) -> None:
+    def heard(outcome: RingOutcome) -> None:
         if not quiet:
             say_heard(outcome, as_json=as_json)
 

@@ -23,8 +23,8 @@ from yizhan.ledger.audit.limits import SAMPLE, Limits
 from yizhan.ledger.audit.obligations import ended, rule_of
 from yizhan.runtime import access_log
 from yizhan.schemas import topics
-from yizhan.schemas.followups import NOT_OWED, OVERDUE
 from yizhan.schemas.header import Header
+from yizhan.schemas.obligation_steps import NOT_OWED, OVERDUE
 from yizhan.schemas.payloads.table import ASSISTANCE_REQUEST, HOTSPOT, INTELLIGENCE_REPORT, LIFE_AT_STAKE
 from yizhan.schemas.policy import Way, decide
 from yizhan.schemas.timestamps import instant, written
