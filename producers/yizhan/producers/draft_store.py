@@ -53,6 +53,11 @@ class NoSuchDraft(YizhanError):
     """There is no draft of that number."""
 
 
+def no_such_draft(n: int) -> NoSuchDraft:
+    """Return the error for a number that no draft has."""
+    return NoSuchDraft(marked("没有第 {n} 号草稿"), n=n, hint=Action.to("draft.list"))
+
+
 @dataclass(frozen=True, slots=True)
 class Unsent:
     """One draft. Times are written instants; ``sending`` is set where it may have gone already."""
@@ -85,7 +90,7 @@ class DraftsView(Store):
         """
         row = self._conn.execute("SELECT * FROM drafts WHERE n = ?", (n,)).fetchone()
         if row is None:
-            raise NoSuchDraft(marked("没有第 {n} 号草稿"), n=n, hint=Action.to("draft.list"))
+            raise no_such_draft(n)
         return _unsent(row)
 
     def all(self) -> tuple[Unsent, ...]:
@@ -147,8 +152,8 @@ class DraftStore(DraftsView):
                 conn.execute("INSERT OR REPLACE INTO memory VALUES ('office', ?)", (_text(office),))
 
 
-def gone_as(outbox: OutboxView, draft: Draft, since: str) -> str | None:
-    """Return the id under which a draft that was about to be sent did go; None if it did not (rule 3)."""
+def sent_id(outbox: OutboxView, draft: Draft, since: str) -> str | None:
+    """Return the id under which a draft that was about to be sent was sent; None if it was not (rule 3)."""
     for row in outbox.rows(OutboxQuery(type=draft.type, since=instant(since))):
         own = outbox.event(row.id)
         if own is not None and _as_written(own.payload) == dict(draft.payload):

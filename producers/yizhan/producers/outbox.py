@@ -159,7 +159,7 @@ class Outbox(OutboxView):
 
     def _letter(self, conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> OutgoingEvent:
         letter = addressing.letter_of(conn, draft, pen, now)
-        reply_rules.check(conn, letter, pen, self._options.was_received)
+        reply_rules.check_reply(conn, letter, pen, self._options.was_received)
         return letter
 
     def _one_of_many(self, conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> Accepted | YizhanError:

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from yizhan.producers.errors import NotOwed
 from yizhan.producers.numbering import OutgoingEvent, Pen, draft_header
-from yizhan.schemas.header import Ref, parse_header, split_id
+from yizhan.schemas.header import Header, Ref, parse_header, split_id
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, get_language, marked
 from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_facts
 
-if TYPE_CHECKING:
-    from yizhan.schemas.header import Header
 
-
-def check(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, came: Callable[[Ref], bool]) -> None:
+def check_reply(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, came: Callable[[Ref], bool]) -> None:
     """Refuse an answer by a county that owes none.
 
     Args:

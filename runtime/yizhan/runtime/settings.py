@@ -92,6 +92,12 @@ class Settings(BaseSettings):
     broker restarts; too long: a stuck one stays silent.
     """
 
+    # -- a county's desk --
+    outlines: Path | None = None
+    """Default none: the outlines of the sample alliance. A GeoJSON file of county outlines, relative to the home.
+    Wrong: positions are compared with other borders, or the command stops and names the file.
+    """
+
     # -- a county's outbox --
     outbox_poll_seconds: Seconds = 1.0
     """Default 1: how often the outbox is read without a nudge. Too long: an alarm waits if the

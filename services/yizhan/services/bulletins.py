@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +39,7 @@ from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
+from yizhan.services.outlines import outlines_geojson
 from yizhan.services.progress import SILENT, Progress
 from yizhan.services.quarters import quarter_figures
 from yizhan.services.stores import read_inbox, read_outbox
@@ -189,7 +189,7 @@ def read_material(home: Home, key: BulletinKey, now: datetime, progress: Progres
     cited = () if theirs is None else tuple(_cited(theirs.payload, partner))
     own = tuple(CitedManifest.of(each.manifest, each.hash.hex()) for each in found.digests)
     passages, cases = ({}, None) if writing is None else _filled(home, key, writing, figures)
-    outlines = json.loads(files("yizhan.producers").joinpath("data").joinpath("counties.geojson").read_bytes())
+    outlines = json.loads(outlines_geojson(home))
     return Material(
         figures=figures,
         letters=found.letters,
