@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.audit_cases import INTELLIGENCE
 from tests.world.command import Run, run
 from tests.world.processes import make_home
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
 from yizhan.cli.language import HOME_VARIABLE
 from yizhan.schemas import i18n
 
@@ -37,3 +40,23 @@ def _signed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def home(_signed_once: Path, tmp_path: Path) -> Path:
     """Give the home of the two counties that really signed, in ``yizhan-home``, untouched by other tests."""
     return shutil.copytree(_signed_once, tmp_path / "yizhan-home")
+
+
+@pytest.fixture
+def station(home: Path) -> Station:
+    """Return a station between the two."""
+    return Station(home)
+
+
+@pytest.fixture
+def fires(station: Station, yizhan: Run) -> list[str]:
+    """Send three fires; the first is acknowledged, a routine report waits for its quarter, all is in the log."""
+    later = [{**FIRE, "external_ref": f"接-{n}"} for n in (2, 3)]
+    ids = publish(yizhan, SHOUNING, FIRE, *later, INTELLIGENCE)
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    yizhan("inbox", "ack", ids[0], "--county", QINGYUAN, "--name", "李四", "--badge", "654321")
+    station.carry(QINGYUAN)
+    station.deliver(SHOUNING)
+    station.log()
+    return ids

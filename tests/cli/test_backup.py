@@ -51,12 +51,6 @@ def back_up(home: Path, backup: Path) -> None:
         shutil.copytree(home / folder, backup / folder)
 
 
-@pytest.fixture
-def station(home: Path) -> Station:
-    """Return a station between the two."""
-    return Station(home)
-
-
 @pytest.mark.exhaustive
 def test_every_store_is_lost_and_restored(station: Station, home: Path, yizhan: Run, tmp_path: Path) -> None:
     """No number is given twice, the inbox reads on, the ledger refuses the old copy and is made again as it was."""

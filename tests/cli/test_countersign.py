@@ -21,12 +21,6 @@ OFFICE = {"org_code": "331126000000", "contact": {"name": "李四", "phone": "05
 
 
 @pytest.fixture
-def station(home: Path) -> Station:
-    """Return a station between the two."""
-    return Station(home)
-
-
-@pytest.fixture
 def office(tmp_path: Path) -> str:
     """Return the file that says who signs for 庆元."""
     path = tmp_path / "office.json"

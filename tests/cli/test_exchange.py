@@ -6,8 +6,6 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, publish
@@ -20,12 +18,6 @@ from yizhan.schemas.header import ReceiptRef
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.quarters import Quarter
 from yizhan.services.stores import open_inbox, open_outbox, outbox_path
-
-
-@pytest.fixture
-def station(home: Path) -> Station:
-    """Return a station between the two."""
-    return Station(home)
 
 
 def test_a_fire_rings_is_acknowledged_and_its_sender_reads_by_whom(station: Station, yizhan: Run) -> None:

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from prometheus_client import REGISTRY
 
 from tests.schemas.payloads.examples import CONSULTATION, DISPUTE, PATROL, PLAN, REQUEST, RESPONSE
@@ -17,12 +16,6 @@ from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.services.receiving import open_receiver
 
 ALL_THREE = {name: {"name": "张三", "badge": "123456"} for name in ("drafted_by", "reviewed_by", "signed_off_by")}
-
-
-@pytest.fixture
-def station(home: Path) -> Station:
-    """Return a station between the two."""
-    return Station(home)
 
 
 def hash_of(yizhan: Run, county: str, event_id: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-from tests.producers.test_tables import CRIME, FIRE, as_row, book, computed, draft
+from tests.producers.table_cases import CRIME, FIRE, as_row, book, computed, draft
 from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import Station
