@@ -36,6 +36,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "table.import_excel": "import excel {file} --county {county}",
     "table.write_template": "template {type}",
     "due.list": "due {county}",
+    "schema.show": "schema {name}",
     "sample.init": "sample init",
     "broker.start": "broker start",
 }

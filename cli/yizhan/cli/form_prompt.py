@@ -1,6 +1,6 @@
 """A form in the terminal: drives ``services.forms``, then shows the whole and asks what becomes of it.
 
-Rule 1: nothing goes before it was shown whole and a person said yes.
+Rule 1: nothing is sent before it was shown whole and a person answered yes.
 Rule 2: ``<`` goes back, ``?`` says what is expected, ``-`` takes an answer away, Enter takes what is proposed.
 """
 
@@ -30,7 +30,7 @@ _STORED: Final = marked("草稿 {n} 留着；接着写：yizhan draft edit {n} -
 
 
 def fill_in(home: Home, county: str, store: DraftStore, n: int, passphrases: PassphraseSource) -> None:
-    """Ask what was not asked yet, then finish; whoever stops in between is told where the draft is."""
+    """Ask what was not asked yet, then finish; on an interrupt, print where the draft is."""
     form = Form(form_context(home, county, store, store.get(n).type), store, n)
     try:
         _ask(form)

@@ -1,10 +1,10 @@
-"""Digests: what came since the last manifest, checked against the manifest.
+"""Digests: what arrived since the last manifest, checked against the manifest.
 
-Rule 1: the manifest is the station's word; what we hold is compared with it, and the verdict is kept.
+Rule 1: what this county holds is compared with the station's manifest, and the verdict is stored.
 Rule 2: a digest that comes twice (a close that died, a topic read again) is one digest: events count
         where they first appeared, a manifest that was seen before closes nothing again.
 Rule 3: an interim manifest is checked like any other and is no link of the chain.
-Rule 4: everything stands in the database: a restart between two records changes nothing.
+Rule 4: everything is in the database: a restart between two records changes nothing.
 Rule 5: every function works inside its caller's transaction.
 """
 
@@ -43,7 +43,7 @@ class DigestMember:
 
 @dataclass(frozen=True, slots=True)
 class Digest:
-    """One digest and what came of checking it; ``held`` is how many of its events we have."""
+    """One digest and the result of checking it; ``held`` is how many of its events we have."""
 
     seq: int
     hash: bytes
@@ -59,7 +59,7 @@ class Digest:
         return self.manifest.label
 
 
-def enter(conn: sqlite3.Connection, event_hash: bytes, event_id: str | None, *, prompt: bool) -> None:
+def add_member(conn: sqlite3.Connection, event_hash: bytes, event_id: str | None, *, prompt: bool) -> None:
     """Count an event of the digest whose manifest is to come."""
     place = conn.execute("SELECT coalesce(max(last), 0) + 1 FROM open_digest").fetchone()[0]
     conn.execute(
@@ -69,8 +69,8 @@ def enter(conn: sqlite3.Connection, event_hash: bytes, event_id: str | None, *, 
     )
 
 
-def close(conn: sqlite3.Connection, closing: VerifiedManifest, county: str, now: str) -> ManifestVerdict | None:
-    """Check what came against a manifest and list it under its label; None for one seen before."""
+def close_digest(conn: sqlite3.Connection, closing: VerifiedManifest, county: str, now: str) -> ManifestVerdict | None:
+    """Check what arrived against a manifest and list it under its label; None for one seen before."""
     if conn.execute("SELECT 1 FROM digests WHERE hash = ?", (closing.hash,)).fetchone() is not None:
         conn.execute("DELETE FROM open_digest")
         return None
@@ -147,12 +147,12 @@ def _list(conn: sqlite3.Connection, digest: int | None, members: Sequence[bytes]
 
 
 def is_listed(conn: sqlite3.Connection, event_hash: bytes) -> bool:
-    """Tell whether a digest that came holds this event."""
+    """Tell whether a digest that arrived holds this event."""
     return conn.execute("SELECT 1 FROM digest_members WHERE hash = ?", (event_hash,)).fetchone() is not None
 
 
-def digests(conn: sqlite3.Connection, label: str | None = None) -> Iterator[Digest]:
-    """Tell of the digests, the newest last; of one label there may be interim ones beside the closing one."""
+def read_digests(conn: sqlite3.Connection, label: str | None = None) -> Iterator[Digest]:
+    """Yield the digests, the newest last; one label may have interim ones beside the closing one."""
     for row in conn.execute("SELECT * FROM digests WHERE label = coalesce(?, label) ORDER BY seq", (label,)).fetchall():
         held, urgent, routine = conn.execute(
             "SELECT count(items.id), coalesce(sum(items.id IS NULL AND prompt), 0),"
@@ -168,8 +168,8 @@ def digests(conn: sqlite3.Connection, label: str | None = None) -> Iterator[Dige
         yield Digest(row["seq"], row["hash"], manifest, verdict, tuple(warnings), row["stored"], held)
 
 
-def members(conn: sqlite3.Connection, digest: Digest, since: str = "", until: str = "9") -> Iterator[DigestMember]:
-    """Tell of a digest's events, in the manifest's order; of those that are here, what the station had in between."""
+def read_members(conn: sqlite3.Connection, digest: Digest, since: str = "", until: str = "9") -> Iterator[DigestMember]:
+    """Yield a digest's events in the manifest's order; of those held, only what the station received in between."""
     for row in conn.execute(
         "SELECT digest_members.* FROM digest_members LEFT JOIN items ON items.hash = digest_members.hash"
         " WHERE digest = ? AND (received IS NULL OR received >= ? AND received < ?) ORDER BY position",

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 def keep_aside(conn: sqlite3.Connection, record: Arrived, why: Unverified, now: str) -> ReceiveOutcome:
     """Keep a record aside with its reason; the same record again is counted."""
     if record.kind == "digest" and why.event_hash is not None:
-        digests.enter(conn, why.event_hash, None, prompt=False)
+        digests.add_member(conn, why.event_hash, None, prompt=False)
     value = record.value or b""
     stamp = next((value or b"" for name, value in record.headers if name == KAFKA_HEADER), None)
     place = f"{record.partition}/{record.offset}"

@@ -174,12 +174,12 @@ class InboxView(SharedStore):
     def digests(self, label: str | None = None) -> tuple[Digest, ...]:
         """List digests, of one label or all, the newest last."""
         with self._reading() as conn:
-            return tuple(digests.digests(conn, label))
+            return tuple(digests.read_digests(conn, label))
 
     def members(self, digest: Digest, within: tuple[datetime, datetime] | None = None) -> tuple[DigestMember, ...]:
         """List a digest's events, in the manifest's order; of those here only what the station had ``within``."""
         with self._reading() as conn:
-            found = tuple(digests.members(conn, digest, *map(written, within or ())))
+            found = tuple(digests.read_members(conn, digest, *map(written, within or ())))
         return tuple(each if each.item is None else replace(each, item=self._doubts(each.item)) for each in found)
 
     def stamps(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:

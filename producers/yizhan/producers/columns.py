@@ -2,7 +2,7 @@
 
 Rule 1: headings are the models' own titles, Chinese or English; a table in either language is read in both.
 Rule 2: what stands for one thing of a list has its number: ``涉案物2·数量``.
-Rule 3: a position has a column beside it for its datum; what is written out is WGS 84 and says so.
+Rule 3: a position has a second column for its datum; what is written out is WGS 84, and its datum column says so.
 Rule 4: a cell is written as ``form_values`` reads it back.
 """
 
@@ -31,7 +31,7 @@ EXTRA_HEADINGS: Final = (
     marked("信件状态"),
     marked("问题"),
 )
-"""Columns that an export, or a list of bad rows, has beside the form's; an import passes over them."""
+"""Columns that an export, or a file of rejected rows, adds to the form's; an import ignores them."""
 ID_HEADING: Final = EXTRA_HEADINGS[0]
 PROBLEM_HEADING: Final = EXTRA_HEADINGS[-1]
 _NOT_IN_TEMPLATE: Final = frozenset({"attachments", "doubtful", "border", "reply_to", "supersedes", "withdraws"})
@@ -58,13 +58,13 @@ class Column:
     """A row makes no sense without it."""
 
     def heading(self, language: str | None = None) -> str:
-        """Return its heading; in the language chosen if not told which."""
+        """Return its heading; in the language of the request if none is given."""
         words = catalogue(language or get_language())
         return "·".join(f"{words.get(title, title)}{nth or ''}" for title, nth in self.titles)
 
     @property
     def is_datum(self) -> bool:
-        """Whether it names the datum of the position beside it."""
+        """Whether it names the datum of a position."""
         return self.path[-1] == "datum"
 
     @property

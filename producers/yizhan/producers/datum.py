@@ -1,6 +1,6 @@
 """Positions as people write them: order, degrees-minutes-seconds, and the datum of China's maps.
 
-Rule 1: a datum is told, never guessed: 高德 shows GCJ-02, 百度 BD-09, a GPS receiver and 天地图 (CGCS2000, within
+Rule 1: a datum is given, never guessed: 高德 shows GCJ-02, 百度 BD-09, a GPS receiver and 天地图 (CGCS2000, within
         a metre) WGS 84. A point of one read as another's is off by 300 to 1,200 m.
 Rule 2: GCJ-02 and BD-09 have no official formula. These are the published ones (as in eviltransform and
         coordtransform), of the Krasovsky ellipsoid; inverses are iterated to a millimetre.
@@ -22,7 +22,7 @@ from yizhan.schemas.i18n import _, marked
 LONGITUDES: Final = (73.0, 136.0)
 LATITUDES: Final = (3.0, 54.0)
 DIGITS: Final = 6
-"""Decimal places kept: 0.1 m."""
+"""Decimal places of a stored position: 0.1 m."""
 _AXIS_M: Final = 6_378_245.0
 _ECCENTRICITY2: Final = 0.006693421622965943
 _BAIDU: Final = math.pi * 3000 / 180

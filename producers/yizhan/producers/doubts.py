@@ -49,7 +49,7 @@ class Doubt(StrEnum):
     GRADE = "grade"
     """The grade is not what the law's figures say."""
     FUTURE = "future"
-    """Something is said to have happened that is still to come."""
+    """A time of something that happened lies in the future."""
     NOWHERE = "nowhere"
     """The position is in no county that has an outline: in the sea, or mistyped."""
     OTHER_COUNTY = "other_county"
@@ -67,7 +67,7 @@ MARKS: Final = MappingProxyType(
         Doubt.NO_UNIT: Mark.NO_UNIT,
     }
 )
-"""What a reader is told where a doubt about the content was kept (rule 4)."""
+"""Doubt about the content → mark in the payload for its reader (rule 4)."""
 _ROUTED_BY: Final = ("type", "status", "priority", "grade", "certainty", "touches", "stage", "worse", "wants", "period")
 
 

@@ -5,7 +5,7 @@ Rule 2: what touches no other member is listed and stays (the agreement is about
 Rule 3: the same detection has the same ``external_ref``, whenever and however often it is imported.
 Rule 4: a bad row names file, line and column, and the good rows still go.
 Rule 5: times are NASA's, unless the caller asks for them to be moved; then the summary says so.
-Rule 6: a detection from the future is a bad row; one that is old is told to the caller, who decides.
+Rule 6: a detection from the future is a bad row; the age of the newest is returned; the caller decides.
 
 Columns, MODIS and VIIRS: NASA Earthdata, "Active Fire Data Attributes for MODIS and VIIRS".
 Classes of confidence: MODIS Collection 6 Active Fire Product User's Guide, Rev. C (December 2020),
@@ -106,7 +106,7 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True)
 class FirmsImport:
-    """What came of one file."""
+    """What a file holds for a county."""
 
     in_members: Mapping[str, int]
     """Member code → detections on its territory, each counted once."""

@@ -53,7 +53,7 @@ def parse_answer(field: Field, text: str, members: Mapping[str, str], *, numbere
 
     Args:
         field: what was asked; not a GROUP.
-        said: not empty.
+        text: not empty.
         members: county code → name, for MEMBER.
         numbered: a number is the place of a choice in its list, from 1 (on a screen; never in a sheet).
 

@@ -1,4 +1,4 @@
-"""Who may answer: an answer that would discharge what another county owes is refused before it is sealed.
+"""Who may answer: a reply that would discharge another county's obligation is refused before it is sealed.
 
 Rule 1: the policy's own rows say what discharges by answering; nothing else is looked at.
 Rule 2: the station judges everything again, by the same rows; here a person still has the draft, and reads why.
@@ -16,17 +16,17 @@ from yizhan.schemas.i18n import SOURCE_LANGUAGE, get_language, marked
 from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_facts
 
 
-def check_reply(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, came: Callable[[Ref], bool]) -> None:
+def check_reply(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, was_received: Callable[[Ref], bool]) -> None:
     """Refuse an answer by a county that owes none.
 
     Args:
         conn: the outbox.
         letter: about to be accepted.
         pen: who writes, under which charter.
-        came: tells whether an event of another county came to this one, under that hash.
+        was_received: tells whether this county received an event of another, under that hash.
 
     Raises:
-        NotOwed: it answers one's own request, or an event that never came to this county.
+        NotOwed: it answers one's own request, or an event that this county never received.
     """
     answered = letter.attributes.get("reply_to")
     if not isinstance(answered, Ref) or letter.attributes.get("withdraws") is not None:
@@ -39,7 +39,7 @@ def check_reply(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, came:
         return
     own = _own(conn, answered.id)
     if own is None:
-        if split_id(answered.id)[0][:6] != pen.source[:6] and not came(answered):
+        if split_id(answered.id)[0][:6] != pen.source[:6] and not was_received(answered):
             sentence = marked(
                 "{id} 没有发给本县，或本县收到的不是这一件（hash 不同）；“{what}”不是本县该办的，没有发出"
             )

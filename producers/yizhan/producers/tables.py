@@ -1,12 +1,12 @@
 """A table of one type, read row by row into drafts. No file is opened here.
 
-Rule 1: a bad cell names row, column and heading; the rows beside it are read all the same.
-Rule 2: a heading that nothing asks for is told, and a row with something under it does not go: nobody would
+Rule 1: a bad cell names row, column and heading; the other rows are still read.
+Rule 2: an unknown heading is reported, and a row with something under it is not sent: nobody would
         know what is left out. Rows with nothing there go.
 Rule 3: a row without a reference of its own is known by its content, so that a second import sends nothing twice.
 Rule 4: a position names its datum; nothing is guessed. A day without its hour is no time.
 Rule 5: an event that another county sent is not sent as one's own, as an export that is imported again would.
-Rule 6: a number of more than 15 digits was changed by the spreadsheet before it came here: it is refused.
+Rule 6: a number of more than 15 digits was changed by the spreadsheet before the import: it is refused.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class TableReader:
         self._names = {each.name for each in form_of(type)}
         self._known = known_headings(type)
         self._columns: dict[int, Column] = {}
-        self._beside: frozenset[int] = frozenset()
+        self._skipped: frozenset[int] = frozenset()
         self._id: int | None = None
         """Column of an export's ids."""
         self.headings: tuple[str, ...] = ()
@@ -121,7 +121,7 @@ class TableReader:
     def take_headings(self, row: TableRow) -> tuple[LineProblem, ...]:
         """Take the first row; return every problem with it."""
         problems, seen = [], set[str]()
-        beside, passed_over = set(), in_both_languages(EXTRA_HEADINGS)
+        skipped, passed_over = set(), in_both_languages(EXTRA_HEADINGS)
         texts = {n: "" if cell.value is None else str(cell.value).strip() for n, cell in row.cells.items()}
         self.headings = tuple(texts.get(n, "") for n in range(max(texts, default=-1) + 1))
         for number, cell in sorted(row.cells.items()):
@@ -130,7 +130,7 @@ class TableReader:
             if cell.fault is not None:
                 problems.append(self._problem(row.number, number, heading, cell.fault, heading))
             elif heading in passed_over:
-                beside.add(number)
+                skipped.add(number)
                 self._id = number if heading in in_both_languages((ID_HEADING,)) else self._id
             elif heading in seen:
                 problems.append(self._problem(row.number, number, heading, _("同一表头只能有一次"), heading))
@@ -141,7 +141,7 @@ class TableReader:
                 near = difflib.get_close_matches(heading, self._known, 1, _ALIKE)
                 expected = _("没有这个表头，是“{near}”吗").format(near=near[0]) if near else _("没有这个表头")
                 problems.append(self._problem(row.number, number, heading, expected, heading))
-        self._beside = frozenset(beside)
+        self._skipped = frozenset(skipped)
         if missing := self._missing():
             expected = _("第一行应有表头：{names}").format(names="、".join(missing))
             came = "、".join(filter(None, self.headings))[:_SHOWN]
@@ -150,7 +150,7 @@ class TableReader:
 
     def row(self, row: TableRow) -> Draft | BadRow | None:
         """Read one row; None for an empty one."""
-        filled = {n: cell for n, cell in row.cells.items() if n not in self._beside}
+        filled = {n: cell for n, cell in row.cells.items() if n not in self._skipped}
         if not filled:
             return None
         if row.fault is not None:
@@ -214,16 +214,16 @@ class TableReader:
                 form_values.remove(content, column.path)  # a datum of nothing, as a template filled downwards has
             if not column.is_position or (points := form_values.get(content, column.path)) is None:
                 continue
-            beside = (*column.path[:-1], "datum")
-            datum = form_values.get(content, beside)
+            datum_path = (*column.path[:-1], "datum")
+            datum = form_values.get(content, datum_path)
             if datum is None:
-                heading = next(one.heading() for one in self._known.values() if one.path == beside)
+                heading = next(one.heading() for one in self._known.values() if one.path == datum_path)
                 expected = _("写了坐标，就要在“{heading}”一列写明坐标系").format(heading=heading)
                 yield self._problem(line, number, column.heading(), expected, _("空"))
                 continue
             found = [list(to_wgs84((x, y), Datum(datum))) for x, y in (points if column.field.many else [points])]
             form_values.put(content, column.path, found if column.field.many else found[0])
-            form_values.remove(content, beside)
+            form_values.remove(content, datum_path)
 
     def _complete(self, content: dict[str, Any], *, propose: bool) -> None:
         """Add what follows from a row: a reference, who answers for it, the border, whom it touches, the grade.

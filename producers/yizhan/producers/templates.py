@@ -26,7 +26,7 @@ from yizhan.schemas.spreadsheet import guarded
 _RULED_ROWS: Final = 2000
 """Rows of a template that have drop-down lists."""
 _MOST_IN_NOTES: Final = 8
-"""Longer lists of words are told on the sheet of codes only."""
+"""Longer lists of words stand on the sheet of codes only."""
 _LONGEST: Final = 32_767
 """Characters of a cell, by Excel."""
 

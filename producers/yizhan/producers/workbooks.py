@@ -1,10 +1,10 @@
 """Tables in files, read: Excel workbooks (openpyxl, a row at a time) and CSV.
 
 Rule 1: nothing in a file is computed: a formula is a fault of its cell, macros and links are never looked at.
-        What the spreadsheet last computed stands beside the fault, for a person to check.
+        What the spreadsheet last computed is kept with the fault, for a person to check.
 Rule 2: a workbook that would unpack to more than ``MOST_BYTES`` is not unpacked; entities are not resolved
         (openpyxl reads with defusedxml where that is installed, and it is).
-Rule 3: a row that nobody sees, hidden or filtered away, is told and does not go.
+Rule 3: a row that nobody sees, hidden or filtered away, is reported and not sent.
 Rule 4: CSV is UTF-8 if it can be, else GB 18030, as Chinese Excel writes it.
 """
 
@@ -40,7 +40,7 @@ _Sheet = Any
 MOST_BYTES: Final = 128 * 1024 * 1024
 """Most that a workbook may unpack to, and that a CSV may have, in bytes."""
 MOST_ROWS: Final = 20_000
-"""Most rows of a table, empty ones not counted: more are told to be split."""
+"""Most rows of a table, empty ones not counted: a longer one is refused: it must be split."""
 MOST_COLUMNS: Final = 1_000
 _LAST_ROW: Final = 1_048_576
 """Excel's own."""
@@ -164,7 +164,7 @@ def _cell(cell: Any, number: int, place: int, computed: _Computed) -> Cell:  # n
 
 
 class _Computed:
-    """What the spreadsheet last computed; read only where there are formulas, row after row beside them."""
+    """What the spreadsheet last computed; read only where there are formulas, in step with their rows."""
 
     def __init__(self, stream: BinaryIO, title: str) -> None:
         self._stream, self._title = stream, title

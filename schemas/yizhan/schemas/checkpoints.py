@@ -1,4 +1,4 @@
-"""Checkpoints and cosignatures (C2SP tlog-checkpoint, tlog-cosignature): what the log says it is.
+"""Checkpoints and cosignatures: the signed heads of the log (C2SP tlog-checkpoint, tlog-cosignature).
 
 Law 2: a checkpoint comes out of here only if the log's Ed25519 key and its ML-DSA-44 key, both in force
        in the charter, signed it.

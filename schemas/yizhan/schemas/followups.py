@@ -1,4 +1,4 @@
-"""Followup statements: what the station says of an obligation, one step at a time.
+"""Followups: the station's statements on obligations, one for each step.
 
 Law 2: an obligation opens and is discharged by signed headers only; the statement names both events by hash.
 Law 4: a step of an obligation has one statement, with the same bytes however often it is made; a receiver

@@ -1,4 +1,4 @@
-"""Who owes what right now: the obligations of the charter at work. Pure: events and ticks in, statements out.
+"""Opens, reminds of and ends obligations. Pure: events and ticks in, statements out.
 
 Law 2: an obligation opens and ends by a signed header, or by a period of the calendar; nothing else moves it.
 Law 4: whatever is read again says the same again: a step's statement has the same bytes, an ended obligation stays

@@ -1,4 +1,4 @@
-"""An event as the rules of obligations see it: what it answers, and which obligation it discharges.
+"""An event with what the rules of obligations ask of it: what it answers, and which obligation it discharges.
 
 Law 2: it is seen by its signed header and by the way that was decided for it, and by nothing else.
 
@@ -22,7 +22,7 @@ from yizhan.schemas.timestamps import written
 
 
 class Event(NamedTuple):
-    """An event, and what the rules want to know of it."""
+    """An event, with what the rules ask of it."""
 
     header: Header
     ref: Ref

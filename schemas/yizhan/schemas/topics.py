@@ -1,4 +1,4 @@
-"""The one declaration of topics: names, who writes, who reads, how long, how large.
+"""The declaration of all topics: names, writers, readers, retention, sizes.
 
 Rule 1: configuration, access rules and quotas of any broker follow from :func:`declare`; brokers
         never make a topic by themselves.

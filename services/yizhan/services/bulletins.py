@@ -265,8 +265,8 @@ def _check_signable(material: Material, partner: str, office: Office, writing: W
         raise ServiceError(marked("{label} 的季度清单还没有到，不能签发；请先等驿站结算"), label=label)
     missing = [name for field, name in SIGNERS.items() if getattr(office, field) is None]
     if missing:
-        sentence = marked("签发通报须写明{names}；请补在机构信息里（结构：yizhan schema office）")
-        raise ServiceError(sentence, names=join_list(_(name) for name in missing))
+        sentence, names = marked("签发通报须写明{names}；请补在机构信息里"), join_list(_(name) for name in missing)
+        raise ServiceError(sentence, names=names, hint=Action.to("schema.show", name="office"))
     if writing is not None and (notes := changed(writing, material.figures)):
         hint = Action.to("bulletin.edit", label=label, county=material.maker, partner=partner)
         raise ServiceError("\n".join([*notes, _("核对文字后才能签发")]), hint=hint)

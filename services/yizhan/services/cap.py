@@ -61,7 +61,7 @@ class CapDraft:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something to be said about a message: a sentence in the language of the request, and what can be done."""
+    """A remark about a message: a sentence in the language of the request, and what can be done."""
 
     text: str
     hint: Action | None = None

@@ -1,7 +1,7 @@
 """Envelopes in files: sealed, judged as the station would, opened.
 
 Rule 1: what is returned as admitted was verified under the charter in force at the instant given.
-Rule 2: an envelope in a file was read from no topic: it is judged as if it came on its own sender's.
+Rule 2: an envelope in a file was read from no topic: it is judged as if it were read from its sender's topic.
 Rule 3: sealing numbers nothing: an id is given, or belongs to a book that is used once and thrown away.
 Rule 4: nothing is opened that does not verify, nor before the access is written down.
 """

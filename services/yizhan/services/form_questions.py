@@ -33,7 +33,7 @@ THREAD: Final = Field("subject", marked("接着哪一件"), FieldKind.CHOICE, re
 
 
 class NoteKind(StrEnum):
-    """What a face says between two questions; the parameters stand beside each."""
+    """What a face shows between two questions; each kind lists its parameters."""
 
     GROUP = "group"
     """A group of questions begins: ``title``."""

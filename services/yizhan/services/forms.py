@@ -97,7 +97,7 @@ class Form:
         self._go_on(lambda steps: steps.throw(_Back()))
 
     def take_notes(self) -> list[Note]:
-        """Return what is to be said before the question, once."""
+        """Return the notes to be shown before the question; each is returned once."""
         notes, self._notes = self._notes, []
         return notes
 

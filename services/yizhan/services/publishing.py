@@ -78,7 +78,7 @@ class Stream:
 
 
 Confirm = Callable[[int, Judgement], bool]
-"""Is told the doubts about a line that would go now; returns whether it goes."""
+"""Takes a line and the doubts about its draft; returns whether it is sent."""
 
 
 def publish(

@@ -104,7 +104,7 @@ class TableImport:
 
 
 Confirm = Callable[[TableImport], bool]
-"""Is told the doubts; returns whether the doubtful rows go."""
+"""Takes the import with its doubtful rows; returns whether they are sent."""
 Bar = Callable[[int], AbstractContextManager[Progress]]
 """Opens a progress bar for so many rows."""
 

@@ -1,4 +1,4 @@
-"""``yizhan import excel`` and ``import csv``: a table of one type; good rows go, the others are written beside it."""
+"""``yizhan import excel`` and ``import csv``: a table of one type; good rows are sent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from yizhan.services.tables import (
 
 @dataclass(frozen=True, slots=True)
 class _Wish:
-    """What the command line asks for beside the table."""
+    """The options of the command line, but for those about the table itself."""
 
     county: str
     mode: TableMode

@@ -69,7 +69,7 @@ _UNMET: Final = {
 class Finding:
     """One thing found.
 
-    ``county`` is whose duty it was, ``id`` the event's, ``at`` from when time ran, ``took`` the seconds that it
+    ``county`` is who owed it, ``id`` the event's, ``at`` from when time ran, ``took`` the seconds that it
     took (until now where it is still owed), ``limit`` those allowed, ``rule`` the obligation's name.
     """
 

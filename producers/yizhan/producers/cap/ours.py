@@ -1,4 +1,4 @@
-"""Messages of our own: what CAP's elements give back, and what stands beside them in parameters.
+"""Messages of our own: what CAP's elements give back, and what is read from parameters.
 
 Rule 1: an element is read from where CAP has it; a parameter stands only for what no element gives back.
 Rule 2: status is no parameter: what an exercise is, its element alone says.

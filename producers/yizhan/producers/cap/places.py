@@ -1,6 +1,6 @@
 """Areas of CAP: circles and polygons, latitude first (3.2.4, 3.3.1), as positions of ours, longitude first.
 
-Rule 1: a position lies in China, or is left out and named: who writes longitude first is told so, not guessed.
+Rule 1: a position lies in China, or is left out and reported: coordinates in the wrong order are not guessed.
 Rule 2: an area becomes its middle and how far its edge is at most; one wider than ``WIDEST_KM`` is no position.
 """
 
@@ -31,7 +31,7 @@ class AreaInvalid(ValueError):
 
 
 def circle_of(position: dict[str, Any]) -> str:
-    """Write a GeoJSON position as ``lat,lon radius``, the radius its accuracy in kilometres (0: not told)."""
+    """Write a GeoJSON position as ``lat,lon radius``, the radius its accuracy in kilometres (0: unknown)."""
     longitude, latitude = position["coordinates"]
     return f"{_plain(latitude)},{_plain(longitude)} {_plain((position.get('accuracy_m') or 0) / 1000)}"
 

@@ -40,7 +40,7 @@ LONGEST: Final = 4000
 """Longest summary, in characters."""
 MOST_EVENTS: Final = 64
 MOST_UNFIT: Final = 40
-"""Sentences told of one event: whoever reads forty opens the message."""
+"""Most remarks about one event; for more, open the message."""
 _LINE: Final = 120
 _NAME: Final = re.compile(r"[^\s,<&]{1,200}")
 _COUNTY: Final = re.compile(r"([1-8][0-9]{5})(?:[0-9]{6,8})?")

@@ -86,7 +86,7 @@ def write_cap(
         payload: as its sender's model writes it.
         names: county code → ``zh`` and ``en``.
         time_of: when the event of an id was learnt of, a written instant; None where no book at hand has it.
-        english: a second ``info`` in English beside the Chinese one; what a person wrote stays Chinese.
+        english: a second ``info`` in English after the Chinese one; what a person wrote stays Chinese.
 
     Raises:
         CapInvalid: another type, or a text that cannot stand in XML.
@@ -168,9 +168,9 @@ def _info(root: etree._Element, event: _Event, language: str, parameters: Sequen
     add(info, "expires", cap_time(header.expires) if header.expires else None)
     add(info, "senderName", county)
     parts = [_STAGES.get(header.stage or "", ""), _GRADES.get(header.grade or 0, "")]
-    beside = (", " if english else "，").join(translated(each) for each in parts if each)
+    qualifiers = (", " if english else "，").join(translated(each) for each in parts if each)
     headline = f"{county} {called}" if english else f"{county}{called}"
-    headline += (f" ({beside})" if english else f"（{beside}）") if beside else ""
+    headline += (f" ({qualifiers})" if english else f"（{qualifiers}）") if qualifiers else ""
     mark = {"Exercise": marked("【演练】"), "Test": marked("【测试】")}.get(header.status, "")
     add(info, "headline", (translated(mark) + headline)[:_HEADLINE])
     summary = _NOT_XML.sub("\ufffd", str(payload.get("summary", "")))
@@ -189,12 +189,12 @@ def _info(root: etree._Element, event: _Event, language: str, parameters: Sequen
 
 def _in_english(event: _Event, summary: str) -> str:
     """Write figures and choices in English; what a person wrote follows in Chinese."""
-    told = []
+    values = []
     for shown in lines(ReadPayload(event.header.type, None, event.payload)):
         if shown.path.partition(".")[0] not in _NOT_IN_ENGLISH:
             title = catalogue("en").get(shown.titles[-1], shown.titles[-1])
-            told.append(f"{title}: {catalogue('en').get(str(shown.value), str(shown.value))}")
-    return _NOT_XML.sub("\ufffd", "; ".join(told)) + f". As reported (in Chinese): {summary}"
+            values.append(f"{title}: {catalogue('en').get(str(shown.value), str(shown.value))}")
+    return _NOT_XML.sub("\ufffd", "; ".join(values)) + f". As reported (in Chinese): {summary}"
 
 
 def _instruction(payload: Mapping[str, Any], translated: Callable[[str], str], *, english: bool) -> str | None:
@@ -222,18 +222,18 @@ def _parameters(event: _Event, bare: etree._Element) -> list[tuple[str, str]]:
     """List what the elements alone do not give back (rule 2)."""
     info = bare.find(name("info"))
     given = {} if info is None else words.flat(elements_of(info, event.header.type))
-    told = [(f"{OUR_PREFIX}type", event.header.type)]
+    pairs_found = [(f"{OUR_PREFIX}type", event.header.type)]
     letter = event.header.model_dump(mode="json", exclude_none=True)
     given_letter = attributes_of(bare)
-    told += [
+    pairs_found += [
         (f"{OUR_PREFIX}header.{key}", _json(letter[key]))
         for key in HEADER_PARAMETERS
         if key in letter and given_letter.get(key) != letter[key]
     ]
     for path, value in words.flat(event.payload).items():
         if given.get(path) != value or isinstance(given.get(path), bool) != isinstance(value, bool):
-            told.append((f"{OUR_PREFIX}{path}", _json(value)))
-    return told
+            pairs_found.append((f"{OUR_PREFIX}{path}", _json(value)))
+    return pairs_found
 
 
 def _json(value: Any) -> str:  # noqa: ANN401 -- JSON is any
