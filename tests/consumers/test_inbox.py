@@ -8,7 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from tests.consumers.inbox_cases import OTHER, id_of, receipt
+from tests.consumers.inbox_cases import OTHER, id_of, receipt, ref_of
+from tests.world.forge import forge
 from tests.world.receiver import ME, PARTNER, Listener
 from tests.world.simulator import INTELLIGENCE, World
 from yizhan.consumers import items
@@ -158,3 +159,14 @@ def test_a_matter_is_found_by_index(listener: Listener) -> None:
         plans = [conn.execute(f"EXPLAIN QUERY PLAN {sql}", {"id": "x", "receipt": "y"}) for sql in items._BESIDE]  # noqa: SLF001 -- what is asked
         assert not [row for plan in plans for row in plan if "SCAN" in row[3]]
     conn.close()
+
+
+def test_a_reply_is_found_however_its_header_is_spelled(listener: Listener) -> None:
+    """A name that is written with escapes is the same name (specification 2.2)."""
+    asked = listener.event()
+    listener.deliver(asked)
+    header = listener.world.header(PARTNER, (listener.county,), reply_to=ref_of(asked))
+    spelled = header.to_bytes().replace(b'"reply_to"', b'"reply\\u005fto"')
+    seals = [listener.world.counties[listener.county].sealing.public]
+    assert listener.deliver(forge(spelled, seals, listener.world.counties[PARTNER].signing)).became == "stored"
+    assert header.id in listener.inbox.related_ids(id_of(asked))

@@ -93,14 +93,14 @@ def test_a_receipt_that_the_outbox_does_not_take_is_owed(listener: Listener) -> 
     listener.deliver(fire)
     listener.desk.full = True
     item = listener.inbox.acknowledge(id_of(fire), "王芳", "331126007")
-    assert (item.state, listener.inbox.owed()) == (State.ACKNOWLEDGED, 1)
+    assert (item.state, listener.inbox.count_owed_receipts()) == (State.ACKNOWLEDGED, 1)
     listener.clock.forward(10)
     assert listener.inbox.tick() == 0
     listener.restart()
     listener.desk.full = False
     listener.clock.forward(70)
     assert listener.inbox.tick() == 2
-    assert (sorted(listener.desk.stages()), listener.inbox.owed()) == (["acknowledged", "delivered"], 0)
+    assert (sorted(listener.desk.stages()), listener.inbox.count_owed_receipts()) == (["acknowledged", "delivered"], 0)
 
 
 def test_receipts_that_are_not_taken_wait_ever_longer_and_let_others_go_first(listener: Listener) -> None:
@@ -122,7 +122,7 @@ def test_receipts_that_are_not_taken_wait_ever_longer_and_let_others_go_first(li
     listener.clock.forward(2 * 3600)
     while listener.inbox.tick():
         pass
-    assert listener.inbox.owed() == 0
+    assert listener.inbox.count_owed_receipts() == 0
 
 
 def test_every_officers_word_is_kept_with_name_and_badge(listener: Listener) -> None:
