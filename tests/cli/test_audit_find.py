@@ -27,7 +27,7 @@ from yizhan.schemas.postmark import Decided, Origin, Postmark
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.timestamps import written
 from yizhan.services.access_log import access_log_path
-from yizhan.services.books import gather
+from yizhan.services.audit import AuditSources, gather
 from yizhan.services.stores import inbox_path, open_outbox, read_outbox
 
 
@@ -96,7 +96,7 @@ def test_refusals_and_keys_that_were_revoked_are_found(station: Station, fires: 
         ("refused", QINGYUAN, "wrong_topic"),
         ("doubtful_key", SHOUNING, "bad_signature"),
     }
-    with gather(station.app, None, (), unsettled=False) as (_files, evidence):
+    with gather(AuditSources(station.app)) as (_files, evidence):
         charter = station.app.charters.latest()
         keys = {kid: replace(key, revoked=datetime.now(UTC)) for kid, key in charter.signing[SHOUNING].items()}
         revoked = AdoptedCharters([replace(charter, signing={**charter.signing, SHOUNING: keys})])
@@ -254,7 +254,7 @@ def test_a_quarter_is_reported_in_both_languages(station: Station, fires: list[s
 
 def test_words_of_others_are_no_markup_and_no_formula(station: Station, fires: list[str]) -> None:
     """A refusal's detail reaches page and table as text."""
-    with gather(station.app, None, (), unsettled=False) as (_files, evidence):
+    with gather(AuditSources(station.app)) as (_files, evidence):
         quarter = Quarter.containing(evidence.logged.checkpoint.at, station.app.charter.time_zone)
         made = report(evidence, station.app.charters, quarter)
     wrong = Finding(

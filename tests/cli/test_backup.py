@@ -17,8 +17,8 @@ from tests.world.station import FIRE, Station, publish
 from yizhan.ledger.errors import LogBehind
 from yizhan.ledger.log import PUBLIC, Log
 from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder
-from yizhan.ledger.rebuild import known, rebuild
-from yizhan.ledger.statement_keys import read_said
+from yizhan.ledger.rebuild import known_checkpoints, rebuild
+from yizhan.ledger.statement_keys import read_statement
 from yizhan.ledger.statements import FILE, Statements
 from yizhan.ledger.verify import read_checkpoint
 from yizhan.schemas import topics
@@ -92,8 +92,8 @@ def test_every_store_is_lost_and_restored(station: Station, home: Path, yizhan: 
         (home / "ledger" / PUBLIC / name).write_bytes(data)
     with pytest.raises(LogBehind, match="rebuild"):
         Log(home / "ledger", station.app.charter.log)
-    said = [read_said(output.value, station.app.charters) for output, _at in station.topics[topics.AUDIT]]
-    expected = known(home / "ledger", station.app.charter.log)
+    said = [read_statement(output.value, station.app.charters) for output, _at in station.topics[topics.AUDIT]]
+    expected = known_checkpoints(home / "ledger", station.app.charter.log)
     with contextlib.closing(sqlite3.connect(home / "ledger" / "statements.sqlite3")) as conn:
         kept = conn.execute("SELECT count(*) FROM statements").fetchone()[0]
     assert kept < published.checkpoint.size

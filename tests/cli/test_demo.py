@@ -15,7 +15,7 @@ from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.cli.demo.account import Account
 from yizhan.cli.demo.ending import SIGNALS, Stopped, cleaning_up
 from yizhan.cli.demo.play import Day
-from yizhan.cli.demo.stage import MARKER, Stage, occupied
+from yizhan.cli.demo.stage import MARKER, Stage, exclusive_home
 from yizhan.consumers.inbox import Inbox
 from yizhan.deploy.broker import Broker
 from yizhan.producers.drafts import parse_draft
@@ -75,13 +75,13 @@ def test_one_demonstration_a_folder(tmp_path: Path) -> None:
     """While one plays, another is refused and told its process; what an ended one left is cleared, aloud."""
     home = tmp_path / "demo"
     said: list[str] = []
-    with occupied(home, said.append):
+    with exclusive_home(home, said.append):
         (home / "logs").mkdir()
-        with pytest.raises(ServiceError, match=str(os.getpid())), occupied(home, said.append):
+        with pytest.raises(ServiceError, match=str(os.getpid())), exclusive_home(home, said.append):
             pass
         assert (home / "logs").is_dir()
         assert said == []
-    with occupied(home, said.append):
+    with exclusive_home(home, said.append):
         assert [each.name for each in home.iterdir()] == [MARKER]
     assert str(home) in said[0]
 

@@ -14,7 +14,8 @@ from tests.world.command import Run
 from tests.world.processes import YIZHAN
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.cli.click_options import Command
-from yizhan.cli.main import failure, main
+from yizhan.cli.failures import failure
+from yizhan.cli.main import main
 from yizhan.schemas.errors import BadSignature, KeyFileInvalid
 
 

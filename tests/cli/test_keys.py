@@ -193,7 +193,7 @@ def test_old_sealing_keys_still_open(tmp_path: Path) -> None:
     (tmp_path / "note.pem").write_text("no key", "ascii")
     found = sealing_keys(tmp_path, "350924", (World().charter,), TerminalPassphrase())
     assert {key.kid for key in found} == {old.kid, new.kid}
-    with pytest.raises(NoKey, match="keys generate"):
+    with pytest.raises(NoKey, match="另行生成"):
         sealing_keys(tmp_path / "none", "350924", (World().charter,), TerminalPassphrase())
 
 

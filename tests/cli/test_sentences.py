@@ -13,7 +13,7 @@ import pytest
 
 from tests.schemas.payloads.examples import EXAMPLES, FIRE
 from tests.world.command import Run
-from yizhan.cli.main import failure
+from yizhan.cli.failures import failure
 from yizhan.consumers.errors import InboxError
 from yizhan.deploy.errors import BrokerFailed, DeployError
 from yizhan.ledger.errors import LedgerError

@@ -25,7 +25,7 @@ from yizhan.ledger.errors import LogBehind
 from yizhan.ledger.feed import Feed, newest_on_topic
 from yizhan.ledger.kafka_io import Wire
 from yizhan.ledger.log import Log
-from yizhan.ledger.rebuild import known, rebuild
+from yizhan.ledger.rebuild import known_checkpoints, rebuild
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import topics
@@ -195,7 +195,7 @@ def test_a_restored_copy_refuses_and_is_rebuilt_from_the_topics(ledger: Ledger, 
         newest = newest_on_topic(wire, ledger.world.charters)
         assert newest is not None
         assert newest.checkpoint.size == 341
-        expected = {**known(ledger.folder, ledger.world.origin), "topic": newest.checkpoint}
+        expected = {**known_checkpoints(ledger.folder, ledger.world.origin), "topic": newest.checkpoint}
         assert refill(ledger.folder, wire, ledger.world.charters, 341, lambda _count: None) == 40
     assert rebuild(ledger.folder, ledger.world.origin, expected, at="now", progress=lambda _count: None) == head
     with ledger.running() as log, ledger.cosigning(*SIX):

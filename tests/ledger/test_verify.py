@@ -19,7 +19,7 @@ from yizhan.ledger.errors import LogDamaged, LogForked, NoSuchStatement, NotWrit
 from yizhan.ledger.export import export
 from yizhan.ledger.log_source import LogFolder, source
 from yizhan.ledger.proving import prove
-from yizhan.ledger.statement_keys import read_said
+from yizhan.ledger.statement_keys import read_statement
 from yizhan.ledger.statements import Statements
 from yizhan.ledger.tree_builder import Growth
 from yizhan.ledger.verify import VerifiedLog, statements_path, verify
@@ -256,7 +256,7 @@ def exported(ledger: Path, target: Path) -> Path:
 
 def signed(statement: bytes) -> None:
     """Raise unless the station signed it."""
-    read_said(statement, world().charters)
+    read_statement(statement, world().charters)
 
 
 def test_an_export_is_the_log(ledger: Path, tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_a_proof_is_carried_away(ledger: Path) -> None:
     """Of an event that the final checkpoint covers; of a later one from the newest, which is not final."""
     with Statements(ledger / "statements.sqlite3") as statements:
         for place, (size, final) in {1: (5, True), 6: (7, False)}.items():
-            event = str(read_said(some_statements(7)[place], world().charters).event)
+            event = str(read_statement(some_statements(7)[place], world().charters).event)
             proof = parse_proof(prove(ledger, statements, event, world().charters).to_bytes())
             opened = verify_proof(proof, world().charters)
             assert proof.statement == some_statements(7)[place]

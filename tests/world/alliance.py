@@ -25,7 +25,7 @@ from yizhan.schemas.errors import KeyFileInvalid
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import written
-from yizhan.streams.closing_kafka import Cluster as StationSide
+from yizhan.streams.cluster import Cluster as StationSide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from tuf.api.metadata import Metadata, MetaFile, Snapshot
 
 from tests.world.simulator import NOW, World
-from yizhan.charter import repository
+from yizhan.charter import repository, signing
 from yizhan.charter.archive import Archive
+from yizhan.charter.contents import CharterDraft, Offices, StationOffices, Terms
 from yizhan.charter.fetch import CharterFetcher, MemorySource
 from yizhan.charter.layout import (
     ROOT,
@@ -26,7 +27,6 @@ from yizhan.charter.layout import (
     metadata_path,
     target_path,
 )
-from yizhan.charter.repository import CharterDraft, Offices, StationOffices, Terms
 from yizhan.charter.rolekeys import generate, public_of
 from yizhan.charter.verify import VerifiedCharter, verify
 from yizhan.schemas.adoption import Adoption
@@ -117,7 +117,7 @@ class Ceremony:
         """Sign a draft with these keys, or with everybody's."""
         everybody = [key for hands in self.hands.values() for key in hands.all()]
         for signer in everybody if signers is None else signers:
-            repository.sign(draft, self.newest, signer)
+            signing.sign(draft, self.newest, signer)
         return draft
 
     def publish(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.world.simulator import START, World, seed
 from yizhan.ledger.log import LedgerSigningKeys, Log
-from yizhan.ledger.statement_keys import VerifiedStatement, read_said
+from yizhan.ledger.statement_keys import VerifiedStatement, read_statement
 from yizhan.schemas import sample
 from yizhan.schemas.checkpoints import Checkpoint, cosign, cosigner_name
 from yizhan.schemas.keys import CosigningKey, SigningKey
@@ -51,7 +51,7 @@ class LedgerWorld(World):
 
     def said(self, statements: Sequence[bytes]) -> list[VerifiedStatement]:
         """Verify them."""
-        return [read_said(each, self.charters) for each in statements]
+        return [read_statement(each, self.charters) for each in statements]
 
     def cosignature(self, code: str, checkpoint: Checkpoint, at: datetime = LATER) -> Signature:
         """Cosign as a county."""

@@ -16,7 +16,7 @@ from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.arrivals import Arrived, Kind
 from yizhan.ledger.log import LedgerSigningKeys, Log
-from yizhan.ledger.statement_keys import read_said
+from yizhan.ledger.statement_keys import read_statement
 from yizhan.producers.schedule import Patience
 from yizhan.producers.station_replies import PostingRecord
 from yizhan.schemas import topics
@@ -107,7 +107,7 @@ class Station:
         """Bring what the station said into the ledger, sign and let every county cosign."""
         app, now = self.app, datetime.now(UTC) + timedelta(minutes=minutes_later)
         charter = app.charters.in_force(now)
-        said = [read_said(output.value, app.charters) for output, _at in self.topics.get(topics.AUDIT, [])]
+        said = [read_statement(output.value, app.charters) for output, _at in self.topics.get(topics.AUDIT, [])]
         keys = LedgerSigningKeys(*ledger_keys(ledger_folder(app) / "keys", charter, now, TerminalPassphrase()))
         with Log(ledger_folder(app), charter.log) as log:
             log.append(said, {"memory": len(said)})
