@@ -3,6 +3,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Every command and test starts Python many times: compiled modules are kept.
+unexport PYTHONDONTWRITEBYTECODE
 
 FOLDERS := schemas runtime charter producers streams consumers ledger bulletin deploy services cli
 VENV := .venv
