@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
 from yizhan.ledger.errors import LogBehind
 from yizhan.ledger.log import PUBLIC, Log
 from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder
@@ -50,12 +51,7 @@ def back_up(home: Path, backup: Path) -> None:
         shutil.copytree(home / folder, backup / folder)
 
 
-@pytest.fixture
-def station(home: Path) -> Station:
-    """Return a station between the two."""
-    return Station(home)
-
-
+@pytest.mark.exhaustive
 def test_every_store_is_lost_and_restored(station: Station, home: Path, yizhan: Run, tmp_path: Path) -> None:
     """No number is given twice, the inbox reads on, the ledger refuses the old copy and is made again as it was."""
     before = publish(yizhan, SHOUNING, FIRE)

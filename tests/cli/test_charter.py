@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulator import World
+from tests.world.simulator import World
 from yizhan.charter.contents import StationOffices, Terms
 from yizhan.charter.terms import write
 from yizhan.cli.main import main

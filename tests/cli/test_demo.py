@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.cli.demo.account import Account
 from yizhan.cli.demo.ending import SIGNALS, Stopped, cleaning_up
 from yizhan.cli.demo.play import Day
@@ -26,8 +27,6 @@ from yizhan.schemas.policy import Way
 from yizhan.schemas.sample import TWO
 from yizhan.services.errors import ServiceError
 from yizhan.services.sample import make_sample
-
-SHOUNING, QINGYUAN = "350924", "331126"
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -50,6 +49,18 @@ def test_a_signal_ends_the_work_and_none_cuts_the_cleaning_short(number: signal.
         work()
     assert (stopped.value.number, done) == (number, ["cleaned"])
     assert [signal.getsignal(each) for each in SIGNALS] == before
+
+
+def test_an_ignored_signal_stays_ignored() -> None:
+    """Under ``nohup`` the terminal can go: neither the work nor the cleaning ends, and it is ignored afterwards too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with cleaning_up(lambda: os.kill(os.getpid(), signal.SIGHUP)):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_what_goes_wrong_is_cleaned_up_after_too() -> None:

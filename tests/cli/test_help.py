@@ -13,8 +13,8 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.cli.conftest import Run
 from tests.house.tree import ROOT
+from tests.world.command import Run
 from yizhan.cli.click_options import Command, Group, Option, first_sentence
 from yizhan.cli.language import choose_language
 from yizhan.cli.main import COMMANDS, main

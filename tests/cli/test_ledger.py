@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.world.command import Run
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.ledger.log import Log
 from yizhan.ledger.statement_keys import read_statement

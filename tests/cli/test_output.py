@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cli.conftest import Run
+from tests.world.command import Run
 from yizhan.cli import output
 from yizhan.cli.output import as_json, print_table
 from yizhan.cli.terminal_text import columns, wrap

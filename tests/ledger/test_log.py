@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.world import LATER, LedgerWorld, numbered, some_statements, world
+from tests.world.ledger import LATER, LedgerWorld, numbered, some_statements, world
 from yizhan.ledger.checkpoint_store import NOTHING, Head, Heads
 from yizhan.ledger.errors import LogBehind, LogDamaged, LogForked
 from yizhan.ledger.log import Log

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.world import LATER, numbered, some_statements, world
+from tests.world.ledger import LATER, numbered, some_statements, world
 from yizhan.ledger.errors import LogDamaged, LogForked, NoSuchStatement, NotWritten
 from yizhan.ledger.export import export
 from yizhan.ledger.log_source import LogFolder, source
@@ -82,6 +82,7 @@ def test_a_whole_log_verifies(large: Path) -> None:
     assert set(found.final.cosigned) == set(SIX[:4])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("path", "named"),
     [
@@ -111,6 +112,7 @@ def test_a_flipped_bit_anywhere_is_named(copy: Path, path: str, named: str) -> N
     check(copy)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("path", ["tile/entries/137", "tile/0/137", "tile/1/000", "tile/0/273.p/235", "checkpoint"])
 @pytest.mark.parametrize("harm", ["missing", "short", "long", "empty"])
 def test_a_file_of_another_length_is_named(copy: Path, path: str, harm: str) -> None:
@@ -146,6 +148,7 @@ def test_a_flipped_bit_in_a_checkpoint_is_named(copy: Path, path: str) -> None:
             assert len(found.cosigned) == 3
 
 
+@pytest.mark.exhaustive
 def test_entries_and_tiles_that_agree_on_something_else(copy: Path) -> None:
     """Another log under this checkpoint: whole in itself, and not what was signed."""
     shutil.rmtree(copy / "tile")

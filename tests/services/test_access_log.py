@@ -19,8 +19,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station
 from tests.schemas.payloads.examples import CONSULTATION, PLAN
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station
 from yizhan import services
 from yizhan.consumers.files import FileStore
 from yizhan.consumers.items import InboxQuery

@@ -11,7 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from tests.cli.conftest import Run
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.arrivals import Arrived, Kind
 from yizhan.ledger.log import LedgerSigningKeys, Log
@@ -31,7 +32,6 @@ from yizhan.services.stores import open_inbox, open_outbox, read_outbox
 from yizhan.streams.closing import BookRecord, CloseRequest, Period
 from yizhan.streams.station import Output, handle
 
-SHOUNING, QINGYUAN = "350924", "331126"
 FIRE: dict[str, Any] = {
     "type": "yizhan.incident.forest_fire.v1",
     "priority": "flash",
