@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.ceremony import Ceremony, Hands
-from tests.forge import register
-from tests.simulator import NOW, World, seed
+from tests.world.ceremony import Hands, first_charter
+from tests.world.forge import register
+from tests.world.simulator import NOW, World, seed
 from yizhan.charter.archive import Archive
 from yizhan.charter.errors import CharterFault, CharterProblem
 from yizhan.charter.fetch import MemorySource
@@ -31,7 +31,7 @@ class Alliance:
         """Publish the first version, and announce it."""
         self.folder, self.now = folder, NOW
         self.world = World(codes)
-        self.ceremony = Ceremony.begin(self.world.files, NOW)
+        self.ceremony = first_charter(self.world)
         if announce:
             self.ceremony.announce(self.world.station, NOW, NOW + LEAD)
 
@@ -77,12 +77,12 @@ def test_what_was_not_announced_is_known_and_not_in_force(alliance: Alliance) ->
     later = alliance.now + timedelta(days=1)
     assert (reader.latest().version, reader.in_force(later).version) == (2, 1)
     name = reader.latest().name
-    assert reader.judging(later, name).version == 2
-    assert reader.judging(later, "2-0000000000000000").version == 1
+    assert reader.charter_for(later, name).version == 2
+    assert reader.charter_for(later, "2-0000000000000000").version == 1
     alliance.ceremony.announce(alliance.world.station, alliance.now, alliance.now + LEAD)
     assert [charter.name for charter in reader.refresh()] == [name]
     assert reader.in_force(later).version == 2
-    assert reader.judging(NOW, name).version == 1
+    assert reader.charter_for(NOW, name).version == 1
 
 
 @pytest.mark.parametrize("fault", ["a stranger's", "another version", "damaged"])

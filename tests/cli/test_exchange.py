@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
+from rich.console import Console
 
-from tests.cli.conftest import Run
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
+from yizhan.cli.item_view import MOST_CHARACTERS, MOST_LINES, item_panel
 from yizhan.cli.passphrase import TerminalPassphrase
-from yizhan.consumers.outbox_port import OutboxPort, Person
-from yizhan.producers.outbox import LOCK
+from yizhan.consumers.outbox_port import OutboxPort
+from yizhan.producers.outbox_view import LOCK
 from yizhan.producers.schedule import Patience
-from yizhan.runtime.file_lock import alone
+from yizhan.runtime.file_lock import exclusive
 from yizhan.schemas.header import ReceiptRef
+from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.quarters import Quarter
-from yizhan.services.inbox import open_inbox
-from yizhan.services.outbox import open_outbox, outbox_path, read_outbox
-from yizhan.services.outbox_port import OutboxDesk
+from yizhan.services.home import Home
+from yizhan.services.stores import open_inbox, open_outbox, outbox_path, read_inbox
 
 
-@pytest.fixture
-def station(home: Path) -> Station:
-    """Return a station between the two."""
-    return Station(home)
+def test_a_screen_shows_no_more_of_a_fire_than_a_person_can_read(station: Station, yizhan: Run, home: Path) -> None:
+    """400,000 line breaks, or 800,000 characters, in a fire: its beginning is drawn, and how much was left out."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    app = Home(home)
+    with read_inbox(app, QINGYUAN) as inbox:
+        item = None if inbox is None else inbox.item(fire)
+    assert item is not None
+    for text in ("行\n" * 400_000, "字" * 800_000):
+        payload = FIRE["payload"] | {"summary": text, "note": text, "others": [text[:1000]] * 290}
+        large = dataclasses.replace(item, payload=json.dumps(payload).encode())
+        drawn = io.StringIO()
+        Console(file=drawn, width=100).print(item_panel(app, large, QINGYUAN))
+        assert drawn.getvalue().count("\n") < 3 * MOST_LINES
+        assert len(drawn.getvalue()) < 5 * MOST_CHARACTERS
+        assert "字未列出" in drawn.getvalue()
+        assert "规则 fire" in drawn.getvalue()
 
 
 def test_a_fire_rings_is_acknowledged_and_its_sender_reads_by_whom(station: Station, yizhan: Run) -> None:
@@ -139,18 +157,17 @@ def test_a_quarter_is_shown_in_both_directions(station: Station, yizhan: Run) ->
 def test_the_outbox_is_the_desk_that_the_inbox_asks_for(station: Station, yizhan: Run) -> None:
     """What consumers ask of a desk, producers answer; a person's receipt carries name and badge."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
-    with read_outbox(station.app, SHOUNING) as outbox:
-        assert outbox is not None
-        desk: OutboxPort = OutboxDesk(outbox)
-        assert desk.audience(fire) == (QINGYUAN,)
-        assert desk.audience("350924-none-1") is None
+    with open_outbox(station.app, SHOUNING, TerminalPassphrase()) as outbox:
+        port: OutboxPort = outbox
+        assert port.audience(fire) == (QINGYUAN,)
+        assert port.audience("350924-none-1") is None
         ever = [datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 3000)]
-        (sent,) = desk.sent(*ever)
+        (sent,) = outbox.sent(*ever)
         assert (sent.header.id, list(sent.decisions)) == (fire, [QINGYUAN])
     with open_inbox(station.app, QINGYUAN, TerminalPassphrase()) as inbox:
-        assert inbox.desk is not None
+        assert inbox.outbox is not None
         receipt = ReceiptRef.model_validate({"stage": "acted", "event": {"id": fire, "hash": sent.hash.hex()}})
-        inbox.desk.send_receipt(receipt, Person("李四", "654321"), "已处置")
+        inbox.outbox.send_receipt(receipt, Person(name="李四", badge="654321"), "已处置")
     (row,) = json.loads(yizhan("outbox", "list", "--county", QINGYUAN, "--json").out)["events"]
     assert (row["type"], row["to"]) == ("yizhan.receipt.v1", [SHOUNING])
 
@@ -159,10 +176,10 @@ def test_receipts_do_not_push_events_out_of_the_list(station: Station, yizhan: R
     """However many receipts an outbox holds, the newest events are listed."""
     (first, second) = publish(yizhan, SHOUNING, FIRE, {**FIRE, "external_ref": "接-3"})
     with open_inbox(station.app, SHOUNING, TerminalPassphrase()) as inbox:
-        assert inbox.desk is not None
+        assert inbox.outbox is not None
         lane = {"stage": "delivered", "source": QINGYUAN, "book": "2026book", "lane": "prompt"}
         for number in range(20):
-            inbox.desk.send_receipt(ReceiptRef.model_validate({**lane, "up_to": number}), None, None)
+            inbox.outbox.send_receipt(ReceiptRef.model_validate({**lane, "up_to": number}), None, None)
 
     def listed(*words: str) -> list[str]:
         found = json.loads(yizhan("postings", "list", "--county", SHOUNING, "--json", *words).out)["postings"]
@@ -197,7 +214,7 @@ def test_an_outbox_that_waits_says_why(station: Station, yizhan: Run) -> None:
 
     assert f"请运行 yizhan outbox run --county {SHOUNING}" in why()
     path = outbox_path(station.app, SHOUNING)
-    with alone(path.with_name(path.name + LOCK), "publishes this outbox"):
+    with exclusive(path.with_name(path.name + LOCK), "publishes this outbox"):
         assert "正在送出" in why()
         with open_outbox(station.app, SHOUNING, TerminalPassphrase()) as outbox, outbox.dispatch() as dispatch:
             dispatch.note_line(answers=False)
@@ -217,7 +234,7 @@ def test_a_quarter_is_not_closed_before_its_time(home: Path, yizhan: Run) -> Non
         ran = yizhan("digest", "close", "--all", "--label", label)
         assert ran.code == 1
         assert said in ran.err
-    assert "还没有开始" in yizhan("digest", "close", "--label", "2999Q1", "--early", "--interim").err
+    assert "还没有开始" in yizhan("digest", "close", "--label", "2199Q1", "--early", "--interim").err
 
 
 def test_an_instant_is_local_and_a_list_is_one_row(station: Station, yizhan: Run) -> None:

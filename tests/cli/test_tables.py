@@ -12,13 +12,14 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-from tests.cli.conftest import Run
-from tests.cli.station import Station
-from tests.producers.test_tables import CRIME, FIRE, QINGYUAN, SHOUNING, as_row, book, computed, draft
+from tests.producers.table_cases import CRIME, FIRE, as_row, book, computed, draft
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import Station
 from yizhan.cli.commands import import_tables
 from yizhan.producers.templates import csv_table
 from yizhan.schemas.quarters import Quarter
-from yizhan.services import outbox as outboxes
+from yizhan.services import stores
 from yizhan.services.access_log import access_log_path
 from yizhan.services.home import Home
 
@@ -157,7 +158,7 @@ def test_what_is_doubtful_stays_back_where_nobody_can_be_asked(
     assert load_workbook("day.bad.xlsx").worksheets[0].max_row == 2
     kept = json.loads(yizhan("import", "excel", file, kind, "--county", SHOUNING, "--keep-doubtful", "--json").out)
     assert (kept["kept_back"], len(kept["sent"])) == ([], 2)
-    with outboxes.read_outbox(Home(Path("yizhan-home")), SHOUNING) as outbox:
+    with stores.read_outbox(Home(Path("yizhan-home")), SHOUNING) as outbox:
         assert outbox is not None
         first, second = (outbox.event(one["id"]) for one in kept["sent"])
     assert first is not None

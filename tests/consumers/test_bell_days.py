@@ -14,12 +14,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.consumers.county import ME, PARTNER, Listener
-from tests.consumers.phones import Phone, channels, phones, ring, ringer_of, settings_of
+from tests.world.phones import Phone, channels, phones, ring, ringer_of, settings_of
+from tests.world.receiver import ME, PARTNER, Listener
 from yizhan.schemas.envelope import parse_envelope
-from yizhan.schemas.followups import KAFKA_HEADER, RUNGS, Followup
+from yizhan.schemas.followups import KAFKA_HEADER, Followup
 from yizhan.schemas.header import Header, parse_header
 from yizhan.schemas.obligation_engine import ObligationEngine
+from yizhan.schemas.obligation_steps import RUNGS
 from yizhan.schemas.policy import decide
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -79,7 +80,7 @@ class Days:
         self.listener.clock.now = now
         ringer = ringer_of(self.listener, self.settings)
         ring(ringer, 2)
-        ringer.book.close()
+        ringer.store.close()
         for rung, phone in zip(RUNGS, self.made, strict=True):
             for each in phone.heard:
                 line = each["title"].removeprefix("【驿站】") + " " + each["message"].splitlines()[0]
@@ -94,6 +95,7 @@ def days(listener: Listener, tmp_path: Path) -> Iterator[Days]:
         yield Days(listener, tmp_path, made)
 
 
+@pytest.mark.exhaustive
 def test_each_is_rung_at_the_minute_of_the_policy_and_once(days: Days) -> None:
     """A request for identity, a fire at night that nobody acknowledges, a contact of the month that nobody makes."""
     days.event(days.listener.clock.now, **REQUEST)

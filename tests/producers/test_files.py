@@ -11,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.station import FIRE
-from tests.producers.desk import QINGYUAN, Desk, fire, intelligence, ref
+from tests.world.sender import Desk, fire, intelligence, ref
+from tests.world.simulator import QINGYUAN
+from tests.world.station import FIRE
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.drafts import Draft
 from yizhan.producers.errors import NotPublishable
-from yizhan.producers.files import LONGEST_PAUSE_SECONDS, ORPHAN_SECONDS, FileQueue, attach
-from yizhan.producers.outbox import FILES_PATIENCE_SECONDS, Accepted, Outbox
+from yizhan.producers.file_queue import ORPHAN_SECONDS, FileQueue
+from yizhan.producers.file_sealing import attach
+from yizhan.producers.files import LONGEST_PAUSE_SECONDS
+from yizhan.producers.numbering import Accepted
+from yizhan.producers.outbox import FILES_PATIENCE_SECONDS, Outbox
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.store import transaction
 from yizhan.schemas.errors import FileRefused, PayloadInvalid
@@ -105,14 +109,14 @@ def test_what_the_broker_lost_goes_again_and_nobody_can_flood_the_line(
     desk: Desk, outbox: Outbox, dispatch: Dispatch, queue: FileQueue, photo: Path
 ) -> None:
     """Another cluster, a log that lost its end, a recipient that lacks some: all chunks again, the last not at will."""
-    queue.arrive("one", 0)
+    queue.enter_cluster("one", 0)
     sent = sent_with(outbox, desk, dispatch, photo)
     assert drain(queue) == [0, 1, 2]
-    queue.arrive("one", 3)
+    queue.enter_cluster("one", 3)
     assert drain(queue) == []
-    queue.arrive("one", 2)
+    queue.enter_cluster("one", 2)
     assert drain(queue) == [0, 1, 2]
-    queue.arrive("two", 0)
+    queue.enter_cluster("two", 0)
     assert drain(queue) == [0, 1, 2]
     outbox.confirm(desk.receipt(stage="unfetched", event=ref(sent)), HASH, {})
     assert drain(queue) == []
@@ -247,7 +251,7 @@ def test_a_disk_that_fills_up_is_emptied_again(outbox: Outbox, photo: Path, monk
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(_folder(outbox).iterdir()) == []
-    monkeypatch.setattr("yizhan.producers.files.RESERVE_BYTES", 1 << 60)
+    monkeypatch.setattr("yizhan.producers.file_sealing.RESERVE_BYTES", 1 << 60)
     with pytest.raises(StoreError, match="为报警留出"):
         attach(outbox, draft(), [photo])
     assert outbox.publish(draft()).id

@@ -9,8 +9,8 @@ from typing import Final
 
 import pytest
 
-from tests.ledger.world import LATER, LedgerWorld, world
-from tests.simulator import START, load, seed
+from tests.world.ledger import LATER, LedgerWorld, world
+from tests.world.simulator import START, load, seed
 from yizhan.schemas import notes
 from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.checkpoints import (
@@ -36,7 +36,7 @@ SIGNED: Final = sign_checkpoint(CHECKPOINT, WORLD.ledger.signing, WORLD.ledger.c
 def cosigned(*codes: str) -> bytes:
     """Return the checkpoint, cosigned by counties."""
     lines = [WORLD.cosignature(code, CHECKPOINT) for code in codes]
-    return notes.parse(SIGNED).adding(*lines).to_bytes()
+    return notes.parse(SIGNED).with_signatures(*lines).to_bytes()
 
 
 def test_the_example_of_the_specification() -> None:
@@ -110,6 +110,26 @@ def test_one_signature_of_the_log_is_not_enough(left: int) -> None:
         open_checkpoint(notes.Note(note.text, (note.signatures[left],)).to_bytes(), WORLD.charters)
 
 
+@pytest.mark.parametrize("line", [0, 1])
+def test_a_second_bad_line_of_a_known_key_spoils_the_note(line: int) -> None:
+    """A good line of the log does not excuse one under the same name and key that does not hold."""
+    note = notes.parse(SIGNED)
+    good = note.signatures[line]
+    bad = replace(good, signature=good.signature[:-1] + bytes([good.signature[-1] ^ 1]))
+    for lines in ((*note.signatures, bad), (bad, *note.signatures)):
+        with pytest.raises(NoteInvalid, match="does not hold"):
+            open_checkpoint(notes.Note(note.text, lines).to_bytes(), WORLD.charters)
+
+
+def test_a_later_line_of_nobody_is_ignored() -> None:
+    """An unknown key under the name of the log says a later time: the checkpoint opens as of the time of the log."""
+    stranger = CosigningKey.from_seed(seed("stranger"))
+    line = cosign(CHECKPOINT, WORLD.origin, stranger, LATER + timedelta(days=400))
+    assert open_checkpoint(
+        notes.parse(SIGNED).with_signatures(line).to_bytes(), WORLD.charters
+    ).at == LATER + timedelta(milliseconds=999)
+
+
 @pytest.mark.parametrize("line", range(3))
 def test_a_flipped_bit_in_a_signature_spoils_the_note(line: int) -> None:
     """A known key's signature that does not hold is no reason to look for another one."""
@@ -148,7 +168,7 @@ def test_a_quorum_makes_it_final() -> None:
 def test_a_member_counts_once() -> None:
     """A county that signs again and again, at other times too, is one county."""
     lines = [WORLD.cosignature("350924", CHECKPOINT, LATER + timedelta(seconds=n)) for n in range(5)]
-    opened = open_checkpoint(notes.parse(SIGNED).adding(*lines).to_bytes(), WORLD.charters)
+    opened = open_checkpoint(notes.parse(SIGNED).with_signatures(*lines).to_bytes(), WORLD.charters)
     assert set(opened.cosigned) == {"350924"}
     assert opened.cosigned["350924"] == LATER + timedelta(seconds=4, milliseconds=999)
 
@@ -160,7 +180,7 @@ def test_a_name_is_bound_to_its_key() -> None:
     outside = cosign(CHECKPOINT, "example.com/witness", WORLD.cosigning["350924"], LATER)
     renamed = replace(WORLD.cosignature("350924", CHECKPOINT), name=f"{WORLD.origin}/350982")
     for line in (ours, stranger, outside, renamed):
-        assert not open_checkpoint(notes.parse(SIGNED).adding(line).to_bytes(), WORLD.charters).cosigned
+        assert not open_checkpoint(notes.parse(SIGNED).with_signatures(line).to_bytes(), WORLD.charters).cosigned
 
 
 def test_a_cosignature_has_a_true_time() -> None:
@@ -168,7 +188,7 @@ def test_a_cosignature_has_a_true_time() -> None:
     undated = cosign(
         CHECKPOINT, f"{WORLD.origin}/350924", WORLD.cosigning["350924"], START.fromtimestamp(0, START.tzinfo)
     )
-    assert not open_checkpoint(notes.parse(SIGNED).adding(undated).to_bytes(), WORLD.charters).cosigned
+    assert not open_checkpoint(notes.parse(SIGNED).with_signatures(undated).to_bytes(), WORLD.charters).cosigned
 
 
 def test_keys_hold_when_they_sign() -> None:
@@ -179,7 +199,7 @@ def test_keys_hold_when_they_sign() -> None:
             sign_checkpoint(CHECKPOINT, WORLD.ledger.signing, WORLD.ledger.cosigning, early), WORLD.charters
         )
     line = WORLD.cosignature("350924", CHECKPOINT, early)
-    assert not open_checkpoint(notes.parse(SIGNED).adding(line).to_bytes(), WORLD.charters).cosigned
+    assert not open_checkpoint(notes.parse(SIGNED).with_signatures(line).to_bytes(), WORLD.charters).cosigned
 
 
 def test_strangers_sign_for_nobody() -> None:

@@ -9,11 +9,12 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.forge import forge, register
-from tests.simulator import CLUSTER, NOW, START, World, seed
+from tests.world.forge import forge, register
+from tests.world.simulator import CLUSTER, NOW, START, World, seed
 from yizhan.schemas import topics
 from yizhan.schemas.admit import Record, admit
-from yizhan.schemas.charter import Charter, load_charter
+from yizhan.schemas.charter import Charter
+from yizhan.schemas.charter_loading import load_charter
 from yizhan.schemas.envelope import open_verified
 from yizhan.schemas.errors import Refused, Unopenable
 from yizhan.schemas.keys import SealingKey, SigningKey

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from tests.schemas.payloads.examples import COMMON
+from tests.world.clock import Clock
 from tests.year import letters
 from tests.year.letters import BEIJING
 from tests.year.predicted import Step
@@ -38,7 +39,6 @@ from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.timestamps import instant, written
 from yizhan.services import bulletins
 from yizhan.services.home import Home
-from yizhan.services.outbox_port import OutboxDesk
 from yizhan.streams.closing import CloseRequest
 from yizhan.streams.closing_kafka import Closer
 from yizhan.streams.ticks import Tick
@@ -52,23 +52,6 @@ if TYPE_CHECKING:
 PATIENCE = Patience(30.0, 120.0)
 OFFICER = ("周某", "331005")
 BARRIER_SECONDS = 60.0
-
-
-class Clock:
-    """The one clock of the year."""
-
-    def __init__(self, now: datetime) -> None:
-        """Set it."""
-        self.now = now
-
-    def __call__(self) -> datetime:
-        """Read it."""
-        return self.now
-
-    @property
-    def milliseconds(self) -> int:
-        """What Kafka has for it."""
-        return round(self.now.timestamp() * 1000)
 
 
 @dataclass
@@ -93,8 +76,8 @@ class County:
 
     def open_inbox(self) -> None:
         """Open the inbox, a new one if there is none."""
-        desk, path = OutboxDesk(self.outbox), self.folder / "inbox.sqlite3"
-        self.inbox = Inbox(path, self.code, [self._seal], self.charters, self.clock, desk)
+        path = self.folder / "inbox.sqlite3"
+        self.inbox = Inbox(path, self.code, [self._seal], self.charters, self.clock, self.outbox)
 
     def close(self) -> None:
         """Close both."""
@@ -232,7 +215,7 @@ class Year:
 
     def material(self, label: str, county: str, partner: str) -> Any:  # noqa: ANN401 -- bulletin's Material
         """Count a quarter's figures as a county's command would, now."""
-        return bulletins.material(Home(self.home), label, county, partner, self.clock.now)
+        return bulletins.read_material(Home(self.home), bulletins.BulletinKey(label, county, partner), self.clock.now)
 
     def _close(self, label: str) -> None:
         keys = [load_signing(path) for path in (self.home / "station" / "keys").glob("sign-*.pem")]
@@ -263,7 +246,7 @@ class Year:
                 PostingRecord(each.offset, each.value) for each in records if each.topic == topics.postings(code)
             ]
             if postings:
-                county.dispatch.arrive(self.cluster, self._written[topics.events(code)], postings[-1].offset + 1)
+                county.dispatch.enter_cluster(self.cluster, self._written[topics.events(code)], postings[-1].offset + 1)
                 county.dispatch.enter(self.cluster, postings, PATIENCE)
 
     def _kinds(self, code: str) -> Iterator[tuple[Kind, str]]:

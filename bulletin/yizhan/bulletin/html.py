@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 
-from yizhan.bulletin.sheet import Block, Drawing, Heading, Para, Sheet, Table
+from yizhan.bulletin.blocks import Block, Drawing, Heading, Para, Sheet, Table
 from yizhan.schemas.i18n import _
 
 
@@ -40,8 +40,8 @@ def html(sheet: Sheet) -> bytes:
     return "\n".join(parts).encode("utf-8", "replace")
 
 
-def _span(said: str) -> str:
-    return f"<span>{escape(said)}</span>"
+def _span(text: str) -> str:
+    return f"<span>{escape(text)}</span>"
 
 
 def _block(block: Block) -> str:

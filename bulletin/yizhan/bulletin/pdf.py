@@ -3,7 +3,7 @@
 Rule 1: the sheet goes in as JSON data: nothing that a person wrote is read as markup.
 Rule 2: same sheet and date, same bytes: no clock, the same fonts on every machine.
 Rule 3: a character that our fonts do not have (beyond GB 2312) is drawn with the machine's; where none has
-        it, ``unseen`` names it, so that nobody signs a page with holes.
+        it, ``uncovered`` names it, so that nobody signs a page with holes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import typst
 
-from yizhan.bulletin.sheet import Block, Drawing, Heading, Para, Sheet, Table
+from yizhan.bulletin.blocks import Block, Drawing, Heading, Para, Sheet, Table
 
 _KINDS: Final = {Heading: "heading", Para: "para", Table: "table", Drawing: "drawing"}
 _PPI: Final = 200.0
@@ -50,9 +50,9 @@ def _named(block: Block) -> dict[str, Any]:
     return {each.name: getattr(block, each.name) for each in dataclasses.fields(block)}
 
 
-def _breakable(said: str) -> str:
+def _breakable(text: str) -> str:
     """Let a long id or hash break anywhere, without a hyphen."""
-    return _LONG.sub(lambda found: "\u200b".join(found[0]), said)
+    return _LONG.sub(lambda found: "\u200b".join(found[0]), text)
 
 
 def picture(drawing: Drawing) -> bytes:
@@ -80,10 +80,10 @@ def _covered() -> frozenset[int]:
     return frozenset(covered)
 
 
-def unseen(sheet: Sheet) -> tuple[str, ...]:
+def uncovered(sheet: Sheet) -> tuple[str, ...]:
     """Return characters on the sheet that our fonts do not have, sorted."""
-    said = {character for text in _texts(sheet) for character in text}
-    return tuple(sorted(one for one in said if ord(one) not in _covered() and one != "\n"))
+    characters = {character for text in _texts(sheet) for character in text}
+    return tuple(sorted(one for one in characters if ord(one) not in _covered() and one != "\n"))
 
 
 def _texts(sheet: Sheet) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """What the figures rest on: the station's manifests of both counties, and what is doubtful.
 
 Rule 1: each county has its own manifests; the partner's are known from the partner's signed bulletin.
-Rule 2: what is missing or does not agree is said loudly, above the figures.
+Rule 2: what is missing or does not agree stands framed above the figures.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from yizhan.schemas.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class CitedManifest:
     """One manifest: whose, its SHA-256 in hex, and what it names (root in hex)."""
 
     county: str
@@ -25,8 +25,8 @@ class Named:
     interim: bool = False
 
     @classmethod
-    def of(cls, manifest: Manifest, manifest_hash: str) -> Named:
-        """Take down a manifest that was verified."""
+    def of(cls, manifest: Manifest, manifest_hash: str) -> CitedManifest:
+        """Return what is cited of a manifest that was verified."""
         return cls(
             manifest.county,
             manifest_hash,
@@ -45,7 +45,7 @@ class Proof:
     ``agreed`` tells that the partner signed the very figures that we count.
     """
 
-    manifests: Mapping[str, tuple[Named, ...]] = field(hash=False)
+    manifests: Mapping[str, tuple[CitedManifest, ...]] = field(hash=False)
     doubts: tuple[str, ...] = ()
     agreed: bool = False
 

@@ -15,15 +15,50 @@ from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _
 
 COMMANDS: Final[Mapping[str, str]] = {
+    "bell.init": "bell init --county {county}",
+    "bell.test": "bell test --county {county}",
+    "bulletin.edit": "bulletin edit {label} --county {county} --with {partner}",
+    "bulletin.make": "bulletin make {label} --county {county} --with {partner} --office FILE",
+    "decision.complete": "done {id} {n} --county {county}",
+    "draft.drop": "draft drop {n} --county {county}",
+    "draft.edit": "draft edit {n} --county {county}",
+    "draft.list": "draft list --county {county}",
+    "draft.new": "new {type} --county {county} --reply-to {reply_to}",
+    "inbox.files": "inbox files {id} --county {county}",
     "inbox.list": "inbox list --county {county}",
     "inbox.show": "inbox show {id} --county {county}",
     "inbox.acknowledge": "inbox ack {id} --county {county} --name … --badge …",
+    "matter.show": "story {id} --county {county}",
     "outbox.list": "outbox list --county {county}",
-    "draft.list": "draft list --county {county}",
-    "draft.edit": "draft edit {n} --county {county}",
+    "outbox.run": "outbox run --county {county}",
+    "plan.countersign": "countersign {id} --county {county}",
+    "table.import_csv": "import csv {file} {type} --county {county}",
+    "table.import_excel": "import excel {file} --county {county}",
+    "table.write_template": "template {type}",
     "due.list": "due {county}",
+    "audit.export": "audit export … --statements",
+    "audit.verify": "audit verify {where}",
+    "audit.verify_without_quorum": "audit verify {where} --not-final",
+    "charter.propose": "charter propose",
+    "charter.request": "charter request --county {county}",
+    "charter.retire_key": "charter request --county {county} --retire {kid}",
+    "charter.show": "charter show",
+    "charter.sign": "charter sign {folder} --county …",
+    "charter.verify": "charter verify --anchor …",
+    "inbox.export": "inbox export … --county {county}",
+    "keys.generate": "keys generate --county {county}",
+    "keys.generate_station": "keys generate --station",
+    "keys.show": "keys show --county {county}",
+    "ledger.cosign": "ledger cosign --county {county}",
+    "ledger.rebuild": "ledger rebuild",
+    "ledger.run": "ledger run",
+    "ledger.status": "ledger status --county {county}",
+    "outbox.export": "outbox export … --county {county}",
+    "schema.show": "schema {name}",
     "sample.init": "sample init",
+    "station.run": "station run",
     "broker.start": "broker start",
+    "broker.stop": "broker stop",
 }
 """Kind of action → command; ``{name}`` are its parameters."""
 
@@ -48,6 +83,11 @@ def command_of(action: Action) -> str:
 
 def with_hint(sentence: str, error: YizhanError) -> str:
     """Add to a sentence what an error says can be done."""
-    if error.hint is None:
+    return with_action(sentence, error.hint)
+
+
+def with_action(sentence: str, action: Action | None) -> str:
+    """Add to a sentence what can be done."""
+    if action is None:
         return sentence
-    return _("{sentence}；请运行 {command}").format(sentence=sentence.rstrip("。."), command=command_of(error.hint))
+    return _("{sentence}；请运行 {command}").format(sentence=sentence.rstrip("。."), command=command_of(action))

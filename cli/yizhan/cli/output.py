@@ -2,7 +2,7 @@
 
 Rule 1: what a stranger wrote never steers the terminal: control characters are shown, not sent.
 Rule 2: programs get UTC and every field; people get the alliance's time and names.
-Rule 3: stdout is what was asked for; everything said beside it goes to stderr.
+Rule 3: results go to stdout; everything else goes to stderr.
 Rule 4: an id is never broken over two lines: whoever reads it copies it.
 """
 
@@ -12,48 +12,34 @@ import dataclasses
 import json
 import os
 import sys
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
+from pydantic import BaseModel
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
 
-from yizhan.cli.click_options import columns as width
-from yizhan.cli.click_options import wrap
+from yizhan.cli.terminal_text import columns as width
+from yizhan.cli.terminal_text import wrap
+from yizhan.schemas.invisible import escaped, escaped_json
+from yizhan.schemas.timestamps import written
 from yizhan.services.progress import SILENT, Progress
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _WIDE_ENOUGH: Final = 200
 _LEAST: Final = 16
 """Screen columns below which folded text is not readable: eight Chinese characters."""
 
 
-def plain(text: str, *, keep_lines: bool = False) -> str:
-    r"""Return text that cannot steer a terminal nor reorder what is read: unseen characters are spelled out.
-
-    >>> plain("火\x1b[2J灾")
-    '火\\x1b[2J灾'
-    """
-    return "".join(
-        character
-        if unicodedata.category(character) not in _UNSEEN or (keep_lines and character == "\n")
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
-
-
 def as_json(value: Any) -> Any:  # noqa: ANN401 -- anything that lists or shows
     """Turn dataclasses, times, bytes and mappings into what JSON has; bytes become hex, times UTC."""
-    from pydantic import BaseModel
-
-    from yizhan.schemas.timestamps import written
-
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, BaseModel):
@@ -71,46 +57,32 @@ def as_json(value: Any) -> Any:  # noqa: ANN401 -- anything that lists or shows
     return value
 
 
-def _harmless(document: str) -> str:
-    r"""Spell out what a terminal would obey as ``\uXXXX``: the same JSON, and Rule 1.
-
-    >>> _harmless('"\u009b2J"')
-    '"\\u009b2J"'
-    """
-    return "".join(
-        json.dumps(character)[1:-1] if character != "\n" and unicodedata.category(character) in _UNSEEN else character
-        for character in document
-    )
-
-
 def print_json(value: Any) -> None:  # noqa: ANN401 -- as above
     """Print one JSON document."""
-    click.echo(_harmless(json.dumps(as_json(value), ensure_ascii=False, indent=2)))
+    click.echo(escaped_json(json.dumps(as_json(value), ensure_ascii=False, indent=2)))
 
 
 def print_line(value: Any) -> None:  # noqa: ANN401 -- as above
     """Print one line of NDJSON, at once."""
-    sys.stdout.write(_harmless(json.dumps(as_json(value), ensure_ascii=False)) + "\n")
+    sys.stdout.write(escaped_json(json.dumps(as_json(value), ensure_ascii=False)) + "\n")
     sys.stdout.flush()
 
 
 def say(sentence: str) -> None:
-    """Say a sentence to the person at the desk, on stderr."""
-    click.echo(plain(sentence, keep_lines=True), err=True)
+    """Print a sentence for the person at the terminal, on stderr."""
+    click.echo(escaped(sentence, keep_lines=True), err=True)
 
 
 def tell(sentence: str) -> None:
-    """Print a sentence that was asked for, on stdout."""
-    click.echo(plain(sentence, keep_lines=True))
+    """Print a sentence of the result, on stdout."""
+    click.echo(escaped(sentence, keep_lines=True))
 
 
 def console(*, stderr: bool = False) -> Console:
     """Make a console: as wide as ``COLUMNS`` says, else as the terminal is; where none is, lines are long."""
-    from rich.console import Console
-
     stream = sys.stderr if stderr else sys.stdout
-    said = os.environ.get("COLUMNS", "")
-    width = int(said) if said.isdecimal() and int(said) else None if stream.isatty() else _WIDE_ENOUGH
+    chosen = os.environ.get("COLUMNS", "")
+    width = int(chosen) if chosen.isdecimal() and int(chosen) else None if stream.isatty() else _WIDE_ENOUGH
     return Console(file=stream, width=width, highlight=False, soft_wrap=False, markup=False, emoji=False)
 
 
@@ -122,7 +94,7 @@ def print_table(
     The columns numbered in ``whole`` (from 0) are never broken. Where a table would be too narrow to read,
     each row becomes a line of these and a paragraph of the rest.
     """
-    cells = [[plain("" if value is None else str(value), keep_lines=True) for value in row] for row in rows]
+    cells = [[escaped("" if value is None else str(value), keep_lines=True) for value in row] for row in rows]
     if not cells:
         click.echo(empty)
     elif _needed(columns, cells, whole) <= (screen := console()).width:
@@ -131,8 +103,8 @@ def print_table(
         for row in cells:
             click.echo("  ".join(row[number] for number in sorted(whole)))
             rest = [number for number in range(len(columns)) if number not in whole and row[number]]
-            said = "  ".join(f"{columns[number]}: {row[number]}" for number in rest)
-            click.echo("\n".join(f"  {line}" for line in wrap(said, max(screen.width - 2, _LEAST))))
+            text = "  ".join(f"{columns[number]}: {row[number]}" for number in rest)
+            click.echo("\n".join(f"  {line}" for line in wrap(text, max(screen.width - 2, _LEAST))))
 
 
 def _needed(columns: Sequence[str], cells: list[list[str]], whole: Collection[int]) -> int:
@@ -144,10 +116,6 @@ def _needed(columns: Sequence[str], cells: list[list[str]], whole: Collection[in
 
 
 def _print_grid(screen: Console, columns: Sequence[str], cells: list[list[str]], whole: Collection[int]) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=number in whole)
@@ -158,15 +126,12 @@ def _print_grid(screen: Console, columns: Sequence[str], cells: list[list[str]],
 
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
     """Print names beside values, one a line, leaving out what is absent."""
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in pairs:
         if value is not None:
-            table.add_row(Text(plain(name), style="bold"), Text(plain(str(value), keep_lines=True)))
+            table.add_row(Text(escaped(name), style="bold"), Text(escaped(str(value), keep_lines=True)))
     console().print(table)
 
 
@@ -176,9 +141,6 @@ def progress(text: str, total: float | None = None) -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield SILENT
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
-
     shown = Bars(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -196,6 +158,6 @@ def progress(text: str, total: float | None = None) -> Iterator[Progress]:
                 shown.advance(task, steps)
 
             def describe(self, text: str) -> None:
-                shown.update(task, description=plain(text))
+                shown.update(task, description=escaped(text))
 
         yield _Shown()

@@ -13,30 +13,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
-from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.lanes import NumberRange, missing
 from yizhan.schemas.header import RECEIPT, Header, LaneName, parse_header
 from yizhan.schemas.i18n import _, marked
-from yizhan.schemas.payloads import TYPES, ReadPayload, read
+from yizhan.schemas.matters import Answer
+from yizhan.schemas.payloads import ReadPayload, read
+from yizhan.schemas.payloads.table import SYSTEM_TYPES, type_name
 from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import written
 
 EXERCISE: Final = marked("【演练】")
 TEST: Final = marked("【测试】")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What an officer of ours said of an item, and when."""
-
-    stage: str
-    name: str
-    badge: str
-    note: str | None
-    at: str
 
 
 @dataclass(frozen=True)
@@ -93,41 +83,7 @@ class Item:
     @property
     def title(self) -> str:
         """The type's name in the language chosen, with its mark; an unknown type as it is."""
-        row = TYPES.get(self.type)
-        return self.mark + (self.type if row is None else _(row.title))
-
-    def as_json(self) -> dict[str, Any]:
-        """Return everything as JSON values, for programs: words, not sentences."""
-        contents = self.contents
-        return {
-            "id": self.id,
-            "hash": self.hash.hex(),
-            "kind": self.kind,
-            "source": self.source,
-            "type": self.type,
-            "status": self.status,
-            "thread": self.thread,
-            "time": self.time,
-            "received": self.received,
-            "stored": self.stored,
-            "way": self.way.value,
-            "rule": self.rule,
-            "charter": self.charter,
-            "state": self.state.value,
-            "unopenable": self.unopenable,
-            "warnings": [warning.value for warning in self.warnings],
-            "superseded_by": self.superseded_by,
-            "withdrawn_by": self.withdrawn_by,
-            "answers": [
-                {"stage": each.stage, "name": each.name, "badge": each.badge, "note": each.note, "at": each.at}
-                for each in self.answers
-            ],
-            "digests": list(self.digests),
-            "destroyed": self.destroyed,
-            "header": self.header.model_dump(mode="json", exclude_none=True),
-            "payload": None if contents is None else dict(contents.raw),
-            "text": None if contents is None else contents.text,
-        }
+        return self.mark + type_name(self.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,12 +163,11 @@ _COLUMNS: Final = """
      AND by.county = items.county AND (by.status = 'Actual' OR items.status <> 'Actual')
      ORDER BY by.seq LIMIT 1) AS withdrawn_by
 """
-_REPLY: Final = "json_extract(CAST(header AS TEXT), '$.reply_to.id')"
 _BESIDE: Final = tuple(
-    f"SELECT {what} FROM items JOIN letters USING (seq) WHERE {name} = :id AND type <> :receipt"  # noqa: S608 -- our words
+    f"SELECT {what} FROM items WHERE {name} = :id AND type <> :receipt"  # noqa: S608 -- our words
     for what, name in (
-        (f"thread, supersedes, withdraws, {_REPLY}", "id"), ("id", "thread"), ("id", "supersedes"), ("id", "withdraws"),
-        ("id", _REPLY),
+        ("thread, supersedes, withdraws, reply_to", "id"), ("id", "thread"), ("id", "supersedes"), ("id", "withdraws"),
+        ("id", "reply_to"),
     )
 )  # fmt: skip
 # Every condition is a constant of this file; what is asked for goes in as a parameter.
@@ -226,12 +181,12 @@ _CONDITIONS: Final = {
     "since": "stored >= :since",
     "text": "(items.id LIKE :text OR CAST(letters.payload AS TEXT) LIKE :text)",
 }
-_SYSTEM: Final = ", ".join(f"'{each}'" for each in sorted(NEVER_RECEIPTED))
+_SYSTEM: Final = ", ".join(f"'{each}'" for each in sorted(SYSTEM_TYPES))
 _PLAIN: Final = f"state <> 'waiting' AND type NOT IN ({_SYSTEM})"
 
 
 def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
-    """Tell of items, the newest last."""
+    """Yield items, the newest last."""
     given = {name: getattr(query, name) for name in _CONDITIONS if getattr(query, name) is not None}
     values = {name: written(value) if isinstance(value, datetime) else str(value) for name, value in given.items()}
     if query.text is not None:
@@ -250,8 +205,8 @@ def one(conn: sqlite3.Connection, item_id: str) -> Item | None:
     return next(chosen(conn, InboxQuery(id=item_id)), None)
 
 
-def beside(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
-    """Tell which events one names, and which name it: by thread or by a reference."""
+def related_ids(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
+    """Return which events one names, and which name it: by thread or by a reference."""
     for sql in _BESIDE:
         for row in conn.execute(sql, {"id": event_id, "receipt": RECEIPT}):
             yield from (each for each in row if each is not None)
@@ -300,7 +255,7 @@ def _item(conn: sqlite3.Connection, row: sqlite3.Row) -> Item:
 
 
 def asides(conn: sqlite3.Connection) -> Iterator[Aside]:
-    """Tell what was kept aside, the newest last."""
+    """Return what was kept aside, the newest last."""
     for row in conn.execute(
         "SELECT seq, kind, reason, detail, place, stored, times, size, value, postmark FROM aside ORDER BY seq"
     ):
@@ -308,7 +263,7 @@ def asides(conn: sqlite3.Connection) -> Iterator[Aside]:
 
 
 def conflicts(conn: sqlite3.Connection) -> Iterator[Conflict]:
-    """Tell of events under an id that was here, the newest last."""
+    """Yield events under an id that was here, the newest last."""
     for row in conn.execute(
         "SELECT conflicts.*, items.hash AS first_hash FROM conflicts JOIN items USING (id) ORDER BY conflicts.seq"
     ):
@@ -324,7 +279,7 @@ def conflicts(conn: sqlite3.Connection) -> Iterator[Conflict]:
 
 
 def gaps(conn: sqlite3.Connection) -> Iterator[Gap]:
-    """Tell what has not come, lane by lane."""
+    """Return what has not come, lane by lane."""
     # A lane that has nothing but its first numbers, and of which nothing was announced, has no gap.
     chosen = conn.execute(
         "SELECT source, book, lane, head FROM lanes WHERE head > 0 UNION SELECT source, book, lane, head FROM"

@@ -29,7 +29,7 @@ PUT_OFF_SECONDS: Final = 60.0
 log = logging.getLogger(__name__)
 
 LaneKey = tuple[str, str, str]
-"""Source, book, lane: what a count belongs to."""
+"""Source, epoch, lane: what a count belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Announced:
 def lane_of(header: Header, county: str) -> tuple[LaneKey, int] | None:
     """Return an event's lane to us and its number in it; None for one that is not addressed to us."""
     lane = header.lanes.get(county)
-    return None if lane is None else ((header.source, header.book, lane.lane), lane.n)
+    return None if lane is None else ((header.source, header.epoch, lane.lane), lane.n)
 
 
 def enter(conn: sqlite3.Connection, lane: LaneKey, n: int) -> bool:
@@ -66,7 +66,7 @@ def enter(conn: sqlite3.Connection, lane: LaneKey, n: int) -> bool:
 
 
 def owe(conn: sqlite3.Connection, lane: LaneKey) -> None:
-    """Note that a lane wants a cumulative receipt."""
+    """Enter that a lane wants a cumulative receipt."""
     conn.execute("UPDATE lanes SET owed = 1 WHERE source = ? AND book = ? AND lane = ?", lane)
 
 
@@ -130,12 +130,12 @@ def receipt(conn: sqlite3.Connection, lane: LaneKey) -> ReceiptRef | None:
 
 
 def settled(conn: sqlite3.Connection, lane: LaneKey, now: float) -> None:
-    """Note that a lane's cumulative receipt went out."""
+    """Enter that a lane's cumulative receipt went out."""
     conn.execute("UPDATE lanes SET owed = 0, receipted = ? WHERE source = ? AND book = ? AND lane = ?", (now, *lane))
 
 
 def put_off(conn: sqlite3.Connection, lane: LaneKey, now: float) -> None:
-    """Note that a lane's receipt could not go out: others go first."""
+    """Enter that a lane's receipt could not go out: others go first."""
     later = now + PUT_OFF_SECONDS
     conn.execute("UPDATE lanes SET receipted = ? WHERE source = ? AND book = ? AND lane = ?", (later, *lane))
 

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 from yizhan.consumers import digests, lane_store, metrics, receipts
 from yizhan.consumers.arrivals import Arrived, ReceiveOutcome
-from yizhan.consumers.checks import NEVER_RECEIPTED, SignedEvent, Unverified
+from yizhan.consumers.checks import SignedEvent, Unverified
 from yizhan.consumers.labels import State, Warn
-from yizhan.schemas.header import LIFE_AT_STAKE, NOTICE, Ref
+from yizhan.schemas.header import NOTICE, Ref
+from yizhan.schemas.payloads.table import LIFE_AT_STAKE, SYSTEM_TYPES
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import KAFKA_HEADER
 from yizhan.schemas.timestamps import instant, written
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 def keep_aside(conn: sqlite3.Connection, record: Arrived, why: Unverified, now: str) -> ReceiveOutcome:
     """Keep a record aside with its reason; the same record again is counted."""
     if record.kind == "digest" and why.event_hash is not None:
-        digests.enter(conn, why.event_hash, None, prompt=False)
+        digests.add_member(conn, why.event_hash, None, prompt=False)
     value = record.value or b""
     stamp = next((value or b"" for name, value in record.headers if name == KAFKA_HEADER), None)
     place = f"{record.partition}/{record.offset}"
@@ -93,17 +94,18 @@ def keep_letter(
         warnings.add(Warn.LANE_CONFLICT)
         log.error("%s gave number %d of lane %s to two events", header.source, lane[1], "/".join(lane[0]))
     state = _state(conn, letter, kind, now, warnings)
-    (source, book, name), n = lane or ((header.source, header.book, None), None)
+    (source, epoch, name), n = lane or ((header.source, header.epoch, None), None)
     seq = conn.execute(
         "INSERT INTO items (id, hash, kind, source, county, book, type, status, thread, time, received, stored,"
         " expires, lane, n, way, rule, charter, state, unopenable, warnings,"
-        " supersedes, supersedes_hash, withdraws, withdraws_hash)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " supersedes, supersedes_hash, withdraws, withdraws_hash, reply_to)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            header.id, letter.verified.hash, kind, source, header.county, book, header.type, header.status,
+            header.id, letter.verified.hash, kind, source, header.county, epoch, header.type, header.status,
             header.subject or header.id, header.time, written(letter.received), now, header.expires, name, n,
             letter.way, letter.rule, letter.charter.name, state, letter.unopenable, " ".join(sorted(warnings)),
             *_columns(header.supersedes), *_columns(header.withdraws),
+            None if header.reply_to is None else header.reply_to.id,
         ),
     ).lastrowid  # fmt: skip
     envelope = letter.verified.envelope
@@ -111,7 +113,7 @@ def keep_letter(
         "INSERT INTO letters VALUES (?, ?, ?, ?, ?)",
         (seq, envelope.unverified_header, letter.payload, letter.envelope, letter.postmark),
     )
-    if lane is not None and header.type not in NEVER_RECEIPTED:
+    if lane is not None and header.type not in SYSTEM_TYPES:
         lane_store.owe(conn, lane[0])
         if letter.unopenable is not None:
             receipt = receipts.about(header.id, letter.verified.hash, "unopenable")
@@ -127,7 +129,7 @@ def _columns(ref: Ref | None) -> tuple[str | None, bytes | None]:
 
 
 def _numbered(conn: sqlite3.Connection, lane: LaneKey, n: int) -> bool:
-    """Tell whether an item, not only a void number, has this number."""
+    """Return whether an item, not only a void number, has this number."""
     return (
         conn.execute("SELECT 1 FROM items WHERE source = ? AND book = ? AND lane = ? AND n = ?", (*lane, n)).fetchone()
         is not None

@@ -1,7 +1,9 @@
-"""What can be asked of an inbox. Nothing here changes anything.
+"""The reading half of an inbox: every query, and nothing that changes it.
 
-Rule 1: several threads may ask; they take turns.
-Rule 2: whether a key was in others' hands may be learnt years later: that an item is doubtful is never
+Rule 1: ``InboxView`` opens the database to read only: it needs no key, creates no file, migrates nothing and takes no
+        write lock (``runtime.store.read_store``). ``Inbox`` is the same class, opened to write.
+Rule 2: several threads may ask; they take turns.
+Rule 3: whether a key was in others' hands may be learnt years later: that an item is doubtful is never
         written down, but asked of the newest charter each time it is shown.
 """
 
@@ -11,11 +13,14 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
-from yizhan.consumers import digests, followups, items, metrics
+from yizhan.consumers import destruction, digests, followups, items
+from yizhan.consumers.arrivals import Kind
+from yizhan.consumers.destruction import Due, UnnotifiedDestruction
 from yizhan.consumers.digests import Digest, DigestMember
+from yizhan.consumers.errors import WrongInbox
 from yizhan.consumers.export import (
     ExportedDigest,
     ExportedItem,
@@ -26,9 +31,13 @@ from yizhan.consumers.export import (
 )
 from yizhan.consumers.followups import Obligation
 from yizhan.consumers.items import Aside, Conflict, Gap, InboxQuery, Item
-from yizhan.consumers.labels import State
-from yizhan.runtime.store import SharedStore
+from yizhan.consumers.labels import State, Warn
+from yizhan.consumers.store import MIGRATIONS
+from yizhan.runtime.clock import utc_now
+from yizhan.runtime.store import SharedStore, read_store
+from yizhan.schemas.charter import Charters
 from yizhan.schemas.followups import Followup
+from yizhan.schemas.i18n import marked
 from yizhan.schemas.payloads import read
 from yizhan.schemas.timestamps import instant, written
 
@@ -47,27 +56,57 @@ class Carrier:
     raw: Mapping[str, Any]
 
 
-_MOST_GAPS: Final = 10_000
+class InboxView(SharedStore):
+    """A county's inbox, opened to read only. Every method raises ``StoreError`` when the disk fails."""
 
+    def __init__(self, path: Path, county: str, charters: Charters, clock: Callable[[], datetime] = utc_now) -> None:
+        """Open the database at ``path``.
 
-class View(SharedStore):
-    """The reading half of an inbox. Every method raises ``StoreError`` when the disk fails."""
+        Args:
+            path: of ``inbox.sqlite3``, which exists.
+            county: our member code.
+            charters: adopted versions.
+            clock: gives the current instant, aware.
 
-    def __init__(self, conn: sqlite3.Connection) -> None:
-        """Ask through this connection, which is closed by ``close``."""
-        super().__init__(conn)
-        self._doubts: Callable[[Item], Item] = lambda item: item
+        Raises:
+            StoreError: the file cannot be used.
+            WrongInbox: it is another county's.
+        """
+        self.path, self.county, self.charters, self.clock = path, county, charters, clock
+        super().__init__(self._connect(path))
+        try:
+            self._check_owner(self._conn)
+        except BaseException:
+            self._conn.close()
+            raise
+
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        return read_store(path, MIGRATIONS)
+
+    def _check_owner(self, conn: sqlite3.Connection) -> None:
+        row = conn.execute("SELECT county FROM life").fetchone()
+        if row is not None and row["county"] != self.county:
+            sentence = marked("{path}：应是 {county} 的收件箱，却是 {owner} 的；每个县各用一个文件")
+            raise WrongInbox(sentence, path=self.path, county=self.county, owner=row["county"])
+
+    def _with_key_doubt(self, item: Item) -> Item:
+        """Mark an item whose key, by the newest charter, was in others' hands when the station received it."""
+        entry = self.charters.latest().signing.get(item.county, {}).get(item.header.kid)
+        if entry is None or not entry.doubtful(instant(item.received)):
+            return item
+        return replace(item, warnings=(*item.warnings, Warn.KEY_DOUBTFUL))
 
     def items(self, query: InboxQuery = EVERYTHING) -> tuple[Item, ...]:
         """List items, the newest last."""
         with self._reading() as conn:
-            return tuple(map(self._doubts, items.chosen(conn, query)))
+            return tuple(map(self._with_key_doubt, items.chosen(conn, query)))
 
     def item(self, item_id: str) -> Item | None:
         """Return one item, or None."""
         with self._reading() as conn:
             found = items.one(conn, item_id)
-        return None if found is None else self._doubts(found)
+        return None if found is None else self._with_key_doubt(found)
 
     def carriers(self, after: int, limit: int = 500) -> list[Carrier]:
         """Return items that came after a number, as far as their attached files need them."""
@@ -83,7 +122,7 @@ class View(SharedStore):
         ]
 
     def known(self, seq: int, item_id: str) -> bool:
-        """Tell whether an item still has this number: not so in a restored backup."""
+        """Return whether an item still has this number: not so in a restored backup."""
         with self._reading() as conn:
             return conn.execute("SELECT 1 FROM items WHERE seq = ? AND id = ?", (seq, item_id)).fetchone() is not None
 
@@ -96,10 +135,10 @@ class View(SharedStore):
         """List what belongs to one matter, in the order of arrival."""
         return self.items(InboxQuery(thread=subject))
 
-    def beside(self, event_id: str) -> frozenset[str]:
+    def related_ids(self, event_id: str) -> frozenset[str]:
         """Return the ids that an event names, and of those that name it."""
         with self._reading() as conn:
-            return frozenset(items.beside(conn, event_id))
+            return frozenset(items.related_ids(conn, event_id))
 
     def ringing(self) -> tuple[Item, ...]:
         """List alarms that wait for a person."""
@@ -135,13 +174,15 @@ class View(SharedStore):
     def digests(self, label: str | None = None) -> tuple[Digest, ...]:
         """List digests, of one label or all, the newest last."""
         with self._reading() as conn:
-            return tuple(digests.digests(conn, label))
+            return tuple(digests.read_digests(conn, label))
 
     def members(self, digest: Digest, within: tuple[datetime, datetime] | None = None) -> tuple[DigestMember, ...]:
         """List a digest's events, in the manifest's order; of those here only what the station had ``within``."""
         with self._reading() as conn:
-            found = tuple(digests.members(conn, digest, *map(written, within or ())))
-        return tuple(each if each.item is None else replace(each, item=self._doubts(each.item)) for each in found)
+            found = tuple(digests.read_members(conn, digest, *map(written, within or ())))
+        return tuple(
+            each if each.item is None else replace(each, item=self._with_key_doubt(each.item)) for each in found
+        )
 
     def stamps(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
         """Return postmarks of what came, as they came, in the order of coming: (number, bytes)."""
@@ -175,20 +216,29 @@ class View(SharedStore):
     def followups(self, until: datetime) -> tuple[Followup, ...]:
         """List what the station said of obligations, each step that fell due before an instant."""
         with self._reading() as conn:
-            return tuple(followups.said(conn, written(until)))
+            return tuple(followups.statements(conn, written(until)))
 
-    def owed(self) -> int:
+    def due(self) -> tuple[Due, ...]:
+        """List the items whose term of retention is over, the oldest first."""
+        now = self.clock()
+        with self._reading() as conn:
+            return tuple(destruction.due(conn, now, self.charters.in_force(now).time_zone))
+
+    def unnotified_destructions(self) -> tuple[UnnotifiedDestruction, ...]:
+        """List destructions whose senders were not notified yet."""
+        with self._reading() as conn:
+            return tuple(destruction.unnotified(conn))
+
+    def position(self, cluster: str, kind: Kind) -> int:
+        """Return the offset at which to read on in a cluster; 0 in one that is new to this database."""
+        with self._reading() as conn:
+            row = conn.execute("SELECT next FROM positions WHERE cluster = ? AND kind = ?", (cluster, kind)).fetchone()
+        return 0 if row is None else int(row["next"])
+
+    def count_owed_receipts(self) -> int:
         """Count receipts about single events that the outbox has not taken yet."""
         with self._reading() as conn:
             return int(conn.execute("SELECT count(*) FROM owed").fetchone()[0])
-
-    def measure(self) -> None:
-        """Set the gauges that are counted from the database."""
-        with self._reading() as conn:
-            metrics.RINGING.set(conn.execute("SELECT count(*) FROM items WHERE state = 'ringing'").fetchone()[0])
-            found = [gap for gap in islice(items.gaps(conn), _MOST_GAPS) if gap.kind != "waiting"]
-        for lane in ("prompt", "digest"):
-            metrics.GAPS.labels(lane).set(sum(gap.lane == lane for gap in found))
 
 
 def _ms(at: str) -> int:

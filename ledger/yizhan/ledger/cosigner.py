@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from yizhan.ledger import metrics
 from yizhan.ledger.mirror import LogCopy
-from yizhan.ledger.statement_keys import VerifiedStatement, read_said
+from yizhan.ledger.statement_keys import VerifiedStatement, read_statement
 from yizhan.ledger.tree_builder import Growth
 from yizhan.runtime.store import transaction, wrapped
 from yizhan.schemas import tiles
@@ -117,11 +117,11 @@ class Cosigner(LogCopy):
     def _verified(self, statement: bytes) -> VerifiedStatement | None:
         """Verify a statement, under a newer charter if it must be; None for what nobody of ours signed."""
         try:
-            return read_said(statement, self.charters)
+            return read_statement(statement, self.charters)
         except StatementInvalid:
             with contextlib.suppress(StatementInvalid, CharterInvalid):
                 if self.charters.refresh():
-                    return read_said(statement, self.charters)
+                    return read_statement(statement, self.charters)
             return None
 
     def take(self, values: Sequence[bytes], cluster: str, following: int) -> Refusal | None:
@@ -225,7 +225,7 @@ class Cosigner(LogCopy):
             if kept.checkpoint == opened.checkpoint:
                 names = {cosigner_name(self.origin, code) for code in opened.cosigned}
                 lines = [each for each in opened.note.signatures if each.name in names]
-                value = kept.note.adding(*lines).to_bytes()
+                value = kept.note.with_signatures(*lines).to_bytes()
         self._views[size] = value
         while len(self._views) > _REMEMBERED:
             del self._views[min(self._views)]
@@ -269,7 +269,7 @@ class Cosigner(LogCopy):
             return "missing" if missing else "unsettled"
         opened = open_checkpoint(bytes(row["note"]), self.charters)
         line = cosign(opened.checkpoint, cosigner_name(self.origin, self.county), key, self._clock())
-        return opened.note.adding(line).to_bytes()
+        return opened.note.with_signatures(line).to_bytes()
 
     def answered(self, note: bytes) -> None:
         """Enter that a cosigned head is published."""

@@ -1,4 +1,4 @@
-"""Files that go with an event: sealed chunk by chunk, believed by the root that stands in the event.
+"""Attached files: sealed in chunks, each verified against the Merkle root in the event.
 
     plain  = file | zeros up to the Padmé length of the file        (specification, 19)
     chunk  = AES-256-GCM(key, nonce = i as u88 | last u8, plain[i x 524,288 : (i + 1) x 524,288])
@@ -14,8 +14,9 @@ Rule 2: nothing is compressed, and nothing here reads a file, a clock or a sourc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,9 +25,6 @@ from yizhan.schemas import merkle
 from yizhan.schemas.envelope import padded_length
 from yizhan.schemas.errors import FileRefused, ProofInvalid
 from yizhan.schemas.i18n import marked
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 CHUNK_BYTES: Final = 512 * 1024
 """Plaintext of every chunk but the last. With its tag and proof it fits into one record of 1 MiB."""

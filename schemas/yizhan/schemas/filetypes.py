@@ -10,15 +10,18 @@ Rule 3: both sides check: the sender before it seals, the recipient before it wr
 from __future__ import annotations
 
 import codecs
+import lzma
 import re
 import unicodedata
 import zipfile
+import zlib
 from typing import BinaryIO, Final, cast
 
 import filetype
 
 from yizhan.schemas.errors import FileRefused
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.invisible import without_invisible
 
 DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -89,9 +92,8 @@ def clean_name(name: str) -> str:
     True
     """
     last = re.split(r"[/\\]", name)[-1]
-    kept = "".join(each for each in last if unicodedata.category(each)[0] != "C")
     # Normalized after that: what stood between a letter and its mark is gone, and a cleaned name stays as it is.
-    kept = unicodedata.normalize("NFC", kept)
+    kept = unicodedata.normalize("NFC", without_invisible(last))
     text = _NOT_IN_NAMES.sub("_", " ".join(kept.split())).strip(". ")
     if _RESERVED.match(text):
         text = f"_{text}"
@@ -152,8 +154,13 @@ def _by_content(stream: BinaryIO, head: bytes, ending: str) -> str:
     return _text(stream, ending)
 
 
+_DAMAGED: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError,
+)  # fmt: skip
+
+
 class _Frugal:
-    """A file of which nobody reads much at once."""
+    """A file that limits how much is read at once."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -176,7 +183,11 @@ def _zipped(stream: BinaryIO) -> str:
                 return _ARCHIVE
             types = parts.read("[Content_Types].xml")
     # All that ``zipfile`` raises on a damaged, encrypted or oddly packed file: it is refused as unrecognised.
-    except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError):
+    except _DAMAGED:
+        return _UNKNOWN
+    except OSError as error:
+        if error.errno is not None:  # the disk's, not that of a damaged bzip2 part
+            raise
         return _UNKNOWN
     if b"macroEnabled" in types or any(_ACTIVE.search(each) for each in names):
         return _MACROS
@@ -202,7 +213,7 @@ def _text(stream: BinaryIO, ending: str) -> str:
 
 
 def _decoded(stream: BinaryIO, encoding: str) -> str | None:
-    """Return the beginning of a text, None where any of it is none in this encoding."""
+    """Return the beginning of a text, None where it is not valid in this encoding."""
     decoder = codecs.getincrementaldecoder(encoding)()
     stream.seek(0)
     beginning = ""

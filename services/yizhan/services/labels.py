@@ -1,14 +1,17 @@
 """What officers call things: types, ways, reasons. The word of the contract stands beside each.
 
 Rule 1: a word that this version does not know is shown as it came.
-Rule 2: an error whose own sentence is for engineers is told by what it means; its sentence follows, marked.
+Rule 2: an error whose own sentence is for engineers is shown by what it means; its sentence follows, marked.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from yizhan.schemas.errors import Refused
 from yizhan.schemas.i18n import _, marked, with_note
+from yizhan.schemas.payloads import table
+from yizhan.schemas.sentences import technical
 
 WAYS: Final = {"alarm": marked("报警"), "notice": marked("即时通知"), "digest": marked("季度通报")}
 ARRIVALS: Final = {
@@ -80,29 +83,14 @@ STAGES: Final = {
 }
 
 
-def type_name(name: str) -> str:
-    """Return the Chinese name of an event type, or the type as it is."""
-    from yizhan.schemas.payloads import TYPES
-
-    row = TYPES.get(name)
-    return name if row is None else _(row.title)
+type_name = table.type_name
+short_type = table.short_name
 
 
 def type_of(word: str) -> str | None:
-    """Return the event type that a word means: in full, without ``yizhan.`` and ``.v1``, its last part, its name."""
-    from yizhan.schemas.payloads import TYPES
-    from yizhan.schemas.policy_facts import TYPES as NAMED
-
-    if word in TYPES or word in NAMED:
-        return word
-    spoken = {name: {short_type(name), name[7:-3], row.title, _(row.title)} for name, row in TYPES.items()}
-    meant = [name for name, spellings in spoken.items() if word in spellings]
-    return meant[0] if len(meant) == 1 else None
-
-
-def short_type(name: str) -> str:
-    """Return the last part of a type's name: ``forest_fire``."""
-    return name.removesuffix(".v1").rpartition(".")[2]
+    """Return the event type that a word means, None where it means none or several (``table.types_called``)."""
+    found = table.types_called(word)
+    return found[0] if len(found) == 1 else None
 
 
 def way_name(word: str) -> str:
@@ -111,7 +99,7 @@ def way_name(word: str) -> str:
 
 
 def arrival(word: str) -> str:
-    """Tell how something arrives by a way."""
+    """Return how something arrives by a way."""
     return _(ARRIVALS[word]) if word in ARRIVALS else word
 
 
@@ -121,22 +109,17 @@ def reason_name(word: str) -> str:
 
 
 def doubt_sentence(word: str, type: str, county: str, basis: str = "") -> str:
-    """Say what a desk should look at again; ``county`` is where it happened, ``basis`` what the law's figures say."""
+    """Return what should be checked again; ``county`` is where it happened, ``basis`` what the law's figures say."""
     return _(DOUBTS[word]).format(type=type_name(type), county=county, basis=basis)
 
 
 def refusal(word: str, detail: str | None) -> str:
-    """Tell why something was refused: what the reason means first, then the station's own sentence."""
-    from yizhan.schemas.sentences import technical
-
+    """Return why something was refused: what the reason means, then the station's own sentence."""
     return technical(reason_name(word), detail) if detail else reason_name(word)
 
 
 def error_sentence(error: Exception) -> str:
-    """Say an error of ours: its own sentence, or what its class means with that as a detail."""
-    from yizhan.schemas.errors import Refused
-    from yizhan.schemas.sentences import technical
-
+    """Return the sentence of an error of ours, or what its class means with that as a detail."""
     if isinstance(error, Refused):
         return refusal(error.reason.value, str(error))
     meaning = next((ERRORS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in ERRORS), None)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from yizhan.schemas import topics
 from yizhan.streams import metrics
-from yizhan.streams.closing_kafka import Cluster
+from yizhan.streams.cluster import Cluster
 from yizhan.streams.errors import StationError
 from yizhan.streams.followups import Followed, Follower, ObligationTable, Tail
 
@@ -72,7 +72,9 @@ def load(
         cluster.close()
     follower = Follower(table, charters, key_at, members)
     first = follower.resent(tail.said, tail.changed())
-    log.info("obligations: %d open; %d statements of the audit beyond the table", len(table.duties), len(tail.said))
+    log.info(
+        "obligations: %d open; %d statements of the audit beyond the table", len(table.obligations), len(tail.said)
+    )
     return Loaded(follower, first, ends[topics.AUDIT], handled)
 
 

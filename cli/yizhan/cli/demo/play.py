@@ -185,7 +185,7 @@ class Day:
             )
             found = import_firms(BytesIO(content), FIRMS_FILE, around, shift_to=datetime.now(UTC))
             in_members += found.in_members.get(county, 0)
-            kept += len(found.kept)
+            kept += len(found.not_sent)
             for result in self.stage.outboxes[county].publish_many(found.drafts):
                 if not isinstance(result, Accepted):
                     raise result
@@ -359,9 +359,9 @@ class Day:
             if way is not Way.ALARM:
                 continue
             sender = next(code for code, sent in self.sent.values() if sent.id == event_id)
-            sent_times = [n for ring, n in phones.rings(self.stage, county) if _first(ring, event_id)]
+            sent_times = [n for ring, n in phones.rings(self.stage.inboxes[county], county) if _first(ring, event_id)]
             self.check(sent_times == [1], f"{event_id} → {county}: telephone {sent_times}")
-            ring = phones.rung(self.stage, county, event_id)
+            ring = phones.rung(self.stage.inboxes[county], county, event_id)
             if ring is not None and ring.at is not None:
                 yield (ring.at - self._accepted(sender, event_id)).total_seconds() * 1000
 

@@ -1,8 +1,9 @@
 """Channels that carry a message out. The one file that imports Apprise.
 
 Rule 1: a channel that fails or does not end in its time is seen, and never waited for longer.
-Rule 2: nothing said of a failure repeats an address: neither here, nor by Apprise, nor by what it sends with.
-Rule 3: taken is what the other side says it took: WeCom and DingTalk refuse with HTTP 200, by an ``errcode``.
+Rule 2: no log line or error repeats an address: neither ours, nor Apprise's, nor those of the libraries it uses.
+Rule 3: a message counts as delivered if the other side says so: WeCom and DingTalk refuse with HTTP 200, by an
+        ``errcode``.
 Rule 4: a command gets no shell, no terminal and none of our variables; the message is JSON on its standard input.
 """
 
@@ -32,11 +33,11 @@ FAULT: Final = "fault"
 MOST_HANGING: Final = 4
 """Sends of one channel that may hang before it is not tried again until one of them ends."""
 log = logging.getLogger(__name__)
-_DEAF: Final = ("wecombot", "dingtalk")
-_PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "DISPLAY", "XDG_RUNTIME_DIR")
+_ALWAYS_200: Final = ("wecombot", "dingtalk")
+_ENVIRONMENT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "DISPLAY", "XDG_RUNTIME_DIR")
 
 
-def lines_of(settings: BellSettings) -> Mapping[str, ReadyChannel]:
+def ready_channels(settings: BellSettings) -> Mapping[str, ReadyChannel]:
     """Make every channel ready.
 
     Raises:
@@ -45,15 +46,15 @@ def lines_of(settings: BellSettings) -> Mapping[str, ReadyChannel]:
     return {name: ReadyChannel(name, channel) for name, channel in settings.channels.items()}
 
 
-def attempt(line: ReadyChannel, message: Message) -> str:
+def attempt(channel: ReadyChannel, message: Message) -> str:
     """Send, and return what came of it: ``delivered``, or why not in a word. Never raises."""
     try:
-        line.send(message)
+        channel.send(message)
     except ChannelFailed as failed:
-        log.warning("channel %s did not carry a message: %s", line.name, failed)
+        log.warning("channel %s did not carry a message: %s", channel.name, failed)
         return str(failed)
     except Exception:
-        log.exception("channel %s: a fault of this program", line.name)
+        log.exception("channel %s: a fault of this program", channel.name)
         return FAULT
     return DELIVERED
 
@@ -62,7 +63,7 @@ class ReadyChannel:
     """One channel, ready to send; may be used by several threads."""
 
     def __init__(self, name: str, channel: Channel) -> None:
-        """Check that it can be used at all (raises as ``lines_of``)."""
+        """Check that it can be used at all (raises as ``ready_channels``)."""
         self.name, self.channel = name, channel
         self._hanging, self._lock = 0, threading.Lock()
         if channel.url is not None:
@@ -70,7 +71,7 @@ class ReadyChannel:
                 sentence = marked("通道 {name} 要用 Apprise，这里没有装；请安装 yizhan[bell]")
                 raise SettingError(sentence, name=name)
             _silence()
-            _listen()
+            _read_refusals()
             if not len(self._sender()):
                 sentence = marked("通道 {name} 的地址 Apprise 不认识；请对照它的说明改正（地址是秘密，这里不显示）")
                 raise SettingError(sentence, name=name)
@@ -98,7 +99,7 @@ class ReadyChannel:
             raise ChannelFailed("refused")
 
     def notify(self, message: Message) -> bool:
-        """Let Apprise send; whether the other side took it. Its exceptions may hold the address: none is told."""
+        """Let Apprise send; whether the other side took it. Its exceptions may hold the address: none is logged."""
         with contextlib.suppress(Exception):
             # Text stays text: what a partner wrote is no HTML in a mail, no Markdown in a chat.
             return bool(self._sender().notify(title=message.title, body=message.body, body_format="text"))
@@ -126,16 +127,16 @@ class ReadyChannel:
 class _Sending(threading.Thread):
     """One message on its way; nothing can stop it but its own end."""
 
-    def __init__(self, line: ReadyChannel, message: Message) -> None:
-        super().__init__(name=f"bell-{line.name}", daemon=True)
-        self._line, self._message = line, message
+    def __init__(self, channel: ReadyChannel, message: Message) -> None:
+        super().__init__(name=f"bell-{channel.name}", daemon=True)
+        self._channel, self._message = channel, message
         self.over = self.taken = self.given_up = False
 
     def run(self) -> None:
         try:
-            self.taken = self._line.notify(self._message)
+            self.taken = self._channel.notify(self._message)
         finally:
-            self._line.ended(self)
+            self._channel.ended(self)
 
 
 def _silence() -> None:
@@ -146,38 +147,38 @@ def _silence() -> None:
         logger.propagate = False
 
 
-def _listen() -> None:
+def _read_refusals() -> None:
     """Let the plugins that take every HTTP 200 for a success see the refusal in it (Apprise 2.3)."""
     import requests  # noqa: PLC0415 -- comes with Apprise
 
     def post(*arguments: Any, **how: Any) -> requests.Response:  # noqa: ANN401 -- as requests.post
         answer = requests.post(*arguments, **how)  # noqa: S113 -- the plugin gives the timeout
         with contextlib.suppress(ValueError):
-            said = answer.json()
-            if isinstance(said, dict) and said.get("errcode"):
+            body = answer.json()
+            if isinstance(body, dict) and body.get("errcode"):
                 raise requests.RequestException("refused")
         return answer
 
     heard = SimpleNamespace(post=post, codes=requests.codes, RequestException=requests.RequestException)
-    for name in _DEAF:
+    for name in _ALWAYS_200:
         vars(importlib.import_module(f"apprise.plugins.{name}"))["requests"] = heard
 
 
 def _run(command: tuple[str, ...], message: Message, timeout_seconds: float) -> None:
-    said = json.dumps({"title": message.title, "body": message.body, **message.event}, ensure_ascii=False)
+    document = json.dumps({"title": message.title, "body": message.body, **message.event}, ensure_ascii=False)
     try:
         process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             start_new_session=True,
         )
     except OSError as error:
         raise ChannelFailed(os.strerror(error.errno or 0)) from None
     try:
-        process.communicate(said.encode(), timeout_seconds)
+        process.communicate(document.encode(), timeout_seconds)
     except subprocess.TimeoutExpired:
         raise ChannelFailed("timeout") from None
     finally:

@@ -1,4 +1,4 @@
-"""The sender's side: payloads checked in full, and their bytes.
+"""Writing payloads: checked in full, then encoded.
 
 Rule 1: every fault is named at once, by its path: an officer mends a form in one go.
 Rule 2: reading what was written gives the same bytes.
@@ -22,7 +22,7 @@ _SHOWN: Final = 60
 
 
 def parse_strict(type: str, data: bytes | Mapping[str, Any]) -> Payload:
-    """Check a payload as its sender must.
+    """Check a payload strictly, as its sender must.
 
     Args:
         type: ``yizhan.….v1``, a row of ``TYPES``.
@@ -34,14 +34,14 @@ def parse_strict(type: str, data: bytes | Mapping[str, Any]) -> Payload:
     row = TYPES.get(type)
     if row is None:
         sentence = _("应为其中之一：{expected}").format(expected=", ".join(TYPES))
-        raise PayloadInvalid((("type", f"{sentence}{_(sentences.CAME)}{type[:_SHOWN]!r}"),))
+        raise PayloadInvalid((("type", f"{sentence}{_(sentences.GOT)}{type[:_SHOWN]!r}"),))
     try:
         content = strictjson.loads(data, floats=True) if isinstance(data, bytes) else data
         text = strictjson.dumps(content)
     except (strictjson.StrictJsonError, TypeError, ValueError, RecursionError) as error:
         raise PayloadInvalid((("", not_json(error)),)) from None
     if not isinstance(content, Mapping):
-        raise PayloadInvalid((("", f"{_('应为 JSON 对象')}{_(sentences.CAME)}{text.decode()[:_SHOWN]}"),))
+        raise PayloadInvalid((("", f"{_('应为 JSON 对象')}{_(sentences.GOT)}{text.decode()[:_SHOWN]}"),))
     try:
         return row.model.model_validate_json(text)
     except ValidationError as error:
@@ -49,16 +49,16 @@ def parse_strict(type: str, data: bytes | Mapping[str, Any]) -> Payload:
 
 
 def faults(error: ValidationError) -> Iterator[tuple[str, str]]:
-    """Yield (path, sentence) for every fault that pydantic found: expected, and what came."""
+    """Yield (path, sentence) for every fault that pydantic found: what was expected, and what was found."""
     found = [(path_of(one), one) for one in error.errors(include_url=False)]
     for path, one in found:
         # A list is also called too short when its items are at fault: the items say enough.
         if one["type"] != "too_short" or not any(other.startswith(f"{path}.") for other, _ in found):
-            yield path, f"{sentences.expected(one)}{_(sentences.CAME)}{came(one)}"
+            yield path, f"{sentences.expected(one)}{_(sentences.GOT)}{shown_input(one)}"
 
 
 def not_json(error: Exception) -> str:
-    """Say that something is not JSON with one meaning, and what is wrong with it."""
+    """Return a sentence that says that a text is not one unambiguous JSON object, and why."""
     hint = _("；请将文件另存为 UTF-8") if "UTF-8" in str(error) else ""
     return sentences.technical(_("应为一个规范的 JSON 对象"), str(error)[:200]) + hint
 
@@ -72,8 +72,8 @@ def path_of(fault: ErrorDetails) -> str:
     return ".".join(map(str, named))
 
 
-def came(fault: ErrorDetails) -> str:
-    """Return what stood there, shortened; in words for a missing field and for an object."""
+def shown_input(fault: ErrorDetails) -> str:
+    """Return the value that was found, shortened; in words for a missing field and for an object."""
     if fault["type"] == "missing":
         return _("空")
     if isinstance(fault["input"], Mapping):
