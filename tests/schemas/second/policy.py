@@ -1,0 +1,110 @@
+"""Policy (clause 10): facts, routes, and the tables that are refused."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING
+
+from tests.schemas.second.basics import Invalid, Json
+from tests.schemas.second.names import NOTICE, RECEIPT
+from tests.schemas.second.strict import array, map_of, number, object_of, one_of, text, words
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+TYPES = [
+    f"yizhan.{name}.v1"
+    for name in [
+        "incident.forest_fire",
+        "incident.hotspot",
+        "incident.natural_disaster",
+        "incident.eco_crime",
+        "liaison.contact",
+        "liaison.consultation",
+        "intelligence.report",
+        "intelligence.feedback",
+        "intelligence.bulletin",
+        "patrol.plan",
+        "patrol.report",
+        "dispute.case",
+        "assistance.request",
+        "assistance.response",
+        "outreach.campaign",
+        "outreach.case_brief",
+        "receipt",
+        "notice",
+    ]
+]
+LIFE = {"yizhan.incident.forest_fire.v1", "yizhan.incident.natural_disaster.v1"}
+FACTS: dict[str, list[str]] = {
+    "type": [*TYPES, "any other type"],
+    "status": ["Actual", "Exercise", "Test"],
+    "priority": ["flash", "urgent", "routine"],
+    "grade": ["1", "2", "3", "4", "absent"],
+    "certainty": ["Observed", "Likely", "Possible", "Unlikely", "Unknown", "absent"],
+    "stage": ["first", "update", "final", "absent"],
+    "worse": ["yes", "no"],
+    "touches": ["recipient", "others", "absent"],
+    "refers": ["withdraws", "supersedes", "reply_to", "none"],
+}
+
+
+both_languages = object_of({"zh": words(1, 300), "en": words(1, 300)})
+row_shape = map_of(one_of(*FACTS), array(words(0, 10**6), 1), 9)
+route_shape = object_of({
+    "id": text(r"[a-z][a-z0-9-]{1,31}"), "when": array(row_shape, 1, 16), "because": both_languages,
+    "then": one_of("alarm", "notice", "digest"),
+})  # fmt: skip
+policy_shape = object_of(
+    {"border_strip_km": number(0, 200), "routes": array(route_shape, 1, 64)},
+    {"obligations": array(lambda value: isinstance(value, dict), 0, 64)},  # 14: nothing here depends on them
+)
+
+
+PROTOCOL = {"id": "protocol", "when": [{"type": [RECEIPT, NOTICE]}], "then": "notice"}
+
+
+def facts(header: Json, recipient: str) -> dict[str, str]:
+    """Work out the facts of 10.2."""
+    touches = header.get("touches")
+    return {
+        "type": header["type"] if header["type"] in TYPES else "any other type",
+        "status": header["status"],
+        "priority": header["priority"],
+        "grade": str(header.get("grade", "absent")),
+        "certainty": header.get("certainty", "absent"),
+        "stage": header.get("stage", "absent"),
+        "worse": "yes" if header.get("worse") else "no",
+        "touches": "absent" if not touches else "recipient" if recipient in touches else "others",
+        "refers": next((name for name in ("withdraws", "supersedes", "reply_to") if name in header), "none"),
+    }
+
+
+def matches(row: Json, known: Mapping[str, str]) -> bool:
+    """Tell whether a row matches (10.1)."""
+    return all(known[name] in values for name, values in row.items())
+
+
+def check_routes(routes: list[Json]) -> None:
+    """Refuse what 10.6 refuses, by trying every combination of the values that rows tell apart."""
+    if len({route["id"] for route in routes}) != len(routes):
+        raise Invalid("one id twice")
+    rows = [row for route in routes for row in route["when"]]
+    if any(value not in FACTS[name] for row in rows for name, values in row.items() for value in values):
+        raise Invalid("an unknown value")
+    if not any(
+        all(set(row.get(name, values)) == set(values) for name, values in FACTS.items()) for row in routes[-1]["when"]
+    ):
+        raise Invalid("the last route")
+    kinds = []
+    for name, values in FACTS.items():
+        # Values that stand in the same rows are one kind: one of each is enough to try.
+        kind = {tuple(value in row.get(name, values) for row in rows): value for value in values}
+        kinds.append([(name, value) for value in kind.values()])
+    reached = set()
+    for combination in product(*kinds):
+        known = dict(combination)
+        reached.add(next(index for index, row in enumerate(rows) if matches(row, known)))
+    if len(reached) != len(rows):
+        raise Invalid("a row is never reached")
