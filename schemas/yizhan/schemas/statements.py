@@ -60,10 +60,14 @@ def read_statement(kind: type[_Said], data: bytes, charter: Charter) -> tuple[_S
         data, kind.content_type, lambda kid: entry.key if (entry := charter.postmark.get(kid)) else None
     )
     try:
-        said = kind.model_validate(strictjson.loads(statement.payload, nulls=False))
+        value = strictjson.loads(statement.payload, nulls=False)
+        said = kind.model_validate(value)
     except (strictjson.StrictJsonError, ValidationError) as error:
         message = f"signed by the station, but not a {kind.__name__.lower()}: {error}"
         raise StatementInvalid(message) from None
+    if strictjson.dumps(value) != statement.payload:
+        message = "signed by the station, but not in the compact writing: the same statement has the same bytes"
+        raise StatementInvalid(message)
     if not charter.postmark[statement.kid].holds(said.made):
         message = f"signed with station key {statement.kid[:16]}…, which does not hold at {said.made.isoformat()}"
         raise StatementInvalid(message)
