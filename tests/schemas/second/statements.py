@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 def postmark(
     admitted: Admitted, value: bytes, origin: Json, received: datetime, charter: Charter, seed: bytes
 ) -> bytes:
-    """Stamp an admitted record (12.1, 12.4)."""
+    """Stamp an admitted record (12.1, 12.4), as a station that knows no newer version than this charter."""
+    newest = int(charter.name.partition("-")[0])
     said: Json = {
         "record_sha256": sha256(value).hex(),
         "origin": origin,
@@ -34,6 +35,8 @@ def postmark(
     }
     if admitted.clock_suspect:
         said["clock_suspect"] = True
+    if int(admitted.header["charter"].partition("-")[0]) > newest:
+        said["charter_behind"] = True
     kind, payload = "application/vnd.yizhan.postmark.v1+json", compact(said)
     key = Ed25519PrivateKey.from_private_bytes(seed)
     signature = base64.b64encode(key.sign(pae(kind, payload))).decode()

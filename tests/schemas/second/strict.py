@@ -22,7 +22,7 @@ def strict_json(data: bytes, depth: int = 8) -> Any:  # noqa: ANN401 -- JSON is 
         return dict(pairs)
 
     def integer(text: str) -> int:
-        if len(text) > 17 or abs(int(text)) > MAX_INTEGER:
+        if len(text) > 17 or text == "-0" or abs(int(text)) > MAX_INTEGER:
             raise Invalid("integer")
         return int(text)
 

@@ -1,0 +1,48 @@
+"""Signatures and wraps that no honest library makes, written out by hand.
+
+Rule 1: for vectors only: nothing here takes constant time, or is asked by anything but a generator.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from typing import Final
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+ORDER_OF_ED25519: Final = 2**252 + 27742317777372353535851937790883648493
+IDENTITY: Final = (1).to_bytes(32, "little")
+IDENTITY_AGAIN: Final = (2**255 - 18).to_bytes(32, "little")
+"""The neutral point under a y that is not reduced."""
+ORDER_8: Final = bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
+"""A point whose order is 8."""
+_MLKEM_BYTES: Final = 1184
+
+
+def signature_with(seed: bytes, r: bytes, message: bytes) -> bytes:
+    """Sign with a chosen R of small order: [S]B - [k]A is the neutral point."""
+    secret = int.from_bytes(hashlib.sha512(seed).digest()[:32], "little")
+    secret = secret & ~7 & ((1 << 254) - 1) | 1 << 254
+    public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+    k = int.from_bytes(hashlib.sha512(r + public + message).digest(), "little")
+    return r + (k * secret % ORDER_OF_ED25519).to_bytes(32, "little")
+
+
+def wrap_with(public: bytes, ct_x: bytes, ss_x: bytes, info: bytes, content_key: bytes) -> bytes:
+    """Wrap a key with a chosen X25519 half (specification, 6.7): its share, and the secret it is said to give."""
+    ss_m, ct_m = MLKEM768PublicKey.from_public_bytes(public[:_MLKEM_BYTES]).encapsulate()
+    label = bytes.fromhex("5c2e2f2f5e5c")
+    shared = hashlib.sha3_256(ss_m + ss_x + ct_x + public[_MLKEM_BYTES:] + label).digest()
+    prefix = b"HPKE-v1HPKE" + bytes.fromhex("647a00010003")
+    context = b"\0" + _mac(bytes(32), prefix + b"psk_id_hash") + _mac(bytes(32), prefix + b"info_hash" + info)
+    secret = _mac(shared, prefix + b"secret")
+    key = _mac(secret, (32).to_bytes(2, "big") + prefix + b"key" + context + b"\1")
+    nonce = _mac(secret, (12).to_bytes(2, "big") + prefix + b"base_nonce" + context + b"\1")[:12]
+    return ct_m + ct_x + ChaCha20Poly1305(key).encrypt(nonce, content_key, b"")
+
+
+def _mac(key: bytes, data: bytes) -> bytes:
+    return hmac.new(key, data, hashlib.sha256).digest()
