@@ -46,3 +46,25 @@ def wrap_with(public: bytes, ct_x: bytes, ss_x: bytes, info: bytes, content_key:
 
 def _mac(key: bytes, data: bytes) -> bytes:
     return hmac.new(key, data, hashlib.sha256).digest()
+
+
+def plus_order_8(public: bytes) -> bytes:
+    """Add a point of order 8 to a point of Edwards25519 (RFC 8032, 5.1.4, in affine coordinates)."""
+    (x1, y1), (x2, y2) = _decoded(public), _decoded(ORDER_8)
+    product = _D * x1 * x2 * y1 * y2
+    x = (x1 * y2 + x2 * y1) * pow(1 + product, -1, _P) % _P
+    y = (y1 * y2 + x1 * x2) * pow(1 - product, -1, _P) % _P
+    return (y | (x & 1) << 255).to_bytes(32, "little")
+
+
+_P: Final = 2**255 - 19
+_D: Final = -121665 * pow(121666, -1, _P) % _P
+
+
+def _decoded(public: bytes) -> tuple[int, int]:
+    number = int.from_bytes(public, "little")
+    y, sign = number % 2**255, number >> 255
+    square = (y * y - 1) * pow(_D * y * y + 1, -1, _P) % _P
+    root = pow(square, (_P + 3) // 8, _P)
+    x = root if root * root % _P == square else root * pow(2, (_P - 1) // 4, _P) % _P
+    return (x if x & 1 == sign else -x % _P), y

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from typing import Any, Final
 
@@ -20,6 +21,17 @@ class Unopenable(Exception):
 
 class Invalid(Exception):
     """JSON, a key or a charter that breaks the specification."""
+
+
+def decode_base64(text: str) -> bytes:
+    """Read the one spelling of 1.3."""
+    try:
+        data = base64.b64decode(text.encode("ascii"), validate=True)
+    except ValueError:
+        raise Invalid("base64") from None
+    if base64.b64encode(data).decode() != text:
+        raise Invalid("base64")
+    return data
 
 
 def sha256(data: bytes) -> bytes:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from tests.schemas.second.basics import Invalid, Json
-from tests.schemas.second.keys import Key, check_sealing_key, check_signing_key, kid
+from tests.schemas.second.basics import Invalid, Json, decode_base64
+from tests.schemas.second.keys import Key, check_key, kid
 from tests.schemas.second.names import code, hash_
-from tests.schemas.second.policy import PROTOCOL, both_languages, check_routes, policy_shape
-from tests.schemas.second.strict import array, instant, is_instant, object_of, strict_json, text, words
+from tests.schemas.second.obligations import check_obligations, obligation_shape
+from tests.schemas.second.policy import PROTOCOL, both_languages, check_routes, route_shape
+from tests.schemas.second.strict import array, instant, is_instant, number, object_of, strict_json, text, words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,15 +23,24 @@ key_shape = object_of(
 )
 keys_shape = object_of(
     {"county": code, "signing": array(key_shape, 1), "sealing": array(key_shape, 1)},
-    {"ladder": array(object_of({"role": words(1, 40), "name": words(1, 40), "phone": words(3, 40)}))},
+    {
+        "cosigning": array(key_shape),
+        "ladder": array(object_of({"role": words(1, 40), "name": words(1, 40), "phone": words(3, 40)})),
+    },
 )
 member_shape = object_of({"code": code, "name": both_languages, "province": both_languages})
 alliance_shape = object_of({
     "name": both_languages,
     "time_zone": text(r"[A-Za-z_]+(/[A-Za-z_]+)*"), "members": array(member_shape, 2, 1024),
     "pairs": array(array(code, 2, 2)),
-    "station": object_of({"postmark": array(key_shape, 1)}, {"ledger": array(key_shape)}),
-})  # fmt: skip
+    "station": object_of(
+        {"postmark": array(key_shape, 1)}, {"ledger": array(key_shape), "ledger_mldsa": array(key_shape)}
+    ),
+}, {"log": text(r"[!-*,-~]{1,128}"), "quorum": number(1, 64)})  # fmt: skip
+policy_shape = object_of(
+    {"border_strip_km": number(0, 200), "routes": array(route_shape, 1, 64)},
+    {"obligations": array(obligation_shape, 0, 64)},
+)
 
 
 @dataclass
@@ -43,14 +53,25 @@ class Charter:
     signing: dict[str, dict[str, Key]]
     sealing: dict[str, dict[str, Key]]
     postmark: dict[str, Key]
+    cosigning: dict[str, dict[str, Key]]
+    ledger: dict[str, Key]
+    ledger_mldsa: dict[str, Key]
+    log: str
+    quorum: int
 
 
 def load_charter(files: Mapping[str, bytes], name: str) -> Charter:
     """Load a version of the charter that is known by a name (11.1 to 11.3)."""
     read = {path: strict_json(content, depth=10) for path, content in files.items() if len(content) <= 1_048_576}
+    if read.keys() != files.keys() or not {"alliance.json", "policy.json"} <= read.keys():
+        raise Invalid("a file that is missing or too long")
     alliance, policy = read["alliance.json"], read["policy.json"]
     if not alliance_shape(alliance) or not policy_shape(policy):
         raise Invalid("alliance.json or policy.json")
+    try:
+        ZoneInfo(alliance["time_zone"])
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Invalid("time_zone") from None
     codes = [member["code"] for member in alliance["members"]]
     paths = {member: f"counties/{member}/keys.json" for member in codes}
     pairs = [frozenset(pair) for pair in alliance["pairs"]]
@@ -62,11 +83,17 @@ def load_charter(files: Mapping[str, bytes], name: str) -> Charter:
         or len(set(pairs)) != len(pairs)
     ):
         raise Invalid("members, pairs or files")
-    routes = [PROTOCOL, *policy["routes"]]
+    if alliance.get("quorum", 1) > len(codes):
+        raise Invalid("quorum")
+    routes, obligations = [PROTOCOL, *policy["routes"]], policy.get("obligations", [])
     check_routes(routes)
+    check_obligations(obligations)
+    if any(each.get("reminders") for each in obligations) and not all(
+        read[path].get("ladder") for path in paths.values()
+    ):
+        raise Invalid("nobody on a ladder")
     used: set[bytes] = set()
     station = alliance["station"]
-    _register(station.get("ledger", []), "sign", used)
     return Charter(
         name=name,
         routes=routes,
@@ -74,22 +101,24 @@ def load_charter(files: Mapping[str, bytes], name: str) -> Charter:
         signing={member: _register(read[path]["signing"], "sign", used) for member, path in paths.items()},
         sealing={member: _register(read[path]["sealing"], "seal", used) for member, path in paths.items()},
         postmark=_register(station["postmark"], "sign", used),
+        cosigning={
+            member: _register(read[path].get("cosigning", []), "cosign", used) for member, path in paths.items()
+        },
+        ledger=_register(station.get("ledger", []), "sign", used),
+        ledger_mldsa=_register(station.get("ledger_mldsa", []), "cosign", used),
+        log=alliance.get("log", "yizhan/ledger"),
+        quorum=alliance.get("quorum", len(codes) // 2 + 1),
     )
 
 
 def _register(entries: list[Json], role: str, used: set[bytes]) -> dict[str, Key]:
     keys = {}
     for entry in entries:
-        public = base64.b64decode(entry["public"], validate=True)
-        check_signing_key(public) if role == "sign" else check_sealing_key(public)
+        public = decode_base64(entry["public"])
+        check_key(role, public)
         start = instant(entry["not_before"])
-        ends = [instant(entry[name]) if name in entry else None for name in ("not_after", "revoked")]
-        if (
-            base64.b64encode(public).decode() != entry["public"]
-            or kid(role, public) != entry["kid"]
-            or public in used
-            or (ends[0] is not None and ends[0] <= start)
-        ):
+        ends = [instant(entry[name]) if name in entry else None for name in ("not_after", "revoked", "compromised")]
+        if kid(role, public) != entry["kid"] or public in used or (ends[0] is not None and ends[0] <= start):
             raise Invalid("a key")
         used.add(public)
         keys[entry["kid"]] = Key(public, start, *ends)

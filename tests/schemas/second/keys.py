@@ -55,6 +55,16 @@ def check_sealing_key(public: bytes) -> None:
         raise Invalid("ML-KEM key") from None
 
 
+def check_key(role: str, public: bytes) -> None:
+    """Refuse what 4.3 refuses, by role (4.1)."""
+    if role == "sign":
+        check_signing_key(public)
+    elif role == "seal":
+        check_sealing_key(public)
+    elif len(public) != 1312:
+        raise Invalid("cosigning key")
+
+
 @dataclass
 class Key:
     """A registered key with its time (4.5)."""
@@ -63,6 +73,11 @@ class Key:
     not_before: datetime
     not_after: datetime | None
     revoked: datetime | None
+    compromised: datetime | None
+
+    def is_doubtful(self, at: datetime) -> bool:
+        """Tell whether somebody else may have signed by then (11.1)."""
+        return self.compromised is not None and at >= self.compromised
 
     def is_revoked(self, at: datetime) -> bool:
         """Tell whether it was revoked by then."""
