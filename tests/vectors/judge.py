@@ -6,20 +6,40 @@ Rule 2: nothing is decided here: each function calls what the program calls.
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from yizhan.schemas.admit import Record, admit
+from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.charter import AdoptedCharters, load_charter
-from yizhan.schemas.errors import CharterInvalid, NoteInvalid
+from yizhan.schemas.checkpoints import open_checkpoint
+from yizhan.schemas.counterfoils import verify_counterfoil
+from yizhan.schemas.errors import (
+    CharterInvalid,
+    NotAMember,
+    NoteInvalid,
+    ProofInvalid,
+    Refused,
+    StatementInvalid,
+    UnknownKey,
+)
 from yizhan.schemas.filetypes import clean_name
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.keys import CosigningPublicKey, SealingPublicKey, SigningPublicKey
 from yizhan.schemas.logrecords import read_entries
-from yizhan.schemas.timestamps import instant
+from yizhan.schemas.manifest import Manifest
+from yizhan.schemas.postmark import Postmark
+from yizhan.schemas.proofs import parse_proof, verify_proof
+from yizhan.schemas.statements import read_dated, read_statement
+from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from yizhan.schemas.charter import Charter
+    from yizhan.schemas.checkpoints import OpenedCheckpoint
+    from yizhan.schemas.header import Header
 
 VECTORS: Final = Path(__file__).parent
 REFUSED: Final = {"refused": True}
@@ -85,9 +105,97 @@ def entries(vector: Vector) -> Vector:
     return {"start": found[0], "entries": [entry.hex() for entry in found[1]]}
 
 
+KINDS: Final = {kind.content_type: kind for kind in (Postmark, Manifest, Adoption, Followup)}
+
+
+def statements(vector: Vector) -> Vector:
+    """Read a statement."""
+    charters, data = charters_of(vector), vector["document"].encode()
+    kind = KINDS[vector["type"]]
+    try:
+        if kind is Adoption:
+            said, name = read_statement(kind, data, charters.latest())
+        else:
+            said, name, _charter = read_dated(kind, data, charters)
+    except StatementInvalid:
+        return REFUSED
+    return {"payload": json.loads(said.payload()), "hash": name.hex()}
+
+
+def versions(vector: Vector) -> Vector:
+    """Judge a record under the version in force when it was received."""
+    received = instant(vector["received"])
+    charter = charters_of(vector).in_force(received)
+    value = bytes.fromhex(vector["record"])
+    record = Record(vector["topic"], vector["partition"], vector["offset"], received, value)
+    try:
+        admitted = admit(record, charter)
+    except Refused as refused:
+        return {"in_force": charter.name, "refused": refused.reason.value}
+    header = admitted.header
+    return {
+        "in_force": charter.name,
+        "decisions": {code: {"way": d.way, "rule": d.rule} for code, d in admitted.decisions.items()},
+        "doubtful": charter.signing[header.county][header.kid].doubtful(received),
+    }
+
+
+def counterfoils(vector: Vector) -> Vector:
+    """Check a counterfoil."""
+    charter = charter_of(vector["versions"][0])
+
+    def key_of(header: Header) -> SigningPublicKey:
+        if header.county not in charter.members:
+            raise NotAMember(header.county)
+        entry = charter.signing[header.county].get(header.kid)
+        if entry is None:
+            raise UnknownKey(header.kid)
+        return entry.key
+
+    try:
+        found = verify_counterfoil(bytes.fromhex(vector["counterfoil"]), key_of)
+    except Refused as refused:
+        return {"refused": refused.reason.value}
+    return {"header": json.loads(found.header.to_bytes()), "hash": found.hash.hex()}
+
+
+def _opened(opened: OpenedCheckpoint) -> Vector:
+    return {
+        "origin": opened.checkpoint.origin,
+        "size": opened.checkpoint.size,
+        "root": opened.checkpoint.root.hex(),
+        "at": written(opened.at),
+        "cosigned": {code: written(at) for code, at in sorted(opened.cosigned.items())},
+        "final": opened.final,
+    }
+
+
+def checkpoints(vector: Vector) -> Vector:
+    """Open a checkpoint."""
+    try:
+        return _opened(open_checkpoint(vector["note"].encode(), charters_of(vector)))
+    except NoteInvalid:
+        return REFUSED
+
+
+def proofs(vector: Vector) -> Vector:
+    """Check a proof."""
+    try:
+        proof = parse_proof(vector["proof"].encode())
+        opened = verify_proof(proof, charters_of(vector))
+    except (NoteInvalid, ProofInvalid):
+        return REFUSED
+    return {"statement": proof.statement.decode(), "index": proof.index, **_opened(opened)}
+
+
 JUDGES: Final[Mapping[str, Callable[[Vector], Vector]]] = {
     "keys": keys,
     "charters": charters,
     "names": names,
     "entries": entries,
+    "statements": statements,
+    "versions": versions,
+    "counterfoils": counterfoils,
+    "checkpoints": checkpoints,
+    "proofs": proofs,
 }

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from tests.vectors.contract_charters import charters
 from tests.vectors.contract_keys import Case, entries, keys, names
+from tests.vectors.contract_log import FOLDER, checkpoints, proofs, write_charter
+from tests.vectors.contract_records import counterfoils, versions
+from tests.vectors.contract_statements import statements
 from tests.vectors.judge import JUDGES, VECTORS
 
 if TYPE_CHECKING:
@@ -21,6 +24,11 @@ KINDS: Final[Mapping[str, Callable[[], Iterator[Case]]]] = {
     "names": names,
     "entries": entries,
     "charters": charters,
+    "statements": statements,
+    "versions": versions,
+    "counterfoils": counterfoils,
+    "checkpoints": checkpoints,
+    "proofs": proofs,
 }
 NO: Final = {"refused", "loads", "good", "binds", "accepted", "believed"}
 
@@ -32,6 +40,7 @@ def is_good(expected: Mapping[str, object]) -> bool:
 
 def main() -> None:
     """Write every file that is not there yet."""
+    write_charter(VECTORS / FOLDER)
     for kind, cases in KINDS.items():
         folder = VECTORS / kind
         folder.mkdir(exist_ok=True)

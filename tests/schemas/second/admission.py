@@ -6,9 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from tests.schemas.second.basics import Json, Refused, sha256
 from tests.schemas.second.envelope import Envelope, parse
 from tests.schemas.second.names import read_header, source_of
@@ -19,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tests.schemas.second.charter import Charter
+    from tests.schemas.second.keys import Key
 
 
 @dataclass
@@ -41,15 +39,9 @@ def admit(value: bytes | None, topic: str, kafka_header_bytes: int, received: da
     envelope = parse(value)
     header = read_header(envelope.header)
     county = header["source"][:6]
-    if county not in charter.members:
-        raise Refused("not_a_member")
-    key = charter.signing[county].get(header["kid"])
-    if key is None:
-        raise Refused("unknown_key")
-    try:
-        Ed25519PublicKey.from_public_bytes(key.public).verify(envelope.signature, envelope.signed)
-    except InvalidSignature:
-        raise Refused("bad_signature") from None
+    key = author_key(header, charter)
+    if not key.verifies(envelope.signature, envelope.signed):
+        raise Refused("bad_signature")
     if key.is_revoked(received):
         raise Refused("key_revoked")
     if not key.holds(received):
@@ -63,6 +55,16 @@ def admit(value: bytes | None, topic: str, kafka_header_bytes: int, received: da
         raise Refused("future_dated")
     decisions = {member: decide(header, member, charter) for member in header["to"]}
     return Admitted(envelope, header, sha256(envelope.signed), decisions, ahead)
+
+
+def author_key(header: Json, charter: Charter) -> Key:
+    """Find the key that a header names (8.2, 5 and 6)."""
+    county = header["source"][:6]
+    if county not in charter.members:
+        raise Refused("not_a_member")
+    if header["kid"] not in charter.signing[county]:
+        raise Refused("unknown_key")
+    return charter.signing[county][header["kid"]]
 
 
 def decide(header: Json, recipient: str, charter: Charter) -> Json:

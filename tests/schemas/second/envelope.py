@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from tests.schemas.second.basics import Refused, Unopenable, sha256
 from tests.schemas.second.keys import kid
 
+ENVELOPE = "application/vnd.yizhan.envelope.v1"
+
 
 def pae(kind: str, body: bytes) -> bytes:
     """Encode what is signed (6.1)."""
@@ -45,7 +47,7 @@ class Envelope:
     @property
     def signed(self) -> bytes:
         """What is signed (6.2)."""
-        return pae("application/vnd.yizhan.envelope.v1", self.head + sha256(self.sealed))
+        return pae(ENVELOPE, self.head + sha256(self.sealed))
 
     @property
     def context(self) -> bytes:
@@ -53,49 +55,86 @@ class Envelope:
         return sha256(b"yizhan/context/v1\0" + self.head)
 
 
+class Fields:
+    """Bytes from which fields are taken in order; what is cut short is malformed (5.1)."""
+
+    def __init__(self, data: bytes) -> None:
+        """Begin at the first byte."""
+        self.data, self.at = data, 0
+
+    def take(self, length: int) -> bytes:
+        """Take so many bytes."""
+        if self.at + length > len(self.data):
+            raise Refused("malformed")
+        self.at += length
+        return self.data[self.at - length : self.at]
+
+    def integer(self, length: int) -> int:
+        """Take an integer of so many bytes."""
+        return int.from_bytes(self.take(length), "big")
+
+    def end(self) -> None:
+        """Refuse what is behind the end."""
+        need(self.at == len(self.data))
+
+
+def need(good: bool, reason: str = "malformed") -> None:  # noqa: FBT001 -- reads as a sentence
+    """Refuse unless it is so."""
+    if not good:
+        raise Refused(reason)
+
+
+def take_head(fields: Fields) -> tuple[bytes, list[bytes]]:
+    """Take header and kids (5.1)."""
+    need(fields.take(4) == b"YZE1")
+    need(fields.integer(1) == 1, "unknown_suite")
+    header_len = fields.integer(4)
+    need(header_len <= 16_384, "oversize")
+    header = fields.take(header_len)
+    n = fields.integer(1)
+    need(1 <= n <= 64)
+    kids = [fields.take(32) for _ in range(n)]
+    need(all(left < right for left, right in pairwise(kids)))
+    return header, kids
+
+
+def take_signature(fields: Fields) -> bytes:
+    """Take the signature, and nothing after it (5.1)."""
+    need(fields.integer(2) == 64)
+    signature = fields.take(64)
+    fields.end()
+    return signature
+
+
 def parse(data: bytes) -> Envelope:
     """Take an envelope apart (5.1)."""
-    at = 0
-
-    def take(length: int) -> bytes:
-        nonlocal at
-        if at + length > len(data):
-            raise Refused("malformed")
-        at += length
-        return data[at - length : at]
-
-    def integer(length: int) -> int:
-        return int.from_bytes(take(length), "big")
-
-    def need(good: bool, reason: str = "malformed") -> None:  # noqa: FBT001 -- reads as a sentence
-        if not good:
-            raise Refused(reason)
+    need(len(data) <= 900_000, "oversize")
+    fields = Fields(data)
+    header, kids = take_head(fields)
+    head = fields.at
 
     def wrap() -> bytes:
-        need(integer(2) == 1168)
-        return take(1168)
+        need(fields.integer(2) == 1168)
+        return fields.take(1168)
 
-    need(len(data) <= 900_000, "oversize")
-    need(take(4) == b"YZE1")
-    need(integer(1) == 1, "unknown_suite")
-    header_len = integer(4)
-    need(header_len <= 16_384, "oversize")
-    header = take(header_len)
-    n = integer(1)
-    need(1 <= n <= 64)
-    kids = [take(32) for _ in range(n)]
-    need(all(left < right for left, right in pairwise(kids)))
-    head = at
-    wraps = [wrap() for _ in range(n)]
-    commit = take(32)
-    length = integer(4)
+    wraps = [wrap() for _ in kids]
+    commit = fields.take(32)
+    length = fields.integer(4)
     need(length - 16 == padded(length - 16))
-    ciphertext = take(length)
-    sealed = at
-    need(integer(2) == 64)
-    signature = take(64)
-    need(at == len(data))
+    ciphertext = fields.take(length)
+    sealed = fields.at
+    signature = take_signature(fields)
     return Envelope(data[:head], header, kids, wraps, commit, ciphertext, data[head:sealed], signature)
+
+
+def parse_counterfoil(data: bytes) -> tuple[bytes, bytes, bytes]:
+    """Take a counterfoil apart: header, what is signed, signature (5.4)."""
+    fields = Fields(data)
+    need(fields.take(4) == b"YZC1")
+    header, _kids = take_head(fields)
+    head = data[4 : fields.at]
+    sealed_hash = fields.take(32)
+    return header, pae(ENVELOPE, head + sealed_hash), take_signature(fields)
 
 
 def _hmac(key: bytes, data: bytes) -> bytes:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
@@ -82,6 +84,14 @@ class Key:
     def is_revoked(self, at: datetime) -> bool:
         """Tell whether it was revoked by then."""
         return self.revoked is not None and at >= self.revoked
+
+    def verifies(self, signature: bytes, message: bytes) -> bool:
+        """Tell whether a signature holds under this signing key (4.4)."""
+        try:
+            Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
 
     def holds(self, at: datetime) -> bool:
         """Tell whether it holds then."""
