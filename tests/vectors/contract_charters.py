@@ -113,7 +113,7 @@ def good() -> Iterator[tuple[str, str, dict[str, Any]]]:
     size = 1_048_576 - len((CHARTER / KEYS).read_bytes())
     yield "one-mebibyte", "A file of 1,048,576 bytes.", version({}, spaces_after={KEYS: size})
     for name, obligation in GOOD_OBLIGATIONS.items():
-        yield f"obligation-{name}", f"An obligation: {name}.", version(_obligations(obligation))
+        yield f"obligation-{_hyphened(name)}", f"An obligation: {name}.", version(_obligations(obligation))
 
 
 def bad() -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -130,15 +130,21 @@ def bad() -> Iterator[tuple[str, str, dict[str, Any]]]:
     yield "key-of-two", "Two counties with one key.", version({keys: text(shared)})
     yield "null", "A null.", version({KEYS: text(stored(KEYS))[:-1] + ',"cosigning":null}'})
     yield "name-twice", "A name twice.", version({KEYS: text(stored(KEYS))[:-1] + ',"county":"350924"}'})
+    lone = text(stored(ALLIANCE)).replace("示例联盟", "\\ud800")
+    yield "surrogate", "A lone surrogate in a name.", version({ALLIANCE: lone})
     deep = text(stored(KEYS))[:-1] + ',"x":' + "[" * 10 + "]" * 10 + "}"
     yield "deep", "Eleven deep, in an attribute that does not exist.", version({KEYS: deep})
     size = 1_048_577 - len((CHARTER / KEYS).read_bytes())
     yield "one-mebibyte-and-one", "A file of 1,048,577 bytes.", version({}, spaces_after={KEYS: size})
     for name, obligations in WRONG_OBLIGATIONS.items():
-        yield f"obligation-{name}", f"An obligation: {name}.", version(_obligations(*obligations))
+        yield f"obligation-{_hyphened(name)}", f"An obligation: {name}.", version(_obligations(*obligations))
     reminding = [each for each in GOOD_OBLIGATIONS.values() if each.get("reminders")][:1]
     empty: dict[str, str | None] = {KEYS: text(stored(KEYS))}
     yield "ladder-empty", "Somebody is reminded, and a member names nobody.", version(_obligations(*reminding) | empty)
+
+
+def _hyphened(name: str) -> str:
+    return name.replace(",", "").replace(" ", "-")
 
 
 def _obligations(*obligations: Any) -> dict[str, str | None]:  # noqa: ANN401 -- JSON is any
@@ -180,6 +186,12 @@ def _bad_alliance() -> Iterator[tuple[str, str, str, Change]]:
         yield name, sentence, ALLIANCE, change
 
 
+def _with_bits(public: str) -> str:
+    """Spell 32 bytes with an unused bit that is set."""
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    return public[:-2] + alphabet[alphabet.index(public[-2]) | 1] + "="
+
+
 def _bad_keys() -> Iterator[tuple[str, str, str, Change]]:
     first = stored(KEYS)["signing"][0]
     for name, sentence, change in (
@@ -192,7 +204,7 @@ def _bad_keys() -> Iterator[tuple[str, str, str, Change]]:
         ("key-other-role", "A sealing key among the signing keys.", put("signing", value=stored(KEYS)["sealing"])),
         ("key-unpadded", "base64 without padding.", key_change(public=first["public"].rstrip("="))),
         ("key-spaced", "base64 with a newline.", key_change(public=first["public"] + "\n")),
-        ("key-bits", "base64 with bits that are not used.", key_change(public=first["public"][:-2] + "V=")),
+        ("key-bits", "base64 with bits that are not used.", key_change(public=_with_bits(first["public"]))),
         ("never-holds", "not_after at not_before.", key_change(not_after=HOLDS_FROM)),
         ("not-before-missing", "not_before is missing.", key_change(not_before=None)),
         ("not-before-no-instant", "not_before is no instant.", key_change(not_before="2026-07-01")),

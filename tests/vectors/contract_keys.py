@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 P: Final = 2**255 - 19
+GOOD_Y: Final = 3
+"""A small y of a point whose order is not small."""
 Case = tuple[str, str, dict[str, Any], bool]
 """Name, description, the vector, whether it is good."""
 
@@ -45,6 +47,7 @@ def keys() -> Iterator[Case]:
         ("sign", "order-8", "A point of order 8.", plus_order_8(y(1)), False),
         ("sign", "y-is-p", "y is 2^255 - 19.", y(P), False),
         ("sign", "y-above-p", "y is 2^255 - 18.", y(P + 1), False),
+        ("sign", "y-above-p-good-point", "2^255 - 19 + 3, the y of a good point.", y(P + GOOD_Y), False),
         ("sign", "no-point", "No point has this y.", y(2), False),
         ("seal", "good", "A sealing key.", seal, True),
         ("seal", "short", "1,215 bytes.", seal[:-1], False),

@@ -204,6 +204,7 @@ def _documents() -> Iterator[tuple[str, str, str]]:
             only["sig"], base64.b64encode(STATION.sign(pae(TYPE.format("manifest"), payload))).decode()
         ),
     )
+    yield "type-of-another", "Another type in the document than was signed.", good.replace("postmark", "manifest", 1)
     yield (
         "of-another-kind",
         "A manifest where a postmark is asked for.",

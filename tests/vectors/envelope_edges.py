@@ -73,7 +73,7 @@ def limits(make: Maker) -> None:
         make.add(
             f"{reason or 'not-a-member'}-to-{count}",
             f"{count} members in to are {word}.",
-            make.forged(changed(make.header(), to=codes, lanes=names)),
+            make.forged(changed(make.header(), to=codes, lanes=dict.fromkeys(codes[:64], LANE))),
         )
         make.add(
             f"{reason or 'bad-audience'}-lanes-{count}",
@@ -295,6 +295,9 @@ def crypto(make: Maker) -> None:
         forge(both, [RETIRED.public, partner], make.key()),
         received=september,
     )
+    sent = changed(make.header(), to=[PARTNER, SENDER], lanes={PARTNER: LANE, SENDER: LANE})
+    sentence = "The sender is a recipient, key and all."
+    make.add("bad-audience-sealed-to-the-sender", sentence, make.forged(sent, PARTNER, SENDER))
     pair = changed(make.header(to=(THIRD, PARTNER)), time=written(september))
     make.add(
         "bad-audience-two-of-one-none-of-another",

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.vectors import judge_readers
 from yizhan.schemas.admit import Record, admit
 from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.charter import AdoptedCharters, load_charter
@@ -198,4 +199,7 @@ JUDGES: Final[Mapping[str, Callable[[Vector], Vector]]] = {
     "counterfoils": counterfoils,
     "checkpoints": checkpoints,
     "proofs": proofs,
+    "postmarks": lambda vector: judge_readers.postmarks(vector, charters_of(vector)),
+    "receipts": judge_readers.receipts,
+    "digests": judge_readers.digests,
 }

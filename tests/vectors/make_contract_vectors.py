@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from tests.vectors.contract_charters import charters
 from tests.vectors.contract_keys import Case, entries, keys, names
 from tests.vectors.contract_log import FOLDER, checkpoints, proofs, write_charter
+from tests.vectors.contract_readers import digests, postmarks, receipts
 from tests.vectors.contract_records import counterfoils, versions
 from tests.vectors.contract_statements import statements
 from tests.vectors.judge import JUDGES, VECTORS
@@ -29,6 +30,9 @@ KINDS: Final[Mapping[str, Callable[[], Iterator[Case]]]] = {
     "counterfoils": counterfoils,
     "checkpoints": checkpoints,
     "proofs": proofs,
+    "postmarks": postmarks,
+    "receipts": receipts,
+    "digests": digests,
 }
 NO: Final = {"refused", "loads", "good", "binds", "accepted", "believed"}
 

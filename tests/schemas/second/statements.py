@@ -172,7 +172,7 @@ def read_statement(kind: str, document: bytes, versions: Versions) -> tuple[Json
         raise Invalid("no statement of this kind")
     payload, keyid = decode_base64(said["payload"]), said["signatures"][0]["keyid"]
     signature = decode_base64(said["signatures"][0]["sig"])
-    if _document(kind, payload, keyid, signature) != document:
+    if _document(said["payloadType"], payload, keyid, signature) != document:
         raise Invalid("not compact")
     value = strict_json(payload)
     shape, rest, dated = SHAPES[kind.removeprefix(TYPE).removesuffix(".v1+json")]
