@@ -15,13 +15,14 @@ from bench.harness import say, significant
 from tests.consumers.county import ME, PARTNER, Listener
 from tests.schemas.payloads.examples import CRIME, FEEDBACK, FIRE, HOTSPOT, REPORT
 from tests.simulator import NOW, World
+from yizhan.bulletin.material import Material
 from yizhan.bulletin.pdf import pdf
-from yizhan.bulletin.proof import Named, Proof
-from yizhan.bulletin.sheet import Material, sheet
+from yizhan.bulletin.proof import CitedManifest, Proof
+from yizhan.bulletin.sheet import sheet
 from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.timestamps import written
-from yizhan.services.quarters import counted
+from yizhan.services.quarters import quarter_figures
 
 if TYPE_CHECKING:
     from bench.harness import Ground
@@ -72,11 +73,11 @@ def _made(folder: Path, size: int) -> dict[str, Any]:
     _fill(listener, world, size)
     label = str(Quarter.containing(NOW, world.charter.time_zone))
     steps, begun, worked = {}, time.monotonic(), time.process_time()
-    made, held = counted(listener.inbox, None, label, (ME, PARTNER), world.charters)
+    made, held = quarter_figures(listener.inbox, None, label, (ME, PARTNER), world.charters)
     steps["count"] = time.monotonic() - begun
     if made["letters"] != size:
         raise RuntimeError(f"{made['letters']} of {size} events were counted")
-    proof = Proof({ME: tuple(Named.of(each.manifest, each.hash.hex()) for each in held.digests)}, held.doubts)
+    proof = Proof({ME: tuple(CitedManifest.of(each.manifest, each.hash.hex()) for each in held.digests)}, held.doubts)
     names = {code: member.name.zh for code, member in world.charter.members.items()}
     drawn = sheet(Material(made, held.letters, proof, names, ME, NOW))
     steps["lay_out"] = time.monotonic() - begun - steps["count"]

@@ -62,7 +62,7 @@ def measure(ground: Ground) -> dict[str, Any]:
         "seal": (lambda: seal(header, PAYLOAD, [recipient.public], signer), primitives_seal),
         "verify": (
             lambda: verify(value, charter, received),
-            lambda: signer.public.holds(envelope.signature, envelope.signed),
+            lambda: signer.public.verifies(envelope.signature, envelope.signed),
         ),
         "open": (lambda: open_verified(verified, [recipient]), primitives_open),
     }

@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any, Final
 from bench.harness import percentile, say, significant
 from bench.latency import Bell, alarm
 from bench.throughput import PARTNER, SOURCE
-from yizhan.consumers.files import FileStore, attachments_of
+from yizhan.consumers.attachments import attachments_of
+from yizhan.consumers.files import FileStore
 from yizhan.producers.drafts import parse_draft
-from yizhan.producers.files import attach
+from yizhan.producers.file_sealing import attach
 from yizhan.producers.outbox import Outbox
 from yizhan.schemas.files import MAX_FILE_BYTES
 from yizhan.services.sample_files import write_samples

@@ -14,7 +14,8 @@ from typing import Any
 
 from yizhan.schemas import strictjson, topics
 from yizhan.schemas.admit import Admitted, Record, admit
-from yizhan.schemas.charter import AdoptedCharters, Charter, charter_name, load_charter
+from yizhan.schemas.charter import AdoptedCharters, Charter
+from yizhan.schemas.charter_loading import charter_name, load_charter
 from yizhan.schemas.envelope import seal
 from yizhan.schemas.header import Header
 from yizhan.schemas.keys import SealingKey, SigningKey

@@ -5,19 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from tests.simulator import seed
-from yizhan.bulletin.aggregates import CRIME
 from yizhan.bulletin.quarter_events import QuarterEvent
+from yizhan.schemas.payloads.table import ECO_CRIME
 from yizhan.schemas.policy import Way
 
 A, B = "331126", "350924"
 ZONE = "Asia/Shanghai"
 
 
-def one(number: int, type_: str = CRIME, source: str = B, **said: Any) -> QuarterEvent:  # noqa: ANN401 -- any attribute
+def one(number: int, type_: str = ECO_CRIME, source: str = B, **said: Any) -> QuarterEvent:  # noqa: ANN401 -- any attribute
     """Write a letter: a criminal case, unless told otherwise; ``raw`` adds to its payload."""
     event_id = f"{source}-20260701test-{number}"
     raw: dict[str, Any] = {"summary": "某案"}
-    if type_ == CRIME:
+    if type_ == ECO_CRIME:
         raw |= {"nature": "刑事", "charge": "盗伐林木", "case_stage": "受案"}
     raw |= said.pop("raw", {})
     values: dict[str, Any] = {

@@ -10,15 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.bulletin.letters import ZONE, A, B, one
-from yizhan.bulletin.aggregates import CRIME, FEEDBACK, FIRE, REPORT, REQUEST, RESPONSE
 from yizhan.bulletin.figures import COMPARED, canonical, digest, figures, looked_up
 from yizhan.bulletin.quarter_events import QuarterEvent, QuarterObligation, missing_event
+from yizhan.schemas.payloads.table import (
+    ASSISTANCE_REQUEST,
+    ASSISTANCE_RESPONSE,
+    ECO_CRIME,
+    FEEDBACK,
+    FOREST_FIRE,
+    INTELLIGENCE_REPORT,
+)
 from yizhan.schemas.policy import Way
 
 
-def count(*letters: QuarterEvent, duties: tuple[QuarterObligation, ...] = ()) -> dict[str, Any]:
+def count(*letters: QuarterEvent, obligations: tuple[QuarterObligation, ...] = ()) -> dict[str, Any]:
     """Count the third quarter."""
-    return figures("2026Q3", (A, B), ZONE, letters, duties)
+    return figures("2026Q3", (A, B), ZONE, letters, obligations)
 
 
 def later(first: QuarterEvent, number: int, **said: Any) -> QuarterEvent:  # noqa: ANN401 -- any attribute
@@ -52,8 +59,8 @@ def test_corrections_and_withdrawals_are_counted_right() -> None:
     """What was superseded or withdrawn counts no more, is counted as that, and nothing is lost."""
     wrong = one(1, raw={"nature": "治安", "case_stage": "立案"})
     right = one(2, supersedes=wrong.key, raw={"nature": "林业行政"})
-    false = one(3, FIRE, raw={"burnt_ha": 9, "dead": 1})
-    back = one(4, FIRE, withdraws=false.key, thread=false.id, raw={"burnt_ha": 9})
+    false = one(3, FOREST_FIRE, raw={"burnt_ha": 9, "dead": 1})
+    back = one(4, FOREST_FIRE, withdraws=false.key, thread=false.id, raw={"burnt_ha": 9})
     made = count(wrong, right, false, back)
     assert made["cases"]["administrative"]["nature"] == {"治安": 0, "林业行政": 1}
     assert made["fires"] == count()["fires"]
@@ -100,9 +107,9 @@ def test_objects_by_unit_and_protection_and_people() -> None:
 
 def test_intelligence_asked_used_and_fed_back() -> None:
     """A report that asks and was answered is fed back; 核查中 is no answer yet, and stays open."""
-    told = one(1, REPORT, wants="feedback", raw={"kind": "线索"})
-    waiting = one(2, REPORT, raw={"kind": "预警", "feedback_by": "2026-08-01T00:00:00.000Z"})
-    just = one(3, REPORT, raw={"kind": "动态"})
+    told = one(1, INTELLIGENCE_REPORT, wants="feedback", raw={"kind": "线索"})
+    waiting = one(2, INTELLIGENCE_REPORT, raw={"kind": "预警", "feedback_by": "2026-08-01T00:00:00.000Z"})
+    just = one(3, INTELLIGENCE_REPORT, raw={"kind": "动态"})
     answer = one(4, FEEDBACK, A, thread=told.id, stage="final", raw={"result": "查实", "use": "立案", "cases_filed": 1})
     interim = one(5, FEEDBACK, A, thread=waiting.id, stage="update", raw={"result": "核查中", "use": "未使用"})
     made = count(told, waiting, just, answer, interim)
@@ -113,9 +120,9 @@ def test_intelligence_asked_used_and_fed_back() -> None:
 
 def test_an_interim_word_leaves_a_request_open() -> None:
     """A request is answered by a final response only."""
-    asked = one(1, REQUEST)
-    interim = one(2, RESPONSE, A, thread=asked.id, stage="update", raw={"outcome": "办理中"})
-    final = one(3, RESPONSE, A, thread=asked.id, stage="final", raw={"outcome": "已办"})
+    asked = one(1, ASSISTANCE_REQUEST)
+    interim = one(2, ASSISTANCE_RESPONSE, A, thread=asked.id, stage="update", raw={"outcome": "办理中"})
+    final = one(3, ASSISTANCE_RESPONSE, A, thread=asked.id, stage="final", raw={"outcome": "已办"})
     assert [each["why"] for each in count(asked, interim)["open"]] == ["no_answer"]
     assert count(asked, interim, final)["open"] == []
 
@@ -123,10 +130,10 @@ def test_an_interim_word_leaves_a_request_open() -> None:
 def test_obligations_met_and_missed() -> None:
     """Each obligation counts where it stood; what is due or missed is an open matter."""
     states: tuple[Any, ...] = ("met", "late", "missed", "due", "cancelled")
-    duties = tuple(
+    owed = tuple(
         QuarterObligation(f"feedback/{n}/{A}", "feedback", A, B, s, f"2026-09-0{n + 1}") for n, s in enumerate(states)
     )
-    made = count(duties=duties)
+    made = count(obligations=owed)
     assert made["obligations"]["by_rule"]["feedback"] == dict.fromkeys(states, 1)
     assert [each["why"] for each in made["open"]] == ["missed", "due"]
     assert made["obligations"]["by_county"][A]["missed"] == 1
@@ -137,7 +144,7 @@ def test_the_gravest_case_is_proposed_first() -> None:
     clue = one(1, raw={"nature": "线索"}, grade=1)
     small = one(2, raw={"case_stage": "移诉"})
     grave = one(3, grade=2)
-    fires = [one(n, FIRE, grade=4) for n in (4, 5, 6)]
+    fires = [one(n, FOREST_FIRE, grade=4) for n in (4, 5, 6)]
     assert count(clue, small, grave, *fires)["typical"] == [grave.id, fires[0].id, fires[1].id]
 
 
@@ -167,7 +174,7 @@ def test_the_same_letters_give_the_same_bytes(shuffle: random.Random, size: int)
         if made and shuffle.random() < 0.5:
             old = shuffle.choice(made)
             said |= {"source": old.source, shuffle.choice(["supersedes", "withdraws"]): old.key, "thread": old.thread}
-        made.append(one(n, shuffle.choice([CRIME, FIRE]), **said))
+        made.append(one(n, shuffle.choice([ECO_CRIME, FOREST_FIRE]), **said))
     mixed = made + made[: size // 2]
     shuffle.shuffle(mixed)
     first, second = figures("2026Q3", (A, B), ZONE, made), figures("2026Q3", (B, A), ZONE, mixed)

@@ -16,21 +16,23 @@ import pytest
 from tests.bulletin.letters import ZONE, A, B, one
 from tests.house.tree import ROOT
 from yizhan.bulletin import charts
-from yizhan.bulletin.aggregates import CRIME, FIRE
+from yizhan.bulletin.blocks import Drawing, Para, Sheet
 from yizhan.bulletin.docx import docx_of
 from yizhan.bulletin.figures import digest, figures
 from yizhan.bulletin.html import html
-from yizhan.bulletin.pdf import pdf, unseen
-from yizhan.bulletin.proof import Named, Proof
+from yizhan.bulletin.material import Material
+from yizhan.bulletin.pdf import pdf, uncovered
+from yizhan.bulletin.proof import CitedManifest, Proof
 from yizhan.bulletin.quarter_events import QuarterEvent
-from yizhan.bulletin.sheet import Drawing, Material, Para, Sheet, sheet
+from yizhan.bulletin.sheet import sheet
 from yizhan.bulletin.tables import figures_csv, letters_csv
 from yizhan.schemas.i18n import set_language
+from yizhan.schemas.payloads.table import ECO_CRIME, FOREST_FIRE
 
 MADE = datetime(2026, 10, 9, 2, tzinfo=UTC)
 NAMES = {A: "庆元县", B: "寿宁县"}
 EVIL = '<script>alert(1)</script>=cmd|"x" *粗* #import "/etc/passwd" $x$ 𪚥\x07'
-MANIFEST = Named(A, "ab" * 32, 7, 2, "cd" * 32, "2026-10-01T00:00:05.000Z")
+MANIFEST = CitedManifest(A, "ab" * 32, 7, 2, "cd" * 32, "2026-10-01T00:00:05.000Z")
 
 
 def material(*letters: QuarterEvent, **said: Any) -> Material:  # noqa: ANN401 -- any field
@@ -54,7 +56,7 @@ def hostile() -> Sheet:
     place = {"county": B, "position": {"type": "Point", "coordinates": [119.4, 27.5]}}
     letters = [
         one(1, raw={"summary": EVIL, "charge": EVIL, "external_ref": EVIL, "place": place}),
-        one(2, FIRE, raw={"summary": "起火", "burnt_ha": 1.5, "forest_ha": 0.25, "dead": 0, "injured": 1}),
+        one(2, FOREST_FIRE, raw={"summary": "起火", "burnt_ha": 1.5, "forest_ha": 0.25, "dead": 0, "injured": 1}),
     ]
     return sheet(material(*letters, passages={"judgement": EVIL}, doubts=(EVIL,)))
 
@@ -78,8 +80,8 @@ def test_pdf_is_set_whatever_was_written_and_twice_the_same(hostile: Sheet) -> N
 
 def test_a_character_that_no_font_of_ours_has_is_named(hostile: Sheet) -> None:
     """Nobody signs a page with holes unwarned."""
-    assert "𪚥" in unseen(hostile)
-    assert unseen(sheet(material(one(1, raw={"summary": "距省界约800米，涉案1.5m³㎡〔2026〕"})))) == ()
+    assert "𪚥" in uncovered(hostile)
+    assert uncovered(sheet(material(one(1, raw={"summary": "距省界约800米，涉案1.5m³㎡〔2026〕"})))) == ()
 
 
 def test_docx_can_be_edited(hostile: Sheet) -> None:
@@ -109,7 +111,7 @@ def test_csv_opens_in_excel_and_runs_nothing() -> None:
 
 def test_every_number_on_the_sheet_is_the_figures() -> None:
     """The overview quotes them in full: millions too are no powers of ten."""
-    of = material(one(1, raw={"value_cny": 12345678.5}), one(2, FIRE, raw={"burnt_ha": 1.5}))
+    of = material(one(1, raw={"value_cny": 12345678.5}), one(2, FOREST_FIRE, raw={"burnt_ha": 1.5}))
     text = html(sheet(of)).decode()
     assert "12345678.5" in text
     assert digest(of.figures) in text
@@ -146,7 +148,7 @@ def test_cases_chosen_are_told_by_their_latest_letter() -> None:
 def test_a_map_shows_points_of_one_place_as_one_with_their_number() -> None:
     """Points at one place are one mark; without outlines there is no map."""
     place = {"place": {"county": B, "position": {"type": "Point", "coordinates": [119.4, 27.5]}}}
-    letters = [one(n, CRIME, raw=place) for n in (1, 2, 3)]
+    letters = [one(n, ECO_CRIME, raw=place) for n in (1, 2, 3)]
     maps = [b for b in sheet(material(*letters)).blocks if isinstance(b, Drawing) and "示意图" in b.caption]
     assert maps[0].svg.count("<circle") == 2  # one of them explains the sign
     assert ">3</text>" in maps[0].svg
@@ -159,7 +161,7 @@ def test_the_sheet_in_english() -> None:
     """The same sheet in English: no Chinese but names and what people wrote."""
     set_language("en")
     try:
-        made = sheet(material(one(1, FIRE, raw={"summary": "fire"}), names={A: "Qingyuan", B: "Shouning"}))
+        made = sheet(material(one(1, FOREST_FIRE, raw={"summary": "fire"}), names={A: "Qingyuan", B: "Shouning"}))
     finally:
         set_language("zh_CN")
     headings = html(made).decode()

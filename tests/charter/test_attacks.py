@@ -59,10 +59,10 @@ class Reading:
             self.reader.look()
         assert self.reader.refresh() == ()
         assert self.reader.refresh() == ()
-        standing = self.reader.standing()
+        standing = self.reader.status()
         assert (standing.problem, standing.stale(self.now)) == (error.value.problem, True)
         screen = CharterReader(self.reader.archive, None, lambda: self.now)
-        assert screen.standing() == standing
+        assert screen.status() == standing
         assert self.reader.latest().name == before
         return error.value
 
@@ -94,7 +94,7 @@ def test_a_good_version_is_adopted(reading: Reading) -> None:
     reading.change()
     reading.ceremony.publish(reading.later(minutes=1))
     assert reading.reader.look().version == 2
-    assert reading.reader.standing().stale(reading.now) is False
+    assert reading.reader.status().stale(reading.now) is False
 
 
 def test_rollback(reading: Reading) -> None:
@@ -122,14 +122,14 @@ def test_rollback_of_one_county(reading: Reading) -> None:
 
 def test_freeze(reading: Reading) -> None:
     """Nothing newer for longer than the station's word lives: named, and what is in force stays."""
-    assert reading.reader.standing().stale(reading.now) is False
+    assert reading.reader.status().stale(reading.now) is False
     reading.later(days=2)
     error = reading.offered()
     assert error.problem is CharterFault.FREEZE
     assert reading.reader.in_force(reading.now).version == 1
     reading.ceremony.restamp(reading.now)
     reading.reader.refresh()
-    assert reading.reader.standing().stale(reading.now) is False
+    assert reading.reader.status().stale(reading.now) is False
 
 
 def test_fast_forward(reading: Reading) -> None:

@@ -77,12 +77,12 @@ def test_what_was_not_announced_is_known_and_not_in_force(alliance: Alliance) ->
     later = alliance.now + timedelta(days=1)
     assert (reader.latest().version, reader.in_force(later).version) == (2, 1)
     name = reader.latest().name
-    assert reader.judging(later, name).version == 2
-    assert reader.judging(later, "2-0000000000000000").version == 1
+    assert reader.charter_for(later, name).version == 2
+    assert reader.charter_for(later, "2-0000000000000000").version == 1
     alliance.ceremony.announce(alliance.world.station, alliance.now, alliance.now + LEAD)
     assert [charter.name for charter in reader.refresh()] == [name]
     assert reader.in_force(later).version == 2
-    assert reader.judging(NOW, name).version == 1
+    assert reader.charter_for(NOW, name).version == 1
 
 
 @pytest.mark.parametrize("fault", ["a stranger's", "another version", "damaged"])

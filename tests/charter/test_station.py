@@ -156,7 +156,7 @@ def test_it_keeps_its_word_fresh_and_mirrors_it(site: Site) -> None:
         station.refresh()
     assert site.topic.files[path] != first
     assert site.topic.files[path] == (site.public / path).read_bytes()
-    assert station.standing().stale(site.alliance.now + timedelta(hours=20)) is False
+    assert station.status().stale(site.alliance.now + timedelta(hours=20)) is False
 
 
 def test_it_does_not_say_again_what_was_tampered_with(site: Site) -> None:
@@ -167,7 +167,7 @@ def test_it_does_not_say_again_what_was_tampered_with(site: Site) -> None:
     site.alliance.now += timedelta(hours=13)
     for _ in range(3):
         station.refresh()
-    assert station.standing().problem is CharterFault.DAMAGED
+    assert station.status().problem is CharterFault.DAMAGED
 
 
 def test_a_version_that_names_no_key_of_ours_is_not_announced(site: Site) -> None:
@@ -177,4 +177,4 @@ def test_a_version_that_names_no_key_of_ours_is_not_announced(site: Site) -> Non
     site.publish()
     station.refresh()
     assert station.in_force(site.alliance.now + timedelta(days=1)).version == 1
-    assert station.standing().problem is CharterFault.CONTENT
+    assert station.status().problem is CharterFault.CONTENT

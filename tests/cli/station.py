@@ -25,10 +25,9 @@ from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.notes import parse
 from yizhan.schemas.statements import read_dated
 from yizhan.services.home import Home
-from yizhan.services.inbox import open_inbox
 from yizhan.services.keys import cosigner, ledger_keys, station_keys
 from yizhan.services.ledger import ledger_folder
-from yizhan.services.outbox import open_outbox, read_outbox
+from yizhan.services.stores import open_inbox, open_outbox, read_outbox
 from yizhan.streams.closing import BookRecord, CloseRequest, Period
 from yizhan.streams.station import Output, handle
 
@@ -115,7 +114,7 @@ class Station:
             note = parse(log.publish(keys, now))
             for county in sorted(charter.members):
                 key = cosigner(app.county_folder(county) / "keys", county, charter, now, TerminalPassphrase())
-                note = note.adding(cosign(log.checkpoint(), cosigner_name(charter.log, county), key, now))
+                note = note.with_signatures(cosign(log.checkpoint(), cosigner_name(charter.log, county), key, now))
             log.cosigned(open_checkpoint(note.to_bytes(), app.charters))
 
     def answer(self, sender: str) -> None:

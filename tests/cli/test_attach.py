@@ -11,10 +11,9 @@ from tests.cli.conftest import Run
 from tests.cli.test_new import drafted
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.producers.drafts import parse_draft
-from yizhan.producers.files import attach
-from yizhan.services.drafts import open_drafts
+from yizhan.producers.file_sealing import attach
 from yizhan.services.home import Home
-from yizhan.services.outbox import open_outbox
+from yizhan.services.stores import open_drafts, open_outbox
 
 SHOUNING = "350924"
 PHOTO = b"\xff\xd8\xff\xe0" + b"\x17" * 1000

@@ -33,8 +33,7 @@ from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.timestamps import written
 from yizhan.services.access_log import access_log_path
 from yizhan.services.books import gather
-from yizhan.services.inbox import inbox_path
-from yizhan.services.outbox import open_outbox, outbox_path, read_outbox
+from yizhan.services.stores import inbox_path, open_outbox, outbox_path, read_outbox
 
 INTELLIGENCE: dict[str, Any] = {
     "type": "yizhan.intelligence.report.v1",

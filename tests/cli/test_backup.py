@@ -22,7 +22,7 @@ from yizhan.ledger.statements import FILE, Statements
 from yizhan.ledger.verify import read_checkpoint
 from yizhan.schemas import topics
 from yizhan.services.ledger import ledger_folder
-from yizhan.services.outbox import read_outbox
+from yizhan.services.stores import read_outbox
 
 STORES = ("outbox.sqlite3", "inbox.sqlite3")
 LEDGER = ("statements.sqlite3", "checkpoint.sqlite3")
@@ -82,7 +82,7 @@ def test_every_store_is_lost_and_restored(station: Station, home: Path, yizhan: 
     assert again[0].rsplit("-", 2)[1] != after[0].rsplit("-", 2)[1]
     with read_outbox(station.app, SHOUNING) as outbox:
         assert outbox is not None
-        assert [book.because for book in outbox.books()] == ["first", "another_file"]
+        assert [book.because for book in outbox.epochs()] == ["first", "another_file"]
 
     # Inbox: what the broker still has comes again; what is here already is a duplicate.
     station.read[topics.alerts(QINGYUAN)] = 0

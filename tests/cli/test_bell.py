@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,10 @@ import pytest
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from tests.consumers.phones import channels, phones, ring
+from yizhan.cli.bell_view import say_heard
 from yizhan.cli.passphrase import TerminalPassphrase
-from yizhan.services import bell as bells
-from yizhan.services.inbox import open_inbox
+from yizhan.services.bell import make_ringer, read_bell
+from yizhan.services.stores import open_inbox
 
 COUNTY = ("--county", QINGYUAN)
 
@@ -71,14 +73,14 @@ def test_what_rang_is_told_on_the_screen_and_listed(
         station = Station(home)
         (event_id,) = publish(yizhan, SHOUNING, FIRE)
         station.carry(SHOUNING)
-        bell = bells.prepared(station.app, QINGYUAN)
+        bell = read_bell(station.app, QINGYUAN)
         assert bell is not None
         with open_inbox(station.app, QINGYUAN, TerminalPassphrase()) as inbox:
-            ringer = bells.ringer(station.app, inbox, bell, quiet=False, as_json=False)
+            ringer = make_ringer(station.app, inbox, bell, partial(say_heard, as_json=False))
             ring(ringer)
             station.deliver(QINGYUAN)
             ring(ringer)
-            ringer.book.close()
+            ringer.store.close()
     assert capsys.readouterr().err.splitlines() == [
         "铃：通道 sms 没有送出：对方没有收下；换下一个", "铃：已由通道 wecom 告知值班",
     ]  # fmt: skip
@@ -103,12 +105,12 @@ def test_content_that_leaves_is_written_down_as_an_access(yizhan: Run, home: Pat
         (event_id,) = publish(yizhan, SHOUNING, FIRE)
         station.carry(SHOUNING)
         station.deliver(QINGYUAN)
-        bell = bells.prepared(station.app, QINGYUAN)
+        bell = read_bell(station.app, QINGYUAN)
         assert bell is not None
         with open_inbox(station.app, QINGYUAN, TerminalPassphrase()) as inbox:
-            ringer = bells.ringer(station.app, inbox, bell, quiet=True, as_json=False)
+            ringer = make_ringer(station.app, inbox, bell, lambda _heard: None)
             ring(ringer)
-            ringer.book.close()
+            ringer.store.close()
         assert len(phone.heard) == 1
     path = home / "counties" / QINGYUAN / "access.jsonl"
     lines = path.read_text("utf-8").splitlines() if path.exists() else []

@@ -15,9 +15,8 @@ from tests.schemas.payloads.examples import PEOPLE
 from yizhan.producers.cap.xml import check
 from yizhan.runtime.clock import utc_now
 from yizhan.services.access_log import access_log_path
-from yizhan.services.drafts import open_drafts
 from yizhan.services.home import Home
-from yizhan.services.outbox import read_outbox
+from yizhan.services.stores import open_drafts, read_outbox
 
 SHOUNING, QINGYUAN = "350924", "331126"
 MESSAGES = Path(__file__).parents[1] / "producers" / "cap_messages"

@@ -15,7 +15,7 @@ from yizhan.charter.repository import StationOffices, Terms
 from yizhan.charter.terms import write
 from yizhan.cli.main import main
 from yizhan.schemas import strictjson
-from yizhan.schemas.sample import TWO, only, sample_alliance, sample_policy
+from yizhan.schemas.sample import TWO, restricted_to, sample_alliance, sample_policy
 
 A, B = TWO
 
@@ -59,7 +59,7 @@ class Table:
 
     def write_terms(self, policy: dict[str, Any], **sections: Any) -> None:  # noqa: ANN401 -- any section
         """Write the terms with this policy."""
-        alliance = only(sample_alliance(), TWO)
+        alliance = restricted_to(sample_alliance(), TWO)
         files = {"alliance.json": strictjson.dumps(alliance), "policy.json": strictjson.dumps(policy)}
         self.terms.write_text(write(Terms(files, {}, StationOffices((), ()), **sections)), "utf-8")
 

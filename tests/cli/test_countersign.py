@@ -12,7 +12,7 @@ from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from tests.cli.test_new import answer, end, terminal
 from tests.cli.test_story import ALL_THREE, exchange, report, standings
 from tests.schemas.payloads.examples import PLAN
-from yizhan.services.outbox import read_outbox
+from yizhan.services.stores import read_outbox
 
 OFFICE = {"org_code": "331126000000", "contact": {"name": "李四", "phone": "0578-6122110"}} | {
     name: {"name": "李四", "badge": "654321"} for name in ALL_THREE

@@ -15,9 +15,9 @@ from yizhan.cli.commands import publish
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.producers.drafts import parse_draft
 from yizhan.schemas.timestamps import written
-from yizhan.services import outbox as outboxes
+from yizhan.services import stores
 from yizhan.services.home import Home
-from yizhan.services.outbox import open_outbox
+from yizhan.services.stores import open_outbox
 
 SHOUNING, QINGYUAN = "350924", "331126"
 FIRE, CRIME = "yizhan.incident.forest_fire.v1", "yizhan.incident.eco_crime.v1"
@@ -146,4 +146,4 @@ def test_explain_opens_no_new_book(yizhan: Run, home: Path, caplog: pytest.LogCa
     caplog.clear()
     assert "以前已发过" in yizhan("explain", "day.jsonl").out
     assert caplog.records == []
-    assert outboxes.FILE in {path.name for path in (home / "counties" / SHOUNING).iterdir()}
+    assert stores.OUTBOX_FILE in {path.name for path in (home / "counties" / SHOUNING).iterdir()}

@@ -13,7 +13,9 @@ import pytest
 from tests.cli.conftest import Run
 from tests.cli.station import QINGYUAN, SHOUNING, Station, publish
 from tests.schemas.payloads.examples import PLAN
+from yizhan.cli.actions import command_of
 from yizhan.cli.main import main
+from yizhan.cli.obligation_view import rule_discharge_text, time_left
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.arrivals import Arrived
 from yizhan.consumers.followups import Obligation
@@ -22,9 +24,9 @@ from yizhan.schemas.obligation_rules import ObligationRule as Rule
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.sample import sample_policy
 from yizhan.schemas.timestamps import written
-from yizhan.services.inbox import open_inbox, read_inbox
-from yizhan.services.obligations import discharge_command, discharge_text, left
+from yizhan.services.obligations import rule_action
 from yizhan.services.own_obligations import own_obligations
+from yizhan.services.stores import open_inbox, read_inbox
 
 FIRE = f"{SHOUNING}-20261123test-1"
 RULES = tuple(map(Rule.model_validate, sample_policy()["obligations"]))
@@ -105,7 +107,9 @@ def test_every_rule_says_how_it_is_discharged_by_a_command_that_there_is(rule: R
     (tmp_path / "FILE").write_text("{}")
     about, period = (None, "2026Q4") if rule.opens.each else (FIRE, None)
     owed = Obligation("x", rule.id, (QINGYUAN,), (SHOUNING,), about, period, NOON, NOON, None, None, ())
-    program, *line = shlex.split(discharge_command(rule, owed, QINGYUAN))
+    action = rule_action(rule, owed, QINGYUAN)
+    assert action is not None
+    program, *line = shlex.split(command_of(action))
     command: click.Command = main
     while isinstance(command, click.Group):
         found = command.get_command(click.Context(command), line.pop(0))
@@ -114,7 +118,7 @@ def test_every_rule_says_how_it_is_discharged_by_a_command_that_there_is(rule: R
     with command.make_context(program, line, obj={}) as ctx:
         assert ctx.params["county"] == QINGYUAN
         assert rule.discharged.by != "answers" or about in ctx.params.values()
-    assert discharge_text(rule)
+    assert rule_discharge_text(rule)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +127,7 @@ def test_every_rule_says_how_it_is_discharged_by_a_command_that_there_is(rule: R
 )
 def test_how_long_is_left_is_said_in_two_units(seconds: int, said: str) -> None:
     """Days with hours, hours with minutes, minutes alone; what is over says so."""
-    assert left(NOON + timedelta(seconds=seconds), NOON) == said
+    assert time_left(NOON + timedelta(seconds=seconds), NOON) == said
 
 
 def test_the_station_owes_a_manifest_of_every_quarter(yizhan: Run, home: Path) -> None:
@@ -151,7 +155,7 @@ def test_the_station_that_is_late_is_named(yizhan: Run, home: Path, monkeypatch:
     station = Station(home)
     tell(home, QINGYUAN, "opened", datetime.now(UTC) + timedelta(days=300))
     later = Quarter.containing(station.app.charter.holds_from, "Asia/Shanghai").end("Asia/Shanghai") + timedelta(days=6)
-    monkeypatch.setattr("yizhan.services.home.utc_now", lambda: later)
+    monkeypatch.setattr("yizhan.cli.commands.due.utc_now", lambda: later)
     ran = yizhan("due", QINGYUAN)
     assert "驿站" in ran.out
     assert "yizhan digest close" in ran.err

@@ -11,15 +11,14 @@ import pytest
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from yizhan.cli.passphrase import TerminalPassphrase
-from yizhan.consumers.outbox_port import OutboxPort, Person
-from yizhan.producers.outbox import LOCK
+from yizhan.consumers.outbox_port import OutboxPort
+from yizhan.producers.outbox_view import LOCK
 from yizhan.producers.schedule import Patience
 from yizhan.runtime.file_lock import alone
 from yizhan.schemas.header import ReceiptRef
+from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.quarters import Quarter
-from yizhan.services.inbox import open_inbox
-from yizhan.services.outbox import open_outbox, outbox_path, read_outbox
-from yizhan.services.outbox_port import OutboxDesk
+from yizhan.services.stores import open_inbox, open_outbox, outbox_path
 
 
 @pytest.fixture
@@ -139,18 +138,17 @@ def test_a_quarter_is_shown_in_both_directions(station: Station, yizhan: Run) ->
 def test_the_outbox_is_the_desk_that_the_inbox_asks_for(station: Station, yizhan: Run) -> None:
     """What consumers ask of a desk, producers answer; a person's receipt carries name and badge."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
-    with read_outbox(station.app, SHOUNING) as outbox:
-        assert outbox is not None
-        desk: OutboxPort = OutboxDesk(outbox)
-        assert desk.audience(fire) == (QINGYUAN,)
-        assert desk.audience("350924-none-1") is None
+    with open_outbox(station.app, SHOUNING, TerminalPassphrase()) as outbox:
+        port: OutboxPort = outbox
+        assert port.audience(fire) == (QINGYUAN,)
+        assert port.audience("350924-none-1") is None
         ever = [datetime(year, 1, 1, tzinfo=UTC) for year in (2000, 3000)]
-        (sent,) = desk.sent(*ever)
+        (sent,) = outbox.sent(*ever)
         assert (sent.header.id, list(sent.decisions)) == (fire, [QINGYUAN])
     with open_inbox(station.app, QINGYUAN, TerminalPassphrase()) as inbox:
-        assert inbox.desk is not None
+        assert inbox.outbox is not None
         receipt = ReceiptRef.model_validate({"stage": "acted", "event": {"id": fire, "hash": sent.hash.hex()}})
-        inbox.desk.send_receipt(receipt, Person("李四", "654321"), "已处置")
+        inbox.outbox.send_receipt(receipt, Person(name="李四", badge="654321"), "已处置")
     (row,) = json.loads(yizhan("outbox", "list", "--county", QINGYUAN, "--json").out)["events"]
     assert (row["type"], row["to"]) == ("yizhan.receipt.v1", [SHOUNING])
 
@@ -159,10 +157,10 @@ def test_receipts_do_not_push_events_out_of_the_list(station: Station, yizhan: R
     """However many receipts an outbox holds, the newest events are listed."""
     (first, second) = publish(yizhan, SHOUNING, FIRE, {**FIRE, "external_ref": "接-3"})
     with open_inbox(station.app, SHOUNING, TerminalPassphrase()) as inbox:
-        assert inbox.desk is not None
+        assert inbox.outbox is not None
         lane = {"stage": "delivered", "source": QINGYUAN, "book": "2026book", "lane": "prompt"}
         for number in range(20):
-            inbox.desk.send_receipt(ReceiptRef.model_validate({**lane, "up_to": number}), None, None)
+            inbox.outbox.send_receipt(ReceiptRef.model_validate({**lane, "up_to": number}), None, None)
 
     def listed(*words: str) -> list[str]:
         found = json.loads(yizhan("postings", "list", "--county", SHOUNING, "--json", *words).out)["postings"]

@@ -7,8 +7,9 @@ from pathlib import Path
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from tests.producers.desk import PATIENCE
+from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.producers.station_replies import PostingRecord
-from yizhan.services.outbox import read_outbox
+from yizhan.services.stores import open_outbox
 
 
 def test_a_foreign_posting_accuses_nobody_falsely(home: Path, yizhan: Run) -> None:
@@ -17,11 +18,12 @@ def test_a_foreign_posting_accuses_nobody_falsely(home: Path, yizhan: Run) -> No
     station = Station(home)
     station.take(SHOUNING, b"nonsense")
     ((output, _at),) = station.topics[f"yizhan.postings.{SHOUNING}"]
-    with read_outbox(station.app, SHOUNING) as outbox:
-        assert outbox is not None
-        with outbox.dispatch() as dispatch:
-            dispatch.arrive("memory", 0, 0)
-            dispatch.enter("memory", [PostingRecord(0, output.value)], PATIENCE)
+    with (
+        open_outbox(station.app, SHOUNING, TerminalPassphrase()) as outbox,
+        outbox.dispatch() as dispatch,
+    ):
+        dispatch.arrive("memory", 0, 0)
+        dispatch.enter("memory", [PostingRecord(0, output.value)], PATIENCE)
     told = yizhan("postings", "list", "--county", SHOUNING)
     assert "malformed" in told.err
     assert "证书" in told.err

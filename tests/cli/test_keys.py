@@ -19,7 +19,8 @@ from yizhan.charter import rolekeys
 from yizhan.cli.passphrase import CREDENTIAL, CREDENTIALS, TerminalPassphrase
 from yizhan.schemas.charter import RegisteredKey
 from yizhan.schemas.errors import KeyFileInvalid
-from yizhan.schemas.keys import SCRYPT_N, SealingKey, SigningKey, save
+from yizhan.schemas.keys import SealingKey, SigningKey, save
+from yizhan.schemas.pem import SCRYPT_N
 from yizhan.services.errors import NoKey, ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import (

@@ -66,7 +66,7 @@ def log(home: Path) -> Path:
                 answer = cosigner.answer(key_of(app, county, TerminalPassphrase())())
                 assert isinstance(answer, bytes)
                 cosigner.answered(answer)
-                whole = whole.adding(*notes.parse(answer).signatures)
+                whole = whole.with_signatures(*notes.parse(answer).signatures)
         log.cosigned(open_checkpoint(whole.to_bytes(), app.charters))
     return ledger_folder(app) / "log"
 

@@ -22,9 +22,8 @@ from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.header import Header
-from yizhan.services import drafts
 from yizhan.services.home import Home
-from yizhan.services.outbox import open_outbox, read_outbox
+from yizhan.services.stores import open_drafts, open_outbox, read_outbox
 
 SHOUNING, QINGYUAN = "350924", "331126"
 FIRE = "yizhan.incident.forest_fire.v1"
@@ -134,7 +133,7 @@ def test_bad_answers_are_asked_again_with_the_reason(home: Path) -> None:
 def test_a_whole_is_mended_before_it_goes(home: Path) -> None:
     """What the model says of the whole is shown, and any answer can be changed by its number."""
     app = Home(home)
-    with drafts.open_drafts(app, SHOUNING) as book:
+    with open_drafts(app, SHOUNING) as book:
         n = book.begin({"type": FIRE, "priority": "urgent", "stage": "first", "touches": [QINGYUAN],
                         "payload": {**EXAMPLES[FIRE], "place": {"county": SHOUNING}}}, utc_now(),
                        ("what", "optional", "how_bad", "touches", "grade", *EXAMPLES[FIRE]))  # fmt: skip
@@ -149,7 +148,7 @@ def test_a_whole_is_mended_before_it_goes(home: Path) -> None:
 
 def drafted(home: Path) -> int:
     """Keep a finished draft; return its number."""
-    with drafts.open_drafts(Home(home), SHOUNING) as book:
+    with open_drafts(Home(home), SHOUNING) as book:
         payload = {**EXAMPLES[FIRE], "place": {"county": SHOUNING}}
         payload.pop("external_ref", None)
         content = {"type": FIRE, "priority": "urgent", "stage": "first", "touches": [QINGYUAN], "payload": payload}
@@ -178,7 +177,7 @@ def test_a_draft_is_listed_shown_sent_and_dropped(yizhan: Run, home: Path) -> No
 
 def test_an_unfinished_draft_is_not_sent_and_says_what_is_missing(yizhan: Run, home: Path) -> None:
     """Every fault at once, by title."""
-    with drafts.open_drafts(Home(home), SHOUNING) as book:
+    with open_drafts(Home(home), SHOUNING) as book:
         n = book.begin({"type": FIRE, "payload": {"summary": "起火"}}, utc_now())
     ran = yizhan("draft", "send", str(n), "--yes", "--county", SHOUNING)
     assert ran.code == 1
@@ -190,7 +189,7 @@ def test_a_draft_that_went_before_a_kill_does_not_go_twice(yizhan: Run, home: Pa
     """Between the outbox's commit and the draft's end a kill may fall: the next try finds it in the outbox."""
     n = drafted(home)
     app = Home(home)
-    with drafts.open_drafts(app, SHOUNING) as book, open_outbox(app, SHOUNING, TerminalPassphrase(None)) as outbox:
+    with open_drafts(app, SHOUNING) as book, open_outbox(app, SHOUNING, TerminalPassphrase(None)) as outbox:
         book.sending(n, outbox.clock())
         sent = outbox.publish(parse_draft(book.get(n).content))
     ran = yizhan("draft", "send", str(n), "--yes", "--county", SHOUNING)

@@ -13,9 +13,7 @@ import pytest
 
 from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, delete_item, publish
-from yizhan.services import bulletins
-from yizhan.services import inbox as inboxes
-from yizhan.services import outbox as outboxes
+from yizhan.services import bulletins, stores
 from yizhan.services.quarters import figures_bytes
 
 OFFICE = {
@@ -80,7 +78,7 @@ def close(station: Station, at: datetime, label: str, *counties: str) -> None:
 def of(station: Station, county: str, label: str) -> bytes:
     """Return a county's figures from its own two stores."""
     app = station.app
-    with inboxes.read_inbox(app, county) as inbox, outboxes.read_outbox(app, county) as outbox:
+    with stores.read_inbox(app, county) as inbox, stores.read_outbox(app, county) as outbox:
         return figures_bytes(inbox, outbox, label, (county, other(county)), app.charters)
 
 
@@ -193,7 +191,7 @@ def test_nothing_is_signed_without_those_who_sign(yizhan: Run, station: Station)
 
 
 def test_signed_bulletins_are_found_and_agree(yizhan: Run, station: Station) -> None:
-    """One side signed: not yet comparable. Both: the same on both screens, in figures, letters and manifests."""
+    """One side signed: not yet comparable. Both: the same on both screens; who looked is written down."""
     bring(yizhan, station, SHOUNING, END - timedelta(days=9), report(SHOUNING, "情-1"))
     close(station, END + timedelta(minutes=5), LABEL)
     sign(yizhan, station, SHOUNING, END + timedelta(days=1))
@@ -207,6 +205,9 @@ def test_signed_bulletins_are_found_and_agree(yizhan: Run, station: Station) -> 
         code, verdict, words = check(yizhan, county)
         assert (code, verdict, set(words)) == (0, "same", items)
         assert "双方一致" in yizhan("bulletin", "check", LABEL, "--county", county).out
+        lines = (station.app.county_folder(county) / "access.jsonl").read_text("utf-8").splitlines()
+        last = json.loads(lines[-1])
+        assert (last["command"], last["what"]) == ("bulletin check", [f"{LABEL} {other(county)}"])
 
 
 def test_an_empty_quarter_is_certain_once_both_said_so(yizhan: Run, station: Station) -> None:
@@ -233,10 +234,10 @@ def test_a_difference_is_named_by_figure(yizhan: Run, station: Station) -> None:
     bring(yizhan, station, SHOUNING, END - timedelta(days=9), report(SHOUNING, "情-1"))
     close(station, END + timedelta(minutes=5), LABEL)
     sign(yizhan, station, SHOUNING, END + timedelta(days=1))
-    with inboxes.read_inbox(station.app, QINGYUAN) as inbox:
+    with stores.read_inbox(station.app, QINGYUAN) as inbox:
         assert inbox is not None
         (lost,) = [item.id for item in inbox.items() if item.type.endswith("report.v1")]
-    delete_item(inboxes.inbox_path(station.app, QINGYUAN), lost)
+    delete_item(stores.inbox_path(station.app, QINGYUAN), lost)
     said = sign(yizhan, station, QINGYUAN, END + timedelta(days=2))
     assert any("数字不一致" in each for each in said)
     for county in PAIR:
@@ -258,8 +259,8 @@ def test_the_text_is_edited_beside_the_figures_and_signed(yizhan: Run, station: 
     assert path.stat().st_mode & 0o077 == 0
     path.write_text(path.read_text("utf-8").replace("# 形势研判", "# 形势研判\n互通{{letters}}件，平稳。"), "utf-8")
     sign(yizhan, station, SHOUNING, END - timedelta(days=3))
-    with outboxes.read_outbox(station.app, SHOUNING) as outbox:
-        own = bulletins.sent(outbox, LABEL, QINGYUAN)
+    with stores.read_outbox(station.app, SHOUNING) as outbox:
+        own = bulletins.sent_bulletin(outbox, LABEL, QINGYUAN)
     assert own is not None
     assert own.payload["judgement"] == "互通1件，平稳。"
     bring(yizhan, station, QINGYUAN, END - timedelta(days=2), report(QINGYUAN, "情-2"))

@@ -13,7 +13,7 @@ from tests.cli.conftest import Run
 from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from tests.schemas.payloads.examples import CONSULTATION, DISPUTE, PATROL, PLAN, REQUEST, RESPONSE
 from yizhan.cli.passphrase import TerminalPassphrase
-from yizhan.services.inbox import open_inbox
+from yizhan.services.receiving import open_receiver
 
 ALL_THREE = {name: {"name": "张三", "badge": "123456"} for name in ("drafted_by", "reviewed_by", "signed_off_by")}
 
@@ -212,8 +212,8 @@ def test_a_decision_is_owed_until_who_owes_it_says_that_it_is_done(station: Stat
     for number, said in ((2, "由 350924 寿宁县 负责"), (3, "没有第 3 项")):
         ran = yizhan("done", minutes, str(number), "--county", QINGYUAN)
         assert (ran.code, said in ran.err) == (1, True), ran.err
-    with open_inbox(station.app, QINGYUAN, TerminalPassphrase()) as inbox:
-        inbox.measure()
+    with open_receiver(station.app, QINGYUAN, TerminalPassphrase(), station.app.reader_of(QINGYUAN)) as receiver:
+        receiver.inbox.measure()
         labels = {"rule": "decision", "side": "ours"}
         assert REGISTRY.get_sample_value("yizhan_inbox_obligations_overdue", labels) == 1.0
     done = json.loads(yizhan("done", minutes, "1", "--county", QINGYUAN, "--json").out)["id"]
@@ -227,3 +227,17 @@ def test_a_decision_is_owed_until_who_owes_it_says_that_it_is_done(station: Stat
     exchange(station)
     assert owed(QINGYUAN) == [first, second]
     assert len(owed(SHOUNING)) == 2
+
+
+def test_whoever_reads_decisions_is_in_the_access_log(station: Station, yizhan: Run, home: Path) -> None:
+    """The words of a decision come from sealed minutes: ``due`` and ``done`` write down who read which."""
+    minuted = report("liaison.consultation", CONSULTATION, to=[QINGYUAN], stage="final")
+    (minutes,) = publish(yizhan, SHOUNING, minuted)
+    exchange(station)
+    assert yizhan("due", QINGYUAN).code == 0
+    assert yizhan("done", minutes, "1", "--county", QINGYUAN).code == 0
+    lines = (home / "counties" / QINGYUAN / "access.jsonl").read_text("utf-8").splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert [(each["command"], each["how"], each["what"]) for each in entries] == [
+        ("due", "listed", [minutes]), ("done", "opened", [minutes]),
+    ]  # fmt: skip

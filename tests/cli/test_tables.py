@@ -18,7 +18,7 @@ from tests.producers.test_tables import CRIME, FIRE, QINGYUAN, SHOUNING, as_row,
 from yizhan.cli.commands import import_tables
 from yizhan.producers.templates import csv_table
 from yizhan.schemas.quarters import Quarter
-from yizhan.services import outbox as outboxes
+from yizhan.services import stores
 from yizhan.services.access_log import access_log_path
 from yizhan.services.home import Home
 
@@ -157,7 +157,7 @@ def test_what_is_doubtful_stays_back_where_nobody_can_be_asked(
     assert load_workbook("day.bad.xlsx").worksheets[0].max_row == 2
     kept = json.loads(yizhan("import", "excel", file, kind, "--county", SHOUNING, "--keep-doubtful", "--json").out)
     assert (kept["kept_back"], len(kept["sent"])) == ([], 2)
-    with outboxes.read_outbox(Home(Path("yizhan-home")), SHOUNING) as outbox:
+    with stores.read_outbox(Home(Path("yizhan-home")), SHOUNING) as outbox:
         assert outbox is not None
         first, second = (outbox.event(one["id"]) for one in kept["sent"])
     assert first is not None

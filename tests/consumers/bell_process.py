@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.consumers.county import Clock
 from tests.simulator import World
-from yizhan.consumers.bell.channels import lines_of
+from yizhan.consumers.bell.channels import ready_channels
 from yizhan.consumers.bell.ringer import Ringer
 from yizhan.consumers.bell.settings import load
 from yizhan.runtime.process import StopSignal
@@ -20,7 +20,7 @@ def main(database: str, county: str, toml: str) -> None:
     """Ring until killed, or asked to end."""
     settings, stop = load(Path(toml)), StopSignal().install()
     assert settings is not None
-    with Ringer(Path(database), county, settings, lines_of(settings), World().charters, Clock()):
+    with Ringer(Path(database), county, settings, ready_channels(settings), World().charters, Clock()):
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         stop.wait()

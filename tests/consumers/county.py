@@ -11,7 +11,6 @@ from typing import Any
 from tests.simulator import BOOK, CLUSTER, NOW, World
 from yizhan.consumers.arrivals import Arrived, Kind, ReceiveOutcome
 from yizhan.consumers.inbox import Inbox
-from yizhan.consumers.outbox_port import Person, SentEvent
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas import manifest as manifests
 from yizhan.schemas.followups import KAFKA_HEADER as FOLLOWUP_HEADER
@@ -19,6 +18,7 @@ from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header, ReceiptRef
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.merkle import leaf_hash, root
+from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.postmark import KAFKA_HEADER
 from yizhan.schemas.timestamps import written
 
@@ -33,7 +33,6 @@ class Notebook:
     audiences: dict[str, tuple[str, ...]] = field(default_factory=dict)
     confirmed: list[tuple[Header, bytes, Mapping[str, Any]]] = field(default_factory=list)
     receipts: list[tuple[ReceiptRef, Person | None, str | None]] = field(default_factory=list)
-    own: list[SentEvent] = field(default_factory=list)
     full: bool = False
     asked: int = 0
 
@@ -50,10 +49,6 @@ class Notebook:
         """Write a receipt down."""
         self._room()
         self.receipts.append((receipt, by, note))
-
-    def sent(self, since: datetime, until: datetime) -> Iterable[SentEvent]:
-        """Return what the test said."""
-        return [each for each in self.own if written(since) <= each.header.time < written(until)]
 
     def stages(self) -> list[str]:
         """Stages of the receipts sent."""

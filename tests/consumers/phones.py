@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.consumers.county import Listener
-from yizhan.consumers.bell.channels import lines_of
+from yizhan.consumers.bell.channels import ready_channels
 from yizhan.consumers.bell.ringer import Ringer
-from yizhan.consumers.bell.rings import NOBODY, Heard, Witness
+from yizhan.consumers.bell.rings import NO_OBSERVER, RingObserver, RingOutcome
 from yizhan.consumers.bell.settings import BellSettings, load
 
 
@@ -89,16 +89,16 @@ def channels(**urls: str) -> str:
     return "".join(f'[channels.{name}]\nurl = "{url}"\ntimeout_seconds = 5\n' for name, url in urls.items())
 
 
-def ringer_of(listener: Listener, settings: BellSettings, told: list[Heard] | None = None) -> Ringer:
+def ringer_of(listener: Listener, settings: BellSettings, told: list[RingOutcome] | None = None) -> Ringer:
     """Make the bell of a listener, by its clock."""
     return Ringer(
         listener.path,
         listener.county,
         settings,
-        lines_of(settings),
+        ready_channels(settings),
         listener.world.charters,
         listener.clock,
-        NOBODY if told is None else Witness(told.append),
+        NO_OBSERVER if told is None else RingObserver(told.append),
     )
 
 

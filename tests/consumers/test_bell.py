@@ -14,13 +14,13 @@ from prometheus_client import REGISTRY
 from tests.consumers.county import ME, PARTNER, Listener
 from tests.consumers.phones import Phone, channels, phones, ring, ringer_of, settings_of
 from tests.simulator import BOOK, NOW
-from yizhan.consumers.bell.channels import lines_of
+from yizhan.consumers.bell.channels import ready_channels
 from yizhan.consumers.bell.ring_store import TOGETHER, RingStore
 from yizhan.consumers.bell.ringer import Ringer
-from yizhan.consumers.bell.rings import Heard, Plan, Witness
+from yizhan.consumers.bell.rings import Plan, RingObserver, RingOutcome
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas import i18n
-from yizhan.schemas.followups import DISCHARGED, OVERDUE
+from yizhan.schemas.obligation_steps import DISCHARGED, OVERDUE
 from yizhan.schemas.timestamps import written
 
 FIRE_ID = f"{PARTNER}-{BOOK}-1"
@@ -34,7 +34,7 @@ class Bell:
 
     def __init__(self, listener: Listener, folder: Path, made: list[Phone], more: str = "") -> None:
         names = ("duty", "second", "liaison", "leader")[: len(made)]
-        self.listener, self.told = listener, list[Heard]()
+        self.listener, self.told = listener, list[RingOutcome]()
         rungs = "[rungs]\n" + "".join(f'{name} = ["{name}"]\n' for name in names)
         urls = {name: phone.url for name, phone in zip(names, made, strict=True)}
         self.settings = settings_of(folder, more + channels(**urls) + rungs)
@@ -46,7 +46,7 @@ class Bell:
 
     def restart(self) -> None:
         """End inbox and bell, and begin again."""
-        self.ringer.book.close()
+        self.ringer.store.close()
         self.listener.restart()
         self.ringer = self.opened()
 
@@ -57,7 +57,7 @@ class Bell:
 
     def states(self) -> list[tuple[str, str, str, str | None]]:
         """Return (step, rung, state, why) of every ring."""
-        return [(each.plan.step, each.plan.rung, each.state, each.why) for each, _tries in self.ringer.book.rings()]
+        return [(each.plan.step, each.plan.rung, each.state, each.why) for each, _tries in self.ringer.store.rings()]
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def bell(listener: Listener, tmp_path: Path, made: list[Phone]) -> Iterator[Bell
     opened = Bell(listener, tmp_path, made)
     opened.ring()
     yield opened
-    opened.ringer.book.close()
+    opened.ringer.store.close()
 
 
 def fire(bell: Bell, received: datetime | None = None, **attributes: object) -> str:
@@ -96,7 +96,7 @@ def test_an_alarm_is_heard_once_whatever_looks_again(bell: Bell, made: list[Phon
     bell.ring()
     assert made[0].titles == [ALARM]
     assert [len(each.heard) for each in made] == [1, 0, 0, 0]
-    ((found, tries), *_ladder) = bell.ringer.book.rings()
+    ((found, tries), *_ladder) = bell.ringer.store.rings()
     assert (found.state, found.channel, [each.outcome for each in tries]) == ("delivered", "duty", ["delivered"])
     assert [(each.channel, each.outcome) for each in bell.told] == [("duty", "delivered")]
 
@@ -131,9 +131,9 @@ def test_a_channel_carries_what_the_county_allows_it(
         message = phone.heard[0]["message"]
         assert all(each in message for each in said)
         assert not any(each in phone.raw[0].decode() for each in kept)
-        ((_found, (only,)), *_ladder) = bell.ringer.book.rings()
+        ((_found, (only,)), *_ladder) = bell.ringer.store.rings()
         assert only.tells == tells
-        bell.ringer.book.close()
+        bell.ringer.store.close()
 
 
 def test_what_was_acknowledged_before_is_not_rung(bell: Bell, made: list[Phone]) -> None:
@@ -168,8 +168,8 @@ def test_a_dead_rung_is_seen_and_the_next_rung_rung_at_once(bell: Bell, made: li
     assert [len(each.heard) for each in made] == [0, 0, 1, 0]
     assert bell.told[-1].channel == "liaison"
     assert [each.channel for each in bell.told] == ["duty", None, "second", None, "liaison"]
-    assert bell.ringer.book.unheard() == 0
-    last = bell.ringer.book.last("duty")
+    assert bell.ringer.store.unheard() == 0
+    last = bell.ringer.store.last("duty")
     assert last is not None
     assert last.outcome == "refused"
     made[0].status = 200
@@ -184,7 +184,7 @@ def test_the_next_channel_of_a_rung_is_used_and_the_dead_one_tried_last(listener
     with phones(2) as (dead, alive):
         text = channels(first=dead.url, second=alive.url) + '[rungs]\nduty = ["first", "second"]\n'
         dead.close()
-        told: list[Heard] = []
+        told: list[RingOutcome] = []
         ringer = ringer_of(listener, settings_of(tmp_path, text), told)
         ring(ringer)
         for _ in range(2):
@@ -194,7 +194,7 @@ def test_the_next_channel_of_a_rung_is_used_and_the_dead_one_tried_last(listener
         assert [(each.channel, each.outcome) for each in told] == [
             ("first", "refused"), ("second", "delivered"), ("second", "delivered"),
         ]  # fmt: skip
-        ringer.book.close()
+        ringer.store.close()
 
 
 def test_a_mended_channel_is_first_again_once_somebody_tested_it(listener: Listener, tmp_path: Path) -> None:
@@ -207,16 +207,16 @@ def test_a_mended_channel_is_first_again_once_somebody_tested_it(listener: Liste
         dead = partial(REGISTRY.get_sample_value, "yizhan_bell_channel_dead", {"channel": "first"})
         listener.deliver(listener.event())
         ring(ringer)
-        ringer._measure()  # noqa: SLF001 -- it comes each second by itself
+        ringer.measure()
         assert (dead(), len(second.heard)) == (1.0, 1)
         first.status, now = 200, listener.clock()
         with RingStore(listener.path, ME) as book:
             book.tested("first", "kind", now, now, "delivered")
-        ringer._measure()  # noqa: SLF001 -- as above
+        ringer.measure()
         listener.deliver(listener.event())
         ring(ringer)
         assert (dead(), len(first.heard), len(second.heard)) == (0.0, 1, 1)
-        ringer.book.close()
+        ringer.store.close()
 
 
 def test_a_rung_without_a_channel_leaves_its_turn_to_the_next(listener: Listener, tmp_path: Path) -> None:
@@ -229,18 +229,20 @@ def test_a_rung_without_a_channel_leaves_its_turn_to_the_next(listener: Listener
         listener.deliver(listener.event())
         ring(ringer, 5)
         assert phone.titles == [ALARM]
-        assert [each.why for each, _tries in ringer.book.rings() if each.plan.step == "alarm"][:3] == ["no channel"] * 3
+        assert [each.why for each, _tries in ringer.store.rings() if each.plan.step == "alarm"][:3] == [
+            "no channel"
+        ] * 3
         phone.status = 500
         listener.deliver(listener.event())
         ring(ringer, 5)
-        assert ringer.book.unheard() == 1
+        assert ringer.store.unheard() == 1
         listener.inbox.acknowledge(f"{PARTNER}-{BOOK}-3", "王强", "P001")
-        assert ringer.book.unheard() == 0
+        assert ringer.store.unheard() == 0
         phone.status = 200
         listener.clock.now = NOW.replace(hour=6)
         ring(ringer)
         assert all(title == ALARM for title in phone.titles)
-        ringer.book.close()
+        ringer.store.close()
 
 
 def test_a_flood_of_alarms_is_heard_alarm_by_alarm(bell: Bell, made: list[Phone]) -> None:
@@ -341,7 +343,7 @@ def test_a_message_of_many_fits_into_what_a_robot_takes(listener: Listener, tmp_
         assert phone.titles == ["【驿站】通知 100 件"]
         assert len(phone.heard[0]["message"].encode()) < 1900
         assert FIRE_ID in phone.heard[0]["message"]
-        ringer.book.close()
+        ringer.store.close()
 
 
 def test_the_quiet_hours_are_for_notices_and_never_for_alarms(bell: Bell, made: list[Phone]) -> None:
@@ -462,7 +464,7 @@ def test_a_bell_that_is_new_rings_for_what_still_waits_and_not_for_old_notices(
     bell.ring(timedelta(hours=20))
     assert "【驿站】通知 1 件" not in made[0].titles
     assert made[0].titles == [ALARM]
-    bell.ringer.book.close()
+    bell.ringer.store.close()
 
 
 def test_what_is_rung_is_spoken_in_the_language_chosen(
@@ -503,7 +505,7 @@ def test_a_dead_channel_is_left_alone_for_a_while_however_much_waits(bell: Bell,
     knocks: list[int] = []
     made[0].before = partial(knocks.append, 1)
     plans = [Plan(f"o/{n}", "two-days", "duty", "reminder", now, rule="monthly-contact") for n in range(TOGETHER + 50)]
-    bell.ringer.book.plan(plans, now, bell.ringer.book.place())
+    bell.ringer.store.plan(plans, now, bell.ringer.store.place())
     for _ in range(4):
         bell.ring()
     assert len(knocks) == 2
@@ -540,10 +542,10 @@ def test_what_may_not_be_shown_goes_by_the_next_channel(listener: Listener, tmp_
             listener.path,
             ME,
             settings,
-            lines_of(settings),
+            ready_channels(settings),
             listener.world.charters,
             listener.clock,
-            Witness(shows=full),
+            RingObserver(before_content=full),
         )
         ring(ringer)
         listener.clock.now = NOW.replace(hour=6)
@@ -552,6 +554,6 @@ def test_what_may_not_be_shown_goes_by_the_next_channel(listener: Listener, tmp_
         listener.clock.forward(700)
         ring(ringer)
         assert (len(telling.heard), len(discreet.heard)) == (0, 1)
-        ((_found, tries),) = ringer.book.rings()
+        ((_found, tries),) = ringer.store.rings()
         assert [(each.channel, each.outcome) for each in tries] == [("telling", "fault"), ("discreet", "delivered")]
-        ringer.book.close()
+        ringer.store.close()

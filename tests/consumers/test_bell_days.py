@@ -17,9 +17,10 @@ import pytest
 from tests.consumers.county import ME, PARTNER, Listener
 from tests.consumers.phones import Phone, channels, phones, ring, ringer_of, settings_of
 from yizhan.schemas.envelope import parse_envelope
-from yizhan.schemas.followups import KAFKA_HEADER, RUNGS, Followup
+from yizhan.schemas.followups import KAFKA_HEADER, Followup
 from yizhan.schemas.header import Header, parse_header
 from yizhan.schemas.obligation_engine import ObligationEngine
+from yizhan.schemas.obligation_steps import RUNGS
 from yizhan.schemas.policy import decide
 
 ZONE = ZoneInfo("Asia/Shanghai")
@@ -79,7 +80,7 @@ class Days:
         self.listener.clock.now = now
         ringer = ringer_of(self.listener, self.settings)
         ring(ringer, 2)
-        ringer.book.close()
+        ringer.store.close()
         for rung, phone in zip(RUNGS, self.made, strict=True):
             for each in phone.heard:
                 line = each["title"].removeprefix("【驿站】") + " " + each["message"].splitlines()[0]

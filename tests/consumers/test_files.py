@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.vectors.make_file_vectors import sealed
-from yizhan.consumers.files import MOST_ASKED, RESERVE_BYTES, FileStore, attachments_of
+from yizhan.consumers.attachments import attachments_of
+from yizhan.consumers.files import MOST_ASKED, RESERVE_BYTES, FileStore
 from yizhan.consumers.view import Carrier
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas import merkle
@@ -78,7 +79,7 @@ def test_chunks_in_any_order_twice_and_through_a_restart(store: FileStore, tmp_p
     records = [read_record(each) for each in sealed(KEY, PHOTO)[2]]
     assert store.keep(CLUSTER, COUNTY, [records[2], records[0], records[2]], 3) >= 2
     with pytest.raises(FileRefused, match=r"应有 3 块，已到 2 块") as early:
-        store.save(store.standing({"attachments": [said()]})[0].attachment, out)
+        store.save(store.status({"attachments": [said()]})[0].attachment, out)
     assert early.value.cause == "incomplete"
     assert store.whole_untold() == []
     with FileStore(tmp_path / "inbox.sqlite3") as again:
@@ -86,7 +87,7 @@ def test_chunks_in_any_order_twice_and_through_a_restart(store: FileStore, tmp_p
         assert [each.id for each in again.whole_untold()] == ["350924-20261123k7qf-1"]
         again.told("350924-20261123k7qf-1", fetched=True, now=0.0)
         assert again.whole_untold() == []
-        attachment = again.standing({"attachments": [said()]})[0].attachment
+        attachment = again.status({"attachments": [said()]})[0].attachment
         path = again.save(attachment, out)
         assert path.read_bytes() == PHOTO
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -102,7 +103,7 @@ def test_a_file_is_saved_on_a_memory_stick_too(store: FileStore, out: Path, monk
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", one_name)
-    attachment = store.standing(fetched(store, said()))[0].attachment
+    attachment = store.status(fetched(store, said()))[0].attachment
     assert store.save(attachment, out).read_bytes() == PHOTO
     (out / "现场.jpg").write_bytes(b"mine")
     with pytest.raises(FileRefused, match="不覆盖"):
@@ -133,7 +134,7 @@ def test_nobody_spoils_the_file_of_another_county(store: FileStore, out: Path) -
     assert store.keep(CLUSTER, OTHER, [lie], 1) == 1
     store.keep(CLUSTER, COUNTY, [read_record(each) for each in records], 3)
     assert [each.id for each in store.whole_untold()] == ["350924-20261123k7qf-1"]
-    path = store.save(store.standing({"attachments": [said()]})[0].attachment, out)
+    path = store.save(store.status({"attachments": [said()]})[0].attachment, out)
     assert path.read_bytes() == PHOTO
 
 
@@ -152,7 +153,7 @@ def test_a_file_that_is_not_what_its_event_says_is_not_written(
     """Swapped, sealed to another key, of another type: the sentence says what was said and what came."""
     raw = fetched(store, said(**wrong))
     with pytest.raises(FileRefused, match=word) as refused:
-        store.save(store.standing(raw)[0].attachment, out)
+        store.save(store.status(raw)[0].attachment, out)
     assert refused.value.cause == cause
     assert list(out.iterdir()) == []
 
@@ -162,7 +163,7 @@ def test_a_program_that_calls_itself_a_photo_is_not_written(store: FileStore, ou
     program = b"MZ" + b"\0" * 1000
     raw = fetched(store, said(program), program)
     with pytest.raises(FileRefused, match="可执行文件"):
-        store.save(store.standing(raw)[0].attachment, out)
+        store.save(store.status(raw)[0].attachment, out)
     assert list(out.iterdir()) == []
 
 
@@ -172,7 +173,7 @@ def test_a_chunk_that_was_cut_on_our_disk_is_told(store: FileStore, out: Path, t
     (path,) = chunks_in(tmp_path)
     os.truncate(path, path.stat().st_size - 1)
     with pytest.raises(FileRefused):
-        store.save(store.standing(raw)[0].attachment, out)
+        store.save(store.status(raw)[0].attachment, out)
     assert list(out.iterdir()) == []
 
 
@@ -206,7 +207,7 @@ def test_two_files_of_one_name_are_both_saved(store: FileStore, out: Path) -> No
     store.want([carrier(*both)])
     records = [read_record(each) for each in (*sealed(KEY, PHOTO)[2], *sealed(KEY, plain)[2])]
     store.keep(CLUSTER, COUNTY, records, 6)
-    standings = store.standing({"attachments": both})
+    standings = store.status({"attachments": both})
     assert [each.attachment.name for each in standings] == ["现场.jpg", "现场-2.JPG", "现场-2-2.jpg"]
     saved = [store.save(each.attachment, out).read_bytes() for each in standings]
     assert saved == [PHOTO, plain, PHOTO]

@@ -11,8 +11,8 @@ from prometheus_client import REGISTRY
 
 from tests.consumers.county import ME, PARTNER, Listener
 from tests.simulator import BOOK, NOW, County, World, load
-from yizhan.schemas.followups import CANCELLED, DISCHARGED, NOT_OWED, OVERDUE
 from yizhan.schemas.keys import SigningKey
+from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OVERDUE
 from yizhan.schemas.sample import charter_files
 
 FIRE_ID = f"{PARTNER}-{BOOK}-1"

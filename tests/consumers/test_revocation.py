@@ -12,13 +12,12 @@ import pytest
 from tests.consumers.county import ME, PARTNER, Clock, Listener
 from tests.consumers.test_digests import hash_of, id_of, routine
 from tests.simulator import CLUSTER, NOW, World, load
-from yizhan.consumers.bulletin import Side, as_json, compiled
 from yizhan.consumers.labels import Warn
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.errors import Reason
-from yizhan.schemas.policy_facts import Words
 from yizhan.schemas.timestamps import written
+from yizhan.services.quarters import read_quarter
 from yizhan.streams.station import handle
 
 COMPROMISED, REVOKED = NOW - timedelta(hours=2), NOW - timedelta(hours=1)
@@ -95,20 +94,18 @@ def test_what_is_learnt_later_shows_later(end: Ended, tmp_path: Path) -> None:
 
 
 def test_the_digest_and_its_bulletin_say_so_too(end: Ended, tmp_path: Path) -> None:
-    """The digest's proof holds, its event stays, and the sheet says that its key is doubtful."""
+    """The digest's proof holds, its event stays, and the quarter's letter says that its key is doubtful."""
     listener = Listener(end.world, tmp_path / "inbox.sqlite3", clock=Clock())
     value = routine(listener, time=written(COMPROMISED))
     stamp = end.world.postmark(value, PARTNER, COMPROMISED)
     listener.inbox.receive(listener.arrived(value, stamp, "digest", COMPROMISED))
-    record, _ = listener.manifest([hash_of(value)])
+    record, _ = listener.manifest([hash_of(value)], label="2026Q4")
     listener.inbox.receive(record)
     end.world.charters = end.after
     listener.restart()
     (digest,) = listener.inbox.digests()
-    members = listener.inbox.members(digest)
-    sides = tuple(Side(code, Words(zh=code, en=code)) for code in (ME, PARTNER))
-    sheet = compiled("2026Q3", (sides[0], sides[1]), NOW, "Asia/Shanghai", ([digest], members), [])
-    (entry,) = as_json(sheet)["in"]
-    assert (digest.held, entry["id"]) == (1, id_of(value))
-    assert "key_doubtful" in entry["warnings"]
+    contents = read_quarter(listener.inbox, None, "2026Q4", (ME, PARTNER), "Asia/Shanghai")
+    (letter,) = contents.letters
+    assert (digest.held, letter.id) == (1, id_of(value))
+    assert "key_doubtful" in letter.warnings
     listener.inbox.close()

@@ -157,13 +157,13 @@ def test_a_broker_whose_disk_is_gone_loses_nothing(tmp_path: Path) -> None:
             broker.stop()
             shutil.rmtree(broker.folder / "data")
             sent += [outbox.publish(fire()).id for _ in range(5)]
-            until(lambda: outbox.line()[1] is not None)  # whoever looks into the outbox reads why it waits
+            until(lambda: outbox.publisher_state()[1] is not None)  # whoever looks into the outbox reads why it waits
             bring_up(tmp_path, SIX, now=datetime.now(UTC))
             until(lambda: not outbox.depth(), seconds=60)
             records = cluster.read("station", EVENTS, count=25, seconds=30)
             assert list(dict.fromkeys(record.key.decode() for record in records)) == sent
-            assert len(outbox.books()) == 1
-            assert outbox.line() == (True, None)
+            assert len(outbox.epochs()) == 1
+            assert outbox.publisher_state() == (True, None)
         until(lambda: threading.active_count() <= threads, seconds=10)
     finally:
         broker.stop()

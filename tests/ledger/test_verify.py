@@ -49,7 +49,7 @@ def write(folder: Path, growth: Growth, more: list[bytes]) -> Checkpoint:
 def sign(checkpoint: Checkpoint, *cosigners: str) -> bytes:
     """Sign a checkpoint as the log and these counties."""
     note = notes.parse(sign_checkpoint(checkpoint, world().ledger.signing, world().ledger.cosigning, LATER))
-    return note.adding(*(world().cosignature(code, checkpoint) for code in cosigners)).to_bytes()
+    return note.with_signatures(*(world().cosignature(code, checkpoint) for code in cosigners)).to_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +238,7 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
         log.append(world().said(some_statements(7)[:5]), {})
         note = notes.parse(log.publish(world().ledger, LATER))
         lines = [world().cosignature(code, log.checkpoint()) for code in SIX]
-        log.cosigned(open_checkpoint(note.adding(*lines).to_bytes(), world().charters))
+        log.cosigned(open_checkpoint(note.with_signatures(*lines).to_bytes(), world().charters))
         log.append(world().said(some_statements(7)[5:]), {})
         log.publish(world().ledger, LATER)
     return folder

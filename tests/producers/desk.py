@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Any
 from tests.simulator import CLUSTER, FIRE, INTELLIGENCE, NOW, World
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.drafts import Draft
-from yizhan.producers.outbox import Outbox
+from yizhan.producers.outbox import Outbox, OutboxOptions
 from yizhan.producers.schedule import Patience
 from yizhan.producers.station_replies import PostingRecord
 from yizhan.schemas import topics
@@ -50,7 +51,8 @@ class Desk:
     world: World = field(default_factory=World)
     source: str = SHOUNING
     now: datetime = NOW
-    noise: Callable[[int], bytes] | None = None
+    random_bytes: Callable[[int], bytes] = os.urandom
+    was_received: Callable[[Ref], bool] = lambda _ref: True
     posting: int = 0
 
     @property
@@ -60,9 +62,9 @@ class Desk:
 
     def open(self) -> Outbox:
         """Open the outbox; the caller closes it."""
-        extra = {} if self.noise is None else {"noise": self.noise}
+        options = OutboxOptions(random_bytes=self.random_bytes, was_received=self.was_received)
         signer = self.world.counties[self.source[:6]].signing
-        return Outbox(self.path, self.source, signer, self.world.charters, lambda: self.now, **extra)
+        return Outbox(self.path, self.source, signer, self.world.charters, lambda: self.now, options)
 
     def dispatch(self, outbox: Outbox) -> Dispatch:
         """Open its sending side, with pauses that are not spread."""
@@ -133,7 +135,7 @@ class Desk:
         **more: Any,  # noqa: ANN401
     ) -> Header:
         """Write a cumulative receipt for a lane of the book in use."""
-        said = {"stage": "delivered", "source": self.source, "book": outbox.book, "lane": lane, "up_to": up_to}
+        said = {"stage": "delivered", "source": self.source, "book": outbox.epoch, "lane": lane, "up_to": up_to}
         return self.receipt(county, **(said | more))
 
 

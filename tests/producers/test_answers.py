@@ -123,7 +123,7 @@ def test_what_matches_nothing_is_kept_aside_with_its_reason(desk: Desk, outbox: 
         station_replies.UNKNOWN_EVENT,
     ]
     assert outbox.rows()[0].state == "queued"
-    assert len(outbox.books()) == 1
+    assert len(outbox.epochs()) == 1
 
 
 def test_a_posting_without_a_value_is_kept_aside(desk: Desk, outbox: Outbox, dispatch: Dispatch) -> None:

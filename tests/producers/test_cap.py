@@ -23,6 +23,7 @@ from yizhan.producers.geography import sample_outlines
 from yizhan.schemas import strictjson
 from yizhan.schemas.header import Header
 from yizhan.schemas.payloads import encode, parse_strict
+from yizhan.schemas.payloads.table import FOREST_FIRE, NATURAL_DISASTER
 from yizhan.schemas.sample import SIX
 
 MESSAGES = Path(__file__).parent / "cap_messages"
@@ -229,7 +230,7 @@ def test_parameters_that_somebody_wrote_are_let_go_and_named(said: list[tuple[st
     except CapInvalid:
         return
     for event in message.events:
-        assert event.type == words.FIRE or not event.ours
+        assert event.type == FOREST_FIRE or not event.ours
         assert not {"to", "new_field"} & (event.attributes.keys() | event.payload.keys())
         assert event.attributes["status"] == "Actual"
         draft = draft_of(message, event, "331126", {}, {})
@@ -245,7 +246,7 @@ def test_a_chinese_warning_is_read_as_far_as_it_goes() -> None:
     (event,) = message.events
     draft = draft_of(message, event, "350924", {})
     payload = draft["payload"]
-    assert (draft["type"], payload["class"], payload["warning_colour"]) == (words.DISASTER, "010400", "橙色")
+    assert (draft["type"], payload["class"], payload["warning_colour"]) == (NATURAL_DISASTER, "010400", "橙色")
     assert (draft["status"], draft["priority"], draft["certainty"], draft["stage"]) == (
         "Actual", "urgent", "Likely", "first",
     )  # fmt: skip
@@ -312,10 +313,10 @@ def test_an_unknown_event_is_refused_with_what_is_known() -> None:
 @pytest.mark.parametrize(
     ("event", "type_", "found"),
     [
-        ("森林火灾", words.FIRE, None), ("Wildfire Warning", words.FIRE, None),
-        ("暴雨橙色预警信号", words.DISASTER, "010400"),
-        ("Flash Flood Watch", words.DISASTER, "010200"), ("Red Thunder Alert", words.DISASTER, "010700"),
-        ("地质灾害气象风险预警", words.DISASTER, "029900"), ("landslide", words.DISASTER, "020400"),
+        ("森林火灾", FOREST_FIRE, None), ("Wildfire Warning", FOREST_FIRE, None),
+        ("暴雨橙色预警信号", NATURAL_DISASTER, "010400"),
+        ("Flash Flood Watch", NATURAL_DISASTER, "010200"), ("Red Thunder Alert", NATURAL_DISASTER, "010700"),
+        ("地质灾害气象风险预警", NATURAL_DISASTER, "029900"), ("landslide", NATURAL_DISASTER, "020400"),
     ],
 )  # fmt: skip
 def test_events_are_known_by_their_names(event: str, type_: str, found: str | None) -> None:

@@ -16,8 +16,11 @@ from tests.producers.desk import QINGYUAN, Desk, fire, intelligence, ref
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.drafts import Draft
 from yizhan.producers.errors import NotPublishable
-from yizhan.producers.files import LONGEST_PAUSE_SECONDS, ORPHAN_SECONDS, FileQueue, attach
-from yizhan.producers.outbox import FILES_PATIENCE_SECONDS, Accepted, Outbox
+from yizhan.producers.file_queue import ORPHAN_SECONDS, FileQueue
+from yizhan.producers.file_sealing import attach
+from yizhan.producers.files import LONGEST_PAUSE_SECONDS
+from yizhan.producers.numbering import Accepted
+from yizhan.producers.outbox import FILES_PATIENCE_SECONDS, Outbox
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.store import transaction
 from yizhan.schemas.errors import FileRefused, PayloadInvalid
@@ -247,7 +250,7 @@ def test_a_disk_that_fills_up_is_emptied_again(outbox: Outbox, photo: Path, monk
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert list(_folder(outbox).iterdir()) == []
-    monkeypatch.setattr("yizhan.producers.files.RESERVE_BYTES", 1 << 60)
+    monkeypatch.setattr("yizhan.producers.file_sealing.RESERVE_BYTES", 1 << 60)
     with pytest.raises(StoreError, match="为报警留出"):
         attach(outbox, draft(), [photo])
     assert outbox.publish(draft()).id

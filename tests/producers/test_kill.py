@@ -50,7 +50,7 @@ def test_what_was_accepted_survives_kill_9(tmp_path: Path) -> None:
         assert set(accepted) <= {row.id for row in rows}
         assert len(accepted) >= KILLS
         assert len(rows) - len(accepted) <= KILLS  # at most the one under way at each kill
-        assert len(outbox.books()) == 1
+        assert len(outbox.epochs()) == 1
         places: dict[str, list[int]] = {}
         for posting in outbox.postings():
             places.setdefault(posting.lane, []).append(posting.n)

@@ -34,7 +34,7 @@ def header(outbox: Outbox, event_id: str) -> Any:  # noqa: ANN401 -- a Header, o
 def test_ids_count_from_one_in_one_book(outbox: Outbox) -> None:
     """Events are numbered 1, 2, 3 … in the book, whatever their type and recipients."""
     sent = [outbox.publish(draft) for draft in (fire(), intelligence(), fire(to=(CANGNAN,)))]
-    assert [event.id for event in sent] == [f"{SHOUNING}-{outbox.book}-{n}" for n in (1, 2, 3)]
+    assert [event.id for event in sent] == [f"{SHOUNING}-{outbox.epoch}-{n}" for n in (1, 2, 3)]
 
 
 def test_lanes_count_without_gap_by_recipient_and_way(outbox: Outbox) -> None:
@@ -130,8 +130,8 @@ def test_what_refers_to_nothing_of_ours_is_not_sent(outbox: Outbox, reference: d
     assert outbox.rows() == ()
 
 
-def test_nobody_answers_for_who_owes_it(outbox: Outbox) -> None:
-    """Feedback on one's own report, or on one that never came here: refused, naming the duty and who has it."""
+def test_nobody_answers_for_who_owes_it(desk: Desk, outbox: Outbox) -> None:
+    """Feedback on one's own report, or on one that never came here: refused, naming the obligation and who has it."""
     asking = intelligence(wants="feedback", to=(QINGYUAN,))
     own = outbox.publish(asking)
     feedback = Draft.model_validate({"type": "yizhan.intelligence.feedback.v1", "payload": {}, "stage": "final"})
@@ -141,13 +141,14 @@ def test_nobody_answers_for_who_owes_it(outbox: Outbox) -> None:
     assert isinstance(outbox.publish(answer.model_copy(update={"status": "Exercise"})), Accepted)
     theirs = Reference(id="331126-20261123abcd-9", hash="00" * 32)
     answer = feedback.model_copy(update={"reply_to": theirs})
-    outbox.came = lambda _ref: False
-    with pytest.raises(NotOwed, match="没有发给本县"):
-        outbox.publish(answer)
+    desk.was_received = lambda _ref: False
+    with desk.open() as other, pytest.raises(NotOwed, match="没有发给本县"):
+        other.publish(answer)
     word = {"type": "yizhan.notice.v1", "payload": {"kind": "text", "text": "收到"}, "reply_to": theirs}
     assert isinstance(outbox.publish(Draft.model_validate(word)), Accepted)
-    outbox.came = lambda said: said.id == theirs.id
-    assert isinstance(outbox.publish(answer), Accepted)
+    desk.was_received = lambda ref: ref.id == theirs.id
+    with desk.open() as other:
+        assert isinstance(other.publish(answer), Accepted)
 
 
 def test_a_wrong_hash_is_not_sent(outbox: Outbox) -> None:
@@ -172,7 +173,7 @@ def test_the_same_reference_is_sent_once(desk: Desk, outbox: Outbox) -> None:
     outbox.close()
     desk.path.with_name("outbox.sqlite3.head").write_text(f"{first.id.split('-')[1]} 99")  # as if restored
     with desk.open() as reopened:
-        assert reopened.book != first.id.split("-")[1]
+        assert reopened.epoch != first.id.split("-")[1]
         across = reopened.publish(fire(external_ref="A-1"))
         other = reopened.publish(intelligence(external_ref="A-1"))
     assert (again.id, again.duplicate, again.decisions) == (first.id, True, first.decisions)
@@ -255,9 +256,9 @@ def test_lane_heads_tell_each_recipient_its_own(outbox: Outbox) -> None:
         outbox.publish(draft)
     notices = [outbox.event(sent.id) for sent in outbox.announce_lane_heads()]
     said = {event.header.to: strictjson.loads(event.payload)["lanes"] for event in notices if event}
-    book = outbox.book
+    epoch = outbox.epoch
     assert {event.header.type for event in notices if event} == {NOTICE}
-    assert said[(CANGNAN,)] == [{"book": book, "lane": "prompt", "head": 1, "void": []}]
+    assert said[(CANGNAN,)] == [{"book": epoch, "lane": "prompt", "head": 1, "void": []}]
     assert [(lane["lane"], lane["head"]) for lane in said[(QINGYUAN,)]] == [("digest", 1), ("prompt", 2)]
 
 

@@ -14,12 +14,8 @@ from hypothesis import strategies as st
 from tests.forge import register
 from tests.simulator import START, World, load, seed
 from yizhan.schemas import strictjson
-from yizhan.schemas.charter import (
-    AdoptedCharters,
-    Charter,
-    charter_name,
-    load_charter,
-)
+from yizhan.schemas.charter import AdoptedCharters, Charter
+from yizhan.schemas.charter_loading import charter_name, load_charter
 from yizhan.schemas.errors import CharterInvalid, YizhanError
 from yizhan.schemas.header import CharterName, ContractModel
 from yizhan.schemas.keys import SealingKey, SigningKey

@@ -36,7 +36,7 @@ SIGNED: Final = sign_checkpoint(CHECKPOINT, WORLD.ledger.signing, WORLD.ledger.c
 def cosigned(*codes: str) -> bytes:
     """Return the checkpoint, cosigned by counties."""
     lines = [WORLD.cosignature(code, CHECKPOINT) for code in codes]
-    return notes.parse(SIGNED).adding(*lines).to_bytes()
+    return notes.parse(SIGNED).with_signatures(*lines).to_bytes()
 
 
 def test_the_example_of_the_specification() -> None:
@@ -148,7 +148,7 @@ def test_a_quorum_makes_it_final() -> None:
 def test_a_member_counts_once() -> None:
     """A county that signs again and again, at other times too, is one county."""
     lines = [WORLD.cosignature("350924", CHECKPOINT, LATER + timedelta(seconds=n)) for n in range(5)]
-    opened = open_checkpoint(notes.parse(SIGNED).adding(*lines).to_bytes(), WORLD.charters)
+    opened = open_checkpoint(notes.parse(SIGNED).with_signatures(*lines).to_bytes(), WORLD.charters)
     assert set(opened.cosigned) == {"350924"}
     assert opened.cosigned["350924"] == LATER + timedelta(seconds=4, milliseconds=999)
 
@@ -160,7 +160,7 @@ def test_a_name_is_bound_to_its_key() -> None:
     outside = cosign(CHECKPOINT, "example.com/witness", WORLD.cosigning["350924"], LATER)
     renamed = replace(WORLD.cosignature("350924", CHECKPOINT), name=f"{WORLD.origin}/350982")
     for line in (ours, stranger, outside, renamed):
-        assert not open_checkpoint(notes.parse(SIGNED).adding(line).to_bytes(), WORLD.charters).cosigned
+        assert not open_checkpoint(notes.parse(SIGNED).with_signatures(line).to_bytes(), WORLD.charters).cosigned
 
 
 def test_a_cosignature_has_a_true_time() -> None:
@@ -168,7 +168,7 @@ def test_a_cosignature_has_a_true_time() -> None:
     undated = cosign(
         CHECKPOINT, f"{WORLD.origin}/350924", WORLD.cosigning["350924"], START.fromtimestamp(0, START.tzinfo)
     )
-    assert not open_checkpoint(notes.parse(SIGNED).adding(undated).to_bytes(), WORLD.charters).cosigned
+    assert not open_checkpoint(notes.parse(SIGNED).with_signatures(undated).to_bytes(), WORLD.charters).cosigned
 
 
 def test_keys_hold_when_they_sign() -> None:
@@ -179,7 +179,7 @@ def test_keys_hold_when_they_sign() -> None:
             sign_checkpoint(CHECKPOINT, WORLD.ledger.signing, WORLD.ledger.cosigning, early), WORLD.charters
         )
     line = WORLD.cosignature("350924", CHECKPOINT, early)
-    assert not open_checkpoint(notes.parse(SIGNED).adding(line).to_bytes(), WORLD.charters).cosigned
+    assert not open_checkpoint(notes.parse(SIGNED).with_signatures(line).to_bytes(), WORLD.charters).cosigned
 
 
 def test_strangers_sign_for_nobody() -> None:

@@ -159,15 +159,15 @@ def test_lengths_are_exact(length: int) -> None:
 @pytest.mark.parametrize("length", [0, 32, 63, 65, 128])
 def test_a_signature_of_another_length_does_not_hold(length: int) -> None:
     """It is false, not an exception."""
-    assert not SIGNING.public.holds(bytes(length), b"message")
+    assert not SIGNING.public.verifies(bytes(length), b"message")
 
 
 def test_signatures_hold_and_are_deterministic() -> None:
     """The same key and message give the same 64 bytes; another message does not hold."""
     signature = SIGNING.sign(b"message")
     assert signature == SIGNING.sign(b"message")
-    assert SIGNING.public.holds(signature, b"message")
-    assert not SIGNING.public.holds(signature, b"massage")
+    assert SIGNING.public.verifies(signature, b"message")
+    assert not SIGNING.public.verifies(signature, b"massage")
 
 
 @pytest.mark.parametrize("passphrase", [None, b"a passphrase", "密码".encode()])

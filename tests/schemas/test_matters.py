@@ -13,15 +13,15 @@ from tests.schemas.payloads.examples import DISPUTE, EXAMPLES, PLAN
 from tests.simulator import BOOK, World
 from yizhan.schemas.header import Header
 from yizhan.schemas.matters import (
+    CountyAnswer,
     EventRole,
     JointWorkState,
     MatterEvent,
-    Word,
     event_role,
     in_order,
     joint_work,
-    matter,
-    names,
+    matter_ids,
+    referenced_ids,
 )
 from yizhan.schemas.payloads import encode, parse_strict, read
 
@@ -31,7 +31,11 @@ SHOUNING, QINGYUAN = "350924", "331126"
 
 
 def told(
-    kind: str, n: int, payload: dict[str, Any] | None = None, source: str = SHOUNING, **attributes: Any
+    kind: str,
+    n: int,
+    payload: dict[str, Any] | None = None,
+    source: str = SHOUNING,
+    **attributes: Any,  # noqa: ANN401 -- any attribute
 ) -> MatterEvent:
     """Tell of event ``n`` of a county."""
     type_ = f"yizhan.{kind}.v1"
@@ -60,25 +64,25 @@ def test_what_names_each_other_belongs_together() -> None:
     """By any event of it, through any number of others; nothing else."""
     named = [("b", "a"), ("c", "a"), ("d", "c"), ("x", "y")]
     for start in "abcd":
-        assert matter(start, beside_of(named)) == set("abcd")
-    assert matter("y", beside_of(named)) == {"x", "y"}
-    assert matter("z", beside_of(named)) == {"z"}
+        assert matter_ids(start, beside_of(named)) == set("abcd")
+    assert matter_ids("y", beside_of(named)) == {"x", "y"}
+    assert matter_ids("z", beside_of(named)) == {"z"}
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("abcdefgh")), max_size=12))
 def test_a_matter_is_the_same_from_each_of_its_events(named: list[tuple[str, str]]) -> None:
     """Whoever of it one asks."""
     for start in "abcdefgh":
-        found = matter(start, beside_of(named))
-        assert all(matter(other, beside_of(named)) == found for other in found)
+        found = matter_ids(start, beside_of(named))
+        assert all(matter_ids(other, beside_of(named)) == found for other in found)
 
 
 def test_a_header_names_its_thread_and_its_references() -> None:
     """Each once, and never itself."""
     first = told("incident.forest_fire", 1)
-    assert names(first.header) == ()
+    assert referenced_ids(first.header) == ()
     later = told("incident.forest_fire", 2, subject=ref(1)["id"], supersedes=ref(1), reply_to=ref(7, QINGYUAN))
-    assert names(later.header) == (ref(1)["id"], ref(7, QINGYUAN)["id"])
+    assert referenced_ids(later.header) == (ref(1)["id"], ref(7, QINGYUAN)["id"])
 
 
 @pytest.mark.parametrize(
@@ -103,10 +107,10 @@ def test_an_event_is_one_part_of_its_matter(attributes: dict[str, Any], expected
 
 
 def test_a_countersignature_is_the_other_countys_plan_in_answer() -> None:
-    """Neither the author's own answer nor a mere word is one; the answer is no plan to be signed in its turn."""
+    """Neither the author's own answer nor a mere receipt is one; the answer is no plan to be signed in its turn."""
     plan = told("patrol.plan", 1)
-    word = Word(QINGYUAN, "acted", "周某", "331005", None, "2026-11-23T09:00:00.000Z")
-    assert stands(MatterEvent(plan.header, HASH, plan.contents, (word,))) == [
+    answer = CountyAnswer("acted", "周某", "331005", None, "2026-11-23T09:00:00.000Z", QINGYUAN)
+    assert stands(MatterEvent(plan.header, HASH, plan.contents, (answer,))) == [
         (JointWorkState.AWAITS_COUNTERSIGN, QINGYUAN)
     ]
     own, theirs = (told("patrol.plan", 2, source=each, reply_to=ref(1)) for each in (SHOUNING, QINGYUAN))

@@ -30,7 +30,7 @@ def test_the_example_of_the_specification() -> None:
     (line,) = note.signatures
     assert (line.name, line.key_id.hex()) == (name, number) == (name, key_id(name, key).hex())
     assert verifier_key(name, key) == VKEY
-    assert key.holds(line.signature, note.text.encode())
+    assert key.verifies(line.signature, note.text.encode())
     assert note.to_bytes() == EXAMPLE
 
 
@@ -89,8 +89,8 @@ def test_a_line_stands_once() -> None:
     """Adding what is there changes nothing; adding another keeps the order."""
     note = parse(EXAMPLE)
     more = Signature("b", b"1234", b"x")
-    assert note.adding(*note.signatures) == note
-    assert note.adding(more, more).signatures == (*note.signatures, more)
+    assert note.with_signatures(*note.signatures) == note
+    assert note.with_signatures(more, more).signatures == (*note.signatures, more)
 
 
 @given(

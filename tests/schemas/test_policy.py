@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from tests.simulator import BOOK, World
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.header import NOTICE, RECEIPT, Header
+from yizhan.schemas.payloads import TYPES
 from yizhan.schemas.policy import MAX_ROUTES, MAX_ROWS, Policy, PolicyFile, Way, decide
-from yizhan.schemas.policy_facts import ABSENT, ATTRIBUTES, TYPES, facts
+from yizhan.schemas.policy_facts import ABSENT, ATTRIBUTES, facts
 from yizhan.schemas.sample import sample_policy
 
 WORLD = World()

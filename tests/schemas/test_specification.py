@@ -8,13 +8,14 @@ from typing import Final
 
 import pytest
 
-from yizhan.schemas import charter, dsse, envelope, header, strictjson, topics
+from yizhan.schemas import charter_files, dsse, envelope, header, strictjson, topics
 from yizhan.schemas.admit import MAX_KAFKA_HEADER_BYTES
 from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.errors import Reason
 from yizhan.schemas.header import Header
 from yizhan.schemas.manifest import Manifest
-from yizhan.schemas.policy_facts import ATTRIBUTES, TYPES
+from yizhan.schemas.payloads import TYPES
+from yizhan.schemas.policy_facts import ATTRIBUTES
 from yizhan.schemas.postmark import Postmark
 
 TEXT: Final = (Path(__file__).parents[2] / "schemas" / "README.md").read_text("utf-8")
@@ -105,7 +106,7 @@ def test_the_limits_are_the_codes() -> None:
     told = [figures[name] for name in figures if name not in {"what", "integer"}]
     assert [int(re.split("[ ;]", figure)[0].replace(",", "")) for figure in told] == [
         envelope.MAX_BYTES, header.MAX_HEADER_BYTES, MAX_KAFKA_HEADER_BYTES, header.MAX_MEMBERS,
-        strictjson.MAX_DEPTH, dsse.MAX_BYTES, charter.MAX_FILE_BYTES,
+        strictjson.MAX_DEPTH, dsse.MAX_BYTES, charter_files.MAX_FILE_BYTES,
     ]  # fmt: skip
 
 

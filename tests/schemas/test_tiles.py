@@ -135,5 +135,5 @@ def test_what_is_no_tile(data: bytes) -> None:
 
 def test_a_subtree_of_nothing() -> None:
     """There is no hash of no leaves within a tree."""
-    with pytest.raises(ProofInvalid, match="came none"):
+    with pytest.raises(ProofInvalid, match="got none"):
         tiles.subtree_hash(4, 4, kept)

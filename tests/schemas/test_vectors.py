@@ -11,7 +11,8 @@ from typing import Any, Final
 import pytest
 
 from yizhan.schemas.admit import Record, admit
-from yizhan.schemas.charter import Charter, load_charter
+from yizhan.schemas.charter import Charter
+from yizhan.schemas.charter_loading import load_charter
 from yizhan.schemas.envelope import open_verified
 from yizhan.schemas.errors import REFUSALS, Reason, Refused, Unopenable
 from yizhan.schemas.keys import SealingKey, SigningKey

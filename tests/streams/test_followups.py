@@ -88,9 +88,9 @@ class Watch:
             county, (SOURCE,), fire.received + timedelta(minutes=1), type=RECEIPT, receipt=receipt, **plain
         )
 
-    def duties(self) -> dict[str, ObligationState]:
+    def obligations(self) -> dict[str, ObligationState]:
         """Return the table as a station would read it."""
-        return ObligationTable.read(self.table).duties
+        return ObligationTable.read(self.table).obligations
 
 
 @pytest.fixture
@@ -185,14 +185,14 @@ def test_a_table_that_is_gone_is_made_again_from_the_audit(watch: Watch) -> None
         watch.observe(fire)
     watch.observe(watch.acknowledgement(fires[0], PARTNER))
     watch.tick(NOW + timedelta(minutes=7))
-    before = watch.duties()
-    for table in ([], [(PROGRESS_KEY, b"{}"), (b"acknowledge/x", b"not a duty")]):
+    before = watch.obligations()
+    for table in ([], [(PROGRESS_KEY, b"{}"), (b"acknowledge/x", b"not an obligation")]):
         watch.table = list(table)
         watch.revive()
-        assert {name: duty for name, duty in watch.duties().items() if duty.period is None} == {
-            name: duty for name, duty in before.items() if duty.period is None
+        assert {name: obligation for name, obligation in watch.obligations().items() if obligation.period is None} == {
+            name: obligation for name, obligation in before.items() if obligation.period is None
         }
-        assert watch.duties().keys() == before.keys()
+        assert watch.obligations().keys() == before.keys()
         assert watch.tick(NOW + timedelta(minutes=8)) == []
 
 
@@ -234,9 +234,9 @@ def test_one_step_that_fails_costs_nobody_else_a_reminder(watch: Watch) -> None:
     other = watch.event(THIRD, (PARTNER,), one.received + timedelta(seconds=1))
     watch.observe(one)
     watch.observe(other)
-    for name, duty in watch.duties().items():
-        if duty.about is not None and duty.about.id.startswith(THIRD):
-            broken = duty.model_copy(update={"rule": "never " * 20})
+    for name, obligation in watch.obligations().items():
+        if obligation.about is not None and obligation.about.id.startswith(THIRD):
+            broken = obligation.model_copy(update={"rule": "never " * 20})
             watch.table.append((name.encode(), broken.model_dump_json(exclude_none=True).encode()))
     watch.revive()
     at = one.received + timedelta(minutes=15, seconds=2)

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.forge import Letter, changed, forge
 from tests.simulator import NOW, World, seed
 from tests.vectors.by_hand import plus_order_8, signature_under
-from tests.vectors.contract_charters import KEYS, POLICY, Case, key_change, text, version
+from tests.vectors.contract_charters import KEYS, POLICY, key_change, text, version
 from tests.vectors.contract_charters import changed as file_changed
+from tests.vectors.contract_keys import Case
 from tests.vectors.maker import CHARTER, PARTNER, SENDER, STRANGER, STRANGERS_SEAL, THIRD
 from yizhan.schemas.counterfoils import counterfoil_of
 from yizhan.schemas.keys import kid

@@ -7,13 +7,15 @@ Rule 2: nothing is decided here: each function calls what the program calls.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.vectors import judge_readers
 from yizhan.schemas.admit import Record, admit
 from yizhan.schemas.adoption import Adoption
-from yizhan.schemas.charter import AdoptedCharters, load_charter
+from yizhan.schemas.charter import AdoptedCharters
+from yizhan.schemas.charter_loading import load_charter
 from yizhan.schemas.checkpoints import open_checkpoint
 from yizhan.schemas.counterfoils import verify_counterfoil
 from yizhan.schemas.errors import (
@@ -32,12 +34,10 @@ from yizhan.schemas.logrecords import read_entries
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.proofs import parse_proof, verify_proof
-from yizhan.schemas.statements import read_dated, read_statement
+from yizhan.schemas.statements import StationStatement, read_dated, read_statement
 from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from yizhan.schemas.charter import Charter
     from yizhan.schemas.checkpoints import OpenedCheckpoint
     from yizhan.schemas.header import Header
@@ -45,7 +45,12 @@ if TYPE_CHECKING:
 VECTORS: Final = Path(__file__).parent
 REFUSED: Final = {"refused": True}
 Vector = dict[str, Any]
-ROLES: Final = {"sign": SigningPublicKey, "seal": SealingPublicKey, "cosign": CosigningPublicKey}
+PublicKey = SigningPublicKey | SealingPublicKey | CosigningPublicKey
+ROLES: Final[dict[str, Callable[[bytes], PublicKey]]] = {
+    "sign": SigningPublicKey,
+    "seal": SealingPublicKey,
+    "cosign": CosigningPublicKey,
+}
 
 
 def files_of(version: Mapping[str, Any]) -> dict[str, bytes]:
@@ -106,21 +111,21 @@ def entries(vector: Vector) -> Vector:
     return {"start": found[0], "entries": [entry.hex() for entry in found[1]]}
 
 
-KINDS: Final = {kind.content_type: kind for kind in (Postmark, Manifest, Adoption, Followup)}
+DATED: Final[tuple[type[StationStatement], ...]] = (Postmark, Manifest, Followup)
 
 
 def statements(vector: Vector) -> Vector:
     """Read a statement."""
     charters, data = charters_of(vector), vector["document"].encode()
-    kind = KINDS[vector["type"]]
     try:
-        if kind is Adoption:
-            said, name = read_statement(kind, data, charters.latest())
-        else:
-            said, name, _charter = read_dated(kind, data, charters)
+        if vector["type"] == Adoption.content_type:
+            adoption, name = read_statement(Adoption, data, charters.latest())
+            return {"payload": json.loads(adoption.payload()), "hash": name.hex()}
+        (kind,) = (each for each in DATED if each.content_type == vector["type"])
+        statement, name, _charter = read_dated(kind, data, charters)
     except StatementInvalid:
         return REFUSED
-    return {"payload": json.loads(said.payload()), "hash": name.hex()}
+    return {"payload": json.loads(statement.payload()), "hash": name.hex()}
 
 
 def versions(vector: Vector) -> Vector:

@@ -17,7 +17,7 @@ from yizhan.consumers import store as inbox_store
 from yizhan.consumers.arrivals import Arrived
 from yizhan.consumers.checks import Reader, SignedEvent, VerifiedManifest, examine
 from yizhan.consumers.labels import ManifestVerdict, Warn
-from yizhan.producers import queries
+from yizhan.producers import confirmations
 from yizhan.producers import store as outbox_store
 from yizhan.runtime.store import open_store
 from yizhan.schemas import dsse, strictjson
@@ -76,9 +76,9 @@ def receipts(vector: Vector) -> Vector:
                 (code, book, lane["lane"], lane["n"]),
             )
         if receipt.target_source == source and receipt.stage == "delivered":
-            queries.confirm_lane(conn, header.county, receipt, AT)
+            confirmations.confirm_lane(conn, header.county, receipt, AT)
         elif receipt.target_source == source:
-            queries.confirm_event(conn, header, bytes(32), "{}")
+            confirmations.confirm_event(conn, header, bytes(32), "{}")
         binds = conn.execute("SELECT 1 FROM recipients WHERE delivered IS NOT NULL").fetchone() is not None
     return {"binds": binds}
 

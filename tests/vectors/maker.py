@@ -14,7 +14,8 @@ from tests.forge import forge
 from tests.simulator import BOOK, CLUSTER, NOW, START, World, seed
 from yizhan.schemas import topics
 from yizhan.schemas.admit import Record, admit
-from yizhan.schemas.charter import Charter, load_charter
+from yizhan.schemas.charter import Charter
+from yizhan.schemas.charter_loading import load_charter
 from yizhan.schemas.envelope import open_verified
 from yizhan.schemas.errors import Refused, Unopenable
 from yizhan.schemas.header import RECEIPT

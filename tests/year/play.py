@@ -38,7 +38,6 @@ from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.timestamps import instant, written
 from yizhan.services import bulletins
 from yizhan.services.home import Home
-from yizhan.services.outbox_port import OutboxDesk
 from yizhan.streams.closing import CloseRequest
 from yizhan.streams.closing_kafka import Closer
 from yizhan.streams.ticks import Tick
@@ -93,8 +92,8 @@ class County:
 
     def open_inbox(self) -> None:
         """Open the inbox, a new one if there is none."""
-        desk, path = OutboxDesk(self.outbox), self.folder / "inbox.sqlite3"
-        self.inbox = Inbox(path, self.code, [self._seal], self.charters, self.clock, desk)
+        path = self.folder / "inbox.sqlite3"
+        self.inbox = Inbox(path, self.code, [self._seal], self.charters, self.clock, self.outbox)
 
     def close(self) -> None:
         """Close both."""
@@ -232,7 +231,7 @@ class Year:
 
     def material(self, label: str, county: str, partner: str) -> Any:  # noqa: ANN401 -- bulletin's Material
         """Count a quarter's figures as a county's command would, now."""
-        return bulletins.material(Home(self.home), label, county, partner, self.clock.now)
+        return bulletins.read_material(Home(self.home), bulletins.BulletinKey(label, county, partner), self.clock.now)
 
     def _close(self, label: str) -> None:
         keys = [load_signing(path) for path in (self.home / "station" / "keys").glob("sign-*.pem")]

@@ -13,16 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from yizhan.bulletin.matters import Matter
-
-CRIME: Final = "yizhan.incident.eco_crime.v1"
-FIRE: Final = "yizhan.incident.forest_fire.v1"
-DISASTER: Final = "yizhan.incident.natural_disaster.v1"
-HOTSPOT: Final = "yizhan.incident.hotspot.v1"
-REPORT: Final = "yizhan.intelligence.report.v1"
-FEEDBACK: Final = "yizhan.intelligence.feedback.v1"
-REQUEST: Final = "yizhan.assistance.request.v1"
-RESPONSE: Final = "yizhan.assistance.response.v1"
-DISPUTE: Final = "yizhan.dispute.case.v1"
+from yizhan.schemas.payloads.table import Counted
 
 STAGES: Final = ("受案", "立案", "侦破", "移诉", "撤案")
 _AFTER_FILING: Final = STAGES[1:4]
@@ -69,7 +60,7 @@ def cases(found: Sequence[Matter]) -> dict[str, Any]:
 
     A case that was dropped (撤案) is in no ``reached``: it is no longer a case that was filed.
     """
-    raws = [each.raw for each in found if each.type == CRIME and each.latest is not None]
+    raws = [each.raw for each in found if each.counted is Counted.CASES and each.latest is not None]
     made: dict[str, Any] = {"all": len(raws)}
     for branch, natures in BRANCHES.items():
         ours = [raw for raw in raws if raw.get("nature") in natures]
@@ -113,7 +104,7 @@ def _listed(raw: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 def fires(found: Sequence[Matter]) -> dict[str, Any]:
     """Count fires and what they cost."""
-    alive = [each for each in found if each.type == FIRE and each.latest is not None]
+    alive = [each for each in found if each.counted is Counted.FIRES and each.latest is not None]
     raws = [each.raw for each in alive]
     return {
         "all": len(alive),
@@ -129,14 +120,14 @@ def fires(found: Sequence[Matter]) -> dict[str, Any]:
 
 def disasters(found: Sequence[Matter]) -> dict[str, Any]:
     """Count disasters and whom they struck."""
-    raws = [each.raw for each in found if each.type == DISASTER and each.latest is not None]
+    raws = [each.raw for each in found if each.counted is Counted.DISASTERS and each.latest is not None]
     people = {name: total(raws, name) for name in ("dead", "missing", "evacuated")}
     return {"all": len(raws), **people, "class": words(raws, "class")}
 
 
 def hotspots(found: Sequence[Matter]) -> dict[str, Any]:
     """Count hotspots by what people found there."""
-    raws = [each.raw for each in found if each.type == HOTSPOT and each.latest is not None]
+    raws = [each.raw for each in found if each.counted is Counted.HOTSPOTS and each.latest is not None]
     return {"all": len(raws), "verification": words(raws, "verification")}
 
 
@@ -145,8 +136,8 @@ def intelligence(found: Sequence[Matter]) -> dict[str, Any]:
 
     A report is fed back by the latest feedback on its thread; ``used`` are those that led to something.
     """
-    reports = [each for each in found if each.type == REPORT and each.latest is not None]
-    answers = [each for each in found if each.type == FEEDBACK and each.latest is not None]
+    reports = [each for each in found if each.counted is Counted.REPORTS and each.latest is not None]
+    answers = [each for each in found if each.counted is Counted.FEEDBACK and each.latest is not None]
     raws = [each.raw for each in answers]
     return {
         "all": len(reports),

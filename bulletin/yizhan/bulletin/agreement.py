@@ -17,7 +17,7 @@ from yizhan.bulletin.figures import COMPARED, digest, looked_up
 from yizhan.bulletin.labels import COMPARED_NAMES
 from yizhan.schemas.i18n import _
 
-Word = Literal["same", "differs", "waiting"]
+Verdict = Literal["same", "differs", "waiting"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class FigureComparison:
 
     item: str
     title: str
-    word: Word
+    word: Verdict
     counted: str
     ours: str
     theirs: str
@@ -48,7 +48,7 @@ def compared(
     return (*found, *_manifests(made["pair"], ours, theirs))
 
 
-def verdict(findings: Sequence[FigureComparison]) -> Word:
+def verdict(findings: Sequence[FigureComparison]) -> Verdict:
     """Sum up: ``differs`` if anything does, ``waiting`` if something could not be compared, else ``same``."""
     words = {each.word for each in findings}
     return "differs" if "differs" in words else "waiting" if "waiting" in words else "same"
@@ -60,7 +60,7 @@ def _said(signed: Mapping[str, Any] | None, name: str) -> str | None:
 
 def _one(item: str, title: str, counted: str, ours: str | None, theirs: str | None) -> FigureComparison:
     known = [each for each in (ours, theirs) if each is not None]
-    word: Word = "differs" if any(each != counted for each in known) else "same" if len(known) == 2 else "waiting"  # noqa: PLR2004 -- both
+    word: Verdict = "differs" if any(each != counted for each in known) else "same" if len(known) == 2 else "waiting"  # noqa: PLR2004 -- both
     return FigureComparison(item, title, word, counted, ours or "", theirs or "")
 
 
@@ -100,5 +100,5 @@ def _manifests(
             " ".join(sorted(str(each.get("hash")) for each in named if each.get("county") == code))
             for named in (_listed(ours, "manifests"), _listed(theirs, "manifests"))
         ]
-        word: Word = "waiting" if not any(cited) else "differs" if all(cited) and cited[0] != cited[1] else "same"
+        word: Verdict = "waiting" if not any(cited) else "differs" if all(cited) and cited[0] != cited[1] else "same"
         yield FigureComparison(f"manifests.{code}", code, word, "", *cited)

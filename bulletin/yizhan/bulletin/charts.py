@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
-from yizhan.bulletin.labels import visible
+from yizhan.schemas.invisible import blanked
 
 FONTS: Final = "Yizhan Song, FangSong, SimSun, Noto Serif CJK SC, serif"
 INK: Final = "#222222"
@@ -151,13 +151,13 @@ def _scale(scale: float) -> Iterator[str]:
 
 def _text(x: float, y: float, said: str, *, anchor: str = "start", size: int = _SIZE, fill: str = INK) -> str:
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{fill}"'
-    return f'<text {place} font-family="{FONTS}">{escape(visible(said))}</text>'
+    return f'<text {place} font-family="{FONTS}">{escape(blanked(said))}</text>'
 
 
 def _svg(height: float, parts: Iterable[str], title: str) -> str:
     size = f'width="{_WIDTH}" height="{height:.0f}" viewBox="0 0 {_WIDTH} {height:.0f}"'
     inner = "".join(parts)
-    name = escape(visible(title))
+    name = escape(blanked(title))
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img"><title>{name}</title>{inner}</svg>'
 
 

@@ -21,9 +21,10 @@ from docx.oxml.ns import qn
 from docx.shared import Mm, Pt, RGBColor
 from docx.text.paragraph import Paragraph
 
+from yizhan.bulletin.blocks import Drawing, Heading, Para, Sheet, Table
 from yizhan.bulletin.pdf import picture
-from yizhan.bulletin.sheet import Drawing, Heading, Para, Sheet, Table
 from yizhan.schemas.i18n import _
+from yizhan.schemas.invisible import without_invisible
 
 MOST_ROWS: Final = 500
 """Rows of one table that Word still opens at once; the rest is in the CSV."""
@@ -140,7 +141,7 @@ def _table(document: Document, table: Table) -> None:
 
 
 def _words(paragraph: Paragraph, said: str, *, font: str = _SONG, size: float, colour: RGBColor | None = None) -> None:
-    run = paragraph.add_run("".join(one for one in said if one.isprintable() or one == "　"))
+    run = paragraph.add_run(without_invisible(said))
     run.font.size = Pt(size)
     run.font.name = "Times New Roman"
     run._element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), font)  # noqa: SLF001 -- no other way

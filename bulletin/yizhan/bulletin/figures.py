@@ -18,8 +18,9 @@ from zoneinfo import ZoneInfo
 
 from yizhan.bulletin import aggregates
 from yizhan.bulletin.matters import Matter, Replacements, matters, ordered, standing
-from yizhan.bulletin.quarter_events import NEVER_COUNTED, QuarterEvent, QuarterObligation
+from yizhan.bulletin.quarter_events import QuarterEvent, QuarterObligation
 from yizhan.schemas.merkle import leaf_hash, root
+from yizhan.schemas.payloads.table import NEVER_COUNTED, Counted
 from yizhan.schemas.policy import Way
 from yizhan.schemas.quarters import Quarter
 
@@ -52,7 +53,7 @@ def figures(
     pair: tuple[str, str],
     time_zone: str,
     letters: Iterable[QuarterEvent],
-    duties: Iterable[QuarterObligation] = (),
+    obligations: Iterable[QuarterObligation] = (),
     earlier: Callable[[str], Mapping[str, Any] | None] = lambda _label: None,
 ) -> dict[str, Any]:
     """Count a quarter.
@@ -62,7 +63,7 @@ def figures(
         pair: the two member codes, in any order.
         time_zone: of the alliance: months and days are its own.
         letters: what each of the two sent the other in that quarter, in any order, repeats allowed.
-        duties: how the obligations between the two stood at its end.
+        obligations: how the obligations between the two stood at its end.
         earlier: returns the figures of another quarter, None where there are none.
     """
     codes = tuple(sorted(pair))
@@ -70,7 +71,7 @@ def figures(
     known = standing(everything)
     found = matters(everything, known)
     counted = [each for each in everything if each.type not in NEVER_COUNTED]
-    owed = sorted(duties, key=lambda each: (each.due, each.obligation))
+    owed = sorted(obligations, key=lambda each: (each.due, each.obligation))
     made = {
         "form": FORM,
         "label": label,
@@ -132,9 +133,9 @@ def proposed(found: Sequence[Matter]) -> list[str]:
         far = aggregates.STAGES.index(stage) if stage in aggregates.STAGES[:4] else -1
         return matter.grade() or _NO_GRADE, -far, matter.first.order
 
-    kinds = {aggregates.CRIME, aggregates.FIRE, aggregates.DISASTER}
+    kinds = {Counted.CASES, Counted.FIRES, Counted.DISASTERS}
     chosen = [
-        each for each in found if each.latest is not None and each.type in kinds and each.raw.get("nature") != "线索"
+        each for each in found if each.latest is not None and each.counted in kinds and each.raw.get("nature") != "线索"
     ]
     return [each.first.id for each in sorted(chosen, key=rank)[:TYPICAL]]
 
@@ -175,14 +176,14 @@ def _months(label: str, time_zone: str, found: Sequence[Matter]) -> dict[str, An
     quarter = Quarter.parse(label)
     zone = ZoneInfo(time_zone)
     months = [f"{quarter.year}-{quarter.number * 3 - 2 + n:02d}" for n in range(3)]
-    kinds = {"cases": aggregates.CRIME, "fires": aggregates.FIRE, "intelligence": aggregates.REPORT}
+    kinds = {"cases": Counted.CASES, "fires": Counted.FIRES, "intelligence": Counted.REPORTS}
     made = {month: dict.fromkeys(kinds, 0) for month in months}
     for each in found:
         month = datetime.fromisoformat(each.first.time).astimezone(zone).strftime("%Y-%m")
         # What was learnt before the quarter and sent in it is counted in its first month.
         month = min(max(month, months[0]), months[-1])
-        for name, type_ in kinds.items():
-            made[month][name] += each.latest is not None and each.type == type_
+        for name, kind in kinds.items():
+            made[month][name] += each.latest is not None and each.counted is kind
     return made
 
 
@@ -207,9 +208,9 @@ def _answers(matter: Matter) -> bool:
     """Tell whether this is a last word on what it answers; an interim word leaves that open."""
     if matter.latest is None:
         return False
-    if matter.type == aggregates.FEEDBACK:
+    if matter.counted is Counted.FEEDBACK:
         return matter.raw.get("result") != aggregates.CHECKING
-    return matter.type == aggregates.RESPONSE and matter.latest.stage == "final"
+    return matter.counted is Counted.RESPONSES and matter.latest.stage == "final"
 
 
 def _open(found: Sequence[Matter], owed: Sequence[QuarterObligation]) -> list[dict[str, str]]:
@@ -220,10 +221,10 @@ def _open(found: Sequence[Matter], owed: Sequence[QuarterObligation]) -> list[di
         why, whose = _unfinished(each, answered)
         if why:
             listed.append({"why": why, "id": each.first.id, "type": each.type, "whose": whose, "at": each.first.time})
-    for duty in owed:
-        if duty.state in {"due", "missed"}:
-            what = {"why": duty.state, "id": duty.obligation, "type": duty.rule, "whose": duty.owes, "at": duty.due}
-            listed.append(what)
+    for one in owed:
+        if one.state in {"due", "missed"}:
+            item = {"why": one.state, "id": one.obligation, "type": one.rule, "whose": one.owes, "at": one.due}
+            listed.append(item)
     return listed
 
 
@@ -234,16 +235,16 @@ def _unfinished(matter: Matter, answered: Collection[str]) -> tuple[str, str]:
         return "", ""
     told = latest.stage != "final"
     why = {
-        aggregates.FIRE: ("burning", latest.source, told and raw.get("state") not in _FIRE_OUT),
-        aggregates.REPORT: (
+        Counted.FIRES: ("burning", latest.source, told and raw.get("state") not in _FIRE_OUT),
+        Counted.REPORTS: (
             "no_feedback",
             partner,
             aggregates.asks_feedback(matter) and matter.first.thread not in answered,
         ),
-        aggregates.REQUEST: ("no_answer", partner, matter.first.thread not in answered),
-        aggregates.DISPUTE: ("dispute", latest.source, told and raw.get("state") != "办结"),
-        aggregates.HOTSPOT: ("unverified", partner, raw.get("verification") == "待核查"),
-    }.get(matter.type)
+        Counted.REQUESTS: ("no_answer", partner, matter.first.thread not in answered),
+        Counted.DISPUTES: ("dispute", latest.source, told and raw.get("state") != "办结"),
+        Counted.HOTSPOTS: ("unverified", partner, raw.get("verification") == "待核查"),
+    }.get(matter.counted)
     return why[:2] if why is not None and why[2] else ("", "")
 
 

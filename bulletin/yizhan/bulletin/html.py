@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 
-from yizhan.bulletin.sheet import Block, Drawing, Heading, Para, Sheet, Table
+from yizhan.bulletin.blocks import Block, Drawing, Heading, Para, Sheet, Table
 from yizhan.schemas.i18n import _
 
 

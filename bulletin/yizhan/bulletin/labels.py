@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from yizhan.schemas.codes import CODES
 from yizhan.schemas.i18n import _, get_language, marked
-from yizhan.schemas.payloads import TYPES
 
 PLACES: Final = {"judgement": marked("形势研判"), "suggestions": marked("工作建议")}
 """Passages of the analyst that are sections of their own."""
@@ -61,7 +59,7 @@ COMPARED_NAMES: Final = {
     "intelligence.fed_back": marked("反馈情报（条）"),
     "obligations.missed": marked("逾期未办（项）"),
 }
-DUTY_NAMES: Final = {
+OBLIGATION_STATES: Final = {
     "met": marked("按期办结"),
     "late": marked("逾期办结"),
     "missed": marked("逾期未办"),
@@ -101,18 +99,6 @@ WAY_NAMES: Final = {"alarm": marked("报警"), "notice": marked("通知"), "dige
 STATUS_MARKS: Final = {"Exercise": marked("【演练】"), "Test": marked("【测试】")}
 
 
-_UNSEEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]+")
-
-
-def visible(text: str) -> str:
-    r"""Return a text with what nobody sees, or XML cannot hold, as spaces.
-
-    >>> visible("火\x07灾")
-    '火 灾'
-    """
-    return _UNSEEN.sub(" ", text)
-
-
 def quantity(value: float) -> str:
     """Write a figure in full: never in powers of ten.
 
@@ -150,13 +136,3 @@ def code_name(listed: str, value: str) -> str:
     if code is None:
         return value
     return code.name if get_language() == "zh_CN" else code.en
-
-
-def type_name(type_: str) -> str:
-    """Return a type's name in the language chosen; an unknown one as it is.
-
-    >>> type_name("yizhan.weather.v9")
-    'yizhan.weather.v9'
-    """
-    row = TYPES.get(type_)
-    return type_ if row is None else _(row.title)

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from yizhan.bulletin.quarter_events import NEVER_COUNTED, QuarterEvent
+from yizhan.bulletin.quarter_events import QuarterEvent
+from yizhan.schemas.payloads.table import NEVER_COUNTED, Counted, counted_as
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Matter:
     def type(self) -> str:
         """What it is about."""
         return self.first.type
+
+    @property
+    def counted(self) -> Counted:
+        """Among what the bulletin counts it."""
+        return counted_as(self.type)
 
     @property
     def source(self) -> str:

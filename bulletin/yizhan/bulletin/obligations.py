@@ -1,11 +1,11 @@
 """How obligations stood at a quarter's end, from the station's followup statements.
 
-Rule 1: a statement's own instants decide, never when it arrived: what was said of later is not looked at, so the
-        figures of a quarter are the same a year after.
+Rule 1: a statement's own instants decide, never when it arrived; later statements are ignored, so the figures of a
+        quarter are the same a year later.
 Rule 2: an obligation belongs to every quarter in which it was open: it opened before the quarter's end and had
         not ended before its start.
 Rule 3: where both owe together, it is counted for each of them.
-Rule 4: a duty that is owed again, because what discharged it was taken back, is counted as that, not twice.
+Rule 4: an obligation that is owed again, because what discharged it was withdrawn, is counted once, as owed again.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import permutations
 
-from yizhan.bulletin.quarter_events import Kept, QuarterObligation
-from yizhan.schemas.followups import CANCELLED, DISCHARGED, ENDS, NOT_OWED, Followup
+from yizhan.bulletin.quarter_events import ObligationState, QuarterObligation
+from yizhan.schemas.followups import Followup
+from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, ENDS, NOT_OWED
 from yizhan.schemas.timestamps import written
 
 
-def duties(
+def quarter_obligations(
     statements: Iterable[Followup], pair: tuple[str, str], since: datetime, until: datetime
 ) -> tuple[QuarterObligation, ...]:
-    """Tell of what either of the two owed the other, or both together, in a quarter.
+    """Return what either of the two owed the other, or both together, in a quarter.
 
     Args:
         statements: verified, in any order, repeats allowed.
@@ -49,7 +50,7 @@ def duties(
     return tuple(made)
 
 
-def _state(found: Mapping[str, Followup], due: str, end: str) -> Kept:
+def _state(found: Mapping[str, Followup], due: str, end: str) -> ObligationState:
     if CANCELLED in found:
         return "cancelled"
     if DISCHARGED in found:

@@ -3,7 +3,7 @@
 Rule 1: the sheet goes in as JSON data: nothing that a person wrote is read as markup.
 Rule 2: same sheet and date, same bytes: no clock, the same fonts on every machine.
 Rule 3: a character that our fonts do not have (beyond GB 2312) is drawn with the machine's; where none has
-        it, ``unseen`` names it, so that nobody signs a page with holes.
+        it, ``uncovered`` names it, so that nobody signs a page with holes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import typst
 
-from yizhan.bulletin.sheet import Block, Drawing, Heading, Para, Sheet, Table
+from yizhan.bulletin.blocks import Block, Drawing, Heading, Para, Sheet, Table
 
 _KINDS: Final = {Heading: "heading", Para: "para", Table: "table", Drawing: "drawing"}
 _PPI: Final = 200.0
@@ -80,7 +80,7 @@ def _covered() -> frozenset[int]:
     return frozenset(covered)
 
 
-def unseen(sheet: Sheet) -> tuple[str, ...]:
+def uncovered(sheet: Sheet) -> tuple[str, ...]:
     """Return characters on the sheet that our fonts do not have, sorted."""
     said = {character for text in _texts(sheet) for character in text}
     return tuple(sorted(one for one in said if ord(one) not in _covered() and one != "\n"))

@@ -13,7 +13,7 @@ from yizhan.schemas.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class CitedManifest:
     """One manifest: whose, its SHA-256 in hex, and what it names (root in hex)."""
 
     county: str
@@ -25,7 +25,7 @@ class Named:
     interim: bool = False
 
     @classmethod
-    def of(cls, manifest: Manifest, manifest_hash: str) -> Named:
+    def of(cls, manifest: Manifest, manifest_hash: str) -> CitedManifest:
         """Take down a manifest that was verified."""
         return cls(
             manifest.county,
@@ -45,7 +45,7 @@ class Proof:
     ``agreed`` tells that the partner signed the very figures that we count.
     """
 
-    manifests: Mapping[str, tuple[Named, ...]] = field(hash=False)
+    manifests: Mapping[str, tuple[CitedManifest, ...]] = field(hash=False)
     doubts: tuple[str, ...] = ()
     agreed: bool = False
 

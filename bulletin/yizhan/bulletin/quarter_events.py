@@ -1,8 +1,8 @@
-"""What a bulletin is counted from: letters that one of the two sent the other, as plain data.
+"""What a bulletin is counted from: events that one of the two counties sent the other, as plain data.
 
-Rule 1: the caller says only what it has verified: inbox items against the digest's manifest, outbox events
+Rule 1: the caller passes only what it has verified: inbox items against the digest's manifest, outbox events
         as they were sealed.
-Rule 2: nothing here knows which of the two is at the desk: both must count the same.
+Rule 2: nothing here knows at which of the two counties it runs: both must count the same.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from yizhan.schemas.header import NOTICE, RECEIPT, Header, split_id
+from yizhan.schemas.header import Header, split_id
 from yizhan.schemas.payloads import ReadPayload
 from yizhan.schemas.policy import Way
 
-NEVER_COUNTED = frozenset({RECEIPT, NOTICE, "yizhan.intelligence.bulletin.v1"})
-"""What the system says to itself, and bulletins: a bulletin does not count bulletins."""
-Kept = Literal["due", "met", "late", "missed", "cancelled"]
+ObligationState = Literal["due", "met", "late", "missed", "cancelled"]
+"""How an obligation stood: not due yet, done in time, done late, overdue, cancelled."""
 
 
 @dataclass(frozen=True)
 class QuarterEvent:
     """One event. ``to`` is the other of the two; ``raw`` is empty where it could not be opened or is missing.
 
-    ``hash`` is 32 bytes in hex. ``missing``: a manifest names it and nobody here has it.
+    ``hash`` is 32 bytes in hex. ``missing``: a manifest names it and nobody here has it. ``text`` is a payload that is
+    no JSON object; ``rule`` and ``warnings`` (words of the inbox) are for people, no figure depends on them.
     """
 
     id: str
@@ -45,11 +45,20 @@ class QuarterEvent:
     raw: Mapping[str, Any] = field(default_factory=dict, hash=False)
     opened: bool = True
     missing: bool = False
+    text: str | None = None
+    rule: str = ""
+    warnings: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, str]:
         """What others refer to it by: id and hash."""
         return self.id, self.hash
+
+    @property
+    def summary(self) -> str:
+        """What its author wrote first: title and summary, or what was no JSON."""
+        parts = (self.raw.get("title"), self.raw.get("summary"), self.text)
+        return "：".join(part for part in parts if isinstance(part, str))
 
     @property
     def order(self) -> tuple[str, str, int, str]:
@@ -66,12 +75,20 @@ class QuarterObligation:
     rule: str
     owes: str
     owed: str
-    state: Kept
+    state: ObligationState
     due: str
 
 
-def quarter_event(header: Header, event_hash: bytes, to: str, way: Way, contents: ReadPayload | None) -> QuarterEvent:
-    """Take down one event; ``contents`` is None for what could not be opened."""
+def quarter_event(
+    header: Header,
+    event_hash: bytes,
+    to: str,
+    way: Way,
+    contents: ReadPayload | None,
+    rule: str = "",
+    warnings: tuple[str, ...] = (),
+) -> QuarterEvent:
+    """Return one event of the quarter; ``contents`` is None for what could not be opened."""
 
     def pair(name: str) -> tuple[str, str] | None:
         ref = getattr(header, name)
@@ -95,9 +112,12 @@ def quarter_event(header: Header, event_hash: bytes, to: str, way: Way, contents
         withdraws=pair("withdraws"),
         raw={} if contents is None else contents.raw,
         opened=contents is not None,
+        text=None if contents is None else contents.text,
+        rule=rule,
+        warnings=warnings,
     )
 
 
 def missing_event(event_id: str, event_hash: bytes, to: str, way: Way) -> QuarterEvent:
-    """Take down an event that a manifest names and that is not here."""
+    """Return an event that a manifest names and that is not here."""
     return QuarterEvent(event_id, event_hash.hex(), event_id[:6], to, way=way, opened=False, missing=True)

@@ -9,17 +9,17 @@ Rule 4: an empty quarter has its sheet too (零报告).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from yizhan.bulletin import aggregates, charts
-from yizhan.bulletin.charts import Outline
+from yizhan.bulletin.blocks import Block, Drawing, Heading, Para, Sheet, Table
 from yizhan.bulletin.figures import digest, looked_up
 from yizhan.bulletin.labels import (
     COMPARED_NAMES,
-    DUTY_NAMES,
+    OBLIGATION_STATES,
     OPEN_NAMES,
     OVERVIEW,
     PLACES,
@@ -31,107 +31,33 @@ from yizhan.bulletin.labels import (
     code_name,
     named,
     quantity,
-    type_name,
-    visible,
 )
+from yizhan.bulletin.material import Material
 from yizhan.bulletin.matters import ordered, standing
-from yizhan.bulletin.proof import Proof
 from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.schemas.codes import CODES
 from yizhan.schemas.i18n import _, get_language, marked
+from yizhan.schemas.invisible import blanked
+from yizhan.schemas.payloads.table import Counted, counted_as, type_name
 
 _MOST: Final = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """A heading; 1 is a section, 2 inside one."""
-
-    text: str
-    level: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Para:
-    """A paragraph; ``loud`` is framed and bold."""
-
-    text: str
-    loud: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table in three rules (三线表): the first column is text, others are numbers unless ``words``."""
-
-    caption: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    words: bool = False
-    widths: Sequence[int] = ()
-    small: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """A chart or map, as SVG."""
-
-    caption: str
-    svg: str
-
-
-Block = Heading | Para | Table | Drawing
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """What every renderer draws. ``foot`` stands on every page."""
-
-    title: str
-    subtitle: str
-    issue: str
-    classification: str
-    organ: str
-    date: str
-    blocks: tuple[Block, ...]
-    foot: tuple[str, ...]
-    language: str
-
-
-@dataclass(frozen=True)
-class Material:
-    """Everything a sheet is made of.
-
-    ``names`` are the two counties' by code, ``passages`` the analyst's text by name, ``typical`` the cases
-    chosen and what is told of each, ``made`` is today, ``maker`` the county that made the sheet.
-    """
-
-    figures: Mapping[str, Any]
-    letters: Sequence[QuarterEvent]
-    proof: Proof
-    names: Mapping[str, str]
-    maker: str
-    made: datetime
-    passages: Mapping[str, str] = field(default_factory=dict)
-    typical: Sequence[tuple[str, str]] | None = None
-    outlines: Mapping[str, Outline] = field(default_factory=dict)
-    doubts: Sequence[str] = ()
-
-
-def sheet(of: Material) -> Sheet:
+def sheet(material: Material) -> Sheet:
     """Build the sheet."""
-    made = of.figures
+    made = material.figures
     year, quarter = made["label"].split("Q")
     (a, b), level = made["pair"], made["classification"]
-    date = of.made.astimezone(ZoneInfo(made["time_zone"]))
+    date = material.made.astimezone(ZoneInfo(made["time_zone"]))
     return Sheet(
-        title=_("{a}、{b}环境安全季度情报通报").format(a=of.names[a], b=of.names[b]),
+        title=_("{a}、{b}环境安全季度情报通报").format(a=material.names[a], b=material.names[b]),
         subtitle=_("{year}年第{quarter}季度").format(year=year, quarter=quarter),
         issue=_("〔{year}〕第{quarter}期").format(year=year, quarter=quarter),
         classification=_(level),
-        organ=of.names[of.maker],
+        organ=material.names[material.maker],
         date=_("{year}年{month}月{day}日").format(year=date.year, month=date.month, day=date.day),
-        blocks=tuple(_cleaned(block) for block in _blocks(of)),
-        foot=tuple(_foot(of)),
+        blocks=tuple(_cleaned(block) for block in _blocks(material)),
+        foot=tuple(_foot(material)),
         language=get_language(),
     )
 
@@ -139,39 +65,39 @@ def sheet(of: Material) -> Sheet:
 def _cleaned(block: Block) -> Block:
     """Take unseen characters out of a block: control characters are no XML, and others reorder what is read."""
     if isinstance(block, Table):
-        rows = [[visible(cell) for cell in row] for row in block.rows]
-        return replace(block, columns=[visible(cell) for cell in block.columns], rows=rows)
-    return block if isinstance(block, Drawing) else replace(block, text=visible(block.text))
+        rows = [[blanked(cell) for cell in row] for row in block.rows]
+        return replace(block, columns=[blanked(cell) for cell in block.columns], rows=rows)
+    return block if isinstance(block, Drawing) else replace(block, text=blanked(block.text))
 
 
-def _foot(of: Material) -> Iterator[str]:
-    yield _("数据指纹 SHA-256 {value}").format(value=digest(of.figures))
-    for code in of.figures["pair"]:
-        for each in of.proof.manifests.get(code, ()):
-            yield _("{county}清单 {hash} 根 {root}").format(county=of.names[code], hash=each.hash, root=each.root)
+def _foot(material: Material) -> Iterator[str]:
+    yield _("数据指纹 SHA-256 {value}").format(value=digest(material.figures))
+    for code in material.figures["pair"]:
+        for each in material.proof.manifests.get(code, ()):
+            yield _("{county}清单 {hash} 根 {root}").format(county=material.names[code], hash=each.hash, root=each.root)
 
 
-def _blocks(of: Material) -> Iterator[Block]:
-    for doubt in (*of.proof.doubts, *of.doubts):
+def _blocks(material: Material) -> Iterator[Block]:
+    for doubt in (*material.proof.doubts, *material.doubts):
         yield Para(doubt, loud=True)
     sections = (_overview, _cases, _fires, _typical, _intelligence, _obligations, _open)
     number = 0
     for make in sections:
-        blocks = list(make(of))
+        blocks = list(make(material))
         if blocks:
             number += 1
             yield Heading(_numbered(number, _(_TITLES[make.__name__])))
             yield from blocks
     for name, title in PLACES.items():
-        if text := of.passages.get(name):
+        if text := material.passages.get(name):
             number += 1
             yield Heading(_numbered(number, _(title)))
             yield from _paragraphs(text)
     yield Heading(_("附件一　文书收发与清单核对"))
-    yield from _exchange(of)
-    if of.letters:
+    yield from _exchange(material)
+    if material.letters:
         yield Heading(_("附件二　文书目录"))
-        yield _listing(of)
+        yield _listing(material)
 
 
 _TITLES: Final = {
@@ -197,14 +123,14 @@ def _paragraphs(text: str) -> Iterator[Para]:
             yield Para(part.strip())
 
 
-def _overview(of: Material) -> Iterator[Block]:
-    made = of.figures
+def _overview(material: Material) -> Iterator[Block]:
+    made = material.figures
     if made["empty"]:
-        whole = of.proof.agreed and all(of.proof.closed(code) for code in made["pair"])
+        whole = material.proof.agreed and all(material.proof.closed(code) for code in made["pair"])
         yield Para(_("零报告：本季度双方之间没有文书。") if whole else _("零报告（待双方清单齐备后确认）。"), loud=True)
-    elif "overview" not in of.passages:
+    elif "overview" not in material.passages:
         yield Para(_summary(made))
-    if text := of.passages.get("overview"):
+    if text := material.passages.get("overview"):
         yield from _paragraphs(text)
     yield _comparison(made)
     if not made["empty"]:
@@ -233,18 +159,18 @@ def _comparison(made: Mapping[str, Any]) -> Table:
     return Table(_("主要数据对比"), columns, rows, widths=(26, 12, 12, 12, 12, 12))
 
 
-def _by_county(of: Material, caption: str, rows: Sequence[tuple[str, str]]) -> Table:
+def _by_county(material: Material, caption: str, rows: Sequence[tuple[str, str]]) -> Table:
     """Set both counties' figures and their sum in one table; rows are (name, path)."""
-    codes = of.figures["pair"]
-    parts = [*(of.figures["by_county"][code] for code in codes), of.figures]
-    columns = [_("项目"), *(of.names[code] for code in codes), _("合计")]
+    codes = material.figures["pair"]
+    parts = [*(material.figures["by_county"][code] for code in codes), material.figures]
+    columns = [_("项目"), *(material.names[code] for code in codes), _("合计")]
     return Table(
         caption, columns, [[name, *(quantity(looked_up(part, path)) for part in parts)] for name, path in rows]
     )
 
 
-def _cases(of: Material) -> Iterator[Block]:
-    cases = of.figures["cases"]
+def _cases(material: Material) -> Iterator[Block]:
+    cases = material.figures["cases"]
     if not cases["all"]:
         return
     rows = [(_("刑事案件"), "cases.criminal.all")]
@@ -254,7 +180,7 @@ def _cases(of: Material) -> Iterator[Block]:
     rows += [(_("线索"), "cases.clues.all"), (_("涉案价值（元）"), "cases.value_cny")]
     rows += [(_("木材（立方米）"), "cases.timber_m3"), (_("植物（株）"), "cases.plants")]
     rows += [(_("野生动物（只）"), "cases.animals"), (_("重量（公斤）"), "cases.kg"), (_("面积（亩）"), "cases.mu")]
-    yield _by_county(of, _("案件情况（按首报县；一案多报只计一案，按最新阶段）"), rows)
+    yield _by_county(material, _("案件情况（按首报县；一案多报只计一案，按最新阶段）"), rows)
     if charges := cases["charges"]:
         listed = sorted(charges.items(), key=lambda one: (-one[1], one[0]))
         title = _("刑事案件罪名（起）")
@@ -274,8 +200,8 @@ def _cases(of: Material) -> Iterator[Block]:
         yield Table(_("涉案物种保护级别"), [_("类别"), _("数量")], protected)
 
 
-def _fires(of: Material) -> Iterator[Block]:
-    made = of.figures
+def _fires(material: Material) -> Iterator[Block]:
+    made = material.figures
     if made["fires"]["all"] or made["disasters"]["all"] or made["hotspots"]["all"]:
         rows = [
             (_("森林火情（起）"), "fires.all"),
@@ -290,43 +216,43 @@ def _fires(of: Material) -> Iterator[Block]:
             (_("转移群众（人）"), "disasters.evacuated"),
             (_("卫星热点（处）"), "hotspots.all"),
         ]
-        yield _by_county(of, _("火情与灾害情况（按首报县）"), rows)
-    kinds = {aggregates.FIRE: 0, aggregates.CRIME: 1, aggregates.HOTSPOT: 2}
-    points = [(kinds.get(each["type"], 3), (each["at"][0], each["at"][1])) for each in made["points"]]
+        yield _by_county(material, _("火情与灾害情况（按首报县）"), rows)
+    kinds = {Counted.FIRES: 0, Counted.CASES: 1, Counted.HOTSPOTS: 2}
+    points = [(kinds.get(counted_as(each["type"]), 3), (each["at"][0], each["at"][1])) for each in made["points"]]
     legend = [_("火情"), _("案件"), _("热点"), _("其他")]
     title = _("分布示意图（县界仅为示意，不作划界依据）")
-    drawn = charts.county_map(of.outlines, of.names, points, legend, title) if points else None
+    drawn = charts.county_map(material.outlines, material.names, points, legend, title) if points else None
     if drawn is not None:
         yield Drawing(title, drawn)
 
 
-def _typical(of: Material) -> Iterator[Block]:
-    known = {each.id: each for each in of.letters}
-    chosen = of.typical
+def _typical(material: Material) -> Iterator[Block]:
+    known = {each.id: each for each in material.letters}
+    chosen = material.typical
     if chosen is None:
-        chosen = [(each, "") for each in of.figures["typical"]]
+        chosen = [(each, "") for each in material.figures["typical"]]
     for number, (event_id, told) in enumerate(chosen, 1):
-        text = told or _told(of, known.get(event_id))
+        text = told or _told(material, known.get(event_id))
         yield Para(f"{number}. {text}（{event_id}）")
 
 
-def _told(of: Material, letter: QuarterEvent | None) -> str:
+def _told(material: Material, letter: QuarterEvent | None) -> str:
     """Tell of a case by its latest letter; nothing of persons but what the summary says."""
     if letter is None:
         return _("（内容无法打开）")
-    thread = [each for each in ordered(of.letters) if each.thread == letter.thread and each.type == letter.type]
-    known = standing(ordered(of.letters))
+    thread = [each for each in ordered(material.letters) if each.thread == letter.thread and each.type == letter.type]
+    known = standing(ordered(material.letters))
     alive = [each for each in thread if known.holds(each)]
     raw = (alive[-1] if alive else letter).raw
     said = str(raw.get("summary") or _("（内容无法打开）"))
-    head = [of.names.get(letter.source, letter.source), type_name(letter.type)]
+    head = [material.names.get(letter.source, letter.source), type_name(letter.type)]
     head += [code_name("charges", word) for word in (raw.get("charge"),) if isinstance(word, str)]
     head += [_(word) for word in (raw.get("case_stage"),) if isinstance(word, str)]
     return "，".join(head) + "：" + short(said)
 
 
-def _intelligence(of: Material) -> Iterator[Block]:
-    made = of.figures["intelligence"]
+def _intelligence(material: Material) -> Iterator[Block]:
+    made = material.figures["intelligence"]
     if not made["all"] and not made["fed_back"]:
         return
     rows = [
@@ -335,31 +261,31 @@ def _intelligence(of: Material) -> Iterator[Block]:
         (_("作出反馈（条）"), "intelligence.fed_back"),
         (_("已使用（条）"), "intelligence.used"),
     ]
-    yield _by_county(of, _("情报提供、使用与反馈"), rows)
+    yield _by_county(material, _("情报提供、使用与反馈"), rows)
     for caption, name in ((_("反馈结果"), "result"), (_("使用方式"), "use")):
         if made[name]:
             yield Table(caption, [caption, _("条")], [[_(word), str(count)] for word, count in made[name].items()])
 
 
-def _obligations(of: Material) -> Iterator[Block]:
-    made = of.figures["obligations"]
+def _obligations(material: Material) -> Iterator[Block]:
+    made = material.figures["obligations"]
     if not made["all"]:
         return
-    columns = [_("约定事项"), *(_(name) for name in DUTY_NAMES.values())]
+    columns = [_("约定事项"), *(_(name) for name in OBLIGATION_STATES.values())]
     rows = [
-        [named(RULE_NAMES, rule), *(str(counts[state]) for state in DUTY_NAMES)]
+        [named(RULE_NAMES, rule), *(str(counts[state]) for state in OBLIGATION_STATES)]
         for rule, counts in made["by_rule"].items()
     ]
     yield Table(_("按事项"), columns, rows)
     rows = [
-        [of.names.get(code, code), *(str(counts[state]) for state in DUTY_NAMES)]
+        [material.names.get(code, code), *(str(counts[state]) for state in OBLIGATION_STATES)]
         for code, counts in made["by_county"].items()
     ]
     yield Table(_("按承担方"), [_("承担方"), *columns[1:]], rows)
 
 
-def _open(of: Material) -> Iterator[Block]:
-    listed = of.figures["open"]
+def _open(material: Material) -> Iterator[Block]:
+    listed = material.figures["open"]
     if not listed:
         yield Para(_("没有未结事项。"))
         return
@@ -369,13 +295,13 @@ def _open(of: Material) -> Iterator[Block]:
         rule = RULE_NAMES.get(what)
         shown = type_name(what) if rule is None else _(rule)
         about = name if rule is None else name.split("/")[1]  # of an obligation: the event or the period
-        rows.append([named(OPEN_NAMES, why), shown, of.names.get(whose, whose), _local(of, at)[:10], about])
+        rows.append([named(OPEN_NAMES, why), shown, material.names.get(whose, whose), _local(material, at)[:10], about])
     columns = [_("情形"), _("事项"), _("待办方"), _("日期"), _("编号")]
     yield Table(_("未结事项"), columns, rows, words=True, widths=(18, 16, 12, 14, 40), small=True)
 
 
-def _exchange(of: Material) -> Iterator[Block]:
-    made = of.figures
+def _exchange(material: Material) -> Iterator[Block]:
+    made = material.figures
     titles = {
         "letters": _("文书合计（件）"),
         **{way: _(name) for way, name in WAY_NAMES.items()},
@@ -385,20 +311,20 @@ def _exchange(of: Material) -> Iterator[Block]:
         "unreadable": _("无法打开"),
         "missing": _("清单有而未收到"),
     }
-    columns = [_("项目"), *(_direction(of, name) for name in made["directions"])]
+    columns = [_("项目"), *(_direction(material, name) for name in made["directions"])]
     rows = [[title, *(str(counts[name]) for counts in made["directions"].values())] for name, title in titles.items()]
     yield Table(_("文书收发情况"), columns, rows)
     rows = [
         [
-            of.names[code],
-            _local(of, each.closed),
+            material.names[code],
+            _local(material, each.closed),
             _("期中") if each.interim else _("结算"),
             str(each.count),
             str(each.prompt),
             each.hash,
         ]
         for code in made["pair"]
-        for each in of.proof.manifests.get(code, ())
+        for each in material.proof.manifests.get(code, ())
     ]
     if rows:
         columns = [_("收件县"), _("结算时间"), _("种类"), _("件数"), _("其中即时"), _("清单指纹")]
@@ -406,13 +332,13 @@ def _exchange(of: Material) -> Iterator[Block]:
         yield Table(caption, columns, rows, words=True, widths=(13, 19, 9, 9, 11, 39), small=True)
 
 
-def _direction(of: Material, name: str) -> str:
+def _direction(material: Material, name: str) -> str:
     source, to = name.split(">")
-    return f"{of.names[source]}→{of.names[to]}"
+    return f"{material.names[source]}→{material.names[to]}"
 
 
-def _listing(of: Material) -> Table:
-    letters = ordered(of.letters)
+def _listing(material: Material) -> Table:
+    letters = ordered(material.letters)
     known = standing(letters)
     rows = []
     for number, each in enumerate(letters, 1):
@@ -425,8 +351,8 @@ def _listing(of: Material) -> Table:
         rows.append(
             [
                 str(number),
-                _local(of, each.time),
-                of.names.get(each.source, each.source),
+                _local(material, each.time),
+                material.names.get(each.source, each.source),
                 mark + type_name(each.type),
                 said,
                 each.id,
@@ -445,7 +371,7 @@ def short(text: str, most: int = _MOST) -> str:
     return line if len(line) <= most else line[:most] + "…"
 
 
-def _local(of: Material, time: str) -> str:
+def _local(material: Material, time: str) -> str:
     if not time:
         return ""
-    return f"{datetime.fromisoformat(time).astimezone(ZoneInfo(of.figures['time_zone'])):%Y-%m-%d %H:%M}"
+    return f"{datetime.fromisoformat(time).astimezone(ZoneInfo(material.figures['time_zone'])):%Y-%m-%d %H:%M}"

@@ -1,26 +1,23 @@
 r"""The figures and the letters as CSV for spreadsheets.
 
 Rule 1: UTF-8 with a byte order mark, CRLF (RFC 4180): so Excel reads Chinese.
-Rule 2: what a spreadsheet would take for a formula (= + - @, tab, carriage return first) is led by an
-        apostrophe; a number is left as it is.
+Rule 2: no cell is a formula (``schemas.spreadsheet``).
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from yizhan.bulletin.labels import type_name
 from yizhan.bulletin.matters import ordered, standing
 from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.schemas.i18n import _
+from yizhan.schemas.payloads.table import type_name
+from yizhan.schemas.spreadsheet import guarded
 
 BOM: Final = b"\xef\xbb\xbf"
-_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?")
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 def figures_csv(made: Mapping[str, Any]) -> bytes:
@@ -60,7 +57,7 @@ def letters_csv(letters: Iterable[QuarterEvent]) -> bytes:
             known.superseded.get(each.key, ""),
             known.withdrawn.get(each.key, ""),
             "1" if each.missing else "",
-            "：".join(str(each.raw[name]) for name in ("title", "summary") if name in each.raw),
+            each.summary,
             each.hash,
         ]
         for each in listed
@@ -85,14 +82,3 @@ def _csv(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
     writer.writerow(columns)
     writer.writerows([[guarded(cell) for cell in row] for row in rows])
     return BOM + stream.getvalue().encode("utf-8", "replace")
-
-
-def guarded(cell: str) -> str:
-    """Return a cell that no spreadsheet runs.
-
-    >>> guarded("=HYPERLINK(1)"), guarded("-3.5"), guarded("火情")
-    ("'=HYPERLINK(1)", '-3.5', '火情')
-    """
-    if _NUMBER.fullmatch(cell) or not cell.lstrip(" \u3000").startswith(_FORMULA):
-        return cell
-    return "'" + cell

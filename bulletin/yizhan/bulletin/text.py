@@ -18,9 +18,10 @@ from typing import Any, Final, NamedTuple
 
 from yizhan.bulletin.errors import TextInvalid
 from yizhan.bulletin.figures import digest, looked_up
-from yizhan.bulletin.labels import COMPARED_NAMES, OVERVIEW, SECTIONS, SUMMARY, change, quantity, visible
+from yizhan.bulletin.labels import COMPARED_NAMES, OVERVIEW, SECTIONS, SUMMARY, change, quantity
 from yizhan.schemas.header import split_id
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.invisible import blanked
 
 BOM: Final = b"\xef\xbb\xbf"
 LONGEST: Final = 4000
@@ -93,7 +94,7 @@ def parse(data: bytes) -> Writing:
     seen: dict[str, str] = {}
     figures, here = "", None
     for number, raw in enumerate(text.splitlines(), 1):
-        line = TextLine(number, visible(raw).rstrip())
+        line = TextLine(number, blanked(raw).rstrip())
         if line.text.startswith("%"):
             if (found := _SEEN.fullmatch(line.text)) is not None:
                 seen[found[1]] = found[2]

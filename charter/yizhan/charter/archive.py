@@ -27,7 +27,7 @@ from yizhan.charter.layout import SNAPSHOT, TIMESTAMP
 from yizhan.charter.verify import VerifiedCharter
 from yizhan.runtime.folders import sync_folder
 from yizhan.schemas import strictjson
-from yizhan.schemas.charter import charter_name, load_charter
+from yizhan.schemas.charter_loading import charter_name, load_charter
 from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:

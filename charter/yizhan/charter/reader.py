@@ -130,7 +130,7 @@ class CharterReader:
             self._pick_up()
             return tuple(self._charter(number) for _holds_from, number in self._adopted[before:])
 
-    def standing(self) -> CharterStatus:
+    def status(self) -> CharterStatus:
         """Tell whether the charter is fresh, or since when it is stale and why."""
         expires = self._newest().timestamp.expires
         problem = self._problem if self._source is not None else self.archive.problem()
@@ -140,7 +140,7 @@ class CharterReader:
             expires, CharterFault.FREEZE, "nothing newer was offered, and the station's word has expired"
         )
 
-    def judging(self, at: datetime, name: str | None) -> Charter:
+    def charter_for(self, at: datetime, name: str | None) -> Charter:
         """Return the version in force at an instant; or the one of this name, where it is newer than all announced."""
         last = self._adopted[-1][1] if self._adopted else 0
         if name is not None and name.partition("-")[0].isdigit():
@@ -211,7 +211,7 @@ class CharterReader:
                 log.info("the charter is fresh again: %s", self.latest().name)
                 self.archive.keep_problem(None)
             self._problem = self._suspected = None
-        metrics.STALE.set(self.standing().stale(now))
+        metrics.STALE.set(self.status().stale(now))
 
     def _look(self, now: datetime) -> None:
         source = self._source

@@ -25,7 +25,8 @@ from yizhan.charter.layout import ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from yizhan.charter.repository import Offices, StationOffices
 from yizhan.charter.rolekeys import raw
 from yizhan.schemas import strictjson
-from yizhan.schemas.charter import KeyEntry, KeysFile, StationKeys, check_keys
+from yizhan.schemas.charter_files import KeyEntry, KeysFile, StationKeys
+from yizhan.schemas.charter_loading import check_keys
 from yizhan.schemas.dsse import decode_base64, pae
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.keys import CosigningPublicKey, SigningPublicKey
@@ -142,7 +143,7 @@ def read(data: bytes, registered: Collection[str] = ()) -> Request:
             _prove_role(office, key, proofs.get(key.keyid), signed)
     for kid, public in signing.items():
         proof = proofs.get(kid)
-        if kid not in registered and (proof is None or not public.holds(proof, signed)):
+        if kid not in registered and (proof is None or not public.verifies(proof, signed)):
             raise CeremonyError(
                 f"{owner} does not prove that it holds signing key {kid[:16]}…; it must sign the request"
             )

@@ -20,7 +20,8 @@ from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from yizhan.charter.errors import CharterFault, CharterProblem
 from yizhan.schemas.errors import KeyFileInvalid
-from yizhan.schemas.keys import SigningPublicKey, locked_pem, read_locked, read_private, write_private
+from yizhan.schemas.keys import SigningPublicKey, read_private, write_private
+from yizhan.schemas.pem import locked_pem, read_locked
 
 if TYPE_CHECKING:
     from pathlib import Path

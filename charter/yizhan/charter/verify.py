@@ -43,7 +43,8 @@ from yizhan.charter.layout import (
     TIMESTAMP,
     keys_path,
 )
-from yizhan.schemas.charter import Charter, charter_name, load_charter
+from yizhan.schemas.charter import Charter
+from yizhan.schemas.charter_loading import charter_name, load_charter
 from yizhan.schemas.errors import CharterInvalid
 
 if TYPE_CHECKING:

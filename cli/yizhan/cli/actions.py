@@ -15,12 +15,22 @@ from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _
 
 COMMANDS: Final[Mapping[str, str]] = {
+    "bell.init": "bell init --county {county}",
+    "bell.test": "bell test --county {county}",
+    "bulletin.edit": "bulletin edit {label} --county {county} --with {partner}",
+    "bulletin.make": "bulletin make {label} --county {county} --with {partner} --office FILE",
+    "decision.complete": "done {id} {n} --county {county}",
+    "draft.new": "new {type} --county {county} --reply-to {reply_to}",
+    "inbox.files": "inbox files {id} --county {county}",
     "inbox.list": "inbox list --county {county}",
     "inbox.show": "inbox show {id} --county {county}",
     "inbox.acknowledge": "inbox ack {id} --county {county} --name … --badge …",
+    "matter.show": "story {id} --county {county}",
     "outbox.list": "outbox list --county {county}",
+    "outbox.run": "outbox run --county {county}",
     "draft.list": "draft list --county {county}",
     "draft.edit": "draft edit {n} --county {county}",
+    "plan.countersign": "countersign {id} --county {county}",
     "due.list": "due {county}",
     "sample.init": "sample init",
     "broker.start": "broker start",

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from yizhan.schemas.i18n import LANGUAGES, _, join_list, known_language, marked
+from yizhan.schemas.quarters import Quarter
 
 _WIDE: Final = frozenset("WF")
 _MEMBER_DIGITS: Final = 6
@@ -338,6 +339,19 @@ class _Moment(click.ParamType):
             self.fail(sentence.format(value=value), param, ctx)
 
 
+class _QuarterLabel(click.ParamType):
+    """A quarter, such as ``2026Q4``."""
+
+    name = "quarter"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
+        """Check the form."""
+        try:
+            return str(Quarter.parse(str(value)))
+        except ValueError:
+            self.fail(_("季度应写作 2026Q4，得到 {value}").format(value=value), param, ctx)
+
+
 class _Type(click.ParamType):
     """An event type, in full or in short."""
 
@@ -346,17 +360,16 @@ class _Type(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
         """Find the type that is meant."""
         from yizhan.schemas.payloads import TYPES
-        from yizhan.services.labels import short_type, type_name, type_of
+        from yizhan.schemas.payloads.table import middle_name, short_name, type_name, types_called
 
-        found = type_of(str(value))
-        if found is None:
-            spelled = [name for name in TYPES if str(value) in {short_type(name), type_name(name)}]
-            if spelled:
-                choices = join_list(name[7:-3] for name in spelled)
-                self.fail(_("{value} 不只一类：请写 {choices}").format(value=value, choices=choices), param, ctx)
-            choices = join_list(f"{short_type(name)} {type_name(name)}" for name in TYPES)
+        found = types_called(str(value))
+        if not found:
+            choices = join_list(f"{short_name(name)} {type_name(name)}" for name in TYPES)
             self.fail(_("没有事件类型 {value}；有的是：{choices}").format(value=value, choices=choices), param, ctx)
-        return found
+        if len(found) > 1:
+            choices = join_list(map(middle_name, found))
+            self.fail(_("{value} 不只一类：请写 {choices}").format(value=value, choices=choices), param, ctx)
+        return found[0]
 
 
 class OneOf(click.Choice[str]):
@@ -391,6 +404,7 @@ class Whole(click.ParamType):
 
 MEMBER: Final = _Member()
 MOMENT: Final = _Moment()
+QUARTER: Final = _QuarterLabel()
 TYPE: Final = _Type()
 
 

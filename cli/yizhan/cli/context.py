@@ -44,7 +44,7 @@ def _given() -> dict[str, Any]:
 
 def say_if_stale(_home: Home, reader: CharterReader) -> bool:
     """Say when a reader's charter is stale; return whether it is."""
-    status = reader.standing()
+    status = reader.status()
     if not status.stale(utc_now()):
         return False
     sentence = _("章程未能更新（charter_stale：{problem}），仍按最后一版 {name} 办理：{detail}")

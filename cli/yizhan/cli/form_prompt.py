@@ -18,7 +18,7 @@ import click
 
 from yizhan.cli.output import plain, say
 from yizhan.producers import datum, form_values, forms, proposals
-from yizhan.producers.files import check_file
+from yizhan.producers.file_sealing import check_file
 from yizhan.producers.form_values import AnswerInvalid
 from yizhan.producers.forms import Choice, Field, FieldKind
 from yizhan.runtime.clock import utc_now
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
 BACK, HELP, AWAY = "<", "?", "-"
 COMPUTED: Final = frozenset({"border", "grade", "grade_basis", "doubtful"})
 """Proposed from other answers, not asked like the rest."""
-GRADED: Final = ("yizhan.incident.", "yizhan.intelligence.report.")
-"""What the law, or the routes of a policy, grade."""
 WHAT: Final = Field("what", marked("一、什么情况"), FieldKind.CHOICE, required=True, choices=tuple(
     Choice(word, said) for word, (said, _follows) in proposals.WHAT.items()))  # fmt: skip
 ANSWER: Final = Field("what", marked("一、哪一种答复"), FieldKind.CHOICE, required=True, choices=tuple(
@@ -103,7 +101,7 @@ class Asking:
         steps: list[tuple[str, Callable[[], None]]] = [("what", self.what)]
         steps += [(field.name, self._asker(field)) for field in required]
         steps += [("optional", self.optional), ("how_bad", self.how_bad), ("touches", self.touched)]
-        steps += [("grade", self.grade)] if self.type.startswith(GRADED) or "grade" in self.form else []
+        steps += [("grade", self.grade)] if TYPES[self.type].graded or "grade" in self.form else []
         number = 0
         while number < len(steps):
             name, step = steps[number]
@@ -396,8 +394,3 @@ def faults_of(type: str, payload: Mapping[str, Any]) -> str:
     """Say in a word which required answers are missing, for lists."""
     missing = [field.title for field in forms.form_of(type) if field.required and field.name not in payload]
     return _("还缺 {names}").format(names=join_list(map(_, missing))) if missing else ""
-
-
-def title_of(type: str) -> str:
-    """Return what a type is called."""
-    return _(TYPES[type].title) if type in TYPES else type

@@ -12,7 +12,6 @@ import dataclasses
 import json
 import os
 import sys
-import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -23,29 +22,18 @@ import click
 
 from yizhan.cli.click_options import columns as width
 from yizhan.cli.click_options import wrap
+from yizhan.schemas.invisible import escaped, escaped_json
 from yizhan.services.progress import SILENT, Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _WIDE_ENOUGH: Final = 200
 _LEAST: Final = 16
 """Screen columns below which folded text is not readable: eight Chinese characters."""
 
 
-def plain(text: str, *, keep_lines: bool = False) -> str:
-    r"""Return text that cannot steer a terminal nor reorder what is read: unseen characters are spelled out.
-
-    >>> plain("火\x1b[2J灾")
-    '火\\x1b[2J灾'
-    """
-    return "".join(
-        character
-        if unicodedata.category(character) not in _UNSEEN or (keep_lines and character == "\n")
-        else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+plain: Final = escaped
 
 
 def as_json(value: Any) -> Any:  # noqa: ANN401 -- anything that lists or shows
@@ -71,37 +59,25 @@ def as_json(value: Any) -> Any:  # noqa: ANN401 -- anything that lists or shows
     return value
 
 
-def _harmless(document: str) -> str:
-    r"""Spell out what a terminal would obey as ``\uXXXX``: the same JSON, and Rule 1.
-
-    >>> _harmless('"\u009b2J"')
-    '"\\u009b2J"'
-    """
-    return "".join(
-        json.dumps(character)[1:-1] if character != "\n" and unicodedata.category(character) in _UNSEEN else character
-        for character in document
-    )
-
-
 def print_json(value: Any) -> None:  # noqa: ANN401 -- as above
     """Print one JSON document."""
-    click.echo(_harmless(json.dumps(as_json(value), ensure_ascii=False, indent=2)))
+    click.echo(escaped_json(json.dumps(as_json(value), ensure_ascii=False, indent=2)))
 
 
 def print_line(value: Any) -> None:  # noqa: ANN401 -- as above
     """Print one line of NDJSON, at once."""
-    sys.stdout.write(_harmless(json.dumps(as_json(value), ensure_ascii=False)) + "\n")
+    sys.stdout.write(escaped_json(json.dumps(as_json(value), ensure_ascii=False)) + "\n")
     sys.stdout.flush()
 
 
 def say(sentence: str) -> None:
     """Say a sentence to the person at the desk, on stderr."""
-    click.echo(plain(sentence, keep_lines=True), err=True)
+    click.echo(escaped(sentence, keep_lines=True), err=True)
 
 
 def tell(sentence: str) -> None:
     """Print a sentence that was asked for, on stdout."""
-    click.echo(plain(sentence, keep_lines=True))
+    click.echo(escaped(sentence, keep_lines=True))
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -122,7 +98,7 @@ def print_table(
     The columns numbered in ``whole`` (from 0) are never broken. Where a table would be too narrow to read,
     each row becomes a line of these and a paragraph of the rest.
     """
-    cells = [[plain("" if value is None else str(value), keep_lines=True) for value in row] for row in rows]
+    cells = [[escaped("" if value is None else str(value), keep_lines=True) for value in row] for row in rows]
     if not cells:
         click.echo(empty)
     elif _needed(columns, cells, whole) <= (screen := console()).width:
@@ -166,7 +142,7 @@ def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
     table.add_column(overflow="fold")
     for name, value in pairs:
         if value is not None:
-            table.add_row(Text(plain(name), style="bold"), Text(plain(str(value), keep_lines=True)))
+            table.add_row(Text(escaped(name), style="bold"), Text(escaped(str(value), keep_lines=True)))
     console().print(table)
 
 
@@ -196,6 +172,6 @@ def progress(text: str, total: float | None = None) -> Iterator[Progress]:
                 shown.advance(task, steps)
 
             def describe(self, text: str) -> None:
-                shown.update(task, description=plain(text))
+                shown.update(task, description=escaped(text))
 
         yield _Shown()

@@ -23,9 +23,9 @@ from yizhan.schemas.admit import CLOCK_TOLERANCE, authenticate, check_contract
 from yizhan.schemas.envelope import VerifiedEnvelope, open_verified, parse_envelope
 from yizhan.schemas.errors import Malformed, Reason, Refused, StatementInvalid, Unopenable
 from yizhan.schemas.followups import Followup
-from yizhan.schemas.header import NOTICE, RECEIPT
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.payloads import TYPES, ReadPayload, read
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.policy import Way, decide
 from yizhan.schemas.postmark import KAFKA_HEADER, Postmark
 from yizhan.schemas.statements import read_dated
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from yizhan.schemas.header import Header
     from yizhan.schemas.keys import SealingKey
 
-NEVER_RECEIPTED: Final = frozenset({RECEIPT, NOTICE})
-"""Types of the system itself: always quiet, never receipted."""
 UNDECIDED: Final = "undecided"
 """The rule of an event that neither the station nor the table decided for us."""
 FOLLOWUP: Final = "followup"
@@ -175,7 +173,7 @@ def _letter(record: Arrived, value: bytes, reader: Reader) -> SignedEvent:
     stamp = _header(record, KAFKA_HEADER)
     postmark = _postmark(stamp, value, reader.charters, warnings)
     received = _append_time(record) if postmark is None else postmark.made
-    charter = reader.charters.judging(received, None if postmark is None else postmark.charter)
+    charter = reader.charters.charter_for(received, None if postmark is None else postmark.charter)
     verified = authenticate(value, charter, received)
     header = verified.header
     try:
@@ -240,7 +238,7 @@ def _decision(
     header: Header, postmark: Postmark | None, charter: Charter, county: str, warnings: set[Warn]
 ) -> tuple[Way, str]:
     """Return way and rule for us: the station's and our own, the louder where they differ."""
-    if header.type in NEVER_RECEIPTED:
+    if header.type in SYSTEM_TYPES:
         own = decide(header, county, charter.policy)
         return own.way, own.rule
     found: list[tuple[Way, str]] = []

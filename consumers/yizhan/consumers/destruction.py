@@ -19,13 +19,13 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.errors import NotDue
 from yizhan.consumers.export import counterfoil
-from yizhan.consumers.outbox_port import Person
 from yizhan.consumers.retention import class_of, kept_until
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas.i18n import marked
+from yizhan.schemas.payloads.common import Person
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.timestamps import instant, written
 
 
@@ -43,8 +43,8 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsaid:
-    """A destruction that its sender was not told of yet."""
+class UnnotifiedDestruction:
+    """A destruction that its sender was not notified of yet."""
 
     id: str
     hash: bytes
@@ -105,15 +105,15 @@ def scrub(conn: sqlite3.Connection) -> None:
         )
 
 
-def unsaid(conn: sqlite3.Connection) -> Iterator[Unsaid]:
-    """Tell of destructions whose senders were not told yet; of receipts and notices nobody is told."""
+def unnotified(conn: sqlite3.Connection) -> Iterator[UnnotifiedDestruction]:
+    """Yield destructions whose senders were not notified yet; of receipts and notices nobody is notified."""
     query = (
         "SELECT id, hash, county, class, destroyed.at, type FROM destroyed JOIN items USING (id)"
         " WHERE notice IS NULL ORDER BY seq"
     )
-    return (Unsaid(*row[:5]) for row in conn.execute(query) if row["type"] not in NEVER_RECEIPTED)
+    return (UnnotifiedDestruction(*row[:5]) for row in conn.execute(query) if row["type"] not in SYSTEM_TYPES)
 
 
-def said(conn: sqlite3.Connection, ids: Collection[str], notice: str) -> None:
-    """Note by which event the sender was told."""
+def enter_notice(conn: sqlite3.Connection, ids: Collection[str], notice: str) -> None:
+    """Enter by which event the senders were notified."""
     conn.executemany("UPDATE destroyed SET notice = ? WHERE id = ?", [(notice, id) for id in ids])

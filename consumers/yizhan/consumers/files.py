@@ -11,43 +11,31 @@ Rule 4: where an item's content was destroyed its key is gone with it, and its c
 from __future__ import annotations
 
 import contextlib
-import errno
-import hashlib
 import os
-import secrets
 import shutil
 import sqlite3
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from pydantic import ValidationError
-
-from yizhan.consumers.errors import NoSuchItem
+from yizhan.consumers.attachments import AttachmentStatus, attachments_of
+from yizhan.consumers.file_saving import save_file
+from yizhan.consumers.view import Carrier
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.folders import sync_folder
-from yizhan.runtime.store import SharedStore, open_store, transaction, wrapped
+from yizhan.runtime.store import SharedStore, open_store, read_store, transaction, wrapped
 from yizhan.schemas.errors import FileRefused
 from yizhan.schemas.files import (
     CHUNK_BYTES,
-    MAX_FILES,
     TAG_BYTES,
     ChunkRecord,
     chunk_bytes,
     chunk_count,
-    open_chunk,
 )
-from yizhan.schemas.filetypes import clean_name, media_type
 from yizhan.schemas.i18n import _, marked
-from yizhan.schemas.payloads.codec import faults
 from yizhan.schemas.payloads.common import Attachment
 from yizhan.schemas.sentences import os_error
-
-if TYPE_CHECKING:
-    from typing import BinaryIO
-
-    from yizhan.consumers.view import Carrier
 
 FOLDER: Final = ".files"
 """What the name of the folder adds to the inbox's."""
@@ -56,12 +44,6 @@ MOST_ASKED: Final = 16
 """Events that a county is asked for again at once."""
 RESERVE_BYTES: Final = 1024 * 1024 * 1024
 """Disk that stays free for the inbox itself: a film must not keep out a fire."""
-
-_MOST_READ: Final = 4 * MAX_FILES
-"""Files of one event that are looked at: sixty thousand wrong ones fit into a payload, and cost seconds each time."""
-_TOO_MANY: Final = marked("一件文书至多附 {most} 个文件，这个不取")
-_ONE_NAME: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
-"""What file systems say where a file has one name only: memory sticks, some network drives."""
 
 MIGRATIONS: Final = (
     """
@@ -128,28 +110,6 @@ MIGRATIONS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class AttachmentProblem:
-    """An attachment that an event names and that cannot be fetched: which, and why."""
-
-    name: str
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class AttachmentStatus:
-    """One attachment of an item: how many of its chunks are here."""
-
-    attachment: Attachment
-    chunks: int
-    here: int
-
-    @property
-    def complete(self) -> bool:
-        """Tell whether it can be saved."""
-        return self.here == self.chunks
-
-
-@dataclass(frozen=True, slots=True)
 class IncompleteEvent:
     """An event of which a file is not whole."""
 
@@ -159,47 +119,57 @@ class IncompleteEvent:
     times: int
 
 
-def attachments_of(raw: Mapping[str, Any]) -> tuple[list[Attachment], list[AttachmentProblem]]:
-    """Take the sealed attachments out of a payload as it came; what is wrong with one is told, the others count.
+class FilesView(SharedStore):
+    """The attached files of one inbox, opened to read only, where there are any."""
 
-    Two of one name get two: each can be asked for, and saved beside the other.
-    """
-    found, problems = list[Attachment](), list[AttachmentProblem]()
-    listed = raw.get("attachments")
-    entries = listed if isinstance(listed, list) else []
-    sealed = [each for each in entries if isinstance(each, Mapping) and "sealed" in each]
-    for each in sealed[:_MOST_READ]:
-        name = clean_name(str(each.get("name", "")))
-        known = {key: value for key, value in each.items() if key in Attachment.model_fields}
-        try:
-            attachment = Attachment.model_validate(known)
-        except ValidationError as error:
-            problems.append(AttachmentProblem(name, "; ".join(f"{path}: {said}" for path, said in faults(error))))
-            continue
-        if len(found) == MAX_FILES:
-            problems.append(AttachmentProblem(name, _(_TOO_MANY).format(most=MAX_FILES)))
-        else:
-            taken = {other.name.casefold() for other in found}
-            found.append(attachment.model_copy(update={"name": _another(attachment.name, taken)}))
-    if len(sealed) > _MOST_READ:
-        problems.append(AttachmentProblem(f"… {len(sealed) - _MOST_READ}", _(_TOO_MANY).format(most=MAX_FILES)))
-    return found, problems
+    def __init__(self, inbox: Path) -> None:
+        """Open the folder beside the inbox at ``inbox``; one that is not there is empty (``StoreError``)."""
+        self._folder = inbox.with_name(inbox.name + FOLDER)
+        super().__init__(self._connect(self._folder / "files.sqlite3"))
+
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        return read_store(path, MIGRATIONS, or_empty=True)
+
+    def status(self, raw: Mapping[str, Any]) -> list[AttachmentStatus]:
+        """Return how many chunks of each sealed attachment of a payload are here."""
+        return [self._status(each) for each in attachments_of(raw)[0]]
+
+    def _status(self, attachment: Attachment) -> AttachmentStatus:
+        root = bytes.fromhex(attachment.sealed.root) if attachment.sealed else b""
+        count = chunk_count(attachment.bytes)
+        with self._reading() as conn:
+            query = "SELECT count(*) FROM chunks WHERE root = ? AND of = ?"
+            here = conn.execute(query, (root, count)).fetchone()[0]
+        return AttachmentStatus(attachment, count, int(here))
+
+    def save(
+        self, attachment: Attachment, folder: Path, progress: Callable[[int, int], None] = lambda _a, _b: None
+    ) -> Path:
+        """Open a file and write it into a folder under its cleaned name; nothing is overwritten.
+
+        Raises:
+            FileRefused: not whole yet, another content or type than the event says, or the name is taken.
+        """
+        status = self._status(attachment)
+        if not status.complete:
+            sentence = _("{name}：应有 {all} 块，已到 {here} 块；请等 yizhan inbox run 取齐，缺的会自动请发件县再送")
+            values = {"name": attachment.name, "all": status.chunks, "here": status.here}
+            raise FileRefused("incomplete", sentence.format(**values))
+        root = bytes.fromhex(attachment.sealed.root) if attachment.sealed else b""
+        return save_file(self._folder / _name(root, status.chunks), attachment, folder, progress)
 
 
-def _another(name: str, taken: Collection[str]) -> str:
-    """Return a name that none of the event's other files has, upper and lower case being one."""
-    stem, dot, ending = name.rpartition(".")
-    names = (f"{stem}-{n}{dot}{ending}" if stem else f"{name}-{n}" for n in range(2, MAX_FILES + 2))
-    return next(each for each in (name, *names) if each.casefold() not in taken)
-
-
-class FileStore(SharedStore):
+class FileStore(FilesView):
     """The attached files of one inbox; its methods may be called from several threads, which take turns."""
 
     def __init__(self, inbox: Path) -> None:
         """Open the folder beside the inbox at ``inbox``, made if absent (``StoreError`` if it cannot be used)."""
-        self._folder = inbox.with_name(inbox.name + FOLDER)
-        super().__init__(open_store(self._folder / "files.sqlite3", MIGRATIONS))
+        super().__init__(inbox)
+
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        return open_store(path, MIGRATIONS)
 
     # -- what is wanted --
 
@@ -364,72 +334,6 @@ class FileStore(SharedStore):
                 (int(fetched), now, int(not fetched), event_id),
             )
 
-    # -- what an officer does --
-
-    def standing(self, raw: Mapping[str, Any]) -> list[AttachmentStatus]:
-        """Tell how many chunks of each sealed attachment of a payload are here."""
-        found = []
-        for each in attachments_of(raw)[0]:
-            root = bytes.fromhex(each.sealed.root) if each.sealed else b""
-            count = chunk_count(each.bytes)
-            with self._reading() as conn:
-                query = "SELECT count(*) FROM chunks WHERE root = ? AND of = ?"
-                here = conn.execute(query, (root, count)).fetchone()[0]
-            found.append(AttachmentStatus(each, count, int(here)))
-        return found
-
-    def save(
-        self, attachment: Attachment, folder: Path, progress: Callable[[int, int], None] = lambda _a, _b: None
-    ) -> Path:
-        """Open a file and write it into a folder under its cleaned name; nothing is overwritten.
-
-        Raises:
-            FileRefused: not whole yet, another content or type than the event says, or the name is taken.
-        """
-        standing = self.standing({"attachments": [attachment.model_dump(mode="json", exclude_none=True)]})[0]
-        if not standing.complete:
-            sentence = _("{name}：应有 {all} 块，已到 {here} 块；请等 yizhan inbox run 取齐，缺的会自动请发件县再送")
-            values = {"name": attachment.name, "all": standing.chunks, "here": standing.here}
-            raise FileRefused("incomplete", sentence.format(**values))
-        target = folder / attachment.name
-        part = folder / f".yizhan-{secrets.token_hex(8)}"
-        try:
-            descriptor = os.open(part, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_NOFOLLOW, 0o600)
-            try:
-                with os.fdopen(descriptor, "w+b") as stream:
-                    self._open_into(stream, attachment, progress)
-                    _check_type(stream, attachment)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                _give_name(part, target)
-            finally:
-                part.unlink(missing_ok=True)
-            sync_folder(folder)
-        except FileExistsError:
-            sentence = marked("{path} 已经有了，不覆盖；请用 -o 换一个目录")
-            raise FileRefused("exists", sentence, path=target) from None
-        except OSError as error:
-            raise FileRefused("unreadable", f"{target}: {os_error(error)}") from error
-        return target
-
-    def _open_into(self, stream: BinaryIO, attachment: Attachment, progress: Callable[[int, int], None]) -> None:
-        if attachment.sealed is None:
-            raise FileRefused("incomplete", marked("{name}：没有随文书密封"), name=attachment.name)
-        key, root = bytes.fromhex(attachment.sealed.key), bytes.fromhex(attachment.sealed.root)
-        count, digest, left = chunk_count(attachment.bytes), hashlib.sha256(), attachment.bytes
-        with (self._folder / _name(root, count)).open("rb") as sealed:
-            for index in range(count):
-                chunk = sealed.read(chunk_bytes(attachment.bytes, index))
-                plain = open_chunk(key, index, chunk, last=index == count - 1)[:left]
-                left -= len(plain)
-                digest.update(plain)
-                stream.write(plain)
-                progress(attachment.bytes - left, attachment.bytes)
-        if digest.hexdigest() != attachment.sha256:
-            sentence = _("{name}：文书里的指纹是 {said}…，打开得到 {came}…，没有写出；请发件县核对后重新附上")
-            values = {"name": attachment.name, "said": attachment.sha256[:16], "came": digest.hexdigest()[:16]}
-            raise FileRefused("hash", sentence.format(**values))
-
     def forget(self, gone: Collection[str]) -> None:
         """Delete the chunks of items whose content was destroyed (``StoreError`` if the disk fails)."""
         with self._lock:
@@ -452,32 +356,3 @@ def _count(conn: sqlite3.Connection, root: bytes) -> None:
     """Note whether all chunks of a file are here."""
     here = "SELECT count(*) FROM chunks AS c WHERE c.root = files.root AND c.of = files.chunks"
     conn.execute(f"UPDATE files SET whole = chunks = ({here}) WHERE root = ?", (root,))  # noqa: S608 -- ours
-
-
-def _give_name(part: Path, target: Path) -> None:
-    """Give a file its name, unless that is taken, by whatever (``FileExistsError``)."""
-    try:
-        os.link(part, target)
-    except OSError as error:
-        if error.errno not in _ONE_NAME:
-            raise
-        os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o600))
-        part.replace(target)
-
-
-def _check_type(stream: BinaryIO, attachment: Attachment) -> None:
-    """Check that the content is of the type that the event says: its sender may have been careless, or worse."""
-    name = attachment.name
-    found = media_type(stream, name)
-    if found != attachment.media_type:
-        sentence = marked("{name}：文书说是 {said}，内容却是 {came}，没有写出；请问发件县")
-        raise FileRefused("type", sentence, name=name, said=attachment.media_type, came=found)
-
-
-def pick(standings: list[AttachmentStatus], name: str | None, item_id: str) -> list[AttachmentStatus]:
-    """Choose by name, or all (``NoSuchItem`` for none)."""
-    chosen = [each for each in standings if name is None or each.attachment.name == name]
-    if not chosen:
-        sentence = marked("{id} 没有这个随文书密封的附件；请看 yizhan inbox files {id}")
-        raise NoSuchItem(sentence, id=item_id)
-    return chosen

@@ -17,8 +17,9 @@ from datetime import datetime
 from typing import Literal
 
 from yizhan.schemas import dsse, strictjson
-from yizhan.schemas.followups import ENDS, NOT_OWED, Followup
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Ref
+from yizhan.schemas.obligation_steps import ENDS, NOT_OWED
 from yizhan.schemas.timestamps import instant
 
 Kept = Literal["kept", "duplicate", "contradiction"]

@@ -13,30 +13,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
-from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.lanes import NumberRange, missing
 from yizhan.schemas.header import RECEIPT, Header, LaneName, parse_header
 from yizhan.schemas.i18n import _, marked
-from yizhan.schemas.payloads import TYPES, ReadPayload, read
+from yizhan.schemas.matters import Answer
+from yizhan.schemas.payloads import ReadPayload, read
+from yizhan.schemas.payloads.table import SYSTEM_TYPES, type_name
 from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import written
 
 EXERCISE: Final = marked("【演练】")
 TEST: Final = marked("【测试】")
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What an officer of ours said of an item, and when."""
-
-    stage: str
-    name: str
-    badge: str
-    note: str | None
-    at: str
 
 
 @dataclass(frozen=True)
@@ -93,41 +83,7 @@ class Item:
     @property
     def title(self) -> str:
         """The type's name in the language chosen, with its mark; an unknown type as it is."""
-        row = TYPES.get(self.type)
-        return self.mark + (self.type if row is None else _(row.title))
-
-    def as_json(self) -> dict[str, Any]:
-        """Return everything as JSON values, for programs: words, not sentences."""
-        contents = self.contents
-        return {
-            "id": self.id,
-            "hash": self.hash.hex(),
-            "kind": self.kind,
-            "source": self.source,
-            "type": self.type,
-            "status": self.status,
-            "thread": self.thread,
-            "time": self.time,
-            "received": self.received,
-            "stored": self.stored,
-            "way": self.way.value,
-            "rule": self.rule,
-            "charter": self.charter,
-            "state": self.state.value,
-            "unopenable": self.unopenable,
-            "warnings": [warning.value for warning in self.warnings],
-            "superseded_by": self.superseded_by,
-            "withdrawn_by": self.withdrawn_by,
-            "answers": [
-                {"stage": each.stage, "name": each.name, "badge": each.badge, "note": each.note, "at": each.at}
-                for each in self.answers
-            ],
-            "digests": list(self.digests),
-            "destroyed": self.destroyed,
-            "header": self.header.model_dump(mode="json", exclude_none=True),
-            "payload": None if contents is None else dict(contents.raw),
-            "text": None if contents is None else contents.text,
-        }
+        return self.mark + type_name(self.type)
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +182,7 @@ _CONDITIONS: Final = {
     "since": "stored >= :since",
     "text": "(items.id LIKE :text OR CAST(letters.payload AS TEXT) LIKE :text)",
 }
-_SYSTEM: Final = ", ".join(f"'{each}'" for each in sorted(NEVER_RECEIPTED))
+_SYSTEM: Final = ", ".join(f"'{each}'" for each in sorted(SYSTEM_TYPES))
 _PLAIN: Final = f"state <> 'waiting' AND type NOT IN ({_SYSTEM})"
 
 

@@ -29,7 +29,7 @@ PUT_OFF_SECONDS: Final = 60.0
 log = logging.getLogger(__name__)
 
 LaneKey = tuple[str, str, str]
-"""Source, book, lane: what a count belongs to."""
+"""Source, epoch, lane: what a count belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Announced:
 def lane_of(header: Header, county: str) -> tuple[LaneKey, int] | None:
     """Return an event's lane to us and its number in it; None for one that is not addressed to us."""
     lane = header.lanes.get(county)
-    return None if lane is None else ((header.source, header.book, lane.lane), lane.n)
+    return None if lane is None else ((header.source, header.epoch, lane.lane), lane.n)
 
 
 def enter(conn: sqlite3.Connection, lane: LaneKey, n: int) -> bool:

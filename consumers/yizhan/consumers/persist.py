@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 
 from yizhan.consumers import digests, lane_store, metrics, receipts
 from yizhan.consumers.arrivals import Arrived, ReceiveOutcome
-from yizhan.consumers.checks import NEVER_RECEIPTED, SignedEvent, Unverified
+from yizhan.consumers.checks import SignedEvent, Unverified
 from yizhan.consumers.labels import State, Warn
-from yizhan.schemas.header import LIFE_AT_STAKE, NOTICE, Ref
+from yizhan.schemas.header import NOTICE, Ref
+from yizhan.schemas.payloads.table import LIFE_AT_STAKE, SYSTEM_TYPES
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import KAFKA_HEADER
 from yizhan.schemas.timestamps import instant, written
@@ -93,14 +94,14 @@ def keep_letter(
         warnings.add(Warn.LANE_CONFLICT)
         log.error("%s gave number %d of lane %s to two events", header.source, lane[1], "/".join(lane[0]))
     state = _state(conn, letter, kind, now, warnings)
-    (source, book, name), n = lane or ((header.source, header.book, None), None)
+    (source, epoch, name), n = lane or ((header.source, header.epoch, None), None)
     seq = conn.execute(
         "INSERT INTO items (id, hash, kind, source, county, book, type, status, thread, time, received, stored,"
         " expires, lane, n, way, rule, charter, state, unopenable, warnings,"
         " supersedes, supersedes_hash, withdraws, withdraws_hash)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            header.id, letter.verified.hash, kind, source, header.county, book, header.type, header.status,
+            header.id, letter.verified.hash, kind, source, header.county, epoch, header.type, header.status,
             header.subject or header.id, header.time, written(letter.received), now, header.expires, name, n,
             letter.way, letter.rule, letter.charter.name, state, letter.unopenable, " ".join(sorted(warnings)),
             *_columns(header.supersedes), *_columns(header.withdraws),
@@ -111,7 +112,7 @@ def keep_letter(
         "INSERT INTO letters VALUES (?, ?, ?, ?, ?)",
         (seq, envelope.unverified_header, letter.payload, letter.envelope, letter.postmark),
     )
-    if lane is not None and header.type not in NEVER_RECEIPTED:
+    if lane is not None and header.type not in SYSTEM_TYPES:
         lane_store.owe(conn, lane[0])
         if letter.unopenable is not None:
             receipt = receipts.about(header.id, letter.verified.hash, "unopenable")

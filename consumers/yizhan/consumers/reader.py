@@ -85,7 +85,7 @@ def run(
     """Receive until asked to stop. Returns after an orderly end.
 
     Args:
-        inbox: opened with a desk; the caller closes it.
+        inbox: opened with an outbox; the caller closes it.
         settings: pauses and reloads.
         stop: looked at ten times a second.
         connection: how to reach Kafka; as the settings say for this county if None.
@@ -99,10 +99,10 @@ def run(
         AlreadyRunning: another process reads this inbox.
         SettingError: TLS files or a password are missing.
         StoreError: the disk fails.
-        ValueError: the inbox has no desk.
+        ValueError: the inbox has no outbox.
     """
-    if inbox.desk is None:
-        raise ValueError("expected an inbox with a desk: without one, receipts of others would be lost")
+    if inbox.outbox is None:
+        raise ValueError("expected an inbox with an outbox: without one, receipts of others would be lost")
     chosen = connection or settings.connection(topics.county(inbox.county))
     lock = inbox.path.with_name(inbox.path.name + ".reader")
     with alone(lock, _("在接收这个收件箱")), Teller(tell) as teller, Checkpointer(inbox.path):

@@ -14,19 +14,21 @@ from typing import Final
 from pydantic import ValidationError
 
 from yizhan.consumers import metrics
-from yizhan.consumers.checks import NEVER_RECEIPTED, SignedEvent, Unverified
+from yizhan.consumers.checks import SignedEvent, Unverified
 from yizhan.consumers.errors import NotAnswerable
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import State
-from yizhan.consumers.outbox_port import OutboxPort, Person
+from yizhan.consumers.outbox_port import OutboxPort
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas.admit import check_receipt
 from yizhan.schemas.errors import Reason, Refused, YizhanError
 from yizhan.schemas.header import ReceiptRef, Ref
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.codec import faults
+from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.payloads.receipt import Receipt
-from yizhan.schemas.sentences import CAME
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
+from yizhan.schemas.sentences import GOT
 from yizhan.schemas.timestamps import written
 
 ANSWERS: Final = ("acknowledged", "acted", "declined")
@@ -36,7 +38,7 @@ MOST_AT_ONCE: Final = 16
 LONGEST_PAUSE_SECONDS: Final = 3600
 
 
-def take(letter: SignedEvent, desk: OutboxPort | None) -> Unverified | None:
+def take(letter: SignedEvent, outbox: OutboxPort | None) -> Unverified | None:
     """Pass a receipt that is addressed to us on to the outbox; what does not bind is returned.
 
     Raises:
@@ -44,15 +46,15 @@ def take(letter: SignedEvent, desk: OutboxPort | None) -> Unverified | None:
     """
     header = letter.header
     receipt = header.receipt
-    if receipt is None or desk is None:
+    if receipt is None or outbox is None:
         return None
     try:
         if receipt.event is not None:
-            audience = desk.audience(receipt.event.id)
+            audience = outbox.audience(receipt.event.id)
             if audience is None:
                 return Unverified(Reason.BAD_REFERENCE, f"confirms {receipt.event.id}, which we never sent")
             check_receipt(header, audience)
-        desk.confirm(header, letter.verified.hash, {} if letter.contents is None else letter.contents.raw)
+        outbox.confirm(header, letter.verified.hash, {} if letter.contents is None else letter.contents.raw)
     except Refused as refused:
         return Unverified(refused.reason, str(refused))
     except StoreError:
@@ -94,31 +96,38 @@ def about(event_id: str, event_hash: bytes, stage: str) -> ReceiptRef:
     return ReceiptRef.model_validate({"stage": stage, "event": Ref(id=event_id, hash=event_hash.hex())})
 
 
-def answer(
-    conn: sqlite3.Connection, item: Item, by: Person, stage: str, note: str | None, now: datetime, county: str
-) -> int | None:
-    """Enter an officer's word; the number of the receipt owed, None when this officer had said just this before.
+def checked_answer(item: Item, by: tuple[str, str], stage: str, note: str | None, county: str) -> Receipt:
+    """Return the receipt that an officer's answer becomes; ``by`` is the officer's name and badge number.
 
     Raises:
         NotAnswerable: nobody answers this item, or the answer does not say who gives it.
     """
-    if item.type in NEVER_RECEIPTED or county not in item.header.to:
+    if item.type in SYSTEM_TYPES or county not in item.header.to:
         raise NotAnswerable(marked("{id} 不是发给 {county} 处置的，只供查看，不能签收"), id=item.id, county=county)
     if stage not in ANSWERS:
         sentence = _("应为其中之一：{expected}").format(expected=", ".join(ANSWERS))
-        raise NotAnswerable(f"{sentence}{_(CAME)}{stage[:40]!r}")
-    receipt = about(item.id, item.hash, stage)
+        raise NotAnswerable(f"{sentence}{_(GOT)}{stage[:40]!r}")
+    confirms = about(item.id, item.hash, stage).model_dump()
     try:
-        Receipt.model_validate({**receipt.model_dump(), "by": {"name": by.name, "badge": by.badge}, "note": note})
+        return Receipt.model_validate({**confirms, "by": {"name": by[0], "badge": by[1]}, "note": note})
     except ValidationError as error:
-        said = "; ".join(f"{path}: {sentence}" for path, sentence in faults(error))
-        raise NotAnswerable(marked("签收要写明姓名和警号：{problems}"), problems=said) from None
-    word = (item.id, stage, by.name, by.badge, note)
+        problems = "; ".join(f"{path}: {sentence}" for path, sentence in faults(error))
+        raise NotAnswerable(marked("签收要写明姓名和警号：{problems}"), problems=problems) from None
+
+
+def enter_answer(conn: sqlite3.Connection, item: Item, receipt: Receipt, now: datetime) -> int | None:
+    """Enter an officer's answer, and stop the ringing.
+
+    Returns:
+        The number of the receipt owed; None when this officer had given the same answer before.
+    """
+    by = receipt.by
+    answer = (item.id, receipt.stage, by.name if by else "", by.badge if by else "", receipt.note)
     same = "SELECT 1 FROM answers WHERE id = ? AND stage = ? AND name = ? AND badge = ? AND note IS ?"
-    new = conn.execute(same, word).fetchone() is None
+    new = conn.execute(same, answer).fetchone() is None
     if new:
         conn.execute(
-            "INSERT INTO answers (id, stage, name, badge, note, at) VALUES (?, ?, ?, ?, ?, ?)", (*word, written(now))
+            "INSERT INTO answers (id, stage, name, badge, note, at) VALUES (?, ?, ?, ?, ?, ?)", (*answer, written(now))
         )
     conn.execute("UPDATE items SET state = ? WHERE id = ? AND state = ?", (State.ACKNOWLEDGED, item.id, State.RINGING))
-    return owe(conn, receipt, by, note, now) if new else None
+    return owe(conn, receipt.confirms, by, receipt.note, now) if new else None

@@ -1,4 +1,4 @@
-"""How long an inbox keeps content: one class a type.
+"""How long an inbox keeps content: one class a type (``schemas.payloads.table``).
 
 The terms are those of 《机关文件材料归档范围和文书档案保管期限规定》（国家档案局令第8号, 2006-12-18）: permanent,
 30 years, 10 years. Which type falls under which term is a sample that each county's archive decides. That
@@ -16,39 +16,19 @@ from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-PERMANENT: Final = "permanent"
-YEARS: Final[Mapping[str, int]] = {"30-years": 30, "10-years": 10}
-"""Class → years; ``permanent`` has none."""
+from yizhan.schemas.payloads.table import TYPES, Retention
 
-CLASSES: Final[Mapping[str, str]] = {
-    "yizhan.incident.forest_fire.v1": "30-years",
-    "yizhan.incident.natural_disaster.v1": "30-years",
-    "yizhan.incident.eco_crime.v1": "30-years",
-    "yizhan.dispute.case.v1": "30-years",
-    "yizhan.assistance.request.v1": "30-years",
-    "yizhan.assistance.response.v1": "30-years",
-    "yizhan.intelligence.bulletin.v1": "30-years",
-    "yizhan.incident.hotspot.v1": "10-years",
-    "yizhan.intelligence.report.v1": "10-years",
-    "yizhan.intelligence.feedback.v1": "10-years",
-    "yizhan.liaison.contact.v1": "10-years",
-    "yizhan.liaison.consultation.v1": "10-years",
-    "yizhan.patrol.plan.v1": "10-years",
-    "yizhan.patrol.report.v1": "10-years",
-    "yizhan.outreach.campaign.v1": "10-years",
-    "yizhan.outreach.case_brief.v1": "10-years",
-    "yizhan.receipt.v1": "10-years",
-    "yizhan.notice.v1": "10-years",
-}
+YEARS: Final[Mapping[Retention, int]] = {Retention.YEARS_30: 30, Retention.YEARS_10: 10}
+"""``permanent`` has none."""
 
 
-def class_of(event_type: str) -> str:
+def class_of(event_type: str) -> Retention:
     """Return the class of a type.
 
-    >>> class_of("yizhan.incident.hotspot.v1"), class_of("yizhan.incident.hotspot.v2")
+    >>> class_of("yizhan.incident.hotspot.v1").value, class_of("yizhan.incident.hotspot.v2").value
     ('10-years', 'permanent')
     """
-    return CLASSES.get(event_type, PERMANENT)
+    return TYPES[event_type].retention if event_type in TYPES else Retention.PERMANENT
 
 
 def kept_until(event_type: str, received: datetime, time_zone: str) -> datetime | None:

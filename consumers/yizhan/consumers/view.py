@@ -1,7 +1,9 @@
-"""What can be asked of an inbox. Nothing here changes anything.
+"""The reading half of an inbox: every query, and nothing that changes it.
 
-Rule 1: several threads may ask; they take turns.
-Rule 2: whether a key was in others' hands may be learnt years later: that an item is doubtful is never
+Rule 1: ``InboxView`` opens the database to read only: it needs no key, creates no file, migrates nothing and takes no
+        write lock (``runtime.store.read_store``). ``Inbox`` is the same class, opened to write.
+Rule 2: several threads may ask; they take turns.
+Rule 3: whether a key was in others' hands may be learnt years later: that an item is doubtful is never
         written down, but asked of the newest charter each time it is shown.
 """
 
@@ -11,11 +13,14 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
-from yizhan.consumers import digests, followups, items, metrics
+from yizhan.consumers import destruction, digests, followups, items
+from yizhan.consumers.arrivals import Kind
+from yizhan.consumers.destruction import Due, UnnotifiedDestruction
 from yizhan.consumers.digests import Digest, DigestMember
+from yizhan.consumers.errors import WrongInbox
 from yizhan.consumers.export import (
     ExportedDigest,
     ExportedItem,
@@ -26,9 +31,13 @@ from yizhan.consumers.export import (
 )
 from yizhan.consumers.followups import Obligation
 from yizhan.consumers.items import Aside, Conflict, Gap, InboxQuery, Item
-from yizhan.consumers.labels import State
-from yizhan.runtime.store import SharedStore
+from yizhan.consumers.labels import State, Warn
+from yizhan.consumers.store import MIGRATIONS
+from yizhan.runtime.clock import utc_now
+from yizhan.runtime.store import SharedStore, read_store
+from yizhan.schemas.charter import Charters
 from yizhan.schemas.followups import Followup
+from yizhan.schemas.i18n import marked
 from yizhan.schemas.payloads import read
 from yizhan.schemas.timestamps import instant, written
 
@@ -47,16 +56,46 @@ class Carrier:
     raw: Mapping[str, Any]
 
 
-_MOST_GAPS: Final = 10_000
+class InboxView(SharedStore):
+    """A county's inbox, opened to read only. Every method raises ``StoreError`` when the disk fails."""
 
+    def __init__(self, path: Path, county: str, charters: Charters, clock: Callable[[], datetime] = utc_now) -> None:
+        """Open the database at ``path``.
 
-class View(SharedStore):
-    """The reading half of an inbox. Every method raises ``StoreError`` when the disk fails."""
+        Args:
+            path: of ``inbox.sqlite3``, which exists.
+            county: our member code.
+            charters: adopted versions.
+            clock: gives the current instant, aware.
 
-    def __init__(self, conn: sqlite3.Connection) -> None:
-        """Ask through this connection, which is closed by ``close``."""
-        super().__init__(conn)
-        self._doubts: Callable[[Item], Item] = lambda item: item
+        Raises:
+            StoreError: the file cannot be used.
+            WrongInbox: it is another county's.
+        """
+        self.path, self.county, self.charters, self.clock = path, county, charters, clock
+        super().__init__(self._connect(path))
+        try:
+            self._check_owner(self._conn)
+        except BaseException:
+            self._conn.close()
+            raise
+
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        return read_store(path, MIGRATIONS)
+
+    def _check_owner(self, conn: sqlite3.Connection) -> None:
+        row = conn.execute("SELECT county FROM life").fetchone()
+        if row is not None and row["county"] != self.county:
+            sentence = marked("{path}：应是 {county} 的收件箱，却是 {owner} 的；每个县各用一个文件")
+            raise WrongInbox(sentence, path=self.path, county=self.county, owner=row["county"])
+
+    def _doubts(self, item: Item) -> Item:
+        """Mark an item whose key, by the newest charter, was in others' hands when the station received it."""
+        entry = self.charters.latest().signing.get(item.county, {}).get(item.header.kid)
+        if entry is None or not entry.doubtful(instant(item.received)):
+            return item
+        return replace(item, warnings=(*item.warnings, Warn.KEY_DOUBTFUL))
 
     def items(self, query: InboxQuery = EVERYTHING) -> tuple[Item, ...]:
         """List items, the newest last."""
@@ -177,18 +216,27 @@ class View(SharedStore):
         with self._reading() as conn:
             return tuple(followups.said(conn, written(until)))
 
+    def due(self) -> tuple[Due, ...]:
+        """List the items whose term of retention is over, the oldest first."""
+        now = self.clock()
+        with self._reading() as conn:
+            return tuple(destruction.due(conn, now, self.charters.in_force(now).time_zone))
+
+    def unnotified_destructions(self) -> tuple[UnnotifiedDestruction, ...]:
+        """List destructions whose senders were not notified yet."""
+        with self._reading() as conn:
+            return tuple(destruction.unnotified(conn))
+
+    def position(self, cluster: str, kind: Kind) -> int:
+        """Return the offset at which to read on in a cluster; 0 in one that is new to this database."""
+        with self._reading() as conn:
+            row = conn.execute("SELECT next FROM positions WHERE cluster = ? AND kind = ?", (cluster, kind)).fetchone()
+        return 0 if row is None else int(row["next"])
+
     def owed(self) -> int:
         """Count receipts about single events that the outbox has not taken yet."""
         with self._reading() as conn:
             return int(conn.execute("SELECT count(*) FROM owed").fetchone()[0])
-
-    def measure(self) -> None:
-        """Set the gauges that are counted from the database."""
-        with self._reading() as conn:
-            metrics.RINGING.set(conn.execute("SELECT count(*) FROM items WHERE state = 'ringing'").fetchone()[0])
-            found = [gap for gap in islice(items.gaps(conn), _MOST_GAPS) if gap.kind != "waiting"]
-        for lane in ("prompt", "digest"):
-            metrics.GAPS.labels(lane).set(sum(gap.lane == lane for gap in found))
 
 
 def _ms(at: str) -> int:

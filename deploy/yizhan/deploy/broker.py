@@ -316,4 +316,4 @@ def _free_port() -> int:
         port = random.randint(20_000, 31_999)  # noqa: S311  a port, not a key
         if _is_free(port):
             return port
-    raise BrokerFailed("expected a free port from 20000 to 31999, came none; stop something")
+    raise BrokerFailed("expected a free port from 20000 to 31999, got none; stop something")

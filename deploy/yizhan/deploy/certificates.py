@@ -67,7 +67,7 @@ def _authority(folder: Path, now: datetime) -> _Authority:
     if cert_path.exists():
         key = serialization.load_pem_private_key(key_path.read_bytes(), None)
         if not isinstance(key, ec.EllipticCurvePrivateKey):
-            raise ValueError(f"{key_path}: expected an EC key, came another kind; move it aside")
+            raise ValueError(f"{key_path}: expected an EC key, got another kind; move it aside")
         return _Authority(key, x509.load_pem_x509_certificate(cert_path.read_bytes()))
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Yizhan certificate authority")])

@@ -69,7 +69,7 @@ def java() -> str:
     path = path or shutil.which("java")
     if path is None:
         raise ToolMissing(
-            f"java: expected Java {JAVA_AT_LEAST} or later, came none; "
+            f"java: expected Java {JAVA_AT_LEAST} or later, got none; "
             "`apt install openjdk-17-jre-headless`, or set JAVA_HOME"
         )
     said = subprocess.run([path, "-version"], capture_output=True, text=True, check=False)
@@ -109,7 +109,7 @@ def _pom_hash() -> str:
 def _download(part: Path, progress: Progress) -> None:
     maven = shutil.which("mvn")
     if maven is None:
-        raise ToolMissing("mvn: expected Maven, came none; `apt install maven`")
+        raise ToolMissing("mvn: expected Maven, got none; `apt install maven`")
     (part / "pom.xml").write_bytes((_FILES / "pom.xml").read_bytes())
     argv = [maven, "-B", "-C", "-ntp", "-f", str(part / "pom.xml"), _PLUGIN]
     argv += [f"-DoutputDirectory={part / 'libs'}", "-DincludeScope=runtime"]

@@ -225,7 +225,7 @@ class Cosigner(LogCopy):
             if kept.checkpoint == opened.checkpoint:
                 names = {cosigner_name(self.origin, code) for code in opened.cosigned}
                 lines = [each for each in opened.note.signatures if each.name in names]
-                value = kept.note.adding(*lines).to_bytes()
+                value = kept.note.with_signatures(*lines).to_bytes()
         self._views[size] = value
         while len(self._views) > _REMEMBERED:
             del self._views[min(self._views)]
@@ -269,7 +269,7 @@ class Cosigner(LogCopy):
             return "missing" if missing else "unsettled"
         opened = open_checkpoint(bytes(row["note"]), self.charters)
         line = cosign(opened.checkpoint, cosigner_name(self.origin, self.county), key, self._clock())
-        return opened.note.adding(line).to_bytes()
+        return opened.note.with_signatures(line).to_bytes()
 
     def answered(self, note: bytes) -> None:
         """Enter that a cosigned head is published."""

@@ -242,7 +242,7 @@ class Feed(Sessions):
         self._log.expect(checkpoint, f"on {record.topic}")
         cosigners = {cosigner_name(checkpoint.origin, code) for code in opened.cosigned}
         lines = [each for each in opened.note.signatures if each.name in cosigners]
-        note = self._notes.get(checkpoint.size, opened.note).adding(*lines)
+        note = self._notes.get(checkpoint.size, opened.note).with_signatures(*lines)
         merged = open_checkpoint(note.to_bytes(), self._charters)
         self._remember(checkpoint.size, note)
         if merged.final:

@@ -19,15 +19,15 @@ from yizhan.producers.errors import NotPublishable, UnknownReference
 from yizhan.producers.numbering import OutgoingEvent, Pen, payload_bytes
 from yizhan.schemas import strictjson
 from yizhan.schemas.admit import CLOCK_TOLERANCE
-from yizhan.schemas.header import LIFE_AT_STAKE, Ref, split_id
+from yizhan.schemas.header import Ref, split_id
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.dispute_case import MOVES, DisputeState, may_move
+from yizhan.schemas.payloads.table import DISPUTE, LIFE_AT_STAKE
 from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
     from yizhan.producers.drafts import Draft, Reference
 
-DISPUTE: Final = "yizhan.dispute.case.v1"
 _REFERENCES: Final = ("withdraws", "supersedes", "reply_to")
 _COPIED: Final = ("type", "status", "priority", "grade", "certainty", "stage", "worse", "expires", "wants", "period")
 

@@ -23,7 +23,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 
-from yizhan.producers import metrics, queries, schedule, station_replies
+from yizhan.producers import confirmations, memory, metrics, queries, schedule, station_replies
 from yizhan.producers.schedule import DeliveryState, Patience
 from yizhan.producers.station_replies import PostingRecord, ReplyContext
 from yizhan.producers.store import MIGRATIONS
@@ -67,7 +67,7 @@ class Dispatch(Store):
         source: str,
         charters: Charters,
         clock: Callable[[], datetime],
-        noise: Callable[[int], bytes],
+        random_bytes: Callable[[int], bytes],
         share: Callable[[], float] | None = None,
         checkpoint_pages: int = 0,
     ) -> None:
@@ -78,7 +78,7 @@ class Dispatch(Store):
         0 for never, on the connection that alarms wait for.
         """
         self.source, self.charters = source, charters
-        self._clock, self._noise = clock, noise
+        self._clock, self._random_bytes = clock, random_bytes
         self._share = share or random.random
         super().__init__(open_store(path, MIGRATIONS))
         self._conn.execute("PRAGMA synchronous = NORMAL")  # rule 2
@@ -87,8 +87,8 @@ class Dispatch(Store):
     def note_line(self, *, answers: bool) -> None:
         """Note since when the broker does not answer, or that it does."""
         with transaction(self._conn) as conn:
-            since = queries.recall(conn, queries.LINE_LOST) or written(self._clock())
-            queries.remember(conn, queries.LINE_LOST, "" if answers else since)
+            since = memory.recall(conn, memory.LINE_LOST) or written(self._clock())
+            memory.remember(conn, memory.LINE_LOST, "" if answers else since)
 
     # -- what goes next --
 
@@ -117,7 +117,7 @@ class Dispatch(Store):
         with transaction(self._conn) as conn:
             for seq in numbers:
                 row = conn.execute("SELECT attempts, answered, refused FROM events WHERE seq = ?", (seq,)).fetchone()
-                missing = queries.receipt_missing(conn, seq)
+                missing = confirmations.receipt_missing(conn, seq)
                 standing = DeliveryState(
                     row["attempts"] + 1, row["answered"] is not None, row["refused"] is not None, missing
                 )
@@ -161,7 +161,7 @@ class Dispatch(Store):
     def voids_untold(self) -> bool:
         """Tell whether numbers became void since lane heads were last announced."""
         with wrapped(self._conn):
-            return queries.recall(self._conn, queries.VOID_UNTOLD) == "1"
+            return memory.recall(self._conn, memory.VOID_UNTOLD) == "1"
 
     # -- what the station answered --
 
@@ -202,7 +202,7 @@ class Dispatch(Store):
     def enter(self, cluster: str, records: Sequence[PostingRecord], patience: Patience) -> None:
         """Verify answers and enter them, with the place that was read up to, in one transaction."""
         read = [(record, station_replies.read_postmark(record, self.charters)) for record in records]
-        desk = ReplyContext(self.source, patience, self._clock(), self._share, self._noise)
+        desk = ReplyContext(self.source, patience, self._clock(), self._share, self._random_bytes)
         with transaction(self._conn) as conn:
             highest = -1
             for record, postmark in read:
@@ -235,7 +235,7 @@ def _queue_unconfirmed(conn: sqlite3.Connection) -> int:
         " AND EXISTS (SELECT 1 FROM recipients AS r WHERE r.seq = events.seq AND r.delivered IS NULL)"
     ).rowcount
     if overtaken:
-        queries.remember(conn, queries.VOID_UNTOLD, "1")
+        memory.remember(conn, memory.VOID_UNTOLD, "1")
     return conn.execute(
         "UPDATE events SET queued = 1, due = NULL, answered = NULL WHERE refused IS NULL AND void = 0"
         " AND replaced_by IS NULL AND EXISTS"

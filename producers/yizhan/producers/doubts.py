@@ -17,15 +17,13 @@ from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.grades import Proposal, propose_grade
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.payloads.common import Mark
+from yizhan.schemas.payloads.table import FOREST_FIRE, TYPES
 from yizhan.schemas.timestamps import instant
 
 if TYPE_CHECKING:
     from yizhan.producers.drafts import Draft
     from yizhan.producers.geography import Outlines
 
-_HAPPENS: Final = "yizhan.incident."
-"""What happens somewhere is reported by the county whose territory it is."""
-_FIRE: Final = "yizhan.incident.forest_fire.v1"
 _PAST: Final = ("occurred_at", "started_at", "found_at", "detected_at", "filed_at")
 """Fields of payloads that tell of what has been."""
 OUTLINE_ERROR_M: Final = 300.0
@@ -89,7 +87,7 @@ def _of_address(draft: Draft, county: str, members: Collection[str]) -> Iterator
     recipients = set(draft.to or members) - {county}
     if not recipients & set(draft.touches or ()):
         yield Doubt.TOUCHES_NOBODY
-    if draft.type.startswith(_HAPPENS) and place_of(draft) not in {None, county}:
+    if draft.type in TYPES and TYPES[draft.type].own_territory and place_of(draft) not in {None, county}:
         yield Doubt.ELSEWHERE
 
 
@@ -109,7 +107,9 @@ def grade_otherwise(draft: Draft) -> Proposal | None:
 
     Without the area of forest, deaths and injuries say only how grave it is at the least.
     """
-    proposal = propose_grade(_FIRE, draft.payload) if draft.type == _FIRE and draft.grade is not None else None
+    proposal = (
+        propose_grade(FOREST_FIRE, draft.payload) if draft.type == FOREST_FIRE and draft.grade is not None else None
+    )
     if proposal is None or draft.grade is None or draft.grade == proposal.grade:
         return None
     return proposal if "forest_ha" in draft.payload or draft.grade > proposal.grade else None

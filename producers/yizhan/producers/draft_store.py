@@ -13,19 +13,18 @@ import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
-from yizhan.runtime.store import Store, open_store, transaction
+from yizhan.producers.drafts import Draft
+from yizhan.producers.outbox_view import OutboxView
+from yizhan.producers.queries import OutboxQuery
+from yizhan.runtime.store import Store, open_store, read_store, transaction
 from yizhan.schemas import strictjson
+from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.timestamps import instant, written
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from yizhan.producers.drafts import Draft
-    from yizhan.producers.outbox import Outbox
 
 FILE: Final = "drafts.sqlite3"
 OFFICE: Final = ("org_code", "drafted_by", "reviewed_by", "signed_off_by", "contact")
@@ -67,13 +66,49 @@ class Unsent:
     sending: str | None
 
 
-class DraftStore(Store):
+class DraftsView(Store):
+    """The drafts of one county, opened to read only."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, which exists (``StoreError`` if it cannot be used)."""
+        super().__init__(self._connect(path))
+
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        return read_store(path, MIGRATIONS)
+
+    def get(self, n: int) -> Unsent:
+        """Return a draft.
+
+        Raises:
+            NoSuchDraft: there is none of that number.
+        """
+        row = self._conn.execute("SELECT * FROM drafts WHERE n = ?", (n,)).fetchone()
+        if row is None:
+            raise NoSuchDraft(marked("没有第 {n} 号草稿"), n=n, hint=Action.to("draft.list"))
+        return _unsent(row)
+
+    def all(self) -> tuple[Unsent, ...]:
+        """List the drafts, the oldest first."""
+        return tuple(_unsent(row) for row in self._conn.execute("SELECT * FROM drafts ORDER BY n"))
+
+    def office(self) -> dict[str, Any]:
+        """Return who signed last; empty at first."""
+        row = self._conn.execute("SELECT value FROM memory WHERE name = 'office'").fetchone()
+        return {} if row is None else dict(strictjson.loads(row["value"].encode(), floats=True))
+
+
+class DraftStore(DraftsView):
     """The drafts of one county; one process at a time writes, others wait."""
 
     def __init__(self, path: Path) -> None:
         """Open the file, made if absent (``StoreError`` if it cannot be used)."""
-        super().__init__(open_store(path, MIGRATIONS))
+        super().__init__(path)
         self._conn.execute("PRAGMA secure_delete = ON")
+
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        return open_store(path, MIGRATIONS)
 
     def begin(self, content: Mapping[str, Any], now: datetime, asked: Iterable[str] = ()) -> int:
         """Keep a new draft, which has at least a ``type``; return its number."""
@@ -91,21 +126,6 @@ class DraftStore(Store):
                 "UPDATE drafts SET content = ?, asked = ?, changed = ?, sending = NULL WHERE n = ?",
                 (_text(content), _text(sorted(asked)), written(now), n),
             )
-
-    def get(self, n: int) -> Unsent:
-        """Return a draft.
-
-        Raises:
-            NoSuchDraft: there is none of that number.
-        """
-        row = self._conn.execute("SELECT * FROM drafts WHERE n = ?", (n,)).fetchone()
-        if row is None:
-            raise NoSuchDraft(marked("没有第 {n} 号草稿；请看 yizhan draft list"), n=n)
-        return _unsent(row)
-
-    def all(self) -> tuple[Unsent, ...]:
-        """List the drafts, the oldest first."""
-        return tuple(_unsent(row) for row in self._conn.execute("SELECT * FROM drafts ORDER BY n"))
 
     def drop(self, n: int) -> None:
         """Throw a draft away (``NoSuchDraft`` if there is none)."""
@@ -126,16 +146,9 @@ class DraftStore(Store):
             if office:
                 conn.execute("INSERT OR REPLACE INTO memory VALUES ('office', ?)", (_text(office),))
 
-    def office(self) -> dict[str, Any]:
-        """Return who signed last; empty at first."""
-        row = self._conn.execute("SELECT value FROM memory WHERE name = 'office'").fetchone()
-        return {} if row is None else dict(strictjson.loads(row["value"].encode(), floats=True))
 
-
-def gone_as(outbox: Outbox, draft: Draft, since: str) -> str | None:
+def gone_as(outbox: OutboxView, draft: Draft, since: str) -> str | None:
     """Return the id under which a draft that was about to be sent did go; None if it did not (rule 3)."""
-    from yizhan.producers.queries import OutboxQuery  # noqa: PLC0415 -- only after a kill
-
     for row in outbox.rows(OutboxQuery(type=draft.type, since=instant(since))):
         own = outbox.event(row.id)
         if own is not None and _as_written(own.payload) == dict(draft.payload):

@@ -35,7 +35,7 @@ from yizhan.schemas.payloads import TYPES, encode, parse_strict
 from yizhan.schemas.payloads.base import Line, Moment, Payload
 from yizhan.schemas.payloads.codec import faults, not_json
 from yizhan.schemas.payloads.common import Contact, OrgCode, Person
-from yizhan.schemas.sentences import CAME
+from yizhan.schemas.sentences import GOT
 
 MAX_LINE_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 16
@@ -124,7 +124,7 @@ class LineProblem:
     def __str__(self) -> str:
         """Say it in one line."""
         where = f"{self.file}:{self.line}" + (f": {self.field}" if self.field else "")
-        return f"{where}: {self.expected}" + (f"{_(CAME)}{self.came}" if self.came else "")
+        return f"{where}: {self.expected}" + (f"{_(GOT)}{self.came}" if self.came else "")
 
 
 def parse_draft(value: Mapping[str, Any]) -> Draft:
@@ -156,11 +156,11 @@ def _unsendable(kind: object, given: object) -> str | None:
     if not isinstance(kind, str):
         return None
     if kind == RECEIPT or (kind == NOTICE and isinstance(given, Mapping) and given.get("kind") != "text"):
-        return _("回执和系统通知由系统自己写，值班室只发 kind 为 text 的通知") + f"{_(CAME)}{kind}"
+        return _("回执和系统通知由系统自己写，值班室只发 kind 为 text 的通知") + f"{_(GOT)}{kind}"
     if kind in TYPES:
         return None
     types = ", ".join(name for name in TYPES if name != RECEIPT)
-    return _("应为其中之一：{expected}").format(expected=types) + f"{_(CAME)}{kind[:_SHOWN]!r}"
+    return _("应为其中之一：{expected}").format(expected=types) + f"{_(GOT)}{kind[:_SHOWN]!r}"
 
 
 def _check_payload(content: dict[str, Any], kind: str, given: Mapping[str, Any], errors: list[tuple[str, str]]) -> None:
@@ -168,7 +168,7 @@ def _check_payload(content: dict[str, Any], kind: str, given: Mapping[str, Any],
     payload = dict(given)
     outer, inner = content.get("external_ref"), given.get("external_ref")
     if outer is not None and inner is not None and outer != inner:
-        errors.append(("external_ref", _("应与 payload.external_ref 相同") + f"{_(CAME)}{str(outer)[:_SHOWN]!r}"))
+        errors.append(("external_ref", _("应与 payload.external_ref 相同") + f"{_(GOT)}{str(outer)[:_SHOWN]!r}"))
     if (reference := inner if inner is not None else outer) is not None and kind != NOTICE:
         payload["external_ref"] = content["external_ref"] = reference
     try:
@@ -187,7 +187,7 @@ def _check_payload(content: dict[str, Any], kind: str, given: Mapping[str, Any],
     for name in sorted({"wants", "period", *follows}):
         if content.get(name) not in (None, follows.get(name)):
             sentence = _("应由内容得出，不必写；内容得出的是 {expected}")
-            came = f"{_(CAME)}{str(content[name])[:_SHOWN]!r}"
+            came = f"{_(GOT)}{str(content[name])[:_SHOWN]!r}"
             errors.append((name, sentence.format(expected=follows.get(name) or _("空")) + came))
     content |= follows
     content["payload"] = strictjson.loads(encode(model), floats=True)
@@ -248,5 +248,5 @@ def _one_line(line: bytes, name: str, number: int) -> Iterator[Draft | LineProbl
         yield LineProblem(name, number, "", not_json(error), repr(came))
     except DraftInvalid as error:
         for path, said in islice(error.errors, MAX_PROBLEMS):
-            expected, found, came = said.rpartition(_(CAME))
+            expected, found, came = said.rpartition(_(GOT))
             yield LineProblem(name, number, path, expected if found else said, came if found else "")

@@ -1,11 +1,11 @@
-"""Books: one life of an outbox, whose numbers are given once (specification, "id").
+"""Epochs: one life of an outbox, whose numbers are given once (specification, "id").
 
 Rule 1: a number is never given to two events. Where it might be, because the database is not the one
-        that gave the last number, a new book is opened at once, and everybody is told why.
+        that gave the last number, a new epoch is opened at once, and everybody is told why.
 Rule 2: three things show it: the file is another one (device and inode are kept inside it); the small
         file beside it, which holds the last number given, is ahead of it; the station's postings
-        name numbers of this book that it never gave.
-Rule 3: a book too many is harmless. One too few costs a fire: two events with one id, of which
+        name numbers of this epoch that it never gave.
+Rule 3: an epoch too many is harmless. One too few costs a fire: two events with one id, of which
         recipients keep the first.
 """
 
@@ -32,7 +32,7 @@ ANOTHER_FILE: Final = "another_file"
 BEHIND: Final = "behind_its_own_numbers"
 NEVER_GIVEN: Final = "posting_of_a_number_never_given"
 OTHER_EVENT: Final = "posting_of_another_event_with_this_number"
-"""Why a book was opened: the word in the database, the log and the metric."""
+"""Why an epoch was opened: the word in the database, the log and the metric."""
 
 _HEAD: Final = re.compile(r"([a-z0-9]{4,20}) ([0-9]{1,15})\s*")
 _HEAD_BYTES: Final = 40
@@ -41,22 +41,24 @@ log = logging.getLogger(__name__)
 
 
 def current(conn: sqlite3.Connection) -> str:
-    """Return the book that numbers are taken from."""
+    """Return the epoch that numbers are taken from."""
     return str(conn.execute("SELECT book FROM books ORDER BY ordinal DESC LIMIT 1").fetchone()[0])
 
 
-def open_book(conn: sqlite3.Connection, now: datetime, because: str, noise: Callable[[int], bytes]) -> str:
-    """Open a new book inside the caller's transaction; its name is the date and 6 random letters."""
-    book = f"{now:%Y%m%d}" + b32encode(noise(5)).decode()[:6].lower()
-    conn.execute("INSERT INTO books (book, opened, because) VALUES (?, ?, ?)", (book, written(now), because))
+def open_epoch(conn: sqlite3.Connection, now: datetime, because: str, random_bytes: Callable[[int], bytes]) -> str:
+    """Open a new epoch inside the caller's transaction; its name is the date and 6 random letters."""
+    epoch = f"{now:%Y%m%d}" + b32encode(random_bytes(5)).decode()[:6].lower()
+    conn.execute("INSERT INTO books (book, opened, because) VALUES (?, ?, ?)", (epoch, written(now), because))
     if because != FIRST:
         metrics.NEW_BOOKS.labels(because).inc()
-        log.critical("new book %s: %s; is a backup in use, or the same outbox twice?", book, because)
-    return book
+        log.critical("new epoch %s: %s; is a backup in use, or the same outbox twice?", epoch, because)
+    return epoch
 
 
-def check_life(conn: sqlite3.Connection, path: Path, source: str, now: datetime, noise: Callable[[int], bytes]) -> None:
-    """Open the first book, or a new one where rule 2 demands it, inside the caller's transaction.
+def check_life(
+    conn: sqlite3.Connection, path: Path, source: str, now: datetime, random_bytes: Callable[[int], bytes]
+) -> None:
+    """Open the first epoch, or a new one where rule 2 demands it, inside the caller's transaction.
 
     Raises:
         WrongOutbox: the file is another source's.
@@ -65,31 +67,31 @@ def check_life(conn: sqlite3.Connection, path: Path, source: str, now: datetime,
     life = conn.execute("SELECT source, device, inode FROM life").fetchone()
     if life is None:
         conn.execute("INSERT INTO life VALUES (1, ?, ?, ?)", (source, file.st_dev, file.st_ino))
-        open_book(conn, now, FIRST, noise)
+        open_epoch(conn, now, FIRST, random_bytes)
         return
     if life["source"] != source:
         sentence = marked("{path}：应是 {source} 的发件箱，却是 {other} 的；每个发送方各用一个文件")
         raise WrongOutbox(sentence, path=path, source=source, other=life["source"])
     if (life["device"], life["inode"]) != (file.st_dev, file.st_ino):
         conn.execute("UPDATE life SET device = ?, inode = ?", (file.st_dev, file.st_ino))
-        open_book(conn, now, ANOTHER_FILE, noise)
+        open_epoch(conn, now, ANOTHER_FILE, random_bytes)
     elif _is_behind(conn, read_head(path)):
-        open_book(conn, now, BEHIND, noise)
+        open_epoch(conn, now, BEHIND, random_bytes)
 
 
 def _is_behind(conn: sqlite3.Connection, head: tuple[str, int] | None) -> bool:
     """Tell whether the file beside knows of a number that the database does not."""
     if head is None:
         return False
-    book, n = head
-    if conn.execute("SELECT 1 FROM books WHERE book = ?", (book,)).fetchone() is None:
+    epoch, n = head
+    if conn.execute("SELECT 1 FROM books WHERE book = ?", (epoch,)).fetchone() is None:
         return True
-    return book == current(conn) and n > last_number(conn, book)
+    return epoch == current(conn) and n > last_number(conn, epoch)
 
 
-def last_number(conn: sqlite3.Connection, book: str) -> int:
-    """Return the last number given in a book, 0 for none."""
-    return int(conn.execute("SELECT coalesce(max(n), 0) FROM events WHERE book = ?", (book,)).fetchone()[0])
+def last_number(conn: sqlite3.Connection, epoch: str) -> int:
+    """Return the last number given in an epoch, 0 for none."""
+    return int(conn.execute("SELECT coalesce(max(n), 0) FROM events WHERE book = ?", (epoch,)).fetchone()[0])
 
 
 def head_path(path: Path) -> Path:
@@ -98,7 +100,7 @@ def head_path(path: Path) -> Path:
 
 
 def read_head(path: Path) -> tuple[str, int] | None:
-    """Read book and last number from the file beside the database; None when there is none to read."""
+    """Read epoch and last number from the file beside the database; None when there is none to read."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
         match = _HEAD.fullmatch(head_path(path).read_text("ascii"))
         if match is not None:
@@ -106,14 +108,14 @@ def read_head(path: Path) -> tuple[str, int] | None:
     return None
 
 
-def write_head(path: Path, book: str, n: int) -> None:
-    """Write book and number beside the database, *after* the commit: it may lag, never lead.
+def write_head(path: Path, epoch: str, n: int) -> None:
+    """Write epoch and number beside the database, *after* the commit: it may lag, never lead.
 
     It is a help to rule 2 and no more: what cannot be written is silence.
     """
     with contextlib.suppress(OSError):
         handle = os.open(head_path(path), os.O_WRONLY | os.O_CREAT, 0o600)
         try:
-            os.pwrite(handle, f"{book} {n}".ljust(_HEAD_BYTES).encode("ascii"), 0)
+            os.pwrite(handle, f"{epoch} {n}".ljust(_HEAD_BYTES).encode("ascii"), 0)
         finally:
             os.close(handle)

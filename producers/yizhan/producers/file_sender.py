@@ -21,7 +21,7 @@ from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from yizhan.producers import metrics
-from yizhan.producers.files import FileQueue, Piece
+from yizhan.producers.file_queue import FileQueue, Piece
 from yizhan.runtime import clients
 from yizhan.runtime.acl_check import require_access
 from yizhan.runtime.connection import KafkaConnection

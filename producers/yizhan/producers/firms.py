@@ -29,10 +29,10 @@ from yizhan.producers.geography import Outlines
 from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.payloads.table import HOTSPOT
 from yizhan.schemas.sentences import technical
 from yizhan.schemas.timestamps import written
 
-HOTSPOT: Final = "yizhan.incident.hotspot.v1"
 NOMINAL_FROM: Final = 30
 HIGH_FROM: Final = 80
 PERCENT: Final = 100

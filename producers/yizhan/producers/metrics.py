@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client import Counter, Gauge, Histogram
 
 from yizhan.runtime.metrics import LATENCY_BUCKETS_SECONDS
-from yizhan.schemas.policy_facts import TYPES
+from yizhan.schemas.payloads import TYPES
 
 EVENTS: Final = Counter("yizhan_outbox_events_total", "Events sent for the first time.", ["county", "type"])
 RESENDS: Final = Counter("yizhan_outbox_resends_total", "Times that the same bytes went again.", ["county"])

@@ -1,7 +1,7 @@
 """Notices that an outbox writes by itself: how far each lane has come.
 
 Rule 1: one notice a recipient, about the lanes to that recipient alone: nobody learns of others'.
-Rule 2: the book in use is told of, and older ones while something in them is unconfirmed.
+Rule 2: the epoch in use is told of, and older ones while something in them is unconfirmed.
 Rule 3: numbers that will never come (refused by the station, overtaken by a later receipt) are named,
         so that the recipient need not wait for them.
 """

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -23,17 +23,15 @@ from yizhan.schemas import strictjson
 from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.envelope import parse_envelope, seal
-from yizhan.schemas.header import NOTICE, RECEIPT, Header, Lane
+from yizhan.schemas.header import Header, Lane
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.payloads import Payload, encode
 from yizhan.schemas.payloads.codec import faults, not_json
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.policy import Decision, Policy, Way, decide
 from yizhan.schemas.policy_facts import Words
 from yizhan.schemas.timestamps import instant, written
-
-_NEVER_AWAITED: Final = frozenset({RECEIPT, NOTICE})
-"""Types for which no receipt is awaited: receipts and notices are never receipted themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +84,11 @@ def accept(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, now: datet
         Oversize: it does not fit into an envelope.
     """
     _check_parties(letter.to, pen)
-    book = epochs.current(conn)
-    n = epochs.last_number(conn, book) + 1
-    header = draft_header(letter, pen, f"{pen.source}-{book}-{n}")
+    epoch = epochs.current(conn)
+    n = epochs.last_number(conn, epoch) + 1
+    header = draft_header(letter, pen, f"{pen.source}-{epoch}-{n}")
     decisions = {member: decide(header, member, pen.charter.policy) for member in letter.to}
-    lanes = {member: _next_place(conn, member, book, made.way) for member, made in decisions.items()}
+    lanes = {member: _next_place(conn, member, epoch, made.way) for member, made in decisions.items()}
     header = header.model_copy(update={"lanes": lanes})
     keys = [pen.charter.sealing_key(member, now) for member in letter.to]
     envelope = seal(header, letter.payload, keys, pen.signer)
@@ -133,10 +131,10 @@ def draft_header(letter: OutgoingEvent, pen: Pen, event_id: str) -> Header:
         raise NotPublishable("; ".join(f"{path}: {said}" for path, said in faults(error))) from None
 
 
-def _next_place(conn: sqlite3.Connection, recipient: str, book: str, way: Way) -> Lane:
+def _next_place(conn: sqlite3.Connection, recipient: str, epoch: str, way: Way) -> Lane:
     row = conn.execute(
         "SELECT coalesce(max(n), 0) FROM recipients WHERE recipient = ? AND book = ? AND lane = ?",
-        (recipient, book, way.lane),
+        (recipient, epoch, way.lane),
     ).fetchone()
     return Lane(lane=way.lane, n=int(row[0]) + 1)
 
@@ -157,7 +155,7 @@ def _store(
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             header.id,
-            header.book,
+            header.epoch,
             int(header.id.rpartition("-")[2]),
             header.type,
             letter.external_ref,
@@ -165,7 +163,7 @@ def _store(
             event_hash,
             hashlib.sha256(envelope).digest(),
             prompt,
-            prompt and header.type not in _NEVER_AWAITED,
+            prompt and header.type not in SYSTEM_TYPES,
             _cumulative(header),
         ),
     ).lastrowid
@@ -173,7 +171,7 @@ def _store(
     conn.executemany(
         "INSERT INTO recipients (seq, recipient, book, lane, n, way, rule) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
-            (seq, member, header.book, header.lanes[member].lane, header.lanes[member].n, made.way.value, made.rule)
+            (seq, member, header.epoch, header.lanes[member].lane, header.lanes[member].n, made.way.value, made.rule)
             for member, made in decisions.items()
         ],
     )

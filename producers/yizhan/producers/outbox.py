@@ -3,8 +3,8 @@
 Law 1: nothing accepted is lost. "Accepted" means that ``publish`` returned: the sealed bytes are on
         the disk, and stay until every recipient has confirmed them.
 Rule 1: one transaction numbers, seals and stores; an event is sealed once, and goes again as the same bytes.
-Rule 2: the same ``external_ref`` of the same type is one event, in whatever book it was sent.
-Rule 3: a number is given once; where it might not be, a new book is opened (``books``).
+Rule 2: the same ``external_ref`` of the same type is one event, in whatever epoch it was sent.
+Rule 3: a number is given once; where it might not be, a new epoch is opened (``epochs``).
 Rule 4: receipts are believed as far as they bind: from a recipient, about what was sent to it.
 
 Many processes may have one outbox open: the desk's commands, the inbox for its receipts, one publisher.
@@ -17,31 +17,33 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from yizhan.producers import addressing, epochs, files, metrics, numbering, queries, reply_rules
+from yizhan.producers import addressing, confirmations, epochs, files, memory, metrics, numbering, reply_rules
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.errors import NotPublishable, WrongOutbox
 from yizhan.producers.notices import lane_head_letters
 from yizhan.producers.numbering import Accepted, OutgoingEvent, Pen
+from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.store import MIGRATIONS
 from yizhan.runtime import wakeup
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.errors import StoreError
-from yizhan.runtime.file_lock import holder
-from yizhan.runtime.store import SharedStore, open_store, transaction
+from yizhan.runtime.store import open_store, transaction
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter import Charter, Charters
+from yizhan.schemas.counterfoils import counterfoil_of
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.header import RECEIPT, Header, ReceiptRef, Ref, parse_header
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.payloads import encode, parse_strict
 from yizhan.schemas.payloads.common import Person
-from yizhan.schemas.timestamps import instant, written
+from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
     from yizhan.producers.drafts import Draft
@@ -49,17 +51,33 @@ if TYPE_CHECKING:
 BATCH: Final = 32
 """Events that an import commits together. Large: an alarm waits while it seals; small: slow imports."""
 
-FILES_PATIENCE_SECONDS: Final = 300.0
-"""How long the chunks of a file rest before anybody can have them sent again."""
-
-LOCK: Final = ".publisher"
-"""What the name of the publisher's lock adds to the outbox's."""
 _NUMBERED: Final = frozenset({"specversion", "source", "id", "kid", "to", "lanes", "charter"})
 
 log = logging.getLogger(__name__)
 
 
-class Outbox(SharedStore):
+FILES_PATIENCE_SECONDS: Final = 300.0
+"""How long the chunks of a file rest before anybody can have them sent again."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxOptions:
+    """What an outbox does as it was told to.
+
+    ``random_bytes`` gives that many, for the names of epochs. ``files_patience_seconds`` is how long the chunks of a
+    file rest before anybody can have them sent again. ``was_received`` returns whether an event came to this county;
+    where the inbox is elsewhere, the sender's claim is believed.
+    """
+
+    random_bytes: Callable[[int], bytes] = os.urandom
+    files_patience_seconds: float = FILES_PATIENCE_SECONDS
+    was_received: Callable[[Ref], bool] = lambda _ref: True
+
+
+DEFAULT_OPTIONS: Final = OutboxOptions()
+
+
+class Outbox(OutboxView):
     """One source's outbox; its methods may be called from several threads, which take turns."""
 
     def __init__(
@@ -69,47 +87,36 @@ class Outbox(SharedStore):
         signer: SigningKey | Callable[[Charter, datetime], SigningKey],
         charters: Charters,
         clock: Callable[[], datetime] = utc_now,
-        noise: Callable[[int], bytes] = os.urandom,
+        options: OutboxOptions = DEFAULT_OPTIONS,
     ) -> None:
-        """Open the database at ``path``, made if absent; see ``books`` for what may open a new book.
+        """Open the database at ``path``, made if absent; see ``epochs`` for what may open a new epoch.
 
         ``signer`` is the county's signing key, or tells which to use under a charter at an instant: a
-        process that runs for long outlives keys. ``noise`` gives random bytes, for the names of books.
+        process that runs for long outlives keys.
 
         Raises:
             StoreError: the file cannot be used.
             WrongOutbox: it is another source's.
         """
-        self.path, self.source, self.charters, self.clock = path, source, charters, clock
-        self._signer, self._noise = signer, noise
-        self.files_patience_seconds = FILES_PATIENCE_SECONDS
-        self.came: Callable[[Ref], bool] = lambda _ref: True
-        """Tells whether an event came to this county; where its inbox is elsewhere, it is believed."""
-        super().__init__(open_store(path, MIGRATIONS))
+        super().__init__(path, source, charters, clock)
+        self._signer, self._options = signer, options
         try:
             with transaction(self._conn):
-                epochs.check_life(self._conn, path, source, clock(), noise)
+                epochs.check_life(self._conn, path, source, clock(), options.random_bytes)
             file = path.stat()
             self._file = (file.st_dev, file.st_ino)
         except BaseException:
             self._conn.close()
             raise
 
-    @property
-    def county(self) -> str:
-        """Member code of the source."""
-        return self.source[:6]
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        return open_store(path, MIGRATIONS)
 
     @property
     def nudge_path(self) -> Path:
         """Where a publisher listens for new events."""
         return self.path.with_name(self.path.name + ".nudge")
-
-    @property
-    def book(self) -> str:
-        """The book that numbers are taken from now."""
-        with self._reading() as conn:
-            return epochs.current(conn)
 
     # -- what goes in --
 
@@ -152,7 +159,7 @@ class Outbox(SharedStore):
 
     def _letter(self, conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> OutgoingEvent:
         letter = addressing.letter_of(conn, draft, pen, now)
-        reply_rules.check(conn, letter, pen, self.came)
+        reply_rules.check(conn, letter, pen, self._options.was_received)
         return letter
 
     def _one_of_many(self, conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> Accepted | YizhanError:
@@ -200,8 +207,8 @@ class Outbox(SharedStore):
         with self._writing() as (conn, pen, now):
             letters = lane_head_letters(conn, pen.charter.members, now)
             sent = tuple(numbering.accept(conn, letter, pen, now) for letter in letters)
-            queries.remember(conn, "lane_heads_announced", written(now))
-            queries.remember(conn, queries.VOID_UNTOLD, "0")
+            memory.remember(conn, memory.LANE_HEADS_ANNOUNCED, written(now))
+            memory.remember(conn, memory.VOID_UNTOLD, "0")
         self._after(sent)
         return sent
 
@@ -247,11 +254,6 @@ class Outbox(SharedStore):
 
     # -- what recipients say --
 
-    def audience(self, event_id: str) -> tuple[str, ...] | None:
-        """Return the recipients of an event that this outbox sent; None for one that it did not."""
-        with self._reading() as conn:
-            return addressing.recipients_of(conn, event_id) or None
-
     def confirm(self, header: Header, event_hash: bytes, payload: Mapping[str, Any]) -> None:
         """Take in a receipt. One that does not bind changes nothing and is counted; again is once.
 
@@ -269,126 +271,37 @@ class Outbox(SharedStore):
             return
         with self._lock, transaction(self._conn) as conn:
             if receipt.stage == "delivered":
-                queries.confirm_lane(conn, header.county, receipt, header.time)
+                confirmations.confirm_lane(conn, header.county, receipt, header.time)
                 why = None
             else:
-                why = queries.confirm_event(conn, header, event_hash, strictjson.dumps(payload).decode())
+                why = confirmations.confirm_event(conn, header, event_hash, strictjson.dumps(payload).decode())
                 if why is None and receipt.event is not None:
-                    files.hear(
-                        conn, receipt.event.id, receipt.stage, self.clock().timestamp(), self.files_patience_seconds
-                    )
+                    patience = self._options.files_patience_seconds
+                    files.hear(conn, receipt.event.id, receipt.stage, self.clock().timestamp(), patience)
         if why is not None:
             metrics.UNBOUND.labels(why).inc()
             log.warning("receipt %s from %s confirms nothing of ours: %s", header.id, header.county, why)
-
-    # -- what became of it --
-
-    def line(self) -> tuple[bool, datetime | None]:
-        """Tell whether a publisher runs, and since when it finds no broker (None: it does)."""
-        with self._reading() as conn:
-            since = queries.recall(conn, queries.LINE_LOST)
-        running = holder(self.path.with_name(self.path.name + LOCK)) is not None
-        return running, instant(since) if since else None
-
-    def rows(self, query: queries.OutboxQuery = queries.EVERYTHING) -> tuple[queries.EventRow, ...]:
-        """List events, the newest last."""
-        with self._reading() as conn:
-            return tuple(queries.rows(conn, query))
-
-    def postings(self, query: queries.OutboxQuery = queries.EVERYTHING) -> tuple[queries.Posting, ...]:
-        """List what became of each event with each of its recipients, the newest last."""
-        with self._reading() as conn:
-            return tuple(queries.postings(conn, query))
-
-    def event(self, event_id: str) -> queries.OwnEvent | None:
-        """Return one event with header, payload and bytes; None for an id that this outbox never gave."""
-        with self._reading() as conn:
-            return queries.event(conn, event_id)
-
-    def beside(self, event_id: str) -> frozenset[str]:
-        """Return the ids that an event names, and of those that name it."""
-        with self._reading() as conn:
-            return frozenset(queries.beside(conn, event_id))
-
-    def sent(self, since: datetime | None = None, until: datetime | None = None) -> tuple[queries.SentEvent, ...]:
-        """List own events with their payloads, oldest first: learnt at ``since`` or later, before ``until``."""
-        policy = self.charters.in_force(self.clock()).policy
-        with self._reading() as conn:
-            return tuple(queries.sent(conn, since, until, policy))
-
-    def files(self) -> tuple[files.FileRow, ...]:
-        """List the attached files that some recipient does not have yet, the oldest first."""
-        with self._reading() as conn:
-            return tuple(files.rows(conn))
-
-    def files_trouble(self) -> str | None:
-        """Tell why the broker takes no files, and what to do; None where it does, for all we know."""
-        with self._reading() as conn:
-            return files.trouble(conn)
-
-    def books(self) -> tuple[queries.BookRow, ...]:
-        """List the books, the oldest first, and why each was opened."""
-        with self._reading() as conn:
-            return tuple(queries.book_rows(conn))
-
-    def lane_heads(self) -> tuple[queries.LaneProgress, ...]:
-        """Tell how far every lane has come, and which of its numbers will never come to anybody."""
-        with self._reading() as conn:
-            return tuple(queries.lane_heads(conn))
-
-    def foreign_postings(self) -> tuple[queries.ForeignPosting, ...]:
-        """List postings that match nothing that this outbox sent."""
-        with self._reading() as conn:
-            return tuple(queries.foreign_postings(conn))
-
-    def figures(self, receipt_overdue_seconds: float = 120.0) -> queries.Figures:
-        """Count what waits: to be sent, for the station's answer, for receipts."""
-        with self._reading() as conn:
-            return queries.figures(conn, self.clock(), receipt_overdue_seconds)
-
-    def depth(self) -> int:
-        """Count the events that are to be sent now."""
-        return self.figures().depth
-
-    def oldest_age(self) -> float:
-        """Seconds since the oldest event that was never sent was accepted; 0 for none."""
-        return self.figures().oldest_seconds
-
-    def awaiting(self) -> int:
-        """Count the events that were sent and that the station has not answered."""
-        return self.figures().awaited
-
-    def lane_heads_announced(self) -> datetime:
-        """When lane heads were last announced; before the first time, when the outbox was begun."""
-        with self._reading() as conn:
-            return instant(queries.recall(conn, "lane_heads_announced") or next(queries.book_rows(conn)).opened)
-
-    def stamps(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
-        """Return postmarks of our events as the station signed them, in the order of coming: (number, bytes)."""
-        with self._reading() as conn:
-            return list(queries.stamps(conn, after, limit))
-
-    def stamp(self, event_id: str) -> bytes | None:
-        """Return the last postmark of one of our events; None before it came."""
-        with self._reading() as conn:
-            row = conn.execute("SELECT postmark FROM events WHERE id = ?", (event_id,)).fetchone()
-        return None if row is None or row["postmark"] is None else bytes(row["postmark"])
-
-    def exported(self) -> tuple[queries.Exported, ...]:
-        """List every event without its content, in the order of acceptance: for the auditor's books."""
-        with self._reading() as conn:
-            return tuple(queries.exported(conn))
 
     # -- housekeeping --
 
     def prune(self, older_than: datetime) -> int:
         """Drop the sealed bytes of what every recipient confirmed and that was accepted before; how many."""
         with self._lock, transaction(self._conn) as conn:
-            return queries.prune(conn, older_than)
+            rows = conn.execute(
+                "SELECT seq, envelope FROM sealed WHERE envelope IS NOT NULL AND seq IN (SELECT seq FROM events AS e"
+                " WHERE accepted < ? AND queued = 0 AND (refused IS NOT NULL OR replaced_by IS NOT NULL OR NOT EXISTS"
+                " (SELECT 1 FROM recipients AS r WHERE r.seq = e.seq AND r.delivered IS NULL)))",
+                (written(older_than),),
+            )
+            cut = [(counterfoil_of(row["envelope"]), row["seq"]) for row in rows]
+            conn.executemany("UPDATE sealed SET counterfoil = ?, envelope = NULL WHERE seq = ?", cut)
+        return len(cut)
 
     def dispatch(self, share: Callable[[], float] | None = None, checkpoint_pages: int = 0) -> Dispatch:
         """Open the sending side of this outbox, on a connection of its own; the caller closes it."""
-        return Dispatch(self.path, self.source, self.charters, self.clock, self._noise, share, checkpoint_pages)
+        return Dispatch(
+            self.path, self.source, self.charters, self.clock, self._options.random_bytes, share, checkpoint_pages
+        )
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[tuple[sqlite3.Connection, Pen, datetime]]:
@@ -414,8 +327,8 @@ class Outbox(SharedStore):
         """Tell the file beside and the publisher. Neither can fail or block what is already durable."""
         last = [each for each in sent if not each.duplicate][-1:]
         for each in last:
-            _, book, n = each.id.rsplit("-", 2)
-            epochs.write_head(self.path, book, int(n))
+            _, epoch, n = each.id.rsplit("-", 2)
+            epochs.write_head(self.path, epoch, int(n))
             wakeup.notify(self.nudge_path)
 
 

@@ -28,7 +28,8 @@ from yizhan.producers import metrics
 from yizhan.producers.dispatch import Dispatch, Outgoing
 from yizhan.producers.file_sender import FileSender, producer_of
 from yizhan.producers.maintenance import Chores
-from yizhan.producers.outbox import LOCK, Outbox
+from yizhan.producers.outbox import Outbox
+from yizhan.producers.outbox_view import LOCK
 from yizhan.producers.schedule import Patience
 from yizhan.producers.station_replies import PostingRecord
 from yizhan.runtime import clients

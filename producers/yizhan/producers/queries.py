@@ -16,9 +16,10 @@ from typing import Final, Literal
 from yizhan.producers.numbering import stored_decision
 from yizhan.schemas import strictjson
 from yizhan.schemas.counterfoils import counterfoil_of
-from yizhan.schemas.header import RECEIPT, Header, LaneName, ReceiptRef, parse_header
+from yizhan.schemas.header import RECEIPT, Header, LaneName, parse_header
 from yizhan.schemas.payloads.reading import MAX_DEPTH
-from yizhan.schemas.policy import Decision, Policy
+from yizhan.schemas.policy import Policy
+from yizhan.schemas.sent_events import SentEvent
 from yizhan.schemas.timestamps import instant, written
 
 State = Literal["queued", "sent", "accepted", "refused"]
@@ -39,11 +40,6 @@ class OutboxQuery:
 
 
 EVERYTHING: Final = OutboxQuery()
-VOID_UNTOLD: Final = "void_untold"
-"""Remembered as 1 while a number is void and no announcement of lane heads said so."""
-
-LINE_LOST: Final = "line_lost"
-"""Since when the publisher finds no broker, a written instant; empty while it answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +105,6 @@ class Posting:
 
 
 @dataclass(frozen=True, slots=True)
-class SentEvent:
-    """One own event with its payload, for bulletins in both directions; once ``answered``, the station's decisions."""
-
-    header: Header
-    hash: bytes
-    payload: bytes
-    decisions: Mapping[str, Decision] = field(hash=False)
-    answered: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class OwnEvent:
     """One own event whole; ``envelope`` is None once its bytes were dropped."""
 
@@ -152,10 +137,10 @@ class Exported:
 
 
 @dataclass(frozen=True, slots=True)
-class BookRow:
-    """One book and why it was opened."""
+class EpochRow:
+    """One epoch and why it was opened."""
 
-    book: str
+    epoch: str
     opened: str
     because: str
 
@@ -328,10 +313,10 @@ def sent(
         )
 
 
-def book_rows(conn: sqlite3.Connection) -> Iterator[BookRow]:
-    """Tell of the books, the oldest first."""
+def epoch_rows(conn: sqlite3.Connection) -> Iterator[EpochRow]:
+    """Yield the epochs, the oldest first."""
     for row in conn.execute("SELECT book, opened, because FROM books ORDER BY ordinal"):
-        yield BookRow(row["book"], row["opened"], row["because"])
+        yield EpochRow(row["book"], row["opened"], row["because"])
 
 
 def foreign_postings(conn: sqlite3.Connection) -> Iterator[ForeignPosting]:
@@ -381,19 +366,6 @@ def stamps(conn: sqlite3.Connection, after: int, limit: int) -> Iterator[tuple[i
     return ((int(row["n"]), bytes(row["postmark"])) for row in conn.execute(query, (after, limit)))
 
 
-def prune(conn: sqlite3.Connection, older_than: datetime) -> int:
-    """Drop the sealed bytes of what is older and needs no sending any more, but for their counterfoils; how many."""
-    rows = conn.execute(
-        "SELECT seq, envelope FROM sealed WHERE envelope IS NOT NULL AND seq IN (SELECT seq FROM events AS e"
-        " WHERE accepted < ? AND queued = 0 AND (refused IS NOT NULL OR replaced_by IS NOT NULL OR NOT EXISTS"
-        " (SELECT 1 FROM recipients AS r WHERE r.seq = e.seq AND r.delivered IS NULL)))",
-        (written(older_than),),
-    )
-    cut = [(counterfoil_of(row["envelope"]), row["seq"]) for row in rows]
-    conn.executemany("UPDATE sealed SET counterfoil = ?, envelope = NULL WHERE seq = ?", cut)
-    return len(cut)
-
-
 def exported(conn: sqlite3.Connection) -> Iterator[Exported]:
     """Tell of every event without its content, in the order of acceptance."""
     for row in conn.execute("SELECT * FROM events JOIN sealed USING (seq) ORDER BY seq"):
@@ -410,74 +382,3 @@ def exported(conn: sqlite3.Connection) -> Iterator[Exported]:
             external_ref=row["external_ref"],
             postmark=row["postmark"],
         )
-
-
-def confirm_lane(conn: sqlite3.Connection, county: str, receipt: ReceiptRef, time: str) -> None:
-    """Enter a cumulative receipt: everything up to a number, and some beyond a gap."""
-    lane = (county, receipt.book, receipt.lane)
-    confirmed = conn.execute(
-        "SELECT seq FROM recipients WHERE recipient = ? AND book = ? AND lane = ? AND n <= ? AND delivered IS NULL",
-        (*lane, receipt.up_to),
-    ).fetchall()
-    for n in receipt.beyond or ():
-        confirmed += conn.execute(
-            "SELECT seq FROM recipients WHERE recipient = ? AND book = ? AND lane = ? AND n = ? AND delivered IS NULL",
-            (*lane, n),
-        ).fetchall()
-    for row in confirmed:
-        _delivered(conn, row["seq"], county, time)
-
-
-def confirm_event(conn: sqlite3.Connection, header: Header, event_hash: bytes, payload: str) -> str | None:
-    """Enter what a recipient said of one event; returns why it does not bind, or None."""
-    receipt = header.receipt
-    if receipt is None or receipt.event is None:
-        return "no_event"
-    row = conn.execute("SELECT seq, hash FROM events WHERE id = ?", (receipt.event.id,)).fetchone()
-    if row is None:
-        return "unknown_event"
-    if row["hash"].hex() != receipt.event.hash:
-        return "another_hash"
-    mine = (row["seq"], header.county)
-    if conn.execute("SELECT 1 FROM recipients WHERE seq = ? AND recipient = ?", mine).fetchone() is None:
-        return "not_a_recipient"
-    conn.execute(
-        "INSERT OR IGNORE INTO receipts VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (*mine, receipt.stage, header.time, header.id, event_hash, payload),
-    )
-    _delivered(conn, row["seq"], header.county, header.time)
-    return None
-
-
-def _delivered(conn: sqlite3.Connection, seq: int, county: str, time: str) -> None:
-    """Mark as delivered; once nothing is missing, the event is not sent again."""
-    conn.execute(
-        "UPDATE recipients SET delivered = ? WHERE seq = ? AND recipient = ? AND delivered IS NULL", (time, seq, county)
-    )
-    if conn.execute("SELECT 1 FROM recipients WHERE seq = ? AND delivered IS NULL", (seq,)).fetchone() is None:
-        conn.execute("UPDATE events SET queued = 0, due = NULL WHERE seq = ?", (seq,))
-    elif not receipt_missing(conn, seq):
-        conn.execute("UPDATE events SET due = NULL WHERE seq = ? AND answered IS NOT NULL", (seq,))
-
-
-def receipt_missing(conn: sqlite3.Connection, seq: int) -> bool:
-    """Tell whether a receipt is awaited from somebody to whom the event goes at once."""
-    return (
-        conn.execute(
-            "SELECT 1 FROM recipients JOIN events USING (seq)"
-            " WHERE seq = ? AND awaits = 1 AND lane = 'prompt' AND delivered IS NULL",
-            (seq,),
-        ).fetchone()
-        is not None
-    )
-
-
-def remember(conn: sqlite3.Connection, name: str, value: str) -> None:
-    """Keep one fact across restarts."""
-    conn.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (name, value))
-
-
-def recall(conn: sqlite3.Connection, name: str) -> str | None:
-    """Return a fact kept by ``remember``, or None."""
-    row = conn.execute("SELECT value FROM memory WHERE name = ?", (name,)).fetchone()
-    return None if row is None else str(row[0])

@@ -14,7 +14,7 @@ from yizhan.producers.errors import NotOwed
 from yizhan.producers.numbering import OutgoingEvent, Pen, draft_header
 from yizhan.schemas.header import Ref, parse_header, split_id
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, get_language, marked
-from yizhan.schemas.obligation_rules import ObligationRule, duty_facts, matches
+from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_facts
 
 if TYPE_CHECKING:
     from yizhan.schemas.header import Header
@@ -57,7 +57,7 @@ def check(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, came: Calla
 
 def _answers(rule: ObligationRule, header: Header) -> bool:
     row = rule.discharged
-    return row.by == "answers" and any(matches(row.when, duty_facts(header, each, None)) for each in header.to)
+    return row.by == "answers" and any(matches(row.when, obligation_facts(header, each, None)) for each in header.to)
 
 
 def _opened(conn: sqlite3.Connection, rule: ObligationRule, own: Header) -> bool:
@@ -67,7 +67,7 @@ def _opened(conn: sqlite3.Connection, rule: ObligationRule, own: Header) -> bool
         ).fetchall()
     )
     opens = rule.opens.when or ()
-    return any(matches(opens, duty_facts(own, each, ways.get(each))) for each in own.to)
+    return any(matches(opens, obligation_facts(own, each, ways.get(each))) for each in own.to)
 
 
 def _own(conn: sqlite3.Connection, event_id: str) -> Header | None:

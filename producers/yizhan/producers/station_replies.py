@@ -4,7 +4,7 @@ Rule 1: only a postmark that verifies says anything; another is kept aside and a
 Rule 2: an answer is ours when the record stood on our own topic and its bytes (SHA-256) and, where it
         was let in, its id and hash are those that we sealed.
 Rule 3: what matches nothing is kept aside: somebody wrote with our key, or a backup was restored.
-Rule 4: a number of the current book that we never gave, or gave to another event, opens a new book
+Rule 4: a number of the current epoch that we never gave, or gave to another event, opens a new epoch
         at once; the event whose number was given twice is marked to be sealed anew.
 Rule 5: being let in once counts, whatever was said of another copy.
 """
@@ -17,12 +17,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from yizhan.producers import epochs, metrics, queries, schedule
+from yizhan.producers import confirmations, epochs, memory, metrics, schedule
 from yizhan.producers.schedule import DeliveryState, Patience
 from yizhan.schemas import topics
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.errors import CharterInvalid, StatementInvalid
-from yizhan.schemas.header import NOTICE, RECEIPT, split_id
+from yizhan.schemas.header import split_id
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import written
@@ -51,7 +52,7 @@ class ReplyContext:
     patience: Patience
     now: datetime
     share: Callable[[], float]
-    noise: Callable[[int], bytes]
+    random_bytes: Callable[[int], bytes]
 
 
 def read_postmark(record: PostingRecord, charters: Charters) -> Postmark | None:
@@ -94,8 +95,8 @@ def _enter_refusal(conn: sqlite3.Connection, postmark: Postmark, stamp: bytes) -
             "UPDATE events SET refused = ?, detail = ?, postmark = ?, queued = 0, due = NULL, void = 1 WHERE seq = ?",
             (postmark.refused.value, postmark.detail, stamp, row["seq"]),
         )
-        if row["type"] not in (RECEIPT, NOTICE):  # a refused notice must not call for another
-            queries.remember(conn, queries.VOID_UNTOLD, "1")
+        if row["type"] not in SYSTEM_TYPES:  # a refused notice must not call for another
+            memory.remember(conn, memory.VOID_UNTOLD, "1")
         metrics.REFUSALS.labels(postmark.refused.value).inc()
     return None
 
@@ -108,7 +109,9 @@ def _enter_admission(conn: sqlite3.Connection, postmark: Postmark, stamp: bytes,
     if row["record_sha256"].hex() != postmark.record_sha256:
         return OTHER_BYTES
     seq = row["seq"]
-    standing = DeliveryState(max(1, row["attempts"]), answered=True, receipt_missing=queries.receipt_missing(conn, seq))
+    standing = DeliveryState(
+        max(1, row["attempts"]), answered=True, receipt_missing=confirmations.receipt_missing(conn, seq)
+    )
     conn.execute(
         "UPDATE events SET answered = coalesce(answered, ?), clock_suspect = ?, postmark = ?, refused = NULL,"
         " detail = NULL, void = 0, queued = 0, due = ? WHERE seq = ?",
@@ -129,12 +132,12 @@ def _enter_admission(conn: sqlite3.Connection, postmark: Postmark, stamp: bytes,
 
 def _not_ours(conn: sqlite3.Connection, event_id: str, row: sqlite3.Row | None, desk: ReplyContext) -> str:
     """Note an event under a number of ours that is not the one we gave it to (rule 4)."""
-    source, book, _ = split_id(event_id)
+    source, epoch, _ = split_id(event_id)
     if source != desk.source:
         return UNKNOWN_EVENT  # another unit of this county has an outbox of its own
-    if book == epochs.current(conn):
+    if epoch == epochs.current(conn):
         because = epochs.NEVER_GIVEN if row is None else epochs.OTHER_EVENT
-        epochs.open_book(conn, desk.now, because, desk.noise)
+        epochs.open_epoch(conn, desk.now, because, desk.random_bytes)
     if row is None:
         return UNKNOWN_EVENT
     if row["answered"] is None:

@@ -3,7 +3,7 @@
 Rule 1: what grows large (sealed bytes, payloads) stands apart from what changes often (state).
 Rule 2: ``queued`` is what is to be sent now, ``due`` when it is to be queued again; both stand in the
         database alone, so that every process that opens it sees the same, and a kill changes nothing.
-Rule 3: a number is given once: ids, numbers of a book and places in a lane are unique by constraint.
+Rule 3: a number is given once: ids, numbers of an epoch and places in a lane are unique by constraint.
 """
 
 from __future__ import annotations

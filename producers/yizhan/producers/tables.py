@@ -37,7 +37,7 @@ from yizhan.producers.forms import Field, FieldKind, form_of
 from yizhan.producers.proposals import Map, coordinates_of
 from yizhan.schemas import strictjson
 from yizhan.schemas.i18n import LANGUAGES, _
-from yizhan.schemas.sentences import CAME
+from yizhan.schemas.sentences import GOT
 from yizhan.schemas.timestamps import written
 
 BY_CONTENT: Final = "sheet:"
@@ -264,7 +264,7 @@ class Reading:
 
 def _parted(said: str) -> tuple[str, str]:
     """Part a sentence into what was expected and what came."""
-    expected, found, came = said.rpartition(_(CAME))
+    expected, found, came = said.rpartition(_(GOT))
     return (expected, came) if found else (said, "")
 
 
@@ -287,7 +287,7 @@ def plain(value: Any, asked: Field) -> str:  # noqa: ANN401 -- whatever a cell h
             return value.isoformat()
         case int() | float() if abs(value) >= _EXACT:
             sentence = _("数字超过 15 位，Excel 已改掉末几位；请把单元格格式设为“文本”，照原件重填")
-            raise AnswerInvalid(f"{sentence}{_(CAME)}{value:.0f}")
+            raise AnswerInvalid(f"{sentence}{_(GOT)}{value:.0f}")
         case float():
             return f"{Decimal(f'{value:.15g}'):f}"  # as the spreadsheet shows it: no seventeenth digit, no exponent
         case _:

@@ -1,7 +1,7 @@
 """Tables in files, written: an empty one to be filled in, and one of rows.
 
 Rule 1: no text that is written begins a formula, whoever wrote it (CWE-1236): a cell of a workbook is marked as
-        text; in a CSV, where nothing can be marked, an apostrophe stands before it, which an import takes off.
+        text; a CSV is guarded (``schemas.spreadsheet``), and an import takes the guard off.
 Rule 2: CSV goes out as UTF-8 with a byte order mark: without it Excel reads GB 18030.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,8 +19,8 @@ from openpyxl.worksheet.datavalidation import DataValidation
 
 from yizhan.producers.columns import CODES, NOTES, Column, Value, letters
 from yizhan.producers.forms import FieldKind
-from yizhan.producers.workbooks import GUARD, begins_formula
 from yizhan.schemas.i18n import _
+from yizhan.schemas.spreadsheet import guarded
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -30,7 +29,6 @@ _RULED_ROWS: Final = 2000
 """Rows of a template that have drop-down lists."""
 _MOST_IN_NOTES: Final = 8
 """Longer lists of words are told on the sheet of codes only."""
-_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 _LONGEST: Final = 32_767
 """Characters of a cell, by Excel."""
 
@@ -162,15 +160,6 @@ def csv_table(headings: Sequence[str], rows: Iterable[Mapping[str, Value]]) -> b
     """Write CSV that Excel opens."""
     made = io.StringIO(newline="")
     writer = csv.writer(made)
-    writer.writerow(map(harmless, headings))
-    writer.writerows([harmless(str(values.get(heading, ""))) for heading in headings] for values in rows)
+    writer.writerow(map(guarded, headings))
+    writer.writerows([guarded(str(values.get(heading, ""))) for heading in headings] for values in rows)
     return made.getvalue().encode("utf-8-sig")
-
-
-def harmless(text: str) -> str:
-    """Guard a text that a spreadsheet would take for a formula; numbers stay numbers.
-
-    >>> harmless("=1+1"), harmless("-5.5"), harmless("起火")
-    ("'=1+1", '-5.5', '起火')
-    """
-    return f"{GUARD}{text}" if begins_formula(text) and not _NUMBER.fullmatch(text) else text

@@ -31,6 +31,7 @@ from yizhan.producers.tables import Cell, TableRow
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.sentences import technical
+from yizhan.schemas.spreadsheet import unguarded
 
 _Held = TypeVar("_Held")
 _Sheet = Any
@@ -43,10 +44,6 @@ MOST_COLUMNS: Final = 1_000
 _LAST_ROW: Final = 1_048_576
 """Excel's own."""
 _MOST_MERGED_ROWS: Final = 200_000
-GUARD: Final = "'"
-"""What ``templates`` writes into a CSV before a text that would begin a formula."""
-_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-"""What begins one in some spreadsheet, in some locale (OWASP, CSV Injection)."""
 _OLD_EXCEL: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
@@ -306,7 +303,7 @@ def csv_rows(stream: BinaryIO) -> Iterator[TableRow]:
     seen = 0
     try:
         for number, values in enumerate(reader, 1):
-            found = _narrowed((n, Cell(_bare(text))) for n, each in enumerate(values) if (text := each.strip()))
+            found = _narrowed((n, Cell(unguarded(text))) for n, each in enumerate(values) if (text := each.strip()))
             seen += bool(found)
             if seen > MOST_ROWS + 1:
                 raise TableInvalid(marked("一张表至多 {most} 行；请分成几个文件，一行也没有读入"), most=MOST_ROWS)
@@ -315,16 +312,6 @@ def csv_rows(stream: BinaryIO) -> Iterator[TableRow]:
     except csv.Error as error:
         sentence = _("第 {line} 行起不是逗号分隔的 CSV，引号要成对").format(line=reader.line_num)
         raise TableInvalid(technical(sentence, error)) from None
-
-
-def begins_formula(text: str) -> bool:
-    """Tell whether a text would begin a formula, guarded or not."""
-    return text.lstrip(GUARD).startswith(_FORMULAS)
-
-
-def _bare(text: str) -> str:
-    """Take the guard off."""
-    return text[1:] if text.startswith(GUARD) and begins_formula(text) else text
 
 
 def _decoded(data: bytes) -> str:

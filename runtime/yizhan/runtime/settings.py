@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import SettingError
 from yizhan.schemas.i18n import _, marked
-from yizhan.schemas.sentences import CAME, expected, technical
+from yizhan.schemas.sentences import GOT, expected, technical
 
 FILE_NAME = "yizhan.toml"
 PREFIX = "YIZHAN_"
@@ -281,5 +281,5 @@ def _sentences(cls: type[Settings], path: Path, error: ValidationError) -> str:
             lines.append(_("{where}：没有这项设置").format(where=where) + hint)
         else:
             came = "******" if "password" in name else repr(item["input"])
-            lines.append(f"{where}: {expected(item)}{_(CAME)}{came}")
+            lines.append(f"{where}: {expected(item)}{_(GOT)}{came}")
     return "\n".join(lines)

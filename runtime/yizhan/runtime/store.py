@@ -5,6 +5,8 @@ Rule 2: a file is created with mode 0600 and never opened when others may read i
 Rule 3: the schema moves forward only, one migration a number, each in its own transaction.
 Rule 4: a full disk, a locked, read-only or damaged file is a :class:`StoreError` that says what to
 do.
+Rule 5: a reader (``read_store``) has ``mode=ro`` and ``query_only``: it creates no database, migrates none, takes no
+write lock. A database with an older schema is copied into memory, and the copy is migrated and read.
 """
 
 from __future__ import annotations
@@ -71,6 +73,38 @@ def open_store(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
             conn.close()
             raise
     return conn
+
+
+def read_store(path: Path, migrations: Sequence[str], *, or_empty: bool = False) -> sqlite3.Connection:
+    """Open the database at ``path`` to read only; rows and threads as with :func:`open_store`.
+
+    One that is not there is an error, or with ``or_empty`` an empty one.
+
+    Where the schema is older than ``len(migrations)``, the connection is to a migrated copy in memory, which does not
+    show what is written later. SQLite may leave its own two files (``-wal``, ``-shm``) beside the database.
+
+    Raises :class:`StoreError`: cannot open, damaged, others may read it, or written by a later version.
+    """
+    with wrapped(path):
+        _check_private(path)
+        conn = sqlite3.connect(":memory:") if or_empty and not path.exists() else _connect_to_read(path)
+        try:
+            if _check_version(conn, path, migrations) < len(migrations):
+                stored, conn = conn, sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+                with contextlib.closing(stored):
+                    stored.backup(conn)
+                _migrate(conn, path, migrations)
+            conn.row_factory = sqlite3.Row
+            conn.execute("PRAGMA query_only = ON")
+        except BaseException:
+            conn.close()
+            raise
+    return conn
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode=ro"
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
 
 
 @contextlib.contextmanager
@@ -145,6 +179,7 @@ class SharedStore(Store):
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection to the block alone."""
         with self._lock, wrapped(self._conn):
             yield self._conn
 
@@ -162,17 +197,31 @@ def _private(path: Path) -> None:
     try:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
     except FileExistsError:
+        _check_private(path)
+
+
+def _check_private(path: Path) -> None:
+    """Raise ``StoreError`` if others than the owner may read the file; a file that is missing passes."""
+    try:
         mode = stat.S_IMODE(path.stat().st_mode)
-        if mode & 0o077:
-            sentence = marked("{path} 的权限是 {mode}，别人也能读；请运行 chmod 600 {path}")
-            raise StoreError(sentence, path=path, mode=f"{mode:04o}") from None
+    except OSError:
+        return  # SQLite tells why it cannot be opened
+    if mode & 0o077:
+        sentence = marked("{path} 的权限是 {mode}，别人也能读；请运行 chmod 600 {path}")
+        raise StoreError(sentence, path=path, mode=f"{mode:04o}")
 
 
-def _migrate(conn: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
+def _check_version(conn: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> int:
+    """Return the version of the schema (``StoreError`` if it is later than we know)."""
     version = _version(conn)
     if version > len(migrations):
         sentence = marked("{path} 是更新版本的程序写的（结构 {version}，本程序只到 {known}）；请装回新版本")
         raise StoreError(sentence, path=path, version=version, known=len(migrations))
+    return version
+
+
+def _migrate(conn: sqlite3.Connection, path: Path, migrations: Sequence[str]) -> None:
+    version = _check_version(conn, path, migrations)
     while version < len(migrations):
         with transaction(conn):
             version = _version(conn)  # again, under the lock: another process may have been first

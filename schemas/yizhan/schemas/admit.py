@@ -10,11 +10,13 @@ Rule 3: life before tidiness: a fire or disaster from a clock that runs ahead co
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import datetime, timedelta
+from typing import Final
 
 from yizhan.schemas import topics
+from yizhan.schemas.charter import Charter
 from yizhan.schemas.envelope import VerifiedEnvelope, verify_envelope
 from yizhan.schemas.errors import (
     BadAudience,
@@ -26,17 +28,11 @@ from yizhan.schemas.errors import (
     UnknownKey,
     WrongTopic,
 )
-from yizhan.schemas.header import LIFE_AT_STAKE, split_id
+from yizhan.schemas.header import Header, split_id
+from yizhan.schemas.keys import SigningPublicKey
+from yizhan.schemas.payloads.table import LIFE_AT_STAKE
 from yizhan.schemas.policy import Decision, decide
 from yizhan.schemas.timestamps import instant
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-    from datetime import datetime
-
-    from yizhan.schemas.charter import Charter
-    from yizhan.schemas.header import Header
-    from yizhan.schemas.keys import SigningPublicKey
 
 MAX_KAFKA_HEADER_BYTES: Final = 64 * 1024
 CLOCK_TOLERANCE: Final = timedelta(minutes=5)

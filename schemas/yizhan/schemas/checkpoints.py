@@ -16,20 +16,17 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from yizhan.schemas import merkle, notes
+from yizhan.schemas.charter import Charter, Charters, RegisteredKey
 from yizhan.schemas.dsse import decode_base64
 from yizhan.schemas.errors import NoteInvalid
 from yizhan.schemas.keys import COSIGNATURE_BYTES, CosigningKey, CosigningPublicKey, SigningKey
 from yizhan.schemas.notes import Note, Signature
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from yizhan.schemas.charter import Charter, Charters, RegisteredKey
 
 MAX_SIZE: Final = 2**63 - 1
 _LABEL: Final = b"subtree/v1\n\0"
@@ -194,7 +191,7 @@ def _signed(line: Signature, note: Note, charter: Charter, at: datetime) -> bool
     """Tell whether a known Ed25519 key of the ledger made this line; it must hold if so."""
     for entry in charter.ledger.values():
         if (line.name, line.key_id) == (charter.log, notes.key_id(charter.log, entry.key)):
-            if not entry.key.holds(line.signature, note.text.encode()):
+            if not entry.key.verifies(line.signature, note.text.encode()):
                 raise NoteInvalid(f"the Ed25519 signature of {line.name} does not hold")
             return entry.holds(at)
     return False
@@ -205,7 +202,7 @@ def _cosigned(line: Signature, checkpoint: Checkpoint, keys: Mapping[str, Regist
     for entry in keys.values():
         if line.key_id == notes.key_id(line.name, entry.key):
             seconds, signature = int.from_bytes(line.signature[:_TIME_BYTES], "big"), line.signature[_TIME_BYTES:]
-            if not entry.key.holds(signature, cosigned_message(line.name, seconds, checkpoint)):
+            if not entry.key.verifies(signature, cosigned_message(line.name, seconds, checkpoint)):
                 raise NoteInvalid(f"the ML-DSA-44 signature of {line.name} does not hold")
             return entry.holds(_time(line))
     return False

@@ -45,9 +45,9 @@ class CodeList:
     entries: tuple[Code, ...]
     _index: Mapping[str, Code] = field(repr=False, compare=False)
 
-    def find(self, said: str) -> Code | None:
-        """Return the entry that ``said`` names, or None."""
-        return self._index.get(_plain(said))
+    def find(self, text: str) -> Code | None:
+        """Return the entry that ``text`` names, or None."""
+        return self._index.get(_plain(text))
 
     def refusal(self) -> str:
         """Say what was expected, for a value that is not in the list."""
@@ -56,8 +56,8 @@ class CodeList:
         return sentence.format(values=values, source=self.source, date=self.date)
 
 
-def _plain(said: str) -> str:
-    return said.strip().replace("、", "").removesuffix("罪")
+def _plain(text: str) -> str:
+    return text.strip().replace("、", "").removesuffix("罪")
 
 
 def _load() -> Mapping[str, CodeList]:

@@ -14,18 +14,15 @@ This is what stays of a letter when its content was lawfully destroyed, and what
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from yizhan.schemas.dsse import pae
 from yizhan.schemas.envelope import CONTENT_TYPE, SIGNATURE_BYTES, FieldReader, parse_envelope, read_head
 from yizhan.schemas.errors import BadSignature, Malformed
 from yizhan.schemas.header import Header, parse_header
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from yizhan.schemas.keys import SigningPublicKey
+from yizhan.schemas.keys import SigningPublicKey
 
 MAGIC: Final = b"YZC1"
 _HASH_BYTES: Final = 32
@@ -63,7 +60,7 @@ def verify_counterfoil(data: bytes, key_of: Callable[[Header], SigningPublicKey]
     head, unverified_header, sealed_hash, signature = _read(data)
     header = parse_header(unverified_header)
     signed = pae(CONTENT_TYPE, head + sealed_hash)
-    if not key_of(header).holds(signature, signed):
+    if not key_of(header).verifies(signature, signed):
         raise BadSignature(f"the signature does not hold under key {header.kid[:16]}… of {header.source}")
     return Counterfoil(header, hashlib.sha256(signed).digest())
 

@@ -11,12 +11,10 @@ Rule 4: holidays and make-up days are the State Council's, as ``chinese-calendar
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from chinese_calendar import constants, is_workday
-
-if TYPE_CHECKING:
-    from zoneinfo import ZoneInfo
 
 OFFICE_OPENS: Final = time(9)
 """When a reminder of a term in days is given."""
@@ -26,7 +24,7 @@ _DAY: Final = timedelta(days=1)
 
 
 def holidays_known(year: int) -> bool:
-    """Tell whether the year's holidays are known, and not only its weekends."""
+    """Tell whether the calendar has the holidays of a year."""
     return year in _YEARS
 
 

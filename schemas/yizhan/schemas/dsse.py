@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from yizhan.schemas import strictjson
 from yizhan.schemas.errors import StatementInvalid
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from yizhan.schemas.keys import SigningKey, SigningPublicKey
+from yizhan.schemas.keys import SigningKey, SigningPublicKey
 
 MAX_BYTES = 512 * 1024
 """Longest statement read, in bytes."""
@@ -74,7 +70,7 @@ def verify(data: bytes, payload_type: str, key_of: Callable[[str], SigningPublic
         message = f"signed by key {kid[:16]!r}…, which the charter in force does not name for this"
         raise StatementInvalid(message)
     signed = pae(payload_type, payload)
-    if not key.holds(signature, signed):
+    if not key.verifies(signature, signed):
         message = "the signature does not hold"
         raise StatementInvalid(message)
     return Statement(payload, kid, hashlib.sha256(signed).digest())

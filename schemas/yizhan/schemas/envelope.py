@@ -14,10 +14,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes, hpke
@@ -27,11 +28,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from yizhan.schemas.dsse import pae
 from yizhan.schemas.errors import BadSignature, Malformed, Oversize, UnknownSuite, Unopenable
 from yizhan.schemas.header import MAX_HEADER_BYTES, MAX_MEMBERS, Header, parse_header
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from yizhan.schemas.keys import SealingKey, SealingPublicKey, SigningKey, SigningPublicKey
+from yizhan.schemas.keys import SealingKey, SealingPublicKey, SigningKey, SigningPublicKey
 
 CONTENT_TYPE: Final = "application/vnd.yizhan.envelope.v1"
 MAGIC: Final = b"YZE1"
@@ -198,7 +195,7 @@ def verify_envelope(data: bytes, key_of: Callable[[Header], SigningPublicKey]) -
     """
     envelope = parse_envelope(data)
     header = parse_header(envelope.unverified_header)
-    if not key_of(header).holds(envelope.signature, envelope.signed):
+    if not key_of(header).verifies(envelope.signature, envelope.signed):
         message = f"the signature does not hold under key {header.kid[:16]}… of {header.source}"
         raise BadSignature(message)
     return VerifiedEnvelope(envelope, header)

@@ -14,8 +14,9 @@ Rule 2: nothing is compressed, and nothing here reads a file, a clock or a sourc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -24,9 +25,6 @@ from yizhan.schemas import merkle
 from yizhan.schemas.envelope import padded_length
 from yizhan.schemas.errors import FileRefused, ProofInvalid
 from yizhan.schemas.i18n import marked
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 CHUNK_BYTES: Final = 512 * 1024
 """Plaintext of every chunk but the last. With its tag and proof it fits into one record of 1 MiB."""

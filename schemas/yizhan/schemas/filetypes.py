@@ -19,6 +19,7 @@ import filetype
 
 from yizhan.schemas.errors import FileRefused
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.invisible import without_invisible
 
 DOCX: Final = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -89,9 +90,8 @@ def clean_name(name: str) -> str:
     True
     """
     last = re.split(r"[/\\]", name)[-1]
-    kept = "".join(each for each in last if unicodedata.category(each)[0] != "C")
     # Normalized after that: what stood between a letter and its mark is gone, and a cleaned name stays as it is.
-    kept = unicodedata.normalize("NFC", kept)
+    kept = unicodedata.normalize("NFC", without_invisible(last))
     text = _NOT_IN_NAMES.sub("_", " ".join(kept.split())).strip(". ")
     if _RESERVED.match(text):
         text = f"_{text}"
@@ -153,7 +153,7 @@ def _by_content(stream: BinaryIO, head: bytes, ending: str) -> str:
 
 
 class _Frugal:
-    """A file of which nobody reads much at once."""
+    """A file that limits how much is read at once."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -202,7 +202,7 @@ def _text(stream: BinaryIO, ending: str) -> str:
 
 
 def _decoded(stream: BinaryIO, encoding: str) -> str | None:
-    """Return the beginning of a text, None where any of it is none in this encoding."""
+    """Return the beginning of a text, None where it is not valid in this encoding."""
     decoder = codecs.getincrementaldecoder(encoding)()
     stream.seek(0)
     beginning = ""

@@ -8,30 +8,18 @@ Law 5: ``rule`` is the id in ``policy.json``, where the clause stands.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Final, Literal, Self
+from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
 from yizhan.schemas.header import CharterName, EventId, MemberCode, Ref
+from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, Rung
 from yizhan.schemas.statements import StationStatement
 from yizhan.schemas.timestamps import Timestamp
 
 CONTENT_TYPE: Final = "application/vnd.yizhan.followup.v1+json"
 KAFKA_HEADER: Final = "yizhan-followup"
 """Kafka record header that marks a followup on an alerts topic; the value is the DSSE document."""
-
-OPENED: Final = "opened"
-OVERDUE: Final = "overdue"
-DISCHARGED: Final = "discharged"
-CANCELLED: Final = "cancelled"
-"""Steps that every rule has; the others are the ids of its reminders."""
-NOT_OWED: Final = "not-owed"
-"""Step that tells a sender: this event discharges nothing, you do not owe it (one an event)."""
-ENDS: Final = frozenset({DISCHARGED, CANCELLED})
-
-Rung = Literal["duty", "second", "liaison", "leader"]
-RUNGS: Final[tuple[Rung, ...]] = ("duty", "second", "liaison", "leader")
-"""Whom a step is meant for: the places on a county's contact ladder, in their order."""
 
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
 _Members = Annotated[tuple[MemberCode, ...], Field(strict=False, min_length=1, max_length=64)]

@@ -24,23 +24,17 @@ MAX_MEMBERS: Final = 64
 MAX_BEYOND: Final = 64
 RECEIPT: Final = "yizhan.receipt.v1"
 NOTICE: Final = "yizhan.notice.v1"
-LIFE_AT_STAKE: Final = frozenset(
-    {
-        "yizhan.incident.forest_fire.v1",
-        "yizhan.incident.natural_disaster.v1",
-    }
-)
-"""Fires and disasters: for these, life goes before tidiness."""
 
 _MEMBER = r"[0-9]{6}"
 _SOURCE = _MEMBER + r"(?:\.[a-z0-9-]{1,32})?"
-_BOOK = r"[a-z0-9]{4,20}"
-_ID = re.compile(rf"({_SOURCE})-({_BOOK})-([1-9][0-9]{{0,14}})")
+_EPOCH = r"[a-z0-9]{4,20}"
+_ID = re.compile(rf"({_SOURCE})-({_EPOCH})-([1-9][0-9]{{0,14}})")
 
 MemberCode = Annotated[str, Field(pattern=rf"^{_MEMBER}$", examples=["350924"])]
 """A member's six-digit GB/T 2260 code, ASCII digits."""
 Source = Annotated[str, Field(pattern=rf"^{_SOURCE}$", examples=["350924", "350924.forest"])]
-Book = Annotated[str, Field(pattern=rf"^{_BOOK}$")]
+Epoch = Annotated[str, Field(pattern=rf"^{_EPOCH}$")]
+"""One life of an outbox: its numbers are given once. Attributes and columns that hold one are called ``book``."""
 EventId = Annotated[str, Field(pattern=rf"^{_ID.pattern}$", max_length=80, examples=["350924-20261123k7qf-17"])]
 EventType = Annotated[str, Field(pattern=r"^yizhan(?:\.[a-z][a-z0-9_]{0,31}){1,3}\.v[1-9][0-9]?$", max_length=120)]
 Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -92,7 +86,7 @@ class ReceiptRef(ContractModel):
 
     stage: Literal["delivered", "unopenable", "fetched", "unfetched", "acknowledged", "acted", "declined"]
     source: Source | None = None
-    book: Book | None = None
+    book: Epoch | None = None
     lane: LaneName | None = None
     up_to: Annotated[int, Field(ge=0, le=strictjson.MAX_INTEGER)] | None = None
     beyond: Annotated[tuple[Count, ...], Field(strict=False, max_length=MAX_BEYOND)] | None = None
@@ -163,8 +157,8 @@ class Header(ContractModel):
         return self.source[:6]
 
     @property
-    def book(self) -> str:
-        """Book of the id."""
+    def epoch(self) -> str:
+        """Epoch of the id."""
         return split_id(self.id)[1]
 
     @property
@@ -181,7 +175,7 @@ class Header(ContractModel):
 
 
 def split_id(event_id: str) -> tuple[str, str, int]:
-    """Take an id apart into source, book and number.
+    """Take an id apart into source, epoch and number.
 
     Raises:
         ValueError: not an event id.

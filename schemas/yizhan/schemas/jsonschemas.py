@@ -8,20 +8,18 @@ Rule 3: the wire has no null: an absent attribute is left out, here too.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel
 
 from yizhan.schemas import payloads
 from yizhan.schemas.adoption import Adoption
-from yizhan.schemas.charter import AllianceFile, KeysFile
+from yizhan.schemas.charter_files import AllianceFile, KeysFile
 from yizhan.schemas.header import RECEIPT, Header
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.policy import PolicyFile
 from yizhan.schemas.postmark import Postmark
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pydantic import BaseModel
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 MODELS: Final[Mapping[str, type[BaseModel]]] = {

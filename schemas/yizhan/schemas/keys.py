@@ -4,45 +4,27 @@ Rule 1: a key is named by its ``kid`` = SHA-256("yizhan/kid/v1" 00 role 00 suite
         so a signing key can never be taken for a sealing key.
 Rule 2: a public key is checked where it enters: small-order points and wrong lengths do not load.
 Rule 3: a private key file is readable by its owner alone (mode 0600), or it is not used.
-Rule 4: a locked key file is PKCS 8 with PBES2, scrypt (RFC 7914) and AES-256-CBC, as
-        ``openssl pkcs8 -topk8 -scrypt`` writes it. pyca's own ``BestAvailableEncryption`` uses
-        PBKDF2 with 2,048 rounds, which a stolen file does not withstand.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import os
-import re
 import stat
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, Self
+from pathlib import Path
+from typing import ClassVar, Protocol, Self
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import AES256
-from cryptography.hazmat.primitives.ciphers.modes import CBC
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
-from cryptography.hazmat.primitives.padding import PKCS7
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
 
 from yizhan.schemas.errors import KeyFileInvalid
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.i18n import marked
+from yizhan.schemas.pem import locked_pem, read_pem
 from yizhan.schemas.sentences import os_error
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 SUITE = 1
 SIGNING_BYTES = 32
@@ -52,9 +34,6 @@ COSIGNATURE_BYTES = 2420
 _MLKEM_BYTES = 1184
 _FIELD = 2**255 - 19
 _EDWARDS_D = -121665 * pow(121666, -1, _FIELD)
-SCRYPT_N: Final = 2**16
-"""Work to try one passphrase: 64 MiB and about 0.2 s. Less: a stolen file falls sooner."""
-_PEM = re.compile(rb"-----BEGIN [A-Z ]+-----.+?-----END [A-Z ]+-----\n?", re.DOTALL)
 
 
 def kid(role: str, public: bytes) -> str:
@@ -117,7 +96,7 @@ class SigningPublicKey:
         self.kid = kid("sign", public)
         self._key = Ed25519PublicKey.from_public_bytes(public)
 
-    def holds(self, signature: bytes, message: bytes) -> bool:
+    def verifies(self, signature: bytes, message: bytes) -> bool:
         """Tell whether the signature holds over the message (RFC 8032 §5.1.7)."""
         try:
             self._key.verify(signature, message)
@@ -160,7 +139,7 @@ class CosigningPublicKey:
         self.kid = kid("cosign", public)
         self._key = MLDSA44PublicKey.from_public_bytes(public)
 
-    def holds(self, signature: bytes, message: bytes) -> bool:
+    def verifies(self, signature: bytes, message: bytes) -> bool:
         """Tell whether the signature holds over the message (FIPS 204 §5.3, empty context)."""
         try:
             self._key.verify(signature, message)
@@ -215,8 +194,8 @@ class SigningKey:
         Raises:
             KeyFileInvalid: not such a key, or the passphrase is missing or wrong.
         """
-        (key,) = _load(data, passphrase, (Ed25519PrivateKey,))
-        return cls(key)  # type: ignore[arg-type] # _load checked the class
+        (key,) = read_pem(data, passphrase, (Ed25519PrivateKey,))
+        return cls(key)  # type: ignore[arg-type] # read_pem checked the class
 
 
 class SealingKey:
@@ -252,8 +231,8 @@ class SealingKey:
         Raises:
             KeyFileInvalid: not such a key, or the passphrase is missing or wrong.
         """
-        mlkem, x25519 = _load(data, passphrase, (MLKEM768PrivateKey, X25519PrivateKey))
-        return cls(mlkem, x25519)  # type: ignore[arg-type] # _load checked the classes
+        mlkem, x25519 = read_pem(data, passphrase, (MLKEM768PrivateKey, X25519PrivateKey))
+        return cls(mlkem, x25519)  # type: ignore[arg-type] # read_pem checked the classes
 
 
 class CosigningKey:
@@ -292,8 +271,8 @@ class CosigningKey:
         Raises:
             KeyFileInvalid: not such a key, or the passphrase is missing or wrong.
         """
-        (key,) = _load(data, passphrase, (MLDSA44PrivateKey,))
-        return cls(key)  # type: ignore[arg-type] # _load checked the class
+        (key,) = read_pem(data, passphrase, (MLDSA44PrivateKey,))
+        return cls(key)  # type: ignore[arg-type] # read_pem checked the class
 
 
 def save(key: PrivateKey, folder: Path, passphrase: bytes | None = None) -> Path:
@@ -358,85 +337,3 @@ def load_sealing(path: Path, passphrase: bytes | None = None) -> SealingKey:
 def load_cosigning(path: Path, passphrase: bytes | None = None) -> CosigningKey:
     """Read a cosigning key from its file (``KeyFileInvalid`` if it must not be used)."""
     return CosigningKey.from_pem(read_private(path), passphrase)
-
-
-class _Private(Protocol):
-    """What every private key of pyca can do."""
-
-    def private_bytes(
-        self,
-        encoding: Encoding,
-        format: PrivateFormat,  # noqa: A002 -- pyca's word
-        encryption_algorithm: KeySerializationEncryption,
-    ) -> bytes:
-        """Write it."""
-
-
-def locked_pem(key: _Private, passphrase: bytes | None) -> bytes:
-    """Write a private key as PKCS 8 PEM; with a passphrase, locked as rule 4 says."""
-    if not passphrase:
-        return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    plain = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    salt, start = os.urandom(16), os.urandom(16)
-    secret = Scrypt(salt=salt, length=32, n=SCRYPT_N, r=8, p=1).derive(passphrase)
-    pad, cipher = PKCS7(128).padder(), Cipher(AES256(secret), CBC(start)).encryptor()
-    sealed = cipher.update(pad.update(plain) + pad.finalize()) + cipher.finalize()
-    # RFC 8018 A.4 and B.2.5, RFC 7914 section 7: EncryptedPrivateKeyInfo.
-    scrypt = _der(0x30, _SCRYPT, _der(0x30, _der(4, salt), *(_der(2, _integer(n)) for n in (SCRYPT_N, 8, 1))))
-    method = _der(0x30, _PBES2, _der(0x30, scrypt, _der(0x30, _AES256_CBC, _der(4, start))))
-    body = base64.encodebytes(_der(0x30, method, _der(4, sealed))).replace(b"\n", b"")
-    lines = b"\n".join(body[place : place + 64] for place in range(0, len(body), 64))
-    return b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n" + lines + b"\n-----END ENCRYPTED PRIVATE KEY-----\n"
-
-
-_PBES2: Final = bytes.fromhex("06092a864886f70d01050d")
-_SCRYPT: Final = bytes.fromhex("06092b06010401da47040b")
-_AES256_CBC: Final = bytes.fromhex("060960864801650304012a")
-_SHORT: Final = 128
-
-
-def _der(tag: int, *parts: bytes) -> bytes:
-    """Write one ASN.1 value (X.690 §8.1, definite length)."""
-    body = b"".join(parts)
-    if len(body) < _SHORT:
-        return bytes([tag, len(body)]) + body
-    length = len(body).to_bytes((len(body).bit_length() + 7) // 8, "big")
-    return bytes([tag, _SHORT | len(length)]) + length + body
-
-
-def _integer(number: int) -> bytes:
-    return number.to_bytes(number.bit_length() // 8 + 1, "big")
-
-
-def read_locked(data: bytes, passphrase: bytes | None, classes: tuple[type, ...]) -> Any:  # noqa: ANN401 -- one of the classes
-    """Read one private key that is of one of these classes.
-
-    Raises:
-        KeyFileInvalid: not such a key, or the passphrase is missing or wrong.
-    """
-    expected = " or ".join(cls.__name__ for cls in classes)
-    (key,) = _loaded(data, passphrase, expected) or (None,)
-    if not isinstance(key, classes):
-        message = f"expected {expected} in PKCS 8 PEM, got another key"
-        raise KeyFileInvalid(message)
-    return key
-
-
-def _load(data: bytes, passphrase: bytes | None, classes: tuple[type, ...]) -> tuple[object, ...]:
-    expected = " and ".join(cls.__name__ for cls in classes)
-    keys = _loaded(data, passphrase, expected)
-    if len(keys) != len(classes) or not all(map(isinstance, keys, classes)):
-        sentence = marked("应为 PKCS 8 PEM 的 {expected}，得到 {count} 把别的密钥")
-        raise KeyFileInvalid(sentence, expected=expected, count=len(keys))
-    return keys
-
-
-def _loaded(data: bytes, passphrase: bytes | None, expected: str) -> tuple[object, ...]:
-    try:
-        return tuple(load_pem_private_key(block, passphrase) for block in _PEM.findall(data))
-    except TypeError:
-        locked, unlocked = _("密钥上了锁，请给出口令"), _("密钥没有上锁，不要给口令")
-        raise KeyFileInvalid(locked if passphrase is None else unlocked) from None
-    except (ValueError, UnsupportedAlgorithm):
-        sentence = marked("密钥打不开：口令不对，或文件损坏（应为 PKCS 8 PEM 的 {expected}）")
-        raise KeyFileInvalid(sentence, expected=expected) from None

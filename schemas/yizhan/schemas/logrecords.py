@@ -7,14 +7,12 @@ Rule 2: entries are believed only when a signed root covers them. So every count
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import Final
 
 from yizhan.schemas import tiles
 from yizhan.schemas.checkpoints import MAX_SIZE
 from yizhan.schemas.errors import NoteInvalid
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 MAGIC: Final = b"YZL1"
 MAX_ENTRIES: Final = 1024

@@ -1,4 +1,4 @@
-"""One matter, told from several counties' events: what belongs together, and how far joint work has come.
+"""One matter from several counties' events: what belongs together, and how far joint work has come.
 
 Rule 1: events belong together that name each other: by ``subject``, by a reference, or both through a third.
         A link is itself a signed event: its ``subject`` is one thread, its ``reply_to`` an event of another.
@@ -26,20 +26,20 @@ from yizhan.schemas.payloads.dispute_case import DisputeCase, may_move
 from yizhan.schemas.payloads.liaison_consultation import DecisionDue, decisions_due
 from yizhan.schemas.payloads.notice import Notice
 from yizhan.schemas.payloads.patrol_plan import PatrolPlan
+from yizhan.schemas.payloads.table import (
+    ASSISTANCE_REQUEST,
+    ASSISTANCE_RESPONSE,
+    PATROL_PLAN,
+    PATROL_REPORT,
+)
 
 _REFERENCES: Final = ("withdraws", "supersedes", "reply_to")
-CONSULTATION: Final = "yizhan.liaison.consultation.v1"
-PLAN: Final = "yizhan.patrol.plan.v1"
-REPORT: Final = "yizhan.patrol.report.v1"
-REQUEST: Final = "yizhan.assistance.request.v1"
-RESPONSE: Final = "yizhan.assistance.response.v1"
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
-    """What a person of a recipient said of an event, and when (written instant)."""
+class Answer:
+    """What an officer of a recipient answered to an event, and when (written instant)."""
 
-    county: str
     stage: str
     name: str
     badge: str
@@ -47,14 +47,21 @@ class Word:
     at: str
 
 
+@dataclass(frozen=True, slots=True)
+class CountyAnswer(Answer):
+    """An answer, and the county that gave it."""
+
+    county: str
+
+
 @dataclass(frozen=True)
 class MatterEvent:
-    """One event of a matter with what people said of it; ``contents`` is None where it could not be opened."""
+    """One event of a matter with what people answered to it; ``contents`` is None where it could not be opened."""
 
     header: Header
     hash: str
     contents: ReadPayload | None
-    words: tuple[Word, ...] = ()
+    answers: tuple[CountyAnswer, ...] = ()
 
     @cached_property
     def thread(self) -> str:
@@ -95,7 +102,7 @@ class JointWorkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JointWork:
-    """One such piece: about which event, of which county; ``said`` is a state or a decision, ``due`` a day."""
+    """One piece of a county's joint work on an event; ``said`` is a dispute's state or a decision, ``due`` a day."""
 
     stand: JointWorkState
     id: str
@@ -113,55 +120,55 @@ class ConsultationDecision:
     by: str | None
 
 
-def names(header: Header) -> tuple[str, ...]:
+def referenced_ids(header: Header) -> tuple[str, ...]:
     """Return the ids of other events that a header names as belonging to its matter."""
     references = [getattr(header, name) for name in _REFERENCES]
     found = [header.subject, *(each.id for each in references if each is not None)]
     return tuple(dict.fromkeys(each for each in found if each is not None and each != header.id))
 
 
-def matter(start: str, beside: Callable[[str], Iterable[str]]) -> frozenset[str]:
-    """Return every id that belongs to the matter of one, itself included.
+def matter_ids(start: str, neighbours: Callable[[str], Iterable[str]]) -> frozenset[str]:
+    """Return the ids of all events of the matter that one event belongs to, its own included.
 
     Args:
         start: an event id.
-        beside: gives the ids that an event names, and of those that name it.
+        neighbours: gives the ids that an event names, and of those that name it.
     """
     found, waiting = {start}, [start]
     while waiting:
-        new = set(beside(waiting.pop())) - found
+        new = set(neighbours(waiting.pop())) - found
         found |= new
         waiting += new
     return frozenset(found)
 
 
-def event_role(told: MatterEvent, threads: Mapping[str, str]) -> EventRole:
+def event_role(event: MatterEvent, threads: Mapping[str, str]) -> EventRole:
     """Tell what an event is in its matter; ``threads`` are those of its events by id."""
-    header = told.header
+    header = event.header
     if header.withdraws is not None:
         return EventRole.WITHDRAWAL
     if header.supersedes is not None:
         return EventRole.CORRECTION
     if header.reply_to is not None:
-        if told.thread != header.id and header.stage in {"update", "final"} and _own_matter(told, threads):
+        if event.thread != header.id and header.stage in {"update", "final"} and _own_matter(event, threads):
             return EventRole(header.stage)
         # Who answers within the other's thread, or opens one by answering, links nothing.
         other = threads.get(header.reply_to.id, header.reply_to.id)
-        return EventRole.LINK if told.thread not in {header.id, other, header.reply_to.id} else EventRole.REPLY
+        return EventRole.LINK if event.thread not in {header.id, other, header.reply_to.id} else EventRole.REPLY
     return EventRole(header.stage) if header.stage else EventRole.REPORT
 
 
-def _own_matter(told: MatterEvent, threads: Mapping[str, str]) -> bool:
+def _own_matter(event: MatterEvent, threads: Mapping[str, str]) -> bool:
     """Tell whether a county goes on with what it reported itself."""
-    before = told.header.reply_to
-    if before is None or split_id(before.id)[0] != told.header.source:
+    before = event.header.reply_to
+    if before is None or split_id(before.id)[0] != event.header.source:
         return False
-    return threads.get(before.id, before.id) == told.thread
+    return threads.get(before.id, before.id) == event.thread
 
 
 def in_order(events: Iterable[MatterEvent]) -> tuple[MatterEvent, ...]:
     """Sort events by when their senders learnt of them; those of one instant by id."""
-    return tuple(sorted(events, key=lambda told: (told.header.time, told.header.id)))
+    return tuple(sorted(events, key=lambda event: (event.header.time, event.header.id)))
 
 
 def joint_work(events: Sequence[MatterEvent]) -> tuple[JointWork, ...]:
@@ -174,50 +181,58 @@ def _live(events: Iterable[MatterEvent]) -> list[MatterEvent]:
     """Leave out what its own county corrected or withdrew, and the withdrawals."""
     known = in_order(events)
     gone = {
-        (told.header.county, reference.id)
-        for told in known
-        for reference in (told.header.withdraws, told.header.supersedes)
+        (event.header.county, reference.id)
+        for event in known
+        for reference in (event.header.withdraws, event.header.supersedes)
         if reference is not None
     }
     return [
-        told for told in known if (told.header.county, told.header.id) not in gone and told.header.withdraws is None
+        event
+        for event in known
+        if (event.header.county, event.header.id) not in gone and event.header.withdraws is None
     ]
 
 
 def _patrols(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
-    for told in events:
-        plan = None if told.contents is None else told.contents.model
-        if not isinstance(plan, PatrolPlan) or told.header.reply_to is not None:
+    for event in events:
+        plan = None if event.contents is None else event.contents.model
+        if not isinstance(plan, PatrolPlan) or event.header.reply_to is not None:
             continue
         counties = list(dict.fromkeys(crew.county for crew in plan.crews))
-        answered = [each for each in events if each.header.type == PLAN and each.header.reply_to is not None]
-        back = [each for each in answered if told.header.id in names(each.header)]
+        answered = [each for each in events if each.header.type == PATROL_PLAN and each.header.reply_to is not None]
+        back = [each for each in answered if event.header.id in referenced_ids(each.header)]
         signed = {each.header.county for each in back if _same_plan(each, plan)}
         other = {each.header.county for each in back} - signed
         for county in counties:
-            if county != told.header.county:
-                stand = JointWorkState.OTHER_PLAN if county in other else JointWorkState.AWAITS_COUNTERSIGN
-                yield JointWork(JointWorkState.COUNTERSIGNED if county in signed else stand, told.header.id, county)
-        if signed >= set(counties) - {told.header.county}:
-            reported = {each.header.county for each in _answers(events, told, REPORT)}
+            if county != event.header.county:
+                state = JointWorkState.OTHER_PLAN if county in other else JointWorkState.AWAITS_COUNTERSIGN
+                yield JointWork(JointWorkState.COUNTERSIGNED if county in signed else state, event.header.id, county)
+        if signed >= set(counties) - {event.header.county}:
+            reported = {each.header.county for each in _answers(events, event, PATROL_REPORT)}
             for county in counties:
-                stand = JointWorkState.REPORTED if county in reported else JointWorkState.AWAITS_REPORT
-                yield JointWork(stand, told.header.id, county)
+                state = JointWorkState.REPORTED if county in reported else JointWorkState.AWAITS_REPORT
+                yield JointWork(state, event.header.id, county)
 
 
 def _same_plan(answer: MatterEvent, plan: PatrolPlan) -> bool:
-    """Tell whether an answer is the plan that it answers; what cannot be opened is taken at its header's word."""
+    """Tell whether an answer is the plan that it answers; one that cannot be opened is taken for it."""
     theirs = None if answer.contents is None else answer.contents.model
     return not isinstance(theirs, PatrolPlan) or theirs.terms() == plan.terms()
 
 
 def _requests(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
-    for told in events:
-        if told.header.type == REQUEST and told.header.stage in {None, "first"}:
-            final = {each.header.county for each in _answers(events, told, RESPONSE) if each.header.stage == "final"}
-            for county in told.header.to:
+    for event in events:
+        if event.header.type == ASSISTANCE_REQUEST and event.header.stage in {None, "first"}:
+            final = {
+                each.header.county
+                for each in _answers(events, event, ASSISTANCE_RESPONSE)
+                if each.header.stage == "final"
+            }
+            for county in event.header.to:
                 yield JointWork(
-                    JointWorkState.ANSWERED if county in final else JointWorkState.AWAITS_ANSWER, told.header.id, county
+                    JointWorkState.ANSWERED if county in final else JointWorkState.AWAITS_ANSWER,
+                    event.header.id,
+                    county,
                 )
 
 
@@ -231,13 +246,13 @@ def _answers(events: Sequence[MatterEvent], to: MatterEvent, type: str) -> Itera
 def _disputes(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
     before: DisputeCase | None = None
     last: MatterEvent | None = None
-    for told in events:
-        case = None if told.contents is None else told.contents.model
+    for event in events:
+        case = None if event.contents is None else event.contents.model
         if isinstance(case, DisputeCase):
             if before is not None and not may_move(before.state, case.state):
                 move = f"{before.state} → {case.state}"
-                yield JointWork(JointWorkState.WRONG_MOVE, told.header.id, told.header.county, move)
-            before, last = case, told
+                yield JointWork(JointWorkState.WRONG_MOVE, event.header.id, event.header.county, move)
+            before, last = case, event
     if before is not None and last is not None:
         yield JointWork(JointWorkState.DISPUTE, last.header.id, last.header.county, before.state.value)
 
@@ -253,12 +268,12 @@ def decisions(events: Iterable[MatterEvent]) -> Iterator[ConsultationDecision]:
                 )
 
 
-def _says_done(told: MatterEvent, minutes: MatterEvent, due: DecisionDue) -> bool:
-    notice, answered = None if told.contents is None else told.contents.model, told.header.reply_to
+def _says_done(event: MatterEvent, minutes: MatterEvent, due: DecisionDue) -> bool:
+    notice, answered = None if event.contents is None else event.contents.model, event.header.reply_to
     return (
         isinstance(notice, Notice)
         and due.number in (notice.decisions or ())
-        and told.header.county == due.who
+        and event.header.county == due.who
         and answered is not None
         and (answered.id, answered.hash) == (minutes.header.id, minutes.hash)
     )
@@ -266,5 +281,5 @@ def _says_done(told: MatterEvent, minutes: MatterEvent, due: DecisionDue) -> boo
 
 def _decided(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
     for each in decisions(events):
-        stand = JointWorkState.DECISION if each.by is None else JointWorkState.DECISION_DONE
-        yield JointWork(stand, each.minutes.header.id, each.due.who, each.due.what, each.due.due.isoformat())
+        state = JointWorkState.DECISION if each.by is None else JointWorkState.DECISION_DONE
+        yield JointWork(state, each.minutes.header.id, each.due.who, each.due.what, each.due.due.isoformat())

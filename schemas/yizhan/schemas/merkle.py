@@ -11,12 +11,9 @@ Rule 4: a verifier returns nothing; what does not verify raises. A consistency p
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 from yizhan.schemas.errors import ProofInvalid
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
 
 HASH_BYTES = 32
 EMPTY_ROOT = hashlib.sha256(b"").digest()
@@ -195,7 +192,7 @@ def verify_consistency(size1: int, size2: int, root1: bytes, root2: bytes, proof
     _check_hashes(root1, root2)
     path = [root1, *proof] if size1 & (size1 - 1) == 0 else list(proof)
     if not path:
-        message = f"expected a consistency proof from {size1} to {size2} leaves, came none"
+        message = f"expected a consistency proof from {size1} to {size2} leaves, got none"
         raise ProofInvalid(message)
     at, last = size1 - 1, size2 - 1
     while at & 1:
@@ -248,7 +245,7 @@ def _check_hashes(*hashes: object) -> None:
 
 def _check_index(index: object, size: object) -> None:
     if type(index) is not int or type(size) is not int or not 0 <= index < size:
-        message = f"expected 0 <= index < size, came index {index!r}, size {size!r}"
+        message = f"expected 0 <= index < size, got index {index!r}, size {size!r}"
         raise ProofInvalid(message)
 
 

@@ -49,7 +49,7 @@ class Note:
         """Write the note."""
         return (self.text + "\n" + "".join(f"{each}\n" for each in self.signatures)).encode()
 
-    def adding(self, *more: Signature) -> Note:
+    def with_signatures(self, *more: Signature) -> Note:
         """Return the note with further signatures; a line that stands there already stands once."""
         return Note(self.text, tuple(dict.fromkeys((*self.signatures, *more))))
 

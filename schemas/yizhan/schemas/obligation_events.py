@@ -1,4 +1,4 @@
-"""An event as the rules of obligations see it: what it answers, and which duty it discharges.
+"""An event as the rules of obligations see it: what it answers, and which obligation it discharges.
 
 Law 2: it is seen by its signed header and by the way that was decided for it, and by nothing else.
 
@@ -7,20 +7,18 @@ Rule 1: an answer counts that names what it answers by hash, and came after it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from yizhan.schemas.followups import NOT_OWED, Followup
+from yizhan.schemas.charter import Charter
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header, Ref, split_id
-from yizhan.schemas.obligation_rules import ObligationRule, duty_facts, matches
+from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_facts
+from yizhan.schemas.obligation_state import ObligationState
+from yizhan.schemas.obligation_steps import NOT_OWED
 from yizhan.schemas.timestamps import written
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from yizhan.schemas.charter import Charter
-    from yizhan.schemas.obligation_state import ObligationState
 
 
 class Event(NamedTuple):
@@ -60,45 +58,53 @@ class Event(NamedTuple):
 
     def facts(self, recipient: str) -> dict[str, str]:
         """Return what a row may compare, for one recipient."""
-        return duty_facts(self.header, recipient, self.ways.get(recipient))
+        return obligation_facts(self.header, recipient, self.ways.get(recipient))
 
-    def fits(self, duty: ObligationState, rule: ObligationRule) -> bool:
-        """Tell whether it is the kind of event that discharges this duty, whoever sent it."""
-        partner = next((each for each in (*duty.owed, *duty.owes) if each != self.header.county), self.header.county)
+    def fits(self, obligation: ObligationState, rule: ObligationRule) -> bool:
+        """Tell whether it is the kind of event that discharges this obligation, whoever sent it."""
+        partner = next(
+            (each for each in (*obligation.owed, *obligation.owes) if each != self.header.county), self.header.county
+        )
         if not matches(rule.discharged.when, self.facts(partner)):
             return False
         if rule.discharged.by == "answers":
-            return self.answers is not None and duty.about is not None and self.answers.id == duty.about.id
+            return self.answers is not None and obligation.about is not None and self.answers.id == obligation.about.id
         if rule.discharged.by == "thread":
-            return duty.thread == self.thread and duty.about is not None and duty.about.id != self.header.id
-        return duty.period == self.header.period and bool({*duty.owed, *duty.owes} & {*self.header.to})
+            return (
+                obligation.thread == self.thread
+                and obligation.about is not None
+                and obligation.about.id != self.header.id
+            )
+        return obligation.period == self.header.period and bool(
+            {*obligation.owed, *obligation.owes} & {*self.header.to}
+        )
 
-    def binds(self, duty: ObligationState, rule: ObligationRule) -> bool:
+    def binds(self, obligation: ObligationState, rule: ObligationRule) -> bool:
         """Tell whether it names what it answers by hash, and came after that, or after what opened it again."""
-        if duty.again is not None:
-            return self.after(duty.again, duty.opened) and (
-                rule.discharged.by != "answers" or self.answers == duty.about
+        if obligation.again is not None:
+            return self.after(obligation.again, obligation.opened) and (
+                rule.discharged.by != "answers" or self.answers == obligation.about
             )
         if rule.discharged.by == "answers":
-            later = self.at > duty.opened if rule.opens.refused else self.at >= duty.opened
-            return later and self.answers == duty.about
-        if rule.discharged.by == "thread" and duty.about is not None:
-            return self.after(duty.about.id, duty.opened)
+            later = self.at > obligation.opened if rule.opens.refused else self.at >= obligation.opened
+            return later and self.answers == obligation.about
+        if rule.discharged.by == "thread" and obligation.about is not None:
+            return self.after(obligation.about.id, obligation.opened)
         return True
 
     def after(self, event_id: str, at: str) -> bool:
-        """Tell whether it came after another event: by their numbers, where they are of one book."""
-        source, book, number = split_id(event_id)
-        if (source, book) == (self.header.source, self.header.book):
+        """Tell whether it came after another event: by their numbers, where they are of one epoch."""
+        source, epoch, number = split_id(event_id)
+        if (source, epoch) == (self.header.source, self.header.epoch):
             return split_id(self.header.id)[2] > number
         return self.at > at
 
-    def not_owed(self, duty: ObligationState) -> Followup:
-        """Tell its sender that it discharges nothing: somebody else owes that, or the hash is another."""
+    def not_owed(self, obligation: ObligationState) -> Followup:
+        """Return the statement that it discharges nothing: another county owes that, or the hash differs."""
         county = self.header.county
-        name = f"{duty.rule}/{self.header.id}/{county}"
-        said = duty.model_copy(update={"obligation": name, "owes": (county,), "owed": ()})
-        return said.says(NOT_OWED, self.at, self.charter.name, by=self.ref)
+        name = f"{obligation.rule}/{self.header.id}/{county}"
+        copy = obligation.model_copy(update={"obligation": name, "owes": (county,), "owed": ()})
+        return copy.statement(NOT_OWED, self.at, self.charter.name, by=self.ref)
 
 
 def of_type(rule: ObligationRule, kind: str) -> bool:

@@ -10,17 +10,15 @@ Rule 4: an obligation that nothing opens or nothing discharges, an unknown word,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from yizhan.schemas.errors import CharterInvalid
-from yizhan.schemas.followups import CANCELLED, DISCHARGED, NOT_OWED, OPENED, OVERDUE, Rung
 from yizhan.schemas.header import RECEIPT, ContractModel, Header
+from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OPENED, OVERDUE, Rung
 from yizhan.schemas.policy_facts import ATTRIBUTES, Row, Words, facts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 MAX_OBLIGATIONS: Final = 64
 _RESERVED: Final = frozenset({OPENED, OVERDUE, DISCHARGED, CANCELLED, NOT_OWED})
@@ -29,7 +27,7 @@ _DAY_OF_ANY_YEAR: Final = r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[1
 """The 30th of February would end whoever works it out."""
 _Count = Annotated[int, Field(ge=0, le=100_000)]
 
-DUTY_ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
+OBLIGATION_ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
     **ATTRIBUTES,
     "way": frozenset({"alarm", "notice", "digest"}),
     "wants": frozenset({"feedback", "identity", "identity-far", "assistance", "countersign", "absent"}),
@@ -110,11 +108,11 @@ class Reminder(ContractModel):
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        said = [
+        given = [
             name for name in type(self).model_fields if name not in {"id", "to"} and getattr(self, name) is not None
         ]
-        if len(said) != 1:
-            message = f"reminder {self.id}: expected one of after_…, before_…, half, day and on; came {said or 'none'}"
+        if len(given) != 1:
+            message = f"reminder {self.id}: expected one of after_…, before_…, half, day and on; got {given or 'none'}"
             raise ValueError(message)
         return self
 
@@ -165,7 +163,7 @@ class ObligationRule(ContractModel):
 
 
 def check(obligations: Iterable[ObligationRule]) -> None:
-    """Refuse a table that could not work (rule 4).
+    """Raise ``CharterInvalid`` for a table that could not work (rule 4).
 
     Raises:
         CharterInvalid: an id twice, an unknown attribute or value, or a rule named by ``refused`` that there is not.
@@ -178,8 +176,8 @@ def check(obligations: Iterable[ObligationRule]) -> None:
     for each in rows:
         for row in (*(each.opens.when or ()), *each.discharged.when):
             for attribute, values in row.items():
-                if unknown := set(values) - DUTY_ATTRIBUTES.get(attribute, frozenset()):
-                    known = ", ".join(sorted(DUTY_ATTRIBUTES.get(attribute, DUTY_ATTRIBUTES)))
+                if unknown := set(values) - OBLIGATION_ATTRIBUTES.get(attribute, frozenset()):
+                    known = ", ".join(sorted(OBLIGATION_ATTRIBUTES.get(attribute, OBLIGATION_ATTRIBUTES)))
                     message = (
                         f"policy.json: obligation {each.id}: {attribute[:40]!r} is never {min(unknown)[:60]!r}; "
                         f"expected of {known}"
@@ -190,7 +188,7 @@ def check(obligations: Iterable[ObligationRule]) -> None:
             raise CharterInvalid(message)
 
 
-def duty_facts(header: Header, recipient: str, way: str | None) -> dict[str, str]:
+def obligation_facts(header: Header, recipient: str, way: str | None) -> dict[str, str]:
     """Return what a row may compare, for one recipient: attribute → value."""
     return {
         **facts(header, recipient),
@@ -200,6 +198,6 @@ def duty_facts(header: Header, recipient: str, way: str | None) -> dict[str, str
     }
 
 
-def matches(rows: Iterable[Mapping[str, tuple[str, ...]]], said: Mapping[str, str]) -> bool:
+def matches(rows: Iterable[Mapping[str, tuple[str, ...]]], compared: Mapping[str, str]) -> bool:
     """Tell whether any row matches: each of its attributes has one of its values."""
-    return any(all(said[name] in values for name, values in row.items()) for row in rows)
+    return any(all(compared[name] in values for name, values in row.items()) for row in rows)

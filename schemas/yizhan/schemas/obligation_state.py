@@ -8,19 +8,16 @@ Rule 3: what ended stays known ``KEPT`` longer, so that what opened it cannot op
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
-from yizhan.schemas.followups import CANCELLED, DISCHARGED, ENDS, OVERDUE, Followup, Rung
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import CharterName, ContractModel, EventId, MemberCode, Period, Ref
+from yizhan.schemas.obligation_rules import ObligationRule
+from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, ENDS, OVERDUE, Rung
 from yizhan.schemas.terms import schedule
 from yizhan.schemas.timestamps import Timestamp, instant, written
-
-if TYPE_CHECKING:
-    from datetime import datetime
-    from zoneinfo import ZoneInfo
-
-    from yizhan.schemas.obligation_rules import ObligationRule
 
 _PAIR: Final = re.compile(r"[0-9]{6}-[0-9]{6}")
 KEPT: Final = timedelta(days=40)
@@ -28,7 +25,7 @@ LAPSES: Final = timedelta(days=400)
 
 
 class ScheduledStep(NamedTuple):
-    """What is still to come of a duty: RFC 3339 instant, name, for whom."""
+    """A future step of an obligation: RFC 3339 instant, name, for whom."""
 
     at: str
     step: str
@@ -69,7 +66,9 @@ class ObligationState(ContractModel):
         """Its name before anything opened it again: names do not grow with every withdrawal."""
         return self.obligation if self.again is None else self.obligation.rpartition("/")[0]
 
-    def says(self, step: str, at: str, charter: str, to_whom: Rung | None = None, by: Ref | None = None) -> Followup:
+    def statement(
+        self, step: str, at: str, charter: str, to_whom: Rung | None = None, by: Ref | None = None
+    ) -> Followup:
         """Return the statement of one step."""
         return Followup(
             obligation=self.obligation, rule=self.rule, step=step, owes=self.owes, owed=self.owed, about=self.about,
@@ -77,13 +76,15 @@ class ObligationState(ContractModel):
             charter=charter,
         )  # fmt: skip
 
-    def after(self, said: Followup) -> ObligationState:
-        """Return it as it stands after one of its steps was said."""
-        if said.step in ENDS:
-            discharged = said.step == DISCHARGED
-            return self.model_copy(update={"steps": (), "ended": said.at, "by": said.by, "discharged": discharged})
-        steps = tuple(each for each in self.steps if each.step != said.step)
-        return self.model_copy(update={"steps": steps, "overdue": self.overdue or said.step == OVERDUE})
+    def after(self, followup: Followup) -> ObligationState:
+        """Return the obligation after one of its steps was stated."""
+        if followup.step in ENDS:
+            discharged = followup.step == DISCHARGED
+            return self.model_copy(
+                update={"steps": (), "ended": followup.at, "by": followup.by, "discharged": discharged}
+            )
+        steps = tuple(each for each in self.steps if each.step != followup.step)
+        return self.model_copy(update={"steps": steps, "overdue": self.overdue or followup.step == OVERDUE})
 
 
 def planned(rule: ObligationRule, opened: datetime, due: datetime, zone: ZoneInfo) -> tuple[ScheduledStep, ...]:
@@ -97,6 +98,6 @@ def planned(rule: ObligationRule, opened: datetime, due: datetime, zone: ZoneInf
     return tuple(sorted(steps, key=lambda each: (each.at, each.step != OVERDUE, each.step)))
 
 
-def forgotten(duty: ObligationState) -> str:
-    """Return when an ended duty need not be known any more."""
-    return written(instant(max(duty.ended or duty.due, duty.due)) + KEPT)
+def forget_at(obligation: ObligationState) -> str:
+    """Return when an ended obligation may be deleted."""
+    return written(instant(max(obligation.ended or obligation.due, obligation.due)) + KEPT)

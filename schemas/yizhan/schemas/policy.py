@@ -11,19 +11,18 @@ Rule 5: receipts and notices of the system itself always travel quietly and at o
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from yizhan.schemas.errors import CharterInvalid
-from yizhan.schemas.header import NOTICE, RECEIPT, ContractModel, Header, LaneName
+from yizhan.schemas.header import ContractModel, Header, LaneName
 from yizhan.schemas.obligation_rules import MAX_OBLIGATIONS, ObligationRule, check
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.policy_facts import ATTRIBUTES, Row, Words, facts
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 MAX_ROUTES: Final = 64
 MAX_ROWS: Final = 16
@@ -74,7 +73,7 @@ class Decision:
 
 PROTOCOL: Final = Route(
     id="protocol",
-    when=({"type": (RECEIPT, NOTICE)},),
+    when=({"type": SYSTEM_TYPES},),
     then=Way.NOTICE,
     because=Words(zh="系统回执与通知即时静默送达", en="receipts and notices travel at once, quietly"),
 )
@@ -170,7 +169,7 @@ def _box(route: Route, row: Mapping[str, Iterable[str]]) -> Box:
 
 
 def _narrow(box: Box) -> list[tuple[str, frozenset[str]]]:
-    """Keep what a row really compares."""
+    """Leave out attributes of which a row takes every value."""
     return [(name, values) for name, values in box.items() if values != ATTRIBUTES[name]]
 
 

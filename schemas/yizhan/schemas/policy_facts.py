@@ -6,28 +6,16 @@ Rule 1: an attribute that a header does not have has the value ``absent``, so th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from collections.abc import Mapping
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from yizhan.schemas.header import ContractModel, Header
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from yizhan.schemas.payloads.table import TYPES
 
 ABSENT: Final = "absent"
 _OTHER_TYPE: Final = "any other type"
-TYPES: Final = tuple(
-    f"yizhan.{name}.v1"
-    for name in (
-        "incident.forest_fire", "incident.hotspot", "incident.natural_disaster", "incident.eco_crime",
-        "liaison.contact", "liaison.consultation", "intelligence.report", "intelligence.feedback",
-        "intelligence.bulletin",
-        "patrol.plan", "patrol.report", "dispute.case", "assistance.request", "assistance.response",
-        "outreach.campaign", "outreach.case_brief", "receipt", "notice",
-    )
-)  # fmt: skip
-"""Event types that a route may name: those of the agreement's five mechanisms."""
 
 ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
     "type": frozenset({*TYPES, _OTHER_TYPE}),

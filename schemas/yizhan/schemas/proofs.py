@@ -10,15 +10,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from yizhan.schemas import merkle, notes
+from yizhan.schemas.charter import Charters
 from yizhan.schemas.checkpoints import OpenedCheckpoint, decimal, open_checkpoint
 from yizhan.schemas.dsse import decode_base64
 from yizhan.schemas.errors import NoteInvalid
-
-if TYPE_CHECKING:
-    from yizhan.schemas.charter import Charters
 
 HEADER: Final = "c2sp.org/tlog-proof@v1"
 SUFFIX: Final = ".tlog-proof"

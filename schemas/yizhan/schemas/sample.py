@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from yizhan.schemas import strictjson
+from yizhan.schemas.keys import CosigningPublicKey, SealingPublicKey, SigningPublicKey
 from yizhan.schemas.timestamps import written
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
-    from datetime import datetime
-
-    from yizhan.schemas.keys import CosigningPublicKey, SealingPublicKey, SigningPublicKey
 
 SIX = ("330327", "331126", "331181", "350722", "350924", "350982")
 """All members of the sample, sorted."""
@@ -81,7 +78,7 @@ def charter_files(
         Relative path → bytes, as ``load_charter`` takes them.
     """
     since, ladders = written(not_before), sample_ladders()
-    alliance = only(sample_alliance(), members.keys())
+    alliance = restricted_to(sample_alliance(), members.keys())
     lists: dict[str, Sequence[SigningPublicKey | CosigningPublicKey]] = {"postmark": postmark}
     if ledger is not None:
         lists |= {"ledger": ledger.signing, "ledger_mldsa": ledger.cosigning}
@@ -100,7 +97,7 @@ def charter_files(
     return {path: strictjson.dumps(value) for path, value in content.items()}
 
 
-def only(alliance: dict[str, Any], codes: Collection[str]) -> dict[str, Any]:
+def restricted_to(alliance: dict[str, Any], codes: Collection[str]) -> dict[str, Any]:
     """Cut an alliance down to some of its members."""
     return alliance | {
         "members": [member for member in alliance["members"] if member["code"] in codes],

@@ -1,4 +1,4 @@
-"""What libraries and the system say in their own words, said to officers.
+"""Messages of libraries and of the system, put into sentences for officers.
 
 Rule 1: one table a source: pydantic by the type of its error, patterns by the pattern, the system by errno.
 Rule 2: what a table does not know is shown as it came, marked as a technical detail.
@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
+
+from pydantic_core import ErrorDetails
 
 from yizhan.schemas.i18n import _, marked
 
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
-
-CAME: Final = marked("；得到 ")
-"""Between what was expected and what came."""
+GOT: Final = marked("；得到 ")
+"""Between what was expected and what was found."""
 
 WRONG: Final[Mapping[str, str]] = {
     "missing": marked("应填而未填"),
@@ -97,26 +96,26 @@ SYSTEM: Final[Mapping[int, str]] = {
 
 
 def expected(fault: ErrorDetails) -> str:
-    """Say what was expected where pydantic found a fault."""
+    """Return what was expected where pydantic found an error."""
     context = fault.get("ctx", {})
-    kind, said = fault["type"], fault["msg"]
+    kind, message = fault["type"], fault["msg"]
     if kind in {"value_error", "assertion_error"}:
-        return said.partition(", ")[2]
+        return message.partition(", ")[2]
     pattern = str(context.get("pattern"))
     sentence = PATTERNS.get(pattern) if kind == "string_pattern_mismatch" else WRONG.get(kind)
     if sentence is None:
-        return technical(_("不合规定"), said)
+        return technical(_("不合规定"), message)
     values = {name: _choices(value) if name == "expected" else value for name, value in context.items()}
     return _(sentence) if pattern in PATTERNS else _(sentence).format(**values)
 
 
-def _choices(said: str) -> str:
+def _choices(text: str) -> str:
     """Turn pydantic's ``'a', 'b' or 'c'`` into a list."""
-    return said.replace(" or ", ", ").replace("'", "")
+    return text.replace(" or ", ", ").replace("'", "")
 
 
 def os_error(error: OSError) -> str:
-    """Say an error of the operating system, without the file's name."""
+    """Return the text of an error of the operating system, without the file's name."""
     sentence = SYSTEM.get(error.errno or 0)
     return error.strerror or str(error) if sentence is None else _(sentence)
 

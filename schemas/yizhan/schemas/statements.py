@@ -6,20 +6,17 @@ Rule 2: it is read only as a whole: signature, form, and a key that held when it
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from datetime import datetime
+from typing import ClassVar, TypeVar
 
 from pydantic import ValidationError
 
 from yizhan.schemas import dsse, strictjson
+from yizhan.schemas.charter import Charter, Charters
 from yizhan.schemas.errors import StatementInvalid
 from yizhan.schemas.header import ContractModel
+from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.timestamps import instant
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from yizhan.schemas.charter import Charter, Charters
-    from yizhan.schemas.keys import SigningKey
 
 
 class StationStatement(ContractModel):
@@ -44,10 +41,10 @@ class StationStatement(ContractModel):
         return dsse.sign(self.content_type, self.payload(), key)
 
 
-_Said = TypeVar("_Said", bound=StationStatement)
+_Statement = TypeVar("_Statement", bound=StationStatement)
 
 
-def read_statement(kind: type[_Said], data: bytes, charter: Charter) -> tuple[_Said, bytes]:
+def read_statement(kind: type[_Statement], data: bytes, charter: Charter) -> tuple[_Statement, bytes]:
     """Verify a statement under the station's keys of a charter.
 
     Returns:
@@ -56,25 +53,25 @@ def read_statement(kind: type[_Said], data: bytes, charter: Charter) -> tuple[_S
     Raises:
         StatementInvalid: it does not verify, or is not what it must be.
     """
-    statement = dsse.verify(
+    document = dsse.verify(
         data, kind.content_type, lambda kid: entry.key if (entry := charter.postmark.get(kid)) else None
     )
     try:
-        value = strictjson.loads(statement.payload, nulls=False)
-        said = kind.model_validate(value)
+        value = strictjson.loads(document.payload, nulls=False)
+        statement = kind.model_validate(value)
     except (strictjson.StrictJsonError, ValidationError) as error:
         message = f"signed by the station, but not a {kind.__name__.lower()}: {error}"
         raise StatementInvalid(message) from None
-    if strictjson.dumps(value) != statement.payload:
+    if strictjson.dumps(value) != document.payload:
         message = "signed by the station, but not in the compact writing: the same statement has the same bytes"
         raise StatementInvalid(message)
-    if not charter.postmark[statement.kid].holds(said.made):
-        message = f"signed with station key {statement.kid[:16]}…, which does not hold at {said.made.isoformat()}"
+    if not charter.postmark[document.kid].holds(statement.made):
+        message = f"signed with station key {document.kid[:16]}…, which does not hold at {statement.made.isoformat()}"
         raise StatementInvalid(message)
-    return said, statement.hash
+    return statement, document.hash
 
 
-def read_dated(kind: type[_Said], data: bytes, charters: Charters) -> tuple[_Said, bytes, Charter]:
+def read_dated(kind: type[_Statement], data: bytes, charters: Charters) -> tuple[_Statement, bytes, Charter]:
     """Verify a statement under the charter that was in force when it was made.
 
     The time is read before it is verified, only to choose the charter; the signature under that
@@ -88,8 +85,10 @@ def read_dated(kind: type[_Said], data: bytes, charters: Charters) -> tuple[_Sai
     """
     try:
         unverified = strictjson.loads(dsse.unverified_payload(data))
-        named = unverified.get("charter")
-        charter = charters.judging(instant(unverified[kind.made_attribute]), named if isinstance(named, str) else None)
+        name = unverified.get("charter")
+        charter = charters.charter_for(
+            instant(unverified[kind.made_attribute]), name if isinstance(name, str) else None
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"not a {kind.__name__.lower()}: {error}"
         raise StatementInvalid(message) from None

@@ -6,19 +6,15 @@ Rule 2: what is marked ``flash`` may mean somebody in custody: no holiday prolon
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
+from zoneinfo import ZoneInfo
 
 from yizhan.schemas.deadlines import after_days, after_working_days, before_days, midnight, morning
+from yizhan.schemas.header import Header
+from yizhan.schemas.obligation_rules import ObligationRule, Reminder, Term
 from yizhan.schemas.timestamps import instant
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from zoneinfo import ZoneInfo
-
-    from yizhan.schemas.header import Header
-    from yizhan.schemas.obligation_rules import ObligationRule, Reminder, Term
-
 
 FARTHEST: Final = timedelta(days=400)
 """How far off an event may put the beginning of a term: an expiry in the year 9999 is the sender's word, no date."""

@@ -8,13 +8,11 @@ Rule 2: whatever is read here is checked for its form; whether it belongs to a t
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from typing import Final
 
 from yizhan.schemas import merkle
 from yizhan.schemas.errors import ProofInvalid
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 WIDTH: Final = 256
 HEIGHT: Final = 8
@@ -131,7 +129,7 @@ def subtree_hash(first: int, last: int, tile: Callable[[int, int], bytes]) -> by
         left = _complete(last, height, tile)
         node = left if node is None else merkle.node_hash(left, node)
     if node is None:
-        raise ProofInvalid(f"expected leaves from {first} on, came none")
+        raise ProofInvalid(f"expected leaves from {first} on, got none")
     return node
 
 

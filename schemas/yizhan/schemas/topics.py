@@ -66,7 +66,7 @@ def alerts(member: str) -> str:
 
 
 def pending(member: str) -> str:
-    """Return the topic that is a member's whole book until a period closes."""
+    """Return the topic that has all that was sent to a member until a period closes."""
     return f"yizhan.pending.{member}"
 
 
@@ -76,7 +76,7 @@ def digests(member: str) -> str:
 
 
 def postings(member: str) -> str:
-    """Return the topic that says what became of each event that a member sent."""
+    """Return the topic of the station's answers to what a member sent."""
     return f"yizhan.postings.{member}"
 
 
@@ -226,7 +226,7 @@ def _written_by_station(name: str, readers: tuple[str, ...], days: int) -> Topic
 def _checked(members: Sequence[str]) -> tuple[str, ...]:
     codes = tuple(sorted(members))
     if not codes:
-        raise ValueError("members: expected at least one code, came none")
+        raise ValueError("members: expected at least one code, got none")
     for code in codes:
         if not _MEMBER.fullmatch(code):
             raise ValueError(f"members: expected six digits (GB/T 2260), came {code!r}")

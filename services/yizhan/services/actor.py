@@ -6,7 +6,12 @@ import getpass
 import os
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
+from yizhan.schemas.i18n import marked
+from yizhan.schemas.payloads.codec import faults
 from yizhan.schemas.payloads.common import Person
+from yizhan.services.errors import ServiceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,15 @@ class Actor:
         if self.officer is None:
             return self.account
         return f"{self.officer.name}（{self.officer.badge}）, {self.account}"
+
+
+def named_officer(name: str, badge: str) -> Person:
+    """Return an officer by name and badge number (``ServiceError`` if one of them cannot be)."""
+    try:
+        return Person(name=name, badge=badge)
+    except ValidationError as error:
+        problems = "; ".join(f"{path}: {sentence}" for path, sentence in faults(error))
+        raise ServiceError(marked("姓名或警号有误：{problems}"), problems=problems) from None
 
 
 def process_account() -> str:

@@ -1,26 +1,36 @@
-"""A county's bell at the command line: where its settings are, how it is started beside the inbox, what it says.
+"""A county's bell: its settings and channels, tests of them, what was rung, and the ringer beside the inbox.
 
-Rule 1: an address in ``bell.toml`` is a secret: nothing here shows more of one than its kind.
+Rule 1: an address in ``bell.toml`` is a secret: nothing returned here holds more of one than its scheme.
+Rule 2: before what a partner sealed leaves on a channel, the access log says so; an alarm rings even if it cannot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from yizhan.schemas.followups import RUNGS
+from yizhan.consumers.bell.channels import DELIVERED, ReadyChannel, attempt, ready_channels
+from yizhan.consumers.bell.message import of_test
+from yizhan.consumers.bell.ring_store import RingStore
+from yizhan.consumers.bell.ringer import Ringer
+from yizhan.consumers.bell.rings import URGENT, Ring, RingObserver, RingOutcome, Try
+from yizhan.consumers.bell.settings import FILE, BellSettings, Channel, load
+from yizhan.consumers.inbox import Inbox
+from yizhan.runtime.clock import utc_now
+from yizhan.schemas.actions import Action
+from yizhan.schemas.charter_files import Officer
 from yizhan.schemas.i18n import _, join_list, marked
-
-if TYPE_CHECKING:
-    from yizhan.consumers.bell.channels import ReadyChannel
-    from yizhan.consumers.bell.ringer import Ringer
-    from yizhan.consumers.bell.rings import Heard, Ring
-    from yizhan.consumers.bell.settings import BellSettings, Channel
-    from yizhan.consumers.inbox import Inbox
-    from yizhan.schemas.charter import Officer
-    from yizhan.services.home import Home
+from yizhan.schemas.obligation_steps import RUNGS
+from yizhan.services.access_log import record, record_if_possible
+from yizhan.services.actor import Actor, process_account
+from yizhan.services.envelopes import write_new
+from yizhan.services.errors import NotFound, ServiceError
+from yizhan.services.home import Home
+from yizhan.services.stores import inbox_path
 
 RUNG_NAMES: Final = {
     "duty": marked("值班"),
@@ -28,35 +38,6 @@ RUNG_NAMES: Final = {
     "liaison": marked("联络员"),
     "leader": marked("领导"),
 }
-URGENCIES: Final = {
-    "alarm": marked("报警"),
-    "call": marked("请电话联系"),
-    "notice": marked("通知"),
-    "reminder": marked("催办"),
-}
-STATES: Final = {
-    "due": marked("待响"),
-    "tried": marked("正在送"),
-    "delivered": marked("已送到"),
-    "failed": marked("未送出，还会再试"),
-    "dropped": marked("不必再响"),
-}
-OUTCOMES: Final = {
-    "delivered": marked("送到"),
-    "refused": marked("对方没有收下"),
-    "timeout": marked("没有按时答复"),
-    "hanging": marked("前几次还没有答复，这次没有试"),
-    "fault": marked("程序出错，见日志"),
-    "dead": marked("各通道都不通"),
-    "no channel": marked("这一级没有通道"),
-    "old": marked("太久以前的"),
-    "acknowledged": marked("已有人签收"),
-    "discharged": marked("已履行"),
-    "cancelled": marked("已撤销"),
-    "withdrawn": marked("发件县已撤回"),
-    "expired": marked("已过时效"),
-}
-"""The words of tries and rings; others (``exit 1``, the system's own) are shown as they are."""
 SAMPLE: Final = marked(
     """# 本县的铃：怎样通知到人。改好后运行 yizhan bell test --county {county}，再重启收件进程。
 # 这里的地址含密钥，本文件只许属主读写（chmod 600）。
@@ -104,11 +85,12 @@ duty = ["journal"]
 )
 
 
-def bell_path(home: Home, county: str) -> Path:
-    """Where a county's settings of the bell are."""
-    from yizhan.consumers.bell.settings import FILE
+@dataclass(frozen=True, slots=True)
+class BellChannels:
+    """The settings of a bell, and its channels ready to send."""
 
-    return home.county_folder(county) / FILE
+    settings: BellSettings
+    channels: Mapping[str, ReadyChannel]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,102 +102,185 @@ class Rung:
     channels: tuple[str, ...]
 
 
-def ladder(home: Home, county: str, settings: BellSettings) -> list[Rung]:
-    """Say who stands on each rung, by the charter in force, and how each is reached."""
+@dataclass(frozen=True, slots=True)
+class ChannelStatus:
+    """How a channel works, by its last tries; ``why`` is the outcome of the last one that failed."""
+
+    name: str
+    kind: str
+    tells: str
+    timeout_seconds: float
+    rungs: tuple[str, ...]
+    dead: bool
+    delivered: datetime | None
+    failed: datetime | None
+    why: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BellStatus:
+    """How a bell works; ``unheard`` counts the alarms that no channel carried so far."""
+
+    settings: BellSettings
+    rungs: tuple[Rung, ...]
+    channels: tuple[ChannelStatus, ...]
+    unheard: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelTest:
+    """What came of a test message: ``outcome`` is ``delivered``, or why not."""
+
+    name: str
+    kind: str
+    outcome: str
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the other side took it."""
+        return self.outcome == DELIVERED
+
+
+def bell_path(home: Home, county: str) -> Path:
+    """Return where a county's settings of the bell are."""
+    return home.county_folder(county) / FILE
+
+
+def write_sample(home: Home, county: str) -> Path:
+    """Write a sample ``bell.toml`` that only its owner can read; an existing one is not overwritten."""
+    path = bell_path(home, home.member(county))
+    if path.exists():
+        sentence = marked("已有 {path}，没有改动；请直接改它")
+        raise ServiceError(sentence, path=path, hint=Action.to("bell.test", county=county))
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_new(str(path), _(SAMPLE).format(county=county).encode(), 0o600)
+    return path
+
+
+def read_bell(home: Home, county: str) -> BellChannels | None:
+    """Read ``bell.toml`` and make its channels ready; None where there is none: only the screen rings then.
+
+    Raises:
+        SettingError: it cannot be used; the sentence names the place.
+    """
+    settings = load(bell_path(home, county))
+    return None if settings is None else BellChannels(settings, ready_channels(settings))
+
+
+def _required_bell(home: Home, county: str) -> BellChannels:
+    bell = read_bell(home, home.member(county))
+    if bell is None:
+        sentence = marked("没有 {path}：只有屏幕会响")
+        raise NotFound(sentence, path=bell_path(home, county), hint=Action.to("bell.init", county=county))
+    return bell
+
+
+def ladder(home: Home, county: str, settings: BellSettings) -> tuple[Rung, ...]:
+    """Return who stands on each rung, by the charter in force, and how each is reached."""
     officers = home.charter.ladders.get(county, ())
     channels: dict[str, tuple[str, ...]] = {str(rung): names for rung, names in settings.rungs.items()}
-    return [
+    return tuple(
         Rung(rung, officers[place] if place < len(officers) else None, channels.get(rung, ()))
         for place, rung in enumerate(RUNGS)
-    ]
+    )
 
 
-def kind(channel: Channel) -> str:
+def bell_status(home: Home, county: str) -> BellStatus:
+    """Return the ladder, how each channel works, and how many alarms nobody heard.
+
+    Raises:
+        NotFound: there is no ``bell.toml``.
+        SettingError: it cannot be used.
+    """
+    bell = _required_bell(home, county)
+    rungs = ladder(home, county, bell.settings)
+    with _ring_store(home, county) as store:
+        channels = tuple(
+            _channel_status(name, channel, rungs, store) for name, channel in bell.settings.channels.items()
+        )
+        return BellStatus(bell.settings, rungs, channels, 0 if store is None else store.unheard())
+
+
+def _channel_status(name: str, channel: Channel, rungs: Sequence[Rung], store: RingStore | None) -> ChannelStatus:
+    last = None if store is None else store.last(name)
+    good = None if store is None else store.last(name, good=True)
+    bad = None if store is None else store.last(name, good=False)
+    return ChannelStatus(
+        name=name,
+        kind=_kind(channel),
+        tells=channel.tells,
+        timeout_seconds=channel.timeout_seconds,
+        rungs=tuple(each.rung for each in rungs if name in each.channels),
+        dead=last is not None and last == bad,
+        delivered=None if good is None else good.ended,
+        failed=None if bad is None else bad.ended,
+        why=None if bad is None else bad.outcome,
+    )
+
+
+def _kind(channel: Channel) -> str:
     """Return what may be shown of a channel: the scheme of its address, or the program."""
     if channel.command is not None:
         return channel.command[0]
     return "" if channel.url is None else channel.url.get_secret_value().partition(":")[0]
 
 
-def rung_name(rung: str) -> str:
-    """Return what a rung is called."""
-    return _(RUNG_NAMES[rung]) if rung in RUNG_NAMES else rung
-
-
-def outcome_name(word: str | None) -> str:
-    """Return what came of a try or a ring, said."""
-    return "" if word is None else _(OUTCOMES[word]) if word in OUTCOMES else word
-
-
-def lacking(places: list[Rung]) -> Iterator[str]:
-    """Say which rungs nobody can be reached on."""
-    silent = [rung_name(each.rung) for each in places if not each.channels]
-    if silent:
-        yield _("{rungs}没有通道：轮到时响下一级，再下面也没有就没有人听到；请在 bell.toml 的 [rungs] 里写上").format(
-            rungs=join_list(silent)
-        )
-
-
-def prepared(home: Home, county: str) -> Prepared | None:
-    """Read ``bell.toml`` and make its channels ready; None where there is none: only the screen rings then.
+def send_test_messages(
+    home: Home, county: str, rung: str | None = None, channel: str | None = None
+) -> list[ChannelTest]:
+    """Send a test message on every channel, those of a rung, or one.
 
     Raises:
-        SettingError: it cannot be used; the sentence names the place.
+        NotFound: there is no ``bell.toml``, no such channel, or the rung has none.
+        SettingError: ``bell.toml`` cannot be used.
     """
-    from yizhan.consumers.bell.channels import lines_of
-    from yizhan.consumers.bell.settings import load
-
-    settings = load(bell_path(home, county))
-    return None if settings is None else Prepared(settings, lines_of(settings))
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A bell that can be rung."""
-
-    settings: BellSettings
-    lines: Mapping[str, ReadyChannel]
+    bell = _required_bell(home, county)
+    names = _chosen(home, county, bell.settings, rung, channel)
+    with _ring_store(home, county) as store:
+        return [_tested(home, county, bell.channels[name], store) for name in names]
 
 
-def ringer(home: Home, inbox: Inbox, bell: Prepared, *, quiet: bool, as_json: bool) -> Ringer:
-    """Make the bell of an inbox, to be entered once no other process reads it."""
-    from yizhan.consumers.bell.ringer import Ringer
-    from yizhan.consumers.bell.rings import URGENT, Witness
-    from yizhan.services.access_log import record, record_if_possible
-    from yizhan.services.actor import Actor, process_account
+def _chosen(home: Home, county: str, settings: BellSettings, rung: str | None, channel: str | None) -> list[str]:
+    if channel is not None and channel not in settings.channels:
+        sentence = marked("bell.toml 里没有通道 {name}；已有的是：{known}")
+        raise NotFound(sentence, name=channel, known=join_list(sorted(settings.channels)))
+    if rung is None:
+        names = list(settings.channels)
+    else:
+        names = [name for each in ladder(home, county, settings) if each.rung == rung for name in each.channels]
+        if not names:
+            raise NotFound(marked("{rung}没有通道；请在 bell.toml 的 [rungs] 里写上"), rung=_(RUNG_NAMES[rung]))
+    return [name for name in dict.fromkeys(names) if channel in {None, name}]
 
-    def shows(channel: str, rings: Sequence[Ring]) -> None:
-        note = record_if_possible if rings[0].plan.urgency in URGENT else record
+
+def _tested(home: Home, county: str, ready: ReadyChannel, store: RingStore | None) -> ChannelTest:
+    at = utc_now()
+    outcome = attempt(ready, of_test(ready.name, home.member_name(county)))
+    if store is not None:
+        store.tested(ready.name, ready.channel.tells, at, utc_now(), outcome)
+    return ChannelTest(ready.name, _kind(ready.channel), outcome)
+
+
+def list_rings(home: Home, county: str, limit: int | None) -> list[tuple[Ring, list[Try]]]:
+    """Return the newest rings (None: all), the newest last, each with its tries."""
+    with _ring_store(home, county) as store:
+        return [] if store is None else store.rings(limit)
+
+
+def _ring_store(home: Home, county: str) -> contextlib.AbstractContextManager[RingStore | None]:
+    """Open the bell's rows where there is an inbox."""
+    path = inbox_path(home, home.member(county))
+    return RingStore(path, county) if path.exists() else contextlib.nullcontext()
+
+
+def make_ringer(home: Home, inbox: Inbox, bell: BellChannels, observe: Callable[[RingOutcome], None]) -> Ringer:
+    """Make the ringer of an inbox, to be entered once no other process reads it; ``observe`` gets each outcome."""
+
+    def log_access(channel: str, rings: Sequence[Ring]) -> None:
+        log = record_if_possible if rings[0].plan.urgency in URGENT else record
         ids = [each.item.id for each in rings if each.item is not None]
         actor = Actor(process_account(), f"bell {channel}")
-        note(home, inbox.county, actor, "opened" if len(ids) == 1 else "listed", ids)
+        log(home, inbox.county, actor, "opened" if len(ids) == 1 else "listed", ids)
 
-    def heard(each: Heard) -> None:
-        if not quiet:
-            _tell(each, as_json=as_json)
-
-    return Ringer(
-        inbox.path, inbox.county, bell.settings, bell.lines, inbox.charters, inbox.clock, Witness(heard, shows)
-    )
-
-
-def _tell(heard: Heard, *, as_json: bool) -> None:
-    """Tell what came of one sending: to programs everything, to people what they must know."""
-    from yizhan.cli.output import print_line, say
-    from yizhan.consumers.bell.rings import URGENT
-
-    rung, urgent = heard.rings[0].plan.rung, heard.rings[0].plan.urgency in URGENT
-    if as_json:
-        nothing = dict.fromkeys(("item", "followup"))
-        subjects = [each.plan.subject for each in heard.rings]
-        told = {"became": "bell", "rings": False, "reason": heard.outcome, **nothing}
-        print_line(told | {"rung": rung, "channel": heard.channel, "subjects": subjects})
-    elif heard.channel is None and urgent and rung != RUNGS[-1]:
-        say(_("铃：{rung}的通道都不通，改响下一级").format(rung=rung_name(rung)))
-    elif heard.channel is None:
-        say(_("铃：{rung}的通道都不通，没有人听到！请当面或电话告知").format(rung=rung_name(rung)))
-    elif heard.outcome == "delivered":
-        say(_("铃：已由通道 {channel} 告知{rung}").format(channel=heard.channel, rung=rung_name(rung)))
-    else:
-        sentence = _("铃：通道 {channel} 没有送出：{why}；换下一个")
-        say(sentence.format(channel=heard.channel, why=outcome_name(heard.outcome)))
+    observer = RingObserver(observe, log_access)
+    return Ringer(inbox.path, inbox.county, bell.settings, bell.channels, inbox.charters, inbox.clock, observer)

@@ -28,9 +28,9 @@ from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import written
 from yizhan.services.access_log import access_log_path, record
 from yizhan.services.actor import Actor, process_account
-from yizhan.services.inbox import read_inbox as looking_into_inbox
 from yizhan.services.ledger import kept_statements, ledger_folder
-from yizhan.services.outbox import read_outbox as looking_into_outbox
+from yizhan.services.stores import read_inbox as looking_into_inbox
+from yizhan.services.stores import read_outbox as looking_into_outbox
 
 if TYPE_CHECKING:
     from yizhan.consumers.export import ExportedItem

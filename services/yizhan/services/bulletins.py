@@ -1,178 +1,51 @@
-"""The bulletin of a quarter for one pair: what came, from the inbox; what went, from the outbox.
+"""The bulletin of a quarter for one pair of counties: its files, the analyst's text, the signed event, the check.
 
-Rule 1: everything that was closed under the quarter's label counts, however often it was closed.
-Rule 2: while nothing was closed, the newest interim digest is shown, and says that it is one.
+Rule 1: figures come from letters that were verified and from nothing else; nobody can edit them.
+Rule 2: what exists already is not overwritten unless asked for.
+Rule 3: the analyst's text is a file of its own; one that was written beside other figures is not signed.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from pathlib import Path
+from typing import Any, Final
 
+from yizhan.bulletin.agreement import FigureComparison, Verdict, compared, verdict
 from yizhan.bulletin.charts import outlines_of
 from yizhan.bulletin.errors import TextInvalid
-from yizhan.bulletin.figures import COMPARED, digest, looked_up
+from yizhan.bulletin.figures import COMPARED, canonical, digest, looked_up
+from yizhan.bulletin.html import html
 from yizhan.bulletin.labels import PLACES
-from yizhan.bulletin.proof import Named, Proof
-from yizhan.bulletin.sheet import Material
-from yizhan.bulletin.text import Writing, changed, filled, parse
-from yizhan.consumers.bulletin import Bulletin, Side, compiled, period
+from yizhan.bulletin.material import Material
+from yizhan.bulletin.proof import CitedManifest, Proof
+from yizhan.bulletin.sheet import sheet
+from yizhan.bulletin.tables import figures_csv, letters_csv
+from yizhan.bulletin.text import Writing, blank, by_hand, changed, filled, parse, written
 from yizhan.consumers.items import InboxQuery
-from yizhan.consumers.labels import ManifestVerdict
-from yizhan.producers.queries import OutboxQuery as OwnQuery
+from yizhan.consumers.view import InboxView
+from yizhan.producers.drafts import Office
+from yizhan.producers.outbox_view import OutboxView
+from yizhan.producers.queries import OutboxQuery
+from yizhan.schemas import strictjson
+from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.payloads import read
+from yizhan.schemas.payloads.table import BULLETIN
+from yizhan.services.access_log import record
+from yizhan.services.actor import Actor
 from yizhan.services.errors import ServiceError
-from yizhan.services.inbox import read_inbox as inbox_of
-from yizhan.services.outbox import read_outbox as outbox_of
-from yizhan.services.outbox_port import OutboxDesk
-from yizhan.services.quarters import counted
+from yizhan.services.home import Home
+from yizhan.services.progress import SILENT, Progress
+from yizhan.services.quarters import quarter_figures
+from yizhan.services.stores import read_inbox, read_outbox
 
-BULLETIN: Final = "yizhan.intelligence.bulletin.v1"
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
-
-    from yizhan.consumers.digests import Digest, DigestMember
-    from yizhan.consumers.inbox import Inbox
-    from yizhan.consumers.outbox_port import SentEvent
-    from yizhan.producers.drafts import Office
-    from yizhan.producers.outbox import Outbox
-    from yizhan.services.home import Home
-
-
-def partner_of(home: Home, county: str, named: str | None) -> str:
-    """Return the partner: the one named, else the one that the charter pairs the county with.
-
-    Raises:
-        CommandError: it is no other member, or the charter pairs the county with none or several.
-    """
-    if named is not None:
-        if home.member(named) == county:
-            raise ServiceError(
-                marked("{county} 不能与自己通报；请用 --with 给出伙伴县"), county=home.member_name(county)
-            )
-        return named
-    found = home.charters.latest().partners(county)
-    if len(found) != 1:
-        sentence = marked("章程给 {county} 结对的县有 {count} 个；请用 --with 给出其中一个")
-        raise ServiceError(sentence, county=home.member_name(county), count=len(found))
-    return found[0]
-
-
-def bulletin(home: Home, label: str, county: str, partner: str, now: datetime) -> Bulletin:
-    """Put the bulletin of a quarter together from what this county has."""
-    books = _books(home, label, county)
-    sides, came = (_side(home, county), _side(home, partner)), (books.digests, books.members)
-    return compiled(label, sides, now, home.charter.time_zone, came, books.sent)
-
-
-class SignedBulletin(NamedTuple):
-    """A signed bulletin as an event: its payload's values."""
-
-    id: str
-    time: str
-    payload: Mapping[str, Any]
-
-
-def text_path(home: Home, county: str, label: str, partner: str) -> Path:
-    """Where the analyst's text of a bulletin is."""
-    return home.county_folder(county) / "bulletins" / f"{label}-{partner}.txt"
-
-
-def writing_of(home: Home, county: str, label: str, partner: str) -> Writing | None:
-    """Read the analyst's text; None where nobody wrote one.
-
-    Raises:
-        TextInvalid: it is not as it must be; the sentence names file and line.
-    """
-    path = text_path(home, county, label, partner)
-    try:
-        return parse(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except TextInvalid as error:
-        raise TextInvalid(f"{path}: {error}") from None
-
-
-def received(inbox: Inbox | None, label: str, pair: tuple[str, str]) -> SignedBulletin | None:
-    """Return the newest bulletin that the second of a pair signed for the first, as it stands; None for none."""
-    found = () if inbox is None else inbox.items(InboxQuery(type=BULLETIN, county=pair[1]))
-    for item in reversed(found):
-        raw = {} if item.contents is None else item.contents.raw
-        gone = item.superseded_by or item.withdrawn_by or item.header.withdraws is not None
-        if (raw.get("label"), raw.get("partner"), item.status) == (label, pair[0], "Actual") and not gone:
-            return SignedBulletin(item.id, item.time, raw)
-    return None
-
-
-def sent(outbox: Outbox | None, label: str, partner: str) -> SignedBulletin | None:
-    """Return the newest bulletin that we signed for a partner and did not withdraw; None for none."""
-    gone = set()
-    for row in reversed(() if outbox is None else outbox.rows(OwnQuery(type=BULLETIN))):
-        event = None if outbox is None or row.reason or row.replaced_by else outbox.event(row.id)
-        if event is None:
-            continue
-        header, raw = event.header, read(row.type, event.payload).raw
-        if header.withdraws is not None:
-            gone.add(header.withdraws.id)
-        elif (raw.get("label"), raw.get("partner"), header.status) == (label, partner, "Actual") and row.id not in gone:
-            return SignedBulletin(row.id, header.time, raw)
-    return None
-
-
-def material(
-    home: Home, label: str, county: str, partner: str, now: datetime, told: Callable[[], None] = lambda: None
-) -> Material:
-    """Put together what the quarter's official sheet is made of: figures, letters, manifests, doubts, the text.
-
-    The partner's manifests are those that its signed bulletin cites. ``told`` is called for each letter read.
-
-    Raises:
-        TextInvalid: as ``writing_of``, or it names what is no figure.
-    """
-    writing = writing_of(home, county, label, partner)
-    with inbox_of(home, county) as inbox, outbox_of(home, county) as outbox:
-        made, found = counted(inbox, outbox, label, (county, partner), home.charters, told)
-        theirs = received(inbox, label, (county, partner))
-    doubts, agreed = list(found.doubts), theirs is not None and theirs.payload.get("figures") == digest(made)
-    if theirs is not None and not agreed:
-        doubts.append(_("【数字不一致】对方签发的与本县的不同；请运行 yizhan bulletin check"))
-    cited = () if theirs is None else tuple(_cited(theirs.payload, partner))
-    manifests = {county: tuple(Named.of(each.manifest, each.hash.hex()) for each in found.digests), partner: cited}
-    passages, cases = ({}, None) if writing is None else _filled(home, writing, made, (county, label, partner))
-    outlines = json.loads(files("yizhan.producers").joinpath("data").joinpath("counties.geojson").read_bytes())
-    return Material(
-        figures=made,
-        letters=found.letters,
-        proof=Proof(manifests, tuple(doubts), agreed),
-        names={code: home.localized(member.name) for code, member in home.charters.latest().members.items()},
-        maker=county,
-        made=now,
-        passages=passages,
-        typical=cases,
-        outlines=outlines_of(outlines, (county, partner)),
-    )
-
-
-def _filled(
-    home: Home, writing: Writing, made: Mapping[str, Any], which: tuple[str, str, str]
-) -> tuple[dict[str, str], list[tuple[str, str]] | None]:
-    try:
-        return filled(writing, made)
-    except TextInvalid as error:
-        raise TextInvalid(f"{text_path(home, *which)}: {error}") from None
-
-
-def _cited(payload: Mapping[str, Any], county: str) -> Iterator[Named]:
-    for each in payload["manifests"]:
-        if each["county"] == county:
-            yield Named(**{name: each[name] for name in ("county", "hash", "count", "prompt", "root", "closed")})
-
-
+_CITED: Final = ("county", "hash", "count", "prompt", "root", "closed")
+"""What a signed bulletin says of a manifest."""
 SIGNERS: Final = {
     "org_code": marked("机构代码"),
     "drafted_by": marked("拟稿人"),
@@ -183,83 +56,316 @@ SIGNERS: Final = {
 """What a signed bulletin must say of its office."""
 
 
-def draft(of: Material, partner: str, office: Office, writing: Writing | None = None) -> dict[str, Any]:
-    """Write the signed bulletin as an event to be published: figures and manifests by their hashes, and the text.
+@dataclass(frozen=True, slots=True)
+class BulletinKey:
+    """Which bulletin: of a quarter (``2026Q3``), as one county makes it for its partner."""
+
+    label: str
+    county: str
+    partner: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignedBulletin:
+    """A signed bulletin as an event: its payload's values."""
+
+    id: str
+    time: str
+    payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class BulletinTarget:
+    """Where a bulletin is written; with an ``office``, also the event to be published."""
+
+    folder: Path
+    office: Office | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BulletinFiles:
+    """A bulletin that was written: form → file.
+
+    ``text_notes`` say what of the analyst's text should be read again, ``doubts`` what the figures lack; no font of
+    this program has the ``uncovered`` characters.
+    """
+
+    files: Mapping[str, Path]
+    figures_sha256: str
+    text_notes: tuple[str, ...]
+    doubts: tuple[str, ...]
+    uncovered: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextFile:
+    """The analyst's file; ``notes`` say what of it should be read again."""
+
+    path: Path
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BulletinCheck:
+    """What this county counts now, compared with what the two counties signed."""
+
+    key: BulletinKey
+    verdict: Verdict
+    ours: SignedBulletin | None
+    theirs: SignedBulletin | None
+    items: tuple[FigureComparison, ...]
+
+
+# -- the files --
+
+
+def make_bulletin(
+    home: Home, key: BulletinKey, target: BulletinTarget, actor: Actor, now: datetime, progress: Progress = SILENT
+) -> BulletinFiles:
+    """Write a bulletin: HTML, PDF, DOCX, two CSV and JSON; with an office also the event to be published.
 
     Raises:
-        CommandError: the office lacks who signs, the station has not closed the quarter for this county, or the
+        ServiceError: a file exists already, or ``draft`` refuses.
+        TextInvalid: the analyst's text cannot be used.
+    """
+    stem = f"bulletin-{key.label}-{key.county}-{key.partner}"
+    paths = {form: target.folder / f"{stem}.{form}" for form in ("html", "pdf", "docx", "csv", "json")}
+    paths["letters"] = target.folder / f"{stem}-letters.csv"
+    if target.office is not None:
+        paths["event"] = target.folder / f"{stem}-event.jsonl"
+    if (existing := [str(each) for each in paths.values() if each.exists()]) and not target.overwrite:
+        raise ServiceError(marked("{path} 已经存在；要覆盖请加 --force，或用 -o 另选目录"), path=existing[0])
+    material = read_material(home, key, now, progress)
+    writing = read_text(home, key)
+    event = None if target.office is None else draft(material, key.partner, target.office, writing)
+    record(home, key.county, actor, "printed", [f"{key.label} {key.partner}"])
+    progress.describe(_("写出文件"))
+    target.folder.mkdir(parents=True, exist_ok=True)
+    forms, uncovered = _forms(material, event, now)
+    for form, path in paths.items():
+        path.write_bytes(forms[form]())
+        progress.advance()
+    notes = () if writing is None else (*changed(writing, material.figures), *by_hand(writing))
+    return BulletinFiles(paths, digest(material.figures), notes, material.proof.doubts, uncovered)
+
+
+def _forms(
+    material: Material, event: Mapping[str, Any] | None, now: datetime
+) -> tuple[dict[str, Callable[[], bytes]], str]:
+    """Return what draws each form, and the characters that no font of this program has."""
+    from yizhan.bulletin.docx import docx_of  # noqa: PLC0415 -- python-docx, which only a role's extra brings
+    from yizhan.bulletin.pdf import pdf, uncovered  # noqa: PLC0415 -- typst, as above
+
+    drawn = sheet(material)
+    forms = {
+        "html": lambda: html(drawn),
+        "pdf": lambda: pdf(drawn, now),
+        "docx": lambda: docx_of(drawn, now),
+        "csv": lambda: figures_csv(material.figures),
+        "letters": lambda: letters_csv(material.letters),
+        "json": lambda: canonical(material.figures),
+        "event": lambda: strictjson.dumps(event) + b"\n",
+    }
+    return forms, "".join(uncovered(drawn))
+
+
+def read_material(home: Home, key: BulletinKey, now: datetime, progress: Progress = SILENT) -> Material:
+    """Return what the quarter's sheet is made of: figures, letters, manifests, doubts, the text.
+
+    The partner's manifests are those that its signed bulletin cites. ``progress`` advances by each letter read.
+
+    Raises:
+        TextInvalid: as ``read_text``, or the text names a figure that does not exist.
+    """
+    county, partner = pair = key.county, key.partner
+    writing = read_text(home, key)
+    with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:
+        figures, found = quarter_figures(inbox, outbox, key.label, pair, home.charters, progress)
+        theirs = received_bulletin(inbox, key.label, pair)
+    doubts, agreed = list(found.doubts), theirs is not None and theirs.payload.get("figures") == digest(figures)
+    if theirs is not None and not agreed:
+        doubts.append(_("【数字不一致】对方签发的与本县的不同；请核对双方的通报"))
+    cited = () if theirs is None else tuple(_cited(theirs.payload, partner))
+    own = tuple(CitedManifest.of(each.manifest, each.hash.hex()) for each in found.digests)
+    passages, cases = ({}, None) if writing is None else _filled(home, key, writing, figures)
+    outlines = json.loads(files("yizhan.producers").joinpath("data").joinpath("counties.geojson").read_bytes())
+    return Material(
+        figures=figures,
+        letters=found.letters,
+        proof=Proof({county: own, partner: cited}, tuple(doubts), agreed),
+        names={code: home.localized(member.name) for code, member in home.charters.latest().members.items()},
+        maker=county,
+        made=now,
+        passages=passages,
+        typical=cases,
+        outlines=outlines_of(outlines, pair),
+    )
+
+
+def _filled(
+    home: Home, key: BulletinKey, writing: Writing, figures: Mapping[str, Any]
+) -> tuple[dict[str, str], list[tuple[str, str]] | None]:
+    try:
+        return filled(writing, figures)
+    except TextInvalid as error:
+        raise TextInvalid(f"{text_path(home, key)}: {error}") from None
+
+
+def _cited(payload: Mapping[str, Any], county: str) -> Iterator[CitedManifest]:
+    for each in payload["manifests"]:
+        if each["county"] == county:
+            yield CitedManifest(**{name: each[name] for name in _CITED})
+
+
+# -- the signed event --
+
+
+def draft(material: Material, partner: str, office: Office, writing: Writing | None = None) -> dict[str, Any]:
+    """Return the signed bulletin as an event to be published: figures and manifests by their hashes, and the text.
+
+    Raises:
+        ServiceError: the office lacks who signs, the station has not closed the quarter for this county, or the
             text was written beside other figures.
     """
-    made, proof = of.figures, of.proof
-    if not proof.closed(of.maker):
-        sentence = marked("{label} 的季度清单还没有到，不能签发；请先等驿站结算")
-        raise ServiceError(sentence, label=made["label"])
-    lacking = [name for field, name in SIGNERS.items() if getattr(office, field) is None]
-    if lacking:
-        sentence = marked("签发通报须写明{names}；请补在机构信息里（结构：yizhan schema office）")
-        raise ServiceError(sentence, names=join_list(_(name) for name in lacking))
-    if writing is not None and (stale := changed(writing, made)):
-        raise ServiceError("\n".join([*stale, _("请用 yizhan bulletin edit 核对文字后再签发")]))
+    figures, proof = material.figures, material.proof
+    _check_signable(material, partner, office, writing)
     summary = _("{label} 与 {partner} 互通 {count} 件，数字见通报")
-    summary = summary.format(label=made["label"], partner=of.names[partner], count=made["letters"])
-    typical = [{"id": name, **({"text": told} if told else {})} for name, told in of.typical or ()]
+    summary = summary.format(label=figures["label"], partner=material.names[partner], count=figures["letters"])
+    typical = [{"id": name, **({"text": text} if text else {})} for name, text in material.typical or ()]
     payload = {
         **office.model_dump(mode="json", exclude_none=True),
-        "classification": made["classification"],
-        "place": {"county": of.maker},
+        "classification": figures["classification"],
+        "place": {"county": material.maker},
         "ask": ["知悉", "回复"],
-        "summary": of.passages.get("overview", summary),
-        "label": made["label"],
+        "summary": material.passages.get("overview", summary),
+        "label": figures["label"],
         "partner": partner,
         "manifests": [
-            {name: getattr(each, name) for name in ("county", "hash", "count", "prompt", "root", "closed")}
-            for code in made["pair"]
+            {name: getattr(each, name) for name in _CITED}
+            for code in figures["pair"]
             for each in proof.manifests.get(code, ())
             if not each.interim
         ],
         "directions": [
             {"source": name[:6], "to": name[7:], "letters": counts["letters"], "root": counts["root"]}
-            for name, counts in made["directions"].items()
+            for name, counts in figures["directions"].items()
         ],
-        "figures": digest(made),
-        "numbers": [{"name": path, "value": looked_up(made, path)} for path in COMPARED],
+        "figures": digest(figures),
+        "numbers": [{"name": path, "value": looked_up(figures, path)} for path in COMPARED],
         **({"typical": typical} if typical else {}),
-        **{name: of.passages[name] for name in PLACES if name in of.passages},
+        **{name: material.passages[name] for name in PLACES if name in material.passages},
     }
     return {"type": BULLETIN, "to": [partner], "priority": "routine", "payload": payload}
 
 
-class _Books(NamedTuple):
-    """What a county's books hold of a quarter, and from when until when it reaches."""
-
-    digests: Sequence[Digest]
-    members: Sequence[DigestMember]
-    sent: Sequence[SentEvent]
-    since: datetime
-    until: datetime
-
-
-def _books(home: Home, label: str, county: str) -> _Books:
-    with inbox_of(home, county) as inbox:
-        digests, members, before = ((), (), None) if inbox is None else _came(inbox, label)
-    since, until = period(label, home.charter.time_zone, digests[-1] if digests else None, before)
-    with outbox_of(home, county) as outbox:
-        sent = () if outbox is None else tuple(OutboxDesk(outbox).sent(since, until))
-    return _Books(digests, members, sent, since, until)
+def _check_signable(material: Material, partner: str, office: Office, writing: Writing | None) -> None:
+    label = material.figures["label"]
+    if not material.proof.closed(material.maker):
+        raise ServiceError(marked("{label} 的季度清单还没有到，不能签发；请先等驿站结算"), label=label)
+    missing = [name for field, name in SIGNERS.items() if getattr(office, field) is None]
+    if missing:
+        sentence = marked("签发通报须写明{names}；请补在机构信息里（结构：yizhan schema office）")
+        raise ServiceError(sentence, names=join_list(_(name) for name in missing))
+    if writing is not None and (notes := changed(writing, material.figures)):
+        hint = Action.to("bulletin.edit", label=label, county=material.maker, partner=partner)
+        raise ServiceError("\n".join([*notes, _("核对文字后才能签发")]), hint=hint)
 
 
-def _came(inbox: Inbox, label: str) -> tuple[Sequence[Digest], Sequence[DigestMember], Digest | None]:
-    """Return the quarter's digests, their members, and the closing digest before them."""
-    everything = [each for each in inbox.digests() if each.verdict is not ManifestVerdict.WRONG_COUNTY]
-    closed = [each for each in everything if not each.manifest.interim]
-    ours = [each for each in closed if each.label == label]
-    ours = ours or [each for each in everything if each.label == label][-1:]
-    if not ours:
-        return (), (), None
-    before = [each for each in closed if each.seq < ours[0].seq]
-    members = [member for each in ours for member in inbox.members(each)]
-    return ours, members, before[-1] if before else None
+def received_bulletin(inbox: InboxView | None, label: str, pair: tuple[str, str]) -> SignedBulletin | None:
+    """Return the newest bulletin that the second of a pair signed for the first, as it stands; None for none."""
+    found = () if inbox is None else inbox.items(InboxQuery(type=BULLETIN, county=pair[1]))
+    for item in reversed(found):
+        raw = {} if item.contents is None else item.contents.raw
+        gone = item.superseded_by or item.withdrawn_by or item.header.withdraws is not None
+        if (raw.get("label"), raw.get("partner"), item.status) == (label, pair[0], "Actual") and not gone:
+            return SignedBulletin(item.id, item.time, raw)
+    return None
 
 
-def _side(home: Home, code: str) -> Side:
-    return Side(code, home.charters.latest().members[code].name)
+def sent_bulletin(outbox: OutboxView | None, label: str, partner: str) -> SignedBulletin | None:
+    """Return the newest bulletin that the county signed for a partner and did not withdraw; None for none."""
+    if outbox is None:
+        return None
+    withdrawn = set()
+    for row in reversed(outbox.rows(OutboxQuery(type=BULLETIN))):
+        event = None if row.reason or row.replaced_by else outbox.event(row.id)
+        if event is None:
+            continue
+        header, raw = event.header, read(row.type, event.payload).raw
+        if header.withdraws is not None:
+            withdrawn.add(header.withdraws.id)
+        found = (raw.get("label"), raw.get("partner"), header.status) == (label, partner, "Actual")
+        if header.withdraws is None and found and row.id not in withdrawn:
+            return SignedBulletin(row.id, header.time, raw)
+    return None
+
+
+# -- the analyst's text --
+
+
+def text_path(home: Home, key: BulletinKey) -> Path:
+    """Return where the analyst's text of a bulletin is."""
+    return home.county_folder(key.county) / "bulletins" / f"{key.label}-{key.partner}.txt"
+
+
+def read_text(home: Home, key: BulletinKey) -> Writing | None:
+    """Read the analyst's text; None where nobody wrote one.
+
+    Raises:
+        TextInvalid: it is not as it must be; the sentence names file and line.
+    """
+    path = text_path(home, key)
+    try:
+        return parse(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except TextInvalid as error:
+        raise TextInvalid(f"{path}: {error}") from None
+
+
+def figures_for_text(home: Home, key: BulletinKey, actor: Actor, progress: Progress = SILENT) -> dict[str, Any]:
+    """Return the figures that stand in the analyst's file."""
+    figures = _figures(home, key, progress)
+    record(home, key.county, actor, "printed", [f"{key.label} {key.partner}"])
+    return figures
+
+
+def write_text(home: Home, key: BulletinKey, figures: Mapping[str, Any]) -> TextFile:
+    """Write the analyst's file anew beside these figures; the analyst's own lines stay as they are.
+
+    Raises:
+        TextInvalid: it cannot be read, or names a figure that does not exist; nothing is written.
+    """
+    path, writing = text_path(home, key), read_text(home, key)
+    try:
+        notes = () if writing is None else (*changed(writing, figures), *by_hand(writing))
+        text = written(blank(figures) if writing is None else writing, figures)
+    except TextInvalid as error:
+        raise TextInvalid(f"{path}: {error}") from None
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.touch(mode=0o600)
+    new.write_bytes(text)
+    new.replace(path)
+    return TextFile(path, notes)
+
+
+def _figures(home: Home, key: BulletinKey, progress: Progress) -> dict[str, Any]:
+    pair = key.county, key.partner
+    with read_inbox(home, key.county) as inbox, read_outbox(home, key.county) as outbox:
+        return quarter_figures(inbox, outbox, key.label, pair, home.charters, progress)[0]
+
+
+# -- the check --
+
+
+def check_bulletin(home: Home, key: BulletinKey, actor: Actor, progress: Progress = SILENT) -> BulletinCheck:
+    """Compare what this county counts now with what both counties signed."""
+    figures = _figures(home, key, progress)
+    with read_inbox(home, key.county) as inbox, read_outbox(home, key.county) as outbox:
+        ours = sent_bulletin(outbox, key.label, key.partner)
+        theirs = received_bulletin(inbox, key.label, (key.county, key.partner))
+    items = compared(figures, None if ours is None else ours.payload, None if theirs is None else theirs.payload)
+    record(home, key.county, actor, "printed", [f"{key.label} {key.partner}"])
+    return BulletinCheck(key, verdict(items), ours, theirs, items)

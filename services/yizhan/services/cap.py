@@ -30,8 +30,7 @@ from yizhan.runtime.clock import utc_now
 from yizhan.schemas import strictjson
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import read
-from yizhan.services import inbox as inboxes
-from yizhan.services import outbox as outboxes
+from yizhan.services import stores
 from yizhan.services.errors import ServiceError
 from yizhan.services.labels import doubt_sentence
 
@@ -41,7 +40,7 @@ if TYPE_CHECKING:
     from yizhan.producers.draft_store import DraftStore
     from yizhan.producers.drafts import Office
     from yizhan.producers.geography import Outlines
-    from yizhan.producers.outbox import Outbox
+    from yizhan.producers.outbox_view import OutboxView
     from yizhan.producers.queries import EventRow, OwnEvent
     from yizhan.services.home import Home
 
@@ -88,7 +87,7 @@ class CapDesk:
         """
         message = read_cap(data, self._setting)
         came = CapImport(file, message, refused=list(message.refused), unfit=list(message.unfit))
-        with outboxes.read_outbox(self._app, self._county) as outbox:
+        with stores.read_outbox(self._app, self._county) as outbox:
             if self._known(message, outbox, came):
                 return came
             earlier = dict(self._earlier(message, outbox, came))
@@ -103,7 +102,7 @@ class CapDesk:
             self._update_of_nothing(message, refs, came)
         return came
 
-    def _known(self, message: CapMessage, outbox: Outbox | None, came: CapImport) -> bool:
+    def _known(self, message: CapMessage, outbox: OutboxView | None, came: CapImport) -> bool:
         """Tell of a message of ours that is in a book already."""
         name = message.name
         if not name.sender.startswith(OURS):
@@ -111,7 +110,7 @@ class CapDesk:
         if outbox is not None and outbox.event(name.identifier) is not None:
             came.sent_before.append(name.identifier)
             return True
-        with inboxes.read_inbox(self._app, self._county) as inbox:
+        with stores.read_inbox(self._app, self._county) as inbox:
             item = None if inbox is None else inbox.item(name.identifier)
         if item is not None:
             sentence = _("{id} 已在收件箱里，是 {member} 发来的；答复请用 yizhan new --reply-to {id}")
@@ -119,7 +118,7 @@ class CapDesk:
         return item is not None
 
     def _earlier(
-        self, message: CapMessage, outbox: Outbox | None, came: CapImport
+        self, message: CapMessage, outbox: OutboxView | None, came: CapImport
     ) -> Iterator[tuple[tuple[str, int], OwnEvent]]:
         """Find what this county sent of the messages that this one names (rule 3)."""
         stems = {each.stem for each in message.references}
@@ -135,7 +134,7 @@ class CapDesk:
                 came.unfit.append(sentence.format(id=row.id, theirs=own.header.status, ours=message.status))
 
     def _cancel(
-        self, message: CapMessage, earlier: dict[tuple[str, int], OwnEvent], outbox: Outbox | None, came: CapImport
+        self, message: CapMessage, earlier: dict[tuple[str, int], OwnEvent], outbox: OutboxView | None, came: CapImport
     ) -> None:
         """Take back the whole matter: what was updated before is cancelled with its update."""
         threads = {own.header.subject or own.header.id for own in earlier.values()}
@@ -173,7 +172,7 @@ class CapDesk:
         refs = [(each.n, sent_as(each.content.get("external_ref"))) for each in self._book.all()]
         return [n for n, place in refs if place is not None and place[0] in stems]
 
-    def _draft(self, content: dict[str, Any], unfit: list[str], outbox: Outbox | None, came: CapImport) -> None:
+    def _draft(self, content: dict[str, Any], unfit: list[str], outbox: OutboxView | None, came: CapImport) -> None:
         payload = content["payload"]
         ref = content.get("external_ref") or payload.get("external_ref")
         rows = () if outbox is None else outbox.rows(OutboxQuery(type=content["type"], external_ref=ref, limit=1))
@@ -211,7 +210,7 @@ def _of_others(message: CapMessage, stems: set[str]) -> Iterator[str]:
         yield sentence.format(other=other, sender=message.name.sender)
 
 
-def _sent(outbox: Outbox | None) -> Iterator[EventRow]:
+def _sent(outbox: OutboxView | None) -> Iterator[EventRow]:
     for type_ in WRITABLE:
         yield from () if outbox is None else outbox.rows(OutboxQuery(type=type_))
 
@@ -223,7 +222,7 @@ def as_cap(home: Home, county: str, event_id: str, *, english: bool) -> WrittenC
         CommandError: there is no such event, or its content is not here or not as its type says.
         CapInvalid: as ``write_cap``.
     """
-    with inboxes.read_inbox(home, county) as inbox, outboxes.read_outbox(home, county) as outbox:
+    with stores.read_inbox(home, county) as inbox, stores.read_outbox(home, county) as outbox:
         own = None if outbox is None else outbox.event(event_id)
         item = None if inbox is None or own is not None else inbox.item(event_id)
         if own is None and item is None:

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from yizhan.cli.accepted_view import accepted_lines
 from yizhan.cli.form_prompt import Asking, FormContext
 from yizhan.cli.output import print_table, say, tell
 from yizhan.producers import form_values, forms, proposals
 from yizhan.producers.doubts import Doubt, doubts, kept
-from yizhan.producers.draft_store import FILE, DraftStore, gone_as
+from yizhan.producers.draft_store import DraftStore, gone_as
 from yizhan.producers.drafts import Draft, DraftInvalid, parse_draft
 from yizhan.producers.forms import FieldKind
 from yizhan.producers.geography import sample_outlines
@@ -29,7 +30,7 @@ from yizhan.services.attachments import attach_files
 from yizhan.services.doubts import sentences
 from yizhan.services.errors import ServiceError
 from yizhan.services.labels import type_name
-from yizhan.services.outbox import accepted_lines, open_outbox, read_outbox
+from yizhan.services.stores import open_outbox, read_outbox
 
 if TYPE_CHECKING:
     from yizhan.producers.numbering import Accepted
@@ -40,12 +41,6 @@ MOST_EARLIER: Final = 9
 """How many earlier events are offered to go on with."""
 _SHOWN: Final = 40
 _KEPT: Final = marked("草稿 {n} 留着；接着写：yizhan draft edit {n} --county {county}")
-
-
-def open_drafts(home: Home, county: str) -> DraftStore:
-    """Open a county's drafts; the caller closes them."""
-    home.member(county)
-    return DraftStore(home.county_folder(county) / FILE)
 
 
 def setting_of(home: Home, county: str, book: DraftStore, type: str) -> FormContext:

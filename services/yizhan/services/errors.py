@@ -1,13 +1,18 @@
-"""What can go wrong at the command line itself.
+"""Why a service refuses: one class a kind of failure that a program may tell apart.
 
 ::
 
     YizhanError
-    └── CommandError        what was asked cannot be done; the sentence is for whoever typed it
-        ├── ExtraMissing    a role's extra is not installed; the sentence names the command that does
-        └── NoKey           a private key that the command needs is not there, or is not registered
+    └── ServiceError        what was asked cannot be done
+        ├── ExtraMissing    a role's extra is not installed
+        ├── NoKey           a private key is not there, or the charter does not name it
+        ├── NotAMember      a code that the charter does not name as a member
+        ├── NotFound        there is nothing by this name or number
+        ├── Conflict        what is there already forbids it
+        └── NotFinal        not cosigned by a quorum yet
 
-Rule 1: these sentences are for people at a desk, so they are in the language chosen.
+Rule 1: the sentence is for officers: Chinese (``marked``) with parameters, put into words where it is shown.
+Rule 2: what can be done about it is the ``hint``, an ``Action``, never the text of a command.
 """
 
 from __future__ import annotations
@@ -29,3 +34,15 @@ class NoKey(ServiceError):
 
 class NotAMember(ServiceError):
     """A code that the charter does not name as a member."""
+
+
+class NotFound(ServiceError):
+    """There is nothing by this name or number."""
+
+
+class Conflict(ServiceError):
+    """What is there already forbids it: a file that would be overwritten, a key that is in use."""
+
+
+class NotFinal(ServiceError):
+    """Not cosigned by a quorum yet."""

@@ -118,7 +118,7 @@ def _free_name(file: str) -> str:
 
 def as_json(found: TableImport, beside: str | None, *, dry_run: bool) -> dict[str, Any]:
     """Return it all for programs; rows by their number."""
-    from yizhan.services.outbox import accepted_json
+    from yizhan.cli.accepted_view import accepted_json
 
     return {
         "dry_run": dry_run,
@@ -150,8 +150,8 @@ def tell_problems(found: TableImport) -> None:
 
 def tell_outcome(home: Home, found: TableImport, beside: str | None, *, dry_run: bool) -> None:
     """Tell what went, what did not, and where that is."""
+    from yizhan.cli.accepted_view import accepted_lines
     from yizhan.cli.output import say, tell
-    from yizhan.services.outbox import accepted_lines
 
     new = [sent for sent in found.sent.values() if not sent.duplicate]
     for sent in new[:TOLD]:

@@ -1,186 +1,164 @@
-"""A county's inbox at the command line: opened to work, or to look; how an item is shown.
+"""A county's inbox: list, show, answer; attached files listed and saved.
 
-Rule 1: whoever only looks needs no key, and makes no file.
-Rule 2: what a partner wrote is shown as text, whatever characters are in it.
+Rule 1: whoever sees what a partner sealed is in the access log before the content is returned.
 """
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Iterator, Sequence
-from datetime import datetime
-from itertools import groupby, islice
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
-from yizhan.cli.output import plain
-from yizhan.consumers.inbox import Inbox
-from yizhan.consumers.labels import sentence
-from yizhan.runtime.clock import utc_now
-from yizhan.schemas.i18n import _, join_list, with_note
-from yizhan.schemas.payloads import Shown, lines
-from yizhan.services.keys import PassphraseSource, sealing_keys
-from yizhan.services.labels import stage_name, way_name
-from yizhan.services.outbox import open_outbox
-from yizhan.services.outbox_port import OutboxDesk
-
-if TYPE_CHECKING:
-    from rich.panel import Panel
-
-    from yizhan.charter.reader import CharterReader
-    from yizhan.consumers.items import Item
-    from yizhan.schemas.keys import SealingKey
-    from yizhan.services.home import Home
-
-FILE = "inbox.sqlite3"
-MOST_VALUES: Final = 300
-"""How many values of one event a screen lists: an alarm must not wait until another is drawn."""
-_FIRST: Final = ("summary", "place", "border", "ask")
-_LAST: Final = (
-    "contact", "external_ref", "doc_no", "classification", "org_code", "drafted_by", "reviewed_by", "signed_off_by",
-)  # fmt: skip
-"""Fields that a person reads before the others of a payload, and after them."""
-_ORDER: Final = {
-    **{name: place for place, name in enumerate(_FIRST)},
-    **{name: len(_FIRST) + 1 + place for place, name in enumerate(_LAST)},
-}
-_LISTED: Final = re.compile(r"\.[0-9]+$")
-_SECRET: Final = re.compile(r"attachments\.[0-9]+\.sealed\.")
-"""Paths of what opens an attached file: nothing that a person reads."""
-_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z")
+from yizhan.consumers.attachments import AttachmentProblem, AttachmentStatus, attachments_of, choose_attachments
+from yizhan.consumers.files import FilesView
+from yizhan.consumers.items import Aside, Conflict, Gap, InboxQuery, Item
+from yizhan.schemas.actions import Action
+from yizhan.schemas.errors import FileRefused
+from yizhan.schemas.i18n import marked
+from yizhan.schemas.matters import Answer
+from yizhan.services.access_log import record
+from yizhan.services.actor import Actor
+from yizhan.services.attachments import FileProgress
+from yizhan.services.errors import NotFound, ServiceError
+from yizhan.services.home import Home
+from yizhan.services.keys import PassphraseSource
+from yizhan.services.progress import SILENT, Progress
+from yizhan.services.stores import inbox_path, open_inbox, read_inbox
 
 
-def inbox_path(home: Home, county: str) -> Path:
-    """Where a county's inbox is."""
-    return home.county_folder(county) / FILE
+@dataclass(frozen=True, slots=True)
+class InboxListing:
+    """Items that match a query, the newest last, and what of the inbox needs attention beside them."""
+
+    items: tuple[Item, ...] = ()
+    aside_count: int = 0
+    gaps: tuple[Gap, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
 
 
-@contextlib.contextmanager
-def open_inbox(
-    home: Home, county: str, lock: PassphraseSource, charters: CharterReader | None = None
-) -> Iterator[Inbox]:
-    """Open a county's inbox to receive and to answer; its receipts leave through the county's outbox.
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An item after an officer's answer; ``entered`` is False where the same answer was there already."""
+
+    item: Item
+    earlier: tuple[Answer, ...]
+    entered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFiles:
+    """The attached files of an item, and those that its sender named wrongly."""
+
+    files: tuple[AttachmentStatus, ...]
+    problems: tuple[AttachmentProblem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SavedFiles:
+    """Paths that were written, and for each file that could not be: its name and why."""
+
+    saved: tuple[Path, ...]
+    refused: tuple[tuple[str, FileRefused], ...]
+
+
+def list_items(home: Home, county: str, query: InboxQuery, actor: Actor) -> InboxListing:
+    """List items of a county's inbox (``StoreError`` if it cannot be read, or the access log not written)."""
+    with read_inbox(home, county) as inbox:
+        if inbox is None:
+            return InboxListing()
+        found = InboxListing(inbox.items(query), inbox.aside_count(), inbox.gaps(), inbox.conflicts())
+    if found.items:
+        record(home, county, actor, "listed", [item.id for item in found.items])
+    return found
+
+
+def list_aside(home: Home, county: str) -> tuple[Aside, ...]:
+    """List the records that were kept aside, each with its reason; no content that was opened."""
+    with read_inbox(home, county) as inbox:
+        return () if inbox is None else inbox.aside()
+
+
+def show_item(home: Home, county: str, item_id: str, actor: Actor) -> Item:
+    """Return one item.
 
     Raises:
-        NoKey: the signing or the sealing key is missing.
-        StoreError, WrongInbox, WrongOutbox: as the two.
+        NotFound: there is none of that id.
+        StoreError: the inbox cannot be read, or the access log not written.
     """
-    from yizhan.services.own_obligations import own_obligation_counts
-
-    home.member(county)
-    folder = home.county_folder(county) / "keys"
-    known = charters or home.reader_of(county)
-
-    def keys() -> tuple[SealingKey, ...]:
-        return sealing_keys(folder, county, (known.latest(), known.in_force(utc_now())), lock)
-
-    with (
-        open_outbox(home, county, lock, known) as outbox,
-        Inbox(inbox_path(home, county), county, keys, known, desk=OutboxDesk(outbox)) as inbox,
-    ):
-        inbox.watched = own_obligation_counts(home, county, inbox, outbox)
-        yield inbox
+    item = _item(home, county, item_id)
+    record(home, county, actor, "opened", [item.id])
+    return item
 
 
-@contextlib.contextmanager
-def read_inbox(home: Home, county: str) -> Iterator[Inbox | None]:
-    """Open a county's inbox to look; None where there is none yet."""
-    home.member(county)
-    path = inbox_path(home, county)
-    if not path.exists():
-        yield None
-        return
-    with Inbox(path, county, (), home.reader_of(county)) as inbox:
-        yield inbox
+def _item(home: Home, county: str, item_id: str) -> Item:
+    with read_inbox(home, county) as inbox:
+        item = None if inbox is None else inbox.item(item_id)
+    if item is None:
+        sentence, hint = marked("{county} 的收件箱里没有 {id}"), Action.to("inbox.list", county=county)
+        raise NotFound(sentence, county=home.member_name(county), id=item_id, hint=hint)
+    return item
 
 
-def details(home: Home, item: Item) -> Iterator[tuple[str, str]]:
-    """Yield (name, value) of everything that an officer wants to know of an item, what is urgent first."""
-    yield _("编号"), item.id
-    yield _("发件"), home.member_name(item.source)
-    yield _("状态"), sentence(item.state)
-    for warning in item.warnings:
-        yield _("注意"), sentence(warning)
-    if item.superseded_by:
-        yield _("已被更正"), item.superseded_by
-    if item.withdrawn_by:
-        yield _("已被撤回"), item.withdrawn_by
-    yield _("获知"), home.local_time(item.time)
-    if item.destroyed is not None:
-        yield _("内容"), _("保管期满，已于 {at} 销毁").format(at=home.local_time(item.destroyed))
-    said = () if item.contents is None else (each for each in lines(item.contents) if not _SECRET.match(each.path))
-    shown = list(islice(said, MOST_VALUES + 1))
-    yield from _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) not in _LAST])
-    for each in item.answers:
-        note = f": {each.note}" if each.note else ""
-        yield stage_name(each.stage), f"{with_note(each.name, each.badge)} {home.local_time(each.at)}{note}"
-    yield from _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) in _LAST])
-    if len(shown) > MOST_VALUES:
-        yield _("内容"), _("只列出前 {count} 项，全部见 --json").format(count=MOST_VALUES)
-    yield _("驿站收到"), home.local_time(item.received)
-    yield (
-        _("处置"),
-        _("{way}，规则 {rule}：{because}").format(
-            way=way_name(item.way), rule=item.rule, because=route_reason(home, item)
-        ),
-    )
-    for label in item.digests:
-        yield _("季度通报"), label
+def answer_item(
+    home: Home, county: str, item_id: str, stage: str, note: str | None, actor: Actor, passphrases: PassphraseSource
+) -> Answered:
+    """Enter an officer's answer: it stops the ringing and goes to the sender.
+
+    Args:
+        home: of the installation.
+        county: whose inbox it is.
+        item_id: of the event.
+        stage: ``acknowledged``, ``acted`` or ``declined``.
+        note: a sentence for the sender.
+        actor: with the officer, whose name and badge number the answer carries.
+        passphrases: of the county's keys.
+
+    Raises:
+        NoSuchItem: there is no such item.
+        NotAnswerable: it is not addressed to this county, or name and badge are wrong.
+        NoKey, StoreError: as ``open_inbox``.
+    """
+    name, badge = ("", "") if actor.officer is None else (actor.officer.name, actor.officer.badge)
+    with open_inbox(home, county, passphrases) as inbox:
+        before = inbox.item(item_id)
+        item = inbox.acknowledge(item_id, name, badge, stage, note)
+    record(home, county, actor, "opened", [item.id])
+    earlier = () if before is None else before.answers
+    return Answered(item, earlier, entered=len(item.answers) > len(earlier))
 
 
-def _head(shown: Shown) -> str:
-    return shown.path.partition(".")[0]
+def list_item_files(home: Home, county: str, item_id: str, actor: Actor) -> ItemFiles:
+    """List the attached files of an item, and how much of each is here (``NotFound``, ``StoreError``)."""
+    item = _item(home, county, item_id)
+    raw = {} if item.contents is None else item.contents.raw
+    with FilesView(inbox_path(home, county)) as files:
+        found = ItemFiles(tuple(files.status(raw)), tuple(attachments_of(raw)[1]))
+    record(home, county, actor, "listed", [item_id])
+    return found
 
 
-def _contents(home: Home, shown: Sequence[Shown]) -> Iterator[tuple[str, str]]:
-    """Yield names and values of a payload, what an alarm is about first; the values of one list share a row."""
-    ordered = sorted(shown, key=lambda each: _ORDER.get(_head(each), len(_FIRST)))
-    for (titles, _place), group in groupby(ordered, key=lambda each: (each.titles, _LISTED.sub("", each.path))):
-        yield "·".join(_(title) for title in titles) or _("内容"), join_list(_value(home, each) for each in group)
+def save_item_files(
+    home: Home, county: str, item_id: str, name: str | None, folder: Path, actor: Actor, progress: Progress = SILENT
+) -> SavedFiles:
+    """Save one attached file of an item, by its name, or all; each is in the access log before it is written.
 
+    ``progress`` advances by bytes. One file that cannot be saved does not stop the others.
 
-def _value(home: Home, shown: Shown) -> str:
-    value = shown.value
-    if isinstance(value, bool):
-        return _("是") if value else _("否")
-    if shown.path.endswith("place.county"):
-        return home.member_name(str(value))
-    if isinstance(value, str) and _INSTANT.fullmatch(value):
-        with contextlib.suppress(ValueError, OverflowError):
-            return home.local_time(value)
-    return _(value) if isinstance(value, str) and value else str(value)
-
-
-def route_reason(home: Home, item: Item) -> str:
-    """Return the clause behind the rule that brought an item."""
-    charters = home.charters
-    charter = charters.in_force(datetime.fromisoformat(item.received))
-    for route in charter.policy.routes:
-        if route.id == item.rule:
-            return home.localized(route.because)
-    return item.rule
-
-
-def panel(home: Home, item: Item, county: str) -> Panel:
-    """Draw an item as a panel: red for an alarm that waits for a person."""
-    from rich.panel import Panel
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 2))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, value in details(home, item):
-        grid.add_row(Text(plain(name), style="bold"), Text(plain(value, keep_lines=True)))
-    rings = item.state == "ringing"
-    head = f" {way_name(item.way)} {item.title} "
-    foot = Text(f"yizhan inbox ack {plain(item.id)} --county {county} --name … --badge …") if rings else None
-    return Panel(
-        grid,
-        title=Text(plain(head), style="bold"),
-        subtitle=foot,
-        border_style="red" if rings else "none",
-        title_align="left",
-        expand=False,
-    )
+    Raises:
+        NotFound, NoSuchItem: there is no such item, or no such file of it.
+        ServiceError: ``folder`` is not there.
+        StoreError: the inbox cannot be read, or the access log not written.
+    """
+    item = _item(home, county, item_id)
+    raw = {} if item.contents is None else item.contents.raw
+    if not folder.is_dir():
+        raise ServiceError(marked("{path} 不是目录；请先建好，或用 -o 换一个"), path=folder)
+    saved, refused = list[Path](), list[tuple[str, FileRefused]]()
+    with FilesView(inbox_path(home, county)) as files:
+        advance = FileProgress(progress)
+        for each in choose_attachments(files.status(raw), name, item_id):
+            record(home, county, actor, "exported", [item_id, each.attachment.name])
+            try:
+                saved.append(files.save(each.attachment, folder, advance))
+            except FileRefused as error:
+                refused.append((each.attachment.name, error))
+    return SavedFiles(tuple(saved), tuple(refused))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from yizhan.schemas.i18n import _, marked, with_note
+from yizhan.schemas.payloads import table
 
 WAYS: Final = {"alarm": marked("报警"), "notice": marked("即时通知"), "digest": marked("季度通报")}
 ARRIVALS: Final = {
@@ -80,29 +81,14 @@ STAGES: Final = {
 }
 
 
-def type_name(name: str) -> str:
-    """Return the Chinese name of an event type, or the type as it is."""
-    from yizhan.schemas.payloads import TYPES
-
-    row = TYPES.get(name)
-    return name if row is None else _(row.title)
+type_name = table.type_name
+short_type = table.short_name
 
 
 def type_of(word: str) -> str | None:
-    """Return the event type that a word means: in full, without ``yizhan.`` and ``.v1``, its last part, its name."""
-    from yizhan.schemas.payloads import TYPES
-    from yizhan.schemas.policy_facts import TYPES as NAMED
-
-    if word in TYPES or word in NAMED:
-        return word
-    spoken = {name: {short_type(name), name[7:-3], row.title, _(row.title)} for name, row in TYPES.items()}
-    meant = [name for name, spellings in spoken.items() if word in spellings]
-    return meant[0] if len(meant) == 1 else None
-
-
-def short_type(name: str) -> str:
-    """Return the last part of a type's name: ``forest_fire``."""
-    return name.removesuffix(".v1").rpartition(".")[2]
+    """Return the event type that a word means, None where it means none or several (``table.types_called``)."""
+    found = table.types_called(word)
+    return found[0] if len(found) == 1 else None
 
 
 def way_name(word: str) -> str:

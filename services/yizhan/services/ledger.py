@@ -11,20 +11,18 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
-from yizhan.consumers.inbox import Inbox
+from yizhan.consumers.view import InboxView
 from yizhan.ledger.cosigner import Cosigner, StatementSource
 from yizhan.ledger.log import LedgerSigningKeys
 from yizhan.ledger.mirror import FILE
 from yizhan.ledger.statements import FILE as STATEMENTS_FILE
 from yizhan.ledger.statements import Statements, looking
-from yizhan.producers.outbox import Outbox
+from yizhan.producers.outbox_view import OutboxView
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import marked
-from yizhan.schemas.keys import SigningKey
 from yizhan.services.errors import ServiceError
-from yizhan.services.inbox import inbox_path
 from yizhan.services.keys import PassphraseSource, cosigner, ledger_keys
-from yizhan.services.outbox import outbox_path
+from yizhan.services.stores import inbox_path, outbox_path
 
 if TYPE_CHECKING:
     from yizhan.schemas.charter import Charter
@@ -99,8 +97,8 @@ class CountyBooks:
         """Name them; nothing is opened."""
         self._app, self._county = home, county
         self._open = contextlib.ExitStack()
-        self._outbox: Outbox | None = None
-        self._inbox: Inbox | None = None
+        self._outbox: OutboxView | None = None
+        self._inbox: InboxView | None = None
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -125,17 +123,16 @@ class CountyBooks:
                 return stamp
         return None
 
-    def outbox(self) -> Outbox | None:
+    def outbox(self) -> OutboxView | None:
         """Return the outbox, to look only; None before there is one."""
         path = outbox_path(self._app, self._county)
         if self._outbox is None and path.exists():
-            box = Outbox(path, self._county, SigningKey.generate(), self._app.charters)
-            self._outbox = self._open.enter_context(box)
+            self._outbox = self._open.enter_context(OutboxView(path, self._county, self._app.charters))
         return self._outbox
 
-    def inbox(self) -> Inbox | None:
+    def inbox(self) -> InboxView | None:
         """Return the inbox, to look only; None before there is one."""
         path = inbox_path(self._app, self._county)
         if self._inbox is None and path.exists():
-            self._inbox = self._open.enter_context(Inbox(path, self._county, (), self._app.charters))
+            self._inbox = self._open.enter_context(InboxView(path, self._county, self._app.charters))
         return self._inbox

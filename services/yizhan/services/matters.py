@@ -1,187 +1,200 @@
-"""A matter told as one story, from a county's inbox and outbox together.
+"""One matter from a county's inbox and outbox together: its timeline; linking threads; countersigning a plan.
 
-Rule 1: what both books know of a matter is there, in the order of time, each event with its author.
-Rule 2: whoever only looks needs no key; that the content was opened is written down by the caller.
+Rule 1: everything that both stores know of a matter is in its timeline, in the order of time.
+Rule 2: reading needs no key.
+Rule 3: a plan is countersigned with its own content, in the names of this county's officers.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from yizhan.producers.queries import OutboxQuery
+from yizhan.consumers.items import Item
+from yizhan.producers.draft_store import OFFICE
+from yizhan.producers.drafts import Draft, Office, Reference, parse_draft
+from yizhan.producers.numbering import Accepted
+from yizhan.schemas.actions import Action
 from yizhan.schemas.header import NOTICE
-from yizhan.schemas.i18n import _, marked, with_note
-from yizhan.schemas.matters import (
-    EventRole,
-    JointWork,
-    JointWorkState,
-    MatterEvent,
-    Word,
-    event_role,
-    in_order,
-    joint_work,
-    matter,
-)
-from yizhan.schemas.payloads import read
-from yizhan.services import inbox as inboxes
-from yizhan.services import outbox as outboxes
-from yizhan.services.labels import stage_name, type_name
+from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.matters import JointWork, JointWorkState, MatterEvent, in_order, joint_work, matter_ids
+from yizhan.schemas.payloads.common import Ask
+from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
+from yizhan.services.access_log import record
+from yizhan.services.actor import Actor
+from yizhan.services.errors import NotFound, ServiceError
+from yizhan.services.home import Home
+from yizhan.services.keys import PassphraseSource
+from yizhan.services.matter_events import matter_event
+from yizhan.services.stores import open_outbox, read_drafts, read_inbox, read_outbox
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from yizhan.consumers.inbox import Inbox
-    from yizhan.consumers.items import Item
-    from yizhan.producers.outbox import Outbox
-    from yizhan.producers.queries import OwnEvent, Posting
-    from yizhan.services.home import Home
-
-PARTS: Final = {
-    EventRole.FIRST: marked("首报"),
-    EventRole.UPDATE: marked("续报"),
-    EventRole.FINAL: marked("终报"),
-    EventRole.REPORT: "",
-    EventRole.CORRECTION: marked("更正"),
-    EventRole.WITHDRAWAL: marked("撤回"),
-    EventRole.REPLY: marked("答复"),
-    EventRole.LINK: marked("并案"),
-}
-STANDS: Final = {
-    JointWorkState.COUNTERSIGNED: marked("{county} 已会签巡护计划"),
-    JointWorkState.AWAITS_COUNTERSIGN: marked("等 {county} 会签巡护计划"),
-    JointWorkState.OTHER_PLAN: marked("{county} 签回的巡护计划与原计划不同，不算会签"),
-    JointWorkState.REPORTED: marked("{county} 已报巡护结果"),
-    JointWorkState.AWAITS_REPORT: marked("等 {county} 报巡护结果"),
-    JointWorkState.ANSWERED: marked("{county} 已答复协作请求"),
-    JointWorkState.AWAITS_ANSWER: marked("等 {county} 答复协作请求"),
-    JointWorkState.DISPUTE: marked("争议现在：{said}"),
-    JointWorkState.WRONG_MOVE: marked("办理状态 {said} 不合顺序（{county} 所报）"),
-    JointWorkState.DECISION: marked("议定：{said}；{county} 负责，{due} 前"),
-    JointWorkState.DECISION_DONE: marked("议定：{said}；{county} 已办结"),
-}
+_PLAN_AUTHORS_OWN: Final = ("external_ref", "doc_no", "attachments", "border", "doubtful", "ask")
+"""Fields of a plan that are its author's own, beside the names of who signed."""
 
 
 @dataclass(frozen=True)
 class Timeline:
-    """A matter as one county knows it."""
+    """A matter as one county knows it: its events in the order of time, and the state of its joint work."""
 
     events: tuple[MatterEvent, ...]
-    standings: tuple[JointWork, ...]
+    joint_work: tuple[JointWork, ...]
 
     @property
     def threads(self) -> dict[str, str]:
         """Event id → thread."""
-        return {told.header.id: told.thread for told in self.events}
+        return {event.header.id: event.thread for event in self.events}
 
     @property
-    def opened(self) -> tuple[MatterEvent, ...]:
-        """The events that opened a thread: more than one, where threads were linked."""
-        return tuple(told for told in self.events if told.thread == told.header.id and told.header.reply_to is None)
+    def openings(self) -> tuple[MatterEvent, ...]:
+        """The events that opened a thread: more than one where threads were linked."""
+        return tuple(
+            event for event in self.events if event.thread == event.header.id and event.header.reply_to is None
+        )
 
 
-def matter_timeline(home: Home, county: str, event_id: str) -> Timeline:
-    """Tell the matter of one event; it has no events where the county knows of none."""
-    with outboxes.read_outbox(home, county) as outbox, inboxes.read_inbox(home, county) as inbox:
-        books, found = [each for each in (outbox, inbox) if each is not None], list[MatterEvent]()
-        for each in matter(event_id, lambda one: chain.from_iterable(book.beside(one) for book in books)):
-            found += [told] if (told := matter_event(each, county, inbox, outbox)) is not None else []
+@dataclass(frozen=True, slots=True)
+class Countersignature:
+    """A partner's plan, and the event that countersigns it, ready to be published."""
+
+    plan: Item
+    draft: Draft
+
+
+def show_matter(home: Home, county: str, event_id: str, actor: Actor) -> Timeline:
+    """Return the matter that an event belongs to.
+
+    Raises:
+        NotFound: the county has no such event.
+    """
+    found = _timeline(home, county, event_id)
+    if not found.events:
+        sentence = marked("{county} 的收件箱和发件箱里都没有 {id}")
+        hint = Action.to("inbox.list", county=county)
+        raise NotFound(sentence, county=home.member_name(county), id=event_id, hint=hint)
+    record(home, county, actor, "opened", [event.header.id for event in found.events])
+    return found
+
+
+def _timeline(home: Home, county: str, event_id: str) -> Timeline:
+    with read_outbox(home, county) as outbox, read_inbox(home, county) as inbox:
+        stores = [store for store in (outbox, inbox) if store is not None]
+        ids = matter_ids(event_id, lambda one: chain.from_iterable(store.beside(one) for store in stores))
+        found = [event for each in ids if (event := matter_event(each, county, inbox, outbox)) is not None]
     events = in_order(found)
     return Timeline(events, joint_work(events))
 
 
-def matter_event(event_id: str, county: str, inbox: Inbox | None, outbox: Outbox | None) -> MatterEvent | None:
-    """Look an event up in a county's books; None where neither has it."""
-    if outbox is not None and (own := outbox.event(event_id)) is not None:
-        return _own(own, outbox.postings(OutboxQuery(id=event_id)))
-    if inbox is not None and (item := inbox.item(event_id)) is not None:
-        return _came(item, county)
-    return None
+def link_threads(
+    home: Home, county: str, own_id: str, other_id: str, note: str | None, passphrases: PassphraseSource
+) -> Accepted:
+    """Publish a notice that an event of ours and a partner's are about one matter.
+
+    Raises:
+        NotFound: ``own_id`` is not in the outbox, or ``other_id`` not in the inbox.
+    """
+    with read_inbox(home, county) as inbox:
+        other = None if inbox is None else inbox.item(other_id)
+    with open_outbox(home, county, passphrases) as outbox:
+        own = outbox.event(own_id)
+        if own is None:
+            raise NotFound(marked("{id} 不是本县发出的；OWN 应是本县的，OTHER 是对方的"), id=own_id)
+        if other is None:
+            raise NotFound(marked("{id} 不在本县的收件箱里"), id=other_id, hint=Action.to("inbox.list", county=county))
+        thread = own.header.subject or own.header.id
+        return outbox.publish(
+            Draft(
+                type=NOTICE,
+                status=own.header.status,
+                subject=thread,
+                reply_to=Reference(id=other.id, hash=other.hash.hex()),
+                to=tuple(sorted({*own.header.to, other.county})),
+                external_ref=f"link:{thread}:{other.id}"[:120],
+                payload={"kind": "text", "text": note or _("同一件事，并案")},
+            )
+        )
 
 
-def _own(own: OwnEvent, postings: tuple[Posting, ...]) -> MatterEvent:
-    words = [
-        Word(each.recipient, stage, str(by.get("name", "")), str(by.get("badge", "")), _text(said.payload), said.time)
-        for each in postings
-        for stage, all_said in each.said.items()
-        for said in all_said
-        if isinstance(by := said.payload.get("by") or {}, dict)
-    ]
-    contents = read(own.header.type, own.payload) if own.payload else None
-    return MatterEvent(own.header, own.row.hash, contents, tuple(words))
+def prepare_countersignature(
+    home: Home, county: str, event_id: str, office: Office | None, actor: Actor
+) -> Countersignature:
+    """Return a plan that waits for this county's countersignature, and the countersignature; nothing is sent.
+
+    Args:
+        home: the home folder.
+        county: who countersigns.
+        event_id: the plan.
+        office: who signs; None: the officers of the county's last form.
+        actor: who looks at the plan.
+
+    Raises:
+        ServiceError: the plan does not wait for this county, or it is not known who signs.
+        DraftInvalid: the office has no officers.
+    """
+    plan = _open_plan(home, county, event_id)
+    signature = Countersignature(plan, _countersigned(home, county, plan, office))
+    record(home, county, actor, "opened", [plan.id])
+    return signature
 
 
-def _came(item: Item, county: str) -> MatterEvent:
-    words = tuple(Word(county, each.stage, each.name, each.badge, each.note, each.at) for each in item.answers)
-    return MatterEvent(item.header, item.hash.hex(), item.contents, words)
+def countersign(home: Home, county: str, signature: Countersignature, passphrases: PassphraseSource) -> Accepted:
+    """Publish a countersignature."""
+    with open_outbox(home, county, passphrases) as outbox:
+        return outbox.publish(signature.draft)
 
 
-def _text(payload: Any) -> str | None:  # noqa: ANN401 -- JSON is any
-    note = payload.get("note")
-    return note if isinstance(note, str) else None
+def _open_plan(home: Home, county: str, event_id: str) -> Item:
+    """Return the plan if it waits for this county (``ServiceError`` says why it does not)."""
+    found = _timeline(home, county, event_id)
+    event = next((each for each in found.events if each.header.id == event_id), None)
+    if event is None:
+        sentence, hint = marked("{county} 的收件箱里没有 {id}"), Action.to("inbox.list", county=county)
+        raise NotFound(sentence, county=home.member_name(county), id=event_id, hint=hint)
+    if event.header.type != PATROL_PLAN or event.header.reply_to is not None:
+        what = _("会签") if event.header.type == PATROL_PLAN else type_name(event.header.type)
+        raise ServiceError(marked("{id} 是{what}，不是待会签的巡护计划"), id=event_id, what=what)
+    if event.header.county == county:
+        raise ServiceError(marked("{id} 是本县自己提出的计划，由对方会签"), id=event_id)
+    with read_inbox(home, county) as inbox:
+        item = None if inbox is None else inbox.item(event_id)
+    assert item is not None  # noqa: S101 -- the timeline has it, and it is not ours
+    if item.withdrawn_by is not None:
+        raise ServiceError(marked("{id} 已被对方撤回（{by}），不用会签"), id=event_id, by=item.withdrawn_by)
+    if item.superseded_by is not None:
+        hint = Action.to("plan.countersign", id=item.superseded_by, county=county)
+        sentence = marked("{id} 已被对方更正为 {by}，应会签新的")
+        raise ServiceError(sentence, id=event_id, by=item.superseded_by, hint=hint)
+    states = {each.stand for each in found.joint_work if (each.id, each.county) == (event_id, county)}
+    if JointWorkState.COUNTERSIGNED in states:
+        hint = Action.to("matter.show", id=event_id, county=county)
+        raise ServiceError(marked("{id} 本县已经会签"), id=event_id, hint=hint)
+    if not states & {JointWorkState.AWAITS_COUNTERSIGN, JointWorkState.OTHER_PLAN}:
+        hint = Action.to("inbox.show", id=event_id, county=county)
+        raise ServiceError(marked("{id} 里没有本县的人员，或内容打不开，不能会签"), id=event_id, hint=hint)
+    return item
 
 
-def rows(home: Home, told_story: Timeline) -> Iterator[tuple[str, str, str, str, str]]:
-    """Yield (time, county, what, content, id) of everything that was reported and said, in the order of time."""
-    lines = []
-    for told in told_story.events:
-        what = part_name(told, told_story)
-        lines.append((told.header.time, 0, home.member_name(told.header.source), what, content(told), told.header.id))
-        for word in told.words:
-            who = f"{stage_name(word.stage)} {with_note(word.name, word.badge) if word.name else ''}".rstrip()
-            about = word.note or _("对 {what}").format(what=what)
-            lines.append((word.at, 1, home.member_name(word.county), who, about, ""))
-    for at, _order, county, what, said, event_id in sorted(lines):
-        yield home.local_time(at), county, what, said, event_id
-
-
-def part_name(told: MatterEvent, told_story: Timeline) -> str:
-    """Name an event by its type and its part in the matter: 森林火灾 首报."""
-    word = PARTS[event_role(told, told_story.threads)]
-    mark = {"Exercise": _("【演练】"), "Test": _("【测试】")}.get(told.header.status, "")
-    kind = "" if told.header.type == NOTICE and word else type_name(told.header.type)
-    return mark + " ".join(each for each in (kind, _(word) if word else "") if each)
-
-
-def content(told: MatterEvent) -> str:
-    """Return what its author wrote, and who that is."""
-    raw = {} if told.contents is None else told.contents.raw
-    said = next((raw[name] for name in ("summary", "text") if isinstance(raw.get(name), str)), "")
-    by = raw.get("drafted_by")
-    author = with_note(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
-    return with_note(said, author) if author else said
-
-
-def standing_sentence(home: Home, each: JointWork) -> str:
-    """Say how far a piece of joint work has come."""
-    return _(STANDS[each.stand]).format(county=home.member_name(each.county), said=_states(each), due=each.due or "")
-
-
-def _states(each: JointWork) -> str:
-    if each.stand in {JointWorkState.DISPUTE, JointWorkState.WRONG_MOVE}:
-        return " → ".join(_(state) for state in each.said.split(" → "))
-    return each.said
-
-
-def as_json(told_story: Timeline) -> dict[str, Any]:
-    """Return a story for programs."""
-    return {
-        "threads": [told.header.id for told in told_story.opened],
-        "events": [
-            {
-                "id": told.header.id,
-                "hash": told.hash,
-                "part": event_role(told, told_story.threads),
-                "source": told.header.source,
-                "type": told.header.type,
-                "time": told.header.time,
-                "thread": told.thread,
-                "header": told.header,
-                "payload": None if told.contents is None else told.contents.raw,
-                "words": told.words,
-            }
-            for told in told_story.events
-        ],
-        "standings": told_story.standings,
-    }
+def _countersigned(home: Home, county: str, plan: Item, office: Office | None) -> Draft:
+    """Write the plan again in the names of this county's officers."""
+    officers: dict[str, Any]
+    if office is not None:
+        officers = office.model_dump(mode="json", exclude_none=True)
+    else:
+        with read_drafts(home, county) as drafts:
+            officers = {} if drafts is None else drafts.office()
+    if missing := [name for name in OFFICE if name not in officers]:
+        sentence = marked("会签要写明本县的 {names}；请用 --office FILE 给出（结构见 yizhan schema office）")
+        raise ServiceError(sentence, names=", ".join(missing))
+    raw = {} if plan.contents is None else plan.contents.raw
+    terms = {name: value for name, value in raw.items() if name not in (*OFFICE, *_PLAN_AUTHORS_OWN)}
+    return parse_draft(
+        {
+            "type": plan.type,
+            "status": plan.status,
+            "priority": plan.header.priority,
+            "to": sorted({*plan.header.to, plan.county} - {county}),
+            "subject": plan.thread,
+            "reply_to": {"id": plan.id, "hash": plan.hash.hex()},
+            "payload": {**terms, **{name: officers[name] for name in OFFICE}, "ask": [Ask.KNOW.value]},
+        }
+    )

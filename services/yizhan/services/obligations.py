@@ -1,195 +1,160 @@
-"""What a county owes and is owed, told to officers: how long is left, how it is discharged.
+"""What a county owes and is owed, and how an obligation is discharged.
 
-Rule 1: what is due, and whether it ended, is the station's signed word; here it is only told.
-Rule 2: how it is discharged follows from the charter's own row, whatever rules a charter has: no rule is named here.
+Rule 1: what is due, and whether it ended, is stated and signed by the station; nothing here decides it.
+Rule 2: how it is discharged follows from the charter's own row, whatever rules a charter has: no rule is named here,
+        but for the one whose last step is a telephone call.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
 
-from yizhan.schemas.i18n import _, join_list, marked
-from yizhan.schemas.matters import PLAN
-from yizhan.services.labels import type_name
-from yizhan.services.own_obligations import STATION, OwnObligation
-
-if TYPE_CHECKING:
-    from yizhan.consumers.followups import Obligation
-    from yizhan.schemas.charter import Officer
-    from yizhan.schemas.followups import Followup
-    from yizhan.schemas.obligation_rules import ObligationRule as Rule
-    from yizhan.services.home import Home
-
-
-_BULLETIN: Final = "yizhan.intelligence.bulletin.v1"
-"""Made from the quarter's figures, not asked for by a form."""
-STEPS: Final = {
-    "opened": marked("新的待办"),
-    "overdue": marked("已逾期"),
-    "discharged": marked("已履行"),
-    "cancelled": marked("已撤销"),
-    "not-owed": marked("这件没有履行任何待办，不是由本县履行的"),
-}
+from yizhan.consumers.followups import Obligation
+from yizhan.producers.drafts import parse_draft
+from yizhan.producers.numbering import Accepted
+from yizhan.schemas.actions import Action
+from yizhan.schemas.followups import Followup
+from yizhan.schemas.header import NOTICE
+from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.matters import ConsultationDecision
+from yizhan.schemas.obligation_rules import ObligationRule
+from yizhan.schemas.payloads.table import BULLETIN, PATROL_PLAN, middle_name
+from yizhan.services.access_log import record
+from yizhan.services.actor import Actor
+from yizhan.services.errors import NotFound, ServiceError
+from yizhan.services.home import Home
+from yizhan.services.keys import PassphraseSource
+from yizhan.services.own_obligations import OwnObligation, consultation_decisions, own_obligations
+from yizhan.services.stores import INBOX_FILE, open_outbox, read_inbox, read_outbox
 
 
-def debtor_name(home: Home, code: str) -> str:
-    """Return who owes: a member by name, or the station."""
-    return _("驿站") if code == STATION else home.member_name(code)
+def list_obligations(
+    home: Home, county: str, actor: Actor, now: datetime, *, ended: bool = False
+) -> tuple[Obligation, ...]:
+    """Return the obligations between a county and the others, ordered by due date; ``ended`` ones too if asked for."""
+    with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:
+        found: list[Obligation] = [] if inbox is None else [*inbox.obligations(everything=ended)]
+        own = own_obligations(home, county, inbox, outbox, now)
+    own = tuple(each for each in own if ended or each.ended is None)
+    if minutes := sorted({each.about for each in own if each.about is not None}):
+        # The words of a decision come from minutes that a partner sealed.
+        record(home, county, actor, "listed", minutes)
+    return tuple(sorted([*found, *own], key=lambda each: (each.due, each.id)))
 
 
-def name(home: Home, each: Obligation) -> str:
-    """Return what is owed, in words."""
-    return each.what if isinstance(each, OwnObligation) else rule_name(home, each.rule)
+def counties_with_inbox(home: Home) -> list[str]:
+    """Return the codes of the counties that have an inbox in this home."""
+    return [path.parent.name for path in sorted((home.path / "counties").glob(f"*/{INBOX_FILE}"))]
 
 
-def clause(home: Home, each: Obligation) -> str:
-    """Return why it is owed."""
-    return each.because if isinstance(each, OwnObligation) else rule_reason(home, each.rule)
+def discharge_action(home: Home, obligation: Obligation, county: str) -> Action | None:
+    """Return what a county does to discharge an obligation; None where another one owes it, or nothing can be done."""
+    if county not in obligation.owes:
+        return None
+    if isinstance(obligation, OwnObligation):
+        number = None if obligation.decision is None else obligation.decision.number
+        return Action.to("decision.complete", id=obligation.about, n=number, county=county)
+    rule = home.charter.policy.obligations.get(obligation.rule)
+    return None if rule is None else rule_action(rule, obligation, county)
 
 
-def rule_name(home: Home, rule: str) -> str:
-    """Return what the charter says is owed by a rule; its id if it has none such."""
-    found = home.charter.policy.obligations.get(rule)
-    return rule if found is None else home.localized(found.what)
-
-
-def step_name(step: str) -> str:
-    """Return what a step is called; one that the charter names is a reminder."""
-    return _(STEPS[step]) if step in STEPS else _("催办")
-
-
-def left(due: datetime, now: datetime) -> str:
-    """Say how long is left, or since when it is over, in the two largest units."""
-    span = abs(due - now)
-    hours, minutes = divmod(span.seconds // 60, 60)
-    if span >= timedelta(days=1):
-        said = _("{days} 天 {hours} 小时").format(days=span.days, hours=hours)
-    elif hours:
-        said = _("{hours} 小时 {minutes} 分").format(hours=hours, minutes=minutes)
-    else:
-        said = _("{minutes} 分").format(minutes=minutes)
-    return (_("还剩 {span}") if now <= due else _("逾期 {span}")).format(span=said)
-
-
-def manner(home: Home, each: Obligation, county: str) -> tuple[str, str]:
-    """Return how an obligation is discharged, and by which command; both empty where another county owes it."""
-    if isinstance(each, OwnObligation):
-        return each.how
-    rule = home.charter.policy.obligations.get(each.rule)
-    if rule is None or county not in each.owes:
-        return "", ""
-    return discharge_text(rule), discharge_command(rule, each, county)
-
-
-def discharge_text(rule: Rule) -> str:
-    """Say which event discharges what a rule asks for."""
-    types = _types(rule.discharged.when)
-    if rule.discharged.by == "answers" and types == [PLAN]:
-        return _("会签这份计划")
+def rule_action(rule: ObligationRule, obligation: Obligation, county: str) -> Action | None:
+    """Return what discharges an obligation of a rule, with what it is about filled in."""
+    if asks_receipt(rule):
+        return Action.to("inbox.acknowledge", id=obligation.about, county=county)
+    types = discharging_types(rule)
     if not types:
-        receipt = any("receipt" in row for row in rule.discharged.when)
-        return _("值班人员签收，报姓名和警号") if receipt else ""
-    sentence = {
-        "answers": _("以{types}答复"), "thread": _("在同一件事里报送{types}"), "period": _("发出本期的{types}"),
-    }[rule.discharged.by]  # fmt: skip
-    return sentence.format(types=_("或").join(map(type_name, types)))
-
-
-def discharge_command(rule: Rule, each: Obligation, county: str) -> str:
-    """Return the command that discharges what a rule asks for, with what it is about filled in; empty for none."""
-    types, at = _types(rule.discharged.when), f"--county {county}"
-    if any("receipt" in row for row in rule.discharged.when):
-        return f"yizhan inbox ack {each.about} {at} --name … --badge …"
-    if not types:
-        return ""
-    if types[0] == _BULLETIN and each.period is not None:
-        partner = next(code for code in (*each.owed, *each.owes) if code != county)
-        return f"yizhan bulletin make {each.period} {at} --with {partner} --office FILE"
-    if types[0] == PLAN and rule.discharged.by == "answers":
-        return f"yizhan countersign {each.about} {at}"
-    # Who goes on with what it reported itself is offered that by the form.
+        return None
+    # A bulletin is made from the quarter's figures, not asked for by a form.
+    if types[0] == BULLETIN and obligation.period is not None:
+        partner = next(code for code in (*obligation.owed, *obligation.owes) if code != county)
+        return Action.to("bulletin.make", label=obligation.period, county=county, partner=partner)
+    if types[0] == PATROL_PLAN and rule.discharged.by == "answers":
+        return Action.to("plan.countersign", id=obligation.about, county=county)
+    # A county that goes on with what it reported itself is offered that by the form.
     goes_on = rule.discharged.by == "thread" and types[0] in _types(rule.opens.when or ())
-    answering = "" if each.about is None or goes_on else f" --reply-to {each.about}"
-    return f"yizhan new {types[0].removeprefix('yizhan.').removesuffix('.v1')} {at}{answering}"
+    kind = middle_name(types[0])
+    return Action.to("draft.new", type=kind, county=county, reply_to=None if goes_on else obligation.about)
+
+
+def asks_receipt(rule: ObligationRule) -> bool:
+    """Tell whether a person's receipt discharges what a rule asks for."""
+    return any("receipt" in row for row in rule.discharged.when)
+
+
+def discharging_types(rule: ObligationRule) -> list[str]:
+    """Return the event types that discharge what a rule asks for."""
+    return _types(rule.discharged.when)
 
 
 def _types(rows: Iterable[Mapping[str, tuple[str, ...]]]) -> list[str]:
     return list(dict.fromkeys(each for row in rows for each in row.get("type", ())))
 
 
-def telephone(home: Home, county: str) -> Officer | None:
-    """Return the first of a county's ladder who has a telephone, by the charter in force."""
-    return next(iter(home.charter.ladders.get(county, ())), None)
-
-
-def call(home: Home, counties: tuple[str, ...]) -> str:
-    """Say whom to telephone in these counties."""
-    said = []
-    for code in counties:
-        officer = telephone(home, code)
-        if officer is None:
-            said.append(_("{county}（章程里没有电话）").format(county=home.member_name(code)))
-        else:
-            said.append(f"{home.member_name(code)} {officer.role} {officer.name} {officer.phone}")
-    return _("请电话联系：{whom}").format(whom=join_list(said))
-
-
-def unanswered(said: Followup | Obligation, county: str) -> bool:
-    """Tell whether it is an alarm of ours that nobody at the other side acknowledges: time to telephone."""
-    if said.rule != "acknowledge" or county not in said.owed:
+def needs_telephone(obligation: Followup | Obligation, county: str) -> bool:
+    """Tell whether an alarm of this county reached the last step of the ladder and nobody acknowledged it."""
+    if obligation.rule != "acknowledge" or county not in obligation.owed:
         return False
-    steps = getattr(said, "steps", None) or (getattr(said, "step", ""),)
-    return "leader" in steps or getattr(said, "to_whom", None) == "leader"
+    if isinstance(obligation, Obligation):
+        return "leader" in obligation.steps
+    return "leader" in {obligation.step, obligation.to_whom}
 
 
-def subject(about: str | None, period: str | None) -> str:
-    """Say what an obligation is about: an event's id, a period, or both."""
-    return " ".join(part for part in (about, period) if part)
+def complete_decision(
+    home: Home,
+    county: str,
+    minutes_id: str,
+    number: int,
+    note: str | None,
+    actor: Actor,
+    passphrases: PassphraseSource,
+) -> Accepted:
+    """Publish a notice that a decision of a consultation is carried out, to everybody who was there.
 
-
-def as_json(home: Home, each: Obligation, county: str, now: datetime) -> dict[str, Any]:
-    """Return an obligation as JSON values: words and instants, and the command that discharges it."""
-    return {
-        "obligation": each.id,
-        "rule": each.rule,
-        "mine": county in each.owes,
-        "owes": each.owes,
-        "owed": each.owed,
-        "about": each.about,
-        "period": each.period,
-        "opened": each.opened,
-        "due": each.due,
-        "seconds_left": int((each.due - now).total_seconds()),
-        "overdue": each.overdue(now),
-        "ended": each.ended,
-        "by": each.by,
-        "steps": each.steps,
-        "what": name(home, each),
-        "because": clause(home, each),
-        "command": manner(home, each, county)[1] or None,
-    }
-
-
-def rule_reason(home: Home, rule: str) -> str:
-    """Return the charter's clause behind a rule; empty where it names none."""
-    found = home.charter.policy.obligations.get(rule)
-    return "" if found is None else home.localized(found.because)
-
-
-def tell_step(home: Home, county: str, said: Followup) -> None:
-    """Tell of one step as it comes: a line; where nobody answers our alarm, whom to telephone."""
-    from yizhan.cli.output import say
-
-    if unanswered(said, county):
-        sentence = _("报警 {id} 对方无人签收。{call}")
-        say(sentence.format(id=said.about.id if said.about else said.obligation, call=call(home, said.owes)))
-        return
-    sentence = _("{step}：{rule} {subject}，期限 {due}")
-    about = subject(None if said.about is None else said.about.id, said.period)
-    say(
-        sentence.format(
-            step=step_name(said.step), rule=rule_name(home, said.rule), subject=about, due=home.local_time(said.due)
+    Raises:
+        NotFound: the minutes have no such decision.
+        ServiceError: another county owes it, or it is already done.
+    """
+    with read_inbox(home, county) as inbox, open_outbox(home, county, passphrases) as outbox:
+        found = {
+            each.due.number: each
+            for each in consultation_decisions(county, inbox, outbox)
+            if each.minutes.header.id == minutes_id
+        }
+        if found:
+            record(home, county, actor, "opened", [minutes_id])
+        decision = _open_decision(home, county, minutes_id, number, found)
+        header = decision.minutes.header
+        return outbox.publish(
+            parse_draft(
+                {
+                    "type": NOTICE,
+                    "status": header.status,
+                    "subject": decision.minutes.thread,
+                    "reply_to": {"id": minutes_id, "hash": decision.minutes.hash},
+                    "to": sorted({header.county, *header.to} - {county}),
+                    "payload": {
+                        "kind": "text",
+                        "text": note or _("已办结：{what}").format(what=decision.due.what),
+                        "decisions": [number],
+                    },
+                }
+            )
         )
-    )
+
+
+def _open_decision(
+    home: Home, county: str, minutes_id: str, number: int, found: Mapping[int, ConsultationDecision]
+) -> ConsultationDecision:
+    decision = found.get(number)
+    if decision is None:
+        sentence = marked("{id} 没有第 {n} 项议定事项（有 {count} 项）")
+        hint = Action.to("due.list", county=county)
+        raise NotFound(sentence, id=minutes_id, n=number, count=len(found), hint=hint)
+    if decision.due.who != county:
+        sentence = marked("第 {n} 项“{what}”由 {who} 负责，不是本县的，没有发出")
+        raise ServiceError(sentence, n=number, what=decision.due.what, who=home.member_name(decision.due.who))
+    if decision.by is not None:
+        raise ServiceError(marked("第 {n} 项已由 {by} 告知办结，没有再发"), n=number, by=decision.by)
+    return decision

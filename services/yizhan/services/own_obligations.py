@@ -1,9 +1,10 @@
-"""What a county watches itself: what the station cannot see, and what the station owes.
+"""Obligations that the station cannot track: consultation decisions, and its own manifest deadline.
 
-Rule 1: the station is blind, so the decisions of a consultation are read here, from the minutes in inbox and outbox;
-        a signed notice of who owes one, in answer to the minutes and naming it, discharges it, and nothing else.
-Rule 2: the station owes a manifest of every quarter, an empty one too; one that came under its label discharges it.
-Rule 3: they are told with the others by ``due`` and the metrics; nobody but this county is reminded.
+Rule 1: the station cannot read minutes, so the decisions of a consultation are read here, from the minutes in inbox
+        and outbox. Only a signed notice of the county that owes a decision, which answers the minutes and names the
+        decision, discharges it.
+Rule 2: the station owes a manifest of every quarter, also of an empty one; one under its label discharges it.
+Rule 3: ``due`` and the metrics list them with the others; nobody but this county is reminded.
 """
 
 from __future__ import annotations
@@ -11,86 +12,86 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from yizhan.consumers.followups import Obligation
 from yizhan.consumers.items import InboxQuery
 from yizhan.consumers.labels import ManifestVerdict
-from yizhan.producers.queries import OutboxQuery as OwnQuery
+from yizhan.consumers.view import InboxView
+from yizhan.producers.outbox_view import OutboxView
+from yizhan.producers.queries import OutboxQuery
 from yizhan.schemas.deadlines import midnight
-from yizhan.schemas.followups import DISCHARGED
-from yizhan.schemas.i18n import _, with_note
-from yizhan.schemas.matters import CONSULTATION, ConsultationDecision, decisions
+from yizhan.schemas.matters import ConsultationDecision, decisions
+from yizhan.schemas.obligation_steps import DISCHARGED
+from yizhan.schemas.payloads.liaison_consultation import DecisionDue
+from yizhan.schemas.payloads.table import CONSULTATION
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.timestamps import instant
-from yizhan.services.matters import matter_event
-
-if TYPE_CHECKING:
-    from yizhan.consumers.inbox import Inbox
-    from yizhan.producers.outbox import Outbox
-    from yizhan.services.home import Home
+from yizhan.services.home import Home
+from yizhan.services.matter_events import matter_event
 
 STATION: Final = "station"
-"""Owes like a member, and is none."""
+"""The code under which the station owes; no member has it."""
 MANIFEST_DAYS: Final = 5
 """After the quarter's end (联享; the figure is a sample, the agreement sets none)."""
 _QUARTERS: Final = 8
-"""How far back manifests are looked for."""
-_KEPT_SECONDS: Final = 60.0
+"""For how many past quarters manifests are looked for."""
+_CACHE_SECONDS: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class OwnObligation(Obligation):
-    """An obligation that no statement of the station speaks of; the words are for officers."""
+    """An obligation that no statement of the station mentions.
 
-    what: str
-    because: str
-    how: tuple[str, str]
-    """In words, and the command."""
+    ``decision`` is the decision of a consultation (``about`` are its minutes); None: the station's manifest.
+    """
+
+    decision: DecisionDue | None
 
 
 def own_obligations(
-    home: Home, county: str, inbox: Inbox | None, outbox: Outbox | None, now: datetime
+    home: Home, county: str, inbox: InboxView | None, outbox: OutboxView | None, now: datetime
 ) -> tuple[OwnObligation, ...]:
-    """Tell of everything that a county watches itself, ended or not, the one due first first."""
-    found = [_decided(home, county, each) for each in consultation_decisions(county, inbox, outbox)]
+    """Return every such obligation, ended or not, ordered by due date."""
+    found = [_decided(home, each) for each in consultation_decisions(county, inbox, outbox)]
     if inbox is not None:
         found += _manifests(home, county, inbox, now)
     return tuple(sorted(found, key=lambda each: (each.due, each.id)))
 
 
 def own_obligation_counts(
-    home: Home, county: str, inbox: Inbox, outbox: Outbox
-) -> Callable[[datetime], Iterator[tuple[str, str, bool]]]:
-    """Return what counts them for the metrics: rule, side, overdue. Books are read again once a minute."""
-    kept: list[tuple[datetime, tuple[OwnObligation, ...]]] = []
+    home: Home, county: str, outbox: OutboxView
+) -> Callable[[InboxView, datetime], Iterator[tuple[str, str, bool]]]:
+    """Return a function that yields (rule, side, overdue) of each for the metrics; it reads at most once a minute."""
+    cache: list[tuple[datetime, tuple[OwnObligation, ...]]] = []
 
-    def count(now: datetime) -> Iterator[tuple[str, str, bool]]:
-        if not kept or (now - kept[0][0]).total_seconds() >= _KEPT_SECONDS:
-            kept[:] = [(now, own_obligations(home, county, inbox, outbox, now))]
-        for each in kept[0][1]:
+    def count(inbox: InboxView, now: datetime) -> Iterator[tuple[str, str, bool]]:
+        if not cache or (now - cache[0][0]).total_seconds() >= _CACHE_SECONDS:
+            cache[:] = [(now, own_obligations(home, county, inbox, outbox, now))]
+        for each in cache[0][1]:
             if each.ended is None:
                 yield each.rule, "ours" if county in each.owes else "theirs", each.overdue(now)
 
     return count
 
 
-def consultation_decisions(county: str, inbox: Inbox | None, outbox: Outbox | None) -> Iterator[ConsultationDecision]:
-    """Tell of the decisions of every consultation that a county knows, each once."""
-    ids = [row.id for row in (() if outbox is None else outbox.rows(OwnQuery(type=CONSULTATION)))]
+def consultation_decisions(
+    county: str, inbox: InboxView | None, outbox: OutboxView | None
+) -> Iterator[ConsultationDecision]:
+    """Yield the decisions of every consultation that a county knows, each once."""
+    ids = [row.id for row in (() if outbox is None else outbox.rows(OutboxQuery(type=CONSULTATION)))]
     ids += [item.id for item in (() if inbox is None else inbox.items(InboxQuery(type=CONSULTATION)))]
-    books = [book for book in (inbox, outbox) if book is not None]
+    stores = [store for store in (inbox, outbox) if store is not None]
     for each in ids:
-        beside = {each, *(other for book in books for other in book.beside(each))}
-        events = [told for other in sorted(beside) if (told := matter_event(other, county, inbox, outbox)) is not None]
+        related = {each, *(other for store in stores for other in store.beside(each))}
+        found = (matter_event(other, county, inbox, outbox) for other in sorted(related))
+        events = [event for event in found if event is not None]
         yield from (decision for decision in decisions(events) if decision.minutes.header.id == each)
 
 
-def _decided(home: Home, county: str, decision: ConsultationDecision) -> OwnObligation:
+def _decided(home: Home, decision: ConsultationDecision) -> OwnObligation:
     minutes, due = decision.minutes.header, decision.due
-    what = due.what if due.unit is None else with_note(due.what, due.unit)
-    command = f"yizhan done {minutes.id} {due.number} --county {county}"
     return OwnObligation(
         id=f"decision/{minutes.id}/{due.number}/{due.who}",
         rule="decision",
@@ -103,16 +104,14 @@ def _decided(home: Home, county: str, decision: ConsultationDecision) -> OwnObli
         ended=None if decision.by is None else DISCHARGED,
         by=decision.by,
         steps=(),
-        what=what,
-        because=_("会商议定第 {n} 项").format(n=due.number),
-        how=(_("办结后告知对方"), command) if due.who == county else ("", ""),
+        decision=due,
     )
 
 
-def _manifests(home: Home, county: str, inbox: Inbox, now: datetime) -> Iterator[OwnObligation]:
+def _manifests(home: Home, county: str, inbox: InboxView, now: datetime) -> Iterator[OwnObligation]:
     zone = home.charter.time_zone
     first = home.charters.in_force(datetime.min.replace(tzinfo=UTC)).holds_from
-    came = {
+    received = {
         each.label
         for each in inbox.digests()
         if not each.manifest.interim and each.verdict != ManifestVerdict.WRONG_COUNTY
@@ -132,10 +131,8 @@ def _manifests(home: Home, county: str, inbox: Inbox, now: datetime) -> Iterator
             period=label,
             opened=end,
             due=end + timedelta(days=MANIFEST_DAYS),
-            ended=DISCHARGED if label in came else None,
+            ended=DISCHARGED if label in received else None,
             by=None,
             steps=(),
-            what=_("送达本季度清单（零报告也要）"),
-            because=_("联享：每季度定期通报和交流；五日为样例"),
-            how=("", ""),
+            decision=None,
         )

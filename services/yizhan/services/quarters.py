@@ -1,48 +1,92 @@
-"""What a county's two stores hold of one quarter with one partner: the same at both counties, byte for byte.
+"""What a county's two stores hold of one quarter with one partner: the one rule of what a quarter is.
 
-Rule 1: a letter belongs to the quarter in which the station received it. The postmark says that to sender and
-        receiver alike, whenever each of them had its digest closed.
-Rule 2: what came is told by the closing digests that reach over the quarter. While none reaches its end, the newest
-        interim one helps, and both directions are counted as far as that.
+Both counties get the same figures from it, byte for byte.
+
+Rule 1: an event belongs to the quarter in which the station received it. The postmark gives sender and receiver the
+        same instant, whenever each of them had its digest closed.
+Rule 2: what was received is read from the closing digests that reach over the quarter. While none reaches its end,
+        the newest interim one is read too, and both directions are counted as far as that.
 Rule 3: obligations are as they stood when the quarter ended, not as they stand today.
-Rule 4: a letter that a manifest names and nobody here has belongs to the label of that manifest.
+Rule 4: an event that a manifest names and nobody here has belongs to the label of that manifest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from yizhan.bulletin.figures import canonical, figures
-from yizhan.bulletin.obligations import duties
-from yizhan.bulletin.quarter_events import NEVER_COUNTED, QuarterEvent, QuarterObligation, missing_event, quarter_event
+from yizhan.bulletin.obligations import quarter_obligations
+from yizhan.bulletin.quarter_events import QuarterEvent, QuarterObligation, missing_event, quarter_event
+from yizhan.consumers.digests import Digest, DigestMember
 from yizhan.consumers.labels import ManifestVerdict, sentence
-from yizhan.schemas.i18n import _
+from yizhan.consumers.view import InboxView
+from yizhan.producers.outbox_view import OutboxView
+from yizhan.schemas.charter import Charters
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import read
+from yizhan.schemas.payloads.table import NEVER_COUNTED
 from yizhan.schemas.policy import Way
 from yizhan.schemas.quarters import Quarter
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from yizhan.consumers.digests import Digest, DigestMember
-    from yizhan.consumers.inbox import Inbox
-    from yizhan.producers.outbox import Outbox
-    from yizhan.schemas.charter import Charters
+from yizhan.services.errors import ServiceError
+from yizhan.services.home import Home
+from yizhan.services.progress import SILENT, Progress
 
 
-class Held(NamedTuple):
-    """What is held of a quarter: ``digests`` are those that its bulletin cites, ``doubts`` sentences for people."""
+@dataclass(frozen=True, slots=True)
+class NotListed:
+    """How many received events of a quarter are no letters of the partner.
+
+    ``others`` are of other counties, ``system`` are receipts, notices and bulletins; the signature of ``unverified``
+    ones did not hold, and their sender is not known.
+    """
+
+    others: int = 0
+    system: int = 0
+    unverified: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class QuarterContents:
+    """What is held of a quarter.
+
+    ``digests`` are those that its bulletin cites, the newest last; ``doubts`` are sentences for people. ``proven``:
+    closing manifests that agree with what is held name everything that was received.
+    """
 
     letters: tuple[QuarterEvent, ...]
-    duties: tuple[QuarterObligation, ...]
+    obligations: tuple[QuarterObligation, ...]
     digests: tuple[Digest, ...]
     doubts: tuple[str, ...]
+    not_listed: NotListed
+    proven: bool
+
+
+def partner_of(home: Home, county: str, partner: str | None) -> str:
+    """Return the partner: the one that was asked for, else the one that the charter pairs the county with.
+
+    Raises:
+        NotAMember: it is no member of the charter.
+        ServiceError: it is the county itself, or the charter pairs the county with none or several.
+    """
+    home.member(county)
+    if partner is not None:
+        if home.member(partner) == county:
+            sentence = marked("{county} 不能与自己通报；请用 --with 给出伙伴县")
+            raise ServiceError(sentence, county=home.member_name(county))
+        return partner
+    found = home.charters.latest().partners(county)
+    if len(found) != 1:
+        sentence = marked("章程给 {county} 结对的县有 {count} 个；请用 --with 给出其中一个")
+        raise ServiceError(sentence, county=home.member_name(county), count=len(found))
+    return found[0]
 
 
 def figures_bytes(
-    inbox: Inbox | None, outbox: Outbox | None, label: str, pair: tuple[str, str], charters: Charters
+    inbox: InboxView | None, outbox: OutboxView | None, label: str, pair: tuple[str, str], charters: Charters
 ) -> bytes:
     """Return the figures of a quarter as the JSON whose SHA-256 both counties sign.
 
@@ -53,72 +97,80 @@ def figures_bytes(
         pair: whose stores these are, and the partner.
         charters: of the alliance.
     """
-    return canonical(counted(inbox, outbox, label, pair, charters)[0])
+    return canonical(quarter_figures(inbox, outbox, label, pair, charters)[0])
 
 
-def counted(
-    inbox: Inbox | None,
-    outbox: Outbox | None,
+def quarter_figures(
+    inbox: InboxView | None,
+    outbox: OutboxView | None,
     label: str,
     pair: tuple[str, str],
     charters: Charters,
-    told: Callable[[], None] = lambda: None,
-) -> tuple[dict[str, Any], Held]:
+    progress: Progress = SILENT,
+) -> tuple[dict[str, Any], QuarterContents]:
     """Return a quarter's figures, compared with the two quarters before, and what they were counted from.
 
-    ``told`` is called for each letter that was read; the others as ``figures_bytes``.
+    ``progress`` advances by each letter that was read; the others as ``figures_bytes``.
     """
     zone = charters.latest().time_zone
 
     def earlier(other: str) -> dict[str, Any] | None:
-        # Not "was it closed": a member that came later has other manifests of that time, but the same letters.
-        before = held(inbox, outbox, other, pair, zone, told)
-        return figures(other, pair, zone, before.letters, before.duties) if before.letters or before.duties else None
+        # Not "was it closed": a member that joined later has other manifests of that time, but the same letters.
+        before = read_quarter(inbox, outbox, other, pair, zone, progress)
+        if not before.letters and not before.obligations:
+            return None
+        return figures(other, pair, zone, before.letters, before.obligations)
 
-    found = held(inbox, outbox, label, pair, zone, told)
-    return figures(label, pair, zone, found.letters, found.duties, earlier), found
+    found = read_quarter(inbox, outbox, label, pair, zone, progress)
+    return figures(label, pair, zone, found.letters, found.obligations, earlier), found
 
 
-def held(
-    inbox: Inbox | None,
-    outbox: Outbox | None,
+def read_quarter(
+    inbox: InboxView | None,
+    outbox: OutboxView | None,
     label: str,
     pair: tuple[str, str],
     time_zone: str,
-    told: Callable[[], None] = lambda: None,
-) -> Held:
-    """Gather what a county holds of a quarter (args as ``counted``)."""
+    progress: Progress = SILENT,
+) -> QuarterContents:
+    """Return what a county holds of a quarter (arguments as for ``quarter_figures``)."""
     county, partner = pair
     quarter = Quarter.parse(label)
     since, until = quarter.start(time_zone), quarter.end(time_zone)
-    read_from = () if inbox is None else _reaching(inbox.digests(), since, until)
-    reach = max((each.manifest.made for each in read_from), default=since)
-    doubts = [*_doubts(label, read_from, (since, until), time_zone)]
+    digests = () if inbox is None else _reaching(inbox.digests(), since, until)
+    reach = max((each.manifest.made for each in digests), default=since)
+    doubts = [*_doubts(label, digests, (since, until), time_zone)]
     if since < reach < until:
         until = reach
+    members = [] if inbox is None else _members(inbox, digests, label, (since, until))
+    not_listed = _not_listed(members, partner)
     letters, unanswered = list[QuarterEvent](), 0
-    for came in () if inbox is None else _came(inbox, read_from, label, (county, partner), (since, until)):
-        letters.append(came)
-        told()
+    for member in members:
+        if (letter := _received_letter(member, county, partner)) is not None:
+            letters.append(letter)
+            progress.advance()
     for sent in () if outbox is None else outbox.sent(since, until):
         if (decision := sent.decisions.get(partner)) is not None and sent.header.type not in NEVER_COUNTED:
             contents = read(sent.header.type, sent.payload)
-            letters.append(quarter_event(sent.header, sent.hash, partner, decision.way, contents))
+            letters.append(quarter_event(sent.header, sent.hash, partner, decision.way, contents, decision.rule))
             unanswered += not sent.answered
-            told()
+            progress.advance()
     if unanswered:
         doubts.append(_("本县发出的 {count} 件还没有驿站的回执，双方数字可能不一致").format(count=unanswered))
-    owed = () if inbox is None else duties(inbox.followups(until), pair, since, until)
-    cited = tuple(each for each in read_from if each.label == label)
+    obligations = () if inbox is None else quarter_obligations(inbox.followups(until), pair, since, until)
+    cited = tuple(each for each in digests if each.label == label)
     if not cited and reach > since:
-        cited = read_from[-1:]
-    return Held(tuple(letters), owed, cited, tuple(doubts))
+        cited = digests[-1:]
+    sound = all(each.verdict is ManifestVerdict.VERIFIED for each in digests)
+    closed = bool(cited) and not any(each.manifest.interim for each in cited)
+    proven = closed and sound and not not_listed.unverified
+    return QuarterContents(tuple(letters), obligations, cited, tuple(doubts), not_listed, proven)
 
 
 def _reaching(everything: Sequence[Digest], since: datetime, until: datetime) -> tuple[Digest, ...]:
     """Choose the digests that may hold letters of a quarter: those closed in it, one before, and the first after."""
-    sound = [each for each in everything if each.verdict is not ManifestVerdict.WRONG_COUNTY]
-    closed = sorted((each for each in sound if not each.manifest.interim), key=lambda each: each.manifest.made)
+    ours = [each for each in everything if each.verdict is not ManifestVerdict.WRONG_COUNTY]
+    closed = sorted((each for each in ours if not each.manifest.interim), key=lambda each: each.manifest.made)
     chosen = [each for each in closed if each.manifest.made < since][-1:]
     for each in closed:
         if each.manifest.made >= since:
@@ -126,19 +178,17 @@ def _reaching(everything: Sequence[Digest], since: datetime, until: datetime) ->
             if each.manifest.made >= until:
                 return tuple(chosen)
     last = chosen[-1].manifest.made if chosen else None
-    interim = [each for each in sound if each.manifest.interim and (last is None or each.manifest.made > last)]
+    interim = [each for each in ours if each.manifest.interim and (last is None or each.manifest.made > last)]
     return (*chosen, *sorted(interim, key=lambda each: each.manifest.made)[-1:])
 
 
-def _doubts(
-    label: str, read_from: Sequence[Digest], within: tuple[datetime, datetime], time_zone: str
-) -> Iterator[str]:
-    for each in read_from:
+def _doubts(label: str, digests: Sequence[Digest], within: tuple[datetime, datetime], time_zone: str) -> Iterator[str]:
+    for each in digests:
         if each.verdict is not ManifestVerdict.VERIFIED:
             yield f"{each.label}: {sentence(each.verdict)}"
         if each.label == label:
             yield from (f"{each.label}: {sentence(warning)}" for warning in each.warnings)
-    reach = max((each.manifest.made for each in read_from), default=None)
+    reach = max((each.manifest.made for each in digests), default=None)
     if reach is None or reach <= within[0]:
         yield _("{label} 的季度清单还没有到，收文不全").format(label=label)
     elif reach < within[1]:
@@ -147,23 +197,33 @@ def _doubts(
         )
 
 
-def _came(
-    inbox: Inbox, read_from: Sequence[Digest], label: str, pair: tuple[str, str], within: tuple[datetime, datetime]
-) -> Iterator[QuarterEvent]:
-    for each in read_from:
-        for member in inbox.members(each, within):
-            if member.item is not None or each.label == label:
-                found = _received(member, *pair)
-                yield from () if found is None else (found,)
+def _members(
+    inbox: InboxView, digests: Sequence[Digest], label: str, within: tuple[datetime, datetime]
+) -> list[DigestMember]:
+    return [
+        member
+        for each in digests
+        for member in inbox.members(each, within)
+        if member.item is not None or each.label == label
+    ]
 
 
-def _received(member: DigestMember, county: str, partner: str) -> QuarterEvent | None:
+def _not_listed(members: Sequence[DigestMember], partner: str) -> NotListed:
+    known = [each for each in members if each.id is not None]
+    system = sum(each.item is not None and each.item.type in NEVER_COUNTED for each in known)
+    letters = [each for each in known if each.item is None or each.item.type not in NEVER_COUNTED]
+    others = sum(not str(each.id).startswith(partner) for each in letters)
+    return NotListed(others, system, len(members) - len(known))
+
+
+def _received_letter(member: DigestMember, county: str, partner: str) -> QuarterEvent | None:
+    """Return a member of a digest as a letter of the partner; None where it is none."""
     item = member.item
-    if (member.id or "")[:6] != partner:
+    if member.id is None or member.id[:6] != partner:
         return None
     if item is None:
-        way = Way.ALARM if member.prompt else Way.DIGEST
-        return None if member.id is None else missing_event(member.id, member.hash, county, way)
-    return (
-        None if item.type in NEVER_COUNTED else quarter_event(item.header, item.hash, county, item.way, item.contents)
-    )
+        return missing_event(member.id, member.hash, county, Way.ALARM if member.prompt else Way.DIGEST)
+    if item.type in NEVER_COUNTED:
+        return None
+    warnings = tuple(each.value for each in item.warnings)
+    return quarter_event(item.header, item.hash, county, item.way, item.contents, item.rule, warnings)

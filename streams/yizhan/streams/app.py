@@ -78,7 +78,7 @@ class Station:
             charter,
             self.key_at(record.received),
             self.cluster,
-            stale=self.charters.standing().stale(record.received),
+            stale=self.charters.status().stale(record.received),
             newest=self.charters.latest().version,
         )
         metrics.count(handled)

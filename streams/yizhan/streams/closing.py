@@ -1,9 +1,9 @@
 """What a digest holds: pure.
 
-A member's book, ``yizhan.pending.<c>``, is cut into periods by close records. A period's events,
+A member's pending topic, ``yizhan.pending.<c>``, is cut into periods by close records. A period's events,
 each once, in the order of first appearance, are copied to ``yizhan.digests.<c>``; its manifest
 comes last. A close that dies half-way is done again with the same bytes, because everything that
-the manifest says stands in the book and in the close record.
+the manifest says stands in the topic and in the close record.
 
 Rule 1: a period begins where the one before ended; nothing lies between two periods.
 Rule 2: an event that an earlier period held is not held again, however often it was sent.
@@ -83,7 +83,7 @@ class Period:
     _tree: Tree = field(default_factory=Tree)
 
     def take(self, record: BookRecord) -> bool:
-        """Take the next record of the book; True if it is to be copied to the digest."""
+        """Take the next record of the topic; True if it is to be copied to the digest."""
         if record.close:
             return False
         try:

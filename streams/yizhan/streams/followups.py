@@ -26,6 +26,7 @@ from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import ContractModel
 from yizhan.schemas.obligation_engine import ObligationEngine, rebuild
 from yizhan.schemas.obligation_state import ObligationState
+from yizhan.schemas.obligation_steps import NOT_OWED
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import instant
@@ -78,7 +79,7 @@ class Followed:
 class ObligationTable:
     """The table as it was read: obligations that are open, and how far it goes."""
 
-    duties: dict[str, ObligationState] = field(default_factory=dict)
+    obligations: dict[str, ObligationState] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
     unreadable: tuple[bytes, ...] = ()
     """Keys of rows to be taken out of the table: what they said is made again from the audit."""
@@ -90,11 +91,11 @@ class ObligationTable:
         said = last.pop(PROGRESS_KEY, None)
         if said is None:
             return cls()
-        duties, unreadable = dict[str, ObligationState](), list[bytes]()
+        obligations, unreadable = dict[str, ObligationState](), list[bytes]()
         for key, value in last.items():
             try:
                 if value:
-                    duties[key.decode()] = ObligationState.model_validate_json(value)
+                    obligations[key.decode()] = ObligationState.model_validate_json(value)
             except ValueError:
                 unreadable.append(key)
         try:
@@ -106,7 +107,7 @@ class ObligationTable:
                 "rows of the table of obligations cannot be read; it is made again from the audit: %s", unreadable
             )
             return cls(unreadable=tuple(key for key in unreadable if key != PROGRESS_KEY))
-        return cls(duties, progress)
+        return cls(obligations, progress)
 
 
 class Follower:
@@ -131,9 +132,9 @@ class Follower:
         self._next = dict(table.progress.next)
         self._said = self._next.copy()
         self._counted = Counts()
-        self._counted.enter(dict(table.duties))
+        self._counted.enter(dict(table.obligations))
         self._unreadable = table.unreadable
-        self._book = ObligationEngine(table.duties.values())
+        self._engine = ObligationEngine(table.obligations.values())
 
     def observe(self, record: Record, admitted: Admitted, charter: Charter) -> Followed:
         """Let an admitted event open and discharge what it does."""
@@ -141,7 +142,7 @@ class Follower:
             return Followed()
         ways = {code: made.way for code, made in admitted.decisions.items()}
         return self._followed(
-            lambda: self._book.observing(admitted.header, admitted.verified.hash, ways, record.received, charter)
+            lambda: self._engine.observing(admitted.header, admitted.verified.hash, ways, record.received, charter)
         )
 
     def tick(self, record: Record) -> Followed:
@@ -153,7 +154,7 @@ class Follower:
         except ValueError as error:
             log.warning("tick %d: %s", record.offset, error)
             return Followed()
-        followed = self._followed(lambda: self._book.ticking(now, self._charters))
+        followed = self._followed(lambda: self._engine.ticking(now, self._charters))
         self._counted.publish()
         return followed if followed.next is not None else Followed(next=self._moved())
 
@@ -182,7 +183,7 @@ class Follower:
         except Exception:
             log.exception("a fault of this program, or no key to sign with: not all was said that is owed")
             metrics.FOLLOWUP_FAULTS.inc()
-        changed = dict(self._book.changed())
+        changed = dict(self._engine.changed())
         self._counted.enter(changed)
         return Followed(tuple(outputs), _changes(changed), self._position() if changed or outputs else None)
 
@@ -204,8 +205,11 @@ class Follower:
 
 def _changes(changed: Mapping[str, ObligationState | None]) -> tuple[tuple[bytes, bytes | None], ...]:
     return tuple(
-        (name.encode(), None if duty is None else strictjson.dumps(duty.model_dump(mode="json", exclude_none=True)))
-        for name, duty in changed.items()
+        (
+            name.encode(),
+            None if obligation is None else strictjson.dumps(obligation.model_dump(mode="json", exclude_none=True)),
+        )
+        for name, obligation in changed.items()
     )
 
 
@@ -249,14 +253,14 @@ class Tail:
 
     def _enter(self, said: Followup, statement: bytes) -> None:
         self.said.append((said, statement))
-        if said.step == followups.NOT_OWED:
+        if said.step == NOT_OWED:
             return
-        duties, name = self._table.duties, said.obligation
-        if name in duties:
-            duties[name] = self._changed[name] = duties[name].after(said)
+        obligations, name = self._table.obligations, said.obligation
+        if name in obligations:
+            obligations[name] = self._changed[name] = obligations[name].after(said)
         else:
-            for duty in rebuild([said], self._charters):
-                duties[name] = self._changed[name] = duty
+            for obligation in rebuild([said], self._charters):
+                obligations[name] = self._changed[name] = obligation
 
 
 class Counts:
@@ -264,21 +268,21 @@ class Counts:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._duties: dict[str, tuple[str, bool]] = {}
+        self._obligations: dict[str, tuple[str, bool]] = {}
         self._shown: set[str] = set()
 
     def enter(self, changed: Mapping[str, ObligationState | None]) -> None:
         """Take up what changed."""
-        for name, duty in changed.items():
-            if duty is None or duty.ended is not None:
-                self._duties.pop(name, None)
+        for name, obligation in changed.items():
+            if obligation is None or obligation.ended is not None:
+                self._obligations.pop(name, None)
             else:
-                self._duties[name] = (duty.rule, duty.overdue)
+                self._obligations[name] = (obligation.rule, obligation.overdue)
 
     def publish(self) -> None:
         """Show the numbers."""
-        total = Counter(rule for rule, _ in self._duties.values())
-        overdue = Counter(rule for rule, late in self._duties.values() if late)
+        total = Counter(rule for rule, _ in self._obligations.values())
+        overdue = Counter(rule for rule, late in self._obligations.values() if late)
         self._shown |= set(total)
         for rule in self._shown:
             metrics.OBLIGATIONS.labels(rule, "open").set(total[rule])

@@ -72,7 +72,9 @@ def load(
         cluster.close()
     follower = Follower(table, charters, key_at, members)
     first = follower.resent(tail.said, tail.changed())
-    log.info("obligations: %d open; %d statements of the audit beyond the table", len(table.duties), len(tail.said))
+    log.info(
+        "obligations: %d open; %d statements of the audit beyond the table", len(table.obligations), len(tail.said)
+    )
     return Loaded(follower, first, ends[topics.AUDIT], handled)
 
 

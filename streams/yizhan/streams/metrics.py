@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from yizhan.schemas.policy_facts import TYPES
+from yizhan.schemas.payloads import TYPES
 
 if TYPE_CHECKING:
     from yizhan.streams.station import Handled

@@ -1,8 +1,10 @@
-"""One complete payload a type, as its sender writes it."""
+"""One complete payload a type, as its sender writes it; for a type that stands not here, what its model requires."""
 
 from __future__ import annotations
 
 from typing import Any
+
+from yizhan.schemas.payloads import TYPES, Payload
 
 PEOPLE = {
     "drafted_by": {"name": "叶某", "badge": "035112"},
@@ -229,7 +231,7 @@ NOTICE: dict[str, Any] = {
     "kind": "lane_heads",
     "lanes": [{"book": "20261123k7qf", "lane": "prompt", "head": 17, "void": [4]}],
 }
-EXAMPLES: dict[str, dict[str, Any]] = {
+_WRITTEN: dict[str, dict[str, Any]] = {
     "yizhan.incident.forest_fire.v1": FIRE,
     "yizhan.incident.hotspot.v1": HOTSPOT,
     "yizhan.incident.natural_disaster.v1": DISASTER,
@@ -248,4 +250,40 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "yizhan.outreach.case_brief.v1": BRIEF,
     "yizhan.receipt.v1": RECEIPT,
     "yizhan.notice.v1": NOTICE,
+}
+
+
+def required_by(model: type[Payload]) -> dict[str, Any]:
+    """Fill in what a model requires: as others do where it has their field, else as its schema says."""
+    schema = model.model_json_schema(by_alias=True)
+    properties, defs = schema["properties"], schema.get("$defs", {})
+    return {
+        name: COMMON[name] if name in COMMON else _value(properties[name], defs) for name in schema.get("required", ())
+    }
+
+
+def _value(schema: dict[str, Any], defs: dict[str, Any]) -> Any:  # noqa: ANN401 -- JSON is any
+    match schema:
+        case {"$ref": str(ref)}:
+            return _value(defs[ref.rpartition("/")[2]], defs)
+        case {"examples": [example, *_]} | {"enum": [example, *_]} | {"const": example}:
+            return example
+        case {"anyOf": [first, *_]}:
+            return _value(first, defs)
+        case {"type": "object", "properties": properties}:
+            return {name: _value(properties[name], defs) for name in schema.get("required", ())}
+        case {"type": "array", "items": item}:
+            return [_value(item, defs) for _ in range(schema.get("minItems", 0))]
+        case {"type": "integer" | "number"}:
+            return schema.get("minimum", 1)
+        case {"type": "boolean"}:
+            return False
+        case {"type": "string"} if "pattern" not in schema:
+            return "文字"
+    message = f"the model must give an example of {schema.get('title', schema)}"
+    raise AssertionError(message)
+
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    name: _WRITTEN[name] if name in _WRITTEN else required_by(row.model) for name, row in TYPES.items()
 }

@@ -39,7 +39,7 @@ alliance_shape = object_of({
     "station": object_of(
         {"postmark": array(key_shape, 1)}, {"ledger": array(key_shape), "ledger_mldsa": array(key_shape)}
     ),
-}, {"log": text(r"[!-*,-~]{1,128}"), "quorum": number(1, 64)})  # fmt: skip
+}, {"log": text(r"[!-*,-~]{1,128}"), "quorum": number(1, 1024)})  # fmt: skip
 policy_shape = object_of(
     {"border_strip_km": number(0, 200), "routes": array(route_shape, 1, 64)},
     {"obligations": array(obligation_shape, 0, 64)},

@@ -175,7 +175,7 @@ def _answer_note(step: HistoryStep) -> str:
 
 def _owed_note(home: Home, step: HistoryStep) -> str:
     """Say what was owed, which step this is, until when, by which rule of which charter, and why."""
-    from yizhan.services.obligations import debtor_name, step_name
+    from yizhan.cli.obligation_view import debtor_name, step_name
 
     said = step.said
     sentence = _("{what}：{step}，{whom} 应于 {due} 前办；章程 {charter} 规则 {rule}：{because}")

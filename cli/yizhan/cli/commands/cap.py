@@ -91,9 +91,9 @@ def import_cap(
     from yizhan.producers.cap import CapInvalid
     from yizhan.producers.cap.xml import MAX_BYTES
     from yizhan.services.cap import CapDesk, CapImport
-    from yizhan.services.drafts import open_drafts
     from yizhan.services.envelopes import read_input
     from yizhan.services.errors import ServiceError
+    from yizhan.services.stores import open_drafts
 
     home = current_home()
     found: list[CapImport] = []

@@ -162,7 +162,7 @@ def _draft(
     from yizhan.charter.differences import differences
     from yizhan.cli.output import print_json, tell
     from yizhan.runtime.clock import utc_now
-    from yizhan.schemas.charter import load_charter
+    from yizhan.schemas.charter_loading import load_charter
     from yizhan.services.errors import ServiceError
 
     if out.exists() and any(out.iterdir()):

@@ -70,7 +70,7 @@ def verify(
         problem = None
     except CharterProblem as error:
         problem = error
-    standing, now = reader.standing(), reader.clock()
+    standing, now = reader.status(), reader.clock()
     if problem is None and standing.stale(now):
         problem = CharterProblem(standing.problem, standing.detail)  # type: ignore[arg-type] # a Problem
     fingerprint = hashlib.sha256(archive.anchor()).hexdigest()
@@ -237,8 +237,8 @@ def _headers(home: Home, file: Path | None, county: str | None) -> Iterator[Head
     from yizhan.schemas.errors import Refused
     from yizhan.schemas.header import parse_header
     from yizhan.services.errors import ServiceError
-    from yizhan.services.inbox import read_inbox as inboxes
-    from yizhan.services.outbox import read_outbox as outboxes
+    from yizhan.services.stores import read_inbox as inboxes
+    from yizhan.services.stores import read_outbox as outboxes
 
     if file is not None:
         for number, line in enumerate(file.read_bytes().splitlines(), 1):

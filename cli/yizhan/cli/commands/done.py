@@ -1,11 +1,15 @@
-"""``yizhan done ID N``: a decision of a consultation carried out, said to everybody who was there."""
+"""``yizhan done ID N``: tell everybody who was there that a decision of a consultation is carried out."""
 
 from __future__ import annotations
 
 import click
 
+from yizhan.cli.accepted_view import show_accepted
 from yizhan.cli.click_options import Command, Whole, county_option, json_option, option, passphrase_option
-from yizhan.schemas.i18n import _, marked
+from yizhan.cli.context import acting, current_home
+from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.schemas.i18n import marked
+from yizhan.services.obligations import complete_decision
 
 
 @click.command(
@@ -27,51 +31,6 @@ def command(
     event_id: str, number: int, county: str, *, note: str | None, passphrase_fd: int | None, as_json: bool
 ) -> None:
     """Say that a decision is done."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import print_json, tell
-    from yizhan.cli.passphrase import TerminalPassphrase
-    from yizhan.producers.drafts import parse_draft
-    from yizhan.schemas.header import NOTICE
-    from yizhan.services import inbox as inboxes
-    from yizhan.services.errors import ServiceError
-    from yizhan.services.outbox import accepted_json, accepted_lines, open_outbox
-    from yizhan.services.own_obligations import consultation_decisions
-
     home = current_home()
-    with (
-        inboxes.read_inbox(home, county) as inbox,
-        open_outbox(home, county, TerminalPassphrase(passphrase_fd)) as outbox,
-    ):
-        found = {
-            each.due.number: each
-            for each in consultation_decisions(county, inbox, outbox)
-            if each.minutes.header.id == event_id
-        }
-        decision = found.get(number)
-        if decision is None:
-            sentence = marked("{id} 没有第 {n} 项议定事项（有 {count} 项）；请看 yizhan due {county}")
-            raise ServiceError(sentence, id=event_id, n=number, count=len(found), county=county)
-        if decision.due.who != county:
-            sentence = marked("第 {n} 项“{what}”由 {who} 负责，不是本县的，没有发出")
-            who = home.member_name(decision.due.who)
-            raise ServiceError(sentence, n=number, what=decision.due.what, who=who)
-        if decision.by is not None:
-            raise ServiceError(marked("第 {n} 项已由 {by} 告知办结，没有再发"), n=number, by=decision.by)
-        minutes = decision.minutes
-        text = note or _("已办结：{what}").format(what=decision.due.what)
-        sent = outbox.publish(
-            parse_draft(
-                {
-                    "type": NOTICE,
-                    "status": minutes.header.status,
-                    "subject": minutes.thread,
-                    "reply_to": {"id": event_id, "hash": minutes.hash},
-                    "to": sorted({minutes.header.county, *minutes.header.to} - {county}),
-                    "payload": {"kind": "text", "text": text, "decisions": [number]},
-                }
-            )
-        )
-    if as_json:
-        print_json(accepted_json(sent))
-    else:
-        tell("\n".join(accepted_lines(home, sent)))
+    sent = complete_decision(home, county, event_id, number, note, acting("done"), TerminalPassphrase(passphrase_fd))
+    show_accepted(home, sent, as_json=as_json)

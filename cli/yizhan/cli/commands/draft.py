@@ -22,8 +22,9 @@ def list_(county: str, as_json: bool) -> None:
     from yizhan.cli.context import current_home
     from yizhan.cli.form_prompt import faults_of
     from yizhan.cli.output import print_json, print_table
-    from yizhan.services.drafts import open_drafts, summary_of
+    from yizhan.services.drafts import summary_of
     from yizhan.services.labels import type_name
+    from yizhan.services.stores import open_drafts
 
     home = current_home()
     with open_drafts(home, county) as book:
@@ -51,7 +52,8 @@ def show(n: int, county: str, as_json: bool) -> None:
     from yizhan.cli.context import current_home
     from yizhan.cli.form_prompt import Asking
     from yizhan.cli.output import print_json, say
-    from yizhan.services.drafts import checked, open_drafts, setting_of, show_draft
+    from yizhan.services.drafts import checked, setting_of, show_draft
+    from yizhan.services.stores import open_drafts
 
     home = current_home()
     with open_drafts(home, county) as book:
@@ -75,7 +77,8 @@ def edit(n: int, county: str, passphrase_fd: int | None) -> None:
     """Go on with a draft."""
     from yizhan.cli.context import current_home
     from yizhan.cli.passphrase import TerminalPassphrase
-    from yizhan.services.drafts import go_on, open_drafts
+    from yizhan.services.drafts import go_on
+    from yizhan.services.stores import open_drafts
 
     home = current_home()
     with open_drafts(home, county) as book:
@@ -99,13 +102,14 @@ def send(
     n: int, county: str, *, yes: bool, attached: tuple[str, ...], passphrase_fd: int | None, as_json: bool
 ) -> None:
     """Send a draft."""
+    from yizhan.cli.accepted_view import accepted_json, accepted_lines
     from yizhan.cli.context import current_home
     from yizhan.cli.form_prompt import Asking
     from yizhan.cli.output import print_json, say, tell
     from yizhan.cli.passphrase import TerminalPassphrase
-    from yizhan.services.drafts import checked, doubts_of, open_drafts, send, setting_of, show_draft
+    from yizhan.services.drafts import checked, doubts_of, send, setting_of, show_draft
     from yizhan.services.errors import ServiceError
-    from yizhan.services.outbox import accepted_json, accepted_lines
+    from yizhan.services.stores import open_drafts
 
     home = current_home()
     with open_drafts(home, county) as book:
@@ -135,8 +139,9 @@ def drop(n: int, county: str, yes: bool) -> None:
     """Drop a draft."""
     from yizhan.cli.context import current_home
     from yizhan.cli.output import say, tell
-    from yizhan.services.drafts import open_drafts, summary_of
+    from yizhan.services.drafts import summary_of
     from yizhan.services.labels import type_name
+    from yizhan.services.stores import open_drafts
 
     home = current_home()
     with open_drafts(home, county) as book:

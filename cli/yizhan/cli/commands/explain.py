@@ -104,7 +104,7 @@ def _drafts(
 ) -> Iterator[dict[str, Any]]:
     """Publish each draft into a copy that is thrown away, and tell what came of it."""
     from yizhan.producers.drafts import read_jsonl
-    from yizhan.services.outbox import trying_out
+    from yizhan.services.stores import scratch_outbox
 
     with contextlib.ExitStack() as stack:
         outboxes: dict[str, Outbox] = {}
@@ -118,7 +118,7 @@ def _drafts(
                 yield {"ok": False, "line": line, "reason": "no_sender", "detail": detail}
                 continue
             if sender not in outboxes:
-                outboxes[sender] = stack.enter_context(trying_out(home, sender, charter, at))
+                outboxes[sender] = stack.enter_context(scratch_outbox(home, sender, charter, at))
             yield {"line": line, **_draft(outboxes[sender], found, at)}
 
 
@@ -133,11 +133,11 @@ def _by_line(read: Iterable[tuple[int, Draft | LineProblem]]) -> Iterator[tuple[
 
 
 def _draft(outbox: Outbox, draft: Draft, at: datetime) -> dict[str, Any]:
+    from yizhan.cli.accepted_view import accepted_json
     from yizhan.producers.doubts import doubts, grade_otherwise, kept, place_of
     from yizhan.producers.geography import sample_outlines
     from yizhan.schemas.errors import YizhanError
     from yizhan.services.labels import error_sentence
-    from yizhan.services.outbox import accepted_json
 
     found = doubts(draft, outbox.county, outbox.charters.latest().members, at, sample_outlines)
     proposal = grade_otherwise(draft)

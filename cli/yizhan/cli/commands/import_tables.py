@@ -220,9 +220,9 @@ def _carry_out(home: Home, county: str, found: imports.TableImport, wish: _Wish,
 def _desk(home: Home, county: str, lock: PassphraseSource, *, dry_run: bool) -> AbstractContextManager[Outbox]:
     """Open the outbox, or a copy of it where nothing shall go."""
     from yizhan.runtime.clock import utc_now
-    from yizhan.services.outbox import open_outbox, trying_out
+    from yizhan.services.stores import open_outbox, scratch_outbox
 
-    return trying_out(home, county, home.charter, utc_now()) if dry_run else open_outbox(home, county, lock)
+    return scratch_outbox(home, county, home.charter, utc_now()) if dry_run else open_outbox(home, county, lock)
 
 
 def _judge(home: Home, outbox: Outbox, found: imports.TableImport) -> None:
@@ -310,7 +310,7 @@ def _send(outbox: Outbox, found: imports.TableImport) -> None:
 def _draft(home: Home, county: str, found: imports.TableImport) -> None:
     """Keep every row as a draft, but for those that are one already."""
     from yizhan.runtime.clock import utc_now
-    from yizhan.services.drafts import open_drafts
+    from yizhan.services.stores import open_drafts
 
     with open_drafts(home, county) as book:
         there = {each.content.get("external_ref") for each in book.all()}

@@ -114,9 +114,9 @@ def _asked(home: Home, found: FirmsImport, *, ask: bool) -> bool:
 
 def _known(home: Home, county: str, drafts: tuple[Draft, ...]) -> set[str]:
     """Return the references of those that were sent before."""
-    from yizhan.producers.firms import HOTSPOT
     from yizhan.producers.queries import OutboxQuery
-    from yizhan.services.outbox import read_outbox
+    from yizhan.schemas.payloads.table import HOTSPOT
+    from yizhan.services.stores import read_outbox
 
     with read_outbox(home, county) as outbox:
         sent = () if outbox is None else outbox.rows(OutboxQuery(type=HOTSPOT))
@@ -156,7 +156,7 @@ def _send(
     home: Home, county: str, drafts: tuple[Draft, ...], lock: PassphraseSource
 ) -> list[tuple[Draft, Accepted | Exception]]:
     from yizhan.cli.output import progress
-    from yizhan.services.outbox import open_outbox
+    from yizhan.services.stores import open_outbox
 
     if not drafts:
         return []
@@ -171,7 +171,7 @@ def _send(
 def _as_json(
     found: FirmsImport, results: list[tuple[Draft, Accepted | Exception]], known: set[str], *, dry_run: bool
 ) -> dict[str, Any]:
-    from yizhan.services.outbox import accepted_json
+    from yizhan.cli.accepted_view import accepted_json
 
     sent = [(draft, result) for draft, result in results if not isinstance(result, Exception)]
     return {
@@ -198,8 +198,8 @@ def _as_json(
 def _show(
     home: Home, found: FirmsImport, results: list[tuple[Draft, Accepted | Exception]], known: set[str], *, dry_run: bool
 ) -> None:
+    from yizhan.cli.accepted_view import accepted_lines
     from yizhan.cli.output import say, tell
-    from yizhan.services.outbox import accepted_lines
 
     for draft in found.drafts if dry_run else ():
         to = join_list(home.member_name(code) for code in draft.to or ())

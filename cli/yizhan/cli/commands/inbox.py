@@ -1,14 +1,15 @@
-"""``yizhan inbox run|list|show|ack``: what arrives at a county, and its officers' word on it."""
+"""``yizhan inbox``: what arrives at a county, its attached files, and its officers' answers."""
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 import click
 
+from yizhan.cli.arrival_view import JsonLines, Screen
+from yizhan.cli.bell_view import say_heard, unreachable_rungs
 from yizhan.cli.click_options import (
     MEMBER,
     MOMENT,
@@ -21,19 +22,32 @@ from yizhan.cli.click_options import (
     passphrase_option,
     type_option,
 )
+from yizhan.cli.context import acting, current_home, debugging, log_to_stderr, say_if_stale
+from yizhan.cli.item_view import item_json, item_panel
+from yizhan.cli.longrun import working
+from yizhan.cli.output import console, print_json, print_table, progress, say, tell
+from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.consumers.bell.rings import RingOutcome
+from yizhan.consumers.items import InboxQuery, Item
+from yizhan.consumers.labels import State, sentence
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked
-from yizhan.schemas.payloads.common import Person
-
-if TYPE_CHECKING:
-    from yizhan.consumers.arrivals import ReceiveOutcome
-    from yizhan.consumers.inbox import Inbox
-    from yizhan.consumers.items import Item
-    from yizhan.runtime.process import StopSignal
-    from yizhan.services.home import Home
+from yizhan.schemas.policy import Way
+from yizhan.services.actor import named_officer
+from yizhan.services.bell import ladder, make_ringer, read_bell
+from yizhan.services.books import export_book
+from yizhan.services.home import Home
+from yizhan.services.inbox import (
+    answer_item,
+    list_aside,
+    list_item_files,
+    list_items,
+    save_item_files,
+    show_item,
+)
+from yizhan.services.labels import stage_name, type_name, way_name
+from yizhan.services.retention import destroy_content, list_due
 
 _SHOWN: Final = 40
-RING_AGAIN_SECONDS: Final = 30.0
-"""How long an alarm that nobody acknowledged is silent before it rings again."""
 
 command = Group("inbox", help=marked("本县收件箱：接收、查看、签收"))
 
@@ -52,100 +66,31 @@ command = Group("inbox", help=marked("本县收件箱：接收、查看、签收
 @json_option()
 def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> None:
     """Run the reader."""
-    from yizhan.cli.context import current_home, debugging, log_to_stderr
-    from yizhan.cli.longrun import working
-    from yizhan.cli.output import say
-    from yizhan.cli.passphrase import TerminalPassphrase
-    from yizhan.consumers.reader import run as receive
-    from yizhan.services import bell as bells
-    from yizhan.services.inbox import open_inbox
+    from yizhan.services.receiving import open_receiver
 
     home = current_home()
-    settings = home.settings
-    bell = bells.prepared(home, county)
-    for sentence in () if bell is None else bells.lacking(bells.ladder(home, county, bell.settings)):
-        say(sentence)
+    bell = read_bell(home, county)
+    for line in () if bell is None else unreachable_rungs(ladder(home, county, bell.settings)):
+        say(line)
 
-    def arrived(outcome: ReceiveOutcome) -> None:
+    def heard(outcome: RingOutcome) -> None:
         if not quiet:
-            _tell(home, county, outcome, as_json=as_json)
+            say_heard(outcome, as_json=as_json)
 
-    def begin() -> None:
-        for item in () if quiet or as_json else inbox.ringing():
-            _ring(home, item, county)
-        if not quiet:
-            threading.Thread(target=_keep_ringing, args=(inbox, stop, as_json), name="screen", daemon=True).start()
-        if bell is not None:
-            ringing.enter_context(bells.ringer(home, inbox, bell, quiet=quiet, as_json=as_json))
-
+    observer = None if quiet else JsonLines() if as_json else Screen(home, county)
     with (
-        open_inbox(home, county, TerminalPassphrase(passphrase_fd), home.reader_of(county, online=True)) as inbox,
-        working(settings, settings.inbox_metrics_port, elsewhere="yizhan_outbox_") as (stop, watchdog),
-        contextlib.ExitStack() as ringing,
+        open_receiver(home, county, TerminalPassphrase(passphrase_fd)) as receiver,
+        working(home.settings, home.settings.inbox_metrics_port, elsewhere="yizhan_outbox_") as (stop, watchdog),
     ):
         log_to_stderr(debug=debugging())
-        receive(inbox, settings, stop, watchdog=watchdog, tell=arrived, begin=begin)
-
-
-def _keep_ringing(inbox: Inbox, stop: StopSignal, as_json: bool) -> None:
-    """Ring again for what nobody acknowledged: an alarm whose first ring was lost with a process too."""
-    from yizhan.cli.output import print_line, say
-
-    while not stop.wait(RING_AGAIN_SECONDS):
-        count, ids = inbox.still_ringing()
-        if as_json and count:
-            nothing = dict.fromkeys(("reason", "item", "followup"))
-            print_line({"became": "ringing", "rings": False, **nothing, "count": count, "ids": ids})
-        elif count:
-            click.echo("\a", nl=False, err=True)
-            say(_("仍有 {count} 件报警无人签收，最新的是 {id}").format(count=count, id=ids[0]))
-
-
-def _tell(home: Home, county: str, outcome: ReceiveOutcome, *, as_json: bool) -> None:
-    """Tell what became of one record: a panel and a bell for an alarm, a line for the rest."""
-    from yizhan.cli.context import acting
-    from yizhan.cli.output import print_line, say
-    from yizhan.consumers.checks import NEVER_RECEIPTED
-    from yizhan.services.access_log import record_if_possible
-    from yizhan.services.labels import reason_name
-    from yizhan.services.obligations import tell_step
-
-    item = outcome.item
-    if as_json:
-        if item is not None:
-            record_if_possible(home, county, acting("inbox run"), "listed", [item.id])
-        told = {"became": outcome.became, "rings": outcome.rings, "reason": outcome.reason}
-        print_line(told | {"item": None if item is None else item.as_json(), "followup": outcome.followup})
-    elif outcome.rings and item is not None:
-        _ring(home, item, county)
-    elif outcome.became == "stored" and item is not None and item.type not in NEVER_RECEIPTED:
-        sentence = _("{at} {title} {id}，{sender} 发来")
-        say(
-            sentence.format(
-                at=home.local_time(item.received), title=item.title, id=item.id, sender=home.member_name(item.source)
-            )
+        receiver.run(
+            stop,
+            acting("inbox run"),
+            watchdog=watchdog,
+            observer=observer,
+            all_content=as_json,
+            companion=None if bell is None else lambda inbox: make_ringer(home, inbox, bell, heard),
         )
-    elif outcome.became == "manifest":
-        say(_("季度通报 {label} 已到").format(label=outcome.reason))
-    elif outcome.became == "followup" and outcome.followup is not None:
-        tell_step(home, county, outcome.followup)
-    elif outcome.became == "aside":
-        say(_("一件核验不过，已另存：{reason}").format(reason=reason_name(str(outcome.reason))))
-    elif outcome.became == "conflict" and item is not None:
-        say(_("{id} 有另一份内容不同的文书，已留作证据").format(id=item.id))
-
-
-def _ring(home: Home, item: Item, county: str) -> None:
-    from yizhan.cli.context import acting
-    from yizhan.cli.output import console
-    from yizhan.services.access_log import record_if_possible
-    from yizhan.services.inbox import panel
-
-    record_if_possible(home, county, acting("inbox run"), "opened", [item.id])
-    screen = console()
-    if screen.is_terminal:
-        screen.bell()
-    screen.print(panel(home, item, county))
 
 
 @command.command("list", help=marked("列出收件，最新的在最后；回执和系统通知不列"))
@@ -175,15 +120,6 @@ def list_(
     as_json: bool,
 ) -> None:
     """List items."""
-    from yizhan.cli.context import acting, current_home, say_if_stale
-    from yizhan.cli.output import print_json, print_table
-    from yizhan.consumers.items import InboxQuery
-    from yizhan.consumers.labels import State, sentence
-    from yizhan.schemas.policy import Way
-    from yizhan.services.access_log import record
-    from yizhan.services.inbox import read_inbox
-    from yizhan.services.labels import way_name
-
     home = current_home()
     if state is not None and state not in list(State):
         choices = join_list(State)
@@ -202,61 +138,45 @@ def list_(
         system=system,
         limit=limit or None,
     )
-    with read_inbox(home, county) as inbox:
-        found = () if inbox is None else inbox.items(query)
-        aside = () if inbox is None or not as_json else inbox.aside()
-        kept_aside = 0 if inbox is None else inbox.aside_count()
-        gaps = () if inbox is None else inbox.gaps()
-        conflicts = () if inbox is None else inbox.conflicts()
+    found = list_items(home, county, query, acting("inbox list"))
     stale = say_if_stale(home, home.reader_of(county))
-    if found:
-        record(home, county, acting("inbox list"), "listed", [item.id for item in found])
     if as_json:
-        items = [item.as_json() for item in found]
-        more = {"aside": aside, "gaps": gaps, "conflicts": conflicts, "charter_stale": stale}
-        print_json({"county": county, "items": items, **more})
+        items = [item_json(item) for item in found.items]
+        more = {"aside": list_aside(home, county), "gaps": found.gaps, "conflicts": found.conflicts}
+        print_json({"county": county, "items": items, **more, "charter_stale": stale})
         return
     print_table(
         [_("编号"), _("类型"), _("发件"), _("收到"), _("方式"), _("状态"), _("简要情况"), _("注意")],
-        [
-            (
-                item.id,
-                item.title,
-                home.member_name(item.source),
-                home.local_time(item.received),
-                f"{way_name(item.way)} {item.rule}",
-                sentence(item.state) + _changed(item),
-                _summary(item),
-                join_sentences(sentence(warning) for warning in item.warnings),
-            )
-            for item in found
-        ],
+        [_row(home, item) for item in found.items],
         _("没有符合条件的收件") if query != InboxQuery(limit=query.limit) else _("还没有收到过事件"),
     )
-    _beside(kept_aside, len(conflicts), sum(gap.kind != "waiting" for gap in gaps))
+    conflicts, gaps = len(found.conflicts), sum(gap.kind != "waiting" for gap in found.gaps)
+    if found.aside_count or conflicts:
+        line = _("另存 {aside} 件核验不过的，{conflicts} 件编号相同内容不同的；详见 --json")
+        say(line.format(aside=found.aside_count, conflicts=conflicts))
+    if gaps:
+        say(_("有 {count} 处顺序号断缺：可能有文书没有收到；详见 --json").format(count=gaps))
+
+
+def _row(home: Home, item: Item) -> tuple[str, ...]:
+    changed = _("，已撤回") if item.withdrawn_by else _("，已更正") if item.superseded_by else ""
+    return (
+        item.id,
+        item.title,
+        home.member_name(item.source),
+        home.local_time(item.received),
+        f"{way_name(item.way)} {item.rule}",
+        sentence(item.state) + changed,
+        _summary(item),
+        join_sentences(sentence(warning) for warning in item.warnings),
+    )
 
 
 def _summary(item: Item) -> str:
     """Return the beginning of what its sender wrote."""
-    said = None if item.contents is None else item.contents.raw.get("summary")
-    text = said if isinstance(said, str) else ""
+    summary = None if item.contents is None else item.contents.raw.get("summary")
+    text = summary if isinstance(summary, str) else ""
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-
-
-def _changed(item: Item) -> str:
-    if item.withdrawn_by:
-        return _("，已撤回")
-    return _("，已更正") if item.superseded_by else ""
-
-
-def _beside(aside: int, conflicts: int, gaps: int) -> None:
-    from yizhan.cli.output import say
-
-    if aside or conflicts:
-        sentence = _("另存 {aside} 件核验不过的，{conflicts} 件编号相同内容不同的；详见 --json")
-        say(sentence.format(aside=aside, conflicts=conflicts))
-    if gaps:
-        say(_("有 {count} 处顺序号断缺：可能有文书没有收到；详见 --json").format(count=gaps))
 
 
 @command.command("show", help=marked("显示一件的全部内容"))
@@ -265,23 +185,12 @@ def _beside(aside: int, conflicts: int, gaps: int) -> None:
 @json_option()
 def show(item_id: str, county: str, as_json: bool) -> None:
     """Show one item."""
-    from yizhan.cli.context import acting, current_home
-    from yizhan.cli.output import console, print_json
-    from yizhan.services.access_log import record
-    from yizhan.services.errors import ServiceError
-    from yizhan.services.inbox import panel, read_inbox
-
     home = current_home()
-    with read_inbox(home, county) as inbox:
-        item = None if inbox is None else inbox.item(item_id)
-    if item is None:
-        sentence = marked("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
-        raise ServiceError(sentence, county=home.member_name(county), id=item_id, code=county)
-    record(home, county, acting("inbox show"), "opened", [item.id])
+    item = show_item(home, county, item_id, acting("inbox show"))
     if as_json:
-        print_json(item.as_json())
+        print_json(item_json(item))
     else:
-        console().print(panel(home, item, county))
+        console().print(item_panel(home, item, county))
 
 
 @command.command("ack", help=marked("签收：停止响铃，并把签收人的姓名和警号告知发件县"))
@@ -309,31 +218,22 @@ def ack(
     passphrase_fd: int | None,
     as_json: bool,
 ) -> None:
-    """Enter an officer's word."""
-    from yizhan.cli.context import acting, current_home
-    from yizhan.cli.output import print_json, say, tell
-    from yizhan.cli.passphrase import TerminalPassphrase
-    from yizhan.services.access_log import record
-    from yizhan.services.inbox import open_inbox
-    from yizhan.services.labels import stage_name
-
+    """Enter an officer's answer."""
     home = current_home()
-    with open_inbox(home, county, TerminalPassphrase(passphrase_fd)) as inbox:
-        before = inbox.item(item_id)
-        item = inbox.acknowledge(item_id, name, badge, stage, note)
-    earlier = () if before is None else before.answers
+    actor = acting("inbox ack", named_officer(name, badge))
+    answered = answer_item(home, county, item_id, stage, note, actor, TerminalPassphrase(passphrase_fd))
     if as_json:
-        record(home, county, acting("inbox ack", Person(name=name, badge=badge)), "opened", [item.id])
-        print_json(item.as_json() | {"entered": len(item.answers) > len(earlier)})
+        print_json(item_json(answered.item) | {"entered": answered.entered})
         return
-    for each in earlier:
-        sentence = _("此前：{stage}，签收人 {name}（{badge}），{at}")
-        at = home.local_time(each.at)
-        say(sentence.format(stage=stage_name(each.stage), name=each.name, badge=each.badge, at=at))
-    said = _("{id} {stage}，签收人 {name}（{badge}）")
-    same = _("{id} {stage}，签收人 {name}（{badge}）：这句话此前已记下，没有再记")
-    sentence = said if len(item.answers) > len(earlier) else same
-    tell(sentence.format(id=item.id, stage=stage_name(stage), name=name, badge=badge))
+    for each in answered.earlier:
+        line, at = _("此前：{stage}，签收人 {name}（{badge}），{at}"), home.local_time(each.at)
+        say(line.format(stage=stage_name(each.stage), name=each.name, badge=each.badge, at=at))
+    line = (
+        _("{id} {stage}，签收人 {name}（{badge}）")
+        if answered.entered
+        else _("{id} {stage}，签收人 {name}（{badge}）：这句话此前已记下，没有再记")
+    )
+    tell(line.format(id=answered.item.id, stage=stage_name(stage), name=name, badge=badge))
 
 
 @command.command("files", help=marked("列出一件随文书密封的附件：名称、格式、大小、已取到多少"))
@@ -342,21 +242,14 @@ def ack(
 @json_option()
 def files(item_id: str, county: str, as_json: bool) -> None:
     """List attached files."""
-    from yizhan.cli.context import acting, current_home
-    from yizhan.cli.output import print_json, print_table, say
-    from yizhan.services.access_log import record
-    from yizhan.services.attachments import attached
-
-    home = current_home()
-    standings, problems = attached(home, county, item_id)
-    record(home, county, acting("inbox files"), "listed", [item_id])
+    found = list_item_files(current_home(), county, item_id, acting("inbox files"))
     if as_json:
-        listed_ = [
+        files = [
             {name: getattr(each.attachment, name) for name in ("name", "media_type", "bytes", "sha256")}
             | {"chunks": each.chunks, "here": each.here, "complete": each.complete}
-            for each in standings
+            for each in found.files
         ]
-        print_json({"county": county, "id": item_id, "files": listed_, "problems": problems})
+        print_json({"county": county, "id": item_id, "files": files, "problems": found.problems})
         return
     print_table(
         [_("文件名"), _("格式"), _("字节数"), _("已取到")],
@@ -367,11 +260,11 @@ def files(item_id: str, county: str, as_json: bool) -> None:
                 str(each.attachment.bytes),
                 f"{each.here}/{each.chunks}",
             )
-            for each in standings
+            for each in found.files
         ],
         _("这一件没有随文书密封的附件"),
     )
-    for problem in problems:
+    for problem in found.problems:
         say(_("{name}：文书里写得不对，不取：{why}").format(name=problem.name, why=problem.sentence))
 
 
@@ -390,19 +283,18 @@ def files(item_id: str, county: str, as_json: bool) -> None:
 @click.pass_context
 def save(ctx: click.Context, item_id: str, name: str | None, county: str, folder: str, as_json: bool) -> None:
     """Save attached files."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import print_json, say, tell
-    from yizhan.services.attachments import save_files
-
-    saved, refused = save_files(current_home(), county, item_id, name, folder)
+    home, actor = current_home(), acting("inbox save")
+    with progress(_("存附件")) as bar:
+        found = save_item_files(home, county, item_id, name, Path(folder), actor, bar)
     if as_json:
-        print_json({"county": county, "id": item_id, "saved": saved, "refused": refused})
+        refused = [{"name": file, "cause": error.cause, "error": str(error)} for file, error in found.refused]
+        print_json({"county": county, "id": item_id, "saved": [str(path) for path in found.saved], "refused": refused})
     else:
-        for path in saved:
+        for path in found.saved:
             tell(_("已存 {path}").format(path=path))
-        for each in refused:
-            say(each["error"])
-    if refused:
+        for _file, error in found.refused:
+            say(str(error))
+    if found.refused:
         ctx.exit(1)
 
 
@@ -417,9 +309,6 @@ def save(ctx: click.Context, item_id: str, name: str | None, county: str, folder
 @county_option()
 def export(file: str, county: str) -> None:
     """Export the book."""
-    from yizhan.cli.context import current_home
-    from yizhan.services.books import export_book
-
     export_book(current_home(), county, "inbox", file)
 
 
@@ -448,25 +337,21 @@ def destroy(
     as_json: bool,
 ) -> None:
     """Destroy content."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import print_json, print_table, tell
-    from yizhan.cli.passphrase import TerminalPassphrase
-    from yizhan.services.labels import type_name
-    from yizhan.services.retention import carry_out, due_items
-
     home = current_home()
     if yes and not (name and badge):
         raise click.UsageError(_("销毁要写明是谁决定的：--name 和 --badge"), click.get_current_context())
     if not yes:
-        due = due_items(home, county, ids)
+        due = list_due(home, county, ids)
         if as_json:
             print_json({"county": county, "due": due, "destroyed": [], "notices": []})
             return
         rows = [(each.id, type_name(each.type), home.local_time(each.received), each.retention) for each in due]
         print_table([_("编号"), _("类型"), _("收到"), _("保管期限")], rows, _("没有到期的"))
         return
-    done, notices = carry_out(home, county, ids, (str(name), str(badge)), TerminalPassphrase(passphrase_fd))
+    actor = acting("inbox destroy", named_officer(str(name), str(badge)))
+    done = destroy_content(home, county, ids, actor, TerminalPassphrase(passphrase_fd))
     if as_json:
-        print_json({"county": county, "due": [], "destroyed": done, "notices": notices})
+        print_json({"county": county, "due": [], "destroyed": done.destroyed, "notices": done.notices})
     else:
-        tell(_("已销毁 {count} 件的内容，通知 {notices} 份").format(count=len(done), notices=len(notices)))
+        line = _("已销毁 {count} 件的内容，通知 {notices} 份")
+        tell(line.format(count=len(done.destroyed), notices=len(done.notices)))

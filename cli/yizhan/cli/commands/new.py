@@ -46,8 +46,9 @@ def command(
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.runtime.clock import utc_now
     from yizhan.schemas.header import RECEIPT
-    from yizhan.services.drafts import go_on, open_drafts
+    from yizhan.services.drafts import go_on
     from yizhan.services.errors import ServiceError
+    from yizhan.services.stores import open_drafts
 
     home = current_home()
     if type == RECEIPT:
@@ -68,7 +69,7 @@ def _mending(home: Home, county: str, event_id: str) -> dict[str, Any]:
     from yizhan.producers.drafts import Draft
     from yizhan.schemas import strictjson
     from yizhan.services.errors import ServiceError
-    from yizhan.services.outbox import read_outbox
+    from yizhan.services.stores import read_outbox
 
     with read_outbox(home, county) as outbox:
         own = None if outbox is None else outbox.event(event_id)
@@ -86,8 +87,8 @@ def _mending(home: Home, county: str, event_id: str) -> dict[str, Any]:
 def _answering(home: Home, county: str, event_id: str) -> dict[str, Any]:
     """Refer to what the inbox has: by id and hash, in its thread; one's own answer stands for what it answered."""
     from yizhan.services.errors import ServiceError
-    from yizhan.services.inbox import read_inbox
-    from yizhan.services.outbox import read_outbox as looking_into_outbox
+    from yizhan.services.stores import read_inbox
+    from yizhan.services.stores import read_outbox as looking_into_outbox
 
     with read_inbox(home, county) as inbox, looking_into_outbox(home, county) as outbox:
         item = None if inbox is None else inbox.item(event_id)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from yizhan.cli.accepted_view import files_waiting_line
+from yizhan.cli.actions import command_of
 from yizhan.cli.click_options import (
     MOMENT,
     Group,
@@ -18,10 +20,17 @@ from yizhan.cli.click_options import (
     passphrase_option,
     type_option,
 )
+from yizhan.cli.context import current_home, debugging, log_to_stderr, say_if_stale
+from yizhan.cli.longrun import working
+from yizhan.cli.output import print_json, print_table, say, tell
+from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.producers.queries import Figures, OutboxQuery
+from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
-
-if TYPE_CHECKING:
-    from yizhan.services.home import Home
+from yizhan.services.books import export_book
+from yizhan.services.home import Home
+from yizhan.services.labels import reason_name, state_name, type_name
+from yizhan.services.outbox import OutboxListing, list_events, list_waiting_files
 
 command = Group("outbox", help=marked("本县发件箱：送出、查看"))
 
@@ -37,20 +46,15 @@ command = Group("outbox", help=marked("本县发件箱：送出、查看"))
 @passphrase_option()
 def run(county: str, passphrase_fd: int | None) -> None:
     """Run the publisher."""
-    from yizhan.cli.context import current_home, debugging, log_to_stderr
-    from yizhan.cli.longrun import working
-    from yizhan.cli.passphrase import TerminalPassphrase
-    from yizhan.producers import publisher
-    from yizhan.services.outbox import open_outbox
+    from yizhan.services.sending import open_sender
 
     home = current_home()
-    settings = home.settings
     with (
-        open_outbox(home, county, TerminalPassphrase(passphrase_fd), home.reader_of(county, online=True)) as outbox,
-        working(settings, settings.outbox_metrics_port) as (stop, watchdog),
+        open_sender(home, county, TerminalPassphrase(passphrase_fd)) as sender,
+        working(home.settings, home.settings.outbox_metrics_port) as (stop, watchdog),
     ):
         log_to_stderr(debug=debugging())
-        publisher.run(outbox, settings, stop, watchdog=watchdog)
+        sender.run(stop, watchdog=watchdog)
 
 
 @command.command("list", help=marked("列出本县发出的事件，最新的在最后，以及还有多少在等"))
@@ -71,23 +75,14 @@ def list_(
     as_json: bool,
 ) -> None:
     """List events."""
-    from yizhan.cli.context import current_home, say_if_stale
-    from yizhan.cli.output import print_json, print_table, tell
-    from yizhan.producers.queries import OutboxQuery
-    from yizhan.services.labels import reason_name, state_name, type_name
-    from yizhan.services.outbox import read_outbox
-
     home = current_home()
     query = OutboxQuery(type=type, state=state, since=since, until=until, limit=limit or None)
-    with read_outbox(home, county) as outbox:
-        rows = () if outbox is None else outbox.rows(query)
-        figures = None if outbox is None else outbox.figures(home.settings.receipt_overdue_seconds)
-        line = (False, None) if outbox is None else outbox.line()
+    found = list_events(home, county, query)
     stale = say_if_stale(home, home.reader_of(county))
     if as_json:
-        waiting = {"depth": 0, "oldest_seconds": 0.0, "awaited": 0, "receipts_overdue": 0}
-        said = {"county": county, "waiting": figures or waiting, "events": rows, "charter_stale": stale}
-        print_json(said | {"publisher": {"running": line[0], "no_broker_since": line[1]}})
+        values = {"county": county, "waiting": found.figures or Figures(0, 0.0, 0, 0), "events": found.events}
+        publisher = {"running": found.running, "no_broker_since": found.no_broker_since}
+        print_json(values | {"charter_stale": stale, "publisher": publisher})
         return
     print_table(
         [_("编号"), _("类型"), _("收下"), _("收件"), _("状态"), _("说明")],
@@ -100,23 +95,25 @@ def list_(
                 state_name(row.state),
                 row.trouble or (reason_name(row.reason) if row.reason else "") or (row.replaced_by or ""),
             )
-            for row in rows
+            for row in found.events
         ],
         _("没有符合条件的事件") if query != OutboxQuery(limit=query.limit) else _("发件箱是空的"),
     )
-    if figures is not None:
+    if (figures := found.figures) is not None:
         sentence = _("待发 {depth} 件，待驿站答复 {awaited} 件，回执逾期 {overdue} 件")
         tell(sentence.format(depth=figures.depth, awaited=figures.awaited, overdue=figures.receipts_overdue))
-        if figures.depth or figures.awaited:
-            tell(_why_it_waits(home, county, *line, sending=figures.depth > 0))
+    if found.waits is not None:
+        tell(_why_it_waits(home, county, found))
 
 
-def _why_it_waits(home: Home, county: str, running: bool, no_broker_since: datetime | None, *, sending: bool) -> str:
-    if not running:
-        return _("没有进程在送；请运行 yizhan outbox run --county {county}").format(county=county)
-    if no_broker_since is not None:
-        return _("自 {since} 起连不上 Kafka；接通后自动送出").format(since=home.local_time(no_broker_since))
-    return _("正在送出") if sending else _("已送到 Kafka，驿站还没有答复；久无答复时，请问驿站是否在运行")
+def _why_it_waits(home: Home, county: str, found: OutboxListing) -> str:
+    if found.waits == "no_publisher":
+        return _("没有进程在送；请运行 {command}").format(command=command_of(Action.to("outbox.run", county=county)))
+    if found.waits == "no_broker":
+        return _("自 {since} 起连不上 Kafka；接通后自动送出").format(since=home.local_time(found.no_broker_since))
+    if found.waits == "sending":
+        return _("正在送出")
+    return _("已送到 Kafka，驿站还没有答复；久无答复时，请问驿站是否在运行")
 
 
 @command.command("files", help=marked("列出还有收件县没有取齐的附件：已送出多少，谁已取齐；都取齐的不再列"))
@@ -124,19 +121,13 @@ def _why_it_waits(home: Home, county: str, running: bool, no_broker_since: datet
 @json_option()
 def files(county: str, as_json: bool) -> None:
     """List attached files."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import print_json, print_table, say
-    from yizhan.services.outbox import files_wait, read_outbox
-
     home = current_home()
-    with read_outbox(home, county) as outbox:
-        rows = () if outbox is None else outbox.files()
-        trouble = None if outbox is None else outbox.files_trouble()
+    found = list_waiting_files(home, county)
     if as_json:
-        print_json({"county": county, "files": rows, "trouble": trouble})
+        print_json({"county": county, "files": found.files, "trouble": found.trouble})
         return
-    if trouble is not None:
-        say(files_wait(trouble))
+    if found.trouble is not None:
+        say(files_waiting_line(found.trouble))
     print_table(
         [_("编号"), _("文件名"), _("字节数"), _("已送出"), _("已取齐"), _("未取齐")],
         [
@@ -148,7 +139,7 @@ def files(county: str, as_json: bool) -> None:
                 join_list(map(home.member_name, row.fetched)),
                 join_list(map(home.member_name, row.waiting)),
             )
-            for row in rows
+            for row in found.files
         ],
         _("没有在等的附件"),
     )
@@ -165,7 +156,4 @@ def files(county: str, as_json: bool) -> None:
 @county_option()
 def export(file: str, county: str) -> None:
     """Export the book."""
-    from yizhan.cli.context import current_home
-    from yizhan.services.books import export_book
-
     export_book(current_home(), county, "outbox", file)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from yizhan.cli.click_options import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, type_option
+from yizhan.cli.context import acting, current_home
+from yizhan.cli.output import print_json, print_table, say
+from yizhan.producers.queries import OutboxQuery, Posting, RecipientReceipt
 from yizhan.schemas.i18n import _, marked, with_note
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from yizhan.producers.queries import ForeignPosting, Posting, RecipientReceipt
-    from yizhan.services.home import Home
+from yizhan.services.home import Home
+from yizhan.services.labels import refusal, stage_name, state_name, type_name, way_name
+from yizhan.services.outbox import ForeignReply, list_postings
 
 FILES: Final = ("fetched", "unfetched")
-"""Stages that programs say of attached files: nobody's word."""
+"""Stages that programs report of attached files; no officer's answer."""
 
 command = Group("postings", help=marked("本县发出的事件后来怎样了"))
 
@@ -41,24 +42,13 @@ def list_(
     as_json: bool,
 ) -> None:
     """List postings."""
-    from yizhan.cli.context import acting, current_home
-    from yizhan.cli.output import print_json, print_table, say
-    from yizhan.producers.queries import OutboxQuery
-    from yizhan.services.access_log import record
-    from yizhan.services.labels import type_name, way_name
-    from yizhan.services.outbox import newest_postings, read_outbox
-
     home = current_home()
     query = OutboxQuery(id=event_id, type=type, state=state, since=since)
-    plain = not (system or event_id or type)
-    with read_outbox(home, county) as outbox:
-        found = [] if outbox is None else newest_postings(outbox, query, limit, plain=plain)
-        foreign = () if outbox is None else outbox.foreign_postings()
-    # What a partner's officers wrote is content too.
-    if answered := list(dict.fromkeys(each.id for each in found if each.said)):
-        record(home, county, acting("postings list"), "listed", answered)
+    everything = bool(system or event_id or type)
+    found = list_postings(home, county, query, limit, acting("postings list"), system=everything)
     if as_json:
-        print_json({"county": county, "postings": found, "foreign": foreign})
+        foreign = [each.posting for each in found.foreign]
+        print_json({"county": county, "postings": found.postings, "foreign": foreign})
         return
     print_table(
         [_("编号"), _("类型"), _("收件"), _("方式"), _("驿站"), _("送达、打开"), _("签收")],
@@ -70,64 +60,52 @@ def list_(
                 f"{way_name(each.stamped_way or each.way)} {each.stamped_rule or each.rule}",
                 _station(each),
                 _delivered(home, each),
-                _said(home, each),
+                _answers(home, each),
             )
-            for each in found
+            for each in found.postings
         ],
         _("没有符合条件的事件") if query != OutboxQuery() else _("还没有发出过事件"),
     )
-    for posting in foreign:
-        if not any((event_id, state, type, since)) or posting.id == event_id is not None:
-            say(_foreign(home, posting))
+    for reply in found.foreign:
+        if not any((event_id, state, type, since)) or reply.posting.id == event_id is not None:
+            say(_foreign(home, reply))
 
 
-def _foreign(home: Home, posting: ForeignPosting) -> str:
-    """Say what a posting kept aside means: our key was used only where the station let the event in."""
-    from yizhan.schemas.errors import StatementInvalid
-    from yizhan.schemas.postmark import Postmark
-    from yizhan.schemas.statements import read_dated
-    from yizhan.services.labels import refusal
-
-    at = home.local_time(posting.read_at)
-    try:
-        postmark, _hash, _charter = read_dated(Postmark, posting.value, home.charters)
-    except StatementInvalid:
-        sentence = _("{at} 读到一份不是驿站签名的答复（{why}）；请查明谁能写本县的答复主题")
-        return sentence.format(at=at, why=posting.why)
-    if postmark.refused is None:
+def _foreign(home: Home, reply: ForeignReply) -> str:
+    """Say what a reply that matches nothing means: our key was used only where the station let the event in."""
+    at, why = home.local_time(reply.posting.read_at), reply.posting.why
+    if reply.meaning == "not_signed":
+        return _("{at} 读到一份不是驿站签名的答复（{why}）；请查明谁能写本县的答复主题").format(at=at, why=why)
+    if reply.meaning == "our_key":
         sentence = _("{id} 不是本机发出的，却由本县的密钥签名（{why}，{at}）；请查明谁用了本县的密钥")
-        return sentence.format(id=posting.id, why=posting.why, at=at)
+        return sentence.format(id=reply.posting.id, why=why, at=at)
     sentence = _("{at} 有一份不是本机发出的东西写到本县的主题，被驿站拒收：{reason}；请查明谁用了本县的证书")
-    return sentence.format(at=at, reason=refusal(str(postmark.refused), postmark.detail))
+    return sentence.format(at=at, reason=refusal(str(reply.reason), reply.detail))
 
 
 def _station(each: Posting) -> str:
-    from yizhan.services.labels import refusal, state_name
-
     if each.reason is None:
         return state_name(each.state)
     return f"{state_name(each.state)}: {refusal(each.reason, each.detail)}"
 
 
 def _delivered(home: Home, each: Posting) -> str:
-    lines = [_words(home, stage, each.said[stage]) for stage in FILES if stage in each.said]
+    lines = [_receipts(home, stage, each.said[stage]) for stage in FILES if stage in each.said]
     if each.delivered is not None:
         opened = _("{at} 已打开") if each.opened else _("{at} 打不开")
         lines.insert(0, opened.format(at=home.local_time(each.delivered)))
     return "\n".join(lines)
 
 
-def _said(home: Home, each: Posting) -> str:
-    return "\n".join(_words(home, stage, said) for stage, said in each.said.items() if stage not in FILES)
+def _answers(home: Home, each: Posting) -> str:
+    return "\n".join(_receipts(home, stage, found) for stage, found in each.said.items() if stage not in FILES)
 
 
-def _words(home: Home, stage: str, words: Sequence[RecipientReceipt]) -> str:
-    from yizhan.services.labels import stage_name
-
+def _receipts(home: Home, stage: str, receipts: Sequence[RecipientReceipt]) -> str:
     lines = []
-    for said in words:
-        by = said.payload.get("by")
+    for receipt in receipts:
+        by = receipt.payload.get("by")
         who = " " + with_note(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
-        note = said.payload.get("note")
-        lines.append(f"{stage_name(stage)}{who} {home.local_time(said.time)}" + (f": {note}" if note else ""))
+        note = receipt.payload.get("note")
+        lines.append(f"{stage_name(stage)}{who} {home.local_time(receipt.time)}" + (f": {note}" if note else ""))
     return "\n".join(lines)

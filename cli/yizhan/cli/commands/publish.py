@@ -65,7 +65,7 @@ def command(
     from yizhan.cli.output import print_json, say
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.runtime.errors import StoreError
-    from yizhan.services.outbox import open_outbox
+    from yizhan.services.stores import open_outbox
 
     home = current_home()
     report = PublishReport(home, quiet=as_json)
@@ -105,8 +105,8 @@ class PublishReport:
 
     def accept(self, line: int, sent: Accepted) -> None:
         """Tell that the outbox has an event."""
+        from yizhan.cli.accepted_view import accepted_lines
         from yizhan.cli.output import tell
-        from yizhan.services.outbox import accepted_lines
 
         self.accepted.append((line, sent))
         if not self.quiet:
@@ -149,7 +149,7 @@ class PublishReport:
 
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
-        from yizhan.services.outbox import accepted_json
+        from yizhan.cli.accepted_view import accepted_json
 
         return {
             "accepted": [{"line": line, **accepted_json(sent)} for line, sent in self.accepted],

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import click
 
+from yizhan.cli.accepted_view import show_accepted
 from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
+from yizhan.cli.context import acting, current_home
+from yizhan.cli.matter_view import joint_work_sentence, timeline_json, timeline_rows
+from yizhan.cli.output import print_json, print_table, tell
+from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.schemas.i18n import _, marked
+from yizhan.services.matters import link_threads, show_matter
 
 
 @click.command(
@@ -22,29 +28,18 @@ from yizhan.schemas.i18n import _, marked
 @json_option()
 def command(event_id: str, county: str, as_json: bool) -> None:
     """Tell a matter."""
-    from yizhan.cli.context import acting, current_home
-    from yizhan.cli.output import print_json, print_table, tell
-    from yizhan.services import matters as stories
-    from yizhan.services.access_log import record
-    from yizhan.services.errors import ServiceError
-
     home = current_home()
-    found = stories.matter_timeline(home, county, event_id)
-    if not found.events:
-        sentence = marked("{county} 的收件箱和发件箱里都没有 {id}；请看 yizhan inbox list 和 yizhan outbox list")
-        raise ServiceError(sentence, county=home.member_name(county), id=event_id)
-    record(home, county, acting("story"), "opened", [told.header.id for told in found.events])
+    found = show_matter(home, county, event_id, acting("story"))
     if as_json:
-        print_json({"county": county, **stories.as_json(found)})
+        print_json({"county": county, **timeline_json(found)})
         return
-    print_table(
-        [_("时间"), _("哪一方"), _("事项"), _("内容"), _("编号")], list(stories.rows(home, found)), "", whole=(4,)
-    )
-    if len(found.opened) > 1:
-        linked = " + ".join(f"{told.header.id} {home.member_name(told.header.source)}" for told in found.opened)
+    columns = [_("时间"), _("哪一方"), _("事项"), _("内容"), _("编号")]
+    print_table(columns, list(timeline_rows(home, found)), "", whole=(4,))
+    if len(found.openings) > 1:
+        linked = " + ".join(f"{event.header.id} {home.member_name(event.header.source)}" for event in found.openings)
         tell(_("并案：{linked}").format(linked=linked))
-    for each in found.standings:
-        tell(stories.standing_sentence(home, each))
+    for each in found.joint_work:
+        tell(joint_work_sentence(home, each))
 
 
 @click.command(
@@ -64,36 +59,6 @@ def command(event_id: str, county: str, as_json: bool) -> None:
 @json_option()
 def link(own_id: str, other_id: str, county: str, note: str | None, passphrase_fd: int | None, as_json: bool) -> None:
     """Link two threads."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import print_json, tell
-    from yizhan.cli.passphrase import TerminalPassphrase
-    from yizhan.producers.drafts import Draft, Reference
-    from yizhan.schemas.header import NOTICE
-    from yizhan.services import inbox as inboxes
-    from yizhan.services.errors import ServiceError
-    from yizhan.services.outbox import accepted_json, accepted_lines, open_outbox
-
     home = current_home()
-    with inboxes.read_inbox(home, county) as inbox:
-        other = None if inbox is None else inbox.item(other_id)
-    with open_outbox(home, county, TerminalPassphrase(passphrase_fd)) as outbox:
-        own = outbox.event(own_id)
-        if own is None:
-            raise ServiceError(marked("{id} 不是本县发出的；OWN 应是本县的，OTHER 是对方的"), id=own_id)
-        if other is None:
-            raise ServiceError(marked("{id} 不在本县的收件箱里；请看 yizhan inbox list"), id=other_id)
-        sent = outbox.publish(
-            Draft(
-                type=NOTICE,
-                status=own.header.status,
-                subject=own.header.subject or own.header.id,
-                reply_to=Reference(id=other.id, hash=other.hash.hex()),
-                to=tuple(sorted({*own.header.to, other.county})),
-                external_ref=f"link:{own.header.subject or own.header.id}:{other.id}"[:120],
-                payload={"kind": "text", "text": note or _("同一件事，并案")},
-            )
-        )
-    if as_json:
-        print_json(accepted_json(sent))
-    else:
-        tell("\n".join(accepted_lines(home, sent)))
+    sent = link_threads(home, county, own_id, other_id, note, TerminalPassphrase(passphrase_fd))
+    show_accepted(home, sent, as_json=as_json)

@@ -17,8 +17,8 @@ from kafka import KafkaProducer
 from yizhan.cli.demo import phones
 from yizhan.cli.demo.scenario import unheard
 from yizhan.schemas import topics
-from yizhan.schemas.followups import DISCHARGED, OPENED, OVERDUE, RUNGS
 from yizhan.schemas.i18n import _
+from yizhan.schemas.obligation_steps import DISCHARGED, OPENED, OVERDUE, RUNGS
 from yizhan.schemas.timestamps import written
 from yizhan.streams.ticks import Tick
 

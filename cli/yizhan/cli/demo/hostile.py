@@ -14,7 +14,7 @@ from typing import Any
 
 from kafka import KafkaProducer
 
-from yizhan.cli.demo.scenario import FIRE, QINGYUAN, SHOUNING
+from yizhan.cli.demo.scenario import QINGYUAN, SHOUNING
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.schemas import topics
 from yizhan.schemas.charter import Charter
@@ -23,6 +23,7 @@ from yizhan.schemas.errors import Reason
 from yizhan.schemas.header import Header
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SealingKey, SigningKey
+from yizhan.schemas.payloads.table import FOREST_FIRE
 from yizhan.schemas.timestamps import written
 
 STRANGER = "350999"
@@ -56,7 +57,7 @@ class Arsenal:
         """Write a header that looks right."""
         to = attributes.get("to", [QINGYUAN if source == SHOUNING else SHOUNING])
         values = {
-            "source": source, "id": f"{source}-{_BOOK}-{n}", "type": FIRE, "time": written(datetime.now(UTC)),
+            "source": source, "id": f"{source}-{_BOOK}-{n}", "type": FOREST_FIRE, "time": written(datetime.now(UTC)),
             "kid": self.signing[source].kid, "to": to, "charter": self.charter.name, "status": "Actual",
             "priority": "flash", "stage": "first", "touches": to,
             "lanes": {code: {"lane": "prompt", "n": n} for code in to},

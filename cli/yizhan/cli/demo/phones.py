@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from yizhan.consumers.bell.ring_store import RingStore
 from yizhan.consumers.bell.rings import ALARM_STEP
 from yizhan.consumers.bell.settings import FILE
-from yizhan.schemas.followups import RUNGS
+from yizhan.schemas.obligation_steps import RUNGS
 
 if TYPE_CHECKING:
     from pathlib import Path

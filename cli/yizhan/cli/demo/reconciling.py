@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.cli.demo.scenario import QINGYUAN, SHOUNING
 from yizhan.schemas.i18n import _
-from yizhan.services.inbox import FILE
+from yizhan.services.stores import INBOX_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,11 +76,11 @@ def _compared(alone: Alone, exported: Path, carried: Path, books: list[Path]) ->
 def _with_a_letter_less(day: Day, carried: Path, event_id: str, alone: Alone) -> Path:
     """Delete a letter from a copy of an inbox, and export the book of that."""
     home = day.stage.home / "harmed"
-    copy = home / "counties" / QINGYUAN / FILE
+    copy = home / "counties" / QINGYUAN / INBOX_FILE
     shutil.copytree(carried / "charter", home / "charter")
     copy.parent.mkdir(parents=True)
     copy.touch(mode=0o600)
-    source = day.stage.home / "counties" / QINGYUAN / FILE
+    source = day.stage.home / "counties" / QINGYUAN / INBOX_FILE
     with contextlib.closing(sqlite3.connect(source)) as old, contextlib.closing(sqlite3.connect(copy)) as new:
         old.backup(new)
         with new:

@@ -14,20 +14,21 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from yizhan.schemas.i18n import marked
+from yizhan.schemas.payloads.table import (
+    ASSISTANCE_REQUEST,
+    ASSISTANCE_RESPONSE,
+    ECO_CRIME,
+    FOREST_FIRE,
+    INTELLIGENCE_REPORT,
+    NATURAL_DISASTER,
+    PATROL_PLAN,
+)
 from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import written
 
 SHOUNING, QINGYUAN = "350924", "331126"
 FUDING, CANGNAN = "350982", "330327"
 PUCHENG, LONGQUAN = "350722", "331181"
-
-FIRE: Final = "yizhan.incident.forest_fire.v1"
-DISASTER: Final = "yizhan.incident.natural_disaster.v1"
-CRIME: Final = "yizhan.incident.eco_crime.v1"
-REPORT: Final = "yizhan.intelligence.report.v1"
-PLAN: Final = "yizhan.patrol.plan.v1"
-REQUEST: Final = "yizhan.assistance.request.v1"
-RESPONSE: Final = "yizhan.assistance.response.v1"
 
 OFFICERS: Final = {
     SHOUNING: ("陈立新", "352017", "0593-5520110"),
@@ -116,7 +117,7 @@ def _fires(now: datetime) -> tuple[ScriptedEvent, ...]:
     found = written(now - timedelta(minutes=4))
     return (
         ScriptedEvent(
-            "fire", marked("寿宁首报：距界八百米林火，受害森林零点三公顷"), SHOUNING, FIRE,
+            "fire", marked("寿宁首报：距界八百米林火，受害森林零点三公顷"), SHOUNING, FOREST_FIRE,
             _fire("坑底乡林场后山起火，火势向西北方向省界蔓延，距庆元界约800米。", 0.3, "燃烧", ["知悉", "支援"],
                   found_at=found, wind_direction="东南", wind_force=3, trend="向省界蔓延", threatens=["设施"],
                   crews=35, vehicles=4, help="请庆元在界线一侧开设隔离带"),
@@ -124,19 +125,19 @@ def _fires(now: datetime) -> tuple[ScriptedEvent, ...]:
             acknowledged_by=(QINGYUAN,),
         ),
         ScriptedEvent(
-            "worse", marked("寿宁续报：火势扩大，请求支援"), SHOUNING, FIRE,
+            "worse", marked("寿宁续报：火势扩大，请求支援"), SHOUNING, FOREST_FIRE,
             _fire("阵风加大，火线逼近省界，过火面积扩大，一名扑火队员轻伤。", 2.1, "燃烧", ["支援", "堵截"],
                   injured=1, wind_direction="东南", wind_force=5, crews=80, vehicles=9, help="请派两支半专业扑火队"),
             alarm, {**touching, "stage": "update", "worse": True}, reply_to="fire", acknowledged_by=(QINGYUAN,),
         ),
         ScriptedEvent(
-            "corrected", marked("寿宁更正：受害森林面积应为一点二公顷"), SHOUNING, FIRE,
+            "corrected", marked("寿宁更正：受害森林面积应为一点二公顷"), SHOUNING, FOREST_FIRE,
             _fire("更正前次续报：经无人机复核，受害森林面积应为1.2公顷，其余不变。", 1.2, "控制", ["知悉"],
                   injured=1, crews=80, vehicles=9),
             answer, {**touching, "priority": "urgent", "stage": "update"}, supersedes="worse",
         ),
         ScriptedEvent(
-            "out", marked("寿宁终报：明火扑灭，转入看守"), SHOUNING, FIRE,
+            "out", marked("寿宁终报：明火扑灭，转入看守"), SHOUNING, FOREST_FIRE,
             _fire("明火已全部扑灭，未越界，现场转入看守。起火原因系祭扫用火不慎。", 1.2, "看守", ["知悉"],
                   injured=1, cause="祭扫用火", burnt_ha=3.5),
             answer, {**touching, "priority": "routine", "stage": "final"}, reply_to="fire",
@@ -149,7 +150,7 @@ def _crimes() -> tuple[ScriptedEvent, ...]:
     timber = [{"species": "杉木", "protection": "无", "quantity": 62.0, "unit": "m³"}]
     return (
         ScriptedEvent(
-            "logging", marked("庆元通报：盗伐林木六十二立方米，嫌疑人驾车逃往寿宁"), QINGYUAN, CRIME,
+            "logging", marked("庆元通报：盗伐林木六十二立方米，嫌疑人驾车逃往寿宁"), QINGYUAN, ECO_CRIME,
             _common(
                 QINGYUAN, "江根乡发现盗伐杉木，立木蓄积62立方米，嫌疑人驾皮卡沿县道向寿宁方向逃窜。",
                 ["堵截", "布控"], {"township": "江根乡", "position": _at(119.4563, 27.5824)},
@@ -162,7 +163,7 @@ def _crimes() -> tuple[ScriptedEvent, ...]:
             acknowledged_by=(SHOUNING,),
         ),
         ScriptedEvent(
-            "stopped", marked("寿宁答复：卡口已拦下嫌疑车辆"), SHOUNING, REPORT,
+            "stopped", marked("寿宁答复：卡口已拦下嫌疑车辆"), SHOUNING, INTELLIGENCE_REPORT,
             _intelligence(SHOUNING, "嫌疑皮卡已在犀溪卡口拦下", "17时许在犀溪卡口拦下灰色皮卡，车上一人，车厢有油锯两把。",
                           "案件延伸"),
             {QINGYUAN: (Way.NOTICE, "answer")}, {"to": [QINGYUAN], "priority": "urgent"}, reply_to="logging",
@@ -173,7 +174,7 @@ def _crimes() -> tuple[ScriptedEvent, ...]:
 def _waters() -> tuple[ScriptedEvent, ...]:
     return (
         ScriptedEvent(
-            "landslide", marked("庆元通报：山体滑坡进入界河，水位上涨"), QINGYUAN, DISASTER,
+            "landslide", marked("庆元通报：山体滑坡进入界河，水位上涨"), QINGYUAN, NATURAL_DISASTER,
             _common(
                 QINGYUAN, "连日降雨引发山体滑坡，约两千方土石进入界河，下游寿宁一侧水位上涨。", ["知悉", "核查"],
                 {"township": "岭头乡", "position": _at(119.2806, 27.4568)},
@@ -213,21 +214,21 @@ def _together(now: datetime) -> tuple[ScriptedEvent, ...]:
     }  # fmt: skip
     return (
         ScriptedEvent(
-            "plan", marked("寿宁提出联合巡查方案，请庆元会签"), SHOUNING, PLAN,
+            "plan", marked("寿宁提出联合巡查方案，请庆元会签"), SHOUNING, PATROL_PLAN,
             _common(SHOUNING, "清明前后边界防火联合巡查三天。", ["回复"], {}, **plan), {QINGYUAN: quiet}, {"to": [QINGYUAN], **routine},
         ),
         ScriptedEvent(
-            "countersigned", marked("庆元会签联合巡查方案"), QINGYUAN, PLAN,
+            "countersigned", marked("庆元会签联合巡查方案"), QINGYUAN, PATROL_PLAN,
             _common(QINGYUAN, "同意，我方六人参加。", ["知悉"], {}, **plan), {SHOUNING: answer}, {"to": [SHOUNING], **routine},
             reply_to="plan",
         ),
         ScriptedEvent(
-            "request", marked("庆元请寿宁协助询问证人"), QINGYUAN, REQUEST,
+            "request", marked("庆元请寿宁协助询问证人"), QINGYUAN, ASSISTANCE_REQUEST,
             _common(QINGYUAN, "盗伐案证人现住寿宁，请协助询问。", ["支援", "回复"], {}, **request), {SHOUNING: quiet},
             {"to": [SHOUNING], "priority": "urgent", "stage": "first"},
         ),
         ScriptedEvent(
-            "response", marked("寿宁答复：已询问，笔录随文"), SHOUNING, RESPONSE,
+            "response", marked("寿宁答复：已询问，笔录随文"), SHOUNING, ASSISTANCE_RESPONSE,
             _common(SHOUNING, "已询问证人并制作笔录。", ["知悉"], {}, **response), {QINGYUAN: answer},
             {"to": [QINGYUAN], "priority": "urgent", "stage": "final"}, reply_to="request",
         ),
@@ -237,7 +238,7 @@ def _together(now: datetime) -> tuple[ScriptedEvent, ...]:
 def unheard(now: datetime) -> ScriptedEvent:
     """Write a fire by night that nobody at the other side acknowledges, until the ladder has been climbed."""
     return ScriptedEvent(
-        "unheard", marked("庆元夜间首报：距界四百米林火，寿宁值班电话无人应答"), QINGYUAN, FIRE,
+        "unheard", marked("庆元夜间首报：距界四百米林火，寿宁值班电话无人应答"), QINGYUAN, FOREST_FIRE,
         _common(
             QINGYUAN, "岭头乡山场夜间起火，距寿宁界约400米，火势平稳。", ["知悉"],
             {"township": "岭头乡", "position": _at(119.2806, 27.4568)}, found_at=written(now - timedelta(minutes=2)),
@@ -253,27 +254,27 @@ def _quiet(now: datetime) -> tuple[ScriptedEvent, ...]:
     routine = {"priority": "routine"}
     return (
         ScriptedEvent(
-            "snares", marked("寿宁常规情报：界山发现铁夹猎套"), SHOUNING, REPORT,
+            "snares", marked("寿宁常规情报：界山发现铁夹猎套"), SHOUNING, INTELLIGENCE_REPORT,
             _intelligence(SHOUNING, "界山沿线发现猎套十二副", "联合巡查中在界山沿线清除猎套十二副，疑为邻村人员布设。", "巡查"),
             {QINGYUAN: rest}, {"to": [QINGYUAN], **routine},
         ),
         ScriptedEvent(
-            "orchids", marked("庆元常规情报：网上有人收购野生兰花"), QINGYUAN, REPORT,
+            "orchids", marked("庆元常规情报：网上有人收购野生兰花"), QINGYUAN, INTELLIGENCE_REPORT,
             _intelligence(QINGYUAN, "短视频平台有人收购野生兰科植物", "账号自称在两县交界收购野生春兰，已固定网页证据。", "网络"),
             {SHOUNING: rest}, {"to": [SHOUNING], **routine},
         ),
         ScriptedEvent(
-            "mistaken", marked("庆元常规情报：疑似非法采砂"), QINGYUAN, REPORT,
+            "mistaken", marked("庆元常规情报：疑似非法采砂"), QINGYUAN, INTELLIGENCE_REPORT,
             _intelligence(QINGYUAN, "界河疑似非法采砂", "群众举报界河夜间有机械作业，疑似采砂。", "群众举报"),
             {SHOUNING: rest}, {"to": [SHOUNING], **routine},
         ),
         ScriptedEvent(
-            "withdrawn", marked("庆元撤回前报：系经批准的清淤工程"), QINGYUAN, REPORT,
+            "withdrawn", marked("庆元撤回前报：系经批准的清淤工程"), QINGYUAN, INTELLIGENCE_REPORT,
             _intelligence(QINGYUAN, "撤回：界河采砂线索", "经核查系水利部门批准的清淤工程，前报撤回。", "巡查"),
             {SHOUNING: (Way.NOTICE, "answer")}, {"to": [SHOUNING], **routine}, withdraws="mistaken",
         ),
         ScriptedEvent(
-            "exercise", marked("寿宁演练：联合扑火演练首报"), SHOUNING, FIRE,
+            "exercise", marked("寿宁演练：联合扑火演练首报"), SHOUNING, FOREST_FIRE,
             _fire("联合扑火演练，设定起火点距界800米。", 0.5, "燃烧", ["知悉"],
                   found_at=written(now - timedelta(minutes=1))),
             {QINGYUAN: (Way.NOTICE, "exercise")},
@@ -286,7 +287,7 @@ def _quiet(now: datetime) -> tuple[ScriptedEvent, ...]:
 def _other_pairs() -> tuple[ScriptedEvent, ...]:
     return (
         ScriptedEvent(
-            "fuding", marked("福鼎首报：距苍南界一公里半林火"), FUDING, FIRE,
+            "fuding", marked("福鼎首报：距苍南界一公里半林火"), FUDING, FOREST_FIRE,
             _common(
                 FUDING, "贯岭镇山场起火，距苍南界约1500米。", ["知悉"], {"township": "贯岭镇", "position": _at(120.4206, 27.1617)},
                 state="燃烧", forest_ha=0.2, dead=0, injured=0, crossing="无", border={"distance_m": 1500.0, "bearing": 28.0},
@@ -296,7 +297,7 @@ def _other_pairs() -> tuple[ScriptedEvent, ...]:
             acknowledged_by=(CANGNAN,),
         ),
         ScriptedEvent(
-            "pucheng", marked("浦城常规情报：木材检查站查获无证运输"), PUCHENG, REPORT,
+            "pucheng", marked("浦城常规情报：木材检查站查获无证运输"), PUCHENG, INTELLIGENCE_REPORT,
             _intelligence(PUCHENG, "无证运输木材货车来自龙泉方向", "检查站查获无证运输松木8立方米，货车来自龙泉方向。", "巡查"),
             {LONGQUAN: (Way.DIGEST, "rest")}, {"to": [LONGQUAN], "priority": "routine"},
         ),

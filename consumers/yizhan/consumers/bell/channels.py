@@ -32,11 +32,11 @@ FAULT: Final = "fault"
 MOST_HANGING: Final = 4
 """Sends of one channel that may hang before it is not tried again until one of them ends."""
 log = logging.getLogger(__name__)
-_DEAF: Final = ("wecombot", "dingtalk")
-_PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "DISPLAY", "XDG_RUNTIME_DIR")
+_ALWAYS_200: Final = ("wecombot", "dingtalk")
+_ENVIRONMENT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "DISPLAY", "XDG_RUNTIME_DIR")
 
 
-def lines_of(settings: BellSettings) -> Mapping[str, ReadyChannel]:
+def ready_channels(settings: BellSettings) -> Mapping[str, ReadyChannel]:
     """Make every channel ready.
 
     Raises:
@@ -45,15 +45,15 @@ def lines_of(settings: BellSettings) -> Mapping[str, ReadyChannel]:
     return {name: ReadyChannel(name, channel) for name, channel in settings.channels.items()}
 
 
-def attempt(line: ReadyChannel, message: Message) -> str:
+def attempt(channel: ReadyChannel, message: Message) -> str:
     """Send, and return what came of it: ``delivered``, or why not in a word. Never raises."""
     try:
-        line.send(message)
+        channel.send(message)
     except ChannelFailed as failed:
-        log.warning("channel %s did not carry a message: %s", line.name, failed)
+        log.warning("channel %s did not carry a message: %s", channel.name, failed)
         return str(failed)
     except Exception:
-        log.exception("channel %s: a fault of this program", line.name)
+        log.exception("channel %s: a fault of this program", channel.name)
         return FAULT
     return DELIVERED
 
@@ -62,7 +62,7 @@ class ReadyChannel:
     """One channel, ready to send; may be used by several threads."""
 
     def __init__(self, name: str, channel: Channel) -> None:
-        """Check that it can be used at all (raises as ``lines_of``)."""
+        """Check that it can be used at all (raises as ``ready_channels``)."""
         self.name, self.channel = name, channel
         self._hanging, self._lock = 0, threading.Lock()
         if channel.url is not None:
@@ -70,7 +70,7 @@ class ReadyChannel:
                 sentence = marked("通道 {name} 要用 Apprise，这里没有装；请安装 yizhan[bell]")
                 raise SettingError(sentence, name=name)
             _silence()
-            _listen()
+            _read_refusals()
             if not len(self._sender()):
                 sentence = marked("通道 {name} 的地址 Apprise 不认识；请对照它的说明改正（地址是秘密，这里不显示）")
                 raise SettingError(sentence, name=name)
@@ -126,16 +126,16 @@ class ReadyChannel:
 class _Sending(threading.Thread):
     """One message on its way; nothing can stop it but its own end."""
 
-    def __init__(self, line: ReadyChannel, message: Message) -> None:
-        super().__init__(name=f"bell-{line.name}", daemon=True)
-        self._line, self._message = line, message
+    def __init__(self, channel: ReadyChannel, message: Message) -> None:
+        super().__init__(name=f"bell-{channel.name}", daemon=True)
+        self._channel, self._message = channel, message
         self.over = self.taken = self.given_up = False
 
     def run(self) -> None:
         try:
-            self.taken = self._line.notify(self._message)
+            self.taken = self._channel.notify(self._message)
         finally:
-            self._line.ended(self)
+            self._channel.ended(self)
 
 
 def _silence() -> None:
@@ -146,7 +146,7 @@ def _silence() -> None:
         logger.propagate = False
 
 
-def _listen() -> None:
+def _read_refusals() -> None:
     """Let the plugins that take every HTTP 200 for a success see the refusal in it (Apprise 2.3)."""
     import requests  # noqa: PLC0415 -- comes with Apprise
 
@@ -159,7 +159,7 @@ def _listen() -> None:
         return answer
 
     heard = SimpleNamespace(post=post, codes=requests.codes, RequestException=requests.RequestException)
-    for name in _DEAF:
+    for name in _ALWAYS_200:
         vars(importlib.import_module(f"apprise.plugins.{name}"))["requests"] = heard
 
 
@@ -171,7 +171,7 @@ def _run(command: tuple[str, ...], message: Message, timeout_seconds: float) -> 
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
             start_new_session=True,
         )
     except OSError as error:

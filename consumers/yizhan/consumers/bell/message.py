@@ -16,8 +16,8 @@ from typing import Any, Final
 from yizhan.consumers.bell.rings import URGENT, Ring
 from yizhan.consumers.bell.settings import Tells
 from yizhan.consumers.items import Item
-from yizhan.schemas.followups import OVERDUE
 from yizhan.schemas.i18n import _
+from yizhan.schemas.obligation_steps import OVERDUE
 
 LONGEST_SUMMARY: Final = 200
 MOST_BYTES: Final = 1500

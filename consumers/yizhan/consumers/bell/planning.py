@@ -20,11 +20,11 @@ from zoneinfo import ZoneInfo
 
 from yizhan.consumers.bell.rings import ALARM_STEP, NOTICE_STEP, Plan, Urgency
 from yizhan.consumers.bell.settings import BellSettings, quiet_until
-from yizhan.consumers.checks import NEVER_RECEIPTED
 from yizhan.consumers.labels import State
-from yizhan.schemas.followups import ENDS, NOT_OWED, OPENED, OVERDUE, RUNGS, Rung
 from yizhan.schemas.header import Header, parse_header
-from yizhan.schemas.obligation_rules import ObligationRule, duty_facts, matches
+from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_facts
+from yizhan.schemas.obligation_steps import ENDS, NOT_OWED, OPENED, OVERDUE, RUNGS, Rung
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.policy import Way
 
 OLD: Final = timedelta(minutes=10)
@@ -67,7 +67,7 @@ class NewStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Bell:
+class RingPlanner:
     """What plans are made by: a county, its settings, the charter's obligations and time zone."""
 
     county: str
@@ -75,7 +75,7 @@ class Bell:
     rules: Mapping[str, ObligationRule]
     zone: ZoneInfo
 
-    def of_item(self, item: NewItem, now: datetime) -> list[Plan]:
+    def plan_item(self, item: NewItem, now: datetime) -> list[Plan]:
         """Plan the rings of an item: of a notice, or of an alarm that waits for a person, with its whole ladder."""
         if self._past(item.received, now):
             return []
@@ -85,14 +85,14 @@ class Bell:
                 *self._ladder(parse_header(item.header), item.stored),
             ]
         rung = self.settings.notices
-        if item.way != Way.NOTICE or item.state != State.QUIET or item.type in NEVER_RECEIPTED or rung == "nobody":
+        if item.way != Way.NOTICE or item.state != State.QUIET or item.type in SYSTEM_TYPES or rung == "nobody":
             return []
         due = self.quiet(now + timedelta(seconds=self.settings.group_seconds))
         return [Plan(item.id, NOTICE_STEP, rung, "notice", due, item.id)]
 
     def _ladder(self, header: Header, stored: datetime) -> Iterator[Plan]:
         """Plan the ladder of an alarm by our own clock: the station may be out of reach."""
-        facts = duty_facts(header, self.county, Way.ALARM.value)
+        facts = obligation_facts(header, self.county, Way.ALARM.value)
         for rule in self.rules.values():
             if answers_alarms(rule) and matches(rule.opens.when or (), facts):
                 for each in rule.reminders:
@@ -100,7 +100,7 @@ class Bell:
                         due = stored + timedelta(minutes=each.after_minutes)
                         yield Plan(header.id, each.id, each.to, "alarm", due, header.id, rule.id, (header.county,))
 
-    def of_step(self, step: NewStep, now: datetime) -> list[Plan]:
+    def plan_step(self, step: NewStep, now: datetime) -> list[Plan]:
         """Plan what a step of the station asks for: the next on the ladder of an alarm, a call, a reminder."""
         if step.step in {OPENED, NOT_OWED, *ENDS} or self._past(step.at, now):
             return []
@@ -129,7 +129,7 @@ class Bell:
         """Return the instant itself, or when the quiet hours end that it falls in."""
         return quiet_until(self.settings.quiet_hours, self.zone, at)
 
-    def answering(self) -> tuple[str, ...]:
+    def answering_rules(self) -> tuple[str, ...]:
         """Return the rules by which somebody acknowledges an alarm."""
         return tuple(rule.id for rule in self.rules.values() if answers_alarms(rule))
 

@@ -103,7 +103,7 @@ class RingStore(SharedStore):
         with self._reading() as conn:
             return [_ring(row) for row in conn.execute(query, (written(now), ahead, ahead))]
 
-    def beside(self, rung: str) -> list[Ring]:
+    def waiting_for(self, rung: str) -> list[Ring]:
         """Return what is not urgent and waits for a rung, due or not, as much as is told together; the due first."""
         query = (
             f"SELECT * FROM rings WHERE {_OPEN} AND rung = ? AND urgency NOT IN ({_URGENT}) ORDER BY due, seq LIMIT ?"  # noqa: S608

@@ -1,4 +1,4 @@
-"""Rings: what is to be told to whom, and how far that came. Values only."""
+"""Rings: what is to be rung for whom, and what came of it. Values only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, Literal
 
 from yizhan.consumers.items import Item
-from yizhan.schemas.followups import Rung
+from yizhan.schemas.obligation_steps import Rung
 
 Urgency = Literal["alarm", "call", "notice", "reminder"]
 """Why somebody is rung: an alarm that waits; one of ours that nobody answers there; a notice, also that others are
@@ -73,7 +73,7 @@ class Try:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class RingOutcome:
     """What came of one sending; ``channel`` None: no channel of the rung is left. ``outcome`` is as for a try."""
 
     rings: tuple[Ring, ...]
@@ -82,15 +82,15 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Witness:
-    """Who is told of rings, in several threads.
+class RingObserver:
+    """What is called about rings, in several threads.
 
-    ``shows`` is called before what a partner sealed leaves on a channel, and may keep it in by raising; ``heard``
-    after each sending.
+    ``before_content`` is called before what a partner sealed leaves on a channel, and prevents that by raising;
+    ``on_outcome`` after each sending.
     """
 
-    heard: Callable[[Heard], None] = lambda _heard: None
-    shows: Callable[[str, Sequence[Ring]], None] = lambda _channel, _rings: None
+    on_outcome: Callable[[RingOutcome], None] = lambda _outcome: None
+    before_content: Callable[[str, Sequence[Ring]], None] = lambda _channel, _rings: None
 
 
-NOBODY: Final = Witness()
+NO_OBSERVER: Final = RingObserver()

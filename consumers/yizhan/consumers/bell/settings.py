@@ -19,8 +19,8 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from yizhan.runtime.errors import SettingError
-from yizhan.schemas.followups import Rung
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.obligation_steps import Rung
 from yizhan.schemas.sentences import expected, os_error
 
 FILE: Final = "bell.toml"

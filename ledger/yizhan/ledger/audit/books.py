@@ -29,8 +29,17 @@ from yizhan.schemas.charter import Charters
 from yizhan.schemas.counterfoils import verify_counterfoil
 from yizhan.schemas.dsse import decode_base64
 from yizhan.schemas.errors import Refused, StatementInvalid, UnknownKey
-from yizhan.schemas.header import Book as BookName
-from yizhan.schemas.header import CharterName, ContractModel, EventId, Header, Hex32, LaneName, MemberCode, Source
+from yizhan.schemas.header import (
+    CharterName,
+    ContractModel,
+    Epoch,
+    EventId,
+    Header,
+    Hex32,
+    LaneName,
+    MemberCode,
+    Source,
+)
 from yizhan.schemas.keys import SigningPublicKey
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.policy import Way
@@ -131,7 +140,7 @@ class LaneRecord(ContractModel):
 
     line: Literal["lane"] = "lane"
     source: Source
-    book: BookName
+    book: Epoch
     lane: LaneName
     head: _Number
     spans: Annotated[tuple[Annotated[tuple[_Number, _Number], Field(strict=False)], ...], Field(strict=False)]

@@ -17,10 +17,10 @@ from functools import cached_property
 
 from yizhan.ledger.audit.books import Book, BookEvent, InboxRow, OutboxRow
 from yizhan.ledger.audit.logged import Logged, Marked
-from yizhan.schemas.header import NOTICE, RECEIPT, Header, ReceiptRef, Ref, split_id
+from yizhan.schemas.header import Header, ReceiptRef, Ref, split_id
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
 
 _LaneKey = tuple[str, str, str, str]
-SYSTEM = frozenset({RECEIPT, NOTICE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +127,7 @@ class Evidence:
         single, lanes = self._receipts
         found = [each for each in single.get((matter.id, matter.hash), ()) if each.county in matter.header.to]
         for county, lane in matter.header.lanes.items():
-            key = (county, matter.header.source, matter.header.book, lane.lane)
+            key = (county, matter.header.source, matter.header.epoch, lane.lane)
             covering = [
                 said for ref, said in lanes.get(key, ()) if lane.n <= (ref.up_to or 0) or lane.n in (ref.beyond or ())
             ]
@@ -156,5 +156,5 @@ class Evidence:
     def shown(self) -> Iterator[EventRecord]:
         """Yield the events that people wrote: all but receipts, notices and those whose header is not known."""
         for matter in self.matters.values():
-            if matter.header is not None and matter.header.type not in SYSTEM:
+            if matter.header is not None and matter.header.type not in SYSTEM_TYPES:
                 yield matter

@@ -23,8 +23,9 @@ from yizhan.ledger.audit.limits import SAMPLE, Limits
 from yizhan.ledger.audit.obligations import ended, rule_of
 from yizhan.runtime import access_log
 from yizhan.schemas import topics
-from yizhan.schemas.followups import NOT_OWED, OVERDUE
-from yizhan.schemas.header import LIFE_AT_STAKE, Header
+from yizhan.schemas.header import Header
+from yizhan.schemas.obligation_steps import NOT_OWED, OVERDUE
+from yizhan.schemas.payloads.table import ASSISTANCE_REQUEST, HOTSPOT, INTELLIGENCE_REPORT, LIFE_AT_STAKE
 from yizhan.schemas.policy import Way, decide
 from yizhan.schemas.timestamps import instant, written
 
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from yizhan.schemas.charter import Charters
     from yizhan.schemas.policy_facts import Words
 
-HOTSPOT: Final = "yizhan.incident.hotspot.v1"
-REPORT: Final = "yizhan.intelligence.report.v1"
-REQUEST: Final = "yizhan.assistance.request.v1"
 _MEASURED: Final = {
     "final-report": "follow-up", "feedback-flash": "feedback", "identity-request": "other-assistance",
     "identity-far": "other-assistance", "assistance-interim": "other-assistance",
@@ -209,10 +207,10 @@ def _answered(
     evidence: Evidence, matter: EventRecord, header: Header, recipient: str, limits: Limits, now: datetime
 ) -> Iterator[Finding]:
     """Tell of intelligence without feedback, of a request without an answer."""
-    if header.type == REPORT:
+    if header.type == INTELLIGENCE_REPORT:
         flash = header.priority == "flash"
         limit, rule, missing = limits.feedback_flash if flash else limits.feedback, "feedback", FindingKind.NO_FEEDBACK
-    elif header.type == REQUEST:
+    elif header.type == ASSISTANCE_REQUEST:
         limit, rule, missing = limits.assistance, "other-assistance", FindingKind.OVERDUE
     else:
         return

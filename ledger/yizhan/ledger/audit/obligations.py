@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from yizhan.schemas.followups import CANCELLED, ENDS, NOT_OWED, Followup
+from yizhan.schemas.followups import Followup
+from yizhan.schemas.obligation_steps import CANCELLED, ENDS, NOT_OWED
 from yizhan.schemas.timestamps import instant
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Owed:
 
 def rule_of(said: Followup, charters: Charters) -> ObligationRule | None:
     """Return the rule that a followup names, as the charter says it that was in force; None where that has none."""
-    policy = charters.judging(instant(said.at), said.charter).policy
+    policy = charters.charter_for(instant(said.at), said.charter).policy
     return policy.obligations.get(said.rule)
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from yizhan.ledger.audit import labels
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, catalogue, marked
+from yizhan.schemas.spreadsheet import guarded
 from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
@@ -208,15 +209,9 @@ def as_csv(found: QuarterReport, language: str) -> str:
     writer.writerow([pen.title()])
     for title, columns, rows in pen.tables():
         writer.writerows([[], [title], columns])
-        writer.writerows([[_cell(each) for each in row] for row in rows])
+        writer.writerows([[guarded(_text(each)) for each in row] for row in rows])
     return text.getvalue()
 
 
 def _text(value: object) -> str:
     return "" if value is None else str(value)
-
-
-def _cell(value: object) -> str:
-    """Write a cell that no spreadsheet takes for a formula (OWASP, "CSV Injection")."""
-    text = _text(value)
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} and not isinstance(value, int) else text

@@ -149,10 +149,10 @@ class _Direction:
 
     @cached_property
     def _last(self) -> dict[tuple[str, str], int]:
-        """The last number that the sender's book still has, of each source and book: a restored backup ends early."""
+        """The last number that the sender's book still has, of each source and epoch: a restored backup ends early."""
         last: dict[tuple[str, str], int] = {}
-        for source, book, n in map(split_id, self.out.letters):
-            last[source, book] = max(n, last.get((source, book), 0))
+        for source, epoch, n in map(split_id, self.out.letters):
+            last[source, epoch] = max(n, last.get((source, epoch), 0))
         return last
 
     def _to_recipient(self, matter: EventRecord) -> bool:
@@ -179,8 +179,8 @@ class _Direction:
         if here is None and there is None:
             yield self._odd(Odd.IN_NO_BOOK, matter, "")
         elif here is None:
-            source, book, n = split_id(matter.id)
-            taken_out = n < self._last.get((source, book), 0)
+            source, epoch, n = split_id(matter.id)
+            taken_out = n < self._last.get((source, epoch), 0)
             yield self._odd(Odd.DELETED_BY_SENDER if taken_out else Odd.RECEIVED_NOT_SENT, matter, "")
         elif there is None:
             yield from self._not_there(matter, lane)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from yizhan.producers.cap import words
 from yizhan.producers.cap.places import AreaInvalid, position_of_circle
-from yizhan.producers.cap.words import CLASS_CODES, COUNTY_CODES, DISASTER, OURS
+from yizhan.producers.cap.words import CLASS_CODES, COUNTY_CODES, OURS
 from yizhan.producers.cap.xml import CapInvalid, moment, name, pairs, text, texts
 from yizhan.producers.drafts import Draft
 from yizhan.schemas import strictjson
@@ -23,6 +23,7 @@ from yizhan.schemas.errors import PayloadInvalid
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import parse_strict
 from yizhan.schemas.payloads.codec import faults
+from yizhan.schemas.payloads.table import NATURAL_DISASTER
 from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def elements_of(info: etree._Element, type: str) -> dict[str, Any]:
         found["summary"] = description
     if (onset := moment(info, "onset")) is not None:
         found["occurred_at"] = written(onset)
-    if type == DISASTER:
+    if type == NATURAL_DISASTER:
         found.update(("class", value) for key, value in pairs(info, "eventCode") if key == CLASS_CODES)
     place: dict[str, Any] = {}
     for area in info.findall(name("area"))[:1]:

@@ -11,7 +11,6 @@ Rule 6: one message has one reference, made of sender, identifier and sent: it i
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,12 +19,14 @@ from typing import TYPE_CHECKING, Any, Final
 from yizhan.producers.cap import words
 from yizhan.producers.cap.ours import parameters_of, put_together
 from yizhan.producers.cap.places import AreaInvalid, position_of_circle, position_of_polygon
-from yizhan.producers.cap.words import DISASTER, FIRE, HOTSPOT, OURS, Triplet
+from yizhan.producers.cap.words import OURS, Triplet
 from yizhan.producers.cap.xml import SIGNATURE, CapInvalid, moment, name, pairs, parse, text, texts
 from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.invisible import without_invisible
 from yizhan.schemas.payloads.base import REFUSED_SECRET, STATE_SECRETS, refuse_secret
 from yizhan.schemas.payloads.common import Classification
+from yizhan.schemas.payloads.table import FOREST_FIRE, HOTSPOT, NATURAL_DISASTER
 from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
@@ -186,8 +187,7 @@ def _chosen(root: etree._Element, unfit: list[str]) -> list[etree._Element]:
 
 def _clean(said: str) -> str:
     """Drop characters that nobody sees; the payload's own rule refuses them."""
-    kept = "".join(each for each in said if each in "\n\t" or unicodedata.category(each) not in {"Cc", "Cf"})
-    return kept.strip()
+    return without_invisible(said, keep="\n\t").strip()
 
 
 def _read_text(info: etree._Element) -> str:
@@ -200,7 +200,7 @@ def _read_text(info: etree._Element) -> str:
 
 def _event(root: etree._Element, info: etree._Element, number: int, setting: CapContext) -> CapEvent:
     ours = parameters_of(info)
-    if ours.get("type") in {FIRE, HOTSPOT, DISASTER}:
+    if ours.get("type") in {FOREST_FIRE, HOTSPOT, NATURAL_DISASTER}:
         attributes, payload, unfit = put_together(root, info, ours)
         return CapEvent(number, ours["type"], attributes, payload, tuple(unfit), ours=True)
     codes = tuple(value.strip() for _name, value in pairs(info, "eventCode"))
@@ -229,7 +229,7 @@ def _foreign_event(
         "ask": ["知悉"],
     }
     severity = text(info, "severity") or words.UNKNOWN
-    if known.type == DISASTER:
+    if known.type == NATURAL_DISASTER:
         payload["class"] = known.disaster_class
         if (colour := words.backwards("colours", severity)) is not None:
             payload["warning_colour"] = colour

@@ -20,12 +20,10 @@ from zoneinfo import ZoneInfo
 
 from yizhan.schemas.codes import CODES
 from yizhan.schemas.payloads import TYPES
+from yizhan.schemas.payloads.table import FOREST_FIRE, HOTSPOT, NATURAL_DISASTER
 from yizhan.schemas.timestamps import instant
 
 ZONE: Final = ZoneInfo("Asia/Shanghai")
-FIRE: Final = "yizhan.incident.forest_fire.v1"
-HOTSPOT: Final = "yizhan.incident.hotspot.v1"
-DISASTER: Final = "yizhan.incident.natural_disaster.v1"
 CLASS_CODES: Final = "GB/T 28921-2012"
 COUNTY_CODES: Final = "GB/T 2260"
 OURS: Final = "yizhan:"
@@ -57,12 +55,12 @@ def table() -> Mapping[str, Any]:
 def _index() -> Mapping[str, Known]:
     """Name or code, in lower case → what it is; names of the code list first, so that none is taken over."""
     found = {
-        word.casefold(): Known(DISASTER, entry.value)
+        word.casefold(): Known(NATURAL_DISASTER, entry.value)
         for entry in CODES["disaster_classes"].entries
         for word in (entry.name, entry.en, entry.value, *entry.also)
     }
     for one in table()["disasters"]:
-        found |= {word.casefold(): Known(DISASTER, one["class"]) for word in (*one["names"], *one["codes"])}
+        found |= {word.casefold(): Known(NATURAL_DISASTER, one["class"]) for word in (*one["names"], *one["codes"])}
     for type_, one in table()["types"].items():
         found |= {word.casefold(): Known(type_) for word in one["names"]}
     return found
@@ -82,18 +80,18 @@ def known(event: str, codes: tuple[str, ...]) -> Known | None:
 def known_names() -> str:
     """List what is known, for a refusal."""
     classes = [entry.name for entry in CODES["disaster_classes"].entries]
-    return ", ".join([TYPES[FIRE].title, *classes])
+    return ", ".join([TYPES[FOREST_FIRE].title, *classes])
 
 
 def event_name(type: str, payload: Mapping[str, Any], *, english: bool) -> str | None:
     """Return the name of a disaster's class; None for the types that have a name themselves."""
-    entry = CODES["disaster_classes"].find(str(payload.get("class"))) if type == DISASTER else None
+    entry = CODES["disaster_classes"].find(str(payload.get("class"))) if type == NATURAL_DISASTER else None
     return None if entry is None else entry.en if english else entry.name
 
 
 def category(type: str, payload: Mapping[str, Any]) -> str:
     """Return CAP's category of an event."""
-    if type != DISASTER:
+    if type != NATURAL_DISASTER:
         return str(table()["types"][type]["category"])
     code = str(payload.get("class"))
     return str(table()["categories"].get(code[:4]) or table()["categories"][code[:2]])

@@ -21,15 +21,16 @@ from lxml import etree
 from yizhan.producers.cap import words
 from yizhan.producers.cap.ours import LETTER, attributes_of, elements_of
 from yizhan.producers.cap.places import circle_of
-from yizhan.producers.cap.words import CLASS_CODES, COUNTY_CODES, DISASTER, FIRE, HOTSPOT, OURS, UNKNOWN, cap_time
+from yizhan.producers.cap.words import CLASS_CODES, COUNTY_CODES, OURS, UNKNOWN, cap_time
 from yizhan.producers.cap.xml import NAMESPACE, CapInvalid, add, add_pairs, check, name
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, _, catalogue, marked
 from yizhan.schemas.payloads import TYPES, ReadPayload, lines
+from yizhan.schemas.payloads.table import FOREST_FIRE, HOTSPOT, NATURAL_DISASTER
 
 if TYPE_CHECKING:
     from yizhan.schemas.header import Header
 
-WRITABLE: Final = (FIRE, HOTSPOT, DISASTER)
+WRITABLE: Final = (FOREST_FIRE, HOTSPOT, NATURAL_DISASTER)
 LANGUAGES: Final = {SOURCE_LANGUAGE: "zh-CN", "en": "en-US"}
 _STAGES: Final = {"first": marked("首报"), "update": marked("续报"), "final": marked("终报")}
 _GRADES: Final = {1: marked("特别重大"), 2: marked("重大"), 3: marked("较大"), 4: marked("一般")}
@@ -162,7 +163,7 @@ def _info(root: etree._Element, event: _Event, language: str, parameters: Sequen
     add(info, "urgency", words.urgency(header.priority, over=event.over))
     add(info, "severity", words.severity(header.grade, payload))
     add(info, "certainty", header.certainty or UNKNOWN)
-    if header.type == DISASTER:
+    if header.type == NATURAL_DISASTER:
         add_pairs(info, "eventCode", [(CLASS_CODES, str(payload.get("class")))])
     onset = payload.get("occurred_at")
     add(info, "onset", cap_time(onset) if onset else None)

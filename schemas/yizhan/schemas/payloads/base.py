@@ -18,6 +18,7 @@ from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema
 from yizhan.schemas import codes
 from yizhan.schemas.header import ContractModel
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.invisible import first_refused
 from yizhan.schemas.timestamps import written
 
 STATE_SECRETS: Final = ("绝密", "机密", "秘密")
@@ -28,8 +29,6 @@ REFUSED_SECRET: Final = marked(
 )
 
 _SECRET_MARK = re.compile("(绝密|机密|秘密)\\s*[★☆]")
-# C0 and C1 controls but line feed and tab; marks that reorder what a person reads.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})"
 )
@@ -49,8 +48,8 @@ def refuse_secret(text: str) -> str:
 def _clean(text: str) -> str:
     if not text.strip():
         raise ValueError(_("应有文字；没有就不要写这一项"))
-    if found := _UNSEEN.search(text):
-        raise ValueError(_("有看不见的控制字符 {code}，请删去").format(code=f"U+{ord(found[0]):04X}"))
+    if found := first_refused(text):
+        raise ValueError(_("有看不见的控制字符 {code}，请删去").format(code=f"U+{ord(found):04X}"))
     return refuse_secret(text)
 
 

@@ -34,14 +34,14 @@ def parse_strict(type: str, data: bytes | Mapping[str, Any]) -> Payload:
     row = TYPES.get(type)
     if row is None:
         sentence = _("应为其中之一：{expected}").format(expected=", ".join(TYPES))
-        raise PayloadInvalid((("type", f"{sentence}{_(sentences.CAME)}{type[:_SHOWN]!r}"),))
+        raise PayloadInvalid((("type", f"{sentence}{_(sentences.GOT)}{type[:_SHOWN]!r}"),))
     try:
         content = strictjson.loads(data, floats=True) if isinstance(data, bytes) else data
         text = strictjson.dumps(content)
     except (strictjson.StrictJsonError, TypeError, ValueError, RecursionError) as error:
         raise PayloadInvalid((("", not_json(error)),)) from None
     if not isinstance(content, Mapping):
-        raise PayloadInvalid((("", f"{_('应为 JSON 对象')}{_(sentences.CAME)}{text.decode()[:_SHOWN]}"),))
+        raise PayloadInvalid((("", f"{_('应为 JSON 对象')}{_(sentences.GOT)}{text.decode()[:_SHOWN]}"),))
     try:
         return row.model.model_validate_json(text)
     except ValidationError as error:
@@ -54,7 +54,7 @@ def faults(error: ValidationError) -> Iterator[tuple[str, str]]:
     for path, one in found:
         # A list is also called too short when its items are at fault: the items say enough.
         if one["type"] != "too_short" or not any(other.startswith(f"{path}.") for other, _ in found):
-            yield path, f"{sentences.expected(one)}{_(sentences.CAME)}{came(one)}"
+            yield path, f"{sentences.expected(one)}{_(sentences.GOT)}{shown_input(one)}"
 
 
 def not_json(error: Exception) -> str:
@@ -72,7 +72,7 @@ def path_of(fault: ErrorDetails) -> str:
     return ".".join(map(str, named))
 
 
-def came(fault: ErrorDetails) -> str:
+def shown_input(fault: ErrorDetails) -> str:
     """Return what stood there, shortened; in words for a missing field and for an object."""
     if fault["type"] == "missing":
         return _("空")

@@ -14,13 +14,13 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
-from yizhan.schemas.header import Book, Count, EventId, Hex32, LaneName
+from yizhan.schemas.header import Count, Epoch, EventId, Hex32, LaneName
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.base import Line, Payload, Some, Text
 from yizhan.schemas.strictjson import MAX_INTEGER
 
 MAX_LANES: Final = 16
-"""Lanes told of, the newest books; one has two to a recipient, and a new book is rare."""
+"""Lanes told of, the newest epochs; one has two to a recipient, and a new epoch is rare."""
 MAX_VOID: Final = 200
 """Void numbers a lane, the newest, should there be more."""
 
@@ -28,7 +28,7 @@ MAX_VOID: Final = 200
 class LaneHead(Payload):
     """How far one lane to the recipient has come."""
 
-    book: Book = Field(title=marked("册号"))
+    book: Epoch = Field(title=marked("册号"))
     lane: LaneName = Field(title=marked("通道"))
     head: Annotated[int, Field(ge=0, le=MAX_INTEGER)] = Field(title=marked("末号"))
     void: Annotated[tuple[Count, ...], Field(max_length=MAX_VOID)] = Field(default=(), title=marked("空号"))

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.bulletin.letters import A, B
-from yizhan.bulletin.obligations import duties
-from yizhan.schemas.followups import CANCELLED, DISCHARGED, NOT_OWED, OPENED, OVERDUE, Followup
+from yizhan.bulletin.obligations import quarter_obligations
+from yizhan.schemas.followups import Followup
+from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OPENED, OVERDUE
 
 C = "331127"
 SINCE, UNTIL = datetime(2026, 6, 30, 16, tzinfo=UTC), datetime(2026, 9, 30, 16, tzinfo=UTC)
@@ -29,7 +30,7 @@ def said(step: str = OPENED, at: str = "2026-08-01T00:00:00.000Z", **more: Any) 
 
 def states(*statements: Followup, pair: tuple[str, str] = (A, B)) -> list[tuple[str, str]]:
     """Return who owes, and how that stood."""
-    return [(each.owes, each.state) for each in duties(statements, pair, SINCE, UNTIL)]
+    return [(each.owes, each.state) for each in quarter_obligations(statements, pair, SINCE, UNTIL)]
 
 
 def test_the_end_of_the_quarter_decides() -> None:
@@ -51,20 +52,22 @@ def test_it_belongs_to_each_quarter_in_which_it_was_open() -> None:
 
 
 def test_where_both_owe_each_is_counted() -> None:
-    """A duty of two together, and nothing of what only one of the two has to do with."""
+    """An obligation of two together, and nothing of what only one of the two has to do with."""
     assert states(said(owes=[A, B], owed=[])) == [(A, "missed"), (B, "missed")]
     assert states(said(owes=[A, C], owed=[])) == []
     assert states(said(owed=[C])) == []
     assert states(said(owed=[A, C])) == [(B, "missed")]
 
 
-def test_what_is_owed_again_is_one_duty() -> None:
+def test_what_is_owed_again_is_one_obligation() -> None:
     """A withdrawal took the discharge back: it counts as it stands now, once."""
     again = said(obligation=f"{NAME}/{B}-20260701test-10", opened="2026-08-05T00:00:00.000Z")
     assert states(said(), said(DISCHARGED, "2026-08-03T00:00:00.000Z"), again) == [(B, "missed")]
 
 
 def test_the_order_of_coming_changes_nothing() -> None:
-    """Statements in any order, and twice, are the same duties."""
+    """Statements in any order, and twice, are the same obligations."""
     told = [said(), said(OVERDUE, "2026-08-16T00:00:00.000Z"), said(DISCHARGED, "2026-08-17T00:00:00.000Z")]
-    assert duties(told, (A, B), SINCE, UNTIL) == duties([*told[::-1], *told], (B, A), SINCE, UNTIL)
+    assert quarter_obligations(told, (A, B), SINCE, UNTIL) == quarter_obligations(
+        [*told[::-1], *told], (B, A), SINCE, UNTIL
+    )

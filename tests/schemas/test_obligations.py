@@ -123,7 +123,7 @@ def test_a_persons_word_stops_the_ladder(stage: str) -> None:
     """Any answer of a person does; the program's own word that it was delivered does not."""
     play = Play()
     fire = play.event(NOON, **FIRE)
-    delivered = {"stage": "delivered", "source": B, "book": fire.book, "lane": "prompt", "up_to": 1}
+    delivered = {"stage": "delivered", "source": B, "book": fire.epoch, "lane": "prompt", "up_to": 1}
     play.event(NOON, A, B, **(receipt(fire) | {"receipt": delivered}))
     assert "acknowledge" in play.open()
     play.event(NOON + timedelta(minutes=1), A, B, **receipt(fire, stage))
@@ -146,7 +146,7 @@ def test_who_does_not_owe_it_discharges_nothing_and_is_told() -> None:
 
 
 def test_nobody_answers_a_request_for_who_owes_it() -> None:
-    """Its own sender's answer is told to be nobody's duty, and the request stays owed, overdue in its time."""
+    """Its own sender's answer is told to be nobody's obligation, and the request stays owed, overdue in its time."""
     play = Play()
     request = play.event(NOON, wants="identity", **REQUEST)
     play.event(NOON + timedelta(hours=1), B, A, reply_to=ref(request), stage="final", **RESPONSE)
@@ -232,8 +232,11 @@ def test_a_corrected_request_is_owed_once() -> None:
     play.event(NOON, A, B, wants="identity", supersedes=ref(request), **REQUEST)
     assert len([each for each in play.book if each.owes == (A,) and each.ended is None]) == 1
     corrected = play.event(local(11, 26), wants="identity", supersedes=ref(request), **REQUEST)
-    (duty,) = [each for each in play.book if each.owes == (A,) and each.ended is None]
-    assert (duty.about is not None and duty.about.id, duty.due) == (corrected.id, "2026-12-03T16:00:00.000Z")
+    (obligation,) = [each for each in play.book if each.owes == (A,) and each.ended is None]
+    assert (obligation.about is not None and obligation.about.id, obligation.due) == (
+        corrected.id,
+        "2026-12-03T16:00:00.000Z",
+    )
     play.again(0), play.again(2)
     assert {each.step for each in play.said if each.about and each.about.id == request.id} == {"opened", "cancelled"}
 
@@ -253,7 +256,7 @@ def test_what_is_owed_again_after_its_term_is_overdue_at_once() -> None:
 
 
 def test_a_withdrawn_fire_owes_nothing_whichever_report_is_taken_back_first() -> None:
-    """The update takes the duty with it that it opened; what it discharged is owed again only while the fire stands."""
+    """The update takes its obligation with it; what it discharged is owed again only while the fire stands."""
     for first, second in ((0, 1), (1, 0)):
         play = Play()
         fire = play.event(NOON, **FIRE)
@@ -324,8 +327,8 @@ def test_intelligence_that_asks_for_feedback_gets_it(priority: str, rule: str, d
     play.event(NOON, **report)
     assert not play.open() & {"feedback", "feedback-flash"}
     asked = play.event(NOON, wants="feedback", **report)
-    (duty,) = [each for each in play.book if each.rule == rule]
-    assert duty.due == due
+    (obligation,) = [each for each in play.book if each.rule == rule]
+    assert obligation.due == due
     play.event(NOON, A, B, type="yizhan.intelligence.feedback.v1", priority="routine", reply_to=ref(asked))
     assert rule not in play.open()
 
@@ -435,8 +438,8 @@ def test_a_consultation_held_discharges_the_pairs() -> None:
     play.event(
         local(5, 2), A, B, type="yizhan.liaison.consultation.v1", priority="routine", stage="final", period="2026"
     )
-    (duty,) = [each for each in play.book if each.rule == "consultation"]
-    assert (duty.owes, duty.ended) == ((A, B), "2026-05-01T16:00:00.000Z")
+    (obligation,) = [each for each in play.book if each.rule == "consultation"]
+    assert (obligation.owes, obligation.ended) == ((A, B), "2026-05-01T16:00:00.000Z")
 
 
 def test_a_station_that_begins_in_mid_month_does_not_scold_for_what_was_before() -> None:
@@ -571,7 +574,7 @@ def test_a_thread_made_to_be_long_costs_no_more_than_another(monkeypatch: pytest
         looked["rows"] += 1
         return matches(*said)
 
-    for module in ("duties", "duty_events"):
+    for module in ("obligation_engine", "obligation_events"):
         monkeypatch.setattr(f"yizhan.schemas.{module}.matches", counted)
     for size in (10, 200):
         play = Play()

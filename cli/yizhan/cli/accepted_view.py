@@ -1,0 +1,63 @@
+"""What the outbox accepted, shown: lines for officers, values for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from yizhan.cli.output import print_json, tell
+from yizhan.producers.numbering import Accepted
+from yizhan.schemas.i18n import _
+from yizhan.services.home import Home
+from yizhan.services.labels import arrival
+
+
+def show_accepted(home: Home, sent: Accepted, *, as_json: bool) -> None:
+    """Print what was accepted."""
+    if as_json:
+        print_json(accepted_json(sent))
+    else:
+        tell("\n".join(accepted_lines(home, sent)))
+
+
+def accepted_lines(home: Home, sent: Accepted) -> list[str]:
+    """Tell what was accepted: its id, and how it reaches whom by which rule."""
+    first = sent.id
+    if sent.duplicate:
+        first += " " + (
+            _("（以前已发过，内容不同的这一份没有再发）") if sent.differs else _("（以前已发过，没有再发）")
+        )
+    lines = [first]
+    if sent.clock_suspect:
+        lines.append(_("  获知时间在未来；火情和灾害照收，注明存疑。请核对所填的 time 和本机时钟"))
+    for code, made in sent.decisions.items():
+        sentence = _("  → {member}：{arrival}（规则 {rule}：{because}）")
+        lines.append(
+            sentence.format(
+                member=home.member_name(code),
+                arrival=arrival(made.way),
+                rule=made.rule,
+                because=home.localized(made.because),
+            )
+        )
+    return lines
+
+
+def accepted_json(sent: Accepted) -> dict[str, Any]:
+    """Return what was accepted, for programs."""
+    return {
+        "id": sent.id,
+        "hash": sent.hash.hex(),
+        "to": list(sent.to),
+        "duplicate": sent.duplicate,
+        "differs": sent.differs,
+        "clock_suspect": sent.clock_suspect,
+        "decisions": {
+            code: {"way": made.way.value, "rule": made.rule, "because": {"zh": made.because.zh, "en": made.because.en}}
+            for code, made in sent.decisions.items()
+        },
+    }
+
+
+def files_waiting_line(trouble: str) -> str:
+    """Say that attached files cannot be sent now, and that nothing is lost."""
+    return _("附件暂时送不出：{trouble}。文书照送；附件已密封在本县，问题解决后自动送出").format(trouble=trouble)

@@ -1,0 +1,74 @@
+"""What ``inbox run`` shows of arrivals: panels, sentences and a ring for officers, lines of NDJSON for programs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from yizhan.cli.item_view import item_json, item_panel
+from yizhan.cli.obligation_view import say_followup
+from yizhan.cli.output import console, print_line, say
+from yizhan.consumers.arrivals import ReceiveOutcome
+from yizhan.consumers.items import Item
+from yizhan.schemas.i18n import _
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
+from yizhan.services.home import Home
+from yizhan.services.labels import reason_name
+
+
+class Screen:
+    """Shows arrivals to the person at the desk."""
+
+    def __init__(self, home: Home, county: str) -> None:
+        """Show what arrives at a county, with the names and times of a home."""
+        self._home, self._county = home, county
+
+    def arrived(self, outcome: ReceiveOutcome) -> None:
+        """Show an alarm as a panel, the rest as a sentence."""
+        item = outcome.item
+        if outcome.rings and item is not None:
+            self.rings(item)
+        elif outcome.became == "stored" and item is not None and item.type not in SYSTEM_TYPES:
+            at, sender = self._home.local_time(item.received), self._home.member_name(item.source)
+            say(_("{at} {title} {id}，{sender} 发来").format(at=at, title=item.title, id=item.id, sender=sender))
+        elif outcome.became == "manifest":
+            say(_("季度通报 {label} 已到").format(label=outcome.reason))
+        elif outcome.became == "followup" and outcome.followup is not None:
+            say_followup(self._home, self._county, outcome.followup)
+        elif outcome.became == "aside":
+            say(_("一件核验不过，已另存：{reason}").format(reason=reason_name(str(outcome.reason))))
+        elif outcome.became == "conflict" and item is not None:
+            say(_("{id} 有另一份内容不同的文书，已留作证据").format(id=item.id))
+
+    def rings(self, item: Item) -> None:
+        """Ring, and show the alarm."""
+        screen = console()
+        if screen.is_terminal:
+            screen.bell()
+        screen.print(item_panel(self._home, item, self._county))
+
+    def still_ringing(self, count: int, ids: tuple[str, ...]) -> None:
+        """Ring again for what nobody acknowledged."""
+        click.echo("\a", nl=False, err=True)
+        say(_("仍有 {count} 件报警无人签收，最新的是 {id}").format(count=count, id=ids[0]))
+
+
+class JsonLines:
+    """Writes one line of NDJSON for each arrival."""
+
+    def arrived(self, outcome: ReceiveOutcome) -> None:
+        """Write what became of one record."""
+        item = None if outcome.item is None else item_json(outcome.item)
+        self._print(outcome.became, rings=outcome.rings, reason=outcome.reason, item=item, followup=outcome.followup)
+
+    def rings(self, item: Item) -> None:
+        """Write nothing: programs read what waits from ``inbox list``."""
+
+    def still_ringing(self, count: int, ids: tuple[str, ...]) -> None:
+        """Write how many alarms still wait for a person, and which."""
+        self._print("ringing", rings=False, reason=None, item=None, followup=None, count=count, ids=ids)
+
+    @staticmethod
+    def _print(became: str, **values: Any) -> None:  # noqa: ANN401 -- JSON is any
+        print_line({"became": became, **values})

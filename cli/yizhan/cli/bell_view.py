@@ -1,0 +1,179 @@
+"""The bell in words and as JSON: rungs, channels, what was rung and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from yizhan.cli.output import print_line, print_table, say
+from yizhan.consumers.bell.channels import DELIVERED
+from yizhan.consumers.bell.rings import URGENT, Ring, RingOutcome, Try
+from yizhan.schemas.i18n import _, join_list, join_sentences, marked
+from yizhan.schemas.obligation_steps import RUNGS
+from yizhan.services.bell import RUNG_NAMES, BellStatus, ChannelStatus, Rung
+from yizhan.services.home import Home
+
+URGENCIES: Final = {
+    "alarm": marked("报警"),
+    "call": marked("请电话联系"),
+    "notice": marked("通知"),
+    "reminder": marked("催办"),
+}
+STATES: Final = {
+    "due": marked("待响"),
+    "tried": marked("正在送"),
+    "delivered": marked("已送到"),
+    "failed": marked("未送出，还会再试"),
+    "dropped": marked("不必再响"),
+}
+OUTCOMES: Final = {
+    "delivered": marked("送到"),
+    "refused": marked("对方没有收下"),
+    "timeout": marked("没有按时答复"),
+    "hanging": marked("前几次还没有答复，这次没有试"),
+    "fault": marked("程序出错，见日志"),
+    "dead": marked("各通道都不通"),
+    "no channel": marked("这一级没有通道"),
+    "old": marked("太久以前的"),
+    "acknowledged": marked("已有人签收"),
+    "discharged": marked("已履行"),
+    "cancelled": marked("已撤销"),
+    "withdrawn": marked("发件县已撤回"),
+    "expired": marked("已过时效"),
+}
+"""The words of tries and rings; others (``exit 1``, the system's own) are shown as they are."""
+
+
+def rung_name(rung: str) -> str:
+    """Return what a rung is called."""
+    return _(RUNG_NAMES[rung]) if rung in RUNG_NAMES else rung
+
+
+def outcome_name(outcome: str | None) -> str:
+    """Return what the outcome of a try or a ring is called."""
+    return "" if outcome is None else _(OUTCOMES[outcome]) if outcome in OUTCOMES else outcome
+
+
+def unreachable_rungs(rungs: Sequence[Rung]) -> Iterator[str]:
+    """Say which rungs have no channel."""
+    silent = [rung_name(each.rung) for each in rungs if not each.channels]
+    if silent:
+        sentence = _("{rungs}没有通道：轮到时响下一级，再下面也没有就没有人听到；请在 bell.toml 的 [rungs] 里写上")
+        yield sentence.format(rungs=join_list(silent))
+
+
+def problems(status: BellStatus) -> Iterator[str]:
+    """Say what does not work."""
+    yield from unreachable_rungs(status.rungs)
+    for each in status.channels:
+        if each.dead:
+            sentence = _("通道 {name} 不通：最近一次没有送出；修好后请运行 yizhan bell test")
+            yield sentence.format(name=each.name)
+    if status.unheard:
+        sentence = _("有 {count} 次报警没有任何通道送出，还在试；请当面或电话告知")
+        yield sentence.format(count=status.unheard)
+
+
+def status_json(county: str, status: BellStatus) -> dict[str, Any]:
+    """Return the status for programs."""
+    return {
+        "county": county,
+        "quiet_hours": status.settings.quiet_hours,
+        "group_seconds": status.settings.group_seconds,
+        "rungs": status.rungs,
+        "channels": status.channels,
+        "unheard": status.unheard,
+        "problems": list(problems(status)),
+    }
+
+
+def print_status(home: Home, status: BellStatus) -> None:
+    """Print rungs and channels, and on stderr what does not work."""
+    print_table(
+        [_("级"), _("是谁"), _("电话"), _("响铃通道")],
+        [
+            (
+                rung_name(each.rung),
+                "" if each.officer is None else f"{each.officer.role} {each.officer.name}",
+                "" if each.officer is None else each.officer.phone,
+                join_list(each.channels),
+            )
+            for each in status.rungs
+        ],
+        "",
+    )
+    columns = [_("响铃通道"), _("经由"), _("许带"), _("最近送到"), _("最近不通"), _("现在")]
+    print_table(columns, [_channel_row(home, each) for each in status.channels], "")
+    for problem in problems(status):
+        say(problem)
+
+
+def _channel_row(home: Home, each: ChannelStatus) -> tuple[str, ...]:
+    failed = join_sentences(filter(None, (home.local_time(each.failed), outcome_name(each.why))))
+    now = _("不通") if each.dead else _("通") if each.delivered else _("没有试过")
+    return each.name, each.kind, each.tells, home.local_time(each.delivered), failed, now
+
+
+def print_rings(home: Home, found: Sequence[tuple[Ring, Sequence[Try]]]) -> None:
+    """Print rings, each with its tries."""
+    print_table(
+        [_("事由"), _("为何"), _("哪一级"), _("应响"), _("情况"), _("经过")],
+        [
+            (
+                ring.plan.about or ring.plan.subject,
+                f"{_(URGENCIES[ring.plan.urgency])} {ring.plan.step}",
+                rung_name(ring.plan.rung),
+                home.local_time(ring.plan.due),
+                join_sentences(filter(None, (_(STATES[ring.state]), outcome_name(ring.why)))),
+                join_sentences(_try_text(home, each) for each in tries),
+            )
+            for ring, tries in found
+        ],
+        _("还没有响过"),
+    )
+
+
+def _try_text(home: Home, each: Try) -> str:
+    outcome = outcome_name(each.outcome) if each.ended else _("不知是否送到")
+    return f"{home.local_time(each.at)} {each.channel} {outcome}"
+
+
+def ring_json(ring: Ring, tries: Sequence[Try]) -> dict[str, Any]:
+    """Return a ring with its tries for programs."""
+    plan = ring.plan
+    return {
+        "subject": plan.subject,
+        "step": plan.step,
+        "rung": plan.rung,
+        "urgency": plan.urgency,
+        "about": plan.about,
+        "rule": plan.rule,
+        "made": ring.made,
+        "due": plan.due,
+        "state": ring.state,
+        "at": ring.at,
+        "channel": ring.channel,
+        "why": ring.why,
+        "rounds": ring.rounds,
+        "tries": [
+            {name: getattr(each, name) for name in ("channel", "tells", "at", "ended", "outcome")} for each in tries
+        ],
+    }
+
+
+def say_heard(heard: RingOutcome, *, as_json: bool) -> None:
+    """Say what came of one sending: to programs everything, to people what they must know."""
+    rung, urgent = heard.rings[0].plan.rung, heard.rings[0].plan.urgency in URGENT
+    if as_json:
+        document = {"became": "bell", "rings": False, "reason": heard.outcome, "item": None, "followup": None}
+        subjects = [each.plan.subject for each in heard.rings]
+        print_line(document | {"rung": rung, "channel": heard.channel, "subjects": subjects})
+    elif heard.channel is None and urgent and rung != RUNGS[-1]:
+        say(_("铃：{rung}的通道都不通，改响下一级").format(rung=rung_name(rung)))
+    elif heard.channel is None:
+        say(_("铃：{rung}的通道都不通，没有人听到！请当面或电话告知").format(rung=rung_name(rung)))
+    elif heard.outcome == DELIVERED:
+        say(_("铃：已由通道 {channel} 告知{rung}").format(channel=heard.channel, rung=rung_name(rung)))
+    else:
+        sentence = _("铃：通道 {channel} 没有送出：{why}；换下一个")
+        say(sentence.format(channel=heard.channel, why=outcome_name(heard.outcome)))

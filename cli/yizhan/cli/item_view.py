@@ -1,0 +1,165 @@
+"""An item of the inbox, shown: a panel for officers, values for programs.
+
+Rule 1: what a partner wrote is shown as text, whatever characters are in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from itertools import groupby, islice
+from typing import Any, Final
+
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from yizhan.cli.actions import command_of
+from yizhan.cli.output import plain
+from yizhan.consumers.items import Item
+from yizhan.consumers.labels import sentence
+from yizhan.schemas.actions import Action
+from yizhan.schemas.i18n import _, join_list, with_note
+from yizhan.schemas.payloads import Shown, lines
+from yizhan.services.home import Home
+from yizhan.services.labels import stage_name, way_name
+
+MOST_VALUES: Final = 300
+"""How many values of one event a screen lists: an alarm must not wait until another is drawn."""
+_FIRST: Final = ("summary", "place", "border", "ask")
+_LAST: Final = (
+    "contact", "external_ref", "doc_no", "classification", "org_code", "drafted_by", "reviewed_by", "signed_off_by",
+)  # fmt: skip
+"""Fields that a person reads before the others of a payload, and after them."""
+_ORDER: Final = {
+    **{name: place for place, name in enumerate(_FIRST)},
+    **{name: len(_FIRST) + 1 + place for place, name in enumerate(_LAST)},
+}
+_LISTED: Final = re.compile(r"\.[0-9]+$")
+_SECRET: Final = re.compile(r"attachments\.[0-9]+\.sealed\.")
+"""Paths of what opens an attached file: nothing that a person reads."""
+_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z")
+
+
+def item_details(home: Home, item: Item) -> Iterator[tuple[str, str]]:
+    """Yield (name, value) of everything that an officer wants to know of an item, what is urgent first."""
+    yield _("编号"), item.id
+    yield _("发件"), home.member_name(item.source)
+    yield _("状态"), sentence(item.state)
+    for warning in item.warnings:
+        yield _("注意"), sentence(warning)
+    if item.superseded_by:
+        yield _("已被更正"), item.superseded_by
+    if item.withdrawn_by:
+        yield _("已被撤回"), item.withdrawn_by
+    yield _("获知"), home.local_time(item.time)
+    if item.destroyed is not None:
+        yield _("内容"), _("保管期满，已于 {at} 销毁").format(at=home.local_time(item.destroyed))
+    fields = () if item.contents is None else (each for each in lines(item.contents) if not _SECRET.match(each.path))
+    shown = list(islice(fields, MOST_VALUES + 1))
+    yield from _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) not in _LAST])
+    for each in item.answers:
+        note = f": {each.note}" if each.note else ""
+        yield stage_name(each.stage), f"{with_note(each.name, each.badge)} {home.local_time(each.at)}{note}"
+    yield from _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) in _LAST])
+    if len(shown) > MOST_VALUES:
+        yield _("内容"), _("只列出前 {count} 项，全部见 --json").format(count=MOST_VALUES)
+    yield _("驿站收到"), home.local_time(item.received)
+    yield (
+        _("处置"),
+        _("{way}，规则 {rule}：{because}").format(
+            way=way_name(item.way), rule=item.rule, because=route_reason(home, item)
+        ),
+    )
+    for label in item.digests:
+        yield _("季度通报"), label
+
+
+def _head(shown: Shown) -> str:
+    return shown.path.partition(".")[0]
+
+
+def _contents(home: Home, shown: Sequence[Shown]) -> Iterator[tuple[str, str]]:
+    """Yield names and values of a payload, what an alarm is about first; the values of one list share a row."""
+    ordered = sorted(shown, key=lambda each: _ORDER.get(_head(each), len(_FIRST)))
+    for (titles, _place), group in groupby(ordered, key=lambda each: (each.titles, _LISTED.sub("", each.path))):
+        yield "·".join(_(title) for title in titles) or _("内容"), join_list(_value(home, each) for each in group)
+
+
+def _value(home: Home, shown: Shown) -> str:
+    value = shown.value
+    if isinstance(value, bool):
+        return _("是") if value else _("否")
+    if shown.path.endswith("place.county"):
+        return home.member_name(str(value))
+    if isinstance(value, str) and _INSTANT.fullmatch(value):
+        with contextlib.suppress(ValueError, OverflowError):
+            return home.local_time(value)
+    return _(value) if isinstance(value, str) and value else str(value)
+
+
+def route_reason(home: Home, item: Item) -> str:
+    """Return the clause behind the rule that brought an item."""
+    charters = home.charters
+    charter = charters.in_force(datetime.fromisoformat(item.received))
+    for route in charter.policy.routes:
+        if route.id == item.rule:
+            return home.localized(route.because)
+    return item.rule
+
+
+def item_panel(home: Home, item: Item, county: str) -> Panel:
+    """Draw an item as a panel: red for an alarm that waits for a person."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for name, value in item_details(home, item):
+        grid.add_row(Text(plain(name), style="bold"), Text(plain(value, keep_lines=True)))
+    rings = item.state == "ringing"
+    head = f" {way_name(item.way)} {item.title} "
+    command = command_of(Action.to("inbox.acknowledge", id=item.id, county=county))
+    foot = Text(plain(command)) if rings else None
+    return Panel(
+        grid,
+        title=Text(plain(head), style="bold"),
+        subtitle=foot,
+        border_style="red" if rings else "none",
+        title_align="left",
+        expand=False,
+    )
+
+
+def item_json(item: Item) -> dict[str, Any]:
+    """Return everything as JSON values, for programs: words, not sentences."""
+    contents = item.contents
+    return {
+        "id": item.id,
+        "hash": item.hash.hex(),
+        "kind": item.kind,
+        "source": item.source,
+        "type": item.type,
+        "status": item.status,
+        "thread": item.thread,
+        "time": item.time,
+        "received": item.received,
+        "stored": item.stored,
+        "way": item.way.value,
+        "rule": item.rule,
+        "charter": item.charter,
+        "state": item.state.value,
+        "unopenable": item.unopenable,
+        "warnings": [warning.value for warning in item.warnings],
+        "superseded_by": item.superseded_by,
+        "withdrawn_by": item.withdrawn_by,
+        "answers": [
+            {"stage": each.stage, "name": each.name, "badge": each.badge, "note": each.note, "at": each.at}
+            for each in item.answers
+        ],
+        "digests": list(item.digests),
+        "destroyed": item.destroyed,
+        "header": item.header.model_dump(mode="json", exclude_none=True),
+        "payload": None if contents is None else dict(contents.raw),
+        "text": None if contents is None else contents.text,
+    }

@@ -1,0 +1,195 @@
+"""Obligations in words and as JSON: what is owed, why, how long is left, how it is discharged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from yizhan.cli.actions import command_of
+from yizhan.cli.output import print_table, say, tell
+from yizhan.consumers.followups import Obligation
+from yizhan.schemas.followups import Followup
+from yizhan.schemas.i18n import _, join_list, marked, with_note
+from yizhan.schemas.obligation_rules import ObligationRule
+from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
+from yizhan.services.home import Home
+from yizhan.services.obligations import asks_receipt, discharge_action, discharging_types, needs_telephone
+from yizhan.services.own_obligations import STATION, OwnObligation
+
+STEPS: Final = {
+    "opened": marked("新的待办"),
+    "overdue": marked("已逾期"),
+    "discharged": marked("已履行"),
+    "cancelled": marked("已撤销"),
+    "not-owed": marked("这件没有履行任何待办，不是由本县履行的"),
+}
+_DISCHARGES: Final = {
+    "answers": marked("以{types}答复"),
+    "thread": marked("在同一件事里报送{types}"),
+    "period": marked("发出本期的{types}"),
+}
+
+
+def debtor_name(home: Home, code: str) -> str:
+    """Return who owes: a member by name, or the station."""
+    return _("驿站") if code == STATION else home.member_name(code)
+
+
+def obligation_name(home: Home, each: Obligation) -> str:
+    """Return what is owed."""
+    if not isinstance(each, OwnObligation):
+        return rule_name(home, each.rule)
+    if each.decision is None:
+        return _("送达本季度清单（零报告也要）")
+    return each.decision.what if each.decision.unit is None else with_note(each.decision.what, each.decision.unit)
+
+
+def obligation_reason(home: Home, each: Obligation) -> str:
+    """Return why it is owed; empty where the charter names no clause."""
+    if isinstance(each, OwnObligation):
+        if each.decision is None:
+            return _("联享：每季度定期通报和交流；五日为样例")
+        return _("会商议定第 {n} 项").format(n=each.decision.number)
+    rule = home.charter.policy.obligations.get(each.rule)
+    return "" if rule is None else home.localized(rule.because)
+
+
+def rule_name(home: Home, rule_id: str) -> str:
+    """Return what the charter says is owed by a rule; its id if it has none such."""
+    rule = home.charter.policy.obligations.get(rule_id)
+    return rule_id if rule is None else home.localized(rule.what)
+
+
+def step_name(step: str) -> str:
+    """Return what a step is called; one that the charter names is a reminder."""
+    return _(STEPS[step]) if step in STEPS else _("催办")
+
+
+def time_left(due: datetime, now: datetime) -> str:
+    """Say how long is left, or since when it is overdue, in the two largest units."""
+    span = abs(due - now)
+    hours, minutes = divmod(span.seconds // 60, 60)
+    if span >= timedelta(days=1):
+        text = _("{days} 天 {hours} 小时").format(days=span.days, hours=hours)
+    elif hours:
+        text = _("{hours} 小时 {minutes} 分").format(hours=hours, minutes=minutes)
+    else:
+        text = _("{minutes} 分").format(minutes=minutes)
+    return (_("还剩 {span}") if now <= due else _("逾期 {span}")).format(span=text)
+
+
+def discharge_text(home: Home, each: Obligation) -> str:
+    """Say how an obligation is discharged; empty where the charter does not say."""
+    if isinstance(each, OwnObligation):
+        return "" if each.decision is None else _("办结后告知对方")
+    rule = home.charter.policy.obligations.get(each.rule)
+    return "" if rule is None else rule_discharge_text(rule)
+
+
+def rule_discharge_text(rule: ObligationRule) -> str:
+    """Say which event discharges what a rule asks for."""
+    types = discharging_types(rule)
+    if rule.discharged.by == "answers" and types == [PATROL_PLAN]:
+        return _("会签这份计划")
+    if not types:
+        return _("值班人员签收，报姓名和警号") if asks_receipt(rule) else ""
+    return _(_DISCHARGES[rule.discharged.by]).format(types=_("或").join(map(type_name, types)))
+
+
+def telephone_sentence(home: Home, counties: Sequence[str]) -> str:
+    """Say whom to telephone in these counties: the first of each ladder, by the charter in force."""
+    names = []
+    for code in counties:
+        officer = next(iter(home.charter.ladders.get(code, ())), None)
+        if officer is None:
+            names.append(_("{county}（章程里没有电话）").format(county=home.member_name(code)))
+        else:
+            names.append(f"{home.member_name(code)} {officer.role} {officer.name} {officer.phone}")
+    return _("请电话联系：{whom}").format(whom=join_list(names))
+
+
+def subject(about: str | None, period: str | None) -> str:
+    """Return what an obligation is about: an event's id, a period, or both."""
+    return " ".join(part for part in (about, period) if part)
+
+
+def print_obligations(home: Home, county: str, found: Sequence[Obligation], now: datetime) -> None:
+    """Print what a county owes, then what it is owed; below, what to do."""
+    mine = [each for each in found if county in each.owes]
+    theirs = [each for each in found if county not in each.owes]
+    print_table(
+        [_("事由"), _("该谁办"), _("待办"), _("期限"), _("情况"), _("依据")],
+        [_row(home, county, each, now) for each in [*mine, *theirs]],
+        _("没有待办"),
+        whole=(0, 3),
+    )
+    for each in mine:
+        action = None if each.ended else discharge_action(home, each, county)
+        words = [] if each.ended else [discharge_text(home, each), "" if action is None else command_of(action)]
+        if any(words):
+            tell(f"{each.about or each.period}  {' '.join(words)}".rstrip())
+    for each in theirs:
+        if each.ended is None and needs_telephone(each, county):
+            say(telephone_sentence(home, each.owes))
+    for each in theirs:
+        if STATION in each.owes and each.overdue(now):
+            sentence = _("驿站欠 {period} 的清单，从 {due} 起逾期；请催驿站结算：yizhan digest close")
+            say(sentence.format(period=each.period, due=home.local_time(each.due)))
+    late = sum(each.overdue(now) for each in mine)
+    if late:
+        say(_("其中 {count} 件本县已逾期").format(count=late))
+
+
+def _row(home: Home, county: str, each: Obligation, now: datetime) -> tuple[str, ...]:
+    who = _("本县") if county in each.owes else join_list(debtor_name(home, code) for code in each.owes)
+    return (
+        subject(each.about, each.period) or each.id,
+        who,
+        obligation_name(home, each),
+        home.local_time(each.due),
+        step_name(each.ended) if each.ended else time_left(each.due, now),
+        obligation_reason(home, each),
+    )
+
+
+def obligation_json(home: Home, each: Obligation, county: str, now: datetime) -> dict[str, Any]:
+    """Return an obligation for programs: words and instants, and the command that discharges it."""
+    action = discharge_action(home, each, county)
+    return {
+        "obligation": each.id,
+        "rule": each.rule,
+        "mine": county in each.owes,
+        "owes": each.owes,
+        "owed": each.owed,
+        "about": each.about,
+        "period": each.period,
+        "opened": each.opened,
+        "due": each.due,
+        "seconds_left": int((each.due - now).total_seconds()),
+        "overdue": each.overdue(now),
+        "ended": each.ended,
+        "by": each.by,
+        "steps": each.steps,
+        "what": obligation_name(home, each),
+        "because": obligation_reason(home, each),
+        "command": None if action is None else command_of(action),
+    }
+
+
+def say_followup(home: Home, county: str, followup: Followup) -> None:
+    """Say one step as it comes in; where nobody acknowledges an alarm of this county, whom to telephone."""
+    about = None if followup.about is None else followup.about.id
+    if needs_telephone(followup, county):
+        sentence = _("报警 {id} 对方无人签收。{call}")
+        say(sentence.format(id=about or followup.obligation, call=telephone_sentence(home, followup.owes)))
+        return
+    sentence = _("{step}：{rule} {subject}，期限 {due}")
+    say(
+        sentence.format(
+            step=step_name(followup.step),
+            rule=rule_name(home, followup.rule),
+            subject=subject(about, followup.period),
+            due=home.local_time(followup.due),
+        )
+    )

@@ -1,0 +1,137 @@
+"""An examined record is stored: what it is decides where.
+
+Rule 1: an event is one row, however often it comes; another event under its id is kept as evidence.
+Rule 2: a receipt goes to the outbox first: what does not bind there stays aside, with its reason.
+Rule 3: every function works inside its caller's transaction.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from datetime import datetime
+
+from yizhan.consumers import digests, followups, lane_store, metrics, receipts
+from yizhan.consumers.arrivals import Arrived, ReceiveOutcome
+from yizhan.consumers.checks import (
+    FOLLOWUP,
+    DigestReference,
+    Examined,
+    SignedEvent,
+    Unverified,
+    VerifiedManifest,
+    VerifiedStep,
+)
+from yizhan.consumers.outbox_port import OutboxPort
+from yizhan.consumers.persist import keep_aside, keep_conflict, keep_letter
+from yizhan.runtime.errors import StoreError
+from yizhan.schemas.errors import Reason
+from yizhan.schemas.payloads import TYPES
+from yizhan.schemas.payloads.table import SYSTEM_TYPES
+from yizhan.schemas.timestamps import instant
+
+log = logging.getLogger(__name__)
+
+
+def store_record(
+    conn: sqlite3.Connection, record: Arrived, what: Examined, now: str, county: str, outbox: OutboxPort | None
+) -> tuple[ReceiveOutcome, str | None]:
+    """Store one examined record inside the caller's transaction.
+
+    A fault of this program undoes this record alone and keeps it aside.
+
+    Returns:
+        What became of it, and the id of the item that the outcome is about.
+
+    Raises:
+        StoreError, sqlite3.OperationalError: the disk fails.
+    """
+    conn.execute("SAVEPOINT one")
+    try:
+        made = _store(conn, record, what, now, county, outbox)
+    except (StoreError, sqlite3.OperationalError):
+        raise  # the disk's doing; what a record brings about is caught below
+    except Exception as error:
+        log.exception("a fault of this program; the record is kept aside")
+        metrics.FAULTS.inc()
+        conn.execute("ROLLBACK TO one")
+        fault = Unverified(Reason.MALFORMED, f"a fault of this program: {type(error).__name__}")
+        made = keep_aside(conn, record, fault, now), None
+    conn.execute("RELEASE one")
+    return made
+
+
+def _store(
+    conn: sqlite3.Connection, record: Arrived, what: Examined, now: str, county: str, outbox: OutboxPort | None
+) -> tuple[ReceiveOutcome, str | None]:
+    if isinstance(what, Unverified):
+        return keep_aside(conn, record, what, now), None
+    if isinstance(what, DigestReference):
+        digests.enter(conn, what.hash, what.id, prompt=True)
+        return ReceiveOutcome("reference"), None
+    if isinstance(what, VerifiedStep):
+        return _store_followup(conn, record, what, now, county), None
+    if isinstance(what, VerifiedManifest):
+        verdict = digests.close(conn, what, county, now)
+        if verdict is not None:
+            metrics.DIGESTS.labels(verdict).inc()
+        return ReceiveOutcome("duplicate" if verdict is None else "manifest", reason=what.manifest.label), None
+    return _store_event(conn, record, what, now, county, outbox)
+
+
+def _store_followup(
+    conn: sqlite3.Connection, record: Arrived, step: VerifiedStep, now: str, county: str
+) -> ReceiveOutcome:
+    followup = step.followup
+    if county not in {*followup.owes, *followup.owed}:
+        detail = (
+            f"{FOLLOWUP}: {followup.obligation} is between {', '.join((*followup.owes, *followup.owed))}, not with us"
+        )
+        return keep_aside(conn, record, Unverified(Reason.MALFORMED, detail), now)
+    kept = followups.keep(conn, followup, step.signed, step.hash, now)
+    if kept == "contradiction":
+        detail = f"{FOLLOWUP}: another statement for {followup.obligation}, step {followup.step}; the first stays"
+        return keep_aside(conn, record, Unverified(Reason.MALFORMED, detail), now)
+    if kept == "kept":
+        metrics.FOLLOWUPS.labels(followup.rule).inc()
+    return ReceiveOutcome("followup" if kept == "kept" else "duplicate", followup=followup)
+
+
+def _store_event(
+    conn: sqlite3.Connection, record: Arrived, letter: SignedEvent, now: str, county: str, outbox: OutboxPort | None
+) -> tuple[ReceiveOutcome, str | None]:
+    header = letter.header
+    if record.kind == "digest":
+        digests.enter(conn, letter.verified.hash, header.id, prompt=False)
+    first = conn.execute("SELECT hash FROM items WHERE id = ?", (header.id,)).fetchone()
+    if first is not None and first["hash"] != letter.verified.hash:
+        keep_conflict(conn, letter, now)
+        return ReceiveOutcome("conflict"), header.id
+    lane = lane_store.lane_of(header, county)
+    if header.receipt is not None and letter.addressed:
+        why = receipts.take(letter, outbox)
+        if why is not None:
+            if lane is not None:
+                lane_store.enter(conn, *lane)
+            return keep_aside(conn, record, why, now), None
+    if lane is not None and header.type not in SYSTEM_TYPES:
+        # Said again for a duplicate: its sender may have lost the receipt.
+        lane_store.owe(conn, lane[0])
+    if first is not None:
+        return ReceiveOutcome("duplicate"), header.id
+    keep_letter(conn, letter, record.kind, lane, now)
+    return ReceiveOutcome("stored"), header.id
+
+
+def count_outcome(record: Arrived, what: Examined, outcome: ReceiveOutcome, now: datetime) -> None:
+    """Count for the metrics what became of a record; ``now`` is when it was stored."""
+    if outcome.became == "duplicate":
+        metrics.DUPLICATES.labels(record.kind).inc()
+    if outcome.became == "stored" and isinstance(what, SignedEvent) and outcome.item is not None:
+        known = what.header.type if what.header.type in TYPES else "other"
+        metrics.ITEMS.labels(what.way, known).inc()
+        for word in outcome.item.warnings:
+            metrics.WARNINGS.labels(word).inc()
+        if outcome.item.kind == "alert":
+            metrics.FROM_RECEIVED.observe(max(0.0, (now - what.received).total_seconds()))
+            metrics.FROM_LEARNT.observe(max(0.0, (now - instant(what.header.time)).total_seconds()))

@@ -1,0 +1,169 @@
+"""The reading half of an outbox: every query, and nothing that changes it.
+
+Rule 1: ``OutboxView`` opens the database to read only: it needs no key, creates no file, opens no new epoch, migrates
+        nothing and takes no write lock (``runtime.store.read_store``). ``Outbox`` is the same class, opened to write.
+Rule 2: several threads may ask; they take turns.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+from yizhan.producers import addressing, epochs, files, memory, queries
+from yizhan.producers.errors import WrongOutbox
+from yizhan.producers.store import MIGRATIONS
+from yizhan.runtime.clock import utc_now
+from yizhan.runtime.file_lock import holder
+from yizhan.runtime.store import SharedStore, read_store
+from yizhan.schemas.charter import Charters
+from yizhan.schemas.i18n import marked
+from yizhan.schemas.sent_events import SentEvent
+from yizhan.schemas.timestamps import instant
+
+LOCK: Final = ".publisher"
+"""What the name of the publisher's lock adds to the outbox's."""
+
+
+class OutboxView(SharedStore):
+    """One source's outbox, opened to read only. Every method raises ``StoreError`` when the disk fails."""
+
+    def __init__(self, path: Path, source: str, charters: Charters, clock: Callable[[], datetime] = utc_now) -> None:
+        """Open the database at ``path``, which exists.
+
+        Raises:
+            StoreError: the file cannot be used.
+            WrongOutbox: it is another source's.
+        """
+        self.path, self.source, self.charters, self.clock = path, source, charters, clock
+        super().__init__(self._connect(path))
+        try:
+            self._check_owner(self._conn)
+        except BaseException:
+            self._conn.close()
+            raise
+
+    @staticmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        return read_store(path, MIGRATIONS)
+
+    def _check_owner(self, conn: sqlite3.Connection) -> None:
+        row = conn.execute("SELECT source FROM life").fetchone()
+        if row is not None and row["source"] != self.source:
+            sentence = marked("{path}：应是 {source} 的发件箱，却是 {other} 的；每个发送方各用一个文件")
+            raise WrongOutbox(sentence, path=self.path, source=self.source, other=row["source"])
+
+    @property
+    def county(self) -> str:
+        """Member code of the source."""
+        return self.source[:6]
+
+    @property
+    def epoch(self) -> str:
+        """The epoch that numbers are taken from now."""
+        with self._reading() as conn:
+            return epochs.current(conn)
+
+    def audience(self, event_id: str) -> tuple[str, ...] | None:
+        """Return the recipients of an event that this outbox sent; None for one that it did not."""
+        with self._reading() as conn:
+            return addressing.recipients_of(conn, event_id) or None
+
+    def publisher_state(self) -> tuple[bool, datetime | None]:
+        """Tell whether a publisher runs, and since when it finds no broker (None: it does)."""
+        with self._reading() as conn:
+            since = memory.recall(conn, memory.LINE_LOST)
+        running = holder(self.path.with_name(self.path.name + LOCK)) is not None
+        return running, instant(since) if since else None
+
+    def rows(self, query: queries.OutboxQuery = queries.EVERYTHING) -> tuple[queries.EventRow, ...]:
+        """List events, the newest last."""
+        with self._reading() as conn:
+            return tuple(queries.rows(conn, query))
+
+    def postings(self, query: queries.OutboxQuery = queries.EVERYTHING) -> tuple[queries.Posting, ...]:
+        """List what became of each event with each of its recipients, the newest last."""
+        with self._reading() as conn:
+            return tuple(queries.postings(conn, query))
+
+    def event(self, event_id: str) -> queries.OwnEvent | None:
+        """Return one event with header, payload and bytes; None for an id that this outbox never gave."""
+        with self._reading() as conn:
+            return queries.event(conn, event_id)
+
+    def beside(self, event_id: str) -> frozenset[str]:
+        """Return the ids that an event names, and of those that name it."""
+        with self._reading() as conn:
+            return frozenset(queries.beside(conn, event_id))
+
+    def sent(self, since: datetime | None = None, until: datetime | None = None) -> tuple[SentEvent, ...]:
+        """List own events with their payloads, oldest first: learnt at ``since`` or later, before ``until``."""
+        policy = self.charters.in_force(self.clock()).policy
+        with self._reading() as conn:
+            return tuple(queries.sent(conn, since, until, policy))
+
+    def files(self) -> tuple[files.FileRow, ...]:
+        """List the attached files that some recipient does not have yet, the oldest first."""
+        with self._reading() as conn:
+            return tuple(files.rows(conn))
+
+    def files_trouble(self) -> str | None:
+        """Tell why the broker takes no files, and what to do; None where it does, for all we know."""
+        with self._reading() as conn:
+            return files.trouble(conn)
+
+    def epochs(self) -> tuple[queries.EpochRow, ...]:
+        """List the epochs, the oldest first, and why each was opened."""
+        with self._reading() as conn:
+            return tuple(queries.epoch_rows(conn))
+
+    def lane_heads(self) -> tuple[queries.LaneProgress, ...]:
+        """Tell how far every lane has come, and which of its numbers will never come to anybody."""
+        with self._reading() as conn:
+            return tuple(queries.lane_heads(conn))
+
+    def foreign_postings(self) -> tuple[queries.ForeignPosting, ...]:
+        """List postings that match nothing that this outbox sent."""
+        with self._reading() as conn:
+            return tuple(queries.foreign_postings(conn))
+
+    def figures(self, receipt_overdue_seconds: float = 120.0) -> queries.Figures:
+        """Count what waits: to be sent, for the station's answer, for receipts."""
+        with self._reading() as conn:
+            return queries.figures(conn, self.clock(), receipt_overdue_seconds)
+
+    def depth(self) -> int:
+        """Count the events that are to be sent now."""
+        return self.figures().depth
+
+    def oldest_age(self) -> float:
+        """Seconds since the oldest event that was never sent was accepted; 0 for none."""
+        return self.figures().oldest_seconds
+
+    def awaiting(self) -> int:
+        """Count the events that were sent and that the station has not answered."""
+        return self.figures().awaited
+
+    def lane_heads_announced(self) -> datetime:
+        """When lane heads were last announced; before the first time, when the outbox was begun."""
+        with self._reading() as conn:
+            return instant(memory.recall(conn, memory.LANE_HEADS_ANNOUNCED) or next(queries.epoch_rows(conn)).opened)
+
+    def stamps(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
+        """Return postmarks of our events as the station signed them, in the order of coming: (number, bytes)."""
+        with self._reading() as conn:
+            return list(queries.stamps(conn, after, limit))
+
+    def stamp(self, event_id: str) -> bytes | None:
+        """Return the last postmark of one of our events; None before it came."""
+        with self._reading() as conn:
+            row = conn.execute("SELECT postmark FROM events WHERE id = ?", (event_id,)).fetchone()
+        return None if row is None or row["postmark"] is None else bytes(row["postmark"])
+
+    def exported(self) -> tuple[queries.Exported, ...]:
+        """List every event without its content, in the order of acceptance: for the auditor's books."""
+        with self._reading() as conn:
+            return tuple(queries.exported(conn))

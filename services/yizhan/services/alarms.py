@@ -1,0 +1,71 @@
+"""What a person at the desk is told while a county receives: arrivals, alarms, alarms that still ring.
+
+Rule 1: content is in the access log before the observer gets it. A log that cannot be written is reported, and does
+        not silence an alarm.
+Rule 2: an alarm that nobody acknowledged is told again, until somebody does; also one that rang before a restart.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Final, Protocol
+
+from yizhan.consumers.arrivals import ReceiveOutcome
+from yizhan.consumers.items import Item
+from yizhan.consumers.view import InboxView
+from yizhan.runtime.access_log import How
+from yizhan.runtime.process import StopSignal
+from yizhan.services.access_log import record_if_possible
+from yizhan.services.actor import Actor
+from yizhan.services.home import Home
+
+RING_AGAIN_SECONDS: Final = 30.0
+"""How long an alarm that nobody acknowledged is silent before it rings again."""
+
+
+class Observer(Protocol):
+    """A face that shows what arrives; its methods are called from threads of their own."""
+
+    def arrived(self, outcome: ReceiveOutcome) -> None:
+        """Show what became of one record; ``outcome.item`` has content only if it rings, or all was asked for."""
+
+    def rings(self, item: Item) -> None:
+        """Show an alarm that waited for a person before this process started."""
+
+    def still_ringing(self, count: int, ids: tuple[str, ...]) -> None:
+        """Show that alarms still wait for a person: how many, and ids of the newest."""
+
+
+class AlarmFeed:
+    """Passes what arrives at an inbox to an observer."""
+
+    def __init__(self, home: Home, inbox: InboxView, observer: Observer, actor: Actor, *, all_content: bool) -> None:
+        """Name the parties. With ``all_content`` every item is passed with its content, else alarms only."""
+        self._home, self._inbox, self._observer, self._actor = home, inbox, observer, actor
+        self._all_content = all_content
+
+    def begin(self, stop: StopSignal) -> None:
+        """Show the alarms that wait (not with ``all_content``), and tell of them again until ``stop``."""
+        for item in () if self._all_content else self._inbox.ringing():
+            self._record(item)
+            self._observer.rings(item)
+        threading.Thread(target=self._ring_again, args=(stop,), name="screen", daemon=True).start()
+
+    def arrived(self, outcome: ReceiveOutcome) -> None:
+        """Pass on what became of one record."""
+        if outcome.item is not None and (self._all_content or outcome.rings):
+            self._record(outcome.item)
+        elif outcome.item is not None:
+            outcome = replace(outcome, item=replace(outcome.item, payload=None))
+        self._observer.arrived(outcome)
+
+    def _record(self, item: Item) -> None:
+        how: How = "listed" if self._all_content else "opened"
+        record_if_possible(self._home, self._inbox.county, self._actor, how, [item.id])
+
+    def _ring_again(self, stop: StopSignal) -> None:
+        while not stop.wait(RING_AGAIN_SECONDS):
+            count, ids = self._inbox.still_ringing()
+            if count:
+                self._observer.still_ringing(count, ids)

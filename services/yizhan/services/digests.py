@@ -1,0 +1,71 @@
+"""The quarterly digests of a county, and the letters of a quarter with one partner in both directions.
+
+Rule 1: what belongs to a quarter is decided in ``quarters``, for digest and bulletin alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from yizhan.bulletin.matters import Replacements, ordered, standing
+from yizhan.bulletin.quarter_events import QuarterEvent
+from yizhan.consumers.digests import Digest
+from yizhan.services.access_log import record
+from yizhan.services.actor import Actor
+from yizhan.services.home import Home
+from yizhan.services.quarters import QuarterContents, partner_of, read_quarter
+from yizhan.services.stores import read_inbox, read_outbox
+
+
+@dataclass(frozen=True)
+class QuarterLetters:
+    """The letters between two counties in one quarter, as the first of them holds them."""
+
+    label: str
+    county: str
+    partner: str
+    made: datetime
+    contents: QuarterContents
+
+    @cached_property
+    def received(self) -> tuple[QuarterEvent, ...]:
+        """The partner's letters, in the agreed order."""
+        return tuple(each for each in ordered(self.contents.letters) if each.source == self.partner)
+
+    @cached_property
+    def sent(self) -> tuple[QuarterEvent, ...]:
+        """This county's letters, in the agreed order."""
+        return tuple(each for each in ordered(self.contents.letters) if each.source == self.county)
+
+    @cached_property
+    def replacements(self) -> Replacements:
+        """Which of them were superseded or withdrawn in the quarter."""
+        return standing(ordered(self.contents.letters))
+
+    @property
+    def empty(self) -> bool:
+        """Whether it is proven that nothing at all went between the two (零报告)."""
+        return self.contents.proven and not self.contents.letters
+
+
+def list_digests(home: Home, county: str) -> tuple[Digest, ...]:
+    """Return the digests that a county received, the newest last."""
+    with read_inbox(home, county) as inbox:
+        return () if inbox is None else tuple(inbox.digests())
+
+
+def show_quarter(
+    home: Home, label: str, county: str, partner: str | None, actor: Actor, now: datetime
+) -> QuarterLetters:
+    """Return the letters of a quarter; ``partner`` None: the one that the charter pairs the county with.
+
+    Raises:
+        NotAMember, ServiceError: as ``partner_of``.
+    """
+    other = partner_of(home, county, partner)
+    with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:
+        contents = read_quarter(inbox, outbox, label, (county, other), home.charters.latest().time_zone)
+    record(home, county, actor, "printed", [f"{label} {other}"])
+    return QuarterLetters(label, county, other, now, contents)
