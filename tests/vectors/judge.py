@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.vectors import judge_readers
+from yizhan.charter.fetch import CharterFetcher, MemorySource
+from yizhan.charter.verify import verify
 from yizhan.schemas.admit import Record, admit
 from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.charter import AdoptedCharters
@@ -194,6 +196,16 @@ def proofs(vector: Vector) -> Vector:
     return {"statement": proof.statement.decode(), "index": proof.index, **_opened(opened)}
 
 
+def tuf(vector: Vector) -> Vector:
+    """Verify a repository from its anchor."""
+    files = MemorySource({path: text.encode() for path, text in vector["files"].items()})
+    try:
+        found = verify(vector["anchor"].encode(), None, CharterFetcher(files), instant(vector["now"]))
+    except CharterInvalid:
+        return REFUSED
+    return {"name": found.name}
+
+
 JUDGES: Final[Mapping[str, Callable[[Vector], Vector]]] = {
     "keys": keys,
     "charters": charters,
@@ -204,6 +216,7 @@ JUDGES: Final[Mapping[str, Callable[[Vector], Vector]]] = {
     "counterfoils": counterfoils,
     "checkpoints": checkpoints,
     "proofs": proofs,
+    "tuf": tuf,
     "postmarks": lambda vector: judge_readers.postmarks(vector, charters_of(vector)),
     "receipts": judge_readers.receipts,
     "digests": judge_readers.digests,

@@ -15,6 +15,7 @@ from tests.vectors.contract_log import FOLDER, checkpoints, proofs, write_charte
 from tests.vectors.contract_readers import digests, postmarks, receipts
 from tests.vectors.contract_records import counterfoils, versions
 from tests.vectors.contract_statements import statements
+from tests.vectors.contract_tuf import tuf
 from tests.vectors.judge import JUDGES, VECTORS
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ KINDS: Final[Mapping[str, Callable[[], Iterator[Case]]]] = {
     "counterfoils": counterfoils,
     "checkpoints": checkpoints,
     "proofs": proofs,
+    "tuf": tuf,
     "postmarks": postmarks,
     "receipts": receipts,
     "digests": digests,

@@ -17,6 +17,7 @@ from tests.schemas.second.names import read_header
 from tests.schemas.second.readers import binds, is_accepted, weigh
 from tests.schemas.second.statements import is_behind, postmark, read_statement
 from tests.schemas.second.strict import instant, written
+from tests.schemas.second.tuf import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -212,6 +213,15 @@ def digests(vector: Vector) -> Vector:
     return {"accepted": is_accepted(vector["county"], vector["records"], vector["before"], vector["manifest"])}
 
 
+def tuf(vector: Vector) -> Vector:
+    """Verify a repository from its anchor (11.8, 11.9)."""
+    files = {path: text.encode() for path, text in vector["files"].items()}
+    try:
+        return {"name": verify(vector["anchor"].encode(), files, instant(vector["now"])).name}
+    except Invalid:
+        return REFUSED
+
+
 def expected(kind: str, vector: Vector) -> Vector:
     """Return what a vector of a kind expects (17.1, 17.5, 19.7)."""
     if kind == "envelope":
@@ -235,6 +245,7 @@ JUDGES: Mapping[str, Callable[[Vector], Vector]] = {
     "counterfoils": counterfoils,
     "checkpoints": checkpoints,
     "proofs": proofs,
+    "tuf": tuf,
     "postmarks": postmarks,
     "receipts": receipts,
     "digests": digests,
