@@ -7,14 +7,16 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, Targets
 
 from tests.ceremony import Ceremony
-from tests.simulator import NOW, World
+from tests.simulator import NOW, World, seed
 from tests.vectors.contract_keys import Case
 from yizhan.charter.layout import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, metadata_path, target_path
 from yizhan.charter.repository import COMPACT
-from yizhan.charter.rolekeys import generate
+from yizhan.charter.rolekeys import generate, public_of
 from yizhan.schemas import strictjson
 from yizhan.schemas.sample import TWO
 from yizhan.schemas.timestamps import written
@@ -92,10 +94,44 @@ def tuf() -> Iterator[Case]:
         offered(quiet, NOW + timedelta(hours=13)),
         True,
     )
+    spelled = begun()
+    stamp = json.loads(spelled.published[STAMP])
+    spelled.published[STAMP] = json.dumps(turned(stamp), indent=1).encode()
+    sentence = "Metadata in another order and with white space: its canonical JSON was signed."
+    yield "good-spelled-otherwise", sentence, offered(spelled), True
+    first, other = begun(), begun()
+    root: Metadata[Any] = Metadata.from_bytes(other.anchor)
+    root.signed.version = 2
+    root.signatures.clear()
+    for hands in other.hands.values():
+        root.sign(hands.root, append=True)
+    other.published[metadata_path(ROOT, 2)] = root.to_bytes(COMPACT)
+    sentence = "A second root that only its own keys signed."
+    yield "bad-root-of-strangers", sentence, offered(other, anchor=first.anchor), False
     for name, sentence, ceremony in (*_bad_roots(), *_bad_targets(), *_bad_others()):
         yield f"bad-{name}", sentence, offered(ceremony), False
     yield "bad-expired", "The timestamp has expired.", offered(begun(), NOW + timedelta(days=2)), False
     yield "bad-anchor", "The root of another alliance.", offered(begun(), anchor=begun().anchor), False
+
+
+def turned(value: Any) -> Any:  # noqa: ANN401 -- JSON is any
+    """Write every object's names in the opposite order."""
+    if isinstance(value, dict):
+        return {name: turned(inner) for name, inner in reversed(value.items())}
+    return value
+
+
+def third_key(root: Any) -> None:  # noqa: ANN401 -- tuf's Root
+    """Give a member a second key of root."""
+    key = public_of(generate("ed25519"))
+    key.unrecognized_fields["x-yizhan-member"] = B
+    root.add_key(key, ROOT)
+
+
+def targets_of_one(root: Any) -> None:  # noqa: ANN401 -- tuf's Root
+    """Let one member hold targets alone."""
+    role = root.roles[TARGETS]
+    role.keyids, role.threshold = role.keyids[:1], 1
 
 
 def _bad_roots() -> Iterator[tuple[str, str, Ceremony]]:
@@ -128,6 +164,12 @@ def _bad_roots() -> Iterator[tuple[str, str, Ceremony]]:
             lambda root: root.roles[TIMESTAMP].keyids.append(root.roles[SNAPSHOT].keyids[0]),
         ),
         ("targets-key-missing", "Targets held by one member.", lambda root: root.roles[TARGETS].keyids.pop()),
+        (
+            "third-key",
+            "A member with a second root key.",
+            third_key,
+        ),
+        ("targets-of-one", "Root held by two, targets by one.", targets_of_one),
         (
             "scheme",
             "A key of another scheme.",
@@ -200,6 +242,12 @@ def _bad_others() -> Iterator[tuple[str, str, Ceremony]]:
     unchecked.signed(draft)
     unchecked.publish_draft_unchecked(draft, NOW)
     yield "content", "All is signed, and the charter does not load.", unchecked
+    shared = begun()
+    shared.hands[A].county = [CryptoSigner(Ed25519PrivateKey.from_private_bytes(seed(f"sign {A} 1")))]
+    draft = shared.draft(NOW)
+    shared.signed(draft)
+    shared.publish_draft_unchecked(draft, NOW)
+    yield "key-signs-events", "A role key that also signs events.", shared
     ahead = begun()
     assert ahead.newest is not None
     snapshot: Metadata[Any] = Metadata.from_bytes(ahead.newest.metadata[SNAPSHOT])
