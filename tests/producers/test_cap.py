@@ -39,7 +39,7 @@ NUMBERED: dict[str, Any] = {
 
 def setting(county: str = "350924", office: Office | None = None) -> CapContext:
     """Put a county among the six."""
-    around = proposals.Map(sample_outlines(), frozenset(SIX), 10.0)
+    around = proposals.AllianceMap(sample_outlines(), frozenset(SIX), 10.0)
     return CapContext(county, around, office or Office(), NOW)
 
 
@@ -321,7 +321,7 @@ def test_an_unknown_event_is_refused_with_what_is_known() -> None:
 )  # fmt: skip
 def test_events_are_known_by_their_names(event: str, type_: str, found: str | None) -> None:
     """In both languages, without the words for a warning and its colour."""
-    assert words.known(event, ()) == words.Known(type_, found)
+    assert words.find_event(event, ()) == words.KnownEvent(type_, found)
 
 
 def test_two_infos_of_one_language_are_two_events() -> None:
@@ -344,7 +344,7 @@ def test_an_update_goes_on_with_what_was_sent_even_where_its_reference_tells_a_w
     )
     message = read(update)
     sent = "cap:Shouning_Meteorological_Observatory,old,20261123T000000Z"
-    place = words.sent_as(sent)
+    place = words.parse_reference(sent)
     assert place is not None
     goes_on = draft_of(message, message.events[0], "350924", {place: sent})
     assert (goes_on["stage"], goes_on["reply_to"]) == ("update", {"external_ref": sent})
@@ -359,7 +359,7 @@ def test_one_message_has_one_reference_whatever_zone_it_names() -> None:
     assert east.reference() == west.reference()
     long = Triplet("s" * 150, "i" * 150, NOW)
     assert len(long.reference(12)) <= 120
-    assert words.sent_as(long.reference(12)) == (long.stem, 12)
+    assert words.parse_reference(long.reference(12)) == (long.stem, 12)
 
 
 # -- hostile and wrong --

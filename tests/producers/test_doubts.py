@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from tests.schemas.payloads.examples import CRIME, FIRE
-from yizhan.producers.doubts import Doubt, doubts, grade_otherwise, kept
+from tests.simulator import World
+from yizhan.producers.doubts import Doubt, Sender, judge, other_grade, with_marks
 from yizhan.producers.drafts import Draft, parse_draft
 from yizhan.producers.geography import sample_outlines
 from yizhan.schemas import strictjson
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
-MEMBERS = ("331126", "350924")
+SENDER = Sender("350924", World().charter, NOW, sample_outlines)
 
 
 def fire(grade: int | None = 4, **change: Any) -> Draft:  # noqa: ANN401 -- of any field
@@ -31,13 +32,13 @@ def at(longitude: float, latitude: float, accuracy_m: float = 50, county: str = 
 
 def found(draft: Draft) -> tuple[Doubt, ...]:
     """Doubt a draft of Shouning."""
-    return doubts(draft, "350924", MEMBERS, NOW, sample_outlines)
+    return judge(draft, SENDER).doubts
 
 
 def test_a_plain_report_is_not_doubted() -> None:
     """And nothing is marked in it: its bytes are what was written."""
     assert found(fire()) == ()
-    assert kept(fire(), ()) == fire()
+    assert with_marks(fire(), ()) == fire()
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_a_grade_that_contradicts_the_figures_is_asked_about(
     grade: int | None, change: dict[str, Any], proposed: int | None
 ) -> None:
     """Where the area is not known yet, a graver grade than the deaths give is the officer's own."""
-    proposal = grade_otherwise(fire(grade, **change))
+    proposal = other_grade(fire(grade, **change))
     assert (proposal and proposal.grade) == proposed
     assert (Doubt.GRADE in found(fire(grade, **change))) == (proposed is not None)
 
@@ -96,13 +97,13 @@ def test_a_quantity_without_a_unit_is_asked_about() -> None:
 def test_what_is_kept_is_marked() -> None:
     """The reader sees what the sender was asked about; a mark that nothing supports any more goes."""
     draft = fire(4, forest_ha=120.0, place=at(121.9, 27.0))
-    marked = kept(draft, found(draft))
+    marked = with_marks(draft, found(draft))
     assert marked.payload["doubtful"] == ["等级与数据不符", "坐标不在任何县境内"]
     again = parse_draft(
         strictjson.loads(strictjson.dumps(marked.model_dump(mode="json", exclude_none=True)), floats=True)
     )
     assert again == marked
-    assert kept(marked, ()).payload == draft.payload
+    assert with_marks(marked, ()).payload == draft.payload
 
 
 def test_where_an_answer_goes_is_never_doubted_but_what_it_says_is() -> None:

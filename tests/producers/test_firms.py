@@ -58,7 +58,10 @@ def test_the_real_border_file_gives_what_it_must() -> None:
     results = {county: run(county) for county in SIX}
     assert all(result.in_members == {"350722": 1, "350982": 2} for result in results.values())
     assert {county: len(result.drafts) for county, result in results.items() if result.drafts} == {"350982": 1}
-    assert {county: len(result.kept) for county, result in results.items() if result.kept} == {"350722": 1, "350982": 1}
+    assert {county: len(result.not_sent) for county, result in results.items() if result.not_sent} == {
+        "350722": 1,
+        "350982": 1,
+    }
     assert all((result.outside, result.repeated, result.problems) == (149, 0, ()) for result in results.values())
 
 
@@ -82,14 +85,14 @@ def test_the_one_that_is_sent_touches_cangnan_quietly() -> None:
 
 def test_what_touches_nobody_is_listed() -> None:
     """The two that stay can be shown to the officer, with where they are."""
-    kept = [one.detection for county in SIX for one in run(county).kept]
+    kept = [one.detection for county in SIX for one in run(county).not_sent]
     assert [(one.latitude, one.longitude) for one in kept] == [(27.97778, 118.53333), (27.06378, 120.2463)]
 
 
 def test_a_narrower_strip_keeps_more() -> None:
     """The strip is the policy's."""
     assert run("350982", strip_km=4.7).drafts == ()
-    assert len(run("350982", strip_km=4.7).kept) == 2
+    assert len(run("350982", strip_km=4.7).not_sent) == 2
 
 
 def test_importing_again_gives_the_same_drafts() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from tests.schemas.payloads.examples import EXAMPLES
 from yizhan.producers import form_values
-from yizhan.producers.form_values import AnswerInvalid, understood, written_out
-from yizhan.producers.forms import Field, FieldKind, find, form_of, header_form, single
+from yizhan.producers.form_values import AnswerInvalid, format_value, parse_answer
+from yizhan.producers.forms import Field, FieldKind, fields_on_path, form_of, header_form, item_of
 from yizhan.schemas.payloads import TYPES, parse_strict
 
 MEMBERS = {"331126": "庆元县", "350924": "寿宁县"}
@@ -32,7 +32,7 @@ def test_what_a_form_writes_out_it_understands_as_the_same_payload(kind: str) ->
     payload = parse_strict(kind, EXAMPLES[kind]).model_dump(mode="json", exclude_none=True)
     made: dict[str, Any] = {}
     for field, path, value in _leaves(form_of(kind), payload):
-        form_values.put(made, path, understood(field, written_out(field, value, MEMBERS), MEMBERS))
+        form_values.put(made, path, parse_answer(field, format_value(field, value, MEMBERS), MEMBERS))
     again = parse_strict(kind, made).model_dump(mode="json", exclude_none=True)
     assert again == payload
 
@@ -49,22 +49,24 @@ def test_every_field_of_every_type_is_asked_for_by_a_title(kind: str) -> None:
 
 def test_a_choice_is_understood_by_number_name_code_and_article() -> None:
     """Officers write what they are used to; a number counts on a screen only, where the list was shown."""
-    charge = find(form_of("yizhan.incident.eco_crime.v1"), ["charge"])[-1]
-    disaster = find(form_of("yizhan.incident.natural_disaster.v1"), ["class"])[-1]
+    charge = fields_on_path(form_of("yizhan.incident.eco_crime.v1"), ["charge"])[-1]
+    disaster = fields_on_path(form_of("yizhan.incident.natural_disaster.v1"), ["class"])[-1]
     for said in ("盗伐林木", "盗伐林木罪", "345①"):
-        assert understood(charge, said, MEMBERS) == "盗伐林木"
-    assert understood(charge, "1", MEMBERS, numbered=True) == "盗伐林木"
-    assert understood(disaster, "洪涝灾害", MEMBERS) == understood(disaster, "010200 洪涝灾害", MEMBERS) == "010200"
+        assert parse_answer(charge, said, MEMBERS) == "盗伐林木"
+    assert parse_answer(charge, "1", MEMBERS, numbered=True) == "盗伐林木"
+    assert parse_answer(disaster, "洪涝灾害", MEMBERS) == parse_answer(disaster, "010200 洪涝灾害", MEMBERS) == "010200"
     with pytest.raises(AnswerInvalid, match="应为"):
-        understood(charge, "1", MEMBERS)
+        parse_answer(charge, "1", MEMBERS)
 
 
 def test_several_answers_stand_in_one_line() -> None:
     """Choices may be divided by any mark, free text by semicolons only: a sentence has commas."""
-    ask = find(form_of("yizhan.incident.forest_fire.v1"), ["ask"])[-1]
-    agenda = find(form_of("yizhan.liaison.consultation.v1"), ["agenda"])[-1]
-    assert understood(ask, "知悉、支援", MEMBERS) == understood(ask, "1,4", MEMBERS, numbered=True) == ["知悉", "支援"]
-    assert understood(agenda, "盗伐，两案；越界火", MEMBERS) == ["盗伐，两案", "越界火"]
+    ask = fields_on_path(form_of("yizhan.incident.forest_fire.v1"), ["ask"])[-1]
+    agenda = fields_on_path(form_of("yizhan.liaison.consultation.v1"), ["agenda"])[-1]
+    assert (
+        parse_answer(ask, "知悉、支援", MEMBERS) == parse_answer(ask, "1,4", MEMBERS, numbered=True) == ["知悉", "支援"]
+    )
+    assert parse_answer(agenda, "盗伐，两案；越界火", MEMBERS) == ["盗伐，两案", "越界火"]
 
 
 @pytest.mark.parametrize(
@@ -90,19 +92,19 @@ def test_what_is_no_time_is_refused(said: str) -> None:
 
 def test_numbers_have_no_letters_and_members_are_known_by_name() -> None:
     """三公顷 is no number; 庆元 is a county."""
-    burnt = find(form_of("yizhan.incident.forest_fire.v1"), ["burnt_ha"])[-1]
-    dead = find(form_of("yizhan.incident.forest_fire.v1"), ["dead"])[-1]
+    burnt = fields_on_path(form_of("yizhan.incident.forest_fire.v1"), ["burnt_ha"])[-1]
+    dead = fields_on_path(form_of("yizhan.incident.forest_fire.v1"), ["dead"])[-1]
     touches = next(field for field in header_form() if field.name == "touches")
-    assert understood(burnt, "１２．５", MEMBERS) == 12.5
-    assert understood(dead, "3.0", MEMBERS) == 3
-    assert understood(touches, "庆元、350924", MEMBERS) == ["331126", "350924"]
-    for field, said in ((burnt, "3公顷"), (dead, "2.5"), (single(touches), "县")):
+    assert parse_answer(burnt, "１２．５", MEMBERS) == 12.5
+    assert parse_answer(dead, "3.0", MEMBERS) == 3
+    assert parse_answer(touches, "庆元、350924", MEMBERS) == ["331126", "350924"]
+    for field, said in ((burnt, "3公顷"), (dead, "2.5"), (item_of(touches), "县")):
         with pytest.raises(AnswerInvalid):
-            understood(field, said, MEMBERS)
+            parse_answer(field, said, MEMBERS)
 
 
 def test_what_is_taken_away_leaves_no_empty_group() -> None:
     """A position that is cleared leaves no ``position: {}`` behind."""
     content = {"place": {"county": "350924", "position": {"coordinates": [1, 2]}}}
-    form_values.take(content, ("place", "position", "coordinates"))
+    form_values.remove(content, ("place", "position", "coordinates"))
     assert content == {"place": {"county": "350924"}}

@@ -15,20 +15,20 @@ from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from tests.schemas.payloads.examples import EXAMPLES
 from yizhan.producers.columns import (
-    BESIDE,
+    EXTRA_HEADINGS,
+    column_letters,
     columns_of,
-    content_of,
+    draft_content,
     in_both_languages,
     known_headings,
-    letters,
     template_columns,
     values_of,
 )
 from yizhan.producers.datum import Datum, from_wgs84
 from yizhan.producers.drafts import Draft, parse_draft
 from yizhan.producers.geography import sample_outlines
-from yizhan.producers.proposals import Map
-from yizhan.producers.tables import Bad, Reading, TableContext
+from yizhan.producers.proposals import AllianceMap
+from yizhan.producers.tables import BadRow, TableContext, TableReader
 from yizhan.producers.templates import csv_table, template, workbook
 from yizhan.producers.workbooks import MOST_COLUMNS, MOST_ROWS, TableInvalid, WorkbookReader, csv_rows
 from yizhan.schemas.i18n import set_language
@@ -65,7 +65,7 @@ def draft(kind: str = FIRE, **payload: Any) -> Draft:  # noqa: ANN401 -- of any 
 def as_row(one: Draft) -> dict[str, Any]:
     """Write a draft as a row."""
     header = one.model_dump(mode="json", exclude_none=True)
-    return dict(values_of(columns_of(one.type), content_of(one.type, header, one.payload), MEMBERS))
+    return dict(values_of(columns_of(one.type), draft_content(one.type, header, one.payload), MEMBERS))
 
 
 def book(*rows: Mapping[str, Any], change: Callable[[Any], None] = lambda _sheet: None) -> bytes:
@@ -98,18 +98,18 @@ def computed(data: bytes, formula: bytes, value: bytes) -> bytes:
     return made.getvalue()
 
 
-def read(data: bytes, kind: str = FIRE, around: Map | None = None) -> tuple[list[str], list[Any]]:
+def read(data: bytes, kind: str = FIRE, around: AllianceMap | None = None) -> tuple[list[str], list[Any]]:
     """Read a table: what is wrong with its headings, and what each row is."""
     stream = io.BytesIO(data)
     rows = WorkbookReader(stream).rows() if data.startswith(b"PK") else csv_rows(stream)
-    reading = Reading(kind, "t", TableContext(SHOUNING, MEMBERS, around))
+    reading = TableReader(kind, "t", TableContext(SHOUNING, MEMBERS, around))
     problems = reading.take_headings(next(rows))
     return [str(one) for one in problems], [reading.row(row) for row in rows] if reading.usable() else []
 
 
 def told(found: Any) -> list[str]:  # noqa: ANN401 -- a bad row
     """Return what is wrong with a row."""
-    assert isinstance(found, Bad)
+    assert isinstance(found, BadRow)
     return [str(one) for one in found.problems]
 
 
@@ -161,7 +161,7 @@ def test_no_heading_means_two_things(kind: str) -> None:
     """In neither language do two columns of a type share a heading."""
     known = known_headings(kind)
     assert len(known) >= len(columns_of(kind, 50))
-    assert not in_both_languages(BESIDE) & set(known)
+    assert not in_both_languages(EXTRA_HEADINGS) & set(known)
     for language in ("zh_CN", "en"):
         said = [column.heading(language) for column in columns_of(kind)]
         assert len(set(said)) == len(said)
@@ -269,7 +269,7 @@ def test_a_row_that_nobody_sees_does_not_go() -> None:
         sheet.row_dimensions[3].hidden = True
 
     _problems, found = read(book(*[as_row(draft())] * 3, change=hide))
-    assert [type(one) for one in found] == [Draft, Bad, Draft]
+    assert [type(one) for one in found] == [Draft, BadRow, Draft]
     assert "隐藏" in told(found[1])[0]
 
 
@@ -277,7 +277,7 @@ def test_what_another_county_sent_is_not_sent_as_ones_own() -> None:
     """An export is imported again: the rows of received events say whose they are, and stay."""
     row = as_row(draft())
     _problems, found = read(book(row | {"编号": f"{QINGYUAN}-2A2B-7"}, row | {"编号": f"{SHOUNING}-2A2B-7"}, row))
-    assert [type(one) for one in found] == [Bad, Draft, Draft]
+    assert [type(one) for one in found] == [BadRow, Draft, Draft]
     assert f"{QINGYUAN}-2A2B-7" in told(found[0])[0]
 
 
@@ -320,8 +320,8 @@ def test_what_follows_from_a_position_is_added() -> None:
     for column in columns_of(FIRE):
         if {"border", "touches"} & set(column.path):
             row.pop(column.heading(), None)
-    around = Map(sample_outlines(), frozenset(MEMBERS), 5.0)
-    seen = around.around(119.33, 27.47, SHOUNING)
+    around = AllianceMap(sample_outlines(), frozenset(MEMBERS), 5.0)
+    seen = around.surroundings(119.33, 27.47, SHOUNING)
     _problems, (found,) = read(book(row), around=around)
     assert found.touches == seen.touches == (QINGYUAN,)
     assert found.payload["border"] == seen.border
@@ -350,7 +350,7 @@ def test_bad_cells_are_named_by_row_column_and_heading_and_good_rows_go() -> Non
     assert isinstance(first, Draft)
     assert isinstance(third, Draft)
     said = told(second)
-    assert said[0].startswith(f"t:3: {letters(list(row).index('火势状态'))} 火势状态: 应为")
+    assert said[0].startswith(f"t:3: {column_letters(list(row).index('火势状态'))} 火势状态: 应为")
     assert "得到 '很大'" in said[0]
     assert "死亡人数: 应为整数" in said[1]
 
@@ -411,7 +411,7 @@ def test_a_heading_that_stands_twice_is_named() -> None:
     problems, (first, second) = read(book(row, row, change=twice))
     assert any("只能有一次" in said for said in problems)
     assert isinstance(first, Draft)
-    assert isinstance(second, Bad)
+    assert isinstance(second, BadRow)
 
 
 def test_without_the_headings_that_every_row_needs_no_row_is_read() -> None:
@@ -433,7 +433,7 @@ def test_hidden_sheets_are_passed_over_and_other_sheets_named() -> None:
     made.active = 1
     opened = WorkbookReader(io.BytesIO(saved(made)))
     assert opened.title == "Sheet"
-    assert opened.unread == ("五月",)
+    assert opened.unread_sheets == ("五月",)
     assert WorkbookReader(io.BytesIO(saved(made)), "旧表").title == "旧表"
     with pytest.raises(TableInvalid, match="六月"):
         WorkbookReader(io.BytesIO(saved(made)), "六月")
@@ -470,7 +470,7 @@ def _entities() -> bytes:
 
 @pytest.mark.parametrize(
     ("data", "said"),
-    [(_old(), ".xls"), (b"a,b\n1,2\n", "import csv"), (_no_workbook(), ".xlsx"), (b"", ".xlsx"),
+    [(_old(), ".xls"), (b"a,b\n1,2\n", "按 CSV 导入"), (_no_workbook(), ".xlsx"), (b"", ".xlsx"),
      (_bomb(), "至多"), (_entities(), ".xlsx"), (book({"A": 1})[:900], ".xlsx")],
     ids=["old", "csv", "zip", "empty", "bomb", "entities", "cut"],
 )  # fmt: skip
@@ -547,7 +547,7 @@ def test_csv_is_read_in_the_encodings_that_excel_writes(encoding: str) -> None:
 
 @pytest.mark.parametrize(
     ("data", "said"),
-    [("a,b".encode("utf-16"), "UTF-16"), (b"PK\x03\x04", "import excel"), (b"\xff\xff\xff", "GB 18030"),
+    [("a,b".encode("utf-16"), "UTF-16"), (b"PK\x03\x04", "不是 CSV"), (b"\xff\xff\xff", "GB 18030"),
      (b'a\n"1\n2\n', "引号")],
     ids=["utf16", "workbook", "bytes", "quote"],
 )  # fmt: skip

@@ -14,7 +14,7 @@ import pytest
 
 from yizhan.runtime import store
 from yizhan.runtime.errors import StoreError
-from yizhan.runtime.store import open_store, transaction
+from yizhan.runtime.store import open_store, read_store, transaction
 
 ONE = "CREATE TABLE book (n INTEGER PRIMARY KEY, text TEXT NOT NULL); CREATE TABLE other (x);"
 TWO = "ALTER TABLE book ADD COLUMN why TEXT NOT NULL DEFAULT 'a;b' /* not; a statement */;"
@@ -159,3 +159,36 @@ def test_what_was_committed_survives_kill_nine(path: Path) -> None:
     assert ended.returncode == -9
     with closing(open_store(path, [ONE])) as conn:
         assert [row["n"] for row in conn.execute("SELECT n FROM book")] == [1]
+
+
+def test_a_reader_changes_nothing(conn: sqlite3.Connection, path: Path) -> None:
+    """It reads what is committed, while a writer holds the lock too; it cannot write, and creates no database."""
+    with transaction(conn):
+        conn.execute("INSERT INTO book VALUES (1, 'kept')")
+    with closing(read_store(path, [ONE])) as reader, transaction(conn):
+        conn.execute("INSERT INTO book VALUES (2, 'later')")
+        assert [row["text"] for row in reader.execute("SELECT * FROM book")] == ["kept"]
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            reader.execute("DELETE FROM book")
+    absent = path.with_name("absent.sqlite3")
+    with pytest.raises(StoreError, match="打不开"):
+        read_store(absent, [ONE])
+    with closing(read_store(absent, [ONE], or_empty=True)) as empty:
+        assert empty.execute("SELECT count(*) FROM book").fetchone()[0] == 0
+    assert not absent.exists()
+
+
+def test_a_reader_reads_an_older_schema_without_migrating_it(conn: sqlite3.Connection, path: Path) -> None:
+    """It sees the rows as the present schema has them; the file stays as it was. A later schema is refused."""
+    with transaction(conn):
+        conn.execute("INSERT INTO book VALUES (1, 'kept')")
+    with closing(read_store(path, [ONE, TWO])) as reader:
+        assert [tuple(row) for row in reader.execute("SELECT * FROM book")] == [(1, "kept", "a;b")]
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            reader.execute("DELETE FROM book")
+    assert conn.execute("PRAGMA user_version").fetchone()[0] == 1
+    with pytest.raises(StoreError, match="更新版本"):
+        read_store(path, [])
+    path.chmod(0o644)
+    with pytest.raises(StoreError, match="chmod 600"):
+        read_store(path, [ONE])

@@ -151,6 +151,8 @@ def clocks(make: Maker) -> None:
     late = written(NOW + timedelta(minutes=5) + ONE)
     make.add("clock-just-ahead-fire", "A fire a millisecond further ahead is.", make.good(time=late))
     make.add("clock-behind", "What was learnt long ago comes in.", make.good(time="2000-01-01T00:00:00.000Z"))
+    last = "2199-12-31T23:59:59.999Z"
+    make.add("instant-last-of-all", "The last instant of the year 2199.", make.good(expires=last))
     for number, word in ((1, "same"), (2, "next"), (999_999_999, "last")):
         name = f"{number}-{'0' * 16}"
         sentence = f"The sender's charter has the {word} number, and another hash."

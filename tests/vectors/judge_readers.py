@@ -87,10 +87,10 @@ def digests(vector: Vector) -> Vector:
     """Close a digest of the records that came."""
     with database(inbox_store.MIGRATIONS) as conn:
         if vector["before"] is not None:
-            kept_digests.close(conn, _manifest(vector["before"]), vector["before"]["county"], AT)
+            kept_digests.close_digest(conn, _manifest(vector["before"]), vector["before"]["county"], AT)
         for record in vector["records"]:
-            kept_digests.enter(conn, bytes.fromhex(record["hash"]), None, prompt=record["prompt"])
-        verdict = kept_digests.close(conn, _manifest(vector["manifest"]), vector["county"], AT)
+            kept_digests.add_member(conn, bytes.fromhex(record["hash"]), None, prompt=record["prompt"])
+        verdict = kept_digests.close_digest(conn, _manifest(vector["manifest"]), vector["county"], AT)
     return {"accepted": verdict is ManifestVerdict.VERIFIED}
 
 

@@ -50,9 +50,9 @@ def words(found: Iterable[Mapping[str, Any]], name: str) -> dict[str, int]:
     return counted(each[name] for each in found if isinstance(each.get(name), str))
 
 
-def counted(said: Iterable[str]) -> dict[str, int]:
+def counted(values: Iterable[str]) -> dict[str, int]:
     """Count words, in an order of their own."""
-    return dict(sorted(Counter(said).items()))
+    return dict(sorted(Counter(values).items()))
 
 
 def cases(found: Sequence[Matter]) -> dict[str, Any]:
@@ -153,5 +153,5 @@ def intelligence(found: Sequence[Matter]) -> dict[str, Any]:
 
 
 def asks_feedback(matter: Matter) -> bool:
-    """Tell whether a report asks for feedback: its header wants it, or it says until when."""
+    """Tell whether a report asks for feedback: its header wants it, or it names a term."""
     return matter.latest is not None and (matter.latest.wants == "feedback" or "feedback_by" in matter.raw)

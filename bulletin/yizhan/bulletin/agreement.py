@@ -1,8 +1,8 @@
-"""Whether two counties say the same of a quarter.
+"""Compares what two counties signed of a quarter.
 
 Rule 1: what each side signed is compared with what we count ourselves, item by item; nothing is taken for agreed
         that one side has not signed.
-Rule 2: a difference is said with both values: people look into it, no program smooths it.
+Rule 2: a difference is reported with both values; people look into it.
 Rule 3: each county cites its own manifests, and the partner's once it knows them; what only one side cites is no
         difference, what both cite must be the same.
 """
@@ -22,7 +22,7 @@ Verdict = Literal["same", "differs", "waiting"]
 
 @dataclass(frozen=True, slots=True)
 class FigureComparison:
-    """One item compared: what we count now, what we signed, what they signed; empty for what there is not."""
+    """One item compared: what we count now, what we signed, what they signed; empty for a value that does not exist."""
 
     item: str
     title: str
@@ -37,9 +37,11 @@ def compared(
 ) -> tuple[FigureComparison, ...]:
     """Compare our figures of now with the two signed bulletins (their payloads; None: there is none).
 
-    Figures one by one are only told where the hashes differ.
+    Single figures are compared only where the hashes differ.
     """
-    found = [_one("figures", _("数字的指纹"), digest(made), _said(ours, "figures"), _said(theirs, "figures"))]
+    found = [
+        _one("figures", _("数字的指纹"), digest(made), _signed_value(ours, "figures"), _signed_value(theirs, "figures"))
+    ]
     for name, counts in made["directions"].items():
         values = [None if each is None else _direction(each, name) for each in (ours, theirs)]
         found.append(_one(f"directions.{name}", name, f"{counts['letters']} {counts['root']}", *values))
@@ -54,14 +56,14 @@ def verdict(findings: Sequence[FigureComparison]) -> Verdict:
     return "differs" if "differs" in words else "waiting" if "waiting" in words else "same"
 
 
-def _said(signed: Mapping[str, Any] | None, name: str) -> str | None:
+def _signed_value(signed: Mapping[str, Any] | None, name: str) -> str | None:
     return None if signed is None else str(signed.get(name, "—"))
 
 
 def _one(item: str, title: str, counted: str, ours: str | None, theirs: str | None) -> FigureComparison:
     known = [each for each in (ours, theirs) if each is not None]
-    word: Verdict = "differs" if any(each != counted for each in known) else "same" if len(known) == 2 else "waiting"  # noqa: PLR2004 -- both
-    return FigureComparison(item, title, word, counted, ours or "", theirs or "")
+    result: Verdict = "differs" if any(each != counted for each in known) else "same" if len(known) == 2 else "waiting"  # noqa: PLR2004 -- both
+    return FigureComparison(item, title, result, counted, ours or "", theirs or "")
 
 
 def _direction(signed: Mapping[str, Any], name: str) -> str:
@@ -79,12 +81,12 @@ def _listed(signed: Mapping[str, Any] | None, name: str) -> list[Mapping[str, An
 def _numbers(
     made: Mapping[str, Any], ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None
 ) -> Iterator[FigureComparison]:
-    told = [
+    numbers = [
         None if signed is None else {str(each.get("name")): each.get("value") for each in _listed(signed, "numbers")}
         for signed in (ours, theirs)
     ]
     for path in COMPARED:
-        values = [None if each is None else _plain(each.get(path)) for each in told]
+        values = [None if each is None else _plain(each.get(path)) for each in numbers]
         yield _one(path, _(COMPARED_NAMES[path]), _plain(looked_up(made, path)), *values)
 
 
@@ -100,5 +102,5 @@ def _manifests(
             " ".join(sorted(str(each.get("hash")) for each in named if each.get("county") == code))
             for named in (_listed(ours, "manifests"), _listed(theirs, "manifests"))
         ]
-        word: Verdict = "waiting" if not any(cited) else "differs" if all(cited) and cited[0] != cited[1] else "same"
-        yield FigureComparison(f"manifests.{code}", code, word, "", *cited)
+        result: Verdict = "waiting" if not any(cited) else "differs" if all(cited) and cited[0] != cited[1] else "same"
+        yield FigureComparison(f"manifests.{code}", code, result, "", *cited)

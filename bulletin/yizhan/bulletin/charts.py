@@ -149,9 +149,9 @@ def _scale(scale: float) -> Iterator[str]:
     yield _text(26 + long, y + 2, "10 km", size=11)
 
 
-def _text(x: float, y: float, said: str, *, anchor: str = "start", size: int = _SIZE, fill: str = INK) -> str:
+def _text(x: float, y: float, text: str, *, anchor: str = "start", size: int = _SIZE, fill: str = INK) -> str:
     place = f'x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" fill="{fill}"'
-    return f'<text {place} font-family="{FONTS}">{escape(blanked(said))}</text>'
+    return f'<text {place} font-family="{FONTS}">{escape(blanked(text))}</text>'
 
 
 def _svg(height: float, parts: Iterable[str], title: str) -> str:

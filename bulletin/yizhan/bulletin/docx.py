@@ -48,8 +48,8 @@ def docx_of(sheet: Sheet, made: datetime) -> bytes:
     _border(line, "bottom", "C00000")
     for block in sheet.blocks:
         _block(document, block)
-    for said in sheet.foot:
-        _words(_tight(document.add_paragraph()), said, size=7)
+    for text in sheet.foot:
+        _words(_tight(document.add_paragraph()), text, size=7)
     stream = io.BytesIO()
     document.save(stream)
     return stream.getvalue()
@@ -71,8 +71,8 @@ def _lay_out(document: Document, sheet: Sheet, made: datetime) -> None:
     _words(foot, "— ", size=10)
     _page_number(foot)
     _words(foot, " —", size=10)
-    for said in sheet.foot[:4]:
-        _words(_tight(section.footer.add_paragraph()), said, size=5)
+    for text in sheet.foot[:4]:
+        _words(_tight(section.footer.add_paragraph()), text, size=5)
 
 
 def _block(document: Document, block: Heading | Para | Table | Drawing) -> None:
@@ -115,7 +115,7 @@ def _table(document: Document, table: Table) -> None:
     size = 8 if table.small else 10.5
     # One look at every cell: python-docx finds them anew at each call, which is quadratic.
     cells = made._cells  # noqa: SLF001 -- its documented way is quadratic
-    for number, said in enumerate([*table.columns, *(cell for row in rows for cell in row)]):
+    for number, text in enumerate([*table.columns, *(cell for row in rows for cell in row)]):
         cell, column = cells[number], number % len(table.columns)
         cell.width = widths[column]
         paragraph = cell.paragraphs[0]
@@ -126,7 +126,7 @@ def _table(document: Document, table: Table) -> None:
         if column and not table.words:
             paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
         head = number < len(table.columns)
-        _words(paragraph, said, font=_HEI if head else _SONG, size=size)
+        _words(paragraph, text, font=_HEI if head else _SONG, size=size)
         if head:
             _edge(cell, top=12, bottom=6)
         elif last:
@@ -140,8 +140,8 @@ def _table(document: Document, table: Table) -> None:
     _tight(document.add_paragraph()).paragraph_format.line_spacing = Pt(8)
 
 
-def _words(paragraph: Paragraph, said: str, *, font: str = _SONG, size: float, colour: RGBColor | None = None) -> None:
-    run = paragraph.add_run(without_invisible(said))
+def _words(paragraph: Paragraph, text: str, *, font: str = _SONG, size: float, colour: RGBColor | None = None) -> None:
+    run = paragraph.add_run(without_invisible(text))
     run.font.size = Pt(size)
     run.font.name = "Times New Roman"
     run._element.get_or_add_rPr().get_or_add_rFonts().set(qn("w:eastAsia"), font)  # noqa: SLF001 -- no other way

@@ -142,8 +142,8 @@ def proposed(found: Sequence[Matter]) -> list[str]:
 
 def _classification(letters: Sequence[QuarterEvent]) -> str:
     """Return the highest class of what was counted; a bulletin is never less than 内部."""
-    said = {str(each.raw.get("classification")) for each in letters}
-    return "工作秘密" if "工作秘密" in said else "内部"
+    found = {str(each.raw.get("classification")) for each in letters}
+    return "工作秘密" if "工作秘密" in found else "内部"
 
 
 def _contents(found: Sequence[Matter]) -> dict[str, Any]:
@@ -233,16 +233,16 @@ def _unfinished(matter: Matter, answered: Collection[str]) -> tuple[str, str]:
     latest, raw, partner = matter.latest, matter.raw, matter.first.to
     if latest is None:
         return "", ""
-    told = latest.stage != "final"
+    unfinished = latest.stage != "final"
     why = {
-        Counted.FIRES: ("burning", latest.source, told and raw.get("state") not in _FIRE_OUT),
+        Counted.FIRES: ("burning", latest.source, unfinished and raw.get("state") not in _FIRE_OUT),
         Counted.REPORTS: (
             "no_feedback",
             partner,
             aggregates.asks_feedback(matter) and matter.first.thread not in answered,
         ),
         Counted.REQUESTS: ("no_answer", partner, matter.first.thread not in answered),
-        Counted.DISPUTES: ("dispute", latest.source, told and raw.get("state") != "办结"),
+        Counted.DISPUTES: ("dispute", latest.source, unfinished and raw.get("state") != "办结"),
         Counted.HOTSPOTS: ("unverified", partner, raw.get("verification") == "待核查"),
     }.get(matter.counted)
     return why[:2] if why is not None and why[2] else ("", "")

@@ -40,8 +40,8 @@ def html(sheet: Sheet) -> bytes:
     return "\n".join(parts).encode("utf-8", "replace")
 
 
-def _span(said: str) -> str:
-    return f"<span>{escape(said)}</span>"
+def _span(text: str) -> str:
+    return f"<span>{escape(text)}</span>"
 
 
 def _block(block: Block) -> str:

@@ -17,7 +17,7 @@ class Material:
     """Everything a sheet is made of.
 
     ``names`` are the two counties' by code, ``passages`` the analyst's text by name, ``typical`` the cases
-    chosen and what is told of each, ``made`` is today, ``maker`` the county that made the sheet.
+    chosen with the text of each, ``made`` is today, ``maker`` the county that made the sheet.
     """
 
     figures: Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""From letters to matters: one case, fire or report, however many letters told of it.
+"""From letters to matters: one case, fire or report, however many letters report it.
 
 Rule 1: a matter is all letters of one type on one thread, and letters of one county under one external_ref.
 Rule 2: it stands as its latest letter says that was neither withdrawn nor superseded. One that has no such
@@ -28,7 +28,7 @@ class Matter:
 
     @property
     def first(self) -> QuarterEvent:
-        """The letter that told of it first in this quarter."""
+        """The letter that reported it first in this quarter."""
         return self.letters[0]
 
     @property
@@ -43,7 +43,7 @@ class Matter:
 
     @property
     def source(self) -> str:
-        """The county that told of it first."""
+        """The county that reported it first."""
         return self.first.source
 
     @property
@@ -80,7 +80,7 @@ def ordered(letters: Iterable[QuarterEvent]) -> tuple[QuarterEvent, ...]:
 
 
 def standing(letters: Sequence[QuarterEvent]) -> Replacements:
-    """Tell what was superseded and withdrawn by letters of this quarter; the last word counts."""
+    """Return what was superseded and withdrawn by letters of this quarter; the last one counts."""
     about = {letter.key: letter for letter in letters}
     found: dict[str, dict[tuple[str, str], str]] = {"supersedes": {}, "withdraws": {}}
     for each in letters:

@@ -50,9 +50,9 @@ def _named(block: Block) -> dict[str, Any]:
     return {each.name: getattr(block, each.name) for each in dataclasses.fields(block)}
 
 
-def _breakable(said: str) -> str:
+def _breakable(text: str) -> str:
     """Let a long id or hash break anywhere, without a hyphen."""
-    return _LONG.sub(lambda found: "\u200b".join(found[0]), said)
+    return _LONG.sub(lambda found: "\u200b".join(found[0]), text)
 
 
 def picture(drawing: Drawing) -> bytes:
@@ -82,8 +82,8 @@ def _covered() -> frozenset[int]:
 
 def uncovered(sheet: Sheet) -> tuple[str, ...]:
     """Return characters on the sheet that our fonts do not have, sorted."""
-    said = {character for text in _texts(sheet) for character in text}
-    return tuple(sorted(one for one in said if ord(one) not in _covered() and one != "\n"))
+    characters = {character for text in _texts(sheet) for character in text}
+    return tuple(sorted(one for one in characters if ord(one) not in _covered() and one != "\n"))
 
 
 def _texts(sheet: Sheet) -> Iterator[str]:

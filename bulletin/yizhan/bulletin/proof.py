@@ -1,7 +1,7 @@
 """What the figures rest on: the station's manifests of both counties, and what is doubtful.
 
 Rule 1: each county has its own manifests; the partner's are known from the partner's signed bulletin.
-Rule 2: what is missing or does not agree is said loudly, above the figures.
+Rule 2: what is missing or does not agree stands framed above the figures.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class CitedManifest:
 
     @classmethod
     def of(cls, manifest: Manifest, manifest_hash: str) -> CitedManifest:
-        """Take down a manifest that was verified."""
+        """Return what is cited of a manifest that was verified."""
         return cls(
             manifest.county,
             manifest_hash,

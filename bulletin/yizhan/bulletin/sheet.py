@@ -231,24 +231,24 @@ def _typical(material: Material) -> Iterator[Block]:
     chosen = material.typical
     if chosen is None:
         chosen = [(each, "") for each in material.figures["typical"]]
-    for number, (event_id, told) in enumerate(chosen, 1):
-        text = told or _told(material, known.get(event_id))
+    for number, (event_id, own_text) in enumerate(chosen, 1):
+        text = own_text or _case_text(material, known.get(event_id))
         yield Para(f"{number}. {text}（{event_id}）")
 
 
-def _told(material: Material, letter: QuarterEvent | None) -> str:
-    """Tell of a case by its latest letter; nothing of persons but what the summary says."""
+def _case_text(material: Material, letter: QuarterEvent | None) -> str:
+    """Describe a case by its latest letter; of persons only what the summary says."""
     if letter is None:
         return _("（内容无法打开）")
     thread = [each for each in ordered(material.letters) if each.thread == letter.thread and each.type == letter.type]
     known = standing(ordered(material.letters))
     alive = [each for each in thread if known.holds(each)]
     raw = (alive[-1] if alive else letter).raw
-    said = str(raw.get("summary") or _("（内容无法打开）"))
+    summary = str(raw.get("summary") or _("（内容无法打开）"))
     head = [material.names.get(letter.source, letter.source), type_name(letter.type)]
     head += [code_name("charges", word) for word in (raw.get("charge"),) if isinstance(word, str)]
     head += [_(word) for word in (raw.get("case_stage"),) if isinstance(word, str)]
-    return "，".join(head) + "：" + short(said)
+    return "，".join(head) + "：" + short(summary)
 
 
 def _intelligence(material: Material) -> Iterator[Block]:
@@ -347,14 +347,14 @@ def _listing(material: Material) -> Table:
         notes += [_("已撤回")] if each.key in known.withdrawn else []
         notes += [_("未收到")] if each.missing else []
         mark = _(STATUS_MARKS[each.status]) if each.status in STATUS_MARKS else ""
-        said = short(str(each.raw.get("title") or each.raw.get("summary") or ""), 60)
+        summary = short(str(each.raw.get("title") or each.raw.get("summary") or ""), 60)
         rows.append(
             [
                 str(number),
                 _local(material, each.time),
                 material.names.get(each.source, each.source),
                 mark + type_name(each.type),
-                said,
+                summary,
                 each.id,
                 "、".join(notes),
             ]

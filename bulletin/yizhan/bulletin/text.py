@@ -2,8 +2,8 @@
 
 Rule 1: figures are never written but named: ``{{letters}}``. What stands there is taken from the figures when the
         sheet is drawn; a name that is no figure is refused, with its line, and so is anything that gives one a value.
-Rule 2: the file says beside which figures it was written, and what those it names were then; a text whose figures
-        have changed since is pointed out, and is not signed before somebody has looked at it again.
+Rule 2: the file records for which figures it was written, and the values of those it names; a text whose figures
+        have changed since is reported, and is not signed before somebody has looked at it again.
 Rule 3: a passage is text: its lines become paragraphs, never markup. Lines that begin with ``%`` are the
         program's own and are written anew; every other line is left as it is.
 Rule 4: UTF-8, with or without a byte order mark; any line ends.
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from yizhan.bulletin.errors import TextInvalid
@@ -54,7 +54,7 @@ class TextLine(NamedTuple):
 class Writing:
     """The file as it stands.
 
-    ``passages`` has the lines of each section, ``cases`` those told of each case by its event id (None: as proposed),
+    ``passages`` has the lines of each section, ``cases`` those of each case by its event id (None: as proposed),
     ``figures`` the hash beside which it was written, ``seen`` what the figures that it names were then.
     """
 
@@ -105,15 +105,13 @@ def parse(data: bytes) -> Writing:
         elif here is not None:
             here.append(_checked(line))
         elif line.text:
-            sentence, section = (
-                _("第 {line} 行不在任何栏目里；请写在“# {section}”之类的栏目下面"),
-                next(iter(SECTIONS.values())),
-            )
-            raise TextInvalid(sentence.format(line=number, section=_(section)))
-    told = cases if "typical" in passages else None
+            sentence = marked("第 {line} 行不在任何栏目里；请写在“# {section}”之类的栏目下面")
+            first = next(iter(SECTIONS.values()))
+            raise TextInvalid(sentence, line=number, section=_(first))
+    chosen = cases if "typical" in passages else None
     if loose := [line for line in passages.pop("typical", ()) if line.text.strip()]:
         raise TextInvalid(marked("第 {line} 行：典型案例要先写“## 编号”"), line=loose[0].number)
-    return Writing({name: _trimmed(part) for name, part in passages.items()}, _all_trimmed(told), figures, seen)
+    return Writing({name: _trimmed(part) for name, part in passages.items()}, _all_trimmed(chosen), figures, seen)
 
 
 def _opened(
@@ -124,7 +122,8 @@ def _opened(
         section = next((key for key, title in SECTIONS.items() if name in {key, title, _(title)}), None)
         if section is None:
             known = "、".join(_(title) for title in SECTIONS.values())
-            raise TextInvalid(marked("第 {line} 行：没有“{name}”这一栏；栏目有：{known}"), line=number, name=name, known=known)  # fmt: skip
+            sentence = marked("第 {line} 行：没有“{name}”这一栏；栏目有：{known}")
+            raise TextInvalid(sentence, line=number, name=name, known=known)
         if section in passages:
             raise TextInvalid(marked("第 {line} 行：“{name}”已经写过一栏"), line=number, name=name)
         return passages.setdefault(section, [])
@@ -168,15 +167,15 @@ def written(writing: Writing, made: Mapping[str, Any]) -> bytes:
     for name, heading in SECTIONS.items():
         lines += ["", f"# {_(heading)}"]
         if name == "typical":
-            for event_id, told in ({} if writing.cases is None else writing.cases).items():
-                lines += [f"## {event_id}", *(line.text for line in told)]
+            for event_id, text in ({} if writing.cases is None else writing.cases).items():
+                lines += [f"## {event_id}", *(line.text for line in text)]
         else:
             lines += [line.text for line in writing.passages.get(name, ())]
     lines += ["", "% " + _("可用的数字，及其现在的值：")]
     for path, title in COMPARED_NAMES.items():
-        lines.append(f"% {{{{{path}}}}} = {said(made, path)}  {_(title)}")
+        lines.append(f"% {{{{{path}}}}} = {figure_text(made, path)}  {_(title)}")
     for path in sorted(set(_used(writing)) - set(COMPARED_NAMES)):
-        lines.append(f"% {{{{{path}}}}} = {_said_at(made, path, writing)}")
+        lines.append(f"% {{{{{path}}}}} = {_figure_at(made, path, writing)}")
     return BOM + "\r\n".join([*lines, ""]).encode("utf-8", "replace")
 
 
@@ -185,7 +184,7 @@ def _used(writing: Writing) -> Iterator[str]:
         yield from _PLACE.findall(line.text)
 
 
-def said(made: Mapping[str, Any], name: str) -> str:
+def figure_text(made: Mapping[str, Any], name: str) -> str:
     """Return a figure as the sheet writes it, by its path, or by ``同比.`` and the like and a compared path.
 
     Raises:
@@ -208,9 +207,9 @@ def said(made: Mapping[str, Any], name: str) -> str:
     return change(old, now) if before in _CHANGES else quantity(old)
 
 
-def _said_at(made: Mapping[str, Any], name: str, writing: Writing) -> str:
+def _figure_at(made: Mapping[str, Any], name: str, writing: Writing) -> str:
     try:
-        return said(made, name)
+        return figure_text(made, name)
     except KeyError:
         number = next(line.number for line in writing.lines() if name in _PLACE.findall(line.text))
         sentence = marked("第 {line} 行：{{{{{name}}}}} 不是数字的名称；名称见文末，或数字表（.csv）的“项目”一栏")
@@ -218,12 +217,12 @@ def _said_at(made: Mapping[str, Any], name: str, writing: Writing) -> str:
 
 
 def filled(writing: Writing, made: Mapping[str, Any]) -> tuple[dict[str, str], list[tuple[str, str]] | None]:
-    """Return the passages that have text, and the cases with what is told of them, figures filled in.
+    """Return the passages that have text, and the cases with their texts, figures filled in.
 
     Raises:
         TextInvalid: a name in braces is no figure, or a passage is longer than the signed bulletin can carry.
     """
-    values = {name: _said_at(made, name, writing) for name in _used(writing)}
+    values = {name: _figure_at(made, name, writing) for name in _used(writing)}
 
     def one(lines: Sequence[TextLine]) -> str:
         text = "\n".join(_PLACE.sub(lambda found: values[found[1]], line.text) for line in lines)
@@ -238,7 +237,7 @@ def filled(writing: Writing, made: Mapping[str, Any]) -> tuple[dict[str, str], l
 
 
 def changed(writing: Writing, made: Mapping[str, Any]) -> tuple[str, ...]:
-    """Tell what is other than when the text was written: a sentence for each figure that it names.
+    """Return what has changed since the text was written: a sentence for each figure that it names.
 
     Raises:
         TextInvalid: as ``filled``.
@@ -247,22 +246,17 @@ def changed(writing: Writing, made: Mapping[str, Any]) -> tuple[str, ...]:
         return ()
     found = []
     for name in dict.fromkeys(_used(writing)):
-        now, old = _said_at(made, name, writing), writing.seen.get(name)
+        now, old = _figure_at(made, name, writing), writing.seen.get(name)
         if old is not None and old != now:
             found.append(_("{{{{{name}}}}} 写的时候是 {old}，现在是 {now}").format(name=name, old=old, now=now))
     return (_("文字是对照另一份数据写的，请重读"), *found)
 
 
 def by_hand(writing: Writing) -> tuple[str, ...]:
-    """Point out what looks like a figure that was typed: nothing keeps that true."""
+    """Return a sentence for each figure that seems to be typed by hand: the program does not update those."""
     sentence = _("第 {line} 行手写了“{what}”；若是本通报的数字，请改用 {{{{名称}}}}")
     return tuple(
         sentence.format(line=line.number, what=what[0])
         for line in writing.lines()
         for what in _WRITTEN_OUT.finditer(_PLACE.sub("", line.text))
     )
-
-
-def renewed(writing: Writing, made: Mapping[str, Any]) -> Writing:
-    """Note that somebody looks at the text beside these figures."""
-    return replace(writing, figures=digest(made))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from yizhan.cli.output import print_json, tell
+from yizhan.cli.decision_view import decisions_json
+from yizhan.cli.output import print_json, say, tell
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.i18n import _
+from yizhan.services.drafts import SentDraft
 from yizhan.services.home import Home
 from yizhan.services.labels import arrival
 
@@ -17,6 +19,13 @@ def show_accepted(home: Home, sent: Accepted, *, as_json: bool) -> None:
         print_json(accepted_json(sent))
     else:
         tell("\n".join(accepted_lines(home, sent)))
+
+
+def show_sent_draft(home: Home, sent: SentDraft, *, as_json: bool) -> None:
+    """Print what was accepted of a draft, and say when its files must wait."""
+    if sent.files_trouble is not None:
+        say(files_waiting_line(sent.files_trouble))
+    show_accepted(home, sent.accepted, as_json=as_json)
 
 
 def accepted_lines(home: Home, sent: Accepted) -> list[str]:
@@ -51,10 +60,7 @@ def accepted_json(sent: Accepted) -> dict[str, Any]:
         "duplicate": sent.duplicate,
         "differs": sent.differs,
         "clock_suspect": sent.clock_suspect,
-        "decisions": {
-            code: {"way": made.way.value, "rule": made.rule, "because": {"zh": made.because.zh, "en": made.because.en}}
-            for code, made in sent.decisions.items()
-        },
+        "decisions": decisions_json(sent.decisions),
     }
 
 

@@ -20,6 +20,9 @@ COMMANDS: Final[Mapping[str, str]] = {
     "bulletin.edit": "bulletin edit {label} --county {county} --with {partner}",
     "bulletin.make": "bulletin make {label} --county {county} --with {partner} --office FILE",
     "decision.complete": "done {id} {n} --county {county}",
+    "draft.drop": "draft drop {n} --county {county}",
+    "draft.edit": "draft edit {n} --county {county}",
+    "draft.list": "draft list --county {county}",
     "draft.new": "new {type} --county {county} --reply-to {reply_to}",
     "inbox.files": "inbox files {id} --county {county}",
     "inbox.list": "inbox list --county {county}",
@@ -28,10 +31,12 @@ COMMANDS: Final[Mapping[str, str]] = {
     "matter.show": "story {id} --county {county}",
     "outbox.list": "outbox list --county {county}",
     "outbox.run": "outbox run --county {county}",
-    "draft.list": "draft list --county {county}",
-    "draft.edit": "draft edit {n} --county {county}",
     "plan.countersign": "countersign {id} --county {county}",
+    "table.import_csv": "import csv {file} {type} --county {county}",
+    "table.import_excel": "import excel {file} --county {county}",
+    "table.write_template": "template {type}",
     "due.list": "due {county}",
+    "schema.show": "schema {name}",
     "sample.init": "sample init",
     "broker.start": "broker start",
 }
@@ -58,6 +63,11 @@ def command_of(action: Action) -> str:
 
 def with_hint(sentence: str, error: YizhanError) -> str:
     """Add to a sentence what an error says can be done."""
-    if error.hint is None:
+    return with_action(sentence, error.hint)
+
+
+def with_action(sentence: str, action: Action | None) -> str:
+    """Add to a sentence what can be done."""
+    if action is None:
         return sentence
-    return _("{sentence}；请运行 {command}").format(sentence=sentence.rstrip("。."), command=command_of(error.hint))
+    return _("{sentence}；请运行 {command}").format(sentence=sentence.rstrip("。."), command=command_of(action))

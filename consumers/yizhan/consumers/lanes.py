@@ -23,9 +23,9 @@ class NumberRange(NamedTuple):
 
 
 def covered(near: Iterable[NumberRange], n: int) -> bool:
-    """Tell whether a number lies in one of the spans.
+    """Return whether a number lies in one of the spans.
 
-    >>> covered([Span(1, 3), Span(7, 7)], 7)
+    >>> covered([NumberRange(1, 3), NumberRange(7, 7)], 7)
     True
     """
     return any(span.first <= n <= span.last for span in near)
@@ -36,8 +36,8 @@ def joined(near: Iterable[NumberRange], n: int) -> NumberRange:
 
     ``near`` are the spans with ``last ≥ n - 1`` and ``first ≤ n + 1``.
 
-    >>> joined([Span(1, 3), Span(5, 9)], 4)
-    Span(first=1, last=9)
+    >>> joined([NumberRange(1, 3), NumberRange(5, 9)], 4)
+    NumberRange(first=1, last=9)
     """
     spans = [*near, NumberRange(n, n)]
     return NumberRange(min(span.first for span in spans), max(span.last for span in spans))
@@ -51,7 +51,7 @@ def up_to(spans: Sequence[NumberRange]) -> int:
 def beyond(spans: Sequence[NumberRange], most: int = MAX_BEYOND) -> tuple[int, ...]:
     """Return the first numbers that came past a gap, at most ``most``. ``spans`` rise.
 
-    >>> beyond([Span(1, 3), Span(5, 6), Span(9, 9)])
+    >>> beyond([NumberRange(1, 3), NumberRange(5, 6), NumberRange(9, 9)])
     (5, 6, 9)
     """
     found: list[int] = []
@@ -66,8 +66,8 @@ def beyond(spans: Sequence[NumberRange], most: int = MAX_BEYOND) -> tuple[int, .
 def missing(spans: Sequence[NumberRange], head: int = 0) -> Iterator[NumberRange]:
     """Yield what has not come, up to the last that came, or to ``head`` where that is more.
 
-    >>> list(missing([Span(2, 3), Span(5, 6)], head=9))
-    [Span(first=1, last=1), Span(first=4, last=4), Span(first=7, last=9)]
+    >>> list(missing([NumberRange(2, 3), NumberRange(5, 6)], head=9))
+    [NumberRange(first=1, last=1), NumberRange(first=4, last=4), NumberRange(first=7, last=9)]
     """
     expected = 1
     for span in spans:

@@ -67,12 +67,12 @@ def _store(
     if isinstance(what, Unverified):
         return keep_aside(conn, record, what, now), None
     if isinstance(what, DigestReference):
-        digests.enter(conn, what.hash, what.id, prompt=True)
+        digests.add_member(conn, what.hash, what.id, prompt=True)
         return ReceiveOutcome("reference"), None
     if isinstance(what, VerifiedStep):
         return _store_followup(conn, record, what, now, county), None
     if isinstance(what, VerifiedManifest):
-        verdict = digests.close(conn, what, county, now)
+        verdict = digests.close_digest(conn, what, county, now)
         if verdict is not None:
             metrics.DIGESTS.labels(verdict).inc()
         return ReceiveOutcome("duplicate" if verdict is None else "manifest", reason=what.manifest.label), None
@@ -102,7 +102,7 @@ def _store_event(
 ) -> tuple[ReceiveOutcome, str | None]:
     header = letter.header
     if record.kind == "digest":
-        digests.enter(conn, letter.verified.hash, header.id, prompt=False)
+        digests.add_member(conn, letter.verified.hash, header.id, prompt=False)
     first = conn.execute("SELECT hash FROM items WHERE id = ?", (header.id,)).fetchone()
     if first is not None and first["hash"] != letter.verified.hash:
         keep_conflict(conn, letter, now)

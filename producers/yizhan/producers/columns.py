@@ -2,8 +2,8 @@
 
 Rule 1: headings are the models' own titles, Chinese or English; a table in either language is read in both.
 Rule 2: what stands for one thing of a list has its number: ``涉案物2·数量``.
-Rule 3: a position has a column beside it for its datum; what is written out is WGS 84 and says so.
-Rule 4: a cell is written as ``filling`` reads it back.
+Rule 3: a position has a second column for its datum; what is written out is WGS 84, and its datum column says so.
+Rule 4: a cell is written as ``form_values`` reads it back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Final
 
 from yizhan.producers import form_values
-from yizhan.producers.datum import Datum, spoken
+from yizhan.producers.datum import Datum, names_of
 from yizhan.producers.drafts import Draft
 from yizhan.producers.form_values import Path
 from yizhan.producers.forms import Choice, Field, FieldKind, form_of, header_form, is_position
@@ -23,7 +23,7 @@ from yizhan.schemas.i18n import LANGUAGES, _, catalogue, get_language, marked
 REPEATED: Final = 3
 """Groups of columns in a template for a list of things; a table may have more."""
 MOST_REPEATED: Final = 50
-BESIDE: Final = (
+EXTRA_HEADINGS: Final = (
     marked("编号"),
     marked("所属事件"),
     marked("发件县"),
@@ -31,17 +31,17 @@ BESIDE: Final = (
     marked("信件状态"),
     marked("问题"),
 )
-"""Columns that an export, or a list of bad rows, has beside the form's; an import passes over them."""
-ID: Final = BESIDE[0]
-TROUBLE: Final = BESIDE[-1]
+"""Columns that an export, or a file of rejected rows, adds to the form's; an import ignores them."""
+ID_HEADING: Final = EXTRA_HEADINGS[0]
+PROBLEM_HEADING: Final = EXTRA_HEADINGS[-1]
 _NOT_IN_TEMPLATE: Final = frozenset({"attachments", "doubtful", "border", "reply_to", "supersedes", "withdraws"})
 """Found by the machine, or referring to an event that the command line names better."""
 _DATUM: Final = marked("坐标系")
 NOTES: Final = marked("填写说明")
 CODES: Final = marked("代码")
 """Sheets of a template that are no table."""
-NONE: Final = (marked("无"), "none", "None")
-"""An empty list, which is another thing than an empty cell: nothing is open, rather than nobody said so."""
+EMPTY_LIST: Final = (marked("无"), "none", "None")
+"""An empty list, which is another thing than an empty cell: there is none, rather than nobody answered."""
 Value = str | int | float
 """What is written into a cell."""
 
@@ -58,13 +58,13 @@ class Column:
     """A row makes no sense without it."""
 
     def heading(self, language: str | None = None) -> str:
-        """Return its heading; in the language chosen if not told which."""
+        """Return its heading; in the language of the request if none is given."""
         words = catalogue(language or get_language())
         return "·".join(f"{words.get(title, title)}{nth or ''}" for title, nth in self.titles)
 
     @property
     def is_datum(self) -> bool:
-        """Whether it names the datum of the position beside it."""
+        """Whether it names the datum of a position."""
         return self.path[-1] == "datum"
 
     @property
@@ -98,20 +98,20 @@ def _columns(
         elif each.many:
             # A list within a list would be a table within a cell: it is left to other ways in.
             for nth in range(0 if listed else most):
-                said = (*titles, (each.title, nth + 1))
-                yield from _columns(each.parts, (*path, nth), said, most, needed=wanted and not nth)
+                inner = (*titles, (each.title, nth + 1))
+                yield from _columns(each.parts, (*path, nth), inner, most, needed=wanted and not nth)
         else:
-            said = (*titles, (each.title, 0))
-            yield from _columns(each.parts, path, said, most, needed=wanted)
+            inner = (*titles, (each.title, 0))
+            yield from _columns(each.parts, path, inner, most, needed=wanted)
             if is_position(each):
-                yield Column((*said, (_DATUM, 0)), (*path, "datum"), _DATUM_FIELD, needed=False)
+                yield Column((*inner, (_DATUM, 0)), (*path, "datum"), _DATUM_FIELD, needed=False)
 
 
 _DATUM_FIELD: Final = Field(
     "datum",
     _DATUM,
     FieldKind.CHOICE,
-    choices=tuple(Choice(each.value, each.value, also=spoken(each)) for each in Datum),
+    choices=tuple(Choice(each.value, each.value, also=names_of(each)) for each in Datum),
 )
 
 
@@ -135,7 +135,7 @@ def in_both_languages(words: Iterable[str]) -> frozenset[str]:
     return frozenset(catalogue(language).get(word, word) for word in words for language in LANGUAGES)
 
 
-def letters(number: int) -> str:
+def column_letters(number: int) -> str:
     """Name a column, counted from 0, as spreadsheets do.
 
     >>> letters(0), letters(27)
@@ -167,12 +167,12 @@ def _written(column: Column, value: Any, members: Mapping[str, str]) -> Value:  
     if column.field.kind in {FieldKind.NUMBER, FieldKind.WHOLE} and isinstance(value, int | float):
         return value
     if value == []:
-        return _(NONE[0])
+        return _(EMPTY_LIST[0])
     if column.is_position and column.field.many:
         return "；".join(",".join(map(str, point)) for point in value)
-    return form_values.written_out(column.field, value, members)
+    return form_values.format_value(column.field, value, members)
 
 
-def content_of(type: str, header: Mapping[str, Any], payload: Mapping[str, Any]) -> dict[str, Any]:
+def draft_content(type: str, header: Mapping[str, Any], payload: Mapping[str, Any]) -> dict[str, Any]:
     """Put header and payload together as a draft has them."""
     return {**{name: header[name] for name in Draft.model_fields if name in header}, "type": type, "payload": payload}

@@ -1,6 +1,6 @@
 """Positions as people write them: order, degrees-minutes-seconds, and the datum of China's maps.
 
-Rule 1: a datum is told, never guessed: 高德 shows GCJ-02, 百度 BD-09, a GPS receiver and 天地图 (CGCS2000, within
+Rule 1: a datum is given, never guessed: 高德 shows GCJ-02, 百度 BD-09, a GPS receiver and 天地图 (CGCS2000, within
         a metre) WGS 84. A point of one read as another's is off by 300 to 1,200 m.
 Rule 2: GCJ-02 and BD-09 have no official formula. These are the published ones (as in eviltransform and
         coordtransform), of the Krasovsky ellipsoid; inverses are iterated to a millimetre.
@@ -22,7 +22,7 @@ from yizhan.schemas.i18n import _, marked
 LONGITUDES: Final = (73.0, 136.0)
 LATITUDES: Final = (3.0, 54.0)
 DIGITS: Final = 6
-"""Decimal places kept: 0.1 m."""
+"""Decimal places of a stored position: 0.1 m."""
 _AXIS_M: Final = 6_378_245.0
 _ECCENTRICITY2: Final = 0.006693421622965943
 _BAIDU: Final = math.pi * 3000 / 180
@@ -41,7 +41,7 @@ class Datum(StrEnum):
     BD09 = "BD-09"
 
     @property
-    def called(self) -> str:
+    def label(self) -> str:
         """What people call it, to be translated where shown."""
         return _TITLES[self]
 
@@ -58,7 +58,7 @@ _SPOKEN: Final = {
 }  # fmt: skip
 
 
-def spoken(datum: Datum) -> tuple[str, ...]:
+def names_of(datum: Datum) -> tuple[str, ...]:
     """Return the words by which people call a datum."""
     return tuple(word for word, meant in _SPOKEN.items() if meant is datum)
 
@@ -67,20 +67,20 @@ class PositionInvalid(YizhanError):
     """Words that name no position in China, or no datum."""
 
 
-def datum_of(said: str) -> Datum:
+def datum_of(text: str) -> Datum:
     """Return the datum that a word means, such as ``GCJ-02``, ``高德`` or ``百度``.
 
     Raises:
         PositionInvalid: none of the three.
     """
-    plain = said.strip().casefold()
+    plain = text.strip().casefold()
     for datum in Datum:
-        if plain in {datum.value.casefold(), datum.called.casefold(), _(datum.called).casefold()}:
+        if plain in {datum.value.casefold(), datum.label.casefold(), _(datum.label).casefold()}:
             return datum
     if plain in _SPOKEN:
         return _SPOKEN[plain]
     sentence = marked("坐标系应为 WGS84、GCJ-02（高德）或 BD-09（百度）；得到 {came}")
-    raise PositionInvalid(sentence, came=repr(said[:40]))
+    raise PositionInvalid(sentence, came=repr(text[:40]))
 
 
 # -- text --
@@ -97,7 +97,7 @@ _EASTWARD, _NORTHWARD = frozenset("E东"), frozenset("N北")
 _ELSEWHERE = frozenset("SW南西")
 
 
-def position_of(said: str) -> Point:
+def position_of(text: str) -> Point:
     """Read a position in any order, in degrees or degrees, minutes and seconds.
 
     >>> position_of("27°10′12″N 119°30′36″E")
@@ -108,29 +108,29 @@ def position_of(said: str) -> Point:
     Raises:
         PositionInvalid: no two angles, or no point of China.
     """
-    plain = said.translate(str.maketrans("０１２３４５６７８９．，", "0123456789.,")).strip()
+    plain = text.translate(str.maketrans("０１２３４５６７８９．，", "0123456789.,")).strip()
     found = list(_ANGLE.finditer(plain))
     rest = re.sub(r"[\s,;，；、]+", "", _ANGLE.sub("", plain))
     if len(found) != 2 or rest:  # noqa: PLR2004 -- a pair
         raise PositionInvalid(
-            marked("应为经度和纬度，如 119.51,27.17 或 119°30′36″E 27°10′12″N；得到 {came}"), came=repr(said[:60])
+            marked("应为经度和纬度，如 119.51,27.17 或 119°30′36″E 27°10′12″N；得到 {came}"), came=repr(text[:60])
         )
     angles = [_angle(match) for match in found]
     sides = [f"{match['before']}{match['after']}".upper()[:1] for match in found]
     if any(side in _ELSEWHERE for side in sides if side):
-        raise _outside(said)
+        raise _outside(text)
     first_is_latitude = (
         sides[0] in _NORTHWARD or sides[1] in _EASTWARD or (not any(sides) and _within(angles[0], LATITUDES))
     )
     longitude, latitude = (angles[1], angles[0]) if first_is_latitude else (angles[0], angles[1])
     if not (_within(longitude, LONGITUDES) and _within(latitude, LATITUDES)):
-        raise _outside(said)
+        raise _outside(text)
     return round(longitude, 9), round(latitude, 9)
 
 
-def positions_of(said: str) -> list[Point]:
+def positions_of(text: str) -> list[Point]:
     """Read one position after the other, with semicolons or line ends between (``PositionInvalid``)."""
-    return [position_of(piece) for piece in re.split(r"[;；\n]", said) if piece.strip()]
+    return [position_of(piece) for piece in re.split(r"[;；\n]", text) if piece.strip()]
 
 
 def _angle(match: re.Match[str]) -> float:
@@ -144,9 +144,9 @@ def _within(value: float, bounds: tuple[float, float]) -> bool:
     return bounds[0] <= value <= bounds[1]
 
 
-def _outside(said: str) -> PositionInvalid:
+def _outside(text: str) -> PositionInvalid:
     sentence = marked("不在中国境内：经度应在 73 到 136 度，纬度应在 3 到 54 度；得到 {came}，请核对")
-    return PositionInvalid(sentence, came=repr(said[:60]))
+    return PositionInvalid(sentence, came=repr(text[:60]))
 
 
 # -- datum --

@@ -1,27 +1,36 @@
-"""What a desk is asked about before an event goes: nothing here stops one.
+"""Doubts: what a person should look at again before an event goes. A doubt never stops an event.
 
-Rule 1: pure: the draft, its county, the members, the time and the outlines decide.
+Rule 1: pure: the draft and its ``Sender`` (county, charter, time, outlines) decide, whether the draft comes from a
+        file, a form, a table, a satellite or a CAP message.
 Rule 2: an answer, a correction or a withdrawal is never doubted for where it goes: it goes where its original went.
-Rule 3: what is doubtful in the content and kept nevertheless is marked in the payload, so that its reader knows.
+Rule 3: that an event touches no recipient is a doubt only where it would go at once; in a quarterly digest it may.
+Rule 4: what is doubtful in the content and goes nevertheless is marked in the payload, so that its reader knows.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic import ValidationError
+
+from yizhan.producers.drafts import Draft
 from yizhan.schemas.admit import CLOCK_TOLERANCE
+from yizhan.schemas.charter import Charter
 from yizhan.schemas.grades import Proposal, propose_grade
-from yizhan.schemas.header import NOTICE
+from yizhan.schemas.header import NOTICE, Header
 from yizhan.schemas.payloads.common import Mark
 from yizhan.schemas.payloads.table import FOREST_FIRE, TYPES
-from yizhan.schemas.timestamps import instant
+from yizhan.schemas.policy import Way, decide
+from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
-    from yizhan.producers.drafts import Draft
+    # shapely is an optional extra: a desk without it has no outlines.
     from yizhan.producers.geography import Outlines
 
 _PAST: Final = ("occurred_at", "started_at", "found_at", "detected_at", "filed_at")
@@ -40,7 +49,7 @@ class Doubt(StrEnum):
     GRADE = "grade"
     """The grade is not what the law's figures say."""
     FUTURE = "future"
-    """Something is said to have happened that is still to come."""
+    """A time of something that happened lies in the future."""
     NOWHERE = "nowhere"
     """The position is in no county that has an outline: in the sea, or mistyped."""
     OTHER_COUNTY = "other_county"
@@ -58,76 +67,107 @@ MARKS: Final = MappingProxyType(
         Doubt.NO_UNIT: Mark.NO_UNIT,
     }
 )
-"""What a reader is told where a doubt about the content was kept (rule 3)."""
+"""Doubt about the content → mark in the payload for its reader (rule 4)."""
+_ROUTED_BY: Final = ("type", "status", "priority", "grade", "certainty", "touches", "stage", "worse", "wants", "period")
 
 
-def doubts(
-    draft: Draft,
-    county: str,
-    members: Collection[str],
-    now: datetime | None = None,
-    outlines: Callable[[], Outlines] | None = None,
-) -> tuple[Doubt, ...]:
-    """Return what is odd about a draft of a county.
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Whose desk sends, by which charter, when; ``outlines`` are None where none are at hand."""
 
-    Args:
-        draft: to be sent.
-        county: whose desk it is.
-        members: of the alliance.
-        now: times are compared with it; None for not at all.
-        outlines: positions are compared with them, read only where there is one; None for not at all.
-    """
+    county: str
+    charter: Charter
+    now: datetime
+    outlines: Callable[[], Outlines | None]
+    """Called only where a draft has a position."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A draft with its doubts, and what a sentence about them needs."""
+
+    draft: Draft
+    """With what is doubtful in its content marked in its payload."""
+    doubts: tuple[Doubt, ...]
+    county: str | None
+    """Where it happened, as the payload says."""
+    grade: Proposal | None
+    """What the law's figures propose where the grade says something else."""
+
+
+def judge(draft: Draft, sender: Sender) -> Judgement:
+    """Return which doubts a draft raises where ``sender`` would send it."""
+    found = tuple(_doubts(draft, sender))
+    return Judgement(with_marks(draft, found), found, county_of(draft), other_grade(draft))
+
+
+def _doubts(draft: Draft, sender: Sender) -> Iterator[Doubt]:
     if draft.type == NOTICE:
-        return ()
-    answers = any((draft.reply_to, draft.supersedes, draft.withdraws))
-    return (*(() if answers else _of_address(draft, county, members)), *_of_content(draft, now, outlines))
+        return
+    if not any((draft.reply_to, draft.supersedes, draft.withdraws)):
+        yield from _of_address(draft, sender)
+    yield from _of_content(draft, sender)
 
 
-def _of_address(draft: Draft, county: str, members: Collection[str]) -> Iterator[Doubt]:
-    recipients = set(draft.to or members) - {county}
-    if not recipients & set(draft.touches or ()):
+def _of_address(draft: Draft, sender: Sender) -> Iterator[Doubt]:
+    recipients = set(draft.to or sender.charter.members) - {sender.county}
+    if not recipients & set(draft.touches or ()) and _goes_at_once(draft, sender):
         yield Doubt.TOUCHES_NOBODY
-    if draft.type in TYPES and TYPES[draft.type].own_territory and place_of(draft) not in {None, county}:
+    if draft.type in TYPES and TYPES[draft.type].own_territory and county_of(draft) not in {None, sender.county}:
         yield Doubt.ELSEWHERE
 
 
-def _of_content(draft: Draft, now: datetime | None, outlines: Callable[[], Outlines] | None) -> Iterator[Doubt]:
-    if grade_otherwise(draft) is not None:
+def _goes_at_once(draft: Draft, sender: Sender) -> bool:
+    """Tell whether a recipient would have it before the quarter ends; so it is taken while the draft is unfinished."""
+    to = tuple(sorted(set(draft.to or sender.charter.partners(sender.county)) - {sender.county}))
+    numbered = {"source": sender.county, "id": f"{sender.county}-0000-1", "kid": "0" * 64, "lanes": {}}
+    given = {name: value for name in _ROUTED_BY if (value := getattr(draft, name)) is not None}
+    attributes = {"time": written(sender.now), "to": to, "charter": sender.charter.name}
+    try:
+        header = Header.model_validate({**given, **numbered, **attributes})
+    except ValidationError:
+        return True
+    return any(decide(header, each, sender.charter.policy).way is not Way.DIGEST for each in to)
+
+
+def _of_content(draft: Draft, sender: Sender) -> Iterator[Doubt]:
+    if other_grade(draft) is not None:
         yield Doubt.GRADE
-    if now is not None and any(instant(said) - now > CLOCK_TOLERANCE for said in _told_times(draft)):
+    if any(time - sender.now > CLOCK_TOLERANCE for time in _past_times(draft)):
         yield Doubt.FUTURE
-    if outlines is not None:
-        yield from of_position(draft.payload.get("place"), outlines)
+    yield from _of_position(draft.payload.get("place"), sender.outlines)
     if any(one.get("unit") is None for name in ("objects", "seized") for one in _objects(draft.payload.get(name))):
         yield Doubt.NO_UNIT
 
 
-def grade_otherwise(draft: Draft) -> Proposal | None:
+def other_grade(draft: Draft) -> Proposal | None:
     """Return what the law's figures propose for a fire whose grade says something else; None where they agree.
 
     Without the area of forest, deaths and injuries say only how grave it is at the least.
     """
-    proposal = (
-        propose_grade(FOREST_FIRE, draft.payload) if draft.type == FOREST_FIRE and draft.grade is not None else None
-    )
+    graded = draft.type == FOREST_FIRE and draft.grade is not None
+    proposal = propose_grade(FOREST_FIRE, draft.payload) if graded else None
     if proposal is None or draft.grade is None or draft.grade == proposal.grade:
         return None
     return proposal if "forest_ha" in draft.payload or draft.grade > proposal.grade else None
 
 
-def _told_times(draft: Draft) -> Iterator[str]:
-    yield from ([] if draft.time is None else [draft.time])
-    yield from (said for name in _PAST if isinstance(said := draft.payload.get(name), str))
+def _past_times(draft: Draft) -> Iterator[datetime]:
+    """Yield the times of what has happened, as far as they can be read (a draft may be unfinished)."""
+    for text in (draft.time, *(draft.payload.get(name) for name in _PAST)):
+        with contextlib.suppress(ValueError):
+            if isinstance(text, str) and (time := datetime.fromisoformat(text)).tzinfo is not None:
+                yield time
 
 
-def of_position(place: Any, outlines: Callable[[], Outlines]) -> Iterator[Doubt]:  # noqa: ANN401 -- JSON is any
-    """Yield what is odd about a place's position beside the county that it names; nothing where it has none."""
+def _of_position(place: Any, outlines: Callable[[], Outlines | None]) -> Iterator[Doubt]:  # noqa: ANN401 -- JSON is any
+    """Yield what is doubtful about a place's position compared with the county that it names."""
     position = place.get("position") if isinstance(place, Mapping) else None
     if not isinstance(position, Mapping):
         return
     shapes, (longitude, latitude) = outlines(), position["coordinates"]
     county = str(place["county"])
-    if county not in shapes.codes:
+    if shapes is None or county not in shapes.codes:
         return
     tolerance = max(OUTLINE_ERROR_M, position.get("accuracy_m") or 0.0) / 1000
     if shapes.distance(longitude, latitude, county)[0] > tolerance:
@@ -138,14 +178,14 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 -- JSON is 
     return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list | tuple) else []
 
 
-def kept(draft: Draft, found: Collection[Doubt]) -> Draft:
-    """Return the draft with what was kept of doubts about its content marked in its payload."""
+def with_marks(draft: Draft, found: Collection[Doubt]) -> Draft:
+    """Return the draft with the doubts about its content marked in its payload, and no other mark."""
     marks = [mark.value for doubt, mark in MARKS.items() if doubt in found]
     payload = {name: value for name, value in draft.payload.items() if name != "doubtful"}
     return draft.model_copy(update={"payload": payload | ({"doubtful": marks} if marks else {})})
 
 
-def place_of(draft: Draft) -> str | None:
+def county_of(draft: Draft) -> str | None:
     """Return the county where it happened, as the payload says; None where it says nothing."""
     place = draft.payload.get("place")
     return str(place["county"]) if isinstance(place, dict) and "county" in place else None

@@ -53,8 +53,13 @@ class NoSuchDraft(YizhanError):
     """There is no draft of that number."""
 
 
+def no_such_draft(n: int) -> NoSuchDraft:
+    """Return the error for a number that no draft has."""
+    return NoSuchDraft(marked("没有第 {n} 号草稿"), n=n, hint=Action.to("draft.list"))
+
+
 @dataclass(frozen=True, slots=True)
-class Unsent:
+class StoredDraft:
     """One draft. Times are written instants; ``sending`` is set where it may have gone already."""
 
     n: int
@@ -77,7 +82,7 @@ class DraftsView(Store):
     def _connect(path: Path) -> sqlite3.Connection:
         return read_store(path, MIGRATIONS)
 
-    def get(self, n: int) -> Unsent:
+    def get(self, n: int) -> StoredDraft:
         """Return a draft.
 
         Raises:
@@ -85,12 +90,12 @@ class DraftsView(Store):
         """
         row = self._conn.execute("SELECT * FROM drafts WHERE n = ?", (n,)).fetchone()
         if row is None:
-            raise NoSuchDraft(marked("没有第 {n} 号草稿"), n=n, hint=Action.to("draft.list"))
-        return _unsent(row)
+            raise no_such_draft(n)
+        return _stored_draft(row)
 
-    def all(self) -> tuple[Unsent, ...]:
+    def all(self) -> tuple[StoredDraft, ...]:
         """List the drafts, the oldest first."""
-        return tuple(_unsent(row) for row in self._conn.execute("SELECT * FROM drafts ORDER BY n"))
+        return tuple(_stored_draft(row) for row in self._conn.execute("SELECT * FROM drafts ORDER BY n"))
 
     def office(self) -> dict[str, Any]:
         """Return who signed last; empty at first."""
@@ -147,8 +152,8 @@ class DraftStore(DraftsView):
                 conn.execute("INSERT OR REPLACE INTO memory VALUES ('office', ?)", (_text(office),))
 
 
-def gone_as(outbox: OutboxView, draft: Draft, since: str) -> str | None:
-    """Return the id under which a draft that was about to be sent did go; None if it did not (rule 3)."""
+def sent_id(outbox: OutboxView, draft: Draft, since: str) -> str | None:
+    """Return the id under which a draft that was about to be sent was sent; None if it was not (rule 3)."""
     for row in outbox.rows(OutboxQuery(type=draft.type, since=instant(since))):
         own = outbox.event(row.id)
         if own is not None and _as_written(own.payload) == dict(draft.payload):
@@ -165,10 +170,10 @@ def _as_written(payload: bytes) -> dict[str, Any]:
     )
 
 
-def _unsent(row: sqlite3.Row) -> Unsent:
+def _stored_draft(row: sqlite3.Row) -> StoredDraft:
     content = strictjson.loads(row["content"].encode(), floats=True)
     asked = strictjson.loads(row["asked"].encode())
-    return Unsent(row["n"], row["type"], content, tuple(asked), row["begun"], row["changed"], row["sending"])
+    return StoredDraft(row["n"], row["type"], content, tuple(asked), row["begun"], row["changed"], row["sending"])
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 -- JSON is any

@@ -174,13 +174,13 @@ def _check_payload(content: dict[str, Any], kind: str, given: Mapping[str, Any],
     try:
         model = parse_strict(kind, payload)
     except PayloadInvalid as error:
-        errors += [(f"payload.{path}".rstrip("."), said) for path, said in error.errors]
+        errors += [(f"payload.{path}".rstrip("."), problem) for path, problem in error.errors]
         return
     stage, grade = content.get("stage"), content.get("grade")
     disagreeing = model.against_header(
         stage=stage if isinstance(stage, str) else None, grade=grade if isinstance(grade, int) else None
     )
-    errors += [(f"payload.{path}", said) for path, said in disagreeing]
+    errors += [(f"payload.{path}", problem) for path, problem in disagreeing]
     follows = dict(model.for_header())
     if content.get("reply_to") is not None and follows.get("wants") == "countersign":
         del follows["wants"]  # a plan in answer to a plan is the countersignature, and wants none
@@ -247,6 +247,6 @@ def _one_line(line: bytes, name: str, number: int) -> Iterator[Draft | LineProbl
         came = line[:_SHOWN].decode("utf-8", "backslashreplace")
         yield LineProblem(name, number, "", not_json(error), repr(came))
     except DraftInvalid as error:
-        for path, said in islice(error.errors, MAX_PROBLEMS):
-            expected, found, came = said.rpartition(_(GOT))
-            yield LineProblem(name, number, path, expected if found else said, came if found else "")
+        for path, problem in islice(error.errors, MAX_PROBLEMS):
+            expected, found, came = problem.rpartition(_(GOT))
+            yield LineProblem(name, number, path, expected if found else problem, came if found else "")

@@ -5,7 +5,7 @@ Rule 2: what touches no other member is listed and stays (the agreement is about
 Rule 3: the same detection has the same ``external_ref``, whenever and however often it is imported.
 Rule 4: a bad row names file, line and column, and the good rows still go.
 Rule 5: times are NASA's, unless the caller asks for them to be moved; then the summary says so.
-Rule 6: a detection from the future is a bad row; one that is old is told to the caller, who decides.
+Rule 6: a detection from the future is a bad row; the age of the newest is returned; the caller decides.
 
 Columns, MODIS and VIIRS: NASA Earthdata, "Active Fire Data Attributes for MODIS and VIIRS".
 Classes of confidence: MODIS Collection 6 Active Fire Product User's Guide, Rev. C (December 2020),
@@ -97,7 +97,7 @@ class Detection:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class NotSent:
     """A detection on one's own territory that touches no other member: listed, not sent."""
 
     detection: Detection
@@ -106,13 +106,13 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class FirmsImport:
-    """What came of one file."""
+    """What a file holds for a county."""
 
     in_members: Mapping[str, int]
     """Member code → detections on its territory, each counted once."""
     drafts: tuple[Draft, ...]
     """To be sent: on one's own territory, near another member's."""
-    kept: tuple[Kept, ...]
+    not_sent: tuple[NotSent, ...]
     outside: int
     """Detections on no member's territory."""
     repeated: int
@@ -145,7 +145,7 @@ class _RowInvalid(YizhanError):
 def import_firms(
     stream: BinaryIO,
     name: str,
-    around: FirmsContext,
+    context: FirmsContext,
     shift_to: datetime | None = None,
     now: datetime | None = None,
 ) -> FirmsImport:
@@ -154,7 +154,7 @@ def import_firms(
     Args:
         stream: open in binary mode.
         name: how to call the file in problems.
-        around: the importing county and its alliance.
+        context: the importing county and its alliance.
         shift_to: if given, all times move by the same span so that the newest is this instant.
         now: if given, a detection after it is a bad row.
 
@@ -176,27 +176,27 @@ def import_firms(
     counts: Counter[str] = Counter()
     own, outside = [], 0
     for one in seen.values():
-        county = around.outlines.county_at(one.longitude, one.latitude)
-        if county is None or county not in around.members:
+        county = context.outlines.county_at(one.longitude, one.latitude)
+        if county is None or county not in context.members:
             outside += 1
             continue
         counts[county] += 1
-        if county == around.county:
+        if county == context.county:
             own.append(one)
     shift = None if shift_to is None or not seen else shift_to - max(one.at for one in seen.values())
-    drafts, kept = [], []
+    drafts, not_sent = [], []
     for one in own:
-        near = around.outlines.members_within(
-            one.longitude, one.latitude, around.strip_km, around.members, around.county
+        near = context.outlines.members_within(
+            one.longitude, one.latitude, context.strip_km, context.members, context.county
         )
         if near:
-            drafts.append(draft_of(one, near, around, shift))
+            drafts.append(draft_of(one, near, context, shift))
         else:
-            kept.append(Kept(one, CERTAINTY[one.confidence_class]))
+            not_sent.append(NotSent(one, CERTAINTY[one.confidence_class]))
     return FirmsImport(
         dict(sorted(counts.items())),
         tuple(drafts),
-        tuple(kept),
+        tuple(not_sent),
         outside,
         repeated,
         tuple(problems),
@@ -205,21 +205,21 @@ def import_firms(
 
 
 def draft_of(
-    one: Detection, near: tuple[tuple[str, float], ...], around: FirmsContext, shift: timedelta | None
+    one: Detection, near: tuple[tuple[str, float], ...], context: FirmsContext, shift: timedelta | None
 ) -> Draft:
     """Write the draft of a detection; ``near`` is not empty, the nearest first."""
     certainty = CERTAINTY[one.confidence_class]
-    km, bearing = around.outlines.distance(one.longitude, one.latitude, near[0][0])
+    km, bearing = context.outlines.distance(one.longitude, one.latitude, near[0][0])
     touches = tuple(sorted(code for code, _km in near))
     moved = "" if shift is None else "（时间已平移，非卫星实际过境时间）"
-    neighbour = around.outlines.name(near[0][0])
-    office = around.office.model_dump(mode="json", exclude_none=True)
+    neighbour = context.outlines.name(near[0][0])
+    office = context.office.model_dump(mode="json", exclude_none=True)
     payload: dict[str, Any] = {
-        "org_code": f"{around.county}000000",
+        "org_code": f"{context.county}000000",
         **office,
         "classification": "内部",
         "place": {
-            "county": around.county,
+            "county": context.county,
             "position": {"coordinates": [one.longitude, one.latitude], "accuracy_m": one.accuracy_m},
         },
         "border": {"distance_m": round(km * 1000), "bearing": round(bearing, 1) % 360},

@@ -2,7 +2,7 @@
 
 Rule 1: a choice is understood by its value, its name in either language or, on a screen, its number in the list.
 Rule 2: a time without a zone is Beijing's. Digits may be full-width. A number has no unit and no other letters.
-Rule 3: what ``written_out`` writes, ``understood`` reads back as the same JSON.
+Rule 3: what ``format_value`` writes, ``parse_answer`` reads back as the same JSON.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from yizhan.producers.forms import Field, FieldKind, single
+from yizhan.producers.forms import Field, FieldKind, item_of
 from yizhan.schemas.codes import CODES
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _, marked
@@ -48,12 +48,12 @@ _DATES: Final = (
 )
 
 
-def understood(field: Field, said: str, members: Mapping[str, str], *, numbered: bool = False) -> Any:  # noqa: ANN401 -- JSON is any
+def parse_answer(field: Field, text: str, members: Mapping[str, str], *, numbered: bool = False) -> Any:  # noqa: ANN401 -- JSON is any
     """Turn what a person wrote into JSON.
 
     Args:
         field: what was asked; not a GROUP.
-        said: not empty.
+        text: not empty.
         members: county code → name, for MEMBER.
         numbered: a number is the place of a choice in its list, from 1 (on a screen; never in a sheet).
 
@@ -61,29 +61,29 @@ def understood(field: Field, said: str, members: Mapping[str, str], *, numbered:
         AnswerInvalid: it is no such thing.
     """
     if not field.many:
-        return _one(field, said.strip(), members, numbered=numbered)
+        return _one(field, text.strip(), members, numbered=numbered)
     chosen = field.kind in {FieldKind.CHOICE, FieldKind.MEMBER}
-    pieces = (_CHOICE_SEPARATORS if chosen else _SEPARATORS).split(said.strip())
-    if chosen and not any(choice.means(said.strip()) for choice in field.choices) and len(pieces) == 1 and numbered:
-        pieces = said.split()
-    if chosen and any(choice.means(said.strip()) for choice in field.choices):
-        pieces = [said.strip()]
+    pieces = (_CHOICE_SEPARATORS if chosen else _SEPARATORS).split(text.strip())
+    if chosen and not any(choice.means(text.strip()) for choice in field.choices) and len(pieces) == 1 and numbered:
+        pieces = text.split()
+    if chosen and any(choice.means(text.strip()) for choice in field.choices):
+        pieces = [text.strip()]
     return [_one(field, piece, members, numbered=numbered) for piece in pieces if piece]
 
 
-def _one(field: Field, said: str, members: Mapping[str, str], *, numbered: bool) -> Any:  # noqa: ANN401 -- one a kind
-    plain = said.translate(_FULL_WIDTH)
+def _one(field: Field, text: str, members: Mapping[str, str], *, numbered: bool) -> Any:  # noqa: ANN401 -- one a kind
+    plain = text.translate(_FULL_WIDTH)
     match field.kind:
         case FieldKind.CHOICE:
-            return _chosen(field, said, numbered=numbered)
+            return _chosen(field, text, numbered=numbered)
         case FieldKind.WHOLE:
-            return _whole(field, said, plain)
+            return _whole(field, text, plain)
         case FieldKind.NUMBER:
             return _number(field, plain)
         case FieldKind.FLAG:
             answer = {**_FLAGS, **_NO_FLAGS, _("是"): True, _("否"): False}.get(plain.casefold())
             if answer is None:
-                raise _wrong(field, said)
+                raise _wrong(field, text)
             return answer
         case FieldKind.MOMENT:
             return moment(plain)
@@ -92,39 +92,39 @@ def _one(field: Field, said: str, members: Mapping[str, str], *, numbered: bool)
         case FieldKind.PAIR | FieldKind.POINT:
             pieces = [piece for piece in re.split(r"[,，、;；\s×x]+", plain) if piece]
             if len(pieces) != 2:  # noqa: PLR2004 -- a pair
-                raise _wrong(field, said)
+                raise _wrong(field, text)
             return [_number(field, piece) for piece in pieces]
         case _:
-            return said
+            return text
 
 
-def _wrong(field: Field, said: str) -> AnswerInvalid:
+def _wrong(field: Field, text: str) -> AnswerInvalid:
     sentence = marked("应为{expected}；得到 {came}")
-    return AnswerInvalid(sentence, expected=field.expected() or _("文字"), came=repr(said[:60]))
+    return AnswerInvalid(sentence, expected=field.expected() or _("文字"), came=repr(text[:60]))
 
 
-def _chosen(field: Field, said: str, *, numbered: bool) -> str:
+def _chosen(field: Field, text: str, *, numbered: bool) -> str:
     for choice in field.choices:
-        if choice.means(said):
+        if choice.means(text):
             return choice.value
-    if numbered and said.isdecimal() and 1 <= int(said) <= len(field.choices):
-        return field.choices[int(said) - 1].value
-    if numbered and len(near := [one for one in field.choices if said and one.label().startswith(said)]) == 1:
+    if numbered and text.isdecimal() and 1 <= int(text) <= len(field.choices):
+        return field.choices[int(text) - 1].value
+    if numbered and len(near := [one for one in field.choices if text and one.label().startswith(text)]) == 1:
         return near[0].value
     # An article or a short form is understood by the model's own list; what is neither, it names.
     for listed in CODES.values():
-        if (entry := listed.find(said)) and any(entry.value == choice.value for choice in field.choices):
+        if (entry := listed.find(text)) and any(entry.value == choice.value for choice in field.choices):
             return entry.value
-    raise _wrong(field, said)
+    raise _wrong(field, text)
 
 
-def _whole(field: Field, said: str, plain: str) -> int | str:
+def _whole(field: Field, text: str, plain: str) -> int | str:
     if re.fullmatch(r"[+-]?[0-9]{1,15}(?:\.0+)?", plain):
         return int(float(plain))
     for choice in field.choices:
-        if choice.means(said):
+        if choice.means(text):
             return choice.value
-    raise _wrong(field, said)
+    raise _wrong(field, text)
 
 
 def _number(field: Field, plain: str) -> float | int:
@@ -134,7 +134,7 @@ def _number(field: Field, plain: str) -> float | int:
     return int(number) if math.isfinite(number) and number == int(number) and "." not in plain else number
 
 
-def moment(said: str) -> str:
+def moment(text: str) -> str:
     """Turn a time as people write it into RFC 3339; without a zone it is Beijing's.
 
     >>> moment("2026-11-23 16:05")
@@ -145,17 +145,17 @@ def moment(said: str) -> str:
     """
     found = None
     try:
-        found = datetime.fromisoformat(said)
+        found = datetime.fromisoformat(text)
     except ValueError:
         for pattern in _DATES:
             try:
-                found = datetime.strptime(said, pattern)  # noqa: DTZ007 -- the zone is given below
+                found = datetime.strptime(text, pattern)  # noqa: DTZ007 -- the zone is given below
                 break
             except ValueError:
                 continue
-    if found is None or (":" not in said and "时" not in said):
+    if found is None or (":" not in text and "时" not in text):
         sentence = marked("应为日期和时刻，如 2026-11-23 16:05；得到 {came}")
-        raise AnswerInvalid(sentence, came=repr(said[:60]))
+        raise AnswerInvalid(sentence, came=repr(text[:60]))
     return (found if found.tzinfo else found.replace(tzinfo=ZONE)).isoformat()
 
 
@@ -173,11 +173,11 @@ def _member(field: Field, plain: str, members: Mapping[str, str], *, numbered: b
     return meant[0]
 
 
-def written_out(field: Field, value: Any, members: Mapping[str, str]) -> str:  # noqa: ANN401 -- JSON is any
-    """Write a value as a person reads it, and as ``understood`` reads it back."""
+def format_value(field: Field, value: Any, members: Mapping[str, str]) -> str:  # noqa: ANN401 -- JSON is any
+    """Write a value as a person reads it, and as ``parse_answer`` reads it back."""
     if field.many and isinstance(value, list):
         separator = "、" if field.kind in {FieldKind.CHOICE, FieldKind.MEMBER} else "；"
-        return separator.join(written_out(single(field), one, members) for one in value)
+        return separator.join(format_value(item_of(field), one, members) for one in value)
     match field.kind, value:
         case (FieldKind.CHOICE | FieldKind.WHOLE, str()):
             return next((one.label() for one in field.choices if one.value == value), value)
@@ -233,7 +233,7 @@ def _make_room(holder: Any, step: str | int, empty: Any) -> None:  # noqa: ANN40
         holder.setdefault(step, empty)
 
 
-def take(content: dict[str, Any], path: Path) -> None:
+def remove(content: dict[str, Any], path: Path) -> None:
     """Take away what stands at a path, and what that leaves empty above it."""
     *above, last = path
     holder = get(content, tuple(above))
@@ -242,4 +242,4 @@ def take(content: dict[str, Any], path: Path) -> None:
     elif isinstance(holder, list) and isinstance(last, int) and last < len(holder):
         holder.pop(last)
     if above and holder in ({}, []):
-        take(content, tuple(above))
+        remove(content, tuple(above))

@@ -2,7 +2,7 @@
 
 Rule 1: the models are the only source: titles, choices, bounds, what is required. No type is named here.
 Rule 2: a screen, a spreadsheet and a CSV ask the same questions, in the same order, by the same titles.
-Rule 3: what a person answers becomes JSON in ``filling.py``; whether it holds is the model's own judgement.
+Rule 3: what a person answers becomes JSON in ``form_values.py``; whether it is valid is for the model to say.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from yizhan.schemas.codes import CODES
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, _, catalogue, get_language, marked
 from yizhan.schemas.payloads import TYPES
 
-_TELLING: Final = 1_000_000
-"""A bound from here on tells nobody anything."""
+_NO_BOUND: Final = 1_000_000
+"""An upper bound from here on is not worth showing."""
 
 
 class FieldKind(StrEnum):
@@ -53,13 +53,13 @@ class Choice:
     """Its value is a code that people know (GB/T 28921): it is shown before the name."""
 
     def label(self) -> str:
-        """Return what a person reads: name, and the code where that is another word."""
+        """Return what a person reads: the name, after its code where it has one."""
         name = _(self.name) if get_language() == SOURCE_LANGUAGE else self.en or _(self.name)
         return f"{self.value} {name}" if self.coded else name
 
-    def means(self, said: str) -> bool:
+    def means(self, text: str) -> bool:
         """Tell whether a person means this one."""
-        plain = said.casefold()
+        plain = text.casefold()
         english = self.en or catalogue("en").get(self.name, "")
         spellings = (self.value, self.name, _(self.name), english, self.label(), *self.also)
         if self.coded:
@@ -88,8 +88,8 @@ class Field:
     example: str | None = None
 
     def expected(self) -> str:
-        """Say in a few words what is expected."""
-        said = {
+        """Describe in a few words what is expected."""
+        kind = {
             FieldKind.WHOLE: _("整数"),
             FieldKind.NUMBER: _("数字"),
             FieldKind.FLAG: _("是/否"),
@@ -99,10 +99,10 @@ class Field:
             FieldKind.POINT: _("经度,纬度，可用度分秒"),
         }.get(self.kind, "")
         bounds = [_("不小于 {low}").format(low=f"{self.low:g}")] if self.low is not None else []
-        if self.high is not None and self.high < _TELLING:
+        if self.high is not None and self.high < _NO_BOUND:
             bounds.append(_("不大于 {high}").format(high=f"{self.high:g}"))
-        words = [said, *(bounds if self.kind in {FieldKind.WHOLE, FieldKind.NUMBER} else [])]
-        words += [_("如 {example}").format(example=self.example)] if self.example and not said else []
+        words = [kind, *(bounds if self.kind in {FieldKind.WHOLE, FieldKind.NUMBER} else [])]
+        words += [_("如 {example}").format(example=self.example)] if self.example and not kind else []
         words += ["/".join(choice.label() for choice in self.choices)] if self.choices else []
         if self.many and self.kind in {FieldKind.CHOICE, FieldKind.MEMBER}:
             words.append(_("可多项，用顿号或分号分开"))
@@ -184,14 +184,14 @@ _HEADER: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
 
 def _fields(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Iterator[Field]:
     required = set(schema.get("required", ()))
-    for name, said in schema.get("properties", {}).items():
-        if name not in _BY_MACHINE and "const" not in (whole := _resolved(said, defs)):
+    for name, property_ in schema.get("properties", {}).items():
+        if name not in _BY_MACHINE and "const" not in (whole := _resolved(property_, defs)):
             yield _field(name, whole, defs, required=name in required)
 
 
-def _resolved(said: Mapping[str, Any], defs: Mapping[str, Any]) -> dict[str, Any]:
+def _resolved(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> dict[str, Any]:
     """Follow references and leave out ``null``; what the field says goes before what its type says."""
-    whole = dict(said)
+    whole = dict(schema)
     if "$ref" in whole:
         whole = {**_resolved(defs[whole.pop("$ref").rpartition("/")[2]], defs), **whole}
     present = [one for one in whole.get("anyOf", ()) if one.get("type") != "null"]
@@ -260,7 +260,7 @@ def is_position(field: Field) -> bool:
     return field.kind is FieldKind.GROUP and any(part.name == "coordinates" for part in field.parts)
 
 
-def find(fields: Sequence[Field], path: Sequence[str | int]) -> tuple[Field, ...]:
+def fields_on_path(fields: Sequence[Field], path: Sequence[str | int]) -> tuple[Field, ...]:
     """Return the fields that a path goes through, from the outermost in, as far as they are known."""
     found: list[Field] = []
     for step in path:
@@ -274,6 +274,6 @@ def find(fields: Sequence[Field], path: Sequence[str | int]) -> tuple[Field, ...
     return tuple(found)
 
 
-def single(field: Field) -> Field:
+def item_of(field: Field) -> Field:
     """Return the question about one item of a list."""
     return Field(field.name, field.title, field.kind, choices=field.choices, parts=field.parts)

@@ -14,10 +14,11 @@ import math
 from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely.geometry import Point, shape
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import nearest_points
@@ -25,9 +26,6 @@ from shapely.ops import nearest_points
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.sentences import technical
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 MAJOR_KM: Final = 6378.137
 """Semi-major axis of WGS 84."""

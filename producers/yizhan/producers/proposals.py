@@ -51,15 +51,15 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Map:
+class AllianceMap:
     """What proposals are made from: outlines, members, and the width of the policy's strip in kilometres."""
 
     outlines: Outlines
     members: Collection[str]
     strip_km: float
 
-    def around(self, longitude: float, latitude: float, own: str) -> Surroundings:
-        """Look around a position of WGS 84 for a county that reports it."""
+    def surroundings(self, longitude: float, latitude: float, own: str) -> Surroundings:
+        """Return the surroundings of a position (WGS 84) that a county reports."""
         near = self.outlines.members_within(longitude, latitude, self.strip_km, self.members, own)
         there = self.outlines.county_at(longitude, latitude)
         if not near:

@@ -1,4 +1,4 @@
-"""Who may answer: an answer that would discharge what another county owes is refused before it is sealed.
+"""Who may answer: a reply that would discharge another county's obligation is refused before it is sealed.
 
 Rule 1: the policy's own rows say what discharges by answering; nothing else is looked at.
 Rule 2: the station judges everything again, by the same rows; here a person still has the draft, and reads why.
@@ -8,42 +8,40 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from yizhan.producers.errors import NotOwed
-from yizhan.producers.numbering import OutgoingEvent, Pen, draft_header
-from yizhan.schemas.header import Ref, parse_header, split_id
+from yizhan.producers.numbering import OutgoingEvent, SigningContext, draft_header
+from yizhan.schemas.header import Header, Ref, parse_header, split_id
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, get_language, marked
 from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_facts
 
-if TYPE_CHECKING:
-    from yizhan.schemas.header import Header
 
-
-def check(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, came: Callable[[Ref], bool]) -> None:
+def check_reply(
+    conn: sqlite3.Connection, letter: OutgoingEvent, signing: SigningContext, was_received: Callable[[Ref], bool]
+) -> None:
     """Refuse an answer by a county that owes none.
 
     Args:
         conn: the outbox.
         letter: about to be accepted.
-        pen: who writes, under which charter.
-        came: tells whether an event of another county came to this one, under that hash.
+        signing: who writes, under which charter.
+        was_received: returns whether this county received an event of another, under that hash.
 
     Raises:
-        NotOwed: it answers one's own request, or an event that never came to this county.
+        NotOwed: it answers one's own request, or an event that this county never received.
     """
     answered = letter.attributes.get("reply_to")
     if not isinstance(answered, Ref) or letter.attributes.get("withdraws") is not None:
         return
-    header = draft_header(letter, pen, f"{pen.source}-0000-1")
+    header = draft_header(letter, signing, f"{signing.source}-0000-1")
     if header.status != "Actual":
         return
-    rules = [rule for rule in pen.charter.policy.obligations.values() if _answers(rule, header)]
+    rules = [rule for rule in signing.charter.policy.obligations.values() if _answers(rule, header)]
     if not rules:
         return
     own = _own(conn, answered.id)
     if own is None:
-        if split_id(answered.id)[0][:6] != pen.source[:6] and not came(answered):
+        if split_id(answered.id)[0][:6] != signing.source[:6] and not was_received(answered):
             sentence = marked(
                 "{id} 没有发给本县，或本县收到的不是这一件（hash 不同）；“{what}”不是本县该办的，没有发出"
             )

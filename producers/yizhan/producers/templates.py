@@ -10,25 +10,23 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, WriteOnlyCell
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.worksheet.datavalidation import DataValidation
+from openpyxl.worksheet.worksheet import Worksheet
 
-from yizhan.producers.columns import CODES, NOTES, Column, Value, letters
+from yizhan.producers.columns import CODES, NOTES, Column, Value, column_letters
 from yizhan.producers.forms import FieldKind
 from yizhan.schemas.i18n import _
 from yizhan.schemas.spreadsheet import guarded
 
-if TYPE_CHECKING:
-    from openpyxl.worksheet.worksheet import Worksheet
-
 _RULED_ROWS: Final = 2000
 """Rows of a template that have drop-down lists."""
 _MOST_IN_NOTES: Final = 8
-"""Longer lists of words are told on the sheet of codes only."""
+"""Longer lists of words stand on the sheet of codes only."""
 _LONGEST: Final = 32_767
 """Characters of a cell, by Excel."""
 
@@ -52,7 +50,7 @@ def template(type: str, title: str, columns: Sequence[Column], members: Mapping[
             _drop_down(sheet, codes, number, column, words)
         elif column.field.kind is FieldKind.TEXT or column.is_position:
             # A telephone or a case number typed into a number cell loses its zeros, or its last digits.
-            sheet.column_dimensions[letters(number)].number_format = "@"
+            sheet.column_dimensions[column_letters(number)].number_format = "@"
     sheet.freeze_panes = "A2"
     return _saved(book)
 
@@ -71,7 +69,7 @@ def _notes_of(columns: Sequence[Column]) -> list[list[str]]:
     ]
     headings = [_("列"), _("表头"), _("必填"), _("应填什么")]
     rows = [
-        [letters(n), column.heading(), "*" if column.needed else "", _expected(column)]
+        [column_letters(n), column.heading(), "*" if column.needed else "", _expected(column)]
         for n, column in enumerate(columns)
     ]
     return [*([line] for line in first), headings, *rows]
@@ -91,7 +89,7 @@ def _heading(sheet: Worksheet, number: int, column: Column) -> None:
     cell.font = Font(bold=True)
     cell.fill = PatternFill("solid", fgColor="FFF2CC" if column.needed else "E7E6E6")
     cell.alignment = Alignment(wrap_text=True, vertical="top")
-    sheet.column_dimensions[letters(number)].width = max(12, min(2 * len(heading) + 2, 32))
+    sheet.column_dimensions[column_letters(number)].width = max(12, min(2 * len(heading) + 2, 32))
 
 
 def _words_of(column: Column, members: Mapping[str, str]) -> list[str]:
@@ -110,13 +108,13 @@ def _drop_down(sheet: Worksheet, codes: Worksheet, number: int, column: Column, 
     codes.cell(1, place, column.heading()).font = Font(bold=True)
     for row, word in enumerate(words, 2):
         codes.cell(row, place, word)
-    name = letters(place - 1)
+    name = column_letters(place - 1)
     codes.column_dimensions[name].width = max(12, *(2 * len(word) + 2 for word in words))
     rule = DataValidation("list", formula1=f"='{codes.title}'!${name}$2:${name}${len(words) + 1}", allow_blank=True)
     # Of a list several may be meant, typed with marks between; a number may stand for a word of a WHOLE.
     rule.showErrorMessage = not column.field.many and column.field.kind is not FieldKind.WHOLE
     rule.error = _("请从下拉列表中选")
-    rule.add(f"{letters(number)}2:{letters(number)}{_RULED_ROWS + 1}")
+    rule.add(f"{column_letters(number)}2:{column_letters(number)}{_RULED_ROWS + 1}")
     sheet.add_data_validation(rule)
 
 
@@ -143,7 +141,7 @@ def workbook(type: str, sheets: Mapping[str, tuple[Sequence[str], Iterable[Mappi
         sheet = book.create_sheet(title[:31])
         sheet.freeze_panes = "A2"
         for number, heading in enumerate(headings):
-            sheet.column_dimensions[letters(number)].width = max(12, min(2 * len(heading) + 2, 32))
+            sheet.column_dimensions[column_letters(number)].width = max(12, min(2 * len(heading) + 2, 32))
         sheet.append([cell(sheet, heading, bold=True) for heading in headings])
         for values in rows:
             sheet.append([cell(sheet, values.get(heading)) for heading in headings])

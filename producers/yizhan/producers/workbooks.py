@@ -1,10 +1,10 @@
 """Tables in files, read: Excel workbooks (openpyxl, a row at a time) and CSV.
 
 Rule 1: nothing in a file is computed: a formula is a fault of its cell, macros and links are never looked at.
-        What the spreadsheet last computed stands beside the fault, for a person to check.
+        What the spreadsheet last computed is kept with the fault, for a person to check.
 Rule 2: a workbook that would unpack to more than ``MOST_BYTES`` is not unpacked; entities are not resolved
         (openpyxl reads with defusedxml where that is installed, and it is).
-Rule 3: a row that nobody sees, hidden or filtered away, is told and does not go.
+Rule 3: a row that nobody sees, hidden or filtered away, is reported and not sent.
 Rule 4: CSV is UTF-8 if it can be, else GB 18030, as Chinese Excel writes it.
 """
 
@@ -28,6 +28,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from yizhan.producers.columns import CODES, NOTES, in_both_languages
 from yizhan.producers.tables import Cell, TableRow
+from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.sentences import technical
@@ -39,7 +40,7 @@ _Sheet = Any
 MOST_BYTES: Final = 128 * 1024 * 1024
 """Most that a workbook may unpack to, and that a CSV may have, in bytes."""
 MOST_ROWS: Final = 20_000
-"""Most rows of a table, empty ones not counted: more are told to be split."""
+"""Most rows of a table, empty ones not counted: a longer one is refused: it must be split."""
 MOST_COLUMNS: Final = 1_000
 _LAST_ROW: Final = 1_048_576
 """Excel's own."""
@@ -48,7 +49,7 @@ _OLD_EXCEL: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
-_BESIDE_FORMAT: Final = re.compile(r'\[[^\]]*\]|"[^"]*"|\\.')
+_NO_FORMAT: Final = re.compile(r'\[[^\]]*\]|"[^"]*"|\\.')
 """What says nothing of hours in a number format: locales and colours, quoted words."""
 _DAMAGED: Final = (
     zipfile.BadZipFile, zlib.error, InvalidFileException, expat.ExpatError, SyntaxError, LookupError, ValueError,
@@ -80,7 +81,7 @@ class WorkbookReader:
                 self._sheet = self._chosen(sheet)
                 self._merged, self._hidden = _layout(self._sheet)
                 no_tables = in_both_languages((NOTES, CODES)) | {self._sheet.title}
-                self.unread = tuple(
+                self.unread_sheets = tuple(
                     one.title
                     for one in self._book.worksheets
                     if one.title not in no_tables and one.sheet_state == "visible" and _has_rows(one)
@@ -150,11 +151,11 @@ def _cell(cell: Any, number: int, place: int, computed: _Computed) -> Cell:  # n
     value = cell.value
     if cell.data_type == "f":
         return Cell(
-            computed.at(number, place), _("这是公式 {formula}；请核对算得的值，粘贴为数值").format(formula=value)
+            computed.value_at(number, place), _("这是公式 {formula}；请核对算得的值，粘贴为数值").format(formula=value)
         )
     if cell.data_type == "e":
         return Cell(str(value), _("这个单元格出错；请填写数值"))
-    shown = _BESIDE_FORMAT.sub("", str(cell.number_format)).lower()
+    shown = _NO_FORMAT.sub("", str(cell.number_format)).lower()
     if isinstance(value, datetime) and value.time() == time() and "h" not in shown:
         value = value.date()  # a day, not midnight
     if isinstance(value, int | float) and "%" in shown:
@@ -163,7 +164,7 @@ def _cell(cell: Any, number: int, place: int, computed: _Computed) -> Cell:  # n
 
 
 class _Computed:
-    """What the spreadsheet last computed; read only where there are formulas, row after row beside them."""
+    """What the spreadsheet last computed; read only where there are formulas, in step with their rows."""
 
     def __init__(self, stream: BinaryIO, title: str) -> None:
         self._stream, self._title = stream, title
@@ -171,7 +172,7 @@ class _Computed:
         self._rows: Iterator[tuple[int, tuple[Any, ...]]] = iter(())
         self._row: tuple[int, tuple[Any, ...]] = (0, ())
 
-    def at(self, number: int, place: int) -> Any:  # noqa: ANN401 -- whatever a cell holds
+    def value_at(self, number: int, place: int) -> Any:  # noqa: ANN401 -- whatever a cell holds
         if self._book is None:
             with _quiet():
                 self._book = load_workbook(self._stream, read_only=True, data_only=True, keep_links=False)
@@ -208,8 +209,8 @@ def _check(stream: BinaryIO) -> None:
 def _no_workbook(error: object) -> YizhanError:
     if isinstance(error, TableInvalid):
         return error
-    sentence = _("应为完好的 Excel 工作簿（.xlsx）；CSV 请用 yizhan import csv，旧的 .xls 请另存为 .xlsx")
-    return TableInvalid(technical(sentence, str(error)[:100]))
+    sentence = _("应为完好的 Excel 工作簿（.xlsx）；旧的 .xls 请另存为 .xlsx，CSV 请按 CSV 导入")
+    return TableInvalid(technical(sentence, str(error)[:100]), hint=Action.to("table.import_csv"))
 
 
 def _has_rows(sheet: _Sheet) -> bool:
@@ -298,7 +299,7 @@ def csv_rows(stream: BinaryIO) -> Iterator[TableRow]:
     if len(data) > MOST_BYTES:
         raise TableInvalid(marked("文件至多 {most} 字节；请分成几个文件"), most=MOST_BYTES)
     if data.startswith((b"PK\x03\x04", _OLD_EXCEL)):
-        raise TableInvalid(marked("这是 Excel 工作簿，不是 CSV；请用 yizhan import excel"))
+        raise TableInvalid(marked("这是 Excel 工作簿，不是 CSV"), hint=Action.to("table.import_excel"))
     reader = csv.reader(io.StringIO(_decoded(data), newline=""), strict=True)
     seen = 0
     try:

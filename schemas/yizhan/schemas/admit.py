@@ -1,4 +1,4 @@
-"""May this record come in? The one answer that the station gives and recipients check.
+"""Admission: the checks that the station makes of a record, and that recipients repeat.
 
 Order of work: length and framing → header → key by (source, kid) → signature → only then the
 rest: key validity, members, audience, references, topic, clock.
@@ -41,7 +41,7 @@ CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A Kafka record as it was read. All of it is hints but ``value``.
+    """A Kafka record as it was read. Only ``value`` is verified; the rest are hints.
 
     ``received`` is the broker's append time; ``header_bytes`` the length of all record headers,
     names and values.
@@ -57,7 +57,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A record that may come in, and how it reaches each of its recipients."""
+    """An accepted record, and how it reaches each of its recipients."""
 
     verified: VerifiedEnvelope
     decisions: dict[str, Decision]

@@ -1,4 +1,4 @@
-"""Adoption: the station's word from when a version of the charter holds.
+"""Adoption: the station's statement from when a version of the charter holds.
 
 Rule 1: it is announced before it holds, so that a record read again is decided the same way.
 Rule 2: it names the version by number and hash; it cannot make a version that the members did not sign.

@@ -50,7 +50,7 @@ class CodeList:
         return self._index.get(_plain(text))
 
     def refusal(self) -> str:
-        """Say what was expected, for a value that is not in the list."""
+        """Return a sentence with what was expected, for a value that is not in the list."""
         values = ", ".join(entry.value for entry in self.entries)
         sentence = _("应为其中之一：{values}（{source}，{date}）")
         return sentence.format(values=values, source=self.source, date=self.date)

@@ -1,4 +1,4 @@
-"""Everything that can go wrong, drawn as one tree.
+"""Every error of the contract, as one tree.
 
     YizhanError
     ├── Refused               a record that breaks the contract; the closed list of reasons

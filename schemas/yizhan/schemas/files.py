@@ -1,4 +1,4 @@
-"""Files that go with an event: sealed chunk by chunk, believed by the root that stands in the event.
+"""Attached files: sealed in chunks, each verified against the Merkle root in the event.
 
     plain  = file | zeros up to the Padmé length of the file        (specification, 19)
     chunk  = AES-256-GCM(key, nonce = i as u88 | last u8, plain[i x 524,288 : (i + 1) x 524,288])

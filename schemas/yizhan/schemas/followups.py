@@ -1,4 +1,4 @@
-"""Followup statements: what the station says of an obligation, one step at a time.
+"""Followups: the station's statements on obligations, one for each step.
 
 Law 2: an obligation opens and is discharged by signed headers only; the statement names both events by hash.
 Law 4: a step of an obligation has one statement, with the same bytes however often it is made; a receiver
@@ -44,7 +44,7 @@ class Followup(StationStatement):
     owed: Annotated[tuple[MemberCode, ...], Field(strict=False, max_length=64)]
     about: Ref | None = None
     thread: EventId | None = None
-    period: Annotated[str, Field(pattern=r"^[0-9]{4}(?:-(?:0[1-9]|1[0-2])|Q[1-4])?$")] | None = None
+    period: Annotated[str, Field(pattern=r"^2[01][0-9]{2}(?:-(?:0[1-9]|1[0-2])|Q[1-4])?$")] | None = None
     opened: Timestamp
     due: Timestamp
     at: Timestamp

@@ -1,7 +1,7 @@
 """Grades that the law's figures propose: forest fires (森林防火条例 art. 40), cases (the courts' interpretations).
 
 Rule 1: thresholds are dated data with their source (``data/thresholds.json``); law moves, this file does not.
-Rule 2: a grade is proposed and its basis told; an officer decides. What the figures do not reach has none.
+Rule 2: a grade is proposed with its basis; an officer decides. Below the first threshold none is proposed.
 Rule 3: what was not yet compared with the text of the law says so in the basis (待核对).
 """
 
@@ -19,7 +19,7 @@ from yizhan.schemas.i18n import _
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One figure and where each step of its scale begins, itself included."""
+    """One figure, and the value at which each step of its scale begins (inclusive)."""
 
     of: str
     """A field of the payload, or a unit in which its ``objects`` are counted."""
@@ -30,7 +30,7 @@ class Measure:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """One rule of law: from which figures a matter is how grave."""
+    """One rule of law: which grade a matter has from which figures on."""
 
     id: str
     type: str
@@ -50,7 +50,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A grade, on what it rests, and whose rule of which date that is."""
+    """A grade, its basis, and the rule of law with its date."""
 
     grade: int
     basis: str

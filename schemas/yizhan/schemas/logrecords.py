@@ -1,4 +1,4 @@
-"""What travels on ``yizhan.checkpoints`` beside checkpoints: the entries that each one adds.
+"""Records on ``yizhan.checkpoints`` besides checkpoints: the entries that each checkpoint adds.
 
 Rule 1: a record is either a signed note or ``"YZL1" | start u64 | entries`` of 32 bytes each; big-endian.
 Rule 2: entries are believed only when a signed root covers them. So every county can compute the root

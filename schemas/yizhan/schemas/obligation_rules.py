@@ -26,6 +26,8 @@ _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
 _DAY_OF_ANY_YEAR: Final = r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-30)"
 """The 30th of February would end whoever works it out."""
 _Count = Annotated[int, Field(ge=0, le=100_000)]
+_Days = Annotated[int, Field(ge=0, le=3660)]
+"""Ten years: a term ends inside the calendar, whatever opened it."""
 
 OBLIGATION_ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
     **ATTRIBUTES,
@@ -72,8 +74,8 @@ class Term(ContractModel):
 
     minutes: _Count | None = None
     hours: _Count | None = None
-    days: _Count | None = None
-    working_days: _Count | None = None
+    days: _Days | None = None
+    working_days: _Days | None = None
     since: Literal["opened", "expires", "end"] = "opened"
 
     @model_validator(mode="after")
@@ -98,10 +100,10 @@ class Reminder(ContractModel):
     id: _Name
     to: Rung
     after_minutes: _Count | None = None
-    after_days: _Count | None = None
+    after_days: _Days | None = None
     before_minutes: _Count | None = None
-    before_days: _Count | None = None
-    before_working_days: _Count | None = None
+    before_days: _Days | None = None
+    before_working_days: _Days | None = None
     half: Literal[True] | None = None
     day: Annotated[int, Field(ge=1, le=28)] | None = None
     on: Annotated[str, Field(pattern=rf"^{_DAY_OF_ANY_YEAR}$")] | None = None

@@ -1,4 +1,4 @@
-"""One obligation at work: what the station keeps of it, its steps in time, and the statement of each.
+"""The state of one obligation: what the station stores of it, its future steps, and the statement of each.
 
 Rule 1: a name says all: what is owed again by a withdrawal has the withdrawal at its end.
 Rule 2: what is not done stays owed; ``LAPSES`` after its term it is closed as cancelled.

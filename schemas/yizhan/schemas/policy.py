@@ -1,4 +1,4 @@
-"""The rules: a table, not a language.
+"""The routing policy: a table of rules that decides how an event reaches each recipient.
 
 Rule 1: routes are tried in order, the first match wins, the last matches everything.
 Rule 2: a row compares header attributes with sets of values; an attribute that the header does

@@ -1,4 +1,4 @@
-"""The words of the rules: what a row may compare, and what a header says in these words.
+"""The attributes that rows of the policy may compare, and their values for a header.
 
 Rule 1: an attribute that a header does not have has the value ``absent``, so that what a missing one means
         stands in the table.

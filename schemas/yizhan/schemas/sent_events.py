@@ -1,4 +1,4 @@
-"""An event that a county sent, as its own books have it: what the outbox gives and a bulletin counts."""
+"""An event that a county sent, as its outbox has it: a bulletin counts these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the station says under its own signature: postmarks and manifests.
+"""Statements that the station signs: postmarks, manifests, adoptions, followups.
 
 Rule 1: a statement is strict JSON in a DSSE document; its type is signed with it.
 Rule 2: it is read only as a whole: signature, form, and a key that held when it was made.

@@ -1,4 +1,4 @@
-"""JSON with one meaning: what two readers could read differently is refused.
+"""Strict JSON: a document that two readers could read differently is refused.
 
 Rule 1: bytes in strict UTF-8, no byte order mark, one value, nothing after it.
 Rule 2: no duplicate names, no NaN or Infinity, no lone surrogates (RFC 7493, I-JSON §2).

@@ -1,4 +1,4 @@
-"""When an obligation is due, and when it is reminded of: the table's words as instants.
+"""When an obligation is due, and when its reminders come: the table's terms as instants.
 
 Rule 1: days are counted by ``deadlines``; reminders of days come in the morning.
 Rule 2: what is marked ``flash`` may mean somebody in custody: no holiday prolongs its term (刑事诉讼法 art. 105).

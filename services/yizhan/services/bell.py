@@ -27,8 +27,8 @@ from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.obligation_steps import RUNGS
 from yizhan.services.access_log import record, record_if_possible
 from yizhan.services.actor import Actor, process_account
-from yizhan.services.envelopes import write_new
 from yizhan.services.errors import NotFound, ServiceError
+from yizhan.services.files import write_new
 from yizhan.services.home import Home
 from yizhan.services.stores import inbox_path
 

@@ -11,7 +11,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +30,7 @@ from yizhan.consumers.view import InboxView
 from yizhan.producers.drafts import Office
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import OutboxQuery
+from yizhan.runtime.folders import write_private
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
@@ -40,6 +40,7 @@ from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
+from yizhan.services.outlines import outlines_geojson
 from yizhan.services.progress import SILENT, Progress
 from yizhan.services.quarters import quarter_figures
 from yizhan.services.stores import read_inbox, read_outbox
@@ -144,7 +145,7 @@ def make_bulletin(
     target.folder.mkdir(parents=True, exist_ok=True)
     forms, uncovered = _forms(material, event, now)
     for form, path in paths.items():
-        path.write_bytes(forms[form]())
+        write_private(path, forms[form]())
         progress.advance()
     notes = () if writing is None else (*changed(writing, material.figures), *by_hand(writing))
     return BulletinFiles(paths, digest(material.figures), notes, material.proof.doubts, uncovered)
@@ -189,7 +190,7 @@ def read_material(home: Home, key: BulletinKey, now: datetime, progress: Progres
     cited = () if theirs is None else tuple(_cited(theirs.payload, partner))
     own = tuple(CitedManifest.of(each.manifest, each.hash.hex()) for each in found.digests)
     passages, cases = ({}, None) if writing is None else _filled(home, key, writing, figures)
-    outlines = json.loads(files("yizhan.producers").joinpath("data").joinpath("counties.geojson").read_bytes())
+    outlines = json.loads(outlines_geojson(home))
     return Material(
         figures=figures,
         letters=found.letters,
@@ -265,8 +266,8 @@ def _check_signable(material: Material, partner: str, office: Office, writing: W
         raise ServiceError(marked("{label} 的季度清单还没有到，不能签发；请先等驿站结算"), label=label)
     missing = [name for field, name in SIGNERS.items() if getattr(office, field) is None]
     if missing:
-        sentence = marked("签发通报须写明{names}；请补在机构信息里（结构：yizhan schema office）")
-        raise ServiceError(sentence, names=join_list(_(name) for name in missing))
+        sentence, names = marked("签发通报须写明{names}；请补在机构信息里"), join_list(_(name) for name in missing)
+        raise ServiceError(sentence, names=names, hint=Action.to("schema.show", name="office"))
     if writing is not None and (notes := changed(writing, material.figures)):
         hint = Action.to("bulletin.edit", label=label, county=material.maker, partner=partner)
         raise ServiceError("\n".join([*notes, _("核对文字后才能签发")]), hint=hint)

@@ -1,30 +1,27 @@
-"""What a desk should look at again before it sends, said: once, for a file, a form and a table."""
+"""The doubts that a draft of a county raises: the one way to ask ``producers.doubts`` for file, form, table and CAP."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from yizhan.producers.doubts import Doubt, grade_otherwise, place_of
-from yizhan.schemas.policy import Way
-from yizhan.services.labels import doubt_sentence
+from yizhan.producers.doubts import Sender
+from yizhan.runtime.clock import utc_now
+from yizhan.schemas.charter import Charter
+from yizhan.services.home import Home
+from yizhan.services.outlines import outlines_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from yizhan.producers.drafts import Draft
-    from yizhan.producers.numbering import Accepted
-    from yizhan.services.home import Home
+    from yizhan.producers.geography import Outlines
 
 
-def worth_asking(doubtful: tuple[Doubt, ...], likely: Accepted) -> tuple[Doubt, ...]:
-    """Leave out whom it touches where everybody would have it with the quarter only."""
-    if all(made.way is Way.DIGEST for made in likely.decisions.values()):
-        return tuple(doubt for doubt in doubtful if doubt is not Doubt.TOUCHES_NOBODY)
-    return doubtful
-
-
-def sentences(home: Home, draft: Draft, doubtful: Iterable[Doubt]) -> list[str]:
-    """Say each doubt of a draft."""
-    place, proposal = home.member_name(place_of(draft) or ""), grade_otherwise(draft)
-    basis = proposal.basis if proposal else ""
-    return [doubt_sentence(doubt, draft.type, place, basis) for doubt in doubtful]
+def sender_of(
+    home: Home,
+    county: str,
+    *,
+    charter: Charter | None = None,
+    now: datetime | None = None,
+    outlines: Outlines | None = None,
+) -> Sender:
+    """Return the desk of a county; by default under the charter in force, now, with the home's outlines."""
+    return Sender(county, charter or home.charter, now or utc_now(), lambda: outlines or outlines_of(home))

@@ -1,54 +1,161 @@
-"""Drafts at the command line: opened, shown whole, asked about, sent.
+"""Drafts of a county: begun, checked, sent.
 
-Rule 1: nothing goes before it was shown whole and a person said yes, unless ``--yes`` stood there.
-Rule 2: a draft goes by the same path as every other event: checked, doubted, numbered, sealed, stored.
+Rule 1: a draft goes by the same path as every other event: checked, doubted, numbered, sealed, stored.
+Rule 2: a draft that was cut off while it was sent is looked for in the outbox first, so that it goes once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
-import click
-
-from yizhan.cli.accepted_view import accepted_lines
-from yizhan.cli.form_prompt import Asking, FormContext
-from yizhan.cli.output import print_table, say, tell
-from yizhan.producers import form_values, forms, proposals
-from yizhan.producers.doubts import Doubt, doubts, kept
-from yizhan.producers.draft_store import DraftStore, gone_as
+from yizhan.producers import forms, proposals
+from yizhan.producers.doubts import Judgement, judge
+from yizhan.producers.draft_store import DraftStore, StoredDraft, no_such_draft, sent_id
 from yizhan.producers.drafts import Draft, DraftInvalid, parse_draft
-from yizhan.producers.forms import FieldKind
-from yizhan.producers.geography import sample_outlines
+from yizhan.producers.numbering import Accepted
 from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import strictjson
-from yizhan.schemas.i18n import _, marked
-from yizhan.schemas.payloads.reading import ReadPayload, Shown, lines
+from yizhan.schemas.actions import Action
+from yizhan.schemas.header import RECEIPT
+from yizhan.schemas.i18n import marked
 from yizhan.services.attachments import attach_files
-from yizhan.services.doubts import sentences
-from yizhan.services.errors import ServiceError
-from yizhan.services.labels import type_name
-from yizhan.services.stores import open_outbox, read_outbox
-
-if TYPE_CHECKING:
-    from yizhan.producers.numbering import Accepted
-    from yizhan.services.home import Home
-    from yizhan.services.keys import PassphraseSource
+from yizhan.services.doubts import sender_of
+from yizhan.services.errors import Conflict, NotFound, ServiceError
+from yizhan.services.form_questions import FormContext
+from yizhan.services.home import Home
+from yizhan.services.keys import PassphraseSource
+from yizhan.services.outlines import outlines_of
+from yizhan.services.progress import SILENT, Progress
+from yizhan.services.stores import open_outbox, read_drafts, read_inbox, read_outbox
 
 MOST_EARLIER: Final = 9
 """How many earlier events are offered to go on with."""
+_CORRECTED: Final = ("status", "priority", "grade", "certainty", "touches", "stage", "worse")
+"""Header attributes that a correction or a withdrawal begins with."""
 _SHOWN: Final = 40
-_KEPT: Final = marked("草稿 {n} 留着；接着写：yizhan draft edit {n} --county {county}")
 
 
-def setting_of(home: Home, county: str, book: DraftStore, type: str) -> FormContext:
-    """Put together what a form proposes from."""
-    charter = home.charter
-    members = {code: home.localized(member.name) for code, member in sorted(charter.members.items())}
-    around = proposals.Map(sample_outlines(), frozenset(members), charter.policy.border_strip_km)
-    return FormContext(county, members, around, book.office(), lambda: _earlier(home, county, type))
+class DraftUnfinished(ServiceError):
+    """A draft that cannot be sent yet; ``faults`` say why."""
+
+    def __init__(self, county: str, n: int, faults: Sequence[DraftFault]) -> None:
+        """Name the draft."""
+        super().__init__(marked("草稿 {n} 还不能发"), n=n, hint=Action.to("draft.edit", n=n, county=county))
+        self.faults = tuple(faults)
+
+
+class DraftWasSent(Conflict):
+    """A draft that went in a run that was cut off; it is forgotten here."""
+
+
+@dataclass(frozen=True, slots=True)
+class DraftFault:
+    """What keeps a draft from being sent."""
+
+    question: str
+    """The question to be asked again; empty for the draft as a whole."""
+    titles: tuple[str, ...]
+    """Chinese titles of the fields, from the outermost in; empty where the path is no field."""
+    path: str
+    problem: str
+    """A sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentDraft:
+    """What the outbox took, and why the broker takes no files now (None where it does, or none are attached)."""
+
+    accepted: Accepted
+    files_trouble: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewDraft:
+    """What a draft begins with; at most one of the references is given."""
+
+    type: str
+    exercise: bool = False
+    reply_to: str | None = None
+    """Id of an event of the inbox, or of one's own answer to it."""
+    supersedes: str | None = None
+    withdraws: str | None = None
+    """Ids of events of the outbox."""
+
+
+def find_draft(home: Home, county: str, n: int) -> StoredDraft:
+    """Return a draft (``NoSuchDraft`` if there is none of that number)."""
+    with read_drafts(home, county) as drafts:
+        if drafts is None:
+            raise no_such_draft(n)
+        return drafts.get(n)
+
+
+# -- begun --
+
+
+def begin_draft(home: Home, county: str, store: DraftStore, request: NewDraft) -> int:
+    """Begin a draft; return its number.
+
+    Raises:
+        ServiceError: no desk writes events of this type.
+        NotFound: what it answers, corrects or takes back is not there.
+    """
+    if request.type == RECEIPT:
+        raise ServiceError(marked("回执由系统自己写，不能填写"), hint=Action.to("inbox.acknowledge", county=county))
+    content: dict[str, Any] = {"type": request.type, "status": "Exercise" if request.exercise else "Actual"}
+    content["payload"] = {}
+    if request.reply_to:
+        content |= _answering(home, county, request.reply_to)
+    for name, event_id in (("supersedes", request.supersedes), ("withdraws", request.withdraws)):
+        if event_id:
+            content |= _content_sent(home, county, event_id) | {name: {"id": event_id}}
+    return store.begin(content, utc_now())
+
+
+def _answering(home: Home, county: str, event_id: str) -> dict[str, Any]:
+    """Refer to an event of the inbox by id and hash, in its thread; one's own answer stands for what it answered."""
+    with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:
+        item = None if inbox is None else inbox.item(event_id)
+        own = None if outbox is None or item is not None else outbox.event(event_id)
+    if item is not None:
+        return {"reply_to": {"id": item.id, "hash": item.hash.hex()}, "subject": item.thread}
+    if own is None or own.header.reply_to is None:
+        hint = Action.to("inbox.list", county=county)
+        sentence = marked("{county} 的收件箱里没有 {id}")
+        raise NotFound(sentence, county=home.member_name(county), id=event_id, hint=hint)
+    answered = own.header.reply_to
+    return {"reply_to": answered.model_dump(), "subject": own.header.subject or answered.id}
+
+
+def _content_sent(home: Home, county: str, event_id: str) -> dict[str, Any]:
+    """Return what was sent, for a draft that corrects it or takes it back."""
+    with read_outbox(home, county) as outbox:
+        own = None if outbox is None else outbox.event(event_id)
+    if own is None:
+        hint = Action.to("outbox.list", county=county)
+        sentence = marked("{county} 的发件箱里没有 {id}")
+        raise NotFound(sentence, county=home.member_name(county), id=event_id, hint=hint)
+    header = own.header.model_dump(mode="json", exclude_none=True)
+    payload = strictjson.loads(own.payload, floats=True)
+    # Its reference was given to the original: under the same one, the correction would not be sent.
+    payload.pop("external_ref", None)
+    return {name: header[name] for name in _CORRECTED if name in header} | {"payload": payload}
+
+
+def member_names(home: Home) -> dict[str, str]:
+    """Return code → name of every member, in the language of the request."""
+    return {code: home.localized(member.name) for code, member in sorted(home.charter.members.items())}
+
+
+def form_context(home: Home, county: str, store: DraftStore, type: str) -> FormContext:
+    """Return what a form of a type proposes from."""
+    charter, outlines, members = home.charter, outlines_of(home), member_names(home)
+    strip = charter.policy.border_strip_km
+    around = None if outlines is None else proposals.AllianceMap(outlines, frozenset(members), strip)
+    return FormContext(county, members, around, store.office(), lambda: _earlier(home, county, type))
 
 
 def _earlier(home: Home, county: str, type: str) -> list[tuple[str, str]]:
@@ -60,175 +167,68 @@ def _earlier(home: Home, county: str, type: str) -> list[tuple[str, str]]:
             own = None if outbox is None else outbox.event(row.id)
             if own is None or len(found) >= MOST_EARLIER:
                 continue
-            thread = own.header.subject or row.id
-            said = strictjson.loads(own.payload, floats=True)
-            summary = str(said.get("summary", ""))[:_SHOWN] if isinstance(said, dict) else ""
-            found.setdefault(thread, f"{home.local_time(row.accepted)} {summary}")
+            payload = strictjson.loads(own.payload, floats=True)
+            summary = str(payload.get("summary", ""))[:_SHOWN] if isinstance(payload, dict) else ""
+            found.setdefault(own.header.subject or row.id, f"{home.local_time(row.accepted)} {summary}")
     return list(found.items())
 
 
-# -- shown whole --
+# -- checked --
 
 
-def rows_of(type: str, content: dict[str, Any], members: dict[str, str]) -> list[tuple[str, str, str]]:
-    """Return (question, title, value) of everything that a draft says: the letter first, then the payload."""
-    found = []
-    own = {"stage": "what", "certainty": "what", "subject": "what", "worse": "what", "priority": "how_bad"}
-    for field in forms.header_form():
-        if (value := content.get(field.name)) is not None:
-            text = str(value) if isinstance(value, dict) else form_values.written_out(field, value, members)
-            found.append((own.get(field.name, field.name), _(field.title), text))
-    if "subject" in content:
-        found.append(("what", _("所属事件"), str(content["subject"])))
-    payload = content.get("payload", {})
-    for shown in lines(ReadPayload(type, None, payload)):
-        title, value = "·".join(map(_, dict.fromkeys(shown.titles))), _value(type, shown, members)
-        if value is None:
-            question, told, so_far = found.pop()
-            found.append((question, told, f"{so_far},{shown.value}"))
-        else:
-            found.append((shown.path.split(".")[0], title, value))
-    order = list(dict.fromkeys(name for name, _title, _value in found))
-    return sorted(found, key=lambda row: order.index(row[0]))
-
-
-def _value(type: str, shown: Shown, members: dict[str, str]) -> str | None:
-    """Write one value; None where it is the second of a pair."""
-    fields = forms.find(forms.form_of(type), shown.path.split("."))
-    leaf = fields[-1] if fields else None
-    if leaf is None or leaf.kind is FieldKind.GROUP:
-        return str(shown.value)
-    if leaf.kind in {FieldKind.PAIR, FieldKind.POINT}:
-        return None if shown.path.endswith(".1") else str(shown.value)
-    return form_values.written_out(forms.single(leaf), shown.value, members)
-
-
-def show_draft(asking: Asking) -> list[str]:
-    """Print a draft whole, numbered by question; return the questions in that order."""
-    rows = rows_of(asking.type, asking.content, dict(asking.setting.members))
-    order = list(dict.fromkeys(name for name, _title, _value in rows if name not in {"border", "grade_basis"}))
-    table = [(order.index(name) + 1 if name in order else "", title, value) for name, title, value in rows]
-    tell(_("{type}，草稿 {n}").format(type=type_name(asking.type), n=asking.n))
-    table += [("", _("附件"), Path(each).name) for each in asking.files]
-    print_table([_("题号"), _("项目"), _("内容")], table, _("还是空的"))
-    return order
-
-
-def checked(asking: Asking) -> tuple[Draft | None, list[tuple[str, str]]]:
-    """Return the draft if it may go, and what is wrong with it: (question, sentence)."""
+def check_draft(content: Mapping[str, Any]) -> tuple[Draft | None, tuple[DraftFault, ...]]:
+    """Return the draft if it may be sent, and what is wrong with it."""
     try:
-        return parse_draft(asking.content), []
+        return parse_draft(content), ()
     except DraftInvalid as error:
-        form, found = forms.form_of(asking.type), []
-        for path, said in error.errors:
-            steps = path.removeprefix("payload.").split(".")
-            titles = [_(field.title) for field in forms.find(form, steps)]
-            found.append((steps[0], f"{'·'.join(titles) or path}: {said}" if path else said))
-        return None, found
+        return None, tuple(_fault(content["type"], path, problem) for path, problem in error.errors)
 
 
-# -- asked, then sent --
+def _fault(type: str, path: str, problem: str) -> DraftFault:
+    steps = path.removeprefix("payload.").split(".")
+    titles = tuple(field.title for field in forms.fields_on_path(forms.form_of(type), steps))
+    return DraftFault(steps[0], titles, path, problem)
 
 
-def go_on(home: Home, county: str, book: DraftStore, n: int, lock: PassphraseSource) -> None:
-    """Ask what was not asked yet, then finish; whoever stops in between is told where the draft is."""
-    asking = Asking(setting_of(home, county, book, book.get(n).type), book, n)
-    try:
-        asking.everything()
-        finish(home, asking, lock)
-    except click.Abort:
-        say("")
-        say(_(_KEPT).format(n=n, county=county))
-        raise
+def missing_fields(type: str, payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the Chinese titles of the required fields that a payload does not have."""
+    return tuple(field.title for field in forms.form_of(type) if field.required and field.name not in payload)
 
 
-def finish(home: Home, asking: Asking, lock: PassphraseSource) -> None:
-    """Show the whole, ask, and send, mend, keep or drop."""
-    asking.ask_files()
-    word = ""
-    while word not in {"s", "d"}:
-        order = show_draft(asking)
-        draft, faults = checked(asking)
-        for said in [said for _name, said in faults] or doubts_of(home, asking):
-            say(said)
-        word = _decision(sendable=draft is not None)
-        if word == "y" and draft is not None:
-            tell(
-                "\n".join(
-                    accepted_lines(home, send(home, asking.setting.county, asking.book, asking.n, lock, asking.files))
-                )
-            )
-            return
-        _mend(asking, word, [name for name, _said in faults], order)
-    if word == "d":
-        asking.book.drop(asking.n)
-        say(_("草稿 {n} 已丢弃").format(n=asking.n))
-    else:
-        say(_(_KEPT).format(n=asking.n, county=asking.setting.county))
+def judge_draft(home: Home, county: str, draft: Draft) -> Judgement:
+    """Return the doubts that a draft raises."""
+    return judge(draft, sender_of(home, county))
 
 
-def _mend(asking: Asking, word: str, faulty: list[str], order: list[str]) -> None:
-    """Ask again what a word names: what is faulty, what may be added, or a question by its number."""
-    if word == "+":
-        asking.again("optional")
-    elif word == "f":
-        asking.ask_files()
-    elif word == "m":
-        for name in dict.fromkeys(faulty):
-            if name == "payload":
-                say(_("上面有一条牵涉几个问题：请输入题号逐一修改；没有题号的用 + 补充"))
-            else:
-                asking.again(name)
-    elif word.isdecimal() and 1 <= int(word) <= len(order):
-        asking.again(order[int(word) - 1])
-    elif word not in {"s", "d"}:
-        say(_("请输入所列的字母，或 1 到 {count} 的题号").format(count=len(order)))
+# -- sent --
 
 
-def _decision(sendable: bool) -> str:
-    offered = _("y 发出") if sendable else _("m 补齐所缺")
-    text = _("{offered}，题号 修改，+ 补充，f 附件，s 留作草稿，d 丢弃").format(offered=offered)
-    return str(click.prompt(text, err=True, prompt_suffix="> ", default="", show_default=False)).strip().lower()
-
-
-def doubts_of(home: Home, asking: Asking) -> list[str]:
-    """Say what a person should look at again before a draft goes."""
-    draft = parse_draft(asking.content)
-    found = _doubts(draft, asking.setting.county, asking.setting.members)
-    asked = (doubt for doubt in found if doubt is not Doubt.TOUCHES_NOBODY or draft.priority != "routine")
-    return sentences(home, draft, asked)
-
-
-def _doubts(draft: Draft, county: str, members: Collection[str]) -> tuple[Doubt, ...]:
-    return doubts(draft, county, members, utc_now(), sample_outlines)
-
-
-def send(
-    home: Home, county: str, book: DraftStore, n: int, lock: PassphraseSource, attached: Sequence[str] = ()
-) -> Accepted:
+def send_draft(
+    home: Home,
+    county: str,
+    store: DraftStore,
+    n: int,
+    passphrases: PassphraseSource,
+    files: Sequence[str] = (),
+    progress: Progress = SILENT,
+) -> SentDraft:
     """Send a draft with the files to be attached; it is forgotten here once the outbox has it.
 
+    ``progress`` advances by the bytes of the files that are sealed.
+
     Raises:
-        DraftInvalid, NotPublishable, NoSuchDraft, FileRefused, StoreError: nothing was sent, the draft is kept.
-        CommandError: it went before, in a run that was cut off; its id is told and the draft is forgotten.
+        DraftInvalid, NotPublishable, NoSuchDraft, FileRefused, StoreError: nothing was sent, the draft is still there.
+        DraftWasSent: it went before, in a run that was cut off; the draft is forgotten.
     """
-    found = book.get(n)
-    draft = parse_draft(found.content)
-    draft = kept(draft, _doubts(draft, county, home.charter.members))
-    with open_outbox(home, county, lock) as outbox:
-        if found.sending is not None and (gone := gone_as(outbox, draft, found.sending)):
-            book.sent(n, draft.payload)
-            raise ServiceError(marked("草稿 {n} 上次已经发出，编号 {id}；没有再发"), n=n, id=gone)
-        letter = attach_files(outbox, draft, attached) if attached else draft
-        book.sending(n, outbox.clock())
+    found = store.get(n)
+    draft = judge_draft(home, county, parse_draft(found.content)).draft
+    with open_outbox(home, county, passphrases) as outbox:
+        if found.sending is not None and (event_id := sent_id(outbox, draft, found.sending)):
+            store.sent(n, draft.payload)
+            raise DraftWasSent(marked("草稿 {n} 上次已经发出，编号 {id}；没有再发"), n=n, id=event_id)
+        letter = attach_files(outbox, draft, files, progress) if files else draft
+        store.sending(n, outbox.clock())
         sent = outbox.publish(letter)
-        # From here on the outbox has it; what a kill leaves behind is found by ``gone_as``.
-        book.sent(n, draft.payload)
-    return sent
-
-
-def summary_of(content: dict[str, Any]) -> str:
-    """Return the beginning of what a draft says."""
-    payload = content.get("payload", {})
-    text = str(payload.get("summary") or payload.get("title") or payload.get("text") or "")
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+        # From here on the outbox has it; what a kill leaves behind is found by ``sent_id``.
+        store.sent(n, draft.payload)
+        return SentDraft(sent, outbox.files_trouble() if files else None)

@@ -1,30 +1,39 @@
-"""Envelopes in files: read without believing, checked as the station would.
+"""Envelopes in files: sealed, judged as the station would, opened.
 
-Rule 1: what is returned as verified was verified under the charter in force at the instant given.
-Rule 2: an envelope in a file stands on no topic: it is checked as if on its own sender's.
+Rule 1: what is returned as admitted was verified under the charter in force at the instant given.
+Rule 2: an envelope in a file was read from no topic: it is judged as if it were read from its sender's topic.
+Rule 3: sealing numbers nothing: an id is given, or belongs to a book that is used once and thrown away.
+Rule 4: nothing is opened that does not verify, nor before the access is written down.
 """
 
 from __future__ import annotations
 
-import os
-import sys
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from pydantic import ValidationError
 
 from yizhan.schemas import strictjson, topics
 from yizhan.schemas.admit import Admitted, Record, admit
-from yizhan.schemas.envelope import MAGIC, MAX_BYTES, parse_envelope
-from yizhan.schemas.errors import Refused
-from yizhan.schemas.i18n import marked
-from yizhan.services.errors import ServiceError
+from yizhan.schemas.charter import Charter
+from yizhan.schemas.envelope import MAGIC, MAX_BYTES, open_verified, parse_envelope, seal
+from yizhan.schemas.errors import PayloadInvalid, Refused
+from yizhan.schemas.header import Header, Lane
+from yizhan.schemas.i18n import join_list, marked
+from yizhan.schemas.payloads import encode, parse_strict
+from yizhan.schemas.payloads.codec import faults
+from yizhan.schemas.policy import decide
+from yizhan.schemas.timestamps import written
+from yizhan.services.access_log import record
+from yizhan.services.actor import Actor
+from yizhan.services.errors import NoKey, ServiceError
+from yizhan.services.home import Home
+from yizhan.services.keys import PassphraseSource, sealing_keys, signer
 
-if TYPE_CHECKING:
-    from yizhan.schemas.charter import Charter
-
-STDIN: Final = "-"
-MOST_BYTES: Final = 256 * 1024 * 1024
-"""Longest file read, in bytes: years of drafts."""
+_DEFAULTS: Final = {"status": "Actual", "priority": "routine"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,41 +44,36 @@ class EnvelopeVerdict:
     refused: Refused | None
 
 
-def read_input(name: str, most: int = MOST_BYTES) -> bytes:
-    """Read a file, or standard input for ``-``.
+@dataclass(frozen=True, slots=True)
+class SealRequest:
+    """What is to be sealed by a county.
 
-    Raises:
-        CommandError: longer than ``most`` bytes.
-        OSError: it cannot be read.
+    ``attributes`` are the header's, as far as they are given; ``lanes`` recipient → its number in the lane.
     """
-    if name == STDIN:
-        data = sys.stdin.buffer.read(most + 1)
-    else:
-        with open(name, "rb") as file:  # noqa: PTH123 -- the name is also shown as it was typed
-            data = file.read(most + 1)
-    if len(data) > most:
-        raise ServiceError(marked("{name} 超过 {most} 字节，读不下"), name=name, most=most)
-    return data
+
+    county: str
+    to: tuple[str, ...]
+    attributes: Mapping[str, Any]
+    lanes: Mapping[str, int]
+    payload: bytes
+    raw: bool = False
+    """The payload is sealed as it is, whatever its type says."""
 
 
-def there_already(name: str) -> ServiceError:
-    """Return what is said where a file would be overwritten."""
-    return ServiceError(marked("{name} 已经有了，没有覆盖；请另起名字，或先移走它"), name=name)
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An envelope that the station would admit."""
+
+    admitted: Admitted
+    envelope: bytes
 
 
-def write_new(name: str, data: bytes, mode: int = 0o666) -> None:
-    """Write a file that is not there yet.
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A verified envelope and its payload."""
 
-    Raises:
-        CommandError: it is there; nothing was changed.
-        OSError: it cannot be written.
-    """
-    try:
-        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    except FileExistsError:
-        raise there_already(name) from None
-    with open(handle, "wb") as made:  # noqa: PTH123 -- a descriptor
-        made.write(data)
+    admitted: Admitted
+    payload: bytes
 
 
 def is_envelope(data: bytes) -> bool:
@@ -77,14 +81,22 @@ def is_envelope(data: bytes) -> bool:
     return data.startswith(MAGIC)
 
 
-def judge(data: bytes, charter: Charter, at: datetime) -> EnvelopeVerdict:
+def judge_envelope(data: bytes, charter: Charter, at: datetime) -> EnvelopeVerdict:
     """Say what the station would say of an envelope received at an instant."""
     try:
         county = unverified_attributes(data).get("source", "")[:6]
-        record = Record(topics.events(county), 0, 0, at, data[: MAX_BYTES + 1])
-        return EnvelopeVerdict(admit(record, charter), None)
+        found = Record(topics.events(county), 0, 0, at, data[: MAX_BYTES + 1])
+        return EnvelopeVerdict(admit(found, charter), None)
     except Refused as refused:
         return EnvelopeVerdict(None, refused)
+
+
+def _admitted(data: bytes, charter: Charter, at: datetime) -> Admitted:
+    """Return what the station would admit (``Refused`` if it would not)."""
+    verdict = judge_envelope(data, charter, at)
+    if verdict.admitted is None:
+        raise verdict.refused or ServiceError()
+    return verdict.admitted
 
 
 def unverified_attributes(data: bytes) -> dict[str, Any]:
@@ -102,9 +114,97 @@ def unverified_attributes(data: bytes) -> dict[str, Any]:
     return found
 
 
-def decisions(admitted: Admitted) -> dict[str, dict[str, Any]]:
-    """Return recipient → way, rule, and the clause behind it in both languages."""
-    return {
-        code: {"way": made.way.value, "rule": made.rule, "because": {"zh": made.because.zh, "en": made.because.en}}
-        for code, made in admitted.decisions.items()
+# -- sealed --
+
+
+def seal_envelope(
+    home: Home, request: SealRequest, charter: Charter, at: datetime, passphrases: PassphraseSource
+) -> Sealed:
+    """Check, number, sign and seal a payload; nothing is stored.
+
+    Raises:
+        NotAMember, NoKey: who sends or receives is not known, or has no key.
+        ServiceError: a header attribute is wrong, or the payload is empty.
+        PayloadInvalid: the payload is not as its type says.
+        Refused: the station would refuse it.
+    """
+    for code in (request.county, *request.to):
+        home.member(code)
+    key = signer(home.county_folder(request.county) / "keys", request.county, charter, at, passphrases)
+    attributes = _DEFAULTS | {"source": request.county, "time": written(at)} | dict(request.attributes)
+    attributes |= {"to": tuple(sorted(set(request.to))), "kid": key.kid, "charter": charter.name}
+    # An id of its own: number 1 in a book that nobody continues.
+    attributes.setdefault("id", f"{attributes['source']}-{at:%Y%m%d}x{secrets.token_hex(4)}-1")
+    header = _header(attributes, charter, request.lanes)
+    payload = _payload(request, header)
+    recipients = [charter.sealing_key(code, at) for code in header.to]
+    envelope = seal(header, payload, recipients, key)
+    return Sealed(_admitted(envelope, charter, at), envelope)
+
+
+def _header(attributes: dict[str, Any], charter: Charter, numbers: Mapping[str, int]) -> Header:
+    """Make the header; the lane of each recipient follows from the rules, unless the attributes say."""
+    given = attributes.get("lanes")
+    draft = {code: {"lane": "prompt", "n": number} for code, number in numbers.items()}
+    try:
+        header = Header.model_validate(attributes | {"lanes": given or draft})
+    except ValidationError as error:
+        where, problem = next(faults(error))
+        raise ServiceError(marked("信头属性 {where}：{problem}"), where=where or "header", problem=problem) from None
+    if given is not None:
+        return header
+    lanes = {
+        code: Lane(lane=decide(header, code, charter.policy).way.lane, n=number) for code, number in numbers.items()
     }
+    return header.model_copy(update={"lanes": lanes})
+
+
+def _payload(request: SealRequest, header: Header) -> bytes:
+    """Check a payload as its sender must, and write it in the one spelling."""
+    if not request.payload.strip():
+        raise ServiceError(marked("标准输入是空的，没有内容可以封装"))
+    if request.raw:
+        return request.payload
+    payload = parse_strict(header.type, request.payload)
+    if disagreeing := tuple(payload.against_header(stage=header.stage, grade=header.grade)):
+        raise PayloadInvalid(disagreeing)
+    return encode(payload)
+
+
+# -- opened --
+
+
+def open_envelope(
+    home: Home,
+    data: bytes,
+    county: str | None,
+    charter: Charter,
+    at: datetime,
+    actor: Actor,
+    passphrases: PassphraseSource,
+) -> Opened:
+    """Verify and open an envelope with the keys of ``county``, or of every recipient whose keys are here.
+
+    Raises:
+        Refused: it does not verify; nothing was opened.
+        NoKey: no recipient's keys are here.
+        ServiceError: ``county`` is no recipient.
+        Unopenable: the content cannot be opened.
+        StoreError: the access cannot be written down; nothing was opened.
+    """
+    admitted = _admitted(data, charter, at)
+    to = admitted.header.to
+    here = [code for code in to if code == county or (county is None and (home.county_folder(code) / "keys").is_dir())]
+    names = join_list(home.member_name(code) for code in to)
+    if county is not None and county not in to:
+        raise ServiceError(marked("{county} 不是收件县；收件的是：{to}"), county=county, to=names)
+    if not here:
+        sentence = marked("{home} 里没有收件县（{to}）的密钥；请用 --home 指到其中一个县的主目录")
+        raise NoKey(sentence, home=home.path, to=names)
+    charters = (home.charters.latest(), home.charter, charter)
+    keys = tuple(
+        key for code in here for key in sealing_keys(home.county_folder(code) / "keys", code, charters, passphrases)
+    )
+    for code in here:
+        record(home, code, actor, "opened", [admitted.header.id])
+    return Opened(admitted, open_verified(admitted.verified, keys))

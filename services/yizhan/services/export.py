@@ -13,7 +13,14 @@ from datetime import datetime
 from typing import Any, Literal
 
 from yizhan.consumers.items import InboxQuery
-from yizhan.producers.columns import BESIDE, MOST_REPEATED, TROUBLE, columns_of, content_of, values_of
+from yizhan.producers.columns import (
+    EXTRA_HEADINGS,
+    MOST_REPEATED,
+    PROBLEM_HEADING,
+    columns_of,
+    draft_content,
+    values_of,
+)
 from yizhan.producers.queries import OutboxQuery
 from yizhan.producers.templates import csv_table, workbook
 from yizhan.schemas import strictjson
@@ -24,8 +31,8 @@ from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.timestamps import instant
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
-from yizhan.services.envelopes import write_new
 from yizhan.services.errors import ServiceError
+from yizhan.services.files import write_new
 from yizhan.services.home import Home
 from yizhan.services.labels import state_name, type_name
 from yizhan.services.progress import SILENT, Progress
@@ -156,13 +163,13 @@ def _headings(type: str, values: list[dict[str, Any]]) -> list[str]:
     used = {heading for each in values for heading in each}
     columns = columns_of(type, MOST_REPEATED) if type in TYPES else ()
     own = [one.heading() for one in columns if one.needed or one.heading() in used]
-    return [*own, *(_(title) for title in BESIDE if title != TROUBLE)]
+    return [*own, *(_(title) for title in EXTRA_HEADINGS if title != PROBLEM_HEADING)]
 
 
 def _values(home: Home, row: _Row) -> dict[str, Any]:
     about = (row.id, row.thread, home.member_name(row.county), home.local_time(instant(row.at)), row.state)
-    names = [_(title) for title in BESIDE]
+    names = [_(title) for title in EXTRA_HEADINGS]
     members = {code: home.localized(member.name) for code, member in home.charter.members.items()}
     columns = columns_of(row.type, MOST_REPEATED) if row.type in TYPES else ()
-    values = values_of(columns, content_of(row.type, row.header, row.payload), members)
+    values = values_of(columns, draft_content(row.type, row.header, row.payload), members)
     return {**values, **dict(zip(names, about, strict=False))}

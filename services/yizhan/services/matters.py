@@ -79,7 +79,7 @@ def show_matter(home: Home, county: str, event_id: str, actor: Actor) -> Timelin
 def _timeline(home: Home, county: str, event_id: str) -> Timeline:
     with read_outbox(home, county) as outbox, read_inbox(home, county) as inbox:
         stores = [store for store in (outbox, inbox) if store is not None]
-        ids = matter_ids(event_id, lambda one: chain.from_iterable(store.beside(one) for store in stores))
+        ids = matter_ids(event_id, lambda one: chain.from_iterable(store.related_ids(one) for store in stores))
         found = [event for each in ids if (event := matter_event(each, county, inbox, outbox)) is not None]
     events = in_order(found)
     return Timeline(events, joint_work(events))
@@ -183,8 +183,8 @@ def _countersigned(home: Home, county: str, plan: Item, office: Office | None) -
         with read_drafts(home, county) as drafts:
             officers = {} if drafts is None else drafts.office()
     if missing := [name for name in OFFICE if name not in officers]:
-        sentence = marked("会签要写明本县的 {names}；请用 --office FILE 给出（结构见 yizhan schema office）")
-        raise ServiceError(sentence, names=", ".join(missing))
+        sentence = marked("会签要写明本县的 {names}；请用 --office FILE 给出")
+        raise ServiceError(sentence, names=", ".join(missing), hint=Action.to("schema.show", name="office"))
     raw = {} if plan.contents is None else plan.contents.raw
     terms = {name: value for name, value in raw.items() if name not in (*OFFICE, *_PLAN_AUTHORS_OWN)}
     return parse_draft(

@@ -26,3 +26,16 @@ class _Silent:
 
 
 SILENT: Progress = _Silent()
+
+
+class FileProgress:
+    """Advances a progress by the bytes done since the last call, file after file."""
+
+    def __init__(self, progress: Progress) -> None:
+        """Begin with the first file."""
+        self._progress, self._done = progress, 0
+
+    def __call__(self, done: int, _total: int) -> None:
+        """Take the bytes done of the present file; fewer than before means that the next file began."""
+        self._progress.advance(done - self._done if done > self._done else done)
+        self._done = done

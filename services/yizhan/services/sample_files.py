@@ -1,6 +1,6 @@
-"""Sample files for whoever tries it out: events to publish and explain, an office to import hotspots for.
+"""Sample files to try the system out: events to publish and explain, an office for imports.
 
-Rule 1: what is there is never overwritten.
+Rule 1: an existing file is never overwritten.
 """
 
 from __future__ import annotations

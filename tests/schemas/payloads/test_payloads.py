@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import Field
 
-from tests.schemas.payloads.examples import CRIME, EXAMPLES, FIRE, HOTSPOT, NOTICE, PEOPLE, RECEIPT, REPORT
+from tests.schemas.payloads.examples import CRIME, EXAMPLES, FIRE, HOTSPOT, NOTICE, PEOPLE, RECEIPT, REPORT, required_by
 from yizhan.schemas.errors import PayloadInvalid
 from yizhan.schemas.header import ReceiptRef
 from yizhan.schemas.payloads import TYPES, Payload, PayloadType, encode, json_schemas, lines, parse_strict, read
@@ -85,6 +85,7 @@ def test_every_field_has_a_chinese_title(type: str) -> None:
         ({"started_at": "2026-11-23T16:05:00"}, "started_at"),
         ({"started_at": "2026-02-30T16:05:00Z"}, "started_at"),
         ({"started_at": "0001-01-01T00:00:00+08:00"}, "started_at"),
+        ({"started_at": "2200-01-01T00:00:00Z"}, "started_at"),
         ({"contact": {"name": "值班室", "phone": "call me"}}, "contact.phone"),
         ({"drafted_by": {"name": "叶某"}}, "drafted_by.badge"),
         ({"attachments": [{"name": "a.jpg", "sha256": "00", "bytes": 1}]}, "attachments.0.sha256"),
@@ -93,6 +94,15 @@ def test_every_field_has_a_chinese_title(type: str) -> None:
 def test_senders_are_strict(change: dict[str, Any], path: str) -> None:
     """A wrong value is named by its path and goes nowhere."""
     assert list(faults(FOREST_FIRE, FIRE | change)) == [path]
+
+
+@pytest.mark.parametrize("due", ["9999-12-31", "2200-01-01", "1999-12-31", "0001-01-01"])
+def test_a_day_at_which_calendars_end_is_no_term(due: str) -> None:
+    """A decision that is due then obliges nobody; a reader shows the minutes as they came."""
+    kind = "yizhan.liaison.consultation.v1"
+    minutes = EXAMPLES[kind] | {"minutes": "议定", "decisions": [{"what": "清理", "who": "331126", "due": due}]}
+    assert list(faults(kind, minutes)) == ["decisions.0.due"]
+    assert read(kind, json.dumps(minutes).encode()).model is None
 
 
 def test_every_fault_is_named_at_once() -> None:
@@ -231,15 +241,14 @@ def test_a_disaster_is_classed_by_the_standard() -> None:
 
 
 def test_a_new_type_is_one_file_and_one_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a row in the table it can be sent, read, shown and exported; nothing else is registered."""
+    """With a row in the table it can be sent, read, shown and exported, and tests take its example from its model."""
 
     class Drill(Signed):
         km: float = Field(title="里程（公里）")
 
     kind = "yizhan.patrol.drill.v1"
     monkeypatch.setitem(TYPES, kind, PayloadType(Drill, "联排", "联合演练", Retention.YEARS_10))
-    common = {name: FIRE[name] for name in Signed.model_fields if name in FIRE}
-    written = encode(parse_strict(kind, common | {"km": 12.5}))
+    written = encode(parse_strict(kind, required_by(Drill)))
     found = read(kind, written)
     assert isinstance(found.model, Drill)
     assert ("里程（公里）",) in {line.titles for line in lines(found)}

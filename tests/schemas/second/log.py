@@ -35,7 +35,7 @@ class Line:
     def seconds(self) -> int:
         """The time of an ML-DSA-44 line (18.3); 0 for a line that is none."""
         found = int.from_bytes(self.signature[:8], "big") if len(self.signature) == MLDSA_LINE else 0
-        return found if found < datetime(9999, 1, 1, tzinfo=UTC).timestamp() else 0
+        return found if found < datetime(2200, 1, 1, tzinfo=UTC).timestamp() else 0
 
     @property
     def at(self) -> datetime:
@@ -148,14 +148,10 @@ def _head_of(text: str) -> tuple[str, int, bytes]:
 
 
 def _time_of_log(lines: list[Line], head: tuple[str, int, bytes], versions: Versions) -> datetime:
-    """Find the time of a checkpoint: the latest line of the log by a key that it has then (18.5)."""
-    held: dict[datetime, bool] = {}
-    for line in lines:
-        if line.name == head[0] and line.seconds:
-            keys = in_force(versions, line.at).ledger_mldsa
-            if any(key_id(line.name, b"\x06", key.public) == line.key_id for key in keys.values()):
-                held[line.at] = _dated(line, keys, head) or held.get(line.at, False)
-    if not held or not held[max(held)]:
+    """Find the time of a checkpoint: the latest line of the log by a key that it has and that holds then (18.5)."""
+    own = [line for line in lines if line.name == head[0] and line.seconds]
+    held = [line.at for line in own if _dated(line, in_force(versions, line.at).ledger_mldsa, head)]
+    if not held:
         raise Invalid("no ML-DSA-44 line of the log")
     return max(held)
 

@@ -15,8 +15,6 @@ FACTS_OF_OBLIGATIONS: dict[str, list[str]] = {
     "receipt": ["delivered", "unopenable", "fetched", "unfetched", "acknowledged", "acted", "declined", "absent"],
 }
 STEPS = {"opened", "overdue", "discharged", "cancelled", "not-owed"}
-LATER = [f"after_{each}" for each in ("minutes", "days")]
-EARLIER = [f"before_{each}" for each in ("minutes", "days", "working_days")]
 
 
 def _is_true(value: Any) -> bool:  # noqa: ANN401 -- JSON is any
@@ -24,7 +22,7 @@ def _is_true(value: Any) -> bool:  # noqa: ANN401 -- JSON is any
 
 
 rows = array(row_shape_of(FACTS_OF_OBLIGATIONS), 1, 16)
-count = number(0, 100_000)
+count, days = number(0, 100_000), number(0, 3660)
 obligation_shape = object_of(
     {
         "id": text(ROUTE_ID),
@@ -35,7 +33,8 @@ obligation_shape = object_of(
         "due": object_of(
             {},
             {
-                **dict.fromkeys(("minutes", "hours", "days", "working_days"), count),
+                **dict.fromkeys(("minutes", "hours"), count),
+                **dict.fromkeys(("days", "working_days"), days),
                 "since": one_of("opened", "expires", "end"),
             },
         ),
@@ -48,7 +47,8 @@ obligation_shape = object_of(
             object_of(
                 {"id": text(ROUTE_ID), "to": one_of("duty", "second", "liaison", "leader")},
                 {
-                    **dict.fromkeys((*LATER, *EARLIER), count),
+                    **dict.fromkeys(("after_minutes", "before_minutes"), count),
+                    **dict.fromkeys(("after_days", "before_days", "before_working_days"), days),
                     "half": _is_true,
                     "day": number(1, 28),
                     "on": text(r"(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-30"),

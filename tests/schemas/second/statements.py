@@ -93,8 +93,9 @@ def _is_true(value: Any) -> bool:  # noqa: ANN401 -- JSON is any
 
 def _is_postmark(value: Any) -> bool:  # noqa: ANN401 -- JSON is any
     if "refused" in value:
-        return not value.keys() & {"id", "hash", "decisions", "clock_suspect", "charter_behind"}
-    return value.keys() >= {"id", "hash", "decisions"} and "detail" not in value
+        before = value.get("first", -1) < value["origin"]["offset"]
+        return before and not value.keys() & {"id", "hash", "decisions", "clock_suspect", "charter_behind"}
+    return value.keys() >= {"id", "hash", "decisions"} and not value.keys() & {"detail", "first"}
 
 
 def _is_manifest(value: Any) -> bool:  # noqa: ANN401 -- JSON is any
@@ -123,7 +124,7 @@ SHAPES: dict[str, tuple[Callable[[Any], bool], Callable[[Any], bool], str]] = {
             {
                 "id": event_id, "hash": hash_, "decisions": map_of(code, decided, 64),
                 "clock_suspect": _is_true, "charter_behind": _is_true, "charter_stale": _is_true,
-                "refused": one_of(*REASONS), "detail": words(0, 1000),
+                "refused": one_of(*REASONS), "detail": words(0, 1000), "first": number(0),
             },
         ),
         _is_postmark,
@@ -132,7 +133,7 @@ SHAPES: dict[str, tuple[Callable[[Any], bool], Callable[[Any], bool], str]] = {
     "manifest": (
         object_of(
             {
-                "county": code, "label": text(r"[0-9]{4}Q[1-4]"), "interim": lambda value: isinstance(value, bool),
+                "county": code, "label": text(r"2[01][0-9]{2}Q[1-4]"), "interim": lambda value: isinstance(value, bool),
                 "start": number(0), "end": number(0), "count": number(0), "prompt": number(0), "root": hash_,
                 "charter": charter_name, "cluster": words(1, 64), "closed": is_instant,
             },

@@ -109,10 +109,10 @@ def is_instant(value: Any) -> bool:  # noqa: ANN401 -- JSON is any
     ):
         return False
     try:
-        instant(value)
+        moment = instant(value)
     except ValueError:
         return False
-    return True
+    return 2000 <= moment.year <= 2199
 
 
 def instant(value: str) -> datetime:

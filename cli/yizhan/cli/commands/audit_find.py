@@ -70,10 +70,10 @@ def expected_hotspots(home: Home, file: Path, outlines: Path | None) -> Iterator
     from yizhan.ledger.audit.findings import ReportableHotspot
     from yizhan.producers.drafts import LineProblem
     from yizhan.producers.firms import FirmsContext, import_firms, read_detections
-    from yizhan.producers.geography import Outlines, sample_outlines
     from yizhan.services.errors import ServiceError
+    from yizhan.services.outlines import read_outlines
 
-    shapes = sample_outlines() if outlines is None else Outlines.from_geojson(outlines.read_bytes())
+    shapes = read_outlines(home, outlines)
     members = frozenset(home.charters.latest().members)
     strip = home.charters.latest().policy.border_strip_km
     with file.open("rb") as stream:

@@ -9,7 +9,6 @@ import click
 from yizhan.bulletin.errors import TextInvalid
 from yizhan.cli.bulletin_view import check_json, print_check
 from yizhan.cli.click_options import QUARTER, Group, county_option, json_option, option, partner_option
-from yizhan.cli.commands.imports import read_office
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, progress, say, tell
@@ -26,6 +25,7 @@ from yizhan.services.bulletins import (
     write_text,
 )
 from yizhan.services.home import Home
+from yizhan.services.office import read_office
 from yizhan.services.quarters import partner_of
 
 

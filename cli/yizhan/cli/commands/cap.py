@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 import click
 
+from yizhan.cli.actions import with_action
+from yizhan.cli.binary_io import read_input, write_stdout
 from yizhan.cli.click_options import Command, county_option, json_option, option
-from yizhan.schemas.i18n import _, marked
-
-if TYPE_CHECKING:
-    from yizhan.services.cap import CapImport
-    from yizhan.services.home import Home
+from yizhan.cli.context import acting, current_home
+from yizhan.cli.doubt_view import doubt_sentences
+from yizhan.cli.main import failure
+from yizhan.cli.output import print_json, say, tell
+from yizhan.producers.cap import CapInvalid, CapMessage
+from yizhan.producers.cap.xml import MAX_BYTES
+from yizhan.schemas.i18n import _, join_list, marked
+from yizhan.services.cap import CapDesk, CapDraft, CapImport, Remark, event_as_cap
+from yizhan.services.errors import ServiceError
+from yizhan.services.files import write_new
+from yizhan.services.home import Home
+from yizhan.services.labels import type_name
+from yizhan.services.office import read_office
+from yizhan.services.outlines import read_outlines
+from yizhan.services.stores import open_drafts
 
 _STDOUT: Final = "-"
 
@@ -33,22 +44,14 @@ _STDOUT: Final = "-"
 @option("--english", is_flag=True, help=marked("另加一段英文 info"))
 def cap(event_id: str, county: str, file: str, *, english: bool) -> None:
     """Write an event as CAP."""
-    from yizhan.cli.context import acting, current_home
-    from yizhan.cli.output import say
-    from yizhan.services.access_log import record
-    from yizhan.services.cap import as_cap
-    from yizhan.services.envelopes import write_new
-
     home = current_home()
-    made = as_cap(home, county, event_id, english=english)
-    record(home, county, acting("cap"), "exported", [event_id])
+    written = event_as_cap(home, county, event_id, acting("cap"), english=english)
     if file == _STDOUT:
-        sys.stdout.buffer.write(made.xml)
-        sys.stdout.buffer.flush()
+        write_stdout(written.xml)
     else:
-        write_new(file, made.xml, 0o600)
+        write_new(file, written.xml, 0o600)
         say(_("已写到 {file}").format(file=file))
-    for each in made.left_out:
+    for each in written.left_out:
         say(each)
 
 
@@ -65,7 +68,12 @@ def cap(event_id: str, county: str, file: str, *, english: bool) -> None:
 )
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @county_option()
-@option("--outlines", type=click.Path(path_type=Path), metavar="GEOJSON", help=marked("县界文件（默认示例县界）"))
+@option(
+    "--outlines",
+    type=click.Path(path_type=Path),
+    metavar="GEOJSON",
+    help=marked("县界文件（默认设置 outlines 所指的，没有设则用示例县界）"),
+)
 @option(
     "--office",
     type=click.Path(path_type=Path),
@@ -84,55 +92,83 @@ def import_cap(
     as_json: bool,
 ) -> None:
     """Import messages."""
-    from yizhan.cli.commands.imports import read_office, read_outlines
-    from yizhan.cli.context import current_home
-    from yizhan.cli.main import failure
-    from yizhan.cli.output import print_json
-    from yizhan.producers.cap import CapInvalid
-    from yizhan.producers.cap.xml import MAX_BYTES
-    from yizhan.services.cap import CapDesk, CapImport
-    from yizhan.services.envelopes import read_input
-    from yizhan.services.errors import ServiceError
-    from yizhan.services.stores import open_drafts
-
     home = current_home()
     found: list[CapImport] = []
-    with open_drafts(home, county) as book:
-        desk = CapDesk(home, county, book, read_office(office), read_outlines(outlines))
+    with open_drafts(home, county) as store:
+        desk = CapDesk(home, county, store, read_office(office), read_outlines(home, outlines))
         for file in files:
             try:
-                came = desk.take(file, read_input(file, MAX_BYTES))
+                taken = desk.take(file, read_input(file, MAX_BYTES))
             except (CapInvalid, ServiceError, OSError) as error:
-                said = str(error) if isinstance(error, ServiceError) else failure(error)
-                came = CapImport(file, refused=[said.removeprefix(file).lstrip(": ")])
-            found.append(came)
+                reason = str(error) if isinstance(error, ServiceError) else failure(error)
+                taken = CapImport(file, refused=[Remark(reason.removeprefix(file).lstrip(": "))])
+            found.append(taken)
             if not as_json:
-                _tell(home, county, came)
+                _show(home, county, taken)
     if as_json:
-        print_json({"county": county, "files": [each.as_json() for each in found]})
+        print_json({"county": county, "files": [_as_json(home, each) for each in found]})
     if any(each.refused for each in found):
         ctx.exit(1)
 
 
-def _tell(home: Home, county: str, came: CapImport) -> None:
-    from yizhan.cli.output import say, tell
-    from yizhan.services.labels import type_name
+def _sentence(remark: Remark) -> str:
+    return with_action(remark.text, remark.hint)
 
-    if (message := came.message) is not None:
+
+def _missing(draft: CapDraft) -> str:
+    return _("还缺 {names}").format(names=join_list(map(_, draft.missing))) if draft.missing else ""
+
+
+def _as_json(home: Home, taken: CapImport) -> dict[str, Any]:
+    """Return what became of a message, for programs."""
+    drafts = [
+        {
+            "n": each.n,
+            "type": each.type,
+            "external_ref": each.external_ref,
+            "status": each.status,
+            "missing": _missing(each),
+            "unfit": each.unfit,
+            "doubts": doubt_sentences(home, each.judged),
+        }
+        for each in taken.drafts
+    ]
+    return {
+        "file": taken.file,
+        "message": None if taken.message is None else _message_json(taken.message),
+        "drafts": drafts,
+        "sent_before": taken.sent_before,
+        "drafted_before": taken.drafted_before,
+        "refused": [_sentence(each) for each in taken.refused],
+        "unfit": [_sentence(each) for each in taken.unfit],
+    }
+
+
+def _message_json(message: CapMessage) -> dict[str, Any]:
+    name = message.name
+    return {
+        "sender": name.sender,
+        "identifier": name.identifier,
+        "sent": name.sent.isoformat(),
+        "status": message.status,
+        "msg_type": message.msg_type,
+    }
+
+
+def _show(home: Home, county: str, taken: CapImport) -> None:
+    """Say what became of a message."""
+    if (message := taken.message) is not None:
         mark = {"Exercise": _("【演练】"), "Test": _("【测试】")}.get(message.status, "")
         name = message.name
-        say(f"{came.file}: {mark}{name.sender} {name.identifier} {home.local_time(name.sent)} {message.msg_type}")
-    for each in came.drafts:
-        tell(
-            _("草稿 {n}：{type}；接着写：yizhan draft edit {n} --county {county}").format(
-                n=each["n"], type=type_name(each["type"]), county=county
-            )
-        )
-        for said in filter(None, (each["missing"], *each["doubts"], *each["unfit"])):
-            say(f"  {said}")
-    for event_id in came.sent_before:
+        say(f"{taken.file}: {mark}{name.sender} {name.identifier} {home.local_time(name.sent)} {message.msg_type}")
+    for each in taken.drafts:
+        sentence = _("草稿 {n}：{type}；接着写：yizhan draft edit {n} --county {county}")
+        tell(sentence.format(n=each.n, type=type_name(each.type), county=county))
+        for remark in filter(None, (_missing(each), *doubt_sentences(home, each.judged), *each.unfit)):
+            say(f"  {remark}")
+    for event_id in taken.sent_before:
         tell(_("以前已发过：{id}").format(id=event_id))
-    for n in came.drafted_before:
+    for n in taken.drafted_before:
         tell(_("已在草稿 {n}").format(n=n))
-    for said in (*came.unfit, *came.refused):
-        say(f"{came.file}: {said}")
+    for found in (*taken.unfit, *taken.refused):
+        say(f"{taken.file}: {_sentence(found)}")

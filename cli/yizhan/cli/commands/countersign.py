@@ -8,7 +8,6 @@ import click
 
 from yizhan.cli.accepted_view import show_accepted
 from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
-from yizhan.cli.commands.imports import read_office
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.item_view import item_details
 from yizhan.cli.language import interactive
@@ -16,6 +15,7 @@ from yizhan.cli.output import print_table
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.matters import countersign, prepare_countersignature
+from yizhan.services.office import read_office
 
 
 @click.command(

@@ -1,4 +1,4 @@
-"""``yizhan draft``: what was begun and not sent: listed, shown, mended, sent, dropped."""
+"""``yizhan draft``: what was begun and not sent: listed, shown, completed, sent, dropped."""
 
 from __future__ import annotations
 
@@ -6,9 +6,27 @@ from typing import Final
 
 import click
 
+from yizhan.cli.accepted_view import show_sent_draft
 from yizhan.cli.click_options import Group, Whole, county_option, json_option, option, passphrase_option
+from yizhan.cli.context import current_home
+from yizhan.cli.doubt_view import doubt_sentences
+from yizhan.cli.draft_view import fault_sentence, missing_sentence, show_draft, summary_of
+from yizhan.cli.form_prompt import fill_in
 from yizhan.cli.language import interactive
+from yizhan.cli.output import print_json, print_table, progress, say, tell
+from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.schemas.i18n import _, marked
+from yizhan.services.attachments import total_bytes
+from yizhan.services.drafts import (
+    DraftUnfinished,
+    check_draft,
+    find_draft,
+    judge_draft,
+    member_names,
+    send_draft,
+)
+from yizhan.services.labels import type_name
+from yizhan.services.stores import open_drafts, read_drafts
 
 NUMBER: Final = Whole(1, 1_000_000_000)
 command = Group("draft", help=marked("草稿：没有写完或没有发出的"))
@@ -19,24 +37,17 @@ command = Group("draft", help=marked("草稿：没有写完或没有发出的"))
 @json_option()
 def list_(county: str, as_json: bool) -> None:
     """List drafts."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.form_prompt import faults_of
-    from yizhan.cli.output import print_json, print_table
-    from yizhan.services.drafts import summary_of
-    from yizhan.services.labels import type_name
-    from yizhan.services.stores import open_drafts
-
     home = current_home()
-    with open_drafts(home, county) as book:
-        found = book.all()
+    with read_drafts(home, county) as drafts:
+        found = () if drafts is None else drafts.all()
     if as_json:
         print_json({"county": county, "drafts": found})
         return
     print_table(
         [_("草稿"), _("类型"), _("改动"), _("简要情况"), _("注意")],
         [
-            (each.n, type_name(each.type), home.local_time(each.changed), summary_of(dict(each.content)),
-             faults_of(each.type, each.content.get("payload", {})))
+            (each.n, type_name(each.type), home.local_time(each.changed), summary_of(each.content),
+             missing_sentence(each.type, each.content.get("payload", {})))
             for each in found
         ],
         _("没有草稿"),
@@ -49,24 +60,16 @@ def list_(county: str, as_json: bool) -> None:
 @json_option()
 def show(n: int, county: str, as_json: bool) -> None:
     """Show a draft."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.form_prompt import Asking
-    from yizhan.cli.output import print_json, say
-    from yizhan.services.drafts import checked, setting_of, show_draft
-    from yizhan.services.stores import open_drafts
-
     home = current_home()
-    with open_drafts(home, county) as book:
-        found = book.get(n)
-        asking = Asking(setting_of(home, county, book, found.type), book, n)
-        _draft, faults = checked(asking)
-        if as_json:
-            problems = [{"field": name, "problem": said} for name, said in faults]
-            print_json({"county": county, "draft": found, "problems": problems})
-            return
-        show_draft(asking)
-    for _name, said in faults:
-        say(said)
+    found = find_draft(home, county, n)
+    _draft, faults = check_draft(found.content)
+    if as_json:
+        problems = [{"field": each.question, "problem": fault_sentence(each)} for each in faults]
+        print_json({"county": county, "draft": found, "problems": problems})
+        return
+    show_draft(n, found.type, found.content, member_names(home))
+    for each in faults:
+        say(fault_sentence(each))
 
 
 @command.command("edit", help=marked("接着写一份草稿：问还没有问的，全文看过再发"))
@@ -75,14 +78,9 @@ def show(n: int, county: str, as_json: bool) -> None:
 @passphrase_option()
 def edit(n: int, county: str, passphrase_fd: int | None) -> None:
     """Go on with a draft."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.passphrase import TerminalPassphrase
-    from yizhan.services.drafts import go_on
-    from yizhan.services.stores import open_drafts
-
     home = current_home()
-    with open_drafts(home, county) as book:
-        go_on(home, county, book, n, TerminalPassphrase(passphrase_fd))
+    with open_drafts(home, county) as store:
+        fill_in(home, county, store, n, TerminalPassphrase(passphrase_fd))
 
 
 @command.command("send", help=marked("发出一份写完的草稿；先显示全文，再问"))
@@ -102,33 +100,23 @@ def send(
     n: int, county: str, *, yes: bool, attached: tuple[str, ...], passphrase_fd: int | None, as_json: bool
 ) -> None:
     """Send a draft."""
-    from yizhan.cli.accepted_view import accepted_json, accepted_lines
-    from yizhan.cli.context import current_home
-    from yizhan.cli.form_prompt import Asking
-    from yizhan.cli.output import print_json, say, tell
-    from yizhan.cli.passphrase import TerminalPassphrase
-    from yizhan.services.drafts import checked, doubts_of, send, setting_of, show_draft
-    from yizhan.services.errors import ServiceError
-    from yizhan.services.stores import open_drafts
-
     home = current_home()
-    with open_drafts(home, county) as book:
-        asking = Asking(setting_of(home, county, book, book.get(n).type), book, n)
-        draft, faults = checked(asking)
-        if draft is None:
-            sentence = marked("草稿 {n} 还不能发；请用 yizhan draft edit {n} 补齐：\n{faults}")
-            raise ServiceError(sentence, n=n, faults="\n".join(said for _name, said in faults))
-        if not as_json:
-            show_draft(asking)
-        for said in doubts_of(home, asking):
-            say(said)
-        if not yes and interactive() and not click.confirm(_("发出吗？"), default=False, err=True):
-            return
-        sent = send(home, county, book, n, TerminalPassphrase(passphrase_fd), attached)
-    if as_json:
-        print_json(accepted_json(sent))
-    else:
-        tell("\n".join(accepted_lines(home, sent)))
+    found = find_draft(home, county, n)
+    draft, faults = check_draft(found.content)
+    if draft is None:
+        for each in faults:
+            say(fault_sentence(each))
+        raise DraftUnfinished(county, n, faults)
+    if not as_json:
+        show_draft(n, found.type, found.content, member_names(home))
+    for sentence in doubt_sentences(home, judge_draft(home, county, draft)):
+        say(sentence)
+    if not yes and interactive() and not click.confirm(_("发出吗？"), default=False, err=True):
+        return
+    passphrases = TerminalPassphrase(passphrase_fd)
+    with open_drafts(home, county) as store, progress(_("密封附件"), total_bytes(attached)) as bar:
+        sent = send_draft(home, county, store, n, passphrases, attached, bar)
+    show_sent_draft(home, sent, as_json=as_json)
 
 
 @command.command("drop", help=marked("丢弃一份草稿；不能恢复"))
@@ -137,17 +125,11 @@ def send(
 @option("--yes", is_flag=True, help=marked("不再询问"))
 def drop(n: int, county: str, yes: bool) -> None:
     """Drop a draft."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import say, tell
-    from yizhan.services.drafts import summary_of
-    from yizhan.services.labels import type_name
-    from yizhan.services.stores import open_drafts
-
     home = current_home()
-    with open_drafts(home, county) as book:
-        found = book.get(n)
-        say(f"{type_name(found.type)} {summary_of(dict(found.content))}")
-        if not yes and interactive() and not click.confirm(_("丢弃这份草稿吗？"), default=False, err=True):
-            return
-        book.drop(n)
+    found = find_draft(home, county, n)
+    say(f"{type_name(found.type)} {summary_of(found.content)}")
+    if not yes and interactive() and not click.confirm(_("丢弃这份草稿吗？"), default=False, err=True):
+        return
+    with open_drafts(home, county) as store:
+        store.drop(n)
     tell(_("草稿 {n} 已丢弃").format(n=n))

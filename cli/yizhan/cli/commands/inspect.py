@@ -11,8 +11,17 @@ from pathlib import Path
 
 import click
 
+from yizhan.cli.binary_io import read_input
 from yizhan.cli.click_options import Command, at_option, charter_option, option
+from yizhan.cli.context import current_home
+from yizhan.cli.decision_view import decisions_json
+from yizhan.cli.output import print_json
+from yizhan.runtime.clock import utc_now
+from yizhan.schemas.envelope import MAX_BYTES, parse_envelope
+from yizhan.schemas.errors import Refused
 from yizhan.schemas.i18n import marked
+from yizhan.schemas.timestamps import written
+from yizhan.services.envelopes import judge_envelope, unverified_attributes
 
 
 @click.command(
@@ -34,20 +43,12 @@ def command(
     ctx: click.Context, file: str, unverified: bool, charter: Path | None, at: datetime | None, _as_json: bool
 ) -> None:
     """Print header and verdict."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import print_json
-    from yizhan.runtime.clock import utc_now
-    from yizhan.schemas.envelope import MAX_BYTES, parse_envelope
-    from yizhan.schemas.errors import Refused
-    from yizhan.schemas.timestamps import written
-    from yizhan.services.envelopes import decisions, judge, read_input, unverified_attributes
-
     home = current_home()
     home.charter_folder = charter or home.charter_folder
     moment = at or utc_now()
     data = read_input(file, MAX_BYTES + 1)
     adopted = home.charters.in_force(moment)
-    verdict = judge(data, adopted, moment)
+    verdict = judge_envelope(data, adopted, moment)
     document: dict[str, object] = {
         "verified": verdict.admitted is not None,
         "at": written(moment),
@@ -59,7 +60,7 @@ def command(
         document |= {
             "hash": verdict.admitted.verified.hash.hex(),
             "header": verdict.admitted.header.model_dump(mode="json", exclude_none=True),
-            "decisions": decisions(verdict.admitted),
+            "decisions": decisions_json(verdict.admitted.decisions),
             "clock_suspect": verdict.admitted.clock_suspect,
             "sealing_kids": list(envelope.kids),
             "ciphertext_bytes": len(envelope.ciphertext),

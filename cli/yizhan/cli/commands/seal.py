@@ -1,19 +1,15 @@
-"""``yizhan seal``: a payload in, an envelope out; no broker, no outbox.
-
-Rule 1: it numbers nothing: an id comes from ``--id``, or from a book that is used once and thrown away.
-Rule 2: the payload is checked as the outbox would check it, and the header as the station would.
-"""
+"""``yizhan seal``: a payload in, an envelope out; no broker, no outbox."""
 
 from __future__ import annotations
 
 import base64
-import sys
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from yizhan.cli.binary_io import STDIN, read_input, write_envelope
 from yizhan.cli.click_options import (
     MEMBER,
     MOMENT,
@@ -27,14 +23,19 @@ from yizhan.cli.click_options import (
     option,
     passphrase_option,
 )
+from yizhan.cli.context import current_home
+from yizhan.cli.decision_view import decisions_json
+from yizhan.cli.output import print_json, say
+from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.runtime.clock import utc_now
+from yizhan.schemas import strictjson
+from yizhan.schemas.envelope import MAX_BYTES
 from yizhan.schemas.i18n import _, marked
-
-if TYPE_CHECKING:
-    from yizhan.schemas.charter import Charter
-    from yizhan.schemas.header import Header
-    from yizhan.services.envelopes import EnvelopeVerdict
-
-_DEFAULTS = {"status": "Actual", "priority": "routine"}
+from yizhan.schemas.payloads.codec import not_json
+from yizhan.schemas.timestamps import written
+from yizhan.services.envelopes import SealRequest, seal_envelope
+from yizhan.services.errors import ServiceError
+from yizhan.services.files import write_new
 
 
 @click.command(
@@ -87,47 +88,33 @@ def command(  # noqa: PLR0917 -- click gives them by name
     **given: Any,  # noqa: ANN401 -- the header's own attributes
 ) -> None:
     """Seal standard input."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import say
-    from yizhan.cli.passphrase import TerminalPassphrase
-    from yizhan.runtime.clock import utc_now
-    from yizhan.schemas.envelope import MAX_BYTES, seal
-    from yizhan.schemas.timestamps import written
-    from yizhan.services.envelopes import judge, read_input, write_new
-    from yizhan.services.keys import signer
-
     home = current_home()
     home.charter_folder = charter or home.charter_folder
     moment = at or utc_now()
     adopted = home.charters.in_force(moment)
-    for code in (county, *to):
-        home.member(code)
-    key = signer(home.county_folder(county) / "keys", county, adopted, moment, TerminalPassphrase(passphrase_fd))
+    given |= {"id": event_id, "time": None if learnt is None else written(learnt)}
     attributes = _from_file(header) | {name: value for name, value in given.items() if value not in (None, ())}
-    attributes = _DEFAULTS | {"source": county, "time": written(learnt or moment)} | attributes
-    attributes |= {"to": tuple(sorted(set(to))), "kid": key.kid, "charter": adopted.name}
-    attributes["id"] = event_id or attributes.get("id") or _throw_away(attributes["source"], moment)
-    numbered = _numbered(attributes, adopted, _lanes(lane, to))
-    payload = _payload(read_input("-", MAX_BYTES), numbered, raw=raw)
-    recipients = [adopted.sealing_key(code, moment) for code in numbered.to]
-    envelope = seal(numbered, payload, recipients, key)
-    verdict = judge(envelope, adopted, moment)
-    if verdict.refused is not None:
-        raise verdict.refused
+    request = SealRequest(county, to, attributes, _lanes(lane, to), read_input(STDIN, MAX_BYTES), raw)
+    sealed = seal_envelope(home, request, adopted, moment, TerminalPassphrase(passphrase_fd))
     if output is not None:
-        write_new(output, envelope)
+        write_new(output, sealed.envelope)
     if as_json:
-        _print(verdict, envelope, output)
+        print_json(
+            {
+                "header": sealed.admitted.header,
+                "hash": sealed.admitted.verified.hash,
+                "decisions": decisions_json(sealed.admitted.decisions),
+                "bytes": len(sealed.envelope),
+                "file": output,
+                "envelope": None if output is not None else base64.b64encode(sealed.envelope).decode(),
+            }
+        )
     elif output is None:
-        _write(envelope)
-    say(_("已封好 {id}，{bytes} 字节").format(id=numbered.id, bytes=len(envelope)))
+        write_envelope(sealed.envelope)
+    say(_("已封好 {id}，{bytes} 字节").format(id=sealed.admitted.header.id, bytes=len(sealed.envelope)))
 
 
 def _from_file(path: Path | None) -> dict[str, Any]:
-    from yizhan.schemas import strictjson
-    from yizhan.schemas.payloads.codec import not_json
-    from yizhan.services.errors import ServiceError
-
     if path is None:
         return {}
     try:
@@ -139,13 +126,6 @@ def _from_file(path: Path | None) -> dict[str, Any]:
     return found
 
 
-def _throw_away(source: str, moment: datetime) -> str:
-    """Make an id: number 1 in a book of its own."""
-    import secrets
-
-    return f"{source}-{moment:%Y%m%d}x{secrets.token_hex(4)}-1"
-
-
 def _lanes(given: tuple[str, ...], to: tuple[str, ...]) -> dict[str, int]:
     numbers = dict.fromkeys(to, 1)
     for word in given:
@@ -155,71 +135,3 @@ def _lanes(given: tuple[str, ...], to: tuple[str, ...]) -> dict[str, int]:
             raise click.UsageError(sentence.format(word=word), click.get_current_context())
         numbers[code] = int(number)
     return numbers
-
-
-def _numbered(attributes: dict[str, Any], charter: Charter, numbers: dict[str, int]) -> Header:
-    """Make the header; the lane of each recipient follows from the rules, unless the file says."""
-    from pydantic import ValidationError
-
-    from yizhan.schemas.header import Header, Lane
-    from yizhan.schemas.payloads.codec import faults
-    from yizhan.schemas.policy import decide
-    from yizhan.services.errors import ServiceError
-
-    said = attributes.get("lanes")
-    draft = {code: {"lane": "prompt", "n": number} for code, number in numbers.items()}
-    try:
-        header = Header.model_validate(attributes | {"lanes": said or draft})
-    except ValidationError as error:
-        where, problem = next(faults(error))
-        raise ServiceError(marked("信头属性 {where}：{problem}"), where=where or "header", problem=problem) from None
-    if said is not None:
-        return header
-    lanes = {
-        code: Lane(lane=decide(header, code, charter.policy).way.lane, n=number) for code, number in numbers.items()
-    }
-    return header.model_copy(update={"lanes": lanes})
-
-
-def _payload(data: bytes, header: Header, *, raw: bool) -> bytes:
-    """Check a payload as its sender must, and write it in the one spelling."""
-    from yizhan.schemas.errors import PayloadInvalid
-    from yizhan.schemas.payloads import encode, parse_strict
-    from yizhan.services.errors import ServiceError
-
-    if not data.strip():
-        raise ServiceError(marked("标准输入是空的；请给出内容，如 yizhan seal … < 内容.json"))
-    if raw:
-        return data
-    payload = parse_strict(header.type, data)
-    odd = tuple(payload.against_header(stage=header.stage, grade=header.grade))
-    if odd:
-        raise PayloadInvalid(odd)
-    return encode(payload)
-
-
-def _print(verdict: EnvelopeVerdict, envelope: bytes, output: str | None) -> None:
-    """Print what was sealed: in Base64 where it was not written to a file."""
-    from yizhan.cli.output import print_json
-    from yizhan.services.envelopes import decisions
-
-    if verdict.admitted is not None:
-        print_json(
-            {
-                "header": verdict.admitted.header,
-                "hash": verdict.admitted.verified.hash,
-                "decisions": decisions(verdict.admitted),
-                "bytes": len(envelope),
-                "file": output,
-                "envelope": None if output is not None else base64.b64encode(envelope).decode(),
-            }
-        )
-
-
-def _write(envelope: bytes) -> None:
-    from yizhan.services.errors import ServiceError
-
-    if sys.stdout.isatty():
-        raise ServiceError(marked("信封是二进制，不写到终端；请用 -o FILE，或重定向到文件"))
-    sys.stdout.buffer.write(envelope)
-    sys.stdout.buffer.flush()

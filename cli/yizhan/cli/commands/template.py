@@ -5,7 +5,11 @@ from __future__ import annotations
 import click
 
 from yizhan.cli.click_options import TYPE, Command, option
+from yizhan.cli.context import current_home
+from yizhan.cli.output import tell
 from yizhan.schemas.i18n import _, marked
+from yizhan.services.labels import short_type
+from yizhan.services.tables import write_template
 
 
 @click.command(
@@ -22,25 +26,6 @@ from yizhan.schemas.i18n import _, marked
 @option("--output", "-o", metavar="FILE", help=marked("写到这个文件（默认 类型.xlsx）"))
 def command(type: str, output: str | None) -> None:
     """Write a template."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import tell
-    from yizhan.producers.columns import template_columns
-    from yizhan.producers.templates import csv_table, template
-    from yizhan.schemas.header import RECEIPT
-    from yizhan.services.envelopes import write_new
-    from yizhan.services.errors import ServiceError
-    from yizhan.services.labels import short_type, type_name
-
-    if type == RECEIPT:
-        raise ServiceError(marked("回执由系统自己写；签收请用 yizhan inbox ack"))
-    if output is not None and not output.lower().endswith((".xlsx", ".csv")):
-        raise ServiceError(marked("{file} 应以 .xlsx 或 .csv 结尾"), file=output)
-    home = current_home()
-    file, columns = output or f"{short_type(type)}.xlsx", template_columns(type)
-    if file.lower().endswith(".csv"):
-        made = csv_table([column.heading() + ("*" if column.needed else "") for column in columns], [])
-    else:
-        members = {code: home.localized(member.name) for code, member in sorted(home.charter.members.items())}
-        made = template(type, type_name(type), columns, members)
-    write_new(file, made)
-    tell(_("{file}：{count} 列").format(file=file, count=len(columns)))
+    file = output or f"{short_type(type)}.xlsx"
+    columns = write_template(current_home(), type, file)
+    tell(_("{file}：{count} 列").format(file=file, count=columns))

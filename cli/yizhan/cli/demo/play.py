@@ -185,7 +185,7 @@ class Day:
             )
             found = import_firms(BytesIO(content), FIRMS_FILE, around, shift_to=datetime.now(UTC))
             in_members += found.in_members.get(county, 0)
-            kept += len(found.kept)
+            kept += len(found.not_sent)
             for result in self.stage.outboxes[county].publish_many(found.drafts):
                 if not isinstance(result, Accepted):
                     raise result

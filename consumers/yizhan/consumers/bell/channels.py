@@ -1,8 +1,9 @@
 """Channels that carry a message out. The one file that imports Apprise.
 
 Rule 1: a channel that fails or does not end in its time is seen, and never waited for longer.
-Rule 2: nothing said of a failure repeats an address: neither here, nor by Apprise, nor by what it sends with.
-Rule 3: taken is what the other side says it took: WeCom and DingTalk refuse with HTTP 200, by an ``errcode``.
+Rule 2: no log line or error repeats an address: neither ours, nor Apprise's, nor those of the libraries it uses.
+Rule 3: a message counts as delivered if the other side says so: WeCom and DingTalk refuse with HTTP 200, by an
+        ``errcode``.
 Rule 4: a command gets no shell, no terminal and none of our variables; the message is JSON on its standard input.
 """
 
@@ -98,7 +99,7 @@ class ReadyChannel:
             raise ChannelFailed("refused")
 
     def notify(self, message: Message) -> bool:
-        """Let Apprise send; whether the other side took it. Its exceptions may hold the address: none is told."""
+        """Let Apprise send; whether the other side took it. Its exceptions may hold the address: none is logged."""
         with contextlib.suppress(Exception):
             # Text stays text: what a partner wrote is no HTML in a mail, no Markdown in a chat.
             return bool(self._sender().notify(title=message.title, body=message.body, body_format="text"))
@@ -153,8 +154,8 @@ def _read_refusals() -> None:
     def post(*arguments: Any, **how: Any) -> requests.Response:  # noqa: ANN401 -- as requests.post
         answer = requests.post(*arguments, **how)  # noqa: S113 -- the plugin gives the timeout
         with contextlib.suppress(ValueError):
-            said = answer.json()
-            if isinstance(said, dict) and said.get("errcode"):
+            body = answer.json()
+            if isinstance(body, dict) and body.get("errcode"):
                 raise requests.RequestException("refused")
         return answer
 
@@ -164,7 +165,7 @@ def _read_refusals() -> None:
 
 
 def _run(command: tuple[str, ...], message: Message, timeout_seconds: float) -> None:
-    said = json.dumps({"title": message.title, "body": message.body, **message.event}, ensure_ascii=False)
+    document = json.dumps({"title": message.title, "body": message.body, **message.event}, ensure_ascii=False)
     try:
         process = subprocess.Popen(
             command,
@@ -177,7 +178,7 @@ def _run(command: tuple[str, ...], message: Message, timeout_seconds: float) -> 
     except OSError as error:
         raise ChannelFailed(os.strerror(error.errno or 0)) from None
     try:
-        process.communicate(said.encode(), timeout_seconds)
+        process.communicate(document.encode(), timeout_seconds)
     except subprocess.TimeoutExpired:
         raise ChannelFailed("timeout") from None
     finally:

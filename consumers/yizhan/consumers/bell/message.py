@@ -35,7 +35,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """How a member's code and a rule's id are said."""
+    """The names of a member and of a rule, by code and id."""
 
     county: Callable[[str], str]
     rule: Callable[[str], str]
@@ -99,8 +99,8 @@ def _line(ring: Ring, tells: Tells, names: Names) -> str:
     if item is None:
         return _("通知") + _id(ring, tells)
     line = f"{item.title} · {names.county(item.county)}" + _id(ring, tells)
-    said = summary(item) if tells == "summary" else ""
-    return f"{line}: {said}" if said else line
+    text = summary(item) if tells == "summary" else ""
+    return f"{line}: {text}" if text else line
 
 
 def _id(ring: Ring, tells: Tells) -> str:
@@ -109,8 +109,8 @@ def _id(ring: Ring, tells: Tells) -> str:
 
 def summary(item: Item) -> str:
     """Return the beginning of what its sender wrote; empty where it could not be opened."""
-    said = None if item.contents is None else item.contents.raw.get("summary")
-    return said[:LONGEST_SUMMARY] if isinstance(said, str) else ""
+    text = None if item.contents is None else item.contents.raw.get("summary")
+    return text[:LONGEST_SUMMARY] if isinstance(text, str) else ""
 
 
 def _event(rings: Sequence[Ring], tells: Tells, county: str) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def _ring_json(ring: Ring, tells: Tells) -> dict[str, Any]:
 
 
 def wordless(county: str) -> Message:
-    """Write what is rung where nothing can be said of it."""
+    """Return a message without content."""
     return Message(_("【驿站】请打开收件箱"), "", {"county": county})
 
 

@@ -1,4 +1,4 @@
-"""What is to ring, for whom, from when: from an item, a step that the station said, or the county's own clock. Pure.
+"""What is to ring, for whom, from when: from an item, a step that the station stated, or the county's own clock. Pure.
 
 Law 4: a step of an alarm's ladder has one name, whether our clock planned it or the station says it: it is one ring,
        at whichever comes first.
@@ -138,7 +138,7 @@ class RingPlanner:
 
 
 def answers_alarms(rule: ObligationRule) -> bool:
-    """Tell whether a rule asks for a person's word on an alarm, and nothing else."""
+    """Tell whether a rule asks that a person acknowledges an alarm, and nothing else."""
     opens, ends = rule.opens.when or (), rule.discharged.when
     alarms = bool(opens) and all(row.get("way") == (Way.ALARM.value,) for row in opens)
     return alarms and bool(ends) and all(row.keys() == {"receipt"} for row in ends)

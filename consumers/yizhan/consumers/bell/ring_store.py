@@ -29,7 +29,7 @@ from yizhan.schemas.timestamps import instant, written
 
 BATCH: Final = 500
 TOGETHER: Final = 200
-"""Most that is told in one message. Many: the inbox waits while they are written down."""
+"""Most rings of one message. Many: the inbox waits while they are written down."""
 _AHEAD: Final = timedelta(minutes=1)
 """What was written down so much later than now was written by a clock that has since been put right."""
 _ITEMS: Final = "SELECT seq, id, type, way, state, received, stored, header FROM items JOIN letters USING (seq)"
@@ -104,7 +104,7 @@ class RingStore(SharedStore):
             return [_ring(row) for row in conn.execute(query, (written(now), ahead, ahead))]
 
     def waiting_for(self, rung: str) -> list[Ring]:
-        """Return what is not urgent and waits for a rung, due or not, as much as is told together; the due first."""
+        """Return what is not urgent and waits for a rung, due or not, at most one message's; the due first."""
         query = (
             f"SELECT * FROM rings WHERE {_OPEN} AND rung = ? AND urgency NOT IN ({_URGENT}) ORDER BY due, seq LIMIT ?"  # noqa: S608
         )
@@ -194,9 +194,9 @@ class RingStore(SharedStore):
         return None if row is None or row["ended"] is None else str(row["ended"])
 
     def _item(self, conn: sqlite3.Connection, ring: Ring) -> items.Item | None:
-        """Return the event that is told of; an obligation is told of by its rule alone."""
-        told = ring.plan.urgency in {"alarm", "notice"} and ring.plan.about is not None
-        return items.one(conn, str(ring.plan.about)) if told else None
+        """Return the event of a ring; a message about an obligation names its rule only."""
+        about_event = ring.plan.urgency in {"alarm", "notice"} and ring.plan.about is not None
+        return items.one(conn, str(ring.plan.about)) if about_event else None
 
     # -- looking --
 

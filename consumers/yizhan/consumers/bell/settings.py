@@ -2,7 +2,7 @@
 
 Rule 1: an address is a secret: the file is for its owner alone, and no sentence, log or JSON repeats one.
 Rule 2: what cannot be used stops the program by name; nothing is guessed.
-Rule 3: a channel carries no more than it is told to: ``kind``, unless the file says otherwise.
+Rule 3: a channel carries no more than the file allows; the default is ``kind``.
 Rule 4: who stands on which rung is the charter's word; the file only says how each is reached.
 """
 
@@ -57,7 +57,7 @@ class BellSettings(_Part):
     quiet_hours: str = "22:00-07:00"
     """Default 22:00-07:00, in the alliance's time; empty for none. Alarms know none."""
     group_seconds: Annotated[float, Field(ge=0, le=86_400)] = 600.0
-    """Default 600: notices of so long are told together. Alarms and reminders never wait for others."""
+    """Default 600: notices of so long go into one message. Alarms and reminders never wait for others."""
     notices: Literal["duty", "second", "liaison", "leader", "nobody"] = "duty"
     """Default duty: the rung that hears of notices."""
     oldest_hours: Annotated[float, Field(gt=0, le=24 * 30)] = 72.0
@@ -98,7 +98,7 @@ def load(path: Path) -> BellSettings | None:
     except OSError as error:
         raise SettingError(f"{path}: {os_error(error)}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        # The parser's own words may hold a piece of an address: only its line is told.
+        # The parser's own words may hold a piece of an address: only its line is shown.
         line = _LINE.search(str(error))
         sentence = marked("{path} 第 {line} 行不是可读的 TOML；请改正")
         raise SettingError(sentence, path=path, line=line[1] if line else "?") from None

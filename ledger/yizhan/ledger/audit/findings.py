@@ -69,7 +69,7 @@ _UNMET: Final = {
 class Finding:
     """One thing found.
 
-    ``county`` is whose duty it was, ``id`` the event's, ``at`` from when time ran, ``took`` the seconds that it
+    ``county`` is who owed it, ``id`` the event's, ``at`` from when time ran, ``took`` the seconds that it
     took (until now where it is still owed), ``limit`` those allowed, ``rule`` the obligation's name.
     """
 
@@ -290,7 +290,8 @@ def _refused(evidence: Evidence) -> Iterator[Finding]:
         mark = each.mark
         county = topics.member_of_events(mark.origin.topic) or ""
         kind = FindingKind.DOUBTFUL_KEY if mark.refused in _KEYS else FindingKind.REFUSED
-        detail = f"{mark.detail or ''} ({mark.origin})"
+        since = "" if mark.first is None else f"{mark.first} … "
+        detail = f"{mark.detail or ''} ({since}{mark.origin})"
         yield Finding(kind, county, mark.received, None, each.place, mark.refused, detail=detail)
 
 

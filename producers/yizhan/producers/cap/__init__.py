@@ -3,7 +3,8 @@
 Rule 1: pure: bytes, books and the time are arguments.
 Rule 2: what goes out comes back: what CAP has no place for stands in ``parameter`` elements ``yizhan:…``.
 Rule 3: an exercise or a test never becomes real on the way, nor the other way round.
-Rule 4: what came in is a draft: an officer of the county answers for it; an XML signature is not verified.
+Rule 4: a message that is read becomes a draft: an officer of the county answers for it; an XML signature is not
+        verified.
 """
 
 from __future__ import annotations

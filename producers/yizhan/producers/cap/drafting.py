@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from yizhan.producers.cap.reading import with_source
-from yizhan.producers.cap.words import OURS
+from yizhan.producers.cap.reading import CapEvent, CapMessage, with_source
+from yizhan.producers.cap.words import OUR_PREFIX
 from yizhan.producers.draft_store import OFFICE
 from yizhan.schemas.i18n import _
-
-if TYPE_CHECKING:
-    from yizhan.producers.cap.reading import CapEvent, CapMessage
 
 _THEIRS: Final = ("subject", "reply_to", "supersedes", "withdraws", "touches", "time")
 
@@ -39,7 +36,7 @@ def draft_of(
         office: who answers for it, in place of another county's officers.
     """
     attributes, payload = dict(event.attributes), dict(event.payload)
-    own = message.name.sender == f"{OURS}{county}"
+    own = message.name.sender == f"{OUR_PREFIX}{county}"
     if event.ours and not own:
         for each in _THEIRS:
             attributes.pop(each, None)
@@ -59,8 +56,8 @@ def draft_of(
             attributes["stage"] = "final" if attributes["stage"] == "final" else "update"
         else:
             attributes["stage"] = "first"
-    said = {key: value for key, value in attributes.items() if value is not None}
-    return {"type": event.type, **said, "payload": payload}
+    given = {key: value for key, value in attributes.items() if value is not None}
+    return {"type": event.type, **given, "payload": payload}
 
 
 def withdrawal_of(
@@ -74,15 +71,15 @@ def withdrawal_of(
         header: of the event that was sent, as JSON.
         payload: of that event.
     """
-    kept = {name: header[name] for name in ("priority", "grade", "certainty", "touches") if name in header}
-    said = _("已撤销：{said}").format(said=message.said or _("提供方撤销了这条预警，没有写明理由"))
+    same = {name: header[name] for name in ("priority", "grade", "certainty", "touches") if name in header}
+    summary = _("已撤销：{said}").format(said=message.text or _("提供方撤销了这条预警，没有写明理由"))
     return {
         "type": header["type"],
         "status": message.status,
-        **kept,
+        **same,
         "stage": "final",
         "withdraws": {"id": header["id"]},
         "external_ref": message.name.reference(number),
         "payload": {name: value for name, value in payload.items() if name != "external_ref"}
-        | {"summary": with_source(said, message.source)},
+        | {"summary": with_source(summary, message.source)},
     }

@@ -1,4 +1,4 @@
-"""Messages of our own: what CAP's elements give back, and what stands beside them in parameters.
+"""Messages of our own: what CAP's elements give back, and what is read from parameters.
 
 Rule 1: an element is read from where CAP has it; a parameter stands only for what no element gives back.
 Rule 2: status is no parameter: what an exercise is, its element alone says.
@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from lxml import etree
 from pydantic import ValidationError
 
 from yizhan.producers.cap import words
 from yizhan.producers.cap.places import AreaInvalid, position_of_circle
-from yizhan.producers.cap.words import CLASS_CODES, COUNTY_CODES, OURS
+from yizhan.producers.cap.words import CLASS_CODES, COUNTY_CODES, OUR_PREFIX
 from yizhan.producers.cap.xml import CapInvalid, moment, name, pairs, text, texts
 from yizhan.producers.drafts import Draft
 from yizhan.schemas import strictjson
@@ -26,10 +27,7 @@ from yizhan.schemas.payloads.codec import faults
 from yizhan.schemas.payloads.table import NATURAL_DISASTER
 from yizhan.schemas.timestamps import written
 
-if TYPE_CHECKING:
-    from lxml import etree
-
-LETTER: Final = (
+HEADER_PARAMETERS: Final = (
     "priority", "grade", "certainty", "touches", "stage", "worse", "subject",
     "reply_to", "supersedes", "withdraws", "expires", "time",
 )  # fmt: skip
@@ -40,7 +38,9 @@ _SHOWN: Final = 60
 
 def parameters_of(info: etree._Element) -> dict[str, str]:
     """Return our parameters of an ``info``, without the prefix."""
-    return {key.removeprefix(OURS): value for key, value in pairs(info, "parameter") if key.startswith(OURS)}
+    return {
+        key.removeprefix(OUR_PREFIX): value for key, value in pairs(info, "parameter") if key.startswith(OUR_PREFIX)
+    }
 
 
 def elements_of(info: etree._Element, type: str) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def attributes_of(root: etree._Element) -> dict[str, Any]:
     return found | ({} if certainty in {None, words.UNKNOWN} else {"certainty": certainty})
 
 
-def put_together(
+def read_ours(
     root: etree._Element, info: etree._Element, ours: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     """Put elements and parameters together again: the letter's attributes, the payload, and what is odd.
@@ -81,29 +81,29 @@ def put_together(
     """
     unfit = list[str]()
     attributes, flat = attributes_of(root), words.flat(elements_of(info, ours["type"]))
-    for path, said in ours.items():
+    for path, content in ours.items():
         inside, key = path.startswith("header."), path.removeprefix("header.")
         if path == "type":
             continue
         try:
-            if not _PATH.fullmatch(path) or (inside and key not in LETTER):
+            if not _PATH.fullmatch(path) or (inside and key not in HEADER_PARAMETERS):
                 raise ValueError(path)  # noqa: TRY301 -- one sentence for both
-            (attributes if inside else flat)[key if inside else path] = strictjson.loads(said.encode(), floats=True)
+            (attributes if inside else flat)[key if inside else path] = strictjson.loads(content.encode(), floats=True)
         except (ValueError, strictjson.StrictJsonError):
-            unfit.append(_("参数 {name} 看不懂，没有放进去").format(name=f"{OURS}{path}"[:_SHOWN]))
+            unfit.append(_("参数 {name} 看不懂，没有放进去").format(name=f"{OUR_PREFIX}{path}"[:_SHOWN]))
     try:
         payload = words.nested(flat)
     except ValueError as error:
         raise CapInvalid(marked("参数互相矛盾：{detail}"), detail=str(error)[:_SHOWN]) from None
-    unfit += _let_go(ours["type"], attributes, payload)
-    for tag, expected in _follows(attributes, payload):
+    unfit += _drop_invalid(ours["type"], attributes, payload)
+    for tag, expected in _expected_elements(attributes, payload):
         if (came := text(info, tag)) != expected:
             sentence = _("{tag} 为 {came}，与本系统的参数不符（应为 {expected}）；以参数为准，请核对")
             unfit.append(sentence.format(tag=tag, came=came, expected=expected))
     return {"status": text(root, "status"), **attributes}, payload, unfit
 
 
-def _let_go(type: str, attributes: dict[str, Any], payload: dict[str, Any]) -> Iterator[str]:
+def _drop_invalid(type: str, attributes: dict[str, Any], payload: dict[str, Any]) -> Iterator[str]:
     """Take away what this version does not accept, and name it: somebody's hand, or a newer version's field."""
     attached = payload.get("attachments")
     if isinstance(attached, list) and all(isinstance(each, dict) for each in attached):
@@ -113,17 +113,17 @@ def _let_go(type: str, attributes: dict[str, Any], payload: dict[str, Any]) -> I
         parse_strict(type, payload)
         wrong = list[tuple[dict[str, Any], str, str]]()
     except PayloadInvalid as error:
-        wrong = [(payload, path, said) for path, said in error.errors]
+        wrong = [(payload, path, content) for path, content in error.errors]
     try:
         Draft.model_validate_json(strictjson.dumps({"type": type, "payload": {}, **attributes}))
     except ValidationError as error:
-        wrong += [(attributes, path, said) for path, said in faults(error)]
-    for holder, path, said in wrong:
+        wrong += [(attributes, path, content) for path, content in faults(error)]
+    for holder, path, content in wrong:
         if holder.pop(path.partition(".")[0], None) is not None:
-            yield _("没有放进去：{path}：{said}").format(path=path, said=said)
+            yield _("没有放进去：{path}：{said}").format(path=path, said=content)
 
 
-def _follows(attributes: Mapping[str, Any], payload: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _expected_elements(attributes: Mapping[str, Any], payload: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     over = attributes.get("stage") == "final" or "withdraws" in attributes
     if attributes.get("priority") in words.table()["urgency"]:
         yield "urgency", words.urgency(attributes["priority"], over=over)

@@ -1,6 +1,6 @@
 """Areas of CAP: circles and polygons, latitude first (3.2.4, 3.3.1), as positions of ours, longitude first.
 
-Rule 1: a position lies in China, or is left out and named: who writes longitude first is told so, not guessed.
+Rule 1: a position lies in China, or is left out and reported: coordinates in the wrong order are not guessed.
 Rule 2: an area becomes its middle and how far its edge is at most; one wider than ``WIDEST_KM`` is no position.
 """
 
@@ -31,38 +31,38 @@ class AreaInvalid(ValueError):
 
 
 def circle_of(position: dict[str, Any]) -> str:
-    """Write a GeoJSON position as ``lat,lon radius``, the radius its accuracy in kilometres (0: not told)."""
+    """Write a GeoJSON position as ``lat,lon radius``, the radius its accuracy in kilometres (0: unknown)."""
     longitude, latitude = position["coordinates"]
     return f"{_plain(latitude)},{_plain(longitude)} {_plain((position.get('accuracy_m') or 0) / 1000)}"
 
 
 def _plain(number: float) -> str:
     """Write a number without an exponent, the shortest that reads back the same where that is possible."""
-    said = repr(float(number))
-    return f"{number:.9f}".rstrip("0").rstrip(".") if "e" in said else said.removesuffix(".0")
+    text = repr(float(number))
+    return f"{number:.9f}".rstrip("0").rstrip(".") if "e" in text else text.removesuffix(".0")
 
 
-def position_of_circle(said: str) -> dict[str, Any]:
+def position_of_circle(text: str) -> dict[str, Any]:
     """Read a circle as a position with its radius for accuracy.
 
     Raises:
         AreaInvalid: no circle, not in China, or too wide.
     """
-    if (match := _CIRCLE.fullmatch(" ".join(said.split()))) is None:
-        raise AreaInvalid(_("circle 应为“纬度,经度 半径公里”；得到 {came}").format(came=repr(said[:_SHOWN])))
-    return _position(_in_china(match[1], match[2], said), float(match[3]))
+    if (match := _CIRCLE.fullmatch(" ".join(text.split()))) is None:
+        raise AreaInvalid(_("circle 应为“纬度,经度 半径公里”；得到 {came}").format(came=repr(text[:_SHOWN])))
+    return _position(_in_china(match[1], match[2], text), float(match[3]))
 
 
-def position_of_polygon(said: str) -> dict[str, Any]:
+def position_of_polygon(text: str) -> dict[str, Any]:
     """Read a polygon as the middle of its points, accurate to the farthest.
 
     Raises:
         AreaInvalid: no closed polygon of at least four points, not in China, or too wide.
     """
-    pieces = said.split()
+    pieces = text.split()
     if len(pieces) < _LEAST_POINTS or len(pieces) > MOST_POINTS or pieces[0] != pieces[-1]:
         sentence = _("polygon 应为首尾相同的至少四个点“纬度,经度”；得到 {came}")
-        raise AreaInvalid(sentence.format(came=repr(said[:_SHOWN])))
+        raise AreaInvalid(sentence.format(came=repr(text[:_SHOWN])))
     points = []
     for piece in pieces:
         if (match := _POINT.fullmatch(piece)) is None:
@@ -72,7 +72,7 @@ def position_of_polygon(said: str) -> dict[str, Any]:
     return _position(middle, max(_km(middle, each) for each in points))
 
 
-def _in_china(latitude: str, longitude: str, said: str) -> Point:
+def _in_china(latitude: str, longitude: str, text: str) -> Point:
     y, x = float(latitude), float(longitude)
     if LATITUDES[0] <= y <= LATITUDES[1] and LONGITUDES[0] <= x <= LONGITUDES[1]:
         return x, y
@@ -80,7 +80,7 @@ def _in_china(latitude: str, longitude: str, said: str) -> Point:
         sentence = _("CAP 的坐标纬度在前、经度在后；得到 {came}，像是写反了，请向提供方核对")
     else:
         sentence = _("不在中国境内：纬度应在 3 到 54 度，经度应在 73 到 136 度，纬度在前；得到 {came}，请核对")
-    raise AreaInvalid(sentence.format(came=repr(said[:_SHOWN])))
+    raise AreaInvalid(sentence.format(came=repr(text[:_SHOWN])))
 
 
 def _position(point: Point, km: float) -> dict[str, Any]:

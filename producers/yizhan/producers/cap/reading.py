@@ -14,13 +14,17 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+
+from lxml import etree
 
 from yizhan.producers.cap import words
-from yizhan.producers.cap.ours import parameters_of, put_together
+from yizhan.producers.cap.ours import parameters_of, read_ours
 from yizhan.producers.cap.places import AreaInvalid, position_of_circle, position_of_polygon
-from yizhan.producers.cap.words import OURS, Triplet
+from yizhan.producers.cap.words import OUR_PREFIX, Triplet
 from yizhan.producers.cap.xml import SIGNATURE, CapInvalid, moment, name, pairs, parse, text, texts
+from yizhan.producers.drafts import Office
+from yizhan.producers.proposals import AllianceMap
 from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.invisible import without_invisible
@@ -29,12 +33,6 @@ from yizhan.schemas.payloads.common import Classification
 from yizhan.schemas.payloads.table import FOREST_FIRE, HOTSPOT, NATURAL_DISASTER
 from yizhan.schemas.timestamps import written
 
-if TYPE_CHECKING:
-    from lxml import etree
-
-    from yizhan.producers.drafts import Office
-    from yizhan.producers.proposals import Map
-
 STATUSES: Final = ("Actual", "Exercise", "Test")
 SIGNED: Final = marked("带有 XML 签名：没有核验，由导入的民警核对来源并负责")
 _ANSWERS: Final = ("Ack", "Error")
@@ -42,7 +40,7 @@ LONGEST: Final = 4000
 """Longest summary, in characters."""
 MOST_EVENTS: Final = 64
 MOST_UNFIT: Final = 40
-"""Sentences told of one event: whoever reads forty opens the message."""
+"""Most remarks about one event; for more, open the message."""
 _LINE: Final = 120
 _NAME: Final = re.compile(r"[^\s,<&]{1,200}")
 _COUNTY: Final = re.compile(r"([1-8][0-9]{5})(?:[0-9]{6,8})?")
@@ -62,7 +60,7 @@ class CapContext:
     """Who imports, and where counties are."""
 
     county: str
-    around: Map
+    map: AllianceMap
     office: Office
     now: datetime
 
@@ -89,7 +87,7 @@ class CapMessage:
     status: str
     msg_type: str
     references: tuple[Triplet, ...]
-    said: str
+    text: str
     """What a person reads of it: headlines and descriptions, or the note."""
     source: str
     """Whose message it is, in words."""
@@ -100,7 +98,7 @@ class CapMessage:
     """What the message as a whole has that no field takes."""
 
 
-def read_cap(data: bytes, setting: CapContext) -> CapMessage:
+def read_cap(data: bytes, context: CapContext) -> CapMessage:
     """Read a message.
 
     Raises:
@@ -108,10 +106,10 @@ def read_cap(data: bytes, setting: CapContext) -> CapMessage:
     """
     root = parse(data)
     sender, identifier = text(root, "sender") or "", text(root, "identifier") or ""
-    for title, said in (("sender", sender), ("identifier", identifier)):
-        if not _NAME.fullmatch(said) or _clean(said) != said:
+    for title, content in (("sender", sender), ("identifier", identifier)):
+        if not _NAME.fullmatch(content) or _clean(content) != content:
             sentence = marked("{title} 不应为空，也不应有空格、逗号、< 和 &（CAP 1.2，3.2.1）；得到 {came}")
-            raise CapInvalid(sentence, title=title, came=repr(said[:_SHOWN]))
+            raise CapInvalid(sentence, title=title, came=repr(content[:_SHOWN]))
     status, kind = text(root, "status") or "", text(root, "msgType") or ""
     if status not in STATUSES:
         sentence = marked("status 为 {came} 的不是事件，不收；应为 Actual（实情）、Exercise（演练）或 Test（测试）")
@@ -121,12 +119,12 @@ def read_cap(data: bytes, setting: CapContext) -> CapMessage:
     _refuse_secrets(root)
     sent = moment(root, "sent")
     assert sent is not None  # noqa: S101 -- the schema requires it
-    references, bad = words.triplets(text(root, "references"))
+    references, bad = words.parse_references(text(root, "references"))
     unfit = [_("references 里看不懂：{came}").format(came=each[:_SHOWN]) for each in bad]
     unfit += [_(SIGNED)] if root.find(SIGNATURE) is not None else []
-    if sent - setting.now > CLOCK_TOLERANCE:
+    if sent - context.now > CLOCK_TOLERANCE:
         unfit.append(_("发出时间 {at} 还没有到，请向提供方核对").format(at=text(root, "sent")))
-    if not sender.startswith(OURS):
+    if not sender.startswith(OUR_PREFIX):
         unfit += _unread(root, {"source": marked("来源"), "note": marked("附注"), "restriction": marked("限制")})
     events, refused = list[CapEvent](), list[str]()
     infos = _chosen(root, unfit)
@@ -134,16 +132,16 @@ def read_cap(data: bytes, setting: CapContext) -> CapMessage:
         raise CapInvalid(marked("一份报文至多 {most} 个 info；得到 {count} 个"), most=MOST_EVENTS, count=len(infos))
     for info in infos if kind != "Cancel" else ():
         try:
-            events.append(_event(root, info, len(events) + 1, setting))
+            events.append(_event(root, info, len(events) + 1, context))
         except _Unknown as error:
             refused.append(str(error))
-    said = "\n".join(filter(None, (_read_text(each) for each in infos))) or text(root, "note") or ""
+    content = "\n".join(filter(None, (_read_text(each) for each in infos))) or text(root, "note") or ""
     return CapMessage(
         Triplet(sender, identifier, sent),
         status,
         kind,
         references,
-        said=_clean(said),
+        text=_clean(content),
         source=_source(root, next(iter(infos), None)),
         events=tuple(events),
         refused=tuple(refused),
@@ -169,9 +167,9 @@ def _refuse_secrets(root: etree._Element) -> None:
 
 def _unread(holder: etree._Element, titles: Mapping[str, str]) -> Iterator[str]:
     for tag, title in titles.items():
-        if (said := text(holder, tag)) is not None:
+        if (content := text(holder, tag)) is not None:
             sentence = _("没有放进去：{title}（{tag}）{said}")
-            yield sentence.format(title=_(title), tag=tag, said=_clean(said)[:_LINE])
+            yield sentence.format(title=_(title), tag=tag, said=_clean(content)[:_LINE])
 
 
 def _chosen(root: etree._Element, unfit: list[str]) -> list[etree._Element]:
@@ -185,9 +183,9 @@ def _chosen(root: etree._Element, unfit: list[str]) -> list[etree._Element]:
     return [each for each, language in zip(infos, languages, strict=True) if language == wanted]
 
 
-def _clean(said: str) -> str:
+def _clean(content: str) -> str:
     """Drop characters that nobody sees; the payload's own rule refuses them."""
-    return without_invisible(said, keep="\n\t").strip()
+    return without_invisible(content, keep="\n\t").strip()
 
 
 def _read_text(info: etree._Element) -> str:
@@ -198,22 +196,22 @@ def _read_text(info: etree._Element) -> str:
 # -- one event --
 
 
-def _event(root: etree._Element, info: etree._Element, number: int, setting: CapContext) -> CapEvent:
+def _event(root: etree._Element, info: etree._Element, number: int, context: CapContext) -> CapEvent:
     ours = parameters_of(info)
     if ours.get("type") in {FOREST_FIRE, HOTSPOT, NATURAL_DISASTER}:
-        attributes, payload, unfit = put_together(root, info, ours)
+        attributes, payload, unfit = read_ours(root, info, ours)
         return CapEvent(number, ours["type"], attributes, payload, tuple(unfit), ours=True)
     codes = tuple(value.strip() for _name, value in pairs(info, "eventCode"))
     event = text(info, "event") or ""
-    known = words.known(event, codes)
+    known = words.find_event(event, codes)
     if known is None:
         sentence = marked("不认识的事件 {event}，不收；认识的是：{known}")
         raise _Unknown(sentence, event=repr(_clean(event)[:_SHOWN]), known=words.known_names())
-    return _foreign_event(root, info, number, known, setting)
+    return _foreign_event(root, info, number, known, context)
 
 
 def _foreign_event(
-    root: etree._Element, info: etree._Element, number: int, known: words.Known, setting: CapContext
+    root: etree._Element, info: etree._Element, number: int, known: words.KnownEvent, context: CapContext
 ) -> CapEvent:
     unfit = list(_unread(info, _UNREAD))
     summary = _clean(_read_text(info)) or _clean(text(info, "event") or "")
@@ -222,8 +220,8 @@ def _foreign_event(
         unfit.append(_("文字 {count} 字，放不下，结尾没有放进去").format(count=len(summary)))
     public = text(root, "scope") == "Public"
     payload: dict[str, Any] = {
-        "org_code": f"{setting.county}000000",
-        **setting.office.model_dump(mode="json", exclude_none=True),
+        "org_code": f"{context.county}000000",
+        **context.office.model_dump(mode="json", exclude_none=True),
         "classification": (Classification.PUBLIC if public else Classification.INTERNAL).value,
         "summary": whole,
         "ask": ["知悉"],
@@ -231,7 +229,7 @@ def _foreign_event(
     severity = text(info, "severity") or words.UNKNOWN
     if known.type == NATURAL_DISASTER:
         payload["class"] = known.disaster_class
-        if (colour := words.backwards("colours", severity)) is not None:
+        if (colour := words.our_word("colours", severity)) is not None:
             payload["warning_colour"] = colour
     elif severity != words.UNKNOWN:
         unfit.append(_("severity {came}：火灾的等级由民警按条例定，没有照填").format(came=severity))
@@ -240,7 +238,7 @@ def _foreign_event(
         payload["occurred_at"] = written(onset)
     elif onset is not None:
         unfit.append(_("onset {at} 晚于发出时间，是预计，没有填作发生时间").format(at=text(info, "onset")))
-    payload["place"], touched = _place(info, setting, unfit)
+    payload["place"], touched = _place(info, context, unfit)
     unfit += [
         _("没有放进去：{title}（{tag}）{said}").format(
             title=_("参数"), tag=_clean(key)[:_SHOWN], said=_clean(value)[:_LINE]
@@ -252,12 +250,12 @@ def _foreign_event(
     over = text(info, "urgency") == words.table()["over"] or "AllClear" in texts(info, "responseType")
     attributes: dict[str, Any] = {
         "status": text(root, "status"),
-        "priority": words.backwards("urgency", text(info, "urgency") or "") or "routine",
+        "priority": words.our_word("urgency", text(info, "urgency") or "") or "routine",
         "certainty": text(info, "certainty"),
         "stage": "final" if over else "first",
     }
     if touched:
-        around = setting.around.around(*touched, setting.county)
+        around = context.map.surroundings(*touched, context.county)
         payload |= {} if around.border is None else {"border": dict(around.border)}
         attributes |= {"touches": list(around.touches)} if around.touches else {}
     if (rest := len(unfit) - MOST_UNFIT) > 0:
@@ -268,8 +266,8 @@ def _foreign_event(
 def _source(root: etree._Element, info: etree._Element | None) -> str:
     """Say whose message it was: who reads the event later can ask there."""
     who = "" if info is None else _clean(text(info, "senderName") or "")[:_SHOWN]
-    said = "，".join(filter(None, (who, *(text(root, each) for each in ("sender", "identifier", "sent")))))
-    return f"（来源：CAP，{said}）"
+    content = "，".join(filter(None, (who, *(text(root, each) for each in ("sender", "identifier", "sent")))))
+    return f"（来源：CAP，{content}）"
 
 
 def with_source(summary: str, source: str) -> str:
@@ -278,14 +276,14 @@ def with_source(summary: str, source: str) -> str:
 
 
 def _place(
-    info: etree._Element, setting: CapContext, unfit: list[str]
+    info: etree._Element, context: CapContext, unfit: list[str]
 ) -> tuple[dict[str, Any], tuple[float, float] | None]:
     """Return the place as far as the areas say it, and its point; whatever else they say is named."""
     areas = info.findall(name("area"))
-    said = " ".join("; ".join(filter(None, (_clean(text(each, "areaDesc") or "") for each in areas))).split())
-    if len(said) > _LINE:
+    content = " ".join("; ".join(filter(None, (_clean(text(each, "areaDesc") or "") for each in areas))).split())
+    if len(content) > _LINE:
         unfit.append(
-            _("没有放进去：{title}（{tag}）{said}").format(title=_("范围"), tag="areaDesc", said=said[:LONGEST])
+            _("没有放进去：{title}（{tag}）{said}").format(title=_("范围"), tag="areaDesc", said=content[:LONGEST])
         )
     positions = []
     for area in areas:
@@ -300,20 +298,20 @@ def _place(
     point = tuple(positions[0]["coordinates"]) if positions else None
     codes = [match[1] for area in areas for _name, value in pairs(area, "geocode")
              if (match := _COUNTY.fullmatch(value.strip()))]  # fmt: skip
-    place: dict[str, Any] = {"county": _county(codes, point, setting, unfit)}
-    place |= {"spot": said[:_LINE].strip()} if said else {}
+    place: dict[str, Any] = {"county": _county(codes, point, context, unfit)}
+    place |= {"spot": content[:_LINE].strip()} if content else {}
     place |= {"position": positions[0]} if positions else {}
     return place, (float(point[0]), float(point[1])) if point is not None else None
 
 
-def _county(codes: list[str], point: Any, setting: CapContext, unfit: list[str]) -> str:  # noqa: ANN401 -- a pair or None
+def _county(codes: list[str], point: Any, context: CapContext, unfit: list[str]) -> str:  # noqa: ANN401 -- a pair or None
     """Return where it is: our own county if the area has it, else one that is named or has the point, else ours."""
-    own = setting.county
+    own = context.county
     wider = {own, f"{own[:4]}00", f"{own[:2]}0000"}
     if wider & set(codes):
         return own
-    there = None if point is None else setting.around.outlines.county_at(*point)
-    if named := [code for code in codes if code in setting.around.members]:
+    there = None if point is None else context.map.outlines.county_at(*point)
+    if named := [code for code in codes if code in context.map.members]:
         return named[0]
     if there is not None:
         return there

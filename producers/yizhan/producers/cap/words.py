@@ -26,7 +26,7 @@ from yizhan.schemas.timestamps import instant
 ZONE: Final = ZoneInfo("Asia/Shanghai")
 CLASS_CODES: Final = "GB/T 28921-2012"
 COUNTY_CODES: Final = "GB/T 2260"
-OURS: Final = "yizhan:"
+OUR_PREFIX: Final = "yizhan:"
 """Before the names of our parameters, and before a county's code as a sender."""
 UNKNOWN: Final = "Unknown"
 _LONGEST_REF: Final = 120
@@ -37,7 +37,7 @@ _COLOUR: Final = re.compile(r"[红橙黄蓝]色$|^(?:red|orange|yellow|blue)\s",
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownEvent:
     """What an event of CAP is to us: a type, and for disasters the class of GB/T 28921."""
 
     type: str
@@ -52,21 +52,23 @@ def table() -> Mapping[str, Any]:
 
 
 @cache
-def _index() -> Mapping[str, Known]:
+def _index() -> Mapping[str, KnownEvent]:
     """Name or code, in lower case → what it is; names of the code list first, so that none is taken over."""
     found = {
-        word.casefold(): Known(NATURAL_DISASTER, entry.value)
+        word.casefold(): KnownEvent(NATURAL_DISASTER, entry.value)
         for entry in CODES["disaster_classes"].entries
         for word in (entry.name, entry.en, entry.value, *entry.also)
     }
     for one in table()["disasters"]:
-        found |= {word.casefold(): Known(NATURAL_DISASTER, one["class"]) for word in (*one["names"], *one["codes"])}
+        found |= {
+            word.casefold(): KnownEvent(NATURAL_DISASTER, one["class"]) for word in (*one["names"], *one["codes"])
+        }
     for type_, one in table()["types"].items():
-        found |= {word.casefold(): Known(type_) for word in one["names"]}
+        found |= {word.casefold(): KnownEvent(type_) for word in one["names"]}
     return found
 
 
-def known(event: str, codes: tuple[str, ...]) -> Known | None:
+def find_event(event: str, codes: tuple[str, ...]) -> KnownEvent | None:
     """Return what an event is, by its codes and then its name; None for an unknown one."""
     plain = event.strip()
     for shorter in (_REST, _COLOUR):
@@ -109,7 +111,7 @@ def urgency(priority: str, *, over: bool) -> str:
     return str(table()["over"] if over else table()["urgency"][priority])
 
 
-def backwards(name: str, word: str) -> str | None:
+def our_word(name: str, word: str) -> str | None:
     """Return our word for one of CAP's, by a table that is read backwards; None where there is none."""
     return next((ours for ours, caps in table()[name].items() if caps == word), None)
 
@@ -126,9 +128,9 @@ def cap_time(moment: str) -> str:
     return instant(moment).astimezone(ZONE).replace(microsecond=0).isoformat()
 
 
-def time_of(said: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Read a time that the schema let through (``ValueError`` for what no calendar has)."""
-    return datetime.fromisoformat(said)
+    return datetime.fromisoformat(text)
 
 
 # -- names of messages --
@@ -145,10 +147,10 @@ class Triplet:
     @property
     def stem(self) -> str:
         """Name it without its time, for senders whose references tell the wrong one."""
-        said = f"cap:{self.sender},{self.identifier},"
-        if len(said) + len("20261123T080500Z#64") <= _LONGEST_REF:
-            return said
-        return f"cap:sha256:{hashlib.sha256(said.encode()).hexdigest()[:32]},"
+        text = f"cap:{self.sender},{self.identifier},"
+        if len(text) + len("20261123T080500Z#64") <= _LONGEST_REF:
+            return text
+        return f"cap:sha256:{hashlib.sha256(text.encode()).hexdigest()[:32]},"
 
     def reference(self, number: int = 1) -> str:
         """Return the ``external_ref`` under which the message's event is sent, once.
@@ -156,14 +158,14 @@ class Triplet:
         >>> Triplet("a@b", "x1", datetime(2026, 11, 23, 8, 5, tzinfo=UTC)).reference(2)
         'cap:a@b,x1,20261123T080500Z#2'
         """
-        said = f"{self.stem}{self.sent.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-        return said if number == 1 else f"{said}#{number}"
+        text = f"{self.stem}{self.sent.astimezone(UTC):%Y%m%dT%H%M%SZ}"
+        return text if number == 1 else f"{text}#{number}"
 
 
 _SENT_AS: Final = re.compile(r"(cap:.+,)[0-9]{8}T[0-9]{6}Z(?:#([0-9]{1,4}))?")
 
 
-def sent_as(external_ref: str | None) -> tuple[str, int] | None:
+def parse_reference(external_ref: str | None) -> tuple[str, int] | None:
     """Return stem and number of a reference that ``Triplet.reference`` wrote; None for any other.
 
     >>> sent_as("cap:a@b,x1,20261123T080500Z#2")
@@ -173,14 +175,14 @@ def sent_as(external_ref: str | None) -> tuple[str, int] | None:
     return None if match is None else (match[1], int(match[2] or 1))
 
 
-def triplets(said: str | None) -> tuple[tuple[Triplet, ...], tuple[str, ...]]:
+def parse_references(text: str | None) -> tuple[tuple[Triplet, ...], tuple[str, ...]]:
     """Read ``references``: what is understood, and what is not."""
     good, bad = list[Triplet](), list[str]()
-    for each in (said or "").split():
+    for each in (text or "").split():
         pieces = each.split(",")
         try:
             sender, identifier, sent = pieces
-            good.append(Triplet(sender, identifier, time_of(sent).astimezone(UTC)))
+            good.append(Triplet(sender, identifier, parse_time(sent).astimezone(UTC)))
         except (ValueError, OverflowError):
             bad.append(each)
     return tuple(good), tuple(bad)

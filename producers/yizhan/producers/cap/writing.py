@@ -14,21 +14,19 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from lxml import etree
 
 from yizhan.producers.cap import words
-from yizhan.producers.cap.ours import LETTER, attributes_of, elements_of
+from yizhan.producers.cap.ours import HEADER_PARAMETERS, attributes_of, elements_of
 from yizhan.producers.cap.places import circle_of
-from yizhan.producers.cap.words import CLASS_CODES, COUNTY_CODES, OURS, UNKNOWN, cap_time
+from yizhan.producers.cap.words import CLASS_CODES, COUNTY_CODES, OUR_PREFIX, UNKNOWN, cap_time
 from yizhan.producers.cap.xml import NAMESPACE, CapInvalid, add, add_pairs, check, name
+from yizhan.schemas.header import Header
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, _, catalogue, marked
 from yizhan.schemas.payloads import TYPES, ReadPayload, lines
 from yizhan.schemas.payloads.table import FOREST_FIRE, HOTSPOT, NATURAL_DISASTER
-
-if TYPE_CHECKING:
-    from yizhan.schemas.header import Header
 
 WRITABLE: Final = (FOREST_FIRE, HOTSPOT, NATURAL_DISASTER)
 LANGUAGES: Final = {SOURCE_LANGUAGE: "zh-CN", "en": "en-US"}
@@ -61,7 +59,7 @@ class _Event:
     references: str | None
 
     @property
-    def over(self) -> bool:
+    def is_over(self) -> bool:
         return self.header.stage == "final" or self.header.withdraws is not None
 
     @property
@@ -77,7 +75,7 @@ def write_cap(
     header: Header,
     payload: Mapping[str, Any],
     names: Mapping[str, Mapping[str, str]],
-    sent_of: Callable[[str], str | None],
+    time_of: Callable[[str], str | None],
     *,
     english: bool = False,
 ) -> WrittenCap:
@@ -87,8 +85,8 @@ def write_cap(
         header: of a type in ``WRITABLE``, verified.
         payload: as its sender's model writes it.
         names: county code → ``zh`` and ``en``.
-        sent_of: when the event of an id was learnt of, a written instant; None where no book at hand has it.
-        english: a second ``info`` in English beside the Chinese one; what a person wrote stays Chinese.
+        time_of: when the event of an id was learnt of, a written instant; None where no book at hand has it.
+        english: a second ``info`` in English after the Chinese one; what a person wrote stays Chinese.
 
     Raises:
         CapInvalid: another type, or a text that cannot stand in XML.
@@ -98,7 +96,7 @@ def write_cap(
         types = ", ".join(_(TYPES[each].title) for each in WRITABLE)
         raise CapInvalid(sentence, types=types, came=header.type)
     clean, left_out = _without_keys(payload)
-    references, missing = _references(header, sent_of)
+    references, missing = _references(header, time_of)
     left_out += [_("没有 {id} 的发出时间，references 里没有写它；线索见 incidents").format(id=each) for each in missing]
     event = _Event(header, clean, names, references)
     languages = (SOURCE_LANGUAGE, "en") if english else (SOURCE_LANGUAGE,)
@@ -114,24 +112,24 @@ def _without_keys(payload: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
     if not isinstance(attached, list) or not any("sealed" in each for each in attached):
         return found, []
     found["attachments"] = [{key: value for key, value in each.items() if key != "sealed"} for each in attached]
-    return found, [_("附件本身和打开附件的密钥不随 CAP 出去，只写名称、大小和指纹；附件用 yizhan inbox save 取")]
+    return found, [_("附件本身和打开附件的密钥不随 CAP 出去，只写名称、大小和指纹；附件请在收件箱里另存")]
 
 
-def _references(header: Header, sent_of: Callable[[str], str | None]) -> tuple[str | None, list[str]]:
+def _references(header: Header, time_of: Callable[[str], str | None]) -> tuple[str | None, list[str]]:
     """Write what this message updates or cancels; only messages of its own sender (3.2.1)."""
     named = [each.id for each in (header.withdraws, header.supersedes, header.reply_to) if each is not None]
     named += [] if header.subject is None or header.stage not in {"update", "final"} else [header.subject]
     own = [each for each in dict.fromkeys(named) if each != header.id and each[:6] == header.county]
-    known = {each: sent for each in own if (sent := sent_of(each)) is not None}
-    said = " ".join(f"{OURS}{header.county},{each},{cap_time(sent)}" for each, sent in known.items())
-    return said or None, [each for each in own if each not in known]
+    known = {each: sent for each in own if (sent := time_of(each)) is not None}
+    written = " ".join(f"{OUR_PREFIX}{header.county},{each},{cap_time(sent)}" for each, sent in known.items())
+    return written or None, [each for each in own if each not in known]
 
 
 def _alert(event: _Event, languages: Sequence[str], parameters: Sequence[tuple[str, str]]) -> etree._Element:
     header = event.header
     root = etree.Element(name("alert"), nsmap={None: NAMESPACE})
     add(root, "identifier", header.id)
-    add(root, "sender", f"{OURS}{header.county}")
+    add(root, "sender", f"{OUR_PREFIX}{header.county}")
     add(root, "sent", cap_time(header.time))
     add(root, "status", header.status)
     add(root, "msgType", event.message)
@@ -146,21 +144,21 @@ def _alert(event: _Event, languages: Sequence[str], parameters: Sequence[tuple[s
 
 
 def _info(root: etree._Element, event: _Event, language: str, parameters: Sequence[tuple[str, str]]) -> None:
-    def said(sentence: str) -> str:
+    def translated(sentence: str) -> str:
         return catalogue(language).get(sentence, sentence)
 
     header, payload, english = event.header, event.payload, language != SOURCE_LANGUAGE
     info = etree.SubElement(root, name("info"))
     county = event.names.get(header.county, {}).get("en" if english else "zh", header.county)
-    called = words.event_name(header.type, payload, english=english) or said(TYPES[header.type].title)
+    called = words.event_name(header.type, payload, english=english) or translated(TYPES[header.type].title)
     add(info, "language", LANGUAGES[language])
     add(info, "category", words.category(header.type, payload))
     add(info, "event", called)
     asked = payload.get("ask") or ()
-    responses = ["AllClear"] if event.over else [words.table()["responses"].get(each) for each in asked]
+    responses = ["AllClear"] if event.is_over else [words.table()["responses"].get(each) for each in asked]
     for response in dict.fromkeys(each for each in responses if each):
         add(info, "responseType", response)
-    add(info, "urgency", words.urgency(header.priority, over=event.over))
+    add(info, "urgency", words.urgency(header.priority, over=event.is_over))
     add(info, "severity", words.severity(header.grade, payload))
     add(info, "certainty", header.certainty or UNKNOWN)
     if header.type == NATURAL_DISASTER:
@@ -170,14 +168,14 @@ def _info(root: etree._Element, event: _Event, language: str, parameters: Sequen
     add(info, "expires", cap_time(header.expires) if header.expires else None)
     add(info, "senderName", county)
     parts = [_STAGES.get(header.stage or "", ""), _GRADES.get(header.grade or 0, "")]
-    beside = (", " if english else "，").join(said(each) for each in parts if each)
+    qualifiers = (", " if english else "，").join(translated(each) for each in parts if each)
     headline = f"{county} {called}" if english else f"{county}{called}"
-    headline += (f" ({beside})" if english else f"（{beside}）") if beside else ""
+    headline += (f" ({qualifiers})" if english else f"（{qualifiers}）") if qualifiers else ""
     mark = {"Exercise": marked("【演练】"), "Test": marked("【测试】")}.get(header.status, "")
-    add(info, "headline", (said(mark) + headline)[:_HEADLINE])
+    add(info, "headline", (translated(mark) + headline)[:_HEADLINE])
     summary = _NOT_XML.sub("\ufffd", str(payload.get("summary", "")))
     add(info, "description", _in_english(event, summary) if english else summary)
-    add(info, "instruction", _instruction(payload, said, english=english))
+    add(info, "instruction", _instruction(payload, translated, english=english))
     contact = payload.get("contact") or {}
     add(info, "contact", _NOT_XML.sub("\ufffd", f"{contact['name']} {contact['phone']}") if contact else None)
     add_pairs(info, "parameter", parameters)
@@ -190,20 +188,20 @@ def _info(root: etree._Element, event: _Event, language: str, parameters: Sequen
 
 
 def _in_english(event: _Event, summary: str) -> str:
-    """Tell the figures and choices in English; what a person wrote stands behind as it was written."""
-    told = []
+    """Write figures and choices in English; what a person wrote follows in Chinese."""
+    values = []
     for shown in lines(ReadPayload(event.header.type, None, event.payload)):
         if shown.path.partition(".")[0] not in _NOT_IN_ENGLISH:
             title = catalogue("en").get(shown.titles[-1], shown.titles[-1])
-            told.append(f"{title}: {catalogue('en').get(str(shown.value), str(shown.value))}")
-    return _NOT_XML.sub("\ufffd", "; ".join(told)) + f". As reported (in Chinese): {summary}"
+            values.append(f"{title}: {catalogue('en').get(str(shown.value), str(shown.value))}")
+    return _NOT_XML.sub("\ufffd", "; ".join(values)) + f". As reported (in Chinese): {summary}"
 
 
-def _instruction(payload: Mapping[str, Any], said: Callable[[str], str], *, english: bool) -> str | None:
-    asked = (", " if english else "、").join(said(each) for each in payload.get("ask") or ())
-    wanted = [f"{said(marked('请对方'))}{': ' if english else '：'}{asked}"] if asked else []
+def _instruction(payload: Mapping[str, Any], translated: Callable[[str], str], *, english: bool) -> str | None:
+    asked = (", " if english else "、").join(translated(each) for each in payload.get("ask") or ())
+    wanted = [f"{translated(marked('请对方'))}{': ' if english else '：'}{asked}"] if asked else []
     if payload.get("help"):
-        wanted.append(f"{said(marked('请求支援'))}{': ' if english else '：'}{payload['help']}")
+        wanted.append(f"{translated(marked('请求支援'))}{': ' if english else '：'}{payload['help']}")
     return _NOT_XML.sub("\ufffd", ("; " if english else "；").join(wanted)) or None
 
 
@@ -224,18 +222,18 @@ def _parameters(event: _Event, bare: etree._Element) -> list[tuple[str, str]]:
     """List what the elements alone do not give back (rule 2)."""
     info = bare.find(name("info"))
     given = {} if info is None else words.flat(elements_of(info, event.header.type))
-    told = [(f"{OURS}type", event.header.type)]
+    pairs_found = [(f"{OUR_PREFIX}type", event.header.type)]
     letter = event.header.model_dump(mode="json", exclude_none=True)
     given_letter = attributes_of(bare)
-    told += [
-        (f"{OURS}header.{key}", _json(letter[key]))
-        for key in LETTER
+    pairs_found += [
+        (f"{OUR_PREFIX}header.{key}", _json(letter[key]))
+        for key in HEADER_PARAMETERS
         if key in letter and given_letter.get(key) != letter[key]
     ]
     for path, value in words.flat(event.payload).items():
         if given.get(path) != value or isinstance(given.get(path), bool) != isinstance(value, bool):
-            told.append((f"{OURS}{path}", _json(value)))
-    return told
+            pairs_found.append((f"{OUR_PREFIX}{path}", _json(value)))
+    return pairs_found
 
 
 def _json(value: Any) -> str:  # noqa: ANN401 -- JSON is any

@@ -6,19 +6,17 @@ Rule 2: nothing is read of what the schema does not allow.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from lxml import etree
 
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.sentences import technical
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 NAMESPACE: Final = "urn:oasis:names:tc:emergency:cap:1.2"
 SIGNATURE: Final = "{http://www.w3.org/2000/09/xmldsig#}Signature"
@@ -95,17 +93,17 @@ def pairs(holder: etree._Element, tag: str) -> tuple[tuple[str, str], ...]:
 
 def moment(holder: etree._Element, tag: str) -> datetime | None:
     """Return the time in a child, in UTC; None where there is none (``CapInvalid`` for what no calendar has)."""
-    said = text(holder, tag)
+    content = text(holder, tag)
     try:
-        return None if said is None else datetime.fromisoformat(said).astimezone(UTC)
+        return None if content is None else datetime.fromisoformat(content).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise CapInvalid(marked("{title} 不是能用的时间；得到 {came}"), title=tag, came=repr(said)) from None
+        raise CapInvalid(marked("{title} 不是能用的时间；得到 {came}"), title=tag, came=repr(content)) from None
 
 
-def add(holder: etree._Element, tag: str, said: str | None) -> None:
+def add(holder: etree._Element, tag: str, content: str | None) -> None:
     """Add a child with a text; nothing for None."""
-    if said is not None:
-        etree.SubElement(holder, name(tag)).text = said
+    if content is not None:
+        etree.SubElement(holder, name(tag)).text = content
 
 
 def add_pairs(holder: etree._Element, tag: str, found: Iterable[tuple[str, str]]) -> None:

@@ -1,4 +1,4 @@
-"""The sender's side: payloads checked in full, and their bytes.
+"""Writing payloads: checked in full, then encoded.
 
 Rule 1: every fault is named at once, by its path: an officer mends a form in one go.
 Rule 2: reading what was written gives the same bytes.
@@ -22,7 +22,7 @@ _SHOWN: Final = 60
 
 
 def parse_strict(type: str, data: bytes | Mapping[str, Any]) -> Payload:
-    """Check a payload as its sender must.
+    """Check a payload strictly, as its sender must.
 
     Args:
         type: ``yizhan.….v1``, a row of ``TYPES``.
@@ -49,7 +49,7 @@ def parse_strict(type: str, data: bytes | Mapping[str, Any]) -> Payload:
 
 
 def faults(error: ValidationError) -> Iterator[tuple[str, str]]:
-    """Yield (path, sentence) for every fault that pydantic found: expected, and what came."""
+    """Yield (path, sentence) for every fault that pydantic found: what was expected, and what was found."""
     found = [(path_of(one), one) for one in error.errors(include_url=False)]
     for path, one in found:
         # A list is also called too short when its items are at fault: the items say enough.
@@ -58,7 +58,7 @@ def faults(error: ValidationError) -> Iterator[tuple[str, str]]:
 
 
 def not_json(error: Exception) -> str:
-    """Say that something is not JSON with one meaning, and what is wrong with it."""
+    """Return a sentence that says that a text is not one unambiguous JSON object, and why."""
     hint = _("；请将文件另存为 UTF-8") if "UTF-8" in str(error) else ""
     return sentences.technical(_("应为一个规范的 JSON 对象"), str(error)[:200]) + hint
 
@@ -73,7 +73,7 @@ def path_of(fault: ErrorDetails) -> str:
 
 
 def shown_input(fault: ErrorDetails) -> str:
-    """Return what stood there, shortened; in words for a missing field and for an object."""
+    """Return the value that was found, shortened; in words for a missing field and for an object."""
     if fault["type"] == "missing":
         return _("空")
     if isinstance(fault["input"], Mapping):

@@ -1,4 +1,4 @@
-"""The reader's side: whatever a partner sent is shown.
+"""Reading payloads leniently: whatever a partner sent is shown.
 
 Rule 1: never raises for what a payload holds: an unknown type, unknown fields, wrong values, not even JSON.
 Rule 2: nothing is dropped: ``raw`` has every field as it came, ``text`` what could not be taken apart.
@@ -95,7 +95,7 @@ def _as_text(type: str, data: bytes, said: tuple[str, ...]) -> ReadPayload:
 
 
 def _more_than(value: Any, most: int) -> bool:  # noqa: ANN401 -- JSON is any
-    """Tell whether JSON has more values, objects and lists than that; looks no further than it must."""
+    """Tell whether JSON has more values, objects and lists than a limit; stops counting there."""
     waiting, seen = [value], 1
     while waiting and seen <= most:
         here = waiting.pop()
@@ -124,7 +124,7 @@ def _without(value: Any, paths: list[tuple[int | str, ...]]) -> Any:  # noqa: AN
 
 
 def lines(payload: ReadPayload) -> Iterator[Shown]:
-    """Yield every value that came, in the model's order, then what it does not know: for screens and bulletins."""
+    """Yield every value of a payload for display: in the model's order, then unknown fields."""
     row = TYPES.get(payload.type)
     yield from _lines(dict(payload.raw), (), (), row.model if row else None)
     if payload.text is not None:

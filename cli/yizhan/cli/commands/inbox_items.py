@@ -1,0 +1,184 @@
+"""``yizhan inbox list|show|ack``: what arrived, and the officers' answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import click
+
+from yizhan.cli.click_options import (
+    MEMBER,
+    MOMENT,
+    Command,
+    OneOf,
+    county_option,
+    json_option,
+    limit_option,
+    option,
+    passphrase_option,
+    type_option,
+)
+from yizhan.cli.context import acting, current_home, say_if_stale
+from yizhan.cli.item_view import item_json, item_panel
+from yizhan.cli.output import console, print_json, print_table, say, tell
+from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.consumers.items import InboxQuery, Item
+from yizhan.consumers.labels import State, sentence
+from yizhan.schemas.i18n import _, join_list, join_sentences, marked
+from yizhan.schemas.policy import Way
+from yizhan.services.actor import named_officer
+from yizhan.services.home import Home
+from yizhan.services.inbox import (
+    answer_item,
+    list_aside,
+    list_items,
+    show_item,
+)
+from yizhan.services.labels import stage_name, way_name
+
+_SHOWN: Final = 40
+"""Characters of a summary that a list shows."""
+
+
+@click.command("list", cls=Command, help=marked("列出收件，最新的在最后；回执和系统通知不列"))
+@county_option()
+@option("--state", metavar="WORD", help=marked("只列这一状态的，如 ringing"))
+@option("--way", type=OneOf(["alarm", "notice", "digest"]), help=marked("只列这样送达的"))
+@type_option()
+@option("--from", "sender", type=MEMBER, metavar="C", help=marked("只列这个县发来的"))
+@option("--thread", metavar="ID", help=marked("只列这一件事的"))
+@option("--since", type=MOMENT, metavar="TIME", help=marked("只列此时起收到的"))
+@option("--text", metavar="WORDS", help=marked("只列内容里有这些字的"))
+@option("--system", is_flag=True, help=marked("回执和系统通知也列出"))
+@limit_option()
+@json_option()
+def list_(
+    *,
+    county: str,
+    state: str | None,
+    way: str | None,
+    type: str | None,
+    sender: str | None,
+    thread: str | None,
+    since: datetime | None,
+    text: str | None,
+    system: bool,
+    limit: int,
+    as_json: bool,
+) -> None:
+    """List items."""
+    home = current_home()
+    if state is not None and state not in list(State):
+        choices = join_list(State)
+        raise click.UsageError(
+            _("--state 应为 {choices} 之一，得到 {value}").format(choices=choices, value=state),
+            click.get_current_context(),
+        )
+    query = InboxQuery(
+        way=None if way is None else Way(way),
+        state=None if state is None else State(state),
+        type=type,
+        county=sender,
+        thread=thread,
+        since=since,
+        text=text,
+        system=system,
+        limit=limit or None,
+    )
+    found = list_items(home, county, query, acting("inbox list"))
+    stale = say_if_stale(home, home.reader_of(county))
+    if as_json:
+        items = [item_json(item) for item in found.items]
+        more = {"aside": list_aside(home, county), "gaps": found.gaps, "conflicts": found.conflicts}
+        print_json({"county": county, "items": items, **more, "charter_stale": stale})
+        return
+    print_table(
+        [_("编号"), _("类型"), _("发件"), _("收到"), _("方式"), _("状态"), _("简要情况"), _("注意")],
+        [_row(home, item) for item in found.items],
+        _("没有符合条件的收件") if query != InboxQuery(limit=query.limit) else _("还没有收到过事件"),
+    )
+    conflicts, gaps = len(found.conflicts), sum(gap.kind != "waiting" for gap in found.gaps)
+    if found.aside_count or conflicts:
+        line = _("另存 {aside} 件核验不过的，{conflicts} 件编号相同内容不同的；详见 --json")
+        say(line.format(aside=found.aside_count, conflicts=conflicts))
+    if gaps:
+        say(_("有 {count} 处顺序号断缺：可能有文书没有收到；详见 --json").format(count=gaps))
+
+
+def _row(home: Home, item: Item) -> tuple[str, ...]:
+    changed = _("，已撤回") if item.withdrawn_by else _("，已更正") if item.superseded_by else ""
+    return (
+        item.id,
+        item.title,
+        home.member_name(item.source),
+        home.local_time(item.received),
+        f"{way_name(item.way)} {item.rule}",
+        sentence(item.state) + changed,
+        _summary(item),
+        join_sentences(sentence(warning) for warning in item.warnings),
+    )
+
+
+def _summary(item: Item) -> str:
+    """Return the beginning of what its sender wrote."""
+    summary = None if item.contents is None else item.contents.raw.get("summary")
+    text = summary if isinstance(summary, str) else ""
+    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
+
+
+@click.command("show", cls=Command, help=marked("显示一件的全部内容"))
+@click.argument("item_id", metavar="ID")
+@county_option()
+@json_option()
+def show(item_id: str, county: str, as_json: bool) -> None:
+    """Show one item."""
+    home = current_home()
+    item = show_item(home, county, item_id, acting("inbox show"))
+    if as_json:
+        print_json(item_json(item))
+    else:
+        console().print(item_panel(home, item, county))
+
+
+@click.command("ack", cls=Command, help=marked("签收：停止响铃，并把签收人的姓名和警号告知发件县"))
+@click.argument("item_id", metavar="ID")
+@county_option()
+@option("--name", required=True, metavar="NAME", help=marked("签收人姓名"))
+@option("--badge", required=True, metavar="BADGE", help=marked("签收人警号"))
+@option(
+    "--stage",
+    type=OneOf(["acknowledged", "acted", "declined"]),
+    default="acknowledged",
+    help=marked("签收、已处置、不予处置（默认 acknowledged）"),
+)
+@option("--note", metavar="TEXT", help=marked("给发件县的一句话"))
+@passphrase_option()
+@json_option()
+def ack(
+    *,
+    item_id: str,
+    county: str,
+    name: str,
+    badge: str,
+    stage: str,
+    note: str | None,
+    passphrase_fd: int | None,
+    as_json: bool,
+) -> None:
+    """Enter an officer's answer."""
+    home = current_home()
+    actor = acting("inbox ack", named_officer(name, badge))
+    answered = answer_item(home, county, item_id, stage, note, actor, TerminalPassphrase(passphrase_fd))
+    if as_json:
+        print_json(item_json(answered.item) | {"entered": answered.entered})
+        return
+    for each in answered.earlier:
+        line, at = _("此前：{stage}，签收人 {name}（{badge}），{at}"), home.local_time(each.at)
+        say(line.format(stage=stage_name(each.stage), name=each.name, badge=each.badge, at=at))
+    line = (
+        _("{id} {stage}，签收人 {name}（{badge}）")
+        if answered.entered
+        else _("{id} {stage}，签收人 {name}（{badge}）：这句话此前已记下，没有再记")
+    )
+    tell(line.format(id=answered.item.id, stage=stage_name(stage), name=name, badge=badge))

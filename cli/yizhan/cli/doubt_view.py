@@ -1,0 +1,14 @@
+"""Doubts as sentences: the one piece of code that says them, for file, form, table, hotspot and CAP."""
+
+from __future__ import annotations
+
+from yizhan.producers.doubts import Judgement
+from yizhan.services.home import Home
+from yizhan.services.labels import doubt_sentence
+
+
+def doubt_sentences(home: Home, judged: Judgement) -> list[str]:
+    """Say each doubt of a draft."""
+    place = home.member_name(judged.county or "")
+    basis = judged.grade.basis if judged.grade is not None else ""
+    return [doubt_sentence(doubt, judged.draft.type, place, basis) for doubt in judged.doubts]

@@ -1,0 +1,31 @@
+"""Files that a person names: written only where nothing is yet."""
+
+from __future__ import annotations
+
+import os
+
+from yizhan.schemas.i18n import marked
+from yizhan.services.errors import ServiceError
+
+
+class AlreadyThere(ServiceError):
+    """A file would be overwritten."""
+
+    def __init__(self, name: str) -> None:
+        """Name the file."""
+        super().__init__(marked("{name} 已经有了，没有覆盖；请另起名字，或先移走它"), name=name)
+
+
+def write_new(name: str, data: bytes, mode: int = 0o666) -> None:
+    """Write a file that is not there yet.
+
+    Raises:
+        AlreadyThere: it is there; nothing was changed.
+        OSError: it cannot be written.
+    """
+    try:
+        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    except FileExistsError:
+        raise AlreadyThere(name) from None
+    with open(handle, "wb") as file:  # noqa: PTH123 -- a descriptor
+        file.write(data)

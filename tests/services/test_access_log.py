@@ -1,0 +1,403 @@
+"""Whoever sees what a partner sealed is in the access log before the content is returned, whatever service returns it.
+
+A new public function of ``yizhan.services`` stands in one of three tables, or the first test fails: it returns content
+(``CONTENT``, with an example call), it works on a store or on content that its caller opened (``GIVEN``), or it returns
+none (``NO_CONTENT``).
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+import pytest
+
+from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station
+from tests.schemas.payloads.examples import CONSULTATION, PLAN
+from yizhan import services
+from yizhan.consumers.files import FileStore
+from yizhan.consumers.items import InboxQuery
+from yizhan.producers.drafts import Office, parse_draft
+from yizhan.producers.files import FOLDER
+from yizhan.producers.queries import OutboxQuery
+from yizhan.runtime import access_log
+from yizhan.runtime.errors import StoreError
+from yizhan.schemas.files import read_record, write_record
+from yizhan.schemas.payloads.common import Person
+from yizhan.schemas.quarters import Quarter
+from yizhan.services.actor import Actor
+from yizhan.services.attachments import attach_files
+from yizhan.services.bulletins import BulletinKey, BulletinTarget, check_bulletin, figures_for_text, make_bulletin
+from yizhan.services.cap import event_as_cap
+from yizhan.services.digests import show_quarter
+from yizhan.services.envelopes import open_envelope
+from yizhan.services.export import ExportQuery, export_tables
+from yizhan.services.home import Home
+from yizhan.services.inbox import answer_item, list_items, show_item
+from yizhan.services.inbox_files import list_item_files, save_item_files
+from yizhan.services.matters import prepare_countersignature, show_matter
+from yizhan.services.obligations import complete_decision, list_obligations
+from yizhan.services.outbox import list_postings
+from yizhan.services.sample import make_sample
+from yizhan.services.stores import open_inbox, open_outbox, outbox_path, read_outbox
+
+MARKER = "marker-7421"
+"""Stands in what a partner sealed, and nowhere else."""
+OFFICER = Person(name="李四", badge="654321")
+SIGNERS = Office.model_validate(
+    {"org_code": "331126000000", "contact": {"name": "李四", "phone": "0578-6122110"}}
+    | dict.fromkeys(("drafted_by", "reviewed_by", "signed_off_by"), OFFICER)
+)
+
+
+class NoPassphrase:
+    """Gives no passphrase: the keys of the sample have none."""
+
+    given = False
+
+    def passphrase(self, path: Path) -> bytes:
+        """Refuse."""
+        raise AssertionError(path)
+
+    def new(self, *, ask: bool) -> bytes | None:
+        """Give none: nothing here makes keys."""
+        return b"unused" if ask else None
+
+    def skipped(self, path: Path) -> None:
+        """Refuse."""
+        raise AssertionError(path)
+
+
+@dataclass
+class Case:
+    """A home whose county 庆元 received events with the marker, and what the examples need."""
+
+    home: Home
+    folder: Path
+    fire: str
+    plan: str
+    minutes: str
+    own: str
+    label: str
+    envelope: bytes
+    actor: Actor = field(default_factory=lambda: Actor("test (1000)", "test", OFFICER))
+    now: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
+
+    @property
+    def key(self) -> BulletinKey:
+        """Return the bulletin of the running quarter."""
+        return BulletinKey(self.label, QINGYUAN, SHOUNING)
+
+    def log(self, county: str = QINGYUAN) -> Path:
+        """Return where a county's access log is."""
+        return self.home.county_folder(county) / access_log.FILE
+
+
+@dataclass(frozen=True)
+class Example:
+    """A call that returns content, the ids that the access log must name, and whose log it is."""
+
+    call: Callable[[Case], object]
+    names: Callable[[Case], Sequence[str]]
+    how: str
+    county: str = QINGYUAN
+
+
+CONTENT: dict[str, Example] = {
+    "inbox.list_items": Example(
+        lambda it: list_items(it.home, QINGYUAN, InboxQuery(), it.actor),
+        lambda it: (it.fire, it.plan, it.minutes),
+        "listed",
+    ),
+    "inbox.show_item": Example(
+        lambda it: show_item(it.home, QINGYUAN, it.fire, it.actor), lambda it: (it.fire,), "opened"
+    ),
+    "inbox.answer_item": Example(
+        lambda it: answer_item(it.home, QINGYUAN, it.fire, "acted", None, it.actor, NoPassphrase()),
+        lambda it: (it.fire,),
+        "opened",
+    ),
+    "inbox_files.list_item_files": Example(
+        lambda it: list_item_files(it.home, QINGYUAN, it.fire, it.actor), lambda it: (it.fire,), "listed"
+    ),
+    "inbox_files.save_item_files": Example(
+        lambda it: save_item_files(it.home, QINGYUAN, it.fire, None, it.folder, it.actor),
+        lambda it: (it.fire, "map.txt"),
+        "exported",
+    ),
+    "outbox.list_postings": Example(
+        lambda it: list_postings(it.home, QINGYUAN, OutboxQuery(), 0, it.actor), lambda it: (it.own,), "listed"
+    ),
+    "export.export_tables": Example(
+        lambda it: export_tables(
+            it.home, QINGYUAN, ExportQuery(box="inbox"), str(it.folder / f"{datetime.now(UTC):%f}.xlsx"), it.actor
+        ),
+        lambda it: (it.fire, it.plan, it.minutes),
+        "exported",
+    ),
+    "cap.event_as_cap": Example(
+        lambda it: event_as_cap(it.home, QINGYUAN, it.fire, it.actor, english=False), lambda it: (it.fire,), "exported"
+    ),
+    "envelopes.open_envelope": Example(
+        lambda it: open_envelope(
+            it.home, it.envelope, QINGYUAN, it.home.charter, datetime.now(UTC), it.actor, NoPassphrase()
+        ),
+        lambda it: (it.fire,),
+        "opened",
+    ),
+    "matters.show_matter": Example(
+        lambda it: show_matter(it.home, QINGYUAN, it.fire, it.actor), lambda it: (it.fire,), "opened"
+    ),
+    "matters.prepare_countersignature": Example(
+        lambda it: prepare_countersignature(it.home, QINGYUAN, it.plan, SIGNERS, it.actor),
+        lambda it: (it.plan,),
+        "opened",
+    ),
+    "obligations.list_obligations": Example(
+        lambda it: list_obligations(it.home, QINGYUAN, it.actor, it.now), lambda it: (it.minutes,), "listed"
+    ),
+    "digests.show_quarter": Example(
+        lambda it: show_quarter(it.home, it.label, QINGYUAN, SHOUNING, it.actor, it.now),
+        lambda it: (f"{it.label} {SHOUNING}",),
+        "printed",
+    ),
+}
+CONTENT |= {
+    "bulletins.figures_for_text": Example(
+        lambda it: figures_for_text(it.home, it.key, it.actor), lambda it: (f"{it.label} {SHOUNING}",), "printed"
+    ),
+    "bulletins.check_bulletin": Example(
+        lambda it: check_bulletin(it.home, it.key, it.actor), lambda it: (f"{it.label} {SHOUNING}",), "printed"
+    ),
+    "bulletins.make_bulletin": Example(
+        lambda it: make_bulletin(
+            it.home, it.key, BulletinTarget(it.folder / "bulletin", overwrite=True), it.actor, it.now
+        ),
+        lambda it: (f"{it.label} {SHOUNING}",),
+        "printed",
+    ),
+    # These change the home, so they come last.
+    "obligations.complete_decision": Example(
+        lambda it: complete_decision(it.home, QINGYUAN, it.minutes, 1, None, it.actor, NoPassphrase()),
+        lambda it: (it.minutes,),
+        "opened",
+    ),
+}
+
+GIVEN: dict[str, str] = {
+    "attachments.attach_files": "an outbox that the caller opened",
+    "bulletins.draft": "what read_material read",
+    "bulletins.received_bulletin": "an inbox that the caller opened",
+    "bulletins.sent_bulletin": "an outbox that the caller opened",
+    "bulletins.read_material": "called by the services that write the access log",
+    "inbox.find_item": "called by the services that write the access log",
+    "matter_events.matter_event": "stores that the caller opened",
+    "own_obligations.consultation_decisions": "stores that the caller opened",
+    "own_obligations.own_obligation_counts": "stores that the caller opened",
+    "own_obligations.own_obligations": "stores that the caller opened",
+    "quarters.quarter_figures": "what read_quarter read",
+    "quarters.read_quarter": "stores that the caller opened",
+    "receiving.open_receiver": "Receiver.run passes content through AlarmFeed, which writes the access log",
+    "stores.open_inbox": "opens a store; services write the access log",
+    "stores.read_inbox": "opens a store; services write the access log",
+    "stores.open_outbox": "opens a store; services write the access log",
+    "stores.read_outbox": "opens a store; services write the access log",
+    "stores.scratch_outbox": "opens a copy of the county's own events",
+}
+"""Functions that work on what their caller opened: the caller, a service too, writes the access log."""
+
+NO_CONTENT: dict[str, tuple[str, ...]] = {
+    "access_log": ("access_log_path", "record", "record_if_possible"),
+    "actor": ("named_officer", "process_account"),
+    "attachments": ("total_bytes",),
+    "bell": (
+        "bell_path", "bell_status", "ladder", "list_rings", "make_ringer", "read_bell", "send_test_messages",
+        "write_sample",
+    ),
+    "books": ("book_lines", "export_book", "gather", "people_of", "read_books"),
+    "bulletins": ("read_text", "text_path", "write_text"),
+    "charter": (
+        "own_request", "public_folder", "publish_draft", "published", "role_keys", "roles_folder",
+        "station_charters",
+    ),
+    "digests": ("list_digests",),
+    "doubts": ("sender_of",),
+    "drafts": (
+        "begin_draft", "check_draft", "find_draft", "form_context", "judge_draft", "member_names", "missing_fields",
+        "send_draft",
+    ),
+    "envelopes": ("is_envelope", "judge_envelope", "seal_envelope", "unverified_attributes"),
+    "files": ("write_new",),
+    "hotspots": ("read_hotspots", "send_hotspots"),
+    "inbox": ("list_aside",),
+    "keys": (
+        "cosigner", "key_files", "key_status", "ledger_keys", "load_key", "sealing_keys", "signer", "station_keys",
+    ),
+    "labels": (
+        "arrival", "doubt_sentence", "error_sentence", "reason_name", "refusal", "stage_name", "state_name", "type_of",
+        "way_name",
+    ),
+    "ledger": ("cosigner_path", "key_of", "keys_of", "kept_statements", "ledger_folder", "open_cosigner"),
+    "matters": ("countersign", "link_threads"),
+    "obligations": (
+        "asks_receipt", "counties_with_inbox", "discharge_action", "discharging_types", "needs_telephone",
+        "rule_action",
+    ),
+    "outbox": ("list_events", "list_waiting_files"),
+    "office": ("read_office",),
+    "outlines": ("outlines_geojson", "outlines_of", "read_outlines"),
+    "publishing": ("explain", "publish"),
+    "quarantine": ("list_quarantine",),
+    "quarters": ("figures_bytes", "partner_of"),
+    "retention": ("destroy_content", "list_due"),
+    "sample": ("make_sample",),
+    "sample_files": ("write_samples",),
+    "sending": ("open_sender",),
+    "tables": ("check_free", "import_table", "read_table", "write_rejects", "write_template"),
+    "stores": ("drafts_path", "inbox_path", "open_drafts", "outbox_path", "read_drafts"),
+}  # fmt: skip
+"""Module → functions that return no content of a partner. Those that need no more than a county are called."""
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """Make a home where 庆元 received a fire, a plan and minutes of 寿宁, and sent a fire that was answered."""
+    folder = tmp_path_factory.mktemp("access")
+    make_sample(folder / "home", (SHOUNING, QINGYUAN), datetime.now(UTC))
+    home, station = Home(folder / "home"), Station(folder / "home")
+
+    def publish(county: str, content: dict[str, Any]) -> str:
+        with open_outbox(home, county, NoPassphrase()) as outbox:
+            return outbox.publish(parse_draft(content)).id
+
+    def letter(kind: str, payload: dict[str, Any], **attributes: Any) -> dict[str, Any]:  # noqa: ANN401 -- of any attribute
+        content = {name: value for name, value in payload.items() if name != "external_ref"}
+        return {"type": f"yizhan.{kind}.v1", "to": [QINGYUAN], "payload": content | {"summary": MARKER}, **attributes}
+
+    (folder / "map.txt").write_text(MARKER, "utf-8")
+    with open_outbox(home, SHOUNING, NoPassphrase()) as outbox:
+        content = FIRE | {"payload": FIRE["payload"] | {"summary": MARKER}}
+        fire = outbox.publish(attach_files(outbox, parse_draft(content), [str(folder / "map.txt")])).id
+    plan = publish(SHOUNING, letter("patrol.plan", PLAN))
+    minutes = publish(SHOUNING, letter("liaison.consultation", CONSULTATION, stage="final"))
+    place = {"county": QINGYUAN}
+    own = publish(QINGYUAN, FIRE | {"touches": [SHOUNING], "payload": FIRE["payload"] | {"place": place}})
+    for county in (SHOUNING, QINGYUAN):
+        station.carry(county)
+    for county in (SHOUNING, QINGYUAN):
+        station.deliver(county)
+    with read_outbox(home, SHOUNING) as reader:
+        event = None if reader is None else reader.event(fire)
+    assert event is not None
+    with open_inbox(home, SHOUNING, NoPassphrase()) as inbox:
+        inbox.acknowledge(own, "张三", "123456", note=MARKER)
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    receive_files(home, QINGYUAN, SHOUNING)
+    (folder / "map.txt").unlink()
+    label = str(Quarter.containing(datetime.now(UTC), home.charter.time_zone))
+    return Case(home, folder, fire, plan, minutes, own, label, event.envelope or b"")
+
+
+def receive_files(home: Home, county: str, sender: str) -> None:
+    """Let a county have the chunks of every file that a sender sealed, as if they had come by Kafka."""
+    with open_inbox(home, county, NoPassphrase()) as inbox, FileStore(inbox.path) as files:
+        files.want(inbox.carriers(0))
+        sealed = outbox_path(home, sender)
+        for leaves in sealed.with_name(sealed.name + FOLDER).glob("*.leaves"):
+            hashes, chunk = leaves.read_bytes(), leaves.with_suffix("").read_bytes()
+            record = write_record(bytes.fromhex(leaves.stem), 0, [hashes], chunk)
+            files.keep("memory", sender, [read_record(record)], 1)
+
+
+def public_functions() -> Iterator[tuple[str, FunctionType]]:
+    """Yield every public function of every module of the services, by ``module.name``."""
+    for found in pkgutil.iter_modules(services.__path__):
+        module = importlib.import_module(f"yizhan.services.{found.name}")
+        for name, value in vars(module).items():
+            inner = inspect.unwrap(value) if callable(value) and not inspect.isclass(value) else value
+            if isinstance(inner, FunctionType) and inner.__module__ == module.__name__ and not name.startswith("_"):
+                yield f"{found.name}.{name}", value
+
+
+def without_content() -> list[str]:
+    """Return the names of ``NO_CONTENT``."""
+    return [f"{module}.{name}" for module, names in NO_CONTENT.items() for name in names]
+
+
+def test_each_service_is_known_to_return_content_or_not() -> None:
+    """A function that stands in none of the tables fails here: decide whether it returns what a partner sealed."""
+    tables = [*CONTENT, *GIVEN, *without_content()]
+    assert sorted(tables) == sorted(set(tables))
+    functions = {name for name, _function in public_functions()}
+    assert functions - set(tables) == set(), "write these into a table"
+    assert set(tables) - functions == set(), "these are gone"
+
+
+@pytest.mark.parametrize("name", CONTENT)
+def test_who_gets_content_is_in_the_access_log_before(case: Case, name: str) -> None:
+    """Where the log cannot be written, nothing is returned; where it can, it names the actor and the ids."""
+    example = CONTENT[name]
+    log, kept = case.log(example.county), case.folder / "kept.jsonl"
+    if log.exists():
+        log.rename(kept)
+    log.mkdir()
+    with pytest.raises(StoreError):
+        example.call(case)
+    log.rmdir()
+    if kept.exists():
+        kept.rename(log)
+    before = len(list(access_log.read(log)))
+    example.call(case)
+    entries, breaks = access_log.check(access_log.read(log))
+    (new,) = entries[before:]
+    assert breaks == []
+    assert (new.who, new.command, new.how) == (str(case.actor), case.actor.operation, example.how)
+    assert set(example.names(case)) <= set(new.what)
+
+
+NOT_CALLED = frozenset(
+    {
+        "bell.bell_status", "bell.send_test_messages", "bell.write_sample", "quarantine.list_quarantine",
+        "sample_files.write_samples",
+    }
+)  # fmt: skip
+"""They need Kafka, a bell or another kind of home."""
+ARGUMENTS: dict[str, Callable[[Case], object]] = {
+    "home": lambda it: it.home,
+    "county": lambda _it: QINGYUAN,
+    "actor": lambda it: it.actor,
+    "now": lambda it: it.now,
+    "query": lambda _it: OutboxQuery(),
+    "key": lambda it: it.key,
+    "partner": lambda _it: None,
+    "label": lambda it: it.label,
+}
+
+
+def simple() -> dict[str, tuple[FunctionType, list[str]]]:
+    """Return functions of ``NO_CONTENT`` that can be called with ``ARGUMENTS``, and which of these they need."""
+    found, listed = {}, set(without_content()) - NOT_CALLED
+    for name, function in public_functions():
+        parameters = inspect.signature(function).parameters.items()
+        needed = [each for each, parameter in parameters if parameter.default is parameter.empty]
+        if name in listed and "home" in needed and set(needed) <= ARGUMENTS.keys():
+            found[name] = (function, needed)
+    return found
+
+
+@pytest.mark.parametrize("name", simple())
+def test_what_writes_no_access_returns_no_content(case: Case, name: str) -> None:
+    """Functions that need no more than a home and a county: the marker is not in what they return."""
+    function, needed = simple()[name]
+    made = function(**{each: ARGUMENTS[each](case) for each in needed})
+    if isinstance(made, Iterator):
+        made = list(made)
+    assert MARKER not in f"{made!r} {made}"

@@ -1,0 +1,130 @@
+"""A county's stores opened to read: no key is needed, and nothing on the disk changes."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station
+from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.consumers.items import InboxQuery
+from yizhan.consumers.store import MIGRATIONS
+from yizhan.producers.drafts import parse_draft
+from yizhan.producers.queries import OutboxQuery
+from yizhan.services.actor import Actor
+from yizhan.services.home import Home
+from yizhan.services.inbox import list_items
+from yizhan.services.outbox import list_events, list_postings, list_waiting_files
+from yizhan.services.sample import make_sample
+from yizhan.services.stores import (
+    drafts_path,
+    inbox_path,
+    open_drafts,
+    open_outbox,
+    outbox_path,
+    read_drafts,
+    read_inbox,
+    read_outbox,
+)
+
+ACTOR = Actor("test (1000)", "test")
+Reads = Callable[[Home], object]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a home where 寿宁 sent a fire that 庆元 received, and took its keys away."""
+    folder = tmp_path_factory.mktemp("stores") / "home"
+    make_sample(folder, (SHOUNING, QINGYUAN), datetime.now(UTC))
+    home, station = Home(folder), Station(folder)
+    with open_outbox(home, SHOUNING, TerminalPassphrase()) as outbox:
+        outbox.publish(parse_draft(FIRE))
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    with open_drafts(home, SHOUNING) as drafts:
+        drafts.begin({"type": "yizhan.notice.v1"}, datetime.now(UTC))
+    for county in (SHOUNING, QINGYUAN):
+        shutil.rmtree(home.county_folder(county) / "keys")
+    return folder
+
+
+@pytest.fixture
+def home(made: Path, tmp_path: Path) -> Home:
+    """Return a copy of that home: each of its files is another one than when it was written."""
+    shutil.copytree(made, tmp_path / "home")
+    return Home(tmp_path / "home")
+
+
+def contents(home: Home) -> dict[str, bytes]:
+    """Return every file of the counties but SQLite's own beside a database and the access log."""
+    beside = ("-wal", "-shm", "access.jsonl")
+    files = (path for path in (home.path / "counties").rglob("*") if path.is_file())
+    return {str(path): path.read_bytes() for path in files if not path.name.endswith(beside)}
+
+
+@pytest.mark.parametrize(
+    "reads",
+    [
+        lambda home: list_items(home, QINGYUAN, InboxQuery(), ACTOR).items,
+        lambda home: list_events(home, SHOUNING, OutboxQuery()).events,
+        lambda home: list_postings(home, SHOUNING, OutboxQuery(), 0, ACTOR).postings,
+    ],
+)
+def test_a_list_of_a_copied_home_needs_no_key_and_changes_nothing(home: Home, reads: Reads) -> None:
+    """A copy is another file, for which a writer opens a new epoch; a reader does not."""
+    before = contents(home)
+    assert reads(home)
+    assert contents(home) == before
+    with read_outbox(home, SHOUNING) as outbox:
+        assert outbox is not None
+        assert len(outbox.epochs()) == 1
+
+
+def test_where_nothing_is_yet_a_reader_makes_nothing(home: Home) -> None:
+    """No inbox, no outbox, no drafts: empty lists, and no file."""
+    for path in (inbox_path(home, QINGYUAN), outbox_path(home, SHOUNING), drafts_path(home, SHOUNING)):
+        path.unlink()
+    before = contents(home)
+    assert list_items(home, QINGYUAN, InboxQuery(), ACTOR).items == ()
+    assert list_events(home, SHOUNING, OutboxQuery()).events == ()
+    assert list_waiting_files(home, SHOUNING).files == ()
+    with read_drafts(home, SHOUNING) as drafts:
+        assert drafts is None
+    assert contents(home) == before
+
+
+def test_a_list_is_read_while_a_writer_holds_the_store(home: Home) -> None:
+    """A reader waits for nobody's write transaction."""
+    with closing(sqlite3.connect(outbox_path(home, SHOUNING), isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("UPDATE events SET attempts = 99")
+        assert [row.attempts for row in list_events(home, SHOUNING, OutboxQuery()).events] == [0]
+        writer.execute("ROLLBACK")
+
+
+def test_an_inbox_of_an_older_version_is_listed_and_stays(home: Home) -> None:
+    """Its schema is brought up to date in memory only: the next writer migrates the file."""
+    path = inbox_path(home, QINGYUAN)
+    with closing(sqlite3.connect(path)) as conn:
+        conn.execute("DROP INDEX letters_answering")
+        conn.execute(f"PRAGMA user_version = {len(MIGRATIONS) - 1}")
+        conn.commit()
+    before = contents(home)
+    with read_inbox(home, QINGYUAN) as inbox:
+        assert inbox is not None
+        assert len(inbox.items()) == 1
+    assert contents(home) == before
+
+
+def test_drafts_are_read(home: Home) -> None:
+    """A list of drafts reads them, and cannot change them."""
+    with read_drafts(home, SHOUNING) as drafts:
+        assert drafts is not None
+        assert [each.type for each in drafts.all()] == ["yizhan.notice.v1"]
+        assert not hasattr(drafts, "begin")
