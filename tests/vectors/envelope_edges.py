@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tests.forge import Letter, changed, forge
 from tests.simulator import BOOK, FIRE, INTELLIGENCE, NOW, START, seed
@@ -159,97 +159,108 @@ def clocks(make: Maker) -> None:
         make.add(f"charter-number-{number}", sentence, make.good(charter=name))
 
 
-def two_faults(make: Maker) -> None:
-    """Two faults at once: the first of 8.2 is the reason."""
-    theirs = of_source(PARTNER, 7)
-    good, later = make.good(), written(NOW + timedelta(hours=1))
-    keyring = topics.events(KEYRING)
-
-    def of(name: str, sentence: str, data: bytes | None, **found: Any) -> None:  # noqa: ANN401 -- as Maker.add
-        make.add(f"order-{name}", sentence, data, **found)
-
-    of("headers-before-value", "Too long Kafka headers, and no value.", None, kafka_header_bytes=64 * 1024 + 1)
-    of("length-before-magic", "Too long, and of another magic.", b"YZE2" + good[4:], zeros_after=900_001 - len(good))
-    of(
-        "magic-before-suite",
+def two_of_framing(make: Maker) -> None:
+    """Two faults at once, one of them of the framing or the header: the first of 8.2 is the reason."""
+    good = make.good()
+    make.add(
+        "order-headers-before-value", "Too long Kafka headers, and no value.", None, kafka_header_bytes=64 * 1024 + 1
+    )
+    make.add(
+        "order-length-before-magic",
+        "Too long, and of another magic.",
+        b"YZE2" + good[4:],
+        zeros_after=900_001 - len(good),
+    )
+    make.add(
+        "order-magic-before-suite",
         "Another magic and another suite.",
         replace(Letter.of(good), magic=b"YZE2", suite=2).data(),
     )
-    of(
-        "suite-before-header",
+    make.add(
+        "order-suite-before-header",
         "Suite 2, and too long a header.",
         replace(Letter.of(good), suite=2, header=bytes(16385)).data(),
     )
-    of(
-        "header-length-before-kids",
+    make.add(
+        "order-header-length-before-kids",
         "Too long a header, and no recipient.",
         replace(Letter.of(good), header=bytes(16385), kids=()).data(),
     )
-    of(
-        "header-before-member",
+    make.add(
+        "order-header-before-member",
         "A bad header of a stranger.",
         forge(changed(make.header(), source="110101", grade=9), make.seals(PARTNER), STRANGER),
     )
+
+
+def two_of_author(make: Maker) -> None:
+    """Two faults at once, one of them of the author: the first of 8.2 is the reason."""
+    keyring = topics.events(KEYRING)
     stranger = changed(make.header(), source="110101", id=f"110101-{BOOK}-1", kid=STRANGER.kid)
-    of(
-        "member-before-signature",
+    make.add(
+        "order-member-before-signature",
         "No member, and a signature that does not hold.",
         flipped(forge(stranger, make.seals(PARTNER), STRANGER)),
     )
-    of(
-        "key-before-signature",
+    make.add(
+        "order-key-before-signature",
         "An unknown key, and a signature that does not hold.",
         flipped(forge(changed(make.header(), kid=STRANGER.kid), make.seals(PARTNER), STRANGER)),
     )
     revoked = forge(changed(make.header(KEYRING), kid=REVOKED.kid), make.seals(PARTNER), REVOKED)
-    of(
-        "signature-before-revoked",
+    make.add(
+        "order-signature-before-revoked",
         "A revoked key, and a signature that does not hold.",
         flipped(revoked),
         topic=keyring,
     )
-    of(
-        "revoked-before-audience",
+    make.add(
+        "order-revoked-before-audience",
         "A revoked key, sealed to a stranger.",
         forge(changed(make.header(KEYRING), kid=REVOKED.kid), [STRANGERS_SEAL.public], REVOKED),
         topic=keyring,
     )
     nobody = changed(make.header(KEYRING), kid=EXPIRED.kid, to=["999999"], lanes={"999999": LANE})
-    of(
-        "validity-before-recipient",
+    make.add(
+        "order-validity-before-recipient",
         "A key that expired, and a recipient that is no member.",
         forge(nobody, make.seals(PARTNER), EXPIRED),
         topic=keyring,
     )
-    of(
-        "signature-before-recipient",
+    make.add(
+        "order-signature-before-recipient",
         "A recipient that is no member, and a signature that does not hold.",
         flipped(make.forged(changed(make.header(), to=["999999"], lanes={"999999": LANE}))),
     )
-    of(
-        "recipient-before-audience",
+
+
+def two_of_audience(make: Maker) -> None:
+    """Two faults at once, of audience, references, place and time: the first of 8.2 is the reason."""
+    theirs, later = of_source(PARTNER, 7), written(NOW + timedelta(hours=1))
+    make.add(
+        "order-recipient-before-audience",
         "A recipient that is no member, and to out of order.",
         make.forged(changed(make.header(), to=["999999", PARTNER], lanes={PARTNER: LANE, "999999": LANE})),
     )
-    of(
-        "audience-before-reference",
+    make.add(
+        "order-audience-before-reference",
         "One lane too many, and another county's event withdrawn.",
         make.forged(changed(make.header(), lanes={PARTNER: LANE, THIRD: LANE}, withdraws=theirs)),
     )
-    of(
-        "reference-before-topic",
+    make.add(
+        "order-reference-before-topic",
         "Another county's event withdrawn, on another's topic.",
         make.forged(changed(make.header(), withdraws=theirs)),
         topic=topics.events(PARTNER),
     )
-    of(
-        "topic-before-clock",
+    make.add(
+        "order-topic-before-clock",
         "On another's topic, and dated in the future.",
         make.good(type=INTELLIGENCE, time=later),
         topic=topics.events(PARTNER),
     )
-    of(
-        "audience-before-clock",
+    make.add(
+        "order-audience-before-clock",
         "Sealed to nobody addressed, and dated in the future.",
         forge(changed(make.header(type=INTELLIGENCE), time=later), make.seals(THIRD), make.key()),
     )
@@ -315,4 +326,12 @@ def crypto(make: Maker) -> None:
     )
 
 
-STEPS: Final[tuple[Callable[[Maker], None], ...]] = (limits, instants, clocks, two_faults, crypto)
+STEPS: Final[tuple[Callable[[Maker], None], ...]] = (
+    limits,
+    instants,
+    clocks,
+    two_of_framing,
+    two_of_author,
+    two_of_audience,
+    crypto,
+)
