@@ -8,10 +8,10 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from tests.simulator import seed
 from tests.vectors.contract_keys import Case
 from tests.vectors.contract_obligations import GOOD_OBLIGATIONS, WRONG_OBLIGATIONS
 from tests.vectors.maker import CHARTER, NAME
+from tests.world.simulator import seed
 from yizhan.schemas import strictjson
 from yizhan.schemas.keys import CosigningKey, SigningKey, kid
 from yizhan.schemas.sample import sample_ladders

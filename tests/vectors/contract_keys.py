@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.simulator import seed
 from tests.vectors.by_hand import plus_order_8
+from tests.world.simulator import seed
 from yizhan.schemas.keys import CosigningKey, SealingKey, SigningKey
 from yizhan.schemas.logrecords import write_entries
 

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.simulator import NOW, START, County, seed
 from tests.vectors.contract_charters import STATION, entry, text
 from tests.vectors.contract_keys import Case
 from tests.vectors.contract_statements import POSTMARK, TYPE, document
+from tests.world.simulator import NOW, START, County, seed
 from yizhan.schemas import merkle, notes, strictjson
 from yizhan.schemas.checkpoints import Checkpoint, cosign, cosigner_name, sign_checkpoint
 from yizhan.schemas.keys import CosigningKey, SigningKey

@@ -6,11 +6,11 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.simulator import BOOK, NOW, World, seed
 from tests.vectors.contract_charters import STATION, version
 from tests.vectors.contract_keys import Case
 from tests.vectors.contract_statements import MANIFEST, TYPE, document
 from tests.vectors.maker import HASH, NAME, PARTNER, SENDER, THIRD, of_source
+from tests.world.simulator import BOOK, NOW, World, seed
 from yizhan.schemas import merkle, strictjson
 from yizhan.schemas.dsse import pae
 from yizhan.schemas.envelope import parse_envelope

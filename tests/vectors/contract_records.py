@@ -8,13 +8,13 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.forge import Letter, changed, forge
-from tests.simulator import NOW, World, seed
 from tests.vectors.by_hand import plus_order_8, signature_under
 from tests.vectors.contract_charters import KEYS, POLICY, key_change, text, version
 from tests.vectors.contract_charters import changed as file_changed
 from tests.vectors.contract_keys import Case
 from tests.vectors.maker import CHARTER, PARTNER, SENDER, STRANGER, STRANGERS_SEAL, THIRD
+from tests.world.forge import Letter, changed, forge
+from tests.world.simulator import NOW, World, seed
 from yizhan.schemas.counterfoils import counterfoil_of
 from yizhan.schemas.keys import kid
 from yizhan.schemas.sample import SIX

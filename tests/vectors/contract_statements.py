@@ -6,10 +6,10 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.simulator import seed
 from tests.vectors.contract_charters import ALLIANCE, STATION, changed, entry, put, version
 from tests.vectors.contract_keys import Case
 from tests.vectors.maker import HASH, NAME, of_source
+from tests.world.simulator import seed
 from yizhan.schemas import strictjson
 from yizhan.schemas.dsse import pae
 from yizhan.schemas.keys import SigningKey

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Metadata, Targets
 
-from tests.ceremony import Ceremony
-from tests.simulator import NOW, World, seed
 from tests.vectors.contract_keys import Case
+from tests.world.ceremony import Ceremony
+from tests.world.simulator import NOW, World, seed
 from yizhan.charter.layout import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, metadata_path, target_path
 from yizhan.charter.repository import COMPACT
 from yizhan.charter.rolekeys import generate, public_of

@@ -10,8 +10,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from tests.forge import Letter, changed, forge
-from tests.simulator import BOOK, FIRE, INTELLIGENCE, NOW, START, seed
 from tests.vectors.by_hand import IDENTITY, IDENTITY_AGAIN, ORDER_8, signature_with, wrap_with
 from tests.vectors.maker import (
     EXPIRED,
@@ -26,6 +24,8 @@ from tests.vectors.maker import (
     THIRD,
     of_source,
 )
+from tests.world.forge import Letter, changed, forge
+from tests.world.simulator import BOOK, FIRE, INTELLIGENCE, NOW, START, seed
 from yizhan.schemas import topics
 from yizhan.schemas.envelope import pad
 from yizhan.schemas.header import RECEIPT

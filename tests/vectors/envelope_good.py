@@ -6,9 +6,9 @@ import json
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from tests.forge import changed
-from tests.simulator import BOOK, INTELLIGENCE, NOW
 from tests.vectors.maker import HASH, PARTNER, SENDER, THIRD
+from tests.world.forge import changed
+from tests.world.simulator import BOOK, INTELLIGENCE, NOW
 from yizhan.schemas.header import NOTICE, RECEIPT
 from yizhan.schemas.sample import SIX
 from yizhan.schemas.timestamps import written

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from tests.forge import Letter, changed
-from tests.simulator import BOOK
 from tests.vectors.maker import HASH, PARTNER, SENDER, THIRD
+from tests.world.forge import Letter, changed
+from tests.world.simulator import BOOK
 from yizhan.schemas.header import RECEIPT
 
 if TYPE_CHECKING:

@@ -6,8 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.forge import Letter, changed, forge
-from tests.simulator import BOOK, INTELLIGENCE, NOW
 from tests.vectors.maker import (
     EXPIRED,
     FUTURE,
@@ -21,6 +19,8 @@ from tests.vectors.maker import (
     STRANGERS_SEAL,
     THIRD,
 )
+from tests.world.forge import Letter, changed, forge
+from tests.world.simulator import BOOK, INTELLIGENCE, NOW
 from yizhan.schemas import topics
 from yizhan.schemas.envelope import pad
 from yizhan.schemas.header import RECEIPT

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.forge import changed
-from tests.simulator import BOOK, INTELLIGENCE
 from tests.vectors.maker import HASH, PARTNER, SENDER, THIRD, of_source
+from tests.world.forge import changed
+from tests.world.simulator import BOOK, INTELLIGENCE
 from yizhan.schemas.header import RECEIPT
 
 if TYPE_CHECKING:

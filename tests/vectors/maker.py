@@ -10,8 +10,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.forge import forge
-from tests.simulator import BOOK, CLUSTER, NOW, START, World, seed
+from tests.world.forge import forge
+from tests.world.simulator import BOOK, CLUSTER, NOW, START, World, seed
 from yizhan.schemas import topics
 from yizhan.schemas.admit import Record, admit
 from yizhan.schemas.charter import Charter

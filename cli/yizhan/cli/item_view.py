@@ -17,11 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from yizhan.cli.actions import command_of
-from yizhan.cli.output import plain
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import sentence
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, with_note
+from yizhan.schemas.invisible import escaped
 from yizhan.schemas.payloads import Shown, lines
 from yizhan.services.home import Home
 from yizhan.services.labels import stage_name, way_name
@@ -143,14 +143,14 @@ def item_panel(home: Home, item: Item, county: str) -> Panel:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in item_details(home, item):
-        grid.add_row(Text(plain(name), style="bold"), Text(plain(value, keep_lines=True)))
+        grid.add_row(Text(escaped(name), style="bold"), Text(escaped(value, keep_lines=True)))
     rings = item.state == "ringing"
     head = f" {way_name(item.way)} {item.title} "
     command = command_of(Action.to("inbox.acknowledge", id=item.id, county=county))
-    foot = Text(plain(command)) if rings else None
+    foot = Text(escaped(command)) if rings else None
     return Panel(
         grid,
-        title=Text(plain(head), style="bold"),
+        title=Text(escaped(head), style="bold"),
         subtitle=foot,
         border_style="red" if rings else "none",
         title_align="left",
