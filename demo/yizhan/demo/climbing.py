@@ -13,10 +13,10 @@ from functools import partial
 
 from kafka import KafkaProducer
 
-from yizhan.cli.demo import phones
-from yizhan.cli.demo.play import Day
-from yizhan.cli.demo.scenario import unheard
 from yizhan.consumers.followups import Obligation
+from yizhan.demo import phones
+from yizhan.demo.play import Day
+from yizhan.demo.scenario import unheard
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.schemas import topics
 from yizhan.schemas.i18n import _

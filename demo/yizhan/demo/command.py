@@ -19,13 +19,13 @@ import click
 from rich.console import Console
 
 from yizhan.cli.click_options import Command, OneOf, Option
-from yizhan.cli.demo.account import Account
-from yizhan.cli.demo.auditing import audit
-from yizhan.cli.demo.climbing import climb
-from yizhan.cli.demo.ending import Stopped, cleaning_up
-from yizhan.cli.demo.play import Day
-from yizhan.cli.demo.stage import Stage, exclusive_home
 from yizhan.cli.language import HOME_VARIABLE
+from yizhan.demo.account import Account
+from yizhan.demo.auditing import audit
+from yizhan.demo.climbing import climb
+from yizhan.demo.ending import Stopped, cleaning_up
+from yizhan.demo.play import Day
+from yizhan.demo.stage import Stage, exclusive_home
 from yizhan.deploy.broker import Broker
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, marked

@@ -14,7 +14,7 @@ from typing import Any
 
 from kafka import KafkaProducer
 
-from yizhan.cli.demo.scenario import QINGYUAN, SHOUNING
+from yizhan.demo.scenario import QINGYUAN, SHOUNING
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.schemas import topics
 from yizhan.schemas.charter import Charter

@@ -21,8 +21,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from yizhan.cli.demo import phones
 from yizhan.consumers.inbox import Inbox
+from yizhan.demo import phones
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.home import bring_up
 from yizhan.ledger.checkpoint_store import FILE as HEADS

@@ -13,7 +13,7 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from yizhan.cli.demo.scenario import QINGYUAN, SHOUNING
+from yizhan.demo.scenario import QINGYUAN, SHOUNING
 from yizhan.schemas.i18n import _
 from yizhan.services.stores import INBOX_FILE
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from subprocess import CompletedProcess
 
-    from yizhan.cli.demo.play import Day
+    from yizhan.demo.play import Day
 
     Alone = Callable[..., CompletedProcess[str]]
 

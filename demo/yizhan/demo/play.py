@@ -15,16 +15,16 @@ from importlib.resources import files
 from io import BytesIO
 from typing import Any, Final, TypeVar
 
-from yizhan.cli.demo import phones
-from yizhan.cli.demo.account import Account
-from yizhan.cli.demo.hostile import Arsenal, attack, attacks
-from yizhan.cli.demo.scenario import OFFICERS, QINGYUAN, SHOUNING, ScriptedEvent, day
-from yizhan.cli.demo.stage import PATIENCE_SECONDS, Stage, wait_for
 from yizhan.consumers.bell.rings import ALARM_STEP, Ring
 from yizhan.consumers.digests import Digest
 from yizhan.consumers.items import InboxQuery as Items
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import sentence
+from yizhan.demo import phones
+from yizhan.demo.account import Account
+from yizhan.demo.hostile import Arsenal, attack, attacks
+from yizhan.demo.scenario import OFFICERS, QINGYUAN, SHOUNING, ScriptedEvent, day
+from yizhan.demo.stage import PATIENCE_SECONDS, Stage, wait_for
 from yizhan.producers.drafts import Draft, Office, parse_draft
 from yizhan.producers.firms import FirmsContext, import_firms
 from yizhan.producers.geography import sample_outlines

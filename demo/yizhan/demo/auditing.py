@@ -11,9 +11,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from yizhan.cli.demo.reconciling import reconcile_pair
-from yizhan.cli.demo.scenario import QINGYUAN
-from yizhan.cli.demo.stage import wait_for
+from yizhan.demo.reconciling import reconcile_pair
+from yizhan.demo.scenario import QINGYUAN
+from yizhan.demo.stage import wait_for
 from yizhan.ledger.log import PUBLIC
 from yizhan.ledger.log_source import FINAL, LogFolder
 from yizhan.ledger.statements import FILE, Statements
@@ -23,7 +23,7 @@ from yizhan.schemas.i18n import _, join_list
 from yizhan.schemas.proofs import SUFFIX
 
 if TYPE_CHECKING:
-    from yizhan.cli.demo.play import Day
+    from yizhan.demo.play import Day
     from yizhan.schemas.checkpoints import OpenedCheckpoint
 
 CARRIED: Final = "carried"
