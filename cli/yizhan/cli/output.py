@@ -16,19 +16,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
+from itertools import zip_longest
 from typing import Any, Final
 
 import click
 from pydantic import BaseModel
-from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
-from rich.table import Table
-from rich.text import Text
 
 from yizhan.cli.terminal_text import columns as width
-from yizhan.cli.terminal_text import wrap
+from yizhan.cli.terminal_text import fold, wrap
 from yizhan.schemas.invisible import escaped, escaped_json
 from yizhan.schemas.timestamps import written
 from yizhan.services.progress import SILENT, Progress
@@ -97,42 +95,45 @@ def print_table(
     cells = [[escaped("" if value is None else str(value), keep_lines=True) for value in row] for row in rows]
     if not cells:
         click.echo(empty)
-    elif _needed(columns, cells, whole) <= (screen := console()).width:
-        _print_grid(screen, columns, cells, whole)
-    else:
-        for row in cells:
-            click.echo("  ".join(row[number] for number in sorted(whole)))
-            rest = [number for number in range(len(columns)) if number not in whole and row[number]]
-            text = "  ".join(f"{columns[number]}: {row[number]}" for number in rest)
-            click.echo("\n".join(f"  {line}" for line in wrap(text, max(screen.width - 2, _LEAST))))
-
-
-def _needed(columns: Sequence[str], cells: list[list[str]], whole: Collection[int]) -> int:
-    """Count the columns of a screen that a table needs to be read: ids in full, the rest folded."""
-    longest = [
-        max(width(line) for row in [columns, *cells] for line in row[n].split("\n")) for n in range(len(columns))
-    ]
-    return sum(most if n in whole else min(most, _LEAST) for n, most in enumerate(longest)) + 2 * len(columns)
-
-
-def _print_grid(screen: Console, columns: Sequence[str], cells: list[list[str]], whole: Collection[int]) -> None:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, overflow="fold", no_wrap=number in whole)
+        return
+    wide, number = console().width, len(columns)
+    longest = [max(width(line) for row in [columns, *cells] for line in row[n].split("\n")) for n in range(number)]
+    if sum(most if n in whole else min(most, _LEAST) for n, most in enumerate(longest)) + 2 * number <= wide:
+        widths = _narrowed(longest, wide, whole)
+        head = [click.style(line, bold=True) for line in _lines(columns, widths)]
+        click.echo("\n".join([*head, "─" * min(sum(widths) + 2 * (number - 1), wide)]))
+        click.echo("\n".join(line for row in cells for line in _lines(row, widths)))
+        return
     for row in cells:
-        table.add_row(*map(Text, row))
-    screen.print(table)
+        click.echo("  ".join(row[n] for n in sorted(whole)))
+        text = "  ".join(f"{columns[n]}: {row[n]}" for n in range(number) if n not in whole and row[n])
+        click.echo("\n".join(f"  {line}" for line in wrap(text, max(wide - 2, _LEAST))))
+
+
+def _narrowed(longest: Sequence[int], wide: int, whole: Collection[int]) -> list[int]:
+    """Make the widest columns narrower until a table fits on the screen."""
+    widths = list(longest)
+    foldable = [n for n in range(len(widths)) if n not in whole]
+    while foldable and sum(widths) + 2 * len(widths) > wide:
+        widths[max(foldable, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _lines(row: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
+    """Yield the lines of one row, its cells folded and padded."""
+    folded = [fold(cell, wide) for cell, wide in zip(row, widths, strict=True)]
+    for parts in zip_longest(*folded, fillvalue=""):
+        yield "  ".join(part + " " * (wide - width(part)) for part, wide in zip(parts, widths, strict=True)).rstrip()
 
 
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
     """Print names beside values, one a line, leaving out what is absent."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, value in pairs:
-        if value is not None:
-            table.add_row(Text(escaped(name), style="bold"), Text(escaped(str(value), keep_lines=True)))
-    console().print(table)
+    found = [(escaped(name), escaped(str(value), keep_lines=True)) for name, value in pairs if value is not None]
+    first = max((width(name) for name, _value in found), default=0)
+    for name, value in found:
+        values = fold(value, max(console().width - first - 2, _LEAST))
+        head = click.style(name, bold=True) + " " * (first - width(name) + 2)
+        click.echo((head + f"\n{' ' * (first + 2)}".join(values)).rstrip())
 
 
 @contextmanager

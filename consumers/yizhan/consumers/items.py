@@ -8,8 +8,9 @@ Rule 3: every function works inside its caller's lock; none opens a transaction.
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -197,7 +198,8 @@ def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
     where = " AND ".join(conditions) or "1"
     sql = f"SELECT {_COLUMNS} FROM items JOIN letters USING (seq) WHERE {where} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
     found = conn.execute(sql, {**values, "limit": -1 if query.limit is None else query.limit}).fetchall()
-    return (_item(conn, row) for row in reversed(found))
+    answers, labels = _answers(conn, found), _labels(conn, found)
+    return (_item(row, answers.get(row["id"], ()), labels.get(row["id"], ())) for row in reversed(found))
 
 
 def one(conn: sqlite3.Connection, item_id: str) -> Item | None:
@@ -218,13 +220,35 @@ def by_hash(conn: sqlite3.Connection, event_hash: bytes) -> Item | None:
     return None if row is None else one(conn, row["id"])
 
 
-def _item(conn: sqlite3.Connection, row: sqlite3.Row) -> Item:
-    answers = conn.execute("SELECT stage, name, badge, note, at FROM answers WHERE id = ? ORDER BY seq", (row["id"],))
-    labels = conn.execute(
-        "SELECT DISTINCT label FROM digests JOIN digest_members ON digest = seq WHERE digest_members.hash = ?"
-        " ORDER BY label",
-        (row["hash"],),
+def _answers(conn: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> dict[str, list[Answer]]:
+    """Read the officers' answers of items, by id: one query, however many there are."""
+    found: dict[str, list[Answer]] = {}
+    sql = (
+        "SELECT id, stage, name, badge, note, at FROM answers WHERE id IN (SELECT value FROM json_each(?)) ORDER BY seq"
     )
+    for item_id, *answer in conn.execute(sql, (_ids(rows),)):
+        found.setdefault(item_id, []).append(Answer(*answer))
+    return found
+
+
+def _labels(conn: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> dict[str, list[str]]:
+    """Read which quarters' digests name items, by id."""
+    found: dict[str, list[str]] = {}
+    sql = (
+        "SELECT DISTINCT items.id, label FROM items JOIN digest_members ON digest_members.hash = items.hash"
+        " JOIN digests ON digests.seq = digest_members.digest WHERE items.id IN (SELECT value FROM json_each(?))"
+        " ORDER BY label"
+    )
+    for item_id, label in conn.execute(sql, (_ids(rows),)):
+        found.setdefault(item_id, []).append(label)
+    return found
+
+
+def _ids(rows: Sequence[sqlite3.Row]) -> str:
+    return json.dumps([row["id"] for row in rows])
+
+
+def _item(row: sqlite3.Row, answers: Sequence[Answer], labels: Sequence[str]) -> Item:
     return Item(
         id=row["id"],
         hash=row["hash"],
@@ -246,8 +270,8 @@ def _item(conn: sqlite3.Connection, row: sqlite3.Row) -> Item:
         warnings=tuple(Warn(word) for word in row["warnings"].split()),
         superseded_by=row["superseded_by"],
         withdrawn_by=row["withdrawn_by"],
-        answers=tuple(Answer(*each) for each in answers),
-        digests=tuple(each["label"] for each in labels),
+        answers=tuple(answers),
+        digests=tuple(labels),
         header_bytes=row["header"],
         payload=row["payload"],
         destroyed=row["destroyed"],
