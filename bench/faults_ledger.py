@@ -121,8 +121,8 @@ class LedgerCount:
             each.size > len(entries) or tiles.root_at(each.size, reader.tile) != each.root for each in self.checkpoints
         )
         for county in TWO:
-            told = json.loads(self.world.yizhan("ledger", "status", "--county", county, "--json"))
-            forks += sum(each["offence"] != "missing" for each in told["evidence"])
+            status = json.loads(self.world.yizhan("ledger", "status", "--county", county, "--json"))
+            forks += sum(each["offence"] != "missing" for each in status["evidence"])
         return forks
 
 

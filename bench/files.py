@@ -97,7 +97,7 @@ def measure(ground: Ground) -> dict[str, Any]:
         sealed = time.monotonic() - begun
         outbox.publish(letter)
         say(f"files: sealed in {sealed:.1f} s")
-        beside = alarms(outbox, bell, lambda _: bool(outbox.files()) and time.monotonic() - begun < _PATIENCE_SECONDS)
+        busy = alarms(outbox, bell, lambda _: bool(outbox.files()) and time.monotonic() - begun < _PATIENCE_SECONDS)
         whole = time.monotonic() - begun
         if outbox.files():
             raise TimeoutError(f"the film was not whole after {whole:.0f} s")
@@ -112,8 +112,8 @@ def measure(ground: Ground) -> dict[str, Any]:
         "what": f"{MAX_FILE_BYTES} bytes; alarms at {PER_SECOND}/s, ms from commit to commit, idle and beside the film",
         "seconds": {name: significant(value) for name, value in (("seal", sealed), ("whole", whole), ("save", opened))},
         "peak_mib": {"before": before, "after": after},
-        "alarms": {"idle": len(idle), "beside": len(beside)},
+        "alarms": {"idle": len(idle), "beside": len(busy)},
         "idle_ms": _figures(idle),
-        "beside_ms": _figures(beside),
-        "ratio": {key: significant(_figures(beside)[key] / _figures(idle)[key]) for key in ("p50", "p99")},
+        "beside_ms": _figures(busy),
+        "ratio": {key: significant(_figures(busy)[key] / _figures(idle)[key]) for key in ("p50", "p99")},
     }

@@ -147,8 +147,8 @@ def measure(ground: Ground) -> dict[str, Any]:
             contextlib.closing(Bell(ground)) as bell,
         ):
             runs["ours"].append(ours(ground, bell))
-        told = ", ".join(f"{name} {percentile(times[-1], 0.5):.1f}" for name, times in runs.items())
-        say(f"alarm latency: run {run + 1}, p50 in ms: {told}")
+        medians = ", ".join(f"{name} {percentile(times[-1], 0.5):.1f}" for name, times in runs.items())
+        say(f"alarm latency: run {run + 1}, p50 in ms: {medians}")
     figures = {
         name: {
             key: summary([percentile(times, share) for times in each]) for key, share in (("p50", 0.5), ("p99", 0.99))

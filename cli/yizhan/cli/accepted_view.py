@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from yizhan.cli.decision_view import decisions_json
-from yizhan.cli.output import print_json, say, tell
+from yizhan.cli.output import fields_of, print_json, say, tell
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.i18n import _
 from yizhan.services.drafts import SentDraft
@@ -53,15 +53,8 @@ def accepted_lines(home: Home, sent: Accepted) -> list[str]:
 
 def accepted_json(sent: Accepted) -> dict[str, Any]:
     """Return what was accepted, for programs."""
-    return {
-        "id": sent.id,
-        "hash": sent.hash.hex(),
-        "to": list(sent.to),
-        "duplicate": sent.duplicate,
-        "differs": sent.differs,
-        "clock_suspect": sent.clock_suspect,
-        "decisions": decisions_json(sent.decisions),
-    }
+    names = "id hash to duplicate differs clock_suspect"
+    return {**fields_of(sent, names), "decisions": decisions_json(sent.decisions)}
 
 
 def files_waiting_line(trouble: str) -> str:

@@ -29,8 +29,7 @@ def evidence_options(function: Callable[..., Any]) -> Callable[..., Any]:
         not_final: bool,
         **given: Any,  # noqa: ANN401 -- as above
     ) -> Any:  # noqa: ANN401 -- as above
-        home = current_home()
-        home.charter_folder = charter or home.charter_folder
+        home = current_home(charter)
         return function(*args, sources=AuditSources(home, where, books, not_final), **given)
 
     for each in (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from yizhan.cli.output import print_line, print_table, say
+from yizhan.cli.output import fields_of, print_line, print_table, say
 from yizhan.consumers.bell.channels import DELIVERED
 from yizhan.consumers.bell.rings import URGENT, Ring, RingOutcome, Try
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked
@@ -78,11 +78,8 @@ def status_json(county: str, status: BellStatus) -> dict[str, Any]:
     """Return the status for programs."""
     return {
         "county": county,
-        "quiet_hours": status.settings.quiet_hours,
-        "group_seconds": status.settings.group_seconds,
-        "rungs": status.rungs,
-        "channels": status.channels,
-        "unheard": status.unheard,
+        **fields_of(status.settings, "quiet_hours group_seconds"),
+        **fields_of(status, "rungs channels unheard"),
         "problems": list(problems(status)),
     }
 
@@ -140,24 +137,10 @@ def _try_text(home: Home, each: Try) -> str:
 
 def ring_json(ring: Ring, tries: Sequence[Try]) -> dict[str, Any]:
     """Return a ring with its tries for programs."""
-    plan = ring.plan
     return {
-        "subject": plan.subject,
-        "step": plan.step,
-        "rung": plan.rung,
-        "urgency": plan.urgency,
-        "about": plan.about,
-        "rule": plan.rule,
-        "made": ring.made,
-        "due": plan.due,
-        "state": ring.state,
-        "at": ring.at,
-        "channel": ring.channel,
-        "why": ring.why,
-        "rounds": ring.rounds,
-        "tries": [
-            {name: getattr(each, name) for name in ("channel", "tells", "at", "ended", "outcome")} for each in tries
-        ],
+        **fields_of(ring.plan, "subject step rung urgency about rule"),
+        **fields_of(ring, "made due state at channel why rounds"),
+        "tries": [fields_of(each, "channel tells at ended outcome") for each in tries],
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from yizhan.cli.output import tell
+from yizhan.cli.output import fields_of, tell
 from yizhan.schemas.checkpoints import OpenedCheckpoint
 from yizhan.schemas.i18n import _, join_list
 from yizhan.services.home import Home
@@ -12,14 +12,8 @@ from yizhan.services.home import Home
 
 def checkpoint_json(opened: OpenedCheckpoint) -> dict[str, Any]:
     """Return a checkpoint for programs."""
-    return {
-        "origin": opened.checkpoint.origin,
-        "size": opened.checkpoint.size,
-        "root": opened.checkpoint.root,
-        "at": opened.at,
-        "cosigned": sorted(opened.cosigned),
-        "final": opened.final,
-    }
+    checkpoint = fields_of(opened.checkpoint, "origin size root")
+    return {**checkpoint, **fields_of(opened, "at final"), "cosigned": sorted(opened.cosigned)}
 
 
 def quorum_json(opened: OpenedCheckpoint | None) -> dict[str, Any] | None:

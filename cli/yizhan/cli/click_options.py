@@ -103,20 +103,30 @@ class Command(Translated, click.Command):
         return rest
 
 
-class _Language(click.ParamType):
-    """A language that the program speaks."""
+class Checked(click.ParamType):
+    """What a function reads from the words given; its ``BadParameter`` becomes the usage error."""
 
-    name = "language"
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        """Take the name of the type, and the function."""
+        self.name, self._read = name, read
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
-        """Check the word; it was taken before anything else was read."""
-        if known_language(str(value)) is None:
-            choices = join_list(LANGUAGES)
-            self.fail(_("应为 {choices} 之一，得到 {value}").format(choices=choices, value=value), param, ctx)
-        return str(value)
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 -- click's own
+        """Read the words; a default that is no text stays as it is."""
+        try:
+            return self._read(value) if isinstance(value, str) else value
+        except click.BadParameter as error:
+            self.fail(error.message, param, ctx)
 
 
-LANGUAGE: Final = _Language()
+def _language(value: str) -> str:
+    """Check the word; it was taken before anything else was read."""
+    if known_language(value) is None:
+        sentence = _("应为 {choices} 之一，得到 {value}")
+        raise click.BadParameter(sentence.format(choices=join_list(LANGUAGES), value=value))
+    return value
+
+
+LANGUAGE: Final = Checked("language", _language)
 EVERYWHERE: Final[dict[str, dict[str, Any]]] = {
     "home": {},
     "lang": {"type": LANGUAGE},
@@ -221,81 +231,69 @@ def charter_option() -> Callable[[Any], Any]:
     return option("--charter", type=click.Path(path_type=Path), metavar="DIR", help=text)
 
 
+def office_option() -> Callable[[Any], Any]:
+    """Declare ``--office JSON``: who writes and signs."""
+    text = marked("机构代码、拟稿人、联系人（样例：主目录里的 office.json；结构：yizhan schema office）")
+    return option("--office", type=click.Path(path_type=Path), metavar="JSON", help=text)
+
+
+def outlines_option() -> Callable[[Any], Any]:
+    """Declare ``--outlines GEOJSON``."""
+    text = marked("县界文件（默认设置 outlines 所指的，没有设则用示例县界）")
+    return option("--outlines", type=click.Path(path_type=Path), metavar="GEOJSON", help=text)
+
+
 def at_option() -> Callable[[Any], Any]:
     """Declare ``--at TIME``."""
     text = marked("按这个时刻有效的章程和密钥判断（默认现在；不写时区为北京时间）")
     return option("--at", type=MOMENT, metavar="TIME", help=text)
 
 
-class _Member(click.ParamType):
-    """A member's six-digit code, ASCII digits."""
-
-    name = "member"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
-        """Check the form; membership is the charter's business."""
-        text = str(value)
-        if len(text) != _MEMBER_DIGITS or not (text.isascii() and text.isdigit()):
-            self.fail(_("应为六位数字代码，如 350924，得到 {value}").format(value=text), param, ctx)
-        return text
+def _member(value: str) -> str:
+    """Check the form of a member's code, six ASCII digits; membership is the charter's business."""
+    if len(value) != _MEMBER_DIGITS or not (value.isascii() and value.isdigit()):
+        raise click.BadParameter(_("应为六位数字代码，如 350924，得到 {value}").format(value=value))
+    return value
 
 
-class _Moment(click.ParamType):
-    """An instant: RFC 3339, or local time without a zone."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:  # noqa: ANN401 -- click's own
-        """Read it; without a zone it is China's time."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            moment = datetime.fromisoformat(str(value))
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=ZoneInfo("Asia/Shanghai"))
-            whole = timedelta(microseconds=moment.microsecond % 1000)
-            return moment.astimezone(UTC) - whole
-        except (ValueError, OverflowError):
-            sentence = _("应为时间，如 2026-11-23T16:05 或 2026-11-23T08:05:00.000Z，得到 {value}")
-            self.fail(sentence.format(value=value), param, ctx)
+def _moment(value: str) -> datetime:
+    """Read an instant: RFC 3339, or China's time without a zone."""
+    try:
+        moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo("Asia/Shanghai"))
+        return moment.astimezone(UTC) - timedelta(microseconds=moment.microsecond % 1000)
+    except (ValueError, OverflowError):
+        sentence = _("应为时间，如 2026-11-23T16:05 或 2026-11-23T08:05:00.000Z，得到 {value}")
+        raise click.BadParameter(sentence.format(value=value)) from None
 
 
-class _QuarterLabel(click.ParamType):
-    """A quarter, such as ``2026Q4``."""
-
-    name = "quarter"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
-        """Check the form."""
-        try:
-            return str(Quarter.parse(str(value)))
-        except ValueError:
-            self.fail(_("季度应写作 2026Q4，得到 {value}").format(value=value), param, ctx)
+def _quarter(value: str) -> str:
+    """Check the form of a quarter, such as ``2026Q4``."""
+    try:
+        return str(Quarter.parse(value))
+    except ValueError:
+        raise click.BadParameter(_("季度应写作 2026Q4，得到 {value}").format(value=value)) from None
 
 
-class _Type(click.ParamType):
-    """An event type, in full or in short."""
+def _type(value: str) -> str:
+    """Find the event type that is meant, in full or in short."""
+    from yizhan.schemas.payloads import TYPES  # noqa: PLC0415 -- heavy: --help does without it
+    from yizhan.schemas.payloads.table import (  # noqa: PLC0415 -- as above
+        middle_name,
+        short_name,
+        type_name,
+        types_called,
+    )
 
-    name = "type"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
-        """Find the type that is meant."""
-        from yizhan.schemas.payloads import TYPES  # noqa: PLC0415 -- heavy: --help does without it
-        from yizhan.schemas.payloads.table import (  # noqa: PLC0415 -- as above
-            middle_name,
-            short_name,
-            type_name,
-            types_called,
-        )
-
-        found = types_called(str(value))
-        if not found:
-            choices = join_list(f"{short_name(name)} {type_name(name)}" for name in TYPES)
-            self.fail(_("没有事件类型 {value}；有的是：{choices}").format(value=value, choices=choices), param, ctx)
-        if len(found) > 1:
-            choices = join_list(map(middle_name, found))
-            self.fail(_("{value} 不只一类：请写 {choices}").format(value=value, choices=choices), param, ctx)
-        return found[0]
+    found = types_called(value)
+    if not found:
+        choices = join_list(f"{short_name(name)} {type_name(name)}" for name in TYPES)
+        raise click.BadParameter(_("没有事件类型 {value}；有的是：{choices}").format(value=value, choices=choices))
+    if len(found) > 1:
+        choices = join_list(map(middle_name, found))
+        raise click.BadParameter(_("{value} 不只一类：请写 {choices}").format(value=value, choices=choices))
+    return found[0]
 
 
 class OneOf(click.Choice[str]):
@@ -310,25 +308,22 @@ class OneOf(click.Choice[str]):
         return text
 
 
-class Whole(click.ParamType):
+class Whole(Checked):
     """A whole number within bounds, both included."""
-
-    name = "number"
 
     def __init__(self, low: int, high: int) -> None:
         """Take the bounds."""
-        self._low, self._high = low, high
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401 -- click's own
-        """Check the number."""
-        text = str(value)
-        if not (text.isascii() and text.isdigit()) or not self._low <= int(text) <= self._high:
-            sentence = _("应为 {low} 到 {high} 的整数，得到 {value}")
-            self.fail(sentence.format(low=self._low, high=self._high, value=text), param, ctx)
-        return int(text)
+        def number(value: str) -> int:
+            if not (value.isascii() and value.isdigit()) or not low <= int(value) <= high:
+                sentence = _("应为 {low} 到 {high} 的整数，得到 {value}")
+                raise click.BadParameter(sentence.format(low=low, high=high, value=value))
+            return int(value)
+
+        super().__init__("number", number)
 
 
-MEMBER: Final = _Member()
-MOMENT: Final = _Moment()
-QUARTER: Final = _QuarterLabel()
-TYPE: Final = _Type()
+MEMBER: Final = Checked("member", _member)
+MOMENT: Final = Checked("time", _moment)
+QUARTER: Final = Checked("quarter", _quarter)
+TYPE: Final = Checked("type", _type)

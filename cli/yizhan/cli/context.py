@@ -18,12 +18,13 @@ from yizhan.services.actor import Actor, process_account
 from yizhan.services.home import Home
 
 
-def current_home() -> Home:
-    """Return the home of the command that runs."""
+def current_home(charter: Path | None = None) -> Home:
+    """Return the home of the command that runs; ``charter`` is the folder that ``--charter`` names."""
     root = click.get_current_context().find_root()
     if not isinstance(root.obj, Home):
         _log(debug=debugging())
         root.obj = Home(Path(_given().get("home") or DEFAULT_HOME))
+    root.obj.charter_folder = charter or root.obj.charter_folder
     return root.obj
 
 
@@ -42,7 +43,7 @@ def _given() -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def say_if_stale(_home: Home, reader: CharterReader) -> bool:
+def say_if_stale(reader: CharterReader) -> bool:
     """Say when a reader's charter is stale; return whether it is."""
     status = reader.status()
     if not status.stale(utc_now()):
@@ -60,8 +61,9 @@ def _log(*, debug: bool) -> None:
     )
 
 
-def log_to_stderr(*, debug: bool) -> None:
+def log_to_stderr() -> None:
     """Log on stderr what a long-running process meets."""
+    debug = debugging()
     logging.getLogger().setLevel(logging.DEBUG if debug else logging.INFO)
     # kafka-python logs every attempt at a broker that is away as an error; we log it once (yizhan.runtime.outage_log).
     for noisy, level in (("kafka", logging.CRITICAL), ("aiokafka", logging.ERROR), ("asyncio", logging.ERROR)):

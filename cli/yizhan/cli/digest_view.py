@@ -15,6 +15,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from yizhan.bulletin.quarter_events import QuarterEvent
+from yizhan.cli.output import fields_of
 from yizhan.consumers.items import EXERCISE, TEST
 from yizhan.consumers.labels import Warn, sentence
 from yizhan.schemas.i18n import _, join_sentences, marked
@@ -44,21 +45,13 @@ def quarter_json(shown: QuarterLetters) -> dict[str, Any]:
     contents = shown.contents
     count, prompt = _totals(shown)
     return {
-        "label": shown.label,
-        "county": shown.county,
-        "partner": shown.partner,
-        "made": shown.made,
-        "empty": shown.empty,
+        **fields_of(shown, "label county partner made empty"),
         "proven": contents.proven,
         "digests": [
             {
-                "manifest": digest.hash.hex(),
-                "interim": digest.manifest.interim,
-                "closed": digest.manifest.closed,
-                "count": digest.manifest.count,
-                "prompt": digest.manifest.prompt,
-                "verdict": digest.verdict.value,
-                "warnings": [warning.value for warning in digest.warnings],
+                "manifest": digest.hash,
+                **fields_of(digest.manifest, "interim closed count prompt"),
+                **fields_of(digest, "verdict warnings"),
             }
             for digest in contents.digests
         ],
@@ -66,9 +59,7 @@ def quarter_json(shown: QuarterLetters) -> dict[str, Any]:
             "all": count,
             "prompt": prompt,
             "here": len(shown.received),
-            "others": contents.not_listed.others,
-            "system": contents.not_listed.system,
-            "unverified": contents.not_listed.unverified,
+            **fields_of(contents.not_listed, "others system unverified"),
         },
         "counts": {"in": _counts(shown, shown.received), "out": _counts(shown, shown.sent)},
         "in": [_letter_json(shown, letter) for letter in _sorted(shown.received)],
@@ -105,20 +96,11 @@ def _sorted(letters: Sequence[QuarterEvent]) -> list[QuarterEvent]:
 
 def _letter_json(shown: QuarterLetters, letter: QuarterEvent) -> dict[str, Any]:
     return {
-        "id": letter.id,
+        **fields_of(letter, "id type status time way rule grade summary warnings missing"),
         "mechanism": mechanism(letter.type),
-        "type": letter.type,
-        "status": letter.status,
-        "time": letter.time,
-        "way": letter.way.value,
-        "rule": letter.rule,
-        "grade": letter.grade,
         "place": _place(letter),
-        "summary": letter.summary,
         "superseded_by": shown.replacements.superseded.get(letter.key),
         "withdrawn_by": shown.replacements.withdrawn.get(letter.key),
-        "warnings": letter.warnings,
-        "missing": letter.missing,
     }
 
 

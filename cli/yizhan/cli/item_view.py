@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from yizhan.cli.actions import command_of
+from yizhan.cli.output import fields_of
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import sentence
 from yizhan.schemas.actions import Action
@@ -92,12 +93,12 @@ class _Room:
     def fitted(self, value: str) -> str:
         """Return as much of a value as there is room for, at least its beginning, and what was left out."""
         lines = value.split("\n", max(self._lines, 1))[: max(self._lines, 1)]
-        kept = "\n".join(lines)[: max(self._characters, _BEGINNING)]
-        self._lines -= kept.count("\n") + 1
-        self._characters -= len(kept)
-        if len(kept) == len(value):
+        shown = "\n".join(lines)[: max(self._characters, _BEGINNING)]
+        self._lines -= shown.count("\n") + 1
+        self._characters -= len(shown)
+        if len(shown) == len(value):
             return value
-        return kept + "\n" + _("（其余 {count} 字未列出，全部见 --json）").format(count=len(value) - len(kept))
+        return shown + "\n" + _("（其余 {count} 字未列出，全部见 --json）").format(count=len(value) - len(shown))
 
 
 _BEGINNING: Final = 40
@@ -162,31 +163,9 @@ def item_json(item: Item) -> dict[str, Any]:
     """Return everything as JSON values, for programs: words, not sentences."""
     contents = item.contents
     return {
-        "id": item.id,
-        "hash": item.hash.hex(),
-        "kind": item.kind,
-        "source": item.source,
-        "type": item.type,
-        "status": item.status,
-        "thread": item.thread,
-        "time": item.time,
-        "received": item.received,
-        "stored": item.stored,
-        "way": item.way.value,
-        "rule": item.rule,
-        "charter": item.charter,
-        "state": item.state.value,
-        "unopenable": item.unopenable,
-        "warnings": [warning.value for warning in item.warnings],
-        "superseded_by": item.superseded_by,
-        "withdrawn_by": item.withdrawn_by,
-        "answers": [
-            {"stage": each.stage, "name": each.name, "badge": each.badge, "note": each.note, "at": each.at}
-            for each in item.answers
-        ],
-        "digests": list(item.digests),
-        "destroyed": item.destroyed,
-        "header": item.header.model_dump(mode="json", exclude_none=True),
+        **fields_of(item, "id hash kind source type status thread time received stored way rule charter state"),
+        **fields_of(item, "unopenable warnings superseded_by withdrawn_by answers digests destroyed"),
+        "header": item.header,
         "payload": None if contents is None else dict(contents.raw),
         "text": None if contents is None else contents.text,
     }

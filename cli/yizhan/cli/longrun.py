@@ -13,6 +13,7 @@ from types import FrameType
 import click
 from prometheus_client import REGISTRY
 
+from yizhan.cli.context import log_to_stderr
 from yizhan.runtime.metrics import serve, watch_gauge, without_gauges
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
@@ -41,7 +42,7 @@ def stopping() -> Iterator[StopSignal]:
 def working(
     settings: Settings, metrics_port: int | None, elsewhere: str | None = None
 ) -> Iterator[tuple[StopSignal, Watchdog]]:
-    """Serve metrics and watch the work while the block runs.
+    """Serve metrics, log to stderr and watch the work while the block runs.
 
     ``elsewhere`` is the prefix of gauges that another process serves.
     """
@@ -50,6 +51,7 @@ def working(
         server = serve(registry, settings.metrics_host, metrics_port)
         watchdog = Watchdog(settings.watchdog_seconds).start()
         watch_gauge(watchdog, REGISTRY)
+        log_to_stderr()
         try:
             yield stop, watchdog
         finally:

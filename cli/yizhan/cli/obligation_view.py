@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from yizhan.cli.actions import command_of
-from yizhan.cli.output import print_table, say, tell
+from yizhan.cli.output import fields_of, print_table, say, tell
 from yizhan.consumers.followups import Obligation
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.i18n import _, join_list, marked, with_note
@@ -158,19 +158,10 @@ def obligation_json(home: Home, each: Obligation, county: str, now: datetime) ->
     action = discharge_action(home, each, county)
     return {
         "obligation": each.id,
-        "rule": each.rule,
+        **fields_of(each, "rule owes owed about period opened due ended by steps"),
         "mine": county in each.owes,
-        "owes": each.owes,
-        "owed": each.owed,
-        "about": each.about,
-        "period": each.period,
-        "opened": each.opened,
-        "due": each.due,
         "seconds_left": int((each.due - now).total_seconds()),
         "overdue": each.overdue(now),
-        "ended": each.ended,
-        "by": each.by,
-        "steps": each.steps,
         "what": obligation_name(home, each),
         "because": obligation_reason(home, each),
         "command": None if action is None else command_of(action),

@@ -55,6 +55,11 @@ def as_json(value: Any) -> Any:  # noqa: ANN401 -- anything that lists or shows
     return value
 
 
+def fields_of(value: object, names: str) -> dict[str, Any]:
+    """Return some fields of an object for programs; ``names`` are separated by spaces."""
+    return {name: getattr(value, name) for name in names.split()}
+
+
 def print_json(value: Any) -> None:  # noqa: ANN401 -- as above
     """Print one JSON document."""
     click.echo(escaped_json(json.dumps(as_json(value), ensure_ascii=False, indent=2)))

@@ -52,7 +52,7 @@ def audit(day: Day) -> dict[str, Any]:
     stage.yizhan("audit", "export", str(exported), "--statements")
     whole = _alone(day, proof.parent, "audit", "verify", str(exported))
     day.check(whole.returncode == 0, f"{exported}: {whole.stderr.strip()}")
-    named = _deletion(day, exported, proof.parent)
+    found_in = _find_deletion(day, exported, proof.parent)
     reconciled = reconcile_pair(day, exported, proof.parent, partial(_alone, day))
     return {
         "statements": final.checkpoint.size,
@@ -60,7 +60,7 @@ def audit(day: Day) -> dict[str, Any]:
         "quorum": final.charter.quorum,
         "proof_verified": verified.returncode == 0,
         "log_verified": whole.returncode == 0,
-        "deletion_found_in": named,
+        "deletion_found_in": found_in,
         **reconciled,
     }
 
@@ -76,18 +76,18 @@ def _final(day: Day) -> OpenedCheckpoint | None:
     return opened if complete else None
 
 
-def _deletion(day: Day, exported: Path, carried: Path) -> str | None:
+def _find_deletion(day: Day, exported: Path, carried: Path) -> str | None:
     """Take one statement out of the exported log, as somebody might; the file that the verifier names."""
     harmed = exported.with_name(f"{EXPORTED}-harmed")
     shutil.copytree(exported, harmed)
     path = harmed / statements_path(0)
     path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[1:]))
     found = _alone(day, carried, "audit", "verify", str(harmed))
-    named = statements_path(0) if found.returncode == 1 and statements_path(0) in found.stderr else None
-    day.check(named is not None, f"{harmed}: {found.returncode} {found.stderr.strip()}")
+    reported = statements_path(0) if found.returncode == 1 and statements_path(0) in found.stderr else None
+    day.check(reported is not None, f"{harmed}: {found.returncode} {found.stderr.strip()}")
     day.account.line("✘ " + _("从导出的账本里抽走一条原话") + f"  → {found.stderr.strip().splitlines()[-1]}", "magenta")
     shutil.rmtree(harmed)
-    return named
+    return reported
 
 
 def _alone(day: Day, carried: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -35,7 +35,7 @@ def climb(day: Day) -> dict[str, int]:
     (silent,) = step.expects
     pair = (step.county, silent)
     rule = day.stage.charter.policy.obligations[_RULE]
-    opened = _told(day, sent.id, pair, [OPENED])
+    opened = _wait_for_steps(day, sent.id, pair, [OPENED])
     day.account.line(_("   演示把驿站的钟拨快，不等十五分钟；催办记在各自应到的时刻，其后的签收记在真实时刻"), "dim")
     minutes: dict[str, int] = {}
     said = [OPENED]
@@ -49,11 +49,11 @@ def climb(day: Day) -> dict[str, int]:
         pass_time(day.stage.settings.connection(topics.STATION), opened.opened + timedelta(minutes=after))
         rung = partial(phones.rung, day.stage.inboxes[silent], silent, sent.id, reminder.id)
         what = _("{county} 的铃：{step}").format(county=silent, step=reminder.id)
-        if _told(day, sent.id, pair, said) is not None and day.hope(what, rung) is not None:
+        if _wait_for_steps(day, sent.id, pair, said) is not None and day.hope(what, rung) is not None:
             minutes[reminder.id] = after
             _show(day, silent, reminder, after)
     day.acknowledge(silent, sent, sender=step.county)
-    _told(day, sent.id, pair, [*said, DISCHARGED])
+    _wait_for_steps(day, sent.id, pair, [*said, DISCHARGED])
     return minutes
 
 
@@ -66,7 +66,7 @@ def pass_time(connection: KafkaConnection, to: datetime) -> None:
         producer.close(timeout=5)
 
 
-def _told(day: Day, about: str, pair: tuple[str, str], steps: list[str]) -> Obligation | None:
+def _wait_for_steps(day: Day, about: str, pair: tuple[str, str], steps: list[str]) -> Obligation | None:
     """Wait until both counties have exactly these steps (rule 2); None if they do not come."""
 
     def ask(county: str) -> Obligation | None:

@@ -241,12 +241,12 @@ class Day:
     def _replayed(self, letter: Accepted, said: str, before: Mapping[str, int]) -> None:
         """See that an old record came again at each recipient's, and was one row and one ring all the same."""
 
-        def came(recipient: str) -> bool | None:
+        def arrived_again(recipient: str) -> bool | None:
             return True if self.stage.again(recipient, letter.id) > before[recipient] else None
 
         for recipient in letter.to:
             what = _("重放的 {id} 再次到达 {county}").format(id=letter.id, county=recipient)
-            if self.hope(what, partial(came, recipient)) is None:
+            if self.hope(what, partial(arrived_again, recipient)) is None:
                 continue
             rows = len(self.stage.inboxes[recipient].items(Items(id=letter.id)))
             rings = self.stage.rings()[recipient, letter.id]
@@ -312,11 +312,11 @@ class Day:
         for (rule, key), ended in expected.items():
             sent = self.sent[key][1]
 
-            def told(rule: str = rule, about: str = sent.id, ended: str | None = ended) -> bool | None:
+            def reached_state(rule: str = rule, about: str = sent.id, ended: str | None = ended) -> bool | None:
                 found = [o for o in inbox.obligations(everything=True) if (o.rule, o.about) == (rule, about)]
                 return True if found and all(each.ended == ended for each in found) else None
 
-            self.hope(_("{county} 得知 {rule} 的状态").format(county=county, rule=rule), told)
+            self.hope(_("{county} 得知 {rule} 的状态").format(county=county, rule=rule), reached_state)
         self.account.line(self._yizhan("due", county) or "")
 
     # -- the figures --

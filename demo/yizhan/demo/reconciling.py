@@ -56,9 +56,9 @@ def reconcile_pair(day: Day, exported: Path, carried: Path, alone: Alone) -> dic
     _county, fire = day.sent["fire"]
     books[QINGYUAN, "inbox"] = _with_a_letter_less(day, carried, fire.id, alone)
     harmed = _compared(alone, exported, carried, list(books.values()))
-    named = [(each["odd"], each["id"]) for each in harmed["discrepancies"]]
-    found = named == [("deleted_by_recipient", fire.id)]
-    day.check(found, f"the deleted letter {fire.id}: {named}")
+    reported = [(each["odd"], each["id"]) for each in harmed["discrepancies"]]
+    found = reported == [("deleted_by_recipient", fire.id)]
+    day.check(found, f"the deleted letter {fire.id}: {reported}")
     for each in harmed["discrepancies"]:
         sentence = _("从{county}的收件箱里删去一件  → 对账指名 {id}，账上第 {place} 条")
         account.line("✘ " + sentence.format(county=account.name(QINGYUAN), **each), "magenta")

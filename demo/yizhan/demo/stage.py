@@ -127,12 +127,12 @@ class Stage:
             folder, charters = self.home / "counties" / county, place.reader_of(county)
             self.outboxes[county] = Outbox(folder / "outbox.sqlite3", county, self.signing(county), charters)
             self.inboxes[county] = Inbox(folder / "inbox.sqlite3", county, (), charters)
-        wait_for(_("驿站就绪，见 logs/station.log"), lambda: self._said("station", "Worker ready"))
+        wait_for(_("驿站就绪，见 logs/station.log"), lambda: self._log_contains("station", "Worker ready"))
         for county in self.members:
             for part in ("inbox", "outbox"):
                 name = f"{part}-{county}"
                 what = _("{name} 就绪，见 logs/{name}.log").format(name=name)
-                wait_for(what, partial(self._said, name, "ready"))
+                wait_for(what, partial(self._log_contains, name, "ready"))
 
     def start_ledger(self) -> None:
         """Start the ledger and each county's cosigner, and wait until they are ready."""
@@ -141,7 +141,7 @@ class Stage:
             self.supervisor.start(f"cosign-{county}", self.command("ledger", "cosign", "--county", county))
         for name in ("ledger", *(f"cosign-{county}" for county in self.members)):
             what = _("{name} 就绪，见 logs/{name}.log").format(name=name)
-            wait_for(what, partial(self._said, name, "ready"))
+            wait_for(what, partial(self._log_contains, name, "ready"))
 
     def ledger_is_idle(self) -> bool:
         """Tell whether the ledger has read everything that the station has said."""
@@ -176,23 +176,23 @@ class Stage:
         """Count how often each inbox rang for each event: what its process wrote."""
         counted: Counter[tuple[str, str]] = Counter()
         for county in self.members:
-            for said in self._told(county):
-                if said.get("rings"):
-                    counted[county, said["item"]["id"]] += 1
+            for line in self._inbox_lines(county):
+                if line.get("rings"):
+                    counted[county, line["item"]["id"]] += 1
         return counted
 
     def again(self, county: str, event_id: str) -> int:
         """Count how often an inbox met an event that it had already: what its process wrote."""
-        told = [said for said in self._told(county) if said.get("became") == "duplicate"]
-        return sum(said["item"]["id"] == event_id for said in told if said["item"] is not None)
+        duplicates = [line for line in self._inbox_lines(county) if line.get("became") == "duplicate"]
+        return sum(line["item"]["id"] == event_id for line in duplicates if line["item"] is not None)
 
-    def _told(self, county: str) -> Iterator[dict[str, Any]]:
+    def _inbox_lines(self, county: str) -> Iterator[dict[str, Any]]:
         log = self.home / "logs" / f"inbox-{county}.log"
         for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
             if line.startswith("{") and line.endswith("}"):  # the last one may be half written
                 yield json.loads(line)
 
-    def _said(self, name: str, words: str) -> bool | None:
+    def _log_contains(self, name: str, words: str) -> bool | None:
         log = self.home / "logs" / f"{name}.log"
         return True if log.exists() and words in log.read_text(encoding="utf-8", errors="replace") else None
 

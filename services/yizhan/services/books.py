@@ -127,10 +127,10 @@ def people_of(home: Home, event_id: str) -> dict[tuple[str, str], str]:
     for county in sorted(home.charters.latest().members):
         with read_outbox(home, county) as outbox:
             for posting in () if outbox is None else outbox.postings(OutboxQuery(id=event_id)):
-                for said in (each for words in posting.said.values() for each in words):
-                    if isinstance(by := said.payload.get("by"), dict):
+                for receipt in (each for receipts in posting.said.values() for each in receipts):
+                    if isinstance(by := receipt.payload.get("by"), dict):
                         who = f"{by.get('name')}（{by.get('badge')}）"
-                        people.setdefault((posting.recipient, said.stage), []).append(who)
+                        people.setdefault((posting.recipient, receipt.stage), []).append(who)
         with read_inbox(home, county) as inbox:
             item = None if inbox is None else inbox.item(event_id)
             for answer in () if item is None else item.answers:

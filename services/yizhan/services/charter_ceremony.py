@@ -342,7 +342,7 @@ def publish_draft(home: Home, folder: Path, passphrases: PassphraseSource) -> Pu
             raise ServiceError(marked("驿站还没有章程，草案里也没有根；请先发布第一版"))
         keys = roles_folder(home, STATION)
         signers = {
-            office: _named(role_keys(keys, passphrases, office), draft, before, office)
+            office: _office_keys(role_keys(keys, passphrases, office), draft, before, office)
             for office in (SNAPSHOT, TIMESTAMP)
         }
         files = repository.publish(draft, before, anchor, signers, now)
@@ -355,15 +355,15 @@ def publish_draft(home: Home, folder: Path, passphrases: PassphraseSource) -> Pu
     return PublishedCharter(reader.latest().name, hashlib.sha256(anchor).hexdigest(), tuple(files))
 
 
-def _named(
+def _office_keys(
     keys: Mapping[Path, CryptoSigner], draft: CharterDraft, before: VerifiedCharter | None, office: str
 ) -> list[CryptoSigner]:
     """Return those of the station's keys that the root names for an office."""
     root: Root | None = (
         draft.metadata[ROOT].signed if ROOT in draft.metadata else None if before is None else before.root
     )
-    named = [] if root is None else root.roles[office].keyids
-    found = [key for key in keys.values() if key.public_key.keyid in named]
+    keyids = [] if root is None else root.roles[office].keyids
+    found = [key for key in keys.values() if key.public_key.keyid in keyids]
     if not found:
         raise NoKey(marked("station/roles 里没有根所登记的 {office} 密钥；请放回密钥文件"), office=office)
     return found

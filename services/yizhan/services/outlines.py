@@ -33,15 +33,15 @@ def outlines_of(home: Home) -> Outlines | None:
 
 def outlines_geojson(home: Home) -> bytes:
     """Return the file of outlines that the home uses, for drawing; needs no shapely (``OSError`` if unreadable)."""
-    named = home.settings.outlines
+    file = home.settings.outlines
     sample = files("yizhan.producers").joinpath("data").joinpath("counties.geojson")
-    return sample.read_bytes() if named is None else (home.path / named).read_bytes()
+    return sample.read_bytes() if file is None else (home.path / file).read_bytes()
 
 
 def read_outlines(home: Home, file: Path | None) -> Outlines:
     """Return the outlines of a file, or those of the home for None; needs shapely. Errors as ``outlines_of``."""
-    named = home.settings.outlines
-    return _read(file or (None if named is None else home.path / named))
+    chosen = home.settings.outlines
+    return _read(file or (None if chosen is None else home.path / chosen))
 
 
 def _read(path: Path | None) -> Outlines:

@@ -43,8 +43,7 @@ for each in (explain, find, reconcile, report):
 @json_option()
 def verify(where: str, charter: Path | None, state: Path | None, not_final: bool, as_json: bool) -> None:
     """Verify a log."""
-    home = current_home()
-    home.charter_folder = charter or home.charter_folder
+    home = current_home(charter)
     newest = newest_checkpoint(home, where)
     with progress(_("核验账本"), None if newest is None else newest.checkpoint.size) as bar:
         found = verify_log(home, where, state, bar)

@@ -57,13 +57,8 @@ def find(
         if (not kinds or each.kind in kinds) and (county is None or each.county == county)
     ]
     if as_json:
-        print_json(
-            {
-                "checkpoint": checkpoint_json(found.checkpoint),
-                "findings": chosen,
-                "missing_books": found.missing_books,
-            }
-        )
+        checkpoint = checkpoint_json(found.checkpoint)
+        print_json({"checkpoint": checkpoint, "findings": chosen, "missing_books": found.missing_books})
         return
     tell_checkpoint(sources.home, found.checkpoint)
     _tell(sources.home, chosen, found)

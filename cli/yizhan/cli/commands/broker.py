@@ -6,7 +6,7 @@ import click
 
 from yizhan.cli.click_options import Group, json_option
 from yizhan.cli.context import current_home
-from yizhan.cli.output import print_json, print_pairs, progress, say, tell
+from yizhan.cli.output import fields_of, print_json, print_pairs, progress, say, tell
 from yizhan.deploy.broker import Status
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.broker import apply_declaration, broker_status, run_broker, start_broker, stop_broker
@@ -70,13 +70,7 @@ def apply(as_json: bool) -> None:
 
 def _show(found: Status, *, as_json: bool, changes: tuple[str, ...] | None = None) -> None:
     if as_json:
-        document: dict[str, object] = {
-            "running": found.running,
-            "pid": found.pid,
-            "bootstrap": found.bootstrap,
-            "cluster_id": found.cluster_id,
-            "log": str(found.log),
-        }
+        document = {**fields_of(found, "running pid bootstrap cluster_id"), "log": str(found.log)}
         print_json(document if changes is None else document | {"changes": changes})
         return
     print_pairs(

@@ -9,11 +9,11 @@ import click
 
 from yizhan.cli.actions import with_action
 from yizhan.cli.binary_io import read_input, write_stdout
-from yizhan.cli.click_options import Command, county_option, json_option, option
+from yizhan.cli.click_options import Command, county_option, json_option, office_option, option, outlines_option
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.doubt_view import doubt_sentences
 from yizhan.cli.failures import failure
-from yizhan.cli.output import print_json, say, tell
+from yizhan.cli.output import fields_of, print_json, say, tell
 from yizhan.producers.cap import CapInvalid, CapMessage
 from yizhan.producers.cap.xml import MAX_BYTES
 from yizhan.schemas.i18n import _, join_list, marked
@@ -68,18 +68,8 @@ def cap(event_id: str, county: str, file: str, *, english: bool) -> None:
 )
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @county_option()
-@option(
-    "--outlines",
-    type=click.Path(path_type=Path),
-    metavar="GEOJSON",
-    help=marked("县界文件（默认设置 outlines 所指的，没有设则用示例县界）"),
-)
-@option(
-    "--office",
-    type=click.Path(path_type=Path),
-    metavar="JSON",
-    help=marked("机构代码、拟稿人、联系人（样例：主目录里的 office.json；结构：yizhan schema office）"),
-)
+@outlines_option()
+@office_option()
 @json_option()
 @click.pass_context
 def import_cap(
@@ -121,24 +111,15 @@ def _missing(draft: CapDraft) -> str:
 
 def _as_json(home: Home, taken: CapImport) -> dict[str, Any]:
     """Return what became of a message, for programs."""
+    names = "n type external_ref status unfit"
     drafts = [
-        {
-            "n": each.n,
-            "type": each.type,
-            "external_ref": each.external_ref,
-            "status": each.status,
-            "missing": _missing(each),
-            "unfit": each.unfit,
-            "doubts": doubt_sentences(home, each.judged),
-        }
+        {**fields_of(each, names), "missing": _missing(each), "doubts": doubt_sentences(home, each.judged)}
         for each in taken.drafts
     ]
     return {
-        "file": taken.file,
+        **fields_of(taken, "file sent_before drafted_before"),
         "message": None if taken.message is None else _message_json(taken.message),
         "drafts": drafts,
-        "sent_before": taken.sent_before,
-        "drafted_before": taken.drafted_before,
         "refused": [_sentence(each) for each in taken.refused],
         "unfit": [_sentence(each) for each in taken.unfit],
     }
@@ -147,11 +128,9 @@ def _as_json(home: Home, taken: CapImport) -> dict[str, Any]:
 def _message_json(message: CapMessage) -> dict[str, Any]:
     name = message.name
     return {
-        "sender": name.sender,
-        "identifier": name.identifier,
+        **fields_of(name, "sender identifier"),
+        **fields_of(message, "status msg_type"),
         "sent": name.sent.isoformat(),
-        "status": message.status,
-        "msg_type": message.msg_type,
     }
 
 

@@ -11,7 +11,7 @@ from yizhan.charter.document import routes_json, tables
 from yizhan.charter.replay import Different
 from yizhan.cli.click_options import Command, county_option, json_option, option
 from yizhan.cli.context import current_home
-from yizhan.cli.output import print_json, print_table, tell
+from yizhan.cli.output import fields_of, print_json, print_table, tell
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.charter_reading import (
@@ -92,16 +92,8 @@ def log(county: str | None, as_json: bool) -> None:
     home = current_home()
     found = list(charter_versions(home, county))
     if as_json:
-        versions = [
-            {
-                "charter": each.name,
-                "announced": each.announced,
-                "holds_from": each.holds_from,
-                "signed": each.signed,
-                "differences": each.differences,
-            }
-            for each in found
-        ]
+        names = "announced holds_from signed differences"
+        versions = [{"charter": each.name, **fields_of(each, names)} for each in found]
         print_json({"versions": versions})
         return
     for each in found:
@@ -160,11 +152,10 @@ def replay(policy: Path, file: Path | None, county: str | None, as_json: bool) -
 
 def _different_json(each: Different) -> dict[str, Any]:
     return {
-        "id": each.header.id,
-        "type": each.header.type,
+        **fields_of(each.header, "id type"),
         "recipient": each.recipient,
-        "was": {"way": each.was.way, "rule": each.was.rule},
-        "would": {"way": each.would.way, "rule": each.would.rule},
+        "was": fields_of(each.was, "way rule"),
+        "would": fields_of(each.would, "way rule"),
     }
 
 

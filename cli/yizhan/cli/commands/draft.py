@@ -17,14 +17,7 @@ from yizhan.cli.output import print_json, print_table, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.attachments import total_bytes
-from yizhan.services.drafts import (
-    DraftUnfinished,
-    check_draft,
-    find_draft,
-    judge_draft,
-    member_names,
-    send_draft,
-)
+from yizhan.services.drafts import DraftUnfinished, check_draft, find_draft, judge_draft, member_names, send_draft
 from yizhan.services.labels import type_name
 from yizhan.services.stores import open_drafts, read_drafts
 

@@ -30,7 +30,7 @@ def command(county: str | None, everything: bool, as_json: bool) -> None:
     home, now = current_home(), utc_now()
     county = county or _only_county(home)
     found = list_obligations(home, county, acting("due"), now, ended=everything)
-    stale = say_if_stale(home, home.reader_of(county))
+    stale = say_if_stale(home.reader_of(county))
     if as_json:
         documents = [obligation_json(home, each, county, now) for each in found]
         print_json({"county": county, "now": now, "obligations": documents, "charter_stale": stale})

@@ -14,7 +14,7 @@ from yizhan.cli.click_options import Command, at_option, charter_option, county_
 from yizhan.cli.context import current_home, say_if_stale
 from yizhan.cli.decision_view import decisions_json
 from yizhan.cli.doubt_view import doubt_sentences
-from yizhan.cli.output import print_json, tell
+from yizhan.cli.output import fields_of, print_json, tell
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.policy import Decision
@@ -44,12 +44,11 @@ def command(
     ctx: click.Context, file: str, county: str | None, charter: Path | None, at: datetime | None, as_json: bool
 ) -> None:
     """Explain a file."""
-    home = current_home()
-    home.charter_folder = charter or home.charter_folder
+    home = current_home(charter)
     moment = at or utc_now()
     adopted = home.charters.in_force(moment)
     found = explain(home, read_input(file), file, county, adopted, moment)
-    stale = say_if_stale(home, home.charters)
+    stale = say_if_stale(home.charters)
     if as_json:
         events = [_as_json(each, file) for each in found]
         print_json({"charter": adopted.name, "at": moment, "events": events, "charter_stale": stale})
@@ -83,9 +82,7 @@ def _as_json(each: Explained, name: str) -> dict[str, Any]:
             "ok": True,
             "type": each.judged.draft.type,
             "from": each.source,
-            "to": list(each.sent.to),
-            "duplicate": each.sent.duplicate,
-            "clock_suspect": each.sent.clock_suspect,
+            **fields_of(each.sent, "to duplicate clock_suspect"),
             "doubts": each.judged.doubts,
             "grade_proposed": each.judged.grade,
             "elsewhere": each.judged.county,
@@ -96,10 +93,8 @@ def _as_json(each: Explained, name: str) -> dict[str, Any]:
     header = each.admitted.header
     return {
         "ok": True,
-        "id": header.id,
-        "type": header.type,
+        **fields_of(header, "id type to"),
         "from": header.source,
-        "to": list(header.to),
         "clock_suspect": each.admitted.clock_suspect,
         "decisions": decisions_json(each.admitted.decisions),
     }

@@ -8,17 +8,26 @@ from typing import Any
 import click
 
 from yizhan.cli.accepted_view import accepted_json, accepted_lines
-from yizhan.cli.click_options import Group, county_option, json_option, option, passphrase_option
+from yizhan.cli.click_options import (
+    Group,
+    county_option,
+    json_option,
+    office_option,
+    option,
+    outlines_option,
+    passphrase_option,
+)
 from yizhan.cli.context import current_home
 from yizhan.cli.doubt_view import doubt_sentences
 from yizhan.cli.language import interactive
-from yizhan.cli.output import print_json, progress, say, tell
+from yizhan.cli.output import fields_of, print_json, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.home import Home
 from yizhan.services.hotspots import OLD, HotspotImport, HotspotSource, read_hotspots, send_hotspots
 from yizhan.services.labels import error_sentence
 
+_NOT_SENT = "touches_no_other_member"
 command = Group(
     "import",
     help=marked("导入外部数据"),
@@ -42,18 +51,8 @@ command = Group(
 @option("--shift-to-now", is_flag=True, help=marked("演示用：所有时间一起平移，使最新的热点就是现在；内容里会写明"))
 @option("--dry-run", is_flag=True, help=marked("只列出会怎样，不发出"))
 @option("--yes", is_flag=True, help=marked("两天以前的、有疑问的热点也不再询问，直接发出"))
-@option(
-    "--outlines",
-    type=click.Path(path_type=Path),
-    metavar="GEOJSON",
-    help=marked("县界文件（默认设置 outlines 所指的，没有设则用示例县界）"),
-)
-@option(
-    "--office",
-    type=click.Path(path_type=Path),
-    metavar="JSON",
-    help=marked("机构代码、拟稿人、联系人（样例：主目录里的 office.json；结构：yizhan schema office）"),
-)
+@outlines_option()
+@office_option()
 @passphrase_option()
 @json_option()
 @click.pass_context
@@ -108,17 +107,10 @@ def _as_json(taken: HotspotImport, *, dry_run: bool, shifted: bool) -> dict[str,
         "sent_before": sorted(before),
         "sent": [{"external_ref": draft.external_ref, **accepted_json(result)} for draft, result in sent],
         "kept": [
-            {
-                "external_ref": each.detection.external_ref,
-                "line": each.detection.line,
-                "certainty": each.certainty,
-                "why": "touches_no_other_member",
-            }
+            {**fields_of(each.detection, "external_ref line"), "certainty": each.certainty, "why": _NOT_SENT}
             for each in found.not_sent
         ],
-        "outside": found.outside,
-        "repeated": found.repeated,
-        "problems": found.problems,
+        **fields_of(found, "outside repeated problems"),
         "failed": [error_sentence(error) for error in taken.failed()],
         "shifted": shifted,
         "old": taken.old,

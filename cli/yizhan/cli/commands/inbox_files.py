@@ -6,14 +6,9 @@ from pathlib import Path
 
 import click
 
-from yizhan.cli.click_options import (
-    Command,
-    county_option,
-    json_option,
-    option,
-)
+from yizhan.cli.click_options import Command, county_option, json_option, option
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.output import print_json, print_table, progress, say, tell
+from yizhan.cli.output import fields_of, print_json, print_table, progress, say, tell
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.inbox_files import list_item_files, save_item_files
 
@@ -27,8 +22,7 @@ def files(item_id: str, county: str, as_json: bool) -> None:
     found = list_item_files(current_home(), county, item_id, acting("inbox files"))
     if as_json:
         files = [
-            {name: getattr(each.attachment, name) for name in ("name", "media_type", "bytes", "sha256")}
-            | {"chunks": each.chunks, "here": each.here, "complete": each.complete}
+            fields_of(each.attachment, "name media_type bytes sha256") | fields_of(each, "chunks here complete")
             for each in found.files
         ]
         print_json({"county": county, "id": item_id, "files": files, "problems": found.problems})

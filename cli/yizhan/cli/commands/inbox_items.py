@@ -29,12 +29,7 @@ from yizhan.schemas.i18n import _, join_list, join_sentences, marked
 from yizhan.schemas.policy import Way
 from yizhan.services.actor import named_officer
 from yizhan.services.home import Home
-from yizhan.services.inbox import (
-    answer_item,
-    list_aside,
-    list_items,
-    show_item,
-)
+from yizhan.services.inbox import answer_item, list_aside, list_items, show_item
 from yizhan.services.labels import stage_name, way_name
 
 _SHOWN: Final = 40
@@ -87,7 +82,7 @@ def list_(
         limit=limit or None,
     )
     found = list_items(home, county, query, acting("inbox list"))
-    stale = say_if_stale(home, home.reader_of(county))
+    stale = say_if_stale(home.reader_of(county))
     if as_json:
         items = [item_json(item) for item in found.items]
         more = {"aside": list_aside(home, county), "gaps": found.gaps, "conflicts": found.conflicts}

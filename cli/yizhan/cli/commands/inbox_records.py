@@ -5,13 +5,7 @@ from __future__ import annotations
 import click
 
 from yizhan.cli.book_file import write_book
-from yizhan.cli.click_options import (
-    Command,
-    county_option,
-    json_option,
-    option,
-    passphrase_option,
-)
+from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.output import print_json, print_table, tell
 from yizhan.cli.passphrase import TerminalPassphrase
@@ -25,7 +19,7 @@ from yizhan.services.retention import destroy_content, list_due
     "export",
     cls=Command,
     help=marked(
-        "导出收件簿，交给审计：编号、指纹、签名存根、顺序号、时间；没有任何内容，也没有姓名。\n\n"
+        "导出收件簿，交给审计：编号、指纹、签名存根、顺序号、时间；没有任何内容，姓名只有调阅记录里的。\n\n"
         "导出记入本县的调阅记录。FILE 为 - 时写到标准输出。"
     ),
 )

@@ -6,14 +6,8 @@ import click
 
 from yizhan.cli.arrival_view import JsonLines, Screen
 from yizhan.cli.bell_view import say_heard, unreachable_rungs
-from yizhan.cli.click_options import (
-    Command,
-    county_option,
-    json_option,
-    option,
-    passphrase_option,
-)
-from yizhan.cli.context import acting, current_home, debugging, log_to_stderr
+from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
+from yizhan.cli.context import acting, current_home
 from yizhan.cli.longrun import working
 from yizhan.cli.output import say
 from yizhan.cli.passphrase import TerminalPassphrase
@@ -52,7 +46,6 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
         open_receiver(home, county, TerminalPassphrase(passphrase_fd)) as receiver,
         working(home.settings, home.settings.inbox_metrics_port, elsewhere="yizhan_outbox_") as (stop, watchdog),
     ):
-        log_to_stderr(debug=debugging())
         receiver.run(
             stop,
             acting("inbox run"),

@@ -15,7 +15,7 @@ from yizhan.cli.binary_io import read_input
 from yizhan.cli.click_options import Command, at_option, charter_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.decision_view import decisions_json
-from yizhan.cli.output import print_json
+from yizhan.cli.output import fields_of, print_json
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.envelope import MAX_BYTES, parse_envelope
 from yizhan.schemas.errors import Refused
@@ -43,8 +43,7 @@ def command(
     ctx: click.Context, file: str, unverified: bool, charter: Path | None, at: datetime | None, _as_json: bool
 ) -> None:
     """Print header and verdict."""
-    home = current_home()
-    home.charter_folder = charter or home.charter_folder
+    home = current_home(charter)
     moment = at or utc_now()
     data = read_input(file, MAX_BYTES + 1)
     adopted = home.charters.in_force(moment)
@@ -58,10 +57,9 @@ def command(
     if verdict.admitted is not None:
         envelope = verdict.admitted.verified.envelope
         document |= {
-            "hash": verdict.admitted.verified.hash.hex(),
-            "header": verdict.admitted.header.model_dump(mode="json", exclude_none=True),
+            **fields_of(verdict.admitted, "header clock_suspect"),
+            "hash": verdict.admitted.verified.hash,
             "decisions": decisions_json(verdict.admitted.decisions),
-            "clock_suspect": verdict.admitted.clock_suspect,
             "sealing_kids": list(envelope.kids),
             "ciphertext_bytes": len(envelope.ciphertext),
         }

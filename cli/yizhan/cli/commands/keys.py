@@ -10,7 +10,7 @@ import click
 from yizhan.cli.actions import command_of
 from yizhan.cli.click_options import Group, county_option, json_option, option, passphrase_option
 from yizhan.cli.context import current_home
-from yizhan.cli.output import print_json, print_table, tell
+from yizhan.cli.output import fields_of, print_json, print_table, tell
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
@@ -60,13 +60,8 @@ def generate(
 
 
 def _new_key_json(key: NewKey) -> dict[str, Any]:
-    return {
-        "role": key.role,
-        "kid": key.kid,
-        "file": str(key.file),
-        "public": base64.b64encode(key.public).decode(),
-        "not_before": key.not_before,
-    }
+    public = base64.b64encode(key.public).decode()
+    return {**fields_of(key, "role kid not_before"), "file": str(key.file), "public": public}
 
 
 @command.command(
@@ -124,17 +119,12 @@ def _own_key_json(key: OwnKey) -> dict[str, Any]:
     file, entry = key.file, key.entry
     return {
         "role": key.role,
-        "kid": file.kid,
-        "kid8": file.kid8,
+        **fields_of(file, "kid kid8 locked fault"),
         "file": str(file.path),
-        "locked": file.locked,
-        "fault": file.fault,
         "standing": key.status,
         "registered": entry is not None,
         "public": None if file.public is None else base64.b64encode(file.public).decode(),
-        "not_before": None if entry is None else entry.not_before,
-        "not_after": None if entry is None else entry.not_after,
-        "revoked": None if entry is None else entry.revoked,
+        **{name: getattr(entry, name, None) for name in ("not_before", "not_after", "revoked")},
     }
 
 

@@ -9,9 +9,9 @@ import click
 
 from yizhan.cli.checkpoint_view import checkpoint_line, cosigners, quorum_json
 from yizhan.cli.click_options import Group, Whole, charter_option, county_option, json_option, option, passphrase_option
-from yizhan.cli.context import current_home, debugging, log_to_stderr
+from yizhan.cli.context import current_home
 from yizhan.cli.longrun import working
-from yizhan.cli.output import print_json, print_pairs, progress, say, tell
+from yizhan.cli.output import fields_of, print_json, print_pairs, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.common import Person
@@ -41,7 +41,6 @@ def run(passphrase_fd: int | None) -> None:
         opened_ledger(home, TerminalPassphrase(passphrase_fd)) as work,
         working(home.settings, home.settings.ledger_metrics_port) as (stop, watchdog),
     ):
-        log_to_stderr(debug=debugging())
         work(stop, watchdog)
 
 
@@ -63,7 +62,6 @@ def cosign(county: str, passphrase_fd: int | None) -> None:
         opened_cosigning(home, county, TerminalPassphrase(passphrase_fd)) as work,
         working(home.settings, home.settings.cosigner_metrics_port) as (stop, watchdog),
     ):
-        log_to_stderr(debug=debugging())
         work(stop, watchdog)
 
 
@@ -81,15 +79,8 @@ def status(county: str | None, as_json: bool) -> None:
 
 def _show_ledger(home: Home, found: LedgerStatus, *, as_json: bool) -> None:
     if as_json:
-        print_json(
-            {
-                "statements": found.statements,
-                "checkpoint": quorum_json(found.newest),
-                "final": quorum_json(found.final),
-                "contradictions": found.contradictions,
-                "aside": found.rejected,
-            }
-        )
+        heads = {"checkpoint": quorum_json(found.newest), "final": quorum_json(found.final)}
+        print_json({**fields_of(found, "statements contradictions"), **heads, "aside": found.rejected})
         return
     print_pairs(
         [
@@ -107,16 +98,8 @@ def _show_ledger(home: Home, found: LedgerStatus, *, as_json: bool) -> None:
 
 def _show_cosigner(home: Home, found: CosignerStatus, *, as_json: bool) -> None:
     if as_json:
-        print_json(
-            {
-                "county": found.county,
-                "size": found.size,
-                "cosigned": found.cosigned,
-                "final": quorum_json(found.final),
-                "missing": found.missing,
-                "evidence": found.evidence,
-            }
-        )
+        names = "county size cosigned missing evidence"
+        print_json({**fields_of(found, names), "final": quorum_json(found.final)})
         return
     print_pairs(
         [
@@ -186,8 +169,7 @@ def prove(event_id: str, county: str | None, out: Path | None, as_json: bool) ->
 @json_option()
 def verify_proof(file: Path, charter: Path | None, not_final: bool, as_json: bool) -> None:
     """Verify a proof."""
-    home = current_home()
-    home.charter_folder = charter or home.charter_folder
+    home = current_home(charter)
     found = check_proof(home, file.read_bytes())
     if as_json:
         print_json(

@@ -21,7 +21,7 @@ from yizhan.cli.click_options import (
     passphrase_option,
     type_option,
 )
-from yizhan.cli.context import current_home, debugging, log_to_stderr, say_if_stale
+from yizhan.cli.context import current_home, say_if_stale
 from yizhan.cli.longrun import working
 from yizhan.cli.output import print_json, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
@@ -53,7 +53,6 @@ def run(county: str, passphrase_fd: int | None) -> None:
         open_sender(home, county, TerminalPassphrase(passphrase_fd)) as sender,
         working(home.settings, home.settings.outbox_metrics_port) as (stop, watchdog),
     ):
-        log_to_stderr(debug=debugging())
         sender.run(stop, watchdog=watchdog)
 
 
@@ -78,7 +77,7 @@ def list_(
     home = current_home()
     query = OutboxQuery(type=type, state=state, since=since, until=until, limit=limit or None)
     found = list_events(home, county, query)
-    stale = say_if_stale(home, home.reader_of(county))
+    stale = say_if_stale(home.reader_of(county))
     if as_json:
         values = {"county": county, "waiting": found.figures or Figures(0, 0.0, 0, 0), "events": found.events}
         publisher = {"running": found.running, "no_broker_since": found.no_broker_since}
@@ -148,7 +147,7 @@ def files(county: str, as_json: bool) -> None:
 @command.command(
     "export",
     help=marked(
-        "导出发件簿，交给审计：编号、指纹、签名存根、顺序号、时间；没有任何内容，也没有姓名。\n\n"
+        "导出发件簿，交给审计：编号、指纹、签名存根、顺序号、时间；没有任何内容，姓名只有调阅记录里的。\n\n"
         "导出记入本县的调阅记录。FILE 为 - 时写到标准输出。"
     ),
 )

@@ -25,15 +25,7 @@ from yizhan.services.doubts import sender_of
 from yizhan.services.home import Home
 from yizhan.services.labels import error_sentence
 from yizhan.services.progress import SILENT
-from yizhan.services.publishing import (
-    LineRefused,
-    LineResult,
-    LineSent,
-    LineSkipped,
-    SeveralDrafts,
-    Stream,
-    publish,
-)
+from yizhan.services.publishing import LineRefused, LineResult, LineSent, LineSkipped, SeveralDrafts, Stream, publish
 from yizhan.services.stores import open_outbox
 
 

@@ -88,8 +88,7 @@ def command(  # noqa: PLR0917 -- click gives them by name
     **given: Any,  # noqa: ANN401 -- the header's own attributes
 ) -> None:
     """Seal standard input."""
-    home = current_home()
-    home.charter_folder = charter or home.charter_folder
+    home = current_home(charter)
     moment = at or utc_now()
     adopted = home.charters.in_force(moment)
     given |= {"id": event_id, "time": None if learnt is None else written(learnt)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from yizhan.cli.click_options import Group, passphrase_option
-from yizhan.cli.context import current_home, debugging, log_to_stderr
+from yizhan.cli.context import current_home, log_to_stderr
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.schemas.i18n import marked
 
@@ -20,5 +20,5 @@ def run(passphrase_fd: int | None) -> None:
     from yizhan.services.station import run_station  # noqa: PLC0415 -- Faust, of the extra "station"
 
     home = current_home()
-    log_to_stderr(debug=debugging())
+    log_to_stderr()
     run_station(home, TerminalPassphrase(passphrase_fd))

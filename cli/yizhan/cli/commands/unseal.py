@@ -19,7 +19,7 @@ from yizhan.cli.click_options import (
 )
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.decision_view import decisions_json
-from yizhan.cli.output import print_json
+from yizhan.cli.output import fields_of, print_json
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.envelope import MAX_BYTES
@@ -55,8 +55,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Open a file."""
-    home = current_home()
-    home.charter_folder = charter or home.charter_folder
+    home = current_home(charter)
     moment = at or utc_now()
     adopted = home.charters.in_force(moment)
     data = read_input(file, MAX_BYTES + 1)
@@ -75,9 +74,8 @@ def _as_json(opened: Opened, output: str | None) -> dict[str, object]:
     admitted = opened.admitted
     contents = None if output is not None else read(admitted.header.type, opened.payload)
     return {
-        "header": admitted.header,
+        **fields_of(admitted, "header clock_suspect"),
         "hash": admitted.verified.hash,
-        "clock_suspect": admitted.clock_suspect,
         "decisions": decisions_json(admitted.decisions),
         "file": output,
         "payload": None if contents is None or contents.text is not None else contents.raw,
