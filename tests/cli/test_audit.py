@@ -159,7 +159,7 @@ def test_a_book_that_was_tampered_with_is_refused_or_proves_nothing(
     whole = Path("out.jsonl").read_bytes()
     charters = station.app.charters
     honest = read_book(whole.splitlines(keepends=True), charters)
-    assert all(letter.problem is None for letter in honest.letters.values())
+    assert all(entry.problem is None for entry in honest.events.values())
     generator = random.Random(7)
     for _round in range(150):
         changed = bytearray(whole)
@@ -168,10 +168,10 @@ def test_a_book_that_was_tampered_with_is_refused_or_proves_nothing(
             book = read_book(bytes(changed).splitlines(keepends=True), charters)
         except BookInvalid:
             continue
-        for id, letter in book.letters.items():
-            if letter.header is not None:
-                assert id in honest.letters
-                assert letter.header == honest.letters[id].header
+        for id, entry in book.events.items():
+            if entry.header is not None:
+                assert id in honest.events
+                assert entry.header == honest.events[id].header
     lines = whole.splitlines(keepends=True)
     for wrong in (lines[:-1], [*lines[:2], lines[1], *lines[2:]], lines[1:], [*lines, lines[-1]], []):
         with pytest.raises(BookInvalid):
