@@ -86,7 +86,7 @@ class Evidence:
         """Every event by id, those of the log first, in its order."""
         entries: dict[str, list[tuple[str, BookEvent]]] = defaultdict(list)
         for (county, _kind), book in self.books.items():
-            for entry in book.entries.values():
+            for entry in book.events.values():
                 entries[entry.id].append((county, entry))
         return {id: self._event(id, entries.get(id, [])) for id in dict.fromkeys([*self.logged.marks, *entries])}
 

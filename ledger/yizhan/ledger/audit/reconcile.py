@@ -154,7 +154,7 @@ class _Direction:
     def _last(self) -> dict[tuple[str, str], int]:
         """The last number that the sender's book still has, of each source and epoch: a restored backup ends early."""
         last: dict[tuple[str, str], int] = {}
-        for source, epoch, n in map(split_id, self.out.entries):
+        for source, epoch, n in map(split_id, self.out.events):
             last[source, epoch] = max(n, last.get((source, epoch), 0))
         return last
 
