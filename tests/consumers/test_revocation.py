@@ -95,7 +95,7 @@ def test_what_is_learnt_later_shows_later(end: Ended, tmp_path: Path) -> None:
 
 
 def test_the_digest_and_its_bulletin_say_so_too(end: Ended, tmp_path: Path) -> None:
-    """The digest's proof holds, its event stays, and the quarter's letter says that its key is doubtful."""
+    """The digest's proof holds, its event stays, and the quarter's event says that its key is doubtful."""
     listener = Listener(end.world, tmp_path / "inbox.sqlite3", clock=Clock())
     value = routine(listener, time=written(COMPROMISED))
     stamp = end.world.postmark(value, PARTNER, COMPROMISED)
