@@ -102,12 +102,12 @@ def test_an_alarm_is_heard_once_whatever_looks_again(bell: Bell, made: list[Phon
 
 
 def test_nothing_that_was_sealed_leaves_by_default(bell: Bell, made: list[Phone]) -> None:
-    """Kind and sender, and that the inbox should be opened: no place, person, text, figure, not even the id."""
+    """Kind, priority, report and sender, and to open the inbox: no place, person, text, figure, not even the id."""
     identifier = fire(bell, grade=2)
     bell.ring()
     (sent,) = made[0].heard
     assert sent["title"] == ALARM
-    assert sent["message"] == "来自 寿宁县\n请打开收件箱"
+    assert sent["message"] == "来自 寿宁县\n特急 首报\n请打开收件箱"
     text = made[0].raw[0].decode() + str(sent)
     for kept in ("大安", "后坑", "林海", "summary", identifier, BOOK):
         assert kept not in text

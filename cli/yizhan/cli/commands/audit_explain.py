@@ -10,6 +10,7 @@ import click
 from yizhan.cli.click_options import Command, json_option, option
 from yizhan.cli.commands.audit_matters import Asked, checkpoint_as_json, evidence_options, tell_checkpoint
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
+from yizhan.schemas.payloads.letters import PRIORITIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from yizhan.ledger.audit.history import HistoryStep, Life
     from yizhan.services.home import Home
 
-PRIORITIES: Final = {"flash": marked("特急"), "urgent": marked("加急"), "routine": marked("平急")}
 
 
 @click.command(
