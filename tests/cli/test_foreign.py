@@ -22,7 +22,7 @@ def test_a_foreign_posting_accuses_nobody_falsely(home: Path, yizhan: Run) -> No
         open_outbox(station.app, SHOUNING, TerminalPassphrase()) as outbox,
         outbox.dispatch() as dispatch,
     ):
-        dispatch.arrive("memory", 0, 0)
+        dispatch.enter_cluster("memory", 0, 0)
         dispatch.enter("memory", [PostingRecord(0, output.value)], PATIENCE)
     told = yizhan("postings", "list", "--county", SHOUNING)
     assert "malformed" in told.err

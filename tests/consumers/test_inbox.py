@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.consumers.county import ME, PARTNER, Listener
+from tests.forge import forge
 from tests.simulator import CLUSTER, FIRE, INTELLIGENCE, NOW, START, World, load
 from yizhan.consumers import items
 from yizhan.consumers.errors import InboxError, NoSuchItem, NotAnswerable, WrongInbox
@@ -529,14 +530,14 @@ def test_a_receipt_that_the_outbox_does_not_take_is_owed(listener: Listener) -> 
     listener.deliver(fire)
     listener.desk.full = True
     item = listener.inbox.acknowledge(id_of(fire), "王芳", "331126007")
-    assert (item.state, listener.inbox.owed()) == (State.ACKNOWLEDGED, 1)
+    assert (item.state, listener.inbox.count_owed_receipts()) == (State.ACKNOWLEDGED, 1)
     listener.clock.forward(10)
     assert listener.inbox.tick() == 0
     listener.restart()
     listener.desk.full = False
     listener.clock.forward(70)
     assert listener.inbox.tick() == 2
-    assert (sorted(listener.desk.stages()), listener.inbox.owed()) == (["acknowledged", "delivered"], 0)
+    assert (sorted(listener.desk.stages()), listener.inbox.count_owed_receipts()) == (["acknowledged", "delivered"], 0)
 
 
 def test_receipts_that_are_not_taken_wait_ever_longer_and_let_others_go_first(listener: Listener) -> None:
@@ -558,7 +559,7 @@ def test_receipts_that_are_not_taken_wait_ever_longer_and_let_others_go_first(li
     listener.clock.forward(2 * 3600)
     while listener.inbox.tick():
         pass
-    assert listener.inbox.owed() == 0
+    assert listener.inbox.count_owed_receipts() == 0
 
 
 # -- officers --
@@ -697,3 +698,14 @@ def test_a_matter_is_found_by_index(listener: Listener) -> None:
         plans = [conn.execute(f"EXPLAIN QUERY PLAN {sql}", {"id": "x", "receipt": "y"}) for sql in items._BESIDE]  # noqa: SLF001 -- what is asked
         assert not [row for plan in plans for row in plan if "SCAN" in row[3]]
     conn.close()
+
+
+def test_a_reply_is_found_however_its_header_is_spelled(listener: Listener) -> None:
+    """A name that is written with escapes is the same name (specification 2.2)."""
+    asked = listener.event()
+    listener.deliver(asked)
+    header = listener.world.header(PARTNER, (listener.county,), reply_to=ref_of(asked))
+    spelled = header.to_bytes().replace(b'"reply_to"', b'"reply\\u005fto"')
+    seals = [listener.world.counties[listener.county].sealing.public]
+    assert listener.deliver(forge(spelled, seals, listener.world.counties[PARTNER].signing)).became == "stored"
+    assert header.id in listener.inbox.related_ids(id_of(asked))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from yizhan.deploy import admin
-from yizhan.deploy.broker import Broker
+from yizhan.deploy.broker import HEAP_MIB, Broker
 from yizhan.deploy.errors import BrokerFailed
 from yizhan.deploy.home import setup_home
 from yizhan.deploy.properties import server_properties
@@ -66,6 +66,16 @@ def test_properties_open_nothing_but_the_loopback(home: Path) -> None:
     assert settings["super.users"] == "User:broker;User:admin"
     assert settings["ssl.principal.mapping.rules"].startswith("RULE:^CN=(")
     assert "BEGIN PRIVATE KEY" in settings["ssl.keystore.key"]
+
+
+def test_one_address_cannot_fill_the_brokers_memory(home: Path) -> None:
+    """All requests that an address may claim fit into the memory for requests, and these into the heap."""
+    text = server_properties(home / "data", home / "tls" / "broker", 21000, 21001)
+    settings = dict(line.split("=", 1) for line in text.splitlines())
+    claimed = int(settings["socket.request.max.bytes"]) * int(settings["max.connections.per.ip"])
+    assert claimed < int(settings["queued.max.request.bytes"]) < HEAP_MIB * 1024 * 1024 / 2
+    assert int(settings["socket.request.max.bytes"]) > topics.STATION_MAX_BYTES
+    assert int(settings["producer.id.expiration.ms"]) <= 60_000
 
 
 def test_ports_are_below_those_of_outgoing_connections(home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -25,12 +26,14 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
+from tests.integration import hostile
 from tests.integration.cluster import SIX, Cluster
 from yizhan.deploy import admin
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.certificates import ensure_certificates
 from yizhan.deploy.home import setup_home
 from yizhan.deploy.jars import cache_folder, java
+from yizhan.deploy.properties import CONNECTIONS_PER_ADDRESS, MAX_REQUEST_BYTES
 from yizhan.runtime.acl_check import require_access
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import NotAuthorised
@@ -159,17 +162,45 @@ def test_the_largest_event_fits_and_a_larger_record_is_refused(cluster: Cluster)
         producer.send(topics.alerts(PARTNER), value, headers=more).get(timeout=10)
 
 
-def test_whatever_the_codec_it_is_stored_uncompressed(cluster: Cluster, tmp_path: Path) -> None:
-    """Batches in gzip, lz4, zstd and snappy, from Kafka's own producer, are kept as plain bytes."""
+def test_whatever_the_codec_nobody_decompresses(cluster: Cluster, tmp_path: Path) -> None:
+    """Batches in gzip, lz4, zstd and snappy stay as they came; a reader gets a record without a value, and goes on."""
     topic, codecs = topics.events("331181"), ("gzip", "lz4", "zstd", "snappy")
     running = [java_producer(cluster, "county-331181", topic, codec, tmp_path) for codec in codecs]
     for process in running:
         _, said = process.communicate(timeout=60)
         assert process.returncode == 0, said.decode()
-    values = {record.value for record in cluster.read(STATION, topic, count=len(codecs))}
-    assert values == {f"{codec} {'驿' * 500}".encode() for codec in codecs}
+    cluster.send("county-331181", topic, b"plain")
+    assert [record.value for record in cluster.read(STATION, topic, count=5)] == [None] * 4 + [b"plain"]
     data = b"".join(path.read_bytes() for path in cluster.segments(topic))
-    assert codecs_of(data) == [0] * len(codecs)
+    assert sorted(codecs_of(data)) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("topic", [topics.events(ME), topics.attachments(ME), topics.cosignatures(ME)])
+def test_a_batch_that_claims_gigabytes_does_not_end_the_broker(cluster: Cluster, topic: str) -> None:
+    """A hundred compressed bytes with a record of 2 GiB: refused or kept unread, and the next record is written."""
+    pid = cluster.broker.pid()
+    assert hostile.produce(cluster, MINE, topic, hostile.bomb()) in hostile.INVALID
+    cluster.send(MINE, topic, b"next")
+    assert cluster.broker.pid() == pid
+
+
+def test_claimed_sizes_do_not_fill_the_brokers_memory(cluster: Cluster) -> None:
+    """Five connections that claim requests of 100 MiB, and forty that claim the largest: the broker still answers."""
+    pid = cluster.broker.pid()
+    with contextlib.ExitStack() as held:
+        for _ in range(5):
+            secure = held.enter_context(hostile.connect(cluster, MINE))
+            secure.settimeout(10)
+            secure.sendall((100 * 1024 * 1024).to_bytes(4, "big") + b"\0\0")
+            with contextlib.suppress(ConnectionError):
+                assert secure.recv(1) == b""
+        for _ in range(CONNECTIONS_PER_ADDRESS):
+            secure = held.enter_context(hostile.connect(cluster, MINE))
+            secure.sendall(MAX_REQUEST_BYTES.to_bytes(4, "big") + b"\0\0")
+        started = time.monotonic()
+        cluster.send(topics.county(PARTNER), topics.events(PARTNER), b"x" * MAX_BYTES)
+        assert time.monotonic() - started < 5
+    assert cluster.broker.pid() == pid
 
 
 def java_producer(cluster: Cluster, principal: str, topic: str, codec: str, folder: Path) -> subprocess.Popen[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import itertools
 import signal
 import time
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.integration import hostile
 from tests.integration.alliance import LEAD_SECONDS, Alliance, Station, now_text, running_station, settle
 from tests.simulator import INTELLIGENCE, World
 from yizhan.charter.layout import TIMESTAMP, adoption_path, metadata_path
@@ -96,11 +98,15 @@ def test_no_record_stops_the_station(alliance: Alliance, station: Station) -> No
     assert station.running()
 
 
-def test_compressed_batches_do_not_stop_the_station(alliance: Alliance, station: Station) -> None:
-    """The broker stores what was compressed uncompressed; the other codecs come from Java in `test_broker`."""
-    start = alliance.end(topics.postings(SOURCE))
-    alliance.publish(alliance.world.event(SOURCE, (PARTNER,), time=now_text()), compression_type="gzip")
-    assert [answer.refused for answer in alliance.postings(start, 1)] == [None]
+def test_a_compressed_batch_is_refused_aloud_and_the_next_event_is_handled(
+    alliance: Alliance, station: Station
+) -> None:
+    """Nothing is decompressed, the sender is told, the station goes on; the other codecs come in `test_broker`."""
+    start, name, topic = alliance.end(topics.postings(SOURCE)), topics.county(SOURCE), topics.events(SOURCE)
+    event = hostile.record(alliance.world.event(SOURCE, (PARTNER,), time=now_text()))
+    assert hostile.produce(alliance.cluster, name, topic, hostile.batch(gzip.compress(event), 1, hostile.GZIP)) == 0
+    alliance.publish(alliance.world.event(SOURCE, (PARTNER,), time=now_text()))
+    assert [answer.refused for answer in alliance.postings(start, 2)] == ["malformed", None]
     assert station.running()
 
 

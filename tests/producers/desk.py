@@ -83,7 +83,7 @@ class Desk:
     def answer(self, dispatch: Dispatch, *values: bytes) -> None:
         """Hand postings to the sending side, as read from Kafka one after the other."""
         if dispatch.position(CLUSTER) is None:
-            dispatch.arrive(CLUSTER, 0, 0)
+            dispatch.enter_cluster(CLUSTER, 0, 0)
         records = []
         for value in values:
             records.append(PostingRecord(self.posting, value))
@@ -97,9 +97,15 @@ class Desk:
         assert event.envelope is not None
         return self.world.postmark(event.envelope, self.source[:6], self.now)
 
-    def refused(self, record_sha256: str, reason: Reason = Reason.FUTURE_DATED, topic: str | None = None) -> bytes:
-        """Refuse a record as the station would."""
-        return self._stamp(topic, record_sha256=record_sha256, refused=reason, detail="set the clock")
+    def refused(
+        self,
+        record_sha256: str,
+        reason: Reason = Reason.FUTURE_DATED,
+        topic: str | None = None,
+        first: int | None = None,
+    ) -> bytes:
+        """Refuse a record, or several up to it, as the station would."""
+        return self._stamp(topic, record_sha256=record_sha256, refused=reason, detail="set the clock", first=first)
 
     def claimed(self, event_id: str, event_hash: str, record_sha256: str, topic: str | None = None) -> bytes:
         """Let in a record that may never have been sent."""

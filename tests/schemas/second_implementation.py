@@ -149,7 +149,7 @@ def is_instant(value: Any) -> bool:  # noqa: ANN401 -- JSON is any
         moment = datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
     except ValueError:
         return False
-    return written(moment) == value
+    return 2000 <= moment.year <= 2199 and written(moment) == value
 
 
 def instant(value: str) -> datetime:
@@ -169,7 +169,7 @@ SOURCE = CODE + r"(?:\.[a-z0-9-]{1,32})?"
 BOOK = r"[a-z0-9]{4,20}"
 ID = rf"({SOURCE})-({BOOK})-([1-9][0-9]{{0,14}})"
 code, source, book, event_id = text(CODE), text(SOURCE), text(BOOK), text(ID, 80)
-is_period = text(r"[0-9]{4}(?:-(?:0[1-9]|1[0-2])|Q[1-4])?")
+is_period = text(r"2[01][0-9]{2}(?:-(?:0[1-9]|1[0-2])|Q[1-4])?")
 hash_, charter_name = text(r"[0-9a-f]{64}"), text(r"[1-9][0-9]{0,8}-[0-9a-f]{16}")
 event_type = text(r"yizhan(\.[a-z][a-z0-9_]{0,31}){1,3}\.v[1-9][0-9]?", 120)
 RECEIPT, NOTICE = "yizhan.receipt.v1", "yizhan.notice.v1"

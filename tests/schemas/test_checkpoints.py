@@ -110,6 +110,26 @@ def test_one_signature_of_the_log_is_not_enough(left: int) -> None:
         open_checkpoint(notes.Note(note.text, (note.signatures[left],)).to_bytes(), WORLD.charters)
 
 
+@pytest.mark.parametrize("line", [0, 1])
+def test_a_second_bad_line_of_a_known_key_spoils_the_note(line: int) -> None:
+    """A good line of the log does not excuse one under the same name and key that does not hold."""
+    note = notes.parse(SIGNED)
+    good = note.signatures[line]
+    bad = replace(good, signature=good.signature[:-1] + bytes([good.signature[-1] ^ 1]))
+    for lines in ((*note.signatures, bad), (bad, *note.signatures)):
+        with pytest.raises(NoteInvalid, match="does not hold"):
+            open_checkpoint(notes.Note(note.text, lines).to_bytes(), WORLD.charters)
+
+
+def test_a_later_line_of_nobody_is_ignored() -> None:
+    """An unknown key under the name of the log says a later time: the checkpoint opens as of the time of the log."""
+    stranger = CosigningKey.from_seed(seed("stranger"))
+    line = cosign(CHECKPOINT, WORLD.origin, stranger, LATER + timedelta(days=400))
+    assert open_checkpoint(
+        notes.parse(SIGNED).with_signatures(line).to_bytes(), WORLD.charters
+    ).at == LATER + timedelta(milliseconds=999)
+
+
 @pytest.mark.parametrize("line", range(3))
 def test_a_flipped_bit_in_a_signature_spoils_the_note(line: int) -> None:
     """A known key's signature that does not hold is no reason to look for another one."""

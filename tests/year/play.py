@@ -262,7 +262,7 @@ class Year:
                 PostingRecord(each.offset, each.value) for each in records if each.topic == topics.postings(code)
             ]
             if postings:
-                county.dispatch.arrive(self.cluster, self._written[topics.events(code)], postings[-1].offset + 1)
+                county.dispatch.enter_cluster(self.cluster, self._written[topics.events(code)], postings[-1].offset + 1)
                 county.dispatch.enter(self.cluster, postings, PATIENCE)
 
     def _kinds(self, code: str) -> Iterator[tuple[Kind, str]]:

@@ -30,7 +30,7 @@ from yizhan.ledger.files import Folder
 from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder, Tiles
 from yizhan.ledger.statements import Contradiction, Statements
 from yizhan.ledger.tree_builder import Growth
-from yizhan.runtime.file_lock import alone
+from yizhan.runtime.file_lock import exclusive
 from yizhan.schemas import notes, tiles
 from yizhan.schemas.checkpoints import Checkpoint, OpenedCheckpoint, parse_checkpoint, sign_checkpoint
 from yizhan.schemas.errors import NoteInvalid, ProofInvalid
@@ -81,7 +81,7 @@ class Log:
         with contextlib.ExitStack() as stack:
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                stack.enter_context(alone(folder / LOCK, _(WRITES)))
+                stack.enter_context(exclusive(folder / LOCK, _(WRITES)))
             except OSError as error:
                 raise NotWritten(f"{folder}: {error.strerror}; look at the disk and at who owns it") from error
             self.statements = stack.enter_context(Statements(folder / statements.FILE))

@@ -19,7 +19,7 @@ from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder
 from yizhan.ledger.statements import Statements
 from yizhan.ledger.tree_builder import Growth
 from yizhan.runtime.errors import StoreError
-from yizhan.runtime.file_lock import alone
+from yizhan.runtime.file_lock import exclusive
 from yizhan.schemas import notes, tiles
 from yizhan.schemas.checkpoints import Checkpoint, parse_checkpoint
 from yizhan.schemas.errors import NoteInvalid
@@ -81,7 +81,7 @@ def rebuild(
         LogDamaged: a statement is missing.
         NotWritten, StoreError: the disk is full or fails; the old log is untouched.
     """
-    with alone(folder / LOCK, _(WRITES)), Statements(folder / statements.FILE) as kept:
+    with exclusive(folder / LOCK, _(WRITES)), Statements(folder / statements.FILE) as kept:
         size = kept.size
         for where, checkpoint in expected.items():
             if checkpoint.size > size:

@@ -14,12 +14,13 @@ This is what stays of a letter when its content was lawfully destroyed, and what
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from yizhan.schemas.dsse import pae
-from yizhan.schemas.envelope import CONTENT_TYPE, SIGNATURE_BYTES, parse_envelope
+from yizhan.schemas.envelope import CONTENT_TYPE, SIGNATURE_BYTES, SUITE, parse_envelope
 from yizhan.schemas.envelope import MAGIC as ENVELOPE
 from yizhan.schemas.errors import BadSignature, Malformed
 from yizhan.schemas.header import MAX_HEADER_BYTES, MAX_MEMBERS, Header, parse_header
@@ -80,9 +81,17 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
         or length > MAX_HEADER_BYTES
         or not 1 <= count <= MAX_MEMBERS
         or len(head) != _FIXED + length + 1 + count * _HASH_BYTES
+        or head[len(ENVELOPE)] != SUITE
+        or not _rising(head[_FIXED + length + 1 :])
         or int.from_bytes(tail[_HASH_BYTES : _HASH_BYTES + 2], "big") != SIGNATURE_BYTES
     ):
         raise Malformed(
             f"expected a counterfoil beginning with {MAGIC.decode()}, exactly framed; came {len(data)} bytes"
         )
     return head, tail
+
+
+def _rising(kids: bytes) -> bool:
+    """Tell whether kids stand in order, each once, as an envelope's must."""
+    each = [kids[place : place + _HASH_BYTES] for place in range(0, len(kids), _HASH_BYTES)]
+    return all(one < other for one, other in itertools.pairwise(each))

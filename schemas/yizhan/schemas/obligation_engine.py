@@ -25,6 +25,7 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
@@ -32,6 +33,7 @@ from yizhan.schemas.charter import Charter, Charters
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header, Ref, split_id
 from yizhan.schemas.obligation_events import Event, of_type
+from yizhan.schemas.obligation_index import ThreadIndex
 from yizhan.schemas.obligation_rules import ObligationRule, matches
 from yizhan.schemas.obligation_state import KEPT, ObligationState, forget_at, planned
 from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OPENED
@@ -48,9 +50,10 @@ class ObligationEngine:
         """Continue from stored obligations."""
         self._obligations: dict[str, ObligationState] = {}
         self._about: defaultdict[str, set[str]] = defaultdict(set)
-        self._threads: defaultdict[tuple[str | None, str], set[str]] = defaultdict(set)
+        self._threads = ThreadIndex()
         self._periods: defaultdict[str, set[str]] = defaultdict(set)
         self._ended_by: defaultdict[str, set[str]] = defaultdict(set)
+        self._ended_at: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._waiting: list[tuple[str, str]] = []
         self._changed: dict[str, ObligationState | None] = {}
         for each in obligations:
@@ -133,10 +136,11 @@ class ObligationEngine:
         header, ids = event.header, set[str]()
         if event.answers is not None:
             ids |= self._about.get(event.answers.id, set())
-        ids |= self._ended_by.get(header.id, set())
+        ids |= self._ended_at.get((header.id, event.at), set())
         for rule in event.rules.values():
             if rule.discharged.by == "thread" and of_type(rule, header.type):
-                ids |= self._threads.get((event.thread, rule.id), set())
+                kind = partial(event.of_kind, rule)
+                ids.update(self._threads.before(header.id, event.thread, rule.id, header.county, kind))
         if header.period is not None:
             ids |= self._periods.get(header.period, set())
         return [self._obligations[each] for each in sorted(ids)]
@@ -298,15 +302,16 @@ class ObligationEngine:
             if obligation.period is not None:
                 self._periods[obligation.period].add(name)
         self._obligations[name] = self._changed[name] = obligation
-        # By thread only what is open, and by its rule: a long thread, or one made to be long, costs as much as another.
+        # By thread only what is open: a long thread, or one made to be long, costs as much as another.
         if obligation.ended is None:
-            self._threads[obligation.thread, obligation.rule].add(name)
+            self._threads.add(obligation)
             if obligation.steps:
                 heapq.heappush(self._waiting, (obligation.steps[0].at, name))
         else:
-            _leave(self._threads, (obligation.thread, obligation.rule), name)
+            self._threads.remove(obligation)
             if obligation.by is not None:
                 self._ended_by[obligation.by.id].add(name)
+                self._ended_at[obligation.by.id, obligation.ended].add(name)
             heapq.heappush(self._waiting, (forget_at(obligation), name))
 
     def _forget(self, obligation: ObligationState) -> None:
@@ -317,7 +322,9 @@ class ObligationEngine:
         for index, key in ((self._about, about), (self._periods, obligation.period), (self._ended_by, by)):
             if key is not None:
                 _leave(index, key, name)
-        _leave(self._threads, (obligation.thread, obligation.rule), name)
+        if by is not None and obligation.ended is not None:
+            _leave(self._ended_at, (by, obligation.ended), name)
+        self._threads.remove(obligation)
 
 
 def _leave(index: dict[_Key, set[str]], key: _Key, name: str) -> None:

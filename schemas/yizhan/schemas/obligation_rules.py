@@ -24,6 +24,8 @@ MAX_OBLIGATIONS: Final = 64
 _RESERVED: Final = frozenset({OPENED, OVERDUE, DISCHARGED, CANCELLED, NOT_OWED})
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
 _Count = Annotated[int, Field(ge=0, le=100_000)]
+_Days = Annotated[int, Field(ge=0, le=3660)]
+"""Ten years: a term ends inside the calendar, whatever opened it."""
 
 OBLIGATION_ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
     **ATTRIBUTES,
@@ -68,8 +70,8 @@ class Term(ContractModel):
 
     minutes: _Count | None = None
     hours: _Count | None = None
-    days: _Count | None = None
-    working_days: _Count | None = None
+    days: _Days | None = None
+    working_days: _Days | None = None
     since: Literal["opened", "expires", "end"] = "opened"
 
     @model_validator(mode="after")
@@ -94,10 +96,10 @@ class Reminder(ContractModel):
     id: _Name
     to: Rung
     after_minutes: _Count | None = None
-    after_days: _Count | None = None
+    after_days: _Days | None = None
     before_minutes: _Count | None = None
-    before_days: _Count | None = None
-    before_working_days: _Count | None = None
+    before_days: _Days | None = None
+    before_working_days: _Days | None = None
     half: Literal[True] | None = None
     day: Annotated[int, Field(ge=1, le=28)] | None = None
     on: Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]|30)$")] | None = None

@@ -4,7 +4,8 @@ Rule 1: configuration, access rules and quotas of any broker follow from :func:`
         never make a topic by themselves.
 Rule 2: every topic has one partition, so one county's events have one order.
 Rule 3: time is the broker's (``LogAppendTime``); a producer's is a hint that nobody reads.
-Rule 4: batches are stored uncompressed, so no reader meets a codec that it lacks, nor a bomb.
+Rule 4: nobody compresses. The broker does not decompress what a county writes (a few bytes can claim gigabytes):
+        it stores the batch as it is, and readers refuse it unread.
 Rule 5: what the station writes may be larger than anything that it takes in.
 
 Principals are ``county-<code>``, ``station``, ``ledger``, ``auditor`` and ``admin``: with mutual
@@ -134,6 +135,7 @@ class Topic:
     max_message_bytes: int
     cleanup: Literal["delete", "compact"] = "delete"
     extra: tuple[tuple[str, str], ...] = ()
+    compression: Literal["uncompressed", "producer"] = "uncompressed"
 
     @property
     def partitions(self) -> int:
@@ -144,7 +146,7 @@ class Topic:
         """Return all settings of the topic, in Kafka's words."""
         return {
             "cleanup.policy": self.cleanup,
-            "compression.type": "uncompressed",
+            "compression.type": self.compression,
             "max.message.bytes": str(self.max_message_bytes),
             "message.timestamp.type": "LogAppendTime",
             "retention.bytes": "-1",
@@ -207,15 +209,21 @@ def principals(members: Sequence[str]) -> tuple[str, ...]:
 def _of_member(code: str, everybody: tuple[str, ...], others: tuple[str, ...]) -> list[Topic]:
     me = county(code)
     return [
-        Topic(events(code), (me,), (STATION, AUDITOR), FOR_EVER, EVENTS_MAX_BYTES),
+        _written_by_county(events(code), me, (STATION, AUDITOR), FOR_EVER, EVENTS_MAX_BYTES),
         # The station is blind, and an alarm never stands behind a film: chunks go past it, on a topic of their own.
-        Topic(attachments(code), (me,), others, ATTACHMENTS_DAYS * _DAY_MS, CHUNK_MAX_BYTES),
+        _written_by_county(attachments(code), me, others, ATTACHMENTS_DAYS * _DAY_MS, CHUNK_MAX_BYTES),
         _written_by_station(alerts(code), (me,), 400),
         _written_by_station(pending(code), (STATION,), 800),
         _written_by_station(digests(code), (me, STATION), 800),
         _written_by_station(postings(code), (me,), 400),
-        Topic(cosignatures(code), (me,), everybody, FOR_EVER, NOTE_MAX_BYTES),
+        _written_by_county(cosignatures(code), me, everybody, FOR_EVER, NOTE_MAX_BYTES),
     ]
+
+
+def _written_by_county(
+    name: str, writer: str, readers: tuple[str, ...], retention_ms: int, max_message_bytes: int
+) -> Topic:
+    return Topic(name, (writer,), readers, retention_ms, max_message_bytes, compression="producer")
 
 
 def _written_by_station(name: str, readers: tuple[str, ...], days: int) -> Topic:

@@ -8,7 +8,6 @@ Rule 2: an auditor's machine needs the log with its statements, the books and th
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ from yizhan.ledger.log_source import LogFolder, LogSource, source
 from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime import access_log
 from yizhan.runtime.clock import utc_now
+from yizhan.runtime.folders import private_file
 from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import written
 from yizhan.services.access_log import access_log_path, record
@@ -57,7 +57,7 @@ def export_book(home: Home, county: str, kind: Kind, file: str) -> None:
         sys.stdout.buffer.writelines(lines)
         sys.stdout.buffer.flush()
         return
-    with open(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as made:  # noqa: PTH123 -- a descriptor
+    with private_file(Path(file)) as made:
         made.writelines(lines)
 
 

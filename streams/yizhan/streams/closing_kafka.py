@@ -22,7 +22,7 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
 from yizhan.runtime import clients
-from yizhan.runtime.file_lock import alone
+from yizhan.runtime.file_lock import exclusive
 from yizhan.runtime.store import open_store, transaction
 from yizhan.schemas import manifest as manifests
 from yizhan.schemas import topics
@@ -186,7 +186,7 @@ class Closer:
         """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = contextlib.ExitStack()
-        self._lock.enter_context(alone(folder / "closing.lock", _("在结算季度")))
+        self._lock.enter_context(exclusive(folder / "closing.lock", _("在结算季度")))
         self._charters, self._keys = charters, {key.kid: key for key in keys}
         self._store = open_store(folder / "closing.sqlite3", _SCHEMA)
         self._cluster = Cluster(connection)

@@ -41,6 +41,7 @@ def report(
     from yizhan.cli.output import print_json, tell
     from yizhan.ledger.audit.pages import as_csv, as_html
     from yizhan.ledger.audit.report import report as count
+    from yizhan.runtime.folders import write_private
     from yizhan.schemas.i18n import LANGUAGES
     from yizhan.schemas.quarters import Quarter
 
@@ -58,7 +59,7 @@ def report(
         # The mark at the beginning lets spreadsheets read Chinese.
         for ending, text in (("html", as_html(found, language)), ("csv", "\ufeff" + as_csv(found, language))):
             path = out / f"audit-{quarter}.{language}.{ending}"
-            path.write_text(text, encoding="utf-8", newline="")
+            write_private(path, text.encode())
             written.append(str(path))
     if as_json:
         figures = {"traffic": found.traffic, "digests": found.digests, "findings": found.findings, "pairs": found.pairs}

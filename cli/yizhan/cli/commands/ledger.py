@@ -63,7 +63,7 @@ def cosign(county: str, passphrase_fd: int | None) -> None:
     from yizhan.cli.longrun import working
     from yizhan.cli.passphrase import TerminalPassphrase
     from yizhan.ledger.cosigning import Cosigning
-    from yizhan.runtime.file_lock import alone
+    from yizhan.runtime.file_lock import exclusive
     from yizhan.schemas import topics
     from yizhan.services.ledger import CountyBooks, cosigner_path, key_of, open_cosigner
 
@@ -73,7 +73,7 @@ def cosign(county: str, passphrase_fd: int | None) -> None:
     connection, path = settings.connection(topics.county(county)), cosigner_path(home, county)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
-        alone(path.with_name(path.name + ".lock"), _("在为 {county} 会签").format(county=county)),
+        exclusive(path.with_name(path.name + ".lock"), _("在为 {county} 会签").format(county=county)),
         open_cosigner(home, county) as mine,
         CountyBooks(home, county) as books,
         working(settings, settings.cosigner_metrics_port) as (stop, watchdog),

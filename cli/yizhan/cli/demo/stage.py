@@ -29,7 +29,7 @@ from yizhan.ledger.checkpoint_store import FILE as HEADS
 from yizhan.ledger.checkpoint_store import Heads
 from yizhan.ledger.kafka_io import Wire
 from yizhan.producers.outbox import Outbox
-from yizhan.runtime.file_lock import alone, holder
+from yizhan.runtime.file_lock import exclusive, holder
 from yizhan.runtime.process import Supervisor
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import topics
@@ -61,7 +61,7 @@ def occupied(home: Path, progress: Callable[[str], None]) -> Iterator[None]:
         sentence = marked("{home} 里还有演示在运行（进程 {pid}）；请先结束它，或用 --home 另选主目录")
         raise ServiceError(sentence, home=home, pid=pid)
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with alone(marker, _("在演示")):
+    with exclusive(marker, _("在演示")):
         if Broker(home).status().running:
             sentence = marked("{home} 里还有 Kafka 在运行；请先运行 yizhan --home {home} broker stop")
             raise ServiceError(sentence, home=home)

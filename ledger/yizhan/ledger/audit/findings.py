@@ -290,7 +290,8 @@ def _refused(evidence: Evidence) -> Iterator[Finding]:
         mark = each.mark
         county = topics.member_of_events(mark.origin.topic) or ""
         kind = FindingKind.DOUBTFUL_KEY if mark.refused in _KEYS else FindingKind.REFUSED
-        detail = f"{mark.detail or ''} ({mark.origin})"
+        since = "" if mark.first is None else f"{mark.first} … "
+        detail = f"{mark.detail or ''} ({since}{mark.origin})"
         yield Finding(kind, county, mark.received, None, each.place, mark.refused, detail=detail)
 
 

@@ -1,4 +1,4 @@
-"""What a broker stores and aiokafka cannot decode still comes out, record by record."""
+"""What a broker stores and a client cannot decode still comes out, record by record, and nothing is decompressed."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yizhan.streams.guarded_records import GuardedRecords, lenient_records
+from yizhan.runtime import record_batches
+from yizhan.runtime.record_batches import lenient_records
+from yizhan.streams import guarded_records
 
 OFFSET = 41
+Guard = type[record_batches.GuardedRecords]
+both_clients = pytest.mark.parametrize("guard", [record_batches.GuardedRecords, guarded_records.GuardedRecords])
 
 
 def batch(*names: str) -> bytes:
@@ -32,32 +36,52 @@ def spoiled(*names: str) -> bytes:
     return batch(*names).replace(b"zz", b"\xff\xfe")
 
 
-def test_a_header_name_that_is_not_text_does_not_hide_its_record() -> None:
+@both_clients
+def test_a_header_name_that_is_not_text_does_not_hide_its_record(guard: Guard) -> None:
     """The record comes out with its key and value, the name replaced; its neighbours too."""
-    records = GuardedRecords(spoiled("a", "zz", "b"))
+    records = guard(spoiled("a", "zz", "b"))
     found = list(records.next_batch() or ())
     assert [(r.offset, r.key, r.value) for r in found] == [(OFFSET + n, b"key", b"value %d" % n) for n in range(3)]
     assert [r.headers[0][0] for r in found] == ["a", "\ufffd\ufffd", "b"]
     assert not records.has_next()
 
 
-def test_good_batches_around_a_bad_one_are_read() -> None:
+@both_clients
+def test_good_batches_around_a_bad_one_are_read(guard: Guard) -> None:
     """Batches follow each other; one that is cut off at the end is left for the next fetch."""
     data = batch("a") + spoiled("zz") + batch("b")
-    records = GuardedRecords(data + batch("c")[:-3])
+    records = guard(data + batch("c")[:-3])
     found = []
     while records.has_next():
         found += [record.headers[0][0] for record in records.next_batch() or ()]
     assert found == ["a", "\ufffd\ufffd", "b"]
 
 
-def test_both_decoders_read_a_good_batch_alike() -> None:
-    """Where aiokafka can decode, the lenient decoder gives the same."""
+@both_clients
+def test_both_decoders_read_a_good_batch_alike(guard: Guard) -> None:
+    """Where the client can decode, the lenient decoder gives the same."""
     data = batch("a", "b")
-    plain, lenient = list(GuardedRecords(data).next_batch() or ()), lenient_records(data)
+    plain, lenient = list(guard(data).next_batch() or ()), lenient_records(data)
     assert [(r.offset, r.key, r.value, list(r.headers)) for r in plain] == [
         (r.offset, r.key, r.value, list(r.headers)) for r in lenient
     ]
+
+
+def compressed(codec: int, claimed: int = 3) -> bytes:
+    """Write a batch whose header says a codec and a number of records; what stands behind it is no such thing."""
+    data = bytearray(batch("a"))
+    struct.pack_into(">hi", data, 21, codec, claimed - 1)
+    struct.pack_into(">i", data, 57, claimed)
+    return bytes(data)
+
+
+@both_clients
+@pytest.mark.parametrize("codec", range(1, 8))
+def test_a_compressed_batch_is_one_record_without_a_value(guard: Guard, codec: int) -> None:
+    """It is not decompressed, however many records it claims, whether its codec exists or not; the next one is read."""
+    records = guard(compressed(codec, 2**31 - 1) + batch("b"))
+    assert [(r.offset, r.key, r.value) for r in records.next_batch() or ()] == [(OFFSET + 2**31 - 2, None, None)]
+    assert [r.headers[0][0] for r in records.next_batch() or ()] == ["b"]
 
 
 @pytest.mark.parametrize("cut", range(61, 90))
