@@ -115,7 +115,7 @@ def test_nothing_that_was_sealed_leaves_by_default(bell: Bell, made: list[Phone]
 
 @pytest.mark.parametrize(
     ("tells", "said", "kept"),
-    [("grade", (FIRE_ID, "等级 2"), ("大安",)), ("summary", (FIRE_ID, "大安乡后坑村起火"), ("林海",))],
+    [("grade", (FIRE_ID, "2 级"), ("大安",)), ("summary", (FIRE_ID, "大安乡后坑村起火"), ("林海",))],
 )
 def test_a_channel_carries_what_the_county_allows_it(
     listener: Listener, tmp_path: Path, tells: str, said: tuple[str, ...], kept: tuple[str, ...]
@@ -272,7 +272,7 @@ def test_the_ladder_is_climbed_once_a_step_whoever_says_it_first(bell: Bell, mad
         bell.listener.inbox.receive(record)
         bell.ring()
     assert [len(each.heard) for each in made] == [1, 1, 1, 1]
-    assert made[3].heard[0]["message"] == "来自 寿宁县\n尚无人签收\n请打开收件箱"
+    assert made[3].heard[0]["message"] == "来自 寿宁县\n尚无人签收\n特急 首报\n请打开收件箱"
     bell.restart()
     bell.ring(timedelta(hours=1))
     assert [len(each.heard) for each in made] == [1, 1, 1, 1]
@@ -320,7 +320,7 @@ def test_notices_are_told_together(bell: Bell, made: list[Phone]) -> None:
     assert not made[0].heard
     bell.ring(timedelta(minutes=10))
     assert made[0].titles == ["【驿站】通知 3 件"]
-    assert made[0].heard[0]["message"] == "【演练】森林火灾 · 寿宁县 × 3\n请打开收件箱"
+    assert made[0].heard[0]["message"] == "【演练】森林火灾 · 特急 首报 · 寿宁县 × 3\n请打开收件箱"
     notice(bell)
     bell.ring()
     bell.ring(timedelta(minutes=11))

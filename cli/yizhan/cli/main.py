@@ -57,6 +57,7 @@ _COMMANDS: Final = {
             "export": "export",
             "outbox": "outbox",
             "postings": "postings",
+            "reply": "reply",
             "station": "station",
             "digest": "digest",
             "bulletin": "bulletin",

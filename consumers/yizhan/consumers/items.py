@@ -231,6 +231,12 @@ def one(conn: sqlite3.Connection, item_id: str) -> Item | None:
     return next(chosen(conn, InboxQuery(id=item_id)), None)
 
 
+def reply_ids(conn: sqlite3.Connection, event_id: str, most: int) -> list[str]:
+    """Return the ids of the newest events that answer one, the newest first; receipts are not among them."""
+    query = "SELECT id FROM items WHERE reply_to = ? AND type <> ? ORDER BY seq DESC LIMIT ?"
+    return [row["id"] for row in conn.execute(query, (event_id, RECEIPT, most))]
+
+
 def related_ids(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
     """Return which events one names, and which name it: by thread or by a reference."""
     for sql in _BESIDE:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from yizhan.cli.accepted_view import accepted_json, accepted_lines, files_waiting_line
+from yizhan.cli.accepted_view import accepted_json, accepted_lines, files_waiting_line, say_if_nobody_sends
 from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
 from yizhan.cli.context import current_home
 from yizhan.cli.doubt_view import doubt_sentences
@@ -90,6 +90,8 @@ def command(
         print_json(report.as_json())
     else:
         say(report.summary())
+    if any(not each.sent.duplicate for each in report.sent):
+        say_if_nobody_sends(home, county)
     if broken is not None:
         # What was reported as accepted is durable; what was not, is still the caller's.
         raise broken
