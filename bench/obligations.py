@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.simulator import World
+from tests.world.simulator import World
 from yizhan.schemas.header import Header
 from yizhan.schemas.obligation_engine import ObligationEngine
 

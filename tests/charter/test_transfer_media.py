@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from yizhan.charter import transfer_media
+from yizhan.charter.contents import CharterDraft
 from yizhan.charter.errors import CeremonyError
-from yizhan.charter.repository import CharterDraft
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,11 +8,11 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
 from rich.console import Console
 
-from tests.cli.conftest import Run
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
 from yizhan.cli.item_view import MOST_CHARACTERS, MOST_LINES, item_panel
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.outbox_port import OutboxPort
@@ -24,12 +24,6 @@ from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.quarters import Quarter
 from yizhan.services.home import Home
 from yizhan.services.stores import open_inbox, open_outbox, outbox_path, read_inbox
-
-
-@pytest.fixture
-def station(home: Path) -> Station:
-    """Return a station between the two."""
-    return Station(home)
 
 
 def test_a_screen_shows_no_more_of_a_fire_than_a_person_can_read(station: Station, yizhan: Run, home: Path) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.conftest import Run
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
-from tests.producers.desk import PATIENCE
+from tests.world.command import Run
+from tests.world.sender import PATIENCE
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.producers.station_replies import PostingRecord
 from yizhan.services.stores import open_outbox

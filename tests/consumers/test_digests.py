@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.consumers.county import PARTNER, Listener
-from tests.simulator import CLUSTER, INTELLIGENCE, World
+from tests.world.receiver import PARTNER, Listener
+from tests.world.simulator import CLUSTER, INTELLIGENCE, World
 from yizhan.consumers.arrivals import Arrived, ReceiveOutcome
 from yizhan.consumers.digests import Digest
 from yizhan.consumers.items import InboxQuery

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.consumers.county import Listener
+from tests.world.receiver import Listener
 from yizhan.consumers import checkpoints
 from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.checkpoints import Checkpointer

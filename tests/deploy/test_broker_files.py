@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.world.waiting import until
 from yizhan.deploy import admin
 from yizhan.deploy.broker import HEAP_MIB, Broker
 from yizhan.deploy.errors import BrokerFailed
@@ -109,14 +109,10 @@ def test_a_killed_broker_is_gone_when_its_last_thread_is(home: Path) -> None:
         broker.folder.mkdir(exist_ok=True)
         broker._remember(process.pid)  # noqa: SLF001 -- as start does
         stat = Path(f"/proc/{process.pid}/stat")
-        deadline = time.monotonic() + 10
-        while stat.read_text().rpartition(")")[2].split()[0] != "Z" and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z", "a zombie")
         assert broker.pid() == process.pid
         process.kill()
-        while broker.pid() is not None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert broker.pid() is None
+        until(lambda: broker.pid() is None, "the end of its last thread")
 
 
 @pytest.mark.parametrize("note", ["", "{}", "[]", "123", '{"pid": "x", "started": 1}'])

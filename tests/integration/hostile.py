@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import crc32c
 
 if TYPE_CHECKING:
-    from tests.integration.cluster import Cluster
+    from tests.world.cluster import Cluster
 
 _HEAD = ">hiqqqhii"
 GZIP = 1

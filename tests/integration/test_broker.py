@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import (
     GroupAuthorizationFailedError,
@@ -27,7 +28,8 @@ from kafka.errors import (
 )
 
 from tests.integration import hostile
-from tests.integration.cluster import SIX, Cluster
+from tests.world.cluster import Cluster
+from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.deploy import admin
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.certificates import ensure_certificates
@@ -40,18 +42,17 @@ from yizhan.runtime.errors import NotAuthorised
 from yizhan.schemas import topics
 from yizhan.schemas.admit import MAX_KAFKA_HEADER_BYTES
 from yizhan.schemas.envelope import MAX_BYTES
+from yizhan.schemas.sample import SIX
 
 ME, PARTNER = "350924", "331126"
 MINE, STATION = topics.county(ME), topics.STATION
-
-pytestmark = pytest.mark.timeout(180)
 
 
 def test_a_county_writes_its_events_and_the_station_reads_them(cluster: Cluster) -> None:
     """What the county sends arrives whole, under the broker's own time."""
     before = time.time() * 1000
     with cluster.producer(MINE) as producer:
-        sent = producer.send(topics.events(ME), b"sealed", timestamp_ms=1).get(timeout=10)
+        sent = producer.send(topics.events(ME), b"sealed", timestamp_ms=1).get(timeout=LIMIT_SECONDS)
     (record,) = cluster.read(STATION, topics.events(ME), sent.offset)
     assert record.value == b"sealed"
     assert record.timestamp_type == 1
@@ -101,10 +102,12 @@ def test_a_county_cannot_read_what_is_not_its_own(cluster: Cluster, topic: str) 
 
 def quietly(cluster: Cluster, topic: str) -> list[Any]:
     """Read as the county does without a check: silence or a refusal, never a record."""
-    try:
-        return cluster.read(MINE, topic, seconds=3)
-    except TopicAuthorizationFailedError:
-        return []
+    with cluster.consumer(MINE) as consumer, contextlib.suppress(TopicAuthorizationFailedError):
+        partition = TopicPartition(topic, 0)
+        consumer.assign([partition])
+        consumer.seek(partition, 0)
+        return [record for records in consumer.poll(timeout_ms=3000).values() for record in records]
+    return []
 
 
 def test_the_check_passes_for_everyone_in_their_own_place(cluster: Cluster) -> None:
@@ -152,14 +155,14 @@ def test_the_largest_event_fits_and_a_larger_record_is_refused(cluster: Cluster)
     value = os.urandom(MAX_BYTES)
     limit = 8 * 1024 * 1024
     with cluster.producer(MINE, max_request_size=limit) as producer:
-        sent = producer.send(topics.events(ME), value, headers=headers).get(timeout=10)
+        sent = producer.send(topics.events(ME), value, headers=headers).get(timeout=LIMIT_SECONDS)
         with pytest.raises(MessageSizeTooLargeError):
-            producer.send(topics.events(ME), os.urandom(1024 * 1024)).get(timeout=10)
+            producer.send(topics.events(ME), os.urandom(1024 * 1024)).get(timeout=LIMIT_SECONDS)
     (record,) = cluster.read(STATION, topics.events(ME), sent.offset)
     assert record.value == value
     with cluster.producer(STATION, max_request_size=limit) as producer:
         more = [*headers, ("yizhan-postmark", b"p" * 64 * 1024)]
-        producer.send(topics.alerts(PARTNER), value, headers=more).get(timeout=10)
+        producer.send(topics.alerts(PARTNER), value, headers=more).get(timeout=LIMIT_SECONDS)
 
 
 def test_whatever_the_codec_nobody_decompresses(cluster: Cluster, tmp_path: Path) -> None:
@@ -167,7 +170,7 @@ def test_whatever_the_codec_nobody_decompresses(cluster: Cluster, tmp_path: Path
     topic, codecs = topics.events("331181"), ("gzip", "lz4", "zstd", "snappy")
     running = [java_producer(cluster, "county-331181", topic, codec, tmp_path) for codec in codecs]
     for process in running:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=LIMIT_SECONDS)
         assert process.returncode == 0, said.decode()
     cluster.send("county-331181", topic, b"plain")
     assert [record.value for record in cluster.read(STATION, topic, count=5)] == [None] * 4 + [b"plain"]
@@ -197,9 +200,7 @@ def test_claimed_sizes_do_not_fill_the_brokers_memory(cluster: Cluster) -> None:
         for _ in range(CONNECTIONS_PER_ADDRESS):
             secure = held.enter_context(hostile.connect(cluster, MINE))
             secure.sendall(MAX_REQUEST_BYTES.to_bytes(4, "big") + b"\0\0")
-        started = time.monotonic()
         cluster.send(topics.county(PARTNER), topics.events(PARTNER), b"x" * MAX_BYTES)
-        assert time.monotonic() - started < 5
     assert cluster.broker.pid() == pid
 
 
@@ -325,12 +326,10 @@ def test_a_lost_disk_is_a_new_cluster_run_in_the_foreground(tmp_path: Path) -> N
     )
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) as process:
         try:
-            while broker.pid() is None:
-                assert process.poll() is None
-                time.sleep(0.05)
+            until(lambda: broker.pid() or process.poll() is not None, "its process id")
             assert broker.start().pid == process.pid
             assert broker.cluster_id() not in {None, first}
             assert len(admin.apply(broker.admin_connection(), [ME])) > 11
         finally:
             broker.stop()
-        assert process.wait(10) == 143
+        assert process.wait(LIMIT_SECONDS) == 143

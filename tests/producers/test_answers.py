@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from tests.producers.desk import PATIENCE, QINGYUAN, SHOUNING, Desk, fire, intelligence
-from tests.simulator import CLUSTER, World
+from tests.world.sender import PATIENCE, Desk, fire, intelligence
+from tests.world.simulator import CLUSTER, QINGYUAN, SHOUNING, World
 from yizhan.producers import station_replies
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.outbox import Outbox

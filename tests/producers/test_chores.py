@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.producers.desk import Desk, fire
+from tests.world.sender import Desk, fire
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.maintenance import Maintenance
 from yizhan.producers.outbox import Outbox

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.station import FIRE
-from tests.producers.desk import QINGYUAN, Desk, fire, intelligence, ref
+from tests.world.sender import Desk, fire, intelligence, ref
+from tests.world.simulator import QINGYUAN
+from tests.world.station import FIRE
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.drafts import Draft
 from yizhan.producers.errors import NotPublishable

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.producers.desk import CANGNAN, PATIENCE, QINGYUAN, SHOUNING, Desk, fire, intelligence
-from tests.simulator import CLUSTER
+from tests.world.sender import PATIENCE, Desk, fire, intelligence
+from tests.world.simulator import CANGNAN, CLUSTER, QINGYUAN, SHOUNING
 from yizhan.producers import schedule
 from yizhan.producers.dispatch import BEHIND_SECONDS, HOLD_SECONDS, Dispatch
 from yizhan.producers.outbox import Outbox

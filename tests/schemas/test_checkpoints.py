@@ -9,8 +9,8 @@ from typing import Final
 
 import pytest
 
-from tests.ledger.world import LATER, LedgerWorld, world
-from tests.simulator import START, load, seed
+from tests.world.ledger import LATER, LedgerWorld, world
+from tests.world.simulator import START, load, seed
 from yizhan.schemas import notes
 from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.checkpoints import (

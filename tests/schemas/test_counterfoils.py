@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulator import World
+from tests.world.simulator import World
 from yizhan.schemas.counterfoils import counterfoil_of, verify_counterfoil
 from yizhan.schemas.dsse import pae
 from yizhan.schemas.envelope import CONTENT_TYPE, parse_envelope

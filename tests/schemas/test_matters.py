@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.calls import calls
 from tests.schemas.payloads.examples import DISPUTE, EXAMPLES, PLAN
-from tests.simulator import BOOK, World
+from tests.world.simulator import BOOK, QINGYUAN, SHOUNING, World
 from yizhan.schemas.header import Header, Ref
 from yizhan.schemas.matters import (
     ConsultationDecision,
@@ -31,7 +31,6 @@ from yizhan.schemas.payloads import encode, parse_strict, read
 
 WORLD = World()
 HASH = "0" * 64
-SHOUNING, QINGYUAN = "350924", "331126"
 
 
 def told(

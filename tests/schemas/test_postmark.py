@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.simulator import NOW, START, World, load, seed
+from tests.world.simulator import NOW, START, World, load, seed
 from yizhan.schemas import dsse, postmark, strictjson
 from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.errors import Reason, StatementInvalid

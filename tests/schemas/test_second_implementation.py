@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.forge import forge
 from tests.schemas import second_implementation as second
-from tests.simulator import NOW, World
+from tests.world.forge import forge
+from tests.world.simulator import NOW, World
 from yizhan.schemas.admit import Record
 from yizhan.schemas.admit import admit as first_admit
 from yizhan.schemas.errors import Refused
@@ -153,7 +153,8 @@ def theirs(data: bytes) -> str:
     return f"{admitted.hash.hex()} {decisions} {admitted.clock_suspect}"
 
 
-@settings(max_examples=400, deadline=None)
+@pytest.mark.exhaustive
+@settings(max_examples=400)
 @given(changes=st.dictionaries(st.sampled_from(NAMES), st.sampled_from(SCALARS), max_size=3))
 def test_both_judge_any_header_alike(changes: dict[str, Any]) -> None:
     """Whatever a member writes into a header and signs, both give the same reason or the same decisions."""
@@ -171,7 +172,8 @@ def test_both_judge_odd_attributes_alike(name: str) -> None:
         assert ours(data) == theirs(data), value
 
 
-@settings(max_examples=200, deadline=None)
+@pytest.mark.exhaustive
+@settings(max_examples=200)
 @given(at=st.integers(0, 2000), piece=st.binary(max_size=4), drop=st.integers(0, 4))
 def test_both_judge_any_damage_alike(at: int, piece: bytes, drop: int) -> None:
     """Bytes changed anywhere: the same reason from both."""

@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.simulator import NOW
+from tests.world.simulator import NOW
 from yizhan.schemas.admit import Record
 from yizhan.streams import refusals
 from yizhan.streams.refusals import Held, Refusals

@@ -15,8 +15,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.forge import Letter, changed, forge
-from tests.simulator import BOOK, INTELLIGENCE, NOW, seed
 from tests.vectors.maker import (
     EXPIRED,
     FUTURE,
@@ -30,6 +28,8 @@ from tests.vectors.maker import (
     THIRD,
     Maker,
 )
+from tests.world.forge import Letter, changed, forge
+from tests.world.simulator import BOOK, INTELLIGENCE, NOW, seed
 from yizhan.schemas import topics
 from yizhan.schemas.envelope import pad
 from yizhan.schemas.header import NOTICE, RECEIPT

@@ -9,8 +9,8 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.forge import forge, register
-from tests.simulator import CLUSTER, NOW, START, World, seed
+from tests.world.forge import forge, register
+from tests.world.simulator import CLUSTER, NOW, START, World, seed
 from yizhan.schemas import topics
 from yizhan.schemas.admit import Record, admit
 from yizhan.schemas.charter import Charter

@@ -17,9 +17,10 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata
 from tuf.api.serialization.json import JSONSerializer
 
+from yizhan.charter.contents import CharterDraft
 from yizhan.charter.errors import CeremonyError
 from yizhan.charter.layout import MAX_METADATA_BYTES
-from yizhan.charter.repository import CharterDraft
+from yizhan.schemas.actions import Action
 from yizhan.schemas.charter_files import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def load(folder: Path) -> CharterDraft:
             raise CeremonyError(f"{path} is longer than any file of a charter; the stick is damaged")
         draft.files[path.relative_to(files).as_posix()] = path.read_bytes()
     if not draft.metadata:
-        raise CeremonyError(f"{folder} holds no draft; make one with `yizhan charter propose`")
+        raise CeremonyError(f"{folder} holds no draft; make one first", hint=Action.to("charter.propose"))
     return draft
 
 

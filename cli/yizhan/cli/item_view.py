@@ -17,12 +17,12 @@ from rich.table import Table
 from rich.text import Text
 
 from yizhan.cli.actions import command_of
-from yizhan.cli.output import plain
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import sentence
 from yizhan.schemas.actions import Action
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import _, join_list, with_note
+from yizhan.schemas.invisible import escaped
 from yizhan.schemas.matters import MatterEvent
 from yizhan.schemas.payloads import Shown, lines
 from yizhan.schemas.payloads.letters import PRESSING, header_facts, headline, state_name
@@ -214,12 +214,12 @@ def item_panel(home: Home, item: Item, county: str, between: ShownItem | None = 
     if item.is_letter and item.county != county:
         rows.append((_("答复"), command_of(Action.to("event.reply", id=item.id, county=county))))
     for name, value in rows:
-        grid.add_row(Text(plain(name), style="bold"), Text(plain(value, keep_lines=True)))
+        grid.add_row(Text(escaped(name), style="bold"), Text(escaped(value, keep_lines=True)))
     way = way_name("alarm" if rings else item.way)
     head = " ".join((way, item.title, *header_facts(item.header, item.update)))
     return Panel(
         grid,
-        title=Text(plain(f" {head} "), style="bold"),
+        title=Text(escaped(f" {head} "), style="bold"),
         border_style="red" if rings or is_pressing(item) else "none",
         title_align="left",
         expand=False,

@@ -12,7 +12,7 @@ from yizhan.ledger import statements
 from yizhan.ledger.errors import LogBehind
 from yizhan.ledger.feed import read_range
 from yizhan.ledger.log import LOCK, WRITES
-from yizhan.ledger.statement_keys import VerifiedStatement, read_said
+from yizhan.ledger.statement_keys import VerifiedStatement, read_statement
 from yizhan.ledger.statements import Statements
 from yizhan.runtime.file_lock import exclusive
 from yizhan.schemas import topics
@@ -94,7 +94,7 @@ def _statements(wire: Wire, charters: Charters) -> Iterator[VerifiedStatement]:
         for record in _records(wire, topic):
             if record.value.startswith(b"{"):
                 try:
-                    yield read_said(record.value, charters)
+                    yield read_statement(record.value, charters)
                 except StatementInvalid:
                     continue
 

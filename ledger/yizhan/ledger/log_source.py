@@ -13,7 +13,7 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from yizhan.ledger.errors import LogDamaged
+from yizhan.ledger.errors import REBUILD, LogDamaged
 from yizhan.schemas import merkle, notes, tiles
 
 if TYPE_CHECKING:
@@ -107,4 +107,4 @@ class Tiles:
                 raise LogDamaged(path(wide), f"has {len(data)} bytes, expected {wide * each_bytes}")
             if data is not None:
                 return data
-        raise LogDamaged(path(width), "is missing; restore it, or run `yizhan ledger rebuild`")
+        raise LogDamaged(path(width), "is missing; restore it, or make the log again", hint=REBUILD)

@@ -35,7 +35,7 @@ _FRESH: Final = "log.new"
 _AT_ONCE: Final = 4096
 
 
-def known(folder: Path, origin: str) -> dict[str, Checkpoint]:
+def known_checkpoints(folder: Path, origin: str) -> dict[str, Checkpoint]:
     """Return the checkpoints that the ledger's own files hold: where → checkpoint.
 
     What cannot be read is left out: it is what a rebuild is for.

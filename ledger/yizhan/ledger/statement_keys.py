@@ -42,7 +42,7 @@ class VerifiedStatement:
     hash: bytes | None = None
 
 
-def read_said(data: bytes, charters: Charters) -> VerifiedStatement:
+def read_statement(data: bytes, charters: Charters) -> VerifiedStatement:
     """Verify a statement and tell what it is about.
 
     Raises:

@@ -230,28 +230,13 @@ def read(event: EventT[Any]) -> Record:
     )
 
 
-def build(
-    station: Station,
-    connection: KafkaConnection,
-    settings: Settings,
-    *,
-    members: Sequence[str],
-    data_folder: Path,
-) -> faust.App:
-    """Put the worker together. Every topic must exist already.
-
-    Args:
-        station: the pure core with its keys and charters.
-        connection: how the station reaches Kafka.
-        settings: window, commit interval, session timeout, charter reload.
-        members: whose events topics this worker serves.
-        data_folder: where Faust may write.
-    """
+def _faust_app(connection: KafkaConnection, settings: Settings, data_folder: Path) -> faust.App:
+    """Configure Faust: nothing is kept on disk, no topic is made, offsets are committed by us."""
     guarded_records.install()
     fair_fetching.install()
     bounded_requests.install()
     context = connection.ssl_context()
-    app = faust.App(
+    return faust.App(
         CONSUMER_GROUP,
         broker=[f"kafka://{server}" for server in connection.servers],
         broker_credentials=faust.SSLCredentials(context) if context else None,
@@ -272,6 +257,26 @@ def build(
         producer_max_request_size=MAX_REQUEST_BYTES,
         producer_acks=-1,
     )
+
+
+def build(
+    station: Station,
+    connection: KafkaConnection,
+    settings: Settings,
+    *,
+    members: Sequence[str],
+    data_folder: Path,
+) -> faust.App:
+    """Put the worker together. Every topic must exist already.
+
+    Args:
+        station: the pure core with its keys and charters.
+        connection: how the station reaches Kafka.
+        settings: window, commit interval, session timeout, charter reload.
+        members: whose events topics this worker serves.
+        data_folder: where Faust may write.
+    """
+    app = _faust_app(connection, settings, data_folder)
     app.transport.Consumer = _FairConsumer  # type: ignore[misc] # Faust declares it for classes
     # Faust makes its producer when it is first asked for: not yet.
     pipeline = Pipeline(lambda *record: app.producer.send(*record), settings.station_window_events)  # noqa: PLW0108
@@ -301,13 +306,14 @@ def build(
         ends = Ends(connection, [topics.events(member) for member in members])
         app.task(lambda: _ticks(app, station.clock, settings.station_tick_seconds, ends))
 
-    @app.task  # type: ignore[untyped-decorator] # Faust's
-    async def _reload_charter() -> None:
-        while True:
-            await asyncio.sleep(settings.charter_reload_seconds)
-            await asyncio.get_running_loop().run_in_executor(None, refresh, station)
-
+    app.task(lambda: _reload_charter(station, settings.charter_reload_seconds))
     return app
+
+
+async def _reload_charter(station: Station, every_seconds: float) -> None:
+    while True:
+        await asyncio.sleep(every_seconds)
+        await asyncio.get_running_loop().run_in_executor(None, refresh, station)
 
 
 def refresh(station: Station) -> None:

@@ -10,23 +10,20 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
 
 from kafka import KafkaProducer
 
 from yizhan.cli.demo import phones
+from yizhan.cli.demo.play import Day
 from yizhan.cli.demo.scenario import unheard
+from yizhan.consumers.followups import Obligation
+from yizhan.runtime.connection import KafkaConnection
 from yizhan.schemas import topics
 from yizhan.schemas.i18n import _
+from yizhan.schemas.obligation_rules import Reminder
 from yizhan.schemas.obligation_steps import DISCHARGED, OPENED, OVERDUE, RUNGS
 from yizhan.schemas.timestamps import written
 from yizhan.streams.ticks import Tick
-
-if TYPE_CHECKING:
-    from yizhan.cli.demo.play import Day
-    from yizhan.consumers.followups import Obligation
-    from yizhan.runtime.connection import KafkaConnection
-    from yizhan.schemas.obligation_rules import Reminder
 
 _RULE = "acknowledge"
 
@@ -50,7 +47,7 @@ def climb(day: Day) -> dict[str, int]:
             said.append(OVERDUE)
         said.append(reminder.id)
         pass_time(day.stage.settings.connection(topics.STATION), opened.opened + timedelta(minutes=after))
-        rung = partial(phones.rung, day.stage, silent, sent.id, reminder.id)
+        rung = partial(phones.rung, day.stage.inboxes[silent], silent, sent.id, reminder.id)
         what = _("{county} 的铃：{step}").format(county=silent, step=reminder.id)
         if _told(day, sent.id, pair, said) is not None and day.hope(what, rung) is not None:
             minutes[reminder.id] = after

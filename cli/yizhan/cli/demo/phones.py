@@ -1,22 +1,18 @@
-"""The demonstration's telephones: a command for each place on a county's ladder, and what the bell's book says of them.
+"""The demonstration's telephones: a command for each place on a county's ladder, and what the bell recorded of them.
 
 Rule 1: a telephone here is a file that the message is written to; everything else is the bell as a county has it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from pathlib import Path
+from typing import Final
 
 from yizhan.consumers.bell.ring_store import RingStore
-from yizhan.consumers.bell.rings import ALARM_STEP
+from yizhan.consumers.bell.rings import ALARM_STEP, Ring
 from yizhan.consumers.bell.settings import FILE
+from yizhan.consumers.inbox import Inbox
 from yizhan.schemas.obligation_steps import RUNGS
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from yizhan.cli.demo.stage import Stage
-    from yizhan.consumers.bell.rings import Ring
 
 FOLDER: Final = "phones"
 
@@ -34,15 +30,15 @@ def install(home: Path, county: str) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def rung(stage: Stage, county: str, about: str, step: str = ALARM_STEP) -> Ring | None:
+def rung(inbox: Inbox, county: str, about: str, step: str = ALARM_STEP) -> Ring | None:
     """Return the ring for a step of an alarm, once its telephone has taken it."""
-    for ring, _tries in rings(stage, county):
+    for ring, _tries in rings(inbox, county):
         if (ring.plan.about, ring.plan.step, ring.state) == (about, step, "delivered"):
             return ring
     return None
 
 
-def rings(stage: Stage, county: str) -> list[tuple[Ring, int]]:
+def rings(inbox: Inbox, county: str) -> list[tuple[Ring, int]]:
     """Return a county's rings of alarms and how often each was sent."""
-    with RingStore(stage.inboxes[county].path, county) as book:
+    with RingStore(inbox.path, county) as book:
         return [(ring, len(tries)) for ring, tries in book.rings() if ring.plan.urgency == "alarm"]

@@ -359,9 +359,9 @@ class Day:
             if way is not Way.ALARM:
                 continue
             sender = next(code for code, sent in self.sent.values() if sent.id == event_id)
-            sent_times = [n for ring, n in phones.rings(self.stage, county) if _first(ring, event_id)]
+            sent_times = [n for ring, n in phones.rings(self.stage.inboxes[county], county) if _first(ring, event_id)]
             self.check(sent_times == [1], f"{event_id} → {county}: telephone {sent_times}")
-            ring = phones.rung(self.stage, county, event_id)
+            ring = phones.rung(self.stage.inboxes[county], county, event_id)
             if ring is not None and ring.at is not None:
                 yield (ring.at - self._accepted(sender, event_id)).total_seconds() * 1000
 

@@ -48,7 +48,7 @@ _Found = TypeVar("_Found")
 
 
 @contextlib.contextmanager
-def occupied(home: Path, progress: Callable[[str], None]) -> Iterator[None]:
+def exclusive_home(home: Path, progress: Callable[[str], None]) -> Iterator[None]:
     """Keep a folder for this demonstration alone while the block runs, emptied of an earlier one.
 
     Raises:
@@ -102,7 +102,7 @@ class Stage:
 
     @classmethod
     def build(cls, home: Path, members: Sequence[str], progress: Callable[[str], None]) -> Stage:
-        """Make keys and charter, start the broker, in a home that is ``occupied``. Raises as its parts do."""
+        """Make keys and charter, start the broker, in a home that is ``exclusive_home``. Raises as its parts do."""
         charter = make_sample(home, members, datetime.now(UTC))
         write_samples(home)
         for county in members:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.simulator import CLUSTER, FIRE, INTELLIGENCE, NOW, World
+from tests.world.simulator import CLUSTER, FIRE, INTELLIGENCE, NOW, QINGYUAN, SHOUNING, World
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.drafts import Draft
 from yizhan.producers.outbox import Outbox, OutboxOptions
@@ -22,7 +22,6 @@ from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import Decided, Origin, Postmark
 from yizhan.schemas.timestamps import written
 
-SHOUNING, QINGYUAN, CANGNAN = "350924", "331126", "330327"
 PATIENCE = Patience(answer_seconds=30.0, receipt_seconds=120.0)
 
 

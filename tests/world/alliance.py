@@ -6,14 +6,14 @@ import contextlib
 import os
 import signal
 import subprocess
-import sys
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.ceremony import Ceremony
-from tests.simulator import World
+from tests.world.ceremony import Ceremony
+from tests.world.processes import STATION_READY, YIZHAN, wait_for_words
+from tests.world.simulator import World
+from tests.world.waiting import LIMIT_SECONDS
 from yizhan.charter import rolekeys
 from yizhan.charter.archive import Archive, write_durably
 from yizhan.charter.fetch import MemorySource
@@ -25,7 +25,7 @@ from yizhan.schemas.errors import KeyFileInvalid
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import written
-from yizhan.streams.closing_kafka import Cluster as StationSide
+from yizhan.streams.cluster import Cluster as StationSide
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -33,12 +33,11 @@ if TYPE_CHECKING:
 
     from securesystemslib.signer import CryptoSigner
 
-    from tests.integration.cluster import Cluster
+    from tests.world.cluster import Cluster
     from yizhan.charter.verify import VerifiedCharter
 
 LEAD_SECONDS = 2.0
 """How long before it holds a version is announced in these tests."""
-YIZHAN = (sys.executable, "-m", "yizhan.cli")
 
 
 @dataclass
@@ -84,9 +83,13 @@ class Alliance:
         """Write records to a county's events topic as that county; their offsets."""
         return self.cluster.send(topics.county(source), topics.events(source), *values, **settings)  # type: ignore[arg-type] # None too
 
-    def postings(self, start: int, count: int, source: str = "350924", seconds: float = 20) -> list[Postmark]:
-        """Read and verify what the station told a county, from an offset on."""
-        records = self.cluster.read(topics.county(source), topics.postings(source), start, count=count, seconds=seconds)
+    def postings(self, start: int, count: int | None = None, source: str = "350924") -> list[Postmark]:
+        """Read and verify what the station told a county, from an offset on: so many, or what is there now."""
+        principal, topic = topics.county(source), topics.postings(source)
+        if count is None:
+            records = self.cluster.read_all(principal, topic, start)
+        else:
+            records = self.cluster.read(principal, topic, start, count=count)
         return [read_dated(Postmark, record.value, self.charters)[0] for record in records]
 
 
@@ -131,16 +134,12 @@ class Station:
                 stderr=log,
                 env={**os.environ, "PYTHONUNBUFFERED": "1", "YIZHAN_CHARTER_LEAD_SECONDS": str(LEAD_SECONDS)},
             )
-        self.wait_until("Worker ready")
+        self.wait_until(STATION_READY)
 
-    def wait_until(self, words: str, seconds: float = 30.0) -> None:
+    def wait_until(self, words: str) -> None:
         """Wait for words in the log of this life."""
         assert self._process is not None
-        deadline = time.monotonic() + seconds
-        while words not in self._log.read_text(encoding="utf-8", errors="replace"):
-            assert self._process.poll() is None, f"the station ended:\n{self._log.read_text()[-3000:]}"
-            assert time.monotonic() < deadline, f"no {words!r} in:\n{self._log.read_text()[-3000:]}"
-            time.sleep(0.1)
+        wait_for_words(self._process, self._log, words)
 
     @property
     def pid(self) -> int:
@@ -164,7 +163,7 @@ class Station:
         if self._process is None:
             return None
         self._process.send_signal(how)
-        status = self._process.wait(timeout=30)
+        status = self._process.wait(timeout=LIMIT_SECONDS)
         self._process = None
         self._log.write_bytes(b"")  # the next life begins with an empty log
         return status

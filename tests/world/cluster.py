@@ -7,7 +7,6 @@ Rule 2: tests share one broker; each works on its own records and leaves topics 
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,10 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 
+from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.deploy.broker import Broker
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.settings import Settings
-
-SIX = ("350924", "350982", "350722", "331126", "330327", "331181")
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,7 @@ class Cluster:
         """Return a producer as the county's publisher makes one, closed at the end."""
         producer = KafkaProducer(
             **self.connection(principal).kafka_python(),
-            **{"acks": "all", "enable_idempotence": True, "max_block_ms": 10_000, **settings},
+            **{"acks": "all", "enable_idempotence": True, "max_block_ms": int(LIMIT_SECONDS * 1000), **settings},
         )
         try:
             yield producer
@@ -73,20 +71,41 @@ class Cluster:
         """Write records and wait for each answer; their offsets. Raises what the broker says."""
         with self.producer(principal, **settings) as producer:
             sent = [producer.send(topic, value) for value in values]
-            return [future.get(timeout=10).offset for future in sent]
+            return [future.get(timeout=LIMIT_SECONDS).offset for future in sent]
 
-    def read(self, principal: str, topic: str, start: int = 0, *, count: int = 1, seconds: float = 10) -> list[Any]:
-        """Read up to ``count`` records from an offset on, waiting at most ``seconds``."""
+    def read(self, principal: str, topic: str, start: int = 0, *, count: int = 1) -> list[Any]:
+        """Read ``count`` records from an offset on, and wait until so many are there."""
+        found: list[Any] = []
         with self.consumer(principal) as consumer:
             partition = TopicPartition(topic, 0)
             consumer.assign([partition])
             consumer.seek(partition, start)
-            found: list[Any] = []
-            deadline = time.monotonic() + seconds
-            while len(found) < count and time.monotonic() < deadline:
+
+            def enough() -> bool:
                 for records in consumer.poll(timeout_ms=200).values():
-                    found += records
-            return found[:count]
+                    found.extend(records)
+                return len(found) >= count
+
+            until(enough, lambda: f"{count} records on {topic} from {start} on, came {len(found)}")
+        return found[:count]
+
+    def read_all(self, principal: str, topic: str, start: int = 0) -> list[Any]:
+        """Read every record that is there now, from an offset on."""
+        found: list[Any] = []
+        with self.consumer(principal) as consumer:
+            partition = TopicPartition(topic, 0)
+            consumer.assign([partition])
+            (end,) = consumer.end_offsets([partition]).values()
+            consumer.seek(partition, start)
+
+            def at_the_end() -> bool:
+                if consumer.position(partition) < end:
+                    for records in consumer.poll(timeout_ms=200).values():
+                        found.extend(records)
+                return bool(consumer.position(partition) >= end)
+
+            until(at_the_end, f"the end of {topic}")
+        return [record for record in found if record.offset < end]
 
     def segments(self, topic: str) -> Sequence[Path]:
         """Return the files in which the broker keeps a topic."""

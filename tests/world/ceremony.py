@@ -5,14 +5,17 @@ Rule 1: everything here is ``yizhan.charter`` itself; only the keys are Ed25519,
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tuf.api.metadata import Metadata, MetaFile, Snapshot
 
-from yizhan.charter import repository
+from tests.world.simulator import NOW, World
+from yizhan.charter import repository, signing
 from yizhan.charter.archive import Archive
+from yizhan.charter.contents import CharterDraft, Offices, StationOffices, Terms
 from yizhan.charter.fetch import CharterFetcher, MemorySource
 from yizhan.charter.layout import (
     ROOT,
@@ -24,7 +27,6 @@ from yizhan.charter.layout import (
     metadata_path,
     target_path,
 )
-from yizhan.charter.repository import CharterDraft, Offices, StationOffices, Terms
 from yizhan.charter.rolekeys import generate, public_of
 from yizhan.charter.verify import VerifiedCharter, verify
 from yizhan.schemas.adoption import Adoption
@@ -83,6 +85,16 @@ class Ceremony:
         made.publish(now)
         return made
 
+    def copy(self) -> Ceremony:
+        """Return one that goes on from here by itself, with the same keys."""
+        return replace(
+            self,
+            files=dict(self.files),
+            hands={code: replace(hands, county=list(hands.county)) for code, hands in self.hands.items()},
+            station={role: list(keys) for role, keys in self.station.items()},
+            published=dict(self.published),
+        )
+
     @property
     def terms(self) -> Terms:
         """What the next version says."""
@@ -105,7 +117,7 @@ class Ceremony:
         """Sign a draft with these keys, or with everybody's."""
         everybody = [key for hands in self.hands.values() for key in hands.all()]
         for signer in everybody if signers is None else signers:
-            repository.sign(draft, self.newest, signer)
+            signing.sign(draft, self.newest, signer)
         return draft
 
     def publish(
@@ -185,6 +197,18 @@ class Ceremony:
         for path, data in self.published.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(data)
+
+
+@functools.cache
+def _first(codes: tuple[str, ...]) -> Ceremony:
+    return Ceremony.begin(World(codes).files, NOW)
+
+
+def first_charter(world: World) -> Ceremony:
+    """Give the ceremony of version 1 of a simulated world, held at ``NOW`` and once for all tests of its members."""
+    made = _first(tuple(world.counties)).copy()
+    assert made.files == world.files
+    return made
 
 
 def listed(version: int, data: bytes) -> MetaFile:

@@ -28,6 +28,8 @@ START = datetime(2026, 7, 1, tzinfo=UTC)
 """From when charter and keys hold."""
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 """When tests happen, unless they say otherwise."""
+SHOUNING, QINGYUAN, CANGNAN = "350924", "331126", "330327"
+"""The two that really signed, and a third."""
 BOOK = "20261123test"
 CLUSTER = "simulator"
 FIRE = "yizhan.incident.forest_fire.v1"
@@ -77,14 +79,14 @@ class World:
         """Make the members of the sample alliance, or some of them."""
         self.counties = {code: County.make(code) for code in codes}
         self.station = SigningKey.from_seed(seed("station postmark"))
-        self.files = charter_files(
-            {code: county.public for code, county in self.counties.items()},
-            [self.station.public],
-            not_before=since,
-        )
+        self.files = self._charter_files(since)
         self.charter: Charter = load(self.files, since=since)
         self.charters = AdoptedCharters([self.charter])
         self._offsets: dict[str, int] = {}
+
+    def _charter_files(self, since: datetime) -> dict[str, bytes]:
+        keys = {code: county.public for code, county in self.counties.items()}
+        return charter_files(keys, [self.station.public], not_before=since)
 
     def header(self, source: str = "350924", to: tuple[str, ...] = ("331126",), **attributes: Any) -> Header:  # noqa: ANN401 -- any attribute
         """Write the header of the next event: a fire that touches its recipients, unless told."""

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.simulator import BOOK, CLUSTER, NOW, World
+from tests.world.clock import Clock
+from tests.world.simulator import BOOK, CLUSTER, NOW, QINGYUAN, SHOUNING, World
 from yizhan.consumers.arrivals import Arrived, Kind, ReceiveOutcome
 from yizhan.consumers.inbox import Inbox
 from yizhan.runtime.errors import StoreError
@@ -22,8 +23,7 @@ from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.postmark import KAFKA_HEADER
 from yizhan.schemas.timestamps import written
 
-ME = "331126"
-PARTNER = "350924"
+ME, PARTNER = QINGYUAN, SHOUNING
 
 
 @dataclass
@@ -59,21 +59,6 @@ class Notebook:
         if self.full:
             message = "the disk is full"
             raise StoreError(message)
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self, now: datetime = NOW + timedelta(seconds=1)) -> None:
-        self.now = now
-
-    def __call__(self) -> datetime:
-        """Return the instant it shows."""
-        return self.now
-
-    def forward(self, seconds: float) -> None:
-        """Move it."""
-        self.now += timedelta(seconds=seconds)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.consumers.county import Listener
+from tests.world.receiver import Listener
 from yizhan.consumers.bell.channels import ready_channels
 from yizhan.consumers.bell.ringer import Ringer
 from yizhan.consumers.bell.rings import NO_OBSERVER, RingObserver, RingOutcome

@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.simulator import START, World, load, seed
+from tests.world.simulator import START, World, seed
 from yizhan.ledger.log import LedgerSigningKeys, Log
-from yizhan.ledger.statement_keys import VerifiedStatement, read_said
+from yizhan.ledger.statement_keys import VerifiedStatement, read_statement
 from yizhan.schemas import sample
-from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.checkpoints import Checkpoint, cosign, cosigner_name
 from yizhan.schemas.keys import CosigningKey, SigningKey
 from yizhan.schemas.notes import Signature
@@ -26,24 +25,20 @@ class LedgerWorld(World):
 
     def __init__(self, codes: tuple[str, ...] = sample.SIX, since: datetime = START, *, logged: bool = True) -> None:
         """Make the simulator's world, and a charter that names the cosigners' keys, and the ledger's if ``logged``."""
-        super().__init__(codes, since)
         self.ledger = LedgerSigningKeys(
             SigningKey.from_seed(seed("ledger sign")), CosigningKey.from_seed(seed("ledger cosign"))
         )
         self.cosigning = {code: CosigningKey.from_seed(seed(f"cosign {code}")) for code in codes}
-        self.files = charter_files(
-            {
-                code: MemberKeys(county.signing.public, county.sealing.public, self.cosigning[code].public)
-                for code, county in self.counties.items()
-            },
-            [self.station.public],
-            not_before=since,
-            ledger=sample.LedgerPublicKeys([self.ledger.signing.public], [self.ledger.cosigning.public])
-            if logged
-            else None,
-        )
-        self.charter = load(self.files, since=since)
-        self.charters = AdoptedCharters([self.charter])
+        self._logged = logged
+        super().__init__(codes, since)
+
+    def _charter_files(self, since: datetime) -> dict[str, bytes]:
+        keys = {
+            code: MemberKeys(county.signing.public, county.sealing.public, self.cosigning[code].public)
+            for code, county in self.counties.items()
+        }
+        ledger = sample.LedgerPublicKeys([self.ledger.signing.public], [self.ledger.cosigning.public])
+        return charter_files(keys, [self.station.public], not_before=since, ledger=ledger if self._logged else None)
 
     @property
     def origin(self) -> str:
@@ -56,7 +51,7 @@ class LedgerWorld(World):
 
     def said(self, statements: Sequence[bytes]) -> list[VerifiedStatement]:
         """Verify them."""
-        return [read_said(each, self.charters) for each in statements]
+        return [read_statement(each, self.charters) for each in statements]
 
     def cosignature(self, code: str, checkpoint: Checkpoint, at: datetime = LATER) -> Signature:
         """Cosign as a county."""

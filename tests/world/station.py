@@ -11,11 +11,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from tests.cli.conftest import Run
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.arrivals import Arrived, Kind
 from yizhan.ledger.log import LedgerSigningKeys, Log
-from yizhan.ledger.statement_keys import read_said
+from yizhan.ledger.statement_keys import read_statement
 from yizhan.producers.schedule import Patience
 from yizhan.producers.station_replies import PostingRecord
 from yizhan.schemas import topics
@@ -31,7 +32,6 @@ from yizhan.services.stores import open_inbox, open_outbox, read_outbox
 from yizhan.streams.closing import BookRecord, CloseRequest, Period
 from yizhan.streams.station import Output, handle
 
-SHOUNING, QINGYUAN = "350924", "331126"
 FIRE: dict[str, Any] = {
     "type": "yizhan.incident.forest_fire.v1",
     "priority": "flash",
@@ -107,7 +107,7 @@ class Station:
         """Bring what the station said into the ledger, sign and let every county cosign."""
         app, now = self.app, datetime.now(UTC) + timedelta(minutes=minutes_later)
         charter = app.charters.in_force(now)
-        said = [read_said(output.value, app.charters) for output, _at in self.topics.get(topics.AUDIT, [])]
+        said = [read_statement(output.value, app.charters) for output, _at in self.topics.get(topics.AUDIT, [])]
         keys = LedgerSigningKeys(*ledger_keys(ledger_folder(app) / "keys", charter, now, TerminalPassphrase()))
         with Log(ledger_folder(app), charter.log) as log:
             log.append(said, {"memory": len(said)})

@@ -13,18 +13,24 @@ import signal
 import time
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
+from rich.console import Console
 
 from yizhan.cli.click_options import Command, OneOf, Option
+from yizhan.cli.demo.account import Account
+from yizhan.cli.demo.auditing import audit
+from yizhan.cli.demo.climbing import climb
+from yizhan.cli.demo.ending import Stopped, cleaning_up
+from yizhan.cli.demo.play import Day
+from yizhan.cli.demo.stage import Stage, exclusive_home
 from yizhan.cli.language import HOME_VARIABLE
+from yizhan.deploy.broker import Broker
+from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, marked
-
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from yizhan.cli.demo.stage import Stage
+from yizhan.schemas.quarters import Quarter
+from yizhan.schemas.sample import SIX, TWO
 
 DEFAULT_HOME: Final = "demo-run"
 SUMMARY: Final = "summary.json"
@@ -32,13 +38,6 @@ SUMMARY: Final = "summary.json"
 
 def _run(counties: str, keep: bool, as_json: bool) -> None:
     """Play the day; raise ``click.exceptions.Exit(1)`` if something did not happen."""
-    from rich.console import Console
-
-    from yizhan.cli.demo.ending import Stopped, cleaning_up
-    from yizhan.cli.demo.stage import Stage, occupied
-    from yizhan.deploy.broker import Broker
-    from yizhan.schemas.sample import SIX, TWO
-
     given = click.get_current_context().find_root().params.get("home")
     home = Path(given or os.environ.get(HOME_VARIABLE) or DEFAULT_HOME).expanduser().absolute()
     console = Console(stderr=as_json, highlight=False, soft_wrap=True)
@@ -54,7 +53,7 @@ def _run(counties: str, keep: bool, as_json: bool) -> None:
             Broker(home).stop()  # also one that was only about to be a stage's
 
     try:
-        with occupied(home, console.print), cleaning_up(clean):
+        with exclusive_home(home, console.print), cleaning_up(clean):
             console.print(_("建立示例联盟（示例，非真实名单）：密钥、章程、Kafka、驿站、各县收发"))
             stage = Stage.build(home, SIX if counties == "6" else TWO, lambda words: console.print(f"  {words}"))
             stages.append(stage)
@@ -74,13 +73,6 @@ def _run(counties: str, keep: bool, as_json: bool) -> None:
 
 
 def _play(stage: Stage, console: Console) -> tuple[dict[str, Any], list[str]]:
-    from yizhan.cli.demo.account import Account
-    from yizhan.cli.demo.auditing import audit
-    from yizhan.cli.demo.climbing import climb
-    from yizhan.cli.demo.play import Day
-    from yizhan.runtime.clock import utc_now
-    from yizhan.schemas.quarters import Quarter
-
     account = Account(console, stage.charter)
     with console.status(_("启动各进程，等它们就绪")):
         stage.start()
@@ -109,8 +101,6 @@ def _play(stage: Stage, console: Console) -> tuple[dict[str, Any], list[str]]:
 
 def _wait(stage: Stage, console: Console) -> None:
     """Keep everything up until the person has had enough."""
-    from yizhan.cli.demo.ending import Stopped
-
     console.print(_("一切仍在运行。试试：yizhan --home {home} inbox list --county 331126").format(home=stage.home))
     console.print(_("按 Ctrl-C 结束"))
     with contextlib.suppress(Stopped):
@@ -118,7 +108,7 @@ def _wait(stage: Stage, console: Console) -> None:
             time.sleep(3600)
 
 
-demo = Command(
+command = Command(
     "demo",
     help=marked(
         "演示：真的 Kafka、真的密钥、真的驿站，演一遍边界上的一天。\n\n"
