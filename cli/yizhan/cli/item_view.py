@@ -25,7 +25,7 @@ from yizhan.schemas.i18n import _, join_list, with_note
 from yizhan.schemas.invisible import escaped
 from yizhan.schemas.matters import MatterEvent
 from yizhan.schemas.payloads import Shown, lines
-from yizhan.schemas.payloads.letters import PRESSING, header_facts, headline, state_name
+from yizhan.schemas.payloads.letters import PRESSING, PRIORITIES, header_facts, headline, state_name
 from yizhan.schemas.payloads.table import type_name
 from yizhan.services.home import Home
 from yizhan.services.inbox import ShownItem
@@ -57,8 +57,7 @@ def item_details(home: Home, item: Item) -> Iterator[tuple[str, str]]:
     """Yield (name, value) of everything that an officer wants to know of an item, what is urgent first."""
     yield _("编号"), item.id
     yield _("发件"), home.member_name(item.source)
-    if urgency := " ".join(header_facts(item.header, item.update)):
-        yield _("急缓"), urgency
+    yield _("急缓"), " ".join(header_facts(item.header, item.update)) or _(PRIORITIES[item.header.priority])
     yield _("状态"), sentence(item.state)
     for warning in item.warnings:
         yield _("注意"), sentence(warning)

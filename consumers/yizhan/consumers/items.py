@@ -191,8 +191,7 @@ _CONDITIONS: Final = {
     "text": "(items.id LIKE :text OR CAST(letters.payload AS TEXT) LIKE :text)",
 }
 _PLAIN: Final = (
-    f"state <> 'waiting' AND type <> '{RECEIPT}'"
-    f" AND (type <> '{NOTICE}' OR is_letter(letters.header, letters.payload))"
+    f"state <> 'waiting' AND type <> '{RECEIPT}' AND (type <> '{NOTICE}' OR is_letter(letters.header, letters.payload))"
 )
 _MOST_UPDATES: Final = 100
 """Updates of one matter that are counted: a count must not make a list slow."""

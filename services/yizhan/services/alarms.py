@@ -29,7 +29,7 @@ class Observer(Protocol):
     """A face that shows what arrives; its methods are called from threads of their own."""
 
     def arrived(self, outcome: ReceiveOutcome) -> None:
-        """Show what became of one record; ``outcome.item`` has content only if a person wrote it, or all was asked for."""
+        """Show what became of a record; ``item`` has content only if a person wrote it, or all was asked for."""
 
     def waiting(self, count: int, oldest: Item) -> None:
         """Show, before the alarms themselves, how many waited for a person before this process started."""

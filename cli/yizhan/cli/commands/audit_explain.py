@@ -24,7 +24,6 @@ from yizhan.services.home import Home
 from yizhan.services.labels import refusal, type_name, way_name
 
 
-
 @click.command(
     "explain",
     cls=Command,

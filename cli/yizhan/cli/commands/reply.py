@@ -23,7 +23,8 @@ from yizhan.services.replies import Reply, last_drafter, send_reply
     cls=Command,
     help=marked(
         "答复一件：写一句话，对方立即看到，归在同一件事里。\n\n"
-        "收到的和本县发出的都可以答复。这是来信，不是报告：对方不会当作又一起火情。紧急程度照所答复的那件，可用 --priority 另定；"
+        "收到的和本县发出的都可以答复。这是来信，不是报告：对方不会当作又一起火情。"
+        "紧急程度照所答复的那件，可用 --priority 另定；"
         "特急、加急的在对方屏幕上和铃上立即提示。签收另用 yizhan inbox ack。由 yizhan outbox run 送走。"
     ),
 )

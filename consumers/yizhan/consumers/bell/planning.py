@@ -7,8 +7,9 @@ Rule 1: alarms, and what the station or our clock says of one that nobody acknow
 Rule 2: a person's word that is flash or urgent rings like an alarm, but once, with no ladder.
         Other notices are told together, outside the quiet hours. A reminder comes at its minute; in the quiet hours it
         waits for their end, unless its term ends before or is one of hours: where a fire burns, say.
-Rule 3: what is older than ``oldest_hours`` does not ring by itself: one ring tells of all such alarms. What came to the station a while ago waits a moment: an
-        inbox that is read again may be about to read that it was answered.
+Rule 3: what is older than ``oldest_hours`` does not ring by itself: one ring tells of all such alarms.
+Rule 4: what came to the station a while ago waits a moment: an inbox that is read again may be about to read that it
+        was answered.
 """
 
 from __future__ import annotations

@@ -42,7 +42,9 @@ TOGETHER: Final = 200
 """Most rings of one message. Many: the inbox waits while they are written down."""
 _AHEAD: Final = timedelta(minutes=1)
 """What was written down so much later than now was written by a clock that has since been put right."""
-_ITEMS: Final = "SELECT seq, id, type, way, state, received, stored, header, payload FROM items JOIN letters USING (seq)"
+_ITEMS: Final = (
+    "SELECT seq, id, type, way, state, received, stored, header, payload FROM items JOIN letters USING (seq)"
+)
 _OPEN: Final = "state IN ('due', 'tried', 'failed')"
 _URGENT: Final = ", ".join(f"'{each}'" for each in URGENT)
 

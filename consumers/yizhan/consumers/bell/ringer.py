@@ -152,7 +152,7 @@ class Ringer(WorkerThread):
             self._place = place
 
     def _plan_absence(self, planner: RingPlanner, now: datetime) -> None:
-        """Plan one ring for the alarms that came while nobody could be rung, or that no channel carried for too long."""
+        """Plan one ring for the alarms that came while nobody could be rung, or that no channel carried."""
         older = timedelta(hours=self._settings.oldest_hours)
         missed = self.store.missed(now, older)
         metrics.BELL_MISSED.set(0 if missed is None else missed.count)

@@ -28,8 +28,9 @@ ABSENCE_STEP: Final = "absence"
 
 @dataclass(frozen=True, slots=True)
 class MissedAlarms:
-    """Alarms that wait for a person, are too old to ring one by one, and rang nowhere: how many; of the oldest: its id
-    and county, and when the station had it.
+    """Alarms that wait for a person, are too old to ring one by one, and rang nowhere.
+
+    ``count`` is how many; the rest is of the oldest: its id and county, and when the station had it.
     """
 
     count: int

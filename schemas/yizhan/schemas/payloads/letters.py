@@ -71,7 +71,7 @@ def state_name(raw: Mapping[str, Any] | None) -> str:
 
 
 def headline(raw: Mapping[str, Any] | None, most: int) -> str:
-    """Return one line of what its sender wrote, at most ``most`` characters and a mark that there is more.
+    r"""Return one line of what its sender wrote, at most ``most`` characters and a mark that there is more.
 
     >>> headline({"kind": "text", "text": "请速\\n回电"}, 40)
     '请速 回电'

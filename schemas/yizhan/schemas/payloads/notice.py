@@ -2,8 +2,8 @@
 
 Rule 1: ``lane_heads`` says how far each lane to this recipient has come, so that a lost tail shows
         too, and which numbers will never come; it tells nobody of the lanes to others.
-Rule 2: ``text`` is a person's plain word to the other side; ``by`` is who wrote it. In answer to the minutes of a consultation it may say which of
-        their ``decisions`` its sender has carried out, by their numbers there.
+Rule 2: ``text`` is a person's plain word to the other side; ``by`` is who wrote it. In answer to the minutes of a
+        consultation it may say which of their ``decisions`` its sender has carried out, by their numbers there.
 Rule 3: ``destruction`` tells the sender of events that the recipient's copy of their content was destroyed,
         the term of retention being over: by id and hash, of one class of retention.
 """
