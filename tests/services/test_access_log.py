@@ -45,7 +45,7 @@ from yizhan.services.home import Home
 from yizhan.services.inbox import answer_item, list_items, show_item
 from yizhan.services.inbox_files import list_item_files, save_item_files
 from yizhan.services.matters import prepare_countersignature, show_matter
-from yizhan.services.obligations import complete_decision, list_obligations
+from yizhan.services.obligations import complete_decision, list_obligations, officers_answers
 from yizhan.services.outbox import list_postings
 from yizhan.services.sample import make_sample
 from yizhan.services.stores import open_inbox, open_outbox, outbox_path, read_outbox
@@ -161,6 +161,9 @@ CONTENT: dict[str, Example] = {
         lambda it: prepare_countersignature(it.home, QINGYUAN, it.plan, SIGNERS, it.actor),
         lambda it: (it.plan,),
         "opened",
+    ),
+    "obligations.officers_answers": Example(
+        lambda it: officers_answers(it.home, QINGYUAN, [it.own], it.actor), lambda it: (it.own,), "listed"
     ),
     "obligations.list_obligations": Example(
         lambda it: list_obligations(it.home, QINGYUAN, it.actor, it.now), lambda it: (it.minutes,), "listed"

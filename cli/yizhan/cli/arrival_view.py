@@ -6,15 +6,27 @@ from typing import Any
 
 import click
 
-from yizhan.cli.item_view import arrival_line, is_pressing, item_json, item_panel, officers_word
-from yizhan.cli.obligation_view import say_followup
+from yizhan.cli.item_view import arrival_line, is_pressing, item_json, item_panel
+from yizhan.cli.obligation_view import answer_line, say_followup
 from yizhan.cli.output import console, print_line, say
 from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.items import Item
 from yizhan.schemas.i18n import _
+from yizhan.schemas.matters import CountyAnswer
 from yizhan.services.alarms import is_for_people
 from yizhan.services.home import Home
 from yizhan.services.labels import reason_name
+
+
+def officers_word(home: Home, item: Item) -> str:
+    """Say in one line what an officer of a recipient answered to an event of ours; ``item`` is the receipt."""
+    receipt, raw = item.header.receipt, {} if item.contents is None else item.contents.raw
+    by, note = raw.get("by"), raw.get("note")
+    name, badge = (str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ("", "")
+    about = "" if receipt is None or receipt.event is None else receipt.event.id
+    stage = "" if receipt is None else receipt.stage
+    text = note if isinstance(note, str) else None
+    return answer_line(home, about, CountyAnswer(stage, name, badge, text, item.time, item.county))
 
 
 class Screen:

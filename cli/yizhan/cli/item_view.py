@@ -180,19 +180,6 @@ def arrival_line(home: Home, item: Item) -> str:
     return f"{line}: {text}" if text else line
 
 
-def officers_word(home: Home, item: Item) -> str:
-    """Say in one line what an officer of a recipient answered to an event of ours."""
-    receipt, raw = item.header.receipt, {} if item.contents is None else item.contents.raw
-    by, note = raw.get("by"), raw.get("note")
-    who = with_note(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
-    about = "" if receipt is None or receipt.event is None else receipt.event.id
-    stage = "" if receipt is None else stage_name(receipt.stage)
-    line = _("{at} {county}{stage} {id}，{who}")
-    words = {"at": home.local_time(item.time), "county": home.member_name(item.county), "stage": stage}
-    line = line.format(**words, id=about, who=who)
-    return f"{line}: {headline({'text': note}, MOST_CHARACTERS)}" if isinstance(note, str) else line
-
-
 def is_pressing(item: Item) -> bool:
     """Tell whether an item is a word that its writer calls urgent: shown at once, though it rings nobody for ever."""
     return item.type == NOTICE and item.is_letter and item.header.priority in PRESSING
