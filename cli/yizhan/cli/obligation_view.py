@@ -155,13 +155,9 @@ def print_answers(home: Home, answers: Mapping[str, Sequence[CountyAnswer]]) -> 
 
 def answer_line(home: Home, event_id: str, answer: CountyAnswer) -> str:
     """Say in one line what an officer of another county answered to an event of ours."""
-    line = _("{at} {county}{stage} {id}，{who}").format(
-        at=home.local_time(answer.at),
-        county=home.member_name(answer.county),
-        stage=stage_name(answer.stage),
-        id=event_id,
-        who=with_note(answer.name, answer.badge),
-    )
+    who = with_note(answer.name, answer.badge)
+    words = (home.local_time(answer.at), home.member_name(answer.county), stage_name(answer.stage), event_id, who)
+    line = " ".join(words)
     return f"{line}: {headline({'text': answer.note}, MOST_NOTE)}" if answer.note else line
 
 
