@@ -12,11 +12,11 @@ import pytest
 from rich.console import Console
 
 from tests.world.simulator import QINGYUAN, SHOUNING
-from yizhan.cli.demo.account import Account
-from yizhan.cli.demo.ending import SIGNALS, Stopped, cleaning_up
-from yizhan.cli.demo.play import Day
-from yizhan.cli.demo.stage import MARKER, Stage, exclusive_home
 from yizhan.consumers.inbox import Inbox
+from yizhan.demo.account import Account
+from yizhan.demo.ending import SIGNALS, Stopped, cleaning_up
+from yizhan.demo.play import Day
+from yizhan.demo.stage import MARKER, Stage, exclusive_home
 from yizhan.deploy.broker import Broker
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.outbox import Outbox

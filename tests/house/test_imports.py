@@ -56,7 +56,7 @@ BREACHES = [
     ("faceless", "services/screen.py", "import rich.table"),
     ("faceless", "services/asking.py", "def later():\n    import click"),
     ("commands", "services/shortcut.py", "import yizhan.cli.commands"),
-    ("commands", "cli/demo/shortcut.py", "from yizhan.cli.main import main"),
+    ("commands", "demo/shortcut.py", "from yizhan.cli.main import main"),
 ]
 
 
@@ -68,7 +68,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         package = house / "yizhan" / folder
         package.mkdir(parents=True)
         (package / "__init__.py").write_text("", "utf-8")
-    for part in ("commands", "demo"):
+    for part in ("commands",):
         (house / "yizhan" / "cli" / part).mkdir()
         (house / "yizhan" / "cli" / part / "__init__.py").write_text("", "utf-8")
     (house / "yizhan" / "cli" / "main.py").write_text("main = None", "utf-8")
@@ -98,16 +98,6 @@ def test_nothing_is_built_on_commands() -> None:
         if module.startswith("yizhan.cli.commands")
     }
     assert importing == set()
-
-
-def test_only_its_command_imports_the_demonstration() -> None:
-    """The demonstration is a package of its own: nothing of the command line needs it."""
-    importing = {
-        name
-        for name, text in sources(*FOLDERS)
-        if not name.startswith("cli/yizhan/cli/demo/") and any(m.startswith("yizhan.cli.demo") for m in imported(text))
-    }
-    assert importing == {"cli/yizhan/cli/commands/demo.py"}
 
 
 def imported(text: str) -> Iterator[str]:

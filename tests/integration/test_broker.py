@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gzip
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -184,6 +186,19 @@ def test_a_batch_that_claims_gigabytes_does_not_end_the_broker(cluster: Cluster,
     pid = cluster.broker.pid()
     assert hostile.produce(cluster, MINE, topic, hostile.bomb()) in hostile.INVALID
     cluster.send(MINE, topic, b"next")
+    assert cluster.broker.pid() == pid
+
+
+def test_a_batch_of_zeros_costs_the_broker_no_memory(cluster: Cluster) -> None:
+    """200 MB in 200 kB, again and again: kept unread, another county's record is written meanwhile."""
+    pid, topic = cluster.broker.pid(), topics.events(ME)
+    zeros = hostile.batch(gzip.compress(hostile.record(bytes(200 * 1000 * 1000)), 6), 1, hostile.GZIP)
+    with ThreadPoolExecutor(4) as pool:
+        sent = [pool.submit(hostile.produce, cluster, MINE, topic, zeros) for _ in range(8)]
+        started = time.monotonic()
+        cluster.send(topics.county(PARTNER), topics.events(PARTNER), b"meanwhile")
+        assert time.monotonic() - started < 5
+        assert {each.result() for each in sent} == {0}
     assert cluster.broker.pid() == pid
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.world.station import FIRE
 from tests.world.waiting import until
-from yizhan.cli.demo.stage import Stage
+from yizhan.demo.stage import Stage
 from yizhan.deploy.home import bring_up
 from yizhan.producers.queries import OutboxQuery, Posting
 from yizhan.schemas.quarters import Quarter

@@ -19,7 +19,7 @@ from tests.world.cluster import Cluster
 from tests.world.simulator import CANGNAN, QINGYUAN, SHOUNING
 from tests.world.station import FIRE
 from tests.world.waiting import until
-from yizhan.cli.demo.stage import Stage
+from yizhan.demo.stage import Stage
 from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime import access_log
 from yizhan.schemas import merkle, topics

@@ -150,6 +150,22 @@ def test_an_update_resent_does_not_look_at_what_it_ended() -> None:
     assert cost[1_000] <= 1.1 * cost[10]
 
 
+def test_an_answer_withdrawn_without_end_costs_the_same_each_time() -> None:
+    """Counted in calls: the three-hundredth answer to one request, and its withdrawal, cost what the tenth do."""
+    cost, play = list[int](), Play()
+    asked = play.event(NOON, **REQUEST, wants="identity")
+    for each in range(300):
+
+        def round_(each: int = each) -> None:
+            at = NOON + timedelta(minutes=2 * each + 1)
+            said = play.event(at, A, B, **RESPONSE, stage="final", reply_to=ref(asked))
+            play.event(at + timedelta(minutes=1), A, B, **RESPONSE, withdraws=ref(said))
+
+        cost.append(calls(round_))
+    assert cost[-1] <= 1.2 * cost[10]
+    assert play.steps("identity-request").count("discharged") == 300
+
+
 def test_the_same_bytes_sent_again_later_say_nothing_else() -> None:
     """Outboxes send again what was not answered in time: no step has two statements, or the station would lie."""
     play = Play()

@@ -114,3 +114,5 @@ def test_everyone_but_the_administrator_has_a_quota() -> None:
     """Nobody can flood the broker; the administrator must still get in when somebody tries."""
     named = {quota.principal for quota in topics.quotas(SIX)}
     assert named == set(topics.principals(SIX)) - {topics.ADMIN}
+    bounded = {quota.principal for quota in topics.quotas(SIX) if quota.thread_percent is not None}
+    assert bounded == {topics.county(code) for code in SIX}

@@ -157,7 +157,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Bytes a second that a principal may produce and consume, averaged by the broker over 11 s.
+    """Bytes a second that a principal may produce and consume, and the share of one broker thread, averaged over 11 s.
 
     Too low: a digest or the catching up of an inbox crawls; too high: one flooding member takes
     the disk and the line from the others.
@@ -166,6 +166,8 @@ class Quota:
     principal: str
     produce_bytes_per_second: int
     consume_bytes_per_second: int
+    thread_percent: int | None = None
+    """Of one thread; None: no bound. The broker reads through a compressed batch: bytes alone do not bound that."""
 
 
 def declare(members: Sequence[str]) -> tuple[Topic, ...]:
@@ -194,7 +196,7 @@ def quotas(members: Sequence[str]) -> tuple[Quota, ...]:
     """Return the quota of every principal except the administrator. Raises as :func:`declare`."""
     mib = 1024 * 1024
     return (
-        *(Quota(county(code), 8 * mib, 32 * mib) for code in _checked(members)),
+        *(Quota(county(code), 8 * mib, 32 * mib, 100) for code in _checked(members)),
         Quota(STATION, 64 * mib, 64 * mib),
         Quota(LEDGER, 16 * mib, 32 * mib),
         Quota(AUDITOR, mib, 32 * mib),
