@@ -108,7 +108,7 @@ def test_a_final_report_says_on_the_screens_line_what_happened(
     station: Station, yizhan: Run, fire: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Which report it is, where the fire stands, and the beginning of what was written."""
-    officers = dict.fromkeys(("drafted_by", "reviewed_by", "signed_off_by"), {"name": "王五", "badge": "1"})
+    officers = {name: {"name": "王五", "badge": "1"} for name in ("drafted_by", "reviewed_by", "signed_off_by")}
     said = {"state": "明火扑灭", "summary": "明火已扑灭，留守看护"}
     for number, stage in enumerate(("update", "final")):
         payload = FIRE["payload"] | officers | said
@@ -197,7 +197,7 @@ def test_an_update_without_a_first_report_is_asked_about(yizhan: Run, home: Path
     [({"risk": "中"}, True), ({"risk": "高"}, True), ({"risk": "低"}, False), ({"risk": "低", "ask": ["回复"]}, True)],
 )
 def test_a_dispute_that_may_escalate_is_asked_about_before_it_waits_for_the_quarter(
-    yizhan: Run, home: Path, change: dict[str, Any], asked: bool
+    yizhan: Run, home: Path, change: dict[str, Any], *, asked: bool
 ) -> None:
     """加急 is proposed; an urgent one is not asked about."""
     assert home.exists()

@@ -1,4 +1,4 @@
-"""What a person wrote reaches a person: listed, rung at its priority, once; and so does a fire whose start is missing."""
+"""What a person wrote reaches a person: listed, rung at its priority, once; so does a fire whose start is missing."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from tests.world.receiver import ME, PARTNER, Listener
 from tests.world.simulator import BOOK, NOW
 from yizhan.consumers.items import InboxQuery
 from yizhan.consumers.labels import State, Warn
-from yizhan.schemas.envelope import seal
 from yizhan.schemas.header import NOTICE
+from yizhan.schemas.payloads.letters import is_letter
 
 NIGHT = NOW.replace(hour=15, minute=30)  # 23:30 there
 NO_STAGE = {"stage": None, "touches": None}
@@ -43,14 +43,13 @@ def test_a_word_that_a_person_wrote_is_listed_and_the_systems_own_is_not(listene
     assert listed(listener, InboxQuery(system=True)) == [*letters, own]
 
 
-def test_a_word_that_cannot_be_opened_is_listed_where_no_program_writes_such(listener: Listener) -> None:
-    """A key that is lost hides no answer."""
-    world = listener.world
-    stranger = next(each for code, each in world.counties.items() if code not in {ME, PARTNER}).sealing.public
-    wrong_key = world.header(PARTNER, (ME,), type=NOTICE, priority="urgent", **NO_STAGE)
-    listener.deliver(seal(wrong_key, LETTER, [stranger], world.counties[PARTNER].signing))
-    (item,) = listener.inbox.items()
-    assert (item.id, item.payload, item.is_letter) == (wrong_key.id, None, True)
+@pytest.mark.parametrize(("attributes", "letter"), [({"priority": "urgent"}, True), ({"priority": "routine"}, False)])
+def test_a_notice_that_cannot_be_opened_is_a_letter_where_no_program_writes_such(
+    listener: Listener, attributes: dict[str, str], *, letter: bool
+) -> None:
+    """A key that is lost hides no answer; lane heads that cannot be opened are no letters."""
+    header = listener.world.header(PARTNER, (ME,), type=NOTICE, **NO_STAGE, **attributes)
+    assert is_letter(header, None) == letter
 
 
 @pytest.mark.parametrize("priority", ["flash", "urgent"])
