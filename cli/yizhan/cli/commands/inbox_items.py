@@ -39,6 +39,10 @@ from yizhan.services.inbox import (
 )
 from yizhan.services.labels import stage_name, way_name
 
+_HEADINGS: Final = (
+    marked("编号"), marked("类型"), marked("急缓"), marked("发件"), marked("收到"), marked("方式"), marked("状态"),
+    marked("简要情况"), marked("注意"),
+)  # fmt: skip
 _SHOWN: Final = 40
 """Characters of a summary that a list shows."""
 
@@ -96,17 +100,7 @@ def list_(
         print_json({"county": county, "items": items, **more, "charter_stale": stale})
         return
     print_table(
-        [
-            _("编号"),
-            _("类型"),
-            _("急缓"),
-            _("发件"),
-            _("收到"),
-            _("方式"),
-            _("状态"),
-            _("简要情况"),
-            _("注意"),
-        ],
+        [_(each) for each in _HEADINGS],
         [_row(home, item) for item in found.items],
         _("没有符合条件的收件") if query != InboxQuery(limit=query.limit) else _("还没有收到过事件"),
     )
