@@ -118,7 +118,11 @@ def test_a_correction_names_its_original_by_the_desks_own_number(station: Statio
 
 def test_what_touches_no_recipient_is_warned_of(station: Station, yizhan: Run) -> None:
     """The agreement is about matters that touch both; --yes, or an empty list, says that it is meant."""
-    nobody = {**{name: each for name, each in FIRE.items() if name != "touches"}, "to": [QINGYUAN], "external_ref": "接-9"}
+    nobody = {
+        **{name: each for name, each in FIRE.items() if name != "touches"},
+        "to": [QINGYUAN],
+        "external_ref": "接-9",
+    }
     given = json.dumps(nobody, ensure_ascii=False).encode()
     warned = yizhan("publish", "-", "--county", SHOUNING, given=given)
     assert warned.code == 0
