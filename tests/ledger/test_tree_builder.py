@@ -1,4 +1,4 @@
-"""Growth: in whatever portions entries come, the files are those of the definition."""
+"""In whatever portions entries are added, the files are those of the definition."""
 
 from __future__ import annotations
 
