@@ -46,7 +46,7 @@ from yizhan.services.home import Home
 from yizhan.services.inbox import answer_item, list_items, show_item
 from yizhan.services.inbox_files import list_item_files, save_item_files
 from yizhan.services.matters import prepare_countersignature, show_matter
-from yizhan.services.obligations import complete_decision, list_obligations
+from yizhan.services.obligations import complete_decision, list_obligations, officers_answers
 from yizhan.services.outbox import list_postings
 from yizhan.services.sample import make_sample
 from yizhan.services.stores import open_inbox, open_outbox, outbox_path, read_outbox
@@ -165,6 +165,9 @@ CONTENT: dict[str, Example] = {
     ),
     "obligations.list_obligations": Example(
         lambda it: list_obligations(it.home, QINGYUAN, it.actor, it.now), lambda it: (it.minutes,), "listed"
+    ),
+    "obligations.officers_answers": Example(
+        lambda it: officers_answers(it.home, QINGYUAN, [it.own], it.actor), lambda it: (it.own,), "listed"
     ),
     "digests.show_quarter": Example(
         lambda it: show_quarter(it.home, it.label, QINGYUAN, SHOUNING, it.actor, it.now),
