@@ -56,8 +56,7 @@ def say_if_stale(reader: CharterReader) -> bool:
 def _log(*, debug: bool) -> None:
     """Let libraries speak only to engineers; a process that runs for long asks for more."""
     logging.basicConfig(
-        level=logging.DEBUG if debug else logging.CRITICAL,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+        level=logging.DEBUG if debug else logging.CRITICAL, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
 
 

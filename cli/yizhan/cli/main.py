@@ -198,26 +198,11 @@ main = Root(
     ),
     no_args_is_help=True,
     params=[
-        Option(
-            ["--home"],
-            metavar="DIR",
-            envvar=HOME_VARIABLE,
-            help=marked("主目录（YIZHAN_HOME，默认 yizhan-home）"),
-        ),
-        Option(
-            ["--lang"],
-            type=LANGUAGE,
-            metavar="zh_CN|en",
-            help=marked("语言（YIZHAN_LANG，默认 zh_CN）"),
-        ),
+        Option(["--home"], metavar="DIR", envvar=HOME_VARIABLE, help=marked("主目录（YIZHAN_HOME，默认 yizhan-home）")),
+        Option(["--lang"], type=LANGUAGE, metavar="zh_CN|en", help=marked("语言（YIZHAN_LANG，默认 zh_CN）")),
         Option(["--debug"], is_flag=True, default=None, help=marked("出错时显示详情，供工程师使用")),
         Option(
-            ["--version"],
-            is_flag=True,
-            is_eager=True,
-            expose_value=False,
-            callback=_version,
-            help=marked("显示版本"),
+            ["--version"], is_flag=True, is_eager=True, expose_value=False, callback=_version, help=marked("显示版本")
         ),
     ],
 )

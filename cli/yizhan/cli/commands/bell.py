@@ -36,8 +36,7 @@ def status(county: str, as_json: bool) -> None:
 
 
 @command.command(
-    "test",
-    help=marked("试响：经各通道各发一条【测试】，不带任何内容。不通的说明原因，退出码为 1。建议每月一次"),
+    "test", help=marked("试响：经各通道各发一条【测试】，不带任何内容。不通的说明原因，退出码为 1。建议每月一次")
 )
 @county_option()
 @option(

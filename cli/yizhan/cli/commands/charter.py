@@ -183,8 +183,7 @@ def _row(each: Signing) -> tuple[str, str, str, str]:
 
 
 @command.command(
-    "publish",
-    help=marked("驿站：签名齐了的草案列入目录，写到 station/public；签名不足则拒绝，并说还缺谁"),
+    "publish", help=marked("驿站：签名齐了的草案列入目录，写到 station/public；签名不足则拒绝，并说还缺谁")
 )
 @click.argument("folder", metavar="STICK", type=_STICK)
 @passphrase_option()

@@ -115,8 +115,7 @@ def _show_cosigner(home: Home, found: CosignerStatus, *, as_json: bool) -> None:
 
 
 @command.command(
-    "settle",
-    help=marked("查明一件不利于账本的证据之后，记下是谁、如何查明的；本县由此恢复会签。证据仍然留着"),
+    "settle", help=marked("查明一件不利于账本的证据之后，记下是谁、如何查明的；本县由此恢复会签。证据仍然留着")
 )
 @click.argument("number", type=Whole(1, 1_000_000_000), metavar="N")
 @county_option()
@@ -159,10 +158,7 @@ def prove(event_id: str, county: str | None, out: Path | None, as_json: bool) ->
         tell(_("检查点的会签还不到法定多数；稍后再出具一次即可"))
 
 
-@command.command(
-    "verify-proof",
-    help=marked("核验一份证明：只要文件和章程，不用网络。会签不到法定多数时退出码为 1"),
-)
+@command.command("verify-proof", help=marked("核验一份证明：只要文件和章程，不用网络。会签不到法定多数时退出码为 1"))
 @click.argument("file", type=_FILE, metavar="FILE")
 @charter_option()
 @option("--not-final", is_flag=True, help=marked("会签还不到法定多数也算通过"))

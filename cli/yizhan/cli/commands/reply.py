@@ -34,9 +34,7 @@ from yizhan.services.replies import Reply, last_drafter, send_reply
 @option("--name", metavar="NAME", help=marked("答复人姓名（终端上不写则询问）"))
 @option("--badge", metavar="BADGE", help=marked("答复人警号（终端上不写则询问）"))
 @option(
-    "--priority",
-    type=OneOf(["flash", "urgent", "routine"]),
-    help=marked("特急、加急、平急（默认与所答复的那件相同）"),
+    "--priority", type=OneOf(["flash", "urgent", "routine"]), help=marked("特急、加急、平急（默认与所答复的那件相同）")
 )
 @passphrase_option()
 @json_option()

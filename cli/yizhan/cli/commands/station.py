@@ -11,8 +11,7 @@ command = Group("station", help=marked("驿站：盖戳、登记、转递，从�
 
 
 @command.command(
-    "run",
-    help=marked("运行驿站，直到叫停。\n\n再起一个即为热备，几秒内接管。发布的新版章程会自动采用并预告生效时间。"),
+    "run", help=marked("运行驿站，直到叫停。\n\n再起一个即为热备，几秒内接管。发布的新版章程会自动采用并预告生效时间。")
 )
 @passphrase_option()
 def run(passphrase_fd: int | None) -> None:
