@@ -1,6 +1,6 @@
 """Drafts: what a desk or another system hands over to be sent, one JSON object a line.
 
-Rule 1: nothing is derived: what stands in the header comes from the draft, word for word.
+Rule 1: nothing is derived: what stands in the header comes from the draft; texts are tidied (``text_cleaning``).
 Rule 2: a bad line names file, line and field, and the lines after it are still read.
 Rule 3: the payload is checked in full, by its type, before anything is sealed.
 Rule 4: what the header says for the station (``wants``, ``period``, a plan's ``expires``) follows from the payload.
@@ -16,6 +16,7 @@ from typing import Annotated, Any, BinaryIO, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from yizhan.producers.text_cleaning import private_characters, tidy
 from yizhan.schemas import strictjson
 from yizhan.schemas.errors import PayloadInvalid
 from yizhan.schemas.header import (
@@ -134,7 +135,8 @@ def parse_draft(value: Mapping[str, Any]) -> Draft:
         DraftInvalid: with every fault.
     """
     errors: list[tuple[str, str]] = []
-    content = dict(value)
+    content = tidy(dict(value))
+    errors += private_characters(content)
     given, kind = content.get("payload"), content.get("type")
     if (unsendable := _unsendable(kind, given)) is not None:
         errors.append(("type", unsendable))
