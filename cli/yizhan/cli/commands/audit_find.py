@@ -87,7 +87,7 @@ def expected_hotspots(home: Home, file: Path, outlines: Path | None) -> Iterator
             raise ServiceError(str(found.problems[0]))
         for draft in found.drafts:
             one = seen[draft.external_ref or ""]
-            yield ReportableHotspot(county, one.external_ref, one.at, one.longitude, one.latitude)
+            yield ReportableHotspot(county, one.external_ref, one.at, one.longitude, one.latitude, one.former_ref)
 
 
 def _tell(home: Home, found: list[Finding], missing: list[tuple[str, str]]) -> None:

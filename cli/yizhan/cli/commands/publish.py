@@ -93,6 +93,9 @@ def command(
     if broken is not None:
         # What was reported as accepted is durable; what was not, is still the caller's.
         raise broken
+    if report.empty:
+        say(_("{name} 里没有一件待发事件").format(name=report.name))
+        ctx.exit(1)
     # A later report under the first one's reference was not sent: whoever published it must know.
     if report.problems or report.refused or any(each.sent.differs for each in report.sent):
         ctx.exit(1)
@@ -117,6 +120,11 @@ class PublishReport:
         self.problems: list[LineProblem] = []
         self.refused: list[LineRefused] = []
         self.skipped: list[LineSkipped] = []
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing stood in the file."""
+        return not (self.sent or self.problems or self.refused or self.skipped)
 
     def take(self, result: LineResult) -> None:
         """Keep a result, and show it."""
