@@ -3,14 +3,20 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
+# Every command and test starts Python many times: compiled modules are kept.
+unexport PYTHONDONTWRITEBYTECODE
 
-FOLDERS := schemas runtime charter producers streams consumers ledger bulletin deploy services cli
+FOLDERS := schemas runtime charter producers streams consumers ledger bulletin deploy services cli demo
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.yizhan-setup
 CATALOGUES := schemas/yizhan/schemas/locale
 # Extra words for pytest, as in: make test PYTEST="-k envelope"
 PYTEST ?=
+# Processes that run tests at the same time; 1 runs them in one, as a debugger needs it.
+WORKERS ?= 2
+SPREAD := $(if $(filter-out 0 1,$(WORKERS)),-n $(WORKERS) --dist loadfile --no-loadscope-reorder)
+QUICK := -m "not integration and not exhaustive"
 
 .PHONY: help setup prerequisites demo test unit lint types imports format coverage bench faults year messages requirements clean
 
@@ -21,10 +27,10 @@ demo: prerequisites setup ## six counties exchange a day's events through a real
 	$(BIN)/yizhan demo
 
 test: prerequisites lint types imports ## everything: style, types, import rules, unit and integration tests
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest $(SPREAD) $(PYTEST)
 
-unit: setup ## the tests that need no broker
-	$(BIN)/python -m pytest -m "not integration" $(PYTEST)
+unit: setup ## the tests that need no broker and are quick
+	$(BIN)/python -m pytest $(SPREAD) $(QUICK) $(PYTEST)
 
 lint: setup ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -42,7 +48,7 @@ format: setup ## let ruff mend what it can
 
 coverage: setup ## tests without a broker, with branch coverage
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not integration" $(PYTEST)
+	$(BIN)/coverage run -m pytest $(SPREAD) $(QUICK) $(PYTEST)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

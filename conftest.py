@@ -3,12 +3,46 @@
 from __future__ import annotations
 
 import os
+import signal
+from types import FrameType
 
+import hypothesis
 import pytest
+
+# No time limit for one example: a loaded machine is no fault of the code, and pytest-timeout ends what hangs.
+hypothesis.settings.register_profile(
+    "yizhan", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("yizhan")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where several workers share the tests, begin with the files that take longest (``--dist loadfile``)."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: "integration" not in item.path.parts)
 
 
 @pytest.fixture(autouse=True, scope="session")
 def _developers_environment_is_out_of_sight() -> None:
-    """No setting of the developer's own Yizhan (``YIZHAN_…``) reaches a test."""
-    for name in [name for name in os.environ if name.startswith("YIZHAN_")]:
+    """Neither a setting of the developer's own Yizhan (``YIZHAN_…``) nor the width of a terminal reaches a test.
+
+    pytest-xdist tells its workers the width by ``COLUMNS``.
+    """
+    for name in [name for name in os.environ if name.startswith("YIZHAN_") or name == "COLUMNS"]:
         del os.environ[name]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _children_start_with_default_signals() -> None:
+    """Let processes that tests start react to signals, also when this one was started by ``nohup`` or with ``&``.
+
+    A child inherits that a signal is ignored. It does not inherit a handler, so a handler that does
+    nothing keeps the signal away from this process only.
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, _do_nothing)
+
+
+def _do_nothing(_number: int, _frame: FrameType | None) -> None:
+    """Handle a signal without any effect."""

@@ -35,7 +35,7 @@ TARGETS = {
     "recovery": "seconds ≤ 3",
     "closing": "flat",
     "charter": "flat for what is unchanged: nothing_new; others_fetched = 0",
-    "obligations": "nothing_due < 1 s at 100000",
+    "obligations": "nothing_due < 1 s at 100000; last of 10,000 in a thread ÷ the first ≤ 1.5",
     "bulletin": "10000 events: seconds < 60",
     "files": "alarms beside a film of 200 MiB: ratio p50 ≤ 2.0, every one rings",
     "ledger": "verify ratio ≤ 3, flat; receipt p99 ≤ 2 s",

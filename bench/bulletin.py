@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.harness import say, significant
-from tests.consumers.county import ME, PARTNER, Listener
 from tests.schemas.payloads.examples import CRIME, FEEDBACK, FIRE, HOTSPOT, REPORT
-from tests.simulator import NOW, World
+from tests.world.receiver import ME, PARTNER, Listener
+from tests.world.simulator import NOW, World
 from yizhan.bulletin.material import Material
 from yizhan.bulletin.pdf import pdf
 from yizhan.bulletin.proof import CitedManifest, Proof

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.harness import Ground, significant, summary
-from tests.ceremony import Ceremony
+from tests.world.ceremony import Ceremony
 from yizhan.charter.fetch import MemorySource
 from yizhan.charter.layout import SNAPSHOT, metadata_path
 from yizhan.charter.reader import CharterReader

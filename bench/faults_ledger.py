@@ -24,7 +24,7 @@ from kafka import KafkaConsumer, TopicPartition
 from bench.harness import say
 from tests.ledger.fsck import tool
 from tests.ledger.injection import Trial, points
-from tests.ledger.world import LedgerWorld
+from tests.world.ledger import LedgerWorld
 from yizhan.charter.archive import Archive
 from yizhan.charter.reader import CharterReader
 from yizhan.ledger.log_source import LogFolder, Tiles

@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.faults_ledger import LEDGER, cosigner
-from bench.harness import YIZHAN, say
+from bench.harness import say
+from tests.world.processes import YIZHAN
 from yizhan.charter.archive import Archive
 from yizhan.charter.reader import CharterReader
 from yizhan.deploy.broker import Broker

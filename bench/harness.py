@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
+from tests.world.processes import YIZHAN, running
 from yizhan.charter.archive import Archive
 from yizhan.charter.reader import CharterReader
 from yizhan.deploy.home import bring_up
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
     from yizhan.runtime.connection import KafkaConnection
 
-YIZHAN = (sys.executable, "-m", "yizhan.cli")
 PLAIN = ("bench.in", "bench.out")
 """Two topics for the references, with the settings of ours."""
 
@@ -103,33 +101,12 @@ class Ground:
     def process(self, argv: Sequence[str], ready: str, env: Mapping[str, str] | None = None) -> Iterator[Any]:
         """Run a process until the block ends; begin when its log has the words ``ready``."""
         log = self.home / f"bench-{time.monotonic_ns()}.log"
-        with log.open("wb") as file:
-            running = subprocess.Popen(argv, stdout=file, stderr=file, env={**os.environ, **(env or {})})
-        try:
-            wait_for(log, ready, running)
-            yield running
-        finally:
-            if running.poll() is None:
-                running.terminate()
-                try:
-                    running.wait(timeout=20)
-                except subprocess.TimeoutExpired:
-                    running.kill()
-                    running.wait()
+        with running(argv, log, ready, env) as process:
+            yield process
 
     def yizhan(self, *words: str) -> list[str]:
         """Return a command line of ours in this home."""
         return [*YIZHAN, "--home", str(self.home), *words]
-
-
-def wait_for(log: Path, words: str, running: subprocess.Popen[bytes], seconds: float = 60) -> None:
-    """Wait until a process has written some words."""
-    deadline = time.monotonic() + seconds
-    while words not in (text := log.read_text(encoding="utf-8", errors="replace")):
-        if running.poll() is not None or time.monotonic() > deadline:
-            message = f"{running.args!r} did not say {words!r}:\n{text[-2000:]}"
-            raise RuntimeError(message)
-        time.sleep(0.05)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from bench.harness import percentile, say, significant, summary
 from tests.ledger.fsck import fsck, tool
-from tests.ledger.world import LATER, LedgerWorld, numbered
+from tests.world.ledger import LATER, LedgerWorld, numbered
 from yizhan.ledger.log import MAX_BATCH
 from yizhan.ledger.log_source import LogFolder
 from yizhan.ledger.tree_builder import Growth

@@ -1,4 +1,7 @@
-"""A tick of the station's obligations: nothing due, and a thousand due at once; reference: a hundredth as many open."""
+"""A tick of the station's obligations: nothing due, and a thousand due at once; reference: a hundredth as many open.
+
+Also an event of a thread that holds ten thousand; reference: one of a thread that holds a hundred.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tests.simulator import World
+from tests.world.simulator import World
 from yizhan.schemas.header import Header
 from yizhan.schemas.obligation_engine import ObligationEngine
 
@@ -18,6 +21,7 @@ A, B = "331126", "350924"
 BEGIN = datetime(2026, 11, 24, 4, tzinfo=UTC)
 SIZES = (1_000, 100_000)
 DUE_AT_ONCE = 1_000
+THREAD = 10_000
 
 
 def measure(_ground: Ground) -> dict[str, Any]:
@@ -26,7 +30,25 @@ def measure(_ground: Ground) -> dict[str, Any]:
     found |= {str(size): _tick(size) for size in SIZES}
     small, large = (found[str(size)] for size in SIZES)
     found["ratio"] = {name: round(large[name] / small[name], 2) for name in small}
+    thread = _thread(THREAD)
+    found["thread"] = {
+        "what": "seconds of a fire: the first hundred, and the last hundred of ten thousand, in one thread",
+        **thread,
+        "last of 10,000 in a thread ÷ the first": round(thread["last"] / thread["first"], 2),
+    }
     return found
+
+
+def _thread(size: int) -> dict[str, float]:
+    """Take fires of one thread, one after another; return the median seconds of the first and the last of them."""
+    world, book, took = World((A, B)), ObligationEngine(), []
+    first = world.header(B, (A,), touches=(A,))
+    for number in range(1, size + 1):
+        header = first.model_copy(update={"id": f"{B}-bench0001-{number}", "subject": first.id})
+        begun = time.perf_counter()
+        book.observe(header, number.to_bytes(32), {A: "alarm"}, BEGIN + timedelta(milliseconds=number), world.charter)
+        took.append(time.perf_counter() - begun)
+    return {"first": round(statistics.median(took[:100]), 6), "last": round(statistics.median(took[-100:]), 6)}
 
 
 def _tick(size: int) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.simulator import seed
+from tests.world.simulator import seed
 from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.schemas.payloads.table import ECO_CRIME
 from yizhan.schemas.policy import Way

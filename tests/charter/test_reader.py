@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.ceremony import Ceremony, Hands
-from tests.forge import register
-from tests.simulator import NOW, World, seed
+from tests.world.ceremony import Hands, first_charter
+from tests.world.forge import register
+from tests.world.simulator import NOW, World, seed
 from yizhan.charter.archive import Archive
 from yizhan.charter.errors import CharterFault, CharterProblem
 from yizhan.charter.fetch import MemorySource
@@ -31,7 +31,7 @@ class Alliance:
         """Publish the first version, and announce it."""
         self.folder, self.now = folder, NOW
         self.world = World(codes)
-        self.ceremony = Ceremony.begin(self.world.files, NOW)
+        self.ceremony = first_charter(self.world)
         if announce:
             self.ceremony.announce(self.world.station, NOW, NOW + LEAD)
 

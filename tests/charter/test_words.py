@@ -7,11 +7,12 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.ceremony import Ceremony, Hands
-from tests.simulator import FIRE, NOW, World
+from tests.world.ceremony import Hands, first_charter
+from tests.world.simulator import FIRE, World
 from yizhan.charter import terms as texts
 from yizhan.charter.differences import changed_cases, differences, policy_differences
 from yizhan.charter.document import tables
@@ -65,7 +66,8 @@ def test_a_rule_that_moves_and_changes_nothing_is_not_told() -> None:
     assert list(policy_differences(sample_policy(), policy(swap))) == []
 
 
-@settings(max_examples=100, deadline=None)
+@pytest.mark.exhaustive
+@settings(max_examples=100)
 @given(st.data())
 def test_what_is_told_is_what_is_decided(data: st.DataObject) -> None:
     """A header lies in a told case exactly when the two policies decide it otherwise."""
@@ -101,7 +103,7 @@ def test_regions_cover_everything_once() -> None:
 
 def test_members_keys_and_thresholds_are_told() -> None:
     """Who joins, whose role key changes, how many must sign: one sentence each."""
-    ceremony = Ceremony.begin(WORLD.files, NOW)
+    ceremony = first_charter(WORLD)
     before = ceremony.terms
     three = World((*TWO, "330327"))
     offices = {
@@ -119,7 +121,7 @@ def test_members_keys_and_thresholds_are_told() -> None:
 
 def test_terms_are_read_as_they_are_written() -> None:
     """The text that a version prints begins the next one with nothing changed."""
-    terms = Ceremony.begin(WORLD.files, NOW).terms
+    terms = first_charter(WORLD).terms
     again = texts.put_together(terms, texts.read(texts.write(terms)), [])
     assert differences(terms, again) == []
     assert again.files == terms.files

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
-from dataclasses import dataclass
+import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
+from tests.cli.audit_cases import INTELLIGENCE
+from tests.world.command import Run, run
+from tests.world.processes import make_home
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
 from yizhan.cli.language import HOME_VARIABLE
-from yizhan.cli.main import main
 from yizhan.schemas import i18n
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What one run said. ``raw`` is stdout as bytes."""
-
-    code: int
-    out: str
-    err: str
-    raw: bytes
-
-
-Run = Callable[..., Ran]
 
 
 @pytest.fixture(autouse=True)
@@ -40,18 +28,35 @@ def _own_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def yizhan() -> Run:
     """Run ``yizhan`` with these words; ``given`` is what stands on standard input."""
-
-    def run(*arguments: str, given: bytes = b"") -> Ran:
-        done = CliRunner().invoke(main, list(arguments), input=io.BytesIO(given))
-        if done.exception is not None and not isinstance(done.exception, SystemExit):
-            raise done.exception
-        return Ran(done.exit_code, done.stdout_bytes.decode("utf-8", "replace"), done.stderr, done.stdout_bytes)
-
     return run
 
 
+@pytest.fixture(scope="session")
+def _signed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_home(tmp_path_factory.mktemp("sample") / "yizhan-home")
+
+
 @pytest.fixture
-def home(yizhan: Run, tmp_path: Path) -> Path:
-    """Make the home of the two counties that really signed, in ``yizhan-home``."""
-    assert yizhan("sample", "init", "--counties", "2").code == 0
-    return tmp_path / "yizhan-home"
+def home(_signed_once: Path, tmp_path: Path) -> Path:
+    """Give the home of the two counties that really signed, in ``yizhan-home``, untouched by other tests."""
+    return shutil.copytree(_signed_once, tmp_path / "yizhan-home")
+
+
+@pytest.fixture
+def station(home: Path) -> Station:
+    """Return a station between the two."""
+    return Station(home)
+
+
+@pytest.fixture
+def fires(station: Station, yizhan: Run) -> list[str]:
+    """Send three fires; the first is acknowledged, a routine report waits for its quarter, all is in the log."""
+    later = [{**FIRE, "external_ref": f"接-{n}"} for n in (2, 3)]
+    ids = publish(yizhan, SHOUNING, FIRE, *later, INTELLIGENCE)
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    yizhan("inbox", "ack", ids[0], "--county", QINGYUAN, "--name", "李四", "--badge", "654321")
+    station.carry(QINGYUAN)
+    station.deliver(SHOUNING)
+    station.log()
+    return ids

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
 from tests.cli.test_new import drafted
+from tests.world.command import Run
+from tests.world.simulator import SHOUNING
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.file_sealing import attach
 from yizhan.services.home import Home
 from yizhan.services.stores import open_drafts, open_outbox
 
-SHOUNING = "350924"
 PHOTO = b"\xff\xd8\xff\xe0" + b"\x17" * 1000
 
 

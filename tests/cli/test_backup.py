@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
 from yizhan.ledger.errors import LogBehind
 from yizhan.ledger.log import PUBLIC, Log
 from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder
-from yizhan.ledger.rebuild import known, rebuild
-from yizhan.ledger.statement_keys import read_said
+from yizhan.ledger.rebuild import known_checkpoints, rebuild
+from yizhan.ledger.statement_keys import read_statement
 from yizhan.ledger.statements import FILE, Statements
 from yizhan.ledger.verify import read_checkpoint
 from yizhan.schemas import topics
@@ -50,12 +51,7 @@ def back_up(home: Path, backup: Path) -> None:
         shutil.copytree(home / folder, backup / folder)
 
 
-@pytest.fixture
-def station(home: Path) -> Station:
-    """Return a station between the two."""
-    return Station(home)
-
-
+@pytest.mark.exhaustive
 def test_every_store_is_lost_and_restored(station: Station, home: Path, yizhan: Run, tmp_path: Path) -> None:
     """No number is given twice, the inbox reads on, the ledger refuses the old copy and is made again as it was."""
     before = publish(yizhan, SHOUNING, FIRE)
@@ -96,8 +92,8 @@ def test_every_store_is_lost_and_restored(station: Station, home: Path, yizhan: 
         (home / "ledger" / PUBLIC / name).write_bytes(data)
     with pytest.raises(LogBehind, match="rebuild"):
         Log(home / "ledger", station.app.charter.log)
-    said = [read_said(output.value, station.app.charters) for output, _at in station.topics[topics.AUDIT]]
-    expected = known(home / "ledger", station.app.charter.log)
+    said = [read_statement(output.value, station.app.charters) for output, _at in station.topics[topics.AUDIT]]
+    expected = known_checkpoints(home / "ledger", station.app.charter.log)
     with contextlib.closing(sqlite3.connect(home / "ledger" / "statements.sqlite3")) as conn:
         kept = conn.execute("SELECT count(*) FROM statements").fetchone()[0]
     assert kept < published.checkpoint.size

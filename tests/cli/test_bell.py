@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
-from tests.consumers.phones import channels, phones, ring
+from tests.world.command import Run
+from tests.world.phones import channels, phones, ring
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
 from yizhan.cli.bell_view import say_heard
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.services.bell import make_ringer, read_bell

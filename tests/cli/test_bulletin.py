@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from zipfile import ZipFile
 
-from tests.cli.conftest import Run
-
-SHOUNING, QINGYUAN = "350924", "331126"
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
 
 
 def test_a_quarter_is_written_in_every_form_and_twice_the_same(yizhan: Run, home: Path, tmp_path: Path) -> None:

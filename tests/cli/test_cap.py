@@ -9,16 +9,16 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from tests.cli.conftest import Run
-from tests.cli.station import FIRE, Station, publish
 from tests.schemas.payloads.examples import PEOPLE
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
 from yizhan.producers.cap.xml import check
 from yizhan.runtime.clock import utc_now
 from yizhan.services.access_log import access_log_path
 from yizhan.services.home import Home
 from yizhan.services.stores import open_drafts, read_outbox
 
-SHOUNING, QINGYUAN = "350924", "331126"
 MESSAGES = Path(__file__).parents[1] / "producers" / "cap_messages"
 RAIN = (MESSAGES / "rainstorm-two-languages.xml").read_text("utf-8")
 NAME = "Shouning_Meteorological_Observatory,35092441600000_20261123213138,2026-11-23T21:31:38+08:00"

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.simulator import World
-from yizhan.charter.repository import StationOffices, Terms
+from tests.world.simulator import World
+from yizhan.charter.contents import StationOffices, Terms
 from yizhan.charter.terms import write
 from yizhan.cli.main import main
 from yizhan.schemas import strictjson

@@ -7,22 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from tests.cli.test_new import answer, end, terminal
 from tests.cli.test_story import ALL_THREE, exchange, report, standings
 from tests.schemas.payloads.examples import PLAN
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
 from yizhan.services.stores import read_outbox
 
 OFFICE = {"org_code": "331126000000", "contact": {"name": "李四", "phone": "0578-6122110"}} | {
     name: {"name": "李四", "badge": "654321"} for name in ALL_THREE
 }
-
-
-@pytest.fixture
-def station(home: Path) -> Station:
-    """Return a station between the two."""
-    return Station(home)
 
 
 @pytest.fixture

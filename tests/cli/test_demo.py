@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from yizhan.cli.demo.account import Account
-from yizhan.cli.demo.ending import SIGNALS, Stopped, cleaning_up
-from yizhan.cli.demo.play import Day
-from yizhan.cli.demo.stage import MARKER, Stage, occupied
+from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.consumers.inbox import Inbox
+from yizhan.demo.account import Account
+from yizhan.demo.ending import SIGNALS, Stopped, cleaning_up
+from yizhan.demo.play import Day
+from yizhan.demo.stage import MARKER, Stage, exclusive_home
 from yizhan.deploy.broker import Broker
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.outbox import Outbox
@@ -26,8 +27,6 @@ from yizhan.schemas.policy import Way
 from yizhan.schemas.sample import TWO
 from yizhan.services.errors import ServiceError
 from yizhan.services.sample import make_sample
-
-SHOUNING, QINGYUAN = "350924", "331126"
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -52,6 +51,18 @@ def test_a_signal_ends_the_work_and_none_cuts_the_cleaning_short(number: signal.
     assert [signal.getsignal(each) for each in SIGNALS] == before
 
 
+def test_an_ignored_signal_stays_ignored() -> None:
+    """Under ``nohup`` the terminal can go: neither the work nor the cleaning ends, and it is ignored afterwards too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with cleaning_up(lambda: os.kill(os.getpid(), signal.SIGHUP)):
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_what_goes_wrong_is_cleaned_up_after_too() -> None:
     """An error of the work is told after the cleaning."""
     done = []
@@ -64,13 +75,13 @@ def test_one_demonstration_a_folder(tmp_path: Path) -> None:
     """While one plays, another is refused and told its process; what an ended one left is cleared, aloud."""
     home = tmp_path / "demo"
     said: list[str] = []
-    with occupied(home, said.append):
+    with exclusive_home(home, said.append):
         (home / "logs").mkdir()
-        with pytest.raises(ServiceError, match=str(os.getpid())), occupied(home, said.append):
+        with pytest.raises(ServiceError, match=str(os.getpid())), exclusive_home(home, said.append):
             pass
         assert (home / "logs").is_dir()
         assert said == []
-    with occupied(home, said.append):
+    with exclusive_home(home, said.append):
         assert [each.name for each in home.iterdir()] == [MARKER]
     assert str(home) in said[0]
 

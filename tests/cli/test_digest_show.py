@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.station import Station
-from tests.consumers.county import ME, PARTNER, Listener
-from tests.simulator import INTELLIGENCE, NOW, World
+from tests.world.receiver import ME, PARTNER, Listener
+from tests.world.simulator import INTELLIGENCE, NOW, World
+from tests.world.station import Station
 from yizhan.bulletin.quarter_events import QuarterEvent, quarter_event
 from yizhan.cli.digest_view import markdown_text, quarter_json, quarter_markdown
 from yizhan.schemas import strictjson

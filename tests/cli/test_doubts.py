@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Ran, Run
 from tests.schemas.payloads.examples import EXAMPLES
+from tests.world.command import Ran, Run
+from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.cli.commands import publish
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.producers.drafts import parse_draft
@@ -19,7 +20,6 @@ from yizhan.services import stores
 from yizhan.services.home import Home
 from yizhan.services.stores import open_outbox
 
-SHOUNING, QINGYUAN = "350924", "331126"
 FIRE, CRIME = "yizhan.incident.forest_fire.v1", "yizhan.incident.eco_crime.v1"
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.cli.conftest import Run
-from tests.cli.station import QINGYUAN, SHOUNING, Station, publish
 from tests.schemas.payloads.examples import PLAN
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import Station, publish
 from yizhan.cli.actions import command_of
 from yizhan.cli.main import main
 from yizhan.cli.obligation_view import rule_discharge_text, time_left

@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
+from rich.console import Console
 
-from tests.cli.conftest import Run
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
+from yizhan.cli.item_view import MOST_CHARACTERS, MOST_LINES, item_panel
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.outbox_port import OutboxPort
 from yizhan.producers.outbox_view import LOCK
 from yizhan.producers.schedule import Patience
-from yizhan.runtime.file_lock import alone
+from yizhan.runtime.file_lock import exclusive
 from yizhan.schemas.header import ReceiptRef
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.quarters import Quarter
-from yizhan.services.stores import open_inbox, open_outbox, outbox_path
+from yizhan.services.home import Home
+from yizhan.services.stores import open_inbox, open_outbox, outbox_path, read_inbox
 
 
-@pytest.fixture
-def station(home: Path) -> Station:
-    """Return a station between the two."""
-    return Station(home)
+def test_a_screen_shows_no_more_of_a_fire_than_a_person_can_read(station: Station, yizhan: Run, home: Path) -> None:
+    """400,000 line breaks, or 800,000 characters, in a fire: its beginning is drawn, and how much was left out."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    app = Home(home)
+    with read_inbox(app, QINGYUAN) as inbox:
+        item = None if inbox is None else inbox.item(fire)
+    assert item is not None
+    for text in ("行\n" * 400_000, "字" * 800_000):
+        payload = FIRE["payload"] | {"summary": text, "note": text, "others": [text[:1000]] * 290}
+        large = dataclasses.replace(item, payload=json.dumps(payload).encode())
+        drawn = io.StringIO()
+        Console(file=drawn, width=100).print(item_panel(app, large, QINGYUAN))
+        assert drawn.getvalue().count("\n") < 3 * MOST_LINES
+        assert len(drawn.getvalue()) < 5 * MOST_CHARACTERS
+        assert "字未列出" in drawn.getvalue()
+        assert "规则 fire" in drawn.getvalue()
 
 
 def test_a_fire_rings_is_acknowledged_and_its_sender_reads_by_whom(station: Station, yizhan: Run) -> None:
@@ -195,7 +214,7 @@ def test_an_outbox_that_waits_says_why(station: Station, yizhan: Run) -> None:
 
     assert f"请运行 yizhan outbox run --county {SHOUNING}" in why()
     path = outbox_path(station.app, SHOUNING)
-    with alone(path.with_name(path.name + LOCK), "publishes this outbox"):
+    with exclusive(path.with_name(path.name + LOCK), "publishes this outbox"):
         assert "正在送出" in why()
         with open_outbox(station.app, SHOUNING, TerminalPassphrase()) as outbox, outbox.dispatch() as dispatch:
             dispatch.note_line(answers=False)
@@ -215,7 +234,7 @@ def test_a_quarter_is_not_closed_before_its_time(home: Path, yizhan: Run) -> Non
         ran = yizhan("digest", "close", "--all", "--label", label)
         assert ran.code == 1
         assert said in ran.err
-    assert "还没有开始" in yizhan("digest", "close", "--label", "2999Q1", "--early", "--interim").err
+    assert "还没有开始" in yizhan("digest", "close", "--label", "2199Q1", "--early", "--interim").err
 
 
 def test_an_instant_is_local_and_a_list_is_one_row(station: Station, yizhan: Run) -> None:

@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import click
 import pytest
 
-from tests.cli.conftest import Run
+from tests.world.command import Run
+from tests.world.processes import YIZHAN
+from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.cli.click_options import Command
-from yizhan.cli.main import failure, main
+from yizhan.cli.failures import failure
+from yizhan.cli.main import main
 from yizhan.schemas.errors import BadSignature, KeyFileInvalid
-
-YIZHAN = (sys.executable, "-m", "yizhan.cli")
 
 
 @pytest.fixture
@@ -95,13 +94,9 @@ def test_ctrl_c_ends_with_130_and_a_word(home: Path) -> None:
         [*YIZHAN, "publish", "-", "--county", "350924"], stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=home.parent
     )
     try:
-        deadline = time.monotonic() + 60
-        while not (home / "counties" / "350924" / "outbox.sqlite3").exists():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        time.sleep(0.3)
+        until((home / "counties" / "350924" / "outbox.sqlite3").exists, "it opens its outbox")
         waiting.send_signal(signal.SIGINT)
-        _out, said = waiting.communicate(timeout=60)
+        _out, said = waiting.communicate(timeout=LIMIT_SECONDS)
     finally:
         waiting.kill()
         waiting.wait()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.world.command import Run
 
 WORD = '{"kind":"text","text":"上午的会改到三点"}'.encode()
 SEAL = ("seal", "--county", "350924", "--to", "331126", "--type", "yizhan.notice.v1")

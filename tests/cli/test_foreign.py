@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.conftest import Run
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
-from tests.producers.desk import PATIENCE
+from tests.world.command import Run
+from tests.world.sender import PATIENCE
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.producers.station_replies import PostingRecord
 from yizhan.services.stores import open_outbox
@@ -22,7 +23,7 @@ def test_a_foreign_posting_accuses_nobody_falsely(home: Path, yizhan: Run) -> No
         open_outbox(station.app, SHOUNING, TerminalPassphrase()) as outbox,
         outbox.dispatch() as dispatch,
     ):
-        dispatch.arrive("memory", 0, 0)
+        dispatch.enter_cluster("memory", 0, 0)
         dispatch.enter("memory", [PostingRecord(0, output.value)], PATIENCE)
     told = yizhan("postings", "list", "--county", SHOUNING)
     assert "malformed" in told.err

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run
+from tests.world.command import Run
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.ledger.log import Log
-from yizhan.ledger.statement_keys import read_said
+from yizhan.ledger.statement_keys import read_statement
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import notes, topics
 from yizhan.schemas.checkpoints import open_checkpoint
@@ -25,7 +25,7 @@ from yizhan.schemas.postmark import Decided, Origin, Postmark
 from yizhan.schemas.timestamps import written
 from yizhan.services.errors import NoKey
 from yizhan.services.home import Home
-from yizhan.services.ledger import key_of, keys_of, ledger_folder, open_cosigner
+from yizhan.services.ledger import cosigning_key_source, ledger_folder, ledger_key_source, open_cosigner
 
 ME, PARTNER = "350924", "331126"
 EVENT = f"{ME}-20261124test-1"
@@ -54,7 +54,10 @@ def postmarks(app: Home) -> list[bytes]:
 def log(home: Path) -> Path:
     """A log of three statements, cosigned by both counties."""
     app = Home(home)
-    keys, said = keys_of(app, TerminalPassphrase()), [read_said(each, app.charters) for each in postmarks(app)]
+    keys, said = (
+        ledger_key_source(app, TerminalPassphrase()),
+        [read_statement(each, app.charters) for each in postmarks(app)],
+    )
     with Log(ledger_folder(app), app.charter.log) as log:
         log.append(said, {"c": 3})
         note = log.publish(keys(app.charter, utc_now()), utc_now())
@@ -63,7 +66,7 @@ def log(home: Path) -> Path:
         for county in (ME, PARTNER):
             with open_cosigner(app, county) as cosigner:
                 cosigner.take(records, "c", 2)
-                answer = cosigner.answer(key_of(app, county, TerminalPassphrase())())
+                answer = cosigner.answer(cosigning_key_source(app, county, TerminalPassphrase())())
                 assert isinstance(answer, bytes)
                 cosigner.answered(answer)
                 whole = whole.with_signatures(*notes.parse(answer).signatures)
@@ -164,9 +167,9 @@ def test_the_log_is_made_again(log: Path, yizhan: Run) -> None:
 def test_evidence_is_shown_and_settled(log: Path, home: Path, yizhan: Run) -> None:
     """What speaks against the log is listed until a person has settled it, and stays listed after."""
     app = Home(home)
-    keys = keys_of(app, TerminalPassphrase())(app.charter, utc_now())
+    keys = ledger_key_source(app, TerminalPassphrase())(app.charter, utc_now())
     with Log(home / "fork", app.charter.log) as fork:
-        fork.append([read_said(each, app.charters) for each in reversed(postmarks(app))], {})
+        fork.append([read_statement(each, app.charters) for each in reversed(postmarks(app))], {})
         other = fork.publish(keys, utc_now() + timedelta(seconds=5))
     with open_cosigner(app, ME) as cosigner:
         assert cosigner.take([other], "c", 3) == "fork"
@@ -199,4 +202,4 @@ def test_processes_say_what_they_lack(home: Path, yizhan: Run) -> None:
     shutil.rmtree(home / "ledger" / "keys")
     app = Home(home)
     with pytest.raises(NoKey, match="账本"):
-        keys_of(app, TerminalPassphrase())(app.charter, utc_now())
+        ledger_key_source(app, TerminalPassphrase())(app.charter, utc_now())

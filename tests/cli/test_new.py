@@ -14,9 +14,10 @@ from typing import Any
 import pexpect
 import pytest
 
-from tests.cli.conftest import Run
-from tests.cli.station import Station, publish
 from tests.schemas.payloads.examples import EXAMPLES
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import Station, publish
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.drafts import parse_draft
@@ -25,7 +26,6 @@ from yizhan.schemas.header import Header
 from yizhan.services.home import Home
 from yizhan.services.stores import open_drafts, open_outbox, read_outbox
 
-SHOUNING, QINGYUAN = "350924", "331126"
 FIRE = "yizhan.incident.forest_fire.v1"
 REQUEST = "yizhan.assistance.request.v1"
 QUESTION = "[:>] $"
@@ -88,6 +88,7 @@ def test_a_fire_is_asked_for_shown_and_sent(yizhan: Run, home: Path, language: s
         assert book.office()["drafted_by"] == {"name": "叶某", "badge": "035112"}
 
 
+@pytest.mark.exhaustive
 def test_a_form_survives_a_kill_at_any_question(yizhan: Run, home: Path) -> None:
     """Killed over and over, each time a little further on: what was answered is kept, and the rest is asked."""
     answers = {

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cli.conftest import Run
+from tests.world.command import Run
 from yizhan.cli import output
-from yizhan.cli.click_options import columns, wrap
-from yizhan.cli.output import as_json, plain, print_table
+from yizhan.cli.output import as_json, print_table
+from yizhan.cli.terminal_text import columns, wrap
+from yizhan.schemas.invisible import escaped
 from yizhan.schemas.policy import Way
 from yizhan.schemas.policy_facts import Words
 
@@ -22,16 +23,16 @@ HOSTILE = "火\x1b[2J\x07\u202e灾\u0085\x9b31m\ud800"
 
 def test_unseen_characters_are_spelled_out() -> None:
     """Escapes, bells, marks that reverse text, lone surrogates: all are shown, none is sent."""
-    said = plain(HOSTILE)
+    said = escaped(HOSTILE)
     said.encode("utf-8")
     assert said == r"火\x1b[2J\x07\u202e灾\x85\x9b31m\ud800"
-    assert plain("一\n二", keep_lines=True) == "一\n二"
+    assert escaped("一\n二", keep_lines=True) == "一\n二"
 
 
 @given(st.text())
 def test_nothing_unseen_passes(text: str) -> None:
     """Whatever the text, what is shown can be printed and is as visible as it claims."""
-    assert all(one.isprintable() or unicodedata.category(one) == "Zs" for one in plain(text))
+    assert all(one.isprintable() or unicodedata.category(one) == "Zs" for one in escaped(text))
 
 
 def test_a_table_shows_strangers_plainly(capsys: pytest.CaptureFixture[str]) -> None:

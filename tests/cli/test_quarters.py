@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, delete_item, publish
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, delete_item, publish
 from yizhan.services import bulletins, stores
 from yizhan.services.quarters import figures_bytes
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tests.cli.conftest import Run
 from tests.house.tree import ROOT
+from tests.world.command import Run
 from yizhan.producers.drafts import Draft, Office, parse_draft
 
 BLOCKS = re.findall(r"```json\n(.*?)```", (ROOT / "docs/events.md").read_text("utf-8"), re.DOTALL)

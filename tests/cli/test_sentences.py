@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run
 from tests.schemas.payloads.examples import EXAMPLES, FIRE
-from yizhan.cli.main import failure
+from tests.world.command import Run
+from yizhan.cli.failures import failure
 from yizhan.consumers.errors import InboxError
 from yizhan.deploy.errors import BrokerFailed, DeployError
 from yizhan.ledger.errors import LedgerError

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Ran, Run
+from tests.world.command import Ran, Run
 
 STORIES = sorted((Path(__file__).parents[1] / "stories").glob("*.txt"))
 NAMED = re.compile(r"^-- (\S+) --$")

@@ -6,22 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
 from prometheus_client import REGISTRY
 
-from tests.cli.conftest import Run
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station, publish
 from tests.schemas.payloads.examples import CONSULTATION, DISPUTE, PATROL, PLAN, REQUEST, RESPONSE
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.services.receiving import open_receiver
 
 ALL_THREE = {name: {"name": "张三", "badge": "123456"} for name in ("drafted_by", "reviewed_by", "signed_off_by")}
-
-
-@pytest.fixture
-def station(home: Path) -> Station:
-    """Return a station between the two."""
-    return Station(home)
 
 
 def hash_of(yizhan: Run, county: str, event_id: str) -> str:

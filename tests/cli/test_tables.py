@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-from tests.cli.conftest import Run
-from tests.cli.station import Station
-from tests.producers.test_tables import CRIME, FIRE, QINGYUAN, SHOUNING, as_row, book, computed, draft
+from tests.producers.table_cases import CRIME, FIRE, as_row, book, computed, draft
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import Station
 from yizhan.cli.commands import import_tables
 from yizhan.producers.templates import csv_table
 from yizhan.schemas.quarters import Quarter

@@ -8,8 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.consumers.county import Clock
-from tests.simulator import World
+from tests.world.clock import Clock
+from tests.world.simulator import World
 from yizhan.consumers.bell.channels import ready_channels
 from yizhan.consumers.bell.ringer import Ringer
 from yizhan.consumers.bell.settings import load

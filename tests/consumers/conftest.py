@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.consumers.county import Listener
-from tests.simulator import World
+from tests.consumers.bell_cases import Bell
+from tests.world.phones import Phone, phones
+from tests.world.receiver import Listener
+from tests.world.simulator import World
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,19 @@ def listener(world: World, tmp_path: Path) -> Iterator[Listener]:
     made = Listener(world, tmp_path / "inbox.sqlite3")
     yield made
     made.inbox.close()
+
+
+@pytest.fixture
+def made() -> Iterator[list[Phone]]:
+    """Serve four phones."""
+    with phones(4) as served:
+        yield served
+
+
+@pytest.fixture
+def bell(listener: Listener, tmp_path: Path, made: list[Phone]) -> Iterator[Bell]:
+    """Open a bell with a phone a rung, that has looked once at an empty inbox."""
+    opened = Bell(listener, tmp_path, made)
+    opened.ring()
+    yield opened
+    opened.ringer.store.close()

@@ -18,7 +18,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
 
-from tests.consumers.phones import phones, settings_of
+from tests.world.phones import phones, settings_of
 from yizhan.consumers.bell.channels import DELIVERED, MOST_HANGING, ReadyChannel, attempt
 from yizhan.consumers.bell.message import Message as Words
 from yizhan.consumers.bell.settings import Channel, quiet_until
@@ -94,12 +94,13 @@ def test_a_command_gets_the_message_and_nothing_of_ours(tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize(
-    ("command", "outcome"),
-    [(("false",), "exit 1"), (("/no/such/program",), "No such file or directory"), (("sleep", "60"), "timeout")],
-)
-def test_a_command_that_does_not_work_is_seen(command: tuple[str, ...], outcome: str) -> None:
+    ("command", "seconds", "outcome"),
+    [(("false",), 60.0, "exit 1"), (("/no/such/program",), 60.0, "No such file or directory"),
+     (("sleep", "60"), 0.3, "timeout")],
+)  # fmt: skip
+def test_a_command_that_does_not_work_is_seen(command: tuple[str, ...], seconds: float, outcome: str) -> None:
     """Its exit status, the system's word, or that it did not end in its time, whatever it started with it."""
-    assert attempt(by_command(*command, timeout_seconds=0.3), MESSAGE) == outcome
+    assert attempt(by_command(*command, timeout_seconds=seconds), MESSAGE) == outcome
 
 
 @pytest.mark.parametrize("answer", [b'{"errcode":93000,"errmsg":"invalid webhook url"}', b'{"errcode":0}', b"ok"])

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.consumers.county import ME, PARTNER, Listener
-from tests.consumers.phones import Phone, channels, phones, ring, ringer_of, settings_of
+from tests.world.phones import Phone, channels, phones, ring, ringer_of, settings_of
+from tests.world.receiver import ME, PARTNER, Listener
 from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.followups import KAFKA_HEADER, Followup
 from yizhan.schemas.header import Header, parse_header
@@ -95,6 +95,7 @@ def days(listener: Listener, tmp_path: Path) -> Iterator[Days]:
         yield Days(listener, tmp_path, made)
 
 
+@pytest.mark.exhaustive
 def test_each_is_rung_at_the_minute_of_the_policy_and_once(days: Days) -> None:
     """A request for identity, a fire at night that nobody acknowledges, a contact of the month that nobody makes."""
     days.event(days.listener.clock.now, **REQUEST)

@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.consumers.county import Listener
+from tests.world.receiver import Listener
+from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.consumers.bell.ring_store import RingStore
 
 ROOT = Path(__file__).parents[2]
@@ -70,14 +71,7 @@ class Sirens:
             return sum(ring.state == "delivered" for ring, _tries in book.rings() if ring.plan.step == "alarm")
 
 
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.02)
-
-
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("moment", "heard"), [("before", 1), ("between", 2), ("after", 1)])
 def test_a_ring_survives_a_kill_at_each_moment(listener: Listener, tmp_path: Path, moment: str, heard: int) -> None:
     """Killed before it is heard: once. Between hearing and recording: twice, as promised. Recorded: never again."""
@@ -87,15 +81,16 @@ def test_a_ring_survives_a_kill_at_each_moment(listener: Listener, tmp_path: Pat
         if moment == "after":
             until(lambda: sirens.delivered() == 1)
             process.kill()
-        process.wait(timeout=30)
+        process.wait(LIMIT_SECONDS)
         assert process.returncode == -signal.SIGKILL
     with sirens.running() as process:
         until(lambda: sirens.delivered() == 1)
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(LIMIT_SECONDS)
     assert sirens.heard() == heard
 
 
+@pytest.mark.exhaustive
 def test_kills_at_any_moment_lose_no_ring_and_repeat_few(listener: Listener, tmp_path: Path) -> None:
     """Twelve alarms, three kills at moments of chance: each is delivered; only those on their way are repeated."""
     sirens, chance = Sirens(listener, tmp_path, "never"), random.Random(5)
@@ -106,7 +101,7 @@ def test_kills_at_any_moment_lose_no_ring_and_repeat_few(listener: Listener, tmp
         with sirens.running() as process:
             time.sleep(chance.uniform(0.0, 0.2))
             process.kill()
-            process.wait(timeout=30)
+            process.wait(LIMIT_SECONDS)
         with RingStore(listener.path, listener.county) as book:
             doubtful += sum(ring.state == "tried" for ring, _tries in book.rings())
         for _ in range(2):
@@ -125,5 +120,5 @@ def test_an_orderly_end_records_what_was_being_sent(listener: Listener, tmp_path
     with sirens.running() as process:
         until(lambda: sirens.heard() == 1)
         process.terminate()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(LIMIT_SECONDS) == 0
     assert sirens.delivered() == 1

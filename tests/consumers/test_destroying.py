@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.consumers.county import ME, PARTNER, Listener
-from tests.simulator import FIRE, NOW
+from tests.world.receiver import ME, PARTNER, Listener
+from tests.world.simulator import FIRE, NOW
 from yizhan.consumers.errors import NotDue
 from yizhan.consumers.retention import kept_until
 from yizhan.runtime.errors import StoreError

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.consumers.county import PARTNER, Listener
-from tests.simulator import CLUSTER, INTELLIGENCE, World
+from tests.world.receiver import PARTNER, Listener
+from tests.world.simulator import CLUSTER, INTELLIGENCE, World
 from yizhan.consumers.arrivals import Arrived, ReceiveOutcome
 from yizhan.consumers.digests import Digest
 from yizhan.consumers.items import InboxQuery
@@ -115,6 +115,30 @@ def test_remains_of_another_close_do_not_count(listener: Listener) -> None:
     close(listener, values[1:])
     assert digest(listener).verdict is ManifestVerdict.VERIFIED
     assert [member.id for member in listener.inbox.members(digest(listener))] == [id_of(value) for value in values[1:]]
+
+
+@pytest.mark.parametrize("listed", [0, 1, 2])
+def test_a_manifest_that_leaves_events_out_hides_none(listener: Listener, listed: int) -> None:
+    """Of count 0, or of only the last ones: what was delivered is listed in the inbox, and the digest says so."""
+    values = [routine(listener) for _ in range(3)]
+    listener.inbox.receive_many(copies(listener, values))
+    close(listener, values[3 - listed :])
+    assert digest(listener).warnings == (DigestWarn.LEFT_OUT,)
+    assert [item.id for item in listener.inbox.items()] == [id_of(value) for value in values]
+    close(listener, [], start=listed + 1, previous=hash_of_manifest(listener), label="2026Q4")
+    assert digest(listener).warnings == ()
+
+
+def test_an_old_manifest_again_hides_nothing_new(listener: Listener) -> None:
+    """A manifest that was seen before is played again behind new events: the next one still holds them."""
+    old, _ = listener.manifest([])
+    listener.inbox.receive(old)
+    values = [routine(listener) for _ in range(2)]
+    listener.inbox.receive_many(copies(listener, values))
+    listener.inbox.receive(old)
+    close(listener, values, start=1, previous=hash_of_manifest(listener), label="2026Q4")
+    assert (digest(listener).verdict, digest(listener).warnings) == (ManifestVerdict.VERIFIED, ())
+    assert len(listener.inbox.items()) == 2
 
 
 def test_read_again_from_the_beginning_changes_nothing(listener: Listener) -> None:

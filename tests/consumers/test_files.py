@@ -81,12 +81,12 @@ def test_chunks_in_any_order_twice_and_through_a_restart(store: FileStore, tmp_p
     with pytest.raises(FileRefused, match=r"应有 3 块，已到 2 块") as early:
         store.save(store.status({"attachments": [said()]})[0].attachment, out)
     assert early.value.cause == "incomplete"
-    assert store.whole_untold() == []
+    assert store.complete_events() == []
     with FileStore(tmp_path / "inbox.sqlite3") as again:
         again.keep(CLUSTER, COUNTY, records, 6)
-        assert [each.id for each in again.whole_untold()] == ["350924-20261123k7qf-1"]
-        again.told("350924-20261123k7qf-1", fetched=True, now=0.0)
-        assert again.whole_untold() == []
+        assert [each.id for each in again.complete_events()] == ["350924-20261123k7qf-1"]
+        again.enter_notified("350924-20261123k7qf-1", fetched=True, now=0.0)
+        assert again.complete_events() == []
         attachment = again.status({"attachments": [said()]})[0].attachment
         path = again.save(attachment, out)
         assert path.read_bytes() == PHOTO
@@ -133,7 +133,7 @@ def test_nobody_spoils_the_file_of_another_county(store: FileStore, out: Path) -
     store.want([carrier(said(bytes=size), seq=2, county=OTHER)])
     assert store.keep(CLUSTER, OTHER, [lie], 1) == 1
     store.keep(CLUSTER, COUNTY, [read_record(each) for each in records], 3)
-    assert [each.id for each in store.whole_untold()] == ["350924-20261123k7qf-1"]
+    assert [each.id for each in store.complete_events()] == ["350924-20261123k7qf-1"]
     path = store.save(store.status({"attachments": [said()]})[0].attachment, out)
     assert path.read_bytes() == PHOTO
 
@@ -232,14 +232,14 @@ def test_who_names_files_that_never_come_gets_few_words(store: FileStore) -> Non
     asked = dict[str, int]()
     for minute in range(0, 24 * 60, 15):
         now = 1e9 + 60 * minute
-        waiting = store.to_ask(COUNTY, now, 900.0)
+        waiting = store.events_to_request(COUNTY, now, 900.0)
         assert len(waiting) <= MOST_ASKED
         for each in waiting:
             asked[each.id] = asked.get(each.id, 0) + 1
-            store.told(each.id, fetched=False, now=now)
+            store.enter_notified(each.id, fetched=False, now=now)
     assert len(asked) == 100
     assert max(asked.values()) <= 8
-    assert store.to_ask(OTHER, 2e9, 900.0) == []
+    assert store.events_to_request(OTHER, 2e9, 900.0) == []
 
 
 def test_sixty_thousand_wrong_files_are_not_looked_at_one_by_one() -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import REGISTRY
 
-from tests.consumers.county import ME, PARTNER, Listener
-from tests.simulator import BOOK, NOW, County, World, load
+from tests.world.receiver import ME, PARTNER, Listener
+from tests.world.simulator import BOOK, NOW, County, World, load
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OVERDUE
 from yizhan.schemas.sample import charter_files

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.consumers.county import ME, PARTNER, Listener
-from tests.forge import Letter
-from tests.simulator import World
+from tests.world.forge import Letter
+from tests.world.receiver import ME, PARTNER, Listener
+from tests.world.simulator import World
 from yizhan.consumers.arrivals import Arrived, Kind
 from yizhan.consumers.items import InboxQuery
 from yizhan.schemas import manifest as manifests
@@ -19,9 +19,7 @@ from yizhan.schemas.envelope import MAX_BYTES
 from yizhan.schemas.errors import Reason
 from yizhan.schemas.postmark import KAFKA_HEADER
 
-ODD = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+ODD = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 NAMES = st.sampled_from([KAFKA_HEADER, manifests.KAFKA_HEADER, "ce_id", "", "\ud800", "驿"]) | st.text(max_size=20)
 HEADERS = st.lists(st.tuples(NAMES, st.none() | st.binary(max_size=200)), max_size=4)
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.consumers.county import ME, PARTNER, Clock, Listener
 from tests.consumers.test_digests import hash_of, id_of, routine
-from tests.simulator import CLUSTER, NOW, World, load
+from tests.world.clock import Clock
+from tests.world.receiver import ME, PARTNER, Listener
+from tests.world.simulator import CLUSTER, NOW, World, load
 from yizhan.consumers.labels import Warn
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter import AdoptedCharters

@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from tests.consumers.county import Listener
+from tests.world.receiver import Listener
 from yizhan.consumers import checkpoints
 from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.checkpoints import Checkpointer
-from yizhan.consumers.notifier import LONGEST, Teller
+from yizhan.consumers.notifier import LONGEST, OutcomeNotifier
 
 
 def test_a_stopped_screen_keeps_nothing_waiting() -> None:
@@ -24,7 +24,7 @@ def test_a_stopped_screen_keeps_nothing_waiting() -> None:
         if outcome.reason == "1":
             raise RuntimeError("the screen is broken")
 
-    with Teller(slow) as teller:
+    with OutcomeNotifier(slow) as teller:
         teller.put([ReceiveOutcome("aside", reason="0")])
         started = time.monotonic()
         teller.put(ReceiveOutcome("aside", reason=str(n)) for n in range(1, 4))
@@ -36,7 +36,7 @@ def test_a_stopped_screen_keeps_nothing_waiting() -> None:
 
 def test_nobody_need_be_told() -> None:
     """Without a listener nothing runs."""
-    with Teller(None) as teller:
+    with OutcomeNotifier(None) as teller:
         teller.put([ReceiveOutcome("aside")])
     assert threading.active_count() >= 1
 

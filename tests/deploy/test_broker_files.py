@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.world.waiting import until
 from yizhan.deploy import admin
-from yizhan.deploy.broker import Broker
+from yizhan.deploy.broker import HEAP_MIB, Broker
 from yizhan.deploy.errors import BrokerFailed
 from yizhan.deploy.home import setup_home
 from yizhan.deploy.properties import server_properties
@@ -68,6 +68,16 @@ def test_properties_open_nothing_but_the_loopback(home: Path) -> None:
     assert "BEGIN PRIVATE KEY" in settings["ssl.keystore.key"]
 
 
+def test_one_address_cannot_fill_the_brokers_memory(home: Path) -> None:
+    """All requests that an address may claim fit into the memory for requests, and these into the heap."""
+    text = server_properties(home / "data", home / "tls" / "broker", 21000, 21001)
+    settings = dict(line.split("=", 1) for line in text.splitlines())
+    claimed = int(settings["socket.request.max.bytes"]) * int(settings["max.connections.per.ip"])
+    assert claimed < int(settings["queued.max.request.bytes"]) < HEAP_MIB * 1024 * 1024 / 2
+    assert int(settings["socket.request.max.bytes"]) > topics.STATION_MAX_BYTES
+    assert int(settings["producer.id.expiration.ms"]) <= 60_000
+
+
 def test_ports_are_below_those_of_outgoing_connections(home: Path) -> None:
     """A client that retries can then never connect to itself on the broker's port."""
     for port in json.loads((home / "broker" / "ports.json").read_text()).values():
@@ -99,14 +109,10 @@ def test_a_killed_broker_is_gone_when_its_last_thread_is(home: Path) -> None:
         broker.folder.mkdir(exist_ok=True)
         broker._remember(process.pid)  # noqa: SLF001 -- as start does
         stat = Path(f"/proc/{process.pid}/stat")
-        deadline = time.monotonic() + 10
-        while stat.read_text().rpartition(")")[2].split()[0] != "Z" and time.monotonic() < deadline:
-            time.sleep(0.01)
+        until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z", "a zombie")
         assert broker.pid() == process.pid
         process.kill()
-        while broker.pid() is not None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        assert broker.pid() is None
+        until(lambda: broker.pid() is None, "the end of its last thread")
 
 
 @pytest.mark.parametrize("note", ["", "{}", "[]", "123", '{"pid": "x", "started": 1}'])

@@ -6,7 +6,7 @@ import ast
 import os
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -41,32 +41,73 @@ def test_the_contracts_hold() -> None:
     assert code == 0, output
 
 
-@pytest.mark.parametrize(
-    ("contract", "file", "line"),
-    [
-        ("layers", "schemas/early.py", "import yizhan.runtime"),
-        ("layers", "runtime/early.py", "import yizhan.consumers"),
-        ("layers", "deploy/early.py", "import yizhan.cli"),
-        ("layers", "deploy/sideways.py", "import yizhan.streams"),
-        ("middle", "producers/sideways.py", "import yizhan.consumers"),
-        ("middle", "streams/sideways.py", "import yizhan.producers"),
-        ("kafka", "runtime/wire.py", "from kafka import KafkaConsumer"),
-        ("kafka", "producers/wire.py", "import kafka.errors"),
-        ("kafka", "streams/station.py", "import faust"),
-        ("pure", "schemas/rows.py", "import sqlite3"),
-        ("pure", "schemas/wire.py", "def later():\n    import socket"),
-    ],
-)
-def test_a_breach_is_found(tmp_path: Path, contract: str, file: str, line: str) -> None:
-    """A contract that no breach could break would hold nothing."""
+BREACHES = [
+    ("layers", "schemas/early.py", "import yizhan.runtime"),
+    ("layers", "runtime/early.py", "import yizhan.consumers"),
+    ("layers", "deploy/early.py", "import yizhan.cli"),
+    ("layers", "deploy/sideways.py", "import yizhan.streams"),
+    ("middle", "producers/sideways.py", "import yizhan.consumers"),
+    ("middle", "streams/sideways.py", "import yizhan.producers"),
+    ("kafka", "runtime/wire.py", "from kafka import KafkaConsumer"),
+    ("kafka", "producers/wire.py", "import kafka.errors"),
+    ("kafka", "streams/station.py", "import faust"),
+    ("pure", "schemas/rows.py", "import sqlite3"),
+    ("pure", "schemas/wire.py", "def later():\n    import socket"),
+    ("faceless", "services/screen.py", "import rich.table"),
+    ("faceless", "services/asking.py", "def later():\n    import click"),
+    ("commands", "services/shortcut.py", "import yizhan.cli.commands"),
+    ("commands", "demo/shortcut.py", "from yizhan.cli.main import main"),
+]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Write all breaches into an empty house; contract → what import-linter says of it."""
+    house = tmp_path_factory.mktemp("house")
     for folder in FOLDERS:
-        package = tmp_path / "yizhan" / folder
+        package = house / "yizhan" / folder
         package.mkdir(parents=True)
         (package / "__init__.py").write_text("", "utf-8")
-    (tmp_path / "yizhan" / file).write_text(line, "utf-8")
-    code, output = lint_imports(contract=contract, path=tmp_path)
-    assert code == 1, output
-    assert "BROKEN" in output
+    for part in ("commands",):
+        (house / "yizhan" / "cli" / part).mkdir()
+        (house / "yizhan" / "cli" / part / "__init__.py").write_text("", "utf-8")
+    (house / "yizhan" / "cli" / "main.py").write_text("main = None", "utf-8")
+    for _contract, file, line in BREACHES:
+        (house / "yizhan" / file).write_text(line, "utf-8")
+    said = {}
+    for contract in dict.fromkeys(contract for contract, _file, _line in BREACHES):
+        code, said[contract] = lint_imports(contract=contract, path=house)
+        assert code == 1, said[contract]
+    return said
+
+
+@pytest.mark.parametrize(("contract", "file"), [breach[:2] for breach in BREACHES])
+def test_a_breach_is_found(found: dict[str, str], contract: str, file: str) -> None:
+    """A contract that no breach could break would hold nothing."""
+    module = f"yizhan.{file.removesuffix('.py').replace('/', '.')}"
+    assert f"{module} -> " in found[contract]
+
+
+def test_nothing_is_built_on_commands() -> None:
+    """A command's module is imported by its neighbours and, when it runs, by the table of commands; by nobody else."""
+    importing = {
+        name
+        for name, text in sources(*FOLDERS, "bench", "tests/year")
+        if not name.startswith("cli/yizhan/cli/commands/")
+        for module in imported(text)
+        if module.startswith("yizhan.cli.commands")
+    }
+    assert importing == set()
+
+
+def imported(text: str) -> Iterator[str]:
+    """Yield the modules that a program imports, at its top or within."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:

@@ -20,6 +20,7 @@ FOLDERS: Final = (
     "deploy",
     "services",
     "cli",
+    "demo",
 )
 
 

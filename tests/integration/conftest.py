@@ -1,4 +1,4 @@
-"""One real broker for all integration tests of a run."""
+"""One real broker for all integration tests of a run, or of one of its workers."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cluster import SIX, Cluster
+from tests.world.cluster import Cluster
 from yizhan.deploy.home import bring_up
+from yizhan.schemas.sample import SIX
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.consumers.county import Clock, Notebook
-from tests.simulator import World
+from tests.world.clock import Clock
+from tests.world.receiver import Notebook
+from tests.world.simulator import World
 from yizhan.consumers import reader
 from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.inbox import Inbox

@@ -9,7 +9,7 @@ from pathlib import Path
 from kafka import TopicPartition
 from kafka.structs import OffsetAndMetadata
 
-from tests.integration.cluster import Cluster
+from tests.world.cluster import Cluster
 from yizhan.deploy.home import bring_up
 from yizhan.schemas import topics
 

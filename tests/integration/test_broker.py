@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gzip
 import os
 import shutil
 import signal
@@ -11,11 +13,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import (
     GroupAuthorizationFailedError,
@@ -25,30 +29,32 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from tests.integration.cluster import SIX, Cluster
+from tests.integration import hostile
+from tests.world.cluster import Cluster
+from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.deploy import admin
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.certificates import ensure_certificates
 from yizhan.deploy.home import setup_home
 from yizhan.deploy.jars import cache_folder, java
+from yizhan.deploy.properties import CONNECTIONS_PER_ADDRESS, MAX_REQUEST_BYTES
 from yizhan.runtime.acl_check import require_access
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import NotAuthorised
 from yizhan.schemas import topics
 from yizhan.schemas.admit import MAX_KAFKA_HEADER_BYTES
 from yizhan.schemas.envelope import MAX_BYTES
+from yizhan.schemas.sample import SIX
 
 ME, PARTNER = "350924", "331126"
 MINE, STATION = topics.county(ME), topics.STATION
-
-pytestmark = pytest.mark.timeout(180)
 
 
 def test_a_county_writes_its_events_and_the_station_reads_them(cluster: Cluster) -> None:
     """What the county sends arrives whole, under the broker's own time."""
     before = time.time() * 1000
     with cluster.producer(MINE) as producer:
-        sent = producer.send(topics.events(ME), b"sealed", timestamp_ms=1).get(timeout=10)
+        sent = producer.send(topics.events(ME), b"sealed", timestamp_ms=1).get(timeout=LIMIT_SECONDS)
     (record,) = cluster.read(STATION, topics.events(ME), sent.offset)
     assert record.value == b"sealed"
     assert record.timestamp_type == 1
@@ -98,10 +104,12 @@ def test_a_county_cannot_read_what_is_not_its_own(cluster: Cluster, topic: str) 
 
 def quietly(cluster: Cluster, topic: str) -> list[Any]:
     """Read as the county does without a check: silence or a refusal, never a record."""
-    try:
-        return cluster.read(MINE, topic, seconds=3)
-    except TopicAuthorizationFailedError:
-        return []
+    with cluster.consumer(MINE) as consumer, contextlib.suppress(TopicAuthorizationFailedError):
+        partition = TopicPartition(topic, 0)
+        consumer.assign([partition])
+        consumer.seek(partition, 0)
+        return [record for records in consumer.poll(timeout_ms=3000).values() for record in records]
+    return []
 
 
 def test_the_check_passes_for_everyone_in_their_own_place(cluster: Cluster) -> None:
@@ -149,27 +157,66 @@ def test_the_largest_event_fits_and_a_larger_record_is_refused(cluster: Cluster)
     value = os.urandom(MAX_BYTES)
     limit = 8 * 1024 * 1024
     with cluster.producer(MINE, max_request_size=limit) as producer:
-        sent = producer.send(topics.events(ME), value, headers=headers).get(timeout=10)
+        sent = producer.send(topics.events(ME), value, headers=headers).get(timeout=LIMIT_SECONDS)
         with pytest.raises(MessageSizeTooLargeError):
-            producer.send(topics.events(ME), os.urandom(1024 * 1024)).get(timeout=10)
+            producer.send(topics.events(ME), os.urandom(1024 * 1024)).get(timeout=LIMIT_SECONDS)
     (record,) = cluster.read(STATION, topics.events(ME), sent.offset)
     assert record.value == value
     with cluster.producer(STATION, max_request_size=limit) as producer:
         more = [*headers, ("yizhan-postmark", b"p" * 64 * 1024)]
-        producer.send(topics.alerts(PARTNER), value, headers=more).get(timeout=10)
+        producer.send(topics.alerts(PARTNER), value, headers=more).get(timeout=LIMIT_SECONDS)
 
 
-def test_whatever_the_codec_it_is_stored_uncompressed(cluster: Cluster, tmp_path: Path) -> None:
-    """Batches in gzip, lz4, zstd and snappy, from Kafka's own producer, are kept as plain bytes."""
+def test_whatever_the_codec_nobody_decompresses(cluster: Cluster, tmp_path: Path) -> None:
+    """Batches in gzip, lz4, zstd and snappy stay as they came; a reader gets a record without a value, and goes on."""
     topic, codecs = topics.events("331181"), ("gzip", "lz4", "zstd", "snappy")
     running = [java_producer(cluster, "county-331181", topic, codec, tmp_path) for codec in codecs]
     for process in running:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=LIMIT_SECONDS)
         assert process.returncode == 0, said.decode()
-    values = {record.value for record in cluster.read(STATION, topic, count=len(codecs))}
-    assert values == {f"{codec} {'驿' * 500}".encode() for codec in codecs}
+    cluster.send("county-331181", topic, b"plain")
+    assert [record.value for record in cluster.read(STATION, topic, count=5)] == [None] * 4 + [b"plain"]
     data = b"".join(path.read_bytes() for path in cluster.segments(topic))
-    assert codecs_of(data) == [0] * len(codecs)
+    assert sorted(codecs_of(data)) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("topic", [topics.events(ME), topics.attachments(ME), topics.cosignatures(ME)])
+def test_a_batch_that_claims_gigabytes_does_not_end_the_broker(cluster: Cluster, topic: str) -> None:
+    """A hundred compressed bytes with a record of 2 GiB: refused or kept unread, and the next record is written."""
+    pid = cluster.broker.pid()
+    assert hostile.produce(cluster, MINE, topic, hostile.bomb()) in hostile.INVALID
+    cluster.send(MINE, topic, b"next")
+    assert cluster.broker.pid() == pid
+
+
+def test_a_batch_of_zeros_costs_the_broker_no_memory(cluster: Cluster) -> None:
+    """200 MB in 200 kB, again and again: kept unread, another county's record is written meanwhile."""
+    pid, topic = cluster.broker.pid(), topics.events(ME)
+    zeros = hostile.batch(gzip.compress(hostile.record(bytes(200 * 1000 * 1000)), 6), 1, hostile.GZIP)
+    with ThreadPoolExecutor(4) as pool:
+        sent = [pool.submit(hostile.produce, cluster, MINE, topic, zeros) for _ in range(8)]
+        started = time.monotonic()
+        cluster.send(topics.county(PARTNER), topics.events(PARTNER), b"meanwhile")
+        assert time.monotonic() - started < 5
+        assert {each.result() for each in sent} == {0}
+    assert cluster.broker.pid() == pid
+
+
+def test_claimed_sizes_do_not_fill_the_brokers_memory(cluster: Cluster) -> None:
+    """Five connections that claim requests of 100 MiB, and forty that claim the largest: the broker still answers."""
+    pid = cluster.broker.pid()
+    with contextlib.ExitStack() as held:
+        for _ in range(5):
+            secure = held.enter_context(hostile.connect(cluster, MINE))
+            secure.settimeout(10)
+            secure.sendall((100 * 1024 * 1024).to_bytes(4, "big") + b"\0\0")
+            with contextlib.suppress(ConnectionError):
+                assert secure.recv(1) == b""
+        for _ in range(CONNECTIONS_PER_ADDRESS):
+            secure = held.enter_context(hostile.connect(cluster, MINE))
+            secure.sendall(MAX_REQUEST_BYTES.to_bytes(4, "big") + b"\0\0")
+        cluster.send(topics.county(PARTNER), topics.events(PARTNER), b"x" * MAX_BYTES)
+    assert cluster.broker.pid() == pid
 
 
 def java_producer(cluster: Cluster, principal: str, topic: str, codec: str, folder: Path) -> subprocess.Popen[bytes]:
@@ -294,12 +341,10 @@ def test_a_lost_disk_is_a_new_cluster_run_in_the_foreground(tmp_path: Path) -> N
     )
     with subprocess.Popen([sys.executable, "-c", program, str(tmp_path)]) as process:
         try:
-            while broker.pid() is None:
-                assert process.poll() is None
-                time.sleep(0.05)
+            until(lambda: broker.pid() or process.poll() is not None, "its process id")
             assert broker.start().pid == process.pid
             assert broker.cluster_id() not in {None, first}
             assert len(admin.apply(broker.admin_connection(), [ME])) > 11
         finally:
             broker.stop()
-        assert process.wait(10) == 143
+        assert process.wait(LIMIT_SECONDS) == 143

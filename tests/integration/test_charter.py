@@ -8,18 +8,21 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.ceremony import Hands
-from tests.forge import register
-from tests.integration.alliance import LEAD_SECONDS, YIZHAN, Alliance, Station, running_station, settle
-from tests.simulator import FIRE, County
+from tests.world.alliance import LEAD_SECONDS, Alliance, Station, running_station, settle
+from tests.world.ceremony import Hands
+from tests.world.forge import register
+from tests.world.processes import YIZHAN
+from tests.world.simulator import FIRE, County
+from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.charter import repository
 from yizhan.charter.archive import Archive
 from yizhan.charter.layout import SNAPSHOT, TIMESTAMP, metadata_path
@@ -32,11 +35,10 @@ from yizhan.schemas.header import Header
 from yizhan.schemas.policy import decide
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.sample import sample_policy
-from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
-    from tests.integration.cluster import Cluster
+    from tests.world.cluster import Cluster
 
 COUNTY = "350924"
 STAMP = metadata_path(TIMESTAMP, None)
@@ -97,14 +99,6 @@ class Reader:
         return stale
 
 
-def wait(until: Callable[[], bool], what: str, seconds: float = 20) -> None:
-    """Wait until something is so."""
-    deadline = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
 def offered(alliance: Alliance) -> dict[str, bytes]:
     """Return timestamps that an attacker with some of the station's keys, or none, would offer: word → bytes."""
     ceremony, now = alliance.ceremony, datetime.now(UTC)
@@ -135,28 +129,28 @@ def test_attacks_on_a_running_reader(alliance: Alliance, station: Station, tmp_p
     ready = reader.said("ready")
     reader.start()
     try:
-        wait(ready, "the outbox is ready")
+        until(ready, "the outbox is ready")
         cluster = alliance.cluster
 
         def offer(stamp: bytes) -> None:
             with cluster.producer(topics.STATION) as producer:
-                producer.send(topics.CHARTER, key=STAMP.encode(), value=stamp).get(timeout=10)
+                producer.send(topics.CHARTER, key=STAMP.encode(), value=stamp).get(timeout=LIMIT_SECONDS)
 
         for word, stamp in offered(alliance).items():
             named, fresh = reader.said(f"charter_stale: {word}"), reader.said("the charter is fresh again")
             offer(stamp)
-            wait(named, word)
+            until(named, word)
             if word == "damaged":
                 assert reader.listed()
             offer(alliance.ceremony.published[STAMP])
-            wait(fresh, f"fresh after {word}")
+            until(fresh, f"fresh after {word}")
         assert not reader.listed()
         assert reader.process is not None
         assert reader.process.poll() is None
     finally:
         if reader.process is not None:
             reader.process.terminate()
-            reader.process.wait(timeout=20)
+            reader.process.wait(LIMIT_SECONDS)
 
 
 class Sender(threading.Thread):
@@ -166,6 +160,8 @@ class Sender(threading.Thread):
         """Give each county its own reader, over its own connection."""
         super().__init__(name="sender", daemon=True)
         self.alliance, self.sent, self.stop = alliance, 0, threading.Event()
+        self.named = set[str]()
+        """Charters that the events sent were written under."""
         self.rings = {code: [county] for code, county in alliance.world.counties.items()}
         self.sources = {code: TopicSource(alliance.cluster.connection(topics.county(code))) for code in self.rings}
         self.readers = {
@@ -215,6 +211,7 @@ class Sender(threading.Thread):
         header = Header.model_validate(values)
         lane = decide(header, partner, charter.policy).way.lane
         header = Header.model_validate(values | {"lanes": {partner: {"lane": lane, "n": self.sent + 1}}})
+        self.named.add(charter.name)
         return seal(header, b'{"summary":"load"}', [charter.sealing_key(partner, now)], held[kid].signing)
 
 
@@ -229,6 +226,17 @@ def renewed(alliance: Alliance, sender: Sender, code: str) -> dict[str, bytes]:
     return register(files, code, county.sealing, not_before=since)
 
 
+def answered(alliance: Alliance, starts: Mapping[str, int], count: int) -> list[Postmark]:
+    """Return what became of the load, one postmark an event; nothing while answers are missing."""
+    found = {
+        str(postmark.origin): postmark
+        for code, start in starts.items()
+        for postmark in alliance.postings(start, source=code)
+        if postmark.refused is not None or "-load" in (postmark.id or "")
+    }
+    return list(found.values()) if len(found) >= count else []
+
+
 def test_everything_is_rotated_under_load(alliance: Alliance, station: Station) -> None:
     """Six counties' keys, a policy and the root change at 50 events/s: none lost, none refused that should not be.
 
@@ -240,8 +248,8 @@ def test_everything_is_rotated_under_load(alliance: Alliance, station: Station) 
     sender = Sender(alliance)
     sender.start()
     for code in counties:
-        alliance.sign(renewed(alliance, sender, code))
-        time.sleep(0.8)
+        version = alliance.sign(renewed(alliance, sender, code))
+        station.wait_until(f"charter {version.name} holds from")
     policy = sample_policy()
     policy["border_strip_km"] += 1
     policy["routes"] = [route for route in policy["routes"] if route["id"] != "hotspot"]
@@ -254,20 +262,12 @@ def test_everything_is_rotated_under_load(alliance: Alliance, station: Station) 
     rotated = alliance.sign(alliance.ceremony.files, old)
     assert rotated.root.version > changed.root.version
     station.wait_until(f"charter {rotated.name} holds from")
-    time.sleep(LEAD_SECONDS + 3)
+    until(lambda: rotated.name in sender.named or sender.failed, "an event under the newest charter")
     sender.stop.set()
-    sender.join(timeout=30)
+    sender.join(LIMIT_SECONDS)
     assert sender.failed is None
-    found: dict[str, Postmark] = {}
+    mine = until(partial(answered, alliance, starts, sender.sent), "an answer to every event")
     reader = alliance.charters
-    for code in counties:
-        records = alliance.cluster.read(
-            topics.county(code), topics.postings(code), starts[code], count=sender.sent // 6 + 1, seconds=6
-        )
-        for record in records:
-            postmark, _, _ = read_dated(Postmark, record.value, reader)
-            found[str(postmark.origin)] = postmark
-    mine = [p for p in found.values() if p.refused is not None or "-load" in (p.id or "")]
     assert [p.detail for p in mine if p.refused is not None] == []
     assert len(mine) == sender.sent
     assert {p.charter for p in mine} >= {changed.name, rotated.name}

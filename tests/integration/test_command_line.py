@@ -6,22 +6,21 @@ import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.cli.station import FIRE
-from tests.integration.alliance import YIZHAN, Alliance, running_station, settle
-from tests.integration.cluster import Cluster
+from tests.world.alliance import Alliance, running_station, settle
+from tests.world.cluster import Cluster
+from tests.world.processes import YIZHAN
+from tests.world.station import FIRE
+from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.schemas import keys
 
 SENDER, PARTNER = "350722", "331181"
-
-pytestmark = pytest.mark.timeout(240)
 
 
 @dataclass
@@ -47,7 +46,7 @@ class Desk:
         """Tell it to stop; its exit status."""
         process = self.running.pop(name)
         process.send_signal(how)
-        return process.wait(timeout=30)
+        return process.wait(LIMIT_SECONDS)
 
     def said(self, name: str) -> list[dict[str, Any]]:
         """Return what a running command has printed as NDJSON."""
@@ -89,15 +88,6 @@ def desk(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         finally:
             for name in list(made.running):
                 made.stop(name)
-
-
-def until(found: Callable[[], Any], seconds: float = 60.0) -> Any:  # noqa: ANN401 -- whatever was looked for
-    """Wait until something is found."""
-    deadline = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.2)
-    return value
 
 
 def test_a_fire_rings_at_the_partner_and_its_acknowledgement_comes_back(desk: Desk) -> None:
@@ -149,7 +139,7 @@ def test_the_bell_rings_through_a_killed_inbox(desk: Desk) -> None:
     name = f"inbox-{PARTNER}"
     (heard.parent / "armed").touch()
     second = publish("铃-2")
-    assert desk.running.pop(name).wait(timeout=120) == -signal.SIGKILL
+    assert desk.running.pop(name).wait(LIMIT_SECONDS) == -signal.SIGKILL
     desk.start(name, "inbox", "run", "--county", PARTNER, "--json")
     third = publish("铃-3")
     until(lambda: delivered(second) and delivered(third))
@@ -174,7 +164,8 @@ def test_what_the_station_refuses_is_listed_by_name(desk: Desk) -> None:
 
 def test_an_interim_digest_reaches_the_county_and_proves_itself(desk: Desk) -> None:
     """Closing on demand waits for the station; the county checks the digest against the manifest."""
-    (closed,) = desk.ask("digest", "close", "--county", PARTNER, "--interim", "--wait", "60")["closed"]
+    wait = str(int(LIMIT_SECONDS))
+    (closed,) = desk.ask("digest", "close", "--county", PARTNER, "--interim", "--wait", wait)["closed"]
     assert closed["manifest"]["interim"]
     label = closed["manifest"]["label"]
     (digest,) = until(lambda: desk.ask("digest", "list", "--county", PARTNER)["digests"])

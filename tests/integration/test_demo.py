@@ -8,12 +8,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.schemas.timestamps import instant
 
 FIGURES = {
@@ -33,13 +33,13 @@ def test_the_demonstration_of_the_two_that_signed(tmp_path: Path) -> None:
     assert demo.stdout is not None
     figures = json.loads(demo.stdout.readline() or "null")
     assert figures is not None, (tmp_path / "said").read_text(encoding="utf-8")[-4000:]
-    second = subprocess.run(command(home), capture_output=True, check=False, text=True, timeout=60)
+    second = subprocess.run(command(home), capture_output=True, check=False, text=True, timeout=LIMIT_SECONDS)
     assert second.returncode == 1
     assert f"进程 {demo.pid}" in second.stderr
     assert left(home) > 5
     demo.terminate()
     demo.terminate()
-    assert demo.wait(60) == 0
+    assert demo.wait(LIMIT_SECONDS) == 0
     demo.stdout.close()
     assert left(home) == 0
     assert figures == json.loads((home / "summary.json").read_text(encoding="utf-8"))
@@ -67,17 +67,14 @@ def test_the_demonstration_of_the_two_that_signed(tmp_path: Path) -> None:
     assert figures["alarm_latency_ms"]["p50"] == pytest.approx(waited[len(waited) // 2], abs=0.1)
 
 
-@pytest.mark.timeout(120)
 def test_a_demonstration_cut_short_leaves_nothing(tmp_path: Path) -> None:
     """Its terminal goes while the broker starts: it ends with 129, and so does the broker."""
     home = tmp_path / "demo"
     demo = subprocess.Popen(command(home), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while not (home / "broker" / "pid").exists():
-        assert demo.poll() is None
-        time.sleep(0.02)
+    until((home / "broker" / "pid").exists, "the broker's process")
     demo.send_signal(signal.SIGHUP)
     demo.send_signal(signal.SIGINT)
-    assert demo.wait(60) == 128 + signal.SIGHUP
+    assert demo.wait(LIMIT_SECONDS) == 128 + signal.SIGHUP
     assert left(home) == 0
 
 
@@ -107,6 +104,6 @@ def latencies(home: Path) -> list[float]:
 def test_a_folder_of_somebody_else_is_not_cleared(tmp_path: Path) -> None:
     """The demonstration makes its own folder anew, and touches no other."""
     (tmp_path / "precious").write_text("mine", encoding="utf-8")
-    done = subprocess.run(command(tmp_path), capture_output=True, check=False, text=True, timeout=60)
+    done = subprocess.run(command(tmp_path), capture_output=True, check=False, text=True, timeout=LIMIT_SECONDS)
     assert done.returncode == 1
     assert (tmp_path / "precious").read_text(encoding="utf-8") == "mine"

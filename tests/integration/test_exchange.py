@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.cli.station import FIRE
-from yizhan.cli.demo.stage import Stage, wait_for
+from tests.world.station import FIRE
+from tests.world.waiting import until
+from yizhan.demo.stage import Stage
 from yizhan.deploy.home import bring_up
 from yizhan.producers.queries import OutboxQuery, Posting
 from yizhan.schemas.quarters import Quarter
@@ -35,8 +36,6 @@ REPORT: dict[str, Any] = {
         "handling": "可核查",
     },
 }
-
-pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +63,9 @@ def posting(stage: Stage, event_id: str) -> Posting:
     return stage.outboxes[SHOUNING].postings(OutboxQuery(id=event_id))[0]
 
 
-def rung(stage: Stage, event_id: str) -> bool | None:
-    """Return True once an event rang at 庆元, else None."""
-    return stage.rings()[QINGYUAN, event_id] > 0 or None
+def rung(stage: Stage, event_id: str) -> bool:
+    """Tell whether an event rang at 庆元."""
+    return stage.rings()[QINGYUAN, event_id] > 0
 
 
 def listed(stage: Stage, *words: str) -> Any:  # noqa: ANN401 -- JSON is any
@@ -77,39 +76,39 @@ def listed(stage: Stage, *words: str) -> Any:  # noqa: ANN401 -- JSON is any
 def test_a_fire_rings_is_receipted_and_acknowledged_and_the_quarter_closes(stage: Stage) -> None:
     """The partner has it, postmarked, without a warning; the sender reads who saw it; the digest is proven."""
     fire = publish(stage, FIRE, "接-1")
-    wait_for("the ring", partial(rung, stage, fire))
+    until(partial(rung, stage, fire), "the ring")
     item = stage.inboxes[QINGYUAN].item(fire)
     assert item is not None
     assert (item.way, item.rule, item.state, item.warnings) == ("alarm", "fire", "ringing", ())
-    wait_for("the receipt", lambda: posting(stage, fire).delivered)
+    until(lambda: posting(stage, fire).delivered, "the receipt")
     assert (posting(stage, fire).state, posting(stage, fire).stamped_rule) == ("accepted", "fire")
 
     stage.yizhan("inbox", "ack", fire, "--county", QINGYUAN, "--name", "吴国华", "--badge", "331905")
-    said = wait_for("the acknowledgement", lambda: posting(stage, fire).said.get("acknowledged"))
+    said = until(lambda: posting(stage, fire).said.get("acknowledged"), "the acknowledgement")
     assert said[0].payload["by"] == {"name": "吴国华", "badge": "331905"}
 
     report = publish(stage, REPORT, "情-1")
-    wait_for("the station", lambda: posting(stage, report).answered)
+    until(lambda: posting(stage, report).answered, "the station")
     label = str(Quarter.containing(datetime.now(UTC), stage.charter.time_zone))
     listed(stage, "digest", "close", "--label", label, "--early")
-    wait_for("the digest", lambda: stage.inboxes[QINGYUAN].digests() or None)
+    until(stage.inboxes[QINGYUAN].digests, "the digest")
     (digest,) = listed(stage, "digest", "list")["digests"]
     assert (digest["manifest"]["label"], digest["verdict"]) == (label, "verified")
     assert digest["held"] == digest["manifest"]["count"] >= 2
     brought = stage.inboxes[QINGYUAN].item(report)
     assert brought is not None
     assert (brought.state, brought.digests) == ("quiet", (label,))
-    wait_for("the digest's receipt", lambda: posting(stage, report).delivered)
+    until(lambda: posting(stage, report).delivered, "the digest's receipt")
 
 
 def test_a_broker_that_lost_its_disk_loses_no_event(stage: Stage) -> None:
     """What the old disk had taken and nobody had received goes again; what had rung does not ring again."""
     before = publish(stage, FIRE, "接-2")
-    wait_for("the ring", partial(rung, stage, before))
-    wait_for("the receipt", lambda: posting(stage, before).delivered)
+    until(partial(rung, stage, before), "the ring")
+    until(lambda: posting(stage, before).delivered, "the receipt")
     stage.supervisor.stop("station")
     taken = publish(stage, FIRE, "接-3")
-    wait_for("the broker", lambda: posting(stage, taken).state == "sent" or None)
+    until(lambda: posting(stage, taken).state == "sent", "the broker")
 
     stage.broker.stop()
     shutil.rmtree(stage.broker.folder / "data")
@@ -118,8 +117,8 @@ def test_a_broker_that_lost_its_disk_loses_no_event(stage: Stage) -> None:
     stage.supervisor.start("station", stage.command("station", "run"))
 
     for event in (taken, during):
-        wait_for("the ring", partial(rung, stage, event), 90)
-        wait_for("the receipt", lambda event=event: posting(stage, event).delivered)  # type: ignore[misc]
+        until(partial(rung, stage, event), "the ring")
+        until(lambda event=event: posting(stage, event).delivered, "the receipt")  # type: ignore[misc]
     assert [stage.rings()[QINGYUAN, event] for event in (before, taken, during)] == [1, 1, 1]
     order = [item.id for item in stage.inboxes[QINGYUAN].items() if item.id in {before, taken, during}]
     assert order == [before, taken, during]

@@ -15,19 +15,18 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import ACLFilter, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 
-from tests.cli.station import FIRE
-from tests.integration.cluster import Cluster
-from yizhan.cli.demo.stage import Stage, wait_for
+from tests.world.cluster import Cluster
+from tests.world.simulator import CANGNAN, QINGYUAN, SHOUNING
+from tests.world.station import FIRE
+from tests.world.waiting import until
+from yizhan.demo.stage import Stage
 from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime import access_log
 from yizhan.schemas import merkle, topics
 from yizhan.schemas.files import CHUNK_BYTES, write_record
 
-SHOUNING, QINGYUAN, CANGNAN = "350924", "331126", "330327"
 MIB = 1024 * 1024
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF"
-
-pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(scope="module")
@@ -66,12 +65,12 @@ def test_a_file_comes_whole_though_its_publisher_is_killed(stage: Stage, tmp_pat
     track.write_text('<?xml version="1.0"?>\n<gpx version="1.1"></gpx>\n', encoding="utf-8")
     event = publish(stage, "接-1", photo, track)
     outbox = stage.outboxes[SHOUNING]
-    wait_for("half of it", lambda: any(row.sent > 10 for row in outbox.files()) or None)
+    until(lambda: any(row.sent > 10 for row in outbox.files()), "half of it")
     os.kill(stage.supervisor.pid(f"outbox-{SHOUNING}") or 0, signal.SIGKILL)
     at_kill = outbox.files()[0].sent
     assert at_kill < outbox.files()[0].chunks
     _forge(stage, event)
-    wait_for("庆元 to say that it has them", lambda: outbox.files() == () or None)
+    until(lambda: outbox.files() == (), "庆元 to say that it has them")
 
     assert [each["complete"] for each in listed(stage, "inbox", "files", event)["files"]] == [True, True]
     out = tmp_path / "out"
@@ -106,12 +105,12 @@ def test_what_the_broker_lost_is_asked_for_and_sent_again(stage: Stage, tmp_path
     track.write_text("lon,lat\n" + "119.5,27.4\n" * 100_000, encoding="utf-8")
     event = publish(stage, "接-2", track)
     outbox = stage.outboxes[SHOUNING]
-    wait_for("the broker to have it", lambda: all(row.sent == row.chunks for row in outbox.files()) or None)
+    until(lambda: all(row.sent == row.chunks for row in outbox.files()), "the broker to have it")
     topic = TopicPartition(topics.attachments(SHOUNING), 0)
     with Cluster(stage.home, stage.broker).admin() as admin:
         admin.delete_records({topic: -1})
     stage.supervisor.start(f"inbox-{QINGYUAN}", stage.command("inbox", "run", "--county", QINGYUAN, "--json"))
-    wait_for("庆元 to say that it has it", lambda: outbox.files() == () or None)
+    until(lambda: outbox.files() == (), "庆元 to say that it has it")
     (posting,) = outbox.postings(OutboxQuery(id=event))
     assert {"unfetched", "fetched"} <= posting.said.keys()
     (tmp_path / "out").mkdir()
@@ -127,14 +126,14 @@ def test_a_broker_without_the_topic_is_named_and_the_event_goes_without_its_file
     photo = tmp_path / "现场.jpg"
     photo.write_bytes(JPEG + os.urandom(1000))
     event = publish(stage, "接-3", photo)
-    said = wait_for("the outbox to be told", outbox.files_trouble)
+    said = until(outbox.files_trouble, "the outbox to be told")
     assert topic in said
     assert "yizhan broker start" in said
-    wait_for("the event to be with 庆元", lambda: outbox.postings(OutboxQuery(id=event))[0].delivered)
+    until(lambda: outbox.postings(OutboxQuery(id=event))[0].delivered, "the event to be with 庆元")
     listing = json.loads(stage.yizhan("outbox", "files", "--county", SHOUNING, "--json"))
     assert (listing["trouble"], listing["files"][0]["sent"]) == (said, 0)
     stage.yizhan("broker", "apply")
-    wait_for("庆元 to say that it has it", lambda: outbox.files() == () or None)
+    until(lambda: outbox.files() == (), "庆元 to say that it has it")
     assert outbox.files_trouble() is None
 
 
@@ -153,9 +152,9 @@ def test_a_county_that_left_does_not_keep_back_the_files_of_others(stage: Stage,
             [ACLFilter(each.principal, each.host, each.operation, each.permission_type, gone) for each in ours]
         )
         publish(stage, "接-3", photo, county=CANGNAN)
-        wait_for("苍南's event to go", lambda: all(row.sent for row in stage.outboxes[CANGNAN].files()) or None)
+        until(lambda: all(row.sent for row in stage.outboxes[CANGNAN].files()), "苍南's event to go")
         publish(stage, "接-4", photo)
         stage.supervisor.start(f"inbox-{QINGYUAN}", stage.command("inbox", "run", "--county", QINGYUAN, "--json"))
-        wait_for("庆元 to have 寿宁's file", lambda: stage.outboxes[SHOUNING].files() == () or None)
+        until(lambda: stage.outboxes[SHOUNING].files() == (), "庆元 to have 寿宁's file")
         assert len(stage.outboxes[CANGNAN].files()) == 1
         admin.create_acls(ours)

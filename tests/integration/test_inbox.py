@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -22,9 +22,11 @@ from typing import Any
 import pytest
 from kafka import TopicPartition
 
-from tests.consumers.county import Clock, Notebook
-from tests.integration.cluster import Cluster
-from tests.simulator import World
+from tests.world.clock import Clock
+from tests.world.cluster import Cluster
+from tests.world.receiver import Notebook
+from tests.world.simulator import World
+from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.consumers import reader
 from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.inbox import Inbox
@@ -47,11 +49,8 @@ from yizhan.schemas.timestamps import written
 ME, PARTNER = "330327", "350982"
 ROOT = Path(__file__).parents[2]
 
-pytestmark = [
-    pytest.mark.timeout(300),
-    # kafka-python leaves the socket of a refused or broken connection to the garbage collector.
-    pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning"),
-]
+# kafka-python leaves the socket of a refused or broken connection to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +69,8 @@ class Running:
     path: Path
     desk: Notebook = field(default_factory=Notebook)
     told: list[ReceiveOutcome] = field(default_factory=list)
+    ended: threading.Event = field(default_factory=threading.Event)
+    """Set when the thread is no longer at work."""
 
     @contextlib.contextmanager
     def running(self, county: str = ME, **settings: Any) -> Iterator[Inbox]:  # noqa: ANN401
@@ -83,14 +84,17 @@ class Running:
                     reader.run(inbox, self.cluster.settings, stop, tell=self.told.append, **settings)
                 except Exception as error:  # noqa: BLE001 -- raised again below
                     failed.append(error)
+                finally:
+                    self.ended.set()
 
+            self.ended.clear()
             thread = threading.Thread(target=work, name="inbox")
             thread.start()
             try:
                 yield inbox
             finally:
                 stop.set()
-                thread.join(timeout=20)
+                thread.join(LIMIT_SECONDS)
             assert not thread.is_alive()
             if failed:
                 raise failed[0]
@@ -109,7 +113,7 @@ class Running:
                 )
                 for value in values
             ]
-            return [future.get(timeout=20).offset for future in sent]
+            return [future.get(timeout=LIMIT_SECONDS).offset for future in sent]
 
     def fire(self) -> bytes:
         """Write a fire to us."""
@@ -128,14 +132,6 @@ def fresh_world() -> World:
     for county in world.counties.values():
         county.n = int(time.time() * 1000) % 10**12
     return world
-
-
-def until(condition: Callable[[], Any], seconds: float = 20) -> None:
-    """Wait for a condition."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come"
-        time.sleep(0.02)
 
 
 def id_of(value: bytes) -> str:
@@ -222,7 +218,11 @@ def test_what_the_client_cannot_decode_is_skipped_aloud(station: Running) -> Non
     with station.running() as inbox:
         station.send(before)
         with station.cluster.producer("station") as producer:
-            bad = producer.send(topics.alerts(ME), b"x", headers=[(Unspeakable("x"), b"1")]).get(timeout=10).offset
+            bad = (
+                producer.send(topics.alerts(ME), b"x", headers=[(Unspeakable("x"), b"1")])
+                .get(timeout=LIMIT_SECONDS)
+                .offset
+            )
         station.send(after)
         until(lambda: inbox.item(id_of(after)))
         assert inbox.item(id_of(before)) is not None
@@ -252,7 +252,7 @@ def test_killed_and_read_again_it_is_one_row_and_one_ring(station: Running, tmp_
             more = [station.fire() for _ in range(5)]
             station.send(*more)
             fires += more
-            until(partial(rang, more), 60)
+            until(partial(rang, more))
         finally:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
@@ -267,15 +267,14 @@ def test_without_the_right_to_read_it_does_not_start(station: Running) -> None:
     """Silence would look like peace: the wrong certificate is told at once."""
     wrong = station.cluster.connection(topics.county(PARTNER))
     with pytest.raises(NotAuthorised, match="READ 权限"), station.running(connection=wrong):
-        time.sleep(8)
+        station.ended.wait(LIMIT_SECONDS)
 
 
 def test_one_reader_an_inbox(station: Running) -> None:
     """A second one says so."""
-    with station.running() as inbox:
-        until(lambda: station.path.with_name("inbox.sqlite3.reader").exists())
-        time.sleep(0.5)
-        begun: list[bool] = []
+    first, begun = threading.Event(), list[bool]()
+    with station.running(begin=first.set) as inbox:
+        assert first.wait(LIMIT_SECONDS)
         with pytest.raises(AlreadyRunning):
             reader.run(inbox, station.cluster.settings, StopSignal(), begin=lambda: begun.append(True))
         assert not begun  # a second reader rings for nothing
@@ -300,7 +299,7 @@ def test_a_killed_broker_and_a_lost_disk(tmp_path: Path, caplog: pytest.LogCaptu
             os.kill(pid, signal.SIGKILL)
             pid = broker.start().pid
             station.send(fires[3])
-            until(lambda: len(inbox.ringing()) == 4, 60)
+            until(lambda: len(inbox.ringing()) == 4)
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
             broker.stop()
@@ -309,7 +308,7 @@ def test_a_killed_broker_and_a_lost_disk(tmp_path: Path, caplog: pytest.LogCaptu
             broker.start()
             admin.apply(broker.admin_connection(), [ME])
             station.send(fires[4], *fires[:4], fires[5])
-            until(lambda: len(inbox.ringing()) == 6, 60)
+            until(lambda: len(inbox.ringing()) == 6)
             assert [item.id for item in inbox.ringing()] == [id_of(fire) for fire in fires]
             assert "又接通了" in caplog.text
         rung = [outcome.item.id for outcome in station.told if outcome.rings and outcome.item is not None]

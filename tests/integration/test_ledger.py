@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import shutil
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.cluster import Cluster
 from tests.ledger.fsck import fsck
 from tests.ledger.test_verify import check, exported, signed
-from tests.ledger.world import LedgerWorld
+from tests.world.cluster import Cluster
+from tests.world.ledger import LedgerWorld
+from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.ledger.backfill import refill
 from yizhan.ledger.cosigner import Cosigner, StatementSource
 from yizhan.ledger.cosigning import Cosigning
@@ -25,7 +25,7 @@ from yizhan.ledger.errors import LogBehind
 from yizhan.ledger.feed import Feed, newest_on_topic
 from yizhan.ledger.kafka_io import Wire
 from yizhan.ledger.log import Log
-from yizhan.ledger.rebuild import known, rebuild
+from yizhan.ledger.rebuild import known_checkpoints, rebuild
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import topics
@@ -39,20 +39,10 @@ from yizhan.schemas.statements import read_dated
 ME = "331126"
 PATIENCE = timedelta(seconds=4)
 
-pytestmark = pytest.mark.timeout(120)
-
 
 def now() -> datetime:
     """The time."""
     return datetime.now(UTC)
-
-
-def wait_for(what: str, ask: Callable[[], object], seconds: float = 30) -> None:
-    """Wait until the answer is yes."""
-    deadline = time.monotonic() + seconds
-    while not ask():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.05)
 
 
 class Ledger:
@@ -131,7 +121,7 @@ def _thread(work: Callable[[], None], stop: StopSignal, ended: threading.Event |
         yield
     finally:
         stop.set()
-        thread.join(timeout=20)
+        thread.join(LIMIT_SECONDS)
         gc.collect()  # kafka-python leaves sockets to the collector
     if failed:
         raise failed[0]
@@ -154,10 +144,10 @@ def test_statements_become_final_and_others_tools_agree(ledger: Ledger, tmp_path
         ledger.say(*statements[:200])
         ledger.say(*statements[150:250], forged, statements[0])
         ledger.say(*statements[250:])
-        wait_for("all statements", lambda: log.head.size == 300)
-        wait_for("the quorum", lambda: (final := log.final()) is not None and final.size == 300)
+        until(lambda: log.head.size == 300, "all statements")
+        until(lambda: (final := log.final()) is not None and final.size == 300, "the quorum")
         mine = ledger.cosigners[ME]
-        wait_for("the quorum at the county", lambda: (note := mine.final()) and note.count(b"\n300\n"))
+        until(lambda: (note := mine.final()) and note.count(b"\n300\n"), "the quorum at the county")
         assert [each for each, _why in log.statements.aside()] == [forged]
         assert log.statements.alarms() == []
         for statement in statements[:5]:
@@ -183,9 +173,9 @@ def test_what_only_a_county_has_comes_into_the_log(ledger: Ledger) -> None:
     lost = ledger.world.statements(1)
     ledger.held += lost
     with ledger.running() as log, ledger.cosigning(*SIX[:4]):
-        wait_for("the statement", lambda: log.head.size == 301)
-        wait_for("the quorum", lambda: (final := log.final()) is not None and final.size == 301)
-        wait_for("the county", lambda: ledger.cosigners[ME].cosigned)
+        until(lambda: log.head.size == 301, "the statement")
+        until(lambda: (final := log.final()) is not None and final.size == 301, "the quorum")
+        until(lambda: ledger.cosigners[ME].cosigned, "the county")
     assert ledger.cosigners[ME].evidence(standing=True) == []
 
 
@@ -194,25 +184,25 @@ def test_a_restored_copy_refuses_and_is_rebuilt_from_the_topics(ledger: Ledger, 
     backup = shutil.copytree(ledger.folder, tmp_path / "backup")
     with ledger.running() as log, ledger.cosigning(*SIX):
         ledger.say(*ledger.world.statements(40))
-        wait_for("all statements", lambda: log.head.size == 341)
-        wait_for("the quorum", lambda: (final := log.final()) is not None and final.size == 341)
+        until(lambda: log.head.size == 341, "all statements")
+        until(lambda: (final := log.final()) is not None and final.size == 341, "the quorum")
         head = log.head
     shutil.rmtree(ledger.folder)
     shutil.copytree(backup, ledger.folder)
     with pytest.raises(LogBehind, match=r"ends at 301, a checkpoint on yizhan\.checkpoints at 341"), ledger.running():
-        ledger.ended.wait(timeout=20)
+        ledger.ended.wait(LIMIT_SECONDS)
     with ledger.wire() as wire:
         newest = newest_on_topic(wire, ledger.world.charters)
         assert newest is not None
         assert newest.checkpoint.size == 341
-        expected = {**known(ledger.folder, ledger.world.origin), "topic": newest.checkpoint}
+        expected = {**known_checkpoints(ledger.folder, ledger.world.origin), "topic": newest.checkpoint}
         assert refill(ledger.folder, wire, ledger.world.charters, 341, lambda _count: None) == 40
     assert rebuild(ledger.folder, ledger.world.origin, expected, at="now", progress=lambda _count: None) == head
     with ledger.running() as log, ledger.cosigning(*SIX):
         ledger.say(*ledger.world.statements(1))
-        wait_for("the next statement", lambda: log.head.size == 342)
-        wait_for("the quorum", lambda: (final := log.final()) is not None and final.size == 342)
-        wait_for("the county's own word of it", lambda: b"\n342\n" in (ledger.cosigners[ME].final() or b""))
+        until(lambda: log.head.size == 342, "the next statement")
+        until(lambda: (final := log.final()) is not None and final.size == 342, "the quorum")
+        until(lambda: b"\n342\n" in (ledger.cosigners[ME].final() or b""), "the county's own word of it")
     for cosigner in ledger.cosigners.values():
         assert cosigner.evidence() == []
     opened = open_checkpoint(ledger.cosigners[ME].final() or b"", ledger.world.charters)

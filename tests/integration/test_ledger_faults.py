@@ -11,13 +11,12 @@ import pytest
 
 from tests.ledger.fsck import tool
 from tests.ledger.injection import CALLS, Point, Trial, points
-from tests.ledger.world import world
+from tests.world.ledger import world
 
 SECONDS = 15.0
 """How long points are tried; on a busy machine they are fewer."""
 
 
-@pytest.mark.timeout(120)
 def test_whatever_call_fails_nothing_is_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each call and both ways, spread over the run: named or killed, then whole, clean and the same bytes."""
     tool()

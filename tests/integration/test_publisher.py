@@ -6,17 +6,17 @@ import contextlib
 import gc
 import shutil
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.integration.alliance import Alliance, running_station, settle
-from tests.integration.cluster import SIX, Cluster
-from tests.producers.desk import intelligence
-from tests.simulator import FIRE, World
+from tests.world.alliance import Alliance, running_station, settle
+from tests.world.cluster import Cluster
+from tests.world.sender import intelligence
+from tests.world.simulator import FIRE, World
+from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.home import bring_up
 from yizhan.producers import publisher
@@ -27,6 +27,7 @@ from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import topics
 from yizhan.schemas.postmark import Postmark
+from yizhan.schemas.sample import SIX
 from yizhan.schemas.statements import read_dated
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <:ResourceWarning")
@@ -41,14 +42,6 @@ def fire() -> Draft:
     return Draft(type=FIRE, priority="flash", stage="first", touches=(SOURCE, PARTNER), payload={"summary": "山火"})
 
 
-def until(done: Callable[[], bool], seconds: float = 30.0) -> None:
-    """Wait until something holds."""
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
-
-
 @contextlib.contextmanager
 def publishing(outbox: Outbox, settings: Settings) -> Iterator[threading.Thread]:
     """Run the publisher in a thread, and stop it at the end."""
@@ -59,7 +52,7 @@ def publishing(outbox: Outbox, settings: Settings) -> Iterator[threading.Thread]
         yield thread
     finally:
         stop.set()
-        thread.join(timeout=20)
+        thread.join(LIMIT_SECONDS)
         assert not thread.is_alive()
         gc.collect()
 
@@ -82,7 +75,6 @@ def outbox(alliance: Alliance, tmp_path: Path) -> Iterator[Outbox]:
         yield box
 
 
-@pytest.mark.timeout(180)
 def test_events_go_out_and_the_answers_come_back(alliance: Alliance, outbox: Outbox, tmp_path: Path) -> None:
     """Prompt before digest, each in order, byte for byte what was sealed; the station lets all in.
 
@@ -100,8 +92,8 @@ def test_events_go_out_and_the_answers_come_back(alliance: Alliance, outbox: Out
             event = outbox.event(record.key.decode())
             assert event is not None
             assert event.envelope == record.value
-        until(lambda: all(row.state == "accepted" for row in outbox.rows()), seconds=60)
-        again = alliance.cluster.read("station", EVENTS, start, count=21, seconds=30)[20]
+        until(lambda: all(row.state == "accepted" for row in outbox.rows()))
+        again = alliance.cluster.read("station", EVENTS, start, count=21)[20]
         assert again.value in [record.value for record in records[:10]]
     assert {(row.way, row.rule) for row in outbox.postings()} == {
         (row.stamped_way, row.stamped_rule) for row in outbox.postings()
@@ -120,7 +112,7 @@ def test_a_nudge_sends_at_once(alliance: Alliance, outbox: Outbox) -> None:
         until(lambda: not outbox.depth())
         start = alliance.end(EVENTS)
         sent = outbox.publish(fire())
-        (record,) = alliance.cluster.read("station", EVENTS, start, seconds=20)
+        (record,) = alliance.cluster.read("station", EVENTS, start)
         assert record.key.decode() == sent.id
 
 
@@ -142,7 +134,6 @@ def test_one_publisher_an_outbox(alliance: Alliance, outbox: Outbox) -> None:
             publisher.run(outbox, alliance.cluster.settings, StopSignal())
 
 
-@pytest.mark.timeout(400)
 def test_a_broker_whose_disk_is_gone_loses_nothing(tmp_path: Path) -> None:
     """Events sent before, and accepted while the broker was away, all stand on the new one, in order."""
     world = World(since=datetime.now(UTC) - timedelta(days=1))
@@ -159,12 +150,12 @@ def test_a_broker_whose_disk_is_gone_loses_nothing(tmp_path: Path) -> None:
             sent += [outbox.publish(fire()).id for _ in range(5)]
             until(lambda: outbox.publisher_state()[1] is not None)  # whoever looks into the outbox reads why it waits
             bring_up(tmp_path, SIX, now=datetime.now(UTC))
-            until(lambda: not outbox.depth(), seconds=60)
-            records = cluster.read("station", EVENTS, count=25, seconds=30)
+            until(lambda: not outbox.depth())
+            records = cluster.read("station", EVENTS, count=25)
             assert list(dict.fromkeys(record.key.decode() for record in records)) == sent
             assert len(outbox.epochs()) == 1
             assert outbox.publisher_state() == (True, None)
-        until(lambda: threading.active_count() <= threads, seconds=10)
+        until(lambda: threading.active_count() <= threads)
     finally:
         broker.stop()
         gc.collect()

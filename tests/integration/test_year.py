@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import pytest
-
 from tests.year.run import run
 
 
-@pytest.mark.timeout(300)
 def test_two_counties_owe_and_are_reminded_as_the_table_says() -> None:
     """Every step at its minute and no other, nothing lost, the same figures on both sides and from rebuilt inboxes."""
     found = run(2, datetime(2026, 4, 20))  # noqa: DTZ001 -- Beijing time

@@ -9,7 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from tests.ledger.world import LedgerWorld
+from tests.world.ledger import LedgerWorld
 from yizhan.schemas.notes import verifier_key
 
 MODULE: Final = "github.com/transparency-dev/tessera"

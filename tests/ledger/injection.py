@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from tests.ledger.fsck import fsck
-from tests.ledger.world import LATER, LedgerWorld, numbered
+from tests.world.ledger import LATER, LedgerWorld, numbered
 from yizhan.ledger.checkpoint_store import Head
 from yizhan.ledger.log import Log
 from yizhan.ledger.log_source import LogFolder

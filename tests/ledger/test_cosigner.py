@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.ledger.world import LATER, LedgerWorld, some_statements, world
+from tests.world.clock import Clock
+from tests.world.ledger import LATER, LedgerWorld, some_statements, world
 from yizhan.ledger.cosigner import Cosigner, StatementSource
 from yizhan.ledger.errors import LedgerError, LedgerNotReady, NoSuchStatement
 from yizhan.ledger.tree_builder import Growth
@@ -21,17 +22,6 @@ from yizhan.schemas.sample import SIX
 
 PATIENCE = timedelta(seconds=60)
 MINE, OTHER = "331126", "350924"
-
-
-class Clock:
-    """A clock that tests set."""
-
-    def __init__(self) -> None:
-        self.now = LATER
-
-    def __call__(self) -> datetime:
-        """Tell the time."""
-        return self.now
 
 
 class Branch:
@@ -70,7 +60,7 @@ class Desk:
     """One county's cosigner with its clock and its books."""
 
     def __init__(self, folder: Path, county: str = MINE) -> None:
-        self.folder, self.county, self.clock, self.offset = folder, county, Clock(), 0
+        self.folder, self.county, self.clock, self.offset = folder, county, Clock(LATER), 0
         self.held: list[bytes] = []
         self.cosigner = self.open()
 

@@ -16,7 +16,10 @@ ENTRIES = [hashlib.sha256(b"%d" % number).digest() for number in range(66000)]
 LEAVES = [merkle.leaf_hash(entry) for entry in ENTRIES]
 
 
-@pytest.mark.parametrize("size", [0, 1, 255, 256, 257, 65535, 65536, 65537, 66000])
+@pytest.mark.parametrize(
+    "size",
+    [0, 1, 255, 256, 257, *(pytest.param(size, marks=pytest.mark.exhaustive) for size in (65535, 65536, 65537, 66000))],
+)
 def test_files_and_root_are_those_of_the_definition(size: int) -> None:
     """Around the ends of tiles of every level."""
     growth = Growth()

@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.world import LATER, LedgerWorld, numbered, some_statements, world
+from tests.world.ledger import LATER, LedgerWorld, numbered, some_statements, world
 from yizhan.ledger.checkpoint_store import NOTHING, Head, Heads
 from yizhan.ledger.errors import LogBehind, LogDamaged, LogForked
 from yizhan.ledger.log import Log
 from yizhan.ledger.log_source import LogFolder
-from yizhan.ledger.rebuild import known, rebuild
-from yizhan.ledger.statement_keys import read_said
+from yizhan.ledger.rebuild import known_checkpoints, rebuild
+from yizhan.ledger.statement_keys import read_statement
 from yizhan.ledger.statements import Contradiction
 from yizhan.ledger.verify import verify
 from yizhan.runtime.errors import AlreadyRunning, StoreError
@@ -131,7 +131,7 @@ def test_what_the_station_did_not_sign_is_no_leaf(what: str) -> None:
         "two lines": good.replace(b",", b",\n", 1),
     }[what]
     with pytest.raises(StatementInvalid):
-        read_said(bad, world().charters)
+        read_statement(bad, world().charters)
 
 
 def test_what_is_put_aside_is_kept(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_what_does_not_fit_stops_the_log_and_is_rebuilt(
 def make_again(folder: Path) -> Head:
     """Rebuild, compared with all that the folder knows."""
     told: list[int] = []
-    expected = known(folder, world().origin)
+    expected = known_checkpoints(folder, world().origin)
     head = rebuild(folder, world().origin, expected, at="now", progress=told.append)
     assert sum(told) == head.size
     return head

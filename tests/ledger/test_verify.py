@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.ledger.world import LATER, numbered, some_statements, world
+from tests.world.ledger import LATER, numbered, some_statements, world
 from yizhan.ledger.errors import LogDamaged, LogForked, NoSuchStatement, NotWritten
 from yizhan.ledger.export import export
 from yizhan.ledger.log_source import LogFolder, source
 from yizhan.ledger.proving import prove
-from yizhan.ledger.statement_keys import read_said
+from yizhan.ledger.statement_keys import read_statement
 from yizhan.ledger.statements import Statements
 from yizhan.ledger.tree_builder import Growth
 from yizhan.ledger.verify import VerifiedLog, statements_path, verify
@@ -82,6 +82,7 @@ def test_a_whole_log_verifies(large: Path) -> None:
     assert set(found.final.cosigned) == set(SIX[:4])
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("path", "named"),
     [
@@ -111,6 +112,7 @@ def test_a_flipped_bit_anywhere_is_named(copy: Path, path: str, named: str) -> N
     check(copy)
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("path", ["tile/entries/137", "tile/0/137", "tile/1/000", "tile/0/273.p/235", "checkpoint"])
 @pytest.mark.parametrize("harm", ["missing", "short", "long", "empty"])
 def test_a_file_of_another_length_is_named(copy: Path, path: str, harm: str) -> None:
@@ -146,6 +148,7 @@ def test_a_flipped_bit_in_a_checkpoint_is_named(copy: Path, path: str) -> None:
             assert len(found.cosigned) == 3
 
 
+@pytest.mark.exhaustive
 def test_entries_and_tiles_that_agree_on_something_else(copy: Path) -> None:
     """Another log under this checkpoint: whole in itself, and not what was signed."""
     shutil.rmtree(copy / "tile")
@@ -253,7 +256,7 @@ def exported(ledger: Path, target: Path) -> Path:
 
 def signed(statement: bytes) -> None:
     """Raise unless the station signed it."""
-    read_said(statement, world().charters)
+    read_statement(statement, world().charters)
 
 
 def test_an_export_is_the_log(ledger: Path, tmp_path: Path) -> None:
@@ -313,7 +316,7 @@ def test_a_proof_is_carried_away(ledger: Path) -> None:
     """Of an event that the final checkpoint covers; of a later one from the newest, which is not final."""
     with Statements(ledger / "statements.sqlite3") as statements:
         for place, (size, final) in {1: (5, True), 6: (7, False)}.items():
-            event = str(read_said(some_statements(7)[place], world().charters).event)
+            event = str(read_statement(some_statements(7)[place], world().charters).event)
             proof = parse_proof(prove(ledger, statements, event, world().charters).to_bytes())
             opened = verify_proof(proof, world().charters)
             assert proof.statement == some_statements(7)[place]

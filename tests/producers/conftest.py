@@ -7,9 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.producers.desk import Desk
+from tests.world.sender import Desk
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.outbox import Outbox
+from yizhan.schemas.i18n import set_language
+
+
+@pytest.fixture(autouse=True)
+def _chinese() -> Iterator[None]:
+    """Speak Chinese, whatever a test before chose."""
+    set_language("zh_CN")
+    yield
+    set_language("zh_CN")
 
 
 @pytest.fixture

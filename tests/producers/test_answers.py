@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
-from tests.producers.desk import PATIENCE, QINGYUAN, SHOUNING, Desk, fire, intelligence
-from tests.simulator import CLUSTER, World
+from tests.world.sender import PATIENCE, Desk, fire, intelligence
+from tests.world.simulator import CLUSTER, QINGYUAN, SHOUNING, World
 from yizhan.producers import station_replies
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.outbox import Outbox
@@ -48,6 +48,21 @@ def test_the_sender_sees_why_it_was_refused(desk: Desk, outbox: Outbox, dispatch
     assert (row.state, row.reason, row.detail) == ("refused", "future_dated", "set the clock")
     desk.later(1_000_000)
     assert dispatch.requeue_overdue() == 0
+
+
+def test_a_refusal_of_many_records_refuses_the_events_among_them(
+    desk: Desk, outbox: Outbox, dispatch: Dispatch
+) -> None:
+    """Events that stand at the places of which the postmark speaks are refused; those before and behind are not."""
+    for _ in range(4):
+        outbox.publish(fire())
+    dispatch.enter_cluster(CLUSTER, 0, 0)
+    queue = dispatch.queue(prompt=True, limit=10)
+    dispatch.acknowledged([out.seq for out in queue], PATIENCE, {out.seq: 4 + n for n, out in enumerate(queue)})
+    desk.answer(dispatch, desk.refused("ab" * 32, Reason.MALFORMED, first=5))  # of the record at 7
+    assert [row.state for row in sorted(outbox.rows(), key=lambda row: int(row.id.rpartition("-")[2]))] == [
+        "sent", "refused", "refused", "sent",
+    ]  # fmt: skip
 
 
 def test_a_refused_number_is_announced_as_void(desk: Desk, outbox: Outbox, dispatch: Dispatch) -> None:
@@ -128,7 +143,7 @@ def test_what_matches_nothing_is_kept_aside_with_its_reason(desk: Desk, outbox: 
 
 def test_a_posting_without_a_value_is_kept_aside(desk: Desk, outbox: Outbox, dispatch: Dispatch) -> None:
     """A null value stops nobody."""
-    dispatch.arrive(CLUSTER, 0, 0)
+    dispatch.enter_cluster(CLUSTER, 0, 0)
     dispatch.enter(CLUSTER, [PostingRecord(4, None)], PATIENCE)
     assert [(posting.offset, posting.value) for posting in outbox.foreign_postings()] == [(4, b"")]
 

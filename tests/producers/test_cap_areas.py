@@ -50,10 +50,11 @@ def test_every_polygon_says_whom_it_touches() -> None:
 
 
 def test_the_radius_of_a_circle_reaches_a_neighbour() -> None:
-    """Its middle lies 20 km inside; its edge does not."""
-    near = read(with_area("<circle>27.46,119.50 0.5</circle>")).events[0].attributes.get("touches", [])
-    wide = read(with_area("<circle>27.46,119.50 30</circle>")).events[0].attributes["touches"]
-    assert set(near) < set(wide)
+    """Its middle lies 22 km inside, beyond the strip; its edge does not."""
+    near = read(with_area("<circle>27.30,119.45 0.5</circle>")).events[0].attributes
+    wide = read(with_area("<circle>27.30,119.45 15</circle>")).events[0].attributes
+    assert "touches" not in near
+    assert wide["touches"] == ["331126"]
 
 
 def test_county_codes_touch_members() -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.producers.desk import Desk, fire
+from tests.world.sender import Desk, fire
 from yizhan.producers.dispatch import Dispatch
-from yizhan.producers.maintenance import Chores
+from yizhan.producers.maintenance import Maintenance
 from yizhan.producers.outbox import Outbox
 from yizhan.runtime.settings import Settings
 from yizhan.schemas.header import NOTICE
@@ -33,9 +33,9 @@ def clockwork() -> Clockwork:
 
 
 @pytest.fixture
-def chores(tmp_path: Path, outbox: Outbox, dispatch: Dispatch, clockwork: Clockwork) -> Chores:
+def chores(tmp_path: Path, outbox: Outbox, dispatch: Dispatch, clockwork: Clockwork) -> Maintenance:
     """The chores of the outbox, with the settings' defaults."""
-    return Chores(outbox, dispatch, Settings.load(tmp_path), clockwork)
+    return Maintenance(outbox, dispatch, Settings.load(tmp_path), clockwork)
 
 
 def notices(outbox: Outbox) -> int:
@@ -43,7 +43,7 @@ def notices(outbox: Outbox) -> int:
     return sum(row.type == NOTICE for row in outbox.rows())
 
 
-def test_lane_heads_are_announced_daily(desk: Desk, outbox: Outbox, chores: Chores, clockwork: Clockwork) -> None:
+def test_lane_heads_are_announced_daily(desk: Desk, outbox: Outbox, chores: Maintenance, clockwork: Clockwork) -> None:
     """Once a day every lane's head is announced, and not twice."""
     outbox.publish(fire())
     counts = []
@@ -56,7 +56,7 @@ def test_lane_heads_are_announced_daily(desk: Desk, outbox: Outbox, chores: Chor
 
 
 def test_a_clock_that_ran_ahead_does_not_silence_the_lane_heads(
-    desk: Desk, outbox: Outbox, chores: Chores, clockwork: Clockwork
+    desk: Desk, outbox: Outbox, chores: Maintenance, clockwork: Clockwork
 ) -> None:
     """Announced in a year to come, they are announced again once the clock is mended."""
     outbox.publish(fire())
@@ -69,7 +69,7 @@ def test_a_clock_that_ran_ahead_does_not_silence_the_lane_heads(
 
 
 def test_nothing_goes_again_before_the_answers_were_read(
-    desk: Desk, outbox: Outbox, dispatch: Dispatch, chores: Chores, clockwork: Clockwork
+    desk: Desk, outbox: Outbox, dispatch: Dispatch, chores: Maintenance, clockwork: Clockwork
 ) -> None:
     """A publisher that was away reads what came before it takes its absence for the station's."""
     outbox.publish(fire())
@@ -83,7 +83,7 @@ def test_nothing_goes_again_before_the_answers_were_read(
 
 
 def test_a_chore_that_fails_stops_no_other(
-    desk: Desk, outbox: Outbox, dispatch: Dispatch, chores: Chores, clockwork: Clockwork
+    desk: Desk, outbox: Outbox, dispatch: Dispatch, chores: Maintenance, clockwork: Clockwork
 ) -> None:
     """Lane heads that cannot be sealed (a key lapsed) are told, and resends go on."""
     outbox.publish(fire())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.schemas.payloads.examples import CRIME, FIRE
-from tests.simulator import World
+from tests.world.simulator import World
 from yizhan.producers.doubts import Doubt, Sender, judge, other_grade, with_marks
 from yizhan.producers.drafts import Draft, parse_draft
 from yizhan.producers.geography import sample_outlines

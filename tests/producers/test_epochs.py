@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.producers.desk import QINGYUAN, SHOUNING, Desk, fire
+from tests.world.sender import Desk, fire
+from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.producers import epochs
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.errors import WrongOutbox

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.station import FIRE
-from tests.producers.desk import QINGYUAN, Desk, fire, intelligence, ref
+from tests.world.sender import Desk, fire, intelligence, ref
+from tests.world.simulator import QINGYUAN
+from tests.world.station import FIRE
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.drafts import Draft
 from yizhan.producers.errors import NotPublishable
@@ -108,14 +109,14 @@ def test_what_the_broker_lost_goes_again_and_nobody_can_flood_the_line(
     desk: Desk, outbox: Outbox, dispatch: Dispatch, queue: FileQueue, photo: Path
 ) -> None:
     """Another cluster, a log that lost its end, a recipient that lacks some: all chunks again, the last not at will."""
-    queue.arrive("one", 0)
+    queue.enter_cluster("one", 0)
     sent = sent_with(outbox, desk, dispatch, photo)
     assert drain(queue) == [0, 1, 2]
-    queue.arrive("one", 3)
+    queue.enter_cluster("one", 3)
     assert drain(queue) == []
-    queue.arrive("one", 2)
+    queue.enter_cluster("one", 2)
     assert drain(queue) == [0, 1, 2]
-    queue.arrive("two", 0)
+    queue.enter_cluster("two", 0)
     assert drain(queue) == [0, 1, 2]
     outbox.confirm(desk.receipt(stage="unfetched", event=ref(sent)), HASH, {})
     assert drain(queue) == []

@@ -9,7 +9,9 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from tests.producers.desk import Desk, fire, intelligence
+import pytest
+
+from tests.world.sender import Desk, fire, intelligence
 
 KILLS = 20
 
@@ -40,6 +42,7 @@ def _killed_after(desk: Desk, seconds: float) -> list[str]:
         return [line.strip() for line in (first, *reports) if line.endswith("\n")]
 
 
+@pytest.mark.exhaustive
 def test_what_was_accepted_survives_kill_9(tmp_path: Path) -> None:
     """Killed at random instants while it publishes: ids and lanes without gap, every accepted id there."""
     chance, desk = random.Random(3), Desk(tmp_path)

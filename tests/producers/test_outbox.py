@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.producers.desk import CANGNAN, QINGYUAN, SHOUNING, Desk, fire, intelligence, ref
+from tests.world.sender import Desk, fire, intelligence, ref
+from tests.world.simulator import CANGNAN, QINGYUAN, SHOUNING
 from yizhan.producers import queries
 from yizhan.producers.drafts import Draft, Reference
 from yizhan.producers.errors import NotOwed, NotPublishable, UnknownReference, WrongOutbox

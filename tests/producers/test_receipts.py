@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.producers.desk import CANGNAN, PATIENCE, QINGYUAN, SHOUNING, Desk, fire, intelligence, ref
+from tests.world.sender import PATIENCE, Desk, fire, intelligence, ref
+from tests.world.simulator import CANGNAN, QINGYUAN, SHOUNING
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.outbox import Outbox
 from yizhan.producers.store import MIGRATIONS

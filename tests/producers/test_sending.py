@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.producers.desk import CANGNAN, PATIENCE, QINGYUAN, SHOUNING, Desk, fire, intelligence
-from tests.simulator import CLUSTER
+from tests.world.sender import PATIENCE, Desk, fire, intelligence
+from tests.world.simulator import CANGNAN, CLUSTER, QINGYUAN, SHOUNING
 from yizhan.producers import schedule
 from yizhan.producers.dispatch import BEHIND_SECONDS, HOLD_SECONDS, Dispatch
 from yizhan.producers.outbox import Outbox
@@ -123,15 +123,15 @@ def test_a_broker_that_lost_its_data_gets_everything_unconfirmed_again(
     desk: Desk, outbox: Outbox, dispatch: Dispatch
 ) -> None:
     """A new cluster: all that some recipient has not confirmed goes again, digest events too."""
-    assert dispatch.arrive(CLUSTER, 0, 0) == 0
+    assert dispatch.enter_cluster(CLUSTER, 0, 0) == 0
     ids = [outbox.publish(draft).id for draft in (fire(), intelligence(), fire())]
     desk.send_all(dispatch)
     desk.answer(dispatch, *(desk.admitted(outbox, each) for each in ids))
     outbox.confirm(desk.delivered(outbox, 1), HASH, {})
     assert outbox.depth() == 0
-    assert dispatch.arrive("another", 0, 0) == 0
+    assert dispatch.enter_cluster("another", 0, 0) == 0
     assert desk.send_all(dispatch) == [ids[2], ids[1]]
-    assert dispatch.arrive("another", 0, 0) is None
+    assert dispatch.enter_cluster("another", 0, 0) is None
 
 
 @pytest.mark.parametrize(("events_end", "postings_end"), [(0, 2), (1, 0)])
@@ -139,19 +139,21 @@ def test_a_log_that_ends_before_what_it_had_is_a_lost_one(
     desk: Desk, outbox: Outbox, dispatch: Dispatch, events_end: int, postings_end: int
 ) -> None:
     """The same cluster id with a shorter log is a lost disk too."""
-    dispatch.arrive(CLUSTER, 0, 0)
+    dispatch.enter_cluster(CLUSTER, 0, 0)
     sent = outbox.publish(fire())
     desk.send_all(dispatch)
     desk.answer(dispatch, desk.admitted(outbox, sent.id))
-    assert dispatch.arrive(CLUSTER, 1, 1) is None
-    assert dispatch.arrive(CLUSTER, events_end, postings_end) == (None if (events_end, postings_end) == (1, 1) else 0)
+    assert dispatch.enter_cluster(CLUSTER, 1, 1) is None
+    assert dispatch.enter_cluster(CLUSTER, events_end, postings_end) == (
+        None if (events_end, postings_end) == (1, 1) else 0
+    )
     assert desk.send_all(dispatch) == [sent.id]
 
 
 def test_a_first_broker_loses_nothing(outbox: Outbox, dispatch: Dispatch) -> None:
     """Meeting the first cluster is no loss: what is queued is queued once."""
     outbox.publish(fire())
-    assert dispatch.arrive(CLUSTER, 0, 0) == 0
+    assert dispatch.enter_cluster(CLUSTER, 0, 0) == 0
     assert outbox.depth() == 1
     position = dispatch.position(CLUSTER)
     assert position is not None
@@ -160,7 +162,7 @@ def test_a_first_broker_loses_nothing(outbox: Outbox, dispatch: Dispatch) -> Non
 
 def test_of_cumulative_receipts_only_the_newest_goes_again(desk: Desk, outbox: Outbox, dispatch: Dispatch) -> None:
     """A later cumulative receipt says all that the earlier said; the numbers left out are void."""
-    dispatch.arrive(CLUSTER, 0, 0)
+    dispatch.enter_cluster(CLUSTER, 0, 0)
     lanes = [(QINGYUAN, 1), (QINGYUAN, 2), (CANGNAN, 1), (QINGYUAN, 3)]
     sent = [
         outbox.send_receipt(
@@ -169,7 +171,7 @@ def test_of_cumulative_receipts_only_the_newest_goes_again(desk: Desk, outbox: O
         for county, n in lanes
     ]
     desk.send_all(dispatch)
-    dispatch.arrive("another", 0, 0)
+    dispatch.enter_cluster("another", 0, 0)
     assert desk.send_all(dispatch) == sent[2:]
     assert {head.recipient: head.void for head in outbox.lane_heads()} == {QINGYUAN: (1, 2), CANGNAN: ()}
     assert outbox.awaiting() == 2
@@ -191,7 +193,7 @@ def test_weeks_without_a_network_lose_nothing(desk: Desk, outbox: Outbox, dispat
 
 def test_what_a_slow_station_has_not_reached_is_not_sent_again(desk: Desk, outbox: Outbox, dispatch: Dispatch) -> None:
     """Behind the last answer an event waits; passed over, or after an hour, it goes again."""
-    dispatch.arrive(CLUSTER, 0, 0)
+    dispatch.enter_cluster(CLUSTER, 0, 0)
     passed, waiting = outbox.publish(fire()).id, outbox.publish(fire()).id
     first, second = dispatch.queue(prompt=True, limit=2)
     dispatch.acknowledged([first.seq, second.seq], PATIENCE, {first.seq: 0, second.seq: 9})
@@ -210,11 +212,11 @@ def test_what_a_slow_station_has_not_reached_is_not_sent_again(desk: Desk, outbo
 
 def test_places_in_a_lost_log_hold_nothing_back(desk: Desk, outbox: Outbox, dispatch: Dispatch) -> None:
     """Offsets of one cluster say nothing about another."""
-    dispatch.arrive(CLUSTER, 0, 0)
+    dispatch.enter_cluster(CLUSTER, 0, 0)
     outbox.publish(fire())
     (only,) = dispatch.queue(prompt=True, limit=1)
     dispatch.acknowledged([only.seq], PATIENCE, {only.seq: 9})
-    dispatch.arrive("another", 0, 0)
+    dispatch.enter_cluster("another", 0, 0)
     assert desk.send_all(dispatch) == [only.id]
     desk.later(70)
     assert dispatch.requeue_overdue() == 1

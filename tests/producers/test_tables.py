@@ -1,124 +1,38 @@
-"""Tables of every type, in Excel and CSV: written, read, and whatever is wrong with them named by row and column."""
+"""Templates and tables: every type there and back, and what officers write into cells."""
 
 from __future__ import annotations
 
 import io
-import re
-import zipfile
-from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
 import pytest
-from openpyxl import Workbook, load_workbook
+from openpyxl import load_workbook
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
-from tests.schemas.payloads.examples import EXAMPLES
+from tests.producers.table_cases import FIRE, MEMBERS, as_row, book, draft, read, saved, told
+from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.producers.columns import (
     EXTRA_HEADINGS,
-    column_letters,
     columns_of,
-    draft_content,
     in_both_languages,
     known_headings,
     template_columns,
-    values_of,
 )
-from yizhan.producers.csv_tables import read_csv
 from yizhan.producers.datum import Datum, from_wgs84
-from yizhan.producers.drafts import Draft, parse_draft
+from yizhan.producers.drafts import Draft
 from yizhan.producers.geography import sample_outlines
-from yizhan.producers.headings import heading_index, heading_key
 from yizhan.producers.proposals import AllianceMap
-from yizhan.producers.table_files import MOST_COLUMNS, MOST_ROWS, TableInvalid
-from yizhan.producers.tables import BadRow, TableContext, TableReader
+from yizhan.producers.tables import BadRow
 from yizhan.producers.templates import csv_table, template, workbook
-from yizhan.producers.workbooks import WorkbookReader
+from yizhan.producers.workbooks import MOST_COLUMNS
 from yizhan.schemas.i18n import set_language
 from yizhan.schemas.payloads import TYPES
 
-FIRE, CRIME = "yizhan.incident.forest_fire.v1", "yizhan.incident.eco_crime.v1"
-SHOUNING, QINGYUAN = "350924", "331126"
-MEMBERS = {SHOUNING: "寿宁县", QINGYUAN: "庆元县"}
-STAGES = {
-    "yizhan.intelligence.feedback.v1": "final",
-    "yizhan.assistance.response.v1": "final",
-    "yizhan.liaison.consultation.v1": "final",
-}
 SENT_BY_DESKS = [kind for kind in TYPES if kind != "yizhan.receipt.v1"]
+
+
 POSITION, DATUM = "地点·坐标·经度、纬度", "地点·坐标·坐标系"
-
-
-@pytest.fixture(autouse=True)
-def _chinese() -> Any:  # noqa: ANN401 -- a generator
-    set_language("zh_CN")
-    yield
-    set_language("zh_CN")
-
-
-def draft(kind: str = FIRE, **payload: Any) -> Draft:  # noqa: ANN401 -- of any field
-    """Draft the example of a type."""
-    said = {"kind": "text", "text": "周五停电"} if kind == "yizhan.notice.v1" else EXAMPLES[kind] | payload
-    header: dict[str, Any] = {"grade": said["grade"]} if "grade" in said else {}
-    if kind in STAGES:
-        header["stage"] = STAGES[kind]
-    return parse_draft({"type": kind, "to": [QINGYUAN], "touches": [QINGYUAN], "payload": said} | header)
-
-
-def as_row(one: Draft) -> dict[str, Any]:
-    """Write a draft as a row."""
-    header = one.model_dump(mode="json", exclude_none=True)
-    return dict(values_of(columns_of(one.type), draft_content(one.type, header, one.payload), MEMBERS))
-
-
-def book(*rows: Mapping[str, Any], change: Callable[[Any], None] = lambda _sheet: None) -> bytes:
-    """Write rows as an officer's Excel does: under the headings of them all, values as they are."""
-    made = Workbook()
-    sheet = made.worksheets[0]
-    headings = list(dict.fromkeys(heading for row in rows for heading in row))
-    sheet.append(headings)
-    for row in rows:
-        sheet.append([row.get(heading) for heading in headings])
-    change(sheet)
-    return saved(made)
-
-
-def saved(made: Workbook) -> bytes:
-    """Return a workbook's bytes."""
-    stream = io.BytesIO()
-    made.save(stream)
-    return stream.getvalue()
-
-
-def computed(data: bytes, formula: bytes, value: bytes) -> bytes:
-    """Put what a formula came to beside it, as a spreadsheet does; openpyxl computes nothing."""
-    made = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as packed, zipfile.ZipFile(made, "w") as out:
-        for one in packed.infolist():
-            part, count = re.subn(rb"<v ?/>|<v></v>", b"<v>" + value + b"</v>", packed.read(one))
-            assert count == (formula in part)
-            out.writestr(one.filename, part)
-    return made.getvalue()
-
-
-def read(data: bytes, kind: str = FIRE, around: AllianceMap | None = None) -> tuple[list[str], list[Any]]:
-    """Read a table: what is wrong with its headings, and what each row is."""
-    stream = io.BytesIO(data)
-    known = heading_index(kind)
-    csv_rows = read_csv(stream, lambda heading: heading_key(heading) in known).rows if data[:2] != b"PK" else iter(())
-    rows = WorkbookReader(stream).rows() if data.startswith(b"PK") else csv_rows
-    reading = TableReader(kind, "t", TableContext(SHOUNING, MEMBERS, around))
-    problems = reading.take_headings(next(rows))
-    return [str(one) for one in problems], [reading.row(row) for row in rows] if reading.usable() else []
-
-
-def told(found: Any) -> list[str]:  # noqa: ANN401 -- a bad row
-    """Return what is wrong with a row."""
-    assert isinstance(found, BadRow)
-    return [str(one) for one in found.problems]
-
-
-# -- every type --
 
 
 @pytest.mark.parametrize("language", ["zh_CN", "en"])
@@ -184,9 +98,6 @@ def test_a_template_offers_the_words_that_an_import_takes() -> None:
     _problems, found = read(book(*[row | {"火势状态": word, "接警单号/案件编号": word} for word in state]))
     assert [one.payload["state"] for one in found] == state
     assert made.properties.subject == FIRE
-
-
-# -- what officers write --
 
 
 def test_dates_numbers_and_digits_are_read_as_people_write_them() -> None:
@@ -342,234 +253,3 @@ def test_a_row_without_a_reference_is_known_by_what_it_says() -> None:
     assert first.startswith("sheet:")
     assert first == again
     assert third != first
-
-
-# -- what is wrong is named --
-
-
-def test_bad_cells_are_named_by_row_column_and_heading_and_good_rows_go() -> None:
-    """Every fault of a row, in its own words."""
-    row = as_row(draft())
-    problems, (first, second, third) = read(book(row, row | {"火势状态": "很大", "死亡人数": "两人"}, row))
-    assert problems == []
-    assert isinstance(first, Draft)
-    assert isinstance(third, Draft)
-    said = told(second)
-    assert said[0].startswith(f"t:3: {column_letters(list(row).index('火势状态'))} 火势状态: 应为")
-    assert "得到 '很大'" in said[0]
-    assert "死亡人数: 应为整数" in said[1]
-
-
-def test_merged_cells_are_named_with_their_range() -> None:
-    """Each row they reach is bad, the others go."""
-    row = as_row(draft())
-    place = list(row).index("简要情况") + 1
-
-    def merge(sheet: Any) -> None:  # noqa: ANN401 -- openpyxl's
-        sheet.merge_cells(start_row=3, end_row=4, start_column=place, end_column=place)
-
-    _problems, found = read(book(row, row, row, row, change=merge))
-    assert [isinstance(one, Draft) for one in found] == [True, False, False, True]
-    assert all("合并单元格" in said and "简要情况" in said and "3:" in said for said in told(found[1])[:1])
-    assert any("合并单元格" in said for said in told(found[2]))
-
-
-def test_formulas_are_named_and_never_computed() -> None:
-    """With what the spreadsheet last computed, where it did; openpyxl computes nothing, so here it did not."""
-    row = as_row(draft())
-    _problems, (found, good) = read(book(row | {"扑救人数": "=12*2"}, row))
-    (said,) = told(found)
-    assert "公式 =12*2" in said
-    assert "扑救人数" in said
-    assert isinstance(good, Draft)
-
-
-def test_what_a_formula_came_to_stands_beside_its_fault() -> None:
-    """So that the file of bad rows has the value in place of the formula."""
-    row = as_row(draft())
-    again = io.BytesIO(computed(book(row | {"扑救人数": "=12*2"}), b"12*2", b"24"))
-    rows = list(WorkbookReader(again).rows())
-    place = list(row).index("扑救人数")
-    assert rows[1].cells[place].value == 24
-    assert rows[1].cells[place].fault is not None
-
-
-def test_wrong_headings_are_named_and_only_rows_that_use_them_stay() -> None:
-    """With a guess at what was meant; an empty column hurts nobody."""
-    row = as_row(draft())
-    problems, (first, second) = read(book(row | {"火势走向": None, "备注二": None}, row | {"火势走向": "向北"}))
-    assert any("火势走向" in said and "是“火势" in said for said in problems)
-    assert any("备注二" in said for said in problems)
-    assert isinstance(first, Draft)
-    assert any("火势走向" in said for said in told(second))
-
-
-def test_a_heading_that_stands_twice_is_named() -> None:
-    """The first is taken; a row with something under the second stays."""
-    row = as_row(draft())
-
-    def twice(sheet: Any) -> None:  # noqa: ANN401 -- openpyxl's
-        last = sheet.max_column + 1
-        sheet.cell(1, last).value = "扑救人数"
-        sheet.cell(3, last).value = 30
-
-    problems, (first, second) = read(book(row, row, change=twice))
-    assert any("只能有一次" in said for said in problems)
-    assert isinstance(first, Draft)
-    assert isinstance(second, BadRow)
-
-
-def test_without_the_headings_that_every_row_needs_no_row_is_read() -> None:
-    """They are named."""
-    row = as_row(draft())
-    del row["火势状态"]
-    problems, found = read(book(row))
-    assert found == []
-    assert "火势状态" in problems[-1]
-
-
-def test_hidden_sheets_are_passed_over_and_other_sheets_named() -> None:
-    """The first visible one is read, unless another is asked for by its name."""
-    made = load_workbook(io.BytesIO(book(as_row(draft()))))
-    hidden = made.create_sheet("旧表", 0)
-    hidden["A1"] = "旧"
-    hidden.sheet_state = "hidden"
-    made.create_sheet("五月")["A1"] = "接警单号/案件编号"
-    made.active = 1
-    opened = WorkbookReader(io.BytesIO(saved(made)))
-    assert opened.title == "Sheet"
-    assert opened.unread_sheets == ("五月",)
-    assert WorkbookReader(io.BytesIO(saved(made)), "旧表").title == "旧表"
-    with pytest.raises(TableInvalid, match="六月"):
-        WorkbookReader(io.BytesIO(saved(made)), "六月")
-
-
-def _old() -> bytes:
-    return bytes.fromhex("d0cf11e0a1b11ae1") + bytes(512)
-
-
-def _no_workbook() -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as packed:
-        packed.writestr("照片.jpg", b"")
-    return made.getvalue()
-
-
-def _bomb() -> bytes:
-    made = io.BytesIO(book(as_row(draft())))
-    with zipfile.ZipFile(made, "a", zipfile.ZIP_DEFLATED) as packed:
-        packed.writestr("xl/media/big.bin", bytes(129 * 1024 * 1024))
-    return made.getvalue()
-
-
-def _entities() -> bytes:
-    made, again = io.BytesIO(book(as_row(draft()))), io.BytesIO()
-    with zipfile.ZipFile(made) as packed, zipfile.ZipFile(again, "w") as out:
-        for one in packed.infolist():
-            part = packed.read(one)
-            if one.filename == "xl/worksheets/sheet1.xml":
-                part = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]>' + part
-            out.writestr(one.filename, part)
-    return again.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("data", "said"),
-    [(_old(), ".xls"), (b"a,b\n1,2\n", "按 CSV 导入"), (_no_workbook(), ".xlsx"), (b"", ".xlsx"),
-     (_bomb(), "至多"), (_entities(), ".xlsx"), (book({"A": 1})[:900], ".xlsx")],
-    ids=["old", "csv", "zip", "empty", "bomb", "entities", "cut"],
-)  # fmt: skip
-def test_what_is_no_workbook_is_told_apart(data: bytes, said: str) -> None:
-    """An old or locked one, a CSV, a zip, a bomb, one with entities, one cut off: each says what to do."""
-    with pytest.raises(TableInvalid, match=said):
-        list(WorkbookReader(io.BytesIO(data)).rows())
-
-
-def _with(part: str, change: Callable[[bytes], bytes]) -> bytes:
-    """Change one part of a workbook."""
-    made, again = io.BytesIO(book(as_row(draft()), as_row(draft()))), io.BytesIO()
-    with zipfile.ZipFile(made) as packed, zipfile.ZipFile(again, "w", zipfile.ZIP_DEFLATED) as out:
-        for one in packed.infolist():
-            out.writestr(one.filename, change(packed.read(one)) if one.filename == part else packed.read(one))
-    return again.getvalue()
-
-
-def _doubled(sheet: bytes) -> bytes:
-    return sheet.replace(b'<row r="3"', b'<row r="2"')
-
-
-def _damaged() -> bytes:
-    made = bytearray(_with("xl/workbook.xml", bytes))
-    made[made.index(b"xl/workbook.xml") + 40] ^= 0xFF
-    return bytes(made)
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        *(_with(part, lambda whole: whole[: len(whole) // 2]) for part in (
-            "xl/workbook.xml", "xl/styles.xml", "xl/worksheets/sheet1.xml", "[Content_Types].xml",
-            "xl/_rels/workbook.xml.rels", "docProps/core.xml",
-        )),
-        _with("xl/worksheets/sheet1.xml", _doubled), _damaged(),
-    ],
-)  # fmt: skip
-def test_a_damaged_workbook_is_told_as_one(data: bytes) -> None:
-    """Cut, its bytes turned, or a row number used twice, of which a reader would drop one: a sentence, no fault."""
-    with pytest.raises(TableInvalid, match="应为完好的"):
-        list(WorkbookReader(io.BytesIO(data)).rows())
-
-
-def test_a_workbook_that_claims_the_whole_sheet_is_read_by_what_is_there() -> None:
-    """A dimension of a million rows, or a cell in its last, costs nothing."""
-
-    def far(sheet: Any) -> None:  # noqa: ANN401 -- openpyxl's
-        sheet.cell(1_048_576, 1).number_format = "@"
-
-    _problems, found = read(book(as_row(draft()), change=far))
-    assert len(found) == 1
-
-
-def test_more_rows_than_are_taken_are_told() -> None:
-    """Before anything of the table is used."""
-    lines = b"a\n" + b"1\n" * (MOST_ROWS + 1)
-    with pytest.raises(TableInvalid, match=str(MOST_ROWS)):
-        list(read_csv(io.BytesIO(lines)).rows)
-
-
-# -- CSV --
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
-def test_csv_is_read_in_the_encodings_that_excel_writes(encoding: str) -> None:
-    """UTF-8 with and without its mark, and GB 18030, found by trying."""
-    row = as_row(draft())
-    data = csv_table(list(row), [row]).decode("utf-8-sig").encode(encoding)
-    problems, (found,) = read(data)
-    assert problems == []
-    assert isinstance(found, Draft)
-
-
-@pytest.mark.parametrize(
-    ("data", "said"),
-    [(b"PK\x03\x04", "不是 CSV"), (b"\xff\xff\xff", "GB 18030")],
-    ids=["workbook", "bytes"],
-)
-def test_what_is_no_csv_is_told_apart(data: bytes, said: str) -> None:
-    """Each says what to do."""
-    with pytest.raises(TableInvalid, match=said):
-        list(read_csv(io.BytesIO(data)).rows)
-
-
-@pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1+cmd", "-2+3", "@SUM(1)", "\t=1", "＝1", "'=1", "''+1"])
-def test_what_somebody_wrote_never_becomes_a_formula(text: str) -> None:
-    """Neither in a workbook nor in a CSV; an import reads the text itself."""
-    row = as_row(draft()) | {"简要情况": text}
-    made = workbook(FIRE, {"t": (list(row), [row])})
-    place = list(row).index("简要情况") + 1
-    assert load_workbook(io.BytesIO(made)).worksheets[0].cell(2, place).data_type == "s"
-    table = csv_table(list(row), [row])
-    assert f"'{text}".encode() in table
-    for data in (made, table):
-        _problems, (found,) = read(data)
-        assert found.payload["summary"] == text.strip()

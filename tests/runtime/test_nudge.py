@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
+
+import pytest
 
 from yizhan.runtime.wakeup import WakeupListener, address, notify
 
@@ -63,14 +67,29 @@ def test_a_long_path_falls_back_to_a_short_name(tmp_path: Path) -> None:
         notify(path)
         assert listener.wait(1)
     assert not Path(address(path)).exists()
+    folder = Path(address(path)).parent
+    assert (folder.stat().st_mode & 0o777, folder.stat().st_uid) == (0o700, os.getuid())
+
+
+def test_a_folder_that_somebody_else_laid_there_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A link in its place: nobody listens there, the reason is said, and waiting is looking from time to time."""
+    (tmp_path / "theirs").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / f"yizhan-{os.getuid()}").symlink_to(tmp_path / "theirs")
+    with WakeupListener(tmp_path / ("深" * 40) / "n") as listener:
+        assert not listener.wait(0.01)
+    assert "remove it" in caplog.text
+    assert not list((tmp_path / "theirs").iterdir())
 
 
 def test_a_dead_listeners_place_is_taken(tmp_path: Path) -> None:
     """A socket file left by a killed process does not stop the next one."""
     program = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from yizhan.runtime.wakeup import NudgeListener\n"
-        "listener = NudgeListener(Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from yizhan.runtime.wakeup import WakeupListener\n"
+        "listener = WakeupListener(Path(sys.argv[1])); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "n")], check=False)
     assert (tmp_path / "n").exists()

@@ -9,13 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.runtime.errors import ProcessError
 from yizhan.runtime.process import StopSignal, Supervisor
 
@@ -23,14 +23,6 @@ if TYPE_CHECKING:
     from _typeshed import TraceFunction
 
 SLEEPER = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(60)"]
-
-
-def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    """Wait for a condition, at most so long."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -47,7 +39,7 @@ def test_the_first_signal_asks_the_second_ends(number: signal.Signals) -> None:
         it.send_signal(number)
         assert it.stdout.readline() == "asked True\n"
         it.send_signal(number)
-        assert it.wait(10) == 128 + number
+        assert it.wait(LIMIT_SECONDS) == 128 + number
 
 
 def test_a_stop_can_be_asked_for_without_a_signal() -> None:
@@ -76,7 +68,7 @@ def test_a_signal_may_come_at_any_line_of_waiting() -> None:
     for moment in range(60):
         thread = threading.Thread(target=interrupted, args=(StopSignal(), moment), daemon=True)
         thread.start()
-        thread.join(5)
+        thread.join(LIMIT_SECONDS)
         assert not thread.is_alive(), f"it hangs when the signal comes at step {moment}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import os
 from pathlib import Path
@@ -22,6 +23,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
 def write(home: Path, text: str) -> Path:
     """Write the settings file of a home folder."""
     (home / "yizhan.toml").write_text(text, encoding="utf-8")
+    (home / "yizhan.toml").chmod(0o600)
     return home
 
 
@@ -76,6 +78,14 @@ def test_a_misspelt_variable_is_not_ignored(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("YIZHAN_BOOTSTRAP_SERVER", "a:1")
     with pytest.raises(SettingError, match="是 YIZHAN_BOOTSTRAP_SERVERS 吗"):
         Settings.load(tmp_path)
+
+
+def test_a_file_with_a_password_is_its_owners(tmp_path: Path) -> None:
+    """Others may read a file of settings, but not one that holds the password."""
+    for text, refused in (('lang = "en"', False), ('sasl_password = "hush"', True)):
+        (write(tmp_path, text) / "yizhan.toml").chmod(0o644)
+        with pytest.raises(SettingError, match="chmod 600") if refused else contextlib.nullcontext():
+            Settings.load(tmp_path)
 
 
 def test_a_password_is_never_repeated(tmp_path: Path) -> None:

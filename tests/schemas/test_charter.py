@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.forge import register
-from tests.simulator import START, World, load, seed
+from tests.world.forge import register
+from tests.world.simulator import START, World, load, seed
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter import AdoptedCharters, Charter
 from yizhan.schemas.charter_loading import charter_name, load_charter
@@ -153,7 +153,8 @@ def test_a_doubtful_charter_does_not_load(name: str) -> None:
     assert "\x1b" not in str(error.value)
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.exhaustive
+@settings(max_examples=150)
 @given(
     path=st.sampled_from(sorted(FILES)),
     at=st.integers(0, 2000),

@@ -9,8 +9,8 @@ from typing import Final
 
 import pytest
 
-from tests.ledger.world import LATER, LedgerWorld, world
-from tests.simulator import START, load, seed
+from tests.world.ledger import LATER, LedgerWorld, world
+from tests.world.simulator import START, load, seed
 from yizhan.schemas import notes
 from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.checkpoints import (
@@ -108,6 +108,26 @@ def test_one_signature_of_the_log_is_not_enough(left: int) -> None:
     note = notes.parse(SIGNED)
     with pytest.raises(NoteInvalid, match=r"ML-DSA-44|Ed25519"):
         open_checkpoint(notes.Note(note.text, (note.signatures[left],)).to_bytes(), WORLD.charters)
+
+
+@pytest.mark.parametrize("line", [0, 1])
+def test_a_second_bad_line_of_a_known_key_spoils_the_note(line: int) -> None:
+    """A good line of the log does not excuse one under the same name and key that does not hold."""
+    note = notes.parse(SIGNED)
+    good = note.signatures[line]
+    bad = replace(good, signature=good.signature[:-1] + bytes([good.signature[-1] ^ 1]))
+    for lines in ((*note.signatures, bad), (bad, *note.signatures)):
+        with pytest.raises(NoteInvalid, match="does not hold"):
+            open_checkpoint(notes.Note(note.text, lines).to_bytes(), WORLD.charters)
+
+
+def test_a_later_line_of_nobody_is_ignored() -> None:
+    """An unknown key under the name of the log says a later time: the checkpoint opens as of the time of the log."""
+    stranger = CosigningKey.from_seed(seed("stranger"))
+    line = cosign(CHECKPOINT, WORLD.origin, stranger, LATER + timedelta(days=400))
+    assert open_checkpoint(
+        notes.parse(SIGNED).with_signatures(line).to_bytes(), WORLD.charters
+    ).at == LATER + timedelta(milliseconds=999)
 
 
 @pytest.mark.parametrize("line", range(3))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulator import World
+from tests.world.simulator import World
 from yizhan.schemas.counterfoils import counterfoil_of, verify_counterfoil
-from yizhan.schemas.envelope import parse_envelope
+from yizhan.schemas.dsse import pae
+from yizhan.schemas.envelope import CONTENT_TYPE, parse_envelope
 from yizhan.schemas.errors import Malformed, Refused
 from yizhan.schemas.header import Header
 from yizhan.schemas.keys import SigningPublicKey
@@ -47,3 +48,17 @@ def test_nothing_shorter_or_longer_is_a_counterfoil(wrong: bytes) -> None:
     for data in (wrong, cut[:-1], cut + b"\0", wrong + cut[4:] if wrong != b"YZC1" else cut[:40]):
         with pytest.raises(Malformed):
             verify_counterfoil(data, key_of)
+
+
+@pytest.mark.parametrize("order", [(1, 0), (0, 0)], ids=["falling", "doubled"])
+def test_kids_rise_as_those_of_an_envelope_must(order: tuple[int, int]) -> None:
+    """Signed as they stand, and still no counterfoil: no envelope has such a head."""
+    cut = counterfoil_of(WORLD.event(to=("330327", "331126")))
+    length = int.from_bytes(cut[9:13], "big")
+    begin = 13 + length + 1
+    kids = [cut[begin : begin + 32], cut[begin + 32 : begin + 64]]
+    head = cut[4:begin] + kids[order[0]] + kids[order[1]]
+    sealed = cut[-(32 + 2 + 64) : -(2 + 64)]
+    signature = WORLD.counties["350924"].signing.sign(pae(CONTENT_TYPE, head + sealed))
+    with pytest.raises(Malformed):
+        verify_counterfoil(cut[:4] + head + sealed + (64).to_bytes(2, "big") + signature, key_of)

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.simulator import seed
+from tests.world.simulator import seed
 from yizhan.schemas import dsse
 from yizhan.schemas.errors import StatementInvalid
 from yizhan.schemas.keys import SigningKey, SigningPublicKey
@@ -128,6 +128,7 @@ def test_a_flipped_bit_is_never_accepted_as_something_else() -> None:
                 dsse.verify(flipped, KIND, key_of)
 
 
+@pytest.mark.exhaustive
 @settings(max_examples=300)
 @given(data=st.binary(max_size=200) | st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=9),

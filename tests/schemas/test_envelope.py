@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.forge import Letter, changed, forge
-from tests.simulator import NOW, World
+from tests.world.forge import Letter, changed, forge
+from tests.world.simulator import NOW, World
 from yizhan.schemas.admit import verify
 from yizhan.schemas.envelope import (
     MAX_BYTES,
@@ -56,7 +56,7 @@ def test_what_was_sealed_is_what_opens(world: World) -> None:
     assert error.value.cause == "not_addressed"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(payload=st.binary(max_size=3000))
 def test_any_bytes_survive(payload: bytes) -> None:
     """A payload of any bytes and any length comes out as it went in; its length is only roughly seen."""
@@ -66,6 +66,7 @@ def test_any_bytes_survive(payload: bytes) -> None:
     assert len(parse_envelope(data).ciphertext) == padded_length(len(payload) + 1) + 16
 
 
+@pytest.mark.exhaustive
 def test_no_flipped_bit_is_accepted(world: World) -> None:
     """Every single-bit flip of an envelope is refused, by name."""
     data = world.event()
@@ -264,7 +265,7 @@ def test_sealing_twice_gives_two_letters(world: World) -> None:
     assert parse_envelope(first).hash != parse_envelope(second).hash
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.binary(max_size=400) | st.binary(max_size=400).map(lambda tail: b"YZE1\x01" + tail))
 def test_the_parser_refuses_rubbish_by_name(data: bytes) -> None:
     """Any bytes at all: a Refused, or nothing."""
@@ -276,7 +277,7 @@ WORLD = World(("331126", "350924"))
 GOOD = WORLD.event()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(at=st.integers(0, len(GOOD) - 1), length=st.integers(0, 80), piece=st.binary(max_size=80))
 def test_no_splice_is_accepted(at: int, length: int, piece: bytes) -> None:
     """Bytes replaced, removed or put in anywhere: refused, unless nothing changed."""
@@ -287,7 +288,7 @@ def test_no_splice_is_accepted(at: int, length: int, piece: bytes) -> None:
         verify(data, WORLD.charter, NOW)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     wrap=st.binary(min_size=1168, max_size=1168),
     commit=st.binary(min_size=32, max_size=32),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import tracemalloc
@@ -83,6 +84,22 @@ def test_what_is_not_on_the_list_is_refused_by_name(name: str) -> None:
     assert name in str(refused.value)
     assert came in str(refused.value)
     assert refused.value.cause == "type"
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_damaged_office_file_is_refused_like_any_other(method: int) -> None:
+    """However its parts are packed, every damaged byte of the list of types is a refusal, and no other error."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", method) as archive:
+        archive.writestr("[Content_Types].xml", bytes(range(256)) * 4)
+        archive.writestr("word/document.xml", "x")
+    data = made.getvalue()
+    begin = 30 + len("[Content_Types].xml")
+    for place in range(begin, begin + 60):
+        damaged = bytearray(data)
+        damaged[place] ^= 0xFF
+        with contextlib.suppress(FileRefused):
+            media_type(io.BytesIO(bytes(damaged)), "a.docx")
 
 
 def test_an_office_file_that_is_all_list_costs_no_memory() -> None:

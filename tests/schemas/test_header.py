@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.forge import changed
-from tests.simulator import BOOK, World
+from tests.world.forge import changed
+from tests.world.simulator import BOOK, World
 from yizhan.schemas.errors import Malformed, Refused
 from yizhan.schemas.header import NOTICE, RECEIPT, Header, ReceiptRef, parse_header, split_id
 

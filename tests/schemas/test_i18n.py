@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Barrier
+
 import pytest
+from babel.messages.pofile import read_po
 
 from yizhan.schemas import i18n
+from yizhan.schemas.errors import YizhanError
+from yizhan.schemas.i18n import marked
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +56,13 @@ def test_an_unknown_language_is_refused() -> None:
         i18n.set_language("fr")
 
 
+def test_the_catalogue_is_read_as_babel_reads_it() -> None:
+    """Our quick reader and Babel find the same translations."""
+    with Path(i18n.__file__).with_name("locale").joinpath("en/LC_MESSAGES/yizhan.po").open("rb") as file:
+        entries = {entry.id: entry.string for entry in read_po(file, locale="en") if entry.id and not entry.fuzzy}
+    assert i18n.catalogue("en") == entries
+
+
 def test_every_finished_entry_is_used() -> None:
     """In English, each entry of the catalogue replaces its Chinese sentence."""
     i18n.set_language("en")
@@ -65,3 +79,24 @@ def test_a_sentence_without_translation_is_shown_in_chinese() -> None:
 def test_marking_changes_nothing() -> None:
     """A marked sentence is collected for the catalogue and returned as it is."""
     assert i18n.marked("已送达") == "已送达"
+
+
+def test_two_threads_may_speak_two_languages() -> None:
+    """Each thread has its own language, and an error raised in one is shown in the language of whoever shows it."""
+    both = Barrier(2, timeout=30)
+
+    def speak(language: str) -> tuple[str, str, YizhanError]:
+        with i18n.speaking(language):
+            both.wait()
+            error = YizhanError(marked("没有登记这样的密钥：{kid}"), kid="ab")
+            shown = str(error)
+            both.wait()
+            return i18n.get_language(), shown, error
+
+    with ThreadPoolExecutor(2) as threads:
+        chinese, english = threads.map(speak, ["zh_CN", "en"])
+    assert (chinese[0], english[0]) == ("zh_CN", "en")
+    assert chinese[1] != english[1]
+    with i18n.speaking("en"):
+        assert str(chinese[2]) == str(english[2]) == english[1]
+    assert str(english[2]) == chinese[1]

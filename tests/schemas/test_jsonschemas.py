@@ -10,7 +10,7 @@ from typing import Any, Final
 import pytest
 from jsonschema import Draft202012Validator
 
-from tests.simulator import NOW, World
+from tests.world.simulator import NOW, World
 from yizhan.schemas import merkle
 from yizhan.schemas.jsonschemas import DIALECT, MODELS, export
 from yizhan.schemas.manifest import Manifest

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from tests.simulator import seed
+from tests.world.simulator import seed
 from yizhan.schemas.errors import KeyFileInvalid
 from yizhan.schemas.keys import (
     SealingKey,
@@ -170,7 +170,9 @@ def test_signatures_hold_and_are_deterministic() -> None:
     assert not SIGNING.public.verifies(signature, b"massage")
 
 
-@pytest.mark.parametrize("passphrase", [None, b"a passphrase", "密码".encode()])
+@pytest.mark.parametrize(
+    "passphrase", [None, pytest.param(b"a passphrase", marks=pytest.mark.exhaustive), "密码".encode()]
+)
 @pytest.mark.parametrize("key", [SIGNING, SEALING], ids=["sign", "seal"])
 def test_a_key_file_is_its_owners_alone(key: SigningKey | SealingKey, passphrase: bytes | None, tmp_path: Path) -> None:
     """It is written with mode 0600, named by role and kid, and gives the same key back."""

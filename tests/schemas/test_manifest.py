@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.simulator import CLUSTER, NOW, World
+from tests.world.simulator import CLUSTER, NOW, World
 from yizhan.schemas import dsse, manifest, merkle, strictjson
 from yizhan.schemas.errors import StatementInvalid
 from yizhan.schemas.manifest import CONTENT_TYPE, Manifest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -9,14 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.calls import calls
 from tests.schemas.payloads.examples import DISPUTE, EXAMPLES, PLAN
-from tests.simulator import BOOK, World
-from yizhan.schemas.header import Header
+from tests.world.simulator import BOOK, QINGYUAN, SHOUNING, World
+from yizhan.schemas.header import Header, Ref
 from yizhan.schemas.matters import (
+    ConsultationDecision,
     CountyAnswer,
     EventRole,
     JointWorkState,
     MatterEvent,
+    decisions,
     event_role,
     in_order,
     joint_work,
@@ -27,7 +31,6 @@ from yizhan.schemas.payloads import encode, parse_strict, read
 
 WORLD = World()
 HASH = "0" * 64
-SHOUNING, QINGYUAN = "350924", "331126"
 
 
 def told(
@@ -156,3 +159,57 @@ def test_events_of_one_instant_have_an_order() -> None:
     events = [told("notice", n, {"kind": "text", "text": "一"}, time="2026-11-23T08:00:00.000Z") for n in (3, 1, 2)]
     assert in_order(events) == in_order(reversed(events))
     assert isinstance(events[0].header, Header)
+
+
+MINUTES: dict[str, Any] = EXAMPLES["yizhan.liaison.consultation.v1"] | {
+    "minutes": "议定分工",
+    "decisions": [{"what": "各自清理界山防火线", "who": QINGYUAN, "due": "2026-12-01"}] * 3,
+}
+
+
+def minuted(n: int, **attributes: Any) -> MatterEvent:  # noqa: ANN401 -- any attribute
+    """Tell of the minutes of a consultation."""
+    return told("liaison.consultation", n, MINUTES, **({"stage": "final", "priority": "routine"} | attributes))
+
+
+@pytest.mark.parametrize(
+    ("attributes", "left"),
+    [
+        ({"withdraws": ref(1)}, 0),
+        ({"withdraws": ref(1) | {"hash": "1" * 64}}, 3),
+        ({"withdraws": ref(1), "status": "Exercise"}, 3),
+        ({"withdraws": ref(1), "source": QINGYUAN, "n": 2}, 3),
+    ],
+    ids=["by-id-and-hash", "another-hash", "an-exercise", "another-county"],
+)
+def test_minutes_are_taken_back_by_their_own_county_in_earnest_and_by_hash(
+    attributes: dict[str, Any], left: int
+) -> None:
+    """Nothing else takes a decision out of what is owed."""
+    given: dict[str, Any] = {"n": 2, "payload": {"kind": "text", "text": "撤回"}} | attributes
+    back = told("notice", **given)
+    assert len(list(decisions([minuted(1), back]))) == left
+
+
+def test_a_decision_more_costs_the_same_however_many_stand_in_the_thread() -> None:
+    """Counted in calls: a thousand minutes of one thread cost ten times what a hundred do."""
+    cost = dict[int, int]()
+    first, notice = minuted(1), told("notice", 2, {"kind": "text", "text": "已办", "decisions": [1]}, QINGYUAN)
+    for size in (100, 1000):
+        events = [
+            dataclasses.replace(first, header=first.header.model_copy(update={"id": f"{SHOUNING}-{BOOK}-{n}"}))
+            for n in range(1, size + 1)
+        ]
+        events += [
+            dataclasses.replace(
+                notice,
+                header=notice.header.model_copy(
+                    update={"id": f"{QINGYUAN}-{BOOK}-{n}", "reply_to": Ref(id=f"{SHOUNING}-{BOOK}-{n}", hash=HASH)}
+                ),
+            )
+            for n in range(1, size + 1)
+        ]
+        found = list[ConsultationDecision]()
+        cost[size] = calls(lambda events=events, found=found: found.extend(decisions(events)))  # type: ignore[misc]
+        assert [each.by is not None for each in found] == [True, False, False] * size
+    assert cost[1000] <= 11 * cost[100]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.simulator import seed
+from tests.world.simulator import seed
 from yizhan.schemas.errors import NoteInvalid
 from yizhan.schemas.keys import CosigningKey, SigningKey, SigningPublicKey
 from yizhan.schemas.notes import MAX_NOTE_BYTES, MAX_SIGNATURES, Note, Signature, is_name, key_id, parse, verifier_key

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from tests.simulator import BOOK, World
+from tests.world.simulator import BOOK, World
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.header import NOTICE, RECEIPT, Header
 from yizhan.schemas.payloads import TYPES

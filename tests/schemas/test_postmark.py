@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tests.simulator import NOW, START, World, load, seed
+from tests.world.simulator import NOW, START, World, load, seed
 from yizhan.schemas import dsse, postmark, strictjson
 from yizhan.schemas.charter import AdoptedCharters
 from yizhan.schemas.errors import Reason, StatementInvalid
@@ -53,7 +53,15 @@ def test_the_stations_word_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [ADMITTED, REFUSED, ADMITTED | {"clock_suspect": True}, COMMON | {"refused": "malformed"}]
+    "values",
+    [
+        ADMITTED,
+        REFUSED,
+        ADMITTED | {"clock_suspect": True},
+        COMMON | {"refused": "malformed"},
+        REFUSED | {"first": 0},
+        REFUSED | {"first": 6},
+    ],
 )
 def test_it_admits_or_refuses(values: dict[str, Any]) -> None:
     """Both kinds are written and read, and writing again gives the same bytes."""
@@ -88,6 +96,9 @@ WRONG: list[dict[str, Any]] = [
     ADMITTED | {"origin": ORIGIN | {"topic": ""}},
     ADMITTED | {"note": "x"},
     REFUSED | {"refused": "tired"},
+    REFUSED | {"first": 7},
+    REFUSED | {"first": -1},
+    ADMITTED | {"first": 6},
     REFUSED | {"detail": "x" * 1001},
     *({name: value for name, value in ADMITTED.items() if name != missing} for missing in ADMITTED),
 ]

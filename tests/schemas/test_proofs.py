@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tests.ledger.world import LATER, some_statements, world
+from tests.world.ledger import LATER, some_statements, world
 from yizhan.schemas import merkle
 from yizhan.schemas.checkpoints import Checkpoint, sign_checkpoint
 from yizhan.schemas.errors import NoteInvalid, ProofInvalid
@@ -40,6 +40,7 @@ def test_a_proof_is_written_read_and_verified(index: int) -> None:
     assert verify_proof(parse_proof(data), WORLD.charters).checkpoint.size == 7
 
 
+@pytest.mark.exhaustive
 def test_every_flipped_byte_is_noticed() -> None:
     """One changed byte anywhere: refused with a name, or in no way another proof."""
     data = proof().to_bytes()

@@ -58,11 +58,12 @@ def test_nothing_else_is_declared(declared: dict[str, Topic]) -> None:
 def test_every_topic_is_uncompressed_with_one_partition_and_the_brokers_time(
     declared: dict[str, Topic],
 ) -> None:
-    """One order a county, no codec to lack, no clock but the broker's."""
+    """One order a county, no clock but the broker's; the broker never decompresses what a county wrote."""
     for topic in declared.values():
         config = topic.config()
         assert topic.partitions == 1
-        assert config["compression.type"] == "uncompressed"
+        by_a_county = topic.writers[0].startswith("county-")
+        assert config["compression.type"] == ("producer" if by_a_county else "uncompressed")
         assert config["message.timestamp.type"] == "LogAppendTime"
 
 
@@ -113,3 +114,5 @@ def test_everyone_but_the_administrator_has_a_quota() -> None:
     """Nobody can flood the broker; the administrator must still get in when somebody tries."""
     named = {quota.principal for quota in topics.quotas(SIX)}
     assert named == set(topics.principals(SIX)) - {topics.ADMIN}
+    bounded = {quota.principal for quota in topics.quotas(SIX) if quota.thread_percent is not None}
+    assert bounded == {topics.county(code) for code in SIX}

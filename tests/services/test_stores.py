@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.station import FIRE, QINGYUAN, SHOUNING, Station
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.items import InboxQuery
 from yizhan.consumers.store import MIGRATIONS

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.simulator import CLUSTER, INTELLIGENCE, NOW, World
+from tests.world.simulator import CLUSTER, INTELLIGENCE, NOW, World
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.merkle import EMPTY_ROOT, leaf_hash, root
 from yizhan.schemas.statements import read_dated

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.simulator import CLUSTER, NOW, World
+from tests.world.simulator import CLUSTER, NOW, World
 from yizhan.schemas import followups, topics
 from yizhan.schemas.admit import Record, admit
 from yizhan.schemas.followups import Followup

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.simulator import CLUSTER, FIRE, INTELLIGENCE, NOW, World
+from tests.world.simulator import CLUSTER, FIRE, INTELLIGENCE, NOW, World
 from yizhan.schemas import topics
 from yizhan.schemas.errors import CharterInvalid, Reason
 from yizhan.schemas.postmark import KAFKA_HEADER, Postmark

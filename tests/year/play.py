@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from tests.schemas.payloads.examples import COMMON
+from tests.world.clock import Clock
 from tests.year import letters
 from tests.year.letters import BEIJING
 from tests.year.predicted import Step
@@ -51,23 +52,6 @@ if TYPE_CHECKING:
 PATIENCE = Patience(30.0, 120.0)
 OFFICER = ("周某", "331005")
 BARRIER_SECONDS = 60.0
-
-
-class Clock:
-    """The one clock of the year."""
-
-    def __init__(self, now: datetime) -> None:
-        """Set it."""
-        self.now = now
-
-    def __call__(self) -> datetime:
-        """Read it."""
-        return self.now
-
-    @property
-    def milliseconds(self) -> int:
-        """What Kafka has for it."""
-        return round(self.now.timestamp() * 1000)
 
 
 @dataclass
@@ -262,7 +246,7 @@ class Year:
                 PostingRecord(each.offset, each.value) for each in records if each.topic == topics.postings(code)
             ]
             if postings:
-                county.dispatch.arrive(self.cluster, self._written[topics.events(code)], postings[-1].offset + 1)
+                county.dispatch.enter_cluster(self.cluster, self._written[topics.events(code)], postings[-1].offset + 1)
                 county.dispatch.enter(self.cluster, postings, PATIENCE)
 
     def _kinds(self, code: str) -> Iterator[tuple[Kind, str]]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import shutil
-import subprocess
 import tempfile
 import time
 from collections import Counter, defaultdict
@@ -17,7 +15,7 @@ from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from bench.harness import YIZHAN, wait_for
+from tests.world.processes import STATION_READY, YIZHAN, running
 from tests.year import table
 from tests.year.letters import BEIJING
 from tests.year.play import Year
@@ -53,7 +51,8 @@ def ground(members: Sequence[str]) -> Iterator[tuple[Path, Charter]]:
         bring_up(home, members, now=now)
         charter = make_sample(home, members, now, since=SINCE)
         _let_time_be_given(home, members)
-        with _station(home):
+        words = [*YIZHAN, "--home", str(home), "station", "run"]
+        with running(words, home / "station.log", STATION_READY, STATION, apart=True):
             yield home, charter
     finally:
         Broker(home).stop()  # also one that was just starting when it was interrupted
@@ -69,26 +68,6 @@ def _let_time_be_given(home: Path, members: Sequence[str]) -> None:
         )
     finally:
         admin.close()
-
-
-@contextlib.contextmanager
-def _station(home: Path) -> Iterator[None]:
-    log = home / "station.log"
-    with log.open("wb") as file:
-        running = subprocess.Popen(
-            [*YIZHAN, "--home", str(home), "station", "run"],
-            stdout=file, stderr=file, env={**os.environ, **STATION}, start_new_session=True,
-        )  # fmt: skip
-    try:
-        wait_for(log, "Worker ready", running)
-        yield
-    finally:
-        running.terminate()
-        try:
-            running.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            running.kill()
-            running.wait()
 
 
 def stops(steps: Sequence[Step], rows: Sequence[table.Row], until: datetime) -> list[datetime]:

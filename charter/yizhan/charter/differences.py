@@ -19,7 +19,7 @@ from yizhan.schemas.policy import Box, Decision, Policy, PolicyFile, regions
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from yizhan.charter.repository import Terms
+    from yizhan.charter.contents import Terms
 
 
 def differences(before: Terms | None, after: Terms) -> list[str]:
@@ -96,7 +96,7 @@ def _first(after: Terms) -> Iterator[str]:
     for member in alliance["members"]:
         yield _("成员 {code} {name}").format(code=member["code"], name=_said(member["name"]))
     yield _thresholds(after)
-    yield _("规则共 {count} 条，详见 yizhan charter show").format(count=len(_json(after, POLICY)["routes"]))
+    yield _("规则共 {count} 条，详见章程").format(count=len(_json(after, POLICY)["routes"]))
 
 
 def _alliance(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:

@@ -62,7 +62,7 @@ WAY_NAMES: Final = {"alarm": marked("报警"), "notice": marked("即时通知"),
 _HEADS: Final = (marked("序"), marked("规则"), marked("情形"), marked("方式"), marked("依据"))
 
 
-def said(language: str, message: str) -> str:
+def translated(language: str, message: str) -> str:
     """Return a marked sentence in a language."""
     return catalogue(language).get(message, message)
 
@@ -70,11 +70,11 @@ def said(language: str, message: str) -> str:
 def value_name(language: str, attribute: str, value: str) -> str:
     """Return what a value is called."""
     if (attribute, value) in VALUE_NAMES:
-        return said(language, VALUE_NAMES[attribute, value])
+        return translated(language, VALUE_NAMES[attribute, value])
     if value == "absent":
-        return said(language, ABSENT)
+        return translated(language, ABSENT)
     row = TYPES.get(value)
-    return value if row is None else said(language, row.title)
+    return value if row is None else translated(language, row.title)
 
 
 def box_words(language: str, box: Mapping[str, Sequence[str] | frozenset[str]]) -> str:
@@ -86,13 +86,13 @@ def box_words(language: str, box: Mapping[str, Sequence[str] | frozenset[str]]) 
         if set(values) == all_values:
             continue
         names = [value_name(language, attribute, value) for value in sorted(values)]
-        parts.append(f"{said(language, ATTRIBUTE_NAMES[attribute])} {comma.join(names)}")
-    return stop.join(parts) or said(language, ANYTHING)
+        parts.append(f"{translated(language, ATTRIBUTE_NAMES[attribute])} {comma.join(names)}")
+    return stop.join(parts) or translated(language, ANYTHING)
 
 
 def way_name(language: str, way: str) -> str:
     """Return what a way of arriving is called."""
-    return said(language, WAY_NAMES[way])
+    return translated(language, WAY_NAMES[way])
 
 
 def tables(charter: Charter) -> Iterator[str]:
@@ -100,7 +100,7 @@ def tables(charter: Charter) -> Iterator[str]:
     for language, title in (("zh_CN", charter.alliance.name.zh), ("en", charter.alliance.name.en)):
         yield f"# {title} ({charter.name})"
         yield ""
-        yield "| " + " | ".join(said(language, head) for head in _HEADS) + " |"
+        yield "| " + " | ".join(translated(language, head) for head in _HEADS) + " |"
         yield "| --- | --- | --- | --- | --- |"
         for number, route in enumerate(charter.policy.routes):
             when = "<br>".join(box_words(language, row) for row in route.when)

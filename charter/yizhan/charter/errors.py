@@ -6,13 +6,14 @@
         ├── CeremonyError          a step of the ceremony that cannot be done as asked
         └── AdoptionNotSent        the station could not announce what it adopted
 
-Rule 1: the word is the same in metric, log and on the screen; the sentence names what came.
+Rule 1: the word is the same in metric, log and on the screen; the sentence names what was found.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
 
+from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import CharterInvalid
 
 
@@ -56,10 +57,14 @@ class CharterFault(StrEnum):
 class CharterProblem(CharterInvalid):
     """What is offered must not be adopted; the last good charter stays in force."""
 
-    def __init__(self, problem: CharterFault, sentence: str) -> None:
-        """Keep the word beside the sentence."""
-        super().__init__(f"{problem}: {sentence}")
+    def __init__(self, problem: CharterFault, message: str, /, *, hint: Action | None = None, **params: object) -> None:
+        """Take the word and the sentence."""
+        super().__init__(message, hint=hint, **params)
         self.problem = problem
+
+    def __str__(self) -> str:
+        """Return the word and the sentence."""
+        return f"{self.problem}: {super().__str__()}"
 
 
 class CeremonyError(CharterInvalid):

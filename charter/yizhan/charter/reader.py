@@ -39,6 +39,7 @@ from yizhan.charter.layout import (
 from yizhan.charter.verify import VerifiedCharter, restamped, verify
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import dsse, strictjson
+from yizhan.schemas.actions import Action
 from yizhan.schemas.adoption import Adoption
 from yizhan.schemas.charter import CharterStatus
 from yizhan.schemas.errors import StatementInvalid
@@ -103,8 +104,8 @@ class CharterReader:
         if self._known is None:
             if source is None:
                 archive.anchor()
-                message = f"{archive.folder} holds no version yet; fill it with `yizhan charter verify --from`"
-                raise CharterProblem(CharterFault.MISSING, message)
+                message = f"{archive.folder} holds no version yet; verify one first"
+                raise CharterProblem(CharterFault.MISSING, message, hint=Action.to("charter.verify"))
             self._look(clock())
             self._pick_up()
 

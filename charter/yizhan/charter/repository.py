@@ -1,4 +1,4 @@
-"""Making versions of the charter: drafts, signatures, publication. Pure; time and keys are arguments.
+"""Making versions of the charter: drafts and their publication. Pure; time and keys are arguments.
 
 A **draft** holds new metadata of those roles alone whose content changes, each with the next number,
 and the files that go with it. It is signed by many hands in many places, and is published once every
@@ -6,17 +6,17 @@ role in it has its threshold. The station then lists it (snapshot) and says that
 (timestamp): that is all that the station's keys are good for.
 
 Rule 1: a role whose content does not change is not in the draft: a county changes its keys alone.
-Rule 2: a new root is signed by a majority under the old root and under the new one.
-Rule 3: what is published was first verified as a reader verifies it.
+Rule 2: what is published was first verified as a reader verifies it.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from securesystemslib.signer import SSlibKey
+from securesystemslib.signer import Signer, SSlibKey
 from tuf.api.metadata import (
     DelegatedRole,
     Delegations,
@@ -32,6 +32,7 @@ from tuf.api.metadata import (
 )
 from tuf.api.serialization.json import JSONSerializer
 
+from yizhan.charter.contents import CharterDraft, Terms
 from yizhan.charter.errors import CeremonyError
 from yizhan.charter.fetch import CharterFetcher, MemorySource
 from yizhan.charter.layout import (
@@ -53,79 +54,10 @@ from yizhan.charter.layout import (
     metadata_path,
     target_path,
 )
+from yizhan.charter.signing import status
 from yizhan.charter.verify import VerifiedCharter, verify
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
-    from datetime import datetime, timedelta
-
-    from securesystemslib.signer import Signer
-
 COMPACT: Final = JSONSerializer(compact=True)
-
-
-@dataclass(frozen=True)
-class Offices:
-    """The public role keys of one member: its voice in root and targets, and its own keys."""
-
-    root: Key
-    targets: Key
-    county: tuple[Key, ...]
-    threshold: int = 1
-
-
-@dataclass(frozen=True)
-class StationOffices:
-    """The station's online role keys: they list what was signed, and sign nothing else."""
-
-    snapshot: tuple[Key, ...]
-    timestamp: tuple[Key, ...]
-
-
-@dataclass(frozen=True)
-class Terms:
-    """Everything that a version says. ``files`` are alliance, policy and every county's keys.
-
-    ``root_threshold`` and ``targets_threshold`` are a majority where they are None.
-    """
-
-    files: Mapping[str, bytes]
-    offices: Mapping[str, Offices]
-    station: StationOffices
-    root_threshold: int | None = None
-    targets_threshold: int | None = None
-
-
-@dataclass
-class CharterDraft:
-    """New metadata, role → unsigned or partly signed, and the files that it lists."""
-
-    metadata: dict[str, Metadata[Any]] = field(default_factory=dict)
-    files: dict[str, bytes] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        """Whether anything changes."""
-        return bool(self.metadata)
-
-
-@dataclass(frozen=True)
-class Signing:
-    """How far one role of a draft is: whose keys may sign, who has, how many must.
-
-    ``under`` tells whether a new root is counted under the ``old`` root or the ``new`` one.
-    Holders are member codes; of a county's own role, code and first digits of the key.
-    """
-
-    role: str
-    under: str
-    threshold: int
-    signed: tuple[str, ...]
-    missing: tuple[str, ...]
-
-    @property
-    def done(self) -> bool:
-        """Whether enough have signed."""
-        return len(self.signed) >= self.threshold
 
 
 # -- drafts --
@@ -158,72 +90,6 @@ def draft(terms: Terms, before: VerifiedCharter | None, now: datetime, renew: It
             made.metadata[code] = _next(county, old)
             made.files[path] = terms.files[path]
     return made
-
-
-def terms_of(version: VerifiedCharter) -> Terms:
-    """Return what a version says, as the beginning of the next."""
-    return _terms(version.root, version.targets, version.files)
-
-
-def terms_after(made: CharterDraft, before: VerifiedCharter | None) -> Terms:
-    """Return what would be said if a draft were published, from the draft's own bytes.
-
-    Raises:
-        CeremonyError: a file beside the draft is not the one that its metadata lists.
-    """
-    root, targets = _tops(made, before)
-    if root is None or targets is None:
-        raise CeremonyError("a draft without root and targets, and no version before it; expected both in the first")
-    files = {} if before is None else dict(before.files)
-    listed = dict(targets.targets)
-    for role, metadata in made.metadata.items():
-        if role not in {ROOT, TARGETS}:
-            listed |= metadata.signed.targets
-    for path, target in listed.items():
-        content = made.files.get(path, files.get(path, b""))
-        if target.hashes.get("sha256") != hashlib.sha256(content).hexdigest():
-            raise CeremonyError(f"{path} on the stick is not the file that is to be signed; the stick was changed")
-        files[path] = content
-    return _terms(root, targets, files)
-
-
-def _terms(root: Root, targets: Targets, files: Mapping[str, bytes]) -> Terms:
-    delegations = targets.delegations
-    roles = (delegations.roles or {}) if delegations else {}
-    voice: dict[str, dict[str, Key]] = {ROOT: {}, TARGETS: {}}
-    for office, held in voice.items():
-        for keyid in root.roles[office].keyids:
-            held[root.keys[keyid].unrecognized_fields[MEMBER_FIELD]] = root.keys[keyid]
-    return Terms(
-        files={path: content for path, content in files.items() if _current(path, roles)},
-        offices={
-            code: Offices(
-                root=_plain(voice[ROOT][code]),
-                targets=_plain(voice[TARGETS][code]),
-                county=tuple(delegations.keys[keyid] for keyid in role.keyids) if delegations else (),
-                threshold=role.threshold,
-            )
-            for code, role in roles.items()
-        },
-        station=StationOffices(
-            snapshot=tuple(root.keys[keyid] for keyid in root.roles[SNAPSHOT].keyids),
-            timestamp=tuple(root.keys[keyid] for keyid in root.roles[TIMESTAMP].keyids),
-        ),
-        root_threshold=_unless_majority(root.roles[ROOT]),
-        targets_threshold=_unless_majority(root.roles[TARGETS]),
-    )
-
-
-def _current(path: str, members: Iterable[str]) -> bool:
-    return path in {ALLIANCE, POLICY} or path in {keys_path(code) for code in members}
-
-
-def _unless_majority(role: Role) -> int | None:
-    return None if role.threshold == majority(len(role.keyids)) else role.threshold
-
-
-def _plain(key: Key) -> Key:
-    return SSlibKey(key.keyid, key.keytype, key.scheme, dict(key.keyval))
 
 
 def _root(terms: Terms, now: datetime) -> Root:
@@ -300,85 +166,6 @@ def _county_before(before: VerifiedCharter | None, code: str) -> Targets | None:
         return before.county(code)
     listed = before.snapshot.meta.get(f"{code}.json")
     return None if listed is None else Targets(version=listed.version)
-
-
-def _tops(made: CharterDraft, before: VerifiedCharter | None) -> tuple[Root | None, Targets | None]:
-    """Return root and targets as they would be: the draft's, else those of before."""
-    root: Root | None = None if before is None else before.root
-    targets: Targets | None = None if before is None else before.targets
-    if ROOT in made.metadata:
-        root = made.metadata[ROOT].signed
-    if TARGETS in made.metadata:
-        targets = made.metadata[TARGETS].signed
-    return root, targets
-
-
-# -- signatures --
-
-
-def may_sign(
-    made: CharterDraft, before: VerifiedCharter | None
-) -> Iterator[tuple[str, str, Root | Targets, Metadata[Any]]]:
-    """Yield (role, ``old`` or ``new``, who delegates it, its metadata) for everything that wants signatures."""
-    new_root, new_targets = _tops(made, before)
-    for role, metadata in made.metadata.items():
-        if role == ROOT and before is not None:
-            yield role, "old", before.root, metadata
-        delegator: Root | Targets | None = new_root if role in {ROOT, TARGETS} else new_targets
-        if delegator is None:
-            message = f"the draft of {role} has nobody above it; expected a root in it, or a version before it"
-            raise CeremonyError(message)
-        yield role, "new", delegator, metadata
-
-
-def sign(made: CharterDraft, before: VerifiedCharter | None, signer: Signer) -> tuple[str, ...]:
-    """Add a role key's signature wherever it counts; the roles that it signed.
-
-    A second signature by the same key replaces the first.
-    """
-    keyid, signed = signer.public_key.keyid, []
-    for role, _under, delegator, metadata in may_sign(made, before):
-        if keyid in delegator.get_delegated_role(role).keyids and role not in signed:
-            metadata.sign(signer, append=True)
-            signed.append(role)
-    return tuple(signed)
-
-
-def status(made: CharterDraft, before: VerifiedCharter | None) -> tuple[Signing, ...]:
-    """Tell for each role of a draft who has signed and who is missing. Signatures are verified."""
-    found = []
-    for role, under, delegator, metadata in may_sign(made, before):
-        result = delegator.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
-        names = {keyid: _holder(role, key) for keyid, key in {**result.signed, **result.unsigned}.items()}
-        found.append(
-            Signing(
-                role,
-                under,
-                result.threshold,
-                tuple(sorted(names[keyid] for keyid in result.signed)),
-                tuple(sorted(names[keyid] for keyid in result.unsigned)),
-            )
-        )
-    return tuple(found)
-
-
-def _holder(role: str, key: Key) -> str:
-    if role in {ROOT, TARGETS}:
-        return str(key.unrecognized_fields.get(MEMBER_FIELD, key.keyid[:16]))
-    return f"{role}/{key.keyid[:8]}"
-
-
-def signers_of(version: VerifiedCharter, before: VerifiedCharter | None) -> dict[str, tuple[str, ...]]:
-    """Tell who signed what is new in a version: role → holders whose signatures hold."""
-    found: dict[str, tuple[str, ...]] = {}
-    for role, data in version.metadata.items():
-        if role == TIMESTAMP or (before is not None and before.metadata.get(role) == data):
-            continue
-        metadata: Metadata[Any] = Metadata.from_bytes(data)
-        delegator = version.targets if role not in {ROOT, TARGETS, SNAPSHOT} else version.root
-        result = delegator.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
-        found[role] = tuple(sorted(_holder(role, key) for key in result.signed.values()))
-    return found
 
 
 # -- publication --
@@ -463,7 +250,7 @@ def _signed(content: Snapshot | Timestamp, signers: Sequence[Signer]) -> bytes:
 
 
 def _as_a_reader(files: dict[str, bytes], before: VerifiedCharter | None, anchor: bytes, now: datetime) -> None:
-    """Rule 3: a reader that has the version before adopts this one."""
+    """Rule 2: a reader that has the version before adopts this one."""
     offered = {**files, **({} if before is None else _unchanged(before))}
     verify(anchor, before, CharterFetcher(MemorySource(offered)), now)
 

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 from securesystemslib.signer import Key, Signature, SSlibKey
 
+from yizhan.charter.contents import Offices, StationOffices
 from yizhan.charter.errors import CeremonyError, CharterProblem
 from yizhan.charter.layout import ROOT, SNAPSHOT, TARGETS, TIMESTAMP
-from yizhan.charter.repository import Offices, StationOffices
 from yizhan.charter.rolekeys import raw
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter_files import KeyEntry, KeysFile, StationKeys

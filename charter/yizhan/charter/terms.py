@@ -27,11 +27,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from yizhan.charter.contents import Offices, StationOffices, Terms
 from yizhan.charter.errors import CeremonyError
 from yizhan.charter.layout import ALLIANCE, POLICY, keys_path
-from yizhan.charter.repository import Offices, StationOffices, Terms
 from yizhan.charter.requests import STATION, Request
 from yizhan.schemas import strictjson
+from yizhan.schemas.actions import Action
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,7 +111,8 @@ def put_together(before: Terms | None, proposed: Mapping[str, Any] | None, reque
         elif before is not None and code in before.offices:
             offices[code], files[keys_path(code)] = before.offices[code], before.files[keys_path(code)]
         else:
-            raise CeremonyError(f"member {code} has made no key request; it must make one (yizhan charter request)")
+            message = f"member {code} has made no key request; it must make one"
+            raise CeremonyError(message, hint=Action.to("charter.request", county=code))
     roles = before.station if before is not None else StationOffices((), ())
     made = Terms(files, offices, roles if station is None else station.station_offices)
     thresholds = (proposed or {}).get("thresholds", {})

@@ -5,6 +5,8 @@
     README.txt       what would change, in words
 
 Rule 1: nothing on a stick is secret, and nothing on it is believed: signatures are verified each time.
+Rule 2: a stick holds folders and files. A symbolic link, a device or a pipe would lead a reader or a writer away from
+        it: nothing is read or written then.
 """
 
 from __future__ import annotations
@@ -15,9 +17,11 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata
 from tuf.api.serialization.json import JSONSerializer
 
+from yizhan.charter.contents import CharterDraft
 from yizhan.charter.errors import CeremonyError
 from yizhan.charter.layout import MAX_METADATA_BYTES
-from yizhan.charter.repository import CharterDraft
+from yizhan.schemas.actions import Action
+from yizhan.schemas.charter_files import MAX_FILE_BYTES
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +32,7 @@ _READABLE = JSONSerializer(compact=False)
 def save(draft: CharterDraft, folder: Path, words: str | None = None) -> None:
     """Write a draft; signatures that are there already are written over."""
     folder.mkdir(parents=True, exist_ok=True)
+    _check(folder)
     for role, metadata in draft.metadata.items():
         (folder / f"{role}.json").write_bytes(metadata.to_bytes(_READABLE))
     for path, content in draft.files.items():
@@ -42,8 +47,9 @@ def load(folder: Path) -> CharterDraft:
     """Read a draft.
 
     Raises:
-        CeremonyError: the folder holds none, or a file of it is damaged.
+        CeremonyError: the folder holds none, a file of it is damaged, or something else stands in it than files.
     """
+    _check(folder)
     draft = CharterDraft()
     for path in sorted(folder.glob("*.json")):
         if path.stat().st_size > 4 * MAX_METADATA_BYTES:
@@ -57,7 +63,18 @@ def load(folder: Path) -> CharterDraft:
         draft.metadata[path.stem] = metadata
     files = folder / "files"
     for path in sorted(files.rglob("*.json")):
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise CeremonyError(f"{path} is longer than any file of a charter; the stick is damaged")
         draft.files[path.relative_to(files).as_posix()] = path.read_bytes()
     if not draft.metadata:
-        raise CeremonyError(f"{folder} holds no draft; make one with `yizhan charter propose`")
+        raise CeremonyError(f"{folder} holds no draft; make one first", hint=Action.to("charter.propose"))
     return draft
+
+
+def _check(folder: Path) -> None:
+    """Refuse whatever is neither folder nor file."""
+    for path in folder.rglob("*"):
+        if path.is_symlink() or not (path.is_dir() or path.is_file()):
+            raise CeremonyError(
+                f"{path} is no file but a link or a device; the stick was tampered with: use another one"
+            )

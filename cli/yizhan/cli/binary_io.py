@@ -7,8 +7,8 @@ from typing import Final
 
 import click
 
-from yizhan.cli.output import plain
 from yizhan.schemas.i18n import marked
+from yizhan.schemas.invisible import escaped
 from yizhan.services.errors import ServiceError
 
 STDIN: Final = "-"
@@ -55,4 +55,4 @@ def write_payload(payload: bytes) -> None:
         text = payload.decode("utf-8")
     except UnicodeDecodeError:
         raise ServiceError(marked("内容不是文本，不写到终端；请用 -o FILE，或重定向到文件")) from None
-    click.echo(plain(text, keep_lines=True))
+    click.echo(escaped(text, keep_lines=True))

@@ -2,124 +2,41 @@
 
 Rule 1: a help text is a Chinese sentence, translated when it is shown, never when it is imported.
 Rule 2: the options that every command has (``--home``, ``--lang``, ``--debug``) may stand anywhere.
-Rule 3: a line of Chinese is measured as a terminal does: a character is two columns wide.
 """
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import importlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import click
 
+from yizhan.cli.help_pages import Context
 from yizhan.schemas.i18n import LANGUAGES, _, join_list, known_language, marked
 from yizhan.schemas.quarters import Quarter
 
-_WIDE: Final = frozenset("WF")
 _MEMBER_DIGITS: Final = 6
 
 
-def columns(text: str) -> int:
-    """Count the terminal columns that a text takes.
-
-    >>> columns("县abc")
-    5
-    """
-    return sum(2 if unicodedata.east_asian_width(character) in _WIDE else 1 for character in text)
-
-
-def wrap(text: str, width: int) -> list[str]:
-    """Break a paragraph into lines of at most ``width`` columns, at spaces or between Chinese characters.
-
-    >>> wrap("一二三 abc def", 8)
-    ['一二三', 'abc def']
-    """
-    lines, line = [], ""
-    for piece in _pieces(" ".join(text.split())):
-        if line and columns(line) + columns(piece.rstrip()) > width:
-            lines.append(line.rstrip())
-            line = piece.lstrip()
-        else:
-            line += piece
-    return [*lines, line.rstrip()] if line.strip() else lines
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """Take a text apart where a line may break; closing punctuation stays with what it closes."""
-    piece = ""
-    for character in text:
-        wide = unicodedata.east_asian_width(character) in _WIDE
-        closing = unicodedata.category(character) in {"Pe", "Pf", "Po"}
-        if piece and not closing and (wide or piece[-1] == " " or unicodedata.east_asian_width(piece[-1]) in _WIDE):
-            yield piece
-            piece = ""
-        piece += character
-    if piece:
-        yield piece
-
-
-class Formatter(click.HelpFormatter):
-    """A help page in the language chosen."""
-
-    _HEADINGS: ClassVar = {"Options": marked("选项"), "Commands": marked("命令")}
-
-    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
-        """Write the usage line."""
-        super().write_usage(prog, args, _("用法：") if prefix is None else prefix)
-
-    @contextmanager
-    def section(self, name: str) -> Iterator[None]:
-        """Indent what stands under a heading."""
-        heading = self._HEADINGS.get(name, name)
-        with super().section(_(heading)):
-            yield
-
-    def write_text(self, text: str) -> None:
-        """Write paragraphs, wrapped."""
-        indent = " " * self.current_indent
-        paragraphs = [wrap(paragraph, max(self.width - self.current_indent, 11)) for paragraph in text.split("\n\n")]
-        self.write("\n".join("".join(f"{indent}{line}\n" for line in lines) for lines in paragraphs))
-
-    def write_dl(self, rows: Sequence[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
-        """Write terms beside their explanations."""
-        first = min(max((columns(term) for term, _help in rows), default=0), col_max) + col_spacing
-        indent = " " * self.current_indent
-        for term, explanation in rows:
-            lines = wrap(explanation, max(self.width - first - self.current_indent, 10)) or [""]
-            if columns(term) > first - col_spacing:
-                self.write(f"{indent}{term}\n")
-            else:
-                self.write(f"{indent}{term}{' ' * (first - columns(term))}{lines.pop(0)}".rstrip() + "\n")
-            for line in lines:
-                self.write(f"{indent}{' ' * first}{line}".rstrip() + "\n")
-
-
-class Context(click.Context):
-    """A context whose help pages are ``Formatter``'s."""
-
-    formatter_class = Formatter
-
-
-class _Said:
+class _Translated:
     """An attribute that holds a Chinese sentence and gives it in the language chosen."""
 
-    def __set__(self, owner: object, said: str | None) -> None:
-        owner.__dict__["said"] = said
+    def __set__(self, owner: object, sentence: str | None) -> None:
+        owner.__dict__["sentence"] = sentence
 
     def __get__(self, owner: object, _kind: type) -> str | None:
-        said: str | None = getattr(owner, "said", None)
-        return _(said) if said else None
+        sentence: str | None = getattr(owner, "sentence", None)
+        return _(sentence) if sentence else None
 
 
 class Option(click.Option):
     """An option whose help is translated when it is shown."""
 
-    help = _Said()
+    help = _Translated()
 
     def get_help_extra(self, ctx: click.Context) -> Any:  # noqa: ANN401 -- click's own typed dict
         """Say ``required`` in the language chosen."""
@@ -129,16 +46,25 @@ class Option(click.Option):
         return extra
 
 
-class Spoken:
+def first_sentence(text: str) -> str:
+    r"""Return a text to its first full stop.
+
+    >>> first_sentence("列出草稿。\n\n最新的在最后。")
+    '列出草稿'
+    """
+    first = text.strip().split("\n\n")[0].split("。")[0].split(". ")[0]
+    return " ".join(first.split()).rstrip(".")
+
+
+class Translated:
     """What a command and a group of commands share: the language and the options of all."""
 
     context_class: type[click.Context] = Context
-    help = _Said()
+    help = _Translated()
 
     def get_short_help_str(self, limit: int = 45) -> str:  # noqa: ARG002 -- click's signature
-        """Return the first paragraph, to its first full stop."""
-        first = (self.help or "").strip().split("\n\n")[0].split("。")[0].split(". ")[0]
-        return " ".join(first.split()).rstrip(".")
+        """Return the first sentence of the help."""
+        return first_sentence(self.help or "")
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         """Return ``--help``."""
@@ -154,7 +80,7 @@ def _show_help(ctx: click.Context, _param: click.Parameter, value: bool) -> None
         ctx.exit()
 
 
-class Command(Spoken, click.Command):
+class Command(Translated, click.Command):
     """One command; what it raises is told by the root."""
 
     allow_extra_args = True
@@ -164,7 +90,7 @@ class Command(Spoken, click.Command):
         super().__init__(*args, **kwargs)
         own = {param.name for param in self.params}
         self.params += [
-            Option([f"--{name}"], hidden=True, expose_value=False, callback=_later, **how)
+            Option([f"--{name}"], hidden=True, expose_value=False, callback=_take_global_option, **how)
             for name, how in EVERYWHERE.items()
             if name not in own
         ]
@@ -198,7 +124,7 @@ EVERYWHERE: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def _later(ctx: click.Context, param: click.Parameter, value: Any) -> None:  # noqa: ANN401 -- any option's value
+def _take_global_option(ctx: click.Context, param: click.Parameter, value: Any) -> None:  # noqa: ANN401 -- any option's value
     """Take a global option that stands behind the command as if it stood before it."""
     if value is not None and param.name is not None:
         ctx.ensure_object(dict)
@@ -206,8 +132,8 @@ def _later(ctx: click.Context, param: click.Parameter, value: Any) -> None:  # n
         ctx.find_root().meta[param.name] = value
 
 
-class Group(Spoken, click.Group):
-    """A group of commands. ``lazy`` names those that are imported when asked for: name → ``module:name``."""
+class Group(Translated, click.Group):
+    """A group of commands, listed in the order in which they were registered."""
 
     command_class = Command
 
@@ -216,9 +142,9 @@ class Group(Spoken, click.Group):
         super().__init__(*args, **kwargs)
         self.lazy = dict(lazy or {})
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         """Return the names in the order in which they were registered."""
-        return [*self.commands, *(name for name in self.lazy if self.get_command(ctx, name) is not None)]
+        return [*self.commands, *self.lazy]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, importing its module now if need be."""
@@ -229,24 +155,19 @@ class Group(Spoken, click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that the first word names."""
-        if self.get_command(ctx, args[0]) is None and not ctx.resilient_parsing and not args[0].startswith("-"):
-            known = ", ".join(self.list_commands(ctx))
-            ctx.fail(_("没有命令 {name}；有的是：{known}").format(name=args[0], known=known))
+        names = self.list_commands(ctx)
+        if args[0] not in names and not ctx.resilient_parsing and not args[0].startswith("-"):
+            ctx.fail(_("没有命令 {name}；有的是：{known}").format(name=args[0], known=", ".join(names)))
         return super().resolve_command(ctx, args)
 
 
-def load(place: str) -> click.Command | None:
-    """Import ``module:name``; None when that very module does not exist."""
-    import importlib
-
+def load(place: str) -> click.Command:
+    """Import the command at ``module:name``."""
     module, _colon, name = place.partition(":")
-    try:
-        command = getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (module == error.name or module.startswith(error.name + ".")):
-            return None
-        raise
-    return command if isinstance(command, click.Command) else None
+    command = getattr(importlib.import_module(module), name)
+    if not isinstance(command, click.Command):
+        raise TypeError(place)
+    return command
 
 
 # -- declaring: the same few words everywhere --
@@ -359,8 +280,13 @@ class _Type(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
         """Find the type that is meant."""
-        from yizhan.schemas.payloads import TYPES
-        from yizhan.schemas.payloads.table import middle_name, short_name, type_name, types_called
+        from yizhan.schemas.payloads import TYPES  # noqa: PLC0415 -- heavy: --help does without it
+        from yizhan.schemas.payloads.table import (  # noqa: PLC0415 -- as above
+            middle_name,
+            short_name,
+            type_name,
+            types_called,
+        )
 
         found = types_called(str(value))
         if not found:
@@ -406,25 +332,3 @@ MEMBER: Final = _Member()
 MOMENT: Final = _Moment()
 QUARTER: Final = _QuarterLabel()
 TYPE: Final = _Type()
-
-
-# -- usage errors --
-
-
-def usage_sentence(error: click.ClickException) -> str:
-    """Say what is wrong with a command line, in the language chosen."""
-    if isinstance(error, click.NoSuchOption):
-        sentence = _("没有选项 {name}").format(name=error.option_name)
-        near = join_list(sorted(error.possibilities or ()))
-        return sentence + (_("；是 {near} 吗？").format(near=near) if near else "")
-    if isinstance(error, click.MissingParameter) and error.param is not None:
-        return _("缺少 {name}").format(name=_name_of(error.param, error.ctx))
-    if isinstance(error, click.BadParameter) and error.param is not None:
-        return _("{name} 不能用：{message}").format(name=_name_of(error.param, error.ctx), message=error.message)
-    return error.format_message()
-
-
-def _name_of(param: click.Parameter, ctx: click.Context | None) -> str:
-    if isinstance(param, click.Argument) and ctx is not None:
-        return param.make_metavar(ctx)
-    return max(param.opts, key=len)

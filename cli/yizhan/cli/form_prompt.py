@@ -14,10 +14,11 @@ import click
 from yizhan.cli.accepted_view import show_sent_draft
 from yizhan.cli.doubt_view import doubt_sentences
 from yizhan.cli.draft_view import fault_sentence, show_draft
-from yizhan.cli.output import plain, progress, say
+from yizhan.cli.output import progress, say
 from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.forms import FieldKind
 from yizhan.schemas.i18n import _, join_sentences, marked, with_note
+from yizhan.schemas.invisible import escaped
 from yizhan.services.attachments import total_bytes
 from yizhan.services.drafts import DraftFault, check_draft, form_context, judge_draft, send_draft
 from yizhan.services.form_questions import NoteKind, Question
@@ -81,7 +82,7 @@ def _line(question: Question) -> str | None:
     about = join_sentences(each for each in (hint, optional) if each)
     asked = with_note(_(field.title), about) if about else _(field.title)
     while True:
-        answer = click.prompt(plain(asked), default=proposed or "", show_default=bool(proposed), err=True,
+        answer = click.prompt(escaped(asked), default=proposed or "", show_default=bool(proposed), err=True,
                               prompt_suffix=": ")  # fmt: skip
         text = str(answer).strip()
         if text != HELP:
@@ -112,7 +113,7 @@ def _converted(params: Mapping[str, Any], _members: Mapping[str, str]) -> str:
 
 def _attached(params: Mapping[str, Any], _members: Mapping[str, str]) -> str:
     sentence = _("附件 {n}：{name}，{size} 字节")
-    return sentence.format(n=params["number"], name=plain(params["name"]), size=params["size"])
+    return sentence.format(n=params["number"], name=escaped(params["name"]), size=params["size"])
 
 
 _NOTES: Final[Mapping[NoteKind, Callable[[Mapping[str, Any], Mapping[str, str]], str]]] = {

@@ -17,17 +17,20 @@ from rich.table import Table
 from rich.text import Text
 
 from yizhan.cli.actions import command_of
-from yizhan.cli.output import plain
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import sentence
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, with_note
+from yizhan.schemas.invisible import escaped
 from yizhan.schemas.payloads import Shown, lines
 from yizhan.services.home import Home
 from yizhan.services.labels import stage_name, way_name
 
 MOST_VALUES: Final = 300
 """How many values of one event a screen lists: an alarm must not wait until another is drawn."""
+MOST_LINES: Final = 200
+MOST_CHARACTERS: Final = 20_000
+"""How much of the values of one event a screen shows: a fire of 400,000 lines held up the next one for a minute."""
 _FIRST: Final = ("summary", "place", "border", "ask")
 _LAST: Final = (
     "contact", "external_ref", "doc_no", "classification", "org_code", "drafted_by", "reviewed_by", "signed_off_by",
@@ -59,11 +62,14 @@ def item_details(home: Home, item: Item) -> Iterator[tuple[str, str]]:
         yield _("内容"), _("保管期满，已于 {at} 销毁").format(at=home.local_time(item.destroyed))
     fields = () if item.contents is None else (each for each in lines(item.contents) if not _SECRET.match(each.path))
     shown = list(islice(fields, MOST_VALUES + 1))
-    yield from _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) not in _LAST])
+    room = _Room()
+    for name, value in _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) not in _LAST]):
+        yield name, room.fitted(value)
     for each in item.answers:
         note = f": {each.note}" if each.note else ""
         yield stage_name(each.stage), f"{with_note(each.name, each.badge)} {home.local_time(each.at)}{note}"
-    yield from _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) in _LAST])
+    for name, value in _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) in _LAST]):
+        yield name, room.fitted(value)
     if len(shown) > MOST_VALUES:
         yield _("内容"), _("只列出前 {count} 项，全部见 --json").format(count=MOST_VALUES)
     yield _("驿站收到"), home.local_time(item.received)
@@ -75,6 +81,27 @@ def item_details(home: Home, item: Item) -> Iterator[tuple[str, str]]:
     )
     for label in item.digests:
         yield _("季度通报"), label
+
+
+class _Room:
+    """What is left of a screen's lines and characters for the values of one event."""
+
+    def __init__(self) -> None:
+        self._lines, self._characters = MOST_LINES, MOST_CHARACTERS
+
+    def fitted(self, value: str) -> str:
+        """Return as much of a value as there is room for, at least its beginning, and what was left out."""
+        lines = value.split("\n", max(self._lines, 1))[: max(self._lines, 1)]
+        kept = "\n".join(lines)[: max(self._characters, _BEGINNING)]
+        self._lines -= kept.count("\n") + 1
+        self._characters -= len(kept)
+        if len(kept) == len(value):
+            return value
+        return kept + "\n" + _("（其余 {count} 字未列出，全部见 --json）").format(count=len(value) - len(kept))
+
+
+_BEGINNING: Final = 40
+"""Characters of a value that are shown in any case."""
 
 
 def _head(shown: Shown) -> str:
@@ -116,14 +143,14 @@ def item_panel(home: Home, item: Item, county: str) -> Panel:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for name, value in item_details(home, item):
-        grid.add_row(Text(plain(name), style="bold"), Text(plain(value, keep_lines=True)))
+        grid.add_row(Text(escaped(name), style="bold"), Text(escaped(value, keep_lines=True)))
     rings = item.state == "ringing"
     head = f" {way_name(item.way)} {item.title} "
     command = command_of(Action.to("inbox.acknowledge", id=item.id, county=county))
-    foot = Text(plain(command)) if rings else None
+    foot = Text(escaped(command)) if rings else None
     return Panel(
         grid,
-        title=Text(plain(head), style="bold"),
+        title=Text(escaped(head), style="bold"),
         subtitle=foot,
         border_style="red" if rings else "none",
         title_align="left",

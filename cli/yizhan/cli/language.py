@@ -40,7 +40,7 @@ def unused_variables(environment: Mapping[str, str]) -> list[str]:
         said.append(sentence.format(variable=VARIABLE, value=name, choices=join_list(LANGUAGES)))
     others = [each for each in sorted(environment) if each.startswith("YIZHAN_")]
     if set(others) - {VARIABLE, HOME_VARIABLE}:
-        from yizhan.runtime.settings import unknown_variables
+        from yizhan.runtime.settings import unknown_variables  # noqa: PLC0415 -- heavy, and rarely needed
 
         said += [_("没有设置 {name}，未采用").format(name=each) for each in unknown_variables(others)]
     return said

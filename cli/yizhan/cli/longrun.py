@@ -1,6 +1,6 @@
 """What every long-running command does around its work: signals, watchdog, metrics.
 
-Rule 1: SIGTERM is an orderly end with exit status 0; Ctrl-C the same, with 130 and a word.
+Rule 1: SIGTERM ends the work in order, with exit status 0; Ctrl-C too, with 130 and a sentence.
 """
 
 from __future__ import annotations
@@ -8,23 +8,20 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from types import FrameType
 
 import click
+from prometheus_client import REGISTRY
 
-if TYPE_CHECKING:
-    from types import FrameType
-
-    from yizhan.runtime.process import StopSignal
-    from yizhan.runtime.settings import Settings
-    from yizhan.runtime.watchdog import Watchdog
+from yizhan.runtime.metrics import serve, watch_gauge, without_gauges
+from yizhan.runtime.process import StopSignal
+from yizhan.runtime.settings import Settings
+from yizhan.runtime.watchdog import Watchdog
 
 
 @contextlib.contextmanager
 def stopping() -> Iterator[StopSignal]:
-    """Give a signal that SIGINT and SIGTERM set; the block ends when it is set."""
-    from yizhan.runtime.process import StopSignal
-
+    """Yield a signal that SIGINT and SIGTERM set; the block must end when it is set."""
     stop = StopSignal().install()
     ours = signal.getsignal(signal.SIGINT)
     interrupted = []
@@ -46,13 +43,8 @@ def working(
 ) -> Iterator[tuple[StopSignal, Watchdog]]:
     """Serve metrics and watch the work while the block runs.
 
-    ``elsewhere`` is how the names of gauges begin that another process tells.
+    ``elsewhere`` is the prefix of gauges that another process serves.
     """
-    from prometheus_client import REGISTRY
-
-    from yizhan.runtime.metrics import serve, watch_gauge, without_gauges
-    from yizhan.runtime.watchdog import Watchdog
-
     with stopping() as stop:
         registry = REGISTRY if elsewhere is None else without_gauges(REGISTRY, elsewhere)
         server = serve(registry, settings.metrics_host, metrics_port)

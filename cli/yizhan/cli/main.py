@@ -1,86 +1,122 @@
-"""``yizhan``: the one command, and how every failure of it is told.
+"""``yizhan``: the one command, its table of commands, and its exit status.
 
 Rule 1: exit 0: what was asked has happened; 1: it was refused or failed; 2: the words were wrong;
         130: interrupted. A sentence on stderr says what to do.
-Rule 2: nothing heavy is imported here: ``yizhan --help`` answers at once, and each command imports
-        its own role, so that a county's machine need not have Faust.
+Rule 2: nothing heavy is imported here: ``yizhan --help`` lists the table at once. A command's module is imported when
+        the command runs, so that a county's machine need not have Faust.
 Rule 3: a traceback is for engineers, who ask for it with ``--debug``.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
-from collections.abc import Sequence
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import click
 
-from yizhan.cli.click_options import LANGUAGE, Group, Option, usage_sentence
+from yizhan.cli.click_options import LANGUAGE, Group, Option
 from yizhan.cli.language import HOME_VARIABLE, choose_language, unused_variables
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.invisible import escaped
 
 FAILED: Final = 1
 WRONG_WORDS: Final = 2
 INTERRUPTED: Final = 130
-_EXTRAS: Final = {
-    "faust": "station",
-    "mode": "station",
-    "aiokafka": "station",
-    "kafka": "desk",
-    "shapely": "desk",
-    "lxml": "desk",
+
+
+@dataclass(frozen=True, slots=True)
+class LazyCommand:
+    """A command that is imported when it is asked for. ``help`` is the first sentence of its own help (tested)."""
+
+    place: str
+    """``module:name`` under ``yizhan``."""
+    help: str
+
+
+COMMANDS: Final[Mapping[str, LazyCommand]] = {
+    "new": LazyCommand("cli.commands.new:command", marked("写一件新的：逐题问，逐题存，全文看过再发")),
+    "draft": LazyCommand("cli.commands.draft:command", marked("草稿：没有写完或没有发出的")),
+    "publish": LazyCommand(
+        "cli.commands.publish:command", marked("发出事件：逐行读 JSON Lines 文件，封好、签名、存入发件箱")
+    ),
+    "import": LazyCommand("cli.commands.imports:command", marked("导入外部数据")),
+    "template": LazyCommand(
+        "cli.commands.template:command",
+        marked("写出一类事件的空白表格（Excel 或 CSV），填好后用 yizhan import excel 或 import csv 导入"),
+    ),
+    "export": LazyCommand(
+        "cli.commands.export:command",
+        marked("把收到和发出的事件导出成表格：一行一件，每类一张工作表，表头同 yizhan template，可再导入"),
+    ),
+    "outbox": LazyCommand("cli.commands.outbox:command", marked("本县发件箱：送出、查看")),
+    "postings": LazyCommand("cli.commands.postings:command", marked("本县发出的事件后来怎样了")),
+    "inbox": LazyCommand("cli.commands.inbox:command", marked("本县收件箱：接收、查看、签收")),
+    "countersign": LazyCommand(
+        "cli.commands.countersign:command",
+        marked("会签对方的联合巡护计划：显示全文，问过之后，以本县民警的名义原样签回"),
+    ),
+    "done": LazyCommand("cli.commands.done:command", marked("告知对方：会商纪要 ID 的第 N 项议定事项，本县已经办结")),
+    "link": LazyCommand("cli.commands.story:link", marked("并案：告知对方，本县的 OWN 和对方的 OTHER 是同一件事")),
+    "story": LazyCommand(
+        "cli.commands.story:command",
+        marked("把一件事从头讲到尾：首报、续报、更正、答复、签收、终报，收发两本簿子合在一起，按时间排列"),
+    ),
+    "due": LazyCommand(
+        "cli.commands.due:command", marked("待办：本县该办的、逾期的、别县欠本县的，各到何时，依据哪一条，怎样履行")
+    ),
+    "bell": LazyCommand("cli.commands.bell:command", marked("本县的铃：怎样通知到人，通没通到")),
+    "digest": LazyCommand("cli.commands.digest:command", marked("季度通报：驿站结算，各县阅读")),
+    "bulletin": LazyCommand(
+        "cli.commands.bulletin:command", marked("季度情报通报：两县一个季度的正式通报，供人阅读和存档")
+    ),
+    "cap": LazyCommand(
+        "cli.commands.cap:cap",
+        marked("把一件森林火灾、卫星热点或自然灾害写成 CAP 1.2 报文（OASIS 通用预警协议），收件发件都可以"),
+    ),
+    "explain": LazyCommand("cli.commands.explain:command", marked("说明一份文件会怎样、为什么；什么也不发出")),
+    "seal": LazyCommand(
+        "cli.commands.seal:command", marked("封好并签名一个信封：从标准输入读内容（JSON），向标准输出写信封")
+    ),
+    "open": LazyCommand("cli.commands.unseal:command", marked("核验并拆开一个信封，把内容原样写到标准输出")),
+    "inspect": LazyCommand("cli.commands.inspect:command", marked("以 JSON 显示一个信封的信头和判定，不拆开内容")),
+    "keys": LazyCommand("cli.commands.keys:command", marked("县、驿站或账本的密钥：生成、查看")),
+    "charter": LazyCommand("cli.commands.charter:command", marked("章程：成员、密钥和规则，各县共同签署才能改变")),
+    "station": LazyCommand("cli.commands.station:command", marked("驿站：盖戳、登记、转递，从不拆开")),
+    "broker": LazyCommand("cli.commands.broker:command", marked("本机的 Kafka：双向 TLS、按单位授权，只监听本机")),
+    "quarantine": LazyCommand("cli.commands.quarantine:command", marked("驿站拒收的记录")),
+    "ledger": LazyCommand("cli.commands.ledger:command", marked("账本：驿站说过的话，一句一条，只增不改，各县会签")),
+    "audit": LazyCommand("cli.commands.audit:command", marked("审计：不信任何人，只凭章程核验账本")),
+    "schema": LazyCommand("cli.commands.schema:command", marked("输出 JSON Schema，供对接单位使用")),
+    "sample": LazyCommand("cli.commands.sample:command", marked("示例联盟：在一台机器上试用")),
+    "demo": LazyCommand("demo.command:command", marked("演示：真的 Kafka、真的密钥、真的驿站，演一遍边界上的一天")),
 }
-_KAFKA_IN: Final = {
-    "broker": "broker",
-    "quarantine": "station",
-    "digest": "station",
-    "station": "station",
-    "ledger": "ledger",
-}
-_COMMANDS: Final = {
-    "demo": "yizhan.cli.demo.command:demo",
-    "link": "yizhan.cli.commands.story:link",
-    "cap": "yizhan.cli.commands.cap:cap",
-    **{
-        name: f"yizhan.cli.commands.{module}:command"
-        for name, module in {
-            "broker": "broker",
-            "keys": "keys",
-            "new": "new",
-            "countersign": "countersign",
-            "done": "done",
-            "draft": "draft",
-            "publish": "publish",
-            "template": "template",
-            "import": "imports",
-            "export": "export",
-            "outbox": "outbox",
-            "postings": "postings",
-            "station": "station",
-            "digest": "digest",
-            "bulletin": "bulletin",
-            "inbox": "inbox",
-            "bell": "bell",
-            "due": "due",
-            "story": "story",
-            "quarantine": "quarantine",
-            "ledger": "ledger",
-            "audit": "audit",
-            "explain": "explain",
-            "seal": "seal",
-            "open": "unseal",
-            "inspect": "inspect",
-            "schema": "schema",
-            "sample": "sample",
-            "charter": "charter",
-        }.items()
-    },
-}
+"""Every command, in the order of the help page."""
 
 
 class Root(Group):
     """The command itself."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return every name."""
+        return [*super().list_commands(ctx), *COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, importing its module now."""
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, _colon, name = COMMANDS[cmd_name].place.partition(":")
+        command: click.Command = getattr(importlib.import_module(f"yizhan.{module}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's
+        """Write the table, without importing any command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _(each.help)) for name, each in COMMANDS.items()])
 
     def main(  # type: ignore[override] # click overloads it by standalone_mode
         self,
@@ -88,18 +124,18 @@ class Root(Group):
         prog_name: str | None = None,
         **extra: Any,  # noqa: ANN401 -- click's own
     ) -> int:
-        """Run, and tell what went wrong; see rule 1."""
+        """Run, and say what went wrong; see rule 1."""
         given = list(sys.argv[1:] if args is None else args)
         choose_language(given)
         for sentence in unused_variables(os.environ):
             _say(sentence)
         standalone = extra.pop("standalone_mode", True)
-        code = self._told(given, prog_name or "yizhan", extra)
+        code = self._run(given, prog_name or "yizhan", extra)
         if standalone:
             sys.exit(code)
         return code
 
-    def _told(self, args: list[str], prog_name: str, extra: dict[str, Any]) -> int:
+    def _run(self, args: list[str], prog_name: str, extra: dict[str, Any]) -> int:
         try:
             code = super().main(args, prog_name, standalone_mode=False, **extra)
         except click.exceptions.NoArgsIsHelpError as error:
@@ -112,17 +148,19 @@ class Root(Group):
             return FAILED
         except click.Abort as error:
             return _aborted(error)
-        except Exception as error:  # noqa: BLE001 -- the last place where anything can be told
+        except Exception as error:  # noqa: BLE001 -- the outermost caller: nobody else can report it
             if "--debug" in args:
-                import traceback
-
                 traceback.print_exc()
+            from yizhan.cli.failures import failure  # noqa: PLC0415 -- rule 2
+
             _say(failure(error, args))
             return FAILED
         return code if isinstance(code, int) else 0
 
 
 def _usage(error: click.UsageError) -> int:
+    from yizhan.cli.failures import usage_sentence  # noqa: PLC0415 -- rule 2
+
     if error.ctx is not None:
         click.echo(error.ctx.get_usage(), err=True)
     path = error.ctx.command_path if error.ctx is not None else "yizhan"
@@ -138,41 +176,13 @@ def _aborted(error: click.Abort) -> int:
     return INTERRUPTED
 
 
-def failure(error: Exception, args: Sequence[str] = ()) -> str:
-    """Say an exception in one sentence, without a traceback; ``args`` tell which role it happened in."""
-    from yizhan.cli.actions import with_hint
-    from yizhan.schemas.errors import YizhanError
-    from yizhan.schemas.sentences import os_error
-    from yizhan.services.labels import error_sentence
-
-    if isinstance(error, YizhanError):
-        return with_hint(error_sentence(error), error)
-    if isinstance(error, ModuleNotFoundError) and (extra := _extra(error, args)):
-        sentence = _("这台机器没有安装这个角色所需的 {module}；请运行 pip install 'yizhan[{extra}]'")
-        return sentence.format(module=error.name, extra=extra)
-    if isinstance(error, OSError) and error.strerror:
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{os_error(error)}"
-    sentence = _("没有预料到的错误 {kind}: {error}；加 --debug 可见详情，请报告给维护者")
-    return sentence.format(kind=type(error).__name__, error=error)
-
-
-def _extra(error: ModuleNotFoundError, args: Sequence[str]) -> str | None:
-    """Return the extra that brings a module that is missing; None for one that no extra brings."""
-    missing = (error.name or "").split(".")[0]
-    roles = [role for word, role in _KAFKA_IN.items() if missing == "kafka" and word in args]
-    return roles[0] if roles else _EXTRAS.get(missing)
-
-
 def _say(sentence: str) -> None:
-    from yizhan.cli.output import plain
-
-    click.echo("yizhan: " + plain(sentence, keep_lines=True), err=True)
+    click.echo("yizhan: " + escaped(sentence, keep_lines=True), err=True)
 
 
 def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
     if value and not ctx.resilient_parsing:
-        from importlib.metadata import version
+        from importlib.metadata import version  # noqa: PLC0415 -- rule 2
 
         click.echo(f"yizhan {version('yizhan')}")
         ctx.exit()
@@ -180,7 +190,6 @@ def _version(ctx: click.Context, _param: click.Parameter, value: bool) -> None:
 
 main = Root(
     "yizhan",
-    lazy=_COMMANDS,
     help=marked(
         "驿站：相邻县之间加密、签名地互通林区警情。\n\n"
         "各县把事件封好、签名，交驿站转递；驿站盖戳、登记、转递，从不拆开。"
@@ -214,12 +223,12 @@ main = Root(
 
 
 @click.pass_context
-def _take(ctx: click.Context, /, **given: Any) -> None:  # noqa: ANN401 -- the options of all
+def _keep_options(ctx: click.Context, /, **given: Any) -> None:  # noqa: ANN401 -- the options of all
     ctx.obj = {name: value for name, value in given.items() if value is not None} | dict(ctx.obj or {})
     ctx.find_root().meta.update(ctx.obj)
 
 
-main.callback = _take
+main.callback = _keep_options
 
 if __name__ == "__main__":
     main()

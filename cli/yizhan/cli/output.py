@@ -2,7 +2,7 @@
 
 Rule 1: what a stranger wrote never steers the terminal: control characters are shown, not sent.
 Rule 2: programs get UTC and every field; people get the alliance's time and names.
-Rule 3: stdout is what was asked for; everything said beside it goes to stderr.
+Rule 3: results go to stdout; everything else goes to stderr.
 Rule 4: an id is never broken over two lines: whoever reads it copies it.
 """
 
@@ -16,32 +16,30 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import click
+from pydantic import BaseModel
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+from rich.text import Text
 
-from yizhan.cli.click_options import columns as width
-from yizhan.cli.click_options import wrap
+from yizhan.cli.terminal_text import columns as width
+from yizhan.cli.terminal_text import wrap
 from yizhan.schemas.invisible import escaped, escaped_json
+from yizhan.schemas.timestamps import written
 from yizhan.services.progress import SILENT, Progress
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 _WIDE_ENOUGH: Final = 200
 _LEAST: Final = 16
 """Screen columns below which folded text is not readable: eight Chinese characters."""
 
 
-plain: Final = escaped
-
-
 def as_json(value: Any) -> Any:  # noqa: ANN401 -- anything that lists or shows
     """Turn dataclasses, times, bytes and mappings into what JSON has; bytes become hex, times UTC."""
-    from pydantic import BaseModel
-
-    from yizhan.schemas.timestamps import written
-
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, BaseModel):
@@ -71,22 +69,20 @@ def print_line(value: Any) -> None:  # noqa: ANN401 -- as above
 
 
 def say(sentence: str) -> None:
-    """Say a sentence to the person at the desk, on stderr."""
+    """Print a sentence for the person at the terminal, on stderr."""
     click.echo(escaped(sentence, keep_lines=True), err=True)
 
 
 def tell(sentence: str) -> None:
-    """Print a sentence that was asked for, on stdout."""
+    """Print a sentence of the result, on stdout."""
     click.echo(escaped(sentence, keep_lines=True))
 
 
 def console(*, stderr: bool = False) -> Console:
     """Make a console: as wide as ``COLUMNS`` says, else as the terminal is; where none is, lines are long."""
-    from rich.console import Console
-
     stream = sys.stderr if stderr else sys.stdout
-    said = os.environ.get("COLUMNS", "")
-    width = int(said) if said.isdecimal() and int(said) else None if stream.isatty() else _WIDE_ENOUGH
+    chosen = os.environ.get("COLUMNS", "")
+    width = int(chosen) if chosen.isdecimal() and int(chosen) else None if stream.isatty() else _WIDE_ENOUGH
     return Console(file=stream, width=width, highlight=False, soft_wrap=False, markup=False, emoji=False)
 
 
@@ -107,8 +103,8 @@ def print_table(
         for row in cells:
             click.echo("  ".join(row[number] for number in sorted(whole)))
             rest = [number for number in range(len(columns)) if number not in whole and row[number]]
-            said = "  ".join(f"{columns[number]}: {row[number]}" for number in rest)
-            click.echo("\n".join(f"  {line}" for line in wrap(said, max(screen.width - 2, _LEAST))))
+            text = "  ".join(f"{columns[number]}: {row[number]}" for number in rest)
+            click.echo("\n".join(f"  {line}" for line in wrap(text, max(screen.width - 2, _LEAST))))
 
 
 def _needed(columns: Sequence[str], cells: list[list[str]], whole: Collection[int]) -> int:
@@ -120,10 +116,6 @@ def _needed(columns: Sequence[str], cells: list[list[str]], whole: Collection[in
 
 
 def _print_grid(screen: Console, columns: Sequence[str], cells: list[list[str]], whole: Collection[int]) -> None:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for number, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=number in whole)
@@ -134,9 +126,6 @@ def _print_grid(screen: Console, columns: Sequence[str], cells: list[list[str]],
 
 def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
     """Print names beside values, one a line, leaving out what is absent."""
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
@@ -152,9 +141,6 @@ def progress(text: str, total: float | None = None) -> Iterator[Progress]:
     if not sys.stderr.isatty():
         yield SILENT
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bars
-
     shown = Bars(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),

@@ -39,7 +39,7 @@ class AttachmentStatus:
 
     @property
     def complete(self) -> bool:
-        """Tell whether it can be saved."""
+        """Return whether it can be saved."""
         return self.here == self.chunks
 
 

@@ -125,7 +125,7 @@ Examined = SignedEvent | DigestReference | VerifiedManifest | VerifiedStep | Unv
 
 
 def examine(record: Arrived, reader: Reader) -> Examined:
-    """Tell what a record is and check everything that can be checked without a database."""
+    """Return what a record is and check everything that can be checked without a database."""
     if record.kind == "alert" and _header(record, followups.KAFKA_HEADER) is not None:
         return _step(record, reader)
     if record.kind == "digest" and _header(record, manifests.KAFKA_HEADER) is not None:

@@ -54,7 +54,7 @@ class UnnotifiedDestruction:
 
 
 def due(conn: sqlite3.Connection, now: datetime, time_zone: str) -> Iterator[Due]:
-    """Tell of items whose term is over, the oldest first."""
+    """Yield items whose term is over, the oldest first."""
     query = (
         "SELECT id, hash, source, type, received FROM items WHERE state NOT IN ('ringing', 'waiting')"
         " AND id NOT IN (SELECT id FROM destroyed) ORDER BY seq"

@@ -5,7 +5,9 @@ Rule 2: a digest that comes twice (a close that died, a topic read again) is one
         where they first appeared, a manifest that was seen before closes nothing again.
 Rule 3: an interim manifest is checked like any other and is no link of the chain.
 Rule 4: everything is in the database: a restart between two records changes nothing.
-Rule 5: every function works inside its caller's transaction.
+Rule 5: an event that arrived with a digest and is in no manifest is shown all the same, and the digest says so: a
+        manifest that leaves an event out does not hide it.
+Rule 6: every function works inside its caller's transaction.
 """
 
 from __future__ import annotations
@@ -72,7 +74,7 @@ def add_member(conn: sqlite3.Connection, event_hash: bytes, event_id: str | None
 def close_digest(conn: sqlite3.Connection, closing: VerifiedManifest, county: str, now: str) -> ManifestVerdict | None:
     """Check what arrived against a manifest and list it under its label; None for one seen before."""
     if conn.execute("SELECT 1 FROM digests WHERE hash = ?", (closing.hash,)).fetchone() is not None:
-        conn.execute("DELETE FROM open_digest")
+        conn.execute("DELETE FROM open_digest WHERE hash IN (SELECT hash FROM digest_members)")
         return None
     manifest = closing.manifest
     warnings = [] if closing.charter_known else [DigestWarn.CHARTER_UNKNOWN]
@@ -92,6 +94,9 @@ def close_digest(conn: sqlite3.Connection, closing: VerifiedManifest, county: st
     ).lastrowid
     if verdict is not ManifestVerdict.WRONG_COUNTY:
         _list(conn, row, members)
+        if _show_left_out(conn):
+            warnings.append(DigestWarn.LEFT_OUT)
+            conn.execute("UPDATE digests SET warnings = ? WHERE seq = ?", (" ".join(warnings), row))
     return verdict
 
 
@@ -119,7 +124,7 @@ def _proven(rows: Sequence[sqlite3.Row], manifest: Manifest) -> bool:
 
 
 def _linked(conn: sqlite3.Connection, manifest: Manifest) -> tuple[bool, list[DigestWarn]]:
-    """Tell whether a manifest follows the last closing one, and what is odd about it."""
+    """Return whether a manifest follows the last closing one, and what is odd about it."""
     row = conn.execute(
         "SELECT hash, manifest FROM digests WHERE interim = 0 AND verdict <> ? ORDER BY seq DESC LIMIT 1",
         (ManifestVerdict.WRONG_COUNTY,),
@@ -138,7 +143,7 @@ def _list(conn: sqlite3.Connection, digest: int | None, members: Sequence[bytes]
         "INSERT INTO digest_members SELECT ?, ?, hash, id, prompt FROM open_digest WHERE hash = ?",
         ((digest, position, event_hash) for position, event_hash in enumerate(members)),
     )
-    conn.execute("DELETE FROM open_digest")
+    conn.execute("DELETE FROM open_digest WHERE hash IN (SELECT hash FROM digest_members)")
     conn.execute(
         "UPDATE items SET state = 'quiet' WHERE state = 'waiting'"
         " AND hash IN (SELECT hash FROM digest_members WHERE digest = ?)",
@@ -146,8 +151,17 @@ def _list(conn: sqlite3.Connection, digest: int | None, members: Sequence[bytes]
     )
 
 
+def _show_left_out(conn: sqlite3.Connection) -> int:
+    """Show what came and stands in no manifest (rule 5); return how many events that are."""
+    shown = conn.execute(
+        "UPDATE items SET state = 'quiet' WHERE state = 'waiting' AND hash IN (SELECT hash FROM open_digest)"
+    ).rowcount
+    conn.execute("DELETE FROM open_digest")
+    return shown
+
+
 def is_listed(conn: sqlite3.Connection, event_hash: bytes) -> bool:
-    """Tell whether a digest that arrived holds this event."""
+    """Return whether a digest that arrived holds this event."""
     return conn.execute("SELECT 1 FROM digest_members WHERE hash = ?", (event_hash,)).fetchone() is not None
 
 

@@ -63,7 +63,7 @@ def counterfoil(envelope: bytes) -> bytes:
 
 
 def exported_items(conn: sqlite3.Connection) -> Iterator[ExportedItem]:
-    """Tell of every item, in the order of arrival."""
+    """Yield every item, in the order of arrival."""
     query = (
         "SELECT items.*, envelope, postmark, class, destroyed.at AS gone, notice FROM items JOIN letters USING (seq)"
         " LEFT JOIN destroyed ON destroyed.id = items.id ORDER BY seq"
@@ -88,7 +88,7 @@ def exported_items(conn: sqlite3.Connection) -> Iterator[ExportedItem]:
 
 
 def exported_digests(conn: sqlite3.Connection) -> Iterator[ExportedDigest]:
-    """Tell of every digest, the oldest first."""
+    """Yield every digest, the oldest first."""
     for row in conn.execute("SELECT * FROM digests ORDER BY seq").fetchall():
         members = conn.execute("SELECT hash FROM digest_members WHERE digest = ? ORDER BY position", (row["seq"],))
         hashes = tuple(each["hash"] for each in members)
@@ -96,7 +96,7 @@ def exported_digests(conn: sqlite3.Connection) -> Iterator[ExportedDigest]:
 
 
 def exported_lanes(conn: sqlite3.Connection) -> Iterator[ExportedLane]:
-    """Tell of every lane to us."""
+    """Yield every lane to us."""
     for row in conn.execute("SELECT source, book, lane, head FROM lanes ORDER BY source, book, lane").fetchall():
         lane = (row["source"], row["book"], row["lane"])
         query = "SELECT first, last FROM spans WHERE source = ? AND book = ? AND lane = ? ORDER BY first"

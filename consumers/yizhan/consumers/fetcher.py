@@ -78,10 +78,10 @@ class AttachmentFetcher(WorkerThread):
 
     def _look(self, store: FileStore) -> None:
         """Enter what new items name; forget what was destroyed."""
-        seq, item_id = store.looked_through()
+        seq, item_id = store.scan_position()
         if seq and not self._inbox.known(seq, item_id):
             log.warning("the inbox is another one than before: its attached files are looked through again")
-            store.look_again()
+            store.restart_scan()
             seq = 0
         while carriers := self._inbox.carriers(seq):
             store.want(carriers)
@@ -91,10 +91,10 @@ class AttachmentFetcher(WorkerThread):
             store.forget(self._inbox.destroyed())
 
     def _tell(self, store: FileStore) -> None:
-        for each in store.whole_untold():
-            self._inbox.say_of_files(each.id, each.hash, fetched=True)
+        for each in store.complete_events():
+            self._inbox.owe_files_receipt(each.id, each.hash, fetched=True)
             # Said twice after a kill in between, which changes nothing.
-            store.told(each.id, fetched=True, now=time.time())
+            store.enter_notified(each.id, fetched=True, now=time.time())
             log.info("%s: all its attached files are here", each.id)
 
     def _session(self, store: FileStore) -> None:
@@ -181,8 +181,8 @@ class AttachmentFetcher(WorkerThread):
     def _ask(self, store: FileStore, county: str) -> None:
         """Ask a county once more for what its log does not have, after a pause that doubles."""
         now = time.time()
-        for each in store.to_ask(county, now, self._overdue):
-            self._inbox.say_of_files(each.id, each.hash, fetched=False)
-            store.told(each.id, fetched=False, now=now)
+        for each in store.events_to_request(county, now, self._overdue):
+            self._inbox.owe_files_receipt(each.id, each.hash, fetched=False)
+            store.enter_notified(each.id, fetched=False, now=now)
             log.warning("%s: some of its attached files are not with the broker; asked for again", each.id)
         self._quiet[county] = time.monotonic()

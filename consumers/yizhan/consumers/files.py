@@ -110,7 +110,7 @@ MIGRATIONS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class IncompleteEvent:
+class EventFiles:
     """An event of which a file is not whole."""
 
     id: str
@@ -173,7 +173,7 @@ class FileStore(FilesView):
 
     # -- what is wanted --
 
-    def looked_through(self) -> tuple[int, str]:
+    def scan_position(self) -> tuple[int, str]:
         """Return number and id of the inbox's last item that was looked at; (0, "") before the first."""
         with self._reading() as conn:
             row = conn.execute("SELECT seq, id FROM looked").fetchone()
@@ -202,13 +202,13 @@ class FileStore(FilesView):
                     _count(conn, root)
                 conn.execute("INSERT OR REPLACE INTO looked VALUES (1, ?, ?)", (each.seq, each.id))
 
-    def look_again(self) -> None:
+    def restart_scan(self) -> None:
         """Look through the inbox from its beginning: it is another one than before (a restored backup)."""
         with self._lock, transaction(self._conn) as conn:
             conn.execute("DELETE FROM looked")
 
     def unfinished(self) -> bool:
-        """Tell whether any file is not whole."""
+        """Return whether any file is not whole."""
         with self._reading() as conn:
             return conn.execute("SELECT 1 FROM files WHERE whole = 0 LIMIT 1").fetchone() is not None
 
@@ -234,7 +234,7 @@ class FileStore(FilesView):
             conn.execute("INSERT OR REPLACE INTO scans VALUES (?, ?, ?)", (cluster, county, start))
 
     def scans(self, cluster: str) -> dict[str, int]:
-        """Tell which counties' logs are to be read, and from which offset."""
+        """Return which counties' logs are to be read, and from which offset."""
         with self._reading() as conn:
             rows = conn.execute(
                 "SELECT county, next FROM scans WHERE cluster = ? AND county IN"
@@ -301,11 +301,11 @@ class FileStore(FilesView):
 
     # -- what is said to senders --
 
-    def whole_untold(self) -> list[IncompleteEvent]:
+    def complete_events(self) -> list[EventFiles]:
         """List events all of whose files are here, and whose senders were not told."""
         return self._events("1 GROUP BY id HAVING min(whole) = 1")
 
-    def to_ask(self, county: str, now: float, overdue_seconds: float) -> list[IncompleteEvent]:
+    def events_to_request(self, county: str, now: float, overdue_seconds: float) -> list[EventFiles]:
         """List which events of a county to ask for again now, at most ``MOST_ASKED``, those first that waited longest.
 
         Each waits twice as long as the time before, at most a day: who names files that never come gets few words.
@@ -317,16 +317,16 @@ class FileStore(FilesView):
         ]
         return sorted(due, key=lambda each: each.asked)[:MOST_ASKED]
 
-    def _events(self, chosen: str, *values: str) -> list[IncompleteEvent]:
+    def _events(self, chosen: str, *values: str) -> list[EventFiles]:
         query = (
             "SELECT id, hash, coalesce(asked, 0) AS asked, coalesce(times, 0) AS times"  # noqa: S608 -- ours
             f" FROM files LEFT JOIN said USING (id) WHERE coalesce(fetched, 0) = 0 AND {chosen}"
         )
         with self._reading() as conn:
-            return [IncompleteEvent(*row) for row in conn.execute(query, values)]
+            return [EventFiles(*row) for row in conn.execute(query, values)]
 
-    def told(self, event_id: str, *, fetched: bool, now: float) -> None:
-        """Note that a sender was told that its files are here, or asked for them again (seconds since 1970)."""
+    def enter_notified(self, event_id: str, *, fetched: bool, now: float) -> None:
+        """Enter that a sender was told that its files are here, or asked for them again (seconds since 1970)."""
         with self._lock, transaction(self._conn) as conn:
             conn.execute("INSERT OR IGNORE INTO said (id) VALUES (?)", (event_id,))
             conn.execute(

@@ -45,7 +45,7 @@ class Obligation:
     steps: tuple[str, ...]
 
     def overdue(self, now: datetime) -> bool:
-        """Tell whether it is still owed, and late."""
+        """Return whether it is still owed, and late."""
         return self.ended is None and now > self.due
 
 
@@ -83,13 +83,13 @@ def _id(ref: Ref | None) -> str | None:
 
 
 def ended(conn: sqlite3.Connection, obligation: str) -> bool:
-    """Tell whether an obligation was discharged or cancelled."""
+    """Return whether an obligation was discharged or cancelled."""
     row = conn.execute("SELECT ended FROM obligations WHERE obligation = ?", (obligation,)).fetchone()
     return row is not None and row["ended"] is not None
 
 
 def obligations(conn: sqlite3.Connection, *, everything: bool = False) -> Iterator[Obligation]:
-    """Tell of obligations, the one due first first; those that ended only when asked for ``everything``."""
+    """Yield obligations, the one due first first; those that ended only when asked for ``everything``."""
     which = "" if everything else "WHERE ended IS NULL"
     for row in conn.execute(f"SELECT * FROM obligations {which} ORDER BY due, obligation").fetchall():  # noqa: S608
         steps = conn.execute("SELECT step FROM followups WHERE obligation = ? ORDER BY seq", (row["obligation"],))
@@ -108,8 +108,8 @@ def obligations(conn: sqlite3.Connection, *, everything: bool = False) -> Iterat
         )
 
 
-def said(conn: sqlite3.Connection, until: str) -> Iterator[Followup]:
-    """Tell of every step that fell due before an instant (as written), in the order of coming."""
+def statements(conn: sqlite3.Connection, until: str) -> Iterator[Followup]:
+    """Yield every step that fell due before an instant (as written), in the order of coming."""
     for row in conn.execute("SELECT statement FROM followups WHERE at < ? ORDER BY seq", (until,)).fetchall():
         yield Followup.model_validate(strictjson.loads(dsse.unverified_payload(row["statement"])))
 

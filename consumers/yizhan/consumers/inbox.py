@@ -223,7 +223,7 @@ class Inbox(InboxView):
                 self._receipts.send_one(owed, now.timestamp())
             return self.item(item_id) or item
 
-    def say_of_files(self, event_id: str, event_hash: bytes, *, fetched: bool) -> None:
+    def owe_files_receipt(self, event_id: str, event_hash: bytes, *, fetched: bool) -> None:
         """Owe a sender the word that its files are here, or that some chunks are not to be had; durable on return.
 
         Raises:

@@ -163,12 +163,11 @@ _COLUMNS: Final = """
      AND by.county = items.county AND (by.status = 'Actual' OR items.status <> 'Actual')
      ORDER BY by.seq LIMIT 1) AS withdrawn_by
 """
-_REPLY: Final = "json_extract(CAST(header AS TEXT), '$.reply_to.id')"
 _BESIDE: Final = tuple(
-    f"SELECT {what} FROM items JOIN letters USING (seq) WHERE {name} = :id AND type <> :receipt"  # noqa: S608 -- our words
+    f"SELECT {what} FROM items WHERE {name} = :id AND type <> :receipt"  # noqa: S608 -- our words
     for what, name in (
-        (f"thread, supersedes, withdraws, {_REPLY}", "id"), ("id", "thread"), ("id", "supersedes"), ("id", "withdraws"),
-        ("id", _REPLY),
+        ("thread, supersedes, withdraws, reply_to", "id"), ("id", "thread"), ("id", "supersedes"), ("id", "withdraws"),
+        ("id", "reply_to"),
     )
 )  # fmt: skip
 # Every condition is a constant of this file; what is asked for goes in as a parameter.
@@ -187,7 +186,7 @@ _PLAIN: Final = f"state <> 'waiting' AND type NOT IN ({_SYSTEM})"
 
 
 def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
-    """Tell of items, the newest last."""
+    """Yield items, the newest last."""
     given = {name: getattr(query, name) for name in _CONDITIONS if getattr(query, name) is not None}
     values = {name: written(value) if isinstance(value, datetime) else str(value) for name, value in given.items()}
     if query.text is not None:
@@ -206,8 +205,8 @@ def one(conn: sqlite3.Connection, item_id: str) -> Item | None:
     return next(chosen(conn, InboxQuery(id=item_id)), None)
 
 
-def beside(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
-    """Tell which events one names, and which name it: by thread or by a reference."""
+def related_ids(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
+    """Return which events one names, and which name it: by thread or by a reference."""
     for sql in _BESIDE:
         for row in conn.execute(sql, {"id": event_id, "receipt": RECEIPT}):
             yield from (each for each in row if each is not None)
@@ -256,7 +255,7 @@ def _item(conn: sqlite3.Connection, row: sqlite3.Row) -> Item:
 
 
 def asides(conn: sqlite3.Connection) -> Iterator[Aside]:
-    """Tell what was kept aside, the newest last."""
+    """Return what was kept aside, the newest last."""
     for row in conn.execute(
         "SELECT seq, kind, reason, detail, place, stored, times, size, value, postmark FROM aside ORDER BY seq"
     ):
@@ -264,7 +263,7 @@ def asides(conn: sqlite3.Connection) -> Iterator[Aside]:
 
 
 def conflicts(conn: sqlite3.Connection) -> Iterator[Conflict]:
-    """Tell of events under an id that was here, the newest last."""
+    """Yield events under an id that was here, the newest last."""
     for row in conn.execute(
         "SELECT conflicts.*, items.hash AS first_hash FROM conflicts JOIN items USING (id) ORDER BY conflicts.seq"
     ):
@@ -280,7 +279,7 @@ def conflicts(conn: sqlite3.Connection) -> Iterator[Conflict]:
 
 
 def gaps(conn: sqlite3.Connection) -> Iterator[Gap]:
-    """Tell what has not come, lane by lane."""
+    """Return what has not come, lane by lane."""
     # A lane that has nothing but its first numbers, and of which nothing was announced, has no gap.
     chosen = conn.execute(
         "SELECT source, book, lane, head FROM lanes WHERE head > 0 UNION SELECT source, book, lane, head FROM"

@@ -67,6 +67,7 @@ class DigestWarn(StrEnum):
     CHARTER_UNKNOWN = "charter_unknown"
     MISSING_URGENT = "missing_urgent"
     MISSING_ROUTINE = "missing_routine"
+    LEFT_OUT = "left_out"
 
 
 SENTENCES: Final[dict[Warn | ManifestVerdict | DigestWarn | State, str]] = {
@@ -104,6 +105,7 @@ SENTENCES: Final[dict[Warn | ManifestVerdict | DigestWarn | State, str]] = {
     DigestWarn.CHARTER_UNKNOWN: marked("清单依据的章程版本本机没有"),
     DigestWarn.MISSING_URGENT: marked("清单中有当时应即时送达而本县未收到的文书"),
     DigestWarn.MISSING_ROUTINE: marked("清单中有署名无效、未能收入的文书"),
+    DigestWarn.LEFT_OUT: marked("随本期送来的文书中，有的不在清单上；已照常列出，请与驿站核实"),
 }
 
 

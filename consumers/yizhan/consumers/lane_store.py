@@ -66,7 +66,7 @@ def enter(conn: sqlite3.Connection, lane: LaneKey, n: int) -> bool:
 
 
 def owe(conn: sqlite3.Connection, lane: LaneKey) -> None:
-    """Note that a lane wants a cumulative receipt."""
+    """Enter that a lane wants a cumulative receipt."""
     conn.execute("UPDATE lanes SET owed = 1 WHERE source = ? AND book = ? AND lane = ?", lane)
 
 
@@ -130,12 +130,12 @@ def receipt(conn: sqlite3.Connection, lane: LaneKey) -> ReceiptRef | None:
 
 
 def settled(conn: sqlite3.Connection, lane: LaneKey, now: float) -> None:
-    """Note that a lane's cumulative receipt went out."""
+    """Enter that a lane's cumulative receipt went out."""
     conn.execute("UPDATE lanes SET owed = 0, receipted = ? WHERE source = ? AND book = ? AND lane = ?", (now, *lane))
 
 
 def put_off(conn: sqlite3.Connection, lane: LaneKey, now: float) -> None:
-    """Note that a lane's receipt could not go out: others go first."""
+    """Enter that a lane's receipt could not go out: others go first."""
     later = now + PUT_OFF_SECONDS
     conn.execute("UPDATE lanes SET receipted = ? WHERE source = ? AND book = ? AND lane = ?", (later, *lane))
 

@@ -23,7 +23,7 @@ class NumberRange(NamedTuple):
 
 
 def covered(near: Iterable[NumberRange], n: int) -> bool:
-    """Tell whether a number lies in one of the spans.
+    """Return whether a number lies in one of the spans.
 
     >>> covered([NumberRange(1, 3), NumberRange(7, 7)], 7)
     True

@@ -21,7 +21,7 @@ _LAST_WORDS_SECONDS: Final = 5.0
 log = logging.getLogger(__name__)
 
 
-class Teller:
+class OutcomeNotifier:
     """Calls ``tell`` with every outcome, in order, from one thread."""
 
     def __init__(self, tell: Callable[[ReceiveOutcome], None] | None) -> None:

@@ -98,13 +98,14 @@ def keep_letter(
     seq = conn.execute(
         "INSERT INTO items (id, hash, kind, source, county, book, type, status, thread, time, received, stored,"
         " expires, lane, n, way, rule, charter, state, unopenable, warnings,"
-        " supersedes, supersedes_hash, withdraws, withdraws_hash)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " supersedes, supersedes_hash, withdraws, withdraws_hash, reply_to)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             header.id, letter.verified.hash, kind, source, header.county, epoch, header.type, header.status,
             header.subject or header.id, header.time, written(letter.received), now, header.expires, name, n,
             letter.way, letter.rule, letter.charter.name, state, letter.unopenable, " ".join(sorted(warnings)),
             *_columns(header.supersedes), *_columns(header.withdraws),
+            None if header.reply_to is None else header.reply_to.id,
         ),
     ).lastrowid  # fmt: skip
     envelope = letter.verified.envelope
@@ -128,7 +129,7 @@ def _columns(ref: Ref | None) -> tuple[str | None, bytes | None]:
 
 
 def _numbered(conn: sqlite3.Connection, lane: LaneKey, n: int) -> bool:
-    """Tell whether an item, not only a void number, has this number."""
+    """Return whether an item, not only a void number, has this number."""
     return (
         conn.execute("SELECT 1 FROM items WHERE source = ? AND book = ? AND lane = ? AND n = ?", (*lane, n)).fetchone()
         is not None

@@ -32,13 +32,13 @@ from yizhan.consumers.arrivals import Arrived, Kind, ReceiveOutcome
 from yizhan.consumers.checkpoints import Checkpointer
 from yizhan.consumers.fetcher import AttachmentFetcher
 from yizhan.consumers.inbox import Inbox
-from yizhan.consumers.notifier import Teller
+from yizhan.consumers.notifier import OutcomeNotifier
 from yizhan.runtime import clients
 from yizhan.runtime.acl_check import require_access
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import NotAuthorised, StoreError
-from yizhan.runtime.file_lock import alone
-from yizhan.runtime.outage_log import Away
+from yizhan.runtime.file_lock import exclusive
+from yizhan.runtime.outage_log import OutageLog
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.settings import Settings
 from yizhan.runtime.watchdog import Watchdog
@@ -105,12 +105,12 @@ def run(
         raise ValueError("expected an inbox with an outbox: without one, receipts of others would be lost")
     chosen = connection or settings.connection(topics.county(inbox.county))
     lock = inbox.path.with_name(inbox.path.name + ".reader")
-    with alone(lock, _("在接收这个收件箱")), Teller(tell) as teller, Checkpointer(inbox.path):
+    with exclusive(lock, _("在接收这个收件箱")), OutcomeNotifier(tell) as notifier, Checkpointer(inbox.path):
         inbox.leave_checkpoints()
         if begin is not None:
             begin()
         with AttachmentFetcher(inbox, settings, chosen):
-            _Reader(inbox, settings, stop, chosen, watchdog, teller).run()
+            _Reader(inbox, settings, stop, chosen, watchdog, notifier).run()
 
 
 class _Reader:
@@ -123,16 +123,16 @@ class _Reader:
         stop: StopSignal,
         connection: KafkaConnection,
         watchdog: Watchdog | None,
-        teller: Teller,
+        notifier: OutcomeNotifier,
     ) -> None:
         self._inbox, self._settings, self._stop, self._connection = inbox, settings, stop, connection
-        self._watchdog, self._teller = watchdog, teller
+        self._watchdog, self._notifier = watchdog, notifier
         self._group = topics.group(topics.county(inbox.county), "inbox")
         self._kinds: dict[TopicPartition, Kind] = {
             TopicPartition(topics.alerts(inbox.county), 0): "alert",
             TopicPartition(topics.digests(inbox.county), 0): "digest",
         }
-        self._away = Away(inbox.county, connection.bootstrap)
+        self._outages = OutageLog(inbox.county, connection.bootstrap)
         self._cluster = ""
         self._next: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
@@ -187,7 +187,7 @@ class _Reader:
             place = self._inbox.position(self._cluster, kind)
             consumer.seek(partition, place)
             self._next[partition] = self._committed[partition] = place
-        self._away.seen(answers=True)
+        self._outages.observe(answers=True)
         log.info("%s: ready, cluster %s", self._inbox.county, self._cluster)
         self._backoff = _BACKOFF_SECONDS[0]
         self._commit_due = time.monotonic() + COMMIT_SECONDS
@@ -216,14 +216,14 @@ class _Reader:
             if records:
                 # From the return on the rows are durable; the offset follows within a second.
                 arrived = [_arrived(kind, record) for record in records]
-                self._teller.put(self._inbox.receive_many(arrived, self._cluster))
+                self._notifier.put(self._inbox.receive_many(arrived, self._cluster))
                 self._next[partition] = records[-1].offset + 1
 
     def _chores(self, consumer: KafkaConsumer) -> None:
         now = time.monotonic()
         if now >= self._tick_due:
             self._tick_due = now + TICK_SECONDS
-            self._away.seen(answers=clients.connected(consumer))
+            self._outages.observe(answers=clients.connected(consumer))
             self._inbox.tick(self._settings.receipt_interval_seconds)
         if now >= self._commit_due:
             self._commit_due = now + COMMIT_SECONDS
@@ -241,7 +241,7 @@ class _Reader:
                 metrics.LAG.labels(partition.topic).set(0 if end is None else max(0, end - offset))
 
     def _other_cluster(self, consumer: KafkaConsumer) -> bool:
-        """Tell whether the broker's last word on itself names another cluster; costs nothing."""
+        """Return whether the broker's last word on itself names another cluster; costs nothing."""
         found = consumer._cluster.cluster_id  # noqa: SLF001 -- the client knows, and has no other way to say it
         return found is not None and str(found) != self._cluster
 
@@ -291,7 +291,7 @@ class _Reader:
     def _wait(self, error: Exception, because: str) -> None:
         """Say it, do the chores that need no broker, and wait: a little longer each time."""
         metrics.RECONNECTS.labels(because).inc()
-        self._away.seen(answers=because != "broker", why=str(error))
+        self._outages.observe(answers=because != "broker", why=str(error))
         log.log(
             logging.DEBUG if because == "broker" else logging.WARNING,
             "%s: no reading from %s: %s; again in %.1f s",

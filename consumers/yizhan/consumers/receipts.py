@@ -84,7 +84,7 @@ def owed_due(conn: sqlite3.Connection, now: float, interval_seconds: float) -> l
 
 
 def put_off(conn: sqlite3.Connection, number: int, now: float) -> None:
-    """Note that the outbox did not take a receipt: tried again after a pause that doubles, so that others go first."""
+    """Enter that the outbox did not take a receipt: tried again after a pause that doubles, so that others go first."""
     conn.execute(
         "UPDATE owed SET attempts = attempts + 1, due = ? + min(?, 1 << min(attempts, 20)) WHERE seq = ?",
         (now, LONGEST_PAUSE_SECONDS, number),

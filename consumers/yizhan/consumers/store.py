@@ -289,4 +289,13 @@ MIGRATIONS: Final = (
     CREATE INDEX letters_answering ON letters (json_extract(CAST(header AS TEXT), '$.reply_to.id'))
         WHERE json_extract(CAST(header AS TEXT), '$.reply_to.id') IS NOT NULL;
     """,
+    """
+    -- From the header as it was read: JSON functions of SQLite do not find a name that is written with escapes.
+    DROP INDEX letters_answering;
+    ALTER TABLE items ADD COLUMN reply_to TEXT;
+    UPDATE items SET reply_to = (
+        SELECT json_extract(CAST(letters.header AS TEXT), '$.reply_to.id') FROM letters WHERE letters.seq = items.seq
+    );
+    CREATE INDEX items_answering ON items (reply_to) WHERE reply_to IS NOT NULL;
+    """,
 )

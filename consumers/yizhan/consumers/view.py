@@ -90,7 +90,7 @@ class InboxView(SharedStore):
             sentence = marked("{path}：应是 {county} 的收件箱，却是 {owner} 的；每个县各用一个文件")
             raise WrongInbox(sentence, path=self.path, county=self.county, owner=row["county"])
 
-    def _doubts(self, item: Item) -> Item:
+    def _with_key_doubt(self, item: Item) -> Item:
         """Mark an item whose key, by the newest charter, was in others' hands when the station received it."""
         entry = self.charters.latest().signing.get(item.county, {}).get(item.header.kid)
         if entry is None or not entry.doubtful(instant(item.received)):
@@ -100,13 +100,13 @@ class InboxView(SharedStore):
     def items(self, query: InboxQuery = EVERYTHING) -> tuple[Item, ...]:
         """List items, the newest last."""
         with self._reading() as conn:
-            return tuple(map(self._doubts, items.chosen(conn, query)))
+            return tuple(map(self._with_key_doubt, items.chosen(conn, query)))
 
     def item(self, item_id: str) -> Item | None:
         """Return one item, or None."""
         with self._reading() as conn:
             found = items.one(conn, item_id)
-        return None if found is None else self._doubts(found)
+        return None if found is None else self._with_key_doubt(found)
 
     def carriers(self, after: int, limit: int = 500) -> list[Carrier]:
         """Return items that came after a number, as far as their attached files need them."""
@@ -122,7 +122,7 @@ class InboxView(SharedStore):
         ]
 
     def known(self, seq: int, item_id: str) -> bool:
-        """Tell whether an item still has this number: not so in a restored backup."""
+        """Return whether an item still has this number: not so in a restored backup."""
         with self._reading() as conn:
             return conn.execute("SELECT 1 FROM items WHERE seq = ? AND id = ?", (seq, item_id)).fetchone() is not None
 
@@ -135,10 +135,10 @@ class InboxView(SharedStore):
         """List what belongs to one matter, in the order of arrival."""
         return self.items(InboxQuery(thread=subject))
 
-    def beside(self, event_id: str) -> frozenset[str]:
+    def related_ids(self, event_id: str) -> frozenset[str]:
         """Return the ids that an event names, and of those that name it."""
         with self._reading() as conn:
-            return frozenset(items.beside(conn, event_id))
+            return frozenset(items.related_ids(conn, event_id))
 
     def ringing(self) -> tuple[Item, ...]:
         """List alarms that wait for a person."""
@@ -180,7 +180,9 @@ class InboxView(SharedStore):
         """List a digest's events, in the manifest's order; of those here only what the station had ``within``."""
         with self._reading() as conn:
             found = tuple(digests.read_members(conn, digest, *map(written, within or ())))
-        return tuple(each if each.item is None else replace(each, item=self._doubts(each.item)) for each in found)
+        return tuple(
+            each if each.item is None else replace(each, item=self._with_key_doubt(each.item)) for each in found
+        )
 
     def stamps(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
         """Return postmarks of what came, as they came, in the order of coming: (number, bytes)."""
@@ -214,7 +216,7 @@ class InboxView(SharedStore):
     def followups(self, until: datetime) -> tuple[Followup, ...]:
         """List what the station said of obligations, each step that fell due before an instant."""
         with self._reading() as conn:
-            return tuple(followups.said(conn, written(until)))
+            return tuple(followups.statements(conn, written(until)))
 
     def due(self) -> tuple[Due, ...]:
         """List the items whose term of retention is over, the oldest first."""
@@ -233,7 +235,7 @@ class InboxView(SharedStore):
             row = conn.execute("SELECT next FROM positions WHERE cluster = ? AND kind = ?", (cluster, kind)).fetchone()
         return 0 if row is None else int(row["next"])
 
-    def owed(self) -> int:
+    def count_owed_receipts(self) -> int:
         """Count receipts about single events that the outbox has not taken yet."""
         with self._reading() as conn:
             return int(conn.execute("SELECT count(*) FROM owed").fetchone()[0])

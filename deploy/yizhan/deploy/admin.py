@@ -223,6 +223,8 @@ def _apply_quotas(client: KafkaAdminClient, wanted: Sequence[topics.Quota]) -> l
             "producer_byte_rate": float(quota.produce_bytes_per_second),
             "consumer_byte_rate": float(quota.consume_bytes_per_second),
         }
+        if quota.thread_percent is not None:
+            rates["request_percentage"] = float(quota.thread_percent)
         new = {k: v for k, v in rates.items() if found.get(quota.principal, {}).get(k) != v}
         if new:
             entries.append(

@@ -3,13 +3,24 @@
 Rule 1: mutual TLS on both listeners, loopback only; who has no certificate of ours gets no word in.
 Rule 2: what no rule allows is denied; topics are never made by accident.
 Rule 3: one broker promises survival of its own process's crash; the outboxes cover the rest.
+Rule 4: what one certificate can make the broker keep in memory is bounded: a request's claimed size, the connections
+        of an address, all requests that are being read, producers that it remembers.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 _MIB = 1024 * 1024
+MAX_REQUEST_BYTES: Final = 4 * _MIB
+"""Largest request. The broker takes that much memory when a request's first four bytes claim it."""
+CONNECTIONS_PER_ADDRESS: Final = 40
+"""Connections of one address: an office's processes need about fifteen."""
+LOCAL_CONNECTIONS: Final = 1000
+"""The same from this machine, where the processes of every office may run in a trial."""
+REQUESTS_IN_MEMORY_BYTES: Final = 200 * _MIB
+"""Requests that are being read or wait. Above what one address can claim (40 × 4 MiB): else it holds up all others."""
 
 
 def server_properties(data: Path, tls: Path, port: int, controller_port: int) -> str:
@@ -39,6 +50,13 @@ def server_properties(data: Path, tls: Path, port: int, controller_port: int) ->
         "default.replication.factor": 1,
         "log.message.timestamp.type": "LogAppendTime",
         "compression.type": "uncompressed",
+        # What one certificate can make it keep in memory.
+        "socket.request.max.bytes": MAX_REQUEST_BYTES,
+        "queued.max.request.bytes": REQUESTS_IN_MEMORY_BYTES,
+        "max.connections.per.ip": CONNECTIONS_PER_ADDRESS,
+        "max.connections.per.ip.overrides": f"127.0.0.1:{LOCAL_CONNECTIONS}",
+        "producer.id.expiration.ms": 60_000,  # a later repetition is a record twice, which readers know
+        "producer.id.expiration.check.interval.ms": 10_000,
         # One broker cannot replicate.
         "offsets.topic.replication.factor": 1,
         "offsets.topic.num.partitions": 8,

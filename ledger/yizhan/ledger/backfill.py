@@ -12,9 +12,9 @@ from yizhan.ledger import statements
 from yizhan.ledger.errors import LogBehind
 from yizhan.ledger.feed import read_range
 from yizhan.ledger.log import LOCK, WRITES
-from yizhan.ledger.statement_keys import VerifiedStatement, read_said
+from yizhan.ledger.statement_keys import VerifiedStatement, read_statement
 from yizhan.ledger.statements import Statements
-from yizhan.runtime.file_lock import alone
+from yizhan.runtime.file_lock import exclusive
 from yizhan.schemas import topics
 from yizhan.schemas.errors import NoteInvalid, StatementInvalid
 from yizhan.schemas.i18n import _
@@ -40,7 +40,7 @@ def refill(folder: Path, wire: Wire, charters: Charters, wanted: int, progress: 
         WireFailed: the broker fails.
         StoreError: the disk is full or fails.
     """
-    with alone(folder / LOCK, _(WRITES)), Statements(folder / statements.FILE) as kept:
+    with exclusive(folder / LOCK, _(WRITES)), Statements(folder / statements.FILE) as kept:
         before = kept.size
         if before >= wanted:
             return 0
@@ -94,7 +94,7 @@ def _statements(wire: Wire, charters: Charters) -> Iterator[VerifiedStatement]:
         for record in _records(wire, topic):
             if record.value.startswith(b"{"):
                 try:
-                    yield read_said(record.value, charters)
+                    yield read_statement(record.value, charters)
                 except StatementInvalid:
                     continue
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from yizhan.ledger.errors import LogForked
+from yizhan.ledger.errors import REBUILD, LogForked
 from yizhan.runtime.store import Store, open_store, transaction, wrapped
 from yizhan.schemas.merkle import EMPTY_ROOT
 
@@ -92,7 +92,8 @@ class Heads(Store):
             if conn.execute(change, (new.size, new.root, old.size, old.root)).rowcount != 1:
                 raise LogForked(
                     f"{self._path}: expected the head at {old.size}, it is another; two write this log, or a file "
-                    "was restored under a running process: stop all, then `yizhan ledger rebuild`"
+                    "was restored under a running process: stop all, then make the log again",
+                    hint=REBUILD,
                 )
             conn.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", list(positions.items()))
             # The crash line: from here on the head is what must be signed and published.

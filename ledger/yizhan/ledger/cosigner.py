@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from yizhan.ledger import metrics
 from yizhan.ledger.mirror import LogCopy
-from yizhan.ledger.statement_keys import VerifiedStatement, read_said
+from yizhan.ledger.statement_keys import VerifiedStatement, read_statement
 from yizhan.ledger.tree_builder import Growth
 from yizhan.runtime.store import transaction, wrapped
 from yizhan.schemas import tiles
@@ -117,11 +117,11 @@ class Cosigner(LogCopy):
     def _verified(self, statement: bytes) -> VerifiedStatement | None:
         """Verify a statement, under a newer charter if it must be; None for what nobody of ours signed."""
         try:
-            return read_said(statement, self.charters)
+            return read_statement(statement, self.charters)
         except StatementInvalid:
             with contextlib.suppress(StatementInvalid, CharterInvalid):
                 if self.charters.refresh():
-                    return read_said(statement, self.charters)
+                    return read_statement(statement, self.charters)
             return None
 
     def take(self, values: Sequence[bytes], cluster: str, following: int) -> Refusal | None:

@@ -12,13 +12,19 @@
         ├── LedgerNotReady   keys, charter or topics are missing
         └── BookInvalid      a county's book for the auditor that cannot be read, or was cut
 
-Rule 1: every sentence says what was expected, what came and what to do.
+Rule 1: every sentence says what was expected and what was found; what to do is its ``hint``, where a command helps.
 Rule 2: none of them is repaired in silence: a person decides.
 """
 
 from __future__ import annotations
 
+from typing import Final
+
+from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
+
+REBUILD: Final = Action.to("ledger.rebuild")
+"""What helps where the files of a log are damaged and its statements are there."""
 
 
 class LedgerError(YizhanError):
@@ -32,10 +38,14 @@ class NotWritten(LedgerError):
 class LogDamaged(LedgerError):
     """A file is missing, short, or has other bytes than it must have; ``path`` names it."""
 
-    def __init__(self, path: str, message: str) -> None:
-        """Keep the path beside the sentence."""
-        super().__init__(f"{path}: {message}")
+    def __init__(self, path: str, message: str, /, *, hint: Action | None = None, **params: object) -> None:
+        """Take the path and the sentence about it."""
+        super().__init__(message, hint=hint, **params)
         self.path = path
+
+    def __str__(self) -> str:
+        """Return the path and the sentence."""
+        return f"{self.path}: {super().__str__()}"
 
 
 class LogBehind(LedgerError):

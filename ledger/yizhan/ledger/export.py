@@ -15,6 +15,7 @@ from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder, Tiles
 from yizhan.ledger.tree_builder import Growth
 from yizhan.ledger.verify import read_checkpoint, statements_path
 from yizhan.schemas import notes, tiles
+from yizhan.schemas.actions import Action
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +53,7 @@ def export(
     source = LogFolder(log)
     newest = read_checkpoint(source, CHECKPOINT, charters)
     if newest is None:
-        raise LogDamaged(CHECKPOINT, "is missing: no log is here yet; start `yizhan ledger run`")
+        raise LogDamaged(CHECKPOINT, "is missing: no log is here yet; start the ledger", hint=Action.to("ledger.run"))
     final, size = read_checkpoint(source, FINAL, charters), newest.checkpoint.size
     reader, growth, files = Tiles(source, size, log), Growth(), Folder(target)
     for number in range(-(-size // tiles.WIDTH)):
@@ -66,7 +67,8 @@ def export(
             files.replace(statements_path(number), b"".join(lines))
         progress(growth.size)
     if growth.root() != newest.checkpoint.root:
-        raise LogDamaged(str(log), "its entries are not what its checkpoint signed; run `yizhan audit verify` on it")
+        hint = Action.to("audit.verify", where=log)
+        raise LogDamaged(str(log), "its entries are not what its checkpoint signed; verify it", hint=hint)
     files.sync()
     (key, *_others) = [entry.key for entry in newest.charter.ledger.values() if entry.holds(newest.at)]
     files.replace(VERIFIER_KEY, f"{notes.verifier_key(newest.checkpoint.origin, key)}\n".encode())

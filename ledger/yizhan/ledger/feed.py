@@ -22,7 +22,7 @@ from yizhan.ledger import metrics
 from yizhan.ledger.kafka_io import LogRecord, Wire, WireFailed
 from yizhan.ledger.log import MAX_BATCH, LedgerSigningKeys, Log
 from yizhan.ledger.sessions import REMEMBERED, Sessions
-from yizhan.ledger.statement_keys import VerifiedStatement, read_said
+from yizhan.ledger.statement_keys import VerifiedStatement, read_statement
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import topics
 from yizhan.schemas.checkpoints import cosigner_name, open_checkpoint
@@ -188,11 +188,11 @@ class Feed(Sessions):
         """Verify a statement; what does not verify, with the newest charter either, is put aside aloud."""
         try:
             try:
-                return read_said(value, self._charters)
+                return read_statement(value, self._charters)
             except StatementInvalid:
                 if not self._refresh():
                     raise
-                return read_said(value, self._charters)
+                return read_statement(value, self._charters)
         except StatementInvalid as error:
             log.error("put aside, no leaf: %s", error)  # noqa: TRY400 -- one line
             metrics.STATEMENTS.labels("aside").inc()
@@ -203,7 +203,7 @@ class Feed(Sessions):
         """Bring in what was put aside for want of a charter that is here now."""
         for value, _why in self._log.statements.aside():
             try:
-                said = read_said(value, self._charters)
+                said = read_statement(value, self._charters)
             except StatementInvalid:
                 continue
             self._append([said], {wire.cluster: self._next})
@@ -258,7 +258,7 @@ class Feed(Sessions):
     def _handed_in(self, wire: Wire, record: LogRecord) -> None:
         """Log a statement that a county holds and did not find here: the station's signature is what counts."""
         try:
-            said = read_said(record.value, self._charters)
+            said = read_statement(record.value, self._charters)
         except StatementInvalid as error:
             log.error("%s, offset %d: %s", record.topic, record.offset, error)  # noqa: TRY400 -- one line
             return

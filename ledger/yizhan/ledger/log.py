@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING, Final, Self
 
 from yizhan.ledger import checkpoint_store, metrics, statements
 from yizhan.ledger.checkpoint_store import NOTHING, Head, Heads
-from yizhan.ledger.errors import LogBehind, LogDamaged, LogForked, NotWritten
+from yizhan.ledger.errors import REBUILD, LogBehind, LogDamaged, LogForked, NotWritten
 from yizhan.ledger.files import Folder
 from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder, Tiles
 from yizhan.ledger.statements import Contradiction, Statements
 from yizhan.ledger.tree_builder import Growth
-from yizhan.runtime.file_lock import alone
+from yizhan.runtime.file_lock import exclusive
 from yizhan.schemas import notes, tiles
 from yizhan.schemas.checkpoints import Checkpoint, OpenedCheckpoint, parse_checkpoint, sign_checkpoint
 from yizhan.schemas.errors import NoteInvalid, ProofInvalid
@@ -81,7 +81,7 @@ class Log:
         with contextlib.ExitStack() as stack:
             try:
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                stack.enter_context(alone(folder / LOCK, _(WRITES)))
+                stack.enter_context(exclusive(folder / LOCK, _(WRITES)))
             except OSError as error:
                 raise NotWritten(f"{folder}: {error.strerror}; look at the disk and at who owns it") from error
             self.statements = stack.enter_context(Statements(folder / statements.FILE))
@@ -116,20 +116,23 @@ class Log:
         if head is None:
             if kept or published is not None:
                 raise LogBehind(
-                    f"{self.folder / checkpoint_store.FILE} is missing or empty, but there are {kept} statements; restore it, "
-                    "or let `yizhan ledger rebuild` make it from statements, checkpoint and topic"
+                    f"{self.folder / checkpoint_store.FILE} is missing or empty, but there are {kept} statements; "
+                    "restore it, or make it again from statements, checkpoint and topic",
+                    hint=REBUILD,
                 )
             self._heads.begin(self.origin)
             head = NOTHING
         if published is not None and published.size > head.size:
             raise LogBehind(
-                f"{self.folder / checkpoint_store.FILE} stands at {head.size}, the published checkpoint at {published.size}: an "
-                "old copy of that file; restore the newer one, or let `yizhan ledger rebuild` make it"
+                f"{self.folder / checkpoint_store.FILE} stands at {head.size}, the published checkpoint at "
+                f"{published.size}: an old copy of that file; restore the newer one, or make it again",
+                hint=REBUILD,
             )
         if kept < head.size:
             raise LogBehind(
                 f"{self.folder / statements.FILE} ends at {kept}, the log has signed {head.size}: its tail is lost; "
-                "restore the newer file, or let `yizhan ledger rebuild` read the rest from the topic again"
+                "restore the newer file, or read the rest from the topic again",
+                hint=REBUILD,
             )
         return head
 
@@ -139,10 +142,10 @@ class Log:
         try:
             growth = Growth.load(self.head.size, reader.tile, reader.bundle)
         except ProofInvalid as error:
-            raise LogDamaged(PUBLIC, f"{error}; run `yizhan ledger rebuild`") from error
+            raise LogDamaged(PUBLIC, str(error), hint=REBUILD) from error
         if growth.root() != self.head.root:
-            raise LogDamaged(PUBLIC, f"its tiles have another root than the head at {self.head.size}; run `yizhan "
-                             "ledger rebuild`")  # fmt: skip
+            message = f"its tiles have another root than the head at {self.head.size}"
+            raise LogDamaged(PUBLIC, message, hint=REBUILD)
         return growth
 
     def _catch_up(self) -> None:
@@ -278,7 +281,8 @@ class Log:
         if checkpoint.size > self.head.size:
             raise LogBehind(
                 f"the log here ends at {self.head.size}, a checkpoint {where} at {checkpoint.size}: its tail is lost, "
-                "or an old copy was restored; restore the newer one, or run `yizhan ledger rebuild`"
+                "or an old copy was restored; restore the newer one, or make the log again",
+                hint=REBUILD,
             )
         if self.root_at(checkpoint.size) != checkpoint.root:
             raise LogForked(

@@ -13,8 +13,8 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
-from yizhan.ledger.errors import LogDamaged
-from yizhan.schemas import merkle, tiles
+from yizhan.ledger.errors import REBUILD, LogDamaged
+from yizhan.schemas import merkle, notes, tiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ CHECKPOINT: Final = "checkpoint"
 """The newest checkpoint, signed by the log, with the cosignatures that have come (tlog-tiles)."""
 FINAL: Final = "final"
 """The newest checkpoint with its quorum. Beside tlog-tiles, which knows only one checkpoint."""
-_MAX_BYTES: Final = 1024 * 1024
+_MAX_BYTES: Final = notes.MAX_NOTE_BYTES
 _TIMEOUT_SECONDS: Final = 30.0
 
 
@@ -107,4 +107,4 @@ class Tiles:
                 raise LogDamaged(path(wide), f"has {len(data)} bytes, expected {wide * each_bytes}")
             if data is not None:
                 return data
-        raise LogDamaged(path(width), "is missing; restore it, or run `yizhan ledger rebuild`")
+        raise LogDamaged(path(width), "is missing; restore it, or make the log again", hint=REBUILD)

@@ -16,6 +16,7 @@ from yizhan.ledger.errors import LedgerError, LedgerNotReady, NoSuchStatement
 from yizhan.ledger.tree_builder import Growth
 from yizhan.runtime.store import Store, open_store, transaction, wrapped
 from yizhan.schemas import tiles
+from yizhan.schemas.actions import Action
 from yizhan.schemas.checkpoints import open_checkpoint
 from yizhan.schemas.merkle import HASH_BYTES
 from yizhan.schemas.proofs import LogProof, entry_of, verify_proof
@@ -169,7 +170,8 @@ class LogCopy(Store):
         with transaction(self._conn) as conn:
             change = "UPDATE evidence SET settled = ? WHERE seq = ? AND settled IS NULL"
             if conn.execute(change, (f"{written(self._clock())} {by}", seq)).rowcount != 1:
-                raise NoSuchStatement(f"{seq}: there is no such evidence that stands; `yizhan ledger status` lists it")
+                message = f"there is no evidence {seq} that is not settled"
+                raise NoSuchStatement(message, hint=Action.to("ledger.status", county=self.county))
 
     # -- hashes and proofs --
 
@@ -189,7 +191,8 @@ class LogCopy(Store):
             row = self._conn.execute(query, (entry_of(statement), self.head.size)).fetchone()
         notes = [note for note in (self.final(), self._row()["note"]) if note is not None]
         if not notes:
-            raise LedgerNotReady("no checkpoint was checked here yet; start `yizhan ledger cosign`")
+            message = "no checkpoint was checked here yet; start the cosigner"
+            raise LedgerNotReady(message, hint=Action.to("ledger.cosign", county=self.county))
         for note in notes if row is not None else ():
             opened, place = open_checkpoint(bytes(note), self.charters), int(row["place"])
             if place < opened.checkpoint.size:

@@ -13,6 +13,7 @@ from yizhan.ledger.log import PUBLIC
 from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder, Tiles
 from yizhan.ledger.verify import read_checkpoint
 from yizhan.schemas import tiles
+from yizhan.schemas.actions import Action
 from yizhan.schemas.proofs import LogProof, verify_proof
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def prove(folder: Path, statements: Statements, event_id: str, charters: Charter
     source = LogFolder(folder / PUBLIC)
     found = [each for path in (FINAL, CHECKPOINT) if (each := read_checkpoint(source, path, charters)) is not None]
     if not found:
-        raise LedgerNotReady("the log has no checkpoint yet; start `yizhan ledger run`")
+        raise LedgerNotReady("the log has no checkpoint yet; start the ledger", hint=Action.to("ledger.run"))
     serving = [each for each in found if each.checkpoint.size > places[0]]
     if not serving:
         raise NoSuchStatement(f"{event_id[:80]}: the newest checkpoint does not cover it yet; ask again in a second")

@@ -19,7 +19,7 @@ from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder
 from yizhan.ledger.statements import Statements
 from yizhan.ledger.tree_builder import Growth
 from yizhan.runtime.errors import StoreError
-from yizhan.runtime.file_lock import alone
+from yizhan.runtime.file_lock import exclusive
 from yizhan.schemas import notes, tiles
 from yizhan.schemas.checkpoints import Checkpoint, parse_checkpoint
 from yizhan.schemas.errors import NoteInvalid
@@ -35,7 +35,7 @@ _FRESH: Final = "log.new"
 _AT_ONCE: Final = 4096
 
 
-def known(folder: Path, origin: str) -> dict[str, Checkpoint]:
+def known_checkpoints(folder: Path, origin: str) -> dict[str, Checkpoint]:
     """Return the checkpoints that the ledger's own files hold: where → checkpoint.
 
     What cannot be read is left out: it is what a rebuild is for.
@@ -81,7 +81,7 @@ def rebuild(
         LogDamaged: a statement is missing.
         NotWritten, StoreError: the disk is full or fails; the old log is untouched.
     """
-    with alone(folder / LOCK, _(WRITES)), Statements(folder / statements.FILE) as kept:
+    with exclusive(folder / LOCK, _(WRITES)), Statements(folder / statements.FILE) as kept:
         size = kept.size
         for where, checkpoint in expected.items():
             if checkpoint.size > size:

@@ -7,8 +7,8 @@ Rule 1: a postmark is about the record at its origin, a closing manifest about t
         statement is about itself.
 Rule 2: a kind of statement that this program does not know is logged like the others if a postmark key
         of the newest charter signed it: a later program may know it.
-Rule 3: two statements about one subject agree when only what the station knew of its own charter differs
-        (specification 12.3): judged again after a refresh, a record is the same record.
+Rule 3: two statements about one subject agree when only what the station knew of its own charter differs, or how
+        many refused records it speaks of at once (specification 12.3): judged again, a record is the same record.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from yizhan.schemas.charter import Charters
 
 
-_MAY_DIFFER: Final = frozenset({"charter_behind", "charter_stale"})
+_MAY_DIFFER: Final = frozenset({"charter_behind", "charter_stale", "first"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class VerifiedStatement:
     hash: bytes | None = None
 
 
-def read_said(data: bytes, charters: Charters) -> VerifiedStatement:
+def read_statement(data: bytes, charters: Charters) -> VerifiedStatement:
     """Verify a statement and tell what it is about.
 
     Raises:

@@ -193,7 +193,7 @@ def _event(conn: sqlite3.Connection, event_id: str, event_hash: bytes, place: in
 
 
 @contextlib.contextmanager
-def looking(path: Path) -> Iterator[Statements | None]:
+def open_to_read(path: Path) -> Iterator[Statements | None]:
     """Open the statements to look; None where there are none."""
     if not path.exists():
         yield None

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.producers.errors import NotPublishable, UnknownReference
-from yizhan.producers.numbering import OutgoingEvent, Pen, payload_bytes
+from yizhan.producers.numbering import OutgoingEvent, SigningContext, payload_bytes
 from yizhan.schemas import strictjson
 from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.header import Ref, split_id
@@ -32,7 +32,7 @@ _REFERENCES: Final = ("withdraws", "supersedes", "reply_to")
 _COPIED: Final = ("type", "status", "priority", "grade", "certainty", "stage", "worse", "expires", "wants", "period")
 
 
-def letter_of(conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> OutgoingEvent:
+def outgoing_event(conn: sqlite3.Connection, draft: Draft, signing: SigningContext, now: datetime) -> OutgoingEvent:
     """Make a letter of a draft, reading what it refers to.
 
     Raises:
@@ -40,7 +40,7 @@ def letter_of(conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -
         NotPublishable: its payload is not JSON, or its time lies in the future (fires and disasters go).
     """
     references = {
-        name: _resolve(conn, reference, draft.type, pen.source, name)
+        name: _resolve(conn, reference, draft.type, signing.source, name)
         for name in _REFERENCES
         if (reference := getattr(draft, name)) is not None
     }
@@ -52,7 +52,7 @@ def letter_of(conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -
     attributes["subject"] = draft.subject or _thread(conn, references)
     if draft.type == DISPUTE:
         _check_course(conn, draft, attributes["subject"])
-    to = draft.to or _audience(conn, attributes["touches"] or (), references, pen)
+    to = draft.to or _audience(conn, attributes["touches"] or (), references, signing)
     return OutgoingEvent(attributes, tuple(sorted(set(to))), payload_bytes(draft.payload), draft.external_ref)
 
 
@@ -84,12 +84,14 @@ def _check_course(conn: sqlite3.Connection, draft: Draft, thread: str | None) ->
             return
 
 
-def _audience(conn: sqlite3.Connection, touches: Iterable[str], references: dict[str, Ref], pen: Pen) -> set[str]:
-    county = pen.source[:6]
-    to = set(touches) & pen.charter.members.keys()
+def _audience(
+    conn: sqlite3.Connection, touches: Iterable[str], references: dict[str, Ref], signing: SigningContext
+) -> set[str]:
+    county = signing.source[:6]
+    to = set(touches) & signing.charter.members.keys()
     for reference in references.values():
         to |= set(recipients_of(conn, reference.id) or (split_id(reference.id)[0][:6],))
-    return (to - {county}) or set(pen.charter.partners(county))
+    return (to - {county}) or set(signing.charter.partners(county))
 
 
 def recipients_of(conn: sqlite3.Connection, event_id: str) -> tuple[str, ...]:

@@ -60,7 +60,7 @@ def _delivered(conn: sqlite3.Connection, seq: int, county: str, time: str) -> No
 
 
 def receipt_missing(conn: sqlite3.Connection, seq: int) -> bool:
-    """Tell whether a receipt is awaited from somebody to whom the event goes at once."""
+    """Return whether a receipt is awaited from somebody to whom the event goes at once."""
     return (
         conn.execute(
             "SELECT 1 FROM recipients JOIN events USING (seq)"

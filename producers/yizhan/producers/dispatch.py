@@ -109,7 +109,7 @@ class Dispatch(Store):
         return Outgoing(seq, row["id"], row["type"], row["envelope"], row["attempts"] > 0)
 
     def acknowledged(self, numbers: Sequence[int], patience: Patience, places: Mapping[int, int] | None = None) -> None:
-        """Note that a broker has these (by ``seq``), and when each is to go again unless it is settled.
+        """Enter that a broker has these (by ``seq``), and when each is to go again unless it is settled.
 
         ``places`` are the offsets at which it put them, as far as it said so.
         """
@@ -151,7 +151,7 @@ class Dispatch(Store):
             ).rowcount
 
     def has_conflicts(self) -> bool:
-        """Tell whether events wait to be sealed anew (``Outbox.reissue``)."""
+        """Return whether events wait to be sealed anew (``Outbox.reissue``)."""
         with wrapped(self._conn):
             return (
                 self._conn.execute("SELECT 1 FROM events WHERE conflict = 1 AND replaced_by IS NULL LIMIT 1").fetchone()
@@ -159,7 +159,7 @@ class Dispatch(Store):
             )
 
     def voids_untold(self) -> bool:
-        """Tell whether numbers became void since lane heads were last announced."""
+        """Return whether numbers became void since lane heads were last announced."""
         with wrapped(self._conn):
             return memory.recall(self._conn, memory.VOID_UNTOLD) == "1"
 
@@ -173,7 +173,7 @@ class Dispatch(Store):
             ).fetchone()
         return None if row is None else ReadPosition(row["next_posting"], row["highest_event"])
 
-    def arrive(self, cluster: str, events_end: int, postings_end: int) -> int | None:
+    def enter_cluster(self, cluster: str, events_end: int, postings_end: int) -> int | None:
         """Note which cluster this is and how far its logs reach.
 
         Returns the offset to read postings from, or None when nothing changed since the last call:

@@ -59,7 +59,7 @@ def no_such_draft(n: int) -> NoSuchDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsent:
+class StoredDraft:
     """One draft. Times are written instants; ``sending`` is set where it may have gone already."""
 
     n: int
@@ -82,7 +82,7 @@ class DraftsView(Store):
     def _connect(path: Path) -> sqlite3.Connection:
         return read_store(path, MIGRATIONS)
 
-    def get(self, n: int) -> Unsent:
+    def get(self, n: int) -> StoredDraft:
         """Return a draft.
 
         Raises:
@@ -91,11 +91,11 @@ class DraftsView(Store):
         row = self._conn.execute("SELECT * FROM drafts WHERE n = ?", (n,)).fetchone()
         if row is None:
             raise no_such_draft(n)
-        return _unsent(row)
+        return _stored_draft(row)
 
-    def all(self) -> tuple[Unsent, ...]:
+    def all(self) -> tuple[StoredDraft, ...]:
         """List the drafts, the oldest first."""
-        return tuple(_unsent(row) for row in self._conn.execute("SELECT * FROM drafts ORDER BY n"))
+        return tuple(_stored_draft(row) for row in self._conn.execute("SELECT * FROM drafts ORDER BY n"))
 
     def office(self) -> dict[str, Any]:
         """Return who signed last; empty at first."""
@@ -170,10 +170,10 @@ def _as_written(payload: bytes) -> dict[str, Any]:
     )
 
 
-def _unsent(row: sqlite3.Row) -> Unsent:
+def _stored_draft(row: sqlite3.Row) -> StoredDraft:
     content = strictjson.loads(row["content"].encode(), floats=True)
     asked = strictjson.loads(row["asked"].encode())
-    return Unsent(row["n"], row["type"], content, tuple(asked), row["begun"], row["changed"], row["sending"])
+    return StoredDraft(row["n"], row["type"], content, tuple(asked), row["begun"], row["changed"], row["sending"])
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 -- JSON is any

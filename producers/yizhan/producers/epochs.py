@@ -55,7 +55,7 @@ def open_epoch(conn: sqlite3.Connection, now: datetime, because: str, random_byt
     return epoch
 
 
-def check_life(
+def check_identity(
     conn: sqlite3.Connection, path: Path, source: str, now: datetime, random_bytes: Callable[[int], bytes]
 ) -> None:
     """Open the first epoch, or a new one where rule 2 demands it, inside the caller's transaction.
@@ -80,7 +80,7 @@ def check_life(
 
 
 def _is_behind(conn: sqlite3.Connection, head: tuple[str, int] | None) -> bool:
-    """Tell whether the file beside knows of a number that the database does not."""
+    """Return whether the file beside knows of a number that the database does not."""
     if head is None:
         return False
     epoch, n = head

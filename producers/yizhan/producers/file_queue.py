@@ -55,7 +55,7 @@ class FileQueue(Store):
         super().__init__(open_store(path, MIGRATIONS))
         self._conn.execute("PRAGMA synchronous = NORMAL")  # what a power cut takes from it is sent again
 
-    def arrive(self, cluster: str, end: int) -> None:
+    def enter_cluster(self, cluster: str, end: int) -> None:
         """Note whose broker this is and where its log ends; begin anew where it lost chunks."""
         with transaction(self._conn) as conn:
             row = conn.execute("SELECT cluster, next FROM files_place").fetchone()
@@ -63,7 +63,7 @@ class FileQueue(Store):
                 conn.execute("UPDATE files SET sent = 0 WHERE done = 0")
             conn.execute("INSERT OR REPLACE INTO files_place VALUES (1, ?, ?)", (cluster, end))
 
-    def troubled(self, said: str | None) -> bool:
+    def set_trouble(self, said: str | None) -> bool:
         """Note why the broker takes no files, or that it does (None); tell whether that is news."""
         with transaction(self._conn) as conn:
             before = trouble(conn)
@@ -73,15 +73,15 @@ class FileQueue(Store):
         return said != before
 
     def prompt_waits(self) -> bool:
-        """Tell whether something prompt is to go first."""
+        """Return whether something prompt is to go first."""
         with wrapped(self._conn):
             return (
                 self._conn.execute("SELECT 1 FROM events WHERE queued = 1 AND prompt = 1 LIMIT 1").fetchone()
                 is not None
             )
 
-    def waits(self) -> bool:
-        """Tell whether there is a chunk to be sent."""
+    def has_next(self) -> bool:
+        """Return whether there is a chunk to be sent."""
         with wrapped(self._conn):
             return self._next() is not None
 
@@ -125,7 +125,7 @@ class FileQueue(Store):
         return Piece(row["n"], row["root"], row["sent"], len(leaves), record)
 
     def acknowledged(self, piece: Piece, offset: int) -> None:
-        """Note that the broker has a chunk."""
+        """Enter that the broker has a chunk."""
         with transaction(self._conn) as conn:
             finished = self._clock() if piece.index == piece.count - 1 else None
             conn.execute(

@@ -66,7 +66,7 @@ class FileSender(WorkerThread):
             if time.monotonic() >= self._sweep_due:
                 queue.sweep()
                 self._sweep_due = time.monotonic() + SWEEP_SECONDS
-            if queue.waits():
+            if queue.has_next():
                 self._session(queue)
             self._over.wait(IDLE_SECONDS)
 
@@ -86,7 +86,7 @@ class FileSender(WorkerThread):
             cluster = str(admin.describe_cluster()["cluster_id"])
         with clients.consumer(self._connection, _CLIENT) as consumer:
             end = consumer.end_offsets([self._partition], timeout_ms=5000)[self._partition]
-        queue.arrive(cluster, end)
+        queue.enter_cluster(cluster, end)
 
     def _ask(self, queue: FileQueue, admin: KafkaAdminClient) -> None:
         """Ask whether the broker takes our files; where it does not, that is written down for people."""
@@ -94,10 +94,10 @@ class FileSender(WorkerThread):
         try:
             require_access(admin.describe_topics([topic]), topics.county(self._outbox.county), write=[topic])
         except NotAuthorised as error:
-            if queue.troubled(str(error)):
+            if queue.set_trouble(str(error)):
                 log.warning("%s: %s", self._outbox.source, error)
             raise
-        queue.troubled(None)
+        queue.set_trouble(None)
 
     def _give_way(self, queue: FileQueue) -> None:
         deadline = time.monotonic() + _PROMPT_SECONDS

@@ -67,7 +67,7 @@ def _attachments(payload: bytes) -> list[Attachment]:
     return [Attachment.model_validate(each) for each in found or () if isinstance(each, Mapping) and "sealed" in each]
 
 
-def hear(conn: sqlite3.Connection, event_id: str, stage: str, now: float, patience_seconds: float) -> None:
+def enter_receipt(conn: sqlite3.Connection, event_id: str, stage: str, now: float, patience_seconds: float) -> None:
     """Take in what a recipient said of an event's files: it has them, or the broker lost some.
 
     Sent again only what went out whole, after a pause that doubles from ``patience_seconds`` to a day, and behind
@@ -112,7 +112,7 @@ def trouble(conn: sqlite3.Connection) -> str | None:
 
 
 def rows(conn: sqlite3.Connection) -> Iterable[FileRow]:
-    """Tell of the files that some recipient does not have yet, the oldest first."""
+    """Yield the files that some recipient does not have yet, the oldest first."""
     query = (
         "SELECT files.*, id, payload FROM files JOIN events USING (seq) JOIN sealed USING (seq)"
         " WHERE done = 0 ORDER BY files.n"

@@ -28,7 +28,7 @@ _AFTER_FAILURE_SECONDS: Final = 60.0
 log = logging.getLogger(__name__)
 
 
-class Chores:
+class Maintenance:
     """The chores of one publisher; ``monotonic`` gives seconds that never go back."""
 
     def __init__(

@@ -10,7 +10,7 @@ VOID_UNTOLD: Final = "void_untold"
 LINE_LOST: Final = "line_lost"
 """Since when the publisher finds no broker, a written instant; empty while it answers."""
 LANE_HEADS_ANNOUNCED: Final = "lane_heads_announced"
-"""When lane heads were last announced, a written instant."""
+"""Return when lane heads were last announced, a written instant."""
 
 
 def remember(conn: sqlite3.Connection, name: str, value: str) -> None:

@@ -67,7 +67,7 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
-class Pen:
+class SigningContext:
     """Who writes: source, signing key, and the charter in force now."""
 
     source: str
@@ -75,7 +75,7 @@ class Pen:
     charter: Charter
 
 
-def accept(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, now: datetime) -> Accepted:
+def accept(conn: sqlite3.Connection, letter: OutgoingEvent, signing: SigningContext, now: datetime) -> Accepted:
     """Accept a letter: number, seal and store it inside the caller's transaction.
 
     Raises:
@@ -83,23 +83,23 @@ def accept(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, now: datet
         CharterInvalid: a recipient has no sealing key that holds.
         Oversize: it does not fit into an envelope.
     """
-    _check_parties(letter.to, pen)
+    _check_parties(letter.to, signing)
     epoch = epochs.current(conn)
     n = epochs.last_number(conn, epoch) + 1
-    header = draft_header(letter, pen, f"{pen.source}-{epoch}-{n}")
-    decisions = {member: decide(header, member, pen.charter.policy) for member in letter.to}
+    header = draft_header(letter, signing, f"{signing.source}-{epoch}-{n}")
+    decisions = {member: decide(header, member, signing.charter.policy) for member in letter.to}
     lanes = {member: _next_place(conn, member, epoch, made.way) for member, made in decisions.items()}
     header = header.model_copy(update={"lanes": lanes})
-    keys = [pen.charter.sealing_key(member, now) for member in letter.to]
-    envelope = seal(header, letter.payload, keys, pen.signer)
+    keys = [signing.charter.sealing_key(member, now) for member in letter.to]
+    envelope = seal(header, letter.payload, keys, signing.signer)
     event_hash = parse_envelope(envelope).hash
     _store(conn, letter, header, envelope, event_hash, decisions, now)
     suspect = instant(header.time) - now > CLOCK_TOLERANCE
     return Accepted(header.id, event_hash, letter.to, decisions, clock_suspect=suspect)
 
 
-def _check_parties(to: tuple[str, ...], pen: Pen) -> None:
-    county, charter = pen.source[:6], pen.charter
+def _check_parties(to: tuple[str, ...], signing: SigningContext) -> None:
+    county, charter = signing.source[:6], signing.charter
     if not to:
         sentence = marked("没有收件县：章程 {charter} 里 {county} 没有结对的县；请在 to 里写明")
         raise NotPublishable(sentence, charter=charter.name, county=county)
@@ -109,20 +109,20 @@ def _check_parties(to: tuple[str, ...], pen: Pen) -> None:
         if member not in charter.members:
             sentence = marked("{member} 不是章程 {charter} 的成员；请改正 to")
             raise NotPublishable(sentence, member=member[:20], charter=charter.name)
-    if pen.signer.kid not in charter.signing.get(county, {}):
+    if signing.signer.kid not in charter.signing.get(county, {}):
         sentence = marked("章程 {charter} 没有登记 {county} 的签名密钥 {kid}…，驿站会拒收；请用登记过的密钥")
-        raise NotPublishable(sentence, charter=charter.name, county=county, kid=pen.signer.kid[:16])
+        raise NotPublishable(sentence, charter=charter.name, county=county, kid=signing.signer.kid[:16])
 
 
-def draft_header(letter: OutgoingEvent, pen: Pen, event_id: str) -> Header:
+def draft_header(letter: OutgoingEvent, signing: SigningContext, event_id: str) -> Header:
     """Check the attributes (``NotPublishable``). Its lanes are placeholders: they follow from the decisions."""
     values = {
         **{name: value for name, value in letter.attributes.items() if value is not None},
-        "source": pen.source,
+        "source": signing.source,
         "id": event_id,
-        "kid": pen.signer.kid,
+        "kid": signing.signer.kid,
         "to": letter.to,
-        "charter": pen.charter.name,
+        "charter": signing.charter.name,
         "lanes": {},
     }
     try:

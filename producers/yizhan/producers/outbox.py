@@ -27,7 +27,7 @@ from yizhan.producers import addressing, confirmations, epochs, files, memory, m
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.errors import NotPublishable, WrongOutbox
 from yizhan.producers.notices import lane_head_letters
-from yizhan.producers.numbering import Accepted, OutgoingEvent, Pen
+from yizhan.producers.numbering import Accepted, OutgoingEvent, SigningContext
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.store import MIGRATIONS
 from yizhan.runtime import wakeup
@@ -102,7 +102,7 @@ class Outbox(OutboxView):
         self._signer, self._options = signer, options
         try:
             with transaction(self._conn):
-                epochs.check_life(self._conn, path, source, clock(), options.random_bytes)
+                epochs.check_identity(self._conn, path, source, clock(), options.random_bytes)
             file = path.stat()
             self._file = (file.st_dev, file.st_ino)
         except BaseException:
@@ -129,7 +129,7 @@ class Outbox(OutboxView):
             CharterInvalid, Oversize: as ``numbering.accept``.
             StoreError: the disk is full or fails; nothing was stored.
         """
-        return self._accept_one(lambda conn, pen, now: self._letter(conn, draft, pen, now))
+        return self._accept_one(lambda conn, signing, now: self._letter(conn, draft, signing, now))
 
     def publish_many(self, drafts: Iterable[Draft]) -> Iterator[Accepted | YizhanError]:
         """Publish one after the other, ``BATCH`` to a commit; yields each one's result in order.
@@ -139,34 +139,38 @@ class Outbox(OutboxView):
         """
         waiting = iter(drafts)
         while batch := list(islice(waiting, BATCH)):
-            with self._writing() as (conn, pen, now):
-                results = [self._one_of_many(conn, draft, pen, now) for draft in batch]
+            with self._writing() as (conn, signing, now):
+                results = [self._one_of_many(conn, draft, signing, now) for draft in batch]
             self._after([result for result in results if isinstance(result, Accepted)])
             yield from results
 
     def preview(self, draft: Draft) -> Accepted | YizhanError:
-        """Tell what ``publish`` would give now; nothing of it stays.
+        """Return what ``publish`` would give now; nothing of it stays.
 
         Raises:
             StoreError: the disk fails.
         """
-        with self._writing() as (conn, pen, now):
+        with self._writing() as (conn, signing, now):
             conn.execute("SAVEPOINT preview")
-            found = self._one_of_many(conn, draft, pen, now)
+            found = self._one_of_many(conn, draft, signing, now)
             conn.execute("ROLLBACK TO preview")
             conn.execute("RELEASE preview")
         return found
 
-    def _letter(self, conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> OutgoingEvent:
-        letter = addressing.letter_of(conn, draft, pen, now)
-        reply_rules.check_reply(conn, letter, pen, self._options.was_received)
+    def _letter(self, conn: sqlite3.Connection, draft: Draft, signing: SigningContext, now: datetime) -> OutgoingEvent:
+        letter = addressing.outgoing_event(conn, draft, signing, now)
+        reply_rules.check_reply(conn, letter, signing, self._options.was_received)
         return letter
 
-    def _one_of_many(self, conn: sqlite3.Connection, draft: Draft, pen: Pen, now: datetime) -> Accepted | YizhanError:
+    def _one_of_many(
+        self, conn: sqlite3.Connection, draft: Draft, signing: SigningContext, now: datetime
+    ) -> Accepted | YizhanError:
         conn.execute("SAVEPOINT one")
         try:
-            letter = self._letter(conn, draft, pen, now)
-            sent = numbering.first_sent_as(conn, letter, pen.charter.policy) or self._accept(conn, letter, pen, now)
+            letter = self._letter(conn, draft, signing, now)
+            sent = numbering.first_sent_as(conn, letter, signing.charter.policy) or self._accept(
+                conn, letter, signing, now
+            )
         except StoreError:
             raise
         except YizhanError as error:
@@ -197,16 +201,16 @@ class Outbox(OutboxView):
         attributes = {"type": RECEIPT, "status": "Actual", "priority": "routine", "receipt": receipt}
         to = (receipt.target_source[:6],)
 
-        def letter(_conn: sqlite3.Connection, _pen: Pen, now: datetime) -> OutgoingEvent:
+        def letter(_conn: sqlite3.Connection, _pen: SigningContext, now: datetime) -> OutgoingEvent:
             return OutgoingEvent(attributes | {"time": written(now)}, to, payload)
 
         return self._accept_one(letter)
 
     def announce_lane_heads(self) -> tuple[Accepted, ...]:
         """Tell every recipient how far each lane to it has come, so that a lost tail shows too."""
-        with self._writing() as (conn, pen, now):
-            letters = lane_head_letters(conn, pen.charter.members, now)
-            sent = tuple(numbering.accept(conn, letter, pen, now) for letter in letters)
+        with self._writing() as (conn, signing, now):
+            letters = lane_head_letters(conn, signing.charter.members, now)
+            sent = tuple(numbering.accept(conn, letter, signing, now) for letter in letters)
             memory.remember(conn, memory.LANE_HEADS_ANNOUNCED, written(now))
             memory.remember(conn, memory.VOID_UNTOLD, "0")
         self._after(sent)
@@ -217,37 +221,49 @@ class Outbox(OutboxView):
 
         Recipients keep the first event of an id, so the later one would be lost with them.
         """
-        with self._writing() as (conn, pen, now):
+        with self._writing() as (conn, signing, now):
             rows = conn.execute(
                 "SELECT events.seq, id, external_ref, header, payload FROM events JOIN sealed USING (seq)"
                 " WHERE conflict = 1 AND replaced_by IS NULL ORDER BY events.seq"
             ).fetchall()
-            sent = [self._reissue_one(conn, row, pen, now) for row in rows]
+            sent = [self._reissue_one(conn, row, signing, now) for row in rows]
         self._after(sent)
         metrics.REISSUED.inc(len(sent))
         return tuple(sent)
 
-    def _reissue_one(self, conn: sqlite3.Connection, row: sqlite3.Row, pen: Pen, now: datetime) -> Accepted:
+    def _reissue_one(
+        self, conn: sqlite3.Connection, row: sqlite3.Row, signing: SigningContext, now: datetime
+    ) -> Accepted:
         header = parse_header(row["header"])
         attributes = {name: getattr(header, name) for name in Header.model_fields if name not in _NUMBERED}
         conn.execute("UPDATE events SET external_ref = NULL, queued = 0, due = NULL WHERE seq = ?", (row["seq"],))
         letter = OutgoingEvent(attributes, header.to, row["payload"], row["external_ref"])
-        sent = self._accept(conn, letter, pen, now, accepted=True)
+        sent = self._accept(conn, letter, signing, now, accepted=True)
         conn.execute("UPDATE events SET replaced_by = ? WHERE seq = ?", (sent.id, row["seq"]))
         log.critical("%s: its number had been given before; sealed anew as %s", row["id"], sent.id)
         return sent
 
     def _accept(
-        self, conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, now: datetime, *, accepted: bool = False
+        self,
+        conn: sqlite3.Connection,
+        letter: OutgoingEvent,
+        signing: SigningContext,
+        now: datetime,
+        *,
+        accepted: bool = False,
     ) -> Accepted:
-        sent = numbering.accept(conn, letter, pen, now)
+        sent = numbering.accept(conn, letter, signing, now)
         files.enter(conn, self.path, sent.id, letter.payload, accepted=accepted)
         return sent
 
-    def _accept_one(self, letter_of: Callable[[sqlite3.Connection, Pen, datetime], OutgoingEvent]) -> Accepted:
-        with self._writing() as (conn, pen, now):
-            letter = letter_of(conn, pen, now)
-            sent = numbering.first_sent_as(conn, letter, pen.charter.policy) or self._accept(conn, letter, pen, now)
+    def _accept_one(
+        self, outgoing_event: Callable[[sqlite3.Connection, SigningContext, datetime], OutgoingEvent]
+    ) -> Accepted:
+        with self._writing() as (conn, signing, now):
+            letter = outgoing_event(conn, signing, now)
+            sent = numbering.first_sent_as(conn, letter, signing.charter.policy) or self._accept(
+                conn, letter, signing, now
+            )
         # From here on the event is durable; before it, the caller still has it.
         self._after([sent])
         return sent
@@ -277,7 +293,7 @@ class Outbox(OutboxView):
                 why = confirmations.confirm_event(conn, header, event_hash, strictjson.dumps(payload).decode())
                 if why is None and receipt.event is not None:
                     patience = self._options.files_patience_seconds
-                    files.hear(conn, receipt.event.id, receipt.stage, self.clock().timestamp(), patience)
+                    files.enter_receipt(conn, receipt.event.id, receipt.stage, self.clock().timestamp(), patience)
         if why is not None:
             metrics.UNBOUND.labels(why).inc()
             log.warning("receipt %s from %s confirms nothing of ours: %s", header.id, header.county, why)
@@ -304,13 +320,13 @@ class Outbox(OutboxView):
         )
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[tuple[sqlite3.Connection, Pen, datetime]]:
+    def _writing(self) -> Iterator[tuple[sqlite3.Connection, SigningContext, datetime]]:
         """Hold the write lock of a file that is still the one that was opened."""
         with self._lock, transaction(self._conn) as conn:
             now = self.clock()
             charter = self.charters.in_force(now)
             signer = self._signer if isinstance(self._signer, SigningKey) else self._signer(charter, now)
-            yield conn, Pen(self.source, signer, charter), now
+            yield conn, SigningContext(self.source, signer, charter), now
             self._check_file()
 
     def _check_file(self) -> None:

@@ -73,7 +73,7 @@ class OutboxView(SharedStore):
             return addressing.recipients_of(conn, event_id) or None
 
     def publisher_state(self) -> tuple[bool, datetime | None]:
-        """Tell whether a publisher runs, and since when it finds no broker (None: it does)."""
+        """Return whether a publisher runs, and since when it finds no broker (None: it does)."""
         with self._reading() as conn:
             since = memory.recall(conn, memory.LINE_LOST)
         running = holder(self.path.with_name(self.path.name + LOCK)) is not None
@@ -94,10 +94,10 @@ class OutboxView(SharedStore):
         with self._reading() as conn:
             return queries.event(conn, event_id)
 
-    def beside(self, event_id: str) -> frozenset[str]:
+    def related_ids(self, event_id: str) -> frozenset[str]:
         """Return the ids that an event names, and of those that name it."""
         with self._reading() as conn:
-            return frozenset(queries.beside(conn, event_id))
+            return frozenset(queries.related_ids(conn, event_id))
 
     def sent(self, since: datetime | None = None, until: datetime | None = None) -> tuple[SentEvent, ...]:
         """List own events with their payloads, oldest first: learnt at ``since`` or later, before ``until``."""
@@ -111,7 +111,7 @@ class OutboxView(SharedStore):
             return tuple(files.rows(conn))
 
     def files_trouble(self) -> str | None:
-        """Tell why the broker takes no files, and what to do; None where it does, for all we know."""
+        """Return why the broker takes no files, and what to do; None where it does, for all we know."""
         with self._reading() as conn:
             return files.trouble(conn)
 
@@ -121,7 +121,7 @@ class OutboxView(SharedStore):
             return tuple(queries.epoch_rows(conn))
 
     def lane_heads(self) -> tuple[queries.LaneProgress, ...]:
-        """Tell how far every lane has come, and which of its numbers will never come to anybody."""
+        """Return how far every lane has come, and which of its numbers will never come to anybody."""
         with self._reading() as conn:
             return tuple(queries.lane_heads(conn))
 
@@ -148,7 +148,7 @@ class OutboxView(SharedStore):
         return self.figures().awaited
 
     def lane_heads_announced(self) -> datetime:
-        """When lane heads were last announced; before the first time, when the outbox was begun."""
+        """Return when lane heads were last announced; before the first time, when the outbox was begun."""
         with self._reading() as conn:
             return instant(memory.recall(conn, memory.LANE_HEADS_ANNOUNCED) or next(queries.epoch_rows(conn)).opened)
 

@@ -211,7 +211,7 @@ def _chosen(conn: sqlite3.Connection, query: OutboxQuery) -> list[sqlite3.Row]:
 
 
 def rows(conn: sqlite3.Connection, query: OutboxQuery) -> Iterator[EventRow]:
-    """Tell of events, the newest last."""
+    """Yield events, the newest last."""
     return (_event_row(conn, row) for row in _chosen(conn, query))
 
 
@@ -238,7 +238,7 @@ def _event_row(conn: sqlite3.Connection, row: sqlite3.Row) -> EventRow:
 
 
 def postings(conn: sqlite3.Connection, query: OutboxQuery) -> Iterator[Posting]:
-    """Tell of each recipient of the events, the newest last."""
+    """Yield each recipient of the events, the newest last."""
     for row in _chosen(conn, query):
         said: dict[str, dict[str, tuple[RecipientReceipt, ...]]] = {}
         for each in conn.execute("SELECT * FROM receipts WHERE seq = ? ORDER BY said_at, id", (row["seq"],)):
@@ -288,8 +288,8 @@ _BESIDE: Final = tuple(
 )
 
 
-def beside(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
-    """Tell which events one names, and which name it: by thread or by a reference."""
+def related_ids(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
+    """Return which events one names, and which name it: by thread or by a reference."""
     for sql in _BESIDE:
         for row in conn.execute(sql, {"id": event_id, "receipt": RECEIPT}):
             yield from (each for each in row if each is not None)
@@ -298,7 +298,7 @@ def beside(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
 def sent(
     conn: sqlite3.Connection, since: datetime | None, until: datetime | None, policy: Policy
 ) -> Iterator[SentEvent]:
-    """Tell of events by when the station received them (not yet: when they were accepted), oldest first."""
+    """Yield events by when the station received them (not yet: when they were accepted), oldest first."""
     found = conn.execute(
         "SELECT seq, hash, header, payload, answered FROM events JOIN sealed USING (seq)"
         " WHERE refused IS NULL AND replaced_by IS NULL"
@@ -320,13 +320,13 @@ def epoch_rows(conn: sqlite3.Connection) -> Iterator[EpochRow]:
 
 
 def foreign_postings(conn: sqlite3.Connection) -> Iterator[ForeignPosting]:
-    """Tell of postings that were kept aside."""
+    """Yield postings that were kept aside."""
     for row in conn.execute("SELECT * FROM foreign_postings ORDER BY read_at, posting"):
         yield ForeignPosting(row["cluster"], row["posting"], row["read_at"], row["why"], row["id"], row["value"])
 
 
 def lane_heads(conn: sqlite3.Connection) -> Iterator[LaneProgress]:
-    """Tell how far every lane has come."""
+    """Return how far every lane has come."""
     heads = conn.execute(
         "SELECT recipient, book, lane, max(n) AS head, sum(delivered IS NULL) AS unconfirmed"
         " FROM recipients GROUP BY recipient, book, lane"
@@ -367,7 +367,7 @@ def stamps(conn: sqlite3.Connection, after: int, limit: int) -> Iterator[tuple[i
 
 
 def exported(conn: sqlite3.Connection) -> Iterator[Exported]:
-    """Tell of every event without its content, in the order of acceptance."""
+    """Yield every event without its content, in the order of acceptance."""
     for row in conn.execute("SELECT * FROM events JOIN sealed USING (seq) ORDER BY seq"):
         yield Exported(
             id=row["id"],

@@ -10,20 +10,22 @@ import sqlite3
 from collections.abc import Callable, Iterable
 
 from yizhan.producers.errors import NotOwed
-from yizhan.producers.numbering import OutgoingEvent, Pen, draft_header
+from yizhan.producers.numbering import OutgoingEvent, SigningContext, draft_header
 from yizhan.schemas.header import Header, Ref, parse_header, split_id
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, get_language, marked
 from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_facts
 
 
-def check_reply(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, was_received: Callable[[Ref], bool]) -> None:
+def check_reply(
+    conn: sqlite3.Connection, letter: OutgoingEvent, signing: SigningContext, was_received: Callable[[Ref], bool]
+) -> None:
     """Refuse an answer by a county that owes none.
 
     Args:
         conn: the outbox.
         letter: about to be accepted.
-        pen: who writes, under which charter.
-        was_received: tells whether this county received an event of another, under that hash.
+        signing: who writes, under which charter.
+        was_received: returns whether this county received an event of another, under that hash.
 
     Raises:
         NotOwed: it answers one's own request, or an event that this county never received.
@@ -31,15 +33,15 @@ def check_reply(conn: sqlite3.Connection, letter: OutgoingEvent, pen: Pen, was_r
     answered = letter.attributes.get("reply_to")
     if not isinstance(answered, Ref) or letter.attributes.get("withdraws") is not None:
         return
-    header = draft_header(letter, pen, f"{pen.source}-0000-1")
+    header = draft_header(letter, signing, f"{signing.source}-0000-1")
     if header.status != "Actual":
         return
-    rules = [rule for rule in pen.charter.policy.obligations.values() if _answers(rule, header)]
+    rules = [rule for rule in signing.charter.policy.obligations.values() if _answers(rule, header)]
     if not rules:
         return
     own = _own(conn, answered.id)
     if own is None:
-        if split_id(answered.id)[0][:6] != pen.source[:6] and not was_received(answered):
+        if split_id(answered.id)[0][:6] != signing.source[:6] and not was_received(answered):
             sentence = marked(
                 "{id} 没有发给本县，或本县收到的不是这一件（hash 不同）；“{what}”不是本县该办的，没有发出"
             )

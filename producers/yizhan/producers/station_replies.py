@@ -7,6 +7,7 @@ Rule 3: what matches nothing is kept aside: somebody wrote with our key, or a ba
 Rule 4: a number of the current epoch that we never gave, or gave to another event, opens a new epoch
         at once; the event whose number was given twice is marked to be sealed anew.
 Rule 5: being let in once counts, whatever was said of another copy.
+Rule 6: a refusal that speaks of many records refuses each unanswered event that was last sent to one of their places.
 """
 
 from __future__ import annotations
@@ -85,20 +86,29 @@ def enter(conn: sqlite3.Connection, postmark: Postmark | None, stamp: bytes, des
 
 
 def _enter_refusal(conn: sqlite3.Connection, postmark: Postmark, stamp: bytes) -> str | None:
-    row = conn.execute(
+    rows = conn.execute(
         "SELECT seq, type, answered FROM events WHERE record_sha256 = ?", (bytes.fromhex(postmark.record_sha256),)
-    ).fetchone()
-    if row is None:
-        return UNKNOWN_RECORD
-    if row["answered"] is None and postmark.refused is not None:
-        conn.execute(
-            "UPDATE events SET refused = ?, detail = ?, postmark = ?, queued = 0, due = NULL, void = 1 WHERE seq = ?",
-            (postmark.refused.value, postmark.detail, stamp, row["seq"]),
-        )
-        if row["type"] not in SYSTEM_TYPES:  # a refused notice must not call for another
-            memory.remember(conn, memory.VOID_UNTOLD, "1")
-        metrics.REFUSALS.labels(postmark.refused.value).inc()
-    return None
+    ).fetchall()
+    if postmark.first is not None:
+        rows += conn.execute(
+            "SELECT seq, type, answered FROM events WHERE place >= ? AND place < ? AND answered IS NULL",
+            (postmark.first, postmark.origin.offset),
+        ).fetchall()
+    for row in rows:
+        if row["answered"] is None and postmark.refused is not None:
+            _refuse(conn, row, postmark, stamp)
+    return None if rows else UNKNOWN_RECORD
+
+
+def _refuse(conn: sqlite3.Connection, row: sqlite3.Row, postmark: Postmark, stamp: bytes) -> None:
+    reason = "" if postmark.refused is None else postmark.refused.value
+    conn.execute(
+        "UPDATE events SET refused = ?, detail = ?, postmark = ?, queued = 0, due = NULL, void = 1 WHERE seq = ?",
+        (reason, postmark.detail, stamp, row["seq"]),
+    )
+    if row["type"] not in SYSTEM_TYPES:  # a refused notice must not call for another
+        memory.remember(conn, memory.VOID_UNTOLD, "1")
+    metrics.REFUSALS.labels(reason).inc()
 
 
 def _enter_admission(conn: sqlite3.Connection, postmark: Postmark, stamp: bytes, desk: ReplyContext) -> str | None:

@@ -2,6 +2,7 @@
 
 Rule 1: a broker that does not answer in time is a ``KafkaError``; neither thread nor socket outlives it.
 Rule 2: nothing is committed by itself, and a reader without a place begins at the beginning.
+Rule 3: every reader reads batches through the guard: none is decompressed.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any, Final, TypeVar
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.net.compat import KafkaNetClient
 
+from yizhan.runtime import record_batches
 from yizhan.runtime.connection import KafkaConnection
 
 _ANSWER_MS: Final = 5000
@@ -23,6 +25,7 @@ _Client = TypeVar("_Client")
 
 # kafka-python tells every reconnection as an error; while a broker is away that is no news.
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
+record_batches.install()
 
 
 def client(kind: Callable[..., _Client], connection: KafkaConnection, name: str, **settings: Any) -> _Client:  # noqa: ANN401 -- kafka-python's own
@@ -58,7 +61,7 @@ def client(kind: Callable[..., _Client], connection: KafkaConnection, name: str,
 
 
 def connected(reader: KafkaConsumer) -> bool:
-    """Tell whether any of a consumer's connections stands; costs nothing. One that polls keeps its own open."""
+    """Return whether any of a consumer's connections stands; costs nothing. One that polls keeps its own open."""
     return any(each.connected for each in list(reader._manager._conns.values()))  # noqa: SLF001 -- no other way to ask
 
 

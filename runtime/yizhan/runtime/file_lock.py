@@ -17,7 +17,7 @@ _TRIES = 5
 
 
 @contextlib.contextmanager
-def alone(path: Path, doing: str) -> Iterator[None]:
+def exclusive(path: Path, doing: str) -> Iterator[None]:
     """Hold the lock file ``path`` (made with mode 0600), and write the holder's process id into it.
 
     Args:

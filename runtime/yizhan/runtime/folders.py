@@ -1,12 +1,38 @@
-"""Folders as the file system keeps them: a name is durable once its folder is."""
+"""Folders and files as the file system keeps them: a name is durable once its folder is; what is ours nobody reads."""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import stat
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+
+@contextmanager
+def private_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file to be written anew that only its owner may read, even if it was there and others might.
+
+    Pipes and devices are written as they are.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid():
+            os.fchmod(descriptor, 0o600)
+        yield file
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a whole file as :func:`private_file` opens it."""
+    with private_file(path) as file:
+        file.write(data)
 
 
 def sync_folder(folder: Path) -> None:

@@ -19,7 +19,7 @@ AGAIN_SECONDS: Final = 60.0
 log = logging.getLogger(__name__)
 
 
-class Away:
+class OutageLog:
     """Watches one way to a broker; ``who`` works over it, ``where`` it leads."""
 
     def __init__(self, who: str, where: str, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -33,7 +33,7 @@ class Away:
         """Whether it was told that the broker is away."""
         return self._told is not None
 
-    def seen(self, *, answers: bool, why: str = "") -> bool:
+    def observe(self, *, answers: bool, why: str = "") -> bool:
         """Note whether the broker answers now; True when a sentence was said about it."""
         now = self._monotonic()
         if answers:

@@ -62,7 +62,7 @@ class StopSignal:
         self._wake.put(None)
 
     def is_set(self) -> bool:
-        """Tell whether the end was asked for."""
+        """Return whether the end was asked for."""
         return self._asked
 
     def wait(self, timeout_seconds: float | None = None) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import stat
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -198,6 +199,9 @@ class Settings(BaseSettings):
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             sentence = _("{path} 不是可读的 TOML 文件；请改正或移走")
             raise SettingError(technical(sentence.format(path=path), error)) from error
+        if "sasl_password" in from_file and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
+            sentence = marked("{path} 的权限是 {mode}，别人也能读；请运行 chmod 600 {path}")
+            raise SettingError(sentence, path=path, mode=f"{mode:04o}")
         try:
             settings = cls(**from_file)
         except ValidationError as error:
@@ -218,7 +222,7 @@ class Settings(BaseSettings):
         return (env_settings, init_settings)
 
     def connection(self, principal: str) -> KafkaConnection:
-        """Tell how ``principal`` reaches Kafka (``county-350924``, ``station``, ``admin`` …).
+        """Return how ``principal`` reaches Kafka (``county-350924``, ``station``, ``admin`` …).
 
         Raises :class:`SettingError` when a TLS file or the password is missing.
         """

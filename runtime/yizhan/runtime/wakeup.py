@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import logging
 import os
 import select
 import socket
+import stat
 import tempfile
 import time
 from pathlib import Path
 from typing import Self
 
+log = logging.getLogger(__name__)
 _SUN_PATH_BYTES = 107  # sun_path holds 108 with the closing NUL (unix(7))
 
 
@@ -31,16 +34,29 @@ def notify(path: Path) -> None:
 def address(path: Path) -> str:
     """Where the socket for ``path`` really is.
 
-    A path too long for a socket (over 107 bytes) becomes a name in the system's temporary folder,
-    made from the user's id and the SHA-256 of the absolute path, so that both sides find the same
-    one.
+    A path too long for a socket (over 107 bytes) becomes a name in a folder of this user's own in the system's
+    temporary folder, made from the SHA-256 of the absolute path, so that both sides find the same one.
     """
     # Symbolic links stay: both sides must come to one name cheaply.
     absolute = os.path.abspath(path)  # noqa: PTH100
     if len(os.fsencode(absolute)) <= _SUN_PATH_BYTES:
         return absolute
     name = hashlib.sha256(os.fsencode(absolute)).hexdigest()[:32]
-    return str(Path(tempfile.gettempdir()) / f"yizhan-{os.getuid()}-{name}.nudge")
+    return str(_private_folder() / f"{name}.nudge")
+
+
+def _private_folder() -> Path:
+    return Path(tempfile.gettempdir()) / f"yizhan-{os.getuid()}"
+
+
+def _make_private_folder() -> None:
+    """Make it, or see that nobody else made it (``PermissionError``)."""
+    folder = _private_folder()
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise PermissionError(f"{folder} is not a folder of this user's own with mode 0700: remove it")
 
 
 class WakeupListener:
@@ -49,20 +65,22 @@ class WakeupListener:
     def __init__(self, path: Path) -> None:
         """Bind the socket, mode 0600, in place of whatever a dead process left there.
 
-        Raises ``OSError`` when the folder does not exist or may not be written.
+        Where that cannot be, it says so and is never woken: whoever waits polls, too.
         """
         self._address = address(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.settimeout(0)
+        self._inode: int | None = None
         try:
-            self._socket.settimeout(0)
+            if Path(self._address).parent == _private_folder():
+                _make_private_folder()
             with contextlib.suppress(FileNotFoundError):
                 Path(self._address).unlink()
             self._socket.bind(self._address)
             Path(self._address).chmod(0o600)
             self._inode = Path(self._address).stat().st_ino
-        except BaseException:
-            self._socket.close()
-            raise
+        except OSError as error:
+            log.warning("no other process can wake this one, so it only looks from time to time: %s", error)
 
     def wait(self, timeout_seconds: float) -> bool:
         """Sleep until nudged, at most ``timeout_seconds``; True if nudged since the last call.

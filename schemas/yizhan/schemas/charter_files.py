@@ -76,4 +76,4 @@ class AllianceFile(ContractModel):
     pairs: Annotated[tuple[_Pair, ...], Field(strict=False)]
     station: StationKeys
     log: Annotated[str, Field(pattern=r"^[!-*,-~]{1,128}$")] = "yizhan/ledger"
-    quorum: Annotated[int, Field(ge=1, le=64)] | None = None
+    quorum: Annotated[int, Field(ge=1, le=MAX_MEMBERS)] | None = None

@@ -27,6 +27,7 @@ from yizhan.schemas.dsse import decode_base64
 from yizhan.schemas.errors import NoteInvalid
 from yizhan.schemas.keys import COSIGNATURE_BYTES, CosigningKey, CosigningPublicKey, SigningKey
 from yizhan.schemas.notes import Note, Signature
+from yizhan.schemas.timestamps import LAST_YEAR
 
 MAX_SIZE: Final = 2**63 - 1
 _LABEL: Final = b"subtree/v1\n\0"
@@ -156,18 +157,26 @@ def open_checkpoint(data: bytes, charters: Charters) -> OpenedCheckpoint:
     """
     note = notes.parse(data)
     checkpoint = parse_checkpoint(note.text)
+    at = _signed_at(note, checkpoint, charters)
+    charter = charters.in_force(at)
+    signed = [each for each in note.signatures if _signed(each, note, charter, at)]
+    if not signed:
+        raise NoteInvalid(f"charter {charter.name} has no Ed25519 key of the ledger that signed this checkpoint")
+    return OpenedCheckpoint(checkpoint, note, at, charter, _members(note, checkpoint, charter, charters))
+
+
+def _signed_at(note: Note, checkpoint: Checkpoint, charters: Charters) -> datetime:
+    """Return the newest time at which an ML-DSA-44 key of the log signed; lines of known keys hold, all of them."""
     dated = [each for each in note.signatures if each.name == checkpoint.origin and _is_dated(each)]
     if not dated:
         raise NoteInvalid(f"no ML-DSA-44 signature of the log {checkpoint.origin[:80]}")
-    at = max(_time(each) for each in dated)
-    charter = charters.in_force(at)
-    if checkpoint.origin != charter.log:
-        raise NoteInvalid(f"a checkpoint of the log {checkpoint.origin[:80]}; charter {charter.name} has {charter.log}")
-    if not any(_cosigned(each, checkpoint, charter.ledger_mldsa) for each in dated if _time(each) == at):
-        raise NoteInvalid(f"charter {charter.name} has no ML-DSA-44 key of the ledger that signed this checkpoint")
-    if not any(_signed(each, note, charter, at) for each in note.signatures):
-        raise NoteInvalid(f"charter {charter.name} has no Ed25519 key of the ledger that signed this checkpoint")
-    return OpenedCheckpoint(checkpoint, note, at, charter, _members(note, checkpoint, charter, charters))
+    newest = charters.in_force(max(map(_time, dated)))
+    if checkpoint.origin != newest.log:
+        raise NoteInvalid(f"a checkpoint of the log {checkpoint.origin[:80]}; charter {newest.name} has {newest.log}")
+    known = [each for each in dated if _cosigned(each, checkpoint, charters.in_force(_time(each)).ledger_mldsa)]
+    if not known:
+        raise NoteInvalid(f"charter {newest.name} has no ML-DSA-44 key of the ledger that signed this checkpoint")
+    return max(map(_time, known))
 
 
 def _members(note: Note, checkpoint: Checkpoint, charter: Charter, charters: Charters) -> dict[str, datetime]:
@@ -208,7 +217,7 @@ def _is_dated(line: Signature) -> bool:
     return len(line.signature) == _TIME_BYTES + COSIGNATURE_BYTES and 0 < seconds <= _LAST_SECOND
 
 
-_LAST_SECOND: Final = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
+_LAST_SECOND: Final = int(datetime(LAST_YEAR + 1, 1, 1, tzinfo=UTC).timestamp()) - 1
 
 
 def _time(line: Signature) -> datetime:

@@ -10,9 +10,11 @@ Rule 3: both sides check: the sender before it seals, the recipient before it wr
 from __future__ import annotations
 
 import codecs
+import lzma
 import re
 import unicodedata
 import zipfile
+import zlib
 from typing import BinaryIO, Final, cast
 
 import filetype
@@ -152,6 +154,11 @@ def _by_content(stream: BinaryIO, head: bytes, ending: str) -> str:
     return _text(stream, ending)
 
 
+_DAMAGED: Final = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError,
+)  # fmt: skip
+
+
 class _Frugal:
     """A file that limits how much is read at once."""
 
@@ -176,7 +183,11 @@ def _zipped(stream: BinaryIO) -> str:
                 return _ARCHIVE
             types = parts.read("[Content_Types].xml")
     # All that ``zipfile`` raises on a damaged, encrypted or oddly packed file: it is refused as unrecognised.
-    except (zipfile.BadZipFile, KeyError, ValueError, NotImplementedError, RuntimeError, EOFError):
+    except _DAMAGED:
+        return _UNKNOWN
+    except OSError as error:
+        if error.errno is not None:  # the disk's, not that of a damaged bzip2 part
+            raise
         return _UNKNOWN
     if b"macroEnabled" in types or any(_ACTIVE.search(each) for each in names):
         return _MACROS

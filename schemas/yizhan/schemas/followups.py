@@ -44,7 +44,7 @@ class Followup(StationStatement):
     owed: Annotated[tuple[MemberCode, ...], Field(strict=False, max_length=64)]
     about: Ref | None = None
     thread: EventId | None = None
-    period: Annotated[str, Field(pattern=r"^[0-9]{4}(?:-(?:0[1-9]|1[0-2])|Q[1-4])?$")] | None = None
+    period: Annotated[str, Field(pattern=r"^2[01][0-9]{2}(?:-(?:0[1-9]|1[0-2])|Q[1-4])?$")] | None = None
     opened: Timestamp
     due: Timestamp
     at: Timestamp

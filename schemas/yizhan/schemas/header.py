@@ -44,7 +44,7 @@ LaneName = Literal["prompt", "digest"]
 Wants = Literal["feedback", "identity", "identity-far", "assistance", "countersign"]
 """Which answer the sender asks for, in one closed word: the station cannot open payloads."""
 Period = Annotated[
-    str, Field(pattern=r"^[0-9]{4}(?:-(?:0[1-9]|1[0-2])|Q[1-4])?$", examples=["2026-07", "2026Q3", "2026"])
+    str, Field(pattern=r"^2[01][0-9]{2}(?:-(?:0[1-9]|1[0-2])|Q[1-4])?$", examples=["2026-07", "2026Q3", "2026"])
 ]
 """Which month, quarter or year the matter belongs to."""
 # JSON has arrays, Python has tuples: only here is an array taken for a tuple.

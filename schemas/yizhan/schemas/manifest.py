@@ -39,7 +39,7 @@ class Manifest(StationStatement):
     made_attribute: ClassVar[str] = "closed"
 
     county: MemberCode
-    label: Annotated[str, Field(pattern=r"^[0-9]{4}Q[1-4]$")]
+    label: Annotated[str, Field(pattern=r"^2[01][0-9]{2}Q[1-4]$")]
     interim: bool
     start: _Offset
     end: _Offset

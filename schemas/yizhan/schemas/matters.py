@@ -14,6 +14,7 @@ Rule 5: nothing here reads a clock or a disk; what was corrected or withdrawn by
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -178,37 +179,66 @@ def joint_work(events: Sequence[MatterEvent]) -> tuple[JointWork, ...]:
 
 
 def _live(events: Iterable[MatterEvent]) -> list[MatterEvent]:
-    """Leave out what its own county corrected or withdrew, and the withdrawals."""
+    """Leave out what its own county corrected or withdrew, and the withdrawals.
+
+    Only a reference by id and hash takes back; an exercise takes back no real event.
+    """
     known = in_order(events)
     gone = {
-        (event.header.county, reference.id)
+        (event.header.county, reference.id, reference.hash, event.header.status == "Actual")
         for event in known
         for reference in (event.header.withdraws, event.header.supersedes)
         if reference is not None
     }
-    return [
-        event
-        for event in known
-        if (event.header.county, event.header.id) not in gone and event.header.withdraws is None
-    ]
+    return [event for event in known if event.header.withdraws is None and not gone & _taken_back_by(event)]
+
+
+def _taken_back_by(event: MatterEvent) -> set[tuple[str, str, str, bool]]:
+    header = event.header
+    by = {(header.county, header.id, event.hash, True)}
+    return by if header.status == "Actual" else by | {(header.county, header.id, event.hash, False)}
+
+
+class _Answers:
+    """Who answered what, by one pass over the events: what one event more costs does not grow with the others."""
+
+    def __init__(self, events: Iterable[MatterEvent]) -> None:
+        self._replied: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+        self._threads: defaultdict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+        for each in events:
+            header = each.header
+            for kind in (header.type, f"{header.type} {header.stage}"):
+                if header.reply_to is not None:
+                    self._replied[kind, header.reply_to.id][header.county] = None
+                if header.subject is not None:
+                    self._threads[kind, header.subject][header.county] = None
+
+    def counties(self, to: MatterEvent, type: str, stage: str | None = None) -> set[str]:
+        """Return the counties that answered an event, or spoke in its thread, by events of a type and stage."""
+        kind = type if stage is None else f"{type} {stage}"
+        return {*self._replied.get((kind, to.header.id), ()), *self._threads.get((kind, to.thread), ())}
 
 
 def _patrols(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
+    answers, back = _Answers(events), defaultdict[str, list[MatterEvent]](list)
+    for event in events:
+        if event.header.type == PATROL_PLAN and event.header.reply_to is not None:
+            for each in referenced_ids(event.header):
+                back[each].append(event)
     for event in events:
         plan = None if event.contents is None else event.contents.model
         if not isinstance(plan, PatrolPlan) or event.header.reply_to is not None:
             continue
         counties = list(dict.fromkeys(crew.county for crew in plan.crews))
-        answered = [each for each in events if each.header.type == PATROL_PLAN and each.header.reply_to is not None]
-        back = [each for each in answered if event.header.id in referenced_ids(each.header)]
-        signed = {each.header.county for each in back if _same_plan(each, plan)}
-        other = {each.header.county for each in back} - signed
+        answered = back.get(event.header.id, [])
+        signed = {each.header.county for each in answered if _same_plan(each, plan)}
+        other = {each.header.county for each in answered} - signed
         for county in counties:
             if county != event.header.county:
                 state = JointWorkState.OTHER_PLAN if county in other else JointWorkState.AWAITS_COUNTERSIGN
                 yield JointWork(JointWorkState.COUNTERSIGNED if county in signed else state, event.header.id, county)
         if signed >= set(counties) - {event.header.county}:
-            reported = {each.header.county for each in _answers(events, event, PATROL_REPORT)}
+            reported = answers.counties(event, PATROL_REPORT)
             for county in counties:
                 state = JointWorkState.REPORTED if county in reported else JointWorkState.AWAITS_REPORT
                 yield JointWork(state, event.header.id, county)
@@ -221,26 +251,16 @@ def _same_plan(answer: MatterEvent, plan: PatrolPlan) -> bool:
 
 
 def _requests(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
+    answers = _Answers(events)
     for event in events:
         if event.header.type == ASSISTANCE_REQUEST and event.header.stage in {None, "first"}:
-            final = {
-                each.header.county
-                for each in _answers(events, event, ASSISTANCE_RESPONSE)
-                if each.header.stage == "final"
-            }
+            final = answers.counties(event, ASSISTANCE_RESPONSE, "final")
             for county in event.header.to:
                 yield JointWork(
                     JointWorkState.ANSWERED if county in final else JointWorkState.AWAITS_ANSWER,
                     event.header.id,
                     county,
                 )
-
-
-def _answers(events: Sequence[MatterEvent], to: MatterEvent, type: str) -> Iterator[MatterEvent]:
-    for each in events:
-        answered = None if each.header.reply_to is None else each.header.reply_to.id
-        if each.header.type == type and (answered == to.header.id or each.header.subject == to.thread):
-            yield each
 
 
 def _disputes(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
@@ -260,23 +280,17 @@ def _disputes(events: Sequence[MatterEvent]) -> Iterator[JointWork]:
 def decisions(events: Iterable[MatterEvent]) -> Iterator[ConsultationDecision]:
     """Tell of the decisions that stand among events, and which of them are done."""
     live = _live(events)
+    done: dict[tuple[str, str, str, int], str] = {}
+    for each in live:
+        notice, answered = None if each.contents is None else each.contents.model, each.header.reply_to
+        if isinstance(notice, Notice) and answered is not None:
+            for number in notice.decisions or ():
+                done.setdefault((answered.id, answered.hash, each.header.county, number), each.header.id)
     for minutes in live:
         if minutes.contents is not None and minutes.contents.model is not None:
             for due in decisions_due(minutes.contents.model):
-                yield ConsultationDecision(
-                    minutes, due, next((each.header.id for each in live if _says_done(each, minutes, due)), None)
-                )
-
-
-def _says_done(event: MatterEvent, minutes: MatterEvent, due: DecisionDue) -> bool:
-    notice, answered = None if event.contents is None else event.contents.model, event.header.reply_to
-    return (
-        isinstance(notice, Notice)
-        and due.number in (notice.decisions or ())
-        and event.header.county == due.who
-        and answered is not None
-        and (answered.id, answered.hash) == (minutes.header.id, minutes.hash)
-    )
+                by = done.get((minutes.header.id, minutes.hash, due.who, due.number))
+                yield ConsultationDecision(minutes, due, by)
 
 
 def _decided(events: Sequence[MatterEvent]) -> Iterator[JointWork]:

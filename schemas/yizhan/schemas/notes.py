@@ -16,9 +16,9 @@ from yizhan.schemas.dsse import decode_base64
 from yizhan.schemas.errors import NoteInvalid
 from yizhan.schemas.keys import CosigningPublicKey, SigningPublicKey
 
-MAX_NOTE_BYTES: Final = 512 * 1024
+MAX_NOTE_BYTES: Final = 4 * 1024 * 1024
 """Longest note read: 64 members' ML-DSA-44 cosignatures are 215 kB."""
-MAX_SIGNATURES: Final = 128
+MAX_SIGNATURES: Final = 1100
 ED25519: Final = b"\x01"
 MLDSA44: Final = b"\x06"
 _DASH: Final = "— "

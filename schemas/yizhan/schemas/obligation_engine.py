@@ -25,13 +25,15 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from yizhan.schemas.charter import Charter, Charters
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header, Ref, split_id
 from yizhan.schemas.obligation_events import Event, of_type
+from yizhan.schemas.obligation_index import ThreadIndex
 from yizhan.schemas.obligation_rules import ObligationRule, matches
 from yizhan.schemas.obligation_state import KEPT, ObligationState, forget_at, planned
 from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OPENED
@@ -48,9 +50,11 @@ class ObligationEngine:
         """Continue from stored obligations."""
         self._obligations: dict[str, ObligationState] = {}
         self._about: defaultdict[str, set[str]] = defaultdict(set)
-        self._threads: defaultdict[tuple[str | None, str], set[str]] = defaultdict(set)
+        self._threads = ThreadIndex()
         self._periods: defaultdict[str, set[str]] = defaultdict(set)
-        self._ended_by: defaultdict[str, set[str]] = defaultdict(set)
+        self._discharged_by: defaultdict[str, set[str]] = defaultdict(set)
+        self._ended_at: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._reopened: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
         self._waiting: list[tuple[str, str]] = []
         self._changed: dict[str, ObligationState | None] = {}
         for each in obligations:
@@ -133,48 +137,53 @@ class ObligationEngine:
         header, ids = event.header, set[str]()
         if event.answers is not None:
             ids |= self._about.get(event.answers.id, set())
-        ids |= self._ended_by.get(header.id, set())
+        ids |= self._ended_at.get((header.id, event.at), set())
         for rule in event.rules.values():
             if rule.discharged.by == "thread" and of_type(rule, header.type):
-                ids |= self._threads.get((event.thread, rule.id), set())
+                kind = partial(event.of_kind, rule)
+                ids.update(self._threads.before(header.id, event.thread, rule.id, header.county, kind))
         if header.period is not None:
             ids |= self._periods.get(header.period, set())
         return [self._obligations[each] for each in sorted(ids)]
 
     def _cancel(self, event: Event, withdrawn: Ref) -> Iterator[Followup]:
         """End what an event opened that its own source withdraws."""
-        for obligation in self._indexed(event, withdrawn, self._about):
-            if obligation.about == withdrawn:
-                yield from self._end(obligation, CANCELLED, event)
-                if obligation.discharged:
-                    self._put(obligation.model_copy(update={"discharged": False}))
+        for obligation in self._opened_by(event, withdrawn):
+            yield from self._end(obligation, CANCELLED, event)
+            if obligation.discharged:
+                self._put(obligation.model_copy(update={"discharged": False}))
 
     def _replace(self, event: Event, opened: list[Followup]) -> Iterator[Followup]:
         """End what a corrected event opened where its correction opens the same."""
         if event.header.supersedes is not None:
             again = {(each.rule, each.owes) for each in opened if each.about == event.ref}
-            for obligation in self._indexed(event, event.header.supersedes, self._about):
-                if obligation.about == event.header.supersedes and (obligation.rule, obligation.owes) in again:
+            for obligation in self._opened_by(event, event.header.supersedes):
+                if (obligation.rule, obligation.owes) in again:
                     yield from self._end(obligation, CANCELLED, event)
 
     def _reopen(self, event: Event, withdrawn: Ref) -> Iterator[Followup]:
         """Open again what an event discharged that its own source withdraws."""
-        for obligation in self._indexed(event, withdrawn, self._ended_by):
-            name, rule = f"{obligation.first}/{event.header.id}", event.rules.get(obligation.rule)
-            if rule is None or obligation.by != withdrawn or not (obligation.discharged or name in self._obligations):
-                continue
-            if name not in self._obligations:
-                steps = planned(rule, event.received, instant(obligation.due), event.zone)
-                again = {"obligation": name, "opened": event.at, "charter": event.charter.name, "steps": steps}
-                self._put(obligation.model_copy(update=again | {"ended": None, "by": None, "discharged": False}))
+        if split_id(withdrawn.id)[0] != event.header.source:
+            return
+        for name in sorted(self._discharged_by.get(withdrawn.id, ())):
+            obligation = self._obligations[name]
+            rule, again = event.rules.get(obligation.rule), f"{obligation.first}/{event.header.id}"
+            if rule is not None and obligation.by == withdrawn:
+                if again not in self._obligations:
+                    steps = planned(rule, event.received, instant(obligation.due), event.zone)
+                    new = {"obligation": again, "opened": event.at, "charter": event.charter.name, "steps": steps}
+                    self._put(obligation.model_copy(update=new | {"ended": None, "by": None, "discharged": False}))
                 self._put(obligation.model_copy(update={"discharged": False}))
-            if self._obligations[name].opened == event.at:
-                yield self._obligations[name].statement(OPENED, event.at, self._obligations[name].charter)
+        # Read again, the same withdrawal says the same again.
+        for name in sorted(self._reopened.get((event.header.id, event.at), ())):
+            yield self._obligations[name].statement(OPENED, event.at, self._obligations[name].charter)
 
-    def _indexed(self, event: Event, earlier: Ref, index: Mapping[str, set[str]]) -> list[ObligationState]:
-        """Return the obligations that an index has under an event, if the new event is of the same source."""
-        own = split_id(earlier.id)[0] == event.header.source
-        return [self._obligations[each] for each in sorted(index.get(earlier.id, ()))] if own else []
+    def _opened_by(self, event: Event, earlier: Ref) -> list[ObligationState]:
+        """Return the obligations that an earlier event opened, if the new event is of the same source."""
+        if split_id(earlier.id)[0] != event.header.source:
+            return []
+        names = self._about.get(earlier.id, set()) | self._ended_at.get((event.header.id, event.at), set())
+        return [each for name in sorted(names) if (each := self._obligations[name]).about == earlier]
 
     def _end(self, obligation: ObligationState, step: str, event: Event) -> Iterator[Followup]:
         """End an obligation by an event; what it ended before, it says again."""
@@ -292,32 +301,45 @@ class ObligationEngine:
 
     def _put(self, obligation: ObligationState) -> None:
         name = obligation.obligation
-        if name not in self._obligations:
-            if obligation.about is not None:
-                self._about[obligation.about.id].add(name)
-            if obligation.period is not None:
-                self._periods[obligation.period].add(name)
+        if (before := self._obligations.get(name)) is not None:
+            self._leave_indexes(before)
         self._obligations[name] = self._changed[name] = obligation
-        # By thread only what is open, and by its rule: a long thread, or one made to be long, costs as much as another.
+        for index, key in self._indexes(obligation):
+            index[key].add(name)
         if obligation.ended is None:
-            self._threads[obligation.thread, obligation.rule].add(name)
+            self._threads.add(obligation)
             if obligation.steps:
                 heapq.heappush(self._waiting, (obligation.steps[0].at, name))
         else:
-            _leave(self._threads, (obligation.thread, obligation.rule), name)
-            if obligation.by is not None:
-                self._ended_by[obligation.by.id].add(name)
             heapq.heappush(self._waiting, (forget_at(obligation), name))
 
     def _forget(self, obligation: ObligationState) -> None:
-        name = obligation.obligation
-        self._changed[name] = None
-        del self._obligations[name]
-        about, by = (None if each is None else each.id for each in (obligation.about, obligation.by))
-        for index, key in ((self._about, about), (self._periods, obligation.period), (self._ended_by, by)):
-            if key is not None:
-                _leave(index, key, name)
-        _leave(self._threads, (obligation.thread, obligation.rule), name)
+        self._changed[obligation.obligation] = None
+        del self._obligations[obligation.obligation]
+        self._leave_indexes(obligation)
+
+    def _leave_indexes(self, obligation: ObligationState) -> None:
+        self._threads.remove(obligation)
+        for index, key in self._indexes(obligation):
+            _leave(index, key, obligation.obligation)
+
+    def _indexes(self, obligation: ObligationState) -> Iterator[tuple[defaultdict[Any, set[str]], Any]]:
+        """Yield where an obligation is found.
+
+        What ended and cannot change any more is found by what would repeat it only: an event that is answered, or an
+        answer that is withdrawn, ten thousand times costs as much as once.
+        """
+        again, by, ended = obligation.again, obligation.by, obligation.ended
+        if obligation.about is not None and (again is None or ended is None or obligation.discharged):
+            yield self._about, obligation.about.id
+        if obligation.period is not None:
+            yield self._periods, obligation.period
+        if again is not None:
+            yield self._reopened, (again, obligation.opened)
+        if by is not None and ended is not None:
+            yield self._ended_at, (by.id, ended)
+            if obligation.discharged:
+                yield self._discharged_by, by.id
 
 
 def _leave(index: dict[_Key, set[str]], key: _Key, name: str) -> None:

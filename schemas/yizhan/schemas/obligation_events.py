@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header, Ref, split_id
+from yizhan.schemas.obligation_index import partner_of
 from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_facts
 from yizhan.schemas.obligation_state import ObligationState
 from yizhan.schemas.obligation_steps import NOT_OWED
@@ -60,12 +61,13 @@ class Event(NamedTuple):
         """Return what a row may compare, for one recipient."""
         return obligation_facts(self.header, recipient, self.ways.get(recipient))
 
+    def of_kind(self, rule: ObligationRule, partner: str) -> bool:
+        """Tell whether it is of the kind that discharges a rule's obligations towards a partner."""
+        return matches(rule.discharged.when, self.facts(partner))
+
     def fits(self, obligation: ObligationState, rule: ObligationRule) -> bool:
         """Tell whether it is the kind of event that discharges this obligation, whoever sent it."""
-        partner = next(
-            (each for each in (*obligation.owed, *obligation.owes) if each != self.header.county), self.header.county
-        )
-        if not matches(rule.discharged.when, self.facts(partner)):
+        if not self.of_kind(rule, partner_of(obligation, self.header.county)):
             return False
         if rule.discharged.by == "answers":
             return self.answers is not None and obligation.about is not None and self.answers.id == obligation.about.id

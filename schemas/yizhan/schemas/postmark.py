@@ -40,14 +40,15 @@ class Decided(ContractModel):
     """One recipient's decision: the way, and the id of the route."""
 
     way: Annotated[Way, Field(strict=False)]
-    rule: Annotated[str, Field(min_length=1, max_length=32)]
+    rule: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
 
 
 class Postmark(StationStatement):
     """What the station says about one record.
 
     Admitted: ``id``, ``hash`` and ``decisions`` are there. Refused: ``refused`` is the reason,
-    ``detail`` one sentence for the sender's engineer. ``charter_stale``: the station could not
+    ``detail`` one sentence for the sender's engineer; with ``first``, every record of the topic from that offset on was
+    refused, too, and has no postmark of its own. ``charter_stale``: the station could not
     refresh its charter. ``charter_behind``: the sender has a newer one.
     """
 
@@ -64,6 +65,7 @@ class Postmark(StationStatement):
     clock_suspect: Literal[True] | None = None
     refused: Annotated[Reason, Field(strict=False)] | None = None
     detail: Annotated[str, Field(max_length=1000)] | None = None
+    first: Annotated[int, Field(ge=0)] | None = None
     charter_stale: Literal[True] | None = None
     charter_behind: Literal[True] | None = None
 
@@ -71,10 +73,13 @@ class Postmark(StationStatement):
     def _admitted_or_refused(self) -> Self:
         admitted = [part is not None for part in (self.id, self.hash, self.decisions)]
         if self.refused is None:
-            if not all(admitted) or self.detail is not None:
-                message = "a postmark that does not refuse admits, with id, hash and decisions, without detail"
+            if not all(admitted) or self.detail is not None or self.first is not None:
+                message = "a postmark that does not refuse admits, with id, hash, decisions, without detail and first"
                 raise ValueError(message)
-        elif any(admitted) or self.clock_suspect:
+        elif any(admitted) or self.clock_suspect or self.charter_behind:
             message = "a postmark that refuses says nothing else of the event"
+            raise ValueError(message)
+        elif self.first is not None and self.first >= self.origin.offset:
+            message = "the first refused record stands before the last"
             raise ValueError(message)
         return self

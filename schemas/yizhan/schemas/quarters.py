@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-_LABEL = re.compile(r"([0-9]{4})Q([1-4])")
+_LABEL = re.compile(r"(2[01][0-9]{2})Q([1-4])")
 
 
 @dataclass(frozen=True, order=True, slots=True)

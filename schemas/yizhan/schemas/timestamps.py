@@ -2,16 +2,19 @@
 
 Rule 1: nothing here reads a clock; an instant is an argument.
 Rule 2: one instant has one spelling, so that equal statements have equal bytes.
+Rule 3: what comes in lies from ``FIRST_YEAR`` to ``LAST_YEAR``, so that nobody's arithmetic on it leaves the calendar.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
 
+FIRST_YEAR: Final = 2000
+LAST_YEAR: Final = 2199
 _FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 
 
@@ -19,7 +22,7 @@ def instant(text: str) -> datetime:
     """Read ``2026-11-23T08:05:00.000Z``.
 
     Raises:
-        ValueError: for any other spelling, and for days and hours that do not exist.
+        ValueError: for any other spelling, for days and hours that do not exist, and beyond the years above.
 
     >>> instant("2026-11-23T08:05:00.250Z")
     datetime.datetime(2026, 11, 23, 8, 5, 0, 250000, tzinfo=datetime.timezone.utc)
@@ -28,6 +31,9 @@ def instant(text: str) -> datetime:
         message = f"expected UTC with milliseconds like 2026-11-23T08:05:00.000Z, got {text[:40]!r}"
         raise ValueError(message)
     moment = datetime.fromisoformat(text)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        message = f"expected a year from {FIRST_YEAR} to {LAST_YEAR}, got {text}"
+        raise ValueError(message)
     if written(moment) != text:  # 24:00:00 to newer Pythons
         message = f"expected the one spelling {written(moment)}, got {text}"
         raise ValueError(message)

@@ -4,7 +4,8 @@ Rule 1: configuration, access rules and quotas of any broker follow from :func:`
         never make a topic by themselves.
 Rule 2: every topic has one partition, so one county's events have one order.
 Rule 3: time is the broker's (``LogAppendTime``); a producer's is a hint that nobody reads.
-Rule 4: batches are stored uncompressed, so no reader meets a codec that it lacks, nor a bomb.
+Rule 4: nobody compresses. The broker does not decompress what a county writes (a few bytes can claim gigabytes):
+        it stores the batch as it is, and readers refuse it unread.
 Rule 5: what the station writes may be larger than anything that it takes in.
 
 Principals are ``county-<code>``, ``station``, ``ledger``, ``auditor`` and ``admin``: with mutual
@@ -134,6 +135,7 @@ class Topic:
     max_message_bytes: int
     cleanup: Literal["delete", "compact"] = "delete"
     extra: tuple[tuple[str, str], ...] = ()
+    compression: Literal["uncompressed", "producer"] = "uncompressed"
 
     @property
     def partitions(self) -> int:
@@ -144,7 +146,7 @@ class Topic:
         """Return all settings of the topic, in Kafka's words."""
         return {
             "cleanup.policy": self.cleanup,
-            "compression.type": "uncompressed",
+            "compression.type": self.compression,
             "max.message.bytes": str(self.max_message_bytes),
             "message.timestamp.type": "LogAppendTime",
             "retention.bytes": "-1",
@@ -155,7 +157,7 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """Bytes a second that a principal may produce and consume, averaged by the broker over 11 s.
+    """Bytes a second that a principal may produce and consume, and the share of one broker thread, averaged over 11 s.
 
     Too low: a digest or the catching up of an inbox crawls; too high: one flooding member takes
     the disk and the line from the others.
@@ -164,6 +166,8 @@ class Quota:
     principal: str
     produce_bytes_per_second: int
     consume_bytes_per_second: int
+    thread_percent: int | None = None
+    """Of one thread; None: no bound. The broker reads through a compressed batch: bytes alone do not bound that."""
 
 
 def declare(members: Sequence[str]) -> tuple[Topic, ...]:
@@ -192,7 +196,7 @@ def quotas(members: Sequence[str]) -> tuple[Quota, ...]:
     """Return the quota of every principal except the administrator. Raises as :func:`declare`."""
     mib = 1024 * 1024
     return (
-        *(Quota(county(code), 8 * mib, 32 * mib) for code in _checked(members)),
+        *(Quota(county(code), 8 * mib, 32 * mib, 100) for code in _checked(members)),
         Quota(STATION, 64 * mib, 64 * mib),
         Quota(LEDGER, 16 * mib, 32 * mib),
         Quota(AUDITOR, mib, 32 * mib),
@@ -207,15 +211,21 @@ def principals(members: Sequence[str]) -> tuple[str, ...]:
 def _of_member(code: str, everybody: tuple[str, ...], others: tuple[str, ...]) -> list[Topic]:
     me = county(code)
     return [
-        Topic(events(code), (me,), (STATION, AUDITOR), FOR_EVER, EVENTS_MAX_BYTES),
+        _written_by_county(events(code), me, (STATION, AUDITOR), FOR_EVER, EVENTS_MAX_BYTES),
         # The station is blind, and an alarm never stands behind a film: chunks go past it, on a topic of their own.
-        Topic(attachments(code), (me,), others, ATTACHMENTS_DAYS * _DAY_MS, CHUNK_MAX_BYTES),
+        _written_by_county(attachments(code), me, others, ATTACHMENTS_DAYS * _DAY_MS, CHUNK_MAX_BYTES),
         _written_by_station(alerts(code), (me,), 400),
         _written_by_station(pending(code), (STATION,), 800),
         _written_by_station(digests(code), (me, STATION), 800),
         _written_by_station(postings(code), (me,), 400),
-        Topic(cosignatures(code), (me,), everybody, FOR_EVER, NOTE_MAX_BYTES),
+        _written_by_county(cosignatures(code), me, everybody, FOR_EVER, NOTE_MAX_BYTES),
     ]
+
+
+def _written_by_county(
+    name: str, writer: str, readers: tuple[str, ...], retention_ms: int, max_message_bytes: int
+) -> Topic:
+    return Topic(name, (writer,), readers, retention_ms, max_message_bytes, compression="producer")
 
 
 def _written_by_station(name: str, readers: tuple[str, ...], days: int) -> Topic:

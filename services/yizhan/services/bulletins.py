@@ -30,6 +30,7 @@ from yizhan.consumers.view import InboxView
 from yizhan.producers.drafts import Office
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import OutboxQuery
+from yizhan.runtime.folders import write_private
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
@@ -144,7 +145,7 @@ def make_bulletin(
     target.folder.mkdir(parents=True, exist_ok=True)
     forms, uncovered = _forms(material, event, now)
     for form, path in paths.items():
-        path.write_bytes(forms[form]())
+        write_private(path, forms[form]())
         progress.advance()
     notes = () if writing is None else (*changed(writing, material.figures), *by_hand(writing))
     return BulletinFiles(paths, digest(material.figures), notes, material.proof.doubts, uncovered)

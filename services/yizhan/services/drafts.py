@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from yizhan.producers import forms, proposals
 from yizhan.producers.doubts import Judgement, judge
-from yizhan.producers.draft_store import DraftStore, Unsent, no_such_draft, sent_id
+from yizhan.producers.draft_store import DraftStore, StoredDraft, no_such_draft, sent_id
 from yizhan.producers.drafts import Draft, DraftInvalid, parse_draft
 from yizhan.producers.numbering import Accepted
 from yizhan.producers.queries import OutboxQuery
@@ -85,7 +85,7 @@ class NewDraft:
     """Ids of events of the outbox."""
 
 
-def find_draft(home: Home, county: str, n: int) -> Unsent:
+def find_draft(home: Home, county: str, n: int) -> StoredDraft:
     """Return a draft (``NoSuchDraft`` if there is none of that number)."""
     with read_drafts(home, county) as drafts:
         if drafts is None:

@@ -9,7 +9,8 @@
         ├── NotAMember      a code that the charter does not name as a member
         ├── NotFound        there is nothing by this name or number
         ├── Conflict        what is there already forbids it
-        └── NotFinal        not cosigned by a quorum yet
+        ├── NotFinal        not cosigned by a quorum yet
+        └── QuarterNotEnded a quarter that is to be closed has not ended yet
 
 Rule 1: the sentence is for officers: Chinese (``marked``) with parameters, put into words where it is shown.
 Rule 2: what can be done about it is the ``hint``, an ``Action``, never the text of a command.
@@ -46,3 +47,7 @@ class Conflict(ServiceError):
 
 class NotFinal(ServiceError):
     """Not cosigned by a quorum yet."""
+
+
+class QuarterNotEnded(ServiceError):
+    """A quarter that is to be closed has not ended yet."""

@@ -18,6 +18,7 @@ from yizhan.charter.reader import CharterReader
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.settings import Settings
 from yizhan.schemas import topics
+from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, get_language, join_list, marked
@@ -61,8 +62,9 @@ class Home:
         archive = Archive(folder)
         if not archive.anchor_path.is_file():
             raise ServiceError(
-                marked("{folder} 里没有章程；请用 --home 指到主目录，或先建立章程（示例：yizhan sample init）"),
+                marked("{folder} 里没有章程；请改用有章程的主目录，或先建立章程"),
                 folder=folder,
+                hint=Action.to("sample.init"),
             )
         return CharterReader(archive, source, utc_now)
 

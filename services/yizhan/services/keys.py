@@ -12,8 +12,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeVar
+from typing import Any, Final, Literal, Protocol, TypeVar
 
+from yizhan.schemas.actions import Action
+from yizhan.schemas.charter import Charter, RegisteredKey
 from yizhan.schemas.errors import KeyFileInvalid
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.keys import (
@@ -27,9 +29,6 @@ from yizhan.schemas.keys import (
 )
 from yizhan.schemas.timestamps import written
 from yizhan.services.errors import NoKey
-
-if TYPE_CHECKING:
-    from yizhan.schemas.charter import Charter, RegisteredKey
 
 _ROLES: Final = {"sign": marked("签名"), "seal": marked("封装"), "cosign": marked("会签")}
 KeyStatus = Literal["valid", "not_yet", "expired", "revoked", "unregistered"]
@@ -102,7 +101,7 @@ def load_key(file: KeyFile, lock: PassphraseSource) -> SigningKey | SealingKey |
 
 
 def key_status(entry: RegisteredKey[Any] | None, at: datetime) -> KeyStatus:
-    """Tell in one word how a key stands in a charter at an instant."""
+    """Return how a key stands in a charter at an instant."""
     if entry is None:
         return "unregistered"
     if entry.revoked is not None and at >= entry.revoked:
@@ -188,8 +187,8 @@ def sealing_keys(
 ) -> tuple[SealingKey, ...]:
     """Return every sealing key of a county's folder: old ones too, for what was sealed to them.
 
-    A locked one that no charter names yet is left out, aloud, unless its passphrase is given: a rotation begun
-    must not ask a person.
+    A locked one that no charter names yet is left out, and reported to ``skipped``, unless its passphrase is given:
+    a rotation that has begun must not ask a person.
 
     Raises:
         NoKey: there is none.
@@ -198,10 +197,8 @@ def sealing_keys(
     registered = {kid: entry for charter in charters for kid, entry in charter.sealing.get(county, {}).items()}
     keys = tuple(_all(folder, "seal", registered, load_sealing, lock))
     if not keys:
-        sentence = marked(
-            "{folder} 里没有可用的封装密钥；请先运行 yizhan keys generate --county {county}，或放回密钥文件"
-        )
-        raise NoKey(sentence, folder=folder, county=county)
+        sentence = marked("{folder} 里没有可用的封装密钥；请放回密钥文件，或另行生成")
+        raise NoKey(sentence, folder=folder, hint=Action.to("keys.generate", county=county))
     return keys
 
 
@@ -210,8 +207,8 @@ def station_keys(folder: Path, charters: tuple[Charter, ...], lock: PassphraseSo
     registered = {kid: entry for charter in charters for kid, entry in charter.postmark.items()}
     keys = tuple(_all(folder, "sign", registered, load_signing, lock))
     if not keys:
-        sentence = marked("{folder} 里没有可用的邮戳密钥；请先运行 yizhan keys generate --station，或放回密钥文件")
-        raise NoKey(sentence, folder=folder)
+        sentence = marked("{folder} 里没有可用的邮戳密钥；请放回密钥文件，或另行生成")
+        raise NoKey(sentence, folder=folder, hint=Action.to("keys.generate_station"))
     return keys
 
 

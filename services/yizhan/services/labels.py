@@ -1,15 +1,17 @@
 """What officers call things: types, ways, reasons. The word of the contract stands beside each.
 
 Rule 1: a word that this version does not know is shown as it came.
-Rule 2: an error whose own sentence is for engineers is told by what it means; its sentence follows, marked.
+Rule 2: an error whose own sentence is for engineers is shown by what it means; its sentence follows, marked.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from yizhan.schemas.errors import Refused
 from yizhan.schemas.i18n import _, marked, with_note
 from yizhan.schemas.payloads import table
+from yizhan.schemas.sentences import technical
 
 WAYS: Final = {"alarm": marked("报警"), "notice": marked("即时通知"), "digest": marked("季度通报")}
 ARRIVALS: Final = {
@@ -97,7 +99,7 @@ def way_name(word: str) -> str:
 
 
 def arrival(word: str) -> str:
-    """Tell how something arrives by a way."""
+    """Return how something arrives by a way."""
     return _(ARRIVALS[word]) if word in ARRIVALS else word
 
 
@@ -107,22 +109,17 @@ def reason_name(word: str) -> str:
 
 
 def doubt_sentence(word: str, type: str, county: str, basis: str = "") -> str:
-    """Say what a desk should look at again; ``county`` is where it happened, ``basis`` what the law's figures say."""
+    """Return what should be checked again; ``county`` is where it happened, ``basis`` what the law's figures say."""
     return _(DOUBTS[word]).format(type=type_name(type), county=county, basis=basis)
 
 
 def refusal(word: str, detail: str | None) -> str:
-    """Tell why something was refused: what the reason means first, then the station's own sentence."""
-    from yizhan.schemas.sentences import technical
-
+    """Return why something was refused: what the reason means, then the station's own sentence."""
     return technical(reason_name(word), detail) if detail else reason_name(word)
 
 
 def error_sentence(error: Exception) -> str:
-    """Say an error of ours: its own sentence, or what its class means with that as a detail."""
-    from yizhan.schemas.errors import Refused
-    from yizhan.schemas.sentences import technical
-
+    """Return the sentence of an error of ours, or what its class means with that as a detail."""
     if isinstance(error, Refused):
         return refusal(error.reason.value, str(error))
     meaning = next((ERRORS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in ERRORS), None)

@@ -1,6 +1,6 @@
-"""The ledger at the command line: opened to write, to look, and a county's books as its cosigner reads them.
+"""The ledger's keys and statements, a county's copy of the log, and the county's books as its cosigner reads them.
 
-Rule 1: whoever only looks needs no key, and makes no file.
+Rule 1: reading needs no key and makes no file.
 """
 
 from __future__ import annotations
@@ -9,25 +9,24 @@ import contextlib
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from yizhan.consumers.view import InboxView
 from yizhan.ledger.cosigner import Cosigner, StatementSource
 from yizhan.ledger.log import LedgerSigningKeys
 from yizhan.ledger.mirror import FILE
 from yizhan.ledger.statements import FILE as STATEMENTS_FILE
-from yizhan.ledger.statements import Statements, looking
+from yizhan.ledger.statements import Statements, open_to_read
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.runtime.clock import utc_now
+from yizhan.schemas.actions import Action
+from yizhan.schemas.charter import Charter
 from yizhan.schemas.i18n import marked
-from yizhan.services.errors import ServiceError
+from yizhan.schemas.keys import CosigningKey
+from yizhan.services.errors import NotFound
+from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource, cosigner, ledger_keys
 from yizhan.services.stores import inbox_path, outbox_path
-
-if TYPE_CHECKING:
-    from yizhan.schemas.charter import Charter
-    from yizhan.schemas.keys import CosigningKey
-    from yizhan.services.home import Home
 
 FOLDER: Final = "ledger"
 
@@ -37,7 +36,7 @@ def ledger_folder(home: Home) -> Path:
     return home.path / FOLDER
 
 
-def keys_of(home: Home, lock: PassphraseSource) -> Callable[[Charter, datetime], LedgerSigningKeys]:
+def ledger_key_source(home: Home, lock: PassphraseSource) -> Callable[[Charter, datetime], LedgerSigningKeys]:
     """Return what gives the ledger's keys under a charter (``NoKey`` where there are none)."""
     known: dict[str, LedgerSigningKeys] = {}
 
@@ -53,7 +52,7 @@ def _hold(keys: LedgerSigningKeys, charter: Charter, at: datetime) -> bool:
     return charter.ledger[keys.signing.kid].holds(at) and charter.ledger_mldsa[keys.cosigning.kid].holds(at)
 
 
-def key_of(home: Home, county: str, lock: PassphraseSource) -> Callable[[], CosigningKey]:
+def cosigning_key_source(home: Home, county: str, lock: PassphraseSource) -> Callable[[], CosigningKey]:
     """Return what gives a county's cosigning key now (``NoKey`` where there is none)."""
     known: dict[str, CosigningKey] = {}
 
@@ -69,13 +68,13 @@ def key_of(home: Home, county: str, lock: PassphraseSource) -> Callable[[], Cosi
 
 
 @contextlib.contextmanager
-def kept_statements(home: Home) -> Iterator[Statements]:
-    """Open the ledger's statements to look (``ServiceError`` where there is no ledger)."""
+def open_statements(home: Home) -> Iterator[Statements]:
+    """Open the ledger's statements to read (``NotFound`` where there is no ledger)."""
     path = ledger_folder(home) / STATEMENTS_FILE
-    with looking(path) as found:
+    with open_to_read(path) as found:
         if found is None:
-            sentence = marked("{folder} 里没有账本；账本在驿站的机器上，由 yizhan ledger run 建立")
-            raise ServiceError(sentence, folder=ledger_folder(home))
+            sentence = marked("{folder} 里没有账本；账本在驿站的机器上建立")
+            raise NotFound(sentence, folder=ledger_folder(home), hint=Action.to("ledger.run"))
         yield found
 
 
@@ -95,7 +94,7 @@ class CountyBooks:
 
     def __init__(self, home: Home, county: str) -> None:
         """Name them; nothing is opened."""
-        self._app, self._county = home, county
+        self._home, self._county = home, county
         self._open = contextlib.ExitStack()
         self._outbox: OutboxView | None = None
         self._inbox: InboxView | None = None
@@ -124,15 +123,15 @@ class CountyBooks:
         return None
 
     def outbox(self) -> OutboxView | None:
-        """Return the outbox, to look only; None before there is one."""
-        path = outbox_path(self._app, self._county)
+        """Return the outbox; None before there is one."""
+        path = outbox_path(self._home, self._county)
         if self._outbox is None and path.exists():
-            self._outbox = self._open.enter_context(OutboxView(path, self._county, self._app.charters))
+            self._outbox = self._open.enter_context(OutboxView(path, self._county, self._home.charters))
         return self._outbox
 
     def inbox(self) -> InboxView | None:
-        """Return the inbox, to look only; None before there is one."""
-        path = inbox_path(self._app, self._county)
+        """Return the inbox; None before there is one."""
+        path = inbox_path(self._home, self._county)
         if self._inbox is None and path.exists():
-            self._inbox = self._open.enter_context(InboxView(path, self._county, self._app.charters))
+            self._inbox = self._open.enter_context(InboxView(path, self._county, self._home.charters))
         return self._inbox

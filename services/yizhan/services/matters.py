@@ -79,7 +79,7 @@ def show_matter(home: Home, county: str, event_id: str, actor: Actor) -> Timelin
 def _timeline(home: Home, county: str, event_id: str) -> Timeline:
     with read_outbox(home, county) as outbox, read_inbox(home, county) as inbox:
         stores = [store for store in (outbox, inbox) if store is not None]
-        ids = matter_ids(event_id, lambda one: chain.from_iterable(store.beside(one) for store in stores))
+        ids = matter_ids(event_id, lambda one: chain.from_iterable(store.related_ids(one) for store in stores))
         found = [event for each in ids if (event := matter_event(each, county, inbox, outbox)) is not None]
     events = in_order(found)
     return Timeline(events, joint_work(events))

@@ -84,7 +84,7 @@ def consultation_decisions(
     ids += [item.id for item in (() if inbox is None else inbox.items(InboxQuery(type=CONSULTATION)))]
     stores = [store for store in (inbox, outbox) if store is not None]
     for each in ids:
-        related = {each, *(other for store in stores for other in store.beside(each))}
+        related = {each, *(other for store in stores for other in store.related_ids(each))}
         found = (matter_event(other, county, inbox, outbox) for other in sorted(related))
         events = [event for event in found if event is not None]
         yield from (decision for decision in decisions(events) if decision.minutes.header.id == each)

@@ -16,7 +16,7 @@ from yizhan.schemas.postmark import KAFKA_HEADER, Postmark
 from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import written
 from yizhan.services.home import Home
-from yizhan.streams.closing_kafka import Cluster
+from yizhan.streams.cluster import Cluster
 
 _FIRST_BYTES: Final = 128
 

@@ -12,12 +12,12 @@ from pathlib import Path
 
 from securesystemslib.signer import CryptoSigner
 
-from yizhan.charter import repository, rolekeys
+from yizhan.charter import repository, rolekeys, signing
 from yizhan.charter.archive import Archive, write_durably
+from yizhan.charter.contents import Offices, StationOffices, Terms
 from yizhan.charter.fetch import CharterFolder
 from yizhan.charter.layout import MAX_METADATA_BYTES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from yizhan.charter.reader import CharterReader
-from yizhan.charter.repository import Offices, StationOffices, Terms
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import CosigningKey, SealingKey, SigningKey, save
@@ -108,7 +108,7 @@ def _signed(
     draft = repository.draft(terms, None, now)
     for own in hands.values():
         for signer in own.values():
-            repository.sign(draft, None, signer)
+            signing.sign(draft, None, signer)
     anchor = draft.metadata[ROOT].to_bytes(repository.COMPACT)
     signers = {role: [signer] for role, signer in station.items()}
     return anchor, repository.publish(draft, None, anchor, signers, now)

@@ -2,13 +2,14 @@
 
 Law 1: an input's offset is committed after every output of it, then every change that it made to the table
        of obligations, and those of all inputs before it, were acknowledged; outputs are sent ahead,
-       acknowledgements awaited in order (``_Pipeline``).
+       acknowledgements awaited in order (:mod:`~yizhan.streams.pipeline`).
 Law 4: after a crash up to a window of inputs is handled again, with the same bytes.
 
 Rule 1: whatever a record is, the worker goes on; what even the quarantine cannot take ends the
         process (``os._exit``), so that the record is read again after the restart.
 Rule 2: one agent, concurrency 1 (faust-streaming issue 606); growth is by partitions and workers.
-Rule 3: no timer decides: time comes as ticks, records of a topic that the worker writes to itself, and a tick
+Rule 3: members take turns (:mod:`~yizhan.streams.fair_fetching`): what one of them sends holds up nobody else.
+Rule 4: no timer decides: time comes as ticks, records of a topic that the worker writes to itself, and a tick
         acts after the events that stood before it. The
         obligations' table is its compacted topic, read when partitions are assigned, changed by the agent
         alone; Faust's own ``Table`` sends its changes without waiting for anything (decision 35).
@@ -27,15 +28,18 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import faust
 from aiokafka.errors import KafkaError
+from faust.transport.drivers.aiokafka import Consumer
 
 from yizhan.schemas import topics
 from yizhan.schemas.admit import Record
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.timestamps import from_milliseconds, written
-from yizhan.streams import guarded_records, metrics, ticks
-from yizhan.streams.followups import PROGRESS_KEY, Followed, Follower, Progress
+from yizhan.streams import bounded_requests, fair_fetching, guarded_records, metrics, ticks
+from yizhan.streams.followups import Followed, Follower
 from yizhan.streams.followups_kafka import Ends, Loaded, load
-from yizhan.streams.station import Handled, Output, handle, postmark_key
+from yizhan.streams.pipeline import Pipeline, Work
+from yizhan.streams.refusals import Held, Refusals
+from yizhan.streams.station import Handled, handle, postmark_key
 from yizhan.streams.ticks import PendingTicks, Tick
 
 if TYPE_CHECKING:
@@ -55,9 +59,14 @@ EXIT_FAILED: Final = 70
 """Exit status of a worker that must be started again (``EX_SOFTWARE``)."""
 CONSUMER_GROUP: Final = topics.group_prefix(topics.STATION)
 MAX_REQUEST_BYTES: Final = topics.STATION_MAX_BYTES
-_BUFFERED_RECORDS: Final = 32
-_TURNS: Final = 4
-"""Turns of the loop after which aiokafka has written to the socket what was given to it."""
+_BUFFERED_RECORDS: Final = 8
+
+
+class _FairConsumer(Consumer):
+    """Faust's consumer, which waits where the stream's buffer is full, and stops asking nobody for that."""
+
+    def on_buffer_full(self, tp: object) -> None:
+        """Do nothing: Faust would look at the topic again only when something new came, or after a second."""
 
 
 class Station:
@@ -72,17 +81,24 @@ class Station:
 
     def handle(self, record: Record) -> Handled:
         """Handle a record under the charter in force when it was received."""
-        charter = self.charters.in_force(record.received)
-        handled = handle(
+        handled = self._handled(record)
+        metrics.count(handled)
+        return handled
+
+    def refuse(self, last: Record, first: int) -> Handled:
+        """Refuse records of a topic at once: the last of several that were handled and refused."""
+        return self._handled(last, None if first == last.offset else first)
+
+    def _handled(self, record: Record, first: int | None = None) -> Handled:
+        return handle(
             record,
-            charter,
+            self.charters.in_force(record.received),
             self.key_at(record.received),
             self.cluster,
             stale=self.charters.status().stale(record.received),
             newest=self.charters.latest().version,
+            first=first,
         )
-        metrics.count(handled)
-        return handled
 
     def follow(self, record: Record, handled: Handled, follower: Follower) -> Followed:
         """Look at what is owed by a record that was handled."""
@@ -93,96 +109,6 @@ class Station:
     def key_at(self, moment: datetime) -> SigningKey:
         """Return the key to stamp with (``CharterInvalid`` if the charter in force names none of ours)."""
         return postmark_key(self.charters, self._keys, moment)
-
-
-@dataclass(slots=True)
-class _Work:
-    """One input on its way, with what was sent for it; without stream and event it is the worker's own."""
-
-    stream: StreamT[Any] | None = None
-    event: EventT[Any] | None = None
-    received: datetime | None = None
-    followed: Followed = field(default_factory=Followed)
-    sent: list[tuple[Output, Any]] = field(default_factory=list)
-    """Output and the future of its acknowledgement."""
-    entered: list[Any] = field(default_factory=list)
-    """The same of the table's changes."""
-
-
-class _Pipeline:
-    """Sends ahead; in order awaits acknowledgements, writes the table's changes, acknowledges the input."""
-
-    def __init__(self, app: faust.App, window: int) -> None:
-        self._app = app
-        self._sent: asyncio.Queue[_Work] = asyncio.Queue(window)
-        self._entered: asyncio.Queue[_Work] = asyncio.Queue(window)
-        self._audited = self._under_way = 0
-        self._idle = asyncio.Event()
-
-    async def start(self, work: _Work, outputs: Sequence[Output]) -> None:
-        """Start sends of an input."""
-        send = self._app.producer.send
-        for each in outputs:
-            headers = [each.header] if each.header else None
-            work.sent.append((each, await send(each.topic, each.key, each.value, 0, None, headers)))
-
-    async def leave(self) -> None:
-        """Let what was started leave this process, before this one computes on."""
-        for _turn in range(_TURNS):
-            await asyncio.sleep(0)
-
-    async def send(self, work: _Work, followed: Followed) -> None:
-        """Start the rest of an input's sends; wait only while the window is full."""
-        work.followed = followed
-        await self.start(work, followed.outputs)
-        self._under_way += 1
-        metrics.IN_FLIGHT.inc()
-        await self._sent.put(work)
-
-    async def begin(self, loaded: Loaded) -> None:
-        """Go on from a table that was read: nothing of before is under way."""
-        self._audited = loaded.audited
-        await self.send(_Work(), loaded.first)
-
-    async def idle(self) -> None:
-        """Wait until nothing is under way."""
-        if self._under_way:
-            self._idle.clear()
-            await self._idle.wait()
-
-    async def enter(self) -> None:
-        """Run for ever: change the table once what says so was acknowledged."""
-        send = self._app.producer.send
-        while True:
-            work = await self._sent.get()
-            for output, future in work.sent:
-                sent = await future
-                if output.topic == topics.AUDIT:
-                    self._audited = sent.offset + 1
-            # From here on every statement is in Kafka; before it, the table does not say that it was made.
-            changes = list(work.followed.changes)
-            if work.followed.next is not None:
-                done = Progress(next=dict(work.followed.next), audit=self._audited)
-                changes.append((PROGRESS_KEY, done.to_bytes()))
-            work.entered = [await send(topics.FOLLOWUPS, key, value, 0, None, None) for key, value in changes]
-            await self._entered.put(work)
-
-    async def acknowledge(self, clock: Callable[[], datetime]) -> None:
-        """Run for ever: the one place where an input is acknowledged."""
-        while True:
-            work = await self._entered.get()
-            for future in work.entered:
-                await future
-            # From here on everything that followed from the input is in Kafka; before it, the
-            # input is read again after a crash.
-            if work.stream is not None and work.event is not None:
-                await work.stream.ack(work.event)
-            self._under_way -= 1
-            if not self._under_way:
-                self._idle.set()
-            metrics.IN_FLIGHT.dec()
-            if work.received is not None:
-                metrics.HANDLING.observe(max(0.0, (clock() - work.received).total_seconds()))
 
 
 def _lasting(step: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:
@@ -211,28 +137,75 @@ async def _ticks(app: faust.App, clock: Callable[[], datetime], every_seconds: f
             log.warning("a tick was not written; the next one tells as much: %s", error)
 
 
-class _Assigned:
-    """The table of the partitions that this worker was given last, and the ticks that wait for their events."""
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What belongs to the partitions that this worker was given last."""
 
-    def __init__(self, loading: Callable[[], Loaded], pipeline: _Pipeline, patience: float) -> None:
+    follower: Follower
+    waiting: PendingTicks[tuple[Record, EventT[Any]]]
+    """Ticks that wait for their events."""
+    refusals: Refusals[EventT[Any]] = field(default_factory=Refusals)
+
+
+class _Assigned:
+    """Makes what belongs to the partitions, each time that they are given."""
+
+    def __init__(self, loading: Callable[[], Loaded], pipeline: Pipeline, patience: float) -> None:
         self._loading, self._pipeline, self._patience = loading, pipeline, patience
-        self._given: tuple[Follower, PendingTicks[tuple[Record, EventT[Any]]]] | None = None
+        self._given: _Given | None = None
 
     async def forget(self, *_: object, **__: object) -> None:
         """Read the table anew before the next record: another worker may have changed it.
 
-        Ticks that waited were not acknowledged: whoever has the partition now reads them.
+        What waited was not acknowledged: whoever has the partition now reads it.
         """
         self._given = None
 
-    async def given(self) -> tuple[Follower, PendingTicks[tuple[Record, EventT[Any]]]]:
-        """Return both, read if they have to be."""
+    async def given(self) -> _Given:
+        """Return it, read if it has to be."""
         if self._given is None:
             await self._pipeline.idle()
             loaded = await asyncio.get_running_loop().run_in_executor(None, self._loading)
             await self._pipeline.begin(loaded)
-            self._given = loaded.follower, PendingTicks(loaded.handled, self._patience)
+            self._given = _Given(loaded.follower, PendingTicks(loaded.handled, self._patience))
         return self._given
+
+
+class _Handling:
+    """What the agent does with one event of Faust's."""
+
+    def __init__(self, station: Station, pipeline: Pipeline) -> None:
+        self._station, self._pipeline = station, pipeline
+
+    async def take(self, stream: StreamT[Any], event: EventT[Any], given: _Given) -> None:
+        """Handle a record, then whatever its turn lets act."""
+        record = read(event)
+        if record.topic == topics.TICKS:
+            given.waiting.hold(ticks.ends(record.value), (record, event))
+        else:
+            await self._record(stream, event, record, given)
+            given.waiting.handled(record.topic, record.offset, time.monotonic())
+        for held in given.refusals.due(time.monotonic()):
+            await self._refuse(stream, held)
+        for tick, its in given.waiting.ready(time.monotonic()):
+            await self._pipeline.send(Work(stream, (its,)), given.follower.tick(tick))
+
+    async def _record(self, stream: StreamT[Any], event: EventT[Any], record: Record, given: _Given) -> None:
+        handled = self._station.handle(record)
+        if handled.refused is not None and given.refusals.hold(record, event, time.monotonic()):
+            return
+        for held in given.refusals.take(record.topic):
+            await self._refuse(stream, held)
+        work = Work(stream, (event,), record.received)
+        await self._pipeline.start(work, handled.outputs)
+        await self._pipeline.leave()  # an alarm goes before what is owed by it is computed
+        await self._pipeline.send(work, self._station.follow(record, handled, given.follower))
+
+    async def _refuse(self, stream: StreamT[Any], held: Held[EventT[Any]]) -> None:
+        log.warning("%s: %d records from offset %d on refused at once", held.last.topic, len(held.items), held.first)
+        work = Work(stream, tuple(held.items), held.last.received)
+        await self._pipeline.start(work, self._station.refuse(held.last, held.first).outputs)
+        await self._pipeline.send(work, Followed())
 
 
 def end_process(reason: str) -> None:
@@ -257,26 +230,13 @@ def read(event: EventT[Any]) -> Record:
     )
 
 
-def build(
-    station: Station,
-    connection: KafkaConnection,
-    settings: Settings,
-    *,
-    members: Sequence[str],
-    data_folder: Path,
-) -> faust.App:
-    """Put the worker together. Every topic must exist already.
-
-    Args:
-        station: the pure core with its keys and charters.
-        connection: how the station reaches Kafka.
-        settings: window, commit interval, session timeout, charter reload.
-        members: whose events topics this worker serves.
-        data_folder: where Faust may write.
-    """
+def _faust_app(connection: KafkaConnection, settings: Settings, data_folder: Path) -> faust.App:
+    """Configure Faust: nothing is kept on disk, no topic is made, offsets are committed by us."""
     guarded_records.install()
+    fair_fetching.install()
+    bounded_requests.install()
     context = connection.ssl_context()
-    app = faust.App(
+    return faust.App(
         CONSUMER_GROUP,
         broker=[f"kafka://{server}" for server in connection.servers],
         broker_credentials=faust.SSLCredentials(context) if context else None,
@@ -297,7 +257,29 @@ def build(
         producer_max_request_size=MAX_REQUEST_BYTES,
         producer_acks=-1,
     )
-    pipeline = _Pipeline(app, settings.station_window_events)
+
+
+def build(
+    station: Station,
+    connection: KafkaConnection,
+    settings: Settings,
+    *,
+    members: Sequence[str],
+    data_folder: Path,
+) -> faust.App:
+    """Put the worker together. Every topic must exist already.
+
+    Args:
+        station: the pure core with its keys and charters.
+        connection: how the station reaches Kafka.
+        settings: window, commit interval, session timeout, charter reload.
+        members: whose events topics this worker serves.
+        data_folder: where Faust may write.
+    """
+    app = _faust_app(connection, settings, data_folder)
+    app.transport.Consumer = _FairConsumer  # type: ignore[misc] # Faust declares it for classes
+    # Faust makes its producer when it is first asked for: not yet.
+    pipeline = Pipeline(lambda *record: app.producer.send(*record), settings.station_window_events)  # noqa: PLW0108
     names = [*(topics.events(member) for member in members), topics.TICKS]
     source = app.topic(*names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     table = _Assigned(
@@ -306,23 +288,14 @@ def build(
         settings.station_patience_seconds,
     )
     app.on_partitions_assigned.connect(table.forget)
+    handling = _Handling(station, pipeline)
 
     @app.agent(source, concurrency=1, name="station")
     async def _station(stream: Any) -> None:  # noqa: ANN401 -- Faust declares less than it has
         unacknowledged = stream.noack()
         async for event in unacknowledged.events():
             try:
-                record, (follower, waiting) = read(event), await table.given()
-                if record.topic == topics.TICKS:
-                    waiting.hold(ticks.ends(record.value), (record, event))
-                else:
-                    handled, work = station.handle(record), _Work(unacknowledged, event, record.received)
-                    await pipeline.start(work, handled.outputs)
-                    await pipeline.leave()  # an alarm goes before what is owed by it is computed
-                    await pipeline.send(work, station.follow(record, handled, follower))
-                    waiting.handled(record.topic, record.offset, time.monotonic())
-                for tick, its in waiting.ready(time.monotonic()):
-                    await pipeline.send(_Work(unacknowledged, its), follower.tick(tick))
+                await handling.take(unacknowledged, event, await table.given())
             except Exception as error:
                 log.exception("event %s/%s", event.message.topic, event.message.offset)
                 end_process(str(error))
@@ -333,13 +306,14 @@ def build(
         ends = Ends(connection, [topics.events(member) for member in members])
         app.task(lambda: _ticks(app, station.clock, settings.station_tick_seconds, ends))
 
-    @app.task  # type: ignore[untyped-decorator] # Faust's
-    async def _reload_charter() -> None:
-        while True:
-            await asyncio.sleep(settings.charter_reload_seconds)
-            await asyncio.get_running_loop().run_in_executor(None, refresh, station)
-
+    app.task(lambda: _reload_charter(station, settings.charter_reload_seconds))
     return app
+
+
+async def _reload_charter(station: Station, every_seconds: float) -> None:
+    while True:
+        await asyncio.sleep(every_seconds)
+        await asyncio.get_running_loop().run_in_executor(None, refresh, station)
 
 
 def refresh(station: Station) -> None:

@@ -1,4 +1,4 @@
-"""The station's other Kafka side: what the worker asks the cluster, and the closing of periods.
+"""Closing periods at the station, over Kafka.
 
 Law 1: a manifest is written after everything it names was acknowledged; the index of what was
        held moves after the manifest was.
@@ -13,45 +13,39 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sqlite3
 import time
 from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Self
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Self
 
-from kafka import KafkaProducer, TopicPartition
-from kafka.errors import KafkaError
+from kafka import KafkaProducer
 
 from yizhan.runtime import clients
-from yizhan.runtime.file_lock import alone
+from yizhan.runtime.connection import KafkaConnection
+from yizhan.runtime.file_lock import exclusive
 from yizhan.runtime.store import open_store, transaction
 from yizhan.schemas import manifest as manifests
 from yizhan.schemas import topics
+from yizhan.schemas.charter import Charters
 from yizhan.schemas.errors import StatementInvalid
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.postmark import KAFKA_HEADER
 from yizhan.schemas.sentences import technical
 from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import instant, written
-from yizhan.streams import metrics
 from yizhan.streams.closing import CLOSE_HEADER, BookRecord, CloseRequest, Period
+from yizhan.streams.cluster import CLIENT, Cluster
 from yizhan.streams.errors import StationBehind, StationError
 from yizhan.streams.station import postmark_key
 
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable, Iterator, Sequence
-    from datetime import datetime
-    from pathlib import Path
-
-    from yizhan.runtime.connection import KafkaConnection
-    from yizhan.schemas.charter import Charters
-    from yizhan.schemas.keys import SigningKey
-
 log = logging.getLogger(__name__)
-_CLIENT: Final = "yizhan-station"
 _WINDOW: Final = 512
-_READ_TIMEOUT_SECONDS: Final = 30.0
 _SEND_TIMEOUT_SECONDS: Final = 60.0
 _SCHEMA: Final = (
     """
@@ -66,91 +60,6 @@ _SCHEMA: Final = (
     );
     """,
 )
-
-
-class Cluster:
-    """Questions to the cluster: who it is, how far each topic goes, how far the station is."""
-
-    def __init__(self, connection: KafkaConnection) -> None:
-        """Connect (``StationError`` if no broker answers)."""
-        self._open = contextlib.ExitStack()
-        try:
-            with contextlib.ExitStack() as opened:
-                self.consumer = opened.enter_context(
-                    clients.consumer(
-                        connection,
-                        _CLIENT,
-                        group_id=topics.group_prefix(topics.STATION),
-                        max_partition_fetch_bytes=2 * topics.STATION_MAX_BYTES,
-                    )
-                )
-                self.admin = opened.enter_context(clients.admin(connection, _CLIENT))
-                self._open = opened.pop_all()
-        except KafkaError as error:
-            sentence = _("{where} 没有 Kafka 应答；请启动它（yizhan broker start），或改正 bootstrap_servers")
-            raise StationError(technical(sentence.format(where=connection.bootstrap), error)) from error
-
-    def close(self) -> None:
-        """Disconnect."""
-        with contextlib.suppress(KafkaError):
-            self._open.close()
-
-    def id(self) -> str:
-        """Id of the cluster."""
-        return str(self.admin.describe_cluster()["cluster_id"])
-
-    def check_topics(self, names: Sequence[str]) -> None:
-        """Raise ``StationError`` naming topics that are missing or not allowed."""
-        missing = [name for name in names if not self.consumer.partitions_for_topic(name)]
-        if missing:
-            sentence = marked("没有这些主题，或没有权限读：{topics}；请运行 yizhan broker start 建立，再启动驿站")
-            raise StationError(sentence, topics=", ".join(missing))
-
-    def ends(self, names: Sequence[str], seconds: float = _READ_TIMEOUT_SECONDS) -> dict[str, int]:
-        """Offset after the last record of each topic (``StationError`` if one does not answer in time)."""
-        try:
-            partitions = [TopicPartition(name, 0) for name in names]
-            found = self.consumer.end_offsets(partitions, timeout_ms=round(seconds * 1000))
-        except (KeyError, KafkaError) as error:  # KeyError: kafka-python 3.0.12, a metadata refresh was cancelled
-            sentence = marked("Kafka 没有答复这些主题到了哪里：{topics}；请再试一次")
-            raise StationError(sentence, topics=", ".join(names)) from error
-        return {partition.topic: offset for partition, offset in found.items()}
-
-    def committed(self, names: Sequence[str]) -> dict[str, int]:
-        """Offset up to which the station's worker has finished each topic; 0 for none."""
-        return {name: self.consumer.committed(TopicPartition(name, 0)) or 0 for name in names}
-
-    def lag(self, names: Sequence[str]) -> dict[str, int]:
-        """Count the records in each topic that the worker has not finished."""
-        ends, committed = self.ends(names), self.committed(names)
-        return {name: max(0, ends[name] - committed[name]) for name in names}
-
-    def behind(self, names: Sequence[str], moment: datetime) -> dict[str, int]:
-        """Count the records received before an instant that the worker has not finished, where there are some."""
-        at = int(moment.timestamp() * 1000)
-        found = self.consumer.offsets_for_times({TopicPartition(name, 0): at for name in names})
-        ends, committed = self.ends(names), self.committed(names)
-        until = {p.topic: ends[p.topic] if place is None else place.offset for p, place in found.items()}
-        return {name: until[name] - committed[name] for name in names if until[name] > committed[name]}
-
-    def read(self, topic: str, start: int, end: int) -> Iterator[Any]:
-        """Yield a topic's records from ``start`` to before ``end``."""
-        partition = TopicPartition(topic, 0)
-        if start >= end:
-            return
-        self.consumer.assign([partition])
-        self.consumer.seek(partition, start)
-        silent_since = time.monotonic()
-        while self.consumer.position(partition) < end:
-            batches = self.consumer.poll(timeout_ms=500)
-            for record in (record for batch in batches.values() for record in batch):
-                silent_since = time.monotonic()
-                if record.offset >= end:
-                    return
-                yield record
-            if time.monotonic() - silent_since > _READ_TIMEOUT_SECONDS:
-                sentence = marked("主题 {topic} 从位置 {offset} 起读不到记录，应有到 {end}；请再试一次")
-                raise StationError(sentence, topic=topic, offset=self.consumer.position(partition), end=end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +95,7 @@ class Closer:
         """
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = contextlib.ExitStack()
-        self._lock.enter_context(alone(folder / "closing.lock", _("在结算季度")))
+        self._lock.enter_context(exclusive(folder / "closing.lock", _("在结算季度")))
         self._charters, self._keys = charters, {key.kid: key for key in keys}
         self._store = open_store(folder / "closing.sqlite3", _SCHEMA)
         self._cluster = Cluster(connection)
@@ -194,7 +103,7 @@ class Closer:
         self._producer = clients.client(
             KafkaProducer,
             connection,
-            _CLIENT,
+            CLIENT,
             acks="all",
             enable_idempotence=True,
             max_request_size=topics.STATION_MAX_BYTES,
@@ -394,48 +303,3 @@ def _hold(store: sqlite3.Connection, county: str, event_hash: bytes) -> bool:
     """Remember an event hash; True if it was new."""
     added = store.execute("INSERT OR IGNORE INTO held VALUES (?, ?)", (county, event_hash))
     return added.rowcount == 1
-
-
-def watch(
-    connection: KafkaConnection,
-    names: Sequence[str],
-    *,
-    beat: Callable[[], None],
-    other_cluster: Callable[[str, str], None],
-    cluster_id: str,
-    every_seconds: float = 2.0,
-) -> None:
-    """Ask the cluster, for ever, whether the worker moves and whether it is still the same cluster.
-
-    The worker moves when its committed offsets do, or when there is nothing to do, or when no
-    broker answers; then ``beat`` is called. Blocks: run it in a thread.
-
-    Args:
-        connection: as the principal ``station``.
-        names: the events topics.
-        beat: of the watchdog.
-        other_cluster: told the expected and the found id, once it is another.
-        cluster_id: id of the cluster at the start.
-        every_seconds: how often to ask.
-    """
-    before: dict[str, int] = {}
-    cluster: Cluster | None = None
-    while True:
-        time.sleep(every_seconds)
-        try:
-            cluster = cluster or Cluster(connection)
-            if (found := cluster.id()) != cluster_id:
-                other_cluster(cluster_id, found)
-                return
-            lag, committed = cluster.lag(names), cluster.committed(names)
-            for name, count in lag.items():
-                metrics.LAG.labels(name).set(count)
-            if committed != before or not any(lag.values()):
-                before = committed
-                beat()
-        except Exception as error:  # noqa: BLE001 -- kafka-python's own slips too: a dead watch would end a sound worker
-            log.info("cannot ask the broker: %s", error)
-            beat()  # nothing to do while no broker answers
-            if cluster is not None:
-                cluster.close()
-                cluster = None

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from yizhan.schemas import topics
 from yizhan.streams import metrics
-from yizhan.streams.closing_kafka import Cluster
+from yizhan.streams.cluster import Cluster
 from yizhan.streams.errors import StationError
 from yizhan.streams.followups import Followed, Follower, ObligationTable, Tail
 

@@ -56,7 +56,14 @@ class Handled:
 
 
 def handle(
-    record: Record, charter: Charter, key: SigningKey, cluster: str, *, stale: bool = False, newest: int | None = None
+    record: Record,
+    charter: Charter,
+    key: SigningKey,
+    cluster: str,
+    *,
+    stale: bool = False,
+    newest: int | None = None,
+    first: int | None = None,
 ) -> Handled:
     """Admit, decide, stamp and route one record of an events topic.
 
@@ -67,6 +74,7 @@ def handle(
         cluster: id of the Kafka cluster the record was read from.
         stale: whether the station's charter could not be refreshed at that time.
         newest: number of the newest version that the station knows; this one's if None.
+        first: of a refused record: offset from which on all were refused, without postmarks of their own.
 
     Returns:
         What to write, in order. Nothing is ever raised for a record's sake.
@@ -82,7 +90,8 @@ def handle(
     try:
         admitted = _admit(record, charter)
     except Refused as refused:
-        postmark = seen.model_copy(update={"refused": refused.reason, "detail": str(refused)[:MAX_DETAIL]})
+        said = {"refused": refused.reason, "detail": str(refused)[:MAX_DETAIL], "first": first}
+        postmark = seen.model_copy(update=said)
         return Handled(_refusal(record, value, postmark, key), None, refused)
     behind = int(admitted.header.charter.partition("-")[0]) > (newest or charter.version)
     decisions = {code: Decided(way=made.way, rule=made.rule) for code, made in admitted.decisions.items()}

@@ -16,7 +16,7 @@ from yizhan.runtime.metrics import serve, watch_gauge
 from yizhan.runtime.watchdog import Watchdog
 from yizhan.schemas import topics
 from yizhan.streams import app as faust_app
-from yizhan.streams.closing_kafka import Cluster, watch
+from yizhan.streams.cluster import Cluster, watch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -85,6 +85,7 @@ def test_every_field_has_a_chinese_title(type: str) -> None:
         ({"started_at": "2026-11-23T16:05:00"}, "started_at"),
         ({"started_at": "2026-02-30T16:05:00Z"}, "started_at"),
         ({"started_at": "0001-01-01T00:00:00+08:00"}, "started_at"),
+        ({"started_at": "2200-01-01T00:00:00Z"}, "started_at"),
         ({"contact": {"name": "值班室", "phone": "call me"}}, "contact.phone"),
         ({"drafted_by": {"name": "叶某"}}, "drafted_by.badge"),
         ({"attachments": [{"name": "a.jpg", "sha256": "00", "bytes": 1}]}, "attachments.0.sha256"),
@@ -93,6 +94,15 @@ def test_every_field_has_a_chinese_title(type: str) -> None:
 def test_senders_are_strict(change: dict[str, Any], path: str) -> None:
     """A wrong value is named by its path and goes nowhere."""
     assert list(faults(FOREST_FIRE, FIRE | change)) == [path]
+
+
+@pytest.mark.parametrize("due", ["9999-12-31", "2200-01-01", "1999-12-31", "0001-01-01"])
+def test_a_day_at_which_calendars_end_is_no_term(due: str) -> None:
+    """A decision that is due then obliges nobody; a reader shows the minutes as they came."""
+    kind = "yizhan.liaison.consultation.v1"
+    minutes = EXAMPLES[kind] | {"minutes": "议定", "decisions": [{"what": "清理", "who": "331126", "due": due}]}
+    assert list(faults(kind, minutes)) == ["decisions.0.due"]
+    assert read(kind, json.dumps(minutes).encode()).model is None
 
 
 def test_every_fault_is_named_at_once() -> None:

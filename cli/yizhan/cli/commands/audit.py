@@ -1,24 +1,27 @@
-"""``yizhan audit verify|export``: the log checked, and given away, by whoever believes nobody."""
+"""``yizhan audit verify|export``: the log verified, and written to a folder for others."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
+from yizhan.cli.checkpoint_view import cosigners
 from yizhan.cli.click_options import Group, charter_option, json_option, option
 from yizhan.cli.commands.audit_explain import explain
 from yizhan.cli.commands.audit_find import find
-from yizhan.cli.commands.audit_matters import reconcile
+from yizhan.cli.commands.audit_reconcile import reconcile
 from yizhan.cli.commands.audit_report import report
-from yizhan.schemas.i18n import _, join_list, marked
+from yizhan.cli.context import current_home
+from yizhan.cli.output import print_json, progress, tell
+from yizhan.ledger.verify import VerifiedLog
+from yizhan.schemas.i18n import _, marked
+from yizhan.services.audit import export_log, newest_checkpoint, require_final, verify_log
+from yizhan.services.home import Home
 
 command = Group("audit", help=marked("审计：不信任何人，只凭章程核验账本"))
-command.add_command(explain)
-command.add_command(find)
-command.add_command(reconcile)
-command.add_command(report)
+for each in (explain, find, reconcile, report):
+    command.add_command(each)
 
 
 @command.command(
@@ -40,53 +43,40 @@ command.add_command(report)
 @json_option()
 def verify(where: str, charter: Path | None, state: Path | None, not_final: bool, as_json: bool) -> None:
     """Verify a log."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import print_json, progress, tell
-    from yizhan.ledger.log_source import CHECKPOINT, source
-    from yizhan.ledger.statement_keys import read_said
-    from yizhan.ledger.verify import read_checkpoint
-    from yizhan.ledger.verify import verify as check
-    from yizhan.services.errors import ServiceError
-
     home = current_home()
     home.charter_folder = charter or home.charter_folder
-    files = source(where)
-    newest = read_checkpoint(files, CHECKPOINT, home.charters)
+    newest = newest_checkpoint(home, where)
     with progress(_("核验账本"), None if newest is None else newest.checkpoint.size) as bar:
-        seen = [0]
+        found = verify_log(home, where, state, bar)
+    _show(home, found, as_json=as_json)
+    if not not_final:
+        require_final(found, where)
 
-        def checked(count: int) -> None:
-            bar.advance(count - seen[0])
-            seen[0] = count
 
-        def statement(data: bytes) -> None:
-            read_said(data, home.charters)
-
-        found = check(files, home.charters, state=state, progress=checked, check_statement=statement)
-    final = found.final
-    figures: dict[str, Any] = {
-        "size": found.newest.checkpoint.size,
-        "root": found.newest.checkpoint.root,
-        "signed": found.newest.at,
-        "charter": found.newest.charter.name,
-        "final_size": None if final is None else final.checkpoint.size,
-        "cosigned": [] if final is None else sorted(final.cosigned),
-        "quorum": found.newest.charter.quorum,
-        "resumed_at": found.resumed_at,
-        "statements": found.statements,
-    }
+def _show(home: Home, found: VerifiedLog, *, as_json: bool) -> None:
+    newest, final = found.newest, found.final
     if as_json:
-        print_json(figures)
-    else:
-        sentence = _("账本 {size} 条，逐条、逐个文件、签名都对；根 {root}")
-        tell(sentence.format(size=figures["size"], root=figures["root"].hex()))
-        if found.statements:
-            tell(_("原话 {count} 条，与账目一致，驿站的签名都对").format(count=found.statements))
-        if final is not None:
-            members = join_list(home.member_name(code) for code in figures["cosigned"])
-            tell(_("前 {size} 条已定局，会签：{members}").format(size=figures["final_size"], members=members))
-    if final is None and not not_final:
-        raise ServiceError(marked("没有一个检查点的会签达到法定多数；账本刚建立时可加 --not-final"))
+        print_json(
+            {
+                "size": newest.checkpoint.size,
+                "root": newest.checkpoint.root,
+                "signed": newest.at,
+                "charter": newest.charter.name,
+                "final_size": None if final is None else final.checkpoint.size,
+                "cosigned": [] if final is None else sorted(final.cosigned),
+                "quorum": newest.charter.quorum,
+                "resumed_at": found.resumed_at,
+                "statements": found.statements,
+            }
+        )
+        return
+    sentence = _("账本 {size} 条，逐条、逐个文件、签名都对；根 {root}")
+    tell(sentence.format(size=newest.checkpoint.size, root=newest.checkpoint.root.hex()))
+    if found.statements:
+        tell(_("原话 {count} 条，与账目一致，驿站的签名都对").format(count=found.statements))
+    if final is not None:
+        sentence = _("前 {size} 条已定局，会签：{members}")
+        tell(sentence.format(size=final.checkpoint.size, members=cosigners(home, final)))
 
 
 @command.command(
@@ -101,27 +91,8 @@ def verify(where: str, charter: Path | None, state: Path | None, not_final: bool
 @json_option()
 def export(target: Path, with_statements: bool, as_json: bool) -> None:
     """Export the log."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import print_json, progress, tell
-    from yizhan.ledger.export import export as write
-    from yizhan.ledger.log import PUBLIC
-    from yizhan.services.ledger import kept_statements, ledger_folder
-
-    home = current_home()
-    with kept_statements(home) as statements, progress(_("导出账本"), statements.size) as bar:
-        seen = [0]
-
-        def written(count: int) -> None:
-            bar.advance(count - seen[0])
-            seen[0] = count
-
-        opened = write(
-            ledger_folder(home) / PUBLIC,
-            target,
-            home.charters,
-            statements=statements if with_statements else None,
-            progress=written,
-        )
+    with progress(_("导出账本")) as bar:
+        opened = export_log(current_home(), target, with_statements=with_statements, progress=bar)
     if as_json:
         print_json({"folder": str(target), "size": opened.checkpoint.size, "root": opened.checkpoint.root})
         return

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import click
 
+from yizhan.cli.audit_options import evidence_options
+from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
 from yizhan.cli.click_options import Command, json_option, option
-from yizhan.cli.commands.audit_matters import Asked, checkpoint_as_json, evidence_options, tell_checkpoint
+from yizhan.cli.obligation_view import debtor_name
+from yizhan.cli.obligation_view import step_name as obligation_step_name
+from yizhan.cli.output import print_json, print_pairs, print_table, progress, tell
+from yizhan.ledger.audit.history import HistoryStep, HistoryStepKind, Life
+from yizhan.ledger.audit.labels import step_name, vouch_name
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from yizhan.ledger.audit.history import HistoryStep, Life
-    from yizhan.services.home import Home
+from yizhan.schemas.proofs import SUFFIX
+from yizhan.services.audit import AuditSources, explain_event
+from yizhan.services.home import Home
+from yizhan.services.labels import refusal, type_name, way_name
 
 PRIORITIES: Final = {"flash": marked("特急"), "urgent": marked("加急"), "routine": marked("平急")}
 
@@ -39,42 +44,23 @@ PRIORITIES: Final = {"flash": marked("特急"), "urgent": marked("加急"), "rou
 )
 @evidence_options
 @json_option()
-def explain(
-    *,
-    event_id: str,
-    proofs: Path | None,
-    asked: Asked,
-    as_json: bool,
-) -> None:
+def explain(*, event_id: str, proofs: Path | None, sources: AuditSources, as_json: bool) -> None:
     """Tell an event's life."""
-    from yizhan.cli.output import print_json
-    from yizhan.ledger.audit.history import life
-    from yizhan.ledger.audit.logged import prove
-    from yizhan.schemas.proofs import SUFFIX
-    from yizhan.services.books import people_of
-
-    home = asked.home
-    with asked.gather() as (files, evidence):
-        found = life(evidence, event_id, home.charters, {} if asked.books else people_of(home, event_id))
-        proven = {place: prove(files, evidence.logged, place, home.charters) for place in found.places}
+    with progress(_("核验账本")) as bar:
+        found = explain_event(sources, event_id, bar)
     if proofs is not None:
         proofs.mkdir(parents=True, exist_ok=True)
-        for place, proof in proven.items():
+        for place, proof in found.proofs.items():
             (proofs / f"{event_id.replace('/', '_')}.{place}{SUFFIX}").write_bytes(proof.to_bytes())
     if as_json:
-        print_json(
-            {"checkpoint": checkpoint_as_json(evidence.logged.checkpoint), "life": found, "proven": list(proven)}
-        )
+        checkpoint = checkpoint_json(found.checkpoint)
+        print_json({"checkpoint": checkpoint, "life": found.life, "proven": list(found.proofs)})
         return
-    tell_checkpoint(home, evidence.logged.checkpoint)
-    _tell_life(home, found)
+    tell_checkpoint(sources.home, found.checkpoint)
+    _tell_life(sources.home, found.life)
 
 
 def _tell_life(home: Home, found: Life) -> None:
-    from yizhan.cli.output import print_pairs, print_table, tell
-    from yizhan.ledger.audit.labels import step_name, vouch_name
-    from yizhan.services.labels import type_name
-
     header = found.header
     priority = PRIORITIES.get(str(header.get("priority")), "")
     print_pairs(
@@ -108,28 +94,13 @@ def _tell_life(home: Home, found: Life) -> None:
 
 
 def step_note(home: Home, step: HistoryStep) -> str:
-    """Say what a step's details are."""
-    from yizhan.ledger.audit.history import What
-
-    notes: dict[What, Callable[[Home, HistoryStep], str]] = {
-        What.DECIDED: _decision_note,
-        What.REFUSED: lambda _app, step: _reason_note(step),
-        What.RECEIVED: lambda _app, step: _origin_note(step),
-        What.STORED: lambda _app, step: _way_note(step),
-        What.OPENED: lambda _app, step: _look_note(step),
-        What.DIGESTED: lambda _app, step: _digest_note(step),
-        What.ANSWERED: lambda _app, step: _answer_note(step),
-        What.DESTROYED: lambda _app, step: _destruction_note(step),
-        What.OWED: _owed_note,
-    }
-    if step.what in notes:
-        return notes[step.what](home, step)
+    """Return the details of a step."""
+    if step.what in _NOTES:
+        return _NOTES[step.what](home, step)
     return join_sentences(each for each in (step.by, step.said.get("receipt"), step.said.get("hash")) if each)
 
 
 def _decision_note(home: Home, step: HistoryStep) -> str:
-    from yizhan.services.labels import way_name
-
     said = step.said
     because = home.localized(said["because"]) if "because" in said else said["rule"]
     again = {True: _("复算相同"), False: _("复算不同"), None: _("无法复算")}[said.get("recomputed")]
@@ -139,49 +110,41 @@ def _decision_note(home: Home, step: HistoryStep) -> str:
     )
 
 
-def _reason_note(step: HistoryStep) -> str:
-    from yizhan.services.labels import refusal
-
+def _reason_note(_home: Home, step: HistoryStep) -> str:
     return refusal(step.said["reason"], step.said["detail"])
 
 
-def _origin_note(step: HistoryStep) -> str:
+def _origin_note(_home: Home, step: HistoryStep) -> str:
     note = _("{record}，章程 {charter}").format(record=step.said["record"], charter=step.said["charter"])
     return note + (_("；发件时钟偏快") if "clock_suspect" in step.said else "")
 
 
-def _way_note(step: HistoryStep) -> str:
-    from yizhan.services.labels import way_name
-
+def _way_note(_home: Home, step: HistoryStep) -> str:
     return join_sentences([way_name(step.said["way"]), *step.said["warnings"]])
 
 
-def _look_note(step: HistoryStep) -> str:
+def _look_note(_home: Home, step: HistoryStep) -> str:
     sentence = _("{by}，{command}，共 {times} 次")
     return sentence.format(by=step.by, command=step.said["command"], times=step.said["times"])
 
 
-def _digest_note(step: HistoryStep) -> str:
+def _digest_note(_home: Home, step: HistoryStep) -> str:
     state = _("已按清单核对") if step.said["proven"] else _("与清单不符")
     sentence = _("{label} 第 {position} 件，{state}")
     return sentence.format(label=step.said["label"], position=step.said["position"] + 1, state=state)
 
 
-def _answer_note(step: HistoryStep) -> str:
-    from yizhan.services.labels import type_name
-
+def _answer_note(_home: Home, step: HistoryStep) -> str:
     return with_note(f"{type_name(step.said['type'])} {step.said['id']}", step.said["refers"])
 
 
 def _owed_note(home: Home, step: HistoryStep) -> str:
     """Say what was owed, which step this is, until when, by which rule of which charter, and why."""
-    from yizhan.cli.obligation_view import debtor_name, step_name
-
     said = step.said
     sentence = _("{what}：{step}，{whom} 应于 {due} 前办；章程 {charter} 规则 {rule}：{because}")
     note = sentence.format(
         what=home.localized(said["what"]) if "what" in said else said["rule"],
-        step=f"{step_name(said['step'])} {said['step']}",
+        step=f"{obligation_step_name(said['step'])} {said['step']}",
         whom=join_list(debtor_name(home, code) for code in said["owes"]),
         due=home.local_time(said["due"]),
         charter=said["charter"],
@@ -191,6 +154,19 @@ def _owed_note(home: Home, step: HistoryStep) -> str:
     return with_note(note, said["by"]["id"]) if "by" in said else note
 
 
-def _destruction_note(step: HistoryStep) -> str:
+def _destruction_note(_home: Home, step: HistoryStep) -> str:
     sentence = _("保管期限 {retention}，通知 {notice}")
     return sentence.format(retention=step.said["retention"], notice=step.said["notice"] or _("待发"))
+
+
+_NOTES: Final[Mapping[HistoryStepKind, Callable[[Home, HistoryStep], str]]] = {
+    HistoryStepKind.DECIDED: _decision_note,
+    HistoryStepKind.REFUSED: _reason_note,
+    HistoryStepKind.RECEIVED: _origin_note,
+    HistoryStepKind.STORED: _way_note,
+    HistoryStepKind.OPENED: _look_note,
+    HistoryStepKind.DIGESTED: _digest_note,
+    HistoryStepKind.ANSWERED: _answer_note,
+    HistoryStepKind.DESTROYED: _destruction_note,
+    HistoryStepKind.OWED: _owed_note,
+}

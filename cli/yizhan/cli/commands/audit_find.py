@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from yizhan.cli.audit_options import evidence_options
+from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
 from yizhan.cli.click_options import MEMBER, Command, json_option, option
-from yizhan.cli.commands.audit_matters import Asked, checkpoint_as_json, evidence_options, tell_checkpoint
+from yizhan.cli.output import print_json, print_table, progress, tell
+from yizhan.ledger.audit.findings import Finding, FindingKind, ReportableHotspot
+from yizhan.ledger.audit.labels import finding_name, rule_name
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
-
-if TYPE_CHECKING:
-    from yizhan.ledger.audit.findings import Finding, ReportableHotspot
-    from yizhan.services.home import Home
+from yizhan.services.audit import AuditSources, FoundProblems, find_problems
+from yizhan.services.home import Home
+from yizhan.services.labels import REASONS, reason_name
 
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
@@ -40,85 +41,63 @@ def find(
     outlines: Path | None,
     kinds: tuple[str, ...],
     county: str | None,
-    asked: Asked,
+    sources: AuditSources,
     as_json: bool,
 ) -> None:
     """Find what is wrong."""
-    from yizhan.cli.output import print_json
-    from yizhan.ledger.audit.findings import FindingKind, missing_books
-    from yizhan.ledger.audit.findings import find as search
-
-    home = asked.home
     if wrong := sorted(set(kinds) - set(FindingKind)):
         sentence = _("--kind 应为 {choices} 之一，得到 {value}").format(choices=join_list(FindingKind), value=wrong[0])
         raise click.UsageError(sentence, click.get_current_context())
-    hotspots = [] if firms is None else list(expected_hotspots(home, firms, outlines))
-    with asked.gather() as (_files, evidence):
-        found = search(evidence, home.charters, hotspots=hotspots)
-        missing = missing_books(evidence, home.charters.latest().members)
-    found = [each for each in found if (not kinds or each.kind in kinds) and (county is None or each.county == county)]
-    opened = evidence.logged.checkpoint
+    hotspots = [] if firms is None else _reportable_hotspots(sources.home, firms, outlines)
+    with progress(_("核验账本")) as bar:
+        found = find_problems(sources, hotspots, bar)
+    chosen = [
+        each
+        for each in found.findings
+        if (not kinds or each.kind in kinds) and (county is None or each.county == county)
+    ]
     if as_json:
-        print_json({"checkpoint": checkpoint_as_json(opened), "findings": found, "missing_books": missing})
+        print_json(
+            {
+                "checkpoint": checkpoint_json(found.checkpoint),
+                "findings": chosen,
+                "missing_books": found.missing_books,
+            }
+        )
         return
-    tell_checkpoint(home, opened)
-    _tell(home, found, missing)
+    tell_checkpoint(sources.home, found.checkpoint)
+    _tell(sources.home, chosen, found)
 
 
-def expected_hotspots(home: Home, file: Path, outlines: Path | None) -> Iterator[ReportableHotspot]:
-    """Read a FIRMS file and tell which county had to report which detection: own territory, border strip."""
-    from yizhan.ledger.audit.findings import ReportableHotspot
-    from yizhan.producers.drafts import LineProblem
-    from yizhan.producers.firms import FirmsContext, import_firms, read_detections
-    from yizhan.services.errors import ServiceError
-    from yizhan.services.outlines import read_outlines
+def _reportable_hotspots(home: Home, firms: Path, outlines: Path | None) -> list[ReportableHotspot]:
+    from yizhan.services.reportable import reportable_hotspots  # noqa: PLC0415 -- shapely, of the extra "desk"
 
-    shapes = read_outlines(home, outlines)
-    members = frozenset(home.charters.latest().members)
-    strip = home.charters.latest().policy.border_strip_km
-    with file.open("rb") as stream:
-        seen = {
-            each.external_ref: each for each in read_detections(stream, file.name) if not isinstance(each, LineProblem)
-        }
-    for county in sorted(members):
-        with file.open("rb") as stream:
-            found = import_firms(stream, file.name, FirmsContext(county, members, shapes, strip))
-        if found.problems:
-            raise ServiceError(str(found.problems[0]))
-        for draft in found.drafts:
-            one = seen[draft.external_ref or ""]
-            yield ReportableHotspot(county, one.external_ref, one.at, one.longitude, one.latitude, one.former_ref)
+    return list(reportable_hotspots(home, firms, outlines))
 
 
-def _tell(home: Home, found: list[Finding], missing: list[tuple[str, str]]) -> None:
-    from yizhan.cli.output import print_table, tell
-    from yizhan.ledger.audit.labels import found_name
-
+def _tell(home: Home, chosen: list[Finding], found: FoundProblems) -> None:
     print_table(
         [_("问题"), _("单位"), _("时间"), _("事件"), _("账上"), _("说明")],
         [
             (
-                with_note(found_name(each.kind), each.kind.value),
+                with_note(finding_name(each.kind), each.kind.value),
                 home.member_name(each.county),
                 home.local_time(each.at),
                 each.id,
                 each.place,
                 finding_note(home, each),
             )
-            for each in found
+            for each in chosen
         ],
         _("没有发现问题"),
     )
-    if missing:
-        names = join_list(f"{home.member_name(county)} {kind}" for county, kind in missing)
+    if found.missing_books:
+        names = join_list(f"{home.member_name(county)} {kind}" for county, kind in found.missing_books)
         tell(_("没有这些簿，与之有关的没有查：{names}").format(names=names))
 
 
 def finding_note(home: Home, each: Finding) -> str:
-    """Say by what obligation, how long it took, and the detail."""
-    from yizhan.ledger.audit.labels import rule_name
-    from yizhan.services.labels import REASONS, reason_name
-
+    """Return the obligation, how long it took, and the detail."""
     parts = []
     if each.what is not None:
         parts.append(home.localized(each.what))

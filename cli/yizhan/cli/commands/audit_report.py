@@ -6,9 +6,15 @@ from pathlib import Path
 
 import click
 
+from yizhan.cli.audit_options import evidence_options
+from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
 from yizhan.cli.click_options import Command, json_option, option
-from yizhan.cli.commands.audit_matters import Asked, checkpoint_as_json, evidence_options, tell_checkpoint
-from yizhan.schemas.i18n import _, marked
+from yizhan.cli.output import print_json, progress, tell
+from yizhan.ledger.audit.pages import as_csv, as_html
+from yizhan.runtime.folders import write_private
+from yizhan.schemas.i18n import LANGUAGES, _, marked
+from yizhan.schemas.quarters import Quarter
+from yizhan.services.audit import AuditSources, report_quarter
 
 
 @click.command(
@@ -30,40 +36,27 @@ from yizhan.schemas.i18n import _, marked
 )
 @evidence_options
 @json_option()
-def report(
-    *,
-    quarter: str,
-    out: Path,
-    asked: Asked,
-    as_json: bool,
-) -> None:
+def report(*, quarter: str, out: Path, sources: AuditSources, as_json: bool) -> None:
     """Write a report."""
-    from yizhan.cli.output import print_json, tell
-    from yizhan.ledger.audit.pages import as_csv, as_html
-    from yizhan.ledger.audit.report import report as count
-    from yizhan.schemas.i18n import LANGUAGES
-    from yizhan.schemas.quarters import Quarter
-
-    home = asked.home
     try:
         chosen = Quarter.parse(quarter)
     except ValueError:
         sentence = _("--quarter 应为季度，如 2026Q3，得到 {value}").format(value=quarter)
         raise click.UsageError(sentence, click.get_current_context()) from None
-    with asked.gather() as (_files, evidence):
-        found = count(evidence, home.charters, chosen)
+    with progress(_("核验账本")) as bar:
+        found = report_quarter(sources, chosen, bar)
     out.mkdir(parents=True, exist_ok=True)
-    written = []
+    files = []
     for language in LANGUAGES:
         # The mark at the beginning lets spreadsheets read Chinese.
         for ending, text in (("html", as_html(found, language)), ("csv", "\ufeff" + as_csv(found, language))):
             path = out / f"audit-{quarter}.{language}.{ending}"
-            path.write_text(text, encoding="utf-8", newline="")
-            written.append(str(path))
+            write_private(path, text.encode())
+            files.append(str(path))
     if as_json:
         figures = {"traffic": found.traffic, "digests": found.digests, "findings": found.findings, "pairs": found.pairs}
-        print_json({"quarter": quarter, "checkpoint": checkpoint_as_json(found.checkpoint), "files": written} | figures)
+        print_json({"quarter": quarter, "checkpoint": checkpoint_json(found.checkpoint), "files": files} | figures)
         return
-    tell_checkpoint(home, found.checkpoint)
-    for path_ in written:
-        tell(path_)
+    tell_checkpoint(sources.home, found.checkpoint)
+    for each in files:
+        tell(each)

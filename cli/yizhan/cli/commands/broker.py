@@ -1,16 +1,15 @@
-"""``yizhan broker start|stop|status``: a real Kafka on this machine."""
+"""``yizhan broker start|run|stop|status|apply``: a real Kafka on this machine."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import click
 
 from yizhan.cli.click_options import Group, json_option
+from yizhan.cli.context import current_home
+from yizhan.cli.output import print_json, print_pairs, progress, say, tell
+from yizhan.deploy.broker import Status
 from yizhan.schemas.i18n import _, marked
-
-if TYPE_CHECKING:
-    from yizhan.deploy.broker import Status
+from yizhan.services.broker import apply_declaration, broker_status, run_broker, start_broker, stop_broker
 
 command = Group("broker", help=marked("本机的 Kafka：双向 TLS、按单位授权，只监听本机"))
 
@@ -19,16 +18,9 @@ command = Group("broker", help=marked("本机的 Kafka：双向 TLS、按单位�
 @json_option()
 def start(as_json: bool) -> None:
     """Start it, and apply the declaration."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import progress
-    from yizhan.deploy.home import bring_up
-    from yizhan.runtime.clock import utc_now
-
-    home = current_home()
-    members = sorted(home.charters.latest().members)
     with progress(_("启动 Kafka")) as bar:
-        broker, changes = bring_up(home.path, members, now=utc_now(), progress=bar.describe)
-    _show(broker.status(), as_json=as_json, changes=changes)
+        found, changes = start_broker(current_home(), bar)
+    _show(found, as_json=as_json, changes=changes)
 
 
 @command.command(
@@ -36,15 +28,7 @@ def start(as_json: bool) -> None:
 )
 def run() -> None:
     """Become the broker."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import say
-    from yizhan.deploy.broker import Broker
-    from yizhan.deploy.home import setup_home
-    from yizhan.runtime.clock import utc_now
-
-    home = current_home()
-    setup_home(home.path, sorted(home.charters.latest().members), now=utc_now())
-    Broker(home.path).run(say)
+    run_broker(current_home(), say)
     say(_("Kafka 已在运行"))
 
 
@@ -52,12 +36,8 @@ def run() -> None:
 @json_option()
 def stop(as_json: bool) -> None:
     """Stop it."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import print_json, progress, tell
-    from yizhan.deploy.broker import Broker
-
     with progress(_("停止 Kafka")):
-        stopped = Broker(current_home().path).stop()
+        stopped = stop_broker(current_home())
     if as_json:
         print_json({"stopped": stopped})
     else:
@@ -67,11 +47,8 @@ def stop(as_json: bool) -> None:
 @command.command("status", help=marked("显示 Kafka 是否在运行、地址和日志；没有运行时退出码为 1"))
 @json_option()
 def status(as_json: bool) -> None:
-    """Tell whether it runs."""
-    from yizhan.cli.context import current_home
-    from yizhan.deploy.broker import Broker
-
-    found = Broker(current_home().path).status()
+    """Show whether it runs."""
+    found = broker_status(current_home())
     _show(found, as_json=as_json)
     if not found.running:
         raise click.exceptions.Exit(1)
@@ -83,14 +60,8 @@ def status(as_json: bool) -> None:
 @json_option()
 def apply(as_json: bool) -> None:
     """Apply the declaration to whatever Kafka the settings name."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import print_json, progress, tell
-    from yizhan.deploy import admin
-    from yizhan.schemas import topics
-
-    home = current_home()
     with progress(_("建立主题、权限和配额")):
-        changes = admin.apply(home.settings.connection(topics.ADMIN), sorted(home.charters.latest().members))
+        changes = apply_declaration(current_home())
     if as_json:
         print_json({"changes": changes})
     else:
@@ -98,8 +69,6 @@ def apply(as_json: bool) -> None:
 
 
 def _show(found: Status, *, as_json: bool, changes: tuple[str, ...] | None = None) -> None:
-    from yizhan.cli.output import print_json, print_pairs
-
     if as_json:
         document: dict[str, object] = {
             "running": found.running,

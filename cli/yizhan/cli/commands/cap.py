@@ -12,7 +12,7 @@ from yizhan.cli.binary_io import read_input, write_stdout
 from yizhan.cli.click_options import Command, county_option, json_option, option
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.doubt_view import doubt_sentences
-from yizhan.cli.main import failure
+from yizhan.cli.failures import failure
 from yizhan.cli.output import print_json, say, tell
 from yizhan.producers.cap import CapInvalid, CapMessage
 from yizhan.producers.cap.xml import MAX_BYTES

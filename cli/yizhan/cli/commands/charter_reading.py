@@ -1,26 +1,31 @@
-"""``yizhan charter verify|log|show|replay``: reading the charter; nothing here signs.
-
-Rule 1: a reader starts from a root file that a person gave it (``--anchor``), never from what it finds.
-Rule 2: what is shown is made from the data that decides.
-"""
+"""``yizhan charter verify|log|show|replay``: reading the charter; nothing here signs."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from yizhan.charter.document import routes_json, tables
+from yizhan.charter.replay import Different
 from yizhan.cli.click_options import Command, county_option, json_option, option
+from yizhan.cli.context import current_home
+from yizhan.cli.output import print_json, print_table, tell
+from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, join_list, marked
-
-if TYPE_CHECKING:
-    from yizhan.charter.reader import CharterReader
-    from yizhan.charter.verify import VerifiedCharter
-    from yizhan.schemas.header import Header
-    from yizhan.services.home import Home
+from yizhan.services.charter_reading import (
+    CharterCheck,
+    charter_reader,
+    charter_terms,
+    charter_versions,
+    headers_of_county,
+    headers_of_file,
+    replay_policy,
+    verify_charter,
+)
+from yizhan.services.home import Home
+from yizhan.services.labels import type_name, way_name
 
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
@@ -45,53 +50,38 @@ def verify(
     ctx: click.Context, county: str | None, anchor: Path | None, folder: Path | None, online: bool, as_json: bool
 ) -> None:
     """Verify the charter."""
-    from yizhan.charter.archive import Archive
-    from yizhan.charter.errors import CharterProblem
-    from yizhan.charter.fetch import CharterFolder
-    from yizhan.charter.layout import MAX_METADATA_BYTES
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import print_json, print_table, tell
-    from yizhan.schemas import topics
-    from yizhan.services.charter import STATION, published
-
     home = current_home()
-    own = home.path / STATION if county is None else home.county_folder(county)
-    archive = Archive(own / "charter")
-    if anchor is not None:
-        archive.trust(anchor.read_bytes())
-    source = None if folder is None else CharterFolder(folder, MAX_METADATA_BYTES)
-    if source is None and online:
-        source = home.charter_source(topics.STATION if county is None else topics.county(county))  # type: ignore[assignment] # a Source
-    if source is None and county is None and (own / "public").is_dir():
-        source = published(home)
-    reader = home.reader(archive.folder, source)
-    try:
-        reader.look()
-        problem = None
-    except CharterProblem as error:
-        problem = error
-    standing, now = reader.status(), reader.clock()
-    if problem is None and standing.stale(now):
-        problem = CharterProblem(standing.problem, standing.detail)  # type: ignore[arg-type] # a Problem
-    fingerprint = hashlib.sha256(archive.anchor()).hexdigest()
-    newest, expiries = reader.latest(), reader.expiries()
+    root = None if anchor is None else anchor.read_bytes()
+    found = verify_charter(home, county, anchor=root, folder=folder, online=online)
     if as_json:
-        print_json({
-            "charter": newest.name, "in_force": reader.in_force(now).name, "root_sha256": fingerprint,
-            "problem": None if problem is None else problem.problem, "detail": "" if problem is None else str(problem),
-            "members": sorted(newest.members), "expiries": expiries,
-        })  # fmt: skip
+        print_json(_check_json(found))
     else:
-        tell(_("章程 {newest} 核验无误；现行 {force}").format(newest=newest.name, force=reader.in_force(now).name))
-        tell(_("根文件指纹：{fingerprint}").format(fingerprint=fingerprint))
-        rows = [
-            (each.role, home.local_time(each.expires), _("快到期，请续签") if each.due else "") for each in expiries
-        ]
-        print_table([_("角色"), _("有效期至"), _("提醒")], rows, "")
-        if problem is not None:
-            tell(_("章程未能更新（charter_stale），最后一版仍然有效：{problem}").format(problem=problem))
-    if problem is not None:
+        _tell_check(home, found)
+    if found.problem is not None:
         ctx.exit(1)
+
+
+def _check_json(found: CharterCheck) -> dict[str, Any]:
+    return {
+        "charter": found.newest.name,
+        "in_force": found.in_force.name,
+        "root_sha256": found.root_sha256,
+        "problem": None if found.problem is None else found.problem.problem,
+        "detail": "" if found.problem is None else str(found.problem),
+        "members": sorted(found.newest.members),
+        "expiries": found.expiries,
+    }
+
+
+def _tell_check(home: Home, found: CharterCheck) -> None:
+    tell(_("章程 {newest} 核验无误；现行 {force}").format(newest=found.newest.name, force=found.in_force.name))
+    tell(_("根文件指纹：{fingerprint}").format(fingerprint=found.root_sha256))
+    rows = [
+        (each.role, home.local_time(each.expires), _("快到期，请续签") if each.due else "") for each in found.expiries
+    ]
+    print_table([_("角色"), _("有效期至"), _("提醒")], rows, "")
+    if found.problem is not None:
+        tell(_("章程未能更新（charter_stale），最后一版仍然有效：{problem}").format(problem=found.problem))
 
 
 @click.command("log", cls=Command, help=marked("章程各版：谁签的、改了什么、何时起生效"))
@@ -99,39 +89,28 @@ def verify(
 @json_option()
 def log(county: str | None, as_json: bool) -> None:
     """List the versions."""
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import print_json, tell
-
     home = current_home()
-    found = list(_log(_reader(home, county)))
+    found = list(charter_versions(home, county))
     if as_json:
-        print_json({"versions": found})
+        versions = [
+            {
+                "charter": each.name,
+                "announced": each.announced,
+                "holds_from": each.holds_from,
+                "signed": each.signed,
+                "differences": each.differences,
+            }
+            for each in found
+        ]
+        print_json({"versions": versions})
         return
     for each in found:
-        when = home.local_time(each["holds_from"]) if each["announced"] else _("尚未预告")
-        tell(_("章程 {name}，自 {when} 起").format(name=each["charter"], when=when))
-        for role, holders in each["signed"].items():
+        when = home.local_time(each.holds_from) if each.announced else _("尚未预告")
+        tell(_("章程 {name}，自 {when} 起").format(name=each.name, when=when))
+        for role, holders in each.signed.items():
             tell(_("  {role} 由 {holders} 签署").format(role=role, holders=join_list(holders)))
-        for sentence in each["differences"]:
+        for sentence in each.differences:
             tell(f"  · {sentence}")
-
-
-def _log(reader: CharterReader) -> Iterator[dict[str, Any]]:
-    from yizhan.charter.differences import differences
-    from yizhan.charter.repository import signers_of, terms_of
-
-    before: VerifiedCharter | None = None
-    for charter, announced in reader.history():
-        version = reader.verified(charter.version)
-        base = None if before is None else terms_of(before)
-        yield {
-            "charter": charter.name,
-            "announced": announced,
-            "holds_from": charter.holds_from,
-            "signed": signers_of(version, before),
-            "differences": differences(base, terms_of(version)),
-        }
-        before = version
 
 
 @click.command("show", cls=Command, help=marked("把规则印成中文和英文的表；--terms 印成可以修改的文本"))
@@ -140,22 +119,16 @@ def _log(reader: CharterReader) -> Iterator[dict[str, Any]]:
 @json_option()
 def show(county: str | None, terms: bool, as_json: bool) -> None:
     """Print the charter."""
-    from yizhan.charter import terms as texts
-    from yizhan.charter.document import routes_json, tables
-    from yizhan.charter.repository import terms_of
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import print_json, tell
-    from yizhan.runtime.clock import utc_now
-
-    reader = _reader(current_home(), county)
-    charter = reader.in_force(utc_now())
+    home = current_home()
     if terms:
-        click.echo(texts.write(terms_of(reader.verified())), nl=False)
-    elif as_json:
+        click.echo(charter_terms(home, county), nl=False)
+        return
+    charter = charter_reader(home, county).in_force(utc_now())
+    if as_json:
         print_json({"charter": charter.name, "routes": routes_json(charter), "members": sorted(charter.members)})
-    else:
-        for line in tables(charter):
-            tell(line)
+        return
+    for line in tables(charter):
+        tell(line)
 
 
 @click.command(
@@ -172,91 +145,34 @@ def show(county: str | None, terms: bool, as_json: bool) -> None:
 @json_option()
 def replay(policy: Path, file: Path | None, county: str | None, as_json: bool) -> None:
     """Replay past headers under a proposed policy."""
-    from yizhan.charter import replay as replaying
-    from yizhan.cli.context import current_home
-    from yizhan.cli.output import print_json, print_table, tell
-    from yizhan.runtime.clock import utc_now
-    from yizhan.schemas.policy import Policy
-    from yizhan.services.labels import type_name, way_name
-
     home = current_home()
-    old = _reader(home, county).in_force(utc_now()).policy
-    headers = list(_headers(home, file, county))
-    found = list(replaying.replay(headers, old, Policy(_policy(policy))))
+    if file is None and county is None:
+        raise click.UsageError(_("请给出 FILE 或 --county C"), click.get_current_context())
+    headers = list(headers_of_county(home, county or "") if file is None else headers_of_file(file))
+    found = replay_policy(home, county, policy, headers)
     if as_json:
-        different = [
-            {
-                "id": each.header.id,
-                "type": each.header.type,
-                "recipient": each.recipient,
-                "was": {"way": each.was.way, "rule": each.was.rule},
-                "would": {"way": each.would.way, "rule": each.would.rule},
-            }
-            for each in found
-        ]
-        print_json({"headers": len(headers), "different": different})
+        print_json({"headers": len(headers), "different": list(map(_different_json, found))})
         return
-    print_table(
-        [_("编号"), _("类型"), _("收件"), _("当时"), _("按新规则")],
-        [
-            (
-                each.header.id,
-                type_name(each.header.type),
-                home.member_name(each.recipient),
-                f"{way_name(each.was.way)} {each.was.rule}",
-                f"{way_name(each.would.way)} {each.would.rule}",
-            )
-            for each in found
-        ],
-        _("没有不同"),
-    )
+    columns = [_("编号"), _("类型"), _("收件"), _("当时"), _("按新规则")]
+    print_table(columns, [_different_row(home, each) for each in found], _("没有不同"))
     tell(_("共 {count} 个事件，{different} 处不同").format(count=len(headers), different=len(found)))
 
 
-def _policy(path: Path) -> Any:  # noqa: ANN401 -- a PolicyFile, imported late
-    from pydantic import ValidationError
-
-    from yizhan.charter import terms as texts
-    from yizhan.schemas import strictjson
-    from yizhan.schemas.policy import PolicyFile
-    from yizhan.services.errors import ServiceError
-
-    text = path.read_text("utf-8")
-    try:
-        data = (
-            strictjson.loads(text.encode(), max_depth=10) if path.suffix == ".json" else texts.read(text).get("policy")
-        )
-        return PolicyFile.model_validate(data)
-    except (ValueError, ValidationError) as error:
-        raise ServiceError(f"{path}: {error}") from None
+def _different_json(each: Different) -> dict[str, Any]:
+    return {
+        "id": each.header.id,
+        "type": each.header.type,
+        "recipient": each.recipient,
+        "was": {"way": each.was.way, "rule": each.was.rule},
+        "would": {"way": each.would.way, "rule": each.would.rule},
+    }
 
 
-def _headers(home: Home, file: Path | None, county: str | None) -> Iterator[Header]:
-    """Yield past headers: of a file, or of a county's inbox and outbox."""
-    from yizhan.consumers.items import InboxQuery
-    from yizhan.schemas.errors import Refused
-    from yizhan.schemas.header import parse_header
-    from yizhan.services.errors import ServiceError
-    from yizhan.services.stores import read_inbox as inboxes
-    from yizhan.services.stores import read_outbox as outboxes
-
-    if file is not None:
-        for number, line in enumerate(file.read_bytes().splitlines(), 1):
-            if line.strip():
-                try:
-                    yield parse_header(line)
-                except Refused as error:
-                    raise ServiceError(f"{file}:{number}: {error}") from None
-        return
-    if county is None:
-        raise click.UsageError(_("请给出 FILE 或 --county C"), click.get_current_context())
-    with inboxes(home, county) as inbox:
-        for item in () if inbox is None else inbox.items(InboxQuery()):
-            yield item.header
-    with outboxes(home, county) as outbox:
-        for event in () if outbox is None else outbox.sent():
-            yield event.header
-
-
-def _reader(home: Home, county: str | None) -> CharterReader:
-    return home.charters if county is None else home.reader_of(county)
+def _different_row(home: Home, each: Different) -> tuple[str, ...]:
+    return (
+        each.header.id,
+        type_name(each.header.type),
+        home.member_name(each.recipient),
+        f"{way_name(each.was.way)} {each.was.rule}",
+        f"{way_name(each.would.way)} {each.would.rule}",
+    )

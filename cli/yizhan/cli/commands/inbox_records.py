@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from yizhan.cli.book_file import write_book
 from yizhan.cli.click_options import (
     Command,
     county_option,
@@ -16,7 +17,6 @@ from yizhan.cli.output import print_json, print_table, tell
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.actor import named_officer
-from yizhan.services.books import export_book
 from yizhan.services.labels import type_name
 from yizhan.services.retention import destroy_content, list_due
 
@@ -33,7 +33,7 @@ from yizhan.services.retention import destroy_content, list_due
 @county_option()
 def export(file: str, county: str) -> None:
     """Export the book."""
-    export_book(current_home(), county, "inbox", file)
+    write_book(county, "inbox", file)
 
 
 @click.command(

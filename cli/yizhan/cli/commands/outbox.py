@@ -9,6 +9,7 @@ import click
 
 from yizhan.cli.accepted_view import files_waiting_line
 from yizhan.cli.actions import command_of
+from yizhan.cli.book_file import write_book
 from yizhan.cli.click_options import (
     MOMENT,
     Group,
@@ -27,7 +28,6 @@ from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.producers.queries import Figures, OutboxQuery
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
-from yizhan.services.books import export_book
 from yizhan.services.home import Home
 from yizhan.services.labels import reason_name, state_name, type_name
 from yizhan.services.outbox import OutboxListing, list_events, list_waiting_files
@@ -46,7 +46,7 @@ command = Group("outbox", help=marked("本县发件箱：送出、查看"))
 @passphrase_option()
 def run(county: str, passphrase_fd: int | None) -> None:
     """Run the publisher."""
-    from yizhan.services.sending import open_sender
+    from yizhan.services.sending import open_sender  # noqa: PLC0415 -- Kafka, of the extra "desk"
 
     home = current_home()
     with (
@@ -156,4 +156,4 @@ def files(county: str, as_json: bool) -> None:
 @county_option()
 def export(file: str, county: str) -> None:
     """Export the book."""
-    export_book(current_home(), county, "outbox", file)
+    write_book(county, "outbox", file)

@@ -24,7 +24,7 @@ _SHOWN_CHARACTERS: Final = 64
 @json_option()
 def list_(reason: str | None, since: datetime | None, limit: int, principal: Any, as_json: bool) -> None:  # noqa: ANN401 -- a word of OneOf
     """List refused records."""
-    from yizhan.services.quarantine import list_quarantine
+    from yizhan.services.quarantine import list_quarantine  # noqa: PLC0415 -- Kafka, of the extra "station"
 
     home = current_home()
     with progress(_("读取拒收记录")):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from yizhan.cli.click_options import Command, json_option
-from yizhan.schemas.i18n import join_list, marked
+from yizhan.cli.output import print_json, tell
+from yizhan.schemas.i18n import marked
+from yizhan.services.contract import json_schema, json_schemas
 
 
 @click.command(
@@ -21,21 +23,9 @@ from yizhan.schemas.i18n import join_list, marked
 @json_option()
 def command(name: str | None, as_json: bool) -> None:
     """List the schemas, or print one."""
-    from yizhan.cli.output import print_json, tell
-    from yizhan.producers.drafts import Draft, Office
-    from yizhan.schemas.jsonschemas import described, export
-    from yizhan.services.errors import ServiceError
-    from yizhan.services.labels import type_of
-
-    schemas = export() | {"draft": described("draft", Draft), "office": described("office", Office)}
-    if name is None:
-        if as_json:
-            print_json({"schemas": sorted(schemas)})
-        else:
-            tell("\n".join(sorted(schemas)))
-        return
-    found = next((schemas[each] for each in (name, type_of(name), f"{name}.v1") if each in schemas), None)
-    if found is None:
-        sentence = marked("没有名为 {name} 的结构；有的是：{names}")
-        raise ServiceError(sentence, name=name, names=join_list(sorted(schemas)))
-    print_json(found)
+    if name is not None:
+        print_json(json_schema(name))
+    elif as_json:
+        print_json({"schemas": sorted(json_schemas())})
+    else:
+        tell("\n".join(sorted(json_schemas())))

@@ -4,5 +4,5 @@ Law 5: whatever it says names the statement, the letter or the line that it was 
 
 Rule 1: nothing here opens a county's store or content: counties give books (``books``), the ledger gives
         statements (``logged``); both are verified before they count.
-Rule 2: pure: the instant of the audit, the charters and the limits are arguments.
+Rule 2: pure: the instant of the audit, and the charters are arguments.
 """

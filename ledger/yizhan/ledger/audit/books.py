@@ -248,7 +248,7 @@ def read_book(lines: Iterable[bytes], charters: Charters, name: str = "book") ->
     """
     parsed = [_parsed(line, number, name) for number, line in enumerate(lines, 1)]
     if not parsed or not isinstance(parsed[0], BookHeader):
-        raise BookInvalid(f"{name}: expected a book of `yizhan outbox export` or `yizhan inbox export`")
+        raise BookInvalid(f"{name}: expected the exported book of an outbox or an inbox")
     opening, *rows = parsed
     if not rows or not isinstance(rows[-1], BookTrailer) or rows[-1].lines != len(rows) - 1:
         raise BookInvalid(

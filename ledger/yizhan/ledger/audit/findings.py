@@ -1,12 +1,14 @@
 """What an auditor looks for, found in log and books.
 
-Law 5: a finding names its event, its place in the log, and the limit that was overstepped.
+Law 5: a finding names its event, its place in the log, and the limit that was exceeded.
 
 Rule 1: "now" is the instant that the checkpoint was signed: the same log and books give the same findings.
 Rule 2: an exercise is nobody's omission; what its sender withdrew is owed nothing any more.
 Rule 3: what the station's statements say of an obligation goes before what is measured here of the same; what they
         keep silent about is measured all the same.
 Rule 4: what no book can show is not found missing: a county whose book was not brought is named instead.
+Rule 5: how long is too long is said by the policy that was in force when the station had the event. What that policy
+        does not limit is not measured.
 """
 
 from __future__ import annotations
@@ -19,14 +21,13 @@ from typing import TYPE_CHECKING, Final
 
 from yizhan.ledger.audit.books import hidden_ref
 from yizhan.ledger.audit.evidence import EventRecord, Evidence
-from yizhan.ledger.audit.limits import SAMPLE, Limits
 from yizhan.ledger.audit.obligations import ended, rule_of
 from yizhan.runtime import access_log
 from yizhan.schemas import topics
 from yizhan.schemas.header import Header
 from yizhan.schemas.obligation_steps import NOT_OWED, OVERDUE
 from yizhan.schemas.payloads.table import ASSISTANCE_REQUEST, HOTSPOT, INTELLIGENCE_REPORT, LIFE_AT_STAKE
-from yizhan.schemas.policy import Way, decide
+from yizhan.schemas.policy import Policy, Way, decide
 from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
@@ -60,8 +61,10 @@ class FindingKind(StrEnum):
 
 
 _UNMET: Final = {
-    "acknowledge": FindingKind.UNACKNOWLEDGED, "feedback": FindingKind.NO_FEEDBACK, "feedback-flash": FindingKind.NO_FEEDBACK,
-}  # fmt: skip
+    "acknowledge": FindingKind.UNACKNOWLEDGED,
+    "feedback": FindingKind.NO_FEEDBACK,
+    "feedback-flash": FindingKind.NO_FEEDBACK,
+}
 """What is called otherwise than overdue while it is still owed."""
 
 
@@ -99,22 +102,23 @@ class ReportableHotspot:
     """How earlier versions named it."""
 
 
-def find(
-    evidence: Evidence, charters: Charters, limits: Limits = SAMPLE, hotspots: Iterable[ReportableHotspot] = ()
-) -> list[Finding]:
+def find(evidence: Evidence, charters: Charters, hotspots: Iterable[ReportableHotspot] = ()) -> list[Finding]:
     """Find everything, in the order of time.
 
     Args:
         evidence: log and books.
         charters: whose keys and rules count.
-        limits: how long is too long.
         hotspots: what a satellite file says that each county had to report.
     """
     now = evidence.logged.checkpoint.at
     found = [
         finding
         for matter in evidence.shown()
-        for finding in (*_timely(evidence, matter, limits, now), *_keys(matter, charters), *_decided(matter, charters))
+        for finding in (
+            *_timely(evidence, matter, charters, now),
+            *_keys(matter, charters),
+            *_decided(matter, charters),
+        )
     ]
     told = set(_told(evidence))
     found = [each for each in found if (each.id, each.county, each.rule) not in told]
@@ -133,22 +137,32 @@ def missing_books(evidence: Evidence, members: Iterable[str]) -> list[tuple[str,
 # -- in time --
 
 
-def _timely(evidence: Evidence, matter: EventRecord, limits: Limits, now: datetime) -> Iterator[Finding]:
+def _limit(policy: Policy, rule: str) -> timedelta:
+    """Return how long a rule of the policy allows; no limit where it has no such rule, or counts working days."""
+    due = policy.obligations[rule].due if rule in policy.obligations else None
+    if due is None or due.working_days is not None:
+        return timedelta.max
+    return timedelta(days=due.days or 0, hours=due.hours or 0, minutes=due.minutes or 0)
+
+
+def _timely(evidence: Evidence, matter: EventRecord, charters: Charters, now: datetime) -> Iterator[Finding]:
     header, marked = matter.header, matter.marked
     if header is None or marked is None or header.status != "Actual":
         return
     received = marked.mark.made
+    policy = charters.in_force(received).policy
     ringing = [code for code, each in (marked.mark.decisions or {}).items() if each.way is Way.ALARM]
     took = received - instant(header.time)
-    if ringing and took > limits.tell:
-        yield _finding(FindingKind.LATE, matter.county, matter, instant(header.time), took, limits.tell, "tell")
+    limit = _limit(policy, "tell")
+    if ringing and took > limit:
+        yield _finding(FindingKind.LATE, matter.county, matter, instant(header.time), took, limit, "tell")
     if _withdrawn(evidence, matter):
         return
     for recipient in ringing:
-        yield from _acknowledged(evidence, matter, recipient, limits, now)
-    yield from _followed_up(evidence, matter, header, limits, now, rang=bool(ringing))
+        yield from _acknowledged(evidence, matter, recipient, policy, now)
+    yield from _followed_up(evidence, matter, header, policy, now, rang=bool(ringing))
     for recipient in header.to:
-        yield from _answered(evidence, matter, header, recipient, limits, now)
+        yield from _answered(evidence, matter, header, recipient, policy, now)
 
 
 def _finding(
@@ -170,20 +184,21 @@ def _withdrawn(evidence: Evidence, matter: EventRecord) -> bool:
 
 
 def _acknowledged(
-    evidence: Evidence, matter: EventRecord, recipient: str, limits: Limits, now: datetime
+    evidence: Evidence, matter: EventRecord, recipient: str, policy: Policy, now: datetime
 ) -> Iterator[Finding]:
     if evidence.book(recipient, "outbox") is None and evidence.book(matter.county, "inbox") is None:
         return
     received = matter.received or now
     said = [each for each in evidence.receipts(matter) if each.county == recipient and each.stage in _PERSONS]
     took = (instant(said[0].at) if said else now) - received
-    if took > limits.acknowledge:
+    limit = _limit(policy, "acknowledge")
+    if took > limit:
         kind = FindingKind.OVERDUE if said else FindingKind.UNACKNOWLEDGED
-        yield _finding(kind, recipient, matter, received, took, limits.acknowledge, "acknowledge")
+        yield _finding(kind, recipient, matter, received, took, limit, "acknowledge")
 
 
 def _followed_up(
-    evidence: Evidence, matter: EventRecord, header: Header, limits: Limits, now: datetime, *, rang: bool
+    evidence: Evidence, matter: EventRecord, header: Header, policy: Policy, now: datetime, *, rang: bool
 ) -> Iterator[Finding]:
     """Tell of a fire without a next or final report, of a hotspot that nobody verified."""
     opens = header.subject is None and header.refers == "none"
@@ -191,29 +206,25 @@ def _followed_up(
     if header.type in LIFE_AT_STAKE and opens:
         reports = sorted([header, *own], key=lambda each: each.time)
         last = reports[-1]
-        took = now - instant(last.time)
-        if not any(each.stage == "final" for each in reports) and took > limits.follow_up:
-            yield _finding(
-                FindingKind.OVERDUE, matter.county, matter, instant(last.time), took, limits.follow_up, "follow-up"
-            )
+        took, limit = now - instant(last.time), _limit(policy, "follow-up")
+        if not any(each.stage == "final" for each in reports) and took > limit:
+            yield _finding(FindingKind.OVERDUE, matter.county, matter, instant(last.time), took, limit, "follow-up")
     if header.type == HOTSPOT and rang and opens:
-        took = (instant(min(each.time for each in own)) if own else now) - instant(header.time)
-        if took > limits.verify_hotspot:
-            since = instant(header.time)
-            yield _finding(
-                FindingKind.OVERDUE, matter.county, matter, since, took, limits.verify_hotspot, "verify-hotspot"
-            )
+        since, limit = instant(header.time), _limit(policy, "verify-hotspot")
+        took = (instant(min(each.time for each in own)) if own else now) - since
+        if took > limit:
+            yield _finding(FindingKind.OVERDUE, matter.county, matter, since, took, limit, "verify-hotspot")
 
 
 def _answered(
-    evidence: Evidence, matter: EventRecord, header: Header, recipient: str, limits: Limits, now: datetime
+    evidence: Evidence, matter: EventRecord, header: Header, recipient: str, policy: Policy, now: datetime
 ) -> Iterator[Finding]:
     """Tell of intelligence without feedback, of a request without an answer."""
     if header.type == INTELLIGENCE_REPORT:
-        flash = header.priority == "flash"
-        limit, rule, missing = limits.feedback_flash if flash else limits.feedback, "feedback", FindingKind.NO_FEEDBACK
+        limit = _limit(policy, "feedback-flash" if header.priority == "flash" else "feedback")
+        rule, missing = "feedback", FindingKind.NO_FEEDBACK
     elif header.type == ASSISTANCE_REQUEST:
-        limit, rule, missing = limits.assistance, "other-assistance", FindingKind.OVERDUE
+        limit, rule, missing = _limit(policy, "assistance-interim"), "other-assistance", FindingKind.OVERDUE
     else:
         return
     if evidence.book(recipient, "outbox") is None and evidence.book(matter.county, "inbox") is None:
@@ -292,7 +303,8 @@ def _refused(evidence: Evidence) -> Iterator[Finding]:
         mark = each.mark
         county = topics.member_of_events(mark.origin.topic) or ""
         kind = FindingKind.DOUBTFUL_KEY if mark.refused in _KEYS else FindingKind.REFUSED
-        detail = f"{mark.detail or ''} ({mark.origin})"
+        since = "" if mark.first is None else f"{mark.first} … "
+        detail = f"{mark.detail or ''} ({since}{mark.origin})"
         yield Finding(kind, county, mark.received, None, each.place, mark.refused, detail=detail)
 
 

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from yizhan.ledger.audit.books import Book, InboxRow, manifest_of
 from yizhan.ledger.audit.evidence import EventRecord, Evidence
 from yizhan.ledger.audit.logged import Marked
-from yizhan.ledger.audit.obligations import Stepped, rule_of
+from yizhan.ledger.audit.obligations import LoggedStep, rule_of
 from yizhan.ledger.errors import NoSuchStatement
 from yizhan.runtime import access_log
 from yizhan.schemas import merkle
+from yizhan.schemas.actions import Action
 from yizhan.schemas.policy import decide
 from yizhan.schemas.timestamps import written
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 Vouch = Literal["signed", "logged", "said"]
 
 
-class What(StrEnum):
+class HistoryStepKind(StrEnum):
     """What happened."""
 
     LEARNT = "learnt"
@@ -56,7 +57,7 @@ class What(StrEnum):
 class HistoryStep:
     """One step. ``county`` is whose doing it is, ``place`` where the log has it, ``by`` a person or account."""
 
-    what: What
+    what: HistoryStepKind
     at: str
     county: str
     vouch: Vouch
@@ -95,9 +96,8 @@ def life(evidence: Evidence, event_id: str, charters: Charters, people: People) 
     if owed := evidence.logged.owed.steps(event_id):
         return Life(event_id, "", {}, tuple(_owed(owed, charters)), ())
     if matter is None:
-        raise NoSuchStatement(
-            f"{event_id[:80]}: neither the log nor a book has such an event; see `yizhan outbox list`"
-        )
+        message = f"{event_id[:80]}: neither the log nor a book has such an event"
+        raise NoSuchStatement(message, hint=Action.to("outbox.list"))
     steps = [
         *_sending(evidence, matter, charters),
         *_arriving(evidence, matter),
@@ -106,7 +106,7 @@ def life(evidence: Evidence, event_id: str, charters: Charters, people: People) 
         *_after(evidence, matter),
         *_owed(evidence.logged.owed.of(matter.id), charters),
     ]
-    order = list(What)
+    order = list(HistoryStepKind)
     steps.sort(key=lambda step: (step.at, order.index(step.what), step.county))
     letters = [each for each in (matter.sent, *matter.came.values()) if each is not None]
     problems = [each.problem for each in letters if each.problem]
@@ -118,23 +118,27 @@ def life(evidence: Evidence, event_id: str, charters: Charters, people: People) 
 def _sending(evidence: Evidence, matter: EventRecord, charters: Charters) -> Iterator[HistoryStep]:
     row, marked = matter.sent_row, matter.marked
     if matter.header is not None:
-        yield HistoryStep(What.LEARNT, matter.header.time, matter.county, "signed")
+        yield HistoryStep(HistoryStepKind.LEARNT, matter.header.time, matter.county, "signed")
     if row is not None:
-        yield HistoryStep(What.ACCEPTED, row.accepted, matter.county, "said")
+        yield HistoryStep(HistoryStepKind.ACCEPTED, row.accepted, matter.county, "said")
         if row.first_sent is not None:
-            yield HistoryStep(What.SENT, row.first_sent, matter.county, "said")
+            yield HistoryStep(HistoryStepKind.SENT, row.first_sent, matter.county, "said")
     if marked is None:
         yield from _refused(evidence, matter)
         return
     mark = marked.mark
     origin = {"cluster": mark.origin.cluster, "record": str(mark.origin), "charter": mark.charter}
     suspect = {"clock_suspect": True} if mark.clock_suspect else {}
-    yield HistoryStep(What.RECEIVED, mark.received, matter.county, "logged", marked.place, said=origin | suspect)
+    yield HistoryStep(
+        HistoryStepKind.RECEIVED, mark.received, matter.county, "logged", marked.place, said=origin | suspect
+    )
     yield from _decided(matter, marked, charters)
     for rival in evidence.logged.marks[matter.id][1:]:
         if rival.mark.hash != mark.hash:
             other = {"hash": rival.mark.hash}
-            yield HistoryStep(What.RIVAL, rival.mark.received, matter.county, "logged", rival.place, said=other)
+            yield HistoryStep(
+                HistoryStepKind.RIVAL, rival.mark.received, matter.county, "logged", rival.place, said=other
+            )
 
 
 def _refused(evidence: Evidence, matter: EventRecord) -> Iterator[HistoryStep]:
@@ -143,7 +147,9 @@ def _refused(evidence: Evidence, matter: EventRecord) -> Iterator[HistoryStep]:
     for each in evidence.logged.refusals:
         if row is not None and each.mark.record_sha256 == row.record:
             said = {"reason": each.mark.refused, "detail": each.mark.detail, "charter": each.mark.charter}
-            yield HistoryStep(What.REFUSED, each.mark.received, matter.county, "logged", each.place, said=said)
+            yield HistoryStep(
+                HistoryStepKind.REFUSED, each.mark.received, matter.county, "logged", each.place, said=said
+            )
             return
 
 
@@ -158,7 +164,7 @@ def _decided(matter: EventRecord, marked: Marked, charters: Charters) -> Iterato
         if matter.header is not None:
             again = decide(matter.header, recipient, policy)
             said["recomputed"] = (again.way, again.rule) == (decided.way, decided.rule)
-        yield HistoryStep(What.DECIDED, mark.received, recipient, "logged", marked.place, said=said)
+        yield HistoryStep(HistoryStepKind.DECIDED, mark.received, recipient, "logged", marked.place, said=said)
 
 
 def _arriving(evidence: Evidence, matter: EventRecord) -> Iterator[HistoryStep]:
@@ -167,19 +173,29 @@ def _arriving(evidence: Evidence, matter: EventRecord) -> Iterator[HistoryStep]:
         if not isinstance(row, InboxRow):
             continue
         said = {"way": row.way.value, "rule": row.rule, "state": row.state, "warnings": list(row.warnings)}
-        yield HistoryStep(What.STORED, row.stored, county, "said", said=said)
+        yield HistoryStep(HistoryStepKind.STORED, row.stored, county, "said", said=said)
         if row.destroyed is not None:
             notice = evidence.logged.first(row.destroyed.notice or "")
             place = None if notice is None else notice.place
             gone = {"retention": row.destroyed.retention, "notice": row.destroyed.notice}
             yield HistoryStep(
-                What.DESTROYED, row.destroyed.at, county, "said" if place is None else "logged", place, said=gone
+                HistoryStepKind.DESTROYED,
+                row.destroyed.at,
+                county,
+                "said" if place is None else "logged",
+                place,
+                said=gone,
             )
         book = evidence.book(county, "inbox")
         looks = [] if book is None else [each for each in looks_of(book) if matter.id in each.what]
         for look in looks[:1]:
             yield HistoryStep(
-                What.OPENED, look.at, county, "said", by=look.who, said={"command": look.command, "times": len(looks)}
+                HistoryStepKind.OPENED,
+                look.at,
+                county,
+                "said",
+                by=look.who,
+                said={"command": look.command, "times": len(looks)},
             )
 
 
@@ -192,7 +208,9 @@ def _confirmed(evidence: Evidence, matter: EventRecord, people: People) -> Itera
     for each in evidence.receipts(matter):
         vouch: Vouch = "signed" if each.place is None else "logged"
         by = people.get((each.county, each.stage))
-        yield HistoryStep(What(each.stage), each.at, each.county, vouch, each.place, by, {"receipt": each.id})
+        yield HistoryStep(
+            HistoryStepKind(each.stage), each.at, each.county, vouch, each.place, by, {"receipt": each.id}
+        )
 
 
 def _digested(evidence: Evidence, matter: EventRecord, charters: Charters) -> Iterator[HistoryStep]:
@@ -206,17 +224,19 @@ def _digested(evidence: Evidence, matter: EventRecord, charters: Charters) -> It
             place = evidence.logged.place_of(digest.manifest.encode())
             said = {"label": digest.label, "position": digest.members.index(matter.hash), "proven": holds}
             closed = digest.stored if manifest is None else manifest.closed
-            yield HistoryStep(What.DIGESTED, closed, county, "said" if place is None else "logged", place, said=said)
+            yield HistoryStep(
+                HistoryStepKind.DIGESTED, closed, county, "said" if place is None else "logged", place, said=said
+            )
 
 
-def _owed(steps: Iterable[Stepped], charters: Charters) -> Iterator[HistoryStep]:
+def _owed(steps: Iterable[LoggedStep], charters: Charters) -> Iterator[HistoryStep]:
     """Tell of obligations, step by step, with the rule and the clause of the charter that they name."""
     for each in steps:
         said, rule = each.said, rule_of(each.said, charters)
         told: dict[str, Any] = said.model_dump(mode="json", exclude_none=True)
         if rule is not None:
             told |= {"what": rule.what, "because": rule.because}
-        yield HistoryStep(What.OWED, said.at, said.owes[0], "logged", each.place, said=told)
+        yield HistoryStep(HistoryStepKind.OWED, said.at, said.owes[0], "logged", each.place, said=told)
 
 
 def _after(evidence: Evidence, matter: EventRecord) -> Iterator[HistoryStep]:
@@ -228,4 +248,6 @@ def _after(evidence: Evidence, matter: EventRecord) -> Iterator[HistoryStep]:
         place = None if each.marked is None else each.marked.place
         refers = header.refers if header.refers != "none" else "subject"
         said = {"id": each.id, "type": header.type, "refers": refers, "stage": header.stage}
-        yield HistoryStep(What.ANSWERED, at, each.county, "signed" if place is None else "logged", place, said=said)
+        yield HistoryStep(
+            HistoryStepKind.ANSWERED, at, each.county, "signed" if place is None else "logged", place, said=said
+        )

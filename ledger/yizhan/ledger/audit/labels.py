@@ -8,20 +8,22 @@ from __future__ import annotations
 from typing import Final
 
 from yizhan.ledger.audit.findings import FindingKind
-from yizhan.ledger.audit.history import What
-from yizhan.ledger.audit.reconcile import Odd
+from yizhan.ledger.audit.history import HistoryStepKind
+from yizhan.ledger.audit.reconcile import DiscrepancyKind
 from yizhan.schemas.i18n import _, marked
 
-ODD: Final[dict[Odd, str]] = {
-    Odd.DELETED_BY_RECIPIENT: marked("收件县签收过或登记过，簿上这一件却没有了：被删除"),
-    Odd.SENT_NOT_RECEIVED: marked("已发出、已入账，收件县没有收到"),
-    Odd.DELETED_BY_SENDER: marked("收件县收到、账上也有，发件县簿上这一件却没有了：被删除"),
-    Odd.RECEIVED_NOT_SENT: marked("收件县收到、账上也有，发件县的册到不了这一号：发件箱恢复过旧备份，或尾部被删除"),
-    Odd.IN_NO_BOOK: marked("账上有，双方簿上都没有"),
-    Odd.HASH_DIFFERS: marked("编号相同而指纹不同；先入账的为准"),
-    Odd.NOT_IN_LOG: marked("簿上有，账上没有"),
-    Odd.GAP: marked("顺序号断缺，双方都没有"),
-    Odd.UNPROVEN: marked("簿上有，签名证明不了"),
+ODD: Final[dict[DiscrepancyKind, str]] = {
+    DiscrepancyKind.DELETED_BY_RECIPIENT: marked("收件县签收过或登记过，簿上这一件却没有了：被删除"),
+    DiscrepancyKind.SENT_NOT_RECEIVED: marked("已发出、已入账，收件县没有收到"),
+    DiscrepancyKind.DELETED_BY_SENDER: marked("收件县收到、账上也有，发件县簿上这一件却没有了：被删除"),
+    DiscrepancyKind.RECEIVED_NOT_SENT: marked(
+        "收件县收到、账上也有，发件县的册到不了这一号：发件箱恢复过旧备份，或尾部被删除"
+    ),
+    DiscrepancyKind.IN_NO_BOOK: marked("账上有，双方簿上都没有"),
+    DiscrepancyKind.HASH_DIFFERS: marked("编号相同而指纹不同；先入账的为准"),
+    DiscrepancyKind.NOT_IN_LOG: marked("簿上有，账上没有"),
+    DiscrepancyKind.GAP: marked("顺序号断缺，双方都没有"),
+    DiscrepancyKind.UNPROVEN: marked("簿上有，签名证明不了"),
 }
 
 FOUND: Final[dict[FindingKind, str]] = {
@@ -45,25 +47,25 @@ RULES: Final = {
     "feedback": marked("情报反馈"),
     "other-assistance": marked("协查答复"),
 }
-STEPS: Final[dict[What, str]] = {
-    What.LEARNT: marked("获知"),
-    What.ACCEPTED: marked("发件箱收下"),
-    What.SENT: marked("送出"),
-    What.RECEIVED: marked("驿站收到并盖戳"),
-    What.REFUSED: marked("驿站拒收"),
-    What.DECIDED: marked("驿站判定送达方式"),
-    What.STORED: marked("收件箱入库"),
-    What.DELIVERED: marked("送达回执"),
-    What.UNOPENABLE: marked("回执：打不开"),
-    What.OPENED: marked("首次调阅"),
-    What.ACKNOWLEDGED: marked("签收"),
-    What.ACTED: marked("回执：已处置"),
-    What.DECLINED: marked("回执：不予处置"),
-    What.DIGESTED: marked("列入季度通报"),
-    What.ANSWERED: marked("后续来文"),
-    What.DESTROYED: marked("内容到期销毁"),
-    What.OWED: marked("待办"),
-    What.RIVAL: marked("同一编号另有一份内容不同的文书"),
+STEPS: Final[dict[HistoryStepKind, str]] = {
+    HistoryStepKind.LEARNT: marked("获知"),
+    HistoryStepKind.ACCEPTED: marked("发件箱收下"),
+    HistoryStepKind.SENT: marked("送出"),
+    HistoryStepKind.RECEIVED: marked("驿站收到并盖戳"),
+    HistoryStepKind.REFUSED: marked("驿站拒收"),
+    HistoryStepKind.DECIDED: marked("驿站判定送达方式"),
+    HistoryStepKind.STORED: marked("收件箱入库"),
+    HistoryStepKind.DELIVERED: marked("送达回执"),
+    HistoryStepKind.UNOPENABLE: marked("回执：打不开"),
+    HistoryStepKind.OPENED: marked("首次调阅"),
+    HistoryStepKind.ACKNOWLEDGED: marked("签收"),
+    HistoryStepKind.ACTED: marked("回执：已处置"),
+    HistoryStepKind.DECLINED: marked("回执：不予处置"),
+    HistoryStepKind.DIGESTED: marked("列入季度通报"),
+    HistoryStepKind.ANSWERED: marked("后续来文"),
+    HistoryStepKind.DESTROYED: marked("内容到期销毁"),
+    HistoryStepKind.OWED: marked("待办"),
+    HistoryStepKind.RIVAL: marked("同一编号另有一份内容不同的文书"),
 }
 VOUCHES: Final = {
     "signed": marked("本人签名为证"),
@@ -72,12 +74,12 @@ VOUCHES: Final = {
 }
 
 
-def odd_sentence(odd: Odd) -> str:
+def discrepancy_name(odd: DiscrepancyKind) -> str:
     """Say what does not agree, in the language chosen."""
     return _(ODD[odd])
 
 
-def step_name(what: What) -> str:
+def step_name(what: HistoryStepKind) -> str:
     """Say what happened, in the language chosen."""
     return _(STEPS[what])
 
@@ -87,7 +89,7 @@ def vouch_name(vouch: str) -> str:
     return _(VOUCHES[vouch])
 
 
-def found_name(found: FindingKind) -> str:
+def finding_name(found: FindingKind) -> str:
     """Say what was found, in the language chosen."""
     return _(FOUND[found])
 

@@ -14,11 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from yizhan.ledger.audit.obligations import Owed
+from yizhan.ledger.audit.obligations import LoggedObligations
 from yizhan.ledger.errors import LedgerNotReady, LogDamaged, LogForked, NoSuchStatement
 from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogSource, Tiles
 from yizhan.ledger.verify import STATEMENTS, read_checkpoint, statements_path, verify
 from yizhan.schemas import dsse, followups, manifest, postmark, tiles
+from yizhan.schemas.actions import Action
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.postmark import Postmark
@@ -58,7 +59,7 @@ class Logged:
     marks: dict[str, list[Marked]] = field(default_factory=dict)
     refusals: list[Marked] = field(default_factory=list)
     manifests: list[LoggedManifest] = field(default_factory=list)
-    owed: Owed = field(default_factory=Owed)
+    owed: LoggedObligations = field(default_factory=LoggedObligations)
     others: Counter[str] = field(default_factory=Counter)
     entries: dict[bytes, int] = field(default_factory=dict, repr=False)
 
@@ -150,7 +151,8 @@ def read_log(
 
     newest = verify(files, charters, progress=progress, check_statement=take).newest.checkpoint
     if len(logged.entries) < logged.size:
-        raise LogDamaged(STATEMENTS, "are not there: export the log with `yizhan audit export --statements`")
+        message = "are not there: export the log with its statements"
+        raise LogDamaged(STATEMENTS, message, hint=Action.to("audit.export"))
     # It may have grown since the checkpoint was read: what was verified must be what that one covers.
     if tiles.root_at(logged.size, Tiles(files, newest.size).tile) != checkpoint.checkpoint.root:
         raise LogForked(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Stepped:
+class LoggedStep:
     """A followup and its place in the log."""
 
     place: int
@@ -32,24 +32,24 @@ class Stepped:
 
 
 @dataclass
-class Owed:
+class LoggedObligations:
     """Every followup of a log, found by its obligation and by the events that it names."""
 
-    by_name: dict[str, list[Stepped]] = field(default_factory=lambda: defaultdict(list))
+    by_name: dict[str, list[LoggedStep]] = field(default_factory=lambda: defaultdict(list))
     by_event: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def add(self, place: int, said: Followup) -> None:
         """Take the next followup of the log."""
-        self.by_name[said.obligation].append(Stepped(place, said))
+        self.by_name[said.obligation].append(LoggedStep(place, said))
         named = {ref.id for ref in (said.about, said.by) if ref is not None}
         for event_id in named | {said.obligation.rpartition("/")[2]}:
             self.by_event[event_id].add(said.obligation)
 
-    def steps(self, name: str) -> list[Stepped]:
+    def steps(self, name: str) -> list[LoggedStep]:
         """Return the steps of an obligation in the order of the log; none for one that it does not have."""
         return self.by_name.get(name, [])
 
-    def of(self, event_id: str) -> list[Stepped]:
+    def of(self, event_id: str) -> list[LoggedStep]:
         """Return every step of the obligations that an event opened, opened again, ended or failed to end."""
         return [each for name in sorted(self.by_event.get(event_id, ())) for each in self.by_name[name]]
 
@@ -60,7 +60,7 @@ def rule_of(said: Followup, charters: Charters) -> ObligationRule | None:
     return policy.obligations.get(said.rule)
 
 
-def ended(steps: Iterable[Stepped], now: datetime) -> datetime | None:
+def ended(steps: Iterable[LoggedStep], now: datetime) -> datetime | None:
     """Return when an obligation was met; ``now`` where it is still owed; None where it fell away."""
     for each in steps:
         if each.said.step == NOT_OWED:

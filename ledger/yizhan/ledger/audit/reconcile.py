@@ -22,6 +22,7 @@ from typing import Final
 from yizhan.ledger.audit.books import Book
 from yizhan.ledger.audit.evidence import EventRecord, Evidence
 from yizhan.ledger.errors import BookInvalid
+from yizhan.schemas.actions import Action
 from yizhan.schemas.header import split_id
 from yizhan.schemas.timestamps import instant, written
 
@@ -29,7 +30,7 @@ PATIENCE: Final = timedelta(minutes=1)
 """How long before the checkpoint a postmark may have been made and not be in the log yet."""
 
 
-class Odd(StrEnum):
+class DiscrepancyKind(StrEnum):
     """What can be wrong between two books."""
 
     DELETED_BY_RECIPIENT = "deleted_by_recipient"
@@ -51,7 +52,7 @@ class Discrepancy:
     log. ``detail`` is words of the contract: a hash, a receipt's id, what did not verify.
     """
 
-    odd: Odd
+    odd: DiscrepancyKind
     sender: str
     recipient: str
     id: str | None
@@ -104,10 +105,12 @@ def reconcile(evidence: Evidence, a: str, b: str) -> Reconciliation:
         BookInvalid: neither an outbox nor an inbox book of one of the two is there.
     """
     if a == b:
-        raise BookInvalid(f"expected two different counties, came {a} twice")
+        raise BookInvalid(f"expected two different counties, got {a} twice")
     for county in (a, b):
         if not any(evidence.book(county, kind) for kind in ("outbox", "inbox")):
-            raise BookInvalid(f"no book of {county}: export them there with `yizhan outbox export` and `inbox export`")
+            raise BookInvalid(
+                f"no book of {county}: export its two books there", hint=Action.to("outbox.export", county=county)
+            )
     lanes: list[LaneCount] = []
     odd: list[Discrepancy] = []
     missing = []
@@ -167,9 +170,9 @@ class _Direction:
         here, there = matter.sent, matter.came.get(self.recipient)
         for letter, county in ((here, self.sender), (there, self.recipient)):
             if letter is not None and letter.problem is not None and not self._is_refused(matter):
-                yield self._odd(Odd.UNPROVEN, matter, f"{county}: {letter.problem}")
+                yield self._odd(DiscrepancyKind.UNPROVEN, matter, f"{county}: {letter.problem}")
             if letter is not None and letter.row.hash != matter.hash:
-                yield self._odd(Odd.HASH_DIFFERS, matter, f"{county}: {letter.row.hash}; {matter.hash}")
+                yield self._odd(DiscrepancyKind.HASH_DIFFERS, matter, f"{county}: {letter.row.hash}; {matter.hash}")
         if self._is_refused(matter) or (matter.sent_row is not None and matter.sent_row.replaced_by):
             lane.void += 1
             return
@@ -177,11 +180,13 @@ class _Direction:
             yield from self._unlogged(matter, lane)
             return
         if here is None and there is None:
-            yield self._odd(Odd.IN_NO_BOOK, matter, "")
+            yield self._odd(DiscrepancyKind.IN_NO_BOOK, matter, "")
         elif here is None:
             source, epoch, n = split_id(matter.id)
             taken_out = n < self._last.get((source, epoch), 0)
-            yield self._odd(Odd.DELETED_BY_SENDER if taken_out else Odd.RECEIVED_NOT_SENT, matter, "")
+            yield self._odd(
+                DiscrepancyKind.DELETED_BY_SENDER if taken_out else DiscrepancyKind.RECEIVED_NOT_SENT, matter, ""
+            )
         elif there is None:
             yield from self._not_there(matter, lane)
 
@@ -208,7 +213,7 @@ class _Direction:
         made = min((each.mark.made for each in letters if each.mark is not None), default=None)
         settled = self.evidence.logged.checkpoint.at - PATIENCE
         if self.recipient in matter.came if made is None else made <= settled:
-            yield self._odd(Odd.NOT_IN_LOG, matter, "" if made is None else written(made))
+            yield self._odd(DiscrepancyKind.NOT_IN_LOG, matter, "" if made is None else written(made))
             return
         lane.waiting += 1
 
@@ -218,14 +223,16 @@ class _Direction:
         place = None if matter.header is None else matter.header.lanes.get(self.recipient)
         if confirmed:
             yield self._odd(
-                Odd.DELETED_BY_RECIPIENT, matter, f"{confirmed[0].stage} {confirmed[0].at} {confirmed[0].id}"
+                DiscrepancyKind.DELETED_BY_RECIPIENT,
+                matter,
+                f"{confirmed[0].stage} {confirmed[0].at} {confirmed[0].id}",
             )
         elif place is not None and self._remembered(matter, place.lane, place.n):
-            yield self._odd(Odd.DELETED_BY_RECIPIENT, matter, f"{place.lane} {place.n}")
+            yield self._odd(DiscrepancyKind.DELETED_BY_RECIPIENT, matter, f"{place.lane} {place.n}")
         elif self._on_its_way(matter):
             lane.waiting += 1
         else:
-            yield self._odd(Odd.SENT_NOT_RECEIVED, matter, "")
+            yield self._odd(DiscrepancyKind.SENT_NOT_RECEIVED, matter, "")
 
     def _remembered(self, matter: EventRecord, lane: str, n: int) -> bool:
         source, book, _n = split_id(matter.id)
@@ -258,7 +265,9 @@ class _Direction:
             expected = max(lane.head, self._announced(book, name))
             missing = [n for n in range(1, expected + 1) if n not in seen]
             for first, last in _runs(missing):
-                yield Discrepancy(Odd.GAP, self.sender, self.recipient, None, book, name, first, last, None, "")
+                yield Discrepancy(
+                    DiscrepancyKind.GAP, self.sender, self.recipient, None, book, name, first, last, None, ""
+                )
 
     def _announced(self, book: str, lane: str) -> int:
         heads = [
@@ -267,7 +276,7 @@ class _Direction:
         ]  # fmt: skip
         return max(heads, default=0)
 
-    def _odd(self, odd: Odd, matter: EventRecord, detail: str) -> Discrepancy:
+    def _odd(self, odd: DiscrepancyKind, matter: EventRecord, detail: str) -> Discrepancy:
         place = None if matter.header is None else matter.header.lanes.get(self.recipient)
         n = None if place is None else place.n
         return Discrepancy(

@@ -50,7 +50,7 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class ClosedDigest:
     """One county's closed digest: how many events it holds, and where the log has its manifest."""
 
     county: str
@@ -60,7 +60,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class AccessCounts:
     """Accesses that one county's journal has for the quarter, and whether the chain holds."""
 
     county: str
@@ -76,10 +76,10 @@ class QuarterReport:
     checkpoint: OpenedCheckpoint
     charter: Charter
     traffic: tuple[Traffic, ...]
-    digests: tuple[Exchange, ...]
+    digests: tuple[ClosedDigest, ...]
     findings: tuple[Finding, ...]
     pairs: tuple[Reconciliation, ...]
-    looks: tuple[Looks, ...]
+    looks: tuple[AccessCounts, ...]
     missing_books: tuple[tuple[str, str], ...]
 
 
@@ -104,7 +104,7 @@ def report(evidence: Evidence, charters: Charters, quarter: Quarter) -> QuarterR
         charter,
         tuple(_traffic(evidence, county, within) for county in sorted(charter.members)),
         tuple(
-            Exchange(each.manifest.county, each.manifest.count, each.manifest.prompt, each.place)
+            ClosedDigest(each.manifest.county, each.manifest.count, each.manifest.prompt, each.place)
             for each in evidence.logged.manifests
             if each.manifest.label == str(quarter) and not each.manifest.interim
         ),
@@ -155,8 +155,8 @@ def _decisions(matter: EventRecord) -> dict[str, Way]:
     return {recipient: each.way for recipient, each in decided.items()}
 
 
-def _looks(evidence: Evidence, county: str, within: Callable[[datetime], bool]) -> Looks:
+def _looks(evidence: Evidence, county: str, within: Callable[[datetime], bool]) -> AccessCounts:
     book = evidence.book(county, "inbox")
     entries, breaks = access_log.check(() if book is None else book.accesses)
     hows = Counter(each.how for each in entries if within(instant(each.at)))
-    return Looks(county, tuple(sorted(hows.items())), not breaks)
+    return AccessCounts(county, tuple(sorted(hows.items())), not breaks)

@@ -19,7 +19,7 @@ from yizhan.schemas import codes
 from yizhan.schemas.header import ContractModel
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.invisible import first_refused
-from yizhan.schemas.timestamps import written
+from yizhan.schemas.timestamps import FIRST_YEAR, LAST_YEAR, written
 
 STATE_SECRETS: Final = ("绝密", "机密", "秘密")
 """Levels of 保守国家秘密法 art. 14: none of them may enter this system."""
@@ -65,16 +65,24 @@ def moment(text: str) -> str:
     if not _RFC3339.fullmatch(text):
         raise ValueError(_("应为带时区的时间，如 2026-11-23T16:05:00+08:00"))
     try:
-        return written(datetime.fromisoformat(text.upper()))
+        spelled = written(datetime.fromisoformat(text.upper()))
     except (ValueError, OverflowError):
         raise ValueError(_("没有这个时间，如 2026-11-23T16:05:00+08:00 才是")) from None
+    _check_year(int(spelled[:4]))
+    return spelled
+
+
+def _check_year(year: int) -> None:
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        raise ValueError(_("年份应为 {first} 至 {last}").format(first=FIRST_YEAR, last=LAST_YEAR))
 
 
 def _day(text: str) -> str:
     try:
-        date.fromisoformat(text)
+        year = date.fromisoformat(text).year
     except ValueError:
         raise ValueError(_("没有这一天，如 2026-11-23 才是")) from None
+    _check_year(year)
     return text
 
 

@@ -57,7 +57,7 @@ class TypicalCase(Payload):
 class IntelligenceBulletin(Signed):
     """The bulletin of a quarter, signed by one of the two."""
 
-    label: Annotated[str, Field(pattern=r"^[0-9]{4}Q[1-4]$", examples=["2026Q3"])] = Field(title=marked("季度"))
+    label: Annotated[str, Field(pattern=r"^2[01][0-9]{2}Q[1-4]$", examples=["2026Q3"])] = Field(title=marked("季度"))
     partner: MemberCode = Field(title=marked("伙伴县"))
     manifests: SomeUnlike[NamedManifest] = Field(title=marked("驿站清单"))
     directions: Annotated[tuple[DirectionCount, ...], Field(min_length=2, max_length=2)] = Field(title=marked("收发"))

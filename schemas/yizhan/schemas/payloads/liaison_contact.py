@@ -37,7 +37,7 @@ class Participant(Payload):
 class LiaisonContact(Signed):
     """The monthly contact of two counties."""
 
-    month: Annotated[str, Field(pattern=r"^[0-9]{4}-(?:0[1-9]|1[0-2])$", examples=["2026-11"])] = Field(
+    month: Annotated[str, Field(pattern=r"^2[01][0-9]{2}-(?:0[1-9]|1[0-2])$", examples=["2026-11"])] = Field(
         title=marked("月份")
     )
     mode: Mode = Field(title=marked("方式"))

@@ -1,0 +1,56 @@
+"""Checkpoints of the log, as people and programs read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from yizhan.cli.output import tell
+from yizhan.schemas.checkpoints import OpenedCheckpoint
+from yizhan.schemas.i18n import _, join_list
+from yizhan.services.home import Home
+
+
+def checkpoint_json(opened: OpenedCheckpoint) -> dict[str, Any]:
+    """Return a checkpoint for programs."""
+    return {
+        "origin": opened.checkpoint.origin,
+        "size": opened.checkpoint.size,
+        "root": opened.checkpoint.root,
+        "at": opened.at,
+        "cosigned": sorted(opened.cosigned),
+        "final": opened.final,
+    }
+
+
+def quorum_json(opened: OpenedCheckpoint | None) -> dict[str, Any] | None:
+    """Return a checkpoint with the quorum that its charter asks for; None for none."""
+    return None if opened is None else checkpoint_json(opened) | {"quorum": opened.charter.quorum}
+
+
+def checkpoint_line(home: Home, opened: OpenedCheckpoint) -> str:
+    """Return size, time and cosignatures of a checkpoint."""
+    return _("{size} 条，{at}，会签 {cosigned}/{quorum}").format(
+        size=opened.checkpoint.size,
+        at=home.local_time(opened.at),
+        cosigned=len(opened.cosigned),
+        quorum=opened.charter.quorum,
+    )
+
+
+def cosigners(home: Home, opened: OpenedCheckpoint) -> str:
+    """Return the names of the counties that cosigned."""
+    return join_list(home.member_name(code) for code in sorted(opened.cosigned))
+
+
+def tell_checkpoint(home: Home, opened: OpenedCheckpoint) -> None:
+    """Print the checkpoint that an audit stands on."""
+    sentence = _("以检查点 {size} 条为准（{state}，{at}），根 {root}；会签：{members}")
+    tell(
+        sentence.format(
+            size=opened.checkpoint.size,
+            state=_("已定局") if opened.final else _("尚未定局"),
+            at=home.local_time(opened.at),
+            root=opened.checkpoint.root.hex(),
+            members=cosigners(home, opened) or _("无"),
+        )
+    )

@@ -1,0 +1,82 @@
+"""Running the station's worker.
+
+Rule 1: only the command that runs it imports this module: it needs Faust, which the extra "station" brings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from yizhan.charter.archive import Archive
+from yizhan.charter.layout import TIMESTAMP
+from yizhan.charter.station import StationCharters
+from yizhan.charter.topic import TopicSource, write
+from yizhan.runtime.clock import utc_now
+from yizhan.runtime.connection import KafkaConnection
+from yizhan.schemas import topics
+from yizhan.schemas.actions import Action
+from yizhan.schemas.i18n import marked
+from yizhan.schemas.keys import SigningKey
+from yizhan.services.charter import STATION, public_folder, published, reader_folder, role_keys, roles_folder
+from yizhan.services.errors import NotFound
+from yizhan.services.home import Home
+from yizhan.services.keys import PassphraseSource, station_keys
+from yizhan.streams.worker import run_station as run_worker
+
+
+def run_station(home: Home, passphrases: PassphraseSource) -> None:
+    """Run the station until SIGTERM, then end the process with status 0.
+
+    Raises:
+        NoKey: there is no postmark key.
+        StationError: no broker answers, or a topic is missing.
+        CharterInvalid: there is no charter, or it names none of the keys.
+        KeyboardInterrupt: SIGINT asked it to end, and it did.
+    """
+    folder = home.path / STATION
+    keys = station_keys(folder / "keys", (home.charters.latest(), home.charter), passphrases)
+    connection = home.settings.connection(topics.STATION)
+    run_worker(home.settings, connection, station_charters(home, keys, passphrases), keys, folder)
+
+
+class TopicOutlet:
+    """The station's way to ``yizhan.charter`` and ``yizhan.audit``."""
+
+    def __init__(self, connection: KafkaConnection) -> None:
+        """Name the connection; it is made when something is written."""
+        self._connection = connection
+
+    def there(self) -> Mapping[str, bytes]:
+        """Return what the topic holds, path → bytes."""
+        source = TopicSource(self._connection)
+        try:
+            source.update()
+            return dict(source.files())
+        finally:
+            source.close()
+
+    def write(self, records: Sequence[tuple[str, str, bytes]], timeout_seconds: float) -> None:
+        """Write records in order; return when each was acknowledged."""
+        write(self._connection, records, timeout_seconds)
+
+
+def station_charters(home: Home, keys: Sequence[SigningKey], passphrases: PassphraseSource) -> StationCharters:
+    """Open the station's charters: it announces what was published, and keeps the topic in step.
+
+    Raises:
+        CharterInvalid: there is no charter, or an announcement could not be made.
+    """
+    archive = Archive(reader_folder(home, None))
+    if not archive.anchor_path.is_file():
+        sentence = marked("{folder} 里没有章程；请改用有章程的主目录，或先建立章程")
+        raise NotFound(sentence, folder=archive.folder, hint=Action.to("sample.init"))
+    return StationCharters(
+        archive,
+        published(home),
+        keys,
+        TopicOutlet(home.settings.connection(topics.STATION)),
+        public=public_folder(home),
+        signers=tuple(role_keys(roles_folder(home, STATION), passphrases, TIMESTAMP).values()),
+        lead_seconds=home.settings.charter_lead_seconds,
+        clock=utc_now,
+    )

@@ -1,0 +1,123 @@
+"""What is under way between an input and its acknowledgement.
+
+Law 1: an input's offset is committed after every output of it, then every change that it made to the table
+       of obligations, and those of all inputs before it, were acknowledged; outputs are sent ahead,
+       acknowledgements awaited in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from yizhan.schemas import topics
+from yizhan.streams import metrics
+from yizhan.streams.followups import PROGRESS_KEY, Followed, Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
+
+    from yizhan.streams.followups_kafka import Loaded
+    from yizhan.streams.station import Output
+
+_LOOPS: Final = 4
+"""Turns of the event loop after which aiokafka has written to the socket what was given to it."""
+
+
+@dataclass(slots=True)
+class Work:
+    """One input on its way, or several that were refused together, with what was sent for it.
+
+    Without stream and events it is the worker's own.
+    """
+
+    stream: Any = None
+    events: tuple[Any, ...] = ()
+    received: datetime | None = None
+    followed: Followed = field(default_factory=Followed)
+    sent: list[tuple[Output, Any]] = field(default_factory=list)
+    """Output and the future of its acknowledgement."""
+    entered: list[Any] = field(default_factory=list)
+    """The same of the table's changes."""
+
+
+class Pipeline:
+    """Sends ahead; in order awaits acknowledgements, writes the table's changes, acknowledges the input."""
+
+    def __init__(self, send: Callable[..., Awaitable[Any]], window: int) -> None:
+        """Begin with nothing under way.
+
+        Args:
+            send: Faust's ``producer.send``: topic, key, value, partition, timestamp, headers.
+            window: how many inputs may be under way.
+        """
+        self._send = send
+        self._sent: asyncio.Queue[Work] = asyncio.Queue(window)
+        self._entered: asyncio.Queue[Work] = asyncio.Queue(window)
+        self._audited = self._under_way = 0
+        self._idle = asyncio.Event()
+
+    async def start(self, work: Work, outputs: Sequence[Output]) -> None:
+        """Start sends of an input."""
+        for each in outputs:
+            headers = [each.header] if each.header else None
+            work.sent.append((each, await self._send(each.topic, each.key, each.value, 0, None, headers)))
+
+    async def leave(self) -> None:
+        """Let what was started leave this process, before this one computes on."""
+        for _turn in range(_LOOPS):
+            await asyncio.sleep(0)
+
+    async def send(self, work: Work, followed: Followed) -> None:
+        """Start the rest of an input's sends; wait only while the window is full."""
+        work.followed = followed
+        await self.start(work, followed.outputs)
+        self._under_way += 1
+        metrics.IN_FLIGHT.inc()
+        await self._sent.put(work)
+
+    async def begin(self, loaded: Loaded) -> None:
+        """Go on from a table that was read: nothing of before is under way."""
+        self._audited = loaded.audited
+        await self.send(Work(), loaded.first)
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way."""
+        if self._under_way:
+            self._idle.clear()
+            await self._idle.wait()
+
+    async def enter(self) -> None:
+        """Run for ever: change the table once what says so was acknowledged."""
+        while True:
+            work = await self._sent.get()
+            for output, future in work.sent:
+                sent = await future
+                if output.topic == topics.AUDIT:
+                    self._audited = sent.offset + 1
+            # From here on every statement is in Kafka; before it, the table does not say that it was made.
+            changes = list(work.followed.changes)
+            if work.followed.next is not None:
+                done = Progress(next=dict(work.followed.next), audit=self._audited)
+                changes.append((PROGRESS_KEY, done.to_bytes()))
+            work.entered = [await self._send(topics.FOLLOWUPS, key, value, 0, None, None) for key, value in changes]
+            await self._entered.put(work)
+
+    async def acknowledge(self, clock: Callable[[], datetime]) -> None:
+        """Run for ever: the one place where an input is acknowledged."""
+        while True:
+            work = await self._entered.get()
+            for future in work.entered:
+                await future
+            # From here on everything that followed from the input is in Kafka; before it, the
+            # input is read again after a crash.
+            for event in work.events:
+                await work.stream.ack(event)
+            self._under_way -= 1
+            if not self._under_way:
+                self._idle.set()
+            metrics.IN_FLIGHT.dec()
+            if work.received is not None:
+                metrics.HANDLING.observe(max(0.0, (clock() - work.received).total_seconds()))
