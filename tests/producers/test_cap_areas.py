@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.producers.test_cap import NOW, RAIN, changed, read
+from tests.producers.cap_cases import NOW, RAIN, changed, read
 from yizhan.producers.cap import CapInvalid, draft_of
 from yizhan.producers.cap.places import (
     AreaInvalid,

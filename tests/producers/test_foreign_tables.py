@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from tests.producers.test_tables import FIRE, QINGYUAN, as_row, book, draft, read, told
+from tests.producers.table_cases import FIRE, QINGYUAN, as_row, book, draft, read, told
 from yizhan.producers.clock_times import clock_time
 from yizhan.producers.csv_tables import read_csv
 from yizhan.producers.drafts import Draft, DraftInvalid, parse_draft
@@ -359,3 +359,32 @@ def test_a_row_of_a_bad_number_format_leaves_the_others() -> None:
     assert isinstance(found[0], BadRow)
     assert isinstance(found[1], Draft)
     assert QINGYUAN in (found[1].to or ())
+
+
+# -- files that another program made --
+
+
+@pytest.mark.parametrize("name", ["libreoffice-gb18030.csv", "libreoffice-utf16-tabs.csv"])
+def test_what_libreoffice_writes_as_csv_is_the_same_event(name: str) -> None:
+    """But for the badge, whose leading zero LibreOffice dropped; the encoding and the separator are found."""
+    problems, (found,) = read((MADE / name).read_bytes())
+    (source,) = read((CASES / "name-utf8.csv").read_bytes())[1]
+    assert problems == []
+    assert isinstance(found, Draft), told(found)
+    assert {**found.payload, "drafted_by": 0, "external_ref": 0} == {**source.payload, "drafted_by": 0, "external_ref": 0}
+    assert found.payload["drafted_by"] == {"name": "叶龴", "badge": "35112"}
+
+
+def test_what_libreoffice_writes_as_a_workbook_is_the_same_event() -> None:
+    """But for the badge, of whose leading zero LibreOffice keeps nothing unless the cell is text."""
+    problems, (found,) = read((MADE / "libreoffice.xlsx").read_bytes())
+    assert problems == []
+    assert isinstance(found, Draft), told(found)
+    assert found.payload["drafted_by"]["name"] == "叶龴"
+    assert found.payload["occurred_at"] == "2026-11-29T07:40:00.000Z"
+
+
+def test_an_open_document_is_named_with_what_to_do() -> None:
+    """It is not read."""
+    with pytest.raises(TableInvalid, match=r"\.ods.*另存为"):
+        WorkbookReader(io.BytesIO((MADE / "libreoffice.ods").read_bytes()))

@@ -25,7 +25,7 @@ from yizhan.producers.geography import sample_outlines
 from yizhan.producers.proposals import AllianceMap
 from yizhan.producers.tables import BadRow
 from yizhan.producers.templates import csv_table, template, workbook
-from yizhan.producers.workbooks import MOST_COLUMNS
+from yizhan.producers.table_files import MOST_COLUMNS
 from yizhan.schemas.i18n import set_language
 from yizhan.schemas.payloads import TYPES
 

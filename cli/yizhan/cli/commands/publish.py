@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, BinaryIO
@@ -16,6 +15,7 @@ from yizhan.cli.doubt_view import doubt_sentences
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.standard_streams import standard_input
 from yizhan.producers.doubts import Judgement
 from yizhan.producers.drafts import LineProblem
 from yizhan.runtime.errors import StoreError
@@ -104,7 +104,7 @@ def command(
 @contextmanager
 def _opened(file: str) -> Iterator[BinaryIO]:
     if file == "-":
-        yield sys.stdin.buffer
+        yield standard_input()
         return
     with open(file, "rb") as stream:  # noqa: PTH123 -- the name is shown as it was typed
         yield stream
