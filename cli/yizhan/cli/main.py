@@ -9,6 +9,7 @@ Rule 3: a traceback is for engineers, who ask for it with ``--debug``.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -21,7 +22,7 @@ import click
 
 from yizhan.cli.click_options import LANGUAGE, Group, Option
 from yizhan.cli.language import HOME_VARIABLE, choose_language, unused_variables
-from yizhan.cli.standard_streams import flush_output, prepare_streams
+from yizhan.cli.standard_streams import flush_output, prepare_streams, takes_output
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.invisible import escaped
 from yizhan.schemas.sentences import os_error
@@ -29,6 +30,7 @@ from yizhan.schemas.sentences import os_error
 FAILED: Final = 1
 WRONG_WORDS: Final = 2
 INTERRUPTED: Final = 130
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +137,7 @@ class Root(Group):
         standalone = extra.pop("standalone_mode", True)
         code = self._run(given, prog_name or "yizhan", extra)
         if (unwritten := flush_output()) is not None:
-            _say(_("标准输出: {why}；输出没有写完，已经做完的仍然有效").format(why=os_error(unwritten)))
-            code = code or FAILED
+            code = _unwritten(unwritten)
         if standalone:
             sys.exit(code)
         return code
@@ -155,10 +156,9 @@ class Root(Group):
         except click.Abort as error:
             return _aborted(error)
         except OSError as error:
-            if error.filename is None and (unwritten := flush_output()) is not None:
-                _say(_("标准输出: {why}；输出没有写完，已经做完的仍然有效").format(why=os_error(unwritten)))
-                return FAILED
-            return self._failed(error, args)
+            if error.filename is not None or error.errno not in _FULL or takes_output():
+                return self._failed(error, args)
+            return _unwritten(error)
         except Exception as error:  # noqa: BLE001 -- the outermost caller: nobody else can report it
             return self._failed(error, args)
         return code if isinstance(code, int) else 0
@@ -171,6 +171,11 @@ class Root(Group):
 
         _say(failure(error, args))
         return FAILED
+
+
+def _unwritten(error: OSError) -> int:
+    _say(_("标准输出: {why}；输出没有写完，已经做完的仍然有效").format(why=os_error(error)))
+    return FAILED
 
 
 def _usage(error: click.UsageError) -> int:

@@ -44,6 +44,16 @@ def flush_output() -> OSError | None:
     return None
 
 
+def takes_output() -> bool:
+    """Tell whether standard output still takes a byte; an error of the system does not say which file it is about."""
+    try:
+        os.write(sys.stdout.fileno(), b"\n")
+    except (OSError, ValueError):
+        _discard(sys.stdout)
+        return False
+    return True
+
+
 def _discard(stream: IO[str]) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, stream.fileno())
