@@ -14,11 +14,11 @@ from tests.producers.table_cases import FIRE, as_row, book, computed, draft, rea
 from yizhan.producers.columns import (
     column_letters,
 )
+from yizhan.producers.csv_tables import read_csv
 from yizhan.producers.drafts import Draft
+from yizhan.producers.table_files import MOST_ROWS, TableInvalid
 from yizhan.producers.tables import BadRow
 from yizhan.producers.templates import csv_table, workbook
-from yizhan.producers.csv_tables import read_csv
-from yizhan.producers.table_files import MOST_ROWS, TableInvalid
 from yizhan.producers.workbooks import WorkbookReader
 
 

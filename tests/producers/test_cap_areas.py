@@ -115,14 +115,18 @@ def test_a_message_that_is_over_is_said_to_be() -> None:
 
 def test_an_all_clear_of_what_was_never_sent_is_no_first_report() -> None:
     """It stays a final one, and the desk is asked about it."""
-    clear = changed("<msgType>Alert", "<msgType>Update").replace(b"<urgency>Expected", b"<urgency>Past").replace(
-        b"<note></note>", b"<references>x@y,old,2026-11-23T21:31:38+08:00</references>"
+    clear = (
+        changed("<msgType>Alert", "<msgType>Update")
+        .replace(b"<urgency>Expected", b"<urgency>Past")
+        .replace(b"<note></note>", b"<references>x@y,old,2026-11-23T21:31:38+08:00</references>")
     )
     message = read(clear)
     assert draft_of(message, message.events[0], "350924", {})["stage"] == "final"
 
 
-NUMBERS = st.sampled_from(["27.4", "119.3", "27.5", "119.4", "-1", "1e99", "nan", "", "27.40", "90", "180", "1e-30", "0"])
+NUMBERS = st.sampled_from(
+    ["27.4", "119.3", "27.5", "119.4", "-1", "1e99", "nan", "", "27.40", "90", "180", "1e-30", "0"]
+)
 
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=8), NUMBERS)

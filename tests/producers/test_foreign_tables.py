@@ -15,10 +15,10 @@ from openpyxl import Workbook
 
 from tests.producers.table_cases import FIRE, QINGYUAN, as_row, book, draft, read, told
 from yizhan.producers.clock_times import clock_time
+from yizhan.producers.columns import known_headings
 from yizhan.producers.csv_tables import read_csv
 from yizhan.producers.drafts import Draft, DraftInvalid, parse_draft
 from yizhan.producers.headings import heading_index, heading_key, unit_of, unknown_heading
-from yizhan.producers.columns import known_headings
 from yizhan.producers.number_formats import shown_number
 from yizhan.producers.table_files import TableInvalid
 from yizhan.producers.table_texts import table_text
@@ -69,7 +69,7 @@ def test_every_encoding_and_line_end_gives_the_same_rows(encoding: str, end: str
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
 def test_a_line_end_in_a_quoted_cell_is_a_line_end(end: str) -> None:
     """Whatever ends it, the payload has a line feed, and the row is one."""
-    problems, found = read(table(*numbered(2, **{"简要情况": "第一行\n第二行"}), end=end))
+    problems, found = read(table(*numbered(2, 简要情况="第一行\n第二行"), end=end))
     assert problems == []
     assert [one.payload["summary"] for one in found] == ["第一行\n第二行"] * 2
 
@@ -121,7 +121,16 @@ def test_a_quotation_mark_that_is_never_closed_spoils_its_row_only() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["过火面积(公顷)", "过火面积（公顷）*", " 过火面积 （公顷） ", "过火面积\n（公顷）", "过火面积【公顷】", "过火面积（公顷）：", "＊过火面积（公顷）", "过火面积（公顷）（必填）"],
+    [
+        "过火面积(公顷)",
+        "过火面积（公顷）*",
+        " 过火面积 （公顷） ",
+        "过火面积\n（公顷）",
+        "过火面积【公顷】",
+        "过火面积（公顷）：",
+        "＊过火面积（公顷）",
+        "过火面积（公顷）（必填）",
+    ],
 )
 def test_a_heading_is_known_however_it_is_written(written: str) -> None:
     """Half-width brackets, line breaks, marks, colons."""
@@ -203,7 +212,12 @@ def test_the_escapes_of_open_xml_are_read() -> None:
 
 @pytest.mark.parametrize(
     ("column", "value"),
-    [("拟稿人·警号", "035112、035113"), ("拟稿人·姓名", "叶某；李某"), ("接警单号/案件编号", "A-1,A-2"), ("拟稿人·姓名", "叶某\n李某")],
+    [
+        ("拟稿人·警号", "035112、035113"),
+        ("拟稿人·姓名", "叶某；李某"),
+        ("接警单号/案件编号", "A-1,A-2"),
+        ("拟稿人·姓名", "叶某\n李某"),
+    ],
 )
 def test_two_values_where_one_is_taken_are_named(column: str, value: str) -> None:
     """Nobody's badge is two badges."""
@@ -211,7 +225,7 @@ def test_two_values_where_one_is_taken_are_named(column: str, value: str) -> Non
     assert "只填一个" in told(found)[0]
 
 
-@given(st.floats(0, 1e9, allow_nan=False), st.text("0#?.,%;\"亩-E@ [>]hm\\_*", max_size=12))
+@given(st.floats(0, 1e9, allow_nan=False), st.text('0#?.,%;"亩-E@ [>]hm\\_*', max_size=12))
 def test_every_number_format_is_read_or_refused(value: float, number_format: str) -> None:
     """Whatever somebody typed as a format, the same question has an answer."""
     shown = shown_number(value, number_format)
@@ -280,7 +294,7 @@ def test_one_name_in_two_encodings_is_one_name() -> None:
 
 def test_what_is_left_private_is_named() -> None:
     """A character that one office made for itself says nothing elsewhere."""
-    (found,) = read(table(*numbered(1, **{"拟稿人·姓名": "叶\ue000"})))[1]
+    (found,) = read(table(*numbered(1, 拟稿人·姓名="叶\ue000")))[1]
     assert "U+E000" in told(found)[0]
     assert "拟稿人·姓名" in told(found)[0]
 
@@ -311,16 +325,26 @@ def repacked(data: bytes, *, strict: bool = False, named: str = "xl/workbook.xml
         for one in packed.infolist():
             part = packed.read(one).replace(b"/xl/workbook.xml", f"/{named}".encode())
             if strict:
-                part = part.replace(b"http://schemas.openxmlformats.org/spreadsheetml/2006/main", b"http://purl.oclc.org/ooxml/spreadsheetml/main")
-                part = part.replace(b"http://schemas.openxmlformats.org/officeDocument/2006/", b"http://purl.oclc.org/ooxml/officeDocument/")
-            name = one.filename.replace("xl/workbook.xml", named).replace("xl/_rels/workbook.xml.rels", f"xl/_rels/{named[3:]}.rels")
+                part = part.replace(
+                    b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+                    b"http://purl.oclc.org/ooxml/spreadsheetml/main",
+                )
+                part = part.replace(
+                    b"http://schemas.openxmlformats.org/officeDocument/2006/",
+                    b"http://purl.oclc.org/ooxml/officeDocument/",
+                )
+            name = one.filename.replace("xl/workbook.xml", named).replace(
+                "xl/_rels/workbook.xml.rels", f"xl/_rels/{named[3:]}.rels"
+            )
             info = zipfile.ZipInfo("x" * len(name.replace("/", slash)))
             info.filename = name.replace("/", slash)
             out.writestr(info, part)
     return made.getvalue()
 
 
-@pytest.mark.parametrize("change", [{"strict": True}, {"named": "xl/workbook22.xml"}, {"slash": "\\"}, {"strict": True, "slash": "\\"}])
+@pytest.mark.parametrize(
+    "change", [{"strict": True}, {"named": "xl/workbook22.xml"}, {"slash": "\\"}, {"strict": True, "slash": "\\"}]
+)
 def test_every_flavour_of_open_xml_is_read(change: dict[str, Any]) -> None:
     """The strict one, another name for the workbook's part, a zip with the other slash."""
     data = repacked(book(as_row(draft())), **change)
@@ -371,7 +395,11 @@ def test_what_libreoffice_writes_as_csv_is_the_same_event(name: str) -> None:
     (source,) = read((CASES / "name-utf8.csv").read_bytes())[1]
     assert problems == []
     assert isinstance(found, Draft), told(found)
-    assert {**found.payload, "drafted_by": 0, "external_ref": 0} == {**source.payload, "drafted_by": 0, "external_ref": 0}
+    assert {**found.payload, "drafted_by": 0, "external_ref": 0} == {
+        **source.payload,
+        "drafted_by": 0,
+        "external_ref": 0,
+    }
     assert found.payload["drafted_by"] == {"name": "叶龴", "badge": "35112"}
 
 

@@ -57,7 +57,7 @@ def test_a_broken_piece_takes_no_other_with_it(data: bytes, good: tuple[int, byt
 
 
 OBJECTS = st.lists(
-    st.dictionaries(st.text(max_size=4), st.recursive(st.none() | st.integers(-9, 9) | st.text("{}[]\",:\\\n\r ab县", max_size=8),
+    st.dictionaries(st.text(max_size=4), st.recursive(st.none() | st.integers(-9, 9) | st.text('{}[]",:\\\n\r ab县', max_size=8),
                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3), max_leaves=5),
                     max_size=4), max_size=4)  # fmt: skip
 

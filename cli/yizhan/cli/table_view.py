@@ -47,9 +47,9 @@ def table_json(home: Home, found: TableImport, rejects: str | None, *, dry_run: 
         "kept_back": found.held_back,
         "failed": [{"row": line, "error": error_sentence(error)} for line, error in found.failed.items()],
         "unread_sheets": list(found.unread_sheets),
-        "read_as": None if found.text is None else {
-            "encoding": NAMES[found.text.encoding], "separator": found.text.separator
-        },
+        "read_as": None
+        if found.text is None
+        else {"encoding": NAMES[found.text.encoding], "separator": found.text.separator},
         "bad_file": rejects,
     }
 

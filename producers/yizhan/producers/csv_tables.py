@@ -59,7 +59,9 @@ def read_csv(stream: BinaryIO, known: Known = lambda _heading: False) -> CsvTabl
 def _rows(source: TableText) -> Iterator[TableRow]:
     seen = 0
     for number, (values, fault) in enumerate(_records(source.text, source.separator), 1):
-        found = narrowed((n, Cell(unguarded(text))) for n, each in enumerate(values) if (text := each.strip("\ufeff \t\r\n\u3000")))
+        found = narrowed(
+            (n, Cell(unguarded(text))) for n, each in enumerate(values) if (text := each.strip("\ufeff \t\r\n\u3000"))
+        )
         seen += bool(found)
         if seen > MOST_ROWS + 1:
             raise TableInvalid(marked("一张表至多 {most} 行；请分成几个文件，一行也没有读入"), most=MOST_ROWS)

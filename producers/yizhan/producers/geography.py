@@ -175,7 +175,9 @@ def circle_around(point: tuple[float, float], km: float) -> BaseGeometry:
     if not km:
         return Point(longitude, latitude)
     # Degrees east and north of a kilometre at the point; a circle of ours is a hundred kilometres wide at most.
-    scale = np.abs(to_plane(np.array([[longitude + 1e-4, latitude], [longitude, latitude + 1e-4]]), longitude, latitude))
+    scale = np.abs(
+        to_plane(np.array([[longitude + 1e-4, latitude], [longitude, latitude + 1e-4]]), longitude, latitude)
+    )
     east, north = 1e-4 / scale[0, 0], 1e-4 / scale[1, 1]
     circle = Point(0, 0).buffer(km, quad_segs=32)
     return shapely.transform(circle, lambda plane: plane * [east, north] + [longitude, latitude])

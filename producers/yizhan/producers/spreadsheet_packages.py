@@ -67,7 +67,9 @@ def opened_package(stream: BinaryIO, most: int) -> BinaryIO:
             names = {one.filename.replace("\\", "/").casefold() for one in parts}
             _name_others(names, packed)
             if size > most:
-                raise TableInvalid(marked("工作簿解开有 {size} 字节，至多 {most}；请分成几个文件"), size=size, most=most)
+                raise TableInvalid(
+                    marked("工作簿解开有 {size} 字节，至多 {most}；请分成几个文件"), size=size, most=most
+                )
             types = packed.read(next(one for one in parts if one.filename.casefold() == _TYPES.casefold())).lower()
             if not any(each in types for each in _MAIN):
                 raise no_workbook("no workbook among the content types")

@@ -94,7 +94,9 @@ def _encoding(data: bytes, known: Known) -> tuple[str, bytes]:
         named = [each for each in candidates if scores[each] == best]
         return next((each for each in whole if each in named), named[0]), data
     if not whole:
-        raise TableTextInvalid(marked("应为 UTF-8、GB 18030 或 UTF-16 的文本，读不出来；请另存为“CSV UTF-8（逗号分隔）”"))
+        raise TableTextInvalid(
+            marked("应为 UTF-8、GB 18030 或 UTF-16 的文本，读不出来；请另存为“CSV UTF-8（逗号分隔）”")
+        )
     return whole[0], data
 
 

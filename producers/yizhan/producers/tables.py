@@ -325,8 +325,11 @@ def cell_text(value: Any, asked: Field) -> str:  # noqa: ANN401 -- whatever a ce
             return ""
         case bool():
             return "是" if value else "否"
-        case date() | time() if _is_typed_over(value) and asked.kind is FieldKind.TEXT and not _ASKS_DAY.match(asked.example or ""):
-            raise AnswerInvalid(f"{_('Excel 把这一格当成了日期或时刻；请把单元格格式设为“文本”，照原件重填')}{_(GOT)}{value}")
+        case date() | time() if (
+            _is_typed_over(value) and asked.kind is FieldKind.TEXT and not _ASKS_DAY.match(asked.example or "")
+        ):
+            sentence = _("表格软件把这一格当成了日期或时刻；请把单元格格式设为“文本”，照原件重填")
+            raise AnswerInvalid(f"{sentence}{_(GOT)}{value}")
         case datetime() if asked.kind is FieldKind.MOMENT or value.time() != time():
             return value.isoformat(sep=" ", timespec="minutes" if not value.second else "seconds")
         case date():

@@ -8,7 +8,6 @@ Rule 4: areas become one position, their middle and how far their edge is at mos
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from typing import Any, Final

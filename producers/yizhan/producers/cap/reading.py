@@ -21,8 +21,8 @@ from typing import Any, Final
 from lxml import etree
 
 from yizhan.producers.cap import words
-from yizhan.producers.cap.ours import parameters_of, read_ours
 from yizhan.producers.cap.areas import CapAreas, read_areas
+from yizhan.producers.cap.ours import parameters_of, read_ours
 from yizhan.producers.cap.words import OUR_PREFIX, Triplet
 from yizhan.producers.cap.xml import SIGNATURE, CapInvalid, moment, name, pairs, parse, text, texts
 from yizhan.producers.drafts import Office
