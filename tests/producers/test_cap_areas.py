@@ -35,12 +35,9 @@ def test_every_polygon_says_whom_it_touches() -> None:
     """Three polygons: in the county's neighbours each; the place is theirs together."""
     (event,) = read(THREE).events
     outlines = sample_outlines()
-    expected = {
-        code
-        for corner in ((119.6, 27.35), (119.06, 27.61), (118.5, 27.9))
-        for code in [outlines.county_at(*corner), *(near for near, _km in outlines.members_within(*corner, 10, SIX, "350924"))]
-        if code in SIX and code != "350924"
-    }  # fmt: skip
+    expected = set[str]()
+    for corner in ((119.6, 27.35), (119.06, 27.61), (118.5, 27.9)):
+        expected |= {code for code, _km in outlines.members_within(*corner, 10, SIX, "350924")}
     assert set(event.attributes["touches"]) >= expected
     assert "331126" in event.attributes["touches"]
     assert "position" not in event.payload["place"]

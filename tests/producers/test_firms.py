@@ -19,11 +19,11 @@ from yizhan.producers.firms import (
     Detection,
     FirmsContext,
     FirmsImport,
-    canonical_reference,
     import_firms,
     read_detections,
 )
 from yizhan.producers.geography import sample_outlines
+from yizhan.producers.satellites import canonical_reference
 from yizhan.schemas.payloads import read
 from yizhan.schemas.payloads.hotspot import Hotspot
 from yizhan.schemas.sample import SIX

@@ -56,10 +56,13 @@ def test_a_broken_piece_takes_no_other_with_it(data: bytes, good: tuple[int, byt
     assert len(pieces(data)) > 1
 
 
-OBJECTS = st.lists(
-    st.dictionaries(st.text(max_size=4), st.recursive(st.none() | st.integers(-9, 9) | st.text('{}[]",:\\\n\r ab县', max_size=8),
-                    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3), max_leaves=5),
-                    max_size=4), max_size=4)  # fmt: skip
+TEXTS = st.text('{}[]",:\\\n\r ab县', max_size=8)
+VALUES = st.recursive(
+    st.none() | st.integers(-9, 9) | TEXTS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3),
+    max_leaves=5,
+)
+OBJECTS = st.lists(st.dictionaries(TEXTS, VALUES, max_size=4), max_size=4)
 
 
 @given(OBJECTS, st.sampled_from([None, 1, "\t"]), st.booleans(), st.sampled_from(["\n", "\r\n", "\r"]))

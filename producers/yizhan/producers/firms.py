@@ -25,12 +25,12 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, BinaryIO, Final, Literal
 
 from yizhan.producers.drafts import MAX_LINE_BYTES, Draft, LineProblem, Office, parse_draft, too_long
 from yizhan.producers.geography import Outlines
 from yizhan.producers.json_pieces import numbered_lines
+from yizhan.producers.satellites import SATELLITES, reference_of, satellite_of
 from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _, marked
@@ -49,22 +49,11 @@ CERTAINTY: Final[Mapping[Confidence, Certainty]] = {"low": "Possible", "nominal"
 _LETTERS: Final[Mapping[str, Confidence]] = {
     "l": "low", "low": "low", "n": "nominal", "nominal": "nominal", "h": "high", "high": "high",
 }  # fmt: skip
-SATELLITES: Final[Mapping[str, tuple[str, str]]] = {
-    **dict.fromkeys(("T", "TERRA", "EOSAM1"), ("T", "Terra")),
-    **dict.fromkeys(("A", "AQUA", "EOSPM1"), ("A", "Aqua")),
-    **dict.fromkeys(("N", "NPP", "SNPP", "SUOMINPP", "SUOMI"), ("N", "Suomi NPP")),
-    **dict.fromkeys(("N20", "1", "NOAA20", "J1", "JPSS1", "J01"), ("N20", "NOAA-20")),
-    **dict.fromkeys(("N21", "2", "NOAA21", "J2", "JPSS2", "J02"), ("N21", "NOAA-21")),
-}
-"""What stands in the column, in capitals without blanks, hyphens and underlines → (short name, name)."""
 Why = Literal["touches_no_other_member", "volcano", "static_land_source", "offshore"]
 _TYPES: Final[Mapping[str, Why | None]] = {
     "": None, "0": None, "1": "volcano", "2": "static_land_source", "3": "offshore",
 }  # fmt: skip
 """``type`` of the archive's products ("Active Fire Data Attributes"); None for a presumed vegetation fire."""
-_COMMON: Final = Decimal("0.0001")
-"""Degrees to which the coarsest product gives a position."""
-_REFERENCE: Final = re.compile(r"firms:([^:]+):([0-9]{8}T[0-9]{4}Z):(-?[0-9.]+),(-?[0-9.]+)")
 COLUMNS: Final = ("latitude", "longitude", "scan", "track", "acq_date", "acq_time", "satellite", "confidence", "frp")
 """Columns that must be there; others may be, in any order."""
 
@@ -105,7 +94,7 @@ class Detection:
     @property
     def external_ref(self) -> str:
         """Name it by satellite, time and place: ``firms:T:20220403T0251Z:27.1700,120.3667``."""
-        return _reference(self.satellite, f"{self.at:%Y%m%dT%H%MZ}", str(self.latitude), str(self.longitude))
+        return reference_of(self.satellite, f"{self.at:%Y%m%dT%H%MZ}", str(self.latitude), str(self.longitude))
 
     @property
     def former_ref(self) -> str:
@@ -116,31 +105,6 @@ class Detection:
     def accuracy_m(self) -> float:
         """Half the diagonal of the pixel: the fire may be anywhere in it."""
         return round(math.hypot(self.scan_km, self.track_km) / 2 * 1000)
-
-
-def _reference(satellite: str, at: str, latitude: str, longitude: str) -> str:
-    # Half away from zero, as products are rounded; of the digits that are written, not of the nearest binary number.
-    y, x = (Decimal(each).quantize(_COMMON, ROUND_HALF_UP) for each in (latitude, longitude))
-    return f"firms:{satellite}:{at}:{y},{x}"
-
-
-def canonical_reference(external_ref: str) -> str:
-    """Return the reference under which a detection is known today; earlier versions wrote five decimals.
-
-    >>> canonical_reference("firms:T:20220404T0300Z:27.17004,120.36673")
-    'firms:T:20220404T0300Z:27.1700,120.3667'
-    """
-    match = _REFERENCE.fullmatch(external_ref)
-    try:
-        return external_ref if match is None else _reference(_satellite(match[1]), match[2], match[3], match[4])
-    except ArithmeticError:
-        return external_ref
-
-
-def _satellite(name: str) -> str:
-    """Return the short name of a satellite; of an unknown one the name in its one spelling."""
-    plain = re.sub("[ _-]", "", name).upper()
-    return SATELLITES.get(plain, (plain, ""))[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +196,23 @@ def import_firms(
         if county == context.county:
             own.append(one)
     shift = None if shift_to is None or not seen else shift_to - max(one.at for one in seen.values())
-    drafts, not_sent = [], []
+    drafts, not_sent = _sorted_out(own, context, shift)
+    return FirmsImport(
+        dict(sorted(counts.items())),
+        drafts,
+        not_sent,
+        outside,
+        repeated,
+        tuple(problems),
+        max((one.at for one in own), default=None),
+    )
+
+
+def _sorted_out(
+    own: list[Detection], context: FirmsContext, shift: timedelta | None
+) -> tuple[tuple[Draft, ...], tuple[NotSent, ...]]:
+    """Tell what goes from what stays, of the detections on one's own territory."""
+    drafts, not_sent = list[Draft](), list[NotSent]()
     for one in own:
         if one.no_fire is not None:
             not_sent.append(NotSent(one, CERTAINTY[one.confidence_class], one.no_fire))
@@ -244,15 +224,7 @@ def import_firms(
             drafts.append(draft_of(one, near, context, shift))
         else:
             not_sent.append(NotSent(one, CERTAINTY[one.confidence_class]))
-    return FirmsImport(
-        dict(sorted(counts.items())),
-        tuple(drafts),
-        tuple(not_sent),
-        outside,
-        repeated,
-        tuple(problems),
-        max((one.at for one in own), default=None),
-    )
+    return tuple(drafts), tuple(not_sent)
 
 
 def draft_of(
@@ -354,7 +326,7 @@ def _named(columns: list[str], values: list[str]) -> dict[str, str]:
 
 def _detection(number: int, row: dict[str, str]) -> Detection:
     satellite = row["satellite"]
-    if not re.fullmatch(r"[A-Za-z0-9 _-]{1,20}", satellite) or not _satellite(satellite):
+    if not re.fullmatch(r"[A-Za-z0-9 _-]{1,20}", satellite) or not satellite_of(satellite):
         raise _RowInvalid("satellite", _("应为卫星名称"), satellite)
     kind = re.sub(r"\.0+$", "", row.get("type", ""))
     if kind not in _TYPES:
@@ -368,7 +340,7 @@ def _detection(number: int, row: dict[str, str]) -> Detection:
         scan_km=_number(row, "scan", 0.01, 100),
         track_km=_number(row, "track", 0.01, 100),
         at=_instant(row),
-        satellite=_satellite(satellite),
+        satellite=satellite_of(satellite),
         confidence=_confidence(row["confidence"]),
         frp_mw=_number(row, "frp", 0, 1e6),
         product=" ".join(["NASA FIRMS", instrument, row.get("version", "")]).strip()[:120],

@@ -174,7 +174,7 @@ def circle_around(point: tuple[float, float], km: float) -> BaseGeometry:
     longitude, latitude = point
     if not km:
         return Point(longitude, latitude)
-    # Degrees east and north of a kilometre at the point; a circle of ours is a hundred kilometres wide at most.
+    # Degrees east and north of a kilometre at the point.
     scale = np.abs(
         to_plane(np.array([[longitude + 1e-4, latitude], [longitude, latitude + 1e-4]]), longitude, latitude)
     )

@@ -14,7 +14,7 @@ from __future__ import annotations
 import codecs
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import BinaryIO, Final
 
 _ENDS: Final = re.compile(rb"\r\n|\n|\r(?!\Z)")
@@ -56,9 +56,7 @@ def numbered_lines(stream: BinaryIO, most: int) -> Iterator[tuple[int, Line]]:
 
 
 def json_pieces(lines: Iterable[tuple[int, Line]], most: int) -> Iterator[tuple[int, Line]]:
-    """Yield (line where it begins, bytes) of each object, and of whatever else stands between; or the length of one
-    of more than ``most`` bytes.
-    """
+    """Yield (line where it begins, bytes) of each object and of whatever stands between, or the length if too long."""
     splitter = _Splitter(most)
     for number, line in lines:
         if isinstance(line, int):
@@ -94,11 +92,11 @@ class _Splitter:
         place = 0
         while place < len(line):
             if self._open:
-                place = yield from self._inside(number, line, place)
+                place = yield from self._inside(line, place)
             else:
                 place = yield from self._between(number, line, place)
 
-    def _between(self, number: int, line: bytes, place: int) -> Iterator[tuple[int, Line]]:  # type: ignore[misc] # returns a place
+    def _between(self, number: int, line: bytes, place: int) -> Generator[tuple[int, Line], None, int]:
         rest = line[place:]
         plain = rest.lstrip(b" \t,") if self._in_array else rest.lstrip(b" \t")
         place += len(rest) - len(plain)
@@ -119,7 +117,7 @@ class _Splitter:
             yield number, plain
         return len(line)
 
-    def _inside(self, number: int, line: bytes, place: int) -> Iterator[tuple[int, Line]]:  # type: ignore[misc] # returns a place
+    def _inside(self, line: bytes, place: int) -> Generator[tuple[int, Line], None, int]:
         for token in _TOKEN.finditer(line, place):
             text = token[0]
             if text == b'"':  # rule 3

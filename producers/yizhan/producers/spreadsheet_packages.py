@@ -26,14 +26,17 @@ from yizhan.schemas.sentences import technical
 OLD_EXCEL: Final = bytes.fromhex("d0cf11e0a1b11ae1")
 DAMAGED: Final = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, InvalidFileException, expat.ExpatError, SyntaxError,
-    LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError, EOFError, OSError, RuntimeError,
+    LookupError, ValueError, TypeError, AttributeError, ArithmeticError, AssertionError, EOFError, OSError,
+    RuntimeError,
 )  # fmt: skip
 """What zipfile (RuntimeError: a part has a password, or is packed in a way of its own), the parsers of XML and
 openpyxl raise for a file that is damaged, or made to be.
 """
 _TYPES: Final = "[Content_Types].xml"
-_MAIN: Final = (b"spreadsheetml.sheet.main+xml", b"spreadsheetml.template.main+xml", b"ms-excel.sheet.macroenabled.main",
-                b"ms-excel.template.macroenabled.main")  # fmt: skip
+_MAIN: Final = (
+    b"spreadsheetml.sheet.main+xml", b"spreadsheetml.template.main+xml",
+    b"ms-excel.sheet.macroenabled.main", b"ms-excel.template.macroenabled.main",
+)  # fmt: skip
 """In lower case, of the part that is the workbook itself."""
 _STRICT: Final = (
     (b"http://purl.oclc.org/ooxml/spreadsheetml/main", b"http://schemas.openxmlformats.org/spreadsheetml/2006/main"),

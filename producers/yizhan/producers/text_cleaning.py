@@ -24,7 +24,7 @@ _PRIVATE: Final = "Co"
 _BYTES: Final = {
     0xE7C8: "a8bf",
     **{0xE7E7 + n: f"a9{0x89 + n:02x}" for n in range(13)},
-    **{0xE815 + n: f"fe{0x50 + n + (n >= 0x2F):02x}" for n in range(80)},
+    **{0xE815 + n: f"fe{byte:02x}" for n, byte in enumerate((*range(0x50, 0x7F), *range(0x80, 0xA1)))},
 }  # fmt: skip
 """Private-use code point → the bytes that GBK and GB 18030-2000 gave it."""
 _STANDARD: Final = {

@@ -11,9 +11,10 @@ from typing import Final
 
 from yizhan.producers.doubts import Judgement, judge
 from yizhan.producers.drafts import Draft
-from yizhan.producers.firms import FirmsContext, FirmsImport, canonical_reference, import_firms
+from yizhan.producers.firms import FirmsContext, FirmsImport, import_firms
 from yizhan.producers.numbering import Accepted
 from yizhan.producers.queries import OutboxQuery
+from yizhan.producers.satellites import canonical_reference
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.payloads.table import HOTSPOT
 from yizhan.services.doubts import sender_of

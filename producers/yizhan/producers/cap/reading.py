@@ -211,7 +211,7 @@ def _event(root: etree._Element, info: etree._Element, number: int, context: Cap
     return _foreign_event(root, info, number, known, context)
 
 
-def _foreign_event(
+def _foreign_event(  # noqa: C901 -- one field of CAP after the other
     root: etree._Element, info: etree._Element, number: int, known: words.KnownEvent, context: CapContext
 ) -> CapEvent:
     unfit = list(_unread(info, _UNREAD))
@@ -300,7 +300,7 @@ def _place(areas: CapAreas, context: CapContext, unfit: list[str]) -> dict[str, 
 
 
 def _county(areas: CapAreas, context: CapContext) -> str:
-    """Return where it is: our own county if the areas have it, else one that is named or has the middle; "" for none."""
+    """Return where it is: our own county if the areas have it, else one that is named or has the middle, else ""."""
     if areas.names_own:
         return context.county
     there = context.county if areas.reaches_own else None
