@@ -33,7 +33,7 @@ def standard_input() -> BinaryIO:
 
 
 def flush_output() -> OSError | None:
-    """Write out what is left; return why that is not possible. Afterwards nothing is written, and Python ends quietly."""
+    """Write out what is left; return why that is not possible. Afterwards Python ends without a word."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

@@ -122,11 +122,9 @@ class Outlines:
         As ``members_within``, from the point of the shape that is nearest to each.
         """
         west, south, east, north = whole.bounds
-        far = max((south, north), key=abs)
-        around = shapely.union_all([_around(west, far, km), _around(east, far, km), shapely.box(west, south, east, north),
-                                    _around(west, south, km), _around(east, north, km)])  # fmt: skip
+        corners = [_around(x, y, km) for x in (west, east) for y in (south, north)]
         found = []
-        for index in self._tree.query(shapely.box(*around.bounds)):
+        for index in self._tree.query(shapely.box(*shapely.total_bounds(corners))):
             code = self._codes[index]
             if code not in members or code == own:
                 continue
