@@ -142,3 +142,11 @@ def test_whatever_is_drawn_is_a_shape_or_named(points: list[tuple[str, str]], ra
     except CapInvalid:
         return
     assert all(low < high for low, high in pairwise(message.events[0].attributes.get("touches", [])))
+
+
+def test_a_message_without_an_info_is_no_success() -> None:
+    """The schema allows it; nothing can be made of it."""
+    start, end = RAIN.index(b"<info>"), RAIN.rindex(b"</info>") + len(b"</info>")
+    message = read(RAIN[:start] + RAIN[end:])
+    assert message.events == ()
+    assert "没有可取的事件" in message.refused[0]

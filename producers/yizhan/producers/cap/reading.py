@@ -136,6 +136,8 @@ def read_cap(data: bytes, context: CapContext) -> CapMessage:
             events.append(_event(root, info, len(events) + 1, context))
         except _Unknown as error:
             refused.append(str(error))
+    if kind != "Cancel" and not infos:
+        refused.append(_("报文里没有 info，没有可取的事件"))
     content = "\n".join(filter(None, (_read_text(each) for each in infos))) or text(root, "note") or ""
     return CapMessage(
         Triplet(sender, identifier, sent),
