@@ -16,8 +16,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.cli.conftest import Run
 from tests.producers.table_cases import as_row, book, draft
+from tests.world.command import Run
 
 TESTS = Path(__file__).parents[1]
 CASES, MADE, CAP = (TESTS / "producers" / name for name in ("cases", "made_elsewhere", "cap_messages"))

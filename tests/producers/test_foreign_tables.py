@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from tests.producers.table_cases import FIRE, QINGYUAN, as_row, book, draft, read, told
+from tests.producers.table_cases import FIRE, as_row, book, draft, read, told
+from tests.world.simulator import QINGYUAN
 from yizhan.producers.clock_times import clock_time
 from yizhan.producers.columns import known_headings
 from yizhan.producers.csv_tables import read_csv

@@ -99,7 +99,7 @@ class CapMessage:
     """What the message as a whole has that no field takes."""
 
 
-def read_cap(data: bytes, context: CapContext) -> CapMessage:
+def read_cap(data: bytes, context: CapContext) -> CapMessage:  # noqa: C901 -- one element after the other
     """Read a message.
 
     Raises:
