@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.schemas import second_implementation as second
+from tests.schemas import second
 from tests.vectors.make_file_vectors import FILES, sealed, vector
 from yizhan.schemas.errors import FileRefused, ProofInvalid
 from yizhan.schemas.files import MAX_FILE_BYTES, chunk_bytes, chunk_count, open_chunk, read_record

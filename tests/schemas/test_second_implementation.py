@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import base64
 import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.schemas import second_implementation as second
+from tests.schemas import second
 from tests.world.forge import forge
 from tests.world.simulator import NOW, World
 from yizhan.schemas.admit import Record
@@ -23,6 +25,7 @@ FOLDER: Final = Path(__file__).parents[1] / "vectors" / "envelope"
 VECTORS: Final[dict[str, dict[str, Any]]] = {
     path.stem: json.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.json"))
 }
+SOURCES: Final = {path.name: path.read_text("utf-8") for path in Path(second.__file__).parent.glob("*.py")}
 SPECIFICATION: Final = Path(__file__).parents[2] / "schemas" / "README.md"
 
 
@@ -73,9 +76,9 @@ def test_it_agrees_with_the_vector(name: str, charter: second.Charter) -> None:
 
 def test_it_knows_nothing_of_ours() -> None:
     """It imports the standard library and the primitives of ``cryptography``: no HPKE, nothing of yizhan."""
-    source = Path(second.__file__).read_text("utf-8")
     modules = {
         name
+        for source in SOURCES.values()
         for node in ast.walk(ast.parse(source))
         for name in (
             [node.module or ""] if isinstance(node, ast.ImportFrom)
@@ -83,13 +86,14 @@ def test_it_knows_nothing_of_ours() -> None:
             else []
         )
     }  # fmt: skip
-    assert not [name for name in modules if "yizhan" in name or "tests" in name or "hpke" in name]
+    others = {name for name in modules if not name.startswith("tests.schemas.second.")}
+    assert not [name for name in others if "yizhan" in name or "tests" in name or "hpke" in name]
 
 
 def test_it_cites_clauses_that_exist() -> None:
     """Every clause that it names stands in the specification."""
     specification = SPECIFICATION.read_text("utf-8")
-    cited = set(re.findall(r"\(((?:\d+\.\d+(?:, | to )?)+)[;)]", Path(second.__file__).read_text("utf-8")))
+    cited = set(re.findall(r"\(((?:\d+\.\d+(?:, | to )?)+)[;)]", "\n".join(SOURCES.values())))
     clauses = {clause for group in cited for clause in re.findall(r"\d+\.\d+", group)}
     assert len(clauses) > 15
     assert {
@@ -180,3 +184,18 @@ def test_both_judge_any_damage_alike(at: int, piece: bytes, drop: int) -> None:
     good = forge(HEADER, [SEAL], WORLD.counties["350924"].signing)
     data = good[:at] + piece + good[at + drop :]
     assert ours(data) == theirs(data)
+
+
+INCLUSION: Final = sorted((Path(__file__).parents[1] / "vectors" / "merkle" / "inclusion").rglob("*.json"))
+
+
+@pytest.mark.parametrize("path", INCLUSION, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_it_reads_the_merkle_vectors(path: Path) -> None:
+    """Inclusion proofs of transparency-dev: those that must be refused are, the others hold (17.6)."""
+    said = json.loads(path.read_text("utf-8"))
+    leaf, root, *proof = (
+        base64.b64decode(each or "") for each in (said["leafHash"], said["root"], *(said["proof"] or ()))
+    )
+    index, size, wrong = said["leafIdx"], said["treeSize"], said["wantErr"]
+    with pytest.raises(second.Invalid) if wrong else nullcontext():
+        second.check_inclusion(index, size, leaf, proof, root)

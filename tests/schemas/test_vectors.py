@@ -94,6 +94,7 @@ def test_a_postmark_comes_out_byte_for_byte(name: str, charter: Charter) -> None
         hash=admitted.verified.hash.hex(),
         decisions={code: Decided(way=d.way, rule=d.rule) for code, d in admitted.decisions.items()},
         clock_suspect=True if admitted.clock_suspect else None,
+        charter_behind=vector["admitted"].get("charter_behind"),
     )
     document = mark.signed(SigningKey.from_seed(bytes.fromhex(vector["postmark"]["seed"])))
     assert document.decode() == vector["postmark"]["document"]
@@ -101,10 +102,10 @@ def test_a_postmark_comes_out_byte_for_byte(name: str, charter: Charter) -> None
 
 
 def test_every_reason_has_a_vector() -> None:
-    """The closed list is covered, and a file is named after its reason."""
+    """The closed list is covered, and a file with one fault is named after its reason."""
     assert {VECTORS[name]["refused"] for name in REFUSED} == {reason.value for reason in Reason}
     for name in REFUSED:
-        assert name.startswith(VECTORS[name]["refused"].replace("_", "-"))
+        assert name.startswith(("order-", VECTORS[name]["refused"].replace("_", "-")))
 
 
 def test_every_cause_has_a_vector() -> None:

@@ -7,22 +7,26 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.world.forge import forge, register
-from tests.world.simulator import CLUSTER, NOW, START, World, seed
+from tests.world.forge import forge
+from tests.world.simulator import BOOK, CLUSTER, NOW, START, World, seed
 from yizhan.schemas import topics
 from yizhan.schemas.admit import Record, admit
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.charter_loading import load_charter
 from yizhan.schemas.envelope import open_verified
 from yizhan.schemas.errors import Refused, Unopenable
+from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.keys import SealingKey, SigningKey
 from yizhan.schemas.postmark import Decided, Origin, Postmark
 from yizhan.schemas.sample import SIX
 from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from yizhan.schemas.header import Header
     from yizhan.schemas.keys import SealingPublicKey
 
@@ -31,12 +35,19 @@ FIRE_PAYLOAD: Final = '{"summary":"距县界八百米处起火，过火约零点
 
 NAME: Final = "1-1ee0127f43b062ec"
 """Of the charter: it stands in every vector, and in ``charter/version.json``."""
+CHARTER: Final = Path(__file__).parent / "envelope" / "charter"
 EXPIRED = SigningKey.from_seed(seed("sign 350982 expired"))
 FUTURE = SigningKey.from_seed(seed("sign 350982 future"))
 REVOKED = SigningKey.from_seed(seed("sign 350982 revoked"))
 RETIRED = SealingKey.from_seed(seed("seal 331126 retired", 96))
 STRANGER = SigningKey.from_seed(seed("sign stranger"))
 STRANGERS_SEAL = SealingKey.from_seed(seed("seal stranger", 96))
+HASH: Final = seed("some event's hash").hex()
+
+
+def of_source(source: str, number: int) -> dict[str, str]:
+    """Name an event of a source."""
+    return {"id": f"{source}-{BOOK}-{number}", "hash": HASH}
 
 
 class Maker:
@@ -45,11 +56,9 @@ class Maker:
     def __init__(self) -> None:
         """Make six counties and a charter with keys in every state."""
         self.world = World(SIX)
-        files = self.world.files
-        files = register(files, KEYRING, EXPIRED, not_before=written(START), not_after="2026-10-01T00:00:00.000Z")
-        files = register(files, KEYRING, FUTURE, not_before="2027-01-01T00:00:00.000Z")
-        files = register(files, KEYRING, REVOKED, not_before=written(START), revoked="2026-11-01T00:00:00.000Z")
-        files = register(files, PARTNER, RETIRED, not_before=written(START), not_after="2026-10-01T00:00:00.000Z")
+        # As it was made once: the sample's table of today may be another.
+        files = {path.relative_to(CHARTER).as_posix(): path.read_bytes() for path in CHARTER.rglob("*.json")}
+        del files["version.json"]
         self.files = files
         self.charter: Charter = load_charter(files, NAME, START)
         self.world.charter = self.charter
@@ -72,11 +81,17 @@ class Maker:
         """Seal the next event honestly."""
         return self.world.seal(self.header(**attributes), payload)
 
+    def good_receipt(self, to: tuple[str, ...] = (PARTNER,)) -> Header:
+        """Write the header of a receipt, to be changed."""
+        event = {"id": f"{PARTNER}-{BOOK}-7", "hash": HASH}
+        what = {"stage": "acted", "event": event}
+        return self.header(to=to, type=RECEIPT, stage=None, touches=None, priority="routine", receipt=what)
+
     def forged(self, header: Header | bytes, *codes: str) -> bytes:
         """Seal any header to some members, signed by the usual sender."""
         return forge(header, self.seals(*codes or (PARTNER,)), self.key())
 
-    def add(
+    def add(  # noqa: PLR0913 -- one for each member of a file
         self,
         name: str,
         description: str,
@@ -85,12 +100,13 @@ class Maker:
         topic: str = topics.events(SENDER),
         kafka_header_bytes: int = 0,
         zeros_after: int = 0,
+        received: datetime = NOW,
         opened_by: dict[str, SealingKey] | None = None,
     ) -> None:
         """Work out what a record leads to, and keep it as a vector."""
         self._offset += 1
         full = None if record is None else record + bytes(zeros_after)
-        seen = Record(topic, 0, self._offset, NOW, full, kafka_header_bytes)
+        seen = Record(topic, 0, self._offset, received, full, kafka_header_bytes)
         vector: dict[str, Any] = {
             "description": description,
             "charter": "charter",
@@ -98,7 +114,7 @@ class Maker:
             "topic": topic,
             "partition": 0,
             "offset": self._offset,
-            "received": written(NOW),
+            "received": written(received),
             "kafka_header_bytes": kafka_header_bytes,
             "record": None if record is None else record.hex(),
             "zeros_after": zeros_after,
@@ -113,6 +129,7 @@ class Maker:
     def _admitted(self, record: Record, opened_by: dict[str, SealingKey] | None) -> dict[str, Any]:
         admitted = admit(record, self.charter)
         assert record.value is not None
+        behind = int(admitted.header.charter.partition("-")[0]) > self.charter.version
         mark = Postmark(
             record_sha256=hashlib.sha256(record.value).hexdigest(),
             origin=Origin(cluster=CLUSTER, topic=record.topic, partition=0, offset=record.offset),
@@ -122,6 +139,7 @@ class Maker:
             hash=admitted.verified.hash.hex(),
             decisions={code: Decided(way=d.way, rule=d.rule) for code, d in admitted.decisions.items()},
             clock_suspect=True if admitted.clock_suspect else None,
+            charter_behind=True if behind else None,
         )
         openers = opened_by or {code: self.world.counties[code].sealing for code in admitted.header.to}
         opened = []
@@ -137,6 +155,7 @@ class Maker:
                 "header": json.loads(admitted.verified.envelope.unverified_header),
                 "decisions": {code: {"way": d.way, "rule": d.rule} for code, d in admitted.decisions.items()},
                 "clock_suspect": admitted.clock_suspect,
+                **({"charter_behind": True} if behind else {}),
             },
             "postmark": {"seed": seed("station postmark").hex(), "document": mark.signed(self.world.station).decode()},
             "opened": opened,

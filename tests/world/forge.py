@@ -69,7 +69,7 @@ class Letter:
         recipients = sorted(recipients, key=lambda key: key.kid)
         kids = tuple(bytes.fromhex(key.kid) for key in recipients)
         draft = cls(header, kids, (), bytes(32), b"")
-        context = hashlib.sha256(b"yizhan/context/v1\0" + draft.head).digest()
+        context = draft.context
         info = b"yizhan/key/v1\0" + context
         derived = HKDF(algorithm=hashes.SHA256(), length=64, salt=None, info=info).derive(content_key)
         wraps = tuple(
@@ -88,6 +88,11 @@ class Letter:
             self.magic, bytes([self.suite]), len(self.header).to_bytes(4, "big"), self.header,
             bytes([len(self.kids)]), *self.kids,
         ))  # fmt: skip
+
+    @property
+    def context(self) -> bytes:
+        """What keys are bound to."""
+        return hashlib.sha256(b"yizhan/context/v1\0" + self.head).digest()
 
     @property
     def sealed(self) -> bytes:

@@ -1,4 +1,4 @@
-"""What a reader of the charter tells Prometheus; labels are roles and the words of ``Problem``."""
+"""What a reader of the charter tells Prometheus; labels are roles and the words of ``CharterFault``."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class TerminalPassphrase:
         """Return the passphrase for a locked key file.
 
         Raises:
-            CommandError: there is nobody to ask, or the descriptor gives none.
+            ServiceError: there is nobody to ask, or the descriptor gives none.
         """
         if self._known is None:
             self._known = self._read() if self.given else _asked(path)

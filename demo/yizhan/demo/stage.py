@@ -52,7 +52,7 @@ def exclusive_home(home: Path, progress: Callable[[str], None]) -> Iterator[None
     """Keep a folder for this demonstration alone while the block runs, emptied of an earlier one.
 
     Raises:
-        CommandError: the folder was not made by a demonstration, or one is still running in it.
+        ServiceError: the folder was not made by a demonstration, or one is still running in it.
     """
     marker = home / MARKER
     if home.exists() and any(home.iterdir()) and not marker.exists():
@@ -77,7 +77,7 @@ def wait_for(what: str, ask: Callable[[], _Found | None], seconds: float = PATIE
     """Ask again and again until there is an answer.
 
     Raises:
-        CommandError: there was none in time.
+        ServiceError: there was none in time.
     """
     deadline = time.monotonic() + seconds
     while (found := ask()) is None:
@@ -161,7 +161,7 @@ class Stage:
         """Run one of our commands as a person would; what it printed.
 
         Raises:
-            CommandError: it failed; what it said.
+            ServiceError: it failed; what it said.
         """
         width = {"COLUMNS": str(shutil.get_terminal_size().columns)}
         done = subprocess.run(

@@ -138,7 +138,7 @@ def in_both_languages(words: Iterable[str]) -> frozenset[str]:
 def column_letters(number: int) -> str:
     """Name a column, counted from 0, as spreadsheets do.
 
-    >>> letters(0), letters(27)
+    >>> column_letters(0), column_letters(27)
     ('A', 'AB')
     """
     name, number = "", number + 1

@@ -1,7 +1,7 @@
 """From the outbox to Kafka, and the answers back. Attached files go beside it (``file_sender``).
 
 Law 1: an event is marked as sent after the broker acknowledged it, and not before; what fails is sent again.
-Rule 1: prompt before digest, each in the order of acceptance; a nudge starts a send at once.
+Rule 1: prompt before digest, each in the order of acceptance; a wakeup starts a send at once.
 Rule 2: nothing slow stands between wakeup and send: replies are read in a thread of their own (``reply_reader``),
         and what was acknowledged is entered afterwards.
 Rule 3: a line or broker that fails is tried again, ever more slowly up to a few seconds, for weeks if

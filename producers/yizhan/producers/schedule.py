@@ -34,20 +34,20 @@ class DeliveryState:
     receipt_missing: bool = False
 
 
-def due(now: float, standing: DeliveryState, patience: Patience, share: float) -> float | None:
+def due(now: float, state: DeliveryState, patience: Patience, share: float) -> float | None:
     """When to send again: seconds on the clock of ``now``, or None for never.
 
     ``share`` is a random number in [0, 1).
 
-    >>> due(100.0, Standing(attempts=1), Patience(30.0, 120.0), share=0.5)
+    >>> due(100.0, DeliveryState(attempts=1), Patience(30.0, 120.0), share=0.5)
     130.0
     """
-    if standing.refused:
+    if state.refused:
         return None
-    if not standing.answered:
-        return now + pause(patience.answer_seconds, standing.attempts, share)
-    if standing.receipt_missing:
-        return now + pause(patience.receipt_seconds, standing.attempts, share)
+    if not state.answered:
+        return now + pause(patience.answer_seconds, state.attempts, share)
+    if state.receipt_missing:
+        return now + pause(patience.receipt_seconds, state.attempts, share)
     return None
 
 

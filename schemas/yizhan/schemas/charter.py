@@ -131,7 +131,7 @@ class Charter:
 class CharterStatus:
     """Whether a reader's charter is fresh, or from when it is stale, and why.
 
-    ``problem`` is a word of ``yizhan.charter.errors.Problem``, ``detail`` a sentence.
+    ``problem`` is a word of ``yizhan.charter.errors.CharterFault``, ``detail`` a sentence.
     """
 
     stale_from: datetime | None = None

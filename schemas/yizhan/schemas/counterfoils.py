@@ -14,22 +14,18 @@ This is what stays of a letter when its content was lawfully destroyed, and what
 from __future__ import annotations
 
 import hashlib
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from yizhan.schemas.dsse import pae
-from yizhan.schemas.envelope import CONTENT_TYPE, SIGNATURE_BYTES, SUITE, parse_envelope
-from yizhan.schemas.envelope import MAGIC as ENVELOPE
+from yizhan.schemas.envelope import CONTENT_TYPE, SIGNATURE_BYTES, FieldReader, parse_envelope, read_head
 from yizhan.schemas.errors import BadSignature, Malformed
-from yizhan.schemas.header import MAX_HEADER_BYTES, MAX_MEMBERS, Header, parse_header
+from yizhan.schemas.header import Header, parse_header
 from yizhan.schemas.keys import SigningPublicKey
 
 MAGIC: Final = b"YZC1"
 _HASH_BYTES: Final = 32
-_FIXED: Final = len(ENVELOPE) + 1 + 4
-_TAIL: Final = _HASH_BYTES + 2 + SIGNATURE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,39 +55,27 @@ def verify_counterfoil(data: bytes, key_of: Callable[[Header], SigningPublicKey]
             it must use nothing else of the header.
 
     Raises:
-        Refused: ``malformed``, ``bad_signature``, or what ``key_of`` raised.
+        Refused: ``malformed``, ``oversize``, ``unknown_suite``, ``bad_signature``, or what ``key_of`` raised.
     """
-    head, tail = _split(data)
-    length = int.from_bytes(head[_FIXED - 4 : _FIXED], "big")
-    header = parse_header(head[_FIXED : _FIXED + length])
-    signed = pae(CONTENT_TYPE, head + tail[:_HASH_BYTES])
-    if not key_of(header).verifies(tail[-SIGNATURE_BYTES:], signed):
+    head, unverified_header, sealed_hash, signature = _read(data)
+    header = parse_header(unverified_header)
+    signed = pae(CONTENT_TYPE, head + sealed_hash)
+    if not key_of(header).verifies(signature, signed):
         raise BadSignature(f"the signature does not hold under key {header.kid[:16]}… of {header.source}")
     return Counterfoil(header, hashlib.sha256(signed).digest())
 
 
-def _split(data: bytes) -> tuple[bytes, bytes]:
-    """Take it apart into the envelope's head and the rest, as long as they must be."""
-    head, tail = data[len(MAGIC) : -_TAIL], data[-_TAIL:]
-    length = int.from_bytes(head[_FIXED - 4 : _FIXED], "big")
-    count = head[_FIXED + length] if len(head) > _FIXED + length else 0
-    if (
-        data[: len(MAGIC)] != MAGIC
-        or head[: len(ENVELOPE)] != ENVELOPE
-        or length > MAX_HEADER_BYTES
-        or not 1 <= count <= MAX_MEMBERS
-        or len(head) != _FIXED + length + 1 + count * _HASH_BYTES
-        or head[len(ENVELOPE)] != SUITE
-        or not _rising(head[_FIXED + length + 1 :])
-        or int.from_bytes(tail[_HASH_BYTES : _HASH_BYTES + 2], "big") != SIGNATURE_BYTES
-    ):
-        raise Malformed(
-            f"expected a counterfoil beginning with {MAGIC.decode()}, exactly framed; came {len(data)} bytes"
-        )
-    return head, tail
-
-
-def _rising(kids: bytes) -> bool:
-    """Tell whether kids stand in order, each once, as an envelope's must."""
-    each = [kids[place : place + _HASH_BYTES] for place in range(0, len(kids), _HASH_BYTES)]
-    return all(one < other for one, other in itertools.pairwise(each))
+def _read(data: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """Take it apart into the envelope's head, the header in it, the hash of what was sealed, and the signature."""
+    reader = FieldReader(data)
+    if reader.take(len(MAGIC), "the magic") != MAGIC:
+        raise Malformed(f"expected a counterfoil beginning with {MAGIC.decode()}")
+    header, _kids = read_head(reader)
+    head = data[len(MAGIC) : reader.at]
+    sealed_hash = reader.take(_HASH_BYTES, "the hash of what was sealed")
+    if (length := reader.integer(2, "the signature length")) != SIGNATURE_BYTES:
+        raise Malformed(f"a signature of {length} bytes; suite 1 has {SIGNATURE_BYTES}")
+    signature = reader.take(length, "the signature")
+    if reader.at != len(data):
+        raise Malformed(f"{len(data) - reader.at} bytes after the signature")
+    return head, header, sealed_hash, signature

@@ -2,6 +2,7 @@
 
 Rule 1: what is signed is PAE(type, bytes); nothing is canonicalised to check a signature.
 Rule 2: bytes in, verified payload out; an unverified payload never leaves this module.
+Rule 3: a document has one spelling, the compact one: nobody can make a second entry of the log out of it.
 """
 
 from __future__ import annotations
@@ -46,14 +47,7 @@ def sign(payload_type: str, payload: bytes, key: SigningKey) -> bytes:
 
     The same payload and key give the same bytes: Ed25519 is deterministic (RFC 8032 §5.1.6).
     """
-    signature = key.sign(pae(payload_type, payload))
-    return strictjson.dumps(
-        {
-            "payload": base64.b64encode(payload).decode(),
-            "payloadType": payload_type,
-            "signatures": [{"keyid": key.kid, "sig": base64.b64encode(signature).decode()}],
-        }
-    )
+    return _written(payload_type, payload, key.kid, key.sign(pae(payload_type, payload)))
 
 
 def verify(data: bytes, payload_type: str, key_of: Callable[[str], SigningPublicKey | None]) -> Statement:
@@ -116,7 +110,20 @@ def _parse(data: bytes) -> tuple[str, bytes, str, bytes]:
     if not isinstance(kind, str) or not isinstance(kid, str):
         message = "not a DSSE document: payloadType and keyid must be strings"
         raise StatementInvalid(message)
+    if data != _written(kind, payload, kid, signature):
+        message = "not the compact writing of a DSSE document: other white space, order, escapes or members"
+        raise StatementInvalid(message)
     return kind, payload, kid, signature
+
+
+def _written(kind: str, payload: bytes, kid: str, signature: bytes) -> bytes:
+    return strictjson.dumps(
+        {
+            "payload": base64.b64encode(payload).decode(),
+            "payloadType": kind,
+            "signatures": [{"keyid": kid, "sig": base64.b64encode(signature).decode()}],
+        }
+    )
 
 
 def decode_base64(text: str) -> bytes:

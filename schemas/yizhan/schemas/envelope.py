@@ -86,13 +86,15 @@ class VerifiedEnvelope:
         return self.envelope.hash
 
 
-class _Reader:
+class FieldReader:
     """Takes fields off the front of the bytes; running out is ``Malformed``."""
 
     def __init__(self, data: bytes) -> None:
+        """Begin at the front."""
         self.data, self.at = data, 0
 
     def take(self, length: int, what: str) -> bytes:
+        """Take so many bytes."""
         end = self.at + length
         if end > len(self.data):
             message = f"ends inside {what}: {length} bytes expected, {len(self.data) - self.at} left"
@@ -101,6 +103,7 @@ class _Reader:
         return piece
 
     def integer(self, length: int, what: str) -> int:
+        """Take an unsigned big-endian integer."""
         return int.from_bytes(self.take(length, what), "big")
 
 
@@ -115,27 +118,10 @@ def parse_envelope(data: bytes) -> UnverifiedEnvelope:
     if len(data) > MAX_BYTES:
         message = f"an envelope of {len(data)} bytes; at most {MAX_BYTES} are allowed"
         raise Oversize(message)
-    reader = _Reader(data)
-    if reader.take(4, "the magic") != MAGIC:
-        message = f"expected an envelope beginning with {MAGIC.decode()}"
-        raise Malformed(message)
-    if (suite := reader.integer(1, "the suite")) != SUITE:
-        message = f"suite {suite}; the charter pins suite {SUITE}"
-        raise UnknownSuite(message)
-    if (length := reader.integer(4, "the header length")) > MAX_HEADER_BYTES:
-        message = f"a header of {length} bytes; at most {MAX_HEADER_BYTES} are allowed"
-        raise Oversize(message)
-    header = reader.take(length, "the header")
-    count = reader.integer(1, "the number of recipients")
-    if not 1 <= count <= MAX_MEMBERS:
-        message = f"{count} recipients; 1 to {MAX_MEMBERS} are allowed"
-        raise Malformed(message)
-    kids = tuple(reader.take(32, "a recipient's kid") for _ in range(count))
-    if any(left >= right for left, right in pairwise(kids)):
-        message = "recipients' kids must be sorted and unique"
-        raise Malformed(message)
+    reader = FieldReader(data)
+    header, kids = read_head(reader)
     end_of_head = reader.at
-    wraps = tuple(_wrap(reader) for _ in range(count))
+    wraps = tuple(_wrap(reader) for _ in kids)
     commit = reader.take(32, "the commitment")
     ciphertext = reader.take(reader.integer(4, "the ciphertext length"), "the ciphertext")
     if padded_length(len(ciphertext) - _TAG_BYTES) != len(ciphertext) - _TAG_BYTES:
@@ -161,7 +147,34 @@ def parse_envelope(data: bytes) -> UnverifiedEnvelope:
     )
 
 
-def _wrap(reader: _Reader) -> bytes:
+def read_head(reader: FieldReader) -> tuple[bytes, tuple[bytes, ...]]:
+    """Read magic to kids; return the header's bytes and the kids.
+
+    Raises:
+        Oversize, UnknownSuite, Malformed: as ``parse_envelope``.
+    """
+    if reader.take(4, "the magic") != MAGIC:
+        message = f"expected an envelope beginning with {MAGIC.decode()}"
+        raise Malformed(message)
+    if (suite := reader.integer(1, "the suite")) != SUITE:
+        message = f"suite {suite}; the charter pins suite {SUITE}"
+        raise UnknownSuite(message)
+    if (length := reader.integer(4, "the header length")) > MAX_HEADER_BYTES:
+        message = f"a header of {length} bytes; at most {MAX_HEADER_BYTES} are allowed"
+        raise Oversize(message)
+    header = reader.take(length, "the header")
+    count = reader.integer(1, "the number of recipients")
+    if not 1 <= count <= MAX_MEMBERS:
+        message = f"{count} recipients; 1 to {MAX_MEMBERS} are allowed"
+        raise Malformed(message)
+    kids = tuple(reader.take(32, "a recipient's kid") for _ in range(count))
+    if any(left >= right for left, right in pairwise(kids)):
+        message = "recipients' kids must be sorted and unique"
+        raise Malformed(message)
+    return header, kids
+
+
+def _wrap(reader: FieldReader) -> bytes:
     if (length := reader.integer(2, "a wrap's length")) != WRAP_BYTES:
         message = f"a wrap of {length} bytes; suite 1 has {WRAP_BYTES}"
         raise Malformed(message)

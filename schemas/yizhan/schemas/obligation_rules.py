@@ -23,6 +23,8 @@ from yizhan.schemas.policy_facts import ATTRIBUTES, Row, Words, facts
 MAX_OBLIGATIONS: Final = 64
 _RESERVED: Final = frozenset({OPENED, OVERDUE, DISCHARGED, CANCELLED, NOT_OWED})
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
+_DAY_OF_ANY_YEAR: Final = r"(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])|(?:0[13-9]|1[0-2])-30)"
+"""The 30th of February would end whoever works it out."""
 _Count = Annotated[int, Field(ge=0, le=100_000)]
 _Days = Annotated[int, Field(ge=0, le=3660)]
 """Ten years: a term ends inside the calendar, whatever opened it."""
@@ -31,7 +33,9 @@ OBLIGATION_ATTRIBUTES: Final[Mapping[str, frozenset[str]]] = {
     **ATTRIBUTES,
     "way": frozenset({"alarm", "notice", "digest"}),
     "wants": frozenset({"feedback", "identity", "identity-far", "assistance", "countersign", "absent"}),
-    "receipt": frozenset({"delivered", "unopenable", "acknowledged", "acted", "declined", "fetched", "absent"}),
+    "receipt": frozenset(
+        {"delivered", "unopenable", "fetched", "unfetched", "acknowledged", "acted", "declined", "absent"}
+    ),
 }
 """What a row of an obligation may compare: a route's attributes, how it arrived, what it wants, what it confirms."""
 
@@ -102,7 +106,7 @@ class Reminder(ContractModel):
     before_working_days: _Days | None = None
     half: Literal[True] | None = None
     day: Annotated[int, Field(ge=1, le=28)] | None = None
-    on: Annotated[str, Field(pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]|30)$")] | None = None
+    on: Annotated[str, Field(pattern=rf"^{_DAY_OF_ANY_YEAR}$")] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:

@@ -40,7 +40,7 @@ class Decided(ContractModel):
     """One recipient's decision: the way, and the id of the route."""
 
     way: Annotated[Way, Field(strict=False)]
-    rule: Annotated[str, Field(min_length=1, max_length=32)]
+    rule: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
 
 
 class Postmark(StationStatement):
@@ -76,7 +76,7 @@ class Postmark(StationStatement):
             if not all(admitted) or self.detail is not None or self.first is not None:
                 message = "a postmark that does not refuse admits, with id, hash, decisions, without detail and first"
                 raise ValueError(message)
-        elif any(admitted) or self.clock_suspect:
+        elif any(admitted) or self.clock_suspect or self.charter_behind:
             message = "a postmark that refuses says nothing else of the event"
             raise ValueError(message)
         elif self.first is not None and self.first >= self.origin.offset:

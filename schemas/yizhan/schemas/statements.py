@@ -57,10 +57,14 @@ def read_statement(kind: type[_Statement], data: bytes, charter: Charter) -> tup
         data, kind.content_type, lambda kid: entry.key if (entry := charter.postmark.get(kid)) else None
     )
     try:
-        statement = kind.model_validate(strictjson.loads(document.payload, nulls=False))
+        value = strictjson.loads(document.payload, nulls=False)
+        statement = kind.model_validate(value)
     except (strictjson.StrictJsonError, ValidationError) as error:
         message = f"signed by the station, but not a {kind.__name__.lower()}: {error}"
         raise StatementInvalid(message) from None
+    if strictjson.dumps(value) != document.payload:
+        message = "signed by the station, but not in the compact writing: the same statement has the same bytes"
+        raise StatementInvalid(message)
     if not charter.postmark[document.kid].holds(statement.made):
         message = f"signed with station key {document.kid[:16]}…, which does not hold at {statement.made.isoformat()}"
         raise StatementInvalid(message)

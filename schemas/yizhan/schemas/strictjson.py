@@ -2,7 +2,7 @@
 
 Rule 1: bytes in strict UTF-8, no byte order mark, one value, nothing after it.
 Rule 2: no duplicate names, no NaN or Infinity, no lone surrogates (RFC 7493, I-JSON §2).
-Rule 3: integers within ±(2^53 - 1); floats only where the caller allows them.
+Rule 3: integers within ±(2^53 - 1) and no -0; floats only where the caller allows them.
 Rule 4: depth is bounded, and a hostile depth is an error, never a crash.
 """
 
@@ -99,6 +99,9 @@ def _refuse_constant(word: str) -> NoReturn:
 def _integer(digits: str) -> int:
     if len(digits) > _MAX_DIGITS or abs(number := int(digits)) > MAX_INTEGER:
         message = "an integer beyond 2^53 - 1"
+        raise StrictJsonError(message)
+    if digits == "-0":
+        message = "-0, which some readers take for a number of its own; write 0"
         raise StrictJsonError(message)
     return number
 

@@ -44,10 +44,8 @@ def read_outlines(home: Home, file: Path | None) -> Outlines:
     return _read(file or (None if named is None else home.path / named))
 
 
-@cache
 def _read(path: Path | None) -> Outlines:
     from yizhan.producers.geography import (  # noqa: PLC0415 -- shapely is an optional extra
-        Outlines,
         OutlinesInvalid,
         sample_outlines,
     )
@@ -55,6 +53,14 @@ def _read(path: Path | None) -> Outlines:
     if path is None:
         return sample_outlines()
     try:
-        return Outlines.from_geojson(path.read_bytes())
+        return _parsed(path.resolve(), path.stat().st_mtime_ns)
     except OutlinesInvalid as error:
         raise ServiceError(f"{path}: {error}") from None
+
+
+@cache
+def _parsed(path: Path, _changed_ns: int) -> Outlines:
+    """Read a file once, until it changes."""
+    from yizhan.producers.geography import Outlines  # noqa: PLC0415 -- shapely is an optional extra
+
+    return Outlines.from_geojson(path.read_bytes())

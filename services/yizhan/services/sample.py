@@ -46,7 +46,7 @@ def make_sample(
         The charter.
 
     Raises:
-        CommandError: the home has a charter already; nothing was changed.
+        ServiceError: the home has a charter already; nothing was changed.
         CharterInvalid: the members make no alliance.
         KeyFileInvalid: a key file cannot be written.
     """

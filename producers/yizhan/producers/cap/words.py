@@ -168,7 +168,7 @@ _SENT_AS: Final = re.compile(r"(cap:.+,)[0-9]{8}T[0-9]{6}Z(?:#([0-9]{1,4}))?")
 def parse_reference(external_ref: str | None) -> tuple[str, int] | None:
     """Return stem and number of a reference that ``Triplet.reference`` wrote; None for any other.
 
-    >>> sent_as("cap:a@b,x1,20261123T080500Z#2")
+    >>> parse_reference("cap:a@b,x1,20261123T080500Z#2")
     ('cap:a@b,x1,', 2)
     """
     match = _SENT_AS.fullmatch(external_ref or "")
