@@ -6,7 +6,7 @@ Rule 2: every topic has one partition, so one county's events have one order.
 Rule 3: time is the broker's (``LogAppendTime``); a producer's is a hint that nobody reads.
 Rule 4: nobody compresses. The broker does not decompress what a county writes (a few bytes can claim gigabytes):
         it stores the batch as it is, and readers refuse it unread.
-Rule 5: what the station writes may be larger than anything that it takes in.
+Rule 5: what the station forwards and stamps may be larger than anything that it takes in.
 
 Principals are ``county-<code>``, ``station``, ``ledger``, ``auditor`` and ``admin``: with mutual
 TLS the common names of the certificates. Nothing here touches a broker.
@@ -46,7 +46,9 @@ ATTACHMENTS_DAYS: Final = 120
 FOR_EVER: Final = -1
 _DAY_MS: Final = 24 * 60 * 60 * 1000
 _TABLE_MAX_BYTES: Final = 1024 * 1024
-"""A record batch of the table; also its segments, which Kafka does not allow to be smaller than either."""
+"""A record batch of the table, and a segment of it: a batch must fit a segment, and Kafka allows none smaller.
+
+The table holds no event: a row is made from a header, which is far smaller."""
 _SMALL_TABLE: Final = (
     ("delete.retention.ms", str(60 * 1000)),
     ("min.cleanable.dirty.ratio", "0.1"),
