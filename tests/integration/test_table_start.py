@@ -19,7 +19,7 @@ ALARMS = 10_000
 
 
 def test_of_a_long_history_little_is_read(cluster: Cluster) -> None:
-    """After 10,000 alarms that are over less than two thirds of their records are left to read, and they say the same."""
+    """After 10,000 alarms that are over less than two thirds of their records are left, and they say the same."""
     (declared,) = (topic for topic in topics.declare(("350722",)) if topic.name == topics.FOLLOWUPS)
     with cluster.admin() as admin:
         admin.create_topics({TABLE: {"num_partitions": 1, "configs": declared.config()}}, wait_for_metadata=True)
