@@ -23,6 +23,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "draft.drop": "draft drop {n} --county {county}",
     "draft.edit": "draft edit {n} --county {county}",
     "draft.list": "draft list --county {county}",
+    "event.reply": "reply {id} {text} --county {county} --name … --badge …",
     "draft.new": "new {type} --county {county} --reply-to {reply_to}",
     "inbox.files": "inbox files {id} --county {county}",
     "inbox.list": "inbox list --county {county}",

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.items import Item
+from yizhan.consumers.receipts import ANSWERS
 from yizhan.consumers.view import InboxView
 from yizhan.runtime.access_log import How
 from yizhan.runtime.process import StopSignal
@@ -28,7 +29,10 @@ class Observer(Protocol):
     """A face that shows what arrives; its methods are called from threads of their own."""
 
     def arrived(self, outcome: ReceiveOutcome) -> None:
-        """Show what became of one record; ``outcome.item`` has content only if it rings, or all was asked for."""
+        """Show what became of a record; ``item`` has content only if a person wrote it, or all was asked for."""
+
+    def waiting(self, count: int, oldest: Item) -> None:
+        """Show, before the alarms themselves, how many waited for a person before this process started."""
 
     def rings(self, item: Item) -> None:
         """Show an alarm that waited for a person before this process started."""
@@ -37,25 +41,36 @@ class Observer(Protocol):
         """Show that alarms still wait for a person: how many, and ids of the newest."""
 
 
+def is_for_people(item: Item) -> bool:
+    """Tell whether a person wrote it: a letter, or an officer's word on one of ours."""
+    receipt = item.header.receipt
+    return item.is_letter or (receipt is not None and receipt.stage in ANSWERS)
+
+
 class AlarmFeed:
     """Passes what arrives at an inbox to an observer."""
 
     def __init__(self, home: Home, inbox: InboxView, observer: Observer, actor: Actor, *, all_content: bool) -> None:
-        """Name the parties. With ``all_content`` every item is passed with its content, else alarms only."""
+        """Name the parties. With ``all_content`` every item is passed with its content, else what people wrote."""
         self._home, self._inbox, self._observer, self._actor = home, inbox, observer, actor
         self._all_content = all_content
 
     def begin(self, stop: StopSignal) -> None:
         """Show the alarms that wait (not with ``all_content``), and tell of them again until ``stop``."""
-        for item in () if self._all_content else self._inbox.ringing():
+        found = () if self._all_content else self._inbox.ringing()
+        if found:
+            self._observer.waiting(len(found), min(found, key=lambda each: each.received))
+        for item in found:
             self._record(item)
             self._observer.rings(item)
         threading.Thread(target=self._ring_again, args=(stop,), name="screen", daemon=True).start()
 
     def arrived(self, outcome: ReceiveOutcome) -> None:
         """Pass on what became of one record."""
-        if outcome.item is not None and (self._all_content or outcome.rings):
-            self._record(outcome.item)
+        item = outcome.item
+        shown = item is not None and outcome.became == "stored" and (outcome.rings or is_for_people(item))
+        if item is not None and (self._all_content or shown):
+            self._record(item)
         elif outcome.item is not None:
             outcome = replace(outcome, item=replace(outcome.item, payload=None))
         self._observer.arrived(outcome)
