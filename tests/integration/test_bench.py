@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import Any
 
 from bench import faults
 from bench.short import SHORT
@@ -25,10 +26,10 @@ def test_each_measurement_runs() -> None:
     assert set(SHORT) <= set(told("bench"))
 
 
-def told(module: str) -> dict[str, object]:
+def told(module: str) -> dict[str, Any]:
     """Run the short form as a person would; what it prints."""
     done = subprocess.run([sys.executable, "-m", module, "--short"], capture_output=True, check=False, encoding="utf-8")
     assert done.stdout.startswith("{"), done.stderr[-3000:]
-    found: dict[str, object] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(done.stdout)
     assert done.returncode == 0, found
     return found
