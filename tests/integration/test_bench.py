@@ -7,8 +7,12 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from bench import faults
 from bench.short import SHORT
+
+pytestmark = pytest.mark.timeout(900)  # a minute each on a quiet machine
 
 
 def test_nothing_is_lost_when_each_process_is_killed_once() -> None:
