@@ -157,7 +157,7 @@ def test_a_hotspot_that_nobody_reported_is_found(station: Station, yizhan: Run) 
     station.log()
     missing = found(yizhan, "--firms", "all.csv", "--outlines", "outlines.json", "--kind", "missing_report")
     assert [(each["county"], each["detail"]) for each in missing] == [
-        (SHOUNING, "firms:T:20261123T0251Z:27.97000,119.50000")
+        (SHOUNING, "firms:T:20261123T0251Z:27.9700,119.5000")
     ]
     assert "漏报" in yizhan("audit", "find", "--firms", "all.csv", "--outlines", "outlines.json").out
 
@@ -183,7 +183,7 @@ def test_a_broken_journal_is_found_and_named(station: Station, fires: list[str],
 
 
 def test_no_content_is_shown_that_cannot_be_written_down(station: Station, fires: list[str], yizhan: Run) -> None:
-    """With the journal unwritable show and list fail before a word of the content is out."""
+    """If the access log cannot be written, show and list fail before a word of the content is out."""
     path = access_log_path(station.app, QINGYUAN)
     path.unlink(missing_ok=True)
     path.mkdir()

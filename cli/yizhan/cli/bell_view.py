@@ -138,8 +138,8 @@ def _try_text(home: Home, each: Try) -> str:
 def ring_json(ring: Ring, tries: Sequence[Try]) -> dict[str, Any]:
     """Return a ring with its tries for programs."""
     return {
-        **fields_of(ring.plan, "subject step rung urgency about rule"),
-        **fields_of(ring, "made due state at channel why rounds"),
+        **fields_of(ring.plan, "subject step rung urgency about rule due"),
+        **fields_of(ring, "made state at channel why rounds"),
         "tries": [fields_of(each, "channel tells at ended outcome") for each in tries],
     }
 
