@@ -1,7 +1,7 @@
 """What a person at the desk is told while a county receives: arrivals, alarms, alarms that still ring.
 
-Rule 1: content is in the access log before the observer gets it. A log that cannot be written is reported, and does
-        not silence an alarm.
+Rule 1: content is in the access log before the observer gets it. Where the log cannot be written, an alarm that comes
+        in rings all the same, and everything else is passed on without its content.
 Rule 2: an alarm that nobody acknowledged is told again, until somebody does; also one that rang before a restart.
 """
 
@@ -28,7 +28,7 @@ class Observer(Protocol):
     """A face that shows what arrives; its methods are called from threads of their own."""
 
     def arrived(self, outcome: ReceiveOutcome) -> None:
-        """Show what became of one record; ``outcome.item`` has content only if it rings, or all was asked for."""
+        """Show what became of one record; ``outcome.item`` has no content that is not for this observer."""
 
     def rings(self, item: Item) -> None:
         """Show an alarm that waited for a person before this process started."""
@@ -48,24 +48,30 @@ class AlarmFeed:
     def begin(self, stop: StopSignal) -> None:
         """Show the alarms that wait (not with ``all_content``), and tell of them again until ``stop``."""
         for item in () if self._all_content else self._inbox.ringing():
-            self._record(item)
-            self._observer.rings(item)
+            self._observer.rings(item if self._recorded(item) else _without_content(item))
         threading.Thread(target=self._ring_again, args=(stop,), name="screen", daemon=True).start()
 
     def arrived(self, outcome: ReceiveOutcome) -> None:
         """Pass on what became of one record."""
-        if outcome.item is not None and (self._all_content or outcome.rings):
-            self._record(outcome.item)
-        elif outcome.item is not None:
-            outcome = replace(outcome, item=replace(outcome.item, payload=None))
+        item = outcome.item
+        if item is not None:
+            wanted = self._all_content or outcome.rings
+            may_show = wanted and self._recorded(item)
+            if not (may_show or outcome.rings):
+                outcome = replace(outcome, item=_without_content(item))
         self._observer.arrived(outcome)
 
-    def _record(self, item: Item) -> None:
+    def _recorded(self, item: Item) -> bool:
+        """Write the access down; a fault that prevents it is logged."""
         how: How = "listed" if self._all_content else "opened"
-        record_if_possible(self._home, self._inbox.county, self._actor, how, [item.id])
+        return record_if_possible(self._home, self._inbox.county, self._actor, how, [item.id])
 
     def _ring_again(self, stop: StopSignal) -> None:
         while not stop.wait(RING_AGAIN_SECONDS):
             count, ids = self._inbox.still_ringing()
             if count:
                 self._observer.still_ringing(count, ids)
+
+
+def _without_content(item: Item) -> Item:
+    return replace(item, payload=None)
