@@ -298,10 +298,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "keys": (
         "cosigner", "key_files", "key_status", "ledger_keys", "load_key", "sealing_keys", "signer", "station_keys",
     ),
-    "labels": (
-        "arrival", "doubt_sentence", "error_sentence", "reason_name", "refusal", "stage_name", "state_name", "type_of",
-        "way_name",
-    ),
+    "labels": ("reason_name", "state_name", "type_of"),
     "matters": ("countersign", "link_threads"),
     "obligations": (
         "asks_receipt", "counties_with_inbox", "discharge_action", "discharging_types", "needs_telephone",

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from yizhan.cli.decision_view import decisions_json
+from yizhan.cli.labels import arrival
 from yizhan.cli.output import print_json, say, tell
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.i18n import _
 from yizhan.services.drafts import SentDraft
 from yizhan.services.home import Home
-from yizhan.services.labels import arrival
 
 
 def show_accepted(home: Home, sent: Accepted, *, as_json: bool) -> None:

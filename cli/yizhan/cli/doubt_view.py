@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from yizhan.cli.labels import doubt_sentence
 from yizhan.producers.doubts import Judgement
 from yizhan.services.home import Home
-from yizhan.services.labels import doubt_sentence
 
 
 def doubt_sentences(home: Home, judged: Judgement) -> list[str]:

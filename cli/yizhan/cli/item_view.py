@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from yizhan.cli.actions import command_of
+from yizhan.cli.labels import stage_name, way_name
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import sentence
 from yizhan.schemas.actions import Action
@@ -24,7 +25,6 @@ from yizhan.schemas.i18n import _, join_list, with_note
 from yizhan.schemas.invisible import escaped
 from yizhan.schemas.payloads import Shown, lines
 from yizhan.services.home import Home
-from yizhan.services.labels import stage_name, way_name
 
 MOST_VALUES: Final = 300
 """How many values of one event a screen lists: an alarm must not wait until another is drawn."""

@@ -12,6 +12,7 @@ from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
 from yizhan.cli.click_options import Command, json_option, option
 from yizhan.cli.context import acting
+from yizhan.cli.labels import refusal, way_name
 from yizhan.cli.obligation_view import debtor_name
 from yizhan.cli.obligation_view import step_name as obligation_step_name
 from yizhan.cli.output import as_json as json_value
@@ -22,7 +23,7 @@ from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
 from yizhan.schemas.proofs import SUFFIX
 from yizhan.services.audit import AuditSources, explain_event
 from yizhan.services.home import Home
-from yizhan.services.labels import refusal, type_name, way_name
+from yizhan.services.labels import type_name
 
 PRIORITIES: Final = {"flash": marked("特急"), "urgent": marked("加急"), "routine": marked("平急")}
 

@@ -11,13 +11,13 @@ from yizhan.cli.accepted_view import accepted_json, accepted_lines
 from yizhan.cli.click_options import Group, county_option, json_option, option, passphrase_option
 from yizhan.cli.context import current_home
 from yizhan.cli.doubt_view import doubt_sentences
+from yizhan.cli.labels import error_sentence
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.home import Home
 from yizhan.services.hotspots import OLD, HotspotImport, HotspotSource, read_hotspots, send_hotspots
-from yizhan.services.labels import error_sentence
 
 command = Group(
     "import",

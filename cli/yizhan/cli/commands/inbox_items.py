@@ -21,6 +21,7 @@ from yizhan.cli.click_options import (
 )
 from yizhan.cli.context import acting, current_home, say_if_stale
 from yizhan.cli.item_view import item_json, item_panel
+from yizhan.cli.labels import stage_name, way_name
 from yizhan.cli.output import console, print_json, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.items import InboxQuery, Item
@@ -35,7 +36,6 @@ from yizhan.services.inbox import (
     list_items,
     show_item,
 )
-from yizhan.services.labels import stage_name, way_name
 
 _SHOWN: Final = 40
 """Characters of a summary that a list shows."""
