@@ -33,7 +33,7 @@ from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.folders import write_private
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
-from yizhan.schemas.i18n import _, join_list, marked
+from yizhan.schemas.i18n import Sentence, _, join_list, marked
 from yizhan.schemas.payloads import read
 from yizhan.schemas.payloads.table import BULLETIN
 from yizhan.services.access_log import record
@@ -95,7 +95,7 @@ class BulletinFiles:
     files: Mapping[str, Path]
     figures_sha256: str
     text_notes: tuple[str, ...]
-    doubts: tuple[str, ...]
+    doubts: tuple[Sentence, ...]
     uncovered: str
 
 
@@ -141,7 +141,7 @@ def make_bulletin(
     writing = read_text(home, key)
     event = None if target.office is None else draft(material, key.partner, target.office, writing)
     record(home, key.county, actor, "printed", [f"{key.label} {key.partner}"])
-    progress.describe(_("写出文件"))
+    progress.describe(marked("写出文件"))
     target.folder.mkdir(parents=True, exist_ok=True)
     forms, uncovered = _forms(material, event, now)
     for form, path in paths.items():
@@ -186,7 +186,7 @@ def read_material(home: Home, key: BulletinKey, now: datetime, progress: Progres
         theirs = received_bulletin(inbox, key.label, pair)
     doubts, agreed = list(found.doubts), theirs is not None and theirs.payload.get("figures") == digest(figures)
     if theirs is not None and not agreed:
-        doubts.append(_("【数字不一致】对方签发的与本县的不同；请核对双方的通报"))
+        doubts.append(Sentence.of(marked("【数字不一致】对方签发的与本县的不同；请核对双方的通报")))
     cited = () if theirs is None else tuple(_cited(theirs.payload, partner))
     own = tuple(CitedManifest.of(each.manifest, each.hash.hex()) for each in found.digests)
     passages, cases = ({}, None) if writing is None else _filled(home, key, writing, figures)
