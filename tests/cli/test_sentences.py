@@ -111,10 +111,10 @@ def test_a_wrong_type_is_told_once_with_what_a_desk_may_send(yizhan: Run, home: 
 
 
 def test_nothing_to_seal_is_said(yizhan: Run, home: Path) -> None:
-    """An empty standard input is named; no sentence begins with a colon."""
+    """Empty content is named; no sentence begins with a colon."""
     ran = yizhan("seal", "--county", "350924", "--to", "331126", "--type", "yizhan.notice.v1")
     assert ran.code == 1
-    assert ran.err.startswith("yizhan: 标准输入是空的")
+    assert ran.err.startswith("yizhan: 没有内容可以封装")
     assert home.exists()
 
 

@@ -75,12 +75,12 @@ def partner_of(home: Home, county: str, partner: str | None) -> str:
     home.member(county)
     if partner is not None:
         if home.member(partner) == county:
-            sentence = marked("{county} 不能与自己通报；请用 --with 给出伙伴县")
+            sentence = marked("{county} 不能与自己通报；请给出伙伴县")
             raise ServiceError(sentence, county=home.member_name(county))
         return partner
     found = home.charters.latest().partners(county)
     if len(found) != 1:
-        sentence = marked("章程给 {county} 结对的县有 {count} 个；请用 --with 给出其中一个")
+        sentence = marked("章程给 {county} 结对的县有 {count} 个；请给出其中一个")
         raise ServiceError(sentence, county=home.member_name(county), count=len(found))
     return found[0]
 

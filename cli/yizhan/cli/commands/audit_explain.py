@@ -71,7 +71,8 @@ def _life_json(found: Life) -> dict[str, Any]:
         fields = json_value(step) | {"by": step.by or officers or None}
         del fields["people"]
         steps.append(fields)
-    return json_value(found) | {"steps": steps}
+    life: dict[str, Any] = json_value(found) | {"steps": steps}
+    return life
 
 
 def _tell_life(home: Home, found: Life) -> None:

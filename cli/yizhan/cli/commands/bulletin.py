@@ -82,7 +82,7 @@ def _key(home: Home, label: str, county: str, partner: str | None) -> BulletinKe
 
 def _warnings(made: BulletinFiles) -> list[str]:
     found = [
-        *made.text_notes,
+        *map(str, made.text_notes),
         *([_("请用 yizhan bulletin edit 核对文字")] if made.text_notes else []),
         *map(str, made.doubts),
     ]
@@ -121,7 +121,7 @@ def edit(label: str, county: str, partner: str | None, as_json: bool) -> None:
         print_json({"path": str(found.path), "warnings": found.notes})
         return
     for note in found.notes:
-        say(note)
+        say(str(note))
     tell(str(found.path))
 
 

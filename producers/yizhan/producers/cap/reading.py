@@ -246,7 +246,7 @@ def _foreign_event(
         for key, value in pairs(info, "parameter")
     ]
     if info.find(name("resource")) is not None:
-        unfit.append(_("附带的资源（resource）没有取；需要的请下载核对后用 --attach 附上"))
+        unfit.append(_("附带的资源（resource）没有取；需要的请下载核对后作为附件附上"))
     over = text(info, "urgency") == words.table()["over"] or "AllClear" in texts(info, "responseType")
     attributes: dict[str, Any] = {
         "status": text(root, "status"),
