@@ -117,14 +117,20 @@ def test_a_correction_names_its_original_by_the_desks_own_number(station: Statio
 
 
 def test_what_touches_no_recipient_is_warned_of(station: Station, yizhan: Run) -> None:
-    """The agreement is about matters that touch both; --yes says that it is meant."""
-    nobody = {**FIRE, "touches": [], "to": [QINGYUAN], "external_ref": "接-9"}
+    """The agreement is about matters that touch both; --yes, or an empty list, says that it is meant."""
+    nobody = {
+        **{name: each for name, each in FIRE.items() if name != "touches"},
+        "to": [QINGYUAN],
+        "external_ref": "接-9",
+    }
     given = json.dumps(nobody, ensure_ascii=False).encode()
     warned = yizhan("publish", "-", "--county", SHOUNING, given=given)
     assert warned.code == 0
     assert "没有写明涉及哪个收件县" in warned.err
     again = yizhan("publish", "-", "--county", SHOUNING, given=given)
     assert "没有写明涉及哪个收件县" not in again.err
+    said = json.dumps(nobody | {"touches": [], "external_ref": "接-10"}, ensure_ascii=False).encode()
+    assert "没有写明涉及哪个收件县" not in yizhan("publish", "-", "--county", SHOUNING, given=said).err
     meant = yizhan("publish", "-", "--county", SHOUNING, "--yes", given=given)
     assert "没有写明涉及哪个收件县" not in meant.err
     assert "以前已发过" in meant.out

@@ -34,12 +34,12 @@ def test_an_alarm_is_heard_once_whatever_looks_again(bell: Bell, made: list[Phon
 
 
 def test_nothing_that_was_sealed_leaves_by_default(bell: Bell, made: list[Phone]) -> None:
-    """Kind and sender, and that the inbox should be opened: no place, person, text, figure, not even the id."""
+    """Kind, priority, report and sender, and to open the inbox: no place, person, text, figure, not even the id."""
     identifier = fire(bell, grade=2)
     bell.ring()
     (sent,) = made[0].heard
     assert sent["title"] == ALARM
-    assert sent["message"] == "来自 寿宁县\n请打开收件箱"
+    assert sent["message"] == "来自 寿宁县\n特急 首报\n请打开收件箱"
     text = made[0].raw[0].decode() + str(sent)
     for kept in ("大安", "后坑", "林海", "summary", identifier, BOOK):
         assert kept not in text
@@ -47,7 +47,7 @@ def test_nothing_that_was_sealed_leaves_by_default(bell: Bell, made: list[Phone]
 
 @pytest.mark.parametrize(
     ("tells", "said", "kept"),
-    [("grade", (FIRE_ID, "等级 2"), ("大安",)), ("summary", (FIRE_ID, "大安乡后坑村起火"), ("林海",))],
+    [("grade", (FIRE_ID, "2 级"), ("大安",)), ("summary", (FIRE_ID, "大安乡后坑村起火"), ("林海",))],
 )
 def test_a_channel_carries_what_the_county_allows_it(
     listener: Listener, tmp_path: Path, tells: str, said: tuple[str, ...], kept: tuple[str, ...]
@@ -204,7 +204,7 @@ def test_the_ladder_is_climbed_once_a_step_whoever_says_it_first(bell: Bell, mad
         bell.listener.inbox.receive(record)
         bell.ring()
     assert [len(each.heard) for each in made] == [1, 1, 1, 1]
-    assert made[3].heard[0]["message"] == "来自 寿宁县\n尚无人签收\n请打开收件箱"
+    assert made[3].heard[0]["message"] == "来自 寿宁县\n尚无人签收\n特急 首报\n请打开收件箱"
     bell.restart()
     bell.ring(timedelta(hours=1))
     assert [len(each.heard) for each in made] == [1, 1, 1, 1]

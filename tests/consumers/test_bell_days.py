@@ -104,7 +104,7 @@ def test_each_is_rung_at_the_minute_of_the_policy_and_once(days: Days) -> None:
     days.until(local(12, 3, 12))
     contact, identity = "本月联系，双方各自确认 · 寿宁县", "办理身份、年龄、前科核查 · 寿宁县"
     assert days.heard == [
-        ("11-24 13:00", "duty", "通知 1 件 办案协作请求 · 寿宁县"),
+        ("11-24 13:00", "duty", "通知 1 件 办案协作请求 · 首报 · 寿宁县"),
         ("11-24 23:30", "duty", "报警：森林火灾 来自 寿宁县"),
         ("11-24 23:35", "second", "报警：森林火灾 来自 寿宁县"),
         ("11-24 23:40", "liaison", "报警：森林火灾 来自 寿宁县"),

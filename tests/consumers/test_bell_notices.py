@@ -45,7 +45,7 @@ def test_notices_are_told_together(bell: Bell, made: list[Phone]) -> None:
     assert not made[0].heard
     bell.ring(timedelta(minutes=10))
     assert made[0].titles == ["【驿站】通知 3 件"]
-    assert made[0].heard[0]["message"] == "【演练】森林火灾 · 寿宁县 × 3\n请打开收件箱"
+    assert made[0].heard[0]["message"] == "【演练】森林火灾 · 特急 首报 · 寿宁县 × 3\n请打开收件箱"
     notice(bell)
     bell.ring()
     bell.ring(timedelta(minutes=11))

@@ -19,6 +19,7 @@ from tests.world.processes import YIZHAN
 from tests.world.station import FIRE
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.schemas import keys
+from yizhan.schemas.quarters import Quarter
 
 SENDER, PARTNER = "350722", "331181"
 
@@ -172,6 +173,9 @@ def test_an_interim_digest_reaches_the_county_and_proves_itself(desk: Desk) -> N
     assert (digest["manifest"]["label"], digest["verdict"]) == (label, "verified")
     assert desk.ask("digest", "close", "--county", PARTNER, "--due")["not_due"] == [PARTNER]
     assert desk.ask("digest", "close", "--county", PARTNER, code=1) is None  # the quarter is not over
+    before = str(Quarter.parse(label).previous())
+    for interim in ((), ("--interim",)):  # a slip of a digit takes nothing into a past quarter
+        assert desk.ask("digest", "close", "--county", PARTNER, "--label", before, *interim, code=1) is None
     assert desk.ask("digest", "show", label, "--county", PARTNER, "--with", SENDER)["in"]
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import base64
 import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -182,3 +184,18 @@ def test_both_judge_any_damage_alike(at: int, piece: bytes, drop: int) -> None:
     good = forge(HEADER, [SEAL], WORLD.counties["350924"].signing)
     data = good[:at] + piece + good[at + drop :]
     assert ours(data) == theirs(data)
+
+
+INCLUSION: Final = sorted((Path(__file__).parents[1] / "vectors" / "merkle" / "inclusion").rglob("*.json"))
+
+
+@pytest.mark.parametrize("path", INCLUSION, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_it_reads_the_merkle_vectors(path: Path) -> None:
+    """Inclusion proofs of transparency-dev: those that must be refused are, the others hold (17.6)."""
+    said = json.loads(path.read_text("utf-8"))
+    leaf, root, *proof = (
+        base64.b64decode(each or "") for each in (said["leafHash"], said["root"], *(said["proof"] or ()))
+    )
+    index, size, wrong = said["leafIdx"], said["treeSize"], said["wantErr"]
+    with pytest.raises(second.Invalid) if wrong else nullcontext():
+        second.check_inclusion(index, size, leaf, proof, root)

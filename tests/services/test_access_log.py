@@ -48,7 +48,7 @@ from yizhan.services.home import Home
 from yizhan.services.inbox import answer_item, list_items, show_item
 from yizhan.services.inbox_files import list_item_files, save_item_files
 from yizhan.services.matters import prepare_countersignature, show_matter
-from yizhan.services.obligations import complete_decision, list_obligations
+from yizhan.services.obligations import complete_decision, list_obligations, officers_answers
 from yizhan.services.outbox import list_postings
 from yizhan.services.sample import make_sample
 from yizhan.services.stores import open_inbox, open_outbox, outbox_path, read_outbox
@@ -165,6 +165,9 @@ CONTENT: dict[str, Example] = {
         lambda it: (it.plan,),
         "opened",
     ),
+    "obligations.officers_answers": Example(
+        lambda it: officers_answers(it.home, QINGYUAN, [it.own], it.actor), lambda it: (it.own,), "listed"
+    ),
     "obligations.list_obligations": Example(
         lambda it: list_obligations(it.home, QINGYUAN, it.actor, it.now), lambda it: (it.minutes,), "listed"
     ),
@@ -259,7 +262,9 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "ledger_running": ("known_checkpoints", "opened_cosigning", "opened_ledger", "rebuild_ledger", "refill_from_topic"),
     "ledger_status": ("cosigner_status", "ledger_status", "settle_evidence"),
     "proofs": ("check_proof", "prove_event", "require_final"),
+    "alarms": ("is_for_people",),
     "quarter_closing": ("close_quarters",),
+    "replies": ("last_drafter", "send_reply"),
     "reportable": ("reportable_hotspots",),
     "bell.ChannelTest": ("delivered",),
     "cap.CapDesk": ("take",),
@@ -304,7 +309,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
         "asks_receipt", "counties_with_inbox", "discharge_action", "discharging_types", "needs_telephone",
         "rule_action",
     ),
-    "outbox": ("list_events", "list_waiting_files"),
+    "outbox": ("list_events", "list_waiting_files", "sending_trouble"),
     "office": ("read_office",),
     "outlines": ("outlines_geojson", "outlines_of", "read_outlines"),
     "publishing": ("explain", "publish"),

@@ -13,7 +13,7 @@ from tests.schemas.payloads.examples import PLAN
 from tests.services.test_access_log import OFFICER, NoPassphrase
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station
-from yizhan.consumers.arrivals import ReceiveOutcome
+from yizhan.consumers.arrivals import Became, ReceiveOutcome
 from yizhan.consumers.items import Item
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime import access_log
@@ -39,6 +39,10 @@ class Seen:
     def arrived(self, outcome: ReceiveOutcome) -> None:
         """Keep it."""
         self.outcomes.append(outcome)
+
+    def waiting(self, count: int, oldest: Item) -> None:
+        """Hold that no content goes along."""
+        assert (count, oldest.payload) == (1, None)
 
     def rings(self, item: Item) -> None:
         """Keep it."""
@@ -70,13 +74,13 @@ class Desk:
         if kept.exists():
             kept.rename(path)
 
-    def pass_on(self, item_id: str, *, all_content: bool) -> Item:
+    def pass_on(self, item_id: str, *, all_content: bool, became: Became = "stored") -> Item:
         """Let the item come in anew; what the observer got of it."""
         seen, item = Seen(), find_item(self.home, QINGYUAN, item_id)
         with read_inbox(self.home, QINGYUAN) as inbox:
             assert inbox is not None
             feed = AlarmFeed(self.home, inbox, seen, ACTOR, all_content=all_content)
-            feed.arrived(ReceiveOutcome("stored", item))
+            feed.arrived(ReceiveOutcome(became, item))
         (outcome,) = seen.outcomes
         assert outcome.item is not None
         assert outcome.item == replace(item, payload=outcome.item.payload)
@@ -112,12 +116,14 @@ def test_an_alarm_that_comes_in_rings_without_its_entry(desk: Desk) -> None:
 def test_what_does_not_ring_is_passed_on_without_content_where_the_log_is_broken(desk: Desk) -> None:
     """Its content follows once the access can be written down; and only to whom it was promised."""
     with desk.broken_log():
-        assert desk.pass_on(desk.plan, all_content=True).payload is None
+        for all_content in (True, False):
+            assert desk.pass_on(desk.plan, all_content=all_content).payload is None
     before = desk.entered()
-    assert desk.pass_on(desk.plan, all_content=False).payload is None
+    assert desk.pass_on(desk.plan, all_content=False, became="duplicate").payload is None
     assert desk.entered() == before
-    assert desk.pass_on(desk.plan, all_content=True).payload is not None
-    assert desk.entered() == [*before, (desk.plan,)]
+    for all_content in (True, False):
+        assert desk.pass_on(desk.plan, all_content=all_content).payload is not None
+    assert desk.entered() == [*before, (desk.plan,), (desk.plan,)]
 
 
 def test_an_alarm_that_waits_is_shown_with_content_only_after_its_entry(desk: Desk) -> None:

@@ -36,6 +36,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "draft.list": "draft list --county {county}",
     "draft.new": "new {type} --county {county} --reply-to {reply_to}",
     "due.list": "due {county}",
+    "event.reply": "reply {id} {text} --county {county} --name … --badge …",
     "inbox.acknowledge": "inbox ack {id} --county {county} --name … --badge …",
     "inbox.export": "inbox export … --county {county}",
     "inbox.files": "inbox files {id} --county {county}",

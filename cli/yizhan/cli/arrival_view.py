@@ -6,15 +6,27 @@ from typing import Any
 
 import click
 
-from yizhan.cli.item_view import item_json, item_panel
-from yizhan.cli.obligation_view import say_followup
+from yizhan.cli.item_view import arrival_line, is_pressing, item_json, item_panel
+from yizhan.cli.obligation_view import answer_line, say_followup
 from yizhan.cli.output import console, print_line, say
 from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.items import Item
 from yizhan.schemas.i18n import _
-from yizhan.schemas.payloads.table import SYSTEM_TYPES
+from yizhan.schemas.matters import CountyAnswer
+from yizhan.services.alarms import is_for_people
 from yizhan.services.home import Home
 from yizhan.services.labels import reason_name
+
+
+def officers_word(home: Home, item: Item) -> str:
+    """Say in one line what an officer of a recipient answered to an event of ours; ``item`` is the receipt."""
+    receipt, raw = item.header.receipt, {} if item.contents is None else item.contents.raw
+    by, note = raw.get("by"), raw.get("note")
+    name, badge = (str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ("", "")
+    about = "" if receipt is None or receipt.event is None else receipt.event.id
+    stage = "" if receipt is None else receipt.stage
+    text = note if isinstance(note, str) else None
+    return answer_line(home, about, CountyAnswer(stage, name, badge, text, item.time, item.county))
 
 
 class Screen:
@@ -25,13 +37,12 @@ class Screen:
         self._home, self._county = home, county
 
     def arrived(self, outcome: ReceiveOutcome) -> None:
-        """Show an alarm as a panel, the rest as a sentence."""
+        """Show an alarm, and a word that somebody calls urgent, as a panel; the rest as a sentence."""
         item = outcome.item
-        if outcome.rings and item is not None:
+        if item is not None and outcome.became == "stored" and (outcome.rings or is_pressing(item)):
             self.rings(item)
-        elif outcome.became == "stored" and item is not None and item.type not in SYSTEM_TYPES:
-            at, sender = self._home.local_time(item.received), self._home.member_name(item.source)
-            say(_("{at} {title} {id}，{sender} 发来").format(at=at, title=item.title, id=item.id, sender=sender))
+        elif outcome.became == "stored" and item is not None and is_for_people(item):
+            say(officers_word(self._home, item) if item.header.receipt else arrival_line(self._home, item))
         elif outcome.became == "manifest":
             say(_("季度通报 {label} 已到").format(label=outcome.reason))
         elif outcome.became == "followup" and outcome.followup is not None:
@@ -40,6 +51,11 @@ class Screen:
             say(_("一件核验不过，已另存：{reason}").format(reason=reason_name(str(outcome.reason))))
         elif outcome.became == "conflict" and item is not None:
             say(_("{id} 有另一份内容不同的文书，已留作证据").format(id=item.id))
+
+    def waiting(self, count: int, oldest: Item) -> None:
+        """Say how many alarms waited, and since when."""
+        line = _("有 {count} 件报警等着签收，最早的是 {id}，{at} 收到")
+        say(line.format(count=count, id=oldest.id, at=self._home.local_time(oldest.received)))
 
     def rings(self, item: Item) -> None:
         """Ring, and show the alarm."""
@@ -61,6 +77,9 @@ class JsonLines:
         """Write what became of one record."""
         item = None if outcome.item is None else item_json(outcome.item)
         self._print(outcome.became, rings=outcome.rings, reason=outcome.reason, item=item, followup=outcome.followup)
+
+    def waiting(self, count: int, oldest: Item) -> None:
+        """Write nothing: programs read what waits from ``inbox list``."""
 
     def rings(self, item: Item) -> None:
         """Write nothing: programs read what waits from ``inbox list``."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from yizhan.cli.labels import doubt_sentence
 from yizhan.producers.doubts import Judgement
+from yizhan.schemas.i18n import join_list, with_note
 from yizhan.services.home import Home
 
 
@@ -11,4 +12,6 @@ def doubt_sentences(home: Home, judged: Judgement) -> list[str]:
     """Say each doubt of a draft."""
     place = home.member_name(judged.county or "")
     basis = judged.grade.basis if judged.grade is not None else ""
-    return [doubt_sentence(doubt, judged.draft.type, place, basis) for doubt in judged.doubts]
+    named = (code if meant is None else with_note(code, f"{meant}?") for code, meant in judged.strangers)
+    strangers = join_list(named)
+    return [doubt_sentence(doubt, judged.draft.type, place, basis, strangers) for doubt in judged.doubts]

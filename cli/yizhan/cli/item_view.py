@@ -21,16 +21,23 @@ from yizhan.cli.labels import stage_name, way_name
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import sentence
 from yizhan.schemas.actions import Action
+from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import _, join_list, with_note
 from yizhan.schemas.invisible import escaped
+from yizhan.schemas.matters import MatterEvent
 from yizhan.schemas.payloads import Shown, lines
+from yizhan.schemas.payloads.letters import PRESSING, PRIORITIES, header_facts, headline, state_name
+from yizhan.schemas.payloads.table import type_name
 from yizhan.services.home import Home
+from yizhan.services.inbox import ShownItem
 
 MOST_VALUES: Final = 300
 """How many values of one event a screen lists: an alarm must not wait until another is drawn."""
 MOST_LINES: Final = 200
 MOST_CHARACTERS: Final = 20_000
 """How much of the values of one event a screen shows: a fire of 400,000 lines held up the next one for a minute."""
+_LINE: Final = 60
+"""Characters of what was written that one line of a screen shows."""
 _FIRST: Final = ("summary", "place", "border", "ask")
 _LAST: Final = (
     "contact", "external_ref", "doc_no", "classification", "org_code", "drafted_by", "reviewed_by", "signed_off_by",
@@ -50,6 +57,7 @@ def item_details(home: Home, item: Item) -> Iterator[tuple[str, str]]:
     """Yield (name, value) of everything that an officer wants to know of an item, what is urgent first."""
     yield _("编号"), item.id
     yield _("发件"), home.member_name(item.source)
+    yield _("急缓"), " ".join(header_facts(item.header, item.update)) or _(PRIORITIES[item.header.priority])
     yield _("状态"), sentence(item.state)
     for warning in item.warnings:
         yield _("注意"), sentence(warning)
@@ -137,22 +145,68 @@ def route_reason(home: Home, item: Item) -> str:
     return item.rule
 
 
-def item_panel(home: Home, item: Item, county: str) -> Panel:
-    """Draw an item as a panel: red for an alarm that waits for a person."""
+def _between(home: Home, shown: ShownItem) -> Iterator[tuple[str, str]]:
+    """Yield what an item answers, and what answers it."""
+    if shown.answered is not None:
+        yield _("所答复的"), letter_line(home, shown.answered)
+    elif shown.item.header.reply_to is not None:
+        yield _("所答复的"), shown.item.header.reply_to.id
+    for each in shown.replies:
+        yield _("答复"), letter_line(home, each)
+
+
+def letter_line(home: Home, event: MatterEvent) -> str:
+    """Say in one line what another event of a matter is: when, from whom, what, and its id."""
+    header, raw = event.header, None if event.contents is None else event.contents.raw
+    by = raw.get("by") if raw is not None else None
+    who = with_note(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
+    facts = (type_name(header.type), *header_facts(header), state_name(raw), who)
+    head = " ".join(filter(None, (home.local_time(header.time), home.member_name(header.source), *facts)))
+    return f"{head}: {headline(raw, _LINE)} {header.id}"
+
+
+def item_facts(item: Item) -> str:
+    """Say in few words how urgent, how grave, how certain, which report an item is, and where the matter stands."""
+    state = state_name(None if item.contents is None else item.contents.raw)
+    return " ".join(filter(None, (*header_facts(item.header, item.update), state)))
+
+
+def arrival_line(home: Home, item: Item) -> str:
+    """Say in one line what arrived."""
+    title = " ".join(filter(None, (item.title, item_facts(item))))
+    words = {"at": home.local_time(item.received), "title": title, "id": item.id}
+    line = _("{at} {title} {id}，{sender} 发来").format(**words, sender=home.member_name(item.source))
+    text = headline(None if item.contents is None else item.contents.raw, _LINE)
+    return f"{line}: {text}" if text else line
+
+
+def is_pressing(item: Item) -> bool:
+    """Tell whether an item is a word that its writer calls urgent: shown at once, though it rings nobody for ever."""
+    return item.type == NOTICE and item.is_letter and item.header.priority in PRESSING
+
+
+def item_panel(home: Home, item: Item, county: str, between: ShownItem | None = None) -> Panel:
+    """Draw an item as a panel: red for an alarm that waits for a person.
+
+    ``between`` is what it answers and what answers it, where that was looked up.
+    """
     grid = Table.grid(padding=(0, 2))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for name, value in item_details(home, item):
-        grid.add_row(Text(escaped(name), style="bold"), Text(escaped(value, keep_lines=True)))
     rings = item.state == "ringing"
-    head = f" {way_name(item.way)} {item.title} "
-    command = command_of(Action.to("inbox.acknowledge", id=item.id, county=county))
-    foot = Text(escaped(command)) if rings else None
+    rows = [*item_details(home, item), *_between(home, between or ShownItem(item))]
+    if rings:
+        rows.append((_("签收"), command_of(Action.to("inbox.acknowledge", id=item.id, county=county))))
+    if item.is_letter and item.county != county:
+        rows.append((_("答复"), command_of(Action.to("event.reply", id=item.id, county=county))))
+    for name, value in rows:
+        grid.add_row(Text(escaped(name), style="bold"), Text(escaped(value, keep_lines=True)))
+    way = way_name("alarm" if rings else item.way)
+    head = " ".join((way, item.title, *header_facts(item.header, item.update)))
     return Panel(
         grid,
-        title=Text(escaped(head), style="bold"),
-        subtitle=foot,
-        border_style="red" if rings else "none",
+        title=Text(escaped(f" {head} "), style="bold"),
+        border_style="red" if rings or is_pressing(item) else "none",
         title_align="left",
         expand=False,
     )
@@ -186,6 +240,7 @@ def item_json(item: Item) -> dict[str, Any]:
         ],
         "digests": list(item.digests),
         "destroyed": item.destroyed,
+        "update": item.update,
         "header": item.header.model_dump(mode="json", exclude_none=True),
         "payload": None if contents is None else dict(contents.raw),
         "text": None if contents is None else contents.text,

@@ -23,9 +23,13 @@ def arrival(word: str) -> str:
     return _(ARRIVALS[word]) if word in ARRIVALS else word
 
 
-def doubt_sentence(word: str, type: str, county: str, basis: str = "") -> str:
-    """Return what should be checked again; ``county`` is where it happened, ``basis`` what the law's figures say."""
-    return _(DOUBTS[word]).format(type=type_name(type), county=county, basis=basis)
+def doubt_sentence(word: str, type: str, county: str, basis: str = "", strangers: str = "") -> str:
+    """Return what should be checked again.
+
+    ``county`` is where it happened, ``basis`` what the law's figures say, ``strangers`` are counties that are no
+    members.
+    """
+    return _(DOUBTS[word]).format(type=type_name(type), county=county, basis=basis, strangers=strangers)
 
 
 def refusal(word: str, detail: str | None) -> str:

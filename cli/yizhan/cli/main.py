@@ -56,6 +56,7 @@ COMMANDS: Final[Mapping[str, LazyCommand]] = {
     "outbox": LazyCommand("cli.commands.outbox:command", marked("本县发件箱：送出、查看")),
     "postings": LazyCommand("cli.commands.postings:command", marked("本县发出的事件后来怎样了")),
     "inbox": LazyCommand("cli.commands.inbox:command", marked("本县收件箱：接收、查看、签收")),
+    "reply": LazyCommand("cli.commands.reply:command", marked("答复一件：写一句话，对方立即看到，归在同一件事里")),
     "countersign": LazyCommand(
         "cli.commands.countersign:command",
         marked("会签对方的联合巡护计划：显示全文，问过之后，以本县民警的名义原样签回"),

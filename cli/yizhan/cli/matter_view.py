@@ -64,7 +64,7 @@ def content(event: MatterEvent) -> str:
     """Return what its author wrote, and who that is."""
     raw = {} if event.contents is None else event.contents.raw
     text = next((raw[name] for name in ("summary", "text") if isinstance(raw.get(name), str)), "")
-    by = raw.get("drafted_by")
+    by = raw.get("drafted_by") or raw.get("by")
     author = with_note(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
     return with_note(text, author) if author else text
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from yizhan.cli.actions import command_of
+from yizhan.cli.labels import stage_name
 from yizhan.cli.output import print_table, say, tell
 from yizhan.consumers.followups import Obligation
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.i18n import _, join_list, marked, with_note
+from yizhan.schemas.matters import CountyAnswer
 from yizhan.schemas.obligation_rules import ObligationRule
+from yizhan.schemas.payloads.letters import headline
 from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
 from yizhan.services.home import Home
 from yizhan.services.obligations import asks_receipt, discharge_action, discharging_types, needs_telephone
 from yizhan.services.own_obligations import STATION, OwnObligation
 
+MOST_NOTE: Final = 400
+"""Characters of an officer's note that a line shows."""
 STEPS: Final = {
     "opened": marked("新的待办"),
     "overdue": marked("已逾期"),
@@ -139,6 +144,21 @@ def print_obligations(home: Home, county: str, found: Sequence[Obligation], now:
     late = sum(each.overdue(now) for each in mine)
     if late:
         say(_("其中 {count} 件本县已逾期").format(count=late))
+
+
+def print_answers(home: Home, answers: Mapping[str, Sequence[CountyAnswer]]) -> None:
+    """Print what officers of other counties answered to own events: who, when and what."""
+    for event_id, said in answers.items():
+        for each in said:
+            tell(answer_line(home, event_id, each))
+
+
+def answer_line(home: Home, event_id: str, answer: CountyAnswer) -> str:
+    """Say in one line what an officer of another county answered to an event of ours."""
+    who = with_note(answer.name, answer.badge)
+    words = (home.local_time(answer.at), home.member_name(answer.county), stage_name(answer.stage), event_id, who)
+    line = " ".join(words)
+    return f"{line}: {headline({'text': answer.note}, MOST_NOTE)}" if answer.note else line
 
 
 def _row(home: Home, county: str, each: Obligation, now: datetime) -> tuple[str, ...]:

@@ -17,11 +17,13 @@ from typing import Final
 
 from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.lanes import NumberRange, missing
-from yizhan.schemas.header import RECEIPT, Header, LaneName, parse_header
+from yizhan.schemas.errors import YizhanError
+from yizhan.schemas.header import NOTICE, RECEIPT, Header, LaneName, parse_header
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.matters import Answer
 from yizhan.schemas.payloads import ReadPayload, read
-from yizhan.schemas.payloads.table import SYSTEM_TYPES, type_name
+from yizhan.schemas.payloads.letters import is_letter
+from yizhan.schemas.payloads.table import type_name
 from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import written
 
@@ -64,6 +66,8 @@ class Item:
     payload: bytes | None
     destroyed: str | None = None
     """When its content was destroyed, its term of retention being over."""
+    update: int | None = None
+    """Of an update: its number among those of its sender in this matter that are here; None where they are many."""
 
     @cached_property
     def header(self) -> Header:
@@ -74,6 +78,11 @@ class Item:
     def contents(self) -> ReadPayload | None:
         """The payload as far as it is understood; None where it could not be opened."""
         return None if self.payload is None else read(self.type, self.payload)
+
+    @cached_property
+    def is_letter(self) -> bool:
+        """Whether a person wrote it, so that a person is to see it."""
+        return is_letter(self.header, None if self.contents is None else self.contents.raw)
 
     @property
     def mark(self) -> str:
@@ -90,8 +99,8 @@ class Item:
 class InboxQuery:
     """Which items: the last ``limit`` (None: all) that match everything given.
 
-    Receipts, notices and what waits for its manifest are left out unless asked for by ``system``,
-    ``type`` or ``state``. ``since`` is compared with ``stored``.
+    Receipts, notices that no person wrote and what waits for its manifest are left out unless asked for by
+    ``system``, ``type`` or ``state``. ``since`` is compared with ``stored``.
     """
 
     id: str | None = None
@@ -181,8 +190,11 @@ _CONDITIONS: Final = {
     "since": "stored >= :since",
     "text": "(items.id LIKE :text OR CAST(letters.payload AS TEXT) LIKE :text)",
 }
-_SYSTEM: Final = ", ".join(f"'{each}'" for each in sorted(SYSTEM_TYPES))
-_PLAIN: Final = f"state <> 'waiting' AND type NOT IN ({_SYSTEM})"
+_PLAIN: Final = (
+    f"state <> 'waiting' AND type <> '{RECEIPT}' AND (type <> '{NOTICE}' OR is_letter(letters.header, letters.payload))"
+)
+_MOST_UPDATES: Final = 100
+"""Updates of one matter that are counted: a count must not make a list slow."""
 
 
 def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
@@ -195,14 +207,33 @@ def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
     if not query.system and not given.keys() & {"id", "type", "state", "thread"}:
         conditions.append(_PLAIN)
     where = " AND ".join(conditions) or "1"
+    conn.create_function("is_letter", 2, _is_letter, deterministic=True)
     sql = f"SELECT {_COLUMNS} FROM items JOIN letters USING (seq) WHERE {where} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
     found = conn.execute(sql, {**values, "limit": -1 if query.limit is None else query.limit}).fetchall()
     return (_item(conn, row) for row in reversed(found))
 
 
+def row_is_letter(row: sqlite3.Row) -> bool:
+    """Tell whether a person wrote the event of a row with ``type``, ``header`` and ``payload``."""
+    return bool(row["type"] != RECEIPT and (row["type"] != NOTICE or _is_letter(row["header"], row["payload"])))
+
+
+def _is_letter(header: bytes, payload: bytes | None) -> bool:
+    try:
+        return is_letter(parse_header(header), None if payload is None else read(NOTICE, payload).raw)
+    except YizhanError:
+        return True  # what cannot be told is shown
+
+
 def one(conn: sqlite3.Connection, item_id: str) -> Item | None:
     """Return one item, or None."""
     return next(chosen(conn, InboxQuery(id=item_id)), None)
+
+
+def reply_ids(conn: sqlite3.Connection, event_id: str, most: int) -> list[str]:
+    """Return the ids of the newest events that answer one, the newest first; receipts are not among them."""
+    query = "SELECT id FROM items WHERE reply_to = ? AND type <> ? ORDER BY seq DESC LIMIT ?"
+    return [row["id"] for row in conn.execute(query, (event_id, RECEIPT, most))]
 
 
 def related_ids(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
@@ -216,6 +247,21 @@ def by_hash(conn: sqlite3.Connection, event_hash: bytes) -> Item | None:
     """Return the item of an event hash, or None."""
     row = conn.execute("SELECT id FROM items WHERE hash = ?", (event_hash,)).fetchone()
     return None if row is None else one(conn, row["id"])
+
+
+def _update_number(conn: sqlite3.Connection, row: sqlite3.Row) -> int | None:
+    """Return which update of its sender's matter an item is; None where it is none, or there are too many."""
+    if b'"update"' not in row["header"] or parse_header(row["header"]).stage != "update":
+        return None
+    before = conn.execute(
+        "SELECT header FROM items JOIN letters USING (seq)"
+        " WHERE thread = ? AND county = ? AND type = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+        (row["thread"], row["county"], row["type"], row["seq"], _MOST_UPDATES),
+    ).fetchall()
+    if len(before) == _MOST_UPDATES:
+        return None
+    headers = (parse_header(each["header"]) for each in before)
+    return 1 + sum(header.stage == "update" and header.supersedes is None for header in headers)
 
 
 def _item(conn: sqlite3.Connection, row: sqlite3.Row) -> Item:
@@ -251,6 +297,7 @@ def _item(conn: sqlite3.Connection, row: sqlite3.Row) -> Item:
         header_bytes=row["header"],
         payload=row["payload"],
         destroyed=row["destroyed"],
+        update=_update_number(conn, row),
     )
 
 

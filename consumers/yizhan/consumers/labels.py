@@ -34,6 +34,7 @@ class Warn(StrEnum):
     AGAINST_CONTRACT = "against_contract"
     LANE_CONFLICT = "lane_conflict"
     ID_CONFLICT = "id_conflict"
+    FIRST_MISSING = "first_missing"
 
 
 class State(StrEnum):
@@ -90,6 +91,7 @@ SENTENCES: Final[dict[Warn | ManifestVerdict | DigestWarn | State, str]] = {
     Warn.AGAINST_CONTRACT: marked("署名属实，但收件人或引用不合章程，请与发件单位核实"),
     Warn.LANE_CONFLICT: marked("发件单位把同一顺序号给了两份文书"),
     Warn.ID_CONFLICT: marked("另有一份文书用了同一编号而内容不同，已留作证据"),
+    Warn.FIRST_MISSING: marked("没有收到过首报，按首报响铃"),
     State.RINGING: marked("待签收"),
     State.ACKNOWLEDGED: marked("已签收"),
     State.QUIET: marked("已收"),

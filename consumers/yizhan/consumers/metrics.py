@@ -49,6 +49,10 @@ BELL_RINGS: Final = Counter(
 BELL_TRIES: Final = Counter("yizhan_bell_tries_total", "Messages sent on a channel.", ["channel", "outcome"])
 BELL_DEAD: Final = Gauge("yizhan_bell_channel_dead", "1: the channel's last message did not go.", ["channel"])
 BELL_UNHEARD: Final = Gauge("yizhan_bell_unheard_alarms", "Rings of alarms that no channel has carried yet.")
+BELL_MISSED: Final = Gauge(
+    "yizhan_bell_missed_alarms",
+    "Alarms that wait, are too old to ring one by one, and rang nowhere by themselves; one ring tells of all.",
+)
 BELL_SECONDS: Final = Histogram(
     "yizhan_bell_alarm_seconds", "From when a ring was planned to its delivery, for alarms.", buckets=BUCKETS
 )

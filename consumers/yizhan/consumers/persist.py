@@ -1,6 +1,7 @@
 """How a checked record becomes a row.
 
 Rule 1: an alarm rings unless it was withdrawn or is over; whichever came first, alarm or withdrawal.
+        An update or a final report rings too where the first report, which would have rung, is not here.
 Rule 2: evidence is kept as it came: what does not verify, and a second event under one id.
 Rule 3: every function works inside its caller's transaction.
 """
@@ -18,7 +19,7 @@ from yizhan.consumers.checks import SignedEvent, Unverified
 from yizhan.consumers.labels import State, Warn
 from yizhan.schemas.header import NOTICE, Ref
 from yizhan.schemas.payloads.table import LIFE_AT_STAKE, SYSTEM_TYPES
-from yizhan.schemas.policy import Way
+from yizhan.schemas.policy import Way, decide
 from yizhan.schemas.postmark import KAFKA_HEADER
 from yizhan.schemas.timestamps import instant, written
 
@@ -85,7 +86,12 @@ def _warn(conn: sqlite3.Connection, item_id: str, word: Warn) -> None:
 
 
 def keep_letter(
-    conn: sqlite3.Connection, letter: SignedEvent, kind: Kind, lane: tuple[LaneKey, int] | None, now: str
+    conn: sqlite3.Connection,
+    letter: SignedEvent,
+    kind: Kind,
+    lane: tuple[LaneKey, int] | None,
+    now: str,
+    county: str,
 ) -> None:
     """Store an event that was not here: its row, its place in its lane, what it means for others."""
     header = letter.header
@@ -93,7 +99,7 @@ def keep_letter(
     if lane is not None and not lane_store.enter(conn, *lane) and _numbered(conn, *lane):
         warnings.add(Warn.LANE_CONFLICT)
         log.error("%s gave number %d of lane %s to two events", header.source, lane[1], "/".join(lane[0]))
-    state = _state(conn, letter, kind, now, warnings)
+    state = _state(conn, letter, kind, now, warnings, county)
     (source, epoch, name), n = lane or ((header.source, header.epoch, None), None)
     seq = conn.execute(
         "INSERT INTO items (id, hash, kind, source, county, book, type, status, thread, time, received, stored,"
@@ -136,9 +142,31 @@ def _numbered(conn: sqlite3.Connection, lane: LaneKey, n: int) -> bool:
     )
 
 
-def _state(conn: sqlite3.Connection, letter: SignedEvent, kind: Kind, now: str, warnings: set[Warn]) -> State:
+def _first_missing(conn: sqlite3.Connection, letter: SignedEvent, county: str) -> bool:
+    """Tell whether this goes on with a report that would have rung here, and nothing of that report is here."""
     header = letter.header
-    if letter.way is Way.ALARM:
+    if header.stage not in {"update", "final"} or header.status != "Actual" or header.type not in LIFE_AT_STAKE:
+        return False
+    if header.supersedes is not None or header.withdraws is not None or county not in header.to:
+        return False
+    first = header.model_copy(update={"stage": "first", "reply_to": None})
+    if decide(first, county, letter.charter.policy).way is not Way.ALARM:
+        return False
+    ids = {header.subject, None if header.reply_to is None else header.reply_to.id} - {None}
+    if any(str(each).startswith(county) for each in ids):
+        return False  # it goes on with a report of our own
+    known = "SELECT 1 FROM items WHERE id = :id UNION ALL SELECT 1 FROM items WHERE thread = :id LIMIT 1"
+    return all(conn.execute(known, {"id": each}).fetchone() is None for each in ids)
+
+
+def _state(
+    conn: sqlite3.Connection, letter: SignedEvent, kind: Kind, now: str, warnings: set[Warn], county: str
+) -> State:
+    header = letter.header
+    first_missing = letter.way is Way.NOTICE and _first_missing(conn, letter, county)
+    if first_missing:
+        warnings.add(Warn.FIRST_MISSING)
+    if letter.way is Way.ALARM or first_missing:
         withdrawn = conn.execute(
             "SELECT 1 FROM items WHERE withdraws = ? AND withdraws_hash = ? AND county = ?"
             " AND (status = 'Actual' OR ? <> 'Actual')",

@@ -119,7 +119,7 @@ def _store_event(
         lane_store.owe(conn, lane[0])
     if first is not None:
         return ReceiveOutcome("duplicate"), header.id
-    keep_letter(conn, letter, record.kind, lane, now)
+    keep_letter(conn, letter, record.kind, lane, now, county)
     return ReceiveOutcome("stored"), header.id
 
 

@@ -135,6 +135,11 @@ class InboxView(SharedStore):
         """List what belongs to one matter, in the order of arrival."""
         return self.items(InboxQuery(thread=subject))
 
+    def reply_ids(self, event_id: str, most: int) -> list[str]:
+        """Return the ids of the newest events that answer one, the newest first."""
+        with self._reading() as conn:
+            return items.reply_ids(conn, event_id, most)
+
     def related_ids(self, event_id: str) -> frozenset[str]:
         """Return the ids that an event names, and of those that name it."""
         with self._reading() as conn:

@@ -4,6 +4,8 @@ Rule 1: pure: the draft and its ``Sender`` (county, charter, time, outlines) dec
         file, a form, a table, a satellite or a CAP message.
 Rule 2: an answer, a correction or a withdrawal is never doubted for where it goes: it goes where its original went.
 Rule 3: that an event touches no recipient is a doubt only where it would go at once; in a quarterly digest it may.
+        A fire or a disaster that would ring nowhere always is one. Who writes that it touches nobody (无, an empty
+        list) has said so, and is not asked.
 Rule 4: what is doubtful in the content and goes nevertheless is marked in the payload, so that its reader knows.
 """
 
@@ -24,8 +26,9 @@ from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.grades import Proposal, propose_grade
 from yizhan.schemas.header import NOTICE, Header
-from yizhan.schemas.payloads.common import Mark
-from yizhan.schemas.payloads.table import FOREST_FIRE, TYPES
+from yizhan.schemas.payloads.common import Ask, Mark
+from yizhan.schemas.payloads.dispute_case import Risk
+from yizhan.schemas.payloads.table import DISPUTE, FOREST_FIRE, LIFE_AT_STAKE, TYPES
 from yizhan.schemas.policy import Way, decide
 from yizhan.schemas.timestamps import written
 
@@ -56,6 +59,14 @@ class Doubt(StrEnum):
     """The position is in another county than the one named."""
     NO_UNIT = "no_unit"
     """A quantity without a unit."""
+    UNKNOWN_COUNTY = "unknown_county"
+    """A county that it names is no member: mistyped."""
+    RINGS_NOWHERE = "rings_nowhere"
+    """A fire or a disaster that would ring at no recipient: it touches only others, or its own county."""
+    NO_FIRST_REPORT = "no_first_report"
+    """It goes on with a report that this county does not have, or does not say with which."""
+    WAITS_FOR_QUARTER = "waits_for_quarter"
+    """A dispute that may escalate, or that asks for a reply, and would go with the quarter."""
 
 
 MARKS: Final = MappingProxyType(
@@ -68,6 +79,8 @@ MARKS: Final = MappingProxyType(
     }
 )
 """Doubt about the content → mark in the payload for its reader (rule 4)."""
+HOLDING: Final = frozenset({Doubt.RINGS_NOWHERE})
+"""Doubts that keep an event back where there is no person to be asked."""
 _ROUTED_BY: Final = ("type", "status", "priority", "grade", "certainty", "touches", "stage", "worse", "wants", "period")
 
 
@@ -80,6 +93,8 @@ class Sender:
     now: datetime
     outlines: Callable[[], Outlines | None]
     """Called only where a draft has a position."""
+    known: Callable[[str], bool] = lambda _id: False
+    """Whether the county sent or received an event of this id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +108,16 @@ class Judgement:
     """Where it happened, as the payload says."""
     grade: Proposal | None
     """What the law's figures propose where the grade says something else."""
+    strangers: tuple[tuple[str, str | None], ...] = ()
+    """Counties that it names and that are no members, each with the member that was probably meant."""
 
 
 def judge(draft: Draft, sender: Sender) -> Judgement:
     """Return which doubts a draft raises where ``sender`` would send it."""
     found = tuple(_doubts(draft, sender))
-    return Judgement(with_marks(draft, found), found, county_of(draft), other_grade(draft))
+    named = sorted({*(draft.touches or ()), *(draft.to or ())} - sender.charter.members.keys())
+    strangers = tuple((code, probably_meant(code, sender.charter.members)) for code in named)
+    return Judgement(with_marks(draft, found), found, county_of(draft), other_grade(draft), strangers)
 
 
 def _doubts(draft: Draft, sender: Sender) -> Iterator[Doubt]:
@@ -106,28 +125,69 @@ def _doubts(draft: Draft, sender: Sender) -> Iterator[Doubt]:
         return
     if not any((draft.reply_to, draft.supersedes, draft.withdraws)):
         yield from _of_address(draft, sender)
+    if {*(draft.touches or ()), *(draft.to or ())} - sender.charter.members.keys():
+        yield Doubt.UNKNOWN_COUNTY
+    if draft.stage in {"update", "final"} and draft.type in LIFE_AT_STAKE and not _goes_on(draft, sender):
+        yield Doubt.NO_FIRST_REPORT
     yield from _of_content(draft, sender)
 
 
 def _of_address(draft: Draft, sender: Sender) -> Iterator[Doubt]:
     recipients = set(draft.to or sender.charter.members) - {sender.county}
-    if not recipients & set(draft.touches or ()) and _goes_at_once(draft, sender):
+    ways = _ways(draft, sender)
+    at_once = ways is None or any(way is not Way.DIGEST for way in ways)
+    first = draft.stage in {None, "first"} and draft.status == "Actual"
+    if draft.type in LIFE_AT_STAKE and first and draft.touches != () and ways is not None and Way.ALARM not in ways:
+        yield Doubt.RINGS_NOWHERE
+    elif draft.touches != () and not recipients & set(draft.touches or ()) and at_once:
         yield Doubt.TOUCHES_NOBODY
+    if draft.type == DISPUTE and not at_once and _is_hot(draft.payload):
+        yield Doubt.WAITS_FOR_QUARTER
     if draft.type in TYPES and TYPES[draft.type].own_territory and county_of(draft) not in {None, sender.county}:
         yield Doubt.ELSEWHERE
 
 
-def _goes_at_once(draft: Draft, sender: Sender) -> bool:
-    """Tell whether a recipient would have it before the quarter ends; so it is taken while the draft is unfinished."""
-    to = tuple(sorted(set(draft.to or sender.charter.partners(sender.county)) - {sender.county}))
+def _is_hot(payload: Mapping[str, Any]) -> bool:
+    """Tell whether a dispute may come to blows, or its sender wants a reply."""
+    asked = payload.get("ask")
+    risk = payload.get("risk") in {Risk.MIDDLE.value, Risk.HIGH.value}
+    return risk or (isinstance(asked, list | tuple) and Ask.REPLY.value in asked)
+
+
+def _goes_on(draft: Draft, sender: Sender) -> bool:
+    """Tell whether what a draft goes on with is known here; the outbox itself looks for an ``external_ref``."""
+    if draft.supersedes is not None or draft.withdraws is not None:
+        return True
+    before = draft.reply_to
+    if before is not None and before.external_ref is not None:
+        return True
+    ids = (draft.subject, None if before is None else before.id)
+    return any(sender.known(each) for each in ids if each is not None)
+
+
+def probably_meant(code: str, members: Collection[str]) -> str | None:
+    """Return the member whose code differs by two neighbours in the wrong order, else by one digit; None for none.
+
+    >>> probably_meant("331162", ["331126", "331127"])
+    '331126'
+    """
+    swapped = {code[:n] + code[n + 1] + code[n] + code[n + 2 :] for n in range(len(code) - 1)}
+    near = [each for each in members if sum(left != right for left, right in zip(code, each, strict=False)) == 1]
+    return next((each for each in (*sorted(swapped & set(members)), *sorted(near))), None)
+
+
+def _ways(draft: Draft, sender: Sender) -> set[Way] | None:
+    """Return how a draft would reach its recipients; None where it is too unfinished to be decided."""
+    touched = set(draft.touches or ()) & sender.charter.members.keys() - {sender.county}
+    to = tuple(sorted(set(draft.to or touched or sender.charter.partners(sender.county)) - {sender.county}))
     numbered = {"source": sender.county, "id": f"{sender.county}-0000-1", "kid": "0" * 64, "lanes": {}}
     given = {name: value for name in _ROUTED_BY if (value := getattr(draft, name)) is not None}
     attributes = {"time": written(sender.now), "to": to, "charter": sender.charter.name}
     try:
         header = Header.model_validate({**given, **numbered, **attributes})
     except ValidationError:
-        return True
-    return any(decide(header, each, sender.charter.policy).way is not Way.DIGEST for each in to)
+        return None
+    return {decide(header, each, sender.charter.policy).way for each in to}
 
 
 def _of_content(draft: Draft, sender: Sender) -> Iterator[Doubt]:

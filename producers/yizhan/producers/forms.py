@@ -17,6 +17,7 @@ from yizhan.producers.drafts import Draft
 from yizhan.schemas.codes import CODES
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, _, catalogue, get_language, marked
 from yizhan.schemas.payloads import TYPES
+from yizhan.schemas.payloads.letters import CERTAINTIES, PRIORITIES, STAGES
 
 _NO_BOUND: Final = 1_000_000
 """An upper bound from here on is not worth showing."""
@@ -155,22 +156,10 @@ _NOT_ASKED: Final = frozenset({"type", "payload", "subject", "external_ref", "wa
 """What follows from the payload or from a reference."""
 _HEADER: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "status": (marked("性质"), {"Actual": marked("实情"), "Exercise": marked("演练"), "Test": marked("测试")}),
-    "stage": (marked("报次"), {"first": marked("首报"), "update": marked("续报"), "final": marked("终报")}),
-    "priority": (
-        marked("紧急程度"),
-        {"flash": marked("特急"), "urgent": marked("加急"), "routine": marked("平急")},
-    ),
+    "stage": (marked("报次"), STAGES),
+    "priority": (marked("紧急程度"), PRIORITIES),
     "grade": (marked("等级"), {}),
-    "certainty": (
-        marked("确定程度"),
-        {
-            "Observed": marked("已核实"),
-            "Likely": marked("很可能"),
-            "Possible": marked("有可能"),
-            "Unlikely": marked("不大可能"),
-            "Unknown": marked("不清楚"),
-        },
-    ),
+    "certainty": (marked("确定程度"), CERTAINTIES),
     "worse": (marked("事态加重"), {}),
     "touches": (marked("涉及的县"), {}),
     "to": (marked("收件县"), {}),

@@ -94,6 +94,11 @@ class OutboxView(SharedStore):
         with self._reading() as conn:
             return queries.event(conn, event_id)
 
+    def reply_ids(self, event_id: str, most: int) -> list[str]:
+        """Return the ids of our newest events that answer one, the newest first."""
+        with self._reading() as conn:
+            return queries.reply_ids(conn, event_id, most)
+
     def related_ids(self, event_id: str) -> frozenset[str]:
         """Return the ids that an event names, and of those that name it."""
         with self._reading() as conn:

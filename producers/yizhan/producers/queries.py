@@ -288,6 +288,15 @@ _BESIDE: Final = tuple(
 )
 
 
+def reply_ids(conn: sqlite3.Connection, event_id: str, most: int) -> list[str]:
+    """Return the ids of our newest events that answer one, the newest first; receipts are not among them."""
+    query = (
+        f"SELECT id FROM events JOIN sealed USING (seq) WHERE {_NAMED[1]} = ? AND type <> ?"  # noqa: S608 -- our words
+        " AND refused IS NULL ORDER BY seq DESC LIMIT ?"
+    )
+    return [row["id"] for row in conn.execute(query, (event_id, RECEIPT, most))]
+
+
 def related_ids(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
     """Return which events one names, and which name it: by thread or by a reference."""
     for sql in _BESIDE:

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.items import Item
+from yizhan.consumers.receipts import ANSWERS
 from yizhan.consumers.view import InboxView
 from yizhan.runtime.access_log import How
 from yizhan.runtime.process import StopSignal
@@ -28,7 +29,10 @@ class Observer(Protocol):
     """A face that shows what arrives; its methods are called from threads of their own."""
 
     def arrived(self, outcome: ReceiveOutcome) -> None:
-        """Show what became of one record; ``outcome.item`` has no content that is not for this observer."""
+        """Show what became of a record; ``item`` has content only if a person wrote it, or all was asked for."""
+
+    def waiting(self, count: int, oldest: Item) -> None:
+        """Show, before the alarms themselves, how many waited for a person before this process started."""
 
     def rings(self, item: Item) -> None:
         """Show an alarm that waited for a person before this process started."""
@@ -37,17 +41,27 @@ class Observer(Protocol):
         """Show that alarms still wait for a person: how many, and ids of the newest."""
 
 
+def is_for_people(item: Item) -> bool:
+    """Tell whether a person wrote it: a letter, or an officer's word on one of ours."""
+    receipt = item.header.receipt
+    return item.is_letter or (receipt is not None and receipt.stage in ANSWERS)
+
+
 class AlarmFeed:
     """Passes what arrives at an inbox to an observer."""
 
     def __init__(self, home: Home, inbox: InboxView, observer: Observer, actor: Actor, *, all_content: bool) -> None:
-        """Name the parties. With ``all_content`` every item is passed with its content, else alarms only."""
+        """Name the parties. With ``all_content`` every item is passed with its content, else what people wrote."""
         self._home, self._inbox, self._observer, self._actor = home, inbox, observer, actor
         self._all_content = all_content
 
     def begin(self, stop: StopSignal) -> None:
         """Show the alarms that wait (not with ``all_content``), and tell of them again until ``stop``."""
-        for item in () if self._all_content else self._inbox.ringing():
+        found = () if self._all_content else self._inbox.ringing()
+        if found:
+            oldest = min(found, key=lambda each: each.received)
+            self._observer.waiting(len(found), _without_content(oldest))
+        for item in found:
             self._observer.rings(item if self._recorded(item) else _without_content(item))
         threading.Thread(target=self._ring_again, args=(stop,), name="screen", daemon=True).start()
 
@@ -55,8 +69,8 @@ class AlarmFeed:
         """Pass on what became of one record."""
         item = outcome.item
         if item is not None:
-            wanted = self._all_content or outcome.rings
-            may_show = wanted and self._recorded(item)
+            for_people = outcome.became == "stored" and (outcome.rings or is_for_people(item))
+            may_show = (self._all_content or for_people) and self._recorded(item)
             if not (may_show or outcome.rings):
                 outcome = replace(outcome, item=_without_content(item))
         self._observer.arrived(outcome)

@@ -10,6 +10,7 @@ from yizhan.runtime.clock import utc_now
 from yizhan.schemas.charter import Charter
 from yizhan.services.home import Home
 from yizhan.services.outlines import outlines_of
+from yizhan.services.stores import read_inbox, read_outbox
 
 if TYPE_CHECKING:
     from yizhan.producers.geography import Outlines
@@ -24,4 +25,16 @@ def sender_of(
     outlines: Outlines | None = None,
 ) -> Sender:
     """Return the desk of a county; by default under the charter in force, now, with the home's outlines."""
-    return Sender(county, charter or home.charter, now or utc_now(), lambda: outlines or outlines_of(home))
+    return Sender(
+        county,
+        charter or home.charter,
+        now or utc_now(),
+        lambda: outlines or outlines_of(home),
+        lambda event_id: _is_known(home, county, event_id),
+    )
+
+
+def _is_known(home: Home, county: str, event_id: str) -> bool:
+    with read_outbox(home, county) as outbox, read_inbox(home, county) as inbox:
+        sent = outbox is not None and outbox.event(event_id) is not None
+        return sent or (inbox is not None and inbox.item(event_id) is not None)

@@ -7,17 +7,22 @@ Rule 2: an answer is entered after that: where the access cannot be written down
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from yizhan.consumers.items import Aside, Conflict, Gap, InboxQuery, Item
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import marked
-from yizhan.schemas.matters import Answer
+from yizhan.schemas.matters import Answer, MatterEvent, in_order
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.errors import NotFound
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
-from yizhan.services.stores import open_inbox, read_inbox
+from yizhan.services.matter_events import matter_event
+from yizhan.services.stores import open_inbox, read_inbox, read_outbox
+
+MOST_REPLIES: Final = 50
+"""Events of each store that are shown under what they answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,15 @@ class Answered:
     entered: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ShownItem:
+    """An item; what it answers, where that is here; and the newest events that answer it, in the order of time."""
+
+    item: Item
+    answered: MatterEvent | None = None
+    replies: tuple[MatterEvent, ...] = ()
+
+
 def list_items(home: Home, county: str, query: InboxQuery, actor: Actor) -> InboxListing:
     """List items of a county's inbox (``StoreError`` if it cannot be read, or the access log not written)."""
     with read_inbox(home, county) as inbox:
@@ -56,16 +70,24 @@ def list_aside(home: Home, county: str) -> tuple[Aside, ...]:
         return () if inbox is None else inbox.aside()
 
 
-def show_item(home: Home, county: str, item_id: str, actor: Actor) -> Item:
-    """Return one item.
+def show_item(home: Home, county: str, item_id: str, actor: Actor) -> ShownItem:
+    """Return one item, what it answers, and what answers it.
 
     Raises:
         NotFound: there is none of that id.
         StoreError: the inbox cannot be read, or the access log not written.
     """
     item = find_item(home, county, item_id)
-    record(home, county, actor, "opened", [item.id])
-    return item
+    with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:
+        stores = [store for store in (inbox, outbox) if store is not None]
+        ids = [each for store in stores for each in store.reply_ids(item.id, MOST_REPLIES)]
+        found = [matter_event(each, county, inbox, outbox) for each in ids]
+        before = item.header.reply_to
+        answered = None if before is None else matter_event(before.id, county, inbox, outbox)
+    replies = in_order(each for each in found if each is not None)
+    others = [each.header.id for each in (*replies, answered) if each is not None and each.header.county != county]
+    record(home, county, actor, "opened", [item.id, *others])
+    return ShownItem(item, answered, replies)
 
 
 def find_item(home: Home, county: str, item_id: str) -> Item:

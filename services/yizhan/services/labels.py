@@ -62,6 +62,10 @@ DOUBTS: Final = {
     "nowhere": marked("坐标不在任何县的境内（在海上，或填错了）"),
     "other_county": marked("坐标不在所填的 {county} 境内"),
     "no_unit": marked("有一项数量没有单位"),
+    "unknown_county": marked("所填的县不是章程的成员，请核对：{strangers}"),
+    "rings_nowhere": marked("{type}在任何收件县都不会响铃：涉及的县里没有收件县。请核对涉及的县；确实不涉及，请填“无”"),
+    "no_first_report": marked("本县没有这起{type}的首报，或没有写明是哪一件；对方收到会按首报响铃。请核对所属事件"),
+    "waits_for_quarter": marked("{type}有激化风险或请对方回复，却会等到季度通报才送达；建议紧急程度改为加急"),
 }
 STATES: Final = {
     "queued": marked("待发"),

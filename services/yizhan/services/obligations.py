@@ -9,15 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Final
 
 from yizhan.consumers.followups import Obligation
+from yizhan.consumers.receipts import ANSWERS
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.actions import Action
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import _, marked
-from yizhan.schemas.matters import ConsultationDecision
+from yizhan.schemas.matters import ConsultationDecision, CountyAnswer
 from yizhan.schemas.obligation_rules import ObligationRule
 from yizhan.schemas.payloads.table import BULLETIN, PATROL_PLAN, middle_name
 from yizhan.services.access_log import record
@@ -25,8 +27,12 @@ from yizhan.services.actor import Actor
 from yizhan.services.errors import NotFound, ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
+from yizhan.services.matter_events import matter_event
 from yizhan.services.own_obligations import OwnObligation, consultation_decisions, own_obligations
 from yizhan.services.stores import INBOX_FILE, open_outbox, read_inbox, read_outbox
+
+MOST_ANSWERED: Final = 200
+"""Events whose answers are looked up for one list of obligations."""
 
 
 def list_obligations(
@@ -41,6 +47,20 @@ def list_obligations(
         # The words of a decision come from minutes that a partner sealed.
         record(home, county, actor, "listed", minutes)
     return tuple(sorted([*found, *own], key=lambda each: (each.due, each.id)))
+
+
+def officers_answers(home: Home, county: str, ids: Iterable[str], actor: Actor) -> dict[str, tuple[CountyAnswer, ...]]:
+    """Return what officers of other counties answered to own events, by event id; ids of other events are left out."""
+    about = list(dict.fromkeys(ids))
+    found = {}
+    with read_outbox(home, county) as outbox:
+        for event_id in about[:MOST_ANSWERED] if outbox is not None else ():
+            event = matter_event(event_id, county, None, outbox)
+            if event is not None and (said := tuple(each for each in event.answers if each.stage in ANSWERS)):
+                found[event_id] = said
+    if found:
+        record(home, county, actor, "listed", sorted(found))
+    return found
 
 
 def counties_with_inbox(home: Home) -> list[str]:

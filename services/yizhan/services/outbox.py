@@ -49,6 +49,14 @@ class OutboxListing:
 
 
 @dataclass(frozen=True, slots=True)
+class SendingTrouble:
+    """Why nothing leaves: nothing sends, or no broker is found since an instant."""
+
+    why: Literal["no_publisher", "no_broker"]
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class WaitingFiles:
     """Attached files that some recipient does not have yet; ``trouble`` is why the broker takes none now."""
 
@@ -85,6 +93,15 @@ def list_events(home: Home, county: str, query: OutboxQuery) -> OutboxListing:
             return OutboxListing()
         figures = outbox.figures(home.settings.receipt_overdue_seconds)
         return OutboxListing(outbox.rows(query), figures, *outbox.publisher_state())
+
+
+def sending_trouble(home: Home, county: str) -> SendingTrouble | None:
+    """Return why what the outbox accepts does not leave now; None where a publisher runs and finds a broker."""
+    with read_outbox(home, county) as outbox:
+        running, no_broker_since = (False, None) if outbox is None else outbox.publisher_state()
+    if not running:
+        return SendingTrouble("no_publisher")
+    return None if no_broker_since is None else SendingTrouble("no_broker", no_broker_since)
 
 
 def list_waiting_files(home: Home, county: str) -> WaitingFiles:

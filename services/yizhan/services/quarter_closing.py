@@ -29,9 +29,9 @@ from yizhan.streams.closing_kafka import Closer, CloseResult
 class CloseOrder:
     """What is to be closed.
 
-    ``counties`` are members' codes, none for all; ``label`` is a quarter, None for each county's own that has ended
-    and is not closed (with ``only_due``), else the present one. ``early`` closes a quarter that has not ended,
-    ``interim`` writes a digest and closes nothing.
+    ``counties`` are members' codes, none for all; ``label`` is the next open quarter, named to be safe, None for each
+    county's own that has ended and is not closed (with ``only_due``), else the present one. ``early`` closes a quarter
+    that has not ended, ``interim`` writes a digest and closes nothing.
     """
 
     counties: Sequence[str] = ()
@@ -66,7 +66,7 @@ def close_quarters(
     Raises:
         NotAMember: of the counties.
         QuarterNotEnded: one has not ended, and the order is neither ``early`` nor ``interim``.
-        ServiceError: one has not begun.
+        ServiceError: one has not begun, or is not the next open one of its county; nothing was closed.
         StationBehind: the station has not handled everything in time.
         StationError: no broker answers.
     """
@@ -91,14 +91,30 @@ def close_quarters(
 
 
 def _labels(home: Home, closer: Closer, members: Sequence[str], now: datetime, order: CloseOrder) -> dict[str, str]:
-    """Return which quarter is to be closed for whom."""
+    """Return which quarter is to be closed for whom: the next open one of each, whether it was named or not."""
     if order.label is not None:
-        return dict.fromkeys(members, order.label)
+        return {code: order.label for code in members if _is_open(home, closer, code, now, order.label)}
     ended = {code: _due(home, closer, code, now) for code in members}
     labels = {code: label for code, label in ended.items() if label is not None}
     if labels or order.only_due:
         return labels
     return dict.fromkeys(members, str(Quarter.containing(now, home.charter.time_zone)))
+
+
+def _is_open(home: Home, closer: Closer, code: str, now: datetime, label: str) -> bool:
+    """Tell whether a quarter is a member's next open one; what was closed last need not be closed again.
+
+    Raises:
+        ServiceError: it is another one.
+    """
+    next_open = _due(home, closer, code, now) or str(Quarter.containing(now, home.charter.time_zone))
+    if label == next_open:
+        return True
+    last = closer.last(code)
+    if last is not None and label == last.label:
+        return False
+    sentence = marked("{county} 现在该结算的季度是 {next}，不是 {label}；没有结算")
+    raise ServiceError(sentence, county=home.member_name(code), next=next_open, label=label)
 
 
 def _due(home: Home, closer: Closer, code: str, now: datetime) -> str | None:

@@ -11,6 +11,7 @@ from tests.schemas.second.basics import Invalid, Refused, Unopenable
 from tests.schemas.second.charter import Charter, load_charter
 from tests.schemas.second.envelope import open_envelope, sealing_kid
 from tests.schemas.second.files import CHUNK, file_chunks, seal_file
+from tests.schemas.second.merkle import check_inclusion
 from tests.schemas.second.statements import postmark
 from tests.schemas.second.strict import instant
 
@@ -22,6 +23,7 @@ __all__ = [
     "Refused",
     "Unopenable",
     "admit",
+    "check_inclusion",
     "file_chunks",
     "instant",
     "load_charter",

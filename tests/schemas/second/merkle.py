@@ -44,7 +44,7 @@ def path(m: int, leaves: list[bytes]) -> list[bytes]:
 
 def check_inclusion(index: int, size: int, hash_: bytes, proof: list[bytes], wanted: bytes) -> None:
     """Check an inclusion proof (RFC 9162, 2.1.3.2)."""
-    if index >= size or any(len(each) != 32 for each in proof):
+    if index >= size or any(len(each) != 32 for each in (hash_, wanted, *proof)):
         raise Invalid("proof")
     fn, sn, r = index, size - 1, hash_
     for p in proof:

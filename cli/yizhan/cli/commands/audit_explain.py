@@ -20,12 +20,11 @@ from yizhan.cli.output import print_json, print_pairs, print_table, progress, te
 from yizhan.ledger.audit.history import HistoryStep, HistoryStepKind, Life
 from yizhan.ledger.audit.labels import step_name, vouch_name
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
+from yizhan.schemas.payloads.letters import PRIORITIES
 from yizhan.schemas.proofs import SUFFIX
 from yizhan.services.audit import AuditSources, explain_event
 from yizhan.services.home import Home
 from yizhan.services.labels import type_name
-
-PRIORITIES: Final = {"flash": marked("特急"), "urgent": marked("加急"), "routine": marked("平急")}
 
 
 @click.command(

@@ -32,7 +32,9 @@ from yizhan.services.progress import Progress
 )
 @option("--county", "counties", multiple=True, type=MEMBER, metavar="C", help=marked("只结算这个县，可多次给出"))
 @option("--all", "everybody", is_flag=True, help=marked("结算所有成员（默认）"))
-@option("--label", metavar="2026Q4", type=QUARTER, help=marked("季度（默认：到期未结的，否则本季度）"))
+@option(
+    "--label", metavar="2026Q4", type=QUARTER, help=marked("季度，只能是下一个该结算的（默认：到期未结的，否则本季度）")
+)
 @option("--early", is_flag=True, help=marked("季度还没有结束也结算；其后的由下一次结算补上"))
 @option("--interim", is_flag=True, help=marked("中期通报：不结算，不改变下一次结算"))
 @option("--due", "only_due", is_flag=True, help=marked("只结算到期未结的，供定时器使用"))

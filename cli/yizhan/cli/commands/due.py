@@ -6,12 +6,12 @@ import click
 
 from yizhan.cli.click_options import MEMBER, Command, json_option, option
 from yizhan.cli.context import acting, current_home, say_if_stale
-from yizhan.cli.obligation_view import obligation_json, print_obligations
+from yizhan.cli.obligation_view import obligation_json, print_answers, print_obligations
 from yizhan.cli.output import print_json
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.home import Home
-from yizhan.services.obligations import counties_with_inbox, list_obligations
+from yizhan.services.obligations import counties_with_inbox, list_obligations, officers_answers
 
 
 @click.command(
@@ -30,12 +30,15 @@ def command(county: str | None, everything: bool, as_json: bool) -> None:
     home, now = current_home(), utc_now()
     county = county or _only_county(home)
     found = list_obligations(home, county, acting("due"), now, ended=everything)
+    answers = officers_answers(home, county, (each.about for each in found if each.about), acting("due"))
     stale = say_if_stale(home, home.reader_of(county))
     if as_json:
         documents = [obligation_json(home, each, county, now) for each in found]
-        print_json({"county": county, "now": now, "obligations": documents, "charter_stale": stale})
+        said = {"county": county, "now": now, "obligations": documents, "answers": answers}
+        print_json(said | {"charter_stale": stale})
         return
     print_obligations(home, county, found, now)
+    print_answers(home, answers)
 
 
 def _only_county(home: Home) -> str:

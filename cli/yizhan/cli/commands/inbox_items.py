@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from yizhan.cli.accepted_view import say_if_nobody_sends
 from yizhan.cli.click_options import (
     MEMBER,
     MOMENT,
@@ -20,13 +21,14 @@ from yizhan.cli.click_options import (
     type_option,
 )
 from yizhan.cli.context import acting, current_home, say_if_stale
-from yizhan.cli.item_view import item_json, item_panel
+from yizhan.cli.item_view import item_facts, item_json, item_panel
 from yizhan.cli.labels import stage_name, way_name
 from yizhan.cli.output import console, print_json, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.items import InboxQuery, Item
 from yizhan.consumers.labels import State, sentence
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked
+from yizhan.schemas.payloads.letters import headline
 from yizhan.schemas.policy import Way
 from yizhan.services.actor import named_officer
 from yizhan.services.home import Home
@@ -37,6 +39,10 @@ from yizhan.services.inbox import (
     show_item,
 )
 
+_HEADINGS: Final = (
+    marked("编号"), marked("类型"), marked("急缓"), marked("发件"), marked("收到"), marked("方式"), marked("状态"),
+    marked("简要情况"), marked("注意"),
+)  # fmt: skip
 _SHOWN: Final = 40
 """Characters of a summary that a list shows."""
 
@@ -94,7 +100,7 @@ def list_(
         print_json({"county": county, "items": items, **more, "charter_stale": stale})
         return
     print_table(
-        [_("编号"), _("类型"), _("发件"), _("收到"), _("方式"), _("状态"), _("简要情况"), _("注意")],
+        [_(each) for each in _HEADINGS],
         [_row(home, item) for item in found.items],
         _("没有符合条件的收件") if query != InboxQuery(limit=query.limit) else _("还没有收到过事件"),
     )
@@ -111,20 +117,14 @@ def _row(home: Home, item: Item) -> tuple[str, ...]:
     return (
         item.id,
         item.title,
+        item_facts(item),
         home.member_name(item.source),
         home.local_time(item.received),
         f"{way_name(item.way)} {item.rule}",
         sentence(item.state) + changed,
-        _summary(item),
+        headline(None if item.contents is None else item.contents.raw, _SHOWN),
         join_sentences(sentence(warning) for warning in item.warnings),
     )
-
-
-def _summary(item: Item) -> str:
-    """Return the beginning of what its sender wrote."""
-    summary = None if item.contents is None else item.contents.raw.get("summary")
-    text = summary if isinstance(summary, str) else ""
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
 @click.command("show", cls=Command, help=marked("显示一件的全部内容"))
@@ -134,11 +134,11 @@ def _summary(item: Item) -> str:
 def show(item_id: str, county: str, as_json: bool) -> None:
     """Show one item."""
     home = current_home()
-    item = show_item(home, county, item_id, acting("inbox show"))
+    found = show_item(home, county, item_id, acting("inbox show"))
     if as_json:
-        print_json(item_json(item))
+        print_json(item_json(found.item) | {"replies": [each.header.id for each in found.replies]})
     else:
-        console().print(item_panel(home, item, county))
+        console().print(item_panel(home, found.item, county, found))
 
 
 @click.command("ack", cls=Command, help=marked("签收：停止响铃，并把签收人的姓名和警号告知发件县"))
@@ -172,6 +172,8 @@ def ack(
     answered = answer_item(home, county, item_id, stage, note, actor, TerminalPassphrase(passphrase_fd))
     if as_json:
         print_json(item_json(answered.item) | {"entered": answered.entered})
+        if answered.entered:
+            say_if_nobody_sends(home, county)
         return
     for each in answered.earlier:
         line, at = _("此前：{stage}，签收人 {name}（{badge}），{at}"), home.local_time(each.at)
@@ -182,3 +184,5 @@ def ack(
         else _("{id} {stage}，签收人 {name}（{badge}）：这句话此前已记下，没有再记")
     )
     tell(line.format(id=answered.item.id, stage=stage_name(stage), name=name, badge=badge))
+    if answered.entered:
+        say_if_nobody_sends(home, county)

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 
 import click
 
-from yizhan.cli.accepted_view import accepted_json, accepted_lines, files_waiting_line
+from yizhan.cli.accepted_view import accepted_json, accepted_lines, files_waiting_line, say_if_nobody_sends
 from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
 from yizhan.cli.context import current_home
 from yizhan.cli.doubt_view import doubt_sentences
@@ -17,7 +17,7 @@ from yizhan.cli.labels import error_sentence
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
-from yizhan.producers.doubts import Judgement
+from yizhan.producers.doubts import HOLDING, Judgement
 from yizhan.producers.drafts import LineProblem
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas.i18n import _, marked
@@ -44,7 +44,8 @@ from yizhan.services.stores import open_outbox
         "发出事件：逐行读 JSON Lines 文件，封好、签名、存入发件箱。\n\n"
         "样例：主目录里的 event.jsonl；结构：yizhan schema draft 和 yizhan schema forest_fire 等。"
         "显示“已收”即已落盘，不会丢失；由 yizhan outbox run 送出。坏的行指明文件、行号、字段，好的行照发。"
-        "同一 external_ref 只发一次。FILE 为 - 时读标准输入。有坏行时退出码为 1。"
+        "同一 external_ref 只发一次。FILE 为 - 时读标准输入。"
+        "没有人可问时，在任何收件县都不会响铃的火情、灾害留下不发。有坏行或留下的行时退出码为 1。"
     ),
 )
 @click.argument("file", metavar="FILE.jsonl")
@@ -90,11 +91,13 @@ def command(
         print_json(report.as_json())
     else:
         say(report.summary())
+    if any(not each.sent.duplicate for each in report.sent):
+        say_if_nobody_sends(home, county)
     if broken is not None:
         # What was reported as accepted is durable; what was not, is still the caller's.
         raise broken
     # A later report under the first one's reference was not sent: whoever published it must know.
-    if report.problems or report.refused or any(each.sent.differs for each in report.sent):
+    if report.problems or report.refused or report.held or any(each.sent.differs for each in report.sent):
         ctx.exit(1)
 
 
@@ -117,6 +120,8 @@ class PublishReport:
         self.problems: list[LineProblem] = []
         self.refused: list[LineRefused] = []
         self.skipped: list[LineSkipped] = []
+        self.held: list[int] = []
+        """Lines that stayed back because nobody could be asked."""
 
     def take(self, result: LineResult) -> None:
         """Keep a result, and show it."""
@@ -138,9 +143,20 @@ class PublishReport:
             to(text)
 
     def confirm(self, line: int, judged: Judgement) -> bool:
-        """Say the doubts about a line; on a terminal, ask once whether it goes."""
+        """Say the doubts about a line; on a terminal, ask once whether it goes.
+
+        Where nobody can be asked it goes, unless it is life at stake and would ring nowhere.
+        """
         for sentence in doubt_sentences(self.home, judged):
             say(f"{self.name}:{line}: {sentence}")
+        if not self.ask and HOLDING & set(judged.doubts):
+            say(
+                _("{file}:{line}: 没有人可问，这一件没有发出；改正后再发，确实要发请加 --yes").format(
+                    file=self.name, line=line
+                )
+            )
+            self.held.append(line)
+            return False
         return not self.ask or click.confirm(_("仍要发出吗？"), default=False, err=True)
 
     def summary(self) -> str:

@@ -1,7 +1,8 @@
 """What a notification says: no more than its channel may carry. Pure.
 
-Rule 1: ``kind`` names the kind and the sender, no id, place, person or figure; ``grade`` adds id and grade,
-        ``summary`` what the sender wrote first. An exercise is marked as one.
+Rule 1: ``kind`` names the kind, how urgent it is, which report of a matter it is, and the sender; no id, place,
+        person or figure. ``grade`` adds id, grade, certainty and the number of an update, ``summary`` where the matter
+        stands and what the sender wrote first. An exercise is marked as one.
 Rule 2: a program gets as much as a person, in words of closed lists.
 """
 
@@ -10,14 +11,24 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from itertools import accumulate
 from typing import Any, Final
 
-from yizhan.consumers.bell.rings import URGENT, Ring
+from yizhan.consumers.bell.rings import LETTER_STEP, URGENT, MissedAlarms, Ring
 from yizhan.consumers.bell.settings import Tells
 from yizhan.consumers.items import Item
+from yizhan.consumers.labels import Warn, sentence
 from yizhan.schemas.i18n import _
 from yizhan.schemas.obligation_steps import OVERDUE
+from yizhan.schemas.payloads.letters import (
+    PRESSING,
+    PRIORITIES,
+    header_facts,
+    headline,
+    report_name,
+    state_name,
+)
 
 LONGEST_SUMMARY: Final = 200
 MOST_BYTES: Final = 1500
@@ -35,16 +46,19 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of a member and of a rule, by code and id."""
+    """The names of a member and of a rule, by code and id; and the alliance's time zone."""
 
     county: Callable[[str], str]
     rule: Callable[[str], str]
+    zone: tzinfo = UTC
 
 
 def compose(rings: Sequence[Ring], tells: Tells, county: str, names: Names) -> Message:
     """Write one message for one rung: of one ring, or of several that are not urgent."""
     first = rings[0]
-    if first.plan.urgency == "alarm":
+    if first.missed is not None:
+        title, lines = _absence(first.missed, tells, names)
+    elif first.plan.urgency == "alarm":
         title, lines = _alarm(first, tells, names)
     elif first.plan.urgency == "call":
         title = _("【驿站】对方无人签收报警，请电话联系")
@@ -61,13 +75,38 @@ def _alarm(ring: Ring, tells: Tells, names: Names) -> tuple[str, list[str]]:
     if item is None:  # the station says that nobody acknowledges what we could not read yet
         return _("【驿站】有报警无人签收"), ["、".join(map(names.county, ring.plan.counties)) + _id(ring, tells)]
     lines = [_("来自 {sender}").format(sender=names.county(item.county)) + _id(ring, tells)]
-    if ring.plan.rung != "duty":
-        lines.append(_("尚无人签收"))
-    if tells != "kind" and item.header.grade is not None:
-        lines.append(_("等级 {grade}").format(grade=item.header.grade))
+    if ring.plan.step == LETTER_STEP:
+        title = _("【驿站】{priority}来信：{kind}")
+        title = title.format(priority=_(PRIORITIES[item.header.priority]), kind=item.title)
+    else:
+        if ring.plan.rung != "duty":
+            lines.append(_("尚无人签收"))
+        if facts := _facts(item, tells):
+            lines.append(facts)
+        if Warn.FIRST_MISSING in item.warnings:
+            lines.append(sentence(Warn.FIRST_MISSING))
+        title = _("【驿站】报警：{kind}").format(kind=item.title)
     if tells == "summary":
         lines.append(summary(item))
-    return _("【驿站】报警：{kind}").format(kind=item.title), lines
+    return title, lines
+
+
+def _absence(missed: MissedAlarms, tells: Tells, names: Names) -> tuple[str, list[str]]:
+    """Tell of all alarms that came while nobody could be rung; when and from where the oldest came is no content."""
+    oldest = _("最早的来自 {sender}，驿站于 {at} 收到")
+    at = f"{missed.received.astimezone(names.zone):%Y-%m-%d %H:%M}"
+    line = oldest.format(sender=names.county(missed.county), at=at)
+    id_ = "" if tells == "kind" else f" {missed.oldest}"
+    return _("【驿站】值守中断期间有 {count} 件报警，无人签收").format(count=missed.count), [line + id_]
+
+
+def _facts(item: Item, tells: Tells) -> str:
+    """Return how urgent, how grave, how certain and which report an event is, as far as a channel may know."""
+    if tells == "kind":
+        priority = _(PRIORITIES[item.header.priority]) if item.header.priority in PRESSING else ""
+        return " ".join(filter(None, (priority, report_name(item.header))))
+    state = state_name(None if item.contents is None else item.contents.raw) if tells == "summary" else ""
+    return " ".join(filter(None, (*header_facts(item.header, item.update), state)))
 
 
 def _grouped(rings: Sequence[Ring], tells: Tells, names: Names) -> tuple[str, list[str]]:
@@ -98,7 +137,8 @@ def _line(ring: Ring, tells: Tells, names: Names) -> str:
         return line + _id(ring, tells)
     if item is None:
         return _("通知") + _id(ring, tells)
-    line = f"{item.title} · {names.county(item.county)}" + _id(ring, tells)
+    facts = _facts(item, tells)
+    line = " · ".join(filter(None, (item.title, facts, names.county(item.county)))) + _id(ring, tells)
     text = summary(item) if tells == "summary" else ""
     return f"{line}: {text}" if text else line
 
@@ -109,8 +149,7 @@ def _id(ring: Ring, tells: Tells) -> str:
 
 def summary(item: Item) -> str:
     """Return the beginning of what its sender wrote; empty where it could not be opened."""
-    text = None if item.contents is None else item.contents.raw.get("summary")
-    return text[:LONGEST_SUMMARY] if isinstance(text, str) else ""
+    return headline(None if item.contents is None else item.contents.raw, LONGEST_SUMMARY)
 
 
 def _event(rings: Sequence[Ring], tells: Tells, county: str) -> dict[str, Any]:
@@ -127,13 +166,23 @@ def _ring_json(ring: Ring, tells: Tells) -> dict[str, Any]:
         "rule": plan.rule,
         "type": None if item is None else item.type,
         "status": None if item is None else item.status,
-        "from": list(plan.counties) if item is None else [item.county],
+        "priority": None if item is None else item.header.priority,
+        "stage": None if item is None else item.header.stage,
+        "missed": None if ring.missed is None else ring.missed.count,
+        "from": _from(ring),
     }
     if tells != "kind":
         known |= {"id": plan.about, "grade": None if item is None else item.header.grade}
+        known |= {"certainty": None if item is None else item.header.certainty}
     if tells == "summary":
         known["summary"] = None if item is None else summary(item)
     return {name: value for name, value in known.items() if value is not None}
+
+
+def _from(ring: Ring) -> list[str]:
+    if ring.missed is not None:
+        return [ring.missed.county]
+    return list(ring.plan.counties) if ring.item is None else [ring.item.county]
 
 
 def wordless(county: str) -> Message:

@@ -4,10 +4,12 @@ Law 4: a step of an alarm's ladder has one name, whether our clock planned it or
        at whichever comes first.
 
 Rule 1: alarms, and what the station or our clock says of one that nobody acknowledged, know no quiet hours.
-Rule 2: notices are told together, outside the quiet hours. A reminder comes at its minute; in the quiet hours it
+Rule 2: a person's word that is flash or urgent rings like an alarm, but once, with no ladder.
+        Other notices are told together, outside the quiet hours. A reminder comes at its minute; in the quiet hours it
         waits for their end, unless its term ends before or is one of hours: where a fire burns, say.
-Rule 3: what is older than ``oldest_hours`` rings nobody. What came to the station a while ago waits a moment: an
-        inbox that is read again may be about to read that it was answered.
+Rule 3: what is older than ``oldest_hours`` does not ring by itself: one ring tells of all such alarms.
+Rule 4: what came to the station a while ago waits a moment: an inbox that is read again may be about to read that it
+        was answered.
 """
 
 from __future__ import annotations
@@ -18,14 +20,15 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from yizhan.consumers.bell.rings import ALARM_STEP, NOTICE_STEP, Plan, Urgency
+from yizhan.consumers.bell.rings import ABSENCE_STEP, ALARM_STEP, LETTER_STEP, NOTICE_STEP, Plan, Urgency
 from yizhan.consumers.bell.settings import BellSettings, quiet_until
 from yizhan.consumers.labels import State
-from yizhan.schemas.header import Header, parse_header
+from yizhan.schemas.header import NOTICE, Header, parse_header
 from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_facts
 from yizhan.schemas.obligation_steps import ENDS, NOT_OWED, OPENED, OVERDUE, RUNGS, Rung
-from yizhan.schemas.payloads.table import SYSTEM_TYPES
+from yizhan.schemas.payloads.letters import PRESSING
 from yizhan.schemas.policy import Way
+from yizhan.schemas.timestamps import written
 
 OLD: Final = timedelta(minutes=10)
 SETTLES: Final = timedelta(seconds=30)
@@ -47,6 +50,8 @@ class NewItem:
     received: datetime
     stored: datetime
     header: bytes
+    letter: bool = True
+    """Whether a person wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +89,14 @@ class RingPlanner:
                 Plan(item.id, ALARM_STEP, RUNGS[0], "alarm", _settled(item.received, now), item.id),
                 *self._ladder(parse_header(item.header), item.stored),
             ]
+        if item.way != Way.NOTICE or item.state != State.QUIET or not item.letter:
+            return []
         rung = self.settings.notices
-        if item.way != Way.NOTICE or item.state != State.QUIET or item.type in SYSTEM_TYPES or rung == "nobody":
+        if item.type == NOTICE and parse_header(item.header).priority in PRESSING:
+            # What somebody writes by hand and calls urgent waits for no other, and for no morning.
+            where = RUNGS[0] if rung == "nobody" else rung
+            return [Plan(item.id, LETTER_STEP, where, "alarm", _settled(item.received, now), item.id)]
+        if rung == "nobody":
             return []
         due = self.quiet(now + timedelta(seconds=self.settings.group_seconds))
         return [Plan(item.id, NOTICE_STEP, rung, "notice", due, item.id)]
@@ -124,6 +135,10 @@ class RingPlanner:
         rung = step.to_whom or _highest(rule)
         kind: Urgency = "reminder" if ours else "notice"
         return [Plan(step.obligation, step.step, rung, kind, due, step.about, step.rule, others)]
+
+    def plan_absence(self, now: datetime) -> Plan:
+        """Plan one ring for all alarms that are too old to ring by themselves; more of them may be on their way."""
+        return Plan(ABSENCE_STEP, written(now), RUNGS[0], "alarm", now + SETTLES)
 
     def quiet(self, at: datetime) -> datetime:
         """Return the instant itself, or when the quiet hours end that it falls in."""

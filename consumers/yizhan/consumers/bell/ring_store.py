@@ -20,7 +20,17 @@ from typing import Final
 
 from yizhan.consumers import items, metrics
 from yizhan.consumers.bell.planning import NewItem, NewStep
-from yizhan.consumers.bell.rings import ALARM_STEP, NOTICE_STEP, URGENT, Plan, Ring, Try
+from yizhan.consumers.bell.rings import (
+    ABSENCE_STEP,
+    ALARM_STEP,
+    LETTER_STEP,
+    NOTICE_STEP,
+    URGENT,
+    MissedAlarms,
+    Plan,
+    Ring,
+    Try,
+)
 from yizhan.consumers.checkpoints import LONGEST_PAGES
 from yizhan.consumers.labels import State
 from yizhan.consumers.store import MIGRATIONS
@@ -32,7 +42,9 @@ TOGETHER: Final = 200
 """Most rings of one message. Many: the inbox waits while they are written down."""
 _AHEAD: Final = timedelta(minutes=1)
 """What was written down so much later than now was written by a clock that has since been put right."""
-_ITEMS: Final = "SELECT seq, id, type, way, state, received, stored, header FROM items JOIN letters USING (seq)"
+_ITEMS: Final = (
+    "SELECT seq, id, type, way, state, received, stored, header, payload FROM items JOIN letters USING (seq)"
+)
 _OPEN: Final = "state IN ('due', 'tried', 'failed')"
 _URGENT: Final = ", ".join(f"'{each}'" for each in URGENT)
 
@@ -91,6 +103,38 @@ class RingStore(SharedStore):
                 _insert(conn, each, now)
             conn.execute("UPDATE ring_place SET items = ?, followups = ?", place)
 
+    # -- alarms that came long ago --
+
+    def missed(self, now: datetime, older: timedelta) -> MissedAlarms | None:
+        """Return the alarms that wait, are older than that, and rang nowhere by themselves; None if there are none."""
+        with self._reading() as conn:
+            return self._missed(conn, now, older)
+
+    def absence_told(self, now: datetime, older: timedelta) -> bool:
+        """Tell whether a ring told of all of them, or is about to."""
+        query = f"SELECT 1 FROM rings WHERE subject = '{ABSENCE_STEP}' AND {_OPEN}"  # noqa: S608 -- our words
+        last = f"SELECT max(at) AS at FROM rings WHERE subject = '{ABSENCE_STEP}' AND state = 'delivered'"  # noqa: S608
+        with self._reading() as conn:
+            if conn.execute(query).fetchone() is not None:
+                return True
+            told = conn.execute(last).fetchone()["at"]
+            return told is not None and self._missed(conn, now, older, instant(told)) is None
+
+    @staticmethod
+    def _missed(
+        conn: sqlite3.Connection, now: datetime, older: timedelta, told: datetime | None = None
+    ) -> MissedAlarms | None:
+        """Return what is missed; with ``told`` what a ring at that instant did not tell of."""
+        before, since = written(now - older), None if told is None else written(told)
+        known = None if told is None else written(told - older)
+        query = (
+            "SELECT count(*) AS count, id, county, min(received) AS received FROM items"
+            " WHERE state = 'ringing' AND received < ? AND (? IS NULL OR stored > ? OR received >= ?)"
+            " AND NOT EXISTS (SELECT 1 FROM rings WHERE rings.subject = items.id AND rings.state = 'delivered')"
+        )
+        row = conn.execute(query, (before, since, since, known)).fetchone()
+        return MissedAlarms(row["count"], row["id"], row["county"], instant(row["received"])) if row["count"] else None
+
     # -- ringing --
 
     def pending(self, now: datetime) -> list[Ring]:
@@ -123,7 +167,9 @@ class RingStore(SharedStore):
                     "INSERT INTO ring_tries (ring, channel, tells, at) VALUES (?, ?, ?, ?)",
                     (ring.seq, channel, tells, written(now)),
                 )
-                begun.append((replace(ring, item=self._item(conn, ring)), int(made.lastrowid or 0)))
+                missed = self._missed(conn, now, unless.older) if ring.plan.subject == ABSENCE_STEP else None
+                whole = replace(ring, item=self._item(conn, ring), missed=missed)
+                begun.append((whole, int(made.lastrowid or 0)))
             # The crash line: from here on a ring may have been heard, and is sent again if we die.
         return begun
 
@@ -179,6 +225,10 @@ class RingStore(SharedStore):
         plan = ring.plan
         if now - ring.made > unless.older:
             return "old"
+        if plan.subject == ABSENCE_STEP:
+            return None if self._missed(conn, now, unless.older) is not None else str(State.ACKNOWLEDGED)
+        if plan.step in {NOTICE_STEP, LETTER_STEP}:
+            return None
         if plan.urgency == "alarm":
             row = conn.execute("SELECT state FROM items WHERE id = ?", (plan.about,)).fetchone()
             if row is not None and row["state"] != State.RINGING:
@@ -188,8 +238,6 @@ class RingStore(SharedStore):
             )
             mine = (each for each in ended if each["rule"] in unless.rules and self._county in each["owes"].split())
             return next((str(each["ended"]) for each in mine), None)
-        if plan.step == NOTICE_STEP:
-            return None
         row = conn.execute("SELECT ended FROM obligations WHERE obligation = ?", (plan.subject,)).fetchone()
         return None if row is None or row["ended"] is None else str(row["ended"])
 
@@ -231,7 +279,8 @@ class RingStore(SharedStore):
         query = (
             f"SELECT count(DISTINCT subject) FROM rings AS one WHERE {_OPEN} AND urgency IN ({_URGENT}) AND rounds > 0"  # noqa: S608
             " AND NOT EXISTS (SELECT 1 FROM rings WHERE rings.subject = one.subject AND rings.state = 'delivered')"
-            " AND NOT EXISTS (SELECT 1 FROM items WHERE items.id = one.about AND items.state <> 'ringing')"
+            f" AND (step = '{LETTER_STEP}' OR NOT EXISTS"
+            " (SELECT 1 FROM items WHERE items.id = one.about AND items.state <> 'ringing'))"
         )
         with self._reading() as conn:
             return int(conn.execute(query).fetchone()[0])
@@ -264,6 +313,7 @@ def _new_item(row: sqlite3.Row) -> NewItem:
         received=instant(row["received"]),
         stored=instant(row["stored"]),
         header=row["header"],
+        letter=items.row_is_letter(row),
     )
 
 

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
@@ -95,6 +95,7 @@ class Ringer(WorkerThread):
         if time.monotonic() >= self._measure_due:
             self._measure_due = time.monotonic() + MEASURE_SECONDS
             self.measure()
+            self._plan_absence(planner, now)
         self._dispatch(planner, now)
 
     def settle(self, seconds: float = _LAST_SECONDS) -> None:
@@ -120,6 +121,7 @@ class Ringer(WorkerThread):
         return Names(
             lambda code: _in_language(members[code].name) if code in members else code,
             lambda rule: _in_language(rules[rule].what) if rule in rules else rule,
+            ZoneInfo(charter.time_zone),
         )
 
     def measure(self) -> None:
@@ -148,6 +150,14 @@ class Ringer(WorkerThread):
             place = items[-1].seq if items else self._place[0], steps[-1].seq if steps else self._place[1]
             self.store.plan(plans, now, place)
             self._place = place
+
+    def _plan_absence(self, planner: RingPlanner, now: datetime) -> None:
+        """Plan one ring for the alarms that came while nobody could be rung, or that no channel carried."""
+        older = timedelta(hours=self._settings.oldest_hours)
+        missed = self.store.missed(now, older)
+        metrics.BELL_MISSED.set(0 if missed is None else missed.count)
+        if missed is not None and not self.store.absence_told(now, older) and self._place is not None:
+            self.store.plan([planner.plan_absence(now)], now, self._place)
 
     def _dispatch(self, planner: RingPlanner, now: datetime) -> None:
         """Start threads for what is due; what is being sent, or waits for a thread, is left for a later look."""

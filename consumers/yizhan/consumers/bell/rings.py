@@ -20,7 +20,23 @@ RingState = Literal["due", "tried", "delivered", "failed", "dropped"]
 """To be rung; being sent (or its process died); delivered; no channel carried it, to be tried again; not wanted."""
 ALARM_STEP: Final = "alarm"
 NOTICE_STEP: Final = "notice"
-"""Steps that no charter names: the first ring of an item."""
+LETTER_STEP: Final = "letter"
+"""Steps that no charter names: the first ring of an item. ``letter``: a person's word that is flash or urgent."""
+ABSENCE_STEP: Final = "absence"
+"""One ring for all alarms that are too old to ring one by one, and that nobody heard of."""
+
+
+@dataclass(frozen=True, slots=True)
+class MissedAlarms:
+    """Alarms that wait for a person, are too old to ring one by one, and rang nowhere.
+
+    ``count`` is how many; the rest is of the oldest: its id and county, and when the station had it.
+    """
+
+    count: int
+    oldest: str
+    county: str
+    received: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +62,7 @@ class Ring:
     """A row: what was planned, and how it stands. ``rounds`` is how often every channel was tried in vain.
 
     ``item`` is the event as the inbox has it, where it does; ``why`` is the word for a state that is not good.
+    ``missed`` are the alarms that a ring of an absence is about.
     """
 
     seq: int
@@ -57,6 +74,7 @@ class Ring:
     rounds: int
     why: str | None = None
     item: Item | None = None
+    missed: MissedAlarms | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,8 @@
 
 Rule 1: ``lane_heads`` says how far each lane to this recipient has come, so that a lost tail shows
         too, and which numbers will never come; it tells nobody of the lanes to others.
-Rule 2: ``text`` is a plain word to the other side. In answer to the minutes of a consultation it may say which of
-        their ``decisions`` its sender has carried out, by their numbers there.
+Rule 2: ``text`` is a person's plain word to the other side; ``by`` is who wrote it. In answer to the minutes of a
+        consultation it may say which of their ``decisions`` its sender has carried out, by their numbers there.
 Rule 3: ``destruction`` tells the sender of events that the recipient's copy of their content was destroyed,
         the term of retention being over: by id and hash, of one class of retention.
 """
@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from yizhan.schemas.header import Count, Epoch, EventId, Hex32, LaneName
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.base import Line, Payload, Some, Text
+from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.strictjson import MAX_INTEGER
 
 MAX_LANES: Final = 16
@@ -59,6 +60,7 @@ class Notice(Payload):
     decisions: Some[Annotated[int, Field(ge=1, le=200)]] | None = Field(
         default=None, title=marked("已办结的议定事项（序号）")
     )
+    by: Person | None = Field(default=None, title=marked("写信人"))
     destruction: Destruction | None = Field(default=None, title=marked("销毁"))
 
     @model_validator(mode="after")
@@ -68,4 +70,6 @@ class Notice(Payload):
             raise ValueError(_("类别与内容不符：text 只带 text，lane_heads 只带 lanes，destruction 只带 destruction"))
         if self.decisions is not None and self.text is None:
             raise ValueError(_("议定事项（decisions）只随 text 写"))
+        if self.by is not None and self.text is None:
+            raise ValueError(_("写信人（by）只随 text 写"))
         return self
