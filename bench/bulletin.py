@@ -79,7 +79,7 @@ def _made(folder: Path, size: int) -> dict[str, Any]:
         raise RuntimeError(f"{made['letters']} of {size} events were counted")
     proof = Proof({ME: tuple(CitedManifest.of(each.manifest, each.hash.hex()) for each in held.digests)}, held.doubts)
     names = {code: member.name.zh for code, member in world.charter.members.items()}
-    drawn = sheet(Material(made, held.letters, proof, names, ME, NOW))
+    drawn = sheet(Material(made, held.events, proof, names, ME, NOW))
     steps["lay_out"] = time.monotonic() - begun - steps["count"]
     printed = pdf(drawn, NOW)
     steps["print"] = time.monotonic() - begun - steps["count"] - steps["lay_out"]

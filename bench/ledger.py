@@ -25,7 +25,7 @@ from tests.ledger.fsck import fsck, tool
 from tests.world.ledger import LATER, LedgerWorld, numbered
 from yizhan.ledger.log import MAX_BATCH
 from yizhan.ledger.log_source import LogFolder
-from yizhan.ledger.tree_builder import Growth
+from yizhan.ledger.tree_builder import TreeBuilder
 from yizhan.ledger.verify import verify
 from yizhan.schemas import topics
 from yizhan.schemas.checkpoints import Checkpoint, sign_checkpoint
@@ -146,13 +146,13 @@ def _verify(world: LedgerWorld, folder: Path) -> dict[str, Any]:
 
 def _write(world: LedgerWorld, folder: Path, size: int) -> None:
     """Write a log's files without syncing them: it is the reading that is measured."""
-    growth = Growth()
+    builder = TreeBuilder()
     for first in range(0, size, 65_536):
         entries = [entry_of(b"statement %d" % number) for number in range(first, min(size, first + 65_536))]
-        for path, content in growth.extend(entries):
+        for path, content in builder.extend(entries):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
-    checkpoint = Checkpoint(world.origin, size, growth.root())
+    checkpoint = Checkpoint(world.origin, size, builder.root())
     signed = sign_checkpoint(checkpoint, world.ledger.signing, world.ledger.cosigning, LATER)
     (folder / "checkpoint").write_bytes(signed)
 

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bulletin.letters import ZONE, A, B, one
+from tests.bulletin.events import ZONE, A, B, one
 from yizhan.bulletin.figures import COMPARED, canonical, digest, figures, looked_up
 from yizhan.bulletin.quarter_events import QuarterEvent, QuarterObligation, missing_event
 from yizhan.schemas.payloads.table import (
@@ -23,13 +23,13 @@ from yizhan.schemas.payloads.table import (
 from yizhan.schemas.policy import Way
 
 
-def count(*letters: QuarterEvent, obligations: tuple[QuarterObligation, ...] = ()) -> dict[str, Any]:
+def count(*events: QuarterEvent, obligations: tuple[QuarterObligation, ...] = ()) -> dict[str, Any]:
     """Count the third quarter."""
-    return figures("2026Q3", (A, B), ZONE, letters, obligations)
+    return figures("2026Q3", (A, B), ZONE, events, obligations)
 
 
 def later(first: QuarterEvent, number: int, **said: Any) -> QuarterEvent:  # noqa: ANN401 -- any attribute
-    """Write a later letter on a thread."""
+    """Write a later event on a thread."""
     return one(number, first.type, **({"source": first.source, "thread": first.id} | said))
 
 
@@ -48,7 +48,7 @@ def test_a_case_reported_three_times_is_one_case_at_its_latest_stage() -> None:
 
 
 def test_letters_under_one_case_number_are_one_case() -> None:
-    """Two letters of one county under one external_ref are one case; another county's is its own."""
+    """Two events of one county under one external_ref are one case; another county's is its own."""
     ref = {"external_ref": "A3509240000002026070001"}
     made = count(one(1, raw=ref), one(2, raw=ref | {"case_stage": "移诉"}), one(3, source=A, raw=ref))
     assert made["cases"]["all"] == 2

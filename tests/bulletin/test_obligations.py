@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.bulletin.letters import A, B
+from tests.bulletin.events import A, B
 from yizhan.bulletin.obligations import quarter_obligations
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OPENED, OVERDUE

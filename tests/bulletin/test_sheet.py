@@ -13,7 +13,7 @@ from typing import Any
 import docx
 import pytest
 
-from tests.bulletin.letters import ZONE, A, B, one
+from tests.bulletin.events import ZONE, A, B, one
 from tests.house.tree import ROOT
 from yizhan.bulletin import charts
 from yizhan.bulletin.blocks import Drawing, Para, Sheet
@@ -25,7 +25,7 @@ from yizhan.bulletin.pdf import pdf, uncovered
 from yizhan.bulletin.proof import CitedManifest, Proof
 from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.bulletin.sheet import sheet
-from yizhan.bulletin.tables import figures_csv, letters_csv
+from yizhan.bulletin.tables import events_csv, figures_csv
 from yizhan.schemas.i18n import set_language
 from yizhan.schemas.payloads.table import ECO_CRIME, FOREST_FIRE
 
@@ -35,12 +35,12 @@ EVIL = '<script>alert(1)</script>=cmd|"x" *粗* #import "/etc/passwd" $x$ 𪚥\x
 MANIFEST = CitedManifest(A, "ab" * 32, 7, 2, "cd" * 32, "2026-10-01T00:00:05.000Z")
 
 
-def material(*letters: QuarterEvent, **said: Any) -> Material:  # noqa: ANN401 -- any field
+def material(*events: QuarterEvent, **said: Any) -> Material:  # noqa: ANN401 -- any field
     """Put the third quarter together."""
     geojson = json.loads((ROOT / "producers/yizhan/producers/data/counties.geojson").read_text("utf-8"))
     values: dict[str, Any] = {
-        "figures": figures("2026Q3", (A, B), ZONE, letters),
-        "letters": letters,
+        "figures": figures("2026Q3", (A, B), ZONE, events),
+        "events": events,
         "proof": Proof({A: (MANIFEST,)}),
         "names": NAMES,
         "maker": B,
@@ -54,11 +54,11 @@ def material(*letters: QuarterEvent, **said: Any) -> Material:  # noqa: ANN401 -
 def hostile() -> Sheet:
     """Draw a quarter in which somebody writes markup of every kind."""
     place = {"county": B, "position": {"type": "Point", "coordinates": [119.4, 27.5]}}
-    letters = [
+    events = [
         one(1, raw={"summary": EVIL, "charge": EVIL, "external_ref": EVIL, "place": place}),
         one(2, FOREST_FIRE, raw={"summary": "起火", "burnt_ha": 1.5, "forest_ha": 0.25, "dead": 0, "injured": 1}),
     ]
-    return sheet(material(*letters, passages={"judgement": EVIL}, doubts=(EVIL,)))
+    return sheet(material(*events, passages={"judgement": EVIL}, doubts=(EVIL,)))
 
 
 def test_html_is_one_file_that_runs_and_fetches_nothing(hostile: Sheet) -> None:
@@ -100,8 +100,8 @@ def test_docx_can_be_edited(hostile: Sheet) -> None:
 
 
 def test_csv_opens_in_excel_and_runs_nothing() -> None:
-    """Byte order mark, one row a letter, and no cell that begins a formula."""
-    data = letters_csv([one(1, raw={"summary": "=HYPERLINK(1)"}), one(2, raw={"summary": "+86"})])
+    """Byte order mark, one row an event, and no cell that begins a formula."""
+    data = events_csv([one(1, raw={"summary": "=HYPERLINK(1)"}), one(2, raw={"summary": "+86"})])
     assert data.startswith(b"\xef\xbb\xbf")
     rows = list(csv.reader(io.StringIO(data.decode("utf-8-sig"))))
     assert [row[11] for row in rows[1:]] == ["'=HYPERLINK(1)", "'+86"]
@@ -136,7 +136,7 @@ def test_doubts_stand_above_everything() -> None:
 
 
 def test_cases_chosen_are_told_by_their_latest_letter() -> None:
-    """The analyst's words stand where there are any, else the latest letter's summary."""
+    """The analyst's words stand where there are any, else the latest event's summary."""
     first = one(1, raw={"summary": "初查"})
     last = one(2, thread=first.id, raw={"summary": "已抓获两人", "case_stage": "侦破"})
     said = [block.text for block in sheet(material(first, last)).blocks if isinstance(block, Para)]
@@ -148,13 +148,11 @@ def test_cases_chosen_are_told_by_their_latest_letter() -> None:
 def test_a_map_shows_points_of_one_place_as_one_with_their_number() -> None:
     """Points at one place are one mark; without outlines there is no map."""
     place = {"place": {"county": B, "position": {"type": "Point", "coordinates": [119.4, 27.5]}}}
-    letters = [one(n, ECO_CRIME, raw=place) for n in (1, 2, 3)]
-    maps = [b for b in sheet(material(*letters)).blocks if isinstance(b, Drawing) and "示意图" in b.caption]
+    events = [one(n, ECO_CRIME, raw=place) for n in (1, 2, 3)]
+    maps = [b for b in sheet(material(*events)).blocks if isinstance(b, Drawing) and "示意图" in b.caption]
     assert maps[0].svg.count("<circle") == 2  # one of them explains the sign
     assert ">3</text>" in maps[0].svg
-    assert not [
-        b for b in sheet(material(*letters, outlines={})).blocks if isinstance(b, Drawing) and "图" in b.caption
-    ]
+    assert not [b for b in sheet(material(*events, outlines={})).blocks if isinstance(b, Drawing) and "图" in b.caption]
 
 
 def test_the_sheet_in_english() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.bulletin.letters import ZONE, A, B, one
+from tests.bulletin.events import ZONE, A, B, one
 from yizhan.bulletin.errors import TextInvalid
 from yizhan.bulletin.figures import figures
 from yizhan.bulletin.text import blank, by_hand, changed, filled, parse, written

@@ -51,7 +51,7 @@ class Reading:
         """Look twice, as a running process does; what was wrong, by the log's word."""
         before = self.reader.latest().name
         with pytest.raises(CharterProblem) as error:
-            self.reader.look()
+            self.reader.update()
         assert self.reader.refresh() == ()
         assert self.reader.refresh() == ()
         standing = self.reader.status()

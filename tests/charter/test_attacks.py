@@ -24,7 +24,7 @@ def test_a_good_version_is_adopted(reading: Reading) -> None:
     """What the others below are measured against: signed by its county, it is taken up, and nothing is wrong."""
     reading.change()
     reading.ceremony.publish(reading.later(minutes=1))
-    assert reading.reader.look().version == 2
+    assert reading.reader.update().version == 2
     assert reading.reader.status().stale(reading.now) is False
 
 
@@ -33,7 +33,7 @@ def test_rollback(reading: Reading) -> None:
     old = {STAMP: reading.ceremony.published[STAMP]}
     reading.change()
     reading.ceremony.publish(reading.later(minutes=1))
-    reading.reader.look()
+    reading.reader.update()
     reading.ceremony.published |= old
     assert reading.offered().problem is CharterFault.ROLLBACK
 
@@ -42,7 +42,7 @@ def test_rollback_of_one_county(reading: Reading) -> None:
     """The station lists a county's old metadata again: a revoked key would be valid once more."""
     reading.change()
     reading.ceremony.publish(reading.later(minutes=1))
-    reading.reader.look()
+    reading.reader.update()
     newest = reading.ceremony.newest
     assert newest is not None
     first = Metadata[Any].from_bytes(reading.ceremony.published[metadata_path(SNAPSHOT, 1)]).signed
@@ -78,7 +78,7 @@ def test_mix_and_match(reading: Reading) -> None:
     reading.ceremony.published[path] = second[metadata_path(A, 1)]
     assert reading.offered().problem is CharterFault.MIX_AND_MATCH
     reading.ceremony.published[path] = second[path]
-    reading.reader.look()
+    reading.reader.update()
     assert reading.reader.latest().version == 2
 
 

@@ -104,18 +104,18 @@ def test_damaged_metadata(reading: Reading, path: str, fault: str) -> None:
     allowed = {CharterFault.DAMAGED, CharterFault.OVERSIZE, CharterFault.MISSING, CharterFault.MIX_AND_MATCH}
     assert reading.offered().problem in allowed
     reading.ceremony.published[path] = good
-    assert reading.reader.look().version == 2
+    assert reading.reader.update().version == 2
 
 
 def test_a_clock_set_back(reading: Reading) -> None:
     """A machine whose clock goes back verifies nothing: what has expired would live again."""
     reading.ceremony.restamp(reading.later(days=1))
-    reading.reader.look()
+    reading.reader.update()
     reading.later(days=-1)
     assert reading.offered().problem is CharterFault.CLOCK_BACK
     fresh = CharterReader(reading.reader.archive, MemorySource(reading.ceremony.published), lambda: reading.now)
     with pytest.raises(CharterProblem, match="clock"):
-        fresh.look()
+        fresh.update()
 
 
 def test_an_expired_office(reading: Reading) -> None:
@@ -123,7 +123,7 @@ def test_an_expired_office(reading: Reading) -> None:
     reading.later(days=101)
     reading.change(B)
     reading.ceremony.publish(reading.now)
-    assert reading.reader.look().version == 2
+    assert reading.reader.update().version == 2
     due = {each.role for each in reading.reader.expiries() if each.due}
     assert due == {A}
     with pytest.raises(CharterProblem, match=f"{A} is expired") as error:
@@ -139,7 +139,7 @@ def test_a_station_whose_keys_were_stolen_recovers_by_a_new_root(reading: Readin
     thief = {role: list(keys) for role, keys in reading.ceremony.station.items()}
     reading.ceremony.station = {role: [generate("ed25519")] for role in (SNAPSHOT, TIMESTAMP)}
     reading.ceremony.publish(reading.later(minutes=1))
-    assert reading.reader.look().root.version == 2
+    assert reading.reader.update().root.version == 2
     honest, reading.ceremony.station = reading.ceremony.station, thief
     reading.ceremony.list_again(None, reading.later(minutes=1))
     assert reading.offered().problem is CharterFault.THRESHOLD

@@ -189,7 +189,7 @@ def test_a_member_joins_and_leaves_and_joins_again(tmp_path: Path) -> None:
         else:
             del alliance.ceremony.hands[code]
         alliance.ceremony.publish(alliance.now, old=old)
-        reader.look()
+        reader.update()
         assert len(reader.latest().members) == members
     assert six.charter.members.keys() > reader.latest().members.keys()
     assert reader.verified().county(code).version == 2

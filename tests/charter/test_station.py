@@ -29,7 +29,7 @@ class Topic:
         self.audit: list[bytes] = []
         self.broken = False
 
-    def there(self) -> Mapping[str, bytes]:
+    def records(self) -> Mapping[str, bytes]:
         """Return what is there."""
         return self.files
 

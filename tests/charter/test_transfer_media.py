@@ -28,5 +28,5 @@ def test_links_and_pipes_are_refused(tmp_path: Path, make: Callable[[Path], None
     (tmp_path / "files").mkdir()
     make(tmp_path / name)
     for work in (lambda: transfer_media.load(tmp_path), lambda: transfer_media.save(CharterDraft(), tmp_path, "words")):
-        with pytest.raises(CeremonyError, match="no file but a link"):
+        with pytest.raises(CeremonyError, match="not a file but a link"):
             work()

@@ -122,7 +122,7 @@ def test_members_keys_and_thresholds_are_told() -> None:
 def test_terms_are_read_as_they_are_written() -> None:
     """The text that a version prints begins the next one with nothing changed."""
     terms = first_charter(WORLD).terms
-    again = texts.put_together(terms, texts.read(texts.write(terms)), [])
+    again = texts.merge_terms(terms, texts.read(texts.write(terms)), [])
     assert differences(terms, again) == []
     assert again.files == terms.files
 

@@ -124,13 +124,13 @@ def test_an_auditor_needs_files_only(station: Station, fires: list[str], yizhan:
     Path(f"{QINGYUAN}-inbox.jsonl").write_text("\n".join(text.splitlines()[:-3]) + "\n", "utf-8")
     cut = yizhan(*elsewhere, "audit", "reconcile", SHOUNING, QINGYUAN, "--log", "log", *books, "--charter", charter)
     assert cut.code == 1
-    assert "cut" in cut.err
+    assert "truncated" in cut.err
     one = yizhan(*elsewhere, "audit", "reconcile", SHOUNING, QINGYUAN, "--log", "log", *books[:2], "--charter", charter)
     assert one.code == 1
 
 
 def test_a_number_that_an_inbox_remembers_speaks_against_it(station: Station, yizhan: Run) -> None:
-    """Before any receipt left, the inbox had counted the letter: that is enough to tell deleted from lost."""
+    """Before any receipt left, the inbox had counted the event: that is enough to tell deleted from lost."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
     station.carry(SHOUNING)
     station.deliver(QINGYUAN)
@@ -157,12 +157,12 @@ def test_what_stays_out_of_a_closed_digest_is_missed(station: Station, fires: li
 def test_a_book_that_was_tampered_with_is_refused_or_proves_nothing(
     station: Station, fires: list[str], yizhan: Run
 ) -> None:
-    """Whatever byte is changed: no book, or a letter that is named as unproven, or a county's own word."""
+    """Whatever byte is changed: no book, or an event that is named as unproven, or a county's own word."""
     yizhan("outbox", "export", "out.jsonl", "--county", SHOUNING)
     whole = Path("out.jsonl").read_bytes()
     charters = station.app.charters
     honest = read_book(whole.splitlines(keepends=True), charters)
-    assert all(letter.problem is None for letter in honest.letters.values())
+    assert all(entry.problem is None for entry in honest.events.values())
     generator = random.Random(7)
     for _round in range(150):
         changed = bytearray(whole)
@@ -171,10 +171,10 @@ def test_a_book_that_was_tampered_with_is_refused_or_proves_nothing(
             book = read_book(bytes(changed).splitlines(keepends=True), charters)
         except BookInvalid:
             continue
-        for id, letter in book.letters.items():
-            if letter.header is not None:
-                assert id in honest.letters
-                assert letter.header == honest.letters[id].header
+        for id, entry in book.events.items():
+            if entry.header is not None:
+                assert id in honest.events
+                assert entry.header == honest.events[id].header
     lines = whole.splitlines(keepends=True)
     for wrong in (lines[:-1], [*lines[:2], lines[1], *lines[2:]], lines[1:], [*lines, lines[-1]], []):
         with pytest.raises(BookInvalid):

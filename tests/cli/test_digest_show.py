@@ -1,4 +1,4 @@
-"""The letters of a quarter between two counties, as ``digest show`` prints them."""
+"""The events of a quarter between two counties, as ``digest show`` prints them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from yizhan.schemas.header import parse_header
 from yizhan.schemas.payloads import read
 from yizhan.schemas.policy import decide
 from yizhan.schemas.timestamps import written
-from yizhan.services.digests import QuarterLetters
+from yizhan.services.digests import QuarterEvents
 from yizhan.services.home import Home
 from yizhan.services.quarters import read_quarter
 
@@ -67,7 +67,7 @@ def ref_of(value: bytes) -> dict[str, str]:
     return {"id": parse_header(envelope.unverified_header).id, "hash": envelope.hash.hex()}
 
 
-def own_letter(world: World, payload: bytes, **attributes: Any) -> QuarterEvent:  # noqa: ANN401 -- of a header
+def own_event(world: World, payload: bytes, **attributes: Any) -> QuarterEvent:  # noqa: ANN401 -- of a header
     """Write an event of ours to the partner, as the outbox holds it."""
     header = world.header(ME, (PARTNER,), **attributes)
     decision = decide(header, PARTNER, world.charter.policy)
@@ -82,14 +82,14 @@ def close(listener: Listener, values: list[bytes], **said: Any) -> None:  # noqa
     assert listener.inbox.receive(record).became == "manifest"
 
 
-def letters(listener: Listener | None, *own: QuarterEvent) -> QuarterLetters:
-    """Return the quarter, with letters of ours."""
+def events(listener: Listener | None, *own: QuarterEvent) -> QuarterEvents:
+    """Return the quarter, with events of ours."""
     contents = read_quarter(None if listener is None else listener.inbox, None, LABEL, (ME, PARTNER), ZONE)
-    return QuarterLetters(LABEL, ME, PARTNER, LATER, replace(contents, letters=(*contents.letters, *own)))
+    return QuarterEvents(LABEL, ME, PARTNER, LATER, replace(contents, events=(*contents.events, *own)))
 
 
 @pytest.fixture
-def quarter(listener: Listener, world: World) -> QuarterLetters:
+def quarter(listener: Listener, world: World) -> QuarterEvents:
     """Live a quarter: fires that were withdrawn and corrected, a lost one, intelligence both ways."""
     burnt = world.seal(world.header(to=(ME,)), fire("山顶起火 | **已控制**\n# 假标题"))
     false = world.seal(world.header(to=(ME,)), fire("疑似火情"))
@@ -109,10 +109,10 @@ def quarter(listener: Listener, world: World) -> QuarterLetters:
     copied.append(listener.stamped(stranger, "350722", kind="digest"))
     listener.inbox.receive_many(named + copied)
     close(listener, [*prompt, lost, told, newer, stranger], prompt=6)
-    return letters(listener, own_letter(world, strictjson.dumps({"title": "回访", "summary": "已核实"}), **QUIET))
+    return events(listener, own_event(world, strictjson.dumps({"title": "回访", "summary": "已核实"}), **QUIET))
 
 
-def test_the_quarter_in_markdown(names: Home, quarter: QuarterLetters) -> None:
+def test_the_quarter_in_markdown(names: Home, quarter: QuarterEvents) -> None:
     """Both directions, by mechanism and type; nothing left out; others' words are no markup."""
     text = quarter_markdown(names, quarter)
     lines = text.splitlines()
@@ -143,7 +143,7 @@ def test_the_quarter_in_markdown(names: Home, quarter: QuarterLetters) -> None:
     assert "350722" not in text
 
 
-def test_the_quarter_as_json(quarter: QuarterLetters) -> None:
+def test_the_quarter_as_json(quarter: QuarterEvents) -> None:
     """The same for programs: words and counts."""
     made = quarter_json(quarter)
     assert made["counts"]["in"] == {
@@ -161,7 +161,7 @@ def test_the_quarter_as_json(quarter: QuarterLetters) -> None:
 def test_an_empty_quarter_is_shown(listener: Listener, names: Home) -> None:
     """零报告, with the manifest that proves it."""
     close(listener, [])
-    text = quarter_markdown(names, letters(listener))
+    text = quarter_markdown(names, events(listener))
     assert "**零报告**" in text
     assert "与驿站清单一致" in text
 
@@ -171,7 +171,7 @@ def test_what_no_manifest_proves_is_not_called_empty(listener: Listener, names: 
     for count, interim in ((0, None), (1, True)):
         if interim is not None:
             close(listener, [], interim=interim)
-        made = letters(listener)
+        made = events(listener)
         assert (made.empty, len(made.contents.digests)) == (False, count)
         text = quarter_markdown(names, made)
         assert "零报告" not in text
@@ -195,7 +195,7 @@ def test_a_quarter_closed_twice_cites_both_manifests(listener: Listener, world: 
         close(listener, [*period, said], start=4 * len(before), previous=previous, closed=closed)
     digests = listener.inbox.digests()
     assert [each.verdict.value for each in digests] == ["verified", "verified"]
-    text = quarter_markdown(names, letters(listener))
+    text = quarter_markdown(names, events(listener))
     assert [each.hash.hex()[:16] in text for each in digests] == [True, True]
     assert "本季度结算2次，清单合计5件" in text
     assert "寿宁县的2件列于本表，其他县1件，回执、系统通知和通报2件" in text
@@ -206,24 +206,24 @@ def test_a_letter_is_shown_in_the_quarter_in_which_the_station_received_it(liste
     value = world.event(PARTNER, (ME,), **QUIET)
     listener.deliver(value, kind="digest")
     close(listener, [value], label="2027Q1", closed="2027-01-05T00:00:00.000Z")
-    shown = letters(listener)
+    shown = events(listener)
     assert ([each.id for each in shown.received], shown.contents.proven) == ([ref_of(value)["id"]], True)
 
 
 def test_without_a_digest_the_text_says_so(world: World, names: Home) -> None:
     """The outgoing half can be written before the station closes."""
-    text = quarter_markdown(names, letters(None, own_letter(world, fire("火"))))
+    text = quarter_markdown(names, events(None, own_event(world, fire("火"))))
     assert "驿站清单未到" in text
     assert "零报告" not in text
 
 
 def test_our_own_withdrawn_and_corrected_show_too(world: World) -> None:
     """As the partner sees them."""
-    first, second = own_letter(world, fire("一")), own_letter(world, fire("二"))
+    first, second = own_event(world, fire("一")), own_event(world, fire("二"))
     refs = [{"id": each.id, "hash": each.hash} for each in (first, second)]
-    back = own_letter(world, fire("撤"), withdraws=refs[0], stage="update")
-    better = own_letter(world, fire("改"), supersedes=refs[1], stage="update")
-    made = quarter_json(letters(None, first, second, back, better))
+    back = own_event(world, fire("撤"), withdraws=refs[0], stage="update")
+    better = own_event(world, fire("改"), supersedes=refs[1], stage="update")
+    made = quarter_json(events(None, first, second, back, better))
     fates = {entry["id"]: (entry["withdrawn_by"], entry["superseded_by"]) for entry in made["out"]}
     assert fates[first.id] == (back.id, None)
     assert fates[second.id] == (None, better.id)

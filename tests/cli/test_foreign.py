@@ -14,7 +14,7 @@ from yizhan.services.stores import open_outbox
 
 
 def test_a_foreign_posting_accuses_nobody_falsely(home: Path, yizhan: Run) -> None:
-    """Of a letter that the station refused, the certificate is in question, and the station's reason is told."""
+    """Of an event that the station refused, the certificate is in question, and the station's reason is told."""
     publish(yizhan, SHOUNING, FIRE)
     station = Station(home)
     station.take(SHOUNING, b"nonsense")

@@ -185,7 +185,7 @@ def test_how_a_key_stands_is_one_word(change: dict[str, object], word: str) -> N
 
 
 def test_old_sealing_keys_still_open(tmp_path: Path) -> None:
-    """Every sealing key of the folder is at hand: letters sealed to a retired one still open."""
+    """Every sealing key of the folder is at hand: events sealed to a retired one still open."""
     old, new = SealingKey.generate(), SealingKey.generate()
     for key in (old, new):
         save(key, tmp_path)

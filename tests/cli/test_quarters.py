@@ -89,7 +89,7 @@ def both(station: Station, label: str) -> Iterator[bytes]:
 
 
 def ids(station: Station, county: str, label: str) -> dict[str, int]:
-    """Return how many letters each direction has."""
+    """Return how many events each direction has."""
     made = json.loads(of(station, county, label))
     return {direction: counts["letters"] for direction, counts in made["directions"].items()}
 
@@ -126,7 +126,7 @@ def test_a_letter_belongs_to_the_quarter_in_which_the_station_had_it(yizhan: Run
 
 
 def test_what_comes_after_changes_no_quarter_that_is_over(yizhan: Run, station: Station) -> None:
-    """Figures made later are the same bytes: the next quarter's letters and closes leave them alone."""
+    """Figures made later are the same bytes: the next quarter's events and closes leave them alone."""
     bring(yizhan, station, SHOUNING, END - timedelta(days=9), report(SHOUNING, "情-1"))
     close(station, END + timedelta(minutes=5), LABEL)
     before = of(station, QINGYUAN, LABEL)
@@ -231,7 +231,7 @@ def test_characters_that_no_font_here_has_are_named(yizhan: Run, station: Statio
 
 
 def test_a_difference_is_named_by_figure(yizhan: Run, station: Station) -> None:
-    """A letter that one side lost: both screens say which figures, which direction; the sheet warns above them."""
+    """An event that one side lost: both screens say which figures, which direction; the sheet warns above them."""
     bring(yizhan, station, SHOUNING, END - timedelta(days=9), report(SHOUNING, "情-1"))
     close(station, END + timedelta(minutes=5), LABEL)
     sign(yizhan, station, SHOUNING, END + timedelta(days=1))

@@ -24,7 +24,7 @@ def hash_of(yizhan: Run, county: str, event_id: str) -> str:
 
 
 def exchange(station: Station) -> None:
-    """Carry both counties' letters over, and their receipts back."""
+    """Carry both counties' events over, and their receipts back."""
     for _time in range(2):
         for sender, recipient in ((SHOUNING, QINGYUAN), (QINGYUAN, SHOUNING)):
             station.carry(sender)

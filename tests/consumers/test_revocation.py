@@ -95,7 +95,7 @@ def test_what_is_learnt_later_shows_later(end: Ended, tmp_path: Path) -> None:
 
 
 def test_the_digest_and_its_bulletin_say_so_too(end: Ended, tmp_path: Path) -> None:
-    """The digest's proof holds, its event stays, and the quarter's letter says that its key is doubtful."""
+    """The digest's proof holds, its event stays, and the quarter's event says that its key is doubtful."""
     listener = Listener(end.world, tmp_path / "inbox.sqlite3", clock=Clock())
     value = routine(listener, time=written(COMPROMISED))
     stamp = end.world.postmark(value, PARTNER, COMPROMISED)
@@ -106,7 +106,7 @@ def test_the_digest_and_its_bulletin_say_so_too(end: Ended, tmp_path: Path) -> N
     listener.restart()
     (digest,) = listener.inbox.digests()
     contents = read_quarter(listener.inbox, None, "2026Q4", (ME, PARTNER), "Asia/Shanghai")
-    (letter,) = contents.letters
-    assert (digest.held, letter.id) == (1, id_of(value))
-    assert "key_doubtful" in letter.warnings
+    (event,) = contents.events
+    assert (digest.held, event.id) == (1, id_of(value))
+    assert "key_doubtful" in event.warnings
     listener.inbox.close()

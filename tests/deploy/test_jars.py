@@ -109,8 +109,8 @@ def test_an_old_java_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     tool = tmp_path / "bin" / "java"
     tool.parent.mkdir()
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
-    for version, came in (("1.8.0_392", "1"), ("11.0.2", "11")):
+    for version, found in (("1.8.0_392", "1"), ("11.0.2", "11")):
         tool.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")
         tool.chmod(0o755)
-        with pytest.raises(ToolMissing, match=f"expected Java 17 or later, came {came};"):
+        with pytest.raises(ToolMissing, match=f"expected Java 17 or later, got {found};"):
             jars.java()

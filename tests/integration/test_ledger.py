@@ -18,7 +18,7 @@ from tests.ledger.test_verify import check, exported, signed
 from tests.world.cluster import Cluster
 from tests.world.ledger import LedgerWorld
 from tests.world.waiting import LIMIT_SECONDS, until
-from yizhan.ledger.backfill import refill
+from yizhan.ledger.backfill import restore_statements
 from yizhan.ledger.cosigner import Cosigner, StatementSource
 from yizhan.ledger.cosigning import Cosigning
 from yizhan.ledger.errors import LogBehind
@@ -196,7 +196,7 @@ def test_a_restored_copy_refuses_and_is_rebuilt_from_the_topics(ledger: Ledger, 
         assert newest is not None
         assert newest.checkpoint.size == 341
         expected = {**known_checkpoints(ledger.folder, ledger.world.origin), "topic": newest.checkpoint}
-        assert refill(ledger.folder, wire, ledger.world.charters, 341, lambda _count: None) == 40
+        assert restore_statements(ledger.folder, wire, ledger.world.charters, 341, lambda _count: None) == 40
     assert rebuild(ledger.folder, ledger.world.origin, expected, at="now", progress=lambda _count: None) == head
     with ledger.running() as log, ledger.cosigning(*SIX):
         ledger.say(*ledger.world.statements(1))

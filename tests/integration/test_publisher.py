@@ -103,7 +103,7 @@ def test_events_go_out_and_the_answers_come_back(alliance: Alliance, outbox: Out
     assert [postmark.origin for postmark in strange if postmark.origin.offset >= start] == []
 
 
-def test_a_nudge_sends_at_once(alliance: Alliance, outbox: Outbox) -> None:
+def test_a_wakeup_sends_at_once(alliance: Alliance, outbox: Outbox) -> None:
     """An event is on the broker long before the outbox would be polled again."""
     settings = alliance.cluster.settings.model_copy(update={"outbox_poll_seconds": 3600.0})
     settings._home = alliance.home  # noqa: SLF001 -- as above

@@ -13,7 +13,7 @@ from tests.world.clock import Clock
 from tests.world.ledger import LATER, LedgerWorld, some_statements, world
 from yizhan.ledger.cosigner import Cosigner, StatementSource
 from yizhan.ledger.errors import LedgerError, LedgerNotReady, NoSuchStatement
-from yizhan.ledger.tree_builder import Growth
+from yizhan.ledger.tree_builder import TreeBuilder
 from yizhan.schemas import notes
 from yizhan.schemas.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
 from yizhan.schemas.logrecords import write_entries
@@ -29,18 +29,18 @@ class Branch:
 
     def __init__(self, statements: Sequence[bytes] = (), own: LedgerWorld | None = None) -> None:
         """Begin with statements that nobody was told of."""
-        self.world, self.growth, self.at = own or world(), Growth(), LATER
+        self.world, self.builder, self.at = own or world(), TreeBuilder(), LATER
         self.entries: list[bytes] = []
         self._put(statements)
 
     def _put(self, statements: Sequence[bytes]) -> None:
         self.entries += [entry_of(each) for each in statements]
-        for _file in self.growth.extend([entry_of(each) for each in statements]):
+        for _file in self.builder.extend([entry_of(each) for each in statements]):
             pass
 
     def add(self, *statements: bytes) -> list[bytes]:
         """Log statements; the records that tell it."""
-        start = self.growth.size
+        start = self.builder.size
         self._put(statements)
         return [write_entries(start, self.entries[start:]), self.note()]
 
@@ -53,7 +53,7 @@ class Branch:
     @property
     def checkpoint(self) -> Checkpoint:
         """The head."""
-        return Checkpoint(self.world.origin, self.growth.size, self.growth.root())
+        return Checkpoint(self.world.origin, self.builder.size, self.builder.root())
 
 
 class Desk:
@@ -89,9 +89,7 @@ class Desk:
     def look(self) -> int:
         """Look through its one book."""
         held = enumerate(self.held, 1)
-        return self.cosigner.look_through(
-            [StatementSource("inbox", lambda after: [each for each in held if each[0] > after])]
-        )
+        return self.cosigner.scan([StatementSource("inbox", lambda after: [each for each in held if each[0] > after])])
 
     def offences(self) -> list[str]:
         """What stands against the log."""
@@ -119,7 +117,7 @@ def test_what_continues_is_cosigned(desk: Desk) -> None:
     """Each checkpoint once, with the county's key and a true time; the position moves."""
     branch = Branch()
     for last in (2, 5, 9):
-        assert desk.take(*branch.add(*STATEMENTS[branch.growth.size : last])) is None
+        assert desk.take(*branch.add(*STATEMENTS[branch.builder.size : last])) is None
         desk.clock.now += timedelta(seconds=7)
         answer = desk.answer()
         assert cosigned_by(answer) == {MINE}
@@ -169,9 +167,9 @@ def test_a_tree_of_several_tiles(desk: Desk) -> None:
     many = [b"%d" % number for number in range(700)]
     branch = Branch()
     for last in (1, 255, 256, 257, 700):
-        assert desk.take(*branch.add(*many[branch.growth.size : last])) is None
+        assert desk.take(*branch.add(*many[branch.builder.size : last])) is None
         desk.again()
-        assert desk.cosigner.root_at(last) == branch.growth.root()
+        assert desk.cosigner.root_at(last) == branch.builder.root()
         proof = desk.cosigner.prove(many[last - 1])
         assert verify_proof(parse_proof(proof.to_bytes()), world().charters).checkpoint == branch.checkpoint
 
@@ -187,21 +185,21 @@ def test_a_fork_is_refused_and_both_sides_are_kept(desk: Desk) -> None:
     assert desk.take(smaller.note()) == "fork"
     larger.add(STATEMENTS[7])
     assert desk.take(write_entries(0, larger.entries), larger.note()) == "fork"
-    kept = desk.cosigner.evidence()
-    assert [each.offence for each in kept] == ["fork"] * 3
-    for each, other in zip(kept, (same, smaller, larger), strict=True):
+    stored = desk.cosigner.evidence()
+    assert [each.offence for each in stored] == ["fork"] * 3
+    for each, other in zip(stored, (same, smaller, larger), strict=True):
         assert each.mine is not None
         assert each.theirs is not None
         assert open_checkpoint(each.mine, world().charters).checkpoint == branch.checkpoint
         assert open_checkpoint(each.theirs, world().charters).checkpoint == other.checkpoint
     assert desk.take(*branch.add(STATEMENTS[5])) is None, "its own log goes on"
     assert desk.answer() == "unsettled"
-    for each in kept:
+    for each in stored:
         desk.cosigner.settle(each.seq, "张三 (123456): the old machine was still running")
     assert cosigned_by(desk.answer()) == {MINE}
     assert mine
     with pytest.raises(NoSuchStatement):
-        desk.cosigner.settle(kept[0].seq, "again")
+        desk.cosigner.settle(stored[0].seq, "again")
     assert len(desk.cosigner.evidence()) == 3, "settled evidence stays"
 
 
@@ -227,9 +225,9 @@ def test_a_split_view_is_found(desk: Desk, tmp_path: Path) -> None:
     assert isinstance(theirs, bytes)
     assert desk.cosigner.view(theirs) == "split_view"
     assert desk.offences() == ["split_view"]
-    (kept,) = desk.cosigner.evidence()
-    assert kept.theirs == theirs
-    assert OTHER in kept.detail
+    (stored,) = desk.cosigner.evidence()
+    assert stored.theirs == theirs
+    assert OTHER in stored.detail
     partner.cosigner.close()
 
 
@@ -252,16 +250,16 @@ def test_a_missing_statement_is_refused_and_settles_itself(desk: Desk) -> None:
     assert desk.look() == 2
     desk.take(*branch.add(*STATEMENTS[:3]))
     assert cosigned_by(desk.answer()) == {MINE}
-    assert desk.cosigner.unseen() == []
+    assert desk.cosigner.to_hand_in() == []
     desk.clock.now += PATIENCE * 0.6
-    assert [statement for _subject, statement in desk.cosigner.unseen()] == [STATEMENTS[7]]
+    assert [statement for _subject, statement in desk.cosigner.to_hand_in()] == [STATEMENTS[7]]
     assert desk.cosigner.missing() == []
     desk.clock.now += PATIENCE
     desk.take(*branch.add(*STATEMENTS[3:5]))
     assert desk.answer() == "missing"
     assert desk.answer() == "missing"
-    (kept,) = desk.cosigner.evidence(standing=True)
-    assert (kept.offence, kept.mine) == ("missing", STATEMENTS[7])
+    (stored,) = desk.cosigner.evidence(standing=True)
+    assert (stored.offence, stored.mine) == ("missing", STATEMENTS[7])
     desk.again()
     desk.take(*branch.add(STATEMENTS[7]))
     assert desk.offences() == []
@@ -342,9 +340,9 @@ def test_a_copy_belongs_to_one_county(desk: Desk, tmp_path: Path) -> None:
     desk.take(*Branch().add(*STATEMENTS[:3]))
     desk.cosigner.close()
     shutil.copy(tmp_path / f"{MINE}.sqlite3", tmp_path / f"{OTHER}.sqlite3")
-    with pytest.raises(LedgerError, match="one file a county and log"):
+    with pytest.raises(LedgerError, match="each county and log needs its own file"):
         Desk(tmp_path, OTHER)
-    with pytest.raises(LedgerError, match="one file a county and log"):
+    with pytest.raises(LedgerError, match="each county and log needs its own file"):
         Cosigner(tmp_path / f"{MINE}.sqlite3", OTHER, world().charters, desk.clock, PATIENCE)
     desk.cosigner = desk.open()
     desk.cosigner._conn.execute("UPDATE tiles SET hashes = zeroblob(96)")  # noqa: SLF001 -- a damaged disk

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.world.ledger import LATER, LedgerWorld, numbered, some_statements, world
-from yizhan.ledger.checkpoint_store import NOTHING, Head, Heads
+from yizhan.ledger.checkpoint_store import NOTHING, CheckpointStore, Head
 from yizhan.ledger.errors import LogBehind, LogDamaged, LogForked
 from yizhan.ledger.log import Log
 from yizhan.ledger.log_source import LogFolder
@@ -137,10 +137,10 @@ def test_what_the_station_did_not_sign_is_no_leaf(what: str) -> None:
 def test_what_is_put_aside_is_kept(tmp_path: Path) -> None:
     """With the reason, once, until it is taken back."""
     with world().log(tmp_path) as log:
-        log.statements.put_aside(b"x", "why")
-        log.statements.put_aside(b"x", "again")
+        log.statements.set_aside(b"x", "why")
+        log.statements.set_aside(b"x", "again")
         assert log.statements.aside() == [(b"x", "why")]
-        log.statements.take_back(b"x")
+        log.statements.remove_aside(b"x")
         assert log.statements.aside() == []
 
 
@@ -211,9 +211,9 @@ def _lose_heads(folder: Path) -> None:
 
 def _old_heads(folder: Path) -> None:
     _lose_heads(folder)
-    heads = Heads(folder / "checkpoint.sqlite3")
-    heads.begin(world().origin, Head(200, many(folder.parent / "other", 200).root))
-    heads.close()
+    checkpoints = CheckpointStore(folder / "checkpoint.sqlite3")
+    checkpoints.begin(world().origin, Head(200, many(folder.parent / "other", 200).root))
+    checkpoints.close()
 
 
 def _no_heads(folder: Path) -> None:
@@ -259,7 +259,7 @@ def _bad_checkpoint(folder: Path) -> None:
     [
         (_lose_statements, LogBehind, "ends at 250, the log has signed 300: its tail is lost"),
         (_lose_heads, LogBehind, "is missing or empty, but there are 300 statements"),
-        (_old_heads, LogBehind, "stands at 200, the published checkpoint at 300: an old copy"),
+        (_old_heads, LogBehind, "is at 200, the published checkpoint at 300: an old copy"),
         (_no_heads, StoreError, "再恢复备份"),
         (_lose_tile, LogDamaged, r"tile/0/001\.p/44: is missing"),
         (_flip_tile, LogDamaged, "does not belong to its tile"),
@@ -339,14 +339,14 @@ def test_a_full_tile_is_never_overwritten(tmp_path: Path) -> None:
 
 def test_the_head_moves_by_compare_and_swap(tmp_path: Path) -> None:
     """Who does not know the head cannot move it."""
-    heads = Heads(tmp_path / "heads.sqlite3")
-    heads.begin("a")
+    checkpoints = CheckpointStore(tmp_path / "heads.sqlite3")
+    checkpoints.begin("a")
     first, second = Head(1, bytes(32)), Head(2, bytes(32))
-    heads.swap(NOTHING, first, {"c": 4})
+    checkpoints.swap(NOTHING, first, {"c": 4})
     with pytest.raises(LogForked, match="stop all"):
-        heads.swap(NOTHING, second, {"c": 5})
-    assert (heads.read("a"), heads.position("c")) == (first, 4)
-    heads.close()
+        checkpoints.swap(NOTHING, second, {"c": 5})
+    assert (checkpoints.read("a"), checkpoints.position("c")) == (first, 4)
+    checkpoints.close()
 
 
 def test_a_log_below_a_known_checkpoint_refuses(tmp_path: Path) -> None:

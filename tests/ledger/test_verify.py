@@ -21,7 +21,7 @@ from yizhan.ledger.log_source import LogFolder, source
 from yizhan.ledger.proving import prove
 from yizhan.ledger.statement_keys import read_statement
 from yizhan.ledger.statements import Statements
-from yizhan.ledger.tree_builder import Growth
+from yizhan.ledger.tree_builder import TreeBuilder
 from yizhan.ledger.verify import VerifiedLog, statements_path, verify
 from yizhan.schemas import notes, tiles
 from yizhan.schemas.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
@@ -38,12 +38,12 @@ def entries(first: int, last: int) -> list[bytes]:
     return [entry_of(each.statement) for each in numbered(first, last)]
 
 
-def write(folder: Path, growth: Growth, more: list[bytes]) -> Checkpoint:
+def write(folder: Path, builder: TreeBuilder, more: list[bytes]) -> Checkpoint:
     """Write more of a log straight into files; its checkpoint, not signed yet."""
-    for path, content in growth.extend(more):
+    for path, content in builder.extend(more):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
-    return Checkpoint(world().origin, growth.size, growth.root())
+    return Checkpoint(world().origin, builder.size, builder.root())
 
 
 def sign(checkpoint: Checkpoint, *cosigners: str) -> bytes:
@@ -55,9 +55,9 @@ def sign(checkpoint: Checkpoint, *cosigners: str) -> bytes:
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A log of 70,123 entries, final at 70,000."""
-    folder, growth = tmp_path_factory.mktemp("large"), Growth()
-    (folder / "final").write_bytes(sign(write(folder, growth, entries(0, 70000)), *SIX[:4]))
-    (folder / "checkpoint").write_bytes(sign(write(folder, growth, entries(70000, SIZE))))
+    folder, builder = tmp_path_factory.mktemp("large"), TreeBuilder()
+    (folder / "final").write_bytes(sign(write(folder, builder, entries(0, 70000)), *SIX[:4]))
+    (folder / "checkpoint").write_bytes(sign(write(folder, builder, entries(70000, SIZE))))
     return folder
 
 
@@ -152,14 +152,14 @@ def test_a_flipped_bit_in_a_checkpoint_is_named(copy: Path, path: str) -> None:
 def test_entries_and_tiles_that_agree_on_something_else(copy: Path) -> None:
     """Another log under this checkpoint: whole in itself, and not what was signed."""
     shutil.rmtree(copy / "tile")
-    write(copy, Growth(), entries(1, SIZE + 1))
+    write(copy, TreeBuilder(), entries(1, SIZE + 1))
     with pytest.raises(LogForked, match="are not what was signed"):
         check(copy)
 
 
 def test_a_log_shortened_below_its_final_checkpoint(copy: Path, tmp_path: Path) -> None:
     """The newest checkpoint may not lie before a final one."""
-    (copy / "checkpoint").write_bytes(sign(write(tmp_path, Growth(), entries(0, 500))))
+    (copy / "checkpoint").write_bytes(sign(write(tmp_path, TreeBuilder(), entries(0, 500))))
     with pytest.raises(LogForked, match="the log was shortened"):
         check(copy)
 

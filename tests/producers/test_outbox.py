@@ -216,10 +216,10 @@ def test_a_full_disk_is_a_clear_error_and_no_half_of_an_event(desk: Desk, outbox
         assert [row.id.rsplit("-")[-1] for row in again.rows()] == [str(n) for n in range(1, accepted + 2)]
 
 
-def test_each_publish_nudges_the_publisher(outbox: Outbox) -> None:
+def test_each_publish_wakes_the_publisher(outbox: Outbox) -> None:
     """Whoever listens is woken by every event, and nobody need listen."""
     outbox.publish(fire())
-    with WakeupListener(outbox.nudge_path) as listener:
+    with WakeupListener(outbox.wakeup_path) as listener:
         outbox.publish(fire())
         assert listener.wait(1.0)
 

@@ -43,7 +43,7 @@ class Watch:
         for statement in self.audit[table.progress.audit :]:
             tail.take(statement)
         self.follower = Follower(table, self.world.charters, lambda _: self.world.station, self.world.counties)
-        self.enter(self.follower.resent(tail.said, tail.changed()))
+        self.enter(self.follower.resend(tail.said, tail.changed()))
 
     def enter(self, followed: Followed, *, dies_before_table: bool = False) -> list[Followup]:
         """Send what followed, then enter it into the table, unless the station dies between."""

@@ -22,8 +22,8 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from tests.schemas.payloads.examples import COMMON
 from tests.world.clock import Clock
-from tests.year import letters
-from tests.year.letters import BEIJING
+from tests.year import events
+from tests.year.events import BEIJING
 from tests.year.predicted import Step
 from tests.year.table import Row
 from yizhan.consumers.arrivals import Arrived, Kind
@@ -191,14 +191,14 @@ class Year:
 
     def _do(self, row: Row) -> None:
         county, known = self.counties[row.county], self.known.setdefault(row.pair, {})
-        if row.kind in letters.RECEIPTS:
+        if row.kind in events.RECEIPTS:
             before = county.outbox.rows()
             county.inbox.acknowledge(known[row.about][0], *OFFICER, stage=row.kind)
             (made,) = {each.id for each in county.outbox.rows()} - {each.id for each in before}
             known[row.event] = (made, "", made)
             return
         written_here = row.kind != "bulletin"
-        draft = letters.draft(row, known, self._plans) if written_here else parse_draft(self._bulletin(row))
+        draft = events.draft(row, known, self._plans) if written_here else parse_draft(self._bulletin(row))
         sent = county.outbox.publish(draft)
         thread = draft.subject or (known[row.about][2] if row.about else sent.id)
         known[row.event] = (sent.id, sent.hash.hex(), thread)

@@ -17,7 +17,7 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from tests.world.processes import STATION_READY, YIZHAN, running
 from tests.year import table
-from tests.year.letters import BEIJING
+from tests.year.events import BEIJING
 from tests.year.play import Year
 from tests.year.predicted import Step, predict
 from yizhan.bulletin.figures import canonical

@@ -1,8 +1,8 @@
-"""How much of what: sums over matters that do not depend on the order of adding.
+"""Sums over matters, independent of the order of adding.
 
 Rule 1: amounts are added as decimals, so that the same matters give the same sum in any order.
-Rule 2: what a payload says wrongly (no number, no known word) adds nothing and stops nothing; the letter is
-        still counted as a letter.
+Rule 2: a wrong value in a payload (not a number, an unknown word) adds nothing and raises nothing; the event is
+        still counted.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ Number = int | float
 
 
 def number(value: object) -> Decimal:
-    """Return a payload's number as it was written; 0 for anything else."""
+    """Return a payload's number exactly as written; 0 for anything else."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return Decimal(str(value))
     return Decimal(0)
 
 
 def plain(value: Decimal) -> Number:
-    """Return a sum as JSON has it: whole where it is whole, else with at most three decimals.
+    """Return a sum as JSON has it: an integer if it is whole, else with at most three decimals.
 
     >>> plain(Decimal("3.50")), plain(Decimal("2.0"))
     (3.5, 2)
@@ -46,17 +46,17 @@ def total(found: Iterable[Mapping[str, Any]], name: str) -> Number:
 
 
 def words(found: Iterable[Mapping[str, Any]], name: str) -> dict[str, int]:
-    """Count how often a field has which word."""
+    """Count each value of a field."""
     return counted(each[name] for each in found if isinstance(each.get(name), str))
 
 
 def counted(values: Iterable[str]) -> dict[str, int]:
-    """Count words, in an order of their own."""
+    """Count words, sorted."""
     return dict(sorted(Counter(values).items()))
 
 
 def cases(found: Sequence[Matter]) -> dict[str, Any]:
-    """Count cases, each once at its latest stage; ``reached`` counts how many came at least so far.
+    """Count cases, each once at its latest stage; ``reached`` counts how many reached at least that stage.
 
     A case that was dropped (撤案) is in no ``reached``: it is no longer a case that was filed.
     """
@@ -79,7 +79,7 @@ def cases(found: Sequence[Matter]) -> dict[str, Any]:
 
 
 def objects(raws: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Add up what was cut, caught or taken: by unit, animals and plants by protection too."""
+    """Add up what was cut, caught or taken: by unit, animals and plants also by protection."""
     sums = dict.fromkeys(_UNITS.values(), Decimal(0))
     by_class: dict[str, dict[str, Decimal]] = {"animals": {}, "plants": {}}
     for one in (one for raw in raws for one in _listed(raw, "objects")):
@@ -103,7 +103,7 @@ def _listed(raw: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
 
 
 def fires(found: Sequence[Matter]) -> dict[str, Any]:
-    """Count fires and what they cost."""
+    """Count fires and their damage."""
     alive = [each for each in found if each.counted is Counted.FIRES and each.latest is not None]
     raws = [each.raw for each in alive]
     return {
@@ -119,22 +119,22 @@ def fires(found: Sequence[Matter]) -> dict[str, Any]:
 
 
 def disasters(found: Sequence[Matter]) -> dict[str, Any]:
-    """Count disasters and whom they struck."""
+    """Count disasters and their victims."""
     raws = [each.raw for each in found if each.counted is Counted.DISASTERS and each.latest is not None]
     people = {name: total(raws, name) for name in ("dead", "missing", "evacuated")}
     return {"all": len(raws), **people, "class": words(raws, "class")}
 
 
 def hotspots(found: Sequence[Matter]) -> dict[str, Any]:
-    """Count hotspots by what people found there."""
+    """Count hotspots by the result of their verification."""
     raws = [each.raw for each in found if each.counted is Counted.HOTSPOTS and each.latest is not None]
     return {"all": len(raws), "verification": words(raws, "verification")}
 
 
 def intelligence(found: Sequence[Matter]) -> dict[str, Any]:
-    """Count reports provided, and what the other side made of them.
+    """Count reports provided, and the other side's use of them.
 
-    A report is fed back by the latest feedback on its thread; ``used`` are those that led to something.
+    A report's feedback is the latest one on its thread; ``used`` are those that led to something.
     """
     reports = [each for each in found if each.counted is Counted.REPORTS and each.latest is not None]
     answers = [each for each in found if each.counted is Counted.FEEDBACK and each.latest is not None]
@@ -153,5 +153,5 @@ def intelligence(found: Sequence[Matter]) -> dict[str, Any]:
 
 
 def asks_feedback(matter: Matter) -> bool:
-    """Tell whether a report asks for feedback: its header wants it, or it names a term."""
+    """Return whether a report asks for feedback: its header wants it, or it names a deadline."""
     return matter.latest is not None and (matter.latest.wants == "feedback" or "feedback_by" in matter.raw)

@@ -1,6 +1,6 @@
-"""Compares what two counties signed of a quarter.
+"""Compares the signed figures of two counties for a quarter.
 
-Rule 1: what each side signed is compared with what we count ourselves, item by item; nothing is taken for agreed
+Rule 1: each side's signed figures are compared with our own count, item by item; nothing counts as agreed
         that one side has not signed.
 Rule 2: a difference is reported with both values; people look into it.
 Rule 3: each county cites its own manifests, and the partner's once it knows them; what only one side cites is no
@@ -35,7 +35,7 @@ class FigureComparison:
 def compared(
     made: Mapping[str, Any], ours: Mapping[str, Any] | None, theirs: Mapping[str, Any] | None
 ) -> tuple[FigureComparison, ...]:
-    """Compare our figures of now with the two signed bulletins (their payloads; None: there is none).
+    """Compare our current figures with the two signed bulletins (their payloads; None if there is none).
 
     Single figures are compared only where the hashes differ.
     """
@@ -51,7 +51,7 @@ def compared(
 
 
 def verdict(findings: Sequence[FigureComparison]) -> Verdict:
-    """Sum up: ``differs`` if anything does, ``waiting`` if something could not be compared, else ``same``."""
+    """Return ``differs`` if anything does, ``waiting`` if something could not be compared, else ``same``."""
     words = {each.word for each in findings}
     return "differs" if "differs" in words else "waiting" if "waiting" in words else "same"
 

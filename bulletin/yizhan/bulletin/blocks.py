@@ -1,4 +1,4 @@
-"""What a sheet is made of: headings, paragraphs, tables and drawings, for every renderer."""
+"""The blocks of a sheet: headings, paragraphs, tables and drawings, for every renderer."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Block = Heading | Para | Table | Drawing
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """What every renderer draws. ``foot`` stands on every page."""
+    """A document for every renderer. ``foot`` is on every page."""
 
     title: str
     subtitle: str

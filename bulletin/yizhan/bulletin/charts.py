@@ -1,8 +1,8 @@
 """Charts and the map, as SVG: one drawing for HTML, PDF and DOCX.
 
-Rule 1: plain SVG: no script, no style sheet, nothing from anywhere; every text is escaped.
+Rule 1: plain SVG: no script, no style sheet, no external resource; every text is escaped.
 Rule 2: same input, same bytes: coordinates have one decimal.
-Rule 3: no colour alone tells anything: each bar has its number, each kind of point its own shape.
+Rule 3: colour is never the only information: each bar has its number, each kind of point its own shape.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ def bars(rows: Sequence[tuple[str, Sequence[float]]], legend: Sequence[str], tit
 
 
 def _wide(name: str) -> float:
-    """Guess how wide a text is: a Chinese character is as wide as it is high, another about half."""
+    """Estimate a text's width: a Chinese character is as wide as it is high, another about half."""
     return _SIZE * sum(1.0 if ord(one) > 0x2E7F else 0.55 for one in name)  # noqa: PLR2004 -- where CJK begins
 
 
 def _cut(name: str, room: float) -> str:
-    """Shorten a name to what there is room for."""
+    """Shorten a name to the room available."""
     if _wide(name) <= room:
         return name
     while name and _wide(name) > room - _SIZE:
@@ -91,7 +91,7 @@ def county_map(
 ) -> str | None:
     """Draw the two counties with points on them; ``points`` are (place in the legend, [lon, lat]).
 
-    None where no outline is known. Points of the same kind less than about 1 km apart are one, with their number.
+    None if no outline is known. Points of the same kind less than about 1 km apart are one, with their number.
     """
     everything = [point for rings in outlines.values() for ring in rings for point in ring]
     if not everything:
@@ -142,7 +142,7 @@ def _mark(kind: int, x: float, y: float, count: int) -> Iterator[str]:
 
 
 def _scale(scale: float) -> Iterator[str]:
-    """Draw ten kilometres: a degree of latitude has about 111."""
+    """Draw ten kilometres: a degree of latitude is about 111 km."""
     long = 10 / 111 * scale
     y = _MAP_HEIGHT - 14
     yield f'<path d="M20 {y - 4} V{y} H{20 + long:.1f} V{y - 4}" fill="none" stroke="{INK}" stroke-width="1"/>'
@@ -162,7 +162,7 @@ def _svg(height: float, parts: Iterable[str], title: str) -> str:
 
 
 def outlines_of(geojson: Mapping[str, Any], codes: Iterable[str]) -> dict[str, Outline]:
-    """Take the outlines of some counties from a FeatureCollection with the property ``code``."""
+    """Return the outlines of some counties from a FeatureCollection with the property ``code``."""
     wanted = set(codes)
     found: dict[str, Outline] = {}
     for feature in geojson["features"]:

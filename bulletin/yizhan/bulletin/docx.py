@@ -1,9 +1,9 @@
 """The sheet as DOCX, for an office that edits its own copy.
 
 Rule 1: real headings, tables and fields of Word, so that it can be edited; drawings are PNG.
-Rule 2: fonts are named, not carried: every Chinese office has 仿宋 and 黑体.
-Rule 3: the signed figures are in the event, not here: what is edited here is no longer what was signed,
-        and the foot names the hash by which that shows.
+Rule 2: fonts are named, not embedded: every Chinese office has 仿宋 and 黑体.
+Rule 3: the signed figures are in the event, not here: an edited copy is not what was signed,
+        and the foot names the hash that shows this.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _table(document: Document, table: Table) -> None:
     for row in made.rows:
         row._tr.get_or_add_trPr().append(OxmlElement("w:cantSplit"))  # noqa: SLF001 -- python-docx has no word for it
     size = 8 if table.small else 10.5
-    # One look at every cell: python-docx finds them anew at each call, which is quadratic.
+    # Read each cell once: python-docx searches for them at each call, which is quadratic.
     cells = made._cells  # noqa: SLF001 -- its documented way is quadratic
     for number, text in enumerate([*table.columns, *(cell for row in rows for cell in row)]):
         cell, column = cells[number], number % len(table.columns)
@@ -179,7 +179,7 @@ def _border(paragraph: Paragraph, edge: str, colour: str) -> None:
 
 
 def _edge(cell: Any, *, top: int, bottom: int) -> None:  # noqa: ANN401 -- python-docx's own
-    """Rule the edges of a cell, in eighths of a point; 0 for none."""
+    """Draw the edges of a cell, in eighths of a point; 0 for none."""
     borders = OxmlElement("w:tcBorders")
     for name, width in (("top", top), ("bottom", bottom)):
         if width:

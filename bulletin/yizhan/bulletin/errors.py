@@ -1,12 +1,12 @@
-"""What can go wrong with a bulletin.
+"""Errors of a bulletin.
 
 ::
 
     YizhanError
     └── BulletinError
-        └── TextInvalid     the analyst's text is not as it must be; the sentence names the line
+        └── TextInvalid     the analyst's text is invalid; the message names the line
 
-Rule 1: these sentences are for the analyst, so they are in the language chosen.
+Rule 1: these messages are for the analyst, so they are in the chosen language.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from yizhan.schemas.errors import YizhanError
 
 
 class BulletinError(YizhanError):
-    """Base of what can go wrong with a bulletin."""
+    """Base of a bulletin's errors."""
 
 
 class TextInvalid(BulletinError):
-    """The analyst's text is not as it must be."""
+    """The analyst's text is invalid."""

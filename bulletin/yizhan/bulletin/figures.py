@@ -1,10 +1,11 @@
 """The figures of a quarter between two counties: a pure function, the same bytes on both sides.
 
 Rule 1: no clock, no order of arrival, no "we" and "they": sides are member codes, directions ``from>to``.
-Rule 2: a matter is one, at its latest stage (``matters``); letters are counted beside matters, not mixed.
-Rule 3: what cannot be read or has not come is counted as that, never left out in silence.
+Rule 2: a matter counts once, at its latest stage (``matters``); events are counted separately from matters.
+Rule 3: what cannot be read or has not arrived is counted as such, never left out silently.
 Rule 4: an empty quarter has figures too: zeros (零报告).
-Rule 5: comparison is with figures counted the same way; no figures of that quarter: no comparison, and it says so.
+Rule 5: figures are compared only with figures counted the same way; if there are none of that quarter, the result
+        says so.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def figures(
     label: str,
     pair: tuple[str, str],
     time_zone: str,
-    letters: Iterable[QuarterEvent],
+    events: Iterable[QuarterEvent],
     obligations: Iterable[QuarterObligation] = (),
     earlier: Callable[[str], Mapping[str, Any] | None] = lambda _label: None,
 ) -> dict[str, Any]:
@@ -61,13 +62,13 @@ def figures(
     Args:
         label: such as ``2026Q3``.
         pair: the two member codes, in any order.
-        time_zone: of the alliance: months and days are its own.
-        letters: what each of the two sent the other in that quarter, in any order, repeats allowed.
-        obligations: how the obligations between the two stood at its end.
-        earlier: returns the figures of another quarter, None where there are none.
+        time_zone: of the alliance, for months and days.
+        letters: events between the two in that quarter, in any order, repeats allowed.
+        obligations: state of the obligations between the two at its end.
+        earlier: returns the figures of another quarter, None if there are none.
     """
     codes = tuple(sorted(pair))
-    everything = ordered(letters)
+    everything = ordered(events)
     known = standing(everything)
     found = matters(everything, known)
     counted = [each for each in everything if each.type not in NEVER_COUNTED]
@@ -86,7 +87,7 @@ def figures(
         },
         **_contents(found),
         "by_county": {code: _contents([each for each in found if each.source == code]) for code in codes},
-        "withdrawn": sum(each.latest is None and any(one.opened for one in each.letters) for each in found),
+        "withdrawn": sum(each.latest is None and any(one.opened for one in each.events) for each in found),
         "types": aggregates.counted(each.type for each in found if each.latest is not None),
         "months": _months(label, time_zone, found),
         "obligations": _obligations(owed),
@@ -99,7 +100,7 @@ def figures(
 
 
 def canonical(made: Mapping[str, Any]) -> bytes:
-    """Write figures as their hash is taken: UTF-8, names sorted, no spaces."""
+    """Serialise figures as they are hashed: UTF-8, names sorted, no spaces."""
     text = json.dumps(made, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
     return text.encode("utf-8", "replace")
 
@@ -113,7 +114,7 @@ def looked_up(made: Mapping[str, Any], path: str) -> Any:  # noqa: ANN401 -- JSO
     """Return a figure by its path, ``cases.criminal.all``.
 
     Raises:
-        KeyError: there is none.
+        KeyError: there is no such figure.
     """
     here: Any = made
     for name in path.split("."):
@@ -126,7 +127,7 @@ def _nothing(path: str) -> Any:  # noqa: ANN401 -- it only raises
 
 
 def proposed(found: Sequence[Matter]) -> list[str]:
-    """Propose typical cases: the gravest grade first, then the furthest stage; ids of their first letters."""
+    """Return ids of the first events of typical cases: the gravest grade first, then the furthest stage."""
 
     def rank(matter: Matter) -> tuple[int, int, tuple[str, str, int, str]]:
         stage = matter.raw.get("case_stage")
@@ -140,9 +141,9 @@ def proposed(found: Sequence[Matter]) -> list[str]:
     return [each.first.id for each in sorted(chosen, key=rank)[:TYPICAL]]
 
 
-def _classification(letters: Sequence[QuarterEvent]) -> str:
-    """Return the highest class of what was counted; a bulletin is never less than 内部."""
-    found = {str(each.raw.get("classification")) for each in letters}
+def _classification(events: Sequence[QuarterEvent]) -> str:
+    """Return the highest classification of what was counted; a bulletin has at least 内部."""
+    found = {str(each.raw.get("classification")) for each in events}
     return "工作秘密" if "工作秘密" in found else "内部"
 
 
@@ -157,7 +158,7 @@ def _contents(found: Sequence[Matter]) -> dict[str, Any]:
 
 
 def _direction(sent: Sequence[QuarterEvent], known: Replacements) -> dict[str, Any]:
-    """Count the letters of one direction; ``root`` is over their hashes in the agreed order (RFC 9162)."""
+    """Count the events of one direction; ``root`` is over their hashes in the agreed order (RFC 9162)."""
     here = [each for each in sent if not each.missing]
     hashes = sorted(bytes.fromhex(each.hash) for each in sent)
     return {
@@ -180,7 +181,7 @@ def _months(label: str, time_zone: str, found: Sequence[Matter]) -> dict[str, An
     made = {month: dict.fromkeys(kinds, 0) for month in months}
     for each in found:
         month = datetime.fromisoformat(each.first.time).astimezone(zone).strftime("%Y-%m")
-        # What was learnt before the quarter and sent in it is counted in its first month.
+        # Events before the quarter that were sent in it are counted in its first month.
         month = min(max(month, months[0]), months[-1])
         for name, kind in kinds.items():
             made[month][name] += each.latest is not None and each.counted is kind
@@ -205,7 +206,7 @@ def _obligations(owed: Sequence[QuarterObligation]) -> dict[str, Any]:
 
 
 def _answers(matter: Matter) -> bool:
-    """Tell whether this is a last word on what it answers; an interim word leaves that open."""
+    """Return whether this is a final answer; an interim answer leaves the matter open."""
     if matter.latest is None:
         return False
     if matter.counted is Counted.FEEDBACK:
@@ -214,7 +215,7 @@ def _answers(matter: Matter) -> bool:
 
 
 def _open(found: Sequence[Matter], owed: Sequence[QuarterObligation]) -> list[dict[str, str]]:
-    """List what the next quarter inherits: why in one word, what, whose move it is, since or until when."""
+    """List what stays open for the next quarter: reason in one word, what, who must act, since or until when."""
     answered = {each.first.thread for each in found if _answers(each)}
     listed = []
     for each in found:
@@ -229,7 +230,7 @@ def _open(found: Sequence[Matter], owed: Sequence[QuarterObligation]) -> list[di
 
 
 def _unfinished(matter: Matter, answered: Collection[str]) -> tuple[str, str]:
-    """Return in which way a matter is open, and whose move it is; empty words for one that is not."""
+    """Return why a matter is open, and who must act; empty words if it is not open."""
     latest, raw, partner = matter.latest, matter.raw, matter.first.to
     if latest is None:
         return "", ""
@@ -249,7 +250,7 @@ def _unfinished(matter: Matter, answered: Collection[str]) -> tuple[str, str]:
 
 
 def _points(found: Sequence[Matter]) -> list[dict[str, Any]]:
-    """List where matters were, to about 100 m: [longitude, latitude], WGS 84."""
+    """List the positions of matters, to about 100 m: [longitude, latitude], WGS 84."""
     made = []
     for each in found:
         place = each.raw.get("place")
@@ -261,7 +262,7 @@ def _points(found: Sequence[Matter]) -> list[dict[str, Any]]:
 
 
 def _compared(made: Mapping[str, Any], earlier: Callable[[str], Mapping[str, Any] | None]) -> dict[str, Any]:
-    """Set figures beside those of the last quarter and of last year's same quarter: None where there are none."""
+    """Compare figures with the last quarter and the same quarter of last year: None if there are none."""
     quarter = Quarter.parse(made["label"])
     before = {"last_quarter": quarter.previous(), "last_year": Quarter(quarter.year - 1, quarter.number)}
     compared: dict[str, Any] = {}

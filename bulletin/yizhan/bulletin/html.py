@@ -1,9 +1,9 @@
 """The sheet as one HTML file.
 
-Rule 1: self-contained: no script, nothing from anywhere; the Content-Security-Policy says so, and names the
+Rule 1: self-contained: no script, no external resource; the Content-Security-Policy enforces it, and names the
         one style sheet by its hash.
 Rule 2: every text is escaped; drawings are our own SVG.
-Rule 3: it prints on A4 as it looks.
+Rule 3: printed on A4 it looks as on the screen.
 """
 
 from __future__ import annotations

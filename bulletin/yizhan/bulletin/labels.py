@@ -1,4 +1,4 @@
-"""Words of the sheet that are looked up by a code: Chinese, translated where shown."""
+"""Labels of the sheet's codes: Chinese, translated where shown."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def quantity(value: float) -> str:
 
 
 def change(old: float, now: float) -> str:
-    """Write a change as people quote it: per cent; from nothing there is none.
+    """Write a change in per cent; a change from zero has none.
 
     >>> change(4, 5), change(4, 4), change(0, 3)
     ('+25%', '0%', '—')
@@ -121,13 +121,13 @@ def change(old: float, now: float) -> str:
 
 
 def named(table: Mapping[str, str], word: str) -> str:
-    """Return what a table calls a word, in the language chosen; a word that it does not know as it is."""
+    """Return a table's label of a word, in the chosen language; an unknown word unchanged."""
     name = table.get(word)
     return word if name is None else _(name)
 
 
 def code_name(listed: str, value: str) -> str:
-    """Return what a code list calls a value, in the language chosen; one that is not in the list as it is.
+    """Return a code list's label of a value, in the chosen language; an unknown value unchanged.
 
     >>> code_name("protections", "三级")
     '三级'

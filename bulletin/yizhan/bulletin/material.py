@@ -1,4 +1,4 @@
-"""Everything that a sheet is drawn from."""
+"""The input of a sheet."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from yizhan.bulletin.quarter_events import QuarterEvent
 
 @dataclass(frozen=True)
 class Material:
-    """Everything a sheet is made of.
+    """Everything that a sheet is made from.
 
     ``names`` are the two counties' by code, ``passages`` the analyst's text by name, ``typical`` the cases
     chosen with the text of each, ``made`` is today, ``maker`` the county that made the sheet.
     """
 
     figures: Mapping[str, Any]
-    letters: Sequence[QuarterEvent]
+    events: Sequence[QuarterEvent]
     proof: Proof
     names: Mapping[str, str]
     maker: str

@@ -1,11 +1,11 @@
-"""From letters to matters: one case, fire or report, however many letters report it.
+"""Groups events into matters: one case, fire or report, however many events report it.
 
-Rule 1: a matter is all letters of one type on one thread, and letters of one county under one external_ref.
-Rule 2: it stands as its latest letter says that was neither withdrawn nor superseded. One that has no such
-        letter left is withdrawn: counted as that, and nowhere else.
-Rule 3: superseded and withdrawn bind only from the same county, about the very hash, and an exercise takes
-        back no real letter.
-Rule 4: exercises and tests are no matters.
+Rule 1: a matter is all events of one type on one thread, and events of one county under one external_ref.
+Rule 2: its state is that of its latest event that was neither withdrawn nor superseded. A matter without
+        such an event is withdrawn: counted as withdrawn, and nowhere else.
+Rule 3: superseding and withdrawing work only from the same county and for the exact hash, and an exercise
+        withdraws no real event.
+Rule 4: exercises and tests are not matters.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from yizhan.schemas.payloads.table import NEVER_COUNTED, Counted, counted_as
 
 @dataclass(frozen=True, slots=True)
 class Matter:
-    """One matter: its letters of the quarter in order, and the one that says how it stands (None: withdrawn)."""
+    """One matter: its events of the quarter in order, and the one with its current state (None: withdrawn)."""
 
-    letters: tuple[QuarterEvent, ...]
+    events: tuple[QuarterEvent, ...]
     latest: QuarterEvent | None
 
     @property
     def first(self) -> QuarterEvent:
-        """The letter that reported it first in this quarter."""
-        return self.letters[0]
+        """The event that reported it first in this quarter."""
+        return self.events[0]
 
     @property
     def type(self) -> str:
-        """What it is about."""
+        """Its event type."""
         return self.first.type
 
     @property
     def counted(self) -> Counted:
-        """Among what the bulletin counts it."""
+        """The group of figures that counts it."""
         return counted_as(self.type)
 
     @property
@@ -48,42 +48,42 @@ class Matter:
 
     @property
     def continued(self) -> bool:
-        """Whether it began before the quarter: its thread's first letter is not here."""
-        return all(letter.id != letter.thread for letter in self.letters)
+        """Whether it began before the quarter: its thread's first event is not here."""
+        return all(event.id != event.thread for event in self.events)
 
     @property
     def raw(self) -> Mapping[str, Any]:
-        """What its latest letter says; empty for one withdrawn or never opened."""
+        """The payload of its latest event; empty for one withdrawn or never opened."""
         return {} if self.latest is None else self.latest.raw
 
     def grade(self) -> int | None:
-        """Return the grade that its latest letter has, 1 the gravest."""
+        """Return the grade of its latest event, 1 the gravest."""
         return None if self.latest is None else self.latest.grade
 
 
 @dataclass(frozen=True, slots=True)
 class Replacements:
-    """What became of letters: ids by which each was superseded or withdrawn."""
+    """Ids of the events by which others were superseded or withdrawn."""
 
     superseded: Mapping[tuple[str, str], str]
     withdrawn: Mapping[tuple[str, str], str]
 
-    def holds(self, letter: QuarterEvent) -> bool:
-        """Tell whether a letter still says how things are."""
-        gone = letter.key in self.superseded or letter.key in self.withdrawn
-        return not gone and letter.withdraws is None and letter.opened
+    def holds(self, event: QuarterEvent) -> bool:
+        """Return whether an event is still valid."""
+        gone = event.key in self.superseded or event.key in self.withdrawn
+        return not gone and event.withdraws is None and event.opened
 
 
-def ordered(letters: Iterable[QuarterEvent]) -> tuple[QuarterEvent, ...]:
-    """Return each letter once, in the one order that all agree on; ids repeated with another hash stay."""
-    return tuple(sorted({letter.key: letter for letter in letters}.values(), key=lambda each: each.order))
+def ordered(events: Iterable[QuarterEvent]) -> tuple[QuarterEvent, ...]:
+    """Return each event once, in an order that is the same everywhere; ids repeated with another hash stay."""
+    return tuple(sorted({event.key: event for event in events}.values(), key=lambda each: each.order))
 
 
-def standing(letters: Sequence[QuarterEvent]) -> Replacements:
-    """Return what was superseded and withdrawn by letters of this quarter; the last one counts."""
-    about = {letter.key: letter for letter in letters}
+def standing(events: Sequence[QuarterEvent]) -> Replacements:
+    """Return which events were superseded and withdrawn by events of this quarter; the last one counts."""
+    about = {event.key: event for event in events}
     found: dict[str, dict[tuple[str, str], str]] = {"supersedes": {}, "withdraws": {}}
-    for each in letters:
+    for each in events:
         for name, gone in found.items():
             ref = getattr(each, name)
             if ref is None or ref[0][:6] != each.source:
@@ -94,9 +94,9 @@ def standing(letters: Sequence[QuarterEvent]) -> Replacements:
     return Replacements(found["supersedes"], found["withdraws"])
 
 
-def matters(letters: Sequence[QuarterEvent], known: Replacements) -> tuple[Matter, ...]:
-    """Gather ordered letters to matters, in the order in which they began."""
-    real = [each for each in letters if each.status == "Actual" and each.type not in NEVER_COUNTED and not each.missing]
+def matters(events: Sequence[QuarterEvent], known: Replacements) -> tuple[Matter, ...]:
+    """Group ordered events into matters, in the order in which they began."""
+    real = [each for each in events if each.status == "Actual" and each.type not in NEVER_COUNTED and not each.missing]
     parents: dict[object, object] = {}
 
     def root(name: object) -> object:

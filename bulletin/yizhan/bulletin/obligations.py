@@ -1,11 +1,11 @@
-"""How obligations stood at a quarter's end, from the station's followup statements.
+"""State of obligations at a quarter's end, from the station's followup statements.
 
-Rule 1: a statement's own instants decide, never when it arrived; later statements are ignored, so the figures of a
+Rule 1: a statement's own instants decide, never its arrival; later statements are ignored, so the figures of a
         quarter are the same a year later.
 Rule 2: an obligation belongs to every quarter in which it was open: it opened before the quarter's end and had
         not ended before its start.
 Rule 3: where both owe together, it is counted for each of them.
-Rule 4: an obligation that is owed again, because what discharged it was withdrawn, is counted once, as owed again.
+Rule 4: an obligation that is owed again, because its discharge was withdrawn, is counted once, as owed again.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from yizhan.schemas.timestamps import written
 def quarter_obligations(
     statements: Iterable[Followup], pair: tuple[str, str], since: datetime, until: datetime
 ) -> tuple[QuarterObligation, ...]:
-    """Return what either of the two owed the other, or both together, in a quarter.
+    """Return the obligations between the two, or of both together, in a quarter.
 
     Args:
         statements: verified, in any order, repeats allowed.
         pair: the two member codes.
         since: first instant of the quarter.
-        until: first instant after it, or as far as is known.
+        until: first instant after it, or the latest known instant.
     """
     start, end = written(since), written(until)
     steps: dict[str, dict[str, Followup]] = defaultdict(dict)

@@ -1,8 +1,8 @@
-"""The sheet as PDF, set by typst with the fonts beside this file; drawings as PNG for what takes no SVG.
+"""The sheet as PDF, set by typst with the fonts in this folder; drawings as PNG for programs without SVG.
 
-Rule 1: the sheet goes in as JSON data: nothing that a person wrote is read as markup.
+Rule 1: the sheet is passed as JSON data: nothing that a person wrote is read as markup.
 Rule 2: same sheet and date, same bytes: no clock, the same fonts on every machine.
-Rule 3: a character that our fonts do not have (beyond GB 2312) is drawn with the machine's; where none has
+Rule 3: a character that our fonts do not have (beyond GB 2312) is drawn with the machine's fonts; if none has
         it, ``uncovered`` names it, so that nobody signs a page with holes.
 """
 
@@ -51,7 +51,7 @@ def _named(block: Block) -> dict[str, Any]:
 
 
 def _breakable(text: str) -> str:
-    """Let a long id or hash break anywhere, without a hyphen."""
+    """Allow a long id or hash to break anywhere, without a hyphen."""
     return _LONG.sub(lambda found: "\u200b".join(found[0]), text)
 
 

@@ -1,7 +1,7 @@
-"""What the figures rest on: the station's manifests of both counties, and what is doubtful.
+"""The basis of the figures: the station's manifests of both counties, and doubts.
 
 Rule 1: each county has its own manifests; the partner's are known from the partner's signed bulletin.
-Rule 2: what is missing or does not agree stands framed above the figures.
+Rule 2: what is missing or does not agree is shown in a frame above the figures.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from yizhan.schemas.manifest import Manifest
 
 @dataclass(frozen=True, slots=True)
 class CitedManifest:
-    """One manifest: whose, its SHA-256 in hex, and what it names (root in hex)."""
+    """One manifest: its county, its SHA-256 in hex, and its content (root in hex)."""
 
     county: str
     hash: str
@@ -27,7 +27,7 @@ class CitedManifest:
 
     @classmethod
     def of(cls, manifest: Manifest, manifest_hash: str) -> CitedManifest:
-        """Return what is cited of a manifest that was verified."""
+        """Return the citation of a verified manifest."""
         return cls(
             manifest.county,
             manifest_hash,
@@ -43,7 +43,7 @@ class CitedManifest:
 class Proof:
     """Manifests by county, sorted by when they were closed; ``doubts`` are what the figures may lack.
 
-    ``agreed`` tells that the partner signed the very figures that we count.
+    ``agreed`` says that the partner signed exactly the figures that we count.
     """
 
     manifests: Mapping[str, tuple[CitedManifest, ...]] = field(hash=False)
@@ -51,5 +51,5 @@ class Proof:
     agreed: bool = False
 
     def closed(self, county: str) -> bool:
-        """Tell whether a closing manifest of a county is here."""
+        """Return whether a county's closing manifest is here."""
         return any(not each.interim for each in self.manifests.get(county, ()))

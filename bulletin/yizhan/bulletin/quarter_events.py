@@ -1,4 +1,4 @@
-"""What a bulletin is counted from: events that one of the two counties sent the other, as plain data.
+"""The events that a bulletin is counted from, sent by one of the two counties to the other, as plain data.
 
 Rule 1: the caller passes only what it has verified: inbox items against the digest's manifest, outbox events
         as they were sealed.
@@ -23,7 +23,7 @@ ObligationState = Literal["due", "met", "late", "missed", "cancelled"]
 class QuarterEvent:
     """One event. ``to`` is the other of the two; ``raw`` is empty where it could not be opened or is missing.
 
-    ``hash`` is 32 bytes in hex. ``missing``: a manifest names it and nobody here has it. ``text`` is a payload that is
+    ``hash`` is 32 bytes in hex. ``missing``: a manifest names it, but it is not here. ``text`` is a payload that is
     no JSON object; ``rule`` and ``warnings`` (words of the inbox) are for people, no figure depends on them.
     """
 
@@ -51,25 +51,25 @@ class QuarterEvent:
 
     @property
     def key(self) -> tuple[str, str]:
-        """What others refer to it by: id and hash."""
+        """Its id and hash, by which others refer to it."""
         return self.id, self.hash
 
     @property
     def summary(self) -> str:
-        """What its author wrote first: title and summary, or what was no JSON."""
+        """Its author's summary: title and summary, or text that is not JSON."""
         parts = (self.raw.get("title"), self.raw.get("summary"), self.text)
         return "：".join(part for part in parts if isinstance(part, str))
 
     @property
     def order(self) -> tuple[str, str, int, str]:
-        """Where it stands among all: by when it was learnt, then as its sender numbered it; never by arrival."""
+        """Its sort key: time of learning, then the sender's number; never arrival."""
         source, book, number = split_id(self.id)
         return self.time, f"{source}-{book}", number, self.hash
 
 
 @dataclass(frozen=True, slots=True)
 class QuarterObligation:
-    """How one obligation stood at the quarter's end; ``owes`` and ``owed`` are member codes."""
+    """One obligation at the quarter's end; ``owes`` and ``owed`` are member codes."""
 
     obligation: str
     rule: str
@@ -88,7 +88,7 @@ def quarter_event(
     rule: str = "",
     warnings: tuple[str, ...] = (),
 ) -> QuarterEvent:
-    """Return one event of the quarter; ``contents`` is None for what could not be opened."""
+    """Return one event of the quarter; ``contents`` is None if it could not be opened."""
 
     def pair(name: str) -> tuple[str, str] | None:
         ref = getattr(header, name)

@@ -1,9 +1,9 @@
-"""The sheet: the bulletin as blocks of text, tables and drawings, in the language chosen.
+"""The sheet: the bulletin as blocks of text, tables and drawings, in the chosen language.
 
-Rule 1: every number on it is taken from the figures; a passage of an analyst stands beside them.
-Rule 2: words of others are text: no block holds markup, each renderer escapes.
-Rule 3: doubts stand above the figures, and the proof below them.
-Rule 4: an empty quarter has its sheet too (零报告).
+Rule 1: every number on it is taken from the figures; an analyst's passages are added to them.
+Rule 2: others' words are text: no block holds markup, each renderer escapes.
+Rule 3: doubts are above the figures, and the proof below them.
+Rule 4: an empty quarter has a sheet too (零报告).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def sheet(material: Material) -> Sheet:
 
 
 def _cleaned(block: Block) -> Block:
-    """Take unseen characters out of a block: control characters are no XML, and others reorder what is read."""
+    """Remove invisible characters from a block: control characters are invalid in XML, and some reorder text."""
     if isinstance(block, Table):
         rows = [[blanked(cell) for cell in row] for row in block.rows]
         return replace(block, columns=[blanked(cell) for cell in block.columns], rows=rows)
@@ -95,7 +95,7 @@ def _blocks(material: Material) -> Iterator[Block]:
             yield from _paragraphs(text)
     yield Heading(_("附件一　文书收发与清单核对"))
     yield from _exchange(material)
-    if material.letters:
+    if material.events:
         yield Heading(_("附件二　文书目录"))
         yield _listing(material)
 
@@ -160,7 +160,7 @@ def _comparison(made: Mapping[str, Any]) -> Table:
 
 
 def _by_county(material: Material, caption: str, rows: Sequence[tuple[str, str]]) -> Table:
-    """Set both counties' figures and their sum in one table; rows are (name, path)."""
+    """Return one table of both counties' figures and their sum; rows are (name, path)."""
     codes = material.figures["pair"]
     parts = [*(material.figures["by_county"][code] for code in codes), material.figures]
     columns = [_("项目"), *(material.names[code] for code in codes), _("合计")]
@@ -227,7 +227,7 @@ def _fires(material: Material) -> Iterator[Block]:
 
 
 def _typical(material: Material) -> Iterator[Block]:
-    known = {each.id: each for each in material.letters}
+    known = {each.id: each for each in material.events}
     chosen = material.typical
     if chosen is None:
         chosen = [(each, "") for each in material.figures["typical"]]
@@ -236,16 +236,16 @@ def _typical(material: Material) -> Iterator[Block]:
         yield Para(f"{number}. {text}（{event_id}）")
 
 
-def _case_text(material: Material, letter: QuarterEvent | None) -> str:
-    """Describe a case by its latest letter; of persons only what the summary says."""
-    if letter is None:
+def _case_text(material: Material, event: QuarterEvent | None) -> str:
+    """Describe a case by its latest event; of persons only what the summary says."""
+    if event is None:
         return _("（内容无法打开）")
-    thread = [each for each in ordered(material.letters) if each.thread == letter.thread and each.type == letter.type]
-    known = standing(ordered(material.letters))
+    thread = [each for each in ordered(material.events) if each.thread == event.thread and each.type == event.type]
+    known = standing(ordered(material.events))
     alive = [each for each in thread if known.holds(each)]
-    raw = (alive[-1] if alive else letter).raw
+    raw = (alive[-1] if alive else event).raw
     summary = str(raw.get("summary") or _("（内容无法打开）"))
-    head = [material.names.get(letter.source, letter.source), type_name(letter.type)]
+    head = [material.names.get(event.source, event.source), type_name(event.type)]
     head += [code_name("charges", word) for word in (raw.get("charge"),) if isinstance(word, str)]
     head += [_(word) for word in (raw.get("case_stage"),) if isinstance(word, str)]
     return "，".join(head) + "：" + short(summary)
@@ -338,10 +338,10 @@ def _direction(material: Material, name: str) -> str:
 
 
 def _listing(material: Material) -> Table:
-    letters = ordered(material.letters)
-    known = standing(letters)
+    events = ordered(material.events)
+    known = standing(events)
     rows = []
-    for number, each in enumerate(letters, 1):
+    for number, each in enumerate(events, 1):
         notes = [_("{grade}级").format(grade=each.grade)] if each.grade is not None else []
         notes += [_("已更正")] if each.key in known.superseded else []
         notes += [_("已撤回")] if each.key in known.withdrawn else []
@@ -360,7 +360,7 @@ def _listing(material: Material) -> Table:
             ]
         )
     columns = [_("序号"), _("得知时间"), _("发件"), _("类别"), _("摘要"), _("编号"), _("备注")]
-    # English names of types are long; Chinese summaries want the room.
+    # English names of types are long; Chinese summaries need the room.
     widths = (7, 19, 10, 14, 26, 25, 8) if get_language() == "zh_CN" else (7, 20, 12, 17, 20, 25, 9)
     return Table("", columns, rows, words=True, widths=widths, small=True)
 

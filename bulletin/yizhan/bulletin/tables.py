@@ -1,4 +1,4 @@
-r"""The figures and the letters as CSV for spreadsheets.
+r"""The figures and the events as CSV for spreadsheets.
 
 Rule 1: UTF-8 with a byte order mark, CRLF (RFC 4180): so Excel reads Chinese.
 Rule 2: no cell is a formula (``schemas.spreadsheet``).
@@ -25,9 +25,9 @@ def figures_csv(made: Mapping[str, Any]) -> bytes:
     return _csv([_("项目"), _("数值")], _flat(made, ""))
 
 
-def letters_csv(letters: Iterable[QuarterEvent]) -> bytes:
-    """Write every letter as one row, in the agreed order."""
-    listed = ordered(letters)
+def events_csv(events: Iterable[QuarterEvent]) -> bytes:
+    """Write every event as one row, in the agreed order."""
+    listed = ordered(events)
     known = standing(listed)
     columns = [
         _("编号"),

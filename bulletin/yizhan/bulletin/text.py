@@ -1,12 +1,12 @@
-"""What an analyst writes: one plain text file for a bulletin, made for Notepad.
+"""The analyst's text: one plain text file for a bulletin, edited in Notepad.
 
-Rule 1: figures are never written but named: ``{{letters}}``. What stands there is taken from the figures when the
-        sheet is drawn; a name that is no figure is refused, with its line, and so is anything that gives one a value.
+Rule 1: figures are never written but named: ``{{letters}}``. Their values are filled in when the sheet is drawn;
+        a name that is not a figure is refused, with its line, and so is anything that gives one a value.
 Rule 2: the file records for which figures it was written, and the values of those it names; a text whose figures
-        have changed since is reported, and is not signed before somebody has looked at it again.
+        have changed since is reported, and is not signed before a person has looked at it again.
 Rule 3: a passage is text: its lines become paragraphs, never markup. Lines that begin with ``%`` are the
-        program's own and are written anew; every other line is left as it is.
-Rule 4: UTF-8, with or without a byte order mark; any line ends.
+        program's own and are rewritten; every other line is left unchanged.
+Rule 4: UTF-8, with or without a byte order mark; any line endings.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _HEAD: Final = (
 
 
 class TextLine(NamedTuple):
-    """One line of the file: where, from 1, and what it says."""
+    """One line of the file: its number, from 1, and its text."""
 
     number: int
     text: str
@@ -52,10 +52,10 @@ class TextLine(NamedTuple):
 
 @dataclass(frozen=True)
 class Writing:
-    """The file as it stands.
+    """The content of the file.
 
     ``passages`` has the lines of each section, ``cases`` those of each case by its event id (None: as proposed),
-    ``figures`` the hash beside which it was written, ``seen`` what the figures that it names were then.
+    ``figures`` the hash for which it was written, ``seen`` the values at that time of the figures that it names.
     """
 
     passages: Mapping[str, Sequence[TextLine]]
@@ -70,7 +70,7 @@ class Writing:
 
 
 def blank(made: Mapping[str, Any]) -> Writing:
-    """Begin a file: the overview in words, its figures named; the cases that are proposed."""
+    """Return a new file: the overview in words, its figures named, and the proposed cases."""
     named = {name: f"{{{{{path}}}}}" for name, path in SUMMARY.items()}
     overview = () if made["empty"] else (TextLine(0, _(OVERVIEW).format(**named)),)
     passages = dict.fromkeys(SECTIONS, ()) | {"overview": overview}
@@ -146,7 +146,7 @@ def _checked(line: TextLine) -> TextLine:
 
 
 def _trimmed(lines: Sequence[TextLine]) -> tuple[TextLine, ...]:
-    """Return a passage without the empty lines around it."""
+    """Return a passage without leading and trailing empty lines."""
     full = [place for place, line in enumerate(lines) if line.text.strip()]
     return tuple(lines[full[0] : full[-1] + 1]) if full else ()
 
@@ -156,7 +156,7 @@ def _all_trimmed(cases: Mapping[str, Sequence[TextLine]] | None) -> Mapping[str,
 
 
 def written(writing: Writing, made: Mapping[str, Any]) -> bytes:
-    """Write the file beside these figures: with a byte order mark and CRLF, as Notepad does.
+    """Write the file for these figures: with a byte order mark and CRLF, as Notepad does.
 
     Raises:
         TextInvalid: as ``filled``.
@@ -237,7 +237,7 @@ def filled(writing: Writing, made: Mapping[str, Any]) -> tuple[dict[str, str], l
 
 
 def changed(writing: Writing, made: Mapping[str, Any]) -> tuple[Sentence, ...]:
-    """Return what has changed since the text was written: a sentence for each figure that it names.
+    """Return the changes since the text was written: a sentence for each figure that it names.
 
     Raises:
         TextInvalid: as ``filled``.

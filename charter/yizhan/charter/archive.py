@@ -1,16 +1,17 @@
-"""What a reader keeps: every version that it verified, and from when each holds.
+"""A reader's archive: every version that it verified, and from when each is in force.
 
     root.json            the trust anchor that a person gave this reader
     blobs/<sha256>       metadata and files, each once, however many versions have it
     versions/<n>.json    one version: its name, when it was verified, role and path → SHA-256
     adoptions/<n>.json   the station's statement about it
     timestamp.json       the newest timestamp of the newest version
-    problem.json         what a running process has against what is offered, while it has
+    problem.json         the fault that a running process found in what is offered, as long as it lasts
     clock                the latest instant at which this reader verified anything
 
 Law 1: a version is durable when its file in ``versions`` has its name: that is one rename.
-Rule 1: nothing here is believed without its hash; what disk or hand has changed does not load.
-Rule 2: several processes may keep one archive: names are taken once, and the same name is the same bytes.
+Rule 1: nothing here is believed without its hash; files that a disk or a person changed do not load.
+Rule 2: several processes may share one archive: an existing name is never overwritten, and the same name has
+        the same bytes.
 """
 
 from __future__ import annotations
@@ -39,40 +40,40 @@ if TYPE_CHECKING:
 
 
 class Archive:
-    """One reader's folder; made when something is first kept."""
+    """One reader's folder; created when something is first stored."""
 
     def __init__(self, folder: Path) -> None:
-        """Name the folder; nothing is opened."""
+        """Take the folder; nothing is opened."""
         self.folder = folder
 
     # -- the anchor --
 
     @property
     def anchor_path(self) -> Path:
-        """Where the root file is that a person gave this reader."""
+        """Path of the root file that a person gave this reader."""
         return self.folder / "root.json"
 
     def anchor(self) -> bytes:
         """Return the trust anchor.
 
         Raises:
-            CharterProblem: nobody gave one; what is offered is then not believed at all.
+            CharterProblem: there is none; then nothing that is offered is believed.
         """
         try:
             return self.anchor_path.read_bytes()
         except OSError:
-            message = f"{self.anchor_path} is not there; expected the root file that the members gave this office"
+            message = f"{self.anchor_path} is missing; expected the root file that the members gave this office"
             raise CharterProblem(CharterFault.MISSING, message) from None
 
     def trust(self, root: bytes) -> None:
-        """Keep a root file that a person vouches for.
+        """Store a root file that a person vouches for.
 
         Raises:
-            CharterProblem: another one is there.
+            CharterProblem: there is another one already.
         """
         if self.anchor_path.exists():
             if self.anchor() != root:
-                message = f"{self.anchor_path} is another root; move it away yourself if it must not be trusted"
+                message = f"{self.anchor_path} is another root; if it must not be trusted, move it away yourself"
                 raise CharterProblem(CharterFault.MISSING, message)
             return
         write_durably(self.anchor_path, root)
@@ -80,14 +81,14 @@ class Archive:
     # -- versions --
 
     def numbers(self) -> tuple[int, ...]:
-        """Return the numbers of the versions kept, rising."""
+        """Return the numbers of the stored versions, ascending."""
         with contextlib.suppress(FileNotFoundError):
             names = (entry.name for entry in os.scandir(self.folder / "versions"))
             return tuple(sorted(int(name[:-5]) for name in names if name[:-5].isdigit() and name.endswith(".json")))
         return ()
 
-    def keep(self, version: VerifiedCharter) -> None:
-        """Keep a version that was verified. Idempotent."""
+    def store(self, version: VerifiedCharter) -> None:
+        """Store a verified version. Idempotent."""
         listed = {
             kind: {name: self._blob(data) for name, data in parts.items()}
             for kind, parts in (("metadata", version.metadata), ("files", version.files))
@@ -95,12 +96,12 @@ class Archive:
         if (self.folder / "blobs").is_dir():
             sync_folder(self.folder / "blobs")
         content = {"name": version.name, "verified": written(version.at), **listed}
-        # From here on the version is this reader's; before it, it is verified again.
+        # Crash point: from here on the version is stored; before it, it must be verified again.
         write_durably(self.folder / "versions" / f"{version.version}.json", strictjson.dumps(content))
-        self.keep_timestamp(version)
+        self.store_timestamp(version)
 
-    def keep_timestamp(self, version: VerifiedCharter) -> None:
-        """Keep the newest timestamp: older ones are then a rollback."""
+    def store_timestamp(self, version: VerifiedCharter) -> None:
+        """Store the newest timestamp: older ones then count as a rollback."""
         write_durably(self.folder / "timestamp.json", version.metadata[TIMESTAMP])
 
     def load(self, number: int, before: Mapping[str, CountyKeys] | None = None) -> VerifiedCharter:
@@ -108,10 +109,10 @@ class Archive:
 
         Args:
             number: of the version.
-            before: code → keys checked before.
+            before: code → keys of that county that were checked before.
 
         Raises:
-            CharterProblem: disk or hand has changed it.
+            CharterProblem: its files were changed.
         """
         path = self.folder / "versions" / f"{number}.json"
         try:
@@ -120,15 +121,15 @@ class Archive:
             files = {file: self._read(name) for file, name in content["files"].items()}
             at = instant(content["verified"])
             if content["name"] != charter_name(number, metadata[SNAPSHOT]):
-                message = f"{path}: it is named {content['name']}, and its snapshot says otherwise"
+                message = f"{path}: its name is {content['name']}, but its snapshot gives another"
                 raise CharterProblem(CharterFault.DAMAGED, message)
             return VerifiedCharter(metadata, files, load_charter(files, content["name"], at, before), at)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            message = f"{path}: {error}; move this folder aside, and give the reader its root file again"
+            message = f"{path}: {error}; move this folder aside and give the reader its root file again"
             raise CharterProblem(CharterFault.DAMAGED, message) from error
 
     def newest_timestamp(self) -> bytes | None:
-        """Return the newest timestamp that was kept."""
+        """Return the newest stored timestamp."""
         with contextlib.suppress(OSError):
             return (self.folder / "timestamp.json").read_bytes()
         return None
@@ -155,31 +156,31 @@ class Archive:
             return (self.folder / "adoptions" / f"{number}.json").read_bytes()
         return None
 
-    def keep_adoption(self, number: int, statement: bytes) -> None:
-        """Keep the station's statement about a version; the first one stands."""
+    def store_adoption(self, number: int, statement: bytes) -> None:
+        """Store the station's statement about a version; the first one stays."""
         path = self.folder / "adoptions" / f"{number}.json"
         if not path.exists():
             write_durably(path, statement)
 
     def is_announced(self, number: int) -> bool:
-        """Tell whether the station's statement about a version was acknowledged (the station's archive)."""
+        """Return whether the station's statement about a version was acknowledged (in the station's archive)."""
         return (self.folder / "announced" / str(number)).exists()
 
     def mark_announced(self, number: int) -> None:
-        """Remember that it was."""
+        """Record that it was acknowledged."""
         write_durably(self.folder / "announced" / str(number), b"")
 
-    # -- what is wrong --
+    # -- the current problem --
 
     def problem(self) -> tuple[CharterFault, str, datetime] | None:
-        """Return what a running process of this office has against what is offered: word, sentence, since when."""
+        """Return the problem that a running process of this office found: code, message, since when."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
             said = json.loads((self.folder / "problem.json").read_bytes())
             return CharterFault(said["problem"]), str(said["detail"]), instant(said["since"])
         return None
 
-    def keep_problem(self, found: tuple[CharterFault, str, datetime] | None) -> None:
-        """Let this office's other processes say on their screens what is wrong; None for nothing any more."""
+    def store_problem(self, found: tuple[CharterFault, str, datetime] | None) -> None:
+        """Store the problem for this office's other processes to show; None removes it."""
         path = self.folder / "problem.json"
         if found is None:
             path.unlink(missing_ok=True)
@@ -195,13 +196,13 @@ class Archive:
             return instant((self.folder / "clock").read_text("ascii"))
         return None
 
-    def keep_clock(self, now: datetime) -> None:
-        """Keep the instant of a verification."""
+    def store_clock(self, now: datetime) -> None:
+        """Store the instant of a verification."""
         write_durably(self.folder / "clock", written(now).encode())
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Let one process at a time change the archive."""
+        """Hold the archive's lock: one process at a time changes it."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (self.folder / ".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -209,7 +210,7 @@ class Archive:
 
 
 def write_durably(path: Path, data: bytes) -> None:
-    """Write a file durably under its name: whole or not at all."""
+    """Write a file durably: whole or not at all."""
     _write(path, data)
     sync_folder(path.parent)
 

@@ -1,4 +1,4 @@
-"""What a version of the charter says, and the draft of one. Pure."""
+"""The content of a version of the charter, and of a draft. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from yizhan.charter.verify import VerifiedCharter
 
 @dataclass(frozen=True)
 class Offices:
-    """The public role keys of one member: its voice in root and targets, and its own keys."""
+    """The public role keys of one member: its keys for root and targets, and its own keys."""
 
     root: Key
     targets: Key
@@ -45,7 +45,7 @@ class StationOffices:
 
 @dataclass(frozen=True)
 class Terms:
-    """Everything that a version says. ``files`` are alliance, policy and every county's keys.
+    """The content of a version. ``files`` are alliance, policy and every county's keys.
 
     ``root_threshold`` and ``targets_threshold`` are a majority where they are None.
     """
@@ -70,15 +70,15 @@ class CharterDraft:
 
 
 def terms_of(version: VerifiedCharter) -> Terms:
-    """Return what a version says, as the beginning of the next."""
+    """Return a version's terms, as the start of the next version."""
     return _terms(version.root, version.targets, version.files)
 
 
 def terms_after(made: CharterDraft, before: VerifiedCharter | None) -> Terms:
-    """Return what would be said if a draft were published, from the draft's own bytes.
+    """Return the terms that a draft would publish, read from the draft's own bytes.
 
     Raises:
-        CeremonyError: a file beside the draft is not the one that its metadata lists.
+        CeremonyError: a file of the draft is not the one that its metadata lists.
     """
     root, targets = root_and_targets(made, before)
     if root is None or targets is None:
@@ -91,7 +91,7 @@ def terms_after(made: CharterDraft, before: VerifiedCharter | None) -> Terms:
     for path, target in listed.items():
         content = made.files.get(path, files.get(path, b""))
         if target.hashes.get("sha256") != hashlib.sha256(content).hexdigest():
-            raise CeremonyError(f"{path} on the stick is not the file that is to be signed; the stick was changed")
+            raise CeremonyError(f"{path} on the memory stick is not the file to be signed; the stick was changed")
         files[path] = content
     return _terms(root, targets, files)
 
@@ -136,7 +136,7 @@ def _plain(key: Key) -> Key:
 
 
 def root_and_targets(made: CharterDraft, before: VerifiedCharter | None) -> tuple[Root | None, Targets | None]:
-    """Return root and targets as they would be: the draft's, else those of before."""
+    """Return the draft's root and targets, else those of the version before."""
     root: Root | None = None if before is None else before.root
     targets: Targets | None = None if before is None else before.targets
     if ROOT in made.metadata:

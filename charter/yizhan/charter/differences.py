@@ -1,7 +1,7 @@
-"""What changes from one version to the next, in words: what people read before they sign.
+"""The changes from one version to the next, in words: people read them before they sign.
 
-Rule 1: what a policy changes is found by comparing what both decide, everywhere, not by comparing texts:
-        a rule that is moved and changes nothing is not told, one that changes a single case is.
+Rule 1: changes of a policy are found by comparing the decisions of both policies in every case, not their texts:
+        a rule that is moved without effect is not reported, one that changes a single case is.
 Rule 2: nothing is left out: members, keys, offices and thresholds too.
 """
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def differences(before: Terms | None, after: Terms) -> list[str]:
-    """Say everything that changes, one sentence each; all of it for the first version."""
+    """Return a sentence for each change; for the first version, all of its content."""
     if before is None:
         return list(_first(after))
     return list(
@@ -37,7 +37,7 @@ def differences(before: Terms | None, after: Terms) -> list[str]:
 
 
 def policy_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-    """Say where two policies decide otherwise: the case, the way before and after, and the clause."""
+    """Yield each case that two policies decide differently: the case, the way before and after, and the clause."""
     if before["border_strip_km"] != after["border_strip_km"]:
         sentence = _("边界带由 {old} 公里改为 {new} 公里")
         yield sentence.format(old=before["border_strip_km"], new=after["border_strip_km"])
@@ -56,7 +56,7 @@ def policy_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> I
 
 
 def changed_cases(old: Policy, new: Policy) -> list[tuple[Decision, Decision, Box]]:
-    """Return the boxes in which the way differs, as few as merging gives, with both decisions."""
+    """Return the boxes in which the way differs, merged to as few as possible, with both decisions."""
     cases: dict[tuple[str, str, str], list[Box]] = {}
     decisions: dict[tuple[str, str, str], tuple[Decision, Decision]] = {}
     for was, left in regions(old):
@@ -72,7 +72,7 @@ def changed_cases(old: Policy, new: Policy) -> list[tuple[Decision, Decision, Bo
 
 
 def merged(boxes: list[Box]) -> list[Box]:
-    """Join boxes that differ in one attribute alone, until none do."""
+    """Join boxes that differ in one attribute only, until none are left."""
     found = list(boxes)
     again = True
     while again:
@@ -92,9 +92,9 @@ def merged(boxes: list[Box]) -> list[Box]:
 
 def _first(after: Terms) -> Iterator[str]:
     alliance = _json(after, ALLIANCE)
-    yield _("第一版章程：{name}").format(name=_said(alliance["name"]))
+    yield _("第一版章程：{name}").format(name=_in_language(alliance["name"]))
     for member in alliance["members"]:
-        yield _("成员 {code} {name}").format(code=member["code"], name=_said(member["name"]))
+        yield _("成员 {code} {name}").format(code=member["code"], name=_in_language(member["name"]))
     yield _thresholds(after)
     yield _("规则共 {count} 条，详见章程").format(count=len(_json(after, POLICY)["routes"]))
 
@@ -102,15 +102,15 @@ def _first(after: Terms) -> Iterator[str]:
 def _alliance(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
     for name, sentence in (("name", _("联盟名称改为 {new}")), ("time_zone", _("时区改为 {new}"))):
         if before[name] != after[name]:
-            yield sentence.format(new=_said(after[name]) if isinstance(after[name], dict) else after[name])
+            yield sentence.format(new=_in_language(after[name]) if isinstance(after[name], dict) else after[name])
     old, new = ({member["code"]: member for member in each["members"]} for each in (before, after))
     for code in sorted(new.keys() - old.keys()):
-        yield _("{code} {name} 加入").format(code=code, name=_said(new[code]["name"]))
+        yield _("{code} {name} 加入").format(code=code, name=_in_language(new[code]["name"]))
     for code in sorted(old.keys() - new.keys()):
-        yield _("{code} {name} 退出").format(code=code, name=_said(old[code]["name"]))
+        yield _("{code} {name} 退出").format(code=code, name=_in_language(old[code]["name"]))
     for code in sorted(new.keys() & old.keys()):
         if new[code] != old[code]:
-            yield _("{code} 的名称改为 {name}").format(code=code, name=_said(new[code]["name"]))
+            yield _("{code} 的名称改为 {name}").format(code=code, name=_in_language(new[code]["name"]))
     was, now = ({tuple(sorted(pair)) for pair in each["pairs"]} for each in (before, after))
     for pair in sorted(now - was):
         yield _("{pair} 结为一对").format(pair="—".join(pair))
@@ -194,5 +194,5 @@ def _json(terms: Terms, path: str) -> dict[str, Any]:
     return found
 
 
-def _said(words: Mapping[str, str]) -> str:
+def _in_language(words: Mapping[str, str]) -> str:
     return words["zh"] if get_language() == "zh_CN" else words["en"]

@@ -1,7 +1,7 @@
-"""The policy as a document, in Chinese and English, made from the data that decides.
+"""The policy as a document, in Chinese and English, generated from the routing table.
 
-Rule 1: nothing here is written by hand about a rule: what the table says is what the program does.
-Rule 2: words for attributes and values stand in one place, and in both languages.
+Rule 1: no sentence about a rule is written by hand: the document states what the program does.
+Rule 2: the words for attributes and values are defined in one place, in both languages.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def translated(language: str, message: str) -> str:
 
 
 def value_name(language: str, attribute: str, value: str) -> str:
-    """Return what a value is called."""
+    """Return the name of a value."""
     if (attribute, value) in VALUE_NAMES:
         return translated(language, VALUE_NAMES[attribute, value])
     if value == "absent":
@@ -78,7 +78,7 @@ def value_name(language: str, attribute: str, value: str) -> str:
 
 
 def box_words(language: str, box: Mapping[str, Sequence[str] | frozenset[str]]) -> str:
-    """Say a row or box: the attributes that it really compares, each with its values."""
+    """Describe a row or box: the attributes that it really compares, each with its values."""
     stop, comma = ("；", "、") if language == "zh_CN" else ("; ", ", ")
     parts = []
     for attribute, all_values in ATTRIBUTES.items():
@@ -91,7 +91,7 @@ def box_words(language: str, box: Mapping[str, Sequence[str] | frozenset[str]]) 
 
 
 def way_name(language: str, way: str) -> str:
-    """Return what a way of arriving is called."""
+    """Return the name of a way of arriving."""
     return translated(language, WAY_NAMES[way])
 
 

@@ -1,12 +1,12 @@
-"""What can be wrong with a charter that somebody offers, as a closed list of words.
+"""Faults of an offered charter, as a closed list of codes.
 
     YizhanError
     └── CharterInvalid             (yizhan.schemas.errors)
-        ├── CharterProblem         what is offered must not be adopted; ``problem`` is the word
+        ├── CharterProblem         what is offered must not be adopted; ``problem`` is the code
         ├── CeremonyError          a step of the ceremony that cannot be done as asked
         └── AdoptionNotSent        the station could not announce what it adopted
 
-Rule 1: the word is the same in metric, log and on the screen; the sentence names what was found.
+Rule 1: the code is the same in metric, log and on the screen; the message names what was found.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from yizhan.schemas.errors import CharterInvalid
 
 
 class CharterFault(StrEnum):
-    """Why an offered charter is not adopted."""
+    """Reasons why an offered charter is not adopted."""
 
     ROLLBACK = "rollback"
     """Older than what this reader has verified before."""
     FREEZE = "freeze"
-    """Nothing newer is offered, and what is offered has expired: somebody may hold back news."""
+    """Nothing newer is offered, and what is offered has expired: newer versions may be withheld."""
     EXPIRED = "expired"
-    """A role of the members has expired and must be signed anew."""
+    """A role of the members has expired and must be signed again."""
     FAST_FORWARD = "fast_forward"
-    """A number far ahead, which would use up the numbers that are left."""
+    """A number far ahead, which would use up the remaining numbers."""
     MIX_AND_MATCH = "mix_and_match"
-    """Files of different versions put together."""
+    """Files of different versions combined."""
     THRESHOLD = "threshold"
-    """Too few signatures that hold."""
+    """Too few valid signatures."""
     KEY_REUSED = "key_reused"
     """One key for two roles, two members or two purposes, or counted twice."""
     WEAK_MAJORITY = "weak_majority"
@@ -45,25 +45,25 @@ class CharterFault(StrEnum):
     DAMAGED = "damaged"
     """Truncated, or not metadata at all."""
     OVERSIZE = "oversize"
-    """Longer than is read."""
+    """Longer than the limit."""
     MISSING = "missing"
-    """A file that is named and not there."""
+    """A named file is missing."""
     CLOCK_BACK = "clock_back"
-    """This machine's clock stands before an instant that it has shown already."""
+    """This machine's clock is earlier than an instant that it has shown before."""
     UNREACHABLE = "unreachable"
     """The source does not answer."""
 
 
 class CharterProblem(CharterInvalid):
-    """What is offered must not be adopted; the last good charter stays in force."""
+    """The offered charter must not be adopted; the last good charter stays in force."""
 
     def __init__(self, problem: CharterFault, message: str, /, *, hint: Action | None = None, **params: object) -> None:
-        """Take the word and the sentence."""
+        """Take the code and the message."""
         super().__init__(message, hint=hint, **params)
         self.problem = problem
 
     def __str__(self) -> str:
-        """Return the word and the sentence."""
+        """Return the code and the message."""
         return f"{self.problem}: {super().__str__()}"
 
 
@@ -72,4 +72,4 @@ class CeremonyError(CharterInvalid):
 
 
 class AdoptionNotSent(CharterInvalid):
-    """An adoption that was not announced before it holds: the station must not go on."""
+    """An adoption was not announced before it is in force: the station must stop."""

@@ -1,7 +1,7 @@
-"""How python-tuf's client gets its bytes here: from a function of paths, not from the web.
+"""Gives python-tuf's client its bytes from a function of paths instead of from the web.
 
-Rule 1: what is not there is a 404, as TUF's workflow expects it; anything longer than allowed is cut
-        off by the client itself.
+Rule 1: a missing file is a 404, as TUF's workflow expects; the client itself cuts off anything longer
+        than allowed.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
 
 class CharterSource(Protocol):
-    """Where a charter is offered. Nothing that it gives is believed."""
+    """A place where charters are offered. Nothing that it gives is believed."""
 
     def update(self) -> None:
-        """Look what is there now (``CharterProblem`` unreachable)."""
+        """Look for changes (``CharterProblem`` unreachable)."""
 
     def get(self, path: str) -> bytes | None:
         """Return the bytes of a path of ``layout``, or None."""
 
     def adoptions(self) -> tuple[int, ...]:
-        """Return the numbers of the versions that the station announced, rising."""
+        """Return the numbers of the versions that the station announced, ascending."""
 
 
 class CharterFetcher(FetcherInterface):
-    """Gives the client what a source has; ``bytes_read`` counts them."""
+    """Gives the client a source's files; ``bytes_read`` counts their bytes."""
 
     def __init__(self, source: CharterSource, instead: dict[str, bytes | None] | None = None) -> None:
-        """Read from a source; ``instead`` gives some paths other bytes, None takes them away."""
+        """Read from a source; ``instead`` gives some paths other bytes, None hides them."""
         self._source, self._instead = source, instead or {}
         self.bytes_read = 0
 
@@ -59,26 +59,26 @@ class MemorySource:
         self.files = files
 
     def update(self) -> None:
-        """Nothing to look for."""
+        """Do nothing."""
 
     def get(self, path: str) -> bytes | None:
         """Return the bytes of a path, or None."""
         return self.files.get(path)
 
     def adoptions(self) -> tuple[int, ...]:
-        """Return the numbers of the versions that the station announced, rising."""
+        """Return the numbers of the versions that the station announced, ascending."""
         return numbered(self.files)
 
 
 class CharterFolder:
-    """Static files in a folder, read when asked for; at most ``most`` bytes of each."""
+    """Static files in a folder, read when requested; at most ``most`` bytes of each."""
 
     def __init__(self, folder: Path, most: int) -> None:
-        """Offer what is in the folder; ``most`` bounds what is read of one file."""
+        """Offer the files of a folder; at most ``most`` bytes of one file are read."""
         self._folder, self._most = folder, most
 
     def update(self) -> None:
-        """Nothing to look for: files are read when they are asked for."""
+        """Do nothing: files are read when they are requested."""
 
     def get(self, path: str) -> bytes | None:
         """Return the bytes of a path, or None."""
@@ -89,12 +89,12 @@ class CharterFolder:
             return None
 
     def adoptions(self) -> tuple[int, ...]:
-        """Return the numbers of the versions that the station announced, rising."""
+        """Return the numbers of the versions that the station announced, ascending."""
         return numbered(f"adoption/{path.name}" for path in (self._folder / "adoption").glob("*.json"))
 
 
 def numbered(paths: Iterator[str] | dict[str, bytes]) -> tuple[int, ...]:
-    """Return the numbers in ``adoption/<n>.json``, rising.
+    """Return the numbers in ``adoption/<n>.json``, ascending.
 
     >>> numbered({"adoption/2.json": b"", "adoption/10.json": b"", "adoption/x.json": b"", "metadata/1.root.json": b""})
     (2, 10)

@@ -1,4 +1,4 @@
-"""What a reader of the charter tells Prometheus; labels are roles and the words of ``CharterFault``."""
+"""Metrics of a reader of the charter; labels are roles and the codes of ``CharterFault``."""
 
 from __future__ import annotations
 

@@ -1,16 +1,16 @@
-"""A reader of the charter: the versions it has verified, which of them hold, and how it stands.
+"""A reader of the charter: the versions it has verified, which of them are in force, and its status.
 
-Law 1: what was adopted stays adopted: ``archive``.
-Law 5: every version that was ever in force can be looked at again.
+Law 1: an adopted version stays adopted: ``archive``.
+Law 5: every version that was ever in force can be read again.
 
-Rule 1: ``refresh`` never raises in a running process: the last good version stays, the problem is a
-        word in ``standing``, a metric and a line in the log.
-Rule 2: a version is in force only where the station announced it, before it held; before the first,
-        the first. A verified version without an announcement is known, and not in force.
-Rule 3: versions are taken up one after the other, those too that came and went while this reader was
-        away: what was received under them is judged by them.
-Rule 4: looking when nothing is new costs one small file, however many members there are.
-Rule 5: a clock that stands before an instant it has shown already verifies nothing.
+Rule 1: ``refresh`` never raises in a running process: the last good version stays, and the problem is a
+        code in ``status``, a metric and a line in the log.
+Rule 2: a version is in force only if the station announced it before it took force; before the first,
+        the first is in force. A verified version without an announcement is known, but not in force.
+Rule 3: versions are adopted one after the other, including those that were published and replaced while this
+        reader was offline: events received under them are judged by them.
+Rule 4: a look when nothing is new costs one small file, however many members there are.
+Rule 5: nothing is verified while the clock shows an earlier instant than it has shown before.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from yizhan.schemas.charter import Charter
 
 CLOCK_SLACK: Final = timedelta(minutes=5)
-"""How far a clock may be set back by those who keep it right."""
+"""How far time synchronisation may set a clock back."""
 _KEEP_CLOCK: Final = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Expiry:
-    """When a role must have been signed anew. ``due`` when it is about to expire."""
+    """When a role must be signed again at the latest; ``due`` if that is soon."""
 
     role: str
     expires: datetime
@@ -70,7 +70,7 @@ class Expiry:
 
 
 class CharterReader:
-    """One office's view of the charter, over its archive and, if it has one, a source of news.
+    """One office's view of the charter, from its archive and, if given, a source of new versions.
 
     Fills ``yizhan.schemas.charter.Charters``. Its methods may be called from several threads.
     """
@@ -78,15 +78,15 @@ class CharterReader:
     def __init__(
         self, archive: Archive, source: CharterSource | None = None, clock: Callable[[], datetime] = utc_now
     ) -> None:
-        """Open an archive; one that is empty is filled from the source.
+        """Open an archive; an empty one is filled from the source.
 
         Args:
             archive: of this office.
-            source: where new versions are offered; None to use what the archive has.
+            source: where new versions are offered; None to use the archive only.
             clock: gives the current instant, aware.
 
         Raises:
-            CharterProblem: there is no version, and none can be had.
+            CharterProblem: there is no version, and none can be fetched.
         """
         self.archive, self._source, self.clock = archive, source, clock
         self._lock = threading.RLock()
@@ -100,14 +100,14 @@ class CharterReader:
         self._suspected: CharterFault | None = None
         self._announced: tuple[int, ...] = ()
         self.fetched_bytes = 0
-        self._pick_up()
+        self._load_stored()
         if self._known is None:
             if source is None:
                 archive.anchor()
                 message = f"{archive.folder} holds no version yet; verify one first"
                 raise CharterProblem(CharterFault.MISSING, message, hint=Action.to("charter.verify"))
             self._look(clock())
-            self._pick_up()
+            self._load_stored()
 
     # -- Charters --
 
@@ -123,26 +123,26 @@ class CharterReader:
         return self._charter(self._numbers[-1])
 
     def refresh(self) -> tuple[Charter, ...]:
-        """Look for news, and adopt what was announced; never raises. Returns the newly adopted."""
+        """Look for new versions and adopt those that were announced; never raises. Return the newly adopted."""
         with self._lock:
             before = len(self._adopted)
             if self._source is not None:
                 self._attempt(self.clock())
-            self._pick_up()
+            self._load_stored()
             return tuple(self._charter(number) for _holds_from, number in self._adopted[before:])
 
     def status(self) -> CharterStatus:
-        """Tell whether the charter is fresh, or since when it is stale and why."""
+        """Return whether the charter is fresh, or since when it is stale and why."""
         expires = self._newest().timestamp.expires
         problem = self._problem if self._source is not None else self.archive.problem()
         if problem is not None:
             return CharterStatus(min(problem[2], expires), problem[0], problem[1])
         return CharterStatus(
-            expires, CharterFault.FREEZE, "nothing newer was offered, and the station's word has expired"
+            expires, CharterFault.FREEZE, "nothing newer was offered, and the station's timestamp has expired"
         )
 
     def charter_for(self, at: datetime, name: str | None) -> Charter:
-        """Return the version in force at an instant; or the one of this name, where it is newer than all announced."""
+        """Return the version in force at an instant; or the one named, if it is newer than all announced."""
         last = self._adopted[-1][1] if self._adopted else 0
         if name is not None and name.partition("-")[0].isdigit():
             number = int(name.partition("-")[0])
@@ -150,29 +150,29 @@ class CharterReader:
                 return charter
         return self.in_force(at)
 
-    # -- more than Charters --
+    # -- beyond Charters --
 
     def verified(self, number: int | None = None) -> VerifiedCharter:
         """Return a version with its signed bytes; the newest if None."""
         return self._newest() if number is None else self.archive.load(number)
 
     def numbers(self) -> tuple[int, ...]:
-        """Return the numbers of all versions, rising."""
+        """Return the numbers of all versions, ascending."""
         return self._numbers
 
-    def look(self) -> VerifiedCharter:
-        """Look for news once, and say what is wrong with it.
+    def update(self) -> VerifiedCharter:
+        """Look for new versions once, and raise the problem found.
 
         Raises:
             CharterProblem: what is offered must not be adopted.
         """
         with self._lock:
             self._look(self.clock())
-            self._pick_up()
+            self._load_stored()
             return self._newest()
 
     def expiries(self) -> tuple[Expiry, ...]:
-        """Tell when each role of the newest version expires, the soonest first."""
+        """Return when each role of the newest version expires, the soonest first."""
         newest, now = self._newest(), self.clock()
         dates = {
             ROOT: newest.root.expires,
@@ -188,13 +188,13 @@ class CharterReader:
         for each in self.expiries():
             metrics.EXPIRES.labels(each.role).set(each.expires.timestamp())
 
-    # -- looking --
+    # -- updating --
 
     def _attempt(self, now: datetime) -> None:
-        """Look, and remember what is wrong; a fault counts when it is met twice in a row.
+        """Look for new versions and record the problem; a fault counts when it occurs twice in a row.
 
-        The files of a version do not appear in one instant: what does not fit together in the first
-        look may do so in the second.
+        The files of a version do not appear in one instant: what is inconsistent in the first
+        look may be consistent in the second.
         """
         try:
             self._look(now)
@@ -206,11 +206,11 @@ class CharterReader:
                 log.error("charter_stale: %s; %s stays", error, self.latest().name)  # noqa: TRY400 -- one line
                 metrics.PROBLEMS.labels(error.problem).inc()
                 self._problem = (error.problem, str(error), now)
-                self.archive.keep_problem(self._problem)
+                self.archive.store_problem(self._problem)
         else:
             if self._problem is not None:
                 log.info("the charter is fresh again: %s", self.latest().name)
-                self.archive.keep_problem(None)
+                self.archive.store_problem(None)
             self._problem = self._suspected = None
         metrics.STALE.set(self.status().stale(now))
 
@@ -219,27 +219,27 @@ class CharterReader:
         if source is None:
             return
         if self._latest_clock is not None and now < self._latest_clock - CLOCK_SLACK:
-            message = f"the clock says {written(now)}, and has said {written(self._latest_clock)}; set it right"
+            message = f"the clock shows {written(now)}, and showed {written(self._latest_clock)} before; set it right"
             raise CharterProblem(CharterFault.CLOCK_BACK, message)
         source.update()
         fetch = CharterFetcher(source)
         try:
             if not self._unchanged(fetch, now):
                 with self.archive.locked():
-                    self._pick_up()
-                    self._take(source, fetch, now)
+                    self._load_stored()
+                    self._adopt_offered(source, fetch, now)
         finally:
             self.fetched_bytes += fetch.bytes_read
         self._latest_clock = max(now, self._latest_clock or now)
         if self._clock_kept is None or self._latest_clock - self._clock_kept > _KEEP_CLOCK:
-            self.archive.keep_clock(self._latest_clock)
+            self.archive.store_clock(self._latest_clock)
             self._clock_kept = self._latest_clock
 
     def _unchanged(self, fetch: CharterFetcher, now: datetime) -> bool:
-        """Tell whether the source offers what is known already, perhaps under a newer timestamp (rule 4).
+        """Return whether the source offers the known version, perhaps under a newer timestamp (rule 4).
 
         Raises:
-            CharterProblem: it does, and that has expired.
+            CharterProblem: it does, and the timestamp has expired.
         """
         known = self._known
         stamp = fetch.get(metadata_path(TIMESTAMP, None))
@@ -250,38 +250,38 @@ class CharterReader:
         if stamp != known.metadata[TIMESTAMP]:
             newer = restamped(known, stamp, now)
             if newer is not None:
-                self.archive.keep_timestamp(newer)
+                self.archive.store_timestamp(newer)
                 self._known = newer
             return newer is not None
         if known.timestamp.is_expired(now):
-            message = f"nothing newer than {known.name} is offered, and the station's word on it has expired"
+            message = f"nothing newer than {known.name} is offered, and the station's timestamp has expired"
             raise CharterProblem(CharterFault.FREEZE, message)
         return True
 
-    def _take(self, source: CharterSource, fetch: CharterFetcher, now: datetime) -> None:
-        """Verify what is offered, and keep it with all that came before it."""
+    def _adopt_offered(self, source: CharterSource, fetch: CharterFetcher, now: datetime) -> None:
+        """Verify the offered version, and store it with all versions before it."""
         known = self._known
         anchor = known.metadata[ROOT] if known else self.archive.anchor()
         head = verify(anchor, known, fetch, now)
         for number in source.adoptions():
             if (known is None or number > known.version) and number < head.version:
-                known = self._past(source, number, known, head) or known
+                known = self._adopt_past(source, number, known, head) or known
         if known is None or head.version > known.version:
-            self.archive.keep(head)
+            self.archive.store(head)
         elif head.metadata[TIMESTAMP] != known.metadata[TIMESTAMP]:
-            self.archive.keep_timestamp(head)
+            self.archive.store_timestamp(head)
         self._known = head
         self._measure()
         announced = source.adoptions()
         for number in announced:
             if number <= head.version and self.archive.adoption(number) is None:
-                self._take_adoption(source, number)
+                self._store_adoption(source, number)
         self._announced = announced
 
-    def _past(
+    def _adopt_past(
         self, source: CharterSource, number: int, known: VerifiedCharter | None, head: VerifiedCharter
     ) -> VerifiedCharter | None:
-        """Verify and keep a version that came and went: as of the instant at which it was announced."""
+        """Verify and store a version that was published and replaced, as of the instant of its announcement."""
         try:
             said = self._statement(source, number, head.charter)
             snapshot: dict[str, Any] = json.loads(source.get(metadata_path(SNAPSHOT, number)) or b"")
@@ -289,12 +289,12 @@ class CharterReader:
             then = {metadata_path(TIMESTAMP, None): source.get(history_path(number)), after: None}
             version = verify(self.archive.anchor(), known, CharterFetcher(source, then), instant(said.adopted))
         except (CharterProblem, StatementInvalid, ValueError, KeyError, TypeError) as error:
-            log.warning("version %d, which came and went, is left out: %s", number, error)
+            log.warning("version %d, already replaced, is skipped: %s", number, error)
             return None
         if version.name != said.charter:
-            log.warning("version %d was announced as %s, and is %s: left out", number, said.charter, version.name)
+            log.warning("version %d was announced as %s, but is %s: skipped", number, said.charter, version.name)
             return None
-        self.archive.keep(version)
+        self.archive.store(version)
         return version
 
     def _statement(self, source: CharterSource, number: int, *charters: Charter) -> Adoption:
@@ -311,8 +311,8 @@ class CharterReader:
                 continue
         return read_statement(Adoption, data, charters[-1])[0]
 
-    def _take_adoption(self, source: CharterSource, number: int) -> None:
-        """Keep the station's statement about a version that was verified."""
+    def _store_adoption(self, source: CharterSource, number: int) -> None:
+        """Store the station's statement about a verified version."""
         if number not in self.archive.numbers():
             return
         charter = self.archive.load(number).charter
@@ -322,14 +322,14 @@ class CharterReader:
             log.warning("the announcement of version %d is not believed: %s", number, error)
             return
         if said.charter != charter.name:
-            log.warning("version %d is announced as %s, and is %s", number, said.charter, charter.name)
+            log.warning("version %d is announced as %s, but is %s", number, said.charter, charter.name)
             return
-        self.archive.keep_adoption(number, source.get(adoption_path(number)) or b"")
+        self.archive.store_adoption(number, source.get(adoption_path(number)) or b"")
 
-    # -- what the archive has --
+    # -- the archive --
 
-    def _pick_up(self) -> None:
-        """Take up what this or another process has kept."""
+    def _load_stored(self) -> None:
+        """Load versions that this or another process has stored."""
         numbers = self.archive.numbers()
         if numbers != self._numbers:
             if self._known is None or numbers[-1] > self._known.version:
@@ -347,7 +347,7 @@ class CharterReader:
             said = Adoption.model_validate(strictjson.loads(dsse.unverified_payload(statement)))
             holds_from = instant(said.holds_from)
             if last is not None and holds_from <= last:
-                log.error("version %d is announced to hold before the one before it; it is left out", number)
+                log.error("version %d is announced to take force before its predecessor; it is skipped", number)
                 continue
             self._charters.pop(number, None)
             self._adopted = (*self._adopted, (holds_from, number))
@@ -366,7 +366,7 @@ class CharterReader:
         return self._known
 
     def _charter(self, number: int) -> Charter:
-        """Return a version as it holds: with the instant that was announced."""
+        """Return a version with the instant from which it is in force, as announced."""
         if number not in self._charters:
             newest = self._newest()
             old = number != newest.version
@@ -376,7 +376,7 @@ class CharterReader:
         return self._charters[number]
 
     def history(self) -> Iterator[tuple[Charter, bool]]:
-        """Yield every version with whether it was announced, rising."""
+        """Yield every version with whether it was announced, ascending."""
         announced = {number for _holds_from, number in self._adopted}
         for number in self._numbers:
             yield self._charter(number), number in announced

@@ -1,4 +1,4 @@
-"""A proposed policy over past headers: what would have gone differently.
+"""Applies a proposed policy to past headers: what would have been decided differently.
 
 Rule 1: the same ``decide`` as at the station; only headers are needed, nothing is opened.
 """
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Different:
-    """One event that would have reached one recipient otherwise."""
+class RoutingDifference:
+    """One event that would have reached one recipient in another way."""
 
     header: Header
     recipient: str
@@ -27,10 +27,10 @@ class Different:
     would: Decision
 
 
-def replay(headers: Iterable[Header], old: Policy, new: Policy) -> Iterator[Different]:
+def replay(headers: Iterable[Header], old: Policy, new: Policy) -> Iterator[RoutingDifference]:
     """Yield, for each event and recipient, where the way differs."""
     for header in headers:
         for recipient in header.to:
             was, would = decide(header, recipient, old), decide(header, recipient, new)
             if was.way is not would.way:
-                yield Different(header, recipient, was, would)
+                yield RoutingDifference(header, recipient, was, would)

@@ -1,12 +1,12 @@
-"""Making versions of the charter: drafts and their publication. Pure; time and keys are arguments.
+"""Makes versions of the charter: drafts and their publication. Pure; time and keys are arguments.
 
-A **draft** holds new metadata of those roles alone whose content changes, each with the next number,
-and the files that go with it. It is signed by many hands in many places, and is published once every
-role in it has its threshold. The station then lists it (snapshot) and says that it is the newest
-(timestamp): that is all that the station's keys are good for.
+A **draft** holds new metadata of only those roles whose content changes, each with the next number,
+and the files that belong to it. Several offices sign it, and it is published once every role in it has
+its threshold. The station then lists it (snapshot) and states that it is the newest (timestamp): the
+station's keys can do nothing else.
 
 Rule 1: a role whose content does not change is not in the draft: a county changes its keys alone.
-Rule 2: what is published was first verified as a reader verifies it.
+Rule 2: a version is verified as a reader verifies it, before it is published.
 """
 
 from __future__ import annotations
@@ -64,13 +64,13 @@ COMPACT: Final = JSONSerializer(compact=True)
 
 
 def draft(terms: Terms, before: VerifiedCharter | None, now: datetime, renew: Iterable[str] = ()) -> CharterDraft:
-    """Write what changes from a version to the terms, or all of it for the first.
+    """Write the changes from a version to the terms, or everything for the first version.
 
     Args:
-        terms: what the next version says.
-        before: the version that it follows; None for the first.
-        now: an aware instant, from which new metadata lives.
-        renew: roles that get a new number and a new date though nothing else changes.
+        terms: content of the next version.
+        before: the version before; None for the first.
+        now: an aware instant, start of the new metadata's lifetime.
+        renew: roles that get a new number and a new date even if nothing else changes.
     """
     made = CharterDraft()
     again = frozenset(renew)
@@ -108,7 +108,7 @@ def _root(terms: Terms, now: datetime) -> Root:
         roles = {role: Role(keyids, needed.get(role, 1)) for role, keyids in held.items()}
         return Root(expires=_until(now, OFFICE_LIFE), keys=keys, roles=roles, consistent_snapshot=True)
     except ValueError as error:
-        message = f"these keys make no root: {error}; one key, one owner, one role"
+        message = f"these keys cannot form a root: {error}; one key, one owner, one role"
         raise CeremonyError(message) from None
 
 
@@ -147,7 +147,7 @@ def _changed(made: Root | Targets, before: Root | Targets | None) -> bool:
 
 
 def _signed_otherwise(code: str, now: Targets, before: Targets | None) -> bool:
-    """Tell whether other keys than before must sign a county's metadata: then it is signed anew."""
+    """Return whether other keys than before must sign a county's metadata: then it is signed again."""
     if before is None or now.delegations is None or before.delegations is None:
         return False
     return (now.delegations.roles or {}).get(code) != (before.delegations.roles or {}).get(code)
@@ -159,7 +159,7 @@ def _next(made: Root | Targets, before: Root | Targets | None) -> Metadata[Any]:
 
 
 def _county_before(before: VerifiedCharter | None, code: str) -> Targets | None:
-    """Return a county's metadata of before. One that left and joins again goes on counting."""
+    """Return a county's metadata of before. A county that left and joins again continues its numbers."""
     if before is None:
         return None
     if code in before.metadata:
@@ -182,17 +182,17 @@ def publish(
 
     Args:
         made: a draft in which every role has its threshold.
-        before: the version that it follows; None for the first.
+        before: the version before; None for the first.
         anchor: the first root; for the first version, the draft's own.
         station: ``snapshot`` and ``timestamp`` → the station's signers.
         now: an aware instant.
 
     Returns:
-        Path of ``layout`` → bytes, in the order in which they are to be written: a reader that comes
+        Path of ``layout`` → bytes, in the order in which they must be written: a reader that looks
         in between finds the version before.
 
     Raises:
-        CeremonyError: nothing changes, or a role has too few signatures; says who is missing.
+        CeremonyError: nothing changes, or a role has too few signatures; names the missing signers.
         CharterProblem: a reader would not adopt it.
     """
     if not made:
@@ -233,7 +233,7 @@ def publish(
 
 
 def timestamp(number: int, version: int, snapshot: bytes, signers: Sequence[Signer], now: datetime) -> bytes:
-    """Say that a snapshot is the newest, until the timestamp's life ends."""
+    """State that a snapshot is the newest, until the timestamp expires."""
     said = Timestamp(version=number, expires=_until(now, TIMESTAMP_LIFE), snapshot_meta=_listed(version, snapshot))
     return _signed(said, signers)
 
@@ -250,13 +250,13 @@ def _signed(content: Snapshot | Timestamp, signers: Sequence[Signer]) -> bytes:
 
 
 def _as_a_reader(files: dict[str, bytes], before: VerifiedCharter | None, anchor: bytes, now: datetime) -> None:
-    """Rule 2: a reader that has the version before adopts this one."""
+    """Verify that a reader with the version before adopts this one (rule 2)."""
     offered = {**files, **({} if before is None else _unchanged(before))}
     verify(anchor, before, CharterFetcher(MemorySource(offered)), now)
 
 
 def _unchanged(before: VerifiedCharter) -> dict[str, bytes]:
-    """Return what of a version stays where it was, under the paths that a new one still names."""
+    """Return the unchanged files of a version, under the paths that the new one still names."""
     files = {
         metadata_path(code, before.snapshot.meta[f"{code}.json"].version): data
         for code, data in before.metadata.items()

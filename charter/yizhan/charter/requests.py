@@ -1,13 +1,13 @@
-"""A key request: what an office wants registered, with proof that it holds every private key.
+"""A key request: the keys that an office wants registered, with proof that it holds every private key.
 
-An office makes it on its own machine; it holds public keys alone and may be carried openly.
+An office makes it on its own machine; it contains only public keys and may be transported openly.
 
 Rule 1: the whole request is signed by every role key in it and by every signing key that is not
-        registered yet: whoever copies a neighbour's public key into its request cannot sign it.
-Rule 2: a sealing key cannot sign, and proving it by decrypting would take two meetings: it is covered by
-        the signatures of the office that registers it. Registering another's sealing key would only send
-        that other what is meant for oneself.
-Rule 3: a request says all of what an office wants: old keys too, with their ends.
+        registered yet: an office that copies a neighbour's public key into its request cannot sign with it.
+Rule 2: a sealing key cannot sign, and a proof by decryption would take two meetings: it is covered by
+        the signatures of the office that registers it. Registering another office's sealing key would only
+        send that office the events meant for oneself.
+Rule 3: a request is complete: it has old keys too, with their ends.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ MAX_BYTES: Final = 1024 * 1024
 class Request:
     """A request that was checked. ``owner`` is a member code or ``station``.
 
-    ``keys`` is what stands in ``keys.json``, or in ``alliance.json`` under ``station``.
+    ``keys`` is the content of ``keys.json``, or of ``station`` in ``alliance.json``.
     """
 
     owner: str
@@ -116,10 +116,10 @@ def read(data: bytes, registered: Collection[str] = ()) -> Request:
 
     Args:
         data: its bytes.
-        registered: kids that the charter names for this owner already; their holder proved them before.
+        registered: kids that the charter has for this owner already; they were proved before.
 
     Raises:
-        CeremonyError: it is not one, or a proof is missing or wrong; names the key.
+        CeremonyError: it is malformed, or a proof is missing or wrong; names the key.
     """
     if len(data) > MAX_BYTES:
         raise CeremonyError(f"a request of {len(data)} bytes; at most {MAX_BYTES} are read")
@@ -145,7 +145,7 @@ def read(data: bytes, registered: Collection[str] = ()) -> Request:
         proof = proofs.get(kid)
         if kid not in registered and (proof is None or not public.verifies(proof, signed)):
             raise CeremonyError(
-                f"{owner} does not prove that it holds signing key {kid[:16]}…; it must sign the request"
+                f"{owner} gives no proof that it holds signing key {kid[:16]}…; it must sign the request"
             )
     return request
 
@@ -174,7 +174,7 @@ def _public(
 ) -> SigningPublicKey | CosigningPublicKey:
     key = kind(decode_base64(entry.public))
     if key.kid != entry.kid:
-        message = f"key {entry.kid[:16]}…: its bytes give the kid {key.kid[:16]}…"
+        message = f"key {entry.kid[:16]}…: its bytes have the kid {key.kid[:16]}…"
         raise ValueError(message)
     return key
 
@@ -198,5 +198,5 @@ def _prove_role(office: str, key: Key, proof: bytes | None, signed: bytes) -> No
         raise CeremonyError(f"no proof for {office} key {key.keyid[:16]}…; it must sign the request")
     try:
         key.verify_signature(Signature(key.keyid, proof.hex()), signed)
-    except Exception as error:  # noqa: BLE001 -- securesystemslib's several trees; whatever it is, it is no proof
+    except Exception as error:  # noqa: BLE001 -- securesystemslib raises several kinds; any of them means no proof
         raise CeremonyError(f"the proof for {office} key {key.keyid[:16]}… does not hold: {error}") from None

@@ -1,8 +1,8 @@
 """Keys of the charter's roles: ML-DSA-65 by default, Ed25519 or ECDSA where an office's token needs it.
 
 Rule 1: a role key signs metadata of one role and nothing else; events have keys of their own.
-Rule 2: two keys are the same when their raw public bytes are, whatever they are called.
-Rule 3: a private key file has mode 0600 and is locked as every other (``yizhan.schemas.keys``).
+Rule 2: two keys are the same if their raw public bytes are, whatever their names.
+Rule 3: a private key file has mode 0600 and is encrypted like every other (``yizhan.schemas.keys``).
 """
 
 from __future__ import annotations
@@ -55,23 +55,23 @@ def raw(key: Key) -> bytes:
     """Return the raw public bytes of a role key, so that two spellings of one key are one.
 
     Raises:
-        CharterProblem: a scheme that is not allowed, or no good key of it.
+        CharterProblem: the scheme is not allowed, or the key is invalid.
     """
     public = key.keyval.get("public", "")
     found = _raw(key.keytype, key.scheme, public) if isinstance(public, str) else None
     if found is not None:
         return found
     if (key.keytype, key.scheme) not in ALLOWED:
-        came = f"{ascii(key.keytype)[:40]}/{ascii(key.scheme)[:40]}"
-        message = f"a role key of {came}; expected one of {', '.join(SCHEMES)}"
+        got = f"{ascii(key.keytype)[:40]}/{ascii(key.scheme)[:40]}"
+        message = f"got a role key of {got}; expected one of {', '.join(SCHEMES)}"
         raise CharterProblem(CharterFault.CONTENT, message)
-    message = f"role key {ascii(key.keyid)[:18]}… is no good {key.keytype} key"
+    message = f"role key {ascii(key.keyid)[:18]}… is not a valid {key.keytype} key"
     raise CharterProblem(CharterFault.CONTENT, message)
 
 
 @lru_cache(maxsize=8192)
 def _raw(keytype: str, scheme: str, public: str) -> bytes | None:
-    """Return the raw bytes of a public key as metadata spells it; None for what is no good key. Pure."""
+    """Return the raw bytes of a public key in metadata's spelling; None if it is not a valid key. Pure."""
     with contextlib.suppress(ValueError, TypeError, UnsupportedAlgorithm):
         if (keytype, scheme) == ("ed25519", "ed25519"):
             return SigningPublicKey(bytes.fromhex(public)).raw
@@ -84,10 +84,10 @@ def _raw(keytype: str, scheme: str, public: str) -> bytes | None:
 
 
 def save(signer: CryptoSigner, folder: Path, office: str, passphrase: bytes | None = None) -> Path:
-    """Write a private key to ``folder/<office>-<first 8 of its keyid>.pem``, mode 0600, never over another.
+    """Write a private key to ``folder/<office>-<first 8 of its keyid>.pem``, mode 0600, never over an existing file.
 
     Raises:
-        KeyFileInvalid: the file is there already, or cannot be written.
+        KeyFileInvalid: the file exists, or cannot be written.
     """
     path = folder / f"{office}-{signer.public_key.keyid[:8]}.pem"
     write_private(path, locked_pem(signer._private_key, passphrase))  # noqa: SLF001 -- it gives it out unlocked only
@@ -98,7 +98,7 @@ def load(path: Path, passphrase: bytes | None = None) -> CryptoSigner:
     """Read a role key from its file.
 
     Raises:
-        KeyFileInvalid: it must not be used, is no role key, or the passphrase is missing or wrong.
+        KeyFileInvalid: it must not be used, is not a role key, or the passphrase is missing or wrong.
     """
     data = read_private(path)
     classes = MLDSA65PrivateKey, Ed25519PrivateKey, EllipticCurvePrivateKey

@@ -1,4 +1,4 @@
-"""What a charter must be beyond what TUF checks: pure.
+"""The charter's requirements beyond what TUF checks. Pure.
 
 Rule 1: root and targets are offices of the members, one key each, a majority needed for either.
 Rule 2: a delegation is a county's, terminating, and confined to ``counties/<code>/*``.
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 
 
 def check_root(root: Root) -> frozenset[str]:
-    """Check one root by itself (rules 1 and 4); the members that it names.
+    """Check one root by itself (rules 1 and 4); return the members that it names.
 
     Raises:
-        CharterProblem: with what was expected and what came.
+        CharterProblem: says what was expected and what was found.
     """
     if not root.consistent_snapshot:
         raise CharterProblem(CharterFault.FILES, "root does not ask for consistent snapshots; expected that it does")
@@ -67,7 +67,7 @@ def check_targets(root: Root, targets: Targets, members: frozenset[str]) -> None
     """Check the top-level targets and their delegations against root (rules 2 to 4).
 
     Raises:
-        CharterProblem: with what was expected and what came.
+        CharterProblem: says what was expected and what was found.
     """
     if targets.targets.keys() != {ALLIANCE, POLICY}:
         raise CharterProblem(
@@ -92,23 +92,23 @@ def check_targets(root: Root, targets: Targets, members: frozenset[str]) -> None
 
 
 def check_county(code: str, county: Targets) -> None:
-    """Check a county's own metadata: its keys file, nothing else, nobody below it.
+    """Check a county's own metadata: its keys file, nothing else, no further delegation.
 
     Raises:
-        CharterProblem: with what was expected and what came.
+        CharterProblem: says what was expected and what was found.
     """
     if county.delegations is not None:
-        raise CharterProblem(CharterFault.DELEGATION, f"{code} delegates further; expected that it does not")
+        raise CharterProblem(CharterFault.DELEGATION, f"{code} delegates further; expected no delegation")
     if county.targets.keys() != {keys_path(code)}:
         sentence = f"{code} lists {_names(county.targets)}; expected {keys_path(code)} and nothing else"
         raise CharterProblem(CharterFault.DELEGATION, sentence)
 
 
 def check_snapshot(snapshot: Snapshot, root: Root) -> None:
-    """Check that a snapshot was made under a root that was there.
+    """Check that a snapshot was made under a published root.
 
     Raises:
-        CharterProblem: it names a root that is not there yet.
+        CharterProblem: it names a root that does not exist yet.
     """
     named = snapshot.unrecognized_fields.get(ROOT_FIELD)
     if not isinstance(named, int) or named > root.version:
@@ -120,7 +120,7 @@ def check_together(root: Root, targets: Targets, charter: Charter) -> None:
     """Check roles against content: the same members, and no role key that also signs events or seals.
 
     Raises:
-        CharterProblem: with what was expected and what came.
+        CharterProblem: says what was expected and what was found.
     """
     members = {root.keys[keyid].unrecognized_fields[MEMBER_FIELD] for keyid in root.roles[ROOT].keyids}
     if members != charter.members.keys():
@@ -159,7 +159,7 @@ def _confined(name: str, role: DelegatedRole) -> None:
         raise CharterProblem(CharterFault.DELEGATION, sentence)
     if not role.terminating:
         raise CharterProblem(
-            CharterFault.DELEGATION, f"the delegation of {name} does not end the search; expected it to"
+            CharterFault.DELEGATION, f"the delegation of {name} does not end the search; expected a terminating one"
         )
 
 
@@ -167,11 +167,11 @@ def _key(keys: Mapping[str, Key], keyid: str, role: str) -> Key:
     try:
         return keys[keyid]
     except KeyError:
-        raise CharterProblem(CharterFault.FILES, f"{role} names key {ascii(keyid)[:18]}…, which is not there") from None
+        raise CharterProblem(CharterFault.FILES, f"{role} names key {ascii(keyid)[:18]}…, which is missing") from None
 
 
 def _once(uses: Iterable[tuple[str, Key]]) -> None:
-    """Refuse a key that is met twice, whatever it is called."""
+    """Refuse a key that occurs twice, whatever its name."""
     seen: dict[bytes, str] = {}
     for role, key in uses:
         public = raw(key)

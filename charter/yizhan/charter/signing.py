@@ -1,4 +1,4 @@
-"""Signatures under a draft: who may sign, who has, who is missing.
+"""Signatures under a draft: who may sign, who has signed, who is missing.
 
 Rule 1: a new root is signed by a majority under the old root and under the new one.
 Rule 2: a signature counts only after it was verified.
@@ -21,9 +21,9 @@ from yizhan.charter.verify import VerifiedCharter
 
 @dataclass(frozen=True, slots=True)
 class Signing:
-    """How far one role of a draft is: whose keys may sign, who has, how many must.
+    """Progress of one role of a draft: holders of its keys, those who have signed, how many must.
 
-    ``under`` tells whether a new root is counted under the ``old`` root or the ``new`` one.
+    ``under`` says whether a new root is counted under the ``old`` root or the ``new`` one.
     Holders are member codes; of a county's own role, code and first digits of the key.
     """
 
@@ -42,20 +42,20 @@ class Signing:
 def may_sign(
     made: CharterDraft, before: VerifiedCharter | None
 ) -> Iterator[tuple[str, str, Root | Targets, Metadata[Any]]]:
-    """Yield (role, ``old`` or ``new``, who delegates it, its metadata) for everything that wants signatures."""
+    """Yield (role, ``old`` or ``new``, who delegates it, its metadata) for every role that needs signatures."""
     new_root, new_targets = root_and_targets(made, before)
     for role, metadata in made.metadata.items():
         if role == ROOT and before is not None:
             yield role, "old", before.root, metadata
         delegator: Root | Targets | None = new_root if role in {ROOT, TARGETS} else new_targets
         if delegator is None:
-            message = f"the draft of {role} has nobody above it; expected a root in it, or a version before it"
+            message = f"the draft of {role} has no delegating role; expected a root in it, or a version before it"
             raise CeremonyError(message)
         yield role, "new", delegator, metadata
 
 
 def sign(made: CharterDraft, before: VerifiedCharter | None, signer: Signer) -> tuple[str, ...]:
-    """Add a role key's signature wherever it counts; the roles that it signed.
+    """Add a role key's signature wherever it counts; return the roles that it signed.
 
     A second signature by the same key replaces the first.
     """
@@ -68,7 +68,7 @@ def sign(made: CharterDraft, before: VerifiedCharter | None, signer: Signer) -> 
 
 
 def status(made: CharterDraft, before: VerifiedCharter | None) -> tuple[Signing, ...]:
-    """Tell for each role of a draft who has signed and who is missing. Signatures are verified."""
+    """Return for each role of a draft who has signed and who is missing. Signatures are verified."""
     found = []
     for role, under, delegator, metadata in may_sign(made, before):
         result = delegator.get_verification_result(role, metadata.signed_bytes, metadata.signatures)
@@ -92,7 +92,7 @@ def _holder(role: str, key: Key) -> str:
 
 
 def signers_of(version: VerifiedCharter, before: VerifiedCharter | None) -> dict[str, tuple[str, ...]]:
-    """Tell who signed what is new in a version: role → holders whose signatures hold."""
+    """Return who signed what is new in a version: role → holders with valid signatures."""
     found: dict[str, tuple[str, ...]] = {}
     for role, data in version.metadata.items():
         if role == TIMESTAMP or (before is not None and before.metadata.get(role) == data):

@@ -1,13 +1,13 @@
-"""The station's side of the charter: it announces, mirrors and keeps its word fresh; it decides nothing.
+"""The station's side of the charter: it announces versions, mirrors them and renews the timestamp; it decides nothing.
 
-Law 5: a version is announced, in the audit and on ``yizhan.charter``, before it holds.
+Law 5: a version is announced, in the audit and on ``yizhan.charter``, before it is in force.
 
-Rule 1: an announcement is durable here before it is sent, and the same one is sent after a crash:
-        two words about one version cannot be.
-Rule 2: the station decides by a version in memory before it is announced outside; an announcement
-        that is not acknowledged before it holds ends the process, so that nobody sees a postmark of a
-        version that nobody was told of.
-Rule 3: what members' signatures do not cover (snapshot, timestamp) is all that is signed here.
+Rule 1: an announcement is durable here before it is sent, and the same one is sent again after a crash:
+        there cannot be two announcements of one version.
+Rule 2: the station adopts a version in memory before it is announced outside; if an announcement is not
+        acknowledged before the version takes force, the process ends, so that no postmark names a version
+        that was never announced.
+Rule 3: only what members' signatures do not cover (snapshot, timestamp) is signed here.
 """
 
 from __future__ import annotations
@@ -41,24 +41,24 @@ if TYPE_CHECKING:
     from yizhan.schemas.keys import SigningKey
 
 _SHARE = 0.8
-"""Part of the time until a version holds in which its announcement must be acknowledged."""
+"""Fraction of the time until a version takes force in which its announcement must be acknowledged."""
 _LATE_SECONDS = 30.0
 
 log = logging.getLogger(__name__)
 
 
 class Outlet(Protocol):
-    """Where the station makes the charter known."""
+    """The place where the station publishes the charter."""
 
-    def there(self) -> Mapping[str, bytes]:
-        """Return what ``yizhan.charter`` holds, path → bytes."""
+    def records(self) -> Mapping[str, bytes]:
+        """Return the content of ``yizhan.charter``, path → bytes."""
 
     def write(self, records: Sequence[tuple[str, str, bytes]], timeout_seconds: float) -> None:
         """Write records (topic, key, value) in order; raise unless each is acknowledged in time."""
 
 
 class StationCharters(CharterReader):
-    """The reader that makes versions hold."""
+    """The reader that brings versions into force."""
 
     def __init__(
         self,
@@ -72,21 +72,21 @@ class StationCharters(CharterReader):
         lead_seconds: float = 60.0,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        """Open the station's archive, announce what was not, and bring the topic up to date.
+        """Open the station's archive, announce what was not announced yet, and update the topic.
 
         Args:
             archive: the station's.
-            source: where published versions appear.
+            source: where versions are published.
             keys: postmark keys.
-            outlet: where announcements go.
-            public: folder of static files, kept in step.
-            signers: the online keys of ``timestamp``; without them somebody else must keep it fresh.
-            lead_seconds: how long before it holds a version is announced.
+            outlet: where announcements are sent.
+            public: folder of static files, kept up to date.
+            signers: the online keys of ``timestamp``; without them another process must renew it.
+            lead_seconds: how long before it takes force a version is announced.
             clock: gives the current instant, aware.
 
         Raises:
-            CharterProblem: there is no version to begin with.
-            AdoptionNotSent: an announcement could not be made.
+            CharterProblem: there is no first version.
+            AdoptionNotSent: an announcement could not be sent.
         """
         self._keys = {key.kid: key for key in keys}
         self._outlet, self._public, self._signers = outlet, public, signers
@@ -97,10 +97,10 @@ class StationCharters(CharterReader):
         self.refresh()
 
     def refresh(self) -> tuple[Charter, ...]:
-        """Look for news, announce it, and keep timestamp and topic fresh.
+        """Look for new versions, announce them, and renew timestamp and topic.
 
         Raises:
-            AdoptionNotSent: what was adopted could not be announced; the process must not go on.
+            AdoptionNotSent: an adopted version could not be announced; the process must end.
         """
         with self._lock:
             self._renew(self.clock())
@@ -108,7 +108,7 @@ class StationCharters(CharterReader):
             super().refresh()
             for number in self._pending():
                 self._announce(number)
-            super()._pick_up()
+            super()._load_stored()
             self._send_unsent()
             self._mirror()
             return tuple(self._charter(number) for _holds_from, number in self._adopted[before:])
@@ -118,7 +118,7 @@ class StationCharters(CharterReader):
         return [number for number in self._numbers if number > last and self.archive.adoption(number) is None]
 
     def _announce(self, number: int) -> None:
-        """Write down from when a version holds: at least the lead ahead, and after the one before."""
+        """Record from when a version is in force: at least the lead ahead, and after the version before it."""
         charter, now = self.archive.load(number).charter, self.clock()
         key = next((self._keys[k] for k, e in charter.postmark.items() if k in self._keys and e.holds(now)), None)
         if key is None:
@@ -129,14 +129,14 @@ class StationCharters(CharterReader):
         if self._adopted:
             holds_from = max(holds_from, self._adopted[-1][0] + timedelta(milliseconds=1))
         said = Adoption(charter=charter.name, holds_from=written(holds_from), adopted=written(now))
-        # From here on this is the station's word, whatever dies: it is sent until it is acknowledged.
+        # Crash point: from here on this is the station's statement; it is sent until it is acknowledged.
         with self.archive.locked():
-            self.archive.keep_adoption(number, said.signed(key))
-        self._pick_up()
+            self.archive.store_adoption(number, said.signed(key))
+        self._load_stored()
         log.info("charter %s holds from %s", charter.name, said.holds_from)
 
     def _send_unsent(self) -> None:
-        """Send announcements that were not acknowledged yet, in order."""
+        """Send announcements that are not acknowledged yet, in order."""
         for holds_from, number in self._adopted:
             if self.archive.is_announced(number):
                 continue
@@ -153,13 +153,13 @@ class StationCharters(CharterReader):
                 message = f"the announcement of version {number}, which holds from {written(holds_from)}: {error}"
                 raise AdoptionNotSent(message) from error
             if not late and self.clock() >= holds_from:
-                message = f"the announcement of version {number} was acknowledged only after it held"
+                message = f"the announcement of version {number} was acknowledged only after it took force"
                 self.archive.mark_announced(number)
                 raise AdoptionNotSent(message)
             self.archive.mark_announced(number)
 
     def _mirror(self) -> None:
-        """Bring the topic in step with the folder; the timestamp comes last."""
+        """Copy the folder's changes to the topic; the timestamp comes last."""
         stamp = self._public / metadata_path(TIMESTAMP, None)
         state = (stamp.read_bytes() if stamp.is_file() else b"", self._source_adoptions())
         if state == self._in_step:
@@ -167,7 +167,7 @@ class StationCharters(CharterReader):
         here = dict(_files(self._public))
         if self._mirrored is None:
             try:
-                self._mirrored = dict(self._outlet.there())
+                self._mirrored = dict(self._outlet.records())
             except CharterProblem as error:
                 log.warning("the topic cannot be read: %s", error)
                 return
@@ -186,13 +186,13 @@ class StationCharters(CharterReader):
         return () if self._source is None else self._source.adoptions()
 
     def _renew(self, now: datetime) -> None:
-        """Say again that nothing newer exists, when half of the last word's life is over."""
+        """Renew the timestamp when half of its lifetime is over."""
         known = self._known
         if not self._signers or known is None or known.timestamp.expires - now > TIMESTAMP_LIFE / 2:
             return
         path = self._public / metadata_path(TIMESTAMP, None)
         with publishing(self._public):
-            # Only the word that was verified is said again: what else may lie there is not ours.
+            # Only the verified timestamp is renewed: other files in the folder are not ours.
             if not path.is_file() or path.read_bytes() != known.metadata[TIMESTAMP]:
                 return
             number, version = known.timestamp.version + 1, known.version
@@ -201,7 +201,7 @@ class StationCharters(CharterReader):
 
 @contextmanager
 def publishing(public: Path) -> Iterator[None]:
-    """Let one process at a time write the folder of static files."""
+    """Hold the lock of the folder of static files: one process at a time writes it."""
     public.mkdir(parents=True, exist_ok=True)
     with (public / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

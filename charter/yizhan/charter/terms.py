@@ -1,4 +1,4 @@
-"""What the members agree on, as a text that people read and change: TOML with ``[alliance]`` and ``[policy]``.
+"""The members' agreement as a text that people read and edit: TOML with ``[alliance]`` and ``[policy]``.
 
     [alliance]
     name = { zh = "…", en = "…" }
@@ -12,11 +12,11 @@
     when = [ { type = ["yizhan.incident.forest_fire.v1"], stage = ["first"] } ]
     then = "alarm"
     because = { zh = "…", en = "…" }
-    [thresholds]        # left out: a majority
+    [thresholds]        # if absent: a majority
     root = 4
     targets = 4
 
-Rule 1: keys do not stand here; they come from their holders' requests.
+Rule 1: keys are not in it; they come from their holders' requests.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _SECTIONS = frozenset({"alliance", "policy", "thresholds"})
 
 
 def read(text: str) -> dict[str, Any]:
-    """Read the text (``CeremonyError`` with the line that is wrong)."""
+    """Parse the text (``CeremonyError`` with the wrong line)."""
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -52,7 +52,7 @@ def read(text: str) -> dict[str, Any]:
 
 
 def write(terms: Terms) -> str:
-    """Write what a version says, to begin the next from."""
+    """Write a version's content as the text to start the next version from."""
     alliance = json.loads(terms.files[ALLIANCE])
     alliance.pop("station", None)
     policy = json.loads(terms.files[POLICY])
@@ -67,7 +67,7 @@ def write(terms: Terms) -> str:
 
 
 def _value(value: Any) -> str:  # noqa: ANN401 -- any JSON
-    """Write a value as TOML; a string as JSON spells it is one of TOML's too.
+    """Write a value as TOML; JSON's spelling of a string is valid TOML.
 
     >>> _value({"zh": "火", "n": [1, True]})
     '{ zh = "火", n = [1, true] }'
@@ -79,13 +79,13 @@ def _value(value: Any) -> str:  # noqa: ANN401 -- any JSON
     return json.dumps(value, ensure_ascii=False)
 
 
-def put_together(before: Terms | None, proposed: Mapping[str, Any] | None, requests: Iterable[Request]) -> Terms:
+def merge_terms(before: Terms | None, proposed: Mapping[str, Any] | None, requests: Iterable[Request]) -> Terms:
     """Make the terms of the next version.
 
     Args:
-        before: what the version before says; None for the first.
-        proposed: what ``read`` gave; None to leave alliance and policy as they are.
-        requests: of the offices whose keys change, or that are new.
+        before: content of the version before; None for the first.
+        proposed: result of ``read``; None to leave alliance and policy unchanged.
+        requests: key requests of offices that are new or change their keys.
 
     Raises:
         CeremonyError: a member without keys, keys without a member, or a part is missing.
@@ -96,11 +96,11 @@ def put_together(before: Terms | None, proposed: Mapping[str, Any] | None, reque
     if station is not None:
         alliance["station"] = dict(station.keys)
     elif before is None:
-        raise CeremonyError("no key request of the station; its office must make one")
+        raise CeremonyError("the key request of the station is missing; its office must make one")
     codes = [member.get("code") for member in alliance.get("members", [])]
     if strangers := asked.keys() - set(codes):
         raise CeremonyError(
-            f"a key request of {', '.join(sorted(strangers))}, which is no member of the alliance proposed"
+            f"a key request of {', '.join(sorted(strangers))}, which is not a member of the proposed alliance"
         )
     offices: dict[str, Offices] = {}
     files = {ALLIANCE: strictjson.dumps(alliance), POLICY: strictjson.dumps(policy)}

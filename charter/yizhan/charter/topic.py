@@ -1,10 +1,10 @@
-"""The compacted topic ``yizhan.charter``: the repository for those who have only their Kafka connection.
+"""The compacted topic ``yizhan.charter``: the repository for readers that have only a Kafka connection.
 
-A record's key is a path of ``layout``, its value the bytes. Only the station may write there; what it
-says is not believed for that, but for the signatures.
+A record's key is a path of ``layout``, its value the bytes. Only the station may write there, but a reader
+believes the signatures, not the station.
 
-Rule 1: looking costs nothing while nothing comes: the consumer fetches in the background.
-Rule 2: a broker that does not answer is a ``CharterProblem``; the archive goes on.
+Rule 1: a look costs nothing while nothing arrives: the consumer fetches in the background.
+Rule 2: a broker that does not answer is a ``CharterProblem``; the archive is still used.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ _PARTITION: Final = TopicPartition(topics.CHARTER, 0)
 _CLIENT: Final = "yizhan-charter"
 _PATIENCE_SECONDS: Final = 10.0
 _AWAY_SECONDS: Final = 5.0
-"""Not looked for so long: the topic is read to its end before anything is decided on it."""
+"""After this time without a look, the topic is read to its end before it is used."""
 _RETRY_SECONDS: Final = 5.0
 MAX_FILES: Final = 200_000
-"""Records kept; beyond it a station that writes without end is not followed."""
+"""Most records kept; a bound on a station that writes endlessly."""
 
 
 class TopicSource:
-    """What the topic holds, kept up to date."""
+    """The content of the topic, kept up to date."""
 
     def __init__(self, connection: KafkaConnection) -> None:
-        """Name the connection; it is made at the first look."""
+        """Take the connection; it is opened at the first look."""
         self._connection = connection
         self._consumer: Any = None
         self._files: dict[str, bytes] = {}
@@ -48,7 +48,7 @@ class TopicSource:
         self._looked = self._failed = float("-inf")
 
     def update(self) -> None:
-        """Take in what came (``CharterProblem`` unreachable)."""
+        """Read new records (``CharterProblem`` unreachable)."""
         now = time.monotonic()
         if now - self._failed < _RETRY_SECONDS:
             raise CharterProblem(CharterFault.UNREACHABLE, f"no broker answers at {self._connection.bootstrap}")
@@ -69,13 +69,13 @@ class TopicSource:
         return self._files.get(path)
 
     def adoptions(self) -> tuple[int, ...]:
-        """Return the numbers of the versions that the station announced, rising."""
+        """Return the numbers of the versions that the station announced, ascending."""
         if self._adoptions is None:
             self._adoptions = numbered(self._files)
         return self._adoptions
 
     def files(self) -> Mapping[str, bytes]:
-        """Return everything that the topic holds."""
+        """Return the whole content of the topic."""
         return self._files
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class TopicSource:
         while self._consumer.position(_PARTITION, timeout_ms=int(_PATIENCE_SECONDS * 1000)) < end:
             self._poll(200)
             if time.monotonic() > deadline:
-                message = f"only {self._consumer.position(_PARTITION)} of {end} records came in time"
+                message = f"only {self._consumer.position(_PARTITION)} of {end} records arrived in time"
                 raise ValueError(message)
 
     def _poll(self, timeout_ms: int) -> None:
@@ -119,7 +119,7 @@ class TopicSource:
 
 
 def write(connection: KafkaConnection, records: Iterable[tuple[str, str, bytes]], timeout_seconds: float) -> None:
-    """Write records (topic, key, value) in order; return when each was acknowledged.
+    """Write records (topic, key, value) in order; return when each is acknowledged.
 
     Raises:
         KafkaError: one was not, within the time.

@@ -1,12 +1,12 @@
-"""A draft on a stick: a folder that people carry from office to office.
+"""A draft on a memory stick: a folder that people carry from office to office.
 
-    <role>.json      new metadata, with the signatures that were gathered so far
+    <role>.json      new metadata, with the signatures gathered so far
     files/…          the files that it lists
-    README.txt       what would change, in words
+    README.txt       the changes, in words
 
 Rule 1: nothing on a stick is secret, and nothing on it is believed: signatures are verified each time.
-Rule 2: a stick holds folders and files. A symbolic link, a device or a pipe would lead a reader or a writer away from
-        it: nothing is read or written then.
+Rule 2: a stick holds only folders and files. A symbolic link, a device or a pipe could lead a reader or a writer
+        outside of it: then nothing is read or written.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _READABLE = JSONSerializer(compact=False)
 
 
 def save(draft: CharterDraft, folder: Path, words: str | None = None) -> None:
-    """Write a draft; signatures that are there already are written over."""
+    """Write a draft; existing signatures are overwritten."""
     folder.mkdir(parents=True, exist_ok=True)
     _check(folder)
     for role, metadata in draft.metadata.items():
@@ -47,7 +47,7 @@ def load(folder: Path) -> CharterDraft:
     """Read a draft.
 
     Raises:
-        CeremonyError: the folder holds none, a file of it is damaged, or something else stands in it than files.
+        CeremonyError: there is none, a file of it is damaged, or there is something that is not a file.
     """
     _check(folder)
     draft = CharterDraft()
@@ -58,7 +58,7 @@ def load(folder: Path) -> CharterDraft:
             metadata: Metadata[Any] = Metadata.from_bytes(path.read_bytes())
         except (RepositoryError, ValueError, KeyError, TypeError) as error:
             raise CeremonyError(
-                f"{path} is no metadata: {error}; carry the stick back to its last good office"
+                f"{path} is not metadata: {error}; take the stick back to the last office where it was good"
             ) from None
         draft.metadata[path.stem] = metadata
     files = folder / "files"
@@ -76,5 +76,5 @@ def _check(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_symlink() or not (path.is_dir() or path.is_file()):
             raise CeremonyError(
-                f"{path} is no file but a link or a device; the stick was tampered with: use another one"
+                f"{path} is not a file but a link or a device; the stick was tampered with: use another one"
             )

@@ -1,11 +1,11 @@
-"""Verifying what a source offers: python-tuf's client, then our rules, then the content.
+"""Verifies what a source offers: first python-tuf's client, then our rules, then the content.
 
 Law 2 for the charter: unverified bytes go in, a ``VerifiedCharter`` comes out, or one ``CharterProblem``.
 
-Rule 1: what was verified before protects: nothing older is taken, and nothing of an unchanged
+Rule 1: earlier verifications protect: nothing older is adopted, and nothing of an unchanged
         county is fetched or checked again.
 Rule 2: time is an argument. python-tuf's client reads a clock of its own; it is set to ours.
-Rule 3: the client works in a folder that is thrown away; what is kept is kept by ``archive``.
+Rule 3: the client works in a temporary folder; ``archive`` stores the result.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ _CONFIG: Final = UpdaterConfig(
 class VerifiedCharter:
     """One version, verified: the bytes of its metadata (role → bytes) and of its files (path → bytes).
 
-    ``at`` is when it was verified, ``charter`` what it says; it holds from ``charter.holds_from``
-    only where the station announced that.
+    ``at`` is when it was verified, ``charter`` its content; it is in force from ``charter.holds_from``
+    only if the station announced that.
     """
 
     metadata: Mapping[str, bytes]
@@ -112,19 +112,19 @@ class VerifiedCharter:
 
 
 def verify(anchor: bytes, known: VerifiedCharter | None, fetch: CharterFetcher, now: datetime) -> VerifiedCharter:
-    """Verify what is offered now, starting from what is known.
+    """Verify the offered version, starting from the known one.
 
     Args:
-        anchor: the root file that this reader was given; used while nothing is known.
+        anchor: the root file that this reader was given; used while no version is known.
         known: the newest version verified before, or None.
         fetch: gives bytes for paths.
-        now: an aware instant, for what expires.
+        now: an aware instant, to compare expiry dates with.
 
     Returns:
         The version offered: ``known`` with another timestamp, or a newer one.
 
     Raises:
-        CharterProblem: it must not be adopted; says why.
+        CharterProblem: it must not be adopted, with the reason.
     """
     with tempfile.TemporaryDirectory(prefix="yizhan-charter-") as work:
         try:
@@ -135,13 +135,13 @@ def verify(anchor: bytes, known: VerifiedCharter | None, fetch: CharterFetcher, 
             raise _named(error) from error
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             # python-tuf lets some malformed metadata through to Python's own errors.
-            raise CharterProblem(CharterFault.DAMAGED, f"metadata that cannot be read: {error}") from error
+            raise CharterProblem(CharterFault.DAMAGED, f"the metadata cannot be read: {error}") from error
 
 
 def restamped(known: VerifiedCharter, data: bytes, now: datetime) -> VerifiedCharter | None:
-    """Verify a newer timestamp of the version that is known; None for anything else, which ``verify`` names.
+    """Verify a newer timestamp of the known version; None for anything else, which ``verify`` reports.
 
-    It asks what TUF's workflow asks (5.4, 5.3.10, 5.5.6, 5.6.6), and costs the same whatever the number of members.
+    It makes the checks of TUF's workflow (5.4, 5.3.10, 5.5.6, 5.6.6), at the same cost for any number of members.
     """
     if len(data) > MAX_TIMESTAMP_BYTES:
         return None
@@ -170,12 +170,12 @@ def _verified(
         str(work), "metadata/", str(work / "files"), "targets/", fetcher=fetch, config=_CONFIG, bootstrap=bootstrap
     )
     (work / "files").mkdir()
-    updater._trusted_set.reference_time = now  # noqa: SLF001 -- rule 2: it has no argument for it
+    updater._trusted_set.reference_time = now  # noqa: SLF001 -- rule 2: the client has no argument for it
     first = Metadata[Root].from_bytes(bootstrap).signed
     members = rules.check_root(first)
     updater.refresh()
     top = {role: (work / f"{role}.json").read_bytes() for role in (ROOT, TIMESTAMP, SNAPSHOT, TARGETS)}
-    # The client takes a snapshot that it had before without looking at its hash again: one version, one hash.
+    # The client accepts a snapshot that it had before without checking its hash again: one version, one hash.
     stamp = Metadata[Timestamp].from_bytes(top[TIMESTAMP]).signed
     stamp.snapshot_meta.verify_length_and_hashes(top[SNAPSHOT])
     root = Metadata[Root].from_bytes(top[ROOT]).signed
@@ -200,7 +200,7 @@ def _verified(
 
 
 def _check_numbers(snapshot: Snapshot, timestamp: Timestamp, known: VerifiedCharter | None) -> None:
-    """Refuse a number so far ahead that it would use up those that are left."""
+    """Refuse a number so far ahead that it would use up the remaining numbers."""
     for role, number, before in (
         (SNAPSHOT, snapshot.version, known.snapshot.version if known else None),
         (TIMESTAMP, timestamp.version, known.timestamp.version if known else None),
@@ -210,7 +210,7 @@ def _check_numbers(snapshot: Snapshot, timestamp: Timestamp, known: VerifiedChar
             sentence = f"{role} is numbered {number}, and {before} was the last; expected at most {most}"
             raise CharterProblem(CharterFault.FAST_FORWARD, sentence)
     if known is not None and snapshot.version < known.snapshot.version:
-        # After the station's keys were changed TUF forgets the old numbers; the names of versions do not.
+        # After a change of the station's keys TUF forgets the old numbers; the names of versions do not.
         sentence = f"version {snapshot.version} is offered after version {known.snapshot.version}"
         raise CharterProblem(CharterFault.ROLLBACK, sentence)
 
@@ -218,7 +218,7 @@ def _check_numbers(snapshot: Snapshot, timestamp: Timestamp, known: VerifiedChar
 def _counties(
     work: Path, updater: Updater, snapshot: Snapshot, targets: Targets, known: VerifiedCharter | None
 ) -> tuple[dict[str, bytes], dict[str, bytes], set[str]]:
-    """Return each county's metadata and keys file: those of before where nothing about them changed."""
+    """Return each county's metadata and keys file: those of before if nothing about them changed."""
     metadata: dict[str, bytes] = {}
     files: dict[str, bytes] = {}
     fetched: set[str] = set()
@@ -235,7 +235,7 @@ def _counties(
 
 
 def _same(code: str, snapshot: Snapshot, targets: Targets, known: VerifiedCharter) -> bool:
-    """Tell whether a county's metadata and the keys that must sign it are those of before."""
+    """Return whether a county's metadata and the keys that must sign it are those of before."""
     if snapshot.meta.get(f"{code}.json") != known.snapshot.meta.get(f"{code}.json"):
         return False
     if targets.delegations is None or known.targets.delegations is None:
@@ -250,7 +250,7 @@ def _same(code: str, snapshot: Snapshot, targets: Targets, known: VerifiedCharte
 def _download(updater: Updater, path: str) -> bytes:
     found = updater.get_targetinfo(path)
     if found is None:
-        raise CharterProblem(CharterFault.MISSING, f"{path} is signed by nobody; expected it in the charter")
+        raise CharterProblem(CharterFault.MISSING, f"{path} is not signed by anybody; expected it in the charter")
     return Path(updater.download_target(found)).read_bytes()
 
 
@@ -264,13 +264,13 @@ def _content(files: Mapping[str, bytes], name: str, now: datetime, known: Verifi
 
 
 def _named(error: RepositoryError | DownloadError) -> CharterProblem:
-    """Say what python-tuf found in our words."""
+    """Translate python-tuf's error into ours."""
     text = str(error)
     match error:
         case ExpiredMetadataError():
             stations = TIMESTAMP in text or SNAPSHOT in text
             problem = CharterFault.FREEZE if stations else CharterFault.EXPIRED
-            hint = "nothing newer is offered" if stations else "its members must sign it anew"
+            hint = "nothing newer is offered" if stations else "its members must sign it again"
             text = f"{text}; {hint}"
         case BadVersionNumberError():
             mixed = text.startswith("Expected") and "got" in text and ".json" not in text

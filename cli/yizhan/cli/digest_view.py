@@ -1,4 +1,4 @@
-"""The letters of a quarter as JSON and as Markdown.
+"""The events of a quarter as JSON and as Markdown.
 
 Rule 1: nothing is left out: withdrawn letters are struck out, superseded ones name their successor, doubtful ones are
         marked, missing ones are named.
@@ -22,7 +22,7 @@ from yizhan.schemas.invisible import blanked
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.payloads import TYPES
 from yizhan.schemas.policy import Way
-from yizhan.services.digests import QuarterLetters
+from yizhan.services.digests import QuarterEvents
 from yizhan.services.home import Home
 
 OTHER: Final = marked("其他")
@@ -39,8 +39,8 @@ def manifest_kind(manifest: Manifest) -> str:
     return _("零报告") if manifest.count == 0 else _("结算")
 
 
-def quarter_json(shown: QuarterLetters) -> dict[str, Any]:
-    """Return the letters of a quarter for programs: words, not sentences."""
+def quarter_json(shown: QuarterEvents) -> dict[str, Any]:
+    """Return the events of a quarter for programs: words, not sentences."""
     contents = shown.contents
     count, prompt = _totals(shown)
     return {
@@ -71,59 +71,59 @@ def quarter_json(shown: QuarterLetters) -> dict[str, Any]:
             "unverified": contents.not_listed.unverified,
         },
         "counts": {"in": _counts(shown, shown.received), "out": _counts(shown, shown.sent)},
-        "in": [_letter_json(shown, letter) for letter in _sorted(shown.received)],
-        "out": [_letter_json(shown, letter) for letter in _sorted(shown.sent)],
+        "in": [_event_json(shown, event) for event in _sorted(shown.received)],
+        "out": [_event_json(shown, event) for event in _sorted(shown.sent)],
     }
 
 
-def _totals(shown: QuarterLetters) -> tuple[int, int]:
+def _totals(shown: QuarterEvents) -> tuple[int, int]:
     """Count the events that the cited manifests name together, and those that were to come at once."""
     manifests = [each.manifest for each in shown.contents.digests]
     return sum(each.count for each in manifests), sum(each.prompt for each in manifests)
 
 
-def _counts(shown: QuarterLetters, letters: Sequence[QuarterEvent]) -> dict[str, int]:
-    here = [each for each in letters if not each.missing]
+def _counts(shown: QuarterEvents, events: Sequence[QuarterEvent]) -> dict[str, int]:
+    here = [each for each in events if not each.missing]
     return {
-        "all": len(letters),
+        "all": len(events),
         **{way.value: sum(each.way is way for each in here) for way in Way},
         "withdrawn": sum(each.key in shown.replacements.withdrawn for each in here),
         "superseded": sum(each.key in shown.replacements.superseded for each in here),
         "exercises": sum(each.status != "Actual" for each in here),
-        "missing": len(letters) - len(here),
+        "missing": len(events) - len(here),
     }
 
 
-def _sorted(letters: Sequence[QuarterEvent]) -> list[QuarterEvent]:
-    """Order by mechanism and type as the table has them, then by time; unknown types, then missing letters last."""
+def _sorted(events: Sequence[QuarterEvent]) -> list[QuarterEvent]:
+    """Order by mechanism and type as the table has them, then by time; unknown types, then missing events last."""
 
     def place(each: QuarterEvent) -> tuple[bool, int, str, str, str]:
         return each.missing, _ORDER.get(each.type, len(_ORDER)), each.type, each.time, each.id
 
-    return sorted(letters, key=place)
+    return sorted(events, key=place)
 
 
-def _letter_json(shown: QuarterLetters, letter: QuarterEvent) -> dict[str, Any]:
+def _event_json(shown: QuarterEvents, event: QuarterEvent) -> dict[str, Any]:
     return {
-        "id": letter.id,
-        "mechanism": mechanism(letter.type),
-        "type": letter.type,
-        "status": letter.status,
-        "time": letter.time,
-        "way": letter.way.value,
-        "rule": letter.rule,
-        "grade": letter.grade,
-        "place": _place(letter),
-        "summary": letter.summary,
-        "superseded_by": shown.replacements.superseded.get(letter.key),
-        "withdrawn_by": shown.replacements.withdrawn.get(letter.key),
-        "warnings": letter.warnings,
-        "missing": letter.missing,
+        "id": event.id,
+        "mechanism": mechanism(event.type),
+        "type": event.type,
+        "status": event.status,
+        "time": event.time,
+        "way": event.way.value,
+        "rule": event.rule,
+        "grade": event.grade,
+        "place": _place(event),
+        "summary": event.summary,
+        "superseded_by": shown.replacements.superseded.get(event.key),
+        "withdrawn_by": shown.replacements.withdrawn.get(event.key),
+        "warnings": event.warnings,
+        "missing": event.missing,
     }
 
 
-def _place(letter: QuarterEvent) -> str:
-    where = letter.raw.get("place")
+def _place(event: QuarterEvent) -> str:
+    where = event.raw.get("place")
     names = ("township", "village", "spot")
     return "".join(str(where[name]) for name in names if name in where) if isinstance(where, dict) else ""
 
@@ -138,8 +138,8 @@ def mechanism(type_: str) -> str:
     return OTHER if row is None else row.mechanism
 
 
-def quarter_markdown(home: Home, shown: QuarterLetters) -> str:
-    """Return the letters of a quarter for people."""
+def quarter_markdown(home: Home, shown: QuarterEvents) -> str:
+    """Return the events of a quarter for people."""
     year, quarter = shown.label.split("Q")
     county, partner = (_county_name(home, code) for code in (shown.county, shown.partner))
     title = _("{me}与{partner}环境安全情报通报 {year}年第{quarter}季度")
@@ -158,12 +158,12 @@ def quarter_markdown(home: Home, shown: QuarterLetters) -> str:
         proven = shown.contents.proven
         nothing_received = _("零报告。") if proven else _("没有核对一致的季度清单，尚不能断定有无。")
         nothing_sent = _("零报告。") if proven else _("编制时本县没有发出。")
-        for sender, receiver, letters, nothing in (
+        for sender, receiver, events, nothing in (
             (partner, county, shown.received, nothing_received),
             (county, partner, shown.sent, nothing_sent),
         ):
             lines += ["## " + _("{sender}发往{receiver}").format(sender=sender, receiver=receiver), ""]
-            lines += [*_direction(home, shown, letters)] if letters else [nothing, ""]
+            lines += [*_direction(home, shown, events)] if events else [nothing, ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -171,7 +171,7 @@ def _county_name(home: Home, code: str) -> str:
     return home.localized(home.charters.latest().members[code].name)
 
 
-def _proof(home: Home, shown: QuarterLetters) -> Iterator[str]:
+def _proof(home: Home, shown: QuarterEvents) -> Iterator[str]:
     digests, not_listed = shown.contents.digests, shown.contents.not_listed
     if not digests:
         yield _("核对：驿站清单未到，收文部分待补。")
@@ -203,19 +203,19 @@ def _proof(home: Home, shown: QuarterLetters) -> Iterator[str]:
         yield "- " + _("清单中另有{count}件署名无效，已另存。").format(count=not_listed.unverified)
 
 
-def _direction(home: Home, shown: QuarterLetters, letters: Sequence[QuarterEvent]) -> Iterator[str]:
+def _direction(home: Home, shown: QuarterEvents, events: Sequence[QuarterEvent]) -> Iterator[str]:
     yield _(
         "共{all}件：报警{alarm}件，通知{notice}件，季度{digest}件；"
         "已撤回{withdrawn}件，已更正{superseded}件，演练{exercises}件，缺{missing}件。"
-    ).format(**_counts(shown, letters))
+    ).format(**_counts(shown, events))
     yield ""
-    listed = _sorted(letters)
-    here = [letter for letter in listed if not letter.missing]
-    for name, group in groupby(here, key=lambda letter: mechanism(letter.type)):
+    listed = _sorted(events)
+    here = [event for event in listed if not event.missing]
+    for name, group in groupby(here, key=lambda event: mechanism(event.type)):
         yield f"### {_(name)}"
         yield ""
-        for type_, events in groupby(group, key=lambda letter: letter.type):
-            rows = [_row(home, shown, letter) for letter in events]
+        for type_, of_type in groupby(group, key=lambda event: event.type):
+            rows = [_row(home, shown, event) for event in of_type]
             known = TYPES.get(type_)
             yield f"#### {markdown_text(type_) if known is None else _(known.title)} ({len(rows)})"
             yield ""
@@ -223,33 +223,33 @@ def _direction(home: Home, shown: QuarterLetters, letters: Sequence[QuarterEvent
             yield "| --- | --- | --- | --- | --- | --- |"
             yield from rows
             yield ""
-    for letter in listed:
-        if letter.missing:
-            yield "- **" + _("缺：清单列有{id}，本县未收到。").format(id=markdown_text(letter.id)) + "**"
+    for event in listed:
+        if event.missing:
+            yield "- **" + _("缺：清单列有{id}，本县未收到。").format(id=markdown_text(event.id)) + "**"
 
 
-def _row(home: Home, shown: QuarterLetters, letter: QuarterEvent) -> str:
-    mark = {"Exercise": _(EXERCISE), "Test": _(TEST)}.get(letter.status, "")
+def _row(home: Home, shown: QuarterEvents, event: QuarterEvent) -> str:
+    mark = {"Exercise": _(EXERCISE), "Test": _(TEST)}.get(event.status, "")
     cells = [
-        markdown_text(letter.id),
-        _minute(home, letter.time),
-        markdown_text(_place(letter)),
-        mark + (markdown_text(letter.summary) or _("（内容无法打开）")),
-        _(_WAYS[letter.way]),
+        markdown_text(event.id),
+        _minute(home, event.time),
+        markdown_text(_place(event)),
+        mark + (markdown_text(event.summary) or _("（内容无法打开）")),
+        _(_WAYS[event.way]),
     ]
-    if letter.key in shown.replacements.withdrawn:
+    if event.key in shown.replacements.withdrawn:
         cells = [f"~~{cell}~~" if cell else "" for cell in cells]
-    return "| " + " | ".join([*cells, join_sentences(_notes(shown, letter))]) + " |"
+    return "| " + " | ".join([*cells, join_sentences(_notes(shown, event))]) + " |"
 
 
-def _notes(shown: QuarterLetters, letter: QuarterEvent) -> Iterator[str]:
-    if letter.grade is not None:
-        yield _("{grade}级").format(grade=letter.grade)
-    if (by := shown.replacements.withdrawn.get(letter.key)) is not None:
+def _notes(shown: QuarterEvents, event: QuarterEvent) -> Iterator[str]:
+    if event.grade is not None:
+        yield _("{grade}级").format(grade=event.grade)
+    if (by := shown.replacements.withdrawn.get(event.key)) is not None:
         yield _("已撤回，见{id}").format(id=markdown_text(by))
-    if (by := shown.replacements.superseded.get(letter.key)) is not None:
+    if (by := shown.replacements.superseded.get(event.key)) is not None:
         yield _("已更正，见{id}").format(id=markdown_text(by))
-    for warning in letter.warnings:
+    for warning in event.warnings:
         yield sentence(Warn(warning))
 
 

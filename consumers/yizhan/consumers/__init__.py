@@ -1,1 +1,1 @@
-"""A county listens: inbox, receipts, digests, bulletin. Imports schemas and runtime only."""
+"""A county's receiving side: inbox, receipts, digests, bell. Imports schemas and runtime only."""

@@ -1,6 +1,6 @@
-"""What arrives, and what became of it: values that pass between the reader, the inbox and whoever rings.
+"""Arriving records and their outcomes: values passed between reader, inbox and bell.
 
-Rule 1: a record is bytes; all of it but what verifies is hints.
+Rule 1: a record is bytes; everything in it that does not verify is only a hint.
 Rule 2: the inbox answers every record with one outcome, whatever the record holds.
 """
 
@@ -36,10 +36,10 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class ReceiveOutcome:
-    """What became of one record.
+    """The outcome for one record.
 
-    ``item`` is the row, for what was stored or was here already. ``reason`` is the word of the closed
-    list for what was put aside, and the label of a manifest's digest. ``followup`` is a step of an obligation.
+    ``item`` is the row, for an event that was stored, now or before. ``reason`` is the code of the closed
+    list for a record that was set aside, and the label of a manifest's digest. ``followup`` is a step of an obligation.
     """
 
     became: Became
@@ -49,5 +49,5 @@ class ReceiveOutcome:
 
     @property
     def rings(self) -> bool:
-        """Whether a person is wanted now: once an event, whatever is read again."""
+        """Whether a person must be called now: once per event, however often it is read."""
         return self.became == "stored" and self.item is not None and self.item.state == "ringing"

@@ -1,4 +1,4 @@
-"""The attached files that a payload names: which can be fetched, what is wrong with the others, how far they came."""
+"""The attached files that a payload names: which can be fetched, faults of the others, and progress."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TOO_MANY: Final = marked("一件文书至多附 {most} 个文件，这个不取
 
 @dataclass(frozen=True, slots=True)
 class AttachmentProblem:
-    """An attachment that an event names and that cannot be fetched: which, and why."""
+    """An attachment of an event that cannot be fetched, and the reason."""
 
     name: str
     sentence: str
@@ -31,7 +31,7 @@ class AttachmentProblem:
 
 @dataclass(frozen=True, slots=True)
 class AttachmentStatus:
-    """One attachment of an item: how many of its chunks are here."""
+    """One attachment of an item, with the number of its chunks that are here."""
 
     attachment: Attachment
     chunks: int
@@ -44,9 +44,9 @@ class AttachmentStatus:
 
 
 def attachments_of(raw: Mapping[str, Any]) -> tuple[list[Attachment], list[AttachmentProblem]]:
-    """Take the sealed attachments out of a payload as it came; what is wrong with one is told, the others count.
+    """Return the sealed attachments of a received payload, and the faulty ones.
 
-    Two of one name get two: each can be asked for, and saved beside the other.
+    A repeated name is changed, so that both can be requested and saved.
     """
     found, problems = list[Attachment](), list[AttachmentProblem]()
     listed = raw.get("attachments")
@@ -71,7 +71,7 @@ def attachments_of(raw: Mapping[str, Any]) -> tuple[list[Attachment], list[Attac
 
 
 def _another(name: str, taken: Collection[str]) -> str:
-    """Return a name that none of the event's other files has, upper and lower case being one."""
+    """Return a name that none of the event's other files has, ignoring case."""
     stem, dot, ending = name.rpartition(".")
     names = (f"{stem}-{n}{dot}{ending}" if stem else f"{name}-{n}" for n in range(2, MAX_FILES + 2))
     return next(each for each in (name, *names) if each.casefold() not in taken)

@@ -1,7 +1,7 @@
-"""SQLite's checkpoints, kept out of the way of alarms.
+"""Moves SQLite's checkpoints off the thread that stores alarms.
 
-A commit writes to the log; from time to time somebody copies the log into the database, which takes many
-times as long as a commit. By default that is whoever commits: every seventieth alarm would wait for it.
+A commit writes to the log; from time to time the log must be copied into the database, which takes many
+times as long as a commit. By default the committing thread does it: every seventieth alarm would wait for it.
 
 Rule 1: a thread with its own connection does it instead; writers do not wait for it (PASSIVE).
 Rule 2: nothing depends on it: should it stop, the log grows, and a writer copies it at ``LONGEST_PAGES``.
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 class Checkpointer:
-    """Copies the log of a database once a second, in a thread. Use it as a context."""
+    """Copies the log of a database once a second, in a thread. Use it as a context manager."""
 
     def __init__(self, path: Path) -> None:
         """Prepare it for the database at ``path``."""

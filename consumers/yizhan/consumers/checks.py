@@ -1,11 +1,11 @@
-"""What a record is, before anything is stored: pure.
+"""Classifies and checks a record before anything is stored. Pure.
 
 Law 2: the county's signature alone decides whether an event is shown.
-Law 5: the decision is computed here again; what the station says otherwise is a warning.
+Law 5: the routing decision is computed here again; if the station's differs, that is a warning.
 
-Rule 1: a missing, wrong or borrowed postmark is a warning, never a reason to hide a fire.
-Rule 2: of two decisions about one event the louder one holds, so that nobody can silence a fire.
-Rule 3: every record comes out as one of a few things; nothing but a bug of ours raises.
+Rule 1: a missing, wrong or copied postmark is a warning, never a reason to hide a fire.
+Rule 2: of two decisions about one event the louder one counts, so that nobody can silence a fire.
+Rule 3: every record gives one of a few results; only a bug of ours raises.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads: the county, its sealing keys, the charters it adopted."""
+    """The reading county, its sealing keys, its adopted charters."""
 
     county: str
     keys: Sequence[SealingKey]
@@ -60,10 +60,10 @@ class Reader:
 
 @dataclass(frozen=True)
 class SignedEvent:
-    """An event whose county's signature holds; everything else about it may be odd.
+    """An event with a valid signature of its county; everything else in it may be faulty.
 
-    ``received`` is the postmark's time, or the broker's where there is no good postmark. ``contents``
-    is None where it could not be opened; ``unopenable`` then says why in one word.
+    ``received`` is the postmark's time, or the broker's if there is no valid postmark. ``contents``
+    is None if it could not be opened; ``unopenable`` then says why in one word.
     """
 
     verified: VerifiedEnvelope
@@ -87,7 +87,7 @@ class SignedEvent:
 
 @dataclass(frozen=True, slots=True)
 class DigestReference:
-    """A digest's word that an urgent event belongs to it: postmark, no bytes."""
+    """A digest's statement that an urgent event belongs to it: postmark, no bytes."""
 
     id: str
     hash: bytes
@@ -114,7 +114,7 @@ class VerifiedStep:
 
 @dataclass(frozen=True, slots=True)
 class Unverified:
-    """A record that stays aside. ``event_hash`` is what a digest's tree counts, where it can be told."""
+    """A record that is set aside. ``event_hash`` is its hash in a digest's tree, if known."""
 
     reason: str
     detail: str
@@ -125,7 +125,7 @@ Examined = SignedEvent | DigestReference | VerifiedManifest | VerifiedStep | Unv
 
 
 def examine(record: Arrived, reader: Reader) -> Examined:
-    """Return what a record is and check everything that can be checked without a database."""
+    """Return what a record is, after every check that needs no database."""
     if record.kind == "alert" and _header(record, followups.KAFKA_HEADER) is not None:
         return _step(record, reader)
     if record.kind == "digest" and _header(record, manifests.KAFKA_HEADER) is not None:
@@ -153,7 +153,7 @@ def _step(record: Arrived, reader: Reader) -> VerifiedStep | Unverified:
     try:
         followup, its_hash, _ = read_dated(Followup, record.value or b"", reader.charters)
     except StatementInvalid as error:
-        # A newer charter than ours may name the key that signed it: it is looked at again then.
+        # A newer charter than ours may name the key that signed it: then it is checked again.
         return Unverified(Reason.UNKNOWN_KEY, f"{FOLLOWUP}: {error}")
     return VerifiedStep(followup, its_hash, record.value or b"")
 
@@ -178,7 +178,7 @@ def _letter(record: Arrived, value: bytes, reader: Reader) -> SignedEvent:
     header = verified.header
     try:
         check_contract(verified, charter, received)
-    except Refused as refused:  # its county signed it: shown, with a warning; our charter may be behind
+    except Refused as refused:  # signed by its county: shown, with a warning; our charter may be outdated
         log.warning("%s: %s: %s", header.id, refused.reason, refused)
         warnings.add(Warn.AGAINST_CONTRACT)
     if postmark is not None:
@@ -219,7 +219,7 @@ def _letter(record: Arrived, value: bytes, reader: Reader) -> SignedEvent:
 
 
 def _postmark(stamp: bytes | None, value: bytes, charters: Charters, warnings: set[Warn]) -> Postmark | None:
-    """Return the postmark if it is the station's and about these bytes; else warn."""
+    """Return the postmark if it is the station's and about these bytes; else add a warning."""
     if stamp is None:
         warnings.add(Warn.POSTMARK_MISSING)
         return None
@@ -237,7 +237,7 @@ def _postmark(stamp: bytes | None, value: bytes, charters: Charters, warnings: s
 def _decision(
     header: Header, postmark: Postmark | None, charter: Charter, county: str, warnings: set[Warn]
 ) -> tuple[Way, str]:
-    """Return way and rule for us: the station's and our own, the louder where they differ."""
+    """Return way and rule for us: the station's and our own, the louder if they differ."""
     if header.type in SYSTEM_TYPES:
         own = decide(header, county, charter.policy)
         return own.way, own.rule
@@ -264,7 +264,7 @@ def _open(verified: VerifiedEnvelope, keys: Sequence[SealingKey]) -> tuple[bytes
 
 
 def _append_time(record: Arrived) -> datetime:
-    """Return the broker's time; one that no calendar has counts as the beginning of time."""
+    """Return the broker's time; an impossible one becomes the earliest time."""
     try:
         return from_milliseconds(record.timestamp)
     except OverflowError:
@@ -272,7 +272,7 @@ def _append_time(record: Arrived) -> datetime:
 
 
 def _hash_in_tree(record: Arrived) -> bytes | None:
-    """Return the event hash of what stays aside, as a digest's tree counts it."""
+    """Return the event hash of a record set aside, as a digest's tree counts it."""
     try:
         return parse_envelope(record.value or b"").hash
     except Refused:
@@ -280,7 +280,7 @@ def _hash_in_tree(record: Arrived) -> bytes | None:
 
 
 def _header(record: Arrived, name: str) -> bytes | None:
-    """Return the value of a Kafka header; the first where there are several, b"" for a null."""
+    """Return the value of a Kafka header; the first if there are several, b"" for a null."""
     for key, value in record.headers:
         if key == name:
             return value or b""

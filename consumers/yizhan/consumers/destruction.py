@@ -1,15 +1,15 @@
-"""Content whose term of retention is over is destroyed; what proves that it was there stays.
+"""Destroys content after its retention period; the proof that it existed stays.
 
-Rule 1: plaintext, ciphertext and wrapped keys go; header, hash, the sender's signature (counterfoil),
-        postmark, lane and the names of who acknowledged stay.
-Rule 2: nothing goes before its term, nor while it rings or waits for its manifest.
-Rule 3: that content was destroyed is said to its sender by a signed event, which the log has. The row says so
-        in the same commit as the destruction; the event is owed until it is sent. Of receipts and notices it
-        is not said, or such notices would beget notices for ever.
-Rule 4: every function works inside its caller's transaction, but for ``scrub``, which must stand outside.
+Rule 1: plaintext, ciphertext and wrapped keys are deleted; header, hash, the sender's signature (counterfoil),
+        postmark, lane and the names of the acknowledging officers stay.
+Rule 2: nothing is deleted before its period ends, nor while it rings or waits for its manifest.
+Rule 3: the sender is notified of the destruction by a signed event, which the log has. The row records it in the
+        same commit as the destruction; the event is owed until it is sent. Destroyed receipts and notices give
+        no notice, or such notices would cause notices for ever.
+Rule 4: every function works inside its caller's transaction, except ``scrub``, which must be outside of it.
 
-SQLite overwrites what is deleted (``secure_delete``), and the write-ahead log is emptied. What a disk, a file
-system or a backup keeps of former bytes is theirs: see docs/operations.md.
+SQLite overwrites deleted rows (``secure_delete``), and the write-ahead log is emptied. Former bytes on a disk, in
+a file system or in a backup are outside of its reach: see docs/operations.md.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from yizhan.schemas.timestamps import instant, written
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """An item whose content may be destroyed: its term was over at ``until``."""
+    """An item whose content may be destroyed: its period ended at ``until``."""
 
     id: str
     hash: bytes
@@ -54,7 +54,7 @@ class UnnotifiedDestruction:
 
 
 def due(conn: sqlite3.Connection, now: datetime, time_zone: str) -> Iterator[Due]:
-    """Yield items whose term is over, the oldest first."""
+    """Yield items whose period has ended, the oldest first."""
     query = (
         "SELECT id, hash, source, type, received FROM items WHERE state NOT IN ('ringing', 'waiting')"
         " AND id NOT IN (SELECT id FROM destroyed) ORDER BY seq"
@@ -66,10 +66,10 @@ def due(conn: sqlite3.Connection, now: datetime, time_zone: str) -> Iterator[Due
 
 
 def destroy(conn: sqlite3.Connection, chosen: Collection[Due], ids: Collection[str], by: Person, now: datetime) -> None:
-    """Destroy the content of some of what is due.
+    """Destroy the content of some of the due items.
 
     Raises:
-        NotDue: an id is not among it.
+        NotDue: an id is not among them.
     """
     by_id = {each.id: each for each in chosen}
     if wrong := sorted(set(ids) - by_id.keys()):
@@ -90,10 +90,10 @@ def destroy(conn: sqlite3.Connection, chosen: Collection[Due], ids: Collection[s
 
 
 def scrub(conn: sqlite3.Connection) -> None:
-    """Empty the write-ahead log, in which the former bytes still stand.
+    """Empty the write-ahead log, which still has the former bytes.
 
     Raises:
-        StoreError: another process reads in it.
+        StoreError: another process reads it.
     """
     busy, _pages, _copied = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
@@ -101,7 +101,7 @@ def scrub(conn: sqlite3.Connection) -> None:
 
 
 def unnotified(conn: sqlite3.Connection) -> Iterator[UnnotifiedDestruction]:
-    """Yield destructions whose senders were not notified yet; of receipts and notices nobody is notified."""
+    """Yield destructions whose senders were not notified yet; receipts and notices need no notification."""
     query = (
         "SELECT id, hash, county, class, destroyed.at, type FROM destroyed JOIN items USING (id)"
         " WHERE notice IS NULL ORDER BY seq"
@@ -110,5 +110,5 @@ def unnotified(conn: sqlite3.Connection) -> Iterator[UnnotifiedDestruction]:
 
 
 def enter_notice(conn: sqlite3.Connection, ids: Collection[str], notice: str) -> None:
-    """Enter by which event the senders were notified."""
+    """Record the event by which the senders were notified."""
     conn.executemany("UPDATE destroyed SET notice = ? WHERE id = ?", [(notice, id) for id in ids])

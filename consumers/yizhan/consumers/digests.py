@@ -1,11 +1,11 @@
 """Digests: what arrived since the last manifest, checked against the manifest.
 
-Rule 1: what this county holds is compared with the station's manifest, and the verdict is stored.
-Rule 2: a digest that comes twice (a close that died, a topic read again) is one digest: events count
+Rule 1: the events that this county holds are compared with the station's manifest, and the verdict is stored.
+Rule 2: a digest that is read twice (an interrupted close, a topic read again) is one digest: events count
         where they first appeared, a manifest that was seen before closes nothing again.
-Rule 3: an interim manifest is checked like any other and is no link of the chain.
+Rule 3: an interim manifest is checked like any other but is not part of the chain.
 Rule 4: everything is in the database: a restart between two records changes nothing.
-Rule 5: an event that arrived with a digest and is in no manifest is shown all the same, and the digest says so: a
+Rule 5: an event that arrived with a digest and is in no manifest is still shown, and the digest says so: a
         manifest that leaves an event out does not hide it.
 Rule 6: every function works inside its caller's transaction.
 """
@@ -33,8 +33,8 @@ _LAST_PLACES: Final = "SELECT hash, prompt FROM open_digest ORDER BY last DESC L
 class DigestMember:
     """One event of a digest, in the manifest's order.
 
-    ``prompt`` tells that the digest only names it, because it was to come at once. ``item`` is None
-    for what we do not have; ``id`` too, where its signature did not hold.
+    ``prompt`` means that the digest only names it, because it was sent at once. ``item`` is None
+    if we do not have it; ``id`` too, if its signature is invalid.
     """
 
     hash: bytes
@@ -103,7 +103,7 @@ def close_digest(conn: sqlite3.Connection, closing: VerifiedManifest, county: st
 def _members(conn: sqlite3.Connection, manifest: Manifest) -> tuple[Sequence[bytes], bool]:
     """Return the event hashes in order, and whether they are what the manifest says.
 
-    Before a close there may be remains of one that died and began elsewhere: then only the last ones count.
+    An interrupted close may have left events before these: then only the last ones count.
     """
     everything = conn.execute(_FIRST_PLACES).fetchall()
     if _proven(everything, manifest):
@@ -124,7 +124,7 @@ def _proven(rows: Sequence[sqlite3.Row], manifest: Manifest) -> bool:
 
 
 def _linked(conn: sqlite3.Connection, manifest: Manifest) -> tuple[bool, list[DigestWarn]]:
-    """Return whether a manifest follows the last closing one, and what is odd about it."""
+    """Return whether a manifest follows the last closing one, and its oddities."""
     row = conn.execute(
         "SELECT hash, manifest FROM digests WHERE interim = 0 AND verdict <> ? ORDER BY seq DESC LIMIT 1",
         (ManifestVerdict.WRONG_COUNTY,),
@@ -152,7 +152,7 @@ def _list(conn: sqlite3.Connection, digest: int | None, members: Sequence[bytes]
 
 
 def _show_left_out(conn: sqlite3.Connection) -> int:
-    """Show what came and stands in no manifest (rule 5); return how many events that are."""
+    """Show events that are in no manifest (rule 5); return their number."""
     shown = conn.execute(
         "UPDATE items SET state = 'quiet' WHERE state = 'waiting' AND hash IN (SELECT hash FROM open_digest)"
     ).rowcount
@@ -166,7 +166,7 @@ def is_listed(conn: sqlite3.Connection, event_hash: bytes) -> bool:
 
 
 def read_digests(conn: sqlite3.Connection, label: str | None = None) -> Iterator[Digest]:
-    """Yield the digests, the newest last; one label may have interim ones beside the closing one."""
+    """Yield the digests, the newest last; a label may have interim ones and a closing one."""
     for row in conn.execute("SELECT * FROM digests WHERE label = coalesce(?, label) ORDER BY seq", (label,)).fetchall():
         held, urgent, routine = conn.execute(
             "SELECT count(items.id), coalesce(sum(items.id IS NULL AND prompt), 0),"
@@ -183,7 +183,7 @@ def read_digests(conn: sqlite3.Connection, label: str | None = None) -> Iterator
 
 
 def read_members(conn: sqlite3.Connection, digest: Digest, since: str = "", until: str = "9") -> Iterator[DigestMember]:
-    """Yield a digest's events in the manifest's order; of those held, only what the station received in between."""
+    """Yield a digest's events in the manifest's order; of those held, only those received in the interval."""
     for row in conn.execute(
         "SELECT digest_members.* FROM digest_members LEFT JOIN items ON items.hash = digest_members.hash"
         " WHERE digest = ? AND (received IS NULL OR received >= ? AND received < ?) ORDER BY position",

@@ -1,4 +1,4 @@
-"""What can go wrong at the desk, beside the disk.
+"""Errors of the receiving side, except disk errors.
 
 ::
 
@@ -17,7 +17,7 @@ from yizhan.schemas.errors import YizhanError
 
 
 class InboxError(YizhanError):
-    """The inbox cannot do what it was asked; the sentence says what to do."""
+    """The inbox cannot do what it was asked; the message says what to do."""
 
 
 class WrongInbox(InboxError):
@@ -37,4 +37,4 @@ class NotDue(InboxError):
 
 
 class ChannelFailed(InboxError):
-    """A channel of the bell did not carry a message; its sentence is one word of why."""
+    """A channel of the bell did not send a message; its text is one code for the reason."""

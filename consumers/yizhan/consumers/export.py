@@ -1,7 +1,7 @@
 """The inbox without its content, for the auditor's books.
 
 Rule 1: ids, hashes, counterfoils, lanes, instants; no payload, no ciphertext, no officer's name.
-Rule 2: what an inbox remembers of numbers that came goes along: it outlives the row that came.
+Rule 2: the inbox's memory of received numbers is exported: it outlives the rows.
 Rule 3: every function works inside its caller's lock.
 """
 
@@ -18,7 +18,7 @@ from yizhan.schemas.header import LaneName
 
 @dataclass(frozen=True, slots=True)
 class ExportedItem:
-    """One item. ``answers``: stage → when an officer said it; ``destroyed``: (class, when, id of the notice)."""
+    """One item. ``answers``: stage → time of an officer's receipt; ``destroyed``: (class, when, id of the notice)."""
 
     id: str
     hash: bytes
@@ -37,7 +37,7 @@ class ExportedItem:
 
 @dataclass(frozen=True, slots=True)
 class ExportedDigest:
-    """One digest: its manifest as signed, what came of checking it, the event hashes in its order."""
+    """One digest: its manifest as signed, its verdict, the event hashes in its order."""
 
     label: str
     verdict: str
@@ -48,7 +48,7 @@ class ExportedDigest:
 
 @dataclass(frozen=True, slots=True)
 class ExportedLane:
-    """One lane to us: how far its sender says it has come, and the numbers that came or never will."""
+    """One lane to us: the last number announced by its sender, and the numbers that were received or never will be."""
 
     source: str
     book: str
@@ -58,7 +58,7 @@ class ExportedLane:
 
 
 def counterfoil(envelope: bytes) -> bytes:
-    """Return the counterfoil of what stands in ``letters.envelope``: an envelope, or what was left of it."""
+    """Return the counterfoil of a value of ``letters.envelope``: an envelope, or already a counterfoil."""
     return envelope if envelope.startswith(MAGIC) else counterfoil_of(envelope)
 
 

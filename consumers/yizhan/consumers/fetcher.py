@@ -2,10 +2,10 @@
 
 Rule 1: alarms come first: nothing here takes the inbox's lock for longer than a receipt, and the rate stays below
         what the broker allows the county.
-Rule 2: a county's log of chunks is read only while a file of its is wanted, from when its event was received on.
-Rule 3: what does not verify is counted and passed over; what a broker lost is asked of its sender, ever more rarely.
-Rule 4: nothing here can stop the inbox: what fails is told and tried again. A county whose log cannot be read, since
-        it left the alliance perhaps, does not keep back what others sent.
+Rule 2: a county's log of chunks is read only while one of its files is wanted, from the time its event was received.
+Rule 3: chunks that do not verify are counted and skipped; lost ones are requested from the sender, with growing pauses.
+Rule 4: nothing here can stop the inbox: failures are logged and repeated. A county whose log cannot be read, because
+        it may have left the alliance, does not delay others' files.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ log = logging.getLogger(__name__)
 
 
 class AttachmentFetcher(WorkerThread):
-    """Fetches what the events of an inbox name. Use it as a context."""
+    """Fetches the files of an inbox's events. Use it as a context manager."""
 
     expected = (KafkaError, StoreError, OSError)
 
@@ -77,7 +77,7 @@ class AttachmentFetcher(WorkerThread):
             self._over.wait(IDLE_SECONDS)
 
     def _look(self, store: FileStore) -> None:
-        """Enter what new items name; forget what was destroyed."""
+        """Enter the files of new items; remove those of destroyed items."""
         seq, item_id = store.scan_position()
         if seq and not self._inbox.known(seq, item_id):
             log.warning("the inbox is another one than before: its attached files are looked through again")
@@ -93,7 +93,7 @@ class AttachmentFetcher(WorkerThread):
     def _tell(self, store: FileStore) -> None:
         for each in store.complete_events():
             self._inbox.owe_files_receipt(each.id, each.hash, fetched=True)
-            # Said twice after a kill in between, which changes nothing.
+            # Sent twice if killed in between, which changes nothing.
             store.enter_notified(each.id, fetched=True, now=time.time())
             log.info("%s: all its attached files are here", each.id)
 
@@ -115,7 +115,7 @@ class AttachmentFetcher(WorkerThread):
                 self._tell(store)
 
     def _place(self, store: FileStore, consumer: KafkaConsumer) -> None:
-        """Find where in its county's log a new file begins: not before its event was received."""
+        """Find the offset in its county's log from which to read a new file: when its event was received."""
         for n, county, received_ms in store.unplaced(self._cluster):
             if not self._open(county) or self._over.is_set():
                 continue
@@ -179,7 +179,7 @@ class AttachmentFetcher(WorkerThread):
         self._quiet[county] = time.monotonic()
 
     def _ask(self, store: FileStore, county: str) -> None:
-        """Ask a county once more for what its log does not have, after a pause that doubles."""
+        """Request chunks that a county's log lacks once more, after a pause that doubles."""
         now = time.time()
         for each in store.events_to_request(county, now, self._overdue):
             self._inbox.owe_files_receipt(each.id, each.hash, fetched=False)

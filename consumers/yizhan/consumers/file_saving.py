@@ -1,7 +1,7 @@
-"""An attached file that came whole is opened and saved.
+"""Opens and saves a complete attached file.
 
-Rule 1: nothing is overwritten; what is saved has a cleaned name, mode 0600, and content that is what the event says,
-        by hash and by type, before it has its name. It is never executed, unpacked or shown.
+Rule 1: nothing is overwritten; a saved file has a cleaned name and mode 0600, and gets its name only after its hash
+        and type were checked against the event. It is never executed, unpacked or shown.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def _open_into(sealed: Path, stream: BinaryIO, attachment: Attachment, progress:
 
 
 def _give_name(part: Path, target: Path) -> None:
-    """Give a file its name, unless that is taken, by whatever (``FileExistsError``)."""
+    """Give a file its name, unless the name exists (``FileExistsError``)."""
     try:
         os.link(part, target)
     except OSError as error:
@@ -90,7 +90,7 @@ def _give_name(part: Path, target: Path) -> None:
 
 
 def _check_type(stream: BinaryIO, attachment: Attachment) -> None:
-    """Check that the content is of the type that the event says: its sender may have been careless, or worse."""
+    """Check that the content has the type that the event says: the sender may be careless or malicious."""
     name = attachment.name
     found = media_type(stream, name)
     if found != attachment.media_type:

@@ -1,11 +1,11 @@
-"""Attached files of what came: fetched as ciphertext, opened only when an officer saves one.
+"""Attached files of received events: fetched as ciphertext, opened only when an officer saves one.
 
-Law 2: a chunk is kept because its proof leads to a root that an event names whose county's signature holds.
-Rule 1: a chunk is on the disk, synced, before the row says that it is here: a kill fetches one again at most.
-Rule 2: nothing is written over; what is saved has a cleaned name, mode 0600, and content that is what the event
+Law 2: a chunk is stored only if its proof leads to a root named by an event with a valid signature.
+Rule 1: a chunk is on the disk, synced, before its row says so: after a kill at most one is fetched again.
+Rule 2: nothing is overwritten; a saved file has a cleaned name, mode 0600, and content that is what the event
         says, by hash and by type, before it has its name. It is never executed, unpacked or shown here.
 Rule 3: which files are wanted follows from the inbox alone: this folder may be deleted, and is fetched again.
-Rule 4: where an item's content was destroyed its key is gone with it, and its chunks go too.
+Rule 4: when an item's content is destroyed, its key and its chunks are deleted too.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ MIGRATIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class EventFiles:
-    """An event of which a file is not whole."""
+    """An event with an incomplete file."""
 
     id: str
     hash: bytes
@@ -124,7 +124,7 @@ class FilesView(SharedStore):
     """The attached files of one inbox, opened to read only, where there are any."""
 
     def __init__(self, inbox: Path) -> None:
-        """Open the folder beside the inbox at ``inbox``; one that is not there is empty (``StoreError``)."""
+        """Open the folder of the inbox at ``inbox``; a missing one is empty (``StoreError``)."""
         self._folder = inbox.with_name(inbox.name + FOLDER)
         super().__init__(self._connect(self._folder / "files.sqlite3"))
 
@@ -165,7 +165,7 @@ class FileStore(FilesView):
     """The attached files of one inbox; its methods may be called from several threads, which take turns."""
 
     def __init__(self, inbox: Path) -> None:
-        """Open the folder beside the inbox at ``inbox``, made if absent (``StoreError`` if it cannot be used)."""
+        """Open the folder of the inbox at ``inbox``, created if absent (``StoreError`` if it cannot be used)."""
         super().__init__(inbox)
 
     @staticmethod
@@ -175,13 +175,13 @@ class FileStore(FilesView):
     # -- what is wanted --
 
     def scan_position(self) -> tuple[int, str]:
-        """Return number and id of the inbox's last item that was looked at; (0, "") before the first."""
+        """Return number and id of the last inbox item that was scanned; (0, "") before the first."""
         with self._reading() as conn:
             row = conn.execute("SELECT seq, id FROM looked").fetchone()
         return (0, "") if row is None else (row["seq"], row["id"])
 
     def want(self, carriers: Collection[Carrier]) -> None:
-        """Enter what these items name, and how far the inbox was looked through."""
+        """Enter the files of these items, and the scan position."""
         with self._lock, transaction(self._conn) as conn:
             for each in carriers:
                 for attachment in attachments_of(each.raw)[0]:
@@ -204,12 +204,12 @@ class FileStore(FilesView):
                 conn.execute("INSERT OR REPLACE INTO looked VALUES (1, ?, ?)", (each.seq, each.id))
 
     def restart_scan(self) -> None:
-        """Look through the inbox from its beginning: it is another one than before (a restored backup)."""
+        """Scan the inbox from its beginning: it is another one than before (a restored backup)."""
         with self._lock, transaction(self._conn) as conn:
             conn.execute("DELETE FROM looked")
 
     def unfinished(self) -> bool:
-        """Return whether any file is not whole."""
+        """Return whether any file is incomplete."""
         with self._reading() as conn:
             return conn.execute("SELECT 1 FROM files WHERE whole = 0 LIMIT 1").fetchone() is not None
 
@@ -223,7 +223,7 @@ class FileStore(FilesView):
             return [(row["n"], row["county"], row["received"]) for row in rows]
 
     def place(self, n: int, cluster: str, county: str, offset: int) -> None:
-        """Look for a file from an offset on: its county's log is read again from there if need be."""
+        """Read a file's chunks from an offset on; its county's log is read again from there if necessary."""
         with self._lock, transaction(self._conn) as conn:
             others = conn.execute(
                 "SELECT 1 FROM files WHERE county = ? AND placed = ? AND whole = 0 LIMIT 1",
@@ -235,7 +235,7 @@ class FileStore(FilesView):
             conn.execute("INSERT OR REPLACE INTO scans VALUES (?, ?, ?)", (cluster, county, start))
 
     def scans(self, cluster: str) -> dict[str, int]:
-        """Return which counties' logs are to be read, and from which offset."""
+        """Return the counties whose logs are to be read, and the offsets to start from."""
         with self._reading() as conn:
             rows = conn.execute(
                 "SELECT county, next FROM scans WHERE cluster = ? AND county IN"
@@ -244,20 +244,20 @@ class FileStore(FilesView):
             )
             return {row["county"]: row["next"] for row in rows}
 
-    # -- what comes --
+    # -- input --
 
     def keep(self, cluster: str, county: str, records: Collection[ChunkRecord], next_offset: int) -> int:
-        """Keep the chunks that are wanted of a county, and how far its log was read. Returns how many were new.
+        """Store a county's wanted chunks, and the offset read in its log. Return the number of new chunks.
 
         Raises:
-            StoreError: the disk is full or fails; then nothing of it is remembered.
+            StoreError: the disk is full or fails; then nothing is stored.
         """
         with self._lock:
             wanted = [each for each in records if self._wants(county, each)]
             for name in {_name(each.root, each.count) for each in wanted}:
                 self._write(name, [each for each in wanted if _name(each.root, each.count) == name])
             with transaction(self._conn) as conn:
-                # The crash line: what the rows name is on the disk.
+                # Crash point: the chunks of the rows are on the disk.
                 conn.executemany(
                     "INSERT OR IGNORE INTO chunks VALUES (?, ?, ?)",
                     [(each.root, each.count, each.index) for each in wanted],
@@ -300,16 +300,16 @@ class FileStore(FilesView):
             sentence = marked("{path}：{error}；请腾出空间，检查目录归谁所有")
             raise StoreError(sentence, path=path, error=os_error(error)) from error
 
-    # -- what is said to senders --
+    # -- notifications to senders --
 
     def complete_events(self) -> list[EventFiles]:
-        """List events all of whose files are here, and whose senders were not told."""
+        """List events with complete files whose senders were not notified."""
         return self._events("1 GROUP BY id HAVING min(whole) = 1")
 
     def events_to_request(self, county: str, now: float, overdue_seconds: float) -> list[EventFiles]:
-        """List which events of a county to ask for again now, at most ``MOST_ASKED``, those first that waited longest.
+        """List a county's events to request again now, at most ``MOST_ASKED``, the longest waiting first.
 
-        Each waits twice as long as the time before, at most a day: who names files that never come gets few words.
+        The pause doubles each time, up to a day: a sender whose files never arrive gets few requests.
         """
         due = [
             each

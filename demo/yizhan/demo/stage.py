@@ -26,7 +26,7 @@ from yizhan.demo import phones
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.home import bring_up
 from yizhan.ledger.checkpoint_store import FILE as HEADS
-from yizhan.ledger.checkpoint_store import Heads
+from yizhan.ledger.checkpoint_store import CheckpointStore
 from yizhan.ledger.kafka_io import Wire
 from yizhan.producers.outbox import Outbox
 from yizhan.runtime.file_lock import exclusive, holder
@@ -147,11 +147,11 @@ class Stage:
         """Tell whether the ledger has read everything that the station has said."""
         with Wire(self.settings.connection(topics.LEDGER), topics.LEDGER, "demo", [topics.AUDIT], []) as wire:
             end = wire.ends()[topics.AUDIT]
-            heads = Heads(self.home / "ledger" / HEADS)
+            checkpoints = CheckpointStore(self.home / "ledger" / HEADS)
             try:
-                return heads.position(wire.cluster) == end
+                return checkpoints.position(wire.cluster) == end
             finally:
-                heads.close()
+                checkpoints.close()
 
     def command(self, *words: str) -> list[str]:
         """Return a command line of ours in this home."""

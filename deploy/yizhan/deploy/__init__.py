@@ -1,1 +1,1 @@
-"""The machine it runs on: broker, certificates, topics, rights. Imports schemas and runtime."""
+"""The broker's machine: broker, certificates, topics, rights. Imports schemas and runtime."""

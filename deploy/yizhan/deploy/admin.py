@@ -1,9 +1,9 @@
-"""Brings a broker to what :mod:`yizhan.schemas.topics` declares: topics, access rules, quotas.
+"""Configures a broker as :mod:`yizhan.schemas.topics` declares: topics, access rules, quotas.
 
-Rule 1: running it again changes nothing and says so; every change is told as one line.
-Rule 2: topics are made and their settings set; no topic is ever deleted or shortened by it.
-Rule 3: access rules of our principals that are not declared are taken away: who left may no more.
-Rule 4: everyone may what the declaration says and nothing else; groups only under one's own name.
+Rule 1: applying it again changes nothing; every change is reported as one line.
+Rule 2: topics are created and configured; no topic is ever deleted or shortened.
+Rule 3: undeclared access rules of our principals are removed: a county that left loses its rights.
+Rule 4: everyone may do what the declaration says and nothing else; groups only under one's own name.
 
 The one file of this folder that imports Kafka.
 """
@@ -46,7 +46,7 @@ Rule = tuple[str, str, str, str]
 
 
 def apply(connection: KafkaConnection, members: Sequence[str]) -> tuple[str, ...]:
-    """Bring topics, access rules and quotas to the declaration; what was changed, a line each.
+    """Apply the declaration of topics, access rules and quotas; return the changes, one line each.
 
     ``connection`` must be the administrator's. Raises :class:`ApplyFailed` when the broker refuses,
     and ``ValueError`` as :func:`yizhan.schemas.topics.declare` does.
@@ -61,7 +61,7 @@ def apply(connection: KafkaConnection, members: Sequence[str]) -> tuple[str, ...
 
 
 def rules(declared: Sequence[topics.Topic]) -> Iterator[Rule]:
-    """Derive every access rule from the declaration. Being described comes with READ and WRITE."""
+    """Derive every access rule from the declaration. DESCRIBE is included in READ and WRITE."""
     principals: dict[str, None] = {}
     for topic in declared:
         for principal in topic.writers:
@@ -74,7 +74,7 @@ def rules(declared: Sequence[topics.Topic]) -> Iterator[Rule]:
 
 
 def answers(connection: KafkaConnection, seconds: float = 5.0) -> bool:
-    """Tell whether a broker answers a real question within ``seconds``."""
+    """Return whether a broker answers a real request within ``seconds``."""
     try:
         with _client(connection, seconds) as client:
             return bool(client.describe_cluster()["brokers"])
@@ -90,7 +90,7 @@ def cluster_id(connection: KafkaConnection) -> str:
 
 @contextlib.contextmanager
 def _client(connection: KafkaConnection, seconds: float = 15.0) -> Iterator[KafkaAdminClient]:
-    """Connect, and say failures in our own words."""
+    """Connect; failures become our own errors."""
     try:
         with clients.admin(connection, "yizhan-admin", bootstrap_timeout_ms=int(seconds * 1000)) as client:
             yield client
@@ -157,7 +157,7 @@ def _apply_rules(client: KafkaAdminClient, wanted: frozenset[Rule]) -> list[str]
 
 
 def _rules_found(client: KafkaAdminClient) -> dict[Rule, ACL]:
-    """Return the rules of our principals that the broker goes by at this moment."""
+    """Return the rules of our principals that the broker applies at this moment."""
     everything = ACLFilter(
         None,
         None,
@@ -170,9 +170,9 @@ def _rules_found(client: KafkaAdminClient) -> dict[Rule, ACL]:
 
 
 def _wait_for_rules(client: KafkaAdminClient, wanted: frozenset[Rule]) -> None:
-    """Wait until the broker goes by the rules: it answers when they are logged, a little before.
+    """Wait until the broker applies the rules: it answers when they are logged, a little before.
 
-    A producer that starts in between is told that it may not, and never asks again.
+    A producer that starts in between is denied, and never asks again.
     """
     deadline = time.monotonic() + _SETTLE_SECONDS
     while _rules_found(client).keys() != wanted:
@@ -185,7 +185,7 @@ def _wait_for_rules(client: KafkaAdminClient, wanted: frozenset[Rule]) -> None:
 
 
 def _rule(acl: ACL) -> Rule:
-    """Say a rule in words; one that denies or names a host is none of ours, and so surplus."""
+    """Return a rule as text; a rule that denies or names a host is not ours, and so is removed."""
     pattern = acl.resource_pattern
     kind = f"{pattern.resource_type.name}/{pattern.pattern_type.name}"
     odd = "" if acl.permission_type is ACLPermissionType.ALLOW and acl.host == "*" else " (odd)"

@@ -1,10 +1,10 @@
 """A real Apache Kafka on this machine, started and stopped like a service.
 
 Rule 1: it listens on the loopback only, on two ports chosen once and kept.
-Rule 2: only a process whose id *and* start time are ours is ever signalled: ids are used again.
-Rule 3: data that is gone is formatted anew under a new cluster id, so that offsets of the old and
-        of the new life cannot be taken for each other. What is there is never formatted.
-Rule 4: starting it twice is starting it once.
+Rule 2: only a process whose id *and* start time are ours is ever signalled: ids are reused.
+Rule 3: missing data is formatted again under a new cluster id, so that old and new offsets cannot be
+        confused. Existing data is never formatted.
+Rule 4: starting a running broker does nothing.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ STOP_SECONDS: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What ``yizhan broker status`` tells. ``pid`` is None when it does not run."""
+    """The result of ``yizhan broker status``. ``pid`` is None when it does not run."""
 
     running: bool
     pid: int | None
@@ -54,10 +54,10 @@ class _Ended(BrokerFailed):
 
 
 class Broker:
-    """The broker of one home folder; everything of it lives in ``<home>/broker``."""
+    """The broker of one home folder; all its files are in ``<home>/broker``."""
 
     def __init__(self, home: Path, *, cache: Path | None = None, heap_mib: int = HEAP_MIB) -> None:
-        """Name it; nothing is touched before :meth:`start`. ``cache`` is where the jars are."""
+        """Take the folders; nothing is touched before :meth:`start`. ``cache`` is the folder of the jars."""
         self.folder = home.absolute() / "broker"
         self._tls = home.absolute() / "tls"
         self._cache = cache or cache_folder()
@@ -70,16 +70,16 @@ class Broker:
 
     @property
     def bootstrap(self) -> str:
-        """``127.0.0.1:port``; the port is chosen when first asked for."""
+        """``127.0.0.1:port``; the port is chosen on first use."""
         return f"127.0.0.1:{self._ports()[0]}"
 
     def admin_connection(self) -> KafkaConnection:
-        """How the administrator reaches it."""
+        """Return the administrator's connection."""
         folder = self._tls / "admin"
         return KafkaConnection(self.bootstrap, folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
 
     def start(self, progress: Progress = lambda _: None, timeout: float = READY_SECONDS) -> Status:
-        """Start it, detached, unless it runs, and wait until it answers.
+        """Start it detached, unless it runs, and wait until it answers.
 
         Certificates of ``broker`` and ``admin`` must be there. Raises :class:`DeployError`'s kinds:
         no Java, no Maven, no jars, a port taken, or a broker that ends (with its last words).
@@ -98,7 +98,7 @@ class Broker:
         return self.status()
 
     def prepare(self, progress: Progress = lambda _: None) -> None:
-        """Bring jars, settings and formatted storage in place; idempotent, starts nothing."""
+        """Provide jars, settings and formatted storage; idempotent, starts nothing."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         ensure_jars(self._cache, progress)
         port, controller_port = self._ports()
@@ -119,7 +119,7 @@ class Broker:
                 "kafka.Kafka", str(self.folder / "server.properties")]  # fmt: skip
 
     def run(self, progress: Progress = lambda _: None) -> None:
-        """Become the broker: this process is replaced (for systemd). Returns only if it runs."""
+        """Replace this process by the broker (for systemd). Returns only if the broker runs already."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with locked(self.folder / "lock"):
             if self.pid() is not None:
@@ -131,7 +131,7 @@ class Broker:
         os.execv(argv[0], argv)  # noqa: S606  our own list, no shell
 
     def stop(self, timeout: float = STOP_SECONDS) -> bool:
-        """Stop it: SIGTERM, after ``timeout`` seconds SIGKILL. False when it did not run."""
+        """Stop it: SIGTERM, after ``timeout`` seconds SIGKILL. Return False if it did not run."""
         pid = self.pid()
         if pid is None:
             self._pid_file.unlink(missing_ok=True)
@@ -148,7 +148,7 @@ class Broker:
         raise BrokerFailed(f"process {pid}: expected it to end when killed; look at {self.log}")
 
     def status(self) -> Status:
-        """Tell whether it runs, and where; asks the operating system only."""
+        """Return whether it runs, and where; asks the operating system only."""
         pid = self.pid()
         bootstrap = self.bootstrap if (self.folder / "ports.json").exists() else None
         return Status(pid is not None, pid, bootstrap, self.cluster_id(), self.log)
@@ -160,7 +160,7 @@ class Broker:
             pid, started = int(kept["pid"]), str(kept["started"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        if pid == self._child:  # started by this very object: nobody else waits for it
+        if pid == self._child:  # started by this object: nobody else waits for it
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
         return pid if _start_time(pid) == started else None
@@ -190,7 +190,7 @@ class Broker:
     def _spawn(self) -> None:
         argv = self.command()
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        # Whoever is told to end in between would leave a broker that nobody knows of.
+        # A signal in between would leave a broker that no file names.
         was = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
         try:
             pid = os.posix_spawn(
@@ -202,7 +202,7 @@ class Broker:
                     (os.POSIX_SPAWN_OPEN, 1, str(self.console), flags, 0o600),
                     (os.POSIX_SPAWN_DUP2, 1, 2),
                 ],
-                setsid=True,  # Ctrl-C in this terminal is not for the broker
+                setsid=True,  # Ctrl-C in this terminal must not reach the broker
                 setsigmask=was,
                 setsigdef=[signal.SIGPIPE, signal.SIGINT],
             )
@@ -249,7 +249,7 @@ class Broker:
             path.write_text(json.dumps({"broker": port, "controller": controller_port}))
             return port, controller_port
         except (ValueError, KeyError, TypeError) as error:
-            raise BrokerFailed(f"{path}: expected two ports, came {error}; mend it") from error
+            raise BrokerFailed(f"{path}: expected two ports, got {error}; correct the file") from error
 
     def _check_ports(self) -> None:
         for port in self._ports():
@@ -261,7 +261,7 @@ class Broker:
 
 
 def _start_time(pid: int) -> str | None:
-    """Return what tells a process from a later one of the same id; None for a dead one.
+    """Return what distinguishes a process from a later one with the same id; None for a dead one.
 
     A killed broker is a zombie at once, but holds its port until the last of its threads has ended.
     """
@@ -280,9 +280,9 @@ _API_VERSIONS: Final = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
 
 
 def _speaks(port: int, connection: KafkaConnection) -> bool:
-    """Tell whether somebody there speaks TLS and Kafka. The Kafka client is asked only then.
+    """Return whether a TLS server that speaks Kafka listens there. The Kafka client is used only then.
 
-    kafka-python leaves its sockets open when a connection fails, so it is spared the failures.
+    kafka-python leaves its sockets open when a connection fails; this check avoids such failures.
     """
     context = connection.ssl_context()
     assert context is not None  # noqa: S101  the administrator's connection always has TLS
@@ -316,4 +316,4 @@ def _free_port() -> int:
         port = random.randint(20_000, 31_999)  # noqa: S311  a port, not a key
         if _is_free(port):
             return port
-    raise BrokerFailed("expected a free port from 20000 to 31999, got none; stop something")
+    raise BrokerFailed("expected a free port from 20000 to 31999, got none; stop a process that uses one")

@@ -1,12 +1,12 @@
 """The alliance's own certificate authority for mutual TLS between its machines and its broker.
 
-Rule 1: a certificate's common name is the principal, and nothing else grants anything.
-Rule 2: keys are made here, with mode 0600, and never leave the folder that they were made in.
-Rule 3: running it again changes nothing; only what is missing or about to expire is made.
-Rule 4: TLS guards the line and the broker's doors. Who wrote an event is the envelope's business.
+Rule 1: a certificate's common name is the principal, and nothing else grants rights.
+Rule 2: keys are created here, with mode 0600, and never leave the folder that they were created in.
+Rule 3: running it again changes nothing; only what is missing or about to expire is created.
+Rule 4: TLS protects the connection and access to the broker. The author of an event is proved by the envelope.
 
 Layout: ``<tls>/authority/{key,cert}.pem`` and ``<tls>/<principal>/{key,cert,ca}.pem``. A county
-that runs on its own machine is given its one folder; the authority's stays with the station.
+that runs on its own machine gets its one folder; the authority's stays with the station.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_DAYS: Final = 3650
-"""Ten years. When it ends every certificate has to be made anew, on every machine."""
+"""Ten years. After that every certificate must be renewed, on every machine."""
 CERTIFICATE_DAYS: Final = 730
-"""Two years. Expired: that principal cannot connect; its outbox keeps everything meanwhile."""
+"""Two years. An expired principal cannot connect; its outbox keeps everything meanwhile."""
 RENEW_BEFORE_DAYS: Final = 30
-"""What expires sooner than this is renewed by the next ``ensure_certificates``."""
+"""The next ``ensure_certificates`` renews certificates that expire within this time."""
 
 BROKER: Final = "broker"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
@@ -49,7 +49,7 @@ def ensure_certificates(
     valid_days: int = CERTIFICATE_DAYS,
     hosts: Sequence[str] = _LOOPBACK,
 ) -> tuple[str, ...]:
-    """Make the authority and every principal's key and certificate that are missing or expire soon.
+    """Create the authority and every principal's key and certificate that are missing or expire soon.
 
     ``now`` is aware. ``hosts`` are the DNS names and addresses under which the certificates may
     serve. Returns the principals that were given a new certificate. Raises ``OSError`` when the
@@ -78,7 +78,7 @@ def _authority(folder: Path, now: datetime) -> _Authority:
         .add_extension(usage, critical=True)
     )
     cert = builder.sign(key, hashes.SHA256())
-    _write(key_path, _pem(key))  # the key first: a certificate without its key would stop us for ever
+    _write(key_path, _pem(key))  # the key first: with a certificate but no key every later start would fail
     _write(cert_path, cert.public_bytes(serialization.Encoding.PEM))
     return _Authority(key, cert)
 
@@ -101,7 +101,7 @@ def _issue(
         .add_extension(issuer_key, critical=False)
     )
     usage = [ExtendedKeyUsageOID.CLIENT_AUTH]
-    if principal == BROKER:  # nobody else can pose as the broker
+    if principal == BROKER:  # the broker's certificate only: others cannot pose as the broker
         usage.append(ExtendedKeyUsageOID.SERVER_AUTH)
         builder = builder.add_extension(x509.SubjectAlternativeName([*map(_host, hosts)]), critical=False)
     builder = builder.add_extension(x509.ExtendedKeyUsage(usage), critical=False)
@@ -152,7 +152,7 @@ def _host(name: str) -> x509.GeneralName:
 
 
 def _stale(folder: Path, authority: _Authority, now: datetime) -> bool:
-    """Tell whether a certificate is missing, expires soon, or is another authority's."""
+    """Return whether a certificate is missing, expires soon, or is another authority's."""
     if not all((folder / name).exists() for name in ("key.pem", "cert.pem", "ca.pem")):
         return True
     cert = x509.load_pem_x509_certificate((folder / "cert.pem").read_bytes())
@@ -171,7 +171,7 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600 whole or not at all."""
+    """Write a file of mode 0600, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)

@@ -1,15 +1,15 @@
-"""What can go wrong while a broker is set up.
+"""Errors while a broker is set up.
 
 ::
 
     YizhanError
     └── DeployError
-        ├── ToolMissing    Java or Maven is not there, or too old
+        ├── ToolMissing    Java or Maven is missing or too old
         ├── JarsMissing    Kafka's jars cannot be fetched
         ├── BrokerFailed   the broker does not start, or does not stop
         └── ApplyFailed    the broker refuses topics, access rules or quotas
 
-Rule 1: each says what was expected, what came and what to do.
+Rule 1: each says what was expected, what was found and what to do.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from yizhan.schemas.errors import YizhanError
 
 
 class DeployError(YizhanError):
-    """Something about the broker or its surroundings is not as it must be."""
+    """The broker, or what it needs, cannot be set up."""
 
 
 class ToolMissing(DeployError):
-    """Java or Maven is not there, or too old."""
+    """Java or Maven is missing or too old."""
 
 
 class JarsMissing(DeployError):

@@ -1,7 +1,7 @@
-"""Sets up a home folder: certificates, the broker, and the settings that lead to it.
+"""Sets up a home folder: certificates, the broker, and the settings to reach it.
 
-Rule 1: every step may be done again; a step that was done changes nothing.
-Rule 2: of ``yizhan.toml`` only the line ``bootstrap_servers`` is ours to write.
+Rule 1: every step can be repeated; a completed step changes nothing.
+Rule 2: of ``yizhan.toml`` only the line ``bootstrap_servers`` is written here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from yizhan.schemas import topics
 
 
 def setup_home(home: Path, members: Sequence[str], *, now: datetime) -> tuple[str, ...]:
-    """Make the home folder's certificates and ``yizhan.toml``; the principals that got new ones.
+    """Create the home folder's certificates and ``yizhan.toml``; return the principals with new certificates.
 
     ``members`` are six-digit codes, ``now`` is aware. Starts nothing. Raises ``ValueError`` as
     :func:`yizhan.schemas.topics.declare` does, and ``OSError`` when the folder cannot be written.
@@ -41,7 +41,7 @@ def bring_up(
     progress: Progress = lambda _: None,
     cache: Path | None = None,
 ) -> tuple[Broker, tuple[str, ...]]:
-    """Set up the home, start its broker and apply the declaration; the broker and what changed.
+    """Set up the home, start its broker and apply the declaration; return the broker and the changes.
 
     Raises as :func:`setup_home`, :meth:`Broker.start` and :func:`admin.apply` do.
     """

@@ -1,7 +1,7 @@
 """Kafka's own jars: fetched once by Maven, by pinned version, into the user's cache.
 
-Rule 1: the folder gets its name only when it is complete; a download cut short is not used.
-Rule 2: two processes that need it at once fetch it once.
+Rule 1: the folder gets its name only when it is complete; an interrupted download is not used.
+Rule 2: two processes that need them at the same time fetch them once.
 Rule 3: Maven checks every file against the repository's checksum (``-C``).
 """
 
@@ -32,13 +32,13 @@ Progress = Callable[[str], None]
 
 
 def cache_folder() -> Path:
-    """Return where the jars are kept: ``${XDG_CACHE_HOME:-~/.cache}/yizhan/kafka-<version>``."""
+    """Return the folder of the jars: ``${XDG_CACHE_HOME:-~/.cache}/yizhan/kafka-<version>``."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser() / "yizhan" / f"kafka-{KAFKA_VERSION}"
 
 
 def ensure_jars(folder: Path, progress: Progress) -> Path:
-    """Return the folder of the jars, fetched if they are not there; ``progress`` gets sentences.
+    """Return the folder of the jars, fetched if they are missing; ``progress`` gets sentences.
 
     Takes about 30 s on a fast line and 55 MB of disk, the first time only.
     Raises :class:`ToolMissing` without Maven, :class:`JarsMissing` when the download fails.
@@ -75,9 +75,9 @@ def java() -> str:
     said = subprocess.run([path, "-version"], capture_output=True, text=True, check=False)
     match = re.search(r'version "(\d+)', said.stderr + said.stdout)
     if match is None or int(match[1]) < JAVA_AT_LEAST:
-        came = match[1] if match else "something that does not tell its version"
+        got = match[1] if match else "a program without a version number"
         raise ToolMissing(
-            f"{path}: expected Java {JAVA_AT_LEAST} or later, came {came}; "
+            f"{path}: expected Java {JAVA_AT_LEAST} or later, got {got}; "
             "`apt install openjdk-17-jre-headless`, or set JAVA_HOME"
         )
     return path
@@ -92,7 +92,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def _complete(folder: Path) -> bool:
-    """Tell whether every jar of the marker is there, at its size, from this very ``pom.xml``."""
+    """Return whether every jar of the marker exists, at its size, from this very ``pom.xml``."""
     try:
         marker = json.loads((folder / "complete.json").read_text())
         return bool(marker["pom"] == _pom_hash()) and all(
@@ -126,5 +126,5 @@ def _download(part: Path, progress: Progress) -> None:
         errors = [line for line in said if "ERROR" in line][:5] or said[-5:]
         raise JarsMissing(
             "Maven could not fetch Kafka's jars: check the network, or a mirror in "
-            "~/.m2/settings.xml, then run it again; it said:\n" + "\n".join(errors)
+            "~/.m2/settings.xml, then run it again; its output:\n" + "\n".join(errors)
         )

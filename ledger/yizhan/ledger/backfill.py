@@ -1,7 +1,7 @@
-"""Statements that were lost, read from the topics again, into the places that they had.
+"""Reads lost statements from the topics again and stores them at their old places.
 
-Rule 1: the order is that of the entries on ``yizhan.checkpoints``; what lies beyond them comes in the
-        order of ``yizhan.audit``. Whether the result is the log, the rebuild that follows finds out.
+Rule 1: the order is that of the entries on ``yizhan.checkpoints``; statements beyond them follow in the
+        order of ``yizhan.audit``. The rebuild that follows checks that the result is the log.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 _AT_ONCE: Final = 4096
 
 
-def refill(folder: Path, wire: Wire, charters: Charters, wanted: int, progress: Callable[[int], None]) -> int:
-    """Read statements again until there are as many as wanted; return how many came. None if there are enough.
+def restore_statements(
+    folder: Path, wire: Wire, charters: Charters, wanted: int, progress: Callable[[int], None]
+) -> int:
+    """Read statements again until there are as many as wanted; return the number read, 0 if there are enough.
 
     Raises:
         AlreadyRunning: a ledger runs there.
@@ -40,17 +42,17 @@ def refill(folder: Path, wire: Wire, charters: Charters, wanted: int, progress: 
         WireFailed: the broker fails.
         StoreError: the disk is full or fails.
     """
-    with exclusive(folder / LOCK, _(WRITES)), Statements(folder / statements.FILE) as kept:
-        before = kept.size
+    with exclusive(folder / LOCK, _(WRITES)), Statements(folder / statements.FILE) as stored:
+        before = stored.size
         if before >= wanted:
             return 0
         order = _order(wire)
-        _in_order(kept, order[before:], _statements(wire, charters), progress)
-        if kept.size < len(order):
-            raise LogBehind(f"the topics lack statement {kept.size}; restore a newer copy of {statements.FILE}")
-        if kept.size < wanted:
-            kept.add(_statements(wire, charters))
-        return kept.size - before
+        _in_order(stored, order[before:], _statements(wire, charters), progress)
+        if stored.size < len(order):
+            raise LogBehind(f"the topics lack statement {stored.size}; restore a newer copy of {statements.FILE}")
+        if stored.size < wanted:
+            stored.add(_statements(wire, charters))
+        return stored.size - before
 
 
 def _order(wire: Wire) -> list[bytes]:
@@ -67,28 +69,28 @@ def _order(wire: Wire) -> list[bytes]:
 
 
 def _in_order(
-    kept: Statements, order: list[bytes], found: Iterator[VerifiedStatement], progress: Callable[[int], None]
+    stored: Statements, order: list[bytes], found: Iterator[VerifiedStatement], progress: Callable[[int], None]
 ) -> None:
-    """Store statements in the order of their entries; those that come early wait in memory."""
+    """Store statements in the order of their entries; those that are read early wait in memory."""
     wanted, waiting, at = set(order), dict[bytes, VerifiedStatement](), 0
     ready: list[VerifiedStatement] = []
-    for said in found:
-        entry = entry_of(said.statement)
+    for statement in found:
+        entry = entry_of(statement.statement)
         if entry in wanted:
-            waiting[entry] = said
+            waiting[entry] = statement
         while at < len(order) and (following := waiting.pop(order[at], None)) is not None:
             ready.append(following)
             at += 1
         if len(ready) >= _AT_ONCE:
             progress(len(ready))
-            kept.add(ready)
+            stored.add(ready)
             ready = []
-    kept.add(ready)
+    stored.add(ready)
     progress(len(ready))
 
 
 def _statements(wire: Wire, charters: Charters) -> Iterator[VerifiedStatement]:
-    """Yield every statement on the topics that verifies: what counties handed in, then what the station wrote."""
+    """Yield every statement on the topics that verifies: those handed in by counties, then the station's."""
     members = sorted(charters.latest().members)
     for topic in (*map(topics.cosignatures, members), topics.AUDIT):
         for record in _records(wire, topic):

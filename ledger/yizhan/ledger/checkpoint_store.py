@@ -1,9 +1,9 @@
-"""The head that the log has reached, in a database of its own.
+"""The current head of the log, in a database of its own.
 
 Law 1: what is signed is what this file holds, and it moves by compare-and-swap: from the head that the
-       writer knew, or not at all. A log restored from an old copy, or written by two, stops here.
+       writer knew, or not at all. A log restored from an old copy, or written by two processes, stops here.
 
-Rule 1: beside the head stands how far the topic was read, a cluster each: both move in one transaction.
+Rule 1: the offset read in the topic is stored with the head, one for each cluster: both move in one transaction.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SCHEMA: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """How many leaves, and their root (32 bytes)."""
+    """Number of leaves, and their root (32 bytes)."""
 
     size: int
     root: bytes
@@ -47,11 +47,11 @@ class Head:
 NOTHING: Final = Head(0, EMPTY_ROOT)
 
 
-class Heads(Store):
-    """The database with the one head."""
+class CheckpointStore(Store):
+    """The database with the current head."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, made if absent (``StoreError`` as ``open_store``)."""
+        """Open the file, created if absent (``StoreError`` as ``open_store``)."""
         self._path = path
         super().__init__(open_store(path, _SCHEMA))
 
@@ -61,7 +61,7 @@ class Heads(Store):
             conn.execute("INSERT OR IGNORE INTO head VALUES (1, ?, ?, ?)", (origin, head.size, head.root))
 
     def read(self, origin: str) -> Head | None:
-        """Return the head; None where none was ever written.
+        """Return the head; None if none was ever written.
 
         Raises:
             LogForked: this file belongs to another log.
@@ -71,35 +71,35 @@ class Heads(Store):
         if row is None:
             return None
         if row["origin"] != origin:
-            sentence = "{path}: expected the log {expected}, came {came}; a log's name never changes"
-            raise LogForked(sentence.format(path=self._path, expected=origin, came=row["origin"]))
+            sentence = "{path}: expected the log {expected}, got {got}; a log's name never changes"
+            raise LogForked(sentence.format(path=self._path, expected=origin, got=row["origin"]))
         return Head(int(row["size"]), bytes(row["root"]))
 
     def restore(self, origin: str, head: Head) -> None:
-        """Write a head over another: only for a rebuild, which has compared it with all that is known."""
+        """Overwrite the head: only for a rebuild, which has compared it with every known checkpoint."""
         with transaction(self._conn) as conn:
             conn.execute("INSERT OR REPLACE INTO head VALUES (1, ?, ?, ?)", (origin, head.size, head.root))
 
     def swap(self, old: Head, new: Head, positions: Mapping[str, int]) -> None:
-        """Move from one head to the next, and the positions with it.
+        """Move from one head to the next, together with the positions.
 
         Raises:
-            LogForked: the head is not the old one: somebody else moved it; nothing was changed.
+            LogForked: the head is not ``old``: another process moved it; nothing was changed.
             StoreError: the disk is full or fails; nothing was changed.
         """
         with transaction(self._conn) as conn:
             change = "UPDATE head SET size = ?, root = ? WHERE size = ? AND root = ?"
             if conn.execute(change, (new.size, new.root, old.size, old.root)).rowcount != 1:
                 raise LogForked(
-                    f"{self._path}: expected the head at {old.size}, it is another; two write this log, or a file "
-                    "was restored under a running process: stop all, then make the log again",
+                    f"{self._path}: expected the head at {old.size}, found another; two write this log, or a file "
+                    "was restored under a running process: stop all processes, then rebuild the log",
                     hint=REBUILD,
                 )
             conn.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", list(positions.items()))
-            # The crash line: from here on the head is what must be signed and published.
+            # Crash point: from here on the head is what must be signed and published.
 
     def position(self, cluster: str) -> int:
-        """Return the offset to read on from in a cluster; 0 in one that is new."""
+        """Return the offset to continue from in a cluster; 0 for a new one."""
         with wrapped(self._conn):
             row = self._conn.execute("SELECT next FROM positions WHERE cluster = ?", (cluster,)).fetchone()
         return 0 if row is None else int(row["next"])

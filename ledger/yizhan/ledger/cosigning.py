@@ -1,10 +1,10 @@
-"""A county's cosigning process: reads checkpoints, answers on the county's own topic.
+"""A county's cosigning process: reads checkpoints, cosigns them on the county's own topic.
 
-Rule 1: of checkpoints that wait together only the newest is answered.
-Rule 2: what the county holds and the log lacks is handed in on the same topic, signed by the station as
-        it is: the ledger logs it like any other. So a broker whose disk was lost costs the log nothing.
-Rule 3: another county's topic is looked at within an allowance.
-Rule 4: the broker may go away for weeks; the disk may not: an error of the disk ends the process.
+Rule 1: of checkpoints that wait together only the newest is cosigned.
+Rule 2: statements that the county holds and the log lacks are handed in on the same topic, with the
+        station's signature: the ledger logs them like any other. So the log loses nothing if the broker loses a disk.
+Rule 3: other counties' topics are read within a rate limit.
+Rule 4: the broker may be away for weeks, the disk may not: a disk error ends the process.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _POLL_SECONDS: Final = 0.1
 _AT_ONCE: Final = 256
 _LOOK_SECONDS: Final = 1.0
 _HAND_IN_SHARE: Final = 8
-"""What is missing is handed in so many times before it is an offence, half of the time having passed."""
+"""Times that a missing statement is handed in, in the second half of the time allowed, before it is an offence."""
 _READ_AGAIN_SECONDS: Final = 60.0
 
 
@@ -49,15 +49,15 @@ class Cosigning(Sessions):
         stop: StopSignal,
         watchdog: Watchdog | None = None,
     ) -> None:
-        """Take the open copy of the log and what it works with.
+        """Take the open copy of the log and its dependencies.
 
         Args:
             cosigner: opened; the caller closes it.
             key_of: the key to cosign with now (``LedgerNotReady`` if there is none).
-            books: the county's own, looked through once a second.
+            books: the county's own stores, read once a second.
             settings: pauses and reloads.
-            stop: looked at ten times a second.
-            watchdog: started; it is beaten while the work moves.
+            stop: checked ten times a second.
+            watchdog: started; fed while the work advances.
         """
         super().__init__(cosigner.county, cosigner.charters, settings, stop, watchdog)
         self._cosigner, self._key_of, self._books = cosigner, key_of, books
@@ -69,7 +69,7 @@ class Cosigning(Sessions):
 
         Raises:
             StoreError: the disk fails.
-            NotAuthorised: the broker does not let this county do its work, at the first try.
+            NotAuthorised: the broker denies this county's rights, at the first try.
             LedgerNotReady: the charter names no cosigning key of ours.
         """
         self._key_of()
@@ -85,7 +85,7 @@ class Cosigning(Sessions):
             self._take(wire)
             if time.monotonic() >= self._look_due:
                 self._look_due = time.monotonic() + _LOOK_SECONDS
-                self._cosigner.look_through(self._books)
+                self._cosigner.scan(self._books)
             self._answer(wire)
             self._hand_in(wire)
             self._beat()
@@ -104,8 +104,8 @@ class Cosigning(Sessions):
                 self._read_again_due = time.monotonic() + _READ_AGAIN_SECONDS
                 wire.seek(topics.CHECKPOINTS, 0)
         for record in records:
-            noted = record.topic != topics.CHECKPOINTS and not record.value.startswith(b"{")
-            if noted and self._allowance.takes(record.topic):
+            is_cosigned_note = record.topic != topics.CHECKPOINTS and not record.value.startswith(b"{")
+            if is_cosigned_note and self._rate_limit.allows(record.topic):
                 self._cosigner.view(record.value)
 
     def _answer(self, wire: Wire) -> None:
@@ -118,10 +118,10 @@ class Cosigning(Sessions):
         if time.monotonic() < self._hand_in_due:
             return
         self._hand_in_due = time.monotonic() + self._settings.ledger_patience_seconds / _HAND_IN_SHARE
-        unseen = [(STATEMENT_KEY, statement) for _subject, statement in self._cosigner.unseen()]
-        if unseen:
-            log.warning("%s hands in %d statements that the log lacks", self._cosigner.county, len(unseen))
-            wire.send(self._own, unseen)
+        to_hand_in = [(STATEMENT_KEY, statement) for _subject, statement in self._cosigner.to_hand_in()]
+        if to_hand_in:
+            log.warning("%s hands in %d statements that the log lacks", self._cosigner.county, len(to_hand_in))
+            wire.send(self._own, to_hand_in)
 
     def _away(self) -> None:
-        self._cosigner.look_through(self._books)
+        self._cosigner.scan(self._books)

@@ -1,4 +1,4 @@
-"""What can go wrong in a log, drawn as one tree.
+"""Errors of the ledger, as one tree.
 
 ::
 
@@ -10,10 +10,10 @@
         ├── LogForked        the log has another root than a checkpoint that it has published
         ├── NoSuchStatement  nothing in the log is about what was asked for
         ├── LedgerNotReady   keys, charter or topics are missing
-        └── BookInvalid      a county's book for the auditor that cannot be read, or was cut
+        └── BookInvalid      a county's book for the auditor that cannot be read, or was truncated
 
-Rule 1: every sentence says what was expected and what was found; what to do is its ``hint``, where a command helps.
-Rule 2: none of them is repaired in silence: a person decides.
+Rule 1: every message says what was expected and what was found; what to do is its ``hint``, where a command helps.
+Rule 2: none of them is repaired silently: a person decides.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
 
 REBUILD: Final = Action.to("ledger.rebuild")
-"""What helps where the files of a log are damaged and its statements are there."""
+"""The remedy where the files of a log are damaged and its statements are complete."""
 
 
 class LedgerError(YizhanError):
-    """Root of what goes wrong in a log."""
+    """Root of the ledger's errors."""
 
 
 class NotWritten(LedgerError):
@@ -65,4 +65,4 @@ class LedgerNotReady(LedgerError):
 
 
 class BookInvalid(LedgerError):
-    """A county's book for the auditor that cannot be read, or was cut."""
+    """A county's book for the auditor that cannot be read, or was truncated."""

@@ -1,13 +1,13 @@
 """The ledger's process: from ``yizhan.audit`` into the log, and out as checkpoints.
 
 Law 1: an offset is committed after the checkpoint that covers its record is on the disk and on the topic.
-Law 2: a statement is verified before it is a leaf, a cosignature before it counts.
+Law 2: a statement is verified before it becomes a leaf, a cosignature before it counts.
 
 Rule 1: before anything is signed the log is compared with the newest checkpoint on the topic.
 Rule 2: the topic gets every entry before the checkpoint that covers it, so that counties can compute
-        the root themselves; what a crash kept from it is sent at the next start.
-Rule 3: a county's topic is looked at within an allowance: what it says it says again.
-Rule 4: the broker may go away for weeks; the disk may not: an error of the disk ends the process.
+        the root themselves; entries that a crash kept back are sent at the next start.
+Rule 3: a county's topic is read within a rate limit: the county repeats what was skipped.
+Rule 4: the broker may be away for weeks, the disk may not: a disk error ends the process.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _LOOK_BACK: Final = 32
 
 
 def newest_on_topic(wire: Wire, charters: Charters) -> OpenedCheckpoint | None:
-    """Find the newest checkpoint of ours on the topic; None where there is none.
+    """Find our newest checkpoint on the topic; None if there is none.
 
     Raises:
         WireFailed: the broker fails.
@@ -72,9 +72,9 @@ def newest_on_topic(wire: Wire, charters: Charters) -> OpenedCheckpoint | None:
 
 
 def read_range(wire: Wire, topic: str, start: int, end: int) -> list[LogRecord]:
-    """Read a topic's records from an offset to before another (``WireFailed`` if they do not come)."""
+    """Read a topic's records from offset ``start`` to before ``end`` (``WireFailed`` if they are not delivered)."""
     found: list[LogRecord] = []
-    wire.only(topic)
+    wire.restrict_to(topic)
     wire.seek(topic, start)
     deadline = time.monotonic() + 30.0
     while start < end:
@@ -84,7 +84,7 @@ def read_range(wire: Wire, topic: str, start: int, end: int) -> list[LogRecord]:
                 found.append(record)
         if time.monotonic() > deadline:
             raise WireFailed(f"{topic} gives nothing from offset {start}, expected up to {end}")
-    wire.only()
+    wire.restrict_to()
     return found
 
 
@@ -100,15 +100,15 @@ class Feed(Sessions):
         stop: StopSignal,
         watchdog: Watchdog | None = None,
     ) -> None:
-        """Take the open log and what it works with.
+        """Take the open log and its dependencies.
 
         Args:
             ledger: opened; the caller closes it.
             keys_of: the keys to sign with under a charter (``LedgerNotReady`` if there are none).
-            charters: adopted versions; looked for again while running.
+            charters: adopted versions; reloaded while running.
             settings: pauses and reloads.
-            stop: looked at ten times a second.
-            watchdog: started; it is beaten while the work moves.
+            stop: checked ten times a second.
+            watchdog: started; fed while the work advances.
         """
         super().__init__("ledger", charters, settings, stop, watchdog)
         self._log, self._keys_of, self._announced = ledger, keys_of, 0
@@ -121,8 +121,8 @@ class Feed(Sessions):
         """Work until asked to stop.
 
         Raises:
-            LedgerError, StoreError: the log does not fit together, or the disk fails.
-            NotAuthorised: the broker does not let the ledger do its work, at the first try.
+            LedgerError, StoreError: the log is inconsistent, or the disk fails.
+            NotAuthorised: the broker denies the ledger's rights, at the first try.
             LedgerNotReady: the charter names none of the keys.
         """
         self._keys_of(self._charters.in_force(utc_now()), utc_now())
@@ -137,7 +137,7 @@ class Feed(Sessions):
             for record in wire.poll(_POLL_SECONDS, MAX_BATCH - len(self._batch)):
                 if record.topic == topics.AUDIT:
                     self._batch.append(record)
-                elif record.topic != topics.CHECKPOINTS and self._allowance.takes(record.topic):
+                elif record.topic != topics.CHECKPOINTS and self._rate_limit.allows(record.topic):
                     self._of_county(wire, record)
             if self._batch and (len(self._batch) >= MAX_BATCH or time.monotonic() >= self._due):
                 self._bring_in(wire)
@@ -149,7 +149,7 @@ class Feed(Sessions):
                 metrics.BEHIND.set(max(0, wire.ends()[topics.AUDIT] - self._next))
 
     def _start(self, wire: Wire, members: list[str]) -> None:
-        """Compare the log with the topic, tell what the topic lacks, and find the places to read from."""
+        """Compare the log with the topic, publish what the topic lacks, and find the offsets to read from."""
         newest = newest_on_topic(wire, self._charters)
         if newest is not None:
             self._log.expect(newest.checkpoint, "on yizhan.checkpoints")
@@ -164,11 +164,11 @@ class Feed(Sessions):
 
     def _bring_in(self, wire: Wire) -> None:
         records, self._batch = self._batch, []
-        said = [each for record in records if (each := self._said(record.value)) is not None]
+        statements = [each for record in records if (each := self._verify(record.value)) is not None]
         following = records[-1].offset + 1
-        self._append(said, {wire.cluster: following})
+        self._append(statements, {wire.cluster: following})
         self._publish(wire)
-        # From here on everybody can see these statements in the log; only then is the offset committed.
+        # From here on these statements are visible in the log; only then is the offset committed.
         self._next = following
         self._due = time.monotonic() + self._settings.ledger_interval_seconds
         wire.commit({topics.AUDIT: following})
@@ -176,16 +176,16 @@ class Feed(Sessions):
         for record in records:
             metrics.RECEIPT.observe(max(0.0, (now - from_milliseconds(record.timestamp)).total_seconds()))
 
-    def _append(self, said: Sequence[VerifiedStatement], positions: dict[str, int]) -> None:
-        new, contradictions = self._log.append(said, positions)
+    def _append(self, statements: Sequence[VerifiedStatement], positions: dict[str, int]) -> None:
+        new, contradictions = self._log.append(statements, positions)
         metrics.STATEMENTS.labels("new").inc(new)
-        metrics.STATEMENTS.labels("known").inc(len(said) - new)
+        metrics.STATEMENTS.labels("known").inc(len(statements) - new)
         for each in contradictions:
             log.critical("%s: %s, leaf %d against leaf %d", each.kind, each.subject, each.place, each.first)
             metrics.CONTRADICTIONS.labels(each.kind).inc()
 
-    def _said(self, value: bytes) -> VerifiedStatement | None:
-        """Verify a statement; what does not verify, with the newest charter either, is put aside aloud."""
+    def _verify(self, value: bytes) -> VerifiedStatement | None:
+        """Verify a statement; one that does not verify, with the newest charter either, is set aside and logged."""
         try:
             try:
                 return read_statement(value, self._charters)
@@ -196,24 +196,24 @@ class Feed(Sessions):
         except StatementInvalid as error:
             log.error("put aside, no leaf: %s", error)  # noqa: TRY400 -- one line
             metrics.STATEMENTS.labels("aside").inc()
-            self._log.statements.put_aside(value, str(error))
+            self._log.statements.set_aside(value, str(error))
             return None
 
     def _reconsider(self, wire: Wire) -> None:
-        """Bring in what was put aside for want of a charter that is here now."""
+        """Process statements that were set aside because their charter was missing, and is here now."""
         for value, _why in self._log.statements.aside():
             try:
-                said = read_statement(value, self._charters)
+                statement = read_statement(value, self._charters)
             except StatementInvalid:
                 continue
-            self._append([said], {wire.cluster: self._next})
+            self._append([statement], {wire.cluster: self._next})
             self._publish(wire)
-            self._log.statements.take_back(value)
+            self._log.statements.remove_aside(value)
 
     # -- checkpoints --
 
     def _publish(self, wire: Wire) -> None:
-        """Sign the head and tell everybody, unless everybody knows it."""
+        """Sign the head and publish it, unless it is published already."""
         size, published = self._log.head.size, self._log.published()
         if size == 0 or (self._announced == size and published is not None and published.size == size):
             return
@@ -251,16 +251,16 @@ class Feed(Sessions):
 
     def _of_county(self, wire: Wire, record: LogRecord) -> None:
         if record.value.startswith(b"{"):
-            self._handed_in(wire, record)
+            self._log_handed_in(wire, record)
         else:
             self._cosignature(record)
 
-    def _handed_in(self, wire: Wire, record: LogRecord) -> None:
-        """Log a statement that a county holds and did not find here: the station's signature is what counts."""
+    def _log_handed_in(self, wire: Wire, record: LogRecord) -> None:
+        """Log a statement that a county holds and the log lacks: the station's signature is what counts."""
         try:
-            said = read_statement(record.value, self._charters)
+            statement = read_statement(record.value, self._charters)
         except StatementInvalid as error:
             log.error("%s, offset %d: %s", record.topic, record.offset, error)  # noqa: TRY400 -- one line
             return
-        self._append([said], {wire.cluster: self._next})
+        self._append([statement], {wire.cluster: self._next})
         self._publish(wire)

@@ -1,10 +1,10 @@
-"""A folder of files that are on the disk before anyone hears of them.
+"""A folder of files that are durable before their names are visible.
 
 Rule 1: a file is written under another name, synced, and gets its name by one link or rename; then its
-        folder is synced. Whoever sees a name sees the whole content.
-Rule 2: ``put`` never changes what stands under a name: the same bytes are synced again, other bytes
-        are an error. Only ``replace`` changes a file, and only the checkpoints are replaced.
-Rule 3: an error of the disk names the file and says that nothing was published.
+        folder is synced. A visible name always has the whole content.
+Rule 2: ``put`` never changes an existing file: the same bytes are synced again, other bytes are an
+        error. Only ``replace`` changes a file, and only the checkpoints are replaced.
+Rule 3: a disk error names the file and says that nothing was published.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PART: Final = ".part"
-"""The one name under which files are written: there is one writer."""
+"""The one temporary name of files being written: there is one writer."""
 _MODE: Final = 0o644
 
 
@@ -30,15 +30,15 @@ class Folder:
     """Durable writes below one folder, by relative paths with ``/``. For one writer."""
 
     def __init__(self, root: Path) -> None:
-        """Take the folder; it is made with the first file."""
+        """Take the folder; it is created with the first file."""
         self.root = root
         self._unsynced: dict[Path, None] = {}
 
     def put(self, path: str, data: bytes) -> None:
-        """Put a file that never changes in its place; durable after ``sync``.
+        """Write a file that never changes; durable after ``sync``.
 
         Raises:
-            LogDamaged: the name has other bytes; nothing was overwritten.
+            LogDamaged: the file exists with other bytes; nothing was overwritten.
             NotWritten: the disk is full or fails.
         """
         place = self.root / path
@@ -47,7 +47,7 @@ class Folder:
             try:
                 with place.open("rb") as file:
                     if file.read() != data:
-                        raise LogDamaged(path, "stands there with other bytes than it must have; nothing was changed")
+                        raise LogDamaged(path, "exists with other bytes than it must have; nothing was changed")
                     os.fsync(file.fileno())
             except FileNotFoundError:
                 part = self._part(data)
@@ -56,7 +56,7 @@ class Folder:
             self._unsynced[place.parent] = None
 
     def replace(self, path: str, data: bytes) -> None:
-        """Put a file in its place, over the one before; durable on return (``NotWritten`` if it is not)."""
+        """Write a file over the one before; durable on return (``NotWritten`` if it is not)."""
         place = self.root / path
         with self._naming(path):
             self._folder(place.parent)
@@ -65,7 +65,7 @@ class Folder:
         self.sync()
 
     def sync(self) -> None:
-        """Make the names of all files put so far durable (``NotWritten`` if the disk fails)."""
+        """Make the names of all files written so far durable (``NotWritten`` if the disk fails)."""
         while self._unsynced:
             folder = next(reversed(self._unsynced))
             with self._naming(str(folder)):
@@ -78,9 +78,9 @@ class Folder:
         self.sync()
 
     def _part(self, data: bytes) -> Path:
-        """Write a synced file without a name of its own yet."""
+        """Write and sync a file under the temporary name."""
         part = self.root / _PART
-        # It may be the second name of a file in its place, left by a crash: taken away, never written into.
+        # After a crash it may be a second name of a published file: unlinked, never written into.
         part.unlink(missing_ok=True)
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _MODE)
         try:

@@ -1,8 +1,8 @@
-"""The way to Kafka. The one file of this folder that imports it.
+"""Access to Kafka. The one file of this folder that imports it.
 
 Rule 1: a wire knows its rights and its cluster before it carries anything.
-Rule 2: whatever Kafka or its client fails at is ``WireFailed``; the caller makes a new wire.
-Rule 3: ``send`` returns when the broker has everything. Where to read on is the caller's to know.
+Rule 2: every failure of Kafka or its client is ``WireFailed``; the caller makes a new wire.
+Rule 3: ``send`` returns when the broker has everything. The caller keeps the offset to continue from.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ class LogRecord:
 
 
 class Wire:
-    """One principal's connection: reads some topics from where it is told, and writes one."""
+    """One principal's connection: reads some topics from given offsets, and writes one."""
 
     def __init__(
         self, connection: KafkaConnection, principal: str, role: str, read: Sequence[str], write: Sequence[str]
     ) -> None:
-        """Connect and ask for our rights.
+        """Connect and check our rights.
 
         Raises:
             WireFailed: no broker answers.
-            NotAuthorised: it answers, and this principal may not do its work.
+            NotAuthorised: it answers, but denies this principal's rights.
         """
         self._topics = {name: TopicPartition(name, 0) for name in read}
         with contextlib.ExitStack() as stack, _failing():
@@ -100,12 +100,12 @@ class Wire:
         return {partition.topic: int(offset) for partition, offset in found.items()}
 
     def seek(self, topic: str, offset: int) -> None:
-        """Read a topic on from an offset; from the first record that is there, if it is older."""
+        """Continue a topic from an offset; from the first record that is there, if that is later."""
         with _failing():
             self._consumer.seek(self._topics[topic], offset)
 
-    def only(self, *names: str) -> None:
-        """Let the other topics rest until told otherwise; none: let none rest."""
+    def restrict_to(self, *names: str) -> None:
+        """Pause all topics but the given ones; without any, resume all."""
         with _failing():
             self._consumer.resume(*self._topics.values())
             rest = [partition for name, partition in self._topics.items() if names and name not in names]
@@ -113,16 +113,16 @@ class Wire:
                 self._consumer.pause(*rest)
 
     def poll(self, timeout_seconds: float, most: int) -> list[LogRecord]:
-        """Return what came, at most so many records, in the order of each topic; none after the time.
+        """Return at most ``most`` records, in the order of each topic; none after the timeout.
 
         Raises:
             WireFailed: the broker is another one than before, too.
         """
         with _failing():
             found = self._consumer.poll(timeout_ms=round(timeout_seconds * 1000), max_records=most)
-            cluster = self._consumer._cluster.cluster_id  # noqa: SLF001 -- the client knows, and says it nowhere else
+            cluster = self._consumer._cluster.cluster_id  # noqa: SLF001 -- the client offers it nowhere else
         if cluster is not None and str(cluster) != self.cluster:
-            raise WireFailed(f"the broker is another one than before: {cluster}, it was {self.cluster}")
+            raise WireFailed(f"expected the broker of cluster {self.cluster}, got {cluster}")
         return [
             LogRecord(record.topic, record.offset, record.timestamp, record.value or b"")
             for records in found.values()
@@ -137,10 +137,10 @@ class Wire:
                 each.get(timeout=_SEND_SECONDS)
 
     def commit(self, offsets: Mapping[str, int]) -> None:
-        """Tell Kafka how far we are; for its figures only."""
+        """Commit offsets to Kafka; only its figures use them."""
         with _failing():
-            told = {self._topics[name]: OffsetAndMetadata(offset, "", -1) for name, offset in offsets.items()}
-            self._consumer.commit(told, timeout_ms=_PATIENCE_MS)
+            positions = {self._topics[name]: OffsetAndMetadata(offset, "", -1) for name, offset in offsets.items()}
+            self._consumer.commit(positions, timeout_ms=_PATIENCE_MS)
 
 
 @contextlib.contextmanager
@@ -149,5 +149,5 @@ def _failing() -> Iterator[None]:
         yield
     except KafkaError as error:
         raise WireFailed(f"Kafka: {type(error).__name__}: {error}") from error
-    except (KeyError, OSError, AssertionError, ValueError) as error:  # kafka-python's own slips while a broker goes
+    except (KeyError, OSError, AssertionError, ValueError) as error:  # kafka-python bugs while a broker goes away
         raise WireFailed(f"the Kafka client: {type(error).__name__}: {error}") from error

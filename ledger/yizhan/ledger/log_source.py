@@ -1,7 +1,7 @@
-"""A log's files, read: from a folder or over HTTP.
+"""Reads a log's files from a folder or over HTTP.
 
-Rule 1: what cannot be read is an error that names the file.
-Rule 2: of a tile, the widest that is there is read: a log may have dropped a partial one for a full one.
+Rule 1: a file that cannot be read is an error that names it.
+Rule 2: the widest existing tile is read: a log may have replaced a partial one by a full one.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 CHECKPOINT: Final = "checkpoint"
-"""The newest checkpoint, signed by the log, with the cosignatures that have come (tlog-tiles)."""
+"""The newest checkpoint, signed by the log, with the cosignatures received so far (tlog-tiles)."""
 FINAL: Final = "final"
-"""The newest checkpoint with its quorum. Beside tlog-tiles, which knows only one checkpoint."""
+"""The newest checkpoint with its quorum. An addition to tlog-tiles, which knows only one checkpoint."""
 _MAX_BYTES: Final = notes.MAX_NOTE_BYTES
 _TIMEOUT_SECONDS: Final = 30.0
 
 
 class LogSource(Protocol):
-    """Where a log's files are."""
+    """Gives a log's files."""
 
     def read(self, path: str) -> bytes | None:
         """Return a file by its relative path, or None if it is not there (``LogDamaged`` if unreadable)."""
@@ -79,24 +79,24 @@ def source(where: str) -> LogSource:
 
 
 class Tiles:
-    """The tiles of a log of a size; ``tile`` is what ``yizhan.schemas.tiles`` asks for."""
+    """The tiles of a log of a size; ``tile`` is the argument that ``yizhan.schemas.tiles`` needs."""
 
     def __init__(self, files: LogSource, size: int, folder: Path | None = None) -> None:
-        """Read from ``files``; ``folder`` is where wider partial tiles may be looked for."""
+        """Read from ``files``; wider partial tiles are looked for in ``folder``."""
         self._files, self._size, self._folder = files, size, folder
 
     def tile(self, level: int, number: int) -> bytes:
-        """Return a tile, at least as wide as the tree has it (``LogDamaged`` if it is not there)."""
+        """Return a tile, at least as wide as the tree has it (``LogDamaged`` if it is missing)."""
         width = tiles.tile_width(level, number, self._size)
         return self._widest(lambda wide: tiles.tile_path(level, number, wide), width, merkle.HASH_BYTES)
 
     def bundle(self, number: int) -> bytes:
-        """Return a bundle, at least as wide as the tree has it (``LogDamaged`` if it is not there)."""
+        """Return a bundle, at least as wide as the tree has it (``LogDamaged`` if it is missing)."""
         width = tiles.tile_width(0, number, self._size)
         return self._widest(lambda wide: tiles.entries_path(number, wide), width, tiles.FRAMED_BYTES)
 
     def _widest(self, path: Callable[[int], str], width: int, each_bytes: int) -> bytes:
-        """Read a file of ``width`` parts, or the full or else a wider one that has taken its place."""
+        """Read a file of ``width`` parts, or the full or wider one that has replaced it."""
         wider: list[int] = []
         if self._folder is not None and width < tiles.WIDTH:
             names = [each.name for each in (self._folder / path(1)).parent.glob("[0-9]*")]
@@ -107,4 +107,4 @@ class Tiles:
                 raise LogDamaged(path(wide), f"has {len(data)} bytes, expected {wide * each_bytes}")
             if data is not None:
                 return data
-        raise LogDamaged(path(width), "is missing; restore it, or make the log again", hint=REBUILD)
+        raise LogDamaged(path(width), "is missing; restore it, or rebuild the log", hint=REBUILD)

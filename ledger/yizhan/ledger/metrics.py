@@ -1,4 +1,4 @@
-"""What the ledger and a county's cosigner tell Prometheus. Label values come from closed lists."""
+"""Metrics of the ledger and of a county's cosigner. Label values come from closed lists."""
 
 from __future__ import annotations
 

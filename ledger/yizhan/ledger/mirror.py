@@ -1,8 +1,8 @@
-"""A county's own copy of the log's hashes, and what it keeps against the log.
+"""A county's own copy of the log's hashes, and its evidence against the log.
 
-Rule 1: entries below the head's size are covered by a root that the log signed; those beyond are not yet.
-Rule 2: proofs are made from here: a county asks nobody for them.
-Rule 3: evidence is never taken away; that a person has settled it is written beside it.
+Rule 1: entries below the head's size are covered by a root that the log signed; later ones are not yet.
+Rule 2: proofs are made from this copy: a county needs nobody else for them.
+Rule 3: evidence is never deleted; a person's settlement is stored with it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from yizhan.ledger.checkpoint_store import NOTHING, Head
 from yizhan.ledger.errors import LedgerError, LedgerNotReady, NoSuchStatement
-from yizhan.ledger.tree_builder import Growth
+from yizhan.ledger.tree_builder import TreeBuilder
 from yizhan.runtime.store import Store, open_store, transaction, wrapped
 from yizhan.schemas import tiles
 from yizhan.schemas.actions import Action
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 FILE: Final = "cosigner.sqlite3"
 Offence = Literal["fork", "shrunken", "split_view", "missing"]
-"""What speaks against the log: another root than ours; a newer checkpoint of a smaller tree; another
-county has a checkpoint that does not fit ours; a statement that we hold and that is not in it.
+"""Kinds of evidence against the log: another root than ours; a newer checkpoint of a smaller tree; another
+county's checkpoint that does not fit ours; a statement that we hold and that the log lacks.
 """
 _SCHEMA: Final = (
     """
@@ -85,7 +85,7 @@ _SCHEMA: Final = (
 
 @dataclass(frozen=True, slots=True)
 class LogEvidence:
-    """Something against the log. ``mine`` and ``theirs`` are the bytes of both sides."""
+    """Evidence against the log. ``mine`` and ``theirs`` are the bytes of both sides."""
 
     seq: int
     at: str
@@ -96,16 +96,16 @@ class LogEvidence:
     settled: str | None
 
 
-class LogCopy(Store):
-    """One county's copy. For one writer; close it, or use it as a context."""
+class LogMirror(Store):
+    """One county's copy. For one writer; close it, or use it as a context manager."""
 
     def __init__(self, path: Path, county: str, charters: Charters, clock: Callable[[], datetime]) -> None:
-        """Open the database, made if absent.
+        """Open the database, created if absent.
 
         Args:
             path: its file.
             county: member code.
-            charters: whose keys count.
+            charters: versions with the keys to check with.
             clock: an aware instant.
 
         Raises:
@@ -122,47 +122,47 @@ class LogCopy(Store):
         if (found["county"], found["origin"]) != (county, self.origin):
             self._conn.close()
             raise LedgerError(
-                f"{path}: expected the cosigner of {county} for {self.origin}, came that of {found['county']} for "
-                f"{found['origin']}; one file a county and log"
+                f"{path}: expected the cosigner of {county} for {self.origin}, got that of {found['county']} for "
+                f"{found['origin']}; each county and log needs its own file"
             )
-        self._growth = self._grown()
+        self._builder = self._load_builder()
 
-    # -- what there is --
+    # -- state --
 
     @property
     def head(self) -> Head:
-        """The tree that was checked last."""
+        """The last tree that was checked."""
         row = self._row()
         return Head(int(row["size"]), bytes(row["root"]))
 
     @property
     def cosigned(self) -> bool:
-        """Whether our cosignature on the head went out."""
+        """Whether our cosignature on the head is published."""
         return bool(self._row()["cosigned"])
 
     def final(self) -> bytes | None:
-        """Return the newest checkpoint with its quorum, as a signed note; None where there is none."""
+        """Return the newest checkpoint with its quorum, as a signed note; None if there is none."""
         return None if (note := self._row()["final"]) is None else bytes(note)
 
     def position(self, cluster: str) -> int:
-        """Return the offset of ``yizhan.checkpoints`` to read on from in a cluster."""
+        """Return the offset of ``yizhan.checkpoints`` to continue from in a cluster."""
         with wrapped(self._conn):
             row = self._conn.execute("SELECT next FROM positions WHERE cluster = ?", (cluster,)).fetchone()
         return 0 if row is None else int(row["next"])
 
     def evidence(self, *, standing: bool = False) -> list[LogEvidence]:
-        """Return what speaks against the log, the first first; only what nobody settled if ``standing``."""
+        """Return the evidence, oldest first; only what is not settled if ``standing``."""
         which = "WHERE settled IS NULL" if standing else ""
         with wrapped(self._conn):
             rows = self._conn.execute(f"SELECT * FROM evidence {which} ORDER BY seq")  # noqa: S608 -- our own words
             return [LogEvidence(**dict(row)) for row in rows]
 
     def settle(self, seq: int, by: str) -> None:
-        """Enter that a person has looked into a piece of evidence: from then on it stops nothing.
+        """Record that a person has settled a piece of evidence: from then on it blocks nothing.
 
         Args:
             seq: its number.
-            by: who, and what was found.
+            by: the person, and what was found.
 
         Raises:
             NoSuchStatement: there is no such evidence, or it is settled.
@@ -183,7 +183,7 @@ class LogCopy(Store):
         """Prove that a statement is in the log, from our own copy of its hashes.
 
         Raises:
-            NoSuchStatement: it is not in it, as far as our copy goes.
+            NoSuchStatement: it is not in our copy of the log.
             LedgerNotReady: no checkpoint was checked yet.
         """
         with wrapped(self._conn):
@@ -200,9 +200,9 @@ class LogCopy(Store):
                 proof = LogProof(statement, place, tuple(hashes), opened.note.to_bytes())
                 verify_proof(proof, self.charters)
                 return proof
-        raise NoSuchStatement("the log does not have this statement, as far as it was checked here; ask again soon")
+        raise NoSuchStatement("this statement is not in the part of the log that was checked here; try again soon")
 
-    # -- within --
+    # -- internal --
 
     def _row(self) -> sqlite3.Row:
         with wrapped(self._conn):
@@ -215,21 +215,21 @@ class LogCopy(Store):
             row = self._conn.execute(query, (level, number)).fetchone()
         return b"" if row is None else bytes(row["hashes"])
 
-    def _grown(self) -> Growth:
+    def _load_builder(self) -> TreeBuilder:
         """Read the right edge of our tree."""
         size = self.head.size
-        growth = Growth(size, [], [])
+        builder = TreeBuilder(size, [], [])
         for level, count in enumerate(tiles.widths(size)):
             number, width = divmod(count, tiles.WIDTH)
             hashes = self._tile(level, number)[: width * HASH_BYTES]
-            growth.edge.append(tiles.split_hashes(hashes) if width else [])
+            builder.edge.append(tiles.split_hashes(hashes) if width else [])
         with wrapped(self._conn):
             query = "SELECT entry FROM entries WHERE place >= ? AND place < ? ORDER BY place"
             rows = self._conn.execute(query, (size - size % tiles.WIDTH, size))
-            growth.bundle = [bytes(row["entry"]) for row in rows]
-        if growth.root() != self.head.root:
+            builder.bundle = [bytes(row["entry"]) for row in rows]
+        if builder.root() != self.head.root:
             raise LedgerError("the copy of the log is damaged: move it aside; it is made again from the topic")
-        return growth
+        return builder
 
     def _offence(self, offence: Offence, detail: str, mine: bytes | None, theirs: bytes | None) -> Offence:
         with transaction(self._conn) as conn:

@@ -1,7 +1,7 @@
-"""Proofs made at the ledger: a statement, its place, and a checkpoint to carry away.
+"""Makes proofs at the ledger: a statement, its place, and a checkpoint, in one file.
 
-Rule 1: a proof is verified before it is handed out.
-Rule 2: the final checkpoint serves if the statement is in it; else the newest, which is not final yet.
+Rule 1: a proof is verified before it is given out.
+Rule 2: the final checkpoint is used if it covers the statement; else the newest, which is not final yet.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def prove(folder: Path, statements: Statements, event_id: str, charters: Charter
         folder: the ledger's own.
         statements: those of the log.
         event_id: of the event.
-        charters: whose keys count.
+        charters: versions with the keys to check with.
 
     Raises:
         NoSuchStatement: the log has no postmark that admits this event, or not yet.
         LedgerNotReady: nothing was published yet.
-        LogDamaged, NoteInvalid, ProofInvalid: the log's files do not fit together.
+        LogDamaged, NoteInvalid, ProofInvalid: the log's files are inconsistent.
     """
     places = statements.of_event(event_id)
     if not places:
@@ -48,7 +48,7 @@ def prove(folder: Path, statements: Statements, event_id: str, charters: Charter
         raise LedgerNotReady("the log has no checkpoint yet; start the ledger", hint=Action.to("ledger.run"))
     serving = [each for each in found if each.checkpoint.size > places[0]]
     if not serving:
-        raise NoSuchStatement(f"{event_id[:80]}: the newest checkpoint does not cover it yet; ask again in a second")
+        raise NoSuchStatement(f"{event_id[:80]}: the newest checkpoint does not cover it yet; try again in a second")
     opened, index = serving[0], places[0]
     reader = Tiles(source, opened.checkpoint.size, folder / PUBLIC)
     hashes = tiles.inclusion_proof(index, opened.checkpoint.size, reader.tile)

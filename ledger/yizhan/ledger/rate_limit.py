@@ -1,7 +1,6 @@
-"""How much of what members write is looked at: one that floods its topic holds up nobody else.
+"""Limits how many records of each member are processed, so that a flooded topic delays nobody else.
 
-Rule 1: each topic has its own allowance; what goes beyond it is passed over, not kept. Whoever had
-        something to say says it again.
+Rule 1: each topic has its own limit; records beyond it are skipped, not stored. Senders repeat their records.
 """
 
 from __future__ import annotations
@@ -13,20 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOST: Final = 200
-"""Records of one topic in one while: a cosignature is 3 ms of work, and one a second is usual."""
+"""Records of one topic in ``WHILE_SECONDS``: a cosignature is 3 ms of work, and one a second is usual."""
 WHILE_SECONDS: Final = 5.0
 
 
-class Allowance:
+class RateLimit:
     """Counts records by topic."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        """Count by a clock in seconds that never goes back."""
+        """Count by a monotonic clock in seconds."""
         self._clock, self._since = clock, clock()
         self._taken: Counter[str] = Counter()
 
-    def takes(self, topic: str) -> bool:
-        """Tell whether one more record of this topic may be looked at now."""
+    def allows(self, topic: str) -> bool:
+        """Return whether one more record of this topic may be processed now."""
         now = self._clock()
         if now - self._since >= WHILE_SECONDS:
             self._since = now

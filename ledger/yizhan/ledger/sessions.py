@@ -1,8 +1,8 @@
-"""What the ledger's two processes share: they connect, work, and connect anew.
+"""Connection loop of the ledger's two processes: connect, work, and reconnect.
 
-Rule 1: the broker may go away for weeks; what a session raises beside ``WireFailed`` ends the process.
-Rule 2: missing rights end a process at its first try only: later the broker may have been made anew.
-Rule 3: other members mean other topics, so a new wire.
+Rule 1: the broker may be away for weeks; any error of a session but ``WireFailed`` ends the process.
+Rule 2: missing rights end a process at its first try only: later the broker may have been set up again.
+Rule 3: a change of members changes the topics, and so needs a new wire.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from yizhan.ledger import metrics
 from yizhan.ledger.kafka_io import Wire, WireFailed
-from yizhan.ledger.rate_limit import Allowance
+from yizhan.ledger.rate_limit import RateLimit
 from yizhan.runtime.errors import NotAuthorised
 from yizhan.schemas import topics
 from yizhan.schemas.errors import CharterInvalid
@@ -35,22 +35,22 @@ _BACKOFF_SECONDS: Final = (0.2, 5.0)
 
 
 class Sessions(ABC):
-    """One session after the other, over a new wire each."""
+    """One session after another, over a new wire each."""
 
     def __init__(
         self, name: str, charters: Charters, settings: Settings, stop: StopSignal, watchdog: Watchdog | None
     ) -> None:
-        """Take what every session works with; ``name`` is for the log."""
+        """Take the dependencies of every session; ``name`` is for the log."""
         self._name, self._charters = name, charters
         self._settings, self._stop, self._watchdog = settings, stop, watchdog
-        self._allowance = Allowance(time.monotonic)
+        self._rate_limit = RateLimit(time.monotonic)
         self._ever, self._backoff, self._charter_due = False, _BACKOFF_SECONDS[0], 0.0
 
     def _connect(self, wire_to: Callable[[list[str]], Wire]) -> None:
         """Work until asked to stop. ``wire_to`` makes a wire to the cosignature topics named, and others.
 
         Raises:
-            NotAuthorised: the broker does not let this principal do its work, at the first try.
+            NotAuthorised: the broker denies this principal's rights, at the first try.
         """
         while not self._stop.is_set():
             try:
@@ -71,10 +71,10 @@ class Sessions(ABC):
         """Work over a wire until asked to stop, or until it fails."""
 
     def _away(self) -> None:  # noqa: B027 -- not every process has something to do
-        """Do what needs no broker, while there is none."""
+        """Do what needs no broker, while it is away."""
 
     def _ready(self, wire: Wire, members: list[str], ends: Mapping[str, int], size: int) -> None:
-        """Read the counties' topics from near their ends on, and say how far we are."""
+        """Read the counties' topics from near their ends on, and log the offset reached."""
         for code in members:
             name = topics.cosignatures(code)
             wire.seek(name, max(0, ends[name] - REMEMBERED))
@@ -85,14 +85,14 @@ class Sessions(ABC):
         return sorted(self._charters.latest().members)
 
     def _charter_is_due(self) -> bool:
-        """Tell whether it is time to look for a newer charter."""
+        """Return whether it is time to look for a newer charter."""
         if time.monotonic() < self._charter_due:
             return False
         self._charter_due = time.monotonic() + self._settings.charter_reload_seconds
         return True
 
     def _refresh(self) -> bool:
-        """Look for a newer charter; True where one was adopted."""
+        """Look for a newer charter; return whether one was adopted."""
         try:
             adopted = self._charters.refresh()
         except CharterInvalid as error:
@@ -103,9 +103,9 @@ class Sessions(ABC):
         return bool(adopted)
 
     def _require(self, members: list[str]) -> None:
-        """Raise ``WireFailed`` where the members are others than those of the wire."""
+        """Raise ``WireFailed`` if the members are others than those of the wire."""
         if self._members() != members:
-            raise WireFailed("other members than before: connecting anew")
+            raise WireFailed("the members changed: reconnecting")
 
     def _wait(self, error: Exception) -> None:
         metrics.RECONNECTS.inc()

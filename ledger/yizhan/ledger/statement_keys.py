@@ -1,14 +1,14 @@
-"""What a statement is about: read from verified bytes.
+"""The subject of a statement, read from verified bytes.
 
 Law 2: only what verifies under the charter's station keys becomes a leaf.
 
-Rule 1: a postmark is about the record at its origin, a closing manifest about the range that it closes,
-        an adoption about the number of its version, a followup about the step of an obligation; any other
-        statement is about itself.
+Rule 1: a postmark's subject is the record at its origin, a closing manifest's the range that it closes,
+        an adoption's the number of its version, a followup's the step of an obligation; any other
+        statement is its own subject.
 Rule 2: a kind of statement that this program does not know is logged like the others if a postmark key
         of the newest charter signed it: a later program may know it.
-Rule 3: two statements about one subject agree when only what the station knew of its own charter differs, or how
-        many refused records it speaks of at once (specification 12.3): judged again, a record is the same record.
+Rule 3: two statements about one subject agree if they differ only in what the station knew of its own charter, or in
+        how many refused records they report together (specification 12.3): judging a record again changes no more.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _MAY_DIFFER: Final = frozenset({"charter_behind", "charter_stale", "first"})
 
 @dataclass(frozen=True, slots=True)
 class VerifiedStatement:
-    """A verified statement: its bytes, what it is about, and the event that it admits, if it does."""
+    """A verified statement: its bytes, its subject, and the event that it admits, if any."""
 
     statement: bytes
     subject: str
@@ -43,7 +43,7 @@ class VerifiedStatement:
 
 
 def read_statement(data: bytes, charters: Charters) -> VerifiedStatement:
-    """Verify a statement and tell what it is about.
+    """Verify a statement and return it with its subject.
 
     Raises:
         StatementInvalid: it does not verify, or has more than one line.
@@ -56,9 +56,9 @@ def read_statement(data: bytes, charters: Charters) -> VerifiedStatement:
         subject = f"{mark.origin.cluster}/{mark.origin}"
         return VerifiedStatement(data, subject, mark.id, None if mark.hash is None else bytes.fromhex(mark.hash))
     if kind == manifest.CONTENT_TYPE:
-        said = read_dated(Manifest, data, charters)[0]
-        if not said.interim:
-            return VerifiedStatement(data, f"{kind} {said.cluster}/{said.county}/{said.start}")
+        closing = read_dated(Manifest, data, charters)[0]
+        if not closing.interim:
+            return VerifiedStatement(data, f"{kind} {closing.cluster}/{closing.county}/{closing.start}")
         return VerifiedStatement(data, f"{kind} {entry_of(data).hex()}")
     if kind == adoption.CONTENT_TYPE:
         adopted = Adoption.model_validate(strictjson.loads(_verified(data, kind, charters)))
@@ -71,15 +71,15 @@ def read_statement(data: bytes, charters: Charters) -> VerifiedStatement:
 
 
 def agree(first: bytes, second: bytes) -> bool:
-    """Tell whether two verified statements about one subject say the same (rule 3)."""
+    """Return whether two verified statements about one subject agree (rule 3)."""
     return _judged(first) == _judged(second)
 
 
 def _judged(statement: bytes) -> tuple[str, Any]:
-    said = strictjson.loads(dsse.unverified_payload(statement), nulls=False)
-    if isinstance(said, dict):
-        said = {name: value for name, value in said.items() if name not in _MAY_DIFFER}
-    return dsse.unverified_type(statement), said
+    judged = strictjson.loads(dsse.unverified_payload(statement), nulls=False)
+    if isinstance(judged, dict):
+        judged = {name: value for name, value in judged.items() if name not in _MAY_DIFFER}
+    return dsse.unverified_type(statement), judged
 
 
 def _verified(data: bytes, kind: str, charters: Charters) -> bytes:

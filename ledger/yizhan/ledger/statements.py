@@ -1,12 +1,12 @@
-"""The statements themselves, kept beside the log: what its leaves are hashes of.
+"""The store of statements: the log's leaves are their hashes.
 
-Law 1: a statement has its place once ``add`` returned; the log's files are made from here, the first
+Law 1: a statement has its place once ``add`` returned; the log's files are made from this store, the first
        time and every other time.
 Law 4: a statement is one leaf, however often it is read.
 
-Rule 1: places are 0, 1, 2 … and are never given again, changed or taken away.
-Rule 2: the first statement about a subject stands; another about the same is logged too, and alarms if it
-        says otherwise. So does a second hash for one event.
+Rule 1: places are 0, 1, 2 … and are never reused, changed or removed.
+Rule 2: the first statement about a subject counts; another about the same subject is logged too, and raises an
+        alarm if it disagrees. So does a second hash for one event.
 Rule 3: members never see this file: the log shows them hashes only.
 """
 
@@ -60,7 +60,7 @@ _SCHEMA: Final = (
         place INTEGER NOT NULL               -- of the one against it
     );
 
-    -- What came and is no statement that the charter vouches for; never a leaf.
+    -- Set aside: not signed by a station key of the charter; never a leaf.
     CREATE TABLE aside (
         entry BLOB PRIMARY KEY,
         statement BLOB NOT NULL,
@@ -82,25 +82,25 @@ class Contradiction:
 
 
 class Statements(Store):
-    """The kept statements of one log. For one writer; readers may open it beside it."""
+    """The stored statements of one log. For one writer; readers may open it at the same time."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, made if absent (``StoreError`` as ``open_store``)."""
+        """Open the file, created if absent (``StoreError`` as ``open_store``)."""
         self._path = path
         super().__init__(open_store(path, _SCHEMA))
 
     @property
     def size(self) -> int:
-        """How many there are; the next place."""
+        """Number of statements; the next place."""
         with wrapped(self._conn):
             last = self._conn.execute("SELECT max(place) FROM statements").fetchone()[0]
         return 0 if last is None else int(last) + 1
 
-    def add(self, said: Iterable[VerifiedStatement]) -> tuple[list[bytes], list[Contradiction]]:
-        """Give each new statement the next place; those that are here already keep theirs.
+    def add(self, statements: Iterable[VerifiedStatement]) -> tuple[list[bytes], list[Contradiction]]:
+        """Give each new statement the next place; known ones keep theirs.
 
         Returns:
-            The entries of the new ones, in order, and what contradicts what.
+            The entries of the new ones, in order, and the contradictions found.
 
         Raises:
             StoreError: the disk is full or fails; nothing was stored.
@@ -109,7 +109,7 @@ class Statements(Store):
         entries: list[bytes] = []
         alarms: list[Contradiction] = []
         with transaction(self._conn) as conn:
-            for each in said:
+            for each in statements:
                 entry = entry_of(each.statement)
                 rows = conn.execute("SELECT entry, place FROM subjects WHERE subject = ?", (each.subject,)).fetchall()
                 if any(row["entry"] == entry for row in rows):
@@ -126,27 +126,27 @@ class Statements(Store):
                 place += 1
             rows_ = [(each.kind, each.subject, each.first, each.place) for each in alarms]
             conn.executemany("INSERT INTO alarms (kind, subject, first, place) VALUES (?, ?, ?, ?)", rows_)
-            # The crash line: when this block ends the statements have their places; the log follows.
+            # Crash point: when this block ends the statements have their places; the log follows.
         return entries, alarms
 
-    def put_aside(self, statement: bytes, why: str) -> None:
-        """Keep what is no statement of the charter's station, and why (``StoreError`` if the disk fails)."""
+    def set_aside(self, statement: bytes, why: str) -> None:
+        """Set aside what no station key of the charter signed, with the reason (``StoreError`` if the disk fails)."""
         with transaction(self._conn) as conn:
             row = (entry_of(statement), statement[:_ASIDE_BYTES], why)
             conn.execute("INSERT OR IGNORE INTO aside VALUES (?, ?, ?)", row)
 
     def aside(self) -> list[tuple[bytes, str]]:
-        """Return what was put aside: (bytes, why)."""
+        """Return what was set aside: (bytes, reason)."""
         with wrapped(self._conn):
             return [tuple(row) for row in self._conn.execute("SELECT statement, why FROM aside")]
 
-    def take_back(self, statement: bytes) -> None:
-        """Forget that a statement was put aside (``StoreError`` if the disk fails)."""
+    def remove_aside(self, statement: bytes) -> None:
+        """Remove a statement that was set aside (``StoreError`` if the disk fails)."""
         with transaction(self._conn) as conn:
             conn.execute("DELETE FROM aside WHERE entry = ?", (entry_of(statement),))
 
     def read(self, first: int = 0, last: int | None = None) -> Iterator[bytes]:
-        """Yield the statements from a place on, to before ``last``.
+        """Yield the statements from place ``first`` to before ``last``.
 
         Raises:
             LogDamaged: one is missing.
@@ -168,13 +168,13 @@ class Statements(Store):
             raise LogDamaged(self._path.name, f"statement {place} is missing; restore a backup of this file")
 
     def of_event(self, event_id: str) -> Sequence[int]:
-        """Return the places of the postmarks of an event, the first first."""
+        """Return the places of the postmarks of an event, in ascending order."""
         with wrapped(self._conn):
             rows = self._conn.execute("SELECT place FROM events WHERE id = ? ORDER BY place", (event_id,))
             return [int(row["place"]) for row in rows]
 
     def alarms(self) -> list[Contradiction]:
-        """Return what contradicts what, the first first."""
+        """Return the contradictions, oldest first."""
         with wrapped(self._conn):
             rows = self._conn.execute("SELECT kind, subject, first, place FROM alarms ORDER BY seq")
             return [Contradiction(*row) for row in rows]
@@ -194,7 +194,7 @@ def _event(conn: sqlite3.Connection, event_id: str, event_hash: bytes, place: in
 
 @contextlib.contextmanager
 def open_to_read(path: Path) -> Iterator[Statements | None]:
-    """Open the statements to look; None where there are none."""
+    """Open the statements read-only; None if there are none."""
     if not path.exists():
         yield None
         return

@@ -1,7 +1,7 @@
-"""A growing log, pure: entries go in, files come out; memory holds the right edge only.
+"""Builds a log's files, pure: entries go in, files come out; memory holds the right edge only.
 
-The writer puts the files in place, the verifier compares them with those that are there, and a rebuild
-does the first: one code says what a log's files are.
+The writer writes these files, the verifier compares them with the existing ones, a rebuild writes them again:
+one code defines a log's files.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Growth:
+class TreeBuilder:
     """The right edge of a log.
 
     ``edge[level]`` are the hashes of the last tile of that level, fewer than 256; ``bundle`` the entries
@@ -31,7 +31,7 @@ class Growth:
     bundle: list[bytes] = field(default_factory=list)
 
     @classmethod
-    def load(cls, size: int, tile: Callable[[int, int], bytes], bundle: Callable[[int], bytes]) -> Growth:
+    def load(cls, size: int, tile: Callable[[int, int], bytes], bundle: Callable[[int], bytes]) -> TreeBuilder:
         """Read the right edge of a log of a size.
 
         Args:
@@ -63,9 +63,9 @@ class Growth:
         return below[0] if below else merkle.EMPTY_ROOT
 
     def extend(self, entries: Sequence[bytes]) -> Iterator[tuple[str, bytes]]:
-        """Add entries of 32 bytes; yield every file that this makes: (path, content), full ones and partial.
+        """Add entries of 32 bytes; yield (path, content) of every file that changes, full ones and partial.
 
-        The entries are in when the last file was taken.
+        The entries are added when the iterator is exhausted.
         """
         sha256, at, touched = hashlib.sha256, 0, 0
         while at < len(entries):
@@ -93,7 +93,7 @@ class Growth:
                 yield tiles.tile_path(level, number, len(hashes)), b"".join(hashes)
 
     def _full(self, level: int) -> Iterator[tuple[int, str, bytes]]:
-        """Yield the tiles that are full now, and hand their roots up."""
+        """Yield the tiles that are full now, and pass their roots up."""
         hashes = self.edge[level]
         yield level, tiles.tile_path(level, (self.size >> tiles.HEIGHT * level) // WIDTH - 1), b"".join(hashes)
         if len(self.edge) == level + 1:

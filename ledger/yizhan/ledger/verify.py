@@ -1,10 +1,10 @@
-"""The whole log checked from its files alone, by whoever holds the charter.
+"""Checks the whole log from its files alone; the reader needs only the charter.
 
-Rule 1: the log is made again in memory from its entries, and every file compared: memory holds the
-        right edge only, and what does not fit is named.
-Rule 2: nothing is believed of the writer but what the checkpoint's signatures cover. The root at the
-        end covers every leaf; that a tile is not what its leaves give is found where it stands.
-Rule 3: a run that was interrupted goes on from what it had checked; the root is computed over all.
+Rule 1: the log is rebuilt in memory from its entries, and every file compared: memory holds the right
+        edge only, and each difference is named.
+Rule 2: nothing is believed but what the checkpoint's signatures cover. The root at the end covers every
+        leaf; a tile that does not match its leaves is named.
+Rule 3: an interrupted run continues from what it had checked; the root is computed over everything.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.ledger.errors import LogDamaged, LogForked
 from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogSource, Tiles
-from yizhan.ledger.tree_builder import Growth
+from yizhan.ledger.tree_builder import TreeBuilder
 from yizhan.schemas import merkle, tiles
 from yizhan.schemas.checkpoints import Checkpoint, OpenedCheckpoint, open_checkpoint
 from yizhan.schemas.errors import NoteInvalid, ProofInvalid
@@ -35,10 +35,10 @@ _STATE: Final = "yizhan-audit-1"
 
 @dataclass(frozen=True, slots=True)
 class VerifiedLog:
-    """What a verification found to hold.
+    """What a verification found to be correct.
 
     ``newest`` is the checkpoint of the whole log; ``final`` the newest with a quorum, which may be the
-    same or an earlier one; None where there is none. ``statements`` counts those that were there.
+    same or an earlier one; None if there is none. ``statements`` counts those that were given.
     """
 
     newest: OpenedCheckpoint
@@ -57,7 +57,7 @@ def statements_path(number: int) -> str:
 
 
 def read_checkpoint(files: LogSource, path: str, charters: Charters) -> OpenedCheckpoint | None:
-    """Read and verify a checkpoint; None where there is none.
+    """Read and verify a checkpoint; None if there is none.
 
     Raises:
         LogDamaged: it does not verify.
@@ -82,11 +82,11 @@ def verify(
     """Check a log: signatures, every entry and tile, the root, the final checkpoint, statements if there are.
 
     Args:
-        files: where the log is.
-        charters: whose keys count.
-        state: file in which a run leaves how far it came, and from which it goes on; None: neither.
-        progress: told the number of leaves that are checked so far.
-        check_statement: called with every statement that is there; raises if it does not verify.
+        files: of the log.
+        charters: versions with the keys to check with.
+        state: file with the progress of an interrupted run, to continue from; None: start anew, keep nothing.
+        progress: called with the number of leaves checked so far.
+        check_statement: called with every statement in the files; raises if it does not verify.
 
     Raises:
         LogDamaged: a file is missing, malformed or does not fit; ``path`` names it.
@@ -98,20 +98,20 @@ def verify(
     final = _newest_final(files, newest, charters)
     size = newest.checkpoint.size
     walk = _Walk(files, size, _resumed(state, newest.checkpoint), check_statement)
-    resumed_at = walk.growth.size
+    resumed_at = walk.builder.size
     stops = sorted({size, *([final.checkpoint.size] if final and final.checkpoint.size >= resumed_at else [])})
     for stop in stops:
         for number, checked in enumerate(walk.run(stop), 1):
             progress(checked)
             if state is not None and number % _SAVE_EVERY == 0:
-                _save(state, newest.checkpoint.origin, walk.growth)
+                _save(state, newest.checkpoint.origin, walk.builder)
         for opened in (newest, final):
             if opened is not None and opened.checkpoint.size == stop:
-                _compare(walk.growth.root(), opened.checkpoint)
+                _compare(walk.builder.root(), opened.checkpoint)
     if final is not None and final.checkpoint.size < resumed_at:
         _compare(tiles.root_at(final.checkpoint.size, Tiles(files, size).tile), final.checkpoint)
     if state is not None:
-        _save(state, newest.checkpoint.origin, walk.growth)
+        _save(state, newest.checkpoint.origin, walk.builder)
     return VerifiedLog(newest, final, resumed_at, walk.statements)
 
 
@@ -120,7 +120,7 @@ def _newest_final(files: LogSource, newest: OpenedCheckpoint, charters: Charters
     final = read_checkpoint(files, FINAL, charters)
     if final is not None and not final.final:
         count = f"{len(final.cosigned)} of {final.charter.quorum}"
-        raise LogDamaged(FINAL, f"is not final: {count} cosignatures that count; take it away, or get the others")
+        raise LogDamaged(FINAL, f"is not final: {count} valid cosignatures; remove the file, or get the missing ones")
     if final is not None and final.checkpoint.size > newest.checkpoint.size:
         sizes = f"{newest.checkpoint.size}, before the final one at {final.checkpoint.size}"
         raise LogForked(f"the checkpoint is at {sizes}: the log was shortened")
@@ -136,25 +136,27 @@ def _compare(root: bytes, checkpoint: Checkpoint) -> None:
 
 
 class _Walk:
-    """Goes over a log bundle by bundle."""
+    """Checks a log bundle by bundle."""
 
-    def __init__(self, files: LogSource, size: int, growth: Growth, check_statement: Callable[[bytes], None]) -> None:
-        self._files, self._size, self.growth = files, size, growth
+    def __init__(
+        self, files: LogSource, size: int, builder: TreeBuilder, check_statement: Callable[[bytes], None]
+    ) -> None:
+        self._files, self._size, self.builder = files, size, builder
         self._check_statement = check_statement
         self.statements = 0
         self._tiles = Tiles(files, size)
 
     def run(self, stop: int) -> Iterator[int]:
         """Check up to a size; yield the number of leaves checked after each bundle."""
-        while self.growth.size < stop:
-            number, done = divmod(self.growth.size, tiles.WIDTH)
+        while self.builder.size < stop:
+            number, done = divmod(self.builder.size, tiles.WIDTH)
             entries = self._bundle(number)
             if not done:
                 self._read_statements(number, entries)
             part = entries[done : stop - number * tiles.WIDTH]
-            for path, content in self.growth.extend(part):
+            for path, content in self.builder.extend(part):
                 self._compare_file(path, content)
-            yield self.growth.size
+            yield self.builder.size
 
     def _bundle(self, number: int) -> list[bytes]:
         width = tiles.tile_width(0, number, self._size)
@@ -175,7 +177,7 @@ class _Walk:
         raise self._named(level, number, path, found, content)
 
     def _named(self, level: int, number: int, path: str, found: bytes, content: bytes) -> LogDamaged:
-        """Say which file is wrong: a tile of leaves or its bundle, by what the tile above says."""
+        """Name the wrong file: a tile of leaves or its bundle, by what the tile above says."""
         at = next((i for i in range(0, len(content), 32) if found[i : i + 32] != content[i : i + 32]), len(content))
         place = number * tiles.WIDTH + at // merkle.HASH_BYTES
         if level > 0:
@@ -189,7 +191,7 @@ class _Walk:
         return LogDamaged(bundle, f"entry {place} and its leaf hash in {path} do not belong together")
 
     def _above(self, number: int) -> bytes | None:
-        """Hash of a tile of leaves as the tile above has it; None for a partial tile, which has none."""
+        """Hash of a tile of leaves in the tile above; None for a partial tile, which has none."""
         if (number + 1) * tiles.WIDTH > self._size:
             return None
         above, place = divmod(number, tiles.WIDTH)
@@ -223,23 +225,23 @@ def _tile_root(tile: bytes) -> bytes | None:
         return None
 
 
-def _resumed(state: Path | None, checkpoint: Checkpoint) -> Growth:
-    """Return how far an earlier run came, if its file is there and belongs to this log."""
+def _resumed(state: Path | None, checkpoint: Checkpoint) -> TreeBuilder:
+    """Return the state of an earlier run, if its file exists and belongs to this log."""
     try:
         found: Any = json.loads(state.read_bytes()) if state is not None and state.exists() else None
         if found is None or found["kind"] != _STATE or found["origin"] != checkpoint.origin:
-            return Growth()
+            return TreeBuilder()
         edge = [[bytes.fromhex(each) for each in hashes] for hashes in found["edge"]]
-        growth = Growth(int(found["size"]), edge, [])
+        builder = TreeBuilder(int(found["size"]), edge, [])
     except (ValueError, KeyError, TypeError):
-        return Growth()
-    return growth if growth.size <= checkpoint.size else Growth()
+        return TreeBuilder()
+    return builder if builder.size <= checkpoint.size else TreeBuilder()
 
 
-def _save(state: Path, origin: str, growth: Growth) -> None:
-    """Keep how far we came, at the last full bundle: a partial one is read again."""
-    whole = growth.size - len(growth.bundle)
-    edge = [[], *([each.hex() for each in hashes] for hashes in growth.edge[1:])]
+def _save(state: Path, origin: str, builder: TreeBuilder) -> None:
+    """Save the progress, at the last full bundle: a partial one is read again."""
+    whole = builder.size - len(builder.bundle)
+    edge = [[], *([each.hex() for each in hashes] for hashes in builder.edge[1:])]
     saved = {"kind": _STATE, "origin": origin, "size": whole, "edge": edge}
     part = state.with_name(state.name + ".part")
     part.write_text(json.dumps(saved), encoding="utf-8")

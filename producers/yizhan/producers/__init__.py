@@ -1,1 +1,1 @@
-"""A county speaks: outbox, sealing, publishing, imports. Imports schemas and runtime only."""
+"""A county's sending side: outbox, sealing, publishing, imports. Imports schemas and runtime only."""

@@ -1,11 +1,11 @@
-"""From a draft to a letter: to whom it goes, what it refers to, which thread it belongs to.
+"""From a draft to an event: its recipients, its references, its thread.
 
-Rule 1: what refers to an event goes also to everybody who has that, or to whoever sent it, unless told
-        otherwise: a correction must reach whoever has the original.
+Rule 1: an event that refers to another goes also to everybody who has that one, or to its sender, unless the
+        draft says otherwise: a correction must reach everybody who has the original.
 Rule 2: a matter goes to the members that it touches; one that names none, to the county's partners.
-Rule 3: ``external_ref`` names an event of one's own; it becomes id and hash here, or an error does.
+Rule 3: ``external_ref`` names an own event; it becomes id and hash here, or raises an error.
 Rule 4: a dispute moves along its table (``dispute_case.MOVES``) from where this outbox last reported it.
-Rule 5: what the station would refuse for its time is refused here, where it can still be mended.
+Rule 5: an event that the station would refuse for its time is refused here, where it can still be corrected.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _COPIED: Final = ("type", "status", "priority", "grade", "certainty", "stage", "
 
 
 def outgoing_event(conn: sqlite3.Connection, draft: Draft, signing: SigningContext, now: datetime) -> OutgoingEvent:
-    """Make a letter of a draft, reading what it refers to.
+    """Make an event of a draft, reading the events that it refers to.
 
     Raises:
         UnknownReference: it refers to what this outbox did not send, or not under that hash.
-        NotPublishable: its payload is not JSON, or its time lies in the future (fires and disasters go).
+        NotPublishable: its payload is not JSON, or its time is in the future (except fires and disasters).
     """
     references = {
         name: _resolve(conn, reference, draft.type, signing.source, name)
@@ -63,7 +63,7 @@ def _check_time(type: str, time: str, now: datetime) -> None:
 
 
 def _check_course(conn: sqlite3.Connection, draft: Draft, thread: str | None) -> None:
-    """Refuse a state that cannot follow the last one of this thread; what is corrected or taken back is passed over."""
+    """Refuse a state that cannot follow the last one of this thread; corrections and withdrawals are not checked."""
     reported = conn.execute(
         "SELECT id, payload, CAST(header AS TEXT) AS header FROM events JOIN sealed USING (seq)"
         " WHERE type = ? AND refused IS NULL AND replaced_by IS NULL"
@@ -95,7 +95,7 @@ def _audience(
 
 
 def recipients_of(conn: sqlite3.Connection, event_id: str) -> tuple[str, ...]:
-    """Return to whom an event of this outbox went; empty for one that it did not send."""
+    """Return the recipients of an event of this outbox; empty for an unknown event."""
     rows = conn.execute(
         "SELECT recipient FROM recipients WHERE seq = (SELECT seq FROM events WHERE id = ?) ORDER BY recipient",
         (event_id,),
@@ -104,7 +104,7 @@ def recipients_of(conn: sqlite3.Connection, event_id: str) -> tuple[str, ...]:
 
 
 def _thread(conn: sqlite3.Connection, references: dict[str, Ref]) -> str | None:
-    """Return the id that opened the thread of an event of one's own; another's event stands for its thread."""
+    """Return the id that opened the thread of an own event; another county's event is its own thread."""
     for name in _REFERENCES:
         if name in references:
             row = conn.execute(
@@ -116,7 +116,7 @@ def _thread(conn: sqlite3.Connection, references: dict[str, Ref]) -> str | None:
 
 
 def _resolve(conn: sqlite3.Connection, reference: Reference, type: str, source: str, name: str) -> Ref:
-    """Turn a reference into id and hash."""
+    """Resolve a reference to id and hash."""
     if reference.external_ref is not None:
         return _by_external_ref(conn, reference.external_ref, type, name)
     event_id, said = str(reference.id), reference.hash

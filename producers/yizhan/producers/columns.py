@@ -1,8 +1,8 @@
 """A form as the columns of a table, and an event as one of its rows. No file is opened here.
 
 Rule 1: headings are the models' own titles, Chinese or English; a table in either language is read in both.
-Rule 2: what stands for one thing of a list has its number: ``涉案物2·数量``.
-Rule 3: a position has a second column for its datum; what is written out is WGS 84, and its datum column says so.
+Rule 2: a column for one item of a list has its number: ``涉案物2·数量``.
+Rule 3: a position has a second column for its datum; exported positions are WGS 84, and the datum column says so.
 Rule 4: a cell is written as ``form_values`` reads it back.
 """
 
@@ -48,7 +48,7 @@ Value = str | int | float
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: where its value goes in a draft, and what is asked."""
+    """One column: where its value goes in a draft, and its question."""
 
     titles: tuple[tuple[str, int], ...]
     """From the outermost group in: Chinese title and which of a list (0: no list)."""
@@ -74,13 +74,13 @@ class Column:
 
     @property
     def repeated(self) -> int:
-        """Which of a list of things it is about, from 1; 0 for none."""
+        """Which item of a list it is about, from 1; 0 for none."""
         return max(nth for _title, nth in self.titles)
 
 
 @cache
 def columns_of(type: str, most: int = REPEATED) -> tuple[Column, ...]:
-    """Return every column of a type: the letter's, then the payload's; lists of things ``most`` times."""
+    """Return every column of a type: the event's, then the payload's; lists ``most`` times."""
     form = form_of(type)
     own = {each.title for each in form}
     letter = [each for each in header_form() if each.title not in own]
@@ -96,7 +96,7 @@ def _columns(
         if each.kind is not FieldKind.GROUP:
             yield Column((*titles, (each.title, 0)), path, each, wanted)
         elif each.many:
-            # A list within a list would be a table within a cell: it is left to other ways in.
+            # A list within a list would be a table within a cell: it cannot be given in a table.
             for nth in range(0 if listed else most):
                 inner = (*titles, (each.title, nth + 1))
                 yield from _columns(each.parts, (*path, nth), inner, most, needed=wanted and not nth)
@@ -127,7 +127,7 @@ def known_headings(type: str) -> dict[str, Column]:
 
 
 def in_both_languages(words: Iterable[str]) -> frozenset[str]:
-    """Return words as a table in either language has them.
+    """Return words as they occur in a table in either language.
 
     >>> sorted(in_both_languages([NOTES]))
     ['Notes', '填写说明']
@@ -136,7 +136,7 @@ def in_both_languages(words: Iterable[str]) -> frozenset[str]:
 
 
 def column_letters(number: int) -> str:
-    """Name a column, counted from 0, as spreadsheets do.
+    """Return a column's letters, counted from 0, as in spreadsheets.
 
     >>> column_letters(0), column_letters(27)
     ('A', 'AB')
@@ -174,5 +174,5 @@ def _written(column: Column, value: Any, members: Mapping[str, str]) -> Value:  
 
 
 def draft_content(type: str, header: Mapping[str, Any], payload: Mapping[str, Any]) -> dict[str, Any]:
-    """Put header and payload together as a draft has them."""
+    """Combine header and payload as a draft has them."""
     return {**{name: header[name] for name in Draft.model_fields if name in header}, "type": type, "payload": payload}

@@ -1,4 +1,4 @@
-"""What recipients say of our events, entered: receipts about one event, and cumulative ones.
+"""Enters receipts for our events: for one event, and cumulative ones.
 
 Rule 1: a receipt binds only from a recipient, about an event or lane that this outbox gave.
 Rule 2: every function works inside its caller's transaction.
@@ -28,7 +28,7 @@ def confirm_lane(conn: sqlite3.Connection, county: str, receipt: ReceiptRef, tim
 
 
 def confirm_event(conn: sqlite3.Connection, header: Header, event_hash: bytes, payload: str) -> str | None:
-    """Enter what a recipient said of one event; returns why it does not bind, or None."""
+    """Enter a receipt for one event; return why it does not bind, or None."""
     receipt = header.receipt
     if receipt is None or receipt.event is None:
         return "no_event"
@@ -49,7 +49,7 @@ def confirm_event(conn: sqlite3.Connection, header: Header, event_hash: bytes, p
 
 
 def _delivered(conn: sqlite3.Connection, seq: int, county: str, time: str) -> None:
-    """Mark as delivered; once nothing is missing, the event is not sent again."""
+    """Mark as delivered; once all receipts are there, the event is not sent again."""
     conn.execute(
         "UPDATE recipients SET delivered = ? WHERE seq = ? AND recipient = ? AND delivered IS NULL", (time, seq, county)
     )
@@ -60,7 +60,7 @@ def _delivered(conn: sqlite3.Connection, seq: int, county: str, time: str) -> No
 
 
 def receipt_missing(conn: sqlite3.Connection, seq: int) -> bool:
-    """Return whether a receipt is awaited from somebody to whom the event goes at once."""
+    """Return whether a receipt is missing from a recipient that gets the event at once."""
     return (
         conn.execute(
             "SELECT 1 FROM recipients JOIN events USING (seq)"

@@ -1,4 +1,4 @@
-"""Positions as people write them: order, degrees-minutes-seconds, and the datum of China's maps.
+"""Parses positions as people write them: order, degrees-minutes-seconds, and the datum of China's maps.
 
 Rule 1: a datum is given, never guessed: 高德 shows GCJ-02, 百度 BD-09, a GPS receiver and 天地图 (CGCS2000, within
         a metre) WGS 84. A point of one read as another's is off by 300 to 1,200 m.
@@ -34,7 +34,7 @@ Point = tuple[float, float]
 
 
 class Datum(StrEnum):
-    """From which map or receiver a position was read."""
+    """The coordinate system of a map or receiver."""
 
     WGS84 = "WGS84"
     GCJ02 = "GCJ-02"
@@ -42,7 +42,7 @@ class Datum(StrEnum):
 
     @property
     def label(self) -> str:
-        """What people call it, to be translated where shown."""
+        """Return its usual name, to be translated where shown."""
         return _TITLES[self]
 
 
@@ -59,16 +59,16 @@ _SPOKEN: Final = {
 
 
 def names_of(datum: Datum) -> tuple[str, ...]:
-    """Return the words by which people call a datum."""
+    """Return the names that people use for a datum."""
     return tuple(word for word, meant in _SPOKEN.items() if meant is datum)
 
 
 class PositionInvalid(YizhanError):
-    """Words that name no position in China, or no datum."""
+    """Text that is not a position in China, or not a datum."""
 
 
 def datum_of(text: str) -> Datum:
-    """Return the datum that a word means, such as ``GCJ-02``, ``高德`` or ``百度``.
+    """Return the datum of a word, such as ``GCJ-02``, ``高德`` or ``百度``.
 
     Raises:
         PositionInvalid: none of the three.
@@ -153,7 +153,7 @@ def _outside(text: str) -> PositionInvalid:
 
 
 def to_wgs84(point: Point, datum: Datum) -> Point:
-    """Turn a position of a datum into WGS 84, rounded to 0.1 m."""
+    """Convert a position of a datum to WGS 84, rounded to 0.1 m."""
     if datum is Datum.BD09:
         point = _inverse(_bd09_of_gcj02, point)
     if datum is not Datum.WGS84:
@@ -162,7 +162,7 @@ def to_wgs84(point: Point, datum: Datum) -> Point:
 
 
 def from_wgs84(point: Point, datum: Datum) -> Point:
-    """Turn WGS 84 into a datum, for maps that show it."""
+    """Convert WGS 84 to a datum, for maps that use it."""
     if datum is Datum.WGS84:
         return point
     gcj02 = _gcj02_of_wgs84(point)
@@ -170,7 +170,7 @@ def from_wgs84(point: Point, datum: Datum) -> Point:
 
 
 def _inverse(forward: Callable[[Point], Point], point: Point) -> Point:
-    """Find what ``forward`` turns into a point; it moves little and smoothly, so that each round is nearer."""
+    """Invert ``forward`` by iteration; it moves points little and smoothly, so each round is closer."""
     longitude, latitude = point
     for _round in range(_ROUNDS):
         moved = forward((longitude, latitude))

@@ -1,15 +1,15 @@
-"""The sending side of an outbox: what goes next, what was acknowledged, what the station answered.
+"""The sending side of an outbox: what to send next, broker acknowledgements, the station's answers.
 
-Law 1: what is queued stays queued until the broker acknowledged it; what is not settled comes back.
+Law 1: a queued event stays queued until the broker acknowledged it; one that is not settled is queued again.
 Rule 1: prompt before digest; within each, in the order of acceptance.
-Rule 2: this connection commits without waiting for the disk: what a power cut takes from it is sent
-        or read again. Nothing that must not be lost is written here; numbers are given elsewhere.
-Rule 3: how far postings were read stands in the same database, in the same transaction as what they
-        said: a restored backup reads on from its own place, and so sees the numbers that it never gave.
-Rule 4: a broker that lost its data is told by its cluster's id, or by a log that ends before an event
+Rule 2: this connection commits without waiting for the disk: what a power cut loses is sent
+        or read again. Nothing that must not be lost is written here; numbers are assigned elsewhere.
+Rule 3: the offset read in the postings is stored in the same database and transaction as their
+        content: a restored backup continues from its own offset, and so sees numbers that it never assigned.
+Rule 4: lost data of a broker is detected by its cluster's id, or by a log that ends before an event
         that it had; then everything unconfirmed is queued again.
-Rule 5: the station answers in the order of the log. What stands behind its last answer is not overdue
-        but waiting: a second copy would only stand further behind, and make a slow station slower.
+Rule 5: the station answers in the order of the log. An event behind its last answer is not overdue
+        but waiting: a second copy would be further behind, and make a slow station slower.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """One event's bytes, ready to go. ``again`` when a broker had acknowledged them before."""
+    """One event's bytes to send. ``again`` if a broker had acknowledged them before."""
 
     seq: int
     id: str
@@ -52,7 +52,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class ReadPosition:
-    """How far one cluster was read: its next posting, and the highest offset of an event of ours."""
+    """Offsets in one cluster: the next posting, and the highest offset of an own event."""
 
     next_posting: int
     highest_event: int
@@ -85,15 +85,15 @@ class Dispatch(Store):
         self._conn.execute(f"PRAGMA wal_autocheckpoint = {int(checkpoint_pages)}")
 
     def note_line(self, *, answers: bool) -> None:
-        """Note since when the broker does not answer, or that it does."""
+        """Record whether the broker answers, or since when it does not."""
         with transaction(self._conn) as conn:
             since = memory.recall(conn, memory.LINE_LOST) or written(self._clock())
             memory.remember(conn, memory.LINE_LOST, "" if answers else since)
 
-    # -- what goes next --
+    # -- what to send next --
 
     def queue(self, *, prompt: bool, limit: int, under_way: Collection[int] = ()) -> list[Outgoing]:
-        """Return up to ``limit`` events of a class that are to go now, in order, without those under way."""
+        """Return up to ``limit`` events of a class to send now, in order, without those in progress."""
         with wrapped(self._conn):
             numbers = self._conn.execute(
                 "SELECT seq FROM events WHERE queued = 1 AND prompt = ? ORDER BY seq LIMIT ?",
@@ -109,9 +109,9 @@ class Dispatch(Store):
         return Outgoing(seq, row["id"], row["type"], row["envelope"], row["attempts"] > 0)
 
     def acknowledged(self, numbers: Sequence[int], patience: Patience, places: Mapping[int, int] | None = None) -> None:
-        """Enter that a broker has these (by ``seq``), and when each is to go again unless it is settled.
+        """Record that a broker has these (by ``seq``), and when each is sent again unless settled.
 
-        ``places`` are the offsets at which it put them, as far as it said so.
+        ``places`` are the offsets of the events, if the broker reported them.
         """
         now = self._clock().timestamp()
         with transaction(self._conn) as conn:
@@ -128,7 +128,7 @@ class Dispatch(Store):
                 )
 
     def hold(self, seq: int, trouble: str) -> None:
-        """Let one event rest that the broker will not take, so that the others go; it is tried again."""
+        """Postpone one event that the broker refuses, so that the others are sent; it is tried again."""
         with transaction(self._conn) as conn:
             conn.execute(
                 "UPDATE events SET queued = 0, trouble = ?, due = ? WHERE seq = ?",
@@ -136,7 +136,7 @@ class Dispatch(Store):
             )
 
     def requeue_overdue(self) -> int:
-        """Queue again what is overdue: the station's answer, or a receipt for what went at once."""
+        """Queue overdue events again: without the station's answer, or without a receipt if sent at once."""
         now = self._clock().timestamp()
         with wrapped(self._conn):
             if self._conn.execute("SELECT 1 FROM events WHERE due <= ? LIMIT 1", (now,)).fetchone() is None:
@@ -151,7 +151,7 @@ class Dispatch(Store):
             ).rowcount
 
     def has_conflicts(self) -> bool:
-        """Return whether events wait to be sealed anew (``Outbox.reissue``)."""
+        """Return whether events must be sealed again (``Outbox.reissue``)."""
         with wrapped(self._conn):
             return (
                 self._conn.execute("SELECT 1 FROM events WHERE conflict = 1 AND replaced_by IS NULL LIMIT 1").fetchone()
@@ -159,14 +159,14 @@ class Dispatch(Store):
             )
 
     def voids_untold(self) -> bool:
-        """Return whether numbers became void since lane heads were last announced."""
+        """Return whether numbers became void since the last notice of lane heads."""
         with wrapped(self._conn):
             return memory.recall(self._conn, memory.VOID_UNTOLD) == "1"
 
-    # -- what the station answered --
+    # -- the station's answers --
 
     def position(self, cluster: str) -> ReadPosition | None:
-        """Return how far a cluster was read; None for one never seen."""
+        """Return the offsets read in a cluster; None for an unknown one."""
         with wrapped(self._conn):
             row = self._conn.execute(
                 "SELECT next_posting, highest_event FROM positions WHERE cluster = ?", (cluster,)
@@ -174,9 +174,9 @@ class Dispatch(Store):
         return None if row is None else ReadPosition(row["next_posting"], row["highest_event"])
 
     def enter_cluster(self, cluster: str, events_end: int, postings_end: int) -> int | None:
-        """Note which cluster this is and how far its logs reach.
+        """Record the current cluster and the ends of its logs.
 
-        Returns the offset to read postings from, or None when nothing changed since the last call:
+        Returns the offset to read postings from, or None if nothing changed since the last call:
         read on. When its data was lost, everything unconfirmed is queued again (rule 4).
 
         Args:
@@ -200,7 +200,7 @@ class Dispatch(Store):
         return 0
 
     def enter(self, cluster: str, records: Sequence[PostingRecord], patience: Patience) -> None:
-        """Verify answers and enter them, with the place that was read up to, in one transaction."""
+        """Verify answers and enter them with the offset read, in one transaction."""
         read = [(record, station_replies.read_postmark(record, self.charters)) for record in records]
         desk = ReplyContext(self.source, patience, self._clock(), self._share, self._random_bytes)
         with transaction(self._conn) as conn:
@@ -218,7 +218,7 @@ class Dispatch(Store):
             )
 
     def figures(self, receipt_overdue_seconds: float) -> queries.Figures:
-        """Count what waits."""
+        """Return the numbers of waiting events."""
         with wrapped(self._conn):
             return queries.figures(self._conn, self._clock(), receipt_overdue_seconds)
 

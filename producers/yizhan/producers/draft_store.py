@@ -1,10 +1,10 @@
-"""Drafts that a desk has not sent yet, in a file of the county's own (``drafts.sqlite3``).
+"""Drafts that are not sent yet, in a file of the county (``drafts.sqlite3``).
 
 Rule 1: every answer is on the disk before the next question is asked: a kill loses at most what is being typed.
-Rule 2: a draft may be unfinished and wrong; it is checked in full before it is sent, as every other one.
-Rule 3: before a draft goes, ``sending`` is written. One that is found so later may have gone: the outbox is
-        looked into first, so that a kill between outbox and here sends nothing twice.
-Rule 4: what was sent or dropped leaves no content here; who signed last is kept, to be proposed the next time.
+Rule 2: a draft may be incomplete and wrong; it is checked in full before it is sent.
+Rule 3: ``sending`` is written before a draft is sent. A draft with ``sending`` may have been sent already: the
+        outbox is searched first, so that a kill in between sends nothing twice.
+Rule 4: sent or dropped drafts leave no content here; the last signer is kept, to be proposed the next time.
 """
 
 from __future__ import annotations
@@ -50,17 +50,17 @@ MIGRATIONS: Final = (
 
 
 class NoSuchDraft(YizhanError):
-    """There is no draft of that number."""
+    """There is no draft with that number."""
 
 
 def no_such_draft(n: int) -> NoSuchDraft:
-    """Return the error for a number that no draft has."""
+    """Return the error for an unknown number."""
     return NoSuchDraft(marked("没有第 {n} 号草稿"), n=n, hint=Action.to("draft.list"))
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDraft:
-    """One draft. Times are written instants; ``sending`` is set where it may have gone already."""
+    """One draft. Times are written instants; ``sending`` is set if it may have been sent already."""
 
     n: int
     type: str
@@ -98,7 +98,7 @@ class DraftsView(Store):
         return tuple(_stored_draft(row) for row in self._conn.execute("SELECT * FROM drafts ORDER BY n"))
 
     def office(self) -> dict[str, Any]:
-        """Return who signed last; empty at first."""
+        """Return the last signer; empty at first."""
         row = self._conn.execute("SELECT value FROM memory WHERE name = 'office'").fetchone()
         return {} if row is None else dict(strictjson.loads(row["value"].encode(), floats=True))
 
@@ -116,7 +116,7 @@ class DraftStore(DraftsView):
         return open_store(path, MIGRATIONS)
 
     def begin(self, content: Mapping[str, Any], now: datetime, asked: Iterable[str] = ()) -> int:
-        """Keep a new draft, which has at least a ``type``; return its number."""
+        """Store a new draft, which has at least a ``type``; return its number."""
         values = (content["type"], _text(content), _text(sorted(asked)), written(now), written(now))
         with transaction(self._conn) as conn:
             made = conn.execute(
@@ -125,7 +125,7 @@ class DraftStore(DraftsView):
         return int(made.lastrowid or 0)
 
     def save(self, n: int, content: Mapping[str, Any], asked: Iterable[str], now: datetime) -> None:
-        """Keep what a draft has become; durable when this returns. It is no longer about to be sent."""
+        """Store a draft's new content; durable on return. It is no longer about to be sent."""
         with transaction(self._conn) as conn:
             conn.execute(
                 "UPDATE drafts SET content = ?, asked = ?, changed = ?, sending = NULL WHERE n = ?",
@@ -133,18 +133,18 @@ class DraftStore(DraftsView):
             )
 
     def drop(self, n: int) -> None:
-        """Throw a draft away (``NoSuchDraft`` if there is none)."""
+        """Delete a draft (``NoSuchDraft`` if there is none)."""
         self.get(n)
         with transaction(self._conn) as conn:
             conn.execute("DELETE FROM drafts WHERE n = ?", (n,))
 
     def sending(self, n: int, now: datetime) -> None:
-        """Write down that a draft is about to be sent."""
+        """Record that a draft is about to be sent."""
         with transaction(self._conn) as conn:
             conn.execute("UPDATE drafts SET sending = ? WHERE n = ? AND sending IS NULL", (written(now), n))
 
     def sent(self, n: int, payload: Mapping[str, Any]) -> None:
-        """Forget a draft that went; remember who signed it."""
+        """Delete a draft that was sent; remember its signer."""
         office = {name: payload[name] for name in OFFICE if name in payload}
         with transaction(self._conn) as conn:
             conn.execute("DELETE FROM drafts WHERE n = ?", (n,))

@@ -1,11 +1,11 @@
-"""Epochs: one life of an outbox, whose numbers are given once (specification, "id").
+"""Epochs: one life of an outbox, in which each number is assigned once (specification, "id").
 
-Rule 1: a number is never given to two events. Where it might be, because the database is not the one
-        that gave the last number, a new epoch is opened at once, and everybody is told why.
-Rule 2: three things show it: the file is another one (device and inode are kept inside it); the small
-        file beside it, which holds the last number given, is ahead of it; the station's postings
-        name numbers of this epoch that it never gave.
-Rule 3: an epoch too many is harmless. One too few costs a fire: two events with one id, of which
+Rule 1: a number is never assigned to two events. If that could happen, because the database is not the one
+        that assigned the last number, a new epoch is opened at once, and the reason is published.
+Rule 2: three things show it: the file is another one (device and inode are stored inside it); the small
+        file next to it, which holds the last number assigned, is ahead of it; the station's postings
+        name numbers of this epoch that it never assigned.
+Rule 3: an unnecessary epoch is harmless. A missing one costs a fire: two events with one id, of which
         recipients keep the first.
 """
 
@@ -58,7 +58,7 @@ def open_epoch(conn: sqlite3.Connection, now: datetime, because: str, random_byt
 def check_identity(
     conn: sqlite3.Connection, path: Path, source: str, now: datetime, random_bytes: Callable[[int], bytes]
 ) -> None:
-    """Open the first epoch, or a new one where rule 2 demands it, inside the caller's transaction.
+    """Open the first epoch, or a new one if rule 2 demands it, inside the caller's transaction.
 
     Raises:
         WrongOutbox: the file is another source's.
@@ -80,7 +80,7 @@ def check_identity(
 
 
 def _is_behind(conn: sqlite3.Connection, head: tuple[str, int] | None) -> bool:
-    """Return whether the file beside knows of a number that the database does not."""
+    """Return whether the small file has a higher number than the database."""
     if head is None:
         return False
     epoch, n = head
@@ -95,12 +95,12 @@ def last_number(conn: sqlite3.Connection, epoch: str) -> int:
 
 
 def head_path(path: Path) -> Path:
-    """Name the small file beside the database."""
+    """Return the path of the small file next to the database."""
     return path.with_name(path.name + ".head")
 
 
 def read_head(path: Path) -> tuple[str, int] | None:
-    """Read epoch and last number from the file beside the database; None when there is none to read."""
+    """Return epoch and last number of the small file; None if it cannot be read."""
     with contextlib.suppress(OSError, UnicodeDecodeError):
         match = _HEAD.fullmatch(head_path(path).read_text("ascii"))
         if match is not None:
@@ -109,9 +109,9 @@ def read_head(path: Path) -> tuple[str, int] | None:
 
 
 def write_head(path: Path, epoch: str, n: int) -> None:
-    """Write epoch and number beside the database, *after* the commit: it may lag, never lead.
+    """Write epoch and number to the small file *after* the commit: it may lag, never lead.
 
-    It is a help to rule 2 and no more: what cannot be written is silence.
+    It only helps rule 2: a failure to write is ignored.
     """
     with contextlib.suppress(OSError):
         handle = os.open(head_path(path), os.O_WRONLY | os.O_CREAT, 0o600)

@@ -1,12 +1,12 @@
-"""What a county can get wrong on its own side, before anything is sent.
+"""Errors on a county's own side, before anything is sent.
 
-Rule 1: every error here says what was expected, what came and what to do.
-Rule 2: when one of them is raised nothing was stored: there is no half of an event.
+Rule 1: every error here says what was expected, what was found and what to do.
+Rule 2: when one of them is raised nothing was stored.
 
 ::
 
     YizhanError
-    └── NotPublishable     an event that cannot be sealed: the caller still has it, and mends it
+    └── NotPublishable     an event that cannot be sealed: the caller still has it, and corrects it
         ├── UnknownReference   it refers to an event that this outbox did not send
         ├── NotOwed            it would discharge what another county owes
         └── WrongOutbox        the file belongs to another source, or is no longer the same file

@@ -1,7 +1,7 @@
 """The sealed chunks of attached files, in the order in which they are sent.
 
 Rule 1: chunks go after their event, and after everything that is prompt.
-Rule 2: a sealed file stays until every recipient has it; one that was sealed for no event is deleted after an hour.
+Rule 2: a sealed file stays until every recipient has it; one without an event is deleted after an hour.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """The next chunk to be sent: its record, which file it is of, and how many chunks that has."""
+    """The next chunk to send: its record, its file, and the file's number of chunks."""
 
     n: int
     root: bytes
@@ -46,7 +46,7 @@ class Piece:
 
 
 class FileQueue(Store):
-    """The sealed files of one outbox that are to be sent; one thread at a time, on a connection of its own."""
+    """The sealed files of one outbox to be sent; one thread at a time, on a connection of its own."""
 
     def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
         """Open the outbox's database at ``path`` (``StoreError`` as there)."""
@@ -106,7 +106,7 @@ class FileQueue(Store):
                 return self._piece(row)
             except StoreError as error:
                 self._damaged.add(row["n"])
-                log.error("%s: an attached file cannot be sent: %s", row["id"], error)  # noqa: TRY400 -- the disk's doing
+                log.error("%s: an attached file cannot be sent: %s", row["id"], error)  # noqa: TRY400 -- a disk error
 
     def _piece(self, row: sqlite3.Row) -> Piece:
         name = row["root"].hex()

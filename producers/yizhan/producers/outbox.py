@@ -114,7 +114,7 @@ class Outbox(OutboxView):
         return open_store(path, MIGRATIONS)
 
     @property
-    def nudge_path(self) -> Path:
+    def wakeup_path(self) -> Path:
         """Where a publisher listens for new events."""
         return self.path.with_name(self.path.name + ".nudge")
 
@@ -345,7 +345,7 @@ class Outbox(OutboxView):
         for each in last:
             _, epoch, n = each.id.rsplit("-", 2)
             epochs.write_head(self.path, epoch, int(n))
-            wakeup.notify(self.nudge_path)
+            wakeup.notify(self.wakeup_path)
 
 
 __all__ = ["BATCH", "Accepted", "NotPublishable", "Outbox"]

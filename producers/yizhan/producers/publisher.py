@@ -90,14 +90,14 @@ def run(
     with (
         exclusive(lock, _("在发送这个发件箱")),
         outbox.dispatch() as dispatch,
-        WakeupListener(outbox.nudge_path) as nudge,
+        WakeupListener(outbox.wakeup_path) as listener,
     ):
         reader = ReplyReader(outbox, settings, chosen, stop)
         reader.start()
         sender = FileSender(outbox, settings, chosen)
         sender.start()
         try:
-            _Publisher(outbox, dispatch, settings, chosen, stop, reader).run(nudge, watchdog)
+            _Publisher(outbox, dispatch, settings, chosen, stop, reader).run(listener, watchdog)
         finally:
             sender.end()
             reader.end()
@@ -128,16 +128,16 @@ class _Publisher:
         self._crowded = False
         self._backoff = _BACKOFF_SECONDS[0]
 
-    def run(self, nudge: WakeupListener, watchdog: Watchdog | None) -> None:
+    def run(self, listener: WakeupListener, watchdog: Watchdog | None) -> None:
         while not self._stop.is_set():
             try:
                 self._beat(watchdog)
                 with producer_of(self._connection, _CLIENT) as producer:
-                    self._session(producer, nudge, watchdog)
+                    self._session(producer, listener, watchdog)
             except KafkaError as error:
                 self._after_failure(error)
 
-    def _session(self, producer: KafkaProducer, nudge: WakeupListener, watchdog: Watchdog | None) -> None:
+    def _session(self, producer: KafkaProducer, listener: WakeupListener, watchdog: Watchdog | None) -> None:
         self._under_way.clear()
         self._bytes = 0
         self._acked.clear()
@@ -158,7 +158,7 @@ class _Publisher:
                 raise _SendFailed("the broker is another one than before")
             self._chores.tick(answers_read=self._reader.caught_up())
             busy = self._acked or self._under_way
-            nudge.wait(SETTLE_SECONDS if busy else min(self._settings.outbox_poll_seconds, 0.25))
+            listener.wait(SETTLE_SECONDS if busy else min(self._settings.outbox_poll_seconds, 0.25))
         self._last_words()
 
     def _stranger(self, producer: KafkaProducer) -> bool:
@@ -203,7 +203,7 @@ class _Publisher:
     def _on_ack(self, seq: int, started: float, metadata: RecordMetadata) -> None:
         self._acked.append((seq, time.monotonic() - started, metadata.offset))
         if self._crowded:
-            notify(self._outbox.nudge_path)
+            notify(self._outbox.wakeup_path)
 
     def _on_failure(self, seq: int, error: Exception) -> None:
         self._failed.append((seq, error))

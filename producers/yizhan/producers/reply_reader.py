@@ -95,7 +95,7 @@ class ReplyReader(threading.Thread):
                     if not self._ever:
                         self.refusal = error
                         self._looked.set()
-                        notify(self._outbox.nudge_path)
+                        notify(self._outbox.wakeup_path)
                         return
                     log.error("%s", str(error))  # noqa: TRY400 -- topics may come back: the broker was made anew
                 except (KafkaError, StoreError) as error:
@@ -150,7 +150,7 @@ class ReplyReader(threading.Thread):
         self.looked_at = self._cluster
         if start is not None and not seek:
             self.renewals += 1
-            notify(self._outbox.nudge_path)
+            notify(self._outbox.wakeup_path)
         if start is not None or seek:
             place = dispatch.position(self._cluster)
             consumer.seek(self._postings, 0 if place is None else place.next_posting)

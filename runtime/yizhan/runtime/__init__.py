@@ -1,1 +1,1 @@
-"""What every long-running process shares: settings, connection, stores. Imports schemas only."""
+"""Shared by all long-running processes: settings, connection, stores. Imports schemas only."""

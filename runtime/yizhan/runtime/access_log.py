@@ -1,10 +1,10 @@
-"""Who looked at what: a file of one county, one line an access, each naming the line before by its hash.
+"""The access log of one county: one line per access, each with the hash of the line before.
 
-Rule 1: an entry is on the disk before the content is shown. Lines are added, never changed or taken away.
+Rule 1: an entry is on the disk before the content is shown. Lines are added, never changed or removed.
 Rule 2: each entry names the SHA-256 of the line before (the first: 64 zeros), so that a line changed,
-        taken out or put in breaks the chain there, and ``check`` says where.
-Rule 3: a chain alone cannot show that its end was cut off. Each exported book names the journal's head;
-        a journal that does not contain a head named before was cut or written anew.
+        removed or inserted breaks the chain there, and ``check`` says where.
+Rule 3: a chain alone cannot show that its end was cut off. Each exported book names the log's head;
+        a log that does not contain a head named earlier was truncated or rewritten.
 Rule 4: several processes may write; they take turns by a lock on the file.
 """
 
@@ -42,7 +42,7 @@ How = Literal["opened", "listed", "printed", "exported", "destroyed"]
 
 
 class AccessEntry(ContractModel):
-    """One access. ``what`` are ids of events, or what a document is called."""
+    """One access. ``what`` are ids of events, or the name of a document."""
 
     n: Annotated[int, Field(ge=1)]
     previous: Hex32
@@ -54,7 +54,7 @@ class AccessEntry(ContractModel):
 
 
 class AccessLogHead(ContractModel):
-    """How far a journal goes: its last number, and the hash of its last line; 0 and zeros for an empty one."""
+    """Head of an access log: its last number, and the hash of its last line; 0 and zeros for an empty one."""
 
     n: Annotated[int, Field(ge=0)]
     hash: Hex32
@@ -65,19 +65,19 @@ EMPTY: Final = AccessLogHead(n=0, hash=BEGINNING)
 
 @dataclass(frozen=True, slots=True)
 class Break:
-    """Where a journal does not hold together: the line, from 1, and why."""
+    """A break of the chain: the line, from 1, and the reason."""
 
     line: int
     why: Literal["unreadable", "chain", "head"]
 
 
 def line_hash(line: bytes) -> str:
-    """Name a line, without its end."""
+    """Return the hash of a line, without its newline."""
     return hashlib.sha256(line).hexdigest()
 
 
 def append(path: Path, at: datetime, who: str, how: How, command: str, what: Sequence[str]) -> AccessLogHead:
-    """Add entries about an access; durable on return.
+    """Add entries for an access; durable on return.
 
     Raises:
         StoreError: it cannot be written: the content must not be shown.
@@ -122,7 +122,7 @@ def _last_lines(handle: int) -> bytes:
 
 
 def _head(tail: bytes) -> AccessLogHead:
-    """Read the head off the last whole line; what cannot be read is a number that ``check`` will find odd."""
+    """Return the head from the last whole line; one that cannot be parsed gets a number that ``check`` reports."""
     line = tail.rstrip(b"\n").rpartition(b"\n")[2]
     if not line:
         return EMPTY
@@ -132,7 +132,7 @@ def _head(tail: bytes) -> AccessLogHead:
 
 
 def head(path: Path) -> AccessLogHead:
-    """Return how far a journal goes (``StoreError`` if it cannot be read)."""
+    """Return the head of an access log (``StoreError`` if it cannot be read)."""
     try:
         with path.open("rb") as file:
             return _head(_last_lines(file.fileno()))
@@ -143,7 +143,7 @@ def head(path: Path) -> AccessLogHead:
 
 
 def read(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a journal; nothing where there is none (``StoreError`` if it cannot be read)."""
+    """Yield the lines of an access log; nothing if it does not exist (``StoreError`` if it cannot be read)."""
     try:
         with path.open("rb") as file:
             yield from file
@@ -154,11 +154,11 @@ def read(path: Path) -> Iterator[bytes]:
 
 
 def check(lines: Iterable[bytes], known: Iterable[AccessLogHead] = ()) -> tuple[list[AccessEntry], list[Break]]:
-    """Read a journal and tell where it does not hold together.
+    """Read an access log and find the breaks of its chain.
 
     Args:
         lines: as ``read`` gives them.
-        known: heads that this journal is known to have had.
+        known: heads that this log is known to have had.
 
     Returns:
         The entries that can be read, and the breaks; no breaks: nothing was changed since the heads known.

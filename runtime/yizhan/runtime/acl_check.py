@@ -1,8 +1,8 @@
-"""May this principal do its work? Asked once, at the start, aloud.
+"""Checks at the start whether a principal has the rights for its work.
 
-Rule 1: a consumer without the right to read gets silence, not an error, and silence looks like
-        peace; so every reader and writer asks the broker for its rights before it begins.
-Rule 2: nothing here talks to a broker: what the broker described comes in as an argument.
+Rule 1: the broker gives a consumer without read rights no error, only silence, which looks like a
+        topic without events; so every reader and writer asks for its rights before it begins.
+Rule 2: nothing here talks to a broker: its description of the topics is an argument.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Clients of Kafka that leave nothing behind: made with a deadline, closed without waiting for the dead.
+"""Kafka clients that leave nothing behind: created with a deadline, closed without waiting for dead brokers.
 
-Rule 1: a broker that does not answer in time is a ``KafkaError``; neither thread nor socket outlives it.
-Rule 2: nothing is committed by itself, and a reader without a place begins at the beginning.
+Rule 1: a broker that does not answer in time is a ``KafkaError``; neither thread nor socket remains.
+Rule 2: nothing is committed automatically, and a reader without a position starts at the first record.
 Rule 3: every reader reads batches through the guard: none is decompressed.
 """
 
@@ -23,13 +23,13 @@ _RECONNECT_MS: Final = 2000
 _CLOSE_MS: Final = 1000
 _Client = TypeVar("_Client")
 
-# kafka-python tells every reconnection as an error; while a broker is away that is no news.
+# kafka-python logs every reconnection as an error; while a broker is away these are not useful.
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
 record_batches.install()
 
 
 def client(kind: Callable[..., _Client], connection: KafkaConnection, name: str, **settings: Any) -> _Client:  # noqa: ANN401 -- kafka-python's own
-    """Make a client of kafka-python.
+    """Create a client of kafka-python.
 
     Args:
         kind: ``KafkaProducer``, ``KafkaConsumer`` or ``KafkaAdminClient``.
@@ -61,13 +61,13 @@ def client(kind: Callable[..., _Client], connection: KafkaConnection, name: str,
 
 
 def connected(reader: KafkaConsumer) -> bool:
-    """Return whether any of a consumer's connections stands; costs nothing. One that polls keeps its own open."""
+    """Return whether a consumer has an open connection; costs nothing. A consumer that polls keeps its own open."""
     return any(each.connected for each in list(reader._manager._conns.values()))  # noqa: SLF001 -- no other way to ask
 
 
 @contextlib.contextmanager
 def consumer(connection: KafkaConnection, name: str, **settings: Any) -> Iterator[KafkaConsumer]:  # noqa: ANN401 -- as above
-    """Make a consumer without a topic yet, and close it at the end (``KafkaError`` as above)."""
+    """Create a consumer without a topic, and close it at the end (``KafkaError`` as above)."""
     made = client(
         KafkaConsumer,
         connection,
@@ -82,7 +82,7 @@ def consumer(connection: KafkaConnection, name: str, **settings: Any) -> Iterato
 
 @contextlib.contextmanager
 def admin(connection: KafkaConnection, name: str, **settings: Any) -> Iterator[KafkaAdminClient]:  # noqa: ANN401 -- as above
-    """Make an admin client, and close it at the end (``KafkaError`` as above)."""
+    """Create an admin client, and close it at the end (``KafkaError`` as above)."""
     made = client(KafkaAdminClient, connection, name, **{"request_timeout_ms": 2 * _ANSWER_MS, **settings})
     try:
         yield made

@@ -1,4 +1,4 @@
-"""The clock of this machine: the one place that reads it for what takes time as an argument."""
+"""This machine's clock. Only this module reads it; other code takes the time as an argument."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How to reach Kafka, as data: the same few facts for kafka-python and for Faust.
+"""A Kafka connection as data: the same few facts for kafka-python and for Faust.
 
 Rule 1: nothing here connects, and nothing here imports a Kafka client.
-Rule 2: TLS is left out only by whoever leaves out ``ca`` on purpose; a missing file is an error,
+Rule 2: there is no TLS only if ``ca`` is left out on purpose; a missing file is an error,
 never plain text.
 Rule 3: host names are always checked.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class KafkaConnection:
-    """One principal's way to one cluster.
+    """One principal's connection to one cluster.
 
     ``bootstrap`` is ``host:port`` or several with commas. With ``ca`` the connection is TLS, with
     ``cert`` and ``key`` mutual TLS (all PEM files). With ``sasl_mechanism`` the principal also logs
@@ -44,11 +44,11 @@ class KafkaConnection:
 
     @property
     def security_protocol(self) -> str:
-        """Kafka's word: ``PLAINTEXT``, ``SSL``, ``SASL_PLAINTEXT`` or ``SASL_SSL``."""
+        """Kafka's name: ``PLAINTEXT``, ``SSL``, ``SASL_PLAINTEXT`` or ``SASL_SSL``."""
         return ("SASL_" if self.sasl_mechanism else "") + ("SSL" if self.ca else "PLAINTEXT")
 
     def ssl_context(self) -> ssl.SSLContext | None:
-        """Make a client's context: TLS 1.2 or later, the given CA only; None without TLS.
+        """Create a client's context: TLS 1.2 or later, the given CA only; None without TLS.
 
         Raises :class:`SettingError` for a file that is missing, unreadable, or not what it should
         be.
@@ -70,7 +70,7 @@ class KafkaConnection:
         return context
 
     def kafka_python(self) -> dict[str, Any]:
-        """Return what any kafka-python 3 client wants to know: servers, protocol, TLS and SASL.
+        """Return the arguments for any kafka-python 3 client: servers, protocol, TLS and SASL.
 
         Raises :class:`SettingError` as :meth:`ssl_context` does.
         """

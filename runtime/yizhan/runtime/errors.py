@@ -1,6 +1,6 @@
-"""What can go wrong in the shell around the pure core.
+"""Errors of the shell around the pure core.
 
-Rule 1: every error here says what was expected, what came, and what to do.
+Rule 1: every error here says what was expected, what was found, and what to do.
 Rule 2: none of them ever carries the bytes of an event or of a key.
 
 ::
@@ -9,8 +9,8 @@ Rule 2: none of them ever carries the bytes of an event or of a key.
     ├── SettingError      a setting is missing or has a value that cannot be used
     ├── StoreError        SQLite cannot open, read or write its file
     ├── AlreadyRunning    another process does this work
-    ├── NotAuthorised     the broker answers, and does not let this principal do its work
-    └── ProcessError      a child process did not do what it was started for
+    ├── NotAuthorised     the broker answers, but denies this principal's rights
+    └── ProcessError      a child process cannot be started
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ class SettingError(YizhanError):
 
 
 class StoreError(YizhanError):
-    """SQLite cannot open, read or write its file; the sentence says what to do."""
+    """SQLite cannot open, read or write its file; the message says what to do."""
 
 
 class AlreadyRunning(YizhanError):
-    """Another process does this work; two would spoil it."""
+    """Another process does this work, and only one may."""
 
 
 class NotAuthorised(YizhanError):
-    """The broker answers, and does not let this principal do its work."""
+    """The broker answers, but denies this principal's rights."""
 
 
 class ProcessError(YizhanError):
-    """A child process did not do what it was started for."""
+    """A child process cannot be started."""

@@ -1,4 +1,4 @@
-"""One process a file: a lock that the kernel frees when its holder ends, however it does."""
+"""A lock file for one process at a time: the kernel releases it when its holder ends, for whatever reason."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _TRIES = 5
 
 @contextlib.contextmanager
 def exclusive(path: Path, doing: str) -> Iterator[None]:
-    """Hold the lock file ``path`` (made with mode 0600), and write the holder's process id into it.
+    """Hold the lock file ``path`` (created with mode 0600), and write the holder's process id into it.
 
     Args:
-        path: its name says whose work is locked.
-        doing: what the holder does, in the language chosen, as in ``_("在发送这个发件箱")``.
+        path: the lock file.
+        doing: the holder's work, in the chosen language, as in ``_("在发送这个发件箱")``.
 
     Raises:
         AlreadyRunning: another process holds it.
@@ -46,7 +46,7 @@ def exclusive(path: Path, doing: str) -> Iterator[None]:
 
 
 def holder(path: Path) -> str | None:
-    """Return the process id of whoever holds a lock file ("?" where it is not written yet), or None."""
+    """Return the process id of a lock file's holder ("?" if it is not written yet), or None."""
     try:
         with path.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Folders and files as the file system keeps them: a name is durable once its folder is; what is ours nobody reads."""
+"""Durable and private files: a name is durable once its folder is synced; only the owner may read our files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def private_file(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to be written anew that only its owner may read, even if it was there and others might.
+    """Open a file for writing that only its owner may read, even if it existed with other rights.
 
     Pipes and devices are written as they are.
 
@@ -30,13 +30,13 @@ def private_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_private(path: Path, data: bytes) -> None:
-    """Write a whole file as :func:`private_file` opens it."""
+    """Write a whole file, opened as by :func:`private_file`."""
     with private_file(path) as file:
         file.write(data)
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable (``OSError`` if the disk fails)."""
+    """Sync a folder, so that its names are durable (``OSError`` if the disk fails)."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -1,8 +1,8 @@
 """The metrics endpoint of a long-running process, for Prometheus.
 
 Rule 1: it listens on the loopback unless a setting says otherwise; off unless a port is set.
-Rule 2: one registry a process, passed as an argument, so that tests and two processes in one can
-each have theirs.
+Rule 2: one registry per process, passed as an argument, so that each test, or each of two services in
+one process, has its own.
 Rule 3: label values come from closed lists (members, types, rules, reasons), never from unsigned
 bytes.
 """
@@ -47,7 +47,7 @@ class MetricsServer(AbstractContextManager["MetricsServer"]):
     def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
         """Listen on ``host:port`` (0: any free port, see :attr:`port`).
 
-        Raises :class:`SettingError` when the port is taken or may not be used.
+        Raises :class:`SettingError` if the port is taken or not allowed.
         """
         try:
             self._server, self._thread = start_http_server(port, addr=host, registry=registry)
@@ -76,7 +76,7 @@ def serve(registry: CollectorRegistry, host: str, port: int | None) -> MetricsSe
 
 
 def new_registry() -> CollectorRegistry:
-    """Make a registry of one's own with the process's figures (CPU, memory, open files)."""
+    """Create a registry with the process's own figures (CPU, memory, open files)."""
     registry = CollectorRegistry(auto_describe=True)
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
@@ -84,22 +84,22 @@ def new_registry() -> CollectorRegistry:
 
 
 class _Kept:
-    """What a registry has, but of some names only what adds up over processes."""
+    """A view of a registry that has, of names with a prefix, only metrics that can be added over processes."""
 
     def __init__(self, registry: CollectorRegistry, prefix: str) -> None:
         self._registry, self._prefix = registry, prefix
 
     def collect(self) -> Iterator[Metric]:
-        """Give the families that are kept."""
+        """Yield the metric families of the view."""
         for family in self._registry.collect():
             if family.type == "counter" or not family.name.startswith(self._prefix):
                 yield family
 
 
 def without_gauges(registry: CollectorRegistry, prefix: str) -> CollectorRegistry:
-    """Return a view of a registry that leaves out the gauges and histograms of a name beginning with ``prefix``.
+    """Return a view of a registry without the gauges and histograms whose name begins with ``prefix``.
 
-    They are another process's to tell: here they would stand at 0 beside the true ones.
+    Another process exports them: here they would be 0, next to the true ones.
     """
     kept = CollectorRegistry()
     kept.register(_Kept(registry, prefix))
@@ -107,7 +107,7 @@ def without_gauges(registry: CollectorRegistry, prefix: str) -> CollectorRegistr
 
 
 def watch_gauge(watchdog: Watchdog, registry: CollectorRegistry) -> None:
-    """Export how long the work has been silent, and how long it may be."""
+    """Export the time since the work's last progress, and its limit."""
     silence = Gauge("yizhan_watchdog_silence_seconds", "Seconds since the work last moved.", registry=registry)
     silence.set_function(watchdog.silence_seconds)
     limit = Gauge(

@@ -1,6 +1,6 @@
-"""A broker that does not answer is told in one sentence: soon, then once a minute, and when it is back.
+"""Logs a broker's outage: soon after it begins, then once a minute, and when it ends.
 
-Rule 1: a client that only reads is told nothing by kafka-python when its broker goes; so it is asked.
+Rule 1: kafka-python does not tell a client that only reads about a lost broker; so this class asks for it.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ log = logging.getLogger(__name__)
 
 
 class OutageLog:
-    """Watches one way to a broker; ``who`` works over it, ``where`` it leads."""
+    """Logs the outages of one connection; ``who`` works over it, ``where`` is the broker."""
 
     def __init__(self, who: str, where: str, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Begin as if the broker answered; ``monotonic`` gives seconds that never go back."""
+        """Start as if the broker answered; ``monotonic`` is a clock in seconds."""
         self._who, self._where, self._monotonic = who, where, monotonic
         self._since: float | None = None
         self._told: float | None = None
 
     @property
     def known(self) -> bool:
-        """Whether it was told that the broker is away."""
+        """Whether an outage was logged and has not ended."""
         return self._told is not None
 
     def observe(self, *, answers: bool, why: str = "") -> bool:
-        """Note whether the broker answers now; True when a sentence was said about it."""
+        """Record whether the broker answers now; return whether a sentence was logged about it."""
         now = self._monotonic()
         if answers:
             self._since, told = None, self._told

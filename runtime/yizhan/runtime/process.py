@@ -1,9 +1,9 @@
-"""Processes: ending when asked, and keeping one's own children alive.
+"""Processes: an orderly end on request, and supervision of child processes.
 
 Rule 1: the first SIGINT or SIGTERM asks for an orderly end, the second ends at once.
 Rule 2: a supervisor touches only processes that it started itself, by their own handle, never by
 name.
-Rule 3: a child that dies is started again after a pause that grows while it keeps dying; systemd
+Rule 3: a child that ends with an error is restarted after a pause that grows while it keeps failing; systemd
 does the same for a real installation (``deploy/systemd``).
 """
 
@@ -39,14 +39,14 @@ log = logging.getLogger(__name__)
 
 
 class StopSignal:
-    """An event that SIGINT and SIGTERM set; loops look at it between two steps of work.
+    """A flag that SIGINT and SIGTERM set; loops check it between two steps of work.
 
-    Not a ``threading.Event``: its lock is held for a moment by who waits, and a signal that came in
+    Not a ``threading.Event``: a waiting thread holds its lock for a moment, and a signal that arrives in
     that moment, in the same thread, would wait for it for ever. ``SimpleQueue.put`` is reentrant.
     """
 
     def __init__(self) -> None:
-        """Make it unset; signals are not touched before :meth:`install`."""
+        """Create it unset; signals are not touched before :meth:`install`."""
         self._asked = False
         self._wake: SimpleQueue[None] = SimpleQueue()
 
@@ -57,7 +57,7 @@ class StopSignal:
         return self
 
     def set(self) -> None:
-        """Ask for the end, as a signal would."""
+        """Ask for the end, as a signal does."""
         self._asked = True
         self._wake.put(None)
 
@@ -66,11 +66,11 @@ class StopSignal:
         return self._asked
 
     def wait(self, timeout_seconds: float | None = None) -> bool:
-        """Sleep until asked to end, at most ``timeout_seconds``; True when asked."""
+        """Sleep until asked to end, at most ``timeout_seconds``; return whether the end was asked for."""
         if not self._asked:
             with contextlib.suppress(Empty):
                 self._wake.get(timeout=timeout_seconds)
-                self._wake.put(None)  # whoever else waits
+                self._wake.put(None)  # wake the next waiter
         return self._asked
 
     def _caught(self, number: int, _frame: FrameType | None) -> None:
@@ -81,7 +81,7 @@ class StopSignal:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """What to run: ``name`` (also of its log), ``argv``, what to add to the environment."""
+    """A child to run: ``name`` (also of its log), ``argv``, additions to the environment."""
 
     name: str
     argv: Sequence[str]
@@ -99,26 +99,26 @@ class _Running:
 
 
 class Supervisor:
-    """Starts children, starts those that die again, and stops them in the reverse order.
+    """Starts children, restarts those that fail, and stops them in reverse order.
 
     Every child writes to ``<logs>/<name>.log`` and is killed by the kernel should this process die
-    (Linux). A child that ends with status 0 is done and stays down.
+    (Linux). A child that ends with status 0 is finished and not restarted.
     """
 
     def __init__(self, logs: Path) -> None:
-        """Write the children's logs into ``logs``, which is made if absent."""
+        """Write the children's logs into ``logs``, created if absent."""
         self._logs = logs
         logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._children: dict[str, _Running] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        # The kernel ties a child to the *thread* that forked it: one thread starts them all and
+        # The kernel ties a child to the *thread* that forked it: so one thread starts them all, and
         # outlives them.
         self._spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spawner")
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def start(self, name: str, argv: Sequence[str], env: Mapping[str, str] | None = None) -> int:
-        """Start a child and keep it alive; its process id.
+        """Start a child and keep it alive; return its process id.
 
         Raises :class:`ProcessError`: the name is taken, or the program cannot be started at all.
         """
@@ -134,13 +134,13 @@ class Supervisor:
         return process.pid
 
     def pid(self, name: str) -> int | None:
-        """Return the process id of a child that runs at this moment, else None."""
+        """Return the process id of a child that is running, else None."""
         with self._lock:
             running = self._children.get(name)
             return running.process.pid if running and running.process.poll() is None else None
 
     def starts(self, name: str) -> int:
-        """How often this child has been started: 1 when it never died."""
+        """Return how often this child was started: 1 if it never failed."""
         with self._lock:
             return self._children[name].starts
 
@@ -150,13 +150,13 @@ class Supervisor:
             return list(self._children)
 
     def stop(self, name: str, timeout_seconds: float = 10.0) -> int | None:
-        """Stop one child for good: SIGTERM, after ``timeout_seconds`` SIGKILL; its exit status."""
+        """Stop one child for good: SIGTERM, after ``timeout_seconds`` SIGKILL; return its exit status."""
         with self._lock:
             running = self._children.pop(name, None)
         return None if running is None else _end(running.process, timeout_seconds)
 
     def stop_all(self, timeout_seconds: float = 10.0) -> dict[str, int | None]:
-        """Stop every child, the last started first; name → exit status."""
+        """Stop every child, the last started first; return name → exit status."""
         self._stopping.set()
         statuses = {name: self.stop(name, timeout_seconds) for name in reversed(self.names())}
         if self._thread.is_alive():
@@ -210,7 +210,7 @@ class Supervisor:
                     stdout=out,
                     stderr=subprocess.STDOUT,
                     env={**os.environ, **child.env},
-                    start_new_session=True,  # Ctrl-C reaches us alone; we stop them in order
+                    start_new_session=True,  # Ctrl-C reaches only this process, which stops the children in order
                     preexec_fn=_die_with_parent,  # noqa: PLW1509  one system call, see there
                 )
         except OSError as error:
@@ -224,7 +224,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 def _die_with_parent() -> None:
-    """Run in the child between fork and exec: one system call, found beforehand, no lock."""
+    """Run in the child between fork and exec: one system call, looked up beforehand, no lock."""
     if _LIBC is not None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 

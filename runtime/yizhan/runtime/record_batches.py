@@ -1,13 +1,13 @@
-"""Record batches as a broker stores them, read so that nothing that a member wrote ends a reader.
+"""Decodes record batches as a broker stores them, so that no member's batch can stop a reader.
 
-Kafka's clients for Python decompress whatever comes, without a limit, and raise on records that a broker
-accepts: a codec that is not installed, a header name that is not UTF-8. The exception comes back at every
-restart, so that one member could silence every reader of its topic.
+Kafka's clients for Python decompress every batch, without a limit, and raise on records that a broker
+accepts: a codec that is not installed, a header name that is not UTF-8. The exception returns at every
+restart, so that one member could block every reader of its topic.
 
 Rule 1: a compressed batch is never decompressed. It is one record without a value, at the batch's last offset.
-Rule 2: a batch that the client cannot decode is decoded again here; every offset of it comes out as a record.
-        What cannot be read comes out without a value.
-Rule 3: batches that the client decodes are left to it.
+Rule 2: a batch that the client cannot decode is decoded again here; every offset of it becomes a record.
+        A record that cannot be read has no value.
+Rule 3: the client decodes all other batches.
 
 Record batch, format 2: Kafka protocol guide, "Record Batch".
 """
@@ -32,7 +32,7 @@ _LOG_APPEND_TIME: Final = 1
 
 
 class LenientRecord(NamedTuple):
-    """A record as both Kafka clients would give it; ``timestamp`` in ms since 1970."""
+    """A record with the attributes that both Kafka clients give; ``timestamp`` in ms since 1970."""
 
     offset: int
     timestamp: int
@@ -44,17 +44,17 @@ class LenientRecord(NamedTuple):
     checksum: None = None
 
     def validate_crc(self) -> bool:
-        """Say yes: records of format 2 have no checksum of their own; the batch's was checked."""
+        """Return True: records of format 2 have no checksum of their own; the batch's was checked."""
         return True
 
 
 def is_compressed(batch: bytes) -> bool:
-    """Tell whether a batch of format 2 is compressed, by its header alone."""
+    """Return whether a batch of format 2 is compressed, by its header alone."""
     return bool(_HEAD.unpack_from(batch)[5] & _COMPRESSION)
 
 
 def lenient_records(batch: bytes) -> list[LenientRecord]:
-    """Decode one batch of format 2; never raises for what its records hold.
+    """Decode one batch of format 2; malformed records never raise.
 
     Args:
         batch: from its base offset to its end, as a fetch response holds it; the broker has
@@ -63,7 +63,7 @@ def lenient_records(batch: bytes) -> list[LenientRecord]:
     head = _HEAD.unpack_from(batch)
     base, last, newest, count = head[0], head[0] + head[6], head[8], head[12]
     if is_compressed(batch):
-        log.error("a compressed batch, offsets %d to %d, is refused: nobody may write one", base, last)
+        log.error("a compressed batch, offsets %d to %d, is refused: compression is not allowed", base, last)
         return [_unreadable(last, newest)]
     found, at = [], _HEAD.size
     for index in range(count):
@@ -120,7 +120,7 @@ def _bytes(data: bytes, at: int) -> tuple[bytes | None, int]:
 
 
 class GuardedBatch:
-    """One batch: the client's decoding, or the lenient one where that raises or would decompress."""
+    """One batch: the client's decoding, or the lenient one if the client's raises or would decompress."""
 
     def __init__(self, batch: Any, raw: bytes) -> None:  # noqa: ANN401 -- the client's own batch
         """Take the client's batch and its bytes."""
@@ -144,7 +144,7 @@ class GuardedBatch:
 
 
 class GuardedRecords:
-    """Stands where a client has ``MemoryRecords``: the batches of one fetch response."""
+    """Replaces a client's ``MemoryRecords``: the batches of one fetch response."""
 
     decode: Callable[[bytes], Any] = staticmethod(MemoryRecords)
     """The client's own ``MemoryRecords``."""
@@ -164,11 +164,11 @@ class GuardedRecords:
         return end if end <= len(self._data) else None
 
     def has_next(self) -> bool:
-        """Tell whether a whole batch is left."""
+        """Return whether a whole batch is left."""
         return self._end() is not None
 
     def next_batch(self) -> GuardedBatch | None:
-        """Take the next whole batch off, or None."""
+        """Return the next whole batch, or None."""
         end = self._end()
         if end is None:
             return None
@@ -178,5 +178,5 @@ class GuardedRecords:
 
 
 def install() -> None:
-    """Let every ``KafkaConsumer`` of this process read through the guard."""
+    """Make every ``KafkaConsumer`` of this process read through the guard."""
     fetcher.MemoryRecords = GuardedRecords

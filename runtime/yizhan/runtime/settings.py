@@ -1,7 +1,7 @@
 """Settings: one flat table, from ``<home>/yizhan.toml`` and ``YIZHAN_…`` in the environment.
 
 Rule 1: the environment wins over the file, the file over the default.
-Rule 2: a setting states its default, its unit in its name, and what breaks when it is wrong.
+Rule 2: a setting states its default, its unit in its name, and the consequence of a wrong value.
 Rule 3: an unknown or unusable setting stops the program by name; nothing is guessed.
 Rule 4: without TLS files nothing falls back to plain text; plain text has to be asked for.
 """
@@ -103,8 +103,8 @@ class Settings(BaseSettings):
 
     # -- a county's outbox --
     outbox_poll_seconds: Seconds = 1.0
-    """Default 1: how often the outbox is read without a nudge. Too long: an alarm waits if the
-    nudge was lost.
+    """Default 1: how often the outbox is read without a wakeup. Too long: an alarm waits if the
+    wakeup was lost.
     """
     outbox_resend_seconds: Seconds = 30.0
     """Default 30: the station's answer is overdue after this, and the same bytes go again. Too
@@ -289,7 +289,7 @@ class _Problems:
 
 
 def _sentences(cls: type[Settings], path: Path, error: ValidationError) -> str:
-    """One sentence for each thing that is wrong: where it stands, what was expected, what came."""
+    """Return one sentence for each error: where it is, what was expected, what was found."""
     lines = []
     for item in error.errors():
         name = str(item["loc"][0])

@@ -1,4 +1,4 @@
-"""SQLite, opened the one way that keeps law 1: what was committed survives.
+"""SQLite, always opened with the settings that law 1 needs: committed data survives.
 
 Rule 1: WAL and ``synchronous=FULL``: when COMMIT returns, the rows are on the disk.
 Rule 2: a file is created with mode 0600 and never opened when others may read it.
@@ -45,7 +45,7 @@ _ADVICE: dict[int, str] = {
 
 
 def open_store(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
-    """Open the database at ``path``, made if absent, with its schema at ``len(migrations)``.
+    """Open the database at ``path``, created if absent, with its schema at ``len(migrations)``.
 
     ``migrations[i]`` is an SQL script without transaction statements that takes the schema from
     version i to i + 1; versions are kept in ``PRAGMA user_version``. The connection is in
@@ -76,9 +76,9 @@ def open_store(path: Path, migrations: Sequence[str]) -> sqlite3.Connection:
 
 
 def read_store(path: Path, migrations: Sequence[str], *, or_empty: bool = False) -> sqlite3.Connection:
-    """Open the database at ``path`` to read only; rows and threads as with :func:`open_store`.
+    """Open the database at ``path`` read-only; rows and threads as with :func:`open_store`.
 
-    One that is not there is an error, or with ``or_empty`` an empty one.
+    A missing one is an error, or with ``or_empty`` an empty database.
 
     Where the schema is older than ``len(migrations)``, the connection is to a migrated copy in memory, which does not
     show what is written later. SQLite may leave its own two files (``-wal``, ``-shm``) beside the database.
@@ -109,7 +109,7 @@ def _connect_to_read(path: Path) -> sqlite3.Connection:
 
 @contextlib.contextmanager
 def transaction(conn: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    """Run the block as one write: all of it is stored, or none.
+    """Run the block as one transaction: all of it is stored, or none.
 
     Takes the write lock at once (``BEGIN IMMEDIATE``), so what the block reads cannot change under
     it.
@@ -120,7 +120,7 @@ def transaction(conn: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         conn.execute("BEGIN IMMEDIATE")
         try:
             yield conn
-            # The crash line: until COMMIT returns nothing has happened; from then on it is durable.
+            # Crash point: until COMMIT returns nothing has happened; from then on it is durable.
             conn.execute("COMMIT")
         except BaseException:
             if conn.in_transaction:  # a full disk may have rolled back already
@@ -133,7 +133,7 @@ def wrapped(where: Path | sqlite3.Connection) -> Iterator[None]:
     """Turn SQLite's operational errors inside the block into :class:`StoreError`.
 
     Constraint violations (``sqlite3.IntegrityError``) and mistakes in SQL pass through: they are
-    decisions and bugs, not the disk's doing.
+    decisions and bugs, not failures of the disk.
     """
     try:
         yield
@@ -165,7 +165,7 @@ class Store:
 
 
 class SharedStore(Store):
-    """A store whose methods may be called from several threads: who takes ``_lock`` has the connection alone."""
+    """A store whose methods may be called from several threads: the holder of ``_lock`` uses the connection alone."""
 
     def __init__(self, conn: sqlite3.Connection) -> None:
         """Take an open connection over."""
@@ -173,13 +173,13 @@ class SharedStore(Store):
         self._lock = threading.RLock()
 
     def close(self) -> None:
-        """Close the database, after whoever uses it."""
+        """Close the database when no other thread uses it."""
         with self._lock:
             super().close()
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection to the block alone."""
+        """Lock the connection for the block."""
         with self._lock, wrapped(self._conn):
             yield self._conn
 
@@ -205,7 +205,7 @@ def _check_private(path: Path) -> None:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
     except OSError:
-        return  # SQLite tells why it cannot be opened
+        return  # SQLite then reports why it cannot be opened
     if mode & 0o077:
         sentence = marked("{path} 的权限是 {mode}，别人也能读；请运行 chmod 600 {path}")
         raise StoreError(sentence, path=path, mode=f"{mode:04o}")

@@ -1,9 +1,9 @@
-"""A nudge: "there is something new for you", from one process to another on the same machine.
+"""A wakeup: a signal from one process to another on the same machine that there is new work.
 
-Rule 1: a nudge carries nothing and promises nothing; whoever waits for one also polls, only more
+Rule 1: a wakeup carries no data and may be lost; a process that waits for one also polls, only more
 slowly.
-Rule 2: it never blocks and never fails the writer: no listener, a full or a foreign one is silence.
-Rule 3: it is a Unix datagram socket, so it leaves the machine by no road.
+Rule 2: it never blocks and never fails in the sender: a missing, full or foreign listener is ignored.
+Rule 3: it is a Unix datagram socket, so it cannot leave the machine.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ def notify(path: Path) -> None:
 
 
 def address(path: Path) -> str:
-    """Where the socket for ``path`` really is.
+    """Return the path of the socket for ``path``.
 
-    A path too long for a socket (over 107 bytes) becomes a name in a folder of this user's own in the system's
+    A path too long for a socket (over 107 bytes) is replaced by a name in a private folder in the system's
     temporary folder, made from the SHA-256 of the absolute path, so that both sides find the same one.
     """
-    # Symbolic links stay: both sides must come to one name cheaply.
+    # Symbolic links are not resolved: both sides must derive the same name cheaply.
     absolute = os.path.abspath(path)  # noqa: PTH100
     if len(os.fsencode(absolute)) <= _SUN_PATH_BYTES:
         return absolute
@@ -50,7 +50,7 @@ def _private_folder() -> Path:
 
 
 def _make_private_folder() -> None:
-    """Make it, or see that nobody else made it (``PermissionError``)."""
+    """Create the folder, or check that it is ours (``PermissionError``)."""
     folder = _private_folder()
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700)
@@ -60,12 +60,12 @@ def _make_private_folder() -> None:
 
 
 class WakeupListener:
-    """The end that is woken. One a path: a later listener takes the place of an earlier one."""
+    """The receiving end. One per path: a later listener replaces an earlier one."""
 
     def __init__(self, path: Path) -> None:
-        """Bind the socket, mode 0600, in place of whatever a dead process left there.
+        """Bind the socket, mode 0600, replacing what a dead process left there.
 
-        Where that cannot be, it says so and is never woken: whoever waits polls, too.
+        If that fails, it logs a warning and is never woken: the process polls, too.
         """
         self._address = address(path)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -83,10 +83,10 @@ class WakeupListener:
             log.warning("no other process can wake this one, so it only looks from time to time: %s", error)
 
     def wait(self, timeout_seconds: float) -> bool:
-        """Sleep until nudged, at most ``timeout_seconds``; True if nudged since the last call.
+        """Sleep until woken, at most ``timeout_seconds``; return whether a wakeup arrived since the last call.
 
-        All nudges that have come are taken together: do everything there is to do after each True.
-        A socket that was closed meanwhile counts as not nudged.
+        All waiting wakeups count as one: after each True do all the work.
+        A socket that was closed meanwhile counts as not woken.
         """
         deadline = time.monotonic() + timeout_seconds
         while (left := deadline - time.monotonic()) >= 0 or timeout_seconds <= 0:
@@ -105,14 +105,14 @@ class WakeupListener:
         return self._socket.fileno()
 
     def _drain(self) -> bool:
-        nudged = False
+        woken = False
         with contextlib.suppress(OSError):
             while self._socket.recv(16):
-                nudged = True
-        return nudged
+                woken = True
+        return woken
 
     def close(self) -> None:
-        """Close the socket and take its file away, unless another listener has taken the place."""
+        """Close the socket and remove its file, unless another listener has replaced it."""
         self._socket.close()
         with contextlib.suppress(OSError):
             if Path(self._address).stat().st_ino == self._inode:

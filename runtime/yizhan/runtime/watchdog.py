@@ -1,10 +1,10 @@
-"""A watchdog: a worker that no longer moves is worse than one that has ended.
+"""A watchdog that ends a process without progress.
 
-Rule 1: whoever does the work says so with :meth:`Watchdog.beat`; nobody else may.
-Rule 2: when no beat comes for too long, every thread's stack goes to the log and the process ends,
-hard, with status 70 (EX_SOFTWARE): its supervisor starts it again and what was not acknowledged is
+Rule 1: only the code that does the work calls :meth:`Watchdog.beat`.
+Rule 2: when no beat arrives for too long, every thread's stack is logged and the process ends
+at once, with status 70 (EX_SOFTWARE): its supervisor starts it again and what was not acknowledged is
 read again.
-Rule 3: time asleep is not time stuck: after SIGSTOP or a suspended machine it waits one more
+Rule 3: sleeping is not hanging: after SIGSTOP or a suspended machine it waits one more
 interval.
 """
 
@@ -44,7 +44,7 @@ class Watchdog:
     def __init__(self, timeout_seconds: float, on_stall: Callable[[], None] = end_process) -> None:
         """Prepare it; :meth:`start` begins. Raises ``ValueError`` unless the time is > 0."""
         if timeout_seconds <= 0:
-            raise ValueError(f"timeout_seconds: expected more than 0, came {timeout_seconds}")
+            raise ValueError(f"timeout_seconds: expected > 0, got {timeout_seconds}")
         self.timeout_seconds = timeout_seconds
         self._on_stall = on_stall
         self._last = time.monotonic()
@@ -52,13 +52,13 @@ class Watchdog:
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
 
     def start(self) -> Watchdog:
-        """Begin to watch, counting from now."""
+        """Start watching, counting from now."""
         self.beat()
         self._thread.start()
         return self
 
     def beat(self) -> None:
-        """Say that the work moves. Cheap, and safe from any thread."""
+        """Report progress. Cheap, and safe from any thread."""
         self._last = time.monotonic()
 
     def silence_seconds(self) -> float:
@@ -76,7 +76,7 @@ class Watchdog:
         before = time.monotonic()
         while not self._stopped.wait(interval):
             now = time.monotonic()
-            if now - before > 2 * interval + 1.0:  # this thread did not run either: the machine slept
+            if now - before > 2 * interval + 1.0:  # this thread did not run either: the machine was suspended
                 self._last = now
             before = now
             if self.silence_seconds() > self.timeout_seconds:

@@ -1,6 +1,6 @@
-"""Work beside a process's own, in a thread that nothing can stop but its owner.
+"""Repeated work on a separate thread, which only its owner can stop.
 
-Rule 1: what fails is told and tried again, after a pause that doubles.
+Rule 1: an error is logged and the work is tried again, after a pause that doubles.
 Rule 2: it ends soon after it is asked to; its owner does not wait for it for ever.
 """
 
@@ -17,13 +17,13 @@ _LAST_SECONDS: Final = 5.0
 
 
 class WorkerThread(threading.Thread, ABC):
-    """Does its work again and again until ``end`` is called, or the end of a ``with``."""
+    """Repeats its work until ``end`` is called, or the end of a ``with``."""
 
     expected: ClassVar[tuple[type[Exception], ...]] = (OSError,)
     """What may well fail: told in a line, without a traceback."""
 
     def __init__(self, name: str, waits: str) -> None:
-        """Prepare it; ``waits`` is said of what does not happen while the work fails."""
+        """Prepare it; ``waits`` describes, in the log, the work that is waiting while it fails."""
         super().__init__(name=name, daemon=True)
         self._waits = waits
         self._over = threading.Event()
@@ -31,14 +31,14 @@ class WorkerThread(threading.Thread, ABC):
 
     @abstractmethod
     def work(self) -> None:
-        """Work until ``_over`` is set; whatever is raised is tried again."""
+        """Work until ``_over`` is set; an exception is logged and the work repeated."""
 
     def went_well(self) -> None:
-        """Begin with the shortest pause again."""
+        """Reset the pause to the shortest."""
         self._backoff = _BACKOFF_SECONDS[0]
 
     def run(self) -> None:
-        """Work; see rule 1."""
+        """Run the work as rule 1 says."""
         while not self._over.is_set():
             try:
                 self.work()

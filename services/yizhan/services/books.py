@@ -53,7 +53,7 @@ def _sent(each: Exported, county: str) -> books.OutboxRow:
     return books.OutboxRow(
         id=each.id,
         hash=each.hash.hex(),
-        counterfoil=books.written_base64(each.counterfoil),
+        counterfoil=books.encode_base64(each.counterfoil),
         postmark=None if each.postmark is None else each.postmark.decode(),
         record=each.record_sha256.hex(),
         accepted=each.accepted,
@@ -61,7 +61,7 @@ def _sent(each: Exported, county: str) -> books.OutboxRow:
         refused=each.refused,
         void=each.void,
         replaced_by=each.replaced_by,
-        ref=None if each.external_ref is None else books.hidden_ref(county, each.external_ref),
+        ref=None if each.external_ref is None else books.hash_reference(county, each.external_ref),
     )
 
 
@@ -96,7 +96,7 @@ def _received(each: ExportedItem) -> books.InboxRow:
     return books.InboxRow(
         id=each.id,
         hash=each.hash.hex(),
-        counterfoil=books.written_base64(each.counterfoil),
+        counterfoil=books.encode_base64(each.counterfoil),
         postmark=None if each.postmark is None else each.postmark.decode(),
         stored=each.stored,
         received=each.received,

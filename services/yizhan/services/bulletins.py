@@ -23,7 +23,7 @@ from yizhan.bulletin.labels import PLACES
 from yizhan.bulletin.material import Material
 from yizhan.bulletin.proof import CitedManifest, Proof
 from yizhan.bulletin.sheet import sheet
-from yizhan.bulletin.tables import figures_csv, letters_csv
+from yizhan.bulletin.tables import events_csv, figures_csv
 from yizhan.bulletin.text import Writing, blank, by_hand, changed, filled, parse, written
 from yizhan.consumers.items import InboxQuery
 from yizhan.consumers.view import InboxView
@@ -164,7 +164,7 @@ def _forms(
         "pdf": lambda: pdf(drawn, now),
         "docx": lambda: docx_of(drawn, now),
         "csv": lambda: figures_csv(material.figures),
-        "letters": lambda: letters_csv(material.letters),
+        "letters": lambda: events_csv(material.events),
         "json": lambda: canonical(material.figures),
         "event": lambda: strictjson.dumps(event) + b"\n",
     }
@@ -172,9 +172,9 @@ def _forms(
 
 
 def read_material(home: Home, key: BulletinKey, now: datetime, progress: Progress = SILENT) -> Material:
-    """Return what the quarter's sheet is made of: figures, letters, manifests, doubts, the text.
+    """Return what the quarter's sheet is made of: figures, events, manifests, doubts, the text.
 
-    The partner's manifests are those that its signed bulletin cites. ``progress`` advances by each letter read.
+    The partner's manifests are those that its signed bulletin cites. ``progress`` advances by each event read.
 
     Raises:
         TextInvalid: as ``read_text``, or the text names a figure that does not exist.
@@ -193,7 +193,7 @@ def read_material(home: Home, key: BulletinKey, now: datetime, progress: Progres
     outlines = json.loads(outlines_geojson(home))
     return Material(
         figures=figures,
-        letters=found.letters,
+        events=found.events,
         proof=Proof({county: own, partner: cited}, tuple(doubts), agreed),
         names={code: home.localized(member.name) for code, member in home.charters.latest().members.items()},
         maker=county,

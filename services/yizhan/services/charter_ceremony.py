@@ -215,7 +215,7 @@ def draft_first(home: Home, terms: str, request_files: Iterable[Path], out: Path
         CharterInvalid, ServiceError: terms or a request cannot be used.
     """
     read = [_read_request(home, path) for path in request_files]
-    return _save_draft(None, None, texts.put_together(None, texts.read(terms), read), (), out)
+    return _save_draft(None, None, texts.merge_terms(None, texts.read(terms), read), (), out)
 
 
 def draft_next(
@@ -232,7 +232,7 @@ def draft_next(
     before = reader.verified()
     base = contents.terms_of(before)
     proposed = None if terms is None else texts.read(terms)
-    after = texts.put_together(base, proposed, [_read_request(home, path) for path in request_files])
+    after = texts.merge_terms(base, proposed, [_read_request(home, path) for path in request_files])
     return _save_draft(before, base, after, renew, out)
 
 
@@ -294,7 +294,7 @@ def newest_reader(home: Home, county: str | None) -> CharterReader | None:
     reader = home.reader(folder, source)
     if source is not None:
         try:
-            reader.look()
+            reader.update()
         except CharterProblem as error:
             raise ServiceError(str(error)) from None
     return reader
@@ -334,7 +334,7 @@ def publish_draft(home: Home, folder: Path, passphrases: PassphraseSource) -> Pu
     with publishing(public):
         before = None
         if archive.anchor_path.is_file():
-            before = CharterReader(archive, published(home), utc_now).look()
+            before = CharterReader(archive, published(home), utc_now).update()
             anchor = archive.anchor()
         elif ROOT in draft.metadata:
             anchor = draft.metadata[ROOT].to_bytes(repository.COMPACT)
@@ -351,7 +351,7 @@ def publish_draft(home: Home, folder: Path, passphrases: PassphraseSource) -> Pu
             write_durably(public / path, data)
     reader = CharterReader(archive, published(home), utc_now)
     if before is not None:
-        reader.look()
+        reader.update()
     return PublishedCharter(reader.latest().name, hashlib.sha256(anchor).hexdigest(), tuple(files))
 
 

@@ -23,7 +23,7 @@ from yizhan.charter.errors import CharterFault, CharterProblem
 from yizhan.charter.fetch import CharterFolder, CharterSource
 from yizhan.charter.layout import MAX_METADATA_BYTES
 from yizhan.charter.reader import CharterReader, Expiry
-from yizhan.charter.replay import Different
+from yizhan.charter.replay import RoutingDifference
 from yizhan.charter.signing import signers_of
 from yizhan.charter.verify import VerifiedCharter
 from yizhan.consumers.items import InboxQuery
@@ -68,7 +68,7 @@ def verify_charter(
     reader = home.reader(archive.folder, _source(home, county, folder, online=online))
     problem = None
     try:
-        reader.look()
+        reader.update()
     except CharterProblem as error:
         problem = error
     standing, now = reader.status(), reader.clock()
@@ -121,7 +121,7 @@ def charter_terms(home: Home, county: str | None) -> str:
     return texts.write(terms_of(charter_reader(home, county).verified()))
 
 
-def replay_policy(home: Home, county: str | None, policy: Path, headers: Sequence[Header]) -> list[Different]:
+def replay_policy(home: Home, county: str | None, policy: Path, headers: Sequence[Header]) -> list[RoutingDifference]:
     """Return which past events would go another way under a proposed policy (TOML, or ``policy.json``).
 
     Raises:

@@ -1,4 +1,4 @@
-"""The quarterly digests of a county, and the letters of a quarter with one partner in both directions.
+"""The quarterly digests of a county, and the events of a quarter with one partner in both directions.
 
 Rule 1: what belongs to a quarter is decided in ``quarters``, for digest and bulletin alike.
 """
@@ -20,8 +20,8 @@ from yizhan.services.stores import read_inbox, read_outbox
 
 
 @dataclass(frozen=True)
-class QuarterLetters:
-    """The letters between two counties in one quarter, as the first of them holds them."""
+class QuarterEvents:
+    """The events between two counties in one quarter, as the first of them holds them."""
 
     label: str
     county: str
@@ -31,23 +31,23 @@ class QuarterLetters:
 
     @cached_property
     def received(self) -> tuple[QuarterEvent, ...]:
-        """The partner's letters, in the agreed order."""
-        return tuple(each for each in ordered(self.contents.letters) if each.source == self.partner)
+        """The partner's events, in the agreed order."""
+        return tuple(each for each in ordered(self.contents.events) if each.source == self.partner)
 
     @cached_property
     def sent(self) -> tuple[QuarterEvent, ...]:
-        """This county's letters, in the agreed order."""
-        return tuple(each for each in ordered(self.contents.letters) if each.source == self.county)
+        """This county's events, in the agreed order."""
+        return tuple(each for each in ordered(self.contents.events) if each.source == self.county)
 
     @cached_property
     def replacements(self) -> Replacements:
         """Which of them were superseded or withdrawn in the quarter."""
-        return standing(ordered(self.contents.letters))
+        return standing(ordered(self.contents.events))
 
     @property
     def empty(self) -> bool:
         """Whether it is proven that nothing at all went between the two (零报告)."""
-        return self.contents.proven and not self.contents.letters
+        return self.contents.proven and not self.contents.events
 
 
 def list_digests(home: Home, county: str) -> tuple[Digest, ...]:
@@ -58,8 +58,8 @@ def list_digests(home: Home, county: str) -> tuple[Digest, ...]:
 
 def show_quarter(
     home: Home, label: str, county: str, partner: str | None, actor: Actor, now: datetime
-) -> QuarterLetters:
-    """Return the letters of a quarter; ``partner`` None: the one that the charter pairs the county with.
+) -> QuarterEvents:
+    """Return the events of a quarter; ``partner`` None: the one that the charter pairs the county with.
 
     Raises:
         NotAMember, ServiceError: as ``partner_of``.
@@ -68,4 +68,4 @@ def show_quarter(
     with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:
         contents = read_quarter(inbox, outbox, label, (county, other), home.charters.latest().time_zone)
     record(home, county, actor, "printed", [f"{label} {other}"])
-    return QuarterLetters(label, county, other, now, contents)
+    return QuarterEvents(label, county, other, now, contents)

@@ -226,9 +226,9 @@ def send_draft(
         if found.sending is not None and (event_id := sent_id(outbox, draft, found.sending)):
             store.sent(n, draft.payload)
             raise DraftWasSent(marked("草稿 {n} 上次已经发出，编号 {id}；没有再发"), n=n, id=event_id)
-        letter = attach_files(outbox, draft, files, progress) if files else draft
+        event = attach_files(outbox, draft, files, progress) if files else draft
         store.sending(n, outbox.clock())
-        sent = outbox.publish(letter)
+        sent = outbox.publish(event)
         # From here on the outbox has it; what a kill leaves behind is found by ``sent_id``.
         store.sent(n, draft.payload)
         return SentDraft(sent, outbox.files_trouble() if files else None)

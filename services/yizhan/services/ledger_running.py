@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from yizhan.ledger import rebuild
-from yizhan.ledger.backfill import refill
+from yizhan.ledger.backfill import restore_statements
 from yizhan.ledger.checkpoint_store import Head
 from yizhan.ledger.cosigning import Cosigning
 from yizhan.ledger.feed import Feed, newest_on_topic
@@ -81,7 +81,7 @@ def refill_from_topic(home: Home, expected: dict[str, Checkpoint], progress: Pro
         if newest is not None:
             expected[topics.CHECKPOINTS] = newest.checkpoint
         wanted = max((each.size for each in expected.values()), default=0)
-        return refill(ledger_folder(home), wire, home.charters, wanted, progress.advance)
+        return restore_statements(ledger_folder(home), wire, home.charters, wanted, progress.advance)
 
 
 def rebuild_ledger(home: Home, expected: dict[str, Checkpoint], progress: Progress = SILENT) -> Head:

@@ -38,7 +38,7 @@ from yizhan.services.progress import SILENT, Progress
 
 @dataclass(frozen=True, slots=True)
 class NotListed:
-    """How many received events of a quarter are no letters of the partner.
+    """How many received events of a quarter are no events of the partner.
 
     ``others`` are of other counties, ``system`` are receipts, notices and bulletins; the signature of ``unverified``
     ones did not hold, and their sender is not known.
@@ -57,7 +57,7 @@ class QuarterContents:
     ``proven``: closing manifests that agree with what is held name everything that was received.
     """
 
-    letters: tuple[QuarterEvent, ...]
+    events: tuple[QuarterEvent, ...]
     obligations: tuple[QuarterObligation, ...]
     digests: tuple[Digest, ...]
     doubts: tuple[Sentence, ...]
@@ -110,19 +110,19 @@ def quarter_figures(
 ) -> tuple[dict[str, Any], QuarterContents]:
     """Return a quarter's figures, compared with the two quarters before, and what they were counted from.
 
-    ``progress`` advances by each letter that was read; the others as ``figures_bytes``.
+    ``progress`` advances by each event that was read; the others as ``figures_bytes``.
     """
     zone = charters.latest().time_zone
 
     def earlier(other: str) -> dict[str, Any] | None:
-        # Not "was it closed": a member that joined later has other manifests of that time, but the same letters.
+        # Not "was it closed": a member that joined later has other manifests of that time, but the same events.
         before = read_quarter(inbox, outbox, other, pair, zone, progress)
-        if not before.letters and not before.obligations:
+        if not before.events and not before.obligations:
             return None
-        return figures(other, pair, zone, before.letters, before.obligations)
+        return figures(other, pair, zone, before.events, before.obligations)
 
     found = read_quarter(inbox, outbox, label, pair, zone, progress)
-    return figures(label, pair, zone, found.letters, found.obligations, earlier), found
+    return figures(label, pair, zone, found.events, found.obligations, earlier), found
 
 
 def read_quarter(
@@ -144,15 +144,15 @@ def read_quarter(
         until = reach
     members = [] if inbox is None else _members(inbox, digests, label, (since, until))
     not_listed = _not_listed(members, partner)
-    letters, unanswered = list[QuarterEvent](), 0
+    events, unanswered = list[QuarterEvent](), 0
     for member in members:
-        if (letter := _received_letter(member, county, partner)) is not None:
-            letters.append(letter)
+        if (event := _received_event(member, county, partner)) is not None:
+            events.append(event)
             progress.advance()
     for sent in () if outbox is None else outbox.sent(since, until):
         if (decision := sent.decisions.get(partner)) is not None and sent.header.type not in NEVER_COUNTED:
             contents = read(sent.header.type, sent.payload)
-            letters.append(quarter_event(sent.header, sent.hash, partner, decision.way, contents, decision.rule))
+            events.append(quarter_event(sent.header, sent.hash, partner, decision.way, contents, decision.rule))
             unanswered += not sent.answered
             progress.advance()
     if unanswered:
@@ -165,11 +165,11 @@ def read_quarter(
     sound = all(each.verdict is ManifestVerdict.VERIFIED for each in digests)
     closed = bool(cited) and not any(each.manifest.interim for each in cited)
     proven = closed and sound and not not_listed.unverified
-    return QuarterContents(tuple(letters), obligations, cited, tuple(doubts), not_listed, proven)
+    return QuarterContents(tuple(events), obligations, cited, tuple(doubts), not_listed, proven)
 
 
 def _reaching(everything: Sequence[Digest], since: datetime, until: datetime) -> tuple[Digest, ...]:
-    """Choose the digests that may hold letters of a quarter: those closed in it, one before, and the first after."""
+    """Choose the digests that may hold events of a quarter: those closed in it, one before, and the first after."""
     ours = [each for each in everything if each.verdict is not ManifestVerdict.WRONG_COUNTY]
     closed = sorted((each for each in ours if not each.manifest.interim), key=lambda each: each.manifest.made)
     chosen = [each for each in closed if each.manifest.made < since][-1:]
@@ -217,13 +217,13 @@ def _members(
 def _not_listed(members: Sequence[DigestMember], partner: str) -> NotListed:
     known = [each for each in members if each.id is not None]
     system = sum(each.item is not None and each.item.type in NEVER_COUNTED for each in known)
-    letters = [each for each in known if each.item is None or each.item.type not in NEVER_COUNTED]
-    others = sum(not str(each.id).startswith(partner) for each in letters)
+    events = [each for each in known if each.item is None or each.item.type not in NEVER_COUNTED]
+    others = sum(not str(each.id).startswith(partner) for each in events)
     return NotListed(others, system, len(members) - len(known))
 
 
-def _received_letter(member: DigestMember, county: str, partner: str) -> QuarterEvent | None:
-    """Return a member of a digest as a letter of the partner; None where it is none."""
+def _received_event(member: DigestMember, county: str, partner: str) -> QuarterEvent | None:
+    """Return a member of a digest as an event of the partner; None where it is none."""
     item = member.item
     if member.id is None or member.id[:6] != partner:
         return None

@@ -46,7 +46,7 @@ class TopicOutlet:
         """Name the connection; it is made when something is written."""
         self._connection = connection
 
-    def there(self) -> Mapping[str, bytes]:
+    def records(self) -> Mapping[str, bytes]:
         """Return what the topic holds, path → bytes."""
         source = TopicSource(self._connection)
         try:

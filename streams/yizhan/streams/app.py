@@ -1,18 +1,18 @@
 """The Faust worker: the only file that knows Faust.
 
-Law 1: an input's offset is committed after every output of it, then every change that it made to the table
-       of obligations, and those of all inputs before it, were acknowledged; outputs are sent ahead,
+Law 1: an input's offset is committed after all of the following were acknowledged: every output of it, then every
+       change that it made to the table of obligations, and those of all inputs before it. Outputs are sent ahead,
        acknowledgements awaited in order (:mod:`~yizhan.streams.pipeline`).
-Law 4: after a crash up to a window of inputs is handled again, with the same bytes.
+Law 4: after a crash up to a window of inputs is processed again, with the same bytes.
 
-Rule 1: whatever a record is, the worker goes on; what even the quarantine cannot take ends the
-        process (``os._exit``), so that the record is read again after the restart.
-Rule 2: one agent, concurrency 1 (faust-streaming issue 606); growth is by partitions and workers.
-Rule 3: members take turns (:mod:`~yizhan.streams.fair_fetching`): what one of them sends holds up nobody else.
-Rule 4: no timer decides: time comes as ticks, records of a topic that the worker writes to itself, and a tick
-        acts after the events that stood before it. The
-        obligations' table is its compacted topic, read when partitions are assigned, changed by the agent
-        alone; Faust's own ``Table`` sends its changes without waiting for anything (decision 35).
+Rule 1: the worker continues after any record; if even the quarantine cannot be written, the process ends
+        (``os._exit``), so that the record is read again after the restart.
+Rule 2: one agent, concurrency 1 (faust-streaming issue 606); scale by partitions and workers.
+Rule 3: members take turns (:mod:`~yizhan.streams.fair_fetching`): no member can delay the others.
+Rule 4: no timer decides: time arrives as ticks, records of a topic that the worker writes itself, and a tick
+        acts after the events before it. The table of obligations is its compacted topic, read when
+        partitions are assigned, changed by the agent alone; Faust's own ``Table`` sends its changes
+        without waiting for acknowledgements (decision 35).
 """
 
 from __future__ import annotations
@@ -63,14 +63,14 @@ _BUFFERED_RECORDS: Final = 8
 
 
 class _FairConsumer(Consumer):
-    """Faust's consumer, which waits where the stream's buffer is full, and stops asking nobody for that."""
+    """Faust's consumer, which waits while the stream's buffer is full, and does not pause the partition."""
 
     def on_buffer_full(self, tp: object) -> None:
-        """Do nothing: Faust would look at the topic again only when something new came, or after a second."""
+        """Do nothing: Faust would resume the partition only when a new record arrives, or after a second."""
 
 
 class Station:
-    """What the worker works with; ``handle`` is the pure core with its arguments filled in."""
+    """The worker's dependencies; ``handle`` is the pure core with its arguments filled in."""
 
     def __init__(
         self, charters: Charters, keys: Sequence[SigningKey], cluster: str, clock: Callable[[], datetime]
@@ -86,7 +86,7 @@ class Station:
         return handled
 
     def refuse(self, last: Record, first: int) -> Handled:
-        """Refuse records of a topic at once: the last of several that were handled and refused."""
+        """Refuse records of a topic together: ``last`` of those handled and refused, from ``first`` on."""
         return self._handled(last, None if first == last.offset else first)
 
     def _handled(self, record: Record, first: int | None = None) -> Handled:
@@ -101,7 +101,7 @@ class Station:
         )
 
     def follow(self, record: Record, handled: Handled, follower: Follower) -> Followed:
-        """Look at what is owed by a record that was handled."""
+        """Compute the obligations that follow from a handled record."""
         if handled.admitted is None:
             return Followed()
         return follower.observe(record, handled.admitted, self.charters.in_force(record.received))
@@ -111,8 +111,8 @@ class Station:
         return postmark_key(self.charters, self._keys, moment)
 
 
-def _lasting(step: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:
-    """Make a task of a step that must never end: the worker ends with it."""
+def _must_not_end(step: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], Coroutine[Any, Any, None]]:
+    """Make a task of a coroutine that must never end: if it does, the worker ends."""
 
     async def task() -> None:
         try:
@@ -134,12 +134,12 @@ async def _ticks(app: faust.App, clock: Callable[[], datetime], every_seconds: f
         try:
             await (await app.producer.send(topics.TICKS, b"tick", tick, 0, None, None))
         except KafkaError as error:
-            log.warning("a tick was not written; the next one tells as much: %s", error)
+            log.warning("a tick was not written; the next one makes up for it: %s", error)
 
 
 @dataclass(frozen=True, slots=True)
-class _Given:
-    """What belongs to the partitions that this worker was given last."""
+class _PartitionState:
+    """State that belongs to the partitions last assigned to this worker."""
 
     follower: Follower
     waiting: PendingTicks[tuple[Record, EventT[Any]]]
@@ -147,76 +147,76 @@ class _Given:
     refusals: Refusals[EventT[Any]] = field(default_factory=Refusals)
 
 
-class _Assigned:
-    """Makes what belongs to the partitions, each time that they are given."""
+class _Assignment:
+    """Builds the state of the partitions at each assignment."""
 
     def __init__(self, loading: Callable[[], Loaded], pipeline: Pipeline, patience: float) -> None:
         self._loading, self._pipeline, self._patience = loading, pipeline, patience
-        self._given: _Given | None = None
+        self._state: _PartitionState | None = None
 
     async def forget(self, *_: object, **__: object) -> None:
-        """Read the table anew before the next record: another worker may have changed it.
+        """Read the table again before the next record: another worker may have changed it.
 
-        What waited was not acknowledged: whoever has the partition now reads it.
+        Waiting records were not acknowledged: the next owner of the partition reads them.
         """
-        self._given = None
+        self._state = None
 
-    async def given(self) -> _Given:
-        """Return it, read if it has to be."""
-        if self._given is None:
-            await self._pipeline.idle()
+    async def state(self) -> _PartitionState:
+        """Return the state, read first if necessary."""
+        if self._state is None:
+            await self._pipeline.wait_until_idle()
             loaded = await asyncio.get_running_loop().run_in_executor(None, self._loading)
-            await self._pipeline.begin(loaded)
-            self._given = _Given(loaded.follower, PendingTicks(loaded.handled, self._patience))
-        return self._given
+            await self._pipeline.reset(loaded)
+            self._state = _PartitionState(loaded.follower, PendingTicks(loaded.handled, self._patience))
+        return self._state
 
 
 class _Handling:
-    """What the agent does with one event of Faust's."""
+    """Processes one event of Faust's."""
 
     def __init__(self, station: Station, pipeline: Pipeline) -> None:
         self._station, self._pipeline = station, pipeline
 
-    async def take(self, stream: StreamT[Any], event: EventT[Any], given: _Given) -> None:
-        """Handle a record, then whatever its turn lets act."""
+    async def take(self, stream: StreamT[Any], event: EventT[Any], state: _PartitionState) -> None:
+        """Handle a record, then everything that may act after it."""
         record = read(event)
         if record.topic == topics.TICKS:
-            given.waiting.hold(ticks.ends(record.value), (record, event))
+            state.waiting.hold(ticks.ends(record.value), (record, event))
         else:
-            await self._record(stream, event, record, given)
-            given.waiting.handled(record.topic, record.offset, time.monotonic())
-        for held in given.refusals.due(time.monotonic()):
+            await self._record(stream, event, record, state)
+            state.waiting.handled(record.topic, record.offset, time.monotonic())
+        for held in state.refusals.due(time.monotonic()):
             await self._refuse(stream, held)
-        for tick, its in given.waiting.ready(time.monotonic()):
-            await self._pipeline.send(Work(stream, (its,)), given.follower.tick(tick))
+        for tick, item in state.waiting.ready(time.monotonic()):
+            await self._pipeline.send(Work(stream, (item,)), state.follower.tick(tick))
 
-    async def _record(self, stream: StreamT[Any], event: EventT[Any], record: Record, given: _Given) -> None:
+    async def _record(self, stream: StreamT[Any], event: EventT[Any], record: Record, state: _PartitionState) -> None:
         handled = self._station.handle(record)
-        if handled.refused is not None and given.refusals.hold(record, event, time.monotonic()):
+        if handled.refused is not None and state.refusals.hold(record, event, time.monotonic()):
             return
-        for held in given.refusals.take(record.topic):
+        for held in state.refusals.take(record.topic):
             await self._refuse(stream, held)
         work = Work(stream, (event,), record.received)
         await self._pipeline.start(work, handled.outputs)
-        await self._pipeline.leave()  # an alarm goes before what is owed by it is computed
-        await self._pipeline.send(work, self._station.follow(record, handled, given.follower))
+        await self._pipeline.flush()  # an alarm is sent before its obligations are computed
+        await self._pipeline.send(work, self._station.follow(record, handled, state.follower))
 
     async def _refuse(self, stream: StreamT[Any], held: Held[EventT[Any]]) -> None:
-        log.warning("%s: %d records from offset %d on refused at once", held.last.topic, len(held.items), held.first)
+        log.warning("%s: %d records from offset %d on refused together", held.last.topic, len(held.items), held.first)
         work = Work(stream, tuple(held.items), held.last.received)
         await self._pipeline.start(work, self._station.refuse(held.last, held.first).outputs)
         await self._pipeline.send(work, Followed())
 
 
 def end_process(reason: str) -> None:
-    """End at once, without cleaning up: the supervisor starts the worker again."""
+    """End the process at once, without cleaning up: the supervisor starts the worker again."""
     log.critical("ending the worker: %s", reason)
     logging.shutdown()
     os._exit(EXIT_FAILED)
 
 
 def read(event: EventT[Any]) -> Record:
-    """Turn a Faust event into the record it came from."""
+    """Return the record of a Faust event."""
     message = event.message
     headers = message.headers or ()
     pairs = cast("list[tuple[str, bytes | None]]", list(headers.items() if isinstance(headers, dict) else headers))
@@ -231,7 +231,7 @@ def read(event: EventT[Any]) -> Record:
 
 
 def _faust_app(connection: KafkaConnection, settings: Settings, data_folder: Path) -> faust.App:
-    """Configure Faust: nothing is kept on disk, no topic is made, offsets are committed by us."""
+    """Configure Faust: nothing is stored on disk, no topic is created, offsets are committed by us."""
     guarded_records.install()
     fair_fetching.install()
     bounded_requests.install()
@@ -267,7 +267,7 @@ def build(
     members: Sequence[str],
     data_folder: Path,
 ) -> faust.App:
-    """Put the worker together. Every topic must exist already.
+    """Build the worker. Every topic must exist already.
 
     Args:
         station: the pure core with its keys and charters.
@@ -278,11 +278,11 @@ def build(
     """
     app = _faust_app(connection, settings, data_folder)
     app.transport.Consumer = _FairConsumer  # type: ignore[misc] # Faust declares it for classes
-    # Faust makes its producer when it is first asked for: not yet.
+    # Faust creates its producer on first use: not yet.
     pipeline = Pipeline(lambda *record: app.producer.send(*record), settings.station_window_events)  # noqa: PLW0108
     names = [*(topics.events(member) for member in members), topics.TICKS]
     source = app.topic(*names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-    table = _Assigned(
+    table = _Assignment(
         lambda: load(connection, station.charters, station.key_at, members, station.cluster),
         pipeline,
         settings.station_patience_seconds,
@@ -295,13 +295,13 @@ def build(
         unacknowledged = stream.noack()
         async for event in unacknowledged.events():
             try:
-                await handling.take(unacknowledged, event, await table.given())
+                await handling.take(unacknowledged, event, await table.state())
             except Exception as error:
                 log.exception("event %s/%s", event.message.topic, event.message.offset)
                 end_process(str(error))
 
     for step in (pipeline.enter, lambda: pipeline.acknowledge(station.clock)):
-        app.task(_lasting(step))
+        app.task(_must_not_end(step))
     if settings.station_tick_seconds:
         ends = Ends(connection, [topics.events(member) for member in members])
         app.task(lambda: _ticks(app, station.clock, settings.station_tick_seconds, ends))
@@ -317,7 +317,7 @@ async def _reload_charter(station: Station, every_seconds: float) -> None:
 
 
 def refresh(station: Station) -> None:
-    """Adopt new charters; a bad one changes nothing. What was adopted and cannot be announced ends the process."""
+    """Adopt new charters; a bad one changes nothing. The process ends if an adopted charter cannot be announced."""
     try:
         for charter in station.charters.refresh():
             log.info("adopted charter %s, in force from %s", charter.name, written(charter.holds_from))
@@ -332,7 +332,7 @@ def run(app: faust.App) -> None:
     """Run until SIGTERM, then finish cleanly and end the process with status 0.
 
     Raises:
-        KeyboardInterrupt: it was SIGINT; it finished as cleanly.
+        KeyboardInterrupt: after SIGINT; it finished as cleanly.
     """
     worker = _Worker(app, loglevel="info", redirect_stdouts=False)
     try:
@@ -344,7 +344,7 @@ def run(app: faust.App) -> None:
 
 
 class _Worker(faust.Worker):
-    """Faust's worker, which remembers that it was interrupted at a terminal."""
+    """Faust's worker, which remembers an interrupt at the terminal."""
 
     interrupted = False
 

@@ -1,10 +1,10 @@
-"""Keeps requests to the broker below what it takes.
+"""Keeps requests to the broker below its size limit.
 
 aiokafka writes the waiting batch of every partition into one request: an event of 900 kB for sixty counties would be
-54 MB, and the broker ends the connection of whoever claims more than ``socket.request.max.bytes``.
+54 MB, and the broker closes a connection that announces more than ``socket.request.max.bytes``.
 
 Rule 1: a request holds at most ``REQUEST_BYTES`` of batches, or a single batch.
-Rule 2: partitions take turns: whose batch went longest ago goes first.
+Rule 2: partitions take turns: the one that was sent longest ago is first.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ REQUEST_BYTES: Final = topics.STATION_MAX_BYTES + 512 * 1024
 
 
 class BoundedAccumulator(MessageAccumulator):  # type: ignore[misc] # aiokafka is not typed
-    """aiokafka's batches that wait, given out a request's worth at a time."""
+    """aiokafka's accumulator of waiting batches, which returns one request's worth at a time."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:  # noqa: ANN401 -- aiokafka's own
-        """Take what aiokafka's takes."""
+        """Take aiokafka's arguments."""
         super().__init__(*args, **settings)
         self._requests = 0
         self._went: dict[Any, int] = {}
@@ -35,7 +35,7 @@ class BoundedAccumulator(MessageAccumulator):  # type: ignore[misc] # aiokafka i
     def drain_by_nodes(
         self, ignore_nodes: Collection[int], muted_partitions: Collection[Any] = frozenset()
     ) -> tuple[dict[int, dict[Any, Any]], bool]:
-        """Give out one request for each node; what does not fit waits for the next."""
+        """Return one request for each node; batches that do not fit wait for the next."""
         later = self._later(ignore_nodes, muted_partitions)
         nodes, unknown = super().drain_by_nodes(ignore_nodes, frozenset(muted_partitions) | later)
         self._requests += 1
@@ -49,7 +49,7 @@ class BoundedAccumulator(MessageAccumulator):  # type: ignore[misc] # aiokafka i
             leader = self._cluster.leader_for_partition(partition)
             if partition in muted_partitions or leader in {None, -1} or leader in (ignore_nodes or ()):
                 continue
-            size = self._batches[partition][0]._builder.size()  # noqa: SLF001 -- it has no other way to say it
+            size = self._batches[partition][0]._builder.size()  # noqa: SLF001 -- aiokafka has no public way
             if total and total + size > REQUEST_BYTES:
                 later.add(partition)
             else:
@@ -58,5 +58,5 @@ class BoundedAccumulator(MessageAccumulator):  # type: ignore[misc] # aiokafka i
 
 
 def install() -> None:
-    """Let every producer of this process keep its requests small."""
+    """Make every producer of this process bound its requests."""
     producer.MessageAccumulator = BoundedAccumulator

@@ -1,13 +1,13 @@
-"""What a digest holds: pure.
+"""The content of a digest. Pure.
 
-A member's pending topic, ``yizhan.pending.<c>``, is cut into periods by close records. A period's events,
+A member's pending topic, ``yizhan.pending.<c>``, is divided into periods by close records. A period's events,
 each once, in the order of first appearance, are copied to ``yizhan.digests.<c>``; its manifest
-comes last. A close that dies half-way is done again with the same bytes, because everything that
-the manifest says stands in the topic and in the close record.
+comes last. An interrupted close is repeated with the same bytes, because everything that
+the manifest says is in the topic and in the close record.
 
 Rule 1: a period begins where the one before ended; nothing lies between two periods.
 Rule 2: an event that an earlier period held is not held again, however often it was sent.
-Rule 3: only what the station stamped for this member counts; anything else is named and left out.
+Rule 3: only records that the station stamped for this member count; anything else is named and left out.
 Rule 4: memory does not grow with the period.
 """
 
@@ -40,18 +40,18 @@ CLOSE_HEADER: Final = "yizhan-close"
 
 
 class CloseRequest(ContractModel):
-    """Value of a close record: the quarter's label, and the instant that the close was asked for."""
+    """Value of a close record: the quarter's label, and the instant at which the close was requested."""
 
     label: str
     closed: Timestamp
 
     def to_bytes(self) -> bytes:
-        """Write it."""
+        """Serialise it."""
         return strictjson.dumps(self.model_dump())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> CloseRequest:
-        """Read it (``ValueError`` if it is not one)."""
+        """Parse it (``ValueError`` if it is malformed)."""
         return cls.model_validate(strictjson.loads(data))
 
 
@@ -70,7 +70,7 @@ class BookRecord:
 class Period:
     """Folds the records of one period; keeps only counters and the tree's edge.
 
-    ``first_time`` tells whether an event hash was never held before, and remembers it.
+    ``first_time`` returns whether an event hash is new, and remembers it.
     """
 
     county: str
@@ -83,7 +83,7 @@ class Period:
     _tree: Tree = field(default_factory=Tree)
 
     def take(self, record: BookRecord) -> bool:
-        """Take the next record of the topic; True if it is to be copied to the digest."""
+        """Add the next record of the topic; return whether it is to be copied to the digest."""
         if record.close:
             return False
         try:
@@ -100,7 +100,7 @@ class Period:
         return True
 
     def _event(self, record: BookRecord) -> tuple[bytes, Way]:
-        """Return hash and way of what the station stamped for this county."""
+        """Return hash and way of a record that the station stamped for this county."""
         if record.stamp is None:
             message = "a record without a postmark"
             raise StatementInvalid(message)
@@ -128,7 +128,7 @@ class Period:
         cluster: str,
         previous: bytes | None,
     ) -> Manifest:
-        """Say what was taken. ``start`` and ``end`` are offsets, end excluded."""
+        """Build the manifest of the records added. ``start`` and ``end`` are offsets, end excluded."""
         return Manifest(
             county=self.county,
             label=request.label,
@@ -146,13 +146,13 @@ class Period:
 
 
 def due(now: datetime, time_zone: str, last_closed: datetime | None, since: datetime) -> Quarter | None:
-    """Tell which quarter the clock asks to close, if any.
+    """Return the quarter that is to be closed now, if any.
 
     Args:
         now: the current instant.
-        time_zone: of the alliance.
+        time_zone: the alliance's.
         last_closed: ``closed`` of the last closing manifest.
-        since: from when the alliance's first charter holds; nothing before it is due.
+        since: from when the alliance's first charter is in force; nothing before it is due.
     """
     quarter = Quarter.containing(now, time_zone).previous()
     end = quarter.end(time_zone)

@@ -1,12 +1,12 @@
-"""Closing periods at the station, over Kafka.
+"""Closes periods at the station, over Kafka.
 
-Law 1: a manifest is written after everything it names was acknowledged; the index of what was
-       held moves after the manifest was.
-Law 4: a close that died is done again from its close record, with the same bytes.
+Law 1: a manifest is written after everything it names was acknowledged; the index of events held
+       is updated after the manifest.
+Law 4: an interrupted close is repeated from its close record, with the same bytes.
 
-Rule 1: one close at a time (a lock file). Closing runs beside the worker, never inside it.
-Rule 2: what was held before is looked up in ``closing.sqlite3``; that file is only an index, and
-        is made again from the book when it is missing or belongs to another cluster.
+Rule 1: one close at a time (a lock file). Closing runs as its own process, never inside the worker.
+Rule 2: events held before are looked up in ``closing.sqlite3``; that file is only an index, and
+        is rebuilt from the topics when it is missing or belongs to another cluster.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ _SCHEMA: Final = (
 
 @dataclass(frozen=True, slots=True)
 class CloseResult:
-    """What a close did. ``strange`` are records of the book that were left out, with the reason."""
+    """The result of a close. ``strange`` are records that were left out, with the reason."""
 
     manifest: Manifest
     repeated: int
@@ -72,7 +72,7 @@ class CloseResult:
 
 
 class Closer:
-    """Closes periods of members' books."""
+    """Closes periods of members' pending topics."""
 
     def __init__(
         self,
@@ -110,7 +110,7 @@ class Closer:
         )
 
     def close(self) -> None:
-        """Let go of everything."""
+        """Release everything."""
         self._producer.close(timeout=5)
         self._cluster.close()
         self._store.close()
@@ -121,14 +121,14 @@ class Closer:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Let go of everything."""
+        """Release everything."""
         self.close()
 
     def wait_for_station(self, moment: datetime, timeout_seconds: float) -> None:
-        """Wait until the worker has finished every record received before an instant.
+        """Wait until the worker has processed every record received before an instant.
 
         Raises:
-            StationBehind: it has not, within the time; says how many records are behind.
+            StationBehind: it has not, within the timeout; says how many records are behind.
         """
         names = [topics.events(code) for code in self._charters.latest().members]
         deadline = time.monotonic() + timeout_seconds
@@ -150,16 +150,16 @@ class Closer:
     ) -> list[CloseResult]:
         """Close a period, or write an interim digest.
 
-        A close that died before is finished first, under its own label. ``progress`` is told how
-        many records were just read.
+        An interrupted close is finished first, under its own label. ``progress`` is called with
+        the number of records just read.
 
         Returns:
-            What was closed: usually one.
+            The closes made, usually one.
         """
         self._catch_up(county)
         done = []
         while (found := self._open_close(county)) is not None:
-            log.warning("finishing the close of %s, %s, that died", county, found[0].label)
+            log.warning("finishing the interrupted close of %s, %s", county, found[0].label)
             done.append(self._compile(county, found[0], found[1], interim=False, progress=progress))
         book = topics.pending(county)
         if interim:
@@ -169,7 +169,7 @@ class Closer:
                 store.execute("UPDATE progress SET may_be_open = 1 WHERE county = ?", (county,))
             header = [(CLOSE_HEADER, b"1")]
             sent = self._producer.send(book, value=request.to_bytes(), key=request.label.encode(), headers=header)
-            # From here on the period's end is fixed; what dies below is finished by the next close.
+            # Crash point: from here on the period's end is fixed; the next close finishes what is interrupted below.
             end = sent.get(timeout=_SEND_TIMEOUT_SECONDS).offset + 1
         return [*done, self._compile(county, request, end, interim=interim, progress=progress)]
 
@@ -190,14 +190,14 @@ class Closer:
             )
             signed = made.signed(self._key(request))
             mark = [(manifests.KAFKA_HEADER, b"1")]
-            # The audit first: done again after a death in between, it has the same bytes twice, never none.
+            # The audit first: if interrupted and repeated, it has the same bytes twice, never none.
             self._producer.send(topics.AUDIT, value=signed, key=f"{county}/{request.label}".encode(), partition=0).get(
                 timeout=_SEND_TIMEOUT_SECONDS
             )
             sent = self._producer.send(
                 topics.digests(county), value=signed, key=request.label.encode(), headers=mark, partition=0
             )
-            # From here on the period is closed; an index that dies before its commit catches up.
+            # Crash point: from here on the period is closed; an index that was not committed is updated later.
             place = sent.get(timeout=_SEND_TIMEOUT_SECONDS).offset
             if interim:
                 raise _NotKeptError
@@ -208,7 +208,7 @@ class Closer:
         return CloseResult(made, period.repeated, tuple(period.strange))
 
     def _copy(self, period: Period, start: int, end: int, progress: Callable[[int], None]) -> None:
-        """Copy a period's records in order; return when every copy was acknowledged."""
+        """Copy a period's records in order; return when every copy is acknowledged."""
         waiting: deque[Any] = deque()
         target = topics.digests(period.county)
         for read, record in enumerate(self._book(period.county, start, end), 1):
@@ -247,11 +247,11 @@ class Closer:
         return None
 
     def _catch_up(self, county: str) -> None:
-        """Bring the index up to the last closing manifest in the digests topic."""
+        """Update the index to the last closing manifest in the digests topic."""
         with transaction(self._store) as store:
             row = self._progress(county)
             if row is None or row["cluster"] != self._cluster_id:
-                # A cluster whose disk was lost begins again: offsets and books are new, the chain goes on.
+                # A cluster whose disk was lost starts again: new offsets and topics, the chain of manifests continues.
                 store.execute("DELETE FROM held WHERE county = ?", (county,))
                 store.execute(
                     "INSERT INTO progress (county, cluster, held_until, read_until, may_be_open) VALUES (?, ?, 0, 0, 1)"
@@ -296,10 +296,10 @@ class Closer:
 
 
 class _NotKeptError(Exception):
-    """Undoes the index after an interim digest, which closes nothing."""
+    """Rolls the index back after an interim digest, which closes nothing."""
 
 
 def _hold(store: sqlite3.Connection, county: str, event_hash: bytes) -> bool:
-    """Remember an event hash; True if it was new."""
+    """Remember an event hash; return whether it was new."""
     added = store.execute("INSERT OR IGNORE INTO held VALUES (?, ?)", (county, event_hash))
     return added.rowcount == 1

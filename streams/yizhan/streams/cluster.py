@@ -1,4 +1,4 @@
-"""What the station asks the cluster: who it is, how far its topics go, how far the worker is."""
+"""The station's queries to the cluster: its id, the ends of its topics, the worker's progress."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _READ_TIMEOUT_SECONDS: Final = 30.0
 
 
 class Cluster:
-    """Questions to the cluster: who it is, how far each topic goes, how far the station is."""
+    """Queries to the cluster: its id, the ends of topics, the worker's progress."""
 
     def __init__(self, connection: KafkaConnection) -> None:
         """Connect (``StationError`` if no broker answers)."""
@@ -76,16 +76,16 @@ class Cluster:
         return {partition.topic: offset for partition, offset in found.items()}
 
     def committed(self, names: Sequence[str]) -> dict[str, int]:
-        """Offset up to which the station's worker has finished each topic; 0 for none."""
+        """Offset up to which the station's worker has processed each topic; 0 for none."""
         return {name: self.consumer.committed(TopicPartition(name, 0)) or 0 for name in names}
 
     def lag(self, names: Sequence[str]) -> dict[str, int]:
-        """Count the records in each topic that the worker has not finished."""
+        """Count the records in each topic that the worker has not processed."""
         ends, committed = self.ends(names), self.committed(names)
         return {name: max(0, ends[name] - committed[name]) for name in names}
 
     def behind(self, names: Sequence[str], moment: datetime) -> dict[str, int]:
-        """Count the records received before an instant that the worker has not finished, where there are some."""
+        """Count the records received before an instant that the worker has not processed, per topic that has some."""
         at = int(moment.timestamp() * 1000)
         found = self.consumer.offsets_for_times({TopicPartition(name, 0): at for name in names})
         ends, committed = self.ends(names), self.committed(names)
@@ -121,16 +121,16 @@ def watch(
     cluster_id: str,
     every_seconds: float = 2.0,
 ) -> None:
-    """Ask the cluster, for ever, whether the worker moves and whether it is still the same cluster.
+    """Ask the cluster, for ever, whether the worker makes progress and whether it is still the same cluster.
 
-    The worker moves when its committed offsets do, or when there is nothing to do, or when no
+    The worker makes progress if its committed offsets move, if there is nothing to do, or if no
     broker answers; then ``beat`` is called. Blocks: run it in a thread.
 
     Args:
         connection: as the principal ``station``.
         names: the events topics.
         beat: of the watchdog.
-        other_cluster: told the expected and the found id, once it is another.
+        other_cluster: called with the expected and the found id, once it is another.
         cluster_id: id of the cluster at the start.
         every_seconds: how often to ask.
     """
@@ -149,7 +149,7 @@ def watch(
             if committed != before or not any(lag.values()):
                 before = committed
                 beat()
-        except Exception as error:  # noqa: BLE001 -- kafka-python's own slips too: a dead watch would end a sound worker
+        except Exception as error:  # noqa: BLE001 -- kafka-python's own bugs too: the watch must not die
             log.info("cannot ask the broker: %s", error)
             beat()  # nothing to do while no broker answers
             if cluster is not None:

@@ -1,13 +1,13 @@
 """Turns between members: how much of one topic is read before the next topic has its turn.
 
-aiokafka hands over all that a fetch brought, and Faust reads nothing else until that was handled: 90,000 records of
-one byte held everybody else's alarms back for two minutes. Here a call takes a few records of each partition; the
-rest stays with the fetcher, and so is given up in a rebalance like everything that was not handed over.
+aiokafka returns everything that a fetch brought, and Faust reads nothing else until that was processed: 90,000 records
+of one byte delayed everybody else's alarms by two minutes. Here a call returns a few records of each partition; the
+rest stays with the fetcher, and is dropped in a rebalance like everything that was not returned.
 
-Rule 1: of each partition a call takes at most ``TURN_RECORDS`` records, and none after ``TURN_BYTES``.
+Rule 1: of each partition a call returns at most ``TURN_RECORDS`` records, and none after ``TURN_BYTES``.
 Rule 2: each partition keeps its order.
 Rule 3: while records of one partition wait here, the broker is asked for the others for ``WAIT_MS`` at a time:
-        longer, and who has many records would wait for those who have none.
+        with a longer wait, members with many records would wait for those with none.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ WAIT_MS: Final = 200
 
 
 class FairFetcher(Fetcher):  # type: ignore[misc] # aiokafka is not typed
-    """aiokafka's fetcher, which hands over a turn of each partition at a time."""
+    """aiokafka's fetcher, which returns a turn of each partition at a time."""
 
     def __init__(self, *args: Any, **settings: Any) -> None:  # noqa: ANN401 -- aiokafka's own
-        """Take what aiokafka's takes; the wait is ours."""
+        """Take aiokafka's arguments, with our wait."""
         super().__init__(*args, **{**settings, "fetch_max_wait_ms": WAIT_MS})
 
     async def fetched_records(
@@ -39,7 +39,7 @@ class FairFetcher(Fetcher):  # type: ignore[misc] # aiokafka is not typed
         max_records: int | None = None,  # noqa: ARG002 -- as above
     ) -> dict[Any, list[Any]]:
         """Return a turn of each partition that has records; wait for one if none has."""
-        # aiokafka's own waits, and raises what a fetch failed at; a single record is the least that it takes.
+        # aiokafka's call waits, and raises the error of a fetch; one record is the least that it can return.
         found: dict[Any, list[Any]] = await super().fetched_records(partitions, timeout, 1)
         for partition in list(self._records):
             waiting = self._records[partition]
@@ -68,5 +68,5 @@ def _size(record: Any) -> int:  # noqa: ANN401 -- aiokafka's own
 
 
 def install() -> None:
-    """Let every consumer of this process take turns."""
+    """Make every consumer of this process take turns."""
     consumer.Fetcher = FairFetcher

@@ -1,14 +1,14 @@
-"""What counties owe each other, watched by the station: events and ticks in, statements and table changes out.
+"""Obligations between counties, tracked by the station: events and ticks in, statements and table changes out.
 
-Law 1: a change goes into the table after the statements that say it were acknowledged; what a station that
-       died had said, and not yet entered, stands in the audit and is taken from there and sent again.
+Law 1: a change is written to the table after the statements about it were acknowledged; statements that a
+       station made before it died, but did not enter, are in the audit: they are read there and sent again.
 Law 2: only admitted events count, by their signed headers; time is a tick, a record like any other.
-Law 4: a step of an obligation is one statement with the same bytes; nothing is said anew of a record whose
-       place is behind the table's.
+Law 4: a step of an obligation is one statement with the same bytes; no new statement is made for a record
+       that the table covers already.
 Law 5: a statement names its rule and charter.
 
-Rule 1: pure. The table is ``yizhan.followups``, compacted: a key an obligation, and one for how far it goes.
-Rule 2: a fault of ours costs the reminders of one record, never the record.
+Rule 1: pure. The table is ``yizhan.followups``, compacted: one key per obligation, and one for its progress.
+Rule 2: an error in our code costs the reminders of one record, never the record.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 PROGRESS_KEY: Final = b"@progress"
-"""Key of how far the table goes; no obligation's name begins so."""
+"""Key of the table's progress; no obligation's name begins so."""
 _MARK: Final = (followups.KAFKA_HEADER, b"1")
 
 
 class Progress(ContractModel):
-    """How far the table goes.
+    """The records that the table covers.
 
     ``next`` is the next offset of each topic whose records are all in the table; ``audit`` the offset in
     ``yizhan.audit`` up to which every statement reached its receivers and the table.
@@ -59,15 +59,15 @@ class Progress(ContractModel):
     audit: Annotated[int, Field(ge=0)] = 0
 
     def to_bytes(self) -> bytes:
-        """Write it."""
+        """Serialise it."""
         return strictjson.dumps(self.model_dump())
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What an event or a tick led to: statements to be sent, then changes of the table (None: ended).
+    """The results of an event or a tick: statements to send, then changes of the table (None: ended).
 
-    ``next`` is how far the table goes once the changes are in it; None where nothing is worth writing.
+    ``next`` is the table's progress once the changes are in it; None if there is nothing worth writing.
     """
 
     outputs: tuple[Output, ...] = ()
@@ -77,16 +77,16 @@ class Followed:
 
 @dataclass
 class ObligationTable:
-    """The table as it was read: obligations that are open, and how far it goes."""
+    """The table as it was read: open obligations, and progress."""
 
     obligations: dict[str, ObligationState] = field(default_factory=dict)
     progress: Progress = field(default_factory=Progress)
     unreadable: tuple[bytes, ...] = ()
-    """Keys of rows to be taken out of the table: what they said is made again from the audit."""
+    """Keys of unreadable rows to be deleted: their content is rebuilt from the audit."""
 
     @classmethod
     def read(cls, records: Iterable[tuple[bytes | None, bytes | None]]) -> ObligationTable:
-        """Read the records (key, value) of ``yizhan.followups`` in order; what is no table counts as none."""
+        """Read the records (key, value) of ``yizhan.followups`` in order; a malformed table counts as none."""
         last = {key: value for key, value in records if key}
         said = last.pop(PROGRESS_KEY, None)
         if said is None:
@@ -103,15 +103,13 @@ class ObligationTable:
         except ValueError:
             unreadable.append(PROGRESS_KEY)
         if unreadable:
-            log.error(
-                "rows of the table of obligations cannot be read; it is made again from the audit: %s", unreadable
-            )
+            log.error("rows of the table of obligations cannot be read; it is rebuilt from the audit: %s", unreadable)
             return cls(unreadable=tuple(key for key in unreadable if key != PROGRESS_KEY))
         return cls(obligations, progress)
 
 
 class Follower:
-    """The obligations of one station."""
+    """Tracks the obligations of one station."""
 
     def __init__(
         self,
@@ -120,13 +118,13 @@ class Follower:
         key_at: Callable[[datetime], SigningKey],
         members: Collection[str],
     ) -> None:
-        """Take up the table.
+        """Start from the table.
 
         Args:
             table: as it was read.
             charters: adopted versions.
-            key_at: gives the postmark key of an instant.
-            members: whose topics this station serves; nobody else is told anything.
+            key_at: returns the postmark key of an instant.
+            members: whose topics this station serves; others get no statements.
         """
         self._charters, self._key_at, self._members = charters, key_at, frozenset(members)
         self._next = dict(table.progress.next)
@@ -137,7 +135,7 @@ class Follower:
         self._engine = ObligationEngine(table.obligations.values())
 
     def observe(self, record: Record, admitted: Admitted, charter: Charter) -> Followed:
-        """Let an admitted event open and discharge what it does."""
+        """Open and discharge obligations for an admitted event."""
         if not self._new(record):
             return Followed()
         ways = {code: made.way for code, made in admitted.decisions.items()}
@@ -146,7 +144,7 @@ class Follower:
         )
 
     def tick(self, record: Record) -> Followed:
-        """Let time pass."""
+        """Process a tick: remind, or state that obligations are overdue."""
         if not self._new(record):
             return Followed()
         try:
@@ -165,7 +163,7 @@ class Follower:
         return True
 
     def _moved(self) -> Mapping[str, int] | None:
-        """Tell how far the table goes if that is worth a record: ticks alone are not."""
+        """Return the table's progress if it is worth a record: ticks alone are not."""
         now = {topic: offset for topic, offset in self._next.items() if topic != topics.TICKS}
         if all(self._said.get(topic) == offset for topic, offset in now.items()):
             return None
@@ -181,7 +179,7 @@ class Follower:
             for each in said():
                 outputs += self._outputs(each)
         except Exception:
-            log.exception("a fault of this program, or no key to sign with: not all was said that is owed")
+            log.exception("a fault of this program, or no key to sign with: some followups are missing")
             metrics.FOLLOWUP_FAULTS.inc()
         changed = dict(self._engine.changed())
         self._counted.enter(changed)
@@ -196,8 +194,8 @@ class Follower:
         told = sorted({*said.owes, *said.owed} & self._members)
         return [Output(topics.alerts(code), said.obligation.encode(), signed, _MARK) for code in told]
 
-    def resent(self, said: Iterable[tuple[Followup, bytes]], changed: Mapping[str, ObligationState | None]) -> Followed:
-        """Send again what a station had said and perhaps not told everybody, and enter what it changed."""
+    def resend(self, said: Iterable[tuple[Followup, bytes]], changed: Mapping[str, ObligationState | None]) -> Followed:
+        """Send again statements that a station made but perhaps did not send to everybody, and enter their changes."""
         outputs = tuple(output for each, signed in said for output in self._copies(each, signed))
         gone = tuple((key, None) for key in self._unreadable)
         return Followed(outputs, (*gone, *_changes(changed)), self._position())
@@ -214,21 +212,21 @@ def _changes(changed: Mapping[str, ObligationState | None]) -> tuple[tuple[bytes
 
 
 class Tail:
-    """What the audit says beyond the table, entered into it: statements, and the records whose work is done.
+    """Statements of the audit that the table does not cover yet, and the records that they finish.
 
     A station sends a record's postmark to the audit, then its statements, then those of the next: so of all
-    postmarks only the last may lack statements, and its record alone is looked at again.
+    postmarks only the last may lack statements, and only its record is processed again.
     """
 
     def __init__(self, table: ObligationTable, charters: Charters, cluster_id: str) -> None:
-        """Take the table as it was read; it is changed."""
+        """Take the table as it was read; it is changed in place."""
         self._table, self._charters, self._cluster_id = table, charters, cluster_id
         self._changed: dict[str, ObligationState | None] = {}
         self.said: list[tuple[Followup, bytes]] = []
         self._last: tuple[str, int] | None = None
 
     def take(self, statement: bytes) -> None:
-        """Take the next statement of the audit; what is neither followup nor postmark changes nothing."""
+        """Process the next statement of the audit; anything but followups and postmarks is ignored."""
         try:
             kind = dsse.unverified_type(statement)
             if kind == followups.CONTENT_TYPE:
@@ -239,10 +237,10 @@ class Tail:
                     self._pass()
                     self._last = origin.topic, origin.offset
         except StatementInvalid as error:
-            log.warning("the audit holds what does not verify: %s", error)
+            log.warning("a statement of the audit does not verify: %s", error)
 
     def changed(self) -> Mapping[str, ObligationState | None]:
-        """Return what the table lacked (None: ended)."""
+        """Return the changes that the table lacked (None: ended)."""
         return self._changed
 
     def _pass(self) -> None:
@@ -264,15 +262,15 @@ class Tail:
 
 
 class Counts:
-    """How many obligations are open and overdue, by rule, for the metrics."""
+    """Numbers of open and overdue obligations, by rule, for the metrics."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start with none."""
         self._obligations: dict[str, tuple[str, bool]] = {}
         self._shown: set[str] = set()
 
     def enter(self, changed: Mapping[str, ObligationState | None]) -> None:
-        """Take up what changed."""
+        """Apply changes."""
         for name, obligation in changed.items():
             if obligation is None or obligation.ended is not None:
                 self._obligations.pop(name, None)
@@ -280,7 +278,7 @@ class Counts:
                 self._obligations[name] = (obligation.rule, obligation.overdue)
 
     def publish(self) -> None:
-        """Show the numbers."""
+        """Export the numbers."""
         total = Counter(rule for rule, _ in self._obligations.values())
         overdue = Counter(rule for rule, late in self._obligations.values() if late)
         self._shown |= set(total)

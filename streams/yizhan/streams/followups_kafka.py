@@ -1,11 +1,11 @@
-"""Where the obligations' table comes from: its own topic, and what the audit says beyond it.
+"""Loads the table of obligations from its own topic and from the audit.
 
-Rule 1: the table is whole before the first record is handled. It is read when partitions are given to this
-        worker: another may have written it meanwhile.
-Rule 2: how far the events topics go is asked before each tick is written. One that does not answer keeps the
-        end that was known of it: a tick is late by a few seconds at most.
-Rule 3: the audit from the table's place on is read too. So a table that is gone is made again from the
-        statements, and what a station said as it died is known, sent again, and never said otherwise.
+Rule 1: the table is complete before the first record is processed. It is read when partitions are assigned to
+        this worker: another one may have changed it.
+Rule 2: the ends of the events topics are queried before each tick is written. A topic that does not answer keeps
+        its last known end: a tick is late by a few seconds at most.
+Rule 3: the audit is read from the table's progress on. So a lost table is rebuilt from the statements, and the
+        statements of a station that died are known, sent again, and never contradicted.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ASK_ONE_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Obligations to go on with, and ticks that wait for events.
+    """Obligations to continue with, and ticks that wait for events.
 
     ``first`` is to be sent and entered first; ``audited`` is the end of the audit that was read; ``handled`` the next
     offset of each events topic.
@@ -71,7 +71,7 @@ def load(
     finally:
         cluster.close()
     follower = Follower(table, charters, key_at, members)
-    first = follower.resent(tail.said, tail.changed())
+    first = follower.resend(tail.said, tail.changed())
     log.info(
         "obligations: %d open; %d statements of the audit beyond the table", len(table.obligations), len(tail.said)
     )
@@ -79,10 +79,10 @@ def load(
 
 
 class Ends:
-    """How far topics go, asked time and again by one thread after another."""
+    """Ends of topics, queried repeatedly, one thread per topic."""
 
     def __init__(self, connection: KafkaConnection, names: Sequence[str]) -> None:
-        """Take what is to be asked; nothing is asked yet."""
+        """Take connection and topics; nothing is queried yet."""
         self._connection, self._names = connection, tuple(names)
         self._cluster: Cluster | None = None
         self._known: dict[str, int] = {}
@@ -102,5 +102,5 @@ class Ends:
             if self._cluster is not None:
                 self._known |= self._cluster.ends([name], _ASK_ONE_SECONDS)
         except StationError as error:
-            log.warning("%s does not say how far it goes: %s", name, error)
+            log.warning("the end of %s cannot be read: %s", name, error)
             metrics.ENDS_UNKNOWN.labels(name).inc()

@@ -9,11 +9,11 @@ from yizhan.runtime import record_batches
 
 
 class GuardedRecords(record_batches.GuardedRecords):
-    """Stands where aiokafka has ``MemoryRecords``."""
+    """Replaces aiokafka's ``MemoryRecords``."""
 
     decode = staticmethod(MemoryRecords)
 
 
 def install() -> None:
-    """Let every consumer of this process read through the guard."""
+    """Make every consumer of this process read through the guard."""
     fetcher.MemoryRecords = GuardedRecords

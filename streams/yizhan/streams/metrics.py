@@ -1,4 +1,4 @@
-"""What the station tells Prometheus. Labels are members, types, rules and reasons: closed lists."""
+"""Metrics of the station. Labels are members, types, rules and reasons: closed lists."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ FOLLOWUP_FAULTS = Counter("yizhan_station_followup_faults_total", "Records whose
 
 
 def count(handled: Handled) -> None:
-    """Count one record and what was decided about it."""
+    """Count one record and the decisions about it."""
     if handled.admitted is None:
         if handled.refused is not None:
             REFUSALS.labels(handled.refused.reason).inc()

@@ -1,7 +1,7 @@
-"""What is under way between an input and its acknowledgement.
+"""Tracks each input from reading to its acknowledgement.
 
-Law 1: an input's offset is committed after every output of it, then every change that it made to the table
-       of obligations, and those of all inputs before it, were acknowledged; outputs are sent ahead,
+Law 1: an input's offset is committed after all of the following were acknowledged: every output of it, then every
+       change that it made to the table of obligations, and those of all inputs before it. Outputs are sent ahead,
        acknowledgements awaited in order.
 """
 
@@ -28,7 +28,7 @@ _LOOPS: Final = 4
 
 @dataclass(slots=True)
 class Work:
-    """One input on its way, or several that were refused together, with what was sent for it.
+    """One input in progress, or several that were refused together, with the records sent for it.
 
     Without stream and events it is the worker's own.
     """
@@ -38,20 +38,20 @@ class Work:
     received: datetime | None = None
     followed: Followed = field(default_factory=Followed)
     sent: list[tuple[Output, Any]] = field(default_factory=list)
-    """Output and the future of its acknowledgement."""
+    """Each output with the future of its acknowledgement."""
     entered: list[Any] = field(default_factory=list)
-    """The same of the table's changes."""
+    """The same for the table's changes."""
 
 
 class Pipeline:
-    """Sends ahead; in order awaits acknowledgements, writes the table's changes, acknowledges the input."""
+    """Sends ahead; then, in order, awaits acknowledgements, writes the table's changes, acknowledges the input."""
 
     def __init__(self, send: Callable[..., Awaitable[Any]], window: int) -> None:
-        """Begin with nothing under way.
+        """Start with nothing in progress.
 
         Args:
             send: Faust's ``producer.send``: topic, key, value, partition, timestamp, headers.
-            window: how many inputs may be under way.
+            window: how many inputs may be in progress.
         """
         self._send = send
         self._sent: asyncio.Queue[Work] = asyncio.Queue(window)
@@ -60,44 +60,44 @@ class Pipeline:
         self._idle = asyncio.Event()
 
     async def start(self, work: Work, outputs: Sequence[Output]) -> None:
-        """Start sends of an input."""
+        """Start sending outputs of an input."""
         for each in outputs:
             headers = [each.header] if each.header else None
             work.sent.append((each, await self._send(each.topic, each.key, each.value, 0, None, headers)))
 
-    async def leave(self) -> None:
-        """Let what was started leave this process, before this one computes on."""
+    async def flush(self) -> None:
+        """Let the sends that were started leave this process before it computes further."""
         for _turn in range(_LOOPS):
             await asyncio.sleep(0)
 
     async def send(self, work: Work, followed: Followed) -> None:
-        """Start the rest of an input's sends; wait only while the window is full."""
+        """Start sending the rest of an input's outputs; wait only while the window is full."""
         work.followed = followed
         await self.start(work, followed.outputs)
         self._under_way += 1
         metrics.IN_FLIGHT.inc()
         await self._sent.put(work)
 
-    async def begin(self, loaded: Loaded) -> None:
-        """Go on from a table that was read: nothing of before is under way."""
+    async def reset(self, loaded: Loaded) -> None:
+        """Continue with a table that was just read; discard everything in progress."""
         self._audited = loaded.audited
         await self.send(Work(), loaded.first)
 
-    async def idle(self) -> None:
-        """Wait until nothing is under way."""
+    async def wait_until_idle(self) -> None:
+        """Wait until nothing is in progress."""
         if self._under_way:
             self._idle.clear()
             await self._idle.wait()
 
     async def enter(self) -> None:
-        """Run for ever: change the table once what says so was acknowledged."""
+        """Run for ever: change the table once the statements about the change were acknowledged."""
         while True:
             work = await self._sent.get()
             for output, future in work.sent:
                 sent = await future
                 if output.topic == topics.AUDIT:
                     self._audited = sent.offset + 1
-            # From here on every statement is in Kafka; before it, the table does not say that it was made.
+            # Crash point: from here on every statement is in Kafka; before it, the table does not say that it was made.
             changes = list(work.followed.changes)
             if work.followed.next is not None:
                 done = Progress(next=dict(work.followed.next), audit=self._audited)
@@ -106,12 +106,12 @@ class Pipeline:
             await self._entered.put(work)
 
     async def acknowledge(self, clock: Callable[[], datetime]) -> None:
-        """Run for ever: the one place where an input is acknowledged."""
+        """Run for ever: the only place where an input is acknowledged."""
         while True:
             work = await self._entered.get()
             for future in work.entered:
                 await future
-            # From here on everything that followed from the input is in Kafka; before it, the
+            # Crash point: from here on all outputs of the input are in Kafka; before it, the
             # input is read again after a crash.
             for event in work.events:
                 await work.stream.ack(event)

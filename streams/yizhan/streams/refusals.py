@@ -1,14 +1,14 @@
-"""Which refused records have a postmark of their own, and which are spoken of together.
+"""Decides which refused records get a postmark of their own, and which share one.
 
 A postmark stays in the audit for ever. Without a bound, a member that writes junk fills it: 138 MB from one batch of
 90,000 records of one byte.
 
-Rule 1: of each topic ``OWN_RECORDS`` refused records have a postmark of their own, and one more every
-        ``OWN_EVERY_SECONDS``. Those beyond are held and spoken of by one postmark, that of the last of them, which
+Rule 1: of each topic ``OWN_RECORDS`` refused records get a postmark of their own, and one more every
+        ``OWN_EVERY_SECONDS``. Those beyond are held and share one postmark, that of the last of them, which
         names the ``first``.
-Rule 2: what is held was not acknowledged: after a crash it is read again.
-Rule 3: it is said before anything else is said of that topic, and after ``HOLD_SECONDS`` at the latest.
-Rule 4: pure; time is an argument, in seconds of any clock that only goes forward.
+Rule 2: records that are held are not acknowledged: after a crash they are read again.
+Rule 3: the shared postmark is written before anything else about that topic, and after ``HOLD_SECONDS`` at the latest.
+Rule 4: pure; time is an argument, in seconds of a monotonic clock.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HOLD_BYTES: Final = 16 * 1024 * 1024
 
 @dataclass(slots=True)
 class Held(Generic[T]):
-    """Refused records of one topic, from offset ``first`` to ``last``, and what their reader wants to have back."""
+    """Refused records of one topic, from offset ``first`` to ``last``, with the reader's items to acknowledge."""
 
     first: int
     last: Record
@@ -42,8 +42,8 @@ class Held(Generic[T]):
 
 
 @dataclass(slots=True)
-class _Allowance:
-    """How many records may have a postmark of their own."""
+class _TokenBucket:
+    """Token bucket: how many records may have a postmark of their own."""
 
     left: float = OWN_RECORDS
     at: float = 0.0
@@ -58,15 +58,15 @@ class _Allowance:
 
 
 class Refusals(Generic[T]):
-    """The allowance of each topic, and what is held of it."""
+    """The token bucket of each topic, and its held records."""
 
     def __init__(self) -> None:
-        """Begin with every allowance whole, and nothing held."""
-        self._allowances: defaultdict[str, _Allowance] = defaultdict(_Allowance)
+        """Start with full buckets, and nothing held."""
+        self._allowances: defaultdict[str, _TokenBucket] = defaultdict(_TokenBucket)
         self._held: dict[str, Held[T]] = {}
 
     def hold(self, record: Record, item: T, now: float) -> bool:
-        """Hold a refused record; False if it is to have a postmark of its own."""
+        """Hold a refused record; False if it gets a postmark of its own."""
         held = self._held.get(record.topic)
         if held is None:
             if self._allowances[record.topic].take(now):
@@ -78,12 +78,12 @@ class Refusals(Generic[T]):
         return True
 
     def take(self, topic: str) -> Iterator[Held[T]]:
-        """Give up what is held of a topic, if anything is."""
+        """Release the held records of a topic, if any."""
         if topic in self._held:
             yield self._held.pop(topic)
 
     def due(self, now: float) -> Iterator[Held[T]]:
-        """Give up what was held long enough, or has become much."""
+        """Release records that were held long enough, or have become too many."""
         for topic, held in list(self._held.items()):
             if now - held.since >= HOLD_SECONDS or len(held.items) >= HOLD_RECORDS or held.size >= HOLD_BYTES:
                 yield self._held.pop(topic)

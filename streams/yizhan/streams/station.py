@@ -1,9 +1,9 @@
-"""One record in, everything that follows from it out: pure, tested as tables.
+"""Computes all outputs of one record. Pure, tested as tables.
 
-Law 1: everything a record causes is in one tuple, so that its offset is committed after all of it.
-Law 2: what decides is the verified envelope; the record's topic and time are compared with it.
+Law 1: all outputs of a record are in one tuple, so that its offset is committed after all of them.
+Law 2: decisions use the verified envelope; the record's topic and time are compared with it.
 Law 3: nothing here can open a payload.
-Law 5: every output carries the postmark that says what was decided and by which rule.
+Law 5: every output carries the postmark that gives the decision and its rule.
 
 The same record under the same charter gives the same bytes, however often it is read.
 """
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 QUARANTINED_BYTES: Final = 4096
-"""How much of a refused record the quarantine shows; the record itself stays in its topic."""
+"""Bytes of a refused record that the quarantine shows; the record itself stays in its topic."""
 MAX_DETAIL: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """One record to be written: never without a key, at most one Kafka header."""
+    """One record to be written: always with a key, at most one Kafka header."""
 
     topic: str
     key: bytes
@@ -47,7 +47,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Handled:
-    """What a record led to. ``admitted`` is None where it was refused; ``refused`` says why."""
+    """The result for a record. ``admitted`` is None if it was refused; ``refused`` says why."""
 
     outputs: tuple[Output, ...]
     admitted: Admitted | None
@@ -74,10 +74,10 @@ def handle(
         cluster: id of the Kafka cluster the record was read from.
         stale: whether the station's charter could not be refreshed at that time.
         newest: number of the newest version that the station knows; this one's if None.
-        first: of a refused record: offset from which on all were refused, without postmarks of their own.
+        first: of a refused record: offset from which on all were refused and share this postmark.
 
     Returns:
-        What to write, in order. Nothing is ever raised for a record's sake.
+        The records to write, in order. No record makes it raise.
     """
     value = record.value or b""
     seen = Postmark.model_construct(
@@ -108,7 +108,7 @@ def handle(
 
 
 def _admit(record: Record, charter: Charter) -> Admitted:
-    """Admit; a fault of ours that one record meets is a refusal of that record, not the end of the service for all."""
+    """Admit a record; an error in our code refuses this one record and does not end the service."""
     try:
         return admit(record, charter)
     except (Refused, MemoryError, OSError):
@@ -123,10 +123,10 @@ def _admit(record: Record, charter: Charter) -> Admitted:
 
 
 def postmark_key(charters: Charters, keys: Mapping[str, SigningKey], moment: datetime) -> SigningKey:
-    """Find the station's key that the charter in force names; of several, the first.
+    """Return the station's key that the charter in force names; of several, the first.
 
     Raises:
-        CharterInvalid: it names none of ours that holds then.
+        CharterInvalid: it names none of ours that is valid then.
     """
     charter = charters.in_force(moment)
     for kid, entry in charter.postmark.items():
@@ -162,7 +162,7 @@ def _refusal(record: Record, value: bytes, postmark: Postmark, key: SigningKey) 
         Output(topics.QUARANTINE, place, value[:QUARANTINED_BYTES], (KAFKA_HEADER, stamp)),
         Output(topics.AUDIT, place, stamp),
     ]
-    # Only the member that a topic belongs to can write there, so it is the one to be told.
+    # Only the member that owns a topic can write there, so the refusal goes to that member.
     if (owner := topics.member_of_events(record.topic)) is not None:
         outputs.append(Output(topics.postings(owner), place, stamp))
     return tuple(outputs)

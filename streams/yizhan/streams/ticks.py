@@ -1,9 +1,9 @@
-"""Time as records: what a tick says, and which ticks must wait for events.
+"""Time as records: the content of a tick, and which ticks must wait for events.
 
-Rule 1: a tick acts when every event has been handled that stood in the events topics before it. A reminder is
-        never said while its discharge waits unread, however long the station was away.
+Rule 1: a tick acts when every event that was in the events topics before it has been processed. So no reminder
+        is sent while its discharge is still unread, however long the station was down.
 Rule 2: it never waits for ever. A topic that is behind and of which nothing was read for ``patience`` seconds (its
-        partition has no leader) holds no tick up any more, until it is read again.
+        partition has no leader) delays no tick until it is read again.
 Rule 3: pure; ticks act in their order, and events never wait.
 """
 
@@ -29,26 +29,26 @@ _NONE: Final[Mapping[str, int]] = {}
 
 
 class Tick(ContractModel):
-    """A record of ``yizhan.ticks``: it is at least this late.
+    """A record of ``yizhan.ticks``: the time is at least ``at``.
 
-    ``ends`` is the next offset of each events topic, asked after ``at`` was taken: what stands before them came first.
+    ``ends`` is the next offset of each events topic, queried after ``at`` was read: records before them came first.
     """
 
     at: Timestamp
     ends: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
 
     def to_bytes(self) -> bytes:
-        """Write it."""
+        """Serialise it."""
         return strictjson.dumps(self.model_dump())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Tick:
-        """Read it (``ValueError`` if it is none)."""
+        """Parse it (``ValueError`` if it is malformed)."""
         return cls.model_validate(strictjson.loads(data))
 
 
 def ends(data: bytes | None) -> Mapping[str, int]:
-    """Return what a tick waits for; nothing if it is no tick."""
+    """Return the offsets that a tick waits for; nothing if it is malformed."""
     try:
         return Tick.from_bytes(data or b"").ends
     except ValueError:
@@ -56,13 +56,13 @@ def ends(data: bytes | None) -> Mapping[str, int]:
 
 
 class PendingTicks(Generic[T]):
-    """Ticks that wait for events, each with whatever its reader wants to have back."""
+    """Ticks that wait for events, each with its reader's item."""
 
     def __init__(self, handled: Mapping[str, int], patience: float) -> None:
-        """Begin.
+        """Start with no ticks.
 
         Args:
-            handled: events topic → next offset that was not handled yet; topics of others are not waited for.
+            handled: events topic → next offset that was not handled yet; topics that are not in it are not waited for.
             patience: seconds (rule 2).
         """
         self._handled, self._patience = dict(handled), patience
@@ -70,22 +70,22 @@ class PendingTicks(Generic[T]):
         self._held: deque[tuple[Mapping[str, int], T]] = deque()
 
     def handled(self, topic: str, offset: int, now: float) -> None:
-        """Take note of an event that was handled; ``now`` in seconds of any clock that only goes forward."""
+        """Record that an event was handled; ``now`` in seconds of a monotonic clock."""
         self._handled[topic] = offset + 1
         if topic in self._behind_since:
             self._behind_since[topic] = now
 
     def hold(self, until: Mapping[str, int], tick: T) -> None:
-        """Keep a tick until the events before it were handled."""
+        """Hold a tick until the events before it were handled."""
         self._held.append((until, tick))
 
     def ready(self, now: float) -> Iterator[T]:
-        """Yield, and let go of, the ticks that may act."""
+        """Remove and yield the ticks that may act."""
         while self._held and not self._awaited(self._held[0][0], now):
             yield self._held.popleft()[1]
 
     def _awaited(self, until: Mapping[str, int], now: float) -> int:
-        """Count the topics whose events are missing; every one is looked at, so that their patience runs at once."""
+        """Count the topics whose events are missing; all are checked, so that their patience starts together."""
         return sum(self._missing(topic, end, now) for topic, end in until.items() if topic in self._handled)
 
     def _missing(self, topic: str, end: int, now: float) -> bool:
@@ -95,7 +95,7 @@ class PendingTicks(Generic[T]):
         if now - self._behind_since.setdefault(topic, now) < self._patience:
             return True
         log.warning(
-            "%s: nothing was read for %g s, from %d of %d on; time goes on without it",
+            "%s: nothing was read for %g s, at offset %d of %d; ticks no longer wait for it",
             topic, self._patience, self._handled[topic], end,
         )  # fmt: skip
         metrics.TICKS_WITHOUT.labels(topic).inc()

@@ -1,7 +1,7 @@
-"""Puts the station's worker together and runs it until it is told to stop.
+"""Builds the station's worker and runs it until it is asked to stop.
 
-Rule 1: everything that can be wrong at the start is found here, and said in one sentence.
-Rule 2: a worker that does not move is ended; its supervisor starts it again.
+Rule 1: everything that can be wrong at the start is checked here, and reported in one sentence.
+Rule 2: a worker without progress is ended; its supervisor starts it again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def written_topics(members: Sequence[str]) -> list[str]:
-    """Every topic that a worker for these members writes."""
+    """Return every topic that a worker for these members writes."""
     own = [name(code) for name in (topics.alerts, topics.pending, topics.postings) for code in members]
     return [*own, topics.QUARANTINE, topics.AUDIT, topics.FOLLOWUPS, topics.TICKS]
 
@@ -42,14 +42,14 @@ def run_station(
     Args:
         settings: of this machine.
         connection: as the principal ``station``.
-        charters: adopted versions; looked for again while running.
+        charters: adopted versions; refreshed while running.
         keys: postmark keys.
         folder: the station's own, for Faust's files.
 
     Raises:
         StationError: no broker answers, or a topic is missing.
         CharterInvalid: the charter in force names none of the keys.
-        KeyboardInterrupt: SIGINT asked it to end, and it did.
+        KeyboardInterrupt: SIGINT asked it to end, and it has ended.
     """
     members = sorted(charters.latest().members)
     sources = [topics.events(code) for code in members]
@@ -69,7 +69,7 @@ def run_station(
         kwargs={
             "beat": watchdog.beat,
             "other_cluster": lambda was, found: faust_app.end_process(
-                f"the cluster is {found}, it was {was}: the broker's disk was lost"
+                f"expected cluster {was}, got {found}: the broker's disk was lost"
             ),
             "cluster_id": cluster_id,
         },

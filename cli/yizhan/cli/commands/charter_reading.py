@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from yizhan.charter.document import routes_json, tables
-from yizhan.charter.replay import Different
+from yizhan.charter.replay import RoutingDifference
 from yizhan.cli.click_options import Command, county_option, json_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.labels import way_name
@@ -159,7 +159,7 @@ def replay(policy: Path, file: Path | None, county: str | None, as_json: bool) -
     tell(_("共 {count} 个事件，{different} 处不同").format(count=len(headers), different=len(found)))
 
 
-def _different_json(each: Different) -> dict[str, Any]:
+def _different_json(each: RoutingDifference) -> dict[str, Any]:
     return {
         "id": each.header.id,
         "type": each.header.type,
@@ -169,7 +169,7 @@ def _different_json(each: Different) -> dict[str, Any]:
     }
 
 
-def _different_row(home: Home, each: Different) -> tuple[str, ...]:
+def _different_row(home: Home, each: RoutingDifference) -> tuple[str, ...]:
     return (
         each.header.id,
         type_name(each.header.type),

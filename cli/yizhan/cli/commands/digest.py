@@ -59,7 +59,7 @@ def list_(county: str, as_json: bool) -> None:
 @option("--format", "form", type=OneOf(["md", "json"]), default="md", help=marked("md 或 json（默认 md）"))
 @option("--json", "as_json", is_flag=True, help=marked("同 --format json"))
 def show(label: str, county: str, partner: str | None, form: str, as_json: bool) -> None:
-    """Show the letters of a quarter."""
+    """Show the events of a quarter."""
     home = current_home()
     shown = show_quarter(home, label, county, partner, acting("digest show"), utc_now())
     if as_json or form == "json":

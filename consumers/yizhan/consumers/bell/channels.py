@@ -1,8 +1,8 @@
 """Channels that carry a message out. The one file that imports Apprise.
 
-Rule 1: a channel that fails or does not end in its time is seen, and never waited for longer.
+Rule 1: a channel that fails or exceeds its timeout is reported, and not waited for.
 Rule 2: no log line or error repeats an address: neither ours, nor Apprise's, nor those of the libraries it uses.
-Rule 3: a message counts as delivered if the other side says so: WeCom and DingTalk refuse with HTTP 200, by an
+Rule 3: a message counts as delivered only if the other side confirms it: WeCom and DingTalk refuse with HTTP 200, by an
         ``errcode``.
 Rule 4: a command gets no shell, no terminal and none of our variables; the message is JSON on its standard input.
 """
@@ -38,7 +38,7 @@ _ENVIRONMENT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "DISPLAY", "XDG_R
 
 
 def ready_channels(settings: BellSettings) -> Mapping[str, ReadyChannel]:
-    """Make every channel ready.
+    """Prepare every channel.
 
     Raises:
         SettingError: Apprise does not know an address, or is not installed; the sentence names the channel.
@@ -47,7 +47,7 @@ def ready_channels(settings: BellSettings) -> Mapping[str, ReadyChannel]:
 
 
 def attempt(channel: ReadyChannel, message: Message) -> str:
-    """Send, and return what came of it: ``delivered``, or why not in a word. Never raises."""
+    """Send, and return the outcome: ``delivered``, or a code for the reason. Never raises."""
     try:
         channel.send(message)
     except ChannelFailed as failed:
@@ -63,7 +63,7 @@ class ReadyChannel:
     """One channel, ready to send; may be used by several threads."""
 
     def __init__(self, name: str, channel: Channel) -> None:
-        """Check that it can be used at all (raises as ``ready_channels``)."""
+        """Check that the channel can be used (raises as ``ready_channels``)."""
         self.name, self.channel = name, channel
         self._hanging, self._lock = 0, threading.Lock()
         if channel.url is not None:
@@ -77,7 +77,7 @@ class ReadyChannel:
                 raise SettingError(sentence, name=name)
 
     def send(self, message: Message) -> None:
-        """Send, or say why it did not go.
+        """Send, or raise with the reason.
 
         Raises:
             ChannelFailed: its words are ``refused``, ``timeout``, ``hanging``, ``exit N`` or the system's.
@@ -99,20 +99,20 @@ class ReadyChannel:
             raise ChannelFailed("refused")
 
     def notify(self, message: Message) -> bool:
-        """Let Apprise send; whether the other side took it. Its exceptions may hold the address: none is logged."""
+        """Send by Apprise; return whether the other side accepted it. Exceptions may hold the address: not logged."""
         with contextlib.suppress(Exception):
-            # Text stays text: what a partner wrote is no HTML in a mail, no Markdown in a chat.
+            # Plain text: a partner's text must not become HTML in a mail or Markdown in a chat.
             return bool(self._sender().notify(title=message.title, body=message.body, body_format="text"))
         return False
 
     def ended(self, sending: _Sending) -> None:
-        """Note that a sending came back, in time or not."""
+        """Record that a send returned, in time or not."""
         with self._lock:
             sending.over = True
             self._hanging -= sending.given_up
 
     def _sender(self) -> Any:  # noqa: ANN401 -- apprise.Apprise
-        """Make what sends: anew each time, since it waits between two messages and is for one thread."""
+        """Return a new sender: one waits between two messages and is for one thread."""
         from apprise import Apprise, AppriseAsset  # noqa: PLC0415 -- a county without such channels need not have it
 
         asset = AppriseAsset(app_id="Yizhan", app_desc="Yizhan", app_url="", secure_logging=True)
@@ -125,7 +125,7 @@ class ReadyChannel:
 
 
 class _Sending(threading.Thread):
-    """One message on its way; nothing can stop it but its own end."""
+    """One message being sent; it cannot be interrupted."""
 
     def __init__(self, channel: ReadyChannel, message: Message) -> None:
         super().__init__(name=f"bell-{channel.name}", daemon=True)
@@ -140,7 +140,7 @@ class _Sending(threading.Thread):
 
 
 def _silence() -> None:
-    """Keep addresses out of the log: these libraries tell them."""
+    """Keep addresses out of the log: these libraries log them."""
     for name in ("apprise", "urllib3", "requests"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.CRITICAL + 1)
@@ -148,7 +148,7 @@ def _silence() -> None:
 
 
 def _read_refusals() -> None:
-    """Let the plugins that take every HTTP 200 for a success see the refusal in it (Apprise 2.3)."""
+    """Make the plugins that accept every HTTP 200 read the refusal in it (Apprise 2.3)."""
     import requests  # noqa: PLC0415 -- comes with Apprise
 
     def post(*arguments: Any, **how: Any) -> requests.Response:  # noqa: ANN401 -- as requests.post

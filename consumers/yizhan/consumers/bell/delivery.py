@@ -1,11 +1,11 @@
-"""Carries rings to an officer: the stages between a ring that is due and somebody who heard it.
+"""Delivers rings to an officer: the stages from a due ring to a delivered message.
 
-1. ``ChannelOrder``: the channels of the rung; one that failed a moment ago comes last.
-2. ``RingStore.begin``: drops rings that nobody wants any more, and records that the others are being sent.
+1. ``ChannelOrder``: the channels of the rung; one that failed recently is last.
+2. ``RingStore.begin``: drops rings that are no longer needed, and records that the others are being sent.
 3. ``Notifier``: writes as much as the channel may carry, and sends it.
-4. The outcome is recorded, counted, and passed to the observer. If the channel failed, the next one follows at once.
-5. No channel is left: something urgent goes to the next rung at once; the ring itself is tried again later, ever
-   more rarely, until it is acknowledged or old.
+4. The outcome is recorded, counted, and passed to the observer. If the channel failed, the next one is tried at once.
+5. If no channel is left, an urgent ring goes to the next rung at once; the ring itself is tried again later, with
+   growing pauses, until it is acknowledged or too old.
 """
 
 from __future__ import annotations
@@ -44,19 +44,19 @@ class Notifier(Protocol):
     tells: Tells
 
     def notify(self, rings: Sequence[Ring]) -> str:
-        """Return ``delivered``, or why not in a word. Never raises."""
+        """Return ``delivered``, or a code for the reason. Never raises."""
 
 
 class ChannelNotifier:
     """Sends rings on a channel of ``bell.toml``."""
 
     def __init__(self, channel: ReadyChannel, county: str, names: Callable[[], Names], observer: RingObserver) -> None:
-        """Take the channel, and what it needs to write a message; ``county`` is our member code."""
+        """Take the channel and the data for its messages; ``county`` is our member code."""
         self.tells = channel.channel.tells
         self._channel, self._county, self._names, self._observer = channel, county, names, observer
 
     def notify(self, rings: Sequence[Ring]) -> str:
-        """Send; content that may not be shown is not sent, and the channel counts as failed."""
+        """Send; content whose access cannot be logged is not sent, and the channel counts as failed."""
         if self.tells == "summary":
             try:
                 self._observer.before_content(self._channel.name, rings)
@@ -84,7 +84,7 @@ class ChannelOrder:
         self._lock = threading.Lock()
 
     def channels(self, rung: str) -> list[str]:
-        """Return a rung's channels; what failed a moment ago comes last."""
+        """Return a rung's channels; one that failed recently is last."""
         now = time.monotonic()
         with self._lock:
             shunned = {name for name, at in self._failed_at.items() if now - at < SHUN_SECONDS}
@@ -141,7 +141,7 @@ class Delivery:
         self._escalate(planner, rings, unless)
 
     def _record(self, write: Callable[[], None]) -> None:
-        """Record an outcome; while the disk fails the ring is not sent again, but the outcome is written again."""
+        """Record an outcome; while the disk fails, only the recording is repeated, not the ring."""
         while True:
             try:
                 write()
@@ -161,7 +161,7 @@ class Delivery:
                 metrics.BELL_SECONDS.observe(max(0.0, (now - each.made).total_seconds()))
 
     def _escalate(self, planner: RingPlanner, rings: Sequence[Ring], unless: Unless) -> None:
-        """Send what is urgent to the next rung at once; try this rung later, if it has any channel."""
+        """Send urgent rings to the next rung at once; try this rung later, if it has any channel."""
         now, plan = self._clock(), rings[0].plan
         again: datetime | None = None
         if self.order.channels(plan.rung):
@@ -169,7 +169,7 @@ class Delivery:
             again = now + timedelta(seconds=pause)
         others = []
         if plan.urgency not in URGENT:
-            # What is rung in the quiet hours cannot wait for their end.
+            # A ring in the quiet hours cannot wait for their end.
             again = again and (again if planner.quiet(now) > now else planner.quiet(again))
         elif plan.rung != RUNGS[-1]:
             others = [replace(plan, rung=RUNGS[RUNGS.index(plan.rung) + 1], due=now)]

@@ -1,9 +1,9 @@
-"""``bell.toml``: a county's channels, who has which, and when the bell is quiet.
+"""``bell.toml``: a county's channels, their order for each rung, and the quiet hours.
 
-Rule 1: an address is a secret: the file is for its owner alone, and no sentence, log or JSON repeats one.
-Rule 2: what cannot be used stops the program by name; nothing is guessed.
+Rule 1: an address is a secret: only the owner may read the file, and no message, log or JSON repeats one.
+Rule 2: an unusable entry stops the program and is named; nothing is guessed.
 Rule 3: a channel carries no more than the file allows; the default is ``kind``.
-Rule 4: who stands on which rung is the charter's word; the file only says how each is reached.
+Rule 4: the charter says who is on which rung; the file only says how each is reached.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class _Part(BaseModel):
 
 
 class Channel(_Part):
-    """One way to reach somebody: an address of Apprise's, or a command of this machine (no shell)."""
+    """One way to reach a person: an address of Apprise's, or a command of this machine (no shell)."""
 
     url: SecretStr | None = None
     command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
@@ -82,10 +82,10 @@ class BellSettings(_Part):
 
 
 def load(path: Path) -> BellSettings | None:
-    """Read a county's ``bell.toml``; None where there is none: then nobody is rung but at the screen.
+    """Read a county's ``bell.toml``; None if there is none: then only the screen rings.
 
     Raises:
-        SettingError: others may read it, or what stands in it cannot be used; the sentence names the place only.
+        SettingError: others may read it, or an entry cannot be used; the message names the place only.
     """
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
@@ -98,7 +98,7 @@ def load(path: Path) -> BellSettings | None:
     except OSError as error:
         raise SettingError(f"{path}: {os_error(error)}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        # The parser's own words may hold a piece of an address: only its line is shown.
+        # The parser's message may contain a part of an address: only its line is shown.
         line = _LINE.search(str(error))
         sentence = marked("{path} 第 {line} 行不是可读的 TOML；请改正")
         raise SettingError(sentence, path=path, line=line[1] if line else "?") from None
@@ -131,7 +131,7 @@ def _first_last(quiet_hours: str) -> tuple[time, time]:
 
 
 def quiet_until(quiet_hours: str, zone: ZoneInfo, at: datetime) -> datetime:
-    """Return the instant itself, or when the quiet hours end that it falls in."""
+    """Return the instant itself, or the end of the quiet hours that it falls in."""
     if not quiet_hours:
         return at
     first, last = _first_last(quiet_hours)

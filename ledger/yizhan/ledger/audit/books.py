@@ -1,14 +1,14 @@
-"""A county's books as it gives them to an auditor: what was sent and what came, without any content.
+"""A county's books as it gives them to an auditor: the events it sent and received, without any content.
 
-JSON Lines. The first line says whose book it is, the last how many lines stand between, so that a book
-that was cut is noticed. Letters travel as counterfoils: signature, header and hash can be checked.
+JSON Lines. The first line names the county, the last has the number of lines between, so that a truncated
+book is noticed. Events travel as counterfoils: signature, header and hash can be checked.
 
-Law 2: a letter's header is believed only if its counterfoil verifies; the row says whether it did.
+Law 2: an event's header is believed only if its counterfoil verifies; the row says whether it did.
 
-Rule 1: a book is its county's word, line by line proven by others' signatures: the sender's on the
-        counterfoil, the station's on the postmark. What it leaves out shows against log and partner.
-Rule 2: an ``external_ref`` is given as a hash with the county's code, which tells nothing to whoever
-        does not know it already.
+Rule 1: a book is its county's own account. Each line is proven by others' signatures: the sender's on the
+        counterfoil, the station's on the postmark. What a book omits shows against the log and the partner's book.
+Rule 2: an ``external_ref`` is given as a hash with the county's code: only a reader who knows the reference
+        can recognise it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _Number = Annotated[int, Field(ge=0, le=strictjson.MAX_INTEGER)]
 
 
 class BookHeader(ContractModel):
-    """The first line: whose book, made when, and how far the county's journal of accesses went then."""
+    """The first line: county, time of export, and the head of the county's access log at that time."""
 
     line: Literal["book"] = "book"
     format: Literal[1] = 1
@@ -85,7 +85,7 @@ class OutboxRow(_Letter):
 
 
 class Destroyed(ContractModel):
-    """That content was destroyed: under which class of retention, when, said by which event."""
+    """Says that content was destroyed: its class of retention, when, and the event that reports it."""
 
     retention: str
     at: Timestamp
@@ -93,7 +93,7 @@ class Destroyed(ContractModel):
 
 
 class InboxRow(_Letter):
-    """One event in an inbox. ``answers``: stage → when an officer of the county said it."""
+    """One event in an inbox. ``answers``: stage → time of the county officer's receipt."""
 
     line: Literal["came"] = "came"
     stored: Timestamp
@@ -125,7 +125,7 @@ class AsideRecord(ContractModel):
 
 
 class DigestRecord(ContractModel):
-    """A digest that came: manifest as signed, verdict, the hashes of its events in order."""
+    """A digest that was received: manifest as signed, verdict, the hashes of its events in order."""
 
     line: Literal["digest"] = "digest"
     label: str
@@ -136,7 +136,7 @@ class DigestRecord(ContractModel):
 
 
 class LaneRecord(ContractModel):
-    """Numbers of one lane that came or never will, as the inbox remembers them; spans of (first, last)."""
+    """Numbers of one lane that were received or never will be, as the inbox remembers them; spans of (first, last)."""
 
     line: Literal["lane"] = "lane"
     source: Source
@@ -147,14 +147,14 @@ class LaneRecord(ContractModel):
 
 
 class Access(ContractModel):
-    """One line of the county's journal of accesses, as it stands there."""
+    """One line of the county's access log, unchanged."""
 
     line: Literal["access"] = "access"
     entry: _Text
 
 
 class BookTrailer(ContractModel):
-    """The last line: how many stand between it and the first."""
+    """The last line: the number of lines between it and the first."""
 
     line: Literal["end"] = "end"
     lines: _Number
@@ -169,18 +169,18 @@ _ROWS: Final[TypeAdapter[Any]] = TypeAdapter(
 )
 
 
-def hidden_ref(county: str, external_ref: str) -> str:
-    """Hide a desk's own reference, so that only whoever knows it recognises it."""
+def hash_reference(county: str, external_ref: str) -> str:
+    """Hash a desk's own reference, so that only a reader who knows it can recognise it."""
     return hashlib.sha256(f"yizhan/ref/v1\0{county}\0{external_ref}".encode()).hexdigest()
 
 
-def written_base64(data: bytes | None) -> str | None:
-    """Write bytes as a row carries them."""
+def encode_base64(data: bytes | None) -> str | None:
+    """Encode bytes as a row carries them."""
     return None if data is None else base64.b64encode(data).decode()
 
 
 def write_book(opening: BookHeader, rows: Iterable[Row]) -> Iterator[bytes]:
-    """Yield a book's lines, each with its end."""
+    """Yield a book's lines, each with its newline."""
     yield _line(opening)
     count = 0
     for row in rows:
@@ -195,10 +195,10 @@ def _line(row: ContractModel) -> bytes:
 
 @dataclass(frozen=True)
 class BookEvent:
-    """A letter of a book, checked. ``header`` is None where the counterfoil is missing or does not hold.
+    """An event of a book, checked.
 
-    ``mark`` is the postmark that the book has for it, None where there is none or it does not verify;
-    ``problem`` says what does not hold.
+    ``header`` is None where the counterfoil is missing or does not verify. ``mark`` is the postmark in the book,
+    None where it is missing or does not verify. ``problem`` says what does not verify.
     """
 
     row: OutboxRow | InboxRow
@@ -208,7 +208,7 @@ class BookEvent:
 
     @cached_property
     def id(self) -> str:
-        """Its id, as the book has it."""
+        """Its id, as in the book."""
         return self.row.id
 
     @cached_property
@@ -219,10 +219,10 @@ class BookEvent:
 
 @dataclass(frozen=True)
 class Book:
-    """A book, read and checked."""
+    """A book that was read and checked."""
 
     opening: BookHeader
-    letters: Mapping[str, BookEvent]
+    events: Mapping[str, BookEvent]
     rivals: tuple[Rival, ...] = ()
     asides: tuple[AsideRecord, ...] = ()
     digests: tuple[DigestRecord, ...] = ()
@@ -231,41 +231,41 @@ class Book:
 
     @property
     def county(self) -> str:
-        """Whose it is."""
+        """The county that exported it."""
         return self.opening.county
 
 
 def read_book(lines: Iterable[bytes], charters: Charters, name: str = "book") -> Book:
-    """Read a book and check every letter and manifest in it.
+    """Read a book and check every event and manifest in it.
 
     Args:
         lines: of the file.
-        charters: whose keys count.
-        name: how to call the file in errors.
+        charters: versions with the keys to check with.
+        name: the file's name for error messages.
 
     Raises:
-        BookInvalid: it is no book, or was cut.
+        BookInvalid: it is not a book, or was truncated.
     """
     parsed = [_parsed(line, number, name) for number, line in enumerate(lines, 1)]
     if not parsed or not isinstance(parsed[0], BookHeader):
-        raise BookInvalid(f"{name}: expected the exported book of an outbox or an inbox")
+        raise BookInvalid(f"{name}: expected the exported book of an outbox or an inbox, got another file")
     opening, *rows = parsed
     if not rows or not isinstance(rows[-1], BookTrailer) or rows[-1].lines != len(rows) - 1:
         raise BookInvalid(
-            f"{name}: the book was cut or joined: it has {len(rows)} lines after its first; export it anew"
+            f"{name}: the book was truncated or joined: it has {len(rows)} lines after its first; export it again"
         )
     ids = [row.id for row in rows if isinstance(row, OutboxRow | InboxRow)]
     if len(set(ids)) != len(ids):
-        raise BookInvalid(f"{name}: an event stands in it twice; export it anew")
-    letters = [checked(row, charters) for row in rows if isinstance(row, OutboxRow | InboxRow)]
+        raise BookInvalid(f"{name}: it has an event twice; export it again")
+    events = [check_row(row, charters) for row in rows if isinstance(row, OutboxRow | InboxRow)]
     wrong = OutboxRow if opening.kind == "inbox" else InboxRow
-    if any(isinstance(letter.row, wrong) for letter in letters) or any(isinstance(row, BookHeader) for row in rows):
-        raise BookInvalid(f"{name}: an {opening.kind} book with lines of another kind; export it anew")
+    if any(isinstance(event.row, wrong) for event in events) or any(isinstance(row, BookHeader) for row in rows):
+        raise BookInvalid(f"{name}: an {opening.kind} book with lines of another kind; export it again")
     if opening.kind == "outbox" and any(id[:6] != opening.county for id in ids):
-        raise BookInvalid(f"{name}: the outbox book of {opening.county} has another county's event; export it anew")
+        raise BookInvalid(f"{name}: the outbox book of {opening.county} has another county's event; export it again")
     return Book(
         opening,
-        {letter.id: letter for letter in letters},
+        {event.id: event for event in events},
         tuple(row for row in rows if isinstance(row, Rival)),
         tuple(row for row in rows if isinstance(row, AsideRecord)),
         tuple(row for row in rows if isinstance(row, DigestRecord)),
@@ -279,11 +279,11 @@ def _parsed(line: bytes, number: int, name: str) -> Any:  # noqa: ANN401 -- one 
         return _ROWS.validate_python(strictjson.loads(line, nulls=False))
     except (strictjson.StrictJsonError, ValidationError) as error:
         first = str(error).splitlines()[0]
-        raise BookInvalid(f"{name}:{number}: not a line of a book: {first}; export it anew") from None
+        raise BookInvalid(f"{name}:{number}: not a line of a book: {first}; export it again") from None
 
 
-def checked(row: OutboxRow | InboxRow, charters: Charters) -> BookEvent:
-    """Check a letter's postmark and counterfoil against the charters."""
+def check_row(row: OutboxRow | InboxRow, charters: Charters) -> BookEvent:
+    """Check an event's postmark and counterfoil against the charters."""
     mark, problems = None, []
     if row.postmark is not None:
         try:
@@ -312,7 +312,7 @@ def checked(row: OutboxRow | InboxRow, charters: Charters) -> BookEvent:
 
 
 def manifest_of(digest: DigestRecord, charters: Charters) -> Manifest | None:
-    """Return a digest's manifest, verified; None for one that does not verify."""
+    """Return a digest's manifest, verified; None if it does not verify."""
     try:
         return read_dated(Manifest, digest.manifest.encode(), charters)[0]
     except StatementInvalid:

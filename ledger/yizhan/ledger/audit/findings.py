@@ -1,14 +1,14 @@
-"""What an auditor looks for, found in log and books.
+"""Findings of an audit: omissions, late answers, contradictions and broken chains in log and books.
 
 Law 5: a finding names its event, its place in the log, and the limit that was exceeded.
 
-Rule 1: "now" is the instant that the checkpoint was signed: the same log and books give the same findings.
-Rule 2: an exercise is nobody's omission; what its sender withdrew is owed nothing any more.
-Rule 3: what the station's statements say of an obligation goes before what is measured here of the same; what they
-        keep silent about is measured all the same.
-Rule 4: what no book can show is not found missing: a county whose book was not brought is named instead.
-Rule 5: how long is too long is said by the policy that was in force when the station had the event. What that policy
-        does not limit is not measured.
+Rule 1: "now" is the instant at which the checkpoint was signed: the same log and books give the same findings.
+Rule 2: exercises give no findings; an event that its sender withdrew is owed nothing any more.
+Rule 3: the station's own statements about an obligation take precedence over what is measured here; an obligation
+        without such statements is measured here.
+Rule 4: what no book can show is not found missing: a county whose book was not given is named instead.
+Rule 5: limits are those of the policy that was in force when the station received the event. What that policy does
+        not limit is not measured.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from yizhan.ledger.audit.books import hidden_ref
+from yizhan.ledger.audit.books import hash_reference
 from yizhan.ledger.audit.evidence import EventRecord, Evidence
 from yizhan.ledger.audit.obligations import ended, rule_of
 from yizhan.runtime import access_log
@@ -39,13 +39,13 @@ _MEASURED: Final = {
     "identity-far": "other-assistance", "assistance-interim": "other-assistance",
     "assistance-answer": "other-assistance",
 }  # fmt: skip
-"""Obligations of the sample policy → what is measured here of the same."""
+"""Obligations of the sample policy → the corresponding measurement here."""
 _PERSONS: Final = frozenset({"acknowledged", "acted", "declined"})
 _KEYS: Final = frozenset({"unknown_key", "key_not_valid", "key_revoked", "bad_signature"})
 
 
 class FindingKind(StrEnum):
-    """What can be found."""
+    """Kinds of findings."""
 
     LATE = "late"
     UNACKNOWLEDGED = "unacknowledged"
@@ -65,15 +65,16 @@ _UNMET: Final = {
     "feedback": FindingKind.NO_FEEDBACK,
     "feedback-flash": FindingKind.NO_FEEDBACK,
 }
-"""What is called otherwise than overdue while it is still owed."""
+"""Obligations whose kind of finding is not OVERDUE while they are still owed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found.
+    """One finding.
 
-    ``county`` is who owed it, ``id`` the event's, ``at`` from when time ran, ``took`` the seconds that it
-    took (until now where it is still owed), ``limit`` those allowed, ``rule`` the obligation's name.
+    ``county`` is the county that owed it, ``id`` the event's, ``at`` when the time began to run, ``took`` the
+    seconds until it was done (until now where it is still owed), ``limit`` the seconds allowed, ``rule`` the
+    obligation's name.
     """
 
     kind: FindingKind
@@ -101,25 +102,25 @@ class ReportableHotspot:
 
 
 def find(evidence: Evidence, charters: Charters, hotspots: Iterable[ReportableHotspot] = ()) -> list[Finding]:
-    """Find everything, in the order of time.
+    """Find everything, ordered by time.
 
     Args:
         evidence: log and books.
-        charters: whose keys and rules count.
-        hotspots: what a satellite file says that each county had to report.
+        charters: versions with keys and rules.
+        hotspots: detections of a satellite file that each county had to report.
     """
     now = evidence.logged.checkpoint.at
     found = [
         finding
-        for matter in evidence.shown()
+        for event in evidence.human_events()
         for finding in (
-            *_timely(evidence, matter, charters, now),
-            *_keys(matter, charters),
-            *_decided(matter, charters),
+            *_timely(evidence, event, charters, now),
+            *_keys(event, charters),
+            *_decisions(event, charters),
         )
     ]
-    told = set(_told(evidence))
-    found = [each for each in found if (each.id, each.county, each.rule) not in told]
+    stated = set(_stated(evidence))
+    found = [each for each in found if (each.id, each.county, each.rule) not in stated]
     found += _owed(evidence, charters, now)
     found += [*_refused(evidence), *_contradictions(evidence), *_asides(evidence), *_journals(evidence)]
     found += _missing(evidence, hotspots)
@@ -127,7 +128,7 @@ def find(evidence: Evidence, charters: Charters, hotspots: Iterable[ReportableHo
 
 
 def missing_books(evidence: Evidence, members: Iterable[str]) -> list[tuple[str, str]]:
-    """List the books (county, kind) that were not brought."""
+    """List the books (county, kind) that were not given."""
     wanted = [(county, kind) for county in sorted(members) for kind in ("outbox", "inbox")]
     return [each for each in wanted if each not in evidence.books]
 
@@ -136,15 +137,15 @@ def missing_books(evidence: Evidence, members: Iterable[str]) -> list[tuple[str,
 
 
 def _limit(policy: Policy, rule: str) -> timedelta:
-    """Return how long a rule of the policy allows; no limit where it has no such rule, or counts working days."""
+    """Return the time that a rule of the policy allows; no limit without such a rule, or if it counts working days."""
     due = policy.obligations[rule].due if rule in policy.obligations else None
     if due is None or due.working_days is not None:
         return timedelta.max
     return timedelta(days=due.days or 0, hours=due.hours or 0, minutes=due.minutes or 0)
 
 
-def _timely(evidence: Evidence, matter: EventRecord, charters: Charters, now: datetime) -> Iterator[Finding]:
-    header, marked = matter.header, matter.marked
+def _timely(evidence: Evidence, event: EventRecord, charters: Charters, now: datetime) -> Iterator[Finding]:
+    header, marked = event.header, event.marked
     if header is None or marked is None or header.status != "Actual":
         return
     received = marked.mark.made
@@ -153,71 +154,71 @@ def _timely(evidence: Evidence, matter: EventRecord, charters: Charters, now: da
     took = received - instant(header.time)
     limit = _limit(policy, "tell")
     if ringing and took > limit:
-        yield _finding(FindingKind.LATE, matter.county, matter, instant(header.time), took, limit, "tell")
-    if _withdrawn(evidence, matter):
+        yield _finding(FindingKind.LATE, event.county, event, instant(header.time), took, limit, "tell")
+    if _withdrawn(evidence, event):
         return
     for recipient in ringing:
-        yield from _acknowledged(evidence, matter, recipient, policy, now)
-    yield from _followed_up(evidence, matter, header, policy, now, rang=bool(ringing))
+        yield from _acknowledged(evidence, event, recipient, policy, now)
+    yield from _followed_up(evidence, event, header, policy, now, rang=bool(ringing))
     for recipient in header.to:
-        yield from _answered(evidence, matter, header, recipient, policy, now)
+        yield from _answered(evidence, event, header, recipient, policy, now)
 
 
 def _finding(
-    kind: FindingKind, county: str, matter: EventRecord, since: datetime, took: timedelta, limit: timedelta, rule: str
+    kind: FindingKind, county: str, event: EventRecord, since: datetime, took: timedelta, limit: timedelta, rule: str
 ) -> Finding:
-    place = None if matter.marked is None else matter.marked.place
+    place = None if event.marked is None else event.marked.place
     seconds = (took.total_seconds(), limit.total_seconds())
-    return Finding(kind, county, written(since), matter.id, place, rule, *seconds)
+    return Finding(kind, county, written(since), event.id, place, rule, *seconds)
 
 
-def _withdrawn(evidence: Evidence, matter: EventRecord) -> bool:
+def _withdrawn(evidence: Evidence, event: EventRecord) -> bool:
     return any(
-        each.county == matter.county
+        each.county == event.county
         and each.header is not None
         and each.header.withdraws is not None
-        and (each.header.withdraws.id, each.header.withdraws.hash) == (matter.id, matter.hash)
-        for each in evidence.answers(matter)
+        and (each.header.withdraws.id, each.header.withdraws.hash) == (event.id, event.hash)
+        for each in evidence.answers(event)
     )
 
 
 def _acknowledged(
-    evidence: Evidence, matter: EventRecord, recipient: str, policy: Policy, now: datetime
+    evidence: Evidence, event: EventRecord, recipient: str, policy: Policy, now: datetime
 ) -> Iterator[Finding]:
-    if evidence.book(recipient, "outbox") is None and evidence.book(matter.county, "inbox") is None:
+    if evidence.book(recipient, "outbox") is None and evidence.book(event.county, "inbox") is None:
         return
-    received = matter.received or now
-    said = [each for each in evidence.receipts(matter) if each.county == recipient and each.stage in _PERSONS]
+    received = event.received or now
+    said = [each for each in evidence.receipts(event) if each.county == recipient and each.stage in _PERSONS]
     took = (instant(said[0].at) if said else now) - received
     limit = _limit(policy, "acknowledge")
     if took > limit:
         kind = FindingKind.OVERDUE if said else FindingKind.UNACKNOWLEDGED
-        yield _finding(kind, recipient, matter, received, took, limit, "acknowledge")
+        yield _finding(kind, recipient, event, received, took, limit, "acknowledge")
 
 
 def _followed_up(
-    evidence: Evidence, matter: EventRecord, header: Header, policy: Policy, now: datetime, *, rang: bool
+    evidence: Evidence, event: EventRecord, header: Header, policy: Policy, now: datetime, *, rang: bool
 ) -> Iterator[Finding]:
-    """Tell of a fire without a next or final report, of a hotspot that nobody verified."""
+    """Yield fires without a next or final report, and hotspots that nobody verified."""
     opens = header.subject is None and header.refers == "none"
-    own = [each.header for each in evidence.answers(matter) if each.county == matter.county and each.header is not None]
+    own = [each.header for each in evidence.answers(event) if each.county == event.county and each.header is not None]
     if header.type in LIFE_AT_STAKE and opens:
         reports = sorted([header, *own], key=lambda each: each.time)
         last = reports[-1]
         took, limit = now - instant(last.time), _limit(policy, "follow-up")
         if not any(each.stage == "final" for each in reports) and took > limit:
-            yield _finding(FindingKind.OVERDUE, matter.county, matter, instant(last.time), took, limit, "follow-up")
+            yield _finding(FindingKind.OVERDUE, event.county, event, instant(last.time), took, limit, "follow-up")
     if header.type == HOTSPOT and rang and opens:
         since, limit = instant(header.time), _limit(policy, "verify-hotspot")
         took = (instant(min(each.time for each in own)) if own else now) - since
         if took > limit:
-            yield _finding(FindingKind.OVERDUE, matter.county, matter, since, took, limit, "verify-hotspot")
+            yield _finding(FindingKind.OVERDUE, event.county, event, since, took, limit, "verify-hotspot")
 
 
 def _answered(
-    evidence: Evidence, matter: EventRecord, header: Header, recipient: str, policy: Policy, now: datetime
+    evidence: Evidence, event: EventRecord, header: Header, recipient: str, policy: Policy, now: datetime
 ) -> Iterator[Finding]:
-    """Tell of intelligence without feedback, of a request without an answer."""
+    """Yield intelligence without feedback, and requests without an answer."""
     if header.type == INTELLIGENCE_REPORT:
         limit = _limit(policy, "feedback-flash" if header.priority == "flash" else "feedback")
         rule, missing = "feedback", FindingKind.NO_FEEDBACK
@@ -225,34 +226,36 @@ def _answered(
         limit, rule, missing = _limit(policy, "assistance-interim"), "other-assistance", FindingKind.OVERDUE
     else:
         return
-    if evidence.book(recipient, "outbox") is None and evidence.book(matter.county, "inbox") is None:
+    if evidence.book(recipient, "outbox") is None and evidence.book(event.county, "inbox") is None:
         return
-    received = matter.received or now
-    answers = [each.header.time for each in evidence.answers(matter) if each.county == recipient and each.header]
+    received = event.received or now
+    answers = [each.header.time for each in evidence.answers(event) if each.county == recipient and each.header]
     took = (instant(min(answers)) if answers else now) - received
     if took > limit:
-        yield _finding(FindingKind.OVERDUE if answers else missing, recipient, matter, received, took, limit, rule)
+        yield _finding(FindingKind.OVERDUE if answers else missing, recipient, event, received, took, limit, rule)
 
 
-def _told(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
-    """Name what the station's statements speak of: event, who owes, and as what it is measured here."""
+def _stated(evidence: Evidence) -> Iterator[tuple[str, str, str]]:
+    """Return what the station's statements cover: event, county that owes, and kind of finding measured here."""
     for steps in evidence.logged.owed.by_name.values():
-        said = steps[0].said
-        if said.about is not None and said.step != NOT_OWED:
-            yield from ((said.about.id, county, _MEASURED.get(said.rule, said.rule)) for county in said.owes)
+        followup = steps[0].followup
+        if followup.about is not None and followup.step != NOT_OWED:
+            yield from (
+                (followup.about.id, county, _MEASURED.get(followup.rule, followup.rule)) for county in followup.owes
+            )
 
 
 def _owed(evidence: Evidence, charters: Charters, now: datetime) -> Iterator[Finding]:
-    """Tell of what the station itself said was owed, and was not met in its term."""
+    """Yield obligations that the station itself stated and that were not met in time."""
     for name, steps in evidence.logged.owed.by_name.items():
-        first, met = steps[0].said, ended(steps, now)
+        first, met = steps[0].followup, ended(steps, now)
         if met is None or met <= instant(first.due):
             continue
         rule, kind = (
             rule_of(first, charters),
             _UNMET.get(first.rule, FindingKind.OVERDUE) if met == now else FindingKind.OVERDUE,
         )
-        place = next((each.place for each in steps if each.said.step == OVERDUE), steps[0].place)
+        place = next((each.place for each in steps if each.followup.step == OVERDUE), steps[0].place)
         opened, id = instant(first.opened), None if first.about is None else first.about.id
         took, limit = met - opened, instant(first.due) - opened
         for county in first.owes:
@@ -265,11 +268,11 @@ def _owed(evidence: Evidence, charters: Charters, now: datetime) -> Iterator[Fin
 # -- keys, decisions, refusals --
 
 
-def _keys(matter: EventRecord, charters: Charters) -> Iterator[Finding]:
-    header = matter.header
+def _keys(event: EventRecord, charters: Charters) -> Iterator[Finding]:
+    header = event.header
     if header is None:
         return
-    place = None if matter.marked is None else matter.marked.place
+    place = None if event.marked is None else event.marked.place
     key = charters.latest().signing.get(header.county, {}).get(header.kid)
     why = None
     if key is None:
@@ -277,23 +280,23 @@ def _keys(matter: EventRecord, charters: Charters) -> Iterator[Finding]:
     elif key.revoked is not None:
         why = f"{header.kid[:16]}…: revoked {written(key.revoked)}"
     if why is not None:
-        yield Finding(FindingKind.DOUBTFUL_KEY, matter.county, header.time, matter.id, place, detail=why)
-    for letter in (matter.sent, *matter.came.values()):
-        if letter is not None and letter.problem is not None and letter.mark is not None:
-            yield Finding(FindingKind.DOUBTFUL_KEY, matter.county, header.time, matter.id, place, detail=letter.problem)
+        yield Finding(FindingKind.DOUBTFUL_KEY, event.county, header.time, event.id, place, detail=why)
+    for entry in (event.sent, *event.arrivals.values()):
+        if entry is not None and entry.problem is not None and entry.mark is not None:
+            yield Finding(FindingKind.DOUBTFUL_KEY, event.county, header.time, event.id, place, detail=entry.problem)
 
 
-def _decided(matter: EventRecord, charters: Charters) -> Iterator[Finding]:
-    header, marked = matter.header, matter.marked
+def _decisions(event: EventRecord, charters: Charters) -> Iterator[Finding]:
+    header, marked = event.header, event.marked
     if header is None or marked is None:
         return
     policy = charters.in_force(marked.mark.made).policy
-    for recipient, said in (marked.mark.decisions or {}).items():
+    for recipient, decision in (marked.mark.decisions or {}).items():
         again = decide(header, recipient, policy)
-        if (again.way, again.rule) != (said.way, said.rule):
-            detail = f"{recipient}: {said.way.value} {said.rule} ≠ {again.way.value} {again.rule}"
+        if (again.way, again.rule) != (decision.way, decision.rule):
+            detail = f"{recipient}: {decision.way.value} {decision.rule} ≠ {again.way.value} {again.rule}"
             at, place = marked.mark.received, marked.place
-            yield Finding(FindingKind.DECISION_DIFFERS, matter.county, at, matter.id, place, said.rule, detail=detail)
+            yield Finding(FindingKind.DECISION_DIFFERS, event.county, at, event.id, place, decision.rule, detail=detail)
 
 
 def _refused(evidence: Evidence) -> Iterator[Finding]:
@@ -316,7 +319,7 @@ def _contradictions(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _asides(evidence: Evidence) -> Iterator[Finding]:
-    """Tell of what reached an inbox and was not let in, and of a second event under an id that it had."""
+    """Yield records that an inbox refused, and second events under an id that it already had."""
     for (county, kind), book in evidence.books.items():
         for rival in book.rivals if kind == "inbox" else ():
             detail = f"{county}: {rival.hash}"
@@ -326,7 +329,7 @@ def _asides(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _journals(evidence: Evidence) -> Iterator[Finding]:
-    """Check every county's journal of accesses, against every head that a book of it names."""
+    """Check every county's access log against every head that a book of it names."""
     for (county, kind), book in evidence.books.items():
         if kind != "inbox":
             continue
@@ -340,16 +343,16 @@ def _journals(evidence: Evidence) -> Iterator[Finding]:
 
 
 def _missing(evidence: Evidence, hotspots: Iterable[ReportableHotspot]) -> Iterator[Finding]:
-    """Tell of detections that a county had to report and that no event of its in the log is about."""
+    """Yield detections that a county had to report and that none of its events in the log is about."""
     reported = {
-        matter.sent_row.ref
-        for matter in evidence.matters.values()
-        if matter.sent_row is not None and matter.sent_row.ref is not None and matter.marked is not None
+        event.sent_row.ref
+        for event in evidence.events.values()
+        if event.sent_row is not None and event.sent_row.ref is not None and event.marked is not None
     }
     for each in hotspots:
         if evidence.book(each.county, "outbox") is None:
             continue
-        if hidden_ref(each.county, each.ref) not in reported:
+        if hash_reference(each.county, each.ref) not in reported:
             yield Finding(
                 FindingKind.MISSING_REPORT, each.county, written(each.at), rule="verify-hotspot", detail=each.ref
             )

@@ -1,6 +1,6 @@
-"""One event's whole life, in the order of time: each step says who vouches for it.
+"""One event's history, ordered by time: each step says who vouches for it.
 
-Law 5: the decision is computed here again from the signed header and the charter's table.
+Law 5: the routing decision is computed here again from the signed header and the charter's table.
 
 Rule 1: ``signed`` is the sender's or a recipient's signature; ``logged`` the station's statement in the log,
         with its place; ``said`` a county's own book, which nobody else vouches for.
@@ -32,7 +32,7 @@ Vouch = Literal["signed", "logged", "said"]
 
 
 class HistoryStepKind(StrEnum):
-    """What happened."""
+    """Kinds of steps."""
 
     LEARNT = "learnt"
     ACCEPTED = "accepted"
@@ -58,7 +58,7 @@ class HistoryStepKind(StrEnum):
 class HistoryStep:
     """One step.
 
-    ``county`` is whose doing it is, ``place`` where the log has it, ``by`` the account that an access log names,
+    ``county`` is the county that acted, ``place`` its place in the log, ``by`` the account that an access log names,
     ``people`` are the officers who said it.
     """
 
@@ -74,7 +74,7 @@ class HistoryStep:
 
 @dataclass(frozen=True)
 class Life:
-    """One event. ``header`` is what it said of itself, as signed; empty where no book proves it."""
+    """One event's history. ``header`` is its signed header; empty where no book proves it."""
 
     id: str
     hash: str
@@ -84,7 +84,7 @@ class Life:
 
     @property
     def places(self) -> tuple[int, ...]:
-        """Places of the log that it is told from."""
+        """Places of the log that the history is read from."""
         return tuple(sorted({step.place for step in self.steps if step.place is not None}))
 
 
@@ -93,73 +93,73 @@ People = Mapping[tuple[str, str], tuple[Person, ...]]
 
 
 def life(evidence: Evidence, event_id: str, charters: Charters, people: People) -> Life:
-    """Tell an event's life; of an obligation's name, what was owed and became of it.
+    """Return an event's history; for an obligation's name, its opening and its end.
 
     Raises:
         NoSuchStatement: neither log nor books have such an event.
     """
-    matter = evidence.matters.get(event_id)
+    event = evidence.events.get(event_id)
     if owed := evidence.logged.owed.steps(event_id):
         return Life(event_id, "", {}, tuple(_owed(owed, charters)), ())
-    if matter is None:
+    if event is None:
         message = f"{event_id[:80]}: neither the log nor a book has such an event"
         raise NoSuchStatement(message, hint=Action.to("outbox.list"))
     steps = [
-        *_sending(evidence, matter, charters),
-        *_arriving(evidence, matter),
-        *_confirmed(evidence, matter, people),
-        *_digested(evidence, matter, charters),
-        *_after(evidence, matter),
-        *_owed(evidence.logged.owed.of(matter.id), charters),
+        *_sending(evidence, event, charters),
+        *_arriving(evidence, event),
+        *_confirmed(evidence, event, people),
+        *_digested(evidence, event, charters),
+        *_after(evidence, event),
+        *_owed(evidence.logged.owed.of(event.id), charters),
     ]
     order = list(HistoryStepKind)
     steps.sort(key=lambda step: (step.at, order.index(step.what), step.county))
-    letters = [each for each in (matter.sent, *matter.came.values()) if each is not None]
-    problems = [each.problem for each in letters if each.problem]
-    problems += ["no book has its signed header"] if matter.header is None else []
-    header = {} if matter.header is None else matter.header.model_dump(mode="json", exclude_none=True)
-    return Life(event_id, matter.hash, header, tuple(steps), tuple(dict.fromkeys(problems)))
+    entries = [each for each in (event.sent, *event.arrivals.values()) if each is not None]
+    problems = [each.problem for each in entries if each.problem]
+    problems += ["no book has its signed header"] if event.header is None else []
+    header = {} if event.header is None else event.header.model_dump(mode="json", exclude_none=True)
+    return Life(event_id, event.hash, header, tuple(steps), tuple(dict.fromkeys(problems)))
 
 
-def _sending(evidence: Evidence, matter: EventRecord, charters: Charters) -> Iterator[HistoryStep]:
-    row, marked = matter.sent_row, matter.marked
-    if matter.header is not None:
-        yield HistoryStep(HistoryStepKind.LEARNT, matter.header.time, matter.county, "signed")
+def _sending(evidence: Evidence, event: EventRecord, charters: Charters) -> Iterator[HistoryStep]:
+    row, marked = event.sent_row, event.marked
+    if event.header is not None:
+        yield HistoryStep(HistoryStepKind.LEARNT, event.header.time, event.county, "signed")
     if row is not None:
-        yield HistoryStep(HistoryStepKind.ACCEPTED, row.accepted, matter.county, "said")
+        yield HistoryStep(HistoryStepKind.ACCEPTED, row.accepted, event.county, "said")
         if row.first_sent is not None:
-            yield HistoryStep(HistoryStepKind.SENT, row.first_sent, matter.county, "said")
+            yield HistoryStep(HistoryStepKind.SENT, row.first_sent, event.county, "said")
     if marked is None:
-        yield from _refused(evidence, matter)
+        yield from _refused(evidence, event)
         return
     mark = marked.mark
     origin = {"cluster": mark.origin.cluster, "record": str(mark.origin), "charter": mark.charter}
     suspect = {"clock_suspect": True} if mark.clock_suspect else {}
     yield HistoryStep(
-        HistoryStepKind.RECEIVED, mark.received, matter.county, "logged", marked.place, said=origin | suspect
+        HistoryStepKind.RECEIVED, mark.received, event.county, "logged", marked.place, said=origin | suspect
     )
-    yield from _decided(matter, marked, charters)
-    for rival in evidence.logged.marks[matter.id][1:]:
+    yield from _decisions(event, marked, charters)
+    for rival in evidence.logged.marks[event.id][1:]:
         if rival.mark.hash != mark.hash:
             other = {"hash": rival.mark.hash}
             yield HistoryStep(
-                HistoryStepKind.RIVAL, rival.mark.received, matter.county, "logged", rival.place, said=other
+                HistoryStepKind.RIVAL, rival.mark.received, event.county, "logged", rival.place, said=other
             )
 
 
-def _refused(evidence: Evidence, matter: EventRecord) -> Iterator[HistoryStep]:
-    """Tell of the first refusal of the record that the sender's outbox has."""
-    row = matter.sent_row
+def _refused(evidence: Evidence, event: EventRecord) -> Iterator[HistoryStep]:
+    """Yield the first refusal of the record that the sender's outbox has."""
+    row = event.sent_row
     for each in evidence.logged.refusals:
         if row is not None and each.mark.record_sha256 == row.record:
             said = {"reason": each.mark.refused, "detail": each.mark.detail, "charter": each.mark.charter}
             yield HistoryStep(
-                HistoryStepKind.REFUSED, each.mark.received, matter.county, "logged", each.place, said=said
+                HistoryStepKind.REFUSED, each.mark.received, event.county, "logged", each.place, said=said
             )
             return
 
 
-def _decided(matter: EventRecord, marked: Marked, charters: Charters) -> Iterator[HistoryStep]:
+def _decisions(event: EventRecord, marked: Marked, charters: Charters) -> Iterator[HistoryStep]:
     mark = marked.mark
     policy = charters.in_force(mark.made).policy
     because = {route.id: route.because for route in policy.routes}
@@ -167,15 +167,15 @@ def _decided(matter: EventRecord, marked: Marked, charters: Charters) -> Iterato
         said: dict[str, Any] = {"way": decided.way.value, "rule": decided.rule, "charter": mark.charter}
         if decided.rule in because:
             said["because"] = because[decided.rule]
-        if matter.header is not None:
-            again = decide(matter.header, recipient, policy)
+        if event.header is not None:
+            again = decide(event.header, recipient, policy)
             said["recomputed"] = (again.way, again.rule) == (decided.way, decided.rule)
         yield HistoryStep(HistoryStepKind.DECIDED, mark.received, recipient, "logged", marked.place, said=said)
 
 
-def _arriving(evidence: Evidence, matter: EventRecord) -> Iterator[HistoryStep]:
-    for county, letter in matter.came.items():
-        row = letter.row
+def _arriving(evidence: Evidence, event: EventRecord) -> Iterator[HistoryStep]:
+    for county, entry in event.arrivals.items():
+        row = entry.row
         if not isinstance(row, InboxRow):
             continue
         said = {"way": row.way.value, "rule": row.rule, "state": row.state, "warnings": list(row.warnings)}
@@ -193,25 +193,25 @@ def _arriving(evidence: Evidence, matter: EventRecord) -> Iterator[HistoryStep]:
                 said=gone,
             )
         book = evidence.book(county, "inbox")
-        looks = [] if book is None else [each for each in looks_of(book) if matter.id in each.what]
-        for look in looks[:1]:
+        accesses = [] if book is None else [each for each in content_accesses(book) if event.id in each.what]
+        for access in accesses[:1]:
             yield HistoryStep(
                 HistoryStepKind.OPENED,
-                look.at,
+                access.at,
                 county,
                 "said",
-                by=look.who,
-                said={"command": look.command, "times": len(looks)},
+                by=access.who,
+                said={"command": access.command, "times": len(accesses)},
             )
 
 
-def looks_of(book: Book) -> list[access_log.AccessEntry]:
-    """List the accesses to content that a county's journal has."""
+def content_accesses(book: Book) -> list[access_log.AccessEntry]:
+    """List the accesses to content that a county's access log has."""
     return [each for each in access_log.check(book.accesses)[0] if each.how in {"opened", "listed", "printed"}]
 
 
-def _confirmed(evidence: Evidence, matter: EventRecord, people: People) -> Iterator[HistoryStep]:
-    for each in evidence.receipts(matter):
+def _confirmed(evidence: Evidence, event: EventRecord, people: People) -> Iterator[HistoryStep]:
+    for each in evidence.receipts(event):
         vouch: Vouch = "signed" if each.place is None else "logged"
         officers = people.get((each.county, each.stage), ())
         said = {"receipt": each.id}
@@ -220,16 +220,16 @@ def _confirmed(evidence: Evidence, matter: EventRecord, people: People) -> Itera
         )
 
 
-def _digested(evidence: Evidence, matter: EventRecord, charters: Charters) -> Iterator[HistoryStep]:
+def _digested(evidence: Evidence, event: EventRecord, charters: Charters) -> Iterator[HistoryStep]:
     for (county, kind), book in evidence.books.items():
         for digest in book.digests if kind == "inbox" else ():
-            if matter.hash not in digest.members:
+            if event.hash not in digest.members:
                 continue
             manifest = manifest_of(digest, charters)
             leaves = [merkle.leaf_hash(bytes.fromhex(each)) for each in digest.members]
             holds = manifest is not None and merkle.root(leaves).hex() == manifest.root
             place = evidence.logged.place_of(digest.manifest.encode())
-            said = {"label": digest.label, "position": digest.members.index(matter.hash), "proven": holds}
+            said = {"label": digest.label, "position": digest.members.index(event.hash), "proven": holds}
             closed = digest.stored if manifest is None else manifest.closed
             yield HistoryStep(
                 HistoryStepKind.DIGESTED, closed, county, "said" if place is None else "logged", place, said=said
@@ -237,17 +237,17 @@ def _digested(evidence: Evidence, matter: EventRecord, charters: Charters) -> It
 
 
 def _owed(steps: Iterable[LoggedStep], charters: Charters) -> Iterator[HistoryStep]:
-    """Tell of obligations, step by step, with the rule and the clause of the charter that they name."""
+    """Yield obligations, step by step, with the rule and the clause of the charter that they name."""
     for each in steps:
-        said, rule = each.said, rule_of(each.said, charters)
-        told: dict[str, Any] = said.model_dump(mode="json", exclude_none=True)
+        followup, rule = each.followup, rule_of(each.followup, charters)
+        details: dict[str, Any] = followup.model_dump(mode="json", exclude_none=True)
         if rule is not None:
-            told |= {"what": rule.what, "because": rule.because}
-        yield HistoryStep(HistoryStepKind.OWED, said.at, said.owes[0], "logged", each.place, said=told)
+            details |= {"what": rule.what, "because": rule.because}
+        yield HistoryStep(HistoryStepKind.OWED, followup.at, followup.owes[0], "logged", each.place, said=details)
 
 
-def _after(evidence: Evidence, matter: EventRecord) -> Iterator[HistoryStep]:
-    for each in evidence.answers(matter):
+def _after(evidence: Evidence, event: EventRecord) -> Iterator[HistoryStep]:
+    for each in evidence.answers(event):
         header = each.header
         if header is None or header.receipt is not None:
             continue

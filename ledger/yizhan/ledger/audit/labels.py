@@ -1,6 +1,6 @@
-"""Closed lists of the audit's words, each with its sentence for people.
+"""Labels for the audit's codes, each with its sentence for people.
 
-Rule 1: words are for programs, sentences for officers; a sentence is translated where it is shown.
+Rule 1: codes are for programs, sentences for officers; a sentence is translated where it is shown.
 """
 
 from __future__ import annotations
@@ -75,25 +75,25 @@ VOUCHES: Final = {
 
 
 def discrepancy_name(odd: DiscrepancyKind) -> str:
-    """Say what does not agree, in the language chosen."""
+    """Return the label of a discrepancy, in the chosen language."""
     return _(ODD[odd])
 
 
 def step_name(what: HistoryStepKind) -> str:
-    """Say what happened, in the language chosen."""
+    """Return the label of a step, in the chosen language."""
     return _(STEPS[what])
 
 
 def vouch_name(vouch: str) -> str:
-    """Say who vouches for it."""
+    """Return the label of who vouches for a step."""
     return _(VOUCHES[vouch])
 
 
 def finding_name(found: FindingKind) -> str:
-    """Say what was found, in the language chosen."""
+    """Return the label of a finding, in the chosen language."""
     return _(FOUND[found])
 
 
 def rule_name(rule: str) -> str:
-    """Say which obligation; a word that is none stays as it is."""
+    """Return the label of an obligation's rule; an unknown word stays as it is."""
     return _(RULES[rule]) if rule in RULES else rule

@@ -1,10 +1,10 @@
-"""What the log says: every statement up to a checkpoint, verified, and found again by event and by hash.
+"""The log's content: every statement up to a checkpoint, verified and indexed by event and by hash.
 
-Law 2: a statement counts only if it is the one whose entry the checkpoint covers, and verifies.
+Law 2: a statement counts only if the checkpoint covers its entry and its signature verifies.
 
-Rule 1: the whole log is verified on the way (``yizhan audit verify``): an audit of a log that is not what
-        was signed is worth nothing.
-Rule 2: what was said up to the final checkpoint is settled; what was said later may still be on its way.
+Rule 1: the whole log is verified first (``yizhan audit verify``): an audit of a log that does not match
+        its signatures is worth nothing.
+Rule 2: statements up to the final checkpoint are settled; later ones may still be on their way.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class LoggedManifest:
 
 @dataclass(frozen=True)
 class Logged:
-    """The statements of a log up to ``checkpoint``. Events and refusals in the order of the log."""
+    """The statements of a log up to ``checkpoint``. Events and refusals are in the order of the log."""
 
     checkpoint: OpenedCheckpoint
     marks: dict[str, list[Marked]] = field(default_factory=dict)
@@ -65,7 +65,7 @@ class Logged:
 
     @property
     def size(self) -> int:
-        """How many statements the checkpoint covers."""
+        """Number of statements that the checkpoint covers."""
         return self.checkpoint.checkpoint.size
 
     def place_of(self, statement: bytes | None) -> int | None:
@@ -73,12 +73,12 @@ class Logged:
         return None if statement is None else self.entries.get(entry_of(statement))
 
     def first(self, event_id: str) -> Marked | None:
-        """Return the first postmark of an event: the one that stands."""
+        """Return the first postmark of an event, which is the one that counts."""
         found = self.marks.get(event_id)
         return found[0] if found else None
 
     def add(self, statement: bytes, charters: Charters) -> None:
-        """Take the next statement in.
+        """Add the next statement.
 
         Raises:
             StatementInvalid: it does not verify.
@@ -93,8 +93,8 @@ class Logged:
             else:
                 self.marks.setdefault(mark.id, []).append(Marked(place, mark))
         elif kind == manifest.CONTENT_TYPE:
-            said, name, _charter = read_dated(Manifest, statement, charters)
-            self.manifests.append(LoggedManifest(place, said, name))
+            closing, name, _charter = read_dated(Manifest, statement, charters)
+            self.manifests.append(LoggedManifest(place, closing, name))
         elif kind == followups.CONTENT_TYPE:
             self.owed.add(place, read_dated(Followup, statement, charters)[0])
         else:
@@ -104,7 +104,7 @@ class Logged:
 
 
 class WithStatements:
-    """A log's files with the statements beside them, as an export has them, made from the kept ones."""
+    """A log's files together with its statements in the form of an export, made from the ledger's store."""
 
     def __init__(self, files: LogSource, statements: Statements) -> None:
         """Read files from ``files``, statements from the ledger's store."""
@@ -132,13 +132,13 @@ def read_log(
     """Verify a log with its statements, and index them up to the final checkpoint.
 
     Args:
-        files: where the log is, statements included.
-        charters: whose keys count.
-        unsettled: take the newest checkpoint, final or not.
-        progress: told the number of leaves that are checked so far.
+        files: of the log, statements included.
+        charters: versions with the keys to check with.
+        unsettled: use the newest checkpoint, final or not.
+        progress: called with the number of leaves checked so far.
 
     Raises:
-        LogDamaged, LogForked: as ``verify``; or there are no statements beside the log.
+        LogDamaged, LogForked: as ``verify``; or there are no statements with the log.
         LedgerNotReady: no checkpoint is final yet.
         StatementInvalid: a statement of the log does not verify.
     """
@@ -151,9 +151,9 @@ def read_log(
 
     newest = verify(files, charters, progress=progress, check_statement=take).newest.checkpoint
     if len(logged.entries) < logged.size:
-        message = "are not there: export the log with its statements"
+        message = "are missing: export the log with its statements"
         raise LogDamaged(STATEMENTS, message, hint=Action.to("audit.export"))
-    # It may have grown since the checkpoint was read: what was verified must be what that one covers.
+    # The log may have grown since the checkpoint was read: only what that checkpoint covers counts.
     if tiles.root_at(logged.size, Tiles(files, newest.size).tile) != checkpoint.checkpoint.root:
         raise LogForked(
             f"the log has another root at {logged.size} than its checkpoint there; verify it, call the counties"
@@ -162,7 +162,7 @@ def read_log(
 
 
 def _named(files: LogSource, charters: Charters, *, unsettled: bool) -> OpenedCheckpoint:
-    """Return the checkpoint that an audit stands on: the newest final one, or the newest."""
+    """Return the checkpoint that an audit uses: the newest final one, or the newest."""
     newest = read_checkpoint(files, CHECKPOINT, charters)
     if newest is None:
         raise LogDamaged(CHECKPOINT, "is missing: expected a log (tlog-tiles) with its newest checkpoint")
@@ -175,7 +175,7 @@ def _named(files: LogSource, charters: Charters, *, unsettled: bool) -> OpenedCh
 
 
 def prove(files: LogSource, logged: Logged, place: int, charters: Charters) -> LogProof:
-    """Prove that the statement at a place is in the log that the checkpoint names; the proof is verified.
+    """Prove that the statement at a place is in the log of the checkpoint; the proof is verified.
 
     Raises:
         NoSuchStatement: the checkpoint does not cover it.

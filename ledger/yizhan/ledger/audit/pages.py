@@ -1,7 +1,7 @@
-"""A quarter's report as a page and as a table, in either language.
+"""A quarter's report as an HTML page and as a table, in either language.
 
-Rule 1: words of others are text, never markup, and never a formula in a spreadsheet.
-Rule 2: a page needs nothing but itself: no script, no font, no picture from anywhere.
+Rule 1: others' words are text, never markup, and never a formula in a spreadsheet.
+Rule 2: a page is self-contained: no script, no font, no picture from elsewhere.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class _Pen:
     def say(self, message: str) -> str:
         return self._words.get(message, message)
 
-    def named(self, code: str) -> str:
+    def county(self, code: str) -> str:
         member = self.found.charter.members.get(code)
         if member is None:
             return code
@@ -65,7 +65,7 @@ class _Pen:
         yield self._findings()
         yield self._pairs()
         yield self._discrepancies()
-        yield self._looks()
+        yield self._accesses()
 
     def _basis(self) -> Table:
         opened = self.found.checkpoint
@@ -76,10 +76,10 @@ class _Pen:
             (self.say(marked("根")), opened.checkpoint.root.hex()),
             (self.say(marked("签署")), self.local(written(opened.at))),
             (self.say(marked("定局")), self.say(state)),
-            (self.say(marked("会签单位")), ", ".join(map(self.named, sorted(opened.cosigned)))),
+            (self.say(marked("会签单位")), ", ".join(map(self.county, sorted(opened.cosigned)))),
             (self.say(marked("章程")), self.found.charter.name),
         ]
-        missing = ", ".join(f"{self.named(county)} {kind}" for county, kind in self.found.missing_books)
+        missing = ", ".join(f"{self.county(county)} {kind}" for county, kind in self.found.missing_books)
         rows.append((self.say(marked("没有交来的簿")), missing or self.say(marked("无"))))
         return self.say(marked("依据")), (self.say(marked("项目")), self.say(marked("值"))), rows
 
@@ -91,7 +91,7 @@ class _Pen:
         ]  # fmt: skip
         rows = [
             (
-                self.named(each.county), each.alarms, each.notices, each.digests, each.refused,
+                self.county(each.county), each.alarms, each.notices, each.digests, each.refused,
                 _rounded(each.told_median), _rounded(each.told_longest), each.rang, each.answered,
                 _rounded(each.answered_median),
             )
@@ -101,7 +101,7 @@ class _Pen:
 
     def _digests(self) -> Table:
         columns = [marked("单位"), marked("件数"), marked("其中即时"), marked("账上")]
-        rows = [(self.named(each.county), each.count, each.prompt, each.place) for each in self.found.digests]
+        rows = [(self.county(each.county), each.count, each.prompt, each.place) for each in self.found.digests]
         return self.say(marked("季度通报清单")), [self.say(each) for each in columns], rows
 
     def _findings(self) -> Table:
@@ -111,7 +111,7 @@ class _Pen:
         ]  # fmt: skip
         rows = [
             (
-                self.say(labels.FOUND[each.kind]), self.named(each.county), self.local(each.at), each.id, each.place,
+                self.say(labels.FOUND[each.kind]), self.county(each.county), self.local(each.at), each.id, each.place,
                 self.say(labels.RULES.get(each.rule or "", each.rule or "")), _rounded(each.took), _rounded(each.limit),
                 each.detail,
             )
@@ -126,7 +126,7 @@ class _Pen:
         ]  # fmt: skip
         rows = [
             (
-                self.named(lane.sender), self.named(lane.recipient), lane.book, lane.lane, lane.head,
+                self.county(lane.sender), self.county(lane.recipient), lane.book, lane.lane, lane.head,
                 lane.sent, lane.logged, lane.came, lane.void, lane.waiting,
             )
             for pair in self.found.pairs
@@ -147,19 +147,20 @@ class _Pen:
         ]
         rows = [
             (
-                self.say(labels.ODD[each.odd]), self.named(each.sender), self.named(each.recipient), each.id, each.lane,
-                each.first if each.first == each.last else f"{each.first}-{each.last}", each.place, each.detail,
+                self.say(labels.ODD[each.odd]), self.county(each.sender), self.county(each.recipient), each.id,
+                each.lane, each.first if each.first == each.last else f"{each.first}-{each.last}", each.place,
+                each.detail,
             )
             for pair in self.found.pairs
             for each in pair.discrepancies
         ]  # fmt: skip
         return self.say(marked("账实不符")), [self.say(each) for each in columns], rows
 
-    def _looks(self) -> Table:
+    def _accesses(self) -> Table:
         columns = [marked("单位"), *_HOWS.values(), marked("链条")]
         rows = [
             (
-                self.named(each.county),
+                self.county(each.county),
                 *(dict(each.by_how).get(how, 0) for how in _HOWS),
                 self.say(marked("完整") if each.whole else marked("断裂")),
             )

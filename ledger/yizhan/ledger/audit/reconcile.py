@@ -1,13 +1,13 @@
-"""Two counties' books against the log at one checkpoint, lane by lane, in both directions.
+"""Two counties' books compared with the log at one checkpoint, lane by lane, in both directions.
 
-Law 1: what was sent stands in the sender's book, in the log and in the recipient's book, or is named here.
+Law 1: every event sent is in the sender's book, in the log and in the recipient's book, or is named here.
 
-Rule 1: of two hashes for one id the one that the log has first stands; whoever has another is named.
-Rule 2: a number that nobody has is a gap; a number that its sender calls refused or void is none.
-Rule 3: what may still be on its way is counted and no discrepancy: a digest whose quarter is open, what
-        came after the checkpoint, what is younger than the recipient's book.
-Rule 4: a line that is gone although its county confirmed it, or remembers its number, was taken out of
-        the book: that is said as such. A sender's book that only ends early may be a backup that was restored.
+Rule 1: of two hashes for one id the first in the log counts; a county that has another is named.
+Rule 2: a number that nobody has is a gap, unless its sender says that it was refused or void.
+Rule 3: what may still be on its way is counted, but is no discrepancy: a digest whose quarter is open, what
+        arrived after the checkpoint, what is younger than the recipient's book.
+Rule 4: a missing line that its county confirmed, or whose number it remembers, was removed from the book
+        and is reported as removed. A sender's book that only ends early may be a restored backup.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PATIENCE: Final = timedelta(minutes=1)
 
 
 class DiscrepancyKind(StrEnum):
-    """What can be wrong between two books."""
+    """Kinds of discrepancies between two books."""
 
     DELETED_BY_RECIPIENT = "deleted_by_recipient"
     SENT_NOT_RECEIVED = "sent_not_received"
@@ -46,9 +46,9 @@ class DiscrepancyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Discrepancy:
-    """One thing that does not agree.
+    """One discrepancy.
 
-    ``lane`` and numbers are None where no signed header tells them; ``place`` is that of the postmark in the
+    ``lane`` and numbers are None where no signed header gives them; ``place`` is that of the postmark in the
     log. ``detail`` is words of the contract: a hash, a receipt's id, what did not verify.
     """
 
@@ -66,7 +66,7 @@ class Discrepancy:
 
 @dataclass
 class LaneCount:
-    """One lane of one direction: how many were sent, logged, came, will never come, are on their way."""
+    """One lane of one direction: numbers of events sent, logged, received, never to arrive, and on their way."""
 
     sender: str
     recipient: str
@@ -82,7 +82,7 @@ class LaneCount:
 
 @dataclass(frozen=True)
 class Reconciliation:
-    """What came of it."""
+    """The result of a reconciliation."""
 
     pair: tuple[str, str]
     size: int
@@ -94,7 +94,7 @@ class Reconciliation:
 
     @property
     def clean(self) -> bool:
-        """Whether everything agrees, and everything was there to be compared."""
+        """Whether everything agrees, and nothing needed for the comparison is missing."""
         return not self.discrepancies and not self.missing_books
 
 
@@ -133,7 +133,7 @@ def reconcile(evidence: Evidence, a: str, b: str) -> Reconciliation:
 
 @dataclass
 class _Direction:
-    """What one county sent another."""
+    """What one county sent to another."""
 
     evidence: Evidence
     sender: str
@@ -144,106 +144,106 @@ class _Direction:
     seen: dict[tuple[str, str], set[int]] = field(default_factory=dict)
 
     def run(self) -> Iterator[Discrepancy]:
-        """Yield what does not agree."""
-        for matter in self.evidence.matters.values():
-            if matter.county == self.sender and self._to_recipient(matter):
-                yield from self._compare(matter)
+        """Yield the discrepancies."""
+        for event in self.evidence.events.values():
+            if event.county == self.sender and self._to_recipient(event):
+                yield from self._compare(event)
         yield from self._gaps()
 
     @cached_property
     def _last(self) -> dict[tuple[str, str], int]:
         """The last number that the sender's book still has, of each source and epoch: a restored backup ends early."""
         last: dict[tuple[str, str], int] = {}
-        for source, epoch, n in map(split_id, self.out.letters):
+        for source, epoch, n in map(split_id, self.out.events):
             last[source, epoch] = max(n, last.get((source, epoch), 0))
         return last
 
-    def _to_recipient(self, matter: EventRecord) -> bool:
-        if matter.header is not None:
-            return self.recipient in matter.header.to
-        if matter.marked is not None:
-            return self.recipient in (matter.marked.mark.decisions or {})
-        return self.recipient in matter.came or matter.sent is not None
+    def _to_recipient(self, event: EventRecord) -> bool:
+        if event.header is not None:
+            return self.recipient in event.header.to
+        if event.marked is not None:
+            return self.recipient in (event.marked.mark.decisions or {})
+        return self.recipient in event.arrivals or event.sent is not None
 
-    def _compare(self, matter: EventRecord) -> Iterator[Discrepancy]:
-        lane = self._counted(matter)
-        here, there = matter.sent, matter.came.get(self.recipient)
-        for letter, county in ((here, self.sender), (there, self.recipient)):
-            if letter is not None and letter.problem is not None and not self._is_refused(matter):
-                yield self._odd(DiscrepancyKind.UNPROVEN, matter, f"{county}: {letter.problem}")
-            if letter is not None and letter.row.hash != matter.hash:
-                yield self._odd(DiscrepancyKind.HASH_DIFFERS, matter, f"{county}: {letter.row.hash}; {matter.hash}")
-        if self._is_refused(matter) or (matter.sent_row is not None and matter.sent_row.replaced_by):
+    def _compare(self, event: EventRecord) -> Iterator[Discrepancy]:
+        lane = self._counted(event)
+        here, there = event.sent, event.arrivals.get(self.recipient)
+        for entry, county in ((here, self.sender), (there, self.recipient)):
+            if entry is not None and entry.problem is not None and not self._is_refused(event):
+                yield self._odd(DiscrepancyKind.UNPROVEN, event, f"{county}: {entry.problem}")
+            if entry is not None and entry.row.hash != event.hash:
+                yield self._odd(DiscrepancyKind.HASH_DIFFERS, event, f"{county}: {entry.row.hash}; {event.hash}")
+        if self._is_refused(event) or (event.sent_row is not None and event.sent_row.replaced_by):
             lane.void += 1
             return
-        if matter.marked is None:
-            yield from self._unlogged(matter, lane)
+        if event.marked is None:
+            yield from self._unlogged(event, lane)
             return
         if here is None and there is None:
-            yield self._odd(DiscrepancyKind.IN_NO_BOOK, matter, "")
+            yield self._odd(DiscrepancyKind.IN_NO_BOOK, event, "")
         elif here is None:
-            source, epoch, n = split_id(matter.id)
+            source, epoch, n = split_id(event.id)
             taken_out = n < self._last.get((source, epoch), 0)
             yield self._odd(
-                DiscrepancyKind.DELETED_BY_SENDER if taken_out else DiscrepancyKind.RECEIVED_NOT_SENT, matter, ""
+                DiscrepancyKind.DELETED_BY_SENDER if taken_out else DiscrepancyKind.RECEIVED_NOT_SENT, event, ""
             )
         elif there is None:
-            yield from self._not_there(matter, lane)
+            yield from self._not_there(event, lane)
 
-    def _counted(self, matter: EventRecord) -> LaneCount:
-        header = matter.header
+    def _counted(self, event: EventRecord) -> LaneCount:
+        header = event.header
         place = None if header is None else header.lanes.get(self.recipient)
-        book, name = split_id(matter.id)[1], "?" if place is None else place.lane
+        book, name = split_id(event.id)[1], "?" if place is None else place.lane
         lane = self.lanes.setdefault((book, name), LaneCount(self.sender, self.recipient, book, name))
         if place is not None:
             lane.head = max(lane.head, place.n)
             self.seen.setdefault((book, name), set()).add(place.n)
-        lane.sent += matter.sent is not None
-        lane.logged += matter.marked is not None
-        lane.came += self.recipient in matter.came
+        lane.sent += event.sent is not None
+        lane.logged += event.marked is not None
+        lane.came += self.recipient in event.arrivals
         return lane
 
-    def _is_refused(self, matter: EventRecord) -> bool:
-        row = matter.sent_row
-        return row is not None and matter.marked is None and (row.refused is not None or row.void)
+    def _is_refused(self, event: EventRecord) -> bool:
+        row = event.sent_row
+        return row is not None and event.marked is None and (row.refused is not None or row.void)
 
-    def _unlogged(self, matter: EventRecord, lane: LaneCount) -> Iterator[Discrepancy]:
-        """Tell of what somebody has and the log does not, unless the log may not have it yet."""
-        letters = [each for each in (matter.sent, matter.came.get(self.recipient)) if each is not None]
-        made = min((each.mark.made for each in letters if each.mark is not None), default=None)
+    def _unlogged(self, event: EventRecord, lane: LaneCount) -> Iterator[Discrepancy]:
+        """Yield events that a county has and the log does not, unless the log may not have them yet."""
+        entries = [each for each in (event.sent, event.arrivals.get(self.recipient)) if each is not None]
+        made = min((each.mark.made for each in entries if each.mark is not None), default=None)
         settled = self.evidence.logged.checkpoint.at - PATIENCE
-        if self.recipient in matter.came if made is None else made <= settled:
-            yield self._odd(DiscrepancyKind.NOT_IN_LOG, matter, "" if made is None else written(made))
+        if self.recipient in event.arrivals if made is None else made <= settled:
+            yield self._odd(DiscrepancyKind.NOT_IN_LOG, event, "" if made is None else written(made))
             return
         lane.waiting += 1
 
-    def _not_there(self, matter: EventRecord, lane: LaneCount) -> Iterator[Discrepancy]:
-        """Tell of what the recipient does not have: gone, lost, or still on its way."""
-        confirmed = [each for each in self.evidence.receipts(matter) if each.county == self.recipient]
-        place = None if matter.header is None else matter.header.lanes.get(self.recipient)
+    def _not_there(self, event: EventRecord, lane: LaneCount) -> Iterator[Discrepancy]:
+        """Yield events that the recipient does not have: removed, lost, or still on their way."""
+        confirmed = [each for each in self.evidence.receipts(event) if each.county == self.recipient]
+        place = None if event.header is None else event.header.lanes.get(self.recipient)
         if confirmed:
             yield self._odd(
                 DiscrepancyKind.DELETED_BY_RECIPIENT,
-                matter,
+                event,
                 f"{confirmed[0].stage} {confirmed[0].at} {confirmed[0].id}",
             )
-        elif place is not None and self._remembered(matter, place.lane, place.n):
-            yield self._odd(DiscrepancyKind.DELETED_BY_RECIPIENT, matter, f"{place.lane} {place.n}")
-        elif self._on_its_way(matter):
+        elif place is not None and self._remembered(event, place.lane, place.n):
+            yield self._odd(DiscrepancyKind.DELETED_BY_RECIPIENT, event, f"{place.lane} {place.n}")
+        elif self._on_its_way(event):
             lane.waiting += 1
         else:
-            yield self._odd(DiscrepancyKind.SENT_NOT_RECEIVED, matter, "")
+            yield self._odd(DiscrepancyKind.SENT_NOT_RECEIVED, event, "")
 
-    def _remembered(self, matter: EventRecord, lane: str, n: int) -> bool:
-        source, book, _n = split_id(matter.id)
+    def _remembered(self, event: EventRecord, lane: str, n: int) -> bool:
+        source, book, _n = split_id(event.id)
         for each in self.into.lanes:
             if (each.source, each.book, each.lane) == (source, book, lane):
                 return any(first <= n <= last for first, last in each.spans)
         return False
 
-    def _on_its_way(self, matter: EventRecord) -> bool:
-        """Whether the recipient could not have it yet: a digest not closed, or its book older than the event."""
-        mark = matter.marked
+    def _on_its_way(self, event: EventRecord) -> bool:
+        """Whether the recipient could not have it yet: its digest is not closed, or its book is older."""
+        mark = event.marked
         if mark is None:
             return True
         exported = instant(self.into.opening.at)
@@ -276,19 +276,19 @@ class _Direction:
         ]  # fmt: skip
         return max(heads, default=0)
 
-    def _odd(self, odd: DiscrepancyKind, matter: EventRecord, detail: str) -> Discrepancy:
-        place = None if matter.header is None else matter.header.lanes.get(self.recipient)
+    def _odd(self, odd: DiscrepancyKind, event: EventRecord, detail: str) -> Discrepancy:
+        place = None if event.header is None else event.header.lanes.get(self.recipient)
         n = None if place is None else place.n
         return Discrepancy(
             odd,
             self.sender,
             self.recipient,
-            matter.id,
-            split_id(matter.id)[1],
+            event.id,
+            split_id(event.id)[1],
             None if place is None else place.lane,
             n,
             n,
-            None if matter.marked is None else matter.marked.place,
+            None if event.marked is None else event.marked.place,
             detail,
         )
 

@@ -1,7 +1,7 @@
-"""A quarter for whoever reviews it: figures, findings, reconciliations. ``pages`` writes it.
+"""A quarter's report: figures, findings, reconciliations. ``pages`` renders it.
 
-Rule 1: every figure is counted from log and books up to one named checkpoint: again is the same.
-Rule 2: what could not be looked at, for want of a book, is said.
+Rule 1: every figure is counted from log and books up to one named checkpoint: counting again gives the same.
+Rule 2: what could not be checked because a book is missing is named.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _PERSONS: Final = frozenset({"acknowledged", "acted", "declined"})
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What one county sent in the quarter, each event by its loudest way; times in seconds, None for none."""
+    """One county's events of the quarter, each counted by its loudest way; times in seconds, None for none."""
 
     county: str
     alarms: int
@@ -61,7 +61,7 @@ class ClosedDigest:
 
 @dataclass(frozen=True, slots=True)
 class AccessCounts:
-    """Accesses that one county's journal has for the quarter, and whether the chain holds."""
+    """Accesses that one county's access log has for the quarter, and whether its chain is unbroken."""
 
     county: str
     by_how: tuple[tuple[str, int], ...]
@@ -97,7 +97,7 @@ def report(evidence: Evidence, charters: Charters, quarter: Quarter) -> QuarterR
         try:
             pairs.append(reconcile(evidence, a, b))
         except BookInvalid:
-            continue  # named below, among the books that were not brought
+            continue  # listed below, among the missing books
     return QuarterReport(
         str(quarter),
         evidence.logged.checkpoint,
@@ -110,27 +110,31 @@ def report(evidence: Evidence, charters: Charters, quarter: Quarter) -> QuarterR
         ),
         findings,
         tuple(pairs),
-        tuple(_looks(evidence, county, within) for county in sorted(charter.members) if evidence.book(county, "inbox")),
+        tuple(
+            _access_counts(evidence, county, within)
+            for county in sorted(charter.members)
+            if evidence.book(county, "inbox")
+        ),
         tuple(missing_books(evidence, charter.members)),
     )
 
 
 def _traffic(evidence: Evidence, county: str, within: Callable[[datetime], bool]) -> Traffic:
     ways: Counter[Way] = Counter()
-    told, answered = [], []
+    delays, answered = [], []
     rang = 0
-    for matter in evidence.shown():
-        received, decisions = matter.received, _decisions(matter)
-        if received is None or not within(received) or matter.header is None:
+    for event in evidence.human_events():
+        received, decisions = event.received, _decisions(event)
+        if received is None or not within(received) or event.header is None:
             continue
-        if matter.county == county:
+        if event.county == county:
             way = next(way for way in (Way.ALARM, Way.NOTICE, Way.DIGEST) if way in decisions.values())
             ways[way] += 1
             if way is Way.ALARM:
-                told.append((received - instant(matter.header.time)).total_seconds())
+                delays.append((received - instant(event.header.time)).total_seconds())
         if decisions.get(county) is Way.ALARM:
             rang += 1
-            said = [each.at for each in evidence.receipts(matter) if each.county == county and each.stage in _PERSONS]
+            said = [each.at for each in evidence.receipts(event) if each.county == county and each.stage in _PERSONS]
             answered += [(instant(at) - received).total_seconds() for at in said[:1]]
     refused = sum(
         topics.member_of_events(each.mark.origin.topic) == county and within(each.mark.made)
@@ -142,20 +146,20 @@ def _traffic(evidence: Evidence, county: str, within: Callable[[datetime], bool]
         ways[Way.NOTICE],
         ways[Way.DIGEST],
         refused,
-        median(told) if told else None,
-        max(told, default=None),
+        median(delays) if delays else None,
+        max(delays, default=None),
         rang,
         len(answered),
         median(answered) if answered else None,
     )
 
 
-def _decisions(matter: EventRecord) -> dict[str, Way]:
-    decided = {} if matter.marked is None else matter.marked.mark.decisions or {}
+def _decisions(event: EventRecord) -> dict[str, Way]:
+    decided = {} if event.marked is None else event.marked.mark.decisions or {}
     return {recipient: each.way for recipient, each in decided.items()}
 
 
-def _looks(evidence: Evidence, county: str, within: Callable[[datetime], bool]) -> AccessCounts:
+def _access_counts(evidence: Evidence, county: str, within: Callable[[datetime], bool]) -> AccessCounts:
     book = evidence.book(county, "inbox")
     entries, breaks = access_log.check(() if book is None else book.accesses)
     hows = Counter(each.how for each in entries if within(instant(each.at)))

@@ -1,7 +1,7 @@
-"""Messages of our own: what CAP's elements give back, and what is read from parameters.
+"""CAP messages that we wrote: what CAP's elements give, and what is read from parameters.
 
-Rule 1: an element is read from where CAP has it; a parameter stands only for what no element gives back.
-Rule 2: status is no parameter: what an exercise is, its element alone says.
+Rule 1: a value is read from CAP's element; a parameter is only for values that no element gives.
+Rule 2: status is no parameter: only its element says that an event is an exercise.
 Rule 3: an element that was changed and contradicts a parameter is named.
 """
 
@@ -44,7 +44,7 @@ def parameters_of(info: etree._Element) -> dict[str, str]:
 
 
 def elements_of(info: etree._Element, type: str) -> dict[str, Any]:
-    """Return the payload's fields that the elements of an ``info`` of ours give by themselves."""
+    """Return the payload's fields that the elements of one of our ``info`` give."""
     found: dict[str, Any] = {}
     if (description := info.findtext(name("description"))) is not None:
         found["summary"] = description
@@ -64,7 +64,7 @@ def elements_of(info: etree._Element, type: str) -> dict[str, Any]:
 
 
 def attributes_of(root: etree._Element) -> dict[str, Any]:
-    """Return the letter's attributes that the elements of a message of ours give by themselves."""
+    """Return the event's attributes that the elements of one of our messages give."""
     sent, info = moment(root, "sent"), root.find(name("info"))
     found = {} if sent is None else {"time": written(sent)}
     certainty = None if info is None else text(info, "certainty")
@@ -74,7 +74,7 @@ def attributes_of(root: etree._Element) -> dict[str, Any]:
 def read_ours(
     root: etree._Element, info: etree._Element, ours: Mapping[str, str]
 ) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """Put elements and parameters together again: the letter's attributes, the payload, and what is odd.
+    """Combine elements and parameters: return the event's attributes, the payload, and oddities.
 
     Raises:
         CapInvalid: parameters that contradict each other.
@@ -104,10 +104,10 @@ def read_ours(
 
 
 def _drop_invalid(type: str, attributes: dict[str, Any], payload: dict[str, Any]) -> Iterator[str]:
-    """Take away what this version does not accept, and name it: somebody's hand, or a newer version's field."""
+    """Remove and name fields that this version does not accept: edited by hand, or from a newer version."""
     attached = payload.get("attachments")
     if isinstance(attached, list) and all(isinstance(each, dict) for each in attached):
-        # What opens a file never left with a message of ours, and none comes in by one.
+        # Keys of files are never written into a message, and never read from one.
         payload["attachments"] = [{key: value for key, value in each.items() if key != "sealed"} for each in attached]
     try:
         parse_strict(type, payload)

@@ -1,8 +1,8 @@
-"""The words of both sides: a table that is data (``data/cap.json``), and how times, places and names are written.
+"""The vocabulary of both sides: a data table (``data/cap.json``), and the spelling of times, places and names.
 
-Rule 1: the table is read both ways; the documentation is written from it (docs/events.md).
+Rule 1: the table is read both ways; the documentation is generated from it (docs/events.md).
 Rule 2: CAP writes positions latitude first, radii in kilometres, times with an offset and without ``Z`` (3.3.2).
-Rule 3: an event is known by our own type, a code, or its name in either language; any other is refused by name.
+Rule 3: an event is recognised by our own type, a code, or its name in either language; any other is refused by name.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _COLOUR: Final = re.compile(r"[红橙黄蓝]色$|^(?:red|orange|yellow|blue)\s",
 
 @dataclass(frozen=True, slots=True)
 class KnownEvent:
-    """What an event of CAP is to us: a type, and for disasters the class of GB/T 28921."""
+    """Our meaning of a CAP event: a type, and for disasters the class of GB/T 28921."""
 
     type: str
     disaster_class: str | None = None
@@ -46,14 +46,14 @@ class KnownEvent:
 
 @cache
 def table() -> Mapping[str, Any]:
-    """Return the table of words."""
+    """Return the vocabulary."""
     found: dict[str, Any] = json.loads(files("yizhan.producers").joinpath("data").joinpath("cap.json").read_bytes())
     return found
 
 
 @cache
 def _index() -> Mapping[str, KnownEvent]:
-    """Name or code, in lower case → what it is; names of the code list first, so that none is taken over."""
+    """Name or code, in lower case → event; names of the code list first, so that none is overridden."""
     found = {
         word.casefold(): KnownEvent(NATURAL_DISASTER, entry.value)
         for entry in CODES["disaster_classes"].entries
@@ -80,13 +80,13 @@ def find_event(event: str, codes: tuple[str, ...]) -> KnownEvent | None:
 
 
 def known_names() -> str:
-    """List what is known, for a refusal."""
+    """List the known names, for a refusal."""
     classes = [entry.name for entry in CODES["disaster_classes"].entries]
     return ", ".join([TYPES[FOREST_FIRE].title, *classes])
 
 
 def event_name(type: str, payload: Mapping[str, Any], *, english: bool) -> str | None:
-    """Return the name of a disaster's class; None for the types that have a name themselves."""
+    """Return the name of a disaster's class; None for types with a name of their own."""
     entry = CODES["disaster_classes"].find(str(payload.get("class"))) if type == NATURAL_DISASTER else None
     return None if entry is None else entry.en if english else entry.name
 
@@ -107,12 +107,12 @@ def severity(grade: int | None, payload: Mapping[str, Any]) -> str:
 
 
 def urgency(priority: str, *, over: bool) -> str:
-    """Return CAP's urgency: Past for what is over or taken back, else of the priority."""
+    """Return CAP's urgency: Past for an event that is over or withdrawn, else that of the priority."""
     return str(table()["over"] if over else table()["urgency"][priority])
 
 
 def our_word(name: str, word: str) -> str | None:
-    """Return our word for one of CAP's, by a table that is read backwards; None where there is none."""
+    """Return our word for one of CAP's, by the reversed table; None if there is none."""
     return next((ours for ours, caps in table()[name].items() if caps == word), None)
 
 
@@ -129,7 +129,7 @@ def cap_time(moment: str) -> str:
 
 
 def parse_time(text: str) -> datetime:
-    """Read a time that the schema let through (``ValueError`` for what no calendar has)."""
+    """Parse a time that the schema accepted (``ValueError`` for an impossible date)."""
     return datetime.fromisoformat(text)
 
 
@@ -146,14 +146,14 @@ class Triplet:
 
     @property
     def stem(self) -> str:
-        """Name it without its time, for senders whose references tell the wrong one."""
+        """Return its name without its time, for senders whose references have a wrong time."""
         text = f"cap:{self.sender},{self.identifier},"
         if len(text) + len("20261123T080500Z#64") <= _LONGEST_REF:
             return text
         return f"cap:sha256:{hashlib.sha256(text.encode()).hexdigest()[:32]},"
 
     def reference(self, number: int = 1) -> str:
-        """Return the ``external_ref`` under which the message's event is sent, once.
+        """Return the ``external_ref`` under which the message's event is sent once.
 
         >>> Triplet("a@b", "x1", datetime(2026, 11, 23, 8, 5, tzinfo=UTC)).reference(2)
         'cap:a@b,x1,20261123T080500Z#2'
@@ -176,7 +176,7 @@ def parse_reference(external_ref: str | None) -> tuple[str, int] | None:
 
 
 def parse_references(text: str | None) -> tuple[tuple[Triplet, ...], tuple[str, ...]]:
-    """Read ``references``: what is understood, and what is not."""
+    """Parse ``references``: return the entries understood, and the others."""
     good, bad = list[Triplet](), list[str]()
     for each in (text or "").split():
         pieces = each.split(",")

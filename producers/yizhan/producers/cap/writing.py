@@ -2,10 +2,10 @@
 
 Rule 1: scope is Restricted, never Public: the exchange is between named counties, and warning the public is
         the government's (突发事件应对法); the restriction says for whom, ``addresses`` who has it.
-Rule 2: what CAP's own elements do not give back goes into ``parameter`` elements: payload fields as
-        ``yizhan:PATH``, the letter's as ``yizhan:header.NAME``, their values in JSON.
-Rule 3: what opens an attached file never leaves: of attachments name, size and hash go.
-Rule 4: what goes out holds against the schema.
+Rule 2: what CAP's own elements cannot hold goes into ``parameter`` elements: payload fields as
+        ``yizhan:PATH``, the event's as ``yizhan:header.NAME``, their values in JSON.
+Rule 3: keys of attached files are never written: of attachments only name, size and hash.
+Rule 4: every message is checked against the schema.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _NOT_XML: Final = re.compile("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 
 @dataclass(frozen=True, slots=True)
 class WrittenCap:
-    """A message, and sentences about what did not go along."""
+    """A message, and sentences about what it leaves out."""
 
     xml: bytes
     left_out: tuple[str, ...]
@@ -64,7 +64,7 @@ class _Event:
 
     @property
     def message(self) -> str:
-        """Cancel for what takes back, Update for what corrects or goes on, Alert for what is new (3.2.1)."""
+        """Return Cancel for a withdrawal, Update for a correction or later report, Alert for a new event (3.2.1)."""
         if self.header.withdraws is not None:
             return "Cancel"
         goes_on = self.header.subject not in {None, self.header.id} and self.header.stage in {"update", "final"}
@@ -116,7 +116,7 @@ def _without_keys(payload: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
 
 
 def _references(header: Header, time_of: Callable[[str], str | None]) -> tuple[str | None, list[str]]:
-    """Write what this message updates or cancels; only messages of its own sender (3.2.1)."""
+    """Write the messages that this one updates or cancels; only those of its own sender (3.2.1)."""
     named = [each.id for each in (header.withdraws, header.supersedes, header.reply_to) if each is not None]
     named += [] if header.subject is None or header.stage not in {"update", "final"} else [header.subject]
     own = [each for each in dict.fromkeys(named) if each != header.id and each[:6] == header.county]
@@ -188,7 +188,7 @@ def _info(root: etree._Element, event: _Event, language: str, parameters: Sequen
 
 
 def _in_english(event: _Event, summary: str) -> str:
-    """Write figures and choices in English; what a person wrote follows in Chinese."""
+    """Write figures and choices in English; free text follows in Chinese."""
     values = []
     for shown in lines(ReadPayload(event.header.type, None, event.payload)):
         if shown.path.partition(".")[0] not in _NOT_IN_ENGLISH:
@@ -219,7 +219,7 @@ def _area(info: etree._Element, event: _Event, *, english: bool) -> None:
 
 
 def _parameters(event: _Event, bare: etree._Element) -> list[tuple[str, str]]:
-    """List what the elements alone do not give back (rule 2)."""
+    """List the values that the elements alone do not give (rule 2)."""
     info = bare.find(name("info"))
     given = {} if info is None else words.flat(elements_of(info, event.header.type))
     pairs_found = [(f"{OUR_PREFIX}type", event.header.type)]

@@ -1,7 +1,7 @@
 """CAP messages as XML: parsed safely, checked against the schema of OASIS (``data/CAP-v1.2.xsd``).
 
 Rule 1: at most ``MAX_BYTES``, and no document type: no entity is expanded, no file or address opened.
-Rule 2: nothing is read of what the schema does not allow.
+Rule 2: elements that the schema does not allow are refused.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _FAULTS: Final = 3
 
 
 class CapInvalid(YizhanError):
-    """A message that is no CAP 1.2, or none that may come in or go out here."""
+    """A message that is not CAP 1.2, or that may not be imported or exported here."""
 
 
 def parse(data: bytes) -> etree._Element:
@@ -92,7 +92,7 @@ def pairs(holder: etree._Element, tag: str) -> tuple[tuple[str, str], ...]:
 
 
 def moment(holder: etree._Element, tag: str) -> datetime | None:
-    """Return the time in a child, in UTC; None where there is none (``CapInvalid`` for what no calendar has)."""
+    """Return the time in a child, in UTC; None if there is none (``CapInvalid`` for an impossible date)."""
     content = text(holder, tag)
     try:
         return None if content is None else datetime.fromisoformat(content).astimezone(UTC)

@@ -1,4 +1,4 @@
-"""A nudge wakes who waits, and never holds up who nudges."""
+"""A wakeup wakes the listener, and never blocks its sender."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from yizhan.runtime.wakeup import WakeupListener, address, notify
 
 
-def test_a_nudge_wakes_the_listener_at_once(tmp_path: Path) -> None:
+def test_a_wakeup_wakes_the_listener_at_once(tmp_path: Path) -> None:
     """The wait ends long before its timeout."""
     with WakeupListener(tmp_path / "n") as listener:
         timer = threading.Timer(0.05, notify, [tmp_path / "n"])
@@ -26,15 +26,15 @@ def test_a_nudge_wakes_the_listener_at_once(tmp_path: Path) -> None:
         timer.join()
 
 
-def test_without_a_nudge_the_wait_ends_in_time(tmp_path: Path) -> None:
+def test_without_a_wakeup_the_wait_ends_in_time(tmp_path: Path) -> None:
     """False after the timeout, and at once for no timeout at all."""
     with WakeupListener(tmp_path / "n") as listener:
         assert not listener.wait(0.02)
         assert not listener.wait(0)
 
 
-def test_nudges_that_came_before_count_once(tmp_path: Path) -> None:
-    """Many nudges are one wake-up: whoever wakes does all there is to do."""
+def test_earlier_wakeups_count_once(tmp_path: Path) -> None:
+    """Many wakeups count as one: the listener then does all the work."""
     with WakeupListener(tmp_path / "n") as listener:
         for _ in range(5):
             notify(tmp_path / "n")
@@ -50,7 +50,7 @@ def test_nobody_there_is_silence(tmp_path: Path) -> None:
 
 
 def test_a_full_listener_does_not_block_the_writer(tmp_path: Path) -> None:
-    """Ten thousand nudges to one who never reads take no time and raise nothing."""
+    """Ten thousand wakeups to a listener that never reads take no time and raise nothing."""
     with WakeupListener(tmp_path / "n") as listener:
         begun = time.monotonic()
         for _ in range(10_000):

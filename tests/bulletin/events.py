@@ -14,7 +14,7 @@ ZONE = "Asia/Shanghai"
 
 
 def one(number: int, type_: str = ECO_CRIME, source: str = B, **said: Any) -> QuarterEvent:  # noqa: ANN401 -- any attribute
-    """Write a letter: a criminal case, unless told otherwise; ``raw`` adds to its payload."""
+    """Write an event: a criminal case, unless told otherwise; ``raw`` adds to its payload."""
     event_id = f"{source}-20260701test-{number}"
     raw: dict[str, Any] = {"summary": "某案"}
     if type_ == ECO_CRIME:

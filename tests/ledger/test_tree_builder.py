@@ -1,4 +1,4 @@
-"""Growth: in whatever portions entries come, the files are those of the definition."""
+"""In whatever portions entries are added, the files are those of the definition."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from yizhan.ledger.tree_builder import Growth
+from yizhan.ledger.tree_builder import TreeBuilder
 from yizhan.schemas import merkle, tiles
 from yizhan.schemas.errors import ProofInvalid
 
@@ -22,9 +22,9 @@ LEAVES = [merkle.leaf_hash(entry) for entry in ENTRIES]
 )
 def test_files_and_root_are_those_of_the_definition(size: int) -> None:
     """Around the ends of tiles of every level."""
-    growth = Growth()
-    files = dict(growth.extend(ENTRIES[:size]))
-    assert growth.root() == merkle.root(LEAVES[:size])
+    builder = TreeBuilder()
+    files = dict(builder.extend(ENTRIES[:size]))
+    assert builder.root() == merkle.root(LEAVES[:size])
     expected = {}
     for level, count in enumerate(tiles.widths(size)):
         for number in range(-(-count // tiles.WIDTH)):
@@ -42,11 +42,11 @@ def test_files_and_root_are_those_of_the_definition(size: int) -> None:
 @given(st.lists(st.integers(0, 700), min_size=1, max_size=5))
 def test_portions_do_not_matter(portions: list[int]) -> None:
     """The full files, and those of the last size, are the same; so is the edge read from them."""
-    growth, files = Growth(), dict[str, bytes]()
+    builder, files = TreeBuilder(), dict[str, bytes]()
     for portion in portions:
-        files |= growth.extend(ENTRIES[growth.size : growth.size + portion])
+        files |= builder.extend(ENTRIES[builder.size : builder.size + portion])
     size = sum(portions)
-    assert dict(Growth().extend(ENTRIES[:size])).items() <= files.items()
+    assert dict(TreeBuilder().extend(ENTRIES[:size])).items() <= files.items()
 
     def tile(level: int, number: int) -> bytes:
         return files[tiles.tile_path(level, number, tiles.tile_width(level, number, size))]
@@ -54,17 +54,17 @@ def test_portions_do_not_matter(portions: list[int]) -> None:
     def bundle(number: int) -> bytes:
         return files[tiles.entries_path(number, tiles.tile_width(0, number, size))]
 
-    loaded = Growth.load(size, tile, bundle)
-    assert (loaded.root(), loaded.bundle) == (growth.root(), growth.bundle)
+    loaded = TreeBuilder.load(size, tile, bundle)
+    assert (loaded.root(), loaded.bundle) == (builder.root(), builder.bundle)
     more = ENTRIES[size : size + 300]
-    assert dict(loaded.extend(more)) == dict(growth.extend(more))
+    assert dict(loaded.extend(more)) == dict(builder.extend(more))
 
 
 def test_an_edge_that_does_not_fit_is_named() -> None:
     """A last bundle with another entry, and a tile that is too short."""
-    files = dict(Growth().extend(ENTRIES[:5]))
+    files = dict(TreeBuilder().extend(ENTRIES[:5]))
     tile, other = files["tile/0/000.p/5"], tiles.write_bundle(ENTRIES[1:6])
     with pytest.raises(ProofInvalid, match=r"tile/entries/000\.p/5 does not belong to its tile"):
-        Growth.load(5, lambda _level, _number: tile, lambda _number: other)
+        TreeBuilder.load(5, lambda _level, _number: tile, lambda _number: other)
     with pytest.raises(ProofInvalid, match=r"tile/0/000\.p/5 is too short"):
-        Growth.load(5, lambda _level, _number: tile[:64], lambda _number: other)
+        TreeBuilder.load(5, lambda _level, _number: tile[:64], lambda _number: other)
