@@ -1,6 +1,7 @@
 """``python -m bench``: every measurement, in one run, into ``bench/results.json``.
 
-``--only NAME …`` measures some, prints them and writes no file: what stands in the file is one run.
+``--only NAME …`` measures some, ``--short`` runs each part once, tiny; both print and write no file: what stands in
+the file is one run.
 """
 
 from __future__ import annotations
@@ -14,14 +15,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bench import bulletin, charter, closing, crypto, files, latency, ledger, obligations, recovery, throughput
+from bench import bulletin, charter, closing, crypto, files, latency, ledger, obligations, recovery, start, throughput
 from bench.harness import ground, say
+from bench.short import SHORT, shorten
 
 PARTS = {
     "crypto": crypto.measure,
     "throughput": throughput.measure,
     "alarm_latency": latency.measure,
     "recovery": recovery.measure,
+    "start": start.measure,
     "closing": closing.measure,
     "charter": charter.measure,
     "ledger": ledger.measure,
@@ -33,6 +36,7 @@ TARGETS = {
     "throughput": "ratio ≥ 0.6",
     "alarm_latency": "ratio p50 ≤ 3.0, p99 ≤ 3.0",
     "recovery": "seconds ≤ 3",
+    "start": "seconds ≤ 3 with 10 and with 100000 records written; flat",
     "closing": "flat",
     "charter": "flat for what is unchanged: nothing_new; others_fetched = 0",
     "obligations": "nothing_due < 1 s at 100000; last of 10,000 in a thread ÷ the first ≤ 1.5",
@@ -48,7 +52,11 @@ def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="NAME")
-    chosen = parser.parse_args().only or list(PARTS)
+    parser.add_argument("--short", action="store_true")
+    asked = parser.parse_args()
+    if asked.short:
+        shorten()
+    chosen = asked.only or list(SHORT if asked.short else PARTS)
     results: dict[str, Any] = {
         "measured": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f} before",
@@ -59,7 +67,7 @@ def main() -> None:
         for name in chosen:
             say(f"{name} …")
             results[name] = PARTS[name](home)
-    if set(chosen) == set(PARTS):
+    if set(chosen) == set(PARTS) and not asked.short:
         RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     print(json.dumps(results, indent=2, ensure_ascii=False))
 

@@ -23,7 +23,7 @@ from yizhan.charter.layout import SNAPSHOT, metadata_path
 from yizhan.charter.reader import CharterReader
 from yizhan.schemas import strictjson
 from yizhan.schemas.keys import SealingKey, SigningKey
-from yizhan.schemas.sample import sample_policy
+from yizhan.schemas.sample import TWO, sample_ladders, sample_policy
 from yizhan.schemas.timestamps import written
 
 SIZES = (6, 60, 600)
@@ -96,6 +96,7 @@ def alliance(members: int, now: datetime) -> dict[str, bytes]:
             "county": code,
             "signing": [entry(SigningKey.generate(), now)],
             "sealing": [entry(SealingKey.generate(), now)],
+            "ladder": sample_ladders()[TWO[0]],
         }
     return {path: strictjson.dumps(value) for path, value in content.items()}
 

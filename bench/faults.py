@@ -1,11 +1,12 @@
 """``python -m bench.faults``: kills, stops and a lost disk under load, into ``faults.json``.
 
-Fifty events a second go between two counties, both ways, while their processes, the station and
-the broker are hurt. After each fault the load pauses, what is under way arrives, the period is
-closed so that digests arrive too, and then is counted: lost, duplicated, reordered; of what the station
-said: lost or doubled in the log, and whether the log forked.
+Fifteen events a second go between two counties, both ways, while their processes, the station and
+the broker are hurt (``--rate`` for another pace: fifty fill two cores). After each fault the load pauses,
+what is under way arrives, the period is closed so that digests arrive too, and then is counted: lost,
+duplicated, reordered; of what the station said: lost or doubled in the log, and whether the log forked.
 
-``--quick`` hurts each twice, ``--only NAME …`` some; both print and write no file. Exit status 0
+``--quick`` hurts each twice, ``--short`` kills station, inbox and publisher once, ``--only NAME …`` hurts some;
+all three print and write no file. Exit status 0
 means: nothing lost, nothing twice, nothing out of order, no fork.
 """
 
@@ -29,9 +30,10 @@ from bench.faults_world import PARTNER, PER_SECOND, STATION, inbox, publisher, w
 from bench.harness import say
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.sample import TWO
+from yizhan.streams.errors import StationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from types import FrameType
 
     from bench.faults_world import World
@@ -43,6 +45,8 @@ FLOW_SECONDS: Final = 120.0
 PATIENCE_SECONDS: Final = 240.0
 """Without any arrival for so long, what is missing is lost: a first resend comes after 30 or 120."""
 TOTALS: Final = ("lost", "duplicates_in_inbox", "reordered", "statements_lost", "statements_doubled", "forks")
+WRONG: Final = (*TOTALS, "lost_at_the_end", "wrong_after_a_call")
+"""Of a whole result: each of these is to be 0."""
 CALLS: Final = "ledger_calls"
 """The one fault that needs neither broker nor load: the writer's system calls, all of them."""
 TOLD: Final = (
@@ -160,27 +164,29 @@ FAULTS: Final = {
 NAMES: Final = [*FAULTS, CALLS]
 BASELINE: Final = Fault("no fault, for comparison", 0)
 BASELINE_SECONDS: Final = 15.0
+SHORT: Final = ("station_killed", "inbox_killed", "publisher_killed")
+SHORT_BASELINE_SECONDS: Final = 2.0
 
 
 class Run:
     """One run over some of the faults."""
 
-    def __init__(self, made: World, *, quick: bool, seed: int) -> None:
-        """Begin with nothing counted."""
-        self.world, self.quick = made, quick
+    def __init__(self, made: World, *, most: int | None, seed: int, baseline: float) -> None:
+        """Begin with nothing counted; no fault is done more than ``most`` times (None: as often as it says)."""
+        self.world, self.most, self.baseline = made, most, baseline
         self.hurting, self.counting, self.ledger = Hurting(made, seed), Counting(made), LedgerCount(made)
         self._label = Quarter.parse("2026Q4")
 
     def section(self, name: str, fault: Fault) -> dict[str, Any]:
         """Do one fault as often as it says, let everything arrive, and count."""
-        times = min(fault.times, 2) if self.quick else fault.times
+        times = fault.times if self.most is None else min(fault.times, self.most)
         say(f"{name}: {fault.what}, {times} times")
         first, begun, started = len(self.world.load.accepted), time.time(), time.monotonic()
         earlier = 0
         self.world.load.begin(name)
         self.hurting.flows()
         if fault is BASELINE:
-            time.sleep(BASELINE_SECONDS)
+            time.sleep(self.baseline)
         elif fault.do is None:
             earlier = self.hurting.lose_disk(self.counting, self.ledger)
         else:
@@ -206,9 +212,9 @@ class Run:
         self._label = self._label.next()
         for _ in range(3):
             try:
-                self.world.yizhan("digest", "close", "--label", str(self._label), "--json")
+                self.world.close_quarter(str(self._label))
                 break
-            except RuntimeError as error:
+            except StationError as error:
                 say(f"the period is not closed yet: {error}")
                 time.sleep(3)
         self._wait("events of the digest", lambda: len(missing(self.world, accepted)))
@@ -226,13 +232,21 @@ class Run:
                 least, moved = now, time.monotonic()
 
 
-def run(names: list[str], *, quick: bool, keep: bool, seed: int) -> dict[str, Any]:
+def run(
+    names: Sequence[str],
+    *,
+    most: int | None = None,
+    keep: bool = False,
+    seed: int = 1,
+    rate: float = PER_SECOND,
+    baseline_seconds: float = BASELINE_SECONDS,
+) -> dict[str, Any]:
     """Hurt and count; the whole result."""
     load = os.getloadavg()[0]
-    with world() as made:
+    with world(rate) as made:
         if keep:
             made.keep()
-        run_ = Run(made, quick=quick, seed=seed)
+        run_ = Run(made, most=most, seed=seed, baseline=baseline_seconds)
         baseline = run_.section("nothing", BASELINE)
         found = {name: run_.section(name, FAULTS[name]) for name in names if name != CALLS}
         still = missing(made, made.load.accepted)
@@ -245,7 +259,7 @@ def run(names: list[str], *, quick: bool, keep: bool, seed: int) -> dict[str, An
     return {
         "measured": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, load {load:.1f} before",
-        "load": f"{PER_SECOND} events/s of about 1 KiB between two counties, both ways: "
+        "load": f"{rate:g} events/s of about 1 KiB between two counties, both ways: "
         "30 % alarms, 20 % notices, 50 % for the digest",
         "seed": seed,
         "accepted": accepted,
@@ -258,6 +272,11 @@ def run(names: list[str], *, quick: bool, keep: bool, seed: int) -> dict[str, An
     }
 
 
+def short() -> dict[str, Any]:
+    """Hurt each of the three once, as `make test` does."""
+    return run(SHORT, most=1, baseline_seconds=SHORT_BASELINE_SECONDS)
+
+
 def _interrupted(_number: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -266,6 +285,8 @@ def main() -> int:
     """Run, print, write."""
     parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="hurt each twice at most; writes no file")
+    parser.add_argument("--short", action="store_true", help=f"one of each: {', '.join(SHORT)}; writes no file")
+    parser.add_argument("--rate", type=float, default=PER_SECOND, help=f"events a second ({PER_SECOND})")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=None, metavar="NAME", help="; ".join(NAMES))
     parser.add_argument("--keep", action="store_true", help="keep the home, whatever came of it")
     parser.add_argument("--seed", type=int, default=1, help="of the moments at which is killed (1)")
@@ -276,15 +297,25 @@ def main() -> int:
         print(json.dumps(calls, indent=2, ensure_ascii=False))
         return 1 if calls["wrong"] else 0
     try:
-        result = run(chosen.only or NAMES, quick=chosen.quick, keep=chosen.keep, seed=chosen.seed)
+        result = (
+            short()
+            if chosen.short
+            else run(
+                chosen.only or NAMES,
+                most=2 if chosen.quick else None,
+                keep=chosen.keep,
+                seed=chosen.seed,
+                rate=chosen.rate,
+            )
+        )
     except KeyboardInterrupt:
         say("interrupted; nothing is left running")
         return 130
     text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
     print(text, end="")
-    if not (chosen.quick or chosen.only):
+    if not (chosen.quick or chosen.short or chosen.only):
         RESULT.write_text(text, encoding="utf-8")
-    return 1 if any(result.get(word) for word in (*TOTALS, "lost_at_the_end", "wrong_after_a_call")) else 0
+    return 1 if any(result.get(word) for word in WRONG) else 0
 
 
 if __name__ == "__main__":

@@ -49,7 +49,7 @@ def _flowing(ground: Ground, topic: str, values: Sequence[bytes]) -> Iterator[No
         thread.join()
 
 
-def _silence(ground: Ground, argv: Sequence[str], topic: str, target: str, kills: int) -> list[float]:
+def silence(ground: Ground, argv: Sequence[str], topic: str, target: str, kills: int) -> list[float]:
     """Seconds from each kill to the next record on ``target``."""
     values = envelopes(ground, 50, f"recover{kills}")
     found = []
@@ -86,11 +86,11 @@ def _next(consumer: Any, seconds: float) -> None:  # noqa: ANN401 -- kafka-pytho
 def measure(ground: Ground) -> dict[str, Any]:
     """Return seconds of silence of ours and of both references, and the ratio to Faust's own settings."""
     bare = [sys.executable, "-m", "bench.bare_agent", str(ground.home), *PLAIN]
-    station = _silence(ground, ground.yizhan("station", "run"), topics.events(SOURCE), topics.pending(PARTNER), KILLS)
+    station = silence(ground, ground.yizhan("station", "run"), topics.events(SOURCE), topics.pending(PARTNER), KILLS)
     say(f"recovery: station {station}")
-    six = _silence(ground, [*bare, "--dynamic"], PLAIN[0], PLAIN[1], 1)
+    six = silence(ground, [*bare, "--dynamic"], PLAIN[0], PLAIN[1], 1)
     say(f"recovery: 6 s session, no static membership {six}")
-    stock = _silence(ground, [*bare, "--stock"], PLAIN[0], PLAIN[1], 1)
+    stock = silence(ground, [*bare, "--stock"], PLAIN[0], PLAIN[1], 1)
     say(f"recovery: Faust's own settings {stock}")
     ours = summary(station)
     return {

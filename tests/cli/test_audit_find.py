@@ -183,7 +183,7 @@ def test_a_broken_journal_is_found_and_named(station: Station, fires: list[str],
 
 
 def test_no_content_is_shown_that_cannot_be_written_down(station: Station, fires: list[str], yizhan: Run) -> None:
-    """With the journal unwritable show and list fail before a word of the content is out."""
+    """If the access log cannot be written, show and list fail before a word of the content is out."""
     path = access_log_path(station.app, QINGYUAN)
     path.unlink(missing_ok=True)
     path.mkdir()

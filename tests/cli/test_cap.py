@@ -139,7 +139,7 @@ def test_a_position_elsewhere_is_asked_about(yizhan: Run, home: Path, circle: st
 
 
 def test_what_was_sent_goes_out_and_does_not_come_back_twice(yizhan: Run, home: Path, tmp_path: Path) -> None:
-    """A fire of the sample as CAP: valid, noted in the journal, over no file; our own is known again."""
+    """A fire of the sample as CAP: valid, recorded in the access log, overwriting no file; our own is known again."""
     yizhan("publish", str(home / "event.jsonl"), "--county", SHOUNING, "--yes")
     ids = [each["id"] for each in json.loads(yizhan("outbox", "list", "--county", SHOUNING, "--json").out)["events"]]
     made = yizhan("cap", ids[1], "--county", SHOUNING, "-o", "fire.xml", "--english")

@@ -253,7 +253,7 @@ def test_a_clock_that_was_ahead_holds_no_alarm_back(bell: Bell, made: list[Phone
 
 
 def test_what_may_not_be_shown_goes_by_the_next_channel(listener: Listener, tmp_path: Path) -> None:
-    """Where the journal of accesses cannot be written no summary leaves; who gets none hears of the notice."""
+    """If the access log cannot be written, no summary is sent; who gets none hears of the notice."""
 
     def full(_channel: str, _rings: object) -> None:
         message = "the disk is full"

@@ -1,6 +1,6 @@
 """The events of a quarter as JSON and as Markdown.
 
-Rule 1: nothing is left out: withdrawn letters are struck out, superseded ones name their successor, doubtful ones are
+Rule 1: nothing is left out: withdrawn events are struck out, superseded ones name their successor, doubtful ones are
         marked, missing ones are named.
 Rule 2: words of others are text, never markup.
 Rule 3: an empty quarter is shown too (零报告), but only verified closing manifests prove that it was empty.

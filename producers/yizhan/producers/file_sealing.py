@@ -1,7 +1,7 @@
-"""Files are sealed beside the outbox, before the event that names them is accepted.
+"""Seals files next to the outbox, before the event that names them is accepted.
 
-Rule 1: a file is sealed once, under a key of its own that stands in the sealed payload and nowhere else.
-Rule 2: the sealed chunks are on the disk, synced, when this returns.
+Rule 1: a file is sealed once, under a key of its own that is in the sealed payload and nowhere else.
+Rule 2: the sealed chunks are on the disk, synced, when the function returns.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ def attach(
     outbox: Outbox, draft: Draft, paths: Iterable[Path], random_bytes: Callable[[int], bytes] = os.urandom,
     progress: Progress = lambda _name, _done, _all: None,
 ) -> Draft:  # fmt: skip
-    """Seal files beside an outbox, and return the draft that names them; ``Outbox.publish`` then makes them its own.
+    """Seal files next to an outbox, and return the draft that names them; ``Outbox.publish`` then attaches them.
 
     Raises:
-        FileRefused: a file that may not be sent; the sentence names it.
+        FileRefused: a file that may not be sent; the message names it.
         PayloadInvalid: the type of the draft has no attachments, or too many.
         StoreError: the disk is full or fails.
     """
     named = [*draft.payload.get("attachments", ())]
     chosen = list(paths)
-    # Refused before the first byte is sealed: a type that carries no files, and too many of them.
+    # Refused before the first byte is sealed: a type without attachments, and too many of them.
     probe = Attachment(name="probe", sha256="0" * 64, bytes=0).model_dump(mode="json", exclude_none=True)
     _checked(draft, [*named, *(probe for _path in chosen)])
     folder = outbox.path.with_name(outbox.path.name + FOLDER)

@@ -1,12 +1,12 @@
-"""Attached files to Kafka, in the background: chunk after chunk, on a connection and a thread of its own.
+"""Sends attached files to Kafka in the background, on a connection and a thread of its own.
 
-Law 1: a chunk is marked as sent after the broker acknowledged it; what fails is sent again.
-Rule 1: nothing prompt waits for a chunk: while an alarm is queued no chunk begins, and the rate stays below
-        what the broker allows the county, so that it never slows the county's events.
-Rule 2: a broker that lost its data is told by its cluster's id, or by a log that ends before what it had.
-Rule 3: a broker that has no topic for files, or does not let us write, is asked before the first chunk, and what to do
-        stands in the outbox; the event goes without them, and they go as soon as they may.
-Rule 4: nothing here can stop the publisher: what fails is told and tried again.
+Law 1: a chunk is marked as sent after the broker acknowledged it; a failed one is sent again.
+Rule 1: nothing prompt waits for a chunk: while an alarm is queued no chunk is started, and the rate stays below
+        what the broker allows the county, so that files never slow the county's events.
+Rule 2: lost data of a broker is detected by its cluster's id, or by a log that ends before what it had.
+Rule 3: before the first chunk the broker is asked whether it has a topic for files and lets us write; if not, the
+        outbox shows what to do. The event is sent without its files, and they follow as soon as possible.
+Rule 4: nothing here can stop the publisher: failures are logged and repeated.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 class FileSender(WorkerThread):
-    """Sends what ``files`` has for an outbox until ``end`` is called."""
+    """Sends the sealed files of an outbox until ``end`` is called."""
 
     expected = (KafkaError, StoreError, OSError, NotAuthorised)
 
@@ -89,7 +89,7 @@ class FileSender(WorkerThread):
         queue.enter_cluster(cluster, end)
 
     def _ask(self, queue: FileQueue, admin: KafkaAdminClient) -> None:
-        """Ask whether the broker takes our files; where it does not, that is written down for people."""
+        """Ask whether the broker accepts our files; if not, store the reason for people."""
         topic = self._partition.topic
         try:
             require_access(admin.describe_topics([topic]), topics.county(self._outbox.county), write=[topic])
@@ -115,7 +115,7 @@ class FileSender(WorkerThread):
 
 @contextlib.contextmanager
 def producer_of(connection: KafkaConnection, name: str) -> Iterator[KafkaProducer]:
-    """Make a producer that loses and repeats nothing, and close it at the end, whether its broker lives or not."""
+    """Create a producer that neither loses nor repeats records, and close it at the end, even if its broker is dead."""
     producer = clients.client(
         KafkaProducer,
         connection,

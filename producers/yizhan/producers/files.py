@@ -1,10 +1,10 @@
-"""Files that go with an event: sealed beside the outbox, kept until every recipient has them.
+"""Files attached to an event: sealed next to the outbox, kept until every recipient has them.
 
 Law 1: the sealed chunks are on the disk, synced, before the event that names them is committed; they stay until
-        every recipient has said that it has them (``fetched``), or that it cannot open the event.
-Rule 1: a file is sealed once, under a key of its own that stands in the sealed payload and nowhere else.
-Rule 2: what was sealed for an event that never came to be is swept away by the publisher after an hour.
-Rule 3: chunks go after their event, and after everything that is prompt: whoever has the event's time knows
+        every recipient has confirmed them (``fetched``), or reported that it cannot open the event.
+Rule 1: a file is sealed once, under a key of its own that is in the sealed payload and nowhere else.
+Rule 2: files without an event are deleted by the publisher after an hour.
+Rule 3: chunks are sent after their event, and after everything that is prompt: the event's time shows
         where to look for them.
 """
 
@@ -33,11 +33,11 @@ log = logging.getLogger(__name__)
 
 
 def enter(conn: sqlite3.Connection, path: Path, event_id: str, payload: bytes, *, accepted: bool = False) -> None:
-    """Make the sealed files that a payload names part of its event.
+    """Attach the sealed files that a payload names to its event.
 
     Raises:
-        NotPublishable: one is not beside the outbox: nobody could ever send it. An event that was ``accepted`` before
-            goes without.
+        NotPublishable: a file is missing: it could never be sent. An event that was ``accepted`` before
+            is sent without it.
     """
     for each in _attachments(payload):
         root = bytes.fromhex(each.sealed.root) if each.sealed is not None else b""
@@ -46,9 +46,7 @@ def enter(conn: sqlite3.Connection, path: Path, event_id: str, payload: bytes, *
         folder = path.with_name(path.name + FOLDER)
         if not (folder / root.hex()).exists() or not (folder / f"{root.hex()}.leaves").exists():
             if accepted:
-                log.error(
-                    "%s: its attached file %s is not beside the outbox any more: it goes without", event_id, root.hex()
-                )
+                log.error("%s: its attached file %s is missing: the event is sent without it", event_id, root.hex())
                 continue
             sentence = marked("{name}：文书说它随文书密封，发件箱旁却没有；请作为附件附上")
             raise NotPublishable(sentence, name=each.name)
@@ -68,10 +66,10 @@ def _attachments(payload: bytes) -> list[Attachment]:
 
 
 def enter_receipt(conn: sqlite3.Connection, event_id: str, stage: str, now: float, patience_seconds: float) -> None:
-    """Take in what a recipient said of an event's files: it has them, or the broker lost some.
+    """Enter a recipient's receipt for an event's files: it has them, or the broker lost some.
 
-    Sent again only what went out whole, after a pause that doubles from ``patience_seconds`` to a day, and behind
-    what was not sent yet: nobody can make us flood the line, fill the broker's disk or keep others waiting.
+    Only completely sent files are sent again, after a pause that doubles from ``patience_seconds`` to a day, and after
+    files not sent yet: nobody can make us flood the line, fill the broker's disk or delay others.
     """
     of_event = "seq = (SELECT seq FROM events WHERE id = ?)"
     if stage == "unfetched":
@@ -93,7 +91,7 @@ _WAITING: Final = (
 
 @dataclass(frozen=True, slots=True)
 class FileRow:
-    """One file of an event: how much of it the broker has, and who has it whole."""
+    """One file of an event: how much of it the broker has, and which recipients have it."""
 
     event: str
     name: str
@@ -106,7 +104,7 @@ class FileRow:
 
 
 def trouble(conn: sqlite3.Connection) -> str | None:
-    """Return why the broker takes no files, and what to do; None where it does, for all we know."""
+    """Return why the broker accepts no files, and what to do; None if it does, as far as known."""
     row = conn.execute("SELECT said FROM files_trouble").fetchone()
     return None if row is None else str(row["said"])
 

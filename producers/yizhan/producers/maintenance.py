@@ -1,8 +1,8 @@
-"""What a publisher does beside sending, once a second: no Kafka here.
+"""A publisher's periodic tasks besides sending, once a second: no Kafka here.
 
-Rule 1: what is overdue is queued again only once the answers that had come were read: a publisher that
-        was away must not take its own absence for the station's.
-Rule 2: no chore that fails stops the sending; it is told, and tried again a minute later.
+Rule 1: overdue events are queued again only after all waiting answers were read: a publisher that
+        was offline must not take its own absence for the station's.
+Rule 2: a failing task never stops the sending; it is logged, and tried again a minute later.
 Rule 3: lane heads are announced daily, and soon after a number became void.
 """
 
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 class Maintenance:
-    """The chores of one publisher; ``monotonic`` gives seconds that never go back."""
+    """The periodic tasks of one publisher; ``monotonic`` is a clock in seconds."""
 
     def __init__(
         self,
@@ -38,13 +38,13 @@ class Maintenance:
         settings: Settings,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start with everything due."""
+        """Start with every task due."""
         self._outbox, self._dispatch, self._settings = outbox, dispatch, settings
         self._monotonic = monotonic
         self._next: dict[str, float] = {}
 
     def tick(self, *, answers_read: bool) -> None:
-        """Do what is due. ``answers_read``: every posting that had come a moment ago was entered."""
+        """Run the due tasks. ``answers_read``: every posting that was there a moment ago was entered."""
         if answers_read:
             self._do("resend", EVERY_SECONDS, self._resend)
         self._do("reissue", EVERY_SECONDS, self._reissue)
@@ -65,7 +65,7 @@ class Maintenance:
 
     def _resend(self) -> None:
         if again := self._dispatch.requeue_overdue():
-            log.warning("%d events go again: an answer or a receipt is overdue", again)
+            log.warning("%d events are sent again: an answer or a receipt is overdue", again)
 
     def _reissue(self) -> None:
         if self._dispatch.has_conflicts():
@@ -77,7 +77,7 @@ class Maintenance:
 
     def _announce(self) -> None:
         since = self._outbox.clock() - self._outbox.lane_heads_announced()
-        # An announcement in the future was made by a clock that ran ahead.
+        # An announcement in the future was made while the clock was ahead.
         daily = not timedelta(0) <= since < timedelta(seconds=self._settings.lane_head_interval_seconds)
         if daily or (since >= VOID_PAUSE and self._dispatch.voids_untold()):
             self._outbox.announce_lane_heads()

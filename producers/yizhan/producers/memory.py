@@ -1,4 +1,4 @@
-"""Single facts that an outbox keeps across restarts, by name."""
+"""Single values that an outbox keeps across restarts, by name."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ LANE_HEADS_ANNOUNCED: Final = "lane_heads_announced"
 
 
 def remember(conn: sqlite3.Connection, name: str, value: str) -> None:
-    """Keep one fact across restarts."""
+    """Store one value across restarts."""
     conn.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", (name, value))
 
 
 def recall(conn: sqlite3.Connection, name: str) -> str | None:
-    """Return a fact kept by ``remember``, or None."""
+    """Return a value stored by ``remember``, or None."""
     row = conn.execute("SELECT value FROM memory WHERE name = ?", (name,)).fetchone()
     return None if row is None else str(row[0])

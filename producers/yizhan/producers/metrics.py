@@ -1,4 +1,4 @@
-"""What a county's outbox tells Prometheus. Labels are members, types and reasons: closed lists."""
+"""Metrics of a county's outbox. Labels are members, types and reasons: closed lists."""
 
 from __future__ import annotations
 

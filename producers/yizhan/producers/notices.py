@@ -1,8 +1,8 @@
-"""Notices that an outbox writes by itself: how far each lane has come.
+"""Notices that an outbox writes by itself: the last number of each lane.
 
-Rule 1: one notice a recipient, about the lanes to that recipient alone: nobody learns of others'.
-Rule 2: the epoch in use is told of, and older ones while something in them is unconfirmed.
-Rule 3: numbers that will never come (refused by the station, overtaken by a later receipt) are named,
+Rule 1: one notice per recipient, about the lanes to that recipient only: nobody learns about others' lanes.
+Rule 2: it covers the epoch in use, and older ones while something in them is unconfirmed.
+Rule 3: numbers that will never arrive (refused by the station, replaced by a later receipt) are named,
         so that the recipient need not wait for them.
 """
 
@@ -23,7 +23,7 @@ from yizhan.schemas.timestamps import written
 
 
 def lane_head_letters(conn: sqlite3.Connection, members: Collection[str], now: datetime) -> list[OutgoingEvent]:
-    """Write one notice to each member to which a lane leads."""
+    """Write one notice for each member to which a lane leads."""
     current = epochs.current(conn)
     by_recipient: dict[str, list[LaneProgress]] = {}
     for head in queries.lane_heads(conn):

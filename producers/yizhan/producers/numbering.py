@@ -1,8 +1,8 @@
-"""Number, seal, store: what happens to an event inside the one transaction.
+"""Numbers, seals and stores an event inside one transaction.
 
 Law 1: an event is accepted when this transaction's commit has returned, and not before.
 Rule 1: the number, the places in the lanes and the sealed bytes are written together or not at all.
-Rule 2: an event is sealed once. Whoever needs its bytes again reads them here.
+Rule 2: an event is sealed once; its bytes are read from here whenever they are needed again.
 Rule 3: lanes are counted by the sender's own ``decide`` under the charter that it has in force.
 """
 
@@ -36,7 +36,7 @@ from yizhan.schemas.timestamps import instant, written
 
 @dataclass(frozen=True, slots=True)
 class OutgoingEvent:
-    """What is to be sealed.
+    """An event to be sealed.
 
     ``attributes`` are the header's but for those that numbering adds (``source id kid to lanes
     charter``); ``to`` sorted member codes; ``payload`` the bytes to be sealed.
@@ -50,11 +50,11 @@ class OutgoingEvent:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """What the outbox took: from now on it does not get lost.
+    """An accepted event: from now on it cannot be lost.
 
-    ``decisions`` are the sender's own, by recipient. ``duplicate``: this was there already, under
-    the same ``external_ref``; ``differs``: and its content was another one, which was *not* sent.
-    ``clock_suspect``: its time lies in the future; the station lets it in all the same, and says so.
+    ``decisions`` are the sender's own, by recipient. ``duplicate``: it was there already, under
+    the same ``external_ref``; ``differs``: its content differs from the one sent, and was *not* sent.
+    ``clock_suspect``: its time is in the future; the station admits it with a mark.
     """
 
     id: str
@@ -68,7 +68,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class SigningContext:
-    """Who writes: source, signing key, and the charter in force now."""
+    """The sender: source, signing key, and the charter in force now."""
 
     source: str
     signer: SigningKey
@@ -76,7 +76,7 @@ class SigningContext:
 
 
 def accept(conn: sqlite3.Connection, letter: OutgoingEvent, signing: SigningContext, now: datetime) -> Accepted:
-    """Accept a letter: number, seal and store it inside the caller's transaction.
+    """Accept an event: number, seal and store it inside the caller's transaction.
 
     Raises:
         NotPublishable: an attribute or recipient that the contract or the charter does not know.
@@ -178,7 +178,7 @@ def _store(
 
 
 def _cumulative(header: Header) -> str | None:
-    """Name the lane that a cumulative receipt is about: a later one says all that it says."""
+    """Return the lane of a cumulative receipt: a later one includes it."""
     receipt = header.receipt
     if receipt is None or receipt.stage != "delivered":
         return None
@@ -186,7 +186,7 @@ def _cumulative(header: Header) -> str | None:
 
 
 def stored_decision(way: str, rule: str, policy: Policy) -> Decision:
-    """Make a decision of a stored row; a rule that the charter no longer has explains itself."""
+    """Make a decision from a stored row; a rule that the charter no longer has is named by its id."""
     known = {route.id: route.because for route in policy.routes}
     return Decision(Way(way), rule, known.get(rule) or Words(zh=rule, en=rule))
 
@@ -210,7 +210,7 @@ def first_sent_as(conn: sqlite3.Connection, letter: OutgoingEvent, policy: Polic
 
 
 def payload_bytes(payload: Payload | Mapping[str, Any] | bytes) -> bytes:
-    """Write a payload as it is sealed; bytes stay as they are (``NotPublishable`` if it is not JSON)."""
+    """Serialise a payload as it is sealed; bytes stay as they are (``NotPublishable`` if it is not JSON)."""
     if isinstance(payload, bytes):
         return payload
     try:

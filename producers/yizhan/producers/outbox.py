@@ -1,13 +1,13 @@
-"""The outbox: what a county says is numbered, sealed and stored here before it goes anywhere.
+"""The outbox: numbers, seals and stores a county's events before they are sent.
 
 Law 1: nothing accepted is lost. "Accepted" means that ``publish`` returned: the sealed bytes are on
         the disk, and stay until every recipient has confirmed them.
-Rule 1: one transaction numbers, seals and stores; an event is sealed once, and goes again as the same bytes.
+Rule 1: one transaction numbers, seals and stores; an event is sealed once, and is always sent as the same bytes.
 Rule 2: the same ``external_ref`` of the same type is one event, in whatever epoch it was sent.
-Rule 3: a number is given once; where it might not be, a new epoch is opened (``epochs``).
-Rule 4: receipts are believed as far as they bind: from a recipient, about what was sent to it.
+Rule 3: a number is assigned once; if that is in doubt, a new epoch is opened (``epochs``).
+Rule 4: a receipt counts only if it binds: from a recipient, about an event that was sent to it.
 
-Many processes may have one outbox open: the desk's commands, the inbox for its receipts, one publisher.
+Several processes may have one outbox open: the desk's commands, the inbox for its receipts, one publisher.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ FILES_PATIENCE_SECONDS: Final = 300.0
 
 @dataclass(frozen=True, slots=True)
 class OutboxOptions:
-    """What an outbox does as it was told to.
+    """Options of an outbox.
 
-    ``random_bytes`` gives that many, for the names of epochs. ``files_patience_seconds`` is how long the chunks of a
-    file rest before anybody can have them sent again. ``was_received`` returns whether an event came to this county;
-    where the inbox is elsewhere, the sender's claim is believed.
+    ``random_bytes`` returns a number of random bytes, for the names of epochs. ``files_patience_seconds`` is how long
+    the chunks of a file rest before a recipient can request them again. ``was_received`` returns whether this county
+    received an event; if the inbox is on another machine, the sender's claim is believed.
     """
 
     random_bytes: Callable[[int], bytes] = os.urandom
@@ -89,10 +89,10 @@ class Outbox(OutboxView):
         clock: Callable[[], datetime] = utc_now,
         options: OutboxOptions = DEFAULT_OPTIONS,
     ) -> None:
-        """Open the database at ``path``, made if absent; see ``epochs`` for what may open a new epoch.
+        """Open the database at ``path``, created if absent; see ``epochs`` for the causes of a new epoch.
 
-        ``signer`` is the county's signing key, or tells which to use under a charter at an instant: a
-        process that runs for long outlives keys.
+        ``signer`` is the county's signing key, or returns the key to use under a charter at an instant: a
+        long-running process outlives keys.
 
         Raises:
             StoreError: the file cannot be used.
@@ -115,16 +115,16 @@ class Outbox(OutboxView):
 
     @property
     def wakeup_path(self) -> Path:
-        """Where a publisher listens for new events."""
+        """Path of the socket where a publisher waits for new events."""
         return self.path.with_name(self.path.name + ".nudge")
 
-    # -- what goes in --
+    # -- accepting events --
 
     def publish(self, draft: Draft) -> Accepted:
         """Accept one event: number, seal and store it. From the return on it is durable and will be sent.
 
         Raises:
-            NotPublishable: a recipient, reference or attribute that cannot be, or an answer that another county
+            NotPublishable: an invalid recipient, reference or attribute, or an answer that another county
                 owes; nothing was stored.
             CharterInvalid, Oversize: as ``numbering.accept``.
             StoreError: the disk is full or fails; nothing was stored.
@@ -134,8 +134,8 @@ class Outbox(OutboxView):
     def publish_many(self, drafts: Iterable[Draft]) -> Iterator[Accepted | YizhanError]:
         """Publish one after the other, ``BATCH`` to a commit; yields each one's result in order.
 
-        A draft that cannot be sent yields its error and is left out, the others go. What was yielded is
-        durable. ``StoreError`` is raised: nothing that was not yielded before it was stored.
+        A draft that cannot be sent yields its error, the others are sent. Events that were yielded are
+        durable. ``StoreError`` is raised: only events yielded before were stored.
         """
         waiting = iter(drafts)
         while batch := list(islice(waiting, BATCH)):
@@ -145,7 +145,7 @@ class Outbox(OutboxView):
             yield from results
 
     def preview(self, draft: Draft) -> Accepted | YizhanError:
-        """Return what ``publish`` would give now; nothing of it stays.
+        """Return what ``publish`` would give now; nothing is stored.
 
         Raises:
             StoreError: the disk fails.
@@ -183,13 +183,13 @@ class Outbox(OutboxView):
     def send_receipt(
         self, receipt: ReceiptRef, by: Person | None = None, note: str | None = None, how: str | None = None
     ) -> Accepted:
-        """Send a receipt to the county of what it confirms, and to it alone.
+        """Send a receipt to the county of the event that it confirms, and to nobody else.
 
         Args:
-            receipt: what it confirms; the stages acknowledged, acted and declined need ``by``.
+            receipt: stage and event; the stages acknowledged, acted and declined need ``by``.
             by: the officer, with badge number.
-            note: what the officer adds.
-            how: by which way it was confirmed.
+            note: the officer's note.
+            how: how it was confirmed.
 
         Raises:
             PayloadInvalid: a person's stage without a person, or a text that may not be sent.
@@ -207,7 +207,7 @@ class Outbox(OutboxView):
         return self._accept_one(letter)
 
     def announce_lane_heads(self) -> tuple[Accepted, ...]:
-        """Tell every recipient how far each lane to it has come, so that a lost tail shows too."""
+        """Notify every recipient of the last number of each lane to it, so that a lost tail is noticed."""
         with self._writing() as (conn, signing, now):
             letters = lane_head_letters(conn, signing.charter.members, now)
             sent = tuple(numbering.accept(conn, letter, signing, now) for letter in letters)
@@ -217,7 +217,7 @@ class Outbox(OutboxView):
         return sent
 
     def reissue(self) -> tuple[Accepted, ...]:
-        """Seal anew what bears a number that had been given before (a backup was restored).
+        """Seal events again whose number had been assigned before (a backup was restored).
 
         Recipients keep the first event of an id, so the later one would be lost with them.
         """
@@ -264,14 +264,14 @@ class Outbox(OutboxView):
             sent = numbering.first_sent_as(conn, letter, signing.charter.policy) or self._accept(
                 conn, letter, signing, now
             )
-        # From here on the event is durable; before it, the caller still has it.
+        # Crash point: from here on the event is durable; before it, the caller still has it.
         self._after([sent])
         return sent
 
-    # -- what recipients say --
+    # -- receipts --
 
     def confirm(self, header: Header, event_hash: bytes, payload: Mapping[str, Any]) -> None:
-        """Take in a receipt. One that does not bind changes nothing and is counted; again is once.
+        """Enter a receipt. One that does not bind changes nothing and is counted; a repeat changes nothing.
 
         Args:
             header: verified, of a receipt.
@@ -279,7 +279,7 @@ class Outbox(OutboxView):
             payload: its payload, opened.
 
         Raises:
-            StoreError: the disk fails; nothing of it was taken in.
+            StoreError: the disk fails; nothing was entered.
         """
         receipt = header.receipt
         if receipt is None or receipt.target_source != self.source:
@@ -301,7 +301,7 @@ class Outbox(OutboxView):
     # -- housekeeping --
 
     def prune(self, older_than: datetime) -> int:
-        """Drop the sealed bytes of what every recipient confirmed and that was accepted before; how many."""
+        """Delete the sealed bytes of events that every recipient confirmed and that are older; return their number."""
         with self._lock, transaction(self._conn) as conn:
             rows = conn.execute(
                 "SELECT seq, envelope FROM sealed WHERE envelope IS NOT NULL AND seq IN (SELECT seq FROM events AS e"
@@ -321,7 +321,7 @@ class Outbox(OutboxView):
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[tuple[sqlite3.Connection, SigningContext, datetime]]:
-        """Hold the write lock of a file that is still the one that was opened."""
+        """Hold the write lock, after checking that the file is still the one that was opened."""
         with self._lock, transaction(self._conn) as conn:
             now = self.clock()
             charter = self.charters.in_force(now)
@@ -340,7 +340,7 @@ class Outbox(OutboxView):
             raise WrongOutbox(sentence, path=self.path)
 
     def _after(self, sent: Iterable[Accepted]) -> None:
-        """Tell the file beside and the publisher. Neither can fail or block what is already durable."""
+        """Update the small file and wake the publisher. Neither can fail or block what is already durable."""
         last = [each for each in sent if not each.duplicate][-1:]
         for each in last:
             _, epoch, n = each.id.rsplit("-", 2)

@@ -1,7 +1,7 @@
-"""What a form proposes, from few answers: nothing here decides.
+"""A form's proposals, from few answers: nothing here decides.
 
-Rule 1: an officer is asked three questions: what, how bad, who is touched. The header's words follow from them.
-Rule 2: a position says which county it is in, how far the border is, and whom it touches (the policy's strip).
+Rule 1: an officer is asked three questions: what, how serious, who is affected. The header's values follow from them.
+Rule 2: a position gives its county, the distance to the border, and the members affected (the policy's strip).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ HOW_BAD: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Where a position is.
+    """The surroundings of a position.
 
     ``county`` has it on its territory (None: nobody of the outlines); ``nearest`` another member, with its
     border's distance in metres and bearing in degrees; ``touches`` the members within the strip.
@@ -52,7 +52,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class AllianceMap:
-    """What proposals are made from: outlines, members, and the width of the policy's strip in kilometres."""
+    """The data for proposals: outlines, members, and the width of the policy's strip in kilometres."""
 
     outlines: Outlines
     members: Collection[str]
@@ -70,7 +70,7 @@ class AllianceMap:
 
 
 def coordinates_of(payload: Mapping[str, Any]) -> tuple[float, float] | None:
-    """Return longitude and latitude of a payload's place; None where it has none."""
+    """Return longitude and latitude of a payload's place; None if it has none."""
     place = payload.get("place")
     position = place.get("position") if isinstance(place, Mapping) else None
     point = position.get("coordinates") if isinstance(position, Mapping) else None

@@ -1,14 +1,14 @@
-"""From the outbox to Kafka, and the answers back. Attached files go beside it (``file_sender``).
+"""Sends the outbox's events to Kafka and reads the answers. Attached files are sent separately (``file_sender``).
 
-Law 1: an event is marked as sent after the broker acknowledged it, and not before; what fails is sent again.
+Law 1: an event is marked as sent after the broker acknowledged it, and not before; a failed one is sent again.
 Rule 1: prompt before digest, each in the order of acceptance; a wakeup starts a send at once.
-Rule 2: nothing slow stands between wakeup and send: replies are read in a thread of their own (``reply_reader``),
-        and what was acknowledged is entered afterwards.
-Rule 3: a line or broker that fails is tried again, ever more slowly up to a few seconds, for weeks if
-        need be; a producer that no longer moves is replaced. The bytes stay the same.
-Rule 4: one publisher an outbox.
-Rule 5: a new session first looks whether the broker still has its data, for what it lost goes first;
-        to a broker of another cluster nothing goes before that is known, however long it takes.
+Rule 2: nothing slow is between wakeup and send: replies are read in a thread of their own (``reply_reader``),
+        and acknowledgements are entered afterwards.
+Rule 3: a failing line or broker is tried again, with pauses up to a few seconds, for weeks if
+        necessary; a producer without progress is replaced. The bytes stay the same.
+Rule 4: one publisher per outbox.
+Rule 5: a new session first checks whether the broker still has its data, because lost events are sent first;
+        nothing is sent to a broker of another cluster before this is known, however long it takes.
 """
 
 from __future__ import annotations
@@ -76,12 +76,12 @@ def run(
     Args:
         outbox: opened; the caller closes it.
         settings: pauses, resends, reloads.
-        stop: looked at several times a second.
+        stop: checked several times a second.
         connection: how to reach Kafka; as the settings say for this county if None.
-        watchdog: started; it is beaten while the work moves, and stopped by the caller.
+        watchdog: started; fed while the work advances, and stopped by the caller.
 
     Raises:
-        NotAuthorised: the broker answers, and does not let this county do its work.
+        NotAuthorised: the broker answers, but denies this county's rights.
         AlreadyRunning: another process publishes this outbox.
         SettingError: TLS files or a password are missing.
     """
@@ -162,19 +162,19 @@ class _Publisher:
         self._last_words()
 
     def _stranger(self, producer: KafkaProducer) -> bool:
-        """Return whether the producer's broker is of a cluster that was not looked at yet; costs nothing."""
+        """Return whether the producer's broker is of an unchecked cluster; costs nothing."""
         found = producer._metadata.cluster_id  # noqa: SLF001 -- the client knows, and has no other way to say it
         return found is not None and str(found) != self._reader.looked_at
 
     def _last_words(self) -> None:
-        """Wait a moment for what is under way, so that it need not go again after the restart."""
+        """Wait a moment for events in progress, so that they need not be sent again after the restart."""
         deadline = time.monotonic() + 2.0
         while len(self._acked) < len(self._under_way) and not self._failed and time.monotonic() < deadline:
             time.sleep(0.01)
         self._settle(at_once=True)
 
     def _drain(self, producer: KafkaProducer) -> None:
-        """Send what is queued, prompt first, as far as the windows allow."""
+        """Send queued events, prompt first, as far as the windows allow."""
         self._crowded = False
         for prompt, window in ((True, WINDOW), (False, DIGEST_WINDOW)):
             more = True
@@ -208,10 +208,10 @@ class _Publisher:
     def _on_failure(self, seq: int, error: Exception) -> None:
         self._failed.append((seq, error))
 
-    # -- and in ours again --
+    # -- and in ours --
 
     def _settle(self, *, at_once: bool = False) -> None:
-        """Note what was acknowledged. A disk that will not take it is told; it stays under way till then."""
+        """Enter acknowledgements. If the disk fails it is logged; they stay in progress until then."""
         now = time.monotonic()
         if not self._acked or not (at_once or self._crowded or now - self._settled >= SETTLE_SECONDS):
             return
@@ -251,13 +251,13 @@ class _Publisher:
         self._dispatch.hold(seq, f"{type(error).__name__}: {error}")
 
     def _after_failure(self, error: KafkaError) -> None:
-        """Say it, do the chores that need no broker, and wait: a little longer each time."""
+        """Log the error, run the tasks that need no broker, and wait: a little longer each time."""
         metrics.CONNECTED.set(0)
         metrics.TROUBLE.labels(type(error).__name__).inc()
         # As text: a log that keeps records would keep the error's frames, and their sockets, alive.
         where, why = self._connection.bootstrap, str(error)
         known = self._reader.away.known or not isinstance(error, _SendFailed)
-        level = logging.DEBUG if known else logging.WARNING  # the reader tells of a broker that is away
+        level = logging.DEBUG if known else logging.WARNING  # the reader logs a broker's outage
         log.log(level, "no way to the broker at %s: %s; again in %.1f s", where, why, self._backoff)
         self._chores.tick(answers_read=False)
         self._stop.wait(self._backoff)

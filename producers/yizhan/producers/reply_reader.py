@@ -1,7 +1,7 @@
-"""The station's replies read from Kafka, and the broker watched, beside the publisher.
+"""Reads the station's replies from Kafka and watches the broker, next to the publisher.
 
-Rule 1: a new session first looks whether the broker still has its data: what it lost is queued again.
-Rule 2: a broker that fails is tried again, ever more slowly up to a few seconds, for weeks if need be.
+Rule 1: a new session first checks whether the broker still has its data: lost events are queued again.
+Rule 2: a failing broker is tried again, with pauses up to a few seconds, for weeks if necessary.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ReplyReader(threading.Thread):
     """Reads the postings and watches the broker, in a thread and on a database connection of its own."""
 
     def __init__(self, outbox: Outbox, settings: Settings, connection: KafkaConnection, stop: StopSignal) -> None:
-        """Prepare; ``start`` begins to read. It ends with ``stop`` or ``end``."""
+        """Prepare; ``start`` begins reading. It ends with ``stop`` or ``end``."""
         super().__init__(name="postings", daemon=True)
         self._outbox, self._settings, self._connection, self._asked_to_end = outbox, settings, connection, stop
         self._ended, self._hurry, self._looked = threading.Event(), threading.Event(), threading.Event()
@@ -61,17 +61,17 @@ class ReplyReader(threading.Thread):
         self.refusal: NotAuthorised | None = None
 
     def look(self, timeout_seconds: float) -> None:
-        """Have it look at the broker now, and wait for it so long at most."""
+        """Make it check the broker now, and wait for the result, at most this long."""
         self._looked.clear()
         self._hurry.set()
         self._looked.wait(timeout_seconds)
 
     def caught_up(self) -> bool:
-        """Return whether every posting was read that was there a moment ago."""
+        """Return whether all postings that were there a moment ago were read."""
         return self._read_all is not None and time.monotonic() - self._read_all < 2 * CHECK_SECONDS
 
     def moves(self) -> bool:
-        """Return whether the thread lives and is not stuck in one step."""
+        """Return whether the thread is alive and not stuck in one step."""
         return self.is_alive() and time.monotonic() - self._moved < self._settings.watchdog_seconds / 2
 
     def end(self) -> None:
@@ -101,7 +101,7 @@ class ReplyReader(threading.Thread):
                 except (KafkaError, StoreError) as error:
                     log.debug("postings are not read: %s", str(error))
                     self._notice(dispatch, answers=isinstance(error, StoreError), why=str(error))
-                except Exception:  # kafka-python's own slips while a broker is made anew
+                except Exception:  # kafka-python's own errors while a broker is set up again
                     log.exception("postings are not read; trying again")
                 self._read_all = None
                 self._hurry.wait(self._backoff)
@@ -133,13 +133,13 @@ class ReplyReader(threading.Thread):
                 self._behind, self._read_all = 0, now
 
     def _notice(self, dispatch: Dispatch, *, answers: bool, why: str = "") -> None:
-        """Tell a person whether the broker answers, and note it for whoever looks into the outbox."""
+        """Log whether the broker answers, and store it for readers of the outbox."""
         if self.away.observe(answers=answers, why=why):
             with contextlib.suppress(StoreError):
                 dispatch.note_line(answers=answers)
 
     def _look(self, dispatch: Dispatch, admin: KafkaAdminClient, consumer: KafkaConsumer, *, seek: bool) -> None:
-        """Ask who the broker is and how far its logs reach; begin anew where it is not what it was."""
+        """Query the broker's id and the ends of its logs; start again if it is another one."""
         self._cluster = str(admin.describe_cluster()["cluster_id"])
         try:
             ends = consumer.end_offsets([self._events, self._postings], timeout_ms=5000)

@@ -1,7 +1,7 @@
-"""Who may answer: a reply that would discharge another county's obligation is refused before it is sealed.
+"""Refuses, before it is sealed, a reply that would discharge another county's obligation.
 
-Rule 1: the policy's own rows say what discharges by answering; nothing else is looked at.
-Rule 2: the station judges everything again, by the same rows; here a person still has the draft, and reads why.
+Rule 1: the policy's own rows say which replies discharge; nothing else is considered.
+Rule 2: the station checks everything again, by the same rows; here a person still has the draft, and reads why.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_
 def check_reply(
     conn: sqlite3.Connection, letter: OutgoingEvent, signing: SigningContext, was_received: Callable[[Ref], bool]
 ) -> None:
-    """Refuse an answer by a county that owes none.
+    """Refuse an answer by a county that does not owe one.
 
     Args:
         conn: the outbox.
-        letter: about to be accepted.
-        signing: who writes, under which charter.
+        letter: the event about to be accepted.
+        signing: the sender, and the charter in force.
         was_received: returns whether this county received an event of another, under that hash.
 
     Raises:

@@ -1,8 +1,8 @@
-"""When the same bytes go again: pure, a table in the tests.
+"""Computes when the same bytes are sent again. Pure, tested as a table.
 
-Rule 1: what was refused never goes again; what was settled never goes again.
-Rule 2: pauses double, up to 120 times the first, so that a partner away for weeks costs little.
-Rule 3: pauses are spread by a tenth, so that what was sent together does not come back together.
+Rule 1: refused or settled events are never sent again.
+Rule 2: pauses double, up to 120 times the first, so that a partner that is away for weeks costs little.
+Rule 3: pauses are spread by a tenth, so that events sent together are not repeated together.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _MAX_DOUBLINGS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long is waited before the same bytes go again, in seconds: for the station, for a receipt."""
+    """Seconds to wait before the same bytes are sent again: for the station, for a receipt."""
 
     answer_seconds: float
     receipt_seconds: float
@@ -26,7 +26,7 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryState:
-    """What is known of one event. ``attempts`` counts how often a broker acknowledged it."""
+    """The state of one event. ``attempts`` counts how often a broker acknowledged it."""
 
     attempts: int
     answered: bool = False
@@ -35,7 +35,7 @@ class DeliveryState:
 
 
 def due(now: float, state: DeliveryState, patience: Patience, share: float) -> float | None:
-    """When to send again: seconds on the clock of ``now``, or None for never.
+    """Return when to send again: seconds on the clock of ``now``, or None for never.
 
     ``share`` is a random number in [0, 1).
 
@@ -52,7 +52,7 @@ def due(now: float, state: DeliveryState, patience: Patience, share: float) -> f
 
 
 def pause(first_seconds: float, attempts: int, share: float) -> float:
-    """Seconds to wait after so many attempts (1 or more): doubled each time, bounded, spread.
+    """Return the seconds to wait after ``attempts`` (1 or more): doubled each time, bounded, spread.
 
     >>> [pause(30.0, attempts, 0.5) for attempts in (1, 2, 3, 100)]
     [30.0, 60.0, 120.0, 3600.0]

@@ -1,13 +1,13 @@
-"""The station's answers read back: each posting is matched with the event that it is about.
+"""Matches each posting of the station with the event that it is about.
 
-Rule 1: only a postmark that verifies says anything; another is kept aside and alarms the engineer.
-Rule 2: an answer is ours when the record stood on our own topic and its bytes (SHA-256) and, where it
-        was let in, its id and hash are those that we sealed.
-Rule 3: what matches nothing is kept aside: somebody wrote with our key, or a backup was restored.
-Rule 4: a number of the current epoch that we never gave, or gave to another event, opens a new epoch
-        at once; the event whose number was given twice is marked to be sealed anew.
-Rule 5: being let in once counts, whatever was said of another copy.
-Rule 6: a refusal that speaks of many records refuses each unanswered event that was last sent to one of their places.
+Rule 1: only a postmark that verifies counts; another is set aside and alarms the engineer.
+Rule 2: an answer is ours if the record was on our own topic and its bytes (SHA-256) and, if it
+        was admitted, its id and hash are those that we sealed.
+Rule 3: an answer without a match is set aside: somebody wrote with our key, or a backup was restored.
+Rule 4: a number of the current epoch that we never assigned, or assigned to another event, opens a new epoch
+        at once; the event whose number was assigned twice is marked to be sealed again.
+Rule 5: one admission counts, whatever was answered to another copy.
+Rule 6: a refusal of many records refuses each unanswered event that was last sent to one of their places.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class PostingRecord:
 
 @dataclass(frozen=True, slots=True)
 class ReplyContext:
-    """What entering answers needs to know."""
+    """Context for entering answers."""
 
     source: str
     patience: Patience
@@ -59,7 +59,7 @@ class ReplyContext:
 def read_postmark(record: PostingRecord, charters: Charters) -> Postmark | None:
     """Verify a posting under the charter in force when its record was received; None if it does not.
 
-    A charter that this county has not seen yet is looked for once.
+    A charter that this county does not know yet is looked for once.
     """
     for look_again in (False, True):
         try:

@@ -6,7 +6,7 @@ Rule 2: every topic has one partition, so one county's events have one order.
 Rule 3: time is the broker's (``LogAppendTime``); a producer's is a hint that nobody reads.
 Rule 4: nobody compresses. The broker does not decompress what a county writes (a few bytes can claim gigabytes):
         it stores the batch as it is, and readers refuse it unread.
-Rule 5: what the station writes may be larger than anything that it takes in.
+Rule 5: what the station forwards and stamps may be larger than anything that it takes in.
 
 Principals are ``county-<code>``, ``station``, ``ledger``, ``auditor`` and ``admin``: with mutual
 TLS the common names of the certificates. Nothing here touches a broker.
@@ -45,8 +45,17 @@ ATTACHMENTS_DAYS: Final = 120
 
 FOR_EVER: Final = -1
 _DAY_MS: Final = 24 * 60 * 60 * 1000
-_SMALL_TABLE: Final = (("min.cleanable.dirty.ratio", "0.1"), ("segment.bytes", str(16 * 1024 * 1024)))
-"""Compacted often, in small segments: the station reads the whole table when it starts."""
+_TABLE_MAX_BYTES: Final = 1024 * 1024
+"""A record batch of the table, and a segment of it: a batch must fit a segment, and Kafka allows none smaller.
+
+The table holds no event: a row is made from a header, which is far smaller."""
+_SMALL_TABLE: Final = (
+    ("delete.retention.ms", str(60 * 1000)),
+    ("min.cleanable.dirty.ratio", "0.1"),
+    ("segment.bytes", str(_TABLE_MAX_BYTES)),
+)
+"""The station reads the whole table when it starts. Kafka compacts closed segments only, and keeps what deletes a row
+for a day unless told otherwise: with this, what is read is what is open and about two segments, whatever was before."""
 _MEMBER: Final = re.compile(r"[0-9]{6}")
 _EVENTS: Final = re.compile(r"yizhan\.events\.([0-9]{6})")
 
@@ -186,7 +195,7 @@ def declare(members: Sequence[str]) -> tuple[Topic, ...]:
         _written_by_station(AUDIT, (STATION, LEDGER, AUDITOR), FOR_EVER),
         Topic(CHECKPOINTS, (LEDGER,), everybody, FOR_EVER, NOTE_MAX_BYTES),
         Topic(CHARTER, (STATION,), everybody, FOR_EVER, STATION_MAX_BYTES, "compact"),
-        Topic(FOLLOWUPS, (STATION,), (STATION,), FOR_EVER, STATION_MAX_BYTES, "compact", _SMALL_TABLE),
+        Topic(FOLLOWUPS, (STATION,), (STATION,), FOR_EVER, _TABLE_MAX_BYTES, "compact", _SMALL_TABLE),
         Topic(TICKS, (STATION,), (STATION,), _DAY_MS, NOTE_MAX_BYTES),
     ]
     return tuple(topics)

@@ -1,6 +1,6 @@
 """The bulletin of a quarter for one pair of counties: its files, the analyst's text, the signed event, the check.
 
-Rule 1: figures come from letters that were verified and from nothing else; nobody can edit them.
+Rule 1: figures are counted from verified events and from nothing else; nobody can edit them.
 Rule 2: what exists already is not overwritten unless asked for.
 Rule 3: the analyst's text is a file of its own; one that was written beside other figures is not signed.
 """

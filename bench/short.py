@@ -1,0 +1,31 @@
+"""Short forms: every part runs and none measures. ``make test`` runs them, so that none rots."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from bench import bulletin, charter, closing, crypto, files, latency, ledger, obligations, start, throughput
+
+SHORT: Final[dict[str, tuple[Any, dict[str, Any]]]] = {
+    "crypto": (crypto, {"ROUNDS": 4}),
+    "throughput": (throughput, {"EVENTS": 50, "RUNS": 1}),
+    "alarm_latency": (latency, {"EVENTS": 20, "WARM": 5, "RUNS": 1}),
+    "start": (start, {"SIZES": (10, 20), "KILLS": 1}),
+    "closing": (closing, {"SIZES": {"330327": ("350982", 20), "331181": ("350722", 40)}}),
+    "charter": (charter, {"SIZES": (6, 7), "LOOKS": 5, "CHANGES": 1}),
+    "ledger": (ledger, {"APPENDED": 500, "SIZES": (500, 1_000), "RUNS": 1, "RECEIPTS": 50}),
+    "obligations": (obligations, {"SIZES": (20, 200), "DUE_AT_ONCE": 10, "THREAD": 200}),
+    "files": (files, {"MAX_FILE_BYTES": 12 << 20, "QUIET": 10, "WARM": 5}),
+    "bulletin": (bulletin, {"SIZES": (20, 40)}),
+}
+"""Part → its module and what is smaller. ``recovery`` is not here: its reference waits a minute, and the fault run
+kills a station too."""
+
+
+def shorten() -> None:
+    """Make every part small, for the rest of this process."""
+    for module, smaller in SHORT.values():
+        for name, value in smaller.items():
+            if not hasattr(module, name):
+                raise AttributeError(f"{module.__name__} has no {name}")
+            setattr(module, name, value)
