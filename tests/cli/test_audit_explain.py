@@ -18,7 +18,7 @@ from yizhan.services.stores import read_outbox
 
 
 def test_one_events_whole_life(station: Station, fires: list[str], yizhan: Run) -> None:
-    """Learnt, sent, stamped, decided by which rule, delivered, looked at, then acknowledged by whom, in which digest."""
+    """Learnt, sent, stamped, decided by which rule, delivered, looked at, acknowledged by whom, in which digest."""
     yizhan("inbox", "show", fires[0], "--county", QINGYUAN)
     station.close(QINGYUAN, "2026Q4")
     station.log()

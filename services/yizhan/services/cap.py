@@ -25,7 +25,7 @@ from yizhan.producers.cap import (
 from yizhan.producers.cap.words import OUR_PREFIX, parse_reference
 from yizhan.producers.doubts import Judgement, judge
 from yizhan.producers.draft_store import DraftStore
-from yizhan.producers.drafts import Draft, Office
+from yizhan.producers.drafts import Draft, Office, Reference
 from yizhan.producers.geography import Outlines
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import EventRow, OutboxQuery, OwnEvent
@@ -215,9 +215,16 @@ class CapDesk:
         else:
             n = self._store.begin(content, utc_now())
             # Unfinished as it may be, it is judged as every other draft.
-            judged = judge(Draft.model_construct(**content), self._sender)
+            judged = judge(_unfinished(content), self._sender)
             missing = missing_fields(content["type"], payload)
             taken.drafts.append(CapDraft(n, content["type"], ref, content["status"], missing, judged, tuple(unfit)))
+
+
+def _unfinished(content: dict[str, Any]) -> Draft:
+    """Make a draft of content that may lack what its type requires; its references are what a draft has."""
+    names = ("reply_to", "supersedes", "withdraws")
+    references = {name: Reference.model_validate(content[name]) for name in names if content.get(name) is not None}
+    return Draft.model_construct(**{**content, **references})
 
 
 def _of_others(message: CapMessage, stems: set[str]) -> Iterator[Sentence]:

@@ -21,11 +21,16 @@ def write_new(name: str, data: bytes, mode: int = 0o666) -> None:
 
     Raises:
         AlreadyThere: it is there; nothing was changed.
-        OSError: it cannot be written.
+        OSError: it cannot be written; it names the file, of which nothing is left.
     """
     try:
         handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
         raise AlreadyThere(name) from None
-    with open(handle, "wb") as file:  # noqa: PTH123 -- a descriptor
-        file.write(data)
+    try:
+        with open(handle, "wb") as file:  # noqa: PTH123 -- a descriptor
+            file.write(data)
+    except OSError as error:
+        # Half a file would stand in the way of the next attempt, and be taken for a whole one.
+        os.unlink(name)  # noqa: PTH108 -- the name as it was typed
+        raise OSError(error.errno, error.strerror, name) from None

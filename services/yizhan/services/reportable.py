@@ -33,4 +33,4 @@ def reportable_hotspots(home: Home, file: Path, outlines: Path | None) -> Iterat
             raise ServiceError("{problem}", problem=found.problems[0])
         for draft in found.drafts:
             one = detections[draft.external_ref or ""]
-            yield ReportableHotspot(county, one.external_ref, one.at, one.longitude, one.latitude)
+            yield ReportableHotspot(county, one.external_ref, one.at, one.longitude, one.latitude, one.former_ref)
