@@ -1,8 +1,8 @@
 """Whoever sees what a partner sealed is in the access log before the content is returned, whatever service returns it.
 
-A new public function of ``yizhan.services`` stands in one of three tables, or the first test fails: it returns content
-(``CONTENT``, with an example call), it works on a store or on content that its caller opened (``GIVEN``), or it returns
-none (``NO_CONTENT``).
+A new public function of ``yizhan.services``, or method of a public class, stands in one of three tables, or the first
+test fails: it returns content (``CONTENT``, with an example call), it works on a store or on content that its caller
+opened (``GIVEN``), or it returns none (``NO_CONTENT``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -26,6 +27,7 @@ from tests.world.station import FIRE, Station
 from yizhan import services
 from yizhan.consumers.files import FileStore
 from yizhan.consumers.items import InboxQuery
+from yizhan.ledger.audit.history import HistoryStepKind
 from yizhan.producers.drafts import Office, parse_draft
 from yizhan.producers.files import FOLDER
 from yizhan.producers.queries import OutboxQuery
@@ -37,6 +39,7 @@ from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.quarters import Quarter
 from yizhan.services.actor import Actor
 from yizhan.services.attachments import attach_files
+from yizhan.services.audit import AuditSources, explain_event
 from yizhan.services.bulletins import BulletinKey, BulletinTarget, check_bulletin, figures_for_text, make_bulletin
 from yizhan.services.cap import event_as_cap
 from yizhan.services.digests import show_quarter
@@ -189,6 +192,9 @@ CONTENT |= {
         lambda it: (f"{it.label} {SHOUNING}",),
         "printed",
     ),
+    "audit.explain_event": Example(
+        lambda it: explain_event(AuditSources(it.home), it.fire, it.actor), lambda it: (it.fire,), "opened"
+    ),
     # These change the home, so they come last.
     "obligations.complete_decision": Example(
         lambda it: complete_decision(it.home, QINGYUAN, it.minutes, 1, None, it.actor, NoPassphrase()),
@@ -233,6 +239,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     station.carry(SHOUNING)
     station.deliver(QINGYUAN)
     receive_files(home, QINGYUAN, SHOUNING)
+    station.log()
     (folder / "map.txt").unlink()
     label = str(Quarter.containing(datetime.now(UTC), home.charter.time_zone))
     return Case(home, folder, fire, plan, minutes, own, label, event.envelope or b"")
@@ -259,6 +266,20 @@ def public_functions() -> Iterator[tuple[str, FunctionType]]:
                 yield f"{found.name}.{name}", value
 
 
+def public_methods() -> Iterator[str]:
+    """Name every public method and property of the public classes of the services: ``module.Class.name``."""
+    for found in pkgutil.iter_modules(services.__path__):
+        module = importlib.import_module(f"yizhan.services.{found.name}")
+        for kind in vars(module).values():
+            ours = inspect.isclass(kind) and kind.__module__ == module.__name__ and not kind.__name__.startswith("_")
+            if not ours or getattr(kind, "_is_protocol", False):
+                continue
+            for name, value in vars(kind).items():
+                method = isinstance(value, FunctionType | property | cached_property | classmethod | staticmethod)
+                if method and not name.startswith("_"):
+                    yield f"{found.name}.{kind.__name__}.{name}"
+
+
 def without_content() -> list[str]:
     """Return the names of ``NO_CONTENT``."""
     return [f"{module}.{name}" for module, names in NO_CONTENT.items() for name in names]
@@ -268,9 +289,9 @@ def test_each_service_is_known_to_return_content_or_not() -> None:
     """A function that stands in none of the tables fails here: decide whether it returns what a partner sealed."""
     tables = [*CONTENT, *GIVEN, *without_content()]
     assert sorted(tables) == sorted(set(tables))
-    functions = {name for name, _function in public_functions()}
-    assert functions - set(tables) == set(), "write these into a table"
-    assert set(tables) - functions == set(), "these are gone"
+    found = {name for name, _function in public_functions()} | set(public_methods())
+    assert found - set(tables) == set(), "write these into a table"
+    assert set(tables) - found == set(), "these are gone"
 
 
 @pytest.mark.parametrize("name", CONTENT)
@@ -293,6 +314,25 @@ def test_who_gets_content_is_in_the_access_log_before(case: Case, name: str) -> 
     assert breaks == []
     assert (new.who, new.command, new.how) == (str(case.actor), case.actor.operation, example.how)
     assert set(example.names(case)) <= set(new.what)
+
+
+def test_an_explained_event_is_logged_by_each_county_and_does_not_list_itself(case: Case) -> None:
+    """Sender and recipient have the entry; the event's own accesses are those before; officers are data."""
+    actor = Actor("auditor (1001)", "audit explain")
+
+    def entered(county: str) -> list[tuple[str, ...]]:
+        entries, _breaks = access_log.check(access_log.read(case.log(county)))
+        return [entry.what for entry in entries if entry.who == str(actor)]
+
+    first = explain_event(AuditSources(case.home), case.own, actor)
+    assert entered(QINGYUAN) == entered(SHOUNING) == [(case.own,)]
+    assert actor.account not in {step.by for step in first.life.steps}
+    assert [step.people for step in first.life.steps if step.what is HistoryStepKind.ACKNOWLEDGED] == [
+        (Person(name="张三", badge="123456"),)
+    ]
+    second = explain_event(AuditSources(case.home), case.own, actor)
+    assert actor.account in {step.by for step in second.life.steps}
+    assert entered(QINGYUAN) == [(case.own,)] * 2
 
 
 NOT_CALLED = frozenset(

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from yizhan.cli.actions import command_of
+from yizhan.cli.labels import stage_name
 from yizhan.cli.output import fields_of, print_table, say, tell
 from yizhan.consumers.followups import Obligation
 from yizhan.schemas.followups import Followup
@@ -16,7 +17,6 @@ from yizhan.schemas.obligation_rules import ObligationRule
 from yizhan.schemas.payloads.letters import headline
 from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
 from yizhan.services.home import Home
-from yizhan.services.labels import stage_name
 from yizhan.services.obligations import asks_receipt, discharge_action, discharging_types, needs_telephone
 from yizhan.services.own_obligations import STATION, OwnObligation
 

@@ -55,7 +55,7 @@ def _read(path: Path | None) -> Outlines:
     try:
         return _parsed(path.resolve(), path.stat().st_mtime_ns)
     except OutlinesInvalid as error:
-        raise ServiceError(f"{path}: {error}") from None
+        raise ServiceError("{path}: {error}", path=path, error=error, hint=error.hint) from None
 
 
 @cache

@@ -135,7 +135,7 @@ def _with_files(
     whole = list(found)
     drafts = [(line, each) for line, each in whole if not isinstance(each, LineProblem)]
     if len(drafts) > 1:
-        sentence = marked("--attach 的附件属于一件文书，{name} 里有 {count} 件；请一件一个文件分开发")
+        sentence = marked("附件属于一件文书，{name} 里有 {count} 件；请一件一个文件分开发")
         raise SeveralDrafts(sentence, name=stream.name, count=len(drafts))
     yield from ((line, each) for line, each in whole if isinstance(each, LineProblem))
     for line, draft in drafts:

@@ -168,7 +168,7 @@ def read_table(home: Home, county: str, source: TableSource, progress: Progress 
                 _take(reading, found, row)
                 progress.advance()
     except TableInvalid as error:
-        raise ServiceError(f"{source.file}: {error}", hint=error.hint) from None
+        raise ServiceError("{file}: {error}", file=source.file, error=error, hint=error.hint) from None
     return found
 
 

@@ -19,13 +19,13 @@ from yizhan.cli.click_options import (
 )
 from yizhan.cli.context import current_home
 from yizhan.cli.doubt_view import doubt_sentences
+from yizhan.cli.labels import error_sentence
 from yizhan.cli.language import interactive
 from yizhan.cli.output import fields_of, print_json, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.home import Home
 from yizhan.services.hotspots import OLD, HotspotImport, HotspotSource, read_hotspots, send_hotspots
-from yizhan.services.labels import error_sentence
 
 _KEPT: Final = {
     "touches_no_other_member": marked("不在任何邻县的边界带内"),

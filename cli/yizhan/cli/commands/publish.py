@@ -12,6 +12,7 @@ from yizhan.cli.accepted_view import accepted_json, accepted_lines, files_waitin
 from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
 from yizhan.cli.context import current_home
 from yizhan.cli.doubt_view import doubt_sentences
+from yizhan.cli.labels import error_sentence
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
@@ -23,7 +24,6 @@ from yizhan.schemas.i18n import _, marked
 from yizhan.services.attachments import total_bytes
 from yizhan.services.doubts import sender_of
 from yizhan.services.home import Home
-from yizhan.services.labels import error_sentence
 from yizhan.services.progress import SILENT
 from yizhan.services.publishing import LineRefused, LineResult, LineSent, LineSkipped, SeveralDrafts, Stream, publish
 from yizhan.services.stores import open_outbox

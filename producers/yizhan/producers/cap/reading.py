@@ -250,7 +250,7 @@ def _foreign_event(  # noqa: C901 -- one field of CAP after the other
         for key, value in pairs(info, "parameter")
     ]
     if info.find(name("resource")) is not None:
-        unfit.append(_("附带的资源（resource）没有取；需要的请下载核对后用 --attach 附上"))
+        unfit.append(_("附带的资源（resource）没有取；需要的请下载核对后作为附件附上"))
     over = text(info, "urgency") == words.table()["over"] or "AllClear" in texts(info, "responseType")
     _name_expired(info, context.now, unfit)
     attributes: dict[str, Any] = {
