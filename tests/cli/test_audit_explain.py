@@ -27,7 +27,7 @@ def test_one_events_whole_life(station: Station, fires: list[str], yizhan: Run) 
     found = json.loads(ran.out)
     steps = {step["what"]: step for step in found["life"]["steps"]}
     assert list(steps) == [
-        "learnt", "accepted", "received", "decided", "stored", "delivered", "acknowledged", "opened", "digested",
+        "learnt", "accepted", "received", "decided", "stored", "delivered", "opened", "acknowledged", "digested",
     ]  # fmt: skip
     assert steps["decided"]["said"] | {"because": 0} == {
         "way": "alarm", "rule": "fire", "because": 0, "charter": station.app.charter.name, "recomputed": True,

@@ -157,7 +157,7 @@ def test_a_hotspot_that_nobody_reported_is_found(station: Station, yizhan: Run) 
     station.log()
     missing = found(yizhan, "--firms", "all.csv", "--outlines", "outlines.json", "--kind", "missing_report")
     assert [(each["county"], each["detail"]) for each in missing] == [
-        (SHOUNING, "firms:T:20261123T0251Z:27.97000,119.50000")
+        (SHOUNING, "firms:T:20261123T0251Z:27.9700,119.5000")
     ]
     assert "漏报" in yizhan("audit", "find", "--firms", "all.csv", "--outlines", "outlines.json").out
 

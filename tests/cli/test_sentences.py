@@ -14,6 +14,7 @@ import pytest
 from tests.schemas.payloads.examples import EXAMPLES, FIRE
 from tests.world.command import Run
 from yizhan.cli.failures import failure
+from yizhan.cli.labels import error_sentence
 from yizhan.consumers.errors import InboxError
 from yizhan.deploy.errors import BrokerFailed, DeployError
 from yizhan.ledger.errors import LedgerError
@@ -25,7 +26,7 @@ from yizhan.schemas.errors import PayloadInvalid, YizhanError
 from yizhan.schemas.header import Header
 from yizhan.schemas.i18n import catalogue, set_language
 from yizhan.schemas.payloads import TYPES, parse_strict
-from yizhan.services.labels import ERRORS, error_sentence
+from yizhan.services.labels import ERRORS
 
 LATIN_PROSE = re.compile(r"\b(should|expected|came|must|invalid|required|Input|got)\b")
 WRONG_VALUES: tuple[Any, ...] = (None, "", "x", " ", "x" * 5000, -1, 99, 1e20, 1.5, True, {}, {"a": 1}, [], [1] * 300)
@@ -110,10 +111,10 @@ def test_a_wrong_type_is_told_once_with_what_a_desk_may_send(yizhan: Run, home: 
 
 
 def test_nothing_to_seal_is_said(yizhan: Run, home: Path) -> None:
-    """An empty standard input is named; no sentence begins with a colon."""
+    """Empty content is named; no sentence begins with a colon."""
     ran = yizhan("seal", "--county", "350924", "--to", "331126", "--type", "yizhan.notice.v1")
     assert ran.code == 1
-    assert ran.err.startswith("yizhan: 标准输入是空的")
+    assert ran.err.startswith("yizhan: 没有内容可以封装")
     assert home.exists()
 
 

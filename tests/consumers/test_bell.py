@@ -231,4 +231,4 @@ def test_whoever_sent_an_alarm_is_told_to_telephone(bell: Bell, made: list[Phone
         bell.listener.inbox.receive(bell.listener.followup(step, **said))
         bell.ring()
     assert made[0].titles == ["【驿站】对方无人签收报警，请电话联系"]
-    assert made[0].heard[0]["message"] == "寿宁县\n请看待办：yizhan due"
+    assert made[0].heard[0]["message"] == "寿宁县\n请查看待办"

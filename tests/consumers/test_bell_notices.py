@@ -106,7 +106,7 @@ def test_a_reminder_reaches_its_rung_at_once_and_once(bell: Bell, made: list[Pho
     bell.restart()
     bell.ring(timedelta(hours=1))
     assert [len(each.heard) for each in made] == [0, 0, 1, 0]
-    assert made[2].heard[0]["message"] == "本月联系，双方各自确认 · 寿宁县\n请看待办：yizhan due"
+    assert made[2].heard[0]["message"] == "本月联系，双方各自确认 · 寿宁县\n请查看待办"
     reminder(bell, OVERDUE, timedelta())
     bell.ring()
     assert made[2].heard[1]["message"].startswith("已逾期：本月联系")

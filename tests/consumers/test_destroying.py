@@ -123,7 +123,7 @@ def test_a_reader_that_keeps_the_log_open_is_told_of(listener: Listener, monkeyp
     other._conn.execute("BEGIN")  # noqa: SLF001 -- a reader in the middle of its reading
     other._conn.execute("SELECT * FROM items").fetchone()  # noqa: SLF001
     listener.inbox._conn.execute("PRAGMA busy_timeout = 50")  # noqa: SLF001 -- not to wait for long
-    with pytest.raises(StoreError, match="请停下 yizhan inbox run"):
+    with pytest.raises(StoreError, match="请停下接收进程"):
         listener.inbox.destroy([id], OFFICER)
     other._conn.execute("COMMIT")  # noqa: SLF001
     other.close()

@@ -17,10 +17,12 @@ from yizhan.producers.columns import (
     draft_content,
     values_of,
 )
+from yizhan.producers.csv_tables import read_csv
 from yizhan.producers.drafts import Draft, parse_draft
+from yizhan.producers.headings import heading_index, heading_key
 from yizhan.producers.proposals import AllianceMap
 from yizhan.producers.tables import BadRow, TableContext, TableReader
-from yizhan.producers.workbooks import WorkbookReader, csv_rows
+from yizhan.producers.workbooks import WorkbookReader
 
 FIRE, CRIME = "yizhan.incident.forest_fire.v1", "yizhan.incident.eco_crime.v1"
 
@@ -72,7 +74,11 @@ def saved(made: Workbook) -> bytes:
 def read(data: bytes, kind: str = FIRE, around: AllianceMap | None = None) -> tuple[list[str], list[Any]]:
     """Read a table: what is wrong with its headings, and what each row is."""
     stream = io.BytesIO(data)
-    rows = WorkbookReader(stream).rows() if data.startswith(b"PK") else csv_rows(stream)
+    if data.startswith(b"PK"):
+        rows = WorkbookReader(stream).rows()
+    else:
+        known = heading_index(kind)
+        rows = read_csv(stream, lambda heading: heading_key(heading) in known).rows
     reading = TableReader(kind, "t", TableContext(SHOUNING, MEMBERS, around))
     problems = reading.take_headings(next(rows))
     return [str(one) for one in problems], [reading.row(row) for row in rows] if reading.usable() else []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 from datetime import UTC, datetime
+from decimal import Decimal
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -21,6 +23,7 @@ from yizhan.producers.firms import (
     read_detections,
 )
 from yizhan.producers.geography import sample_outlines
+from yizhan.producers.satellites import canonical_reference
 from yizhan.schemas.payloads import read
 from yizhan.schemas.payloads.hotspot import Hotspot
 from yizhan.schemas.sample import SIX
@@ -73,7 +76,7 @@ def test_the_one_that_is_sent_touches_cangnan_quietly() -> None:
     (draft,) = run("350982").drafts
     assert (draft.to, draft.touches) == (("330327",), ("330327",))
     assert (draft.certainty, draft.priority, draft.stage, draft.grade) == ("Possible", "routine", "first", None)
-    assert draft.external_ref == "firms:T:20220404T0300Z:27.17004,120.36673"
+    assert draft.external_ref == "firms:T:20220404T0300Z:27.1700,120.3667"
     found = read(draft.type, dumps(draft.payload))
     assert isinstance(found.model, Hotspot)
     assert found.model.border is not None
@@ -235,4 +238,59 @@ def test_an_office_signs_what_it_imports() -> None:
 def test_any_text_can_be_read(lines: list[str]) -> None:
     """Each line is a detection, a problem, or blank; nothing is raised."""
     found = rows(MODIS + "\n".join(lines).encode())
-    assert len(found) <= len(lines)
+    assert len(found) <= sum(1 + line.count("\r") for line in lines)
+
+
+CASES = Path(__file__).parent / "cases"
+
+
+def case(name: str) -> FirmsImport:
+    """Import a shared case at 寿宁."""
+    return run("350924", (CASES / name).read_bytes())
+
+
+def test_what_the_archive_calls_no_vegetation_fire_is_listed_with_its_reason() -> None:
+    """0 and empty go as today; 1, 2, 3 stay; 9 is named."""
+    found = case("firms-archive-type.csv")
+    assert [draft.external_ref for draft in found.drafts] == [
+        "firms:N20:20261129T0533Z:27.4700,119.3300", "firms:N20:20261129T0533Z:27.4740,119.3340",
+    ]  # fmt: skip
+    assert [one.why for one in found.not_sent] == ["volcano", "static_land_source", "offshore"]
+    assert [(one.line, one.field) for one in found.problems] == [(7, "type")]
+
+
+def test_one_detection_in_two_products_is_one() -> None:
+    """Near real time with five decimals, the archive with four."""
+    near, archive = case("firms-nrt.csv"), case("firms-sp-4dec.csv")
+    assert {one.external_ref for one in near.drafts} == {one.external_ref for one in archive.drafts}
+    assert len(near.drafts) == 2
+
+
+def test_one_satellite_has_one_name() -> None:
+    """Suomi-NPP, NPP and SNPP; NOAA-20, NOAA20 and J1."""
+    found = case("firms-satellite-names.csv")
+    assert [one.external_ref.split(":")[1] for one in found.drafts if one.external_ref] == ["N", "N20"]
+    assert found.repeated == 4
+
+
+@pytest.mark.parametrize("name", ["noaa 20", "NOAA_20", "jpss-1", "n20", "1"])
+def test_satellites_are_known_however_they_are_spelled(name: str) -> None:
+    """Blanks, hyphens, underlines and case make no other satellite."""
+    data = VIIRS + f"27.48,119.34,340.1,0.4,0.4,2026-11-29,0610,{name},VIIRS,n,2,290.0,3.5,D\n".encode()
+    (one,) = rows(data)
+    assert isinstance(one, Detection)
+    assert one.satellite == "N20"
+
+
+@given(st.decimals(-89, 89, places=5), st.decimals(-179, 179, places=5))
+def test_a_reference_of_before_is_the_reference_of_today(latitude: Decimal, longitude: Decimal) -> None:
+    """Rounding twice is rounding once, so that what was sent before is known."""
+    then = f"firms:N20:20261129T0610Z:{latitude},{longitude}"
+    assert canonical_reference(canonical_reference(then)) == canonical_reference(then)
+
+
+@pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r"])
+def test_lines_of_a_file_end_as_they_like(end: bytes) -> None:
+    """Three rows are three rows."""
+    data = (CASES / "firms-nrt.csv").read_bytes().replace(b"\r\n", b"\n").replace(b"\n", end)
+    assert len(run("350924", data).drafts) == 2

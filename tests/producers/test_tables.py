@@ -23,9 +23,9 @@ from yizhan.producers.datum import Datum, from_wgs84
 from yizhan.producers.drafts import Draft
 from yizhan.producers.geography import sample_outlines
 from yizhan.producers.proposals import AllianceMap
+from yizhan.producers.table_files import MOST_COLUMNS
 from yizhan.producers.tables import BadRow
 from yizhan.producers.templates import csv_table, template, workbook
-from yizhan.producers.workbooks import MOST_COLUMNS
 from yizhan.schemas.i18n import set_language
 from yizhan.schemas.payloads import TYPES
 

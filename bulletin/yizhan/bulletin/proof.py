@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from yizhan.schemas.i18n import Sentence
 from yizhan.schemas.manifest import Manifest
 
 
@@ -40,13 +41,13 @@ class CitedManifest:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Manifests by county, sorted by when they were closed; ``doubts`` are sentences for people.
+    """Manifests by county, sorted by when they were closed; ``doubts`` are what the figures may lack.
 
     ``agreed`` says that the partner signed exactly the figures that we count.
     """
 
     manifests: Mapping[str, tuple[CitedManifest, ...]] = field(hash=False)
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Sentence, ...] = ()
     agreed: bool = False
 
     def closed(self, county: str) -> bool:

@@ -79,7 +79,7 @@ def _foot(material: Material) -> Iterator[str]:
 
 def _blocks(material: Material) -> Iterator[Block]:
     for doubt in (*material.proof.doubts, *material.doubts):
-        yield Para(doubt, loud=True)
+        yield Para(str(doubt), loud=True)
     sections = (_overview, _cases, _fires, _typical, _intelligence, _obligations, _open)
     number = 0
     for make in sections:

@@ -20,7 +20,7 @@ from yizhan.bulletin.errors import TextInvalid
 from yizhan.bulletin.figures import digest, looked_up
 from yizhan.bulletin.labels import COMPARED_NAMES, OVERVIEW, SECTIONS, SUMMARY, change, quantity
 from yizhan.schemas.header import split_id
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.i18n import Sentence, _, marked
 from yizhan.schemas.invisible import blanked
 
 BOM: Final = b"\xef\xbb\xbf"
@@ -236,7 +236,7 @@ def filled(writing: Writing, made: Mapping[str, Any]) -> tuple[dict[str, str], l
     return passages, cases
 
 
-def changed(writing: Writing, made: Mapping[str, Any]) -> tuple[str, ...]:
+def changed(writing: Writing, made: Mapping[str, Any]) -> tuple[Sentence, ...]:
     """Return the changes since the text was written: a sentence for each figure that it names.
 
     Raises:
@@ -248,15 +248,16 @@ def changed(writing: Writing, made: Mapping[str, Any]) -> tuple[str, ...]:
     for name in dict.fromkeys(_used(writing)):
         now, old = _figure_at(made, name, writing), writing.seen.get(name)
         if old is not None and old != now:
-            found.append(_("{{{{{name}}}}} 写的时候是 {old}，现在是 {now}").format(name=name, old=old, now=now))
-    return (_("文字是对照另一份数据写的，请重读"), *found)
+            text = marked("{{{{{name}}}}} 写的时候是 {old}，现在是 {now}")
+            found.append(Sentence.of(text, name=name, old=old, now=now))
+    return (Sentence.of(marked("文字是对照另一份数据写的，请重读")), *found)
 
 
-def by_hand(writing: Writing) -> tuple[str, ...]:
+def by_hand(writing: Writing) -> tuple[Sentence, ...]:
     """Return a sentence for each figure that seems to be typed by hand: the program does not update those."""
-    sentence = _("第 {line} 行手写了“{what}”；若是本通报的数字，请改用 {{{{名称}}}}")
+    sentence = marked("第 {line} 行手写了“{what}”；若是本通报的数字，请改用 {{{{名称}}}}")
     return tuple(
-        sentence.format(line=line.number, what=what[0])
+        Sentence.of(sentence, line=line.number, what=what[0])
         for line in writing.lines()
         for what in _WRITTEN_OUT.finditer(_PLACE.sub("", line.text))
     )

@@ -7,6 +7,7 @@ from typing import Final
 
 import click
 
+from yizhan.cli.standard_streams import standard_input
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.invisible import escaped
 from yizhan.services.errors import ServiceError
@@ -24,7 +25,7 @@ def read_input(name: str, most: int = MOST_BYTES) -> bytes:
         OSError: it cannot be read.
     """
     if name == STDIN:
-        data = sys.stdin.buffer.read(most + 1)
+        data = standard_input().read(most + 1)
     else:
         with open(name, "rb") as file:  # noqa: PTH123 -- the name is also shown as it was typed
             data = file.read(most + 1)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from yizhan.cli.labels import doubt_sentence
 from yizhan.producers.doubts import Judgement
 from yizhan.schemas.i18n import join_list, with_note
 from yizhan.services.home import Home
-from yizhan.services.labels import doubt_sentence
 
 
 def doubt_sentences(home: Home, judged: Judgement) -> list[str]:

@@ -8,10 +8,10 @@ from typing import Final
 import click
 
 from yizhan.cli.actions import with_hint
+from yizhan.cli.labels import error_sentence
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _, join_list
 from yizhan.schemas.sentences import os_error
-from yizhan.services.labels import error_sentence
 
 _EXTRAS: Final = {
     "faust": "station",
@@ -37,6 +37,9 @@ def failure(error: Exception, args: Sequence[str] = ()) -> str:
     if isinstance(error, ModuleNotFoundError) and (extra := _extra(error, args)):
         sentence = _("这台机器没有安装这个角色所需的 {module}；请运行 pip install 'yizhan[{extra}]'")
         return sentence.format(module=error.name, extra=extra)
+    if isinstance(error, UnicodeDecodeError):
+        sentence = _("读到的文字不是 {encoding}；请把终端或程序的编码改成它，或设 PYTHONIOENCODING")
+        return sentence.format(encoding=error.encoding)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{os_error(error)}"

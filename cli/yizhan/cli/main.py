@@ -9,6 +9,7 @@ Rule 3: a traceback is for engineers, who ask for it with ``--debug``.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
@@ -21,12 +22,15 @@ import click
 
 from yizhan.cli.click_options import LANGUAGE, Group, Option
 from yizhan.cli.language import HOME_VARIABLE, choose_language, unused_variables
+from yizhan.cli.standard_streams import flush_output, prepare_streams, takes_output
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.invisible import escaped
+from yizhan.schemas.sentences import os_error
 
 FAILED: Final = 1
 WRONG_WORDS: Final = 2
 INTERRUPTED: Final = 130
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +130,15 @@ class Root(Group):
         **extra: Any,  # noqa: ANN401 -- click's own
     ) -> int:
         """Run, and say what went wrong; see rule 1."""
+        prepare_streams()
         given = list(sys.argv[1:] if args is None else args)
         choose_language(given)
         for sentence in unused_variables(os.environ):
             _say(sentence)
         standalone = extra.pop("standalone_mode", True)
         code = self._run(given, prog_name or "yizhan", extra)
+        if (unwritten := flush_output()) is not None:
+            code = _unwritten(unwritten)
         if standalone:
             sys.exit(code)
         return code
@@ -149,14 +156,27 @@ class Root(Group):
             return FAILED
         except click.Abort as error:
             return _aborted(error)
+        except OSError as error:
+            if error.filename is not None or error.errno not in _FULL or takes_output():
+                return self._failed(error, args)
+            return _unwritten(error)
         except Exception as error:  # noqa: BLE001 -- the outermost caller: nobody else can report it
-            if "--debug" in args:
-                traceback.print_exc()
-            from yizhan.cli.failures import failure  # noqa: PLC0415 -- rule 2
-
-            _say(failure(error, args))
-            return FAILED
+            return self._failed(error, args)
         return code if isinstance(code, int) else 0
+
+    @staticmethod
+    def _failed(error: Exception, args: list[str]) -> int:
+        if "--debug" in args:
+            traceback.print_exc()
+        from yizhan.cli.failures import failure  # noqa: PLC0415 -- rule 2
+
+        _say(failure(error, args))
+        return FAILED
+
+
+def _unwritten(error: OSError) -> int:
+    _say(_("标准输出: {why}；输出没有写完，已经做完的仍然有效").format(why=os_error(error)))
+    return FAILED
 
 
 def _usage(error: click.UsageError) -> int:
@@ -170,7 +190,7 @@ def _usage(error: click.UsageError) -> int:
 
 
 def _aborted(error: click.Abort) -> int:
-    if isinstance(error.__cause__, EOFError):
+    if isinstance(error.__cause__ or error.__context__, EOFError):
         _say(_("这里需要回答，而输入已经结束；请在终端上运行，或用选项给出回答"))
         return FAILED
     _say(_("已中断；已经完成的仍然有效"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from yizhan.cli.labels import stage_name
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import _, marked, with_note
 from yizhan.schemas.matters import EventRole, JointWork, JointWorkState, MatterEvent, event_role
 from yizhan.schemas.payloads.table import type_name
 from yizhan.services.home import Home
-from yizhan.services.labels import stage_name
 from yizhan.services.matters import Timeline
 
 ROLES: Final = {

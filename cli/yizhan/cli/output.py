@@ -29,6 +29,7 @@ from rich.text import Text
 
 from yizhan.cli.terminal_text import columns as width
 from yizhan.cli.terminal_text import wrap
+from yizhan.schemas.i18n import Sentence, _
 from yizhan.schemas.invisible import escaped, escaped_json
 from yizhan.schemas.timestamps import written
 from yizhan.services.progress import SILENT, Progress
@@ -40,8 +41,8 @@ _LEAST: Final = 16
 
 def as_json(value: Any) -> Any:  # noqa: ANN401 -- anything that lists or shows
     """Turn dataclasses, times, bytes and mappings into what JSON has; bytes become hex, times UTC."""
-    if isinstance(value, Enum):
-        return value.value
+    if isinstance(value, Enum | Sentence):
+        return value.value if isinstance(value, Enum) else str(value)
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json", exclude_none=True)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -158,6 +159,6 @@ def progress(text: str, total: float | None = None) -> Iterator[Progress]:
                 shown.advance(task, steps)
 
             def describe(self, text: str) -> None:
-                shown.update(task, description=escaped(text))
+                shown.update(task, description=escaped(_(text)))
 
         yield _Shown()

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from yizhan.cli.accepted_view import accepted_json, accepted_lines
 from yizhan.cli.doubt_view import doubt_sentences
+from yizhan.cli.labels import error_sentence
 from yizhan.cli.output import say, tell
+from yizhan.producers.table_texts import NAMES, SEPARATORS
 from yizhan.schemas.i18n import _, join_list
 from yizhan.services.home import Home
-from yizhan.services.labels import error_sentence
 from yizhan.services.tables import TableImport
 
 LISTED: Final = 50
@@ -46,12 +47,19 @@ def table_json(home: Home, found: TableImport, rejects: str | None, *, dry_run: 
         "kept_back": found.held_back,
         "failed": [{"row": line, "error": error_sentence(error)} for line, error in found.failed.items()],
         "unread_sheets": list(found.unread_sheets),
+        "read_as": None
+        if found.text is None
+        else {"encoding": NAMES[found.text.encoding], "separator": found.text.separator},
         "bad_file": rejects,
     }
 
 
 def show_problems(found: TableImport) -> None:
-    """Say what is wrong with the table, and what of it was not read."""
+    """Say how the table was read, what is wrong with it, and what of it was not read."""
+    if found.text is not None and not found.text.usual:
+        sentence = _("按 {encoding} 读取，各格以{separator}分隔")
+        separator = _(SEPARATORS[found.text.separator])
+        say(sentence.format(encoding=NAMES[found.text.encoding], separator=separator))
     if found.unread_sheets:
         say(_("没有读的工作表：{names}；要读请用 --sheet").format(names=join_list(found.unread_sheets)))
     for problem in found.problems[:LISTED]:
@@ -89,6 +97,8 @@ def show_outcome(home: Home, found: TableImport, rejects: str | None, *, dry_run
         say(_("第 {line} 行：{said}").format(line=line, said=error_sentence(error)))
     if found.drafts:
         say(_("存成草稿 {count} 份：yizhan draft list").format(count=len(found.drafts)))
+    if found.empty:
+        say(_("表格里只有表头，没有一行可发"))
     say(_summary(found, len(new), dry_run=dry_run))
     if rejects is not None:
         say(_("没有发的行和原因：{file}；改好后再导入").format(file=rejects))

@@ -97,12 +97,7 @@ def scrub(conn: sqlite3.Connection) -> None:
     """
     busy, _pages, _copied = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
-        raise StoreError(
-            marked(
-                "内容已从数据库删去，但另有进程开着日志文件，里面还有；"
-                "请停下 yizhan inbox run，再运行一次 yizhan inbox destroy"
-            )
-        )
+        raise StoreError(marked("内容已从数据库删去，但另有进程开着日志文件，里面还有；请停下接收进程，再销毁一次"))
 
 
 def unnotified(conn: sqlite3.Connection) -> Iterator[UnnotifiedDestruction]:

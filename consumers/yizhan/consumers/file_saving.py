@@ -52,7 +52,7 @@ def save_file(
             part.unlink(missing_ok=True)
         sync_folder(folder)
     except FileExistsError:
-        sentence = marked("{path} 已经有了，不覆盖；请用 -o 换一个目录")
+        sentence = marked("{path} 已经有了，不覆盖；请换一个目录")
         raise FileRefused("exists", sentence, path=target) from None
     except OSError as error:
         raise FileRefused("unreadable", f"{target}: {os_error(error)}") from error

@@ -25,6 +25,7 @@ from yizhan.consumers.view import Carrier
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.folders import sync_folder
 from yizhan.runtime.store import SharedStore, open_store, read_store, transaction, wrapped
+from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import FileRefused
 from yizhan.schemas.files import (
     CHUNK_BYTES,
@@ -33,7 +34,7 @@ from yizhan.schemas.files import (
     chunk_bytes,
     chunk_count,
 )
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.i18n import marked
 from yizhan.schemas.payloads.common import Attachment
 from yizhan.schemas.sentences import os_error
 
@@ -153,9 +154,9 @@ class FilesView(SharedStore):
         """
         status = self._status(attachment)
         if not status.complete:
-            sentence = _("{name}：应有 {all} 块，已到 {here} 块；请等 yizhan inbox run 取齐，缺的会自动请发件县再送")
+            sentence = marked("{name}：应有 {all} 块，已到 {here} 块；接收时会继续取，缺的会自动请发件县再送")
             values = {"name": attachment.name, "all": status.chunks, "here": status.here}
-            raise FileRefused("incomplete", sentence.format(**values))
+            raise FileRefused("incomplete", sentence, hint=Action.to("inbox.run"), **values)
         root = bytes.fromhex(attachment.sealed.root) if attachment.sealed else b""
         return save_file(self._folder / _name(root, status.chunks), attachment, folder, progress)
 

@@ -39,6 +39,7 @@ from yizhan.consumers.store import MIGRATIONS
 from yizhan.consumers.view import InboxView
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.store import open_store, transaction, wrapped
+from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.errors import CharterInvalid, Reason, YizhanError
 from yizhan.schemas.followups import KAFKA_HEADER as FOLLOWUP_HEADER
@@ -215,12 +216,13 @@ class Inbox(InboxView):
             with transaction(self._conn) as conn:
                 item = items.one(conn, item_id)
                 if item is None:
-                    sentence = marked("{county} 的收件箱里没有 {id}；请看 yizhan inbox list --county {code}")
-                    raise NoSuchItem(sentence, county=self.county, id=item_id[:80], code=self.county)
+                    hint = Action.to("inbox.list", county=self.county)
+                    sentence = marked("{county} 的收件箱里没有 {id}")
+                    raise NoSuchItem(sentence, county=self.county, id=item_id[:80], hint=hint)
                 receipt = receipts.checked_answer(item, (name, badge), stage, note, self.county)
                 owed = receipts.enter_answer(conn, item, receipt, now)
             if owed is not None:
-                self._receipts.send_one(owed, now.timestamp())
+                self._receipts.send_receipt(owed, now.timestamp())
             return self.item(item_id) or item
 
     def owe_files_receipt(self, event_id: str, event_hash: bytes, *, fetched: bool) -> None:

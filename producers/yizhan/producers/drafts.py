@@ -1,6 +1,6 @@
-"""Drafts: what a desk or another system hands over to be sent, one JSON object a line.
+"""Drafts: what a desk or another system hands over to be sent, JSON objects one after the other.
 
-Rule 1: nothing is derived: what stands in the header comes from the draft, word for word.
+Rule 1: nothing is derived: what stands in the header comes from the draft; texts are tidied (``text_cleaning``).
 Rule 2: a bad line names file, line and field, and the lines after it are still read.
 Rule 3: the payload is checked in full, by its type, before anything is sealed.
 Rule 4: what the header says for the station (``wants``, ``period``, a plan's ``expires``) follows from the payload.
@@ -16,6 +16,8 @@ from typing import Annotated, Any, BinaryIO, Final, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from yizhan.producers.json_pieces import json_pieces, numbered_lines
+from yizhan.producers.text_cleaning import private_characters, tidy
 from yizhan.schemas import strictjson
 from yizhan.schemas.errors import PayloadInvalid
 from yizhan.schemas.header import (
@@ -42,7 +44,6 @@ MAX_DEPTH: Final = 16
 MAX_PROBLEMS: Final = 20
 """Problems told of one line: whoever sees twenty knows."""
 _SHOWN: Final = 60
-_BOM: Final = b"\xef\xbb\xbf"
 
 
 class Reference(ContractModel):
@@ -134,7 +135,8 @@ def parse_draft(value: Mapping[str, Any]) -> Draft:
         DraftInvalid: with every fault.
     """
     errors: list[tuple[str, str]] = []
-    content = dict(value)
+    content = tidy(dict(value))
+    errors += private_characters(content)
     given, kind = content.get("payload"), content.get("type")
     if (unsendable := _unsendable(kind, given)) is not None:
         errors.append(("type", unsendable))
@@ -194,9 +196,10 @@ def _check_payload(content: dict[str, Any], kind: str, given: Mapping[str, Any],
 
 
 def read_jsonl(stream: BinaryIO, name: str) -> Iterator[tuple[int, Draft | LineProblem]]:
-    """Read drafts from JSON Lines: (line number, draft), or each problem of the line.
+    """Read drafts: (line number, draft), or each problem of what begins at that line.
 
-    Blank lines are passed over, and so is a byte order mark at the very start (Windows writes one).
+    JSON Lines; or the same objects laid out for people, over several lines and in an array. Blank lines are passed
+    over, and so is a byte order mark at the very start (Windows writes one).
 
     Args:
         stream: open in binary mode; read line by line, so that a file may be of any length.
@@ -205,27 +208,12 @@ def read_jsonl(stream: BinaryIO, name: str) -> Iterator[tuple[int, Draft | LineP
     Raises:
         OSError: the file cannot be read any further.
     """
-    for number, line in numbered_lines(stream):
-        if isinstance(line, int):
-            yield number, too_long(name, number, line)
-        elif line.strip():
-            for found in _one_line(line, name, number):
+    for number, piece in json_pieces(numbered_lines(stream, MAX_LINE_BYTES), MAX_LINE_BYTES):
+        if isinstance(piece, int):
+            yield number, too_long(name, number, piece)
+        else:
+            for found in _one_line(piece, name, number):
                 yield number, found
-
-
-def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes | int]]:
-    """Yield (number from 1, line without its end), or the length of a line that is too long to keep."""
-    number = 0
-    while piece := stream.readline(MAX_LINE_BYTES + 2):
-        number += 1
-        length = len(piece)
-        whole = piece
-        while not piece.endswith(b"\n") and (piece := stream.readline(MAX_LINE_BYTES)):
-            length += len(piece.removesuffix(b"\n"))
-        line = whole.removesuffix(b"\n").removesuffix(b"\r")
-        if number == 1:
-            line = line.removeprefix(_BOM)
-        yield number, length if length > len(whole) or len(line) > MAX_LINE_BYTES else line
 
 
 def too_long(name: str, number: int, length: int) -> LineProblem:

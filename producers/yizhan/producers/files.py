@@ -48,7 +48,7 @@ def enter(conn: sqlite3.Connection, path: Path, event_id: str, payload: bytes, *
             if accepted:
                 log.error("%s: its attached file %s is missing: the event is sent without it", event_id, root.hex())
                 continue
-            sentence = marked("{name}：文书说它随文书密封，发件箱旁却没有；请用 yizhan publish --attach 附上")
+            sentence = marked("{name}：文书说它随文书密封，发件箱旁却没有；请作为附件附上")
             raise NotPublishable(sentence, name=each.name)
         conn.execute(
             "INSERT OR IGNORE INTO files (seq, root, name, bytes, chunks)"

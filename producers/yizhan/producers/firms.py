@@ -2,10 +2,13 @@
 
 Rule 1: a county reports its own territory: a detection elsewhere is counted and left to whose it is.
 Rule 2: what touches no other member is listed and stays (the agreement is about matters that touch both).
-Rule 3: the same detection has the same ``external_ref``, whenever and however often it is imported.
+Rule 3: the same detection has the same ``external_ref``, whenever, however often and from whichever product it is
+        imported: canonical name of the satellite, minute, position with the four decimals that every product has.
 Rule 4: a bad row names file, line and column, and the good rows still go.
 Rule 5: times are NASA's, unless the caller asks for them to be moved; then the summary says so.
 Rule 6: a detection from the future is a bad row; the age of the newest is returned; the caller decides.
+Rule 7: what the archive calls no vegetation fire (type 1 volcano, 2 static source on land, 3 offshore) is listed with
+        that reason and stays; a type that NASA does not have is a bad row.
 
 Columns, MODIS and VIIRS: NASA Earthdata, "Active Fire Data Attributes for MODIS and VIIRS".
 Classes of confidence: MODIS Collection 6 Active Fire Product User's Guide, Rev. C (December 2020),
@@ -24,8 +27,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO, Final, Literal
 
-from yizhan.producers.drafts import Draft, LineProblem, Office, numbered_lines, parse_draft, too_long
+from yizhan.producers.drafts import MAX_LINE_BYTES, Draft, LineProblem, Office, parse_draft, too_long
 from yizhan.producers.geography import Outlines
+from yizhan.producers.json_pieces import numbered_lines
+from yizhan.producers.satellites import SATELLITES, reference_of, satellite_of
 from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _, marked
@@ -44,12 +49,11 @@ CERTAINTY: Final[Mapping[Confidence, Certainty]] = {"low": "Possible", "nominal"
 _LETTERS: Final[Mapping[str, Confidence]] = {
     "l": "low", "low": "low", "n": "nominal", "nominal": "nominal", "h": "high", "high": "high",
 }  # fmt: skip
-SATELLITES: Final[Mapping[str, tuple[str, str]]] = {
-    "T": ("T", "Terra"), "TERRA": ("T", "Terra"), "A": ("A", "Aqua"), "AQUA": ("A", "Aqua"),
-    "N": ("N", "Suomi NPP"), "N20": ("N20", "NOAA-20"), "1": ("N20", "NOAA-20"),
-    "N21": ("N21", "NOAA-21"), "2": ("N21", "NOAA-21"),
+Why = Literal["touches_no_other_member", "volcano", "static_land_source", "offshore"]
+_TYPES: Final[Mapping[str, Why | None]] = {
+    "": None, "0": None, "1": "volcano", "2": "static_land_source", "3": "offshore",
 }  # fmt: skip
-"""What stands in the column → (short name, name)."""
+"""``type`` of the archive's products ("Active Fire Data Attributes"); None for a presumed vegetation fire."""
 COLUMNS: Final = ("latitude", "longitude", "scan", "track", "acq_date", "acq_time", "satellite", "confidence", "frp")
 """Columns that must be there; others may be, in any order."""
 
@@ -75,6 +79,8 @@ class Detection:
     """MODIS: percent; VIIRS: the class."""
     frp_mw: float
     product: str
+    no_fire: Why | None = None
+    """Why it is no vegetation fire, as the archive says."""
 
     @property
     def confidence_class(self) -> Confidence:
@@ -87,7 +93,12 @@ class Detection:
 
     @property
     def external_ref(self) -> str:
-        """Name it by satellite, time and place: ``firms:T:20220403T0251Z:27.17004,120.36673``."""
+        """Name it by satellite, time and place: ``firms:T:20220403T0251Z:27.1700,120.3667``."""
+        return reference_of(self.satellite, f"{self.at:%Y%m%dT%H%MZ}", str(self.latitude), str(self.longitude))
+
+    @property
+    def former_ref(self) -> str:
+        """The name that earlier versions gave it, with five decimals."""
         return f"firms:{self.satellite}:{self.at:%Y%m%dT%H%MZ}:{self.latitude:.5f},{self.longitude:.5f}"
 
     @property
@@ -98,10 +109,11 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """A detection on one's own territory that touches no other member: listed, not sent."""
+    """A detection on one's own territory that is listed and not sent."""
 
     detection: Detection
     certainty: Certainty
+    why: Why = "touches_no_other_member"
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +196,27 @@ def import_firms(
         if county == context.county:
             own.append(one)
     shift = None if shift_to is None or not seen else shift_to - max(one.at for one in seen.values())
-    drafts, not_sent = [], []
+    drafts, not_sent = _sorted_out(own, context, shift)
+    return FirmsImport(
+        dict(sorted(counts.items())),
+        drafts,
+        not_sent,
+        outside,
+        repeated,
+        tuple(problems),
+        max((one.at for one in own), default=None),
+    )
+
+
+def _sorted_out(
+    own: list[Detection], context: FirmsContext, shift: timedelta | None
+) -> tuple[tuple[Draft, ...], tuple[NotSent, ...]]:
+    """Tell what goes from what stays, of the detections on one's own territory."""
+    drafts, not_sent = list[Draft](), list[NotSent]()
     for one in own:
+        if one.no_fire is not None:
+            not_sent.append(NotSent(one, CERTAINTY[one.confidence_class], one.no_fire))
+            continue
         near = context.outlines.members_within(
             one.longitude, one.latitude, context.strip_km, context.members, context.county
         )
@@ -193,15 +224,7 @@ def import_firms(
             drafts.append(draft_of(one, near, context, shift))
         else:
             not_sent.append(NotSent(one, CERTAINTY[one.confidence_class]))
-    return FirmsImport(
-        dict(sorted(counts.items())),
-        tuple(drafts),
-        tuple(not_sent),
-        outside,
-        repeated,
-        tuple(problems),
-        max((one.at for one in own), default=None),
-    )
+    return tuple(drafts), tuple(not_sent)
 
 
 def draft_of(
@@ -253,7 +276,7 @@ def read_detections(stream: BinaryIO, name: str) -> Iterator[Detection | LinePro
     Every line is read by itself: a stray quotation mark takes no other row along.
     """
     columns: list[str] | None = None
-    for number, line in numbered_lines(stream):
+    for number, line in numbered_lines(stream, MAX_LINE_BYTES):
         if isinstance(line, int):
             yield too_long(name, number, line)
             continue
@@ -303,8 +326,12 @@ def _named(columns: list[str], values: list[str]) -> dict[str, str]:
 
 def _detection(number: int, row: dict[str, str]) -> Detection:
     satellite = row["satellite"]
-    if not re.fullmatch(r"[A-Za-z0-9 -]{1,20}", satellite):
+    if not re.fullmatch(r"[A-Za-z0-9 _-]{1,20}", satellite) or not satellite_of(satellite):
         raise _RowInvalid("satellite", _("应为卫星名称"), satellite)
+    kind = re.sub(r"\.0+$", "", row.get("type", ""))
+    if kind not in _TYPES:
+        sentence = _("应为 0（植被火）、1（火山）、2（陆上固定热源）、3（海上）或空")
+        raise _RowInvalid("type", sentence, kind)
     instrument = row.get("instrument") or ("VIIRS" if "bright_ti4" in row else "MODIS")
     return Detection(
         line=number,
@@ -313,10 +340,11 @@ def _detection(number: int, row: dict[str, str]) -> Detection:
         scan_km=_number(row, "scan", 0.01, 100),
         track_km=_number(row, "track", 0.01, 100),
         at=_instant(row),
-        satellite=SATELLITES.get(satellite.upper(), (satellite, ""))[0],
+        satellite=satellite_of(satellite),
         confidence=_confidence(row["confidence"]),
         frp_mw=_number(row, "frp", 0, 1e6),
         product=" ".join(["NASA FIRMS", instrument, row.get("version", "")]).strip()[:120],
+        no_fire=_TYPES[kind],
     )
 
 

@@ -13,15 +13,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
+from yizhan.producers.clock_times import ZONE, clock_time
 from yizhan.producers.forms import Field, FieldKind, item_of
 from yizhan.schemas.codes import CODES
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _, marked
 
-ZONE: Final = ZoneInfo("Asia/Shanghai")
-"""Times without a zone are China's."""
 Path = tuple[str | int, ...]
 
 
@@ -36,16 +34,6 @@ _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(
 _FLAGS: Final = {"是": True, "有": True, "y": True, "yes": True, "true": True, "1": True}
 _NO_FLAGS: Final = {"否": False, "无": False, "没有": False, "n": False, "no": False, "false": False, "0": False}
 _FULL_WIDTH: Final = str.maketrans("０１２３４５６７８９．－：，", "0123456789.-:,")
-_DATES: Final = (
-    "%Y-%m-%d %H:%M:%S",
-    "%Y-%m-%d %H:%M",
-    "%Y/%m/%d %H:%M:%S",
-    "%Y/%m/%d %H:%M",
-    "%Y.%m.%d %H:%M",
-    "%Y年%m月%d日%H时%M分",
-    "%Y年%m月%d日 %H:%M",
-    "%Y年%m月%d日%H:%M",
-)
 
 
 def parse_answer(field: Field, text: str, members: Mapping[str, str], *, numbered: bool = False) -> Any:  # noqa: ANN401 -- JSON is any
@@ -143,20 +131,11 @@ def moment(text: str) -> str:
     Raises:
         AnswerInvalid: no such time.
     """
-    found = None
     try:
-        found = datetime.fromisoformat(text)
+        return clock_time(text).isoformat()
     except ValueError:
-        for pattern in _DATES:
-            try:
-                found = datetime.strptime(text, pattern)  # noqa: DTZ007 -- the zone is given below
-                break
-            except ValueError:
-                continue
-    if found is None or (":" not in text and "时" not in text):
         sentence = marked("应为日期和时刻，如 2026-11-23 16:05；得到 {came}")
-        raise AnswerInvalid(sentence, came=repr(text[:60]))
-    return (found if found.tzinfo else found.replace(tzinfo=ZONE)).isoformat()
+        raise AnswerInvalid(sentence, came=repr(text[:60])) from None
 
 
 def _member(field: Field, plain: str, members: Mapping[str, str], *, numbered: bool) -> str:

@@ -19,6 +19,7 @@ from yizhan.schemas.i18n import SOURCE_LANGUAGE, _, catalogue, get_language, mar
 from yizhan.schemas.payloads import TYPES
 from yizhan.schemas.payloads.letters import CERTAINTIES, PRIORITIES, STAGES
 
+_DAY: Final = "2026-11-23"
 _NO_BOUND: Final = 1_000_000
 """An upper bound from here on is not worth showing."""
 
@@ -207,7 +208,7 @@ def _field(name: str, whole: Mapping[str, Any], defs: Mapping[str, Any], *, requ
         about.get("minimum", about.get("exclusiveMinimum")),
         about.get("maximum", about.get("exclusiveMaximum")),
         whole.get("default"),
-        str(examples[0]) if examples else None,
+        str(examples[0]) if examples else _DAY if inner.get("format") == "date" else None,
     )
 
 

@@ -116,6 +116,28 @@ class Outlines:
                     found.append((code, distance))
         return tuple(sorted(found, key=lambda one: (one[1], one[0])))
 
+    def members_near(self, whole: BaseGeometry, km: float, members: Collection[str], own: str) -> tuple[str, ...]:
+        """Return the members but ``own`` whose territory is within ``km`` of a shape in degrees, sorted.
+
+        As ``members_within``, from the point of the shape that is nearest to each.
+        """
+        west, south, east, north = whole.bounds
+        corners = [_around(x, y, km) for x in (west, east) for y in (south, north)]
+        found = []
+        for index in self._tree.query(shapely.box(*shapely.total_bounds(corners))):
+            code = self._codes[index]
+            if code not in members or code == own:
+                continue
+            here, _there = nearest_points(whole, self._outlines[code])
+            if self.distance(here.x, here.y, code)[0] <= km:
+                found.append(code)
+        return tuple(sorted(found))
+
+    def touches(self, whole: BaseGeometry, code: str) -> bool:
+        """Tell whether a shape in degrees and a county's territory share a point."""
+        outline = self._outlines.get(code)
+        return outline is not None and bool(outline.intersects(whole))
+
     def distance(self, longitude: float, latitude: float, code: str) -> tuple[float, float]:
         """Return (km, bearing) from the point to the nearest point of a county; (0, 0) inside it.
 
@@ -143,6 +165,20 @@ def to_plane(degrees: NDArray[Any], longitude: float, latitude: float) -> NDArra
     east = east_radius * np.cos(middle) * np.radians(degrees[:, 0] - longitude)
     north = north_radius * np.radians(degrees[:, 1] - latitude)
     return np.column_stack((east, north))
+
+
+def circle_around(point: tuple[float, float], km: float) -> BaseGeometry:
+    """Return a circle around a longitude and latitude as a shape in degrees; the point itself for a radius of 0."""
+    longitude, latitude = point
+    if not km:
+        return Point(longitude, latitude)
+    # Degrees east and north of a kilometre at the point.
+    scale = np.abs(
+        to_plane(np.array([[longitude + 1e-4, latitude], [longitude, latitude + 1e-4]]), longitude, latitude)
+    )
+    east, north = 1e-4 / scale[0, 0], 1e-4 / scale[1, 1]
+    circle = Point(0, 0).buffer(km, quad_segs=32)
+    return shapely.transform(circle, lambda plane: plane * [east, north] + [longitude, latitude])
 
 
 def _around(longitude: float, latitude: float, km: float) -> BaseGeometry:

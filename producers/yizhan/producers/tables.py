@@ -6,13 +6,16 @@ Rule 2: an unknown heading is reported, and a row with something under it is not
 Rule 3: a row without a reference of its own is known by its content, so that a second import sends nothing twice.
 Rule 4: a position names its datum; nothing is guessed. A day without its hour is no time.
 Rule 5: an event that another county sent is not sent as one's own, as an export that is imported again would.
-Rule 6: a number of more than 15 digits was changed by the spreadsheet before the import: it is refused.
+Rule 6: a number of more than 15 digits was changed by the spreadsheet before the import: it is refused. So is what the
+        spreadsheet took for a date in a column that is none, and a number whose cell shows another unit than its
+        heading's.
+Rule 7: a badge, an officer's name, a reference is one: a cell with several is named.
 """
 
 from __future__ import annotations
 
-import difflib
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
@@ -32,11 +35,13 @@ from yizhan.producers.columns import (
 )
 from yizhan.producers.datum import Datum, PositionInvalid, datum_of, positions_of, to_wgs84
 from yizhan.producers.drafts import Draft, DraftInvalid, LineProblem, parse_draft
-from yizhan.producers.form_values import AnswerInvalid, parse_answer
+from yizhan.producers.form_values import AnswerInvalid, Path, parse_answer
 from yizhan.producers.forms import Field, FieldKind, form_of
+from yizhan.producers.headings import heading_index, heading_key, unit_of, unknown_heading
 from yizhan.producers.proposals import AllianceMap, coordinates_of
+from yizhan.producers.text_cleaning import tidy_text
 from yizhan.schemas import strictjson
-from yizhan.schemas.i18n import LANGUAGES, _
+from yizhan.schemas.i18n import _
 from yizhan.schemas.sentences import GOT
 from yizhan.schemas.timestamps import written
 
@@ -45,8 +50,16 @@ BY_CONTENT: Final = "sheet:"
 _EXACT: Final = 10**15
 """From here on a spreadsheet's numbers (IEEE 754, shown with 15 digits) are no longer what was typed."""
 _SHOWN: Final = 60
-_ALIKE: Final = 0.5
-"""Share of characters from which on a heading is taken for another one mistyped."""
+_AS_SHOWN: Final = frozenset({FieldKind.TEXT, FieldKind.MEMBER})
+"""Kinds of columns for which a number is its digits."""
+_COUNTED: Final = frozenset("人个起件次名户只头株处级岁条支辆台架份")
+"""Measure words, which change no number."""
+_SINGLE: Final = frozenset({"badge", "phone", "external_ref"})
+_OFFICERS: Final = frozenset({"drafted_by", "reviewed_by", "signed_off_by"})
+_ASKS_DAY: Final = re.compile("[0-9]{4}(?:-|Q|$)")
+"""How the example of a column begins that asks for a day, a month, a quarter or a year."""
+_BETWEEN: Final = re.compile(r"[、，；;,\n]|\s/\s")
+"""What stands between two values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,10 @@ class Cell:
 
     value: Any
     fault: str | None = None
+    shown: str | None = None
+    """A number's digits as its cell shows them, where the number format adds zeros or signs."""
+    unit: str = ""
+    """What its number format writes beside a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +112,7 @@ class TableReader:
         """Take whose it is; ``name`` is how problems call the file."""
         self._type, self._name, self._context = type, name, context
         self._names = {each.name for each in form_of(type)}
-        self._known = known_headings(type)
+        self._known, self._by_key = known_headings(type), heading_index(type)
         self._columns: dict[int, Column] = {}
         self._skipped: frozenset[int] = frozenset()
         self._id: int | None = None
@@ -120,26 +137,26 @@ class TableReader:
 
     def take_headings(self, row: TableRow) -> tuple[LineProblem, ...]:
         """Take the first row; return every problem with it."""
-        problems, seen = [], set[str]()
-        skipped, passed_over = set(), in_both_languages(EXTRA_HEADINGS)
+        problems, seen = [], set[Path]()
+        skipped, passed_over = set(), set(map(heading_key, in_both_languages(EXTRA_HEADINGS)))
         texts = {n: "" if cell.value is None else str(cell.value).strip() for n, cell in row.cells.items()}
         self.headings = tuple(texts.get(n, "") for n in range(max(texts, default=-1) + 1))
         for number, cell in sorted(row.cells.items()):
-            heading = texts[number].rstrip("*＊").strip()
-            column = self._known.get(heading)
-            if cell.fault is not None:
-                problems.append(self._problem(row.number, number, heading, cell.fault, heading))
-            elif heading in passed_over:
+            heading = " ".join(texts[number].rstrip("*＊").split())
+            key = heading_key(heading)
+            column = self._by_key.get(key)
+            if (fault := cell.fault or row.fault) is not None:
+                problems.append(self._problem(row.number, number, heading, fault, heading))
+            elif key in passed_over:
                 skipped.add(number)
-                self._id = number if heading in in_both_languages((ID_HEADING,)) else self._id
-            elif heading in seen:
+                self._id = number if key in map(heading_key, in_both_languages((ID_HEADING,))) else self._id
+            elif column is not None and column.path in seen:
                 problems.append(self._problem(row.number, number, heading, _("同一表头只能有一次"), heading))
             elif column is not None:
                 self._columns[number] = column
-                seen |= {column.heading(language) for language in LANGUAGES}
+                seen.add(column.path)
             elif heading:
-                near = difflib.get_close_matches(heading, self._known, 1, _ALIKE)
-                expected = _("没有这个表头，是“{near}”吗").format(near=near[0]) if near else _("没有这个表头")
+                expected = unknown_heading(heading, self._known)
                 problems.append(self._problem(row.number, number, heading, expected, heading))
         self._skipped = frozenset(skipped)
         if missing := self._missing():
@@ -187,9 +204,12 @@ class TableReader:
             yield self._problem(line, number, heading, expected, str(cell.value))
             return
         try:
-            text = cell_text(cell.value, column.field)
-            if cell.fault is not None:
-                yield self._problem(line, number, column.heading(), cell.fault, text)
+            text = tidy_text(cell_text(cell.value, column.field) if cell.shown is None or column.field.kind
+                             not in _AS_SHOWN else cell.shown)  # fmt: skip
+            if (fault := cell.fault or _wrong_unit(cell, column) or _several(column, text)) is not None:
+                yield self._problem(line, number, column.heading(), fault, text)
+                return
+            if not text:
                 return
             form_values.put(content, column.path, self._value(column, text))
         except (AnswerInvalid, PositionInvalid) as error:
@@ -204,7 +224,7 @@ class TableReader:
         if column.field.many and not column.field.choices and text in EMPTY_LIST:
             return []
         value = parse_answer(column.field, text, self._context.members)
-        # As the models write it: a row is known by what it says, not by its time zone.
+        # As the models write it: a row is known by what it says, not by its time zone. It has a UTC: ``clock_times``.
         return written(datetime.fromisoformat(value)) if column.field.kind is FieldKind.MOMENT else value
 
     def _converted(self, content: dict[str, Any], line: int) -> Iterator[LineProblem]:
@@ -262,10 +282,36 @@ class TableReader:
         return LineProblem(self._name, line, f"{column_letters(number)} {heading}".strip(), expected, came[:_SHOWN])
 
 
+def _wrong_unit(cell: Cell, column: Column) -> str | None:
+    """Say that a number's cell shows another unit than its heading's."""
+    if not cell.unit or column.field.kind not in {FieldKind.NUMBER, FieldKind.WHOLE}:
+        return None
+    wanted = unit_of(column.field.title)
+    if cell.unit == wanted or (wanted is None and (cell.unit in _COUNTED or cell.unit in column.field.title)):
+        return None
+    sentence = _("这个单元格的数字格式显示“{unit}”，这一列的单位是 {wanted}；请换算后以常规格式填写")
+    return sentence.format(unit=cell.unit, wanted=wanted or _("个数"))
+
+
+def _several(column: Column, text: str) -> str | None:
+    """Say that a cell holds several values where its column takes one."""
+    if column.field.many or column.field.kind is not FieldKind.TEXT:
+        return None
+    one_of_a_kind = column.path[-1] in _SINGLE or (column.path[-1] == "name" and column.path[-2] in _OFFICERS)
+    if one_of_a_kind and _BETWEEN.search(text):
+        return _("这一格只填一个；有几个的，请在简要情况里写明其余的")
+    return None
+
+
 def _split_problem(problem: str) -> tuple[str, str]:
     """Split a sentence into what was expected and what was found."""
     expected, found, came = problem.rpartition(_(GOT))
     return (expected, came) if found else (problem, "")
+
+
+def _is_typed_over(value: date | time) -> bool:
+    """Tell whether a spreadsheet may have made a date of 3-5; nobody types an hour by mistake."""
+    return not isinstance(value, datetime) or value.time() == time()
 
 
 def cell_text(value: Any, asked: Field) -> str:  # noqa: ANN401 -- whatever a cell holds
@@ -279,6 +325,11 @@ def cell_text(value: Any, asked: Field) -> str:  # noqa: ANN401 -- whatever a ce
             return ""
         case bool():
             return "是" if value else "否"
+        case date() | time() if (
+            _is_typed_over(value) and asked.kind is FieldKind.TEXT and not _ASKS_DAY.match(asked.example or "")
+        ):
+            sentence = _("表格软件把这一格当成了日期或时刻；请把单元格格式设为“文本”，照原件重填")
+            raise AnswerInvalid(f"{sentence}{_(GOT)}{value}")
         case datetime() if asked.kind is FieldKind.MOMENT or value.time() != time():
             return value.isoformat(sep=" ", timespec="minutes" if not value.second else "seconds")
         case date():

@@ -1,67 +1,44 @@
-"""Tables in files, read: Excel workbooks (openpyxl, a row at a time) and CSV.
+"""Excel workbooks, read a row at a time (openpyxl). CSV: ``csv_tables.py``.
 
 Rule 1: nothing in a file is computed: a formula is a fault of its cell, macros and links are never looked at.
         What the spreadsheet last computed is kept with the fault, for a person to check.
 Rule 2: a workbook that would unpack to more than ``MOST_BYTES`` is not unpacked; entities are not resolved
         (openpyxl reads with defusedxml where that is installed, and it is).
 Rule 3: a row that nobody sees, hidden or filtered away, is reported and not sent.
-Rule 4: CSV is UTF-8 if it can be, else GB 18030, as Chinese Excel writes it.
+Rule 4: a cell says what a person sees in it; where its number format hides or scales what it holds, it is a fault.
+Rule 5: every flavour of Office Open XML is read: transitional and strict, macros and templates, whatever its parts
+        are called. What is another format is named, with what to do.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 import warnings
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
-from datetime import datetime, time
-from typing import IO, Any, BinaryIO, Final, TypeVar
+from datetime import datetime, time, timedelta
+from typing import IO, Any, BinaryIO, Final
 from xml.parsers import expat
 
 from openpyxl import load_workbook
 from openpyxl.utils.cell import range_boundaries
-from openpyxl.utils.exceptions import InvalidFileException
 
 from yizhan.producers.columns import CODES, NOTES, in_both_languages
+from yizhan.producers.number_formats import shown_number
+from yizhan.producers.spreadsheet_packages import DAMAGED, no_workbook, opened_package
+from yizhan.producers.table_files import MOST_BYTES, MOST_COLUMNS, MOST_ROWS, TableInvalid, narrowed
 from yizhan.producers.tables import Cell, TableRow
-from yizhan.schemas.actions import Action
-from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _, marked
-from yizhan.schemas.sentences import technical
-from yizhan.schemas.spreadsheet import unguarded
 
-_Held = TypeVar("_Held")
 _Sheet = Any
 """openpyxl's ReadOnlyWorksheet, of which its stubs know little."""
-MOST_BYTES: Final = 128 * 1024 * 1024
-"""Most that a workbook may unpack to, and that a CSV may have, in bytes."""
-MOST_ROWS: Final = 20_000
-"""Most rows of a table, empty ones not counted: a longer one is refused: it must be split."""
-MOST_COLUMNS: Final = 1_000
 _LAST_ROW: Final = 1_048_576
 """Excel's own."""
 _MOST_MERGED_ROWS: Final = 200_000
-_OLD_EXCEL: Final = bytes.fromhex("d0cf11e0a1b11ae1")
-_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
-
-
 _NO_FORMAT: Final = re.compile(r'\[[^\]]*\]|"[^"]*"|\\.')
 """What says nothing of hours in a number format: locales and colours, quoted words."""
-_DAMAGED: Final = (
-    zipfile.BadZipFile, zlib.error, InvalidFileException, expat.ExpatError, SyntaxError, LookupError, ValueError,
-    TypeError, AttributeError, EOFError, OSError, RuntimeError,
-)  # fmt: skip
-"""What zipfile (RuntimeError: a part has a password, or is packed in a way of its own), the parsers of XML and
-openpyxl raise for a file that is damaged, or made to be.
-"""
-
-
-class TableInvalid(YizhanError):
-    """A file that is no table which can be read."""
+_ESCAPE: Final = re.compile("_x([0-9A-Fa-f]{4})_")
+"""How Open XML writes a character that XML cannot hold, or a carriage return (ECMA-376, 22.9.2.19)."""
 
 
 class WorkbookReader:
@@ -73,11 +50,10 @@ class WorkbookReader:
         Raises:
             TableInvalid: it is no workbook, too large, or has no such sheet.
         """
-        _check(stream)
-        self._stream = stream
+        self._stream = opened_package(stream, MOST_BYTES)
         try:
             with _quiet():
-                self._book = load_workbook(stream, read_only=True, keep_links=False)
+                self._book = load_workbook(self._stream, read_only=True, keep_links=False)
                 self._sheet = self._chosen(sheet)
                 self._merged, self._hidden = _layout(self._sheet)
                 no_tables = in_both_languages((NOTES, CODES)) | {self._sheet.title}
@@ -87,8 +63,8 @@ class WorkbookReader:
                     if one.title not in no_tables and one.sheet_state == "visible" and _has_rows(one)
                 )
                 """Titles of other visible sheets that hold something."""
-        except _DAMAGED as error:
-            raise _no_workbook(error) from None
+        except DAMAGED as error:
+            raise no_workbook(error) from None
 
     @property
     def title(self) -> str:
@@ -125,7 +101,7 @@ class WorkbookReader:
                 for number, cells in enumerate(_quietly(self._sheet.iter_rows(max_row=_LAST_ROW)), 1):
                     # A row is as wide as its last cell, be it empty: wide ones count, or reading them would never end.
                     wide = len(cells) > MOST_COLUMNS
-                    found = _narrowed((n, cell) for n, cell in enumerate(cells) if cell.value not in (None, ""))
+                    found = narrowed((n, cell) for n, cell in enumerate(cells) if cell.value not in (None, ""))
                     seen += bool(found) or wide
                     if not found and not wide:
                         continue
@@ -134,8 +110,8 @@ class WorkbookReader:
                         raise TableInvalid(sentence, most=MOST_ROWS)
                     fault = _("这一行隐藏着，看不见；要发请取消隐藏或筛选") if number in self._hidden else None
                     yield TableRow(number, self._read(number, found, computed), fault)
-        except _DAMAGED as error:
-            raise _no_workbook(error) from None
+        except DAMAGED as error:
+            raise no_workbook(error) from None
 
     def _read(self, number: int, found: Mapping[int, Any], computed: _Computed) -> dict[int, Cell]:
         read = {place: _cell(cell, number, place, computed) for place, cell in found.items()}
@@ -155,12 +131,18 @@ def _cell(cell: Any, number: int, place: int, computed: _Computed) -> Cell:  # n
         )
     if cell.data_type == "e":
         return Cell(str(value), _("这个单元格出错；请填写数值"))
-    shown = _NO_FORMAT.sub("", str(cell.number_format)).lower()
-    if isinstance(value, datetime) and value.time() == time() and "h" not in shown:
-        value = value.date()  # a day, not midnight
-    if isinstance(value, int | float) and "%" in shown:
-        return Cell(value, _("这是百分数格式，看到的和存着的差一百倍；请改成常规格式，照表头的单位填写"))
-    return Cell(value.strip() or None if isinstance(value, str) else value)
+    if isinstance(value, str):
+        return Cell(_ESCAPE.sub(lambda match: chr(int(match[1], 16)), value).strip() or None)
+    if isinstance(value, datetime):
+        codes = _NO_FORMAT.sub("", str(cell.number_format)).lower()
+        # A day, not midnight.
+        return Cell(value.date() if value.time() == time() and "h" not in codes else value)
+    if isinstance(value, timedelta):
+        return Cell(str(value), _("这是一段时长，不是时刻；请把单元格格式设为“文本”重填"))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return Cell(value)
+    shown = shown_number(value, str(cell.number_format))
+    return Cell(shown.text if shown.words else value, shown.fault, shown.text, shown.unit)
 
 
 class _Computed:
@@ -185,32 +167,6 @@ class _Computed:
 
     def close(self) -> None:
         self._rows = iter(())
-
-
-def _check(stream: BinaryIO) -> None:
-    """Look at what a file is before anything of it is unpacked."""
-    head = stream.read(8)
-    stream.seek(0)
-    if head == _OLD_EXCEL:
-        raise TableInvalid(marked("这是旧的 .xls，或加了密码的工作簿；请另存为不加密的 .xlsx"))
-    try:
-        with zipfile.ZipFile(stream) as packed:
-            size = sum(one.file_size for one in packed.infolist())
-            names = set(packed.namelist())
-    except _DAMAGED as error:
-        raise _no_workbook(error) from None
-    if "xl/workbook.xml" not in names:
-        raise _no_workbook("xl/workbook.xml")
-    if size > MOST_BYTES:
-        raise TableInvalid(marked("工作簿解开有 {size} 字节，至多 {most}；请分成几个文件"), size=size, most=MOST_BYTES)
-    stream.seek(0)
-
-
-def _no_workbook(error: object) -> YizhanError:
-    if isinstance(error, TableInvalid):
-        return error
-    sentence = _("应为完好的 Excel 工作簿（.xlsx）；旧的 .xls 请另存为 .xlsx，CSV 请按 CSV 导入")
-    return TableInvalid(technical(sentence, str(error)[:100]), hint=Action.to("table.import_csv"))
 
 
 def _has_rows(sheet: _Sheet) -> bool:
@@ -276,52 +232,3 @@ def _quietly(rows: Iterator[tuple[Any, ...]]) -> Iterator[tuple[Any, ...]]:
         if row is None:
             return
         yield row
-
-
-def _narrowed(cells: Iterable[tuple[int, _Held]]) -> dict[int, _Held]:
-    """Return the cells that hold something; of those beyond ``MOST_COLUMNS`` the first, which no heading is for."""
-    found: dict[int, _Held] = {}
-    for place, cell in cells:
-        found.setdefault(min(place, MOST_COLUMNS), cell)
-    return found
-
-
-# -- CSV --
-
-
-def csv_rows(stream: BinaryIO) -> Iterator[TableRow]:
-    """Yield the rows of a CSV that are not empty, the headings first; ``number`` counts rows, not lines.
-
-    Raises:
-        TableInvalid: no CSV that can be read, or more than ``MOST_ROWS``.
-    """
-    data = stream.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise TableInvalid(marked("文件至多 {most} 字节；请分成几个文件"), most=MOST_BYTES)
-    if data.startswith((b"PK\x03\x04", _OLD_EXCEL)):
-        raise TableInvalid(marked("这是 Excel 工作簿，不是 CSV"), hint=Action.to("table.import_excel"))
-    reader = csv.reader(io.StringIO(_decoded(data), newline=""), strict=True)
-    seen = 0
-    try:
-        for number, values in enumerate(reader, 1):
-            found = _narrowed((n, Cell(unguarded(text))) for n, each in enumerate(values) if (text := each.strip()))
-            seen += bool(found)
-            if seen > MOST_ROWS + 1:
-                raise TableInvalid(marked("一张表至多 {most} 行；请分成几个文件，一行也没有读入"), most=MOST_ROWS)
-            if found:
-                yield TableRow(number, found)
-    except csv.Error as error:
-        sentence = _("第 {line} 行起不是逗号分隔的 CSV，引号要成对").format(line=reader.line_num)
-        raise TableInvalid(technical(sentence, error)) from None
-
-
-def _decoded(data: bytes) -> str:
-    if data.startswith(_UTF16):
-        raise TableInvalid(marked("这是 UTF-16 文本；请另存为“CSV UTF-8（逗号分隔）”"))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        try:
-            return data.decode("gb18030")
-        except UnicodeDecodeError as error:
-            raise TableInvalid(technical(_("应为 UTF-8 或 GB 18030 的 CSV"), error)) from None

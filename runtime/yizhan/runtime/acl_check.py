@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from yizhan.runtime.errors import NotAuthorised
+from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import marked
 
 _UNKNOWN_TOPIC: Final = 3  # error codes of the Kafka protocol
@@ -39,8 +40,8 @@ def _require(topic: Mapping[str, Any] | None, name: str, principal: str, operati
     code = _UNKNOWN_TOPIC if topic is None else int(topic.get("error_code") or 0)
     allowed = () if topic is None else topic.get("authorized_operations") or ()
     if code == _UNKNOWN_TOPIC:
-        sentence = marked("Kafka 上没有主题 {name}；请用 yizhan broker start 按章程建立，或请驿站管理员建立")
-        raise NotAuthorised(sentence, name=name)
+        sentence = marked("Kafka 上没有主题 {name}；请按章程建立，或请驿站管理员建立")
+        raise NotAuthorised(sentence, name=name, hint=Action.to("broker.start"))
     if code == _NOT_AUTHORISED or (code == 0 and operation not in allowed):
         sentence = marked("{principal} 没有主题 {name} 的 {operation} 权限；证书用对了吗？请驿站管理员重新应用权限")
         raise NotAuthorised(sentence, name=name, principal=principal, operation=operation)

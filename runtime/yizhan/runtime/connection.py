@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from yizhan.runtime.errors import SettingError
-from yizhan.schemas.i18n import _
-from yizhan.schemas.sentences import technical
+from yizhan.schemas.actions import Action
+from yizhan.schemas.i18n import marked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,11 +62,11 @@ class KafkaConnection:
                 context.load_cert_chain(str(self.cert), None if self.key is None else str(self.key))
         except (OSError, ssl.SSLError) as error:
             files = ", ".join(str(path) for path in (self.ca, self.cert, self.key) if path is not None)
-            sentence = _(
-                "TLS 文件 {files} 不能用：应为 PEM 格式的 CA、证书和密钥；"
-                "请用 yizhan broker start 生成，或把 tls_dir 指到所在目录"
+            sentence = marked(
+                "TLS 文件 {files} 不能用：应为 PEM 格式的 CA、证书和密钥；请重新生成，或把 tls_dir 指到所在目录"
+                "（技术说明：{detail}）"
             )
-            raise SettingError(technical(sentence.format(files=files), error)) from error
+            raise SettingError(sentence, files=files, detail=error, hint=Action.to("broker.start")) from error
         return context
 
     def kafka_python(self) -> dict[str, Any]:

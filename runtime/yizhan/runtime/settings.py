@@ -13,6 +13,7 @@ import os
 import stat
 import tomllib
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -21,8 +22,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import SettingError
+from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
-from yizhan.schemas.sentences import GOT, expected, technical
+from yizhan.schemas.sentences import GOT, expected
 
 FILE_NAME = "yizhan.toml"
 PREFIX = "YIZHAN_"
@@ -197,15 +199,15 @@ class Settings(BaseSettings):
         try:
             from_file = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            sentence = _("{path} 不是可读的 TOML 文件；请改正或移走")
-            raise SettingError(technical(sentence.format(path=path), error)) from error
+            sentence = marked("{path} 不是可读的 TOML 文件；请改正或移走（技术说明：{detail}）")
+            raise SettingError(sentence, path=path, detail=error) from error
         if "sasl_password" in from_file and (mode := stat.S_IMODE(path.stat().st_mode)) & 0o077:
             sentence = marked("{path} 的权限是 {mode}，别人也能读；请运行 chmod 600 {path}")
             raise SettingError(sentence, path=path, mode=f"{mode:04o}")
         try:
             settings = cls(**from_file)
         except ValidationError as error:
-            raise SettingError(_sentences(cls, path, error)) from error
+            raise SettingError("{problems}", problems=_Problems(cls, path, error)) from error
         settings._home = home.absolute()
         return settings
 
@@ -247,8 +249,8 @@ class Settings(BaseSettings):
 
 def _present(path: Path) -> Path:
     if not path.is_file():
-        sentence = marked("没有文件 {path}；请先运行 yizhan broker start，或把 tls_dir 指到发给您的目录")
-        raise SettingError(sentence, path=path)
+        sentence = marked("没有文件 {path}；请先生成证书，或把 tls_dir 指到发给您的目录")
+        raise SettingError(sentence, path=path, hint=Action.to("broker.start"))
     return path
 
 
@@ -272,6 +274,18 @@ def _check_environment() -> None:
 
 _NOT_SETTINGS = frozenset({PREFIX + "HOME"})
 _VARIABLES = frozenset(PREFIX + name.upper() for name in Settings.model_fields)
+
+
+@dataclass(frozen=True)
+class _Problems:
+    """What is wrong with settings, put into words where it is shown."""
+
+    settings: type[Settings]
+    path: Path
+    error: ValidationError = field(repr=False)
+
+    def __str__(self) -> str:
+        return _sentences(self.settings, self.path, self.error)
 
 
 def _sentences(cls: type[Settings], path: Path, error: ValidationError) -> str:

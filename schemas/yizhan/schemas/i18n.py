@@ -17,8 +17,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Final
 
 SOURCE_LANGUAGE: Final = "zh_CN"
@@ -107,6 +109,23 @@ def marked(message: str) -> str:
     '已送达'
     """
     return message
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence as data: a message id and its parameters; ``str`` puts it into words in the language of who asks."""
+
+    message: str
+    params: Mapping[str, object]
+
+    @classmethod
+    def of(cls, message: str, /, **params: object) -> Sentence:
+        """Make one of a message id (``marked``) and its parameters, which may be sentences or errors themselves."""
+        return cls(message, MappingProxyType(params))
+
+    def __str__(self) -> str:
+        """Put it into words."""
+        return _(self.message).format(**self.params) if self.params else _(self.message)
 
 
 def join_list(words: Iterable[str]) -> str:

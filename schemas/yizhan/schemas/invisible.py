@@ -1,11 +1,13 @@
 r"""Characters that nobody sees (controls, marks that reorder text, zero-width characters), and what each place does.
 
-Four places, four needs, so four sets; they stand side by side here:
+Five places, five needs, so five sets; they stand side by side here:
 
 ========================  ==================================================  ==================================
 place                     set                                                 what is done
 ========================  ==================================================  ==================================
 a payload's text          ``_REFUSED``: the contract, schemas/README.md       refused (``first_refused``)
+a desk's own text,        format characters (Cf), and letters that are blank  left out (``without_format``), but
+before it is sent                                                             for what a payload refuses by name
 a terminal                ``_UNPRINTABLE`` and line separators                written as an escape (``escaped``)
 a page (bulletin, digest) ``_BLANKED``: controls, directions, zero width,     replaced by a space (``blanked``)
                           and what XML cannot hold
@@ -27,6 +29,11 @@ from typing import Final
 _REFUSED: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 """C0 and C1 controls but line feed and tab; marks that reorder what a person reads."""
 _BLANKED: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]+")
+_BLANK_LETTERS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks that no font shows, though Unicode calls them neither blank nor format: Hangul fillers, an empty
+Braille cell, a joiner of graphemes."""
+_SELECTORS: Final = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
+"""They choose a form of the character before them, which may be a name's: kept where there is one."""
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 """General categories of Unicode: controls, format marks, surrogates, private use, unassigned."""
 _STEERING: Final = _UNPRINTABLE | {"Zl", "Zp"}
@@ -40,6 +47,22 @@ def first_refused(text: str) -> str | None:
     """
     found = _REFUSED.search(text)
     return found[0] if found else None
+
+
+def without_format(text: str) -> str:
+    r"""Return text without format characters and blank letters; what a payload refuses stays, to be named.
+
+    A text of which nothing can be seen is empty then.
+
+    >>> without_format("Z-1\u200b"), without_format("\u2060\u3164\ufe0f"), without_format("火\u202e")
+    ('Z-1', '', '火\u202e')
+    """
+    kept = "".join(
+        each
+        for each in text
+        if _REFUSED.match(each) or (unicodedata.category(each) != "Cf" and each not in _BLANK_LETTERS)
+    )
+    return kept if _SELECTORS.sub("", kept).strip() else ""
 
 
 def escaped(text: str, *, keep_lines: bool = False) -> str:

@@ -33,9 +33,11 @@ def record(home: Home, county: str, actor: Actor, how: access_log.How, what: Seq
     access_log.append(access_log_path(home, county), utc_now(), who, how, actor.operation, what)
 
 
-def record_if_possible(home: Home, county: str, actor: Actor, how: access_log.How, what: Sequence[str]) -> None:
-    """Write an access down; a fault that prevents it is logged and stops nothing."""
+def record_if_possible(home: Home, county: str, actor: Actor, how: access_log.How, what: Sequence[str]) -> bool:
+    """Write an access down, and return whether it was; a fault that prevents it is logged and stops nothing."""
     try:
         record(home, county, actor, how, what)
     except StoreError:
         log.exception("an access could not be written down")
+        return False
+    return True

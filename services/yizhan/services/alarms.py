@@ -1,7 +1,7 @@
 """What a person at the desk is told while a county receives: arrivals, alarms, alarms that still ring.
 
-Rule 1: content is in the access log before the observer gets it. A log that cannot be written is reported, and does
-        not silence an alarm.
+Rule 1: content is in the access log before the observer gets it. Where the log cannot be written, an alarm that comes
+        in rings all the same, and everything else is passed on without its content.
 Rule 2: an alarm that nobody acknowledged is told again, until somebody does; also one that rang before a restart.
 """
 
@@ -59,28 +59,33 @@ class AlarmFeed:
         """Show the alarms that wait (not with ``all_content``), and tell of them again until ``stop``."""
         found = () if self._all_content else self._inbox.ringing()
         if found:
-            self._observer.waiting(len(found), min(found, key=lambda each: each.received))
+            oldest = min(found, key=lambda each: each.received)
+            self._observer.waiting(len(found), _without_content(oldest))
         for item in found:
-            self._record(item)
-            self._observer.rings(item)
+            self._observer.rings(item if self._recorded(item) else _without_content(item))
         threading.Thread(target=self._ring_again, args=(stop,), name="screen", daemon=True).start()
 
     def arrived(self, outcome: ReceiveOutcome) -> None:
         """Pass on what became of one record."""
         item = outcome.item
-        shown = item is not None and outcome.became == "stored" and (outcome.rings or is_for_people(item))
-        if item is not None and (self._all_content or shown):
-            self._record(item)
-        elif outcome.item is not None:
-            outcome = replace(outcome, item=replace(outcome.item, payload=None))
+        if item is not None:
+            for_people = outcome.became == "stored" and (outcome.rings or is_for_people(item))
+            may_show = (self._all_content or for_people) and self._recorded(item)
+            if not (may_show or outcome.rings):
+                outcome = replace(outcome, item=_without_content(item))
         self._observer.arrived(outcome)
 
-    def _record(self, item: Item) -> None:
+    def _recorded(self, item: Item) -> bool:
+        """Write the access down; a fault that prevents it is logged."""
         how: How = "listed" if self._all_content else "opened"
-        record_if_possible(self._home, self._inbox.county, self._actor, how, [item.id])
+        return record_if_possible(self._home, self._inbox.county, self._actor, how, [item.id])
 
     def _ring_again(self, stop: StopSignal) -> None:
         while not stop.wait(RING_AGAIN_SECONDS):
             count, ids = self._inbox.still_ringing()
             if count:
                 self._observer.still_ringing(count, ids)
+
+
+def _without_content(item: Item) -> Item:
+    return replace(item, payload=None)

@@ -31,6 +31,8 @@ from yizhan.schemas.checkpoints import OpenedCheckpoint
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.proofs import LogProof
 from yizhan.schemas.quarters import Quarter
+from yizhan.services.access_log import record
+from yizhan.services.actor import Actor
 from yizhan.services.books import people_of, read_books
 from yizhan.services.errors import NotFinal
 from yizhan.services.home import Home
@@ -148,13 +150,23 @@ class ExplainedEvent:
     proofs: Mapping[int, LogProof]
 
 
-def explain_event(sources: AuditSources, event_id: str, progress: Progress = SILENT) -> ExplainedEvent:
-    """Tell an event's life, or an obligation's by its name (``NoSuchStatement`` for an unknown one)."""
+def explain_event(sources: AuditSources, event_id: str, actor: Actor, progress: Progress = SILENT) -> ExplainedEvent:
+    """Tell an event's life, or an obligation's by its name.
+
+    The names of officers are content: each county in whose stores they were read has the access in its log, before
+    anything is returned. The life itself lists earlier accesses only.
+
+    Raises:
+        NoSuchStatement: neither log nor books have it.
+        StoreError: a store cannot be read, or an access not be written down.
+    """
     home = sources.home
-    people = {} if sources.books else people_of(home, event_id)
+    people, read = ({}, ()) if sources.books else people_of(home, event_id)
     with gather(sources, progress) as (files, evidence):
         life = history.life(evidence, event_id, home.charters, people)
         proofs = {place: prove(files, evidence.logged, place, home.charters) for place in life.places}
+    for county in read:
+        record(home, county, actor, "opened", [event_id])
     return ExplainedEvent(evidence.logged.checkpoint, life, proofs)
 
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from yizhan.consumers.export import ExportedItem
 from yizhan.ledger.audit import books
 from yizhan.ledger.audit.books import Book, Kind, Row
+from yizhan.ledger.audit.history import People
 from yizhan.producers.queries import Exported, OutboxQuery
 from yizhan.runtime import access_log
 from yizhan.runtime.clock import utc_now
+from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import written
 from yizhan.services.access_log import access_log_path, record
@@ -121,18 +123,29 @@ def read_books(home: Home, files: Sequence[Path]) -> Iterator[Book]:
                 yield books.read_book(book_lines(home, county, kind), home.charters, f"{county} {kind}")
 
 
-def people_of(home: Home, event_id: str) -> dict[tuple[str, str], str]:
-    """Return who confirmed what of an event, by name, from the stores in this home: (county, stage) → all of them."""
-    people: dict[tuple[str, str], list[str]] = {}
+def people_of(home: Home, event_id: str) -> tuple[People, tuple[str, ...]]:
+    """Return the officers who confirmed an event, and the counties in whose stores it was read.
+
+    The caller writes the access log of these counties before it passes the names on.
+    """
+    people: dict[tuple[str, str], list[Person]] = {}
+    read = []
     for county in sorted(home.charters.latest().members):
         with read_outbox(home, county) as outbox:
-            for posting in () if outbox is None else outbox.postings(OutboxQuery(id=event_id)):
-                for said in (each for words in posting.said.values() for each in words):
-                    if isinstance(by := said.payload.get("by"), dict):
-                        who = f"{by.get('name')}（{by.get('badge')}）"
-                        people.setdefault((posting.recipient, said.stage), []).append(who)
+            postings = () if outbox is None else tuple(outbox.postings(OutboxQuery(id=event_id)))
         with read_inbox(home, county) as inbox:
             item = None if inbox is None else inbox.item(event_id)
-            for answer in () if item is None else item.answers:
-                people.setdefault((county, answer.stage), []).append(f"{answer.name}（{answer.badge}）")
-    return {key: "、".join(dict.fromkeys(names)) for key, names in people.items()}
+        if postings or item is not None:
+            read.append(county)
+        for posting in postings:
+            for receipt in (each for receipts in posting.said.values() for each in receipts):
+                if (by := receipt.payload.get("by")) is not None:
+                    people.setdefault((posting.recipient, receipt.stage), []).append(Person.model_validate(by))
+        for answer in () if item is None else item.answers:
+            officer = Person(name=answer.name, badge=answer.badge)
+            people.setdefault((county, answer.stage), []).append(officer)
+    return {key: _once(officers) for key, officers in people.items()}, tuple(read)
+
+
+def _once(officers: Sequence[Person]) -> tuple[Person, ...]:
+    return tuple({(each.name, each.badge): each for each in officers}.values())

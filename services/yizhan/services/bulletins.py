@@ -33,7 +33,7 @@ from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.folders import write_private
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
-from yizhan.schemas.i18n import _, join_list, marked
+from yizhan.schemas.i18n import Sentence, _, join_list, marked
 from yizhan.schemas.payloads import read
 from yizhan.schemas.payloads.table import BULLETIN
 from yizhan.services.access_log import record
@@ -94,8 +94,8 @@ class BulletinFiles:
 
     files: Mapping[str, Path]
     figures_sha256: str
-    text_notes: tuple[str, ...]
-    doubts: tuple[str, ...]
+    text_notes: tuple[Sentence, ...]
+    doubts: tuple[Sentence, ...]
     uncovered: str
 
 
@@ -104,7 +104,7 @@ class TextFile:
     """The analyst's file; ``notes`` say what of it should be read again."""
 
     path: Path
-    notes: tuple[str, ...]
+    notes: tuple[Sentence, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +136,12 @@ def make_bulletin(
     if target.office is not None:
         paths["event"] = target.folder / f"{stem}-event.jsonl"
     if (existing := [str(each) for each in paths.values() if each.exists()]) and not target.overwrite:
-        raise ServiceError(marked("{path} 已经存在；要覆盖请加 --force，或用 -o 另选目录"), path=existing[0])
+        raise ServiceError(marked("{path} 已经存在；请另选目录，或选择覆盖"), path=existing[0])
     material = read_material(home, key, now, progress)
     writing = read_text(home, key)
     event = None if target.office is None else draft(material, key.partner, target.office, writing)
     record(home, key.county, actor, "printed", [f"{key.label} {key.partner}"])
-    progress.describe(_("写出文件"))
+    progress.describe(marked("写出文件"))
     target.folder.mkdir(parents=True, exist_ok=True)
     forms, uncovered = _forms(material, event, now)
     for form, path in paths.items():
@@ -186,7 +186,7 @@ def read_material(home: Home, key: BulletinKey, now: datetime, progress: Progres
         theirs = received_bulletin(inbox, key.label, pair)
     doubts, agreed = list(found.doubts), theirs is not None and theirs.payload.get("figures") == digest(figures)
     if theirs is not None and not agreed:
-        doubts.append(_("【数字不一致】对方签发的与本县的不同；请核对双方的通报"))
+        doubts.append(Sentence.of(marked("【数字不一致】对方签发的与本县的不同；请核对双方的通报")))
     cited = () if theirs is None else tuple(_cited(theirs.payload, partner))
     own = tuple(CitedManifest.of(each.manifest, each.hash.hex()) for each in found.digests)
     passages, cases = ({}, None) if writing is None else _filled(home, key, writing, figures)
@@ -210,7 +210,7 @@ def _filled(
     try:
         return filled(writing, figures)
     except TextInvalid as error:
-        raise TextInvalid(f"{text_path(home, key)}: {error}") from None
+        raise TextInvalid("{path}: {error}", path=text_path(home, key), error=error) from None
 
 
 def _cited(payload: Mapping[str, Any], county: str) -> Iterator[CitedManifest]:
@@ -270,7 +270,8 @@ def _check_signable(material: Material, partner: str, office: Office, writing: W
         raise ServiceError(sentence, names=names, hint=Action.to("schema.show", name="office"))
     if writing is not None and (notes := changed(writing, material.figures)):
         hint = Action.to("bulletin.edit", label=label, county=material.maker, partner=partner)
-        raise ServiceError("\n".join([*notes, _("核对文字后才能签发")]), hint=hint)
+        lines = {f"line{n}": each for n, each in enumerate((*notes, Sentence.of(marked("核对文字后才能签发"))))}
+        raise ServiceError("\n".join(f"{{{name}}}" for name in lines), hint=hint, **lines)
 
 
 def received_bulletin(inbox: InboxView | None, label: str, pair: tuple[str, str]) -> SignedBulletin | None:
@@ -322,7 +323,7 @@ def read_text(home: Home, key: BulletinKey) -> Writing | None:
     except FileNotFoundError:
         return None
     except TextInvalid as error:
-        raise TextInvalid(f"{path}: {error}") from None
+        raise TextInvalid("{path}: {error}", path=path, error=error) from None
 
 
 def figures_for_text(home: Home, key: BulletinKey, actor: Actor, progress: Progress = SILENT) -> dict[str, Any]:
@@ -343,7 +344,7 @@ def write_text(home: Home, key: BulletinKey, figures: Mapping[str, Any]) -> Text
         notes = () if writing is None else (*changed(writing, figures), *by_hand(writing))
         text = written(blank(figures) if writing is None else writing, figures)
     except TextInvalid as error:
-        raise TextInvalid(f"{path}: {error}") from None
+        raise TextInvalid("{path}: {error}", path=path, error=error) from None
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".new")
     new.touch(mode=0o600)

@@ -17,7 +17,6 @@ from yizhan.producers.cap import (
     WRITABLE,
     CapContext,
     CapMessage,
-    WrittenCap,
     draft_of,
     read_cap,
     withdrawal_of,
@@ -26,14 +25,14 @@ from yizhan.producers.cap import (
 from yizhan.producers.cap.words import OUR_PREFIX, parse_reference
 from yizhan.producers.doubts import Judgement, judge
 from yizhan.producers.draft_store import DraftStore
-from yizhan.producers.drafts import Draft, Office
+from yizhan.producers.drafts import Draft, Office, Reference
 from yizhan.producers.geography import Outlines
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import EventRow, OutboxQuery, OwnEvent
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.i18n import Sentence, marked
 from yizhan.schemas.payloads import read
 from yizhan.services import stores
 from yizhan.services.access_log import record
@@ -61,9 +60,9 @@ class CapDraft:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A remark about a message: a sentence in the language of the request, and what can be done."""
+    """A remark about a message, and what can be done; the message's reader makes its own in words."""
 
-    text: str
+    sentence: Sentence | str
     hint: Action | None = None
 
 
@@ -76,8 +75,19 @@ class CapImport:
     drafts: list[CapDraft] = field(default_factory=list)
     sent_before: list[str] = field(default_factory=list)
     drafted_before: list[int] = field(default_factory=list)
+    error: Exception | None = None
+    """Why it could not be read."""
     refused: list[Remark] = field(default_factory=list)
     unfit: list[Remark] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class EventAsCap:
+    """An event as a message; ``changed_by`` are the ids of what withdrew or corrected it since."""
+
+    xml: bytes
+    changed_by: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
 class CapDesk:
@@ -128,9 +138,8 @@ class CapDesk:
         with stores.read_inbox(self._home, self._county) as inbox:
             item = None if inbox is None else inbox.item(name.identifier)
         if item is not None:
-            text = _("{id} 已在收件箱里，是 {member} 发来的").format(
-                id=item.id, member=self._home.member_name(item.source)
-            )
+            sender = self._home.member_name(item.source)
+            text = Sentence.of(marked("{id} 已在收件箱里，是 {member} 发来的"), id=item.id, member=sender)
             taken.refused.append(Remark(text, Action.to("draft.new", county=self._county, reply_to=item.id)))
         return item is not None
 
@@ -147,8 +156,9 @@ class CapDesk:
             if own.header.status == message.status:
                 yield place, own
             else:
-                sentence = _("它指向的 {id} 是 {theirs}，而这一份是 {ours}：演练和实情不混，按独立的一件处理")
-                taken.unfit.append(Remark(sentence.format(id=row.id, theirs=own.header.status, ours=message.status)))
+                text = marked("它指向的 {id} 是 {theirs}，而这一份是 {ours}：演练和实情不混，按独立的一件处理")
+                sentence = Sentence.of(text, id=row.id, theirs=own.header.status, ours=message.status)
+                taken.unfit.append(Remark(sentence))
 
     def _cancel(
         self, message: CapMessage, earlier: dict[tuple[str, int], OwnEvent], outbox: OutboxView | None, taken: CapImport
@@ -168,21 +178,21 @@ class CapDesk:
             self._draft(withdrawal_of(message, number, header, payload), [], outbox, taken)
         waiting = self._drafts_of(message)
         for n in waiting:
-            text = _("它撤销的还是草稿 {n}，没有发出；不再发就丢弃").format(n=n)
+            text = Sentence.of(marked("它撤销的还是草稿 {n}，没有发出；不再发就丢弃"), n=n)
             taken.unfit.append(Remark(text, Action.to("draft.drop", n=n, county=self._county)))
         if not earlier and not waiting:
-            taken.refused.append(Remark(_("它撤销的预警本县没有发过，不必撤回")))
+            taken.refused.append(Remark(Sentence.of(marked("它撤销的预警本县没有发过，不必撤回"))))
 
     def _update_of_nothing(self, message: CapMessage, refs: dict[tuple[str, int], str], taken: CapImport) -> None:
         if message.msg_type != "Update" or refs or not taken.drafts:
             return
         waiting = [str(n) for n in self._drafts_of(message)]
         sentence = (
-            _("它更新的预警还是草稿 {n}；请先发那一份，或只发这一份")
+            Sentence.of(marked("它更新的预警还是草稿 {n}；请先发那一份，或只发这一份"), n=", ".join(waiting))
             if waiting
-            else _("它更新的预警本县没有发过，作为首报")
+            else Sentence.of(marked("它更新的预警本县没有发过，作为首报"))
         )
-        taken.unfit.append(Remark(sentence.format(n=", ".join(waiting))))
+        taken.unfit.append(Remark(sentence))
 
     def _drafts_of(self, message: CapMessage) -> list[int]:
         stems = {each.stem for each in message.references}
@@ -205,16 +215,23 @@ class CapDesk:
         else:
             n = self._store.begin(content, utc_now())
             # Unfinished as it may be, it is judged as every other draft.
-            judged = judge(Draft.model_construct(**content), self._sender)
+            judged = judge(_unfinished(content), self._sender)
             missing = missing_fields(content["type"], payload)
             taken.drafts.append(CapDraft(n, content["type"], ref, content["status"], missing, judged, tuple(unfit)))
 
 
-def _of_others(message: CapMessage, stems: set[str]) -> Iterator[str]:
+def _unfinished(content: dict[str, Any]) -> Draft:
+    """Make a draft of content that may lack what its type requires; its references are what a draft has."""
+    names = ("reply_to", "supersedes", "withdraws")
+    references = {name: Reference.model_validate(content[name]) for name in names if content.get(name) is not None}
+    return Draft.model_construct(**{**content, **references})
+
+
+def _of_others(message: CapMessage, stems: set[str]) -> Iterator[Sentence]:
     """Name the other senders whose messages a message updates or cancels: nobody has checked that it may."""
     for other in sorted({each.sender for each in message.references if each.stem in stems} - {message.name.sender}):
-        sentence = _("它指向的是 {other} 的报文，而发送者是 {sender}：请先向 {other} 核实")
-        yield sentence.format(other=other, sender=message.name.sender)
+        text = marked("它指向的是 {other} 的报文，而发送者是 {sender}：请先向 {other} 核实")
+        yield Sentence.of(text, other=other, sender=message.name.sender)
 
 
 def _sent(outbox: OutboxView | None) -> Iterator[EventRow]:
@@ -222,7 +239,7 @@ def _sent(outbox: OutboxView | None) -> Iterator[EventRow]:
         yield from () if outbox is None else outbox.rows(OutboxQuery(type=type_))
 
 
-def event_as_cap(home: Home, county: str, event_id: str, actor: Actor, *, english: bool) -> WrittenCap:
+def event_as_cap(home: Home, county: str, event_id: str, actor: Actor, *, english: bool) -> EventAsCap:
     """Write an event of a county's outbox or inbox as CAP.
 
     Raises:
@@ -254,5 +271,4 @@ def event_as_cap(home: Home, county: str, event_id: str, actor: Actor, *, englis
         written = write_cap(header, contents.raw, names, sent_at, english=english)
     record(home, county, actor, "exported", [event_id])
     changed = () if item is None else (item.withdrawn_by, item.superseded_by)
-    later = [_("注意：这一件已被 {id} 撤回或更正").format(id=each) for each in changed if each]
-    return WrittenCap(written.xml, (*later, *written.left_out))
+    return EventAsCap(written.xml, tuple(each for each in changed if each), written.left_out)

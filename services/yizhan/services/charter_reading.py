@@ -138,7 +138,7 @@ def _read_policy(path: Path) -> PolicyFile:
             return PolicyFile.model_validate(strictjson.loads(text.encode(), max_depth=10))
         return PolicyFile.model_validate(texts.read(text).get("policy"))
     except (ValueError, ValidationError) as error:
-        raise ServiceError(f"{path}: {error}") from None
+        raise ServiceError("{path}: {error}", path=path, error=error) from None
 
 
 def headers_of_file(path: Path) -> Iterator[Header]:
@@ -148,7 +148,7 @@ def headers_of_file(path: Path) -> Iterator[Header]:
             try:
                 yield parse_header(line)
             except Refused as error:
-                raise ServiceError(f"{path}:{number}: {error}") from None
+                raise ServiceError("{path}:{number}: {error}", path=path, number=number, error=error) from None
 
 
 def headers_of_county(home: Home, county: str) -> Iterator[Header]:

@@ -123,7 +123,7 @@ def seal_envelope(
     """Check, number, sign and seal a payload; nothing is stored.
 
     Raises:
-        NotAMember, NoKey: who sends or receives is not known, or has no key.
+        UnknownMember, NoKey: who sends or receives is not known, or has no key.
         ServiceError: a header attribute is wrong, or the payload is empty.
         PayloadInvalid: the payload is not as its type says.
         Refused: the station would refuse it.
@@ -162,7 +162,7 @@ def _header(attributes: dict[str, Any], charter: Charter, numbers: Mapping[str, 
 def _payload(request: SealRequest, header: Header) -> bytes:
     """Check a payload as its sender must, and write it in the one spelling."""
     if not request.payload.strip():
-        raise ServiceError(marked("标准输入是空的，没有内容可以封装"))
+        raise ServiceError(marked("没有内容可以封装：得到的是空的"))
     if request.raw:
         return request.payload
     payload = parse_strict(header.type, request.payload)
@@ -199,7 +199,7 @@ def open_envelope(
     if county is not None and county not in to:
         raise ServiceError(marked("{county} 不是收件县；收件的是：{to}"), county=county, to=names)
     if not here:
-        sentence = marked("{home} 里没有收件县（{to}）的密钥；请用 --home 指到其中一个县的主目录")
+        sentence = marked("{home} 里没有收件县（{to}）的密钥；请改用其中一个县的主目录")
         raise NoKey(sentence, home=home.path, to=names)
     charters = (home.charters.latest(), home.charter, charter)
     keys = tuple(

@@ -91,7 +91,7 @@ def export_tables(
     """
     csv = file.lower().endswith(".csv")
     if query.type is None and csv:
-        raise ServiceError(marked("CSV 只能写一类事件；请用 --type 选定，或写成 .xlsx"))
+        raise ServiceError(marked("CSV 只能写一类事件；请选定类型，或写成 .xlsx"))
     rows = []
     for row in _rows(home, county, query):
         rows.append(row)
@@ -107,7 +107,7 @@ def _span(home: Home, label: str | None) -> tuple[datetime, datetime] | None:
     try:
         quarter = Quarter.parse(label)
     except ValueError:
-        raise ServiceError(marked("--quarter 应为如 2026Q3 的季度，得到 {came}"), came=label[:20]) from None
+        raise ServiceError(marked("季度应写成 2026Q3 这样，得到 {came}"), came=label[:20]) from None
     return quarter.start(home.charter.time_zone), quarter.end(home.charter.time_zone)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from yizhan.producers.drafts import Draft
 from yizhan.producers.firms import FirmsContext, FirmsImport, import_firms
 from yizhan.producers.numbering import Accepted
 from yizhan.producers.queries import OutboxQuery
+from yizhan.producers.satellites import canonical_reference
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.payloads.table import HOTSPOT
 from yizhan.services.doubts import sender_of
@@ -52,6 +53,11 @@ class HotspotImport:
     """The newest on the county's territory is older than ``OLD``."""
     results: list[tuple[Draft, Accepted | Exception]] = field(default_factory=list)
 
+    @property
+    def empty(self) -> bool:
+        """Whether the file has not one detection, good or bad: a download that broke off looks like this."""
+        return not (self.found.in_members or self.found.outside or self.found.problems)
+
     def doubtful(self) -> list[Judgement]:
         """Return the drafts with doubts that were not sent before."""
         return [each for each in self.judged if each.doubts and each.draft.external_ref not in self.sent_before]
@@ -77,14 +83,23 @@ def read_hotspots(home: Home, county: str, source: HotspotSource) -> HotspotImpo
     sender = sender_of(home, county, now=now, outlines=outlines)
     with read_outbox(home, county) as outbox:
         rows = () if outbox is None else outbox.rows(OutboxQuery(type=HOTSPOT))
-    references = {draft.external_ref or "" for draft in found.drafts}
+    sent = {canonical_reference(row.external_ref or ""): row.external_ref or "" for row in rows}
+    # What an earlier version sent keeps the reference that it had: it is the same detection.
+    drafts = [_under(draft, sent.get(draft.external_ref or "", draft.external_ref or "")) for draft in found.drafts]
+    found = replace(found, drafts=tuple(drafts))
+    references = {draft.external_ref or "" for draft in drafts}
     old = not source.shift_to_now and found.newest is not None and now - found.newest > OLD
     return HotspotImport(
         found,
         tuple(judge(draft, sender) for draft in found.drafts),
-        frozenset({row.external_ref or "" for row in rows} & references),
+        frozenset(set(sent.values()) & references),
         old,
     )
+
+
+def _under(draft: Draft, reference: str) -> Draft:
+    payload = {**draft.payload, "external_ref": reference}
+    return draft.model_copy(update={"external_ref": reference, "payload": payload})
 
 
 def send_hotspots(

@@ -1,6 +1,7 @@
 """A county's inbox: list, show, answer.
 
 Rule 1: whoever sees what a partner sealed is in the access log before the content is returned.
+Rule 2: an answer is entered after that: where the access cannot be written down, nothing is answered.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from yizhan.consumers.items import Aside, Conflict, Gap, InboxQuery, Item
+from yizhan.consumers.items import Aside, Gap, InboxQuery, Item, RivalEvent
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.matters import Answer, MatterEvent, in_order
@@ -31,7 +32,7 @@ class InboxListing:
     items: tuple[Item, ...] = ()
     aside_count: int = 0
     gaps: tuple[Gap, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
+    conflicts: tuple[RivalEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +95,13 @@ def find_item(home: Home, county: str, item_id: str) -> Item:
     with read_inbox(home, county) as inbox:
         item = None if inbox is None else inbox.item(item_id)
     if item is None:
-        sentence, hint = marked("{county} 的收件箱里没有 {id}"), Action.to("inbox.list", county=county)
-        raise NotFound(sentence, county=home.member_name(county), id=item_id, hint=hint)
+        raise _not_found(home, county, item_id)
     return item
+
+
+def _not_found(home: Home, county: str, item_id: str) -> NotFound:
+    sentence, hint = marked("{county} 的收件箱里没有 {id}"), Action.to("inbox.list", county=county)
+    return NotFound(sentence, county=home.member_name(county), id=item_id[:80], hint=hint)
 
 
 def answer_item(
@@ -114,14 +119,16 @@ def answer_item(
         passphrases: of the county's keys.
 
     Raises:
-        NoSuchItem: there is no such item.
+        NotFound: there is no such item.
         NotAnswerable: it is not addressed to this county, or name and badge are wrong.
-        NoKey, StoreError: as ``open_inbox``.
+        NoKey: as ``open_inbox``.
+        StoreError: as ``open_inbox``, or the access cannot be written down; nothing was entered.
     """
     name, badge = ("", "") if actor.officer is None else (actor.officer.name, actor.officer.badge)
     with open_inbox(home, county, passphrases) as inbox:
         before = inbox.item(item_id)
+        if before is None:
+            raise _not_found(home, county, item_id)
+        record(home, county, actor, "opened", [item_id])
         item = inbox.acknowledge(item_id, name, badge, stage, note)
-    record(home, county, actor, "opened", [item.id])
-    earlier = () if before is None else before.answers
-    return Answered(item, earlier, entered=len(item.answers) > len(earlier))
+    return Answered(item, before.answers, entered=len(item.answers) > len(before.answers))

@@ -63,7 +63,7 @@ def save_item_files(
     item = find_item(home, county, item_id)
     raw = {} if item.contents is None else item.contents.raw
     if not folder.is_dir():
-        raise ServiceError(marked("{path} 不是目录；请先建好，或用 -o 换一个"), path=folder)
+        raise ServiceError(marked("{path} 不是目录；请先建好，或换一个"), path=folder)
     saved, refused = list[Path](), list[tuple[str, FileRefused]]()
     with FilesView(inbox_path(home, county)) as files:
         advance = FileProgress(progress)

@@ -1,17 +1,14 @@
-"""What officers call things: types, ways, reasons. The word of the contract stands beside each.
+"""The words for codes, once for every face: types, ways, reasons, states. Sentences are made at the face.
 
 Rule 1: a word that this version does not know is shown as it came.
-Rule 2: an error whose own sentence is for engineers is shown by what it means; its sentence follows, marked.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from yizhan.schemas.errors import Refused
 from yizhan.schemas.i18n import _, marked, with_note
 from yizhan.schemas.payloads import table
-from yizhan.schemas.sentences import technical
 
 WAYS: Final = {"alarm": marked("报警"), "notice": marked("即时通知"), "digest": marked("季度通报")}
 ARRIVALS: Final = {
@@ -97,48 +94,11 @@ def type_of(word: str) -> str | None:
     return found[0] if len(found) == 1 else None
 
 
-def way_name(word: str) -> str:
-    """Return what a way is called."""
-    return _(WAYS[word]) if word in WAYS else word
-
-
-def arrival(word: str) -> str:
-    """Return how something arrives by a way."""
-    return _(ARRIVALS[word]) if word in ARRIVALS else word
-
-
 def reason_name(word: str) -> str:
     """Return what a reason of refusal means, after its word."""
     return with_note(word, _(REASONS[word])) if word in REASONS else word
 
 
-def doubt_sentence(word: str, type: str, county: str, basis: str = "", strangers: str = "") -> str:
-    """Return what should be checked again.
-
-    ``county`` is where it happened, ``basis`` what the law's figures say, ``strangers`` are counties that are no
-    members.
-    """
-    return _(DOUBTS[word]).format(type=type_name(type), county=county, basis=basis, strangers=strangers)
-
-
-def refusal(word: str, detail: str | None) -> str:
-    """Return why something was refused: what the reason means, then the station's own sentence."""
-    return technical(reason_name(word), detail) if detail else reason_name(word)
-
-
-def error_sentence(error: Exception) -> str:
-    """Return the sentence of an error of ours, or what its class means with that as a detail."""
-    if isinstance(error, Refused):
-        return refusal(error.reason.value, str(error))
-    meaning = next((ERRORS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in ERRORS), None)
-    return str(error) if meaning is None else technical(_(meaning), error)
-
-
 def state_name(word: str) -> str:
     """Return what the state of an outbox row is called."""
     return _(STATES[word]) if word in STATES else word
-
-
-def stage_name(word: str) -> str:
-    """Return what the stage of a receipt is called."""
-    return _(STAGES[word]) if word in STAGES else word

@@ -98,7 +98,7 @@ def link_threads(
     with open_outbox(home, county, passphrases) as outbox:
         own = outbox.event(own_id)
         if own is None:
-            raise NotFound(marked("{id} 不是本县发出的；OWN 应是本县的，OTHER 是对方的"), id=own_id)
+            raise NotFound(marked("{id} 不是本县发出的；前一件应是本县的，后一件是对方的"), id=own_id)
         if other is None:
             raise NotFound(marked("{id} 不在本县的收件箱里"), id=other_id, hint=Action.to("inbox.list", county=county))
         thread = own.header.subject or own.header.id
@@ -183,7 +183,7 @@ def _countersigned(home: Home, county: str, plan: Item, office: Office | None) -
         with read_drafts(home, county) as drafts:
             officers = {} if drafts is None else drafts.office()
     if missing := [name for name in OFFICE if name not in officers]:
-        sentence = marked("会签要写明本县的 {names}；请用 --office FILE 给出")
+        sentence = marked("会签要写明本县的 {names}；请给出机构信息")
         raise ServiceError(sentence, names=", ".join(missing), hint=Action.to("schema.show", name="office"))
     raw = {} if plan.contents is None else plan.contents.raw
     terms = {name: value for name, value in raw.items() if name not in (*OFFICE, *_PLAN_AUTHORS_OWN)}

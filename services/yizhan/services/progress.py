@@ -12,7 +12,7 @@ class Progress(Protocol):
         """Take note that so many more steps are done."""
 
     def describe(self, text: str) -> None:
-        """Take note of what is being done."""
+        """Take note of what is being done: a message id (``marked``), which the face puts into words."""
 
 
 class _Silent:

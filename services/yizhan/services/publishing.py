@@ -18,7 +18,8 @@ from itertools import groupby
 from typing import BinaryIO
 
 from yizhan.producers.doubts import Doubt, Judgement, Sender, county_of, judge
-from yizhan.producers.drafts import Draft, LineProblem, read_jsonl
+from yizhan.producers.drafts import MAX_LINE_BYTES, Draft, LineProblem, read_jsonl
+from yizhan.producers.json_pieces import numbered_lines
 from yizhan.producers.numbering import Accepted
 from yizhan.producers.outbox import Outbox
 from yizhan.schemas.charter import Charter
@@ -134,7 +135,7 @@ def _with_files(
     whole = list(found)
     drafts = [(line, each) for line, each in whole if not isinstance(each, LineProblem)]
     if len(drafts) > 1:
-        sentence = marked("--attach 的附件属于一件文书，{name} 里有 {count} 件；请一件一个文件分开发")
+        sentence = marked("附件属于一件文书，{name} 里有 {count} 件；请一件一个文件分开发")
         raise SeveralDrafts(sentence, name=stream.name, count=len(drafts))
     yield from ((line, each) for line, each in whole if isinstance(each, LineProblem))
     for line, draft in drafts:
@@ -192,7 +193,8 @@ def explain(
         return (judge_envelope(data, charter, at),)
     if not data.strip():
         raise ServiceError(marked("{name} 是空的：既没有信封，也没有待发事件"), name=name)
-    if not any(line.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{") for line in data.splitlines()):
+    lines = (line for _number, line in numbered_lines(io.BytesIO(data), MAX_LINE_BYTES))
+    if not any(isinstance(line, int) or line.lstrip().startswith((b"{", b"[")) for line in lines):
         raise ServiceError(marked("{name} 既不是信封，也不是待发事件的 JSON Lines"), name=name)
     return tuple(_explain_lines(home, read_jsonl(io.BytesIO(data), name), county, charter, at))
 

@@ -22,11 +22,11 @@ from yizhan.bulletin.figures import canonical, figures
 from yizhan.bulletin.obligations import quarter_obligations
 from yizhan.bulletin.quarter_events import QuarterEvent, QuarterObligation, missing_event, quarter_event
 from yizhan.consumers.digests import Digest, DigestMember
-from yizhan.consumers.labels import ManifestVerdict, sentence
+from yizhan.consumers.labels import SENTENCES, DigestWarn, ManifestVerdict
 from yizhan.consumers.view import InboxView
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.schemas.charter import Charters
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.i18n import Sentence, marked
 from yizhan.schemas.payloads import read
 from yizhan.schemas.payloads.table import NEVER_COUNTED
 from yizhan.schemas.policy import Way
@@ -53,14 +53,14 @@ class NotListed:
 class QuarterContents:
     """What is held of a quarter.
 
-    ``digests`` are those that its bulletin cites, the newest last; ``doubts`` are sentences for people. ``proven``:
-    closing manifests that agree with what is held name everything that was received.
+    ``digests`` are those that its bulletin cites, the newest last; ``doubts`` are what the figures may lack.
+    ``proven``: closing manifests that agree with what is held name everything that was received.
     """
 
     events: tuple[QuarterEvent, ...]
     obligations: tuple[QuarterObligation, ...]
     digests: tuple[Digest, ...]
-    doubts: tuple[str, ...]
+    doubts: tuple[Sentence, ...]
     not_listed: NotListed
     proven: bool
 
@@ -69,18 +69,18 @@ def partner_of(home: Home, county: str, partner: str | None) -> str:
     """Return the partner: the one that was asked for, else the one that the charter pairs the county with.
 
     Raises:
-        NotAMember: it is no member of the charter.
+        UnknownMember: it is no member of the charter.
         ServiceError: it is the county itself, or the charter pairs the county with none or several.
     """
     home.member(county)
     if partner is not None:
         if home.member(partner) == county:
-            sentence = marked("{county} 不能与自己通报；请用 --with 给出伙伴县")
+            sentence = marked("{county} 不能与自己通报；请给出伙伴县")
             raise ServiceError(sentence, county=home.member_name(county))
         return partner
     found = home.charters.latest().partners(county)
     if len(found) != 1:
-        sentence = marked("章程给 {county} 结对的县有 {count} 个；请用 --with 给出其中一个")
+        sentence = marked("章程给 {county} 结对的县有 {count} 个；请给出其中一个")
         raise ServiceError(sentence, county=home.member_name(county), count=len(found))
     return found[0]
 
@@ -156,7 +156,8 @@ def read_quarter(
             unanswered += not sent.answered
             progress.advance()
     if unanswered:
-        doubts.append(_("本县发出的 {count} 件还没有驿站的回执，双方数字可能不一致").format(count=unanswered))
+        text = marked("本县发出的 {count} 件还没有驿站的回执，双方数字可能不一致")
+        doubts.append(Sentence.of(text, count=unanswered))
     obligations = () if inbox is None else quarter_obligations(inbox.followups(until), pair, since, until)
     cited = tuple(each for each in digests if each.label == label)
     if not cited and reach > since:
@@ -182,19 +183,24 @@ def _reaching(everything: Sequence[Digest], since: datetime, until: datetime) ->
     return (*chosen, *sorted(interim, key=lambda each: each.manifest.made)[-1:])
 
 
-def _doubts(label: str, digests: Sequence[Digest], within: tuple[datetime, datetime], time_zone: str) -> Iterator[str]:
+def _doubts(
+    label: str, digests: Sequence[Digest], within: tuple[datetime, datetime], time_zone: str
+) -> Iterator[Sentence]:
     for each in digests:
         if each.verdict is not ManifestVerdict.VERIFIED:
-            yield f"{each.label}: {sentence(each.verdict)}"
+            yield _of_digest(each, each.verdict)
         if each.label == label:
-            yield from (f"{each.label}: {sentence(warning)}" for warning in each.warnings)
+            yield from (_of_digest(each, warning) for warning in each.warnings)
     reach = max((each.manifest.made for each in digests), default=None)
     if reach is None or reach <= within[0]:
-        yield _("{label} 的季度清单还没有到，收文不全").format(label=label)
+        yield Sentence.of(marked("{label} 的季度清单还没有到，收文不全"), label=label)
     elif reach < within[1]:
-        yield _("清单只到 {time}，其后的没有计入").format(
-            time=f"{reach.astimezone(ZoneInfo(time_zone)):%Y-%m-%d %H:%M}"
-        )
+        text = marked("清单只到 {time:%Y-%m-%d %H:%M}，其后的没有计入")
+        yield Sentence.of(text, time=reach.astimezone(ZoneInfo(time_zone)))
+
+
+def _of_digest(digest: Digest, word: ManifestVerdict | DigestWarn) -> Sentence:
+    return Sentence.of("{label}: {what}", label=digest.label, what=Sentence.of(SENTENCES[word]))
 
 
 def _members(

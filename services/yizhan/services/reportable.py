@@ -30,7 +30,7 @@ def reportable_hotspots(home: Home, file: Path, outlines: Path | None) -> Iterat
         with file.open("rb") as stream:
             found = import_firms(stream, file.name, FirmsContext(county, members, shapes, strip))
         if found.problems:
-            raise ServiceError(str(found.problems[0]))
+            raise ServiceError("{problem}", problem=found.problems[0])
         for draft in found.drafts:
             one = detections[draft.external_ref or ""]
-            yield ReportableHotspot(county, one.external_ref, one.at, one.longitude, one.latitude)
+            yield ReportableHotspot(county, one.external_ref, one.at, one.longitude, one.latitude, one.former_ref)

@@ -14,19 +14,23 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from yizhan.producers.columns import PROBLEM_HEADING, column_letters, template_columns
+from yizhan.producers.csv_tables import read_csv
 from yizhan.producers.doubts import Judgement, judge
 from yizhan.producers.drafts import Draft, LineProblem
 from yizhan.producers.forms import Field, FieldKind
+from yizhan.producers.headings import heading_index, heading_key
 from yizhan.producers.numbering import Accepted
 from yizhan.producers.outbox import Outbox
 from yizhan.producers.proposals import AllianceMap
 from yizhan.producers.queries import OutboxQuery
+from yizhan.producers.table_files import TableInvalid
+from yizhan.producers.table_texts import TableText
 from yizhan.producers.tables import BY_CONTENT, BadRow, TableContext, TableReader, TableRow, cell_text
 from yizhan.producers.templates import csv_table, template, workbook
-from yizhan.producers.workbooks import TableInvalid, WorkbookReader, csv_rows
+from yizhan.producers.workbooks import WorkbookReader
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas.actions import Action
@@ -36,7 +40,7 @@ from yizhan.schemas.payloads import TYPES
 from yizhan.services.doubts import sender_of
 from yizhan.services.drafts import member_names
 from yizhan.services.errors import ServiceError
-from yizhan.services.files import AlreadyThere, write_new
+from yizhan.services.files import already_there, write_new
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.labels import short_type, type_name, type_of
@@ -83,6 +87,8 @@ class TableImport:
     """As they stood in the table, of those that may stay back."""
     problems: list[LineProblem] = field(default_factory=list)
     unread_sheets: tuple[str, ...] = ()
+    text: TableText | None = None
+    """How a CSV was decoded and divided."""
     event_ids: dict[int, str] = field(default_factory=dict)
     """Row → id of the event that it was exported from."""
     sent_before: list[int] = field(default_factory=list)
@@ -96,6 +102,11 @@ class TableImport:
     drafts: list[int] = field(default_factory=list)
     broken: StoreError | None = None
     """What ended the sending before its end."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no row in it: nothing was asked for, and nothing happened."""
+        return not (self.rows or self.problems)
 
     def going(self) -> dict[int, Draft]:
         """Return row → draft, of those that are not held back."""
@@ -114,7 +125,7 @@ def write_template(home: Home, type: str, file: str) -> int:
 
     Raises:
         ServiceError: no desk writes events of this type, or the name ends otherwise.
-        AlreadyThere, OSError: it cannot be written.
+        Conflict, OSError: it cannot be written.
     """
     if type == RECEIPT:
         raise ServiceError(marked("回执由系统自己写，不能填写"), hint=Action.to("inbox.acknowledge"))
@@ -152,12 +163,20 @@ def read_table(home: Home, county: str, source: TableSource, progress: Progress 
             found.unread_sheets = () if book is None else book.unread_sheets
             found.type = source.type or _type_of(book)
             reading = TableReader(found.type, source.file, context)
-            for row in _rows(reading, found, csv_rows(stream) if book is None else book.rows()):
+            rows = _csv_rows(stream, found) if book is None else book.rows()
+            for row in _rows(reading, found, rows):
                 _take(reading, found, row)
                 progress.advance()
     except TableInvalid as error:
-        raise ServiceError(f"{source.file}: {error}", hint=error.hint) from None
+        raise ServiceError("{file}: {error}", file=source.file, error=error, hint=error.hint) from None
     return found
+
+
+def _csv_rows(stream: BinaryIO, found: TableImport) -> Iterator[TableRow]:
+    known = heading_index(found.type)
+    table = read_csv(stream, lambda heading: heading_key(heading) in known)
+    found.text = table.source
+    return table.rows
 
 
 def _type_of(book: WorkbookReader | None) -> str:
@@ -285,9 +304,9 @@ def _store_drafts(home: Home, county: str, found: TableImport) -> None:
 
 
 def check_free(name: str | None) -> None:
-    """Raise ``AlreadyThere`` where a file for the rows that stay back would be overwritten."""
+    """Raise ``Conflict`` where a file for the rows that stay back would be overwritten."""
     if name is not None and Path(name).exists():
-        raise AlreadyThere(name)
+        raise already_there(name)
 
 
 def write_rejects(found: TableImport, file: str, name: str | None, reasons: Mapping[int, Sequence[str]]) -> str | None:
@@ -300,7 +319,7 @@ def write_rejects(found: TableImport, file: str, name: str | None, reasons: Mapp
         reasons: row → sentences; nothing is written where there is none.
 
     Raises:
-        AlreadyThere, OSError: it cannot be written.
+        Conflict, OSError: it cannot be written.
     """
     if not reasons:
         return None

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
 from yizhan.cli.click_options import Command, json_option, option
+from yizhan.cli.context import acting
+from yizhan.cli.labels import refusal, way_name
 from yizhan.cli.obligation_view import debtor_name
 from yizhan.cli.obligation_view import step_name as obligation_step_name
+from yizhan.cli.output import as_json as json_value
 from yizhan.cli.output import print_json, print_pairs, print_table, progress, tell
 from yizhan.ledger.audit.history import HistoryStep, HistoryStepKind, Life
 from yizhan.ledger.audit.labels import step_name, vouch_name
@@ -21,7 +24,7 @@ from yizhan.schemas.payloads.letters import PRIORITIES
 from yizhan.schemas.proofs import SUFFIX
 from yizhan.services.audit import AuditSources, explain_event
 from yizhan.services.home import Home
-from yizhan.services.labels import refusal, type_name, way_name
+from yizhan.services.labels import type_name
 
 
 @click.command(
@@ -46,17 +49,29 @@ from yizhan.services.labels import refusal, type_name, way_name
 def explain(*, event_id: str, proofs: Path | None, sources: AuditSources, as_json: bool) -> None:
     """Tell an event's life."""
     with progress(_("核验账本")) as bar:
-        found = explain_event(sources, event_id, bar)
+        found = explain_event(sources, event_id, acting("audit explain"), bar)
     if proofs is not None:
         proofs.mkdir(parents=True, exist_ok=True)
         for place, proof in found.proofs.items():
             (proofs / f"{event_id.replace('/', '_')}.{place}{SUFFIX}").write_bytes(proof.to_bytes())
     if as_json:
         checkpoint = checkpoint_json(found.checkpoint)
-        print_json({"checkpoint": checkpoint, "life": found.life, "proven": list(found.proofs)})
+        print_json({"checkpoint": checkpoint, "life": _life_json(found.life), "proven": list(found.proofs)})
         return
     tell_checkpoint(sources.home, found.checkpoint)
     _tell_life(sources.home, found.life)
+
+
+def _life_json(found: Life) -> dict[str, Any]:
+    """Return a life for programs; ``by`` of a step is an account, or the officers in one text."""
+    steps = []
+    for step in found.steps:
+        officers = "、".join(f"{each.name}（{each.badge}）" for each in step.people)
+        fields = json_value(step) | {"by": step.by or officers or None}
+        del fields["people"]
+        steps.append(fields)
+    life: dict[str, Any] = json_value(found) | {"steps": steps}
+    return life
 
 
 def _tell_life(home: Home, found: Life) -> None:
@@ -96,7 +111,8 @@ def step_note(home: Home, step: HistoryStep) -> str:
     """Return the details of a step."""
     if step.what in _NOTES:
         return _NOTES[step.what](home, step)
-    return join_sentences(each for each in (step.by, step.said.get("receipt"), step.said.get("hash")) if each)
+    officers = join_list(with_note(each.name, each.badge) for each in step.people)
+    return join_sentences(each for each in (step.by, officers, step.said.get("receipt"), step.said.get("hash")) if each)
 
 
 def _decision_note(home: Home, step: HistoryStep) -> str:

@@ -81,7 +81,11 @@ def _key(home: Home, label: str, county: str, partner: str | None) -> BulletinKe
 
 
 def _warnings(made: BulletinFiles) -> list[str]:
-    found = [*made.text_notes, *([_("请用 yizhan bulletin edit 核对文字")] if made.text_notes else []), *made.doubts]
+    found = [
+        *map(str, made.text_notes),
+        *([_("请用 yizhan bulletin edit 核对文字")] if made.text_notes else []),
+        *map(str, made.doubts),
+    ]
     if made.uncovered:
         sentence = _("随程序的字体没有这些字，排版用的是本机字体，请看看有没有空白：{characters}")
         found.append(sentence.format(characters=made.uncovered))
@@ -117,7 +121,7 @@ def edit(label: str, county: str, partner: str | None, as_json: bool) -> None:
         print_json({"path": str(found.path), "warnings": found.notes})
         return
     for note in found.notes:
-        say(note)
+        say(str(note))
     tell(str(found.path))
 
 

@@ -51,6 +51,8 @@ def cap(event_id: str, county: str, file: str, *, english: bool) -> None:
     else:
         write_new(file, written.xml, 0o600)
         say(_("已写到 {file}").format(file=file))
+    for changed in written.changed_by:
+        say(_("注意：这一件已被 {id} 撤回或更正").format(id=changed))
     for each in written.left_out:
         say(each)
 
@@ -100,19 +102,26 @@ def import_cap(
             try:
                 taken = desk.take(file, read_input(file, MAX_BYTES))
             except (CapInvalid, ServiceError, OSError) as error:
-                reason = str(error) if isinstance(error, ServiceError) else failure(error)
-                taken = CapImport(file, refused=[Remark(reason.removeprefix(file).lstrip(": "))])
+                taken = CapImport(file, error=error)
             found.append(taken)
             if not as_json:
                 _show(home, county, taken)
     if as_json:
         print_json({"county": county, "files": [_as_json(home, each) for each in found]})
-    if any(each.refused for each in found):
+    if any(each.refused or each.error for each in found):
         ctx.exit(1)
 
 
 def _sentence(remark: Remark) -> str:
-    return with_action(remark.text, remark.hint)
+    return with_action(str(remark.sentence), remark.hint)
+
+
+def _refusals(taken: CapImport) -> list[str]:
+    """Return why a message was refused; a file's own name, which stands before it, is not repeated."""
+    if (error := taken.error) is None:
+        return [_sentence(each) for each in taken.refused]
+    reason = str(error) if isinstance(error, ServiceError) else failure(error)
+    return [reason.removeprefix(taken.file).lstrip(": ")]
 
 
 def _missing(draft: CapDraft) -> str:
@@ -139,7 +148,7 @@ def _as_json(home: Home, taken: CapImport) -> dict[str, Any]:
         "drafts": drafts,
         "sent_before": taken.sent_before,
         "drafted_before": taken.drafted_before,
-        "refused": [_sentence(each) for each in taken.refused],
+        "refused": _refusals(taken),
         "unfit": [_sentence(each) for each in taken.unfit],
     }
 
@@ -170,5 +179,5 @@ def _show(home: Home, county: str, taken: CapImport) -> None:
         tell(_("以前已发过：{id}").format(id=event_id))
     for n in taken.drafted_before:
         tell(_("已在草稿 {n}").format(n=n))
-    for found in (*taken.unfit, *taken.refused):
-        say(f"{taken.file}: {_sentence(found)}")
+    for sentence in (*map(_sentence, taken.unfit), *_refusals(taken)):
+        say(f"{taken.file}: {sentence}")

@@ -126,7 +126,7 @@ def _import(source: TableSource, wish: _Wish) -> bool:
         # What was reported as sent is durable; the same file again sends the rest.
         raise failure
     differs = any(sent.differs for sent in found.sent.values())
-    return not (found.problems or found.failed or found.held_back or differs)
+    return not (found.empty or found.problems or found.failed or found.held_back or differs)
 
 
 excel = _command(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -11,13 +11,21 @@ from yizhan.cli.accepted_view import accepted_json, accepted_lines
 from yizhan.cli.click_options import Group, county_option, json_option, option, passphrase_option
 from yizhan.cli.context import current_home
 from yizhan.cli.doubt_view import doubt_sentences
+from yizhan.cli.labels import error_sentence
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.home import Home
 from yizhan.services.hotspots import OLD, HotspotImport, HotspotSource, read_hotspots, send_hotspots
-from yizhan.services.labels import error_sentence
+
+_KEPT: Final = {
+    "touches_no_other_member": marked("不在任何邻县的边界带内"),
+    "volcano": marked("NASA 归为火山，不是植被火"),
+    "static_land_source": marked("NASA 归为陆上固定热源（工厂、火炬等），不是植被火"),
+    "offshore": marked("NASA 归为海上热源，不是植被火"),
+}
+"""Why a detection on the county's own territory stays."""
 
 command = Group(
     "import",
@@ -83,7 +91,9 @@ def firms(
         print_json(_as_json(taken, dry_run=dry_run, shifted=shift_to_now))
     else:
         _show(home, taken, dry_run=dry_run)
-    if taken.found.problems or taken.failed():
+    if taken.empty:
+        say(_("{file} 里没有一个热点；请核对是否下载完整").format(file=file))
+    if taken.empty or taken.found.problems or taken.failed():
         ctx.exit(1)
 
 
@@ -112,7 +122,7 @@ def _as_json(taken: HotspotImport, *, dry_run: bool, shifted: bool) -> dict[str,
                 "external_ref": each.detection.external_ref,
                 "line": each.detection.line,
                 "certainty": each.certainty,
-                "why": "touches_no_other_member",
+                "why": each.why,
             }
             for each in found.not_sent
         ],
@@ -136,7 +146,7 @@ def _show(home: Home, taken: HotspotImport, *, dry_run: bool) -> None:
     for result in sent:
         tell("\n".join(accepted_lines(home, result)))
     for each in found.not_sent:
-        tell(_("留存 {ref}：不在任何邻县的边界带内").format(ref=each.detection.external_ref))
+        tell(_("留存 {ref}：{why}").format(ref=each.detection.external_ref, why=_(_KEPT[each.why])))
     for code, count in found.in_members.items():
         tell(_("{member} 境内 {count} 个").format(member=home.member_name(code), count=count))
     twice = sum(result.duplicate for result in sent)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any, BinaryIO
@@ -13,9 +12,11 @@ from yizhan.cli.accepted_view import accepted_json, accepted_lines, files_waitin
 from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
 from yizhan.cli.context import current_home
 from yizhan.cli.doubt_view import doubt_sentences
+from yizhan.cli.labels import error_sentence
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.standard_streams import standard_input
 from yizhan.producers.doubts import HOLDING, Judgement
 from yizhan.producers.drafts import LineProblem
 from yizhan.runtime.errors import StoreError
@@ -23,7 +24,6 @@ from yizhan.schemas.i18n import _, marked
 from yizhan.services.attachments import total_bytes
 from yizhan.services.doubts import sender_of
 from yizhan.services.home import Home
-from yizhan.services.labels import error_sentence
 from yizhan.services.progress import SILENT
 from yizhan.services.publishing import (
     LineRefused,
@@ -96,6 +96,9 @@ def command(
     if broken is not None:
         # What was reported as accepted is durable; what was not, is still the caller's.
         raise broken
+    if report.empty:
+        say(_("{name} 里没有一件待发事件").format(name=report.name))
+        ctx.exit(1)
     # A later report under the first one's reference was not sent: whoever published it must know.
     if report.problems or report.refused or report.held or any(each.sent.differs for each in report.sent):
         ctx.exit(1)
@@ -104,7 +107,7 @@ def command(
 @contextmanager
 def _opened(file: str) -> Iterator[BinaryIO]:
     if file == "-":
-        yield sys.stdin.buffer
+        yield standard_input()
         return
     with open(file, "rb") as stream:  # noqa: PTH123 -- the name is shown as it was typed
         yield stream
@@ -122,6 +125,11 @@ class PublishReport:
         self.skipped: list[LineSkipped] = []
         self.held: list[int] = []
         """Lines that stayed back because nobody could be asked."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing stood in the file."""
+        return not (self.sent or self.problems or self.refused or self.skipped or self.held)
 
     def take(self, result: LineResult) -> None:
         """Keep a result, and show it."""

@@ -66,7 +66,7 @@ def compose(rings: Sequence[Ring], tells: Tells, county: str, names: Names) -> M
     else:
         title, lines = _grouped(rings, tells, names)
     inbox = any(each.item is not None for each in rings) or first.plan.urgency == "alarm"
-    look = _("请打开收件箱") if inbox else _("请看待办：yizhan due")
+    look = _("请打开收件箱") if inbox else _("请查看待办")
     return Message(title, "\n".join([*filter(None, lines), look]), _event(rings, tells, county))
 
 

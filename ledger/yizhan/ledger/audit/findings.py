@@ -99,6 +99,8 @@ class ReportableHotspot:
     at: datetime
     longitude: float
     latitude: float
+    former_ref: str | None = None
+    """How earlier versions named it."""
 
 
 def find(evidence: Evidence, charters: Charters, hotspots: Iterable[ReportableHotspot] = ()) -> list[Finding]:
@@ -352,7 +354,8 @@ def _missing(evidence: Evidence, hotspots: Iterable[ReportableHotspot]) -> Itera
     for each in hotspots:
         if evidence.book(each.county, "outbox") is None:
             continue
-        if hash_reference(each.county, each.ref) not in reported:
+        refs = filter(None, (each.ref, each.former_ref))
+        if reported.isdisjoint(hash_reference(each.county, ref) for ref in refs):
             yield Finding(
                 FindingKind.MISSING_REPORT, each.county, written(each.at), rule="verify-hotspot", detail=each.ref
             )

@@ -21,6 +21,7 @@ from yizhan.ledger.errors import NoSuchStatement
 from yizhan.runtime import access_log
 from yizhan.schemas import merkle
 from yizhan.schemas.actions import Action
+from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.policy import decide
 from yizhan.schemas.timestamps import written
 
@@ -55,7 +56,11 @@ class HistoryStepKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class HistoryStep:
-    """One step. ``county`` is the county that acted, ``place`` its place in the log, ``by`` a person or account."""
+    """One step.
+
+    ``county`` is the county that acted, ``place`` its place in the log, ``by`` the account that an access log names,
+    ``people`` are the officers who said it.
+    """
 
     what: HistoryStepKind
     at: str
@@ -64,6 +69,7 @@ class HistoryStep:
     place: int | None = None
     by: str | None = None
     said: Mapping[str, Any] = field(default_factory=dict)
+    people: tuple[Person, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,8 +88,8 @@ class Life:
         return tuple(sorted({step.place for step in self.steps if step.place is not None}))
 
 
-People = Mapping[tuple[str, str], str]
-"""(county, stage) → who said it, where the county's own stores are at hand."""
+People = Mapping[tuple[str, str], tuple[Person, ...]]
+"""(county, stage) → the officers who said it, where the county's own stores are at hand."""
 
 
 def life(evidence: Evidence, event_id: str, charters: Charters, people: People) -> Life:
@@ -207,9 +213,10 @@ def content_accesses(book: Book) -> list[access_log.AccessEntry]:
 def _confirmed(evidence: Evidence, event: EventRecord, people: People) -> Iterator[HistoryStep]:
     for each in evidence.receipts(event):
         vouch: Vouch = "signed" if each.place is None else "logged"
-        by = people.get((each.county, each.stage))
+        officers = people.get((each.county, each.stage), ())
+        said = {"receipt": each.id}
         yield HistoryStep(
-            HistoryStepKind(each.stage), each.at, each.county, vouch, each.place, by, {"receipt": each.id}
+            HistoryStepKind(each.stage), each.at, each.county, vouch, each.place, said=said, people=officers
         )
 
 

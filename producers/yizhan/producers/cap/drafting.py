@@ -54,7 +54,7 @@ def draft_of(
         if before is not None:
             attributes["reply_to"] = {"external_ref": before}
             attributes["stage"] = "final" if attributes["stage"] == "final" else "update"
-        else:
+        elif attributes["stage"] != "final":
             attributes["stage"] = "first"
     given = {key: value for key, value in attributes.items() if value is not None}
     return {"type": event.type, **given, "payload": payload}

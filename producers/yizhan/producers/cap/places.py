@@ -1,26 +1,36 @@
-"""Areas of CAP: circles and polygons, latitude first (3.2.4, 3.3.1), as positions of ours, longitude first.
+"""Areas of CAP: circles and polygons, latitude first (3.2.4, 3.3.1), as shapes and positions of ours, longitude first.
 
-Rule 1: a position lies in China, or is left out and reported: coordinates in the wrong order are not guessed.
-Rule 2: an area becomes its middle and how far its edge is at most; one wider than ``WIDEST_KM`` is no position.
+Rule 1: a shape lies in China, or is left out and reported: coordinates in the wrong order are not guessed.
+Rule 2: numbers are compared as numbers: 27.5 and 27.500 are one point, and close a polygon.
+Rule 3: a polygon that crosses itself, or is as flat as a line, is still the ground that it covers.
+Rule 4: areas become one position, their middle and how far their edge is at most; wider than ``WIDEST_KM`` is none.
 """
 
 from __future__ import annotations
 
-import math
 import re
-from itertools import pairwise
+from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
+import shapely
+from shapely.geometry import Polygon
+from shapely.geometry.base import BaseGeometry
+
 from yizhan.producers.datum import LATITUDES, LONGITUDES
-from yizhan.producers.geography import MAJOR_KM
+from yizhan.producers.geography import circle_around, to_plane
 from yizhan.schemas.i18n import _
 
 WIDEST_KM: Final = 50.0
 MOST_POINTS: Final = 10_000
 _LEAST_POINTS: Final = 4
-_NUMBER: Final = r"[+-]?[0-9]{1,3}(?:\.[0-9]{1,15})?"
+_NUMBER: Final = r"[+-]?(?:[0-9]{1,9}(?:\.[0-9]{0,40})?|\.[0-9]{1,40})(?:[eE][+-]?[0-9]{1,2})?"
 _POINT: Final = re.compile(rf"({_NUMBER}),({_NUMBER})")
-_CIRCLE: Final = re.compile(rf"({_NUMBER}),({_NUMBER})\s+([0-9]{{1,5}}(?:\.[0-9]{{1,9}})?)")
+_CIRCLE: Final = re.compile(rf"({_NUMBER}),({_NUMBER})\s+({_NUMBER})")
+_SAME_DEGREES: Final = 1e-9
+"""Two points nearer than this (0.1 mm) are one."""
+_MOST_KM: Final = 5_000.0
+"""Longest radius of a circle: China is no wider."""
 _SHOWN: Final = 60
 Point = tuple[float, float]
 """Longitude, latitude in degrees of WGS 84."""
@@ -48,28 +58,64 @@ def position_of_circle(text: str) -> dict[str, Any]:
     Raises:
         AreaInvalid: no circle, not in China, or too wide.
     """
-    if (match := _CIRCLE.fullmatch(" ".join(text.split()))) is None:
-        raise AreaInvalid(_("circle 应为“纬度,经度 半径公里”；得到 {came}").format(came=repr(text[:_SHOWN])))
-    return _position(_in_china(match[1], match[2], text), float(match[3]))
+    point, km = _circle(text)
+    return _position(point, km)
 
 
 def position_of_polygon(text: str) -> dict[str, Any]:
-    """Read a polygon as the middle of its points, accurate to the farthest.
+    """Read a polygon as the middle of what it covers, accurate to its farthest point (``AreaInvalid``)."""
+    return position_of_shapes([shape_of_polygon(text)])
+
+
+def shape_of_circle(text: str) -> BaseGeometry:
+    """Read a circle as a shape in degrees (``AreaInvalid``)."""
+    point, km = _circle(text)
+    return circle_around(point, km)
+
+
+def shape_of_polygon(text: str) -> BaseGeometry:
+    """Read a polygon as a shape in degrees; of one that crosses itself or is flat, what it covers.
 
     Raises:
-        AreaInvalid: no closed polygon of at least four points, not in China, or too wide.
+        AreaInvalid: no closed polygon of at least four points, or not in China.
     """
-    pieces = text.split()
-    if len(pieces) < _LEAST_POINTS or len(pieces) > MOST_POINTS or pieces[0] != pieces[-1]:
-        sentence = _("polygon 应为首尾相同的至少四个点“纬度,经度”；得到 {came}")
-        raise AreaInvalid(sentence.format(came=repr(text[:_SHOWN])))
+    pieces = re.sub(r"\s*,\s*", ",", text).split()
+    if not _LEAST_POINTS <= len(pieces) <= MOST_POINTS:
+        raise _no_polygon(text)
     points = []
     for piece in pieces:
         if (match := _POINT.fullmatch(piece)) is None:
             raise AreaInvalid(_("polygon 的点应为“纬度,经度”；得到 {came}").format(came=repr(piece[:_SHOWN])))
         points.append(_in_china(match[1], match[2], piece))
-    middle = _centroid(points)
-    return _position(middle, max(_km(middle, each) for each in points))
+    if max(abs(one - other) for one, other in zip(points[0], points[-1], strict=True)) > _SAME_DEGREES:
+        raise _no_polygon(text)
+    shape = shapely.make_valid(Polygon(points))
+    return shape if not shape.is_empty else shapely.Point(points[0])
+
+
+def position_of_shapes(shapes: Sequence[BaseGeometry]) -> dict[str, Any]:
+    """Return one position of several shapes: the middle of them all, accurate to the farthest point of any.
+
+    Raises:
+        AreaInvalid: they are too wide together.
+    """
+    whole = shapely.union_all(list(shapes))
+    middle = whole.centroid
+    point = round(middle.x, 6), round(middle.y, 6)
+    away = to_plane(shapely.get_coordinates(whole), *point)
+    return _position(point, float(np.hypot(away[:, 0], away[:, 1]).max()))
+
+
+def _no_polygon(text: str) -> AreaInvalid:
+    sentence = _("polygon 应为首尾相同的至少四个点“纬度,经度”；得到 {came}")
+    return AreaInvalid(sentence.format(came=repr(text[:_SHOWN])))
+
+
+def _circle(text: str) -> tuple[Point, float]:
+    match = _CIRCLE.fullmatch(re.sub(r"\s*,\s*", ",", " ".join(text.split())))
+    if match is None or not 0 <= float(match[3]) <= _MOST_KM:
+        raise AreaInvalid(_("circle 应为“纬度,经度 半径公里”；得到 {came}").format(came=repr(text[:_SHOWN])))
+    return _in_china(match[1], match[2], text), float(match[3])
 
 
 def _in_china(latitude: str, longitude: str, text: str) -> Point:
@@ -89,24 +135,3 @@ def _position(point: Point, km: float) -> dict[str, Any]:
         raise AreaInvalid(sentence.format(km=km, most=WIDEST_KM))
     found: dict[str, Any] = {"type": "Point", "coordinates": list(point), "datum": "WGS84"}
     return found | ({"accuracy_m": round(km * 1000, 3)} if km else {})
-
-
-def _centroid(points: list[Point]) -> Point:
-    """Return the middle of a polygon's area; of its points where it has none."""
-    x0, y0 = points[0]
-    moved = [(x - x0, y - y0) for x, y in points]
-    cross = [(a, b, a[0] * b[1] - b[0] * a[1]) for a, b in pairwise(moved)]
-    double = sum(each for _a, _b, each in cross)
-    if abs(double) < 1e-12:  # noqa: PLR2004 -- a square millimetre in square degrees
-        x = sum(x for x, _y in moved[:-1]) / (len(moved) - 1)
-        y = sum(y for _x, y in moved[:-1]) / (len(moved) - 1)
-    else:
-        x = sum((a[0] + b[0]) * each for a, b, each in cross) / (3 * double)
-        y = sum((a[1] + b[1]) * each for a, b, each in cross) / (3 * double)
-    return round(x0 + x, 6), round(y0 + y, 6)
-
-
-def _km(one: Point, other: Point) -> float:
-    """Return the distance in a plane, good to a hundredth within what is not too wide."""
-    east = math.radians(other[0] - one[0]) * math.cos(math.radians((one[1] + other[1]) / 2))
-    return MAJOR_KM * math.hypot(east, math.radians(other[1] - one[1]))

@@ -5,7 +5,9 @@ Rule 2: what a message does not say is left empty for an officer: nobody is dead
 Rule 3: each ``info`` of the Chinese language (else of the first) is one event; the others say the same again.
 Rule 4: an unknown event is refused with the list of what is known, and the others go on.
 Rule 5: what does not fit is named, never dropped in silence.
-Rule 6: one message has one reference, made of sender, identifier and sent: it is sent once.
+Rule 6: every area counts: polygons, circles with their radius and county codes say together whom an event touches.
+Rule 7: a message that is over is said to be; an all-clear for what this county never sent is no first report.
+Rule 8: one message has one reference, made of sender, identifier and sent: it is sent once.
 """
 
 from __future__ import annotations
@@ -19,12 +21,12 @@ from typing import Any, Final
 from lxml import etree
 
 from yizhan.producers.cap import words
+from yizhan.producers.cap.areas import CapAreas, read_areas
 from yizhan.producers.cap.ours import parameters_of, read_ours
-from yizhan.producers.cap.places import AreaInvalid, position_of_circle, position_of_polygon
 from yizhan.producers.cap.words import OUR_PREFIX, Triplet
 from yizhan.producers.cap.xml import SIGNATURE, CapInvalid, moment, name, pairs, parse, text, texts
 from yizhan.producers.drafts import Office
-from yizhan.producers.proposals import AllianceMap
+from yizhan.producers.proposals import AllianceMap, coordinates_of
 from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.invisible import without_invisible
@@ -43,7 +45,6 @@ MOST_UNFIT: Final = 40
 """Most remarks about one event; for more, open the message."""
 _LINE: Final = 120
 _NAME: Final = re.compile(r"[^\s,<&]{1,200}")
-_COUNTY: Final = re.compile(r"([1-8][0-9]{5})(?:[0-9]{6,8})?")
 _SHOWN: Final = 60
 _UNREAD: Final = {
     "audience": marked("对象"),
@@ -98,7 +99,7 @@ class CapMessage:
     """What the message as a whole has that no field takes."""
 
 
-def read_cap(data: bytes, context: CapContext) -> CapMessage:
+def read_cap(data: bytes, context: CapContext) -> CapMessage:  # noqa: C901 -- one element after the other
     """Read a message.
 
     Raises:
@@ -135,6 +136,8 @@ def read_cap(data: bytes, context: CapContext) -> CapMessage:
             events.append(_event(root, info, len(events) + 1, context))
         except _Unknown as error:
             refused.append(str(error))
+    if kind != "Cancel" and not infos:
+        refused.append(_("报文里没有 info，没有可取的事件"))
     content = "\n".join(filter(None, (_read_text(each) for each in infos))) or text(root, "note") or ""
     return CapMessage(
         Triplet(sender, identifier, sent),
@@ -210,7 +213,7 @@ def _event(root: etree._Element, info: etree._Element, number: int, context: Cap
     return _foreign_event(root, info, number, known, context)
 
 
-def _foreign_event(
+def _foreign_event(  # noqa: C901 -- one field of CAP after the other
     root: etree._Element, info: etree._Element, number: int, known: words.KnownEvent, context: CapContext
 ) -> CapEvent:
     unfit = list(_unread(info, _UNREAD))
@@ -238,7 +241,8 @@ def _foreign_event(
         payload["occurred_at"] = written(onset)
     elif onset is not None:
         unfit.append(_("onset {at} 晚于发出时间，是预计，没有填作发生时间").format(at=text(info, "onset")))
-    payload["place"], touched = _place(info, context, unfit)
+    areas = read_areas(info, context.map, context.county, unfit)
+    payload["place"] = _place(areas, context, unfit)
     unfit += [
         _("没有放进去：{title}（{tag}）{said}").format(
             title=_("参数"), tag=_clean(key)[:_SHOWN], said=_clean(value)[:_LINE]
@@ -246,18 +250,20 @@ def _foreign_event(
         for key, value in pairs(info, "parameter")
     ]
     if info.find(name("resource")) is not None:
-        unfit.append(_("附带的资源（resource）没有取；需要的请下载核对后用 --attach 附上"))
+        unfit.append(_("附带的资源（resource）没有取；需要的请下载核对后作为附件附上"))
     over = text(info, "urgency") == words.table()["over"] or "AllClear" in texts(info, "responseType")
+    _name_expired(info, context.now, unfit)
     attributes: dict[str, Any] = {
         "status": text(root, "status"),
         "priority": words.our_word("urgency", text(info, "urgency") or "") or "routine",
         "certainty": text(info, "certainty"),
         "stage": "final" if over else "first",
     }
-    if touched:
-        around = context.map.surroundings(*touched, context.county)
-        payload |= {} if around.border is None else {"border": dict(around.border)}
-        attributes |= {"touches": list(around.touches)} if around.touches else {}
+    if areas.touches:
+        attributes["touches"] = list(areas.touches)
+    if (point := coordinates_of(payload)) is not None:
+        border = context.map.surroundings(*point, context.county).border
+        payload |= {} if border is None else {"border": dict(border)}
     if (rest := len(unfit) - MOST_UNFIT) > 0:
         unfit[MOST_UNFIT:] = [_("还有 {count} 项没有放进去").format(count=rest)]
     return CapEvent(number, known.type, attributes, payload, tuple(unfit), ours=False)
@@ -275,47 +281,35 @@ def with_source(summary: str, source: str) -> str:
     return f"{summary[: LONGEST - len(source) - 1].rstrip()}\n{source}"
 
 
-def _place(
-    info: etree._Element, context: CapContext, unfit: list[str]
-) -> tuple[dict[str, Any], tuple[float, float] | None]:
-    """Return the place as far as the areas say it, and its point; whatever else they say is named."""
-    areas = info.findall(name("area"))
-    content = " ".join("; ".join(filter(None, (_clean(text(each, "areaDesc") or "") for each in areas))).split())
-    if len(content) > _LINE:
-        unfit.append(
-            _("没有放进去：{title}（{tag}）{said}").format(title=_("范围"), tag="areaDesc", said=content[:LONGEST])
-        )
-    positions = []
-    for area in areas:
-        for tag, read in (("circle", position_of_circle), ("polygon", position_of_polygon)):
-            for each in texts(area, tag):
-                try:
-                    positions.append(read(each))
-                except AreaInvalid as error:
-                    unfit.append(str(error))
-    if len(positions) > 1:
-        unfit.append(_("共 {count} 处范围，只取第一处作坐标").format(count=len(positions)))
-    point = tuple(positions[0]["coordinates"]) if positions else None
-    codes = [match[1] for area in areas for _name, value in pairs(area, "geocode")
-             if (match := _COUNTY.fullmatch(value.strip()))]  # fmt: skip
-    place: dict[str, Any] = {"county": _county(codes, point, context, unfit)}
-    place |= {"spot": content[:_LINE].strip()} if content else {}
-    place |= {"position": positions[0]} if positions else {}
-    return place, (float(point[0]), float(point[1])) if point is not None else None
+def _name_expired(info: etree._Element, now: datetime, unfit: list[str]) -> None:
+    """Say that an ``info`` is no longer in force: whoever completes the draft decides whether it still goes."""
+    expires = moment(info, "expires")
+    if expires is not None and expires <= now:
+        unfit.insert(0, _("这条预警已于 {at} 失效，请核对是否还要发").format(at=text(info, "expires")))
 
 
-def _county(codes: list[str], point: Any, context: CapContext, unfit: list[str]) -> str:  # noqa: ANN401 -- a pair or None
-    """Return where it is: our own county if the area has it, else one that is named or has the point, else ours."""
-    own = context.county
-    wider = {own, f"{own[:4]}00", f"{own[:2]}0000"}
-    if wider & set(codes):
-        return own
-    there = None if point is None else context.map.outlines.county_at(*point)
-    if named := [code for code in codes if code in context.map.members]:
+def _place(areas: CapAreas, context: CapContext, unfit: list[str]) -> dict[str, Any]:
+    """Return the place as far as the areas say it together; whatever else they say is named."""
+    if len(areas.description) > _LINE:
+        said = areas.description[:LONGEST]
+        unfit.append(_("没有放进去：{title}（{tag}）{said}").format(title=_("范围"), tag="areaDesc", said=said))
+    place: dict[str, Any] = {"county": _county(areas, context)}
+    if not place["county"]:
+        unfit.append(_("没有写明是哪个县（geocode 应为 GB/T 2260 代码），暂填本县，请核对"))
+        place["county"] = context.county
+    place |= {"spot": areas.description[:_LINE].strip()} if areas.description else {}
+    return place | ({} if areas.position is None else {"position": areas.position})
+
+
+def _county(areas: CapAreas, context: CapContext) -> str:
+    """Return where it is: our own county if the areas have it, else one that is named or has the middle, else ""."""
+    if areas.names_own:
+        return context.county
+    there = context.county if areas.reaches_own else None
+    if there is None and areas.position is not None:
+        there = context.map.outlines.county_at(*areas.position["coordinates"])
+    if named := [code for code in areas.codes if code in context.map.members]:
         return named[0]
     if there is not None:
         return there
-    if counties := [code for code in codes if not code.endswith("00")]:
-        return counties[0]
-    unfit.append(_("没有写明是哪个县（geocode 应为 GB/T 2260 代码），暂填本县，请核对"))
-    return own
+    return next((code for code in areas.codes if not code.endswith("00")), "")

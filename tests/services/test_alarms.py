@@ -1,0 +1,152 @@
+"""What an observer gets while a county receives, and what an officer's answer does, when the access log is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.schemas.payloads.examples import PLAN
+from tests.services.test_access_log import OFFICER, NoPassphrase
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station
+from yizhan.consumers.arrivals import Became, ReceiveOutcome
+from yizhan.consumers.items import Item
+from yizhan.producers.drafts import parse_draft
+from yizhan.runtime import access_log
+from yizhan.runtime.errors import StoreError
+from yizhan.runtime.process import StopSignal
+from yizhan.services.actor import Actor
+from yizhan.services.alarms import AlarmFeed
+from yizhan.services.home import Home
+from yizhan.services.inbox import answer_item, find_item
+from yizhan.services.sample import make_sample
+from yizhan.services.stores import open_outbox, read_inbox
+
+ACTOR = Actor("duty (1000)", "inbox run", OFFICER)
+
+
+@dataclass
+class Seen:
+    """An observer that keeps what it is given."""
+
+    outcomes: list[ReceiveOutcome] = field(default_factory=list)
+    ringing: list[Item] = field(default_factory=list)
+
+    def arrived(self, outcome: ReceiveOutcome) -> None:
+        """Keep it."""
+        self.outcomes.append(outcome)
+
+    def waiting(self, count: int, oldest: Item) -> None:
+        """Hold that no content goes along."""
+        assert (count, oldest.payload) == (1, None)
+
+    def rings(self, item: Item) -> None:
+        """Keep it."""
+        self.ringing.append(item)
+
+    def still_ringing(self, count: int, ids: tuple[str, ...]) -> None:
+        """Refuse: no test here runs for so long."""
+        raise AssertionError(count, ids)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """庆元's home with a fire that rings and a plan that does not."""
+
+    home: Home
+    fire: str
+    plan: str
+
+    @contextmanager
+    def broken_log(self) -> Iterator[None]:
+        """Put a folder in the place of the access log while the block runs."""
+        path = self.home.county_folder(QINGYUAN) / access_log.FILE
+        kept = path.with_suffix(".kept")
+        if path.exists():
+            path.rename(kept)
+        path.mkdir()
+        yield
+        path.rmdir()
+        if kept.exists():
+            kept.rename(path)
+
+    def pass_on(self, item_id: str, *, all_content: bool, became: Became = "stored") -> Item:
+        """Let the item come in anew; what the observer got of it."""
+        seen, item = Seen(), find_item(self.home, QINGYUAN, item_id)
+        with read_inbox(self.home, QINGYUAN) as inbox:
+            assert inbox is not None
+            feed = AlarmFeed(self.home, inbox, seen, ACTOR, all_content=all_content)
+            feed.arrived(ReceiveOutcome(became, item))
+        (outcome,) = seen.outcomes
+        assert outcome.item is not None
+        assert outcome.item == replace(item, payload=outcome.item.payload)
+        return outcome.item
+
+    def entered(self) -> list[tuple[str, ...]]:
+        """List what the access log names."""
+        path = self.home.county_folder(QINGYUAN) / access_log.FILE
+        return [entry.what for entry in access_log.check(access_log.read(path))[0]]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Make the home."""
+    folder = tmp_path_factory.mktemp("alarms") / "home"
+    make_sample(folder, (SHOUNING, QINGYUAN), datetime.now(UTC))
+    home, station = Home(folder), Station(folder)
+    plan = {"type": "yizhan.patrol.plan.v1", "to": [QINGYUAN], "payload": PLAN}
+    with open_outbox(home, SHOUNING, NoPassphrase()) as outbox:
+        ids = [outbox.publish(parse_draft(content)).id for content in (FIRE, plan)]
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    return Desk(home, *ids)
+
+
+def test_an_alarm_that_comes_in_rings_without_its_entry(desk: Desk) -> None:
+    """With its content, whether all content was asked for or alarms only."""
+    with desk.broken_log():
+        for all_content in (True, False):
+            assert desk.pass_on(desk.fire, all_content=all_content).payload is not None
+
+
+def test_what_does_not_ring_is_passed_on_without_content_where_the_log_is_broken(desk: Desk) -> None:
+    """Its content follows once the access can be written down; and only to whom it was promised."""
+    with desk.broken_log():
+        for all_content in (True, False):
+            assert desk.pass_on(desk.plan, all_content=all_content).payload is None
+    before = desk.entered()
+    assert desk.pass_on(desk.plan, all_content=False, became="duplicate").payload is None
+    assert desk.entered() == before
+    for all_content in (True, False):
+        assert desk.pass_on(desk.plan, all_content=all_content).payload is not None
+    assert desk.entered() == [*before, (desk.plan,), (desk.plan,)]
+
+
+def test_an_alarm_that_waits_is_shown_with_content_only_after_its_entry(desk: Desk) -> None:
+    """It rings either way."""
+    stopped = StopSignal()
+    stopped.set()
+
+    def waiting() -> Item:
+        seen = Seen()
+        with read_inbox(desk.home, QINGYUAN) as inbox:
+            assert inbox is not None
+            AlarmFeed(desk.home, inbox, seen, ACTOR, all_content=False).begin(stopped)
+        (item,) = seen.ringing
+        return item
+
+    with desk.broken_log():
+        assert (waiting().id, waiting().payload) == (desk.fire, None)
+    assert waiting().payload is not None
+
+
+def test_no_answer_is_entered_where_the_access_cannot_be_written_down(desk: Desk) -> None:
+    """The alarm rings on, and nothing goes to the sender."""
+    with desk.broken_log(), pytest.raises(StoreError):
+        answer_item(desk.home, QINGYUAN, desk.fire, "acknowledged", None, ACTOR, NoPassphrase())
+    item = find_item(desk.home, QINGYUAN, desk.fire)
+    assert (item.state, item.answers) == ("ringing", ())
