@@ -55,8 +55,8 @@ _SMALL_TABLE: Final = (
     ("segment.bytes", str(_TABLE_MAX_BYTES)),
 )
 """The station reads the whole table when it starts. Kafka compacts closed segments only, and keeps what deletes a row
-for a day unless told otherwise. What deletes a row goes only when the cleaner comes by a second time, a minute later and
-after new records: after a burst, one record of each alarm is still read."""
+for a day unless told otherwise. What deletes a row goes only when the cleaner comes by a second time, a minute later
+and after new records: after a burst, one record of each alarm is still read."""
 _MEMBER: Final = re.compile(r"[0-9]{6}")
 _EVENTS: Final = re.compile(r"yizhan\.events\.([0-9]{6})")
 
