@@ -18,7 +18,7 @@ from yizhan.schemas.payloads.letters import headline
 from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
 from yizhan.services.home import Home
 from yizhan.services.obligations import asks_receipt, discharge_action, discharging_types, needs_telephone
-from yizhan.services.own_obligations import STATION, OwnObligation
+from yizhan.services.own_obligations import STATION_DEBTOR, OwnObligation
 
 MOST_NOTE: Final = 400
 """Characters of an officer's note that a line shows."""
@@ -38,7 +38,7 @@ _DISCHARGES: Final = {
 
 def debtor_name(home: Home, code: str) -> str:
     """Return who owes: a member by name, or the station."""
-    return _("驿站") if code == STATION else home.member_name(code)
+    return _("驿站") if code == STATION_DEBTOR else home.member_name(code)
 
 
 def obligation_name(home: Home, each: Obligation) -> str:
@@ -138,7 +138,7 @@ def print_obligations(home: Home, county: str, found: Sequence[Obligation], now:
         if each.ended is None and needs_telephone(each, county):
             say(telephone_sentence(home, each.owes))
     for each in theirs:
-        if STATION in each.owes and each.overdue(now):
+        if STATION_DEBTOR in each.owes and each.overdue(now):
             sentence = _("驿站欠 {period} 的清单，从 {due} 起逾期；请催驿站结算：yizhan digest close")
             say(sentence.format(period=each.period, due=home.local_time(each.due)))
     late = sum(each.overdue(now) for each in mine)

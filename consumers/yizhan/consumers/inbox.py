@@ -222,7 +222,7 @@ class Inbox(InboxView):
                 receipt = receipts.checked_answer(item, (name, badge), stage, note, self.county)
                 owed = receipts.enter_answer(conn, item, receipt, now)
             if owed is not None:
-                self._receipts.send_one(owed, now.timestamp())
+                self._receipts.send_receipt(owed, now.timestamp())
             return self.item(item_id) or item
 
     def owe_files_receipt(self, event_id: str, event_hash: bytes, *, fetched: bool) -> None:

@@ -136,7 +136,7 @@ class Aside:
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
+class RivalEvent:
     """Another event under an id that was here: evidence against its sender."""
 
     id: str
@@ -336,12 +336,12 @@ def asides(conn: sqlite3.Connection) -> Iterator[Aside]:
         yield Aside(*row)
 
 
-def conflicts(conn: sqlite3.Connection) -> Iterator[Conflict]:
+def conflicts(conn: sqlite3.Connection) -> Iterator[RivalEvent]:
     """Yield events under an id that was here, the newest last."""
     for row in conn.execute(
         "SELECT conflicts.*, items.hash AS first_hash FROM conflicts JOIN items USING (id) ORDER BY conflicts.seq"
     ):
-        yield Conflict(
+        yield RivalEvent(
             row["id"],
             row["hash"],
             row["first_hash"],

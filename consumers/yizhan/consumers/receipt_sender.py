@@ -39,7 +39,7 @@ class ReceiptSender:
         sent = sum(self._send_owed(row, now) for row in owed)
         return sent + self._send_cumulative(now, interval_seconds)
 
-    def send_one(self, number: int, now: float) -> None:
+    def send_receipt(self, number: int, now: float) -> None:
         """Send one receipt that is owed, by its number; if the outbox does not take it, it stays owed."""
         with wrapped(self._conn):
             row = self._conn.execute("SELECT * FROM owed WHERE seq = ?", (number,)).fetchone()

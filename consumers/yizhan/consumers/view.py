@@ -30,7 +30,7 @@ from yizhan.consumers.export import (
     exported_lanes,
 )
 from yizhan.consumers.followups import Obligation
-from yizhan.consumers.items import Aside, Conflict, Gap, InboxQuery, Item
+from yizhan.consumers.items import Aside, Gap, InboxQuery, Item, RivalEvent
 from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.store import MIGRATIONS
 from yizhan.runtime.clock import utc_now
@@ -166,7 +166,7 @@ class InboxView(SharedStore):
         with self._reading() as conn:
             return int(conn.execute("SELECT count(*) FROM aside").fetchone()[0])
 
-    def conflicts(self) -> tuple[Conflict, ...]:
+    def conflicts(self) -> tuple[RivalEvent, ...]:
         """List other events under an id that was here."""
         with self._reading() as conn:
             return tuple(items.conflicts(conn))

@@ -62,7 +62,7 @@ def show_quarter(
     """Return the events of a quarter; ``partner`` None: the one that the charter pairs the county with.
 
     Raises:
-        NotAMember, ServiceError: as ``partner_of``.
+        UnknownMember, ServiceError: as ``partner_of``.
     """
     other = partner_of(home, county, partner)
     with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:

@@ -9,7 +9,7 @@ from yizhan.producers.doubts import Sender
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.charter import Charter
 from yizhan.services.home import Home
-from yizhan.services.outlines import outlines_of
+from yizhan.services.outlines import home_outlines
 from yizhan.services.stores import read_inbox, read_outbox
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def sender_of(
         county,
         charter or home.charter,
         now or utc_now(),
-        lambda: outlines or outlines_of(home),
+        lambda: outlines or home_outlines(home),
         lambda event_id: _is_known(home, county, event_id),
     )
 

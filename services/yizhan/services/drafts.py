@@ -27,7 +27,7 @@ from yizhan.services.errors import Conflict, NotFound, ServiceError
 from yizhan.services.form_questions import FormContext
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
-from yizhan.services.outlines import outlines_of
+from yizhan.services.outlines import home_outlines
 from yizhan.services.progress import SILENT, Progress
 from yizhan.services.stores import open_outbox, read_drafts, read_inbox, read_outbox
 
@@ -152,7 +152,7 @@ def member_names(home: Home) -> dict[str, str]:
 
 def form_context(home: Home, county: str, store: DraftStore, type: str) -> FormContext:
     """Return what a form of a type proposes from."""
-    charter, outlines, members = home.charter, outlines_of(home), member_names(home)
+    charter, outlines, members = home.charter, home_outlines(home), member_names(home)
     strip = charter.policy.border_strip_km
     around = None if outlines is None else proposals.AllianceMap(outlines, frozenset(members), strip)
     return FormContext(county, members, around, store.office(), lambda: _earlier(home, county, type))

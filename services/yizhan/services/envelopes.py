@@ -123,7 +123,7 @@ def seal_envelope(
     """Check, number, sign and seal a payload; nothing is stored.
 
     Raises:
-        NotAMember, NoKey: who sends or receives is not known, or has no key.
+        UnknownMember, NoKey: who sends or receives is not known, or has no key.
         ServiceError: a header attribute is wrong, or the payload is empty.
         PayloadInvalid: the payload is not as its type says.
         Refused: the station would refuse it.

@@ -6,7 +6,7 @@
     └── ServiceError        what was asked cannot be done
         ├── ExtraMissing    a role's extra is not installed
         ├── NoKey           a private key is not there, or the charter does not name it
-        ├── NotAMember      a code that the charter does not name as a member
+        ├── UnknownMember   a code that the charter does not name as a member
         ├── NotFound        there is nothing by this name or number
         ├── Conflict        what is there already forbids it
         ├── NotFinal        not cosigned by a quorum yet
@@ -33,7 +33,7 @@ class NoKey(ServiceError):
     """A private key is not there, or the charter does not name it."""
 
 
-class NotAMember(ServiceError):
+class UnknownMember(ServiceError):
     """A code that the charter does not name as a member."""
 
 

@@ -5,28 +5,25 @@ from __future__ import annotations
 import os
 
 from yizhan.schemas.i18n import marked
-from yizhan.services.errors import ServiceError
+from yizhan.services.errors import Conflict
 
 
-class AlreadyThere(ServiceError):
-    """A file would be overwritten."""
-
-    def __init__(self, name: str) -> None:
-        """Name the file."""
-        super().__init__(marked("{name} 已经有了，没有覆盖；请另起名字，或先移走它"), name=name)
+def already_there(name: str) -> Conflict:
+    """Return the error for a file that would be overwritten."""
+    return Conflict(marked("{name} 已经有了，没有覆盖；请另起名字，或先移走它"), name=name)
 
 
 def write_new(name: str, data: bytes, mode: int = 0o666) -> None:
     """Write a file that is not there yet.
 
     Raises:
-        AlreadyThere: it is there; nothing was changed.
+        Conflict: it is there; nothing was changed.
         OSError: it cannot be written; it names the file, of which nothing is left.
     """
     try:
         handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
-        raise AlreadyThere(name) from None
+        raise already_there(name) from None
     try:
         with open(handle, "wb") as file:  # noqa: PTH123 -- a descriptor
             file.write(data)

@@ -23,7 +23,7 @@ from yizhan.schemas.charter import Charter
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, get_language, join_list, marked
 from yizhan.schemas.policy_facts import Words
-from yizhan.services.errors import NotAMember, ServiceError
+from yizhan.services.errors import ServiceError, UnknownMember
 
 DEFAULT_ZONE: Final = "Asia/Shanghai"
 
@@ -91,9 +91,9 @@ class Home:
         return self.charters.in_force(utc_now())
 
     def member(self, code: str) -> str:
-        """Return the code of a member as it is (``NotAMember`` for any other)."""
+        """Return the code of a member as it is (``UnknownMember`` for any other)."""
         if code not in self.charters.latest().members:
-            raise NotAMember(
+            raise UnknownMember(
                 marked("{code} 不是章程 {charter} 的成员；成员是：{members}"),
                 code=code,
                 charter=self.charters.latest().name,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from yizhan.consumers.items import Aside, Conflict, Gap, InboxQuery, Item
+from yizhan.consumers.items import Aside, Gap, InboxQuery, Item, RivalEvent
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.matters import Answer, MatterEvent, in_order
@@ -32,7 +32,7 @@ class InboxListing:
     items: tuple[Item, ...] = ()
     aside_count: int = 0
     gaps: tuple[Gap, ...] = ()
-    conflicts: tuple[Conflict, ...] = ()
+    conflicts: tuple[RivalEvent, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ def opened_ledger(home: Home, passphrases: PassphraseSource) -> Iterator[Run]:
 
 @contextmanager
 def opened_cosigning(home: Home, county: str, passphrases: PassphraseSource) -> Iterator[Run]:
-    """Take the lock of a county's copy of the log, and yield what cosigns (``AlreadyRunning``, ``NotAMember``)."""
+    """Take the lock of a county's copy of the log, and yield what cosigns (``AlreadyRunning``, ``UnknownMember``)."""
     home.member(county)
     settings, path = home.settings, cosigner_path(home, county)
     connection = settings.connection(topics.county(county))

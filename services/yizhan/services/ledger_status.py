@@ -52,7 +52,7 @@ def ledger_status(home: Home) -> LedgerStatus:
 
 
 def cosigner_status(home: Home, county: str) -> CosignerStatus:
-    """Read how far a county has checked the log (``NotAMember``)."""
+    """Read how far a county has checked the log (``UnknownMember``)."""
     home.member(county)
     if not cosigner_path(home, county).exists():
         return CosignerStatus(county, 0, cosigned=False, final=None, missing=(), evidence=())
@@ -72,7 +72,7 @@ def settle_evidence(home: Home, county: str, number: int, officer: Person, note:
     """Enter who looked into a piece of evidence and what was found: the county cosigns again.
 
     Raises:
-        NotAMember: not a member.
+        UnknownMember: not a member.
         NoSuchStatement: there is no such evidence, or it is settled.
     """
     home.member(county)

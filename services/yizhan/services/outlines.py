@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from yizhan.producers.geography import Outlines
 
 
-def outlines_of(home: Home) -> Outlines | None:
+def home_outlines(home: Home) -> Outlines | None:
     """Return the outlines of a home; None where they cannot be read for want of shapely.
 
     Raises:
@@ -39,7 +39,7 @@ def outlines_geojson(home: Home) -> bytes:
 
 
 def read_outlines(home: Home, file: Path | None) -> Outlines:
-    """Return the outlines of a file, or those of the home for None; needs shapely. Errors as ``outlines_of``."""
+    """Return the outlines of a file, or those of the home for None; needs shapely. Errors as ``home_outlines``."""
     chosen = home.settings.outlines
     return _read(file or (None if chosen is None else home.path / chosen))
 

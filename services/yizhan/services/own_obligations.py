@@ -31,7 +31,7 @@ from yizhan.schemas.timestamps import instant
 from yizhan.services.home import Home
 from yizhan.services.matter_events import matter_event
 
-STATION: Final = "station"
+STATION_DEBTOR: Final = "station"
 """The code under which the station owes; no member has it."""
 MANIFEST_DAYS: Final = 5
 """After the quarter's end (联享; the figure is a sample, the agreement sets none)."""
@@ -125,7 +125,7 @@ def _manifests(home: Home, county: str, inbox: InboxView, now: datetime) -> Iter
         yield OwnObligation(
             id=f"manifest/{label}/{county}",
             rule="manifest",
-            owes=(STATION,),
+            owes=(STATION_DEBTOR,),
             owed=(county,),
             about=None,
             period=label,

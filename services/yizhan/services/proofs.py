@@ -67,7 +67,7 @@ def check_proof(home: Home, data: bytes) -> VerifiedProof:
     return VerifiedProof(proof, opened, statement, dsse.unverified_type(proof.statement), content)
 
 
-def require_final(opened: OpenedCheckpoint) -> None:
+def require_cosigned(opened: OpenedCheckpoint) -> None:
     """Raise ``NotFinal`` unless a quorum cosigned the checkpoint of a proof."""
     if not opened.final:
         sentence = marked("位置属实，但会签只有 {cosigned} 个，法定多数是 {quorum} 个；稍后再出具一次证明")

@@ -64,7 +64,7 @@ def close_quarters(
     """Close quarters, once the station has handled everything that it had received.
 
     Raises:
-        NotAMember: of the counties.
+        UnknownMember: of the counties.
         QuarterNotEnded: one has not ended, and the order is neither ``early`` nor ``interim``.
         ServiceError: one has not begun, or is not the next open one of its county; nothing was closed.
         StationBehind: the station has not handled everything in time.

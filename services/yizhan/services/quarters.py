@@ -69,7 +69,7 @@ def partner_of(home: Home, county: str, partner: str | None) -> str:
     """Return the partner: the one that was asked for, else the one that the charter pairs the county with.
 
     Raises:
-        NotAMember: it is no member of the charter.
+        UnknownMember: it is no member of the charter.
         ServiceError: it is the county itself, or the charter pairs the county with none or several.
     """
     home.member(county)

@@ -40,7 +40,7 @@ from yizhan.schemas.payloads import TYPES
 from yizhan.services.doubts import sender_of
 from yizhan.services.drafts import member_names
 from yizhan.services.errors import ServiceError
-from yizhan.services.files import AlreadyThere, write_new
+from yizhan.services.files import already_there, write_new
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.labels import short_type, type_name, type_of
@@ -125,7 +125,7 @@ def write_template(home: Home, type: str, file: str) -> int:
 
     Raises:
         ServiceError: no desk writes events of this type, or the name ends otherwise.
-        AlreadyThere, OSError: it cannot be written.
+        Conflict, OSError: it cannot be written.
     """
     if type == RECEIPT:
         raise ServiceError(marked("回执由系统自己写，不能填写"), hint=Action.to("inbox.acknowledge"))
@@ -304,9 +304,9 @@ def _store_drafts(home: Home, county: str, found: TableImport) -> None:
 
 
 def check_free(name: str | None) -> None:
-    """Raise ``AlreadyThere`` where a file for the rows that stay back would be overwritten."""
+    """Raise ``Conflict`` where a file for the rows that stay back would be overwritten."""
     if name is not None and Path(name).exists():
-        raise AlreadyThere(name)
+        raise already_there(name)
 
 
 def write_rejects(found: TableImport, file: str, name: str | None, reasons: Mapping[int, Sequence[str]]) -> str | None:
@@ -319,7 +319,7 @@ def write_rejects(found: TableImport, file: str, name: str | None, reasons: Mapp
         reasons: row → sentences; nothing is written where there is none.
 
     Raises:
-        AlreadyThere, OSError: it cannot be written.
+        Conflict, OSError: it cannot be written.
     """
     if not reasons:
         return None

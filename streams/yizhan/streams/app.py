@@ -62,7 +62,7 @@ MAX_REQUEST_BYTES: Final = topics.STATION_MAX_BYTES
 _BUFFERED_RECORDS: Final = 8
 
 
-class _FairConsumer(Consumer):
+class _UnpausedConsumer(Consumer):
     """Faust's consumer, which waits while the stream's buffer is full, and does not pause the partition."""
 
     def on_buffer_full(self, tp: object) -> None:
@@ -277,7 +277,7 @@ def build(
         data_folder: where Faust may write.
     """
     app = _faust_app(connection, settings, data_folder)
-    app.transport.Consumer = _FairConsumer  # type: ignore[misc] # Faust declares it for classes
+    app.transport.Consumer = _UnpausedConsumer  # type: ignore[misc] # Faust declares it for classes
     # Faust creates its producer on first use: not yet.
     pipeline = Pipeline(lambda *record: app.producer.send(*record), settings.station_window_events)  # noqa: PLW0108
     names = [*(topics.events(member) for member in members), topics.TICKS]

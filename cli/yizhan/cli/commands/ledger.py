@@ -18,7 +18,7 @@ from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.proofs import SUFFIX
 from yizhan.services.home import Home
 from yizhan.services.ledger_status import CosignerStatus, LedgerStatus, cosigner_status, ledger_status, settle_evidence
-from yizhan.services.proofs import check_proof, prove_event, require_final
+from yizhan.services.proofs import check_proof, prove_event, require_cosigned
 
 command = Group("ledger", help=marked("账本：驿站说过的话，一句一条，只增不改，各县会签"))
 _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -190,7 +190,7 @@ def verify_proof(file: Path, charter: Path | None, not_final: bool, as_json: boo
             ]
         )
     if not not_final:
-        require_final(found.checkpoint)
+        require_cosigned(found.checkpoint)
 
 
 @command.command(

@@ -1,0 +1,55 @@
+"""What faces rely on: one class for one code of an error, and a command for every action."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import yizhan
+from yizhan.cli.actions import COMMANDS
+from yizhan.schemas.errors import YizhanError
+
+
+def errors_below(kind: type[YizhanError]) -> Iterator[type[YizhanError]]:
+    """Yield every subclass."""
+    for each in kind.__subclasses__():
+        yield each
+        yield from errors_below(each)
+
+
+def modules() -> Iterator[str]:
+    """Name every module of the project."""
+    for found in pkgutil.walk_packages(yizhan.__path__, "yizhan."):
+        if not found.name.endswith("__main__"):
+            yield found.name
+
+
+def kinds_of(source: str) -> Iterator[str]:
+    """Yield the kinds of ``Action.to("kind", …)`` in a source."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Action.to":
+            for each in ast.walk(node.args[0]):
+                if isinstance(each, ast.Constant):
+                    yield str(each.value)
+
+
+def test_no_two_errors_have_the_same_code() -> None:
+    """A program tells failures apart by their codes."""
+    for name in modules():
+        importlib.import_module(name)
+    classes: dict[str, type[YizhanError]] = {}
+    for each in errors_below(YizhanError):
+        assert classes.setdefault(each.code, each) is each, (each, classes[each.code])
+    assert "not_found" in classes
+
+
+def test_every_action_has_a_command_and_they_are_sorted() -> None:
+    """What a service says can be done, the command line prints; the table is in alphabetical order."""
+    files = [Path(file) for name in modules() if (file := importlib.import_module(name).__file__)]
+    used = {kind for file in files for kind in kinds_of(file.read_text("utf-8"))}
+    assert len(used) > len(COMMANDS) // 2
+    assert used - COMMANDS.keys() == set()
+    assert list(COMMANDS) == sorted(COMMANDS)
