@@ -58,7 +58,7 @@ def as_json(value: Any) -> Any:  # noqa: ANN401 -- anything that lists or shows
 
 def fields_of(value: object, names: str) -> dict[str, Any]:
     """Return some fields of an object for programs; ``names`` are separated by spaces."""
-    return {name: getattr(value, name) for name in names.split()}
+    return {name: as_json(getattr(value, name)) for name in names.split()}
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 -- as above
