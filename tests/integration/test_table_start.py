@@ -1,4 +1,4 @@
-"""The station's start does not grow with history: how many records of the table's topic it reads."""
+"""What a station reads when it starts: compaction takes history out of the topic of its table."""
 
 from __future__ import annotations
 

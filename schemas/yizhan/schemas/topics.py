@@ -50,12 +50,13 @@ _TABLE_MAX_BYTES: Final = 1024 * 1024
 
 The table holds no event: a row is made from a header, which is far smaller."""
 _SMALL_TABLE: Final = (
-    ("delete.retention.ms", str(60 * 1000)),
+    ("delete.retention.ms", str(10 * 60 * 1000)),
     ("min.cleanable.dirty.ratio", "0.1"),
     ("segment.bytes", str(_TABLE_MAX_BYTES)),
 )
 """The station reads the whole table when it starts. Kafka compacts closed segments only, and keeps what deletes a row
-for a day unless told otherwise: with this, what is read is what is open and about two segments, whatever was before."""
+for a day unless told otherwise: here ten minutes, which is longer than a start takes (a reader that began before must
+still meet the deletion of a row that it read). After a burst, one record of each alarm is still read."""
 _MEMBER: Final = re.compile(r"[0-9]{6}")
 _EVENTS: Final = re.compile(r"yizhan\.events\.([0-9]{6})")
 
