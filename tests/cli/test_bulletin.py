@@ -24,7 +24,7 @@ def test_a_quarter_is_written_in_every_form_and_twice_the_same(yizhan: Run, home
     figures = files["json"].read_bytes()
     assert json.loads(figures)["empty"] is True
     refused = yizhan(*words)
-    assert (refused.code, "--force" in refused.err) == (1, True)
+    assert (refused.code, "选择覆盖" in refused.err) == (1, True)
     again = yizhan(*words, "--json", "--force")
     assert json.loads(again.out)["figures_sha256"] == json.loads(first.out)["figures_sha256"]
     assert files["json"].read_bytes() == figures

@@ -386,5 +386,5 @@ def test_an_export_is_chosen_by_type_quarter_and_box(yizhan: Run, exchanged: str
     now = Quarter.containing(datetime.now(UTC), "Asia/Shanghai")
     both = json.loads(yizhan("export", "d.xlsx", "--county", SHOUNING, "--quarter", str(now), "--json").out)
     assert both["events"] == {CRIME: 1, FIRE: 1}
-    assert "--type" in yizhan("export", "e.csv", "--county", SHOUNING).err
+    assert "选定类型" in yizhan("export", "e.csv", "--county", SHOUNING).err
     assert "2026Q3" in yizhan("export", "f.xlsx", "--county", SHOUNING, "--quarter", "2026-3").err

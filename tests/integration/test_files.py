@@ -128,7 +128,7 @@ def test_a_broker_without_the_topic_is_named_and_the_event_goes_without_its_file
     event = publish(stage, "接-3", photo)
     said = until(outbox.files_trouble, "the outbox to be told")
     assert topic in said
-    assert "yizhan broker start" in said
+    assert "请按章程建立" in said
     until(lambda: outbox.postings(OutboxQuery(id=event))[0].delivered, "the event to be with 庆元")
     listing = json.loads(stage.yizhan("outbox", "files", "--county", SHOUNING, "--json"))
     assert (listing["trouble"], listing["files"][0]["sent"]) == (said, 0)

@@ -34,7 +34,7 @@ def test_a_missing_or_damaged_file_is_named(tmp_path: Path) -> None:
     for content in (None, b"", b"not a certificate"):
         if content is not None:
             bad.write_bytes(content)
-        with pytest.raises(SettingError, match=r"ca\.pem.*broker start"):
+        with pytest.raises(SettingError, match=r"ca\.pem.*请重新生成"):
             KafkaConnection("127.0.0.1:1", bad).ssl_context()
 
 

@@ -99,7 +99,7 @@ def test_a_password_is_never_repeated(tmp_path: Path) -> None:
 
 def test_missing_certificates_never_mean_plain_text(tmp_path: Path) -> None:
     """Without its files a principal gets an error that says how to make them."""
-    with pytest.raises(SettingError, match="broker start"):
+    with pytest.raises(SettingError, match="请先生成证书"):
         Settings.load(tmp_path).connection("county-350924")
 
 
