@@ -55,7 +55,7 @@ class HotspotImport:
 
     @property
     def empty(self) -> bool:
-        """Whether the file has not one detection, good or bad: a download that broke off looks like this."""
+        """Whether the file has headings and no detection: nothing was burning, or the download broke off."""
         return not (self.found.in_members or self.found.outside or self.found.problems)
 
     def doubtful(self) -> list[Judgement]:

@@ -90,8 +90,8 @@ def firms(
     else:
         _show(home, taken, dry_run=dry_run)
     if taken.empty:
-        say(_("{file} 里没有一个热点；请核对是否下载完整").format(file=file))
-    if taken.empty or taken.found.problems or taken.failed():
+        say(_("{file} 里没有一个热点：当时没有火情，或者没有下载完整").format(file=file))
+    if taken.found.problems or taken.failed():
         ctx.exit(1)
 
 
