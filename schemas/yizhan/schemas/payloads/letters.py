@@ -73,7 +73,7 @@ def state_name(raw: Mapping[str, Any] | None) -> str:
 def headline(raw: Mapping[str, Any] | None, most: int) -> str:
     r"""Return one line of what its sender wrote, at most ``most`` characters and a mark that there is more.
 
-    >>> headline({"kind": "text", "text": "请速\\n回电"}, 40)
+    >>> headline({"kind": "text", "text": "请速\n回电"}, 40)
     '请速 回电'
     """
     found = (raw.get(name) for name in _SAYING) if raw is not None else ()
