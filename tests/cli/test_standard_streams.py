@@ -62,7 +62,7 @@ def test_every_character_is_written_in_any_encoding(home: Path) -> None:
 
 
 def test_a_file_with_nothing_in_it_is_no_success(home: Path, yizhan: Run) -> None:
-    """Neither for drafts, nor for tables, nor for satellite detections."""
+    """Neither for drafts nor for tables; satellites write headings alone when nothing burns, which is said."""
     assert home.exists()
     Path("empty.jsonl").write_text("\n\n", "utf-8")
     assert yizhan("template", "forest_fire", "-o", "empty.csv").code == 0
@@ -71,8 +71,12 @@ def test_a_file_with_nothing_in_it_is_no_success(home: Path, yizhan: Run) -> Non
     for words in (
         ("publish", "empty.jsonl"),
         ("import", "csv", "empty.csv", "forest_fire"),
-        ("import", "firms", "firms.csv"),
     ):
         done = yizhan(*words, "--county", SHOUNING)
         assert done.code == 1, words
         assert "没有一" in done.err
+    done = yizhan("import", "firms", "firms.csv", "--county", SHOUNING)
+    assert done.code == 0
+    assert "没有一个热点" in done.err
+    Path("none.csv").write_bytes(b"")
+    assert yizhan("import", "firms", "none.csv", "--county", SHOUNING).code == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
@@ -265,6 +265,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
         clock_time(text)
 
 
+@example("十十年")
 @given(st.text("2026年11月29日时点分秒半刻上下午晚凌晨:/-.T+08 0一十许", max_size=30))
 def test_no_text_ends_the_reading_of_times(text: str) -> None:
     """Whatever stands there is a time, or no time."""

@@ -111,6 +111,6 @@ def _figure(word: str) -> str:
     if "十" not in word:
         return "".join(str(_NUMERALS[each]) for each in word)
     tens, _ten, ones = word.partition("十")
-    if len(tens) > 1 or len(ones) > 1:
+    if len(tens) > 1 or len(ones) > 1 or ones == "十":  # no number is written so: it stays as it stands
         return word
     return str(10 * (_NUMERALS[tens] if tens else 1) + (_NUMERALS[ones] if ones else 0))
