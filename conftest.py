@@ -10,9 +10,15 @@ import hypothesis
 import pytest
 
 # No time limit for one example: a loaded machine is no fault of the code, and pytest-timeout ends what hangs.
-hypothesis.settings.register_profile(
-    "yizhan", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
-)
+# The same examples in each run, so that a change is judged by itself; `--hypothesis-profile=search` looks for new ones.
+for _profile, _same in (("yizhan", True), ("search", False)):
+    hypothesis.settings.register_profile(
+        _profile,
+        deadline=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow],
+        print_blob=True,
+        derandomize=_same,
+    )
 hypothesis.settings.load_profile("yizhan")
 
 
