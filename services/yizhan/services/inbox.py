@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from yizhan.consumers.items import Aside, Gap, InboxQuery, Item, RivalEvent
+from yizhan.consumers.view import InboxView
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.matters import Answer, MatterEvent, in_order
@@ -77,13 +78,14 @@ def show_item(home: Home, county: str, item_id: str, actor: Actor) -> ShownItem:
         NotFound: there is none of that id.
         StoreError: the inbox cannot be read, or the access log not written.
     """
-    item = find_item(home, county, item_id)
-    with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:
-        stores = [store for store in (inbox, outbox) if store is not None]
-        ids = [each for store in stores for each in store.reply_ids(item.id, MOST_REPLIES)]
-        found = [matter_event(each, county, inbox, outbox) for each in ids]
-        before = item.header.reply_to
-        answered = None if before is None else matter_event(before.id, county, inbox, outbox)
+    with read_inbox(home, county) as inbox:
+        item = _found(home, county, item_id, inbox)
+        with read_outbox(home, county) as outbox:
+            stores = [store for store in (inbox, outbox) if store is not None]
+            ids = [each for store in stores for each in store.reply_ids(item.id, MOST_REPLIES)]
+            found = [matter_event(each, county, inbox, outbox) for each in ids]
+            before = item.header.reply_to
+            answered = None if before is None else matter_event(before.id, county, inbox, outbox)
     replies = in_order(each for each in found if each is not None)
     others = [each.header.id for each in (*replies, answered) if each is not None and each.header.county != county]
     record(home, county, actor, "opened", [item.id, *others])
@@ -93,15 +95,15 @@ def show_item(home: Home, county: str, item_id: str, actor: Actor) -> ShownItem:
 def find_item(home: Home, county: str, item_id: str) -> Item:
     """Return an item (``NotFound``); the caller writes the access log before it passes content on."""
     with read_inbox(home, county) as inbox:
-        item = None if inbox is None else inbox.item(item_id)
+        return _found(home, county, item_id, inbox)
+
+
+def _found(home: Home, county: str, item_id: str, inbox: InboxView | None) -> Item:
+    item = None if inbox is None else inbox.item(item_id)
     if item is None:
-        raise _not_found(home, county, item_id)
+        sentence, hint = marked("{county} 的收件箱里没有 {id}"), Action.to("inbox.list", county=county)
+        raise NotFound(sentence, county=home.member_name(county), id=item_id[:80], hint=hint)
     return item
-
-
-def _not_found(home: Home, county: str, item_id: str) -> NotFound:
-    sentence, hint = marked("{county} 的收件箱里没有 {id}"), Action.to("inbox.list", county=county)
-    return NotFound(sentence, county=home.member_name(county), id=item_id[:80], hint=hint)
 
 
 def answer_item(
@@ -126,9 +128,7 @@ def answer_item(
     """
     name, badge = ("", "") if actor.officer is None else (actor.officer.name, actor.officer.badge)
     with open_inbox(home, county, passphrases) as inbox:
-        before = inbox.item(item_id)
-        if before is None:
-            raise _not_found(home, county, item_id)
+        before = _found(home, county, item_id, inbox)
         record(home, county, actor, "opened", [item_id])
         item = inbox.acknowledge(item_id, name, badge, stage, note)
     return Answered(item, before.answers, entered=len(item.answers) > len(before.answers))
