@@ -34,7 +34,7 @@ from yizhan.consumers.items import Aside, Gap, InboxQuery, Item, RivalEvent
 from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.store import MIGRATIONS
 from yizhan.runtime.clock import utc_now
-from yizhan.runtime.store import SharedStore, read_store
+from yizhan.runtime.store import OwnedStore, read_store
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.i18n import marked
@@ -56,7 +56,7 @@ class Carrier:
     raw: Mapping[str, Any]
 
 
-class InboxView(SharedStore):
+class InboxView(OwnedStore):
     """A county's inbox, opened to read only. Every method raises ``StoreError`` when the disk fails."""
 
     def __init__(self, path: Path, county: str, charters: Charters, clock: Callable[[], datetime] = utc_now) -> None:
@@ -73,12 +73,7 @@ class InboxView(SharedStore):
             WrongInbox: it is another county's.
         """
         self.path, self.county, self.charters, self.clock = path, county, charters, clock
-        super().__init__(self._connect(path))
-        try:
-            self._check_owner(self._conn)
-        except BaseException:
-            self._conn.close()
-            raise
+        super().__init__(path)
 
     @staticmethod
     def _connect(path: Path) -> sqlite3.Connection:

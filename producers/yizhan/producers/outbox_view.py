@@ -18,7 +18,7 @@ from yizhan.producers.errors import WrongOutbox
 from yizhan.producers.store import MIGRATIONS
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.file_lock import holder
-from yizhan.runtime.store import SharedStore, read_store
+from yizhan.runtime.store import OwnedStore, read_store
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.sent_events import SentEvent
@@ -28,7 +28,7 @@ LOCK: Final = ".publisher"
 """What the name of the publisher's lock adds to the outbox's."""
 
 
-class OutboxView(SharedStore):
+class OutboxView(OwnedStore):
     """One source's outbox, opened to read only. Every method raises ``StoreError`` when the disk fails."""
 
     def __init__(self, path: Path, source: str, charters: Charters, clock: Callable[[], datetime] = utc_now) -> None:
@@ -39,12 +39,7 @@ class OutboxView(SharedStore):
             WrongOutbox: it is another source's.
         """
         self.path, self.source, self.charters, self.clock = path, source, charters, clock
-        super().__init__(self._connect(path))
-        try:
-            self._check_owner(self._conn)
-        except BaseException:
-            self._conn.close()
-            raise
+        super().__init__(path)
 
     @staticmethod
     def _connect(path: Path) -> sqlite3.Connection:

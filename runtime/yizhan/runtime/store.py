@@ -16,6 +16,7 @@ import os
 import sqlite3
 import stat
 import threading
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Self
 
 from yizhan.runtime.errors import StoreError
@@ -182,6 +183,28 @@ class SharedStore(Store):
         """Lock the connection for the block."""
         with self._lock, wrapped(self._conn):
             yield self._conn
+
+
+class OwnedStore(SharedStore, ABC):
+    """A shared store of one owner, opened by ``_connect``; another owner's is closed again."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the database at ``path``; raises what ``_connect`` and ``_check_owner`` raise."""
+        super().__init__(self._connect(path))
+        try:
+            self._check_owner(self._conn)
+        except BaseException:
+            self._conn.close()
+            raise
+
+    @staticmethod
+    @abstractmethod
+    def _connect(path: Path) -> sqlite3.Connection:
+        """Open the database, to read only or to write."""
+
+    @abstractmethod
+    def _check_owner(self, conn: sqlite3.Connection) -> None:
+        """Raise if the database belongs to somebody else."""
 
 
 def _name(where: Path | sqlite3.Connection) -> str:
