@@ -37,7 +37,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from yizhan.schemas.actions import Action
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import Sentence
 
 
 class Reason(StrEnum):
@@ -81,7 +81,7 @@ class YizhanError(Exception):
 
     def __str__(self) -> str:
         """Put it into words."""
-        return _(self.message).format(**self.params) if self.params else _(self.message)
+        return str(Sentence(self.message, self.params))
 
 
 class Refused(YizhanError):
