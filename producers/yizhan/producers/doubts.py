@@ -115,9 +115,13 @@ class Judgement:
 def judge(draft: Draft, sender: Sender) -> Judgement:
     """Return which doubts a draft raises where ``sender`` would send it."""
     found = tuple(_doubts(draft, sender))
-    named = sorted({*(draft.touches or ()), *(draft.to or ())} - sender.charter.members.keys())
-    strangers = tuple((code, probably_meant(code, sender.charter.members)) for code in named)
+    strangers = tuple((code, probably_meant(code, sender.charter.members)) for code in _strangers(draft, sender))
     return Judgement(with_marks(draft, found), found, county_of(draft), other_grade(draft), strangers)
+
+
+def _strangers(draft: Draft, sender: Sender) -> list[str]:
+    """Return the counties that a draft names and that are no members."""
+    return sorted({*(draft.touches or ()), *(draft.to or ())} - sender.charter.members.keys())
 
 
 def _doubts(draft: Draft, sender: Sender) -> Iterator[Doubt]:
@@ -125,7 +129,7 @@ def _doubts(draft: Draft, sender: Sender) -> Iterator[Doubt]:
         return
     if not any((draft.reply_to, draft.supersedes, draft.withdraws)):
         yield from _of_address(draft, sender)
-    if {*(draft.touches or ()), *(draft.to or ())} - sender.charter.members.keys():
+    if _strangers(draft, sender):
         yield Doubt.UNKNOWN_COUNTY
     if draft.stage in {"update", "final"} and draft.type in LIFE_AT_STAKE and not _goes_on(draft, sender):
         yield Doubt.NO_FIRST_REPORT
