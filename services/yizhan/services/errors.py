@@ -4,7 +4,6 @@
 
     YizhanError
     └── ServiceError        what was asked cannot be done
-        ├── ExtraMissing    a role's extra is not installed
         ├── NoKey           a private key is not there, or the charter does not name it
         ├── UnknownMember   a code that the charter does not name as a member
         ├── NotFound        there is nothing by this name or number
@@ -23,10 +22,6 @@ from yizhan.schemas.errors import YizhanError
 
 class ServiceError(YizhanError):
     """What was asked cannot be done."""
-
-
-class ExtraMissing(ServiceError):
-    """A role's extra is not installed."""
 
 
 class NoKey(ServiceError):
