@@ -10,7 +10,7 @@ import click
 
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
-from yizhan.cli.click_options import Command, json_option, option
+from yizhan.cli.click_options import FOLDER, Command, json_option, option
 from yizhan.cli.context import acting
 from yizhan.cli.labels import refusal, way_name
 from yizhan.cli.obligation_view import debtor_name
@@ -38,12 +38,7 @@ from yizhan.services.labels import type_name
     ),
 )
 @click.argument("event_id", metavar="ID")
-@option(
-    "--proofs",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help=marked("把账上每一处的证明写到这个目录"),
-)
+@option("--proofs", type=FOLDER, metavar="DIR", help=marked("把账上每一处的证明写到这个目录"))
 @evidence_options
 @json_option()
 def explain(*, event_id: str, proofs: Path | None, sources: AuditSources, as_json: bool) -> None:

@@ -8,21 +8,13 @@ from typing import Any, Final
 import click
 
 from yizhan.cli.accepted_view import accepted_json, accepted_lines
-from yizhan.cli.click_options import (
-    Group,
-    county_option,
-    json_option,
-    office_option,
-    option,
-    outlines_option,
-    passphrase_option,
-)
+from yizhan.cli.click_options import Group, county_option, json_option, office_option, option, outlines_option
 from yizhan.cli.context import current_home
 from yizhan.cli.doubt_view import doubt_sentences
 from yizhan.cli.labels import error_sentence
 from yizhan.cli.language import interactive
 from yizhan.cli.output import fields_of, print_json, progress, say, tell
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.home import Home
 from yizhan.services.hotspots import OLD, HotspotImport, HotspotSource, read_hotspots, send_hotspots
@@ -73,7 +65,7 @@ def firms(
     yes: bool,
     outlines: Path | None,
     office: Path | None,
-    passphrase_fd: int | None,
+    passphrases: TerminalPassphrase,
     as_json: bool,
 ) -> None:
     """Import a file."""
@@ -83,7 +75,6 @@ def firms(
     _show_reasons(home, taken)
     ask = (taken.old or taken.doubtful()) and not (yes or dry_run or as_json) and interactive()
     if not dry_run and (not ask or click.confirm(_("仍要发出吗？"), default=False, err=True)):
-        passphrases = TerminalPassphrase(passphrase_fd)
         send_hotspots(home, county, taken, passphrases, lambda total: progress(_("封好、存入发件箱"), total))
     if as_json:
         print_json(_as_json(taken, dry_run=dry_run, shifted=shift_to_now))

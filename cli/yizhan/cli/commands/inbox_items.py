@@ -17,14 +17,13 @@ from yizhan.cli.click_options import (
     json_option,
     limit_option,
     option,
-    passphrase_option,
     type_option,
 )
 from yizhan.cli.context import acting, current_home, say_if_stale
 from yizhan.cli.item_view import item_facts, item_json, item_panel
 from yizhan.cli.labels import stage_name, way_name
 from yizhan.cli.output import console, print_json, print_table, say, tell
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.consumers.items import InboxQuery, Item
 from yizhan.consumers.labels import State, sentence
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked
@@ -158,13 +157,13 @@ def ack(
     badge: str,
     stage: str,
     note: str | None,
-    passphrase_fd: int | None,
+    passphrases: TerminalPassphrase,
     as_json: bool,
 ) -> None:
     """Enter an officer's answer."""
     home = current_home()
     actor = acting("inbox ack", named_officer(name, badge))
-    answered = answer_item(home, county, item_id, stage, note, actor, TerminalPassphrase(passphrase_fd))
+    answered = answer_item(home, county, item_id, stage, note, actor, passphrases)
     if as_json:
         print_json(item_json(answered.item) | {"entered": answered.entered})
         if answered.entered:

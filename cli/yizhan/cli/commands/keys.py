@@ -8,10 +8,10 @@ from typing import Any, Final
 import click
 
 from yizhan.cli.actions import command_of
-from yizhan.cli.click_options import Group, county_option, json_option, option, passphrase_option
+from yizhan.cli.click_options import Group, county_option, json_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.output import fields_of, print_json, print_table, tell
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.key_admin import LEDGER, STATION, NewKey, OwnKey, destroy_key, generate_keys, own_keys, retired_key
@@ -45,11 +45,11 @@ _STATUS: Final = {
 @passphrase_option()
 @json_option()
 def generate(
-    county: str | None, station: bool, ledger: bool, ask: bool, passphrase_fd: int | None, as_json: bool
+    county: str | None, station: bool, ledger: bool, ask: bool, passphrases: TerminalPassphrase, as_json: bool
 ) -> None:
     """Make new keys."""
     owner = _owner(county, station=station, ledger=ledger)
-    made = generate_keys(current_home(), owner, TerminalPassphrase(passphrase_fd), ask=ask)
+    made = generate_keys(current_home(), owner, passphrases, ask=ask)
     if as_json:
         print_json({"owner": owner, "keys": list(map(_new_key_json, made))})
         return
