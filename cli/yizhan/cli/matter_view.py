@@ -9,6 +9,7 @@ from yizhan.cli.labels import stage_name
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import _, marked, with_note
 from yizhan.schemas.matters import EventRole, JointWork, JointWorkState, MatterEvent, event_role
+from yizhan.schemas.payloads.letters import status_mark
 from yizhan.schemas.payloads.table import type_name
 from yizhan.services.home import Home
 from yizhan.services.matters import Timeline
@@ -55,7 +56,7 @@ def timeline_rows(home: Home, timeline: Timeline) -> Iterator[tuple[str, str, st
 def role_name(event: MatterEvent, timeline: Timeline) -> str:
     """Name an event by its type and its role in the matter: 森林火灾 首报."""
     role = ROLES[event_role(event, timeline.threads)]
-    mark = {"Exercise": _("【演练】"), "Test": _("【测试】")}.get(event.header.status, "")
+    mark = status_mark(event.header.status)
     kind = "" if event.header.type == NOTICE and role else type_name(event.header.type)
     return mark + " ".join(each for each in (kind, _(role) if role else "") if each)
 

@@ -17,6 +17,7 @@ from yizhan.cli.output import fields_of, print_json, say, tell
 from yizhan.producers.cap import CapInvalid, CapMessage
 from yizhan.producers.cap.xml import MAX_BYTES
 from yizhan.schemas.i18n import _, join_list, marked
+from yizhan.schemas.payloads.letters import status_mark
 from yizhan.services.cap import CapDesk, CapDraft, CapImport, Remark, event_as_cap
 from yizhan.services.errors import ServiceError
 from yizhan.services.files import write_new
@@ -146,7 +147,7 @@ def _message_json(message: CapMessage) -> dict[str, Any]:
 def _show(home: Home, county: str, taken: CapImport) -> None:
     """Say what became of a message."""
     if (message := taken.message) is not None:
-        mark = {"Exercise": _("【演练】"), "Test": _("【测试】")}.get(message.status, "")
+        mark = status_mark(message.status)
         name = message.name
         say(f"{taken.file}: {mark}{name.sender} {name.identifier} {home.local_time(name.sent)} {message.msg_type}")
     for each in taken.drafts:
