@@ -11,7 +11,6 @@ from yizhan.charter.document import routes_json, tables
 from yizhan.charter.replay import RoutingDifference
 from yizhan.cli.click_options import FILE, Command, county_option, json_option, option
 from yizhan.cli.context import current_home
-from yizhan.cli.labels import way_name
 from yizhan.cli.output import fields_of, print_json, print_table, tell
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, join_list, marked
@@ -26,7 +25,7 @@ from yizhan.services.charter_reading import (
     verify_charter,
 )
 from yizhan.services.home import Home
-from yizhan.services.labels import type_name
+from yizhan.services.labels import type_name, way_name
 
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 

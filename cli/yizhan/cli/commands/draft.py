@@ -9,7 +9,6 @@ import click
 from yizhan.cli.accepted_view import show_sent_draft
 from yizhan.cli.click_options import Group, Whole, attach_option, county_option, json_option, option
 from yizhan.cli.context import current_home
-from yizhan.cli.doubt_view import doubt_sentences
 from yizhan.cli.draft_view import fault_sentence, missing_sentence, show_draft, summary_of
 from yizhan.cli.form_prompt import fill_in
 from yizhan.cli.language import interactive
@@ -17,6 +16,7 @@ from yizhan.cli.output import print_json, print_table, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.attachments import total_bytes
+from yizhan.services.doubts import doubt_sentences
 from yizhan.services.drafts import DraftUnfinished, check_draft, find_draft, judge_draft, member_names, send_draft
 from yizhan.services.labels import type_name
 from yizhan.services.stores import open_drafts, read_drafts

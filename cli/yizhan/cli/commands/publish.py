@@ -11,19 +11,18 @@ import click
 from yizhan.cli.accepted_view import accepted_json, accepted_lines, files_waiting_line, say_if_nobody_sends
 from yizhan.cli.click_options import Command, attach_option, county_option, json_option, option
 from yizhan.cli.context import current_home
-from yizhan.cli.doubt_view import doubt_sentences
-from yizhan.cli.labels import error_sentence
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
-from yizhan.cli.standard_streams import standard_input
 from yizhan.producers.doubts import HOLDING, Judgement
 from yizhan.producers.drafts import LineProblem
 from yizhan.runtime.errors import StoreError
+from yizhan.runtime.standard_streams import standard_input
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.attachments import total_bytes
-from yizhan.services.doubts import sender_of
+from yizhan.services.doubts import doubt_sentences, sender_of
 from yizhan.services.home import Home
+from yizhan.services.labels import error_sentence
 from yizhan.services.progress import SILENT
 from yizhan.services.publishing import LineRefused, LineResult, LineSent, LineSkipped, SeveralDrafts, Stream, publish
 from yizhan.services.stores import open_outbox
