@@ -11,11 +11,11 @@ from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
 from yizhan.cli.click_options import FILE, MEMBER, Command, OneOf, json_option, option
 from yizhan.cli.output import print_json, print_table, progress, tell
 from yizhan.ledger.audit.findings import Finding, FindingKind, ReportableHotspot
-from yizhan.ledger.audit.labels import finding_name, rule_name
-from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
+from yizhan.ledger.audit.labels import finding_name
+from yizhan.schemas.i18n import _, join_list, marked, with_note
 from yizhan.services.audit import AuditSources, FoundProblems, find_problems
+from yizhan.services.audit_text import finding_note
 from yizhan.services.home import Home
-from yizhan.services.labels import REASONS, reason_name
 
 
 @click.command(
@@ -91,16 +91,3 @@ def _tell(home: Home, chosen: list[Finding], found: FoundProblems) -> None:
     if found.missing_books:
         names = join_list(f"{home.member_name(county)} {kind}" for county, kind in found.missing_books)
         tell(_("没有这些簿，与之有关的没有查：{names}").format(names=names))
-
-
-def finding_note(home: Home, each: Finding) -> str:
-    """Return the obligation, how long it took, and the detail."""
-    parts = []
-    if each.what is not None:
-        parts.append(home.localized(each.what))
-    elif each.rule is not None:
-        parts.append(reason_name(each.rule) if each.rule in REASONS else rule_name(each.rule))
-    if each.took is not None and each.limit is not None:
-        sentence = _("用时 {took} 分钟，限 {limit} 分钟")
-        parts.append(sentence.format(took=round(each.took / 60), limit=round(each.limit / 60)))
-    return join_sentences([*parts, *([each.detail] if each.detail else [])])

@@ -19,7 +19,7 @@ from yizhan.cli.click_options import (
     type_option,
 )
 from yizhan.cli.context import acting, current_home, say_if_stale
-from yizhan.cli.item_view import item_facts, item_json, item_panel
+from yizhan.cli.item_view import item_json, item_panel
 from yizhan.cli.output import console, print_json, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.consumers.items import InboxQuery, Item
@@ -30,6 +30,7 @@ from yizhan.schemas.policy import Way
 from yizhan.services.actor import named_officer
 from yizhan.services.home import Home
 from yizhan.services.inbox import answer_item, list_aside, list_items, show_item
+from yizhan.services.item_text import item_facts
 from yizhan.services.labels import stage_name, way_name
 
 _HEADINGS: Final = (

@@ -9,7 +9,8 @@ from yizhan.cli.click_options import MOMENT, Group, OneOf, county_option, json_o
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.output import print_json, print_table, say
 from yizhan.producers.queries import OutboxQuery, Posting, RecipientReceipt
-from yizhan.schemas.i18n import _, marked, with_note
+from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.payloads.letters import officer_name
 from yizhan.services.home import Home
 from yizhan.services.labels import refusal, stage_name, state_name, type_name, way_name
 from yizhan.services.outbox import ForeignReply, list_postings
@@ -92,8 +93,7 @@ def _answers(home: Home, each: Posting) -> str:
 def _receipts(home: Home, stage: str, receipts: Sequence[RecipientReceipt]) -> str:
     lines = []
     for receipt in receipts:
-        by = receipt.payload.get("by")
-        who = " " + with_note(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
+        words = (stage_name(stage), officer_name(receipt.payload.get("by")), home.local_time(receipt.time))
         note = receipt.payload.get("note")
-        lines.append(f"{stage_name(stage)}{who} {home.local_time(receipt.time)}" + (f": {note}" if note else ""))
+        lines.append(" ".join(filter(None, words)) + (f": {note}" if note else ""))
     return "\n".join(lines)
