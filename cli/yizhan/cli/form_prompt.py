@@ -105,8 +105,8 @@ def _say_notes(form: Form) -> None:
     """Say what the form noted since the last question."""
     for note in form.take_notes():
         facts = dict(note.params)
-        if "title" in facts:
-            facts["title"] = _(facts["title"])
+        if (title := facts.get("title")) is not None:
+            facts["title"] = _(title)
         if "member" in facts:
             facts["member"] = form.context.members.get(str(facts["member"]), facts["member"])
         if "points" in facts:
