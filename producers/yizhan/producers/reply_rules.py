@@ -43,7 +43,7 @@ def check_reply(
     if own is None:
         if split_id(answered.id)[0][:6] != signing.source[:6] and not was_received(answered):
             sentence = marked(
-                "{id} 没有发给本县，或本县收到的不是这一件（hash 不同）；“{what}”不是本县该办的，没有发出"
+                "{id} 没有发给本县，或本县收到的不是这一件（指纹不同）；“{what}”不是本县该办的，没有发出"
             )
             raise NotOwed(sentence, id=answered.id, what=_listed(rules))
         return
