@@ -41,7 +41,7 @@ SUMMARY: Final = {
     "intelligence": "intelligence.all",
     "fed_back": "intelligence.fed_back",
 }
-"""Which figure stands at which place of ``OVERVIEW``."""
+"""Placeholder of ``OVERVIEW`` → figure."""
 COMPARED_NAMES: Final = {
     "letters": marked("互通文书（件）"),
     "cases.criminal.all": marked("刑事案件（起）"),

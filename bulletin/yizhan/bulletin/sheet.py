@@ -291,11 +291,13 @@ def _open(material: Material) -> Iterator[Block]:
         return
     rows = []
     for each in listed:
-        why, what, whose, at, name = (each[part] for part in ("why", "type", "whose", "at", "id"))
+        why, what, debtor, at, name = (each[part] for part in ("why", "type", "whose", "at", "id"))
         rule = RULE_NAMES.get(what)
         shown = type_name(what) if rule is None else _(rule)
         about = name if rule is None else name.split("/")[1]  # of an obligation: the event or the period
-        rows.append([named(OPEN_NAMES, why), shown, material.names.get(whose, whose), _local(material, at)[:10], about])
+        rows.append(
+            [named(OPEN_NAMES, why), shown, material.names.get(debtor, debtor), _local(material, at)[:10], about]
+        )
     columns = [_("情形"), _("事项"), _("待办方"), _("日期"), _("编号")]
     yield Table(_("未结事项"), columns, rows, words=True, widths=(18, 16, 12, 14, 40), small=True)
 

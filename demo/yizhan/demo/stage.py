@@ -117,7 +117,7 @@ class Stage:
         return load_signing(path)
 
     def start(self) -> None:
-        """Start station, publishers and inboxes, and wait until each has said that it is ready."""
+        """Start station, publishers and inboxes, and wait until each reports that it is ready."""
         self.supervisor.start("station", self.command("station", "run"))
         for county in self.members:
             self.supervisor.start(f"inbox-{county}", self.command("inbox", "run", "--county", county, "--json"))
@@ -144,7 +144,7 @@ class Stage:
             wait_for(what, partial(self._log_contains, name, "ready"))
 
     def ledger_is_idle(self) -> bool:
-        """Tell whether the ledger has read everything that the station has said."""
+        """Return whether the ledger has read every statement of the station."""
         with Wire(self.settings.connection(topics.LEDGER), topics.LEDGER, "demo", [topics.AUDIT], []) as wire:
             end = wire.ends()[topics.AUDIT]
             checkpoints = CheckpointStore(self.home / "ledger" / HEADS)
@@ -158,7 +158,7 @@ class Stage:
         return [sys.executable, "-m", "yizhan.cli", "--home", str(self.home), "--lang", get_language(), *words]
 
     def yizhan(self, *words: str) -> str:
-        """Run one of our commands as a person would; what it printed.
+        """Run a command of ours in a process of its own; return its output.
 
         Raises:
             ServiceError: it failed; what it said.

@@ -26,7 +26,7 @@ from yizhan.schemas.spreadsheet import guarded
 _RULED_ROWS: Final = 2000
 """Rows of a template that have drop-down lists."""
 _MOST_IN_NOTES: Final = 8
-"""Longer lists of words stand on the sheet of codes only."""
+"""Longer lists of words are on the sheet of codes only."""
 _LONGEST: Final = 32_767
 """Characters of a cell, by Excel."""
 
@@ -103,7 +103,7 @@ def _words_of(column: Column, members: Mapping[str, str]) -> list[str]:
 
 
 def _drop_down(sheet: Worksheet, codes: Worksheet, number: int, column: Column, words: Sequence[str]) -> None:
-    """Give a column a list to choose from, which stands on the sheet of codes."""
+    """Give a column a drop-down list; its words are on the sheet of codes."""
     place = codes.max_column + 1 if codes.cell(1, 1).value else 1
     codes.cell(1, place, column.heading()).font = Font(bold=True)
     for row, word in enumerate(words, 2):
