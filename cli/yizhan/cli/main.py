@@ -43,6 +43,15 @@ class LazyCommand:
 
 
 COMMANDS: Final[Mapping[str, LazyCommand]] = {
+    "status": LazyCommand(
+        "cli.commands.status:command", marked("一切是否正常，不正常的该怎么办；有要人处理的，退出码为 1")
+    ),
+    "up": LazyCommand(
+        "cli.commands.processes:up",
+        marked("在后台启动这个主目录有密钥的一切进程，等到都就绪；已在运行的不动，只补缺的"),
+    ),
+    "down": LazyCommand("cli.commands.processes:down", marked("停下 yizhan up 启动的进程，等到都结束；别的不动")),
+    "logs": LazyCommand("cli.commands.processes:logs", marked("显示后台进程的日志")),
     "new": LazyCommand("cli.commands.new:command", marked("写一件新的：逐题问，逐题存，全文看过再发")),
     "draft": LazyCommand("cli.commands.draft:command", marked("草稿：没有写完或没有发出的")),
     "publish": LazyCommand(
