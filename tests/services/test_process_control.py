@@ -8,46 +8,23 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socketserver
 import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.stand_ins import NAMES, broker_elsewhere, stand_in
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.runtime.detached import Detached
 from yizhan.schemas.actions import Action
 from yizhan.services.errors import NotFound, ServiceError
 from yizhan.services.home import Home
-from yizhan.services.process_control import ProcessState, start_processes, stop_processes
-from yizhan.services.processes import home_processes, is_running, last_lines, log_files, new_text
+from yizhan.services.process_control import start_processes, stop_processes
+from yizhan.services.processes import ProcessState, home_processes, is_running, last_lines, log_files, new_text
 from yizhan.services.sample import make_sample
-
-WORKS = """
-import fcntl, sys, time
-with open(sys.argv[1], "ab") as file:
-    fcntl.flock(file, fcntl.LOCK_SH if "worker" in sys.argv[1] else fcntl.LOCK_EX)
-    print("Worker ready: ready", flush=True)
-    time.sleep(600)
-"""
-FAILS = "print('one'); print('the key is locked'); raise SystemExit(1)"
-NAMES = [
-    "station", f"inbox-{QINGYUAN}", f"inbox-{SHOUNING}", f"outbox-{QINGYUAN}", f"outbox-{SHOUNING}", "ledger",
-    f"cosign-{QINGYUAN}", f"cosign-{SHOUNING}",
-]  # fmt: skip
-
-
-class _Speaks(socketserver.BaseRequestHandler):
-    """Answers whatever is asked with four bytes, as a broker begins."""
-
-    def handle(self) -> None:
-        self.request.recv(64)
-        self.request.sendall(b"\0\0\0\x10")
 
 
 @pytest.fixture(scope="module")
@@ -61,26 +38,8 @@ def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(signed: Path, tmp_path: Path) -> Iterator[Home]:
     """Return a home whose broker is elsewhere and answers; whatever runs in it at the end is ended."""
-    home = Home(shutil.copytree(signed, tmp_path / "home"))
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Speaks) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        address = f"127.0.0.1:{server.server_address[1]}"
-        toml = f'bootstrap_servers = "{address}"\nkafka_security = "plaintext"\n'
-        (home.path / "yizhan.toml").write_text(toml, encoding="utf-8")
+    with broker_elsewhere(shutil.copytree(signed, tmp_path / "home")) as home:
         yield home
-        for record in (home.path / "run").glob("*.pid"):
-            Detached(record).stop(LIMIT_SECONDS)
-        server.shutdown()
-
-
-def stand_in(home: Home, failing: str | None = None) -> Callable[[Action], Sequence[str]]:
-    """Return what makes the command line of a stand-in for each process."""
-
-    def command(action: Action) -> Sequence[str]:
-        (process,) = [each for each in home_processes(home) if each.action == action]
-        return [sys.executable, "-S", "-c", FAILS if process.name == failing else WORKS, str(process.lock)]
-
-    return command
 
 
 def states(found: Sequence[ProcessState]) -> dict[str, str]:

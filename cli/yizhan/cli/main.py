@@ -43,9 +43,7 @@ class LazyCommand:
 
 
 COMMANDS: Final[Mapping[str, LazyCommand]] = {
-    "status": LazyCommand(
-        "cli.commands.status:command", marked("一切是否正常，不正常的该怎么办；有要人处理的，退出码为 1")
-    ),
+    "status": LazyCommand("cli.commands.status:command", marked("一切是否正常，不正常的该怎么办")),
     "up": LazyCommand(
         "cli.commands.processes:up",
         marked("在后台启动这个主目录有密钥的一切进程，等到都就绪；已在运行的不动，只补缺的"),

@@ -12,11 +12,9 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
-from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 from yizhan.runtime.detached import Detached
 from yizhan.runtime.file_lock import exclusive
@@ -30,6 +28,8 @@ from yizhan.services.processes import (
     BROKER,
     STATION,
     HomeProcess,
+    ProcessState,
+    State,
     broker_pid,
     has_broker,
     home_processes,
@@ -48,25 +48,6 @@ _LOOK_SECONDS: Final = 0.05
 _LAST_LINES: Final = 12
 _ORDER: Final = ("cosign", "ledger", "outbox", "inbox", STATION, BROKER)
 """The order of their ends, by the first part of the name: who sends before who forwards."""
-State = Literal["started", "running", "ended", "not_ready", "stopped"]
-"""Started and ready; ran already, and goes on; ended at once; not ready in time, and goes on; ended by us."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProcessState:
-    """What became of one process; ``last_lines`` are the end of its log where it does not work."""
-
-    name: str
-    state: State
-    log: Path
-    last_lines: tuple[str, ...] = ()
-
-    @property
-    def failed(self) -> bool:
-        """Whether it does not work."""
-        return self.state in {"ended", "not_ready"}
-
-
 Command = Callable[[Action], Sequence[str]]
 """Makes the command line that carries out an action in this home."""
 Observe = Callable[[ProcessState], None]

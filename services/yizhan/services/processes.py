@@ -10,7 +10,7 @@ import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from yizhan.consumers.view import LOCK as READER_LOCK
 from yizhan.ledger.log import LOCK as LEDGER_LOCK
@@ -30,6 +30,8 @@ WORKER_LOCK: Final = "worker.lock"
 BROKER: Final = "broker"
 STATION: Final = "station"
 _TAIL_BYTES: Final = 1 << 20
+State = Literal["started", "running", "ended", "not_ready", "stopped"]
+"""Started and ready; ran already, and goes on; ended at once; not ready in time, and goes on; ended by us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,21 @@ class HomeProcess:
     action: Action
     ready: str
     lock: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """What became of one process; ``last_lines`` are the end of its log where it does not work."""
+
+    name: str
+    state: State
+    log: Path
+    last_lines: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether it does not work."""
+        return self.state in {"ended", "not_ready"}
 
 
 def home_processes(home: Home) -> tuple[HomeProcess, ...]:

@@ -145,8 +145,9 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
     found.processes = [ProcessStatus(each.name, is_running(each)) for each in wanted]
     down = [each for each, status in zip(wanted, found.processes, strict=True) if not status.running]
     if down:
-        action = down[0].action if len(down) == 1 else Action.to("home.start")
-        found.add("process_down", marked("没有在运行：{names}"), action, names=join_list(each.name for each in down))
+        action: Action | None = down[0].action if len(down) == 1 else Action.to("home.start")
+        names = join_list(each.name for each in down)
+        found.add("process_down", marked("没有在运行：{names}"), action, names=names)
     if not wanted:
         return
     found.broker = home.settings.bootstrap_servers

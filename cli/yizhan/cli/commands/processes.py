@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import click
@@ -17,7 +17,8 @@ from yizhan.cli.longrun import stopping
 from yizhan.cli.output import print_json, progress, tell
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, get_language, marked
-from yizhan.services.processes import last_lines, log_files, new_text
+from yizhan.services.processes import ProcessState, last_lines, log_files, new_text
+from yizhan.services.progress import Progress
 
 _LOOK_SECONDS: Final = 0.2
 _STATES: Final = {
@@ -29,11 +30,11 @@ _STATES: Final = {
 }
 
 
-def _watched(run: Callable[..., object], *, as_json: bool, doing: str) -> None:
+def _watched(run: Callable[[Callable[[ProcessState], None], Progress], object], *, as_json: bool, doing: str) -> None:
     """Run a service that tells what becomes of each process; exit with 1 if one does not work."""
-    found = []
+    found: list[ProcessState] = []
 
-    def observe(state: object) -> None:
+    def observe(state: ProcessState) -> None:
         found.append(state)
         if not as_json:
             lines = [f"{state.name}: {_(_STATES[state.state])}", *(f"    {line}" for line in state.last_lines)]
@@ -83,7 +84,7 @@ def down(as_json: bool) -> None:
 
 
 @click.command(
-    "logs", cls=Command, help=marked("显示后台进程的日志：NAME 如 station、inbox-350924；不给则各显示末尾几行")
+    "logs", cls=Command, help=marked("显示后台进程的日志。\n\nNAME 如 station、inbox-350924；不给则各显示末尾几行。")
 )
 @click.argument("name", metavar="[NAME]", required=False)
 @option("--lines", type=Whole(0, 1_000_000), default=20, metavar="N", help=marked("末尾多少行（默认 20）"))
@@ -104,6 +105,6 @@ def logs(name: str | None, lines: int, follow: bool) -> None:
                 _show(each, text.splitlines(), alone=name is not None)
 
 
-def _show(name: str, lines: object, *, alone: bool) -> None:
+def _show(name: str, lines: Iterable[str], *, alone: bool) -> None:
     for line in lines:
         tell(line if alone else f"{name} | {line}")

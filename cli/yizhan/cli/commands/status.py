@@ -20,8 +20,9 @@ from yizhan.services.status import HomeStatus, Problem, home_status
     "status",
     cls=Command,
     help=marked(
-        "一切是否正常，不正常的该怎么办：进程、Kafka、发件、收件、铃、待办、章程、账本、磁盘。\n\n"
-        "只看不动，不显示来件内容。一切正常退出码为 0，有要人处理的为 1。"
+        "一切是否正常，不正常的该怎么办。\n\n"
+        "看进程、Kafka、发件、收件、铃、待办、章程、账本、磁盘；只看不动，不显示来件内容。"
+        "一切正常时退出码为 0，有要人处理的为 1。"
     ),
 )
 @county_option(required=False)
