@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from yizhan.charter.reader import CharterReader
+from yizhan.consumers.bell.labels import rung_name
 from yizhan.consumers.view import InboxView
 from yizhan.ledger.mirror import MirrorView
 from yizhan.producers.outbox_view import OutboxView
@@ -25,7 +26,7 @@ from yizhan.schemas import topics
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import Sentence, join_list, marked
-from yizhan.services.bell import RUNG_NAMES, bell_path, bell_status
+from yizhan.services.bell import bell_path, bell_status
 from yizhan.services.home import Home
 from yizhan.services.ledger import cosigner_path, ledger_folder
 from yizhan.services.ledger_status import LedgerStatus, ledger_status
@@ -277,8 +278,8 @@ def _bell(home: Home, county: str, found: HomeStatus) -> None:
     for each in bell.channels:
         if each.dead:
             found.add("channel_dead", marked("铃的通道 {name} 不通"), test, name=each.name, county=county)
-    if silent := [Sentence.of(RUNG_NAMES[each.rung]) for each in bell.rungs if not each.channels]:
-        names = join_list(map(str, silent))
+    if silent := [rung_name(each.rung) for each in bell.rungs if not each.channels]:
+        names = join_list(silent)
         sentence = marked("{rungs}没有铃的通道，请在 bell.toml 的 [rungs] 里写上")
         found.add("rung_silent", sentence, Action.to("bell.status", county=county), rungs=names, county=county)
     if bell.unheard:
