@@ -187,6 +187,11 @@ def _local(text: str) -> str:
 # -- one value in a nested JSON object --
 
 
+def path_of(text: str) -> Path:
+    """Read a path as faults write it: ``parties.1.name``."""
+    return tuple(int(step) if step.isdecimal() else step for step in text.split("."))
+
+
 def get(content: Any, path: Path) -> Any:  # noqa: ANN401 -- JSON is any
     """Return what stands at a path; None where nothing does."""
     for step in path:
