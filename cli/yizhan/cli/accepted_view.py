@@ -6,7 +6,6 @@ from typing import Any
 
 from yizhan.cli.actions import with_action
 from yizhan.cli.decision_view import decisions_json
-from yizhan.cli.labels import arrival
 from yizhan.cli.output import fields_of, print_json, say, tell
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.actions import Action
@@ -14,6 +13,7 @@ from yizhan.schemas.header import split_id
 from yizhan.schemas.i18n import _
 from yizhan.services.drafts import SentDraft
 from yizhan.services.home import Home
+from yizhan.services.labels import arrival
 from yizhan.services.outbox import sending_trouble
 
 

@@ -52,10 +52,10 @@ def perhaps(near: Iterable[str]) -> str:
     """Ask whether one of these is meant; empty for none.
 
     >>> perhaps(["inbox"])
-    '，是 inbox 吗？'
+    '（是 inbox 吗？）'
     """
     names = join_list(near)
-    return _("，是 {names} 吗？").format(names=names) if names else ""
+    return _("（是 {names} 吗？）").format(names=names) if names else ""
 
 
 def first_sentence(text: str) -> str:

@@ -22,6 +22,11 @@ from yizhan.services.counties import CountyNotGiven, default_county, find_county
 
 __all__ = ["Command", "Group", "Option"]
 
+ANY_PATH: Final = click.Path(path_type=Path)
+FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
+NEW_FILE: Final = click.Path(path_type=Path, dir_okay=False)
+FOLDER: Final = click.Path(path_type=Path, file_okay=False)
+
 
 def option(*names: str, **how: Any) -> Callable[[Any], Any]:  # noqa: ANN401 -- click's own
     """Declare an option; ``help`` is a marked Chinese sentence."""
@@ -63,16 +68,6 @@ def partner_option() -> Callable[[Any], Any]:
     return option("--with", "partner", type=MEMBER, metavar="C", help=marked("伙伴县（默认章程里结对的县）"))
 
 
-def passphrase_option() -> Callable[[Any], Any]:
-    """Declare ``--passphrase-fd N``; a passphrase is never an argument."""
-    return option(
-        "--passphrase-fd",
-        type=Whole(0, 1_000_000),
-        metavar="N",
-        help=marked("从文件描述符 N 读取密钥口令；不给则在终端上询问"),
-    )
-
-
 def type_option() -> Callable[[Any], Any]:
     """Declare ``--type TYPE``: only events of one type, in full or in short."""
     return option("--type", type=TYPE, metavar="TYPE", help=marked("只列这一类型的，如 forest_fire"))
@@ -87,19 +82,29 @@ def limit_option() -> Callable[[Any], Any]:
 def charter_option() -> Callable[[Any], Any]:
     """Declare ``--charter DIR``: for machines that have nothing but a charter."""
     text = marked("读取章程的目录（默认主目录里驿站的，没有则本县的）")
-    return option("--charter", type=click.Path(path_type=Path), metavar="DIR", help=text)
+    return option("--charter", type=ANY_PATH, metavar="DIR", help=text)
 
 
-def office_option() -> Callable[[Any], Any]:
+def office_option(text: str | None = None, type: click.Path = ANY_PATH) -> Callable[[Any], Any]:
     """Declare ``--office JSON``: who writes and signs."""
-    text = marked("机构代码、拟稿人、联系人（样例：主目录里的 office.json；结构：yizhan schema office）")
-    return option("--office", type=click.Path(path_type=Path), metavar="JSON", help=text)
+    usual = marked("机构代码、拟稿人、联系人（样例：主目录里的 office.json；结构：yizhan schema office）")
+    return option("--office", type=type, metavar="JSON", help=text or usual)
+
+
+def folder_option(name: str, text: str) -> Callable[[Any], Any]:
+    """Declare ``-o DIR`` by its long name too: where files are written (default: here); it becomes ``folder``."""
+    return option("-o", name, "folder", type=FOLDER, default=Path(), metavar="DIR", help=text)
+
+
+def attach_option(text: str) -> Callable[[Any], Any]:
+    """Declare ``--attach FILE``, any number of times; the command gets ``attached``."""
+    return option("--attach", "attached", multiple=True, metavar="FILE", help=text)
 
 
 def outlines_option() -> Callable[[Any], Any]:
     """Declare ``--outlines GEOJSON``."""
     text = marked("县界文件（默认设置 outlines 所指的，没有设则用示例县界）")
-    return option("--outlines", type=click.Path(path_type=Path), metavar="GEOJSON", help=text)
+    return option("--outlines", type=ANY_PATH, metavar="GEOJSON", help=text)
 
 
 def at_option() -> Callable[[Any], Any]:

@@ -12,7 +12,6 @@ from typing import Any, Final
 import click
 
 from yizhan.cli.accepted_view import show_sent_draft
-from yizhan.cli.doubt_view import doubt_sentences
 from yizhan.cli.draft_view import fault_sentence, show_draft
 from yizhan.cli.output import progress, say
 from yizhan.producers.draft_store import DraftStore
@@ -20,6 +19,7 @@ from yizhan.producers.forms import FieldKind
 from yizhan.schemas.i18n import _, join_sentences, marked, with_note
 from yizhan.schemas.invisible import escaped
 from yizhan.services.attachments import total_bytes
+from yizhan.services.doubts import doubt_sentences
 from yizhan.services.drafts import DraftFault, check_draft, form_context, judge_draft, send_draft
 from yizhan.services.form_questions import NoteKind, Question
 from yizhan.services.forms import Form

@@ -17,7 +17,6 @@ from rich.table import Table
 from rich.text import Text
 
 from yizhan.cli.actions import command_of
-from yizhan.cli.labels import stage_name, way_name
 from yizhan.cli.output import fields_of
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import sentence
@@ -31,6 +30,7 @@ from yizhan.schemas.payloads.letters import PRESSING, PRIORITIES, header_facts, 
 from yizhan.schemas.payloads.table import type_name
 from yizhan.services.home import Home
 from yizhan.services.inbox import ShownItem
+from yizhan.services.labels import stage_name, way_name
 
 MOST_VALUES: Final = 300
 """How many values of one event a screen lists: an alarm must not wait until another is drawn."""

@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
-from yizhan.cli.labels import stage_name
 from yizhan.schemas.header import NOTICE
-from yizhan.schemas.i18n import _, marked, with_note
-from yizhan.schemas.matters import EventRole, JointWork, JointWorkState, MatterEvent, event_role
+from yizhan.schemas.i18n import _, with_note
+from yizhan.schemas.matters import JointWork, JointWorkState, MatterEvent, event_role
+from yizhan.schemas.payloads.letters import status_mark
 from yizhan.schemas.payloads.table import type_name
 from yizhan.services.home import Home
+from yizhan.services.labels import EVENT_ROLES, JOINT_WORK, stage_name
 from yizhan.services.matters import Timeline
-
-ROLES: Final = {
-    EventRole.FIRST: marked("首报"),
-    EventRole.UPDATE: marked("续报"),
-    EventRole.FINAL: marked("终报"),
-    EventRole.REPORT: "",
-    EventRole.CORRECTION: marked("更正"),
-    EventRole.WITHDRAWAL: marked("撤回"),
-    EventRole.REPLY: marked("答复"),
-    EventRole.LINK: marked("并案"),
-}
-JOINT_WORK: Final = {
-    JointWorkState.COUNTERSIGNED: marked("{county} 已会签巡护计划"),
-    JointWorkState.AWAITS_COUNTERSIGN: marked("等 {county} 会签巡护计划"),
-    JointWorkState.OTHER_PLAN: marked("{county} 签回的巡护计划与原计划不同，不算会签"),
-    JointWorkState.REPORTED: marked("{county} 已报巡护结果"),
-    JointWorkState.AWAITS_REPORT: marked("等 {county} 报巡护结果"),
-    JointWorkState.ANSWERED: marked("{county} 已答复协作请求"),
-    JointWorkState.AWAITS_ANSWER: marked("等 {county} 答复协作请求"),
-    JointWorkState.DISPUTE: marked("争议现在：{said}"),
-    JointWorkState.WRONG_MOVE: marked("办理状态 {said} 不合顺序（{county} 所报）"),
-    JointWorkState.DECISION: marked("议定：{said}；{county} 负责，{due} 前"),
-    JointWorkState.DECISION_DONE: marked("议定：{said}；{county} 已办结"),
-}
 
 
 def timeline_rows(home: Home, timeline: Timeline) -> Iterator[tuple[str, str, str, str, str]]:
@@ -54,8 +31,8 @@ def timeline_rows(home: Home, timeline: Timeline) -> Iterator[tuple[str, str, st
 
 def role_name(event: MatterEvent, timeline: Timeline) -> str:
     """Name an event by its type and its role in the matter: 森林火灾 首报."""
-    role = ROLES[event_role(event, timeline.threads)]
-    mark = {"Exercise": _("【演练】"), "Test": _("【测试】")}.get(event.header.status, "")
+    role = EVENT_ROLES[event_role(event, timeline.threads)]
+    mark = status_mark(event.header.status)
     kind = "" if event.header.type == NOTICE and role else type_name(event.header.type)
     return mark + " ".join(each for each in (kind, _(role) if role else "") if each)
 

@@ -7,33 +7,21 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from yizhan.cli.actions import command_of
-from yizhan.cli.labels import stage_name
 from yizhan.cli.output import fields_of, print_table, say, tell
 from yizhan.consumers.followups import Obligation
 from yizhan.schemas.followups import Followup
-from yizhan.schemas.i18n import _, join_list, marked, with_note
+from yizhan.schemas.i18n import _, join_list, with_note
 from yizhan.schemas.matters import CountyAnswer
 from yizhan.schemas.obligation_rules import ObligationRule
 from yizhan.schemas.payloads.letters import headline
 from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
 from yizhan.services.home import Home
+from yizhan.services.labels import DISCHARGES, OBLIGATION_STEPS, stage_name
 from yizhan.services.obligations import asks_receipt, discharge_action, discharging_types, needs_telephone
 from yizhan.services.own_obligations import STATION_DEBTOR, OwnObligation
 
 MOST_NOTE: Final = 400
 """Characters of an officer's note that a line shows."""
-STEPS: Final = {
-    "opened": marked("新的待办"),
-    "overdue": marked("已逾期"),
-    "discharged": marked("已履行"),
-    "cancelled": marked("已撤销"),
-    "not-owed": marked("这件没有履行任何待办，不是由本县履行的"),
-}
-_DISCHARGES: Final = {
-    "answers": marked("以{types}答复"),
-    "thread": marked("在同一件事里报送{types}"),
-    "period": marked("发出本期的{types}"),
-}
 
 
 def debtor_name(home: Home, code: str) -> str:
@@ -68,7 +56,7 @@ def rule_name(home: Home, rule_id: str) -> str:
 
 def step_name(step: str) -> str:
     """Return what a step is called; one that the charter names is a reminder."""
-    return _(STEPS[step]) if step in STEPS else _("催办")
+    return _(OBLIGATION_STEPS[step]) if step in OBLIGATION_STEPS else _("催办")
 
 
 def time_left(due: datetime, now: datetime) -> str:
@@ -99,7 +87,7 @@ def rule_discharge_text(rule: ObligationRule) -> str:
         return _("会签这份计划")
     if not types:
         return _("值班人员签收，报姓名和警号") if asks_receipt(rule) else ""
-    return _(_DISCHARGES[rule.discharged.by]).format(types=_("或").join(map(type_name, types)))
+    return _(DISCHARGES[rule.discharged.by]).format(types=_("或").join(map(type_name, types)))
 
 
 def telephone_sentence(home: Home, counties: Sequence[str]) -> str:

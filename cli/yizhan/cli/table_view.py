@@ -8,12 +8,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from yizhan.cli.accepted_view import accepted_json, accepted_lines
-from yizhan.cli.doubt_view import doubt_sentences
-from yizhan.cli.labels import error_sentence
 from yizhan.cli.output import say, tell
 from yizhan.producers.table_texts import NAMES, SEPARATORS
 from yizhan.schemas.i18n import _, join_list
+from yizhan.services.doubts import doubt_sentences
 from yizhan.services.home import Home
+from yizhan.services.labels import error_sentence
 from yizhan.services.tables import TableImport
 
 LISTED: Final = 50

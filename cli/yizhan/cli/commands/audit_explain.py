@@ -10,9 +10,8 @@ import click
 
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
-from yizhan.cli.click_options import Command, json_option, option
+from yizhan.cli.click_options import FOLDER, Command, json_option, option
 from yizhan.cli.context import acting
-from yizhan.cli.labels import refusal, way_name
 from yizhan.cli.obligation_view import debtor_name
 from yizhan.cli.obligation_view import step_name as obligation_step_name
 from yizhan.cli.output import as_json as json_value
@@ -24,7 +23,7 @@ from yizhan.schemas.payloads.letters import PRIORITIES
 from yizhan.schemas.proofs import SUFFIX
 from yizhan.services.audit import AuditSources, explain_event
 from yizhan.services.home import Home
-from yizhan.services.labels import type_name
+from yizhan.services.labels import refusal, type_name, way_name
 
 
 @click.command(
@@ -38,12 +37,7 @@ from yizhan.services.labels import type_name
     ),
 )
 @click.argument("event_id", metavar="ID")
-@option(
-    "--proofs",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help=marked("把账上每一处的证明写到这个目录"),
-)
+@option("--proofs", type=FOLDER, metavar="DIR", help=marked("把账上每一处的证明写到这个目录"))
 @evidence_options
 @json_option()
 def explain(*, event_id: str, proofs: Path | None, sources: AuditSources, as_json: bool) -> None:

@@ -8,7 +8,7 @@ import click
 
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
-from yizhan.cli.click_options import MEMBER, Command, json_option, option
+from yizhan.cli.click_options import FILE, MEMBER, Command, json_option, option
 from yizhan.cli.output import print_json, print_table, progress, tell
 from yizhan.ledger.audit.findings import Finding, FindingKind, ReportableHotspot
 from yizhan.ledger.audit.labels import finding_name, rule_name
@@ -16,8 +16,6 @@ from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
 from yizhan.services.audit import AuditSources, FoundProblems, find_problems
 from yizhan.services.home import Home
 from yizhan.services.labels import REASONS, reason_name
-
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.command(
@@ -29,8 +27,8 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
         "一切以检查点签署的时刻为“现在”，所以同一本账、同一批簿查出的结果总是相同。找到问题不算失败，退出码仍为 0。"
     ),
 )
-@option("--firms", type=_FILE, metavar="FILE.csv", help=marked("NASA FIRMS 卫星热点文件：查有没有该报未报的"))
-@option("--outlines", type=_FILE, metavar="FILE", help=marked("县界 GeoJSON（默认用样例的）"))
+@option("--firms", type=FILE, metavar="FILE.csv", help=marked("NASA FIRMS 卫星热点文件：查有没有该报未报的"))
+@option("--outlines", type=FILE, metavar="FILE", help=marked("县界 GeoJSON（默认用样例的）"))
 @option("--kind", "kinds", multiple=True, metavar="WORD", help=marked("只列这一种，如 late，可多次给出"))
 @option("--of", "county", type=MEMBER, metavar="C", help=marked("只列这个县的"))
 @evidence_options

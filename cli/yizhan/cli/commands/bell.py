@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from yizhan.cli.bell_view import outcome_name, print_rings, print_status, ring_json, status_json
+from yizhan.cli.bell_view import print_rings, print_status, ring_json, status_json
 from yizhan.cli.click_options import Group, OneOf, county_option, json_option, limit_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.output import print_json, print_table, say, tell
+from yizhan.consumers.bell.labels import outcome_name
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.bell import bell_status, list_rings, send_test_messages, write_sample
 

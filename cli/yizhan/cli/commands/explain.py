@@ -13,15 +13,14 @@ from yizhan.cli.binary_io import read_input
 from yizhan.cli.click_options import Command, at_option, charter_option, county_option, json_option
 from yizhan.cli.context import current_home, say_if_stale
 from yizhan.cli.decision_view import decisions_json
-from yizhan.cli.doubt_view import doubt_sentences
-from yizhan.cli.labels import arrival, error_sentence, refusal
 from yizhan.cli.output import fields_of, print_json, tell
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.policy import Decision
+from yizhan.services.doubts import doubt_sentences
 from yizhan.services.envelopes import EnvelopeVerdict
 from yizhan.services.home import Home
-from yizhan.services.labels import reason_name, type_name
+from yizhan.services.labels import arrival, error_sentence, reason_name, refusal, type_name
 from yizhan.services.publishing import DraftExplained, Explained, NotSendable, explain
 
 

@@ -17,14 +17,12 @@ from yizhan.cli.click_options import (
     json_option,
     limit_option,
     option,
-    passphrase_option,
     type_option,
 )
 from yizhan.cli.context import acting, current_home, say_if_stale
 from yizhan.cli.item_view import item_facts, item_json, item_panel
-from yizhan.cli.labels import stage_name, way_name
 from yizhan.cli.output import console, print_json, print_table, say, tell
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.consumers.items import InboxQuery, Item
 from yizhan.consumers.labels import State, sentence
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked
@@ -33,6 +31,7 @@ from yizhan.schemas.policy import Way
 from yizhan.services.actor import named_officer
 from yizhan.services.home import Home
 from yizhan.services.inbox import answer_item, list_aside, list_items, show_item
+from yizhan.services.labels import stage_name, way_name
 
 _HEADINGS: Final = (
     marked("编号"), marked("类型"), marked("急缓"), marked("发件"), marked("收到"), marked("方式"), marked("状态"),
@@ -158,13 +157,13 @@ def ack(
     badge: str,
     stage: str,
     note: str | None,
-    passphrase_fd: int | None,
+    passphrases: TerminalPassphrase,
     as_json: bool,
 ) -> None:
     """Enter an officer's answer."""
     home = current_home()
     actor = acting("inbox ack", named_officer(name, badge))
-    answered = answer_item(home, county, item_id, stage, note, actor, TerminalPassphrase(passphrase_fd))
+    answered = answer_item(home, county, item_id, stage, note, actor, passphrases)
     if as_json:
         print_json(item_json(answered.item) | {"entered": answered.entered})
         if answered.entered:

@@ -10,21 +10,11 @@ import click
 from yizhan.cli.accepted_view import files_waiting_line
 from yizhan.cli.actions import command_of
 from yizhan.cli.book_file import write_book
-from yizhan.cli.click_options import (
-    MOMENT,
-    Group,
-    OneOf,
-    county_option,
-    json_option,
-    limit_option,
-    option,
-    passphrase_option,
-    type_option,
-)
+from yizhan.cli.click_options import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, type_option
 from yizhan.cli.context import current_home, say_if_stale
 from yizhan.cli.longrun import working
 from yizhan.cli.output import print_json, print_table, say, tell
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.producers.queries import Figures, OutboxQuery
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
@@ -44,13 +34,13 @@ command = Group("outbox", help=marked("本县发件箱：送出、查看"))
 )
 @county_option()
 @passphrase_option()
-def run(county: str, passphrase_fd: int | None) -> None:
+def run(county: str, passphrases: TerminalPassphrase) -> None:
     """Run the publisher."""
     from yizhan.services.sending import open_sender  # noqa: PLC0415 -- Kafka, of the extra "desk"
 
     home = current_home()
     with (
-        open_sender(home, county, TerminalPassphrase(passphrase_fd)) as sender,
+        open_sender(home, county, passphrases) as sender,
         working(home.settings, home.settings.outbox_metrics_port) as (stop, watchdog),
     ):
         sender.run(stop, watchdog=watchdog)

@@ -8,12 +8,11 @@ from typing import Any, Final
 
 from yizhan.cli.click_options import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, type_option
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.labels import refusal, stage_name, way_name
 from yizhan.cli.output import print_json, print_table, say
 from yizhan.producers.queries import OutboxQuery, Posting, RecipientReceipt
 from yizhan.schemas.i18n import _, marked, with_note
 from yizhan.services.home import Home
-from yizhan.services.labels import state_name, type_name
+from yizhan.services.labels import refusal, stage_name, state_name, type_name, way_name
 from yizhan.services.outbox import ForeignReply, list_postings
 
 FILES: Final = ("fetched", "unfetched")

@@ -17,6 +17,7 @@ from yizhan.schemas.payloads.table import SYSTEM_TYPES
 
 PRIORITIES: Final = {"flash": marked("特急"), "urgent": marked("加急"), "routine": marked("平急")}
 STAGES: Final = {"first": marked("首报"), "update": marked("续报"), "final": marked("终报")}
+STATUS_MARKS: Final = {"Exercise": marked("【演练】"), "Test": marked("【测试】")}
 CERTAINTIES: Final = {
     "Observed": marked("已核实"),
     "Likely": marked("很可能"),
@@ -54,6 +55,11 @@ def header_facts(header: Header, update: int | None = None) -> Iterator[str]:
         yield _(CERTAINTIES[header.certainty])
     if header.stage is not None:
         yield report_name(header, update)
+
+
+def status_mark(status: str) -> str:
+    """Return 【演练】 for an exercise, 【测试】 for a test, nothing for what is real."""
+    return _(STATUS_MARKS[status]) if status in STATUS_MARKS else ""
 
 
 def report_name(header: Header, update: int | None = None) -> str:
