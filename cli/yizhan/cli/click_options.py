@@ -74,9 +74,10 @@ def type_option() -> Callable[[Any], Any]:
 
 
 def limit_option() -> Callable[[Any], Any]:
-    """Declare ``--limit N``: how many are listed, the newest; 0 for all."""
+    """Declare ``--limit N``: how many are listed, the newest; the command gets None for 0, which is all."""
     text = marked("至多 N 件（默认 50；0 为全部）")
-    return option("--limit", type=Whole(0, 1_000_000_000), default=50, metavar="N", help=text)
+    how = {"type": Whole(0, 1_000_000_000), "default": 50, "metavar": "N"}
+    return option("--limit", callback=lambda _ctx, _param, limit: limit or None, help=text, **how)
 
 
 def charter_option() -> Callable[[Any], Any]:
@@ -158,15 +159,18 @@ def _type(value: str) -> str:
 
 
 class OneOf(click.Choice[str]):
-    """One word of a list."""
+    """One word of a list; of an enum, its member."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
         """Check the word."""
-        text = str(value)
-        if text not in self.choices:
+        if value not in self.choices:
             sentence = _("应为 {choices} 之一，得到 {value}")
-            self.fail(sentence.format(choices=join_list(self.choices), value=text), param, ctx)
-        return text
+            self.fail(sentence.format(choices=join_list(self.choices), value=value), param, ctx)
+        return self.choices[self.choices.index(value)]
+
+    def normalize_choice(self, choice: str, ctx: click.Context | None) -> str:  # noqa: ARG002 -- click's signature
+        """Show a member of an enum by its value, not its name."""
+        return str(choice)
 
 
 class Whole(Checked):

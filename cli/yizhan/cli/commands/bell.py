@@ -64,10 +64,10 @@ def test(ctx: click.Context, county: str, rung: str | None, channel: str | None,
 @county_option()
 @limit_option()
 @json_option()
-def log(county: str, limit: int, as_json: bool) -> None:
+def log(county: str, limit: int | None, as_json: bool) -> None:
     """List rings."""
     home = current_home()
-    found = list_rings(home, county, limit or None)
+    found = list_rings(home, county, limit)
     if as_json:
         print_json({"county": county, "rings": [ring_json(ring, tries) for ring, tries in found]})
     else:

@@ -9,11 +9,11 @@ import click
 from yizhan.cli.accepted_view import show_accepted
 from yizhan.cli.click_options import FILE, Command, county_option, json_option, office_option, option
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.item_view import item_details
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_table
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
+from yizhan.services.item_text import item_details
 from yizhan.services.matters import countersign, prepare_countersignature
 from yizhan.services.office import read_office
 

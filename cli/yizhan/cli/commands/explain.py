@@ -12,7 +12,6 @@ import click
 from yizhan.cli.binary_io import read_input
 from yizhan.cli.click_options import Command, at_option, charter_option, county_option, json_option
 from yizhan.cli.context import current_home, say_if_stale
-from yizhan.cli.decision_view import decisions_json
 from yizhan.cli.output import fields_of, print_json, tell
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, marked
@@ -86,7 +85,7 @@ def _as_json(each: Explained, name: str) -> dict[str, Any]:
             "doubts": each.judged.doubts,
             "grade_proposed": each.judged.grade,
             "elsewhere": each.judged.county,
-            "decisions": decisions_json(each.sent.decisions),
+            "decisions": each.sent.decisions,
         }
     if each.admitted is None:
         return {"ok": False, "reason": getattr(each.refused, "reason", ""), "detail": str(each.refused)}
@@ -96,7 +95,7 @@ def _as_json(each: Explained, name: str) -> dict[str, Any]:
         **fields_of(header, "id type to"),
         "from": header.source,
         "clock_suspect": each.admitted.clock_suspect,
-        "decisions": decisions_json(each.admitted.decisions),
+        "decisions": each.admitted.decisions,
     }
 
 

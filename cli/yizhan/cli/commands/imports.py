@@ -7,10 +7,11 @@ from typing import Any
 
 import click
 
-from yizhan.cli.accepted_view import accepted_json, accepted_lines
+from yizhan.cli.accepted_view import accepted_lines
 from yizhan.cli.click_options import Group, county_option, json_option, office_option, option, outlines_option
 from yizhan.cli.context import current_home
 from yizhan.cli.language import interactive
+from yizhan.cli.output import as_json as json_value
 from yizhan.cli.output import fields_of, print_json, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, join_list, marked
@@ -97,7 +98,7 @@ def _as_json(taken: HotspotImport, *, dry_run: bool, shifted: bool) -> dict[str,
         "in_members": found.in_members,
         "would_send": [ref for draft in found.drafts if (ref := draft.external_ref) not in before] if dry_run else [],
         "sent_before": sorted(before),
-        "sent": [{"external_ref": draft.external_ref, **accepted_json(result)} for draft, result in sent],
+        "sent": [{"external_ref": draft.external_ref, **json_value(result)} for draft, result in sent],
         "kept": [
             {**fields_of(each.detection, "external_ref line"), **fields_of(each, "certainty why")}
             for each in found.not_sent

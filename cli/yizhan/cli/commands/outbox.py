@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import click
@@ -54,18 +53,9 @@ def run(county: str, passphrases: TerminalPassphrase) -> None:
 @option("--until", type=MOMENT, metavar="TIME", help=marked("只列此时前收下的"))
 @limit_option()
 @json_option()
-def list_(
-    county: str,
-    state: Any,  # noqa: ANN401 -- a word of OneOf
-    type: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    limit: int,
-    as_json: bool,
-) -> None:
+def list_(county: str, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 -- as OutboxQuery
     """List events."""
-    home = current_home()
-    query = OutboxQuery(type=type, state=state, since=since, until=until, limit=limit or None)
+    home, query = current_home(), OutboxQuery(**wanted)
     found = list_events(home, county, query)
     stale = say_if_stale(home.reader_of(county))
     if as_json:

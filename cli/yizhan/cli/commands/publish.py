@@ -8,10 +8,11 @@ from typing import Any, BinaryIO
 
 import click
 
-from yizhan.cli.accepted_view import accepted_json, accepted_lines, files_waiting_line, say_if_nobody_sends
+from yizhan.cli.accepted_view import accepted_lines, files_waiting_line, say_if_nobody_sends
 from yizhan.cli.click_options import Command, attach_option, county_option, json_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.language import interactive
+from yizhan.cli.output import as_json as json_value
 from yizhan.cli.output import print_json, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.producers.doubts import HOLDING, Judgement
@@ -169,7 +170,7 @@ class PublishReport:
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
         return {
-            "accepted": [{"line": each.line, **accepted_json(each.sent)} for each in self.sent],
+            "accepted": [{"line": each.line, **json_value(each.sent)} for each in self.sent],
             "problems": self.problems,
             "refused": [{"line": each.line, "error": error_sentence(each.error)} for each in self.refused],
             "skipped": [each.line for each in self.skipped],

@@ -24,7 +24,6 @@ from yizhan.cli.click_options import (
     option,
 )
 from yizhan.cli.context import current_home
-from yizhan.cli.decision_view import decisions_json
 from yizhan.cli.output import print_json, say
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.runtime.clock import utc_now
@@ -102,7 +101,7 @@ def command(  # noqa: PLR0917 -- click gives them by name
             {
                 "header": sealed.admitted.header,
                 "hash": sealed.admitted.verified.hash,
-                "decisions": decisions_json(sealed.admitted.decisions),
+                "decisions": sealed.admitted.decisions,
                 "bytes": len(sealed.envelope),
                 "file": output,
                 "envelope": None if output is not None else base64.b64encode(sealed.envelope).decode(),

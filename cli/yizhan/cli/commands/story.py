@@ -7,10 +7,11 @@ import click
 from yizhan.cli.accepted_view import show_accepted
 from yizhan.cli.click_options import Command, county_option, json_option, option
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.matter_view import joint_work_sentence, timeline_json, timeline_rows
+from yizhan.cli.matter_view import timeline_json
 from yizhan.cli.output import print_json, print_table, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
+from yizhan.services.matter_text import joint_work_sentence, timeline_rows
 from yizhan.services.matters import link_threads, show_matter
 
 

@@ -10,7 +10,6 @@ import click
 from yizhan.cli.binary_io import read_input, write_payload
 from yizhan.cli.click_options import Command, at_option, charter_option, county_option, json_option, option
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.decision_view import decisions_json
 from yizhan.cli.output import fields_of, print_json
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.runtime.clock import utc_now
@@ -67,7 +66,7 @@ def _as_json(opened: Opened, output: str | None) -> dict[str, object]:
     return {
         **fields_of(admitted, "header clock_suspect"),
         "hash": admitted.verified.hash,
-        "decisions": decisions_json(admitted.decisions),
+        "decisions": admitted.decisions,
         "file": output,
         "payload": None if contents is None or contents.text is not None else contents.raw,
         "text": None if contents is None else contents.text,

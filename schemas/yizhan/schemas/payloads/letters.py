@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from yizhan.schemas.header import NOTICE, Header
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.i18n import _, marked, with_note
 from yizhan.schemas.payloads.table import SYSTEM_TYPES
 
 PRIORITIES: Final = {"flash": marked("特急"), "urgent": marked("加急"), "routine": marked("平急")}
@@ -74,6 +74,11 @@ def state_name(raw: Mapping[str, Any] | None) -> str:
     """Return where a matter stands by its payload (明火扑灭, 调解中); empty where that says nothing."""
     state = None if raw is None else raw.get("state")
     return _(state) if isinstance(state, str) and state else ""
+
+
+def officer_name(by: object) -> str:
+    """Return an officer's name and badge as a payload has them (``by``); empty where it names nobody."""
+    return with_note(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
 
 
 def headline(raw: Mapping[str, Any] | None, most: int) -> str:
