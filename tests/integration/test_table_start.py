@@ -47,7 +47,7 @@ for number in itertools.count():
 
 @dataclass(frozen=True)
 class Table:
-    """A topic with the table's settings, and a way to ask about it. The table itself is that of other tests' station."""
+    """A topic with the settings of the table, which is that of other tests' station, and a way to ask about it."""
 
     topic: str
     questions: Questions

@@ -109,7 +109,7 @@ def test_a_start_reads_as_much_as_is_open_and_not_as_much_as_there_was() -> None
 
 
 def test_many_open_rows_are_written_again_once_in_a_while() -> None:
-    """With 2,000 open obligations a start reads at most the slack for them, and at most every second record is extra."""
+    """With 2,000 open rows a start reads at most the slack for them, and at most every second record is extra."""
     topic = Topic()
     for number in range(2000):
         topic.write((b"open%d" % number, b"1"))

@@ -41,8 +41,8 @@ _TAIL_RECORDS: Final = 256
 class Loaded:
     """Obligations to continue with, and ticks that wait for events.
 
-    ``table`` writes on where the table ends; ``first`` is to be sent and entered first; ``audited`` is the end of the audit that was read; ``handled`` the next
-    offset of each events topic.
+    ``table`` continues the table's topic; ``first`` is to be sent and entered first; ``audited`` is the end of the
+    audit that was read; ``handled`` the next offset of each events topic.
     """
 
     follower: Follower
