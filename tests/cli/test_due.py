@@ -16,7 +16,6 @@ from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import Station, publish
 from yizhan.cli.actions import command_of
 from yizhan.cli.main import main
-from yizhan.cli.obligation_view import rule_discharge_text, time_left
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.arrivals import Arrived
 from yizhan.consumers.followups import Obligation
@@ -25,6 +24,7 @@ from yizhan.schemas.obligation_rules import ObligationRule as Rule
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.sample import sample_policy
 from yizhan.schemas.timestamps import written
+from yizhan.services.obligation_text import rule_discharge_text, time_left
 from yizhan.services.obligations import rule_action
 from yizhan.services.own_obligations import own_obligations
 from yizhan.services.stores import open_inbox, read_inbox

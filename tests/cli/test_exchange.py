@@ -13,7 +13,7 @@ from rich.console import Console
 from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, publish
-from yizhan.cli.item_view import MOST_CHARACTERS, MOST_LINES, item_panel
+from yizhan.cli.item_view import item_panel
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.outbox_port import OutboxPort
 from yizhan.producers.outbox_view import LOCK
@@ -23,6 +23,7 @@ from yizhan.schemas.header import ReceiptRef
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.quarters import Quarter
 from yizhan.services.home import Home
+from yizhan.services.item_text import MOST_CHARACTERS, MOST_LINES
 from yizhan.services.stores import open_inbox, open_outbox, outbox_path, read_inbox
 
 

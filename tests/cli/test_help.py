@@ -135,7 +135,7 @@ def test_the_table_of_commands_is_their_own_help(name: str, language: str) -> No
     command = main.get_command(click.Context(main), name)
     assert command is not None
     with i18n.speaking(language):
-        assert i18n._(COMMANDS[name].help) == first_sentence(command.help or "")
+        assert i18n._(COMMANDS[name]) == first_sentence(command.help or "")
 
 
 @pytest.mark.parametrize("language", i18n.LANGUAGES)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.world.command import Run
 from yizhan.cli import output
 from yizhan.cli.output import as_json, print_table
-from yizhan.cli.terminal_text import columns, wrap
+from yizhan.runtime.terminal_text import columns, wrap
 from yizhan.schemas.invisible import escaped
 from yizhan.schemas.policy import Way
 from yizhan.schemas.policy_facts import Words

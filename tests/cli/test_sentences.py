@@ -14,7 +14,6 @@ import pytest
 from tests.schemas.payloads.examples import EXAMPLES, FIRE
 from tests.world.command import Run
 from yizhan.cli.failures import failure
-from yizhan.cli.labels import error_sentence
 from yizhan.consumers.errors import InboxError
 from yizhan.deploy.errors import BrokerFailed, DeployError
 from yizhan.ledger.errors import LedgerError
@@ -26,7 +25,7 @@ from yizhan.schemas.errors import PayloadInvalid, YizhanError
 from yizhan.schemas.header import Header
 from yizhan.schemas.i18n import catalogue, set_language
 from yizhan.schemas.payloads import TYPES, parse_strict
-from yizhan.services.labels import ERRORS
+from yizhan.services.labels import ERRORS, error_sentence
 
 LATIN_PROSE = re.compile(r"\b(should|expected|came|must|invalid|required|Input|got)\b")
 WRONG_VALUES: tuple[Any, ...] = (None, "", "x", " ", "x" * 5000, -1, 99, 1e20, 1.5, True, {}, {"a": 1}, [], [1] * 300)

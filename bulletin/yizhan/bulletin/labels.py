@@ -96,7 +96,6 @@ OPEN_NAMES: Final = {
     "missed": marked("逾期未办"),
 }
 WAY_NAMES: Final = {"alarm": marked("报警"), "notice": marked("通知"), "digest": marked("季度")}
-STATUS_MARKS: Final = {"Exercise": marked("【演练】"), "Test": marked("【测试】")}
 
 
 def quantity(value: float) -> str:

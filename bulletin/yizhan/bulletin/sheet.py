@@ -24,7 +24,6 @@ from yizhan.bulletin.labels import (
     OVERVIEW,
     PLACES,
     RULE_NAMES,
-    STATUS_MARKS,
     SUMMARY,
     WAY_NAMES,
     change,
@@ -38,6 +37,7 @@ from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.schemas.codes import CODES
 from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.schemas.invisible import blanked
+from yizhan.schemas.payloads.letters import status_mark
 from yizhan.schemas.payloads.table import Counted, counted_as, type_name
 
 _MOST: Final = 300
@@ -346,7 +346,7 @@ def _listing(material: Material) -> Table:
         notes += [_("已更正")] if each.key in known.superseded else []
         notes += [_("已撤回")] if each.key in known.withdrawn else []
         notes += [_("未收到")] if each.missing else []
-        mark = _(STATUS_MARKS[each.status]) if each.status in STATUS_MARKS else ""
+        mark = status_mark(each.status)
         summary = short(str(each.raw.get("title") or each.raw.get("summary") or ""), 60)
         rows.append(
             [

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from yizhan.cli.actions import with_action
-from yizhan.cli.decision_view import decisions_json
-from yizhan.cli.labels import arrival
-from yizhan.cli.output import fields_of, print_json, say, tell
+from yizhan.cli.output import print_json, say, tell
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.actions import Action
 from yizhan.schemas.header import split_id
 from yizhan.schemas.i18n import _
 from yizhan.services.drafts import SentDraft
 from yizhan.services.home import Home
+from yizhan.services.labels import arrival
 from yizhan.services.outbox import sending_trouble
 
 
 def show_accepted(home: Home, sent: Accepted, *, as_json: bool) -> None:
     """Print what was accepted."""
     if as_json:
-        print_json(accepted_json(sent))
+        print_json(sent)
     else:
         tell("\n".join(accepted_lines(home, sent)))
     if not sent.duplicate:
@@ -69,12 +66,6 @@ def accepted_lines(home: Home, sent: Accepted) -> list[str]:
             )
         )
     return lines
-
-
-def accepted_json(sent: Accepted) -> dict[str, Any]:
-    """Return what was accepted, for programs."""
-    names = "id hash to duplicate differs clock_suspect"
-    return {**fields_of(sent, names), "decisions": decisions_json(sent.decisions)}
 
 
 def files_waiting_line(trouble: str) -> str:

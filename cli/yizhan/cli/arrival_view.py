@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from yizhan.cli.item_view import arrival_line, is_pressing, item_json, item_panel
-from yizhan.cli.obligation_view import answer_line, say_followup
+from yizhan.cli.item_view import item_json, item_panel
+from yizhan.cli.obligation_view import say_followup
 from yizhan.cli.output import console, print_line, say
 from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.items import Item
@@ -15,7 +15,9 @@ from yizhan.schemas.i18n import _
 from yizhan.schemas.matters import CountyAnswer
 from yizhan.services.alarms import is_for_people
 from yizhan.services.home import Home
+from yizhan.services.item_text import arrival_line, is_pressing
 from yizhan.services.labels import reason_name
+from yizhan.services.obligation_text import answer_line
 
 
 def officers_word(home: Home, item: Item) -> str:

@@ -3,55 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any
 
 from yizhan.cli.output import fields_of, print_line, print_table, say
 from yizhan.consumers.bell.channels import DELIVERED
+from yizhan.consumers.bell.labels import STATES, URGENCIES, outcome_name, rung_name
 from yizhan.consumers.bell.rings import URGENT, Ring, RingOutcome, Try
-from yizhan.schemas.i18n import _, join_list, join_sentences, marked
+from yizhan.schemas.i18n import _, join_list, join_sentences
 from yizhan.schemas.obligation_steps import RUNGS
-from yizhan.services.bell import RUNG_NAMES, BellStatus, ChannelStatus, Rung
+from yizhan.services.bell import BellStatus, ChannelStatus, Rung
 from yizhan.services.home import Home
-
-URGENCIES: Final = {
-    "alarm": marked("报警"),
-    "call": marked("请电话联系"),
-    "notice": marked("通知"),
-    "reminder": marked("催办"),
-}
-STATES: Final = {
-    "due": marked("待响"),
-    "tried": marked("正在送"),
-    "delivered": marked("已送到"),
-    "failed": marked("未送出，还会再试"),
-    "dropped": marked("不必再响"),
-}
-OUTCOMES: Final = {
-    "delivered": marked("送到"),
-    "refused": marked("对方没有收下"),
-    "timeout": marked("没有按时答复"),
-    "hanging": marked("前几次还没有答复，这次没有试"),
-    "fault": marked("程序出错，见日志"),
-    "dead": marked("各通道都不通"),
-    "no channel": marked("这一级没有通道"),
-    "old": marked("太久以前的"),
-    "acknowledged": marked("已有人签收"),
-    "discharged": marked("已履行"),
-    "cancelled": marked("已撤销"),
-    "withdrawn": marked("发件县已撤回"),
-    "expired": marked("已过时效"),
-}
-"""The words of tries and rings; others (``exit 1``, the system's own) are shown as they are."""
-
-
-def rung_name(rung: str) -> str:
-    """Return what a rung is called."""
-    return _(RUNG_NAMES[rung]) if rung in RUNG_NAMES else rung
-
-
-def outcome_name(outcome: str | None) -> str:
-    """Return what the outcome of a try or a ring is called."""
-    return "" if outcome is None else _(OUTCOMES[outcome]) if outcome in OUTCOMES else outcome
 
 
 def unreachable_rungs(rungs: Sequence[Rung]) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from yizhan.cli.standard_streams import standard_input
+from yizhan.runtime.standard_streams import standard_input
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.invisible import escaped
 from yizhan.services.errors import ServiceError

@@ -9,8 +9,8 @@ from yizhan.cli.output import print_table, tell
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.bulletins import BulletinCheck
 from yizhan.services.home import Home
+from yizhan.services.labels import COMPARISONS
 
-_WORDS: Final = {"same": marked("相同"), "differs": marked("不同"), "waiting": marked("待核对")}
 _VERDICTS: Final = {
     "same": marked("双方一致。"),
     "differs": marked("双方不一致：请对照上面不同的各项，与对方联系查明。"),
@@ -38,7 +38,7 @@ def print_check(home: Home, check: BulletinCheck) -> None:
         tell(sentence.format(what=_("还没有") if each is None else f"{each.id} {home.local_time(each.time)}"))
     columns = [_("项目"), _("结果"), _("本县现在统计"), _("本县签发"), _("对方签发")]
     rows = [
-        (_title(home, each), _(_WORDS[each.word]), *map(_short, (each.counted, each.ours, each.theirs)))
+        (_title(home, each), _(COMPARISONS[each.word]), *map(_short, (each.counted, each.ours, each.theirs)))
         for each in check.items
     ]
     print_table(columns, rows, "")

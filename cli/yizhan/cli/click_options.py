@@ -20,6 +20,10 @@ from yizhan.schemas.i18n import LANGUAGES, _, join_list, known_language, marked
 from yizhan.schemas.quarters import Quarter
 
 _MEMBER_DIGITS: Final = 6
+ANY_PATH: Final = click.Path(path_type=Path)
+FILE: Final = click.Path(path_type=Path, dir_okay=False, exists=True)
+NEW_FILE: Final = click.Path(path_type=Path, dir_okay=False)
+FOLDER: Final = click.Path(path_type=Path, file_okay=False)
 
 
 class _Translated:
@@ -204,43 +208,44 @@ def partner_option() -> Callable[[Any], Any]:
     return option("--with", "partner", type=MEMBER, metavar="C", help=marked("伙伴县（默认章程里结对的县）"))
 
 
-def passphrase_option() -> Callable[[Any], Any]:
-    """Declare ``--passphrase-fd N``; a passphrase is never an argument."""
-    return option(
-        "--passphrase-fd",
-        type=Whole(0, 1_000_000),
-        metavar="N",
-        help=marked("从文件描述符 N 读取密钥口令；不给则在终端上询问"),
-    )
-
-
 def type_option() -> Callable[[Any], Any]:
     """Declare ``--type TYPE``: only events of one type, in full or in short."""
     return option("--type", type=TYPE, metavar="TYPE", help=marked("只列这一类型的，如 forest_fire"))
 
 
 def limit_option() -> Callable[[Any], Any]:
-    """Declare ``--limit N``: how many are listed, the newest; 0 for all."""
+    """Declare ``--limit N``: how many are listed, the newest; the command gets None for 0, which is all."""
     text = marked("至多 N 件（默认 50；0 为全部）")
-    return option("--limit", type=Whole(0, 1_000_000_000), default=50, metavar="N", help=text)
+    how = {"type": Whole(0, 1_000_000_000), "default": 50, "metavar": "N"}
+    return option("--limit", callback=lambda _ctx, _param, limit: limit or None, help=text, **how)
 
 
 def charter_option() -> Callable[[Any], Any]:
     """Declare ``--charter DIR``: for machines that have nothing but a charter."""
     text = marked("读取章程的目录（默认主目录里驿站的，没有则本县的）")
-    return option("--charter", type=click.Path(path_type=Path), metavar="DIR", help=text)
+    return option("--charter", type=ANY_PATH, metavar="DIR", help=text)
 
 
-def office_option() -> Callable[[Any], Any]:
+def office_option(text: str | None = None, type: click.Path = ANY_PATH) -> Callable[[Any], Any]:
     """Declare ``--office JSON``: who writes and signs."""
-    text = marked("机构代码、拟稿人、联系人（样例：主目录里的 office.json；结构：yizhan schema office）")
-    return option("--office", type=click.Path(path_type=Path), metavar="JSON", help=text)
+    usual = marked("机构代码、拟稿人、联系人（样例：主目录里的 office.json；结构：yizhan schema office）")
+    return option("--office", type=type, metavar="JSON", help=text or usual)
+
+
+def folder_option(name: str, text: str) -> Callable[[Any], Any]:
+    """Declare ``-o DIR`` by its long name too: where files are written (default: here); it becomes ``folder``."""
+    return option("-o", name, "folder", type=FOLDER, default=Path(), metavar="DIR", help=text)
+
+
+def attach_option(text: str) -> Callable[[Any], Any]:
+    """Declare ``--attach FILE``, any number of times; the command gets ``attached``."""
+    return option("--attach", "attached", multiple=True, metavar="FILE", help=text)
 
 
 def outlines_option() -> Callable[[Any], Any]:
     """Declare ``--outlines GEOJSON``."""
     text = marked("县界文件（默认设置 outlines 所指的，没有设则用示例县界）")
-    return option("--outlines", type=click.Path(path_type=Path), metavar="GEOJSON", help=text)
+    return option("--outlines", type=ANY_PATH, metavar="GEOJSON", help=text)
 
 
 def at_option() -> Callable[[Any], Any]:
@@ -297,15 +302,18 @@ def _type(value: str) -> str:
 
 
 class OneOf(click.Choice[str]):
-    """One word of a list."""
+    """One word of a list; of an enum, its member."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
         """Check the word."""
-        text = str(value)
-        if text not in self.choices:
+        if value not in self.choices:
             sentence = _("应为 {choices} 之一，得到 {value}")
-            self.fail(sentence.format(choices=join_list(self.choices), value=text), param, ctx)
-        return text
+            self.fail(sentence.format(choices=join_list(self.choices), value=value), param, ctx)
+        return self.choices[self.choices.index(value)]
+
+    def normalize_choice(self, choice: str, ctx: click.Context | None) -> str:  # noqa: ARG002 -- click's signature
+        """Show a member of an enum by its value, not its name."""
+        return str(choice)
 
 
 class Whole(Checked):

@@ -8,10 +8,10 @@ from typing import Final
 import click
 
 from yizhan.cli.actions import with_hint
-from yizhan.cli.labels import error_sentence
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _, join_list
 from yizhan.schemas.sentences import os_error
+from yizhan.services.labels import error_sentence
 
 _EXTRAS: Final = {
     "faust": "station",

@@ -6,13 +6,12 @@ Rule 2: ``<`` goes back, ``?`` says what is expected, ``-`` takes an answer away
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Final
 
 import click
 
 from yizhan.cli.accepted_view import show_sent_draft
-from yizhan.cli.doubt_view import doubt_sentences
 from yizhan.cli.draft_view import fault_sentence, show_draft
 from yizhan.cli.output import progress, say
 from yizhan.producers.draft_store import DraftStore
@@ -20,6 +19,7 @@ from yizhan.producers.forms import FieldKind
 from yizhan.schemas.i18n import _, join_sentences, marked, with_note
 from yizhan.schemas.invisible import escaped
 from yizhan.services.attachments import total_bytes
+from yizhan.services.doubts import doubt_sentences
 from yizhan.services.drafts import DraftFault, check_draft, form_context, judge_draft, send_draft
 from yizhan.services.form_questions import NoteKind, Question
 from yizhan.services.forms import Form
@@ -50,9 +50,7 @@ def _ask(form: Form, name: str | None = None) -> None:
     form.start(name)
     listed: Question | None = None
     while (question := form.question) is not None:
-        notes = form.take_notes()
-        for note in notes:
-            say(_NOTES[note.kind](note.params, form.context.members))
+        _say_notes(form)
         if question is not listed:
             _list_choices(question, form.context.members)
         listed = question
@@ -61,8 +59,7 @@ def _ask(form: Form, name: str | None = None) -> None:
             form.back()
         else:
             form.answer(text)
-    for note in form.take_notes():
-        say(_NOTES[note.kind](note.params, form.context.members))
+    _say_notes(form)
 
 
 def _list_choices(question: Question, members: Mapping[str, str]) -> None:
@@ -91,42 +88,30 @@ def _line(question: Question) -> str | None:
         say(_("< 回到上一题，- 清除这一项，回车保留方括号里的；Ctrl-C 停下，草稿留着"))
 
 
-def _group(params: Mapping[str, Any], _members: Mapping[str, str]) -> str:
-    title = params["title"]
-    return f"— {_(title)} —"
-
-
-def _item(params: Mapping[str, Any], _members: Mapping[str, str]) -> str:
-    title = params["title"]
-    return _("— {title} 第 {number} 项 —").format(title=_(title), number=params["number"])
-
-
-def _border(params: Mapping[str, Any], members: Mapping[str, str]) -> str:
-    name = members.get(str(params["member"]), str(params["member"]))
-    sentence = _("距 {member} 界约 {metres:.0f} 米，方位 {bearing:.0f} 度")
-    return sentence.format(member=name, metres=params["metres"], bearing=params["bearing"])
-
-
-def _converted(params: Mapping[str, Any], _members: Mapping[str, str]) -> str:
-    return _("换算为 WGS84：{points}").format(points="; ".join(f"{x},{y}" for x, y in params["points"]))
-
-
-def _attached(params: Mapping[str, Any], _members: Mapping[str, str]) -> str:
-    sentence = _("附件 {n}：{name}，{size} 字节")
-    return sentence.format(n=params["number"], name=escaped(params["name"]), size=params["size"])
-
-
-_NOTES: Final[Mapping[NoteKind, Callable[[Mapping[str, Any], Mapping[str, str]], str]]] = {
-    NoteKind.GROUP: _group,
-    NoteKind.ITEM: _item,
-    NoteKind.FAULT: lambda params, _members: params["text"],
-    NoteKind.REQUIRED: lambda _params, _members: _("这一项必填"),
-    NoteKind.NOTHING_EARLIER: lambda _params, _members: _("本县没有发过这一类的事件，按独立的一件发出"),
-    NoteKind.BORDER: _border,
-    NoteKind.CONVERTED: _converted,
-    NoteKind.GRADE_BASIS: lambda params, _members: params["text"],
-    NoteKind.ATTACHED: _attached,
+_NOTES: Final[Mapping[NoteKind, str]] = {
+    NoteKind.GROUP: "— {title} —",
+    NoteKind.ITEM: marked("— {title} 第 {number} 项 —"),
+    NoteKind.FAULT: "{text}",
+    NoteKind.REQUIRED: marked("这一项必填"),
+    NoteKind.NOTHING_EARLIER: marked("本县没有发过这一类的事件，按独立的一件发出"),
+    NoteKind.BORDER: marked("距 {member} 界约 {metres:.0f} 米，方位 {bearing:.0f} 度"),
+    NoteKind.CONVERTED: marked("换算为 WGS84：{points}"),
+    NoteKind.GRADE_BASIS: "{text}",
+    NoteKind.ATTACHED: marked("附件 {number}：{name}，{size} 字节"),
 }
+
+
+def _say_notes(form: Form) -> None:
+    """Say what the form noted since the last question."""
+    for note in form.take_notes():
+        facts = dict(note.params)
+        if (title := facts.get("title")) is not None:
+            facts["title"] = _(title)
+        if "member" in facts:
+            facts["member"] = form.context.members.get(str(facts["member"]), facts["member"])
+        if "points" in facts:
+            facts["points"] = "; ".join(f"{x},{y}" for x, y in facts["points"])
+        say(_(_NOTES[note.kind]).format(**facts))
 
 
 # -- shown whole, then sent --

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import click
 
-from yizhan.cli.terminal_text import columns, wrap
+from yizhan.runtime.terminal_text import columns, wrap
 from yizhan.schemas.i18n import _, marked
 
 

@@ -5,145 +5,24 @@ Rule 1: what a partner wrote is shown as text, whatever characters are in it.
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Iterator, Sequence
-from datetime import datetime
-from itertools import groupby, islice
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any
 
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from yizhan.cli.actions import command_of
-from yizhan.cli.labels import stage_name, way_name
 from yizhan.cli.output import fields_of
 from yizhan.consumers.items import Item
-from yizhan.consumers.labels import sentence
 from yizhan.schemas.actions import Action
-from yizhan.schemas.header import NOTICE
-from yizhan.schemas.i18n import _, join_list, with_note
+from yizhan.schemas.i18n import _
 from yizhan.schemas.invisible import escaped
-from yizhan.schemas.matters import MatterEvent
-from yizhan.schemas.payloads import Shown, lines
-from yizhan.schemas.payloads.letters import PRESSING, PRIORITIES, header_facts, headline, state_name
-from yizhan.schemas.payloads.table import type_name
+from yizhan.schemas.payloads.letters import header_facts
 from yizhan.services.home import Home
 from yizhan.services.inbox import ShownItem
-
-MOST_VALUES: Final = 300
-"""How many values of one event a screen lists: an alarm must not wait until another is drawn."""
-MOST_LINES: Final = 200
-MOST_CHARACTERS: Final = 20_000
-"""How much of the values of one event a screen shows: a fire of 400,000 lines held up the next one for a minute."""
-_LINE: Final = 60
-"""Characters of what was written that one line of a screen shows."""
-_FIRST: Final = ("summary", "place", "border", "ask")
-_LAST: Final = (
-    "contact", "external_ref", "doc_no", "classification", "org_code", "drafted_by", "reviewed_by", "signed_off_by",
-)  # fmt: skip
-"""Fields that a person reads before the others of a payload, and after them."""
-_ORDER: Final = {
-    **{name: place for place, name in enumerate(_FIRST)},
-    **{name: len(_FIRST) + 1 + place for place, name in enumerate(_LAST)},
-}
-_LISTED: Final = re.compile(r"\.[0-9]+$")
-_SECRET: Final = re.compile(r"attachments\.[0-9]+\.sealed\.")
-"""Paths of what opens an attached file: nothing that a person reads."""
-_INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z")
-
-
-def item_details(home: Home, item: Item) -> Iterator[tuple[str, str]]:
-    """Yield (name, value) of everything that an officer wants to know of an item, what is urgent first."""
-    yield _("编号"), item.id
-    yield _("发件"), home.member_name(item.source)
-    yield _("急缓"), " ".join(header_facts(item.header, item.update)) or _(PRIORITIES[item.header.priority])
-    yield _("状态"), sentence(item.state)
-    for warning in item.warnings:
-        yield _("注意"), sentence(warning)
-    if item.superseded_by:
-        yield _("已被更正"), item.superseded_by
-    if item.withdrawn_by:
-        yield _("已被撤回"), item.withdrawn_by
-    yield _("获知"), home.local_time(item.time)
-    if item.destroyed is not None:
-        yield _("内容"), _("保管期满，已于 {at} 销毁").format(at=home.local_time(item.destroyed))
-    fields = () if item.contents is None else (each for each in lines(item.contents) if not _SECRET.match(each.path))
-    shown = list(islice(fields, MOST_VALUES + 1))
-    room = _Room()
-    for name, value in _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) not in _LAST]):
-        yield name, room.fitted(value)
-    for each in item.answers:
-        note = f": {each.note}" if each.note else ""
-        yield stage_name(each.stage), f"{with_note(each.name, each.badge)} {home.local_time(each.at)}{note}"
-    for name, value in _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) in _LAST]):
-        yield name, room.fitted(value)
-    if len(shown) > MOST_VALUES:
-        yield _("内容"), _("只列出前 {count} 项，全部见 --json").format(count=MOST_VALUES)
-    yield _("驿站收到"), home.local_time(item.received)
-    yield (
-        _("处置"),
-        _("{way}，规则 {rule}：{because}").format(
-            way=way_name(item.way), rule=item.rule, because=route_reason(home, item)
-        ),
-    )
-    for label in item.digests:
-        yield _("季度通报"), label
-
-
-class _Room:
-    """What is left of a screen's lines and characters for the values of one event."""
-
-    def __init__(self) -> None:
-        self._lines, self._characters = MOST_LINES, MOST_CHARACTERS
-
-    def fitted(self, value: str) -> str:
-        """Return as much of a value as there is room for, at least its beginning, and what was left out."""
-        lines = value.split("\n", max(self._lines, 1))[: max(self._lines, 1)]
-        shown = "\n".join(lines)[: max(self._characters, _BEGINNING)]
-        self._lines -= shown.count("\n") + 1
-        self._characters -= len(shown)
-        if len(shown) == len(value):
-            return value
-        return shown + "\n" + _("（其余 {count} 字未列出，全部见 --json）").format(count=len(value) - len(shown))
-
-
-_BEGINNING: Final = 40
-"""Characters of a value that are shown in any case."""
-
-
-def _head(shown: Shown) -> str:
-    return shown.path.partition(".")[0]
-
-
-def _contents(home: Home, shown: Sequence[Shown]) -> Iterator[tuple[str, str]]:
-    """Yield names and values of a payload, what an alarm is about first; the values of one list share a row."""
-    ordered = sorted(shown, key=lambda each: _ORDER.get(_head(each), len(_FIRST)))
-    for (titles, _place), group in groupby(ordered, key=lambda each: (each.titles, _LISTED.sub("", each.path))):
-        yield "·".join(_(title) for title in titles) or _("内容"), join_list(_value(home, each) for each in group)
-
-
-def _value(home: Home, shown: Shown) -> str:
-    value = shown.value
-    if isinstance(value, bool):
-        return _("是") if value else _("否")
-    if shown.path.endswith("place.county"):
-        return home.member_name(str(value))
-    if isinstance(value, str) and _INSTANT.fullmatch(value):
-        with contextlib.suppress(ValueError, OverflowError):
-            return home.local_time(value)
-    return _(value) if isinstance(value, str) and value else str(value)
-
-
-def route_reason(home: Home, item: Item) -> str:
-    """Return the clause behind the rule that brought an item."""
-    charters = home.charters
-    charter = charters.in_force(datetime.fromisoformat(item.received))
-    for route in charter.policy.routes:
-        if route.id == item.rule:
-            return home.localized(route.because)
-    return item.rule
+from yizhan.services.item_text import is_pressing, item_details, letter_line
+from yizhan.services.labels import way_name
 
 
 def _between(home: Home, shown: ShownItem) -> Iterator[tuple[str, str]]:
@@ -154,36 +33,6 @@ def _between(home: Home, shown: ShownItem) -> Iterator[tuple[str, str]]:
         yield _("所答复的"), shown.item.header.reply_to.id
     for each in shown.replies:
         yield _("答复"), letter_line(home, each)
-
-
-def letter_line(home: Home, event: MatterEvent) -> str:
-    """Say in one line what another event of a matter is: when, from whom, what, and its id."""
-    header, raw = event.header, None if event.contents is None else event.contents.raw
-    by = raw.get("by") if raw is not None else None
-    who = with_note(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
-    facts = (type_name(header.type), *header_facts(header), state_name(raw), who)
-    head = " ".join(filter(None, (home.local_time(header.time), home.member_name(header.source), *facts)))
-    return f"{head}: {headline(raw, _LINE)} {header.id}"
-
-
-def item_facts(item: Item) -> str:
-    """Say in few words how urgent, how grave, how certain, which report an item is, and where the matter stands."""
-    state = state_name(None if item.contents is None else item.contents.raw)
-    return " ".join(filter(None, (*header_facts(item.header, item.update), state)))
-
-
-def arrival_line(home: Home, item: Item) -> str:
-    """Say in one line what arrived."""
-    title = " ".join(filter(None, (item.title, item_facts(item))))
-    words = {"at": home.local_time(item.received), "title": title, "id": item.id}
-    line = _("{at} {title} {id}，{sender} 发来").format(**words, sender=home.member_name(item.source))
-    text = headline(None if item.contents is None else item.contents.raw, _LINE)
-    return f"{line}: {text}" if text else line
-
-
-def is_pressing(item: Item) -> bool:
-    """Tell whether an item is a word that its writer calls urgent: shown at once, though it rings nobody for ever."""
-    return item.type == NOTICE and item.is_letter and item.header.priority in PRESSING
 
 
 def item_panel(home: Home, item: Item, county: str, between: ShownItem | None = None) -> Panel:

@@ -10,19 +10,17 @@ Rule 3: a traceback is for engineers, who ask for it with ``--debug``.
 from __future__ import annotations
 
 import errno
-import importlib
 import os
 import sys
 import traceback
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import click
 
 from yizhan.cli.click_options import LANGUAGE, Group, Option
 from yizhan.cli.language import HOME_VARIABLE, choose_language, unused_variables
-from yizhan.cli.standard_streams import flush_output, prepare_streams, takes_output
+from yizhan.runtime.standard_streams import flush_output, prepare_streams, takes_output
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.invisible import escaped
 from yizhan.schemas.sentences import os_error
@@ -33,95 +31,59 @@ INTERRUPTED: Final = 130
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-@dataclass(frozen=True, slots=True)
-class LazyCommand:
-    """A command that is imported when it is asked for. ``help`` is the first sentence of its own help (tested)."""
-
-    place: str
-    """``module:name`` under ``yizhan``."""
-    help: str
-
-
-COMMANDS: Final[Mapping[str, LazyCommand]] = {
-    "new": LazyCommand("cli.commands.new:command", marked("写一件新的：逐题问，逐题存，全文看过再发")),
-    "draft": LazyCommand("cli.commands.draft:command", marked("草稿：没有写完或没有发出的")),
-    "publish": LazyCommand(
-        "cli.commands.publish:command", marked("发出事件：逐行读 JSON Lines 文件，封好、签名、存入发件箱")
-    ),
-    "import": LazyCommand("cli.commands.imports:command", marked("导入外部数据")),
-    "template": LazyCommand(
-        "cli.commands.template:command",
-        marked("写出一类事件的空白表格（Excel 或 CSV），填好后用 yizhan import excel 或 import csv 导入"),
-    ),
-    "export": LazyCommand(
-        "cli.commands.export:command",
-        marked("把收到和发出的事件导出成表格：一行一件，每类一张工作表，表头同 yizhan template，可再导入"),
-    ),
-    "outbox": LazyCommand("cli.commands.outbox:command", marked("本县发件箱：送出、查看")),
-    "postings": LazyCommand("cli.commands.postings:command", marked("本县发出的事件后来怎样了")),
-    "inbox": LazyCommand("cli.commands.inbox:command", marked("本县收件箱：接收、查看、签收")),
-    "reply": LazyCommand("cli.commands.reply:command", marked("答复一件：写一句话，对方立即看到，归在同一件事里")),
-    "countersign": LazyCommand(
-        "cli.commands.countersign:command",
-        marked("会签对方的联合巡护计划：显示全文，问过之后，以本县民警的名义原样签回"),
-    ),
-    "done": LazyCommand("cli.commands.done:command", marked("告知对方：会商纪要 ID 的第 N 项议定事项，本县已经办结")),
-    "link": LazyCommand("cli.commands.story:link", marked("并案：告知对方，本县的 OWN 和对方的 OTHER 是同一件事")),
-    "story": LazyCommand(
-        "cli.commands.story:command",
-        marked("把一件事从头讲到尾：首报、续报、更正、答复、签收、终报，收发两本簿子合在一起，按时间排列"),
-    ),
-    "due": LazyCommand(
-        "cli.commands.due:command", marked("待办：本县该办的、逾期的、别县欠本县的，各到何时，依据哪一条，怎样履行")
-    ),
-    "bell": LazyCommand("cli.commands.bell:command", marked("本县的铃：怎样通知到人，通没通到")),
-    "digest": LazyCommand("cli.commands.digest:command", marked("季度通报：驿站结算，各县阅读")),
-    "bulletin": LazyCommand(
-        "cli.commands.bulletin:command", marked("季度情报通报：两县一个季度的正式通报，供人阅读和存档")
-    ),
-    "cap": LazyCommand(
-        "cli.commands.cap:cap",
-        marked("把一件森林火灾、卫星热点或自然灾害写成 CAP 1.2 报文（OASIS 通用预警协议），收件发件都可以"),
-    ),
-    "explain": LazyCommand("cli.commands.explain:command", marked("说明一份文件会怎样、为什么；什么也不发出")),
-    "seal": LazyCommand(
-        "cli.commands.seal:command", marked("封好并签名一个信封：从标准输入读内容（JSON），向标准输出写信封")
-    ),
-    "open": LazyCommand("cli.commands.unseal:command", marked("核验并拆开一个信封，把内容原样写到标准输出")),
-    "inspect": LazyCommand("cli.commands.inspect:command", marked("以 JSON 显示一个信封的信头和判定，不拆开内容")),
-    "keys": LazyCommand("cli.commands.keys:command", marked("县、驿站或账本的密钥：生成、查看")),
-    "charter": LazyCommand("cli.commands.charter:command", marked("章程：成员、密钥和规则，各县共同签署才能改变")),
-    "station": LazyCommand("cli.commands.station:command", marked("驿站：盖戳、登记、转递，从不拆开")),
-    "broker": LazyCommand("cli.commands.broker:command", marked("本机的 Kafka：双向 TLS、按单位授权，只监听本机")),
-    "quarantine": LazyCommand("cli.commands.quarantine:command", marked("驿站拒收的记录")),
-    "ledger": LazyCommand("cli.commands.ledger:command", marked("账本：驿站说过的话，一句一条，只增不改，各县会签")),
-    "audit": LazyCommand("cli.commands.audit:command", marked("审计：不信任何人，只凭章程核验账本")),
-    "schema": LazyCommand("cli.commands.schema:command", marked("输出 JSON Schema，供对接单位使用")),
-    "sample": LazyCommand("cli.commands.sample:command", marked("示例联盟：在一台机器上试用")),
-    "demo": LazyCommand("demo.command:command", marked("演示：真的 Kafka、真的密钥、真的驿站，演一遍边界上的一天")),
+COMMANDS: Final[Mapping[str, str]] = {
+    "new": marked("写一件新的：逐题问，逐题存，全文看过再发"),
+    "draft": marked("草稿：没有写完或没有发出的"),
+    "publish": marked("发出事件：逐行读 JSON Lines 文件，封好、签名、存入发件箱"),
+    "import": marked("导入外部数据"),
+    "template": marked("写出一类事件的空白表格（Excel 或 CSV），填好后用 yizhan import excel 或 import csv 导入"),
+    "export": marked("把收到和发出的事件导出成表格：一行一件，每类一张工作表，表头同 yizhan template，可再导入"),
+    "outbox": marked("本县发件箱：送出、查看"),
+    "postings": marked("本县发出的事件后来怎样了"),
+    "inbox": marked("本县收件箱：接收、查看、签收"),
+    "reply": marked("答复一件：写一句话，对方立即看到，归在同一件事里"),
+    "countersign": marked("会签对方的联合巡护计划：显示全文，问过之后，以本县民警的名义原样签回"),
+    "done": marked("告知对方：会商纪要 ID 的第 N 项议定事项，本县已经办结"),
+    "link": marked("并案：告知对方，本县的 OWN 和对方的 OTHER 是同一件事"),
+    "story": marked("把一件事从头讲到尾：首报、续报、更正、答复、签收、终报，收发两本簿子合在一起，按时间排列"),
+    "due": marked("待办：本县该办的、逾期的、别县欠本县的，各到何时，依据哪一条，怎样履行"),
+    "bell": marked("本县的铃：怎样通知到人，通没通到"),
+    "digest": marked("季度通报：驿站结算，各县阅读"),
+    "bulletin": marked("季度情报通报：两县一个季度的正式通报，供人阅读和存档"),
+    "cap": marked("把一件森林火灾、卫星热点或自然灾害写成 CAP 1.2 报文（OASIS 通用预警协议），收件发件都可以"),
+    "explain": marked("说明一份文件会怎样、为什么；什么也不发出"),
+    "seal": marked("封好并签名一个信封：从标准输入读内容（JSON），向标准输出写信封"),
+    "open": marked("核验并拆开一个信封，把内容原样写到标准输出"),
+    "inspect": marked("以 JSON 显示一个信封的信头和判定，不拆开内容"),
+    "keys": marked("县、驿站或账本的密钥：生成、查看"),
+    "charter": marked("章程：成员、密钥和规则，各县共同签署才能改变"),
+    "station": marked("驿站：盖戳、登记、转递，从不拆开"),
+    "broker": marked("本机的 Kafka：双向 TLS、按单位授权，只监听本机"),
+    "quarantine": marked("驿站拒收的记录"),
+    "ledger": marked("账本：驿站说过的话，一句一条，只增不改，各县会签"),
+    "audit": marked("审计：不信任何人，只凭章程核验账本"),
+    "schema": marked("输出 JSON Schema，供对接单位使用"),
+    "sample": marked("示例联盟：在一台机器上试用"),
+    "demo": marked("演示：真的 Kafka、真的密钥、真的驿站，演一遍边界上的一天"),
 }
-"""Every command, in the order of the help page."""
+"""Every command, in the order of the help page, and the first sentence of its own help (tested)."""
+_ELSEWHERE: Final = {
+    "import": "cli.commands.imports:command",
+    "link": "cli.commands.story:link",
+    "cap": "cli.commands.cap:cap",
+    "open": "cli.commands.unseal:command",
+    "demo": "demo.command:command",
+}
+"""Commands that are not ``command`` in the module of their name under ``cli.commands``."""
 
 
 class Root(Group):
     """The command itself."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return every name."""
-        return [*super().list_commands(ctx), *COMMANDS]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command, importing its module now."""
-        if cmd_name not in COMMANDS:
-            return super().get_command(ctx, cmd_name)
-        module, _colon, name = COMMANDS[cmd_name].place.partition(":")
-        command: click.Command = getattr(importlib.import_module(f"yizhan.{module}"), name)
-        return command
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 -- click's
         """Write the table, without importing any command."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, _(each.help)) for name, each in COMMANDS.items()])
+            formatter.write_dl([(name, _(text)) for name, text in COMMANDS.items()])
 
     def main(  # type: ignore[override] # click overloads it by standalone_mode
         self,
@@ -216,6 +178,7 @@ main = Root(
         "各县把事件封好、签名，交驿站转递；驿站盖戳、登记、转递，从不拆开。"
         "一切都在一个主目录里（--home）。列出和显示的命令都可加 --json。"
     ),
+    lazy={name: "yizhan." + _ELSEWHERE.get(name, f"cli.commands.{name}:command") for name in COMMANDS},
     no_args_is_help=True,
     params=[
         Option(["--home"], metavar="DIR", envvar=HOME_VARIABLE, help=marked("主目录（YIZHAN_HOME，默认 yizhan-home）")),

@@ -2,79 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
-from yizhan.cli.labels import stage_name
-from yizhan.schemas.header import NOTICE
-from yizhan.schemas.i18n import _, marked, with_note
-from yizhan.schemas.matters import EventRole, JointWork, JointWorkState, MatterEvent, event_role
-from yizhan.schemas.payloads.table import type_name
-from yizhan.services.home import Home
+from yizhan.schemas.matters import event_role
 from yizhan.services.matters import Timeline
-
-ROLES: Final = {
-    EventRole.FIRST: marked("首报"),
-    EventRole.UPDATE: marked("续报"),
-    EventRole.FINAL: marked("终报"),
-    EventRole.REPORT: "",
-    EventRole.CORRECTION: marked("更正"),
-    EventRole.WITHDRAWAL: marked("撤回"),
-    EventRole.REPLY: marked("答复"),
-    EventRole.LINK: marked("并案"),
-}
-JOINT_WORK: Final = {
-    JointWorkState.COUNTERSIGNED: marked("{county} 已会签巡护计划"),
-    JointWorkState.AWAITS_COUNTERSIGN: marked("等 {county} 会签巡护计划"),
-    JointWorkState.OTHER_PLAN: marked("{county} 签回的巡护计划与原计划不同，不算会签"),
-    JointWorkState.REPORTED: marked("{county} 已报巡护结果"),
-    JointWorkState.AWAITS_REPORT: marked("等 {county} 报巡护结果"),
-    JointWorkState.ANSWERED: marked("{county} 已答复协作请求"),
-    JointWorkState.AWAITS_ANSWER: marked("等 {county} 答复协作请求"),
-    JointWorkState.DISPUTE: marked("争议现在：{said}"),
-    JointWorkState.WRONG_MOVE: marked("办理状态 {said} 不合顺序（{county} 所报）"),
-    JointWorkState.DECISION: marked("议定：{said}；{county} 负责，{due} 前"),
-    JointWorkState.DECISION_DONE: marked("议定：{said}；{county} 已办结"),
-}
-
-
-def timeline_rows(home: Home, timeline: Timeline) -> Iterator[tuple[str, str, str, str, str]]:
-    """Yield (time, county, what, content, id) of everything that was reported and answered, in the order of time."""
-    lines = []
-    for event in timeline.events:
-        header, what = event.header, role_name(event, timeline)
-        lines.append((header.time, 0, home.member_name(header.source), what, content(event), header.id))
-        for answer in event.answers:
-            who = f"{stage_name(answer.stage)} {with_note(answer.name, answer.badge) if answer.name else ''}".rstrip()
-            note = answer.note or _("对 {what}").format(what=what)
-            lines.append((answer.at, 1, home.member_name(answer.county), who, note, ""))
-    for at, _order, county, what, text, event_id in sorted(lines):
-        yield home.local_time(at), county, what, text, event_id
-
-
-def role_name(event: MatterEvent, timeline: Timeline) -> str:
-    """Name an event by its type and its role in the matter: 森林火灾 首报."""
-    role = ROLES[event_role(event, timeline.threads)]
-    mark = {"Exercise": _("【演练】"), "Test": _("【测试】")}.get(event.header.status, "")
-    kind = "" if event.header.type == NOTICE and role else type_name(event.header.type)
-    return mark + " ".join(each for each in (kind, _(role) if role else "") if each)
-
-
-def content(event: MatterEvent) -> str:
-    """Return what its author wrote, and who that is."""
-    raw = {} if event.contents is None else event.contents.raw
-    text = next((raw[name] for name in ("summary", "text") if isinstance(raw.get(name), str)), "")
-    by = raw.get("drafted_by") or raw.get("by")
-    author = with_note(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
-    return with_note(text, author) if author else text
-
-
-def joint_work_sentence(home: Home, each: JointWork) -> str:
-    """Describe the state of a piece of joint work."""
-    text = each.said
-    if each.stand in {JointWorkState.DISPUTE, JointWorkState.WRONG_MOVE}:
-        text = " → ".join(_(state) for state in each.said.split(" → "))
-    return _(JOINT_WORK[each.stand]).format(county=home.member_name(each.county), said=text, due=each.due or "")
 
 
 def timeline_json(timeline: Timeline) -> dict[str, Any]:

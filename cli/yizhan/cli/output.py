@@ -25,8 +25,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-from yizhan.cli.terminal_text import columns as width
-from yizhan.cli.terminal_text import fold, wrap
+from yizhan.runtime.terminal_text import columns as width
+from yizhan.runtime.terminal_text import fold, wrap
 from yizhan.schemas.i18n import Sentence, _
 from yizhan.schemas.invisible import escaped, escaped_json
 from yizhan.schemas.timestamps import written

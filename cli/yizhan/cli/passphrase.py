@@ -6,11 +6,13 @@ Rule 1: never from an argument or the environment.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
+from yizhan.cli.click_options import Whole, option
 from yizhan.cli.language import interactive
 from yizhan.cli.output import say
 from yizhan.schemas.i18n import _, marked
@@ -21,6 +23,18 @@ MAX_PASSPHRASE_BYTES: Final = 1024
 CREDENTIALS: Final = "CREDENTIALS_DIRECTORY"
 """Where systemd puts the credentials of a unit (systemd.exec(5), LoadCredential)."""
 CREDENTIAL: Final = "yizhan-passphrase"
+
+
+def passphrase_option() -> Callable[[Any], Any]:
+    """Declare ``--passphrase-fd N``; the command gets ``passphrases``, a ``TerminalPassphrase``."""
+    return option(
+        "--passphrase-fd",
+        "passphrases",
+        type=Whole(0, 1_000_000),
+        callback=lambda _ctx, _param, descriptor: TerminalPassphrase(descriptor),
+        metavar="N",
+        help=marked("从文件描述符 N 读取密钥口令；不给则在终端上询问"),
+    )
 
 
 class TerminalPassphrase:

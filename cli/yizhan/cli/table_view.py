@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from yizhan.cli.accepted_view import accepted_json, accepted_lines
-from yizhan.cli.doubt_view import doubt_sentences
-from yizhan.cli.labels import error_sentence
+from yizhan.cli.accepted_view import accepted_lines
+from yizhan.cli.output import as_json as json_value
 from yizhan.cli.output import say, tell
 from yizhan.producers.table_texts import NAMES, SEPARATORS
 from yizhan.schemas.i18n import _, join_list
+from yizhan.services.doubts import doubt_sentences
 from yizhan.services.home import Home
+from yizhan.services.labels import error_sentence
 from yizhan.services.tables import TableImport
 
 LISTED: Final = 50
@@ -38,7 +39,7 @@ def table_json(home: Home, found: TableImport, rejects: str | None, *, dry_run: 
     return {
         "dry_run": dry_run,
         "would_send": list(found.going()) if dry_run else [],
-        "sent": [{"row": line, **accepted_json(sent)} for line, sent in found.sent.items()],
+        "sent": [{"row": line, **json_value(sent)} for line, sent in found.sent.items()],
         "drafts": found.drafts,
         "sent_before": found.sent_before,
         "repeated": [{"row": line, "same_as": earlier} for line, earlier in found.repeated.items()],

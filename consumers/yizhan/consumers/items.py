@@ -20,16 +20,12 @@ from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.lanes import NumberRange, missing
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.header import NOTICE, RECEIPT, Header, LaneName, parse_header
-from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.matters import Answer
 from yizhan.schemas.payloads import ReadPayload, read
-from yizhan.schemas.payloads.letters import is_letter
+from yizhan.schemas.payloads.letters import is_letter, status_mark
 from yizhan.schemas.payloads.table import type_name
 from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import written
-
-EXERCISE: Final = marked("【演练】")
-TEST: Final = marked("【测试】")
 
 
 @dataclass(frozen=True)
@@ -88,7 +84,7 @@ class Item:
     @property
     def mark(self) -> str:
         """【演练】 before an exercise, 【测试】 before a test, nothing before what is real."""
-        return {"Exercise": _(EXERCISE), "Test": _(TEST)}.get(self.status, "")
+        return status_mark(self.status)
 
     @property
     def title(self) -> str:

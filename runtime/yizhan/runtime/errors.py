@@ -10,7 +10,8 @@ Rule 2: none of them ever carries the bytes of an event or of a key.
     ├── StoreError        SQLite cannot open, read or write its file
     ├── AlreadyRunning    another process does this work
     ├── NotAuthorised     the broker answers, but denies this principal's rights
-    └── ProcessError      a child process cannot be started
+    ├── ProcessError      a child process cannot be started
+    └── StreamClosed      standard input was closed by the caller
 """
 
 from __future__ import annotations
@@ -36,3 +37,7 @@ class NotAuthorised(YizhanError):
 
 class ProcessError(YizhanError):
     """A child process cannot be started."""
+
+
+class StreamClosed(YizhanError):
+    """Standard input was closed by the caller."""

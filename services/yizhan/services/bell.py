@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from yizhan.consumers.bell.channels import DELIVERED, ReadyChannel, attempt, ready_channels
+from yizhan.consumers.bell.labels import rung_name
 from yizhan.consumers.bell.message import of_test
 from yizhan.consumers.bell.ring_store import RingStore
 from yizhan.consumers.bell.ringer import Ringer
@@ -32,12 +33,6 @@ from yizhan.services.files import write_new
 from yizhan.services.home import Home
 from yizhan.services.stores import inbox_path
 
-RUNG_NAMES: Final = {
-    "duty": marked("值班"),
-    "second": marked("第二电话"),
-    "liaison": marked("联络员"),
-    "leader": marked("领导"),
-}
 SAMPLE: Final = marked(
     """# 本县的铃：怎样通知到人。改好后运行 yizhan bell test --county {county}，再重启收件进程。
 # 这里的地址含密钥，本文件只许属主读写（chmod 600）。
@@ -249,7 +244,7 @@ def _chosen(home: Home, county: str, settings: BellSettings, rung: str | None, c
     else:
         names = [name for each in ladder(home, county, settings) if each.rung == rung for name in each.channels]
         if not names:
-            raise NotFound(marked("{rung}没有通道；请在 bell.toml 的 [rungs] 里写上"), rung=_(RUNG_NAMES[rung]))
+            raise NotFound(marked("{rung}没有通道；请在 bell.toml 的 [rungs] 里写上"), rung=rung_name(rung))
     return [name for name in dict.fromkeys(names) if channel in {None, name}]
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from yizhan.producers.doubts import Sender
+from yizhan.producers.doubts import Judgement, Sender
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.charter import Charter
+from yizhan.schemas.i18n import _, join_list, with_note
 from yizhan.services.home import Home
+from yizhan.services.labels import DOUBTS, type_name
 from yizhan.services.outlines import home_outlines
 from yizhan.services.stores import read_inbox, read_outbox
 
@@ -32,6 +34,18 @@ def sender_of(
         lambda: outlines or home_outlines(home),
         lambda event_id: _is_known(home, county, event_id),
     )
+
+
+def doubt_sentences(home: Home, judged: Judgement) -> list[str]:
+    """Say each doubt of a draft, for file, form, table, hotspot and CAP."""
+    named = (code if meant is None else with_note(code, f"{meant}?") for code, meant in judged.strangers)
+    facts = {
+        "type": type_name(judged.draft.type),
+        "county": home.member_name(judged.county or ""),
+        "basis": judged.grade.basis if judged.grade is not None else "",
+        "strangers": join_list(named),
+    }
+    return [_(DOUBTS[doubt]).format(**facts) for doubt in judged.doubts]
 
 
 def _is_known(home: Home, county: str, event_id: str) -> bool:

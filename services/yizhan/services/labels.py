@@ -1,14 +1,18 @@
-"""The words for codes, once for every face: types, ways, reasons, states. Sentences are made at the face.
+"""The words for codes, once for every face: types, ways, reasons, states, errors.
 
 Rule 1: a word that this version does not know is shown as it came.
+Rule 2: an error whose own sentence is for engineers is shown by what it means; its sentence follows, marked.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from yizhan.schemas.errors import Refused
 from yizhan.schemas.i18n import _, marked, with_note
+from yizhan.schemas.matters import EventRole, JointWorkState
 from yizhan.schemas.payloads import table
+from yizhan.schemas.sentences import technical
 
 WAYS: Final = {"alarm": marked("报警"), "notice": marked("即时通知"), "digest": marked("季度通报")}
 ARRIVALS: Final = {
@@ -82,6 +86,62 @@ STAGES: Final = {
     "acted": marked("已处置"),
     "declined": marked("不予处置"),
 }
+EVENT_ROLES: Final = {
+    EventRole.FIRST: marked("首报"),
+    EventRole.UPDATE: marked("续报"),
+    EventRole.FINAL: marked("终报"),
+    EventRole.REPORT: "",
+    EventRole.CORRECTION: marked("更正"),
+    EventRole.WITHDRAWAL: marked("撤回"),
+    EventRole.REPLY: marked("答复"),
+    EventRole.LINK: marked("并案"),
+}
+JOINT_WORK: Final = {
+    JointWorkState.COUNTERSIGNED: marked("{county} 已会签巡护计划"),
+    JointWorkState.AWAITS_COUNTERSIGN: marked("等 {county} 会签巡护计划"),
+    JointWorkState.OTHER_PLAN: marked("{county} 签回的巡护计划与原计划不同，不算会签"),
+    JointWorkState.REPORTED: marked("{county} 已报巡护结果"),
+    JointWorkState.AWAITS_REPORT: marked("等 {county} 报巡护结果"),
+    JointWorkState.ANSWERED: marked("{county} 已答复协作请求"),
+    JointWorkState.AWAITS_ANSWER: marked("等 {county} 答复协作请求"),
+    JointWorkState.DISPUTE: marked("争议现在：{said}"),
+    JointWorkState.WRONG_MOVE: marked("办理状态 {said} 不合顺序（{county} 所报）"),
+    JointWorkState.DECISION: marked("议定：{said}；{county} 负责，{due} 前"),
+    JointWorkState.DECISION_DONE: marked("议定：{said}；{county} 已办结"),
+}
+OBLIGATION_STEPS: Final = {
+    "opened": marked("新的待办"),
+    "overdue": marked("已逾期"),
+    "discharged": marked("已履行"),
+    "cancelled": marked("已撤销"),
+    "not-owed": marked("这件没有履行任何待办，不是由本县履行的"),
+}
+DISCHARGES: Final = {
+    "answers": marked("以{types}答复"),
+    "thread": marked("在同一件事里报送{types}"),
+    "period": marked("发出本期的{types}"),
+}
+KEY_ROLES: Final = {
+    "sign": marked("签名"),
+    "seal": marked("封装"),
+    "cosign": marked("会签"),
+    "postmark": marked("邮戳"),
+}
+KEY_STATES: Final = {
+    "valid": marked("有效"),
+    "not_yet": marked("尚未生效"),
+    "expired": marked("已过期"),
+    "revoked": marked("已撤销"),
+    "unregistered": marked("未登记"),
+}
+HOTSPOTS_KEPT: Final = {
+    "touches_no_other_member": marked("不在任何邻县的边界带内"),
+    "volcano": marked("NASA 归为火山，不是植被火"),
+    "static_land_source": marked("NASA 归为陆上固定热源（工厂、火炬等），不是植被火"),
+    "offshore": marked("NASA 归为海上热源，不是植被火"),
+}
+"""Why a detection on the county's own territory is not sent."""
+COMPARISONS: Final = {"same": marked("相同"), "differs": marked("不同"), "waiting": marked("待核对")}
 
 
 type_name = table.type_name
@@ -102,3 +162,31 @@ def reason_name(word: str) -> str:
 def state_name(word: str) -> str:
     """Return what the state of an outbox row is called."""
     return _(STATES[word]) if word in STATES else word
+
+
+def way_name(word: str) -> str:
+    """Return what a way is called."""
+    return _(WAYS[word]) if word in WAYS else word
+
+
+def arrival(word: str) -> str:
+    """Return how something arrives by a way."""
+    return _(ARRIVALS[word]) if word in ARRIVALS else word
+
+
+def refusal(word: str, detail: str | None) -> str:
+    """Return why something was refused: what the reason means, then the station's own sentence."""
+    return technical(reason_name(word), detail) if detail else reason_name(word)
+
+
+def error_sentence(error: Exception) -> str:
+    """Return the sentence of an error of ours, or what its class means with that as a detail."""
+    if isinstance(error, Refused):
+        return refusal(error.reason.value, str(error))
+    meaning = next((ERRORS[kind.__name__] for kind in type(error).__mro__ if kind.__name__ in ERRORS), None)
+    return str(error) if meaning is None else technical(_(meaning), error)
+
+
+def stage_name(word: str) -> str:
+    """Return what the stage of a receipt is called."""
+    return _(STAGES[word]) if word in STAGES else word

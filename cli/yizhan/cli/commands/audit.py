@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from yizhan.cli.checkpoint_view import cosigners
-from yizhan.cli.click_options import Group, charter_option, json_option, option
+from yizhan.cli.click_options import FOLDER, NEW_FILE, Group, charter_option, json_option, option
 from yizhan.cli.commands.audit_explain import explain
 from yizhan.cli.commands.audit_find import find
 from yizhan.cli.commands.audit_reconcile import reconcile
@@ -33,12 +33,7 @@ for each in (explain, find, reconcile, report):
 )
 @click.argument("where", metavar="WHERE")
 @charter_option()
-@option(
-    "--state",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help=marked("进度记在这个文件里：中断后接着做，下次只做新的"),
-)
+@option("--state", type=NEW_FILE, metavar="FILE", help=marked("进度记在这个文件里：中断后接着做，下次只做新的"))
 @option("--not-final", is_flag=True, help=marked("没有法定多数会签的检查点也算通过"))
 @json_option()
 def verify(where: str, charter: Path | None, state: Path | None, not_final: bool, as_json: bool) -> None:
@@ -85,7 +80,7 @@ def _show(home: Home, found: VerifiedLog, *, as_json: bool) -> None:
         "只有指纹，看不出谁与谁往来；加 --statements 则连原话一起，只交给审计。可以接着以前的继续。"
     ),
 )
-@click.argument("target", type=click.Path(path_type=Path, file_okay=False), metavar="DIR")
+@click.argument("target", type=FOLDER, metavar="DIR")
 @option("--statements", "with_statements", is_flag=True, help=marked("连驿站的原话一起（只交给审计）"))
 @json_option()
 def export(target: Path, with_statements: bool, as_json: bool) -> None:

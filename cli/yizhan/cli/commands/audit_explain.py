@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
-from yizhan.cli.click_options import Command, json_option, option
+from yizhan.cli.click_options import FOLDER, Command, json_option, option
 from yizhan.cli.context import acting
-from yizhan.cli.labels import refusal, way_name
-from yizhan.cli.obligation_view import debtor_name
-from yizhan.cli.obligation_view import step_name as obligation_step_name
 from yizhan.cli.output import as_json as json_value
 from yizhan.cli.output import print_json, print_pairs, print_table, progress, tell
-from yizhan.ledger.audit.history import HistoryStep, HistoryStepKind, Life
+from yizhan.ledger.audit.history import Life
 from yizhan.ledger.audit.labels import step_name, vouch_name
-from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
+from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.payloads.letters import PRIORITIES
 from yizhan.schemas.proofs import SUFFIX
 from yizhan.services.audit import AuditSources, explain_event
+from yizhan.services.audit_text import step_note
 from yizhan.services.home import Home
 from yizhan.services.labels import type_name
 
@@ -38,12 +35,7 @@ from yizhan.services.labels import type_name
     ),
 )
 @click.argument("event_id", metavar="ID")
-@option(
-    "--proofs",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help=marked("把账上每一处的证明写到这个目录"),
-)
+@option("--proofs", type=FOLDER, metavar="DIR", help=marked("把账上每一处的证明写到这个目录"))
 @evidence_options
 @json_option()
 def explain(*, event_id: str, proofs: Path | None, sources: AuditSources, as_json: bool) -> None:
@@ -105,83 +97,3 @@ def _tell_life(home: Home, found: Life) -> None:
         tell(_("注意：{problem}").format(problem=problem))
     if found.places:
         tell(_("账上 {count} 处，位置都已按检查点证明").format(count=len(found.places)))
-
-
-def step_note(home: Home, step: HistoryStep) -> str:
-    """Return the details of a step."""
-    if step.what in _NOTES:
-        return _NOTES[step.what](home, step)
-    officers = join_list(with_note(each.name, each.badge) for each in step.people)
-    return join_sentences(each for each in (step.by, officers, step.said.get("receipt"), step.said.get("hash")) if each)
-
-
-def _decision_note(home: Home, step: HistoryStep) -> str:
-    said = step.said
-    because = home.localized(said["because"]) if "because" in said else said["rule"]
-    again = {True: _("复算相同"), False: _("复算不同"), None: _("无法复算")}[said.get("recomputed")]
-    sentence = _("{way}，章程 {charter} 规则 {rule}：{because}；{again}")
-    return sentence.format(
-        way=way_name(said["way"]), charter=said["charter"], rule=said["rule"], because=because, again=again
-    )
-
-
-def _reason_note(_home: Home, step: HistoryStep) -> str:
-    return refusal(step.said["reason"], step.said["detail"])
-
-
-def _origin_note(_home: Home, step: HistoryStep) -> str:
-    note = _("{record}，章程 {charter}").format(record=step.said["record"], charter=step.said["charter"])
-    return note + (_("；发件时钟偏快") if "clock_suspect" in step.said else "")
-
-
-def _way_note(_home: Home, step: HistoryStep) -> str:
-    return join_sentences([way_name(step.said["way"]), *step.said["warnings"]])
-
-
-def _look_note(_home: Home, step: HistoryStep) -> str:
-    sentence = _("{by}，{command}，共 {times} 次")
-    return sentence.format(by=step.by, command=step.said["command"], times=step.said["times"])
-
-
-def _digest_note(_home: Home, step: HistoryStep) -> str:
-    state = _("已按清单核对") if step.said["proven"] else _("与清单不符")
-    sentence = _("{label} 第 {position} 件，{state}")
-    return sentence.format(label=step.said["label"], position=step.said["position"] + 1, state=state)
-
-
-def _answer_note(_home: Home, step: HistoryStep) -> str:
-    return with_note(f"{type_name(step.said['type'])} {step.said['id']}", step.said["refers"])
-
-
-def _owed_note(home: Home, step: HistoryStep) -> str:
-    """Say what was owed, which step this is, until when, by which rule of which charter, and why."""
-    said = step.said
-    sentence = _("{what}：{step}，{whom} 应于 {due} 前办；章程 {charter} 规则 {rule}：{because}")
-    note = sentence.format(
-        what=home.localized(said["what"]) if "what" in said else said["rule"],
-        step=f"{obligation_step_name(said['step'])} {said['step']}",
-        whom=join_list(debtor_name(home, code) for code in said["owes"]),
-        due=home.local_time(said["due"]),
-        charter=said["charter"],
-        rule=said["rule"],
-        because=home.localized(said["because"]) if "because" in said else said["rule"],
-    )
-    return with_note(note, said["by"]["id"]) if "by" in said else note
-
-
-def _destruction_note(_home: Home, step: HistoryStep) -> str:
-    sentence = _("保管期限 {retention}，通知 {notice}")
-    return sentence.format(retention=step.said["retention"], notice=step.said["notice"] or _("待发"))
-
-
-_NOTES: Final[Mapping[HistoryStepKind, Callable[[Home, HistoryStep], str]]] = {
-    HistoryStepKind.DECIDED: _decision_note,
-    HistoryStepKind.REFUSED: _reason_note,
-    HistoryStepKind.RECEIVED: _origin_note,
-    HistoryStepKind.STORED: _way_note,
-    HistoryStepKind.OPENED: _look_note,
-    HistoryStepKind.DIGESTED: _digest_note,
-    HistoryStepKind.ANSWERED: _answer_note,
-    HistoryStepKind.DESTROYED: _destruction_note,
-    HistoryStepKind.OWED: _owed_note,
-}

@@ -8,16 +8,14 @@ import click
 
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
-from yizhan.cli.click_options import MEMBER, Command, json_option, option
+from yizhan.cli.click_options import FILE, MEMBER, Command, OneOf, json_option, option
 from yizhan.cli.output import print_json, print_table, progress, tell
 from yizhan.ledger.audit.findings import Finding, FindingKind, ReportableHotspot
-from yizhan.ledger.audit.labels import finding_name, rule_name
-from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
+from yizhan.ledger.audit.labels import finding_name
+from yizhan.schemas.i18n import _, join_list, marked, with_note
 from yizhan.services.audit import AuditSources, FoundProblems, find_problems
+from yizhan.services.audit_text import finding_note
 from yizhan.services.home import Home
-from yizhan.services.labels import REASONS, reason_name
-
-_FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @click.command(
@@ -29,9 +27,16 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
         "一切以检查点签署的时刻为“现在”，所以同一本账、同一批簿查出的结果总是相同。找到问题不算失败，退出码仍为 0。"
     ),
 )
-@option("--firms", type=_FILE, metavar="FILE.csv", help=marked("NASA FIRMS 卫星热点文件：查有没有该报未报的"))
-@option("--outlines", type=_FILE, metavar="FILE", help=marked("县界 GeoJSON（默认用样例的）"))
-@option("--kind", "kinds", multiple=True, metavar="WORD", help=marked("只列这一种，如 late，可多次给出"))
+@option("--firms", type=FILE, metavar="FILE.csv", help=marked("NASA FIRMS 卫星热点文件：查有没有该报未报的"))
+@option("--outlines", type=FILE, metavar="FILE", help=marked("县界 GeoJSON（默认用样例的）"))
+@option(
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=OneOf(FindingKind),
+    metavar="WORD",
+    help=marked("只列这一种，如 late，可多次给出"),
+)
 @option("--of", "county", type=MEMBER, metavar="C", help=marked("只列这个县的"))
 @evidence_options
 @json_option()
@@ -45,9 +50,6 @@ def find(
     as_json: bool,
 ) -> None:
     """Find what is wrong."""
-    if wrong := sorted(set(kinds) - set(FindingKind)):
-        sentence = _("--kind 应为 {choices} 之一，得到 {value}").format(choices=join_list(FindingKind), value=wrong[0])
-        raise click.UsageError(sentence, click.get_current_context())
     hotspots = [] if firms is None else _reportable_hotspots(sources.home, firms, outlines)
     with progress(_("核验账本")) as bar:
         found = find_problems(sources, hotspots, bar)
@@ -89,16 +91,3 @@ def _tell(home: Home, chosen: list[Finding], found: FoundProblems) -> None:
     if found.missing_books:
         names = join_list(f"{home.member_name(county)} {kind}" for county, kind in found.missing_books)
         tell(_("没有这些簿，与之有关的没有查：{names}").format(names=names))
-
-
-def finding_note(home: Home, each: Finding) -> str:
-    """Return the obligation, how long it took, and the detail."""
-    parts = []
-    if each.what is not None:
-        parts.append(home.localized(each.what))
-    elif each.rule is not None:
-        parts.append(reason_name(each.rule) if each.rule in REASONS else rule_name(each.rule))
-    if each.took is not None and each.limit is not None:
-        sentence = _("用时 {took} 分钟，限 {limit} 分钟")
-        parts.append(sentence.format(took=round(each.took / 60), limit=round(each.limit / 60)))
-    return join_sentences([*parts, *([each.detail] if each.detail else [])])

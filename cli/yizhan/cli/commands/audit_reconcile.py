@@ -8,10 +8,10 @@ from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
 from yizhan.cli.click_options import MEMBER, Command, json_option
 from yizhan.cli.output import print_json, print_table, progress, tell
-from yizhan.ledger.audit.labels import discrepancy_name
-from yizhan.ledger.audit.reconcile import Discrepancy, LaneCount, Reconciliation
+from yizhan.ledger.audit.reconcile import LaneCount, Reconciliation
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.audit import AuditSources, reconcile_counties
+from yizhan.services.audit_text import discrepancy_sentence
 from yizhan.services.home import Home
 
 
@@ -57,22 +57,3 @@ def _row(home: Home, lane: LaneCount) -> tuple[object, ...]:
     names = home.member_name(lane.sender), home.member_name(lane.recipient)
     counts = lane.head, lane.sent, lane.logged, lane.came, lane.void, lane.waiting
     return (*names, lane.book, lane.lane, *counts)
-
-
-def discrepancy_sentence(home: Home, each: Discrepancy) -> str:
-    """Return one discrepancy as one line."""
-    number = "" if each.first is None else str(each.first)
-    if each.last != each.first:
-        number += f"–{each.last}"
-    sentence = _("✘ {sender} 发给 {recipient} {lane} {number} {id}：{odd}（{word}）{place}{detail}")
-    return sentence.format(
-        sender=home.member_name(each.sender),
-        recipient=home.member_name(each.recipient),
-        lane=f"{each.book}/{each.lane}" if each.lane else "",
-        number=number,
-        id=each.id or "",
-        odd=discrepancy_name(each.odd),
-        word=each.odd.value,
-        place="" if each.place is None else _("，账上第 {place} 条").format(place=each.place),
-        detail=f": {each.detail}" if each.detail else "",
-    )

@@ -8,7 +8,7 @@ import click
 
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
-from yizhan.cli.click_options import Command, json_option, option
+from yizhan.cli.click_options import QUARTER, Command, folder_option, json_option, option
 from yizhan.cli.output import print_json, progress, tell
 from yizhan.ledger.audit.pages import as_csv, as_html
 from yizhan.runtime.folders import write_private
@@ -25,32 +25,20 @@ from yizhan.services.audit import AuditSources, report_quarter
         "只写编号、时间和数字，没有内容。页面不引用任何外部文件，可直接打印。"
     ),
 )
-@option("--quarter", required=True, metavar="2026Q3", help=marked("季度"))
-@option(
-    "--out",
-    "-o",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(),
-    metavar="DIR",
-    help=marked("写到这个目录（默认当前目录）"),
-)
+@option("--quarter", required=True, type=QUARTER, metavar="2026Q3", help=marked("季度"))
+@folder_option("--out", marked("写到这个目录（默认当前目录）"))
 @evidence_options
 @json_option()
-def report(*, quarter: str, out: Path, sources: AuditSources, as_json: bool) -> None:
+def report(*, quarter: str, folder: Path, sources: AuditSources, as_json: bool) -> None:
     """Write a report."""
-    try:
-        chosen = Quarter.parse(quarter)
-    except ValueError:
-        sentence = _("--quarter 应为季度，如 2026Q3，得到 {value}").format(value=quarter)
-        raise click.UsageError(sentence, click.get_current_context()) from None
     with progress(_("核验账本")) as bar:
-        found = report_quarter(sources, chosen, bar)
-    out.mkdir(parents=True, exist_ok=True)
+        found = report_quarter(sources, Quarter.parse(quarter), bar)
+    folder.mkdir(parents=True, exist_ok=True)
     files = []
     for language in LANGUAGES:
         # The mark at the beginning lets spreadsheets read Chinese.
         for ending, text in (("html", as_html(found, language)), ("csv", "\ufeff" + as_csv(found, language))):
-            path = out / f"audit-{quarter}.{language}.{ending}"
+            path = folder / f"audit-{quarter}.{language}.{ending}"
             write_private(path, text.encode())
             files.append(str(path))
     if as_json:

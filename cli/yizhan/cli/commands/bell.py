@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
-from yizhan.cli.bell_view import outcome_name, print_rings, print_status, ring_json, status_json
+from yizhan.cli.bell_view import print_rings, print_status, ring_json, status_json
 from yizhan.cli.click_options import Group, OneOf, county_option, json_option, limit_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.output import print_json, print_table, say, tell
+from yizhan.consumers.bell.labels import outcome_name
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.bell import bell_status, list_rings, send_test_messages, write_sample
 
@@ -63,10 +64,10 @@ def test(ctx: click.Context, county: str, rung: str | None, channel: str | None,
 @county_option()
 @limit_option()
 @json_option()
-def log(county: str, limit: int, as_json: bool) -> None:
+def log(county: str, limit: int | None, as_json: bool) -> None:
     """List rings."""
     home = current_home()
-    found = list_rings(home, county, limit or None)
+    found = list_rings(home, county, limit)
     if as_json:
         print_json({"county": county, "rings": [ring_json(ring, tries) for ring, tries in found]})
     else:

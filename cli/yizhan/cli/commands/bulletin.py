@@ -8,7 +8,17 @@ import click
 
 from yizhan.bulletin.errors import TextInvalid
 from yizhan.cli.bulletin_view import check_json, print_check
-from yizhan.cli.click_options import QUARTER, Group, county_option, json_option, option, partner_option
+from yizhan.cli.click_options import (
+    FILE,
+    QUARTER,
+    Group,
+    county_option,
+    folder_option,
+    json_option,
+    office_option,
+    option,
+    partner_option,
+)
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, progress, say, tell
@@ -44,14 +54,10 @@ def command() -> None:
 @click.argument("label", metavar="LABEL", type=QUARTER)
 @county_option()
 @partner_option()
-@option(
-    "-o", "--output", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path(), metavar="DIR",
-    help=marked("写到哪个目录（默认当前目录）"),
-)  # fmt: skip
-@option(
-    "--office", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE",
-    help=marked("机构、拟稿审核签发人、联系人；给出时另写一份待发的签名通报（*-event.jsonl），用 yizhan publish 发出"),
-)  # fmt: skip
+@folder_option("--output", marked("写到哪个目录（默认当前目录）"))
+@office_option(
+    marked("机构、拟稿审核签发人、联系人；给出时另写一份待发的签名通报（*-event.jsonl），用 yizhan publish 发出"), FILE
+)
 @option("--force", is_flag=True, help=marked("覆盖已有的文件"))
 @json_option()
 def make(

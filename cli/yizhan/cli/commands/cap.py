@@ -11,13 +11,14 @@ from yizhan.cli.actions import with_action
 from yizhan.cli.binary_io import read_input, write_stdout
 from yizhan.cli.click_options import Command, county_option, json_option, office_option, option, outlines_option
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.doubt_view import doubt_sentences
 from yizhan.cli.failures import failure
 from yizhan.cli.output import fields_of, print_json, say, tell
 from yizhan.producers.cap import CapInvalid, CapMessage
 from yizhan.producers.cap.xml import MAX_BYTES
 from yizhan.schemas.i18n import _, join_list, marked
+from yizhan.schemas.payloads.letters import status_mark
 from yizhan.services.cap import CapDesk, CapDraft, CapImport, Remark, event_as_cap
+from yizhan.services.doubts import doubt_sentences
 from yizhan.services.errors import ServiceError
 from yizhan.services.files import write_new
 from yizhan.services.home import Home
@@ -146,7 +147,7 @@ def _message_json(message: CapMessage) -> dict[str, Any]:
 def _show(home: Home, county: str, taken: CapImport) -> None:
     """Say what became of a message."""
     if (message := taken.message) is not None:
-        mark = {"Exercise": _("【演练】"), "Test": _("【测试】")}.get(message.status, "")
+        mark = status_mark(message.status)
         name = message.name
         say(f"{taken.file}: {mark}{name.sender} {name.identifier} {home.local_time(name.sent)} {message.msg_type}")
     for each in taken.drafts:

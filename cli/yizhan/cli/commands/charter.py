@@ -13,12 +13,12 @@ import click
 
 from yizhan.charter.signing import Signing
 from yizhan.cli.actions import command_of
-from yizhan.cli.click_options import MOMENT, Group, OneOf, county_option, json_option, option, passphrase_option
+from yizhan.cli.click_options import FILE, FOLDER, MOMENT, NEW_FILE, Group, OneOf, county_option, json_option, option
 from yizhan.cli.commands.charter_reading import log, replay, show, verify
 from yizhan.cli.context import current_home
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, print_table, say, tell
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.charter import STATION
@@ -38,9 +38,6 @@ from yizhan.services.errors import ServiceError
 command = Group("charter", help=marked("章程：成员、密钥和规则，各县共同签署才能改变"))
 for each in (verify, log, show, replay):
     command.add_command(each)
-_STICK = click.Path(path_type=Path, file_okay=False)
-_OUT = click.Path(path_type=Path, dir_okay=False)
-_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @command.command(
@@ -53,9 +50,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 )
 @county_option(required=False)
 @option("--station", is_flag=True, help=marked("驿站的申请"))
-@option(
-    "--out", required=True, type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help=marked("写到哪里")
-)
+@option("--out", required=True, type=NEW_FILE, metavar="FILE", help=marked("写到哪里"))
 @option(
     "--scheme",
     type=OneOf(["ml-dsa-65", "ed25519", "ecdsa"]),
@@ -68,17 +63,24 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 @option("--until", type=MOMENT, metavar="TIME", help=marked("--retire 的时刻（默认现在）"))
 @option("--revoke", "revoked", multiple=True, metavar="KID", help=marked("撤销这把密钥"))
 @option("--compromised", type=MOMENT, metavar="TIME", help=marked("--revoke 的密钥从何时起可能已泄露"))
-@option("--ladder", type=_FILE, metavar="FILE", help=marked("联络人名单（TOML：[[ladder]] role name phone）"))
+@option("--ladder", type=FILE, metavar="FILE", help=marked("联络人名单（TOML：[[ladder]] role name phone）"))
 @passphrase_option()
 @json_option()
-def request(county: str | None, station: bool, out: Path, passphrase_fd: int | None, as_json: bool, **how: Any) -> None:  # noqa: ANN401 -- the options above
+def request(
+    county: str | None,
+    station: bool,
+    out: Path,
+    passphrases: TerminalPassphrase,
+    as_json: bool,
+    **how: Any,  # noqa: ANN401 -- the options above
+) -> None:
     """Write a key request."""
     if (county is None) == (not station):
         raise click.UsageError(_("请给出 --county C 或 --station 之一"), click.get_current_context())
     owner, ladder = county or STATION, how.pop("ladder")
     contacts = None if ladder is None else tomllib.loads(ladder.read_text("utf-8")).get("ladder")
     options = KeyRequestOptions(ladder=contacts, **how)
-    data, made = make_request(current_home(), owner, options, TerminalPassphrase(passphrase_fd))
+    data, made = make_request(current_home(), owner, options, passphrases)
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_bytes(data)
     if as_json:
@@ -92,9 +94,9 @@ def request(county: str | None, station: bool, out: Path, passphrase_fd: int | N
     "init",
     help=marked("起草第一版章程。\n\nTERMS 是联盟与规则（TOML）；--requests 是放着全部成员和驿站密钥申请的目录。"),
 )
-@click.argument("terms", metavar="TERMS", type=_FILE)
-@option("--requests", required=True, type=_STICK, metavar="DIR", help=marked("密钥申请所在的目录"))
-@option("--out", required=True, type=_STICK, metavar="STICK", help=marked("草案写到这个目录"))
+@click.argument("terms", metavar="TERMS", type=FILE)
+@option("--requests", required=True, type=FOLDER, metavar="DIR", help=marked("密钥申请所在的目录"))
+@option("--out", required=True, type=FOLDER, metavar="STICK", help=marked("草案写到这个目录"))
 @json_option()
 def init(terms: Path, requests: Path, out: Path, as_json: bool) -> None:
     """Draft the first version."""
@@ -110,10 +112,10 @@ def init(terms: Path, requests: Path, out: Path, as_json: bool) -> None:
         "--renew 只续期，如 350924、targets、root。一个县只改自己的密钥时，只须该县签名。"
     ),
 )
-@option("--terms", type=_FILE, metavar="TERMS", help=marked("联盟与规则（TOML）"))
-@option("--request", "requests", multiple=True, type=_FILE, metavar="FILE", help=marked("密钥申请，可给多份"))
+@option("--terms", type=FILE, metavar="TERMS", help=marked("联盟与规则（TOML）"))
+@option("--request", "requests", multiple=True, type=FILE, metavar="FILE", help=marked("密钥申请，可给多份"))
 @option("--renew", multiple=True, metavar="ROLE", help=marked("内容不变，只续期"))
-@option("--out", required=True, type=_STICK, metavar="STICK", help=marked("草案写到这个目录"))
+@option("--out", required=True, type=FOLDER, metavar="STICK", help=marked("草案写到这个目录"))
 @county_option(required=False)
 @json_option()
 def propose(
@@ -136,12 +138,12 @@ def _show_draft(drafted: OpenDraft, *, as_json: bool) -> None:
 
 
 @command.command("sign", help=marked("看清改了什么，再用本县的章程签名密钥签署 STICK 上的草案"))
-@click.argument("folder", metavar="STICK", type=_STICK)
+@click.argument("folder", metavar="STICK", type=FOLDER)
 @county_option()
 @option("--yes", is_flag=True, help=marked("不再询问，直接签署"))
 @passphrase_option()
 @json_option()
-def sign(folder: Path, county: str, yes: bool, passphrase_fd: int | None, as_json: bool) -> None:
+def sign(folder: Path, county: str, yes: bool, passphrases: TerminalPassphrase, as_json: bool) -> None:
     """Add this county's signatures."""
     home = current_home()
     opened = open_draft(home, county, folder)
@@ -151,7 +153,7 @@ def sign(folder: Path, county: str, yes: bool, passphrase_fd: int | None, as_jso
         if not interactive():
             raise ServiceError(marked("没有终端可以询问；看过之后请加 --yes"))
         click.confirm(_("以 {county} 的名义签署？").format(county=county), abort=True, err=True)
-    signed = sign_draft(home, county, opened, TerminalPassphrase(passphrase_fd))
+    signed = sign_draft(home, county, opened, passphrases)
     if as_json:
         print_json({"stick": str(folder), "signed": signed, "differences": opened.differences})
         return
@@ -159,7 +161,7 @@ def sign(folder: Path, county: str, yes: bool, passphrase_fd: int | None, as_jso
 
 
 @command.command("status", help=marked("STICK 上的草案谁签了、还缺谁"))
-@click.argument("folder", metavar="STICK", type=_STICK)
+@click.argument("folder", metavar="STICK", type=FOLDER)
 @county_option(required=False)
 @json_option()
 @click.pass_context
@@ -185,12 +187,12 @@ def _row(each: Signing) -> tuple[str, str, str, str]:
 @command.command(
     "publish", help=marked("驿站：签名齐了的草案列入目录，写到 station/public；签名不足则拒绝，并说还缺谁")
 )
-@click.argument("folder", metavar="STICK", type=_STICK)
+@click.argument("folder", metavar="STICK", type=FOLDER)
 @passphrase_option()
 @json_option()
-def publish(folder: Path, passphrase_fd: int | None, as_json: bool) -> None:
+def publish(folder: Path, passphrases: TerminalPassphrase, as_json: bool) -> None:
     """Publish a draft at the station."""
-    made = publish_draft(current_home(), folder, TerminalPassphrase(passphrase_fd))
+    made = publish_draft(current_home(), folder, passphrases)
     if as_json:
         print_json({"charter": made.name, "root_sha256": made.root_sha256, "files": made.files})
         return

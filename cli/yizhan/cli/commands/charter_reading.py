@@ -9,9 +9,8 @@ import click
 
 from yizhan.charter.document import routes_json, tables
 from yizhan.charter.replay import RoutingDifference
-from yizhan.cli.click_options import Command, county_option, json_option, option
+from yizhan.cli.click_options import FILE, Command, county_option, json_option, option
 from yizhan.cli.context import current_home
-from yizhan.cli.labels import way_name
 from yizhan.cli.output import fields_of, print_json, print_table, tell
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, join_list, marked
@@ -26,10 +25,9 @@ from yizhan.services.charter_reading import (
     verify_charter,
 )
 from yizhan.services.home import Home
-from yizhan.services.labels import type_name
+from yizhan.services.labels import type_name, way_name
 
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
-_FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
 @click.command(
@@ -42,7 +40,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
     ),
 )
 @county_option(required=False)
-@option("--anchor", type=_FILE, metavar="ROOT", help=marked("各县交付的根文件"))
+@option("--anchor", type=FILE, metavar="ROOT", help=marked("各县交付的根文件"))
 @option("--from", "folder", type=_FOLDER, metavar="DIR", help=marked("驿站静态文件的目录"))
 @option("--online", is_flag=True, help=marked("经本县的 Kafka 连接读取"))
 @json_option()
@@ -132,8 +130,8 @@ def show(county: str | None, terms: bool, as_json: bool) -> None:
         "FILE 是事件头的 JSON Lines；不给则用本县收件箱和发件箱里的。"
     ),
 )
-@option("--policy", required=True, type=_FILE, metavar="NEW", help=marked("拟议的规则：TOML 或 policy.json"))
-@click.argument("file", metavar="[FILE]", required=False, type=_FILE)
+@option("--policy", required=True, type=FILE, metavar="NEW", help=marked("拟议的规则：TOML 或 policy.json"))
+@click.argument("file", metavar="[FILE]", required=False, type=FILE)
 @county_option(required=False)
 @json_option()
 def replay(policy: Path, file: Path | None, county: str | None, as_json: bool) -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from yizhan.cli.accepted_view import show_accepted
-from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
+from yizhan.cli.click_options import FILE, Command, county_option, json_option, office_option, option
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.item_view import item_details
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_table
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
+from yizhan.services.item_text import item_details
 from yizhan.services.matters import countersign, prepare_countersignature
 from yizhan.services.office import read_office
 
@@ -29,15 +29,12 @@ from yizhan.services.office import read_office
 )
 @click.argument("event_id", metavar="ID")
 @county_option()
-@option(
-    "--office", type=click.Path(path_type=Path, dir_okay=False, exists=True), metavar="FILE",
-    help=marked("机构、拟稿审核签发人、联系人"),
-)  # fmt: skip
+@office_option(marked("机构、拟稿审核签发人、联系人"), FILE)
 @option("--yes", is_flag=True, help=marked("不再询问，直接会签"))
 @passphrase_option()
 @json_option()
 def command(
-    event_id: str, county: str, office: Path | None, *, yes: bool, passphrase_fd: int | None, as_json: bool
+    event_id: str, county: str, office: Path | None, *, yes: bool, passphrases: TerminalPassphrase, as_json: bool
 ) -> None:
     """Countersign a plan."""
     home = current_home()
@@ -47,5 +44,5 @@ def command(
         print_table([_("项目"), _("内容")], list(item_details(home, signature.plan)), "")
     if not yes and interactive() and not click.confirm(_("会签这份计划吗？"), default=False, err=True):
         return
-    sent = countersign(home, county, signature, TerminalPassphrase(passphrase_fd))
+    sent = countersign(home, county, signature, passphrases)
     show_accepted(home, sent, as_json=as_json)

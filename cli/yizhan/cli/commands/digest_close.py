@@ -9,12 +9,12 @@ from functools import partial
 
 import click
 
-from yizhan.cli.click_options import MEMBER, QUARTER, Command, Whole, json_option, option, passphrase_option
+from yizhan.cli.click_options import MEMBER, QUARTER, Command, Whole, json_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.digest_view import manifest_kind
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, progress, say, tell
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.manifest import Manifest
 from yizhan.services.errors import QuarterNotEnded, ServiceError
@@ -50,7 +50,7 @@ def close(
     interim: bool,
     only_due: bool,
     wait: int,
-    passphrase_fd: int | None,
+    passphrases: TerminalPassphrase,
     as_json: bool,
 ) -> None:
     """Close a period."""
@@ -65,7 +65,6 @@ def close(
         raise click.UsageError(_("--all 与 --county 只能给一个"), click.get_current_context())
     home = current_home()
     order = CloseOrder(counties, label, early, interim, only_due, wait)
-    passphrases = TerminalPassphrase(passphrase_fd)
 
     def run(order: CloseOrder) -> ClosedQuarters:
         bars = ClosingProgress(partial(progress, _("等驿站处理完")), partial(_closing, home))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from yizhan.cli.accepted_view import show_accepted
-from yizhan.cli.click_options import Command, Whole, county_option, json_option, option, passphrase_option
+from yizhan.cli.click_options import Command, Whole, county_option, json_option, option
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import marked
 from yizhan.services.obligations import complete_decision
 
@@ -28,9 +28,9 @@ from yizhan.services.obligations import complete_decision
 @passphrase_option()
 @json_option()
 def command(
-    event_id: str, number: int, county: str, *, note: str | None, passphrase_fd: int | None, as_json: bool
+    event_id: str, number: int, county: str, *, note: str | None, passphrases: TerminalPassphrase, as_json: bool
 ) -> None:
     """Say that a decision is done."""
     home = current_home()
-    sent = complete_decision(home, county, event_id, number, note, acting("done"), TerminalPassphrase(passphrase_fd))
+    sent = complete_decision(home, county, event_id, number, note, acting("done"), passphrases)
     show_accepted(home, sent, as_json=as_json)

@@ -7,16 +7,16 @@ from typing import Final
 import click
 
 from yizhan.cli.accepted_view import show_sent_draft
-from yizhan.cli.click_options import Group, Whole, county_option, json_option, option, passphrase_option
+from yizhan.cli.click_options import Group, Whole, attach_option, county_option, json_option, option
 from yizhan.cli.context import current_home
-from yizhan.cli.doubt_view import doubt_sentences
 from yizhan.cli.draft_view import fault_sentence, missing_sentence, show_draft, summary_of
 from yizhan.cli.form_prompt import fill_in
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, print_table, progress, say, tell
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.attachments import total_bytes
+from yizhan.services.doubts import doubt_sentences
 from yizhan.services.drafts import DraftUnfinished, check_draft, find_draft, judge_draft, member_names, send_draft
 from yizhan.services.labels import type_name
 from yizhan.services.stores import open_drafts, read_drafts
@@ -69,28 +69,22 @@ def show(n: int, county: str, as_json: bool) -> None:
 @click.argument("n", type=NUMBER, metavar="N")
 @county_option()
 @passphrase_option()
-def edit(n: int, county: str, passphrase_fd: int | None) -> None:
+def edit(n: int, county: str, passphrases: TerminalPassphrase) -> None:
     """Go on with a draft."""
     home = current_home()
     with open_drafts(home, county) as store:
-        fill_in(home, county, store, n, TerminalPassphrase(passphrase_fd))
+        fill_in(home, county, store, n, passphrases)
 
 
 @command.command("send", help=marked("发出一份写完的草稿；先显示全文，再问"))
 @click.argument("n", type=NUMBER, metavar="N")
 @county_option()
 @option("--yes", is_flag=True, help=marked("不再询问，直接发出"))
-@option(
-    "--attach",
-    "attached",
-    multiple=True,
-    metavar="FILE",
-    help=marked("随文书密封一个附件（照片、文档、轨迹，至多 200 MiB），可多次给出"),
-)
+@attach_option(marked("随文书密封一个附件（照片、文档、轨迹，至多 200 MiB），可多次给出"))
 @passphrase_option()
 @json_option()
 def send(
-    n: int, county: str, *, yes: bool, attached: tuple[str, ...], passphrase_fd: int | None, as_json: bool
+    n: int, county: str, *, yes: bool, attached: tuple[str, ...], passphrases: TerminalPassphrase, as_json: bool
 ) -> None:
     """Send a draft."""
     home = current_home()
@@ -106,7 +100,6 @@ def send(
         say(sentence)
     if not yes and interactive() and not click.confirm(_("发出吗？"), default=False, err=True):
         return
-    passphrases = TerminalPassphrase(passphrase_fd)
     with open_drafts(home, county) as store, progress(_("密封附件"), total_bytes(attached)) as bar:
         sent = send_draft(home, county, store, n, passphrases, attached, bar)
     show_sent_draft(home, sent, as_json=as_json)

@@ -12,16 +12,14 @@ import click
 from yizhan.cli.binary_io import read_input
 from yizhan.cli.click_options import Command, at_option, charter_option, county_option, json_option
 from yizhan.cli.context import current_home, say_if_stale
-from yizhan.cli.decision_view import decisions_json
-from yizhan.cli.doubt_view import doubt_sentences
-from yizhan.cli.labels import arrival, error_sentence, refusal
 from yizhan.cli.output import fields_of, print_json, tell
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.policy import Decision
+from yizhan.services.doubts import doubt_sentences
 from yizhan.services.envelopes import EnvelopeVerdict
 from yizhan.services.home import Home
-from yizhan.services.labels import reason_name, type_name
+from yizhan.services.labels import arrival, error_sentence, reason_name, refusal, type_name
 from yizhan.services.publishing import DraftExplained, Explained, NotSendable, explain
 
 
@@ -87,7 +85,7 @@ def _as_json(each: Explained, name: str) -> dict[str, Any]:
             "doubts": each.judged.doubts,
             "grade_proposed": each.judged.grade,
             "elsewhere": each.judged.county,
-            "decisions": decisions_json(each.sent.decisions),
+            "decisions": each.sent.decisions,
         }
     if each.admitted is None:
         return {"ok": False, "reason": getattr(each.refused, "reason", ""), "detail": str(each.refused)}
@@ -97,7 +95,7 @@ def _as_json(each: Explained, name: str) -> dict[str, Any]:
         **fields_of(header, "id type to"),
         "from": header.source,
         "clock_suspect": each.admitted.clock_suspect,
-        "decisions": decisions_json(each.admitted.decisions),
+        "decisions": each.admitted.decisions,
     }
 
 

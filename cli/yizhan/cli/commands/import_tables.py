@@ -7,11 +7,11 @@ from pathlib import Path
 
 import click
 
-from yizhan.cli.click_options import TYPE, Command, county_option, json_option, option, passphrase_option
+from yizhan.cli.click_options import TYPE, Command, county_option, json_option, office_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, progress
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.cli.table_view import reject_reasons, show_doubts, show_outcome, show_problems, table_json
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.home import Home
@@ -59,11 +59,8 @@ def _command(name: str, text: str) -> click.Command:
     @option("--draft", "as_drafts", is_flag=True, help=marked("不发出，每行存成一份草稿（yizhan draft list）"))
     @option("--bad", metavar="FILE", help=marked("没有发的行连同原因写到这个文件（默认在原文件旁，名为 *.bad.*）"))
     @option("--sheet", metavar="NAME", hidden=name != "excel", help=marked("读这张工作表（默认第一张可见的）"))
-    @option(
-        "--office",
-        type=click.Path(path_type=Path),
-        metavar="JSON",
-        help=marked("行里没写的机构代码、拟稿人、审核人、签发人、联系人取自这个文件（结构：yizhan schema office）"),
+    @office_option(
+        marked("行里没写的机构代码、拟稿人、审核人、签发人、联系人取自这个文件（结构：yizhan schema office）")
     )
     @passphrase_option()
     @json_option()
@@ -80,12 +77,12 @@ def _command(name: str, text: str) -> click.Command:
         bad: str | None,
         sheet: str | None,
         office: Path | None,
-        passphrase_fd: int | None,
+        passphrases: TerminalPassphrase,
         as_json: bool,
     ) -> None:
         """Import a table."""
         mode = TableMode.DRY_RUN if dry_run else TableMode.DRAFT if as_drafts else TableMode.SEND
-        wish = _Wish(county, mode, keep_doubtful, bad, TerminalPassphrase(passphrase_fd), as_json)
+        wish = _Wish(county, mode, keep_doubtful, bad, passphrases, as_json)
         if not _import(TableSource(file, type, name == "excel", sheet, office), wish):
             ctx.exit(1)
 

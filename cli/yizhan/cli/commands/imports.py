@@ -3,37 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
-from yizhan.cli.accepted_view import accepted_json, accepted_lines
-from yizhan.cli.click_options import (
-    Group,
-    county_option,
-    json_option,
-    office_option,
-    option,
-    outlines_option,
-    passphrase_option,
-)
+from yizhan.cli.accepted_view import accepted_lines
+from yizhan.cli.click_options import Group, county_option, json_option, office_option, option, outlines_option
 from yizhan.cli.context import current_home
-from yizhan.cli.doubt_view import doubt_sentences
-from yizhan.cli.labels import error_sentence
 from yizhan.cli.language import interactive
+from yizhan.cli.output import as_json as json_value
 from yizhan.cli.output import fields_of, print_json, progress, say, tell
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, join_list, marked
+from yizhan.services.doubts import doubt_sentences
 from yizhan.services.home import Home
 from yizhan.services.hotspots import OLD, HotspotImport, HotspotSource, read_hotspots, send_hotspots
-
-_KEPT: Final = {
-    "touches_no_other_member": marked("不在任何邻县的边界带内"),
-    "volcano": marked("NASA 归为火山，不是植被火"),
-    "static_land_source": marked("NASA 归为陆上固定热源（工厂、火炬等），不是植被火"),
-    "offshore": marked("NASA 归为海上热源，不是植被火"),
-}
-"""Why a detection on the county's own territory stays."""
+from yizhan.services.labels import HOTSPOTS_KEPT, error_sentence
 
 command = Group(
     "import",
@@ -73,7 +58,7 @@ def firms(
     yes: bool,
     outlines: Path | None,
     office: Path | None,
-    passphrase_fd: int | None,
+    passphrases: TerminalPassphrase,
     as_json: bool,
 ) -> None:
     """Import a file."""
@@ -83,7 +68,6 @@ def firms(
     _show_reasons(home, taken)
     ask = (taken.old or taken.doubtful()) and not (yes or dry_run or as_json) and interactive()
     if not dry_run and (not ask or click.confirm(_("仍要发出吗？"), default=False, err=True)):
-        passphrases = TerminalPassphrase(passphrase_fd)
         send_hotspots(home, county, taken, passphrases, lambda total: progress(_("封好、存入发件箱"), total))
     if as_json:
         print_json(_as_json(taken, dry_run=dry_run, shifted=shift_to_now))
@@ -114,7 +98,7 @@ def _as_json(taken: HotspotImport, *, dry_run: bool, shifted: bool) -> dict[str,
         "in_members": found.in_members,
         "would_send": [ref for draft in found.drafts if (ref := draft.external_ref) not in before] if dry_run else [],
         "sent_before": sorted(before),
-        "sent": [{"external_ref": draft.external_ref, **accepted_json(result)} for draft, result in sent],
+        "sent": [{"external_ref": draft.external_ref, **json_value(result)} for draft, result in sent],
         "kept": [
             {**fields_of(each.detection, "external_ref line"), **fields_of(each, "certainty why")}
             for each in found.not_sent
@@ -137,7 +121,7 @@ def _show(home: Home, taken: HotspotImport, *, dry_run: bool) -> None:
     for result in sent:
         tell("\n".join(accepted_lines(home, result)))
     for each in found.not_sent:
-        tell(_("留存 {ref}：{why}").format(ref=each.detection.external_ref, why=_(_KEPT[each.why])))
+        tell(_("留存 {ref}：{why}").format(ref=each.detection.external_ref, why=_(HOTSPOTS_KEPT[each.why])))
     for code, count in found.in_members.items():
         tell(_("{member} 境内 {count} 个").format(member=home.member_name(code), count=count))
     twice = sum(result.duplicate for result in sent)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import click
 
@@ -17,22 +16,22 @@ from yizhan.cli.click_options import (
     json_option,
     limit_option,
     option,
-    passphrase_option,
     type_option,
 )
 from yizhan.cli.context import acting, current_home, say_if_stale
-from yizhan.cli.item_view import item_facts, item_json, item_panel
-from yizhan.cli.labels import stage_name, way_name
+from yizhan.cli.item_view import item_json, item_panel
 from yizhan.cli.output import console, print_json, print_table, say, tell
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.consumers.items import InboxQuery, Item
 from yizhan.consumers.labels import State, sentence
-from yizhan.schemas.i18n import _, join_list, join_sentences, marked
+from yizhan.schemas.i18n import _, join_sentences, marked
 from yizhan.schemas.payloads.letters import headline
 from yizhan.schemas.policy import Way
 from yizhan.services.actor import named_officer
 from yizhan.services.home import Home
 from yizhan.services.inbox import answer_item, list_aside, list_items, show_item
+from yizhan.services.item_text import item_facts
+from yizhan.services.labels import stage_name, way_name
 
 _HEADINGS: Final = (
     marked("编号"), marked("类型"), marked("急缓"), marked("发件"), marked("收到"), marked("方式"), marked("状态"),
@@ -44,8 +43,8 @@ _SHOWN: Final = 40
 
 @click.command("list", cls=Command, help=marked("列出收件，最新的在最后；回执和系统通知不列"))
 @county_option()
-@option("--state", metavar="WORD", help=marked("只列这一状态的，如 ringing"))
-@option("--way", type=OneOf(["alarm", "notice", "digest"]), help=marked("只列这样送达的"))
+@option("--state", type=OneOf(State), metavar="WORD", help=marked("只列这一状态的，如 ringing"))
+@option("--way", type=OneOf(Way), help=marked("只列这样送达的"))
 @type_option()
 @option("--from", "sender", type=MEMBER, metavar="C", help=marked("只列这个县发来的"))
 @option("--thread", metavar="ID", help=marked("只列这一件事的"))
@@ -54,39 +53,9 @@ _SHOWN: Final = 40
 @option("--system", is_flag=True, help=marked("回执和系统通知也列出"))
 @limit_option()
 @json_option()
-def list_(
-    *,
-    county: str,
-    state: str | None,
-    way: str | None,
-    type: str | None,
-    sender: str | None,
-    thread: str | None,
-    since: datetime | None,
-    text: str | None,
-    system: bool,
-    limit: int,
-    as_json: bool,
-) -> None:
+def list_(*, county: str, sender: str | None, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 -- as InboxQuery
     """List items."""
-    home = current_home()
-    if state is not None and state not in list(State):
-        choices = join_list(State)
-        raise click.UsageError(
-            _("--state 应为 {choices} 之一，得到 {value}").format(choices=choices, value=state),
-            click.get_current_context(),
-        )
-    query = InboxQuery(
-        way=None if way is None else Way(way),
-        state=None if state is None else State(state),
-        type=type,
-        county=sender,
-        thread=thread,
-        since=since,
-        text=text,
-        system=system,
-        limit=limit or None,
-    )
+    home, query = current_home(), InboxQuery(county=sender, **wanted)
     found = list_items(home, county, query, acting("inbox list"))
     stale = say_if_stale(home.reader_of(county))
     if as_json:
@@ -158,13 +127,13 @@ def ack(
     badge: str,
     stage: str,
     note: str | None,
-    passphrase_fd: int | None,
+    passphrases: TerminalPassphrase,
     as_json: bool,
 ) -> None:
     """Enter an officer's answer."""
     home = current_home()
     actor = acting("inbox ack", named_officer(name, badge))
-    answered = answer_item(home, county, item_id, stage, note, actor, TerminalPassphrase(passphrase_fd))
+    answered = answer_item(home, county, item_id, stage, note, actor, passphrases)
     if as_json:
         print_json(item_json(answered.item) | {"entered": answered.entered})
         if answered.entered:

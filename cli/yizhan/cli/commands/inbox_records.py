@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from yizhan.cli.book_file import write_book
-from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
+from yizhan.cli.click_options import Command, county_option, json_option, option
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.output import print_json, print_table, tell
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.actor import named_officer
 from yizhan.services.labels import type_name
@@ -52,7 +52,7 @@ def destroy(
     name: str | None,
     badge: str | None,
     yes: bool,
-    passphrase_fd: int | None,
+    passphrases: TerminalPassphrase,
     as_json: bool,
 ) -> None:
     """Destroy content."""
@@ -68,7 +68,7 @@ def destroy(
         print_table([_("编号"), _("类型"), _("收到"), _("保管期限")], rows, _("没有到期的"))
         return
     actor = acting("inbox destroy", named_officer(str(name), str(badge)))
-    done = destroy_content(home, county, ids, actor, TerminalPassphrase(passphrase_fd))
+    done = destroy_content(home, county, ids, actor, passphrases)
     if as_json:
         print_json({"county": county, "due": [], "destroyed": done.destroyed, "notices": done.notices})
     else:

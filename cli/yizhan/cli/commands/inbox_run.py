@@ -6,11 +6,11 @@ import click
 
 from yizhan.cli.arrival_view import JsonLines, Screen
 from yizhan.cli.bell_view import say_heard, unreachable_rungs
-from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
+from yizhan.cli.click_options import Command, county_option, json_option, option
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.longrun import working
 from yizhan.cli.output import say
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.consumers.bell.rings import RingOutcome
 from yizhan.schemas.i18n import marked
 from yizhan.services.bell import ladder, make_ringer, read_bell
@@ -30,7 +30,7 @@ from yizhan.services.receiving import open_receiver
 @option("--quiet", is_flag=True, help=marked("不在屏幕上显示和响铃；bell.toml 的铃照响"))
 @passphrase_option()
 @json_option()
-def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> None:
+def run(county: str, quiet: bool, passphrases: TerminalPassphrase, as_json: bool) -> None:
     """Run the reader."""
     home = current_home()
     bell = read_bell(home, county)
@@ -43,7 +43,7 @@ def run(county: str, quiet: bool, passphrase_fd: int | None, as_json: bool) -> N
 
     observer = None if quiet else JsonLines() if as_json else Screen(home, county)
     with (
-        open_receiver(home, county, TerminalPassphrase(passphrase_fd)) as receiver,
+        open_receiver(home, county, passphrases) as receiver,
         working(home.settings, home.settings.inbox_metrics_port, elsewhere="yizhan_outbox_") as (stop, watchdog),
     ):
         receiver.run(

@@ -14,7 +14,6 @@ import click
 from yizhan.cli.binary_io import read_input
 from yizhan.cli.click_options import Command, at_option, charter_option, option
 from yizhan.cli.context import current_home
-from yizhan.cli.decision_view import decisions_json
 from yizhan.cli.output import fields_of, print_json
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.envelope import MAX_BYTES, parse_envelope
@@ -59,7 +58,7 @@ def command(
         document |= {
             **fields_of(verdict.admitted, "header clock_suspect"),
             "hash": verdict.admitted.verified.hash,
-            "decisions": decisions_json(verdict.admitted.decisions),
+            "decisions": verdict.admitted.decisions,
             "sealing_kids": list(envelope.kids),
             "ciphertext_bytes": len(envelope.ciphertext),
         }

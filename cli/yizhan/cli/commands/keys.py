@@ -8,26 +8,19 @@ from typing import Any, Final
 import click
 
 from yizhan.cli.actions import command_of
-from yizhan.cli.click_options import Group, county_option, json_option, option, passphrase_option
+from yizhan.cli.click_options import Group, county_option, json_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.output import fields_of, print_json, print_table, tell
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.key_admin import LEDGER, STATION, NewKey, OwnKey, destroy_key, generate_keys, own_keys, retired_key
+from yizhan.services.labels import KEY_ROLES, KEY_STATES
 
 command = Group("keys", help=marked("县、驿站或账本的密钥：生成、查看"))
 _COUNTY: Final = marked("县的六位代码")
 _STATION: Final = marked("驿站")
 _LEDGER: Final = marked("账本")
-_ROLES: Final = {"sign": marked("签名"), "seal": marked("封装"), "cosign": marked("会签"), "postmark": marked("邮戳")}
-_STATUS: Final = {
-    "valid": marked("有效"),
-    "not_yet": marked("尚未生效"),
-    "expired": marked("已过期"),
-    "revoked": marked("已撤销"),
-    "unregistered": marked("未登记"),
-}
 
 
 @command.command(
@@ -45,16 +38,16 @@ _STATUS: Final = {
 @passphrase_option()
 @json_option()
 def generate(
-    county: str | None, station: bool, ledger: bool, ask: bool, passphrase_fd: int | None, as_json: bool
+    county: str | None, station: bool, ledger: bool, ask: bool, passphrases: TerminalPassphrase, as_json: bool
 ) -> None:
     """Make new keys."""
     owner = _owner(county, station=station, ledger=ledger)
-    made = generate_keys(current_home(), owner, TerminalPassphrase(passphrase_fd), ask=ask)
+    made = generate_keys(current_home(), owner, passphrases, ask=ask)
     if as_json:
         print_json({"owner": owner, "keys": list(map(_new_key_json, made))})
         return
     for each in made:
-        tell(f"{_(_ROLES[each.role])}  {each.kid}  {each.file}")
+        tell(f"{_(KEY_ROLES[each.role])}  {each.kid}  {each.file}")
     show_keys = command_of(Action.to("keys.show", county=county))
     tell(_("登记进章程之后才有效；登记用的公钥见 {command} --json").format(command=show_keys))
 
@@ -109,10 +102,10 @@ def show(county: str | None, station: bool, ledger: bool, as_json: bool) -> None
 
 def _row(key: OwnKey) -> tuple[str, ...]:
     file = key.file
-    kid, role = file.kid or f"{file.kid8}…", _(_ROLES[key.role])
+    kid, role = file.kid or f"{file.kid8}…", _(KEY_ROLES[key.role])
     if file.fault is not None:
         return role, kid, file.path.name, "", _("不可用：{fault}").format(fault=file.fault)
-    return role, kid, file.path.name, _("有") if file.locked else _("无"), _(_STATUS[key.status])
+    return role, kid, file.path.name, _("有") if file.locked else _("无"), _(KEY_STATES[key.status])
 
 
 def _own_key_json(key: OwnKey) -> dict[str, Any]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 import click
 
 from yizhan.cli.checkpoint_view import checkpoint_line, cosigners, quorum_json
-from yizhan.cli.click_options import Group, Whole, charter_option, county_option, json_option, option, passphrase_option
+from yizhan.cli.click_options import FILE, NEW_FILE, Group, Whole, charter_option, county_option, json_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.longrun import working
 from yizhan.cli.output import fields_of, print_json, print_pairs, progress, say, tell
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.proofs import SUFFIX
@@ -21,7 +20,6 @@ from yizhan.services.ledger_status import CosignerStatus, LedgerStatus, cosigner
 from yizhan.services.proofs import check_proof, prove_event, require_cosigned
 
 command = Group("ledger", help=marked("账本：驿站说过的话，一句一条，只增不改，各县会签"))
-_FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
 @command.command(
@@ -32,13 +30,13 @@ _FILE: Final = click.Path(path_type=Path, exists=True, dir_okay=False)
     ),
 )
 @passphrase_option()
-def run(passphrase_fd: int | None) -> None:
+def run(passphrases: TerminalPassphrase) -> None:
     """Run the ledger."""
     from yizhan.services.ledger_running import opened_ledger  # noqa: PLC0415 -- Kafka, of the extra "ledger"
 
     home = current_home()
     with (
-        opened_ledger(home, TerminalPassphrase(passphrase_fd)) as work,
+        opened_ledger(home, passphrases) as work,
         working(home.settings, home.settings.ledger_metrics_port) as (stop, watchdog),
     ):
         work(stop, watchdog)
@@ -53,13 +51,13 @@ def run(passphrase_fd: int | None) -> None:
 )
 @county_option()
 @passphrase_option()
-def cosign(county: str, passphrase_fd: int | None) -> None:
+def cosign(county: str, passphrases: TerminalPassphrase) -> None:
     """Run a county's cosigner."""
     from yizhan.services.ledger_running import opened_cosigning  # noqa: PLC0415 -- Kafka, of the extra "desk"
 
     home = current_home()
     with (
-        opened_cosigning(home, county, TerminalPassphrase(passphrase_fd)) as work,
+        opened_cosigning(home, county, passphrases) as work,
         working(home.settings, home.settings.cosigner_metrics_port) as (stop, watchdog),
     ):
         work(stop, watchdog)
@@ -137,13 +135,7 @@ def settle(number: int, county: str, name: str, badge: str, note: str) -> None:
 )
 @click.argument("event_id", metavar="ID")
 @county_option(required=False)
-@option(
-    "--out",
-    "-o",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help=marked("文件（默认 ID.tlog-proof）"),
-)
+@option("--out", "-o", type=NEW_FILE, metavar="FILE", help=marked("文件（默认 ID.tlog-proof）"))
 @json_option()
 def prove(event_id: str, county: str | None, out: Path | None, as_json: bool) -> None:
     """Write a proof."""
@@ -159,7 +151,7 @@ def prove(event_id: str, county: str | None, out: Path | None, as_json: bool) ->
 
 
 @command.command("verify-proof", help=marked("核验一份证明：只要文件和章程，不用网络。会签不到法定多数时退出码为 1"))
-@click.argument("file", type=_FILE, metavar="FILE")
+@click.argument("file", type=FILE, metavar="FILE")
 @charter_option()
 @option("--not-final", is_flag=True, help=marked("会签还不到法定多数也算通过"))
 @json_option()

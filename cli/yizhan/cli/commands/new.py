@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from yizhan.cli.click_options import TYPE, Command, county_option, option, passphrase_option
+from yizhan.cli.click_options import TYPE, Command, county_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.form_prompt import fill_in
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import marked
 from yizhan.services.drafts import NewDraft, begin_draft
 from yizhan.services.stores import open_drafts
@@ -39,10 +39,10 @@ def command(
     supersedes: str | None,
     withdraws: str | None,
     exercise: bool,
-    passphrase_fd: int | None,
+    passphrases: TerminalPassphrase,
 ) -> None:
     """Ask for one event."""
     home = current_home()
     with open_drafts(home, county) as store:
         n = begin_draft(home, county, store, NewDraft(type, exercise, reply_to, supersedes, withdraws))
-        fill_in(home, county, store, n, TerminalPassphrase(passphrase_fd))
+        fill_in(home, county, store, n, passphrases)

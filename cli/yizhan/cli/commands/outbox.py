@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 import click
@@ -10,21 +9,11 @@ import click
 from yizhan.cli.accepted_view import files_waiting_line
 from yizhan.cli.actions import command_of
 from yizhan.cli.book_file import write_book
-from yizhan.cli.click_options import (
-    MOMENT,
-    Group,
-    OneOf,
-    county_option,
-    json_option,
-    limit_option,
-    option,
-    passphrase_option,
-    type_option,
-)
+from yizhan.cli.click_options import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, type_option
 from yizhan.cli.context import current_home, say_if_stale
 from yizhan.cli.longrun import working
 from yizhan.cli.output import print_json, print_table, say, tell
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.producers.queries import Figures, OutboxQuery
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
@@ -44,13 +33,13 @@ command = Group("outbox", help=marked("本县发件箱：送出、查看"))
 )
 @county_option()
 @passphrase_option()
-def run(county: str, passphrase_fd: int | None) -> None:
+def run(county: str, passphrases: TerminalPassphrase) -> None:
     """Run the publisher."""
     from yizhan.services.sending import open_sender  # noqa: PLC0415 -- Kafka, of the extra "desk"
 
     home = current_home()
     with (
-        open_sender(home, county, TerminalPassphrase(passphrase_fd)) as sender,
+        open_sender(home, county, passphrases) as sender,
         working(home.settings, home.settings.outbox_metrics_port) as (stop, watchdog),
     ):
         sender.run(stop, watchdog=watchdog)
@@ -64,18 +53,9 @@ def run(county: str, passphrase_fd: int | None) -> None:
 @option("--until", type=MOMENT, metavar="TIME", help=marked("只列此时前收下的"))
 @limit_option()
 @json_option()
-def list_(
-    county: str,
-    state: Any,  # noqa: ANN401 -- a word of OneOf
-    type: str | None,
-    since: datetime | None,
-    until: datetime | None,
-    limit: int,
-    as_json: bool,
-) -> None:
+def list_(county: str, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 -- as OutboxQuery
     """List events."""
-    home = current_home()
-    query = OutboxQuery(type=type, state=state, since=since, until=until, limit=limit or None)
+    home, query = current_home(), OutboxQuery(**wanted)
     found = list_events(home, county, query)
     stale = say_if_stale(home.reader_of(county))
     if as_json:

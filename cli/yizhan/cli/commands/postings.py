@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, Final
 
 from yizhan.cli.click_options import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, type_option
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.labels import refusal, stage_name, way_name
 from yizhan.cli.output import print_json, print_table, say
 from yizhan.producers.queries import OutboxQuery, Posting, RecipientReceipt
-from yizhan.schemas.i18n import _, marked, with_note
+from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.payloads.letters import officer_name
 from yizhan.services.home import Home
-from yizhan.services.labels import state_name, type_name
+from yizhan.services.labels import refusal, stage_name, state_name, type_name, way_name
 from yizhan.services.outbox import ForeignReply, list_postings
 
 FILES: Final = ("fetched", "unfetched")
@@ -24,29 +23,18 @@ command = Group("postings", help=marked("本县发出的事件后来怎样了"))
 
 @command.command("list", help=marked("逐件、逐个收件县列出：驿站接收或拒收及原因、送达、打开、由谁签收"))
 @county_option()
-@option("--id", "event_id", metavar="ID", help=marked("只列这一件"))
+@option("--id", metavar="ID", help=marked("只列这一件"))
 @option("--state", type=OneOf(["queued", "sent", "accepted", "refused"]), help=marked("只列这一状态的"))
 @type_option()
 @option("--since", type=MOMENT, metavar="TIME", help=marked("只列此时起收下的"))
 @option("--system", is_flag=True, help=marked("回执和系统通知也列出"))
 @limit_option()
 @json_option()
-def list_(
-    *,
-    county: str,
-    event_id: str | None,
-    state: Any,  # noqa: ANN401 -- a word of OneOf
-    type: str | None,
-    since: datetime | None,
-    system: bool,
-    limit: int,
-    as_json: bool,
-) -> None:
+def list_(*, county: str, system: bool, limit: int | None, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 -- as OutboxQuery
     """List postings."""
-    home = current_home()
-    query = OutboxQuery(id=event_id, type=type, state=state, since=since)
-    everything = bool(system or event_id or type)
-    found = list_postings(home, county, query, limit, acting("postings list"), system=everything)
+    home, query = current_home(), OutboxQuery(**wanted)
+    everything = bool(system or query.id or query.type)
+    found = list_postings(home, county, query, limit or 0, acting("postings list"), system=everything)
     if as_json:
         foreign = [each.posting for each in found.foreign]
         print_json({"county": county, "postings": found.postings, "foreign": foreign})
@@ -68,7 +56,7 @@ def list_(
         _("没有符合条件的事件") if query != OutboxQuery() else _("还没有发出过事件"),
     )
     for reply in found.foreign:
-        if not any((event_id, state, type, since)) or reply.posting.id == event_id is not None:
+        if query == OutboxQuery() or reply.posting.id == query.id is not None:
             say(_foreign(home, reply))
 
 
@@ -105,8 +93,7 @@ def _answers(home: Home, each: Posting) -> str:
 def _receipts(home: Home, stage: str, receipts: Sequence[RecipientReceipt]) -> str:
     lines = []
     for receipt in receipts:
-        by = receipt.payload.get("by")
-        who = " " + with_note(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
+        words = (stage_name(stage), officer_name(receipt.payload.get("by")), home.local_time(receipt.time))
         note = receipt.payload.get("note")
-        lines.append(f"{stage_name(stage)}{who} {home.local_time(receipt.time)}" + (f": {note}" if note else ""))
+        lines.append(" ".join(filter(None, words)) + (f": {note}" if note else ""))
     return "\n".join(lines)

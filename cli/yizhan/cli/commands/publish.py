@@ -8,22 +8,22 @@ from typing import Any, BinaryIO
 
 import click
 
-from yizhan.cli.accepted_view import accepted_json, accepted_lines, files_waiting_line, say_if_nobody_sends
-from yizhan.cli.click_options import Command, county_option, json_option, option, passphrase_option
+from yizhan.cli.accepted_view import accepted_lines, files_waiting_line, say_if_nobody_sends
+from yizhan.cli.click_options import Command, attach_option, county_option, json_option, option
 from yizhan.cli.context import current_home
-from yizhan.cli.doubt_view import doubt_sentences
-from yizhan.cli.labels import error_sentence
 from yizhan.cli.language import interactive
+from yizhan.cli.output import as_json as json_value
 from yizhan.cli.output import print_json, progress, say, tell
-from yizhan.cli.passphrase import TerminalPassphrase
-from yizhan.cli.standard_streams import standard_input
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.producers.doubts import HOLDING, Judgement
 from yizhan.producers.drafts import LineProblem
 from yizhan.runtime.errors import StoreError
+from yizhan.runtime.standard_streams import standard_input
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.attachments import total_bytes
-from yizhan.services.doubts import sender_of
+from yizhan.services.doubts import doubt_sentences, sender_of
 from yizhan.services.home import Home
+from yizhan.services.labels import error_sentence
 from yizhan.services.progress import SILENT
 from yizhan.services.publishing import LineRefused, LineResult, LineSent, LineSkipped, SeveralDrafts, Stream, publish
 from yizhan.services.stores import open_outbox
@@ -43,13 +43,7 @@ from yizhan.services.stores import open_outbox
 @click.argument("file", metavar="FILE.jsonl")
 @county_option()
 @option("--yes", is_flag=True, help=marked("有疑问的（不涉及收件县、不在本县境内）也不再询问，直接发出"))
-@option(
-    "--attach",
-    "attached",
-    multiple=True,
-    metavar="FILE",
-    help=marked("随文书密封一个附件（照片、文档、轨迹，至多 200 MiB），可多次给出；文件里须只有一件文书"),
-)
+@attach_option(marked("随文书密封一个附件（照片、文档、轨迹，至多 200 MiB），可多次给出；文件里须只有一件文书"))
 @passphrase_option()
 @json_option()
 @click.pass_context
@@ -60,7 +54,7 @@ def command(
     county: str,
     yes: bool,
     attached: tuple[str, ...],
-    passphrase_fd: int | None,
+    passphrases: TerminalPassphrase,
     as_json: bool,
 ) -> None:
     """Publish a file."""
@@ -68,7 +62,7 @@ def command(
     report = PublishReport(home, _("标准输入") if file == "-" else file, quiet=as_json)
     report.ask = not yes and file != "-" and interactive() and not as_json
     broken: StoreError | None = None
-    with open_outbox(home, county, TerminalPassphrase(passphrase_fd)) as outbox, _opened(file) as lines:
+    with open_outbox(home, county, passphrases) as outbox, _opened(file) as lines:
         if attached and (trouble := outbox.files_trouble()) is not None:
             say(files_waiting_line(trouble))
         try:
@@ -176,7 +170,7 @@ class PublishReport:
     def as_json(self) -> dict[str, Any]:
         """Return it for programs."""
         return {
-            "accepted": [{"line": each.line, **accepted_json(each.sent)} for each in self.sent],
+            "accepted": [{"line": each.line, **json_value(each.sent)} for each in self.sent],
             "problems": self.problems,
             "refused": [{"line": each.line, "error": error_sentence(each.error)} for each in self.refused],
             "skipped": [each.line for each in self.skipped],

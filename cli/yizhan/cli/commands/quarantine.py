@@ -22,7 +22,7 @@ _SHOWN_CHARACTERS: Final = 64
 @limit_option()
 @option("--as", "principal", type=OneOf(["station", "auditor"]), default="station", help=marked("以谁的身份读取"))
 @json_option()
-def list_(reason: str | None, since: datetime | None, limit: int, principal: Any, as_json: bool) -> None:  # noqa: ANN401 -- a word of OneOf
+def list_(reason: str | None, since: datetime | None, limit: int | None, principal: Any, as_json: bool) -> None:  # noqa: ANN401 -- a word of OneOf
     """List refused records."""
     from yizhan.services.quarantine import list_quarantine  # noqa: PLC0415 -- Kafka, of the extra "station"
 

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from yizhan.cli.accepted_view import show_accepted
-from yizhan.cli.click_options import Command, OneOf, county_option, json_option, option, passphrase_option
+from yizhan.cli.click_options import Command, OneOf, county_option, json_option, option
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.language import interactive
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.actor import named_officer
@@ -46,14 +46,13 @@ def command(
     name: str | None,
     badge: str | None,
     priority: Any,  # noqa: ANN401 -- a word of OneOf
-    passphrase_fd: int | None,
+    passphrases: TerminalPassphrase,
     as_json: bool,
 ) -> None:
     """Answer an event."""
     home = current_home()
     home.member(county)
     actor = acting("reply", _officer(home, county, name, badge))
-    passphrases = TerminalPassphrase(passphrase_fd)
     sent = send_reply(home, county, Reply(event_id, text, priority), actor, passphrases)
     show_accepted(home, sent, as_json=as_json)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from yizhan.cli.actions import command_of
-from yizhan.cli.click_options import Group, OneOf, json_option, option, passphrase_option
+from yizhan.cli.click_options import Group, OneOf, json_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.output import print_json, tell
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
@@ -24,11 +24,11 @@ _NEXT = (Action.to("broker.start"), Action.to("station.run"))
 )
 @passphrase_option()
 @json_option()
-def init(counties: str, passphrase_fd: int | None, as_json: bool) -> None:
+def init(counties: str, passphrases: TerminalPassphrase, as_json: bool) -> None:
     """Make the sample's home."""
     home = current_home()
     members = SIX if counties == "6" else TWO
-    charter = make_sample(home.path, members, utc_now(), TerminalPassphrase(passphrase_fd).new(ask=False))
+    charter = make_sample(home.path, members, utc_now(), passphrases.new(ask=False))
     files = write_samples(home.path)
     if as_json:
         print_json({"home": str(home.path), "charter": charter.name, "members": sorted(charter.members)})

@@ -11,6 +11,7 @@ import click
 
 from yizhan.cli.binary_io import STDIN, read_input, write_envelope
 from yizhan.cli.click_options import (
+    ANY_PATH,
     MEMBER,
     MOMENT,
     Command,
@@ -21,12 +22,10 @@ from yizhan.cli.click_options import (
     county_option,
     json_option,
     option,
-    passphrase_option,
 )
 from yizhan.cli.context import current_home
-from yizhan.cli.decision_view import decisions_json
 from yizhan.cli.output import print_json, say
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import strictjson
 from yizhan.schemas.envelope import MAX_BYTES
@@ -50,7 +49,7 @@ from yizhan.services.files import write_new
 @county_option(help=marked("发送县的六位代码"))
 @option("--to", multiple=True, required=True, type=MEMBER, metavar="C", help=marked("收件县，可多次给出"))
 @option("--type", metavar="TYPE", help=marked("事件类型，如 yizhan.incident.forest_fire.v1"))
-@option("--header", type=click.Path(path_type=Path), metavar="FILE", help=marked("信头属性的 JSON 文件"))
+@option("--header", type=ANY_PATH, metavar="FILE", help=marked("信头属性的 JSON 文件"))
 @option("--status", type=OneOf(["Actual", "Exercise", "Test"]), help=marked("实际、演练、测试（默认 Actual）"))
 @option("--priority", type=OneOf(["flash", "urgent", "routine"]), help=marked("特急、加急、平急（默认 routine）"))
 @option("--grade", type=Whole(1, 4), metavar="1-4", help=marked("等级：1 特别重大 … 4 一般"))
@@ -82,7 +81,7 @@ def command(  # noqa: PLR0917 -- click gives them by name
     charter: Path | None,
     at: datetime | None,
     output: str | None,
-    passphrase_fd: int | None,
+    passphrases: TerminalPassphrase,
     learnt: datetime | None,
     as_json: bool,
     **given: Any,  # noqa: ANN401 -- the header's own attributes
@@ -94,7 +93,7 @@ def command(  # noqa: PLR0917 -- click gives them by name
     given |= {"id": event_id, "time": None if learnt is None else written(learnt)}
     attributes = _from_file(header) | {name: value for name, value in given.items() if value not in (None, ())}
     request = SealRequest(county, to, attributes, _lanes(lane, to), read_input(STDIN, MAX_BYTES), raw)
-    sealed = seal_envelope(home, request, adopted, moment, TerminalPassphrase(passphrase_fd))
+    sealed = seal_envelope(home, request, adopted, moment, passphrases)
     if output is not None:
         write_new(output, sealed.envelope)
     if as_json:
@@ -102,7 +101,7 @@ def command(  # noqa: PLR0917 -- click gives them by name
             {
                 "header": sealed.admitted.header,
                 "hash": sealed.admitted.verified.hash,
-                "decisions": decisions_json(sealed.admitted.decisions),
+                "decisions": sealed.admitted.decisions,
                 "bytes": len(sealed.envelope),
                 "file": output,
                 "envelope": None if output is not None else base64.b64encode(sealed.envelope).decode(),

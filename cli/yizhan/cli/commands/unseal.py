@@ -8,19 +8,10 @@ from pathlib import Path
 import click
 
 from yizhan.cli.binary_io import read_input, write_payload
-from yizhan.cli.click_options import (
-    Command,
-    at_option,
-    charter_option,
-    county_option,
-    json_option,
-    option,
-    passphrase_option,
-)
+from yizhan.cli.click_options import Command, at_option, charter_option, county_option, json_option, option
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.decision_view import decisions_json
 from yizhan.cli.output import fields_of, print_json
-from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.envelope import MAX_BYTES
 from yizhan.schemas.i18n import marked
@@ -51,7 +42,7 @@ def command(
     charter: Path | None,
     at: datetime | None,
     output: str | None,
-    passphrase_fd: int | None,
+    passphrases: TerminalPassphrase,
     as_json: bool,
 ) -> None:
     """Open a file."""
@@ -59,7 +50,6 @@ def command(
     moment = at or utc_now()
     adopted = home.charters.in_force(moment)
     data = read_input(file, MAX_BYTES + 1)
-    passphrases = TerminalPassphrase(passphrase_fd)
     opened = open_envelope(home, data, county, adopted, moment, acting("open"), passphrases)
     if output is not None:
         write_new(output, opened.payload, 0o600)
@@ -76,7 +66,7 @@ def _as_json(opened: Opened, output: str | None) -> dict[str, object]:
     return {
         **fields_of(admitted, "header clock_suspect"),
         "hash": admitted.verified.hash,
-        "decisions": decisions_json(admitted.decisions),
+        "decisions": admitted.decisions,
         "file": output,
         "payload": None if contents is None or contents.text is not None else contents.raw,
         "text": None if contents is None else contents.text,

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from yizhan.schemas.header import NOTICE, Header
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.i18n import _, marked, with_note
 from yizhan.schemas.payloads.table import SYSTEM_TYPES
 
 PRIORITIES: Final = {"flash": marked("特急"), "urgent": marked("加急"), "routine": marked("平急")}
 STAGES: Final = {"first": marked("首报"), "update": marked("续报"), "final": marked("终报")}
+STATUS_MARKS: Final = {"Exercise": marked("【演练】"), "Test": marked("【测试】")}
 CERTAINTIES: Final = {
     "Observed": marked("已核实"),
     "Likely": marked("很可能"),
@@ -56,6 +57,11 @@ def header_facts(header: Header, update: int | None = None) -> Iterator[str]:
         yield report_name(header, update)
 
 
+def status_mark(status: str) -> str:
+    """Return 【演练】 for an exercise, 【测试】 for a test, nothing for what is real."""
+    return _(STATUS_MARKS[status]) if status in STATUS_MARKS else ""
+
+
 def report_name(header: Header, update: int | None = None) -> str:
     """Return which report of a matter it is: 首报, 续报 2, 终报; empty where the header does not say."""
     if header.stage is None:
@@ -68,6 +74,11 @@ def state_name(raw: Mapping[str, Any] | None) -> str:
     """Return where a matter stands by its payload (明火扑灭, 调解中); empty where that says nothing."""
     state = None if raw is None else raw.get("state")
     return _(state) if isinstance(state, str) and state else ""
+
+
+def officer_name(by: object) -> str:
+    """Return an officer's name and badge as a payload has them (``by``); empty where it names nobody."""
+    return with_note(str(by.get("name", "")), str(by.get("badge", ""))) if isinstance(by, dict) else ""
 
 
 def headline(raw: Mapping[str, Any] | None, most: int) -> str:

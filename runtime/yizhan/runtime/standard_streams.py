@@ -10,8 +10,8 @@ import os
 import sys
 from typing import IO, BinaryIO
 
+from yizhan.runtime.errors import StreamClosed
 from yizhan.schemas.i18n import marked
-from yizhan.services.errors import ServiceError
 
 
 def prepare_streams() -> None:
@@ -26,9 +26,9 @@ def prepare_streams() -> None:
 
 
 def standard_input() -> BinaryIO:
-    """Return standard input as bytes (``ServiceError`` where the caller closed it)."""
+    """Return standard input as bytes (``StreamClosed`` where the caller closed it)."""
     if getattr(sys.stdin, "name", None) == os.devnull:
-        raise ServiceError(marked("标准输入已关闭；请写明文件名，或用管道送入"))
+        raise StreamClosed(marked("标准输入已关闭；请写明文件名，或用管道送入"))
     return sys.stdin.buffer
 
 
