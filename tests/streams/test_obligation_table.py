@@ -37,9 +37,8 @@ class Topic:
         for key, value in self.writer.records(changes, Progress(audit=len(self.records))):
             self.under_way.append(self.append(key, value))
         while len(self.under_way) > late:
-            offset, key, value = self.under_way.popleft()
-            assert key is not None
-            self.writer.acknowledged(key, value, offset)
+            record = self.under_way.popleft()
+            self.writer.acknowledged(record.key or b"", record.value, record.offset)
 
     def append(self, key: bytes, value: bytes | None) -> TableRecord:
         """Put a record at the end."""
