@@ -83,7 +83,10 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "cap.CapDesk": ("take",),
     "charter_ceremony.OpenDraft": ("roles",),
     "digests.QuarterEvents": ("empty",),
-    "forms.Form": ("answer", "back", "payload", "start", "take_notes"),
+    "counties": ("default_county", "find_county"),
+    "form_machine.FormMachine": ("answer", "back", "payload", "take_notes"),
+    "form_words": ("in_form_words", "questions_of"),
+    "forms.Form": ("start",),
     "home.Home": (
         "charter", "charter_source", "charters", "county_folder", "local_time", "localized", "member", "member_name",
         "reader", "reader_of", "settings", "zone",

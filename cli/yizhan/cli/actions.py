@@ -35,7 +35,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "draft.edit": "draft edit {n} --county {county}",
     "draft.list": "draft list --county {county}",
     "draft.new": "new {type} --county {county} --reply-to {reply_to}",
-    "due.list": "due {county}",
+    "due.list": "due --county {county}",
     "event.reply": "reply {id} {text} --county {county} --name … --badge …",
     "inbox.acknowledge": "inbox ack {id} --county {county} --name … --badge …",
     "inbox.export": "inbox export … --county {county}",

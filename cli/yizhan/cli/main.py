@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import click
 
-from yizhan.cli.click_options import LANGUAGE, Group, Option
+from yizhan.cli.click_classes import LANGUAGE, Group, Option
 from yizhan.cli.language import HOME_VARIABLE, choose_language, unused_variables
 from yizhan.runtime.standard_streams import flush_output, prepare_streams, takes_output
 from yizhan.schemas.i18n import _, marked
