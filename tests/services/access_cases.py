@@ -95,7 +95,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "ledger.CountyBooks": ("books", "inbox", "outbox", "statement"),
     "outbox.OutboxListing": ("waits",),
     "sending.Sender": ("run",),
-    "station.TopicOutlet": ("records", "write"),
+    "station.TopicOutlet": ("records", "connected"),
     "tables.TableImport": ("empty", "going"),
     "station": ("run_station", "station_charters"),
     "access_log": ("access_log_path", "record", "record_if_possible"),

@@ -5,12 +5,13 @@ Rule 1: only the command that runs it imports this module: it needs Faust, which
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 
 from yizhan.charter.archive import Archive
 from yizhan.charter.layout import TIMESTAMP
 from yizhan.charter.station import StationCharters
-from yizhan.charter.topic import TopicSource, write
+from yizhan.charter.topic import TopicSource, TopicWriter
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.file_lock import shared
@@ -58,9 +59,11 @@ class TopicOutlet:
         finally:
             source.close()
 
-    def write(self, records: Sequence[tuple[str, str, bytes]], timeout_seconds: float) -> None:
-        """Write records in order; return when each was acknowledged."""
-        write(self._connection, records, timeout_seconds)
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[TopicWriter]:
+        """Connect, and disconnect at the end; raise if no broker answers."""
+        with contextlib.closing(TopicWriter(self._connection)) as writer:
+            yield writer
 
 
 def station_charters(home: Home, keys: Sequence[SigningKey], passphrases: PassphraseSource) -> StationCharters:
