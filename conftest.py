@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+from pathlib import Path
 from types import FrameType
+from typing import Final
 
 import hypothesis
 import pytest
@@ -22,6 +25,20 @@ for _profile, _same in (("yizhan", True), ("search", False)):
 hypothesis.settings.load_profile("yizhan")
 
 
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- pytest makes folders of its own in it
+ROOM_BYTES: Final = 6 << 30
+"""What the temporary folders of a whole run need at most, with as much again."""
+
+
+def pytest_configure() -> None:
+    """Keep temporary folders in memory where there is room: a test that kills processes needs no disk to survive.
+
+    ``--basetemp`` or ``PYTEST_DEBUG_TEMPROOT`` name another place.
+    """
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where several workers share the tests, begin with the files that take longest (``--dist loadfile``)."""
     if hasattr(config, "workerinput"):
@@ -36,6 +53,12 @@ def _developers_environment_is_out_of_sight() -> None:
     """
     for name in [name for name in os.environ if name.startswith("YIZHAN_") or name == "COLUMNS"]:
         del os.environ[name]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _brokers_compile_quickly() -> None:
+    """Let the JVMs of tests use the quick compiler only: a broker that lives a minute starts with half the CPU."""
+    os.environ["JDK_JAVA_OPTIONS"] = "-XX:TieredStopAtLevel=1"
 
 
 @pytest.fixture(autouse=True, scope="session")

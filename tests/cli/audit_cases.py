@@ -15,8 +15,8 @@ INTELLIGENCE: dict[str, Any] = {
     "payload": {
         "org_code": "350924000000",
         "drafted_by": {"name": "张三", "badge": "123456"},
-        "reviewed_by": {"name": "王五", "badge": "1"},
-        "signed_off_by": {"name": "王五", "badge": "1"},
+        "reviewed_by": {"name": "王五", "badge": "035003"},
+        "signed_off_by": {"name": "王五", "badge": "035003"},
         "contact": {"name": "张三", "phone": "13800000000"},
         "classification": "内部",
         "place": {"county": SHOUNING},

@@ -88,9 +88,9 @@ def test_an_officer_says_who_he_is_and_about_what(station: Station, yizhan: Run)
     station.carry(SHOUNING)
     station.deliver(QINGYUAN)
     assert yizhan("inbox", "ack", fire, "--county", QINGYUAN, "--name", "李四").code == 2
-    blank = yizhan("inbox", "ack", fire, "--county", QINGYUAN, "--name", " ", "--badge", "1")
+    blank = yizhan("inbox", "ack", fire, "--county", QINGYUAN, "--name", " ", "--badge", "035003")
     assert blank.code == 1
-    missing = yizhan("inbox", "ack", fire + "9", "--county", QINGYUAN, "--name", "李四", "--badge", "1")
+    missing = yizhan("inbox", "ack", fire + "9", "--county", QINGYUAN, "--name", "李四", "--badge", "035003")
     assert missing.code == 1
     assert fire + "9" in missing.err
 
@@ -98,7 +98,7 @@ def test_an_officer_says_who_he_is_and_about_what(station: Station, yizhan: Run)
 def test_a_correction_names_its_original_by_the_desks_own_number(station: Station, yizhan: Run) -> None:
     """The command explain resolves a reference by external_ref from the county's outbox, and changes nothing in it."""
     publish(yizhan, SHOUNING, FIRE)
-    officers = {name: {"name": "王五", "badge": "1"} for name in ("drafted_by", "reviewed_by", "signed_off_by")}
+    officers = {name: {"name": "王五", "badge": "035003"} for name in ("drafted_by", "reviewed_by", "signed_off_by")}
     correction = {
         **FIRE,
         "stage": "update",

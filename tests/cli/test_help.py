@@ -15,10 +15,13 @@ import pytest
 
 from tests.house.tree import ROOT
 from tests.world.command import Run
-from yizhan.cli.click_options import Command, Group, Option, first_sentence
+from yizhan.cli.click_classes import Command, Group, Option, first_sentence
 from yizhan.cli.language import choose_language
 from yizhan.cli.main import COMMANDS, main
 from yizhan.schemas import i18n
+from yizhan.schemas.header import RECEIPT
+from yizhan.schemas.payloads import TYPES
+from yizhan.schemas.payloads.table import short_name
 
 STABLE = """
 broker start, broker stop, broker status, broker run, broker apply,
@@ -172,3 +175,34 @@ def test_the_home_may_name_the_language(yizhan: Run) -> None:
     assert choose_language(["--home", "spoken"]) == "en"
     assert choose_language(["--home", "spoken", "--lang", "zh_CN"]) == "zh_CN"
     assert yizhan("--home", "nowhere", "--help").out.startswith("用法")
+
+
+def test_the_types_that_can_be_written_are_on_the_page(yizhan: Run) -> None:
+    """``new --help`` lists every type by its short name and its title; a receipt is no such type."""
+    for language, title in (("zh_CN", "森林火灾"), ("en", "Forest fire")):
+        page = yizhan("--lang", language, "new", "--help").out
+        listed = {line.split()[0] for line in page.rsplit("TYPE", 1)[1].splitlines()[1:] if line.strip()}
+        assert listed == {short_name(each) for each in TYPES if each != RECEIPT}
+        assert title in page
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [
+        (("inbax", "list"), "（是 inbox 吗？）"),
+        (("inbox", "lsit"), "（是 list 吗？）"),
+        (("new", "forest_fier", "--county", "350924"), "（是 forest_fire 森林火灾 吗？）"),
+        (("new", "森林火情", "--county", "350924"), "（是 forest_fire 森林火灾 吗？）"),
+        (("outbox", "list", "--conty", "350924"), "是 --county"),
+    ],
+)
+def test_a_slip_is_answered_with_what_may_be_meant(words: tuple[str, ...], meant: str, yizhan: Run) -> None:
+    """Commands, types and options that are not there are answered with the ones most like them (exit 2)."""
+    ran = yizhan(*words)
+    assert ran.code == 2
+    assert meant in ran.err
+
+
+def test_what_is_like_nothing_is_answered_with_the_list_alone(yizhan: Run) -> None:
+    """No guess is better than a wild one."""
+    assert "吗？" not in yizhan("qqqq").err

@@ -108,7 +108,7 @@ def test_a_final_report_says_on_the_screens_line_what_happened(
     station: Station, yizhan: Run, fire: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Which report it is, where the fire stands, and the beginning of what was written."""
-    officers = {name: {"name": "王五", "badge": "1"} for name in ("drafted_by", "reviewed_by", "signed_off_by")}
+    officers = {name: {"name": "王五", "badge": "035003"} for name in ("drafted_by", "reviewed_by", "signed_off_by")}
     said = {"state": "明火扑灭", "summary": "明火已扑灭，留守看护"}
     for number, stage in enumerate(("update", "final")):
         payload = FIRE["payload"] | officers | said

@@ -128,6 +128,6 @@ def test_a_file_of_outlines_is_named(yizhan: Run, home: Path) -> None:
 
 def test_an_acknowledgement_of_nothing_is_told_in_chinese(yizhan: Run, home: Path) -> None:
     """What is not in the inbox is named, with where to look."""
-    ran = yizhan("inbox", "ack", "350924-abcd-1", "--county", "331126", "--name", "李四", "--badge", "1")
+    ran = yizhan("inbox", "ack", "350924-abcd-1", "--county", "331126", "--name", "李四", "--badge", "035003")
     assert "收件箱里没有 350924-abcd-1" in ran.err
     assert home.exists()

@@ -37,7 +37,8 @@ PHRASES = (
 PUT_INTO_SENTENCES = frozenset(
     {
         "m 补齐所缺", "y 发出", "与清单不符", "个数", "会签", "值班", "发件簿", "在为 {county} 会签", "在写这个账本",
-        "在发送这个发件箱", "在接收这个收件箱", "在结算季度", "复算不同", "复算相同", "已按清单核对",
+        "在发送这个发件箱", "在接收这个收件箱", "在结算季度", "在启动或停止这些进程",
+        "复算不同", "复算相同", "已按清单核对",
         "成员 {code} {name}", "收件簿", "文字", "无法复算", "本县", "标准输入", "没有，已经办结", "第二电话", "联络员",
         "账本", "领导",
     }
@@ -49,14 +50,14 @@ LONGEST_VALUE = 4
 LATIN_ALLOWED = frozenset(
     {
         "Actual", "Apache", "Apprise", "CAP", "CSV", "Ctrl", "Excel", "Exercise", "FIRMS", "FeatureCollection",
-        "GeoJSON", "JSON", "Kafka", "Lines", "Maven", "MultiPolygon", "Numbers", "Office", "OpenDocument",
-        "Restricted", "SQLite",
-        "Schema", "Test", "Word", "alert", "apply", "bell", "chmod", "circle", "code", "command", "csv", "demo",
-        "destruction", "draft", "excel", "false", "feature", "final", "firms", "grade", "hash", "id", "import",
-        "incidents", "info", "install", "jar", "json", "kind", "lanes", "late", "logs", "md", "monthly", "msgType",
-        "office", "onset", "parameter", "pip", "polygon", "properties", "public", "references", "ringing", "roles",
-        "root", "rungs", "scope", "severity", "stage", "statements", "station", "status", "systemd", "targets", "text",
-        "time", "tlog", "to", "true", "update", "url", "verified",
+        "GeoJSON", "GiB", "JSON", "Kafka", "Lines", "Maven", "MiB", "MultiPolygon", "Numbers", "Office",
+        "OpenDocument", "Restricted", "SQLite", "Schema", "Test", "Word", "alert", "apply", "bell", "chmod", "circle",
+        "code", "command", "county", "csv", "demo", "destruction", "draft", "excel", "false", "feature", "final",
+        "firms", "grade", "hash", "id", "import", "incidents", "info", "install", "jar", "json", "kind", "lanes",
+        "late", "logs", "md", "monthly", "msgType", "name", "office", "onset", "parameter", "pip", "polygon",
+        "properties", "public", "references", "ringing", "roles", "root", "rungs", "scope", "severity", "stage",
+        "statements", "station", "status", "systemd", "targets", "text", "time", "tlog", "to", "true", "update",
+        "url", "verified",
     }
 )  # fmt: skip
 """Names of programs and formats, words of CAP and GeoJSON, and words that the user types or finds in a JSON file."""

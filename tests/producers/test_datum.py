@@ -14,7 +14,6 @@ from yizhan.producers.datum import (
     datum_of,
     from_wgs84,
     position_of,
-    positions_of,
     to_wgs84,
 )
 
@@ -76,11 +75,6 @@ def test_what_is_no_position_in_china_is_refused(said: str) -> None:
     """Half a position, a slip in the minutes, a place in the Atlantic."""
     with pytest.raises(PositionInvalid):
         position_of(said)
-
-
-def test_a_track_is_one_position_after_the_other() -> None:
-    """Semicolons or line ends between."""
-    assert positions_of("119.1,27.1；119.2,27.2\n27.3,119.3") == [(119.1, 27.1), (119.2, 27.2), (119.3, 27.3)]
 
 
 def test_a_datum_is_known_by_the_map() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 
 from tests.schemas.payloads.examples import EXAMPLES
+from tests.services.test_access_log import NoPassphrase
 from yizhan.producers.doubts import Doubt, judge
 from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
+from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.sample import TWO
 from yizhan.services.doubts import sender_of
 from yizhan.services.drafts import NewDraft, begin_draft, check_draft, form_context, judge_draft
@@ -21,7 +24,7 @@ from yizhan.services.form_questions import NoteKind
 from yizhan.services.forms import Form
 from yizhan.services.home import Home
 from yizhan.services.sample import make_sample
-from yizhan.services.stores import open_drafts
+from yizhan.services.stores import open_drafts, open_outbox
 
 SHOUNING, QINGYUAN = "350924", "331126"
 FIRE, CRIME = "yizhan.incident.forest_fire.v1", "yizhan.incident.eco_crime.v1"
@@ -95,6 +98,158 @@ def test_a_form_that_was_left_goes_on_with_what_was_not_asked(home: Home, store:
     draft, faults = check_draft(second.content)
     assert draft is None
     assert {"summary", "dead"} <= {fault.question for fault in faults}
+
+
+LATIN = re.compile(r"[a-z]+_[a-z]+|payload|JSON|\b(?:stage|grade|true|false)\b")
+
+
+def half_done(kind: str) -> Iterator[dict[str, Any]]:
+    """Yield drafts of a type that cannot be sent: empty, each part missing or wrong, parts of parts missing."""
+    whole = EXAMPLES[kind]
+    yield {}
+    for name, value in whole.items():
+        rest = {each: one for each, one in whole.items() if each != name}
+        yield rest
+        if isinstance(value, dict):
+            yield from (whole | {name: {k: v for k, v in value.items() if k != part}} for part in value)
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            yield whole | {name: []}
+            yield from (whole | {name: [*value, {k: v for k, v in value[0].items() if k != part}]} for part in value[0])
+    if "starts_on" in whole:
+        yield whole | {"ends_on": "2020-01-01"}
+
+
+@pytest.mark.parametrize("kind", [each for each in EXAMPLES if each != RECEIPT])
+def test_every_fault_is_in_words_and_leads_to_a_question(home: Home, store: DraftStore, kind: str) -> None:
+    """Whatever is missing or wrong, in any type: no name of the JSON is on the screen, and there is a question."""
+    for payload in half_done(kind):
+        content = {"type": kind, "status": "Actual", "payload": payload}
+        found, faults = check_draft(content)
+        assert (found is None) == bool(faults)
+        for fault in faults:
+            assert not LATIN.search(fault.problem), fault
+            assert fault.ask, fault
+            n = store.begin(content, utc_now())
+            for name in fault.ask:
+                form = form_of(home, store, n)
+                form.start(name)
+                assert form.question is not None or name == "optional", (fault, name)
+            store.drop(n)
+
+
+def test_what_is_missing_in_a_list_is_asked_alone(home: Home, store: DraftStore) -> None:
+    """The second party of a dispute has no name: one question, that one; then the draft may go."""
+    kind = "yizhan.dispute.case.v1"
+    parties = [dict(each) for each in EXAMPLES[kind]["parties"]]
+    del parties[1]["name"]
+    n = store.begin({"type": kind, "status": "Actual", "payload": EXAMPLES[kind] | {"parties": parties}}, utc_now())
+    form = form_of(home, store, n)
+    _draft, (fault,) = check_draft(form.content)
+    (name,) = fault.ask
+    form.start(name)
+    assert form.question is not None
+    assert form.question.path == ("parties", 1, "name")
+    form.answer("某林场")
+    assert form.question is None
+    assert check_draft(form.content)[1] == ()
+
+
+def test_what_is_wrong_between_answers_asks_for_each(home: Home, store: DraftStore) -> None:
+    """The end before the beginning is a matter of both days."""
+    kind = "yizhan.patrol.plan.v1"
+    content = {"type": kind, "payload": EXAMPLES[kind] | {"ends_on": "2020-01-01"}}
+    (fault,) = check_draft(content)[1]
+    assert set(fault.ask) == {"starts_on", "ends_on"}
+    assert fault.problem == "结束日期早于开始日期"
+
+
+@pytest.mark.parametrize(("name", "badge", "said"), [("2", "035112", "数字"), ("刘某", "刘某", "没有数字")])
+def test_an_implausible_officer_is_refused_at_the_question(
+    home: Home, store: DraftStore, name: str, badge: str, said: str
+) -> None:
+    """The same question comes again after the reason; nothing of it is stored."""
+    form = form_of(home, store, begin_draft(home, SHOUNING, store, NewDraft(FIRE)))
+    form.start("drafted_by")
+    form.take_notes()
+    form.answer(name)
+    if asked(form) == "badge":
+        form.answer(badge)
+    assert [said in note.params["text"] for note in form.take_notes() if note.kind is NoteKind.FAULT] == [True]
+    wrong = "name" if said == "数字" else "badge"
+    assert asked(form) == wrong
+    assert wrong not in store.get(form.n).content["payload"].get("drafted_by", {})
+
+
+def position(home: Home, store: DraftStore, *answers: str) -> tuple[Form, dict[str, Any]]:
+    """Answer the question for the position of a fire; return the form and the place as it is stored."""
+    form = form_of(home, store, begin_draft(home, SHOUNING, store, NewDraft(FIRE)))
+    form.start("place.position")
+    form.take_notes()
+    for each in answers:
+        form.answer(each)
+    return form, dict(store.get(form.n).content["payload"].get("place", {}))
+
+
+def test_a_position_keeps_what_was_said(home: Home, store: DraftStore) -> None:
+    """WGS 84 is stored; the map's figures, or what was measured, stand in the words about the place."""
+    form, place = position(home, store, "高德 119.3,27.4085")
+    assert asked(form) == "accuracy_m"
+    assert place["position"]["coordinates"] == pytest.approx([119.2951, 27.4115], abs=2e-3)
+    assert place["spot"] == "高德 119.3,27.4085"
+    form, asked_for = position(home, store, "119.3,27.4085", "高德")
+    assert asked_for["position"] == place["position"]
+    assert asked_for["spot"] == "GCJ-02 119.3,27.4085"
+    _form, place = position(home, store, "119.3,27.4085", "1")
+    assert "spot" not in place
+    form, place = position(home, store, "WGS84 119.2951,27.4115 界南285米")
+    assert place["spot"] == "WGS84 119.2951,27.4115 界南285米"
+    assert NoteKind.CONVERTED in [note.kind for note in form.take_notes()]
+
+
+def test_a_place_that_cannot_be_found_is_asked_again(home: Home, store: DraftStore) -> None:
+    """What is needed is said, and the question is the same."""
+    form, place = position(home, store, "界南285米")
+    assert asked(form) == "position" or form.question is not None
+    assert ["从哪里量起" in note.params["text"] for note in form.take_notes()] == [True]
+    assert place == {}
+
+
+def test_an_update_begins_with_the_last_report(home: Home, store: DraftStore) -> None:
+    """All but its reference and files; another thread takes its place; what was answered stays."""
+    first = {"type": FIRE, "stage": "first", "certainty": "Observed", "priority": "urgent", "touches": [QINGYUAN]}
+    words = EXAMPLES[FIRE] | {"place": {"county": SHOUNING, "village": "某村"}}
+    with open_outbox(home, SHOUNING, NoPassphrase()) as outbox:
+        ids = [
+            outbox.publish(
+                parse_draft(first | {"payload": words | {"external_ref": f"接-{n}", "summary": f"第{n}件"}})
+            ).id
+            for n in (1, 2)
+        ]
+        update = first | {"stage": "update", "subject": ids[0], "worse": False}
+        outbox.publish(parse_draft(update | {"payload": words | {"external_ref": "接-1-2", "summary": "续报一"}}))
+    form = form_of(home, store, begin_draft(home, SHOUNING, store, NewDraft(FIRE)))
+    form.start()
+    form.answer("以前报过的，有新情况")
+    form.answer("1")
+    assert form.content["payload"]["summary"] == "续报一"
+    form.back()
+    assert asked(form) == "what"
+    form.answer("以前报过的，有新情况")
+    form.answer("2")
+    assert form.content["payload"]["summary"] == "第2件"
+    assert form.content["subject"] == ids[1]
+    form.answer("否")
+    assert form.question is not None
+    assert form.question.proposed == words["org_code"]
+    assert "external_ref" not in form.content["payload"]
+    assert (form.content["priority"], form.content["touches"]) == ("urgent", [QINGYUAN])
+    form.start("summary")
+    form.answer("火已扑灭")
+    form.start("what")
+    form.answer("以前报过的，有新情况")
+    form.answer("1")
+    assert form.content["payload"]["summary"] == "火已扑灭"
+    assert form.content["payload"]["place"]["village"] == "某村"
 
 
 def draft(kind: str, **attributes: Any) -> dict[str, Any]:  # noqa: ANN401 -- of any attribute

@@ -149,11 +149,8 @@ def _change(form: Form, word: str, faults: tuple[DraftFault, ...], order: list[s
     elif word == "f":
         _ask(form, "files")
     elif word == "m":
-        for name in dict.fromkeys(each.question for each in faults):
-            if name == "payload":
-                say(_("上面有一条牵涉几个问题：请输入题号逐一修改；没有题号的用 + 补充"))
-            else:
-                _ask(form, name)
+        for name in dict.fromkeys(name for each in faults for name in each.ask):
+            _ask(form, name)
     elif word.isdecimal() and 1 <= int(word) <= len(order):
         _ask(form, order[int(word) - 1])
     elif word not in {"s", "d"}:

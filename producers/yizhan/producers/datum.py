@@ -128,11 +128,6 @@ def position_of(text: str) -> Point:
     return round(longitude, 9), round(latitude, 9)
 
 
-def positions_of(text: str) -> list[Point]:
-    """Read one position after the other, with semicolons or line ends between (``PositionInvalid``)."""
-    return [position_of(piece) for piece in re.split(r"[;；\n]", text) if piece.strip()]
-
-
 def _angle(match: re.Match[str]) -> float:
     minutes, seconds = float(match["minutes"] or 0), float(match["seconds"] or 0)
     if minutes >= _SIXTY or seconds >= _SIXTY:

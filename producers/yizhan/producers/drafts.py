@@ -17,6 +17,7 @@ from typing import Annotated, Any, BinaryIO, Final, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from yizhan.producers.json_pieces import json_pieces, numbered_lines
+from yizhan.producers.officers import officer_faults
 from yizhan.producers.text_cleaning import private_characters, tidy
 from yizhan.schemas import strictjson
 from yizhan.schemas.errors import PayloadInvalid
@@ -178,6 +179,7 @@ def _check_payload(content: dict[str, Any], kind: str, given: Mapping[str, Any],
     except PayloadInvalid as error:
         errors += [(f"payload.{path}".rstrip("."), problem) for path, problem in error.errors]
         return
+    errors += [(f"payload.{path}", problem) for path, problem in officer_faults(payload)]
     stage, grade = content.get("stage"), content.get("grade")
     disagreeing = model.against_header(
         stage=stage if isinstance(stage, str) else None, grade=grade if isinstance(grade, int) else None

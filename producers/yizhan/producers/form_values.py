@@ -18,7 +18,8 @@ from yizhan.producers.clock_times import ZONE, clock_time
 from yizhan.producers.forms import Field, FieldKind, item_of
 from yizhan.schemas.codes import CODES
 from yizhan.schemas.errors import YizhanError
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.i18n import _, join_list, marked
+from yizhan.schemas.names import codes_named, nearest
 
 Path = tuple[str | int, ...]
 
@@ -139,17 +140,18 @@ def moment(text: str) -> str:
 
 
 def _member(field: Field, plain: str, members: Mapping[str, str], *, numbered: bool) -> str:
-    if plain in members or re.fullmatch("[0-9]{6}", plain):
+    if re.fullmatch("[0-9]{6}", plain):
         return plain
-    if plain[:6] in members and plain[6:7] == " ":
-        return plain[:6]  # as written out, in whatever language
     codes = list(members)
     if numbered and plain.isdecimal() and 1 <= int(plain) <= len(codes):
         return codes[int(plain) - 1]
-    meant = [code for code, name in members.items() if plain and name.startswith(plain)]
-    if len(meant) != 1:
-        raise _wrong(field, plain)
-    return meant[0]
+    meant = codes_named(plain, {code: (name,) for code, name in members.items()})
+    if len(meant) == 1:
+        return meant[0]
+    near = meant or nearest(plain, {code: (name,) for code, name in members.items()})
+    listed = join_list(f"{code} {members[code]}" for code in near or codes)
+    sentence = marked("应为{expected}，如 {near}；得到 {came}")
+    raise AnswerInvalid(sentence, expected=field.expected(), near=listed, came=repr(plain[:60]))
 
 
 def format_value(field: Field, value: Any, members: Mapping[str, str]) -> str:  # noqa: ANN401 -- JSON is any
@@ -183,6 +185,11 @@ def _local(text: str) -> str:
 
 
 # -- one value in a nested JSON object --
+
+
+def path_of(text: str) -> Path:
+    """Read a path as faults write it: ``parties.1.name``."""
+    return tuple(int(step) if step.isdecimal() else step for step in text.split("."))
 
 
 def get(content: Any, path: Path) -> Any:  # noqa: ANN401 -- JSON is any

@@ -98,7 +98,7 @@ class Field:
             FieldKind.MOMENT: _("时间，如 2026-11-23 16:05（北京时间）"),
             FieldKind.MEMBER: _("县的六位代码或名称"),
             FieldKind.PAIR: _("两个数字，用逗号分开"),
-            FieldKind.POINT: _("经度,纬度，可用度分秒"),
+            FieldKind.POINT: _("经度,纬度，可用度分秒，可写 高德 119.51,27.17 或 119.51,27.17 界南285米"),
         }.get(self.kind, "")
         bounds = [_("不小于 {low}").format(low=f"{self.low:g}")] if self.low is not None else []
         if self.high is not None and self.high < _NO_BOUND:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final, Self
@@ -44,8 +44,13 @@ class OutlinesInvalid(YizhanError):
 class Outlines:
     """County outlines with an index: thousands of points a second."""
 
-    def __init__(self, outlines: Mapping[str, BaseGeometry], names: Mapping[str, str] | None = None) -> None:
-        """Index outlines by county code; ``names`` are what people call them.
+    def __init__(
+        self,
+        outlines: Mapping[str, BaseGeometry],
+        names: Mapping[str, str] | None = None,
+        points: Mapping[str, tuple[float, float]] | None = None,
+    ) -> None:
+        """Index outlines by county code; ``names`` are what people call them, ``points`` are points with a name.
 
         Raises:
             OutlinesInvalid: there is none, or one is empty or crosses itself.
@@ -59,6 +64,7 @@ class Outlines:
         self._outlines = dict(sorted(outlines.items()))
         self._codes = tuple(self._outlines)
         self._names = dict(names or {})
+        self.points: Mapping[str, tuple[float, float]] = dict(points or {})
         self._bounds = shapely.total_bounds(list(self._outlines.values())).tolist()
         self._tree = shapely.STRtree(list(self._outlines.values()))
         for outline in self._outlines.values():
@@ -66,21 +72,24 @@ class Outlines:
 
     @classmethod
     def from_geojson(cls, data: bytes) -> Self:
-        """Read a FeatureCollection whose features have the property ``code``.
+        """Read a FeatureCollection whose features have the property ``code``; a point has ``name`` instead.
 
         Raises:
             OutlinesInvalid: with what is wrong.
         """
         try:
             features = json.loads(data)["features"]
-            found = [(str(one["properties"]["code"]), shape(one["geometry"])) for one in features]
-            names = {str(one["properties"]["code"]): str(one["properties"].get("name", "")) for one in features}
+            pins = [one for one in features if one["geometry"]["type"] == "Point"]
+            points = {str(one["properties"]["name"]): _pin(one["geometry"]["coordinates"]) for one in pins}
+            counties = [one for one in features if one not in pins]
+            found = [(str(one["properties"]["code"]), shape(one["geometry"])) for one in counties]
+            names = {str(one["properties"]["code"]): str(one["properties"].get("name", "")) for one in counties}
         except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
-            sentence = _("应为 GeoJSON 的 FeatureCollection，每个县的 properties 里写明 code")
+            sentence = _("应为 GeoJSON 的 FeatureCollection，每个县的 properties 里写明 code，有名的点写明 name")
             raise OutlinesInvalid(technical(sentence, repr(error))) from None
         if len(dict(found)) != len(found):
             raise OutlinesInvalid(marked("有两个 feature 的 code 相同；一个县请并为一个 MultiPolygon"))
-        return cls(dict(found), names)
+        return cls(dict(found), names, points)
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -154,6 +163,31 @@ class Outlines:
         bearing = math.degrees(math.atan2(nearest.x, nearest.y)) % _FULL_CIRCLE
         # A tiny negative angle rounds up to the full circle.
         return math.hypot(nearest.x, nearest.y), 0.0 if bearing >= _FULL_CIRCLE else bearing
+
+    def boundary_point(self, longitude: float, latitude: float, code: str) -> tuple[float, float]:
+        """Return the point of a county's boundary that is nearest to a point, inside the county or outside."""
+        plane = shapely.transform(self._outlines[code].boundary, lambda degrees: to_plane(degrees, longitude, latitude))
+        nearest = nearest_points(Point(0, 0), plane)[1]
+        km, bearing = math.hypot(nearest.x, nearest.y), math.degrees(math.atan2(nearest.x, nearest.y))
+        return moved((longitude, latitude), km, bearing)
+
+
+def _pin(coordinates: Sequence[float]) -> tuple[float, float]:
+    return float(coordinates[0]), float(coordinates[1])
+
+
+def moved(point: tuple[float, float], km: float, bearing: float) -> tuple[float, float]:
+    """Return the point that lies so far from another, in degrees from north, clockwise; the inverse of ``to_plane``."""
+    longitude, latitude = point
+    angle = math.radians(bearing)
+    east, north = km * math.sin(angle), km * math.cos(angle)
+    there = latitude
+    for _round in range(3):  # the radius at the latitude half-way, which depends on where it ends
+        curved = 1 - _E2 * math.sin(math.radians((latitude + there) / 2)) ** 2
+        there = latitude + math.degrees(north * curved**1.5 / (MAJOR_KM * (1 - _E2)))
+    middle = math.radians((latitude + there) / 2)
+    radius = MAJOR_KM / math.sqrt(1 - _E2 * math.sin(middle) ** 2) * math.cos(middle)
+    return longitude + math.degrees(east / radius), there
 
 
 def to_plane(degrees: NDArray[Any], longitude: float, latitude: float) -> NDArray[Any]:

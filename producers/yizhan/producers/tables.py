@@ -33,11 +33,12 @@ from yizhan.producers.columns import (
     known_headings,
     template_columns,
 )
-from yizhan.producers.datum import Datum, PositionInvalid, datum_of, positions_of, to_wgs84
+from yizhan.producers.datum import Datum, PositionInvalid, datum_of
 from yizhan.producers.drafts import Draft, DraftInvalid, LineProblem, parse_draft
 from yizhan.producers.form_values import AnswerInvalid, Path, parse_answer
 from yizhan.producers.forms import Field, FieldKind, form_of
 from yizhan.producers.headings import heading_index, heading_key, unit_of, unknown_heading
+from yizhan.producers.positions import Spot, locate, read_spots
 from yizhan.producers.proposals import AllianceMap, coordinates_of
 from yizhan.producers.text_cleaning import tidy_text
 from yizhan.schemas import strictjson
@@ -217,8 +218,8 @@ class TableReader:
 
     def _value(self, column: Column, text: str) -> Any:  # noqa: ANN401 -- JSON is any
         if column.is_position:
-            points = [list(point) for point in positions_of(text)]
-            return points if column.field.many else points[0]
+            spots = read_spots(text, self._context.map)
+            return spots if column.field.many else spots[0]
         if column.is_datum:
             return datum_of(text).value
         if column.field.many and not column.field.choices and text in EMPTY_LIST:
@@ -232,16 +233,22 @@ class TableReader:
         for number, column in self._columns.items():
             if column.is_datum and form_values.get(content, (*column.path[:-1], "coordinates")) is None:
                 form_values.remove(content, column.path)  # a datum of nothing, as a template filled downwards has
-            if not column.is_position or (points := form_values.get(content, column.path)) is None:
+            if not column.is_position or (said := form_values.get(content, column.path)) is None:
                 continue
+            spots: list[Spot] = said if column.field.many else [said]
             datum_path = (*column.path[:-1], "datum")
             datum = form_values.get(content, datum_path)
-            if datum is None:
+            if datum is None and any(each.needs_datum for each in spots):
                 heading = next(one.heading() for one in self._known.values() if one.path == datum_path)
                 expected = _("写了坐标，就要在“{heading}”一列写明坐标系").format(heading=heading)
                 yield self._problem(line, number, column.heading(), expected, _("空"))
                 continue
-            found = [list(to_wgs84((x, y), Datum(datum))) for x, y in (points if column.field.many else [points])]
+            read_from = None if datum is None else Datum(datum)
+            try:
+                found = [list(locate(each, read_from, self._context.map, self._context.county)) for each in spots]
+            except PositionInvalid as error:
+                yield self._problem(line, number, column.heading(), *_split_problem(str(error)))
+                continue
             form_values.put(content, column.path, found if column.field.many else found[0])
             form_values.remove(content, datum_path)
 

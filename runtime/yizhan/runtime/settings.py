@@ -96,6 +96,10 @@ class Settings(BaseSettings):
     """
 
     # -- a county's desk --
+    county: str | None = None
+    """Default none: the only county whose keys are in the home. Its code or its name: the county that is meant where
+    no command says. Wrong: the command stops and lists the members.
+    """
     outlines: Path | None = None
     """Default none: the outlines of the sample alliance. A GeoJSON file of county outlines, relative to the home.
     Wrong: positions are compared with other borders, or the command stops and names the file.

@@ -15,7 +15,7 @@ Rule 6: a withdrawal discharges nothing. If it takes back what discharged an obl
         the name of the obligation and of the withdrawal, until the same instant as before; what is no longer known
         stays ended.
 Rule 7: an event that was learnt ``KEPT`` before it was received opens nothing: it may have been here before, and
-        what it opened then be ended and forget_at.
+        what it opened then may have ended and been forgotten.
 Rule 8: an answer binds ``both`` only where the other side asked: nobody owes a patrol that it never planned.
 """
 
@@ -74,7 +74,7 @@ class ObligationEngine:
         return self._obligations.get(name)
 
     def changed(self) -> Mapping[str, ObligationState | None]:
-        """Return what changed since the last call: id → obligation, None for what is to be forget_at."""
+        """Return what changed since the last call: id → obligation, None for what is forgotten."""
         changed, self._changed = self._changed, {}
         return changed
 

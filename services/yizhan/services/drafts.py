@@ -25,6 +25,7 @@ from yizhan.services.attachments import attach_files
 from yizhan.services.doubts import sender_of
 from yizhan.services.errors import Conflict, NotFound, ServiceError
 from yizhan.services.form_questions import FormContext
+from yizhan.services.form_words import in_form_words, questions_of
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.outlines import home_outlines
@@ -33,6 +34,8 @@ from yizhan.services.stores import open_outbox, read_drafts, read_inbox, read_ou
 
 MOST_EARLIER: Final = 9
 """How many earlier events are offered to go on with."""
+MOST_ROWS: Final = 200
+"""How many of the newest events are looked through for them."""
 _CORRECTED: Final = ("status", "priority", "grade", "certainty", "touches", "stage", "worse")
 """Header attributes that a correction or a withdrawal begins with."""
 _SHOWN: Final = 40
@@ -56,12 +59,14 @@ class DraftFault:
     """What keeps a draft from being sent."""
 
     question: str
-    """The question to be asked again; empty for the draft as a whole."""
+    """The question that it is about; ``payload`` for the draft as a whole."""
     titles: tuple[str, ...]
     """Chinese titles of the fields, from the outermost in; empty where the path is no field."""
     path: str
     problem: str
-    """A sentence."""
+    """A sentence, in the words of the form."""
+    ask: tuple[str, ...]
+    """What ``Form.start`` takes to ask again for what is missing or wrong; at least one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,13 +160,16 @@ def form_context(home: Home, county: str, store: DraftStore, type: str) -> FormC
     charter, outlines, members = home.charter, home_outlines(home), member_names(home)
     strip = charter.policy.border_strip_km
     around = None if outlines is None else proposals.AllianceMap(outlines, frozenset(members), strip)
-    return FormContext(county, members, around, store.office(), lambda: _earlier(home, county, type))
+    return FormContext(
+        county, members, around, store.office(), lambda: _earlier(home, county, type),
+        lambda thread: _last_report(home, county, type, thread),
+    )  # fmt: skip
 
 
 def _earlier(home: Home, county: str, type: str) -> list[tuple[str, str]]:
     """List the threads of a type that this county opened, the newest first."""
     with read_outbox(home, county) as outbox:
-        rows = () if outbox is None else outbox.rows(OutboxQuery(type=type, limit=200))
+        rows = () if outbox is None else outbox.rows(OutboxQuery(type=type, limit=MOST_ROWS))
         found: dict[str, str] = {}
         for row in reversed(rows):
             own = None if outbox is None else outbox.event(row.id)
@@ -173,6 +181,23 @@ def _earlier(home: Home, county: str, type: str) -> list[tuple[str, str]]:
     return list(found.items())
 
 
+def _last_report(home: Home, county: str, type: str, thread: str) -> dict[str, Any]:
+    """Return what this county reported last of a thread, as a form takes it over; empty where nothing holds."""
+    withdrawn: set[str] = set()
+    with read_outbox(home, county) as outbox:
+        for row in reversed(() if outbox is None else outbox.rows(OutboxQuery(type=type, limit=MOST_ROWS))):
+            own = None if outbox is None or row.state == "refused" or row.replaced_by else outbox.event(row.id)
+            if own is None or thread not in {own.header.subject, row.id}:
+                continue
+            if own.header.withdraws is not None:
+                withdrawn.add(own.header.withdraws.id)
+            elif row.id not in withdrawn:
+                header = own.header.model_dump(mode="json", exclude_none=True)
+                taken = {name: header[name] for name in ("priority", "touches", "grade") if name in header}
+                return taken | {"payload": strictjson.loads(own.payload, floats=True)}
+    return {}
+
+
 # -- checked --
 
 
@@ -181,13 +206,17 @@ def check_draft(content: Mapping[str, Any]) -> tuple[Draft | None, tuple[DraftFa
     try:
         return parse_draft(content), ()
     except DraftInvalid as error:
-        return None, tuple(_fault(content["type"], path, problem) for path, problem in error.errors)
+        payload = content.get("payload", {})
+        return None, tuple(_fault(content["type"], payload, path, problem) for path, problem in error.errors)
 
 
-def _fault(type: str, path: str, problem: str) -> DraftFault:
+def _fault(type: str, payload: Mapping[str, Any], path: str, problem: str) -> DraftFault:
+    form = forms.form_of(type)
     steps = path.removeprefix("payload.").split(".")
-    titles = tuple(field.title for field in forms.fields_on_path(forms.form_of(type), steps))
-    return DraftFault(steps[0], titles, path, problem)
+    titles = tuple(field.title for field in forms.fields_on_path(form, steps))
+    lacking = [field.name for field in form if field.required and field.name not in payload]
+    ask = questions_of(type, path, problem, lacking)
+    return DraftFault(steps[0], titles, path, in_form_words(type, problem), ask)
 
 
 def missing_fields(type: str, payload: Mapping[str, Any]) -> tuple[str, ...]:

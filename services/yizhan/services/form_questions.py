@@ -14,6 +14,10 @@ from yizhan.schemas.i18n import marked
 
 COMPUTED: Final = frozenset({"border", "grade", "grade_basis", "doubtful"})
 """Fields proposed from other answers, not asked like the rest."""
+SPOT: Final = "spot"
+"""The words about a place beside its position: what was said of it is kept there."""
+MOST_CHARACTERS: Final = 120
+"""Longest text of such a field (``payloads.base.Line``)."""
 WHAT: Final = Field("what", marked("一、什么情况"), FieldKind.CHOICE, required=True, choices=tuple(
     Choice(word, title) for word, (title, _follows) in proposals.WHAT.items()))  # fmt: skip
 ANSWER: Final = Field("what", marked("一、哪一种答复"), FieldKind.CHOICE, required=True, choices=tuple(
@@ -84,3 +88,5 @@ class FormContext:
     office: Mapping[str, Any]
     earlier: Callable[[], Sequence[tuple[str, str]]]
     """(id, a line about it) of what may go on, the newest first."""
+    last_report: Callable[[str], Mapping[str, Any]] = lambda _thread: {}
+    """Thread → what was reported of it last: ``payload``, and of the header ``priority``, ``touches``, ``grade``."""

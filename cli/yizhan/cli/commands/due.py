@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import click
 
-from yizhan.cli.click_options import MEMBER, Command, json_option, option
+from yizhan.cli.click_options import MEMBER, Command, county_option, json_option, option, own_county
 from yizhan.cli.context import acting, current_home, say_if_stale
 from yizhan.cli.obligation_view import obligation_json, print_answers, print_obligations
 from yizhan.cli.output import print_json
 from yizhan.runtime.clock import utc_now
-from yizhan.schemas.i18n import _, marked
-from yizhan.services.home import Home
+from yizhan.schemas.i18n import marked
 from yizhan.services.obligations import counties_with_inbox, list_obligations, officers_answers
 
 
@@ -22,29 +21,22 @@ from yizhan.services.obligations import counties_with_inbox, list_obligations, o
         "以驿站签名的催办文书为准；履行以签名的文书为准。驿站看不到内容的议定事项，和驿站自己欠的季度清单，由本县自己盯。"
     ),
 )
-@click.argument("county", metavar="[COUNTY]", type=MEMBER, required=False)
+@click.argument("code", metavar="[COUNTY]", type=MEMBER, required=False)
+@county_option(required=False, help=marked("县的代码或名称（默认本主目录的县）；写在末尾的 COUNTY 是旧写法"))
 @option("--all", "everything", is_flag=True, help=marked("已履行、已撤销的也列出"))
 @json_option()
-def command(county: str | None, everything: bool, as_json: bool) -> None:
+@click.pass_context
+def command(ctx: click.Context, code: str | None, county: str | None, everything: bool, as_json: bool) -> None:
     """List obligations."""
     home, now = current_home(), utc_now()
-    county = county or _only_county(home)
-    found = list_obligations(home, county, acting("due"), now, ended=everything)
-    answers = officers_answers(home, county, (each.about for each in found if each.about), acting("due"))
-    stale = say_if_stale(home.reader_of(county))
+    chosen = county or code or own_county(ctx, counties_with_inbox(home))
+    found = list_obligations(home, chosen, acting("due"), now, ended=everything)
+    answers = officers_answers(home, chosen, (each.about for each in found if each.about), acting("due"))
+    stale = say_if_stale(home.reader_of(chosen))
     if as_json:
-        documents = [obligation_json(home, each, county, now) for each in found]
-        said = {"county": county, "now": now, "obligations": documents, "answers": answers}
+        documents = [obligation_json(home, each, chosen, now) for each in found]
+        said = {"county": chosen, "now": now, "obligations": documents, "answers": answers}
         print_json(said | {"charter_stale": stale})
         return
-    print_obligations(home, county, found, now)
+    print_obligations(home, chosen, found, now)
     print_answers(home, answers)
-
-
-def _only_county(home: Home) -> str:
-    """Return the county of this home, where it has one."""
-    found = counties_with_inbox(home)
-    if len(found) != 1:
-        sentence = _("这个主目录里有 {count} 个县的收件箱；请写明是哪个县：yizhan due COUNTY")
-        raise click.UsageError(sentence.format(count=len(found)), click.get_current_context())
-    return found[0]
