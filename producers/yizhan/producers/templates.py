@@ -62,7 +62,7 @@ _HEADINGS_AT: Final = 6
 def _notes_of(columns: Sequence[Column]) -> list[list[str]]:
     first = [
         _("一行一件，从第 2 行填起；不要改表头，不要合并单元格，公式请粘贴为数值。带 * 的必填。"),
-        _("导入：yizhan import excel 文件 --county 县代码；先用 --dry-run 看会怎样。"),
+        _("填好后导入；可以先试导入，看会怎样，什么也不发出。"),
         _("坐标在旁边一列写明坐标系：WGS84（手持 GPS、天地图）、GCJ-02（高德、腾讯）、BD-09（百度）。"),
         _("同类多项（如涉案物1、涉案物2）可照样再加列；有多项的选择题用顿号分开。"),
         "",

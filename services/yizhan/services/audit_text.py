@@ -7,9 +7,10 @@ from typing import Final
 
 from yizhan.ledger.audit.findings import Finding
 from yizhan.ledger.audit.history import HistoryStep, HistoryStepKind
-from yizhan.ledger.audit.labels import discrepancy_name, rule_name
+from yizhan.ledger.audit.labels import discrepancy_name
 from yizhan.ledger.audit.reconcile import Discrepancy
 from yizhan.schemas.i18n import _, join_list, join_sentences, with_note
+from yizhan.schemas.obligation_rules import rule_name
 from yizhan.services.home import Home
 from yizhan.services.labels import REASONS, reason_name, refusal, type_name, way_name
 from yizhan.services.obligation_text import debtor_name
