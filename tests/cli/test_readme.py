@@ -26,10 +26,11 @@ ALONE = (
 
 
 def commands(page: str) -> list[list[str]]:
-    """Return the words of each command line of ours in the shell blocks of a page, without its comment."""
+    """Return the words of each command line of ours in the shell blocks of a page; N is a number."""
     blocks = re.findall(r"```sh\n(.*?)```", (ROOT / page).read_text("utf-8"), re.DOTALL)
     lines = [shlex.split(line.replace("< FILE", ""), comments=True) for block in blocks for line in block.splitlines()]
-    return [[word for word in line[1:] if word != "&"] for line in lines if line[:1] == ["yizhan"] and "…" not in line]
+    ours = [line[1:] for line in lines if line[:1] == ["yizhan"] and "…" not in line]
+    return [["1" if word == "N" else word for word in words if word != "&"] for words in ours]
 
 
 @pytest.fixture
