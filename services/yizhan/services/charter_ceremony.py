@@ -36,12 +36,12 @@ from yizhan.schemas import dsse
 from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.charter_loading import load_charter
-from yizhan.schemas.errors import CharterInvalid
+from yizhan.schemas.errors import CharterInvalid, NotFound
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import CosigningKey, SealingKey, SigningKey
 from yizhan.schemas.timestamps import written
 from yizhan.services.charter import STATION, public_folder, published, reader_folder, role_keys, roles_folder
-from yizhan.services.errors import Conflict, NoKey, NotFound, ServiceError
+from yizhan.services.errors import Conflict, NoKey, ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource, key_files, load_key
 

@@ -16,6 +16,7 @@ from yizhan.producers.draft_store import OFFICE
 from yizhan.producers.drafts import Draft, Office, Reference, parse_draft
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.actions import Action
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.matters import JointWork, JointWorkState, MatterEvent, in_order, joint_work, matter_ids
@@ -23,7 +24,7 @@ from yizhan.schemas.payloads.common import Ask
 from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
-from yizhan.services.errors import NotFound, ServiceError
+from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.matter_events import matter_event

@@ -16,6 +16,7 @@ from yizhan.consumers.receipts import ANSWERS
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.actions import Action
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import _, marked
@@ -24,7 +25,7 @@ from yizhan.schemas.obligation_rules import ObligationRule
 from yizhan.schemas.payloads.table import BULLETIN, PATROL_PLAN, middle_name
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
-from yizhan.services.errors import NotFound, ServiceError
+from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.matter_events import matter_event
