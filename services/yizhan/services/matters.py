@@ -23,7 +23,7 @@ from yizhan.schemas.matters import JointWork, JointWorkState, MatterEvent, in_or
 from yizhan.schemas.payloads.common import Ask
 from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
 from yizhan.services.access_log import record
-from yizhan.services.actor import Actor
+from yizhan.services.actor import Actor, signed_by
 from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
@@ -87,9 +87,15 @@ def _timeline(home: Home, county: str, event_id: str) -> Timeline:
 
 
 def link_threads(
-    home: Home, county: str, own_id: str, other_id: str, note: str | None, passphrases: PassphraseSource
+    home: Home,
+    county: str,
+    own_id: str,
+    other_id: str,
+    note: str | None,
+    actor: Actor,
+    passphrases: PassphraseSource,
 ) -> Accepted:
-    """Publish a notice that an event of ours and a partner's are about one matter.
+    """Publish a notice that an event of ours and a partner's are about one matter, in the name of the actor's officer.
 
     Raises:
         NotFound: ``own_id`` is not in the outbox, or ``other_id`` not in the inbox.
@@ -111,7 +117,7 @@ def link_threads(
                 reply_to=Reference(id=other.id, hash=other.hash.hex()),
                 to=tuple(sorted({*own.header.to, other.county})),
                 external_ref=f"link:{thread}:{other.id}"[:120],
-                payload={"kind": "text", "text": note or _("同一件事，并案")},
+                payload={"kind": "text", "text": note or _("同一件事，并案"), **signed_by(actor)},
             )
         )
 

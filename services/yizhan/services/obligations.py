@@ -24,7 +24,7 @@ from yizhan.schemas.matters import ConsultationDecision, CountyAnswer
 from yizhan.schemas.obligation_rules import ObligationRule
 from yizhan.schemas.payloads.table import BULLETIN, PATROL_PLAN, middle_name
 from yizhan.services.access_log import record
-from yizhan.services.actor import Actor
+from yizhan.services.actor import Actor, signed_by
 from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
@@ -159,6 +159,7 @@ def complete_decision(
                         "kind": "text",
                         "text": note or _("已办结：{what}").format(what=decision.due.what),
                         "decisions": [number],
+                        **signed_by(actor),
                     },
                 }
             )

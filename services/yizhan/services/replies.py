@@ -17,7 +17,7 @@ from yizhan.schemas.header import NOTICE, Header
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.access_log import record
-from yizhan.services.actor import Actor
+from yizhan.services.actor import Actor, signed_by
 from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
@@ -60,7 +60,7 @@ def send_reply(home: Home, county: str, reply: Reply, actor: Actor, passphrases:
             "priority": reply.priority or header.priority,
             "subject": thread,
             "reply_to": {"id": header.id, "hash": event_hash},
-            "payload": {"kind": "text", "text": reply.text, "by": actor.officer.model_dump()},
+            "payload": {"kind": "text", "text": reply.text, **signed_by(actor)},
         }
     )
     if header.county != county:
