@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from bench.harness import say, significant, summary
@@ -10,14 +10,14 @@ from bench.recovery import silence
 from bench.throughput import PARTNER, SOURCE
 from yizhan.schemas import topics
 from yizhan.streams.cluster import Cluster
+from yizhan.streams.followups_kafka import table_records
+from yizhan.streams.obligation_table import ObligationTable, TableWriter
 
 if TYPE_CHECKING:
     from bench.harness import Ground
 
 SIZES = (10, 100_000)
 KILLS = 3
-COMPACTION_SECONDS = 90.0
-"""How long the broker gets to compact: it looks every 15 s, and keeps for a minute what deletes a row."""
 
 
 def measure(ground: Ground) -> dict[str, Any]:
@@ -28,30 +28,34 @@ def measure(ground: Ground) -> dict[str, Any]:
         seconds = silence(
             ground, ground.yizhan("station", "run"), topics.events(SOURCE), topics.pending(PARTNER), KILLS
         )
-        found[str(size)] = {"seconds": summary(seconds), "read": _left(ground)}
+        found[str(size)] = {"seconds": summary(seconds), "read": len(_read(ground)[0])}
         say(f"start: {size} records written: {found[str(size)]}")
     small, large = (found[str(size)]["seconds"]["median"] for size in SIZES)
     return found | {"ratio": significant(large / small)}
 
 
 def _fill(ground: Ground, size: int) -> None:
-    """Write rows that go again, as alarms do that are over, and let the broker compact a long history."""
+    """Go on with the table as the station does: rows of alarms that are over at once, and its progress."""
+    records, end = _read(ground)
+    table = ObligationTable.read(records)
+    writer = TableWriter(table.rows, end)
+    under_way: deque[tuple[bytes, bytes | None, Any]] = deque()
     with ground.producer("admin", linger_ms=5) as producer:
-        for number in range(size // 2):
+        for number in range(size // 4):
             key = b"acknowledge/bench-%d" % number
-            for value in (b'{"row":"%s"}' % (b"x" * 400), None):
-                producer.send(topics.FOLLOWUPS, key=key, value=value, partition=0)
-        producer.flush()
-    deadline = time.monotonic() + COMPACTION_SECONDS
-    while size > 20_000 and _left(ground) > size // 4 and time.monotonic() < deadline:
-        time.sleep(2)
+            for row in (b'{"row":"%s"}' % (b"x" * 400), None):
+                for name, value in writer.records([(key, row)], table.progress):
+                    under_way.append((name, value, producer.send(topics.FOLLOWUPS, key=name, value=value, partition=0)))
+            while len(under_way) > (400 if number + 1 < size // 4 else 0):
+                name, value, sent = under_way.popleft()
+                writer.acknowledged(name, value, sent.get(timeout=60).offset)
 
 
-def _left(ground: Ground) -> int:
-    """Count the records that a station reads when it starts."""
+def _read(ground: Ground) -> tuple[list[Any], int]:
+    """Return the records that a station reads when it starts, and the end of their topic."""
     cluster = Cluster(ground.connection("admin"))
     try:
         end = cluster.ends([topics.FOLLOWUPS])[topics.FOLLOWUPS]
-        return sum(1 for _ in cluster.read(topics.FOLLOWUPS, 0, end))
+        return table_records(cluster, end), end
     finally:
         cluster.close()

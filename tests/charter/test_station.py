@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -21,13 +22,21 @@ from yizhan.schemas.statements import read_statement
 
 
 class Topic:
-    """The outlet in memory; ``broken`` answers nothing."""
+    """The outlet in memory: ``away`` it cannot be reached, ``broken`` it takes nothing, ``takes`` so long to answer."""
 
     def __init__(self) -> None:
         """Begin empty."""
         self.files: dict[str, bytes] = {}
         self.audit: list[bytes] = []
-        self.broken = False
+        self.away = self.broken = False
+        self.takes: Callable[[], None] = lambda: None
+
+    @contextmanager
+    def connected(self) -> Iterator[Topic]:
+        """Connect, unless it is away."""
+        if self.away:
+            raise CharterProblem(CharterFault.UNREACHABLE, "no broker answers")
+        yield self
 
     def records(self) -> Mapping[str, bytes]:
         """Return what is there."""
@@ -38,6 +47,7 @@ class Topic:
         assert timeout_seconds > 0
         if self.broken:
             raise CharterProblem(CharterFault.UNREACHABLE, "no broker answers")
+        self.takes()
         for topic, key, value in records:
             if topic == topics.AUDIT:
                 self.audit.append(value)
@@ -127,6 +137,35 @@ def test_an_announcement_that_is_not_taken_ends_the_station(site: Site) -> None:
     assert site.topic.audit[1:] == [written]
     assert site.topic.files[adoption_path(2)] == written
     assert again.archive.adoption(2) == written
+
+
+def test_while_no_broker_answers_no_instant_is_chosen(site: Site) -> None:
+    """A version that is published meanwhile waits; with the broker it gets a new instant, a whole lead ahead."""
+    station = site.open()
+    site.publish()
+    site.topic.away = True
+    station.refresh()
+    assert station.archive.adoption(2) is None
+    site.topic.away = False
+    site.alliance.now += timedelta(minutes=10)
+    station.refresh()
+    assert datetime.fromisoformat(site.announced()[1].holds_from) == site.alliance.now + timedelta(seconds=60)
+
+
+def test_a_slow_acknowledgement_ends_a_station_that_stamps_and_not_one_that_starts(site: Site) -> None:
+    """Past the instant a running station must end; at a start nothing was stamped, and it goes on."""
+
+    def slowly() -> None:
+        site.alliance.now += timedelta(minutes=2)
+
+    site.topic.takes = slowly
+    station = site.open()
+    assert [each.charter.split("-")[0] for each in site.announced()] == ["1"]
+    site.publish()
+    with pytest.raises(AdoptionNotSent, match="only after the version took force"):
+        station.refresh()
+    assert site.open().in_force(site.alliance.now).version == 2
+    assert [each.charter.split("-")[0] for each in site.announced()] == ["1", "2"]
 
 
 def test_a_station_that_died_late_says_the_same_late(site: Site) -> None:

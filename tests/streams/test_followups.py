@@ -14,7 +14,8 @@ from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.statements import read_statement
 from yizhan.schemas.timestamps import instant, written
-from yizhan.streams.followups import PROGRESS_KEY, Followed, Follower, ObligationTable, Progress, Tail
+from yizhan.streams.followups import Followed, Follower, Tail
+from yizhan.streams.obligation_table import PROGRESS_KEY, ObligationTable, Progress, TableRecord
 from yizhan.streams.station import handle
 from yizhan.streams.ticks import Tick
 
@@ -38,7 +39,7 @@ class Watch:
 
     def revive(self) -> None:
         """Read table and audit anew, as a worker does that was just started."""
-        table = ObligationTable.read(self.table)
+        table = self.read_table()
         tail = Tail(table, self.world.charters, CLUSTER)
         for statement in self.audit[table.progress.audit :]:
             tail.take(statement)
@@ -90,7 +91,11 @@ class Watch:
 
     def obligations(self) -> dict[str, ObligationState]:
         """Return the table as a station would read it."""
-        return ObligationTable.read(self.table).obligations
+        return self.read_table().obligations
+
+    def read_table(self) -> ObligationTable:
+        """Read the table as a station would."""
+        return ObligationTable.read(TableRecord(offset, *record) for offset, record in enumerate(self.table))
 
 
 @pytest.fixture
@@ -221,7 +226,7 @@ def test_a_bad_tick_changes_nothing(watch: Watch) -> None:
 
 def test_whoever_left_is_told_nothing(watch: Watch) -> None:
     """A member without topics here is left out; the others are told."""
-    table = ObligationTable.read(watch.table)
+    table = watch.read_table()
     watch.follower = Follower(table, watch.world.charters, lambda _: watch.world.station, {SOURCE})
     begun = len(watch.told)
     watch.observe(watch.event(SOURCE, (PARTNER,)))

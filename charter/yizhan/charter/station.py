@@ -6,15 +6,17 @@ Rule 1: an announcement is durable here before it is sent, and the same one is s
         there cannot be two announcements of one version.
 Rule 2: the station adopts a version in memory before it is announced outside; if an announcement is not
         acknowledged before the version takes force, the process ends, so that no postmark names a version
-        that was never announced.
-Rule 3: only what members' signatures do not cover (snapshot, timestamp) is signed here.
+        that was never announced. At the start there is no worker yet that could stamp: it only waits longer.
+Rule 3: the instant is chosen when the connection is open and the version's files are on the topic: without a
+        broker nothing is announced, and the next look chooses a new instant.
+Rule 4: only what members' signatures do not cover (snapshot, timestamp) is signed here.
 """
 
 from __future__ import annotations
 
 import fcntl
 import logging
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -47,14 +49,21 @@ _LATE_SECONDS = 30.0
 log = logging.getLogger(__name__)
 
 
+class Writer(Protocol):
+    """An open connection to the topics."""
+
+    def write(self, records: Sequence[tuple[str, str, bytes]], timeout_seconds: float) -> None:
+        """Write records (topic, key, value) in order; raise unless each is acknowledged in time."""
+
+
 class Outlet(Protocol):
     """The place where the station publishes the charter."""
 
     def records(self) -> Mapping[str, bytes]:
         """Return the content of ``yizhan.charter``, path → bytes."""
 
-    def write(self, records: Sequence[tuple[str, str, bytes]], timeout_seconds: float) -> None:
-        """Write records (topic, key, value) in order; raise unless each is acknowledged in time."""
+    def connected(self) -> AbstractContextManager[Writer]:
+        """Connect, and disconnect at the end; raise if no broker answers."""
 
 
 class StationCharters(CharterReader):
@@ -93,8 +102,10 @@ class StationCharters(CharterReader):
         self._lead = timedelta(seconds=lead_seconds)
         self._mirrored: dict[str, bytes] | None = None
         self._in_step: tuple[bytes, tuple[int, ...]] | None = None
+        self._running = False
         super().__init__(archive, source, clock)
         self.refresh()
+        self._running = True
 
     def refresh(self) -> tuple[Charter, ...]:
         """Look for new versions, announce them, and renew timestamp and topic.
@@ -106,16 +117,33 @@ class StationCharters(CharterReader):
             self._renew(self.clock())
             before = len(self._adopted)
             super().refresh()
-            for number in self._pending():
-                self._announce(number)
-            super()._load_stored()
-            self._send_unsent()
             self._mirror()
+            if self._pending() or self._unsent():
+                self._announce_pending()
+                self._mirror()
             return tuple(self._charter(number) for _holds_from, number in self._adopted[before:])
 
     def _pending(self) -> list[int]:
         last = self._adopted[-1][1] if self._adopted else 0
         return [number for number in self._numbers if number > last and self.archive.adoption(number) is None]
+
+    def _unsent(self) -> list[tuple[datetime, int]]:
+        return [each for each in self._adopted if not self.archive.is_announced(each[1])]
+
+    def _announce_pending(self) -> None:
+        try:
+            with self._outlet.connected() as writer:
+                for number in self._pending():
+                    self._announce(number)
+                super()._load_stored()
+                for holds_from, number in self._unsent():
+                    self._send(writer, holds_from, number)
+        except AdoptionNotSent:
+            raise
+        except Exception as error:
+            if unsent := self._unsent():
+                raise _not_sent(*unsent[0], error) from error
+            log.warning("no version is announced while no broker answers: %s", error)
 
     def _announce(self, number: int) -> None:
         """Record from when a version is in force: at least the lead ahead, and after the version before it."""
@@ -135,28 +163,21 @@ class StationCharters(CharterReader):
         self._load_stored()
         log.info("charter %s holds from %s", charter.name, said.holds_from)
 
-    def _send_unsent(self) -> None:
-        """Send announcements that are not acknowledged yet, in order."""
-        for holds_from, number in self._adopted:
-            if self.archive.is_announced(number):
-                continue
-            statement = self.archive.adoption(number) or b""
-            path = adoption_path(number)
-            write_durably(self._public / path, statement)
-            left = (holds_from - self.clock()).total_seconds()
-            late = left <= 0
-            self._mirror()
-            try:
-                records = [(topics.CHARTER, path, statement), (topics.AUDIT, path, statement)]
-                self._outlet.write(records, _LATE_SECONDS if late else left * _SHARE)
-            except Exception as error:
-                message = f"the announcement of version {number}, which holds from {written(holds_from)}: {error}"
-                raise AdoptionNotSent(message) from error
-            if not late and self.clock() >= holds_from:
-                message = f"the announcement of version {number} was acknowledged only after it took force"
-                self.archive.mark_announced(number)
-                raise AdoptionNotSent(message)
-            self.archive.mark_announced(number)
+    def _send(self, writer: Writer, holds_from: datetime, number: int) -> None:
+        path, statement = adoption_path(number), self.archive.adoption(number) or b""
+        write_durably(self._public / path, statement)
+        left = (holds_from - self.clock()).total_seconds()
+        in_time = self._running and left > 0
+        try:
+            records = [(topics.CHARTER, path, statement), (topics.AUDIT, path, statement)]
+            writer.write(records, left * _SHARE if in_time else _LATE_SECONDS)
+        except Exception as error:
+            raise _not_sent(holds_from, number, error) from error
+        self.archive.mark_announced(number)
+        if self.clock() >= holds_from:
+            log.warning("the announcement of version %d was acknowledged only after it took force", number)
+            if in_time:
+                raise _not_sent(holds_from, number, "it was acknowledged only after the version took force")
 
     def _mirror(self) -> None:
         """Copy the folder's changes to the topic; the timestamp comes last."""
@@ -175,7 +196,8 @@ class StationCharters(CharterReader):
         new.sort(key=lambda path: (path == metadata_path(TIMESTAMP, None), path))
         try:
             if new:
-                self._outlet.write([(topics.CHARTER, path, here[path]) for path in new], 10.0)
+                with self._outlet.connected() as writer:
+                    writer.write([(topics.CHARTER, path, here[path]) for path in new], 10.0)
         except Exception as error:  # noqa: BLE001 -- tried again at the next refresh
             log.warning("the topic is behind the folder: %s", error)
             return
@@ -197,6 +219,10 @@ class StationCharters(CharterReader):
                 return
             number, version = known.timestamp.version + 1, known.version
             write_durably(path, timestamp(number, version, known.metadata[SNAPSHOT], self._signers, now))
+
+
+def _not_sent(holds_from: datetime, number: int, why: object) -> AdoptionNotSent:
+    return AdoptionNotSent(f"the announcement of version {number}, which holds from {written(holds_from)}: {why}")
 
 
 @contextmanager

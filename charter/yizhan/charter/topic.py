@@ -118,28 +118,36 @@ class TopicSource:
                 self._adoptions = None
 
 
-def write(connection: KafkaConnection, records: Iterable[tuple[str, str, bytes]], timeout_seconds: float) -> None:
-    """Write records (topic, key, value) in order; return when each is acknowledged.
+class TopicWriter:
+    """A connection that writes records."""
 
-    Raises:
-        KafkaError: one was not, within the time.
-    """
-    deadline = time.monotonic() + timeout_seconds
-    producer = clients.client(
-        KafkaProducer,
-        connection,
-        _CLIENT,
-        bootstrap_timeout_ms=max(1000, int(timeout_seconds * 1000)),
-        acks="all",
-        enable_idempotence=True,
-        max_request_size=topics.STATION_MAX_BYTES,
-        max_block_ms=max(1, int(timeout_seconds * 1000)),
-        delivery_timeout_ms=max(1000, int(timeout_seconds * 1000)),
-        request_timeout_ms=max(500, min(10_000, int(timeout_seconds * 500))),
-    )
-    try:
-        sent = [producer.send(topic, value=value, key=key.encode(), partition=0) for topic, key, value in records]
+    def __init__(self, connection: KafkaConnection, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+        """Connect (``KafkaError`` if no broker answers in time)."""
+        patience_ms = round(patience_seconds * 1000)
+        self._producer = clients.client(
+            KafkaProducer,
+            connection,
+            _CLIENT,
+            bootstrap_timeout_ms=patience_ms,
+            acks="all",
+            enable_idempotence=True,
+            max_request_size=topics.STATION_MAX_BYTES,
+            max_block_ms=patience_ms,
+            delivery_timeout_ms=patience_ms,
+            request_timeout_ms=patience_ms // 2,
+        )
+
+    def write(self, records: Iterable[tuple[str, str, bytes]], timeout_seconds: float) -> None:
+        """Write records (topic, key, value) in order; return when each is acknowledged.
+
+        Raises:
+            KafkaError: one was not, within the time.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        sent = [self._producer.send(topic, value=value, key=key.encode(), partition=0) for topic, key, value in records]
         for future in sent:
             future.get(timeout=max(0.1, deadline - time.monotonic()))
-    finally:
-        producer.close(timeout=1)
+
+    def close(self) -> None:
+        """Disconnect."""
+        self._producer.close(timeout=1)

@@ -32,6 +32,10 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 COMMANDS: Final[Mapping[str, str]] = {
+    "status": marked("一切是否正常，不正常的该怎么办"),
+    "up": marked("在后台启动这个主目录有密钥的一切进程，等到都就绪；已在运行的不动，只补缺的"),
+    "down": marked("停下 yizhan up 启动的进程，等到都结束；别的不动"),
+    "logs": marked("显示后台进程的日志"),
     "new": marked("写一件新的：逐题问，逐题存，全文看过再发"),
     "draft": marked("草稿：没有写完或没有发出的"),
     "publish": marked("发出事件：逐行读 JSON Lines 文件，封好、签名、存入发件箱"),
@@ -68,6 +72,9 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """Every command, in the order of the help page, and the first sentence of its own help (tested)."""
 _ELSEWHERE: Final = {
+    "up": "cli.commands.processes:up",
+    "down": "cli.commands.processes:down",
+    "logs": "cli.commands.processes:logs",
     "import": "cli.commands.imports:command",
     "link": "cli.commands.story:link",
     "cap": "cli.commands.cap:cap",

@@ -33,6 +33,7 @@ from yizhan.consumers.checkpoints import Checkpointer
 from yizhan.consumers.fetcher import AttachmentFetcher
 from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.notifier import OutcomeNotifier
+from yizhan.consumers.view import LOCK
 from yizhan.runtime import clients
 from yizhan.runtime.acl_check import require_access
 from yizhan.runtime.connection import KafkaConnection
@@ -104,7 +105,7 @@ def run(
     if inbox.outbox is None:
         raise ValueError("expected an inbox with an outbox: without one, receipts of others would be lost")
     chosen = connection or settings.connection(topics.county(inbox.county))
-    lock = inbox.path.with_name(inbox.path.name + ".reader")
+    lock = inbox.path.with_name(inbox.path.name + LOCK)
     with exclusive(lock, _("在接收这个收件箱")), OutcomeNotifier(tell) as notifier, Checkpointer(inbox.path):
         inbox.leave_checkpoints()
         if begin is not None:

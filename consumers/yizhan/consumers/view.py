@@ -42,6 +42,8 @@ from yizhan.schemas.payloads import read
 from yizhan.schemas.timestamps import instant, written
 
 EVERYTHING: Final = InboxQuery()
+LOCK: Final = ".reader"
+"""What the name of the reader's lock adds to the inbox's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +158,17 @@ class InboxView(OwnedStore):
         with self._reading() as conn:
             return tuple(items.asides(conn))
 
-    def aside_count(self) -> int:
-        """Count what was kept aside, without reading it."""
+    def aside_count(self, since: datetime | None = None) -> int:
+        """Count what was kept aside, at ``since`` or later, without reading it."""
         with self._reading() as conn:
-            return int(conn.execute("SELECT count(*) FROM aside").fetchone()[0])
+            query = "SELECT count(*) FROM aside WHERE stored >= ?"
+            return int(conn.execute(query, ("" if since is None else written(since),)).fetchone()[0])
+
+    def last_arrival(self) -> datetime | None:
+        """Return when the newest item was stored; None before the first."""
+        with self._reading() as conn:
+            row = conn.execute("SELECT stored FROM items ORDER BY seq DESC LIMIT 1").fetchone()
+        return None if row is None else instant(row["stored"])
 
     def conflicts(self) -> tuple[RivalEvent, ...]:
         """List other events under an id that was here."""

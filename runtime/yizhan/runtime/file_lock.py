@@ -45,6 +45,27 @@ def exclusive(path: Path, doing: str) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def shared(path: Path) -> Iterator[None]:
+    """Hold a lock file together with others that do the same work, so that ``is_shared`` is true."""
+    with path.open("ab") as file:
+        path.chmod(0o600)
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+def is_shared(path: Path) -> bool:
+    """Return whether a process holds a lock file as ``shared``; two that ask in one moment may see each other."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
 def holder(path: Path) -> str | None:
     """Return the process id of a lock file's holder ("?" if it is not written yet), or None."""
     try:

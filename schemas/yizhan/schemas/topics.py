@@ -54,9 +54,9 @@ _SMALL_TABLE: Final = (
     ("min.cleanable.dirty.ratio", "0.1"),
     ("segment.bytes", str(_TABLE_MAX_BYTES)),
 )
-"""The station reads the whole table when it starts. Kafka compacts closed segments only, and keeps what deletes a row
-for a day unless told otherwise: here ten minutes, which is longer than a start takes (a reader that began before must
-still meet the deletion of a row that it read). After a burst, one record of each alarm is still read."""
+"""The table is changed for ever and holds little: old records go soon. Kafka compacts closed segments only, and keeps
+what deletes a row for a day unless told otherwise: here ten minutes, which is longer than a start takes (a reader that
+began before must still meet the deletion of a row that it read)."""
 _MEMBER: Final = re.compile(r"[0-9]{6}")
 _EVENTS: Final = re.compile(r"yizhan\.events\.([0-9]{6})")
 

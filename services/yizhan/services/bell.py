@@ -190,7 +190,7 @@ def bell_status(home: Home, county: str) -> BellStatus:
     """
     bell = _required_bell(home, county)
     rungs = ladder(home, county, bell.settings)
-    with _ring_store(home, county) as store:
+    with _ring_store(home, county, to_read=True) as store:
         channels = tuple(
             _channel_status(name, channel, rungs, store) for name, channel in bell.settings.channels.items()
         )
@@ -259,14 +259,16 @@ def _tested(home: Home, county: str, ready: ReadyChannel, store: RingStore | Non
 
 def list_rings(home: Home, county: str, limit: int | None) -> list[tuple[Ring, list[Try]]]:
     """Return the newest rings (None: all), the newest last, each with its tries."""
-    with _ring_store(home, county) as store:
+    with _ring_store(home, county, to_read=True) as store:
         return [] if store is None else store.rings(limit)
 
 
-def _ring_store(home: Home, county: str) -> contextlib.AbstractContextManager[RingStore | None]:
+def _ring_store(
+    home: Home, county: str, *, to_read: bool = False
+) -> contextlib.AbstractContextManager[RingStore | None]:
     """Open the bell's rows where there is an inbox."""
     path = inbox_path(home, home.member(county))
-    return RingStore(path, county) if path.exists() else contextlib.nullcontext()
+    return RingStore(path, county, to_read=to_read) if path.exists() else contextlib.nullcontext()
 
 
 def make_ringer(home: Home, inbox: Inbox, bell: BellChannels, observe: Callable[[RingOutcome], None]) -> Ringer:

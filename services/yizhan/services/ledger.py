@@ -29,6 +29,8 @@ from yizhan.services.keys import PassphraseSource, cosigner, ledger_keys
 from yizhan.services.stores import inbox_path, outbox_path
 
 FOLDER: Final = "ledger"
+COSIGNER_LOCK: Final = ".lock"
+"""What the name of the cosigner's lock adds to that of its copy of the log."""
 
 
 def ledger_folder(home: Home) -> Path:

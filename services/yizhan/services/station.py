@@ -5,14 +5,16 @@ Rule 1: only the command that runs it imports this module: it needs Faust, which
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 
 from yizhan.charter.archive import Archive
 from yizhan.charter.layout import TIMESTAMP
 from yizhan.charter.station import StationCharters
-from yizhan.charter.topic import TopicSource, write
+from yizhan.charter.topic import TopicSource, TopicWriter
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.connection import KafkaConnection
+from yizhan.runtime.file_lock import shared
 from yizhan.schemas import topics
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import NotFound
@@ -21,6 +23,7 @@ from yizhan.schemas.keys import SigningKey
 from yizhan.services.charter import STATION, public_folder, published, reader_folder, role_keys, roles_folder
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource, station_keys
+from yizhan.services.processes import WORKER_LOCK
 from yizhan.streams.worker import run_station as run_worker
 
 
@@ -36,7 +39,8 @@ def run_station(home: Home, passphrases: PassphraseSource) -> None:
     folder = home.path / STATION
     keys = station_keys(folder / "keys", (home.charters.latest(), home.charter), passphrases)
     connection = home.settings.connection(topics.STATION)
-    run_worker(home.settings, connection, station_charters(home, keys, passphrases), keys, folder)
+    with shared(folder / WORKER_LOCK):  # a second one is a hot standby
+        run_worker(home.settings, connection, station_charters(home, keys, passphrases), keys, folder)
 
 
 class TopicOutlet:
@@ -55,9 +59,11 @@ class TopicOutlet:
         finally:
             source.close()
 
-    def write(self, records: Sequence[tuple[str, str, bytes]], timeout_seconds: float) -> None:
-        """Write records in order; return when each was acknowledged."""
-        write(self._connection, records, timeout_seconds)
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[TopicWriter]:
+        """Connect, and disconnect at the end; raise if no broker answers."""
+        with contextlib.closing(TopicWriter(self._connection)) as writer:
+            yield writer
 
 
 def station_charters(home: Home, keys: Sequence[SigningKey], passphrases: PassphraseSource) -> StationCharters:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 import faust
 from aiokafka.errors import KafkaError
+from faust.tables import TableManager
 from faust.transport.drivers.aiokafka import Consumer
 
 from yizhan.schemas import topics
@@ -67,6 +68,15 @@ class _UnpausedConsumer(Consumer):
 
     def on_buffer_full(self, tp: object) -> None:
         """Do nothing: Faust would resume the partition only when a new record arrives, or after a second."""
+
+
+class _NoTables(TableManager):
+    """Faust's manager of tables, of which there are none: it does not wait a second for their declaration."""
+
+    async def on_start(self) -> None:
+        """Go on at once."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class Station:
@@ -153,19 +163,27 @@ class _Assignment:
     def __init__(self, loading: Callable[[], Loaded], pipeline: Pipeline, patience: float) -> None:
         self._loading, self._pipeline, self._patience = loading, pipeline, patience
         self._state: _PartitionState | None = None
+        self._loaded: asyncio.Future[Loaded] | None = None
+        self._assigned = 0
 
     async def forget(self, *_: object, **__: object) -> None:
         """Read the table again before the next record: another worker may have changed it.
 
-        Waiting records were not acknowledged: the next owner of the partition reads them.
+        Waiting records were not acknowledged: the next owner of the partition reads them. At the first assignment
+        nothing is in progress, and the table is read while Faust still prepares to read.
         """
-        self._state = None
+        self._state, self._assigned = None, self._assigned + 1
+        self._loaded = self._load() if self._assigned == 1 else None
+
+    def _load(self) -> asyncio.Future[Loaded]:
+        return asyncio.get_running_loop().run_in_executor(None, self._loading)
 
     async def state(self) -> _PartitionState:
         """Return the state, read first if necessary."""
         if self._state is None:
             await self._pipeline.wait_until_idle()
-            loaded = await asyncio.get_running_loop().run_in_executor(None, self._loading)
+            loaded = await (self._loaded or self._load())
+            self._loaded = None
             await self._pipeline.reset(loaded)
             self._state = _PartitionState(loaded.follower, PendingTicks(loaded.handled, self._patience))
         return self._state
@@ -241,6 +259,7 @@ def _faust_app(connection: KafkaConnection, settings: Settings, data_folder: Pat
         broker=[f"kafka://{server}" for server in connection.servers],
         broker_credentials=faust.SSLCredentials(context) if context else None,
         store="memory://",
+        TableManager=_NoTables,
         datadir=str(data_folder),
         web_enabled=False,
         topic_allow_declare=False,

@@ -7,7 +7,7 @@ Law 4: a step of an obligation is one statement with the same bytes; no new stat
        that the table covers already.
 Law 5: a statement names its rule and charter.
 
-Rule 1: pure. The table is ``yizhan.followups``, compacted: one key per obligation, and one for its progress.
+Rule 1: pure. The table is ``yizhan.followups`` (:mod:`~yizhan.streams.obligation_table`).
 Rule 2: an error in our code costs the reminders of one record, never the record.
 """
 
@@ -15,17 +15,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Final
-
-from pydantic import Field
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from yizhan.schemas import dsse, followups, postmark, strictjson, topics
 from yizhan.schemas.errors import StatementInvalid
 from yizhan.schemas.followups import Followup
-from yizhan.schemas.header import ContractModel
 from yizhan.schemas.obligation_engine import ObligationEngine, rebuild
-from yizhan.schemas.obligation_state import ObligationState
 from yizhan.schemas.obligation_steps import NOT_OWED
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.statements import read_dated
@@ -41,26 +37,11 @@ if TYPE_CHECKING:
     from yizhan.schemas.admit import Admitted, Record
     from yizhan.schemas.charter import Charter, Charters
     from yizhan.schemas.keys import SigningKey
+    from yizhan.schemas.obligation_state import ObligationState
+    from yizhan.streams.obligation_table import ObligationTable
 
 log = logging.getLogger(__name__)
-PROGRESS_KEY: Final = b"@progress"
-"""Key of the table's progress; no obligation's name begins so."""
 _MARK: Final = (followups.KAFKA_HEADER, b"1")
-
-
-class Progress(ContractModel):
-    """The records that the table covers.
-
-    ``next`` is the next offset of each topic whose records are all in the table; ``audit`` the offset in
-    ``yizhan.audit`` up to which every statement reached its receivers and the table.
-    """
-
-    next: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
-    audit: Annotated[int, Field(ge=0)] = 0
-
-    def to_bytes(self) -> bytes:
-        """Serialise it."""
-        return strictjson.dumps(self.model_dump())
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,39 +54,6 @@ class Followed:
     outputs: tuple[Output, ...] = ()
     changes: tuple[tuple[bytes, bytes | None], ...] = ()
     next: Mapping[str, int] | None = None
-
-
-@dataclass
-class ObligationTable:
-    """The table as it was read: open obligations, and progress."""
-
-    obligations: dict[str, ObligationState] = field(default_factory=dict)
-    progress: Progress = field(default_factory=Progress)
-    unreadable: tuple[bytes, ...] = ()
-    """Keys of unreadable rows to be deleted: their content is rebuilt from the audit."""
-
-    @classmethod
-    def read(cls, records: Iterable[tuple[bytes | None, bytes | None]]) -> ObligationTable:
-        """Read the records (key, value) of ``yizhan.followups`` in order; a malformed table counts as none."""
-        last = {key: value for key, value in records if key}
-        said = last.pop(PROGRESS_KEY, None)
-        if said is None:
-            return cls()
-        obligations, unreadable = dict[str, ObligationState](), list[bytes]()
-        for key, value in last.items():
-            try:
-                if value:
-                    obligations[key.decode()] = ObligationState.model_validate_json(value)
-            except ValueError:
-                unreadable.append(key)
-        try:
-            progress = Progress.model_validate_json(said)
-        except ValueError:
-            unreadable.append(PROGRESS_KEY)
-        if unreadable:
-            log.error("rows of the table of obligations cannot be read; it is rebuilt from the audit: %s", unreadable)
-            return cls(unreadable=tuple(key for key in unreadable if key != PROGRESS_KEY))
-        return cls(obligations, progress)
 
 
 class Follower:

@@ -1,7 +1,8 @@
 """Loads the table of obligations from its own topic and from the audit.
 
 Rule 1: the table is complete before the first record is processed. It is read when partitions are assigned to
-        this worker: another one may have changed it.
+        this worker: another one may have changed it. Nothing of it is on this machine's disk: a station on
+        another machine starts as fast.
 Rule 2: the ends of the events topics are queried before each tick is written. A topic that does not answer keeps
         its last known end: a tick is late by a few seconds at most.
 Rule 3: the audit is read from the table's progress on. So a lost table is rebuilt from the statements, and the
@@ -18,10 +19,11 @@ from yizhan.schemas import topics
 from yizhan.streams import metrics
 from yizhan.streams.cluster import Cluster
 from yizhan.streams.errors import StationError
-from yizhan.streams.followups import Followed, Follower, ObligationTable, Tail
+from yizhan.streams.followups import Followed, Follower, Tail
+from yizhan.streams.obligation_table import ObligationTable, TableRecord, TableWriter, where_to_begin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from yizhan.runtime.connection import KafkaConnection
@@ -31,17 +33,20 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 _ASK_SECONDS: Final = 5.0
 _ASK_ONE_SECONDS: Final = 1.0
+_TAIL_RECORDS: Final = 256
+"""Among so many last records of the table's topic its progress nearly always is; else among 16 times as many."""
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
     """Obligations to continue with, and ticks that wait for events.
 
-    ``first`` is to be sent and entered first; ``audited`` is the end of the audit that was read; ``handled`` the next
-    offset of each events topic.
+    ``table`` continues the table's topic; ``first`` is to be sent and entered first; ``audited`` is the end of the
+    audit that was read; ``handled`` the next offset of each events topic.
     """
 
     follower: Follower
+    table: TableWriter
     first: Followed
     audited: int
     handled: Mapping[str, int]
@@ -62,8 +67,7 @@ def load(
     cluster = Cluster(connection)
     try:
         ends = cluster.ends([topics.FOLLOWUPS, topics.AUDIT])
-        records = cluster.read(topics.FOLLOWUPS, 0, ends[topics.FOLLOWUPS])
-        table = ObligationTable.read((record.key, record.value) for record in records)
+        table = ObligationTable.read(table_records(cluster, ends[topics.FOLLOWUPS]))
         tail = Tail(table, charters, cluster_id)
         for record in cluster.read(topics.AUDIT, table.progress.audit, ends[topics.AUDIT]):
             tail.take(record.value or b"")
@@ -75,7 +79,24 @@ def load(
     log.info(
         "obligations: %d open; %d statements of the audit beyond the table", len(table.obligations), len(tail.said)
     )
-    return Loaded(follower, first, ends[topics.AUDIT], handled)
+    writer = TableWriter(table.rows, ends[topics.FOLLOWUPS])
+    return Loaded(follower, writer, first, ends[topics.AUDIT], handled)
+
+
+def table_records(cluster: Cluster, end: int, topic: str = topics.FOLLOWUPS) -> list[TableRecord]:
+    """Read the records of the table as it was at an end of its topic (``StationError`` if they cannot be read)."""
+    start, back = None, _TAIL_RECORDS
+    while start is None and back < end:
+        start = where_to_begin(_records(cluster, topic, end - back, end))
+        back *= 16
+    if start is None and end > _TAIL_RECORDS:
+        log.warning("%s does not say where the table begins: all its %d records are read", topic, end)
+    return list(_records(cluster, topic, start or 0, end))
+
+
+def _records(cluster: Cluster, topic: str, start: int, end: int) -> Iterator[TableRecord]:
+    for record in cluster.read(topic, start, end):
+        yield TableRecord(record.offset, record.key, record.value)
 
 
 class Ends:

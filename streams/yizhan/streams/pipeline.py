@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.schemas import topics
 from yizhan.streams import metrics
-from yizhan.streams.followups import PROGRESS_KEY, Followed, Progress
+from yizhan.streams.followups import Followed
+from yizhan.streams.obligation_table import Progress, TableWriter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -39,8 +40,8 @@ class Work:
     followed: Followed = field(default_factory=Followed)
     sent: list[tuple[Output, Any]] = field(default_factory=list)
     """Each output with the future of its acknowledgement."""
-    entered: list[Any] = field(default_factory=list)
-    """The same for the table's changes."""
+    entered: list[tuple[bytes, bytes | None, Any]] = field(default_factory=list)
+    """Key, value and future of each record of the table."""
 
 
 class Pipeline:
@@ -57,6 +58,7 @@ class Pipeline:
         self._sent: asyncio.Queue[Work] = asyncio.Queue(window)
         self._entered: asyncio.Queue[Work] = asyncio.Queue(window)
         self._audited = self._under_way = 0
+        self._table = TableWriter({}, 0)
         self._idle = asyncio.Event()
 
     async def start(self, work: Work, outputs: Sequence[Output]) -> None:
@@ -80,7 +82,7 @@ class Pipeline:
 
     async def reset(self, loaded: Loaded) -> None:
         """Continue with a table that was just read; discard everything in progress."""
-        self._audited = loaded.audited
+        self._audited, self._table = loaded.audited, loaded.table
         await self.send(Work(), loaded.first)
 
     async def wait_until_idle(self) -> None:
@@ -98,19 +100,20 @@ class Pipeline:
                 if output.topic == topics.AUDIT:
                     self._audited = sent.offset + 1
             # Crash point: from here on every statement is in Kafka; before it, the table does not say that it was made.
-            changes = list(work.followed.changes)
-            if work.followed.next is not None:
-                done = Progress(next=dict(work.followed.next), audit=self._audited)
-                changes.append((PROGRESS_KEY, done.to_bytes()))
-            work.entered = [await self._send(topics.FOLLOWUPS, key, value, 0, None, None) for key, value in changes]
+            followed = work.followed
+            done = None if followed.next is None else Progress(next=dict(followed.next), audit=self._audited)
+            work.entered = [
+                (key, value, await self._send(topics.FOLLOWUPS, key, value, 0, None, None))
+                for key, value in self._table.records(followed.changes, done)
+            ]
             await self._entered.put(work)
 
     async def acknowledge(self, clock: Callable[[], datetime]) -> None:
         """Run for ever: the only place where an input is acknowledged."""
         while True:
             work = await self._entered.get()
-            for future in work.entered:
-                await future
+            for key, value, future in work.entered:
+                self._table.acknowledged(key, value, (await future).offset)
             # Crash point: from here on all outputs of the input are in Kafka; before it, the
             # input is read again after a crash.
             for event in work.events:

@@ -34,7 +34,7 @@ from yizhan.consumers.bell.rings import (
 from yizhan.consumers.checkpoints import LONGEST_PAGES
 from yizhan.consumers.labels import State
 from yizhan.consumers.store import MIGRATIONS
-from yizhan.runtime.store import SharedStore, open_store, transaction
+from yizhan.runtime.store import SharedStore, open_store, read_store, transaction
 from yizhan.schemas.timestamps import instant, written
 
 BATCH: Final = 500
@@ -60,11 +60,12 @@ class Unless:
 class RingStore(SharedStore):
     """The bell's rows of one inbox; for several threads. Every method raises ``StoreError`` when the disk fails."""
 
-    def __init__(self, path: Path, county: str) -> None:
-        """Open the inbox's database beside the inbox (``StoreError`` if it cannot be used)."""
-        super().__init__(open_store(path, MIGRATIONS))
+    def __init__(self, path: Path, county: str, *, to_read: bool = False) -> None:
+        """Open the inbox's database beside the inbox, or ``to_read`` only (``StoreError`` if it cannot be used)."""
+        super().__init__(read_store(path, MIGRATIONS) if to_read else open_store(path, MIGRATIONS))
         self._county = county
-        self._conn.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_PAGES}")
+        if not to_read:
+            self._conn.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_PAGES}")
 
     # -- what is to ring --
 
