@@ -138,4 +138,4 @@ def test_without_a_broker_the_sentence_says_what_to_start(home: Path, yizhan: Ru
 def test_click_words_are_ours(yizhan: Run) -> None:
     """Usage errors of click itself come in our words too."""
     assert isinstance(main, click.Group)
-    assert "必填" in yizhan("inbox", "ack", "--help").out
+    assert "必填" in yizhan("seal", "--help").out

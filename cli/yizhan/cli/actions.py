@@ -61,6 +61,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "outbox.files": "outbox files --county {county}",
     "outbox.list": "outbox list --county {county}",
     "outbox.run": "outbox run --county {county}",
+    "outbox.show": "outbox show {id} --county {county}",
     "plan.countersign": "countersign {id} --county {county}",
     "postings.list": "postings list --county {county}",
     "sample.init": "sample init",
