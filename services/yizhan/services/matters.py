@@ -191,7 +191,9 @@ def _countersigned(home: Home, county: str, plan: Item, office: Office | None) -
             officers = {} if drafts is None else drafts.office()
     if missing := [name for name in OFFICE if name not in officers]:
         sentence = marked("会签要写明本县的 {names}；请给出机构信息")
-        raise ServiceError(sentence, names=", ".join(missing), hint=Action.to("schema.show", name="office"))
+        raise ServiceError(
+            sentence, names=", ".join(missing), hint=Action.to("plan.name_officers", id=plan.id, county=county)
+        )
     raw = {} if plan.contents is None else plan.contents.raw
     terms = {name: value for name, value in raw.items() if name not in (*OFFICE, *_PLAN_AUTHORS_OWN)}
     return parse_draft(

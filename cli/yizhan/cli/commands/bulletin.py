@@ -23,6 +23,7 @@ from yizhan.cli.context import acting, current_home
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, progress, say, tell
 from yizhan.runtime.clock import utc_now
+from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.bulletins import (
     BulletinFiles,
@@ -83,7 +84,8 @@ def make(
 
 
 def _key(home: Home, label: str, county: str, partner: str | None) -> BulletinKey:
-    return BulletinKey(label, county, partner_of(home, county, partner))
+    hint = Action.to("bulletin.choose_partner", label=label, county=county)
+    return BulletinKey(label, county, partner_of(home, county, partner, hint))
 
 
 def _warnings(made: BulletinFiles) -> list[str]:
