@@ -91,7 +91,7 @@ def measure(ground: Ground) -> dict[str, Any]:
         idle = alarms(outbox, bell, lambda n: n < QUIET)
         before = {"outbox": _peak_mib(sender.pid), "inbox": _peak_mib(bell.pid)}
         begun = time.monotonic()
-        write_samples(ground.home)
+        write_samples(ground.home, (SOURCE, PARTNER))
         draft = parse_draft(json.loads((ground.home / "event.jsonl").read_text("utf-8").splitlines()[0]))
         letter = attach(outbox, draft.model_copy(update={"to": (PARTNER,), "external_ref": "film"}), [film])
         sealed = time.monotonic() - begun

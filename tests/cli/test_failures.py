@@ -54,7 +54,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         ("bug", 1, "ZeroDivisionError: division by zero；加 --debug"),
         ("disk", 1, "yizhan: somewhere: 没有这个文件或目录\n"),
-        ("extra", 1, "pip install 'yizhan[station]'"),
+        ("extra", 1, "pip install '.[station]'"),
         ("interrupt", 130, "已中断"),
         ("silent", 1, "这里需要回答"),
         ("steering", 1, r"yizhan: \x1b[2Jgone"),
@@ -82,10 +82,10 @@ def test_every_client_that_may_be_missing_has_its_extra() -> None:
     """A machine without a role's extra is told which to install."""
     for module, extra in {"faust": "station", "kafka": "desk", "shapely.geometry": "desk"}.items():
         said = failure(ModuleNotFoundError(f"No module named {module!r}", name=module))
-        assert f"pip install 'yizhan[{extra}]'" in said
+        assert f"pip install '.[{extra}]'" in said
     missing = ModuleNotFoundError("No module named 'kafka'", name="kafka")
-    assert "'yizhan[broker]'" in failure(missing, ["broker", "start"])
-    assert "'yizhan[station]'" in failure(missing, ["--home", "x", "digest", "close"])
+    assert "'.[broker]'" in failure(missing, ["broker", "start"])
+    assert "'.[station]'" in failure(missing, ["--home", "x", "digest", "close"])
 
 
 def test_ctrl_c_ends_with_130_and_a_word(home: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house.tree import FOLDERS, ROOT, sources
+from tests.house.tree import FOLDERS, ROOT, sources, syntax
 
 OPENING = frozenset({"open_verified", "SealingKey", "load_sealing", "hpke", "MLKEM768PrivateKey"})
 
@@ -104,7 +104,7 @@ def test_nothing_is_built_on_commands() -> None:
 
 def imported(text: str) -> Iterator[str]:
     """Yield the modules that a program imports, at its top or within."""
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(syntax(text)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
@@ -114,7 +114,7 @@ def imported(text: str) -> Iterator[str]:
 
 def test_no_module_imports_itself_by_a_detour() -> None:
     """No import cycle, also not one for types only: import-linter sees folders, this sees modules."""
-    modules = {_module(name): ast.parse(text) for name, text in sources(*FOLDERS) if "/yizhan/" in name}
+    modules = {_module(name): syntax(text) for name, text in sources(*FOLDERS) if "/yizhan/" in name}
     rest = {module: _imported(tree, modules.keys()) - {module} for module, tree in modules.items()}
     while loose := {
         module
@@ -146,7 +146,7 @@ def test_the_station_is_blind() -> None:
     """Law 3: no file of streams so much as names what opens an envelope."""
     for name, text in sources("streams"):
         words = set()
-        for node in ast.walk(ast.parse(text)):
+        for node in ast.walk(syntax(text)):
             if isinstance(node, ast.Name):
                 words.add(node.id)
             elif isinstance(node, ast.Attribute):

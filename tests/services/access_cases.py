@@ -63,13 +63,13 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "books": ("book_lines", "export_book", "read_books"),
     "charter": ("public_folder", "published", "reader_folder", "role_keys", "roles_folder"),
     "charter_ceremony": (
-        "draft_first", "draft_next", "draft_status", "make_request", "newest_reader", "open_draft", "publish_draft",
-        "sign_draft",
+        "draft_first", "draft_next", "draft_status", "open_draft", "publish_draft", "sign_draft",
     ),
     "charter_reading": (
         "charter_reader", "charter_terms", "charter_versions", "headers_of_county", "headers_of_file",
         "replay_policy", "verify_charter",
     ),
+    "charter_requests": ("make_request", "newest_reader", "read_ladder", "registered_kids"),
     "contract": ("json_schema", "json_schemas"),
     "key_admin": ("destroy_key", "generate_keys", "own_keys", "retired_key"),
     "ledger": (

@@ -30,6 +30,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "charter.propose": "charter propose",
     "charter.renew": "charter propose --renew {role}",
     "charter.request": "charter request --county {county}",
+    "charter.request_ladder": "charter request --county {county} --ladder FILE --out FILE",
     "charter.retire_key": "charter request --county {county} --retire {kid}",
     "charter.show": "charter show",
     "charter.sign": "charter sign {folder} --county …",

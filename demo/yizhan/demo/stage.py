@@ -108,7 +108,7 @@ class Stage:
     def build(cls, home: Path, members: Sequence[str], progress: Callable[[str], None]) -> Stage:
         """Make keys and charter, start the broker, in a home that is ``exclusive_home``. Raises as its parts do."""
         charter = make_sample(home, members, datetime.now(UTC))
-        write_samples(home)
+        write_samples(home, members)
         for county in members:
             phones.install(home, county)
         broker, _changes = bring_up(home, members, now=datetime.now(UTC), progress=progress)

@@ -14,11 +14,12 @@ from typing import Any, Final
 from yizhan.consumers.items import Item
 from yizhan.producers.draft_store import OFFICE
 from yizhan.producers.drafts import Draft, Office, Reference, parse_draft
+from yizhan.producers.forms import form_of
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import NotFound
 from yizhan.schemas.header import NOTICE
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.matters import JointWork, JointWorkState, MatterEvent, in_order, joint_work, matter_ids
 from yizhan.schemas.payloads.common import Ask
 from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
@@ -189,11 +190,11 @@ def _countersigned(home: Home, county: str, plan: Item, office: Office | None) -
     else:
         with read_drafts(home, county) as drafts:
             officers = {} if drafts is None else drafts.office()
-    if missing := [name for name in OFFICE if name not in officers]:
+    titles = {field.name: _(field.title) for field in form_of(PATROL_PLAN)}
+    if missing := [titles[name] for name in OFFICE if name not in officers]:
         sentence = marked("会签要写明本县的 {names}；请给出机构信息")
-        raise ServiceError(
-            sentence, names=", ".join(missing), hint=Action.to("plan.name_officers", id=plan.id, county=county)
-        )
+        hint = Action.to("plan.name_officers", id=plan.id, county=county)
+        raise ServiceError(sentence, names=join_list(missing), hint=hint)
     raw = {} if plan.contents is None else plan.contents.raw
     terms = {name: value for name, value in raw.items() if name not in (*OFFICE, *_PLAN_AUTHORS_OWN)}
     return parse_draft(
