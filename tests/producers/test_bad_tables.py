@@ -228,7 +228,7 @@ def test_csv_is_read_in_the_encodings_that_excel_writes(encoding: str) -> None:
     [(b"PK\x03\x04", "不是 CSV"), (b"\xff\xff\xff", "GB 18030")],
     ids=["workbook", "bytes"],
 )
-def test_what_is_no_csv_is_told_apart(data: Callable[[], bytes], said: str) -> None:
+def test_what_is_no_csv_is_told_apart(data: bytes, said: str) -> None:
     """Each says what to do."""
     with pytest.raises(TableInvalid, match=said):
         list(read_csv(io.BytesIO(data)).rows)
