@@ -28,7 +28,6 @@ from yizhan.consumers import destruction, followups, items, metrics, receipts
 from yizhan.consumers.arrivals import Arrived, Kind, ReceiveOutcome
 from yizhan.consumers.checkpoints import LONGEST_PAGES
 from yizhan.consumers.checks import FOLLOWUP, Examined, Reader, SignedEvent, Unverified, examine
-from yizhan.consumers.errors import NoSuchItem
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.outbox_port import OutboxPort
@@ -41,7 +40,7 @@ from yizhan.runtime.clock import utc_now
 from yizhan.runtime.store import open_store, transaction, wrapped
 from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import Charters
-from yizhan.schemas.errors import CharterInvalid, Reason, YizhanError
+from yizhan.schemas.errors import CharterInvalid, NotFound, Reason, YizhanError
 from yizhan.schemas.followups import KAFKA_HEADER as FOLLOWUP_HEADER
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SealingKey
@@ -207,7 +206,7 @@ class Inbox(InboxView):
             The item as it stands now. A receipt that the outbox could not take is owed, and goes later.
 
         Raises:
-            NoSuchItem: there is no such item.
+            NotFound: there is no such item.
             NotAnswerable: a receipt or notice, or one that is not addressed to us; no name, no badge.
             StoreError: the disk fails; nothing was entered.
         """
@@ -218,7 +217,7 @@ class Inbox(InboxView):
                 if item is None:
                     hint = Action.to("inbox.list", county=self.county)
                     sentence = marked("{county} 的收件箱里没有 {id}")
-                    raise NoSuchItem(sentence, county=self.county, id=item_id[:80], hint=hint)
+                    raise NotFound(sentence, county=self.county, id=item_id[:80], hint=hint)
                 receipt = receipts.checked_answer(item, (name, badge), stage, note, self.county)
                 owed = receipts.enter_answer(conn, item, receipt, now)
             if owed is not None:

@@ -19,6 +19,7 @@ from typing import Final
 
 from yizhan.producers.errors import NotPublishable
 from yizhan.schemas import strictjson
+from yizhan.schemas.actions import Action
 from yizhan.schemas.files import (
     chunk_count,
 )
@@ -49,7 +50,7 @@ def enter(conn: sqlite3.Connection, path: Path, event_id: str, payload: bytes, *
                 log.error("%s: its attached file %s is missing: the event is sent without it", event_id, root.hex())
                 continue
             sentence = marked("{name}：文书说它随文书密封，发件箱旁却没有；请作为附件附上")
-            raise NotPublishable(sentence, name=each.name)
+            raise NotPublishable(sentence, name=each.name, hint=Action.to("event.attach"))
         conn.execute(
             "INSERT OR IGNORE INTO files (seq, root, name, bytes, chunks)"
             " SELECT seq, ?, ?, ?, ? FROM events WHERE id = ?",

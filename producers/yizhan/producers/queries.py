@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 from yizhan.producers.numbering import stored_decision
@@ -66,6 +66,8 @@ class EventRow:
     external_ref: str | None
     replaced_by: str | None
     hash: str
+    first_sent: str | None
+    """When a broker first acknowledged it; None before that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +236,7 @@ def _event_row(conn: sqlite3.Connection, row: sqlite3.Row) -> EventRow:
         external_ref=row["external_ref"],
         replaced_by=row["replaced_by"],
         hash=row["hash"].hex(),
+        first_sent=None if row["first_sent"] is None else written(datetime.fromtimestamp(row["first_sent"], UTC)),
     )
 
 

@@ -25,11 +25,12 @@ from yizhan.consumers.inbox import Inbox
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.actions import Action
 from yizhan.schemas.charter_files import Officer
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import get_language, join_list, marked
 from yizhan.schemas.obligation_steps import RUNGS
 from yizhan.services.access_log import record, record_if_possible
 from yizhan.services.actor import Actor, process_account
-from yizhan.services.errors import NotFound, ServiceError
+from yizhan.services.errors import ServiceError
 from yizhan.services.files import write_new
 from yizhan.services.home import Home
 from yizhan.services.stores import inbox_path

@@ -85,7 +85,8 @@ def make(
 
 
 def _key(home: Home, label: str, county: str, partner: str | None) -> BulletinKey:
-    return BulletinKey(label, county, partner_of(home, county, partner))
+    hint = Action.to("bulletin.choose_partner", label=label, county=county)
+    return BulletinKey(label, county, partner_of(home, county, partner, hint))
 
 
 def _warnings(made: BulletinFiles) -> list[str]:
