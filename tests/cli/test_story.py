@@ -111,7 +111,7 @@ def test_two_reports_of_one_fire_are_linked_and_keep_their_authors(station: Stat
 
 
 def test_only_ones_own_report_is_linked_with_another_that_came(station: Station, yizhan: Run) -> None:
-    """link accepts only an own report and another report that was received."""
+    """``link`` accepts only an own report and another report that was received."""
     (ours,) = publish(yizhan, SHOUNING, FIRE)
     exchange(station)
     assert "不是本县发出的" in yizhan("link", ours, ours, "--county", QINGYUAN).err
