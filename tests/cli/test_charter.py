@@ -208,3 +208,48 @@ def test_the_policy_is_shown_and_replayed(table: Table) -> None:
     found = table.a("charter", "replay", "--policy", new, headers, "--county", A)
     assert (found["headers"], len(found["different"])) == (3, 3)
     assert {each["was"]["rule"] for each in found["different"]} == {"fire"}
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        (None, "联络人名单是空的"),
+        ("", "得到 空文件"),
+        ("ladder = []\n", "得到 ladder"),
+        ('[ladder]\nrole = "值班"\n', "ladder"),
+        ('[[people]]\nname = "陈某"\n', "得到 people"),
+        ('[[ladder]]\nrole = "值班"\nname = "陈某"\n', "phone"),
+        ('[[ladder]]\nrole = "值班"\nname = "陈某"\nphone = "110"\nfax = "1"\n', "fax"),
+        ("not toml", "得到 不可读的文件"),
+    ],
+)
+def test_a_request_without_anybody_to_call_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], written: str | None, says: str
+) -> None:
+    """The file is named, with what was expected and what it has; no request is written."""
+    office, ladder, out = Office(tmp_path / "a", capsys), tmp_path / "ladder.toml", tmp_path / "request.json"
+    office("keys", "generate", "--county", A)
+    ladder.write_text(written or "", "utf-8")
+    given: list[str | Path] = [] if written is None else ["--ladder", ladder]
+    assert says in office("charter", "request", "--county", A, "--out", out, *given, code=1)
+    assert not out.exists()
+
+
+def test_a_request_is_not_written_over_a_file(table: Table) -> None:
+    """What is there stays; an option that would change nothing, and an office that there is not, are refused."""
+    out = table.folder / f"req/{A}.json"
+    before = out.read_bytes()
+    assert str(out) in table.a("charter", "request", "--county", A, "--out", out, code=1)
+    assert out.read_bytes() == before
+    table.first()
+    for words, says in (
+        (("--new-role", "roots"), "roots"),
+        (("--compromised", "2026-01-01"), "--revoke"),
+        (("--until", "2026-01-01"), "--retire"),
+    ):
+        new = table.folder / "new.json"
+        assert says in table.a("charter", "request", "--county", A, "--out", new, *words, code=1)
+        assert not new.exists()
+    ladder = table.folder / "ladder.toml"
+    said = table.station("charter", "request", "--station", "--out", new, "--ladder", ladder, code=1)
+    assert "--ladder" in said

@@ -54,7 +54,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         ("bug", 1, "ZeroDivisionError: division by zero；加 --debug"),
         ("disk", 1, "yizhan: somewhere: 没有这个文件或目录\n"),
-        ("extra", 1, "pip install 'yizhan[station]'"),
+        ("extra", 1, "pip install '.[station]'"),
         ("interrupt", 130, "已中断"),
         ("silent", 1, "这里需要回答"),
         ("steering", 1, r"yizhan: \x1b[2Jgone"),
@@ -82,10 +82,10 @@ def test_every_client_that_may_be_missing_has_its_extra() -> None:
     """A machine without a role's extra is told which to install."""
     for module, extra in {"faust": "station", "kafka": "desk", "shapely.geometry": "desk"}.items():
         said = failure(ModuleNotFoundError(f"No module named {module!r}", name=module))
-        assert f"pip install 'yizhan[{extra}]'" in said
+        assert f"pip install '.[{extra}]'" in said
     missing = ModuleNotFoundError("No module named 'kafka'", name="kafka")
-    assert "'yizhan[broker]'" in failure(missing, ["broker", "start"])
-    assert "'yizhan[station]'" in failure(missing, ["--home", "x", "digest", "close"])
+    assert "'.[broker]'" in failure(missing, ["broker", "start"])
+    assert "'.[station]'" in failure(missing, ["--home", "x", "digest", "close"])
 
 
 def test_ctrl_c_ends_with_130_and_a_word(home: Path) -> None:
@@ -138,4 +138,21 @@ def test_without_a_broker_the_sentence_says_what_to_start(home: Path, yizhan: Ru
 def test_click_words_are_ours(yizhan: Run) -> None:
     """Usage errors of click itself come in our words too."""
     assert isinstance(main, click.Group)
-    assert "必填" in yizhan("inbox", "ack", "--help").out
+    assert "必填" in yizhan("seal", "--help").out
+
+
+def test_an_error_names_the_option_that_helps(yizhan: Run, home: Path) -> None:
+    """A table of one type, a partner that must be chosen, a home without the keys: the command to run is printed."""
+    for words, command in (
+        (("export", "all.csv", "--county", "350924"), "yizhan export all.csv --type … --county 350924"),
+        (
+            ("digest", "show", "2026Q3", "--county", "350924", "--with", "350924"),
+            "yizhan digest show 2026Q3 --county 350924 --with …",
+        ),
+        (
+            ("bulletin", "make", "2026Q3", "--county", "350924", "--with", "350924"),
+            "yizhan bulletin make 2026Q3 --county 350924 --with …",
+        ),
+    ):
+        ran = yizhan(*words)
+        assert (ran.code, f"请运行 {command}" in ran.err) == (1, True), ran.err

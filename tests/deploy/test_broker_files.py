@@ -107,7 +107,7 @@ def test_a_killed_broker_is_gone_when_its_last_thread_is(home: Path) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         broker.folder.mkdir(exist_ok=True)
-        broker._remember(process.pid)  # noqa: SLF001 -- as start does
+        broker.process.remember(process.pid)  # as start does
         stat = Path(f"/proc/{process.pid}/stat")
         until(lambda: stat.read_text().rpartition(")")[2].split()[0] == "Z", "a zombie")
         assert broker.pid() == process.pid

@@ -26,6 +26,7 @@ from yizhan.ledger.verify import VerifiedLog, statements_path, verify
 from yizhan.schemas import notes, tiles
 from yizhan.schemas.checkpoints import Checkpoint, open_checkpoint, sign_checkpoint
 from yizhan.schemas.errors import NoteInvalid, StatementInvalid
+from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.proofs import entry_of, parse_proof, verify_proof
 from yizhan.schemas.sample import SIX
 
@@ -110,6 +111,29 @@ def test_a_flipped_bit_anywhere_is_named(copy: Path, path: str, named: str) -> N
         assert error.value.path == named, str(error.value)
     place.write_bytes(good)
     check(copy)
+
+
+@pytest.mark.parametrize("path", ["tile/0/273.p/112", "tile/entries/273.p/112", "tile/1/001.p/17"])
+@pytest.mark.parametrize("harm", ["changed", "cut"])
+def test_a_stale_partial_tile_is_named(copy: Path, path: str, harm: str) -> None:
+    """Who has an earlier checkpoint reads the narrower tiles: they are how the wider ones begin, or are named."""
+    good = (copy / path).read_bytes()
+    (copy / path).write_bytes(good[:-1] + bytes([good[-1] ^ 1]) if harm == "changed" else good[:-1])
+    with pytest.raises(LogDamaged) as error:
+        check(copy)
+    assert error.value.path == path, str(error.value)
+
+
+def test_another_key_for_other_tools_is_named(copy: Path) -> None:
+    """``log.vkey`` is the log's key by the charter, or there is none."""
+    key = notes.verifier_key(world().origin, world().ledger.signing.public)
+    (copy / "log.vkey").write_text(f"{key}\n")
+    check(copy)
+    for other in (f"{key}", notes.verifier_key(world().origin, SigningKey.generate().public) + "\n", ""):
+        (copy / "log.vkey").write_text(other)
+        with pytest.raises(LogDamaged, match="from the charter") as error:
+            check(copy)
+        assert error.value.path == "log.vkey"
 
 
 @pytest.mark.exhaustive

@@ -35,7 +35,7 @@ def failure(error: Exception, args: Sequence[str] = ()) -> str:
     if isinstance(error, YizhanError):
         return with_hint(error_sentence(error), error)
     if isinstance(error, ModuleNotFoundError) and (extra := _extra(error, args)):
-        sentence = _("这台机器没有安装这个角色所需的 {module}；请运行 pip install 'yizhan[{extra}]'")
+        sentence = _("这台机器没有安装这个角色所需的 {module}；请在源码目录运行 pip install '.[{extra}]'")
         return sentence.format(module=error.name, extra=extra)
     if isinstance(error, UnicodeDecodeError):
         sentence = _("读到的文字不是 {encoding}；请把终端或程序的编码改成它，或设 PYTHONIOENCODING")

@@ -32,6 +32,10 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 COMMANDS: Final[Mapping[str, str]] = {
+    "status": marked("一切是否正常，不正常的该怎么办"),
+    "up": marked("在后台启动这个主目录有密钥的一切进程，等到都就绪；已在运行的不动，只补缺的"),
+    "down": marked("停下 yizhan up 启动的进程，等到都结束；别的不动"),
+    "logs": marked("显示后台进程的日志"),
     "new": marked("写一件新的：逐题问，逐题存，全文看过再发"),
     "draft": marked("草稿：没有写完或没有发出的"),
     "publish": marked("发出事件：逐行读 JSON Lines 文件，封好、签名、存入发件箱"),
@@ -47,6 +51,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "link": marked("并案：告知对方，本县的 OWN 和对方的 OTHER 是同一件事"),
     "story": marked("把一件事从头讲到尾：首报、续报、更正、答复、签收、终报，收发两本簿子合在一起，按时间排列"),
     "due": marked("待办：本县该办的、逾期的、别县欠本县的，各到何时，依据哪一条，怎样履行"),
+    "handover": marked("交接班：下一班必须知道的，一条一句，可以照着念"),
     "bell": marked("本县的铃：怎样通知到人，通没通到"),
     "digest": marked("季度通报：驿站结算，各县阅读"),
     "bulletin": marked("季度情报通报：两县一个季度的正式通报，供人阅读和存档"),
@@ -68,6 +73,9 @@ COMMANDS: Final[Mapping[str, str]] = {
 }
 """Every command, in the order of the help page, and the first sentence of its own help (tested)."""
 _ELSEWHERE: Final = {
+    "up": "cli.commands.processes:up",
+    "down": "cli.commands.processes:down",
+    "logs": "cli.commands.processes:logs",
     "import": "cli.commands.imports:command",
     "link": "cli.commands.story:link",
     "cap": "cli.commands.cap:cap",

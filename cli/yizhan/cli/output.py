@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
 from itertools import zip_longest
+from pathlib import PurePath
 from typing import Any, Final
 
 import click
@@ -38,7 +39,7 @@ _LEAST: Final = 16
 
 
 def as_json(value: Any) -> Any:  # noqa: ANN401 -- anything that lists or shows
-    """Turn dataclasses, times, bytes and mappings into what JSON has; bytes become hex, times UTC."""
+    """Turn dataclasses, times, paths, bytes and mappings into what JSON has; bytes become hex, times UTC."""
     if isinstance(value, Enum | Sentence):
         return value.value if isinstance(value, Enum) else str(value)
     if isinstance(value, BaseModel):
@@ -53,7 +54,7 @@ def as_json(value: Any) -> Any:  # noqa: ANN401 -- anything that lists or shows
         return written(value)
     if isinstance(value, bytes):
         return value.hex()
-    return value
+    return str(value) if isinstance(value, PurePath) else value
 
 
 def fields_of(value: object, names: str) -> dict[str, Any]:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from yizhan.cli.actions import command_of
 from yizhan.consumers.inbox import Inbox
 from yizhan.demo import phones
 from yizhan.deploy.broker import Broker
@@ -38,12 +40,14 @@ from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.schemas.keys import SigningKey, load_signing
 from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
+from yizhan.services.processes import HomeProcess, home_processes
 from yizhan.services.sample import make_sample
 from yizhan.services.sample_files import write_samples
 
 MARKER: Final = "yizhan-demo"
 """A file that says: this folder was made by the demonstration and may be made again. Locked while one plays."""
 PATIENCE_SECONDS: Final = 60.0
+_LEDGER: Final = ("ledger", "cosign")
 _Found = TypeVar("_Found")
 
 
@@ -104,7 +108,7 @@ class Stage:
     def build(cls, home: Path, members: Sequence[str], progress: Callable[[str], None]) -> Stage:
         """Make keys and charter, start the broker, in a home that is ``exclusive_home``. Raises as its parts do."""
         charter = make_sample(home, members, datetime.now(UTC))
-        write_samples(home)
+        write_samples(home, members)
         for county in members:
             phones.install(home, county)
         broker, _changes = bring_up(home, members, now=datetime.now(UTC), progress=progress)
@@ -117,34 +121,31 @@ class Stage:
         return load_signing(path)
 
     def start(self) -> None:
-        """Start station, publishers and inboxes, and wait until each has said that it is ready."""
-        self.supervisor.start("station", self.command("station", "run"))
-        for county in self.members:
-            self.supervisor.start(f"inbox-{county}", self.command("inbox", "run", "--county", county, "--json"))
-            self.supervisor.start(f"outbox-{county}", self.command("outbox", "run", "--county", county))
+        """Start station, publishers and inboxes, and wait until each reports that it is ready."""
+        self._start(each for each in home_processes(Home(self.home)) if each.name.split("-")[0] not in _LEDGER)
         place = Home(self.home)
         for county in self.members:
             folder, charters = self.home / "counties" / county, place.reader_of(county)
             self.outboxes[county] = Outbox(folder / "outbox.sqlite3", county, self.signing(county), charters)
             self.inboxes[county] = Inbox(folder / "inbox.sqlite3", county, (), charters)
-        wait_for(_("驿站就绪，见 logs/station.log"), lambda: self._log_contains("station", "Worker ready"))
-        for county in self.members:
-            for part in ("inbox", "outbox"):
-                name = f"{part}-{county}"
-                what = _("{name} 就绪，见 logs/{name}.log").format(name=name)
-                wait_for(what, partial(self._log_contains, name, "ready"))
 
     def start_ledger(self) -> None:
         """Start the ledger and each county's cosigner, and wait until they are ready."""
-        self.supervisor.start("ledger", self.command("ledger", "run"))
-        for county in self.members:
-            self.supervisor.start(f"cosign-{county}", self.command("ledger", "cosign", "--county", county))
-        for name in ("ledger", *(f"cosign-{county}" for county in self.members)):
-            what = _("{name} 就绪，见 logs/{name}.log").format(name=name)
-            wait_for(what, partial(self._log_contains, name, "ready"))
+        self._start(each for each in home_processes(Home(self.home)) if each.name.split("-")[0] in _LEDGER)
+
+    def _start(self, processes: Iterable[HomeProcess]) -> None:
+        chosen = list(processes)
+        for each in chosen:
+            words = shlex.split(command_of(each.action))[1:]
+            # What arrives is read from the inbox's log.
+            shown = ["--json" if word == "--quiet" else word for word in words]
+            self.supervisor.start(each.name, self.command(*shown))
+        for each in chosen:
+            what = _("{name} 就绪，见 logs/{name}.log").format(name=each.name)
+            wait_for(what, partial(self._log_contains, each.name, each.ready))
 
     def ledger_is_idle(self) -> bool:
-        """Tell whether the ledger has read everything that the station has said."""
+        """Return whether the ledger has read every statement of the station."""
         with Wire(self.settings.connection(topics.LEDGER), topics.LEDGER, "demo", [topics.AUDIT], []) as wire:
             end = wire.ends()[topics.AUDIT]
             checkpoints = CheckpointStore(self.home / "ledger" / HEADS)
@@ -158,7 +159,7 @@ class Stage:
         return [sys.executable, "-m", "yizhan.cli", "--home", str(self.home), "--lang", get_language(), *words]
 
     def yizhan(self, *words: str) -> str:
-        """Run one of our commands as a person would; what it printed.
+        """Run a command of ours in a process of its own; return its output.
 
         Raises:
             ServiceError: it failed; what it said.

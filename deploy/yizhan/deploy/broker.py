@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import random
-import signal
 import socket
 import subprocess
 import time
@@ -29,6 +28,7 @@ from yizhan.deploy.errors import BrokerFailed
 from yizhan.deploy.jars import Progress, cache_folder, ensure_jars, java, locked
 from yizhan.deploy.properties import server_properties
 from yizhan.runtime.connection import KafkaConnection
+from yizhan.runtime.detached import Detached
 from yizhan.schemas.i18n import _
 
 HEAP_MIB: Final = 512
@@ -63,8 +63,7 @@ class Broker:
         self._cache = cache or cache_folder()
         self._heap_mib = heap_mib
         self._data = self.folder / "data"
-        self._child: int | None = None
-        self._pid_file = self.folder / "pid"
+        self.process = Detached(self.folder / "pid")
         self.log = self.folder / "broker.log"
         self.console = self.folder / "console.log"
 
@@ -93,7 +92,7 @@ class Broker:
             self.prepare(progress)
             self._check_ports()
             progress(_("启动 Kafka"))
-            self._spawn()
+            self.process.start(self.command(), self.console, empty=True)
             self._wait_ready(timeout)
         return self.status()
 
@@ -127,25 +126,12 @@ class Broker:
             self.prepare(progress)
             self._check_ports()
             argv = self.command()
-            self._remember(os.getpid())  # exec keeps both the id and the start time
+            self.process.remember(os.getpid())  # exec keeps both the id and the start time
         os.execv(argv[0], argv)  # noqa: S606  our own list, no shell
 
     def stop(self, timeout: float = STOP_SECONDS) -> bool:
         """Stop it: SIGTERM, after ``timeout`` seconds SIGKILL. Return False if it did not run."""
-        pid = self.pid()
-        if pid is None:
-            self._pid_file.unlink(missing_ok=True)
-            return False
-        for number, patience in ((signal.SIGTERM, timeout), (signal.SIGKILL, 10.0)):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-            deadline = time.monotonic() + patience
-            while time.monotonic() < deadline:
-                if self.pid() != pid:
-                    self._pid_file.unlink(missing_ok=True)
-                    return True
-                time.sleep(0.05)
-        raise BrokerFailed(f"process {pid}: expected it to end when killed; look at {self.log}")
+        return self.process.stop(timeout)
 
     def status(self) -> Status:
         """Return whether it runs, and where; asks the operating system only."""
@@ -155,15 +141,7 @@ class Broker:
 
     def pid(self) -> int | None:
         """Return the broker's process id if that very process is alive, else None."""
-        try:
-            kept = json.loads(self._pid_file.read_text())
-            pid, started = int(kept["pid"]), str(kept["started"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        if pid == self._child:  # started by this object: nobody else waits for it
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-        return pid if _start_time(pid) == started else None
+        return self.process.pid()
 
     def cluster_id(self) -> str | None:
         """Return the id that the storage was formatted with, or None before the first start."""
@@ -183,38 +161,9 @@ class Broker:
         cluster_id = cluster_id.replace("-", "A", 1) if cluster_id.startswith("-") else cluster_id
         argv = [*self._java(), "kafka.tools.StorageTool", "format", "-t", cluster_id,
                 "-c", str(self.folder / "server.properties")]  # fmt: skip
-        said = subprocess.run(argv, capture_output=True, text=True, check=False)
-        if said.returncode != 0:
-            raise BrokerFailed(f"{self._data} cannot be formatted; Kafka said: {said.stderr or said.stdout}")
-
-    def _spawn(self) -> None:
-        argv = self.command()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        # A signal in between would leave a broker that no file names.
-        was = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-        try:
-            pid = os.posix_spawn(
-                argv[0],
-                argv,
-                os.environ,
-                file_actions=[
-                    (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                    (os.POSIX_SPAWN_OPEN, 1, str(self.console), flags, 0o600),
-                    (os.POSIX_SPAWN_DUP2, 1, 2),
-                ],
-                setsid=True,  # Ctrl-C in this terminal must not reach the broker
-                setsigmask=was,
-                setsigdef=[signal.SIGPIPE, signal.SIGINT],
-            )
-            self._child = pid
-            self._remember(pid)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, was)
-
-    def _remember(self, pid: int) -> None:
-        part = self._pid_file.with_name("pid.part")
-        part.write_text(json.dumps({"pid": pid, "started": _start_time(pid)}))
-        part.replace(self._pid_file)
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise BrokerFailed(f"{self._data} cannot be formatted; Kafka said: {done.stderr or done.stdout}")
 
     def _wait_ready(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout
@@ -222,7 +171,7 @@ class Broker:
         while time.monotonic() < deadline:
             if self.pid() is None:
                 raise _Ended(f"the broker ended while starting; {self._last_words()}")
-            if _speaks(self._ports()[0], connection) and admin.answers(connection):
+            if connection.speaks() and admin.answers(connection):
                 return
             time.sleep(0.1)
         raise BrokerFailed(
@@ -258,42 +207,6 @@ class Broker:
                     f"port {port} is taken by another process: stop that one, or change "
                     f"{self.folder / 'ports.json'} and bootstrap_servers in yizhan.toml"
                 )
-
-
-def _start_time(pid: int) -> str | None:
-    """Return what distinguishes a process from a later one with the same id; None for a dead one.
-
-    A killed broker is a zombie at once, but holds its port until the last of its threads has ended.
-    """
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return None
-    state, *fields = stat.rpartition(")")[2].split()  # the name before it may hold anything
-    over = state in "ZX" and int(fields[16]) <= 1  # num_threads, field 20 of proc(5)
-    return None if over else f"{boot}/{fields[18]}"  # starttime, field 22
-
-
-_API_VERSIONS: Final = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
-"""The first question of Kafka's protocol: length, api key 18, version 0, id 1, no client name."""
-
-
-def _speaks(port: int, connection: KafkaConnection) -> bool:
-    """Return whether a TLS server that speaks Kafka listens there. The Kafka client is used only then.
-
-    kafka-python leaves its sockets open when a connection fails; this check avoids such failures.
-    """
-    context = connection.ssl_context()
-    assert context is not None  # noqa: S101  the administrator's connection always has TLS
-    with (
-        contextlib.suppress(OSError),
-        socket.create_connection(("127.0.0.1", port), 2.0) as plain,
-        context.wrap_socket(plain, server_hostname="127.0.0.1") as secure,
-    ):
-        secure.sendall(_API_VERSIONS)
-        return len(secure.recv(4)) > 0
-    return False
 
 
 def _is_free(port: int) -> bool:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from yizhan.ledger.errors import LogDamaged
 from yizhan.ledger.files import Folder
-from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder, Tiles
+from yizhan.ledger.log_source import CHECKPOINT, FINAL, VERIFIER_KEY, LogFolder, Tiles
 from yizhan.ledger.tree_builder import TreeBuilder
-from yizhan.ledger.verify import read_checkpoint, statements_path
-from yizhan.schemas import notes, tiles
+from yizhan.ledger.verify import read_checkpoint, statements_path, verifier_keys
+from yizhan.schemas import tiles
 from yizhan.schemas.actions import Action
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
     from yizhan.ledger.statements import Statements
     from yizhan.schemas.charter import Charters
     from yizhan.schemas.checkpoints import OpenedCheckpoint
-
-VERIFIER_KEY = "log.vkey"
-"""The log's Ed25519 key as tools in the field take it."""
 
 
 def export(
@@ -70,8 +67,7 @@ def export(
         hint = Action.to("audit.verify", where=log)
         raise LogDamaged(str(log), "its entries do not match its signed checkpoint; verify it", hint=hint)
     files.sync()
-    (key, *_others) = [entry.key for entry in newest.charter.ledger.values() if entry.holds(newest.at)]
-    files.replace(VERIFIER_KEY, f"{notes.verifier_key(newest.checkpoint.origin, key)}\n".encode())
+    files.replace(VERIFIER_KEY, verifier_keys(newest)[0])
     if final is not None and final.checkpoint.size <= size:
         files.replace(FINAL, final.note.to_bytes())
     files.replace(CHECKPOINT, newest.note.to_bytes())

@@ -17,12 +17,14 @@ from yizhan.ledger.errors import REBUILD, LogDamaged
 from yizhan.schemas import merkle, notes, tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 CHECKPOINT: Final = "checkpoint"
 """The newest checkpoint, signed by the log, with the cosignatures received so far (tlog-tiles)."""
 FINAL: Final = "final"
 """The newest checkpoint with its quorum. An addition to tlog-tiles, which knows only one checkpoint."""
+VERIFIER_KEY: Final = "log.vkey"
+"""Of an export: the log's Ed25519 key as tools in the field take it."""
 _MAX_BYTES: Final = notes.MAX_NOTE_BYTES
 _TIMEOUT_SECONDS: Final = 30.0
 
@@ -32,6 +34,9 @@ class LogSource(Protocol):
 
     def read(self, path: str) -> bytes | None:
         """Return a file by its relative path, or None if it is not there (``LogDamaged`` if unreadable)."""
+
+    def partials(self) -> Iterable[str]:
+        """Return the paths of all partial tiles and bundles, also those that wider ones replaced; none if unknown."""
 
 
 class LogFolder:
@@ -50,6 +55,10 @@ class LogFolder:
             return None
         except OSError as error:
             raise LogDamaged(path, f"cannot be read: {error.strerror}") from error
+
+    def partials(self) -> Iterable[str]:
+        """Return the paths of the partial tiles and bundles that are there."""
+        return sorted(path.relative_to(self.root).as_posix() for path in self.root.glob("tile/**/*.p/*"))
 
 
 class HttpSource:
@@ -71,6 +80,10 @@ class HttpSource:
                 raise LogDamaged(path, f"the server answers {error.code}") from error
         except OSError as error:
             raise LogDamaged(path, f"the server does not answer: {error}") from error
+
+    def partials(self) -> Iterable[str]:
+        """Return none: a web server does not say what it has."""
+        return ()
 
 
 def source(where: str) -> LogSource:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from yizhan.ledger.checkpoint_store import NOTHING, Head
 from yizhan.ledger.errors import LedgerError, LedgerNotReady, NoSuchStatement
 from yizhan.ledger.tree_builder import TreeBuilder
-from yizhan.runtime.store import Store, open_store, transaction, wrapped
+from yizhan.runtime.store import Store, open_store, read_store, transaction, wrapped
 from yizhan.schemas import tiles
 from yizhan.schemas.actions import Action
 from yizhan.schemas.checkpoints import open_checkpoint
@@ -96,7 +96,46 @@ class LogEvidence:
     settled: str | None
 
 
-class LogMirror(Store):
+class _Reading(Store):
+    """What is asked of a copy, opened to read or to write."""
+
+    @property
+    def head(self) -> Head:
+        """The last tree that was checked."""
+        row = self._row()
+        return Head(int(row["size"]), bytes(row["root"]))
+
+    @property
+    def cosigned(self) -> bool:
+        """Whether our cosignature on the head is published."""
+        return bool(self._row()["cosigned"])
+
+    def final(self) -> bytes | None:
+        """Return the newest checkpoint with its quorum, as a signed note; None if there is none."""
+        return None if (note := self._row()["final"]) is None else bytes(note)
+
+    def evidence(self, *, standing: bool = False) -> list[LogEvidence]:
+        """Return the evidence, oldest first; only what is not settled if ``standing``."""
+        which = "WHERE settled IS NULL" if standing else ""
+        with wrapped(self._conn):
+            rows = self._conn.execute(f"SELECT * FROM evidence {which} ORDER BY seq")  # noqa: S608 -- our own words
+            return [LogEvidence(**dict(row)) for row in rows]
+
+    def _row(self) -> sqlite3.Row:
+        with wrapped(self._conn):
+            row: sqlite3.Row = self._conn.execute("SELECT * FROM head").fetchone()
+        return row
+
+
+class MirrorView(_Reading):
+    """One county's copy, opened to read only: it creates no file and changes nothing."""
+
+    def __init__(self, path: Path) -> None:
+        """Open the database, which exists (``StoreError``)."""
+        super().__init__(read_store(path, _SCHEMA))
+
+
+class LogMirror(_Reading):
     """One county's copy. For one writer; close it, or use it as a context manager."""
 
     def __init__(self, path: Path, county: str, charters: Charters, clock: Callable[[], datetime]) -> None:
@@ -129,33 +168,11 @@ class LogMirror(Store):
 
     # -- state --
 
-    @property
-    def head(self) -> Head:
-        """The last tree that was checked."""
-        row = self._row()
-        return Head(int(row["size"]), bytes(row["root"]))
-
-    @property
-    def cosigned(self) -> bool:
-        """Whether our cosignature on the head is published."""
-        return bool(self._row()["cosigned"])
-
-    def final(self) -> bytes | None:
-        """Return the newest checkpoint with its quorum, as a signed note; None if there is none."""
-        return None if (note := self._row()["final"]) is None else bytes(note)
-
     def position(self, cluster: str) -> int:
         """Return the offset of ``yizhan.checkpoints`` to continue from in a cluster."""
         with wrapped(self._conn):
             row = self._conn.execute("SELECT next FROM positions WHERE cluster = ?", (cluster,)).fetchone()
         return 0 if row is None else int(row["next"])
-
-    def evidence(self, *, standing: bool = False) -> list[LogEvidence]:
-        """Return the evidence, oldest first; only what is not settled if ``standing``."""
-        which = "WHERE settled IS NULL" if standing else ""
-        with wrapped(self._conn):
-            rows = self._conn.execute(f"SELECT * FROM evidence {which} ORDER BY seq")  # noqa: S608 -- our own words
-            return [LogEvidence(**dict(row)) for row in rows]
 
     def settle(self, seq: int, by: str) -> None:
         """Record that a person has settled a piece of evidence: from then on it blocks nothing.
@@ -203,11 +220,6 @@ class LogMirror(Store):
         raise NoSuchStatement("this statement is not in the part of the log that was checked here; try again soon")
 
     # -- internal --
-
-    def _row(self) -> sqlite3.Row:
-        with wrapped(self._conn):
-            row: sqlite3.Row = self._conn.execute("SELECT * FROM head").fetchone()
-        return row
 
     def _tile(self, level: int, number: int) -> bytes:
         with wrapped(self._conn):

@@ -4,7 +4,9 @@ Rule 1: the log is rebuilt in memory from its entries, and every file compared: 
         edge only, and each difference is named.
 Rule 2: nothing is believed but what the checkpoint's signatures cover. The root at the end covers every
         leaf; a tile that does not match its leaves is named.
-Rule 3: an interrupted run continues from what it had checked; the root is computed over everything.
+Rule 3: what other tools read is checked too: the log's key in ``log.vkey``, and the narrower tiles that wider ones
+        replaced, which whoever has an earlier checkpoint still reads.
+Rule 4: an interrupted run continues from what it had checked; the root is computed over everything.
 """
 
 from __future__ import annotations
@@ -14,9 +16,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.ledger.errors import LogDamaged, LogForked
-from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogSource, Tiles
+from yizhan.ledger.log_source import CHECKPOINT, FINAL, VERIFIER_KEY, LogSource, Tiles
 from yizhan.ledger.tree_builder import TreeBuilder
-from yizhan.schemas import merkle, tiles
+from yizhan.schemas import merkle, notes, tiles
 from yizhan.schemas.checkpoints import Checkpoint, OpenedCheckpoint, open_checkpoint
 from yizhan.schemas.errors import NoteInvalid, ProofInvalid
 from yizhan.schemas.proofs import entry_of
@@ -95,6 +97,7 @@ def verify(
     newest = read_checkpoint(files, CHECKPOINT, charters)
     if newest is None:
         raise LogDamaged(CHECKPOINT, "is missing: expected a log (tlog-tiles) with its newest checkpoint")
+    _check_key(files, newest)
     final = _newest_final(files, newest, charters)
     size = newest.checkpoint.size
     walk = _Walk(files, size, _resumed(state, newest.checkpoint), check_statement)
@@ -110,9 +113,26 @@ def verify(
                 _compare(walk.builder.root(), opened.checkpoint)
     if final is not None and final.checkpoint.size < resumed_at:
         _compare(tiles.root_at(final.checkpoint.size, Tiles(files, size).tile), final.checkpoint)
+    walk.check_partials()
     if state is not None:
         _save(state, newest.checkpoint.origin, walk.builder)
     return VerifiedLog(newest, final, resumed_at, walk.statements)
+
+
+def verifier_keys(newest: OpenedCheckpoint) -> list[bytes]:
+    """Return what ``log.vkey`` may hold at a checkpoint: a line for each key of the log that was valid then."""
+    held = [entry.key for entry in newest.charter.ledger.values() if entry.holds(newest.at)]
+    return [f"{notes.verifier_key(newest.checkpoint.origin, key)}\n".encode() for key in held]
+
+
+def _check_key(files: LogSource, newest: OpenedCheckpoint) -> None:
+    found = files.read(VERIFIER_KEY)
+    if found is not None and found not in (expected := verifier_keys(newest)):
+        raise LogDamaged(
+            VERIFIER_KEY,
+            f"is not the log's key: expected {expected[0].decode().strip()}, got {ascii(found[:200])[2:-1]}; "
+            "other tools would believe whoever holds that key: take it from the charter, or export again",
+        )
 
 
 def _newest_final(files: LogSource, newest: OpenedCheckpoint, charters: Charters) -> OpenedCheckpoint | None:
@@ -157,6 +177,19 @@ class _Walk:
             for path, content in self.builder.extend(part):
                 self._compare_file(path, content)
             yield self.builder.size
+
+    def check_partials(self) -> None:
+        """Compare the partial tiles and bundles that are still there with the wider ones, which were checked."""
+        for path in self._files.partials():
+            level, number, width = tiles.parse_path(path) or (None, 0, 0)
+            covered = min(width, tiles.tile_width(level or 0, number, self._size))
+            if not covered:
+                continue  # no name of a tile, or written ahead of its checkpoint
+            each = tiles.FRAMED_BYTES if level is None else merkle.HASH_BYTES
+            whole = self._tiles.bundle(number) if level is None else self._tiles.tile(level, number)
+            found = self._files.read(path) or b""
+            if len(found) != width * each or found[: covered * each] != whole[: covered * each]:
+                raise LogDamaged(path, "is stale: it is not how the wider one that replaced it begins; export again")
 
     def _bundle(self, number: int) -> list[bytes]:
         width = tiles.tile_width(0, number, self._size)

@@ -1,6 +1,6 @@
 """A Kafka connection as data: the same few facts for kafka-python and for Faust.
 
-Rule 1: nothing here connects, and nothing here imports a Kafka client.
+Rule 1: nothing here imports a Kafka client, and nothing but ``speaks`` connects.
 Rule 2: there is no TLS only if ``ca`` is left out on purpose; a missing file is an error,
 never plain text.
 Rule 3: host names are always checked.
@@ -8,9 +8,11 @@ Rule 3: host names are always checked.
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import ssl
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from yizhan.runtime.errors import SettingError
 from yizhan.schemas.actions import Action
@@ -18,6 +20,9 @@ from yizhan.schemas.i18n import marked
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_API_VERSIONS: Final = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
+"""The first question of Kafka's protocol: length, api key 18, version 0, id 1, no client name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,17 @@ class KafkaConnection:
             raise SettingError(sentence, files=files, detail=error, hint=Action.to("broker.start")) from error
         return context
 
+    def speaks(self, seconds: float = 2.0) -> bool:
+        """Return whether one of the servers speaks Kafka and takes this principal's certificate.
+
+        A Kafka client is not needed for this. kafka-python leaves its sockets open when a connection fails: asking
+        here first avoids such failures. A server that asks for a password only has to be there.
+
+        Raises :class:`SettingError` as :meth:`ssl_context` does.
+        """
+        context = self.ssl_context()
+        return any(_speaks(server, context, seconds, ask=self.sasl_mechanism is None) for server in self.servers)
+
     def kafka_python(self) -> dict[str, Any]:
         """Return the arguments for any kafka-python 3 client: servers, protocol, TLS and SASL.
 
@@ -85,3 +101,17 @@ class KafkaConnection:
             settings["sasl_plain_username"] = self.sasl_username
             settings["sasl_plain_password"] = self.sasl_password
         return settings
+
+
+def _speaks(server: str, context: ssl.SSLContext | None, seconds: float, *, ask: bool) -> bool:
+    host, _colon, port = server.rpartition(":")
+    host = host.strip("[]")
+    with contextlib.suppress(OSError), contextlib.ExitStack() as opened:
+        connected = opened.enter_context(socket.create_connection((host, int(port)), seconds))
+        if context is not None:
+            connected = opened.enter_context(context.wrap_socket(connected, server_hostname=host))
+        if not ask:
+            return True
+        connected.sendall(_API_VERSIONS)
+        return len(connected.recv(4)) > 0
+    return False

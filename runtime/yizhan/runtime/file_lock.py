@@ -36,13 +36,34 @@ def exclusive(path: Path, doing: str) -> Iterator[None]:
             except OSError:
                 if tries == _TRIES - 1:
                     sentence = _("另有一个进程{doing}（进程号 {pid}，占着 {path}）；请先停下它，或等它结束")
-                    said = sentence.format(doing=doing, pid=_written(path), path=path)
-                    raise AlreadyRunning(said) from None
+                    message = sentence.format(doing=doing, pid=_written(path), path=path)
+                    raise AlreadyRunning(message) from None
                 time.sleep(0.02)
         file.truncate(0)
         file.write(str(os.getpid()).encode())
         file.flush()
         yield
+
+
+@contextlib.contextmanager
+def shared(path: Path) -> Iterator[None]:
+    """Hold a lock file together with others that do the same work, so that ``is_shared`` is true."""
+    with path.open("ab") as file:
+        path.chmod(0o600)
+        fcntl.flock(file, fcntl.LOCK_SH)
+        yield
+
+
+def is_shared(path: Path) -> bool:
+    """Return whether a process holds a lock file as ``shared``; two that ask in one moment may see each other."""
+    try:
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def holder(path: Path) -> str | None:

@@ -54,7 +54,7 @@ _Codes = Annotated[tuple[MemberCode, ...], Field(strict=False, max_length=MAX_ME
 class ContractModel(BaseModel):
     """Base of everything in the contract: frozen, strict, nothing extra."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
 
 
 class Ref(ContractModel):

@@ -39,6 +39,7 @@ class Home:
         """Name the folder; nothing is opened."""
         self.path = path.expanduser().absolute()
         self.charter_folder = charter_folder or self._found()
+        self._readers: dict[str, CharterReader] = {}
 
     def _found(self) -> Path:
         """Return the first folder of a reader in this home that holds a version."""
@@ -69,11 +70,14 @@ class Home:
         return CharterReader(archive, source, utc_now)
 
     def reader_of(self, code: str, *, online: bool = False) -> CharterReader:
-        """Return a county's own reader; ``online`` to follow the charter while running."""
+        """Return a county's own reader; ``online`` a new one, to follow the charter while running."""
         folder = self.county_folder(code) / "charter"
         if not online:
-            # A home that only reads a county's books may have nothing but a charter of somebody else's.
-            return self.reader(folder) if (folder / "root.json").is_file() else self.charters
+            if code not in self._readers:
+                # A home that only reads a county's books may have nothing but a charter of somebody else's.
+                own = (folder / "root.json").is_file()
+                self._readers[code] = self.reader(folder) if own else self.charters
+            return self._readers[code]
         return self.reader(folder, self.charter_source(topics.county(code)))
 
     def charter_source(self, principal: str) -> CharterSource:

@@ -25,6 +25,7 @@ from yizhan.schemas.i18n import _
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.ledger import (
+    COSIGNER_LOCK,
     CountyBooks,
     cosigner_path,
     cosigning_key_source,
@@ -55,7 +56,7 @@ def opened_cosigning(home: Home, county: str, passphrases: PassphraseSource) -> 
     connection = settings.connection(topics.county(county))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
-        exclusive(path.with_name(path.name + ".lock"), _("在为 {county} 会签").format(county=county)),
+        exclusive(path.with_name(path.name + COSIGNER_LOCK), _("在为 {county} 会签").format(county=county)),
         open_cosigner(home, county) as mine,
         CountyBooks(home, county) as books,
     ):

@@ -14,14 +14,16 @@ from yizhan.charter.station import StationCharters
 from yizhan.charter.topic import TopicSource, TopicWriter
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.connection import KafkaConnection
+from yizhan.runtime.file_lock import shared
 from yizhan.schemas import topics
 from yizhan.schemas.actions import Action
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SigningKey
 from yizhan.services.charter import STATION, public_folder, published, reader_folder, role_keys, roles_folder
-from yizhan.services.errors import NotFound
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource, station_keys
+from yizhan.services.processes import WORKER_LOCK
 from yizhan.streams.worker import run_station as run_worker
 
 
@@ -37,7 +39,8 @@ def run_station(home: Home, passphrases: PassphraseSource) -> None:
     folder = home.path / STATION
     keys = station_keys(folder / "keys", (home.charters.latest(), home.charter), passphrases)
     connection = home.settings.connection(topics.STATION)
-    run_worker(home.settings, connection, station_charters(home, keys, passphrases), keys, folder)
+    with shared(folder / WORKER_LOCK):  # a second one is a hot standby
+        run_worker(home.settings, connection, station_charters(home, keys, passphrases), keys, folder)
 
 
 class TopicOutlet:

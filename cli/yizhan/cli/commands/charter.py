@@ -5,7 +5,6 @@ Rule 1: what is signed is shown in words before, by the program that signs.
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +22,17 @@ from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.charter import STATION
 from yizhan.services.charter_ceremony import (
-    KeyRequestOptions,
     OpenDraft,
     draft_first,
     draft_next,
     draft_status,
-    make_request,
     open_draft,
     publish_draft,
     sign_draft,
 )
+from yizhan.services.charter_requests import KeyRequestOptions, make_request, read_ladder
 from yizhan.services.errors import ServiceError
+from yizhan.services.files import already_there, write_new
 
 command = Group("charter", help=marked("章程：成员、密钥和规则，各县共同签署才能改变"))
 for each in (verify, log, show, replay):
@@ -78,11 +77,12 @@ def request(
     if (county is None) == (not station):
         raise click.UsageError(_("请给出 --county C 或 --station 之一"), click.get_current_context())
     owner, ladder = county or STATION, how.pop("ladder")
-    contacts = None if ladder is None else tomllib.loads(ladder.read_text("utf-8")).get("ladder")
-    options = KeyRequestOptions(ladder=contacts, **how)
+    if out.exists():
+        raise already_there(str(out))
+    options = KeyRequestOptions(ladder=None if ladder is None else read_ladder(ladder), **how)
     data, made = make_request(current_home(), owner, options, passphrases)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(data)
+    write_new(str(out), data)
     if as_json:
         roles = {office: [key.keyid for key in keys] for office, keys in made.roles.items()}
         print_json({"owner": owner, "file": str(out), "roles": roles, "keys": made.keys})

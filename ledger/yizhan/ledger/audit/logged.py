@@ -10,7 +10,7 @@ Rule 2: statements up to the final checkpoint are settled; later ones may still 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -120,6 +120,10 @@ class WithStatements:
         first = number[1] * _BUNDLE
         last = min(first + _BUNDLE, self._statements.size)
         return b"".join(each + b"\n" for each in self._statements.read(first, last))
+
+    def partials(self) -> Iterable[str]:
+        """Return the paths of the partial tiles and bundles that are there."""
+        return self._files.partials()
 
 
 def read_log(

@@ -1,0 +1,136 @@
+"""The processes of a home: which it has keys for, which of them run, what they wrote.
+
+Rule 1: whether one runs is asked of the kernel, by the lock that it holds: whoever started it.
+Rule 2: nothing here needs a Kafka client; starting and ending: ``process_control``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from yizhan.consumers.view import LOCK as READER_LOCK
+from yizhan.ledger.log import LOCK as LEDGER_LOCK
+from yizhan.ledger.mirror import FILE as COSIGNER_FILE
+from yizhan.producers.outbox_view import LOCK as PUBLISHER_LOCK
+from yizhan.runtime.detached import Detached
+from yizhan.runtime.file_lock import holder, is_shared
+from yizhan.schemas.actions import Action
+from yizhan.schemas.errors import NotFound
+from yizhan.schemas.i18n import join_list, marked
+from yizhan.services.home import Home
+from yizhan.services.ledger import COSIGNER_LOCK
+from yizhan.services.stores import INBOX_FILE, OUTBOX_FILE
+
+WORKER_LOCK: Final = "worker.lock"
+"""Shared by the station and its standbys."""
+BROKER: Final = "broker"
+STATION: Final = "station"
+_TAIL_BYTES: Final = 1 << 20
+State = Literal["started", "running", "ended", "not_ready", "stopped"]
+"""Started and ready; ran already, and goes on; ended at once; not ready in time, and goes on; ended by us."""
+
+
+@dataclass(frozen=True, slots=True)
+class HomeProcess:
+    """One process of a home. ``ready`` is what it writes when it works; ``lock`` what it holds while it runs."""
+
+    name: str
+    county: str | None
+    action: Action
+    ready: str
+    lock: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessState:
+    """What became of one process; ``last_lines`` are the end of its log where it does not work."""
+
+    name: str
+    state: State
+    log: Path
+    last_lines: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether it does not work."""
+        return self.state in {"ended", "not_ready"}
+
+
+def home_processes(home: Home) -> tuple[HomeProcess, ...]:
+    """Return the processes that this home has keys for, in the order of their start; the broker is not among them."""
+    station, ledger, counties = home.path / STATION, home.path / "ledger", sorted(home.path.glob("counties/*"))
+    found = []
+    if _has_key(station):
+        found.append(HomeProcess(STATION, None, Action.to("station.run"), "Worker ready", station / WORKER_LOCK))
+    found += _of_counties(counties, "inbox", "seal", "inbox.background", INBOX_FILE + READER_LOCK)
+    found += _of_counties(counties, "outbox", "sign", "outbox.run", OUTBOX_FILE + PUBLISHER_LOCK)
+    if _has_key(ledger):
+        found.append(HomeProcess("ledger", None, Action.to("ledger.run"), ": ready", ledger / LEDGER_LOCK))
+    return (*found, *_of_counties(counties, "cosign", "cosign", "ledger.cosign", COSIGNER_FILE + COSIGNER_LOCK))
+
+
+def _of_counties(folders: list[Path], kind: str, key: str, action: str, lock: str) -> list[HomeProcess]:
+    return [
+        HomeProcess(f"{kind}-{each.name}", each.name, Action.to(action, county=each.name), ": ready", each / lock)
+        for each in folders
+        if _has_key(each, key)
+    ]
+
+
+def _has_key(folder: Path, kind: str = "") -> bool:
+    return any((folder / "keys").glob(f"{kind}*.pem"))
+
+
+def has_broker(home: Home) -> bool:
+    """Return whether this home has its own broker: one that was started before, or the only one it can have."""
+    if (home.path / BROKER).is_dir():
+        return True
+    return _has_key(home.path / STATION) and "bootstrap_servers" not in home.settings.model_fields_set
+
+
+def is_running(process: HomeProcess) -> bool:
+    """Return whether a process runs, whoever started it."""
+    return is_shared(process.lock) if process.name == STATION else holder(process.lock) is not None
+
+
+def broker_pid(home: Home) -> int | None:
+    """Return the process id of the broker of this home; None where it does not run."""
+    return Detached(home.path / BROKER / "pid").pid()
+
+
+def log_path(home: Home, name: str) -> Path:
+    """Return where a process that was started in the background writes."""
+    return home.path / BROKER / "broker.log" if name == BROKER else home.path / "logs" / f"{name}.log"
+
+
+def log_files(home: Home, name: str | None = None) -> dict[str, Path]:
+    """Return the logs that are there, or one of them, by the name of the process (``NotFound``)."""
+    names = [BROKER, *(each.name for each in home_processes(home))]
+    found = {each: path for each in names if (path := log_path(home, each)).is_file()}
+    if name is None:
+        return found
+    if name not in found:
+        sentence = marked("没有 {name} 的日志；有的是：{known}")
+        raise NotFound(sentence, name=name, known=join_list(found), hint=Action.to("home.start"))
+    return {name: found[name]}
+
+
+def last_lines(path: Path, count: int) -> tuple[tuple[str, ...], int]:
+    """Return the last lines of a log, and where it ends, in bytes."""
+    end = path.stat().st_size
+    lines = new_text(path, max(0, end - _TAIL_BYTES))[0].splitlines()
+    return tuple(lines[-count:] if count else ()), end
+
+
+def new_text(path: Path, begin: int) -> tuple[str, int]:
+    """Return what a log has from a byte on, and where it ends; from its first byte if it has become shorter."""
+    with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(begin if begin <= end else 0)
+        text = file.read()
+        return text.decode("utf-8", "replace"), file.tell()
+    return "", 0

@@ -1,0 +1,61 @@
+"""A home is brought up and down with one word each: real processes, a broker of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.world.processes import YIZHAN, make_home
+from tests.world.stand_ins import NAMES
+from tests.world.waiting import LIMIT_SECONDS, until
+from yizhan.runtime.detached import Detached
+from yizhan.services.home import Home
+from yizhan.services.processes import broker_pid, home_processes, is_running
+
+
+@pytest.mark.timeout(600)
+def test_a_home_comes_up_and_goes_down(tmp_path: Path) -> None:
+    """Ctrl-C leaves nothing; all get ready; status sees them; only what was killed starts again; all end."""
+    home = Home(make_home(tmp_path / "home"))
+
+    def words(*given: str) -> list[str]:
+        return [*YIZHAN, "--home", str(home.path), *given, "--json"]
+
+    def ask(*given: str) -> dict[str, Any]:
+        done = subprocess.run(words(*given), capture_output=True, check=False)
+        assert done.returncode in {0, 1}, done.stderr.decode()
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def states(shown: dict[str, Any]) -> dict[str, str]:
+        return {each["name"]: each["state"] for each in shown["processes"]}
+
+    with subprocess.Popen(words("up")) as starting:
+        until((home.path / "run" / "station.pid").exists, "the station's start")
+        starting.send_signal(signal.SIGINT)
+        assert starting.wait(LIMIT_SECONDS) == 130
+    assert broker_pid(home) is None
+    assert not any(map(is_running, home_processes(home)))
+
+    try:
+        assert states(ask("up")) == dict.fromkeys(["broker", *NAMES], "started")
+        shown = ask("status")
+        assert shown["broker_answers"]
+        assert all(each["running"] for each in shown["processes"])
+        assert {each["code"] for each in shown["problems"]} <= {"no_bell", "due_soon"}
+
+        pid = Detached(home.path / "run" / "station.pid").pid()
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: not is_running(home_processes(home)[0]), "the station's end")
+        assert [name for name, state in states(ask("up")).items() if state == "started"] == ["station"]
+    finally:
+        ended = states(ask("down"))
+    assert ended == dict.fromkeys(["broker", *NAMES], "stopped")
+    assert broker_pid(home) is None

@@ -1,0 +1,133 @@
+"""The processes of a home are started, found and ended as one; what is not ours is left alone.
+
+Stand-ins hold the same locks and write the same words as ours; ``tests/integration`` starts the real ones.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.stand_ins import NAMES, broker_elsewhere, stand_in
+from tests.world.waiting import LIMIT_SECONDS, until
+from yizhan.runtime.detached import Detached
+from yizhan.schemas.actions import Action
+from yizhan.schemas.errors import NotFound
+from yizhan.services.errors import ServiceError
+from yizhan.services.home import Home
+from yizhan.services.process_control import start_processes, stop_processes
+from yizhan.services.processes import ProcessState, home_processes, is_running, last_lines, log_files, new_text
+from yizhan.services.sample import make_sample
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the home of two counties once."""
+    folder = tmp_path_factory.mktemp("up") / "home"
+    make_sample(folder, (SHOUNING, QINGYUAN), datetime.now(UTC))
+    return folder
+
+
+@pytest.fixture
+def home(signed: Path, tmp_path: Path) -> Iterator[Home]:
+    """Return a home whose broker is elsewhere and answers; whatever runs in it at the end is ended."""
+    with broker_elsewhere(shutil.copytree(signed, tmp_path / "home")) as home:
+        yield home
+
+
+def states(found: Sequence[ProcessState]) -> dict[str, str]:
+    """Return name → state, in order."""
+    return {each.name: each.state for each in found}
+
+
+def running(home: Home) -> list[str]:
+    """Return the names of what runs."""
+    return [each.name for each in home_processes(home) if is_running(each)]
+
+
+def test_only_what_is_missing_is_started(home: Home) -> None:
+    """All are started, in order; the second time none; after one was killed, that one."""
+    assert states(start_processes(home, stand_in(home), lambda _state: None)) == dict.fromkeys(NAMES, "started")
+    assert running(home) == NAMES
+    assert set(states(start_processes(home, stand_in(home), lambda _state: None)).values()) == {"running"}
+    pid = Detached(home.path / "run" / "ledger.pid").pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: "ledger" not in running(home), "its end")
+    again = states(start_processes(home, stand_in(home), lambda _state: None))
+    assert [name for name, state in again.items() if state == "started"] == ["ledger"]
+
+
+def test_only_what_was_started_here_is_ended(home: Home) -> None:
+    """A process that somebody else started goes on, and is named; the others end, who sends before who forwards."""
+    station = home_processes(home)[0]
+    log = home.path / "other.log"
+    with log.open("wb") as out, subprocess.Popen(stand_in(home)(station.action), stdout=out) as other:
+        until(lambda: is_running(station), "its lock")
+        start_processes(home, stand_in(home), lambda _state: None)
+        ended = stop_processes(home, lambda _state: None)
+        assert [each.name for each in ended] == [*NAMES[6:], "ledger", *NAMES[3:5], *NAMES[1:3], "station"]
+        assert [each.state for each in ended] == [*["stopped"] * 7, "running"]
+        assert running(home) == ["station"]
+        other.kill()
+
+
+def test_what_ends_at_once_is_shown_with_its_last_words(home: Home) -> None:
+    """Its state has the end of its log; the others work."""
+    found = start_processes(home, stand_in(home, failing="ledger"), lambda _state: None)
+    (bad,) = [each for each in found if each.failed]
+    assert (bad.name, bad.state, bad.last_lines) == ("ledger", "ended", ("one", "the key is locked"))
+    assert running(home) == [name for name in NAMES if name != "ledger"]
+
+
+def test_an_interrupted_start_leaves_nothing(home: Home) -> None:
+    """Ctrl-C while they are waited for ends what was started, and not what ran before."""
+    start_processes(home, stand_in(home), lambda _state: None)
+    Detached(home.path / "run" / "station.pid").stop(LIMIT_SECONDS)
+    Detached(home.path / "run" / f"cosign-{SHOUNING}.pid").stop(LIMIT_SECONDS)
+
+    def interrupt(state: ProcessState) -> None:
+        if state.state == "started":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        start_processes(home, stand_in(home), interrupt)
+    assert running(home) == NAMES[1:-1]
+    assert not (home.path / "run" / "station.pid").exists()
+
+
+def test_without_a_broker_nothing_is_started(home: Home) -> None:
+    """A broker elsewhere that does not answer is named before anything is started."""
+    (home.path / "yizhan.toml").write_text('bootstrap_servers = "127.0.0.1:9"\nkafka_security = "plaintext"\n')
+    with pytest.raises(ServiceError, match=r"127\.0\.0\.1:9"):
+        start_processes(Home(home.path), stand_in(home), lambda _state: None)
+    assert running(home) == []
+
+
+def test_a_home_without_keys_has_nothing_to_start(tmp_path: Path) -> None:
+    """It says so, and how to make one."""
+    with pytest.raises(ServiceError) as caught:
+        start_processes(Home(tmp_path), lambda _action: [], lambda _state: None)
+    assert caught.value.hint == Action.to("sample.init")
+
+
+def test_logs_are_read_from_their_end(home: Home) -> None:
+    """The last lines come first; what is written later is read from there; an unknown name is refused."""
+    start_processes(home, stand_in(home, failing="ledger"), lambda _state: None)
+    path = log_files(home, "ledger")["ledger"]
+    lines, end = last_lines(path, 1)
+    assert lines == ("the key is locked",)
+    with path.open("a") as file:
+        file.write("later\n")
+    assert new_text(path, end) == ("later\n", end + 6)
+    assert set(log_files(home)) == set(NAMES)
+    with pytest.raises(NotFound):
+        log_files(home, "nobody")

@@ -1,0 +1,160 @@
+"""One screen says whether all is well, whatever is down or damaged, and shows nothing that a partner sealed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.world.command import run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.stand_ins import NAMES, broker_elsewhere, stand_in
+from tests.world.station import FIRE, Station
+from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.producers.drafts import parse_draft
+from yizhan.runtime import access_log
+from yizhan.schemas.actions import Action
+from yizhan.services.home import Home
+from yizhan.services.process_control import start_processes
+from yizhan.services.sample import make_sample
+from yizhan.services.status import HomeStatus, home_status
+from yizhan.services.stores import inbox_path, open_outbox, outbox_path
+
+BELL = '[channels.siren]\ncommand = ["true"]\n[rungs]\n' + "".join(
+    f'{rung} = ["siren"]\n' for rung in ("duty", "second", "liaison", "leader")
+)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a home where 寿宁 sent a fire that 庆元 received and nobody acknowledged; each has a bell."""
+    folder = tmp_path_factory.mktemp("status") / "home"
+    make_sample(folder, (SHOUNING, QINGYUAN), datetime.now(UTC))
+    home, station = Home(folder), Station(folder)
+    with open_outbox(home, SHOUNING, TerminalPassphrase()) as outbox:
+        outbox.publish(parse_draft(FIRE))
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    station.answer(SHOUNING)
+    for county in (SHOUNING, QINGYUAN):
+        bell = home.county_folder(county) / "bell.toml"
+        bell.touch(mode=0o600)
+        bell.write_text(BELL, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def home(made: Path, tmp_path: Path) -> Iterator[Home]:
+    """Return a copy of that home, whose broker is elsewhere and answers."""
+    with broker_elsewhere(shutil.copytree(made, tmp_path / "home")) as home:
+        yield home
+
+
+def codes(found: HomeStatus, county: str | None = None) -> set[str]:
+    """Return the codes of the problems of one county, or of those that are no county's."""
+    return {each.code for each in found.problems if each.county == county}
+
+
+def change(path: Path, statement: str) -> None:
+    """Change a store behind the program's back."""
+    with closing(sqlite3.connect(path)) as conn, conn:
+        conn.execute(statement)
+
+
+def test_all_is_well_only_when_all_is(home: Home) -> None:
+    """With every process up, the broker answering and the alarm acknowledged there is no problem, and exit is 0."""
+    change(inbox_path(home, QINGYUAN), "UPDATE items SET state = 'acknowledged'")
+    start_processes(home, stand_in(home), lambda _state: None)
+    ran = run("--home", str(home.path), "status", "--json")
+    shown = json.loads(ran.out)
+    assert shown["problems"] == []
+    assert (ran.code, shown["well"], shown["broker_answers"]) == (0, True, True)
+    assert [each["name"] for each in shown["processes"]] == NAMES
+    assert all(each["running"] for each in shown["processes"])
+    assert run("--home", str(home.path), "status").out.endswith("一切正常\n")
+
+
+def test_an_alarm_that_nobody_acknowledged_is_a_problem_without_its_content(home: Home) -> None:
+    """It is counted, its command is shown, no word of it is; nobody is in the access log for it."""
+    log = home.county_folder(QINGYUAN) / access_log.FILE
+    before = log.read_bytes() if log.exists() else b""
+    ran = run("--home", str(home.path), "status", "--county", QINGYUAN)
+    assert ran.code == 1
+    assert "有 1 件报警无人签收" in ran.out
+    assert f"yizhan inbox list --county {QINGYUAN} --state ringing" in ran.out
+    assert "起火" not in ran.out
+    assert SHOUNING not in ran.out
+    assert (log.read_bytes() if log.exists() else b"") == before
+
+
+def test_with_everything_down_it_says_so(home: Home) -> None:
+    """No process and no broker are two problems with what helps; the boxes are looked at all the same."""
+    toml = 'bootstrap_servers = "127.0.0.1:9"\nkafka_security = "plaintext"\n'
+    (home.path / "yizhan.toml").write_text(toml, encoding="utf-8")
+    found = home_status(Home(home.path))
+    down = {each.code: each for each in found.problems if each.county is None}
+    assert set(down) == {"process_down", "broker_down"}
+    assert down["process_down"].action == Action.to("home.start")
+    assert all(name in str(down["process_down"].sentence) for name in NAMES)
+    assert codes(found, QINGYUAN) == {"ringing"}
+
+
+def test_what_waits_in_an_outbox_is_a_problem_after_a_minute(home: Home) -> None:
+    """An event that was never sent, one that was refused, a clock that the station doubts."""
+    with open_outbox(home, SHOUNING, TerminalPassphrase()) as outbox:
+        outbox.publish(parse_draft({**FIRE, "external_ref": "接-2"}))
+    now = datetime.now(UTC)
+    assert codes(home_status(home, SHOUNING, now), SHOUNING) == set()
+    change(outbox_path(home, SHOUNING), "UPDATE events SET accepted = '2026-01-01T00:00:00.000Z' WHERE queued = 1")
+    assert codes(home_status(home, SHOUNING, now), SHOUNING) == {"unsent"}
+    change(outbox_path(home, SHOUNING), "UPDATE events SET accepted = strftime('%Y-%m-%dT%H:%M:%fZ')")
+    change(outbox_path(home, SHOUNING), "UPDATE events SET refused = 'malformed', clock_suspect = 1, queued = 0")
+    assert codes(home_status(home, SHOUNING, now), SHOUNING) == {"refused", "clock"}
+    assert codes(home_status(home, SHOUNING, now + timedelta(days=8)), SHOUNING) == {"clock", "charter_stale"}
+
+
+@pytest.mark.parametrize(
+    ("path", "county"),
+    [
+        ("yizhan.toml", None),
+        (f"counties/{QINGYUAN}/inbox.sqlite3", QINGYUAN),
+        (f"counties/{QINGYUAN}/bell.toml", QINGYUAN),
+    ],
+)
+def test_what_cannot_be_read_is_a_problem_and_the_rest_is_shown(home: Home, path: str, county: str | None) -> None:
+    """A damaged file is named; the other county is looked at."""
+    damaged = home.path / path
+    for each in damaged.parent.glob(f"{damaged.name}-*"):
+        each.unlink()
+    damaged.write_bytes(b"\x00 not this")
+    found = home_status(Home(home.path))
+    assert "unreadable" in codes(found, county)
+    assert codes(found, SHOUNING) == set() or county is None
+    assert {each.county for each in found.counties} == {SHOUNING, QINGYUAN}
+
+
+def test_without_a_bell_and_without_a_channel(home: Home) -> None:
+    """A county that receives and has no bell, or a rung without a channel, is told."""
+    bell = home.county_folder(SHOUNING) / "bell.toml"
+    bell.write_text(BELL.replace('leader = ["siren"]\n', ""), encoding="utf-8")
+    assert codes(home_status(home, SHOUNING), SHOUNING) == {"rung_silent"}
+    bell.unlink()
+    assert codes(home_status(home, SHOUNING), SHOUNING) == {"no_bell"}
+
+
+def test_an_old_charter_is_a_problem(home: Home) -> None:
+    """In a year its roles expire and the station's timestamp has: each county is told, and who renews."""
+    found = home_status(home, now=datetime.now(UTC) + timedelta(days=400))
+    assert "charter_stale" in codes(found, SHOUNING)
+
+
+def test_an_empty_home_says_what_to_do(tmp_path: Path) -> None:
+    """Where nothing is there is one problem."""
+    (only,) = home_status(Home(tmp_path / "none")).problems
+    assert (only.code, only.action) == ("empty", Action.to("sample.init"))
