@@ -81,7 +81,7 @@ class App(faust.App):
 
     def flowing(self) -> bool:
         """Return whether Faust hands out records: not while it has no assignment. Safe from any thread."""
-        return self._consumer is not None and self._consumer.flow_active
+        return isinstance(self._consumer, Consumer) and self._consumer.flow_active
 
 
 class _NoTables(TableManager):
