@@ -35,7 +35,9 @@ def test_a_plan_is_signed_back_as_it_is_in_the_names_of_our_officers(
     (plan,) = publish(yizhan, SHOUNING, report("patrol.plan", PLAN, to=[QINGYUAN]))
     exchange(station)
     words = ("countersign", plan, "--county", QINGYUAN)
-    assert "yizhan schema office" in yizhan(*words).err
+    asked = yizhan(*words).err
+    assert "机构代码、拟稿人、审核人、签发人、联系人" in asked
+    assert f"yizhan {' '.join(words)} --office FILE" in asked
     ran = yizhan(*words, "--office", office)
     assert ran.code == 0, ran.err
     for said in ("界碑 12 号", "2026-12-03", SHOUNING):

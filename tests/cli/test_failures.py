@@ -138,4 +138,21 @@ def test_without_a_broker_the_sentence_says_what_to_start(home: Path, yizhan: Ru
 def test_click_words_are_ours(yizhan: Run) -> None:
     """Usage errors of click itself come in our words too."""
     assert isinstance(main, click.Group)
-    assert "必填" in yizhan("inbox", "ack", "--help").out
+    assert "必填" in yizhan("seal", "--help").out
+
+
+def test_an_error_names_the_option_that_helps(yizhan: Run, home: Path) -> None:
+    """A table of one type, a partner that must be chosen, a home without the keys: the command to run is printed."""
+    for words, command in (
+        (("export", "all.csv", "--county", "350924"), "yizhan export all.csv --type … --county 350924"),
+        (
+            ("digest", "show", "2026Q3", "--county", "350924", "--with", "350924"),
+            "yizhan digest show 2026Q3 --county 350924 --with …",
+        ),
+        (
+            ("bulletin", "make", "2026Q3", "--county", "350924", "--with", "350924"),
+            "yizhan bulletin make 2026Q3 --county 350924 --with …",
+        ),
+    ):
+        ran = yizhan(*words)
+        assert (ran.code, f"请运行 {command}" in ran.err) == (1, True), ran.err

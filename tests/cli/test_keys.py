@@ -228,6 +228,7 @@ def test_a_systemd_credential_unlocks(yizhan: Run, tmp_path: Path, monkeypatch: 
     assert yizhan(*SEAL, given=WORD).code == 1
 
 
+@pytest.mark.exhaustive
 def test_a_locked_key_file_costs_its_thief_scrypt(tmp_path: Path) -> None:
     """PKCS 8 with scrypt, N = 2^16, by its object identifier; every kind of key of ours, and read back."""
     for key in (SigningKey.generate(), SealingKey.generate()):

@@ -51,6 +51,7 @@ def test_whoever_stops_reading_ends_it_in_silence(home: Path) -> None:
     assert told == "{"
 
 
+@pytest.mark.exhaustive
 def test_every_character_is_written_in_any_encoding(home: Path) -> None:
     """In a terminal of ASCII and in one of GBK the command does its work."""
     assert home.exists()

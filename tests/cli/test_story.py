@@ -210,7 +210,8 @@ def test_a_decision_is_owed_until_who_owes_it_says_that_it_is_done(station: Stat
         receiver.inbox.measure()
         labels = {"rule": "decision", "side": "ours"}
         assert REGISTRY.get_sample_value("yizhan_inbox_obligations_overdue", labels) == 1.0
-    done = json.loads(yizhan("done", minutes, "1", "--county", QINGYUAN, "--json").out)["id"]
+    named = ("--name", "李四", "--badge", "654321")
+    done = json.loads(yizhan("done", minutes, "1", *named, "--county", QINGYUAN, "--json").out)["id"]
     exchange(station)
     assert owed(QINGYUAN) == [second]
     assert [each[0] for each in owed(SHOUNING)] == ["交换护林员名册"]

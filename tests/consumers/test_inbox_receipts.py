@@ -10,14 +10,14 @@ import pytest
 
 from tests.consumers.inbox_cases import OTHER, id_of, receipt
 from tests.world.receiver import ME, PARTNER, Listener
-from yizhan.consumers.errors import InboxError, NoSuchItem, NotAnswerable
+from yizhan.consumers.errors import InboxError, NotAnswerable
 from yizhan.consumers.items import InboxQuery
 from yizhan.consumers.labels import State
 from yizhan.consumers.receipts import MOST_AT_ONCE
 from yizhan.consumers.store import MIGRATIONS
 from yizhan.runtime.store import open_store
 from yizhan.schemas import strictjson
-from yizhan.schemas.errors import Reason
+from yizhan.schemas.errors import NotFound, Reason
 
 
 def test_a_receipt_of_a_recipient_binds(listener: Listener) -> None:
@@ -169,7 +169,7 @@ def test_an_answer_is_a_persons(listener: Listener, name: str, badge: str, stage
     listener.deliver(fire)
     with pytest.raises(error):
         listener.inbox.acknowledge(id_of(fire), name, badge, stage)
-    with pytest.raises(NoSuchItem):
+    with pytest.raises(NotFound):
         listener.inbox.acknowledge("350924-20261123test-77777", "王芳", "1")
     assert len(listener.inbox.ringing()) == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,12 @@ def tracked() -> tuple[Path, ...]:
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
     paths = (ROOT / name for name in listing.split("\0") if name)
     return tuple(path for path in paths if path.is_file())
+
+
+@cache
+def syntax(text: str) -> ast.Module:
+    """Return the syntax tree of a source; each is parsed once in a run."""
+    return ast.parse(text)
 
 
 @cache

@@ -131,6 +131,7 @@ def in_one_thread(size: int) -> dict[str, int]:
     return cost
 
 
+@pytest.mark.exhaustive
 def test_the_last_of_ten_thousand_in_a_thread_costs_as_much_as_the_first() -> None:
     """Counted in calls: another fire of the thread, the partner's, and updates that discharge none of the others."""
     few, many = in_one_thread(10), in_one_thread(10_000)

@@ -45,12 +45,13 @@ from yizhan.services.cap import event_as_cap
 from yizhan.services.digests import show_quarter
 from yizhan.services.envelopes import open_envelope
 from yizhan.services.export import ExportQuery, export_tables
+from yizhan.services.handover import hand_over
 from yizhan.services.home import Home
 from yizhan.services.inbox import answer_item, list_items, show_item
 from yizhan.services.inbox_files import list_item_files, save_item_files
 from yizhan.services.matters import prepare_countersignature, show_matter
 from yizhan.services.obligations import complete_decision, list_obligations, officers_answers
-from yizhan.services.outbox import list_postings
+from yizhan.services.outbox import list_postings, show_event
 from yizhan.services.sample import make_sample
 from yizhan.services.stores import open_inbox, open_outbox, outbox_path, read_outbox
 
@@ -140,6 +141,12 @@ CONTENT: dict[str, Example] = {
     ),
     "outbox.list_postings": Example(
         lambda it: list_postings(it.home, QINGYUAN, OutboxQuery(), 0, it.actor), lambda it: (it.own,), "listed"
+    ),
+    "outbox.show_event": Example(
+        lambda it: show_event(it.home, QINGYUAN, it.own, it.actor), lambda it: (it.own,), "opened"
+    ),
+    "handover.hand_over": Example(
+        lambda it: hand_over(it.home, QINGYUAN, it.actor, it.now), lambda it: (it.fire, it.minutes), "listed"
     ),
     "export.export_tables": Example(
         lambda it: export_tables(

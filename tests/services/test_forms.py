@@ -65,7 +65,7 @@ def asked(form: Form) -> str:
 
 def test_a_form_says_what_is_asked_what_is_proposed_and_what_is_wrong(home: Home, store: DraftStore) -> None:
     """No terminal: a question is data, a refused answer leaves a note and the same question, going back goes back."""
-    form = form_of(home, store, begin_draft(home, SHOUNING, store, NewDraft(FIRE)))
+    form = form_of(home, store, begin_draft(home, SHOUNING, NewDraft(FIRE)))
     form.start()
     assert (asked(form), form.take_notes()) == ("what", [])
     form.answer("9")
@@ -87,7 +87,7 @@ def test_a_form_says_what_is_asked_what_is_proposed_and_what_is_wrong(home: Home
 
 def test_a_form_that_was_left_goes_on_with_what_was_not_asked(home: Home, store: DraftStore) -> None:
     """Another process takes up the draft where the first one stopped."""
-    n = begin_draft(home, SHOUNING, store, NewDraft(FIRE, exercise=True))
+    n = begin_draft(home, SHOUNING, NewDraft(FIRE, exercise=True))
     first = form_of(home, store, n)
     first.start()
     first.answer("1")
@@ -168,7 +168,7 @@ def test_an_implausible_officer_is_refused_at_the_question(
     home: Home, store: DraftStore, name: str, badge: str, said: str
 ) -> None:
     """The same question comes again after the reason; nothing of it is stored."""
-    form = form_of(home, store, begin_draft(home, SHOUNING, store, NewDraft(FIRE)))
+    form = form_of(home, store, begin_draft(home, SHOUNING, NewDraft(FIRE)))
     form.start("drafted_by")
     form.take_notes()
     form.answer(name)
@@ -182,7 +182,7 @@ def test_an_implausible_officer_is_refused_at_the_question(
 
 def position(home: Home, store: DraftStore, *answers: str) -> tuple[Form, dict[str, Any]]:
     """Answer the question for the position of a fire; return the form and the place as it is stored."""
-    form = form_of(home, store, begin_draft(home, SHOUNING, store, NewDraft(FIRE)))
+    form = form_of(home, store, begin_draft(home, SHOUNING, NewDraft(FIRE)))
     form.start("place.position")
     form.take_notes()
     for each in answers:
@@ -227,7 +227,7 @@ def test_an_update_begins_with_the_last_report(home: Home, store: DraftStore) ->
         ]
         update = first | {"stage": "update", "subject": ids[0], "worse": False}
         outbox.publish(parse_draft(update | {"payload": words | {"external_ref": "接-1-2", "summary": "续报一"}}))
-    form = form_of(home, store, begin_draft(home, SHOUNING, store, NewDraft(FIRE)))
+    form = form_of(home, store, begin_draft(home, SHOUNING, NewDraft(FIRE)))
     form.start()
     form.answer("以前报过的，有新情况")
     form.answer("1")

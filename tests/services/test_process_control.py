@@ -20,7 +20,8 @@ from tests.world.stand_ins import NAMES, broker_elsewhere, stand_in
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.runtime.detached import Detached
 from yizhan.schemas.actions import Action
-from yizhan.services.errors import NotFound, ServiceError
+from yizhan.schemas.errors import NotFound
+from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
 from yizhan.services.process_control import start_processes, stop_processes
 from yizhan.services.processes import ProcessState, home_processes, is_running, last_lines, log_files, new_text

@@ -14,13 +14,12 @@ import click
 from yizhan.cli.accepted_view import show_sent_draft
 from yizhan.cli.draft_view import fault_sentence, show_draft
 from yizhan.cli.output import progress, say
-from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.forms import FieldKind
 from yizhan.schemas.i18n import _, join_sentences, marked, with_note
 from yizhan.schemas.invisible import escaped
 from yizhan.services.attachments import total_bytes
 from yizhan.services.doubts import doubt_sentences
-from yizhan.services.drafts import DraftFault, check_draft, form_context, judge_draft, send_draft
+from yizhan.services.drafts import DraftFault, check_draft, drop_draft, judge_draft, open_form, send_draft
 from yizhan.services.form_questions import NoteKind, Question
 from yizhan.services.forms import Form
 from yizhan.services.home import Home
@@ -30,12 +29,12 @@ BACK, HELP, REMOVE = "<", "?", "-"
 _STORED: Final = marked("草稿 {n} 留着；接着写：yizhan draft edit {n} --county {county}")
 
 
-def fill_in(home: Home, county: str, store: DraftStore, n: int, passphrases: PassphraseSource) -> None:
+def fill_in(home: Home, county: str, n: int, passphrases: PassphraseSource) -> None:
     """Ask what was not asked yet, then finish; on an interrupt, print where the draft is."""
-    form = Form(form_context(home, county, store, store.get(n).type), store, n)
     try:
-        _ask(form)
-        _finish(home, form, passphrases)
+        with open_form(home, county, n) as form:
+            _ask(form)
+            _finish(home, form, passphrases)
     except click.Abort:
         say("")
         say(_(_STORED).format(n=n, county=county))
@@ -131,12 +130,12 @@ def _finish(home: Home, form: Form, passphrases: PassphraseSource) -> None:
         word = _decision(sendable=draft is not None)
         if word == "y" and draft is not None:
             with progress(_("密封附件"), total_bytes(form.files)) as bar:
-                sent = send_draft(home, county, form.store, form.n, passphrases, form.files, bar)
+                sent = send_draft(home, county, form.n, passphrases, form.files, bar)
             show_sent_draft(home, sent, as_json=False)
             return
         _change(form, word, faults, order)
     if word == "d":
-        form.store.drop(form.n)
+        drop_draft(home, county, form.n)
         say(_("草稿 {n} 已丢弃").format(n=form.n))
     else:
         say(_(_STORED).format(n=form.n, county=county))

@@ -51,6 +51,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "link": marked("并案：告知对方，本县的 OWN 和对方的 OTHER 是同一件事"),
     "story": marked("把一件事从头讲到尾：首报、续报、更正、答复、签收、终报，收发两本簿子合在一起，按时间排列"),
     "due": marked("待办：本县该办的、逾期的、别县欠本县的，各到何时，依据哪一条，怎样履行"),
+    "handover": marked("交接班：下一班必须知道的，一条一句，可以照着念"),
     "bell": marked("本县的铃：怎样通知到人，通没通到"),
     "digest": marked("季度通报：驿站结算，各县阅读"),
     "bulletin": marked("季度情报通报：两县一个季度的正式通报，供人阅读和存档"),

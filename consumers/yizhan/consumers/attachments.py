@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from yizhan.consumers.errors import NoSuchItem
 from yizhan.schemas.actions import Action
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.files import MAX_FILES
 from yizhan.schemas.filetypes import clean_name
 from yizhan.schemas.i18n import _, marked
@@ -58,7 +58,7 @@ def attachments_of(raw: Mapping[str, Any]) -> tuple[list[Attachment], list[Attac
         try:
             attachment = Attachment.model_validate(known)
         except ValidationError as error:
-            problems.append(AttachmentProblem(name, "; ".join(f"{path}: {said}" for path, said in faults(error))))
+            problems.append(AttachmentProblem(name, "; ".join(f"{path}: {problem}" for path, problem in faults(error))))
             continue
         if len(found) == MAX_FILES:
             problems.append(AttachmentProblem(name, _(_TOO_MANY).format(most=MAX_FILES)))
@@ -78,9 +78,9 @@ def _another(name: str, taken: Collection[str]) -> str:
 
 
 def choose_attachments(statuses: list[AttachmentStatus], name: str | None, item_id: str) -> list[AttachmentStatus]:
-    """Choose by name, or all (``NoSuchItem`` for none)."""
+    """Choose by name, or all (``NotFound`` for none)."""
     chosen = [each for each in statuses if name is None or each.attachment.name == name]
     if not chosen:
         hint = Action.to("inbox.files", id=item_id)
-        raise NoSuchItem(marked("{id} 没有这个随文书密封的附件"), id=item_id, hint=hint)
+        raise NotFound(marked("{id} 没有这个随文书密封的附件"), id=item_id, hint=hint)
     return chosen

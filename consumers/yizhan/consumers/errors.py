@@ -5,7 +5,6 @@
     YizhanError
     └── InboxError        the inbox cannot do what it was asked
         ├── WrongInbox     the file is another county's
-        ├── NoSuchItem     there is no item with this id
         ├── NotAnswerable  no person answers this item
         ├── NotDue         its content may not be destroyed, or is gone
         └── ChannelFailed  a channel of the bell did not carry a message
@@ -22,10 +21,6 @@ class InboxError(YizhanError):
 
 class WrongInbox(InboxError):
     """The database belongs to another county."""
-
-
-class NoSuchItem(InboxError):
-    """There is no item with this id."""
 
 
 class NotAnswerable(InboxError):

@@ -28,7 +28,6 @@ from yizhan.consumers import destruction, followups, items, metrics, receipts
 from yizhan.consumers.arrivals import Arrived, Kind, ReceiveOutcome
 from yizhan.consumers.checkpoints import LONGEST_PAGES
 from yizhan.consumers.checks import FOLLOWUP, Examined, Reader, SignedEvent, Unverified, examine
-from yizhan.consumers.errors import NoSuchItem
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.outbox_port import OutboxPort
@@ -41,7 +40,7 @@ from yizhan.runtime.clock import utc_now
 from yizhan.runtime.store import open_store, transaction, wrapped
 from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import Charters
-from yizhan.schemas.errors import CharterInvalid, Reason, YizhanError
+from yizhan.schemas.errors import CharterInvalid, NotFound, Reason, YizhanError
 from yizhan.schemas.followups import KAFKA_HEADER as FOLLOWUP_HEADER
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SealingKey
@@ -65,7 +64,7 @@ _EXPIRED: Final = (
     f"state = '{State.RINGING}' AND type NOT IN ({', '.join(repr(each) for each in sorted(LIFE_AT_STAKE))})"
     " AND expires <= ?"
 )
-"""Alarms that have become history. Fires and disasters ring until somebody acknowledges them."""
+"""Ringing alarms whose time is over. Fires and disasters ring until an officer acknowledges them."""
 
 
 class Inbox(InboxView):
@@ -207,7 +206,7 @@ class Inbox(InboxView):
             The item as it stands now. A receipt that the outbox could not take is owed, and goes later.
 
         Raises:
-            NoSuchItem: there is no such item.
+            NotFound: there is no such item.
             NotAnswerable: a receipt or notice, or one that is not addressed to us; no name, no badge.
             StoreError: the disk fails; nothing was entered.
         """
@@ -218,7 +217,7 @@ class Inbox(InboxView):
                 if item is None:
                     hint = Action.to("inbox.list", county=self.county)
                     sentence = marked("{county} 的收件箱里没有 {id}")
-                    raise NoSuchItem(sentence, county=self.county, id=item_id[:80], hint=hint)
+                    raise NotFound(sentence, county=self.county, id=item_id[:80], hint=hint)
                 receipt = receipts.checked_answer(item, (name, badge), stage, note, self.county)
                 owed = receipts.enter_answer(conn, item, receipt, now)
             if owed is not None:
@@ -334,7 +333,7 @@ class Inbox(InboxView):
         """Receive again what an older charter of ours kept out."""
         with self._lock, wrapped(self._conn):
             numbers = [row["seq"] for row in self._conn.execute(_PUT_ASIDE)]
-        came = 0
+        received = 0
         for number in numbers:  # one at a time: each may hold a MiB
             with self._lock, wrapped(self._conn):
                 row = self._conn.execute("SELECT * FROM aside WHERE seq = ?", (number,)).fetchone()
@@ -348,8 +347,8 @@ class Inbox(InboxView):
             if self.receive(record).became != "aside":
                 with self._lock, transaction(self._conn) as conn:
                     conn.execute("DELETE FROM aside WHERE seq = ?", (row["seq"],))
-                came += 1
-        return came
+                received += 1
+        return received
 
 
 def _remember(conn: sqlite3.Connection, cluster: str, records: Sequence[Arrived]) -> None:

@@ -146,7 +146,7 @@ class RivalEvent:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Numbers of a lane that have not come.
+    """Numbers of a lane that have not arrived.
 
     ``kind`` is ``lost`` (later ones came), ``tail`` (its sender announced them, none came after) or
     ``waiting`` (of the digest lane: their quarter is not closed).
@@ -215,7 +215,7 @@ def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
 
 
 def row_is_letter(row: sqlite3.Row) -> bool:
-    """Tell whether a person wrote the event of a row with ``type``, ``header`` and ``payload``."""
+    """Return whether a person wrote the event of a row with ``type``, ``header`` and ``payload``."""
     return bool(row["type"] != RECEIPT and (row["type"] != NOTICE or _is_letter(row["header"], row["payload"])))
 
 

@@ -22,7 +22,7 @@ from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.store import Store, open_store, read_store, transaction
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
-from yizhan.schemas.errors import YizhanError
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.timestamps import instant, written
 
@@ -49,13 +49,9 @@ MIGRATIONS: Final = (
 )
 
 
-class NoSuchDraft(YizhanError):
-    """There is no draft with that number."""
-
-
-def no_such_draft(n: int) -> NoSuchDraft:
+def no_such_draft(n: int) -> NotFound:
     """Return the error for an unknown number."""
-    return NoSuchDraft(marked("没有第 {n} 号草稿"), n=n, hint=Action.to("draft.list"))
+    return NotFound(marked("没有第 {n} 号草稿"), n=n, hint=Action.to("draft.list"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +82,7 @@ class DraftsView(Store):
         """Return a draft.
 
         Raises:
-            NoSuchDraft: there is none of that number.
+            NotFound: there is none of that number.
         """
         row = self._conn.execute("SELECT * FROM drafts WHERE n = ?", (n,)).fetchone()
         if row is None:
@@ -133,7 +129,7 @@ class DraftStore(DraftsView):
             )
 
     def drop(self, n: int) -> None:
-        """Delete a draft (``NoSuchDraft`` if there is none)."""
+        """Delete a draft (``NotFound`` if there is none)."""
         self.get(n)
         with transaction(self._conn) as conn:
             conn.execute("DELETE FROM drafts WHERE n = ?", (n,))
@@ -163,10 +159,10 @@ def sent_id(outbox: OutboxView, draft: Draft, since: str) -> str | None:
 
 def _as_written(payload: bytes) -> dict[str, Any]:
     """Return a payload as its draft had it: without the files that were sealed when it was sent."""
-    said: dict[str, Any] = strictjson.loads(payload, floats=True)
-    kept = [each for each in said.get("attachments", ()) if "sealed" not in each]
-    return {name: value for name, value in said.items() if name != "attachments"} | (
-        {"attachments": kept} if kept else {}
+    payload_values: dict[str, Any] = strictjson.loads(payload, floats=True)
+    unsealed = [each for each in payload_values.get("attachments", ()) if "sealed" not in each]
+    return {name: value for name, value in payload_values.items() if name != "attachments"} | (
+        {"attachments": unsealed} if unsealed else {}
     )
 
 

@@ -19,6 +19,7 @@ from typing import Final
 
 from yizhan.producers.errors import NotPublishable
 from yizhan.schemas import strictjson
+from yizhan.schemas.actions import Action
 from yizhan.schemas.files import (
     chunk_count,
 )
@@ -49,7 +50,7 @@ def enter(conn: sqlite3.Connection, path: Path, event_id: str, payload: bytes, *
                 log.error("%s: its attached file %s is missing: the event is sent without it", event_id, root.hex())
                 continue
             sentence = marked("{name}：文书说它随文书密封，发件箱旁却没有；请作为附件附上")
-            raise NotPublishable(sentence, name=each.name)
+            raise NotPublishable(sentence, name=each.name, hint=Action.to("event.attach"))
         conn.execute(
             "INSERT OR IGNORE INTO files (seq, root, name, bytes, chunks)"
             " SELECT seq, ?, ?, ?, ? FROM events WHERE id = ?",
@@ -116,7 +117,7 @@ def rows(conn: sqlite3.Connection) -> Iterable[FileRow]:
         " WHERE done = 0 ORDER BY files.n"
     )
     for row in conn.execute(query).fetchall():
-        said = conn.execute(
+        receipts = conn.execute(
             "SELECT r.recipient, EXISTS (SELECT 1 FROM receipts AS s WHERE s.seq = r.seq AND s.recipient = r.recipient"
             " AND s.stage = 'fetched') AS has FROM recipients AS r WHERE r.seq = ? ORDER BY r.recipient",
             (row["seq"],),
@@ -128,6 +129,6 @@ def rows(conn: sqlite3.Connection) -> Iterable[FileRow]:
         )
         yield FileRow(
             row["id"], row["name"], row["bytes"], digest, row["chunks"], row["sent"],
-            tuple(each["recipient"] for each in said if each["has"]),
-            tuple(each["recipient"] for each in said if not each["has"]),
+            tuple(each["recipient"] for each in receipts if each["has"]),
+            tuple(each["recipient"] for each in receipts if not each["has"]),
         )  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, Literal
 
 from yizhan.producers.numbering import stored_decision
@@ -66,11 +66,13 @@ class EventRow:
     external_ref: str | None
     replaced_by: str | None
     hash: str
+    first_sent: str | None
+    """When a broker first acknowledged it; None before that."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecipientReceipt:
-    """What a person or a machine of the recipient said of one event, and when."""
+    """A receipt of one recipient for one event."""
 
     stage: str
     time: str
@@ -234,6 +236,7 @@ def _event_row(conn: sqlite3.Connection, row: sqlite3.Row) -> EventRow:
         external_ref=row["external_ref"],
         replaced_by=row["replaced_by"],
         hash=row["hash"].hex(),
+        first_sent=None if row["first_sent"] is None else written(datetime.fromtimestamp(row["first_sent"], UTC)),
     )
 
 
@@ -370,7 +373,7 @@ def figures(conn: sqlite3.Connection, now: datetime, receipt_overdue_seconds: fl
 
 
 def stamps(conn: sqlite3.Connection, after: int, limit: int) -> Iterator[tuple[int, bytes]]:
-    """Yield (number, postmark) of those that came after a number; a later one stands in for an earlier one."""
+    """Yield (number, postmark) of those stored after a number; of one event only the latest."""
     query = "SELECT stamps.n, postmark FROM stamps JOIN events USING (seq) WHERE stamps.n > ? ORDER BY stamps.n LIMIT ?"
     return ((int(row["n"]), bytes(row["postmark"])) for row in conn.execute(query, (after, limit)))
 

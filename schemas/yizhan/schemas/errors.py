@@ -20,6 +20,7 @@
     ├── NoteInvalid           a signed note, checkpoint or proof file that does not verify
     ├── CharterInvalid        a charter that must not come into force
     ├── KeyFileInvalid        a key file that must not be used
+    ├── NotFound              there is nothing by this name or number
     ├── FileRefused           a file that is not sealed, or not written, because of what it is
     ├── PayloadInvalid        a payload that its sender must mend before it can be sealed
     └── StrictJsonError       (strictjson) bytes that are not JSON with one meaning
@@ -179,6 +180,10 @@ class CharterInvalid(YizhanError):
 
 class KeyFileInvalid(YizhanError):
     """A key file that must not be used: open to others, damaged, or locked."""
+
+
+class NotFound(YizhanError):
+    """There is nothing by this name or number: no event, no item, no draft, no member of a list."""
 
 
 class FileRefused(YizhanError):

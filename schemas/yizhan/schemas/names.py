@@ -1,7 +1,7 @@
 """Names as people type them: which of a table is meant, and which comes nearest.
 
 Rule 1: full width, case and spaces do not matter; 寿宁 means 寿宁县, and so does ``350924 寿宁县``.
-Rule 2: a whole name goes before the beginning of another.
+Rule 2: a code goes before the name that stands behind it; a whole name goes before the beginning of another.
 """
 
 from __future__ import annotations
@@ -35,14 +35,16 @@ def codes_named(text: str, names: Mapping[str, Iterable[str]]) -> tuple[str, ...
     wanted = plain(text)
     if not wanted:
         return ()
-    spellings = {code: {plain(code), *(each for name in known for each in _spellings(code, plain(name)))}
+    if (code := wanted.partition(" ")[0]) in names:
+        return (code,)  # as it is written out, in whatever language
+    spellings = {code: {plain(code), *(each for name in known for each in _spellings(plain(name)))}
                  for code, known in names.items()}  # fmt: skip
     exact = tuple(code for code, known in spellings.items() if wanted in known)
     return exact or tuple(code for code, known in spellings.items() if any(one.startswith(wanted) for one in known))
 
 
-def _spellings(code: str, name: str) -> tuple[str, ...]:
-    return name, _KIND.sub("", name), f"{code} {name}", *((f"{name} county",) if name.isascii() else ())
+def _spellings(name: str) -> tuple[str, ...]:
+    return name, _KIND.sub("", name), *((f"{name} county",) if name.isascii() else ())
 
 
 def nearest(text: str, names: Mapping[str, Iterable[str]], most: int = 3) -> tuple[str, ...]:
@@ -51,8 +53,6 @@ def nearest(text: str, names: Mapping[str, Iterable[str]], most: int = 3) -> tup
     >>> nearest("forest_fier", {"fire": ["forest_fire"], "crime": ["eco_crime"]})
     ('fire',)
     """
-    codes = {
-        each: code for code, known in names.items() for name in (code, *known) for each in _spellings(code, plain(name))
-    }
+    codes = {each: code for code, known in names.items() for name in (code, *known) for each in _spellings(plain(name))}
     found = difflib.get_close_matches(plain(text), codes, n=most, cutoff=_ALIKE)
     return tuple(dict.fromkeys(codes[each] for each in found))

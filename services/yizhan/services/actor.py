@@ -5,10 +5,12 @@ from __future__ import annotations
 import getpass
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
-from yizhan.schemas.i18n import marked
+from yizhan.producers.officers import badge_fault, name_fault
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.codec import faults
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.errors import ServiceError
@@ -33,8 +35,16 @@ class Actor:
         return f"{self.officer.name}（{self.officer.badge}）, {self.account}"
 
 
+def signed_by(actor: Actor) -> dict[str, Any]:
+    """Return what a notice says of the officer in whose name it goes; nothing where none is named."""
+    return {} if actor.officer is None else {"by": actor.officer.model_dump()}
+
+
 def named_officer(name: str, badge: str) -> Person:
     """Return an officer by name and badge number (``ServiceError`` if one of them cannot be)."""
+    found = {_("姓名"): name_fault(name), _("警号"): badge_fault(badge)}
+    if problems := "; ".join(f"{title}: {fault}" for title, fault in found.items() if fault):
+        raise ServiceError(marked("姓名或警号有误：{problems}"), problems=problems)
     try:
         return Person(name=name, badge=badge)
     except ValidationError as error:

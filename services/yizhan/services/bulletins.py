@@ -136,7 +136,8 @@ def make_bulletin(
     if target.office is not None:
         paths["event"] = target.folder / f"{stem}-event.jsonl"
     if (existing := [str(each) for each in paths.values() if each.exists()]) and not target.overwrite:
-        raise ServiceError(marked("{path} 已经存在；请另选目录，或选择覆盖"), path=existing[0])
+        hint = Action.to("bulletin.overwrite", label=key.label, county=key.county, partner=key.partner)
+        raise ServiceError(marked("{path} 已经存在；请另选目录，或选择覆盖"), path=existing[0], hint=hint)
     material = read_material(home, key, now, progress)
     writing = read_text(home, key)
     event = None if target.office is None else draft(material, key.partner, target.office, writing)

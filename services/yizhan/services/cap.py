@@ -8,14 +8,16 @@ Rule 4: writing an event as CAP is an export of its content: it is written down 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from yizhan.producers import proposals
 from yizhan.producers.cap import (
     WRITABLE,
     CapContext,
+    CapInvalid,
     CapMessage,
     draft_of,
     read_cap,
@@ -32,6 +34,7 @@ from yizhan.producers.queries import EventRow, OutboxQuery, OwnEvent
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import Sentence, marked
 from yizhan.schemas.payloads import read
 from yizhan.services import stores
@@ -39,8 +42,10 @@ from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.doubts import sender_of
 from yizhan.services.drafts import missing_fields
-from yizhan.services.errors import NotFound, ServiceError
+from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
+from yizhan.services.office import read_office
+from yizhan.services.outlines import read_outlines
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,14 @@ class CapImport:
 
 
 @dataclass(frozen=True, slots=True)
+class CapOptions:
+    """Files for an import; None for no officers, and for the home's outlines."""
+
+    office: Path | None = None
+    outlines: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class EventAsCap:
     """An event as a message; ``changed_by`` are the ids of what withdrew or corrected it since."""
 
@@ -90,7 +103,34 @@ class EventAsCap:
     left_out: tuple[str, ...]
 
 
-class CapDesk:
+def take_messages(
+    home: Home, county: str, sources: Iterable[str], read_source: Callable[[str], bytes], options: CapOptions
+) -> Iterator[CapImport]:
+    """Take messages into the drafts of a county; yield what became of each, as soon as it is known.
+
+    Args:
+        home: of the installation.
+        county: whose drafts.
+        sources: names of the messages.
+        read_source: gives the bytes of one; an ``OSError`` of it is that message's.
+        options: who answers for what is sent, and by which outlines.
+
+    Raises:
+        ServiceError: the office or the outlines cannot be used.
+        StoreError: the disk fails.
+    """
+    office, outlines = read_office(options.office), read_outlines(home, options.outlines)
+    with stores.open_drafts(home, county) as store:
+        desk = _Desk(home, county, store, office, outlines)
+        for each in sources:
+            try:
+                taken = desk.take(each, read_source(each))
+            except (CapInvalid, ServiceError, OSError) as error:
+                taken = CapImport(each, error=error)
+            yield taken
+
+
+class _Desk:
     """Takes messages into the drafts of one county."""
 
     def __init__(self, home: Home, county: str, store: DraftStore, office: Office, outlines: Outlines) -> None:

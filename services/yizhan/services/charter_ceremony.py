@@ -31,11 +31,11 @@ from yizhan.runtime.clock import utc_now
 from yizhan.schemas import dsse
 from yizhan.schemas.actions import Action
 from yizhan.schemas.charter_loading import load_charter
-from yizhan.schemas.errors import CharterInvalid
+from yizhan.schemas.errors import CharterInvalid, NotFound
 from yizhan.schemas.i18n import marked
 from yizhan.services.charter import STATION, public_folder, published, reader_folder, role_keys, roles_folder
 from yizhan.services.charter_requests import newest_reader, registered_kids
-from yizhan.services.errors import Conflict, NoKey, NotFound, ServiceError
+from yizhan.services.errors import Conflict, NoKey, ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 

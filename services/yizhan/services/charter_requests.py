@@ -25,13 +25,14 @@ from yizhan.runtime.clock import utc_now
 from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.charter_files import Officer
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.header import ContractModel
 from yizhan.schemas.i18n import Sentence, join_list, marked
 from yizhan.schemas.keys import CosigningKey, SealingKey, SigningKey
 from yizhan.schemas.payloads.codec import faults
 from yizhan.schemas.timestamps import written
 from yizhan.services.charter import STATION, public_folder, published, reader_folder, roles_folder
-from yizhan.services.errors import NoKey, NotFound, ServiceError
+from yizhan.services.errors import NoKey, ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource, key_files, load_key
 

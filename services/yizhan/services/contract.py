@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from yizhan.producers.drafts import Draft, Office
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import join_list, marked
 from yizhan.schemas.jsonschemas import described, export
-from yizhan.services.errors import NotFound
 from yizhan.services.labels import type_of
 
 

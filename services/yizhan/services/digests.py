@@ -12,6 +12,7 @@ from functools import cached_property
 from yizhan.bulletin.matters import Replacements, ordered, standing
 from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.consumers.digests import Digest
+from yizhan.schemas.actions import Action
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.home import Home
@@ -64,7 +65,7 @@ def show_quarter(
     Raises:
         UnknownMember, ServiceError: as ``partner_of``.
     """
-    other = partner_of(home, county, partner)
+    other = partner_of(home, county, partner, Action.to("digest.choose_partner", label=label, county=county))
     with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:
         contents = read_quarter(inbox, outbox, label, (county, other), home.charters.latest().time_zone)
     record(home, county, actor, "printed", [f"{label} {other}"])

@@ -6,7 +6,8 @@ Rule 2: a draft that was cut off while it was sent is looked for in the outbox f
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -19,18 +20,20 @@ from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.i18n import marked
 from yizhan.services.attachments import attach_files
 from yizhan.services.doubts import sender_of
-from yizhan.services.errors import Conflict, NotFound, ServiceError
+from yizhan.services.errors import Conflict, ServiceError
 from yizhan.services.form_questions import FormContext
 from yizhan.services.form_words import in_form_words, questions_of
+from yizhan.services.forms import Form
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.outlines import home_outlines
 from yizhan.services.progress import SILENT, Progress
-from yizhan.services.stores import open_outbox, read_drafts, read_inbox, read_outbox
+from yizhan.services.stores import open_drafts, open_outbox, read_drafts, read_inbox, read_outbox
 
 MOST_EARLIER: Final = 9
 """How many earlier events are offered to go on with."""
@@ -90,8 +93,14 @@ class NewDraft:
     """Ids of events of the outbox."""
 
 
+def list_drafts(home: Home, county: str) -> tuple[StoredDraft, ...]:
+    """List the drafts of a county, the oldest first."""
+    with read_drafts(home, county) as drafts:
+        return () if drafts is None else drafts.all()
+
+
 def find_draft(home: Home, county: str, n: int) -> StoredDraft:
-    """Return a draft (``NoSuchDraft`` if there is none of that number)."""
+    """Return a draft (``NotFound`` if there is none of that number)."""
     with read_drafts(home, county) as drafts:
         if drafts is None:
             raise no_such_draft(n)
@@ -101,7 +110,7 @@ def find_draft(home: Home, county: str, n: int) -> StoredDraft:
 # -- begun --
 
 
-def begin_draft(home: Home, county: str, store: DraftStore, request: NewDraft) -> int:
+def begin_draft(home: Home, county: str, request: NewDraft) -> int:
     """Begin a draft; return its number.
 
     Raises:
@@ -117,7 +126,21 @@ def begin_draft(home: Home, county: str, store: DraftStore, request: NewDraft) -
     for name, event_id in (("supersedes", request.supersedes), ("withdraws", request.withdraws)):
         if event_id:
             content |= _content_sent(home, county, event_id) | {name: {"id": event_id}}
-    return store.begin(content, utc_now())
+    with open_drafts(home, county) as store:
+        return store.begin(content, utc_now())
+
+
+def drop_draft(home: Home, county: str, n: int) -> None:
+    """Drop a draft; it cannot be had back."""
+    with open_drafts(home, county) as store:
+        store.drop(n)
+
+
+@contextlib.contextmanager
+def open_form(home: Home, county: str, n: int) -> Iterator[Form]:
+    """Take up a draft as a form, where it was left (``NotFound`` if there is none of that number)."""
+    with open_drafts(home, county) as store:
+        yield Form(form_context(home, county, store, store.get(n).type), store, n)
 
 
 def _answering(home: Home, county: str, event_id: str) -> dict[str, Any]:
@@ -235,7 +258,6 @@ def judge_draft(home: Home, county: str, draft: Draft) -> Judgement:
 def send_draft(
     home: Home,
     county: str,
-    store: DraftStore,
     n: int,
     passphrases: PassphraseSource,
     files: Sequence[str] = (),
@@ -246,12 +268,12 @@ def send_draft(
     ``progress`` advances by the bytes of the files that are sealed.
 
     Raises:
-        DraftInvalid, NotPublishable, NoSuchDraft, FileRefused, StoreError: nothing was sent, the draft is still there.
+        DraftInvalid, NotPublishable, NotFound, FileRefused, StoreError: nothing was sent, the draft is still there.
         DraftWasSent: it went before, in a run that was cut off; the draft is forgotten.
     """
-    found = store.get(n)
+    found = find_draft(home, county, n)
     draft = judge_draft(home, county, parse_draft(found.content)).draft
-    with open_outbox(home, county, passphrases) as outbox:
+    with open_outbox(home, county, passphrases) as outbox, open_drafts(home, county) as store:
         if found.sending is not None and (event_id := sent_id(outbox, draft, found.sending)):
             store.sent(n, draft.payload)
             raise DraftWasSent(marked("草稿 {n} 上次已经发出，编号 {id}；没有再发"), n=n, id=event_id)

@@ -17,6 +17,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from yizhan.schemas import strictjson, topics
+from yizhan.schemas.actions import Action
 from yizhan.schemas.admit import Admitted, Record, admit
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.envelope import MAGIC, MAX_BYTES, open_verified, parse_envelope, seal
@@ -200,7 +201,7 @@ def open_envelope(
         raise ServiceError(marked("{county} 不是收件县；收件的是：{to}"), county=county, to=names)
     if not here:
         sentence = marked("{home} 里没有收件县（{to}）的密钥；请改用其中一个县的主目录")
-        raise NoKey(sentence, home=home.path, to=names)
+        raise NoKey(sentence, home=home.path, to=names, hint=Action.to("envelope.open_elsewhere"))
     charters = (home.charters.latest(), home.charter, charter)
     keys = tuple(
         key for code in here for key in sealing_keys(home.county_folder(code) / "keys", code, charters, passphrases)

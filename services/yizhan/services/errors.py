@@ -6,7 +6,6 @@
     └── ServiceError        what was asked cannot be done
         ├── NoKey           a private key is not there, or the charter does not name it
         ├── UnknownMember   a code that the charter does not name as a member
-        ├── NotFound        there is nothing by this name or number
         ├── Conflict        what is there already forbids it
         ├── NotFinal        not cosigned by a quorum yet
         └── QuarterNotEnded a quarter that is to be closed has not ended yet
@@ -30,10 +29,6 @@ class NoKey(ServiceError):
 
 class UnknownMember(ServiceError):
     """A code that the charter does not name as a member."""
-
-
-class NotFound(ServiceError):
-    """There is nothing by this name or number."""
 
 
 class Conflict(ServiceError):

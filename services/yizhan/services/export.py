@@ -24,6 +24,7 @@ from yizhan.producers.columns import (
 from yizhan.producers.queries import OutboxQuery
 from yizhan.producers.templates import csv_table, workbook
 from yizhan.schemas import strictjson
+from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import TYPES
 from yizhan.schemas.payloads.table import SYSTEM_TYPES
@@ -91,7 +92,8 @@ def export_tables(
     """
     csv = file.lower().endswith(".csv")
     if query.type is None and csv:
-        raise ServiceError(marked("CSV 只能写一类事件；请选定类型，或写成 .xlsx"))
+        hint = Action.to("table.export_type", file=file, county=county)
+        raise ServiceError(marked("CSV 只能写一类事件；请选定类型，或写成 .xlsx"), hint=hint)
     rows = []
     for row in _rows(home, county, query):
         rows.append(row)

@@ -31,7 +31,7 @@ class FormMachine:
     """One draft being filled in; ``content`` is the draft's JSON as it grows."""
 
     def __init__(self, context: FormContext, store: DraftStore, n: int) -> None:
-        """Take up draft ``n`` where it was left (``NoSuchDraft`` if there is none)."""
+        """Take up draft ``n`` where it was left (``NotFound`` if there is none)."""
         found = store.get(n)
         self.context, self.store, self.n, self.type = context, store, n, found.type
         self.content: dict[str, Any] = dict(strictjson.loads(strictjson.dumps(found.content), floats=True))

@@ -12,11 +12,11 @@ from typing import Final
 from yizhan.consumers.items import Aside, Gap, InboxQuery, Item, RivalEvent
 from yizhan.consumers.view import InboxView
 from yizhan.schemas.actions import Action
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.matters import Answer, MatterEvent, in_order
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
-from yizhan.services.errors import NotFound
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.matter_events import matter_event

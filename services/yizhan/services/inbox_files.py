@@ -56,7 +56,7 @@ def save_item_files(
     ``progress`` advances by bytes. One file that cannot be saved does not stop the others.
 
     Raises:
-        NotFound, NoSuchItem: there is no such item, or no such file of it.
+        NotFound: there is no such item, or no such file of it.
         ServiceError: ``folder`` is not there.
         StoreError: the inbox cannot be read, or the access log not written.
     """

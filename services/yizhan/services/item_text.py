@@ -18,7 +18,7 @@ from yizhan.consumers.labels import sentence
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import _, join_list, with_note
 from yizhan.schemas.matters import MatterEvent
-from yizhan.schemas.payloads import Shown, lines
+from yizhan.schemas.payloads import ReadPayload, Shown, lines
 from yizhan.schemas.payloads.letters import PRESSING, PRIORITIES, header_facts, headline, officer_name, state_name
 from yizhan.schemas.payloads.table import type_name
 from yizhan.services.home import Home
@@ -82,6 +82,14 @@ def item_details(home: Home, item: Item) -> Iterator[tuple[str, str]]:
     )
     for label in item.digests:
         yield _("季度通报"), label
+
+
+def content_rows(home: Home, contents: ReadPayload) -> Iterator[tuple[str, str]]:
+    """Yield (name, value) of a whole payload in the order in which it is read, as far as a screen has room."""
+    fields = [each for each in islice(lines(contents), MOST_VALUES) if not _SECRET.match(each.path)]
+    room = _Room()
+    for name, value in _contents(home, fields):
+        yield name, room.fitted(value)
 
 
 class _Room:

@@ -16,9 +16,10 @@ from typing import Any, Final
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import Charter, RegisteredKey
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import CosigningKey, SealingKey, SigningKey, save
-from yizhan.services.errors import Conflict, NotFound
+from yizhan.services.errors import Conflict
 from yizhan.services.home import Home
 from yizhan.services.keys import KeyFile, KeyStatus, PassphraseSource, key_files, key_status
 

@@ -21,9 +21,9 @@ from yizhan.producers.outbox_view import OutboxView
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import Charter
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import CosigningKey
-from yizhan.services.errors import NotFound
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource, cosigner, ledger_keys
 from yizhan.services.stores import inbox_path, outbox_path

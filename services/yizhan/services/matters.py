@@ -14,16 +14,18 @@ from typing import Any, Final
 from yizhan.consumers.items import Item
 from yizhan.producers.draft_store import OFFICE
 from yizhan.producers.drafts import Draft, Office, Reference, parse_draft
+from yizhan.producers.forms import form_of
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.actions import Action
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.header import NOTICE
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.matters import JointWork, JointWorkState, MatterEvent, in_order, joint_work, matter_ids
 from yizhan.schemas.payloads.common import Ask
 from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
 from yizhan.services.access_log import record
-from yizhan.services.actor import Actor
-from yizhan.services.errors import NotFound, ServiceError
+from yizhan.services.actor import Actor, signed_by
+from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.matter_events import matter_event
@@ -86,9 +88,15 @@ def _timeline(home: Home, county: str, event_id: str) -> Timeline:
 
 
 def link_threads(
-    home: Home, county: str, own_id: str, other_id: str, note: str | None, passphrases: PassphraseSource
+    home: Home,
+    county: str,
+    own_id: str,
+    other_id: str,
+    note: str | None,
+    actor: Actor,
+    passphrases: PassphraseSource,
 ) -> Accepted:
-    """Publish a notice that an event of ours and a partner's are about one matter.
+    """Publish a notice that an event of ours and a partner's are about one matter, in the name of the actor's officer.
 
     Raises:
         NotFound: ``own_id`` is not in the outbox, or ``other_id`` not in the inbox.
@@ -110,7 +118,7 @@ def link_threads(
                 reply_to=Reference(id=other.id, hash=other.hash.hex()),
                 to=tuple(sorted({*own.header.to, other.county})),
                 external_ref=f"link:{thread}:{other.id}"[:120],
-                payload={"kind": "text", "text": note or _("同一件事，并案")},
+                payload={"kind": "text", "text": note or _("同一件事，并案"), **signed_by(actor)},
             )
         )
 
@@ -182,9 +190,11 @@ def _countersigned(home: Home, county: str, plan: Item, office: Office | None) -
     else:
         with read_drafts(home, county) as drafts:
             officers = {} if drafts is None else drafts.office()
-    if missing := [name for name in OFFICE if name not in officers]:
+    titles = {field.name: _(field.title) for field in form_of(PATROL_PLAN)}
+    if missing := [titles[name] for name in OFFICE if name not in officers]:
         sentence = marked("会签要写明本县的 {names}；请给出机构信息")
-        raise ServiceError(sentence, names=", ".join(missing), hint=Action.to("schema.show", name="office"))
+        hint = Action.to("plan.name_officers", id=plan.id, county=county)
+        raise ServiceError(sentence, names=join_list(missing), hint=hint)
     raw = {} if plan.contents is None else plan.contents.raw
     terms = {name: value for name, value in raw.items() if name not in (*OFFICE, *_PLAN_AUTHORS_OWN)}
     return parse_draft(

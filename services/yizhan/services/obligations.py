@@ -16,6 +16,7 @@ from yizhan.consumers.receipts import ANSWERS
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.actions import Action
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import _, marked
@@ -23,8 +24,8 @@ from yizhan.schemas.matters import ConsultationDecision, CountyAnswer
 from yizhan.schemas.obligation_rules import ObligationRule
 from yizhan.schemas.payloads.table import BULLETIN, PATROL_PLAN, middle_name
 from yizhan.services.access_log import record
-from yizhan.services.actor import Actor
-from yizhan.services.errors import NotFound, ServiceError
+from yizhan.services.actor import Actor, signed_by
+from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.matter_events import matter_event
@@ -39,14 +40,23 @@ def list_obligations(
     home: Home, county: str, actor: Actor, now: datetime, *, ended: bool = False
 ) -> tuple[Obligation, ...]:
     """Return the obligations between a county and the others, ordered by due date; ``ended`` ones too if asked for."""
+    found, minutes = find_obligations(home, county, now, ended=ended)
+    if minutes:
+        # The words of a decision come from minutes that a partner sealed.
+        record(home, county, actor, "listed", minutes)
+    return found
+
+
+def find_obligations(
+    home: Home, county: str, now: datetime, *, ended: bool = False
+) -> tuple[tuple[Obligation, ...], list[str]]:
+    """Return the obligations, and the ids of the minutes whose words they show, which the caller writes down."""
     with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:
         found: list[Obligation] = [] if inbox is None else [*inbox.obligations(everything=ended)]
         own = own_obligations(home, county, inbox, outbox, now)
     own = tuple(each for each in own if ended or each.ended is None)
-    if minutes := sorted({each.about for each in own if each.about is not None}):
-        # The words of a decision come from minutes that a partner sealed.
-        record(home, county, actor, "listed", minutes)
-    return tuple(sorted([*found, *own], key=lambda each: (each.due, each.id)))
+    minutes = sorted({each.about for each in own if each.about is not None})
+    return tuple(sorted([*found, *own], key=lambda each: (each.due, each.id))), minutes
 
 
 def officers_answers(home: Home, county: str, ids: Iterable[str], actor: Actor) -> dict[str, tuple[CountyAnswer, ...]]:
@@ -56,8 +66,8 @@ def officers_answers(home: Home, county: str, ids: Iterable[str], actor: Actor) 
     with read_outbox(home, county) as outbox:
         for event_id in about[:MOST_ANSWERED] if outbox is not None else ():
             event = matter_event(event_id, county, None, outbox)
-            if event is not None and (said := tuple(each for each in event.answers if each.stage in ANSWERS)):
-                found[event_id] = said
+            if event is not None and (answers := tuple(each for each in event.answers if each.stage in ANSWERS)):
+                found[event_id] = answers
     if found:
         record(home, county, actor, "listed", sorted(found))
     return found
@@ -158,6 +168,7 @@ def complete_decision(
                         "kind": "text",
                         "text": note or _("已办结：{what}").format(what=decision.due.what),
                         "decisions": [number],
+                        **signed_by(actor),
                     },
                 }
             )

@@ -10,12 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from yizhan.consumers.receipts import ANSWERS
 from yizhan.producers.files import FileRow
 from yizhan.producers.outbox_view import OutboxView
-from yizhan.producers.queries import EventRow, Figures, ForeignPosting, OutboxQuery, Posting
+from yizhan.producers.queries import EventRow, Figures, ForeignPosting, OutboxQuery, OwnEvent, Posting
+from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import Charters
-from yizhan.schemas.errors import StatementInvalid
+from yizhan.schemas.errors import NotFound, StatementInvalid
+from yizhan.schemas.i18n import marked
+from yizhan.schemas.payloads import ReadPayload, read
 from yizhan.schemas.payloads.table import SYSTEM_TYPES
+from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.statements import read_dated
 from yizhan.services.access_log import record
@@ -84,6 +89,66 @@ class PostingListing:
 
     postings: tuple[Posting, ...] = ()
     foreign: tuple[ForeignReply, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ShownEvent:
+    """One own event whole: header and content as they were written, and what became of it with each recipient."""
+
+    event: OwnEvent
+    contents: ReadPayload
+    postings: tuple[Posting, ...]
+
+    def steps(self, posting: Posting) -> dict[str, str | None]:
+        """Return what is reached with a recipient, in order, and when; None for what is not.
+
+        ``sealed`` in this outbox, ``sent`` to Kafka, ``received`` by the station, ``delivered`` to the recipient's
+        inbox, ``opened`` there, ``acknowledged`` by an officer (or acted upon, or declined).
+        """
+        said = [receipt.time for stage in ANSWERS for receipt in posting.said.get(stage, ())]
+        row = self.event.row
+        return {
+            "sealed": row.accepted, "sent": row.first_sent, "received": row.answered,
+            "delivered": posting.delivered, "opened": posting.opened, "acknowledged": min(said, default=None),
+        }  # fmt: skip
+
+    def state(self, posting: Posting) -> str:
+        """Return the last step that is reached with a recipient; ``queued`` until it is sent, ``refused``."""
+        if posting.state in {"queued", "refused"}:
+            return posting.state
+        return [name for name, at in self.steps(posting).items() if at is not None][-1]
+
+
+def show_event(home: Home, county: str, event_id: str, actor: Actor) -> ShownEvent:
+    """Return one own event whole, and what became of it.
+
+    Raises:
+        NotFound: the county sent no such event.
+        StoreError: the outbox cannot be read, or the access log not written.
+    """
+    with read_outbox(home, county) as outbox:
+        event = None if outbox is None else outbox.event(event_id)
+        postings = () if outbox is None else outbox.postings(OutboxQuery(id=event_id))
+    if event is None:
+        sentence, hint = marked("{county} 的发件箱里没有 {id}"), Action.to("outbox.list", county=county)
+        raise NotFound(sentence, county=home.member_name(county), id=event_id[:80], hint=hint)
+    if any(each.said for each in postings):
+        record(home, county, actor, "opened", [event_id])
+    return ShownEvent(event, read(event.header.type, event.payload), postings)
+
+
+def list_undelivered(home: Home, county: str, since: datetime) -> tuple[Posting, ...]:
+    """List what was accepted since an instant for delivery at once and is not in a recipient's inbox yet."""
+    with read_outbox(home, county) as outbox:
+        found = () if outbox is None else outbox.postings(OutboxQuery(since=since))
+    return tuple(
+        each
+        for each in found
+        if each.delivered is None
+        and each.state != "refused"
+        and (each.stamped_way or each.way) != Way.DIGEST
+        and each.type not in SYSTEM_TYPES
+    )
 
 
 def list_events(home: Home, county: str, query: OutboxQuery) -> OutboxListing:

@@ -19,8 +19,8 @@ from yizhan.producers.outbox_view import LOCK as PUBLISHER_LOCK
 from yizhan.runtime.detached import Detached
 from yizhan.runtime.file_lock import holder, is_shared
 from yizhan.schemas.actions import Action
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import join_list, marked
-from yizhan.services.errors import NotFound
 from yizhan.services.home import Home
 from yizhan.services.ledger import COSIGNER_LOCK
 from yizhan.services.stores import INBOX_FILE, OUTBOX_FILE

@@ -9,9 +9,10 @@ from yizhan.ledger.proving import prove as prove_from_log
 from yizhan.ledger.statement_keys import VerifiedStatement, read_statement
 from yizhan.schemas import dsse, strictjson
 from yizhan.schemas.checkpoints import OpenedCheckpoint
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.proofs import LogProof, parse_proof, verify_proof
-from yizhan.services.errors import NotFinal, NotFound
+from yizhan.services.errors import NotFinal
 from yizhan.services.home import Home
 from yizhan.services.ledger import CountyBooks, ledger_folder, open_cosigner, open_statements
 

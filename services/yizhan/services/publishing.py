@@ -30,8 +30,9 @@ from yizhan.services.doubts import sender_of
 from yizhan.services.envelopes import EnvelopeVerdict, is_envelope, judge_envelope
 from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
+from yizhan.services.keys import PassphraseSource
 from yizhan.services.progress import SILENT, Progress
-from yizhan.services.stores import scratch_outbox
+from yizhan.services.stores import open_outbox, scratch_outbox
 
 
 class SeveralDrafts(ServiceError):
@@ -61,6 +62,13 @@ class LineSkipped:
     line: int
 
 
+@dataclass(frozen=True, slots=True)
+class FilesWait:
+    """Files that go with the event cannot be sent now; it goes, and they do later."""
+
+    trouble: str
+
+
 LineResult = LineSent | LineRefused | LineSkipped | LineProblem
 """What became of a line; one line may have several ``LineProblem``."""
 
@@ -82,23 +90,36 @@ Confirm = Callable[[int, Judgement], bool]
 """Takes a line and the doubts about its draft; returns whether it is sent."""
 
 
+Report = Callable[[LineResult | FilesWait], None]
+"""Takes what becomes of a line, as soon as it is known."""
+
+
 def publish(
-    outbox: Outbox, stream: Stream, sender: Sender, report: Callable[[LineResult], None], confirm: Confirm | None
+    home: Home, county: str, stream: Stream, passphrases: PassphraseSource, report: Report, confirm: Confirm | None
 ) -> None:
     """Publish a stream; ``report`` is called as soon as it is known what becomes of a line.
 
     Args:
-        outbox: open to write, of the sender's county.
+        home: of the installation.
+        county: who sends.
         stream: the drafts, and files for the one event of a stream with a single one.
-        sender: for doubts.
+        passphrases: of the county's keys.
         report: takes each result.
         confirm: is asked about doubts; None to send without asking.
 
     Raises:
+        NoKey: there is no signing key; nothing was read.
         SeveralDrafts: files were given and the stream holds several events; nothing was sent.
         StoreError: the disk fails; what was reported as sent is durable.
         OSError: the stream cannot be read any further.
     """
+    with open_outbox(home, county, passphrases) as outbox:
+        if stream.attached and (trouble := outbox.files_trouble()) is not None:
+            report(FilesWait(trouble))
+        _publish(outbox, stream, sender_of(home, county), report, confirm)
+
+
+def _publish(outbox: Outbox, stream: Stream, sender: Sender, report: Report, confirm: Confirm | None) -> None:
     lines: deque[int] = deque()
 
     def drafts() -> Iterator[Draft]:
@@ -124,9 +145,7 @@ def _would_go(outbox: Outbox, judged: Judgement) -> bool:
     return isinstance(likely, Accepted) and not likely.duplicate
 
 
-def _with_files(
-    outbox: Outbox, stream: Stream, report: Callable[[LineResult], None]
-) -> Iterator[tuple[int, Draft | LineProblem]]:
+def _with_files(outbox: Outbox, stream: Stream, report: Report) -> Iterator[tuple[int, Draft | LineProblem]]:
     """Attach files to the one event of a stream; a file that may not be attached keeps the event back too."""
     found = read_jsonl(stream.lines, stream.name)
     if not stream.attached:

@@ -25,6 +25,7 @@ from yizhan.consumers.digests import Digest, DigestMember
 from yizhan.consumers.labels import SENTENCES, DigestWarn, ManifestVerdict
 from yizhan.consumers.view import InboxView
 from yizhan.producers.outbox_view import OutboxView
+from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.i18n import Sentence, marked
 from yizhan.schemas.payloads import read
@@ -65,8 +66,10 @@ class QuarterContents:
     proven: bool
 
 
-def partner_of(home: Home, county: str, partner: str | None) -> str:
+def partner_of(home: Home, county: str, partner: str | None, hint: Action | None = None) -> str:
     """Return the partner: the one that was asked for, else the one that the charter pairs the county with.
+
+    ``hint`` says how a person chooses another.
 
     Raises:
         UnknownMember: it is no member of the charter.
@@ -76,12 +79,12 @@ def partner_of(home: Home, county: str, partner: str | None) -> str:
     if partner is not None:
         if home.member(partner) == county:
             sentence = marked("{county} 不能与自己通报；请给出伙伴县")
-            raise ServiceError(sentence, county=home.member_name(county))
+            raise ServiceError(sentence, county=home.member_name(county), hint=hint)
         return partner
     found = home.charters.latest().partners(county)
     if len(found) != 1:
         sentence = marked("章程给 {county} 结对的县有 {count} 个；请给出其中一个")
-        raise ServiceError(sentence, county=home.member_name(county), count=len(found))
+        raise ServiceError(sentence, county=home.member_name(county), count=len(found), hint=hint)
     return found[0]
 
 

@@ -12,12 +12,13 @@ from typing import Any
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.actions import Action
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.header import NOTICE, Header
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.access_log import record
-from yizhan.services.actor import Actor
-from yizhan.services.errors import NotFound, ServiceError
+from yizhan.services.actor import Actor, signed_by
+from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.matter_events import matter_event
@@ -59,7 +60,7 @@ def send_reply(home: Home, county: str, reply: Reply, actor: Actor, passphrases:
             "priority": reply.priority or header.priority,
             "subject": thread,
             "reply_to": {"id": header.id, "hash": event_hash},
-            "payload": {"kind": "text", "text": reply.text, "by": actor.officer.model_dump()},
+            "payload": {"kind": "text", "text": reply.text, **signed_by(actor)},
         }
     )
     if header.county != county:

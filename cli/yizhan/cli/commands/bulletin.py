@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from yizhan.bulletin.errors import TextInvalid
+from yizhan.cli.actions import with_action
 from yizhan.cli.bulletin_view import check_json, print_check
 from yizhan.cli.click_options import (
     FILE,
@@ -23,6 +24,7 @@ from yizhan.cli.context import acting, current_home
 from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, progress, say, tell
 from yizhan.runtime.clock import utc_now
+from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.bulletins import (
     BulletinFiles,
@@ -83,7 +85,8 @@ def make(
 
 
 def _key(home: Home, label: str, county: str, partner: str | None) -> BulletinKey:
-    return BulletinKey(label, county, partner_of(home, county, partner))
+    hint = Action.to("bulletin.choose_partner", label=label, county=county)
+    return BulletinKey(label, county, partner_of(home, county, partner, hint))
 
 
 def _warnings(made: BulletinFiles) -> list[str]:
@@ -129,6 +132,8 @@ def edit(label: str, county: str, partner: str | None, as_json: bool) -> None:
     for note in found.notes:
         say(str(note))
     tell(str(found.path))
+    make_it = Action.to("bulletin.make", label=key.label, county=key.county, partner=key.partner)
+    say(with_action(_("写完存盘，再制作通报"), make_it))
 
 
 @command.command(

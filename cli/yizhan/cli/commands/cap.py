@@ -13,19 +13,16 @@ from yizhan.cli.click_options import Command, county_option, json_option, office
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.failures import failure
 from yizhan.cli.output import fields_of, print_json, say, tell
-from yizhan.producers.cap import CapInvalid, CapMessage
+from yizhan.producers.cap import CapMessage
 from yizhan.producers.cap.xml import MAX_BYTES
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.payloads.letters import status_mark
-from yizhan.services.cap import CapDesk, CapDraft, CapImport, Remark, event_as_cap
+from yizhan.services.cap import CapDraft, CapImport, CapOptions, Remark, event_as_cap, take_messages
 from yizhan.services.doubts import doubt_sentences
 from yizhan.services.errors import ServiceError
 from yizhan.services.files import write_new
 from yizhan.services.home import Home
 from yizhan.services.labels import type_name
-from yizhan.services.office import read_office
-from yizhan.services.outlines import read_outlines
-from yizhan.services.stores import open_drafts
 
 _STDOUT: Final = "-"
 
@@ -87,16 +84,11 @@ def import_cap(
     """Import messages."""
     home = current_home()
     found: list[CapImport] = []
-    with open_drafts(home, county) as store:
-        desk = CapDesk(home, county, store, read_office(office), read_outlines(home, outlines))
-        for file in files:
-            try:
-                taken = desk.take(file, read_input(file, MAX_BYTES))
-            except (CapInvalid, ServiceError, OSError) as error:
-                taken = CapImport(file, error=error)
-            found.append(taken)
-            if not as_json:
-                _show(home, county, taken)
+    options = CapOptions(office, outlines)
+    for taken in take_messages(home, county, files, lambda file: read_input(file, MAX_BYTES), options):
+        found.append(taken)
+        if not as_json:
+            _show(home, county, taken)
     if as_json:
         print_json({"county": county, "files": [_as_json(home, each) for each in found]})
     if any(each.refused or each.error for each in found):

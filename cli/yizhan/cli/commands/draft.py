@@ -17,9 +17,17 @@ from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.attachments import total_bytes
 from yizhan.services.doubts import doubt_sentences
-from yizhan.services.drafts import DraftUnfinished, check_draft, find_draft, judge_draft, member_names, send_draft
+from yizhan.services.drafts import (
+    DraftUnfinished,
+    check_draft,
+    drop_draft,
+    find_draft,
+    judge_draft,
+    list_drafts,
+    member_names,
+    send_draft,
+)
 from yizhan.services.labels import type_name
-from yizhan.services.stores import open_drafts, read_drafts
 
 NUMBER: Final = Whole(1, 1_000_000_000)
 command = Group("draft", help=marked("草稿：没有写完或没有发出的"))
@@ -31,8 +39,7 @@ command = Group("draft", help=marked("草稿：没有写完或没有发出的"))
 def list_(county: str, as_json: bool) -> None:
     """List drafts."""
     home = current_home()
-    with read_drafts(home, county) as drafts:
-        found = () if drafts is None else drafts.all()
+    found = list_drafts(home, county)
     if as_json:
         print_json({"county": county, "drafts": found})
         return
@@ -71,9 +78,7 @@ def show(n: int, county: str, as_json: bool) -> None:
 @passphrase_option()
 def edit(n: int, county: str, passphrases: TerminalPassphrase) -> None:
     """Go on with a draft."""
-    home = current_home()
-    with open_drafts(home, county) as store:
-        fill_in(home, county, store, n, passphrases)
+    fill_in(current_home(), county, n, passphrases)
 
 
 @command.command("send", help=marked("发出一份写完的草稿；先显示全文，再问"))
@@ -100,8 +105,8 @@ def send(
         say(sentence)
     if not yes and interactive() and not click.confirm(_("发出吗？"), default=False, err=True):
         return
-    with open_drafts(home, county) as store, progress(_("密封附件"), total_bytes(attached)) as bar:
-        sent = send_draft(home, county, store, n, passphrases, attached, bar)
+    with progress(_("密封附件"), total_bytes(attached)) as bar:
+        sent = send_draft(home, county, n, passphrases, attached, bar)
     show_sent_draft(home, sent, as_json=as_json)
 
 
@@ -116,6 +121,5 @@ def drop(n: int, county: str, yes: bool) -> None:
     say(f"{type_name(found.type)} {summary_of(found.content)}")
     if not yes and interactive() and not click.confirm(_("丢弃这份草稿吗？"), default=False, err=True):
         return
-    with open_drafts(home, county) as store:
-        store.drop(n)
+    drop_draft(home, county, n)
     tell(_("草稿 {n} 已丢弃").format(n=n))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from yizhan.cli.accepted_view import say_if_nobody_sends
 from yizhan.cli.click_options import TYPE, Command, county_option, json_option, office_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.language import interactive
@@ -119,6 +120,8 @@ def _import(source: TableSource, wish: _Wish) -> bool:
         print_json(table_json(home, found, written, dry_run=dry_run))
     else:
         show_outcome(home, found, written, dry_run=dry_run)
+    if any(not sent.duplicate for sent in found.sent.values()):
+        say_if_nobody_sends(home, wish.county)
     if (failure := found.broken or broken) is not None:
         # What was reported as sent is durable; the same file again sends the rest.
         raise failure

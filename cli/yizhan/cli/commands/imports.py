@@ -7,13 +7,14 @@ from typing import Any
 
 import click
 
-from yizhan.cli.accepted_view import accepted_lines
+from yizhan.cli.accepted_view import accepted_lines, say_if_nobody_sends
 from yizhan.cli.click_options import Group, county_option, json_option, office_option, option, outlines_option
 from yizhan.cli.context import current_home
 from yizhan.cli.language import interactive
 from yizhan.cli.output import as_json as json_value
 from yizhan.cli.output import fields_of, print_json, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
+from yizhan.producers.numbering import Accepted
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.doubts import doubt_sentences
 from yizhan.services.home import Home
@@ -73,6 +74,8 @@ def firms(
         print_json(_as_json(taken, dry_run=dry_run, shifted=shift_to_now))
     else:
         _show(home, taken, dry_run=dry_run)
+    if any(isinstance(result, Accepted) and not result.duplicate for _draft, result in taken.results):
+        say_if_nobody_sends(home, county)
     if taken.empty:
         say(_("{file} 里没有一个热点：当时没有火情，或者没有下载完整").format(file=file))
     if taken.found.problems or taken.failed():

@@ -20,14 +20,15 @@ from yizhan.cli.click_options import (
 )
 from yizhan.cli.context import acting, current_home, say_if_stale
 from yizhan.cli.item_view import item_json, item_panel
+from yizhan.cli.officer_options import signed_by_officer
 from yizhan.cli.output import console, print_json, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.consumers.items import InboxQuery, Item
 from yizhan.consumers.labels import State, sentence
 from yizhan.schemas.i18n import _, join_sentences, marked
+from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.payloads.letters import headline
 from yizhan.schemas.policy import Way
-from yizhan.services.actor import named_officer
 from yizhan.services.home import Home
 from yizhan.services.inbox import answer_item, list_aside, list_items, show_item
 from yizhan.services.item_text import item_facts
@@ -108,8 +109,6 @@ def show(item_id: str, county: str, as_json: bool) -> None:
 @click.command("ack", cls=Command, help=marked("签收：停止响铃，并把签收人的姓名和警号告知发件县"))
 @click.argument("item_id", metavar="ID")
 @county_option()
-@option("--name", required=True, metavar="NAME", help=marked("签收人姓名"))
-@option("--badge", required=True, metavar="BADGE", help=marked("签收人警号"))
 @option(
     "--stage",
     type=OneOf(["acknowledged", "acted", "declined"]),
@@ -119,12 +118,12 @@ def show(item_id: str, county: str, as_json: bool) -> None:
 @option("--note", metavar="TEXT", help=marked("给发件县的一句话"))
 @passphrase_option()
 @json_option()
+@signed_by_officer()
 def ack(
     *,
     item_id: str,
     county: str,
-    name: str,
-    badge: str,
+    officer: Person,
     stage: str,
     note: str | None,
     passphrases: TerminalPassphrase,
@@ -132,7 +131,7 @@ def ack(
 ) -> None:
     """Enter an officer's answer."""
     home = current_home()
-    actor = acting("inbox ack", named_officer(name, badge))
+    actor = acting("inbox ack", officer)
     answered = answer_item(home, county, item_id, stage, note, actor, passphrases)
     if as_json:
         print_json(item_json(answered.item) | {"entered": answered.entered})
@@ -147,6 +146,6 @@ def ack(
         if answered.entered
         else _("{id} {stage}，签收人 {name}（{badge}）：这句话此前已记下，没有再记")
     )
-    tell(line.format(id=answered.item.id, stage=stage_name(stage), name=name, badge=badge))
+    tell(line.format(id=answered.item.id, stage=stage_name(stage), name=officer.name, badge=officer.badge))
     if answered.entered:
         say_if_nobody_sends(home, county)

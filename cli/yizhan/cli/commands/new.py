@@ -13,7 +13,6 @@ from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import TYPES
 from yizhan.schemas.payloads.table import short_name, type_name
 from yizhan.services.drafts import NewDraft, begin_draft
-from yizhan.services.stores import open_drafts
 
 
 class _New(Command):
@@ -56,6 +55,5 @@ def command(
 ) -> None:
     """Ask for one event."""
     home = current_home()
-    with open_drafts(home, county) as store:
-        n = begin_draft(home, county, store, NewDraft(type, exercise, reply_to, supersedes, withdraws))
-        fill_in(home, county, store, n, passphrases)
+    n = begin_draft(home, county, NewDraft(type, exercise, reply_to, supersedes, withdraws))
+    fill_in(home, county, n, passphrases)

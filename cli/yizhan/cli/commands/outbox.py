@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import click
@@ -10,16 +12,18 @@ from yizhan.cli.accepted_view import files_waiting_line
 from yizhan.cli.actions import command_of
 from yizhan.cli.book_file import write_book
 from yizhan.cli.click_options import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, type_option
-from yizhan.cli.context import current_home, say_if_stale
+from yizhan.cli.context import acting, current_home, say_if_stale
 from yizhan.cli.longrun import working
-from yizhan.cli.output import print_json, print_table, say, tell
+from yizhan.cli.output import print_json, print_pairs, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.producers.queries import Figures, OutboxQuery
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
+from yizhan.services.event_text import event_rows, sending_lines
 from yizhan.services.home import Home
 from yizhan.services.labels import reason_name, state_name, type_name
-from yizhan.services.outbox import OutboxListing, list_events, list_waiting_files
+from yizhan.services.outbox import OutboxListing, list_events, list_waiting_files, show_event
+from yizhan.services.sending_news import SendingMonitor
 
 command = Group("outbox", help=marked("本县发件箱：送出、查看"))
 
@@ -28,7 +32,7 @@ command = Group("outbox", help=marked("本县发件箱：送出、查看"))
     "run",
     help=marked(
         "送出本县发件箱里的一切，直到叫停；读回驿站的答复。\n\n"
-        "逾期没有答复或回执的，原样再送。一个发件箱只容一个这样的进程。"
+        "逾期没有答复或回执的，原样再送。终端上逐件显示送出、接收、拒收。一个发件箱只容一个这样的进程。"
     ),
 )
 @county_option()
@@ -42,7 +46,13 @@ def run(county: str, passphrases: TerminalPassphrase) -> None:
         open_sender(home, county, passphrases) as sender,
         working(home.settings, home.settings.outbox_metrics_port) as (stop, watchdog),
     ):
-        sender.run(stop, watchdog=watchdog)
+        shown: AbstractContextManager[None] = nullcontext()
+        if sys.stderr.isatty():
+            say(_("正在送出 {county} 的发件箱；Ctrl-C 停下").format(county=home.member_name(county)))
+            monitor = SendingMonitor(home, county)
+            shown = monitor.telling(lambda news: say("\n".join(sending_lines(home, news))), stop)
+        with shown:
+            sender.run(stop, watchdog=watchdog)
 
 
 @command.command("list", help=marked("列出本县发出的事件，最新的在最后，以及还有多少在等"))
@@ -93,6 +103,26 @@ def _why_it_waits(home: Home, county: str, found: OutboxListing) -> str:
     if found.waits == "sending":
         return _("正在送出")
     return _("已送到 Kafka，驿站还没有答复；久无答复时，请问驿站是否在运行")
+
+
+@command.command("show", help=marked("显示本县发出的一件：全部内容，每个收件县到了哪一步、谁签收"))
+@click.argument("event_id", metavar="ID")
+@county_option()
+@json_option()
+def show(event_id: str, county: str, as_json: bool) -> None:
+    """Show one own event."""
+    home = current_home()
+    found = show_event(home, county, event_id, acting("outbox show"))
+    if not as_json:
+        print_pairs(event_rows(home, found))
+        return
+    recipients = [
+        {"recipient": each.recipient, "state": found.state(each), **found.steps(each), "posting": each}
+        for each in found.postings
+    ]
+    event = found.event
+    sent = {"id": event.header.id, "event": event.row, "header": event.header, "payload": dict(found.contents.raw)}
+    print_json({"county": county, **sent, "recipients": recipients})
 
 
 @command.command("files", help=marked("列出还有收件县没有取齐的附件：已送出多少，谁已取齐；都取齐的不再列"))

@@ -21,12 +21,20 @@ from yizhan.runtime.errors import StoreError
 from yizhan.runtime.standard_streams import standard_input
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.attachments import total_bytes
-from yizhan.services.doubts import doubt_sentences, sender_of
+from yizhan.services.doubts import doubt_sentences
 from yizhan.services.home import Home
 from yizhan.services.labels import error_sentence
 from yizhan.services.progress import SILENT
-from yizhan.services.publishing import LineRefused, LineResult, LineSent, LineSkipped, SeveralDrafts, Stream, publish
-from yizhan.services.stores import open_outbox
+from yizhan.services.publishing import (
+    FilesWait,
+    LineRefused,
+    LineResult,
+    LineSent,
+    LineSkipped,
+    SeveralDrafts,
+    Stream,
+    publish,
+)
 
 
 @click.command(
@@ -62,13 +70,11 @@ def command(
     report = PublishReport(home, _("标准输入") if file == "-" else file, quiet=as_json)
     report.ask = not yes and file != "-" and interactive() and not as_json
     broken: StoreError | None = None
-    with open_outbox(home, county, passphrases) as outbox, _opened(file) as lines:
-        if attached and (trouble := outbox.files_trouble()) is not None:
-            say(files_waiting_line(trouble))
+    with _opened(file) as lines:
         try:
             with progress(_("密封附件"), total_bytes(attached)) if attached else nullcontext(SILENT) as bar:
                 stream = Stream(lines, report.name, attached, bar)
-                publish(outbox, stream, sender_of(home, county), report.take, None if yes else report.confirm)
+                publish(home, county, stream, passphrases, report.take, None if yes else report.confirm)
         except SeveralDrafts as error:
             raise click.UsageError(str(error), ctx) from None
         except StoreError as error:
@@ -117,9 +123,11 @@ class PublishReport:
         """Whether nothing stood in the file."""
         return not (self.sent or self.problems or self.refused or self.skipped or self.held)
 
-    def take(self, result: LineResult) -> None:
+    def take(self, result: LineResult | FilesWait) -> None:
         """Keep a result, and show it."""
         match result:
+            case FilesWait():
+                say(files_waiting_line(result.trouble))
             case LineSent():
                 self.sent.append(result)
                 self._print("\n".join(accepted_lines(self.home, result.sent)), tell)

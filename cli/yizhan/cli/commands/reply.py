@@ -9,13 +9,11 @@ import click
 from yizhan.cli.accepted_view import show_accepted
 from yizhan.cli.click_options import Command, OneOf, county_option, json_option, option
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.language import interactive
+from yizhan.cli.officer_options import signed_by_officer
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.i18n import marked
 from yizhan.schemas.payloads.common import Person
-from yizhan.services.actor import named_officer
-from yizhan.services.home import Home
-from yizhan.services.replies import Reply, last_drafter, send_reply
+from yizhan.services.replies import Reply, send_reply
 
 
 @click.command(
@@ -31,38 +29,24 @@ from yizhan.services.replies import Reply, last_drafter, send_reply
 @click.argument("event_id", metavar="ID")
 @click.argument("text", metavar="TEXT")
 @county_option()
-@option("--name", metavar="NAME", help=marked("答复人姓名（终端上不写则询问）"))
-@option("--badge", metavar="BADGE", help=marked("答复人警号（终端上不写则询问）"))
 @option(
     "--priority", type=OneOf(["flash", "urgent", "routine"]), help=marked("特急、加急、平急（默认与所答复的那件相同）")
 )
 @passphrase_option()
 @json_option()
+@signed_by_officer()
 def command(
     *,
     event_id: str,
     text: str,
     county: str,
-    name: str | None,
-    badge: str | None,
+    officer: Person,
     priority: Any,  # noqa: ANN401 -- a word of OneOf
     passphrases: TerminalPassphrase,
     as_json: bool,
 ) -> None:
     """Answer an event."""
     home = current_home()
-    home.member(county)
-    actor = acting("reply", _officer(home, county, name, badge))
+    actor = acting("reply", officer)
     sent = send_reply(home, county, Reply(event_id, text, priority), actor, passphrases)
     show_accepted(home, sent, as_json=as_json)
-
-
-def _officer(home: Home, county: str, name: str | None, badge: str | None) -> Person:
-    """Return who answers: as given, else asked for on a terminal, with the last form's drafter proposed."""
-    if (name is None or badge is None) and not interactive():
-        raise click.UsageError(_("请用 --name 和 --badge 写明答复人的姓名和警号"), click.get_current_context())
-    if name is None or badge is None:
-        known = last_drafter(home, county) if name is None and badge is None else None
-        name = name or click.prompt(_("答复人姓名"), default=known and known.name, err=True)
-        badge = badge or click.prompt(_("答复人警号"), default=known and known.badge, err=True)
-    return named_officer(name or "", badge or "")

@@ -8,9 +8,11 @@ from yizhan.cli.accepted_view import show_accepted
 from yizhan.cli.click_options import Command, county_option, json_option, option
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.matter_view import timeline_json
+from yizhan.cli.officer_options import signed_by_officer
 from yizhan.cli.output import print_json, print_table, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.payloads.common import Person
 from yizhan.services.matter_text import joint_work_sentence, timeline_rows
 from yizhan.services.matters import link_threads, show_matter
 
@@ -58,10 +60,18 @@ def command(event_id: str, county: str, as_json: bool) -> None:
 @option("--note", metavar="TEXT", help=marked("给对方的一句话（默认“同一件事，并案”）"))
 @passphrase_option()
 @json_option()
+@signed_by_officer(required=False)
 def link(
-    own_id: str, other_id: str, county: str, note: str | None, passphrases: TerminalPassphrase, as_json: bool
+    *,
+    own_id: str,
+    other_id: str,
+    county: str,
+    officer: Person | None,
+    note: str | None,
+    passphrases: TerminalPassphrase,
+    as_json: bool,
 ) -> None:
     """Link two threads."""
     home = current_home()
-    sent = link_threads(home, county, own_id, other_id, note, passphrases)
+    sent = link_threads(home, county, own_id, other_id, note, acting("link", officer), passphrases)
     show_accepted(home, sent, as_json=as_json)

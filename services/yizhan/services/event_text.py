@@ -1,0 +1,88 @@
+"""An own event in words, for every face: all that was sent, and how far it came with each recipient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from yizhan.producers.queries import Posting
+from yizhan.runtime.clock import utc_now
+from yizhan.schemas.i18n import _, join_list, marked, with_note
+from yizhan.schemas.payloads.letters import PRIORITIES, header_facts, officer_name
+from yizhan.services.home import Home
+from yizhan.services.item_text import content_rows
+from yizhan.services.labels import reason_name, refusal, stage_name, state_name, type_name, way_name
+from yizhan.services.outbox import ShownEvent
+from yizhan.services.sending_news import SendingNews
+
+STEPS: Final = {
+    "queued": marked("待发"),
+    "sealed": marked("已封好"),
+    "sent": marked("已送出"),
+    "received": marked("驿站已接收"),
+    "delivered": marked("已送达"),
+    "opened": marked("已打开"),
+    "acknowledged": marked("已签收"),
+    "refused": marked("驿站拒收"),
+}
+"""How far an event came with a recipient."""
+MOST_LINES: Final = 20
+"""Events named at once; a flood is counted."""
+
+
+def event_rows(home: Home, shown: ShownEvent) -> Iterator[tuple[str, str]]:
+    """Yield (name, value) of everything that was sent, then how far it came with each recipient."""
+    header, row = shown.event.header, shown.event.row
+    yield _("编号"), header.id
+    yield _("类型"), type_name(header.type)
+    yield _("急缓"), " ".join(header_facts(header)) or _(PRIORITIES[header.priority])
+    yield _("状态"), state_name(row.state)
+    if row.reason is not None:
+        yield _("说明"), refusal(row.reason, row.detail)
+    if row.trouble is not None:
+        yield _("注意"), row.trouble
+    yield _("获知"), home.local_time(header.time)
+    for name, ref in ((_("所答复的"), header.reply_to), (_("更正"), header.supersedes), (_("撤回"), header.withdraws)):
+        if ref is not None:
+            yield name, ref.id
+    if header.subject is not None:
+        yield _("所属事件"), header.subject
+    yield from content_rows(home, shown.contents)
+    for posting in shown.postings:
+        yield home.member_name(posting.recipient), "\n".join(_progress(home, shown, posting))
+
+
+def _progress(home: Home, shown: ShownEvent, posting: Posting) -> Iterator[str]:
+    """Yield how far it came with one recipient: the state, each step that is reached, and what was said there."""
+    way, rule = posting.stamped_way or posting.way, posting.stamped_rule or posting.rule
+    yield with_note(_(STEPS[shown.state(posting)]), f"{way_name(way)} {rule}")
+    for name, at in shown.steps(posting).items():
+        if at is not None and name != "acknowledged":
+            yield f"{_(STEPS[name])} {home.local_time(at)}"
+    if posting.reason is not None:
+        yield reason_name(posting.reason)
+    for stage, receipts in posting.said.items():
+        for each in receipts:
+            note = each.payload.get("note")
+            words = (stage_name(stage), officer_name(each.payload.get("by")), home.local_time(each.time))
+            yield " ".join(filter(None, words)) + (f": {note}" if note else "")
+
+
+def sending_lines(home: Home, news: SendingNews) -> Iterator[str]:
+    """Say what a sending process did since the last time: each event in its new state, then what waits."""
+    at = home.local_time(utc_now())
+    for row in news.events[-MOST_LINES:]:
+        why = refusal(row.reason, row.detail) if row.reason is not None else row.trouble or ""
+        to = join_list(home.member_name(code) for code in row.to)
+        line = f"{at} {state_name(row.state)} {type_name(row.type)} {row.id} → {to}"
+        yield f"{line}: {why}" if why else line
+    if len(news.events) > MOST_LINES:
+        yield _("{at} 还有 {count} 件").format(at=at, count=len(news.events) - MOST_LINES)
+    if news.system:
+        yield _("{at} 回执和系统通知 {count} 件").format(at=at, count=news.system)
+    if news.no_broker_since is not None:
+        yield _("自 {since} 起连不上 Kafka；接通后自动送出").format(since=home.local_time(news.no_broker_since))
+    figures = news.figures
+    if figures.depth or figures.awaited:
+        sentence = _("待发 {depth} 件，待驿站答复 {awaited} 件，回执逾期 {overdue} 件")
+        yield sentence.format(depth=figures.depth, awaited=figures.awaited, overdue=figures.receipts_overdue)

@@ -1,0 +1,96 @@
+"""Handing over at shift change: what the next duty officer must know of a county.
+
+Rule 1: what needs a person is first: alarms that nobody acknowledged, alarms that are not over, what is due.
+Rule 2: whoever is shown what partners sealed is in the access log before it is returned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from yizhan.consumers.followups import Obligation
+from yizhan.consumers.items import InboxQuery, Item
+from yizhan.consumers.view import InboxView
+from yizhan.producers.draft_store import StoredDraft
+from yizhan.producers.queries import Posting
+from yizhan.schemas.policy import Way
+from yizhan.services.access_log import record
+from yizhan.services.actor import Actor
+from yizhan.services.drafts import list_drafts
+from yizhan.services.home import Home
+from yizhan.services.obligations import find_obligations
+from yizhan.services.outbox import list_undelivered
+from yizhan.services.status import SOON, Problem, home_status
+from yizhan.services.stores import read_inbox
+
+OPEN_FOR: Final = timedelta(days=3)
+"""How long an acknowledged alarm without a final report is told."""
+SENT_WITHIN: Final = timedelta(days=7)
+"""How far back what was sent is looked through."""
+MOST_RINGING: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """What stands open at a county at an instant; the newest last, obligations by due date."""
+
+    county: str
+    at: datetime
+    ringing_count: int
+    ringing: tuple[Item, ...]
+    """The newest alarms that nobody acknowledged."""
+    open_alarms: tuple[Item, ...]
+    """The newest word of each matter whose alarm was acknowledged, without a final report or a withdrawal."""
+    mine: tuple[Obligation, ...]
+    """What this county owes, overdue or due within ``SOON``."""
+    theirs: tuple[Obligation, ...]
+    """What others owe it, overdue or due within ``SOON``: an acknowledgement, an answer."""
+    undelivered: tuple[Posting, ...]
+    problems: tuple[Problem, ...]
+    """Of processes, bell, files, refusals; what the parts above say is left out."""
+    drafts: tuple[StoredDraft, ...]
+
+
+_SAID_ABOVE: Final = frozenset({"ringing", "overdue", "due_soon"})
+
+
+def hand_over(home: Home, county: str, actor: Actor, now: datetime) -> Handover:
+    """Gather what the next duty officer must know (``StoreError`` if a store or the access log fails)."""
+    home.member(county)
+    with read_inbox(home, county) as inbox:
+        count, ringing = (0, ()) if inbox is None else _ringing(inbox)
+        open_alarms = () if inbox is None else _open_alarms(inbox, now)
+    obligations, minutes = find_obligations(home, county, now)
+    if shown := [*(item.id for item in (*ringing, *open_alarms)), *minutes]:
+        record(home, county, actor, "listed", shown)
+    due = [each for each in obligations if each.due <= now + SOON]
+    return Handover(
+        county,
+        now,
+        count,
+        ringing,
+        open_alarms,
+        tuple(each for each in due if county in each.owes),
+        tuple(each for each in due if county not in each.owes),
+        list_undelivered(home, county, now - SENT_WITHIN),
+        tuple(each for each in home_status(home, county, now).problems if each.code not in _SAID_ABOVE),
+        list_drafts(home, county),
+    )
+
+
+def _ringing(inbox: InboxView) -> tuple[int, tuple[Item, ...]]:
+    count, ids = inbox.still_ringing(MOST_RINGING)
+    found = [inbox.item(each) for each in reversed(ids)]
+    return count, tuple(each for each in found if each is not None)
+
+
+def _open_alarms(inbox: InboxView, now: datetime) -> tuple[Item, ...]:
+    """Return the newest item of each matter with an alarm that was acknowledged and is not over."""
+    recent = inbox.items(InboxQuery(since=now - OPEN_FOR))
+    alarmed = {each.thread for each in recent if each.way == Way.ALARM and each.withdrawn_by is None}
+    over = {each.thread for each in recent if each.header.stage == "final"}
+    rings = {each.thread for each in recent if each.state == "ringing"}
+    newest = {each.thread: each for each in recent if each.withdrawn_by is None and each.is_letter}
+    return tuple(each for thread, each in newest.items() if thread in alarmed - over - rings)

@@ -1,0 +1,73 @@
+"""A handover in words, to be read aloud: one heading a part, one sentence a matter; a part without anything says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from yizhan.consumers.followups import Obligation
+from yizhan.consumers.items import Item
+from yizhan.producers.draft_store import StoredDraft
+from yizhan.producers.queries import Posting
+from yizhan.schemas.i18n import _, join_list
+from yizhan.schemas.payloads.letters import headline
+from yizhan.schemas.payloads.table import type_name
+from yizhan.services.handover import Handover
+from yizhan.services.home import Home
+from yizhan.services.item_text import arrival_line
+from yizhan.services.labels import state_name
+from yizhan.services.obligation_text import debtor_name, obligation_name, subject, telephone_sentence, time_left
+from yizhan.services.own_obligations import STATION_DEBTOR
+
+_SHOWN = 40
+
+
+def handover_lines(home: Home, found: Handover) -> Iterator[str]:
+    """Yield the lines of a handover."""
+    yield _("交接班：{county}，{at}").format(county=home.member_name(found.county), at=home.local_time(found.at))
+    parts: list[tuple[str, int, Iterable[str]]] = [
+        (_("无人签收的报警"), found.ringing_count, (_alarm(home, each) for each in found.ringing)),
+        (_("已签收、还没有结束的报警"), len(found.open_alarms), (_alarm(home, each) for each in found.open_alarms)),
+        (_("本县 24 小时内到期和已逾期的"), len(found.mine), (_owed(home, each, found) for each in found.mine)),
+        (_("对方该办、到期或逾期的"), len(found.theirs), (_owed(home, each, found) for each in found.theirs)),
+        (_("发出还没有送到的"), len(found.undelivered), (_undelivered(home, each) for each in found.undelivered)),
+        (_("铃、程序和网络"), len(found.problems), (str(each.sentence) for each in found.problems)),
+        (_("没有写完的草稿"), len(found.drafts), (_draft(home, each) for each in found.drafts)),
+    ]
+    for number, (title, count, lines) in enumerate(parts, 1):
+        if not count:
+            yield _("{n}. {title}：没有").format(n=number, title=title)
+            continue
+        yield _("{n}. {title}：{count} 件").format(n=number, title=title, count=count)
+        yield from (f"   {line}" for line in lines)
+
+
+def _alarm(home: Home, item: Item) -> str:
+    return arrival_line(home, item)
+
+
+def _owed(home: Home, each: Obligation, found: Handover) -> str:
+    about, left = subject(each.about, each.period), time_left(each.due, found.at)
+    what = " ".join(filter(None, (obligation_name(home, each), about)))
+    if found.county in each.owes:
+        return _("{what}，{due} 到期，{left}").format(what=what, due=home.local_time(each.due), left=left)
+    who = join_list(debtor_name(home, code) for code in each.owes)
+    sentence = _("{who}：{what}，{due} 到期，{left}")
+    line = sentence.format(who=who, what=what, due=home.local_time(each.due), left=left)
+    counties = [code for code in each.owes if code != STATION_DEBTOR]
+    return f"{line} {telephone_sentence(home, counties)}" if each.overdue(found.at) and counties else line
+
+
+def _undelivered(home: Home, each: Posting) -> str:
+    sentence = _("{type} {id} 发给 {member}：{state}")
+    return sentence.format(
+        type=type_name(each.type), id=each.id, member=home.member_name(each.recipient), state=state_name(each.state)
+    )
+
+
+def _draft(home: Home, each: StoredDraft) -> str:
+    payload: dict[str, Any] = dict(each.content.get("payload", {}))
+    sentence = _("草稿 {n}，{type}，{at} 改动")
+    line = sentence.format(n=each.n, type=type_name(each.type), at=home.local_time(each.changed))
+    text = headline(payload, _SHOWN)
+    return f"{line}: {text}" if text else line

@@ -1,0 +1,147 @@
+"""What a county sent, shown whole; what the next duty officer must know; what a sending process does."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.services.test_access_log import NoPassphrase
+from tests.world.command import Run
+from tests.world.simulator import QINGYUAN, SHOUNING
+from tests.world.station import FIRE, Station, publish
+from yizhan.producers.drafts import parse_draft
+from yizhan.runtime.clock import utc_now
+from yizhan.schemas.i18n import speaking
+from yizhan.services.actor import Actor
+from yizhan.services.drafts import NewDraft, begin_draft
+from yizhan.services.event_text import sending_lines
+from yizhan.services.handover import OPEN_FOR, hand_over
+from yizhan.services.handover_text import handover_lines
+from yizhan.services.home import Home
+from yizhan.services.sending_news import SendingMonitor
+from yizhan.services.stores import open_outbox
+
+ACTOR = Actor("test (1000)", "handover")
+
+
+def shown(yizhan: Run, event_id: str) -> dict[str, Any]:
+    """Return what ``outbox show --json`` says of an event of 寿宁."""
+    found: dict[str, Any] = json.loads(yizhan("outbox", "show", event_id, "--county", SHOUNING, "--json").out)
+    return found
+
+
+def test_an_own_event_is_shown_whole_and_how_far_it_came(yizhan: Run, home: Path, station: Station) -> None:
+    """Step by step: queued, received by the station, delivered and opened, acknowledged by name; each with its time."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+
+    def step() -> tuple[str, set[str]]:
+        (to,) = shown(yizhan, fire)["recipients"]
+        steps = ("sealed", "sent", "received", "delivered", "opened", "acknowledged")
+        return to["state"], {name for name in steps if to[name] is not None}
+
+    assert step() == ("queued", {"sealed"})
+    station.carry(SHOUNING)
+    station.answer(SHOUNING)
+    assert step() == ("received", {"sealed", "received"})
+    station.deliver(QINGYUAN)
+    station.carry(QINGYUAN)
+    station.deliver(SHOUNING)
+    assert step() == ("opened", {"sealed", "received", "delivered", "opened"})
+    named = ("--name", "李四", "--badge", "654321", "--note", "已派员")
+    yizhan("inbox", "ack", fire, "--county", QINGYUAN, *named)
+    station.carry(QINGYUAN)
+    station.deliver(SHOUNING)
+    assert step()[0] == "acknowledged"
+    found = shown(yizhan, fire)
+    assert found["payload"] == FIRE["payload"] | found["payload"]
+    assert (found["header"]["id"], found["event"]["state"]) == (fire, "accepted")
+    page = yizhan("outbox", "show", fire, "--county", SHOUNING).out
+    for said in (FIRE["payload"]["summary"], "森林火灾", "331126 庆元县", "已签收 李四（654321）", "已派员"):
+        assert said in page
+    log = (home / "counties" / SHOUNING / "access.jsonl").read_text("utf-8")
+    assert "outbox show" in log
+
+
+def test_what_was_not_sent_is_named(yizhan: Run, home: Path) -> None:
+    """An id of another outbox, or none: refused (exit 1), with the list."""
+    ran = yizhan("outbox", "show", f"{QINGYUAN}-2026abcd-1", "--county", SHOUNING)
+    assert ran.code == 1
+    assert f"请运行 yizhan outbox list --county {SHOUNING}" in ran.err
+
+
+def test_the_next_officer_is_told_what_stands_open(yizhan: Run, home: Path, fires: list[str]) -> None:
+    """Two alarms ring, one is acknowledged and goes on, one event did not arrive, one draft waits; nothing is lost."""
+    app, now = Home(home), utc_now()
+    begin_draft(app, QINGYUAN, NewDraft("yizhan.incident.forest_fire.v1"))
+    place = {"place": {"county": QINGYUAN}}
+    with open_outbox(app, QINGYUAN, NoPassphrase()) as outbox:
+        own = outbox.publish(parse_draft(FIRE | {"touches": [SHOUNING], "payload": FIRE["payload"] | place})).id
+    found = hand_over(app, QINGYUAN, ACTOR, now)
+    assert [item.id for item in found.ringing] == fires[1:3]
+    assert [item.id for item in found.open_alarms] == fires[:1]
+    assert [posting.id for posting in found.undelivered] == [own]
+    assert [draft.n for draft in found.drafts] == [1]
+    assert {"process_down", "no_bell"} <= {problem.code for problem in found.problems}
+    ran = yizhan("handover", "--county", "庆元")
+    assert ran.code == 0
+    lines = ran.out.splitlines()
+    assert lines[0].startswith("交接班：331126 庆元县，")
+    heads = [line for line in lines[1:] if not line.startswith("   ")]
+    assert [head.partition("：")[2] for head in heads] == [
+        "2 件", "1 件", "没有", "没有", "1 件", f"{len(found.problems)} 件", "1 件"
+    ]  # fmt: skip
+    said = json.loads(yizhan("handover", "--county", QINGYUAN, "--json").out)
+    assert [item["id"] for item in said["ringing"]] == fires[1:3]
+    assert said["lines"][1:] == lines[1:]
+    with speaking("en"):
+        assert next(iter(handover_lines(app, found))).startswith("Handover: 331126 Qingyuan")
+    log = (home / "counties" / QINGYUAN / "access.jsonl").read_text("utf-8")
+    assert json.loads(log.splitlines()[-1])["what"] == [*fires[1:3], fires[0]]
+
+
+@pytest.mark.parametrize("final", ["final", ""])
+def test_an_alarm_that_is_over_is_not_handed_over(yizhan: Run, home: Path, station: Station, final: str) -> None:
+    """After the final report, or some days later, an acknowledged alarm is no matter of the next shift."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    over = {key: value for key, value in FIRE.items() if key != "external_ref"} | {"stage": "final", "subject": fire}
+    officers = {each: {"name": "李四", "badge": "654321"} for each in ("reviewed_by", "signed_off_by")}
+    for part in (None, over) if final else (None,):
+        if part is not None:
+            publish(yizhan, SHOUNING, part | {"payload": FIRE["payload"] | officers | {"summary": "明火已扑灭"}})
+        station.carry(SHOUNING)
+        station.deliver(QINGYUAN)
+    for item in hand_over(Home(home), QINGYUAN, ACTOR, utc_now()).ringing:
+        yizhan("inbox", "ack", item.id, "--county", QINGYUAN, "--name", "李四", "--badge", "654321")
+    later = utc_now() + (timedelta() if final else OPEN_FOR)
+    found = hand_over(Home(home), QINGYUAN, ACTOR, later)
+    assert (found.ringing_count, found.open_alarms) == (0, ())
+
+
+def test_an_empty_county_hands_over_nothing(home: Path) -> None:
+    """No store yet: every part says that there is nothing."""
+    found = hand_over(Home(home), QINGYUAN, ACTOR, datetime.now(UTC))
+    assert sum(line.endswith("：没有") for line in handover_lines(Home(home), found)) == 6
+
+
+def test_what_a_sending_process_does_is_told_from_its_outbox(yizhan: Run, home: Path, station: Station) -> None:
+    """What was done before is no news; then each event once in its new state, with what waits; then nothing."""
+    app = Home(home)
+    before = publish(yizhan, SHOUNING, FIRE)
+    station.carry(SHOUNING)
+    station.answer(SHOUNING)
+    monitor = SendingMonitor(app, SHOUNING)
+    (fire,) = publish(yizhan, SHOUNING, FIRE | {"external_ref": "接-2"})
+    assert monitor.look() is None
+    station.carry(SHOUNING)
+    station.answer(SHOUNING)
+    news = monitor.look()
+    assert news is not None
+    assert [(row.id, row.state) for row in news.events] == [(fire, "accepted")]
+    (line,) = sending_lines(app, news)
+    assert f"驿站已接收 森林火灾 {fire} → 331126 庆元县" in line
+    assert before[0] not in line
+    assert monitor.look() is None
