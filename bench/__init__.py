@@ -1,1 +1,1 @@
-"""Measurements, each beside its reference, in one run on one machine."""
+"""Measurements, each with its reference, in one run on one machine."""

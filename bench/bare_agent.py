@@ -24,7 +24,7 @@ TUNED: dict[str, Any] = {
 
 
 def main() -> None:
-    """Forward until told to stop."""
+    """Forward until asked to stop."""
     home, source_name, target_name = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     connection = Settings.load(home).connection("admin")
     context = connection.ssl_context()

@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 
 RESULT: Final = Path(__file__).parents[1] / "faults.json"
 STOPPED_SECONDS: Final = 10.0
-"""How long the station stands still: its session with the broker is over after 6."""
+"""How long the station is stopped, in seconds: its session with the broker ends after 6."""
 FLOW_SECONDS: Final = 120.0
 PATIENCE_SECONDS: Final = 240.0
-"""Without any arrival for so long, what is missing is lost: a first resend comes after 30 or 120."""
+"""After so many seconds without an arrival, missing events count as lost: the first resend happens after 30 or 120."""
 TOTALS: Final = ("lost", "duplicates_in_inbox", "reordered", "statements_lost", "statements_doubled", "forks")
 WRONG: Final = (*TOTALS, "lost_at_the_end", "wrong_after_a_call")
 """Of a whole result: each of these is to be 0."""
@@ -116,7 +116,7 @@ class Hurting:
         say(f"  broker killed and started; events flow {self.flows():.1f} s later")
 
     def stop_station(self, _turn: int) -> None:
-        """Let the station stand still past its session, and go on."""
+        """Stop the station for longer than its session, then continue it."""
         time.sleep(self.random.uniform(0.2, 1.2))
         pid = self.world.supervisor.pid(STATION)
         assert pid is not None, "the station does not run"
@@ -205,7 +205,7 @@ class Run:
         return figures
 
     def _drain(self, first: int) -> float:
-        """Wait for what is under way, close the period, and wait for its digest; seconds it took."""
+        """Wait for events under way, close the period and wait for its digest; return the seconds."""
         accepted, begun = self.world.load.accepted[first:], time.monotonic()
         self._wait("events that go at once", lambda: len(missing(self.world, accepted, prompt_only=True)))
         self._wait("answers of the station", self.world.load.awaited)

@@ -1,4 +1,4 @@
-"""What a fault run counts, read from where each thing really is.
+"""Counts of a fault run, each read from its original source.
 
 Rule 1: accepted comes from the harness's own file; received from the rows of the inboxes, read as
         plain SQLite, not through our own code.
@@ -61,7 +61,7 @@ def rows(world: World, county: str, after: int = 0) -> list[Row]:
 
 
 def has(world: World, county: str, event_id: str) -> bool:
-    """Tell whether an inbox has an event."""
+    """Return whether an inbox has an event."""
     uri = f"{world.database(county).as_uri()}?mode=ro"
     with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=30)) as conn:
         return conn.execute("SELECT 1 FROM items WHERE id = ?", (event_id,)).fetchone() is not None
@@ -79,7 +79,7 @@ def missing(world: World, accepted: Sequence[Accepted], *, prompt_only: bool = F
 
 @dataclass
 class Wire:
-    """The alerts topics as they really are: what came again, and what overtook."""
+    """The records of the alerts topics: duplicates, and records that overtook others."""
 
     places: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TWO, 0))
     seen: set[tuple[str, bytes]] = field(default_factory=set)
@@ -112,7 +112,7 @@ class Wire:
 
 @dataclass
 class Counting:
-    """Goes through the sections one after the other; each figure belongs to one of them."""
+    """Counts section by section; each figure belongs to one section."""
 
     world: World
     wire: Wire = field(default_factory=Wire)
@@ -183,6 +183,6 @@ class Counting:
 
 
 def _silence(new: Sequence[Row], begun: float) -> float:
-    """Longest time without an arrival, of what goes at once."""
+    """Longest time without an arrival of an event that is sent at once."""
     times = [begun, *(row.stored for row in new if row.kind == "alert")]
     return max((later - earlier for earlier, later in itertools.pairwise(times)), default=0.0)

@@ -48,7 +48,7 @@ def cosigner(county: str) -> str:
 
 @dataclass
 class LedgerCount:
-    """Goes on through the sections; what was said once must be in the log at the end of each."""
+    """Checks section by section: at the end of each, every statement so far must be in the log."""
 
     world: World
     said: set[bytes] = field(default_factory=set)
@@ -68,7 +68,7 @@ class LedgerCount:
         self._places.clear()
 
     def section(self) -> dict[str, float]:
-        """Wait until what was said is in the log and under a quorum, and count."""
+        """Wait until the statements are in the log and cosigned by a quorum, and count."""
         self.read()
         begun = time.monotonic()
         while self._not_final() and time.monotonic() < begun + PATIENCE_SECONDS:

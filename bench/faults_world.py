@@ -99,7 +99,7 @@ class Accepted:
 
 
 class Load(threading.Thread):
-    """Publishes at a steady pace, in both directions, whatever happens to the others."""
+    """Publishes at a steady pace in both directions, while the other processes fail."""
 
     def __init__(self, outboxes: dict[str, Outbox], ledger: Path, rate: float) -> None:
         """Prepare it; ``ledger`` is the harness's own file of accepted ids."""
@@ -130,7 +130,7 @@ class Load(threading.Thread):
             self.join(timeout=30)
 
     def probe(self, county: str, since: float) -> str | None:
-        """Return the first event that goes at once and was accepted from this county after an instant."""
+        """Return the first event of this county that is sent at once and was accepted after an instant."""
         later = itertools.takewhile(lambda each: each.at > since, reversed(self.accepted[:]))
         ids = [each.id for each in later if each.county == county and each.way != "digest"]
         return ids[-1] if ids else None

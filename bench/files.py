@@ -1,4 +1,4 @@
-"""A film of 200 MiB from county to county, and the alarms that are sent while it flows.
+"""A film of 200 MiB from county to county, and the latency of alarms sent meanwhile.
 
 Time runs from the start of sealing to the sender's knowing that the partner has every chunk. Alarms run as in
 ``latency``, at 10 a second, once on an idle line and once beside the film; the ratio is of the two. Memory is each
@@ -55,7 +55,7 @@ def alarms(outbox: Outbox, bell: Bell, more: Callable[[int], bool]) -> list[floa
 
 
 def _film(path: Path) -> Path:
-    """Write a film of the largest size that goes; of random bytes, so that nothing packs it."""
+    """Write a film of the largest allowed size, of random bytes, which cannot be compressed."""
     with path.open("wb") as stream:
         stream.write(_HEAD)
         for _ in range(MAX_FILE_BYTES // (1 << 20) - 1):
@@ -74,7 +74,7 @@ def _figures(times: list[float]) -> dict[str, float]:
 
 
 def measure(ground: Ground) -> dict[str, Any]:
-    """Return seconds of each step, memory, and the alarms' latency without and beside the film."""
+    """Return seconds of each step, memory, and the latency of alarms without and during the transfer."""
     folder = ground.home / "counties" / SOURCE
     with (
         tempfile.TemporaryDirectory(prefix="yizhan-film-") as there,

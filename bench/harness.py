@@ -1,4 +1,4 @@
-"""The ground that every measurement stands on: a broker, keys, a charter, and the processes on it."""
+"""What every measurement needs: a broker, keys, a charter, and the processes."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def _key(home: Path, code: str, role: str) -> Path:
 
 
 def say(words: str) -> None:
-    """Tell the person who waits what is being done."""
+    """Print what is being done."""
     print(f"[{datetime.now(UTC):%H:%M:%S}] {words}", file=sys.stderr, flush=True)
 
 

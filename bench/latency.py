@@ -1,4 +1,4 @@
-"""Alarm latency beside one raw hop, at 50 events/s of 1 KiB, over the same mutual TLS.
+"""Alarm latency compared with one raw hop, at 50 events/s of 1 KiB, over the same mutual TLS.
 
 Ours runs from the return of the outbox's commit to the commit in the partner's inbox: outbox →
 publisher → station (verify, decide, stamp, send) → inbox (verify, open, store). The reference is

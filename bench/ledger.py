@@ -1,4 +1,4 @@
-"""The ledger beside Tessera's: appending with fsync, verifying a million entries, and a statement's receipt.
+"""The ledger compared with Tessera: appending with fsync, verifying a million entries, and the receipt of a statement.
 
 References are programs of github.com/transparency-dev/tessera v1.0.4, run on the same disk in the same run:
 ``posix-oneshot`` writes the same entries (into files, one an entry, as it wants them), ``fsck`` checks the
@@ -113,7 +113,7 @@ def _oneshot(target: Path, entries: Path) -> float:
 
 
 def _verify(world: LedgerWorld, folder: Path) -> dict[str, Any]:
-    """Seconds for a million entries beside fsck; µs an entry and memory from ten thousand on."""
+    """Seconds for a million entries compared with fsck; µs per entry and memory from ten thousand on."""
     spent: dict[int, list[float]] = {size: [] for size in SIZES}
     peak: dict[int, float] = {}
     reference = []

@@ -1,4 +1,4 @@
-"""Recovery: from ``kill -9`` of the station to its next output, beside other ways to run Faust.
+"""Recovery: time from ``kill -9`` of the station to its next output, compared with other ways to run Faust.
 
 Each worker is killed and started again at once, as its supervisor would; events go on coming. The
 references are the bare agent with the station's session settings but without static membership

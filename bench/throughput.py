@@ -1,4 +1,4 @@
-"""Throughput of one station worker beside a bare Faust agent, over the same events.
+"""Throughput of one station worker compared with a bare Faust agent, over the same events.
 
 Each run: the events lie in the topic, the worker starts, and the broker's append times of the
 first and the last output give the rate. Runs alternate between the two.

@@ -18,6 +18,63 @@ KEYWORDS = ("_", "marked")
 PATH = ROOT / "schemas/yizhan/schemas/locale/en/LC_MESSAGES/yizhan.po"
 
 
+VALUES = ("schemas/yizhan/schemas/payloads/", "schemas/yizhan/schemas/codes.py")
+"""Where the names of fields and their values stand: words of a sheet or a form, no sentences, if they are short."""
+PHRASES = (
+    "charter/yizhan/charter/document.py",
+    "demo/yizhan/demo/auditing.py",
+    "demo/yizhan/demo/climbing.py",
+    "demo/yizhan/demo/play.py",
+    "demo/yizhan/demo/stage.py",
+    "producers/yizhan/producers/cap/reading.py",
+    "producers/yizhan/producers/cap/writing.py",
+    "producers/yizhan/producers/columns.py",
+    "producers/yizhan/producers/forms.py",
+    "producers/yizhan/producers/table_texts.py",
+    "schemas/yizhan/schemas/filetypes.py",
+)
+"""Where phrases stand that are put into sentences: what is expected, what was found, what is waited for."""
+PUT_INTO_SENTENCES = frozenset(
+    {
+        "m 补齐所缺", "y 发出", "与清单不符", "个数", "会签", "值班", "发件簿", "在为 {county} 会签", "在写这个账本",
+        "在发送这个发件箱", "在接收这个收件箱", "在结算季度", "在启动或停止这些进程", "空文件",
+        "不可读的文件：{error}",
+        "复算不同", "复算相同", "已按清单核对",
+        "成员 {code} {name}", "收件簿", "文字", "无法复算", "本县", "标准输入", "没有，已经办结", "第二电话", "联络员",
+        "账本", "领导",
+    }
+)  # fmt: skip
+"""Phrases of other modules that are put into sentences."""
+LONGEST_VALUE = 4
+"""Words of the longest value of a field; what is longer is a sentence."""
+
+LATIN_ALLOWED = frozenset(
+    {
+        "Actual", "Apache", "Apprise", "CAP", "CSV", "Ctrl", "Excel", "Exercise", "FIRMS", "FeatureCollection",
+        "GeoJSON", "GiB", "JSON", "Kafka", "Lines", "Maven", "MiB", "MultiPolygon", "Numbers", "Office",
+        "OpenDocument", "Restricted", "SQLite", "Schema", "Test", "Word", "alert", "apply", "bell", "chmod", "circle",
+        "code", "command", "county", "csv", "demo", "destruction", "draft", "excel", "false", "feature", "final",
+        "firms", "grade", "hash", "id", "import", "incidents", "info", "install", "jar", "json", "kind", "lanes",
+        "late", "logs", "md", "monthly", "msgType", "name", "office", "onset", "parameter", "pip", "polygon",
+        "properties", "public", "references", "ringing", "roles", "root", "rungs", "scope", "severity", "stage",
+        "statements", "station", "status", "systemd", "targets", "text", "time", "tlog", "to", "true", "update",
+        "url", "verified",
+    }
+)  # fmt: skip
+"""Names of programs and formats, words of CAP and GeoJSON, and words that the user types or finds in a JSON file."""
+TYPED = (
+    r"\byizhan(?: --?[\w-]+(?: \{\w+\})?| [a-z][\w-]*| [A-Z]+)*",
+    r"\{[^}]*\}",
+    r"--?[a-z][\w-]*(?: [A-Z]+)?",
+    r"[\w./*-]*\.[a-z_][\w.-]*",
+    r"（[^（）]*）",
+    r"\b[A-Z][A-Z0-9]*\b",
+    r"[\w-]*\d[\w.:-]*",
+    r"[a-z]+_[a-z_]+",
+)
+"""Placeholders, commands, options, files, notes in brackets, names of arguments, examples and settings."""
+
+
 def placeholders(sentence: str) -> set[str]:
     """Return the names between braces."""
     return {name for _, name, _, _ in Formatter().parse(sentence) if name is not None}
@@ -31,15 +88,21 @@ def catalogue() -> Catalog:
 
 
 @pytest.fixture(scope="module")
-def messages() -> dict[str, str]:
-    """Return every sentence of the source → where it stands."""
-    found = {}
+def messages(places: dict[str, set[str]]) -> dict[str, str]:
+    """Return every sentence of the source → the first place where it stands."""
+    return {message: min(found) for message, found in places.items()}
+
+
+@pytest.fixture(scope="module")
+def places() -> dict[str, set[str]]:
+    """Return every sentence of the source → all places where it stands."""
+    found: dict[str, set[str]] = {}
     for folder in FOLDERS:
         for name, line, message, _, _ in extract_from_dir(
             ROOT / folder, method_map=[("**.py", "python")], keywords=dict.fromkeys(KEYWORDS)
         ):
             assert isinstance(message, str)
-            found[message] = f"{folder}/{name}:{line}"
+            found.setdefault(message, set()).add(f"{folder}/{name}:{line}")
     return found
 
 
@@ -90,3 +153,45 @@ def test_only_plain_sentences_are_wrapped() -> None:
         if is_wrapping(node) and not is_plain(node)
     ]
     assert wrong == []
+
+
+def is_phrase(message: str, english: str, found: set[str]) -> bool:
+    """Whether a message is no sentence of its own: a value of a field, or a part of other sentences."""
+    if message in PUT_INTO_SENTENCES or any(place.startswith(PHRASES) for place in found):
+        return True
+    return len(english.split()) <= LONGEST_VALUE and any(place.startswith(VALUES) for place in found)
+
+
+def test_english_sentences_begin_with_a_capital(catalogue: Catalog, places: dict[str, set[str]]) -> None:
+    """What an officer reads as a sentence, a heading or a state begins with a capital letter."""
+    small = {
+        str(entry.id): str(entry.string)
+        for entry in catalogue
+        if entry.id
+        and str(entry.string)[:1].islower()
+        and not is_phrase(str(entry.id), str(entry.string), places[str(entry.id)])
+    }
+    assert small == {}
+
+
+def test_phrases_are_still_there(places: dict[str, set[str]]) -> None:
+    """The list of phrases names no message that is gone."""
+    assert PUT_INTO_SENTENCES - places.keys() == set()
+
+
+def latin_words(message: str) -> set[str]:
+    """Return the Latin words of a Chinese sentence that are neither typed nor examples."""
+    for pattern in TYPED:
+        message = re.sub(pattern, " ", message)
+    return set(re.findall(r"[A-Za-z]{2,}", message))
+
+
+def test_chinese_sentences_have_no_english_words(messages: dict[str, str]) -> None:
+    """A Chinese sentence has Latin letters only where a name, a format or something typed is meant."""
+    assert {m: words for m in messages if (words := latin_words(m) - LATIN_ALLOWED)} == {}
+
+
+@pytest.mark.parametrize("sentence", ["payload 不对", "这条 lane 断了", "请 retry"])
+def test_an_english_word_in_a_chinese_sentence_is_found(sentence: str) -> None:
+    """The list of allowed words is not so long that anything passes."""
+    assert latin_words(sentence) - LATIN_ALLOWED

@@ -87,7 +87,7 @@ class Reader:
             )
 
     def said(self, words: str) -> Callable[[], bool]:
-        """Tell whether it has written some words since now."""
+        """Return whether it has written some words since now."""
         start = self._log.stat().st_size
         return lambda: words in self._log.read_bytes()[start:].decode("utf-8", "replace")
 

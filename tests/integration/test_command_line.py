@@ -131,7 +131,7 @@ def test_the_bell_rings_through_a_killed_inbox(desk: Desk) -> None:
         return any((each["about"], each["step"], each["state"]) == (event_id, "alarm", "delivered") for each in rings)
 
     def all_heard() -> bool:
-        """Tell whether no alarm of another test still waits: it would set the siren off."""
+        """Return whether no alarm of another test still waits: it would set the siren off."""
         rings = desk.ask("bell", "log", "--county", PARTNER, "--limit", "0")["rings"]
         return all(each["state"] not in {"due", "tried"} for each in rings if each["step"] == "alarm")
 

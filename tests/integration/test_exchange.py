@@ -64,7 +64,7 @@ def posting(stage: Stage, event_id: str) -> Posting:
 
 
 def rung(stage: Stage, event_id: str) -> bool:
-    """Tell whether an event rang at 庆元."""
+    """Return whether an event rang at 庆元."""
     return stage.rings()[QINGYUAN, event_id] > 0
 
 

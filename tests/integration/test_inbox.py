@@ -243,7 +243,7 @@ def test_killed_and_read_again_it_is_one_row_and_one_ring(station: Running, tmp_
         return [line for line in rings.read_text().split() if line in mine] if rings.exists() else []
 
     def rang(fires: list[bytes]) -> bool:
-        """Tell whether all of these have rung."""
+        """Return whether all of these have rung."""
         return len(rung(fires)) >= len(fires)
 
     for _ in range(3):

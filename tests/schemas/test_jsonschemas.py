@@ -28,7 +28,7 @@ REF: Final = {"id": "331126-20261123test-7", "hash": "0" * 64}
 
 
 def fits(name: str, value: Any) -> bool:  # noqa: ANN401 -- JSON is any
-    """Tell whether a value fits a schema."""
+    """Return whether a value fits a schema."""
     return bool(Draft202012Validator(SCHEMAS[name]).is_valid(value))
 
 

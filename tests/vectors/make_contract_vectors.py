@@ -40,7 +40,7 @@ NO: Final = {"refused", "loads", "good", "binds", "accepted", "believed"}
 
 
 def is_good(expected: Mapping[str, object]) -> bool:
-    """Tell whether an answer takes what it was asked of."""
+    """Return whether an answer takes what it was asked of."""
     return "refused" not in expected and all(expected[name] is not False for name in NO & expected.keys())
 
 

@@ -148,7 +148,7 @@ class Station:
         return self._process.pid
 
     def running(self) -> bool:
-        """Tell whether it still runs."""
+        """Return whether it still runs."""
         return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:

@@ -41,7 +41,7 @@ class Step(NamedTuple):
 
 
 def works(day: date) -> bool:
-    """Tell whether people work; of 2027 nothing but weekends was known in 2026."""
+    """Return whether people work; of 2027 nothing but weekends was known in 2026."""
     if day.year == FIRST.year and (day.month, day.day) in OFF | WORKED:
         return (day.month, day.day) in WORKED
     return day.weekday() < 5

@@ -37,7 +37,7 @@ _TOGETHER: Final = 20
 
 
 def docx_of(sheet: Sheet, made: datetime) -> bytes:
-    """Write the file; ``made`` goes into its properties."""
+    """Write the file; ``made`` is stored in its properties."""
     document = docx.Document()
     _lay_out(document, sheet, made)
     _words(document.add_paragraph(), sheet.classification, font=_HEI, size=12)

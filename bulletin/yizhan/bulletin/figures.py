@@ -46,7 +46,7 @@ COMPARED: Final = (
     "intelligence.fed_back",
     "obligations.missed",
 )
-"""What the overview sets beside the last quarter and the same quarter of last year."""
+"""Figures that the overview compares with the last quarter and the same quarter of last year."""
 
 
 def figures(
@@ -219,9 +219,9 @@ def _open(found: Sequence[Matter], owed: Sequence[QuarterObligation]) -> list[di
     answered = {each.first.thread for each in found if _answers(each)}
     listed = []
     for each in found:
-        why, whose = _unfinished(each, answered)
+        why, debtor = _unfinished(each, answered)
         if why:
-            listed.append({"why": why, "id": each.first.id, "type": each.type, "whose": whose, "at": each.first.time})
+            listed.append({"why": why, "id": each.first.id, "type": each.type, "whose": debtor, "at": each.first.time})
     for one in owed:
         if one.state in {"due", "missed"}:
             item = {"why": one.state, "id": one.obligation, "type": one.rule, "whose": one.owes, "at": one.due}

@@ -41,7 +41,7 @@ SUMMARY: Final = {
     "intelligence": "intelligence.all",
     "fed_back": "intelligence.fed_back",
 }
-"""Which figure stands at which place of ``OVERVIEW``."""
+"""Placeholder of ``OVERVIEW`` → figure."""
 COMPARED_NAMES: Final = {
     "letters": marked("互通文书（件）"),
     "cases.criminal.all": marked("刑事案件（起）"),
@@ -65,26 +65,6 @@ OBLIGATION_STATES: Final = {
     "missed": marked("逾期未办"),
     "due": marked("未到期"),
     "cancelled": marked("取消"),
-}
-RULE_NAMES: Final = {
-    "tell": marked("及时通报"),
-    "acknowledge": marked("报警签收"),
-    "follow-up": marked("续报"),
-    "final-report": marked("终报"),
-    "verify-hotspot": marked("热点核查"),
-    "monthly-contact": marked("每月联系"),
-    "quarterly-exchange": marked("季度通报"),
-    "consultation": marked("情报会商"),
-    "feedback": marked("情报反馈"),
-    "feedback-flash": marked("特急情报反馈"),
-    "identity-request": marked("身份核查协助"),
-    "identity-far": marked("身份核查协助（路途遥远）"),
-    "assistance-interim": marked("办案协助：先告进展"),
-    "assistance-answer": marked("办案协助：答复"),
-    "missing-papers": marked("指明所缺手续"),
-    "countersign": marked("联合巡防会签"),
-    "patrol-report": marked("联合巡防报告"),
-    "dispute-status": marked("纠纷月报"),
 }
 OPEN_NAMES: Final = {
     "burning": marked("火情未了"),

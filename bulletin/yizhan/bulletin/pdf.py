@@ -29,7 +29,7 @@ _PICTURE: Final = b"""#set page(width: auto, height: auto, margin: 0pt)
 
 
 def pdf(sheet: Sheet, made: datetime) -> bytes:
-    """Set the sheet; ``made`` goes into the file as its date of creation."""
+    """Typeset the sheet; ``made`` is stored in the file as its date of creation."""
     data: dict[str, Any] = {
         **{name: getattr(sheet, name) for name in ("title", "subtitle", "issue", "classification", "organ", "date")},
         "foot": list(map(_breakable, sheet.foot)),

@@ -16,7 +16,7 @@ from yizhan.schemas.payloads import ReadPayload
 from yizhan.schemas.policy import Way
 
 ObligationState = Literal["due", "met", "late", "missed", "cancelled"]
-"""How an obligation stood: not due yet, done in time, done late, overdue, cancelled."""
+"""State of an obligation: not due yet, done in time, done late, overdue, cancelled."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ from yizhan.bulletin.labels import (
     OPEN_NAMES,
     OVERVIEW,
     PLACES,
-    RULE_NAMES,
     SUMMARY,
     WAY_NAMES,
     change,
@@ -37,6 +36,7 @@ from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.schemas.codes import CODES
 from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.schemas.invisible import blanked
+from yizhan.schemas.obligation_rules import RULE_NAMES, rule_name
 from yizhan.schemas.payloads.letters import status_mark
 from yizhan.schemas.payloads.table import Counted, counted_as, type_name
 
@@ -273,7 +273,7 @@ def _obligations(material: Material) -> Iterator[Block]:
         return
     columns = [_("约定事项"), *(_(name) for name in OBLIGATION_STATES.values())]
     rows = [
-        [named(RULE_NAMES, rule), *(str(counts[state]) for state in OBLIGATION_STATES)]
+        [rule_name(rule), *(str(counts[state]) for state in OBLIGATION_STATES)]
         for rule, counts in made["by_rule"].items()
     ]
     yield Table(_("按事项"), columns, rows)
@@ -291,11 +291,13 @@ def _open(material: Material) -> Iterator[Block]:
         return
     rows = []
     for each in listed:
-        why, what, whose, at, name = (each[part] for part in ("why", "type", "whose", "at", "id"))
-        rule = RULE_NAMES.get(what)
-        shown = type_name(what) if rule is None else _(rule)
-        about = name if rule is None else name.split("/")[1]  # of an obligation: the event or the period
-        rows.append([named(OPEN_NAMES, why), shown, material.names.get(whose, whose), _local(material, at)[:10], about])
+        why, what, debtor, at, name = (each[part] for part in ("why", "type", "whose", "at", "id"))
+        owed = what in RULE_NAMES
+        shown = rule_name(what) if owed else type_name(what)
+        about = name.split("/")[1] if owed else name  # of an obligation: the event or the period
+        rows.append(
+            [named(OPEN_NAMES, why), shown, material.names.get(debtor, debtor), _local(material, at)[:10], about]
+        )
     columns = [_("情形"), _("事项"), _("待办方"), _("日期"), _("编号")]
     yield Table(_("未结事项"), columns, rows, words=True, widths=(18, 16, 12, 14, 40), small=True)
 

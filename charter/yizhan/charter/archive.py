@@ -175,8 +175,8 @@ class Archive:
     def problem(self) -> tuple[CharterFault, str, datetime] | None:
         """Return the problem that a running process of this office found: code, message, since when."""
         with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            said = json.loads((self.folder / "problem.json").read_bytes())
-            return CharterFault(said["problem"]), str(said["detail"]), instant(said["since"])
+            stored = json.loads((self.folder / "problem.json").read_bytes())
+            return CharterFault(stored["problem"]), str(stored["detail"]), instant(stored["since"])
         return None
 
     def store_problem(self, found: tuple[CharterFault, str, datetime] | None) -> None:

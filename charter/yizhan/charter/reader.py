@@ -283,16 +283,16 @@ class CharterReader:
     ) -> VerifiedCharter | None:
         """Verify and store a version that was published and replaced, as of the instant of its announcement."""
         try:
-            said = self._statement(source, number, head.charter)
+            adoption = self._statement(source, number, head.charter)
             snapshot: dict[str, Any] = json.loads(source.get(metadata_path(SNAPSHOT, number)) or b"")
             after = metadata_path(ROOT, int(snapshot["signed"][ROOT_FIELD]) + 1)
             then = {metadata_path(TIMESTAMP, None): source.get(history_path(number)), after: None}
-            version = verify(self.archive.anchor(), known, CharterFetcher(source, then), instant(said.adopted))
+            version = verify(self.archive.anchor(), known, CharterFetcher(source, then), instant(adoption.adopted))
         except (CharterProblem, StatementInvalid, ValueError, KeyError, TypeError) as error:
             log.warning("version %d, already replaced, is skipped: %s", number, error)
             return None
-        if version.name != said.charter:
-            log.warning("version %d was announced as %s, but is %s: skipped", number, said.charter, version.name)
+        if version.name != adoption.charter:
+            log.warning("version %d was announced as %s, but is %s: skipped", number, adoption.charter, version.name)
             return None
         self.archive.store(version)
         return version
@@ -317,12 +317,12 @@ class CharterReader:
             return
         charter = self.archive.load(number).charter
         try:
-            said = self._statement(source, number, charter, self._newest().charter)
+            adoption = self._statement(source, number, charter, self._newest().charter)
         except StatementInvalid as error:
             log.warning("the announcement of version %d is not believed: %s", number, error)
             return
-        if said.charter != charter.name:
-            log.warning("version %d is announced as %s, but is %s", number, said.charter, charter.name)
+        if adoption.charter != charter.name:
+            log.warning("version %d is announced as %s, but is %s", number, adoption.charter, charter.name)
             return
         self.archive.store_adoption(number, source.get(adoption_path(number)) or b"")
 
@@ -344,8 +344,8 @@ class CharterReader:
             statement = self.archive.adoption(number)
             if statement is None:
                 continue
-            said = Adoption.model_validate(strictjson.loads(dsse.unverified_payload(statement)))
-            holds_from = instant(said.holds_from)
+            adoption = Adoption.model_validate(strictjson.loads(dsse.unverified_payload(statement)))
+            holds_from = instant(adoption.holds_from)
             if last is not None and holds_from <= last:
                 log.error("version %d is announced to take force before its predecessor; it is skipped", number)
                 continue

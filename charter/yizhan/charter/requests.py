@@ -95,8 +95,8 @@ def make(
         office: [{"keyid": key.keyid, **key.to_dict()} for key in (signer.public_key for signer in signers)]
         for office, signers in roles.items()
     }
-    said = {"owner": owner, "made": written(now), "roles": offices, "threshold": threshold, "keys": dict(keys)}
-    payload = strictjson.dumps(said)
+    content = {"owner": owner, "made": written(now), "roles": offices, "threshold": threshold, "keys": dict(keys)}
+    payload = strictjson.dumps(content)
     signed = pae(CONTENT_TYPE, payload)
     signatures = [
         {
@@ -127,10 +127,10 @@ def read(data: bytes, registered: Collection[str] = ()) -> Request:
         document = strictjson.loads(data)
         payload = decode_base64(document["payload"])
         proofs = {each["keyid"]: decode_base64(each["sig"]) for each in document["signatures"]}
-        said = strictjson.loads(payload, nulls=False, max_depth=10)
-        owner, threshold = str(said["owner"]), int(said["threshold"])
-        roles = {office: tuple(map(_key, keys)) for office, keys in said["roles"].items()}
-        request = Request(owner, instant(said["made"]), roles, threshold, said["keys"])
+        content = strictjson.loads(payload, nulls=False, max_depth=10)
+        owner, threshold = str(content["owner"]), int(content["threshold"])
+        roles = {office: tuple(map(_key, keys)) for office, keys in content["roles"].items()}
+        request = Request(owner, instant(content["made"]), roles, threshold, content["keys"])
         signing = _signing(request)
     except (ValueError, KeyError, TypeError, AttributeError, ValidationError) as error:
         raise CeremonyError(f"not a key request: {error}") from None

@@ -156,12 +156,12 @@ class StationCharters(CharterReader):
         holds_from = now + self._lead
         if self._adopted:
             holds_from = max(holds_from, self._adopted[-1][0] + timedelta(milliseconds=1))
-        said = Adoption(charter=charter.name, holds_from=written(holds_from), adopted=written(now))
+        adoption = Adoption(charter=charter.name, holds_from=written(holds_from), adopted=written(now))
         # Crash point: from here on this is the station's statement; it is sent until it is acknowledged.
         with self.archive.locked():
-            self.archive.store_adoption(number, said.signed(key))
+            self.archive.store_adoption(number, adoption.signed(key))
         self._load_stored()
-        log.info("charter %s holds from %s", charter.name, said.holds_from)
+        log.info("charter %s holds from %s", charter.name, adoption.holds_from)
 
     def _send(self, writer: Writer, holds_from: datetime, number: int) -> None:
         path, statement = adoption_path(number), self.archive.adoption(number) or b""
@@ -185,23 +185,23 @@ class StationCharters(CharterReader):
         state = (stamp.read_bytes() if stamp.is_file() else b"", self._source_adoptions())
         if state == self._in_step:
             return
-        here = dict(_files(self._public))
+        present = dict(_files(self._public))
         if self._mirrored is None:
             try:
                 self._mirrored = dict(self._outlet.records())
             except CharterProblem as error:
                 log.warning("the topic cannot be read: %s", error)
                 return
-        new = [path for path, data in here.items() if self._mirrored.get(path) != data]
+        new = [path for path, data in present.items() if self._mirrored.get(path) != data]
         new.sort(key=lambda path: (path == metadata_path(TIMESTAMP, None), path))
         try:
             if new:
                 with self._outlet.connected() as writer:
-                    writer.write([(topics.CHARTER, path, here[path]) for path in new], 10.0)
+                    writer.write([(topics.CHARTER, path, present[path]) for path in new], 10.0)
         except Exception as error:  # noqa: BLE001 -- tried again at the next refresh
             log.warning("the topic is behind the folder: %s", error)
             return
-        self._mirrored |= {path: here[path] for path in new}
+        self._mirrored |= {path: present[path] for path in new}
         self._in_step = state
 
     def _source_adoptions(self) -> tuple[int, ...]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from yizhan.cli.actions import with_action
 from yizhan.cli.output import print_json, say, tell
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.actions import Action
 from yizhan.schemas.header import split_id
 from yizhan.schemas.i18n import _
-from yizhan.services.drafts import SentDraft
 from yizhan.services.home import Home
 from yizhan.services.labels import arrival
 from yizhan.services.outbox import sending_trouble
+
+if TYPE_CHECKING:  # forms and all that they know: a list of what arrived does without
+    from yizhan.services.drafts import SentDraft
 
 
 def show_accepted(home: Home, sent: Accepted, *, as_json: bool) -> None:

@@ -34,16 +34,16 @@ def choose_language(arguments: Sequence[str]) -> str:
 
 def unused_variables(environment: Mapping[str, str]) -> list[str]:
     """Say which ``YIZHAN_…`` variables have no effect: a misspelled one must not pass in silence."""
-    said = []
+    sentences = []
     if (name := environment.get(VARIABLE, "")) and known_language(name) is None:
         sentence = _("{variable}={value} 不是 {choices}，未采用")
-        said.append(sentence.format(variable=VARIABLE, value=name, choices=join_list(LANGUAGES)))
+        sentences.append(sentence.format(variable=VARIABLE, value=name, choices=join_list(LANGUAGES)))
     others = [each for each in sorted(environment) if each.startswith("YIZHAN_")]
     if set(others) - {VARIABLE, HOME_VARIABLE}:
         from yizhan.runtime.settings import unknown_variables  # noqa: PLC0415 -- heavy, and rarely needed
 
-        said += [_("没有设置 {name}，未采用").format(name=each) for each in unknown_variables(others)]
-    return said
+        sentences += [_("没有设置 {name}，未采用").format(name=each) for each in unknown_variables(others)]
+    return sentences
 
 
 def _value_of(option: str, arguments: Sequence[str]) -> str | None:

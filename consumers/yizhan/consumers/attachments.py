@@ -58,7 +58,7 @@ def attachments_of(raw: Mapping[str, Any]) -> tuple[list[Attachment], list[Attac
         try:
             attachment = Attachment.model_validate(known)
         except ValidationError as error:
-            problems.append(AttachmentProblem(name, "; ".join(f"{path}: {said}" for path, said in faults(error))))
+            problems.append(AttachmentProblem(name, "; ".join(f"{path}: {problem}" for path, problem in faults(error))))
             continue
         if len(found) == MAX_FILES:
             problems.append(AttachmentProblem(name, _(_TOO_MANY).format(most=MAX_FILES)))

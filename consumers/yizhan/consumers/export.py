@@ -58,7 +58,7 @@ class ExportedLane:
 
 
 def counterfoil(envelope: bytes) -> bytes:
-    """Return the counterfoil of a value of ``letters.envelope``: an envelope, or already a counterfoil."""
+    """Return the counterfoil of a value of the column ``letters.envelope``: an envelope, or already a counterfoil."""
     return envelope if envelope.startswith(MAGIC) else counterfoil_of(envelope)
 
 

@@ -147,7 +147,7 @@ class AttachmentFetcher(WorkerThread):
         return dict(wanted)
 
     def _poll(self, store: FileStore, consumer: KafkaConsumer, reading: dict[str, int]) -> None:
-        started, came = time.monotonic(), 0
+        started, received = time.monotonic(), 0
         try:
             found = consumer.poll(timeout_ms=500, max_records=BATCH)
         except TopicAuthorizationFailedError as error:
@@ -158,12 +158,12 @@ class AttachmentFetcher(WorkerThread):
         for county in list(reading):
             records = found.get(TopicPartition(topics.attachments(county), 0)) or []
             if records:
-                came += sum(len(each.value or b"") for each in records)
+                received += sum(len(each.value or b"") for each in records)
                 self._keep(store, county, records)
                 reading[county] = records[-1].offset + 1
             elif time.monotonic() - self._quiet.setdefault(county, time.monotonic()) > self._overdue:
                 self._ask(store, county)
-        self._over.wait(max(0.0, came / self._rate - (time.monotonic() - started)))
+        self._over.wait(max(0.0, received / self._rate - (time.monotonic() - started)))
 
     def _keep(self, store: FileStore, county: str, records: list[ConsumerRecord]) -> None:
         chunks: list[ChunkRecord] = []

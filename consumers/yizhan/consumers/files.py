@@ -327,7 +327,7 @@ class FileStore(FilesView):
             return [EventFiles(*row) for row in conn.execute(query, values)]
 
     def enter_notified(self, event_id: str, *, fetched: bool, now: float) -> None:
-        """Enter that a sender was told that its files are here, or asked for them again (seconds since 1970)."""
+        """Store when a sender was notified that its files arrived, or was asked for them again (seconds since 1970)."""
         with self._lock, transaction(self._conn) as conn:
             conn.execute("INSERT OR IGNORE INTO said (id) VALUES (?)", (event_id,))
             conn.execute(
@@ -341,15 +341,15 @@ class FileStore(FilesView):
             with transaction(self._conn) as conn:
                 conn.executemany("DELETE FROM files WHERE id = ?", [(each,) for each in gone])
                 conn.execute("DELETE FROM chunks WHERE (root, of) NOT IN (SELECT root, chunks FROM files)")
-                kept = {_name(row["root"], row["chunks"]) for row in conn.execute("SELECT root, chunks FROM files")}
+                known = {_name(row["root"], row["chunks"]) for row in conn.execute("SELECT root, chunks FROM files")}
             for path in self._folder.iterdir():
-                if not path.name.startswith("files.sqlite3") and path.name not in kept:
+                if not path.name.startswith("files.sqlite3") and path.name not in known:
                     with contextlib.suppress(FileNotFoundError):
                         path.unlink()
 
 
 def _name(root: bytes, count: int) -> str:
-    """Return where the sealed chunks of a file stand in the folder."""
+    """Return the paths of the sealed chunks of a file in the folder."""
     return f"{root.hex()}.{count}"
 
 

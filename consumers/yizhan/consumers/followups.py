@@ -49,31 +49,31 @@ class Obligation:
         return self.ended is None and now > self.due
 
 
-def keep(conn: sqlite3.Connection, said: Followup, statement: bytes, its_hash: bytes, now: str) -> Kept:
+def keep(conn: sqlite3.Connection, followup: Followup, statement: bytes, its_hash: bytes, now: str) -> Kept:
     """Keep a verified statement (``its_hash``: 32 bytes, of what was signed); the same again is a duplicate."""
-    common = (said.rule, " ".join(said.owes), " ".join(said.owed), _id(said.about), said.period)
-    times = (said.opened, said.due, said.at)
+    common = (followup.rule, " ".join(followup.owes), " ".join(followup.owed), _id(followup.about), followup.period)
+    times = (followup.opened, followup.due, followup.at)
     new = conn.execute(
         "INSERT INTO followups (obligation, step, rule, owes, owed, about, period, opened, due, at, to_whom, by,"
         " charter, stored, hash, statement) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (obligation, step) DO NOTHING",
         (
-            said.obligation, said.step, *common, *times, said.to_whom, _id(said.by), said.charter,
+            followup.obligation, followup.step, *common, *times, followup.to_whom, _id(followup.by), followup.charter,
             now, its_hash, statement,
         ),
     ).rowcount  # fmt: skip
     if not new:
         query = "SELECT hash FROM followups WHERE obligation = ? AND step = ?"
-        first = conn.execute(query, (said.obligation, said.step)).fetchone()
+        first = conn.execute(query, (followup.obligation, followup.step)).fetchone()
         # What is answered wrongly and sent again later is answered again: the station keeps nothing of it.
-        return "duplicate" if first["hash"] == its_hash or said.step == NOT_OWED else "contradiction"
-    if said.step != NOT_OWED:
-        ended = said.step if said.step in ENDS else None
+        return "duplicate" if first["hash"] == its_hash or followup.step == NOT_OWED else "contradiction"
+    if followup.step != NOT_OWED:
+        ended = followup.step if followup.step in ENDS else None
         conn.execute(
             "INSERT INTO obligations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (obligation) DO UPDATE SET"
             " due = CASE WHEN excluded.at >= at THEN excluded.due ELSE due END, at = max(at, excluded.at),"
             " by = coalesce(by, excluded.by), ended = coalesce(ended, excluded.ended)",
-            (said.obligation, *common, *times, ended, _id(said.by)),
+            (followup.obligation, *common, *times, ended, _id(followup.by)),
         )
     return "kept"
 
@@ -115,7 +115,7 @@ def statements(conn: sqlite3.Connection, until: str) -> Iterator[Followup]:
 
 
 def counts(conn: sqlite3.Connection, county: str, now: str) -> Iterator[tuple[str, str, bool, int]]:
-    """Count what is owed at an instant (as written): rule, whether by us (``ours``) or ``theirs``, overdue, number."""
+    """Count obligations at an instant (as written): rule, ``ours`` or ``theirs``, overdue, number."""
     yield from (
         (row["rule"], "ours" if row["ours"] else "theirs", bool(row["late"]), int(row["n"]))
         for row in conn.execute(

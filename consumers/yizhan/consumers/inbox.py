@@ -64,7 +64,7 @@ _EXPIRED: Final = (
     f"state = '{State.RINGING}' AND type NOT IN ({', '.join(repr(each) for each in sorted(LIFE_AT_STAKE))})"
     " AND expires <= ?"
 )
-"""Alarms that have become history. Fires and disasters ring until somebody acknowledges them."""
+"""Ringing alarms whose time is over. Fires and disasters ring until an officer acknowledges them."""
 
 
 class Inbox(InboxView):
@@ -333,7 +333,7 @@ class Inbox(InboxView):
         """Receive again what an older charter of ours kept out."""
         with self._lock, wrapped(self._conn):
             numbers = [row["seq"] for row in self._conn.execute(_PUT_ASIDE)]
-        came = 0
+        received = 0
         for number in numbers:  # one at a time: each may hold a MiB
             with self._lock, wrapped(self._conn):
                 row = self._conn.execute("SELECT * FROM aside WHERE seq = ?", (number,)).fetchone()
@@ -347,8 +347,8 @@ class Inbox(InboxView):
             if self.receive(record).became != "aside":
                 with self._lock, transaction(self._conn) as conn:
                     conn.execute("DELETE FROM aside WHERE seq = ?", (row["seq"],))
-                came += 1
-        return came
+                received += 1
+        return received
 
 
 def _remember(conn: sqlite3.Connection, cluster: str, records: Sequence[Arrived]) -> None:

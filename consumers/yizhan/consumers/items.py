@@ -146,7 +146,7 @@ class RivalEvent:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Numbers of a lane that have not come.
+    """Numbers of a lane that have not arrived.
 
     ``kind`` is ``lost`` (later ones came), ``tail`` (its sender announced them, none came after) or
     ``waiting`` (of the digest lane: their quarter is not closed).
@@ -207,15 +207,15 @@ def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
     conn.create_function("is_letter", 2, _is_letter, deterministic=True)
     sql = f"SELECT {_COLUMNS} FROM items JOIN letters USING (seq) WHERE {where} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
     found = conn.execute(sql, {**values, "limit": -1 if query.limit is None else query.limit}).fetchall()
-    answers, labels = _answers(conn, found), _labels(conn, found)
+    answers, labels, updates = _answers(conn, found), _labels(conn, found), _update_numbers(conn, found)
     return (
-        _item(row, answers.get(row["id"], ()), labels.get(row["id"], ()), _update_number(conn, row))
+        _item(row, answers.get(row["id"], ()), labels.get(row["id"], ()), updates.get(row["seq"]))
         for row in reversed(found)
     )
 
 
 def row_is_letter(row: sqlite3.Row) -> bool:
-    """Tell whether a person wrote the event of a row with ``type``, ``header`` and ``payload``."""
+    """Return whether a person wrote the event of a row with ``type``, ``header`` and ``payload``."""
     return bool(row["type"] != RECEIPT and (row["type"] != NOTICE or _is_letter(row["header"], row["payload"])))
 
 
@@ -250,19 +250,30 @@ def by_hash(conn: sqlite3.Connection, event_hash: bytes) -> Item | None:
     return None if row is None else one(conn, row["id"])
 
 
-def _update_number(conn: sqlite3.Connection, row: sqlite3.Row) -> int | None:
-    """Return which update of its sender's matter an item is; None where it is none, or there are too many."""
-    if b'"update"' not in row["header"] or parse_header(row["header"]).stage != "update":
-        return None
-    before = conn.execute(
-        "SELECT header FROM items JOIN letters USING (seq)"
-        " WHERE thread = ? AND county = ? AND type = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
-        (row["thread"], row["county"], row["type"], row["seq"], _MOST_UPDATES),
-    ).fetchall()
-    if len(before) == _MOST_UPDATES:
-        return None
-    headers = (parse_header(each["header"]) for each in before)
-    return 1 + sum(header.stage == "update" and header.supersedes is None for header in headers)
+def _update_numbers(conn: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> dict[int, int]:
+    """Return which update of its sender's matter each update is, by seq: one query, however many items there are.
+
+    What is no update, and what comes after the first hundred of a matter, has no number.
+    """
+    threads = json.dumps(list(dict.fromkeys(row["thread"] for row in rows if _is_update(row["header"]))))
+    sql = (
+        "SELECT seq, thread, county, type, header FROM (SELECT seq, thread, county, type, row_number() OVER"
+        " (PARTITION BY thread, county, type ORDER BY seq) AS place FROM items WHERE thread IN"
+        " (SELECT value FROM json_each(?))) JOIN letters USING (seq) WHERE place <= ? ORDER BY seq"
+    )
+    counts: dict[tuple[str, str, str], int] = {}
+    found: dict[int, int] = {}
+    for seq, *matter, header in conn.execute(sql, (threads, _MOST_UPDATES)):
+        if _is_update(header):
+            thread, county, kind = matter
+            before = counts.get((thread, county, kind), 0)
+            found[seq] = before + 1
+            counts[thread, county, kind] = before + (parse_header(header).supersedes is None)
+    return found
+
+
+def _is_update(header: bytes) -> bool:
+    return b'"update"' in header and parse_header(header).stage == "update"
 
 
 def _answers(conn: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> dict[str, list[Answer]]:

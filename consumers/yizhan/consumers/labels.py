@@ -13,7 +13,7 @@ from yizhan.schemas.i18n import _, marked
 
 
 class Warn(StrEnum):
-    """What is odd about an item that is shown nevertheless."""
+    """A warning about an item; the item is shown nevertheless."""
 
     POSTMARK_MISSING = "postmark_missing"
     POSTMARK_INVALID = "postmark_invalid"
@@ -38,7 +38,7 @@ class Warn(StrEnum):
 
 
 class State(StrEnum):
-    """Where an item stands. Only ``ringing`` asks for a person."""
+    """State of an item. Only ``ringing`` asks for a person."""
 
     RINGING = "ringing"
     ACKNOWLEDGED = "acknowledged"
@@ -48,11 +48,11 @@ class State(StrEnum):
     EXPIRED = "expired"
     """It rang, or would have, when its time was over."""
     WAITING = "waiting"
-    """It came with a digest whose manifest is not here yet."""
+    """It arrived with a digest whose manifest is not here yet."""
 
 
 class ManifestVerdict(StrEnum):
-    """What came of checking a digest against its manifest: the first that applies, top down."""
+    """Result of checking a digest against its manifest: the first that applies, top down."""
 
     WRONG_COUNTY = "wrong_county"
     ROOT_DIFFERS = "root_differs"
@@ -61,7 +61,7 @@ class ManifestVerdict(StrEnum):
 
 
 class DigestWarn(StrEnum):
-    """What is odd about a digest beside its verdict."""
+    """A warning about a digest, in addition to its verdict."""
 
     CHAIN_BEGINS_HERE = "chain_begins_here"
     CLUSTER_CHANGED = "cluster_changed"

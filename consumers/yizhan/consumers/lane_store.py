@@ -115,7 +115,7 @@ def due(conn: sqlite3.Connection, now: float, interval_seconds: float) -> list[L
 
 
 def receipt(conn: sqlite3.Connection, lane: LaneKey) -> ReceiptRef | None:
-    """Write the cumulative receipt of a lane; None while nothing came."""
+    """Return the cumulative receipt of a lane; None if nothing arrived."""
     rows = conn.execute(
         "SELECT first, last FROM spans WHERE source = ? AND book = ? AND lane = ? ORDER BY first LIMIT ?",
         (*lane, MAX_BEYOND + 1),
@@ -141,7 +141,7 @@ def put_off(conn: sqlite3.Connection, lane: LaneKey, now: float) -> None:
 
 
 def announced(payload: Mapping[str, Any]) -> Iterator[Announced]:
-    """Read a notice of lane heads, which is about the lanes to its recipient; what is odd is left out."""
+    """Read a notice of lane heads, which is about the lanes to its recipient; invalid entries are left out."""
     lanes = payload.get("lanes")
     if payload.get("kind") != "lane_heads" or not isinstance(lanes, list):
         return

@@ -1,4 +1,4 @@
-"""Which numbers of a lane have come: spans of consecutive numbers, pure.
+"""Which numbers of a lane have arrived: spans of consecutive numbers. Pure.
 
 A sender counts 1, 2, 3 … in each lane to us. What has come is kept as spans that neither touch nor
 overlap, so that a lane without a loss is one span, however many events it carried.
@@ -49,7 +49,7 @@ def up_to(spans: Sequence[NumberRange]) -> int:
 
 
 def beyond(spans: Sequence[NumberRange], most: int = MAX_BEYOND) -> tuple[int, ...]:
-    """Return the first numbers that came past a gap, at most ``most``. ``spans`` rise.
+    """Return the first numbers that arrived after a gap, at most ``most``. ``spans`` rise.
 
     >>> beyond([NumberRange(1, 3), NumberRange(5, 6), NumberRange(9, 9)])
     (5, 6, 9)
@@ -64,7 +64,7 @@ def beyond(spans: Sequence[NumberRange], most: int = MAX_BEYOND) -> tuple[int, .
 
 
 def missing(spans: Sequence[NumberRange], head: int = 0) -> Iterator[NumberRange]:
-    """Yield what has not come, up to the last that came, or to ``head`` where that is more.
+    """Yield the missing numbers, up to the last that arrived, or to ``head`` if that is higher.
 
     >>> list(missing([NumberRange(2, 3), NumberRange(5, 6)], head=9))
     [NumberRange(first=1, last=1), NumberRange(first=4, last=4), NumberRange(first=7, last=9)]

@@ -1,4 +1,4 @@
-"""What an inbox tells Prometheus. Labels are ways, types, reasons and words: closed lists."""
+"""Metrics of an inbox. Labels are ways, types, reasons and words: closed lists."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whoever is told what arrived is told in a thread of its own.
+"""Delivers outcomes to the observer on a separate thread.
 
 Rule 1: a slow or stopped screen never keeps the next alarm from being stored.
 Rule 2: what is told is in the database already; when a screen falls too far behind, the oldest is dropped.
@@ -15,17 +15,17 @@ from typing import Final, Self
 from yizhan.consumers.arrivals import ReceiveOutcome
 
 LONGEST: Final = 10_000
-"""Outcomes that wait to be told."""
+"""Outcomes that may wait for the observer."""
 _LAST_WORDS_SECONDS: Final = 5.0
 
 log = logging.getLogger(__name__)
 
 
 class OutcomeNotifier:
-    """Calls ``tell`` with every outcome, in order, from one thread."""
+    """Calls the observer with every outcome, in order, from one thread."""
 
     def __init__(self, tell: Callable[[ReceiveOutcome], None] | None) -> None:
-        """Prepare it; None tells nobody. Use it as a context."""
+        """Take the observer, None for none. Use it as a context."""
         self._tell = tell
         self._waiting: deque[ReceiveOutcome] = deque(maxlen=LONGEST)
         self._changed = threading.Condition()

@@ -41,8 +41,8 @@ def keep_aside(conn: sqlite3.Connection, record: Arrived, why: Unverified, now: 
     stamp = next((value or b"" for name, value in record.headers if name == KAFKA_HEADER), None)
     place = f"{record.partition}/{record.offset}"
     # What has no bytes is named by where it stood.
-    said = value or place.encode()
-    name = hashlib.sha256(hashlib.sha256(said).digest() + (stamp or b"")).digest()
+    content = value or place.encode()
+    name = hashlib.sha256(hashlib.sha256(content).digest() + (stamp or b"")).digest()
     conn.execute(
         "INSERT INTO aside (record, kind, reason, detail, place, timestamp, stored, size, value, postmark)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -65,12 +65,12 @@ def keep_aside(conn: sqlite3.Connection, record: Arrived, why: Unverified, now: 
     return ReceiveOutcome("aside", reason=why.reason)
 
 
-def keep_conflict(conn: sqlite3.Connection, letter: SignedEvent, now: str) -> None:
+def keep_conflict(conn: sqlite3.Connection, event: SignedEvent, now: str) -> None:
     """Keep another event under an id that is here; the first one stays and says so."""
-    header, envelope = letter.header, letter.verified.envelope
+    header, envelope = event.header, event.verified.envelope
     new = conn.execute(
         "INSERT OR IGNORE INTO conflicts (id, hash, stored, header, envelope, postmark) VALUES (?, ?, ?, ?, ?, ?)",
-        (header.id, letter.verified.hash, now, envelope.unverified_header, letter.envelope, letter.postmark),
+        (header.id, event.verified.hash, now, envelope.unverified_header, event.envelope, event.postmark),
     ).rowcount
     if new:
         _warn(conn, header.id, Warn.ID_CONFLICT)
@@ -87,19 +87,19 @@ def _warn(conn: sqlite3.Connection, item_id: str, word: Warn) -> None:
 
 def keep_letter(
     conn: sqlite3.Connection,
-    letter: SignedEvent,
+    event: SignedEvent,
     kind: Kind,
     lane: tuple[LaneKey, int] | None,
     now: str,
     county: str,
 ) -> None:
     """Store an event that was not here: its row, its place in its lane, what it means for others."""
-    header = letter.header
-    warnings = set(letter.warnings)
+    header = event.header
+    warnings = set(event.warnings)
     if lane is not None and not lane_store.enter(conn, *lane) and _numbered(conn, *lane):
         warnings.add(Warn.LANE_CONFLICT)
         log.error("%s gave number %d of lane %s to two events", header.source, lane[1], "/".join(lane[0]))
-    state = _state(conn, letter, kind, now, warnings, county)
+    state = _state(conn, event, kind, now, warnings, county)
     (source, epoch, name), n = lane or ((header.source, header.epoch, None), None)
     seq = conn.execute(
         "INSERT INTO items (id, hash, kind, source, county, book, type, status, thread, time, received, stored,"
@@ -107,27 +107,27 @@ def keep_letter(
         " supersedes, supersedes_hash, withdraws, withdraws_hash, reply_to)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            header.id, letter.verified.hash, kind, source, header.county, epoch, header.type, header.status,
-            header.subject or header.id, header.time, written(letter.received), now, header.expires, name, n,
-            letter.way, letter.rule, letter.charter.name, state, letter.unopenable, " ".join(sorted(warnings)),
+            header.id, event.verified.hash, kind, source, header.county, epoch, header.type, header.status,
+            header.subject or header.id, header.time, written(event.received), now, header.expires, name, n,
+            event.way, event.rule, event.charter.name, state, event.unopenable, " ".join(sorted(warnings)),
             *_columns(header.supersedes), *_columns(header.withdraws),
             None if header.reply_to is None else header.reply_to.id,
         ),
     ).lastrowid  # fmt: skip
-    envelope = letter.verified.envelope
+    envelope = event.verified.envelope
     conn.execute(
         "INSERT INTO letters VALUES (?, ?, ?, ?, ?)",
-        (seq, envelope.unverified_header, letter.payload, letter.envelope, letter.postmark),
+        (seq, envelope.unverified_header, event.payload, event.envelope, event.postmark),
     )
     if lane is not None and header.type not in SYSTEM_TYPES:
         lane_store.owe(conn, lane[0])
-        if letter.unopenable is not None:
-            receipt = receipts.about(header.id, letter.verified.hash, "unopenable")
-            receipts.owe(conn, receipt, None, letter.unopenable, instant(now))
-    if header.type == NOTICE and letter.addressed and letter.contents is not None:
-        lane_store.announce(conn, header.source, lane_store.announced(letter.contents.raw))
+        if event.unopenable is not None:
+            receipt = receipts.about(header.id, event.verified.hash, "unopenable")
+            receipts.owe(conn, receipt, None, event.unopenable, instant(now))
+    if header.type == NOTICE and event.addressed and event.contents is not None:
+        lane_store.announce(conn, header.source, lane_store.announced(event.contents.raw))
     if header.withdraws is not None:
-        _silence(conn, letter, header.withdraws)
+        _silence(conn, event, header.withdraws)
 
 
 def _columns(ref: Ref | None) -> tuple[str | None, bytes | None]:
@@ -142,15 +142,15 @@ def _numbered(conn: sqlite3.Connection, lane: LaneKey, n: int) -> bool:
     )
 
 
-def _first_missing(conn: sqlite3.Connection, letter: SignedEvent, county: str) -> bool:
-    """Tell whether this goes on with a report that would have rung here, and nothing of that report is here."""
-    header = letter.header
+def _first_missing(conn: sqlite3.Connection, event: SignedEvent, county: str) -> bool:
+    """Return whether this continues a report that would have rung here, and no part of that report is here."""
+    header = event.header
     if header.stage not in {"update", "final"} or header.status != "Actual" or header.type not in LIFE_AT_STAKE:
         return False
     if header.supersedes is not None or header.withdraws is not None or county not in header.to:
         return False
     first = header.model_copy(update={"stage": "first", "reply_to": None})
-    if decide(first, county, letter.charter.policy).way is not Way.ALARM:
+    if decide(first, county, event.charter.policy).way is not Way.ALARM:
         return False
     ids = {header.subject, None if header.reply_to is None else header.reply_to.id} - {None}
     if any(str(each).startswith(county) for each in ids):
@@ -160,17 +160,17 @@ def _first_missing(conn: sqlite3.Connection, letter: SignedEvent, county: str) -
 
 
 def _state(
-    conn: sqlite3.Connection, letter: SignedEvent, kind: Kind, now: str, warnings: set[Warn], county: str
+    conn: sqlite3.Connection, event: SignedEvent, kind: Kind, now: str, warnings: set[Warn], county: str
 ) -> State:
-    header = letter.header
-    first_missing = letter.way is Way.NOTICE and _first_missing(conn, letter, county)
+    header = event.header
+    first_missing = event.way is Way.NOTICE and _first_missing(conn, event, county)
     if first_missing:
         warnings.add(Warn.FIRST_MISSING)
-    if letter.way is Way.ALARM or first_missing:
+    if event.way is Way.ALARM or first_missing:
         withdrawn = conn.execute(
             "SELECT 1 FROM items WHERE withdraws = ? AND withdraws_hash = ? AND county = ?"
             " AND (status = 'Actual' OR ? <> 'Actual')",
-            (header.id, letter.verified.hash, header.county, header.status),
+            (header.id, event.verified.hash, header.county, header.status),
         ).fetchone()
         if withdrawn is not None:
             return State.WITHDRAWN
@@ -179,18 +179,18 @@ def _state(
             # A sender's clock that runs behind must not silence a fire: life before tidiness.
             return State.RINGING if header.type in LIFE_AT_STAKE else State.EXPIRED
         return State.RINGING
-    if kind == "digest" and letter.way is Way.DIGEST and not digests.is_listed(conn, letter.verified.hash):
+    if kind == "digest" and event.way is Way.DIGEST and not digests.is_listed(conn, event.verified.hash):
         return State.WAITING
     return State.QUIET
 
 
-def _silence(conn: sqlite3.Connection, letter: SignedEvent, ref: Ref) -> None:
+def _silence(conn: sqlite3.Connection, event: SignedEvent, ref: Ref) -> None:
     """Stop the ringing of what its own county withdraws; an exercise silences nothing real."""
     conn.execute(
         "UPDATE items SET state = ? WHERE id = ? AND hash = ? AND county = ? AND state = ?"
         " AND (status <> 'Actual' OR ? = 'Actual')",
         (
-            State.WITHDRAWN, ref.id, bytes.fromhex(ref.hash), letter.header.county, State.RINGING,
-            letter.header.status,
+            State.WITHDRAWN, ref.id, bytes.fromhex(ref.hash), event.header.county, State.RINGING,
+            event.header.status,
         ),
     )  # fmt: skip

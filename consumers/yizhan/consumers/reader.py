@@ -51,7 +51,7 @@ BATCH: Final = 32
 FETCH_BYTES: Final = 256 * 1024
 """Fetched from a topic at once; a larger record comes alone. Large: an alarm waits behind a digest."""
 COMMIT_SECONDS: Final = 1.0
-"""How often Kafka is told how far we are. Often: an alarm waits for the answer."""
+"""Pause between commits of offsets, in seconds. Too short: an alarm waits for the broker's answer."""
 TICK_SECONDS: Final = 0.25
 MEASURE_SECONDS: Final = 5.0
 _POLL_MS: Final = 100
@@ -211,7 +211,7 @@ class _Reader:
         return found
 
     def _receive(self, found: dict[TopicPartition, list[ConsumerRecord]]) -> None:
-        """Store what came, alarms first; one alone is one transaction, many share one."""
+        """Store arrived records, alarms first; a single record has its own transaction, many share one."""
         for partition, kind in self._kinds.items():
             records = found.get(partition)
             if records:
@@ -247,7 +247,7 @@ class _Reader:
         return found is not None and str(found) != self._cluster
 
     def _commit(self, consumer: KafkaConsumer) -> None:
-        """Tell Kafka which offsets moved. What fails is told the next time."""
+        """Commit the offsets that moved. What fails is committed the next time."""
         moved = {partition: offset for partition, offset in self._next.items() if offset != self._committed[partition]}
         if moved:
             offsets = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in moved.items()}
@@ -289,12 +289,12 @@ class _Reader:
             metrics.UNREADABLE.labels(partition.topic).inc(place - first)
             self._inbox.keep_unreadable(self._cluster, kind, range(first, place), why)
 
-    def _wait(self, error: Exception, because: str) -> None:
+    def _wait(self, error: Exception, reason: str) -> None:
         """Say it, do the chores that need no broker, and wait: a little longer each time."""
-        metrics.RECONNECTS.labels(because).inc()
-        self._outages.observe(answers=because != "broker", why=str(error))
+        metrics.RECONNECTS.labels(reason).inc()
+        self._outages.observe(answers=reason != "broker", why=str(error))
         log.log(
-            logging.DEBUG if because == "broker" else logging.WARNING,
+            logging.DEBUG if reason == "broker" else logging.WARNING,
             "%s: no reading from %s: %s; again in %.1f s",
             self._inbox.county, self._connection.bootstrap, error, self._backoff,
         )  # fmt: skip

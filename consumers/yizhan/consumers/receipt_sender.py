@@ -27,7 +27,7 @@ class ReceiptSender:
         self._conn, self._outbox = conn, outbox
 
     def send_due(self, now: float, interval_seconds: float) -> int:
-        """Send what is due, about single events and cumulative; return how many were sent.
+        """Send due receipts, of single events and cumulative ones; return how many were sent.
 
         Raises:
             StoreError: the disk fails.
@@ -70,7 +70,7 @@ class ReceiptSender:
         return taken
 
     def _hand_over(self, receipt: ReceiptRef, by: Person | None, note: str | None) -> bool:
-        """Give a receipt to the outbox; False if it did not take it, whatever its reason."""
+        """Hand a receipt to the outbox; return False if the outbox refused it, for any reason."""
         if self._outbox is None:
             return False
         try:

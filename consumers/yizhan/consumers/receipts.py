@@ -38,13 +38,13 @@ MOST_AT_ONCE: Final = 16
 LONGEST_PAUSE_SECONDS: Final = 3600
 
 
-def take(letter: SignedEvent, outbox: OutboxPort | None) -> Unverified | None:
+def take(event: SignedEvent, outbox: OutboxPort | None) -> Unverified | None:
     """Pass a receipt that is addressed to us on to the outbox; what does not bind is returned.
 
     Raises:
         StoreError: the outbox cannot store it now.
     """
-    header = letter.header
+    header = event.header
     receipt = header.receipt
     if receipt is None or outbox is None:
         return None
@@ -54,7 +54,7 @@ def take(letter: SignedEvent, outbox: OutboxPort | None) -> Unverified | None:
             if audience is None:
                 return Unverified(Reason.BAD_REFERENCE, f"confirms {receipt.event.id}, which we never sent")
             check_receipt(header, audience)
-        outbox.confirm(header, letter.verified.hash, {} if letter.contents is None else letter.contents.raw)
+        outbox.confirm(header, event.verified.hash, {} if event.contents is None else event.contents.raw)
     except Refused as refused:
         return Unverified(refused.reason, str(refused))
     except StoreError:

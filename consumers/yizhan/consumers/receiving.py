@@ -1,4 +1,4 @@
-"""An examined record is stored: what it is decides where.
+"""Stores an examined record; its kind decides where.
 
 Rule 1: an event is one row, however often it comes; another event under its id is kept as evidence.
 Rule 2: a receipt goes to the outbox first: what does not bind there stays aside, with its reason.
@@ -98,18 +98,18 @@ def _store_followup(
 
 
 def _store_event(
-    conn: sqlite3.Connection, record: Arrived, letter: SignedEvent, now: str, county: str, outbox: OutboxPort | None
+    conn: sqlite3.Connection, record: Arrived, event: SignedEvent, now: str, county: str, outbox: OutboxPort | None
 ) -> tuple[ReceiveOutcome, str | None]:
-    header = letter.header
+    header = event.header
     if record.kind == "digest":
-        digests.add_member(conn, letter.verified.hash, header.id, prompt=False)
+        digests.add_member(conn, event.verified.hash, header.id, prompt=False)
     first = conn.execute("SELECT hash FROM items WHERE id = ?", (header.id,)).fetchone()
-    if first is not None and first["hash"] != letter.verified.hash:
-        keep_conflict(conn, letter, now)
+    if first is not None and first["hash"] != event.verified.hash:
+        keep_conflict(conn, event, now)
         return ReceiveOutcome("conflict"), header.id
     lane = lane_store.lane_of(header, county)
-    if header.receipt is not None and letter.addressed:
-        why = receipts.take(letter, outbox)
+    if header.receipt is not None and event.addressed:
+        why = receipts.take(event, outbox)
         if why is not None:
             if lane is not None:
                 lane_store.enter(conn, *lane)
@@ -119,7 +119,7 @@ def _store_event(
         lane_store.owe(conn, lane[0])
     if first is not None:
         return ReceiveOutcome("duplicate"), header.id
-    keep_letter(conn, letter, record.kind, lane, now, county)
+    keep_letter(conn, event, record.kind, lane, now, county)
     return ReceiveOutcome("stored"), header.id
 
 

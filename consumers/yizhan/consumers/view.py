@@ -106,7 +106,7 @@ class InboxView(OwnedStore):
         return None if found is None else self._with_key_doubt(found)
 
     def carriers(self, after: int, limit: int = 500) -> list[Carrier]:
-        """Return items that came after a number, as far as their attached files need them."""
+        """Return items stored after a number, as far as their attached files need them."""
         query = (
             "SELECT items.seq, id, hash, county, type, received, payload FROM items JOIN letters USING (seq)"
             " WHERE items.seq > ? ORDER BY items.seq LIMIT ?"
@@ -194,13 +194,13 @@ class InboxView(OwnedStore):
         )
 
     def stamps(self, after: int = 0, limit: int = 500) -> list[tuple[int, bytes]]:
-        """Return postmarks of what came, as they came, in the order of coming: (number, bytes)."""
+        """Return the received postmarks in the order of arrival: (number, bytes)."""
         query = "SELECT seq, postmark FROM letters WHERE seq > ? AND postmark IS NOT NULL ORDER BY seq LIMIT ?"
         with self._reading() as conn:
             return [(int(row["seq"]), bytes(row["postmark"])) for row in conn.execute(query, (after, limit))]
 
     def stamp(self, item_id: str) -> bytes | None:
-        """Return the postmark that came with an item; None if none did."""
+        """Return the postmark that arrived with an item; None if there was none."""
         query = "SELECT postmark FROM letters JOIN items USING (seq) WHERE id = ?"
         with self._reading() as conn:
             row = conn.execute(query, (item_id,)).fetchone()
@@ -218,12 +218,12 @@ class InboxView(OwnedStore):
             return tuple(exported_items(conn)), tuple(exported_digests(conn)), tuple(exported_lanes(conn))
 
     def obligations(self, *, everything: bool = False) -> tuple[Obligation, ...]:
-        """List what is owed, by us or to us, the first due first; what has ended only if asked."""
+        """List obligations, ours and theirs, ordered by due date; ended ones only on request."""
         with self._reading() as conn:
             return tuple(followups.obligations(conn, everything=everything))
 
     def followups(self, until: datetime) -> tuple[Followup, ...]:
-        """List what the station said of obligations, each step that fell due before an instant."""
+        """List the station's statements about obligations: each step that fell due before an instant."""
         with self._reading() as conn:
             return tuple(followups.statements(conn, written(until)))
 

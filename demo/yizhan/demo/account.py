@@ -1,4 +1,4 @@
-"""What a person watches: who said what, how it arrived, by which rule, how fast.
+"""What the terminal shows of the day: who sent what, how it arrived, by which rule, how fast.
 
 Rule 1: nothing is shown that was not read back from a county's own books.
 """
@@ -50,9 +50,9 @@ class Account:
         """Say one plain sentence."""
         self._console.print(Text(text, style=style))
 
-    def sent(self, county: str, said: str) -> None:
+    def sent(self, county: str, sentence: str) -> None:
         """Say that a county sends something."""
-        self._console.print(Text.assemble(("▶ ", "bold yellow"), (self.name(county), "bold"), "  ", said))
+        self._console.print(Text.assemble(("▶ ", "bold yellow"), (self.name(county), "bold"), "  ", sentence))
 
     def arrived(self, county: str, item: Item, milliseconds: float) -> None:
         """Say that it arrived at a partner's."""
@@ -82,9 +82,9 @@ class Account:
         )
         self._console.print(Text.assemble(("   ✔ ", "bold green"), text))
 
-    def refused(self, said: str, named: str, detail: str) -> None:
+    def refused(self, sentence: str, named: str, detail: str) -> None:
         """Say that a hostile record was refused by name."""
-        self._console.print(Text.assemble(("✘ ", _REFUSED), said, "  → ", (named, _REFUSED)))
+        self._console.print(Text.assemble(("✘ ", _REFUSED), sentence, "  → ", (named, _REFUSED)))
         self._console.print(Text(f"   {detail}", style="dim"))
 
     def _rule(self, rule: str) -> str:

@@ -1,4 +1,4 @@
-"""The last act: the log of the day, cosigned, a proof carried away, a pair reconciled, deletions that are found.
+"""The last part: the log of the day is cosigned, a proof exported, a pair reconciled, and deletions are found.
 
 Rule 1: whoever verifies here has the charter and the files, and nothing that runs.
 """
@@ -77,7 +77,7 @@ def _final(day: Day) -> OpenedCheckpoint | None:
 
 
 def _find_deletion(day: Day, exported: Path, carried: Path) -> str | None:
-    """Take one statement out of the exported log, as somebody might; the file that the verifier names."""
+    """Delete one statement from the exported log; return the file that the verifier names."""
     harmed = exported.with_name(f"{EXPORTED}-harmed")
     shutil.copytree(exported, harmed)
     path = harmed / statements_path(0)

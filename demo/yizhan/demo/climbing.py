@@ -1,4 +1,4 @@
-"""An alarm that nobody answers: minutes pass, and its ladder climbs to the leader.
+"""An alarm that nobody answers: with the minutes it climbs the ladder to the leader.
 
 Rule 1: nobody waits a quarter of an hour. Time is a record that the station writes to itself; the demonstration,
         which holds the station's credentials too, writes those of the minutes to come.
@@ -38,27 +38,27 @@ def climb(day: Day) -> dict[str, int]:
     opened = _wait_for_steps(day, sent.id, pair, [OPENED])
     day.account.line(_("   演示把驿站的钟拨快，不等十五分钟；催办记在各自应到的时刻，其后的签收记在真实时刻"), "dim")
     minutes: dict[str, int] = {}
-    said = [OPENED]
+    seen = [OPENED]
     if opened is None:
         return minutes
     for reminder in rule.reminders:
         after = reminder.after_minutes or 0
-        if OVERDUE not in said and after >= (rule.due.minutes or 0):
-            said.append(OVERDUE)
-        said.append(reminder.id)
+        if OVERDUE not in seen and after >= (rule.due.minutes or 0):
+            seen.append(OVERDUE)
+        seen.append(reminder.id)
         pass_time(day.stage.settings.connection(topics.STATION), opened.opened + timedelta(minutes=after))
         rung = partial(phones.rung, day.stage.inboxes[silent], silent, sent.id, reminder.id)
         what = _("{county} 的铃：{step}").format(county=silent, step=reminder.id)
-        if _wait_for_steps(day, sent.id, pair, said) is not None and day.hope(what, rung) is not None:
+        if _wait_for_steps(day, sent.id, pair, seen) is not None and day.hope(what, rung) is not None:
             minutes[reminder.id] = after
             _show(day, silent, reminder, after)
     day.acknowledge(silent, sent, sender=step.county)
-    _wait_for_steps(day, sent.id, pair, [*said, DISCHARGED])
+    _wait_for_steps(day, sent.id, pair, [*seen, DISCHARGED])
     return minutes
 
 
 def pass_time(connection: KafkaConnection, to: datetime) -> None:
-    """Tell the station that it is at least this late."""
+    """Write a tick that sets the station's clock to at least this instant."""
     producer = KafkaProducer(**connection.kafka_python(), acks="all")
     try:
         producer.send(topics.TICKS, key=b"tick", value=Tick(at=written(to)).to_bytes(), partition=0).get(timeout=30)
@@ -71,8 +71,8 @@ def _wait_for_steps(day: Day, about: str, pair: tuple[str, str], steps: list[str
 
     def ask(county: str) -> Obligation | None:
         every = day.stage.inboxes[county].obligations(everything=True)
-        said = (each for each in every if (each.rule, each.about) == (_RULE, about))
-        return next((each for each in said if sorted(each.steps) == sorted(steps)), None)
+        seen = (each for each in every if (each.rule, each.about) == (_RULE, about))
+        return next((each for each in seen if sorted(each.steps) == sorted(steps)), None)
 
     found = None
     for county in pair:

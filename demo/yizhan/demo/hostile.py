@@ -1,4 +1,4 @@
-"""The hostile ones: records that must be refused by name, and an old one that is played again.
+"""Hostile records: each must be refused with its reason; an old record is replayed.
 
 An attacker holds the credentials of one county, so the broker lets it write to that county's
 topic, and knows every public key. This file is the attacker; it is the only place outside the
@@ -44,7 +44,7 @@ class Attack:
 
 @dataclass(frozen=True)
 class Arsenal:
-    """What the attacker has: keys of two counties, a letter that was really sent, the charter."""
+    """What the attacker has: keys of two counties, an event that was really sent, the charter."""
 
     charter: Charter
     signing: dict[str, SigningKey]
@@ -65,7 +65,7 @@ class Arsenal:
         return Header.model_validate(values | attributes)
 
     def sealed(self, header: Header, signer: SigningKey | None = None) -> bytes:
-        """Seal it to whoever of its recipients is a member."""
+        """Seal it to those of its recipients that are members."""
         now = datetime.now(UTC)
         known = [code for code in header.to if code in self.charter.members]
         recipients = [self.charter.sealing_key(code, now) for code in known]

@@ -18,7 +18,7 @@ FOLDER: Final = "phones"
 
 
 def install(home: Path, county: str) -> None:
-    """Write a county's ``bell.toml``: the message goes to ``phones/<county>-<rung>.json``."""
+    """Write a county's ``bell.toml``: messages are written to ``phones/<county>-<rung>.json``."""
     (home / FOLDER).mkdir(exist_ok=True)
     lines = []
     for rung in RUNGS:

@@ -75,7 +75,7 @@ class Day:
         return self.attempt(partial(wait_for, what, ask, self.patience_seconds))
 
     def attempt(self, act: Callable[[], _Found]) -> _Found | None:
-        """Do something; what fails is a problem, and the day goes on (rule 2)."""
+        """Run a step; a failure is stored as a problem, and the day continues (rule 2)."""
         try:
             return act()
         except ServiceError as error:
@@ -239,7 +239,7 @@ class Day:
             self.check(found["reason"] == each.reason, f"{each.key}: {each.reason} ≠ {found['reason']}")
 
     def _replayed(self, letter: Accepted, said: str, before: Mapping[str, int]) -> None:
-        """See that an old record came again at each recipient's, and was one row and one ring all the same."""
+        """Check that a replayed record arrived again at each recipient, and is still one row and one ring."""
 
         def arrived_again(recipient: str) -> bool | None:
             return True if self.stage.again(recipient, letter.id) > before[recipient] else None
@@ -255,7 +255,7 @@ class Day:
                 self.account.line("✘ " + said + "  → " + _("收件箱只留一行，不再响铃"), "magenta")
 
     def _refusal(self, county: str, offset: int) -> dict[str, str] | None:
-        """Find what the station told the county whose topic a forged record was written to."""
+        """Return the station's reply to the county whose topic a forged record was written to."""
         for posting in self.stage.outboxes[county].foreign_postings():
             try:
                 postmark, _hash, _charter = read_dated(Postmark, posting.value, self._charters)
@@ -302,7 +302,7 @@ class Day:
     # -- who owes what --
 
     def owed(self) -> None:
-        """Compare what the station said of obligations with what the day's events open and discharge."""
+        """Compare the station's statements about obligations with what the day's events open and discharge."""
         county = SHOUNING
         inbox = self.stage.inboxes[county]
         expected = {

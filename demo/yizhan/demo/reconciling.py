@@ -1,4 +1,4 @@
-"""The pair that really signed is reconciled; then one letter is deleted from an inbox, and found.
+"""Reconciles the pair that signed the agreement; then an event is deleted from an inbox, and the audit finds it.
 
 Rule 1: the auditor has the exported log, four books and the charter, and nothing that runs.
 Rule 2: the letter is deleted from a copy: the county's own inbox stays as it is.
@@ -74,7 +74,7 @@ def _compared(alone: Alone, exported: Path, carried: Path, books: list[Path]) ->
 
 
 def _with_a_letter_less(day: Day, carried: Path, event_id: str, alone: Alone) -> Path:
-    """Delete a letter from a copy of an inbox, and export the book of that."""
+    """Delete an event from a copy of an inbox, and export the book of the copy."""
     home = day.stage.home / "harmed"
     copy = home / "counties" / QINGYUAN / INBOX_FILE
     shutil.copytree(carried / "charter", home / "charter")

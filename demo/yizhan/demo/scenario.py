@@ -1,4 +1,4 @@
-"""The scripted day, in Chinese, as counties really send it.
+"""The script of the day, in Chinese, as counties would send it.
 
 Rule 1: data only. Each step says who sends what, and how it must reach whom by which rule.
 Rule 2: names, numbers and cases are invented; positions lie where the outlines put them.

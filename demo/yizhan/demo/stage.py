@@ -121,7 +121,7 @@ class Stage:
         return load_signing(path)
 
     def start(self) -> None:
-        """Start station, publishers and inboxes, and wait until each has said that it is ready."""
+        """Start station, publishers and inboxes, and wait until each reports that it is ready."""
         self._start(each for each in home_processes(Home(self.home)) if each.name.split("-")[0] not in _LEDGER)
         place = Home(self.home)
         for county in self.members:
@@ -145,7 +145,7 @@ class Stage:
             wait_for(what, partial(self._log_contains, each.name, each.ready))
 
     def ledger_is_idle(self) -> bool:
-        """Tell whether the ledger has read everything that the station has said."""
+        """Return whether the ledger has read every statement of the station."""
         with Wire(self.settings.connection(topics.LEDGER), topics.LEDGER, "demo", [topics.AUDIT], []) as wire:
             end = wire.ends()[topics.AUDIT]
             checkpoints = CheckpointStore(self.home / "ledger" / HEADS)
@@ -159,7 +159,7 @@ class Stage:
         return [sys.executable, "-m", "yizhan.cli", "--home", str(self.home), "--lang", get_language(), *words]
 
     def yizhan(self, *words: str) -> str:
-        """Run one of our commands as a person would; what it printed.
+        """Run a command of ours in a process of its own; return its output.
 
         Raises:
             ServiceError: it failed; what it said.

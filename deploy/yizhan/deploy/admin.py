@@ -111,27 +111,27 @@ def _apply_topics(client: KafkaAdminClient, declared: Sequence[topics.Topic]) ->
     if missing:
         client.create_topics(missing, wait_for_metadata=True)
     lines = [f"topic {name}: made" for name in missing]
-    kept = {topic.name: topic for topic in declared if topic.name in present}
-    return lines + (_apply_settings(client, kept) if kept else [])
+    existing = {topic.name: topic for topic in declared if topic.name in present}
+    return lines + (_apply_settings(client, existing) if existing else [])
 
 
-def _apply_settings(client: KafkaAdminClient, kept: dict[str, topics.Topic]) -> list[str]:
+def _apply_settings(client: KafkaAdminClient, existing: dict[str, topics.Topic]) -> list[str]:
     lines: list[str] = []
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in kept]
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in existing]
     found = client.describe_configs(resources, config_filter="all")["topic"]
     changed = []
-    for name, topic in kept.items():
+    for name, topic in existing.items():
         want = {
             key: value for key, value in topic.config().items() if (found[name].get(key) or {}).get("value") != value
         }
         for key, value in want.items():
-            came = (found[name].get(key) or {}).get("value")
-            lines.append(f"topic {name}: {key} {came} → {value}")
+            current = (found[name].get(key) or {}).get("value")
+            lines.append(f"topic {name}: {key} {current} → {value}")
         if want:
             changed.append(ConfigResource(ConfigResourceType.TOPIC, name, want))
     if changed:
         results = client.alter_configs(changed)["topic"]
-        failed = {name: said for name, said in results.items() if said != "OK"}
+        failed = {name: outcome for name, outcome in results.items() if outcome != "OK"}
         if failed:
             raise ApplyFailed(f"topic settings refused: {failed}; is this Kafka 3.9 or later?")
     return lines

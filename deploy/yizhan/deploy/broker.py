@@ -161,9 +161,9 @@ class Broker:
         cluster_id = cluster_id.replace("-", "A", 1) if cluster_id.startswith("-") else cluster_id
         argv = [*self._java(), "kafka.tools.StorageTool", "format", "-t", cluster_id,
                 "-c", str(self.folder / "server.properties")]  # fmt: skip
-        said = subprocess.run(argv, capture_output=True, text=True, check=False)
-        if said.returncode != 0:
-            raise BrokerFailed(f"{self._data} cannot be formatted; Kafka said: {said.stderr or said.stdout}")
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise BrokerFailed(f"{self._data} cannot be formatted; Kafka said: {done.stderr or done.stdout}")
 
     def _wait_ready(self, timeout: float) -> None:
         deadline = time.monotonic() + timeout

@@ -56,7 +56,7 @@ def _write_bootstrap(path: Path, bootstrap: str) -> None:
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     if line in text:
         return
-    kept = re.sub(r"(?m)^\s*bootstrap_servers\s*=.*\n?", "", text)
+    rest = re.sub(r"(?m)^\s*bootstrap_servers\s*=.*\n?", "", text)
     part = path.with_name(path.name + ".part")
-    part.write_text(line + kept, encoding="utf-8")
+    part.write_text(line + rest, encoding="utf-8")
     part.replace(path)

@@ -72,8 +72,8 @@ def java() -> str:
             f"java: expected Java {JAVA_AT_LEAST} or later, got none; "
             "`apt install openjdk-17-jre-headless`, or set JAVA_HOME"
         )
-    said = subprocess.run([path, "-version"], capture_output=True, text=True, check=False)
-    match = re.search(r'version "(\d+)', said.stderr + said.stdout)
+    output = subprocess.run([path, "-version"], capture_output=True, text=True, check=False)
+    match = re.search(r'version "(\d+)', output.stderr + output.stdout)
     if match is None or int(match[1]) < JAVA_AT_LEAST:
         got = match[1] if match else "a program without a version number"
         raise ToolMissing(
@@ -113,17 +113,17 @@ def _download(part: Path, progress: Progress) -> None:
     (part / "pom.xml").write_bytes((_FILES / "pom.xml").read_bytes())
     argv = [maven, "-B", "-C", "-ntp", "-f", str(part / "pom.xml"), _PLUGIN]
     argv += [f"-DoutputDirectory={part / 'libs'}", "-DincludeScope=runtime"]
-    said: list[str] = []
+    output: list[str] = []
     with subprocess.Popen(
         argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
     ) as process:
         for line in process.stdout or ():
-            said.append(line.rstrip())
+            output.append(line.rstrip())
             copied = len(list((part / "libs").glob("*.jar")))
             if copied and copied % 20 == 0 and "Copying" in line:
                 progress(_("已取 {count} 个 jar").format(count=copied))
     if process.returncode != 0:
-        errors = [line for line in said if "ERROR" in line][:5] or said[-5:]
+        errors = [line for line in output if "ERROR" in line][:5] or output[-5:]
         raise JarsMissing(
             "Maven could not fetch Kafka's jars: check the network, or a mirror in "
             "~/.m2/settings.xml, then run it again; its output:\n" + "\n".join(errors)

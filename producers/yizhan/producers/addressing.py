@@ -119,20 +119,22 @@ def _resolve(conn: sqlite3.Connection, reference: Reference, type: str, source: 
     """Resolve a reference to id and hash."""
     if reference.external_ref is not None:
         return _by_external_ref(conn, reference.external_ref, type, name)
-    event_id, said = str(reference.id), reference.hash
+    event_id, named_hash = str(reference.id), reference.hash
     row = conn.execute("SELECT hash FROM events WHERE id = ?", (event_id,)).fetchone()
     if row is not None:
-        if said not in (None, row["hash"].hex()):
+        if named_hash not in (None, row["hash"].hex()):
             sentence = marked("{name}：{id} 发出时的 hash 是 {hash}…，不是 {said}…")
-            raise UnknownReference(sentence, name=name, id=event_id, hash=row["hash"].hex()[:16], said=str(said)[:16])
+            raise UnknownReference(
+                sentence, name=name, id=event_id, hash=row["hash"].hex()[:16], said=str(named_hash)[:16]
+            )
         return Ref(id=event_id, hash=row["hash"].hex())
     if name != "reply_to" and split_id(event_id)[0][:6] != source[:6]:
         sentence = marked("{name}：{id} 是别县发出的，只有发件县可以；请改用 reply_to")
         raise UnknownReference(sentence, name=name, id=event_id)
-    if said is None:
+    if named_hash is None:
         sentence = marked("{name}：{id} 不在本县发件箱里，请同时给出 hash")
         raise UnknownReference(sentence, name=name, id=event_id)
-    return Ref(id=event_id, hash=said)
+    return Ref(id=event_id, hash=named_hash)
 
 
 def _by_external_ref(conn: sqlite3.Connection, external_ref: str, type: str, name: str) -> Ref:

@@ -39,7 +39,7 @@ _HOURS: Final[dict[str, tuple[range, range]]] = {
     "下午": (range(12, 20), range(1, 8)), "午后": (range(12, 20), range(1, 8)), "傍晚": (range(16, 21), range(4, 9)),
     "晚": (range(17, 24), range(5, 12)), "夜": (range(18, 24), range(6, 12)), "pm": (range(12, 24), range(1, 12)),
 }  # fmt: skip
-"""Word → hours taken as they stand, and hours to which twelve are added."""
+"""Word → hours that stay as they are, and hours to which twelve is added."""
 
 
 def clock_time(text: str) -> datetime:
@@ -87,10 +87,12 @@ def _spoken(plain: str) -> datetime:
 
 
 def _hours(hour: re.Match[str]) -> int:
-    said, written = (hour["part"] or hour["after"] or "").casefold(), int(hour["hour"] or hour["hour3"])
-    if not said:
+    part_of_day, written = (hour["part"] or hour["after"] or "").casefold(), int(hour["hour"] or hour["hour3"])
+    if not part_of_day:
         return written
-    key = next(each for each in _HOURS if said.startswith(each) or (each == "中" and said in {"中午", "正午"}))
+    key = next(
+        each for each in _HOURS if part_of_day.startswith(each) or (each == "中" and part_of_day in {"中午", "正午"})
+    )
     as_it_stands, add_twelve = _HOURS[key]
     if key in {"凌晨", "am"} and written == 12:  # noqa: PLR2004 -- midnight, as a clock of twelve hours shows it
         return 0

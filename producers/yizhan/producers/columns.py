@@ -48,7 +48,7 @@ Value = str | int | float
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: where its value goes in a draft, and its question."""
+    """One column: the place of its value in a draft, and its question."""
 
     titles: tuple[tuple[str, int], ...]
     """From the outermost group in: Chinese title and which of a list (0: no list)."""
@@ -83,8 +83,8 @@ def columns_of(type: str, most: int = REPEATED) -> tuple[Column, ...]:
     """Return every column of a type: the event's, then the payload's; lists ``most`` times."""
     form = form_of(type)
     own = {each.title for each in form}
-    letter = [each for each in header_form() if each.title not in own]
-    return (*_columns(letter, (), (), most, needed=False), *_columns(form, ("payload",), (), most, needed=True))
+    header_fields = [each for each in header_form() if each.title not in own]
+    return (*_columns(header_fields, (), (), most, needed=False), *_columns(form, ("payload",), (), most, needed=True))
 
 
 def _columns(

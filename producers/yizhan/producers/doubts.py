@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from yizhan.producers.geography import Outlines
 
 _PAST: Final = ("occurred_at", "started_at", "found_at", "detected_at", "filed_at")
-"""Fields of payloads that tell of what has been."""
+"""Fields of payloads that hold times of past events."""
 OUTLINE_ERROR_M: Final = 300.0
 """How far a position may lie outside its county before anybody asks: twice the error of simplified outlines."""
 
@@ -64,7 +64,7 @@ class Doubt(StrEnum):
     RINGS_NOWHERE = "rings_nowhere"
     """A fire or a disaster that would ring at no recipient: it touches only others, or its own county."""
     NO_FIRST_REPORT = "no_first_report"
-    """It goes on with a report that this county does not have, or does not say with which."""
+    """It continues a report that this county does not have, or does not name one."""
     WAITS_FOR_QUARTER = "waits_for_quarter"
     """A dispute that may escalate, or that asks for a reply, and would go with the quarter."""
 
@@ -152,14 +152,14 @@ def _of_address(draft: Draft, sender: Sender) -> Iterator[Doubt]:
 
 
 def _is_hot(payload: Mapping[str, Any]) -> bool:
-    """Tell whether a dispute may come to blows, or its sender wants a reply."""
+    """Return whether a dispute may turn violent, or its sender asks for a reply."""
     asked = payload.get("ask")
     risk = payload.get("risk") in {Risk.MIDDLE.value, Risk.HIGH.value}
     return risk or (isinstance(asked, list | tuple) and Ask.REPLY.value in asked)
 
 
 def _goes_on(draft: Draft, sender: Sender) -> bool:
-    """Tell whether what a draft goes on with is known here; the outbox itself looks for an ``external_ref``."""
+    """Return whether the report that a draft continues is known; the outbox resolves an ``external_ref``."""
     if draft.supersedes is not None or draft.withdraws is not None:
         return True
     before = draft.reply_to

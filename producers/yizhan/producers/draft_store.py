@@ -159,10 +159,10 @@ def sent_id(outbox: OutboxView, draft: Draft, since: str) -> str | None:
 
 def _as_written(payload: bytes) -> dict[str, Any]:
     """Return a payload as its draft had it: without the files that were sealed when it was sent."""
-    said: dict[str, Any] = strictjson.loads(payload, floats=True)
-    kept = [each for each in said.get("attachments", ()) if "sealed" not in each]
-    return {name: value for name, value in said.items() if name != "attachments"} | (
-        {"attachments": kept} if kept else {}
+    payload_values: dict[str, Any] = strictjson.loads(payload, floats=True)
+    unsealed = [each for each in payload_values.get("attachments", ()) if "sealed" not in each]
+    return {name: value for name, value in payload_values.items() if name != "attachments"} | (
+        {"attachments": unsealed} if unsealed else {}
     )
 
 

@@ -43,7 +43,7 @@ from yizhan.schemas.sentences import GOT
 MAX_LINE_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 16
 MAX_PROBLEMS: Final = 20
-"""Problems told of one line: whoever sees twenty knows."""
+"""Most problems reported for one line."""
 _SHOWN: Final = 60
 
 
@@ -155,7 +155,7 @@ def parse_draft(value: Mapping[str, Any]) -> Draft:
 
 
 def _unsendable(kind: object, given: object) -> str | None:
-    """Say why a desk may not send a type; None if it may, and where there is no type to speak of."""
+    """Return why officers may not send a type; None if they may, or if the draft has no valid type."""
     if not isinstance(kind, str):
         return None
     if kind == RECEIPT or (kind == NOTICE and isinstance(given, Mapping) and given.get("kind") != "text"):
@@ -191,8 +191,8 @@ def _check_payload(content: dict[str, Any], kind: str, given: Mapping[str, Any],
     for name in sorted({"wants", "period", *follows}):
         if content.get(name) not in (None, follows.get(name)):
             sentence = _("应由内容得出，不必写；内容得出的是 {expected}")
-            came = f"{_(GOT)}{str(content[name])[:_SHOWN]!r}"
-            errors.append((name, sentence.format(expected=follows.get(name) or _("空")) + came))
+            got = f"{_(GOT)}{str(content[name])[:_SHOWN]!r}"
+            errors.append((name, sentence.format(expected=follows.get(name) or _("空")) + got))
     content |= follows
     content["payload"] = strictjson.loads(encode(model), floats=True)
 
@@ -234,9 +234,9 @@ def _one_line(line: bytes, name: str, number: int) -> Iterator[Draft | LineProbl
     try:
         yield parse_draft(_object(strictjson.loads(line, floats=True, max_depth=MAX_DEPTH)))
     except strictjson.StrictJsonError as error:
-        came = line[:_SHOWN].decode("utf-8", "backslashreplace")
-        yield LineProblem(name, number, "", not_json(error), repr(came))
+        got = line[:_SHOWN].decode("utf-8", "backslashreplace")
+        yield LineProblem(name, number, "", not_json(error), repr(got))
     except DraftInvalid as error:
         for path, problem in islice(error.errors, MAX_PROBLEMS):
-            expected, found, came = problem.rpartition(_(GOT))
-            yield LineProblem(name, number, path, expected if found else problem, came if found else "")
+            expected, found, got = problem.rpartition(_(GOT))
+            yield LineProblem(name, number, path, expected if found else problem, got if found else "")

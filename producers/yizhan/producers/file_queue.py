@@ -63,14 +63,14 @@ class FileQueue(Store):
                 conn.execute("UPDATE files SET sent = 0 WHERE done = 0")
             conn.execute("INSERT OR REPLACE INTO files_place VALUES (1, ?, ?)", (cluster, end))
 
-    def set_trouble(self, said: str | None) -> bool:
-        """Note why the broker takes no files, or that it does (None); tell whether that is news."""
+    def set_trouble(self, new_trouble: str | None) -> bool:
+        """Store why the broker accepts no files (None: it does); return whether this changed."""
         with transaction(self._conn) as conn:
             before = trouble(conn)
             conn.execute("DELETE FROM files_trouble")
-            if said is not None:
-                conn.execute("INSERT INTO files_trouble VALUES (1, ?)", (said,))
-        return said != before
+            if new_trouble is not None:
+                conn.execute("INSERT INTO files_trouble VALUES (1, ?)", (new_trouble,))
+        return new_trouble != before
 
     def prompt_waits(self) -> bool:
         """Return whether something prompt is to go first."""
@@ -143,8 +143,8 @@ class FileQueue(Store):
                 " FROM files JOIN events USING (seq)"
             ).fetchall()
         known = {row["root"].hex() for row in found}
-        kept = {row["root"].hex() for row in found if row["wanted"] and row["fine"]}
-        refused = {row["root"].hex() for row in found if row["wanted"]} - kept
+        wanted = {row["root"].hex() for row in found if row["wanted"] and row["fine"]}
+        refused = {row["root"].hex() for row in found if row["wanted"]} - wanted
         gone = 0
         for path in self._folder.iterdir() if self._folder.is_dir() else ():
             name = path.name.partition(".")[0]
@@ -153,7 +153,7 @@ class FileQueue(Store):
                 if name in refused:
                     delete = age > REFUSED_SECONDS
                 else:
-                    delete = name not in kept and (name in known or (age > ORPHAN_SECONDS and self._orphan(name)))
+                    delete = name not in wanted and (name in known or (age > ORPHAN_SECONDS and self._orphan(name)))
                 if delete:
                     path.unlink()
                     gone += 1

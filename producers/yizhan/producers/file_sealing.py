@@ -34,7 +34,7 @@ RESERVE_BYTES: Final = 1024 * 1024 * 1024
 """Disk that stays free for the outbox itself: a film must not keep back a fire."""
 
 Progress = Callable[[str, int, int], None]
-"""Told (name, bytes sealed so far, bytes in all)."""
+"""Called with (name, bytes sealed so far, bytes in all)."""
 
 
 # -- sealing --

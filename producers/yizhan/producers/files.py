@@ -117,7 +117,7 @@ def rows(conn: sqlite3.Connection) -> Iterable[FileRow]:
         " WHERE done = 0 ORDER BY files.n"
     )
     for row in conn.execute(query).fetchall():
-        said = conn.execute(
+        receipts = conn.execute(
             "SELECT r.recipient, EXISTS (SELECT 1 FROM receipts AS s WHERE s.seq = r.seq AND s.recipient = r.recipient"
             " AND s.stage = 'fetched') AS has FROM recipients AS r WHERE r.seq = ? ORDER BY r.recipient",
             (row["seq"],),
@@ -129,6 +129,6 @@ def rows(conn: sqlite3.Connection) -> Iterable[FileRow]:
         )
         yield FileRow(
             row["id"], row["name"], row["bytes"], digest, row["chunks"], row["sent"],
-            tuple(each["recipient"] for each in said if each["has"]),
-            tuple(each["recipient"] for each in said if not each["has"]),
+            tuple(each["recipient"] for each in receipts if each["has"]),
+            tuple(each["recipient"] for each in receipts if not each["has"]),
         )  # fmt: skip

@@ -74,7 +74,7 @@ class Detection:
     at: datetime
     """Time of the overpass, UTC."""
     satellite: str
-    """Short name: T, A, N, N20, N21, or what stood there."""
+    """Short name: T, A, N, N20, N21, or the text of the column."""
     confidence: int | Confidence
     """MODIS: percent; VIIRS: the class."""
     frp_mw: float
@@ -128,7 +128,7 @@ class FirmsImport:
     outside: int
     """Detections on no member's territory."""
     repeated: int
-    """Rows that name a detection that stood before."""
+    """Rows that repeat a detection of an earlier row."""
     problems: tuple[LineProblem, ...] = field(default=())
     newest: datetime | None = None
     """Time of the last overpass of those on one's own territory, UTC, as NASA says."""
@@ -136,7 +136,7 @@ class FirmsImport:
 
 @dataclass(frozen=True, slots=True)
 class FirmsContext:
-    """Whose import it is, and among whom."""
+    """The county that imports, and the members of its alliance."""
 
     county: str
     members: Collection[str]
@@ -149,9 +149,9 @@ class FirmsContext:
 class _RowInvalid(YizhanError):
     """One column of one row; becomes a ``LineProblem`` and never leaves this file."""
 
-    def __init__(self, column: str, expected: str, came: str) -> None:
+    def __init__(self, column: str, expected: str, got: str) -> None:
         super().__init__(column)
-        self.problem = (column, expected, repr(came[:40]))
+        self.problem = (column, expected, repr(got[:40]))
 
 
 def import_firms(
@@ -211,7 +211,7 @@ def import_firms(
 def _sorted_out(
     own: list[Detection], context: FirmsContext, shift: timedelta | None
 ) -> tuple[tuple[Draft, ...], tuple[NotSent, ...]]:
-    """Tell what goes from what stays, of the detections on one's own territory."""
+    """Divide the detections on the county's own territory into those to be sent and those not."""
     drafts, not_sent = list[Draft](), list[NotSent]()
     for one in own:
         if one.no_fire is not None:
@@ -357,8 +357,8 @@ def _number(row: dict[str, str], column: str, low: float, high: float) -> float:
 
 
 def _confidence(text: str) -> int | Confidence:
-    if (letter := _LETTERS.get(text.lower())) is not None:
-        return letter
+    if (level := _LETTERS.get(text.lower())) is not None:
+        return level
     if re.fullmatch(r"[0-9]{1,3}", text) and int(text) <= PERCENT:
         return int(text)
     raise _RowInvalid("confidence", _("应为 0 到 100（MODIS），或 l、n、h（VIIRS）"), text)

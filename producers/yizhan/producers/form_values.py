@@ -31,7 +31,7 @@ class AnswerInvalid(YizhanError):
 _SEPARATORS: Final = re.compile(r"\s*[;；\n]+\s*")
 _CHOICE_SEPARATORS: Final = re.compile(r"\s*[;；、,，\n]+\s*")
 _NUMBER: Final = re.compile(r"[+-]?(?:[0-9]{1,15}|[0-9]{1,3}(?:,[0-9]{3}){1,4})(?:\.[0-9]{1,12})?")
-"""Commas stand between thousands only: 12,5 is somebody's twelve and a half."""
+"""Commas separate thousands only: in 12,5 the comma is a decimal comma."""
 _FLAGS: Final = {"是": True, "有": True, "y": True, "yes": True, "true": True, "1": True}
 _NO_FLAGS: Final = {"否": False, "无": False, "没有": False, "n": False, "no": False, "false": False, "0": False}
 _FULL_WIDTH: Final = str.maketrans("０１２３４５６７８９．－：，", "0123456789.-:,")
@@ -193,7 +193,7 @@ def path_of(text: str) -> Path:
 
 
 def get(content: Any, path: Path) -> Any:  # noqa: ANN401 -- JSON is any
-    """Return what stands at a path; None where nothing does."""
+    """Return the value at a path; None if there is none."""
     for step in path:
         try:
             content = content[step]
@@ -203,7 +203,7 @@ def get(content: Any, path: Path) -> Any:  # noqa: ANN401 -- JSON is any
 
 
 def put(content: dict[str, Any], path: Path, value: Any) -> None:  # noqa: ANN401 -- JSON is any
-    """Set what stands at a path, making what is missing on the way."""
+    """Set the value at a path; create missing levels."""
     here: Any = content
     for step, following in pairwise(path):
         _make_room(here, step, [] if isinstance(following, int) else {})
@@ -220,7 +220,7 @@ def _make_room(holder: Any, step: str | int, empty: Any) -> None:  # noqa: ANN40
 
 
 def remove(content: dict[str, Any], path: Path) -> None:
-    """Take away what stands at a path, and what that leaves empty above it."""
+    """Remove the value at a path, and every level above it that is then empty."""
     *above, last = path
     holder = get(content, tuple(above))
     if isinstance(holder, dict):

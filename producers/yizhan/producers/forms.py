@@ -45,7 +45,7 @@ class Choice:
     """One word to choose."""
 
     value: str
-    """What stands in the JSON."""
+    """The value in the JSON document."""
     name: str
     """Chinese name, to be translated where shown."""
     en: str = ""
@@ -60,7 +60,7 @@ class Choice:
         return f"{self.value} {name}" if self.coded else name
 
     def means(self, text: str) -> bool:
-        """Tell whether a person means this one."""
+        """Return whether an answer means this choice."""
         plain = text.casefold()
         english = self.en or catalogue("en").get(self.name, "")
         spellings = (self.value, self.name, _(self.name), english, self.label(), *self.also)
@@ -125,7 +125,7 @@ def form_of(type: str) -> tuple[Field, ...]:
 
 @cache
 def header_form() -> tuple[Field, ...]:
-    """Return the questions about the letter itself: the draft's attributes, but for type and payload."""
+    """Return the questions about the event itself: the attributes of the draft without type and payload."""
     schema = Draft.model_json_schema()
     found = []
     for field in _fields(schema, schema.get("$defs", {})):
@@ -180,7 +180,7 @@ def _fields(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Iterator[Fiel
 
 
 def _resolved(schema: Mapping[str, Any], defs: Mapping[str, Any]) -> dict[str, Any]:
-    """Follow references and leave out ``null``; what the field says goes before what its type says."""
+    """Resolve references and leave out ``null``; keywords of the field override those of its type."""
     whole = dict(schema)
     if "$ref" in whole:
         whole = {**_resolved(defs[whole.pop("$ref").rpartition("/")[2]], defs), **whole}
@@ -213,7 +213,7 @@ def _field(name: str, whole: Mapping[str, Any], defs: Mapping[str, Any], *, requ
 
 
 def _kind(inner: Mapping[str, Any], defs: Mapping[str, Any]) -> tuple[FieldKind, dict[str, Any]]:
-    """Tell what a schema asks for, and what it says about it."""
+    """Return the kind of value that a schema asks for, and its limits."""
     about = dict(inner)
     if "anyOf" in inner:
         for branch in inner["anyOf"]:
@@ -246,12 +246,12 @@ def _choices(about: Mapping[str, Any]) -> tuple[Choice, ...]:
 
 
 def is_position(field: Field) -> bool:
-    """Tell whether a group is a GeoJSON point or line, whose datum must be asked for."""
+    """Return whether a group is a GeoJSON point or line, so that its datum must be asked for."""
     return field.kind is FieldKind.GROUP and any(part.name == "coordinates" for part in field.parts)
 
 
 def fields_on_path(fields: Sequence[Field], path: Sequence[str | int]) -> tuple[Field, ...]:
-    """Return the fields that a path goes through, from the outermost in, as far as they are known."""
+    """Return the fields along a path, outermost first, as far as they are known."""
     found: list[Field] = []
     for step in path:
         if isinstance(step, int) or step.isdecimal():

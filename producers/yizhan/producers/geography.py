@@ -143,7 +143,7 @@ class Outlines:
         return tuple(sorted(found))
 
     def touches(self, whole: BaseGeometry, code: str) -> bool:
-        """Tell whether a shape in degrees and a county's territory share a point."""
+        """Return whether a shape in degrees and a county's territory share a point."""
         outline = self._outlines.get(code)
         return outline is not None and bool(outline.intersects(whole))
 

@@ -24,7 +24,7 @@ _MOST_UTF16: Final = 256 * 1024 * 1024
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|["{}\[\]]')
 """A whole text, a quotation mark that opens one and is not closed in its line, a bracket."""
 _OTHER: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[^,\]]+')
-"""What stands in an array and is no object."""
+"""A value in an array that is not an object."""
 
 Line = bytes | int
 """Bytes without their end; the length of what is too long to keep."""
@@ -47,8 +47,8 @@ def numbered_lines(stream: BinaryIO, most: int) -> Iterator[tuple[int, Line]]:
             dropped = 0
         if dropped or len(held) > most + 1:
             # Too long to keep; a carriage return at its end may yet be half of a line's end.
-            kept = held[-1:] if held.endswith(b"\r") else b""
-            dropped, held = dropped + len(held) - len(kept), kept
+            carry = held[-1:] if held.endswith(b"\r") else b""
+            dropped, held = dropped + len(held) - len(carry), carry
         piece = stream.readline(most + 2)
     if held.removesuffix(b"\r") or dropped:
         length = dropped + len(held.removesuffix(b"\r"))

@@ -22,7 +22,7 @@ from yizhan.schemas.payloads.notice import LaneHead as Told
 from yizhan.schemas.timestamps import written
 
 
-def lane_head_letters(conn: sqlite3.Connection, members: Collection[str], now: datetime) -> list[OutgoingEvent]:
+def lane_head_notices(conn: sqlite3.Connection, members: Collection[str], now: datetime) -> list[OutgoingEvent]:
     """Write one notice for each member to which a lane leads."""
     current = epochs.current(conn)
     by_recipient: dict[str, list[LaneProgress]] = {}

@@ -25,11 +25,11 @@ class ShownNumber:
     """A number as its cell shows it."""
 
     text: str | None = None
-    """The words that stand in its place, or its digits with the zeros that the format adds; None: as it is stored."""
+    """The words that are shown instead of the number, or its digits with added zeros; None: as it is stored."""
     words: bool = False
     """Nothing of the number is shown, only words."""
     unit: str = ""
-    """Words that stand beside the number."""
+    """Words that are shown beside the number."""
     fault: str | None = None
     """Why the number may not be used."""
 

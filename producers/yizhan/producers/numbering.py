@@ -75,7 +75,7 @@ class SigningContext:
     charter: Charter
 
 
-def accept(conn: sqlite3.Connection, letter: OutgoingEvent, signing: SigningContext, now: datetime) -> Accepted:
+def accept(conn: sqlite3.Connection, event: OutgoingEvent, signing: SigningContext, now: datetime) -> Accepted:
     """Accept an event: number, seal and store it inside the caller's transaction.
 
     Raises:
@@ -83,19 +83,19 @@ def accept(conn: sqlite3.Connection, letter: OutgoingEvent, signing: SigningCont
         CharterInvalid: a recipient has no sealing key that holds.
         Oversize: it does not fit into an envelope.
     """
-    _check_parties(letter.to, signing)
+    _check_parties(event.to, signing)
     epoch = epochs.current(conn)
     n = epochs.last_number(conn, epoch) + 1
-    header = draft_header(letter, signing, f"{signing.source}-{epoch}-{n}")
-    decisions = {member: decide(header, member, signing.charter.policy) for member in letter.to}
+    header = draft_header(event, signing, f"{signing.source}-{epoch}-{n}")
+    decisions = {member: decide(header, member, signing.charter.policy) for member in event.to}
     lanes = {member: _next_place(conn, member, epoch, made.way) for member, made in decisions.items()}
     header = header.model_copy(update={"lanes": lanes})
-    keys = [signing.charter.sealing_key(member, now) for member in letter.to]
-    envelope = seal(header, letter.payload, keys, signing.signer)
+    keys = [signing.charter.sealing_key(member, now) for member in event.to]
+    envelope = seal(header, event.payload, keys, signing.signer)
     event_hash = parse_envelope(envelope).hash
-    _store(conn, letter, header, envelope, event_hash, decisions, now)
+    _store(conn, event, header, envelope, event_hash, decisions, now)
     suspect = instant(header.time) - now > CLOCK_TOLERANCE
-    return Accepted(header.id, event_hash, letter.to, decisions, clock_suspect=suspect)
+    return Accepted(header.id, event_hash, event.to, decisions, clock_suspect=suspect)
 
 
 def _check_parties(to: tuple[str, ...], signing: SigningContext) -> None:
@@ -114,21 +114,21 @@ def _check_parties(to: tuple[str, ...], signing: SigningContext) -> None:
         raise NotPublishable(sentence, charter=charter.name, county=county, kid=signing.signer.kid[:16])
 
 
-def draft_header(letter: OutgoingEvent, signing: SigningContext, event_id: str) -> Header:
+def draft_header(event: OutgoingEvent, signing: SigningContext, event_id: str) -> Header:
     """Check the attributes (``NotPublishable``). Its lanes are placeholders: they follow from the decisions."""
     values = {
-        **{name: value for name, value in letter.attributes.items() if value is not None},
+        **{name: value for name, value in event.attributes.items() if value is not None},
         "source": signing.source,
         "id": event_id,
         "kid": signing.signer.kid,
-        "to": letter.to,
+        "to": event.to,
         "charter": signing.charter.name,
         "lanes": {},
     }
     try:
         return Header.model_validate(values)
     except ValidationError as error:
-        raise NotPublishable("; ".join(f"{path}: {said}" for path, said in faults(error))) from None
+        raise NotPublishable("; ".join(f"{path}: {problem}" for path, problem in faults(error))) from None
 
 
 def _next_place(conn: sqlite3.Connection, recipient: str, epoch: str, way: Way) -> Lane:
@@ -141,7 +141,7 @@ def _next_place(conn: sqlite3.Connection, recipient: str, epoch: str, way: Way) 
 
 def _store(
     conn: sqlite3.Connection,
-    letter: OutgoingEvent,
+    event: OutgoingEvent,
     header: Header,
     envelope: bytes,
     event_hash: bytes,
@@ -158,7 +158,7 @@ def _store(
             header.epoch,
             int(header.id.rpartition("-")[2]),
             header.type,
-            letter.external_ref,
+            event.external_ref,
             written(now),
             event_hash,
             hashlib.sha256(envelope).digest(),
@@ -167,7 +167,7 @@ def _store(
             _cumulative(header),
         ),
     ).lastrowid
-    conn.execute("INSERT INTO sealed VALUES (?, ?, ?, ?, NULL)", (seq, header.to_bytes(), letter.payload, envelope))
+    conn.execute("INSERT INTO sealed VALUES (?, ?, ?, ?, NULL)", (seq, header.to_bytes(), event.payload, envelope))
     conn.executemany(
         "INSERT INTO recipients (seq, recipient, book, lane, n, way, rule) VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
@@ -191,13 +191,13 @@ def stored_decision(way: str, rule: str, policy: Policy) -> Decision:
     return Decision(Way(way), rule, known.get(rule) or Words(zh=rule, en=rule))
 
 
-def first_sent_as(conn: sqlite3.Connection, letter: OutgoingEvent, policy: Policy) -> Accepted | None:
+def first_sent_as(conn: sqlite3.Connection, event: OutgoingEvent, policy: Policy) -> Accepted | None:
     """Return the event that was accepted before with this type and ``external_ref``, or None."""
-    if letter.external_ref is None:
+    if event.external_ref is None:
         return None
     row = conn.execute(
         "SELECT seq, id, hash FROM events WHERE type = ? AND external_ref = ?",
-        (letter.attributes["type"], letter.external_ref),
+        (event.attributes["type"], event.external_ref),
     ).fetchone()
     if row is None:
         return None
@@ -206,7 +206,7 @@ def first_sent_as(conn: sqlite3.Connection, letter: OutgoingEvent, policy: Polic
         for each in conn.execute("SELECT recipient, way, rule FROM recipients WHERE seq = ?", (row["seq"],))
     }
     payload = conn.execute("SELECT payload FROM sealed WHERE seq = ?", (row["seq"],)).fetchone()[0]
-    return Accepted(row["id"], row["hash"], tuple(made), made, duplicate=True, differs=payload != letter.payload)
+    return Accepted(row["id"], row["hash"], tuple(made), made, duplicate=True, differs=payload != event.payload)
 
 
 def payload_bytes(payload: Payload | Mapping[str, Any] | bytes) -> bytes:

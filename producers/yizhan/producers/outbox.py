@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 from yizhan.producers import addressing, confirmations, epochs, files, memory, metrics, numbering, reply_rules
 from yizhan.producers.dispatch import Dispatch
 from yizhan.producers.errors import NotPublishable, WrongOutbox
-from yizhan.producers.notices import lane_head_letters
+from yizhan.producers.notices import lane_head_notices
 from yizhan.producers.numbering import Accepted, OutgoingEvent, SigningContext
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.store import MIGRATIONS
@@ -129,7 +129,7 @@ class Outbox(OutboxView):
             CharterInvalid, Oversize: as ``numbering.accept``.
             StoreError: the disk is full or fails; nothing was stored.
         """
-        return self._accept_one(lambda conn, signing, now: self._letter(conn, draft, signing, now))
+        return self._accept_one(lambda conn, signing, now: self._outgoing(conn, draft, signing, now))
 
     def publish_many(self, drafts: Iterable[Draft]) -> Iterator[Accepted | YizhanError]:
         """Publish one after the other, ``BATCH`` to a commit; yields each one's result in order.
@@ -157,19 +157,21 @@ class Outbox(OutboxView):
             conn.execute("RELEASE preview")
         return found
 
-    def _letter(self, conn: sqlite3.Connection, draft: Draft, signing: SigningContext, now: datetime) -> OutgoingEvent:
-        letter = addressing.outgoing_event(conn, draft, signing, now)
-        reply_rules.check_reply(conn, letter, signing, self._options.was_received)
-        return letter
+    def _outgoing(
+        self, conn: sqlite3.Connection, draft: Draft, signing: SigningContext, now: datetime
+    ) -> OutgoingEvent:
+        event = addressing.outgoing_event(conn, draft, signing, now)
+        reply_rules.check_reply(conn, event, signing, self._options.was_received)
+        return event
 
     def _one_of_many(
         self, conn: sqlite3.Connection, draft: Draft, signing: SigningContext, now: datetime
     ) -> Accepted | YizhanError:
         conn.execute("SAVEPOINT one")
         try:
-            letter = self._letter(conn, draft, signing, now)
-            sent = numbering.first_sent_as(conn, letter, signing.charter.policy) or self._accept(
-                conn, letter, signing, now
+            event = self._outgoing(conn, draft, signing, now)
+            sent = numbering.first_sent_as(conn, event, signing.charter.policy) or self._accept(
+                conn, event, signing, now
             )
         except StoreError:
             raise
@@ -195,22 +197,22 @@ class Outbox(OutboxView):
             PayloadInvalid: a person's stage without a person, or a text that may not be sent.
             NotPublishable, CharterInvalid, StoreError: as ``publish``.
         """
-        said = receipt.model_dump(mode="json", exclude_none=True)
-        said |= {"by": None if by is None else by.model_dump(mode="json"), "note": note, "how": how}
-        payload = encode(parse_strict(RECEIPT, {name: value for name, value in said.items() if value is not None}))
+        content = receipt.model_dump(mode="json", exclude_none=True)
+        content |= {"by": None if by is None else by.model_dump(mode="json"), "note": note, "how": how}
+        payload = encode(parse_strict(RECEIPT, {name: value for name, value in content.items() if value is not None}))
         attributes = {"type": RECEIPT, "status": "Actual", "priority": "routine", "receipt": receipt}
         to = (receipt.target_source[:6],)
 
-        def letter(_conn: sqlite3.Connection, _pen: SigningContext, now: datetime) -> OutgoingEvent:
+        def receipt_event(_conn: sqlite3.Connection, _signing: SigningContext, now: datetime) -> OutgoingEvent:
             return OutgoingEvent(attributes | {"time": written(now)}, to, payload)
 
-        return self._accept_one(letter)
+        return self._accept_one(receipt_event)
 
     def announce_lane_heads(self) -> tuple[Accepted, ...]:
         """Notify every recipient of the last number of each lane to it, so that a lost tail is noticed."""
         with self._writing() as (conn, signing, now):
-            letters = lane_head_letters(conn, signing.charter.members, now)
-            sent = tuple(numbering.accept(conn, letter, signing, now) for letter in letters)
+            notices = lane_head_notices(conn, signing.charter.members, now)
+            sent = tuple(numbering.accept(conn, event, signing, now) for event in notices)
             memory.remember(conn, memory.LANE_HEADS_ANNOUNCED, written(now))
             memory.remember(conn, memory.VOID_UNTOLD, "0")
         self._after(sent)
@@ -237,8 +239,8 @@ class Outbox(OutboxView):
         header = parse_header(row["header"])
         attributes = {name: getattr(header, name) for name in Header.model_fields if name not in _NUMBERED}
         conn.execute("UPDATE events SET external_ref = NULL, queued = 0, due = NULL WHERE seq = ?", (row["seq"],))
-        letter = OutgoingEvent(attributes, header.to, row["payload"], row["external_ref"])
-        sent = self._accept(conn, letter, signing, now, accepted=True)
+        event = OutgoingEvent(attributes, header.to, row["payload"], row["external_ref"])
+        sent = self._accept(conn, event, signing, now, accepted=True)
         conn.execute("UPDATE events SET replaced_by = ? WHERE seq = ?", (sent.id, row["seq"]))
         log.critical("%s: its number had been given before; sealed anew as %s", row["id"], sent.id)
         return sent
@@ -246,23 +248,23 @@ class Outbox(OutboxView):
     def _accept(
         self,
         conn: sqlite3.Connection,
-        letter: OutgoingEvent,
+        event: OutgoingEvent,
         signing: SigningContext,
         now: datetime,
         *,
         accepted: bool = False,
     ) -> Accepted:
-        sent = numbering.accept(conn, letter, signing, now)
-        files.enter(conn, self.path, sent.id, letter.payload, accepted=accepted)
+        sent = numbering.accept(conn, event, signing, now)
+        files.enter(conn, self.path, sent.id, event.payload, accepted=accepted)
         return sent
 
     def _accept_one(
         self, outgoing_event: Callable[[sqlite3.Connection, SigningContext, datetime], OutgoingEvent]
     ) -> Accepted:
         with self._writing() as (conn, signing, now):
-            letter = outgoing_event(conn, signing, now)
-            sent = numbering.first_sent_as(conn, letter, signing.charter.policy) or self._accept(
-                conn, letter, signing, now
+            event = outgoing_event(conn, signing, now)
+            sent = numbering.first_sent_as(conn, event, signing.charter.policy) or self._accept(
+                conn, event, signing, now
             )
         # Crash point: from here on the event is durable; before it, the caller still has it.
         self._after([sent])

@@ -158,7 +158,7 @@ class OutboxView(OwnedStore):
             return list(queries.stamps(conn, after, limit))
 
     def stamp(self, event_id: str) -> bytes | None:
-        """Return the last postmark of one of our events; None before it came."""
+        """Return the last postmark of one of our events; None if none has arrived."""
         with self._reading() as conn:
             row = conn.execute("SELECT postmark FROM events WHERE id = ?", (event_id,)).fetchone()
         return None if row is None or row["postmark"] is None else bytes(row["postmark"])

@@ -72,7 +72,7 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True)
 class RecipientReceipt:
-    """What a person or a machine of the recipient said of one event, and when."""
+    """A receipt of one recipient for one event."""
 
     stage: str
     time: str
@@ -373,7 +373,7 @@ def figures(conn: sqlite3.Connection, now: datetime, receipt_overdue_seconds: fl
 
 
 def stamps(conn: sqlite3.Connection, after: int, limit: int) -> Iterator[tuple[int, bytes]]:
-    """Yield (number, postmark) of those that came after a number; a later one stands in for an earlier one."""
+    """Yield (number, postmark) of those stored after a number; of one event only the latest."""
     query = "SELECT stamps.n, postmark FROM stamps JOIN events USING (seq) WHERE stamps.n > ? ORDER BY stamps.n LIMIT ?"
     return ((int(row["n"]), bytes(row["postmark"])) for row in conn.execute(query, (after, limit)))
 

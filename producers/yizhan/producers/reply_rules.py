@@ -17,7 +17,7 @@ from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_
 
 
 def check_reply(
-    conn: sqlite3.Connection, letter: OutgoingEvent, signing: SigningContext, was_received: Callable[[Ref], bool]
+    conn: sqlite3.Connection, event: OutgoingEvent, signing: SigningContext, was_received: Callable[[Ref], bool]
 ) -> None:
     """Refuse an answer by a county that does not owe one.
 
@@ -30,10 +30,10 @@ def check_reply(
     Raises:
         NotOwed: it answers one's own request, or an event that this county never received.
     """
-    answered = letter.attributes.get("reply_to")
-    if not isinstance(answered, Ref) or letter.attributes.get("withdraws") is not None:
+    answered = event.attributes.get("reply_to")
+    if not isinstance(answered, Ref) or event.attributes.get("withdraws") is not None:
         return
-    header = draft_header(letter, signing, f"{signing.source}-0000-1")
+    header = draft_header(event, signing, f"{signing.source}-0000-1")
     if header.status != "Actual":
         return
     rules = [rule for rule in signing.charter.policy.obligations.values() if _answers(rule, header)]
@@ -42,9 +42,7 @@ def check_reply(
     own = _own(conn, answered.id)
     if own is None:
         if split_id(answered.id)[0][:6] != signing.source[:6] and not was_received(answered):
-            sentence = marked(
-                "{id} 没有发给本县，或本县收到的不是这一件（hash 不同）；“{what}”不是本县该办的，没有发出"
-            )
+            sentence = marked("{id} 没有发给本县，或本县收到的不是这一件（指纹不同）；“{what}”不是本县该办的，没有发出")
             raise NotOwed(sentence, id=answered.id, what=_listed(rules))
         return
     mine = [rule for rule in rules if rule.owes == "recipients" and _opened(conn, rule, own)]

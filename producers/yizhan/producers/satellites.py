@@ -1,4 +1,4 @@
-"""Satellites by their names, and the name of one detection in whichever product it stands."""
+"""Satellites by their names, and the name of one detection, the same in every product."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SATELLITES: Final[Mapping[str, tuple[str, str]]] = {
     **dict.fromkeys(("N20", "1", "NOAA20", "J1", "JPSS1", "J01"), ("N20", "NOAA-20")),
     **dict.fromkeys(("N21", "2", "NOAA21", "J2", "JPSS2", "J02"), ("N21", "NOAA-21")),
 }
-"""What stands in the column, in capitals without blanks, hyphens and underlines → (short name, name)."""
+"""Text of the column, in capitals without blanks, hyphens and underscores → (short name, name)."""
 _COMMON: Final = Decimal("0.0001")
 """Degrees to which the coarsest product gives a position."""
 _REFERENCE: Final = re.compile(r"firms:([^:]+):([0-9]{8}T[0-9]{4}Z):(-?[0-9.]+),(-?[0-9.]+)")

@@ -135,7 +135,7 @@ def _enter_admission(conn: sqlite3.Connection, postmark: Postmark, stamp: bytes,
     )
     conn.executemany(
         "UPDATE recipients SET stamped_way = ?, stamped_rule = ? WHERE seq = ? AND recipient = ?",
-        [(said.way.value, said.rule, seq, member) for member, said in (postmark.decisions or {}).items()],
+        [(decision.way.value, decision.rule, seq, member) for member, decision in (postmark.decisions or {}).items()],
     )
     return None
 

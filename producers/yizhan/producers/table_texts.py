@@ -37,10 +37,10 @@ _PREFIX: Final = "sep="
 _LOOKED_AT: Final = 64 * 1024
 """Characters in which the headings are looked for."""
 REPLACED: Final = "\ufffd"
-"""What stands for a byte that the encoding does not have."""
+"""The replacement for a byte that the encoding does not have."""
 
 Known = Callable[[str], bool]
-"""Tells whether a text is a heading of the table that is expected."""
+"""Returns whether a text is a heading of the expected table."""
 
 
 class TableTextInvalid(YizhanError):

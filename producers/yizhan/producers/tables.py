@@ -60,19 +60,19 @@ _OFFICERS: Final = frozenset({"drafted_by", "reviewed_by", "signed_off_by"})
 _ASKS_DAY: Final = re.compile("[0-9]{4}(?:-|Q|$)")
 """How the example of a column begins that asks for a day, a month, a quarter or a year."""
 _BETWEEN: Final = re.compile(r"[、，；;,\n]|\s/\s")
-"""What stands between two values."""
+"""The separator between two values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What stood in a cell; ``fault`` where it may not be used (a formula, a part of merged cells)."""
+    """The content of a cell; ``fault`` if it may not be used (a formula, a part of merged cells)."""
 
     value: Any
     fault: str | None = None
     shown: str | None = None
     """A number's digits as its cell shows them, where the number format adds zeros or signs."""
     unit: str = ""
-    """What its number format writes beside a number."""
+    """Text that its number format adds to the number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ class TableReader:
         """As they stood in the table."""
 
     def usable(self) -> bool:
-        """Tell whether the headings make sense of the rows: those that no row can do without are there."""
+        """Return whether the headings suffice to read the rows: those that every row needs are present."""
         return not self._missing()
 
     def _missing(self) -> list[str]:
@@ -162,8 +162,8 @@ class TableReader:
         self._skipped = frozenset(skipped)
         if missing := self._missing():
             expected = _("第一行应有表头：{names}").format(names="、".join(missing))
-            came = "、".join(filter(None, self.headings))[:_SHOWN]
-            problems.append(LineProblem(self._name, row.number, "", expected, came or _("空")))
+            got = "、".join(filter(None, self.headings))[:_SHOWN]
+            problems.append(LineProblem(self._name, row.number, "", expected, got or _("空")))
         return tuple(problems)
 
     def row(self, row: TableRow) -> Draft | BadRow | None:
@@ -275,7 +275,7 @@ class TableReader:
             content["grade"] = payload["grade"]
 
     def _from_model(self, line: int, path: str, problem: str) -> LineProblem:
-        """Say a fault of the model by the column in which it stands."""
+        """Report a fault of the model by its column."""
         steps = tuple(int(step) if step.isdecimal() else step for step in path.split("."))
         for length in range(len(steps), 1, -1):
             place = steps[:length]
@@ -285,8 +285,8 @@ class TableReader:
         known = next((one.heading() for one in self._known.values() if one.path == steps), path)
         return LineProblem(self._name, line, known, *_split_problem(problem))
 
-    def _problem(self, line: int, number: int, heading: str, expected: str, came: str) -> LineProblem:
-        return LineProblem(self._name, line, f"{column_letters(number)} {heading}".strip(), expected, came[:_SHOWN])
+    def _problem(self, line: int, number: int, heading: str, expected: str, got: str) -> LineProblem:
+        return LineProblem(self._name, line, f"{column_letters(number)} {heading}".strip(), expected, got[:_SHOWN])
 
 
 def _wrong_unit(cell: Cell, column: Column) -> str | None:
@@ -312,12 +312,12 @@ def _several(column: Column, text: str) -> str | None:
 
 def _split_problem(problem: str) -> tuple[str, str]:
     """Split a sentence into what was expected and what was found."""
-    expected, found, came = problem.rpartition(_(GOT))
-    return (expected, came) if found else (problem, "")
+    expected, found, got = problem.rpartition(_(GOT))
+    return (expected, got) if found else (problem, "")
 
 
 def _is_typed_over(value: date | time) -> bool:
-    """Tell whether a spreadsheet may have made a date of 3-5; nobody types an hour by mistake."""
+    """Return whether a spreadsheet may have made a date of 3-5; a value with an hour was meant as a time."""
     return not isinstance(value, datetime) or value.time() == time()
 
 

@@ -26,7 +26,7 @@ from yizhan.schemas.spreadsheet import guarded
 _RULED_ROWS: Final = 2000
 """Rows of a template that have drop-down lists."""
 _MOST_IN_NOTES: Final = 8
-"""Longer lists of words stand on the sheet of codes only."""
+"""Longer lists of words are on the sheet of codes only."""
 _LONGEST: Final = 32_767
 """Characters of a cell, by Excel."""
 
@@ -62,7 +62,7 @@ _HEADINGS_AT: Final = 6
 def _notes_of(columns: Sequence[Column]) -> list[list[str]]:
     first = [
         _("一行一件，从第 2 行填起；不要改表头，不要合并单元格，公式请粘贴为数值。带 * 的必填。"),
-        _("导入：yizhan import excel 文件 --county 县代码；先用 --dry-run 看会怎样。"),
+        _("填好后导入；可以先试导入，看会怎样，什么也不发出。"),
         _("坐标在旁边一列写明坐标系：WGS84（手持 GPS、天地图）、GCJ-02（高德、腾讯）、BD-09（百度）。"),
         _("同类多项（如涉案物1、涉案物2）可照样再加列；有多项的选择题用顿号分开。"),
         "",
@@ -103,7 +103,7 @@ def _words_of(column: Column, members: Mapping[str, str]) -> list[str]:
 
 
 def _drop_down(sheet: Worksheet, codes: Worksheet, number: int, column: Column, words: Sequence[str]) -> None:
-    """Give a column a list to choose from, which stands on the sheet of codes."""
+    """Give a column a drop-down list; its words are on the sheet of codes."""
     place = codes.max_column + 1 if codes.cell(1, 1).value else 1
     codes.cell(1, place, column.heading()).font = Font(bold=True)
     for row, word in enumerate(words, 2):

@@ -36,8 +36,8 @@ def exclusive(path: Path, doing: str) -> Iterator[None]:
             except OSError:
                 if tries == _TRIES - 1:
                     sentence = _("另有一个进程{doing}（进程号 {pid}，占着 {path}）；请先停下它，或等它结束")
-                    said = sentence.format(doing=doing, pid=_written(path), path=path)
-                    raise AlreadyRunning(said) from None
+                    message = sentence.format(doing=doing, pid=_written(path), path=path)
+                    raise AlreadyRunning(message) from None
                 time.sleep(0.02)
         file.truncate(0)
         file.write(str(os.getpid()).encode())

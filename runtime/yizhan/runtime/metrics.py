@@ -101,9 +101,9 @@ def without_gauges(registry: CollectorRegistry, prefix: str) -> CollectorRegistr
 
     Another process exports them: here they would be 0, next to the true ones.
     """
-    kept = CollectorRegistry()
-    kept.register(_Kept(registry, prefix))
-    return kept
+    served = CollectorRegistry()
+    served.register(_Kept(registry, prefix))
+    return served
 
 
 def watch_gauge(watchdog: Watchdog, registry: CollectorRegistry) -> None:

@@ -37,11 +37,11 @@ class OutageLog:
         """Record whether the broker answers now; return whether a sentence was logged about it."""
         now = self._monotonic()
         if answers:
-            self._since, told = None, self._told
+            self._since, logged = None, self._told
             self._told = None
-            if told is not None:
+            if logged is not None:
                 log.warning(_("{who}：Kafka（{where}）又接通了").format(who=self._who, where=self._where))
-            return told is not None
+            return logged is not None
         self._since = now if self._since is None else self._since
         if now - self._since < GRACE_SECONDS or (self._told is not None and now - self._told < AGAIN_SECONDS):
             return False

@@ -308,6 +308,6 @@ def _sentences(cls: type[Settings], path: Path, error: ValidationError) -> str:
             hint = _("；是 {near} 吗？").format(near=near[0]) if near else ""
             lines.append(_("{where}：没有这项设置").format(where=where) + hint)
         else:
-            came = "******" if "password" in name else repr(item["input"])
-            lines.append(f"{where}: {expected(item)}{_(GOT)}{came}")
+            got = "******" if "password" in name else repr(item["input"])
+            lines.append(f"{where}: {expected(item)}{_(GOT)}{got}")
     return "\n".join(lines)

@@ -93,8 +93,8 @@ def clean_name(name: str) -> str:
     """
     last = re.split(r"[/\\]", name)[-1]
     # Normalized after that: what stood between a letter and its mark is gone, and a cleaned name stays as it is.
-    kept = unicodedata.normalize("NFC", without_invisible(last))
-    text = _NOT_IN_NAMES.sub("_", " ".join(kept.split())).strip(". ")
+    visible = unicodedata.normalize("NFC", without_invisible(last))
+    text = _NOT_IN_NAMES.sub("_", " ".join(visible.split())).strip(". ")
     if _RESERVED.match(text):
         text = f"_{text}"
     stem, dot, ending = text.rpartition(".")

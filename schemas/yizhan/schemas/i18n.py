@@ -139,7 +139,7 @@ def join_list(words: Iterable[str]) -> str:
 
 def join_sentences(sentences: Iterable[str]) -> str:
     """Join sentences into one line."""
-    return ("；" if get_language() == SOURCE_LANGUAGE else "; ").join(sentences)
+    return ("；" if get_language() == SOURCE_LANGUAGE else ". ").join(sentences)
 
 
 def with_note(text: str, note: str) -> str:

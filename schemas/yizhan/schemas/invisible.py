@@ -57,12 +57,12 @@ def without_format(text: str) -> str:
     >>> without_format("Z-1\u200b"), without_format("\u2060\u3164\ufe0f"), without_format("火\u202e")
     ('Z-1', '', '火\u202e')
     """
-    kept = "".join(
+    visible = "".join(
         each
         for each in text
         if _REFUSED.match(each) or (unicodedata.category(each) != "Cf" and each not in _BLANK_LETTERS)
     )
-    return kept if _SELECTORS.sub("", kept).strip() else ""
+    return visible if _SELECTORS.sub("", visible).strip() else ""
 
 
 def escaped(text: str, *, keep_lines: bool = False) -> str:

@@ -238,8 +238,8 @@ def _split(size: int) -> int:
 def _check_hashes(*hashes: object) -> None:
     for each in hashes:
         if not isinstance(each, bytes) or len(each) != HASH_BYTES:
-            came = f"{len(each)} bytes" if isinstance(each, bytes) else type(each).__name__
-            message = f"expected a hash of {HASH_BYTES} bytes, came {came}"
+            got = f"{len(each)} bytes" if isinstance(each, bytes) else type(each).__name__
+            message = f"expected a hash of {HASH_BYTES} bytes, came {got}"
             raise ProofInvalid(message)
 
 

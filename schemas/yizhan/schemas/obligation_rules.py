@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.header import RECEIPT, ContractModel, Header
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OPENED, OVERDUE, Rung
 from yizhan.schemas.policy_facts import ATTRIBUTES, Row, Words, facts
 
@@ -203,3 +204,32 @@ def obligation_facts(header: Header, recipient: str, way: str | None) -> dict[st
 def matches(rows: Iterable[Mapping[str, tuple[str, ...]]], compared: Mapping[str, str]) -> bool:
     """Tell whether any row matches: each of its attributes has one of its values."""
     return any(all(compared[name] in values for name, values in row.items()) for row in rows)
+
+
+RULE_NAMES: Final = {
+    "tell": marked("及时通报"),
+    "acknowledge": marked("报警签收"),
+    "follow-up": marked("续报"),
+    "final-report": marked("终报"),
+    "verify-hotspot": marked("热点核查"),
+    "monthly-contact": marked("每月联系"),
+    "quarterly-exchange": marked("季度通报"),
+    "consultation": marked("情报会商"),
+    "feedback": marked("情报反馈"),
+    "feedback-flash": marked("特急情报反馈"),
+    "identity-request": marked("身份核查协助"),
+    "identity-far": marked("身份核查协助（路途遥远）"),
+    "assistance-interim": marked("办案协助：先告进展"),
+    "assistance-answer": marked("办案协助：答复"),
+    "missing-papers": marked("指明所缺手续"),
+    "countersign": marked("联合巡防会签"),
+    "patrol-report": marked("联合巡防报告"),
+    "other-assistance": marked("协查答复"),
+    "dispute-status": marked("纠纷月报"),
+}
+"""Rule of the sample policy → its short name, for headings and tables; the policy has its own sentence (``what``)."""
+
+
+def rule_name(rule: str) -> str:
+    """Return the short name of a rule, in the language chosen; an unknown rule's id."""
+    return _(RULE_NAMES[rule]) if rule in RULE_NAMES else rule

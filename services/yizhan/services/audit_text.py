@@ -7,9 +7,10 @@ from typing import Final
 
 from yizhan.ledger.audit.findings import Finding
 from yizhan.ledger.audit.history import HistoryStep, HistoryStepKind
-from yizhan.ledger.audit.labels import discrepancy_name, rule_name
+from yizhan.ledger.audit.labels import discrepancy_name
 from yizhan.ledger.audit.reconcile import Discrepancy
 from yizhan.schemas.i18n import _, join_list, join_sentences, with_note
+from yizhan.schemas.obligation_rules import rule_name
 from yizhan.services.home import Home
 from yizhan.services.labels import REASONS, reason_name, refusal, type_name, way_name
 from yizhan.services.obligation_text import debtor_name
@@ -25,12 +26,12 @@ def step_note(home: Home, step: HistoryStep) -> str:
 
 
 def _decision_note(home: Home, step: HistoryStep) -> str:
-    said = step.said
-    because = home.localized(said["because"]) if "because" in said else said["rule"]
-    again = {True: _("复算相同"), False: _("复算不同"), None: _("无法复算")}[said.get("recomputed")]
+    details = step.said
+    because = home.localized(details["because"]) if "because" in details else details["rule"]
+    again = {True: _("复算相同"), False: _("复算不同"), None: _("无法复算")}[details.get("recomputed")]
     sentence = _("{way}，章程 {charter} 规则 {rule}：{because}；{again}")
     return sentence.format(
-        way=way_name(said["way"]), charter=said["charter"], rule=said["rule"], because=because, again=again
+        way=way_name(details["way"]), charter=details["charter"], rule=details["rule"], because=because, again=again
     )
 
 
@@ -64,18 +65,18 @@ def _answer_note(_home: Home, step: HistoryStep) -> str:
 
 def _owed_note(home: Home, step: HistoryStep) -> str:
     """Say what was owed, which step this is, until when, by which rule of which charter, and why."""
-    said = step.said
+    details = step.said
     sentence = _("{what}：{step}，{whom} 应于 {due} 前办；章程 {charter} 规则 {rule}：{because}")
     note = sentence.format(
-        what=home.localized(said["what"]) if "what" in said else said["rule"],
-        step=f"{obligation_step_name(said['step'])} {said['step']}",
-        whom=join_list(debtor_name(home, code) for code in said["owes"]),
-        due=home.local_time(said["due"]),
-        charter=said["charter"],
-        rule=said["rule"],
-        because=home.localized(said["because"]) if "because" in said else said["rule"],
+        what=home.localized(details["what"]) if "what" in details else details["rule"],
+        step=f"{obligation_step_name(details['step'])} {details['step']}",
+        whom=join_list(debtor_name(home, code) for code in details["owes"]),
+        due=home.local_time(details["due"]),
+        charter=details["charter"],
+        rule=details["rule"],
+        because=home.localized(details["because"]) if "because" in details else details["rule"],
     )
-    return with_note(note, said["by"]["id"]) if "by" in said else note
+    return with_note(note, details["by"]["id"]) if "by" in details else note
 
 
 def _destruction_note(_home: Home, step: HistoryStep) -> str:

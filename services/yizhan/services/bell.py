@@ -10,6 +10,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,7 @@ from yizhan.runtime.clock import utc_now
 from yizhan.schemas.actions import Action
 from yizhan.schemas.charter_files import Officer
 from yizhan.schemas.errors import NotFound
-from yizhan.schemas.i18n import _, join_list, marked
+from yizhan.schemas.i18n import get_language, join_list, marked
 from yizhan.schemas.obligation_steps import RUNGS
 from yizhan.services.access_log import record, record_if_possible
 from yizhan.services.actor import Actor, process_account
@@ -34,51 +35,8 @@ from yizhan.services.files import write_new
 from yizhan.services.home import Home
 from yizhan.services.stores import inbox_path
 
-SAMPLE: Final = marked(
-    """# 本县的铃：怎样通知到人。改好后运行 yizhan bell test --county {county}，再重启收件进程。
-# 这里的地址含密钥，本文件只许属主读写（chmod 600）。
-
-# 静默时段（章程时区）内不通知、不催办，结束后一并告知；留空则没有。报警不受此限。
-quiet_hours = "22:00-07:00"
-# 通知攒够这么多秒一并告知；报警、催办不等。
-group_seconds = 600
-# 谁听通知：duty、second、liaison、leader，或 nobody。
-notices = "duty"
-# 驿站多少小时以前收到的不再响。
-oldest_hours = 72
-# 各通道都不通时，隔多少秒再试；每次加倍，至多一小时。
-again_seconds = 60
-
-# 通道：url 是 Apprise 的地址，command 是本机命令（不经 shell，从标准输入得到 JSON），二者取一。
-# tells 是许它带多少：kind 只有哪一类、谁发来（默认）；grade 再加编号和等级；summary 再加简要情况。
-# timeout_seconds 内没有答复就换下一个通道，默认 10。
-
-# 这一个只写进系统日志，不会叫醒任何人：请换成真的通道。
-[channels.journal]
-command = ["logger", "-t", "yizhan-bell"]
-
-# [channels.siren]
-# command = ["aplay", "-q", "/usr/local/share/siren.wav"]
-# timeout_seconds = 30
-# [channels.wecom]
-# url = "wecombot://BOTKEY"                     # 企业微信群机器人
-# [channels.dingtalk]
-# url = "dingtalk://SECRET@TOKEN/13800000000"   # 钉钉机器人，@ 这个号码
-# [channels.feishu]
-# url = "feishu://TOKEN"                        # 飞书机器人
-# [channels.mail]
-# url = "mailtos://USER:PASSWORD@mail.example.gov.cn?to=duty@example.gov.cn"
-# [channels.sms]
-# url = "jsons://sms.example.gov.cn/send"       # 短信网关：收 JSON 的网址
-
-# 章程联络名单上的各级，各用哪些通道，前一个不通就用后一个。姓名和电话在章程里，不写在这里。
-[rungs]
-duty = ["journal"]
-# second = ["sms"]
-# liaison = ["wecom", "sms"]
-# leader = ["sms"]
-"""
-)
+_DATA: Final = files("yizhan.services") / "data"
+"""Samples of ``bell.toml``, one a language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +107,8 @@ def write_sample(home: Home, county: str) -> Path:
         sentence = marked("已有 {path}，没有改动；请直接改它")
         raise ServiceError(sentence, path=path, hint=Action.to("bell.test", county=county))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_new(str(path), _(SAMPLE).format(county=county).encode(), 0o600)
+    sample = (_DATA / f"bell.{get_language()}.toml").read_text("utf-8")
+    write_new(str(path), sample.replace("{county}", county).encode(), 0o600)
     return path
 
 

@@ -142,8 +142,8 @@ def read_ladder(path: Path) -> tuple[Mapping[str, str], ...]:
             raise ServiceError(_NO_LADDER, path=path, got=Sentence.of(got))
         ladder = _Ladder.model_validate(found).ladder
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        got = Sentence.of(marked("不可读的文件：{error}"), error=error)
-        raise ServiceError(_NO_LADDER, path=path, got=got) from None
+        unreadable = Sentence.of(marked("不可读的文件：{error}"), error=error)
+        raise ServiceError(_NO_LADDER, path=path, got=unreadable) from None
     except ValidationError as error:
         raise ServiceError("\n".join(f"{path}: {where}: {fault}" for where, fault in faults(error))) from None
     return tuple(each.model_dump() for each in ladder)

@@ -66,8 +66,8 @@ def officers_answers(home: Home, county: str, ids: Iterable[str], actor: Actor) 
     with read_outbox(home, county) as outbox:
         for event_id in about[:MOST_ANSWERED] if outbox is not None else ():
             event = matter_event(event_id, county, None, outbox)
-            if event is not None and (said := tuple(each for each in event.answers if each.stage in ANSWERS)):
-                found[event_id] = said
+            if event is not None and (answers := tuple(each for each in event.answers if each.stage in ANSWERS)):
+                found[event_id] = answers
     if found:
         record(home, county, actor, "listed", sorted(found))
     return found

@@ -121,10 +121,10 @@ class Follower:
         self._said = self._next.copy()
         return self._said
 
-    def _followed(self, said: Callable[[], Iterable[Followup]]) -> Followed:
+    def _followed(self, followups: Callable[[], Iterable[Followup]]) -> Followed:
         outputs: list[Output] = []
         try:
-            for each in said():
+            for each in followups():
                 outputs += self._outputs(each)
         except Exception:
             log.exception("a fault of this program, or no key to sign with: some followups are missing")
@@ -133,18 +133,20 @@ class Follower:
         self._counted.enter(changed)
         return Followed(tuple(outputs), _changes(changed), self._position() if changed or outputs else None)
 
-    def _outputs(self, said: Followup) -> list[Output]:
-        metrics.FOLLOWUPS.labels(said.rule, said.step).inc()
-        signed = said.signed(self._key_at(said.made))
-        return [*self._copies(said, signed), Output(topics.AUDIT, said.obligation.encode(), signed)]
+    def _outputs(self, followup: Followup) -> list[Output]:
+        metrics.FOLLOWUPS.labels(followup.rule, followup.step).inc()
+        signed = followup.signed(self._key_at(followup.made))
+        return [*self._copies(followup, signed), Output(topics.AUDIT, followup.obligation.encode(), signed)]
 
-    def _copies(self, said: Followup, signed: bytes) -> list[Output]:
-        told = sorted({*said.owes, *said.owed} & self._members)
-        return [Output(topics.alerts(code), said.obligation.encode(), signed, _MARK) for code in told]
+    def _copies(self, followup: Followup, signed: bytes) -> list[Output]:
+        recipients = sorted({*followup.owes, *followup.owed} & self._members)
+        return [Output(topics.alerts(code), followup.obligation.encode(), signed, _MARK) for code in recipients]
 
-    def resend(self, said: Iterable[tuple[Followup, bytes]], changed: Mapping[str, ObligationState | None]) -> Followed:
+    def resend(
+        self, followups: Iterable[tuple[Followup, bytes]], changed: Mapping[str, ObligationState | None]
+    ) -> Followed:
         """Send again statements that a station made but perhaps did not send to everybody, and enter their changes."""
-        outputs = tuple(output for each, signed in said for output in self._copies(each, signed))
+        outputs = tuple(output for each, signed in followups for output in self._copies(each, signed))
         gone = tuple((key, None) for key in self._unreadable)
         return Followed(outputs, (*gone, *_changes(changed)), self._position())
 
@@ -197,15 +199,15 @@ class Tail:
             following = self._table.progress.next
             following[topic] = max(offset + 1, following.get(topic, 0))
 
-    def _enter(self, said: Followup, statement: bytes) -> None:
-        self.said.append((said, statement))
-        if said.step == NOT_OWED:
+    def _enter(self, followup: Followup, statement: bytes) -> None:
+        self.said.append((followup, statement))
+        if followup.step == NOT_OWED:
             return
-        obligations, name = self._table.obligations, said.obligation
+        obligations, name = self._table.obligations, followup.obligation
         if name in obligations:
-            obligations[name] = self._changed[name] = obligations[name].after(said)
+            obligations[name] = self._changed[name] = obligations[name].after(followup)
         else:
-            for obligation in rebuild([said], self._charters):
+            for obligation in rebuild([followup], self._charters):
                 obligations[name] = self._changed[name] = obligation
 
 

@@ -90,8 +90,8 @@ def handle(
     try:
         admitted = _admit(record, charter)
     except Refused as refused:
-        said = {"refused": refused.reason, "detail": str(refused)[:MAX_DETAIL], "first": first}
-        postmark = seen.model_copy(update=said)
+        outcome = {"refused": refused.reason, "detail": str(refused)[:MAX_DETAIL], "first": first}
+        postmark = seen.model_copy(update=outcome)
         return Handled(_refusal(record, value, postmark, key), None, refused)
     behind = int(admitted.header.charter.partition("-")[0]) > (newest or charter.version)
     decisions = {code: Decided(way=made.way, rule=made.rule) for code, made in admitted.decisions.items()}

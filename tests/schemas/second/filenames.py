@@ -9,7 +9,7 @@ RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³]) 
 
 
 def is_good_name(name: str) -> bool:
-    """Tell whether a file may be called so."""
+    """Return whether a file may be called so."""
     stem, dot, ending = name.rpartition(".")
     return (
         1 <= len(name) <= 100

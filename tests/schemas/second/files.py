@@ -40,7 +40,7 @@ def seal_file(key: bytes, plain: bytes) -> tuple[bytes, list[bytes]]:
 
 
 def is_believed(record: bytes) -> bool:
-    """Tell whether a record's proof leads to its root (19.4)."""
+    """Return whether a record's proof leads to its root (19.4)."""
     i, n, p = int.from_bytes(record[36:40], "big"), int.from_bytes(record[40:44], "big"), record[44:45]
     if record[:4] != b"YZC1" or not p or p[0] > 16:
         return False

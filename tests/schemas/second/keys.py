@@ -78,15 +78,15 @@ class Key:
     compromised: datetime | None
 
     def is_doubtful(self, at: datetime) -> bool:
-        """Tell whether somebody else may have signed by then (11.1)."""
+        """Return whether somebody else may have signed by then (11.1)."""
         return self.compromised is not None and at >= self.compromised
 
     def is_revoked(self, at: datetime) -> bool:
-        """Tell whether it was revoked by then."""
+        """Return whether it was revoked by then."""
         return self.revoked is not None and at >= self.revoked
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
-        """Tell whether a signature holds under this signing key (4.4)."""
+        """Return whether a signature holds under this signing key (4.4)."""
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
         except InvalidSignature:
@@ -94,6 +94,6 @@ class Key:
         return True
 
     def holds(self, at: datetime) -> bool:
-        """Tell whether it holds then."""
+        """Return whether it holds then."""
         ended = self.not_after is not None and at >= self.not_after
         return at >= self.not_before and not ended and not self.is_revoked(at)

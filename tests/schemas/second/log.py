@@ -96,7 +96,7 @@ def _message(name: str, seconds: int, origin: str, size: int, root: bytes) -> by
 
 
 def _dated(line: Line, keys: dict[str, Key], head: tuple[str, int, bytes]) -> bool:
-    """Tell whether one of these keys made an ML-DSA-44 line, and held; it must hold if so (18.5)."""
+    """Return whether one of these keys made an ML-DSA-44 line, and held; it must hold if so (18.5)."""
     for key in keys.values():
         if key_id(line.name, b"\x06", key.public) == line.key_id:
             try:
@@ -109,7 +109,7 @@ def _dated(line: Line, keys: dict[str, Key], head: tuple[str, int, bytes]) -> bo
 
 
 def _plain(line: Line, charter: Charter, text: str, at: datetime) -> bool:
-    """Tell whether an Ed25519 key of the ledger made a line, and held; it must hold if so (18.3, 18.5)."""
+    """Return whether an Ed25519 key of the ledger made a line, and held; it must hold if so (18.3, 18.5)."""
     for key in charter.ledger.values():
         if line.name == charter.log and key_id(line.name, b"\x01", key.public) == line.key_id:
             if not key.verifies(line.signature, text.encode()):

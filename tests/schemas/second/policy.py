@@ -84,7 +84,7 @@ def facts(header: Json, recipient: str) -> dict[str, str]:
 
 
 def matches(row: Json, known: Mapping[str, str]) -> bool:
-    """Tell whether a row matches (10.1)."""
+    """Return whether a row matches (10.1)."""
     return all(known[name] in values for name, values in row.items())
 
 

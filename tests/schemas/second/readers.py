@@ -22,7 +22,7 @@ LOUDNESS = ["digest", "notice", "alarm"]
 
 
 def weigh(record: bytes, document: bytes, county: str, found: datetime, versions: Versions) -> tuple[bool, str]:
-    """Tell whether a postmark is believed, and how the event reaches the county (8.6, 12.8)."""
+    """Return whether a postmark is believed, and how the event reaches the county (8.6, 12.8)."""
     envelope = parse(record)
     header = read_header(envelope.header)
     said = _believed(record, document, header, sha256(envelope.signed), versions)
@@ -46,7 +46,7 @@ def _believed(record: bytes, document: bytes, header: Json, name: bytes, version
 
 
 def binds(header: Json, target: Json) -> bool:
-    """Tell whether a receipt binds for the sender of what it confirms (9.3, 9.7)."""
+    """Return whether a receipt binds for the sender of what it confirms (9.3, 9.7)."""
     county, receipt = header["source"][:6], header["receipt"]
     if county not in target["to"]:
         return False
@@ -60,7 +60,7 @@ def binds(header: Json, target: Json) -> bool:
 
 
 def is_accepted(county: str, records: list[Json], before: Json | None, manifest: Json) -> bool:
-    """Tell whether a reader accepts a digest (14.1 to 14.4)."""
+    """Return whether a reader accepts a digest (14.1 to 14.4)."""
     first: dict[str, bool] = {}
     for record in records:
         first.setdefault(record["hash"], record["prompt"])

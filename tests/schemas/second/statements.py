@@ -48,7 +48,7 @@ statement_shape = object_of({
 
 
 def is_behind(header: Json, newest: Charter) -> bool:
-    """Tell whether a header names a newer charter than the newest that the station knows (12.4)."""
+    """Return whether a header names a newer charter than the newest that the station knows (12.4)."""
     return int(header["charter"].partition("-")[0]) > int(newest.name.partition("-")[0])
 
 

@@ -43,7 +43,7 @@ def status(county: str, as_json: bool) -> None:
 @option(
     "--rung",
     type=OneOf(["duty", "second", "liaison", "leader"]),
-    help=marked("只试这一级的通道：duty、second、liaison、leader"),
+    help=marked("只试这一级的通道"),
 )
 @option("--channel", metavar="NAME", help=marked("只试这个通道"))
 @json_option()

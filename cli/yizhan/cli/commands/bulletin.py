@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from yizhan.bulletin.errors import TextInvalid
+from yizhan.cli.actions import with_action
 from yizhan.cli.bulletin_view import check_json, print_check
 from yizhan.cli.click_options import (
     FILE,
@@ -131,6 +132,8 @@ def edit(label: str, county: str, partner: str | None, as_json: bool) -> None:
     for note in found.notes:
         say(str(note))
     tell(str(found.path))
+    make_it = Action.to("bulletin.make", label=key.label, county=key.county, partner=key.partner)
+    say(with_action(_("写完存盘，再制作通报"), make_it))
 
 
 @command.command(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import click
 
+from yizhan.cli.actions import with_action
 from yizhan.cli.click_options import TYPE, Command, option
 from yizhan.cli.context import current_home
-from yizhan.cli.output import tell
+from yizhan.cli.output import say, tell
+from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.labels import short_type
 from yizhan.services.tables import write_template
@@ -29,3 +31,5 @@ def command(type: str, output: str | None) -> None:
     file = output or f"{short_type(type)}.xlsx"
     columns = write_template(current_home(), type, file)
     tell(_("{file}：{count} 列").format(file=file, count=columns))
+    kind = "table.import_csv" if file.endswith(".csv") else "table.import_excel"
+    say(with_action(_("填好后再导入"), Action.to(kind, file=file, type=short_type(type))))

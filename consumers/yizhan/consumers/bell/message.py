@@ -1,4 +1,4 @@
-"""What a notification says: no more than its channel may carry. Pure.
+"""The text of a notification: no more than its channel may carry. Pure.
 
 Rule 1: ``kind`` names the kind, how urgent it is, which report of a matter it is, and the sender; no id, place,
         person or figure. ``grade`` adds id, grade, certainty and the number of an update, ``summary`` where the matter
@@ -32,12 +32,12 @@ from yizhan.schemas.payloads.letters import (
 
 LONGEST_SUMMARY: Final = 200
 MOST_BYTES: Final = 1500
-"""Of the lines of a message that tells of many: a robot of WeCom takes 2 KiB in all."""
+"""Longest text, in characters, of the lines of a message about several events: a WeCom robot accepts 2 KiB in all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What goes out: for people, and for programs (``event``, JSON values)."""
+    """One message: text for people, and ``event`` for programs (JSON values)."""
 
     title: str
     body: str
@@ -92,7 +92,7 @@ def _alarm(ring: Ring, tells: Tells, names: Names) -> tuple[str, list[str]]:
 
 
 def _absence(missed: MissedAlarms, tells: Tells, names: Names) -> tuple[str, list[str]]:
-    """Tell of all alarms that came while nobody could be rung; when and from where the oldest came is no content."""
+    """Return one message about all missed alarms; time and sender of the oldest are no content."""
     oldest = _("最早的来自 {sender}，驿站于 {at} 收到")
     at = f"{missed.received.astimezone(names.zone):%Y-%m-%d %H:%M}"
     line = oldest.format(sender=names.county(missed.county), at=at)

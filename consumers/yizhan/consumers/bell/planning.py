@@ -1,4 +1,4 @@
-"""What is to ring, for whom, from when: from an item, a step that the station stated, or the county's own clock. Pure.
+"""Plans rings: for whom and from when, by an item, a step that the station stated, or the county's own clock. Pure.
 
 Law 4: a step of an alarm's ladder has one name, whether our clock planned it or the station says it: it is one ring,
        at whichever comes first.
@@ -32,7 +32,7 @@ from yizhan.schemas.timestamps import written
 
 OLD: Final = timedelta(minutes=10)
 SETTLES: Final = timedelta(seconds=30)
-"""How long what the station had ``OLD`` ago waits for the word that somebody acknowledged or did it."""
+"""How long an event that the station received ``OLD`` ago waits for an acknowledgement or a discharge."""
 HASTY: Final = timedelta(hours=12)
 """A term of so long is about tonight, not about the morning."""
 LAST_RUNG: Final = RUNGS[-1]
@@ -145,7 +145,7 @@ class RingPlanner:
         return quiet_until(self.settings.quiet_hours, self.zone, at)
 
     def answering_rules(self) -> tuple[str, ...]:
-        """Return the rules by which somebody acknowledges an alarm."""
+        """Return the rules that an acknowledgement of an alarm discharges."""
         return tuple(rule.id for rule in self.rules.values() if answers_alarms(rule))
 
     def _past(self, at: datetime, now: datetime) -> bool:
@@ -153,7 +153,7 @@ class RingPlanner:
 
 
 def answers_alarms(rule: ObligationRule) -> bool:
-    """Tell whether a rule asks that a person acknowledges an alarm, and nothing else."""
+    """Return whether a rule asks only for the acknowledgement of an alarm by a person."""
     opens, ends = rule.opens.when or (), rule.discharged.when
     alarms = bool(opens) and all(row.get("way") == (Way.ALARM.value,) for row in opens)
     return alarms and bool(ends) and all(row.keys() == {"receipt"} for row in ends)
@@ -164,7 +164,7 @@ def _settled(at: datetime, now: datetime) -> datetime:
 
 
 def _highest(rule: ObligationRule | None) -> Rung:
-    """Return who hears that a term is over: the last of those who were reminded of it."""
+    """Return the rung that is told that a term is over: the last rung that was reminded of it."""
     if rule is None or not rule.reminders:
         return "liaison"
     return max((each.to for each in rule.reminders), key=RUNGS.index)

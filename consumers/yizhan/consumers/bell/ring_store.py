@@ -51,7 +51,7 @@ _URGENT: Final = ", ".join(f"'{each}'" for each in URGENT)
 
 @dataclass(frozen=True, slots=True)
 class Unless:
-    """What makes a ring unwanted: its age, or that somebody answered by one of these rules."""
+    """What makes a ring unnecessary: its age, or an answer under one of these rules."""
 
     older: timedelta
     rules: tuple[str, ...]
@@ -98,7 +98,7 @@ class RingStore(SharedStore):
             return [_new_item(row) for row in conn.execute(f"{_ITEMS} WHERE state = 'ringing'")]
 
     def plan(self, plans: Sequence[Plan], now: datetime, place: tuple[int, int]) -> None:
-        """Enter what is to ring, and how far was looked. What is there already rings at the earlier instant, once."""
+        """Store planned rings and how far the rows were read. A known ring keeps the earlier instant."""
         with self._lock, transaction(self._conn) as conn:
             for each in plans:
                 _insert(conn, each, now)
@@ -112,22 +112,22 @@ class RingStore(SharedStore):
             return self._missed(conn, now, older)
 
     def absence_told(self, now: datetime, older: timedelta) -> bool:
-        """Tell whether a ring told of all of them, or is about to."""
+        """Return whether one ring reported all missed alarms, or is about to."""
         query = f"SELECT 1 FROM rings WHERE subject = '{ABSENCE_STEP}' AND {_OPEN}"  # noqa: S608 -- our words
         last = f"SELECT max(at) AS at FROM rings WHERE subject = '{ABSENCE_STEP}' AND state = 'delivered'"  # noqa: S608
         with self._reading() as conn:
             if conn.execute(query).fetchone() is not None:
                 return True
-            told = conn.execute(last).fetchone()["at"]
-            return told is not None and self._missed(conn, now, older, instant(told)) is None
+            last_absence = conn.execute(last).fetchone()["at"]
+            return last_absence is not None and self._missed(conn, now, older, instant(last_absence)) is None
 
     @staticmethod
     def _missed(
-        conn: sqlite3.Connection, now: datetime, older: timedelta, told: datetime | None = None
+        conn: sqlite3.Connection, now: datetime, older: timedelta, last_absence: datetime | None = None
     ) -> MissedAlarms | None:
-        """Return what is missed; with ``told`` what a ring at that instant did not tell of."""
-        before, since = written(now - older), None if told is None else written(told)
-        known = None if told is None else written(told - older)
+        """Return the missed alarms; with ``last_absence`` only those that the ring of that instant did not report."""
+        before, since = written(now - older), None if last_absence is None else written(last_absence)
+        known = None if last_absence is None else written(last_absence - older)
         query = (
             "SELECT count(*) AS count, id, county, min(received) AS received FROM items"
             " WHERE state = 'ringing' AND received < ? AND (? IS NULL OR stored > ? OR received >= ?)"
@@ -149,7 +149,7 @@ class RingStore(SharedStore):
             return [_ring(row) for row in conn.execute(query, (written(now), ahead, ahead))]
 
     def waiting_for(self, rung: str) -> list[Ring]:
-        """Return what is not urgent and waits for a rung, due or not, at most one message's; the due first."""
+        """Return the rings of a rung that are not urgent, due or not, at most one message's worth; due ones first."""
         query = (
             f"SELECT * FROM rings WHERE {_OPEN} AND rung = ? AND urgency NOT IN ({_URGENT}) ORDER BY due, seq LIMIT ?"  # noqa: S608
         )
@@ -177,7 +177,7 @@ class RingStore(SharedStore):
     def end(
         self, tries: Collection[tuple[Ring, int]], channel: str, outcome: str, now: datetime, *, good: bool
     ) -> None:
-        """Note what came of tries; delivered is for ever."""
+        """Store the outcome of tries; "delivered" is never changed again."""
         at = written(now)
         with self._lock, transaction(self._conn) as conn:
             for ring, number in tries:

@@ -81,14 +81,14 @@ class Ringer(WorkerThread):
         self._measure_due = 0.0
 
     def work(self) -> None:
-        """Look, plan and ring until told to end."""
+        """Plan and ring until asked to stop."""
         while not self._over.is_set():
             self.step()
             self.went_well()
             self._over.wait(LOOK_SECONDS)
 
     def step(self) -> None:
-        """Do what is to be done now; what is sent is sent in other threads."""
+        """Plan and start what is due now; messages are sent in other threads."""
         now = self._clock()
         planner = self._planner(now)
         self._plan(planner, now)
@@ -109,7 +109,7 @@ class Ringer(WorkerThread):
             thread.join(LOOK_SECONDS)
 
     def end(self) -> None:
-        """End, after what is being sent; see rule 3."""
+        """Stop after the messages that are being sent; see rule 3."""
         super().end()
         self.settle()
         self.store.close()
@@ -152,7 +152,7 @@ class Ringer(WorkerThread):
             self._place = place
 
     def _plan_absence(self, planner: RingPlanner, now: datetime) -> None:
-        """Plan one ring for the alarms that came while nobody could be rung, or that no channel carried."""
+        """Plan one ring for the alarms that arrived while nobody could be rung, or that no channel delivered."""
         older = timedelta(hours=self._settings.oldest_hours)
         missed = self.store.missed(now, older)
         metrics.BELL_MISSED.set(0 if missed is None else missed.count)
@@ -160,7 +160,7 @@ class Ringer(WorkerThread):
             self.store.plan([planner.plan_absence(now)], now, self._place)
 
     def _dispatch(self, planner: RingPlanner, now: datetime) -> None:
-        """Start threads for what is due; what is being sent, or waits for a thread, is left for a later look."""
+        """Start threads for due rings; those that are being sent or wait for a thread are left for a later round."""
         quiet = planner.quiet(now) > now
         for ring in self.store.pending(now):
             rung = ring.plan.rung

@@ -1,4 +1,4 @@
-"""Rings: what is to be rung for whom, and what came of it. Values only."""
+"""Rings: what is to be rung for whom, and the outcome. Values only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Urgency = Literal["alarm", "call", "notice", "reminder"]
 late; a reminder of what we owe.
 """
 URGENT: Final[tuple[Urgency, ...]] = ("alarm", "call")
-"""What knows no quiet hours, waits for no other, and goes to the next rung where all channels are dead."""
+"""Urgencies that ignore quiet hours, are never grouped, and go to the next rung if no channel works."""
 RingState = Literal["due", "tried", "delivered", "failed", "dropped"]
 """To be rung; being sent (or its process died); delivered; no channel carried it, to be tried again; not wanted."""
 ALARM_STEP: Final = "alarm"
@@ -92,7 +92,7 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class RingOutcome:
-    """What came of one sending; ``channel`` None: no channel of the rung is left. ``outcome`` is as for a try."""
+    """Outcome of one message; ``channel`` None: no channel of the rung is left. ``outcome`` is as for a try."""
 
     rings: tuple[Ring, ...]
     channel: str | None
@@ -101,7 +101,7 @@ class RingOutcome:
 
 @dataclass(frozen=True, slots=True)
 class RingObserver:
-    """What is called about rings, in several threads.
+    """Callbacks about rings, called from several threads.
 
     ``before_content`` is called before what a partner sealed leaves on a channel, and prevents that by raising;
     ``on_outcome`` after each sending.

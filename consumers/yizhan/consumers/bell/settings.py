@@ -40,7 +40,7 @@ class Channel(_Part):
     url: SecretStr | None = None
     command: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     tells: Tells = "kind"
-    """Default kind: what may leave on it. More: what a partner sealed stands on somebody else's server."""
+    """Default kind: what may be sent. With more, a third party's server stores what a partner sealed."""
     timeout_seconds: Annotated[float, Field(gt=0, le=120)] = 10.0
     """Default 10. Too short: a slow gateway counts as dead; too long: the next channel waits."""
 
@@ -61,7 +61,7 @@ class BellSettings(_Part):
     notices: Literal["duty", "second", "liaison", "leader", "nobody"] = "duty"
     """Default duty: the rung that hears of notices."""
     oldest_hours: Annotated[float, Field(gt=0, le=24 * 30)] = 72.0
-    """Default 72: what is older rings nobody. Long: a lost inbox that is read again rings for the past; short: what
+    """Default 72: older events do not ring. Long: a lost inbox that is read again rings for the past; short: what
     came while this machine was off is only on the screen.
     """
     again_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0

@@ -190,11 +190,11 @@ def _acknowledged(
     if evidence.book(recipient, "outbox") is None and evidence.book(event.county, "inbox") is None:
         return
     received = event.received or now
-    said = [each for each in evidence.receipts(event) if each.county == recipient and each.stage in _PERSONS]
-    took = (instant(said[0].at) if said else now) - received
+    receipts = [each for each in evidence.receipts(event) if each.county == recipient and each.stage in _PERSONS]
+    took = (instant(receipts[0].at) if receipts else now) - received
     limit = _limit(policy, "acknowledge")
     if took > limit:
-        kind = FindingKind.OVERDUE if said else FindingKind.UNACKNOWLEDGED
+        kind = FindingKind.OVERDUE if receipts else FindingKind.UNACKNOWLEDGED
         yield _finding(kind, recipient, event, received, took, limit, "acknowledge")
 
 

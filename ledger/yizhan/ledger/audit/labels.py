@@ -39,14 +39,6 @@ FOUND: Final[dict[FindingKind, str]] = {
     FindingKind.ASIDE: marked("到了收件箱而没有收入，另存"),
     FindingKind.JOURNAL_BROKEN: marked("调阅记录断链"),
 }
-RULES: Final = {
-    "tell": marked("获知后及时通报"),
-    "acknowledge": marked("报警及时签收"),
-    "follow-up": marked("火灾灾害续报、终报"),
-    "verify-hotspot": marked("热点核查"),
-    "feedback": marked("情报反馈"),
-    "other-assistance": marked("协查答复"),
-}
 STEPS: Final[dict[HistoryStepKind, str]] = {
     HistoryStepKind.LEARNT: marked("获知"),
     HistoryStepKind.ACCEPTED: marked("发件箱收下"),
@@ -92,8 +84,3 @@ def vouch_name(vouch: str) -> str:
 def finding_name(found: FindingKind) -> str:
     """Return the label of a finding, in the chosen language."""
     return _(FOUND[found])
-
-
-def rule_name(rule: str) -> str:
-    """Return the label of an obligation's rule; an unknown word stays as it is."""
-    return _(RULES[rule]) if rule in RULES else rule

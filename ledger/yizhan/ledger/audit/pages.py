@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from yizhan.ledger.audit import labels
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, catalogue, marked
+from yizhan.schemas.obligation_rules import RULE_NAMES
 from yizhan.schemas.spreadsheet import guarded
 from yizhan.schemas.timestamps import instant, written
 
@@ -112,7 +113,7 @@ class _Pen:
         rows = [
             (
                 self.say(labels.FOUND[each.kind]), self.county(each.county), self.local(each.at), each.id, each.place,
-                self.say(labels.RULES.get(each.rule or "", each.rule or "")), _rounded(each.took), _rounded(each.limit),
+                self.say(RULE_NAMES.get(each.rule or "", each.rule or "")), _rounded(each.took), _rounded(each.limit),
                 each.detail,
             )
             for each in self.found.findings

@@ -134,8 +134,10 @@ def _traffic(evidence: Evidence, county: str, within: Callable[[datetime], bool]
                 delays.append((received - instant(event.header.time)).total_seconds())
         if decisions.get(county) is Way.ALARM:
             rang += 1
-            said = [each.at for each in evidence.receipts(event) if each.county == county and each.stage in _PERSONS]
-            answered += [(instant(at) - received).total_seconds() for at in said[:1]]
+            answered_at = [
+                each.at for each in evidence.receipts(event) if each.county == county and each.stage in _PERSONS
+            ]
+            answered += [(instant(at) - received).total_seconds() for at in answered_at[:1]]
     refused = sum(
         topics.member_of_events(each.mark.origin.topic) == county and within(each.mark.made)
         for each in evidence.logged.refusals

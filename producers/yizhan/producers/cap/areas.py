@@ -1,4 +1,4 @@
-"""The areas of an ``info``, together: their shapes, the counties that they name, and whom of the alliance they touch.
+"""The areas of an ``info`` together: their shapes, the counties that they name, and the members that they touch.
 
 Rule 1: every polygon and circle counts, and every code of GB/T 2260: a county's own, a city's or a province's for all
         members in it.
@@ -42,7 +42,7 @@ class CapAreas:
     position: dict[str, Any] | None
     """Theirs together; None for none, or for what is too wide."""
     codes: tuple[str, ...]
-    """Of GB/T 2260, as they stand."""
+    """Codes of GB/T 2260, as the message has them."""
     names_own: bool
     """Whether they name the county that reads, or the city or province that it lies in."""
     reaches_own: bool
@@ -96,7 +96,7 @@ def _position(drawn: list[tuple[str, str]], shapes: list[BaseGeometry], unfit: l
 
 
 def _lies_in(member: str, code: str) -> bool:
-    """Tell whether a code names a county, or the city or province that it lies in.
+    """Return whether a code names a county, or the city or province that contains it.
 
     >>> _lies_in("350924", "350900"), _lies_in("350924", "330000")
     (True, False)

@@ -97,9 +97,9 @@ def read_ours(
         raise CapInvalid(marked("参数互相矛盾：{detail}"), detail=str(error)[:_SHOWN]) from None
     unfit += _drop_invalid(ours["type"], attributes, payload)
     for tag, expected in _expected_elements(attributes, payload):
-        if (came := text(info, tag)) != expected:
+        if (given := text(info, tag)) != expected:
             sentence = _("{tag} 为 {came}，与本系统的参数不符（应为 {expected}）；以参数为准，请核对")
-            unfit.append(sentence.format(tag=tag, came=came, expected=expected))
+            unfit.append(sentence.format(tag=tag, came=given, expected=expected))
     return {"status": text(root, "status"), **attributes}, payload, unfit
 
 

@@ -289,10 +289,10 @@ def _name_expired(info: etree._Element, now: datetime, unfit: list[str]) -> None
 
 
 def _place(areas: CapAreas, context: CapContext, unfit: list[str]) -> dict[str, Any]:
-    """Return the place as far as the areas say it together; whatever else they say is named."""
+    """Return the place as far as the areas agree on it; what does not fit is named."""
     if len(areas.description) > _LINE:
-        said = areas.description[:LONGEST]
-        unfit.append(_("没有放进去：{title}（{tag}）{said}").format(title=_("范围"), tag="areaDesc", said=said))
+        description = areas.description[:LONGEST]
+        unfit.append(_("没有放进去：{title}（{tag}）{said}").format(title=_("范围"), tag="areaDesc", said=description))
     place: dict[str, Any] = {"county": _county(areas, context)}
     if not place["county"]:
         unfit.append(_("没有写明是哪个县（geocode 应为 GB/T 2260 代码），暂填本县，请核对"))

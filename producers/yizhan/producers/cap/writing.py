@@ -223,12 +223,12 @@ def _parameters(event: _Event, bare: etree._Element) -> list[tuple[str, str]]:
     info = bare.find(name("info"))
     given = {} if info is None else words.flat(elements_of(info, event.header.type))
     pairs_found = [(f"{OUR_PREFIX}type", event.header.type)]
-    letter = event.header.model_dump(mode="json", exclude_none=True)
+    attributes = event.header.model_dump(mode="json", exclude_none=True)
     given_letter = attributes_of(bare)
     pairs_found += [
-        (f"{OUR_PREFIX}header.{key}", _json(letter[key]))
+        (f"{OUR_PREFIX}header.{key}", _json(attributes[key]))
         for key in HEADER_PARAMETERS
-        if key in letter and given_letter.get(key) != letter[key]
+        if key in attributes and given_letter.get(key) != attributes[key]
     ]
     for path, value in words.flat(event.payload).items():
         if given.get(path) != value or isinstance(given.get(path), bool) != isinstance(value, bool):

@@ -88,9 +88,9 @@ def read(type: str, data: bytes) -> ReadPayload:
             return ReadPayload(type, model, raw, tuple(unknown))
 
 
-def _as_text(type: str, data: bytes, said: tuple[str, ...]) -> ReadPayload:
+def _as_text(type: str, data: bytes, reasons: tuple[str, ...]) -> ReadPayload:
     return ReadPayload(
-        type, None, {}, problems=tuple(("", word) for word in said), text=data.decode("utf-8", "replace")
+        type, None, {}, problems=tuple(("", word) for word in reasons), text=data.decode("utf-8", "replace")
     )
 
 
