@@ -19,7 +19,7 @@ from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import Station, publish
 from yizhan.cli.passphrase import TerminalPassphrase
-from yizhan.producers.draft_store import DraftStore
+from yizhan.producers.draft_store import DraftStore, draft_reference
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.header import Header
@@ -192,7 +192,8 @@ def test_a_draft_that_went_before_a_kill_does_not_go_twice(yizhan: Run, home: Pa
     app = Home(home)
     with open_drafts(app, SHOUNING) as book, open_outbox(app, SHOUNING, TerminalPassphrase(None)) as outbox:
         book.sending(n, outbox.clock())
-        sent = outbox.publish(parse_draft(book.get(n).content))
+        draft = parse_draft(book.get(n).content)
+        sent = outbox.publish(draft.model_copy(update={"external_ref": draft_reference(book.get(n))}))
     ran = yizhan("draft", "send", str(n), "--yes", "--county", SHOUNING)
     assert (ran.code, sent.id in ran.err) == (1, True)
     assert len(json.loads(yizhan("outbox", "list", "--county", SHOUNING, "--json").out)["events"]) == 1
