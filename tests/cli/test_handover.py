@@ -121,6 +121,26 @@ def test_an_alarm_that_is_over_is_not_handed_over(yizhan: Run, home: Path, stati
     assert (found.ringing_count, found.open_alarms) == (0, ())
 
 
+@pytest.mark.parametrize("how", ["withdraws", "supersedes"])
+def test_a_fire_whose_final_report_was_taken_back_is_handed_over(
+    yizhan: Run, home: Path, station: Station, how: str
+) -> None:
+    """It burns: its final report was wrong, and was withdrawn or corrected to one that goes on."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    report = {key: value for key, value in FIRE.items() if key != "external_ref"} | {"subject": fire}
+    officers = {each: {"name": "李四", "badge": "654321"} for each in ("reviewed_by", "signed_off_by")}
+    content = {key: value for key, value in FIRE["payload"].items() if key != "external_ref"} | officers
+    (final,) = publish(yizhan, SHOUNING, report | {"stage": "final", "payload": content})
+    stage = {"withdraws": "final", "supersedes": "update"}[how]
+    publish(yizhan, SHOUNING, report | {"stage": stage, how: {"id": final}, "payload": content})
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    for item in hand_over(Home(home), QINGYUAN, ACTOR, utc_now()).ringing:
+        yizhan("inbox", "ack", item.id, "--county", QINGYUAN, "--name", "李四", "--badge", "654321")
+    found = hand_over(Home(home), QINGYUAN, ACTOR, utc_now())
+    assert (found.ringing_count, [item.thread for item in found.open_alarms]) == (0, [fire])
+
+
 def test_an_empty_county_hands_over_nothing(home: Path) -> None:
     """No store yet: every part says that there is nothing."""
     found = hand_over(Home(home), QINGYUAN, ACTOR, datetime.now(UTC))

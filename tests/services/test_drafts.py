@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,21 @@ import pytest
 from tests.schemas.payloads.examples import EXAMPLES
 from tests.services.test_access_log import NoPassphrase
 from tests.world.simulator import QINGYUAN, SHOUNING
+from yizhan.producers.doubts import Doubt, Judgement
 from yizhan.producers.draft_store import FILE
+from yizhan.producers.drafts import Draft
 from yizhan.schemas.timestamps import written
 from yizhan.services import doubts
+from yizhan.services.doubts import EVERY_DOUBT, goes_unasked
 from yizhan.services.drafts import DraftHeld, DraftWasSent, list_drafts, open_form, send_draft
 from yizhan.services.home import Home
+from yizhan.services.hotspots import HotspotSource, read_hotspots, send_hotspots
+from yizhan.services.progress import SILENT, Progress
 from yizhan.services.sample import make_sample
 from yizhan.services.stores import open_drafts, open_outbox, read_outbox
 
 FIRE = "yizhan.incident.forest_fire.v1"
+FUDING, CANGNAN = "350982", "330327"
 
 
 @pytest.fixture
@@ -52,9 +60,9 @@ def cut_off(home: Home) -> Iterator[None]:
         conn.execute("DROP TRIGGER cut")
 
 
-def sent_ids(home: Home) -> list[str]:
-    """List what the outbox took."""
-    with read_outbox(home, SHOUNING) as outbox:
+def sent_ids(home: Home, county: str = SHOUNING) -> list[str]:
+    """List what an outbox took."""
+    with read_outbox(home, county) as outbox:
         return [] if outbox is None else [row.id for row in outbox.rows()]
 
 
@@ -119,3 +127,33 @@ def test_a_draft_that_would_ring_nowhere_is_held_where_nobody_is_asked(home: Hom
     assert (sent_ids(home), [each.n for each in list_drafts(home, SHOUNING)]) == ([], [n])
     send_draft(home, SHOUNING, n, NoPassphrase(), confirmed=True)
     assert len(sent_ids(home)) == 1
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [((), (True, True)), ((Doubt.FUTURE,), (True, False)), ((Doubt.FUTURE, Doubt.RINGS_NOWHERE), (False, False))],
+)
+def test_one_rule_says_what_goes_unasked(found: tuple[Doubt, ...], expected: tuple[bool, bool]) -> None:
+    """Of a draft and of what is imported; whatever was waived goes."""
+    judged = Judgement(Draft(type=FIRE, payload={}), found, None, None)
+    imported = goes_unasked(judged, forced=False, holding=EVERY_DOUBT)
+    assert (goes_unasked(judged, forced=False), imported) == expected
+    assert goes_unasked(judged, forced=True, holding=EVERY_DOUBT)
+
+
+def test_doubtful_hotspots_stay_where_nobody_is_asked(tmp_path: Path) -> None:
+    """They are returned as held; the others go, and so do they once a person said so."""
+    make_sample(tmp_path / "home", (FUDING, CANGNAN), datetime.now(UTC))
+    home = Home(tmp_path / "home")
+    detections = str(files("yizhan.producers") / "data" / "firms-modis-border-2022-04-04.csv")
+    taken = read_hotspots(home, FUDING, HotspotSource(detections))
+    first = replace(taken.judged[0], doubts=(Doubt.NOWHERE,))
+    taken.judged = (first, *taken.judged[1:])
+
+    def bar(_total: int) -> contextlib.AbstractContextManager[Progress]:
+        return contextlib.nullcontext(SILENT)
+
+    send_hotspots(home, FUDING, taken, NoPassphrase(), bar)
+    assert (taken.held, len(sent_ids(home, FUDING))) == ([first], len(taken.judged) - 1)
+    send_hotspots(home, FUDING, taken, NoPassphrase(), bar, confirmed=True)
+    assert (taken.held, len(sent_ids(home, FUDING))) == ([], len(taken.judged))
