@@ -41,6 +41,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "draft.drop": "draft drop {n} --county {county}",
     "draft.edit": "draft edit {n} --county {county}",
     "draft.list": "draft list --county {county}",
+    "draft.send": "draft send {n} --county {county} --yes",
     "draft.new": "new {type} --county {county} --reply-to {reply_to}",
     "due.list": "due --county {county}",
     "envelope.open_elsewhere": "open … --home …",
