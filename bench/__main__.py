@@ -1,7 +1,8 @@
 """``python -m bench``: every measurement, in one run, into ``bench/results.json``.
 
-``--only NAME …`` measures some, ``--short`` runs each part once, tiny; both print and write no file: what stands in
-the file is one run.
+A part that fails says so and does not stop the others; then the exit status is 1, and what was measured stands in
+``results.part.json``: so does what was measured until an interruption. ``--only NAME …`` measures some, ``--short``
+runs each part once, tiny; both print and write no file: what stands in the file is one run.
 """
 
 from __future__ import annotations
@@ -10,6 +11,9 @@ import argparse
 import json
 import os
 import platform
+import sys
+import time
+import traceback
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -45,32 +49,53 @@ TARGETS = {
     "ledger": "verify ratio ≤ 3, flat; receipt p99 ≤ 2 s",
 }
 RESULTS = Path(__file__).with_name("results.json")
+PART = RESULTS.with_name("results.part.json")
 PACKAGES = ("aiokafka", "cryptography", "faust-streaming", "kafka-python", "pydantic")
 
 
-def main() -> None:
-    """Measure and write."""
+def main() -> int:
+    """Measure and write; 1 if a part failed."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="NAME")
+    parser.add_argument("--only", nargs="+", choices=PARTS, metavar="NAME", help="; ".join(PARTS))
     parser.add_argument("--short", action="store_true")
     asked = parser.parse_args()
     if asked.short:
         shorten()
     chosen = asked.only or list(SHORT if asked.short else PARTS)
+    whole = set(chosen) == set(PARTS) and not asked.short
     results: dict[str, Any] = {
         "measured": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, load {os.getloadavg()[0]:.1f} before",
         "versions": {name: version(name) for name in PACKAGES},
         "targets": TARGETS,
+        "took_seconds": {},
     }
-    with ground() as home:
-        for name in chosen:
-            say(f"{name} …")
-            results[name] = PARTS[name](home)
-    if set(chosen) == set(PARTS) and not asked.short:
-        RESULTS.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    failed = []
+    with ground(keep_running=asked.short) as home:
+        for number, name in enumerate(chosen, 1):
+            say(f"{name} … ({number} of {len(chosen)})")
+            begun = time.monotonic()
+            try:
+                results[name] = PARTS[name](home)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, the other parts are measured
+                traceback.print_exc()
+                say(f"{name} failed: {error}")
+                results[name] = {"failed": str(error)}
+                failed.append(name)
+            results["took_seconds"][name] = round(time.monotonic() - begun, 1)
+            if whole:
+                _write(PART, results)
     print(json.dumps(results, indent=2, ensure_ascii=False))
+    if whole and not failed:
+        PART.replace(RESULTS)
+    if failed:
+        say(f"failed: {', '.join(failed)}" + (f"; the rest stands in {PART}" if whole else ""))
+    return int(bool(failed))
+
+
+def _write(path: Path, results: dict[str, Any]) -> None:
+    path.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -78,8 +78,8 @@ def measure(ground: Ground) -> dict[str, Any]:
         say(f"closing: {count} events: {seconds} s, peak {peak} MiB")
     return results | {
         "ratio": {
-            "us_per_event": significant(spent[1] / spent[0]),
-            "peak_mib": significant(memory[1] / memory[0]),
+            "us_per_event": significant(spent[-1] / spent[0]),
+            "peak_mib": significant(memory[-1] / memory[0]),
         }
     }
 

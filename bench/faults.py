@@ -5,9 +5,9 @@ the broker are hurt (``--rate`` for another pace: fifty fill two cores). After e
 what is under way arrives, the period is closed so that digests arrive too, and then is counted: lost,
 duplicated, reordered; of what the station said: lost or doubled in the log, and whether the log forked.
 
-``--quick`` hurts each twice, ``--short`` kills station, inbox and publisher once, ``--only NAME …`` hurts some;
-all three print and write no file. Exit status 0
-means: nothing lost, nothing twice, nothing out of order, no fork.
+``--quick`` hurts each twice, ``--short`` kills station, inbox and publisher once each in one section, ``--only NAME …``
+hurts some; all three print and write no file. A run that ends early leaves what it counted in ``faults.part.json``.
+Exit status 0 means: nothing lost, nothing twice, nothing out of order, no fork.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from bench.faults_world import World
 
 RESULT: Final = Path(__file__).parents[1] / "faults.json"
+PART: Final = RESULT.with_name("faults.part.json")
+"""What was counted until a run ended early."""
 STOPPED_SECONDS: Final = 10.0
 """How long the station is stopped, in seconds: its session with the broker ends after 6."""
 FLOW_SECONDS: Final = 120.0
@@ -104,6 +106,10 @@ class Hurting:
         county = TWO[turn % 2]
         self.kill(publisher(county), sources=(county,))
 
+    def each(self, turn: int) -> None:
+        """Kill the station, then an inbox, then a publisher."""
+        (Hurting.station, Hurting.inbox, Hurting.publisher)[turn % 3](self, turn)
+
     def ledger(self, _turn: int) -> None:
         """Kill the ledger."""
         self.kill(LEDGER)
@@ -164,8 +170,7 @@ FAULTS: Final = {
 NAMES: Final = [*FAULTS, CALLS]
 BASELINE: Final = Fault("no fault, for comparison", 0)
 BASELINE_SECONDS: Final = 15.0
-SHORT: Final = ("station_killed", "inbox_killed", "publisher_killed")
-SHORT_BASELINE_SECONDS: Final = 2.0
+SHORT: Final = {"each_killed": Fault("kill -9 of station, inbox and publisher, one after the other", 3, Hurting.each)}
 
 
 class Run:
@@ -227,7 +232,7 @@ class Run:
             if time.monotonic() - moved > PATIENCE_SECONDS:
                 say(f"{least} {what} are missing, and nothing came for {PATIENCE_SECONDS:.0f} s")
                 return
-            time.sleep(0.5)
+            time.sleep(0.2)
             if (now := left()) < least:
                 least, moved = now, time.monotonic()
 
@@ -240,19 +245,26 @@ def run(
     seed: int = 1,
     rate: float = PER_SECOND,
     baseline_seconds: float = BASELINE_SECONDS,
+    part: Path | None = None,
 ) -> dict[str, Any]:
-    """Hurt and count; the whole result."""
+    """Hurt and count; the whole result. What was counted until then stands in ``part`` after each fault."""
     load = os.getloadavg()[0]
     with world(rate) as made:
         if keep:
             made.keep()
         run_ = Run(made, most=most, seed=seed, baseline=baseline_seconds)
-        baseline = run_.section("nothing", BASELINE)
-        found = {name: run_.section(name, FAULTS[name]) for name in names if name != CALLS}
+        baseline = run_.section("nothing", BASELINE) if baseline_seconds else None
+        found = dict[str, Any]()
+        for name in names:
+            if name != CALLS:
+                found[name] = run_.section(name, (FAULTS | SHORT)[name])
+                if part is not None:
+                    _write(part, {"without_faults": baseline, "faults": found})
         still = missing(made, made.load.accepted)
         accepted = len(made.load.accepted)
         refused = made.load.refused
-        totals = {word: sum(figures[word] for figures in (baseline, *found.values())) for word in TOTALS}
+        sections = [*([baseline] if baseline else []), *found.values()]
+        totals = {word: sum(figures[word] for figures in sections) for word in TOTALS}
         if any(totals.values()) or still:
             made.keep()
     calls = inject() if CALLS in names else None
@@ -273,8 +285,12 @@ def run(
 
 
 def short() -> dict[str, Any]:
-    """Hurt each of the three once, as `make test` does."""
-    return run(SHORT, most=1, baseline_seconds=SHORT_BASELINE_SECONDS)
+    """Kill each of the three once, as `make test` does: one section, without another for comparison."""
+    return run(list(SHORT), baseline_seconds=0)
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _interrupted(_number: int, _frame: FrameType | None) -> None:
@@ -285,7 +301,7 @@ def main() -> int:
     """Run, print, write."""
     parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="hurt each twice at most; writes no file")
-    parser.add_argument("--short", action="store_true", help=f"one of each: {', '.join(SHORT)}; writes no file")
+    parser.add_argument("--short", action="store_true", help="one of the first three; writes no file")
     parser.add_argument("--rate", type=float, default=PER_SECOND, help=f"events a second ({PER_SECOND})")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=None, metavar="NAME", help="; ".join(NAMES))
     parser.add_argument("--keep", action="store_true", help="keep the home, whatever came of it")
@@ -296,6 +312,7 @@ def main() -> int:
         calls = inject()
         print(json.dumps(calls, indent=2, ensure_ascii=False))
         return 1 if calls["wrong"] else 0
+    whole = not (chosen.quick or chosen.short or chosen.only)
     try:
         result = (
             short()
@@ -306,15 +323,16 @@ def main() -> int:
                 keep=chosen.keep,
                 seed=chosen.seed,
                 rate=chosen.rate,
+                part=PART if whole else None,
             )
         )
     except KeyboardInterrupt:
-        say("interrupted; nothing is left running")
+        say("interrupted; nothing is left running" + (f"; {PART.name} has what was counted" if PART.is_file() else ""))
         return 130
-    text = json.dumps(result, indent=2, ensure_ascii=False) + "\n"
-    print(text, end="")
-    if not (chosen.quick or chosen.short or chosen.only):
-        RESULT.write_text(text, encoding="utf-8")
+    print(json.dumps(result, indent=2, ensure_ascii=False))
+    if whole:
+        _write(RESULT, result)
+        PART.unlink(missing_ok=True)
     return 1 if any(result.get(word) for word in WRONG) else 0
 
 

@@ -286,9 +286,12 @@ def world(rate: float = PER_SECOND) -> Iterator[World]:
         stack.callback(load.end)
         stack.callback(_no_more_interrupts)
         load.start()
-        for name in (STATION, LEDGER, *map(inbox, TWO), *map(publisher, TWO), *map(cosigner, TWO)):
-            made.start(name)
-            _wait_ready(made, name)
+        # The station announces the charter, which the others need: they start together, but after it.
+        for names in ((STATION,), (LEDGER, *map(inbox, TWO), *map(publisher, TWO), *map(cosigner, TWO))):
+            for name in names:
+                made.start(name)
+            for name in names:
+                _wait_ready(made, name)
         try:
             yield made
         except Exception:

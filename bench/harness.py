@@ -8,7 +8,7 @@ import statistics
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,9 @@ class Ground:
     signing: dict[str, SigningKey]
     sealing: dict[str, SealingKey]
     station: SigningKey
+    kept: contextlib.ExitStack | None = None
+    """Where processes go on for the next part that asks for the same (the short form); None: each part ends its own."""
+    _running: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
     @property
     def charters(self) -> CharterReader:
@@ -101,8 +104,14 @@ class Ground:
     def process(self, argv: Sequence[str], ready: str, env: Mapping[str, str] | None = None) -> Iterator[Any]:
         """Run a process until the block ends; begin when its log has the words ``ready``."""
         log = self.home / f"bench-{time.monotonic_ns()}.log"
-        with running(argv, log, ready, env) as process:
-            yield process
+        if self.kept is None:
+            with running(argv, log, ready, env) as process:
+                yield process
+            return
+        known = self._running.get(tuple(argv))
+        if known is None or known.poll() is not None:
+            self._running[tuple(argv)] = self.kept.enter_context(running(argv, log, ready, env))
+        yield self._running[tuple(argv)]
 
     def yizhan(self, *words: str) -> list[str]:
         """Return a command line of ours in this home."""
@@ -110,8 +119,11 @@ class Ground:
 
 
 @contextlib.contextmanager
-def ground() -> Iterator[Ground]:
-    """Bring up a broker in a temporary home, with keys and charter; take it down at the end."""
+def ground(*, keep_running: bool = False) -> Iterator[Ground]:
+    """Bring up a broker in a temporary home, with keys and charter; take it down at the end.
+
+    ``keep_running``: processes that a part started go on for the next (:attr:`Ground.kept`).
+    """
     home = Path(tempfile.mkdtemp(prefix="yizhan-bench-"))
     now = datetime.now(UTC)
     broker, _ = bring_up(home, SIX, now=now, progress=say)
@@ -124,7 +136,8 @@ def ground() -> Iterator[Ground]:
         same = {"message.timestamp.type": "LogAppendTime", "compression.type": "uncompressed"}
         admin.create_topics([NewTopic(name, 1, 1, topic_configs=same) for name in PLAIN])
         admin.close()
-        yield Ground(home, signing, sealing, station)
+        with contextlib.ExitStack() as kept:
+            yield Ground(home, signing, sealing, station, kept if keep_running else None)
     finally:
         broker.stop()
         shutil.rmtree(home, ignore_errors=True)

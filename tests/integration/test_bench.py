@@ -19,15 +19,16 @@ def test_nothing_is_lost_when_each_process_is_killed_once() -> None:
     """Station, inbox and publisher are killed under load: all arrives, once, in order, and is final."""
     found = told("bench.faults")
     assert {word: found.get(word, 0) for word in faults.WRONG} == dict.fromkeys(faults.WRONG, 0)
-    assert set(found["faults"]) == set(faults.SHORT)
-    sections = (found["without_faults"], *found["faults"].values())
-    assert [section["not_final"] for section in sections] == [0] * len(sections)
-    assert all(section["accepted"] > 10 for section in sections)
+    (section,) = found["faults"].values()
+    assert (section["times"], section["not_final"]) == (3, 0)
+    assert section["accepted"] > 30
 
 
 def test_each_measurement_runs() -> None:
     """Every part of the bench that has a short form runs once, in its own process."""
-    assert set(SHORT) <= set(told("bench"))
+    found = told("bench")
+    assert set(SHORT) <= set(found)
+    assert [name for name in SHORT if "failed" in found[name]] == []
 
 
 def told(module: str) -> dict[str, Any]:

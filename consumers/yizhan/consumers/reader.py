@@ -57,7 +57,8 @@ MEASURE_SECONDS: Final = 5.0
 _POLL_MS: Final = 100
 _PATIENCE_MS: Final = 5000
 _COMMIT_MS: Final = 1000
-_BACKOFF_SECONDS: Final = (0.2, 5.0)
+_BACKOFF_SECONDS: Final = (0.2, 1.0)
+"""Shortest and longest pause; when the broker returns, alarms wait for up to the longest."""
 _TRIES: Final = 3
 _UNDECODABLE: Final = (CorruptRecordError, UnsupportedCodecError)
 _CLIENT: Final = "yizhan-inbox"

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 REMEMBERED: Final = 64
 """Records at the end of each county's topic that a new session reads again."""
-_BACKOFF_SECONDS: Final = (0.2, 5.0)
+_BACKOFF_SECONDS: Final = (0.2, 1.0)
 
 
 class Sessions(ABC):

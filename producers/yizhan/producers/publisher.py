@@ -4,7 +4,7 @@ Law 1: an event is marked as sent after the broker acknowledged it, and not befo
 Rule 1: prompt before digest, each in the order of acceptance; a wakeup starts a send at once.
 Rule 2: nothing slow is between wakeup and send: replies are read in a thread of their own (``reply_reader``),
         and acknowledgements are entered afterwards.
-Rule 3: a failing line or broker is tried again, with pauses up to a few seconds, for weeks if
+Rule 3: a failing line or broker is tried again, with pauses up to a second, for weeks if
         necessary; a producer without progress is replaced. The bytes stay the same.
 Rule 4: one publisher per outbox.
 Rule 5: a new session first checks whether the broker still has its data, because lost events are sent first;
@@ -52,7 +52,8 @@ LOOK_SECONDS: Final = 2.0
 SETTLE_SECONDS: Final = 0.05
 """How long acknowledgements are gathered before they are noted together."""
 _PIECE: Final = 16
-_BACKOFF_SECONDS: Final = (0.2, 5.0)
+_BACKOFF_SECONDS: Final = (0.2, 1.0)
+"""Shortest and longest pause; when the broker returns, alarms wait for up to the longest."""
 _CLIENT: Final = "yizhan-outbox"
 _UNACCEPTABLE: Final = (MessageSizeTooLargeError, InvalidRecordError)
 

@@ -19,7 +19,7 @@ from yizhan.runtime import record_batches
 from yizhan.runtime.connection import KafkaConnection
 
 _ANSWER_MS: Final = 5000
-_RECONNECT_MS: Final = 2000
+_RECONNECT_MS: Final = 1000
 _CLOSE_MS: Final = 1000
 _Client = TypeVar("_Client")
 

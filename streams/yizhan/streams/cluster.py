@@ -24,6 +24,8 @@ from yizhan.streams.errors import StationError
 log = logging.getLogger(__name__)
 CLIENT: Final = "yizhan-station"
 _READ_TIMEOUT_SECONDS: Final = 30.0
+STUCK_SECONDS: Final = 15.0
+"""Longer than a rebalance takes (10 s)."""
 
 
 class Cluster:
@@ -117,31 +119,40 @@ def watch(
     names: Sequence[str],
     *,
     beat: Callable[[], None],
-    other_cluster: Callable[[str, str], None],
+    flowing: Callable[[], bool],
+    must_end: Callable[[str], None],
     cluster_id: str,
     every_seconds: float = 2.0,
 ) -> None:
     """Ask the cluster, for ever, whether the worker makes progress and whether it is still the same cluster.
 
     The worker makes progress if its committed offsets move, if there is nothing to do, or if no
-    broker answers; then ``beat`` is called. Blocks: run it in a thread.
+    broker answers; then ``beat`` is called. A worker that read records and reads none for ``STUCK_SECONDS`` although
+    the broker answers has lost its way in a rebalance. Blocks: run it in a thread.
 
     Args:
         connection: as the principal ``station``.
         names: the events topics.
         beat: of the watchdog.
-        other_cluster: called with the expected and the found id, once it is another.
+        flowing: tells whether the worker reads records.
+        must_end: called with the reason once the cluster is another one, or the worker is stuck.
         cluster_id: id of the cluster at the start.
         every_seconds: how often to ask.
     """
     before: dict[str, int] = {}
     cluster: Cluster | None = None
+    flowed = float("inf")
     while True:
         time.sleep(every_seconds)
         try:
             cluster = cluster or Cluster(connection)
             if (found := cluster.id()) != cluster_id:
-                other_cluster(cluster_id, found)
+                must_end(f"expected cluster {cluster_id}, got {found}: the broker's disk was lost")
+                return
+            if flowing():
+                flowed = time.monotonic()
+            if time.monotonic() - flowed > STUCK_SECONDS:
+                must_end(f"no record was read for {STUCK_SECONDS:g} s although the broker answers")
                 return
             lag, committed = cluster.lag(names), cluster.committed(names)
             for name, count in lag.items():
@@ -152,6 +163,7 @@ def watch(
         except Exception as error:  # noqa: BLE001 -- kafka-python's own bugs too: the watch must not die
             log.info("cannot ask the broker: %s", error)
             beat()  # nothing to do while no broker answers
+            flowed = max(flowed, time.monotonic())
             if cluster is not None:
                 cluster.close()
                 cluster = None

@@ -63,18 +63,18 @@ def run_station(
     station.key_at(utc_now())
     watchdog = Watchdog(settings.watchdog_seconds).start()
     watch_gauge(watchdog, REGISTRY)
+    app = faust_app.build(station, connection, settings, members=members, data_folder=folder / "faust")
     threading.Thread(
         target=watch,
         args=(connection, sources),
         kwargs={
             "beat": watchdog.beat,
-            "other_cluster": lambda was, found: faust_app.end_process(
-                f"expected cluster {was}, got {found}: the broker's disk was lost"
-            ),
+            "flowing": app.flowing,
+            "must_end": faust_app.end_process,
             "cluster_id": cluster_id,
         },
         name="watch-cluster",
         daemon=True,
     ).start()
     serve(REGISTRY, settings.metrics_host, settings.station_metrics_port)
-    faust_app.run(faust_app.build(station, connection, settings, members=members, data_folder=folder / "faust"))
+    faust_app.run(app)
