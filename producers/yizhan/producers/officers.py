@@ -28,7 +28,8 @@ def name_fault(name: str) -> str | None:
     [None, None, None, None]
     """
     text = unicodedata.normalize("NFKC", name).strip()
-    letters = sum(unicodedata.category(each)[0] in "LM" for each in text)
+    # A character for private use is a rare one that some font has: it is named elsewhere.
+    letters = sum(unicodedata.category(each)[0] in "LM" or unicodedata.category(each) == "Co" for each in text)
     if any(each.isdigit() for each in text):
         return _("姓名里有数字，请写民警的姓名，警号另写")
     if letters < _FEWEST_LETTERS:
@@ -40,7 +41,7 @@ def name_fault(name: str) -> str | None:
 
 def _is_sign(character: str) -> bool:
     """Tell whether a character stands in no name: marks between syllables of other scripts do."""
-    odd = not character.isalpha() if character.isascii() else unicodedata.category(character)[0] in "SC"
+    odd = not character.isalpha() if character.isascii() else unicodedata.category(character)[0] == "S"
     return odd and character not in _BETWEEN
 
 

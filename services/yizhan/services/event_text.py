@@ -80,8 +80,6 @@ def sending_lines(home: Home, news: SendingNews) -> Iterator[str]:
         yield _("{at} 还有 {count} 件").format(at=at, count=len(news.events) - MOST_LINES)
     if news.system:
         yield _("{at} 回执和系统通知 {count} 件").format(at=at, count=news.system)
-    if news.no_broker_since is not None:
-        yield _("自 {since} 起连不上 Kafka；接通后自动送出").format(since=home.local_time(news.no_broker_since))
     figures = news.figures
     if figures.depth or figures.awaited:
         sentence = _("待发 {depth} 件，待驿站答复 {awaited} 件，回执逾期 {overdue} 件")

@@ -26,7 +26,7 @@ def handover_lines(home: Home, found: Handover) -> Iterator[str]:
     """Yield the lines of a handover."""
     yield _("交接班：{county}，{at}").format(county=home.member_name(found.county), at=home.local_time(found.at))
     parts: list[tuple[str, int, Iterable[str]]] = [
-        (_("无人签收的报警"), found.ringing_count, (_alarm(home, each) for each in found.ringing)),
+        (_("还没有人签收的报警"), found.ringing_count, (_alarm(home, each) for each in found.ringing)),
         (_("已签收、还没有结束的报警"), len(found.open_alarms), (_alarm(home, each) for each in found.open_alarms)),
         (_("本县 24 小时内到期和已逾期的"), len(found.mine), (_owed(home, each, found) for each in found.mine)),
         (_("对方该办、到期或逾期的"), len(found.theirs), (_owed(home, each, found) for each in found.theirs)),

@@ -9,7 +9,6 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from yizhan.producers.queries import EventRow, Figures, OutboxQuery, State
@@ -32,7 +31,6 @@ class SendingNews:
     system: int
     """How many of the changes were receipts and the system's own notices, which ``events`` leaves out."""
     figures: Figures
-    no_broker_since: datetime | None
 
 
 class SendingMonitor:
@@ -42,7 +40,6 @@ class SendingMonitor:
         """Begin now: what was done before is no news."""
         self._home, self._county = home, county
         self._known: dict[str, State] = {}
-        self._no_broker_since: datetime | None = None
         self.look()
 
     def look(self) -> SendingNews | None:
@@ -52,14 +49,12 @@ class SendingMonitor:
                 return None
             rows = outbox.rows(OutboxQuery(limit=MOST_LOOKED_AT))
             figures = outbox.figures(self._home.settings.receipt_overdue_seconds)
-            no_broker_since = outbox.publisher_state()[1]
         changed = [row for row in rows if self._known.get(row.id, "queued") != row.state]
-        if not changed and no_broker_since == self._no_broker_since:
+        if not changed:
             return None
         self._known = {row.id: row.state for row in rows}
-        self._no_broker_since = no_broker_since
         people = tuple(row for row in changed if row.type not in SYSTEM_TYPES)
-        return SendingNews(people, len(changed) - len(people), figures, no_broker_since)
+        return SendingNews(people, len(changed) - len(people), figures)
 
     @contextlib.contextmanager
     def telling(self, observe: Callable[[SendingNews], None], stop: StopSignal) -> Iterator[None]:
