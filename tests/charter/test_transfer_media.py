@@ -24,7 +24,7 @@ def link(path: Path) -> None:
 @pytest.mark.parametrize("make", [link, os.mkfifo])
 @pytest.mark.parametrize("name", ["root.json", "README.txt", "files/policy.json", "files/link"])
 def test_links_and_pipes_are_refused(tmp_path: Path, make: Callable[[Path], None], name: str) -> None:
-    """Neither read nor written: the office's own files are not on the stick."""
+    """A link or a pipe on the stick is neither read nor written: it could lead to the office's own files."""
     (tmp_path / "files").mkdir()
     make(tmp_path / name)
     for work in (lambda: transfer_media.load(tmp_path), lambda: transfer_media.save(CharterDraft(), tmp_path, "words")):

@@ -130,7 +130,7 @@ def test_an_auditor_needs_files_only(station: Station, fires: list[str], yizhan:
 
 
 def test_a_number_that_an_inbox_remembers_speaks_against_it(station: Station, yizhan: Run) -> None:
-    """Before any receipt left, the inbox had counted the event: that is enough to tell deleted from lost."""
+    """An event that the inbox had counted before any receipt was sent is reported as deleted, not as lost."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
     station.carry(SHOUNING)
     station.deliver(QINGYUAN)
@@ -157,7 +157,7 @@ def test_what_stays_out_of_a_closed_digest_is_missed(station: Station, fires: li
 def test_a_book_that_was_tampered_with_is_refused_or_proves_nothing(
     station: Station, fires: list[str], yizhan: Run
 ) -> None:
-    """Whatever byte is changed: no book, or an event that is named as unproven, or a county's own word."""
+    """A changed byte makes the book invalid, or leaves an event marked as unproven or as the county's own word."""
     yizhan("outbox", "export", "out.jsonl", "--county", SHOUNING)
     whole = Path("out.jsonl").read_bytes()
     charters = station.app.charters

@@ -63,7 +63,7 @@ def test_a_refused_events_life_ends_with_the_reason(station: Station, yizhan: Ru
 
 
 def test_an_event_that_nobody_knows_is_told(fires: list[str], yizhan: Run) -> None:
-    """No life is made up."""
+    """An unknown id is an error; nothing is invented."""
     ran = yizhan("audit", "explain", "350924-nobook1-1")
     assert ran.code == 1
     assert "350924-nobook1-1" in ran.err

@@ -160,6 +160,6 @@ def test_what_cannot_be_used_is_named(yizhan: Run, home: Path, text: str, said: 
 
 
 def test_a_file_that_others_may_read_is_not_used(yizhan: Run, home: Path) -> None:
-    """As with keys: the sentence says chmod 600."""
+    """A bell.toml that others can read is refused, as with keys; the sentence names chmod 600."""
     bell_toml(home, '[channels.a]\ncommand = ["x"]\n[rungs]\nduty = ["a"]\n').chmod(0o640)
     assert "chmod 600" in yizhan("bell", "status", *COUNTY).err

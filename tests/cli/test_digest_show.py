@@ -219,7 +219,7 @@ def test_without_a_digest_the_text_says_so(world: World, names: Home) -> None:
 
 
 def test_our_own_withdrawn_and_corrected_show_too(world: World) -> None:
-    """As the partner sees them."""
+    """Our own withdrawn and corrected events are shown as the partner sees them."""
     first, second = own_event(world, fire("一")), own_event(world, fire("二"))
     refs = [{"id": each.id, "hash": each.hash} for each in (first, second)]
     back = own_event(world, fire("撤"), withdraws=refs[0], stage="update")

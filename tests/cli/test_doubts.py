@@ -50,7 +50,7 @@ def tried(yizhan: Run, home: Path) -> Any:  # noqa: ANN401 -- a function
 
 
 def test_what_the_station_would_refuse_for_its_time_is_refused_at_the_desk(tried: Any) -> None:  # noqa: ANN401
-    """Nobody is told that an event will arrive which the station refuses."""
+    """An event that the station would refuse as future-dated is refused by publish and by explain."""
     explained, published = tried(draft(CRIME, time="2101-01-01T00:00:00+08:00"))
     assert (explained.code, published.code) == (1, 1)
     for said in (explained.out, published.err):
@@ -59,7 +59,7 @@ def test_what_the_station_would_refuse_for_its_time_is_refused_at_the_desk(tried
 
 
 def test_a_fire_from_the_future_goes_and_its_sender_is_told(tried: Any) -> None:  # noqa: ANN401
-    """Life before tidiness; but whoever typed the time may have slipped."""
+    """A fire with a future time is sent all the same, and its sender is told to check the time."""
     explained, published = tried(draft(FIRE, time="2101-01-01T00:00:00+08:00", stage="first"))
     assert (explained.code, published.code) == (0, 0)
     for said in (explained.out, published.out):
@@ -85,7 +85,7 @@ def test_a_county_is_told_that_a_matter_is_on_anothers_territory(tried: Any) -> 
 def test_a_person_is_asked_once_and_only_where_it_matters(
     yizhan: Run, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not for what waits for the quarter, nor for what was sent before; once for all that is doubtful."""
+    """An officer is asked once for all doubts, and not about digest events or events sent before."""
     asked: list[str] = []
     monkeypatch.setattr(publish, "interactive", lambda: True)
 

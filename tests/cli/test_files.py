@@ -35,7 +35,7 @@ def test_what_holds_no_event_is_told_in_one_sentence(yizhan: Run, home: Path, da
 
 
 def test_a_file_that_is_there_is_not_overwritten(yizhan: Run, home: Path) -> None:
-    """Neither open -o nor seal -o replaces a file."""
+    """No file is replaced by ``open -o`` or ``seal -o``."""
     assert yizhan(*SEAL, "-o", "letter", given=WORD).code == 0
     before = Path("letter").read_bytes()
     for command, given in (((*SEAL, "-o", "letter"), WORD), (("open", "letter", "-o", "letter"), b"")):

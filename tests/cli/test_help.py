@@ -204,5 +204,5 @@ def test_a_slip_is_answered_with_what_may_be_meant(words: tuple[str, ...], meant
 
 
 def test_what_is_like_nothing_is_answered_with_the_list_alone(yizhan: Run) -> None:
-    """No guess is better than a wild one."""
+    """Where no name is similar, only the list is shown, without a guess."""
     assert "吗？" not in yizhan("qqqq").err

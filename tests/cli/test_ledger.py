@@ -184,7 +184,7 @@ def test_evidence_is_shown_and_settled(log: Path, home: Path, yizhan: Run) -> No
 
 
 def test_keys_of_the_ledger_and_of_cosigners(yizhan: Run) -> None:
-    """Two for the ledger, three for a county; none without being told whose."""
+    """``keys generate`` makes two keys for the ledger and three for a county; without an owner it is refused."""
     for owner, roles in {("--ledger",): ["sign", "cosign"], ("--county", ME): ["sign", "seal", "cosign"]}.items():
         assert [each["role"] for each in json.loads(yizhan("keys", "generate", *owner, "--json").out)["keys"]] == roles
         shown = json.loads(yizhan("keys", "show", *owner, "--json").out)["keys"]

@@ -95,7 +95,7 @@ def _never_unexpected(yizhan: Run, words: tuple[str, ...], data: bytes) -> None:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_mutated_file_ends_a_command_unexpectedly(home: Path, yizhan: Run, name: str) -> None:
-    """Whatever was cut, inserted, doubled: a sentence of ours, or success."""
+    """After any mutation of an input file a command succeeds or prints a sentence of ours."""
     assert home.exists()
     corpus, words = COMMANDS[name]
     if not corpus:

@@ -31,7 +31,7 @@ def test_unseen_characters_are_spelled_out() -> None:
 
 @given(st.text())
 def test_nothing_unseen_passes(text: str) -> None:
-    """Whatever the text, what is shown can be printed and is as visible as it claims."""
+    """Any text is shown with printable characters only."""
     assert all(one.isprintable() or unicodedata.category(one) == "Zs" for one in escaped(text))
 
 

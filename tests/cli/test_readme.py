@@ -73,7 +73,7 @@ def test_those_that_need_no_broker_work(yizhan: Run) -> None:
 
 
 def test_both_languages_have_the_same_commands() -> None:
-    """In the same order."""
+    """Both front pages show the same commands in the same order."""
 
     def names(page: str) -> list[list[str]]:
         return [[words[0], *(word for word in words if word.startswith("-"))] for words in commands(page)]

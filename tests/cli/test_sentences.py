@@ -52,7 +52,7 @@ def test_no_officer_reads_a_pattern(model: Any) -> None:  # noqa: ANN401 -- any 
 @pytest.mark.parametrize("language", ["zh_CN", "en"])
 @pytest.mark.parametrize("type", TYPES)
 def test_every_fault_is_a_sentence_of_the_language(type: str, language: str) -> None:
-    """Whatever stands in whichever field, pydantic's own words are not shown."""
+    """Faults of any value in any field are shown in our sentences, never in pydantic's."""
     set_language(language)
     for name in EXAMPLES[type]:
         for value in WRONG_VALUES:

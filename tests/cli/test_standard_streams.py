@@ -36,7 +36,7 @@ def shell(words: str, **more: str) -> tuple[int, str]:
     ],
 )
 def test_a_state_of_the_streams_is_named(home: Path, words: str, said: str) -> None:
-    """Closed, full, in another encoding."""
+    """A closed, full or differently encoded standard stream is named in one sentence."""
     assert home.exists()
     code, told = shell(words, PYTHONIOENCODING="utf-8")
     assert code == 1
@@ -45,7 +45,7 @@ def test_a_state_of_the_streams_is_named(home: Path, words: str, said: str) -> N
 
 
 def test_whoever_stops_reading_ends_it_in_silence(home: Path) -> None:
-    """No traceback, no word."""
+    """When the reader of a pipe stops, the command ends without a traceback or message."""
     assert home.exists()
     _code, told = shell("yizhan schema draft 2>err | head -c 1; cat err")
     assert told == "{"
@@ -63,7 +63,7 @@ def test_every_character_is_written_in_any_encoding(home: Path) -> None:
 
 
 def test_a_file_with_nothing_in_it_is_no_success(home: Path, yizhan: Run) -> None:
-    """Neither for drafts nor for tables; satellites write headings alone when nothing burns, which is said."""
+    """An empty file of drafts or a table is a failure; a FIRMS file with headings only is a success."""
     assert home.exists()
     Path("empty.jsonl").write_text("\n\n", "utf-8")
     assert yizhan("template", "forest_fire", "-o", "empty.csv").code == 0

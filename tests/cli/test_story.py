@@ -111,7 +111,7 @@ def test_two_reports_of_one_fire_are_linked_and_keep_their_authors(station: Stat
 
 
 def test_only_ones_own_report_is_linked_with_another_that_came(station: Station, yizhan: Run) -> None:
-    """Nobody links in another's name, nor with what nobody has."""
+    """``link`` accepts only an own report and another report that was received."""
     (ours,) = publish(yizhan, SHOUNING, FIRE)
     exchange(station)
     assert "不是本县发出的" in yizhan("link", ours, ours, "--county", QINGYUAN).err
@@ -142,7 +142,7 @@ def test_a_joint_patrol_is_countersigned_then_reported_by_both(station: Station,
 
 
 def test_a_request_is_answered_by_a_final_word_only(station: Station, yizhan: Run) -> None:
-    """Missing papers are an interim word."""
+    """An answer that names missing papers is an interim answer; the request stays open."""
     (request,) = publish(yizhan, SHOUNING, report("assistance.request", REQUEST, to=[QINGYUAN], stage="first"))
     exchange(station)
     to = {"to": [SHOUNING], "reply_to": {"id": request, "hash": hash_of(yizhan, QINGYUAN, request)}}

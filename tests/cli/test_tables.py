@@ -91,7 +91,7 @@ def test_good_rows_go_and_bad_ones_are_in_a_file_beside(yizhan: Run) -> None:
 
 
 def test_a_table_of_bad_rows_only_still_says_its_type(yizhan: Run) -> None:
-    """So that the file beside can be imported as it is; each one has a name of its own."""
+    """The file of rejected rows names its type, so that it can be imported; each import writes its own."""
     for n in ("", "2", "3"):
         assert yizhan("import", "excel", excel("day.xlsx", {"死亡人数": "x"}), FIRE, "--county", SHOUNING).code == 1
         assert Path(f"day.bad{n}.xlsx").exists()
@@ -148,7 +148,7 @@ def test_another_content_under_a_number_that_was_sent_is_told(yizhan: Run) -> No
 def test_what_is_doubtful_stays_back_where_nobody_can_be_asked(
     yizhan: Run, kind: str, change: dict[str, Any], said: str
 ) -> None:
-    """Unless the command line says that it goes; then its reader is told."""
+    """Doubtful rows are held back without a terminal; --keep-doubtful sends them with a mark for the reader."""
     file = excel("day.xlsx", {}, change, kind=kind)
     done = yizhan("import", "excel", file, kind, "--county", SHOUNING)
     assert done.code == 1
@@ -199,7 +199,7 @@ def test_rows_become_drafts_when_asked(yizhan: Run) -> None:
 
 
 def test_who_answers_for_the_rows_may_stand_in_a_file(yizhan: Run) -> None:
-    """What a row says itself goes before."""
+    """Officers in a row take precedence over those of the office file."""
     (row,) = rows({})
     own = {name: value for name, value in row.items() if not name.startswith(("拟稿人", "审核人", "签发人", "机构"))}
     Path("day.xlsx").write_bytes(book(own))

@@ -70,7 +70,7 @@ def alien_event(world: World) -> bytes:
     ],
 )
 def test_a_key_that_no_longer_holds_stays_aside(tmp_path: Path, change: dict[str, str], reason: Reason) -> None:
-    """As of the time when the station received it."""
+    """A record signed with a key that was not valid when the station received it stays aside."""
     world = World()
     files = dict(world.files)
     path = f"counties/{PARTNER}/keys.json"

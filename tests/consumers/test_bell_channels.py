@@ -158,7 +158,7 @@ def test_a_server_that_never_ends_its_answer_is_given_up(caplog: pytest.LogCaptu
 
 
 def test_a_refusal_by_status_is_a_refusal() -> None:
-    """What is not 2xx did not go."""
+    """A response other than 2xx counts as refused."""
     with phones(1) as (phone,):
         phone.status = 404
         assert attempt(by_url(phone.url), MESSAGE) == "refused"

@@ -215,7 +215,7 @@ def test_the_chain_may_begin_here(listener: Listener) -> None:
 
 
 def test_another_countys_manifest_closes_nothing(listener: Listener) -> None:
-    """What waits for ours goes on waiting."""
+    """Another county's manifest is refused; events that wait for our manifest keep waiting."""
     values = [routine(listener)]
     listener.inbox.receive_many(copies(listener, values))
     close(listener, [], county=PARTNER)

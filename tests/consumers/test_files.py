@@ -221,7 +221,7 @@ def test_a_long_name_twice_is_still_one_that_fits() -> None:
 
 
 def test_no_more_than_sixteen_are_fetched() -> None:
-    """Nobody fills our disk with one event."""
+    """At most sixteen files of one event are fetched, so that one event cannot fill the disk."""
     found, problems = attachments_of({"attachments": [said() for _ in range(20)]})
     assert (len(found), len(problems)) == (16, 4)
 

@@ -154,7 +154,7 @@ def test_the_first_of_several_postmark_headers_counts(listener: Listener, world:
 
 
 def test_a_matter_is_found_by_index(listener: Listener) -> None:
-    """However large the book: nothing is read that neither names the event nor is named by it."""
+    """A matter is read by an index: no rows are scanned but those that refer to the event or are referred to by it."""
     with sqlite3.connect(f"file:{listener.inbox.path}?mode=ro", uri=True) as conn:
         plans = [conn.execute(f"EXPLAIN QUERY PLAN {sql}", {"id": "x", "receipt": "y"}) for sql in items._BESIDE]  # noqa: SLF001 -- what is asked
         assert not [row for plan in plans for row in plan if "SCAN" in row[3]]

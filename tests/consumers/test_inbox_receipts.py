@@ -67,7 +67,7 @@ def test_delivered_is_cumulative_and_not_too_often(listener: Listener) -> None:
 
 
 def test_a_duplicate_is_receipted_again(listener: Listener) -> None:
-    """Its sender may have lost the receipt."""
+    """A duplicate gets a receipt again: its sender may have lost the first."""
     fire = listener.event()
     listener.deliver(fire)
     listener.inbox.tick()
@@ -78,7 +78,7 @@ def test_a_duplicate_is_receipted_again(listener: Listener) -> None:
 
 
 def test_receipts_and_notices_are_never_receipted(listener: Listener) -> None:
-    """Else two inboxes would thank each other for ever; their numbers count nevertheless."""
+    """Receipts and notices get no receipt, which would never end; their lane numbers still count."""
     lane = {"stage": "delivered", "source": ME, "book": "20261123test", "lane": "prompt", "up_to": 7}
     quiet: dict[str, Any] = {"priority": "routine", "stage": None, "touches": None}
     listener.deliver(listener.event(type="yizhan.receipt.v1", receipt=lane, **quiet))

@@ -48,7 +48,7 @@ def spans_of(numbers: list[int]) -> list[NumberRange]:
 def test_what_came_and_what_did_not(
     came: list[int], contiguous: int, past: tuple[int, ...], gaps: list[tuple[int, int]]
 ) -> None:
-    """Whatever the order: what is whole, what came past a gap, what is missing."""
+    """For any order of arrival: what is complete, what arrived after a gap, what is missing."""
     spans = spans_of(came)
     assert (up_to(spans), beyond(spans), [tuple(gap) for gap in missing(spans)]) == (contiguous, past, gaps)
 
@@ -62,7 +62,7 @@ def test_spans_are_the_set_of_what_came(numbers: list[int]) -> None:
 
 
 def test_a_receipt_names_at_most_64_numbers_past_a_gap() -> None:
-    """However many came: the header of a receipt stays small."""
+    """A receipt names at most 64 numbers after a gap, so its header stays small."""
     assert beyond([NumberRange(1, 3), NumberRange(10, 500)]) == tuple(range(10, 74))
     assert len(beyond([NumberRange(2 * n, 2 * n) for n in range(2, 200)])) == 64
 

@@ -36,7 +36,7 @@ def listed(listener: Listener, query: InboxQuery | None = None) -> list[str]:
 
 
 def test_a_word_that_a_person_wrote_is_listed_and_the_systems_own_is_not(listener: Listener) -> None:
-    """Whatever its priority; what a program writes is listed for who asks for it."""
+    """A person's notice is listed at any priority; a program's notice only with system=True."""
     letters = [letter(listener, priority=priority) for priority in ("flash", "urgent", "routine")]
     own = letter(listener, LANES, priority="routine")
     assert listed(listener) == letters

@@ -35,7 +35,7 @@ def test_a_stopped_screen_keeps_nothing_waiting() -> None:
 
 
 def test_nobody_need_be_told() -> None:
-    """Without a listener nothing runs."""
+    """Without an observer no thread is started."""
     with OutcomeNotifier(None) as teller:
         teller.put([ReceiveOutcome("aside")])
     assert threading.active_count() >= 1

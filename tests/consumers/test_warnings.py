@@ -81,7 +81,7 @@ def test_a_postmark_of_another_key_is_invalid(listener: Listener, world: World) 
 
 
 def test_a_fire_from_a_clock_that_runs_ahead_rings(listener: Listener) -> None:
-    """Found out here too, whether or not the station said so."""
+    """A fire from a fast clock rings with a warning, whether or not the station marked it."""
     fire = listener.event(time=written(NOW + timedelta(hours=2)))
     outcome = listener.inbox.receive(listener.arrived(fire))
     assert outcome.rings

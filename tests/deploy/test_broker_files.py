@@ -130,7 +130,7 @@ def test_the_status_before_the_first_start(home: Path) -> None:
 
 
 def test_damaged_ports_are_named(home: Path) -> None:
-    """The file to mend is in the sentence."""
+    """A damaged ports file is named in the sentence."""
     (home / "broker" / "ports.json").write_text("{}")
     with pytest.raises(BrokerFailed, match=r"ports\.json"):
         _ = Broker(home).bootstrap

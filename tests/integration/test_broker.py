@@ -74,7 +74,7 @@ def test_a_county_cannot_write_anothers_events(cluster: Cluster) -> None:
      topics.cosignatures(PARTNER)],
 )  # fmt: skip
 def test_a_county_writes_nowhere_else(cluster: Cluster, topic: str) -> None:
-    """Not even on topics that it reads."""
+    """A county cannot write to any topic but its own, including those that it reads."""
     with pytest.raises(TopicAuthorizationFailedError):
         cluster.send(MINE, topic, b"forged")
 
@@ -144,7 +144,7 @@ def test_a_county_uses_its_own_groups_only(cluster: Cluster) -> None:
 
 
 def test_topics_are_never_made_by_accident(cluster: Cluster) -> None:
-    """Even the administrator's record to an unknown topic makes none."""
+    """No topic is created automatically, not even by a record of the administrator."""
     with pytest.raises(KafkaError):
         cluster.send("admin", "yizhan.events.999999", b"x", max_block_ms=3000)
     with cluster.admin() as client:

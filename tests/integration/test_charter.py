@@ -118,7 +118,7 @@ def offered(alliance: Alliance) -> dict[str, bytes]:
 
 
 def test_attacks_on_a_running_reader(alliance: Alliance, station: Station, tmp_path: Path) -> None:
-    """Whoever writes to the topic what the members did not sign is named; the process and its screens go on."""
+    """Content that the members did not sign is refused with its reason; the process continues."""
     assert station.running()
     # The station must have said its word of the newest version, so that a rollback is one.
     alliance.ceremony.restamp(datetime.now(UTC))

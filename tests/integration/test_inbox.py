@@ -166,7 +166,7 @@ def test_an_alarm_rings_and_its_offset_is_committed_after_its_row(station: Runni
 
 
 def test_a_restored_backup_reads_again_what_it_missed(station: Running, tmp_path: Path) -> None:
-    """Whatever offset Kafka was told: where to read on stands in the database itself."""
+    """The position to continue from is taken from the database, not from Kafka's committed offset."""
     first, second = station.fire(), station.fire()
     with station.running() as inbox:
         station.send(first)
@@ -264,14 +264,14 @@ def test_killed_and_read_again_it_is_one_row_and_one_ring(station: Running, tmp_
 
 
 def test_without_the_right_to_read_it_does_not_start(station: Running) -> None:
-    """Silence would look like peace: the wrong certificate is told at once."""
+    """An inbox without the right to read its topics does not start; silence would look as if nothing happened."""
     wrong = station.cluster.connection(topics.county(PARTNER))
     with pytest.raises(NotAuthorised, match="READ 权限"), station.running(connection=wrong):
         station.ended.wait(LIMIT_SECONDS)
 
 
 def test_one_reader_an_inbox(station: Running) -> None:
-    """A second one says so."""
+    """A second reader of the same inbox is refused."""
     first, begun = threading.Event(), list[bool]()
     with station.running(begin=first.set) as inbox:
         assert first.wait(LIMIT_SECONDS)

@@ -321,7 +321,7 @@ def test_a_rebuild_is_the_log(tmp_path: Path) -> None:
 
 
 def test_a_rebuild_needs_the_lock(tmp_path: Path) -> None:
-    """Not under a running ledger."""
+    """A rebuild is refused while the ledger holds the lock."""
     with world().log(tmp_path), pytest.raises(AlreadyRunning):
         make_again(tmp_path)
 

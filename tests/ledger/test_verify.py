@@ -205,7 +205,7 @@ def test_an_interrupted_run_goes_on(copy: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"{", b"{}", b'{"kind":"yizhan-audit-1","origin":"other"}', b"\xff"])
 def test_a_strange_state_file_is_no_state(large: Path, tmp_path: Path, content: bytes) -> None:
-    """The run begins at the beginning."""
+    """An invalid state file is ignored and the verification starts at the first entry."""
     state = tmp_path / "state.json"
     state.write_bytes(content)
     assert check(large, state=state).resumed_at == 0
@@ -329,7 +329,7 @@ def test_a_statement_that_nobody_signed(tmp_path: Path) -> None:
 
 
 def test_an_export_over_another(ledger: Path, tmp_path: Path) -> None:
-    """Nothing that is there is overwritten."""
+    """An export never overwrites the files of another log."""
     (tmp_path / "tile/0").mkdir(parents=True)
     (tmp_path / "tile/0/000.p").write_bytes(b"a file in the way")
     with pytest.raises(NotWritten, match="nothing was published"):
@@ -350,6 +350,6 @@ def test_a_proof_is_carried_away(ledger: Path) -> None:
 
 
 def test_paths_of_statements() -> None:
-    """Named as bundles are."""
+    """The paths of statements follow those of entry bundles."""
     assert statements_path(1234067) == "statements/x001/x234/067.jsonl"
     assert tiles.parse_path("statements/000.jsonl") is None

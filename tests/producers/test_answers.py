@@ -142,7 +142,7 @@ def test_what_matches_nothing_is_kept_aside_with_its_reason(desk: Desk, outbox: 
 
 
 def test_a_posting_without_a_value_is_kept_aside(desk: Desk, outbox: Outbox, dispatch: Dispatch) -> None:
-    """A null value stops nobody."""
+    """A posting without a value is set aside and does not stop the reader."""
     dispatch.enter_cluster(CLUSTER, 0, 0)
     dispatch.enter(CLUSTER, [PostingRecord(4, None)], PATIENCE)
     assert [(posting.offset, posting.value) for posting in outbox.foreign_postings()] == [(4, b"")]

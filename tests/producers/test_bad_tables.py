@@ -60,7 +60,7 @@ def test_formulas_are_named_and_never_computed() -> None:
 
 
 def test_what_a_formula_came_to_stands_beside_its_fault() -> None:
-    """So that the file of bad rows has the value in place of the formula."""
+    """A cell with a formula is a fault that also holds the computed value, for the file of rejected rows."""
     row = as_row(draft())
     again = io.BytesIO(computed(book(row | {"扑救人数": "=12*2"}), b"12*2", b"24"))
     rows = list(WorkbookReader(again).rows())
@@ -95,7 +95,7 @@ def test_a_heading_that_stands_twice_is_named() -> None:
 
 
 def test_without_the_headings_that_every_row_needs_no_row_is_read() -> None:
-    """They are named."""
+    """Without the headings that every row needs no row is read, and these headings are named."""
     row = as_row(draft())
     del row["火势状态"]
     problems, found = read(book(row))
@@ -207,7 +207,7 @@ def test_a_workbook_that_claims_the_whole_sheet_is_read_by_what_is_there() -> No
 
 
 def test_more_rows_than_are_taken_are_told() -> None:
-    """Before anything of the table is used."""
+    """A table with too many rows is refused before any row is used."""
     lines = b"a\n" + b"1\n" * (MOST_ROWS + 1)
     with pytest.raises(TableInvalid, match=str(MOST_ROWS)):
         list(read_csv(io.BytesIO(lines)).rows)
@@ -229,14 +229,14 @@ def test_csv_is_read_in_the_encodings_that_excel_writes(encoding: str) -> None:
     ids=["workbook", "bytes"],
 )
 def test_what_is_no_csv_is_told_apart(data: bytes, said: str) -> None:
-    """Each says what to do."""
+    """Each kind of file that is no CSV has a sentence that says what to do."""
     with pytest.raises(TableInvalid, match=said):
         list(read_csv(io.BytesIO(data)).rows)
 
 
 @pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+1+cmd", "-2+3", "@SUM(1)", "\t=1", "＝1", "'=1", "''+1"])
 def test_what_somebody_wrote_never_becomes_a_formula(text: str) -> None:
-    """Neither in a workbook nor in a CSV; an import reads the text itself."""
+    """Text that looks like a formula is written as text, in workbooks and CSV, and read back unchanged."""
     row = as_row(draft()) | {"简要情况": text}
     made = workbook(FIRE, {"t": (list(row), [row])})
     place = list(row).index("简要情况") + 1

@@ -130,7 +130,7 @@ def test_the_keys_of_attached_files_stay() -> None:
 
 
 def test_another_type_is_refused_with_those_that_go() -> None:
-    """A crime is no CAP message."""
+    """An eco-crime cannot be written as CAP; the types that can are named."""
     with pytest.raises(CapInvalid, match="森林火灾, 卫星热点, 自然灾害"):
         write_cap(header("eco_crime"), {}, NAMES, lambda _id: None)
 
@@ -166,7 +166,7 @@ PATHS = ["place", "place.county", "place.position", "place.position.coordinates"
 
 @given(said=st.lists(st.tuples(st.sampled_from(PATHS), JSON_TEXT | NO_JSON), min_size=1, max_size=4))
 def test_parameters_that_somebody_wrote_are_let_go_and_named(said: list[tuple[str, str]]) -> None:
-    """Whatever they hold: what the type does not accept goes, the rest stays, and a draft can be made of it."""
+    """Parameters with values that the type does not accept are dropped and named; the rest makes a draft."""
     extra = "".join(
         f"<parameter><valueName>yizhan:{path}</valueName><value>{value}</value></parameter>" for path, value in said
     )

@@ -103,7 +103,7 @@ def test_a_circle_is_its_numbers(circle: str) -> None:
 
 
 def test_a_message_that_is_over_is_said_to_be() -> None:
-    """Its term is compared with the clock."""
+    """An expired message is reported as expired."""
     over = changed("<expires>2026-11-24", "<expires>2026-11-23") if b"<expires>2026-11-24" in RAIN else RAIN
     (event,) = read(over).events
     assert "失效" in event.unfit[0]
@@ -128,7 +128,7 @@ NUMBERS = st.sampled_from(
 
 @given(st.lists(st.tuples(NUMBERS, NUMBERS), min_size=1, max_size=8), NUMBERS)
 def test_whatever_is_drawn_is_a_shape_or_named(points: list[tuple[str, str]], radius: str) -> None:
-    """No geometry ends an import."""
+    """Any polygon or circle is read as a shape or named as unreadable."""
     pieces = [",".join(each) for each in points]
     for make, text in ((shape_of_polygon, " ".join([*pieces, pieces[0]])), (shape_of_circle, f"{pieces[0]} {radius}")):
         try:

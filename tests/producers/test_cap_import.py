@@ -161,7 +161,7 @@ def test_entities_are_refused(data: bytes) -> None:
 
 
 def test_what_is_too_long_is_refused_before_it_is_parsed() -> None:
-    """50 MB of anything."""
+    """A message over the size limit is refused before it is parsed."""
     with pytest.raises(CapInvalid, match=str(MAX_BYTES)):
         read(b"<" * 50_000_000)
 

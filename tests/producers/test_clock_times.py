@@ -43,7 +43,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 @example("十十年")
 @given(st.text("2026年11月29日时点分秒半刻上下午晚凌晨:/-.T+08 0一十许", max_size=30))
 def test_no_text_ends_the_reading_of_times(text: str) -> None:
-    """Whatever stands there is a time, or no time."""
+    """Any text is read as a time or as no time, without an error."""
     try:
         assert clock_time(text).astimezone(UTC).tzinfo is UTC
     except ValueError:
@@ -51,5 +51,5 @@ def test_no_text_ends_the_reading_of_times(text: str) -> None:
 
 
 def test_24_hours_are_the_next_day() -> None:
-    """As midnight at a day's end is written."""
+    """24:00 is read as midnight at the end of the day."""
     assert clock_time("2026年11月30日24时") == datetime(2026, 11, 30, 16, tzinfo=UTC)

@@ -33,7 +33,7 @@ def metres(one: tuple[float, float], other: tuple[float, float]) -> float:
 
 @pytest.mark.parametrize(("wgs84", "gcj02"), PUBLISHED)
 def test_gcj02_agrees_with_what_others_publish(wgs84: tuple[float, float], gcj02: tuple[float, float]) -> None:
-    """Within a tenth of a metre, both ways."""
+    """Conversions to and from GCJ-02 agree with published values within 0.1 m."""
     assert metres(from_wgs84(wgs84, Datum.GCJ02), gcj02) < 0.1
     assert metres(to_wgs84(gcj02, Datum.GCJ02), wgs84) < 0.1
 

@@ -36,7 +36,7 @@ def found(draft: Draft) -> tuple[Doubt, ...]:
 
 
 def test_a_plain_report_is_not_doubted() -> None:
-    """And nothing is marked in it: its bytes are what was written."""
+    """A plain report raises no doubt and is not changed."""
     assert found(fire()) == ()
     assert with_marks(fire(), ()) == fire()
 
@@ -75,7 +75,7 @@ def test_a_grade_that_contradicts_the_figures_is_asked_about(
     ],
 )
 def test_a_position_in_the_sea_or_in_another_county_is_asked_about(place: dict[str, Any], doubt: Doubt | None) -> None:
-    """Not within its own error, nor where there is no outline to compare with."""
+    """A position in the sea or in another county raises a doubt, unless its error covers the difference."""
     wanted = {Doubt.ELSEWHERE} if place["county"] != "350924" else set()
     assert set(found(fire(place=place))) == ({doubt} if doubt else set()) | wanted
 
@@ -88,7 +88,7 @@ def test_what_is_still_to_come_has_not_happened(field: str) -> None:
 
 
 def test_a_quantity_without_a_unit_is_asked_about() -> None:
-    """Six of what?"""
+    """A quantity without a unit raises a doubt."""
     payload = CRIME | {"objects": [{"species": "杉木", "protection": "无", "quantity": 6}]}
     draft = parse_draft({"type": "yizhan.incident.eco_crime.v1", "payload": payload, "touches": ["331126"]})
     assert found(draft) == (Doubt.NO_UNIT,)

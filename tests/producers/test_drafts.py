@@ -52,7 +52,7 @@ def faults(value: dict[str, Any]) -> list[str]:
 
 
 def test_a_line_becomes_a_draft_word_for_word() -> None:
-    """What was said is in the draft; what was not said stays absent."""
+    """The draft holds exactly the fields of the line."""
     draft = parse_draft(LINE)
     assert draft.time == "2026-11-23T08:05:00.000Z"
     assert (draft.to, draft.touches) == (("331126",), ("330327", "331126"))
@@ -127,7 +127,7 @@ def test_an_event_is_referred_to_by_id_or_by_external_ref(name: str, reference: 
     ],
 )
 def test_a_reference_names_one_event_in_one_way(reference: dict[str, str]) -> None:
-    """Neither none nor two ways."""
+    """A reference is given by id and hash or by external_ref; none or both are refused."""
     assert faults(LINE | {"withdraws": reference}) == ["withdraws"]
 
 
@@ -154,12 +154,12 @@ def test_a_reference_names_one_event_in_one_way(reference: dict[str, str]) -> No
     ],
 )
 def test_a_fault_is_named_by_its_path(change: dict[str, Any], path: str) -> None:
-    """In the draft or deep in its payload."""
+    """A fault is named by its path, in the draft or in its payload."""
     assert faults(LINE | change) == [path]
 
 
 def test_header_and_payload_faults_are_told_together() -> None:
-    """The line is mended in one go."""
+    """Faults of header and payload are reported together."""
     assert faults(LINE | {"grade": 9, "payload": FIRE | {"dead": -1}}) == ["payload.dead", "grade"]
 
 
@@ -171,7 +171,7 @@ def test_a_second_report_of_a_fire_is_signed_by_three() -> None:
 
 
 def test_a_grade_in_the_header_needs_its_basis() -> None:
-    """And the same grade in the payload."""
+    """A grade in the header needs grade_basis, and the same grade in the payload."""
     line = {"type": "yizhan.incident.eco_crime.v1", "grade": 2, "payload": CRIME}
     assert faults(line) == ["payload.grade"]
     parse_draft(line | {"payload": CRIME | {"grade": 2, "grade_basis": "涉案价值特别巨大"}})
@@ -184,7 +184,7 @@ def test_what_the_system_says_is_no_draft(type: str, payload: dict[str, Any]) ->
 
 
 def test_a_text_to_the_other_side_is_a_draft() -> None:
-    """A notice of kind text."""
+    """A notice of kind text can be written as a draft."""
     parse_draft({"type": "yizhan.notice.v1", "to": ["331126"], "payload": {"kind": "text", "text": "本周六系统维护"}})
 
 
@@ -216,7 +216,7 @@ def test_a_bad_line_names_file_line_and_field_and_the_others_still_go() -> None:
     ],
 )
 def test_a_line_that_is_no_strict_json_is_named(line: bytes, said: str) -> None:
-    """Whatever stands there, the next line is read."""
+    """A line that is no strict JSON is named, and the next line is read."""
     found = read_all(line.replace(b"\n", b" ") + b"\n" + as_line(LINE))
     assert isinstance(found[0][1], LineProblem)
     assert said in found[0][1].expected
@@ -236,13 +236,13 @@ def test_a_line_that_is_too_long_is_named_and_not_kept() -> None:
 
 
 def test_windows_line_ends_and_byte_order_mark_do_no_harm() -> None:
-    """And the last line need not end."""
+    """CRLF, a byte order mark and a missing last line end are accepted."""
     found = read_all(b"\xef\xbb\xbf" + as_line(LINE).rstrip() + b"\r\n\r\n" + as_line(LINE).rstrip())
     assert [(number, type(item)) for number, item in found] == [(1, Draft), (3, Draft)]
 
 
 def test_a_hopeless_line_has_a_bounded_number_of_problems() -> None:
-    """Whoever sees twenty knows."""
+    """At most twenty problems are reported for one line."""
     found = read_all(as_line(LINE | {f"x{n}": 1 for n in range(100)}))
     assert len(found) == MAX_PROBLEMS
 
@@ -256,7 +256,7 @@ json_values = st.recursive(
 
 @given(st.dictionaries(st.sampled_from([*Draft.model_fields, "x"]), json_values))
 def test_any_object_gives_a_draft_or_its_faults(change: dict[str, Any]) -> None:
-    """Nothing else comes out."""
+    """Any JSON object gives a draft or a list of faults, never another error."""
     try:
         draft = parse_draft(LINE | change)
     except DraftInvalid:
@@ -266,6 +266,6 @@ def test_any_object_gives_a_draft_or_its_faults(change: dict[str, Any]) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_can_be_read(data: bytes) -> None:
-    """Never raises, and no line number goes backwards."""
+    """Any bytes can be read without an exception, with increasing line numbers."""
     numbers = [number for number, _ in read_all(data)]
     assert numbers == sorted(numbers)

@@ -270,7 +270,7 @@ def test_who_stops_while_a_file_is_sealed_leaves_nothing(outbox: Outbox, photo: 
 
 
 def test_too_many_and_on_what_carries_none(outbox: Outbox, photo: Path) -> None:
-    """Refused before the first is sealed."""
+    """Too many files, or files on a type that carries none, are refused before the first is sealed."""
     with pytest.raises(PayloadInvalid, match="16"):
         attach(outbox, draft(), [photo] * (MAX_FILES + 1))
     notice = Draft(type="yizhan.notice.v1", payload={"kind": "text", "text": "您好"})

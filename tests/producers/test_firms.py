@@ -93,13 +93,13 @@ def test_what_touches_nobody_is_listed() -> None:
 
 
 def test_a_narrower_strip_keeps_more() -> None:
-    """The strip is the policy's."""
+    """The border strip of the policy decides which hotspots are sent."""
     assert run("350982", strip_km=4.7).drafts == ()
     assert len(run("350982", strip_km=4.7).not_sent) == 2
 
 
 def test_importing_again_gives_the_same_drafts() -> None:
-    """So that the outbox sends nothing twice."""
+    """The same file gives the same drafts, so the outbox sends nothing twice."""
     assert run("350982") == run("350982")
 
 
@@ -153,7 +153,7 @@ def test_viirs_names_its_class_itself(said: str, certainty: str) -> None:
 
 @pytest.mark.parametrize(("said", "minutes"), [("0051", 51), ("51", 51), ("00:51", 51), ("7", 7), ("2359", 1439)])
 def test_times_are_read_as_nasa_writes_them(said: str, minutes: int) -> None:
-    """With and without leading zeros."""
+    """Times are read with and without leading zeros."""
     (found,) = rows(MODIS + row(time=said))
     assert isinstance(found, Detection)
     assert found.at.hour * 60 + found.at.minute == minutes
@@ -193,7 +193,7 @@ def test_a_bad_row_is_named_and_the_others_still_go(old: str, new: str, column: 
 
 
 def test_bytes_that_are_no_text_spoil_one_row() -> None:
-    """And nothing else."""
+    """Bytes that are no text spoil one row only."""
     found = rows(MODIS + b"\xff" + row() + row())
     assert [type(one) for one in found] == [LineProblem, Detection]
 
@@ -219,7 +219,7 @@ def test_columns_may_stand_in_any_order_beside_others() -> None:
 
 
 def test_a_row_twice_is_one_detection() -> None:
-    """Files of two days overlap."""
+    """A repeated row is one detection: files of two days overlap."""
     result = run("350982", MODIS + row() + row())
     assert (len(result.drafts), result.repeated, result.in_members) == (1, 1, {"350982": 1})
 
@@ -291,6 +291,6 @@ def test_a_reference_of_before_is_the_reference_of_today(latitude: Decimal, long
 
 @pytest.mark.parametrize("end", [b"\r\n", b"\n", b"\r"])
 def test_lines_of_a_file_end_as_they_like(end: bytes) -> None:
-    """Three rows are three rows."""
+    """Any kind of line end separates rows."""
     data = (CASES / "firms-nrt.csv").read_bytes().replace(b"\r\n", b"\n").replace(b"\n", end)
     assert len(run("350924", data).drafts) == 2

@@ -68,7 +68,7 @@ def test_every_encoding_and_line_end_gives_the_same_rows(encoding: str, end: str
 
 @pytest.mark.parametrize("end", ["\r\n", "\n", "\r"])
 def test_a_line_end_in_a_quoted_cell_is_a_line_end(end: str) -> None:
-    """Whatever ends it, the payload has a line feed, and the row is one."""
+    """Any line end within a quoted cell becomes a line feed, and the row stays one row."""
     problems, found = read(table(*numbered(2, 简要情况="第一行\n第二行"), end=end))
     assert problems == []
     assert [one.payload["summary"] for one in found] == ["第一行\n第二行"] * 2
@@ -145,7 +145,7 @@ def test_another_dot_is_the_same_dot(dot: str) -> None:
 
 @pytest.mark.parametrize("kind", TYPES)
 def test_no_two_headings_of_a_type_become_one(kind: str) -> None:
-    """However loosely they are compared."""
+    """No two headings of a type are equal under the loose comparison."""
     paths: dict[str, Any] = {}
     for heading, column in known_headings(kind).items():
         assert paths.setdefault(heading_key(heading), column.path) == column.path, heading
@@ -153,7 +153,7 @@ def test_no_two_headings_of_a_type_become_one(kind: str) -> None:
 
 @pytest.mark.parametrize("written", ["过火面积（亩）", "过火面积亩", "受害森林面积（亩）", "距界（公里）"])
 def test_another_unit_is_never_offered_as_a_near_name(written: str) -> None:
-    """It is said that the figures must be converted."""
+    """A heading with another unit is refused, with the advice to convert the figures."""
     said = unknown_heading(written, known_headings(FIRE))
     assert "要换算" in said
     assert "吗" not in said
@@ -220,14 +220,14 @@ def test_the_escapes_of_open_xml_are_read() -> None:
     ],
 )
 def test_two_values_where_one_is_taken_are_named(column: str, value: str) -> None:
-    """Nobody's badge is two badges."""
+    """A cell with two values where one is expected is a fault."""
     _problems, (found,) = read(book(as_row(draft()) | {column: value}))
     assert "只填一个" in told(found)[0]
 
 
 @given(st.floats(0, 1e9, allow_nan=False), st.text('0#?.,%;"亩-E@ [>]hm\\_*', max_size=12))
 def test_every_number_format_is_read_or_refused(value: float, number_format: str) -> None:
-    """Whatever somebody typed as a format, the same question has an answer."""
+    """Any number format is read or refused, never an error."""
     shown = shown_number(value, number_format)
     assert shown.text is None or isinstance(shown.text, str)
 
@@ -236,7 +236,7 @@ def test_every_number_format_is_read_or_refused(value: float, number_format: str
 
 
 def test_a_row_with_a_time_before_any_calendar_is_named_and_the_good_rows_go() -> None:
-    """It took the whole table with it."""
+    """A row with a time before year 1 is named, and the other rows are sent."""
     _problems, found = read((CASES / "date-minvalue.csv").read_bytes())
     assert [isinstance(each, Draft) for each in found] == [True, False, True]
     assert "发生时间" in told(found[1])[0]
@@ -258,7 +258,7 @@ def test_what_is_left_private_is_named() -> None:
 
 @pytest.mark.parametrize("text", ["\u200b", "\u2060\ufeff", "\u3164", "\u2800 \u00ad", "\ufe0f"])
 def test_a_text_of_nothing_visible_is_empty(text: str) -> None:
-    """Whatever it is made of."""
+    """A text of invisible characters only counts as empty."""
     assert tidy_text(text) == ""
     content = draft().model_dump(mode="json", exclude_none=True)
     content["payload"]["drafted_by"]["name"] = text
@@ -268,7 +268,7 @@ def test_a_text_of_nothing_visible_is_empty(text: str) -> None:
 
 @given(st.text())
 def test_a_tidied_text_stays_as_it_is(text: str) -> None:
-    """Tidying twice is tidying once."""
+    """Cleaning a cleaned text changes nothing."""
     assert tidy_text(tidy_text(text)) == tidy_text(text)
 
 
@@ -316,7 +316,7 @@ def test_every_flavour_of_open_xml_is_read(change: dict[str, Any]) -> None:
      ({"word/document.xml": ""}, "Word"), ({"Index/Document.iwa": ""}, "Numbers"), ({"a.txt": ""}, "应为完好的")],
 )  # fmt: skip
 def test_another_format_is_named_with_what_to_do(parts: dict[str, str], said: str) -> None:
-    """Whatever the file's name says."""
+    """Another file format is recognised by content, not by name, and the sentence says what to do."""
     made = io.BytesIO()
     with zipfile.ZipFile(made, "w") as packed:
         for name, content in parts.items():
@@ -326,7 +326,7 @@ def test_another_format_is_named_with_what_to_do(parts: dict[str, str], said: st
 
 
 def test_a_row_of_a_bad_number_format_leaves_the_others() -> None:
-    """Two rows, one fault."""
+    """A bad number format spoils its row only."""
     made = Workbook()
     sheet = made.worksheets[0]
     row = as_row(draft())
@@ -370,6 +370,6 @@ def test_what_libreoffice_writes_as_a_workbook_is_the_same_event() -> None:
 
 
 def test_an_open_document_is_named_with_what_to_do() -> None:
-    """It is not read."""
+    """An OpenDocument table is refused with what to do."""
     with pytest.raises(TableInvalid, match=r"\.ods.*另存为"):
         WorkbookReader(io.BytesIO((MADE / "libreoffice.ods").read_bytes()))

@@ -98,7 +98,7 @@ def test_a_point_on_a_shared_border_is_in_the_lower_code() -> None:
 
 
 def test_inside_is_no_distance() -> None:
-    """Who is hit is at distance 0."""
+    """A position inside a county has distance 0 from it."""
     assert SQUARES.distance(120.05, 27.05, "100001") == (0, 0)
 
 

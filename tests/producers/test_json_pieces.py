@@ -35,7 +35,7 @@ def pieces(data: bytes, most: int = MOST) -> list[tuple[int, Line]]:
     ],
 )
 def test_an_object_is_one_piece_on_one_line_or_many(data: bytes, expected: list[tuple[int, bytes]]) -> None:
-    """With the line where it begins."""
+    """An object over one or many lines is one piece, with the line where it begins."""
     assert pieces(data) == expected
 
 
@@ -51,7 +51,7 @@ def test_an_object_is_one_piece_on_one_line_or_many(data: bytes, expected: list[
     ],
 )
 def test_a_broken_piece_takes_no_other_with_it(data: bytes, good: tuple[int, bytes]) -> None:
-    """Not closed, a text not closed, no JSON at all, too long."""
+    """An unclosed object, an unclosed text, no JSON or an overlong piece leaves the other pieces intact."""
     assert good in pieces(data)
     assert len(pieces(data)) > 1
 
@@ -102,7 +102,7 @@ def test_references_that_look_the_same_are_the_same() -> None:
 
 
 def test_a_private_character_is_named_with_its_field() -> None:
-    """The rest of the file still goes."""
+    """A private-use character is refused with its field, and the rest of the file is sent."""
     one, two = (CASES / "zwsp-ref.jsonl").read_text("utf-8").splitlines()
     data = one.replace("叶某", "叶\ue000") + "\n" + two
     problem, good = [each for _line, each in read_jsonl(io.BytesIO(data.encode()), "x")]

@@ -36,7 +36,7 @@ def test_real_badge_numbers_are_taken(badge: str) -> None:
     [("2", "数字"), ("刘3", "数字"), ("035112", "数字"), ("刘", "两个字"), ("-", "两个字"), ("刘@某", "@")],
 )
 def test_what_is_no_name_is_refused_with_the_reason(name: str, why: str) -> None:
-    """A number, one character, a sign."""
+    """A number, a single character or a sign is refused as a name, with the reason."""
     assert why in (name_fault(name) or "")
 
 
@@ -45,7 +45,7 @@ def test_what_is_no_name_is_refused_with_the_reason(name: str, why: str) -> None
     [("刘某", "没有数字"), ("-", "没有数字"), ("12", "三位"), ("拟稿人0123号民警", "不写别的"), ("03511@", "不写别的")],
 )
 def test_what_is_no_badge_number_is_refused_with_the_reason(badge: str, why: str) -> None:
-    """A name, too few digits, a sentence."""
+    """A name, too few digits or a sentence is refused as a badge number, with the reason."""
     assert why in (badge_fault(badge) or "")
 
 
@@ -57,7 +57,7 @@ def test_what_is_no_badge_number_is_refused_with_the_reason(badge: str, why: str
     ],
 )
 def test_no_draft_is_signed_with_them(content: dict[str, Any], path: str) -> None:
-    """Whatever it comes from, a form, a file or a table: it is refused before it is sealed, by the field."""
+    """An impossible name or badge from a form, a file or a table is refused before sealing, with the field."""
     with pytest.raises(DraftInvalid) as refused:
         parse_draft({"type": FIRE, "payload": EXAMPLES[FIRE] | content})
     assert [where for where, _problem in refused.value.errors] == [path]

@@ -217,7 +217,7 @@ def test_a_full_disk_is_a_clear_error_and_no_half_of_an_event(desk: Desk, outbox
 
 
 def test_each_publish_wakes_the_publisher(outbox: Outbox) -> None:
-    """Whoever listens is woken by every event, and nobody need listen."""
+    """Every accepted event wakes the publisher; without a publisher nothing fails."""
     outbox.publish(fire())
     with WakeupListener(outbox.wakeup_path) as listener:
         outbox.publish(fire())
@@ -296,7 +296,7 @@ def test_the_database_is_as_durable_as_sqlite_can_be(outbox: Outbox) -> None:
 
 
 def test_a_matter_is_found_by_index(outbox: Outbox) -> None:
-    """However large the book: nothing is read that neither names the event nor is named by it."""
+    """A matter is read by an index: no rows are scanned but those that refer to the event or are referred to by it."""
     with sqlite3.connect(f"file:{outbox.path}?mode=ro", uri=True) as conn:
         plans = [conn.execute(f"EXPLAIN QUERY PLAN {sql}", {"id": "x", "receipt": "y"}) for sql in queries._BESIDE]  # noqa: SLF001 -- what is asked
         assert not [row for plan in plans for row in plan if "SCAN" in row[3]]

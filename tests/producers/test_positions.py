@@ -69,7 +69,7 @@ def test_what_names_no_map_is_asked_about(text: str, datum: Datum | None) -> Non
 
 
 def test_two_maps_for_one_position_are_refused() -> None:
-    """Nobody can know which of them was meant."""
+    """A position with two datums is refused as ambiguous."""
     with pytest.raises(PositionInvalid, match="两种坐标系"):
         read_spot("高德 119.51,27.17 百度", None)
     assert read_spot("高德 119.51,27.17（GCJ-02）", None).datum is Datum.GCJ02
@@ -134,7 +134,7 @@ def test_what_is_missing_is_said() -> None:
 
 @given(st.text(max_size=40))
 def test_whatever_is_written_is_a_place_or_a_refusal(text: str) -> None:
-    """No text ends in another error."""
+    """Any text is read as a position or refused, never another error."""
     try:
         spot = read_spot(text, AROUND)
     except PositionInvalid:
@@ -152,7 +152,7 @@ def test_moving_is_the_inverse_of_measuring(longitude: float, latitude: float, k
 
 
 def test_a_track_is_one_place_after_the_other() -> None:
-    """Semicolons or line ends between."""
+    """A track is a list of positions separated by semicolons or line ends."""
     found = [spot.base for spot in read_spots("119.1,27.1；119.2,27.2\n27.3,119.3", None)]
     assert found == [(119.1, 27.1), (119.2, 27.2), (119.3, 27.3)]
 

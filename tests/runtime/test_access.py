@@ -18,7 +18,7 @@ def described(code: int = 0, *operations: str) -> list[dict[str, Any]]:
 
 
 def test_the_right_operation_is_enough() -> None:
-    """READ to read, WRITE to write."""
+    """READ suffices to read a topic, WRITE to write to it."""
     require_access(described(0, "READ", "DESCRIBE"), "county-350924", read=[NAME])
     require_access(described(0, "WRITE", "DESCRIBE"), "station", write=[NAME])
 

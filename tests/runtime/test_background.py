@@ -28,7 +28,7 @@ class Stubborn(WorkerThread):
 
 
 def test_what_fails_is_tried_again_until_the_owner_ends_it() -> None:
-    """Neither kind of failure stops it; the end of the block does."""
+    """Failures of either kind do not stop the thread; the end of the block does."""
     with Stubborn() as stubborn:
         assert stubborn.works.wait(10)
         assert stubborn.is_alive()

@@ -52,7 +52,7 @@ def test_a_good_record_comes_in(world: World) -> None:
 
 
 def test_records_without_an_envelope_are_malformed(world: World) -> None:
-    """No value, an empty one, or text."""
+    """A record without a value, with an empty one or with text is malformed."""
     for value in (None, b"", b"{}", "火".encode()):
         refused(world, value, Malformed)
 

@@ -57,7 +57,7 @@ def test_numbers_have_one_spelling(size: str) -> None:
 
 
 def test_the_largest_number() -> None:
-    """2^63 - 1 is read, one more is not."""
+    """The largest size is 2^63 - 1."""
     assert decimal("9223372036854775807") == 2**63 - 1
 
 

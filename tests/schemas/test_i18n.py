@@ -71,7 +71,7 @@ def test_every_finished_entry_is_used() -> None:
 
 
 def test_a_sentence_without_translation_is_shown_in_chinese() -> None:
-    """Something to read beats nothing."""
+    """A sentence without a translation is shown in Chinese."""
     i18n.set_language("en")
     assert i18n._("没有译文的一句话") == "没有译文的一句话"
 

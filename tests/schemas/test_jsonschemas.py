@@ -59,7 +59,7 @@ def test_headers_and_postmarks_of_the_vectors_fit(name: str) -> None:
 
 
 def test_the_charter_of_the_vectors_fits() -> None:
-    """All three kinds of file do."""
+    """All three kinds of charter files match their schemas."""
     charter = FOLDER / "charter"
     assert fits("charter.alliance", json.loads((charter / "alliance.json").read_text("utf-8")))
     assert fits("charter.policy", json.loads((charter / "policy.json").read_text("utf-8")))
@@ -68,7 +68,7 @@ def test_the_charter_of_the_vectors_fits() -> None:
 
 
 def test_a_manifest_fits() -> None:
-    """So does the word on an empty period."""
+    """A manifest and the statement about an empty period match their schemas."""
     world = World()
     said = Manifest(
         county="331126", label="2026Q4", interim=False, start=0, end=0, count=0, prompt=0,
@@ -107,7 +107,7 @@ def test_what_is_required_is_required(name: str) -> None:
 
 
 def test_a_postmark_admits_or_refuses() -> None:
-    """Nothing between fits."""
+    """A postmark admits or refuses; a mixture does not match the schema."""
     document = json.loads(ADMITTED["one-recipient"]["postmark"]["document"])
     mark = json.loads(base64.b64decode(document["payload"]))
     common = {name: mark[name] for name in ("record_sha256", "origin", "received", "charter")}

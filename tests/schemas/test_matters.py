@@ -74,14 +74,14 @@ def test_what_names_each_other_belongs_together() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("abcdefgh")), max_size=12))
 def test_a_matter_is_the_same_from_each_of_its_events(named: list[tuple[str, str]]) -> None:
-    """Whoever of it one asks."""
+    """Each event of a matter leads to the same matter."""
     for start in "abcdefgh":
         found = matter_ids(start, beside_of(named))
         assert all(matter_ids(other, beside_of(named)) == found for other in found)
 
 
 def test_a_header_names_its_thread_and_its_references() -> None:
-    """Each once, and never itself."""
+    """A header names its thread and references once each, and never itself."""
     first = told("incident.forest_fire", 1)
     assert referenced_ids(first.header) == ()
     later = told("incident.forest_fire", 2, subject=ref(1)["id"], supersedes=ref(1), reply_to=ref(7, QINGYUAN))
@@ -125,7 +125,7 @@ def test_a_countersignature_is_the_other_countys_plan_in_answer() -> None:
 
 
 def test_a_plan_of_one_county_waits_for_nobodys_signature() -> None:
-    """Only its own report."""
+    """A plan of one county only waits for its own report, not for a countersignature."""
     assert stands(told("patrol.plan", 1, PLAN | {"crews": PLAN["crews"][:1]})) == [
         (JointWorkState.AWAITS_REPORT, SHOUNING)
     ]
@@ -155,7 +155,7 @@ def test_what_cannot_be_opened_stands_nowhere() -> None:
 
 
 def test_events_of_one_instant_have_an_order() -> None:
-    """The same on both sides."""
+    """Events of the same instant have the same order on both sides."""
     events = [told("notice", n, {"kind": "text", "text": "一"}, time="2026-11-23T08:00:00.000Z") for n in (3, 1, 2)]
     assert in_order(events) == in_order(reversed(events))
     assert isinstance(events[0].header, Header)

@@ -66,7 +66,7 @@ def test_known_roots(size: int) -> None:
 
 
 def test_the_empty_tree_has_a_root() -> None:
-    """It is the hash of nothing."""
+    """The root of the empty tree is the hash of the empty string."""
     assert root([]) == Tree().root() == EMPTY_ROOT == hashlib.sha256(b"").digest()
 
 
@@ -215,7 +215,7 @@ def test_hashes_that_are_none(bad: Any) -> None:  # noqa: ANN401 -- whatever a s
 
 
 def test_proofs_of_more_leaves_than_there_are() -> None:
-    """Nobody proves what he does not have."""
+    """A proof for more leaves than there are is refused."""
     with pytest.raises(ProofInvalid, match="expected 41 leaf hashes"):
         inclusion_proof(0, 41, LEAF_HASHES)
     with pytest.raises(ProofInvalid, match="expected 41 leaf hashes"):

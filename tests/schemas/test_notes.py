@@ -99,7 +99,7 @@ def test_a_line_stands_once() -> None:
     signature=st.binary(min_size=1, max_size=80),
 )
 def test_what_is_written_is_read(text: str, name: str, signature: bytes) -> None:
-    """Whatever text and name: written and read again they are the same."""
+    """Any text and name is the same after writing and reading."""
     if is_name(name):
         note = Note(text + "\n", (Signature(name, b"\0\1\2\3", signature),))
         assert parse(note.to_bytes()) == note

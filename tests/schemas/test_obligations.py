@@ -112,7 +112,7 @@ def test_a_correction_of_an_exercise_owes_nothing() -> None:
 
 
 def test_a_withdrawn_event_owes_nothing_any_more() -> None:
-    """By its own source only."""
+    """An event withdrawn by its own source opens no obligation any more."""
     play = Play()
     fire = play.event(NOON, **FIRE)
     play.event(NOON, A, B, type=FIRE["type"], withdraws=ref(fire), priority="urgent")

@@ -62,7 +62,7 @@ def test_the_example_of_the_specification() -> None:
     ],
 )
 def test_paths(path: str, place: tuple[int | None, int, int]) -> None:
-    """A path and what it names."""
+    """Each path names its tile, and each tile has this path."""
     level, number, width = place
     assert parse_path(path) == place
     assert (entries_path(number, width) if level is None else tile_path(level, number, width)) == path
@@ -77,7 +77,7 @@ def test_paths(path: str, place: tuple[int | None, int, int]) -> None:
     ],
 )  # fmt: skip
 def test_what_is_no_path(path: str) -> None:
-    """Another spelling names nothing."""
+    """Any other spelling of a path is refused."""
     assert parse_path(path) is None
 
 
@@ -88,13 +88,13 @@ def test_roots_are_those_of_the_tree(size: int) -> None:
 
 
 def test_the_empty_tree() -> None:
-    """No tile is asked for."""
+    """The empty tree needs no tile."""
     assert root_at(0, kept) == merkle.EMPTY_ROOT
 
 
 @given(st.data())
 def test_proofs_from_tiles_verify(data: st.DataObject) -> None:
-    """Whatever leaf and sizes: what the tiles give is a proof."""
+    """For any leaf and sizes the tiles give a valid proof."""
     size = data.draw(st.integers(1, 70000))
     index, earlier = data.draw(st.integers(0, size - 1)), data.draw(st.integers(1, size))
     root = root_at(size, kept)
@@ -111,7 +111,7 @@ def test_a_short_tile_is_named() -> None:
 
 @given(st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=256))
 def test_bundles(entries: list[bytes]) -> None:
-    """What is written is read."""
+    """A bundle is the same after writing and reading."""
     assert read_bundle(write_bundle(entries)) == entries
 
 
@@ -126,7 +126,7 @@ def test_what_is_no_bundle(bundle: bytes) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"x" * 33, b"x" * 32 * 257])
 def test_what_is_no_tile(data: bytes) -> None:
-    """Not a whole number of hashes, none, or too many."""
+    """A tile with a partial hash, no hash or too many hashes is refused."""
     with pytest.raises(ProofInvalid, match="a tile is 1 to 256 hashes"):
         split_hashes(data)
 

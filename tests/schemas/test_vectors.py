@@ -109,7 +109,7 @@ def test_every_reason_has_a_vector() -> None:
 
 
 def test_every_cause_has_a_vector() -> None:
-    """So are the ways not to open."""
+    """Every refusal reason and every reason not to open has a vector."""
     causes = {opened["unopenable"] for name in ADMITTED for opened in VECTORS[name]["opened"] if "unopenable" in opened}
     assert causes == CAUSES
 

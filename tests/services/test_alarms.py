@@ -127,7 +127,7 @@ def test_what_does_not_ring_is_passed_on_without_content_where_the_log_is_broken
 
 
 def test_an_alarm_that_waits_is_shown_with_content_only_after_its_entry(desk: Desk) -> None:
-    """It rings either way."""
+    """A waiting alarm rings with or without the access entry; its content is shown only after the entry."""
     stopped = StopSignal()
     stopped.set()
 

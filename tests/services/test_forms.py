@@ -270,7 +270,7 @@ def draft(kind: str, **attributes: Any) -> dict[str, Any]:  # noqa: ANN401 -- of
 def test_that_nobody_is_touched_is_a_doubt_where_it_goes_at_once(
     home: Home, content: dict[str, Any], doubts: tuple[Doubt, ...]
 ) -> None:
-    """Whatever priority a desk chose: the routes decide; what waits for the quarter raises none."""
+    """Touching nobody is a doubt if the routes send the event at once, and no doubt if it waits for the quarter."""
     assert judge_draft(home, SHOUNING, parse_draft(content)).doubts == doubts
 
 

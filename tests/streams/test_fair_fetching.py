@@ -78,14 +78,14 @@ def turns(fetcher: FairFetcher) -> list[dict[str, list[int]]]:
 
 
 def test_a_fire_behind_ninety_thousand_records_is_in_the_first_turn() -> None:
-    """Whoever came first hands over a turn, and no more."""
+    """The first member gets one turn, then the others."""
     found = turns(holding(flood=[1] * 90_000, fire=[3000]))
     assert (found[0]["flood"], found[0]["fire"]) == (list(range(TURN_RECORDS)), [0])
     assert [offset for turn in found for offset in turn.get("flood", ())] == list(range(90_000))
 
 
 def test_large_records_end_a_turn_early() -> None:
-    """One event of 900 kB is a turn."""
+    """A record of 900 kB ends a turn."""
     assert turns(holding(flood=[900_000] * 3, fire=[3000])) == [
         {"flood": [0], "fire": [0]},
         {"flood": [1]},
@@ -96,7 +96,7 @@ def test_large_records_end_a_turn_early() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.dictionaries(st.sampled_from("abcd"), st.lists(st.sampled_from([1, 3000, TURN_BYTES]), max_size=200)))
 def test_nothing_is_lost_and_every_order_stays(sizes: dict[str, list[int]]) -> None:
-    """Whatever waits of whom: each record once, each partition in its order, no turn too long."""
+    """For any backlog each record is returned once, each partition keeps its order, and no turn is too long."""
     found = turns(holding(**sizes))
     for topic, each in sizes.items():
         assert [offset for turn in found for offset in turn.get(topic, ())] == list(range(len(each)))

@@ -218,7 +218,7 @@ def test_a_period_that_began_before_the_charter_is_said_by_a_key_that_holds(watc
 
 
 def test_a_bad_tick_changes_nothing(watch: Watch) -> None:
-    """What is no tick is passed over."""
+    """An invalid tick is ignored."""
     for value in (None, b"", b"{}", b'{"at":"yesterday"}'):
         watch.ticks += 1
         assert watch.follower.tick(Record(topics.TICKS, 0, watch.ticks, NOW, value)).outputs == ()

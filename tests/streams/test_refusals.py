@@ -43,7 +43,7 @@ def test_what_is_held_is_given_back_whole_and_in_order() -> None:
 
 
 def test_it_is_said_after_ten_seconds_at_the_latest() -> None:
-    """Not before, and a topic of which nothing is held says nothing."""
+    """Collected refusals are stated after ten seconds at the latest; a topic without any is silent."""
     book = spent()
     book.hold(record(100), 100, 0.5)
     assert not list(book.due(10.4))

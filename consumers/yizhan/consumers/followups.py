@@ -1,10 +1,10 @@
-"""What the station says of obligations, kept: one row a step, and what follows from the rows.
+"""Stores the station's statements about obligations, one row per step, and derives their state.
 
 Law 2: only a statement whose signature holds under the charter is a row.
 Law 4: ``(obligation, step)`` is unique: whatever is read again, a step is one row.
 
-Rule 1: an obligation is over when one of its rows ends it, in whatever order they came; nothing here decides that.
-Rule 2: another statement for a step that is here stays aside: evidence against the station.
+Rule 1: an obligation is over when one of its rows ends it, in any order of arrival; nothing here decides that.
+Rule 2: another statement for a known step is set aside: evidence against the station.
 Rule 3: every function works inside its caller's lock or transaction.
 """
 

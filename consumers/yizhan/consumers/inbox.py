@@ -7,9 +7,9 @@ Law 5: an item names the rule that brought it, as the postmark does and as we co
 Rule 1: no record, however made, raises out of ``receive``: what cannot be shown is kept aside. Only a
         failing disk (``StoreError``) stops the reader, and then nothing of the step was stored.
 Rule 2: a ring is the row's own state, so it happens once an event, whatever dies or is read again.
-Rule 3: receipts leave through the desk, after the row is durable; what the desk does not take is owed.
+Rule 3: receipts are sent through the outbox, after the row is durable; what the outbox does not take stays owed.
 
-Many processes may have one inbox open: one reader, the desk's commands.
+Several processes may have one inbox open: one reader, and the commands of officers.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What an officer sees: items as they stand now, and what was kept beside them.
+"""What an officer sees: items in their present state, and what is stored with them.
 
-Rule 1: everything here is told from rows that were verified when they were written.
-Rule 2: superseded and withdrawn are looked up, never written down: whichever came first, it shows.
-        They bind only from the same county, about the very hash; an exercise takes back no real event.
+Rule 1: everything here is read from rows that were verified when they were written.
+Rule 2: superseded and withdrawn are looked up, never stored, so the order of arrival does not matter.
+        They count only from the same county and for the same hash; an exercise withdraws no real event.
 Rule 3: every function works inside its caller's lock; none opens a transaction.
 """
 

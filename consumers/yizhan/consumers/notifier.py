@@ -1,7 +1,7 @@
 """Delivers outcomes to the observer on a separate thread.
 
 Rule 1: a slow or stopped screen never keeps the next alarm from being stored.
-Rule 2: what is told is in the database already; when a screen falls too far behind, the oldest is dropped.
+Rule 2: every outcome is in the database already; if a screen falls too far behind, the oldest outcome is dropped.
 """
 
 from __future__ import annotations

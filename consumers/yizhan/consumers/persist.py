@@ -1,8 +1,8 @@
-"""How a checked record becomes a row.
+"""Stores a checked record as a row.
 
-Rule 1: an alarm rings unless it was withdrawn or is over; whichever came first, alarm or withdrawal.
-        An update or a final report rings too where the first report, which would have rung, is not here.
-Rule 2: evidence is kept as it came: what does not verify, and a second event under one id.
+Rule 1: an alarm rings unless it was withdrawn or is over, whether alarm or withdrawal arrived first.
+        An update or a final report rings too if the first report, which would have rung, is not here.
+Rule 2: evidence is stored unchanged: what does not verify, and a second event with the same id.
 Rule 3: every function works inside its caller's transaction.
 """
 

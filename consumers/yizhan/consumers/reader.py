@@ -1,16 +1,15 @@
-"""From Kafka to the inbox. Attached files come beside it (``fetcher``).
+"""Reads records from Kafka into the inbox. Attached files are read by ``fetcher``.
 
 Law 4: a record's row is committed before its offset; what is read again changes nothing.
 
-Rule 1: nothing slow stands between a record and its row: offsets are told to Kafka at most once a
-        second, receipts go out in the pauses, whoever is told is told in another thread, and so are
-        SQLite's checkpoints made.
-Rule 2: a line or broker that fails is tried again, for weeks if need be.
-Rule 3: where to read on stands in the database, a cluster each: a restored backup reads again what it
-        missed, a broker whose disk was lost is read from its beginning. Kafka is told only for its figures.
-Rule 4: records that the client cannot decode are skipped aloud. After such an error kafka-python 3.0.12
-        never returns from another ``poll`` at that offset, so the consumer is thrown away.
-Rule 5: one reader an inbox.
+Rule 1: nothing slow happens between a record and its row: offsets are committed to Kafka at most once a second,
+        receipts are sent in the pauses, the observer and SQLite's checkpoints have threads of their own.
+Rule 2: a connection or broker that fails is tried again, for weeks if necessary.
+Rule 3: the position to continue from is in the database, one per cluster: a restored backup reads again what it
+        missed, a broker whose disk was lost is read from its beginning. Kafka's own offsets are for its figures only.
+Rule 4: records that the client cannot decode are skipped with an error in the log. After such an error kafka-python
+        3.0.12 never returns from another ``poll`` at that offset, so the consumer is replaced.
+Rule 5: an inbox has one reader.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ content goes when its term is over follows 《中华人民共和国个人信息�
 and art. 47 (erased when the term is over).
 
 Rule 1: years are counted from the end of the calendar year in which the station received the event.
-Rule 2: a type that stands in no row is kept for ever: an older program destroys nothing that it does not know.
+Rule 2: a type without a row is kept for ever: an older program destroys nothing that it does not know.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The tables of an inbox.
 
-Law 4: ``items.id`` is unique: whatever is read again, an event is one row.
+Law 4: ``items.id`` is unique: an event that is read again is still one row.
 
-Rule 1: what was signed is kept as its bytes; columns beside it are only an index.
+Rule 1: signed data is stored as its bytes; other columns are only an index.
 Rule 2: instants are written as in the contract, so that they sort as text.
 """
 

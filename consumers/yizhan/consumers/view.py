@@ -3,8 +3,8 @@
 Rule 1: ``InboxView`` opens the database to read only: it needs no key, creates no file, migrates nothing and takes no
         write lock (``runtime.store.read_store``). ``Inbox`` is the same class, opened to write.
 Rule 2: several threads may ask; they take turns.
-Rule 3: whether a key was in others' hands may be learnt years later: that an item is doubtful is never
-        written down, but asked of the newest charter each time it is shown.
+Rule 3: that a key was compromised may be learnt years later: whether an item is doubtful is never stored, but
+        looked up in the newest charter each time it is shown.
 """
 
 from __future__ import annotations

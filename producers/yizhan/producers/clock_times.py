@@ -1,9 +1,9 @@
 """Days and clock times as people in China write them.
 
-Rule 1: a day and an hour are both there; a year is never guessed.
-Rule 2: the word before an hour decides between the two halves of the day; where the two contradict, or midnight could
-        be that of two days (晚上12点), it is no time.
-Rule 3: a time without a zone is Beijing's, and has a UTC: a day before any calendar of UTC is no time.
+Rule 1: a day and an hour are both required; a year is never guessed.
+Rule 2: the word before an hour decides between the two halves of the day; if the two contradict each other, or midnight
+        could belong to two days (晚上12点), it is no time.
+Rule 3: a time without a zone is Beijing time; one that cannot be expressed in UTC is no time.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ Rule 3: the offset read in the postings is stored in the same database and trans
         content: a restored backup continues from its own offset, and so sees numbers that it never assigned.
 Rule 4: lost data of a broker is detected by its cluster's id, or by a log that ends before an event
         that it had; then everything unconfirmed is queued again.
-Rule 5: the station answers in the order of the log. An event behind its last answer is not overdue
-        but waiting: a second copy would be further behind, and make a slow station slower.
+Rule 5: the station answers in the order of the log. An event after the last one answered is not overdue but waiting:
+        a second copy would wait even longer, and make a slow station slower.
 """
 
 from __future__ import annotations

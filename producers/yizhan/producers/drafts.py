@@ -1,10 +1,10 @@
-"""Drafts: what a desk or another system hands over to be sent, JSON objects one after the other.
+"""Drafts: JSON objects that officers or other systems submit for sending.
 
-Rule 1: nothing is derived: what stands in the header comes from the draft; texts are tidied (``text_cleaning``).
+Rule 1: nothing is derived: the attributes of the header come from the draft; texts are cleaned (``text_cleaning``).
 Rule 2: a bad line names file, line and field, and the lines after it are still read.
 Rule 3: the payload is checked in full, by its type, before anything is sealed.
 Rule 4: what the header says for the station (``wants``, ``period``, a plan's ``expires``) follows from the payload.
-Rule 5: what only the system may say (receipts, lane heads) is no draft.
+Rule 5: events that only the system may send (receipts, lane heads) cannot be drafts.
 """
 
 from __future__ import annotations

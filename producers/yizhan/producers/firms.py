@@ -1,7 +1,7 @@
 """NASA FIRMS: satellite detections of fire, from the CSV files that NASA publishes.
 
-Rule 1: a county reports its own territory: a detection elsewhere is counted and left to whose it is.
-Rule 2: what touches no other member is listed and stays (the agreement is about matters that touch both).
+Rule 1: a county reports its own territory: a detection elsewhere is counted and left to its county.
+Rule 2: a detection that touches no other member is listed and not sent (the agreement is about matters of both).
 Rule 3: the same detection has the same ``external_ref``, whenever, however often and from whichever product it is
         imported: canonical name of the satellite, minute, position with the four decimals that every product has.
 Rule 4: a bad row names file, line and column, and the good rows still go.

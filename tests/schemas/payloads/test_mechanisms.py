@@ -164,7 +164,7 @@ def test_a_dispute_moves_along_its_table() -> None:
 
 
 def test_a_dispute_that_is_closed_is_final() -> None:
-    """And one that is not, is not."""
+    """A dispute with stage final is closed, and only such a one."""
     assert disagreeing("dispute.case", DISPUTE, "final") == ["state"]
     assert disagreeing("dispute.case", DISPUTE | {"state": "办结"}, "update") == ["state"]
     assert disagreeing("dispute.case", DISPUTE | {"state": "办结"}, "final") == []

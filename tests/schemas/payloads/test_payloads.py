@@ -196,7 +196,7 @@ def test_a_grade_says_on_what_it_rests() -> None:
 
 
 def test_what_is_not_judged_is_f6() -> None:
-    """A default never claims reliability."""
+    """Without an assessment the reliability is F6."""
     model = parse_strict("yizhan.intelligence.report.v1", REPORT)
     assert isinstance(model, IntelligenceReport)
     assert (model.source_reliability, model.credibility) == ("F", 6)
@@ -211,7 +211,7 @@ def test_a_receipt_is_the_headers_receipt_and_a_person() -> None:
 
 @pytest.mark.parametrize("stage", ["acknowledged", "acted", "declined"])
 def test_a_persons_word_names_the_person(stage: str) -> None:
-    """Nobody acknowledges anonymously."""
+    """A receipt of a person names the person."""
     assert "by" in faults("yizhan.receipt.v1", without(RECEIPT, "by") | {"stage": stage})[""]
 
 
@@ -227,7 +227,7 @@ def test_a_delivered_receipt_is_cumulative() -> None:
 
 @pytest.mark.parametrize("notice", [{"kind": "text"}, NOTICE | {"text": "你好"}, {"kind": "lane_heads"}, {"kind": "x"}])
 def test_a_notice_has_one_shape(notice: dict[str, Any]) -> None:
-    """Lanes or a text, as its kind says."""
+    """A notice has lanes or a text, as its kind says."""
     faults("yizhan.notice.v1", notice)
     parse_strict("yizhan.notice.v1", {"kind": "text", "text": "本周六系统维护"})
 

@@ -76,7 +76,7 @@ def test_an_unknown_type_is_shown_raw() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xfe", b"[1]", b"fire!", b'{"a":1,"a":2}', b"[" * 100_000, b'{"a":NaN}'])
 def test_what_is_no_json_object_is_shown_as_text(data: bytes) -> None:
-    """Even then the officer sees what came."""
+    """A payload that is no JSON object is shown as text."""
     found = read(FOREST_FIRE, data)
     assert found.text == data.decode("utf-8", "replace")
     assert found.problems

@@ -1,15 +1,15 @@
 """Plans rings: for whom and from when, by an item, a step that the station stated, or the county's own clock. Pure.
 
-Law 4: a step of an alarm's ladder has one name, whether our clock planned it or the station says it: it is one ring,
-       at whichever comes first.
+Law 4: a step of an alarm's ladder has one name, whether our clock or the station states it: it is one ring, at the
+       earlier of the two instants.
 
-Rule 1: alarms, and what the station or our clock says of one that nobody acknowledged, know no quiet hours.
-Rule 2: a person's word that is flash or urgent rings like an alarm, but once, with no ladder.
-        Other notices are told together, outside the quiet hours. A reminder comes at its minute; in the quiet hours it
-        waits for their end, unless its term ends before or is one of hours: where a fire burns, say.
-Rule 3: what is older than ``oldest_hours`` does not ring by itself: one ring tells of all such alarms.
-Rule 4: what came to the station a while ago waits a moment: an inbox that is read again may be about to read that it
-        was answered.
+Rule 1: alarms and the steps of an alarm that nobody acknowledged ignore the quiet hours.
+Rule 2: a person's notice that is flash or urgent rings like an alarm, but once, without a ladder.
+        Other notices are grouped, outside the quiet hours. A reminder rings at its minute; in the quiet hours it waits
+        for their end, unless its term ends before or is one of hours, such as that of a burning fire.
+Rule 3: an alarm older than ``oldest_hours`` does not ring by itself: one ring reports all such alarms.
+Rule 4: an event that the station received a while ago waits a moment: an inbox that is read again may be about to
+        read its acknowledgement.
 """
 
 from __future__ import annotations

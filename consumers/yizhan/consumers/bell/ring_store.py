@@ -1,11 +1,11 @@
 """The bell's book: rings and tries, in the inbox's database, on a connection of its own.
 
-Law 4: ``(subject, step, rung)`` is unique: planned by whom and however often, a ring is one row.
+Law 4: ``(subject, step, rung)`` is unique: a ring is one row, however often it is planned.
 
-Rule 1: that a ring is being sent is on the disk before it is sent, and what came of it after. A process that dies in
-        between leaves it ``tried``: it is sent once more, because a fire heard twice is better than one not heard.
-Rule 2: whether it is still wanted is looked up in the transaction that says it is being sent: what was acknowledged
-        before is not sent, at any channel.
+Rule 1: a ring is marked as being sent, on the disk, before it is sent, and its outcome is stored afterwards. A process
+        that dies in between leaves it ``tried``, and it is sent again: two messages about a fire are better than none.
+Rule 2: whether a ring is still needed is checked in the transaction that marks it: after an acknowledgement it is not
+        sent on any channel.
 Rule 3: rows hold ids and words, never content.
 """
 

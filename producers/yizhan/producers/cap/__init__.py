@@ -1,7 +1,8 @@
 """CAP 1.2 (OASIS Common Alerting Protocol, 1 July 2010) of fires, hotspots and natural disasters, out and in.
 
 Rule 1: pure: bytes, books and the time are arguments.
-Rule 2: what goes out comes back: what CAP has no place for stands in ``parameter`` elements ``yizhan:…``.
+Rule 2: an exported event can be imported again: what CAP has no element for is in ``parameter`` elements
+        ``yizhan:…``.
 Rule 3: an exercise or a test never becomes real on the way, nor the other way round.
 Rule 4: a message that is read becomes a draft: an officer of the county answers for it; an XML signature is not
         verified.

@@ -1,8 +1,8 @@
-"""A message that was read, as drafts of a county's own.
+"""Makes drafts of this county from a CAP message that was read.
 
-Rule 1: another county's event becomes one's own: its officers, its recipients and its references stay behind,
-        and the summary says whose message it was.
-Rule 2: an update goes on with what this county sent of the message before, whatever time its reference names.
+Rule 1: another county's event becomes an event of this county: its officers, recipients and references are left out,
+        and the summary names the sender of the message.
+Rule 2: an update continues the event that this county sent for the earlier message, whatever time its reference names.
 """
 
 from __future__ import annotations

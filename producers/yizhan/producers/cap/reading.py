@@ -2,11 +2,12 @@
 
 Rule 1: status is read from its element only: Actual, Exercise, Test; System and Draft are no events of anybody.
 Rule 2: what a message does not say is left empty for an officer: nobody is dead or unhurt because CAP has no word.
-Rule 3: each ``info`` of the Chinese language (else of the first) is one event; the others say the same again.
-Rule 4: an unknown event is refused with the list of what is known, and the others go on.
+Rule 3: each ``info`` in Chinese (else in the first language) is one event; the others are its translations.
+Rule 4: an unknown event is refused with the list of known ones, and the other events are still read.
 Rule 5: what does not fit is named, never dropped in silence.
 Rule 6: every area counts: polygons, circles with their radius and county codes say together whom an event touches.
-Rule 7: a message that is over is said to be; an all-clear for what this county never sent is no first report.
+Rule 7: an expired message is reported as expired; an all-clear for an event that this county never sent is no first
+        report.
 Rule 8: one message has one reference, made of sender, identifier and sent: it is sent once.
 """
 
