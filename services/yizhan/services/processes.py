@@ -7,6 +7,7 @@ Rule 2: nothing here needs a Kafka client; starting and ending: ``process_contro
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,10 +87,13 @@ def _has_key(folder: Path, kind: str = "") -> bool:
 
 
 def has_broker(home: Home) -> bool:
-    """Return whether this home has its own broker: one that was started before, or the only one it can have."""
-    if (home.path / BROKER).is_dir():
-        return True
-    return _has_key(home.path / STATION) and "bootstrap_servers" not in home.settings.model_fields_set
+    """Return whether the broker of the settings is this home's own, or would be: with a station, and none named."""
+    if "bootstrap_servers" not in home.settings.model_fields_set:
+        return _has_key(home.path / STATION)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        port = json.loads((home.path / BROKER / "ports.json").read_text())["broker"]
+        return home.settings.bootstrap_servers == f"127.0.0.1:{port}"
+    return False
 
 
 def is_running(process: HomeProcess) -> bool:

@@ -204,7 +204,7 @@ def _county(home: Home, status: CountyStatus, found: HomeStatus) -> None:
         _bell(home, county, found)
     with found.part(marked("会签"), county):
         if (path := cosigner_path(home, county)).exists():
-            with MirrorView(path) as mirror:
+            with MirrorView(path, county, home.charters) as mirror:
                 standing = mirror.evidence(standing=True)
             if standing:
                 sentence = marked("有 {count} 件不利于账本的证据没有查明，本县不再会签")
