@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from tests.services.test_access_log import NoPassphrase
 from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, publish
-from tests.world.waiting import until
+from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.process import StopSignal
@@ -199,3 +201,16 @@ def test_a_sending_that_fails_waits_for_whoever_looks(home: Path) -> None:
         stop.set()
         raise OSError(message)
     assert "outbox-monitor" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_person_at_the_terminal_sees_that_it_sends(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``outbox run`` says whose outbox it sends; Ctrl-C ends it with 130, also where no broker answers."""
+    monkeypatch.setenv("YIZHAN_KAFKA_SECURITY", "plaintext")
+    monkeypatch.setenv("YIZHAN_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    program = ["-m", "yizhan.cli", "--home", str(home), "outbox", "run", "--county", "寿宁"]
+    with pexpect.spawn(sys.executable, program, encoding="utf-8", timeout=LIMIT_SECONDS) as child:
+        child.expect("正在送出 350924 寿宁县 的发件箱")
+        child.sendintr()
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 130

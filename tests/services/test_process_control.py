@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.world.command import run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.stand_ins import NAMES, broker_elsewhere, stand_in
 from tests.world.waiting import LIMIT_SECONDS, until
@@ -129,5 +130,9 @@ def test_logs_are_read_from_their_end(home: Home) -> None:
         file.write("later\n")
     assert new_text(path, end) == ("later\n", end + 6)
     assert set(log_files(home)) == set(NAMES)
+    shown = run("--home", str(home.path), "logs", "--lines", "2").out
+    assert shown.count("ledger | ") == 2
+    assert "station | Worker ready" in shown
+    assert run("--home", str(home.path), "logs", "ledger", "--lines", "1").out == "later\n"
     with pytest.raises(NotFound):
         log_files(home, "nobody")

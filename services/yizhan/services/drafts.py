@@ -295,7 +295,9 @@ def send_draft(
     with open_outbox(home, county, passphrases) as outbox, open_drafts(home, county) as store:
         _require_unsent(outbox, store, found)
         if not goes_unasked(judged, forced=confirmed):
-            raise DraftHeld(marked("没有人可问，草稿 {n} 没有发出"), n=n, hint=Action.to("draft.send", n=n, county=county))
+            raise DraftHeld(
+                marked("没有人可问，草稿 {n} 没有发出"), n=n, hint=Action.to("draft.send", n=n, county=county)
+            )
         event = attach_files(outbox, draft, files, progress) if files else draft
         store.sending(n, outbox.clock())
         sent = outbox.publish(event.model_copy(update={"external_ref": draft.external_ref or draft_reference(found)}))
