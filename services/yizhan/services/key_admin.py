@@ -21,11 +21,11 @@ from yizhan.schemas.charter import Charter, RegisteredKey
 from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import CosigningKey, SealingKey, SigningKey, save
+from yizhan.schemas.topics import STATION
 from yizhan.services.errors import Conflict
 from yizhan.services.home import Home
 from yizhan.services.keys import KeyFile, KeyStatus, PassphraseSource, key_files, key_status
 
-STATION: Final = "station"
 LEDGER: Final = "ledger"
 _NOT_COUNTIES: Final = frozenset({STATION, LEDGER})
 """Owners of keys that are no county; their folders in the home bear these names."""

@@ -26,7 +26,6 @@ from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
 from yizhan.services.processes import (
     BROKER,
-    STATION,
     HomeProcess,
     ProcessState,
     State,
@@ -46,7 +45,7 @@ STOP_SECONDS: Final = 30.0
 _FOLDER: Final = "run"
 _LOOK_SECONDS: Final = 0.05
 _LAST_LINES: Final = 12
-_ORDER: Final = ("cosign", "ledger", "outbox", "inbox", STATION, BROKER)
+_ORDER: Final = ("cosign", "ledger", "outbox", "inbox", topics.STATION, BROKER)
 """The order of their ends, by the first part of the name: who sends before who forwards."""
 Command = Callable[[Action], Sequence[str]]
 """Makes the command line that carries out an action in this home."""

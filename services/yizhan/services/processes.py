@@ -22,6 +22,7 @@ from yizhan.runtime.file_lock import holder, is_shared
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import join_list, marked
+from yizhan.schemas.topics import STATION
 from yizhan.services.home import Home
 from yizhan.services.ledger import COSIGNER_LOCK
 from yizhan.services.stores import INBOX_FILE, OUTBOX_FILE
@@ -29,7 +30,6 @@ from yizhan.services.stores import INBOX_FILE, OUTBOX_FILE
 WORKER_LOCK: Final = "worker.lock"
 """Shared by the station and its standbys."""
 BROKER: Final = "broker"
-STATION: Final = "station"
 _TAIL_BYTES: Final = 1 << 20
 State = Literal["started", "running", "ended", "not_ready", "stopped"]
 """Started and ready; ran already, and goes on; ended at once; not ready in time, and goes on; ended by us."""

@@ -271,7 +271,7 @@ def _obligations(
 def _bell(home: Home, county: str, found: HomeStatus) -> None:
     if not bell_path(home, county).exists():
         if _receives(home, county):
-            sentence = marked("没有设铃（bell.toml），报警只在 yizhan inbox run 的屏幕上响，叫不到人")
+            sentence = marked("没有设铃（bell.toml），报警只在收件进程的屏幕上响，叫不到人")
             found.add("no_bell", sentence, Action.to("bell.init", county=county), county=county)
         return
     bell, test = bell_status(home, county), Action.to("bell.test", county=county)
