@@ -84,7 +84,7 @@ def test_a_fire_is_asked_for_shown_and_sent(yizhan: Run, home: Path, language: s
     assert 2500 < payload["border"]["distance_m"] < 3200
     assert yizhan("draft", "list", "--county", SHOUNING).out.strip() == "没有草稿"
     # Whoever signed is proposed the next time.
-    with DraftStore(home / "counties" / SHOUNING / "drafts.sqlite3") as book:
+    with DraftStore(home / "counties" / SHOUNING / "drafts.sqlite3", SHOUNING) as book:
         assert book.office()["drafted_by"] == {"name": "叶某", "badge": "035112"}
 
 
