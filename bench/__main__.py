@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import bulletin, charter, closing, crypto, files, latency, ledger, obligations, recovery, start, throughput
-from bench.harness import ground, say
+from bench.harness import end_in_order, ground, say
 from bench.short import SHORT, shorten
 
 PARTS = {
@@ -59,6 +59,7 @@ def main() -> int:
     parser.add_argument("--only", nargs="+", choices=PARTS, metavar="NAME", help="; ".join(PARTS))
     parser.add_argument("--short", action="store_true")
     asked = parser.parse_args()
+    end_in_order()
     if asked.short:
         shorten()
     chosen = asked.only or list(SHORT if asked.short else PARTS)
@@ -98,4 +99,8 @@ def _write(path: Path, results: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        say("interrupted; nothing is left running" + (f"; {PART} has what was measured" if PART.is_file() else ""))
+        sys.exit(130)

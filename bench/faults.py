@@ -27,14 +27,13 @@ from typing import TYPE_CHECKING, Any, Final
 from bench.faults_count import Counting, has, missing
 from bench.faults_ledger import LEDGER, LedgerCount, inject
 from bench.faults_world import PARTNER, PER_SECOND, STATION, inbox, publisher, world
-from bench.harness import say
+from bench.harness import end_in_order, say
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.sample import TWO
 from yizhan.streams.errors import StationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from types import FrameType
 
     from bench.faults_world import World
 
@@ -170,6 +169,7 @@ FAULTS: Final = {
 NAMES: Final = [*FAULTS, CALLS]
 BASELINE: Final = Fault("no fault, for comparison", 0)
 BASELINE_SECONDS: Final = 15.0
+SHORT_PER_SECOND: Final = 6
 SHORT: Final = {"each_killed": Fault("kill -9 of station, inbox and publisher, one after the other", 3, Hurting.each)}
 
 
@@ -286,15 +286,11 @@ def run(
 
 def short() -> dict[str, Any]:
     """Kill each of the three once, as `make test` does: one section, without another for comparison."""
-    return run(list(SHORT), baseline_seconds=0)
+    return run(list(SHORT), rate=SHORT_PER_SECOND, baseline_seconds=0)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _interrupted(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def main() -> int:
@@ -307,7 +303,7 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="keep the home, whatever came of it")
     parser.add_argument("--seed", type=int, default=1, help="of the moments at which is killed (1)")
     chosen = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupted)
+    end_in_order()
     if chosen.only == [CALLS]:
         calls = inject()
         print(json.dumps(calls, indent=2, ensure_ascii=False))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -27,6 +28,7 @@ from yizhan.services.sample import make_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from types import FrameType
 
     from yizhan.runtime.connection import KafkaConnection
 
@@ -146,6 +148,15 @@ def ground(*, keep_running: bool = False) -> Iterator[Ground]:
 def _key(home: Path, code: str, role: str) -> Path:
     (path,) = (home / "counties" / code / "keys").glob(f"{role}-*.pem")
     return path
+
+
+def end_in_order() -> None:
+    """Let SIGTERM take everything down, as Ctrl-C does: a broker would go on otherwise."""
+    signal.signal(signal.SIGTERM, _interrupted)
+
+
+def _interrupted(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def say(words: str) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from bench.harness import Ground
 
 SOURCE, PARTNER = "350924", "331126"
-EVENTS, RUNS = 4000, 3
+EVENTS, RUNS = 2000, 3
 PAYLOAD = b'{"summary":"' + b"x" * 1000 + b'"}'
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from tests.services.test_access_log import NoPassphrase
 from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, publish
+from tests.world.waiting import LIMIT_SECONDS
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import speaking
@@ -145,3 +148,16 @@ def test_what_a_sending_process_does_is_told_from_its_outbox(yizhan: Run, home: 
     assert f"驿站已接收 森林火灾 {fire} → 331126 庆元县" in line
     assert before[0] not in line
     assert monitor.look() is None
+
+
+def test_a_person_at_the_terminal_sees_that_it_sends(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``outbox run`` says whose outbox it sends; Ctrl-C ends it with 130, also where no broker answers."""
+    monkeypatch.setenv("YIZHAN_KAFKA_SECURITY", "plaintext")
+    monkeypatch.setenv("YIZHAN_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    program = ["-m", "yizhan.cli", "--home", str(home), "outbox", "run", "--county", "寿宁"]
+    with pexpect.spawn(sys.executable, program, encoding="utf-8", timeout=LIMIT_SECONDS) as child:
+        child.expect("正在送出 350924 寿宁县 的发件箱")
+        child.sendintr()
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 130

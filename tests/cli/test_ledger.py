@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from yizhan.schemas.postmark import Decided, Origin, Postmark
 from yizhan.schemas.timestamps import written
 from yizhan.services.errors import NoKey
 from yizhan.services.home import Home
-from yizhan.services.ledger import cosigning_key_source, ledger_folder, ledger_key_source, open_cosigner
+from yizhan.services.ledger import cosigner_path, cosigning_key_source, ledger_folder, ledger_key_source, open_cosigner
 
 ME, PARTNER = "350924", "331126"
 EVENT = f"{ME}-20261124test-1"
@@ -173,7 +175,9 @@ def test_evidence_is_shown_and_settled(log: Path, home: Path, yizhan: Run) -> No
         other = fork.publish(keys, utc_now() + timedelta(seconds=5))
     with open_cosigner(app, ME) as cosigner:
         assert cosigner.take([other], "c", 3) == "fork"
-    assert "未查明" in yizhan("ledger", "status", "--county", ME).err
+    with closing(sqlite3.connect(cosigner_path(app, ME), isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")  # as the running cosigner does
+        assert "未查明" in yizhan("ledger", "status", "--county", ME).err
     settle = ("ledger", "settle", "1", "--county", ME, "--name", "陈立新", "--badge", "352017", "--note", "两台机器")
     assert yizhan(*settle).code == 0
     told = json.loads(yizhan("ledger", "status", "--county", ME, "--json").out)

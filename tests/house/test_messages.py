@@ -195,3 +195,14 @@ def test_chinese_sentences_have_no_english_words(messages: dict[str, str]) -> No
 def test_an_english_word_in_a_chinese_sentence_is_found(sentence: str) -> None:
     """The list of allowed words is not so long that anything passes."""
     assert latin_words(sentence) - LATIN_ALLOWED
+
+
+def test_only_faces_name_commands(places: dict[str, set[str]]) -> None:
+    """A sentence of a service or a part names no command: what can be done is an ``Action``, which each face prints."""
+    named = {
+        message: place
+        for message, found in places.items()
+        for place in found
+        if re.search(r"\byizhan [a-z]", message) and not place.startswith(("cli/", "demo/"))
+    }
+    assert named == {}

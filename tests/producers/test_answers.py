@@ -33,7 +33,7 @@ def test_the_sender_sees_that_it_was_let_in_and_by_which_rule(desk: Desk, outbox
     (posting,) = outbox.postings()
     assert (posting.state, posting.stamped_way, posting.stamped_rule) == ("accepted", "alarm", "fire")
     assert (posting.way, posting.rule) == ("alarm", "fire")
-    assert outbox.awaiting() == 0
+    assert outbox.figures().awaited == 0
     event = outbox.event(sent.id)
     assert event is not None
     assert event.postmark is not None

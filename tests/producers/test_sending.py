@@ -174,7 +174,7 @@ def test_of_cumulative_receipts_only_the_newest_goes_again(desk: Desk, outbox: O
     dispatch.enter_cluster("another", 0, 0)
     assert desk.send_all(dispatch) == sent[2:]
     assert {head.recipient: head.void for head in outbox.lane_heads()} == {QINGYUAN: (1, 2), CANGNAN: ()}
-    assert outbox.awaiting() == 2
+    assert outbox.figures().awaited == 2
     assert dispatch.voids_untold()
 
 
@@ -185,9 +185,9 @@ def test_weeks_without_a_network_lose_nothing(desk: Desk, outbox: Outbox, dispat
         sent.append(outbox.publish(fire()).id)
         desk.later(86_400)
         dispatch.requeue_overdue()
-    assert outbox.oldest_age() == 21 * 86_400
+    assert outbox.figures().oldest_seconds == 21 * 86_400
     assert desk.send_all(dispatch) == sent
-    assert outbox.oldest_age() == 0
+    assert outbox.figures().oldest_seconds == 0
     assert sent[0].startswith(SHOUNING)
 
 

@@ -73,7 +73,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "contract": ("json_schema", "json_schemas"),
     "key_admin": ("destroy_key", "generate_keys", "own_keys", "retired_key"),
     "ledger": (
-        "cosigner_path", "cosigning_key_source", "ledger_folder", "ledger_key_source", "open_cosigner",
+        "cosigner_path", "cosigning_key_source", "ledger_folder", "ledger_key_source", "open_cosigner", "read_mirror",
         "open_statements",
     ),
     "ledger_running": ("known_checkpoints", "opened_cosigning", "opened_ledger", "rebuild_ledger", "refill_from_topic"),

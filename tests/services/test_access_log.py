@@ -12,7 +12,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from types import FunctionType
@@ -358,6 +358,11 @@ ARGUMENTS: dict[str, Callable[[Case], object]] = {
     "key": lambda it: it.key,
     "partner": lambda _it: None,
     "label": lambda it: it.label,
+    "since": lambda it: it.now - timedelta(days=30),
+    "limit": lambda _it: 100,
+    "event_id": lambda it: it.fire,
+    "sources": lambda it: AuditSources(it.home),
+    "data": lambda it: it.envelope,
 }
 
 
@@ -367,7 +372,7 @@ def simple() -> dict[str, tuple[FunctionType, list[str]]]:
     for name, function in public_functions():
         parameters = inspect.signature(function).parameters.items()
         needed = [each for each, parameter in parameters if parameter.default is parameter.empty]
-        if name in listed and "home" in needed and set(needed) <= ARGUMENTS.keys():
+        if name in listed and {"home", "sources"} & set(needed) and set(needed) <= ARGUMENTS.keys():
             found[name] = (function, needed)
     return found
 

@@ -248,6 +248,10 @@ def test_logs_are_read_from_their_end(home: Home) -> None:
         file.write("later\n")
     assert new_text(path, end) == ("later\n", end + 6)
     assert set(log_files(home)) == set(NAMES)
+    shown = run("--home", str(home.path), "logs", "--lines", "2").out
+    assert shown.count("ledger | ") == 2
+    assert "station | Worker ready" in shown
+    assert run("--home", str(home.path), "logs", "ledger", "--lines", "1").out == "later\n"
 
 
 def test_a_log_is_followed_line_by_line(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -18,7 +20,8 @@ from yizhan.consumers.items import InboxQuery
 from yizhan.consumers.store import MIGRATIONS
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.queries import OutboxQuery
-from yizhan.services.actor import Actor
+from yizhan.runtime.errors import StoreError
+from yizhan.services.actor import Actor, process_account
 from yizhan.services.home import Home
 from yizhan.services.inbox import list_items
 from yizhan.services.outbox import list_events, list_postings, list_waiting_files
@@ -32,6 +35,7 @@ from yizhan.services.stores import (
     read_drafts,
     read_inbox,
     read_outbox,
+    scratch_outbox,
 )
 
 ACTOR = Actor("test (1000)", "test")
@@ -123,6 +127,26 @@ def test_an_inbox_of_an_older_version_is_listed_and_stays(home: Home) -> None:
         assert inbox is not None
         assert len(inbox.items()) == 1
     assert contents(home) == before
+
+
+def test_nothing_is_tried_out_against_an_outbox_that_cannot_be_copied(home: Home) -> None:
+    """It would call new what was sent before; a copy that a killed process left is removed."""
+    left = home.county_folder(SHOUNING) / ".explain-x"
+    left.mkdir()
+    os.utime(left, (0, 0))
+    at = datetime.now(UTC)
+    with scratch_outbox(home, SHOUNING, home.charters.latest(), at) as outbox:
+        assert len(outbox.rows()) == 1
+    assert not left.exists()
+    outbox_path(home, SHOUNING).write_bytes(b"no database" * 400)
+    with pytest.raises(StoreError), scratch_outbox(home, SHOUNING, home.charters.latest(), at):
+        pass
+
+
+def test_the_account_is_the_processs_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the environment says of it does not count."""
+    monkeypatch.setenv("LOGNAME", "局长张三")
+    assert process_account() == f"{pwd.getpwuid(os.getuid()).pw_name} ({os.getuid()})"
 
 
 def test_drafts_are_read(home: Home) -> None:

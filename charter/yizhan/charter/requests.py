@@ -31,6 +31,7 @@ from yizhan.schemas.dsse import decode_base64, pae
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.keys import CosigningPublicKey, SigningPublicKey
 from yizhan.schemas.timestamps import instant, written
+from yizhan.schemas.topics import STATION
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from yizhan.schemas.keys import CosigningKey, SigningKey
 
 CONTENT_TYPE: Final = "application/vnd.yizhan.key-request.v1+json"
-STATION: Final = "station"
 COUNTY: Final = "county"
 COUNTY_OFFICES: Final = (ROOT, TARGETS, COUNTY)
 STATION_OFFICES: Final = (SNAPSHOT, TIMESTAMP)

@@ -30,9 +30,10 @@ from typing import TYPE_CHECKING, Any
 from yizhan.charter.contents import Offices, StationOffices, Terms
 from yizhan.charter.errors import CeremonyError
 from yizhan.charter.layout import ALLIANCE, POLICY, keys_path
-from yizhan.charter.requests import STATION, Request
+from yizhan.charter.requests import Request
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
+from yizhan.schemas.topics import STATION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

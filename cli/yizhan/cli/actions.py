@@ -47,6 +47,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "event.attach": "publish … --attach …",
     "event.reply": "reply {id} {text} --county {county} --name … --badge …",
     "home.start": "up",
+    "home.status": "status",
     "inbox.acknowledge": "inbox ack {id} --county {county} --name … --badge …",
     "inbox.background": "inbox run --county {county} --quiet",
     "inbox.export": "inbox export … --county {county}",

@@ -19,7 +19,6 @@ Became = Literal["stored", "duplicate", "conflict", "aside", "reference", "manif
 """What became of a record: a new row; one that was here; another event with an id that was here; kept
 aside; a digest's reference to an urgent event; a digest's manifest; the station's word on an obligation.
 """
-UNOPENABLE_ASIDE = "unopenable"
 
 
 @dataclass(frozen=True, slots=True)

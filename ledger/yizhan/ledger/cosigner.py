@@ -78,17 +78,11 @@ class Cosigner(LogMirror):
 
     def missing(self) -> list[tuple[str, bytes]]:
         """Return (subject, statement) for statements that we hold and that the log has lacked for too long."""
-        return self._awaited(self._clock() - self._patience)
+        return self.awaited(self._clock() - self._patience)
 
     def to_hand_in(self) -> list[tuple[str, bytes]]:
         """Return those that the log has lacked for half that time: they are to be handed in."""
-        return self._awaited(self._clock() - self._patience / 2)
-
-    def _awaited(self, before: datetime) -> list[tuple[str, bytes]]:
-        with wrapped(self._conn):
-            query = "SELECT subject, statement FROM held WHERE place IS NULL AND since < ? ORDER BY seq LIMIT 100"
-            rows = self._conn.execute(query, (written(before),))
-            return [(row["subject"], bytes(row["statement"])) for row in rows]
+        return self.awaited(self._clock() - self._patience / 2)
 
     # -- input --
 

@@ -99,6 +99,9 @@ class LogEvidence:
 class _Reading(Store):
     """What is asked of a copy, opened to read or to write."""
 
+    county: str
+    charters: Charters
+
     @property
     def head(self) -> Head:
         """The last tree that was checked."""
@@ -121,6 +124,42 @@ class _Reading(Store):
             rows = self._conn.execute(f"SELECT * FROM evidence {which} ORDER BY seq")  # noqa: S608 -- our own words
             return [LogEvidence(**dict(row)) for row in rows]
 
+    def awaited(self, before: datetime) -> list[tuple[str, bytes]]:
+        """Return (subject, statement) for at most 100 statements held since before an instant that the log lacks."""
+        with wrapped(self._conn):
+            query = "SELECT subject, statement FROM held WHERE place IS NULL AND since < ? ORDER BY seq LIMIT 100"
+            rows = self._conn.execute(query, (written(before),))
+            return [(row["subject"], bytes(row["statement"])) for row in rows]
+
+    def prove(self, statement: bytes) -> LogProof:
+        """Prove that a statement is in the log, from our own copy of its hashes.
+
+        Raises:
+            NoSuchStatement: it is not in our copy of the log.
+            LedgerNotReady: no checkpoint was checked yet.
+        """
+        with wrapped(self._conn):
+            query = "SELECT place FROM entries WHERE entry = ? AND place < ? ORDER BY place LIMIT 1"
+            row = self._conn.execute(query, (entry_of(statement), self.head.size)).fetchone()
+        notes = [note for note in (self.final(), self._row()["note"]) if note is not None]
+        if not notes:
+            message = "no checkpoint was checked here yet; start the cosigner"
+            raise LedgerNotReady(message, hint=Action.to("ledger.cosign", county=self.county))
+        for note in notes if row is not None else ():
+            opened, place = open_checkpoint(bytes(note), self.charters), int(row["place"])
+            if place < opened.checkpoint.size:
+                hashes = tiles.inclusion_proof(place, opened.checkpoint.size, self._tile)
+                proof = LogProof(statement, place, tuple(hashes), opened.note.to_bytes())
+                verify_proof(proof, self.charters)
+                return proof
+        raise NoSuchStatement("this statement is not in the part of the log that was checked here; try again soon")
+
+    def _tile(self, level: int, number: int) -> bytes:
+        with wrapped(self._conn):
+            query = "SELECT hashes FROM tiles WHERE level = ? AND number = ?"
+            row = self._conn.execute(query, (level, number)).fetchone()
+        return b"" if row is None else bytes(row["hashes"])
+
     def _row(self) -> sqlite3.Row:
         with wrapped(self._conn):
             row: sqlite3.Row = self._conn.execute("SELECT * FROM head").fetchone()
@@ -130,8 +169,9 @@ class _Reading(Store):
 class MirrorView(_Reading):
     """One county's copy, opened to read only: it creates no file and changes nothing."""
 
-    def __init__(self, path: Path) -> None:
-        """Open the database, which exists (``StoreError``)."""
+    def __init__(self, path: Path, county: str, charters: Charters) -> None:
+        """Open the database of a county, which exists (``StoreError``)."""
+        self.county, self.charters = county, charters
         super().__init__(read_store(path, _SCHEMA))
 
 
@@ -190,42 +230,13 @@ class LogMirror(_Reading):
                 message = f"there is no evidence {seq} that is not settled"
                 raise NoSuchStatement(message, hint=Action.to("ledger.status", county=self.county))
 
-    # -- hashes and proofs --
+    # -- hashes --
 
     def root_at(self, size: int) -> bytes:
         """Root of the first ``size`` leaves of our tree."""
         return tiles.root_at(size, self._tile)
 
-    def prove(self, statement: bytes) -> LogProof:
-        """Prove that a statement is in the log, from our own copy of its hashes.
-
-        Raises:
-            NoSuchStatement: it is not in our copy of the log.
-            LedgerNotReady: no checkpoint was checked yet.
-        """
-        with wrapped(self._conn):
-            query = "SELECT place FROM entries WHERE entry = ? AND place < ? ORDER BY place LIMIT 1"
-            row = self._conn.execute(query, (entry_of(statement), self.head.size)).fetchone()
-        notes = [note for note in (self.final(), self._row()["note"]) if note is not None]
-        if not notes:
-            message = "no checkpoint was checked here yet; start the cosigner"
-            raise LedgerNotReady(message, hint=Action.to("ledger.cosign", county=self.county))
-        for note in notes if row is not None else ():
-            opened, place = open_checkpoint(bytes(note), self.charters), int(row["place"])
-            if place < opened.checkpoint.size:
-                hashes = tiles.inclusion_proof(place, opened.checkpoint.size, self._tile)
-                proof = LogProof(statement, place, tuple(hashes), opened.note.to_bytes())
-                verify_proof(proof, self.charters)
-                return proof
-        raise NoSuchStatement("this statement is not in the part of the log that was checked here; try again soon")
-
     # -- internal --
-
-    def _tile(self, level: int, number: int) -> bytes:
-        with wrapped(self._conn):
-            query = "SELECT hashes FROM tiles WHERE level = ? AND number = ?"
-            row = self._conn.execute(query, (level, number)).fetchone()
-        return b"" if row is None else bytes(row["hashes"])
 
     def _load_builder(self) -> TreeBuilder:
         """Read the right edge of our tree."""

@@ -139,14 +139,6 @@ class OutboxView(OwnedStore):
         """Count the events that are to be sent now."""
         return self.figures().depth
 
-    def oldest_age(self) -> float:
-        """Seconds since the oldest event that was never sent was accepted; 0 for none."""
-        return self.figures().oldest_seconds
-
-    def awaiting(self) -> int:
-        """Count the events that were sent and that the station has not answered."""
-        return self.figures().awaited
-
     def lane_heads_announced(self) -> datetime:
         """Return when lane heads were last announced; before the first time, when the outbox was begun."""
         with self._reading() as conn:

@@ -6,6 +6,8 @@ Rule 2: each entry names the SHA-256 of the line before (the first: 64 zeros), s
 Rule 3: a chain alone cannot show that its end was cut off. Each exported book names the log's head;
         a log that does not contain a head named earlier was truncated or rewritten.
 Rule 4: several processes may write; they take turns by a lock on the file.
+Rule 5: a last line that was cut off (the power failed) is ended before the next is added: ``check`` names it, and
+        keeps what follows.
 """
 
 from __future__ import annotations
@@ -87,8 +89,8 @@ def append(path: Path, at: datetime, who: str, how: How, command: str, what: Seq
         handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         with contextlib.closing(os.fdopen(handle, "r+b", buffering=0)) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            head = _head(_last_lines(file.fileno()))
-            lines = b""
+            tail = _last_lines(file.fileno())
+            head, lines = _head(tail), b"" if tail.endswith(b"\n") or not tail else b"\n"
             for first in range(0, len(what) or 1, MAX_NAMED):
                 part = tuple(what[first : first + MAX_NAMED])
                 entry = AccessEntry(
@@ -122,13 +124,13 @@ def _last_lines(handle: int) -> bytes:
 
 
 def _head(tail: bytes) -> AccessLogHead:
-    """Return the head from the last whole line; one that cannot be parsed gets a number that ``check`` reports."""
+    """Return the head from the last line; one that cannot be parsed, or was cut off, keeps the number of its line."""
     line = tail.rstrip(b"\n").rpartition(b"\n")[2]
     if not line:
         return EMPTY
     with contextlib.suppress(ValueError, KeyError, TypeError):
         return AccessLogHead(n=int(strictjson.loads(line)["n"]), hash=line_hash(line))
-    return AccessLogHead(n=tail.count(b"\n"), hash=line_hash(line))
+    return AccessLogHead(n=tail.count(b"\n") + (not tail.endswith(b"\n")), hash=line_hash(line))
 
 
 def head(path: Path) -> AccessLogHead:

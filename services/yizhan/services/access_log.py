@@ -13,7 +13,6 @@ from pathlib import Path
 
 from yizhan.runtime import access_log
 from yizhan.runtime.clock import utc_now
-from yizhan.runtime.errors import StoreError
 from yizhan.services.actor import Actor
 from yizhan.services.home import Home
 
@@ -29,7 +28,7 @@ def access_log_path(home: Home, county: str) -> Path:
 
 def record(home: Home, county: str, actor: Actor, how: access_log.How, what: Sequence[str]) -> None:
     """Write an access down (``StoreError`` if it cannot be)."""
-    who = str(actor)[:_MOST_CHARACTERS]
+    who = str(actor).encode("utf-8", "backslashreplace").decode()[:_MOST_CHARACTERS]
     access_log.append(access_log_path(home, county), utc_now(), who, how, actor.operation, what)
 
 
@@ -37,7 +36,7 @@ def record_if_possible(home: Home, county: str, actor: Actor, how: access_log.Ho
     """Write an access down, and return whether it was; a fault that prevents it is logged and stops nothing."""
     try:
         record(home, county, actor, how, what)
-    except StoreError:
+    except Exception:
         log.exception("an access could not be written down")
         return False
     return True

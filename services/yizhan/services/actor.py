@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
 import os
+import pwd
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,9 +53,9 @@ def named_officer(name: str, badge: str) -> Person:
 
 
 def process_account() -> str:
-    """Name the account that runs this process: ``duty (1000)``."""
+    """Name the account that runs this process: ``duty (1000)``. What the environment says does not count."""
     try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         name = "?"
     return f"{name} ({os.getuid()})"

@@ -131,7 +131,7 @@ def read_bell(home: Home, county: str) -> BellChannels | None:
 def _required_bell(home: Home, county: str) -> BellChannels:
     bell = read_bell(home, home.member(county))
     if bell is None:
-        sentence = marked("没有 {path}，叫不到任何人；不带 --quiet 的 yizhan inbox run 也只在屏幕上响")
+        sentence = marked("没有 {path}，报警叫不到任何人")
         raise NotFound(sentence, path=bell_path(home, county), hint=Action.to("bell.init", county=county))
     return bell
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from securesystemslib.signer import CryptoSigner
 
 from yizhan.charter import rolekeys
 from yizhan.charter.fetch import CharterFolder
 from yizhan.charter.layout import MAX_METADATA_BYTES
+from yizhan.schemas.topics import STATION
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
-
-STATION: Final = "station"
 
 
 def public_folder(home: Home) -> Path:

@@ -33,7 +33,8 @@ from yizhan.schemas.actions import Action
 from yizhan.schemas.charter_loading import load_charter
 from yizhan.schemas.errors import CharterInvalid, NotFound
 from yizhan.schemas.i18n import marked
-from yizhan.services.charter import STATION, public_folder, published, reader_folder, role_keys, roles_folder
+from yizhan.schemas.topics import STATION
+from yizhan.services.charter import public_folder, published, reader_folder, role_keys, roles_folder
 from yizhan.services.charter_requests import newest_reader, registered_kids
 from yizhan.services.errors import Conflict, NoKey, ServiceError
 from yizhan.services.home import Home

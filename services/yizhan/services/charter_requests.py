@@ -31,7 +31,8 @@ from yizhan.schemas.i18n import Sentence, join_list, marked
 from yizhan.schemas.keys import CosigningKey, SealingKey, SigningKey
 from yizhan.schemas.payloads.codec import faults
 from yizhan.schemas.timestamps import written
-from yizhan.services.charter import STATION, public_folder, published, reader_folder, roles_folder
+from yizhan.schemas.topics import STATION
+from yizhan.services.charter import public_folder, published, reader_folder, roles_folder
 from yizhan.services.errors import NoKey, ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource, key_files, load_key

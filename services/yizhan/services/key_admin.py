@@ -7,6 +7,7 @@ Rule 3: a key is destroyed only after the charter ended it: what was sealed to i
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,16 +15,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from yizhan.runtime.clock import utc_now
+from yizhan.runtime.folders import sync_folder
 from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import Charter, RegisteredKey
 from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import CosigningKey, SealingKey, SigningKey, save
+from yizhan.schemas.topics import STATION
 from yizhan.services.errors import Conflict
 from yizhan.services.home import Home
 from yizhan.services.keys import KeyFile, KeyStatus, PassphraseSource, key_files, key_status
 
-STATION: Final = "station"
 LEDGER: Final = "ledger"
 _NOT_COUNTIES: Final = frozenset({STATION, LEDGER})
 """Owners of keys that are no county; their folders in the home bear these names."""
@@ -117,10 +119,14 @@ def retired_key(home: Home, county: str, kid: str) -> KeyFile:
 
 
 def destroy_key(home: Home, county: str, kid: str) -> KeyFile:
-    """Overwrite and delete the file of a retired key. Arguments and errors as ``retired_key``."""
+    """Overwrite the file of a retired key in place, and delete it. Arguments and errors as ``retired_key``."""
     file = retired_key(home, county, kid)
-    file.path.write_bytes(b"\0" * file.path.stat().st_size)
+    with file.path.open("r+b") as written:  # in place: a file that is truncated first gets other blocks
+        written.write(b"\0" * file.path.stat().st_size)
+        written.flush()
+        os.fsync(written.fileno())
     file.path.unlink()
+    sync_folder(file.path.parent)
     return file
 
 

@@ -14,7 +14,7 @@ from typing import Final, Self
 from yizhan.consumers.view import InboxView
 from yizhan.ledger.cosigner import Cosigner, StatementSource
 from yizhan.ledger.log import LedgerSigningKeys
-from yizhan.ledger.mirror import FILE
+from yizhan.ledger.mirror import FILE, MirrorView
 from yizhan.ledger.statements import FILE as STATEMENTS_FILE
 from yizhan.ledger.statements import Statements, open_to_read
 from yizhan.producers.outbox_view import OutboxView
@@ -83,6 +83,15 @@ def open_statements(home: Home) -> Iterator[Statements]:
 def cosigner_path(home: Home, county: str) -> Path:
     """Where a county's copy of the log is."""
     return home.county_folder(county) / FILE
+
+
+def read_mirror(home: Home, county: str) -> MirrorView:
+    """Open a county's copy of the log to read; the caller closes it (``NotFound`` where there is none)."""
+    path = cosigner_path(home, county)
+    if not path.exists():
+        sentence, action = marked("{county} 还没有核对过账本"), Action.to("ledger.cosign", county=county)
+        raise NotFound(sentence, county=home.member_name(county), hint=action)
+    return MirrorView(path, county, home.charters)
 
 
 def open_cosigner(home: Home, county: str) -> Cosigner:

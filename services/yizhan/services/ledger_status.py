@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from yizhan.ledger.log import PUBLIC
 from yizhan.ledger.log_source import CHECKPOINT, FINAL, LogFolder
 from yizhan.ledger.mirror import LogEvidence
 from yizhan.ledger.statements import Contradiction
 from yizhan.ledger.verify import read_checkpoint
+from yizhan.runtime.clock import utc_now
 from yizhan.schemas.checkpoints import OpenedCheckpoint, open_checkpoint
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.home import Home
-from yizhan.services.ledger import cosigner_path, ledger_folder, open_cosigner, open_statements
+from yizhan.services.ledger import cosigner_path, ledger_folder, open_cosigner, open_statements, read_mirror
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +58,15 @@ def cosigner_status(home: Home, county: str) -> CosignerStatus:
     home.member(county)
     if not cosigner_path(home, county).exists():
         return CosignerStatus(county, 0, cosigned=False, final=None, missing=(), evidence=())
-    with open_cosigner(home, county) as mine:
+    patience = timedelta(seconds=home.settings.ledger_patience_seconds)
+    with read_mirror(home, county) as mine:
         final = mine.final()
         return CosignerStatus(
             county,
             mine.head.size,
             mine.cosigned and mine.head.size > 0,
             None if final is None else open_checkpoint(final, home.charters),
-            tuple(subject for subject, _statement in mine.missing()),
+            tuple(subject for subject, _statement in mine.awaited(utc_now() - patience)),
             tuple(mine.evidence()),
         )
 

@@ -28,7 +28,6 @@ from yizhan.services.home import Home
 from yizhan.services.processes import (
     BROKER,
     RUN_FOLDER,
-    STATION,
     HomeProcess,
     ProcessState,
     State,
@@ -49,7 +48,7 @@ STOP_SECONDS: Final = 30.0
 """How long an orderly end may take before a process is killed."""
 _LOOK_SECONDS: Final = 0.05
 _LAST_LINES: Final = 12
-_ORDER: Final = ("cosign", "ledger", "outbox", "inbox", STATION, BROKER)
+_ORDER: Final = ("cosign", "ledger", "outbox", "inbox", topics.STATION, BROKER)
 """The order of their ends, by the first part of the name: who sends before who forwards; unknown names are first."""
 Command = Callable[[Action], Sequence[str]]
 """Makes the command line that carries out an action in this home."""

@@ -7,6 +7,7 @@ Rule 2: nothing here needs a Kafka client; starting and ending: ``process_contro
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from yizhan.runtime.file_lock import holder, is_shared
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import join_list, marked
+from yizhan.schemas.topics import STATION
 from yizhan.services.home import Home
 from yizhan.services.ledger import COSIGNER_LOCK
 from yizhan.services.stores import INBOX_FILE, OUTBOX_FILE
@@ -28,7 +30,6 @@ from yizhan.services.stores import INBOX_FILE, OUTBOX_FILE
 WORKER_LOCK: Final = "worker.lock"
 """Shared by the station and its standbys."""
 BROKER: Final = "broker"
-STATION: Final = "station"
 RUN_FOLDER: Final = "run"
 """Where ``process_control`` records what it started."""
 _TAIL_BYTES: Final = 1 << 20
@@ -88,10 +89,13 @@ def _has_key(folder: Path, kind: str = "") -> bool:
 
 
 def has_broker(home: Home) -> bool:
-    """Return whether this home has its own broker: one that was started before, or the only one it can have."""
-    if (home.path / BROKER).is_dir():
-        return True
-    return _has_key(home.path / STATION) and "bootstrap_servers" not in home.settings.model_fields_set
+    """Return whether the broker of the settings is this home's own, or would be: with a station, and none named."""
+    if "bootstrap_servers" not in home.settings.model_fields_set:
+        return _has_key(home.path / STATION)
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        port = json.loads((home.path / BROKER / "ports.json").read_text())["broker"]
+        return home.settings.bootstrap_servers == f"127.0.0.1:{port}"
+    return False
 
 
 def is_running(process: HomeProcess) -> bool:
@@ -100,7 +104,7 @@ def is_running(process: HomeProcess) -> bool:
 
 
 def was_started_by_up(home: Home) -> bool:
-    """Return whether processes of this home were ever started by ``process_control``: no supervisor keeps them."""
+    """Return whether ``process_control`` has ever started processes of this home: then no supervisor keeps them."""
     return (home.path / RUN_FOLDER).is_dir()
 
 

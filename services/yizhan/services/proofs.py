@@ -14,7 +14,7 @@ from yizhan.schemas.i18n import marked
 from yizhan.schemas.proofs import LogProof, parse_proof, verify_proof
 from yizhan.services.errors import NotFinal
 from yizhan.services.home import Home
-from yizhan.services.ledger import CountyBooks, ledger_folder, open_cosigner, open_statements
+from yizhan.services.ledger import CountyBooks, ledger_folder, open_statements, read_mirror
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def prove_event(home: Home, event_id: str, county: str | None) -> tuple[LogProof
     """Prove that an event is in the log, from the ledger's files or (``county``) from a county's own copy.
 
     Raises:
-        NotFound: there is no ledger here, or the county has no postmark of the event.
+        NotFound: there is no ledger here, or the county has no postmark of the event or no copy of the log.
         NoSuchStatement, LedgerNotReady: the log does not have it yet.
     """
     proof = _prove_at_the_station(home, event_id) if county is None else _prove_at_a_county(home, event_id, county)
@@ -51,7 +51,7 @@ def _prove_at_a_county(home: Home, event_id: str, county: str) -> LogProof:
     if statement is None:
         sentence = marked("{county} 手里没有 {id} 的邮戳：不是本县收发的，或驿站还没有答复")
         raise NotFound(sentence, county=home.member_name(county), id=event_id)
-    with open_cosigner(home, county) as mine:
+    with read_mirror(home, county) as mine:
         return mine.prove(statement)
 
 

@@ -16,7 +16,7 @@ from yizhan.schemas import topics
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.timestamps import instant, written
-from yizhan.services.charter import STATION
+from yizhan.schemas.topics import STATION
 from yizhan.services.errors import QuarterNotEnded, ServiceError
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource, station_keys

@@ -152,12 +152,12 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
     found.processes = [ProcessStatus(each.name, is_running(each)) for each in wanted]
     down = [each.name for each in found.processes if not each.running]
     # What a supervisor keeps is not to be started beside it.
-    ups = was_started_by_up(home) or not any(each.lock.exists() for each in home_processes(home))
-    if down and ups:
+    by_up = was_started_by_up(home) or not any(each.lock.exists() for each in home_processes(home))
+    if down and by_up:
         found.add("process_down", marked("没有在运行：{names}"), Action.to("home.start"), names=join_list(down))
     elif down:
         sentence = marked(
-            "没有在运行：{names}；本机的进程不是用 yizhan up 启动的，请照原来的办法启动，用 systemd 的见 deploy/systemd"
+            "没有在运行：{names}；进程由 systemd 照管的，请用 systemctl 启动（deploy/systemd），否则照原来的办法"
         )
         found.add("process_down", sentence, names=join_list(down))
     if not wanted:
@@ -170,7 +170,7 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
     if not found.broker_answers:
         sentence = marked("连不上 Kafka（{where}）：收发都停着，已收下的不会丢")
         action = None
-        if own and ups:
+        if own and by_up:
             action = Action.to("home.start" if down else "broker.start")
         found.add("broker_down", sentence, action, where=found.broker)
 
@@ -217,7 +217,7 @@ def _county(home: Home, status: CountyStatus, found: HomeStatus) -> None:
         _bell(home, county, found)
     with found.part(marked("会签"), county):
         if (path := cosigner_path(home, county)).exists():
-            with MirrorView(path) as mirror:
+            with MirrorView(path, county, home.charters) as mirror:
                 standing = mirror.evidence(standing=True)
             if standing:
                 sentence = marked("有 {count} 件不利于账本的证据没有查明，本县不再会签")

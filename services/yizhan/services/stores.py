@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +27,7 @@ from yizhan.producers.draft_store import DraftStore, DraftsView
 from yizhan.producers.outbox import Outbox, OutboxOptions
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.runtime.clock import utc_now
+from yizhan.runtime.errors import StoreError
 from yizhan.schemas.charter import AdoptedCharters, Charter, RegisteredKey
 from yizhan.schemas.header import Ref
 from yizhan.schemas.keys import SealingKey, SigningKey
@@ -33,6 +36,9 @@ from yizhan.services.keys import PassphraseSource, Signer, sealing_keys
 
 INBOX_FILE: Final = "inbox.sqlite3"
 OUTBOX_FILE: Final = "outbox.sqlite3"
+_SCRATCH: Final = ".explain-"
+_SCRATCH_SECONDS: Final = 3600.0
+"""A folder for trying out that is older than this was left by a process that was killed."""
 
 OwnObligations = Callable[[InboxView, datetime], Iterable[tuple[str, str, bool]]]
 """Yields, for the metrics, what a county tracks without the station: rule, ``ours`` or ``theirs``, overdue."""
@@ -167,12 +173,20 @@ def open_drafts(home: Home, county: str) -> DraftStore:
 
 @contextlib.contextmanager
 def scratch_outbox(home: Home, county: str, charter: Charter, at: datetime) -> Iterator[Outbox]:
-    """Open a copy of a county's outbox, or an empty one; what is written into it is thrown away."""
+    """Open a copy of a county's outbox, or an empty one; what is written into it is thrown away.
+
+    Raises:
+        StoreError: the outbox is there and cannot be copied.
+    """
     key = SigningKey.generate()
     own = {**charter.signing.get(county, {}), key.kid: RegisteredKey(key.public, at, None, None)}
     with_key = dataclasses.replace(charter, signing={**charter.signing, county: own})
     folder = home.county_folder(county)
-    with tempfile.TemporaryDirectory(prefix=".explain-", dir=folder if folder.is_dir() else None) as temporary:
+    for left in folder.glob(f"{_SCRATCH}*"):  # by a process that was killed
+        if time.time() - left.stat().st_mtime > _SCRATCH_SECONDS:
+            shutil.rmtree(left, ignore_errors=True)
+    place = folder if os.access(folder, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=place) as temporary:
         path = Path(temporary) / OUTBOX_FILE
         _copy(outbox_path(home, county), path)
         with Outbox(path, county, key, AdoptedCharters([with_key]), clock=lambda: at) as outbox:
@@ -180,7 +194,7 @@ def scratch_outbox(home: Home, county: str, charter: Charter, at: datetime) -> I
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy an outbox as it stands, while others may be writing; one that cannot be read is left out."""
+    """Copy an outbox as it stands, while others may be writing."""
     if not source.exists():
         return
     os.close(os.open(target, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -194,5 +208,5 @@ def _copy(source: Path, target: Path) -> None:
             status = target.stat()
             new.execute("UPDATE life SET device = ?, inode = ?", (status.st_dev, status.st_ino))
             new.commit()
-    except sqlite3.Error:
-        target.unlink()
+    except sqlite3.Error as error:
+        raise StoreError(f"{source}: {error}") from error

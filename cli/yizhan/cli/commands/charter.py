@@ -20,7 +20,7 @@ from yizhan.cli.output import print_json, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
-from yizhan.services.charter import STATION
+from yizhan.schemas.topics import STATION
 from yizhan.services.charter_ceremony import (
     OpenDraft,
     draft_first,

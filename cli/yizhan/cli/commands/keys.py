@@ -14,7 +14,8 @@ from yizhan.cli.output import fields_of, print_json, print_table, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
-from yizhan.services.key_admin import LEDGER, STATION, NewKey, OwnKey, destroy_key, generate_keys, own_keys, retired_key
+from yizhan.schemas.topics import STATION
+from yizhan.services.key_admin import LEDGER, NewKey, OwnKey, destroy_key, generate_keys, own_keys, retired_key
 from yizhan.services.labels import KEY_ROLES, KEY_STATES
 
 command = Group("keys", help=marked("县、驿站或账本的密钥：生成、查看"))

@@ -108,8 +108,10 @@ def logs(name: str | None, lines: int, follow: bool) -> None:
     for each, path in files.items():
         found, read[each] = last_lines(path, lines)
         _show(each, found, alone=name is not None)
+    if not (follow and files):
+        return
     with stopping() as stop:
-        while follow and files and not stop.wait(_LOOK_SECONDS):
+        while not stop.wait(_LOOK_SECONDS):
             for each, path in files.items():
                 text, read[each] = new_text(path, read[each])
                 _show(each, text.splitlines(), alone=name is not None)

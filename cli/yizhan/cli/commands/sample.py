@@ -15,7 +15,7 @@ from yizhan.services.sample import make_sample
 from yizhan.services.sample_files import write_samples
 
 command = Group("sample", help=marked("示例联盟：在一台机器上试用。真正的联盟由各县在自己的机器上生成密钥"))
-_NEXT = (Action.to("broker.start"), Action.to("station.run"))
+_NEXT = (Action.to("home.start"), Action.to("home.status"))
 
 
 @command.command("init", help=marked("在主目录里生成示例联盟各县和驿站的密钥，以及第 1 版章程，即刻生效"))

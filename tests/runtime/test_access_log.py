@@ -56,6 +56,18 @@ def test_a_changed_letter_breaks_the_chain(tmp_path: Path) -> None:
     assert access_log.check([lines[0], b"{}\n", lines[2]])[1] == [Break(2, "unreadable"), Break(3, "chain")]
 
 
+@pytest.mark.parametrize("cut", [1, 40])
+def test_an_entry_after_a_line_that_was_cut_off_is_kept(tmp_path: Path, cut: int) -> None:
+    """The power failed while a line was written: one break is named, and the next access is in the log."""
+    path = tmp_path / access_log.FILE
+    write(path, 2)
+    path.write_bytes(path.read_bytes()[:-cut])
+    access_log.append(path, NOW, "li", "opened", "inbox show", ["350924-2026book-3"])
+    entries, breaks = access_log.check(access_log.read(path))
+    assert entries[-1].what == ("350924-2026book-3",)
+    assert breaks == ([] if cut == 1 else [Break(2, "unreadable")])
+
+
 def test_a_journal_written_anew_is_not_the_one_that_was_known(tmp_path: Path) -> None:
     """A whole chain made again has another head."""
     path = tmp_path / access_log.FILE
