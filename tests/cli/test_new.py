@@ -168,6 +168,7 @@ def test_a_draft_is_listed_shown_sent_and_dropped(yizhan: Run, home: Path) -> No
     assert yizhan("draft", "drop", str(second), "--yes", "--county", SHOUNING).code == 0
     again = yizhan("draft", "send", str(second), "--county", SHOUNING)
     assert (again.code, "没有第 2 号草稿" in again.err) == (1, True)
+    assert f"yizhan draft list --county {SHOUNING}" in again.err
     summary = EXAMPLES[FIRE]["summary"].encode()
     folder = home / "counties" / SHOUNING
     with sqlite3.connect(folder / "drafts.sqlite3") as conn:
