@@ -157,7 +157,7 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
         found.add("process_down", marked("没有在运行：{names}"), Action.to("home.start"), names=join_list(down))
     elif down:
         sentence = marked(
-            "没有在运行：{names}；进程由 systemd 照管的，请用 systemctl 启动（deploy/systemd），否则照原来的办法"
+            "没有在运行：{names}；由 systemd 照管的，请启动相应单元（deploy/systemd），否则照原来的办法启动"
         )
         found.add("process_down", sentence, names=join_list(down))
     if not wanted:
