@@ -5,6 +5,7 @@ Stand-ins hold the same locks and write the same words as ours; ``tests/integrat
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.world.command import run
+from tests.world.processes import YIZHAN
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.stand_ins import NAMES, broker_elsewhere, stand_in
 from tests.world.waiting import LIMIT_SECONDS, until
@@ -119,13 +121,14 @@ def test_one_start_at_a_time(home: Home) -> None:
 
     def again(state: ProcessState) -> None:
         if state.name == "station":
-            for at_once in (lambda: start_processes(home, stand_in(home), print), lambda: stop_processes(home, print)):
-                with pytest.raises(AlreadyRunning):
-                    at_once()
-                refused.append(state.state)
+            with pytest.raises(AlreadyRunning):
+                start_processes(home, stand_in(home), print)
+            with pytest.raises(AlreadyRunning):
+                stop_processes(home, print)
+            refused.append(state.state)
 
     start_processes(home, stand_in(home), again)
-    assert refused == ["started", "started"]
+    assert refused == ["started"]
 
 
 def test_what_ended_while_others_were_waited_for_is_seen(home: Home) -> None:
@@ -187,8 +190,22 @@ def test_an_end_where_nothing_was_started_makes_nothing(tmp_path: Path) -> None:
     """A home that is not there stays so."""
     assert stop_processes(Home(tmp_path / "none"), lambda _state: None) == ()
     assert list(tmp_path.iterdir()) == []
-    ran = run("--home", str(tmp_path / "none"), "down")
-    assert (ran.code, "没有 yizhan up 启动的进程在运行" in ran.out) == (0, True)
+    said = subprocess.run([*YIZHAN, "--home", tmp_path / "none", "down"], capture_output=True, check=True)
+    assert "没有 yizhan up 启动的进程在运行" in said.stdout.decode()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_county_that_nobody_can_be_called_in_is_named(home: Home) -> None:
+    """`up` names each county without a bell, with the command that makes one; nothing more is wrong."""
+    start_processes(home, stand_in(home), lambda _state: None)
+    (home.county_folder(QINGYUAN) / "bell.toml").touch()
+    words = [*YIZHAN, "--home", home.path, "up"]
+    said = subprocess.run(words, capture_output=True, check=True).stdout.decode()
+    assert f"叫不到任何人；请运行 yizhan bell init --county {SHOUNING}\n" in said
+    assert f"--county {QINGYUAN}" not in said
+    shown = json.loads(subprocess.run([*words, "--json"], capture_output=True, check=True).stdout)
+    assert shown["without_bell"] == [SHOUNING]
+    assert {each["state"] for each in shown["processes"]} == {"running"}
 
 
 def test_a_record_of_an_unknown_name_does_not_stop_the_end(home: Home) -> None:

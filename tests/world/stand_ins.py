@@ -23,11 +23,14 @@ with open(sys.argv[1], "ab") as file:
     print("Worker ready: ready", flush=True)
     time.sleep(600)
 """
-SLOW = """
+SLOW = (
+    """
 import os, sys, time
 while not os.path.exists(sys.argv[1] + ".go"):
     time.sleep(0.01)
-""" + WORKS
+"""
+    + WORKS
+)
 """Takes its lock, and works, when the file beside it is made."""
 FAILS = "print('one'); print('the key is locked'); raise SystemExit(1)"
 NAMES = [

@@ -119,7 +119,7 @@ def write_sample(home: Home, county: str) -> Path:
 
 
 def read_bell(home: Home, county: str) -> BellChannels | None:
-    """Read ``bell.toml`` and make its channels ready; None where there is none: only the screen rings then, with --quiet nothing.
+    """Read ``bell.toml`` and make its channels ready; None where there is none: then only a screen rings, if any.
 
     Raises:
         SettingError: it cannot be used; the sentence names the place.
