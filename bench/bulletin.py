@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-import resource
 import tempfile
 import time
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.harness import say, significant
+from bench.harness import peak_mib, say, significant
 from tests.schemas.payloads.examples import CRIME, FEEDBACK, FIRE, HOTSPOT, REPORT
 from tests.world.receiver import ME, PARTNER, Listener
 from tests.world.simulator import NOW, World
@@ -91,5 +90,5 @@ def _made(folder: Path, size: int) -> dict[str, Any]:
         "steps": {name: significant(value) for name, value in steps.items()},
         "pages": max(map(int, re.findall(rb"/Count ([0-9]+)", printed)), default=0),
         "mib": significant(len(printed) / (1 << 20)),
-        "peak_mib": significant(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        "peak_mib": peak_mib(),
     }

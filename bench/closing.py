@@ -1,8 +1,7 @@
-"""Closing a period of 10,000 and of 100,000 pending events: time per event and memory stay flat."""
+"""Closing a period of 3,000 and of 30,000 pending events: time per event and memory stay flat."""
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import time
@@ -10,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.harness import say, significant
+from bench.harness import peak_mib, say, significant
 from bench.throughput import envelopes
 from yizhan.charter.archive import Archive
 from yizhan.charter.reader import CharterReader
@@ -26,7 +25,7 @@ from yizhan.streams.station import handle
 if TYPE_CHECKING:
     from bench.harness import Ground
 
-SIZES = {"330327": ("350982", 10_000), "331181": ("350722", 100_000)}
+SIZES = {"330327": ("350982", 3_000), "331181": ("350722", 30_000)}
 """Member whose book is closed → (who sends to it, how many events)."""
 
 
@@ -56,7 +55,7 @@ def close(home: Path, county: str) -> None:
         request = CloseRequest(label="2026Q4", closed=written(datetime.now(UTC)))
         (closed,) = closer.run(county, request, interim=False, progress=lambda _: None)
         spent = time.monotonic() - begun
-    print(closed.manifest.count, spent, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(closed.manifest.count, spent, peak_mib())
 
 
 def measure(ground: Ground) -> dict[str, Any]:

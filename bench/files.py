@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.harness import percentile, say, significant
+from bench.harness import peak_mib, percentile, say, significant
 from bench.latency import Bell, alarm
 from bench.throughput import PARTNER, SOURCE
 from yizhan.consumers.attachments import attachments_of
@@ -64,11 +64,6 @@ def _film(path: Path) -> Path:
     return path
 
 
-def _peak_mib(pid: int) -> float:
-    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
-    return next(significant(int(line.split()[1]) / 1024) for line in lines if line.startswith("VmHWM"))
-
-
 def _figures(times: list[float]) -> dict[str, float]:
     return {name: significant(percentile(times, share)) for name, share in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))}
 
@@ -89,7 +84,7 @@ def measure(ground: Ground) -> dict[str, Any]:
         (out := Path(there) / "out").mkdir()
         alarms(outbox, bell, lambda n: n < WARM)
         idle = alarms(outbox, bell, lambda n: n < QUIET)
-        before = {"outbox": _peak_mib(sender.pid), "inbox": _peak_mib(bell.pid)}
+        before = {"outbox": peak_mib(sender.pid), "inbox": peak_mib(bell.pid)}
         begun = time.monotonic()
         write_samples(ground.home, (SOURCE, PARTNER))
         draft = parse_draft(json.loads((ground.home / "event.jsonl").read_text("utf-8").splitlines()[0]))
@@ -101,7 +96,7 @@ def measure(ground: Ground) -> dict[str, Any]:
         whole = time.monotonic() - begun
         if outbox.files():
             raise TimeoutError(f"the film was not whole after {whole:.0f} s")
-        after = {"outbox": _peak_mib(sender.pid), "inbox": _peak_mib(bell.pid)}
+        after = {"outbox": peak_mib(sender.pid), "inbox": peak_mib(bell.pid)}
         begun = time.monotonic()
         with FileStore(ground.home / "counties" / PARTNER / "inbox.sqlite3") as store:
             saved = store.save(attachments_of(letter.payload)[0][0], out)

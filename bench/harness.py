@@ -164,6 +164,12 @@ def say(words: str) -> None:
     print(f"[{datetime.now(UTC):%H:%M:%S}] {words}", file=sys.stderr, flush=True)
 
 
+def peak_mib(pid: int | str = "self") -> float:
+    """Largest resident set of a process since it began; unlike ``ru_maxrss`` it knows nothing of its parent's."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines()
+    return next(significant(int(line.split()[1]) / 1024) for line in lines if line.startswith("VmHWM"))
+
+
 def percentile(values: Sequence[float], share: float) -> float:
     """Return the value below which a share (0 to 1) of the values lies."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.harness import percentile, say, significant, summary
+from bench.harness import peak_mib, percentile, say, significant, summary
 from tests.ledger.fsck import fsck, tool
 from tests.world.ledger import LATER, LedgerWorld, numbered
 from yizhan.ledger.log import MAX_BATCH
@@ -162,7 +161,7 @@ def check(folder: Path) -> None:
     world = LedgerWorld()
     begun = time.monotonic()
     verify(LogFolder(folder), world.charters)
-    print(time.monotonic() - begun, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    print(time.monotonic() - begun, peak_mib())
 
 
 # -- a statement's receipt --

@@ -11,6 +11,7 @@ from tests.cli.test_new import drafted
 from tests.world.command import Run
 from tests.world.simulator import SHOUNING
 from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.producers.draft_store import draft_reference
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.file_sealing import attach
 from yizhan.services.home import Home
@@ -40,7 +41,8 @@ def test_a_form_goes_with_its_photo_and_a_kill_in_between_sends_nothing_twice(
     app, n = Home(home), drafted(home)
     with open_drafts(app, SHOUNING) as book, open_outbox(app, SHOUNING, TerminalPassphrase(None)) as outbox:
         book.sending(n, outbox.clock())
-        sent = outbox.publish(attach(outbox, parse_draft(book.get(n).content), [photo]))
+        event = attach(outbox, parse_draft(book.get(n).content), [photo])
+        sent = outbox.publish(event.model_copy(update={"external_ref": draft_reference(book.get(n))}))
     ran = yizhan("draft", "send", str(n), "--yes", "--attach", str(photo), "--county", SHOUNING)
     assert ran.code == 1
     assert "没有再发" in ran.err

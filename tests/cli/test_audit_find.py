@@ -205,6 +205,8 @@ def test_content_whose_term_is_over_goes_and_the_log_has_the_word_of_it(
     assert fires[0] in listed.out
     assert fires[1] not in listed.out
     assert yizhan("inbox", "destroy", "--county", QINGYUAN, "--yes").code == 2
+    named = ("--name", "654321", "--badge", "654321", "--yes")
+    assert "姓名或警号有误" in yizhan("inbox", "destroy", "--county", QINGYUAN, *named).err
     by = ("--name", "李四", "--badge", "654321", "--yes")
     ran = yizhan("inbox", "destroy", "--county", QINGYUAN, *by, "--json")
     done = json.loads(ran.out)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,9 +17,10 @@ from tests.services.test_access_log import NoPassphrase
 from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, publish
-from tests.world.waiting import LIMIT_SECONDS
+from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
+from yizhan.runtime.process import StopSignal
 from yizhan.schemas.i18n import speaking
 from yizhan.services.actor import Actor
 from yizhan.services.drafts import NewDraft, begin_draft
@@ -25,7 +28,7 @@ from yizhan.services.event_text import sending_lines
 from yizhan.services.handover import OPEN_FOR, hand_over
 from yizhan.services.handover_text import handover_lines
 from yizhan.services.home import Home
-from yizhan.services.sending_news import SendingMonitor
+from yizhan.services.sending_news import SendingMonitor, SendingNews
 from yizhan.services.stores import open_outbox
 
 ACTOR = Actor("test (1000)", "handover")
@@ -124,6 +127,26 @@ def test_an_alarm_that_is_over_is_not_handed_over(yizhan: Run, home: Path, stati
     assert (found.ringing_count, found.open_alarms) == (0, ())
 
 
+@pytest.mark.parametrize("how", ["withdraws", "supersedes"])
+def test_a_fire_whose_final_report_was_taken_back_is_handed_over(
+    yizhan: Run, home: Path, station: Station, how: str
+) -> None:
+    """It burns: its final report was wrong, and was withdrawn or corrected to one that goes on."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    report = {key: value for key, value in FIRE.items() if key != "external_ref"} | {"subject": fire}
+    officers = {each: {"name": "李四", "badge": "654321"} for each in ("reviewed_by", "signed_off_by")}
+    content = {key: value for key, value in FIRE["payload"].items() if key != "external_ref"} | officers
+    (final,) = publish(yizhan, SHOUNING, report | {"stage": "final", "payload": content})
+    stage = {"withdraws": "final", "supersedes": "update"}[how]
+    publish(yizhan, SHOUNING, report | {"stage": stage, how: {"id": final}, "payload": content})
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    for item in hand_over(Home(home), QINGYUAN, ACTOR, utc_now()).ringing:
+        yizhan("inbox", "ack", item.id, "--county", QINGYUAN, "--name", "李四", "--badge", "654321")
+    found = hand_over(Home(home), QINGYUAN, ACTOR, utc_now())
+    assert (found.ringing_count, [item.thread for item in found.open_alarms]) == (0, [fire])
+
+
 def test_an_empty_county_hands_over_nothing(home: Path) -> None:
     """No store yet: every part says that there is nothing."""
     found = hand_over(Home(home), QINGYUAN, ACTOR, datetime.now(UTC))
@@ -148,6 +171,36 @@ def test_what_a_sending_process_does_is_told_from_its_outbox(yizhan: Run, home: 
     assert f"驿站已接收 森林火灾 {fire} → 331126 庆元县" in line
     assert before[0] not in line
     assert monitor.look() is None
+
+
+def test_a_screen_that_failed_once_is_told_the_next_time(yizhan: Run, home: Path, station: Station) -> None:
+    """What failed is logged, and each later news is told."""
+    monitor, stop, told = SendingMonitor(Home(home), SHOUNING), StopSignal(), list[str]()
+
+    def tell(news: SendingNews) -> None:
+        told.extend(row.id for row in news.events)
+        if len(told) == 1:
+            raise OSError("the screen is gone")
+
+    sent = list[str]()
+    with monitor.telling(tell, stop):
+        for count in (1, 2):
+            sent += publish(yizhan, SHOUNING, FIRE | {"external_ref": f"接-{count}"})
+            station.carry(SHOUNING)
+            station.answer(SHOUNING)
+            until(lambda: told[-1:] == sent[-1:])  # noqa: B023 -- ends within the round
+        stop.set()
+    assert told == sent
+
+
+def test_a_sending_that_fails_waits_for_whoever_looks(home: Path) -> None:
+    """The thread beside it has ended when the error goes on."""
+    stop, message = StopSignal(), "the disk is full"
+    with pytest.raises(OSError, match=message), contextlib.ExitStack() as sending:  # noqa: PT012 -- in its block
+        sending.enter_context(SendingMonitor(Home(home), SHOUNING).telling(print, stop))
+        stop.set()
+        raise OSError(message)
+    assert "outbox-monitor" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_a_person_at_the_terminal_sees_that_it_sends(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

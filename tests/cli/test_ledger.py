@@ -179,6 +179,10 @@ def test_evidence_is_shown_and_settled(log: Path, home: Path, yizhan: Run) -> No
         writer.execute("BEGIN IMMEDIATE")  # as the running cosigner does
         assert "未查明" in yizhan("ledger", "status", "--county", ME).err
     settle = ("ledger", "settle", "1", "--county", ME, "--name", "陈立新", "--badge", "352017", "--note", "两台机器")
+    for wrong in ("", "35"):
+        ran = yizhan(*settle[:6], wrong, *settle[7:])
+        assert (ran.code, "姓名或警号有误" in ran.err) == (1, True)
+    assert yizhan(*(each for each in settle if each not in {"--badge", "352017"})).code == 2
     assert yizhan(*settle).code == 0
     told = json.loads(yizhan("ledger", "status", "--county", ME, "--json").out)
     assert [each["offence"] for each in told["evidence"]] == ["fork"]

@@ -6,7 +6,7 @@ import json
 import signal
 import sqlite3
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,9 @@ from tests.schemas.payloads.examples import EXAMPLES
 from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import Station, publish
+from yizhan.cli.commands import draft
 from yizhan.cli.passphrase import TerminalPassphrase
-from yizhan.producers.draft_store import DraftStore
+from yizhan.producers.draft_store import DraftStore, draft_reference
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.header import Header
@@ -147,12 +148,12 @@ def test_a_whole_is_mended_before_it_goes(home: Path) -> None:
     assert "请输入所列的字母" in shown
 
 
-def drafted(home: Path) -> int:
+def drafted(home: Path, touches: Sequence[str] = (QINGYUAN,)) -> int:
     """Keep a finished draft; return its number."""
     with open_drafts(Home(home), SHOUNING) as book:
         payload = {**EXAMPLES[FIRE], "place": {"county": SHOUNING}}
         payload.pop("external_ref", None)
-        content = {"type": FIRE, "priority": "urgent", "stage": "first", "touches": [QINGYUAN], "payload": payload}
+        content = {"type": FIRE, "priority": "urgent", "stage": "first", "touches": [*touches], "payload": payload}
         return book.begin(content, utc_now())
 
 
@@ -193,7 +194,8 @@ def test_a_draft_that_went_before_a_kill_does_not_go_twice(yizhan: Run, home: Pa
     app = Home(home)
     with open_drafts(app, SHOUNING) as book, open_outbox(app, SHOUNING, TerminalPassphrase(None)) as outbox:
         book.sending(n, outbox.clock())
-        sent = outbox.publish(parse_draft(book.get(n).content))
+        whole = parse_draft(book.get(n).content)
+        sent = outbox.publish(whole.model_copy(update={"external_ref": draft_reference(book.get(n))}))
     ran = yizhan("draft", "send", str(n), "--yes", "--county", SHOUNING)
     assert (ran.code, sent.id in ran.err) == (1, True)
     assert len(json.loads(yizhan("outbox", "list", "--county", SHOUNING, "--json").out)["events"]) == 1
@@ -269,3 +271,25 @@ def test_what_was_sent_is_mended_from_the_form(yizhan: Run, home: Path, option: 
     assert part in yizhan("story", first, "--county", SHOUNING).out
     ran = yizhan("new", "forest_fire", option, "331126-20261123test-9", "--county", SHOUNING)
     assert (ran.code, "发件箱里没有" in ran.err) == (1, True)
+
+
+@pytest.mark.parametrize(("word", "said"), [("send", "没有发出"), ("drop", "没有丢弃")])
+def test_no_is_an_answer_after_which_nothing_happened(
+    yizhan: Run, home: Path, monkeypatch: pytest.MonkeyPatch, word: str, said: str
+) -> None:
+    """The exit status says so, and a sentence."""
+    n = drafted(home)
+    monkeypatch.setattr(draft, "interactive", lambda: True)
+    ran = yizhan("draft", word, str(n), "--county", SHOUNING, given=b"n\n")
+    assert (ran.code, f"yizhan: {said}" in ran.err) == (1, True)
+    assert len(json.loads(yizhan("draft", "list", "--county", SHOUNING, "--json").out)["drafts"]) == 1
+    assert yizhan("draft", word, str(n), "--county", SHOUNING, given=b"y\n").code == 0
+
+
+def test_a_draft_that_would_ring_nowhere_waits_for_a_person(yizhan: Run, home: Path) -> None:
+    """Without a terminal it stays, as with ``publish``; ``--yes`` sends it."""
+    n = drafted(home, touches=[SHOUNING])
+    ran = yizhan("draft", "send", str(n), "--county", SHOUNING)
+    assert (ran.code, "没有人可问" in ran.err) == (1, True)
+    assert json.loads(yizhan("outbox", "list", "--county", SHOUNING, "--json").out)["events"] == []
+    assert yizhan("draft", "send", str(n), "--yes", "--county", SHOUNING).code == 0

@@ -10,8 +10,14 @@ import pytest
 
 from tests.consumers.inbox_cases import OTHER, id_of, item_of
 from tests.world.receiver import ME, PARTNER, Listener
-from tests.world.simulator import NOW, START, World, load
+from tests.world.simulator import INTELLIGENCE, NOW, START, World, load
+from yizhan.consumers import reader
+from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.labels import Warn
+from yizhan.consumers.notifier import OutcomeNotifier
+from yizhan.runtime.connection import KafkaConnection
+from yizhan.runtime.process import StopSignal
+from yizhan.runtime.settings import Settings
 from yizhan.schemas import strictjson
 from yizhan.schemas.envelope import seal
 from yizhan.schemas.errors import Reason
@@ -85,7 +91,7 @@ def test_a_key_that_no_longer_holds_stays_aside(tmp_path: Path, change: dict[str
 
 
 def test_what_an_older_charter_kept_out_comes_in_with_the_newer(tmp_path: Path) -> None:
-    """A member's new key is known a little later than its first fire: the fire still rings."""
+    """A member's new key is known later than its first fire and letter: the fire rings, and people are told of both."""
     world = World()
     renewed = type(world.counties[PARTNER]).make(PARTNER, 2)
     publics = {code: county.public for code, county in world.counties.items()} | {PARTNER: renewed.public}
@@ -104,11 +110,18 @@ def test_what_an_older_charter_kept_out_comes_in_with_the_newer(tmp_path: Path) 
 
     world.charters = Arriving([world.charter])
     listener = Listener(world, tmp_path / "inbox.sqlite3")
-    fire = listener.event()
-    assert listener.inbox.receive(listener.arrived(fire)).reason == Reason.UNKNOWN_KEY
+    fire, letter = listener.event(), listener.event(type=INTELLIGENCE, priority="routine", stage=None, touches=None)
+    for each in (fire, letter):
+        assert listener.inbox.receive(listener.arrived(each)).reason == Reason.UNKNOWN_KEY
     Arriving.coming = True
     listener.clock.forward(5)
-    assert listener.inbox.adopt_charters() == 1
+    told, stop = list[ReceiveOutcome](), StopSignal()
+    stop.set()
+    with OutcomeNotifier(told.append) as notifier:
+        waiting = reader._Reader(listener.inbox, Settings(), stop, KafkaConnection("127.0.0.1:1"), None, notifier)  # noqa: SLF001 -- without a broker
+        waiting._wait(OSError("no broker"), "broker")  # noqa: SLF001
+    found = [(outcome.item and outcome.item.id, outcome.became, outcome.rings) for outcome in told]
+    assert found == [(id_of(fire), "stored", True), (id_of(letter), "stored", False)]
     assert [item.id for item in listener.inbox.ringing()] == [id_of(fire)]
     assert listener.inbox.aside() == ()
     listener.inbox.close()

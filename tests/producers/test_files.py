@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import resource
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -211,6 +213,29 @@ def test_what_is_sent_while_it_is_swept_keeps_its_files(
         assert queue.sweep() == 0
         desk.send_all(dispatch)
         assert drain(queue) == [0, 1, 2]
+
+
+def test_no_event_is_stored_while_a_file_goes_as_nobodys(
+    desk: Desk, outbox: Outbox, queue: FileQueue, photo: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Law 1: whoever sends waits until it is gone, and is told that it is; no event is accepted without its file."""
+    made, unlink, waited = attach(outbox, draft(), [photo]), Path.unlink, 0
+
+    def unlink_while_somebody_sends(path: Path, *args: bool) -> None:
+        nonlocal waited
+        with contextlib.closing(sqlite3.connect(outbox.path, timeout=0)) as other:
+            try:
+                other.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                waited += 1
+        unlink(path, *args)
+
+    desk.now = desk.now.fromtimestamp(photo.stat().st_mtime + 2 * ORPHAN_SECONDS, desk.now.tzinfo)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", unlink_while_somebody_sends)
+        assert (queue.sweep(), waited) == (2, 2)
+    with pytest.raises(NotPublishable):
+        outbox.publish(made)
 
 
 def test_what_was_sealed_for_no_event_is_swept(desk: Desk, outbox: Outbox, queue: FileQueue, photo: Path) -> None:

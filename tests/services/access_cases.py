@@ -113,7 +113,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     ),
     "bulletins": ("read_text", "text_path", "write_text"),
     "digests": ("list_digests",),
-    "doubts": ("doubt_sentences", "sender_of"),
+    "doubts": ("doubt_sentences", "goes_unasked", "sender_of"),
     "drafts": (
         "begin_draft", "check_draft", "drop_draft", "find_draft", "form_context", "judge_draft", "list_drafts",
         "member_names", "missing_fields", "open_form", "send_draft",

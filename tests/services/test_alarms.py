@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
+import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -13,18 +17,20 @@ from tests.schemas.payloads.examples import PLAN
 from tests.services.test_access_log import OFFICER, NoPassphrase
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station
+from tests.world.waiting import LIMIT_SECONDS
 from yizhan.consumers.arrivals import Became, ReceiveOutcome
 from yizhan.consumers.items import Item
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime import access_log
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.process import StopSignal
+from yizhan.services import alarms
 from yizhan.services.actor import Actor
 from yizhan.services.alarms import AlarmFeed
 from yizhan.services.home import Home
 from yizhan.services.inbox import answer_item, find_item
 from yizhan.services.sample import make_sample
-from yizhan.services.stores import open_outbox, read_inbox
+from yizhan.services.stores import INBOX_FILE, open_outbox, read_inbox
 
 ACTOR = Actor("duty (1000)", "inbox run", OFFICER)
 
@@ -142,6 +148,35 @@ def test_an_alarm_that_waits_is_shown_with_content_only_after_its_entry(desk: De
     with desk.broken_log():
         assert (waiting().id, waiting().payload) == (desk.fire, None)
     assert waiting().payload is not None
+
+
+def test_an_alarm_is_told_again_after_a_look_that_failed(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The inbox cannot be read for once (a table is away): it is logged, and the next look tells what rings."""
+    monkeypatch.setattr(alarms, "RING_AGAIN_SECONDS", 0.01)
+    failed, rang, stop = threading.Event(), threading.Event(), StopSignal()
+
+    class Screen(Seen):
+        def still_ringing(self, count: int, ids: tuple[str, ...]) -> None:
+            assert (count, ids) == (1, (desk.fire,))
+            rang.set()
+
+    class Log(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            assert record.exc_info is not None
+            failed.set()
+
+    path = desk.home.county_folder(QINGYUAN) / INBOX_FILE
+    handler = Log()
+    logging.getLogger(alarms.__name__).addHandler(handler)
+    with read_inbox(desk.home, QINGYUAN) as inbox, contextlib.closing(sqlite3.connect(path)) as conn:
+        assert inbox is not None
+        conn.execute("ALTER TABLE items RENAME TO away")
+        AlarmFeed(desk.home, inbox, Screen(), ACTOR, all_content=True).begin(stop)
+        assert failed.wait(LIMIT_SECONDS)
+        conn.execute("ALTER TABLE away RENAME TO items")
+        assert rang.wait(LIMIT_SECONDS)
+        stop.set()
+    logging.getLogger(alarms.__name__).removeHandler(handler)
 
 
 def test_no_answer_is_entered_where_the_access_cannot_be_written_down(desk: Desk) -> None:

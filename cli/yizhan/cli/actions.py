@@ -40,6 +40,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "draft.edit": "draft edit {n} --county {county}",
     "draft.list": "draft list --county {county}",
     "draft.new": "new {type} --county {county} --reply-to {reply_to}",
+    "draft.send": "draft send {n} --county {county} --yes",
     "due.list": "due --county {county}",
     "envelope.open_elsewhere": "open … --home …",
     "event.attach": "publish … --attach … --county …",

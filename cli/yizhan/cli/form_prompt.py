@@ -130,7 +130,7 @@ def _finish(home: Home, form: Form, passphrases: PassphraseSource) -> None:
         word = _decision(sendable=draft is not None)
         if word == "y" and draft is not None:
             with progress(_("密封附件"), total_bytes(form.files)) as bar:
-                sent = send_draft(home, county, form.n, passphrases, form.files, bar)
+                sent = send_draft(home, county, form.n, passphrases, form.files, bar, confirmed=True)
             show_sent_draft(home, sent, as_json=False)
             return
         _change(form, word, faults, order)

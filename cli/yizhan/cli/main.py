@@ -1,6 +1,6 @@
 """``yizhan``: the one command, its table of commands, and its exit status.
 
-Rule 1: exit 0: what was asked has happened; 1: it was refused or failed; 2: the words were wrong;
+Rule 1: exit 0: what was asked has happened; 1: it was refused, also by who was asked, or failed; 2: the words were wrong;
         130: interrupted. A sentence on stderr says what to do.
 Rule 2: nothing heavy is imported here: ``yizhan --help`` lists the table at once. A command's module is imported when
         the command runs, so that a county's machine need not have Faust.

@@ -32,21 +32,26 @@ def signed_by_officer(*, required: bool = True) -> Callable[[_Command], _Command
         def run(*args: Any, county: str, name: str | None, badge: str | None, **given: Any) -> None:  # noqa: ANN401 -- click's own
             officer = None
             if required or name is not None or badge is not None or interactive():
-                officer = _signing(county, name, badge)
+                officer = signing_officer(county, name, badge)
             else:
                 say(_("没有写明由哪位民警告知；请用 --name 和 --badge 写明"))
             command(*args, county=county, officer=officer, **given)
 
-        number = option("--badge", metavar="BADGE", help=marked("这位民警的警号（终端上不写则询问）"))
-        named: _Command = option("--name", metavar="NAME", help=marked("签名民警的姓名（终端上不写则询问）"))(
-            number(run)
-        )
-        return named
+        return officer_options(run)
 
     return declare
 
 
-def _signing(county: str, name: str | None, badge: str | None) -> Person:
+def officer_options(command: _Command) -> _Command:
+    """Declare ``--name`` and ``--badge`` for a command that calls ``signing_officer`` itself."""
+    number = option("--badge", metavar="BADGE", help=marked("这位民警的警号（终端上不写则询问）"))
+    named: _Command = option("--name", metavar="NAME", help=marked("签名民警的姓名（终端上不写则询问）"))(
+        number(command)
+    )
+    return named
+
+
+def signing_officer(county: str, name: str | None, badge: str | None) -> Person:
     """Return who signs: as given, else asked for, with the last form's drafter proposed."""
     home = current_home()
     home.member(county)

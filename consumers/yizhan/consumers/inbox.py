@@ -300,17 +300,17 @@ class Inbox(InboxView):
 
     # -- charters --
 
-    def adopt_charters(self) -> int:
+    def adopt_charters(self) -> list[ReceiveOutcome]:
         """Look for newer charters; what was put aside for want of one is looked at again, at a start too.
 
-        Returns how many came in.
+        Returns what came in, for whoever is told of arrivals.
 
         Raises:
             StoreError: the disk fails.
         """
         self._refresh()
         if (newest := self.charters.latest().version) <= self._reconsidered:
-            return 0
+            return []
         self._reconsidered = newest
         try:
             self._reader = replace(self._reader, keys=tuple(self._keys()))
@@ -329,11 +329,11 @@ class Inbox(InboxView):
             log.exception("a newer charter is there and must not be adopted")
             return False
 
-    def _reconsider(self) -> int:
+    def _reconsider(self) -> list[ReceiveOutcome]:
         """Receive again what an older charter of ours kept out."""
         with self._lock, wrapped(self._conn):
             numbers = [row["seq"] for row in self._conn.execute(_PUT_ASIDE)]
-        received = 0
+        received = list[ReceiveOutcome]()
         for number in numbers:  # one at a time: each may hold a MiB
             with self._lock, wrapped(self._conn):
                 row = self._conn.execute("SELECT * FROM aside WHERE seq = ?", (number,)).fetchone()
@@ -344,10 +344,11 @@ class Inbox(InboxView):
             if row["detail"].startswith(FOLLOWUP):
                 headers = (*headers, (FOLLOWUP_HEADER, b"1"))
             record = Arrived("alert", int(partition), int(offset), row["timestamp"], row["value"], headers)
-            if self.receive(record).became != "aside":
+            outcome = self.receive(record)
+            if outcome.became != "aside":
                 with self._lock, transaction(self._conn) as conn:
                     conn.execute("DELETE FROM aside WHERE seq = ?", (row["seq"],))
-                received += 1
+                received.append(outcome)
         return received
 
 

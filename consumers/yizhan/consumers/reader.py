@@ -233,7 +233,7 @@ class _Reader:
                 raise _OtherClusterError("the broker is another one than before")
         if now >= self._charter_due:
             self._charter_due = now + self._settings.charter_reload_seconds
-            self._inbox.adopt_charters()
+            self._notifier.put(self._inbox.adopt_charters())
         if now >= self._measure_due:
             self._measure_due = now + MEASURE_SECONDS
             self._inbox.measure()
@@ -299,7 +299,7 @@ class _Reader:
             self._inbox.county, self._connection.bootstrap, error, self._backoff,
         )  # fmt: skip
         self._inbox.tick(self._settings.receipt_interval_seconds)
-        self._inbox.adopt_charters()
+        self._notifier.put(self._inbox.adopt_charters())
         self._stop.wait(self._backoff)
         self._backoff = min(self._backoff * 2, _BACKOFF_SECONDS[1])
 

@@ -2,8 +2,8 @@
 
 Rule 1: every answer is on the disk before the next question is asked: a kill loses at most what is being typed.
 Rule 2: a draft may be incomplete and wrong; it is checked in full before it is sent.
-Rule 3: ``sending`` is written before a draft is sent. A draft with ``sending`` may have been sent already: the
-        outbox is searched first, so that a kill in between sends nothing twice.
+Rule 3: a draft is sent under a reference, its own or ``draft_reference``, and the outbox sends a reference once: a
+        kill in between sends nothing twice. ``sending`` is written before; with it, the outbox is searched first.
 Rule 4: sent or dropped drafts leave no content here; the last signer is kept, to be proposed the next time.
 """
 
@@ -16,15 +16,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from yizhan.producers.drafts import Draft
-from yizhan.producers.outbox_view import OutboxView
-from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.store import Store, open_store, read_store, transaction
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import marked
-from yizhan.schemas.timestamps import instant, written
+from yizhan.schemas.timestamps import written
 
 FILE: Final = "drafts.sqlite3"
 OFFICE: Final = ("org_code", "drafted_by", "reviewed_by", "signed_off_by", "contact")
@@ -122,11 +119,13 @@ class DraftStore(DraftsView):
         return int(made.lastrowid or 0)
 
     def save(self, n: int, content: Mapping[str, Any], asked: Iterable[str], now: datetime) -> None:
-        """Store a draft's new content; durable on return. It is no longer about to be sent."""
+        """Store a draft's content; durable on return. Where it is new, the draft is no longer about to be sent."""
+        text = _text(content)
         with transaction(self._conn) as conn:
+            conn.execute("UPDATE drafts SET asked = ? WHERE n = ?", (_text(sorted(asked)), n))
             conn.execute(
-                "UPDATE drafts SET content = ?, asked = ?, changed = ?, sending = NULL WHERE n = ?",
-                (_text(content), _text(sorted(asked)), written(now), n),
+                "UPDATE drafts SET content = ?, changed = ?, sending = NULL WHERE n = ? AND content <> ?",
+                (text, written(now), n, text),
             )
 
     def drop(self, n: int) -> None:
@@ -149,22 +148,12 @@ class DraftStore(DraftsView):
                 conn.execute("INSERT OR REPLACE INTO memory VALUES ('office', ?)", (_text(office),))
 
 
-def sent_id(outbox: OutboxView, draft: Draft, since: str) -> str | None:
-    """Return the id under which a draft that was about to be sent was sent; None if it was not (rule 3)."""
-    for row in outbox.rows(OutboxQuery(type=draft.type, since=instant(since))):
-        own = outbox.event(row.id)
-        if own is not None and _as_written(own.payload) == dict(draft.payload):
-            return row.id
-    return None
+def draft_reference(draft: StoredDraft) -> str:
+    """Return the reference under which a draft that has none of its own is sent; it never leaves the county.
 
-
-def _as_written(payload: bytes) -> dict[str, Any]:
-    """Return a payload as its draft had it: without the files that were sealed when it was sent."""
-    payload_values: dict[str, Any] = strictjson.loads(payload, floats=True)
-    unsealed = [each for each in payload_values.get("attachments", ()) if "sealed" not in each]
-    return {name: value for name, value in payload_values.items() if name != "attachments"} | (
-        {"attachments": unsealed} if unsealed else {}
-    )
+    It is another one once the content has changed: that is another event.
+    """
+    return f"draft:{draft.n}:{draft.changed}"
 
 
 def _stored_draft(row: sqlite3.Row) -> StoredDraft:

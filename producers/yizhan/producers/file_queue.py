@@ -150,16 +150,21 @@ class FileQueue(Store):
             name = path.name.partition(".")[0]
             with contextlib.suppress(FileNotFoundError):
                 age = self._clock() - path.stat().st_mtime
-                if name in refused:
-                    delete = age > REFUSED_SECONDS
-                else:
-                    delete = name not in wanted and (name in known or (age > ORPHAN_SECONDS and self._orphan(name)))
-                if delete:
+                if name not in known:
+                    gone += age > ORPHAN_SECONDS and self._unlink_orphan(path, name)
+                elif name not in wanted and (name not in refused or age > REFUSED_SECONDS):
                     path.unlink()
                     gone += 1
         return gone
 
-    def _orphan(self, name: str) -> bool:
-        """Look again: an officer who hesitated for long may have sent it this very moment."""
+    def _unlink_orphan(self, path: Path, name: str) -> bool:
+        """Delete what no event names; an officer who hesitated for long may be sending it this very moment.
+
+        An event is stored under the write lock, and only if its files are there (``files.enter``): while the file
+        goes, this holds the lock.
+        """
         with transaction(self._conn) as conn:
-            return conn.execute("SELECT 1 FROM files WHERE lower(hex(root)) = ?", (name,)).fetchone() is None
+            if conn.execute("SELECT 1 FROM files WHERE lower(hex(root)) = ?", (name,)).fetchone() is not None:
+                return False
+            path.unlink()
+        return True

@@ -2,11 +2,13 @@
 
 Rule 1: content is in the access log before the observer gets it. Where the log cannot be written, an alarm that comes
         in rings all the same, and everything else is passed on without its content.
-Rule 2: an alarm that nobody acknowledged is told again, until somebody does; also one that rang before a restart.
+Rule 2: an alarm that nobody acknowledged is told again, until somebody does; also one that rang before a restart, and
+        after a look at the inbox, or a screen, that failed.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import replace
 from typing import Final, Protocol
@@ -20,6 +22,8 @@ from yizhan.runtime.process import StopSignal
 from yizhan.services.access_log import record_if_possible
 from yizhan.services.actor import Actor
 from yizhan.services.home import Home
+
+log = logging.getLogger(__name__)
 
 RING_AGAIN_SECONDS: Final = 30.0
 """How long an alarm that nobody acknowledged is silent before it rings again."""
@@ -82,9 +86,12 @@ class AlarmFeed:
 
     def _ring_again(self, stop: StopSignal) -> None:
         while not stop.wait(RING_AGAIN_SECONDS):
-            count, ids = self._inbox.still_ringing()
-            if count:
-                self._observer.still_ringing(count, ids)
+            try:
+                count, ids = self._inbox.still_ringing()
+                if count:
+                    self._observer.still_ringing(count, ids)
+            except Exception:
+                log.exception("what still rings cannot be told now; it is tried again")
 
 
 def _without_content(item: Item) -> Item:

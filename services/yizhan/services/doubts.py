@@ -1,11 +1,15 @@
-"""The doubts that a draft of a county raises: the one way to ask ``producers.doubts`` for file, form, table and CAP."""
+"""The doubts that a draft of a county raises: the one way to ask ``producers.doubts`` for file, form, table and CAP.
+
+Rule 1: what a person was asked about goes by the answer; what nobody can be asked about, by ``goes_unasked``.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from yizhan.producers.doubts import Judgement, Sender
+from yizhan.producers.doubts import HOLDING, Doubt, Judgement, Sender
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.i18n import _, join_list, with_note
@@ -34,6 +38,18 @@ def sender_of(
         lambda: outlines or home_outlines(home),
         lambda event_id: _is_known(home, county, event_id),
     )
+
+
+EVERY_DOUBT: Final = frozenset(Doubt)
+
+
+def goes_unasked(judged: Judgement, *, forced: bool, holding: Collection[Doubt] = HOLDING) -> bool:
+    """Tell whether a draft goes where nobody can be asked about its doubts; ``forced`` where they were waived before.
+
+    A fire whose time is odd goes at once; one that would ring nowhere waits for a person. What is imported from
+    tables and satellites is held by ``EVERY_DOUBT``.
+    """
+    return forced or not set(holding) & set(judged.doubts)
 
 
 def doubt_sentences(home: Home, judged: Judgement) -> list[str]:

@@ -1,7 +1,8 @@
 """Drafts of a county: begun, checked, sent.
 
 Rule 1: a draft goes by the same path as every other event: checked, doubted, numbered, sealed, stored.
-Rule 2: a draft that was cut off while it was sent is looked for in the outbox first, so that it goes once.
+Rule 2: a draft goes under one reference, so that one that was cut off while it was sent goes once, whatever its
+        doubts say the second time, and however many commands send it.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any, Final
 
 from yizhan.producers import forms, proposals
 from yizhan.producers.doubts import Judgement, judge
-from yizhan.producers.draft_store import DraftStore, StoredDraft, no_such_draft, sent_id
+from yizhan.producers.draft_store import DraftStore, StoredDraft, draft_reference, no_such_draft
 from yizhan.producers.drafts import Draft, DraftInvalid, parse_draft
 from yizhan.producers.numbering import Accepted
+from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import strictjson
@@ -23,8 +25,9 @@ from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import NotFound
 from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.i18n import marked
+from yizhan.schemas.timestamps import instant
 from yizhan.services.attachments import attach_files
-from yizhan.services.doubts import sender_of
+from yizhan.services.doubts import goes_unasked, sender_of
 from yizhan.services.errors import Conflict, ServiceError
 from yizhan.services.form_questions import FormContext
 from yizhan.services.form_words import in_form_words, questions_of
@@ -51,6 +54,10 @@ class DraftUnfinished(ServiceError):
         """Name the draft."""
         super().__init__(marked("草稿 {n} 还不能发"), n=n, hint=Action.to("draft.edit", n=n, county=county))
         self.faults = tuple(faults)
+
+
+class DraftHeld(ServiceError):
+    """A draft that waits for a person, and nobody could be asked."""
 
 
 class DraftWasSent(Conflict):
@@ -138,9 +145,17 @@ def drop_draft(home: Home, county: str, n: int) -> None:
 
 @contextlib.contextmanager
 def open_form(home: Home, county: str, n: int) -> Iterator[Form]:
-    """Take up a draft as a form, where it was left (``NotFound`` if there is none of that number)."""
+    """Take up a draft as a form, where it was left.
+
+    Raises:
+        NotFound: there is none of that number.
+        DraftWasSent: as ``send_draft``.
+    """
     with open_drafts(home, county) as store:
-        yield Form(form_context(home, county, store, store.get(n).type), store, n)
+        found = store.get(n)
+        with read_outbox(home, county) as outbox:
+            _require_unsent(outbox, store, found)
+        yield Form(form_context(home, county, store, found.type), store, n)
 
 
 def _answering(home: Home, county: str, event_id: str) -> dict[str, Any]:
@@ -262,24 +277,42 @@ def send_draft(
     passphrases: PassphraseSource,
     files: Sequence[str] = (),
     progress: Progress = SILENT,
+    *,
+    confirmed: bool = False,
 ) -> SentDraft:
     """Send a draft with the files to be attached; it is forgotten here once the outbox has it.
 
-    ``progress`` advances by the bytes of the files that are sealed.
+    ``progress`` advances by the bytes of the files that are sealed; ``confirmed``: a person said that it goes.
 
     Raises:
+        DraftHeld: nobody was asked about a doubt that keeps it back.
         DraftInvalid, NotPublishable, NotFound, FileRefused, StoreError: nothing was sent, the draft is still there.
         DraftWasSent: it went before, in a run that was cut off; the draft is forgotten.
     """
     found = find_draft(home, county, n)
-    draft = judge_draft(home, county, parse_draft(found.content)).draft
+    judged = judge_draft(home, county, parse_draft(found.content))
+    draft = judged.draft
     with open_outbox(home, county, passphrases) as outbox, open_drafts(home, county) as store:
-        if found.sending is not None and (event_id := sent_id(outbox, draft, found.sending)):
-            store.sent(n, draft.payload)
-            raise DraftWasSent(marked("草稿 {n} 上次已经发出，编号 {id}；没有再发"), n=n, id=event_id)
+        _require_unsent(outbox, store, found)
+        if not goes_unasked(judged, forced=confirmed):
+            raise DraftHeld(
+                marked("没有人可问，草稿 {n} 没有发出"), n=n, hint=Action.to("draft.send", n=n, county=county)
+            )
         event = attach_files(outbox, draft, files, progress) if files else draft
         store.sending(n, outbox.clock())
-        sent = outbox.publish(event)
-        # From here on the outbox has it; what a kill leaves behind is found by ``sent_id``.
+        sent = outbox.publish(event.model_copy(update={"external_ref": draft.external_ref or draft_reference(found)}))
+        # From here on the outbox has it; what a kill leaves behind is found by its reference.
         store.sent(n, draft.payload)
         return SentDraft(sent, outbox.files_trouble() if files else None)
+
+
+def _require_unsent(outbox: OutboxView | None, store: DraftStore, found: StoredDraft) -> None:
+    """Raise ``DraftWasSent`` and forget a draft that went in a run that was cut off."""
+    if outbox is None or found.sending is None:
+        return
+    draft = parse_draft(found.content)
+    reference = draft.external_ref or draft_reference(found)
+    query = OutboxQuery(type=draft.type, external_ref=reference, since=instant(found.sending), limit=1)
+    for row in outbox.rows(query):
+        store.sent(found.n, draft.payload)
+        raise DraftWasSent(marked("草稿 {n} 上次已经发出，编号 {id}；没有再发"), n=found.n, id=row.id)

@@ -90,7 +90,9 @@ def _open_alarms(inbox: InboxView, now: datetime) -> tuple[Item, ...]:
     """Return the newest item of each matter with an alarm that was acknowledged and is not over."""
     recent = inbox.items(InboxQuery(since=now - OPEN_FOR))
     alarmed = {each.thread for each in recent if each.way == Way.ALARM and each.withdrawn_by is None}
-    over = {each.thread for each in recent if each.header.stage == "final"}
+    # A final report that was taken back or corrected ends nothing; nor does what takes it back, of the same stage.
+    standing = [each for each in recent if each.withdrawn_by is None and each.superseded_by is None]
+    over = {each.thread for each in standing if each.header.stage == "final" and each.header.withdraws is None}
     rings = {each.thread for each in recent if each.state == "ringing"}
     newest = {each.thread: each for each in recent if each.withdrawn_by is None and each.is_letter}
     return tuple(each for thread, each in newest.items() if thread in alarmed - over - rings)

@@ -17,7 +17,7 @@ from yizhan.producers.queries import OutboxQuery
 from yizhan.producers.satellites import canonical_reference
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.payloads.table import HOTSPOT
-from yizhan.services.doubts import sender_of
+from yizhan.services.doubts import EVERY_DOUBT, goes_unasked, sender_of
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.office import read_office
@@ -51,6 +51,8 @@ class HotspotImport:
     """References of those that were sent before."""
     old: bool
     """The newest on the county's territory is older than ``OLD``."""
+    held: list[Judgement] = field(default_factory=list)
+    """Drafts that were not sent because nobody could be asked about them."""
     results: list[tuple[Draft, Accepted | Exception]] = field(default_factory=list)
 
     @property
@@ -108,14 +110,19 @@ def send_hotspots(
     taken: HotspotImport,
     passphrases: PassphraseSource,
     bar: Callable[[int], AbstractContextManager[Progress]],
+    *,
+    confirmed: bool = False,
 ) -> None:
-    """Send the hotspots that touch a neighbour; ``taken.results`` says what became of each.
+    """Send the hotspots that touch a neighbour; ``taken`` says what became of each.
+
+    ``confirmed``: a person said that the doubtful ones go too.
 
     Raises:
         NoKey: there is no signing key.
         StoreError: the outbox cannot be used.
     """
-    drafts = [each.draft for each in taken.judged]
+    taken.held = [each for each in taken.doubtful() if not goes_unasked(each, forced=confirmed, holding=EVERY_DOUBT)]
+    drafts = [each.draft for each in taken.judged if each not in taken.held]
     if not drafts:
         return
     with open_outbox(home, county, passphrases) as outbox, bar(len(drafts)) as progress:

@@ -26,7 +26,7 @@ from yizhan.schemas.charter import Charter
 from yizhan.schemas.errors import FileRefused, PayloadInvalid, YizhanError
 from yizhan.schemas.i18n import marked
 from yizhan.services.attachments import attach_files
-from yizhan.services.doubts import sender_of
+from yizhan.services.doubts import goes_unasked, sender_of
 from yizhan.services.envelopes import EnvelopeVerdict, is_envelope, judge_envelope
 from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
@@ -57,9 +57,10 @@ class LineRefused:
 
 @dataclass(frozen=True, slots=True)
 class LineSkipped:
-    """A person decided that the event of a line does not go."""
+    """The event of a line does not go: a person decided so, or (``held``) nobody could be asked."""
 
     line: int
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +87,8 @@ class Stream:
     """Advances by the bytes of the files that are sealed."""
 
 
-Confirm = Callable[[int, Judgement], bool]
-"""Takes a line and the doubts about its draft; returns whether it is sent."""
+Confirm = Callable[[int, Judgement], bool | None]
+"""Takes a line and the doubts about its draft; returns the answer of a person, None where nobody can be asked."""
 
 
 Report = Callable[[LineResult | FilesWait], None]
@@ -128,11 +129,12 @@ def _publish(outbox: Outbox, stream: Stream, sender: Sender, report: Report, con
                 report(found)
                 continue
             judged = judge(found, sender)
-            if confirm is None or not _would_go(outbox, judged) or confirm(line, judged):
+            answer = confirm(line, judged) if confirm is not None and _would_go(outbox, judged) else True
+            if goes_unasked(judged, forced=False) if answer is None else answer:
                 lines.append(line)
                 yield judged.draft
             else:
-                report(LineSkipped(line))
+                report(LineSkipped(line, held=answer is None))
 
     for result in outbox.publish_many(drafts()):
         line = lines.popleft()

@@ -6,6 +6,7 @@ Rule 1: nothing waits for whoever looks: the outbox is read, and the sending pro
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from yizhan.runtime.process import StopSignal
 from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.services.home import Home
 from yizhan.services.stores import read_outbox
+
+log = logging.getLogger(__name__)
 
 MOST_LOOKED_AT: Final = 200
 """Newest events that are looked at for a change."""
@@ -62,11 +65,17 @@ class SendingMonitor:
 
         def watch() -> None:
             while not stop.wait(LOOK_SECONDS):
-                with contextlib.suppress(StoreError):  # the sending process says it itself
+                try:
                     if (news := self.look()) is not None:
                         observe(news)
+                except StoreError:
+                    pass  # the sending process says it itself
+                except Exception:
+                    log.exception("what is sent cannot be told now; it is tried again")
 
         watching = threading.Thread(target=watch, name="outbox-monitor", daemon=True)
         watching.start()
-        yield
-        watching.join(LOOK_SECONDS * 5 if stop.is_set() else 0)
+        try:
+            yield
+        finally:
+            watching.join(LOOK_SECONDS * 5 if stop.is_set() else 0)

@@ -37,7 +37,7 @@ from yizhan.schemas.actions import Action
 from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import TYPES
-from yizhan.services.doubts import sender_of
+from yizhan.services.doubts import EVERY_DOUBT, goes_unasked, sender_of
 from yizhan.services.drafts import member_names
 from yizhan.services.errors import ServiceError
 from yizhan.services.files import already_there, write_new
@@ -114,8 +114,8 @@ class TableImport:
         return {line: draft for line, draft in self.good.items() if line not in held}
 
 
-Confirm = Callable[[TableImport], bool]
-"""Takes the import with its doubtful rows; returns whether they are sent."""
+Confirm = Callable[[TableImport], bool | None]
+"""Takes the import with its doubtful rows; returns the answer of a person, None where nobody can be asked."""
 Bar = Callable[[int], AbstractContextManager[Progress]]
 """Opens a progress bar for so many rows."""
 
@@ -228,6 +228,8 @@ def import_table(
 ) -> None:
     """Send the good rows of a table, or store them as drafts; ``found`` says what became of them.
 
+    Nobody need be asked about drafts: they are when they are sent.
+
     Raises:
         NoKey: there is no signing key (only where rows are sent).
         StoreError: the outbox cannot be used. One that fails while sending is ``found.broken``.
@@ -240,8 +242,13 @@ def import_table(
         else scratch_outbox(home, county, home.charter, utc_now())
     ) as outbox:
         _judge(home, outbox, found)
-        if found.doubtful and not confirm(found):
-            found.held_back = sorted(found.doubtful)
+        if found.doubtful:
+            answer, later = confirm(found), mode is TableMode.DRAFT
+            found.held_back = [
+                line
+                for line, judged in sorted(found.doubtful.items())
+                if not (goes_unasked(judged, forced=later, holding=EVERY_DOUBT) if answer is None else answer)
+            ]
         if mode is TableMode.SEND:
             _send(outbox, found, bar)
     if mode is TableMode.DRAFT:

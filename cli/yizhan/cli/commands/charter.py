@@ -12,6 +12,7 @@ import click
 
 from yizhan.charter.signing import Signing
 from yizhan.cli.actions import command_of
+from yizhan.cli.asking import require_yes
 from yizhan.cli.click_options import FILE, FOLDER, MOMENT, NEW_FILE, Group, OneOf, county_option, json_option, option
 from yizhan.cli.commands.charter_reading import log, replay, show, verify
 from yizhan.cli.context import current_home
@@ -152,7 +153,7 @@ def sign(folder: Path, county: str, yes: bool, passphrases: TerminalPassphrase, 
     if not yes:
         if not interactive():
             raise ServiceError(marked("没有终端可以询问；看过之后请加 --yes"))
-        click.confirm(_("以 {county} 的名义签署？").format(county=county), abort=True, err=True)
+        require_yes(_("以 {county} 的名义签署？").format(county=county), _("没有签署"))
     signed = sign_draft(home, county, opened, passphrases)
     if as_json:
         print_json({"stick": str(folder), "signed": signed, "differences": opened.differences})

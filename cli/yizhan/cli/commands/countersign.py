@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from yizhan.cli.accepted_view import show_accepted
+from yizhan.cli.asking import require_yes
 from yizhan.cli.click_options import FILE, Command, county_option, json_option, office_option, option
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.language import interactive
@@ -42,7 +43,7 @@ def command(
     signature = prepare_countersignature(home, county, event_id, signers, acting("countersign"))
     if not as_json:
         print_table([_("项目"), _("内容")], list(item_details(home, signature.plan)), "")
-    if not yes and interactive() and not click.confirm(_("会签这份计划吗？"), default=False, err=True):
-        return
+    if not yes and interactive():
+        require_yes(_("会签这份计划吗？"))
     sent = countersign(home, county, signature, passphrases)
     show_accepted(home, sent, as_json=as_json)

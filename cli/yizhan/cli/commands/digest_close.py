@@ -9,6 +9,7 @@ from functools import partial
 
 import click
 
+from yizhan.cli.asking import require_yes
 from yizhan.cli.click_options import MEMBER, QUARTER, Command, Whole, json_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.digest_view import manifest_kind
@@ -96,7 +97,7 @@ def _confirm_early(error: QuarterNotEnded) -> None:
     if not interactive():
         sentence = marked("{label} 要到 {end} 才结束；现在就结算请加 --early，只想看中期情况请用 --interim")
         raise ServiceError(sentence, label=error.params["label"], end=error.params["end"]) from error
-    click.confirm(_("{sentence}，现在就结算吗？").format(sentence=error), abort=True, err=True)
+    require_yes(_("{sentence}，现在就结算吗？").format(sentence=error), _("没有结算"))
 
 
 def _tell(home: Home, made: Manifest, strange: Iterable[tuple[int, str]]) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 import click
 
 from yizhan.cli.accepted_view import show_sent_draft
+from yizhan.cli.asking import require_yes
 from yizhan.cli.click_options import Group, Whole, attach_option, county_option, json_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.draft_view import fault_sentence, missing_sentence, show_draft, summary_of
@@ -81,7 +82,13 @@ def edit(n: int, county: str, passphrases: TerminalPassphrase) -> None:
     fill_in(current_home(), county, n, passphrases)
 
 
-@command.command("send", help=marked("发出一份写完的草稿；先显示全文，再问"))
+@command.command(
+    "send",
+    help=marked(
+        "发出一份写完的草稿；先显示全文，再问。\n\n"
+        "没有人可问时，在任何收件县都不会响铃的火情、灾害留下不发，退出码为 1。回答“否”也是。"
+    ),
+)
 @click.argument("n", type=NUMBER, metavar="N")
 @county_option()
 @option("--yes", is_flag=True, help=marked("不再询问，直接发出"))
@@ -103,10 +110,11 @@ def send(
         show_draft(n, found.type, found.content, member_names(home))
     for sentence in doubt_sentences(home, judge_draft(home, county, draft)):
         say(sentence)
-    if not yes and interactive() and not click.confirm(_("发出吗？"), default=False, err=True):
-        return
+    if not yes and interactive():
+        require_yes(_("发出吗？"))
+        yes = True
     with progress(_("密封附件"), total_bytes(attached)) as bar:
-        sent = send_draft(home, county, n, passphrases, attached, bar)
+        sent = send_draft(home, county, n, passphrases, attached, bar, confirmed=yes)
     show_sent_draft(home, sent, as_json=as_json)
 
 
@@ -119,7 +127,7 @@ def drop(n: int, county: str, yes: bool) -> None:
     home = current_home()
     found = find_draft(home, county, n)
     say(f"{type_name(found.type)} {summary_of(found.content)}")
-    if not yes and interactive() and not click.confirm(_("丢弃这份草稿吗？"), default=False, err=True):
-        return
+    if not yes and interactive():
+        require_yes(_("丢弃这份草稿吗？"), _("没有丢弃"))
     drop_draft(home, county, n)
     tell(_("草稿 {n} 已丢弃").format(n=n))

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from yizhan.cli.accepted_view import say_if_nobody_sends
+from yizhan.cli.asking import ask
 from yizhan.cli.click_options import TYPE, Command, county_option, json_option, office_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.language import interactive
@@ -38,16 +39,16 @@ class _Wish:
     passphrases: TerminalPassphrase
     as_json: bool
 
-    def confirm(self, home: Home, found: TableImport) -> bool:
-        """Show the doubts; on a terminal, ask whether the doubtful rows go."""
-        # A draft is asked about when it is sent.
-        goes = self.keep_doubtful or self.mode is TableMode.DRAFT
+    def confirm(self, home: Home, found: TableImport) -> bool | None:
+        """Show the doubts; on a terminal, ask whether the doubtful rows go (None: nobody can be asked)."""
         if not self.as_json:
             show_doubts(home, found)
-        if goes or self.as_json or self.mode is TableMode.DRY_RUN or not interactive():
-            return goes
+        if self.keep_doubtful:
+            return True
+        if self.as_json or self.mode is not TableMode.SEND or not interactive():
+            return None
         question = _("这 {count} 行仍要发出吗？（发出的注明存疑）").format(count=len(found.doubtful))
-        return click.confirm(question, default=False, err=True)
+        return ask(question)
 
 
 def _command(name: str, text: str) -> click.Command:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from yizhan.cli.accepted_view import accepted_lines, say_if_nobody_sends
+from yizhan.cli.asking import require_yes
 from yizhan.cli.click_options import Group, county_option, json_option, office_option, option, outlines_option
 from yizhan.cli.context import current_home
 from yizhan.cli.language import interactive
@@ -36,7 +37,8 @@ command = Group(
     help=marked(
         "导入 NASA FIRMS 卫星热点（CSV）。\n\n"
         "按县界定位每个热点；本县境内、距他县在政策规定的边界带以内的发出，其余只列出。"
-        "同一热点再次导入不会重发。坏的行指明文件、行号、字段，好的行照发；有坏行时退出码为 1。"
+        "同一热点再次导入不会重发。坏的行指明文件、行号、字段，好的行照发。"
+        "没有人可问时，有疑问的热点留下不发。有坏行或留下的热点时退出码为 1。"
     ),
 )
 @click.argument("file", metavar="FILE")
@@ -67,9 +69,12 @@ def firms(
     with progress(_("定位热点")):
         taken = read_hotspots(home, county, HotspotSource(file, outlines, office, shift_to_now))
     _show_reasons(home, taken)
-    ask = (taken.old or taken.doubtful()) and not (yes or dry_run or as_json) and interactive()
-    if not dry_run and (not ask or click.confirm(_("仍要发出吗？"), default=False, err=True)):
-        send_hotspots(home, county, taken, passphrases, lambda total: progress(_("封好、存入发件箱"), total))
+    if (taken.old or taken.doubtful()) and not (yes or dry_run or as_json) and interactive():
+        require_yes(_("仍要发出吗？"))
+        yes = True
+    if not dry_run:
+        sealing = _("封好、存入发件箱")
+        send_hotspots(home, county, taken, passphrases, lambda total: progress(sealing, total), confirmed=yes)
     if as_json:
         print_json(_as_json(taken, dry_run=dry_run, shifted=shift_to_now))
     else:
@@ -78,7 +83,9 @@ def firms(
         say_if_nobody_sends(home, county)
     if taken.empty:
         say(_("{file} 里没有一个热点：当时没有火情，或者没有下载完整").format(file=file))
-    if taken.found.problems or taken.failed():
+    if taken.held:
+        say(_("没有人可问，有疑问的 {count} 个热点没有发出；确实要发请加 --yes").format(count=len(taken.held)))
+    if taken.found.problems or taken.failed() or taken.held:
         ctx.exit(1)
 
 
@@ -107,6 +114,7 @@ def _as_json(taken: HotspotImport, *, dry_run: bool, shifted: bool) -> dict[str,
             for each in found.not_sent
         ],
         **fields_of(found, "outside repeated problems"),
+        "held": [each.draft.external_ref for each in taken.held],
         "failed": [error_sentence(error) for error in taken.failed()],
         "shifted": shifted,
         "old": taken.old,

@@ -7,10 +7,10 @@ import click
 from yizhan.cli.book_file import write_book
 from yizhan.cli.click_options import Command, county_option, json_option, option
 from yizhan.cli.context import acting, current_home
+from yizhan.cli.officer_options import officer_options, signing_officer
 from yizhan.cli.output import print_json, print_table, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
-from yizhan.services.actor import named_officer
 from yizhan.services.labels import type_name
 from yizhan.services.retention import destroy_content, list_due
 
@@ -40,11 +40,10 @@ def export(file: str, county: str) -> None:
 )
 @county_option()
 @option("--id", "ids", multiple=True, metavar="ID", help=marked("只销毁这一件，可多次给出（默认：到期的全部）"))
-@option("--name", metavar="NAME", help=marked("决定人姓名"))
-@option("--badge", metavar="BADGE", help=marked("决定人警号"))
 @option("--yes", is_flag=True, help=marked("确实销毁"))
 @passphrase_option()
 @json_option()
+@officer_options
 def destroy(
     *,
     county: str,
@@ -57,8 +56,6 @@ def destroy(
 ) -> None:
     """Destroy content."""
     home = current_home()
-    if yes and not (name and badge):
-        raise click.UsageError(_("销毁要写明是谁决定的：--name 和 --badge"), click.get_current_context())
     if not yes:
         due = list_due(home, county, ids)
         if as_json:
@@ -67,7 +64,7 @@ def destroy(
         rows = [(each.id, type_name(each.type), home.local_time(each.received), each.retention) for each in due]
         print_table([_("编号"), _("类型"), _("收到"), _("保管期限")], rows, _("没有到期的"))
         return
-    actor = acting("inbox destroy", named_officer(str(name), str(badge)))
+    actor = acting("inbox destroy", signing_officer(county, name, badge))
     done = destroy_content(home, county, ids, actor, passphrases)
     if as_json:
         print_json({"county": county, "due": [], "destroyed": done.destroyed, "notices": done.notices})

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 
 from yizhan.cli.actions import command_of
+from yizhan.cli.asking import require_yes
 from yizhan.cli.click_options import Group, county_option, json_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.output import fields_of, print_json, print_table, tell
@@ -76,7 +77,7 @@ def destroy(kid: str, county: str, yes: bool, as_json: bool) -> None:
     home = current_home()
     if not yes:
         name = retired_key(home, county, kid).path.name
-        click.confirm(_("销毁 {file}？用它封装的旧文书再也打不开").format(file=name), abort=True, err=True)
+        require_yes(_("销毁 {file}？用它封装的旧文书再也打不开").format(file=name), _("没有销毁"))
     file = destroy_key(home, county, kid)
     if as_json:
         print_json({"owner": county, "kid": file.kid, "destroyed": str(file.path)})

@@ -10,6 +10,7 @@ from yizhan.cli.checkpoint_view import checkpoint_line, cosigners, quorum_json
 from yizhan.cli.click_options import FILE, NEW_FILE, Group, Whole, charter_option, county_option, json_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.longrun import working
+from yizhan.cli.officer_options import signed_by_officer
 from yizhan.cli.output import fields_of, print_json, print_pairs, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
@@ -117,12 +118,11 @@ def _show_cosigner(home: Home, found: CosignerStatus, *, as_json: bool) -> None:
 )
 @click.argument("number", type=Whole(1, 1_000_000_000), metavar="N")
 @county_option()
-@option("--name", required=True, metavar="NAME", help=marked("查明人姓名"))
-@option("--badge", required=True, metavar="BADGE", help=marked("查明人警号"))
 @option("--note", required=True, metavar="TEXT", help=marked("如何查明的，一句话"))
-def settle(number: int, county: str, name: str, badge: str, note: str) -> None:
+@signed_by_officer()
+def settle(number: int, *, county: str, officer: Person, note: str) -> None:
     """Settle a piece of evidence."""
-    settle_evidence(current_home(), county, number, Person(name=name, badge=badge), note)
+    settle_evidence(current_home(), county, number, officer, note)
     tell(_("证据 {seq} 已记为查明").format(seq=number))
 
 

@@ -9,13 +9,14 @@ from typing import Any, BinaryIO
 import click
 
 from yizhan.cli.accepted_view import accepted_lines, files_waiting_line, say_if_nobody_sends
+from yizhan.cli.asking import ask
 from yizhan.cli.click_options import Command, attach_option, county_option, json_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.language import interactive
 from yizhan.cli.output import as_json as json_value
 from yizhan.cli.output import print_json, progress, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
-from yizhan.producers.doubts import HOLDING, Judgement
+from yizhan.producers.doubts import Judgement
 from yizhan.producers.drafts import LineProblem
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.standard_streams import standard_input
@@ -45,7 +46,7 @@ from yizhan.services.publishing import (
         "样例：主目录里的 event.jsonl；结构：yizhan schema draft 和 yizhan schema forest_fire 等。"
         "显示“已收”即已落盘，不会丢失；由 yizhan outbox run 送出。坏的行指明文件、行号、字段，好的行照发。"
         "同一 external_ref 只发一次。FILE 为 - 时读标准输入。"
-        "没有人可问时，在任何收件县都不会响铃的火情、灾害留下不发。有坏行或留下的行时退出码为 1。"
+        "没有人可问时，在任何收件县都不会响铃的火情、灾害留下不发。有坏行、没有发的行时退出码为 1。"
     ),
 )
 @click.argument("file", metavar="FILE.jsonl")
@@ -92,7 +93,7 @@ def command(
         say(_("{name} 里没有一件待发事件").format(name=report.name))
         ctx.exit(1)
     # A later report under the first one's reference was not sent: whoever published it must know.
-    if report.problems or report.refused or report.held or any(each.sent.differs for each in report.sent):
+    if report.problems or report.refused or report.skipped or any(each.sent.differs for each in report.sent):
         ctx.exit(1)
 
 
@@ -121,7 +122,7 @@ class PublishReport:
     @property
     def empty(self) -> bool:
         """Whether nothing stood in the file."""
-        return not (self.sent or self.problems or self.refused or self.skipped or self.held)
+        return not (self.sent or self.problems or self.refused or self.skipped)
 
     def take(self, result: LineResult | FilesWait) -> None:
         """Keep a result, and show it."""
@@ -139,27 +140,20 @@ class PublishReport:
                 self._print(str(result), say)
             case LineSkipped():
                 self.skipped.append(result)
+                if result.held:
+                    self.held.append(result.line)
+                    sentence = _("{file}:{line}: 没有人可问，这一件没有发出；改正后再发，确实要发请加 --yes")
+                    say(sentence.format(file=self.name, line=result.line))
 
     def _print(self, text: str, to: Callable[[str], None]) -> None:
         if not self.quiet:
             to(text)
 
-    def confirm(self, line: int, judged: Judgement) -> bool:
-        """Say the doubts about a line; on a terminal, ask once whether it goes.
-
-        Where nobody can be asked it goes, unless it is life at stake and would ring nowhere.
-        """
+    def confirm(self, line: int, judged: Judgement) -> bool | None:
+        """Say the doubts about a line; on a terminal, ask once whether it goes (None: nobody can be asked)."""
         for sentence in doubt_sentences(self.home, judged):
             say(f"{self.name}:{line}: {sentence}")
-        if not self.ask and HOLDING & set(judged.doubts):
-            say(
-                _("{file}:{line}: 没有人可问，这一件没有发出；改正后再发，确实要发请加 --yes").format(
-                    file=self.name, line=line
-                )
-            )
-            self.held.append(line)
-            return False
-        return not self.ask or click.confirm(_("仍要发出吗？"), default=False, err=True)
+        return ask(_("仍要发出吗？")) if self.ask else None
 
     def summary(self) -> str:
         """Say it in one line."""
@@ -182,4 +176,5 @@ class PublishReport:
             "problems": self.problems,
             "refused": [{"line": each.line, "error": error_sentence(each.error)} for each in self.refused],
             "skipped": [each.line for each in self.skipped],
+            "held": self.held,
         }
