@@ -242,7 +242,7 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def test_over_http(tmp_path: Path) -> None:
-    """A web server serves as well as a folder, but for replaced files, which it does not list; a missing one is named."""
+    """A web server serves as well as a folder, but does not list replaced files; a missing file is named."""
     folder = tmp_path / "ledger"
     world().grow(folder, [some_statements(7)])
     with served(folder / "log") as where:

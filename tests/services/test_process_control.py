@@ -199,7 +199,7 @@ def test_a_county_that_nobody_can_be_called_in_is_named(home: Home) -> None:
     """`up` names each county without a bell, with the command that makes one; nothing more is wrong."""
     start_processes(home, stand_in(home), lambda _state: None)
     (home.county_folder(QINGYUAN) / "bell.toml").touch()
-    words = [*YIZHAN, "--home", home.path, "up"]
+    words = [*YIZHAN, "--home", str(home.path), "up"]
     said = subprocess.run(words, capture_output=True, check=True).stdout.decode()
     assert f"叫不到任何人；请运行 yizhan bell init --county {SHOUNING}\n" in said
     assert f"--county {QINGYUAN}" not in said
