@@ -24,9 +24,12 @@ from yizhan.schemas.obligation_rules import ObligationRule as Rule
 from yizhan.schemas.quarters import Quarter
 from yizhan.schemas.sample import sample_policy
 from yizhan.schemas.timestamps import written
+from yizhan.services.actor import Actor
+from yizhan.services.home import Home
 from yizhan.services.obligation_text import rule_discharge_text, time_left
-from yizhan.services.obligations import rule_action
+from yizhan.services.obligations import MOST_ANSWERED, find_obligations, officers_answers, rule_action
 from yizhan.services.own_obligations import own_obligations
+from yizhan.services.status import home_status
 from yizhan.services.stores import open_inbox, read_inbox
 
 FIRE = f"{SHOUNING}-20261123test-1"
@@ -160,3 +163,21 @@ def test_the_station_that_is_late_is_named(yizhan: Run, home: Path, monkeypatch:
     ran = yizhan("due", QINGYUAN)
     assert "驿站" in ran.out
     assert "yizhan digest close" in ran.err
+
+
+def test_answers_beyond_the_first_hundreds_are_counted(home: Path) -> None:
+    """What was not looked up is told, not left out in silence."""
+    ids = [f"{SHOUNING}-20261123test-{n}" for n in range(MOST_ANSWERED + 3)]
+    found = officers_answers(Home(home), SHOUNING, ids, Actor("test (1000)", "due"))
+    assert (found.by_event, found.not_looked_up) == ({}, 3)
+
+
+def test_obligations_that_were_found_are_not_looked_for_again(home: Path) -> None:
+    """``home_status`` counts those that its caller gives: whoever has them reads nothing twice."""
+    due = datetime.now(UTC) + timedelta(hours=1)
+    tell(home, QINGYUAN, "opened", due)
+    app, now = Home(home), datetime.now(UTC)
+    found, _minutes = find_obligations(app, QINGYUAN, now)
+    for given, count in ((None, 1), (found, 1), ((), 0)):
+        (county,) = home_status(app, QINGYUAN, now, given).counties
+        assert county.due_soon == count

@@ -301,3 +301,15 @@ def test_a_matter_is_found_by_index(outbox: Outbox) -> None:
         plans = [conn.execute(f"EXPLAIN QUERY PLAN {sql}", {"id": "x", "receipt": "y"}) for sql in queries._BESIDE]  # noqa: SLF001 -- what is asked
         assert not [row for plan in plans for row in plan if "SCAN" in row[3]]
     conn.close()
+
+
+def test_what_stands_of_a_type_is_read_the_newest_first(outbox: Outbox) -> None:
+    """What was taken back does not stand, nor does the withdrawal; a correction comes before what it corrects."""
+    first, second = outbox.publish(fire()), outbox.publish(fire())
+    corrected = outbox.publish(fire(supersedes=Reference(id=first.id)))
+    outbox.publish(fire(withdraws=Reference(id=second.id)))
+    report = outbox.publish(intelligence())
+    standing = [own.header.id for own in outbox.standing(fire().type)]
+    assert standing == [corrected.id, first.id]
+    assert [own.header.id for own in outbox.standing(fire().type, 2)] == [corrected.id]
+    assert outbox.ids_of(intelligence().type) == [report.id]

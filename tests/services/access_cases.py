@@ -22,6 +22,7 @@ GIVEN: dict[str, str] = {
     "matter_text.author_text": "words for what show_matter returned",
     "matter_text.joint_work_sentence": "words for what show_matter returned",
     "matter_text.timeline_rows": "words for what show_matter returned",
+    "event_text.receipt_line": "words for a receipt of a posting that list_postings or show_event returned",
     "obligation_text.answer_line": "words for what officers_answers returned",
     "obligation_text.discharge_text": "words for what list_obligations returned",
     "obligation_text.obligation_name": "words for what list_obligations returned",

@@ -73,7 +73,7 @@ def _open_into(sealed: Path, stream: BinaryIO, attachment: Attachment, progress:
             stream.write(plain)
             progress(attachment.bytes - left, attachment.bytes)
     if digest.hexdigest() != attachment.sha256:
-        sentence = _("{name}：文书里的指纹是 {said}…，打开得到 {came}…，没有写出；请发件县核对后重新附上")
+        sentence = _("{name}：文书里的指纹是 {said}…，打开得到 {got}…，没有写出；请发件县核对后重新附上")
         values = {"name": attachment.name, "said": attachment.sha256[:16], "came": digest.hexdigest()[:16]}
         raise FileRefused("hash", sentence.format(**values))
 
@@ -94,5 +94,5 @@ def _check_type(stream: BinaryIO, attachment: Attachment) -> None:
     name = attachment.name
     found = media_type(stream, name)
     if found != attachment.media_type:
-        sentence = marked("{name}：文书说是 {said}，内容却是 {came}，没有写出；请问发件县")
-        raise FileRefused("type", sentence, name=name, said=attachment.media_type, came=found)
+        sentence = marked("{name}：文书说是 {said}，内容却是 {got}，没有写出；请问发件县")
+        raise FileRefused("type", sentence, name=name, said=attachment.media_type, got=found)

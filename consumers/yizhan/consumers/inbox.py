@@ -38,12 +38,11 @@ from yizhan.consumers.store import MIGRATIONS
 from yizhan.consumers.view import InboxView
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.store import open_store, transaction, wrapped
-from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import Charters
-from yizhan.schemas.errors import CharterInvalid, NotFound, Reason, YizhanError
+from yizhan.schemas.errors import CharterInvalid, Reason, YizhanError
 from yizhan.schemas.followups import KAFKA_HEADER as FOLLOWUP_HEADER
-from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SealingKey
+from yizhan.schemas.not_found import not_received
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.payloads.table import LIFE_AT_STAKE
 from yizhan.schemas.postmark import KAFKA_HEADER
@@ -215,9 +214,7 @@ class Inbox(InboxView):
             with transaction(self._conn) as conn:
                 item = items.one(conn, item_id)
                 if item is None:
-                    hint = Action.to("inbox.list", county=self.county)
-                    sentence = marked("{county} 的收件箱里没有 {id}")
-                    raise NotFound(sentence, county=self.county, id=item_id[:80], hint=hint)
+                    raise not_received(self.county, item_id)
                 receipt = receipts.checked_answer(item, (name, badge), stage, note, self.county)
                 owed = receipts.enter_answer(conn, item, receipt, now)
             if owed is not None:

@@ -137,6 +137,11 @@ class InboxView(OwnedStore):
         with self._reading() as conn:
             return items.reply_ids(conn, event_id, most)
 
+    def ids_of(self, type: str) -> list[str]:
+        """Return the ids of all items of a type, the newest last, without reading what they say."""
+        with self._reading() as conn:
+            return [row["id"] for row in conn.execute("SELECT id FROM items WHERE type = ? ORDER BY seq", (type,))]
+
     def related_ids(self, event_id: str) -> frozenset[str]:
         """Return the ids that an event names, and of those that name it."""
         with self._reading() as conn:

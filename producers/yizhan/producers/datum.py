@@ -79,8 +79,8 @@ def datum_of(text: str) -> Datum:
             return datum
     if plain in _SPOKEN:
         return _SPOKEN[plain]
-    sentence = marked("坐标系应为 WGS84、GCJ-02（高德）或 BD-09（百度）；得到 {came}")
-    raise PositionInvalid(sentence, came=repr(text[:40]))
+    sentence = marked("坐标系应为 WGS84、GCJ-02（高德）或 BD-09（百度）；得到 {got}")
+    raise PositionInvalid(sentence, got=repr(text[:40]))
 
 
 # -- text --
@@ -113,7 +113,7 @@ def position_of(text: str) -> Point:
     rest = re.sub(r"[\s,;，；、]+", "", _ANGLE.sub("", plain))
     if len(found) != 2 or rest:  # noqa: PLR2004 -- a pair
         raise PositionInvalid(
-            marked("应为经度和纬度，如 119.51,27.17 或 119°30′36″E 27°10′12″N；得到 {came}"), came=repr(text[:60])
+            marked("应为经度和纬度，如 119.51,27.17 或 119°30′36″E 27°10′12″N；得到 {got}"), got=repr(text[:60])
         )
     angles = [_angle(match) for match in found]
     sides = [f"{match['before']}{match['after']}".upper()[:1] for match in found]
@@ -131,7 +131,7 @@ def position_of(text: str) -> Point:
 def _angle(match: re.Match[str]) -> float:
     minutes, seconds = float(match["minutes"] or 0), float(match["seconds"] or 0)
     if minutes >= _SIXTY or seconds >= _SIXTY:
-        raise PositionInvalid(marked("分和秒应小于 60；得到 {came}"), came=repr(match[0]))
+        raise PositionInvalid(marked("分和秒应小于 60；得到 {got}"), got=repr(match[0]))
     return float(match["degrees"]) + minutes / _SIXTY + seconds / _SIXTY**2
 
 
@@ -140,8 +140,8 @@ def _within(value: float, bounds: tuple[float, float]) -> bool:
 
 
 def _outside(text: str) -> PositionInvalid:
-    sentence = marked("不在中国境内：经度应在 73 到 136 度，纬度应在 3 到 54 度；得到 {came}，请核对")
-    return PositionInvalid(sentence, came=repr(text[:60]))
+    sentence = marked("不在中国境内：经度应在 73 到 136 度，纬度应在 3 到 54 度；得到 {got}，请核对")
+    return PositionInvalid(sentence, got=repr(text[:60]))
 
 
 # -- datum --

@@ -88,8 +88,8 @@ def _one(field: Field, text: str, members: Mapping[str, str], *, numbered: bool)
 
 
 def _wrong(field: Field, text: str) -> AnswerInvalid:
-    sentence = marked("应为{expected}；得到 {came}")
-    return AnswerInvalid(sentence, expected=field.expected() or _("文字"), came=repr(text[:60]))
+    sentence = marked("应为{expected}；得到 {got}")
+    return AnswerInvalid(sentence, expected=field.expected() or _("文字"), got=repr(text[:60]))
 
 
 def _chosen(field: Field, text: str, *, numbered: bool) -> str:
@@ -135,8 +135,8 @@ def moment(text: str) -> str:
     try:
         return clock_time(text).isoformat()
     except ValueError:
-        sentence = marked("应为日期和时刻，如 2026-11-23 16:05；得到 {came}")
-        raise AnswerInvalid(sentence, came=repr(text[:60])) from None
+        sentence = marked("应为日期和时刻，如 2026-11-23 16:05；得到 {got}")
+        raise AnswerInvalid(sentence, got=repr(text[:60])) from None
 
 
 def _member(field: Field, plain: str, members: Mapping[str, str], *, numbered: bool) -> str:
@@ -150,8 +150,8 @@ def _member(field: Field, plain: str, members: Mapping[str, str], *, numbered: b
         return meant[0]
     near = meant or nearest(plain, {code: (name,) for code, name in members.items()})
     listed = join_list(f"{code} {members[code]}" for code in near or codes)
-    sentence = marked("应为{expected}，如 {near}；得到 {came}")
-    raise AnswerInvalid(sentence, expected=field.expected(), near=listed, came=repr(plain[:60]))
+    sentence = marked("应为{expected}，如 {near}；得到 {got}")
+    raise AnswerInvalid(sentence, expected=field.expected(), near=listed, got=repr(plain[:60]))
 
 
 def format_value(field: Field, value: Any, members: Mapping[str, str]) -> str:  # noqa: ANN401 -- JSON is any

@@ -8,7 +8,7 @@ Rule 2: several threads may ask; they take turns.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -89,10 +89,29 @@ class OutboxView(OwnedStore):
         with self._reading() as conn:
             return queries.event(conn, event_id)
 
+    def standing(self, type: str, limit: int | None = None) -> Iterator[queries.OwnEvent]:
+        """Yield our events of a type that stand, the newest first, of the newest ``limit`` (None: of all).
+
+        What was refused, replaced or taken back does not stand, nor does a withdrawal. A correction comes before what
+        it corrects.
+        """
+        withdrawn = set[str]()
+        for row in reversed(self.rows(queries.OutboxQuery(type=type, limit=limit))):
+            own = None if row.state == "refused" or row.replaced_by else self.event(row.id)
+            if own is not None and own.header.withdraws is not None:
+                withdrawn.add(own.header.withdraws.id)
+            elif own is not None and row.id not in withdrawn:
+                yield own
+
     def reply_ids(self, event_id: str, most: int) -> list[str]:
         """Return the ids of our newest events that answer one, the newest first."""
         with self._reading() as conn:
             return queries.reply_ids(conn, event_id, most)
+
+    def ids_of(self, type: str) -> list[str]:
+        """Return the ids of all our events of a type, the newest last, without reading what they say."""
+        with self._reading() as conn:
+            return [row["id"] for row in conn.execute("SELECT id FROM events WHERE type = ? ORDER BY seq", (type,))]
 
     def related_ids(self, event_id: str) -> frozenset[str]:
         """Return the ids that an event names, and of those that name it."""

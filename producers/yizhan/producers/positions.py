@@ -80,7 +80,7 @@ def read_spot(text: str, around: AllianceMap | None) -> Spot:
         return _base(text.strip(), around)
     metres = float(found["distance"]) * _METRES[found["unit"].lower()]
     if metres > MOST_METRES:
-        raise PositionInvalid(marked("至多量 {most} 公里；得到 {came}"), most=MOST_METRES // 1000, came=repr(text[:60]))
+        raise PositionInvalid(marked("至多量 {most} 公里；得到 {got}"), most=MOST_METRES // 1000, got=repr(text[:60]))
     if not found["base"].strip():
         raise _missing(text, around)
     base = _base(found["base"].strip(), around)
@@ -97,7 +97,7 @@ def _base(text: str, around: AllianceMap | None) -> Spot:
     words = {re.sub("地图$", "", word) for word in (said["before"], said["after"]) if word}
     datums = {datum_of(word) for word in words}
     if len(datums) > 1:
-        raise PositionInvalid(marked("写了两种坐标系，请只写一种；得到 {came}"), came=repr(text[:60]))
+        raise PositionInvalid(marked("写了两种坐标系，请只写一种；得到 {got}"), got=repr(text[:60]))
     return Spot(position_of(said["rest"]), next(iter(datums), None))
 
 
@@ -108,10 +108,10 @@ def _named_points(around: AllianceMap | None) -> dict[str, str]:
 def _missing(text: str, around: AllianceMap | None) -> PositionInvalid:
     names = list(_named_points(around).values())
     if not names:
-        sentence = marked("{came} 从哪里量起？请在前面写明附近一点的坐标，如 119.51,27.17 界南285米")
-        return PositionInvalid(sentence, came=repr(text[:60]))
-    sentence = marked("{came} 从哪里量起？请在前面写明附近一点的坐标，如 119.51,27.17 界南285米，或有名的点：{names}")
-    return PositionInvalid(sentence, came=repr(text[:60]), names=join_list(names[:20]))
+        sentence = marked("{got} 从哪里量起？请在前面写明附近一点的坐标，如 119.51,27.17 界南285米")
+        return PositionInvalid(sentence, got=repr(text[:60]))
+    sentence = marked("{got} 从哪里量起？请在前面写明附近一点的坐标，如 119.51,27.17 界南285米，或有名的点：{names}")
+    return PositionInvalid(sentence, got=repr(text[:60]), names=join_list(names[:20]))
 
 
 def locate(spot: Spot, datum: Datum | None, around: AllianceMap | None, county: str) -> Point:

@@ -123,16 +123,16 @@ def media_type(stream: BinaryIO, name: str) -> str:
     ending = name.rpartition(".")[2].lower() if "." in name else ""
     found = _by_content(stream, head, ending)
     if found not in ALLOWED:
-        sentence = marked("{name}：只收 {allowed}，得到的是{came}；请换成其中一种格式再附上")
+        sentence = marked("{name}：只收 {allowed}，得到的是{got}；请换成其中一种格式再附上")
         allowed = ", ".join(sorted(_BY_ENDING))
-        raise FileRefused("type", sentence, name=name, allowed=allowed, came=_(found))
+        raise FileRefused("type", sentence, name=name, allowed=allowed, got=_(found))
     if ending not in ALLOWED[found]:
         sentence = marked(
-            "{name}：内容是 {media}，文件名应以 {endings} 结尾，得到 {came}；请核对这是不是要发的文件，再改名"
+            "{name}：内容是 {media}，文件名应以 {endings} 结尾，得到 {got}；请核对这是不是要发的文件，再改名"
         )
         endings = " / ".join(f".{each}" for each in ALLOWED[found])
         raise FileRefused(
-            "type", sentence, name=name, media=found, endings=endings, came=f".{ending}" if ending else _("空")
+            "type", sentence, name=name, media=found, endings=endings, got=f".{ending}" if ending else _("空")
         )
     return found
 

@@ -29,7 +29,6 @@ from yizhan.consumers.items import InboxQuery
 from yizhan.consumers.view import InboxView
 from yizhan.producers.drafts import Office
 from yizhan.producers.outbox_view import OutboxView
-from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.folders import write_private
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
@@ -288,19 +287,10 @@ def received_bulletin(inbox: InboxView | None, label: str, pair: tuple[str, str]
 
 def sent_bulletin(outbox: OutboxView | None, label: str, partner: str) -> SignedBulletin | None:
     """Return the newest bulletin that the county signed for a partner and did not withdraw; None for none."""
-    if outbox is None:
-        return None
-    withdrawn = set()
-    for row in reversed(outbox.rows(OutboxQuery(type=BULLETIN))):
-        event = None if row.reason or row.replaced_by else outbox.event(row.id)
-        if event is None:
-            continue
-        header, raw = event.header, read(row.type, event.payload).raw
-        if header.withdraws is not None:
-            withdrawn.add(header.withdraws.id)
-        found = (raw.get("label"), raw.get("partner"), header.status) == (label, partner, "Actual")
-        if header.withdraws is None and found and row.id not in withdrawn:
-            return SignedBulletin(row.id, header.time, raw)
+    for own in () if outbox is None else outbox.standing(BULLETIN):
+        raw = read(own.header.type, own.payload).raw
+        if (raw.get("label"), raw.get("partner"), own.header.status) == (label, partner, "Actual"):
+            return SignedBulletin(own.header.id, own.header.time, raw)
     return None
 
 

@@ -34,8 +34,8 @@ from yizhan.producers.queries import EventRow, OutboxQuery, OwnEvent
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
-from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import Sentence, marked
+from yizhan.schemas.not_found import not_known
 from yizhan.schemas.payloads import read
 from yizhan.services import stores
 from yizhan.services.access_log import record
@@ -292,9 +292,7 @@ def event_as_cap(home: Home, county: str, event_id: str, actor: Actor, *, englis
         own = None if outbox is None else outbox.event(event_id)
         item = None if inbox is None or own is not None else inbox.item(event_id)
         if own is None and item is None:
-            hint = Action.to("inbox.list", county=county)
-            sentence = marked("{county} 的收件箱和发件箱里都没有 {id}")
-            raise NotFound(sentence, county=home.member_name(county), id=event_id, hint=hint)
+            raise not_known(county, event_id, home.member_name(county))
 
         def sent_at(named: str) -> str | None:
             mine = None if outbox is None else outbox.event(named)

@@ -22,9 +22,9 @@ from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import strictjson
 from yizhan.schemas.actions import Action
-from yizhan.schemas.errors import NotFound
 from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.i18n import marked
+from yizhan.schemas.not_found import not_received, not_sent
 from yizhan.schemas.timestamps import instant
 from yizhan.services.attachments import attach_files
 from yizhan.services.doubts import goes_unasked, sender_of
@@ -166,9 +166,7 @@ def _answering(home: Home, county: str, event_id: str) -> dict[str, Any]:
     if item is not None:
         return {"reply_to": {"id": item.id, "hash": item.hash.hex()}, "subject": item.thread}
     if own is None or own.header.reply_to is None:
-        hint = Action.to("inbox.list", county=county)
-        sentence = marked("{county} 的收件箱里没有 {id}")
-        raise NotFound(sentence, county=home.member_name(county), id=event_id, hint=hint)
+        raise not_received(county, event_id, home.member_name(county))
     answered = own.header.reply_to
     return {"reply_to": answered.model_dump(), "subject": own.header.subject or answered.id}
 
@@ -178,9 +176,7 @@ def _content_sent(home: Home, county: str, event_id: str) -> dict[str, Any]:
     with read_outbox(home, county) as outbox:
         own = None if outbox is None else outbox.event(event_id)
     if own is None:
-        hint = Action.to("outbox.list", county=county)
-        sentence = marked("{county} 的发件箱里没有 {id}")
-        raise NotFound(sentence, county=home.member_name(county), id=event_id, hint=hint)
+        raise not_sent(county, event_id, home.member_name(county))
     header = own.header.model_dump(mode="json", exclude_none=True)
     payload = strictjson.loads(own.payload, floats=True)
     # Its reference was given to the original: under the same one, the correction would not be sent.
@@ -221,15 +217,9 @@ def _earlier(home: Home, county: str, type: str) -> list[tuple[str, str]]:
 
 def _last_report(home: Home, county: str, type: str, thread: str) -> dict[str, Any]:
     """Return what this county reported last of a thread, as a form takes it over; empty where nothing holds."""
-    withdrawn: set[str] = set()
     with read_outbox(home, county) as outbox:
-        for row in reversed(() if outbox is None else outbox.rows(OutboxQuery(type=type, limit=MOST_ROWS))):
-            own = None if outbox is None or row.state == "refused" or row.replaced_by else outbox.event(row.id)
-            if own is None or thread not in {own.header.subject, row.id}:
-                continue
-            if own.header.withdraws is not None:
-                withdrawn.add(own.header.withdraws.id)
-            elif row.id not in withdrawn:
+        for own in () if outbox is None else outbox.standing(type, MOST_ROWS):
+            if thread in {own.header.subject, own.header.id}:
                 header = own.header.model_dump(mode="json", exclude_none=True)
                 taken = {name: header[name] for name in ("priority", "touches", "grade") if name in header}
                 return taken | {"payload": strictjson.loads(own.payload, floats=True)}

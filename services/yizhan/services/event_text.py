@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from yizhan.producers.queries import Posting
+from yizhan.producers.queries import Posting, RecipientReceipt
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, join_list, marked, with_note
 from yizhan.schemas.payloads.letters import PRIORITIES, header_facts, officer_name
 from yizhan.services.home import Home
 from yizhan.services.item_text import content_rows
-from yizhan.services.labels import reason_name, refusal, stage_name, state_name, type_name, way_name
+from yizhan.services.labels import STAGES, STATES, reason_name, refusal, stage_name, state_name, type_name, way_name
 from yizhan.services.outbox import ShownEvent
 from yizhan.services.sending_news import SendingNews
 
 STEPS: Final = {
-    "queued": marked("待发"),
+    "queued": STATES["queued"],
     "sealed": marked("已封好"),
     "sent": marked("已送出"),
-    "received": marked("驿站已接收"),
-    "delivered": marked("已送达"),
+    "received": STATES["accepted"],
+    "delivered": STAGES["delivered"],
     "opened": marked("已打开"),
-    "acknowledged": marked("已签收"),
-    "refused": marked("驿站拒收"),
+    "acknowledged": STAGES["acknowledged"],
+    "refused": STATES["refused"],
 }
-"""How far an event came with a recipient."""
+"""How far an event came with a recipient; what the words for states and receipts say already is said so here too."""
 MOST_LINES: Final = 20
 """Events named at once; a flood is counted."""
 
@@ -62,10 +62,14 @@ def _progress(home: Home, shown: ShownEvent, posting: Posting) -> Iterator[str]:
     if posting.reason is not None:
         yield reason_name(posting.reason)
     for stage, receipts in posting.said.items():
-        for each in receipts:
-            note = each.payload.get("note")
-            words = (stage_name(stage), officer_name(each.payload.get("by")), home.local_time(each.time))
-            yield " ".join(filter(None, words)) + (f": {note}" if note else "")
+        yield from (receipt_line(home, stage, each) for each in receipts)
+
+
+def receipt_line(home: Home, stage: str, receipt: RecipientReceipt) -> str:
+    """Say what a recipient reported of an event: what, who, when, and the officer's note."""
+    note = receipt.payload.get("note")
+    words = (stage_name(stage), officer_name(receipt.payload.get("by")), home.local_time(receipt.time))
+    return " ".join(filter(None, words)) + (f": {note}" if note else "")
 
 
 def sending_lines(home: Home, news: SendingNews) -> Iterator[str]:

@@ -109,7 +109,7 @@ def _span(home: Home, label: str | None) -> tuple[datetime, datetime] | None:
     try:
         quarter = Quarter.parse(label)
     except ValueError:
-        raise ServiceError(marked("季度应写成 2026Q3 这样，得到 {came}"), came=label[:20]) from None
+        raise ServiceError(marked("季度应写成 2026Q3 这样，得到 {got}"), got=label[:20]) from None
     return quarter.start(home.charter.time_zone), quarter.end(home.charter.time_zone)
 
 

@@ -75,7 +75,7 @@ def hand_over(home: Home, county: str, actor: Actor, now: datetime) -> Handover:
         tuple(each for each in due if county in each.owes),
         tuple(each for each in due if county not in each.owes),
         list_undelivered(home, county, now - SENT_WITHIN),
-        tuple(each for each in home_status(home, county, now).problems if each.code not in _SAID_ABOVE),
+        tuple(each for each in home_status(home, county, now, obligations).problems if each.code not in _SAID_ABOVE),
         list_drafts(home, county),
     )
 

@@ -11,10 +11,8 @@ from typing import Final
 
 from yizhan.consumers.items import Aside, Gap, InboxQuery, Item, RivalEvent
 from yizhan.consumers.view import InboxView
-from yizhan.schemas.actions import Action
-from yizhan.schemas.errors import NotFound
-from yizhan.schemas.i18n import marked
 from yizhan.schemas.matters import Answer, MatterEvent, in_order
+from yizhan.schemas.not_found import not_received
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.home import Home
@@ -101,8 +99,7 @@ def find_item(home: Home, county: str, item_id: str) -> Item:
 def _found(home: Home, county: str, item_id: str, inbox: InboxView | None) -> Item:
     item = None if inbox is None else inbox.item(item_id)
     if item is None:
-        sentence, hint = marked("{county} 的收件箱里没有 {id}"), Action.to("inbox.list", county=county)
-        raise NotFound(sentence, county=home.member_name(county), id=item_id[:80], hint=hint)
+        raise not_received(county, item_id, home.member_name(county))
     return item
 
 

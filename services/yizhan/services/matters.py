@@ -21,6 +21,7 @@ from yizhan.schemas.errors import NotFound
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.matters import JointWork, JointWorkState, MatterEvent, in_order, joint_work, matter_ids
+from yizhan.schemas.not_found import not_known, not_received
 from yizhan.schemas.payloads.common import Ask
 from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
 from yizhan.services.access_log import record
@@ -71,9 +72,7 @@ def show_matter(home: Home, county: str, event_id: str, actor: Actor) -> Timelin
     """
     found = _timeline(home, county, event_id)
     if not found.events:
-        sentence = marked("{county} 的收件箱和发件箱里都没有 {id}")
-        hint = Action.to("inbox.list", county=county)
-        raise NotFound(sentence, county=home.member_name(county), id=event_id, hint=hint)
+        raise not_known(county, event_id, home.member_name(county))
     record(home, county, actor, "opened", [event.header.id for event in found.events])
     return found
 
@@ -108,7 +107,7 @@ def link_threads(
         if own is None:
             raise NotFound(marked("{id} 不是本县发出的；前一件应是本县的，后一件是对方的"), id=own_id)
         if other is None:
-            raise NotFound(marked("{id} 不在本县的收件箱里"), id=other_id, hint=Action.to("inbox.list", county=county))
+            raise not_received(county, other_id, home.member_name(county))
         thread = own.header.subject or own.header.id
         return outbox.publish(
             Draft(
@@ -156,8 +155,7 @@ def _open_plan(home: Home, county: str, event_id: str) -> Item:
     found = _timeline(home, county, event_id)
     event = next((each for each in found.events if each.header.id == event_id), None)
     if event is None:
-        sentence, hint = marked("{county} 的收件箱里没有 {id}"), Action.to("inbox.list", county=county)
-        raise NotFound(sentence, county=home.member_name(county), id=event_id, hint=hint)
+        raise not_received(county, event_id, home.member_name(county))
     if event.header.type != PATROL_PLAN or event.header.reply_to is not None:
         what = _("会签") if event.header.type == PATROL_PLAN else type_name(event.header.type)
         raise ServiceError(marked("{id} 是{what}，不是待会签的巡护计划"), id=event_id, what=what)

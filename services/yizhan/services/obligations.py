@@ -8,6 +8,7 @@ Rule 2: how it is discharged follows from the charter's own row, whatever rules 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -59,8 +60,16 @@ def find_obligations(
     return tuple(sorted([*found, *own], key=lambda each: (each.due, each.id))), minutes
 
 
-def officers_answers(home: Home, county: str, ids: Iterable[str], actor: Actor) -> dict[str, tuple[CountyAnswer, ...]]:
-    """Return what officers of other counties answered to own events, by event id; ids of other events are left out."""
+@dataclass(frozen=True, slots=True)
+class OfficersAnswers:
+    """What officers of other counties answered to own events, by event id; of how many events it was not looked up."""
+
+    by_event: dict[str, tuple[CountyAnswer, ...]]
+    not_looked_up: int
+
+
+def officers_answers(home: Home, county: str, ids: Iterable[str], actor: Actor) -> OfficersAnswers:
+    """Return what officers of other counties answered to the first ``MOST_ANSWERED`` of some events."""
     about = list(dict.fromkeys(ids))
     found = {}
     with read_outbox(home, county) as outbox:
@@ -70,7 +79,7 @@ def officers_answers(home: Home, county: str, ids: Iterable[str], actor: Actor) 
                 found[event_id] = answers
     if found:
         record(home, county, actor, "listed", sorted(found))
-    return found
+    return OfficersAnswers(found, max(0, len(about) - MOST_ANSWERED))
 
 
 def counties_with_inbox(home: Home) -> list[str]:

@@ -14,10 +14,9 @@ from yizhan.consumers.receipts import ANSWERS
 from yizhan.producers.files import FileRow
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import EventRow, Figures, ForeignPosting, OutboxQuery, OwnEvent, Posting
-from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import Charters
-from yizhan.schemas.errors import NotFound, StatementInvalid
-from yizhan.schemas.i18n import marked
+from yizhan.schemas.errors import StatementInvalid
+from yizhan.schemas.not_found import not_sent
 from yizhan.schemas.payloads import ReadPayload, read
 from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.policy import Way
@@ -130,8 +129,7 @@ def show_event(home: Home, county: str, event_id: str, actor: Actor) -> ShownEve
         event = None if outbox is None else outbox.event(event_id)
         postings = () if outbox is None else outbox.postings(OutboxQuery(id=event_id))
     if event is None:
-        sentence, hint = marked("{county} 的发件箱里没有 {id}"), Action.to("outbox.list", county=county)
-        raise NotFound(sentence, county=home.member_name(county), id=event_id[:80], hint=hint)
+        raise not_sent(county, event_id, home.member_name(county))
     if any(each.said for each in postings):
         record(home, county, actor, "opened", [event_id])
     return ShownEvent(event, read(event.header.type, event.payload), postings)

@@ -16,11 +16,9 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from yizhan.consumers.followups import Obligation
-from yizhan.consumers.items import InboxQuery
 from yizhan.consumers.labels import ManifestVerdict
 from yizhan.consumers.view import InboxView
 from yizhan.producers.outbox_view import OutboxView
-from yizhan.producers.queries import OutboxQuery
 from yizhan.schemas.deadlines import midnight
 from yizhan.schemas.matters import ConsultationDecision, decisions
 from yizhan.schemas.obligation_steps import DISCHARGED
@@ -80,10 +78,8 @@ def consultation_decisions(
     county: str, inbox: InboxView | None, outbox: OutboxView | None
 ) -> Iterator[ConsultationDecision]:
     """Yield the decisions of every consultation that a county knows, each once."""
-    ids = [row.id for row in (() if outbox is None else outbox.rows(OutboxQuery(type=CONSULTATION)))]
-    ids += [item.id for item in (() if inbox is None else inbox.items(InboxQuery(type=CONSULTATION)))]
-    stores = [store for store in (inbox, outbox) if store is not None]
-    for each in ids:
+    stores = [store for store in (outbox, inbox) if store is not None]
+    for each in [event_id for store in stores for event_id in store.ids_of(CONSULTATION)]:
         related = {each, *(other for store in stores for other in store.related_ids(each))}
         found = (matter_event(other, county, inbox, outbox) for other in sorted(related))
         events = [event for event in found if event is not None]

@@ -11,10 +11,9 @@ from typing import Any
 
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.numbering import Accepted
-from yizhan.schemas.actions import Action
-from yizhan.schemas.errors import NotFound
 from yizhan.schemas.header import NOTICE, Header
 from yizhan.schemas.i18n import marked
+from yizhan.schemas.not_found import not_known
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor, signed_by
@@ -74,6 +73,5 @@ def _answered(home: Home, county: str, event_id: str) -> tuple[Header, str, str]
     with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:
         event = matter_event(event_id, county, inbox, outbox)
     if event is None:
-        sentence, hint = marked("{county} 的收件箱和发件箱里都没有 {id}"), Action.to("inbox.list", county=county)
-        raise NotFound(sentence, county=home.member_name(county), id=event_id, hint=hint)
+        raise not_known(county, event_id, home.member_name(county))
     return event.header, event.hash, event.thread

@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 from yizhan.charter.reader import CharterReader
 from yizhan.consumers.bell.labels import rung_name
+from yizhan.consumers.followups import Obligation
 from yizhan.consumers.view import InboxView
 from yizhan.ledger.mirror import MirrorView
 from yizhan.producers.outbox_view import OutboxView
@@ -120,8 +121,16 @@ class HomeStatus:
         self.problems.append(Problem("unreadable", sentence, county, action))
 
 
-def home_status(home: Home, county: str | None = None, now: datetime | None = None) -> HomeStatus:
-    """Look at a home, or at what concerns one county of it; ``now`` is an aware instant."""
+def home_status(
+    home: Home,
+    county: str | None = None,
+    now: datetime | None = None,
+    obligations: Sequence[Obligation] | None = None,
+) -> HomeStatus:
+    """Look at a home, or at what concerns one county of it.
+
+    ``now`` is an aware instant; ``obligations`` are those of ``county`` where the caller has found them already.
+    """
     found = HomeStatus(now or utc_now())
     counties = sorted(path.name for path in home.path.glob("counties/*") if path.is_dir())
     counties = [each for each in counties if county in {None, each}]
@@ -135,7 +144,7 @@ def home_status(home: Home, county: str | None = None, now: datetime | None = No
     if found.charter is not None:  # without a charter nothing of the rest can be read
         for each in counties:
             found.counties.append(status := CountyStatus(each))
-            _county(home, status, found)
+            _county(home, status, found, obligations)
         if county is None and (ledger_folder(home) / "statements.sqlite3").exists():
             with found.part(marked("账本")):
                 _ledger(ledger_status(home), found)
@@ -196,7 +205,7 @@ def _freshness(reader: CharterReader, county: str | None, found: HomeStatus) -> 
         found.problems.append(Problem("charter_stale", Sentence.of(sentence, **params), county, action))
 
 
-def _county(home: Home, status: CountyStatus, found: HomeStatus) -> None:
+def _county(home: Home, status: CountyStatus, found: HomeStatus, obligations: Sequence[Obligation] | None) -> None:
     county = status.county
     with found.part(marked("章程"), county):
         _freshness(home.reader_of(county), county, found)
@@ -212,7 +221,9 @@ def _county(home: Home, status: CountyStatus, found: HomeStatus) -> None:
             if inbox is not None:
                 _inbox(inbox, status, found)
         with found.part(marked("待办"), county):
-            _obligations(home, inbox, outbox, status, found)
+            if obligations is None:
+                obligations = _all_obligations(home, county, inbox, outbox, found.at)
+            _obligations(obligations, status, found)
     with found.part(marked("铃"), county):
         _bell(home, county, found)
     with found.part(marked("会签"), county):
@@ -267,12 +278,16 @@ def _inbox(inbox: InboxView, status: CountyStatus, found: HomeStatus) -> None:
         found.add("aside", sentence, listed, count=status.aside, county=county)
 
 
-def _obligations(
-    home: Home, inbox: InboxView | None, outbox: OutboxView | None, status: CountyStatus, found: HomeStatus
-) -> None:
-    county, now, action = status.county, found.at, Action.to("due.list", county=status.county)
+def _all_obligations(
+    home: Home, county: str, inbox: InboxView | None, outbox: OutboxView | None, now: datetime
+) -> tuple[Obligation, ...]:
     theirs = () if inbox is None else inbox.obligations()
-    mine = [each for each in (*theirs, *own_obligations(home, county, inbox, outbox, now)) if county in each.owes]
+    return (*theirs, *own_obligations(home, county, inbox, outbox, now))
+
+
+def _obligations(all_of_them: Sequence[Obligation], status: CountyStatus, found: HomeStatus) -> None:
+    county, now, action = status.county, found.at, Action.to("due.list", county=status.county)
+    mine = [each for each in all_of_them if county in each.owes]
     status.overdue = sum(each.overdue(now) for each in mine)
     status.due_soon = sum(each.ended is None and now <= each.due <= now + SOON for each in mine)
     if status.overdue:

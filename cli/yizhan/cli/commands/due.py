@@ -7,9 +7,9 @@ import click
 from yizhan.cli.click_options import MEMBER, Command, county_option, json_option, option, own_county
 from yizhan.cli.context import acting, current_home, say_if_stale
 from yizhan.cli.obligation_view import obligation_json, print_answers, print_obligations
-from yizhan.cli.output import print_json
+from yizhan.cli.output import print_json, say
 from yizhan.runtime.clock import utc_now
-from yizhan.schemas.i18n import marked
+from yizhan.schemas.i18n import _, marked
 from yizhan.services.obligations import counties_with_inbox, list_obligations, officers_answers
 
 
@@ -35,8 +35,11 @@ def command(ctx: click.Context, code: str | None, county: str | None, everything
     stale = say_if_stale(home.reader_of(chosen))
     if as_json:
         documents = [obligation_json(home, each, chosen, now) for each in found]
-        said = {"county": chosen, "now": now, "obligations": documents, "answers": answers}
+        said = {"county": chosen, "now": now, "obligations": documents, "answers": answers.by_event}
+        said["answers_not_looked_up"] = answers.not_looked_up
         print_json(said | {"charter_stale": stale})
         return
     print_obligations(home, chosen, found, now)
-    print_answers(home, answers)
+    print_answers(home, answers.by_event)
+    if answers.not_looked_up:
+        say(_("还有 {count} 件没有查对方的答复；逐件查看请用 yizhan outbox show").format(count=answers.not_looked_up))

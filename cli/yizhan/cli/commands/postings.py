@@ -10,9 +10,9 @@ from yizhan.cli.context import acting, current_home
 from yizhan.cli.output import print_json, print_table, say
 from yizhan.producers.queries import OutboxQuery, Posting, RecipientReceipt
 from yizhan.schemas.i18n import _, marked
-from yizhan.schemas.payloads.letters import officer_name
+from yizhan.services.event_text import receipt_line
 from yizhan.services.home import Home
-from yizhan.services.labels import refusal, stage_name, state_name, type_name, way_name
+from yizhan.services.labels import refusal, state_name, type_name, way_name
 from yizhan.services.outbox import ForeignReply, list_postings
 
 FILES: Final = ("fetched", "unfetched")
@@ -91,9 +91,4 @@ def _answers(home: Home, each: Posting) -> str:
 
 
 def _receipts(home: Home, stage: str, receipts: Sequence[RecipientReceipt]) -> str:
-    lines = []
-    for receipt in receipts:
-        words = (stage_name(stage), officer_name(receipt.payload.get("by")), home.local_time(receipt.time))
-        note = receipt.payload.get("note")
-        lines.append(" ".join(filter(None, words)) + (f": {note}" if note else ""))
-    return "\n".join(lines)
+    return "\n".join(receipt_line(home, stage, each) for each in receipts)

@@ -98,8 +98,8 @@ def read_ours(
     unfit += _drop_invalid(ours["type"], attributes, payload)
     for tag, expected in _expected_elements(attributes, payload):
         if (given := text(info, tag)) != expected:
-            sentence = _("{tag} 为 {came}，与本系统的参数不符（应为 {expected}）；以参数为准，请核对")
-            unfit.append(sentence.format(tag=tag, came=given, expected=expected))
+            sentence = _("{tag} 为 {got}，与本系统的参数不符（应为 {expected}）；以参数为准，请核对")
+            unfit.append(sentence.format(tag=tag, got=given, expected=expected))
     return {"status": text(root, "status"), **attributes}, payload, unfit
 
 

@@ -85,7 +85,7 @@ def shape_of_polygon(text: str) -> BaseGeometry:
     points = []
     for piece in pieces:
         if (match := _POINT.fullmatch(piece)) is None:
-            raise AreaInvalid(_("polygon 的点应为“纬度,经度”；得到 {came}").format(came=repr(piece[:_SHOWN])))
+            raise AreaInvalid(_("polygon 的点应为“纬度,经度”；得到 {got}").format(got=repr(piece[:_SHOWN])))
         points.append(_in_china(match[1], match[2], piece))
     if max(abs(one - other) for one, other in zip(points[0], points[-1], strict=True)) > _SAME_DEGREES:
         raise _no_polygon(text)
@@ -107,14 +107,14 @@ def position_of_shapes(shapes: Sequence[BaseGeometry]) -> dict[str, Any]:
 
 
 def _no_polygon(text: str) -> AreaInvalid:
-    sentence = _("polygon 应为首尾相同的至少四个点“纬度,经度”；得到 {came}")
-    return AreaInvalid(sentence.format(came=repr(text[:_SHOWN])))
+    sentence = _("polygon 应为首尾相同的至少四个点“纬度,经度”；得到 {got}")
+    return AreaInvalid(sentence.format(got=repr(text[:_SHOWN])))
 
 
 def _circle(text: str) -> tuple[Point, float]:
     match = _CIRCLE.fullmatch(re.sub(r"\s*,\s*", ",", " ".join(text.split())))
     if match is None or not 0 <= float(match[3]) <= _MOST_KM:
-        raise AreaInvalid(_("circle 应为“纬度,经度 半径公里”；得到 {came}").format(came=repr(text[:_SHOWN])))
+        raise AreaInvalid(_("circle 应为“纬度,经度 半径公里”；得到 {got}").format(got=repr(text[:_SHOWN])))
     return _in_china(match[1], match[2], text), float(match[3])
 
 
@@ -123,10 +123,10 @@ def _in_china(latitude: str, longitude: str, text: str) -> Point:
     if LATITUDES[0] <= y <= LATITUDES[1] and LONGITUDES[0] <= x <= LONGITUDES[1]:
         return x, y
     if LATITUDES[0] <= x <= LATITUDES[1] and LONGITUDES[0] <= y <= LONGITUDES[1]:
-        sentence = _("CAP 的坐标纬度在前、经度在后；得到 {came}，像是写反了，请向提供方核对")
+        sentence = _("CAP 的坐标纬度在前、经度在后；得到 {got}，像是写反了，请向提供方核对")
     else:
-        sentence = _("不在中国境内：纬度应在 3 到 54 度，经度应在 73 到 136 度，纬度在前；得到 {came}，请核对")
-    raise AreaInvalid(sentence.format(came=repr(text[:_SHOWN])))
+        sentence = _("不在中国境内：纬度应在 3 到 54 度，经度应在 73 到 136 度，纬度在前；得到 {got}，请核对")
+    raise AreaInvalid(sentence.format(got=repr(text[:_SHOWN])))
 
 
 def _position(point: Point, km: float) -> dict[str, Any]:

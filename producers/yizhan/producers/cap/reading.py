@@ -110,19 +110,19 @@ def read_cap(data: bytes, context: CapContext) -> CapMessage:  # noqa: C901 -- o
     sender, identifier = text(root, "sender") or "", text(root, "identifier") or ""
     for title, content in (("sender", sender), ("identifier", identifier)):
         if not _NAME.fullmatch(content) or _clean(content) != content:
-            sentence = marked("{title} 不应为空，也不应有空格、逗号、< 和 &（CAP 1.2，3.2.1）；得到 {came}")
-            raise CapInvalid(sentence, title=title, came=repr(content[:_SHOWN]))
+            sentence = marked("{title} 不应为空，也不应有空格、逗号、< 和 &（CAP 1.2，3.2.1）；得到 {got}")
+            raise CapInvalid(sentence, title=title, got=repr(content[:_SHOWN]))
     status, kind = text(root, "status") or "", text(root, "msgType") or ""
     if status not in STATUSES:
-        sentence = marked("status 为 {came} 的不是事件，不收；应为 Actual（实情）、Exercise（演练）或 Test（测试）")
-        raise CapInvalid(sentence, came=status)
+        sentence = marked("status 为 {got} 的不是事件，不收；应为 Actual（实情）、Exercise（演练）或 Test（测试）")
+        raise CapInvalid(sentence, got=status)
     if kind in _ANSWERS:
-        raise CapInvalid(marked("msgType 为 {came} 的是系统之间的答复，不是事件，不收"), came=kind)
+        raise CapInvalid(marked("msgType 为 {got} 的是系统之间的答复，不是事件，不收"), got=kind)
     _refuse_secrets(root)
     sent = moment(root, "sent")
     assert sent is not None  # noqa: S101 -- the schema requires it
     references, bad = words.parse_references(text(root, "references"))
-    unfit = [_("references 里看不懂：{came}").format(came=each[:_SHOWN]) for each in bad]
+    unfit = [_("references 里看不懂：{got}").format(got=each[:_SHOWN]) for each in bad]
     unfit += [_(SIGNED)] if root.find(SIGNATURE) is not None else []
     if sent - context.now > CLOCK_TOLERANCE:
         unfit.append(_("发出时间 {at} 还没有到，请向提供方核对").format(at=text(root, "sent")))
@@ -236,7 +236,7 @@ def _foreign_event(  # noqa: C901 -- one field of CAP after the other
         if (colour := words.our_word("colours", severity)) is not None:
             payload["warning_colour"] = colour
     elif severity != words.UNKNOWN:
-        unfit.append(_("severity {came}：火灾的等级由民警按条例定，没有照填").format(came=severity))
+        unfit.append(_("severity {got}：火灾的等级由民警按条例定，没有照填").format(got=severity))
     sent, onset = moment(root, "sent"), moment(info, "onset")
     if onset is not None and sent is not None and onset <= sent:
         payload["occurred_at"] = written(onset)

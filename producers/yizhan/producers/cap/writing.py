@@ -92,9 +92,9 @@ def write_cap(
         CapInvalid: another type, or a text that cannot stand in XML.
     """
     if header.type not in WRITABLE:
-        sentence = marked("只有这几类能写成 CAP：{types}；得到 {came}")
+        sentence = marked("只有这几类能写成 CAP：{types}；得到 {got}")
         types = ", ".join(_(TYPES[each].title) for each in WRITABLE)
-        raise CapInvalid(sentence, types=types, came=header.type)
+        raise CapInvalid(sentence, types=types, got=header.type)
     clean, left_out = _without_keys(payload)
     references, missing = _references(header, time_of)
     left_out += [_("没有 {id} 的发出时间，references 里没有写它；线索见 incidents").format(id=each) for each in missing]

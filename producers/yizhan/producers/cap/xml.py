@@ -48,8 +48,8 @@ def parse(data: bytes) -> etree._Element:
     if root.getroottree().docinfo.internalDTD is not None:
         raise CapInvalid(marked("CAP 报文里不应有文档类型声明（DOCTYPE），拒收；请向提供方要原始报文"))
     if root.tag != f"{{{NAMESPACE}}}alert":
-        sentence = marked("应为 CAP 1.2 的 alert（{expected}）；得到 {came}，请向提供方要 1.2 版")
-        raise CapInvalid(sentence, expected=NAMESPACE, came=str(root.tag)[:_SHOWN])
+        sentence = marked("应为 CAP 1.2 的 alert（{expected}）；得到 {got}，请向提供方要 1.2 版")
+        raise CapInvalid(sentence, expected=NAMESPACE, got=str(root.tag)[:_SHOWN])
     check(root)
     return root
 
@@ -97,7 +97,7 @@ def moment(holder: etree._Element, tag: str) -> datetime | None:
     try:
         return None if content is None else datetime.fromisoformat(content).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise CapInvalid(marked("{title} 不是能用的时间；得到 {came}"), title=tag, came=repr(content)) from None
+        raise CapInvalid(marked("{title} 不是能用的时间；得到 {got}"), title=tag, got=repr(content)) from None
 
 
 def add(holder: etree._Element, tag: str, content: str | None) -> None:
