@@ -85,7 +85,7 @@ def test_a_fire_is_asked_for_shown_and_sent(yizhan: Run, home: Path, language: s
     assert 2500 < payload["border"]["distance_m"] < 3200
     assert yizhan("draft", "list", "--county", SHOUNING).out.strip() == "没有草稿"
     # Whoever signed is proposed the next time.
-    with DraftStore(home / "counties" / SHOUNING / "drafts.sqlite3") as book:
+    with DraftStore(home / "counties" / SHOUNING / "drafts.sqlite3", SHOUNING) as book:
         assert book.office()["drafted_by"] == {"name": "叶某", "badge": "035112"}
 
 
@@ -169,6 +169,7 @@ def test_a_draft_is_listed_shown_sent_and_dropped(yizhan: Run, home: Path) -> No
     assert yizhan("draft", "drop", str(second), "--yes", "--county", SHOUNING).code == 0
     again = yizhan("draft", "send", str(second), "--county", SHOUNING)
     assert (again.code, "没有第 2 号草稿" in again.err) == (1, True)
+    assert f"yizhan draft list --county {SHOUNING}" in again.err
     summary = EXAMPLES[FIRE]["summary"].encode()
     folder = home / "counties" / SHOUNING
     with sqlite3.connect(folder / "drafts.sqlite3") as conn:

@@ -242,11 +242,13 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def test_over_http(tmp_path: Path) -> None:
-    """A web server serves as well as a folder; what it does not have is named."""
+    """A web server serves as well as a folder, but does not list replaced files; a missing file is named."""
     folder = tmp_path / "ledger"
     world().grow(folder, [some_statements(7)])
     with served(folder / "log") as where:
-        assert verify(source(where), world().charters).newest.checkpoint.size == 7
+        found = verify(source(where), world().charters)
+        assert (found.newest.checkpoint.size, found.all_files) == (7, False)
+        assert verify(source(str(folder / "log")), world().charters).all_files
         (folder / "log/tile/0/000.p/7").unlink()
         with pytest.raises(LogDamaged, match=r"tile/0/000\.p/7: is missing"):
             verify(source(where), world().charters)

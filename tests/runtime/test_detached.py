@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,25 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(ProcessError, match="/nowhere/program"):
         Detached(tmp_path / "pid").start(["/nowhere/program"], tmp_path / "log")
     assert not (tmp_path / "pid").exists()
+
+
+def test_what_cannot_be_recorded_does_not_run(tmp_path: Path) -> None:
+    """When the file cannot be written, as on a full disk, the process is ended and the file is named."""
+    children = Path(f"/proc/self/task/{threading.get_native_id()}/children")
+    before = children.read_text()
+    process = Detached(tmp_path / "full" / "pid")
+    with pytest.raises(ProcessError) as caught:
+        process.start([sys.executable, "-S", "-c", SLEEPS], tmp_path / "log")
+    assert str(process.path) in str(caught.value)
+    assert "installed" not in str(caught.value)
+    assert children.read_text() == before
+
+
+def test_who_started_it_is_known(tmp_path: Path) -> None:
+    """A process is the child of the one that started it, and not of another."""
+    assert start(tmp_path, SLEEPS).is_child()
+    assert Detached(tmp_path / "pid").stop(LIMIT_SECONDS)
+    assert not Detached(tmp_path / "pid").is_child()
+    init = Detached(tmp_path / "init")
+    init.remember(1)
+    assert not init.is_child()

@@ -109,8 +109,8 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "actor": ("named_officer", "process_account", "signed_by"),
     "attachments": ("total_bytes",),
     "bell": (
-        "bell_path", "bell_status", "ladder", "list_rings", "make_ringer", "read_bell", "send_test_messages",
-        "write_sample",
+        "bell_path", "bell_status", "counties_without_bell", "ladder", "list_rings", "make_ringer", "read_bell",
+        "send_test_messages", "write_sample",
     ),
     "bulletins": ("read_text", "text_path", "write_text"),
     "digests": ("list_digests",),
@@ -149,6 +149,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "processes.ProcessState": ("failed",),
     "processes": (
         "broker_pid", "has_broker", "home_processes", "is_running", "last_lines", "log_files", "log_path", "new_text",
+        "was_started_by_up",
     ),
     "quarantine": ("list_quarantine",),
     "status": ("home_status",),

@@ -5,6 +5,7 @@ Stand-ins hold the same locks and write the same words as ours; ``tests/integrat
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -16,10 +17,12 @@ from pathlib import Path
 import pytest
 
 from tests.world.command import run
+from tests.world.processes import YIZHAN
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.stand_ins import NAMES, broker_elsewhere, stand_in
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.runtime.detached import Detached
+from yizhan.runtime.errors import AlreadyRunning
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import NotFound
 from yizhan.services.errors import ServiceError
@@ -81,6 +84,138 @@ def test_only_what_was_started_here_is_ended(home: Home) -> None:
         other.kill()
 
 
+def recorded(home: Home) -> dict[str, int | None]:
+    """Return name → process id of what ``up`` recorded."""
+    return {path.stem: Detached(path).pid() for path in (home.path / "run").glob("*.pid")}
+
+
+def test_what_was_not_ready_is_waited_for_again_and_not_started_twice(home: Home) -> None:
+    """The second start finds the processes of the first, though one holds no lock yet; the end leaves none."""
+    command, ledger = stand_in(home, slow="ledger"), home_processes(home)[5]
+    assert states(start_processes(home, command, lambda _state: None, seconds=0))["ledger"] == "not_ready"
+    first = recorded(home)
+    assert states(start_processes(home, command, lambda _state: None, seconds=0))["ledger"] == "not_ready"
+    ledger.lock.with_name(ledger.lock.name + ".go").touch()
+    assert states(start_processes(home, command, lambda _state: None))["ledger"] == "started"
+    assert recorded(home) == first
+    assert states(start_processes(home, command, lambda _state: None))["ledger"] == "running"
+    stop_processes(home, lambda _state: None)
+    assert running(home) == []
+    assert not [pid for pid in first.values() if pid and Path(f"/proc/{pid}/exe").exists()]  # a zombie has none
+
+
+def test_what_says_that_it_is_ready_and_holds_no_lock_is_not(home: Home) -> None:
+    """A word in the log is not enough."""
+
+    def command(action: Action) -> Sequence[str]:
+        *python, _program, lock = stand_in(home)(action)
+        program = "import time; print('Worker ready: ready', flush=True); time.sleep(600)"
+        return [*python, program if action.kind == "ledger.run" else _program, lock]
+
+    assert states(start_processes(home, command, lambda _state: None, seconds=2))["ledger"] == "not_ready"
+
+
+def test_one_start_at_a_time(home: Home) -> None:
+    """A second start, or an end, while one is at work is refused."""
+    refused = []
+
+    def again(state: ProcessState) -> None:
+        if state.name == "station":
+            with pytest.raises(AlreadyRunning):
+                start_processes(home, stand_in(home), print)
+            with pytest.raises(AlreadyRunning):
+                stop_processes(home, print)
+            refused.append(state.state)
+
+    start_processes(home, stand_in(home), again)
+    assert refused == ["started"]
+
+
+def test_what_ended_while_others_were_waited_for_is_seen(home: Home) -> None:
+    """The last look finds it, and its state is the last one said."""
+    said: list[ProcessState] = []
+
+    def observe(state: ProcessState) -> None:
+        said.append(state)
+        if state.name == "ledger" and state.state == "started":
+            Detached(home.path / "run" / "station.pid").stop(LIMIT_SECONDS)
+
+    found = start_processes(home, stand_in(home), observe)
+    assert states(found) == dict.fromkeys(NAMES, "started") | {"station": "ended"}
+    assert [(each.name, each.state) for each in said if each.name == "station"] == [
+        ("station", "started"),
+        ("station", "ended"),
+    ]
+
+
+def test_nobody_has_to_read_what_is_said(home: Home) -> None:
+    """`yizhan up | head -1` starts everything, and `yizhan down | head -1` ends it."""
+
+    def closed(_state: ProcessState) -> None:
+        raise BrokenPipeError
+
+    assert states(start_processes(home, stand_in(home), closed)) == dict.fromkeys(NAMES, "started")
+    assert running(home) == NAMES
+    stop_processes(home, closed)
+    assert running(home) == []
+
+
+def test_a_broker_that_another_command_started_is_left_alone(signed: Path, tmp_path: Path) -> None:
+    """An interrupt while somebody else's broker is waited for does not end it."""
+    home = Home(shutil.copytree(signed, tmp_path / "home"))
+    (home.path / "broker").mkdir()
+    shell = ["/bin/sh", "-c", "sleep 600 >/dev/null 2>&1 & echo $!"]
+    other = int(subprocess.run(shell, capture_output=True, check=True).stdout)
+    record = Detached(home.path / "broker" / "pid")
+
+    class Meanwhile:
+        """Another command starts the broker, and then Ctrl-C is pressed here."""
+
+        def advance(self, steps: float = 1) -> None:
+            """Take no note."""
+
+        def describe(self, _text: str) -> None:
+            record.remember(other)
+            raise KeyboardInterrupt
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start_processes(home, stand_in(home), lambda _state: None, Meanwhile())
+        assert record.pid() == other
+    finally:
+        os.kill(other, signal.SIGKILL)
+
+
+def test_an_end_where_nothing_was_started_makes_nothing(tmp_path: Path) -> None:
+    """A home that is not there stays so."""
+    assert stop_processes(Home(tmp_path / "none"), lambda _state: None) == ()
+    assert list(tmp_path.iterdir()) == []
+    said = subprocess.run([*YIZHAN, "--home", tmp_path / "none", "down"], capture_output=True, check=True)
+    assert "没有 yizhan up 启动的进程在运行" in said.stdout.decode()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_county_that_nobody_can_be_called_in_is_named(home: Home) -> None:
+    """`up` names each county without a bell, with the command that makes one; nothing more is wrong."""
+    start_processes(home, stand_in(home), lambda _state: None)
+    (home.county_folder(QINGYUAN) / "bell.toml").touch()
+    words = [*YIZHAN, "--home", str(home.path), "up"]
+    said = subprocess.run(words, capture_output=True, check=True).stdout.decode()
+    assert f"叫不到任何人；请运行 yizhan bell init --county {SHOUNING}\n" in said
+    assert f"--county {QINGYUAN}" not in said
+    shown = json.loads(subprocess.run([*words, "--json"], capture_output=True, check=True).stdout)
+    assert shown["without_bell"] == [SHOUNING]
+    assert {each["state"] for each in shown["processes"]} == {"running"}
+
+
+def test_a_record_of_an_unknown_name_does_not_stop_the_end(home: Home) -> None:
+    """It is taken as one more process, and ended first."""
+    start_processes(home, stand_in(home), lambda _state: None)
+    with subprocess.Popen(["/bin/sleep", "600"]) as old:
+        Detached(home.path / "run" / "old.pid").remember(old.pid)
+        assert states(stop_processes(home, lambda _state: None)) == dict.fromkeys(["old", *NAMES], "stopped")
+
+
 def test_what_ends_at_once_is_shown_with_its_last_words(home: Home) -> None:
     """Its state has the end of its log; the others work."""
     found = start_processes(home, stand_in(home, failing="ledger"), lambda _state: None)
@@ -134,5 +269,23 @@ def test_logs_are_read_from_their_end(home: Home) -> None:
     assert shown.count("ledger | ") == 2
     assert "station | Worker ready" in shown
     assert run("--home", str(home.path), "logs", "ledger", "--lines", "1").out == "later\n"
+
+
+def test_a_log_is_followed_line_by_line(tmp_path: Path) -> None:
+    """A character that is written in two parts is not broken, and the last words of a dead process are shown."""
+    path, text = tmp_path / "log", "一行\n收到报警"
+    whole = text.encode()
+    path.write_bytes(whole[:-2])
+    assert new_text(path, 0) == ("一行\n", 7)
+    lines, end = last_lines(path, 5)
+    assert (lines[0], lines[1].startswith("收到报"), end) == ("一行", True, 7)
+    path.write_bytes(whole + b"\n")
+    assert new_text(path, end) == ("收到报警\n", len(whole) + 1)
+    path.write_bytes(b"new\n")
+    assert new_text(path, end) == ("new\n", 4)
+
+
+def test_an_unknown_log_is_refused(home: Home) -> None:
+    """The names that there are are said."""
     with pytest.raises(NotFound):
         log_files(home, "nobody")

@@ -22,8 +22,9 @@ from yizhan.runtime import access_log
 from yizhan.schemas.actions import Action
 from yizhan.services.home import Home
 from yizhan.services.process_control import start_processes
+from yizhan.services.processes import home_processes
 from yizhan.services.sample import make_sample
-from yizhan.services.status import HomeStatus, home_status
+from yizhan.services.status import HomeStatus, Problem, home_status
 from yizhan.services.stores import inbox_path, open_outbox, outbox_path
 
 BELL = '[channels.siren]\ncommand = ["true"]\n[rungs]\n' + "".join(
@@ -146,6 +147,41 @@ def test_without_a_bell_and_without_a_channel(home: Home) -> None:
     assert codes(home_status(home, SHOUNING), SHOUNING) == {"rung_silent"}
     bell.unlink()
     assert codes(home_status(home, SHOUNING), SHOUNING) == {"no_bell"}
+
+
+def test_where_a_supervisor_starts_them_up_is_not_offered(home: Home) -> None:
+    """Where they ran and `up` never did, what is down is named without a command; after `up`, or at first, with it."""
+
+    def down() -> Problem:
+        (only,) = [each for each in home_status(home).problems if each.code == "process_down"]
+        return only
+
+    assert down().action == Action.to("home.start")
+    home_processes(home)[0].lock.touch()
+    assert down().action is None
+    assert "deploy/systemd" in str(down().sentence)
+    assert "station" in str(down().sentence)
+    (home.path / "run").mkdir()
+    assert down().action == Action.to("home.start")
+
+
+def test_an_address_that_cannot_be_one_does_not_answer(home: Home) -> None:
+    """A host name that no resolver takes, and a port that is too high: Kafka cannot be reached, all else is shown."""
+    for address in ("a..b:9092", "127.0.0.1:70000"):
+        toml = f'bootstrap_servers = "{address}"\nkafka_security = "plaintext"\n'
+        (home.path / "yizhan.toml").write_text(toml, encoding="utf-8")
+        assert codes(home_status(Home(home.path))) == {"process_down", "broker_down"}
+
+
+def test_what_nobody_expected_is_a_problem_too(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    """An exception of any kind in one part is a problem, its traceback is logged, and the rest is looked at."""
+    found = HomeStatus(datetime.now(UTC))
+    with found.part("铃", SHOUNING):
+        int("bug")
+    (only,) = found.problems
+    assert (only.code, only.county) == ("unreadable", SHOUNING)
+    assert "ValueError" in str(only.sentence)
+    assert "Traceback" in caplog.text
 
 
 def test_an_old_charter_is_a_problem(home: Home) -> None:

@@ -23,6 +23,15 @@ with open(sys.argv[1], "ab") as file:
     print("Worker ready: ready", flush=True)
     time.sleep(600)
 """
+SLOW = (
+    """
+import os, sys, time
+while not os.path.exists(sys.argv[1] + ".go"):
+    time.sleep(0.01)
+"""
+    + WORKS
+)
+"""Takes its lock, and works, when the file beside it is made."""
 FAILS = "print('one'); print('the key is locked'); raise SystemExit(1)"
 NAMES = [
     "station", f"inbox-{QINGYUAN}", f"inbox-{SHOUNING}", f"outbox-{QINGYUAN}", f"outbox-{SHOUNING}", "ledger",
@@ -52,11 +61,12 @@ def broker_elsewhere(folder: Path) -> Iterator[Home]:
         server.shutdown()
 
 
-def stand_in(home: Home, failing: str | None = None) -> Callable[[Action], Sequence[str]]:
-    """Return what makes the command line of a stand-in for each process."""
+def stand_in(home: Home, failing: str | None = None, slow: str | None = None) -> Callable[[Action], Sequence[str]]:
+    """Return what makes the command line of a stand-in for each process; one may fail, one may be slow."""
 
     def command(action: Action) -> Sequence[str]:
         (process,) = [each for each in home_processes(home) if each.action == action]
-        return [sys.executable, "-S", "-c", FAILS if process.name == failing else WORKS, str(process.lock)]
+        program = {failing: FAILS, slow: SLOW}.get(process.name, WORKS)
+        return [sys.executable, "-S", "-c", program, str(process.lock)]
 
     return command

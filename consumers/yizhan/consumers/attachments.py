@@ -77,10 +77,12 @@ def _another(name: str, taken: Collection[str]) -> str:
     return next(each for each in (name, *names) if each.casefold() not in taken)
 
 
-def choose_attachments(statuses: list[AttachmentStatus], name: str | None, item_id: str) -> list[AttachmentStatus]:
+def choose_attachments(
+    statuses: list[AttachmentStatus], name: str | None, item_id: str, county: str
+) -> list[AttachmentStatus]:
     """Choose by name, or all (``NotFound`` for none)."""
     chosen = [each for each in statuses if name is None or each.attachment.name == name]
     if not chosen:
-        hint = Action.to("inbox.files", id=item_id)
+        hint = Action.to("inbox.files", id=item_id, county=county)
         raise NotFound(marked("{id} 没有这个随文书密封的附件"), id=item_id, hint=hint)
     return chosen

@@ -35,8 +35,8 @@ class LogSource(Protocol):
     def read(self, path: str) -> bytes | None:
         """Return a file by its relative path, or None if it is not there (``LogDamaged`` if unreadable)."""
 
-    def partials(self) -> Iterable[str]:
-        """Return the paths of all partial tiles and bundles, also those that wider ones replaced; none if unknown."""
+    def partials(self) -> Iterable[str] | None:
+        """Return the paths of all partial tiles and bundles, also those that wider ones replaced; None if unknown."""
 
 
 class LogFolder:
@@ -81,9 +81,8 @@ class HttpSource:
         except OSError as error:
             raise LogDamaged(path, f"the server does not answer: {error}") from error
 
-    def partials(self) -> Iterable[str]:
-        """Return none: a web server does not say what it has."""
-        return ()
+    def partials(self) -> None:
+        """Return None: a web server does not say what it has."""
 
 
 def source(where: str) -> LogSource:

@@ -40,13 +40,15 @@ class VerifiedLog:
     """What a verification found to be correct.
 
     ``newest`` is the checkpoint of the whole log; ``final`` the newest with a quorum, which may be the
-    same or an earlier one; None if there is none. ``statements`` counts those that were given.
+    same or an earlier one; None if there is none. ``statements`` counts those that were given. ``all_files`` is
+    False where the source does not list its files: partial tiles that wider ones replaced were not looked at.
     """
 
     newest: OpenedCheckpoint
     final: OpenedCheckpoint | None
     resumed_at: int
     statements: int
+    all_files: bool
 
 
 def statements_path(number: int) -> str:
@@ -113,10 +115,10 @@ def verify(
                 _compare(walk.builder.root(), opened.checkpoint)
     if final is not None and final.checkpoint.size < resumed_at:
         _compare(tiles.root_at(final.checkpoint.size, Tiles(files, size).tile), final.checkpoint)
-    walk.check_partials()
+    all_files = walk.check_partials()
     if state is not None:
         _save(state, newest.checkpoint.origin, walk.builder)
-    return VerifiedLog(newest, final, resumed_at, walk.statements)
+    return VerifiedLog(newest, final, resumed_at, walk.statements, all_files)
 
 
 def verifier_keys(newest: OpenedCheckpoint) -> list[bytes]:
@@ -178,9 +180,15 @@ class _Walk:
                 self._compare_file(path, content)
             yield self.builder.size
 
-    def check_partials(self) -> None:
-        """Compare the partial tiles and bundles that are still there with the wider ones, which were checked."""
-        for path in self._files.partials():
+    def check_partials(self) -> bool:
+        """Compare the partial tiles and bundles that are still there with the wider ones, which were checked.
+
+        Returns:
+            Whether the source could say which are there.
+        """
+        if (partials := self._files.partials()) is None:
+            return False
+        for path in partials:
             level, number, width = tiles.parse_path(path) or (None, 0, 0)
             covered = min(width, tiles.tile_width(level or 0, number, self._size))
             if not covered:
@@ -190,6 +198,7 @@ class _Walk:
             found = self._files.read(path) or b""
             if len(found) != width * each or found[: covered * each] != whole[: covered * each]:
                 raise LogDamaged(path, "is stale: it is not how the wider one that replaced it begins; export again")
+        return True
 
     def _bundle(self, number: int) -> list[bytes]:
         width = tiles.tile_width(0, number, self._size)

@@ -46,9 +46,9 @@ MIGRATIONS: Final = (
 )
 
 
-def no_such_draft(n: int) -> NotFound:
+def no_such_draft(n: int, county: str) -> NotFound:
     """Return the error for an unknown number."""
-    return NotFound(marked("没有第 {n} 号草稿"), n=n, hint=Action.to("draft.list"))
+    return NotFound(marked("没有第 {n} 号草稿"), n=n, hint=Action.to("draft.list", county=county))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,10 @@ class StoredDraft:
 class DraftsView(Store):
     """The drafts of one county, opened to read only."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, county: str) -> None:
         """Open the file, which exists (``StoreError`` if it cannot be used)."""
         super().__init__(self._connect(path))
+        self._county = county
 
     @staticmethod
     def _connect(path: Path) -> sqlite3.Connection:
@@ -83,7 +84,7 @@ class DraftsView(Store):
         """
         row = self._conn.execute("SELECT * FROM drafts WHERE n = ?", (n,)).fetchone()
         if row is None:
-            raise no_such_draft(n)
+            raise no_such_draft(n, self._county)
         return _stored_draft(row)
 
     def all(self) -> tuple[StoredDraft, ...]:
@@ -99,9 +100,9 @@ class DraftsView(Store):
 class DraftStore(DraftsView):
     """The drafts of one county; one process at a time writes, others wait."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, county: str) -> None:
         """Open the file, made if absent (``StoreError`` if it cannot be used)."""
-        super().__init__(path)
+        super().__init__(path, county)
         self._conn.execute("PRAGMA secure_delete = ON")
 
     @staticmethod

@@ -106,7 +106,7 @@ class KafkaConnection:
 def _speaks(server: str, context: ssl.SSLContext | None, seconds: float, *, ask: bool) -> bool:
     host, _colon, port = server.rpartition(":")
     host = host.strip("[]")
-    with contextlib.suppress(OSError), contextlib.ExitStack() as opened:
+    with contextlib.suppress(OSError, ValueError, OverflowError), contextlib.ExitStack() as opened:
         connected = opened.enter_context(socket.create_connection((host, int(port)), seconds))
         if context is not None:
             connected = opened.enter_context(context.wrap_socket(connected, server_hostname=host))

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from yizhan.runtime.errors import ProcessError
+from yizhan.schemas.i18n import marked
 
 _KILLED_SECONDS = 10.0
 """How long a killed process may take to be gone."""
@@ -58,7 +59,7 @@ class Detached:
             Its process id.
 
         Raises:
-            ProcessError: the program cannot be started.
+            ProcessError: the program cannot be started, or it cannot be recorded: then it is killed.
         """
         flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if empty else os.O_APPEND)
         # A signal in between would leave a process that no file names.
@@ -77,13 +78,31 @@ class Detached:
                 setsigmask=was,
                 setsigdef=[signal.SIGPIPE, signal.SIGINT],
             )
-            self._child = pid
-            self.remember(pid)
+            self._remember_child(pid)
         except OSError as error:
             raise ProcessError(f"{argv[0]}: {error.strerror}; is it installed?") from error
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, was)
         return pid
+
+    def _remember_child(self, pid: int) -> None:
+        try:
+            self.remember(pid)
+        except OSError as error:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            sentence = marked("{path} 写不进去（{why}），刚启动的进程已经停止；请看磁盘是否已满、目录能否写入")
+            raise ProcessError(sentence, path=self.path, why=error.strerror) from error
+        self._child = pid
+
+    def is_child(self) -> bool:
+        """Return whether it is alive and this process started it."""
+        if (pid := self.pid()) is None:
+            return False
+        with contextlib.suppress(ChildProcessError):
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            return True
+        return False
 
     def ended_within(self, seconds: float) -> bool:
         """Wait for its end, at most so long; return whether it has ended."""

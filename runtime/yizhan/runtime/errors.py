@@ -10,7 +10,7 @@ Rule 2: none of them ever carries the bytes of an event or of a key.
     ├── StoreError        SQLite cannot open, read or write its file
     ├── AlreadyRunning    another process does this work
     ├── NotAuthorised     the broker answers, but denies this principal's rights
-    ├── ProcessError      a child process cannot be started
+    ├── ProcessError      a child process cannot be started, recorded or ended
     └── StreamClosed      standard input was closed by the caller
 """
 
@@ -36,7 +36,7 @@ class NotAuthorised(YizhanError):
 
 
 class ProcessError(YizhanError):
-    """A child process cannot be started."""
+    """A child process cannot be started, recorded or ended."""
 
 
 class StreamClosed(YizhanError):

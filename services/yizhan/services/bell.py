@@ -100,6 +100,12 @@ def bell_path(home: Home, county: str) -> Path:
     return home.county_folder(county) / FILE
 
 
+def counties_without_bell(home: Home) -> tuple[str, ...]:
+    """Return who receives here and has no ``bell.toml``: alarms received in the background ring nobody there."""
+    folders = [each for each in sorted(home.path.glob("counties/*")) if any((each / "keys").glob("seal-*.pem"))]
+    return tuple(each.name for each in folders if not (each / FILE).exists())
+
+
 def write_sample(home: Home, county: str) -> Path:
     """Write a sample ``bell.toml`` that only its owner can read; an existing one is not overwritten."""
     path = bell_path(home, home.member(county))
@@ -113,7 +119,7 @@ def write_sample(home: Home, county: str) -> Path:
 
 
 def read_bell(home: Home, county: str) -> BellChannels | None:
-    """Read ``bell.toml`` and make its channels ready; None where there is none: only the screen rings then.
+    """Read ``bell.toml`` and make its channels ready; None where there is none: then only a screen rings, if any.
 
     Raises:
         SettingError: it cannot be used; the sentence names the place.
@@ -125,7 +131,7 @@ def read_bell(home: Home, county: str) -> BellChannels | None:
 def _required_bell(home: Home, county: str) -> BellChannels:
     bell = read_bell(home, home.member(county))
     if bell is None:
-        sentence = marked("没有 {path}：只有屏幕会响")
+        sentence = marked("没有 {path}，报警叫不到任何人")
         raise NotFound(sentence, path=bell_path(home, county), hint=Action.to("bell.init", county=county))
     return bell
 

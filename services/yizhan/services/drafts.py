@@ -110,7 +110,7 @@ def find_draft(home: Home, county: str, n: int) -> StoredDraft:
     """Return a draft (``NotFound`` if there is none of that number)."""
     with read_drafts(home, county) as drafts:
         if drafts is None:
-            raise no_such_draft(n)
+            raise no_such_draft(n, county)
         return drafts.get(n)
 
 

@@ -67,7 +67,7 @@ def save_item_files(
     saved, refused = list[Path](), list[tuple[str, FileRefused]]()
     with FilesView(inbox_path(home, county)) as files:
         advance = FileProgress(progress)
-        for each in choose_attachments(files.status(raw), name, item_id):
+        for each in choose_attachments(files.status(raw), name, item_id, county):
             record(home, county, actor, "exported", [item_id, each.attachment.name])
             try:
                 saved.append(files.save(each.attachment, folder, advance))

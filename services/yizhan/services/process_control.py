@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import groupby
+from pathlib import Path
 from typing import Final
 
 from yizhan.runtime.detached import Detached
@@ -26,6 +27,7 @@ from yizhan.services.errors import ServiceError
 from yizhan.services.home import Home
 from yizhan.services.processes import (
     BROKER,
+    RUN_FOLDER,
     HomeProcess,
     ProcessState,
     State,
@@ -33,8 +35,10 @@ from yizhan.services.processes import (
     has_broker,
     home_processes,
     is_running,
+    last_lines,
     log_path,
     new_text,
+    was_started_by_up,
 )
 from yizhan.services.progress import SILENT, Progress
 
@@ -42,29 +46,31 @@ READY_SECONDS: Final = 120.0
 """How long all may take until they work: seconds; more when the machine is busy."""
 STOP_SECONDS: Final = 30.0
 """How long an orderly end may take before a process is killed."""
-_FOLDER: Final = "run"
 _LOOK_SECONDS: Final = 0.05
 _LAST_LINES: Final = 12
 _ORDER: Final = ("cosign", "ledger", "outbox", "inbox", topics.STATION, BROKER)
-"""The order of their ends, by the first part of the name: who sends before who forwards."""
+"""The order of their ends, by the first part of the name: who sends before who forwards; unknown names are first."""
 Command = Callable[[Action], Sequence[str]]
 """Makes the command line that carries out an action in this home."""
 Observe = Callable[[ProcessState], None]
 
 
 def start_processes(
-    home: Home, command: Command, observe: Observe, progress: Progress = SILENT
+    home: Home, command: Command, observe: Observe, progress: Progress = SILENT, seconds: float = READY_SECONDS
 ) -> tuple[ProcessState, ...]:
     """Start what this home has keys for and what does not run, and wait until each works.
+
+    A process that an earlier call started, and that was not ready in time, is waited for again.
 
     Args:
         home: of the installation.
         command: how this program is started.
-        observe: gets the state of each process as soon as it is known.
+        observe: gets the state of each process as soon as it is known; a second time if it has changed at the end.
         progress: takes what is being done.
+        seconds: how long all may take until they work.
 
     Returns:
-        The states, in the order of the start.
+        The last state of each, in the order of the start.
 
     Raises:
         ServiceError: there are no keys, or no broker answers; nothing runs that did not run before.
@@ -76,28 +82,21 @@ def start_processes(
     if not wanted:
         sentence = marked("{home} 里没有县、驿站或账本的密钥，没有进程可以启动")
         raise ServiceError(sentence, home=home.path, hint=Action.to("sample.init"))
-    found: list[ProcessState] = []
-
-    def say(state: ProcessState) -> None:
-        found.append(state)
-        observe(state)
-
+    found: dict[str, ProcessState] = {}
+    say = _saying(found, observe)
     with _locked(home), _undone(home) as started:
         _require_broker(home, wanted[0], started, say, progress)
-        waiting = []
-        for each in wanted:
-            log = log_path(home, each.name)
-            if is_running(each):
-                say(ProcessState(each.name, "running", log))
-                continue
-            waiting.append((each, new_text(log, 0)[1]))
-            started.append(each.name)
-            _record(home, each.name).start(command(each.action), log)
-        deadline = time.monotonic() + READY_SECONDS
-        for each, begin in waiting:
+        waiting = [each for each in wanted if _start_missing(home, each, started, command, say)]
+        deadline = time.monotonic() + seconds
+        for each in waiting:
             progress.describe(each.name)
-            say(_wait_ready(home, each, begin, deadline))
-    return tuple(found)
+            say(_wait_ready(home, each, deadline))
+        for each in wanted:  # one may have ended while another was waited for
+            if not found[each.name].failed and not is_running(each):
+                say(_failed(home, each.name, "ended"))
+        if BROKER in found and broker_pid(home) is None:
+            say(_failed(home, BROKER, "ended"))
+    return tuple(found.values())
 
 
 def stop_processes(home: Home, observe: Observe) -> tuple[ProcessState, ...]:
@@ -110,27 +109,41 @@ def stop_processes(home: Home, observe: Observe) -> tuple[ProcessState, ...]:
         AlreadyRunning: another process starts or ends them.
         ProcessError: one does not end when it is killed.
     """
-    found: list[ProcessState] = []
-    with _locked(home):
-        for name in _end(home, [path.stem for path in (home.path / _FOLDER).glob("*.pid")]):
-            found.append(ProcessState(name, "stopped", log_path(home, name)))
-            observe(found[-1])
+    found: dict[str, ProcessState] = {}
+    say = _saying(found, observe)
+    if was_started_by_up(home):
+        with _locked(home):
+            for name in _end(home, [path.stem for path in (home.path / RUN_FOLDER).glob("*.pid")]):
+                say(ProcessState(name, "stopped", log_path(home, name)))
     names = [each.name for each in home_processes(home) if is_running(each)]
     for name in [*names, BROKER] if broker_pid(home) is not None else names:
-        found.append(ProcessState(name, "running", log_path(home, name)))
-        observe(found[-1])
-    return tuple(found)
+        say(ProcessState(name, "running", log_path(home, name)))
+    return tuple(found.values())
+
+
+def _saying(found: dict[str, ProcessState], observe: Observe) -> Observe:
+    def say(state: ProcessState) -> None:
+        found[state.name] = state
+        with contextlib.suppress(OSError):  # nobody reads on (`yizhan up | head -1`): the work goes on
+            observe(state)
+
+    return say
 
 
 def _record(home: Home, name: str) -> Detached:
-    return Detached(home.path / _FOLDER / f"{name}.pid")
+    return Detached(home.path / RUN_FOLDER / f"{name}.pid")
+
+
+def _begin(home: Home, name: str) -> Path:
+    """Return the file that says from which byte of its log on a process writes; it is there until it was ready."""
+    return home.path / RUN_FOLDER / f"{name}.begin"
 
 
 @contextlib.contextmanager
 def _locked(home: Home) -> Iterator[None]:
-    for folder in (home.path / _FOLDER, home.path / "logs"):
+    for folder in (home.path / RUN_FOLDER, home.path / "logs"):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with exclusive(home.path / _FOLDER / "lock", _("在启动或停止这些进程")):
+    with exclusive(home.path / RUN_FOLDER / "lock", _("在启动或停止这些进程")):
         yield
 
 
@@ -150,6 +163,22 @@ def _undone(home: Home) -> Iterator[list[str]]:
         raise
 
 
+def _start_missing(home: Home, process: HomeProcess, started: list[str], command: Command, say: Observe) -> bool:
+    """Start a process if it does not run; return whether it has to be waited for."""
+    name, log = process.name, log_path(home, process.name)
+    record, begin = _record(home, name), _begin(home, name)
+    if record.pid() is not None:
+        if begin.exists():  # an earlier call started it, and has not seen it ready
+            return True
+    elif not is_running(process):
+        begin.write_text(str(log.stat().st_size if log.exists() else 0))
+        started.append(name)
+        record.start(command(process.action), log)
+        return True
+    say(ProcessState(name, "running", log))
+    return False
+
+
 def _require_broker(home: Home, first: HomeProcess, started: list[str], say: Observe, progress: Progress) -> None:
     """Start the broker of this home, or see that the one elsewhere answers."""
     if not has_broker(home):
@@ -163,32 +192,48 @@ def _require_broker(home: Home, first: HomeProcess, started: list[str], say: Obs
         say(ProcessState(BROKER, "running", log))
         return
     started.append(BROKER)
-    status, _changes = start_broker(home, progress)
-    if status.pid is not None:
-        _record(home, BROKER).remember(status.pid)
-    say(ProcessState(BROKER, "started", log))
+    start_broker(home, progress)
+    broker = _broker(home)
+    ours = broker.is_child()  # else another command has started it meanwhile
+    if ours and (pid := broker.pid()) is not None:
+        _record(home, BROKER).remember(pid)
+    say(ProcessState(BROKER, "started" if ours else "running", log))
 
 
-def _wait_ready(home: Home, process: HomeProcess, begin: int, deadline: float) -> ProcessState:
-    """Wait until a process says that it is ready, or ends."""
-    record, log = _record(home, process.name), log_path(home, process.name)
-    state: State = "not_ready"
-    while time.monotonic() < deadline:
-        over = record.ended_within(_LOOK_SECONDS)
-        if process.ready in new_text(log, begin)[0] and not over:
-            return ProcessState(process.name, "started", log)
-        if over:
-            record.path.unlink(missing_ok=True)
-            state = "ended"
+def _broker(home: Home) -> Detached:
+    return Detached(home.path / BROKER / "pid")
+
+
+def _wait_ready(home: Home, process: HomeProcess, deadline: float) -> ProcessState:
+    """Wait until a process says that it is ready and holds its lock, or ends."""
+    record, log, begin = _record(home, process.name), log_path(home, process.name), _begin(home, process.name)
+    first = int(begin.read_text() or 0)
+    while True:
+        if record.ended_within(_LOOK_SECONDS):
+            state = _failed(home, process.name, "ended", first)
             break
-    return ProcessState(process.name, state, log, tuple(new_text(log, begin)[0].splitlines()[-_LAST_LINES:]))
+        if process.ready in new_text(log, first)[0] and is_running(process):
+            state = ProcessState(process.name, "started", log)
+            break
+        if time.monotonic() >= deadline:
+            return _failed(home, process.name, "not_ready", first)
+    begin.unlink()
+    if state.failed:
+        record.path.unlink(missing_ok=True)
+    return state
+
+
+def _failed(home: Home, name: str, state: State, first: int = 0) -> ProcessState:
+    log = log_path(home, name)
+    return ProcessState(name, state, log, last_lines(log, _LAST_LINES, first)[0])
 
 
 def _end(home: Home, names: Sequence[str]) -> Iterator[str]:
     """End recorded processes, kind after kind, and yield the names of those that ran."""
 
     def kind(name: str) -> int:
-        return _ORDER.index(name.partition("-")[0])
+        first = name.partition("-")[0]
+        return _ORDER.index(first) if first in _ORDER else -1
 
     for _kind, group in groupby(sorted(names, key=lambda name: (kind(name), name)), kind):
         these = list(group)
@@ -198,6 +243,8 @@ def _end(home: Home, names: Sequence[str]) -> Iterator[str]:
 
 
 def _end_one(home: Home, name: str) -> bool:
-    if name == BROKER and not _record(home, name).path.exists():
-        return Detached(home.path / BROKER / "pid").stop(STOP_SECONDS)  # its start was interrupted
-    return _record(home, name).stop(STOP_SECONDS)
+    ran = _record(home, name).stop(STOP_SECONDS)
+    if name == BROKER and not ran and (broker := _broker(home)).is_child():  # its start was interrupted
+        ran = broker.stop(STOP_SECONDS)
+    _begin(home, name).unlink(missing_ok=True)
+    return ran

@@ -30,6 +30,8 @@ from yizhan.services.stores import INBOX_FILE, OUTBOX_FILE
 WORKER_LOCK: Final = "worker.lock"
 """Shared by the station and its standbys."""
 BROKER: Final = "broker"
+RUN_FOLDER: Final = "run"
+"""Where ``process_control`` records what it started."""
 _TAIL_BYTES: Final = 1 << 20
 State = Literal["started", "running", "ended", "not_ready", "stopped"]
 """Started and ready; ran already, and goes on; ended at once; not ready in time, and goes on; ended by us."""
@@ -101,6 +103,11 @@ def is_running(process: HomeProcess) -> bool:
     return is_shared(process.lock) if process.name == STATION else holder(process.lock) is not None
 
 
+def was_started_by_up(home: Home) -> bool:
+    """Return whether ``process_control`` has ever started processes of this home: then no supervisor keeps them."""
+    return (home.path / RUN_FOLDER).is_dir()
+
+
 def broker_pid(home: Home) -> int | None:
     """Return the process id of the broker of this home; None where it does not run."""
     return Detached(home.path / BROKER / "pid").pid()
@@ -123,18 +130,31 @@ def log_files(home: Home, name: str | None = None) -> dict[str, Path]:
     return {name: found[name]}
 
 
-def last_lines(path: Path, count: int) -> tuple[tuple[str, ...], int]:
-    """Return the last lines of a log, and where it ends, in bytes."""
-    end = path.stat().st_size
-    lines = new_text(path, max(0, end - _TAIL_BYTES))[0].splitlines()
-    return tuple(lines[-count:] if count else ()), end
+def last_lines(path: Path, count: int, first: int = 0) -> tuple[tuple[str, ...], int]:
+    """Return the last lines that a log has from a byte on, and where its last finished line ends, in bytes.
+
+    An unfinished line is among them.
+    """
+    size = path.stat().st_size if path.exists() else 0
+    begin = max(first, size - _TAIL_BYTES)
+    data, begin = _bytes_from(path, begin)
+    lines = data.decode("utf-8", "replace").splitlines()[1 if begin > first else 0 :]
+    return tuple(lines[-count:] if count else ()), begin + data.rfind(b"\n") + 1
 
 
 def new_text(path: Path, begin: int) -> tuple[str, int]:
-    """Return what a log has from a byte on, and where it ends; from its first byte if it has become shorter."""
+    """Return the finished lines that a log has from a byte on, and where they end.
+
+    Where the log has become shorter, they are read from its first byte.
+    """
+    data, begin = _bytes_from(path, begin)
+    lines = data[: data.rfind(b"\n") + 1]
+    return lines.decode("utf-8", "replace"), begin + len(lines)
+
+
+def _bytes_from(path: Path, begin: int) -> tuple[bytes, int]:
+    """Return the bytes of a file from a place on, and that place: 0 where the file is shorter or not there."""
     with contextlib.suppress(FileNotFoundError), path.open("rb") as file:
-        end = file.seek(0, os.SEEK_END)
-        file.seek(begin if begin <= end else 0)
-        text = file.read()
-        return text.decode("utf-8", "replace"), file.tell()
-    return "", 0
+        begin = file.seek(begin if begin <= file.seek(0, os.SEEK_END) else 0)
+        return file.read(), begin
+    return b"", 0

@@ -8,11 +8,11 @@ Rule 3: what needs a person is a ``Problem``, with the action that helps where t
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from yizhan.charter.reader import CharterReader
@@ -27,12 +27,12 @@ from yizhan.schemas import topics
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import Sentence, join_list, marked
-from yizhan.services.bell import bell_path, bell_status
+from yizhan.services.bell import bell_path, bell_status, counties_without_bell
 from yizhan.services.home import Home
 from yizhan.services.ledger import cosigner_path, ledger_folder
 from yizhan.services.ledger_status import LedgerStatus, ledger_status
 from yizhan.services.own_obligations import own_obligations
-from yizhan.services.processes import broker_pid, has_broker, home_processes, is_running
+from yizhan.services.processes import broker_pid, has_broker, home_processes, is_running, was_started_by_up
 from yizhan.services.stores import read_inbox, read_outbox
 
 RECENT: Final = timedelta(days=7)
@@ -49,6 +49,7 @@ FINAL_BEHIND: Final = 1000
 DISK_BYTES: Final = 2 << 30
 """With less than 1 GiB no attached file is taken any more; this leaves time to act."""
 _CLOCK_EVENTS: Final = 5
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,14 @@ class HomeStatus:
         try:
             yield
         except (YizhanError, OSError) as error:
-            why = error.hint if isinstance(error, YizhanError) else None
-            sentence = Sentence.of(marked("{part}读不出：{why}"), part=Sentence.of(name), why=error)
-            self.problems.append(Problem("unreadable", sentence, county, why))
+            self._unreadable(name, county, error, error.hint if isinstance(error, YizhanError) else None)
+        except Exception as error:  # rule 1; nobody expected it: its traceback is for engineers
+            log.exception("Status: %s", name)
+            self._unreadable(name, county, f"{type(error).__name__}: {error}", None)
+
+    def _unreadable(self, name: str, county: str | None, why: object, action: Action | None) -> None:
+        sentence = Sentence.of(marked("{part}读不出：{why}"), part=Sentence.of(name), why=why)
+        self.problems.append(Problem("unreadable", sentence, county, action))
 
 
 def home_status(
@@ -153,11 +159,16 @@ def home_status(
 def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
     wanted = [each for each in home_processes(home) if county in {None, each.county}]
     found.processes = [ProcessStatus(each.name, is_running(each)) for each in wanted]
-    down = [each for each, status in zip(wanted, found.processes, strict=True) if not status.running]
-    if down:
-        action: Action | None = down[0].action if len(down) == 1 else Action.to("home.start")
-        names = join_list(each.name for each in down)
-        found.add("process_down", marked("没有在运行：{names}"), action, names=names)
+    down = [each.name for each in found.processes if not each.running]
+    # What a supervisor keeps is not to be started beside it.
+    by_up = was_started_by_up(home) or not any(each.lock.exists() for each in home_processes(home))
+    if down and by_up:
+        found.add("process_down", marked("没有在运行：{names}"), Action.to("home.start"), names=join_list(down))
+    elif down:
+        sentence = marked(
+            "没有在运行：{names}；由 systemd 照管的，请启动相应单元（deploy/systemd），否则照原来的办法启动"
+        )
+        found.add("process_down", sentence, names=join_list(down))
     if not wanted:
         return
     found.broker = home.settings.bootstrap_servers
@@ -167,7 +178,9 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
         found.broker_answers = home.settings.connection(principal).speaks()
     if not found.broker_answers:
         sentence = marked("连不上 Kafka（{where}）：收发都停着，已收下的不会丢")
-        action = None if not own else Action.to("home.start" if down else "broker.start")
+        action = None
+        if own and by_up:
+            action = Action.to("home.start" if down else "broker.start")
         found.add("broker_down", sentence, action, where=found.broker)
 
 
@@ -284,10 +297,10 @@ def _obligations(all_of_them: Sequence[Obligation], status: CountyStatus, found:
 
 
 def _bell(home: Home, county: str, found: HomeStatus) -> None:
+    if county in counties_without_bell(home):
+        sentence = marked("没有设铃（bell.toml），后台收到的报警叫不到任何人")
+        found.add("no_bell", sentence, Action.to("bell.init", county=county), county=county)
     if not bell_path(home, county).exists():
-        if _receives(home, county):
-            sentence = marked("没有设铃（bell.toml），报警只在收件进程的屏幕上响，叫不到人")
-            found.add("no_bell", sentence, Action.to("bell.init", county=county), county=county)
         return
     bell, test = bell_status(home, county), Action.to("bell.test", county=county)
     for each in bell.channels:
@@ -300,10 +313,6 @@ def _bell(home: Home, county: str, found: HomeStatus) -> None:
     if bell.unheard:
         sentence = marked("有 {count} 次报警没有任何通道送出，请当面或电话告知")
         found.add("unheard", sentence, test, count=bell.unheard, county=county)
-
-
-def _receives(home: Home, county: str) -> bool:
-    return any(Path(home.county_folder(county) / "keys").glob("seal-*.pem"))
 
 
 def _ledger(ledger: LedgerStatus, found: HomeStatus) -> None:

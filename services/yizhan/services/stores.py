@@ -94,7 +94,7 @@ def read_drafts(home: Home, county: str) -> Iterator[DraftsView | None]:
     if not path.exists():
         yield None
         return
-    with DraftsView(path) as drafts:
+    with DraftsView(path, county) as drafts:
         yield drafts
 
 
@@ -165,7 +165,7 @@ def _was_received(home: Home, county: str, ref: Ref) -> bool:
 def open_drafts(home: Home, county: str) -> DraftStore:
     """Open a county's drafts to write; the caller closes them."""
     home.member(county)
-    return DraftStore(drafts_path(home, county))
+    return DraftStore(drafts_path(home, county), county)
 
 
 # -- to try out --

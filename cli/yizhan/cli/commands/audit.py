@@ -64,7 +64,12 @@ def _show(home: Home, found: VerifiedLog, *, as_json: bool) -> None:
             }
         )
         return
-    sentence = _("账本 {size} 条，逐条、逐个文件、签名都对；根 {root}")
+    if found.all_files:
+        sentence = _("账本 {size} 条，逐条、逐个文件、签名都对；根 {root}")
+    else:
+        sentence = _(
+            "账本 {size} 条，逐条、读到的文件、签名都对；网址列不出文件，已被更宽的取代的旧文件没有核对；根 {root}"
+        )
     tell(sentence.format(size=newest.checkpoint.size, root=newest.checkpoint.root.hex()))
     if found.statements:
         tell(_("原话 {count} 条，与账目一致，驿站的签名都对").format(count=found.statements))

@@ -23,6 +23,8 @@ command = Group("keys", help=marked("县、驿站或账本的密钥：生成、�
 _COUNTY: Final = marked("县的六位代码")
 _STATION: Final = marked("驿站")
 _LEDGER: Final = marked("账本")
+_GENERATE: Final = {STATION: Action.to("keys.generate_station"), LEDGER: Action.to("keys.generate_ledger")}
+_SHOW: Final = {STATION: Action.to("keys.show_station"), LEDGER: Action.to("keys.show_ledger")}
 
 
 @command.command(
@@ -50,7 +52,7 @@ def generate(
         return
     for each in made:
         tell(f"{_(KEY_ROLES[each.role])}  {each.kid}  {each.file}")
-    show_keys = command_of(Action.to("keys.show", county=county))
+    show_keys = command_of(_SHOW.get(owner) or Action.to("keys.show", county=owner))
     tell(_("登记进章程之后才有效；登记用的公钥见 {command} --json").format(command=show_keys))
 
 
@@ -96,7 +98,7 @@ def show(county: str | None, station: bool, ledger: bool, as_json: bool) -> None
         print_json({"owner": owner, "charter": found.charter, "keys": list(map(_own_key_json, found.keys))})
         return
     empty = _("{folder} 里没有密钥；请先运行 {command}").format(
-        folder=found.folder, command=command_of(Action.to("keys.generate", county=county))
+        folder=found.folder, command=command_of(_GENERATE.get(owner) or Action.to("keys.generate", county=owner))
     )
     columns = [_("用途"), "kid", _("文件"), _("口令"), _("章程")]
     print_table(columns, map(_row, found.keys), empty, whole=(1,))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import click
@@ -17,6 +17,7 @@ from yizhan.cli.longrun import stopping
 from yizhan.cli.output import print_json, progress, tell
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, get_language, marked
+from yizhan.services.bell import counties_without_bell
 from yizhan.services.processes import ProcessState, last_lines, log_files, new_text
 from yizhan.services.progress import Progress
 
@@ -25,17 +26,17 @@ _STATES: Final = {
     "started": marked("已启动，就绪"),
     "running": marked("已在运行，没有动它"),
     "stopped": marked("已停止"),
-    "ended": marked("启动后随即结束，日志末尾："),
+    "ended": marked("启动后又结束了，日志末尾："),
     "not_ready": marked("还没有就绪，仍在运行，日志末尾："),
 }
 
 
-def _watched(run: Callable[[Callable[[ProcessState], None], Progress], object], *, as_json: bool, doing: str) -> None:
-    """Run a service that tells what becomes of each process; exit with 1 if one does not work."""
-    found: list[ProcessState] = []
+def _watched(
+    run: Callable[[Callable[[ProcessState], None], Progress], Sequence[ProcessState]], *, as_json: bool, doing: str
+) -> Sequence[ProcessState]:
+    """Run a service that tells what becomes of each process."""
 
     def observe(state: ProcessState) -> None:
-        found.append(state)
         if not as_json:
             lines = [f"{state.name}: {_(_STATES[state.state])}", *(f"    {line}" for line in state.last_lines)]
             tell("\n".join(lines))
@@ -43,11 +44,7 @@ def _watched(run: Callable[[Callable[[ProcessState], None], Progress], object], 
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     with progress(doing) as bar:
-        run(observe, bar)
-    if as_json:
-        print_json({"processes": found})
-    if any(each.failed for each in found):
-        raise click.exceptions.Exit(1)
+        return run(observe, bar)
 
 
 @click.command(
@@ -70,7 +67,16 @@ def up(as_json: bool) -> None:
     def command(action: Action) -> list[str]:
         return [*begin, *shlex.split(command_of(action))[1:]]
 
-    _watched(lambda see, bar: start_processes(home, command, see, bar), as_json=as_json, doing=_("启动各进程"))
+    found = _watched(lambda see, bar: start_processes(home, command, see, bar), as_json=as_json, doing=_("启动各进程"))
+    silent = counties_without_bell(home)
+    if as_json:
+        print_json({"processes": found, "without_bell": silent})
+    else:
+        for county in silent:
+            sentence = _("{county} 没有设铃（bell.toml），后台收到的报警叫不到任何人")
+            tell(with_action(sentence.format(county=county), Action.to("bell.init", county=county)))
+    if any(each.failed for each in found):
+        raise click.exceptions.Exit(1)
 
 
 @click.command("down", cls=Command, help=marked("停下 yizhan up 启动的进程，等到都结束；别的不动"))
@@ -80,7 +86,11 @@ def down(as_json: bool) -> None:
     from yizhan.services.process_control import stop_processes  # noqa: PLC0415 -- as above
 
     home = current_home()
-    _watched(lambda see, _bar: stop_processes(home, see), as_json=as_json, doing=_("停止各进程"))
+    found = _watched(lambda see, _bar: stop_processes(home, see), as_json=as_json, doing=_("停止各进程"))
+    if as_json:
+        print_json({"processes": found})
+    elif not any(each.state == "stopped" for each in found):
+        tell(_("{home} 里没有 yizhan up 启动的进程在运行").format(home=home.path))
 
 
 @click.command(

@@ -121,8 +121,8 @@ class WithStatements:
         last = min(first + _BUNDLE, self._statements.size)
         return b"".join(each + b"\n" for each in self._statements.read(first, last))
 
-    def partials(self) -> Iterable[str]:
-        """Return the paths of the partial tiles and bundles that are there."""
+    def partials(self) -> Iterable[str] | None:
+        """Return the paths of the partial tiles and bundles that are there; None if unknown."""
         return self._files.partials()
 
 
