@@ -111,8 +111,12 @@ class Command(Translated, click.Command):
         """Refuse words that nothing asked for."""
         rest = super().parse_args(ctx, args)
         if rest and not ctx.resilient_parsing:
-            ctx.fail(_("多出的词：{words}").format(words=" ".join(rest)))
+            ctx.fail(self.extra_words(rest))
         return rest
+
+    def extra_words(self, words: list[str]) -> str:
+        """Say that nothing asked for these words."""
+        return _("多出的词：{words}").format(words=" ".join(words))
 
 
 class Checked(click.ParamType):
@@ -180,7 +184,7 @@ class Group(Translated, click.Group):
         names = self.list_commands(ctx)
         if args[0] not in names and not ctx.resilient_parsing and not args[0].startswith("-"):
             near = perhaps(difflib.get_close_matches(args[0], names, cutoff=_NEAR))
-            sentence = _("没有命令 {name}{near}；有的是：{known}")
+            sentence = _("没有命令 {name}{near}") if near else _("没有命令 {name}；有的是：{known}")
             ctx.fail(sentence.format(name=args[0], near=near, known=", ".join(names)))
         return super().resolve_command(ctx, args)
 

@@ -13,6 +13,7 @@ import click
 from yizhan.cli.click_classes import Checked, Command, Group, Option, perhaps
 from yizhan.cli.context import current_home
 from yizhan.schemas.errors import YizhanError
+from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.names import nearest
 from yizhan.schemas.payloads import TYPES
@@ -147,7 +148,7 @@ def _type(value: str) -> str:
     found = types_called(value)
     if not found:
         known = {name: (short_name(name), middle_name(name), type_name(name), name) for name in TYPES}
-        choices = join_list(f"{short_name(name)} {type_name(name)}" for name in TYPES)
+        choices = join_list(f"{short_name(name)} {type_name(name)}" for name in TYPES if name != RECEIPT)
         near = nearest(value, known)
         sentence = _("没有事件类型 {value}{near}；有的是：{choices}")
         near_words = [f"{short_name(name)} {type_name(name)}" for name in near]

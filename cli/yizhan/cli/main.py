@@ -155,7 +155,10 @@ def _usage(error: click.UsageError) -> int:
     if error.ctx is not None:
         click.echo(error.ctx.get_usage(), err=True)
     path = error.ctx.command_path if error.ctx is not None else "yizhan"
-    _say(_("{sentence}。请看 {path} --help").format(sentence=usage_sentence(error).rstrip("。."), path=path))
+    sentence = usage_sentence(error).rstrip("。.")
+    asked = sentence.endswith(("？", "?"))  # a question has its own mark
+    said = _("{sentence}请看 {path} --help") if asked else _("{sentence}。请看 {path} --help")
+    _say(said.format(sentence=sentence, path=path))
     return WRONG_WORDS
 
 

@@ -23,7 +23,9 @@ _ALIKE: Final = 0.5
 _DOTS: Final = re.compile("[·•‧∙⋅・･᛫.。､/／—–‐‑_|>→-]+")
 _OPENING: Final = re.compile(r"[\[{<【〔〖〈《「『〘]")
 _CLOSING: Final = re.compile(r"[\]}>】〕〗〉》」』〙]")
-_REQUIRED: Final = re.compile(r"^[*※★\s]+|(?:[*※★:\s]|\((?:必填|选填|required|optional)\))+$")
+_REQUIRED: Final = re.compile(
+    r"^[*※★\s]+|(?:[*※★:\s]|\((?:(?:有坐标)?必填|选填|required(?: with a position)?|optional)\))+$"
+)
 _UNITS: Final = (
     "平方公里", "平方千米", "平方米", "公顷", "亩", "立方米",
     "万元", "亿元", "美元", "元", "公里", "千米", "里", "厘米", "毫米",

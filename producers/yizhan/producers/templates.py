@@ -69,23 +69,37 @@ def _notes_of(columns: Sequence[Column]) -> list[list[str]]:
     ]
     headings = [_("列"), _("表头"), _("必填"), _("应填什么")]
     rows = [
-        [column_letters(n), column.heading(), "*" if column.needed else "", _expected(column)]
-        for n, column in enumerate(columns)
+        [column_letters(n), column.heading(), _needed(column), _expected(column)] for n, column in enumerate(columns)
     ]
     return [*([line] for line in first), headings, *rows]
 
 
+def _needed(column: Column) -> str:
+    if column.is_datum:
+        return _("有坐标时")
+    return "*" if column.needed else ""
+
+
+def heading_in_template(column: Column) -> str:
+    """Return a heading with the mark of what is needed, which an import does not read."""
+    # The bracket is one of those that ``heading_key`` takes off.
+    if column.is_datum:
+        return column.heading() + _("（有坐标必填）")
+    return column.heading() + ("*" if column.needed else "")
+
+
 def _expected(column: Column) -> str:
     if column.is_position:
-        return _("经度,纬度，可用度分秒") + (_("；多点用分号分开") if column.field.many else "")
+        expected = _("经度,纬度，可用度分秒；或连坐标系一起写，如 高德 119.51,27.17")
+        return expected + (_("；多点用分号分开") if column.field.many else "")
     if len(column.field.choices) > _MOST_IN_NOTES:
         return _("见“{sheet}”，从下拉列表中选").format(sheet=_(CODES))
     return column.field.expected() or _("文字")
 
 
 def _heading(sheet: Worksheet, number: int, column: Column) -> None:
-    heading = column.heading()
-    cell = sheet.cell(1, number + 1, heading + ("*" if column.needed else ""))
+    heading = heading_in_template(column)
+    cell = sheet.cell(1, number + 1, heading)
     cell.font = Font(bold=True)
     cell.fill = PatternFill("solid", fgColor="FFF2CC" if column.needed else "E7E6E6")
     cell.alignment = Alignment(wrap_text=True, vertical="top")

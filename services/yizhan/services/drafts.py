@@ -34,6 +34,7 @@ from yizhan.services.form_words import in_form_words, questions_of
 from yizhan.services.forms import Form
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
+from yizhan.services.labels import type_name
 from yizhan.services.outlines import home_outlines
 from yizhan.services.progress import SILENT, Progress
 from yizhan.services.stores import open_drafts, open_outbox, read_drafts, read_inbox, read_outbox
@@ -98,6 +99,8 @@ class NewDraft:
     supersedes: str | None = None
     withdraws: str | None = None
     """Ids of events of the outbox."""
+    updates: str | None = None
+    """Id of an event of the outbox: the draft is the next report of its matter."""
 
 
 def list_drafts(home: Home, county: str) -> tuple[StoredDraft, ...]:
@@ -130,6 +133,8 @@ def begin_draft(home: Home, county: str, request: NewDraft) -> int:
     content["payload"] = {}
     if request.reply_to:
         content |= _answering(home, county, request.reply_to)
+    if request.updates:
+        content |= {"subject": _thread_sent(home, county, request.type, request.updates)}
     for name, event_id in (("supersedes", request.supersedes), ("withdraws", request.withdraws)):
         if event_id:
             content |= _content_sent(home, county, event_id) | {name: {"id": event_id}}
@@ -171,6 +176,18 @@ def _answering(home: Home, county: str, event_id: str) -> dict[str, Any]:
     return {"reply_to": answered.model_dump(), "subject": own.header.subject or answered.id}
 
 
+def _thread_sent(home: Home, county: str, type: str, event_id: str) -> str:
+    """Return the matter of an own event of a type (``ServiceError`` where it is of another type)."""
+    with read_outbox(home, county) as outbox:
+        own = None if outbox is None else outbox.event(event_id)
+    if own is None:
+        raise not_sent(county, event_id, home.member_name(county))
+    if own.header.type != type:
+        sentence = marked("{id} 是{what}，不是{type}，不能接着它报")
+        raise ServiceError(sentence, id=event_id, what=type_name(own.header.type), type=type_name(type))
+    return own.header.subject or own.header.id
+
+
 def _content_sent(home: Home, county: str, event_id: str) -> dict[str, Any]:
     """Return what was sent, for a draft that corrects it or takes it back."""
     with read_outbox(home, county) as outbox:
@@ -209,10 +226,20 @@ def _earlier(home: Home, county: str, type: str) -> list[tuple[str, str]]:
             own = None if outbox is None else outbox.event(row.id)
             if own is None or len(found) >= MOST_EARLIER:
                 continue
-            payload = strictjson.loads(own.payload, floats=True)
-            summary = str(payload.get("summary", ""))[:_SHOWN] if isinstance(payload, dict) else ""
-            found.setdefault(own.header.subject or row.id, f"{home.local_time(row.accepted)} {summary}")
+            thread, payload = own.header.subject or row.id, strictjson.loads(own.payload, floats=True)
+            words = (thread, home.local_time(row.accepted), *_place_and_summary(payload))
+            found.setdefault(thread, " ".join(filter(None, words)))
     return list(found.items())
+
+
+def _place_and_summary(payload: Any) -> tuple[str, str]:  # noqa: ANN401 -- JSON is any
+    """Return where an event is, below the county, and the beginning of what was written of it."""
+    if not isinstance(payload, dict):
+        return "", ""
+    place = payload.get("place")
+    parts = (place.get(name) for name in ("township", "village", "spot")) if isinstance(place, dict) else ()
+    where = "".join(each for each in parts if isinstance(each, str))
+    return where[:_SHOWN], str(payload.get("summary", ""))[:_SHOWN]
 
 
 def _last_report(home: Home, county: str, type: str, thread: str) -> dict[str, Any]:

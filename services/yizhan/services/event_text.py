@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from yizhan.producers.queries import Posting, RecipientReceipt
+from yizhan.producers.queries import EventRow, Posting, RecipientReceipt
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, join_list, marked, with_note
 from yizhan.schemas.payloads.letters import PRIORITIES, header_facts, officer_name
@@ -50,6 +50,18 @@ def event_rows(home: Home, shown: ShownEvent) -> Iterator[tuple[str, str]]:
     yield from content_rows(home, shown.contents)
     for posting in shown.postings:
         yield home.member_name(posting.recipient), "\n".join(_progress(home, shown, posting))
+
+
+def progress_name(row: EventRow, states: Mapping[str, str]) -> str:
+    """Say how far an event came: the last step that a recipient reached, and how many did where not all."""
+    if row.state in {"queued", "refused"}:
+        return state_name(row.state)
+    order = list(STEPS)
+    last = max(states.values(), key=order.index, default="")
+    if order.index(last or "queued") <= order.index("received"):
+        return state_name(row.state)
+    reached = sum(order.index(each) >= order.index(last) for each in states.values())
+    return _(STEPS[last]) if reached == len(states) else f"{_(STEPS[last])} {reached}/{len(states)}"
 
 
 def _progress(home: Home, shown: ShownEvent, posting: Posting) -> Iterator[str]:

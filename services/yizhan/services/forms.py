@@ -150,8 +150,10 @@ class Form(FormFields):
         if not earlier:
             self._note(NoteKind.NOTHING_EARLIER)
             return
+        if before is not None and before not in dict(earlier):
+            earlier = [*earlier, (before, before)]
         choices = tuple(Choice(code, line) for code, line in earlier)
-        subject = yield from self._ask(dataclasses.replace(THREAD, choices=choices), None)
+        subject = yield from self._ask(dataclasses.replace(THREAD, choices=choices), before)
         if before not in {None, subject}:
             self._forget(self.context.last_report(str(before)))
         self._take_over(self.context.last_report(subject))

@@ -8,9 +8,11 @@ from typing import Any
 from yizhan.consumers.followups import Obligation
 from yizhan.consumers.items import Item
 from yizhan.producers.draft_store import StoredDraft
-from yizhan.producers.queries import Posting
+from yizhan.producers.queries import OwnEvent, Posting
 from yizhan.schemas.i18n import _, join_list
-from yizhan.schemas.payloads.letters import headline
+from yizhan.schemas.payloads import read
+from yizhan.schemas.payloads.letters import header_facts, headline, status_mark
+from yizhan.schemas.payloads.letters import state_name as matter_state
 from yizhan.schemas.payloads.table import type_name
 from yizhan.services.handover import Handover
 from yizhan.services.home import Home
@@ -28,6 +30,8 @@ def handover_lines(home: Home, found: Handover) -> Iterator[str]:
     parts: list[tuple[str, int, Iterable[str]]] = [
         (_("还没有人签收的报警"), found.ringing_count, (_alarm(home, each) for each in found.ringing)),
         (_("已签收、还没有结束的报警"), len(found.open_alarms), (_alarm(home, each) for each in found.open_alarms)),
+        (_("24 小时内的来信，还没有答复的"), len(found.letters), (_alarm(home, each) for each in found.letters)),
+        (_("本县报出、还没有结束的"), len(found.own_open), (_own(home, each) for each in found.own_open)),
         (_("本县 24 小时内到期和已逾期的"), len(found.mine), (_owed(home, each, found) for each in found.mine)),
         (_("对方该办、到期或逾期的"), len(found.theirs), (_owed(home, each, found) for each in found.theirs)),
         (_("发出还没有送到的"), len(found.undelivered), (_undelivered(home, each) for each in found.undelivered)),
@@ -44,6 +48,16 @@ def handover_lines(home: Home, found: Handover) -> Iterator[str]:
 
 def _alarm(home: Home, item: Item) -> str:
     return arrival_line(home, item)
+
+
+def _own(home: Home, each: OwnEvent) -> str:
+    header = each.header
+    raw = read(header.type, each.payload).raw if each.payload else None
+    title = status_mark(header.status) + type_name(header.type)
+    facts = (home.local_time(header.time), title, *header_facts(header), matter_state(raw))
+    line = f"{' '.join(filter(None, facts))} {header.subject or header.id}"
+    text = headline(raw, _SHOWN)
+    return f"{line}: {text}" if text else line
 
 
 def _owed(home: Home, each: Obligation, found: Handover) -> str:

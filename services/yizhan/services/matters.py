@@ -7,6 +7,7 @@ Rule 3: a plan is countersigned with its own content, in the names of this count
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
@@ -16,14 +17,15 @@ from yizhan.producers.draft_store import OFFICE
 from yizhan.producers.drafts import Draft, Office, Reference, parse_draft
 from yizhan.producers.forms import form_of
 from yizhan.producers.numbering import Accepted
+from yizhan.producers.queries import OwnEvent
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import NotFound
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.matters import JointWork, JointWorkState, MatterEvent, in_order, joint_work, matter_ids
 from yizhan.schemas.not_found import not_known, not_received
-from yizhan.schemas.payloads.common import Ask
-from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
+from yizhan.schemas.payloads.common import Ask, Person
+from yizhan.schemas.payloads.table import PATROL_PLAN, short_name, type_name
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor, signed_by
 from yizhan.services.errors import ServiceError
@@ -64,6 +66,16 @@ class Countersignature:
     draft: Draft
 
 
+class OfficersMissing(ServiceError):
+    """It is not known who signs a countersignature: ``missing`` are fields and their titles, ``known`` the others."""
+
+    def __init__(self, missing: Mapping[str, str], known: Office, hint: Action) -> None:
+        """Name what is missing."""
+        sentence = marked("会签要写明本县的 {names}；请给出机构信息")
+        super().__init__(sentence, names=join_list(missing.values()), hint=hint)
+        self.missing, self.known = dict(missing), known
+
+
 def show_matter(home: Home, county: str, event_id: str, actor: Actor) -> Timeline:
     """Return the matter that an event belongs to.
 
@@ -102,12 +114,12 @@ def link_threads(
     """
     with read_inbox(home, county) as inbox:
         other = None if inbox is None else inbox.item(other_id)
+        both_theirs = other is not None and inbox is not None and inbox.item(own_id) is not None
     with open_outbox(home, county, passphrases) as outbox:
         own = outbox.event(own_id)
-        if own is None:
-            raise NotFound(marked("{id} 不是本县发出的；前一件应是本县的，后一件是对方的"), id=own_id)
-        if other is None:
-            raise not_received(county, other_id, home.member_name(county))
+        second = outbox.event(other_id)
+        if own is None or other is None:
+            raise _not_a_pair(home, county, own, second, (own_id, other_id), both_theirs=both_theirs)
         thread = own.header.subject or own.header.id
         return outbox.publish(
             Draft(
@@ -122,6 +134,27 @@ def link_threads(
         )
 
 
+def _not_a_pair(
+    home: Home, county: str, own: OwnEvent | None, second: OwnEvent | None, ids: tuple[str, str], *, both_theirs: bool
+) -> NotFound:
+    """Return the error for two events that are not one of ours and one of a partner's, with what to do."""
+    own_id, other_id = ids
+    if own is None and second is not None:
+        hint = Action.to("matter.link", own=other_id, other=own_id, county=county)
+        return NotFound(marked("{id} 不是本县发出的；前一件应是本县的，后一件是对方的，请对调"), id=own_id, hint=hint)
+    if own is None and both_theirs:
+        sentence = marked("{id} 不是本县发出的：两件都是对方的，不用并案；是对方重报的，请对方撤回一件")
+        hint = Action.to("event.reply", id=other_id, text="…", county=county)
+        return NotFound(sentence, id=own_id, hint=hint)
+    if own is None:
+        return NotFound(marked("{id} 不是本县发出的；前一件应是本县的，后一件是对方的"), id=own_id)
+    if second is not None and second.header.id != own.header.id:
+        sentence = marked("两件都是本县报出的，不用并案：{id} 是重报的，就撤回它，以后的续报接着 {own}")
+        hint = Action.to("draft.withdraw", type=short_name(second.header.type), id=other_id, county=county)
+        return NotFound(sentence, id=other_id, own=own_id, hint=hint)
+    return not_received(county, other_id, home.member_name(county))
+
+
 def prepare_countersignature(
     home: Home, county: str, event_id: str, office: Office | None, actor: Actor
 ) -> Countersignature:
@@ -132,14 +165,15 @@ def prepare_countersignature(
         county: who countersigns.
         event_id: the plan.
         office: who signs; None: the officers of the county's last form.
-        actor: who looks at the plan.
+        actor: who looks at the plan; an officer who is named drafts the countersignature.
 
     Raises:
-        ServiceError: the plan does not wait for this county, or it is not known who signs.
+        OfficersMissing: it is not known who signs.
+        ServiceError: the plan does not wait for this county.
         DraftInvalid: the office has no officers.
     """
     plan = _open_plan(home, county, event_id)
-    signature = Countersignature(plan, _countersigned(home, county, plan, office))
+    signature = Countersignature(plan, _countersigned(home, county, plan, office, actor.officer))
     record(home, county, actor, "opened", [plan.id])
     return signature
 
@@ -180,7 +214,7 @@ def _open_plan(home: Home, county: str, event_id: str) -> Item:
     return item
 
 
-def _countersigned(home: Home, county: str, plan: Item, office: Office | None) -> Draft:
+def _countersigned(home: Home, county: str, plan: Item, office: Office | None, officer: Person | None) -> Draft:
     """Write the plan again in the names of this county's officers."""
     officers: dict[str, Any]
     if office is not None:
@@ -188,11 +222,13 @@ def _countersigned(home: Home, county: str, plan: Item, office: Office | None) -
     else:
         with read_drafts(home, county) as drafts:
             officers = {} if drafts is None else drafts.office()
+    if officer is not None:
+        officers = {**officers, "drafted_by": officer.model_dump()}
     titles = {field.name: _(field.title) for field in form_of(PATROL_PLAN)}
-    if missing := [titles[name] for name in OFFICE if name not in officers]:
-        sentence = marked("会签要写明本县的 {names}；请给出机构信息")
+    if missing := {name: titles[name] for name in OFFICE if name not in officers}:
         hint = Action.to("plan.name_officers", id=plan.id, county=county)
-        raise ServiceError(sentence, names=join_list(missing), hint=hint)
+        known = {name: officers[name] for name in OFFICE if name in officers}
+        raise OfficersMissing(missing, Office.model_validate(known), hint)
     raw = {} if plan.contents is None else plan.contents.raw
     terms = {name: value for name, value in raw.items() if name not in (*OFFICE, *_PLAN_AUTHORS_OWN)}
     return parse_draft(

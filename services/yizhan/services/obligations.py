@@ -111,10 +111,11 @@ def rule_action(rule: ObligationRule, obligation: Obligation, county: str) -> Ac
         return Action.to("bulletin.make", label=obligation.period, county=county, partner=partner)
     if types[0] == PATROL_PLAN and rule.discharged.by == "answers":
         return Action.to("plan.countersign", id=obligation.about, county=county)
-    # A county that goes on with what it reported itself is offered that by the form.
+    # A county goes on with what it reported itself: that is no answer.
     goes_on = rule.discharged.by == "thread" and types[0] in _types(rule.opens.when or ())
     kind = middle_name(types[0])
-    return Action.to("draft.new", type=kind, county=county, reply_to=None if goes_on else obligation.about)
+    about = {"updates" if goes_on else "reply_to": obligation.about}
+    return Action.to("draft.new", type=kind, county=county, **about)
 
 
 def asks_receipt(rule: ObligationRule) -> bool:

@@ -6,7 +6,8 @@ Rule 1: what a partner's officers wrote in receipts is content: it is in the acc
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -39,6 +40,8 @@ class OutboxListing:
     figures: Figures | None = None
     running: bool = False
     no_broker_since: datetime | None = None
+    progress: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
+    """Event id → recipient → how far it came there, as ``state_with``."""
 
     @property
     def waits(self) -> Waits | None:
@@ -104,18 +107,27 @@ class ShownEvent:
         ``sealed`` in this outbox, ``sent`` to Kafka, ``received`` by the station, ``delivered`` to the recipient's
         inbox, ``opened`` there, ``acknowledged`` by an officer (or acted upon, or declined).
         """
-        said = [receipt.time for stage in ANSWERS for receipt in posting.said.get(stage, ())]
-        row = self.event.row
-        return {
-            "sealed": row.accepted, "sent": row.first_sent, "received": row.answered,
-            "delivered": posting.delivered, "opened": posting.opened, "acknowledged": min(said, default=None),
-        }  # fmt: skip
+        return steps_with(self.event.row, posting)
 
     def state(self, posting: Posting) -> str:
         """Return the last step that is reached with a recipient; ``queued`` until it is sent, ``refused``."""
-        if posting.state in {"queued", "refused"}:
-            return posting.state
-        return [name for name, at in self.steps(posting).items() if at is not None][-1]
+        return state_with(self.event.row, posting)
+
+
+def steps_with(row: EventRow, posting: Posting) -> dict[str, str | None]:
+    """Return the steps of an event with one recipient, as ``ShownEvent.steps``."""
+    said = [receipt.time for stage in ANSWERS for receipt in posting.said.get(stage, ())]
+    return {
+        "sealed": row.accepted, "sent": row.first_sent, "received": row.answered,
+        "delivered": posting.delivered, "opened": posting.opened, "acknowledged": min(said, default=None),
+    }  # fmt: skip
+
+
+def state_with(row: EventRow, posting: Posting) -> str:
+    """Return the last step of an event with one recipient, as ``ShownEvent.state``."""
+    if posting.state in {"queued", "refused"}:
+        return posting.state
+    return [name for name, at in steps_with(row, posting).items() if at is not None][-1]
 
 
 def show_event(home: Home, county: str, event_id: str, actor: Actor) -> ShownEvent:
@@ -155,7 +167,12 @@ def list_events(home: Home, county: str, query: OutboxQuery) -> OutboxListing:
         if outbox is None:
             return OutboxListing()
         figures = outbox.figures(home.settings.receipt_overdue_seconds)
-        return OutboxListing(outbox.rows(query), figures, *outbox.publisher_state())
+        rows, progress = outbox.rows(query), dict[str, dict[str, str]]()
+        of_id = {row.id: row for row in rows}
+        for each in outbox.postings(query):
+            if (row := of_id.get(each.id)) is not None:
+                progress.setdefault(each.id, {})[each.recipient] = state_with(row, each)
+        return OutboxListing(rows, figures, *outbox.publisher_state(), progress)
 
 
 def sending_trouble(home: Home, county: str) -> SendingTrouble | None:

@@ -29,7 +29,7 @@ from yizhan.producers.queries import OutboxQuery
 from yizhan.producers.table_files import TableInvalid
 from yizhan.producers.table_texts import TableText
 from yizhan.producers.tables import BY_CONTENT, BadRow, TableContext, TableReader, TableRow, cell_text
-from yizhan.producers.templates import csv_table, template, workbook
+from yizhan.producers.templates import csv_table, heading_in_template, template, workbook
 from yizhan.producers.workbooks import WorkbookReader
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.errors import StoreError
@@ -133,7 +133,7 @@ def write_template(home: Home, type: str, file: str) -> int:
         raise ServiceError(marked("{file} 应以 .xlsx 或 .csv 结尾"), file=file)
     columns = template_columns(type)
     if file.lower().endswith(".csv"):
-        made = csv_table([column.heading() + ("*" if column.needed else "") for column in columns], [])
+        made = csv_table([heading_in_template(column) for column in columns], [])
     else:
         made = template(type, type_name(type), columns, member_names(home))
     write_new(file, made)

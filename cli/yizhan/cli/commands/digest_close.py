@@ -23,9 +23,20 @@ from yizhan.services.home import Home
 from yizhan.services.progress import Progress
 
 
+class _Close(Command):
+    """The command that says where a quarter belongs."""
+
+    def extra_words(self, words: list[str]) -> str:
+        """Say how a quarter is given."""
+        try:
+            return _("请写 --label {label}").format(label=QUARTER.convert(words[0], None, None))
+        except click.BadParameter:
+            return super().extra_words(words)
+
+
 @click.command(
     "close",
-    cls=Command,
+    cls=_Close,
     help=marked(
         "在驿站结算一个季度：把各县应收的汇成通报，附驿站签名的清单；没有事件也有清单（零报告）。\n\n"
         "先等驿站处理完此刻之前收到的一切。不给 --county 时结算所有成员。中途断了，再运行一次即可。"

@@ -11,6 +11,7 @@ from yizhan.cli.obligation_view import obligation_json
 from yizhan.cli.output import fields_of, print_json, tell
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import marked
+from yizhan.schemas.payloads import read
 from yizhan.services.handover import hand_over
 from yizhan.services.handover_text import handover_lines
 
@@ -20,8 +21,8 @@ from yizhan.services.handover_text import handover_lines
     cls=Command,
     help=marked(
         "交接班：下一班必须知道的，一条一句，可以照着念。\n\n"
-        "无人签收的报警、没有结束的报警、24 小时内到期的、对方没有办的、发出没有送到的、"
-        "不通的铃和没有运行的程序、没有写完的草稿。调阅记入本县的调阅记录。"
+        "无人签收的报警、没有结束的报警、24 小时内没有答复的来信、本县报出还没有结束的、24 小时内到期的、"
+        "对方没有办的、发出没有送到的、不通的铃和没有运行的程序、没有写完的草稿。调阅记入本县的调阅记录。"
     ),
 )
 @county_option()
@@ -33,10 +34,23 @@ def command(county: str, as_json: bool) -> None:
     if not as_json:
         tell("\n".join(handover_lines(home, found)))
         return
-    items = {name: [item_json(each) for each in getattr(found, name)] for name in ("ringing", "open_alarms")}
+    items = {name: [item_json(each) for each in getattr(found, name)] for name in ("ringing", "open_alarms", "letters")}
     owed = {
         name: [obligation_json(home, each, county, now) for each in getattr(found, name)] for name in ("mine", "theirs")
     }
     problems = [{"code": each.code, "sentence": str(each.sentence)} for each in found.problems]
     rest = fields_of(found, "county at ringing_count undelivered drafts")
-    print_json({**rest, **items, **owed, "problems": problems, "lines": list(handover_lines(home, found))})
+    own_open = [
+        {"event": each.row, "header": each.header, "payload": read(each.header.type, each.payload).raw}
+        for each in found.own_open
+    ]
+    print_json(
+        {
+            **rest,
+            **items,
+            **owed,
+            "own_open": own_open,
+            "problems": problems,
+            "lines": list(handover_lines(home, found)),
+        }
+    )

@@ -39,6 +39,7 @@ class _New(Command):
 @click.argument("type", type=TYPE, metavar="TYPE")
 @county_option()
 @option("--reply-to", metavar="ID", help=marked("答复收件箱里的这一件"))
+@option("--updates", metavar="ID", help=marked("续报或终报：接着本县报出的这一件"))
 @option("--supersedes", metavar="ID", help=marked("更正本县发出的这一件"))
 @option("--withdraws", metavar="ID", help=marked("撤回本县发出的这一件"))
 @option("--exercise", is_flag=True, help=marked("这是演练"))
@@ -48,6 +49,7 @@ def command(
     type: str,
     county: str,
     reply_to: str | None,
+    updates: str | None,
     supersedes: str | None,
     withdraws: str | None,
     exercise: bool,
@@ -55,5 +57,5 @@ def command(
 ) -> None:
     """Ask for one event."""
     home = current_home()
-    n = begin_draft(home, county, NewDraft(type, exercise, reply_to, supersedes, withdraws))
+    n = begin_draft(home, county, NewDraft(type, exercise, reply_to, supersedes, withdraws, updates))
     fill_in(home, county, n, passphrases)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
@@ -19,9 +20,9 @@ from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.producers.queries import Figures, OutboxQuery
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
-from yizhan.services.event_text import event_rows, sending_lines
+from yizhan.services.event_text import event_rows, progress_name, sending_lines
 from yizhan.services.home import Home
-from yizhan.services.labels import reason_name, state_name, type_name
+from yizhan.services.labels import reason_name, type_name
 from yizhan.services.outbox import OutboxListing, list_events, list_waiting_files, show_event
 from yizhan.services.sending_news import SendingMonitor
 
@@ -69,7 +70,8 @@ def list_(county: str, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 --
     found = list_events(home, county, query)
     stale = say_if_stale(home.reader_of(county))
     if as_json:
-        values = {"county": county, "waiting": found.figures or Figures(0, 0.0, 0, 0), "events": found.events}
+        events = [dataclasses.asdict(row) | {"progress": found.progress.get(row.id, {})} for row in found.events]
+        values = {"county": county, "waiting": found.figures or Figures(0, 0.0, 0, 0), "events": events}
         publisher = {"running": found.running, "no_broker_since": found.no_broker_since}
         print_json(values | {"charter_stale": stale, "publisher": publisher})
         return
@@ -81,7 +83,7 @@ def list_(county: str, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 --
                 type_name(row.type),
                 home.local_time(row.accepted),
                 join_list(home.member_name(code) for code in row.to),
-                state_name(row.state),
+                progress_name(row, found.progress.get(row.id, {})),
                 row.trouble or (reason_name(row.reason) if row.reason else "") or (row.replaced_by or ""),
             )
             for row in found.events

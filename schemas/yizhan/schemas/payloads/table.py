@@ -176,11 +176,17 @@ def middle_name(name: str) -> str:
 
 
 def short_name(name: str) -> str:
-    """Return the last part of a type's name; two types may share it.
+    """Return the last part of a type's name; where two types share it, as much as tells them apart.
 
-    >>> short_name(FOREST_FIRE)
-    'forest_fire'
+    >>> short_name(FOREST_FIRE), short_name(PATROL_REPORT)
+    ('forest_fire', 'patrol.report')
     """
+    last = _last_part(name)
+    shared = sum(_last_part(each) == last for each in TYPES) > 1
+    return middle_name(name) if shared else last
+
+
+def _last_part(name: str) -> str:
     return middle_name(name).rpartition(".")[2]
 
 
@@ -193,5 +199,5 @@ def types_called(word: str) -> tuple[str, ...]:
     if word in TYPES:
         return (word,)
     return tuple(
-        name for name, row in TYPES.items() if word in {short_name(name), middle_name(name), row.title, _(row.title)}
+        name for name, row in TYPES.items() if word in {_last_part(name), middle_name(name), row.title, _(row.title)}
     )
