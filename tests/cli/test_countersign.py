@@ -13,6 +13,7 @@ from tests.schemas.payloads.examples import PLAN
 from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, publish
+from yizhan.cli.commands import countersign
 from yizhan.services.stores import read_outbox
 
 OFFICE = {"org_code": "331126000000", "contact": {"name": "李四", "phone": "0578-6122110"}} | {
@@ -38,6 +39,9 @@ def test_a_plan_is_signed_back_as_it_is_in_the_names_of_our_officers(
     asked = yizhan(*words).err
     assert "机构代码、拟稿人、审核人、签发人、联系人" in asked
     assert f"yizhan {' '.join(words)} --office FILE" in asked
+    assert "样例：主目录里的 office.json；结构：yizhan schema office" in asked
+    named = yizhan(*words, "--name", "李四", "--badge", "654321").err
+    assert "本县的 机构代码、审核人、签发人、联系人" in named
     ran = yizhan(*words, "--office", office)
     assert ran.code == 0, ran.err
     for said in ("界碑 12 号", "2026-12-03", SHOUNING):
@@ -85,7 +89,7 @@ def test_what_is_no_plan_of_theirs_that_stands_is_not_countersigned(station: Sta
 
 
 def test_nothing_is_signed_before_a_person_said_yes(station: Station, yizhan: Run, office: str) -> None:
-    """On a terminal the plan is shown and asked about; whoever says no has signed nothing."""
+    """On a terminal the plan is shown and asked about; whoever says no has signed nothing. Who signs is asked too."""
     (plan,) = publish(yizhan, QINGYUAN, report("patrol.plan", PLAN, to=[SHOUNING]))
     station.carry(QINGYUAN)
     station.deliver(SHOUNING)
@@ -95,3 +99,14 @@ def test_nothing_is_signed_before_a_person_said_yes(station: Station, yizhan: Ru
             assert end(child)[0] == code
         sent = json.loads(yizhan("outbox", "list", "--county", SHOUNING, "--type", "patrol.plan", "--json").out)
         assert len(sent["events"]) == count
+
+
+def test_who_signs_is_asked_where_a_person_is(station: Station, yizhan: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a file the organisation, three officers and the contact are asked for, then whether to sign."""
+    (plan,) = publish(yizhan, SHOUNING, report("patrol.plan", PLAN, to=[QINGYUAN]))
+    exchange(station)
+    monkeypatch.setattr(countersign, "interactive", lambda: True)
+    answers = ["331126000000", *["李四", "654321"] * 3, "李四", "0578-6122110", "y"]
+    ran = yizhan("countersign", plan, "--county", QINGYUAN, given="\n".join([*answers, ""]).encode())
+    assert ran.code == 0, ran.err
+    assert "审核人的警号" in ran.err

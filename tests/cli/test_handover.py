@@ -13,6 +13,7 @@ from typing import Any
 import pexpect
 import pytest
 
+from tests.cli.test_story import exchange
 from tests.services.test_access_log import NoPassphrase
 from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
@@ -40,6 +41,13 @@ def shown(yizhan: Run, event_id: str) -> dict[str, Any]:
     return found
 
 
+def listed(yizhan: Run) -> tuple[str, dict[str, str]]:
+    """Return the state of the only event of 寿宁 as ``outbox list`` tells it: in words, and by recipient."""
+    words = ("outbox", "list", "--county", SHOUNING)
+    (row,) = json.loads(yizhan(*words, "--json").out)["events"]
+    return yizhan(*words).out.splitlines()[2].split()[-1], row["progress"]
+
+
 def test_an_own_event_is_shown_whole_and_how_far_it_came(yizhan: Run, home: Path, station: Station) -> None:
     """Step by step: queued, received by the station, delivered and opened, acknowledged by name; each with its time."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
@@ -57,11 +65,13 @@ def test_an_own_event_is_shown_whole_and_how_far_it_came(yizhan: Run, home: Path
     station.carry(QINGYUAN)
     station.deliver(SHOUNING)
     assert step() == ("opened", {"sealed", "received", "delivered", "opened"})
+    assert listed(yizhan) == ("已打开", {QINGYUAN: "opened"})
     named = ("--name", "李四", "--badge", "654321", "--note", "已派员")
     yizhan("inbox", "ack", fire, "--county", QINGYUAN, *named)
     station.carry(QINGYUAN)
     station.deliver(SHOUNING)
     assert step()[0] == "acknowledged"
+    assert listed(yizhan) == ("已签收", {QINGYUAN: "acknowledged"})
     found = shown(yizhan, fire)
     assert found["payload"] == FIRE["payload"] | found["payload"]
     assert (found["header"]["id"], found["event"]["state"]) == (fire, "accepted")
@@ -98,7 +108,7 @@ def test_the_next_officer_is_told_what_stands_open(yizhan: Run, home: Path, fire
     assert lines[0].startswith("交接班：331126 庆元县，")
     heads = [line for line in lines[1:] if not line.startswith("   ")]
     assert [head.partition("：")[2] for head in heads] == [
-        "2 件", "1 件", "没有", "没有", "1 件", f"{len(found.problems)} 件", "1 件"
+        "2 件", "1 件", "没有", "1 件", "没有", "没有", "1 件", f"{len(found.problems)} 件", "1 件"
     ]  # fmt: skip
     said = json.loads(yizhan("handover", "--county", QINGYUAN, "--json").out)
     assert [item["id"] for item in said["ringing"]] == fires[1:3]
@@ -147,10 +157,41 @@ def test_a_fire_whose_final_report_was_taken_back_is_handed_over(
     assert (found.ringing_count, [item.thread for item in found.open_alarms]) == (0, [fire])
 
 
+def test_a_letter_is_handed_over_until_it_is_answered_and_an_own_fire_until_its_final_report(
+    yizhan: Run, home: Path, station: Station
+) -> None:
+    """寿宁 reported a fire; 庆元 asks whether it burns. The letter goes with an answer, the fire with its final report."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    exchange(station)
+    yizhan("reply", fire, "火还在烧吗？", "--county", QINGYUAN, "--name", "李四", "--badge", "654321")
+    exchange(station)
+    (letter,) = hand_over(Home(home), SHOUNING, ACTOR, utc_now()).letters
+    shown = yizhan("handover", "--county", SHOUNING)
+    page = shown.out.partition("来信，还没有答复的：1 件")[2]
+    assert "火还在烧吗？" in page, shown.err
+    assert fire in page.partition("本县报出、还没有结束的：1 件")[2].splitlines()[1]
+    log = (home / "counties" / SHOUNING / "access.jsonl").read_text("utf-8")
+    assert letter.id in json.loads(log.splitlines()[-1])["what"]
+    said = json.loads(yizhan("handover", "--county", SHOUNING, "--json").out)
+    assert ([each["id"] for each in said["letters"]], [each["event"]["id"] for each in said["own_open"]]) == (
+        [letter.id], [fire]
+    )  # fmt: skip
+    yizhan("reply", letter.id, "还在烧", "--county", SHOUNING, "--name", "张三", "--badge", "123456")
+    officers = {each: {"name": "李四", "badge": "654321"} for each in ("reviewed_by", "signed_off_by")}
+    content = {key: value for key, value in FIRE["payload"].items() if key != "external_ref"} | officers
+    over = {key: value for key, value in FIRE.items() if key != "external_ref"} | {"stage": "final", "subject": fire}
+    (final,) = publish(yizhan, SHOUNING, over | {"payload": content})
+    found = hand_over(Home(home), SHOUNING, ACTOR, utc_now())
+    assert (found.letters, found.own_open) == ((), ())
+    publish(yizhan, SHOUNING, over | {"withdraws": {"id": final}, "payload": content})
+    (own,) = hand_over(Home(home), SHOUNING, ACTOR, utc_now()).own_open
+    assert own.header.id == fire
+
+
 def test_an_empty_county_hands_over_nothing(home: Path) -> None:
     """No store yet: every part says that there is nothing."""
     found = hand_over(Home(home), QINGYUAN, ACTOR, datetime.now(UTC))
-    assert sum(line.endswith("：没有") for line in handover_lines(Home(home), found)) == 6
+    assert sum(line.endswith("：没有") for line in handover_lines(Home(home), found)) == 8
 
 
 def test_what_a_sending_process_does_is_told_from_its_outbox(yizhan: Run, home: Path, station: Station) -> None:

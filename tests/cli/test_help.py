@@ -182,6 +182,7 @@ def test_the_types_that_can_be_written_are_on_the_page(yizhan: Run) -> None:
     for language, title in (("zh_CN", "森林火灾"), ("en", "Forest fire")):
         page = yizhan("--lang", language, "new", "--help").out
         listed = {line.split()[0] for line in page.rsplit("TYPE", 1)[1].splitlines()[1:] if line.strip()}
+        assert {"intelligence.report", "patrol.report"} < listed
         assert listed == {short_name(each) for each in TYPES if each != RECEIPT}
         assert title in page
 
@@ -201,6 +202,14 @@ def test_a_slip_is_answered_with_what_may_be_meant(words: tuple[str, ...], meant
     ran = yizhan(*words)
     assert ran.code == 2
     assert meant in ran.err
+    assert "吗？。" not in ran.err
+    assert len(ran.err) < 500  # the guess, not the whole list of commands
+
+
+def test_a_quarter_without_its_option_is_answered_with_the_option(yizhan: Run) -> None:
+    """``digest close 2027Q1`` is told to write ``--label``; any other word is one too many."""
+    assert "请写 --label 2027Q1" in yizhan("digest", "close", "2027Q1").err
+    assert "多出的词：abc" in yizhan("digest", "close", "abc").err
 
 
 def test_what_is_like_nothing_is_answered_with_the_list_alone(yizhan: Run) -> None:

@@ -24,6 +24,7 @@ from yizhan.producers.draft_store import DraftStore, draft_reference
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.header import Header
+from yizhan.services.drafts import NewDraft, begin_draft, find_draft, form_context
 from yizhan.services.home import Home
 from yizhan.services.stores import open_drafts, open_outbox, read_outbox
 
@@ -271,6 +272,23 @@ def test_what_was_sent_is_mended_from_the_form(yizhan: Run, home: Path, option: 
     assert part in yizhan("story", first, "--county", SHOUNING).out
     ran = yizhan("new", "forest_fire", option, "331126-20261123test-9", "--county", SHOUNING)
     assert (ran.code, "发件箱里没有" in ran.err) == (1, True)
+
+
+def test_a_follow_up_names_the_own_report_that_it_goes_on_with(yizhan: Run, home: Path) -> None:
+    """The draft is in its matter, the list names it by id and place; an event of another type is refused."""
+    fire = {name: value for name, value in EXAMPLES[FIRE].items() if name != "external_ref"}
+    fire |= {"place": {"county": SHOUNING, "township": "坑底乡"}}
+    (first,) = publish(yizhan, SHOUNING, {"type": FIRE, "stage": "first", "touches": [QINGYUAN], "payload": fire})
+    app = Home(home)
+    n = begin_draft(app, SHOUNING, NewDraft(FIRE, updates=first))
+    assert find_draft(app, SHOUNING, n).content["subject"] == first
+    with open_drafts(app, SHOUNING) as store:
+        ((thread, line),) = form_context(app, SHOUNING, store, FIRE).earlier()
+    assert thread == first
+    assert line.startswith(f"{first} ")
+    assert "坑底乡" in line
+    ran = yizhan("new", "natural_disaster", "--updates", first, "--county", SHOUNING)
+    assert (ran.code, "不能接着它报" in ran.err) == (1, True)
 
 
 @pytest.mark.parametrize(("word", "said"), [("send", "没有发出"), ("drop", "没有丢弃")])

@@ -111,10 +111,18 @@ def test_two_reports_of_one_fire_are_linked_and_keep_their_authors(station: Stat
 
 
 def test_only_ones_own_report_is_linked_with_another_that_came(station: Station, yizhan: Run) -> None:
-    """``link`` accepts only an own report and another report that was received."""
-    (ours,) = publish(yizhan, SHOUNING, FIRE)
+    """``link`` accepts only an own report and another report that was received, and says what to do with others."""
+    ours, second = publish(yizhan, SHOUNING, FIRE, FIRE | {"external_ref": "接-2"})
+    theirs_words = FIRE | {"touches": [SHOUNING], "external_ref": "接-9"}
+    theirs_words["payload"] = FIRE["payload"] | {"place": {"county": QINGYUAN}}
+    (theirs,) = publish(yizhan, QINGYUAN, theirs_words)
     exchange(station)
     assert "不是本县发出的" in yizhan("link", ours, ours, "--county", QINGYUAN).err
+    assert f"yizhan link {theirs} {ours}" in yizhan("link", ours, theirs, "--county", QINGYUAN).err
+    assert "两件都是对方的" in yizhan("link", ours, second, "--county", QINGYUAN).err
+    twice = yizhan("link", ours, second, "--county", SHOUNING).err
+    assert "两件都是本县报出的" in twice
+    assert f"yizhan new forest_fire --county {SHOUNING} --withdraws {second}" in twice
     assert f"收件箱里没有 {ours}9" in yizhan("link", ours, ours + "9", "--county", SHOUNING).err
     assert yizhan("story", ours + "9", "--county", SHOUNING).code == 1
 
