@@ -300,9 +300,9 @@ def _require_unsent(outbox: OutboxView | None, store: DraftStore, found: StoredD
     """Raise ``DraftWasSent`` and forget a draft that went in a run that was cut off."""
     if outbox is None or found.sending is None:
         return
-    draft = parse_draft(found.content)
-    reference = draft.external_ref or draft_reference(found)
-    query = OutboxQuery(type=draft.type, external_ref=reference, since=instant(found.sending), limit=1)
+    payload = found.content["payload"]
+    reference = found.content.get("external_ref") or payload.get("external_ref") or draft_reference(found)
+    query = OutboxQuery(type=found.type, external_ref=reference, since=instant(found.sending), limit=1)
     for row in outbox.rows(query):
-        store.sent(found.n, draft.payload)
+        store.sent(found.n, payload)
         raise DraftWasSent(marked("草稿 {n} 上次已经发出，编号 {id}；没有再发"), n=found.n, id=row.id)
