@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -12,8 +14,9 @@ from tests.world.command import Run
 from tests.world.phones import channels, phones, ring
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, publish
-from yizhan.cli.bell_view import say_heard
+from yizhan.cli.bell_view import print_rings, ring_json, say_heard
 from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.consumers.bell.rings import Plan, Ring
 from yizhan.services.bell import make_ringer, read_bell
 from yizhan.services.stores import open_inbox
 
@@ -86,7 +89,7 @@ def test_what_rang_is_told_on_the_screen_and_listed(
         "铃：通道 sms 没有送出：对方没有收下；换下一个", "铃：已由通道 wecom 告知值班",
     ]  # fmt: skip
     told = yizhan("bell", "log", *COUNTY).out
-    for said in (event_id, "报警 alarm", "已送到", "sms 对方没有收下", "second-phone", "待响"):
+    for said in (event_id, "报警", "已送到", "sms 对方没有收下", "报警 第二电话", "待响"):
         assert said in told
     first, *others = json.loads(yizhan("bell", "log", *COUNTY, "--json").out)["rings"]
     assert (first["state"], first["channel"], [each["tells"] for each in first["tries"]]) == (
@@ -95,6 +98,22 @@ def test_what_rang_is_told_on_the_screen_and_listed(
     assert [(each["rung"], each["state"]) for each in others] == [
         ("second", "due"), ("liaison", "due"), ("leader", "due"),
     ]  # fmt: skip
+
+
+def test_the_log_says_who_was_rung_instead_in_words(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A step whose rung has no channel names the rung that was rung; nothing says that nobody need ring."""
+    at = datetime(2026, 7, 1, tzinfo=UTC)
+    plan = Plan("331126-a-1", "liaison-officer", "liaison", "alarm", at, "331126-a-1", "acknowledge")
+    dropped = Ring(1, plan, at, "dropped", at, None, 0, "no channel")
+    rung = Ring(2, replace(plan, rung="duty"), at, "delivered", at, "sms", 0)
+    letter = Ring(3, Plan("331126-a-2", "letter", "duty", "alarm", at), at, "dropped", at, None, 0, "old")
+    print_rings(Station(home).app, [(dropped, ()), (rung, ()), (letter, ())])
+    told = capsys.readouterr().out
+    for said in ("这一级没有通道，改响值班", "没有响", "报警 来信"):
+        assert said in told
+    for kept in ("不必再响", "liaison-officer", "letter"):
+        assert kept not in told
+    assert ring_json(dropped, ())["why"] == "no channel"
 
 
 @pytest.mark.parametrize(("tells", "noted"), [("grade", 0), ("summary", 1)])

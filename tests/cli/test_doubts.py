@@ -111,6 +111,22 @@ def test_a_person_is_asked_once_and_only_where_it_matters(
     assert home.exists()
 
 
+def test_what_a_person_declines_or_nobody_can_be_asked_about_stays(
+    yizhan: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is sent, and the exit status says so; a program is told which lines were held."""
+    assert home.exists()
+    write(draft(FIRE, stage="first", touches=[SHOUNING]))
+    words = ("publish", "day.jsonl", "--county", SHOUNING)
+    ran = yizhan(*words, "--json")
+    found = json.loads(ran.out)
+    assert (ran.code, found["accepted"], found["held"], found["skipped"]) == (1, [], [1], [1])
+    monkeypatch.setattr(publish, "interactive", lambda: True)
+    assert yizhan(*words, given=b"n\n").code == 1
+    assert json.loads(yizhan("outbox", "list", "--county", SHOUNING, "--json").out)["events"] == []
+    assert yizhan(*words, given=b"y\n").code == 0
+
+
 def test_what_is_odd_in_the_content_is_asked_about_and_marked(tried: Any, home: Path) -> None:  # noqa: ANN401
     """The basis is told, it goes nevertheless, and its reader sees the mark."""
     odd = draft(FIRE, stage="first", grade=4)

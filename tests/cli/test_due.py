@@ -29,6 +29,7 @@ from yizhan.services.home import Home
 from yizhan.services.obligation_text import rule_discharge_text, time_left
 from yizhan.services.obligations import MOST_ANSWERED, find_obligations, officers_answers, rule_action
 from yizhan.services.own_obligations import own_obligations
+from yizhan.services.quarters import read_quarter
 from yizhan.services.status import home_status
 from yizhan.services.stores import open_inbox, read_inbox
 
@@ -64,6 +65,17 @@ def test_what_is_owed_is_listed_with_the_command_that_discharges_it(yizhan: Run,
     assert (mine["mine"], mine["overdue"], mine["due"], mine["about"]) == (True, False, written(due), FIRE)
     (theirs,) = json.loads(yizhan("due", SHOUNING, "--json").out)["obligations"]
     assert (theirs["mine"], theirs["command"]) == (False, None)
+
+
+def test_in_a_quarter_that_goes_on_what_is_not_due_yet_is_not_overdue(home: Path) -> None:
+    """Without a manifest the bulletin's figures are those of now: as ``yizhan due`` says."""
+    now = datetime.now(UTC)
+    tell(home, QINGYUAN, "opened", now + timedelta(minutes=1), opened=written(now))
+    app = Home(home)
+    label = str(Quarter.containing(now, app.charter.time_zone))
+    with read_inbox(app, QINGYUAN) as inbox:
+        found = read_quarter(inbox, None, label, (QINGYUAN, SHOUNING), app.charter.time_zone)
+    assert [each.state for each in found.obligations] == ["due"]
 
 
 def test_an_answer_that_another_county_owes_is_refused_by_name(yizhan: Run, home: Path) -> None:

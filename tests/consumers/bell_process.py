@@ -10,17 +10,15 @@ from pathlib import Path
 
 from tests.world.clock import Clock
 from tests.world.simulator import World
-from yizhan.consumers.bell.channels import ready_channels
+from yizhan.consumers.bell.bell_file import BellFile
 from yizhan.consumers.bell.ringer import Ringer
-from yizhan.consumers.bell.settings import load
 from yizhan.runtime.process import StopSignal
 
 
 def main(database: str, county: str, toml: str) -> None:
     """Ring until killed, or asked to end."""
-    settings, stop = load(Path(toml)), StopSignal().install()
-    assert settings is not None
-    with Ringer(Path(database), county, settings, ready_channels(settings), World().charters, Clock()):
+    stop, file = StopSignal().install(), BellFile(Path(toml))
+    with Ringer(Path(database), county, None, World().charters, Clock(), changed=file.changed):
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         stop.wait()

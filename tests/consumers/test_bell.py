@@ -161,9 +161,9 @@ def test_a_rung_without_a_channel_leaves_its_turn_to_the_next(listener: Listener
         listener.deliver(listener.event())
         ring(ringer, 5)
         assert phone.titles == [ALARM]
-        assert [each.why for each, _tries in ringer.store.rings() if each.plan.step == "alarm"][:3] == [
-            "no channel"
-        ] * 3
+        assert [(each.plan.rung, each.why) for each, _tries in ringer.store.rings() if each.plan.step == "alarm"] == [
+            ("duty", "no channel"), ("leader", None),
+        ]  # fmt: skip
         phone.status = 500
         listener.deliver(listener.event())
         ring(ringer, 5)
@@ -174,6 +174,66 @@ def test_a_rung_without_a_channel_leaves_its_turn_to_the_next(listener: Listener
         listener.clock.now = NOW.replace(hour=6)
         ring(ringer)
         assert all(title == ALARM for title in phone.titles)
+        ringer.store.close()
+
+
+def test_where_only_duty_has_a_channel_it_rings_at_each_step(listener: Listener, tmp_path: Path) -> None:
+    """An alarm that nobody acknowledges rings the duty phone again at each step, once a step, until somebody does."""
+    with phones(1) as (phone,):
+        told: list[RingOutcome] = []
+        ringer = ringer_of(
+            listener, settings_of(tmp_path, channels(duty=phone.url) + '[rungs]\nduty = ["duty"]\n'), told
+        )
+        ring(ringer)
+        listener.deliver(listener.event())
+        ring(ringer)
+        said = {"second-phone": ("second", 5), "liaison-officer": ("liaison", 10), "leader": ("leader", 15)}
+        for count, (step, (rung, minutes)) in enumerate(said.items(), 2):
+            listener.clock.now = NOW + timedelta(minutes=minutes, seconds=1)
+            ring(ringer)
+            if step != "leader":
+                listener.inbox.receive(listener.followup(step, to_whom=rung, at=written(listener.clock.now)))
+            ring(ringer)
+            assert phone.titles == [ALARM] * count
+            assert (told[-2].outcome, told[-2].instead, told[-1].outcome) == ("no channel", "duty", "delivered")
+            assert "尚无人签收" in phone.heard[-1]["message"]
+        rows = [(each.plan.step, each.plan.rung, each.state, each.why) for each, _tries in ringer.store.rings()]
+        for step, (rung, _minutes) in said.items():
+            assert (step, rung, "dropped", "no channel") in rows
+            assert (step, "duty", "delivered", None) in rows
+        assert len(rows) == 7
+        listener.clock.now += timedelta(hours=1)
+        ring(ringer)
+        assert len(phone.heard) == 4
+        ringer.store.close()
+
+
+def test_an_acknowledgement_stops_the_ladder_of_the_duty_phone(listener: Listener, tmp_path: Path) -> None:
+    """Once somebody acknowledged, the steps of rungs without a channel do not ring the duty phone."""
+    with phones(1) as (phone,):
+        ringer = ringer_of(listener, settings_of(tmp_path, channels(duty=phone.url) + '[rungs]\nduty = ["duty"]\n'))
+        ring(ringer)
+        listener.deliver(listener.event())
+        ring(ringer)
+        listener.inbox.acknowledge(FIRE_ID, "王强", "P001")
+        listener.clock.now = NOW + timedelta(minutes=20)
+        ring(ringer)
+        assert len(phone.heard) == 1
+        assert {each.why for each, _tries in ringer.store.rings() if each.state == "dropped"} == {"acknowledged"}
+        ringer.store.close()
+
+
+def test_a_dead_rung_is_passed_over_to_the_next_that_has_a_channel(listener: Listener, tmp_path: Path) -> None:
+    """Duty is dead, second and liaison have no channel: the leader hears at once, not the dead phone again."""
+    with phones(2) as (duty, leader):
+        duty.status = 500
+        text = channels(duty=duty.url, leader=leader.url) + '[rungs]\nduty = ["duty"]\nleader = ["leader"]\n'
+        ringer = ringer_of(listener, settings_of(tmp_path, text))
+        ring(ringer)
+        listener.deliver(listener.event())
+        ring(ringer)
+        assert leader.titles == [ALARM]
+        assert ringer.store.unheard() == 0
         ringer.store.close()
 
 

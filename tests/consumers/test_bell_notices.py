@@ -13,6 +13,7 @@ from tests.consumers.bell_cases import ALARM, FIRE_ID, PAYLOAD, Bell, fire
 from tests.world.phones import Phone, channels, phones, ring, ringer_of, settings_of
 from tests.world.receiver import ME, PARTNER, Listener
 from tests.world.simulator import BOOK, NOW
+from yizhan.consumers.bell.bell_file import BellChannels
 from yizhan.consumers.bell.channels import ready_channels
 from yizhan.consumers.bell.ring_store import TOGETHER
 from yizhan.consumers.bell.ringer import Ringer
@@ -266,8 +267,7 @@ def test_what_may_not_be_shown_goes_by_the_next_channel(listener: Listener, tmp_
         ringer = Ringer(
             listener.path,
             ME,
-            settings,
-            ready_channels(settings),
+            BellChannels(settings, ready_channels(settings)),
             listener.world.charters,
             listener.clock,
             RingObserver(before_content=full),

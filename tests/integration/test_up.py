@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.world.processes import YIZHAN, make_home
+from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.stand_ins import NAMES
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.runtime.detached import Detached
@@ -44,7 +45,9 @@ def test_a_home_comes_up_and_goes_down(tmp_path: Path) -> None:
     assert not any(map(is_running, home_processes(home)))
 
     try:
-        assert states(ask("up")) == dict.fromkeys(["broker", *NAMES], "started")
+        first = ask("up")
+        assert states(first) == dict.fromkeys(["broker", *NAMES], "started")
+        assert first["without_bell"] == sorted({QINGYUAN, SHOUNING})
         shown = ask("status")
         assert shown["broker_answers"]
         assert all(each["running"] for each in shown["processes"])

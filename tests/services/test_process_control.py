@@ -286,6 +286,11 @@ def test_a_log_is_followed_line_by_line(tmp_path: Path) -> None:
 
 
 def test_an_unknown_log_is_refused(home: Home) -> None:
-    """The names that there are are said."""
-    with pytest.raises(NotFound):
+    """The names that there are are said; `up` is offered where it is what starts the processes."""
+    with pytest.raises(NotFound) as caught:
         log_files(home, "nobody")
+    assert caught.value.hint == Action.to("home.start")
+    home_processes(home)[0].lock.touch()  # it ran, and `up` has not started it
+    with pytest.raises(NotFound) as caught:
+        log_files(home, "nobody")
+    assert caught.value.hint is None

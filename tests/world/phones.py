@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.world.receiver import Listener
+from yizhan.consumers.bell.bell_file import BellChannels
 from yizhan.consumers.bell.channels import ready_channels
 from yizhan.consumers.bell.ringer import Ringer
 from yizhan.consumers.bell.rings import NO_OBSERVER, RingObserver, RingOutcome
@@ -94,8 +95,7 @@ def ringer_of(listener: Listener, settings: BellSettings, told: list[RingOutcome
     return Ringer(
         listener.path,
         listener.county,
-        settings,
-        ready_channels(settings),
+        BellChannels(settings, ready_channels(settings)),
         listener.world.charters,
         listener.clock,
         NO_OBSERVER if told is None else RingObserver(told.append),

@@ -7,19 +7,29 @@ from typing import Any
 
 from yizhan.cli.output import fields_of, print_line, print_table, say
 from yizhan.consumers.bell.channels import DELIVERED
-from yizhan.consumers.bell.labels import STATES, URGENCIES, outcome_name, rung_name
-from yizhan.consumers.bell.rings import URGENT, Ring, RingOutcome, Try
+from yizhan.consumers.bell.labels import TELLS, URGENCIES, outcome_name, rung_name, state_name
+from yizhan.consumers.bell.rings import (
+    ABSENCE_STEP,
+    ALARM_STEP,
+    LETTER_STEP,
+    NO_CHANNEL,
+    NOTICE_STEP,
+    Plan,
+    Ring,
+    RingOutcome,
+    Try,
+)
 from yizhan.schemas.i18n import _, join_list, join_sentences
-from yizhan.schemas.obligation_steps import RUNGS
 from yizhan.services.bell import BellStatus, ChannelStatus, Rung
 from yizhan.services.home import Home
+from yizhan.services.obligation_text import step_name
 
 
 def unreachable_rungs(rungs: Sequence[Rung]) -> Iterator[str]:
     """Say which rungs have no channel."""
     silent = [rung_name(each.rung) for each in rungs if not each.channels]
     if silent:
-        sentence = _("{rungs}没有通道：轮到时响下一级，再下面也没有就没有人听到；请在 bell.toml 的 [rungs] 里写上")
+        sentence = _("{rungs}没有通道：轮到时改响就近的有通道的一级；请在 bell.toml 的 [rungs] 里写上")
         yield sentence.format(rungs=join_list(silent))
 
 
@@ -69,7 +79,7 @@ def print_status(home: Home, status: BellStatus) -> None:
 def _channel_row(home: Home, each: ChannelStatus) -> tuple[str, ...]:
     failed = join_sentences(filter(None, (home.local_time(each.failed), outcome_name(each.why))))
     now = _("不通") if each.dead else _("通") if each.delivered else _("没有试过")
-    return each.name, each.kind, each.tells, home.local_time(each.delivered), failed, now
+    return each.name, each.kind, _(TELLS[each.tells]), home.local_time(each.delivered), failed, now
 
 
 def print_rings(home: Home, found: Sequence[tuple[Ring, Sequence[Try]]]) -> None:
@@ -78,17 +88,49 @@ def print_rings(home: Home, found: Sequence[tuple[Ring, Sequence[Try]]]) -> None
         [_("事由"), _("为何"), _("哪一级"), _("应响"), _("情况"), _("经过")],
         [
             (
-                ring.plan.about or ring.plan.subject,
-                f"{_(URGENCIES[ring.plan.urgency])} {ring.plan.step}",
+                _subject(ring.plan),
+                " ".join(filter(None, (_(URGENCIES[ring.plan.urgency]), _step_text(home, ring.plan)))),
                 rung_name(ring.plan.rung),
                 home.local_time(ring.plan.due),
-                join_sentences(filter(None, (_(STATES[ring.state]), outcome_name(ring.why)))),
+                join_sentences(filter(None, (state_name(ring.state, ring.why), _why(ring, rung_instead(ring, found))))),
                 join_sentences(_try_text(home, each) for each in tries),
             )
             for ring, tries in found
         ],
         _("还没有响过"),
     )
+
+
+def _subject(plan: Plan) -> str:
+    return _("值守中断") if plan.subject == ABSENCE_STEP else plan.about or plan.subject
+
+
+def _step_text(home: Home, plan: Plan) -> str:
+    """Return a step in words: the rung that the charter's reminder is meant for, or what the step is called."""
+    rule = None if plan.rule is None else home.charter.policy.obligations.get(plan.rule)
+    for each in () if rule is None else rule.reminders:
+        if each.id == plan.step:
+            return rung_name(each.to)
+    if plan.step == LETTER_STEP:
+        return _("来信")
+    if plan.step in {ALARM_STEP, NOTICE_STEP} or plan.subject == ABSENCE_STEP:
+        return ""
+    return step_name(plan.step)
+
+
+def rung_instead(ring: Ring, found: Sequence[tuple[Ring, Sequence[Try]]]) -> str | None:
+    """Return the rung that was rung instead of one without a channel."""
+    name = ring.plan.subject, ring.plan.step
+    if ring.why != NO_CHANNEL:
+        return None
+    later = (each.plan for each, _tries in found if each.seq > ring.seq)
+    return next((plan.rung for plan in later if (plan.subject, plan.step) == name), None)
+
+
+def _why(ring: Ring, instead: str | None) -> str:
+    if instead is None:
+        return outcome_name(ring.why)
+    return _("这一级没有通道，改响{rung}").format(rung=rung_name(instead))
 
 
 def _try_text(home: Home, each: Try) -> str:
@@ -107,13 +149,15 @@ def ring_json(ring: Ring, tries: Sequence[Try]) -> dict[str, Any]:
 
 def say_heard(heard: RingOutcome, *, as_json: bool) -> None:
     """Say what came of one sending: to programs everything, to people what they must know."""
-    rung, urgent = heard.rings[0].plan.rung, heard.rings[0].plan.urgency in URGENT
+    rung = heard.rings[0].plan.rung
     if as_json:
         document = {"became": "bell", "rings": False, "reason": heard.outcome, "item": None, "followup": None}
         subjects = [each.plan.subject for each in heard.rings]
-        print_line(document | {"rung": rung, "channel": heard.channel, "subjects": subjects})
-    elif heard.channel is None and urgent and rung != RUNGS[-1]:
-        say(_("铃：{rung}的通道都不通，改响下一级").format(rung=rung_name(rung)))
+        print_line(document | {"rung": rung, "channel": heard.channel, "instead": heard.instead, "subjects": subjects})
+    elif heard.channel is None and heard.outcome == NO_CHANNEL and heard.instead is not None:
+        say(_("铃：{rung}没有通道，改响{other}").format(rung=rung_name(rung), other=rung_name(heard.instead)))
+    elif heard.channel is None and heard.instead is not None:
+        say(_("铃：{rung}的通道都不通，改响{other}").format(rung=rung_name(rung), other=rung_name(heard.instead)))
     elif heard.channel is None:
         say(_("铃：{rung}的通道都不通，没有人听到！请当面或电话告知").format(rung=rung_name(rung)))
     elif heard.outcome == DELIVERED:

@@ -74,7 +74,7 @@ def _open_into(sealed: Path, stream: BinaryIO, attachment: Attachment, progress:
             progress(attachment.bytes - left, attachment.bytes)
     if digest.hexdigest() != attachment.sha256:
         sentence = _("{name}：文书里的指纹是 {said}…，打开得到 {got}…，没有写出；请发件县核对后重新附上")
-        values = {"name": attachment.name, "said": attachment.sha256[:16], "came": digest.hexdigest()[:16]}
+        values = {"name": attachment.name, "said": attachment.sha256[:16], "got": digest.hexdigest()[:16]}
         raise FileRefused("hash", sentence.format(**values))
 
 

@@ -7,20 +7,21 @@ Rule 2: before what a partner sealed leaves on a channel, the access log says so
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
-from yizhan.consumers.bell.channels import DELIVERED, ReadyChannel, attempt, ready_channels
+from yizhan.consumers.bell.bell_file import BellChannels, BellFile, read_channels
+from yizhan.consumers.bell.channels import DELIVERED, ReadyChannel, attempt
 from yizhan.consumers.bell.labels import rung_name
 from yizhan.consumers.bell.message import of_test
 from yizhan.consumers.bell.ring_store import RingStore
 from yizhan.consumers.bell.ringer import Ringer
 from yizhan.consumers.bell.rings import URGENT, Ring, RingObserver, RingOutcome, Try
-from yizhan.consumers.bell.settings import FILE, BellSettings, Channel, load
+from yizhan.consumers.bell.settings import FILE, BellSettings, Channel
 from yizhan.consumers.inbox import Inbox
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.actions import Action
@@ -37,14 +38,6 @@ from yizhan.services.stores import inbox_path
 
 _DATA: Final = files("yizhan.services") / "data"
 """Samples of ``bell.toml``, one a language."""
-
-
-@dataclass(frozen=True, slots=True)
-class BellChannels:
-    """The settings of a bell, and its channels ready to send."""
-
-    settings: BellSettings
-    channels: Mapping[str, ReadyChannel]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +117,7 @@ def read_bell(home: Home, county: str) -> BellChannels | None:
     Raises:
         SettingError: it cannot be used; the sentence names the place.
     """
-    settings = load(bell_path(home, county))
-    return None if settings is None else BellChannels(settings, ready_channels(settings))
+    return read_channels(bell_path(home, county))
 
 
 def _required_bell(home: Home, county: str) -> BellChannels:
@@ -236,8 +228,11 @@ def _ring_store(
     return RingStore(path, county, to_read=to_read) if path.exists() else contextlib.nullcontext()
 
 
-def make_ringer(home: Home, inbox: Inbox, bell: BellChannels, observe: Callable[[RingOutcome], None]) -> Ringer:
-    """Make the ringer of an inbox, to be entered once no other process reads it; ``observe`` gets each outcome."""
+def make_ringer(home: Home, inbox: Inbox, bell: BellChannels | None, observe: Callable[[RingOutcome], None]) -> Ringer:
+    """Make the ringer of an inbox, to be entered once no other process reads it; ``observe`` gets each outcome.
+
+    It reads ``bell.toml`` again when the file appears or changes; without ``bell`` it rings nobody until then.
+    """
 
     def log_access(channel: str, rings: Sequence[Ring]) -> None:
         log = record_if_possible if rings[0].plan.urgency in URGENT else record
@@ -246,4 +241,5 @@ def make_ringer(home: Home, inbox: Inbox, bell: BellChannels, observe: Callable[
         log(home, inbox.county, actor, "opened" if len(ids) == 1 else "listed", ids)
 
     observer = RingObserver(observe, log_access)
-    return Ringer(inbox.path, inbox.county, bell.settings, bell.channels, inbox.charters, inbox.clock, observer)
+    file = BellFile(bell_path(home, inbox.county))
+    return Ringer(inbox.path, inbox.county, bell, inbox.charters, inbox.clock, observer, file.changed)

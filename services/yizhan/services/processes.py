@@ -108,6 +108,12 @@ def was_started_by_up(home: Home) -> bool:
     return (home.path / RUN_FOLDER).is_dir()
 
 
+def start_action(home: Home) -> Action | None:
+    """Return what starts the processes of this home; None where something else than ``up`` has: it supervises them."""
+    by_up = was_started_by_up(home) or not any(each.lock.exists() for each in home_processes(home))
+    return Action.to("home.start") if by_up else None
+
+
 def broker_pid(home: Home) -> int | None:
     """Return the process id of the broker of this home; None where it does not run."""
     return Detached(home.path / BROKER / "pid").pid()
@@ -126,7 +132,7 @@ def log_files(home: Home, name: str | None = None) -> dict[str, Path]:
         return found
     if name not in found:
         sentence = marked("没有 {name} 的日志；有的是：{known}")
-        raise NotFound(sentence, name=name, known=join_list(found), hint=Action.to("home.start"))
+        raise NotFound(sentence, name=name, known=join_list(found), hint=start_action(home))
     return {name: found[name]}
 
 

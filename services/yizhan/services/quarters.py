@@ -6,7 +6,8 @@ Rule 1: an event belongs to the quarter in which the station received it. The po
         same instant, whenever each of them had its digest closed.
 Rule 2: what was received is read from the closing digests that reach over the quarter. While none reaches its end,
         the newest interim one is read too, and both directions are counted as far as that.
-Rule 3: obligations are as they stood when the quarter ended, not as they stand today.
+Rule 3: obligations are as they stood when the quarter ended, not as they stand today; in a quarter that goes on, as
+        they stood at its last manifest, or without one as they stand now.
 Rule 4: an event that a manifest names and nobody here has belongs to the label of that manifest.
 """
 
@@ -25,6 +26,7 @@ from yizhan.consumers.digests import Digest, DigestMember
 from yizhan.consumers.labels import SENTENCES, DigestWarn, ManifestVerdict
 from yizhan.consumers.view import InboxView
 from yizhan.producers.outbox_view import OutboxView
+from yizhan.runtime.clock import utc_now
 from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import Charters
 from yizhan.schemas.i18n import Sentence, marked
@@ -145,6 +147,8 @@ def read_quarter(
     doubts = [*_doubts(label, digests, (since, until), time_zone)]
     if since < reach < until:
         until = reach
+    elif reach <= since:  # no manifest yet: what is not due now is not overdue
+        until = min(until, max(since, utc_now()))
     members = [] if inbox is None else _members(inbox, digests, label, (since, until))
     not_listed = _not_listed(members, partner)
     events, unanswered = list[QuarterEvent](), 0

@@ -32,7 +32,7 @@ from yizhan.services.home import Home
 from yizhan.services.ledger import cosigner_path, ledger_folder
 from yizhan.services.ledger_status import LedgerStatus, ledger_status
 from yizhan.services.own_obligations import own_obligations
-from yizhan.services.processes import broker_pid, has_broker, home_processes, is_running, was_started_by_up
+from yizhan.services.processes import broker_pid, has_broker, home_processes, is_running, start_action
 from yizhan.services.stores import read_inbox, read_outbox
 
 RECENT: Final = timedelta(days=7)
@@ -160,10 +160,9 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
     wanted = [each for each in home_processes(home) if county in {None, each.county}]
     found.processes = [ProcessStatus(each.name, is_running(each)) for each in wanted]
     down = [each.name for each in found.processes if not each.running]
-    # What a supervisor keeps is not to be started beside it.
-    by_up = was_started_by_up(home) or not any(each.lock.exists() for each in home_processes(home))
-    if down and by_up:
-        found.add("process_down", marked("没有在运行：{names}"), Action.to("home.start"), names=join_list(down))
+    start = start_action(home)
+    if down and start is not None:
+        found.add("process_down", marked("没有在运行：{names}"), start, names=join_list(down))
     elif down:
         sentence = marked(
             "没有在运行：{names}；由 systemd 照管的，请启动相应单元（deploy/systemd），否则照原来的办法启动"
@@ -179,8 +178,8 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
     if not found.broker_answers:
         sentence = marked("连不上 Kafka（{where}）：收发都停着，已收下的不会丢")
         action = None
-        if own and by_up:
-            action = Action.to("home.start" if down else "broker.start")
+        if own and start is not None:
+            action = start if down else Action.to("broker.start")
         found.add("broker_down", sentence, action, where=found.broker)
 
 

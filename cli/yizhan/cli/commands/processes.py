@@ -18,7 +18,7 @@ from yizhan.cli.output import print_json, progress, tell
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.services.bell import counties_without_bell
-from yizhan.services.processes import ProcessState, last_lines, log_files, new_text
+from yizhan.services.processes import ProcessState, last_lines, log_files, new_text, start_action
 from yizhan.services.progress import Progress
 
 _LOOK_SECONDS: Final = 0.2
@@ -101,9 +101,10 @@ def down(as_json: bool) -> None:
 @option("--follow", "-f", is_flag=True, help=marked("一直显示新写的，按 Ctrl-C 结束"))
 def logs(name: str | None, lines: int, follow: bool) -> None:
     """Show logs."""
-    files = log_files(current_home(), name)
+    home = current_home()
+    files = log_files(home, name)
     if not files:
-        tell(with_action(_("还没有日志"), Action.to("home.start")))
+        tell(with_action(_("还没有日志"), start_action(home)))
     read = {}
     for each, path in files.items():
         found, read[each] = last_lines(path, lines)

@@ -4,8 +4,9 @@
 2. ``RingStore.begin``: drops rings that are no longer needed, and records that the others are being sent.
 3. ``Notifier``: writes as much as the channel may carry, and sends it.
 4. The outcome is recorded, counted, and passed to the observer. If the channel failed, the next one is tried at once.
-5. If no channel is left, an urgent ring goes to the next rung at once; the ring itself is tried again later, with
-   growing pauses, until it is acknowledged or too old.
+5. If no channel is left, an urgent ring goes to the next rung that has a channel at once; the ring itself is tried
+   again later, with growing pauses, until it is acknowledged or too old.
+6. A rung that has no channel at all: the nearest rung that has one is rung instead, the lower rungs first.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, Protocol
@@ -24,10 +24,10 @@ from yizhan.consumers.bell.channels import DELIVERED, FAULT, ReadyChannel, attem
 from yizhan.consumers.bell.message import Message, Names, compose, wordless
 from yizhan.consumers.bell.planning import RingPlanner
 from yizhan.consumers.bell.ring_store import RingStore, Unless
-from yizhan.consumers.bell.rings import URGENT, Ring, RingObserver, RingOutcome
+from yizhan.consumers.bell.rings import NO_CHANNEL, URGENT, Ring, RingObserver, RingOutcome
 from yizhan.consumers.bell.settings import BellSettings, Tells
 from yizhan.runtime.errors import StoreError
-from yizhan.schemas.obligation_steps import RUNGS
+from yizhan.schemas.obligation_steps import RUNGS, Rung
 
 SHUN_SECONDS: Final = 300.0
 """How long a channel that failed is tried last."""
@@ -90,6 +90,15 @@ class ChannelOrder:
             shunned = {name for name, at in self._failed_at.items() if now - at < SHUN_SECONDS}
         return sorted(self._rungs.get(rung, ()), key=shunned.__contains__)
 
+    def nearest(self, rung: Rung) -> Rung | None:
+        """Return the rung that is rung instead of one without a channel: the lower rungs first, then the higher."""
+        place = RUNGS.index(rung)
+        return next((each for each in (*reversed(RUNGS[:place]), *RUNGS[place + 1 :]) if each in self._rungs), None)
+
+    def next_above(self, rung: Rung) -> Rung | None:
+        """Return the next higher rung that has a channel, or None."""
+        return next((each for each in RUNGS[RUNGS.index(rung) + 1 :] if each in self._rungs), None)
+
     def mark_failed(self, name: str) -> None:
         """Try a channel last for a while."""
         with self._lock:
@@ -115,12 +124,13 @@ class Delivery:
     ) -> None:
         """Take the stages; once ``stop`` is set, nothing more is begun."""
         self.order = ChannelOrder(settings)
-        self._store, self._settings, self._notifiers = store, settings, notifiers
+        self.settings = settings
+        self._store, self._notifiers = store, notifiers
         self._clock, self._observer, self._stop = clock, observer, stop
 
     def deliver(self, planner: RingPlanner, rings: Sequence[Ring]) -> None:
         """Try the channels of the rung in order; rings are all for one rung."""
-        unless = Unless(timedelta(hours=self._settings.oldest_hours), planner.answering_rules())
+        unless = Unless(timedelta(hours=self.settings.oldest_hours), planner.answering_rules())
         for name in self.order.channels(rings[0].plan.rung):
             if self._stop.is_set():
                 return
@@ -161,25 +171,27 @@ class Delivery:
                 metrics.BELL_SECONDS.observe(max(0.0, (now - each.made).total_seconds()))
 
     def _escalate(self, planner: RingPlanner, rings: Sequence[Ring], unless: Unless) -> None:
-        """Send urgent rings to the next rung at once; try this rung later, if it has any channel."""
+        """Ring another rung at once: for urgent rings, and where this one has no channel; else try it again later."""
         now, plan = self._clock(), rings[0].plan
         again: datetime | None = None
-        if self.order.channels(plan.rung):
-            pause = min(self._settings.again_seconds * (1 << min(rings[0].rounds, 16)), LONGEST_PAUSE_SECONDS)
+        has_channel = bool(self.order.channels(plan.rung))
+        if has_channel:
+            pause = min(self.settings.again_seconds * (1 << min(rings[0].rounds, 16)), LONGEST_PAUSE_SECONDS)
             again = now + timedelta(seconds=pause)
-        others = []
+        instead = None if has_channel else self.order.nearest(plan.rung)
         if plan.urgency not in URGENT:
             # A ring in the quiet hours cannot wait for their end.
             again = again and (again if planner.quiet(now) > now else planner.quiet(again))
-        elif plan.rung != RUNGS[-1]:
-            others = [replace(plan, rung=RUNGS[RUNGS.index(plan.rung) + 1], due=now)]
-        wanted = self._store.failed(rings, now, again, others, unless)
+        elif has_channel:
+            instead = self.order.next_above(plan.rung)
+        wanted = self._store.failed(rings, now, again, instead, unless)
         for each in wanted if again is not None else ():
             metrics.BELL_RINGS.labels(each.plan.urgency, "failed").inc()
         if wanted:
             level = logging.WARNING if again is None else logging.CRITICAL
-            log.log(level, "no channel of %s carries anything; again: %s", plan.rung, again or "never, it has none")
-            self._observe(RingOutcome(tuple(wanted), None, "dead"))
+            when = again or "never, it has none"
+            log.log(level, "no channel of %s carries anything; again: %s; now: %s", plan.rung, when, instead)
+            self._observe(RingOutcome(tuple(wanted), None, "dead" if has_channel else NO_CHANNEL, instead))
 
     def _observe(self, outcome: RingOutcome) -> None:
         try:

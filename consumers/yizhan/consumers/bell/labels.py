@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from yizhan.consumers.bell.rings import NO_CHANNEL, OLD
 from yizhan.schemas.i18n import _, marked
 
 RUNGS: Final = {
@@ -28,6 +29,11 @@ STATES: Final = {
     "failed": marked("未送出，还会再试"),
     "dropped": marked("不必再响"),
 }
+TELLS: Final = {
+    "kind": marked("种类和发件县（kind）"),
+    "grade": marked("另有编号和等级（grade）"),
+    "summary": marked("另有简要情况（summary）"),
+}
 OUTCOMES: Final = {
     "delivered": marked("送到"),
     "refused": marked("对方没有收下"),
@@ -43,6 +49,11 @@ OUTCOMES: Final = {
     "withdrawn": marked("发件县已撤回"),
     "expired": marked("已过时效"),
 }
+
+
+def state_name(state: str, why: str | None) -> str:
+    """Return what the state of a ring is called: one dropped without an answer of a person did not ring."""
+    return _("没有响") if state == "dropped" and why in {NO_CHANNEL, OLD} else _(STATES[state])
 
 
 def rung_name(rung: str) -> str:

@@ -15,7 +15,7 @@ from datetime import UTC, tzinfo
 from itertools import accumulate
 from typing import Any, Final
 
-from yizhan.consumers.bell.rings import LETTER_STEP, URGENT, MissedAlarms, Ring
+from yizhan.consumers.bell.rings import ALARM_STEP, LETTER_STEP, URGENT, MissedAlarms, Ring
 from yizhan.consumers.bell.settings import Tells
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import Warn, sentence
@@ -79,7 +79,7 @@ def _alarm(ring: Ring, tells: Tells, names: Names) -> tuple[str, list[str]]:
         title = _("【驿站】{priority}来信：{kind}")
         title = title.format(priority=_(PRIORITIES[item.header.priority]), kind=item.title)
     else:
-        if ring.plan.rung != "duty":
+        if ring.plan.rung != "duty" or ring.plan.step != ALARM_STEP:
             lines.append(_("尚无人签收"))
         if facts := _facts(item, tells):
             lines.append(facts)

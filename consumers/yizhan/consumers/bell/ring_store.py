@@ -24,7 +24,9 @@ from yizhan.consumers.bell.rings import (
     ABSENCE_STEP,
     ALARM_STEP,
     LETTER_STEP,
+    NO_CHANNEL,
     NOTICE_STEP,
+    OLD,
     URGENT,
     MissedAlarms,
     Plan,
@@ -35,6 +37,7 @@ from yizhan.consumers.checkpoints import LONGEST_PAGES
 from yizhan.consumers.labels import State
 from yizhan.consumers.store import MIGRATIONS
 from yizhan.runtime.store import SharedStore, open_store, read_store, transaction
+from yizhan.schemas.obligation_steps import Rung
 from yizhan.schemas.timestamps import instant, written
 
 BATCH: Final = 500
@@ -189,23 +192,23 @@ class RingStore(SharedStore):
                     )
 
     def failed(
-        self, rings: Sequence[Ring], now: datetime, again: datetime | None, others: Sequence[Plan], unless: Unless
+        self, rings: Sequence[Ring], now: datetime, again: datetime | None, instead: Rung | None, unless: Unless
     ) -> list[Ring]:
         """Note that nothing carried rings, when they are tried again (None: no channel), and who is rung instead."""
         at = written(now)
         with self._lock, transaction(self._conn) as conn:
             wanted = self._wanted(conn, rings, now, unless)
             for ring in wanted:
+                if instead is not None:
+                    _insert(conn, replace(ring.plan, rung=instead, due=min(ring.plan.due, now)), now)
                 if again is None:
-                    _drop(conn, ring, at, "no channel")
+                    _drop(conn, ring, at, NO_CHANNEL)
                     continue
                 conn.execute(
                     "UPDATE rings SET state = 'failed', why = 'dead', at = ?, due = ?, rounds = rounds + 1"
                     " WHERE seq = ?",
                     (at, written(again), ring.seq),
                 )
-            for plan in others if wanted else ():
-                _insert(conn, plan, now)
         return wanted
 
     def _wanted(self, conn: sqlite3.Connection, rings: Sequence[Ring], now: datetime, unless: Unless) -> list[Ring]:
@@ -225,7 +228,7 @@ class RingStore(SharedStore):
     def _unwanted(self, conn: sqlite3.Connection, ring: Ring, now: datetime, unless: Unless) -> str | None:
         plan = ring.plan
         if now - ring.made > unless.older:
-            return "old"
+            return OLD
         if plan.subject == ABSENCE_STEP:
             return None if self._missed(conn, now, unless.older) is not None else str(State.ACKNOWLEDGED)
         if plan.step in {NOTICE_STEP, LETTER_STEP}:

@@ -3,6 +3,7 @@
 Rule 1: the inbox never waits for it: connection and threads are its own.
 Rule 2: an alarm waits for no other ring: each has a thread; the notices and reminders of a rung share one.
 Rule 3: ``end`` waits for what is being sent, so that its outcome is recorded.
+Rule 4: a ``bell.toml`` that appears or changes is used within a second; one that cannot be used changes nothing.
 """
 
 from __future__ import annotations
@@ -10,20 +11,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from yizhan.consumers import metrics
-from yizhan.consumers.bell.channels import DELIVERED, ReadyChannel
+from yizhan.consumers.bell.bell_file import BellChannels
+from yizhan.consumers.bell.channels import DELIVERED
 from yizhan.consumers.bell.delivery import AGAIN_SECONDS, ChannelNotifier, Delivery
 from yizhan.consumers.bell.message import Names
 from yizhan.consumers.bell.planning import RingPlanner
 from yizhan.consumers.bell.ring_store import RingStore
 from yizhan.consumers.bell.rings import NO_OBSERVER, URGENT, Plan, Ring, RingObserver
-from yizhan.consumers.bell.settings import BellSettings
 from yizhan.runtime.errors import StoreError
 from yizhan.runtime.worker_thread import WorkerThread
 from yizhan.schemas.charter import Charters
@@ -51,28 +52,30 @@ class Ringer(WorkerThread):
         self,
         path: Path,
         county: str,
-        settings: BellSettings,
-        channels: Mapping[str, ReadyChannel],
+        bell: BellChannels | None,
         charters: Charters,
         clock: Callable[[], datetime],
         observer: RingObserver = NO_OBSERVER,
+        changed: Callable[[], BellChannels | None] = lambda: None,
     ) -> None:
         """Prepare it.
 
         Args:
             path: of the inbox's database.
             county: our member code.
-            settings: of ``bell.toml``.
-            channels: its channels, see ``channels.ready_channels``.
+            bell: settings and channels of ``bell.toml``; None: nobody is rung until ``changed`` gives some.
             charters: adopted versions: who owes what, what counties and rules are called.
             clock: gives the current instant, aware.
             observer: gets what leaves, before, and every outcome.
+            changed: asked each second for a ``bell.toml`` that appeared or changed, see ``BellFile``.
         """
         super().__init__("bell", "nobody is rung")
         self.store = RingStore(path, county)
-        self._county, self._settings, self._charters, self._clock = county, settings, charters, clock
-        notifiers = {name: ChannelNotifier(channel, county, self.names, observer) for name, channel in channels.items()}
-        self._delivery = Delivery(self.store, settings, notifiers, clock, observer, self._over)
+        self._county, self._charters, self._clock = county, charters, clock
+        self._observer, self._changed = observer, changed
+        self._delivery: Delivery | None = None
+        if bell is not None:
+            self._use(bell)
         self._place: tuple[int, int] | None = None
         self._busy: dict[int, threading.Thread] = {}
         self._alarms: set[int] = set()
@@ -89,14 +92,30 @@ class Ringer(WorkerThread):
 
     def step(self) -> None:
         """Plan and start what is due now; messages are sent in other threads."""
-        now = self._clock()
-        planner = self._planner(now)
-        self._plan(planner, now)
-        if time.monotonic() >= self._measure_due:
+        now, measures = self._clock(), time.monotonic() >= self._measure_due
+        if measures:
             self._measure_due = time.monotonic() + MEASURE_SECONDS
+            if (bell := self._changed()) is not None:
+                self._use(bell)
+        if (delivery := self._delivery) is None:
+            return
+        charter = self._charters.in_force(now)
+        rules, zone = charter.policy.obligations, ZoneInfo(charter.time_zone)
+        planner = RingPlanner(self._county, delivery.settings, rules, zone)
+        self._plan(planner, now)
+        if measures:
             self.measure()
             self._plan_absence(planner, now)
-        self._dispatch(planner, now)
+        self._dispatch(delivery, planner, now)
+
+    def _use(self, bell: BellChannels) -> None:
+        """Ring by these settings from now on; what is being sent ends on the channels that it began with."""
+        notifiers = {
+            name: ChannelNotifier(channel, self._county, self.names, self._observer)
+            for name, channel in bell.channels.items()
+        }
+        metrics.BELL_DEAD.clear()
+        self._delivery = Delivery(self.store, bell.settings, notifiers, self._clock, self._observer, self._over)
 
     def settle(self, seconds: float = _LAST_SECONDS) -> None:
         """Wait until nothing is being sent."""
@@ -127,15 +146,11 @@ class Ringer(WorkerThread):
     def measure(self) -> None:
         """Set the metrics from the store: another process may have tested a channel."""
         metrics.BELL_UNHEARD.set(self.store.unheard())
-        for name in self._settings.channels:
+        for name in () if self._delivery is None else self._delivery.settings.channels:
             last = self.store.last(name)
             metrics.BELL_DEAD.labels(name).set(last is not None and last.outcome != DELIVERED)
-            if last is not None and last.outcome == DELIVERED:
+            if self._delivery is not None and last is not None and last.outcome == DELIVERED:
                 self._delivery.order.mark_working(name)
-
-    def _planner(self, now: datetime) -> RingPlanner:
-        charter = self._charters.in_force(now)
-        return RingPlanner(self._county, self._settings, charter.policy.obligations, ZoneInfo(charter.time_zone))
 
     def _plan(self, planner: RingPlanner, now: datetime) -> None:
         if self._place is None:
@@ -153,13 +168,13 @@ class Ringer(WorkerThread):
 
     def _plan_absence(self, planner: RingPlanner, now: datetime) -> None:
         """Plan one ring for the alarms that arrived while nobody could be rung, or that no channel delivered."""
-        older = timedelta(hours=self._settings.oldest_hours)
+        older = timedelta(hours=planner.settings.oldest_hours)
         missed = self.store.missed(now, older)
         metrics.BELL_MISSED.set(0 if missed is None else missed.count)
         if missed is not None and not self.store.absence_told(now, older) and self._place is not None:
             self.store.plan([planner.plan_absence(now)], now, self._place)
 
-    def _dispatch(self, planner: RingPlanner, now: datetime) -> None:
+    def _dispatch(self, delivery: Delivery, planner: RingPlanner, now: datetime) -> None:
         """Start threads for due rings; those that are being sent or wait for a thread are left for a later round."""
         quiet = planner.quiet(now) > now
         for ring in self.store.pending(now):
@@ -169,22 +184,22 @@ class Ringer(WorkerThread):
             if ring.plan.urgency in URGENT:
                 if len(self._alarms) < MOST_AT_ONCE:
                     self._alarms.add(ring.seq)
-                    self._start(planner, (ring,))
+                    self._start(delivery, planner, (ring,))
             # In the quiet hours only what was planned for just then.
             elif rung not in self._rungs and not (quiet and planner.quiet(ring.plan.due) == ring.plan.due):
                 together = [ring] if quiet else self.store.waiting_for(rung)
                 self._rungs.add(rung)
-                self._start(planner, tuple(together))
+                self._start(delivery, planner, tuple(together))
 
-    def _start(self, planner: RingPlanner, rings: tuple[Ring, ...]) -> None:
-        thread = threading.Thread(target=self._deliver, args=(planner, rings), name="bell-ring", daemon=True)
+    def _start(self, delivery: Delivery, planner: RingPlanner, rings: tuple[Ring, ...]) -> None:
+        thread = threading.Thread(target=self._deliver, args=(delivery, planner, rings), name="bell-ring", daemon=True)
         with self._lock:
             self._busy |= dict.fromkeys((each.seq for each in rings), thread)
         thread.start()
 
-    def _deliver(self, planner: RingPlanner, rings: tuple[Ring, ...]) -> None:
+    def _deliver(self, delivery: Delivery, planner: RingPlanner, rings: tuple[Ring, ...]) -> None:
         try:
-            self._delivery.deliver(planner, rings)
+            delivery.deliver(planner, rings)
         except Exception:
             log.exception("a ring was not sent; it is tried again")
             self._over.wait(AGAIN_SECONDS)

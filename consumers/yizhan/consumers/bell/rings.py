@@ -22,6 +22,10 @@ ALARM_STEP: Final = "alarm"
 NOTICE_STEP: Final = "notice"
 LETTER_STEP: Final = "letter"
 """Steps that no charter names: the first ring of an item. ``letter``: a person's word that is flash or urgent."""
+NO_CHANNEL: Final = "no channel"
+"""Why a ring was dropped: its rung has no channel; another rung is rung instead."""
+OLD: Final = "old"
+"""Why a ring was dropped: it was planned too long ago."""
 ABSENCE_STEP: Final = "absence"
 """One ring for all alarms that are too old to ring one by one, and that nobody heard of."""
 
@@ -92,11 +96,15 @@ class Try:
 
 @dataclass(frozen=True, slots=True)
 class RingOutcome:
-    """Outcome of one message; ``channel`` None: no channel of the rung is left. ``outcome`` is as for a try."""
+    """Outcome of one message; ``channel`` None: no channel of the rung is left. ``outcome`` is as for a try.
+
+    ``instead`` is the rung that is rung now where no channel is left.
+    """
 
     rings: tuple[Ring, ...]
     channel: str | None
     outcome: str
+    instead: Rung | None = None
 
 
 @dataclass(frozen=True, slots=True)
