@@ -160,7 +160,7 @@ def test_a_fire_whose_final_report_was_taken_back_is_handed_over(
 def test_a_letter_is_handed_over_until_it_is_answered_and_an_own_fire_until_its_final_report(
     yizhan: Run, home: Path, station: Station
 ) -> None:
-    """寿宁 reported a fire; 庆元 asks whether it burns. The letter goes with an answer, the fire with its final report."""
+    """寿宁 reported a fire; 庆元 asks whether it burns. An answer ends the one, a final report the other."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
     exchange(station)
     yizhan("reply", fire, "火还在烧吗？", "--county", QINGYUAN, "--name", "李四", "--badge", "654321")
