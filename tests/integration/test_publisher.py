@@ -33,7 +33,7 @@ from yizhan.schemas.statements import read_dated
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <:ResourceWarning")
 # kafka-python leaves the socket of a connection that was refused, or not yet made, to the collector.
 
-SOURCE, PARTNER = "331181", "350722"
+SOURCE, PARTNER = "350722", "331181"
 EVENTS = topics.events(SOURCE)
 
 
@@ -120,7 +120,7 @@ def test_another_countys_certificate_ends_it_with_a_sentence(alliance: Alliance,
     """Without the right to write its topic the publisher says so and ends; nothing is lost."""
     outbox.publish(fire())
     connection = alliance.cluster.connection("county-350924")
-    with pytest.raises(NotAuthorised, match=r"331181.*没有主题.*权限"):
+    with pytest.raises(NotAuthorised, match=rf"{SOURCE}.*没有主题.*权限"):
         publisher.run(outbox, alliance.cluster.settings, StopSignal(), connection=connection)
     assert outbox.depth() == 1
 
