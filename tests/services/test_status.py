@@ -15,7 +15,7 @@ import pytest
 from tests.world.command import run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.stand_ins import NAMES, broker_elsewhere, stand_in
-from tests.world.station import FIRE, Station
+from tests.world.station import FIRE, with_a_fire
 from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime import access_log
@@ -23,7 +23,6 @@ from yizhan.schemas.actions import Action
 from yizhan.services.home import Home
 from yizhan.services.process_control import start_processes
 from yizhan.services.processes import home_processes
-from yizhan.services.sample import make_sample
 from yizhan.services.status import HomeStatus, Problem, home_status
 from yizhan.services.stores import inbox_path, open_outbox, outbox_path
 
@@ -36,15 +35,10 @@ BELL = '[channels.siren]\ncommand = ["true"]\n[rungs]\n' + "".join(
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a home where 寿宁 sent a fire that 庆元 received and nobody acknowledged; each has a bell."""
     folder = tmp_path_factory.mktemp("status") / "home"
-    make_sample(folder, (SHOUNING, QINGYUAN), datetime.now(UTC))
-    home, station = Home(folder), Station(folder)
-    with open_outbox(home, SHOUNING, TerminalPassphrase()) as outbox:
-        outbox.publish(parse_draft(FIRE))
-    station.carry(SHOUNING)
-    station.deliver(QINGYUAN)
+    station = with_a_fire(folder)
     station.answer(SHOUNING)
     for county in (SHOUNING, QINGYUAN):
-        bell = home.county_folder(county) / "bell.toml"
+        bell = station.app.county_folder(county) / "bell.toml"
         bell.touch(mode=0o600)
         bell.write_text(BELL, encoding="utf-8")
     return folder

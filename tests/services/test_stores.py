@@ -14,23 +14,19 @@ from pathlib import Path
 import pytest
 
 from tests.world.simulator import QINGYUAN, SHOUNING
-from tests.world.station import FIRE, Station
-from yizhan.cli.passphrase import TerminalPassphrase
+from tests.world.station import with_a_fire
 from yizhan.consumers.items import InboxQuery
 from yizhan.consumers.store import MIGRATIONS
-from yizhan.producers.drafts import parse_draft
 from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.errors import StoreError
 from yizhan.services.actor import Actor, process_account
 from yizhan.services.home import Home
 from yizhan.services.inbox import list_items
 from yizhan.services.outbox import list_events, list_postings, list_waiting_files
-from yizhan.services.sample import make_sample
 from yizhan.services.stores import (
     drafts_path,
     inbox_path,
     open_drafts,
-    open_outbox,
     outbox_path,
     read_drafts,
     read_inbox,
@@ -46,12 +42,7 @@ Reads = Callable[[Home], object]
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make a home where 寿宁 sent a fire that 庆元 received, and took its keys away."""
     folder = tmp_path_factory.mktemp("stores") / "home"
-    make_sample(folder, (SHOUNING, QINGYUAN), datetime.now(UTC))
-    home, station = Home(folder), Station(folder)
-    with open_outbox(home, SHOUNING, TerminalPassphrase()) as outbox:
-        outbox.publish(parse_draft(FIRE))
-    station.carry(SHOUNING)
-    station.deliver(QINGYUAN)
+    home = with_a_fire(folder).app
     with open_drafts(home, SHOUNING) as drafts:
         drafts.begin({"type": "yizhan.notice.v1"}, datetime.now(UTC))
     for county in (SHOUNING, QINGYUAN):

@@ -17,6 +17,7 @@ from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.consumers.arrivals import Arrived, Kind
 from yizhan.ledger.log import LedgerSigningKeys, Log
 from yizhan.ledger.statement_keys import read_statement
+from yizhan.producers.drafts import parse_draft
 from yizhan.producers.schedule import Patience
 from yizhan.producers.station_replies import PostingRecord
 from yizhan.schemas import topics
@@ -28,6 +29,7 @@ from yizhan.schemas.statements import read_dated
 from yizhan.services.home import Home
 from yizhan.services.keys import cosigner, ledger_keys, station_keys
 from yizhan.services.ledger import ledger_folder
+from yizhan.services.sample import make_sample
 from yizhan.services.stores import open_inbox, open_outbox, read_outbox
 from yizhan.streams.closing import BookRecord, CloseRequest, Period
 from yizhan.streams.station import Output, handle
@@ -53,6 +55,17 @@ FIRE: dict[str, Any] = {
         "crossing": "无",
     },
 }
+
+
+def with_a_fire(folder: Path) -> Station:
+    """Make a home of the two counties where 寿宁 sent a fire that 庆元 received."""
+    make_sample(folder, (SHOUNING, QINGYUAN), datetime.now(UTC))
+    station = Station(folder)
+    with open_outbox(station.app, SHOUNING, TerminalPassphrase()) as outbox:
+        outbox.publish(parse_draft(FIRE))
+    station.carry(SHOUNING)
+    station.deliver(QINGYUAN)
+    return station
 
 
 class Station:
