@@ -133,7 +133,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
         "arrival", "error_sentence", "reason_name", "refusal", "stage_name", "state_name", "type_of", "way_name",
     ),
     "audit_text": ("discrepancy_sentence",),
-    "event_text": ("sending_lines",),
+    "event_text": ("sending_lines", "waiting_line"),
     "item_text": ("is_pressing", "route_reason"),
     "matter_text": ("role_name",),
     "obligation_text": (

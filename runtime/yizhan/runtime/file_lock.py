@@ -56,26 +56,24 @@ def shared(path: Path) -> Iterator[None]:
 
 def is_shared(path: Path) -> bool:
     """Return whether a process holds a lock file as ``shared``; two that ask in one moment may see each other."""
+    return _is_refused(path, fcntl.LOCK_EX)
+
+
+def holder(path: Path) -> str | None:
+    """Return the process id of a lock file's holder ("?" if it is not written yet), or None."""
+    return _written(path) if _is_refused(path, fcntl.LOCK_SH) else None
+
+
+def _is_refused(path: Path, kind: int) -> bool:
+    """Return whether a lock of this kind cannot be had now; one that can is let go at once."""
     try:
         with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, kind | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
     except OSError:
         return True
     return False
-
-
-def holder(path: Path) -> str | None:
-    """Return the process id of a lock file's holder ("?" if it is not written yet), or None."""
-    try:
-        with path.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return None
-    except OSError:
-        return _written(path)
-    return None
 
 
 def _written(path: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from yizhan.producers.queries import EventRow, Posting, RecipientReceipt
+from yizhan.producers.queries import EventRow, Figures, Posting, RecipientReceipt
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, join_list, marked, with_note
 from yizhan.schemas.payloads.letters import PRIORITIES, header_facts, officer_name
@@ -84,6 +84,12 @@ def receipt_line(home: Home, stage: str, receipt: RecipientReceipt) -> str:
     return " ".join(filter(None, words)) + (f": {note}" if note else "")
 
 
+def waiting_line(figures: Figures) -> str:
+    """Say how many events wait for what."""
+    sentence = _("待发 {depth} 件，待驿站答复 {awaited} 件，回执逾期 {overdue} 件")
+    return sentence.format(depth=figures.depth, awaited=figures.awaited, overdue=figures.receipts_overdue)
+
+
 def sending_lines(home: Home, news: SendingNews) -> Iterator[str]:
     """Say what a sending process did since the last time: each event in its new state, then what waits."""
     at = home.local_time(utc_now())
@@ -96,7 +102,5 @@ def sending_lines(home: Home, news: SendingNews) -> Iterator[str]:
         yield _("{at} 还有 {count} 件").format(at=at, count=len(news.events) - MOST_LINES)
     if news.system:
         yield _("{at} 回执和系统通知 {count} 件").format(at=at, count=news.system)
-    figures = news.figures
-    if figures.depth or figures.awaited:
-        sentence = _("待发 {depth} 件，待驿站答复 {awaited} 件，回执逾期 {overdue} 件")
-        yield sentence.format(depth=figures.depth, awaited=figures.awaited, overdue=figures.receipts_overdue)
+    if news.figures.depth or news.figures.awaited:
+        yield waiting_line(news.figures)

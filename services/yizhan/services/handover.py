@@ -7,6 +7,7 @@ Rule 2: whoever is shown what partners sealed is in the access log before it is 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,6 +21,7 @@ from yizhan.producers.queries import OwnEvent, Posting
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.payloads.table import LIFE_AT_STAKE
 from yizhan.schemas.policy import Way
+from yizhan.schemas.timestamps import written
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.drafts import list_drafts
@@ -73,8 +75,10 @@ def hand_over(home: Home, county: str, actor: Actor, now: datetime) -> Handover:
     home.member(county)
     with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:
         count, ringing = (0, ()) if inbox is None else _ringing(inbox)
-        open_alarms = () if inbox is None else _open_alarms(inbox, now)
-        letters = () if inbox is None else _letters(inbox, outbox, now)
+        recent = () if inbox is None else inbox.items(InboxQuery(since=now - OPEN_FOR))
+        # What was taken back or corrected neither ends a matter nor waits for an answer.
+        standing = [each for each in recent if each.withdrawn_by is None and each.superseded_by is None]
+        open_alarms, letters = _open_alarms(recent, standing), _letters(standing, outbox, now)
         own_open = () if outbox is None else _own_open(outbox)
     obligations, minutes = find_obligations(home, county, now)
     if shown := [*(item.id for item in (*ringing, *open_alarms, *letters)), *minutes]:
@@ -102,28 +106,23 @@ def _ringing(inbox: InboxView) -> tuple[int, tuple[Item, ...]]:
     return count, tuple(each for each in found if each is not None)
 
 
-def _open_alarms(inbox: InboxView, now: datetime) -> tuple[Item, ...]:
+def _open_alarms(recent: Sequence[Item], standing: Sequence[Item]) -> tuple[Item, ...]:
     """Return the newest item of each matter with an alarm that was acknowledged and is not over."""
-    recent = inbox.items(InboxQuery(since=now - OPEN_FOR))
     alarmed = {each.thread for each in recent if each.way == Way.ALARM and each.withdrawn_by is None}
-    # A final report that was taken back or corrected ends nothing; nor does what takes it back, of the same stage.
-    standing = [each for each in recent if each.withdrawn_by is None and each.superseded_by is None]
+    # What takes a final report back has its stage, and ends nothing either.
     over = {each.thread for each in standing if each.header.stage == "final" and each.header.withdraws is None}
     rings = {each.thread for each in recent if each.state == "ringing"}
     newest = {each.thread: each for each in recent if each.withdrawn_by is None and each.is_letter}
     return tuple(each for thread, each in newest.items() if thread in alarmed - over - rings)
 
 
-def _letters(inbox: InboxView, outbox: OutboxView | None, now: datetime) -> tuple[Item, ...]:
+def _letters(standing: Sequence[Item], outbox: OutboxView | None, now: datetime) -> tuple[Item, ...]:
     """Return the notices that people wrote and that no event of ours answers, the newest first."""
-    recent = inbox.items(InboxQuery(since=now - LETTERS_WITHIN))
+    since = written(now - LETTERS_WITHIN)
     return tuple(
         each
-        for each in reversed(recent)
-        if each.type == NOTICE
-        and each.withdrawn_by is None
-        and each.superseded_by is None
-        and (outbox is None or not outbox.reply_ids(each.id, 1))
+        for each in reversed(standing)
+        if each.type == NOTICE and each.stored >= since and (outbox is None or not outbox.reply_ids(each.id, 1))
     )
 
 

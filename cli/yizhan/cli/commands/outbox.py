@@ -20,7 +20,7 @@ from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.producers.queries import Figures, OutboxQuery
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
-from yizhan.services.event_text import event_rows, progress_name, sending_lines
+from yizhan.services.event_text import event_rows, progress_name, sending_lines, waiting_line
 from yizhan.services.home import Home
 from yizhan.services.labels import reason_name, type_name
 from yizhan.services.outbox import OutboxListing, list_events, list_waiting_files, show_event
@@ -90,9 +90,8 @@ def list_(county: str, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 --
         ],
         _("没有符合条件的事件") if query != OutboxQuery(limit=query.limit) else _("发件箱是空的"),
     )
-    if (figures := found.figures) is not None:
-        sentence = _("待发 {depth} 件，待驿站答复 {awaited} 件，回执逾期 {overdue} 件")
-        tell(sentence.format(depth=figures.depth, awaited=figures.awaited, overdue=figures.receipts_overdue))
+    if found.figures is not None:
+        tell(waiting_line(found.figures))
     if found.waits is not None:
         tell(_why_it_waits(home, county, found))
 
