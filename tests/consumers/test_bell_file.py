@@ -47,10 +47,9 @@ def test_an_unusable_file_changes_nothing_and_is_logged(tmp_path: Path, caplog: 
         assert file.changed() is not None
         assert file.changed() is None
         path.write_text("[channels", encoding="utf-8")
-        with caplog.at_level(logging.ERROR):
-            assert file.changed() is None
-            assert file.changed() is None
-        assert [each.levelname for each in caplog.records] == ["ERROR"]
+        assert file.changed() is None
+        assert file.changed() is None
+        assert len([each for each in caplog.records if each.levelno >= logging.ERROR]) == 1
         settings_of(tmp_path, _text(phone))
         path.chmod(0o640)
         assert file.changed() is None
