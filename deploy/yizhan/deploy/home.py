@@ -15,6 +15,7 @@ from yizhan.deploy import admin
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.certificates import BROKER, ensure_certificates
 from yizhan.deploy.jars import Progress
+from yizhan.deploy.rehearsal import ensure_archive
 from yizhan.runtime.settings import FILE_NAME
 from yizhan.schemas import topics
 
@@ -47,6 +48,8 @@ def bring_up(
     """
     setup_home(home, members, now=now)
     broker = Broker(home, cache=cache)
+    if broker.pid() is None:
+        ensure_archive(cache, progress)
     broker.start(progress)
     return broker, admin.apply(broker.admin_connection(), members)
 

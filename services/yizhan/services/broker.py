@@ -10,6 +10,7 @@ from collections.abc import Callable
 from yizhan.deploy import admin
 from yizhan.deploy.broker import Broker, Status
 from yizhan.deploy.home import bring_up, setup_home
+from yizhan.deploy.rehearsal import ensure_archive
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import topics
 from yizhan.services.home import Home
@@ -25,7 +26,10 @@ def start_broker(home: Home, progress: Progress = SILENT) -> tuple[Status, tuple
 def run_broker(home: Home, report: Callable[[str], None]) -> None:
     """Become the broker; return only if one is running already. ``report`` takes what is done before."""
     setup_home(home.path, _members(home), now=utc_now())
-    Broker(home.path).run(report)
+    broker = Broker(home.path)
+    if broker.pid() is None:
+        ensure_archive(progress=report)
+    broker.run(report)
 
 
 def stop_broker(home: Home) -> bool:
