@@ -16,7 +16,7 @@ JAVA_AT_LEAST: Final = 17
 
 @dataclass(frozen=True, slots=True)
 class Java:
-    """A Java that is new enough: its program, and what it says of its version."""
+    """A Java that is new enough: its program, and version and build as it says them."""
 
     path: str
     release: str
@@ -34,9 +34,8 @@ def java() -> Java:
         )
     output = subprocess.run([path, "-version"], capture_output=True, text=True, check=False)
     lines = (output.stderr + output.stdout).splitlines()
-    release = "\n".join(
-        line for line in lines if not line.startswith(("NOTE:", "Picked up"))
-    )  # of environment variables
+    # Neither what it picked up from variables, nor the third line, which says how these let it compile.
+    release = "\n".join([line for line in lines if not line.startswith(("NOTE:", "Picked up"))][:2])
     match = re.search(r'version "(\d+)', release)
     if match is None or int(match[1]) < JAVA_AT_LEAST:
         got = match[1] if match else "a program without a version number"

@@ -6,7 +6,8 @@ import click
 
 from yizhan.cli.click_options import Group, json_option
 from yizhan.cli.context import current_home
-from yizhan.cli.output import fields_of, print_json, print_pairs, progress, say, tell
+from yizhan.cli.output import fields_of, print_json, print_pairs, say, tell
+from yizhan.cli.screen import progress
 from yizhan.deploy.broker import Status
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.broker import apply_declaration, broker_status, run_broker, start_broker, stop_broker
