@@ -327,7 +327,7 @@ def test_start_stop_status_and_kill(tmp_path: Path) -> None:
     (cache / "rehearsal").write_text("a file in the way of the folder")
     said: list[str] = []
     ensure_archive(cache, said.append)
-    assert "没有存成" in said[-1]
+    assert "试运行没有完成" in said[-1]
     setup_home(tmp_path, [ME], now=datetime.now(UTC))
     broker = Broker(tmp_path, cache=cache, heap_mib=256)
     try:

@@ -38,10 +38,10 @@ def ensure_archive(cache: Path | None = None, progress: Progress = lambda _: Non
     try:
         with locked(cache.with_name(cache.name + ".lock")):
             if not class_archive.is_settled(cache, found):  # else another process was first
-                progress(_("试运行 Kafka 一次，存下它的类，以后启动更快"))
+                progress(_("试运行 Kafka，让它以后启动更快（只做一次）"))
                 _rehearse(cache, found)
     except (OSError, YizhanError) as error:
-        progress(_("没有存成（{why}），Kafka 启动会慢几秒").format(why=error))
+        progress(_("试运行没有完成（{why}）；Kafka 照常启动，只是慢几秒").format(why=error))
 
 
 def _rehearse(cache: Path, found: Java) -> None:
