@@ -1,0 +1,149 @@
+"""A stolen certificate is revoked on a real broker: it may do nothing, its owner goes on, and nobody else notices."""
+
+from __future__ import annotations
+
+import gc
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
+from kafka.structs import OffsetAndMetadata
+
+from tests.integration.test_inbox import ME, PARTNER, Running, committed, fresh_world, id_of
+from tests.world.alliance import Alliance, settle
+from tests.world.cluster import Cluster
+from tests.world.processes import YIZHAN
+from tests.world.waiting import LIMIT_SECONDS, until
+from yizhan.deploy import admin, generations, revocation
+from yizhan.deploy.home import apply
+from yizhan.runtime.connection import KafkaConnection
+from yizhan.schemas import topics
+from yizhan.schemas.sample import SIX
+
+MINE, OTHER, AUDITOR = topics.county(ME), topics.county(PARTNER), topics.AUDITOR
+ALERTS = TopicPartition(topics.alerts(ME), 0)
+
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")
+
+
+@pytest.fixture(autouse=True)
+def _collected() -> Iterator[None]:
+    """Collect the sockets of refused connections before the next test."""
+    yield
+    gc.collect()
+
+
+@pytest.fixture(scope="module")
+def alliance(cluster: Cluster) -> Alliance:
+    """Keys and charter in the broker's home."""
+    return settle(cluster)
+
+
+def steal(cluster: Cluster, principal: str, into: Path) -> KafkaConnection:
+    """Copy a principal's key and certificate; how a thief connects with them."""
+    folder = shutil.copytree(cluster.home / "tls" / principal, into / "stolen")
+    return KafkaConnection(cluster.broker.bootstrap, folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
+
+
+def revoke(home: Path, owner: str) -> dict[str, Any]:
+    """Run the command; its JSON."""
+    argv = [*YIZHAN, "--home", str(home), "broker", "revoke", owner, "--yes", "--json"]
+    done = subprocess.run(argv, capture_output=True, check=False)
+    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def test_a_stolen_certificate_may_do_nothing_and_its_owner_goes_on(
+    cluster: Cluster, alliance: Alliance, tmp_path: Path
+) -> None:
+    """Open and new connections of the thief are refused; the running inbox continues at its offset; others notice nothing."""
+    thief = steal(cluster, MINE, tmp_path).kafka_python()
+    group = topics.group(MINE, "inbox")
+    county = Running(cluster, fresh_world(), tmp_path / "inbox.sqlite3")
+    producer = KafkaProducer(**thief, acks="all", enable_idempotence=True)
+    consumer = KafkaConsumer(**thief, group_id=group, enable_auto_commit=False)
+    with county.running() as inbox, cluster.producer(OTHER) as neighbour:
+        first, second = county.fire(), county.fire()
+        (place,) = county.send(first)
+        until(lambda: inbox.item(id_of(first)))
+        until(lambda: committed(cluster, ALERTS.topic) == place + 1)
+        producer.send(topics.events(ME), b"flood").get(timeout=LIMIT_SECONDS)
+        consumer.assign([ALERTS])
+        consumer.seek(ALERTS, place)
+        until(lambda: consumer.poll(timeout_ms=200))
+        neighbour.send(topics.events(PARTNER), b"before").get(timeout=LIMIT_SECONDS)
+
+        done = revoke(alliance.home, MINE)
+        assert (done["revoked"], done["common_name"]) == ([MINE], f"{MINE}-2")
+
+        with pytest.raises(TopicAuthorizationFailedError):
+            producer.send(topics.events(ME), b"flood").get(timeout=LIMIT_SECONDS)
+        with pytest.raises(TopicAuthorizationFailedError):
+            until(lambda: consumer.poll(timeout_ms=200))
+        with pytest.raises(GroupAuthorizationFailedError):
+            consumer.commit({ALERTS: OffsetAndMetadata(0, "", -1)})
+        with pytest.raises(GroupAuthorizationFailedError):
+            consumer.committed(ALERTS)
+        again = KafkaAdminClient(**thief)
+        assert again.list_topics() == []
+        again.close()
+
+        (offset,) = county.send(second)
+        until(lambda: inbox.item(id_of(second)))
+        until(lambda: committed(cluster, ALERTS.topic) == offset + 1)
+        assert [item.id for item in inbox.ringing()][-2:] == [id_of(first), id_of(second)]
+        neighbour.send(topics.events(PARTNER), b"after").get(timeout=LIMIT_SECONDS)
+    producer.close(timeout=5)
+    consumer.close()
+    cluster.send(MINE, topics.events(ME), b"with the new certificate")
+    assert apply(cluster.home, cluster.connection("admin"), SIX, now=datetime.now(UTC)) == ()
+
+
+def test_a_revocation_that_was_cut_short_is_finished(cluster: Cluster, tmp_path: Path) -> None:
+    """Recorded, then killed: the next run goes on with the same generation, and only the one after it takes the next."""
+    home, connection, now = cluster.home, cluster.connection("admin"), datetime.now(UTC)
+    thief = steal(cluster, AUDITOR, tmp_path)
+    planned = revocation.plan(home, connection, AUDITOR)
+    generations.record(home / "tls", {AUDITOR: planned.generation})
+    assert reads(thief)
+
+    resumed = revocation.plan(home, connection, AUDITOR)
+    assert (resumed.unfinished, resumed.generation, resumed.revoked) == (True, planned.generation, planned.revoked)
+    assert revocation.revoke(home, connection, SIX, resumed, now=now)
+    assert not reads(thief)
+    assert reads(cluster.connection(AUDITOR))
+    assert revocation.revoke(home, connection, SIX, resumed, now=now) == ()
+    following = revocation.plan(home, connection, AUDITOR)
+    assert (following.unfinished, following.generation) == (False, planned.generation + 1)
+
+
+def test_an_old_copy_of_the_home_does_not_bring_a_revoked_certificate_back(cluster: Cluster, tmp_path: Path) -> None:
+    """Record and certificate of before: the broker's generation counts, and the certificate for it is made again."""
+    home, connection, now = cluster.home, cluster.connection("admin"), datetime.now(UTC)
+    thief, tls, copy = steal(cluster, topics.LEDGER, tmp_path), home / "tls", tmp_path / "copy"
+    shutil.copytree(tls, copy)
+    revocation.revoke(home, connection, SIX, revocation.plan(home, connection, topics.LEDGER), now=now)
+    shutil.rmtree(tls)
+    shutil.copytree(copy, tls)
+
+    assert admin.apply(connection, SIX) == ()
+    assert apply(home, connection, SIX, now=now) == ()
+    assert not reads(thief)
+    assert reads(cluster.connection(topics.LEDGER))
+
+
+def reads(connection: KafkaConnection) -> bool:
+    """Return whether a certificate may read the audit; a broker lists only what one may see."""
+    client = KafkaAdminClient(**connection.kafka_python())
+    try:
+        return topics.AUDIT in client.list_topics()
+    finally:
+        client.close()
