@@ -17,7 +17,7 @@ from kafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailed
 from kafka.structs import OffsetAndMetadata
 
 from tests.integration.test_inbox import ME, PARTNER, Running, committed, fresh_world, id_of
-from tests.world.alliance import Alliance, settle
+from tests.world.alliance import Alliance, now_text, running_station, settle
 from tests.world.cluster import Cluster
 from tests.world.processes import YIZHAN
 from tests.world.waiting import LIMIT_SECONDS, until
@@ -64,7 +64,7 @@ def revoke(home: Path, owner: str) -> dict[str, Any]:
 def test_a_stolen_certificate_may_do_nothing_and_its_owner_goes_on(
     cluster: Cluster, alliance: Alliance, tmp_path: Path
 ) -> None:
-    """Open and new connections of the thief are refused; the running inbox continues at its offset; others notice nothing."""
+    """The thief's open and new connections are refused; a running inbox goes on at its offset, and so do others."""
     thief = steal(cluster, MINE, tmp_path).kafka_python()
     group = topics.group(MINE, "inbox")
     county = Running(cluster, fresh_world(), tmp_path / "inbox.sqlite3")
@@ -108,7 +108,7 @@ def test_a_stolen_certificate_may_do_nothing_and_its_owner_goes_on(
 
 
 def test_a_revocation_that_was_cut_short_is_finished(cluster: Cluster, tmp_path: Path) -> None:
-    """Recorded, then killed: the next run goes on with the same generation, and only the one after it takes the next."""
+    """Recorded, then killed: the next run goes on with the same generation; only the one after it takes the next."""
     home, connection, now = cluster.home, cluster.connection("admin"), datetime.now(UTC)
     thief = steal(cluster, AUDITOR, tmp_path)
     planned = revocation.plan(home, connection, AUDITOR)
@@ -138,6 +138,23 @@ def test_an_old_copy_of_the_home_does_not_bring_a_revoked_certificate_back(clust
     assert apply(home, connection, SIX, now=now) == ()
     assert not reads(thief)
     assert reads(cluster.connection(topics.LEDGER))
+
+
+def test_a_station_whose_certificate_is_revoked_ends_and_goes_on_where_it_was(
+    cluster: Cluster, alliance: Alliance, tmp_path: Path
+) -> None:
+    """The running worker ends by itself; started again, it takes the new certificate, and no event is lost."""
+    alerts, connection = topics.alerts(PARTNER), cluster.connection("admin")
+    with running_station(alliance, tmp_path / "log") as station:
+        start = alliance.end(alerts)
+        alliance.publish(alliance.world.event(ME, (PARTNER,), time=now_text()), source=ME)
+        cluster.read(OTHER, alerts, start)
+        planned = revocation.plan(cluster.home, connection, topics.STATION)
+        revocation.revoke(cluster.home, connection, SIX, planned, now=datetime.now(UTC))
+        alliance.publish(alliance.world.event(ME, (PARTNER,), time=now_text()), source=ME)
+        until(lambda: not station.running(), "the end of the worker")
+        station.start()
+        assert len(cluster.read(OTHER, alerts, start, count=2)) == 2
 
 
 def reads(connection: KafkaConnection) -> bool:

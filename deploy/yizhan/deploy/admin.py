@@ -42,9 +42,9 @@ from yizhan.schemas import topics
 
 _USER: Final = "User:"
 _FIRST: Final[Generations] = {}
-_WITHOUT_RIGHTS: Final = (64 * 1024, 64 * 1024, 1)
-"""Quota of a certificate without rights. Its office may still try with it: the broker must not hold its connections
-for minutes."""
+_WITHOUT_RIGHTS: Final = (1024 * 1024, 1024 * 1024, 10)
+"""Quota of a certificate without rights: bytes written and read a second, percent of a thread. Not less: above its
+quota one is answered without records and without an error, and its owner is to hear at once that it is revoked."""
 _SETTLE_SECONDS: Final = 15.0
 _ANY_NAMED_ENTITY: Final = 2  # DescribeClientQuotas match type
 

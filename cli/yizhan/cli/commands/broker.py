@@ -10,7 +10,6 @@ from yizhan.cli.context import current_home
 from yizhan.cli.output import fields_of, print_json, print_pairs, progress, say, tell
 from yizhan.deploy.broker import Status
 from yizhan.schemas.i18n import _, join_list, marked
-from yizhan.schemas.topics import STATION
 from yizhan.services.broker import (
     apply_declaration,
     broker_status,
@@ -83,7 +82,7 @@ def apply(as_json: bool) -> None:
     help=marked(
         "吊销一个县、驿站、账本或审计方的 Kafka 证书（密钥被盗、遗失时），并换发新的；其他各方不受影响。\n\n"
         "OWNER 是县的代码或名称，或 station、ledger、auditor。旧证书立即失去一切权限，已建立的连接也一样；"
-        "收发的位置不变，什么也不丢。中途断了，再运行一次即可。"
+        "收发的位置不变，什么也不丢。中途断了，再运行一次即可。Kafka 和管理员的证书不能单独吊销。"
     ),
 )
 @click.argument("owner", metavar="OWNER")
@@ -115,15 +114,11 @@ def revoke(owner: str, yes: bool, as_json: bool) -> None:
             (_("改动"), _("{count} 处").format(count=len(changes))),
         ]
     )
-    if planned.principal == STATION:
-        tell(_("请重新启动驿站"))
-    else:
-        folder = f"tls/{planned.principal}"
-        sentence = _(
-            "如果它在别的机器上运行，请当面或用加密的介质把目录里的三个文件（密钥、证书、证书机构的证书）交去，"
-            "替换其主目录 {folder} 里的旧文件。它的进程几秒内自己改用新证书，从原来的位置接着收发；已结束的，请再启动"
-        )
-        tell(sentence.format(folder=folder))
+    sentence = _(
+        "如果它在别的机器上运行，请当面或用加密的介质把目录里的三个文件（密钥、证书、证书机构的证书）交去，"
+        "替换其主目录 {folder} 里的旧文件；然后重新启动它的各进程。收发从原来的位置接着，已收下的不会丢"
+    )
+    tell(sentence.format(folder=f"tls/{planned.principal}"))
 
 
 def _show(found: Status, *, as_json: bool, changes: tuple[str, ...] | None = None) -> None:
