@@ -5,11 +5,10 @@ from __future__ import annotations
 import gc
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
@@ -19,7 +18,7 @@ from kafka.structs import OffsetAndMetadata
 from tests.integration.test_inbox import ME, PARTNER, Running, committed, fresh_world, id_of
 from tests.world.alliance import Alliance, now_text, running_station, settle
 from tests.world.cluster import Cluster
-from tests.world.processes import YIZHAN
+from tests.world.command import Ran, run
 from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.deploy import admin, generations, revocation
 from yizhan.deploy.home import apply
@@ -52,18 +51,15 @@ def steal(cluster: Cluster, principal: str, into: Path) -> KafkaConnection:
     return KafkaConnection(cluster.broker.bootstrap, folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
 
 
-def revoke(home: Path, owner: str) -> dict[str, Any]:
-    """Run the command; its JSON."""
-    argv = [*YIZHAN, "--home", str(home), "broker", "revoke", owner, "--yes", "--json"]
-    done = subprocess.run(argv, capture_output=True, check=False)
-    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+def revoke(cluster: Cluster, owner: str, *words: str, given: str = "", code: int = 0) -> Ran:
+    """Run the command in this process."""
+    ran = run("--home", str(cluster.home), "broker", "revoke", owner, *words, given=given.encode())
+    assert ran.code == code, ran.out + ran.err
+    return ran
 
 
-def test_a_stolen_certificate_may_do_nothing_and_its_owner_goes_on(
-    cluster: Cluster, alliance: Alliance, tmp_path: Path
-) -> None:
+@pytest.mark.usefixtures("alliance")
+def test_a_stolen_certificate_may_do_nothing_and_its_owner_goes_on(cluster: Cluster, tmp_path: Path) -> None:
     """The thief's open and new connections are refused; a running inbox goes on at its offset, and so do others."""
     thief = steal(cluster, MINE, tmp_path).kafka_python()
     group = topics.group(MINE, "inbox")
@@ -81,7 +77,7 @@ def test_a_stolen_certificate_may_do_nothing_and_its_owner_goes_on(
         until(lambda: consumer.poll(timeout_ms=200))
         neighbour.send(topics.events(PARTNER), b"before").get(timeout=LIMIT_SECONDS)
 
-        done = revoke(alliance.home, MINE)
+        done = json.loads(revoke(cluster, ME, "--yes", "--json").out)
         assert (done["revoked"], done["common_name"]) == ([MINE], f"{MINE}-2")
 
         with pytest.raises(TopicAuthorizationFailedError):
@@ -107,22 +103,25 @@ def test_a_stolen_certificate_may_do_nothing_and_its_owner_goes_on(
     assert apply(cluster.home, cluster.connection("admin"), SIX, now=datetime.now(UTC)) == ()
 
 
+@pytest.mark.usefixtures("alliance")
 def test_a_revocation_that_was_cut_short_is_finished(cluster: Cluster, tmp_path: Path) -> None:
     """Recorded, then killed: the next run goes on with the same generation; only the one after it takes the next."""
-    home, connection, now = cluster.home, cluster.connection("admin"), datetime.now(UTC)
+    home, connection = cluster.home, cluster.connection("admin")
     thief = steal(cluster, AUDITOR, tmp_path)
-    planned = revocation.plan(home, connection, AUDITOR)
-    generations.record(home / "tls", {AUDITOR: planned.generation})
+    assert f"吊销 {AUDITOR}，换发 {AUDITOR}-2" in revoke(cluster, AUDITOR, given="n\n", code=1).err
+    assert AUDITOR not in generations.recorded(home / "tls")
+    generations.record(home / "tls", {AUDITOR: 2})
     assert reads(thief)
 
-    resumed = revocation.plan(home, connection, AUDITOR)
-    assert (resumed.unfinished, resumed.generation, resumed.revoked) == (True, planned.generation, planned.revoked)
-    assert revocation.revoke(home, connection, SIX, resumed, now=now)
+    ran = revoke(cluster, AUDITOR, given="y\n")
+    assert f"接着做：{AUDITOR} 失去权限，{AUDITOR}-2 生效" in ran.err
+    assert str(home / "tls" / AUDITOR) in ran.out
     assert not reads(thief)
     assert reads(cluster.connection(AUDITOR))
-    assert revocation.revoke(home, connection, SIX, resumed, now=now) == ()
     following = revocation.plan(home, connection, AUDITOR)
-    assert (following.unfinished, following.generation) == (False, planned.generation + 1)
+    assert (following.unfinished, following.generation) == (False, 3)
+    done = replace(following, generation=2)
+    assert revocation.revoke(home, connection, SIX, done, now=datetime.now(UTC)) == ()
 
 
 def test_an_old_copy_of_the_home_does_not_bring_a_revoked_certificate_back(cluster: Cluster, tmp_path: Path) -> None:
