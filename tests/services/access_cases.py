@@ -162,6 +162,9 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "sample": ("make_sample",),
     "sample_files": ("write_samples",),
     "sending": ("open_sender",),
+    "watching.Pulse": ("beats",),
+    "watching.Outage": ("look",),
+    "watching.ProcessWatch": ("look", "work"),
     "tables": ("check_free", "import_table", "read_table", "write_rejects", "write_template"),
     "stores": ("drafts_path", "inbox_path", "open_drafts", "outbox_path", "read_drafts"),
 }  # fmt: skip
