@@ -66,7 +66,5 @@ def _rings(sent: SentReply) -> str:
     priority = _(PRIORITIES[sent.priority])
     if sent.rings:
         return _("  {priority}：到达后对方的铃立即响一次，不分昼夜").format(priority=priority)
-    sentence = _(
-        "  {priority}：到达后列在对方收件里，对方的铃按通知合并告知，夜间等到早上；要立即响铃，请用 --priority urgent"
-    )
-    return sentence.format(priority=priority)
+    sentence = _("  {priority}：到达后列在对方收件里，对方的铃按通知合并告知，夜间等到早上；要立即响铃，请用 {option}")
+    return sentence.format(priority=priority, option="--priority urgent")
