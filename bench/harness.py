@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
+    from bench.latency import Bell
     from yizhan.runtime.connection import KafkaConnection
 
 PLAIN = ("bench.in", "bench.out")
@@ -46,6 +47,8 @@ class Ground:
     station: SigningKey
     kept: contextlib.ExitStack | None = None
     """Where processes go on for the next part that asks for the same (the short form); None: each part ends its own."""
+    bell: Bell | None = None
+    """Which inbox is listened to, where processes go on."""
     _running: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
     @property
@@ -141,7 +144,7 @@ def ground(*, keep_running: bool = False) -> Iterator[Ground]:
         with contextlib.ExitStack() as kept:
             yield Ground(home, signing, sealing, station, kept if keep_running else None)
     finally:
-        broker.stop()
+        broker.stop(0)  # its data go too
         shutil.rmtree(home, ignore_errors=True)
 
 
