@@ -5,7 +5,7 @@ the broker are hurt (``--rate`` for another pace: fifty fill two cores). After e
 what is under way arrives, the period is closed so that digests arrive too, and then is counted: lost,
 duplicated, reordered; of what the station said: lost or doubled in the log, and whether the log forked.
 
-``--quick`` hurts each twice, ``--short`` kills station, inbox and publisher once each in one section, ``--only NAME …``
+``--quick`` hurts each twice, ``--short`` kills station, inbox and publisher once, while others start, ``--only NAME …``
 hurts some; all three print and write no file. A run that ends early leaves what it counted in ``faults.part.json``.
 Exit status 0 means: nothing lost, nothing twice, nothing out of order, no fork.
 """
@@ -301,7 +301,7 @@ def main() -> int:
     """Run, print, write."""
     parser = argparse.ArgumentParser(prog="python -m bench.faults", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="hurt each twice at most; writes no file")
-    parser.add_argument("--short", action="store_true", help="one of the first three; writes no file")
+    parser.add_argument("--short", action="store_true", help="station, inbox and publisher, once; writes no file")
     parser.add_argument("--rate", type=float, default=PER_SECOND, help=f"events a second ({PER_SECOND})")
     parser.add_argument("--only", nargs="+", choices=NAMES, default=None, metavar="NAME", help="; ".join(NAMES))
     parser.add_argument("--keep", action="store_true", help="keep the home, whatever came of it")
