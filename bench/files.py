@@ -7,6 +7,7 @@ process's largest resident set (``VmHWM``), before the film and after it. Saving
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bench.harness import peak_mib, percentile, say, significant
-from bench.latency import alarm, bell
+from bench.latency import Bell, alarm
 from bench.throughput import PARTNER, SOURCE
 from yizhan.consumers.attachments import attachments_of
 from yizhan.consumers.files import FileStore
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bench.harness import Ground
-    from bench.latency import Bell
 
 PER_SECOND: Final = 10
 QUIET: Final = 300
@@ -78,14 +78,14 @@ def measure(ground: Ground) -> dict[str, Any]:
         ground.process(ground.yizhan("outbox", "run", "--county", SOURCE), "ready") as sender,
         ground.process(ground.yizhan("outbox", "run", "--county", PARTNER), "ready"),
         ground.process(ground.yizhan("inbox", "run", "--county", SOURCE, "--quiet"), "ready"),
-        bell(ground) as listening,
+        contextlib.closing(Bell(ground)) as bell,
         Outbox(folder / "outbox.sqlite3", SOURCE, ground.signing[SOURCE], ground.charters) as outbox,
     ):
         film = _film(Path(there) / "film.mp4")
         (out := Path(there) / "out").mkdir()
-        alarms(outbox, listening, lambda n: n < WARM)
-        idle = alarms(outbox, listening, lambda n: n < QUIET)
-        before = {"outbox": peak_mib(sender.pid), "inbox": peak_mib(listening.pid)}
+        alarms(outbox, bell, lambda n: n < WARM)
+        idle = alarms(outbox, bell, lambda n: n < QUIET)
+        before = {"outbox": peak_mib(sender.pid), "inbox": peak_mib(bell.pid)}
         begun = time.monotonic()
         write_samples(ground.home, (SOURCE, PARTNER), utc_now())
         draft = parse_draft(json.loads((ground.home / "event.jsonl").read_text("utf-8").splitlines()[0]))
@@ -93,12 +93,11 @@ def measure(ground: Ground) -> dict[str, Any]:
         sealed = time.monotonic() - begun
         outbox.publish(letter)
         say(f"files: sealed in {sealed:.1f} s")
-        late = begun + _PATIENCE_SECONDS
-        busy = alarms(outbox, listening, lambda _: bool(outbox.files()) and time.monotonic() < late)
+        busy = alarms(outbox, bell, lambda _: bool(outbox.files()) and time.monotonic() - begun < _PATIENCE_SECONDS)
         whole = time.monotonic() - begun
         if outbox.files():
             raise TimeoutError(f"the film was not whole after {whole:.0f} s")
-        after = {"outbox": peak_mib(sender.pid), "inbox": peak_mib(listening.pid)}
+        after = {"outbox": peak_mib(sender.pid), "inbox": peak_mib(bell.pid)}
         begun = time.monotonic()
         with FileStore(ground.home / "counties" / PARTNER / "inbox.sqlite3") as store:
             saved = store.save(attachments_of(letter.payload)[0][0], out)

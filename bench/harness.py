@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import FrameType
 
-    from bench.latency import Bell
     from yizhan.runtime.connection import KafkaConnection
 
 PLAIN = ("bench.in", "bench.out")
@@ -47,8 +46,6 @@ class Ground:
     station: SigningKey
     kept: contextlib.ExitStack | None = None
     """Where processes go on for the next part that asks for the same (the short form); None: each part ends its own."""
-    bell: Bell | None = None
-    """Which inbox is listened to, where processes go on."""
     _running: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
     @property

@@ -22,7 +22,7 @@ from yizhan.producers.drafts import Draft
 from yizhan.producers.outbox import Outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from bench.harness import Ground
 
@@ -106,18 +106,6 @@ class Bell:
         self._process.wait(timeout=20)
 
 
-@contextlib.contextmanager
-def bell(ground: Ground) -> Iterator[Bell]:
-    """Listen to the partner's inbox until the block ends, in the short form until the run does."""
-    if ground.kept is None:
-        with contextlib.closing(Bell(ground)) as made:
-            yield made
-        return
-    if ground.bell is None:
-        ground.bell = ground.kept.enter_context(contextlib.closing(Bell(ground)))
-    yield ground.bell
-
-
 def alarm() -> Draft:
     """Write an alarm of about 1 KiB; the outbox does not check its payload, the desk would have."""
     to = PARTNER.encode()
@@ -156,9 +144,9 @@ def measure(ground: Ground) -> dict[str, Any]:
         with (
             ground.process(ground.yizhan("station", "run"), "Worker ready"),
             ground.process(ground.yizhan("outbox", "run", "--county", SOURCE), "ready"),
-            bell(ground) as listening,
+            contextlib.closing(Bell(ground)) as bell,
         ):
-            runs["ours"].append(ours(ground, listening))
+            runs["ours"].append(ours(ground, bell))
         medians = ", ".join(f"{name} {percentile(times[-1], 0.5):.1f}" for name, times in runs.items())
         say(f"alarm latency: run {run + 1}, p50 in ms: {medians}")
     figures = {
