@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
@@ -28,6 +29,8 @@ hypothesis.settings.load_profile("yizhan")
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 -- pytest makes folders of its own in it
 ROOM_BYTES: Final = 6 << 30
 """What the temporary folders of a whole run need at most, with as much again."""
+GARBAGE_OBJECTS: Final = 20_000
+"""New objects after which the garbage collector looks at the youngest."""
 
 
 def pytest_configure() -> None:
@@ -43,6 +46,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Where several workers share the tests, begin with the files that take longest (``--dist loadfile``)."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: "integration" not in item.path.parts)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what lives as long as the run: modules, items, tables of cases.
+
+    It would look through them hundreds of times. It also begins less often, as a test makes much and keeps little.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS, 10, 10)
 
 
 @pytest.fixture(autouse=True, scope="session")
