@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -89,7 +90,7 @@ def load_charter(files: Mapping[str, bytes], name: str, holds_from: datetime) ->
 
 @lru_cache(maxsize=2 * MAX_MEMBERS)
 def check_keys(code: str, content: bytes) -> CountyKeys:
-    """Check the bytes of one ``counties/<code>/keys.json`` by themselves.
+    """Check the bytes of one ``counties/<code>/keys.json`` by themselves: once, so nobody may change the answer.
 
     Raises:
         CharterInvalid: with what was expected and what it has.
@@ -102,9 +103,9 @@ def check_keys(code: str, content: bytes) -> CountyKeys:
     used: set[bytes] = set()
     return CountyKeys(
         content=content,
-        signing=_keys(code, file.signing, SigningPublicKey, used),
-        sealing=_keys(code, file.sealing, SealingPublicKey, used),
-        cosigning=_keys(code, file.cosigning, CosigningPublicKey, used),
+        signing=MappingProxyType(_keys(code, file.signing, SigningPublicKey, used)),
+        sealing=MappingProxyType(_keys(code, file.sealing, SealingPublicKey, used)),
+        cosigning=MappingProxyType(_keys(code, file.cosigning, CosigningPublicKey, used)),
         ladder=file.ladder,
         raw=frozenset(used),
     )
