@@ -73,6 +73,11 @@ def ensure_certificates(
     return tuple(made)
 
 
+def expiry(cert: Path) -> datetime:
+    """Return when a certificate expires. Raises ``OSError`` or ``ValueError`` for a file that is none."""
+    return x509.load_pem_x509_certificate(cert.read_bytes()).not_valid_after_utc
+
+
 def _require_own(tls: Path, principals: Sequence[str]) -> None:
     """Raise where an office keeps what the station gave it: a new authority would replace its key."""
     if not (tls / AUTHORITY / "cert.pem").exists() and any((tls / each / "ca.pem").exists() for each in principals):
