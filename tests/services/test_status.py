@@ -25,6 +25,7 @@ from yizhan.schemas.actions import Action
 from yizhan.services.home import Home
 from yizhan.services.process_control import start_processes
 from yizhan.services.processes import home_processes
+from yizhan.services.sample import make_sample
 from yizhan.services.status import HomeStatus, Problem, home_status
 from yizhan.services.stores import inbox_path, open_outbox, outbox_path
 
@@ -202,3 +203,14 @@ def test_an_empty_home_says_what_to_do(tmp_path: Path) -> None:
     """Where nothing is there is one problem."""
     (only,) = home_status(Home(tmp_path / "none")).problems
     assert (only.code, only.action) == ("empty", Action.to("sample.init"))
+
+
+def test_a_home_that_never_ran_says_so_in_a_line(tmp_path: Path) -> None:
+    """One line and the command that starts it; what counties share is one line; no table of nothing."""
+    make_sample(tmp_path / "home", (SHOUNING, QINGYUAN), datetime.now(UTC))
+    ran = run("--home", str(tmp_path / "home"), "status")
+    said = ran.out.splitlines()
+    assert said[0].startswith("✗ 这里的进程还没有启动过")
+    assert said[1] == "    → yizhan up"
+    assert (ran.out.count("没有设铃"), "寿宁县" in said[2], "庆元县" in said[2]) == (1, True, True)
+    assert (ran.code, "最近来件" in ran.out) == (1, False)

@@ -145,15 +145,17 @@ def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
 
 @contextmanager
 def progress(text: str, total: float | None = None) -> Iterator[Progress]:
-    """Show a bar on stderr while the block works, if a terminal is there."""
-    if not sys.stderr.isatty():
+    """Show a bar on stderr while the block works, if a terminal is there; without work (``total`` 0) none.
+
+    Where ``total`` is None nobody knows how much it is, and only what is being done and its time are shown.
+    """
+    if total == 0 or not sys.stderr.isatty():
         yield SILENT
         return
     shown = Bars(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
+        *(() if total is None else (BarColumn(), MofNCompleteColumn())),
         TimeElapsedColumn(),
         console=console(stderr=True),
         transient=True,

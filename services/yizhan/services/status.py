@@ -103,6 +103,8 @@ class HomeStatus:
     ledger_final: int | None = None
     disk_free_bytes: int | None = None
     problems: list[Problem] = field(default_factory=list)
+    never_ran: bool = False
+    """Whether no process of this home was ever started: its keys are all that there is."""
 
     def add(self, code: str, sentence: str, action: Action | None = None, /, **params: object) -> None:
         """Note a problem; a parameter ``county`` says whose it is."""
@@ -164,6 +166,7 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
     wanted = [each for each in home_processes(home) if county in {None, each.county}]
     found.processes = [ProcessStatus(each.name, is_running(each)) for each in wanted]
     down = [each.name for each in found.processes if not each.running]
+    found.never_ran = bool(wanted) and not any(each.lock.exists() for each in wanted)
     start = start_action(home)
     if down and start is not None:
         found.add("process_down", marked("没有在运行：{names}"), start, names=join_list(down))
@@ -186,8 +189,9 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
             action = start if down else Action.to("broker.start")
         found.add("broker_down", sentence, action, where=found.broker)
     for principal in sorted({each.name if each.county is None else topics.county(each.county) for each in wanted}):
-        with found.part(marked("证书")):
-            _certificate(home.settings.connection(principal), principal, home, found)
+        if found.broker_answers or (home.path / home.settings.tls_dir / principal).is_dir():  # else it never ran
+            with found.part(marked("证书")):
+                _certificate(home.settings.connection(principal), principal, home, found)
 
 
 def _certificate(connection: KafkaConnection, principal: str, home: Home, found: HomeStatus) -> None:

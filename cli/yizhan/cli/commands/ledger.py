@@ -7,7 +7,17 @@ from pathlib import Path
 import click
 
 from yizhan.cli.checkpoint_view import checkpoint_line, cosigners, quorum_json
-from yizhan.cli.click_options import FILE, NEW_FILE, Group, Whole, charter_option, county_option, json_option, option
+from yizhan.cli.click_options import (
+    FILE,
+    NEW_FILE,
+    Group,
+    Whole,
+    charter_option,
+    county_option,
+    json_option,
+    option,
+    short_ids,
+)
 from yizhan.cli.context import current_home
 from yizhan.cli.longrun import working
 from yizhan.cli.officer_options import signed_by_officer
@@ -137,6 +147,7 @@ def settle(number: int, *, county: str, officer: Person, note: str) -> None:
 @county_option(required=False)
 @option("--out", "-o", type=NEW_FILE, metavar="FILE", help=marked("文件（默认 ID.tlog-proof）"))
 @json_option()
+@short_ids(event_id="both")
 def prove(event_id: str, county: str | None, out: Path | None, as_json: bool) -> None:
     """Write a proof."""
     proof, opened = prove_event(current_home(), event_id, county)

@@ -94,7 +94,13 @@ def down(as_json: bool) -> None:
 
 
 @click.command(
-    "logs", cls=Command, help=marked("显示后台进程的日志。\n\nNAME 如 station、inbox-350924；不给则各显示末尾几行。")
+    "logs",
+    cls=Command,
+    help=marked(
+        "显示后台进程的日志。\n\n"
+        "NAME 如 station、inbox-350924；不给则各显示末尾几行。"
+        "日志写给维护人员，是英文；一切是否正常，请看 yizhan status。"
+    ),
 )
 @click.argument("name", metavar="[NAME]", required=False)
 @option("--lines", type=Whole(0, 1_000_000), default=20, metavar="N", help=marked("末尾多少行（默认 20）"))
