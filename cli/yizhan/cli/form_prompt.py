@@ -13,7 +13,8 @@ import click
 
 from yizhan.cli.accepted_view import show_sent_draft
 from yizhan.cli.draft_view import fault_sentence, show_draft
-from yizhan.cli.output import progress, say
+from yizhan.cli.output import say
+from yizhan.cli.screen import progress
 from yizhan.producers.forms import FieldKind
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
 from yizhan.schemas.invisible import escaped

@@ -8,7 +8,8 @@ import click
 
 from yizhan.cli.click_options import Command, county_option, json_option, option, short_ids
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.output import fields_of, print_json, print_table, progress, say, tell
+from yizhan.cli.output import fields_of, print_json, print_table, say, tell
+from yizhan.cli.screen import progress
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.inbox_files import list_item_files, save_item_files
 

@@ -22,8 +22,9 @@ from yizhan.cli.click_options import (
 from yizhan.cli.context import acting, current_home, say_if_stale
 from yizhan.cli.item_view import item_json, item_panel
 from yizhan.cli.officer_options import signed_by_officer
-from yizhan.cli.output import console, print_json, print_table, say, tell
+from yizhan.cli.output import print_json, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
+from yizhan.cli.screen import console
 from yizhan.consumers.items import InboxQuery, Item
 from yizhan.consumers.labels import State, sentence
 from yizhan.schemas.i18n import _, join_sentences, marked

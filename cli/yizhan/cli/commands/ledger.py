@@ -21,8 +21,9 @@ from yizhan.cli.click_options import (
 from yizhan.cli.context import current_home
 from yizhan.cli.longrun import working
 from yizhan.cli.officer_options import signed_by_officer
-from yizhan.cli.output import fields_of, print_json, print_pairs, progress, say, tell
+from yizhan.cli.output import fields_of, print_json, print_pairs, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
+from yizhan.cli.screen import progress
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.proofs import SUFFIX

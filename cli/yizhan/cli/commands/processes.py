@@ -14,7 +14,8 @@ from yizhan.cli.actions import command_of, with_action
 from yizhan.cli.click_options import Command, Whole, json_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.longrun import stopping
-from yizhan.cli.output import print_json, progress, tell
+from yizhan.cli.output import print_json, tell
+from yizhan.cli.screen import progress
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.services.bell import counties_without_bell
