@@ -17,8 +17,10 @@ from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.stand_ins import NAMES, broker_elsewhere, stand_in
 from tests.world.station import FIRE, with_a_fire
 from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.deploy.certificates import ensure_certificates
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime import access_log
+from yizhan.schemas import topics
 from yizhan.schemas.actions import Action
 from yizhan.services.home import Home
 from yizhan.services.process_control import start_processes
@@ -99,6 +101,18 @@ def test_with_everything_down_it_says_so(home: Home) -> None:
     assert down["process_down"].action == Action.to("home.start")
     assert all(name in str(down["process_down"].sentence) for name in NAMES)
     assert codes(found, QINGYUAN) == {"ringing"}
+
+
+def test_a_certificate_that_expires_is_a_problem_three_weeks_before(home: Home) -> None:
+    """Whose it is, and when it ends; before that, and without certificates, nothing is said."""
+    now = datetime.now(UTC)
+    toml = (home.path / "yizhan.toml").read_text(encoding="utf-8")
+    (home.path / "yizhan.toml").write_text(toml.replace("plaintext", "mtls"), encoding="utf-8")
+    ensure_certificates(home.path / "tls", topics.principals([SHOUNING, QINGYUAN]), now=now, valid_days=60)
+    assert "certificate_expires" not in codes(home_status(Home(home.path), now=now + timedelta(days=38)))
+    found = home_status(Home(home.path), SHOUNING, now=now + timedelta(days=40))
+    (only,) = [each for each in found.problems if each.code == "certificate_expires"]
+    assert f"{topics.county(SHOUNING)} 的证书" in str(only.sentence)
 
 
 def test_what_waits_in_an_outbox_is_a_problem_after_a_minute(home: Home) -> None:
