@@ -127,7 +127,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
         "member_names", "missing_fields", "open_form", "send_draft",
     ),
     "envelopes": ("is_envelope", "judge_envelope", "seal_envelope", "unverified_attributes"),
-    "files": ("already_there", "write_new"),
+    "files": ("already_there", "write_again", "write_new"),
     "hotspots": ("read_hotspots", "send_hotspots"),
     "inbox": ("list_aside",),
     "keys": (

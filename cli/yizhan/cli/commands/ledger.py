@@ -27,6 +27,7 @@ from yizhan.cli.screen import progress
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.proofs import SUFFIX
+from yizhan.services.files import write_again
 from yizhan.services.home import Home
 from yizhan.services.ledger_status import CosignerStatus, LedgerStatus, cosigner_status, ledger_status, settle_evidence
 from yizhan.services.proofs import check_proof, prove_event, require_cosigned
@@ -146,20 +147,21 @@ def settle(number: int, *, county: str, officer: Person, note: str) -> None:
 )
 @click.argument("event_id", metavar="ID")
 @county_option(required=False)
-@option("--out", "-o", type=NEW_FILE, metavar="FILE", help=marked("文件（默认 ID.tlog-proof）"))
+@option("--out", "-o", type=NEW_FILE, metavar="FILE", help=marked("文件（默认 ID.tlog-proof）；已有的不覆盖"))
+@option("--force", is_flag=True, help=marked("覆盖已有的文件"))
 @json_option()
 @short_ids(event_id="both")
-def prove(event_id: str, county: str | None, out: Path | None, as_json: bool) -> None:
+def prove(event_id: str, county: str | None, out: Path | None, *, force: bool, as_json: bool) -> None:
     """Write a proof."""
     proof, opened = prove_event(current_home(), event_id, county)
     path = out or Path(f"{event_id}{SUFFIX}")
-    path.write_bytes(proof.to_bytes())
+    write_again(str(path), proof.to_bytes(), force=force)
     if as_json:
         print_json({"event": event_id, "file": str(path), "index": proof.index, "checkpoint": quorum_json(opened)})
         return
     tell(_("{id} 是账上第 {index} 条，证明在 {path}").format(id=event_id, index=proof.index, path=path))
     if not opened.final:
-        tell(_("检查点的会签还不到法定多数；稍后再出具一次即可"))
+        tell(_("检查点的会签还不到法定多数；稍后再出具一次即可（加 {option}）").format(option="--force"))
 
 
 @command.command("verify-proof", help=marked("核验一份证明：只要文件和章程，不用网络。会签不到法定多数时退出码为 1"))

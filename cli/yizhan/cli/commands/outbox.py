@@ -126,7 +126,7 @@ def show(event_id: str, county: str, as_json: bool) -> None:
     home = current_home()
     found = show_event(home, county, event_id, acting("outbox show"))
     if not as_json:
-        print_pairs(event_rows(home, found))
+        print_pairs(event_rows(home, found, _("全部见 --json")))
         return
     recipients = [
         {"recipient": each.recipient, "state": found.state(each), **found.steps(each), "posting": each}
