@@ -39,7 +39,8 @@ class BellFile(Generic[Found]):
 
     def __init__(self, path: Path, read: Callable[[Path], Found | None]) -> None:
         """Take the file's path and how it is read, ``read_channels`` or ``load``; nothing is read yet."""
-        self._path, self._read = path, read
+        self._path = path
+        self._read: Callable[[Path], Found | None] = read
         self._seen: tuple[int, int, int] | None = None
 
     def changed(self) -> Found | None:
