@@ -57,6 +57,11 @@ GIVEN: dict[str, str] = {
     "stores.read_inbox": "opens a store; services write the access log",
     "stores.open_outbox": "opens a store; services write the access log",
     "stores.read_outbox": "opens a store; services write the access log",
+    "handover_matters.newest_reports": "called by hand_over, which writes the access log",
+    "handover_matters.open_alarms": "called by hand_over, which writes the access log",
+    "handover_matters.waiting_own": "called by hand_over, which writes the access log",
+    "handover_matters.waiting_requests": "called by hand_over, which writes the access log",
+    "handover_matters.wants_answer": "called by hand_over, which writes the access log",
     "stores.scratch_outbox": "opens a copy of the county's own events",
 }
 """Functions that work on what their caller opened: the caller, a service too, writes the access log."""

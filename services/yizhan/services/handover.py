@@ -1,13 +1,15 @@
 """Handing over at shift change: what the next duty officer must know of a county.
 
-Rule 1: what needs a person is first: alarms that nobody acknowledged, alarms that are not over, letters
+Rule 1: what needs a person is first: alarms that nobody acknowledged, alarms that are not over, letters and requests
         without an answer, what is due.
 Rule 2: whoever is shown what partners sealed is in the access log before it is returned.
+Rule 3: an alarm stays the alarm that it was: its newest report and the letters of its thread are told with it, and
+        never instead of it (``handover_matters``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -20,11 +22,18 @@ from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import OwnEvent, Posting
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.payloads.table import LIFE_AT_STAKE
-from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import written
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.drafts import list_drafts
+from yizhan.services.handover_matters import (
+    OpenAlarm,
+    newest_reports,
+    open_alarms,
+    waiting_own,
+    waiting_requests,
+    wants_answer,
+)
 from yizhan.services.home import Home
 from yizhan.services.obligations import find_obligations
 from yizhan.services.outbox import list_undelivered
@@ -51,8 +60,10 @@ class Handover:
     ringing_count: int
     ringing: tuple[Item, ...]
     """The newest alarms that nobody acknowledged."""
-    open_alarms: tuple[Item, ...]
-    """The newest word of each matter whose alarm was acknowledged, without a final report or a withdrawal."""
+    reports: Mapping[str, Item]
+    """Of an alarm in ``ringing``, by its id: the newest report of its matter, where one came after it."""
+    open_alarms: tuple[OpenAlarm, ...]
+    """The alarms that were acknowledged, without a final report or a withdrawal; one a matter."""
     mine: tuple[Obligation, ...]
     """What this county owes, overdue or due within ``SOON``."""
     theirs: tuple[Obligation, ...]
@@ -62,7 +73,11 @@ class Handover:
     """Of processes, bell, files, refusals; what the parts above say is left out."""
     drafts: tuple[StoredDraft, ...]
     letters: tuple[Item, ...]
-    """What people wrote that came within ``LETTERS_WITHIN`` and was not answered, the newest first."""
+    """What people wrote and want answered that came within ``LETTERS_WITHIN`` and was not, the newest first."""
+    requests: tuple[Item, ...]
+    """Requests for assistance that wait for this county's final answer, the most urgent first, then the oldest."""
+    own_requests: tuple[OwnEvent, ...]
+    """Requests of this county that wait for a final answer, in the same order."""
     own_open: tuple[OwnEvent, ...]
     """The newest report of each own fire or disaster without a final report that stands."""
 
@@ -75,28 +90,37 @@ def hand_over(home: Home, county: str, actor: Actor, now: datetime) -> Handover:
     home.member(county)
     with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:
         count, ringing = (0, ()) if inbox is None else _ringing(inbox)
+        reports = {} if inbox is None else newest_reports(inbox, ringing)
         recent = () if inbox is None else inbox.items(InboxQuery(since=now - OPEN_FOR))
         # What was taken back or corrected neither ends a matter nor waits for an answer.
         standing = [each for each in recent if each.withdrawn_by is None and each.superseded_by is None]
-        open_alarms, letters = _open_alarms(recent, standing), _letters(standing, outbox, now)
-        own_open = () if outbox is None else _own_open(outbox)
+        alarms, letters = open_alarms(recent, standing), _letters(standing, outbox, now)
+        requests = () if inbox is None else waiting_requests(inbox, outbox)
+        own_open, own_requests = ((), ()) if outbox is None else (_own_open(outbox), waiting_own(outbox, inbox))
     obligations, minutes = find_obligations(home, county, now)
-    if shown := [*(item.id for item in (*ringing, *open_alarms, *letters)), *minutes]:
+    told = (each for alarm in alarms for each in (alarm.alarm, alarm.latest, *alarm.letters))
+    items = (*ringing, *reports.values(), *told, *letters, *requests)
+    if shown := [*dict.fromkeys(item.id for item in items), *minutes]:
         record(home, county, actor, "listed", shown)
     due = [each for each in obligations if each.due <= now + SOON]
     return Handover(
-        county,
-        now,
-        count,
-        ringing,
-        open_alarms,
-        tuple(each for each in due if county in each.owes),
-        tuple(each for each in due if county not in each.owes),
-        list_undelivered(home, county, now - SENT_WITHIN),
-        tuple(each for each in home_status(home, county, now, obligations).problems if each.code not in _SAID_ABOVE),
-        list_drafts(home, county),
-        letters,
-        own_open,
+        county=county,
+        at=now,
+        ringing_count=count,
+        ringing=ringing,
+        reports=reports,
+        open_alarms=alarms,
+        mine=tuple(each for each in due if county in each.owes),
+        theirs=tuple(each for each in due if county not in each.owes),
+        undelivered=list_undelivered(home, county, now - SENT_WITHIN),
+        problems=tuple(
+            each for each in home_status(home, county, now, obligations).problems if each.code not in _SAID_ABOVE
+        ),
+        drafts=list_drafts(home, county),
+        letters=letters,
+        requests=requests,
+        own_requests=own_requests,
+        own_open=own_open,
     )
 
 
@@ -106,25 +130,15 @@ def _ringing(inbox: InboxView) -> tuple[int, tuple[Item, ...]]:
     return count, tuple(each for each in found if each is not None)
 
 
-def _open_alarms(recent: Sequence[Item], standing: Sequence[Item]) -> tuple[Item, ...]:
-    """Return the newest item of each matter with an alarm that was acknowledged and is not over."""
-    alarmed = {each.thread for each in recent if each.way == Way.ALARM and each.withdrawn_by is None}
-    # What takes a final report back has its stage, and ends nothing either.
-    over = {each.thread for each in standing if each.header.stage == "final" and each.header.withdraws is None}
-    rings = {each.thread for each in recent if each.state == "ringing"}
-    newest = {each.thread: each for each in recent if each.withdrawn_by is None and each.is_letter}
-    return tuple(each for thread, each in newest.items() if thread in alarmed - over - rings)
-
-
 def _letters(standing: Sequence[Item], outbox: OutboxView | None, now: datetime) -> tuple[Item, ...]:
-    """Return the notices that people wrote and that no event of ours answers, the newest first."""
+    """Return the notices that people wrote, that ask for something, and that no event of ours answers, newest first."""
     since = written(now - LETTERS_WITHIN)
     return tuple(
         each
         for each in reversed(standing)
         if each.type == NOTICE
-        and each.header.withdraws is None
         and each.stored >= since
+        and wants_answer(each, outbox)
         and (outbox is None or not outbox.reply_ids(each.id, 1))
     )
 

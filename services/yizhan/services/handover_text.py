@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from yizhan.consumers.followups import Obligation
@@ -15,6 +16,7 @@ from yizhan.schemas.payloads.letters import header_facts, headline, status_mark
 from yizhan.schemas.payloads.letters import state_name as matter_state
 from yizhan.schemas.payloads.table import type_name
 from yizhan.services.handover import Handover
+from yizhan.services.handover_matters import OpenAlarm
 from yizhan.services.home import Home
 from yizhan.services.item_text import arrival_line
 from yizhan.services.labels import state_name
@@ -22,15 +24,28 @@ from yizhan.services.obligation_text import debtor_name, obligation_name, subjec
 from yizhan.services.own_obligations import STATION_DEBTOR
 
 _SHOWN = 40
+_BELOW = "  "
+"""What stands before a line that belongs to the line above."""
 
 
 def handover_lines(home: Home, found: Handover) -> Iterator[str]:
     """Yield the lines of a handover."""
     yield _("交接班：{county}，{at}").format(county=home.member_name(found.county), at=home.local_time(found.at))
+    told = {letter.id for each in found.open_alarms for letter in each.letters}
+    letters = [each for each in found.letters if each.id not in told]
+    letters_title = _("24 小时内的来信，还没有答复的")
+    if above := len(found.letters) - len(letters):
+        letters_title = _("24 小时内的来信，还没有答复的（列在上面报警下的 {count} 件除外）").format(count=above)
     parts: list[tuple[str, int, Iterable[str]]] = [
-        (_("还没有人签收的报警"), found.ringing_count, (_alarm(home, each) for each in found.ringing)),
-        (_("已签收、还没有结束的报警"), len(found.open_alarms), (_alarm(home, each) for each in found.open_alarms)),
-        (_("24 小时内的来信，还没有答复的"), len(found.letters), (_alarm(home, each) for each in found.letters)),
+        (_("还没有人签收的报警"), found.ringing_count, _flat(_ringing(home, each, found) for each in found.ringing)),
+        (
+            _("已签收、还没有结束的报警"),
+            len(found.open_alarms),
+            _flat(_open_alarm(home, each, found) for each in found.open_alarms),
+        ),
+        (letters_title, len(letters), (arrival_line(home, each) for each in letters)),
+        (_("等本县答复的协作请求"), len(found.requests), (arrival_line(home, each) for each in found.requests)),
+        (_("等对方答复的协作请求"), len(found.own_requests), (_own(home, each) for each in found.own_requests)),
         (_("本县报出、还没有结束的"), len(found.own_open), (_own(home, each) for each in found.own_open)),
         (_("本县 24 小时内到期和已逾期的"), len(found.mine), (_owed(home, each, found) for each in found.mine)),
         (_("对方该办、到期或逾期的"), len(found.theirs), (_owed(home, each, found) for each in found.theirs)),
@@ -46,8 +61,27 @@ def handover_lines(home: Home, found: Handover) -> Iterator[str]:
         yield from (f"   {line}" for line in lines)
 
 
-def _alarm(home: Home, item: Item) -> str:
-    return arrival_line(home, item)
+_flat = chain.from_iterable
+
+
+def _ringing(home: Home, alarm: Item, found: Handover) -> Iterator[str]:
+    """Yield an alarm that nobody acknowledged; below, what was reported of it since."""
+    yield arrival_line(home, alarm)
+    report = found.reports.get(alarm.id)
+    if report is not None:
+        sentence = _("终报已到：{line}") if report.header.stage == "final" else _("最近的报告：{line}")
+        yield _BELOW + sentence.format(line=arrival_line(home, report))
+
+
+def _open_alarm(home: Home, each: OpenAlarm, found: Handover) -> Iterator[str]:
+    """Yield an alarm; below, its newest report and what others wrote about it."""
+    yield arrival_line(home, each.alarm)
+    if each.latest.id != each.alarm.id:
+        yield _BELOW + _("最近的报告：{line}").format(line=arrival_line(home, each.latest))
+    unanswered = {letter.id for letter in found.letters}
+    for letter in each.letters:
+        sentence = _("来信，还没有答复：{line}") if letter.id in unanswered else _("来信：{line}")
+        yield _BELOW + sentence.format(line=arrival_line(home, letter))
 
 
 def _own(home: Home, each: OwnEvent) -> str:
