@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
@@ -15,6 +16,7 @@ from yizhan.consumers.items import InboxQuery
 from yizhan.consumers.labels import State, Warn
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.payloads.letters import is_letter
+from yizhan.schemas.payloads.table import ASSISTANCE_REQUEST
 
 NIGHT = NOW.replace(hour=15, minute=30)  # 23:30 there
 NO_STAGE = {"stage": None, "touches": None}
@@ -65,6 +67,29 @@ def test_each_urgent_word_of_a_batch_rings_at_once_also_at_night(bell: Bell, mad
     said = {"flash": "特急", "urgent": "加急"}[priority]
     assert made[0].titles == [f"【驿站】{said}来信：通知"] * 3
     assert made[0].heard[0]["message"] == "来自 寿宁县\n请打开收件箱"
+    assert [len(each.heard) for each in made[1:]] == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "rings"),
+    [
+        ({"priority": "urgent", "wants": "assistance"}, True),
+        ({"priority": "routine", "wants": "assistance"}, False),
+        ({"priority": "urgent", "wants": None}, False),
+        ({"priority": "urgent", "wants": "assistance", "status": "Exercise"}, False),
+    ],
+)
+def test_an_urgent_request_rings_at_night_once_and_no_ladder_follows(
+    bell: Bell, made: list[Phone], attributes: dict[str, Any], *, rings: bool
+) -> None:
+    """It is no alarm, but somebody waits for an answer tonight; what is not urgent or asks nothing can wait."""
+    bell.listener.clock.now = NIGHT
+    header = bell.listener.world.header(PARTNER, (ME,), type=ASSISTANCE_REQUEST, **NO_STAGE, **attributes)
+    bell.listener.deliver(bell.listener.world.seal(header, b"{}"))
+    bell.ring()
+    bell.restart()
+    bell.ring(timedelta(hours=2))
+    assert made[0].titles == ["【驿站】加急来信：办案协作请求"] * rings
     assert [len(each.heard) for each in made[1:]] == [0, 0, 0]
 
 

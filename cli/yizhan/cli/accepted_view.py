@@ -10,6 +10,7 @@ from yizhan.producers.numbering import Accepted
 from yizhan.schemas.actions import Action
 from yizhan.schemas.header import split_id
 from yizhan.schemas.i18n import _
+from yizhan.schemas.payloads.letters import PRIORITIES
 from yizhan.services.home import Home
 from yizhan.services.labels import arrival
 from yizhan.services.outbox import sending_trouble
@@ -69,6 +70,9 @@ def accepted_lines(home: Home, sent: Accepted) -> list[str]:
                 because=home.localized(made.because),
             )
         )
+    if sent.rings:
+        sentence = _("  {priority}：到达后对方的铃立即响一次，不分昼夜")
+        lines.append(sentence.format(priority=_(PRIORITIES[sent.priority])))
     return lines
 
 

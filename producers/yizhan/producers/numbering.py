@@ -28,6 +28,7 @@ from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.payloads import Payload, encode
 from yizhan.schemas.payloads.codec import faults, not_json
+from yizhan.schemas.payloads.letters import presses
 from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.policy import Decision, Policy, Way, decide
 from yizhan.schemas.policy_facts import Words
@@ -54,7 +55,8 @@ class Accepted:
 
     ``decisions`` are the sender's own, by recipient. ``duplicate``: it was there already, under
     the same ``external_ref``; ``differs``: its content differs from the one sent, and was *not* sent.
-    ``clock_suspect``: its time is in the future; the station admits it with a mark.
+    ``clock_suspect``: its time is in the future; the station admits it with a mark. ``rings``: it is no alarm, but
+    rings once where it arrives at once, at any hour, because of its ``priority``.
     """
 
     id: str
@@ -64,6 +66,8 @@ class Accepted:
     duplicate: bool = False
     differs: bool = False
     clock_suspect: bool = False
+    rings: bool = False
+    priority: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,10 @@ def accept(conn: sqlite3.Connection, event: OutgoingEvent, signing: SigningConte
     event_hash = parse_envelope(envelope).hash
     _store(conn, event, header, envelope, event_hash, decisions, now)
     suspect = instant(header.time) - now > CLOCK_TOLERANCE
-    return Accepted(header.id, event_hash, event.to, decisions, clock_suspect=suspect)
+    rings = presses(header) and any(each.way == Way.NOTICE for each in decisions.values())
+    return Accepted(
+        header.id, event_hash, event.to, decisions, clock_suspect=suspect, rings=rings, priority=header.priority
+    )
 
 
 def _check_parties(to: tuple[str, ...], signing: SigningContext) -> None:

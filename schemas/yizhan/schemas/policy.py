@@ -75,7 +75,10 @@ PROTOCOL: Final = Route(
     id="protocol",
     when=({"type": SYSTEM_TYPES},),
     then=Way.NOTICE,
-    because=Words(zh="系统回执与通知即时静默送达", en="receipts and notices travel at once, quietly"),
+    because=Words(
+        zh="系统回执、通知和民警来信即时送达，不是报警",
+        en="receipts, notices and letters travel at once, and are no alarm",
+    ),
 )
 """Rule 5, tried before every table."""
 

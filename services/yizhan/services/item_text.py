@@ -15,11 +15,10 @@ from typing import Final
 
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import sentence
-from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import _, join_list, join_sentences, with_note
 from yizhan.schemas.matters import MatterEvent
 from yizhan.schemas.payloads import ReadPayload, Shown, lines
-from yizhan.schemas.payloads.letters import PRESSING, PRIORITIES, header_facts, headline, officer_name, state_name
+from yizhan.schemas.payloads.letters import PRIORITIES, header_facts, headline, officer_name, presses, state_name
 from yizhan.schemas.payloads.table import type_name
 from yizhan.services.home import Home
 from yizhan.services.labels import stage_name, way_name
@@ -178,5 +177,5 @@ def arrival_line(home: Home, item: Item) -> str:
 
 
 def is_pressing(item: Item) -> bool:
-    """Tell whether an item is a word that its writer calls urgent: shown at once, though it rings nobody for ever."""
-    return item.type == NOTICE and item.is_letter and item.header.priority in PRESSING
+    """Tell whether an item is a word or a request that its writer calls urgent: shown at once, rung once."""
+    return item.is_letter and presses(item.header)

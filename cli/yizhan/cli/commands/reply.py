@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import click
@@ -57,14 +58,13 @@ def command(
     if as_json:
         print_json(fields_of(sent.accepted, _ACCEPTED) | {"priority": sent.priority, "rings": sent.rings})
     else:
-        tell("\n".join([*accepted_lines(home, sent.accepted), _rings(sent)]))
+        tell("\n".join([*accepted_lines(home, sent.accepted), *_waits(sent)]))
     say_if_nobody_sends(home, county)
 
 
-def _rings(sent: SentReply) -> str:
-    """Say whether it rings at the other side, and how it would."""
-    priority = _(PRIORITIES[sent.priority])
+def _waits(sent: SentReply) -> Iterator[str]:
+    """Say that it does not ring at once at the other side, and how it would."""
     if sent.rings:
-        return _("  {priority}：到达后对方的铃立即响一次，不分昼夜").format(priority=priority)
+        return
     sentence = _("  {priority}：到达后列在对方收件里，对方的铃按通知合并告知，夜间等到早上；要立即响铃，请用 {option}")
-    return sentence.format(priority=priority, option="--priority urgent")
+    yield sentence.format(priority=_(PRIORITIES[sent.priority]), option="--priority urgent")

@@ -4,8 +4,9 @@ Law 4: a step of an alarm's ladder has one name, whether our clock or the statio
        earlier of the two instants.
 
 Rule 1: alarms and the steps of an alarm that nobody acknowledged ignore the quiet hours.
-Rule 2: a person's notice that is flash or urgent rings like an alarm, but once, without a ladder. So does the final
-        report of a fire or disaster that rang here: whoever was called that night is still at work on it.
+Rule 2: a person's notice that is flash or urgent rings like an alarm, but once, without a ladder. So does what is
+        flash or urgent and asks for an answer, such as a request for assistance, and the final report of a fire or
+        disaster that rang here: whoever was called that night is still at work on it.
         Other notices are grouped, outside the quiet hours. A reminder rings at its minute; in the quiet hours it waits
         for their end, unless its term ends before or is one of hours, such as that of a burning fire.
 Rule 3: an alarm older than ``oldest_hours`` does not ring by itself: one ring reports all such alarms.
@@ -32,10 +33,10 @@ from yizhan.consumers.bell.rings import (
 )
 from yizhan.consumers.bell.settings import BellSettings, quiet_until
 from yizhan.consumers.labels import State
-from yizhan.schemas.header import NOTICE, Header, parse_header
+from yizhan.schemas.header import Header, parse_header
 from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_facts
 from yizhan.schemas.obligation_steps import ENDS, NOT_OWED, OPENED, OVERDUE, RUNGS, Rung
-from yizhan.schemas.payloads.letters import PRESSING
+from yizhan.schemas.payloads.letters import presses
 from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import written
 
@@ -106,7 +107,7 @@ class RingPlanner:
         where = RUNGS[0] if rung == "nobody" else rung
         if item.ends is not None:
             return [Plan(item.ends, FINAL_STEP, where, "alarm", _settled(item.received, now), item.id)]
-        if item.type == NOTICE and parse_header(item.header).priority in PRESSING:
+        if presses(parse_header(item.header)):
             # What somebody writes by hand and calls urgent waits for no other, and for no morning.
             return [Plan(item.id, LETTER_STEP, where, "alarm", _settled(item.received, now), item.id)]
         if rung == "nobody":

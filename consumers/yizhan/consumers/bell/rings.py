@@ -21,7 +21,7 @@ RingState = Literal["due", "tried", "delivered", "failed", "dropped"]
 ALARM_STEP: Final = "alarm"
 NOTICE_STEP: Final = "notice"
 LETTER_STEP: Final = "letter"
-"""Steps that no charter names: the first ring of an item. ``letter``: a person's word that is flash or urgent."""
+"""Steps that no charter names: the first ring of an item. ``letter``: an urgent word or request."""
 FINAL_STEP: Final = "final"
 """The one ring for the end of a matter that rang here; its subject is the matter."""
 SAID_ONCE: Final = (NOTICE_STEP, LETTER_STEP, FINAL_STEP)

@@ -42,6 +42,19 @@ def is_letter(header: Header, raw: Mapping[str, Any] | None) -> bool:
     return raw.get("kind") == TEXT
 
 
+def presses(header: Header) -> bool:
+    """Tell whether what a person wrote is to be heard at any hour: it is flash or urgent, and waits for a person.
+
+    That is a notice, or what asks for an answer (``wants``: a request for assistance, a plan to be countersigned). An
+    exercise, and what takes something back, ask nobody for anything tonight.
+    """
+    if header.priority not in PRESSING:
+        return False
+    return header.type == NOTICE or (
+        header.wants is not None and header.withdraws is None and header.status == "Actual"
+    )
+
+
 def header_facts(header: Header, update: int | None = None) -> Iterator[str]:
     """Yield priority, grade, certainty and which report it is, as far as the header says them.
 
