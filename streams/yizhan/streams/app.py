@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import faust
+import mode.loop
 from aiokafka.errors import KafkaError
 from faust.tables import TableManager
 from faust.transport.drivers.aiokafka import Consumer
@@ -264,6 +265,7 @@ def read(event: EventT[Any]) -> Record:
 
 def _faust_app(connection: KafkaConnection, settings: Settings, data_folder: Path) -> App:
     """Configure Faust: nothing is stored on disk, no topic is created, offsets are committed by us."""
+    mode.loop.use("uvloop")
     guarded_records.install()
     fair_fetching.install()
     bounded_requests.install()
