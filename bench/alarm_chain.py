@@ -189,6 +189,7 @@ class Chain:
             yield heard
         finally:
             settings.unlink()
+            pipe.unlink()
             time.sleep(2)  # the inbox looks for it each second
 
 
