@@ -6,6 +6,8 @@ GIVEN: dict[str, str] = {
     "attachments.attach_files": "an outbox that the caller opened",
     "broker.apply_declaration": "asks Kafka, and no store of a county",
     "broker.broker_status": "asks Kafka, and no store of a county",
+    "broker.plan_revocation": "asks Kafka, and no store of a county",
+    "broker.revoke_certificate": "asks Kafka, and no store of a county",
     "broker.run_broker": "asks Kafka, and no store of a county",
     "broker.start_broker": "asks Kafka, and no store of a county",
     "broker.stop_broker": "asks Kafka, and no store of a county",
