@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -88,9 +89,19 @@ def test_what_expires_soon_is_renewed(tls: Path) -> None:
 
 def test_another_authoritys_certificates_are_replaced(tls: Path, tmp_path: Path) -> None:
     """After a new authority everybody gets a certificate of it."""
-    for name in ("key.pem", "cert.pem"):
-        (tls / "authority" / name).unlink()
+    ensure_certificates(tmp_path / "new", [], now=NOW)
+    shutil.rmtree(tls / "authority")
+    shutil.copytree(tmp_path / "new" / "authority", tls / "authority")
     assert ensure_certificates(tls, NAMES, now=NOW) == NAMES
+
+
+def test_an_office_that_starts_a_broker_keeps_the_key_that_the_station_gave_it(tls: Path) -> None:
+    """Without the authority nothing is made anew: the office would be cut off."""
+    shutil.rmtree(tls / "authority")
+    before = {path: path.read_bytes() for path in tls.rglob("*.pem")}
+    with pytest.raises(CertificateFailed, match="made on the station's machine"):
+        ensure_certificates(tls, [*NAMES, "station"], now=NOW)
+    assert {path: path.read_bytes() for path in tls.rglob("*.pem")} == before
 
 
 def test_a_half_made_principal_is_finished(tls: Path) -> None:

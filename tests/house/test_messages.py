@@ -12,7 +12,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from tests.house.tree import FOLDERS, ROOT, sources, syntax
+from tests.house.tree import FOLDERS, ROOT, nodes, sources
 
 KEYWORDS = ("_", "marked")
 PATH = ROOT / "schemas/yizhan/schemas/locale/en/LC_MESSAGES/yizhan.po"
@@ -150,7 +150,7 @@ def test_only_plain_sentences_are_wrapped() -> None:
     wrong = [
         f"{name}:{node.lineno}"
         for name, text in sources(*FOLDERS)
-        for node in ast.walk(syntax(text))
+        for node in nodes(text)
         if is_wrapping(node) and not is_plain(node)
     ]
     assert wrong == []

@@ -25,6 +25,8 @@ from yizhan.deploy.home import apply
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.schemas import topics
 from yizhan.schemas.sample import SIX
+from yizhan.services.home import Home
+from yizhan.services.status import home_status
 
 MINE, OTHER, AUDITOR = topics.county(ME), topics.county(PARTNER), topics.AUDITOR
 ALERTS = TopicPartition(topics.alerts(ME), 0)
@@ -142,7 +144,8 @@ def test_an_old_copy_of_the_home_does_not_bring_a_revoked_certificate_back(clust
 def test_a_station_whose_certificate_is_revoked_ends_and_goes_on_where_it_was(
     cluster: Cluster, alliance: Alliance, tmp_path: Path
 ) -> None:
-    """The running worker ends by itself; started again, it takes the new certificate, and no event is lost."""
+    """The running worker ends by itself; with the new certificate it goes on, and no event is lost."""
+    steal(cluster, topics.STATION, tmp_path)
     alerts, connection = topics.alerts(PARTNER), cluster.connection("admin")
     with running_station(alliance, tmp_path / "log") as station:
         start = alliance.end(alerts)
@@ -152,8 +155,20 @@ def test_a_station_whose_certificate_is_revoked_ends_and_goes_on_where_it_was(
         revocation.revoke(cluster.home, connection, SIX, planned, now=datetime.now(UTC))
         alliance.publish(alliance.world.event(ME, (PARTNER,), time=now_text()), source=ME)
         until(lambda: not station.running(), "the end of the worker")
+        mine, new = cluster.home / "tls" / topics.STATION, tmp_path / "new"
+        mine.rename(new)
+        shutil.copytree(tmp_path / "stolen", mine)
+        assert "no_rights" in problems(cluster.home)
+        shutil.rmtree(mine)
+        new.rename(mine)
+        assert "no_rights" not in problems(cluster.home)
         station.start()
         assert len(cluster.read(OTHER, alerts, start, count=2)) == 2
+
+
+def problems(home: Path) -> set[str]:
+    """Return the codes that ``yizhan status`` shows."""
+    return {each.code for each in home_status(Home(home)).problems}
 
 
 def reads(connection: KafkaConnection) -> bool:

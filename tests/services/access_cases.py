@@ -87,7 +87,9 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "proofs": ("check_proof", "prove_event", "require_cosigned"),
     "alarms": ("is_for_people",),
     "quarter_closing": ("close_quarters",),
+    "event_ids": ("full_id",),
     "replies": ("last_drafter", "send_reply"),
+    "replies.SentReply": ("rings",),
     "reportable": ("reportable_hotspots",),
     "bell.ChannelTest": ("delivered",),
     "cap": ("take_messages",),
@@ -125,7 +127,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
         "member_names", "missing_fields", "open_form", "send_draft",
     ),
     "envelopes": ("is_envelope", "judge_envelope", "seal_envelope", "unverified_attributes"),
-    "files": ("already_there", "write_new"),
+    "files": ("already_there", "write_again", "write_new"),
     "hotspots": ("read_hotspots", "send_hotspots"),
     "inbox": ("list_aside",),
     "keys": (
@@ -164,6 +166,9 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "sample": ("make_sample",),
     "sample_files": ("write_samples",),
     "sending": ("open_sender",),
+    "watching.Pulse": ("beats",),
+    "watching.Outage": ("look",),
+    "watching.ProcessWatch": ("look", "work"),
     "tables": ("check_free", "import_table", "read_table", "write_rejects", "write_template"),
     "stores": ("drafts_path", "inbox_path", "open_drafts", "outbox_path", "read_drafts"),
 }  # fmt: skip

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from yizhan.deploy.errors import CertificateFailed
 from yizhan.deploy.generations import common_name, recorded
 from yizhan.deploy.jars import locked
 
@@ -59,16 +60,31 @@ def ensure_certificates(
     ``now`` is aware. ``hosts`` are the DNS names and addresses under which the certificates may
     serve. Returns the principals that were given a new certificate. Raises ``OSError`` when the
     folder cannot be written, ``ValueError`` for a damaged PEM file, :class:`CertificateFailed` for a
-    damaged record of generations.
+    damaged record of generations, and where the certificates are of an authority that is elsewhere.
     """
     tls.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locked(tls / "lock"):
+        _require_own(tls, principals)
         authority, generations = _authority(tls / AUTHORITY, now), recorded(tls)
         names = {principal: common_name(principal, generations.get(principal, 1)) for principal in principals}
         made = [principal for principal, name in names.items() if _stale(tls / principal, name, authority, now)]
         for principal in made:
             _issue(tls / principal, names[principal], authority, now, valid_days, hosts)
     return tuple(made)
+
+
+def expiry(cert: Path) -> datetime:
+    """Return when a certificate expires. Raises ``OSError`` or ``ValueError`` for a file that is none."""
+    return x509.load_pem_x509_certificate(cert.read_bytes()).not_valid_after_utc
+
+
+def _require_own(tls: Path, principals: Sequence[str]) -> None:
+    """Raise where an office keeps what the station gave it: a new authority would replace its key."""
+    if not (tls / AUTHORITY / "cert.pem").exists() and any((tls / each / "ca.pem").exists() for each in principals):
+        raise CertificateFailed(
+            f"{tls}: expected the authority that issued these certificates, got none: they are made on the station's "
+            f"machine. For a new authority move {tls} aside; every office then needs new files"
+        )
 
 
 def _authority(folder: Path, now: datetime) -> _Authority:

@@ -15,6 +15,7 @@ from yizhan.deploy import admin, generations
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.certificates import AUTHORITY, BROKER, ensure_certificates
 from yizhan.deploy.jars import Progress
+from yizhan.deploy.rehearsal import ensure_archive
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.settings import FILE_NAME
 from yizhan.schemas import topics
@@ -48,6 +49,8 @@ def bring_up(
     """
     setup_home(home, members, now=now)
     broker = Broker(home, cache=cache)
+    if broker.pid() is None:
+        ensure_archive(cache, progress)
     broker.start(progress)
     return broker, apply(home, broker.admin_connection(), members, now=now)
 

@@ -11,6 +11,7 @@ from yizhan.deploy import revocation
 from yizhan.deploy.broker import Broker, Status
 from yizhan.deploy.certificates import BROKER
 from yizhan.deploy.home import apply, bring_up, setup_home
+from yizhan.deploy.rehearsal import ensure_archive
 from yizhan.deploy.revocation import Revocation
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import topics
@@ -28,7 +29,10 @@ def start_broker(home: Home, progress: Progress = SILENT) -> tuple[Status, tuple
 def run_broker(home: Home, report: Callable[[str], None]) -> None:
     """Become the broker; return only if one is running already. ``report`` takes what is done before."""
     setup_home(home.path, _members(home), now=utc_now())
-    Broker(home.path).run(report)
+    broker = Broker(home.path)
+    if broker.pid() is None:
+        ensure_archive(progress=report)
+    broker.run(report)
 
 
 def stop_broker(home: Home) -> bool:

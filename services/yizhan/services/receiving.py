@@ -18,6 +18,7 @@ from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.own_obligations import own_obligation_counts
 from yizhan.services.stores import open_inbox, open_outbox
+from yizhan.services.watching import ProcessWatch
 
 MakeRinger = Callable[[Inbox], Ringer]
 """Makes the bell of an inbox; it is entered once no other process can read the inbox."""
@@ -40,7 +41,7 @@ class Receiver:
         all_content: bool = False,
         make_ringer: MakeRinger | None = None,
     ) -> None:
-        """Receive until ``stop``.
+        """Receive until ``stop``, and watch the outbox of this county.
 
         Args:
             stop: looked at ten times a second.
@@ -65,6 +66,7 @@ class Receiver:
                     feed.begin(stop)
                 if make_ringer is not None:
                     ringer = running.enter_context(make_ringer(self.inbox))
+                running.enter_context(ProcessWatch(self.home, self.inbox.county, "inbox"))
 
             def stored() -> None:
                 if ringer is not None:

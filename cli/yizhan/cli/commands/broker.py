@@ -7,7 +7,8 @@ import click
 from yizhan.cli.asking import require_yes
 from yizhan.cli.click_options import Group, json_option, option
 from yizhan.cli.context import current_home
-from yizhan.cli.output import fields_of, print_json, print_pairs, progress, say, tell
+from yizhan.cli.output import fields_of, print_json, print_pairs, say, tell
+from yizhan.cli.screen import progress
 from yizhan.deploy.broker import Status
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.broker import (
