@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,17 @@ from yizhan.schemas.checkpoints import cosign, cosigner_name, open_checkpoint
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.notes import parse
 from yizhan.schemas.statements import read_dated
+from yizhan.schemas.timestamps import written
 from yizhan.services.home import Home
 from yizhan.services.keys import cosigner, ledger_keys, station_keys
 from yizhan.services.ledger import ledger_folder
 from yizhan.services.sample import make_sample
 from yizhan.services.stores import open_inbox, open_outbox, read_outbox
 from yizhan.streams.closing import BookRecord, CloseRequest, Period
-from yizhan.streams.station import Output, handle
+from yizhan.streams.followups import Follower
+from yizhan.streams.obligation_table import ObligationTable
+from yizhan.streams.station import EventObligations, Output, handle
+from yizhan.streams.ticks import Tick
 
 FIRE: dict[str, Any] = {
     "type": "yizhan.incident.forest_fire.v1",
@@ -81,6 +85,8 @@ class Station:
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.closed: dict[str, list[Manifest]] = {}
         """What was closed of each county's book, the newest last."""
+        members = self.app.charter.members
+        self.follower = Follower(ObligationTable(), self.app.charters, lambda _moment: self.key, members, {})
 
     def carry(self, sender: str) -> None:
         """Take what an outbox has not sent yet through the station."""
@@ -96,8 +102,23 @@ class Station:
     def take(self, sender: str, value: bytes | None) -> None:
         """Handle one record of a county's events topic."""
         now = self.clock()
-        record = Record(topics.events(sender), 0, next(self.offsets), now, value)
-        for output in handle(record, self.app.charters.in_force(now), self.key, "memory").outputs:
+        record, charter = (
+            Record(topics.events(sender), 0, next(self.offsets), now, value),
+            self.app.charters.in_force(now),
+        )
+        obligations = EventObligations(lambda admitted: self.follower.observe(record, admitted, charter))
+        handled = handle(record, charter, self.key, "memory", obligations=obligations)
+        self.write(now, handled.outputs, self.follower.follow(record, handled).outputs)
+
+    def tick(self) -> None:
+        """Let the station look at what is due."""
+        now = self.clock()
+        tick = Record(topics.TICKS, 0, next(self.offsets), now, Tick(at=written(now)).to_bytes())
+        self.write(now, self.follower.tick(tick).outputs)
+
+    def write(self, now: datetime, *outputs: Iterable[Output]) -> None:
+        """Put records on their topics."""
+        for output in chain(*outputs):
             self.topics.setdefault(output.topic, []).append((output, int(now.timestamp() * 1000)))
 
     def says(self, statement: bytes) -> None:
@@ -106,14 +127,15 @@ class Station:
 
     def deliver(self, county: str) -> list[str]:
         """Let a county's inbox receive what is new for it, and send its receipts; what became of each."""
-        topic = topics.alerts(county)
-        new = self.topics.get(topic, [])[self.read.get(topic, 0) :]
+        became: list[str] = []
         with open_inbox(self.app, county, TerminalPassphrase()) as inbox:
-            became: list[str] = [
-                inbox.receive(_arrived(output, number, at, "alert")).became for number, (output, at) in enumerate(new)
-            ]
+            for kind, topic in (("alert", topics.alerts(county)), ("posting", topics.postings(county))):
+                new = self.topics.get(topic, [])[self.read.get(topic, 0) :]
+                for number, (output, at) in enumerate(new):
+                    outcome = inbox.receive(_arrived(output, number, at, kind))
+                    became += [each.became for each in outcome.told()]
+                self.read[topic] = self.read.get(topic, 0) + len(new)
             inbox.tick(0.0)
-        self.read[topic] = self.read.get(topic, 0) + len(new)
         return became
 
     def log(self, minutes_later: int = 0) -> None:
@@ -161,8 +183,8 @@ class Station:
 
 
 def _arrived(output: Output, number: int, at: int, kind: Kind) -> Arrived:
-    assert output.header is not None
-    return Arrived(kind, 0, number, at, output.value, (output.header,))
+    headers = () if output.header is None else (output.header,)
+    return Arrived(kind, 0, number, at, output.value, headers)
 
 
 def publish(yizhan: Run, county: str, *drafts: dict[str, Any]) -> list[str]:
