@@ -20,11 +20,13 @@ from yizhan.ledger.statement_keys import read_statement
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.schedule import Patience
 from yizhan.producers.station_replies import PostingRecord
-from yizhan.schemas import topics
+from yizhan.schemas import dsse, topics
 from yizhan.schemas.admit import Record
 from yizhan.schemas.checkpoints import cosign, cosigner_name, open_checkpoint
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.notes import parse
+from yizhan.schemas.postmark import CONTENT_TYPE_ADMITTED, Postmark
 from yizhan.schemas.statements import read_dated
 from yizhan.schemas.timestamps import written
 from yizhan.services.home import Home
@@ -120,6 +122,16 @@ class Station:
         """Put records on their topics."""
         for output in chain(*outputs):
             self.topics.setdefault(output.topic, []).append((output, int(now.timestamp() * 1000)))
+
+    def steps(self) -> dict[tuple[str, str], Followup]:
+        """Return the steps of obligations that postmarks said: (obligation, step) → step."""
+        said = [output.value for output, _at in self.topics.get(topics.AUDIT, [])]
+        marks = [each for each in said if dsse.unverified_type(each) == CONTENT_TYPE_ADMITTED]
+        return {
+            (step.obligation, step.step): step
+            for each in marks
+            for step in read_dated(Postmark, each, self.app.charters)[0].steps()
+        }
 
     def says(self, statement: bytes) -> None:
         """Let the station say something of its own."""
