@@ -22,7 +22,7 @@ from yizhan.schemas.keys import SealingKey, SigningKey
 from yizhan.schemas.obligation_engine import ObligationEngine
 from yizhan.schemas.policy import decide
 from yizhan.schemas.postmark import Decided, Origin, Postmark
-from yizhan.schemas.postmark_steps import EventStamp, entries
+from yizhan.schemas.postmark_steps import EventStamp, postmark_entries
 from yizhan.schemas.sample import SIX, MemberKeys, charter_files
 from yizhan.schemas.timestamps import written
 
@@ -148,7 +148,7 @@ class World:
         )
         ways = {code: decided.way for code, decided in admitted.decisions.items()}
         steps = ObligationEngine().observe(admitted.header, admitted.verified.hash, ways, record.received, self.charter)
-        opens, ends = entries(steps, event)
+        opens, ends = postmark_entries(steps, event)
         return Postmark(
             record_sha256=hashlib.sha256(value).hexdigest(),
             origin=Origin(cluster=CLUSTER, topic=record.topic, partition=0, offset=record.offset),

@@ -96,7 +96,7 @@ class Ends(ContractModel):
         return self
 
 
-def entries(followups: Iterable[Followup], stamp: EventStamp) -> tuple[tuple[Opens, ...], tuple[Ends, ...]]:
+def postmark_entries(followups: Iterable[Followup], stamp: EventStamp) -> tuple[tuple[Opens, ...], tuple[Ends, ...]]:
     """Write the steps of an event as entries of its postmark, at most ``MOST`` of each kind (rule 2)."""
     opens, ends, seen = list[Opens](), list[Ends](), set[tuple[str, str]]()
     for each in followups:

@@ -24,7 +24,7 @@ from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Ref
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import KAFKA_HEADER, Decided, Origin, Postmark
-from yizhan.schemas.postmark_steps import EventStamp, entries
+from yizhan.schemas.postmark_steps import EventStamp, postmark_entries
 from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def refuse_together(last: Record, refused: Handled, first: int, key: SigningKey)
 def _admission(admitted: Admitted, seen: Postmark, steps: Sequence[Followup], newest: int) -> dict[str, Any]:
     """Return what a postmark says of an admitted event."""
     event = Ref(id=admitted.header.id, hash=admitted.verified.hash.hex())
-    opens, ends = entries(steps, EventStamp(event, seen.received, seen.charter))
+    opens, ends = postmark_entries(steps, EventStamp(event, seen.received, seen.charter))
     return {
         "id": event.id,
         "hash": event.hash,
