@@ -142,7 +142,7 @@ def test_what_an_alarm_opens_is_said_once_by_its_postmark(watch: Watch) -> None:
 def test_whom_an_event_does_not_reach_at_once_gets_a_statement(watch: Watch) -> None:
     """Who has it with the quarter learns at once what he owes, by the very step that the postmark says."""
     begun = len(watch.told)
-    plain = {"stage": None, "touches": None, "priority": "routine"}
+    plain: dict[str, Any] = {"stage": None, "touches": None, "priority": "routine"}
     handled = watch.stamp(
         record := watch.event(SOURCE, (THIRD, PARTNER), type=INTELLIGENCE_REPORT, wants="feedback", **plain)
     )

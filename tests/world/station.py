@@ -141,7 +141,8 @@ class Station:
         """Let a county's inbox receive what is new for it, and send its receipts; what became of each."""
         became: list[str] = []
         with open_inbox(self.app, county, TerminalPassphrase()) as inbox:
-            for kind, topic in (("alert", topics.alerts(county)), ("posting", topics.postings(county))):
+            places: dict[Kind, str] = {"alert": topics.alerts(county), "posting": topics.postings(county)}
+            for kind, topic in places.items():
                 new = self.topics.get(topic, [])[self.read.get(topic, 0) :]
                 for number, (output, at) in enumerate(new):
                     outcome = inbox.receive(_arrived(output, number, at, kind))

@@ -97,7 +97,8 @@ class Postmark(StationStatement):
         if self.id is None or self.hash is None:
             return ()
         stamp = EventStamp(Ref(id=self.id, hash=self.hash), self.received, self.charter)
-        return tuple(step for entry in (*(self.ends or ()), *(self.opens or ())) for step in entry.followups(stamp))
+        entries: tuple[Opens | Ends, ...] = (*(self.ends or ()), *(self.opens or ()))
+        return tuple(step for entry in entries for step in entry.followups(stamp))
 
     @model_validator(mode="after")
     def _admitted_or_refused(self) -> Self:
