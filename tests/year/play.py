@@ -28,6 +28,7 @@ from tests.year.predicted import Step
 from tests.year.table import Row
 from yizhan.consumers.arrivals import Arrived, Kind
 from yizhan.consumers.inbox import Inbox
+from yizhan.consumers.labels import Warn
 from yizhan.producers.drafts import Office, parse_draft
 from yizhan.producers.outbox import Outbox
 from yizhan.producers.schedule import Patience
@@ -309,6 +310,15 @@ class Year:
             Step(name, step, _naive(at), _naive(due), tuple(owes.split()), tuple(owed.split()), to_whom, by)
             for name, step, at, due, owes, owed, to_whom, by in found
         }
+
+    def disputed(self) -> list[str]:
+        """List items whose county finds that no rule gives what their postmark says of obligations."""
+        return [
+            f"{county.code}: {item.id}: what its postmark opens or ends follows from no rule"
+            for county in self.counties.values()
+            for item in county.inbox.items()
+            if Warn.OBLIGATIONS_DIFFER in item.warnings
+        ]
 
     def lost(self, closed: datetime) -> list[str]:
         """List events that a recipient's inbox does not have though they went at once, or before a closing."""

@@ -113,18 +113,12 @@ def find(evidence: Evidence, charters: Charters, hotspots: Iterable[ReportableHo
         charters: versions with keys and rules.
         hotspots: detections of a satellite file that each county had to report.
     """
-    now = evidence.logged.checkpoint.at
-    found = [
-        finding
-        for event in evidence.human_events()
-        for finding in (
-            *_timely(evidence, event, charters, now),
-            *_keys(event, charters),
-            *_decisions(event, charters),
-        )
-    ]
-    stated = set(_stated(evidence))
-    found = [each for each in found if (each.id, each.county, each.rule) not in stated]
+    now, stated = evidence.logged.checkpoint.at, set(_stated(evidence))
+    found = list[Finding]()
+    for event in evidence.human_events():
+        measured = _timely(evidence, event, charters, now)
+        found += [each for each in measured if (each.id, each.county, each.rule) not in stated]
+        found += [*_keys(event, charters), *_decisions(event, charters)]
     found += _owed(evidence, charters, now)
     found += [*_refused(evidence), *_contradictions(evidence), *_asides(evidence), *_journals(evidence)]
     found += _missing(evidence, hotspots)
