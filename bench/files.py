@@ -23,6 +23,7 @@ from yizhan.consumers.files import FileStore
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.file_sealing import attach
 from yizhan.producers.outbox import Outbox
+from yizhan.runtime.clock import utc_now
 from yizhan.schemas.files import MAX_FILE_BYTES
 from yizhan.services.sample_files import write_samples
 
@@ -86,7 +87,7 @@ def measure(ground: Ground) -> dict[str, Any]:
         idle = alarms(outbox, bell, lambda n: n < QUIET)
         before = {"outbox": peak_mib(sender.pid), "inbox": peak_mib(bell.pid)}
         begun = time.monotonic()
-        write_samples(ground.home, (SOURCE, PARTNER))
+        write_samples(ground.home, (SOURCE, PARTNER), utc_now())
         draft = parse_draft(json.loads((ground.home / "event.jsonl").read_text("utf-8").splitlines()[0]))
         letter = attach(outbox, draft.model_copy(update={"to": (PARTNER,), "external_ref": "film"}), [film])
         sealed = time.monotonic() - begun

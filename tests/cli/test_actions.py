@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 import pytest
 
-import yizhan
+from tests.house.tree import FOLDERS, is_action, nodes, sources
 from tests.world.command import run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.cli.actions import COMMANDS, command_of
@@ -70,27 +70,26 @@ def test_an_offered_command_is_taken_by_the_parser(
     parse(home, [words.get(word, word) for word in shlex.split(command_of(Action.to(kind, **PARAMS)))[1:]])
 
 
-def trees() -> Iterator[tuple[str, ast.AST]]:
-    """Yield every source of the project but the table itself, by its name."""
-    for folder in yizhan.__path__:
-        for path in Path(folder).rglob("*.py"):
-            if path.parts[-2:] != ("cli", "actions.py"):
-                yield "/".join(path.parts[-2:]), ast.parse(path.read_text("utf-8"))
+def all_nodes() -> Iterator[tuple[str, ast.AST]]:
+    """Yield every node of every source of the project but the table itself, each with folder and file."""
+    for name, text in sources(*FOLDERS):
+        if not name.endswith("cli/actions.py"):
+            for node in nodes(text):
+                yield "/".join(name.split("/")[-2:]), node
 
 
 def test_each_kind_is_named_by_somebody() -> None:
     """A kind that no module names is a command that is never offered: it does not stand in the table."""
-    nodes = [node for _name, tree in trees() for node in ast.walk(tree)]
-    assert set(COMMANDS) - {node.value for node in nodes if isinstance(node, ast.Constant)} == set()
+    named = {node.value for _file, node in all_nodes() if isinstance(node, ast.Constant)}
+    assert set(COMMANDS) - named == set()
 
 
 def test_an_action_names_the_county_where_it_is_known() -> None:
     """In a home of several counties an offered command without ``--county`` is refused; few places know none."""
     bare = {
-        (name, ast.literal_eval(node.args[0]))
-        for name, tree in trees()
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Action.to"
+        (file, ast.literal_eval(node.args[0]))
+        for file, node in all_nodes()
+        if is_action(node)
         if "{county}" in COMMANDS.get(getattr(node.args[0], "value", ""), "")
         if "county" not in {each.arg for each in node.keywords}
     }

@@ -13,8 +13,9 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.house.tree import ROOT
+from tests.house.tree import ROOT, syntax
 from tests.world.command import Run
+from tests.world.each import each
 from yizhan.cli.click_classes import Command, Group, Option, first_sentence
 from yizhan.cli.language import choose_language
 from yizhan.cli.main import COMMANDS, main
@@ -24,7 +25,7 @@ from yizhan.schemas.payloads import TYPES
 from yizhan.schemas.payloads.table import short_name
 
 STABLE = """
-broker start, broker stop, broker status, broker run, broker apply,
+broker start, broker stop, broker status, broker run, broker apply, broker revoke,
 keys generate, keys show, new, countersign, done, draft list, draft show, draft edit, draft send, draft drop,
 publish, import firms, outbox run, outbox list,
 postings list, station run, digest close, digest list, digest show, inbox run, inbox list, inbox show, inbox ack,
@@ -50,7 +51,7 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[t
 
 TREE = dict(commands(main))
 OURS = {path: command for path, command in TREE.items() if path[:1] != ("demo",)}
-EACH = pytest.mark.parametrize("path", OURS, ids=[" ".join(path) or "yizhan" for path in OURS])
+EACH = each("path", OURS)
 
 
 def test_the_names_are_stable() -> None:
@@ -114,7 +115,7 @@ def test_chinese_marks_are_in_sentences_only() -> None:
         f"{path.relative_to(folder)}: {text}"
         for path in folder.rglob("*.py")
         if path.name not in RECORDS
-        for text in outside_sentences(ast.parse(path.read_text("utf-8")))
+        for text in outside_sentences(syntax(path.read_text("utf-8")))
         if re.search("[（），；：、]", text)
     }
     assert found == set()
@@ -131,8 +132,8 @@ def test_every_option_says_what_it_is_for(path: tuple[str, ...]) -> None:
     assert silent == []
 
 
+@each("name", COMMANDS)
 @pytest.mark.parametrize("language", i18n.LANGUAGES)
-@pytest.mark.parametrize("name", COMMANDS)
 def test_the_table_of_commands_is_their_own_help(name: str, language: str) -> None:
     """What ``yizhan --help`` says of a command, without importing it, is the first sentence of its own help."""
     command = main.get_command(click.Context(main), name)

@@ -123,6 +123,18 @@ def test_a_proof_is_carried_to_where_only_a_charter_is(log: Path, yizhan: Run, t
     assert "只有 1 个" in ran.err
     assert yizhan(*where, "ledger", "verify-proof", str(proof), "--not-final").code == 0
     assert "没有" in yizhan("ledger", "prove", EVENT, "--county", ME).err
+
+
+def test_a_proof_overwrites_no_other_file(log: Path, yizhan: Run, tmp_path: Path) -> None:
+    """The same proof again is no harm; what holds something else stays, unless --force is given."""
+    proof = tmp_path / f"{EVENT}.tlog-proof"
+    assert yizhan("ledger", "prove", EVENT).code == yizhan("ledger", "prove", EVENT).code == 0
+    good = proof.read_bytes()
+    proof.write_bytes(b"mine")
+    ran = yizhan("ledger", "prove", EVENT)
+    assert (ran.code, "没有覆盖" in ran.err, proof.read_bytes()) == (1, True, b"mine")
+    assert yizhan("ledger", "prove", EVENT, "--force").code == 0
+    assert proof.read_bytes() == good
     assert log.is_dir()
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.world.command import Run
-from yizhan.cli import output
+from yizhan.cli import screen
 from yizhan.cli.output import as_json, print_table
 from yizhan.runtime.terminal_text import columns, wrap
 from yizhan.schemas.invisible import escaped
@@ -77,7 +77,7 @@ def test_json_has_utc_and_hex() -> None:
 
 def test_progress_is_silent_where_nobody_looks(capsys: pytest.CaptureFixture[str]) -> None:
     """Bars belong on terminals: a log or a pipe sees none."""
-    with output.progress("working", 3) as bar:
+    with screen.progress("working", 3) as bar:
         bar.advance()
         bar.describe("still")
     assert capsys.readouterr() == ("", "")

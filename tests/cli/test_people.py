@@ -61,6 +61,7 @@ def test_a_reply_is_seen_at_once_and_is_no_second_fire(
     assert said.code == 0, said.err
     reply = json.loads(said.out)["id"]
     assert json.loads(said.out)["decisions"][SHOUNING]["way"] == "notice"
+    assert (json.loads(said.out)["priority"], json.loads(said.out)["rings"]) == ("flash", True)
     exchange(station, QINGYUAN, SHOUNING)
     screen = shown(station.app, SHOUNING, capsys)
     for each in ("通知", "特急", "请速回电", "李四", fire, f"yizhan reply {reply}"):
@@ -78,8 +79,28 @@ def test_a_reply_is_seen_at_once_and_is_no_second_fire(
         assert ("请速回电" in story, "李四" in story) == (True, True)
     back = yizhan("reply", reply, "收到", "--county", SHOUNING, "--priority", "routine", *OFFICER)
     assert back.code == 0, back.err
+    assert "平急：到达后列在对方收件里" in back.out
     exchange(station, SHOUNING, QINGYUAN)
     assert "收到" in yizhan("inbox", "list", "--county", QINGYUAN).out
+
+
+def test_the_end_of_an_id_is_enough_where_one_event_has_it(station: Station, yizhan: Run, fire: str) -> None:
+    """A number or the end of an id, for what came and what was sent; an end of two events names both."""
+    number, longer = fire.rpartition("-")[2], fire[-7:]
+    assert json.loads(yizhan("inbox", "show", number, "--county", QINGYUAN, "--json").out)["id"] == fire
+    ran = yizhan("reply", longer, "请速回电", "--county", QINGYUAN, *OFFICER)
+    assert (ran.code, "特急：到达后对方的铃立即响一次" in ran.out) == (0, True)
+    assert yizhan("inbox", "ack", longer, "--county", QINGYUAN, *OFFICER).code == 0
+    assert json.loads(yizhan("outbox", "show", number, "--county", SHOUNING, "--json").out)["id"] == fire
+    other = yizhan("inbox", "show", "7" + number, "--county", QINGYUAN)
+    assert (other.code, f"没有 7{number}" in other.err) == (1, True)
+    exchange(station, QINGYUAN, SHOUNING)
+    (letter,) = json.loads(yizhan("inbox", "list", "--county", SHOUNING, "--json").out)["items"]
+    (own,) = publish(yizhan, SHOUNING, *[FIRE | {"external_ref": "接-2"}])
+    while not own.endswith("-" + letter["id"].rpartition("-")[2]):
+        (own,) = publish(yizhan, SHOUNING, FIRE | {"external_ref": own})
+    both = yizhan("story", letter["id"].rpartition("-")[2], "--county", SHOUNING)
+    assert (both.code, letter["id"] in both.err, own in both.err) == (1, True, True)
 
 
 def test_a_reply_says_who_writes_it_and_to_what(yizhan: Run, fire: str) -> None:

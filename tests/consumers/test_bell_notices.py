@@ -89,6 +89,33 @@ def test_the_quiet_hours_are_for_notices_and_never_for_alarms(bell: Bell, made: 
     assert made[0].titles[1:] == ["【驿站】通知 2 件"]
 
 
+def test_the_end_of_a_fire_that_rang_is_told_at_night_once(bell: Bell, made: list[Phone]) -> None:
+    """Whoever was called for a fire hears at once that it is over; updates, a second end, and the end of a fire that
+    did not ring here wait for the morning.
+    """
+    bell.listener.clock.now = NIGHT
+    first = fire(bell, NIGHT)
+    bell.ring()
+    fire(bell, NIGHT, subject=first, stage="update")
+    bell.ring(timedelta(minutes=20))
+    assert made[0].titles == [ALARM]
+    fire(bell, bell.listener.clock.now, subject=first, stage="final")
+    bell.ring()
+    bell.restart()
+    bell.ring(timedelta(minutes=20))
+    assert made[0].titles == [ALARM, "【驿站】终报：森林火灾"]
+    assert "来自 寿宁县" in made[0].heard[1]["message"]
+    assert ("final", "duty", "delivered", None) in bell.states()
+    fire(bell, bell.listener.clock.now, subject=first, stage="final")
+    exercise = fire(bell, bell.listener.clock.now, status="Exercise")
+    fire(bell, bell.listener.clock.now, subject=exercise, stage="final")
+    bell.ring(timedelta(minutes=20))
+    assert len(made[0].heard) == 2
+    bell.listener.clock.now = MORNING + timedelta(seconds=1)
+    bell.ring()
+    assert made[0].titles[2:] == ["【驿站】通知 4 件"]
+
+
 def reminder(bell: Bell, step: str, due: timedelta, **said: object) -> None:
     """Let the station remind us of the month's contact."""
     now = bell.listener.clock.now

@@ -13,6 +13,7 @@ import pytest
 
 from yizhan.deploy import jars
 from yizhan.deploy.errors import JarsMissing, ToolMissing
+from yizhan.deploy.java import java
 
 MAVEN = """#!/bin/sh
 for word in "$@"; do case $word in -DoutputDirectory=*) out=${word#*=};; esac; done
@@ -101,7 +102,7 @@ def test_missing_tools_are_named(cache: Path, tmp_path: Path, monkeypatch: pytes
     with pytest.raises(ToolMissing, match="apt install maven"):
         jars.ensure_jars(cache, lambda _: None)
     with pytest.raises(ToolMissing, match="apt install openjdk"):
-        jars.java()
+        java()
 
 
 def test_an_old_java_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,4 +114,4 @@ def test_an_old_java_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         tool.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")
         tool.chmod(0o755)
         with pytest.raises(ToolMissing, match=f"expected Java 17 or later, got {found};"):
-            jars.java()
+            java()

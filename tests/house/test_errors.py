@@ -6,9 +6,9 @@ import ast
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import yizhan
+from tests.house.tree import FOLDERS, is_action, nodes, sources
 from yizhan.cli.actions import COMMANDS
 from yizhan.schemas.errors import YizhanError
 
@@ -29,8 +29,8 @@ def modules() -> Iterator[str]:
 
 def kinds_of(source: str) -> Iterator[str]:
     """Yield the kinds of ``Action.to("kind", …)`` in a source."""
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Action.to":
+    for node in nodes(source):
+        if is_action(node):
             for each in ast.walk(node.args[0]):
                 if isinstance(each, ast.Constant):
                     yield str(each.value)
@@ -48,8 +48,7 @@ def test_no_two_errors_have_the_same_code() -> None:
 
 def test_every_action_has_a_command_and_they_are_sorted() -> None:
     """What a service says can be done, the command line prints; the table is in alphabetical order."""
-    files = [Path(file) for name in modules() if (file := importlib.import_module(name).__file__)]
-    used = {kind for file in files for kind in kinds_of(file.read_text("utf-8"))}
+    used = {kind for _name, source in sources(*FOLDERS) for kind in kinds_of(source)}
     assert len(used) > len(COMMANDS) // 2
     assert used - COMMANDS.keys() == set()
     assert list(COMMANDS) == sorted(COMMANDS)

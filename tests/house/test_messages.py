@@ -12,7 +12,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
-from tests.house.tree import FOLDERS, ROOT, sources, syntax
+from tests.house.tree import FOLDERS, ROOT, nodes, sources
 
 KEYWORDS = ("_", "marked")
 PATH = ROOT / "schemas/yizhan/schemas/locale/en/LC_MESSAGES/yizhan.po"
@@ -52,10 +52,11 @@ LATIN_ALLOWED = frozenset(
     {
         "Actual", "Apache", "Apprise", "CAP", "CSV", "Ctrl", "Excel", "Exercise", "FIRMS", "FeatureCollection",
         "GeoJSON", "GiB", "JSON", "Kafka", "Lines", "Maven", "MiB", "MultiPolygon", "Numbers", "Office",
-        "OpenDocument", "Restricted", "SQLite", "Schema", "Test", "Word", "alert", "apply", "bell", "chmod", "circle",
-        "code", "command", "county", "csv", "demo", "destruction", "draft", "excel", "false", "feature", "final",
+        "OpenDocument", "Restricted", "SQLite", "Schema", "Test", "Word", "alert", "apply", "auditor", "bell", "chmod",
+        "circle", "code", "command", "county", "csv", "demo", "destruction", "draft", "excel", "false", "feature",
+        "final",
         "firms", "grade", "hash", "id", "import", "incidents", "info", "install", "jar", "json", "kind", "lanes",
-        "late", "logs", "md", "monthly", "msgType", "name", "office", "onset", "parameter", "pip", "polygon",
+        "late", "ledger", "logs", "md", "monthly", "msgType", "name", "office", "onset", "parameter", "pip", "polygon",
         "properties", "public", "references", "ringing", "roles", "root", "rungs", "scope", "severity", "stage",
         "statements", "station", "status", "systemd", "targets", "text", "time", "tlog", "to", "true", "update",
         "url", "verified",
@@ -149,7 +150,7 @@ def test_only_plain_sentences_are_wrapped() -> None:
     wrong = [
         f"{name}:{node.lineno}"
         for name, text in sources(*FOLDERS)
-        for node in ast.walk(syntax(text))
+        for node in nodes(text)
         if is_wrapping(node) and not is_plain(node)
     ]
     assert wrong == []

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tests.house.tree import FOLDERS, sources, syntax
+from tests.house.tree import FOLDERS, nodes, sources
 
 MOST_LINES: Final = 400
 MOST_LINES_OF_A_FUNCTION: Final = 60
@@ -17,7 +17,7 @@ SOURCES: Final = sources(*FOLDERS, "bench", "tests")
 
 def long_functions(text: str) -> Iterator[tuple[str, int]]:
     """Yield the functions that are too long: name, lines."""
-    for node in ast.walk(syntax(text)):
+    for node in nodes(text):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             lines = (node.end_lineno or node.lineno) - node.lineno + 1
             if lines > MOST_LINES_OF_A_FUNCTION:

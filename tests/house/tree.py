@@ -6,7 +6,7 @@ import ast
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeGuard
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 FOLDERS: Final = (
@@ -40,6 +40,12 @@ def syntax(text: str) -> ast.Module:
 
 
 @cache
+def nodes(text: str) -> tuple[ast.AST, ...]:
+    """Return every node of a source's syntax tree; each tree is walked once in a run."""
+    return tuple(ast.walk(syntax(text)))
+
+
+@cache
 def texts() -> tuple[tuple[str, str], ...]:
     """Return (name, text) of every tracked file that is text."""
     found = []
@@ -49,6 +55,14 @@ def texts() -> tuple[tuple[str, str], ...]:
             name = path.relative_to(ROOT).as_posix()
             found.append((name, data.decode("utf-8", errors="replace")))
     return tuple(found)
+
+
+def is_action(node: ast.AST) -> TypeGuard[ast.Call]:
+    """Whether this is ``Action.to(…)``."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr="to", value=ast.Name(id="Action"))):
+            return True
+    return False
 
 
 def sources(*folders: str) -> tuple[tuple[str, str], ...]:

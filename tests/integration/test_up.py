@@ -20,9 +20,23 @@ from yizhan.services.home import Home
 from yizhan.services.processes import broker_pid, home_processes, is_running
 
 
+def bell_into_file(folder: Path) -> Path:
+    """Give a county a bell that writes one line a message, and return where."""
+    script, heard = folder / "siren", folder / "heard"
+    script.write_text(f"#!/bin/sh\nprintf '%s\\n' \"$(cat)\" >> {heard}\n", encoding="utf-8")
+    script.chmod(0o700)
+    toml = folder / "bell.toml"
+    toml.touch(mode=0o600)
+    channel = f'[channels.siren]\ncommand = ["{script}"]\n[rungs]\nduty = ["siren"]\n'
+    toml.write_text(f"stopped_seconds = 1\n{channel}", encoding="utf-8")
+    return heard
+
+
 @pytest.mark.timeout(600)
 def test_a_home_comes_up_and_goes_down(tmp_path: Path) -> None:
-    """Ctrl-C leaves nothing; all get ready; status sees them; only what was killed starts again; all end."""
+    """Ctrl-C leaves nothing; all get ready; status sees them; a killed inbox rings its
+    people; only what was killed starts again; all end.
+    """
     home = Home(make_home(tmp_path / "home"))
 
     def words(*given: str) -> list[str]:
@@ -53,11 +67,16 @@ def test_a_home_comes_up_and_goes_down(tmp_path: Path) -> None:
         assert all(each["running"] for each in shown["processes"])
         assert {each["code"] for each in shown["problems"]} <= {"no_bell", "due_soon"}
 
-        pid = Detached(home.path / "run" / "station.pid").pid()
-        assert pid is not None
-        os.kill(pid, signal.SIGKILL)
-        until(lambda: not is_running(home_processes(home)[0]), "the station's end")
-        assert [name for name, state in states(ask("up")).items() if state == "started"] == ["station"]
+        heard = bell_into_file(home.county_folder(QINGYUAN))
+        for name in ("station", f"inbox-{QINGYUAN}"):
+            pid = Detached(home.path / "run" / f"{name}.pid").pid()
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+        until(lambda: not any(map(is_running, home_processes(home)[:2])), "their end")
+        until(lambda: heard.exists() and heard.read_bytes().endswith(b"\n"), "the ring for a dead inbox")
+        assert [json.loads(line)["stopped"] for line in heard.read_text("utf-8").splitlines()] == ["inbox"]
+        again = [name for name, state in states(ask("up")).items() if state == "started"]
+        assert again == ["station", f"inbox-{QINGYUAN}"]
     finally:
         ended = states(ask("down"))
     assert ended == dict.fromkeys(["broker", *NAMES], "stopped")

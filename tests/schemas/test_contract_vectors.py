@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-import pytest
-
 from tests.schemas.second import judge as second
 from tests.vectors import judge as first
+from tests.world.each import each
 
 FILES: Final[dict[str, dict[str, Any]]] = {
     f"{kind}/{path.stem}": json.loads(path.read_text("utf-8"))
@@ -20,13 +19,13 @@ FILES: Final[dict[str, dict[str, Any]]] = {
 OURS: Final = [name for name in FILES if name.partition("/")[0] in first.JUDGES]
 
 
-@pytest.mark.parametrize("name", OURS)
+@each("name", OURS)
 def test_this_implementation_says_what_is_expected(name: str) -> None:
     """What the program calls gives the answer of the file."""
     assert first.JUDGES[name.partition("/")[0]](FILES[name]) == FILES[name]["expected"]
 
 
-@pytest.mark.parametrize("name", FILES)
+@each("name", FILES)
 def test_the_second_implementation_says_the_same(name: str) -> None:
     """Who knew only the specification gives the same answer."""
     kind = name.partition("/")[0]

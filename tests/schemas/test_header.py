@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.world.each import each
 from tests.world.forge import changed
 from tests.world.simulator import BOOK, World
 from yizhan.schemas.errors import Malformed, Refused
@@ -105,9 +106,7 @@ WRONG: dict[str, list[Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values], ids=ascii
-)
+@each("name, value", [(name, value) for name, values in WRONG.items() for value in values])
 def test_a_value_outside_its_list_is_malformed(name: str, value: Any) -> None:  # noqa: ANN401 -- any JSON
     """One doubtful attribute and the header is refused."""
     with pytest.raises(Malformed):

@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.world.each import each
 from tests.world.simulator import NOW, World
 from yizhan.schemas import merkle
 from yizhan.schemas.jsonschemas import DIALECT, MODELS, export
@@ -50,7 +51,7 @@ def test_each_is_a_schema(name: str) -> None:
     json.dumps(schema, allow_nan=False)
 
 
-@pytest.mark.parametrize("name", ADMITTED)
+@each("name", ADMITTED)
 def test_headers_and_postmarks_of_the_vectors_fit(name: str) -> None:
     """What is admitted passes its schema, and so does what the station says of it."""
     assert fits("header", ADMITTED[name]["admitted"]["header"])

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.world.each import each
 from yizhan.schemas.errors import ProofInvalid
 from yizhan.schemas.merkle import (
     EMPTY_ROOT,
@@ -111,12 +112,7 @@ def raw(text: str | None) -> bytes:
     return base64.b64decode(text or "")
 
 
-def named(path: Path) -> str:
-    """Name a vector by its place."""
-    return str(path.relative_to(VECTORS))
-
-
-@pytest.mark.parametrize("path", vectors("inclusion"), ids=named)
+@each("path", vectors("inclusion"))
 def test_inclusion_vectors(path: Path) -> None:
     """Each published inclusion proof verifies, or is refused, as its file says."""
     case: dict[str, Any] = json.loads(path.read_text("utf-8"))
@@ -132,7 +128,7 @@ def test_inclusion_vectors(path: Path) -> None:
         verify()
 
 
-@pytest.mark.parametrize("path", vectors("consistency"), ids=named)
+@each("path", vectors("consistency"))
 def test_consistency_vectors(path: Path) -> None:
     """Each published consistency proof does too; from an empty tree all are refused."""
     case: dict[str, Any] = json.loads(path.read_text("utf-8"))
@@ -156,7 +152,7 @@ def test_no_vector_is_left_out() -> None:
 LEAF_HASHES: Final = [leaf_hash(bytes([number])) for number in range(40)]
 
 
-@pytest.mark.parametrize("size", range(1, 41))
+@each("size", range(1, 41))
 def test_every_leaf_has_a_proof(size: int) -> None:
     """In every tree up to 40 leaves each leaf's proof verifies at its index and at no other."""
     whole = root(LEAF_HASHES[:size])
@@ -168,7 +164,7 @@ def test_every_leaf_has_a_proof(size: int) -> None:
                 verify_inclusion(other, size, LEAF_HASHES[index], proof, whole)
 
 
-@pytest.mark.parametrize("size2", range(1, 41))
+@each("size2", range(1, 41))
 def test_every_earlier_tree_is_continued(size2: int) -> None:
     """Every tree up to 40 leaves is proven to continue every earlier one, and no other."""
     whole = root(LEAF_HASHES[:size2])

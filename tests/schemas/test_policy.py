@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from tests.world.each import each
 from tests.world.simulator import BOOK, World
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.header import NOTICE, RECEIPT, Header
@@ -125,7 +126,7 @@ CASES: list[tuple[str, dict[str, Any], Way, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "attributes", "way", "rule"), CASES, ids=str)
+@each("kind, attributes, way, rule", CASES)
 def test_the_sample_decides(kind: str, attributes: dict[str, Any], way: Way, rule: str) -> None:
     """What arrives how, by which rule: the sample policy in words of the agreement."""
     decision = decide(header(kind, **attributes), US, POLICY)

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.schemas import second
+from tests.world.each import each
 from tests.world.forge import forge
 from tests.world.simulator import NOW, World
 from yizhan.schemas.admit import Record
@@ -45,7 +46,7 @@ def admit(vector: dict[str, Any], charter: second.Charter) -> second.Admitted:
     )
 
 
-@pytest.mark.parametrize("name", VECTORS)
+@each("name", VECTORS)
 def test_it_agrees_with_the_vector(name: str, charter: second.Charter) -> None:
     """The reason, or hash, header, decisions, contents, causes and the postmark's bytes."""
     vector = VECTORS[name]
@@ -167,7 +168,7 @@ def test_both_judge_any_header_alike(changes: dict[str, Any]) -> None:
     assert ours(data) == theirs(data)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each("name", NAMES)
 def test_both_judge_odd_attributes_alike(name: str) -> None:
     """Every odd value in every attribute: the same reason, or the same decisions."""
     for value in SCALARS:
@@ -189,7 +190,7 @@ def test_both_judge_any_damage_alike(at: int, piece: bytes, drop: int) -> None:
 INCLUSION: Final = sorted((Path(__file__).parents[1] / "vectors" / "merkle" / "inclusion").rglob("*.json"))
 
 
-@pytest.mark.parametrize("path", INCLUSION, ids=lambda path: f"{path.parent.name}-{path.stem}")
+@each("path", INCLUSION)
 def test_it_reads_the_merkle_vectors(path: Path) -> None:
     """Inclusion proofs of transparency-dev: those that must be refused are, the others hold (17.6)."""
     said = json.loads(path.read_text("utf-8"))

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+from tests.world.each import each
 from yizhan.schemas.admit import Record, admit
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.charter_loading import load_charter
@@ -46,7 +47,7 @@ def record_of(vector: dict[str, Any]) -> Record:
     return Record(vector["topic"], vector["partition"], vector["offset"], received, value, vector["kafka_header_bytes"])
 
 
-@pytest.mark.parametrize("name", REFUSED)
+@each("name", REFUSED)
 def test_a_refusal_has_its_reason(name: str, charter: Charter) -> None:
     """Each hostile record is refused for the reason that its file says."""
     with pytest.raises(Refused) as error:
@@ -54,7 +55,7 @@ def test_a_refusal_has_its_reason(name: str, charter: Charter) -> None:
     assert type(error.value) is REFUSALS[Reason(VECTORS[name]["refused"])]
 
 
-@pytest.mark.parametrize("name", ADMITTED)
+@each("name", ADMITTED)
 def test_what_comes_in_is_as_told(name: str, charter: Charter) -> None:
     """Header, hash, decisions and the clock's mark are those of the file."""
     said = VECTORS[name]["admitted"]
@@ -65,7 +66,7 @@ def test_what_comes_in_is_as_told(name: str, charter: Charter) -> None:
     assert admitted.clock_suspect == said["clock_suspect"]
 
 
-@pytest.mark.parametrize("name", ADMITTED)
+@each("name", ADMITTED)
 def test_what_opens_and_what_does_not_is_as_told(name: str, charter: Charter) -> None:
     """Every recipient reads the payload of the file, or names its cause."""
     verified = admit(record_of(VECTORS[name]), charter).verified
@@ -79,7 +80,7 @@ def test_what_opens_and_what_does_not_is_as_told(name: str, charter: Charter) ->
             assert error.value.cause == opened["unopenable"]
 
 
-@pytest.mark.parametrize("name", ADMITTED)
+@each("name", ADMITTED)
 def test_a_postmark_comes_out_byte_for_byte(name: str, charter: Charter) -> None:
     """Under the station's seed the postmark has the bytes of the file, and they verify."""
     vector, record = VECTORS[name], record_of(VECTORS[name])

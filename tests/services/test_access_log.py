@@ -22,6 +22,7 @@ import pytest
 
 from tests.schemas.payloads.examples import CONSULTATION, PLAN
 from tests.services.access_cases import GIVEN, NO_CONTENT
+from tests.world.each import each
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station
 from yizhan import services
@@ -377,7 +378,7 @@ def simple() -> dict[str, tuple[FunctionType, list[str]]]:
     return found
 
 
-@pytest.mark.parametrize("name", simple())
+@each("name", simple())
 def test_what_writes_no_access_returns_no_content(case: Case, name: str) -> None:
     """Functions that need no more than a home and a county: the marker is not in what they return or refuse with."""
     function, needed = simple()[name]

@@ -15,8 +15,10 @@ from tests.services.test_access_log import NoPassphrase
 from yizhan.producers.doubts import Doubt, judge
 from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.drafts import parse_draft
+from yizhan.producers.form_values import AnswerInvalid, parse_answer
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.header import RECEIPT
+from yizhan.schemas.payloads.table import CONSULTATION, PATROL_PLAN
 from yizhan.schemas.sample import TWO
 from yizhan.services.doubts import sender_of
 from yizhan.services.drafts import NewDraft, begin_draft, check_draft, form_context, judge_draft
@@ -67,7 +69,9 @@ def test_a_form_says_what_is_asked_what_is_proposed_and_what_is_wrong(home: Home
     """No terminal: a question is data, a refused answer leaves a note and the same question, going back goes back."""
     form = form_of(home, store, begin_draft(home, SHOUNING, NewDraft(FIRE)))
     form.start()
-    assert (asked(form), form.take_notes()) == ("what", [])
+    (needs,) = form.take_notes()
+    assert (asked(form), needs.kind, needs.params["files"]) == ("what", NoteKind.NEEDS, True)
+    assert {"拟稿人", "联系人"} <= set(needs.params["required"])
     form.answer("9")
     assert asked(form) == "what"
     assert [note.kind for note in form.take_notes()] == [NoteKind.FAULT]
@@ -250,6 +254,31 @@ def test_an_update_begins_with_the_last_report(home: Home, store: DraftStore) ->
     form.answer("1")
     assert form.content["payload"]["summary"] == "火已扑灭"
     assert form.content["payload"]["place"]["village"] == "某村"
+
+
+@pytest.mark.parametrize("kind", [CONSULTATION, PATROL_PLAN])
+def test_a_meeting_is_not_asked_about_like_a_fire(home: Home, store: DraftStore, kind: str) -> None:
+    """Neither how certain nor how bad it is, nor whether it grew; an urgent priority is not proposed."""
+    form = form_of(home, store, begin_draft(home, SHOUNING, NewDraft(kind)))
+    form.start("what")
+    assert form.question is not None
+    assert [choice.value for choice in form.question.field.choices] == ["new", "goes_on", "over"]
+    form.answer("1")
+    assert (form.content["stage"], "certainty" in form.content) == ("first", False)
+    form.start("how_bad")
+    assert form.question is not None
+    assert "严重" not in form.question.field.title
+    assert (form.question.proposed or "").startswith("平急")
+
+
+def test_a_term_is_a_day_as_people_write_it(home: Home, store: DraftStore) -> None:
+    """The minutes' term takes a day in plain words; an hour with it is refused with what is expected."""
+    form = form_of(home, store, begin_draft(home, SHOUNING, NewDraft(CONSULTATION)))
+    (due,) = [part for part in form.fields["decisions"].parts if part.name == "due"]
+    assert "只写到日" in due.expected()
+    assert parse_answer(due, "2026年12月5日", {}) == parse_answer(due, "2026-12-05", {}) == "2026-12-05"
+    with pytest.raises(AnswerInvalid, match="只写到日"):
+        parse_answer(due, "2026年12月5日17时", {})
 
 
 def draft(kind: str, **attributes: Any) -> dict[str, Any]:  # noqa: ANN401 -- of any attribute

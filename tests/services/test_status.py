@@ -17,12 +17,15 @@ from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.stand_ins import NAMES, broker_elsewhere, stand_in
 from tests.world.station import FIRE, with_a_fire
 from yizhan.cli.passphrase import TerminalPassphrase
+from yizhan.deploy.certificates import ensure_certificates
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime import access_log
+from yizhan.schemas import topics
 from yizhan.schemas.actions import Action
 from yizhan.services.home import Home
 from yizhan.services.process_control import start_processes
 from yizhan.services.processes import home_processes
+from yizhan.services.sample import make_sample
 from yizhan.services.status import HomeStatus, Problem, home_status
 from yizhan.services.stores import inbox_path, open_outbox, outbox_path
 
@@ -99,6 +102,18 @@ def test_with_everything_down_it_says_so(home: Home) -> None:
     assert down["process_down"].action == Action.to("home.start")
     assert all(name in str(down["process_down"].sentence) for name in NAMES)
     assert codes(found, QINGYUAN) == {"ringing", "due_soon"}
+
+
+def test_a_certificate_that_expires_is_a_problem_three_weeks_before(home: Home) -> None:
+    """Whose it is, and when it ends; before that, and without certificates, nothing is said."""
+    now = datetime.now(UTC)
+    toml = (home.path / "yizhan.toml").read_text(encoding="utf-8")
+    (home.path / "yizhan.toml").write_text(toml.replace("plaintext", "mtls"), encoding="utf-8")
+    ensure_certificates(home.path / "tls", topics.principals([SHOUNING, QINGYUAN]), now=now, valid_days=60)
+    assert "certificate_expires" not in codes(home_status(Home(home.path), now=now + timedelta(days=38)))
+    found = home_status(Home(home.path), SHOUNING, now=now + timedelta(days=40))
+    (only,) = [each for each in found.problems if each.code == "certificate_expires"]
+    assert f"{topics.county(SHOUNING)} 的证书" in str(only.sentence)
 
 
 def test_what_waits_in_an_outbox_is_a_problem_after_a_minute(home: Home) -> None:
@@ -189,3 +204,14 @@ def test_an_empty_home_says_what_to_do(tmp_path: Path) -> None:
     """Where nothing is there is one problem."""
     (only,) = home_status(Home(tmp_path / "none")).problems
     assert (only.code, only.action) == ("empty", Action.to("sample.init"))
+
+
+def test_a_home_that_never_ran_says_so_in_a_line(tmp_path: Path) -> None:
+    """One line and the command that starts it; what counties share is one line; no table of nothing."""
+    make_sample(tmp_path / "home", (SHOUNING, QINGYUAN), datetime.now(UTC))
+    ran = run("--home", str(tmp_path / "home"), "status")
+    said = ran.out.splitlines()
+    assert said[0].startswith("✗ 这里的进程还没有启动过")
+    assert said[1] == "    → yizhan up"
+    assert (ran.out.count("没有设铃"), "寿宁县" in said[2], "庆元县" in said[2]) == (1, True, True)
+    assert (ran.code, "最近来件" in ran.out) == (1, False)

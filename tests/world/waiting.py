@@ -1,7 +1,8 @@
 """Waiting for what must happen.
 
 Rule 1: a test waits for the event itself, never for a time in which it should have happened.
-Rule 2: there is one limit for all, so generous that only what hangs reaches it, also on a loaded machine.
+Rule 2: who waits sleeps at least as long as the question took: what is waited for needs the processor too.
+Rule 3: there is one limit for all, so generous that only what hangs reaches it, also on a loaded machine.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TypeVar
 LIMIT_SECONDS = 120.0
 """How long anything may take. pytest ends a test after twice this time and more (``timeout`` in pyproject.toml)."""
 _PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 0.5
 
 Found = TypeVar("Found")
 
@@ -32,8 +34,11 @@ def until(find: Callable[[], Found | None], what: str | Callable[[], str] = "") 
     7
     """
     deadline = time.monotonic() + LIMIT_SECONDS
+    asked = time.monotonic()
     while not (found := find()):
-        if time.monotonic() > deadline:
+        answered = time.monotonic()
+        if answered > deadline:
             raise AssertionError(f"did not happen in {LIMIT_SECONDS:.0f} s: {what() if callable(what) else what}")
-        time.sleep(_PAUSE_SECONDS)
+        time.sleep(min(max(answered - asked, _PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS))
+        asked = time.monotonic()
     return found

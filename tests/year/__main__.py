@@ -15,7 +15,7 @@ from typing import Any
 
 from bench.harness import say
 from tests.year.run import UNTIL, run
-from yizhan.cli.output import progress
+from yizhan.cli.screen import progress
 
 
 def main() -> int:

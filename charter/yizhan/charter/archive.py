@@ -32,11 +32,9 @@ from yizhan.schemas.charter_loading import charter_name, load_charter
 from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
-
-    from yizhan.schemas.charter import CountyKeys
 
 
 class Archive:
@@ -104,16 +102,8 @@ class Archive:
         """Store the newest timestamp: older ones then count as a rollback."""
         write_durably(self.folder / "timestamp.json", version.metadata[TIMESTAMP])
 
-    def load(self, number: int, before: Mapping[str, CountyKeys] | None = None) -> VerifiedCharter:
-        """Load a version.
-
-        Args:
-            number: of the version.
-            before: code → keys of that county that were checked before.
-
-        Raises:
-            CharterProblem: its files were changed.
-        """
+    def load(self, number: int) -> VerifiedCharter:
+        """Load a version (``CharterProblem`` if its files were changed)."""
         path = self.folder / "versions" / f"{number}.json"
         try:
             content: dict[str, Any] = json.loads(path.read_bytes())
@@ -123,7 +113,7 @@ class Archive:
             if content["name"] != charter_name(number, metadata[SNAPSHOT]):
                 message = f"{path}: its name is {content['name']}, but its snapshot gives another"
                 raise CharterProblem(CharterFault.DAMAGED, message)
-            return VerifiedCharter(metadata, files, load_charter(files, content["name"], at, before), at)
+            return VerifiedCharter(metadata, files, load_charter(files, content["name"], at), at)
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             message = f"{path}: {error}; move this folder aside and give the reader its root file again"
             raise CharterProblem(CharterFault.DAMAGED, message) from error

@@ -59,8 +59,9 @@ def changed_cases(old: Policy, new: Policy) -> list[tuple[Decision, Decision, Bo
     """Return the boxes in which the way differs, merged to as few as possible, with both decisions."""
     cases: dict[tuple[str, str, str], list[Box]] = {}
     decisions: dict[tuple[str, str, str], tuple[Decision, Decision]] = {}
+    after = regions(new)
     for was, left in regions(old):
-        for now, right in regions(new):
+        for now, right in after:
             if was.way is now.way:
                 continue
             both = {name: left[name] & right[name] for name in left}

@@ -355,8 +355,7 @@ class CharterReader:
 
     def _restored(self, number: int) -> VerifiedCharter:
         """Load the newest version with the newest timestamp."""
-        before = None if self._known is None else self._known.charter.counties
-        version = self.archive.load(number, before)
+        version = self.archive.load(number)
         stamp = self.archive.newest_timestamp()
         return version if stamp is None else replace(version, metadata={**version.metadata, TIMESTAMP: stamp})
 
@@ -370,7 +369,7 @@ class CharterReader:
         if number not in self._charters:
             newest = self._newest()
             old = number != newest.version
-            loaded = self.archive.load(number, newest.charter.counties).charter if old else newest.charter
+            loaded = self.archive.load(number).charter if old else newest.charter
             announced = {adopted: holds_from for holds_from, adopted in self._adopted}
             self._charters[number] = replace(loaded, holds_from=announced.get(number, loaded.holds_from))
         return self._charters[number]

@@ -194,7 +194,7 @@ def _verified(
         files |= {path: _download(updater, path) for path in (ALLIANCE, POLICY)}
     else:
         files |= {path: known.files[path] for path in (ALLIANCE, POLICY)}
-    charter = _content(files, charter_name(snapshot.version, top[SNAPSHOT]), now, known)
+    charter = _content(files, charter_name(snapshot.version, top[SNAPSHOT]), now)
     rules.check_together(root, targets, charter)
     return VerifiedCharter({**top, **counties}, files, charter, now, frozenset(fetched))
 
@@ -254,9 +254,9 @@ def _download(updater: Updater, path: str) -> bytes:
     return Path(updater.download_target(found)).read_bytes()
 
 
-def _content(files: Mapping[str, bytes], name: str, now: datetime, known: VerifiedCharter | None) -> Charter:
+def _content(files: Mapping[str, bytes], name: str, now: datetime) -> Charter:
     try:
-        return load_charter(files, name, now, None if known is None else known.charter.counties)
+        return load_charter(files, name, now)
     except CharterProblem:
         raise
     except CharterInvalid as error:

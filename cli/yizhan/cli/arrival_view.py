@@ -8,7 +8,8 @@ import click
 
 from yizhan.cli.item_view import item_json, item_panel
 from yizhan.cli.obligation_view import say_followup
-from yizhan.cli.output import console, print_line, say
+from yizhan.cli.output import print_line, say
+from yizhan.cli.screen import console
 from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.items import Item
 from yizhan.schemas.i18n import _

@@ -11,6 +11,7 @@ from yizhan.consumers.bell.labels import TELLS, URGENCIES, outcome_name, rung_na
 from yizhan.consumers.bell.rings import (
     ABSENCE_STEP,
     ALARM_STEP,
+    FINAL_STEP,
     LETTER_STEP,
     NO_CHANNEL,
     NOTICE_STEP,
@@ -111,8 +112,8 @@ def _step_text(home: Home, plan: Plan) -> str:
     for each in () if rule is None else rule.reminders:
         if each.id == plan.step:
             return rung_name(each.to)
-    if plan.step == LETTER_STEP:
-        return _("来信")
+    if plan.step in {LETTER_STEP, FINAL_STEP}:
+        return _("来信") if plan.step == LETTER_STEP else _("终报")
     if plan.step in {ALARM_STEP, NOTICE_STEP} or plan.subject == ABSENCE_STEP:
         return ""
     return step_name(plan.step)

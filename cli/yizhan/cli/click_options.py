@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +21,7 @@ from yizhan.schemas.payloads import TYPES
 from yizhan.schemas.payloads.table import middle_name, short_name, type_name, types_called
 from yizhan.schemas.quarters import Quarter
 from yizhan.services.counties import CountyNotGiven, default_county, find_county
+from yizhan.services.event_ids import Book, full_id
 
 __all__ = ["Command", "Group", "Option"]
 
@@ -62,6 +64,26 @@ def own_county(ctx: click.Context, among: Sequence[str] = ()) -> str:
         if len(among) == 1:
             return among[0]
         raise click.UsageError(_("缺少 --county：{why}").format(why=error), ctx) from None
+
+
+def short_ids(**books: Book) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Let some arguments and options of a command be the end of an id; it stands directly above the command.
+
+    ``books`` are the names of the parameters, and in which book each is looked for.
+    """
+
+    def declare(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(*args: Any, **given: Any) -> None:  # noqa: ANN401 -- click's own
+            county = given["county"]
+            for name, book in books.items():
+                if given[name] is not None and county is not None:
+                    given[name] = full_id(current_home(), county, given[name], book)
+            command(*args, **given)
+
+        return run
+
+    return declare
 
 
 def partner_option() -> Callable[[Any], Any]:

@@ -47,7 +47,9 @@ def show_draft(
     """Print a draft whole, numbered by question; return the questions in that order."""
     rows = _rows(type, content, members)
     order = list(dict.fromkeys(name for name, _title, _value in rows if name not in _NO_QUESTION))
-    table = [(order.index(name) + 1 if name in order else "", title, value) for name, title, value in rows]
+    names = [name for name, _title, _value in rows]
+    numbers = {names.index(name): number for number, name in enumerate(order, 1)}  # once, at the question's first row
+    table = [(numbers.get(place, ""), title, value) for place, (_name, title, value) in enumerate(rows)]
     tell(_("{type}，草稿 {n}").format(type=type_name(type), n=n))
     table += [("", _("附件"), Path(each).name) for each in files]
     print_table([_("题号"), _("项目"), _("内容")], table, _("还是空的"))

@@ -6,16 +6,17 @@ Rule 2: ``<`` goes back, ``?`` says what is expected, ``-`` takes an answer away
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import click
 
 from yizhan.cli.accepted_view import show_sent_draft
 from yizhan.cli.draft_view import fault_sentence, show_draft
-from yizhan.cli.output import progress, say
+from yizhan.cli.output import say
+from yizhan.cli.screen import progress
 from yizhan.producers.forms import FieldKind
-from yizhan.schemas.i18n import _, join_sentences, marked, with_note
+from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
 from yizhan.schemas.invisible import escaped
 from yizhan.services.attachments import total_bytes
 from yizhan.services.doubts import doubt_sentences
@@ -103,6 +104,9 @@ _NOTES: Final[Mapping[NoteKind, str]] = {
 def _say_notes(form: Form) -> None:
     """Say what the form noted since the last question."""
     for note in form.take_notes():
+        if note.kind is NoteKind.NEEDS:
+            _say_needs(**note.params)
+            continue
         facts = dict(note.params)
         if (title := facts.get("title")) is not None:
             facts["title"] = _(title)
@@ -111,6 +115,15 @@ def _say_notes(form: Form) -> None:
         if "points" in facts:
             facts["points"] = "; ".join(f"{x},{y}" for x, y in facts["points"])
         say(_(_NOTES[note.kind]).format(**facts))
+
+
+def _say_needs(*, required: Sequence[str], perhaps: Sequence[str], files: bool) -> None:
+    """Say before the first question what an officer should have at hand."""
+    say(_("本表必填：{titles}").format(titles=join_list(_(each) for each in required)))
+    if perhaps:
+        say(_("有的还要：{titles}；缺了发不出去").format(titles=join_list(_(each) for each in perhaps)))
+    if files:
+        say(_("附件请先备好文件，全部填完后问；现在没有的，可停下（Ctrl-C），草稿留着"))
 
 
 # -- shown whole, then sent --

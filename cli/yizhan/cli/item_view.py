@@ -44,7 +44,7 @@ def item_panel(home: Home, item: Item, county: str, between: ShownItem | None = 
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     rings = item.state == "ringing"
-    rows = [*item_details(home, item), *_between(home, between or ShownItem(item))]
+    rows = [*item_details(home, item, _("全部见 --json")), *_between(home, between or ShownItem(item))]
     if rings:
         rows.append((_("签收"), command_of(Action.to("inbox.acknowledge", id=item.id, county=county))))
     if item.is_letter and item.county != county:

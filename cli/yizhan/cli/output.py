@@ -11,27 +11,23 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shutil
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from enum import Enum
 from itertools import zip_longest
 from pathlib import PurePath
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import click
 from pydantic import BaseModel
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.progress import Progress as Bars
 
 from yizhan.runtime.terminal_text import columns as width
 from yizhan.runtime.terminal_text import fold, wrap
-from yizhan.schemas.i18n import Sentence, _
+from yizhan.schemas.i18n import Sentence
 from yizhan.schemas.invisible import escaped, escaped_json
 from yizhan.schemas.timestamps import written
-from yizhan.services.progress import SILENT, Progress
 
 _WIDE_ENOUGH: Final = 200
 _LEAST: Final = 16
@@ -83,12 +79,12 @@ def tell(sentence: str) -> None:
     click.echo(escaped(sentence, keep_lines=True))
 
 
-def console(*, stderr: bool = False) -> Console:
-    """Make a console: as wide as ``COLUMNS`` says, else as the terminal is; where none is, lines are long."""
-    stream = sys.stderr if stderr else sys.stdout
+def screen_columns(stream: IO[str]) -> int:
+    """Return the width to write for: as ``COLUMNS`` says, else as the terminal is; where none is, lines are long."""
     chosen = os.environ.get("COLUMNS", "")
-    width = int(chosen) if chosen.isdecimal() and int(chosen) else None if stream.isatty() else _WIDE_ENOUGH
-    return Console(file=stream, width=width, highlight=False, soft_wrap=False, markup=False, emoji=False)
+    if chosen.isdecimal() and int(chosen):
+        return int(chosen)
+    return shutil.get_terminal_size().columns if stream.isatty() else _WIDE_ENOUGH
 
 
 def print_table(
@@ -103,7 +99,7 @@ def print_table(
     if not cells:
         click.echo(empty)
         return
-    wide, number = console().width, len(columns)
+    wide, number = screen_columns(sys.stdout), len(columns)
     longest = [max(width(line) for row in [columns, *cells] for line in row[n].split("\n")) for n in range(number)]
     if sum(most if n in whole else min(most, _LEAST) for n, most in enumerate(longest)) + 2 * number <= wide:
         widths = _narrowed(longest, wide, whole)
@@ -138,34 +134,6 @@ def print_pairs(pairs: Iterable[tuple[str, object]]) -> None:
     found = [(escaped(name), escaped(str(value), keep_lines=True)) for name, value in pairs if value is not None]
     first = max((width(name) for name, _value in found), default=0)
     for name, value in found:
-        values = fold(value, max(console().width - first - 2, _LEAST))
+        values = fold(value, max(screen_columns(sys.stdout) - first - 2, _LEAST))
         head = click.style(name, bold=True) + " " * (first - width(name) + 2)
         click.echo((head + f"\n{' ' * (first + 2)}".join(values)).rstrip())
-
-
-@contextmanager
-def progress(text: str, total: float | None = None) -> Iterator[Progress]:
-    """Show a bar on stderr while the block works, if a terminal is there."""
-    if not sys.stderr.isatty():
-        yield SILENT
-        return
-    shown = Bars(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console(stderr=True),
-        transient=True,
-    )
-    with shown:
-        task = shown.add_task(text, total=total)
-
-        class _Shown:
-            def advance(self, steps: float = 1) -> None:
-                shown.advance(task, steps)
-
-            def describe(self, text: str) -> None:
-                shown.update(task, description=escaped(_(text)))
-
-        yield _Shown()

@@ -19,7 +19,7 @@ from typing import Final
 from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.lanes import NumberRange, missing
 from yizhan.schemas.errors import YizhanError
-from yizhan.schemas.header import NOTICE, RECEIPT, Header, LaneName, parse_header
+from yizhan.schemas.header import ID_ENDS, NOTICE, RECEIPT, Header, LaneName, id_end, parse_header
 from yizhan.schemas.matters import Answer
 from yizhan.schemas.payloads import ReadPayload, read
 from yizhan.schemas.payloads.letters import is_letter, status_mark
@@ -242,6 +242,13 @@ def related_ids(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
     for sql in _BESIDE:
         for row in conn.execute(sql, {"id": event_id, "receipt": RECEIPT}):
             yield from (each for each in row if each is not None)
+
+
+def ids_ending(conn: sqlite3.Connection, end: str) -> list[str]:
+    """Return the ids of letters that end so, the newest last."""
+    conn.create_function("is_letter", 2, _is_letter, deterministic=True)
+    query = f"SELECT id FROM items JOIN letters USING (seq) WHERE {ID_ENDS} AND {_PLAIN} ORDER BY seq"  # noqa: S608
+    return [row["id"] for row in conn.execute(query, id_end(end))]
 
 
 def by_hash(conn: sqlite3.Connection, event_hash: bytes) -> Item | None:

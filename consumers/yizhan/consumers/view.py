@@ -142,6 +142,11 @@ class InboxView(OwnedStore):
         with self._reading() as conn:
             return [row["id"] for row in conn.execute("SELECT id FROM items WHERE type = ? ORDER BY seq", (type,))]
 
+    def ids_ending(self, end: str) -> list[str]:
+        """Return the ids of letters that end so, the newest last."""
+        with self._reading() as conn:
+            return items.ids_ending(conn, end)
+
     def related_ids(self, event_id: str) -> frozenset[str]:
         """Return the ids that an event names, and of those that name it."""
         with self._reading() as conn:

@@ -15,9 +15,9 @@ from rich.text import Text
 from yizhan.consumers.items import Item
 from yizhan.producers.queries import Posting
 from yizhan.schemas.charter import Charter
-from yizhan.schemas.i18n import _, get_language, marked
+from yizhan.schemas.i18n import _, get_language, join_sentences, marked
 from yizhan.schemas.policy_facts import Words
-from yizhan.services.labels import WAYS
+from yizhan.services.labels import WAYS, reason_name
 
 _STYLES: Final = {"alarm": "bold white on red", "notice": "bold cyan", "digest": "green"}
 _REFUSED: Final = "bold magenta"
@@ -85,7 +85,7 @@ class Account:
     def refused(self, sentence: str, named: str, detail: str) -> None:
         """Say that a hostile record was refused by name."""
         self._console.print(Text.assemble(("✘ ", _REFUSED), sentence, "  → ", (named, _REFUSED)))
-        self._console.print(Text(f"   {detail}", style="dim"))
+        self._console.print(Text("   " + _("技术说明：{detail}").format(detail=detail), style="dim"))
 
     def _rule(self, rule: str) -> str:
         because = self._because.get(rule)
@@ -120,7 +120,35 @@ FIGURES: Final = {
 """What the summary shows, in order."""
 
 
+_PARTS: Final = {
+    "p50": marked("中位数"),
+    "p99": marked("百分之九十九不超过"),
+    "rings": marked("响铃"),
+    "in_members": marked("在成员县境内"),
+    "sent": marked("送出"),
+    "kept": marked("留在本县"),
+    "alarms": marked("报警"),
+    "second-phone": marked("第二电话"),
+    "liaison-officer": marked("联络员"),
+    "leader": marked("领导"),
+    "statements": marked("账目"),
+    "cosigned": marked("会签"),
+    "quorum": marked("法定多数"),
+    "proof_verified": marked("证明核验无误"),
+    "log_verified": marked("全账核验无误"),
+    "deletion_found_in": marked("指出的被删文件"),
+    "pair_agrees": marked("两县账实相符"),
+    "deleted_letter_found": marked("指出被删的一件"),
+}
+"""What the parts of a figure are called; reasons of refusals have names of their own."""
+
+
 def _shown(value: Any) -> str:  # noqa: ANN401 -- a number or a small table of numbers
     if isinstance(value, dict):
-        return "  ".join(f"{key} {inner}" for key, inner in value.items()) or "0"
-    return str(value)
+        parts = (
+            f"{_(_PARTS[key]) if key in _PARTS else reason_name(key)} {_shown(each)}" for key, each in value.items()
+        )
+        return join_sentences(parts) or "0"
+    if isinstance(value, bool):
+        return _("是") if value else _("否")
+    return "-" if value is None else str(value)

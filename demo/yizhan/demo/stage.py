@@ -31,6 +31,7 @@ from yizhan.ledger.checkpoint_store import FILE as HEADS
 from yizhan.ledger.checkpoint_store import CheckpointStore
 from yizhan.ledger.kafka_io import Wire
 from yizhan.producers.outbox import Outbox
+from yizhan.runtime.clock import utc_now
 from yizhan.runtime.file_lock import exclusive, holder
 from yizhan.runtime.process import Supervisor
 from yizhan.runtime.settings import Settings
@@ -108,7 +109,7 @@ class Stage:
     def build(cls, home: Path, members: Sequence[str], progress: Callable[[str], None]) -> Stage:
         """Make keys and charter, start the broker, in a home that is ``exclusive_home``. Raises as its parts do."""
         charter = make_sample(home, members, datetime.now(UTC))
-        write_samples(home, members)
+        write_samples(home, members, utc_now())
         for county in members:
             phones.install(home, county)
         broker, _changes = bring_up(home, members, now=datetime.now(UTC), progress=progress)

@@ -4,6 +4,8 @@ Rule 1: applying it again changes nothing; every change is reported as one line.
 Rule 2: topics are created and configured; no topic is ever deleted or shortened.
 Rule 3: undeclared access rules of our principals are removed: a county that left loses its rights.
 Rule 4: everyone may do what the declaration says and nothing else; groups only under one's own name.
+Rule 5: rules and quotas are those of the certificate in force (:mod:`yizhan.deploy.generations`). A revoked one, and
+        that of a county that left, still connects: it has no rule, and a quota that lets it hold up nobody.
 
 The one file of this folder that imports Kafka.
 """
@@ -11,9 +13,9 @@ The one file of this folder that imports Kafka.
 from __future__ import annotations
 
 import contextlib
-import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from kafka.admin import (
@@ -33,11 +35,16 @@ from kafka.errors import KafkaError, SecurityDisabledError, for_code
 from kafka.protocol.admin import AlterClientQuotasRequest, DescribeClientQuotasRequest
 
 from yizhan.deploy.errors import ApplyFailed
+from yizhan.deploy.generations import Generations, common_name, latest, parse_common_name
 from yizhan.runtime import clients
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.schemas import topics
 
-_OURS: Final = re.compile(r"User:(county-[0-9]{6}|station|ledger|auditor)")
+_USER: Final = "User:"
+_FIRST: Final[Generations] = {}
+_WITHOUT_RIGHTS: Final = (1024 * 1024, 1024 * 1024, 10)
+"""Quota of a certificate without rights: bytes written and read a second, percent of a thread. Not less: above its
+quota one is answered without records and without an error, and its owner is to hear at once that it is revoked."""
 _SETTLE_SECONDS: Final = 15.0
 _ANY_NAMED_ENTITY: Final = 2  # DescribeClientQuotas match type
 
@@ -45,32 +52,54 @@ Rule = tuple[str, str, str, str]
 """An access rule: principal, operation, kind of resource with its pattern, name."""
 
 
-def apply(connection: KafkaConnection, members: Sequence[str]) -> tuple[str, ...]:
+def apply(connection: KafkaConnection, members: Sequence[str], generations: Generations = _FIRST) -> tuple[str, ...]:
     """Apply the declaration of topics, access rules and quotas; return the changes, one line each.
 
-    ``connection`` must be the administrator's. Raises :class:`ApplyFailed` when the broker refuses,
+    ``connection`` must be the administrator's. ``generations`` are those recorded; later ones that the
+    broker has are kept. Raises :class:`ApplyFailed` when the broker refuses,
     and ``ValueError`` as :func:`yizhan.schemas.topics.declare` does.
     """
     declared = topics.declare(members)
     with _client(connection) as client:
+        current = latest(generations, _generations(client))
         return (
             *_apply_topics(client, declared),
-            *_apply_rules(client, frozenset(rules(declared))),
-            *_apply_quotas(client, topics.quotas(members)),
+            *_apply_rules(client, frozenset(rules(declared, current))),
+            *_apply_quotas(client, topics.quotas(members), current),
         )
 
 
-def rules(declared: Sequence[topics.Topic]) -> Iterator[Rule]:
+def rules(declared: Sequence[topics.Topic], generations: Generations = _FIRST) -> Iterator[Rule]:
     """Derive every access rule from the declaration. DESCRIBE is included in READ and WRITE."""
-    principals: dict[str, None] = {}
+    names: dict[str, str] = {}
     for topic in declared:
+        for principal in (*topic.writers, *topic.readers):
+            names[principal] = common_name(principal, generations.get(principal, 1))
         for principal in topic.writers:
-            yield principal, "WRITE", "TOPIC/LITERAL", topic.name
+            yield names[principal], "WRITE", "TOPIC/LITERAL", topic.name
         for principal in topic.readers:
-            yield principal, "READ", "TOPIC/LITERAL", topic.name
-        principals |= dict.fromkeys((*topic.writers, *topic.readers))
-    for principal in principals:
-        yield principal, "READ", "GROUP/PREFIXED", topics.group_prefix(principal)
+            yield names[principal], "READ", "TOPIC/LITERAL", topic.name
+    for principal, name in names.items():
+        yield name, "READ", "GROUP/PREFIXED", topics.group_prefix(principal)
+
+
+def generations_found(connection: KafkaConnection) -> dict[str, int]:
+    """Return the latest generation of each principal that the broker has a rule or a quota for."""
+    with _client(connection) as client:
+        return _generations(client)
+
+
+def generations_with_rights(connection: KafkaConnection, principal: str) -> frozenset[int]:
+    """Return the generations of a principal that have an access rule.
+
+    Raises :class:`ApplyFailed`, also when the broker has no access rules at all.
+    """
+    with _client(connection) as client:
+        try:
+            found = map(parse_common_name, {rule[0] for rule in _rules_found(client)})
+        except SecurityDisabledError:
+            raise ApplyFailed("this broker has no authorizer: nobody's certificate can be revoked") from None
+        return frozenset(each[1] for each in found if each is not None and each[0] == principal)
 
 
 def answers(connection: KafkaConnection, seconds: float = 5.0) -> bool:
@@ -137,6 +166,13 @@ def _apply_settings(client: KafkaAdminClient, existing: dict[str, topics.Topic])
     return lines
 
 
+def _generations(client: KafkaAdminClient) -> dict[str, int]:
+    names = set(_quotas(client))
+    with contextlib.suppress(SecurityDisabledError):
+        names |= {rule[0] for rule in _rules_found(client)}
+    return latest(*({found[0]: found[1]} for found in map(parse_common_name, names) if found is not None))
+
+
 def _apply_rules(client: KafkaAdminClient, wanted: frozenset[Rule]) -> list[str]:
     try:
         ours = _rules_found(client)
@@ -166,7 +202,7 @@ def _rules_found(client: KafkaAdminClient) -> dict[Rule, ACL]:
         ResourcePatternFilter(ResourceType.ANY, None, ACLResourcePatternType.ANY),
     )
     found, _ = client.describe_acls(everything)
-    return {_rule(acl): acl for acl in found if _OURS.fullmatch(acl.principal)}
+    return {_rule(acl): acl for acl in found if parse_common_name(acl.principal.removeprefix(_USER))}
 
 
 def _wait_for_rules(client: KafkaAdminClient, wanted: frozenset[Rule]) -> None:
@@ -190,14 +226,14 @@ def _rule(acl: ACL) -> Rule:
     kind = f"{pattern.resource_type.name}/{pattern.pattern_type.name}"
     odd = "" if acl.permission_type is ACLPermissionType.ALLOW and acl.host == "*" else " (odd)"
     name = f"{pattern.resource_name}{odd}"
-    return acl.principal.removeprefix("User:"), acl.operation.name, kind, name
+    return acl.principal.removeprefix(_USER), acl.operation.name, kind, name
 
 
 def _acl(rule: Rule) -> ACL:
     principal, operation, kind, name = rule
     resource, _, pattern = kind.partition("/")
     return ACL(
-        f"User:{principal}",
+        f"{_USER}{principal}",
         "*",
         ACLOperation[operation],
         ACLPermissionType.ALLOW,
@@ -209,8 +245,8 @@ def _filter(acl: ACL) -> ACLFilter:
     return ACLFilter(acl.principal, acl.host, acl.operation, acl.permission_type, acl.resource_pattern)
 
 
-def _apply_quotas(client: KafkaAdminClient, wanted: Sequence[topics.Quota]) -> list[str]:
-    """Set byte rates by principal. kafka-python knows the requests but has no method for them."""
+def _apply_quotas(client: KafkaAdminClient, declared: Sequence[topics.Quota], generations: Generations) -> list[str]:
+    """Set byte rates by common name. kafka-python knows the requests but has no method for them."""
     found = _quotas(client)
     lines, entries = [], []
     entry, entity, op = (
@@ -218,28 +254,43 @@ def _apply_quotas(client: KafkaAdminClient, wanted: Sequence[topics.Quota]) -> l
         AlterClientQuotasRequest.EntryData.EntityData,
         AlterClientQuotasRequest.EntryData.OpData,
     )
-    for quota in wanted:
-        rates = {
-            "producer_byte_rate": float(quota.produce_bytes_per_second),
-            "consumer_byte_rate": float(quota.consume_bytes_per_second),
-        }
-        if quota.thread_percent is not None:
-            rates["request_percentage"] = float(quota.thread_percent)
-        new = {k: v for k, v in rates.items() if found.get(quota.principal, {}).get(k) != v}
+    for name, rates in _rates(declared, generations, found).items():
+        new = {k: v for k, v in rates.items() if found.get(name, {}).get(k) != v}
         if new:
             entries.append(
                 entry(
-                    entity=[entity(entity_type="user", entity_name=quota.principal)],
+                    entity=[entity(entity_type="user", entity_name=name)],
                     ops=[op(key=key, value=value, remove=False) for key, value in new.items()],
                 )
             )
-        lines += [f"quota {quota.principal}: {key} {value:.0f}" for key, value in new.items()]
+        lines += [f"quota {name}: {key} {value:.0f}" for key, value in new.items()]
     if entries:
         answer = _ask(client, AlterClientQuotasRequest(entries=entries, validate_only=False))
         for result in answer.entries:
             if result.error_code:
                 raise ApplyFailed(f"quotas refused: {for_code(result.error_code).__name__}")
     return lines
+
+
+def _rates(
+    declared: Sequence[topics.Quota], generations: Generations, found: Iterable[str]
+) -> dict[str, dict[str, float]]:
+    """Return what each common name may: those in force, revoked ones, and those of counties that left."""
+    earlier = {common_name(each, number) for each, last in generations.items() for number in range(1, last)}
+    ended = sorted(earlier | {name for name in found if parse_common_name(name)})
+    quotas = [topics.Quota(name, *_WITHOUT_RIGHTS) for name in ended]
+    for quota in declared:
+        name = common_name(quota.principal, generations.get(quota.principal, 1))
+        quotas.append(replace(quota, principal=name))
+    wanted: dict[str, dict[str, float]] = {}
+    for quota in quotas:
+        wanted[quota.principal] = {
+            "producer_byte_rate": float(quota.produce_bytes_per_second),
+            "consumer_byte_rate": float(quota.consume_bytes_per_second),
+        }
+        if quota.thread_percent is not None:
+            wanted[quota.principal]["request_percentage"] = float(quota.thread_percent)
+    return wanted
 
 
 def _quotas(client: KafkaAdminClient) -> dict[str, dict[str, float]]:
@@ -250,6 +301,7 @@ def _quotas(client: KafkaAdminClient) -> dict[str, dict[str, float]]:
     return {
         entry.entity[0].entity_name: {value.key: value.value for value in entry.values}
         for entry in answer.entries or ()
+        if entry.entity[0].entity_name is not None  # that is everybody's default
     }
 
 

@@ -24,8 +24,10 @@ from pathlib import Path
 from typing import Final
 
 from yizhan.deploy import admin
+from yizhan.deploy.class_archive import archive
 from yizhan.deploy.errors import BrokerFailed
-from yizhan.deploy.jars import Progress, cache_folder, ensure_jars, java, locked
+from yizhan.deploy.jars import Progress, cache_folder, class_path, ensure_jars, locked
+from yizhan.deploy.java import java
 from yizhan.deploy.properties import server_properties
 from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.detached import Detached
@@ -36,6 +38,9 @@ READY_SECONDS: Final = 90.0
 """How long a start may take: 5 s, or 12 s after a crash; more when the machine is busy."""
 STOP_SECONDS: Final = 30.0
 """How long an orderly stop may take before the process is killed."""
+
+_QUICK: Final = ("-XX:TieredStopAtLevel=1",)
+"""Only the quick compiler: what runs for a few seconds needs half the processor time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +61,18 @@ class _Ended(BrokerFailed):
 class Broker:
     """The broker of one home folder; all its files are in ``<home>/broker``."""
 
-    def __init__(self, home: Path, *, cache: Path | None = None, heap_mib: int = HEAP_MIB) -> None:
-        """Take the folders; nothing is touched before :meth:`start`. ``cache`` is the folder of the jars."""
+    def __init__(
+        self, home: Path, *, cache: Path | None = None, heap_mib: int = HEAP_MIB, record: Path | None = None
+    ) -> None:
+        """Take the folders; nothing is touched before :meth:`start`. ``cache`` is the folder of the jars.
+
+        ``record``: write the archive of its classes there when it ends, and use none.
+        """
         self.folder = home.absolute() / "broker"
         self._tls = home.absolute() / "tls"
         self._cache = cache or cache_folder()
         self._heap_mib = heap_mib
+        self._record = record
         self._data = self.folder / "data"
         self.process = Detached(self.folder / "pid")
         self.log = self.folder / "broker.log"
@@ -113,7 +124,8 @@ class Broker:
 
     def command(self) -> list[str]:
         """Return the command line that runs the broker in the foreground, after :meth:`prepare`."""
-        return [*self._java(), f"-Xmx{self._heap_mib}m", f"-Xms{self._heap_mib // 2}m",
+        record = [] if self._record is None else [*_QUICK, f"-XX:ArchiveClassesAtExit={self._record}"]
+        return [*self._java(), *record, f"-Xmx{self._heap_mib}m", f"-Xms{self._heap_mib // 2}m",
                 "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20", "-XX:+ExitOnOutOfMemoryError",
                 "kafka.Kafka", str(self.folder / "server.properties")]  # fmt: skip
 
@@ -152,14 +164,16 @@ class Broker:
         return None
 
     def _java(self) -> list[str]:
-        return [java(), "-cp", f"{self._cache / 'libs'}/*", "-Djava.awt.headless=true",
-                f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
+        found = java()
+        kept = archive(self._cache, found) if self._record is None else None
+        return [found.path, "-cp", class_path(self._cache), *([f"-XX:SharedArchiveFile={kept}"] if kept else []),
+                "-Djava.awt.headless=true", f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
                 f"-Dyizhan.broker.log={self.log}"]  # fmt: skip
 
     def _format(self) -> None:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         cluster_id = cluster_id.replace("-", "A", 1) if cluster_id.startswith("-") else cluster_id
-        argv = [*self._java(), "kafka.tools.StorageTool", "format", "-t", cluster_id,
+        argv = [*self._java(), *_QUICK, "kafka.tools.StorageTool", "format", "-t", cluster_id,
                 "-c", str(self.folder / "server.properties")]  # fmt: skip
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         if done.returncode != 0:

@@ -1,6 +1,7 @@
 """The alliance's own certificate authority for mutual TLS between its machines and its broker.
 
-Rule 1: a certificate's common name is the principal, and nothing else grants rights.
+Rule 1: a certificate's common name is the principal, with its generation after a revocation
+        (:mod:`yizhan.deploy.generations`), and nothing else grants rights.
 Rule 2: keys are created here, with mode 0600, and never leave the folder that they were created in.
 Rule 3: running it again changes nothing; only what is missing or about to expire is created.
 Rule 4: TLS protects the connection and access to the broker. The author of an event is proved by the envelope.
@@ -24,6 +25,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from yizhan.deploy.errors import CertificateFailed
+from yizhan.deploy.generations import common_name, recorded
+from yizhan.deploy.jars import locked
+
 AUTHORITY_DAYS: Final = 3650
 """Ten years. After that every certificate must be renewed, on every machine."""
 CERTIFICATE_DAYS: Final = 730
@@ -32,6 +37,7 @@ RENEW_BEFORE_DAYS: Final = 30
 """The next ``ensure_certificates`` renews certificates that expire within this time."""
 
 BROKER: Final = "broker"
+AUTHORITY: Final = "authority"
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 
 
@@ -53,13 +59,32 @@ def ensure_certificates(
 
     ``now`` is aware. ``hosts`` are the DNS names and addresses under which the certificates may
     serve. Returns the principals that were given a new certificate. Raises ``OSError`` when the
-    folder cannot be written, ``ValueError`` for a damaged PEM file.
+    folder cannot be written, ``ValueError`` for a damaged PEM file, :class:`CertificateFailed` for a
+    damaged record of generations, and where the certificates are of an authority that is elsewhere.
     """
-    authority = _authority(tls / "authority", now)
-    made = [name for name in principals if _stale(tls / name, authority, now)]
-    for name in made:
-        _issue(tls / name, name, authority, now, valid_days, hosts)
+    tls.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with locked(tls / "lock"):
+        _require_own(tls, principals)
+        authority, generations = _authority(tls / AUTHORITY, now), recorded(tls)
+        names = {principal: common_name(principal, generations.get(principal, 1)) for principal in principals}
+        made = [principal for principal, name in names.items() if _stale(tls / principal, name, authority, now)]
+        for principal in made:
+            _issue(tls / principal, names[principal], authority, now, valid_days, hosts)
     return tuple(made)
+
+
+def expiry(cert: Path) -> datetime:
+    """Return when a certificate expires. Raises ``OSError`` or ``ValueError`` for a file that is none."""
+    return x509.load_pem_x509_certificate(cert.read_bytes()).not_valid_after_utc
+
+
+def _require_own(tls: Path, principals: Sequence[str]) -> None:
+    """Raise where an office keeps what the station gave it: a new authority would replace its key."""
+    if not (tls / AUTHORITY / "cert.pem").exists() and any((tls / each / "ca.pem").exists() for each in principals):
+        raise CertificateFailed(
+            f"{tls}: expected the authority that issued these certificates, got none: they are made on the station's "
+            f"machine. For a new authority move {tls} aside; every office then needs new files"
+        )
 
 
 def _authority(folder: Path, now: datetime) -> _Authority:
@@ -85,14 +110,14 @@ def _authority(folder: Path, now: datetime) -> _Authority:
 
 def _issue(
     folder: Path,
-    principal: str,
+    subject: str,
     authority: _Authority,
     now: datetime,
     days: int,
     hosts: Sequence[str],
 ) -> None:
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, principal)])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, subject)])
     issuer_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
     builder = (
         _builder(name, authority.cert.subject, key, now, days)
@@ -101,7 +126,7 @@ def _issue(
         .add_extension(issuer_key, critical=False)
     )
     usage = [ExtendedKeyUsageOID.CLIENT_AUTH]
-    if principal == BROKER:  # the broker's certificate only: others cannot pose as the broker
+    if subject == BROKER:  # the broker's certificate only: others cannot pose as the broker
         usage.append(ExtendedKeyUsageOID.SERVER_AUTH)
         builder = builder.add_extension(x509.SubjectAlternativeName([*map(_host, hosts)]), critical=False)
     builder = builder.add_extension(x509.ExtendedKeyUsage(usage), critical=False)
@@ -151,12 +176,17 @@ def _host(name: str) -> x509.GeneralName:
         return x509.DNSName(name)
 
 
-def _stale(folder: Path, authority: _Authority, now: datetime) -> bool:
-    """Return whether a certificate is missing, expires soon, or is another authority's."""
+def _stale(folder: Path, subject: str, authority: _Authority, now: datetime) -> bool:
+    """Return whether a certificate is missing, half made, revoked, expires soon, or is another authority's."""
     if not all((folder / name).exists() for name in ("key.pem", "cert.pem", "ca.pem")):
         return True
     cert = x509.load_pem_x509_certificate((folder / "cert.pem").read_bytes())
     if cert.not_valid_after_utc - now < timedelta(days=RENEW_BEFORE_DAYS):
+        return True
+    key = serialization.load_pem_private_key((folder / "key.pem").read_bytes(), None)
+    if key.public_key() != cert.public_key():  # killed between the two files
+        return True
+    if [each.value for each in cert.subject] != [subject]:
         return True
     ours = authority.cert.public_bytes(serialization.Encoding.PEM)
     return (folder / "ca.pem").read_bytes() != ours

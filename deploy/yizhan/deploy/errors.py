@@ -7,7 +7,8 @@
         ├── ToolMissing    Java or Maven is missing or too old
         ├── JarsMissing    Kafka's jars cannot be fetched
         ├── BrokerFailed   the broker does not start, or does not stop
-        └── ApplyFailed    the broker refuses topics, access rules or quotas
+        ├── ApplyFailed    the broker refuses topics, access rules or quotas
+        └── CertificateFailed  a certificate cannot be made or revoked here
 
 Rule 1: each says what was expected, what was found and what to do.
 """
@@ -35,3 +36,7 @@ class BrokerFailed(DeployError):
 
 class ApplyFailed(DeployError):
     """The broker refuses topics, access rules or quotas."""
+
+
+class CertificateFailed(DeployError):
+    """A certificate cannot be made or revoked here."""

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from yizhan.deploy import admin
+from yizhan.deploy import admin, generations
 from yizhan.deploy.broker import Broker
-from yizhan.deploy.certificates import BROKER, ensure_certificates
+from yizhan.deploy.certificates import AUTHORITY, BROKER, ensure_certificates
 from yizhan.deploy.jars import Progress
+from yizhan.deploy.rehearsal import ensure_archive
+from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.settings import FILE_NAME
 from yizhan.schemas import topics
 
@@ -47,8 +49,22 @@ def bring_up(
     """
     setup_home(home, members, now=now)
     broker = Broker(home, cache=cache)
+    if broker.pid() is None:
+        ensure_archive(cache, progress)
     broker.start(progress)
-    return broker, admin.apply(broker.admin_connection(), members)
+    return broker, apply(home, broker.admin_connection(), members, now=now)
+
+
+def apply(home: Path, connection: KafkaConnection, members: Sequence[str], *, now: datetime) -> tuple[str, ...]:
+    """Apply the declaration to a broker, for the certificates in force; return the changes.
+
+    Where the broker has a later generation than this home recorded, the home was restored from an old copy: it takes
+    that over, and makes the certificates that it lacks. Raises as :func:`setup_home` and :func:`admin.apply` do.
+    """
+    tls = home / "tls"
+    if generations.record(tls, admin.generations_found(connection)) and (tls / AUTHORITY).exists():
+        ensure_certificates(tls, topics.principals(members), now=now)
+    return admin.apply(connection, members, generations.recorded(tls))
 
 
 def _write_bootstrap(path: Path, bootstrap: str) -> None:

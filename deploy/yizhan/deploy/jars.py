@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
@@ -24,7 +23,6 @@ from yizhan.deploy.errors import JarsMissing, ToolMissing
 from yizhan.schemas.i18n import _
 
 KAFKA_VERSION: Final = "4.3.1"
-JAVA_AT_LEAST: Final = 17
 _PLUGIN: Final = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 _FILES: Final = resources.files("yizhan.deploy") / "kafka"
 
@@ -62,25 +60,14 @@ def ensure_jars(folder: Path, progress: Progress) -> Path:
     return libs
 
 
-def java() -> str:
-    """Return the path of a Java that can run the broker. Raises :class:`ToolMissing`."""
-    home = os.environ.get("JAVA_HOME")
-    path = shutil.which("java", path=f"{home}/bin") if home else None
-    path = path or shutil.which("java")
-    if path is None:
-        raise ToolMissing(
-            f"java: expected Java {JAVA_AT_LEAST} or later, got none; "
-            "`apt install openjdk-17-jre-headless`, or set JAVA_HOME"
-        )
-    output = subprocess.run([path, "-version"], capture_output=True, text=True, check=False)
-    match = re.search(r'version "(\d+)', output.stderr + output.stdout)
-    if match is None or int(match[1]) < JAVA_AT_LEAST:
-        got = match[1] if match else "a program without a version number"
-        raise ToolMissing(
-            f"{path}: expected Java {JAVA_AT_LEAST} or later, got {got}; "
-            "`apt install openjdk-17-jre-headless`, or set JAVA_HOME"
-        )
-    return path
+def jar_files(folder: Path) -> list[Path]:
+    """Return the jars in the order in which Java searches them: an archive of classes holds for one order only."""
+    return sorted((folder / "libs").glob("*.jar"))
+
+
+def class_path(folder: Path) -> str:
+    """Return Java's ``-cp``. A wildcard would follow the order of the directory, which a copy changes."""
+    return os.pathsep.join(map(str, jar_files(folder)))
 
 
 @contextmanager

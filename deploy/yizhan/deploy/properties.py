@@ -67,8 +67,8 @@ def server_properties(data: Path, tls: Path, port: int, controller_port: int) ->
         "share.coordinator.state.topic.min.isr": 1,
         # A station that starts again must not wait for members that do not exist.
         "group.initial.rebalance.delay.ms": 0,
-        # After a crash the broker waits until its previous session has expired.
-        "broker.session.timeout.ms": 4000,
+        # After a crash the broker waits until its previous session has expired, counted from its own start.
+        "broker.session.timeout.ms": 2000,
         "broker.heartbeat.interval.ms": 500,
         # Small topics in a small heap: by default the cleaner takes 128 MiB of it.
         "log.cleaner.dedupe.buffer.size": 16 * _MIB,

@@ -9,7 +9,7 @@ Rule 3: a time without a zone is Beijing time; one that cannot be expressed in U
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -63,6 +63,28 @@ def clock_time(text: str) -> datetime:
     return found
 
 
+def calendar_day(text: str) -> date:
+    """Read a day without an hour.
+
+    >>> calendar_day("2026年12月5日").isoformat()
+    '2026-12-05'
+
+    Raises:
+        ValueError: no such day, one without a year, or one with an hour.
+    """
+    plain = text.translate(_FULL_WIDTH).strip()
+    found = _DAY.fullmatch(_figures(re.sub(r"\s*([年月日号])\s*", r"\1", plain)))
+    if found is None:
+        message = f"no day: {plain[:40]!r}"
+        raise ValueError(message)
+    return date(int(found["year"]), *_month_and_day(found))
+
+
+def _month_and_day(found: re.Match[str]) -> tuple[int, int]:
+    month, number = (found[name] or found[f"{name}2"] or found[f"{name}3"] for name in ("month", "day"))
+    return int(month), int(number)
+
+
 def _iso(plain: str) -> datetime | None:
     try:
         return datetime.fromisoformat(plain) if ":" in plain else None
@@ -77,13 +99,13 @@ def _spoken(plain: str) -> datetime:
     if day is None or hour is None:
         message = f"no day and hour: {plain[:40]!r}"
         raise ValueError(message)
-    month, number = (next(filter(None, (day[name], day[f"{name}2"], day[f"{name}3"]))) for name in ("month", "day"))
+    month, number = _month_and_day(day)
     hours = _hours(hour)
     minutes = _WORDS.get(hour["word"] or "") or int(hour["minute"] or hour["minute2"] or hour["minute3"] or 0)
     seconds = int(hour["second"] or hour["second2"] or 0)
     if hours == 24 and not minutes and not seconds:  # noqa: PLR2004 -- as midnight at a day's end is written
-        return datetime(int(day["year"]), int(month), int(number)) + timedelta(days=1)  # noqa: DTZ001 -- given above
-    return datetime(int(day["year"]), int(month), int(number), hours, minutes, seconds)  # noqa: DTZ001 -- given above
+        return datetime(int(day["year"]), month, number) + timedelta(days=1)  # noqa: DTZ001 -- given above
+    return datetime(int(day["year"]), month, number, hours, minutes, seconds)  # noqa: DTZ001 -- given above
 
 
 def _hours(hour: re.Match[str]) -> int:

@@ -1,7 +1,8 @@
 """What a person answers to a form, as JSON and back.
 
 Rule 1: a choice is understood by its value, its name in either language or, on a screen, its number in the list.
-Rule 2: a time without a zone is Beijing's. Digits may be full-width. A number has no unit and no other letters.
+Rule 2: a time without a zone is Beijing's; a day has no hour. Digits may be full-width. A number has no unit
+        and no other letters.
 Rule 3: what ``format_value`` writes, ``parse_answer`` reads back as the same JSON.
 """
 
@@ -14,7 +15,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any, Final
 
-from yizhan.producers.clock_times import ZONE, clock_time
+from yizhan.producers.clock_times import ZONE, calendar_day, clock_time
 from yizhan.producers.forms import Field, FieldKind, item_of
 from yizhan.schemas.codes import CODES
 from yizhan.schemas.errors import YizhanError
@@ -84,7 +85,14 @@ def _one(field: Field, text: str, members: Mapping[str, str], *, numbered: bool)
                 raise _wrong(field, text)
             return [_number(field, piece) for piece in pieces]
         case _:
-            return text
+            return _day(field, text) if field.is_day else text
+
+
+def _day(field: Field, text: str) -> str:
+    try:
+        return calendar_day(text).isoformat()
+    except ValueError:
+        raise _wrong(field, text) from None
 
 
 def _wrong(field: Field, text: str) -> AnswerInvalid:

@@ -89,6 +89,11 @@ class Field:
     default: Any = None
     example: str | None = None
 
+    @property
+    def is_day(self) -> bool:
+        """Whether it asks for a day without an hour."""
+        return self.kind is FieldKind.TEXT and self.example == _DAY
+
     def expected(self) -> str:
         """Describe in a few words what is expected."""
         kind = {
@@ -99,7 +104,7 @@ class Field:
             FieldKind.MEMBER: _("县的六位代码或名称"),
             FieldKind.PAIR: _("两个数字，用逗号分开"),
             FieldKind.POINT: _("经度,纬度，可用度分秒，可写 高德 119.51,27.17 或 119.51,27.17 界南285米"),
-        }.get(self.kind, "")
+        }.get(self.kind, _("日期，如 {day}，只写到日").format(day=_DAY) if self.is_day else "")
         bounds = [_("不小于 {low}").format(low=f"{self.low:g}")] if self.low is not None else []
         if self.high is not None and self.high < _NO_BOUND:
             bounds.append(_("不大于 {high}").format(high=f"{self.high:g}"))

@@ -20,6 +20,7 @@ from yizhan.runtime.clock import utc_now
 from yizhan.runtime.file_lock import holder
 from yizhan.runtime.store import OwnedStore, read_store
 from yizhan.schemas.charter import Charters
+from yizhan.schemas.header import ID_ENDS, RECEIPT, id_end
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.sent_events import SentEvent
 from yizhan.schemas.timestamps import instant
@@ -112,6 +113,12 @@ class OutboxView(OwnedStore):
         """Return the ids of all our events of a type, the newest last, without reading what they say."""
         with self._reading() as conn:
             return [row["id"] for row in conn.execute("SELECT id FROM events WHERE type = ? ORDER BY seq", (type,))]
+
+    def ids_ending(self, end: str) -> list[str]:
+        """Return the ids of our events, receipts left out, that end so, the newest last."""
+        query = f"SELECT id FROM events WHERE {ID_ENDS} AND type <> '{RECEIPT}' ORDER BY seq"  # noqa: S608 -- our words
+        with self._reading() as conn:
+            return [row["id"] for row in conn.execute(query, id_end(end))]
 
     def related_ids(self, event_id: str) -> frozenset[str]:
         """Return the ids that an event names, and of those that name it."""

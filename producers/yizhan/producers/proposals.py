@@ -23,6 +23,12 @@ WHAT: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
     "over": (marked("以前报过的，已经结束"), {"stage": "final", "certainty": "Observed"}),
 }
 """What it is → stage and certainty."""
+WHICH: Final[Mapping[str, tuple[str, Mapping[str, str]]]] = {
+    "new": (marked("新的一件：通知、计划、请求"), {"stage": "first"}),
+    "goes_on": (marked("接着以前的一件，还没有办完"), {"stage": "update"}),
+    "over": (marked("接着以前的一件，已经办完：纪要、结果"), {"stage": "final"}),
+}
+"""Which it is of a matter, of a type that reports nothing that happened → stage."""
 ANSWER: Final[Mapping[str, str]] = {
     "update": marked("中间答复：还在办，或先告知缺什么"),
     "final": marked("最后答复"),
@@ -34,6 +40,12 @@ HOW_BAD: Final[Mapping[str, str]] = {
     "routine": marked("平急：一般情况"),
 }
 """How bad → priority."""
+HOW_URGENT: Final[Mapping[str, str]] = {
+    "flash": marked("特急：有人在押或等不得，要对方马上行动"),
+    "urgent": marked("加急：要对方马上知道"),
+    "routine": marked("平急：一般情况"),
+}
+"""The same, of a type that reports nothing that happened."""
 
 
 @dataclass(frozen=True, slots=True)

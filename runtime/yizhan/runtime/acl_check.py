@@ -43,5 +43,7 @@ def _require(topic: Mapping[str, Any] | None, name: str, principal: str, operati
         sentence = marked("Kafka 上没有主题 {name}；请按章程建立，或请驿站管理员建立")
         raise NotAuthorised(sentence, name=name, hint=Action.to("broker.start"))
     if code == _NOT_AUTHORISED or (code == 0 and operation not in allowed):
-        sentence = marked("{principal} 没有主题 {name} 的 {operation} 权限；证书用对了吗？请驿站管理员重新应用权限")
+        sentence = marked(
+            "{principal} 没有主题 {name} 的 {operation} 权限；证书用对了吗，是否已被吊销？请驿站管理员重新应用权限"
+        )
         raise NotAuthorised(sentence, name=name, principal=principal, operation=operation)

@@ -1,6 +1,6 @@
 """A Kafka connection as data: the same few facts for kafka-python and for Faust.
 
-Rule 1: nothing here imports a Kafka client, and nothing but ``speaks`` connects.
+Rule 1: nothing here imports a Kafka client, and nothing but ``speaks`` and ``is_denied`` connects.
 Rule 2: there is no TLS only if ``ca`` is left out on purpose; a missing file is an error,
 never plain text.
 Rule 3: host names are always checked.
@@ -21,8 +21,12 @@ from yizhan.schemas.i18n import marked
 if TYPE_CHECKING:
     from pathlib import Path
 
-_API_VERSIONS: Final = bytes.fromhex("0000000a 0012 0000 00000001 ffff")
-"""The first question of Kafka's protocol: length, api key 18, version 0, id 1, no client name."""
+_API_VERSIONS: Final = bytes.fromhex("0012 0000 00000001 ffff")
+"""The first question of Kafka's protocol: api key 18, version 0, id 1, no client name."""
+_METADATA: Final = bytes.fromhex("0003 0001 00000001 ffff 00000001")
+"""The question about one topic, whose name follows: api key 3, version 1, id 1, no client name, one topic."""
+_NOT_AUTHORISED: Final = 29
+_ANSWER_BYTES: Final = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +86,21 @@ class KafkaConnection:
 
         Raises :class:`SettingError` as :meth:`ssl_context` does.
         """
-        context = self.ssl_context()
-        return any(_speaks(server, context, seconds, ask=self.sasl_mechanism is None) for server in self.servers)
+        context, request = self.ssl_context(), _API_VERSIONS if self.sasl_mechanism is None else b""
+        return any(_answer(server, context, seconds, request) is not None for server in self.servers)
+
+    def is_denied(self, topic: str, seconds: float = 2.0) -> bool:
+        """Return whether a server says that this principal's certificate may not even see a topic: it was revoked.
+
+        False where nobody answers, and without a certificate. Raises :class:`SettingError` as :meth:`ssl_context` does.
+        """
+        if self.cert is None:
+            return False
+        name = len(topic).to_bytes(2, "big") + topic.encode()
+        answers = (_answer(each, self.ssl_context(), seconds, _METADATA + name) for each in self.servers)
+        answer = next(filter(None, answers), b"")
+        place = answer.rfind(name)  # the error code of a topic stands before its name
+        return place >= 2 and int.from_bytes(answer[place - 2 : place], "big") == _NOT_AUTHORISED  # noqa: PLR2004 -- two bytes
 
     def kafka_python(self) -> dict[str, Any]:
         """Return the arguments for any kafka-python 3 client: servers, protocol, TLS and SASL.
@@ -103,15 +120,18 @@ class KafkaConnection:
         return settings
 
 
-def _speaks(server: str, context: ssl.SSLContext | None, seconds: float, *, ask: bool) -> bool:
+def _answer(server: str, context: ssl.SSLContext | None, seconds: float, request: bytes) -> bytes | None:
+    """Return what a server answers to a request, nothing but b"" to an empty one; None if it does not answer."""
     host, _colon, port = server.rpartition(":")
     host = host.strip("[]")
     with contextlib.suppress(OSError, ValueError, OverflowError), contextlib.ExitStack() as opened:
         connected = opened.enter_context(socket.create_connection((host, int(port)), seconds))
         if context is not None:
             connected = opened.enter_context(context.wrap_socket(connected, server_hostname=host))
-        if not ask:
-            return True
-        connected.sendall(_API_VERSIONS)
-        return len(connected.recv(4)) > 0
-    return False
+        if not request:
+            return b""
+        connected.sendall(len(request).to_bytes(4, "big") + request)
+        file = opened.enter_context(connected.makefile("rb"))
+        size = file.read(4)
+        return size + file.read(min(int.from_bytes(size, "big"), _ANSWER_BYTES)) if size else None
+    return None

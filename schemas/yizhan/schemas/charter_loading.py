@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -16,7 +18,7 @@ from pydantic import BaseModel, ValidationError
 
 from yizhan.schemas import strictjson
 from yizhan.schemas.charter import Charter, CountyKeys, RegisteredKey
-from yizhan.schemas.charter_files import MAX_FILE_BYTES, AllianceFile, KeyEntry, KeysFile, Member
+from yizhan.schemas.charter_files import MAX_FILE_BYTES, MAX_MEMBERS, AllianceFile, KeyEntry, KeysFile, Member
 from yizhan.schemas.dsse import decode_base64
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.keys import CosigningPublicKey, SealingPublicKey, SigningPublicKey
@@ -36,22 +38,21 @@ def charter_name(version: int, snapshot: bytes) -> str:
     return f"{version}-{hashlib.sha256(snapshot).hexdigest()[:16]}"
 
 
-def load_charter(
-    files: Mapping[str, bytes], name: str, holds_from: datetime, before: Mapping[str, CountyKeys] | None = None
-) -> Charter:
+def load_charter(files: Mapping[str, bytes], name: str, holds_from: datetime) -> Charter:
     """Check the three kinds of file and make a charter of them.
+
+    The same bytes of a policy or of a county's keys are checked once in a process.
 
     Args:
         files: relative path → bytes.
         name: of the version, see ``charter_name``.
         holds_from: instant from which it holds.
-        before: code → keys checked before; those whose bytes are the same are not checked again.
 
     Raises:
         CharterInvalid: with the file, what was expected and what it has.
     """
-    alliance = _read(files, "alliance.json", AllianceFile)
-    policy = Policy(_read(files, "policy.json", PolicyFile))
+    alliance = _read("alliance.json", _content(files, "alliance.json"), AllianceFile)
+    policy = _check_policy(_content(files, "policy.json"))
     members = {member.code: member for member in alliance.members}
     if len(members) != len(alliance.members):
         message = "alliance.json: two members with one code"
@@ -62,13 +63,7 @@ def load_charter(
         odd = ", ".join(sorted(ascii(path)[1:-1] for path in files.keys() ^ expected))
         message = f"expected one keys.json a member and nothing else; missing or too many: {odd}"
         raise CharterInvalid(message)
-    known = before or {}
-    keys = {
-        code: known[code]
-        if code in known and known[code].content == files[f"counties/{code}/keys.json"]
-        else check_keys(code, files[f"counties/{code}/keys.json"])
-        for code in members
-    }
+    keys = {code: check_keys(code, files[f"counties/{code}/keys.json"]) for code in members}
     _check_ladders(policy, keys)
     used: set[bytes] = set()
     for code, checked in keys.items():
@@ -93,23 +88,24 @@ def load_charter(
     )
 
 
+@lru_cache(maxsize=2 * MAX_MEMBERS)
 def check_keys(code: str, content: bytes) -> CountyKeys:
-    """Check the bytes of one ``counties/<code>/keys.json`` by themselves.
+    """Check the bytes of one ``counties/<code>/keys.json`` by themselves: once, so nobody may change the answer.
 
     Raises:
         CharterInvalid: with what was expected and what it has.
     """
     path = f"counties/{code}/keys.json"
-    file = _read({path: content}, path, KeysFile)
+    file = _read(path, content, KeysFile)
     if file.county != code:
         message = f"{path} says it is of {file.county}"
         raise CharterInvalid(message)
     used: set[bytes] = set()
     return CountyKeys(
         content=content,
-        signing=_keys(code, file.signing, SigningPublicKey, used),
-        sealing=_keys(code, file.sealing, SealingPublicKey, used),
-        cosigning=_keys(code, file.cosigning, CosigningPublicKey, used),
+        signing=MappingProxyType(_keys(code, file.signing, SigningPublicKey, used)),
+        sealing=MappingProxyType(_keys(code, file.sealing, SealingPublicKey, used)),
+        cosigning=MappingProxyType(_keys(code, file.cosigning, CosigningPublicKey, used)),
         ladder=file.ladder,
         raw=frozenset(used),
     )
@@ -144,12 +140,20 @@ def _check_alliance(alliance: AllianceFile, members: Mapping[str, Member]) -> No
         raise CharterInvalid(message) from None
 
 
-def _read(files: Mapping[str, bytes], path: str, model: type[_Model]) -> _Model:
+@lru_cache(maxsize=8)
+def _check_policy(content: bytes) -> Policy:
+    return Policy(_read("policy.json", content, PolicyFile))
+
+
+def _content(files: Mapping[str, bytes], path: str) -> bytes:
     try:
-        content = files[path]
+        return files[path]
     except KeyError:
         message = f"{path} is missing from the charter"
         raise CharterInvalid(message) from None
+
+
+def _read(path: str, content: bytes, model: type[_Model]) -> _Model:
     if len(content) > MAX_FILE_BYTES:
         message = f"{path} has {len(content)} bytes; at most {MAX_FILE_BYTES} are read"
         raise CharterInvalid(message)

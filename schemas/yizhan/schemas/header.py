@@ -174,6 +174,19 @@ class Header(ContractModel):
         return strictjson.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
+ID_ENDS: Final = "substr(id, -length(:end)) = :end"
+"""The condition of a query for ids that end in what ``id_end`` returns."""
+
+
+def id_end(word: str) -> dict[str, str]:
+    """Return the parameter for ``ID_ENDS``: a word without a dash is a whole number, not the end of one.
+
+    >>> id_end("17"), id_end("qf-17")
+    ({'end': '-17'}, {'end': 'qf-17'})
+    """
+    return {"end": word if "-" in word else f"-{word}"}
+
+
 def split_id(event_id: str) -> tuple[str, str, int]:
     """Take an id apart into source, epoch and number.
 

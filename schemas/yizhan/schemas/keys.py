@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Protocol, Self
 
@@ -46,6 +47,7 @@ def kid(role: str, public: bytes) -> str:
     return hashlib.sha256(b"yizhan/kid/v1\0" + role.encode() + b"\0" + bytes([SUITE]) + public).hexdigest()
 
 
+@lru_cache(maxsize=1024)
 def _refuse_small_order_edwards(public: bytes) -> None:
     """Refuse Ed25519 points whose order divides 8, and what is not a point at all (RFC 8032 §5.1.3).
 
@@ -63,6 +65,7 @@ def _refuse_small_order_edwards(public: bytes) -> None:
     _refuse_small_order_montgomery(u.to_bytes(32, "little"))
 
 
+@lru_cache(maxsize=1024)
 def _refuse_small_order_montgomery(u: bytes) -> None:
     """Refuse X25519 points that contribute nothing to a shared secret (RFC 7748 §6.1).
 

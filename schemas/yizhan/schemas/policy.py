@@ -191,7 +191,7 @@ def _refuse_unreachable(routes: list[tuple[Route, list[Box]]]) -> None:
 
 def _subtract(box: Box, taken: Box) -> list[Box]:
     """Cut ``taken`` out of ``box``: disjoint boxes that cover the rest."""
-    if any(not box[name] & taken[name] for name in box):
+    if any(box[name].isdisjoint(taken[name]) for name in box):
         return [box]
     pieces, inner = [], dict(box)
     for name, values in box.items():

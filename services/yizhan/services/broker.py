@@ -1,4 +1,4 @@
-"""The Kafka of this machine: started, stopped, asked; topics, rights and quotas applied.
+"""The Kafka of this machine: started, stopped, asked; topics, rights and quotas applied; certificates revoked.
 
 Rule 1: only the commands that do this import this module: it needs a Kafka client.
 """
@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from yizhan.deploy import admin
+from yizhan.deploy import revocation
 from yizhan.deploy.broker import Broker, Status
-from yizhan.deploy.home import bring_up, setup_home
+from yizhan.deploy.certificates import BROKER
+from yizhan.deploy.home import apply, bring_up, setup_home
+from yizhan.deploy.rehearsal import ensure_archive
+from yizhan.deploy.revocation import Revocation
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import topics
+from yizhan.services.counties import find_county
 from yizhan.services.home import Home
 from yizhan.services.progress import SILENT, Progress
 
@@ -25,7 +29,10 @@ def start_broker(home: Home, progress: Progress = SILENT) -> tuple[Status, tuple
 def run_broker(home: Home, report: Callable[[str], None]) -> None:
     """Become the broker; return only if one is running already. ``report`` takes what is done before."""
     setup_home(home.path, _members(home), now=utc_now())
-    Broker(home.path).run(report)
+    broker = Broker(home.path)
+    if broker.pid() is None:
+        ensure_archive(progress=report)
+    broker.run(report)
 
 
 def stop_broker(home: Home) -> bool:
@@ -40,7 +47,25 @@ def broker_status(home: Home) -> Status:
 
 def apply_declaration(home: Home) -> tuple[str, ...]:
     """Make topics, rights and quotas in the Kafka that the settings name; return what was changed."""
-    return admin.apply(home.settings.connection(topics.ADMIN), _members(home))
+    return apply(home.path, home.settings.connection(topics.ADMIN), _members(home), now=utc_now())
+
+
+def plan_revocation(home: Home, owner: str) -> Revocation:
+    """Return what revoking the certificate of a county, the station, the ledger or the auditor will do."""
+    return revocation.plan(home.path, home.settings.connection(topics.ADMIN), _principal(home, owner))
+
+
+def revoke_certificate(home: Home, planned: Revocation) -> tuple[str, ...]:
+    """Make the new certificate, and take the rights from the former; return what changed in Kafka."""
+    connection = home.settings.connection(topics.ADMIN)
+    return revocation.revoke(home.path, connection, _members(home), planned, now=utc_now())
+
+
+def _principal(home: Home, owner: str) -> str:
+    """Return the principal that a person means: by its own name, or a county's code or name."""
+    if owner in {topics.STATION, topics.LEDGER, topics.AUDITOR, topics.ADMIN, BROKER}:
+        return owner
+    return topics.county(home.member(find_county(home, owner.removeprefix(topics.county("")))))
 
 
 def _members(home: Home) -> list[str]:

@@ -30,8 +30,11 @@ MOST_LINES: Final = 20
 """Events named at once; a flood is counted."""
 
 
-def event_rows(home: Home, shown: ShownEvent) -> Iterator[tuple[str, str]]:
-    """Yield (name, value) of everything that was sent, then how far it came with each recipient."""
+def event_rows(home: Home, shown: ShownEvent, elsewhere: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (name, value) of everything that was sent, then how far it came with each recipient.
+
+    ``elsewhere`` is as for ``item_details``.
+    """
     header, row = shown.event.header, shown.event.row
     yield _("编号"), header.id
     yield _("类型"), type_name(header.type)
@@ -47,7 +50,7 @@ def event_rows(home: Home, shown: ShownEvent) -> Iterator[tuple[str, str]]:
             yield name, ref.id
     if header.subject is not None:
         yield _("所属事件"), header.subject
-    yield from content_rows(home, shown.contents)
+    yield from content_rows(home, shown.contents, elsewhere)
     for posting in shown.postings:
         yield home.member_name(posting.recipient), "\n".join(_progress(home, shown, posting))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from yizhan.schemas.i18n import marked
 from yizhan.services.errors import Conflict
@@ -11,6 +12,20 @@ from yizhan.services.errors import Conflict
 def already_there(name: str) -> Conflict:
     """Return the error for a file that would be overwritten."""
     return Conflict(marked("{name} 已经有了，没有覆盖；请另起名字，或先移走它"), name=name)
+
+
+def write_again(name: str, data: bytes, *, force: bool) -> None:
+    """Write a file that is not there yet, or holds the same already; ``force``: whatever it holds.
+
+    Raises:
+        Conflict: it holds something else; nothing was changed.
+        OSError: it cannot be read or written.
+    """
+    path = Path(name)
+    if force:
+        path.write_bytes(data)
+    elif not (path.is_file() and path.read_bytes() == data):
+        write_new(name, data)
 
 
 def write_new(name: str, data: bytes, mode: int = 0o666) -> None:

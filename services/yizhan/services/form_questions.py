@@ -20,10 +20,14 @@ MOST_CHARACTERS: Final = 120
 """Longest text of such a field (``payloads.base.Line``)."""
 WHAT: Final = Field("what", marked("一、什么情况"), FieldKind.CHOICE, required=True, choices=tuple(
     Choice(word, title) for word, (title, _follows) in proposals.WHAT.items()))  # fmt: skip
+WHICH: Final = Field("what", marked("一、哪一种"), FieldKind.CHOICE, required=True, choices=tuple(
+    Choice(word, title) for word, (title, _follows) in proposals.WHICH.items()))  # fmt: skip
 ANSWER: Final = Field("what", marked("一、哪一种答复"), FieldKind.CHOICE, required=True, choices=tuple(
     Choice(word, title) for word, title in proposals.ANSWER.items()))  # fmt: skip
 HOW_BAD: Final = Field("how_bad", marked("二、有多严重"), FieldKind.CHOICE, required=True, choices=tuple(
     Choice(word, title) for word, title in proposals.HOW_BAD.items()))  # fmt: skip
+HOW_URGENT: Final = Field("how_bad", marked("二、有多急"), FieldKind.CHOICE, required=True, choices=tuple(
+    Choice(word, title) for word, title in proposals.HOW_URGENT.items()))  # fmt: skip
 TOUCHES: Final = Field("touches", marked("三、涉及哪些县"), FieldKind.MEMBER, many=True)
 DATUM: Final = Field("datum", marked("坐标系（坐标从哪里读来）"), FieldKind.CHOICE, required=True, choices=tuple(
     Choice(each.value, each.label, also=datum.names_of(each)) for each in datum.Datum))  # fmt: skip
@@ -39,6 +43,10 @@ THREAD: Final = Field("subject", marked("接着哪一件"), FieldKind.CHOICE, re
 class NoteKind(StrEnum):
     """What a face shows between two questions; each kind lists its parameters."""
 
+    NEEDS = "needs"
+    """What the form will need, before its first question: titles of what is ``required`` and of what is so ``perhaps``,
+    and whether ``files`` may go with it.
+    """
     GROUP = "group"
     """A group of questions begins: ``title``."""
     ITEM = "item"

@@ -17,12 +17,12 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from yizhan.producers import form_values, forms, proposals
 from yizhan.producers.file_sealing import check_file
-from yizhan.producers.forms import Choice, FieldKind
+from yizhan.producers.forms import Choice, Field, FieldKind
 from yizhan.schemas.errors import FileRefused
 from yizhan.schemas.files import MAX_FILES
 from yizhan.schemas.grades import propose_grade
@@ -36,10 +36,12 @@ from yizhan.services.form_questions import (
     FILE,
     GRADE,
     HOW_BAD,
+    HOW_URGENT,
     OPTIONAL,
     THREAD,
     TOUCHES,
     WHAT,
+    WHICH,
     WORSE,
     NoteKind,
     Question,
@@ -67,6 +69,8 @@ class Form(FormFields):
         graded = TYPES[self.type].graded or "grade" in self.fields
         names = ["what", *(field.name for field in required), "optional", "how_bad", "touches"]
         names += ["grade"] if graded else []
+        if not self.asked:
+            self._say_needs(required)
         number = 0
         while number < len(names):
             name = names[number]
@@ -79,6 +83,20 @@ class Form(FormFields):
             except Back:
                 number = max(number - 1, 0)
                 self.asked.discard(names[number])
+
+    def _say_needs(self, required: Sequence[Field]) -> None:
+        perhaps = TYPES[self.type].model.may_need if self.type in TYPES else ()
+        self._note(
+            NoteKind.NEEDS,
+            required=tuple(each.title for each in required),
+            perhaps=tuple(self.fields[name].title for name in perhaps),
+            files="attachments" in self.fields,
+        )
+
+    @property
+    def _happens(self) -> bool:
+        """Whether this type reports something that happened."""
+        return self.type in TYPES and TYPES[self.type].happens
 
     def _again(self, name: str) -> Steps:
         try:
@@ -136,10 +154,11 @@ class Form(FormFields):
             if self.type in TYPES and TYPES[self.type].model.answers_others:
                 self.content["stage"] = yield from self._ask(ANSWER, self.content.get("stage"))
             return
-        now = next((word for word, (_title, follows) in proposals.WHAT.items()
+        field, words = (WHAT, proposals.WHAT) if self._happens else (WHICH, proposals.WHICH)
+        now = next((word for word, (_title, follows) in words.items()
                     if all(self.content.get(name) == value for name, value in follows.items())), None)  # fmt: skip
-        word = yield from self._ask(WHAT, now)
-        self.content |= proposals.WHAT[word][1]
+        word = yield from self._ask(field, now)
+        self.content |= words[word][1]
         before = self.content.pop("subject", None)
         self.content.pop("worse", None)
         if self.content["stage"] != "first":
@@ -158,7 +177,8 @@ class Form(FormFields):
             self._forget(self.context.last_report(str(before)))
         self._take_over(self.context.last_report(subject))
         self.content["subject"] = subject
-        self.content["worse"] = yield from self._ask(WORSE, None)
+        if self._happens:
+            self.content["worse"] = yield from self._ask(WORSE, None)
 
     def _take_over(self, report: Mapping[str, Any]) -> None:
         """Begin with what a report said; what the officer has answered already stays."""
@@ -177,8 +197,10 @@ class Form(FormFields):
                     del holder[name]
 
     def _how_bad(self) -> Steps:
-        """Ask how bad it is: the priority follows."""
-        self.content["priority"] = yield from self._ask(HOW_BAD, self.content.get("priority"))
+        """Ask how bad or how urgent it is: the priority follows."""
+        now = self.content.get("priority")
+        asked = (HOW_BAD, now) if self._happens else (HOW_URGENT, now or "routine")
+        self.content["priority"] = yield from self._ask(*asked)
 
     def _touches(self) -> Steps:
         """Ask whom it touches; proposed by the position, and the border's distance with it."""

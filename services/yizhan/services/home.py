@@ -26,6 +26,8 @@ from yizhan.schemas.policy_facts import Words
 from yizhan.services.errors import ServiceError, UnknownMember
 
 DEFAULT_ZONE: Final = "Asia/Shanghai"
+WORKER_LOCK: Final = "worker.lock"
+"""Shared by the station and its standbys, in the station's folder."""
 
 
 class Home:

@@ -16,7 +16,7 @@ from typing import Final
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import sentence
 from yizhan.schemas.header import NOTICE
-from yizhan.schemas.i18n import _, join_list, with_note
+from yizhan.schemas.i18n import _, join_list, join_sentences, with_note
 from yizhan.schemas.matters import MatterEvent
 from yizhan.schemas.payloads import ReadPayload, Shown, lines
 from yizhan.schemas.payloads.letters import PRESSING, PRIORITIES, header_facts, headline, officer_name, state_name
@@ -46,8 +46,11 @@ _SECRET: Final = re.compile(r"attachments\.[0-9]+\.sealed\.")
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z")
 
 
-def item_details(home: Home, item: Item) -> Iterator[tuple[str, str]]:
-    """Yield (name, value) of everything that an officer wants to know of an item, what is urgent first."""
+def item_details(home: Home, item: Item, elsewhere: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (name, value) of everything that an officer wants to know of an item, what is urgent first.
+
+    ``elsewhere`` are the face's words for where all is shown: said where something is left out.
+    """
     yield _("编号"), item.id
     yield _("发件"), home.member_name(item.source)
     yield _("急缓"), " ".join(header_facts(item.header, item.update)) or _(PRIORITIES[item.header.priority])
@@ -63,7 +66,7 @@ def item_details(home: Home, item: Item) -> Iterator[tuple[str, str]]:
         yield _("内容"), _("保管期满，已于 {at} 销毁").format(at=home.local_time(item.destroyed))
     fields = () if item.contents is None else (each for each in lines(item.contents) if not _SECRET.match(each.path))
     shown = list(islice(fields, MOST_VALUES + 1))
-    room = _Room()
+    room = _Room(elsewhere)
     for name, value in _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) not in _LAST]):
         yield name, room.fitted(value)
     for each in item.answers:
@@ -72,7 +75,7 @@ def item_details(home: Home, item: Item) -> Iterator[tuple[str, str]]:
     for name, value in _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) in _LAST]):
         yield name, room.fitted(value)
     if len(shown) > MOST_VALUES:
-        yield _("内容"), _("只列出前 {count} 项，全部见 --json").format(count=MOST_VALUES)
+        yield _("内容"), join_sentences(filter(None, (_("只列出前 {count} 项").format(count=MOST_VALUES), elsewhere)))
     yield _("驿站收到"), home.local_time(item.received)
     yield (
         _("处置"),
@@ -84,10 +87,13 @@ def item_details(home: Home, item: Item) -> Iterator[tuple[str, str]]:
         yield _("季度通报"), label
 
 
-def content_rows(home: Home, contents: ReadPayload) -> Iterator[tuple[str, str]]:
-    """Yield (name, value) of a whole payload in the order in which it is read, as far as a screen has room."""
+def content_rows(home: Home, contents: ReadPayload, elsewhere: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (name, value) of a whole payload in the order in which it is read, as far as a screen has room.
+
+    ``elsewhere`` is as for ``item_details``.
+    """
     fields = [each for each in islice(lines(contents), MOST_VALUES) if not _SECRET.match(each.path)]
-    room = _Room()
+    room = _Room(elsewhere)
     for name, value in _contents(home, fields):
         yield name, room.fitted(value)
 
@@ -95,8 +101,8 @@ def content_rows(home: Home, contents: ReadPayload) -> Iterator[tuple[str, str]]
 class _Room:
     """What is left of a screen's lines and characters for the values of one event."""
 
-    def __init__(self) -> None:
-        self._lines, self._characters = MOST_LINES, MOST_CHARACTERS
+    def __init__(self, elsewhere: str) -> None:
+        self._lines, self._characters, self._elsewhere = MOST_LINES, MOST_CHARACTERS, elsewhere
 
     def fitted(self, value: str) -> str:
         """Return as much of a value as there is room for, at least its beginning, and what was left out."""
@@ -106,7 +112,8 @@ class _Room:
         self._characters -= len(shown)
         if len(shown) == len(value):
             return value
-        return shown + "\n" + _("（其余 {count} 字未列出，全部见 --json）").format(count=len(value) - len(shown))
+        left_out = _("（其余 {count} 字未列出）").format(count=len(value) - len(shown))
+        return "\n".join(filter(None, (shown, left_out, self._elsewhere)))
 
 
 _BEGINNING: Final = 40

@@ -17,7 +17,7 @@ from yizhan.schemas.sentences import technical
 WAYS: Final = {"alarm": marked("报警"), "notice": marked("即时通知"), "digest": marked("季度通报")}
 ARRIVALS: Final = {
     "alarm": marked("报警：立即送达，响铃直到有人签收"),
-    "notice": marked("即时通知：立即送达，不响铃"),
+    "notice": marked("即时通知：立即送达，不逐级响铃"),
     "digest": marked("季度通报：随季度通报送达"),
 }
 REASONS: Final = {

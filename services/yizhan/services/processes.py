@@ -23,12 +23,10 @@ from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import NotFound
 from yizhan.schemas.i18n import join_list, marked
 from yizhan.schemas.topics import STATION
-from yizhan.services.home import Home
+from yizhan.services.home import WORKER_LOCK, Home
 from yizhan.services.ledger import COSIGNER_LOCK
 from yizhan.services.stores import INBOX_FILE, OUTBOX_FILE
 
-WORKER_LOCK: Final = "worker.lock"
-"""Shared by the station and its standbys."""
 BROKER: Final = "broker"
 RUN_FOLDER: Final = "run"
 """Where ``process_control`` records what it started."""

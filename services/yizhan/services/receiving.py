@@ -17,6 +17,7 @@ from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.own_obligations import own_obligation_counts
 from yizhan.services.stores import open_inbox, open_outbox
+from yizhan.services.watching import ProcessWatch
 
 Companion = Callable[[Inbox], contextlib.AbstractContextManager[object]]
 """Makes what runs beside the reader, such as the bell; entered once no other process can read the inbox."""
@@ -39,7 +40,7 @@ class Receiver:
         all_content: bool = False,
         companion: Companion | None = None,
     ) -> None:
-        """Receive until ``stop``.
+        """Receive until ``stop``, and watch the outbox of this county.
 
         Args:
             stop: looked at ten times a second.
@@ -62,6 +63,7 @@ class Receiver:
                     feed.begin(stop)
                 if companion is not None:
                     running.enter_context(companion(self.inbox))
+                running.enter_context(ProcessWatch(self.home, self.inbox.county, "inbox"))
 
             observe = None if feed is None else feed.arrived
             reader.run(self.inbox, self.home.settings, stop, watchdog=watchdog, tell=observe, begin=begin)

@@ -15,6 +15,7 @@ from yizhan.schemas.header import NOTICE, Header
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.not_found import not_known
 from yizhan.schemas.payloads.common import Person
+from yizhan.schemas.payloads.letters import PRESSING
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor, signed_by
 from yizhan.services.errors import ServiceError
@@ -33,6 +34,19 @@ class Reply:
     priority: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class SentReply:
+    """A reply that the outbox accepted, and its priority: by it people are rung at the other side, or not."""
+
+    accepted: Accepted
+    priority: str
+
+    @property
+    def rings(self) -> bool:
+        """Whether it rings there when it arrives, at any hour; else it waits there as notices do."""
+        return self.priority in PRESSING
+
+
 def last_drafter(home: Home, county: str) -> Person | None:
     """Return the officer who drafted the county's last form: what a desk proposes; None where nobody did."""
     with read_drafts(home, county) as drafts:
@@ -40,7 +54,7 @@ def last_drafter(home: Home, county: str) -> Person | None:
     return Person.model_validate(found) if isinstance(found, dict) else None
 
 
-def send_reply(home: Home, county: str, reply: Reply, actor: Actor, passphrases: PassphraseSource) -> Accepted:
+def send_reply(home: Home, county: str, reply: Reply, actor: Actor, passphrases: PassphraseSource) -> SentReply:
     """Publish a reply in the name of the actor's officer.
 
     Raises:
@@ -52,11 +66,12 @@ def send_reply(home: Home, county: str, reply: Reply, actor: Actor, passphrases:
     if actor.officer is None:
         raise ServiceError(marked("答复要写明姓名和警号"))
     header, event_hash, thread = _answered(home, county, reply.event_id)
+    priority = reply.priority or header.priority
     draft = parse_draft(
         {
             "type": NOTICE,
             "status": header.status,
-            "priority": reply.priority or header.priority,
+            "priority": priority,
             "subject": thread,
             "reply_to": {"id": header.id, "hash": event_hash},
             "payload": {"kind": "text", "text": reply.text, **signed_by(actor)},
@@ -65,7 +80,7 @@ def send_reply(home: Home, county: str, reply: Reply, actor: Actor, passphrases:
     if header.county != county:
         record(home, county, actor, "opened", [header.id])
     with open_outbox(home, county, passphrases) as outbox:
-        return outbox.publish(draft)
+        return SentReply(outbox.publish(draft), priority)
 
 
 def _answered(home: Home, county: str, event_id: str) -> tuple[Header, str, str]:

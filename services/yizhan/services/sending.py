@@ -14,6 +14,7 @@ from yizhan.runtime.watchdog import Watchdog
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.stores import open_outbox
+from yizhan.services.watching import ProcessWatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,13 @@ class Sender:
     outbox: Outbox
 
     def run(self, stop: StopSignal, *, watchdog: Watchdog | None = None) -> None:
-        """Send until ``stop``.
+        """Send until ``stop``, and watch the inbox of this county.
 
         Raises:
             NotAuthorised, AlreadyRunning, SettingError, StoreError: as ``producers.publisher.run``.
         """
-        publisher.run(self.outbox, self.home.settings, stop, watchdog=watchdog)
+        with ProcessWatch(self.home, self.outbox.county, "outbox"):
+            publisher.run(self.outbox, self.home.settings, stop, watchdog=watchdog)
 
 
 @contextlib.contextmanager

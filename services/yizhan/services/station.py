@@ -22,9 +22,8 @@ from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.topics import STATION
 from yizhan.services.charter import public_folder, published, reader_folder, role_keys, roles_folder
-from yizhan.services.home import Home
+from yizhan.services.home import WORKER_LOCK, Home
 from yizhan.services.keys import PassphraseSource, station_keys
-from yizhan.services.processes import WORKER_LOCK
 from yizhan.streams.worker import run_station as run_worker
 
 

@@ -19,10 +19,12 @@ from yizhan.charter.reader import CharterReader
 from yizhan.consumers.bell.labels import rung_name
 from yizhan.consumers.followups import Obligation
 from yizhan.consumers.view import InboxView
+from yizhan.deploy.certificates import expiry
 from yizhan.ledger.mirror import MirrorView
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import Figures, OutboxQuery
 from yizhan.runtime.clock import utc_now
+from yizhan.runtime.connection import KafkaConnection
 from yizhan.schemas import topics
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
@@ -48,6 +50,8 @@ FINAL_BEHIND: Final = 1000
 """Cosignatures come within seconds: a last checkpoint so old, or so many more statements, has too few."""
 DISK_BYTES: Final = 2 << 30
 """With less than 1 GiB no attached file is taken any more; this leaves time to act."""
+CERTIFICATE_LEFT: Final = timedelta(days=21)
+"""The station renews a certificate in its last thirty days, and somebody has to carry it to the county."""
 _CLOCK_EVENTS: Final = 5
 log = logging.getLogger(__name__)
 
@@ -99,6 +103,8 @@ class HomeStatus:
     ledger_final: int | None = None
     disk_free_bytes: int | None = None
     problems: list[Problem] = field(default_factory=list)
+    never_ran: bool = False
+    """Whether no process of this home was ever started: its keys are all that there is."""
 
     def add(self, code: str, sentence: str, action: Action | None = None, /, **params: object) -> None:
         """Note a problem; a parameter ``county`` says whose it is."""
@@ -160,6 +166,7 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
     wanted = [each for each in home_processes(home) if county in {None, each.county}]
     found.processes = [ProcessStatus(each.name, is_running(each)) for each in wanted]
     down = [each.name for each in found.processes if not each.running]
+    found.never_ran = bool(wanted) and not any(each.lock.exists() for each in wanted)
     start = start_action(home)
     if down and start is not None:
         found.add("process_down", marked("没有在运行：{names}"), start, names=join_list(down))
@@ -181,6 +188,28 @@ def _processes(home: Home, county: str | None, found: HomeStatus) -> None:
         if own and start is not None:
             action = start if down else Action.to("broker.start")
         found.add("broker_down", sentence, action, where=found.broker)
+    for principal in sorted({each.name if each.county is None else topics.county(each.county) for each in wanted}):
+        if found.broker_answers or (home.path / home.settings.tls_dir / principal).is_dir():  # else it never ran
+            with found.part(marked("证书")):
+                _certificate(home.settings.connection(principal), principal, home, found)
+
+
+def _certificate(connection: KafkaConnection, principal: str, home: Home, found: HomeStatus) -> None:
+    if connection.cert is None:
+        return
+    expires = expiry(connection.cert)
+    if expires - found.at < CERTIFICATE_LEFT:
+        sentence = marked(
+            "{principal} 的证书于 {expires} 到期，此后连不上 Kafka；驿站的 Kafka 重新启动时换发，"
+            "请取得新文件，再重新启动各进程"
+        )
+        found.add("certificate_expires", sentence, principal=principal, expires=home.local_time(expires))
+    if found.broker_answers and connection.is_denied(topics.CHARTER):
+        sentence = marked(
+            "Kafka 不给 {principal} 任何权限，收发都停着，已收下的不会丢：证书已被吊销的，请向驿站取得新文件；"
+            "否则请驿站重新应用权限"
+        )
+        found.add("no_rights", sentence, principal=principal)
 
 
 def _charter(home: Home, found: HomeStatus) -> None:

@@ -13,7 +13,8 @@ from yizhan.cli.commands.audit_find import find
 from yizhan.cli.commands.audit_reconcile import reconcile
 from yizhan.cli.commands.audit_report import report
 from yizhan.cli.context import current_home
-from yizhan.cli.output import print_json, progress, tell
+from yizhan.cli.output import print_json, tell
+from yizhan.cli.screen import progress
 from yizhan.ledger.verify import VerifiedLog
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.audit import export_log, newest_checkpoint, require_final, verify_log

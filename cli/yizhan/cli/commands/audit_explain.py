@@ -12,7 +12,8 @@ from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
 from yizhan.cli.click_options import FOLDER, Command, json_option, option
 from yizhan.cli.context import acting
 from yizhan.cli.output import as_json as json_value
-from yizhan.cli.output import print_json, print_pairs, print_table, progress, tell
+from yizhan.cli.output import print_json, print_pairs, print_table, tell
+from yizhan.cli.screen import progress
 from yizhan.ledger.audit.history import Life
 from yizhan.ledger.audit.labels import step_name, vouch_name
 from yizhan.schemas.i18n import _, join_list, marked

@@ -9,7 +9,8 @@ import click
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
 from yizhan.cli.click_options import FILE, MEMBER, Command, OneOf, json_option, option
-from yizhan.cli.output import print_json, print_table, progress, tell
+from yizhan.cli.output import print_json, print_table, tell
+from yizhan.cli.screen import progress
 from yizhan.ledger.audit.findings import Finding, FindingKind, ReportableHotspot
 from yizhan.ledger.audit.labels import finding_name
 from yizhan.schemas.i18n import _, join_list, marked, with_note

@@ -7,7 +7,8 @@ import click
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
 from yizhan.cli.click_options import MEMBER, Command, json_option
-from yizhan.cli.output import print_json, print_table, progress, tell
+from yizhan.cli.output import print_json, print_table, tell
+from yizhan.cli.screen import progress
 from yizhan.ledger.audit.reconcile import LaneCount, Reconciliation
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.audit import AuditSources, reconcile_counties

@@ -9,7 +9,8 @@ import click
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
 from yizhan.cli.click_options import QUARTER, Command, folder_option, json_option, option
-from yizhan.cli.output import print_json, progress, tell
+from yizhan.cli.output import print_json, tell
+from yizhan.cli.screen import progress
 from yizhan.ledger.audit.pages import as_csv, as_html
 from yizhan.runtime.folders import write_private
 from yizhan.schemas.i18n import LANGUAGES, _, marked

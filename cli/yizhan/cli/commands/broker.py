@@ -1,15 +1,25 @@
-"""``yizhan broker start|run|stop|status|apply``: a real Kafka on this machine."""
+"""``yizhan broker start|run|stop|status|apply|revoke``: a real Kafka on this machine."""
 
 from __future__ import annotations
 
 import click
 
-from yizhan.cli.click_options import Group, json_option
+from yizhan.cli.asking import require_yes
+from yizhan.cli.click_options import Group, json_option, option
 from yizhan.cli.context import current_home
-from yizhan.cli.output import fields_of, print_json, print_pairs, progress, say, tell
+from yizhan.cli.output import fields_of, print_json, print_pairs, say, tell
+from yizhan.cli.screen import progress
 from yizhan.deploy.broker import Status
-from yizhan.schemas.i18n import _, marked
-from yizhan.services.broker import apply_declaration, broker_status, run_broker, start_broker, stop_broker
+from yizhan.schemas.i18n import _, join_list, marked
+from yizhan.services.broker import (
+    apply_declaration,
+    broker_status,
+    plan_revocation,
+    revoke_certificate,
+    run_broker,
+    start_broker,
+    stop_broker,
+)
 
 command = Group("broker", help=marked("本机的 Kafka：双向 TLS、按单位授权，只监听本机"))
 
@@ -66,6 +76,50 @@ def apply(as_json: bool) -> None:
         print_json({"changes": changes})
     else:
         tell("\n".join([*changes, _("{count} 处").format(count=len(changes))]))
+
+
+@command.command(
+    "revoke",
+    help=marked(
+        "吊销一个县、驿站、账本或审计方的 Kafka 证书（密钥被盗、遗失时），并换发新的；其他各方不受影响。\n\n"
+        "OWNER 是县的代码或名称，或 station、ledger、auditor。旧证书立即失去一切权限，已建立的连接也一样；"
+        "收发的位置不变，什么也不丢。中途断了，再运行一次即可。Kafka 和管理员的证书不能单独吊销。"
+    ),
+)
+@click.argument("owner", metavar="OWNER")
+@option("--yes", is_flag=True, help=marked("不再询问"))
+@json_option()
+def revoke(owner: str, yes: bool, as_json: bool) -> None:
+    """Revoke a certificate, and make the next."""
+    home = current_home()
+    planned = plan_revocation(home, owner)
+    if not yes:
+        question = (
+            _("上次吊销没有完成。接着做：{revoked} 失去权限，{name} 生效？")
+            if planned.unfinished
+            else _("吊销 {revoked}，换发 {name}？新证书送到之前，其收发都停着")
+        )
+        asked = question.format(revoked=join_list(planned.revoked), name=planned.common_name)
+        require_yes(asked, _("没有吊销"))
+    with progress(_("吊销证书")):
+        changes = revoke_certificate(home, planned)
+    if as_json:
+        document = fields_of(planned, "principal revoked common_name")
+        print_json(document | {"folder": str(planned.folder), "changes": changes})
+        return
+    print_pairs(
+        [
+            (_("已吊销"), join_list(planned.revoked)),
+            (_("新证书"), planned.common_name),
+            (_("目录"), planned.folder),
+            (_("改动"), _("{count} 处").format(count=len(changes))),
+        ]
+    )
+    sentence = _(
+        "如果它在别的机器上运行，请当面或用加密的介质把目录里的三个文件（密钥、证书、证书机构的证书）交去，"
+        "替换其主目录 {folder} 里的旧文件；然后重新启动它的各进程。收发从原来的位置接着，已收下的不会丢"
+    )
+    tell(sentence.format(folder=f"tls/{planned.principal}"))
 
 
 def _show(found: Status, *, as_json: bool, changes: tuple[str, ...] | None = None) -> None:

@@ -22,7 +22,8 @@ from yizhan.cli.click_options import (
 )
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.language import interactive
-from yizhan.cli.output import print_json, progress, say, tell
+from yizhan.cli.output import print_json, say, tell
+from yizhan.cli.screen import progress
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked

@@ -9,7 +9,15 @@ import click
 
 from yizhan.cli.actions import with_action
 from yizhan.cli.binary_io import read_input, write_stdout
-from yizhan.cli.click_options import Command, county_option, json_option, office_option, option, outlines_option
+from yizhan.cli.click_options import (
+    Command,
+    county_option,
+    json_option,
+    office_option,
+    option,
+    outlines_option,
+    short_ids,
+)
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.failures import failure
 from yizhan.cli.output import fields_of, print_json, say, tell
@@ -40,6 +48,7 @@ _STDOUT: Final = "-"
 @county_option()
 @option("-o", "--out", "file", default=_STDOUT, metavar="FILE", help=marked("写到文件，不覆盖（默认：标准输出）"))
 @option("--english", is_flag=True, help=marked("另加一段英文 info"))
+@short_ids(event_id="both")
 def cap(event_id: str, county: str, file: str, *, english: bool) -> None:
     """Write an event as CAP."""
     home = current_home()

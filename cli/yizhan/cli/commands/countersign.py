@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from yizhan.cli.accepted_view import show_accepted
 from yizhan.cli.asking import require_yes
-from yizhan.cli.click_options import FILE, Command, county_option, json_option, office_option, option
+from yizhan.cli.click_options import FILE, Command, county_option, json_option, office_option, option, short_ids
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.language import interactive
 from yizhan.cli.officer_options import officer_options, signing_officer
@@ -43,6 +43,7 @@ from yizhan.services.office import read_office
 @passphrase_option()
 @json_option()
 @officer_options
+@short_ids(event_id="both")
 def command(
     event_id: str,
     county: str,

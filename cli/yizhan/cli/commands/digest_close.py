@@ -14,8 +14,9 @@ from yizhan.cli.click_options import MEMBER, QUARTER, Command, Whole, json_optio
 from yizhan.cli.context import current_home
 from yizhan.cli.digest_view import manifest_kind
 from yizhan.cli.language import interactive
-from yizhan.cli.output import print_json, progress, say, tell
+from yizhan.cli.output import print_json, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
+from yizhan.cli.screen import progress
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.manifest import Manifest
 from yizhan.services.errors import QuarterNotEnded, ServiceError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from yizhan.cli.accepted_view import show_accepted
-from yizhan.cli.click_options import Command, Whole, county_option, json_option, option
+from yizhan.cli.click_options import Command, Whole, county_option, json_option, option, short_ids
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.officer_options import signed_by_officer
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
@@ -30,6 +30,7 @@ from yizhan.services.obligations import complete_decision
 @passphrase_option()
 @json_option()
 @signed_by_officer(required=False)
+@short_ids(event_id="both")
 def command(
     event_id: str,
     number: int,

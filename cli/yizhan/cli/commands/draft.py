@@ -13,8 +13,9 @@ from yizhan.cli.context import current_home
 from yizhan.cli.draft_view import fault_sentence, missing_sentence, show_draft, summary_of
 from yizhan.cli.form_prompt import fill_in
 from yizhan.cli.language import interactive
-from yizhan.cli.output import print_json, print_table, progress, say, tell
+from yizhan.cli.output import print_json, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
+from yizhan.cli.screen import progress
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.attachments import total_bytes
 from yizhan.services.doubts import doubt_sentences

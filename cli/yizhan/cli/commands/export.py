@@ -8,7 +8,8 @@ import click
 
 from yizhan.cli.click_options import Command, OneOf, county_option, json_option, option, type_option
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.output import print_json, progress, tell
+from yizhan.cli.output import print_json, tell
+from yizhan.cli.screen import progress
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.export import ExportQuery, export_tables
 from yizhan.services.labels import type_name

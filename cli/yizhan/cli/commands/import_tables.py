@@ -12,8 +12,9 @@ from yizhan.cli.asking import ask
 from yizhan.cli.click_options import TYPE, Command, county_option, json_option, office_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.language import interactive
-from yizhan.cli.output import print_json, progress
+from yizhan.cli.output import print_json
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
+from yizhan.cli.screen import progress
 from yizhan.cli.table_view import reject_reasons, show_doubts, show_outcome, show_problems, table_json
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.home import Home

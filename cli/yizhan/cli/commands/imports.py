@@ -13,8 +13,9 @@ from yizhan.cli.click_options import Group, county_option, json_option, office_o
 from yizhan.cli.context import current_home
 from yizhan.cli.language import interactive
 from yizhan.cli.output import as_json as json_value
-from yizhan.cli.output import fields_of, print_json, progress, say, tell
+from yizhan.cli.output import fields_of, print_json, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
+from yizhan.cli.screen import progress
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.doubts import doubt_sentences

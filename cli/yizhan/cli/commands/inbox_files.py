@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from yizhan.cli.click_options import Command, county_option, json_option, option
+from yizhan.cli.click_options import Command, county_option, json_option, option, short_ids
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.output import fields_of, print_json, print_table, progress, say, tell
+from yizhan.cli.output import fields_of, print_json, print_table, say, tell
+from yizhan.cli.screen import progress
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.inbox_files import list_item_files, save_item_files
 
@@ -17,6 +18,7 @@ from yizhan.services.inbox_files import list_item_files, save_item_files
 @click.argument("item_id", metavar="ID")
 @county_option()
 @json_option()
+@short_ids(item_id="inbox")
 def files(item_id: str, county: str, as_json: bool) -> None:
     """List attached files."""
     found = list_item_files(current_home(), county, item_id, acting("inbox files"))
@@ -58,6 +60,7 @@ def files(item_id: str, county: str, as_json: bool) -> None:
 @option("-o", "--out", "folder", required=True, metavar="DIR", help=marked("存到这个目录，须已存在"))
 @json_option()
 @click.pass_context
+@short_ids(item_id="inbox")
 def save(ctx: click.Context, item_id: str, name: str | None, county: str, folder: str, as_json: bool) -> None:
     """Save attached files."""
     home, actor = current_home(), acting("inbox save")

@@ -16,13 +16,15 @@ from yizhan.cli.click_options import (
     json_option,
     limit_option,
     option,
+    short_ids,
     type_option,
 )
 from yizhan.cli.context import acting, current_home, say_if_stale
 from yizhan.cli.item_view import item_json, item_panel
 from yizhan.cli.officer_options import signed_by_officer
-from yizhan.cli.output import console, print_json, print_table, say, tell
+from yizhan.cli.output import print_json, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
+from yizhan.cli.screen import console
 from yizhan.consumers.items import InboxQuery, Item
 from yizhan.consumers.labels import State, sentence
 from yizhan.schemas.i18n import _, join_sentences, marked
@@ -54,6 +56,7 @@ _SHOWN: Final = 40
 @option("--system", is_flag=True, help=marked("回执和系统通知也列出"))
 @limit_option()
 @json_option()
+@short_ids(thread="both")
 def list_(*, county: str, sender: str | None, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 -- as InboxQuery
     """List items."""
     home, query = current_home(), InboxQuery(county=sender, **wanted)
@@ -96,6 +99,7 @@ def _row(home: Home, item: Item) -> tuple[str, ...]:
 @click.argument("item_id", metavar="ID")
 @county_option()
 @json_option()
+@short_ids(item_id="inbox")
 def show(item_id: str, county: str, as_json: bool) -> None:
     """Show one item."""
     home = current_home()
@@ -119,6 +123,7 @@ def show(item_id: str, county: str, as_json: bool) -> None:
 @passphrase_option()
 @json_option()
 @signed_by_officer()
+@short_ids(item_id="inbox")
 def ack(
     *,
     item_id: str,

@@ -7,15 +7,27 @@ from pathlib import Path
 import click
 
 from yizhan.cli.checkpoint_view import checkpoint_line, cosigners, quorum_json
-from yizhan.cli.click_options import FILE, NEW_FILE, Group, Whole, charter_option, county_option, json_option, option
+from yizhan.cli.click_options import (
+    FILE,
+    NEW_FILE,
+    Group,
+    Whole,
+    charter_option,
+    county_option,
+    json_option,
+    option,
+    short_ids,
+)
 from yizhan.cli.context import current_home
 from yizhan.cli.longrun import working
 from yizhan.cli.officer_options import signed_by_officer
-from yizhan.cli.output import fields_of, print_json, print_pairs, progress, say, tell
+from yizhan.cli.output import fields_of, print_json, print_pairs, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
+from yizhan.cli.screen import progress
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.proofs import SUFFIX
+from yizhan.services.files import write_again
 from yizhan.services.home import Home
 from yizhan.services.ledger_status import CosignerStatus, LedgerStatus, cosigner_status, ledger_status, settle_evidence
 from yizhan.services.proofs import check_proof, prove_event, require_cosigned
@@ -135,19 +147,21 @@ def settle(number: int, *, county: str, officer: Person, note: str) -> None:
 )
 @click.argument("event_id", metavar="ID")
 @county_option(required=False)
-@option("--out", "-o", type=NEW_FILE, metavar="FILE", help=marked("文件（默认 ID.tlog-proof）"))
+@option("--out", "-o", type=NEW_FILE, metavar="FILE", help=marked("文件（默认 ID.tlog-proof）；已有的不覆盖"))
+@option("--force", is_flag=True, help=marked("覆盖已有的文件"))
 @json_option()
-def prove(event_id: str, county: str | None, out: Path | None, as_json: bool) -> None:
+@short_ids(event_id="both")
+def prove(event_id: str, county: str | None, out: Path | None, *, force: bool, as_json: bool) -> None:
     """Write a proof."""
     proof, opened = prove_event(current_home(), event_id, county)
     path = out or Path(f"{event_id}{SUFFIX}")
-    path.write_bytes(proof.to_bytes())
+    write_again(str(path), proof.to_bytes(), force=force)
     if as_json:
         print_json({"event": event_id, "file": str(path), "index": proof.index, "checkpoint": quorum_json(opened)})
         return
     tell(_("{id} 是账上第 {index} 条，证明在 {path}").format(id=event_id, index=proof.index, path=path))
     if not opened.final:
-        tell(_("检查点的会签还不到法定多数；稍后再出具一次即可"))
+        tell(_("检查点的会签还不到法定多数；稍后再出具一次即可（加 {option}）").format(option="--force"))
 
 
 @command.command("verify-proof", help=marked("核验一份证明：只要文件和章程，不用网络。会签不到法定多数时退出码为 1"))

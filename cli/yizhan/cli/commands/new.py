@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from yizhan.cli.click_options import TYPE, Command, county_option, option
+from yizhan.cli.click_options import TYPE, Command, county_option, option, short_ids
 from yizhan.cli.context import current_home
 from yizhan.cli.form_prompt import fill_in
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
@@ -44,6 +44,7 @@ class _New(Command):
 @option("--withdraws", metavar="ID", help=marked("撤回本县发出的这一件"))
 @option("--exercise", is_flag=True, help=marked("这是演练"))
 @passphrase_option()
+@short_ids(reply_to="both", updates="outbox", supersedes="outbox", withdraws="outbox")
 def command(
     *,
     type: str,

@@ -12,7 +12,17 @@ import click
 from yizhan.cli.accepted_view import files_waiting_line
 from yizhan.cli.actions import command_of
 from yizhan.cli.book_file import write_book
-from yizhan.cli.click_options import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, type_option
+from yizhan.cli.click_options import (
+    MOMENT,
+    Group,
+    OneOf,
+    county_option,
+    json_option,
+    limit_option,
+    option,
+    short_ids,
+    type_option,
+)
 from yizhan.cli.context import acting, current_home, say_if_stale
 from yizhan.cli.longrun import working
 from yizhan.cli.output import print_json, print_pairs, print_table, say, tell
@@ -110,12 +120,13 @@ def _why_it_waits(home: Home, county: str, found: OutboxListing) -> str:
 @click.argument("event_id", metavar="ID")
 @county_option()
 @json_option()
+@short_ids(event_id="outbox")
 def show(event_id: str, county: str, as_json: bool) -> None:
     """Show one own event."""
     home = current_home()
     found = show_event(home, county, event_id, acting("outbox show"))
     if not as_json:
-        print_pairs(event_rows(home, found))
+        print_pairs(event_rows(home, found, _("全部见 --json")))
         return
     recipients = [
         {"recipient": each.recipient, "state": found.state(each), **found.steps(each), "posting": each}

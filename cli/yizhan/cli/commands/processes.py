@@ -14,7 +14,8 @@ from yizhan.cli.actions import command_of, with_action
 from yizhan.cli.click_options import Command, Whole, json_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.longrun import stopping
-from yizhan.cli.output import print_json, progress, tell
+from yizhan.cli.output import print_json, tell
+from yizhan.cli.screen import progress
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, get_language, marked
 from yizhan.services.bell import counties_without_bell
@@ -94,7 +95,13 @@ def down(as_json: bool) -> None:
 
 
 @click.command(
-    "logs", cls=Command, help=marked("显示后台进程的日志。\n\nNAME 如 station、inbox-350924；不给则各显示末尾几行。")
+    "logs",
+    cls=Command,
+    help=marked(
+        "显示后台进程的日志。\n\n"
+        "NAME 如 station、inbox-350924；不给则各显示末尾几行。"
+        "日志写给维护人员，是英文；一切是否正常，请看 yizhan status。"
+    ),
 )
 @click.argument("name", metavar="[NAME]", required=False)
 @option("--lines", type=Whole(0, 1_000_000), default=20, metavar="N", help=marked("末尾多少行（默认 20）"))

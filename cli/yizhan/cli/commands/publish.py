@@ -14,8 +14,9 @@ from yizhan.cli.click_options import Command, attach_option, county_option, json
 from yizhan.cli.context import current_home
 from yizhan.cli.language import interactive
 from yizhan.cli.output import as_json as json_value
-from yizhan.cli.output import print_json, progress, say, tell
+from yizhan.cli.output import print_json, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
+from yizhan.cli.screen import progress
 from yizhan.producers.doubts import Judgement
 from yizhan.producers.drafts import LineProblem
 from yizhan.runtime.errors import StoreError

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from yizhan.cli.click_options import MOMENT, Group, OneOf, json_option, limit_option, option
 from yizhan.cli.context import current_home
-from yizhan.cli.output import print_json, print_table, progress
+from yizhan.cli.output import print_json, print_table
+from yizhan.cli.screen import progress
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.labels import reason_name
 

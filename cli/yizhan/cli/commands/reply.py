@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import click
 
-from yizhan.cli.accepted_view import show_accepted
-from yizhan.cli.click_options import Command, OneOf, county_option, json_option, option
+from yizhan.cli.accepted_view import accepted_lines, say_if_nobody_sends
+from yizhan.cli.click_options import Command, OneOf, county_option, json_option, option, short_ids
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.officer_options import signed_by_officer
+from yizhan.cli.output import fields_of, print_json, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
-from yizhan.schemas.i18n import marked
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.common import Person
-from yizhan.services.replies import Reply, send_reply
+from yizhan.schemas.payloads.letters import PRIORITIES
+from yizhan.services.replies import Reply, SentReply, send_reply
+
+_ACCEPTED: Final = "id hash to decisions duplicate differs clock_suspect"
 
 
 @click.command(
     "reply",
     cls=Command,
     help=marked(
-        "答复一件：写一句话，对方立即看到，归在同一件事里。\n\n"
+        "答复一件：写一句话，对方立即看到，归在同一件事里。发出后写明对方的铃是否立即响。\n\n"
         "收到的和本县发出的都可以答复。这是来信，不是报告：对方不会当作又一起火情。"
         "紧急程度照所答复的那件，可用 --priority 另定；"
         "特急、加急的在对方屏幕上和铃上立即提示。签收另用 yizhan inbox ack。由 yizhan outbox run 送走。"
@@ -35,6 +39,7 @@ from yizhan.services.replies import Reply, send_reply
 @passphrase_option()
 @json_option()
 @signed_by_officer()
+@short_ids(event_id="both")
 def command(
     *,
     event_id: str,
@@ -49,4 +54,17 @@ def command(
     home = current_home()
     actor = acting("reply", officer)
     sent = send_reply(home, county, Reply(event_id, text, priority), actor, passphrases)
-    show_accepted(home, sent, as_json=as_json)
+    if as_json:
+        print_json(fields_of(sent.accepted, _ACCEPTED) | {"priority": sent.priority, "rings": sent.rings})
+    else:
+        tell("\n".join([*accepted_lines(home, sent.accepted), _rings(sent)]))
+    say_if_nobody_sends(home, county)
+
+
+def _rings(sent: SentReply) -> str:
+    """Say whether it rings at the other side, and how it would."""
+    priority = _(PRIORITIES[sent.priority])
+    if sent.rings:
+        return _("  {priority}：到达后对方的铃立即响一次，不分昼夜").format(priority=priority)
+    sentence = _("  {priority}：到达后列在对方收件里，对方的铃按通知合并告知，夜间等到早上；要立即响铃，请用 {option}")
+    return sentence.format(priority=priority, option="--priority urgent")

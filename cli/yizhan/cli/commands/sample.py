@@ -29,7 +29,7 @@ def init(counties: str, passphrases: TerminalPassphrase, as_json: bool) -> None:
     home = current_home()
     members = SIX if counties == "6" else TWO
     charter = make_sample(home.path, members, utc_now(), passphrases.new(ask=False))
-    files = write_samples(home.path, members)
+    files = write_samples(home.path, members, utc_now())
     if as_json:
         print_json({"home": str(home.path), "charter": charter.name, "members": sorted(charter.members)})
         return

@@ -10,7 +10,8 @@ from yizhan.cli.actions import command_of
 from yizhan.cli.click_options import Command, county_option, json_option
 from yizhan.cli.context import current_home
 from yizhan.cli.output import fields_of, print_json, print_pairs, print_table, tell
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.actions import Action
+from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.invisible import escaped
 from yizhan.services.home import Home
 from yizhan.services.status import HomeStatus, Problem, home_status
@@ -51,11 +52,17 @@ def _problem_json(each: Problem) -> dict[str, Any]:
 
 
 def _show(home: Home, found: HomeStatus) -> None:
-    for each in found.problems:
-        where = "" if each.county is None else f"{home.member_name(each.county)}: "
-        click.echo(click.style(escaped(f"✗ {where}{each.sentence}"), fg="red", bold=True))
-        if each.action is not None:
-            tell(f"    → {command_of(each.action)}")
+    for problems in _alike(found):
+        first = problems[0]
+        names = join_list(home.member_name(each.county) for each in problems if each.county is not None)
+        action = first.action
+        if len(problems) > 1 and action is not None:
+            action = Action.to(action.kind, **{**action.params, "county": "C"})
+        sentence = str(first.sentence)
+        if first.code == "process_down" and not any(each.running for each in found.processes):
+            sentence = _("这里的进程还没有启动过（{count} 个）") if found.never_ran else _("{count} 个进程都没有在运行")
+            sentence = sentence.format(count=len(found.processes))
+        _show_problem(f"{names}: {sentence}" if names else sentence, action)
     running = [each.name for each in found.processes if each.running]
     print_pairs(
         [
@@ -71,6 +78,28 @@ def _show(home: Home, found: HomeStatus) -> None:
             (_("磁盘"), found.disk_free_bytes and _("剩 {gib:.1f} GiB").format(gib=found.disk_free_bytes / (1 << 30))),
         ]
     )
+    if any(each.outbox is not None or each.ringing is not None for each in found.counties):
+        _show_counties(home, found)
+    if not found.problems:
+        click.echo(click.style(_("一切正常"), fg="green", bold=True))
+
+
+def _show_problem(sentence: str, action: Action | None) -> None:
+    click.echo(click.style(escaped(f"✗ {sentence}"), fg="red", bold=True))
+    if action is not None:
+        tell(f"    → {command_of(action)}")
+
+
+def _alike(found: HomeStatus) -> list[list[Problem]]:
+    """Return the problems, those that several counties share together, without what a first start will mend."""
+    groups: dict[tuple[object, ...], list[Problem]] = {}
+    for each in found.problems:
+        if not (found.never_ran and each.code == "broker_down"):
+            groups.setdefault((each.code, str(each.sentence), each.action and each.action.kind), []).append(each)
+    return list(groups.values())
+
+
+def _show_counties(home: Home, found: HomeStatus) -> None:
     columns = [_("县"), _("待发"), _("被拒"), _("最近来件"), _("未签收"), _("缺号"), _("另存"), _("逾期"), _("将到期")]
     print_table(
         columns,
@@ -86,5 +115,3 @@ def _show(home: Home, found: HomeStatus) -> None:
         ],
         "",
     )
-    if not found.problems:
-        click.echo(click.style(_("一切正常"), fg="green", bold=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from yizhan.cli.accepted_view import show_accepted
-from yizhan.cli.click_options import Command, county_option, json_option, option
+from yizhan.cli.click_options import Command, county_option, json_option, option, short_ids
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.matter_view import timeline_json
 from yizhan.cli.officer_options import signed_by_officer
@@ -29,6 +29,7 @@ from yizhan.services.matters import link_threads, show_matter
 @click.argument("event_id", metavar="ID")
 @county_option()
 @json_option()
+@short_ids(event_id="both")
 def command(event_id: str, county: str, as_json: bool) -> None:
     """Tell a matter."""
     home = current_home()
@@ -61,6 +62,7 @@ def command(event_id: str, county: str, as_json: bool) -> None:
 @passphrase_option()
 @json_option()
 @signed_by_officer(required=False)
+@short_ids(own_id="both", other_id="both")
 def link(
     *,
     own_id: str,

@@ -15,7 +15,7 @@ from datetime import UTC, tzinfo
 from itertools import accumulate
 from typing import Any, Final
 
-from yizhan.consumers.bell.rings import ALARM_STEP, LETTER_STEP, URGENT, MissedAlarms, Ring
+from yizhan.consumers.bell.rings import ALARM_STEP, FINAL_STEP, LETTER_STEP, URGENT, MissedAlarms, Ring
 from yizhan.consumers.bell.settings import Tells
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import Warn, sentence
@@ -78,6 +78,10 @@ def _alarm(ring: Ring, tells: Tells, names: Names) -> tuple[str, list[str]]:
     if ring.plan.step == LETTER_STEP:
         title = _("【驿站】{priority}来信：{kind}")
         title = title.format(priority=_(PRIORITIES[item.header.priority]), kind=item.title)
+    elif ring.plan.step == FINAL_STEP:
+        title = _("【驿站】终报：{kind}").format(kind=item.title)
+        if facts := _facts(item, tells):
+            lines.append(facts)
     else:
         if ring.plan.rung != "duty" or ring.plan.step != ALARM_STEP:
             lines.append(_("尚无人签收"))
@@ -194,3 +198,19 @@ def of_test(channel: str, county: str) -> Message:
     """Write what a test sends; ``county`` is the county's name."""
     title = _("【驿站】【测试】通道 {name}").format(name=channel)
     return Message(title, _("{county}的铃在试响，不必处置").format(county=county), {"county": county, "test": True})
+
+
+def of_stopped_inbox(county: str, name: str) -> Message:
+    """Write that nothing is received: ``county`` is the county's code, ``name`` its name."""
+    body = _(
+        "{county}的收件进程没有在运行，此间发来的报警不会响铃。"
+        "请叫系统管理员启动它；启动以前，请与相邻县（市）保持电话联系"
+    )
+    return Message(_("【驿站】收件停了，报警收不到"), body.format(county=name), {"county": county, "stopped": "inbox"})
+
+
+def of_stopped_outbox(county: str, name: str, count: int) -> Message:
+    """Write that nothing is sent while ``count`` urgent events wait."""
+    body = _("{county}的发件进程没有在运行，有 {count} 件急件没有送出。急事请打电话，并叫系统管理员启动它")
+    title = _("【驿站】发件停了，急件送不出")
+    return Message(title, body.format(county=name, count=count), {"county": county, "stopped": "outbox"})

@@ -4,7 +4,8 @@ Law 4: a step of an alarm's ladder has one name, whether our clock or the statio
        earlier of the two instants.
 
 Rule 1: alarms and the steps of an alarm that nobody acknowledged ignore the quiet hours.
-Rule 2: a person's notice that is flash or urgent rings like an alarm, but once, without a ladder.
+Rule 2: a person's notice that is flash or urgent rings like an alarm, but once, without a ladder. So does the final
+        report of a fire or disaster that rang here: whoever was called that night is still at work on it.
         Other notices are grouped, outside the quiet hours. A reminder rings at its minute; in the quiet hours it waits
         for their end, unless its term ends before or is one of hours, such as that of a burning fire.
 Rule 3: an alarm older than ``oldest_hours`` does not ring by itself: one ring reports all such alarms.
@@ -20,7 +21,15 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from yizhan.consumers.bell.rings import ABSENCE_STEP, ALARM_STEP, LETTER_STEP, NOTICE_STEP, Plan, Urgency
+from yizhan.consumers.bell.rings import (
+    ABSENCE_STEP,
+    ALARM_STEP,
+    FINAL_STEP,
+    LETTER_STEP,
+    NOTICE_STEP,
+    Plan,
+    Urgency,
+)
 from yizhan.consumers.bell.settings import BellSettings, quiet_until
 from yizhan.consumers.labels import State
 from yizhan.schemas.header import NOTICE, Header, parse_header
@@ -52,6 +61,8 @@ class NewItem:
     header: bytes
     letter: bool = True
     """Whether a person wrote it."""
+    ends: str | None = None
+    """The matter that rang here and that this reports as over, the first time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +103,11 @@ class RingPlanner:
         if item.way != Way.NOTICE or item.state != State.QUIET or not item.letter:
             return []
         rung = self.settings.notices
+        where = RUNGS[0] if rung == "nobody" else rung
+        if item.ends is not None:
+            return [Plan(item.ends, FINAL_STEP, where, "alarm", _settled(item.received, now), item.id)]
         if item.type == NOTICE and parse_header(item.header).priority in PRESSING:
             # What somebody writes by hand and calls urgent waits for no other, and for no morning.
-            where = RUNGS[0] if rung == "nobody" else rung
             return [Plan(item.id, LETTER_STEP, where, "alarm", _settled(item.received, now), item.id)]
         if rung == "nobody":
             return []

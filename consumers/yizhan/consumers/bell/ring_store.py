@@ -23,10 +23,10 @@ from yizhan.consumers.bell.planning import NewItem, NewStep
 from yizhan.consumers.bell.rings import (
     ABSENCE_STEP,
     ALARM_STEP,
-    LETTER_STEP,
+    FINAL_STEP,
     NO_CHANNEL,
-    NOTICE_STEP,
     OLD,
+    SAID_ONCE,
     URGENT,
     MissedAlarms,
     Plan,
@@ -34,10 +34,13 @@ from yizhan.consumers.bell.rings import (
     Try,
 )
 from yizhan.consumers.checkpoints import LONGEST_PAGES
-from yizhan.consumers.labels import State
+from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.store import MIGRATIONS
 from yizhan.runtime.store import SharedStore, open_store, read_store, transaction
+from yizhan.schemas.header import parse_header
 from yizhan.schemas.obligation_steps import Rung
+from yizhan.schemas.payloads.table import LIFE_AT_STAKE
+from yizhan.schemas.policy import Way
 from yizhan.schemas.timestamps import instant, written
 
 BATCH: Final = 500
@@ -46,10 +49,14 @@ TOGETHER: Final = 200
 _AHEAD: Final = timedelta(minutes=1)
 """What was written down so much later than now was written by a clock that has since been put right."""
 _ITEMS: Final = (
-    "SELECT seq, id, type, way, state, received, stored, header, payload FROM items JOIN letters USING (seq)"
+    "SELECT seq, id, type, way, state, status, county, thread, received, stored, header, payload"
+    " FROM items JOIN letters USING (seq)"
 )
 _OPEN: Final = "state IN ('due', 'tried', 'failed')"
 _URGENT: Final = ", ".join(f"'{each}'" for each in URGENT)
+_SAID_ONCE: Final = ", ".join(f"'{each}'" for each in SAID_ONCE)
+_FIRST: Final = 50
+"""How many reports of a matter are looked at for one that rang; a first report is the first of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +92,8 @@ class RingStore(SharedStore):
     def new_items(self, after: int) -> list[NewItem]:
         """Return the next items after a number."""
         with self._reading() as conn:
-            return [
-                _new_item(row) for row in conn.execute(f"{_ITEMS} WHERE seq > ? ORDER BY seq LIMIT ?", (after, BATCH))
-            ]
+            rows = conn.execute(f"{_ITEMS} WHERE seq > ? ORDER BY seq LIMIT ?", (after, BATCH)).fetchall()
+            return [_new_item(row, _ended_matter(conn, row)) for row in rows]
 
     def new_steps(self, after: int) -> list[NewStep]:
         """Return the next steps of obligations after a number."""
@@ -231,7 +237,7 @@ class RingStore(SharedStore):
             return OLD
         if plan.subject == ABSENCE_STEP:
             return None if self._missed(conn, now, unless.older) is not None else str(State.ACKNOWLEDGED)
-        if plan.step in {NOTICE_STEP, LETTER_STEP}:
+        if plan.step in SAID_ONCE:
             return None
         if plan.urgency == "alarm":
             row = conn.execute("SELECT state FROM items WHERE id = ?", (plan.about,)).fetchone()
@@ -283,7 +289,7 @@ class RingStore(SharedStore):
         query = (
             f"SELECT count(DISTINCT subject) FROM rings AS one WHERE {_OPEN} AND urgency IN ({_URGENT}) AND rounds > 0"  # noqa: S608
             " AND NOT EXISTS (SELECT 1 FROM rings WHERE rings.subject = one.subject AND rings.state = 'delivered')"
-            f" AND (step = '{LETTER_STEP}' OR NOT EXISTS"
+            f" AND (step IN ({_SAID_ONCE}) OR NOT EXISTS"
             " (SELECT 1 FROM items WHERE items.id = one.about AND items.state <> 'ringing'))"
         )
         with self._reading() as conn:
@@ -307,7 +313,23 @@ def _insert(conn: sqlite3.Connection, plan: Plan, now: datetime) -> None:
     )  # fmt: skip
 
 
-def _new_item(row: sqlite3.Row) -> NewItem:
+def _ended_matter(conn: sqlite3.Connection, row: sqlite3.Row) -> str | None:
+    """Return the matter that rang here and that its county reports as over for the first time; else None."""
+    if row["way"] != Way.NOTICE or row["status"] != "Actual" or row["type"] not in LIFE_AT_STAKE:
+        return None
+    if parse_header(row["header"]).stage != "final":
+        return None
+    rang = conn.execute(
+        "SELECT 1 FROM (SELECT * FROM items WHERE thread = ? AND seq < ? ORDER BY seq LIMIT ?)"
+        " WHERE county = ? AND (way = 'alarm' OR instr(warnings, ?)) AND state <> 'withdrawn' LIMIT 1",
+        (row["thread"], row["seq"], _FIRST, row["county"], Warn.FIRST_MISSING),
+    ).fetchone()
+    query = "SELECT 1 FROM rings WHERE subject = ? AND step = ?"
+    told = conn.execute(query, (row["thread"], FINAL_STEP)).fetchone()
+    return str(row["thread"]) if rang is not None and told is None else None
+
+
+def _new_item(row: sqlite3.Row, ends: str | None = None) -> NewItem:
     return NewItem(
         seq=row["seq"],
         id=row["id"],
@@ -318,6 +340,7 @@ def _new_item(row: sqlite3.Row) -> NewItem:
         stored=instant(row["stored"]),
         header=row["header"],
         letter=items.row_is_letter(row),
+        ends=ends,
     )
 
 

@@ -66,6 +66,10 @@ class BellSettings(_Part):
     """
     again_seconds: Annotated[float, Field(ge=1, le=3600)] = 60.0
     """Default 60: when what no channel carried is tried again; the pause doubles, up to an hour."""
+    stopped_seconds: Annotated[float, Field(ge=1, le=86_400)] = 60.0
+    """Default 60: the inbox, or the outbox while urgent events wait, rings people when it has not worked for so long.
+    Short: a slow start wakes somebody; long: alarms are missed meanwhile.
+    """
     channels: Annotated[dict[_Name, Channel], Field(min_length=1)]
     rungs: Annotated[dict[Rung, Annotated[tuple[_Name, ...], Field(min_length=1)]], Field(min_length=1)]
     """Channels of each place on the charter's ladder, in the order of trying."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
@@ -93,6 +93,8 @@ class Subject(Payload):
 
 class AssistanceRequest(Signed):
     """A request for assistance in a case."""
+
+    may_need: ClassVar[tuple[str, ...]] = ("papers", "officers")
 
     kind: RequestKind = Field(title=marked("协作类别"))
     case_no: Line = Field(title=marked("案件编号"))

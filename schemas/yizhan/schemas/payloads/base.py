@@ -175,6 +175,9 @@ class Payload(ContractModel):
     answers_others: ClassVar[bool] = False
     """Whether it is an answer by its nature: an interim word (``update``) or the answer itself (``final``)."""
 
+    may_need: ClassVar[tuple[str, ...]] = ()
+    """Fields that some reports of this type must have: a form says so before its first question."""
+
     def against_header(self, *, stage: str | None, grade: int | None) -> Iterable[tuple[str, str]]:
         """Yield (field, message) for what does not agree with the header's ``stage`` and ``grade``."""
         del stage, grade

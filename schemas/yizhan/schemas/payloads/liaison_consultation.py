@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
@@ -43,6 +43,8 @@ class Decided(Payload):
 
 class LiaisonConsultation(Signed):
     """A consultation of two counties or more."""
+
+    may_need: ClassVar[tuple[str, ...]] = ("minutes", "decisions")
 
     kind: ConsultationKind = Field(title=marked("会商类别"))
     at: Moment = Field(title=marked("会商时间"))

@@ -97,6 +97,8 @@ class PayloadType:
     """Whether a desk is asked for a grade: the law or the routes of a policy grade it."""
     own_territory: bool = False
     """Whether it happens at a place, so that the county reports it whose territory that is."""
+    happens: bool = False
+    """Whether it reports something that happened: then a desk asks how certain and how bad it is."""
     life_at_stake: bool = False
     """Whether life goes before tidiness: it passes with a clock ahead, and rings although it expired."""
 
@@ -109,22 +111,25 @@ class PayloadType:
 TYPES: Final[dict[str, PayloadType]] = {
     FOREST_FIRE: PayloadType(
         ForestFire, LIAISON, marked("森林火灾"), Retention.YEARS_30, Counted.FIRES,
-        graded=True, own_territory=True, life_at_stake=True,
+        graded=True, own_territory=True, happens=True, life_at_stake=True,
     ),
     HOTSPOT: PayloadType(
-        Hotspot, LIAISON, marked("卫星热点"), Retention.YEARS_10, Counted.HOTSPOTS, graded=True, own_territory=True,
+        Hotspot, LIAISON, marked("卫星热点"), Retention.YEARS_10, Counted.HOTSPOTS,
+        graded=True, own_territory=True, happens=True,
     ),
     NATURAL_DISASTER: PayloadType(
         NaturalDisaster, LIAISON, marked("自然灾害"), Retention.YEARS_30, Counted.DISASTERS,
-        graded=True, own_territory=True, life_at_stake=True,
+        graded=True, own_territory=True, happens=True, life_at_stake=True,
     ),
     ECO_CRIME: PayloadType(
-        EcoCrime, LIAISON, marked("环境资源案件"), Retention.YEARS_30, Counted.CASES, graded=True, own_territory=True,
+        EcoCrime, LIAISON, marked("环境资源案件"), Retention.YEARS_30, Counted.CASES,
+        graded=True, own_territory=True, happens=True,
     ),
     CONTACT: PayloadType(LiaisonContact, LIAISON, marked("每月联系"), Retention.YEARS_10),
     CONSULTATION: PayloadType(LiaisonConsultation, LIAISON, marked("会商"), Retention.YEARS_10),
     INTELLIGENCE_REPORT: PayloadType(
-        IntelligenceReport, INTELLIGENCE, marked("情报信息"), Retention.YEARS_10, Counted.REPORTS, graded=True,
+        IntelligenceReport, INTELLIGENCE, marked("情报信息"), Retention.YEARS_10, Counted.REPORTS,
+        graded=True, happens=True,
     ),
     FEEDBACK: PayloadType(
         IntelligenceFeedback, INTELLIGENCE, marked("情报反馈"), Retention.YEARS_10, Counted.FEEDBACK,
@@ -134,7 +139,9 @@ TYPES: Final[dict[str, PayloadType]] = {
     ),
     PATROL_PLAN: PayloadType(PatrolPlan, PATROLS, marked("巡护计划"), Retention.YEARS_10),
     PATROL_REPORT: PayloadType(PatrolReport, PATROLS, marked("巡护报告"), Retention.YEARS_10),
-    DISPUTE: PayloadType(DisputeCase, PATROLS, marked("林权争议"), Retention.YEARS_30, Counted.DISPUTES),
+    DISPUTE: PayloadType(
+        DisputeCase, PATROLS, marked("林权争议"), Retention.YEARS_30, Counted.DISPUTES, happens=True,
+    ),
     ASSISTANCE_REQUEST: PayloadType(
         AssistanceRequest, ASSISTANCE, marked("办案协作请求"), Retention.YEARS_30, Counted.REQUESTS,
     ),
