@@ -238,6 +238,17 @@ def test_progress_waits_for_what_may_have_to_be_sent_again(watch: Watch) -> None
     assert watch.read_table().progress.audit <= watch.audit.index(stamp)
 
 
+def test_progress_does_not_wait_for_what_is_not_read_again(watch: Watch) -> None:
+    """A record that another worker committed meanwhile: the next tick after it shows that it is past."""
+    fire = watch.event(SOURCE, (PARTNER,))
+    watch.stamp(fire)
+    watch.revive()
+    for at, ends in ((1, {}), (2, {fire.topic: fire.offset + 1})):
+        tick = Tick(at=written(NOW + timedelta(seconds=at)), ends=ends)
+        followed = watch.follower.tick(Record(topics.TICKS, 0, watch.ticks + at, NOW, tick.to_bytes()))
+        assert (followed.progress is not None) == bool(ends)
+
+
 def test_a_postmark_of_a_former_station_is_sent_again_with_its_statements(watch: Watch) -> None:
     """It says nothing of obligations: what its event opened is said by statements to all, as that station would."""
     fire = watch.event(SOURCE, (PARTNER,))

@@ -213,10 +213,11 @@ class _Handling:
         record = read(event)
         if record.topic == topics.TICKS:
             state.waiting.hold(ticks.ends(record.value), (record, event))
-        elif state.follower.covers(record):
-            await self._pipeline.send(Work(stream, (event,)), Followed())
         else:
-            await self._record(stream, event, record, state)
+            if state.follower.covers(record):
+                await self._pipeline.send(Work(stream, (event,)), Followed())
+            else:
+                await self._record(stream, event, record, state)
             state.waiting.handled(record.topic, record.offset, time.monotonic())
         for held in state.refusals.due(time.monotonic()):
             await self._refuse(stream, held)

@@ -120,11 +120,10 @@ class Follower:
 
     def follow(self, record: Record, handled: Handled) -> Followed:
         """Return what else follows from a handled record: statements for whom its event does not reach, and changes."""
-        outputs = tuple(self._beside(handled))
         if handled.admitted is None:
             return Followed()
         self._move(record)
-        return Followed(outputs, self._changes(), self._progress())
+        return Followed(tuple(self._beside(handled, handled.admitted)), self._changes(), self._progress())
 
     def tick(self, record: Record) -> Followed:
         """Process a tick: remind, or state that obligations are overdue."""
@@ -132,10 +131,13 @@ class Follower:
             return Followed()
         self._move(record)
         try:
-            now = instant(Tick.from_bytes(record.value or b"").at)
+            tick = Tick.from_bytes(record.value or b"")
+            now = instant(tick.at)
         except ValueError as error:
             log.warning("tick %d: %s", record.offset, error)
             return Followed()
+        # What stood before a tick was read by now; a record that is not read again needs no postmark any more.
+        self._known = {place: each for place, each in self._known.items() if place[1] >= tick.ends.get(place[0], 0)}
         steps = self._steps(self._engine.ticking(now, self._charters))
         outputs = tuple(output for each in steps for output in self._said(each, each.parties))
         followed = Followed(outputs, self._changes(), self._progress())
@@ -161,13 +163,11 @@ class Follower:
             metrics.FOLLOWUP_FAULTS.inc()
         return steps
 
-    def _beside(self, handled: Handled) -> Iterator[Output]:
+    def _beside(self, handled: Handled, admitted: Admitted) -> Iterator[Output]:
         """Make the statements of an event's steps for the parties who do not get its postmark at once (rule 3)."""
         mark = handled.stamped.postmark
-        if handled.admitted is None:
-            return
-        reached = {code for code, made in handled.admitted.decisions.items() if made.way is not Way.DIGEST}
-        reached.add(handled.admitted.header.county)
+        reached = {code for code, made in admitted.decisions.items() if made.way is not Way.DIGEST}
+        reached.add(admitted.header.county)
         told = list(handled.steps) if handled.steps and mark.tells_all else mark.steps()
         for each in told:
             if beyond := each.parties - reached & self._members:
