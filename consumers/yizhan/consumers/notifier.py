@@ -49,7 +49,7 @@ class OutcomeNotifier:
         """Hand outcomes over; never blocks."""
         if self._tell is not None:
             with self._changed:
-                self._waiting.extend(outcomes)
+                self._waiting.extend(told for outcome in outcomes for told in outcome.told())
                 self._changed.notify()
 
     def _run(self) -> None:

@@ -149,6 +149,7 @@ class _Reader:
         self._group = topics.group(topics.county(inbox.county), "inbox")
         self._kinds: dict[TopicPartition, Kind] = {
             TopicPartition(topics.alerts(inbox.county), 0): "alert",
+            TopicPartition(topics.postings(inbox.county), 0): "posting",
             TopicPartition(topics.digests(inbox.county), 0): "digest",
         }
         self._outages = OutageLog(inbox.county, connection.bootstrap)
