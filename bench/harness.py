@@ -142,7 +142,7 @@ def ground(*, keep_running: bool = False) -> Iterator[Ground]:
         with contextlib.ExitStack() as kept:
             yield Ground(home, signing, sealing, station, broker.pid() or 0, kept if keep_running else None)
     finally:
-        broker.stop()
+        broker.stop(0)  # its data go too
         shutil.rmtree(home, ignore_errors=True)
 
 
