@@ -19,7 +19,12 @@ from yizhan.schemas.envelope import MAX_BYTES
 from yizhan.schemas.errors import Reason
 from yizhan.schemas.postmark import KAFKA_HEADER
 
-ODD = settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+USUAL = settings().max_examples
+"""Examples of a test that does not say how many; fewer in ``make unit``."""
+
+ODD = settings(
+    max_examples=3 * USUAL // 2, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 NAMES = st.sampled_from([KAFKA_HEADER, manifests.KAFKA_HEADER, "ce_id", "", "\ud800", "驿"]) | st.text(max_size=20)
 HEADERS = st.lists(st.tuples(NAMES, st.none() | st.binary(max_size=200)), max_size=4)
 

@@ -33,6 +33,9 @@ from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.timestamps import written
 
+USUAL = settings().max_examples
+"""Examples of a test that does not say how many; fewer in ``make unit``."""
+
 HASH = "0" * 64
 
 
@@ -187,7 +190,7 @@ GOOD = SMALL.event()
 PIECES = st.sampled_from([GOOD[:200], GOOD[-300:], b"YZE1\x01", b"{}", b"\x00" * 40])
 
 
-@settings(max_examples=200)
+@settings(max_examples=2 * USUAL)
 @given(
     value=st.none() | st.binary(max_size=300) | st.lists(PIECES, max_size=6).map(b"".join),
     topic=st.sampled_from([topics.events(SENDER), topics.events(PARTNER), "", "yizhan.audit"]),
@@ -202,7 +205,7 @@ def test_no_record_however_made_raises_anything_else(
         admit(Record(topic, 0, 0, received, value, header_bytes), SMALL.charter)
 
 
-@settings(max_examples=150)
+@settings(max_examples=3 * USUAL // 2)
 @given(
     attributes=st.fixed_dictionaries(
         {},

@@ -32,6 +32,9 @@ from yizhan.schemas.errors import (
     YizhanError,
 )
 
+USUAL = settings().max_examples
+"""Examples of a test that does not say how many; fewer in ``make unit``."""
+
 THE_ONE, THIRD, SENDER = "331126", "330327", "350924"
 L = 2**252 + 27742317777372353535851937790883648493
 
@@ -265,7 +268,7 @@ def test_sealing_twice_gives_two_letters(world: World) -> None:
     assert parse_envelope(first).hash != parse_envelope(second).hash
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * USUAL)
 @given(data=st.binary(max_size=400) | st.binary(max_size=400).map(lambda tail: b"YZE1\x01" + tail))
 def test_the_parser_refuses_rubbish_by_name(data: bytes) -> None:
     """Any bytes at all: a Refused, or nothing."""
@@ -277,7 +280,7 @@ WORLD = World(("331126", "350924"))
 GOOD = WORLD.event()
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * USUAL)
 @given(at=st.integers(0, len(GOOD) - 1), length=st.integers(0, 80), piece=st.binary(max_size=80))
 def test_no_splice_is_accepted(at: int, length: int, piece: bytes) -> None:
     """Bytes replaced, removed or put in anywhere: refused, unless nothing changed."""
@@ -288,7 +291,7 @@ def test_no_splice_is_accepted(at: int, length: int, piece: bytes) -> None:
         verify(data, WORLD.charter, NOW)
 
 
-@settings(max_examples=150)
+@settings(max_examples=3 * USUAL // 2)
 @given(
     wrap=st.binary(min_size=1168, max_size=1168),
     commit=st.binary(min_size=32, max_size=32),
