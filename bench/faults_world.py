@@ -276,7 +276,7 @@ def world(rate: float = PER_SECOND) -> Iterator[World]:
     say(f"bringing up broker, station and two counties in {home}")
     with contextlib.ExitStack() as stack:
         stack.callback(_clear, home)
-        stack.callback(Broker(home).stop)
+        stack.callback(Broker(home).stop, 0)
         make_sample(home, TWO, datetime.now(UTC))
         supervisor = stack.enter_context(Supervisor(home / "logs"))
         broker, _ = bring_up(home, TWO, now=datetime.now(UTC), progress=say)

@@ -141,7 +141,7 @@ def ground(*, keep_running: bool = False) -> Iterator[Ground]:
         with contextlib.ExitStack() as kept:
             yield Ground(home, signing, sealing, station, kept if keep_running else None)
     finally:
-        broker.stop()
+        broker.stop(0)  # its data go too
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from bench.harness import Ground
 
 KILLS = 3
+FLOWING_SECONDS = 2.0
+"""How long a worker works before it is killed."""
 
 
 @contextlib.contextmanager
@@ -60,7 +62,7 @@ def silence(ground: Ground, argv: Sequence[str], topic: str, target: str, kills:
         try:
             for _ in range(kills):
                 _next(consumer, 120)
-                time.sleep(2)
+                time.sleep(FLOWING_SECONDS)
                 running.kill()
                 begun = time.monotonic()
                 running.wait()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from bench import bulletin, charter, closing, crypto, files, latency, ledger, obligations, start, throughput
+from bench import bulletin, charter, closing, crypto, files, latency, ledger, obligations, recovery, start, throughput
 
 SHORT: Final[dict[str, tuple[Any, dict[str, Any]]]] = {
     "crypto": (crypto, {"ROUNDS": 4}),
@@ -24,7 +24,7 @@ SHORT: Final[dict[str, tuple[Any, dict[str, Any]]]] = {
 
 def shorten() -> None:
     """Make every part small, for the rest of this process."""
-    for module, smaller in SHORT.values():
+    for module, smaller in (*SHORT.values(), (recovery, {"FLOWING_SECONDS": 0.2})):
         for name, value in smaller.items():
             if not hasattr(module, name):
                 raise AttributeError(f"{module.__name__} has no {name}")

@@ -43,4 +43,4 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     try:
         yield Cluster(home, broker)
     finally:
-        broker.stop()
+        broker.stop(0)  # its data go too

@@ -1,4 +1,4 @@
-"""The year's first months through the real station, beside the table that predicts them (``make year`` plays all)."""
+"""The year's first quarter through the real station, beside the table that predicts them (``make year`` plays all)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from tests.year.run import run
 
 def test_two_counties_owe_and_are_reminded_as_the_table_says() -> None:
     """Every step at its minute and no other, nothing lost, the same figures on both sides and from rebuilt inboxes."""
-    found = run(2, datetime(2026, 4, 20))  # noqa: DTZ001 -- Beijing time
+    found = run(2, datetime(2026, 4, 2))  # noqa: DTZ001 -- Beijing time
     assert found["problems"] == []
     assert (found["lost"], found["doubled"]) == (0, 0)
-    assert found["rows"]["331126"] == sum(found["steps"].values()) > 80
+    assert found["rows"]["331126"] == sum(found["steps"].values()) > 60
     assert len(found["figures"]) == 1

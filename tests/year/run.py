@@ -55,7 +55,7 @@ def ground(members: Sequence[str]) -> Iterator[tuple[Path, Charter]]:
         with running(words, home / "station.log", STATION_READY, STATION, apart=True):
             yield home, charter
     finally:
-        Broker(home).stop()  # also one that was just starting when it was interrupted
+        Broker(home).stop(0)  # also one that was just starting when it was interrupted; its data go too
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -36,6 +36,7 @@ from yizhan.schemas.admit import Record
 from yizhan.schemas.errors import CharterInvalid
 from yizhan.schemas.timestamps import from_milliseconds, written
 from yizhan.streams import bounded_requests, fair_fetching, guarded_records, metrics, ticks
+from yizhan.streams.cluster import Cluster
 from yizhan.streams.followups import Followed, Follower
 from yizhan.streams.followups_kafka import Ends, Loaded, load
 from yizhan.streams.pipeline import Pipeline, Work
@@ -301,6 +302,7 @@ def build(
     *,
     members: Sequence[str],
     data_folder: Path,
+    opened: Cluster,
 ) -> App:
     """Build the worker. Every topic must exist already.
 
@@ -310,6 +312,7 @@ def build(
         settings: window, commit interval, session timeout, charter reload.
         members: whose events topics this worker serves.
         data_folder: where Faust may write.
+        opened: by which the table is read for the first time; closed then.
     """
     app = _faust_app(connection, settings, data_folder)
     app.transport.Consumer = _UnpausedConsumer  # type: ignore[misc] # Faust declares it for classes
@@ -317,8 +320,11 @@ def build(
     pipeline = Pipeline(lambda *record: app.producer.send(*record), settings.station_window_events)  # noqa: PLW0108
     names = [*(topics.events(member) for member in members), topics.TICKS]
     source = app.topic(*names, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    first = [opened]
     table = _Assignment(
-        lambda: load(connection, station.charters, station.key_at, members, station.cluster),
+        lambda: load(
+            first.pop() if first else Cluster(connection), station.charters, station.key_at, members, station.cluster
+        ),
         pipeline,
         settings.station_patience_seconds,
     )

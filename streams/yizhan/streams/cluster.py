@@ -6,10 +6,12 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Final
+from functools import cached_property
+from typing import Any, Final, TypeVar
 
-from kafka import TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaError
 
 from yizhan.runtime import clients
@@ -23,6 +25,7 @@ from yizhan.streams.errors import StationError
 
 log = logging.getLogger(__name__)
 CLIENT: Final = "yizhan-station"
+_Client = TypeVar("_Client")
 _READ_TIMEOUT_SECONDS: Final = 30.0
 STUCK_SECONDS: Final = 15.0
 """Longer than a rebalance takes (10 s)."""
@@ -34,21 +37,27 @@ class Cluster:
     def __init__(self, connection: KafkaConnection) -> None:
         """Connect (``StationError`` if no broker answers)."""
         self._open = contextlib.ExitStack()
+        self._connection = connection
+        self.consumer = self._opened(
+            clients.consumer(
+                connection,
+                CLIENT,
+                group_id=topics.group_prefix(topics.STATION),
+                max_partition_fetch_bytes=2 * topics.STATION_MAX_BYTES,
+            )
+        )
+
+    @cached_property
+    def admin(self) -> KafkaAdminClient:
+        """The administrative client, connected on first use (``StationError`` if no broker answers)."""
+        return self._opened(clients.admin(self._connection, CLIENT))
+
+    def _opened(self, client: AbstractContextManager[_Client]) -> _Client:
         try:
-            with contextlib.ExitStack() as opened:
-                self.consumer = opened.enter_context(
-                    clients.consumer(
-                        connection,
-                        CLIENT,
-                        group_id=topics.group_prefix(topics.STATION),
-                        max_partition_fetch_bytes=2 * topics.STATION_MAX_BYTES,
-                    )
-                )
-                self.admin = opened.enter_context(clients.admin(connection, CLIENT))
-                self._open = opened.pop_all()
+            return self._open.enter_context(client)
         except KafkaError as error:
             sentence = _("{where} 没有 Kafka 应答；请启动它，或改正 bootstrap_servers")
-            text = technical(sentence.format(where=connection.bootstrap), error)
+            text = technical(sentence.format(where=self._connection.bootstrap), error)
             raise StationError(text, hint=Action.to("broker.start")) from error
 
     def close(self) -> None:

@@ -53,18 +53,17 @@ class Loaded:
 
 
 def load(
-    connection: KafkaConnection,
+    cluster: Cluster,
     charters: Charters,
     key_at: Callable[[datetime], SigningKey],
     members: Sequence[str],
     cluster_id: str,
 ) -> Loaded:
-    """Read table and audit.
+    """Read table and audit, and disconnect.
 
     Raises:
         StationError: no broker answers, or a topic cannot be read to its end.
     """
-    cluster = Cluster(connection)
     try:
         ends = cluster.ends([topics.FOLLOWUPS, topics.AUDIT])
         table = ObligationTable.read(table_records(cluster, ends[topics.FOLLOWUPS]))

@@ -57,13 +57,14 @@ def run_station(
     try:
         cluster.check_topics([*sources, *written_topics(members)])
         cluster_id = cluster.id()
-    finally:
+    except BaseException:
         cluster.close()
+        raise
     station = faust_app.Station(charters, keys, cluster_id, utc_now)
     station.key_at(utc_now())
     watchdog = Watchdog(settings.watchdog_seconds).start()
     watch_gauge(watchdog, REGISTRY)
-    app = faust_app.build(station, connection, settings, members=members, data_folder=folder / "faust")
+    app = faust_app.build(station, connection, settings, members=members, data_folder=folder / "faust", opened=cluster)
     threading.Thread(
         target=watch,
         args=(connection, sources),
