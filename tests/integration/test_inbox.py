@@ -177,7 +177,7 @@ def test_an_alarm_rings_and_its_offset_is_committed_after_its_row(station: Runni
         station.send(second)
         until(lambda: inbox.item(id_of(second)))
         assert [item.id for item in inbox.ringing()][-2:] == [id_of(first), id_of(second)]
-    assert [outcome.became for outcome in station.told[told:]] == ["stored"]
+    assert [outcome.became for outcome in station.told[told:]] == ["stored", "followup", "followup"]
 
 
 def test_a_restored_backup_reads_again_what_it_missed(station: Running, tmp_path: Path) -> None:
