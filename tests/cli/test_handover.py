@@ -22,6 +22,7 @@ from tests.world.waiting import LIMIT_SECONDS, until
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.process import StopSignal
+from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import speaking
 from yizhan.services.actor import Actor
 from yizhan.services.drafts import NewDraft, begin_draft
@@ -186,6 +187,19 @@ def test_a_letter_is_handed_over_until_it_is_answered_and_an_own_fire_until_its_
     publish(yizhan, SHOUNING, over | {"withdraws": {"id": final}, "payload": content})
     (own,) = hand_over(Home(home), SHOUNING, ACTOR, utc_now()).own_open
     assert own.header.id == fire
+
+
+def test_a_letter_that_was_taken_back_is_not_handed_over(yizhan: Run, home: Path, station: Station) -> None:
+    """Neither the letter nor its withdrawal waits for an answer."""
+    letter = {"type": NOTICE, "to": [SHOUNING], "payload": {"kind": "text", "text": "火还在烧吗？"}}
+    (asked,) = publish(yizhan, QINGYUAN, letter)
+    station.carry(QINGYUAN)
+    station.deliver(SHOUNING)
+    assert [each.id for each in hand_over(Home(home), SHOUNING, ACTOR, utc_now()).letters] == [asked]
+    publish(yizhan, QINGYUAN, letter | {"withdraws": {"id": asked}})
+    station.carry(QINGYUAN)
+    station.deliver(SHOUNING)
+    assert hand_over(Home(home), SHOUNING, ACTOR, utc_now()).letters == ()
 
 
 def test_an_empty_county_hands_over_nothing(home: Path) -> None:

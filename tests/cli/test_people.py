@@ -92,6 +92,8 @@ def test_the_end_of_an_id_is_enough_where_one_event_has_it(station: Station, yiz
     assert (ran.code, "特急：到达后对方的铃立即响一次" in ran.out) == (0, True)
     assert yizhan("inbox", "ack", longer, "--county", QINGYUAN, *OFFICER).code == 0
     assert json.loads(yizhan("outbox", "show", number, "--county", SHOUNING, "--json").out)["id"] == fire
+    (posting,) = json.loads(yizhan("postings", "list", "--id", number, "--county", SHOUNING, "--json").out)["postings"]
+    assert posting["id"] == fire
     other = yizhan("inbox", "show", "7" + number, "--county", QINGYUAN)
     assert (other.code, f"没有 7{number}" in other.err) == (1, True)
     exchange(station, QINGYUAN, SHOUNING)

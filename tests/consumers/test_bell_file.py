@@ -10,7 +10,7 @@ import pytest
 
 from tests.world.phones import Phone, channels, phones, settings_of
 from tests.world.receiver import ME, Listener
-from yizhan.consumers.bell.bell_file import BellFile
+from yizhan.consumers.bell.bell_file import BellFile, read_channels
 from yizhan.consumers.bell.ringer import Ringer
 
 LIMIT_SECONDS = 60.0
@@ -22,7 +22,7 @@ def _text(phone: Phone) -> str:
 
 def test_a_bell_set_while_its_process_runs_rings(listener: Listener, tmp_path: Path) -> None:
     """Without a file nobody is rung; once it is written, what waits rings; once it is changed, the new phone rings."""
-    file = BellFile(tmp_path / "bell.toml")
+    file = BellFile(tmp_path / "bell.toml", read_channels)
     with phones(2) as (first, second):
         rang = threading.Event(), threading.Event()
         first.before, second.before = rang[0].set, rang[1].set
@@ -41,7 +41,7 @@ def test_a_bell_set_while_its_process_runs_rings(listener: Listener, tmp_path: P
 def test_an_unusable_file_changes_nothing_and_is_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """It is read once a change; one that others may read or that is no TOML is logged, and read again when mended."""
     with phones(1) as (phone,):
-        file, path = BellFile(tmp_path / "bell.toml"), tmp_path / "bell.toml"
+        file, path = BellFile(tmp_path / "bell.toml", read_channels), tmp_path / "bell.toml"
         assert file.changed() is None
         settings_of(tmp_path, _text(phone))
         assert file.changed() is not None

@@ -15,6 +15,7 @@ from tests.world.receiver import ME, PARTNER, Listener
 from tests.world.simulator import BOOK, NOW
 from yizhan.consumers.bell.bell_file import BellChannels
 from yizhan.consumers.bell.channels import ready_channels
+from yizhan.consumers.bell.planning import OLD, SETTLES
 from yizhan.consumers.bell.ring_store import TOGETHER
 from yizhan.consumers.bell.ringer import Ringer
 from yizhan.consumers.bell.rings import Plan, RingObserver
@@ -114,6 +115,34 @@ def test_the_end_of_a_fire_that_rang_is_told_at_night_once(bell: Bell, made: lis
     bell.listener.clock.now = MORNING + timedelta(seconds=1)
     bell.ring()
     assert made[0].titles[2:] == ["【驿站】通知 4 件"]
+
+
+@pytest.mark.parametrize("age", [timedelta(), OLD + timedelta(minutes=1)])
+def test_a_final_report_that_was_taken_back_tells_nobody_that_it_is_over(
+    bell: Bell, made: list[Phone], age: timedelta
+) -> None:
+    """Neither it nor its withdrawal rings as the end, read together or while it waits; one that stands afterwards does,
+    in the morning at the latest.
+    """
+    bell.listener.clock.now = NIGHT
+    first = fire(bell, NIGHT)
+    bell.ring()
+    ended = fire(bell, NIGHT - age, subject=first, stage="final")
+    if age:
+        bell.ring()
+    item = bell.listener.inbox.item(ended)
+    assert item is not None
+    fire(bell, NIGHT, subject=first, stage="final", withdraws={"id": ended, "hash": item.hash.hex()})
+    bell.ring(SETTLES)
+    bell.ring(timedelta(minutes=20))
+    assert made[0].titles == [ALARM]
+    fire(bell, bell.listener.clock.now, subject=first, stage="final")
+    bell.ring()
+    if age:
+        assert ("final", "duty", "dropped", "withdrawn") in bell.states()
+        bell.listener.clock.now = MORNING + timedelta(seconds=1)
+        bell.ring()
+    assert made[0].titles == [ALARM, "【驿站】通知 2 件" if age else "【驿站】终报：森林火灾"]
 
 
 def reminder(bell: Bell, step: str, due: timedelta, **said: object) -> None:

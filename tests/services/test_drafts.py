@@ -23,6 +23,7 @@ from yizhan.schemas.timestamps import written
 from yizhan.services import doubts
 from yizhan.services.doubts import EVERY_DOUBT, goes_unasked
 from yizhan.services.drafts import DraftHeld, DraftWasSent, list_drafts, open_form, send_draft
+from yizhan.services.errors import Conflict
 from yizhan.services.home import Home
 from yizhan.services.hotspots import HotspotSource, read_hotspots, send_hotspots
 from yizhan.services.progress import SILENT, Progress
@@ -41,9 +42,9 @@ def home(tmp_path: Path) -> Home:
 
 
 def begin(home: Home, touches: str = QINGYUAN, **payload: Any) -> int:  # noqa: ANN401 -- of any field
-    """Keep a fire as a draft, without a reference of its own."""
-    content = {**EXAMPLES[FIRE], "place": {"county": SHOUNING}, **payload}
-    content.pop("external_ref", None)
+    """Keep a fire as a draft, without a reference of its own unless one is given."""
+    example = {name: value for name, value in EXAMPLES[FIRE].items() if name != "external_ref"}
+    content = {**example, "place": {"county": SHOUNING}, **payload}
     draft = {"type": FIRE, "priority": "urgent", "stage": "first", "touches": [touches], "payload": content}
     with open_drafts(home, SHOUNING) as store:
         return store.begin(draft, datetime.now(UTC))
@@ -107,6 +108,17 @@ def test_a_draft_that_was_changed_is_another_event(home: Home) -> None:
         store.save(n, {**found.content, "payload": payload}, found.asked, later)
     assert not send_draft(home, SHOUNING, n, NoPassphrase()).accepted.duplicate
     assert len(sent_ids(home)) == 2
+
+
+def test_a_draft_under_the_number_of_another_event_is_not_lost(home: Home) -> None:
+    """An update with the number of the first report is not sent, says so, and is still there to be mended."""
+    send_draft(home, SHOUNING, begin(home, external_ref="110-7"), NoPassphrase())
+    (event_id,) = sent_ids(home)
+    n = begin(home, external_ref="110-7", summary="火势扩大")
+    for _ in range(2):
+        with pytest.raises(Conflict, match=event_id):
+            send_draft(home, SHOUNING, n, NoPassphrase())
+    assert (sent_ids(home), [each.n for each in list_drafts(home, SHOUNING)]) == ([event_id], [n])
 
 
 def test_the_reference_of_a_draft_stays_in_the_county(home: Home) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import signal
@@ -73,7 +74,10 @@ def test_a_killed_inbox_rings_people_once_until_it_works_again(home: Home) -> No
     """The next rung that can be reached hears of it once, also when the outbox starts anew; of the next death again."""
     told = home.county_folder(SHOUNING) / "inbox.stopped"
     with bell(home) as phone:
-        with watch(home, "outbox"), process(home, "inbox"):
+        with process(home, "inbox"):
+            ours = watch(home, "outbox")
+            for _ in range(100):
+                ours.look(1.0)
             assert not phone.heard
         with watch(home, "outbox"):
             until(told.exists, "the first ring")
@@ -84,6 +88,36 @@ def test_a_killed_inbox_rings_people_once_until_it_works_again(home: Home) -> No
                 until(lambda: not told.exists(), "its recovery")
             until(told.exists, "the second ring")
         assert len(phone.heard) == 2
+
+
+def test_a_bell_that_can_no_longer_be_used_rings_as_before(home: Home) -> None:
+    """Neither a mistake in ``bell.toml`` nor its loss keeps the ring for a dead inbox from people."""
+    toml = home.county_folder(SHOUNING) / "bell.toml"
+    with bell(home) as phone:
+        for spoil in (lambda: toml.write_text("[channels", encoding="utf-8"), toml.unlink):
+            ours = watch(home, "outbox")
+            ours.look(0.1)
+            kept = toml.read_text("utf-8")
+            spoil()
+            ours.look(1.0)
+            assert phone.titles.pop() == "【驿站】收件停了，报警收不到"
+            toml.touch(mode=0o600)
+            toml.write_text(kept, encoding="utf-8")
+            (toml.parent / "inbox.stopped").unlink()
+
+
+def test_where_nobody_can_be_rung_the_log_says_so(home: Home, caplog: pytest.LogCaptureFixture) -> None:
+    """Without a bell, and with channels that are all dead; it stays untold, and is tried again."""
+    ours = watch(home, "outbox")
+    for _ in range(100):
+        ours.look(1.0)
+    with bell(home) as phone:
+        phone.status = 403
+        other = watch(home, "outbox")
+        other.look(1.0)
+    found = [each.getMessage() for each in caplog.records if each.levelno == logging.CRITICAL]
+    assert found == [f"the inbox of {SHOUNING} does not work, and nobody could be rung"] * 2
+    assert (ours.outage.told, other.outage.told) == (False, False)
 
 
 def test_a_dead_outbox_rings_people_while_an_urgent_event_waits(home: Home) -> None:

@@ -241,5 +241,5 @@ def make_ringer(home: Home, inbox: Inbox, bell: BellChannels | None, observe: Ca
         log(home, inbox.county, actor, "opened" if len(ids) == 1 else "listed", ids)
 
     observer = RingObserver(observe, log_access)
-    file = BellFile(bell_path(home, inbox.county))
+    file = BellFile(bell_path(home, inbox.county), read_channels)
     return Ringer(inbox.path, inbox.county, bell, inbox.charters, inbox.clock, observer, file.changed)

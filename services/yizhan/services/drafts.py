@@ -304,6 +304,7 @@ def send_draft(
     Raises:
         DraftHeld: nobody was asked about a doubt that keeps it back.
         DraftInvalid, NotPublishable, NotFound, FileRefused, StoreError: nothing was sent, the draft is still there.
+        Conflict: another event was sent under its reference; nothing was sent, the draft is still there.
         DraftWasSent: it went before, in a run that was cut off; the draft is forgotten.
     """
     found = find_draft(home, county, n)
@@ -318,6 +319,12 @@ def send_draft(
         event = attach_files(outbox, draft, files, progress) if files else draft
         store.sending(n, outbox.clock())
         sent = outbox.publish(event.model_copy(update={"external_ref": draft.external_ref or draft_reference(found)}))
+        if sent.differs and draft.external_ref is not None:
+            sentence = marked(
+                "草稿 {n} 没有发出，还留着：接警单号/案件编号 {reference} 已用于 {id}，内容不同；请去掉编号，或改正它"
+            )
+            hint = Action.to("draft.edit", n=n, county=county)
+            raise Conflict(sentence, n=n, reference=draft.external_ref, id=sent.id, hint=hint)
         # From here on the outbox has it; what a kill leaves behind is found by its reference.
         store.sent(n, draft.payload)
         return SentDraft(sent, outbox.files_trouble() if files else None)

@@ -122,7 +122,10 @@ def _letters(standing: Sequence[Item], outbox: OutboxView | None, now: datetime)
     return tuple(
         each
         for each in reversed(standing)
-        if each.type == NOTICE and each.stored >= since and (outbox is None or not outbox.reply_ids(each.id, 1))
+        if each.type == NOTICE
+        and each.header.withdraws is None
+        and each.stored >= since
+        and (outbox is None or not outbox.reply_ids(each.id, 1))
     )
 
 

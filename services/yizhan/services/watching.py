@@ -5,8 +5,10 @@ Law 6: an inbox that does not run rings for no alarm; an outbox that does not ru
 Rule 1: whether the other works is seen at its lock: the kernel frees it when the process ends, and a process that runs
         touches it every few seconds. One that runs and makes no progress is ended by its own watchdog.
 Rule 2: one message for one outage, remembered in a file; the next one only after the other has worked for a while.
-Rule 3: the message goes straight to the channels of ``bell.toml``: the inbox's database may be what is broken.
+Rule 3: the message goes straight to the channels of ``bell.toml``: the inbox's database may be what is broken. A
+        ``bell.toml`` that can no longer be used, or is gone, changes nothing: those read before ring.
 Rule 4: a stopped outbox rings only while something urgent waits to be sent.
+Rule 5: where nobody can be rung, the log says so, and it is tried again.
 """
 
 from __future__ import annotations
@@ -19,14 +21,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from yizhan.consumers.bell.bell_file import read_channels
-from yizhan.consumers.bell.channels import DELIVERED, attempt
+from yizhan.consumers.bell.bell_file import BellFile
+from yizhan.consumers.bell.channels import DELIVERED, ReadyChannel, attempt
 from yizhan.consumers.bell.message import Message, of_stopped_inbox, of_stopped_outbox
 from yizhan.consumers.bell.settings import FILE as BELL_FILE
-from yizhan.consumers.bell.settings import load
+from yizhan.consumers.bell.settings import BellSettings, load
 from yizhan.consumers.view import LOCK as READER_LOCK
 from yizhan.producers.outbox_view import LOCK as PUBLISHER_LOCK
 from yizhan.producers.queries import OutboxQuery
+from yizhan.runtime.errors import SettingError
 from yizhan.runtime.file_lock import holder
 from yizhan.runtime.worker_thread import WorkerThread
 from yizhan.schemas.errors import YizhanError
@@ -111,6 +114,8 @@ class ProcessWatch(WorkerThread):
         self._told = home.county_folder(county) / f"{other}.stopped"
         self._own_lock, lock = _lock(home, county, own), _lock(home, county, other)
         self._pulse, self.outage = Pulse(lock), Outage(told=self._told.exists())
+        self._file = BellFile(home.county_folder(county) / BELL_FILE, load)
+        self._bell: BellSettings | None = None
         self._look_seconds, self._before = look_seconds, time.monotonic()
         self._next_try = 0.0
 
@@ -128,32 +133,38 @@ class ProcessWatch(WorkerThread):
 
     def look(self, seconds: float) -> None:
         """Look once, ``seconds`` after the last look, and ring if it is time."""
-        works = self._pulse.beats(seconds)
-        if not works and (settings := load(self._bell)) is not None:
-            self.outage.patience_seconds = settings.stopped_seconds
-        rings = self.outage.look(works=works, seconds=seconds)
+        if (bell := self._file.changed()) is not None:
+            self._bell, self.outage.patience_seconds = bell, bell.stopped_seconds
+        rings = self.outage.look(works=self._pulse.beats(seconds), seconds=seconds)
         if not self.outage.told:
             self._told.unlink(missing_ok=True)
         now = time.monotonic()
-        if rings and now >= self._next_try:
-            self._next_try = now + TRY_SECONDS
-            if self._ring():
-                self.outage.told = True
-                log.critical("the %s of %s does not work: people were rung", self._kind, self._county)
-                self._told.touch(mode=0o600)
+        if not rings or now < self._next_try:
+            return
+        self._next_try = now + TRY_SECONDS
+        if (message := self._message()) is None:
+            return
+        if not self._ring(message):
+            log.critical("the %s of %s does not work, and nobody could be rung", self._kind, self._county)
+            return
+        self.outage.told = True
+        log.critical("the %s of %s does not work: people were rung", self._kind, self._county)
+        self._told.touch(mode=0o600)
 
-    def _ring(self) -> bool:
+    def _ring(self, message: Message) -> bool:
         """Ring by the channels of the lowest rung, then of the next, until one carries it; return whether one did."""
-        bell, message = read_channels(self._bell), self._message()
-        if bell is None or message is None:
+        if self._bell is None:
             return False
-        rungs = {str(rung): names for rung, names in bell.settings.rungs.items()}
-        names = dict.fromkeys(name for rung in RUNGS for name in rungs.get(rung, ()))
-        return any(attempt(bell.channels[name], message) == DELIVERED for name in names)
-
-    @property
-    def _bell(self) -> Path:
-        return self._home.county_folder(self._county) / BELL_FILE
+        rungs = {str(rung): names for rung, names in self._bell.rungs.items()}
+        for name in dict.fromkeys(name for rung in RUNGS for name in rungs.get(rung, ())):
+            try:
+                channel = ReadyChannel(name, self._bell.channels[name])
+            except SettingError as error:  # the others may work
+                log.error("channel %s cannot be used: %s", name, error)  # noqa: TRY400 -- the sentence says all
+                continue
+            if attempt(channel, message) == DELIVERED:
+                return True
+        return False
 
     def _message(self) -> Message | None:
         name = self._home.member_name(self._county)

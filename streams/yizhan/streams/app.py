@@ -82,7 +82,7 @@ class App(faust.App):
         end_process(f"Faust crashed: {reason!r}")
 
     def flowing(self) -> bool:
-        """Return whether Faust hands out records: not while it has no assignment. Safe from any thread."""
+        """Return whether Faust hands out records: not during a rebalance. Safe from any thread."""
         return isinstance(self._consumer, Consumer) and self._consumer.flow_active
 
 

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from yizhan.cli.click_options import MOMENT, Group, OneOf, county_option, json_option, limit_option, option, type_option
+from yizhan.cli.click_options import (
+    MOMENT,
+    Group,
+    OneOf,
+    county_option,
+    json_option,
+    limit_option,
+    option,
+    short_ids,
+    type_option,
+)
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.output import print_json, print_table, say
 from yizhan.producers.queries import OutboxQuery, Posting, RecipientReceipt
@@ -30,6 +40,7 @@ command = Group("postings", help=marked("本县发出的事件后来怎样了"))
 @option("--system", is_flag=True, help=marked("回执和系统通知也列出"))
 @limit_option()
 @json_option()
+@short_ids(id="outbox")
 def list_(*, county: str, system: bool, limit: int | None, as_json: bool, **wanted: Any) -> None:  # noqa: ANN401 -- as OutboxQuery
     """List postings."""
     home, query = current_home(), OutboxQuery(**wanted)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from yizhan.consumers.bell.channels import ReadyChannel, ready_channels
 from yizhan.consumers.bell.settings import BellSettings, load
 from yizhan.runtime.errors import SettingError
 
 log = logging.getLogger(__name__)
+Found = TypeVar("Found", "BellChannels", BellSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +34,16 @@ def read_channels(path: Path) -> BellChannels | None:
     return None if settings is None else BellChannels(settings, ready_channels(settings))
 
 
-class BellFile:
+class BellFile(Generic[Found]):
     """A ``bell.toml`` that may appear or change; for one thread."""
 
-    def __init__(self, path: Path) -> None:
-        """Take the file's path; nothing is read yet."""
+    def __init__(self, path: Path, read: Callable[[Path], Found | None]) -> None:
+        """Take the file's path and how it is read, ``read_channels`` or ``load``; nothing is read yet."""
         self._path = path
+        self._read: Callable[[Path], Found | None] = read
         self._seen: tuple[int, int, int] | None = None
 
-    def changed(self) -> BellChannels | None:
+    def changed(self) -> Found | None:
         """Read the file if it appeared or changed since the last call.
 
         None if it did not, if it is gone, or if it cannot be used: then the bell goes on as before, and the log says
@@ -55,7 +58,7 @@ class BellFile:
             return None
         self._seen = seen
         try:
-            found = read_channels(self._path)
+            found = self._read(self._path)
         except SettingError as error:
             log.error("the bell goes on as before: %s", error)  # noqa: TRY400 -- the sentence says all
             return None

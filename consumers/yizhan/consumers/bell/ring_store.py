@@ -239,6 +239,8 @@ class RingStore(SharedStore):
             return OLD
         if plan.subject == ABSENCE_STEP:
             return None if self._missed(conn, now, unless.older) is not None else str(State.ACKNOWLEDGED)
+        if plan.step == FINAL_STEP and _is_withdrawn(conn, str(plan.about)):
+            return str(State.WITHDRAWN)  # nobody must go home because of it
         if plan.step in SAID_ONCE:
             return None
         if plan.urgency == "alarm":
@@ -316,10 +318,14 @@ def _insert(conn: sqlite3.Connection, plan: Plan, now: datetime) -> None:
 
 
 def _ended_matter(conn: sqlite3.Connection, row: sqlite3.Row) -> str | None:
-    """Return the matter that rang here and that its county reports as over for the first time; else None."""
+    """Return the matter that rang here and that its county reports as over for the first time; else None.
+
+    What takes a final report back has its stage too: neither of the two ends anything.
+    """
     if row["way"] != Way.NOTICE or row["status"] != "Actual" or row["type"] not in LIFE_AT_STAKE:
         return None
-    if parse_header(row["header"]).stage != "final":
+    header = parse_header(row["header"])
+    if header.stage != "final" or header.withdraws is not None or _is_withdrawn(conn, row["id"]):
         return None
     rang = conn.execute(
         "SELECT 1 FROM (SELECT * FROM items WHERE thread = ? AND seq < ? ORDER BY seq LIMIT ?)"
@@ -329,6 +335,11 @@ def _ended_matter(conn: sqlite3.Connection, row: sqlite3.Row) -> str | None:
     query = "SELECT 1 FROM rings WHERE subject = ? AND step = ?"
     told = conn.execute(query, (row["thread"], FINAL_STEP)).fetchone()
     return str(row["thread"]) if rang is not None and told is None else None
+
+
+def _is_withdrawn(conn: sqlite3.Connection, item_id: str) -> bool:
+    item = items.one(conn, item_id)
+    return item is not None and item.withdrawn_by is not None
 
 
 def _new_item(row: sqlite3.Row, ends: str | None = None) -> NewItem:
