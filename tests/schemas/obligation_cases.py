@@ -12,7 +12,7 @@ from yizhan.schemas.header import Header, Ref
 from yizhan.schemas.obligation_engine import ObligationEngine
 from yizhan.schemas.obligation_events import Event
 from yizhan.schemas.policy import decide
-from yizhan.schemas.postmark_steps import MOST, EventStamp, postmark_entries
+from yizhan.schemas.postmark_steps import MOST, Ends, EventStamp, Opens, postmark_entries
 
 A, B = "331126", "350924"
 
@@ -80,8 +80,9 @@ def ride(event: Event, said: list[Followup]) -> None:
     """Whatever an event opens and ends: its postmark says the very same steps, and rule and policy give each."""
     stamp = EventStamp(event.ref, event.at, event.charter.name)
     opens, ends = postmark_entries(said, stamp)
-    written = [type(each).model_validate(each.model_dump(exclude_none=True)) for each in (*ends, *opens)]
-    steps = {(step.obligation, step.step): step for each in written for step in each.followups(stamp)}
+    read: list[Opens | Ends] = [Ends.model_validate(each.model_dump(exclude_none=True)) for each in ends]
+    read += [Opens.model_validate(each.model_dump(exclude_none=True)) for each in opens]
+    steps = {(step.obligation, step.step): step for each in read for step in each.followups(stamp)}
     wanted = {(step.obligation, step.step): step for step in said}
     assert steps == wanted or len(wanted) > MOST
     assert [step.signed_hash() for step in steps.values()] == [wanted[name].signed_hash() for name in steps]
