@@ -21,12 +21,12 @@ from bench.harness import PLAIN, percentile, say, significant, summary
 if TYPE_CHECKING:
     from bench.harness import Ground
 
-RATES: Final = {5: 100, 50: 500}
+RATES: Final = {5: 60, 50: 300}
 """Events per second → how many of them a run measures."""
 COST_RATE: Final = 10
-COST_EVENTS: Final = 150
-IDLE_SECONDS: Final = 10.0
-WARM: Final = 20
+COST_EVENTS: Final = 100
+IDLE_SECONDS: Final = 5.0
+WARM: Final = 10
 RUNS: Final = 5
 CAPACITY_RATES: Final = (50, 75, 100, 125, 150, 175, 200, 250, 300)
 CAPACITY_SECONDS: Final = 30
