@@ -2,8 +2,9 @@
 
 Law 4: ``(subject, step, rung)`` is unique: a ring is one row, however often it is planned.
 
-Rule 1: a ring is marked as being sent, on the disk, before it is sent, and its outcome is stored afterwards. A process
-        that dies in between leaves it ``tried``, and it is sent again: two messages about a fire are better than none.
+Rule 1: a ring is marked as being sent before it is sent, and its outcome is stored afterwards. A process that dies in
+        between leaves it ``tried``, and it is sent again: two messages about a fire are better than none. For the same
+        reason this connection does not wait for the disk: what a power cut loses is planned or sent again.
 Rule 2: whether a ring is still needed is checked in the transaction that marks it: after an acknowledgement it is not
         sent on any channel.
 Rule 3: rows hold ids and words, never content.
@@ -76,6 +77,7 @@ class RingStore(SharedStore):
         self._county = county
         if not to_read:
             self._conn.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_PAGES}")
+            self._conn.execute("PRAGMA synchronous = NORMAL")  # rule 1
 
     # -- what is to ring --
 
