@@ -98,6 +98,11 @@ def test_what_rang_is_told_on_the_screen_and_listed(
     assert [(each["rung"], each["state"]) for each in others] == [
         ("second", "due"), ("liaison", "due"), ("leader", "due"),
     ]  # fmt: skip
+    yizhan("inbox", "ack", event_id, *COUNTY, "--name", "李四", "--badge", "654321")
+    told = yizhan("bell", "log", *COUNTY).out
+    assert ("待响" in told, told.count("不必再响；已有人签收")) == (False, 3)
+    others = json.loads(yizhan("bell", "log", *COUNTY, "--json").out)["rings"][1:]
+    assert {(each["state"], each["why"]) for each in others} == {("dropped", "acknowledged")}
 
 
 def test_the_log_says_who_was_rung_instead_in_words(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,6 +119,16 @@ def test_the_log_says_who_was_rung_instead_in_words(home: Path, capsys: pytest.C
     for kept in ("不必再响", "liaison-officer", "letter"):
         assert kept not in told
     assert ring_json(dropped, ())["why"] == "no channel"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"), [(b"[channels.a]\ncommand =", 2), (b"a = 1\n\xff", 2), (b"a = 1\n\n= 2\n", 3)]
+)
+def test_a_bell_that_cannot_be_read_is_named_with_its_line(yizhan: Run, home: Path, text: bytes, line: int) -> None:
+    """Also where the parser names none."""
+    bell_toml(home, "").write_bytes(text)
+    ran = yizhan("bell", "status", *COUNTY)
+    assert (ran.code, f"bell.toml 第 {line} 行不是可读的 TOML" in ran.err) == (1, True), ran.err
 
 
 @pytest.mark.parametrize(("tells", "noted"), [("grade", 0), ("summary", 1)])

@@ -25,6 +25,7 @@ def test_a_quarter_is_written_in_every_form_and_twice_the_same(yizhan: Run, home
     assert json.loads(figures)["empty"] is True
     refused = yizhan(*words)
     assert (refused.code, "选择覆盖" in refused.err) == (1, True)
+    assert f"--with {QINGYUAN} -o {tmp_path} --force" in refused.err
     again = yizhan(*words, "--json", "--force")
     assert json.loads(again.out)["figures_sha256"] == json.loads(first.out)["figures_sha256"]
     assert files["json"].read_bytes() == figures

@@ -102,11 +102,17 @@ def test_nothing_is_signed_before_a_person_said_yes(station: Station, yizhan: Ru
 
 
 def test_who_signs_is_asked_where_a_person_is(station: Station, yizhan: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a file the organisation, three officers and the contact are asked for, then whether to sign."""
+    """Without a file the plan is shown, then organisation, three officers and contact are asked for, each with an
+    example and again where it cannot be; then whether to sign.
+    """
     (plan,) = publish(yizhan, SHOUNING, report("patrol.plan", PLAN, to=[QINGYUAN]))
     exchange(station)
     monkeypatch.setattr(countersign, "interactive", lambda: True)
-    answers = ["331126000000", *["李四", "654321"] * 3, "李四", "0578-6122110", "y"]
+    officers = ["?", "654321", *["李四", "654321"] * 3]
+    answers = ["?", "331126000000", *officers, "李四", "电话", "李四", "0578-6122110", "y"]
     ran = yizhan("countersign", plan, "--county", QINGYUAN, given="\n".join([*answers, ""]).encode())
     assert ran.code == 0, ran.err
-    assert "审核人的警号" in ran.err
+    assert "审核人的警号（如 035112）" in ran.err
+    assert ran.err.count("机构代码（如 331126000000）") == 2
+    assert ran.err.count("拟稿人的姓名") == 2
+    assert "界碑 12 号" in ran.out

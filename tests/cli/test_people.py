@@ -88,6 +88,10 @@ def test_the_end_of_an_id_is_enough_where_one_event_has_it(station: Station, yiz
     """A number or the end of an id, for what came and what was sent; an end of two events names both."""
     number, longer = fire.rpartition("-")[2], fire[-7:]
     assert json.loads(yizhan("inbox", "show", number, "--county", QINGYUAN, "--json").out)["id"] == fire
+    assert json.loads(yizhan("inbox", "show", fire[-7:].upper(), "--county", QINGYUAN, "--json").out)["id"] == fire
+    assert json.loads(yizhan("inbox", "show", fire.upper(), "--county", QINGYUAN, "--json").out)["id"] == fire
+    (ringing,) = json.loads(yizhan("inbox", "list", "--county", QINGYUAN, "--state", "待签收", "--json").out)["items"]
+    assert ringing["id"] == fire
     ran = yizhan("reply", longer, "请速回电", "--county", QINGYUAN, *OFFICER)
     assert (ran.code, "特急：到达后对方的铃立即响一次" in ran.out) == (0, True)
     assert yizhan("inbox", "ack", longer, "--county", QINGYUAN, *OFFICER).code == 0

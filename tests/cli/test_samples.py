@@ -11,6 +11,7 @@ import pytest
 
 from tests.house.tree import ROOT
 from tests.world.command import Run
+from tests.world.simulator import QINGYUAN
 from yizhan.producers.drafts import Draft, Office, parse_draft
 
 BLOCKS = re.findall(r"```json\n(.*?)```", (ROOT / "docs/events.md").read_text("utf-8"), re.DOTALL)
@@ -28,7 +29,9 @@ def test_the_sample_events_go(yizhan: Run, home: Path) -> None:
 
 def test_the_sample_office_is_taken(yizhan: Run, home: Path) -> None:
     """The office of the sample stands in what it imports; what is there is never overwritten."""
-    Office.model_validate_json((home / "office.json").read_bytes())
+    office = Office.model_validate_json((home / "office.json").read_bytes())
+    assert office.org_code == f"{QINGYUAN}000000"
+    assert None not in {office.drafted_by, office.reviewed_by, office.signed_off_by, office.contact}
     Path("none.csv").write_text("latitude,longitude,scan,track,acq_date,acq_time,satellite,confidence,frp\n", "utf-8")
     ran = yizhan("import", "firms", "none.csv", "--county", "350924", "--office", str(home / "office.json"))
     assert ran.code == 0

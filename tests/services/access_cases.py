@@ -122,7 +122,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "attachments": ("total_bytes",),
     "bell": (
         "bell_path", "bell_status", "counties_without_bell", "ladder", "list_rings", "make_ringer", "read_bell",
-        "send_test_messages", "write_sample",
+        "rings_nobody", "send_test_messages", "write_sample",
     ),
     "bulletins": ("read_text", "text_path", "write_text"),
     "digests": ("list_digests",),

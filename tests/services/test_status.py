@@ -22,6 +22,7 @@ from yizhan.producers.drafts import parse_draft
 from yizhan.runtime import access_log
 from yizhan.schemas import topics
 from yizhan.schemas.actions import Action
+from yizhan.services.bell import write_sample
 from yizhan.services.home import Home
 from yizhan.services.process_control import start_processes
 from yizhan.services.processes import home_processes
@@ -90,6 +91,17 @@ def test_an_alarm_that_nobody_acknowledged_is_a_problem_without_its_content(home
     assert "起火" not in ran.out
     assert SHOUNING not in ran.out
     assert (log.read_bytes() if log.exists() else b"") == before
+
+
+def test_a_bell_that_only_writes_to_the_systems_log_is_a_problem(home: Home) -> None:
+    """The sample that nobody edited reaches nobody; a channel beside it is enough."""
+    path = home.county_folder(SHOUNING) / "bell.toml"
+    path.unlink()
+    write_sample(home, SHOUNING)
+    (only,) = [each for each in home_status(home, SHOUNING).problems if each.code == "rings_nobody"]
+    assert "铃只写系统日志" in str(only.sentence)
+    path.write_text(BELL.replace("[rungs]", '[channels.log]\ncommand = ["/usr/bin/logger"]\n[rungs]'), "utf-8")
+    assert "rings_nobody" not in codes(home_status(home, SHOUNING), SHOUNING)
 
 
 def test_with_everything_down_it_says_so(home: Home) -> None:

@@ -25,7 +25,9 @@ COMMANDS: Final[Mapping[str, str]] = {
     "bulletin.choose_partner": "bulletin make {label} --county {county} --with …",
     "bulletin.edit": "bulletin edit {label} --county {county} --with {partner}",
     "bulletin.make": "bulletin make {label} --county {county} --with {partner} --office FILE",
-    "bulletin.overwrite": "bulletin make {label} --county {county} --with {partner} --force",
+    "bulletin.overwrite": (
+        "bulletin make {label} --county {county} --with {partner} -o {folder} --office {office} --force"
+    ),
     "charter.propose": "charter propose --out STICK",
     "charter.renew": "charter propose --renew {role} --out STICK",
     "charter.request": "charter request --county {county} --out FILE",
@@ -96,7 +98,7 @@ def command_of(action: Action) -> str:
         value = action.params.get(word[1:-1])
         if value is not None:
             words.append(shlex.quote(value))
-        elif place and pattern[place - 1].startswith("--"):
+        elif place and pattern[place - 1].startswith("-"):
             words.pop()
         else:
             words.append("…")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -182,10 +182,18 @@ def _type(value: str) -> str:
 
 
 class OneOf(click.Choice[str]):
-    """One word of a list; of an enum, its member."""
+    """One word of a list; of an enum, its member. What a word is called on the screen is understood too."""
+
+    def __init__(self, choices: Iterable[str], called: Mapping[Any, str] | None = None) -> None:
+        """Take the words, and what they are called, in Chinese."""
+        super().__init__(choices)
+        self._called = {} if called is None else {str(word): name for word, name in called.items()}
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401 -- click's own
         """Check the word."""
+        for word, name in self._called.items():
+            if word in self.choices and value in {name, _(name)}:
+                value = word
         if value not in self.choices:
             sentence = _("应为 {choices} 之一，得到 {value}")
             self.fail(sentence.format(choices=join_list(self.choices), value=value), param, ctx)

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from yizhan.producers.officers import badge_fault, name_fault
-from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.i18n import join_sentences, marked
 from yizhan.schemas.payloads.codec import faults
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.errors import ServiceError
@@ -42,8 +42,7 @@ def signed_by(actor: Actor) -> dict[str, Any]:
 
 def named_officer(name: str, badge: str) -> Person:
     """Return an officer by name and badge number (``ServiceError`` if one of them cannot be)."""
-    found = {_("姓名"): name_fault(name), _("警号"): badge_fault(badge)}
-    if problems := "; ".join(f"{title}: {fault}" for title, fault in found.items() if fault):
+    if problems := join_sentences(filter(None, (name_fault(name), badge_fault(badge)))):
         raise ServiceError(marked("姓名或警号有误：{problems}"), problems=problems)
     try:
         return Person(name=name, badge=badge)

@@ -38,6 +38,8 @@ from yizhan.services.stores import inbox_path
 
 _DATA: Final = files("yizhan.services") / "data"
 """Samples of ``bell.toml``, one a language."""
+_SYSTEM_LOG: Final = "logger"
+"""The program of the sample's only channel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,12 @@ def counties_without_bell(home: Home) -> tuple[str, ...]:
     """Return who receives here and has no ``bell.toml``: alarms received in the background ring nobody there."""
     folders = [each for each in sorted(home.path.glob("counties/*")) if any((each / "keys").glob("seal-*.pem"))]
     return tuple(each.name for each in folders if not (each / FILE).exists())
+
+
+def rings_nobody(status: BellStatus) -> bool:
+    """Tell whether all that a bell does is to write into the system's log, as the sample does until it is edited."""
+    used = [each for each in status.channels if each.rungs]
+    return bool(used) and all(Path(each.kind).name == _SYSTEM_LOG for each in used)
 
 
 def write_sample(home: Home, county: str) -> Path:

@@ -81,6 +81,8 @@ class BulletinTarget:
     folder: Path
     office: Office | None = None
     overwrite: bool = False
+    office_file: Path | None = None
+    """Where ``office`` was read, for what is said to be done next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,10 @@ def make_bulletin(
     if target.office is not None:
         paths["event"] = target.folder / f"{stem}-event.jsonl"
     if (existing := [str(each) for each in paths.values() if each.exists()]) and not target.overwrite:
-        hint = Action.to("bulletin.overwrite", label=key.label, county=key.county, partner=key.partner)
+        folder = None if target.folder == Path() else str(target.folder)
+        office = None if target.office_file is None else str(target.office_file)
+        names = {"label": key.label, "county": key.county, "partner": key.partner, "folder": folder, "office": office}
+        hint = Action.to("bulletin.overwrite", **names)
         raise ServiceError(marked("{path} 已经存在；请另选目录，或选择覆盖"), path=existing[0], hint=hint)
     material = read_material(home, key, now, progress)
     writing = read_text(home, key)

@@ -28,26 +28,27 @@ def full_id(home: Home, county: str, word: str, book: Book = "both") -> str:
     Args:
         home: of the installation.
         county: whose books are looked into.
-        word: as it was typed.
+        word: as it was typed, in letters of either case: ids are written in small ones.
         book: where the event is.
 
     Raises:
         AmbiguousId: several ids end so.
         StoreError: a book cannot be read.
     """
+    small = word.lower()
     try:
-        split_id(word)
+        split_id(small)
     except ValueError:
         pass
     else:
-        return word
+        return small
     found = list[str]()
     if book != "outbox":
         with read_inbox(home, county) as inbox:
-            found += () if inbox is None else inbox.ids_ending(word)
+            found += () if inbox is None else inbox.ids_ending(small)
     if book != "inbox":
         with read_outbox(home, county) as outbox:
-            found += () if outbox is None else outbox.ids_ending(word)
+            found += () if outbox is None else outbox.ids_ending(small)
     if len(found) > 1:
         sentence = marked("{word} 可以是其中几件：{ids}；请多写几位")
         newest = found[-MOST_NAMED:]

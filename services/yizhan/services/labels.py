@@ -117,7 +117,7 @@ OBLIGATION_STEPS: Final = {
     "not-owed": marked("这件没有履行任何待办，不是由本县履行的"),
 }
 DISCHARGES: Final = {
-    "answers": marked("以{types}答复"),
+    "answers": marked("发出{types}，写明所答复的这一件"),
     "thread": marked("在同一件事里报送{types}"),
     "period": marked("发出本期的{types}"),
 }

@@ -67,13 +67,16 @@ class Countersignature:
 
 
 class OfficersMissing(ServiceError):
-    """It is not known who signs a countersignature: ``missing`` are fields and their titles, ``known`` the others."""
+    """It is not known who signs a countersignature: ``missing`` are fields and their titles, ``known`` the others.
 
-    def __init__(self, missing: Mapping[str, str], known: Office, hint: Action) -> None:
+    ``plan`` is what waits for them.
+    """
+
+    def __init__(self, plan: Item, missing: Mapping[str, str], known: Office, hint: Action) -> None:
         """Name what is missing."""
         sentence = marked("会签要写明本县的 {names}；请给出机构信息")
         super().__init__(sentence, names=join_list(missing.values()), hint=hint)
-        self.missing, self.known = dict(missing), known
+        self.plan, self.missing, self.known = plan, dict(missing), known
 
 
 def show_matter(home: Home, county: str, event_id: str, actor: Actor) -> Timeline:
@@ -173,9 +176,8 @@ def prepare_countersignature(
         DraftInvalid: the office has no officers.
     """
     plan = _open_plan(home, county, event_id)
-    signature = Countersignature(plan, _countersigned(home, county, plan, office, actor.officer))
     record(home, county, actor, "opened", [plan.id])
-    return signature
+    return Countersignature(plan, _countersigned(home, county, plan, office, actor.officer))
 
 
 def countersign(home: Home, county: str, signature: Countersignature, passphrases: PassphraseSource) -> Accepted:
@@ -228,7 +230,7 @@ def _countersigned(home: Home, county: str, plan: Item, office: Office | None, o
     if missing := {name: titles[name] for name in OFFICE if name not in officers}:
         hint = Action.to("plan.name_officers", id=plan.id, county=county)
         known = {name: officers[name] for name in OFFICE if name in officers}
-        raise OfficersMissing(missing, Office.model_validate(known), hint)
+        raise OfficersMissing(plan, missing, Office.model_validate(known), hint)
     raw = {} if plan.contents is None else plan.contents.raw
     terms = {name: value for name, value in raw.items() if name not in (*OFFICE, *_PLAN_AUTHORS_OWN)}
     return parse_draft(

@@ -29,7 +29,7 @@ from yizhan.schemas import topics
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import Sentence, join_list, marked
-from yizhan.services.bell import bell_path, bell_status, counties_without_bell
+from yizhan.services.bell import bell_path, bell_status, counties_without_bell, rings_nobody
 from yizhan.services.home import Home
 from yizhan.services.ledger import cosigner_path, ledger_folder
 from yizhan.services.ledger_status import LedgerStatus, ledger_status
@@ -331,6 +331,9 @@ def _bell(home: Home, county: str, found: HomeStatus) -> None:
     if not bell_path(home, county).exists():
         return
     bell, test = bell_status(home, county), Action.to("bell.test", county=county)
+    if rings_nobody(bell):
+        sentence = marked("铃只写系统日志，叫不到任何人；请在 bell.toml 里换成真的通道")
+        found.add("rings_nobody", sentence, Action.to("bell.status", county=county), county=county)
     for each in bell.channels:
         if each.dead:
             found.add("channel_dead", marked("铃的通道 {name} 不通"), test, name=each.name, county=county)

@@ -69,7 +69,7 @@ def make(
     """Write a quarter's bulletin."""
     home, now = current_home(), utc_now().replace(microsecond=0)
     key = _key(home, label, county, partner)
-    target = BulletinTarget(folder, None if office is None else read_office(office), force)
+    target = BulletinTarget(folder, None if office is None else read_office(office), force, office)
     with progress(_("统计 {label}").format(label=label)) as bar:
         made = make_bulletin(home, key, target, acting("bulletin make"), now, bar)
     warnings = _warnings(made)

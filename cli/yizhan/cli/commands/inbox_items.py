@@ -26,7 +26,7 @@ from yizhan.cli.output import print_json, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.cli.screen import console
 from yizhan.consumers.items import InboxQuery, Item
-from yizhan.consumers.labels import State, sentence
+from yizhan.consumers.labels import SENTENCES, State, sentence
 from yizhan.schemas.i18n import _, join_sentences, marked
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.payloads.letters import headline
@@ -34,7 +34,7 @@ from yizhan.schemas.policy import Way
 from yizhan.services.home import Home
 from yizhan.services.inbox import answer_item, list_aside, list_items, show_item
 from yizhan.services.item_text import item_facts
-from yizhan.services.labels import stage_name, way_name
+from yizhan.services.labels import STAGES, WAYS, stage_name, way_name
 
 _HEADINGS: Final = (
     marked("编号"), marked("类型"), marked("急缓"), marked("发件"), marked("收到"), marked("方式"), marked("状态"),
@@ -46,8 +46,8 @@ _SHOWN: Final = 40
 
 @click.command("list", cls=Command, help=marked("列出收件，最新的在最后；回执和系统通知不列"))
 @county_option()
-@option("--state", type=OneOf(State), metavar="WORD", help=marked("只列这一状态的，如 ringing"))
-@option("--way", type=OneOf(Way), help=marked("只列这样送达的"))
+@option("--state", type=OneOf(State, SENTENCES), metavar="WORD", help=marked("只列这一状态的，如 待签收（ringing）"))
+@option("--way", type=OneOf(Way, WAYS), help=marked("只列这样送达的"))
 @type_option()
 @option("--from", "sender", type=MEMBER, metavar="C", help=marked("只列这个县发来的"))
 @option("--thread", metavar="ID", help=marked("只列这一件事的"))
@@ -115,7 +115,7 @@ def show(item_id: str, county: str, as_json: bool) -> None:
 @county_option()
 @option(
     "--stage",
-    type=OneOf(["acknowledged", "acted", "declined"]),
+    type=OneOf(["acknowledged", "acted", "declined"], STAGES),
     default="acknowledged",
     help=marked("签收、已处置、不予处置（默认 acknowledged）"),
 )

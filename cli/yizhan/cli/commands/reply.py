@@ -35,7 +35,9 @@ _ACCEPTED: Final = "id hash to decisions duplicate differs clock_suspect"
 @click.argument("text", metavar="TEXT")
 @county_option()
 @option(
-    "--priority", type=OneOf(["flash", "urgent", "routine"]), help=marked("特急、加急、平急（默认与所答复的那件相同）")
+    "--priority",
+    type=OneOf(["flash", "urgent", "routine"], PRIORITIES),
+    help=marked("特急、加急、平急（默认与所答复的那件相同）"),
 )
 @passphrase_option()
 @json_option()

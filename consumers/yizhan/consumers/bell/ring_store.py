@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from yizhan.consumers import items, metrics
+from yizhan.consumers.bell.ended_alarms import as_it_will_be
 from yizhan.consumers.bell.planning import NewItem, NewStep
 from yizhan.consumers.bell.rings import (
     ABSENCE_STEP,
@@ -285,7 +286,7 @@ class RingStore(SharedStore):
         """Return the last rings, the newest last, each with its tries."""
         with self._reading() as conn:
             rows = conn.execute("SELECT * FROM rings ORDER BY seq DESC LIMIT ?", (-1 if limit is None else limit,))
-            found = [_ring(row) for row in rows.fetchall()]
+            found = [as_it_will_be(conn, _ring(row)) for row in rows.fetchall()]
             tries = "SELECT * FROM ring_tries WHERE ring = ? ORDER BY seq"
             return [(ring, [_try(row) for row in conn.execute(tries, (ring.seq,))]) for ring in reversed(found)]
 

@@ -103,9 +103,8 @@ def load(path: Path) -> BellSettings | None:
         raise SettingError(f"{path}: {os_error(error)}") from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         # The parser's message may contain a part of an address: only its line is shown.
-        line = _LINE.search(str(error))
         sentence = marked("{path} 第 {line} 行不是可读的 TOML；请改正")
-        raise SettingError(sentence, path=path, line=line[1] if line else "?") from None
+        raise SettingError(sentence, path=path, line=_line_of(error, path)) from None
     try:
         settings = BellSettings.model_validate(given)
     except ValidationError as error:
@@ -117,6 +116,14 @@ def load(path: Path) -> BellSettings | None:
                 known = ", ".join(sorted(settings.channels))
                 raise SettingError(sentence, path=path, rung=rung, name=name, known=known)
     return settings
+
+
+def _line_of(error: UnicodeDecodeError | tomllib.TOMLDecodeError, path: Path) -> int:
+    """Return the number of the line where a file cannot be read any more; where the parser names none, its last."""
+    if isinstance(error, UnicodeDecodeError):
+        return error.object.count(b"\n", 0, error.start) + 1
+    line = _LINE.search(str(error))
+    return int(line[1]) if line else max(1, len(path.read_bytes().splitlines()))
 
 
 def _sentences(path: Path, error: ValidationError) -> str:
