@@ -17,12 +17,14 @@ from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.cli.actions import COMMANDS, command_of
 from yizhan.cli.main import main
 from yizhan.schemas.actions import Action
+from yizhan.schemas.i18n import speaking
 from yizhan.services.sample import make_sample
 
 PARAMS = {
     "county": SHOUNING, "partner": QINGYUAN, "id": f"yizhan:{SHOUNING}/1/1", "reply_to": f"yizhan:{QINGYUAN}/1/1",
     "n": "1", "label": "2026Q3", "file": "FILE", "folder": "folder", "where": "folder", "kid": "0123456789abcdef",
     "role": "root", "type": "forest_fire", "name": "office", "text": "文",
+    "office": "file",
 }  # fmt: skip
 """A sample of every parameter that a command has."""
 FILLED = {
@@ -68,6 +70,16 @@ def test_an_offered_command_is_taken_by_the_parser(
     (tmp_path / "folder").mkdir()
     words = {"…": FILLED.get(kind, "file"), "FILE": "file", "STICK": "folder", "DIR": "folder"}
     parse(home, [words.get(word, word) for word in shlex.split(command_of(Action.to(kind, **PARAMS)))[1:]])
+
+
+def test_a_type_is_named_as_the_screen_names_it() -> None:
+    """Whoever is told what to write reads 会商, not its name on the wire; a name of two words would be two words."""
+    action = Action.to("draft.new", type="liaison.consultation", county=SHOUNING)
+    assert command_of(action) == f"yizhan new 会商 --county {SHOUNING}"
+    with speaking("en"):
+        assert command_of(Action.to("draft.new", type="assistance.response", county=SHOUNING)).split()[2] == (
+            "assistance.response"
+        )
 
 
 def all_nodes() -> Iterator[tuple[str, ast.AST]]:

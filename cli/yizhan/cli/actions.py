@@ -13,6 +13,7 @@ from typing import Final
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
 from yizhan.schemas.i18n import _
+from yizhan.schemas.payloads.table import type_name, types_called
 
 COMMANDS: Final[Mapping[str, str]] = {
     "audit.export": "audit export … --statements",
@@ -96,6 +97,8 @@ def command_of(action: Action) -> str:
             words.append(word)
             continue
         value = action.params.get(word[1:-1])
+        if value is not None and (action.kind, word) == ("draft.new", "{type}"):
+            value = _called(value)
         if value is not None:
             words.append(shlex.quote(value))
         elif place and pattern[place - 1].startswith("-"):
@@ -103,6 +106,13 @@ def command_of(action: Action) -> str:
         else:
             words.append("…")
     return " ".join(["yizhan", *words])
+
+
+def _called(type: str) -> str:
+    """Return what a type is called in the language chosen, where a command takes that as one word."""
+    found = types_called(type)
+    name = type_name(found[0]) if len(found) == 1 else type
+    return type if " " in name else name
 
 
 def with_hint(sentence: str, error: YizhanError) -> str:
