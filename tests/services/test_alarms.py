@@ -151,6 +151,23 @@ def test_what_arrives_together_is_one_access(desk: Desk) -> None:
     assert desk.entered() == [*before, (desk.fire, desk.plan, desk.fire)]
 
 
+def test_a_program_hears_at_the_start_what_waits(desk: Desk) -> None:
+    """An alarm whose process died before it wrote its line is named by the next one, without content."""
+    told, stopped = list[tuple[int, tuple[str, ...]]](), StopSignal()
+    stopped.set()
+
+    class Lines(Seen):
+        def still_ringing(self, count: int, ids: tuple[str, ...]) -> None:
+            told.append((count, ids))
+
+    before = desk.entered()
+    with read_inbox(desk.home, QINGYUAN) as inbox:
+        assert inbox is not None
+        AlarmFeed(desk.home, inbox, Lines(), ACTOR, all_content=True).begin(stopped)
+    assert told == [(1, (desk.fire,))]
+    assert desk.entered() == before
+
+
 def test_an_alarm_that_waits_is_shown_with_content_only_after_its_entry(desk: Desk) -> None:
     """A waiting alarm rings with or without the access entry; its content is shown only after the entry."""
     stopped = StopSignal()

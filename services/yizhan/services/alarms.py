@@ -61,7 +61,9 @@ class AlarmFeed:
         self._all_content = all_content
 
     def begin(self, stop: StopSignal) -> None:
-        """Show the alarms that wait (not with ``all_content``), and tell of them again until ``stop``."""
+        """Show the alarms that wait (with ``all_content`` how many, and which), and tell of them until ``stop``."""
+        if self._all_content:
+            self._tell_what_rings()
         found = () if self._all_content else self._inbox.ringing()
         if found:
             oldest = min(found, key=lambda each: each.received)
@@ -99,12 +101,15 @@ class AlarmFeed:
 
     def _ring_again(self, stop: StopSignal) -> None:
         while not stop.wait(RING_AGAIN_SECONDS):
-            try:
-                count, ids = self._inbox.still_ringing()
-                if count:
-                    self._observer.still_ringing(count, ids)
-            except Exception:
-                log.exception("what still rings cannot be told now; it is tried again")
+            self._tell_what_rings()
+
+    def _tell_what_rings(self) -> None:
+        try:
+            count, ids = self._inbox.still_ringing()
+            if count:
+                self._observer.still_ringing(count, ids)
+        except Exception:
+            log.exception("what still rings cannot be told now; it is tried again")
 
 
 def _without_content(item: Item) -> Item:
