@@ -100,7 +100,7 @@ def command_of(action: Action) -> str:
         if value is not None and (action.kind, word) == ("draft.new", "{type}"):
             value = _called(value)
         if value is not None:
-            words.append(shlex.quote(value))
+            words.append(value if value.isalnum() else shlex.quote(value))  # a shell takes 会商 as it is
         elif place and pattern[place - 1].startswith("-"):
             words.pop()
         else:
