@@ -175,7 +175,8 @@ def test_a_number_given_twice_is_told(listener: Listener, world: World) -> None:
 
 def test_every_word_has_its_sentence() -> None:
     """Nothing that can be shown lacks a Chinese sentence."""
-    assert {*Warn, *State} <= SENTENCES.keys()
+    assert [set(SENTENCES[each]) for each in (Warn, State)] == [{*Warn}, {*State}]
+    assert sentence(Warn.EXPIRED) != sentence(State.EXPIRED)
     assert sentence(Warn.UNOPENABLE).startswith("署名有效")
 
 

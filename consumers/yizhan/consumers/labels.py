@@ -7,7 +7,7 @@ Rule 2: words are for programs, sentences for officers; a sentence is translated
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from yizhan.schemas.i18n import _, marked
 
@@ -72,7 +72,8 @@ class DigestWarn(StrEnum):
     LEFT_OUT = "left_out"
 
 
-SENTENCES: Final[dict[Warn | ManifestVerdict | DigestWarn | State, str]] = {
+# A table for each list: words of two lists that are spelled alike are one key of a dict.
+WARNINGS: Final = {
     Warn.POSTMARK_MISSING: marked("没有驿站邮戳，处置方式由本县自行判定"),
     Warn.POSTMARK_INVALID: marked("驿站邮戳无法核验，处置方式由本县自行判定"),
     Warn.POSTMARK_OTHER_RECORD: marked("邮戳属于另一份文书，处置方式由本县自行判定"),
@@ -94,16 +95,22 @@ SENTENCES: Final[dict[Warn | ManifestVerdict | DigestWarn | State, str]] = {
     Warn.ID_CONFLICT: marked("另有一份文书用了同一编号而内容不同，已留作证据"),
     Warn.FIRST_MISSING: marked("没有收到过首报，按首报响铃"),
     Warn.OBLIGATIONS_DIFFER: marked("驿站所写的待办与本县按规则得出的不同，请与驿站核实"),
+}
+STATES: Final = {
     State.RINGING: marked("待签收"),
     State.ACKNOWLEDGED: marked("已签收"),
     State.QUIET: marked("已收"),
     State.WITHDRAWN: marked("发件单位已撤回"),
     State.EXPIRED: marked("已过有效时间"),
     State.WAITING: marked("待季度清单核对"),
+}
+VERDICTS: Final = {
     ManifestVerdict.VERIFIED: marked("与驿站清单一致"),
     ManifestVerdict.ROOT_DIFFERS: marked("收到的文书与驿站清单不一致，请联系驿站管理员"),
     ManifestVerdict.CHAIN_BROKEN: marked("清单与上一期不衔接，可能缺了一期，请联系驿站管理员"),
     ManifestVerdict.WRONG_COUNTY: marked("这是另一个县的清单"),
+}
+DIGEST_WARNINGS: Final = {
     DigestWarn.CHAIN_BEGINS_HERE: marked("本机没有上一期清单，自本期起核对"),
     DigestWarn.CLUSTER_CHANGED: marked("驿站换过存储，本期起重新编号"),
     DigestWarn.CHARTER_UNKNOWN: marked("清单依据的章程版本本机没有"),
@@ -111,8 +118,14 @@ SENTENCES: Final[dict[Warn | ManifestVerdict | DigestWarn | State, str]] = {
     DigestWarn.MISSING_ROUTINE: marked("清单中有署名无效、未能收入的文书"),
     DigestWarn.LEFT_OUT: marked("随本期送来的文书中，有的不在清单上；已照常列出，请与驿站核实"),
 }
+SENTENCES: Final[dict[type[StrEnum], dict[Any, str]]] = {
+    Warn: WARNINGS,
+    State: STATES,
+    ManifestVerdict: VERDICTS,
+    DigestWarn: DIGEST_WARNINGS,
+}
 
 
 def sentence(word: Warn | ManifestVerdict | DigestWarn | State) -> str:
     """Say a word to an officer, in the language chosen."""
-    return _(SENTENCES[word])
+    return _(SENTENCES[type(word)][word])

@@ -207,7 +207,7 @@ def _doubts(
 
 
 def _of_digest(digest: Digest, word: ManifestVerdict | DigestWarn) -> Sentence:
-    return Sentence.of("{label}: {what}", label=digest.label, what=Sentence.of(SENTENCES[word]))
+    return Sentence.of("{label}: {what}", label=digest.label, what=Sentence.of(SENTENCES[type(word)][word]))
 
 
 def _members(

@@ -26,7 +26,7 @@ from yizhan.cli.output import print_json, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.cli.screen import console
 from yizhan.consumers.items import InboxQuery, Item
-from yizhan.consumers.labels import SENTENCES, State, sentence
+from yizhan.consumers.labels import STATES, State, sentence
 from yizhan.schemas.i18n import _, join_sentences, marked
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.payloads.letters import headline
@@ -46,7 +46,7 @@ _SHOWN: Final = 40
 
 @click.command("list", cls=Command, help=marked("列出收件，最新的在最后；回执和系统通知不列"))
 @county_option()
-@option("--state", type=OneOf(State, SENTENCES), metavar="WORD", help=marked("只列这一状态的，如 待签收（ringing）"))
+@option("--state", type=OneOf(State, STATES), metavar="WORD", help=marked("只列这一状态的，如 待签收（ringing）"))
 @option("--way", type=OneOf(Way, WAYS), help=marked("只列这样送达的"))
 @type_option()
 @option("--from", "sender", type=MEMBER, metavar="C", help=marked("只列这个县发来的"))
