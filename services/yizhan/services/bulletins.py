@@ -139,8 +139,14 @@ def make_bulletin(
     if (existing := [str(each) for each in paths.values() if each.exists()]) and not target.overwrite:
         folder = None if target.folder == Path() else str(target.folder)
         office = None if target.office_file is None else str(target.office_file)
-        names = {"label": key.label, "county": key.county, "partner": key.partner, "folder": folder, "office": office}
-        hint = Action.to("bulletin.overwrite", **names)
+        hint = Action.to(
+            "bulletin.overwrite",
+            label=key.label,
+            county=key.county,
+            partner=key.partner,
+            folder=folder,
+            office=office,
+        )
         raise ServiceError(marked("{path} 已经存在；请另选目录，或选择覆盖"), path=existing[0], hint=hint)
     material = read_material(home, key, now, progress)
     writing = read_text(home, key)
