@@ -18,7 +18,7 @@ WORKERS ?= 2
 SPREAD := $(if $(filter-out 0 1,$(WORKERS)),-n $(WORKERS) --dist loadfile --no-loadscope-reorder)
 QUICK := -m "not integration and not exhaustive" --hypothesis-profile=quick
 
-.PHONY: help setup prerequisites demo test unit lint types imports format coverage bench faults year messages requirements clean
+.PHONY: help setup prerequisites demo test unit lint types imports format coverage bench profile faults year messages requirements clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ coverage: setup ## tests without a broker, with branch coverage
 
 bench: prerequisites setup ## measurements beside their references, into bench/results.json
 	$(BIN)/python -m bench
+
+profile: prerequisites setup ## where station, outbox and inbox spend their time, into build/profile/
+	$(BIN)/python -m bench.profile
 
 faults: prerequisites setup ## kills, stops and lost disks under load, into faults.json
 	$(BIN)/python -m bench.faults

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from bench import other_tools
 from bench.harness import percentile, significant
 from bench.throughput import PARTNER, PAYLOAD, SOURCE, envelopes
 from yizhan.schemas.admit import verify
@@ -74,4 +75,4 @@ def measure(ground: Ground) -> dict[str, Any]:
             "reference_us": significant(theirs),
             "ratio": significant(mine / theirs),
         }
-    return results
+    return {**results, "other_tools": other_tools.measure()}

@@ -4,8 +4,8 @@ Rule 1: accepted comes from the harness's own file; received from the rows of th
         plain SQLite, not through our own code.
 Rule 2: a duplicate is what a person would notice: a second ring for one event, or a second row.
 Rule 3: order is the order of first appearance per lane; numbers that never come leave no mark on it.
-        An alarm whose row was committed and whose process died before it said so is counted apart
-        (``alarms_not_announced``): it is in the list of what rings, and rings at a screen on the next start.
+        An alarm whose row was committed and whose process died before it said so is named by the next process at its
+        start, among what waits for a person; one that no line ever named is counted (``alarms_not_announced``).
 Rule 4: a section's figures are taken when it is over, before the next fault could mend or hide them.
 """
 
@@ -119,6 +119,7 @@ class Counting:
     _places: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TWO, 0))
     _heads: dict[tuple[str, tuple[str, str, str]], int] = field(default_factory=dict)
     _rung: Counter[tuple[str, str]] = field(default_factory=Counter)
+    _listed: set[tuple[str, str]] = field(default_factory=set)
     _log_places: dict[str, int] = field(default_factory=lambda: dict.fromkeys(TWO, 0))
 
     def section(self, accepted: Sequence[Accepted], begun: float) -> dict[str, Any]:
@@ -137,7 +138,7 @@ class Counting:
             "duplicates_in_inbox": again + self._double_rows(),
             "reordered": len(overtaken),
             "wire_duplicates": self.wire.duplicates(self.world),
-            "alarms_not_announced": sum(self._rung[each] == 0 for each in alarms),
+            "alarms_not_announced": sum(self._rung[each] == 0 and each not in self._listed for each in alarms),
             "torn_lines": torn,
             "longest_silence_seconds": round(silence, 1),
             "examples": {"lost": [each.id for each in lost[:5]], "reordered": overtaken[:5]},
@@ -170,6 +171,8 @@ class Counting:
                     key = (county, said["item"]["id"])
                     again += self._rung[key] > 0
                     self._rung[key] += 1
+                elif said["became"] == "ringing":
+                    self._listed.update((county, each) for each in said["ids"])
         return again, torn
 
     def _double_rows(self) -> int:

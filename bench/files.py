@@ -15,8 +15,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from bench.alarm_chain import Listener, alarm
 from bench.harness import peak_mib, percentile, say, significant
-from bench.latency import Bell, alarm
 from bench.throughput import PARTNER, SOURCE
 from yizhan.consumers.attachments import attachments_of
 from yizhan.consumers.files import FileStore
@@ -40,7 +40,7 @@ _PATIENCE_SECONDS: Final = 240
 _HEAD: Final = b"\0\0\0\x18ftypmp42\0\0\0\0mp41mp42"
 
 
-def alarms(outbox: Outbox, bell: Bell, more: Callable[[int], bool]) -> list[float]:
+def alarms(outbox: Outbox, bell: Listener, more: Callable[[int], bool]) -> list[float]:
     """Send alarms while ``more`` says so; milliseconds from each commit to the word of the inbox after its own."""
     accepted: dict[str, float] = {}
     begun = time.monotonic()
@@ -78,7 +78,7 @@ def measure(ground: Ground) -> dict[str, Any]:
         ground.process(ground.yizhan("outbox", "run", "--county", SOURCE), "ready") as sender,
         ground.process(ground.yizhan("outbox", "run", "--county", PARTNER), "ready"),
         ground.process(ground.yizhan("inbox", "run", "--county", SOURCE, "--quiet"), "ready"),
-        contextlib.closing(Bell(ground)) as bell,
+        contextlib.closing(Listener(ground)) as bell,
         Outbox(folder / "outbox.sqlite3", SOURCE, ground.signing[SOURCE], ground.charters) as outbox,
     ):
         film = _film(Path(there) / "film.mp4")

@@ -44,6 +44,7 @@ class Ground:
     signing: dict[str, SigningKey]
     sealing: dict[str, SealingKey]
     station: SigningKey
+    broker_pid: int
     kept: contextlib.ExitStack | None = None
     """Where processes go on for the next part that asks for the same (the short form); None: each part ends its own."""
     _running: dict[tuple[str, ...], Any] = field(default_factory=dict)
@@ -139,7 +140,7 @@ def ground(*, keep_running: bool = False) -> Iterator[Ground]:
         admin.create_topics([NewTopic(name, 1, 1, topic_configs=same) for name in PLAIN])
         admin.close()
         with contextlib.ExitStack() as kept:
-            yield Ground(home, signing, sealing, station, kept if keep_running else None)
+            yield Ground(home, signing, sealing, station, broker.pid() or 0, kept if keep_running else None)
     finally:
         broker.stop(0)  # its data go too
         shutil.rmtree(home, ignore_errors=True)

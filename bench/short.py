@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from bench import bulletin, charter, closing, crypto, files, latency, ledger, obligations, recovery, start, throughput
+from bench import alarms, bulletin, charter, closing, crypto, files, ledger, obligations, recovery, start, throughput
 
 SHORT: Final[dict[str, tuple[Any, dict[str, Any]]]] = {
     "crypto": (crypto, {"ROUNDS": 4}),
     "start": (start, {"SIZES": (20,), "KILLS": 1}),
     "throughput": (throughput, {"EVENTS": 50, "RUNS": 1}),
-    "alarm_latency": (latency, {"EVENTS": 20, "WARM": 5, "RUNS": 1}),
+    "alarms": (
+        alarms,
+        {
+            "RATES": {50: 20},
+            "COST_EVENTS": 10,
+            "IDLE_SECONDS": 0.5,
+            "WARM": 5,
+            "RUNS": 1,
+            "CAPACITY_RATES": (20,),
+            "CAPACITY_SECONDS": 1,
+            "COMMAND_EVENTS": 5,
+        },
+    ),
     "closing": (closing, {"SIZES": {"330327": ("350982", 20)}}),
     "charter": (charter, {"SIZES": (6,), "LOOKS": 5, "CHANGES": 1}),
     "ledger": (ledger, {"APPENDED": 500, "SIZES": (500,), "RUNS": 1, "RECEIPTS": 50}),

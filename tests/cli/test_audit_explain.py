@@ -13,7 +13,7 @@ from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, publish
 from yizhan.schemas.followups import Followup
-from yizhan.schemas.timestamps import written
+from yizhan.schemas.timestamps import instant, written
 from yizhan.services.stores import read_outbox
 
 
@@ -27,7 +27,8 @@ def test_one_events_whole_life(station: Station, fires: list[str], yizhan: Run) 
     found = json.loads(ran.out)
     steps = {step["what"]: step for step in found["life"]["steps"]}
     assert list(steps) == [
-        "learnt", "accepted", "received", "decided", "stored", "delivered", "opened", "acknowledged", "digested",
+        "learnt", "accepted", "received", "decided", "owed", "stored", "delivered", "opened", "acknowledged",
+        "digested",
     ]  # fmt: skip
     assert steps["decided"]["said"] | {"because": 0} == {
         "way": "alarm", "rule": "fire", "because": 0, "charter": station.app.charter.name, "recomputed": True,
@@ -35,7 +36,7 @@ def test_one_events_whole_life(station: Station, fires: list[str], yizhan: Run) 
     assert (steps["acknowledged"]["county"], steps["acknowledged"]["by"]) == (QINGYUAN, "李四（654321）")
     assert steps["digested"]["said"] == {"label": "2026Q4", "position": 0, "proven": True}
     assert {what for what, step in steps.items() if step["vouch"] == "logged"} == {
-        "received", "decided", "delivered", "acknowledged", "digested",
+        "received", "decided", "owed", "delivered", "acknowledged", "digested",
     }  # fmt: skip
     files = sorted(Path("proofs").iterdir())
     assert len(files) == len(found["proven"]) == len(set(found["proven"]))
@@ -78,6 +79,19 @@ def say(station: Station, step: str, opened: datetime, due: datetime, at: dateti
     station.says(Followup.model_validate(values).signed(station.key))
 
 
+def test_what_a_postmark_opens_is_explained_by_rule_and_clause(fires: list[str], yizhan: Run) -> None:
+    """Each obligation of a fire: who owes whom until when, by which rule of which charter, proven by the postmark."""
+    explained = json.loads(yizhan("audit", "explain", fires[1], "--json").out)["life"]["steps"]
+    steps = {each["said"]["rule"]: each for each in explained if each["what"] == "owed"}
+    stamped = next(each["place"] for each in explained if each["what"] == "received")
+    assert {rule: (each["county"], each["place"], each["vouch"]) for rule, each in steps.items()} == {
+        "acknowledge": (QINGYUAN, stamped, "logged"),
+        "follow-up": (SHOUNING, stamped, "logged"),
+    }
+    assert steps["acknowledge"]["said"]["because"]["zh"].startswith("联管")
+    assert not [each for each in found(yizhan) if each["kind"] in {"decision_differs", "contradiction"}]
+
+
 def test_what_the_station_said_was_owed_is_found_and_explained(
     station: Station, fires: list[str], yizhan: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -86,16 +100,18 @@ def test_what_the_station_said_was_owed_is_found_and_explained(
     now = datetime.now(UTC)
     soon = now + timedelta(minutes=5)
     (answer,) = publish(yizhan, SHOUNING, {**FIRE, "external_ref": "接-8"})
-    met, month = f"acknowledge/{fires[1]}/{QINGYUAN}", f"monthly-contact/2026-11/{QINGYUAN}-{SHOUNING}/{QINGYUAN}"
-    about = {"obligation": met, "rule": "acknowledge", "about": {"id": fires[1], "hash": "0" * 64}}
-    by = {"id": answer, "hash": "1" * 64}
-    say(station, "opened", now, soon, now, **about)
-    say(station, "overdue", now, soon, soon, **about)
-    say(station, "discharged", now, soon, soon + timedelta(minutes=3), by=by, **about)
+    opened = station.steps()[f"acknowledge/{fires[1]}/{QINGYUAN}", "opened"]
+    month = f"monthly-contact/2026-11/{QINGYUAN}-{SHOUNING}/{QINGYUAN}"
+    met, by = opened.obligation, {"id": answer, "hash": "1" * 64}
+    began, due = instant(opened.opened), instant(opened.due)
+    about = {"obligation": met, "rule": "acknowledge", "about": opened.about, "thread": opened.thread}
+    say(station, "overdue", began, due, due, **about)
+    say(station, "discharged", began, due, due + timedelta(minutes=3), by=by, **about)
     say(station, "opened", now, soon, now, obligation=month, rule="monthly-contact", period="2026-11")
     station.carry(SHOUNING)
     station.log(minutes_later=30)
-    owed = sorted((each for each in found(yizhan) if each["what"] is not None), key=lambda each: str(each["rule"]))
+    about_these = (each for each in found(yizhan) if each["what"] is not None and each["id"] in {fires[1], None})
+    owed = sorted(about_these, key=lambda each: str(each["rule"]))
     assert [(each["kind"], each["rule"], each["id"], each["took"], each["limit"]) for each in owed] == [
         ("overdue", "acknowledge", fires[1], 480.0, 300.0),
         ("overdue", "monthly-contact", None, pytest.approx(1800, abs=60), 300.0),
@@ -104,6 +120,7 @@ def test_what_the_station_said_was_owed_is_found_and_explained(
     for asked, steps in ((fires[1], 3), (answer, 3), (met, 3), (month, 1)):
         life = json.loads(yizhan("audit", "explain", asked, "--json").out)["life"]["steps"]
         told = [each["said"] for each in life if each["what"] == "owed"]
+        told = [each for each in told if each["obligation"] in {met, month}]
         assert [each["step"] for each in told] == ["opened", "overdue", "discharged"][:steps]
         assert all(each["because"]["zh"].startswith("联管") for each in told)
     monkeypatch.setenv("COLUMNS", "500")

@@ -19,7 +19,9 @@ from yizhan.cli.passphrase import TerminalPassphrase
 from yizhan.ledger.audit.findings import Finding, FindingKind, find
 from yizhan.ledger.audit.pages import as_csv, as_html
 from yizhan.ledger.audit.report import report
-from yizhan.schemas.charter import AdoptedCharters
+from yizhan.schemas.admit import Admitted, Record
+from yizhan.schemas.charter import AdoptedCharters, Charter
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import ReceiptRef
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.policy import Way
@@ -66,6 +68,29 @@ def test_what_is_late_or_unanswered_is_found_with_its_limit(station: Station, fi
     assert "情报没有反馈" in told
     assert "迟报" not in told
     assert yizhan("audit", "find", "--kind", "nothing").code == 2
+
+
+def test_what_no_rule_gives_and_what_was_said_in_two_ways_is_found(station: Station, yizhan: Run) -> None:
+    """A postmark that opens what the policy does not, and a statement that gives another term than the postmark."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    observe = station.follower.observe
+
+    def generous(record: Record, admitted: Admitted, charter: Charter) -> list[Followup]:
+        steps = observe(record, admitted, charter)
+        late = written(record.received + timedelta(days=9))
+        return [each if each.rule == "acknowledge" else each.model_copy(update={"due": late}) for each in steps]
+
+    station.follower.observe = generous  # type: ignore[method-assign] # a station that does not keep to the policy
+    station.carry(SHOUNING)
+    opened = station.steps()[f"acknowledge/{fire}/{QINGYUAN}", "opened"]
+    station.says(opened.model_copy(update={"due": written(datetime.now(UTC))}).signed(station.key))
+    station.says(opened.signed(station.key))
+    station.log()
+    listed = {(each["kind"], each["rule"], each["detail"].partition(" (")[0]) for each in found(yizhan)}
+    assert listed == {
+        ("decision_differs", "follow-up", f"follow-up/{fire}/{SHOUNING}: opened"),
+        ("contradiction", "acknowledge", f"{opened.obligation}: opened"),
+    }
 
 
 def test_a_receipt_about_another_hash_acknowledges_nothing(station: Station, yizhan: Run) -> None:

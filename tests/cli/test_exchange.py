@@ -51,7 +51,7 @@ def test_a_fire_rings_is_acknowledged_and_its_sender_reads_by_whom(station: Stat
     """From publish to postings: delivered by the inbox, acknowledged by an officer, read back by the sender."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
     station.carry(SHOUNING)
-    assert station.deliver(QINGYUAN) == ["stored"]
+    assert station.deliver(QINGYUAN) == ["stored", "followup", "followup"]
     listed = yizhan("inbox", "list", "--county", QINGYUAN, "--state", "ringing")
     assert "森林火灾" in listed.out
     assert "待签收" in listed.out

@@ -109,7 +109,7 @@ def test_the_next_officer_is_told_what_stands_open(yizhan: Run, home: Path, fire
     assert lines[0].startswith("交接班：331126 庆元县，")
     heads = [line for line in lines[1:] if not line.startswith("   ")]
     assert [head.partition("：")[2] for head in heads] == [
-        "2 件", "1 件", "没有", "1 件", "没有", "没有", "1 件", f"{len(found.problems)} 件", "1 件"
+        "2 件", "1 件", "没有", "1 件", "3 件", "3 件", "1 件", f"{len(found.problems)} 件", "1 件"
     ]  # fmt: skip
     said = json.loads(yizhan("handover", "--county", QINGYUAN, "--json").out)
     assert [item["id"] for item in said["ringing"]] == fires[1:3]

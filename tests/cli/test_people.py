@@ -33,7 +33,7 @@ def shown(home: Home, county: str, capsys: pytest.CaptureFixture[str]) -> str:
         feed = AlarmFeed(home, inbox, Screen(home, county), Actor("test (1000)", "inbox run"), all_content=False)
         capsys.readouterr()
         for item in inbox.items(InboxQuery(system=True)):
-            feed.arrived(ReceiveOutcome("stored", item))
+            feed.arrived([ReceiveOutcome("stored", item)])
     said = capsys.readouterr()
     return said.out + said.err
 

@@ -145,6 +145,19 @@ def test_a_final_report_that_was_taken_back_tells_nobody_that_it_is_over(
     assert made[0].titles == [ALARM, "【驿站】通知 2 件" if age else "【驿站】终报：森林火灾"]
 
 
+def test_the_end_of_a_fire_does_not_hide_that_its_alarm_rang_nobody(bell: Bell, made: list[Phone]) -> None:
+    """The desk was off for days: one message is of the end, one of the alarm that nobody heard."""
+    bell.listener.clock.now = NOW + timedelta(days=4)
+    first = fire(bell, NOW)
+    fire(bell, bell.listener.clock.now, subject=first, stage="final")
+    bell.ring()
+    assert made[0].titles == ["【驿站】终报：森林火灾"]
+    bell.restart()
+    bell.ring()
+    bell.ring(SETTLES)
+    assert made[0].titles[1:] == ["【驿站】值守中断期间有 1 件报警，无人签收"]
+
+
 def reminder(bell: Bell, step: str, due: timedelta, **said: object) -> None:
     """Let the station remind us of the month's contact."""
     now = bell.listener.clock.now

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 
 import pytest
 
 from tests.world.receiver import Listener
+from tests.world.waiting import until
 from yizhan.consumers import checkpoints
 from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.checkpoints import Checkpointer
@@ -15,22 +17,23 @@ from yizhan.consumers.notifier import LONGEST, OutcomeNotifier
 
 
 def test_a_stopped_screen_keeps_nothing_waiting() -> None:
-    """Outcomes are handed over at once, told in order, and the oldest dropped when there are too many."""
-    going, told = threading.Event(), list[str | None]()
+    """Outcomes are handed over at once, told together in order, and the oldest dropped when there are too many."""
+    going, told = threading.Event(), list[list[str | None]]()
 
-    def slow(outcome: ReceiveOutcome) -> None:
+    def slow(outcomes: Sequence[ReceiveOutcome]) -> None:
         going.wait(10)
-        told.append(outcome.reason)
-        if outcome.reason == "1":
+        told.append([outcome.reason for outcome in outcomes])
+        if told == [["0"]]:
             raise RuntimeError("the screen is broken")
 
     with OutcomeNotifier(slow) as teller:
         teller.put([ReceiveOutcome("aside", reason="0")])
+        until(lambda: not teller._waiting)  # noqa: SLF001 -- it is being told
         started = time.monotonic()
         teller.put(ReceiveOutcome("aside", reason=str(n)) for n in range(1, 4))
         assert time.monotonic() - started < 1
         going.set()
-    assert told == ["0", "1", "2", "3"]
+    assert told == [["0"], ["1", "2", "3"]]
     assert LONGEST >= 1000
 
 

@@ -6,6 +6,7 @@ Usage: inbox_process HOME COUNTY DATABASE RINGS
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.world.clock import Clock
@@ -22,14 +23,13 @@ def main(home: str, county: str, database: str, rings: str) -> None:
     """Receive until killed."""
     world = World()
 
-    def ring(outcome: ReceiveOutcome) -> None:
-        if outcome.rings and outcome.item is not None:
-            with Path(rings).open("a", encoding="utf-8") as file:
-                file.write(outcome.item.id + "\n")
+    def ring(outcomes: Sequence[ReceiveOutcome]) -> None:
+        with Path(rings).open("a", encoding="utf-8") as file:
+            file.writelines(f"{each.item.id}\n" for each in outcomes if each.rings and each.item is not None)
 
     keys = [world.counties[county].sealing]
     with Inbox(Path(database), county, keys, world.charters, Clock(), Notebook()) as inbox:
-        reader.run(inbox, Settings.load(Path(home)), StopSignal().install(), tell=ring)
+        reader.run(inbox, Settings.load(Path(home)), StopSignal().install(), listeners=reader.Listeners(tell=ring))
 
 
 if __name__ == "__main__":

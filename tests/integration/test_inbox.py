@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -31,9 +31,11 @@ from yizhan.consumers import reader
 from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.items import InboxQuery
+from yizhan.consumers.reader import Listeners
 from yizhan.deploy import admin
 from yizhan.deploy.broker import Broker
 from yizhan.deploy.home import setup_home
+from yizhan.runtime.connection import KafkaConnection
 from yizhan.runtime.errors import AlreadyRunning, NotAuthorised
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.watchdog import Watchdog
@@ -73,15 +75,28 @@ class Running:
     """Set when the thread is no longer at work."""
 
     @contextlib.contextmanager
-    def running(self, county: str = ME, **settings: Any) -> Iterator[Inbox]:  # noqa: ANN401
+    def running(
+        self,
+        begin: Callable[[], None] = lambda: None,
+        connection: KafkaConnection | None = None,
+        watchdog: Watchdog | None = None,
+    ) -> Iterator[Inbox]:
         """Run a reader until the block ends; what it raised is raised here."""
         stop, failed = StopSignal(), []
-        keys = [self.world.counties[county].sealing]
-        with Inbox(self.path, county, keys, self.world.charters, lambda: datetime.now(UTC), self.desk) as inbox:
+        keys = [self.world.counties[ME].sealing]
+        with Inbox(self.path, ME, keys, self.world.charters, lambda: datetime.now(UTC), self.desk) as inbox:
 
             def work() -> None:
                 try:
-                    reader.run(inbox, self.cluster.settings, stop, tell=self.told.append, **settings)
+                    listeners = Listeners(begin=begin, tell=self.told.extend)
+                    reader.run(
+                        inbox,
+                        self.cluster.settings,
+                        stop,
+                        connection=connection,
+                        watchdog=watchdog,
+                        listeners=listeners,
+                    )
                 except Exception as error:  # noqa: BLE001 -- raised again below
                     failed.append(error)
                 finally:
@@ -162,7 +177,7 @@ def test_an_alarm_rings_and_its_offset_is_committed_after_its_row(station: Runni
         station.send(second)
         until(lambda: inbox.item(id_of(second)))
         assert [item.id for item in inbox.ringing()][-2:] == [id_of(first), id_of(second)]
-    assert [outcome.became for outcome in station.told[told:]] == ["stored"]
+    assert [outcome.became for outcome in station.told[told:]] == ["stored", "followup", "followup"]
 
 
 def test_a_restored_backup_reads_again_what_it_missed(station: Running, tmp_path: Path) -> None:
@@ -276,7 +291,9 @@ def test_one_reader_an_inbox(station: Running) -> None:
     with station.running(begin=first.set) as inbox:
         assert first.wait(LIMIT_SECONDS)
         with pytest.raises(AlreadyRunning):
-            reader.run(inbox, station.cluster.settings, StopSignal(), begin=lambda: begun.append(True))
+            reader.run(
+                inbox, station.cluster.settings, StopSignal(), listeners=Listeners(begin=lambda: begun.append(True))
+            )
         assert not begun  # a second reader rings for nothing
 
 

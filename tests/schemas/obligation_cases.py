@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 from tests.world.simulator import World
 from yizhan.schemas.followups import Followup
-from yizhan.schemas.header import Header
+from yizhan.schemas.header import Header, Ref
 from yizhan.schemas.obligation_engine import ObligationEngine
+from yizhan.schemas.obligation_events import Event
 from yizhan.schemas.policy import decide
+from yizhan.schemas.postmark_steps import MOST, Ends, EventStamp, Opens, postmark_entries
 
 A, B = "331126", "350924"
 
@@ -49,6 +51,7 @@ class Play:
         header, digest, at = self.heard[which]
         ways = {each: decide(header, each, WORLD.charter.policy).way.value for each in header.to}
         said = self.book.observe(header, digest, ways, at, WORLD.charter)
+        ride(Event(header, Ref(id=header.id, hash=digest.hex()), ways, at, WORLD.charter), said)
         self.said += said
         return said
 
@@ -71,6 +74,19 @@ class Play:
     def open(self) -> set[str]:
         """Return the rules under which an event is owed something."""
         return {each.rule for each in self.book if each.ended is None and each.about is not None}
+
+
+def ride(event: Event, said: list[Followup]) -> None:
+    """Whatever an event opens and ends: its postmark says the very same steps, and rule and policy give each."""
+    stamp = EventStamp(event.ref, event.at, event.charter.name)
+    opens, ends = postmark_entries(said, stamp)
+    read: list[Opens | Ends] = [Ends.model_validate(each.model_dump(exclude_none=True)) for each in ends]
+    read += [Opens.model_validate(each.model_dump(exclude_none=True)) for each in opens]
+    steps = {(step.obligation, step.step): step for each in read for step in each.followups(stamp)}
+    wanted = {(step.obligation, step.step): step for step in said}
+    assert steps == wanted or len(wanted) > MOST
+    assert [step.signed_hash() for step in steps.values()] == [wanted[name].signed_hash() for name in steps]
+    assert [name for name, step in steps.items() if not event.gives(step)] == []
 
 
 def ref(header: Header) -> dict[str, str]:

@@ -113,8 +113,27 @@ def test_a_postmark_admits_or_refuses() -> None:
     mark = json.loads(base64.b64decode(document["payload"]))
     common = {name: mark[name] for name in ("record_sha256", "origin", "received", "charter")}
     assert fits("postmark", common | {"refused": "malformed", "detail": "x"})
-    for wrong in (common, mark | {"refused": "malformed"}, mark | {"detail": "x"}, common | {"refused": "tired"}):
+    assert fits("postmark", mark | {"opens": [], "ends": []})
+    for wrong in (
+        common, mark | {"refused": "malformed"}, mark | {"detail": "x"}, common | {"refused": "tired"},
+        mark | {"opens": []}, common | {"refused": "malformed", "opens": [], "ends": []},
+    ):  # fmt: skip
         assert not fits("postmark", wrong)
+
+
+SAID = sorted((FOLDER.parent / "statements").glob("postmark-2-*.json"))
+
+
+@pytest.mark.parametrize("path", SAID, ids=lambda path: path.stem)
+def test_postmarks_of_obligations_fit_if_they_are_read(path: Path) -> None:
+    """What an event opens and ends: the schema takes what a reader takes, and refuses most of what it refuses."""
+    vector = json.loads(path.read_text("utf-8"))
+    payload = json.loads(base64.b64decode(json.loads(vector["document"])["payload"]))
+    by_other_rules = {"first-form", "refusal", "opens-a-period", "ends-without-about", "without-opens", "without-ends"}
+    if "good" in path.stem:
+        assert fits("postmark", payload)
+    elif path.stem.removeprefix("postmark-2-bad-") not in by_other_rules:
+        assert not fits("postmark", payload)
 
 
 def test_no_schema_of_the_contract_allows_null() -> None:

@@ -21,7 +21,7 @@ PACKAGE: Final = "tests.schemas.second"
 FOLDER: Final = Path(unbroken.__file__).parent
 ORDER: Final = (
     "basics", "strict", "names", "keys", "policy", "obligations", "charter", "envelope", "admission", "statements",
-    "merkle", "readers", "log", "files", "filenames", "tuf", "judge",
+    "opened", "merkle", "readers", "log", "files", "filenames", "tuf", "judge",
 )  # fmt: skip
 """The modules of the second implementation, each after those that it needs."""
 SOURCES: Final = {name: (FOLDER / f"{name}.py").read_text("utf-8") for name in ORDER}

@@ -86,7 +86,7 @@ class Desk:
         with read_inbox(self.home, QINGYUAN) as inbox:
             assert inbox is not None
             feed = AlarmFeed(self.home, inbox, seen, ACTOR, all_content=all_content)
-            feed.arrived(ReceiveOutcome(became, item))
+            feed.arrived([ReceiveOutcome(became, item)])
         (outcome,) = seen.outcomes
         assert outcome.item is not None
         assert outcome.item == replace(item, payload=outcome.item.payload)
@@ -130,6 +130,42 @@ def test_what_does_not_ring_is_passed_on_without_content_where_the_log_is_broken
     for all_content in (True, False):
         assert desk.pass_on(desk.plan, all_content=all_content).payload is not None
     assert desk.entered() == [*before, (desk.plan,), (desk.plan,)]
+
+
+def test_what_arrives_together_is_one_access(desk: Desk) -> None:
+    """One entry names all that is shown; an observer that fails at one still gets the others."""
+
+    class Broken(Seen):
+        def arrived(self, outcome: ReceiveOutcome) -> None:
+            super().arrived(outcome)
+            if len(self.outcomes) == 1:
+                raise RuntimeError("the screen is broken")
+
+    seen, before = Broken(), desk.entered()
+    items = [find_item(desk.home, QINGYUAN, each) for each in (desk.fire, desk.plan, desk.fire)]
+    with read_inbox(desk.home, QINGYUAN) as inbox:
+        assert inbox is not None
+        feed = AlarmFeed(desk.home, inbox, seen, ACTOR, all_content=False)
+        feed.arrived([*(ReceiveOutcome("stored", item) for item in items), ReceiveOutcome("aside", reason="malformed")])
+    assert [each.item and each.item.id for each in seen.outcomes] == [desk.fire, desk.plan, desk.fire, None]
+    assert desk.entered() == [*before, (desk.fire, desk.plan, desk.fire)]
+
+
+def test_a_program_hears_at_the_start_what_waits(desk: Desk) -> None:
+    """An alarm whose process died before it wrote its line is named by the next one, without content."""
+    told, stopped = list[tuple[int, tuple[str, ...]]](), StopSignal()
+    stopped.set()
+
+    class Lines(Seen):
+        def still_ringing(self, count: int, ids: tuple[str, ...]) -> None:
+            told.append((count, ids))
+
+    before = desk.entered()
+    with read_inbox(desk.home, QINGYUAN) as inbox:
+        assert inbox is not None
+        AlarmFeed(desk.home, inbox, Lines(), ACTOR, all_content=True).begin(stopped)
+    assert told == [(1, (desk.fire,))]
+    assert desk.entered() == before
 
 
 def test_an_alarm_that_waits_is_shown_with_content_only_after_its_entry(desk: Desk) -> None:

@@ -68,6 +68,7 @@ def change(path: Path, statement: str) -> None:
 def test_all_is_well_only_when_all_is(home: Home) -> None:
     """With every process up, the broker answering and the alarm acknowledged there is no problem, and exit is 0."""
     change(inbox_path(home, QINGYUAN), "UPDATE items SET state = 'acknowledged'")
+    change(inbox_path(home, QINGYUAN), "UPDATE obligations SET ended = 'discharged'")
     start_processes(home, stand_in(home), lambda _state: None)
     ran = run("--home", str(home.path), "status", "--json")
     shown = json.loads(ran.out)
@@ -100,7 +101,7 @@ def test_with_everything_down_it_says_so(home: Home) -> None:
     assert set(down) == {"process_down", "broker_down"}
     assert down["process_down"].action == Action.to("home.start")
     assert all(name in str(down["process_down"].sentence) for name in NAMES)
-    assert codes(found, QINGYUAN) == {"ringing"}
+    assert codes(found, QINGYUAN) == {"ringing", "due_soon"}
 
 
 def test_a_certificate_that_expires_is_a_problem_three_weeks_before(home: Home) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tests.vectors.contract_charters import STATION, version
 from tests.vectors.contract_keys import Case
-from tests.vectors.contract_statements import MANIFEST, TYPE, document
+from tests.vectors.contract_statements import ADMITTED_TYPE, AT, LATER, MANIFEST, TYPE, document, without
 from tests.vectors.maker import HASH, NAME, PARTNER, SENDER, THIRD, of_source
 from tests.world.simulator import BOOK, NOW, World, seed
 from yizhan.schemas import merkle, strictjson
@@ -70,7 +70,53 @@ def postmarks() -> Iterator[Case]:
     }  # fmt: skip
     made = document(TYPE.format("postmark"), strictjson.dumps(payload))
     vector = {"versions": [version({})], "record": routine.hex(), "document": made, "county": PARTNER}
+    yield from _second(event, good | {"decisions": loud})
     yield "louder", "The station says alarm, the reader's own decision digest: it is an alarm.", vector, True
+
+
+def _second(event: bytes, mark: dict[str, Any]) -> Iterator[Case]:
+    """Postmarks of the second form: which steps of obligations 331126 keeps."""
+    opens: dict[str, Any] = {"rule": "acknowledge", "owes": [PARTNER], "owed": [SENDER], "due": LATER}
+    ends = {
+        "obligation": "consultation/2026/331126-350924", "rule": "consultation", "step": "discharged", "period": "2026",
+        "owes": [PARTNER, SENDER], "owed": [], "opened": AT, "due": LATER,
+    }  # fmt: skip
+    again = ends | {"obligation": f"{ends['obligation']}/{of_source(SENDER, 9)['id']}"}
+    rows: tuple[tuple[str, str, list[dict[str, Any]], list[dict[str, Any]]], ...] = (
+        ("nothing", "It opens and ends nothing.", [], []),
+        ("opens", "One obligation of two recipients is ours, what the sender owes us and others, too.",
+         [opens | {"owes": [THIRD, PARTNER]},
+          opens | {"rule": "follow-up", "owes": [SENDER], "owed": [THIRD, PARTNER]}], []),
+        ("thread", "In another thread, about another event.",
+         [opens | {"thread": of_source(SENDER, 1)["id"]},
+          opens | {"rule": "papers", "about": of_source(PARTNER, 2)}], []),
+        ("of-others", "What others owe each other is not kept.",
+         [opens | {"owes": [THIRD]}], [ends | {"owes": [THIRD]}]),
+        ("ends", "What ends comes first.", [opens], [ends, ends | {"obligation": "a/b/c", "step": "cancelled"}]),
+        ("not-owed", "It discharges nothing.", [],
+         [without(ends, "period") | {"step": "not-owed", "owes": [PARTNER], "about": of_source(SENDER, 1)}]),
+        ("again", "Owed again, by both together.", [without(again, "step", "opened")], []),
+    )  # fmt: skip
+    for name, sentence, opened, ended in rows:
+        payload = mark | {"opens": opened, "ends": ended}
+        made = document(ADMITTED_TYPE, strictjson.dumps(payload))
+        vector = {"versions": [version({})], "record": event.hex(), "document": made, "county": PARTNER}
+        yield f"second-{name}", sentence, vector, True
+    bad = (
+        ("first-type", "With what the second form has, under the first one's type.", TYPE.format("postmark"),
+         mark | {"opens": [], "ends": []}),
+        ("second-type", "Without it, under the second one's type.", ADMITTED_TYPE, mark),
+        ("second-other-record", "Of another record: it opens nothing.", ADMITTED_TYPE,
+         mark | {"opens": [opens], "ends": [], "record_sha256": HASH}),
+    )  # fmt: skip
+    for name, sentence, kind, payload in bad:
+        made = document(kind, strictjson.dumps(payload))
+        yield (
+            name,
+            sentence,
+            {"versions": [version({})], "record": event.hex(), "document": made, "county": PARTNER},
+            False,
+        )
 
 
 def receipts() -> Iterator[Case]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 TYPE: Final = "application/vnd.yizhan.{}.v1+json"
+ADMITTED_TYPE: Final = "application/vnd.yizhan.postmark.v2+json"
 NEW_STATION: Final = SigningKey.from_seed(seed("station postmark 2"))
 SECOND: Final = "2-00000000000000aa"
 AT: Final = "2026-11-23T08:05:00.000Z"
@@ -53,6 +54,60 @@ FOLLOWUP: Final[dict[str, Any]] = {
     "opened": AT, "due": "2026-11-23T08:10:00.000Z", "at": AT, "charter": NAME,
 }  # fmt: skip
 BY: Final = of_source("331126", 4)
+NOTHING: Final[dict[str, Any]] = POSTMARK | {"opens": [], "ends": []}
+OPENS: Final[dict[str, Any]] = {
+    "rule": "acknowledge", "owes": ["331126"], "owed": ["350924"], "due": "2026-11-23T08:10:00.000Z",
+}  # fmt: skip
+PAIR: Final[dict[str, Any]] = {
+    "rule": "consultation", "owes": ["331126", "350924"], "owed": [], "due": LATER, "period": "2026",
+    "obligation": "consultation/2026/331126-350924",
+}  # fmt: skip
+ENDED: Final[dict[str, Any]] = {
+    name: value for name, value in FOLLOWUP.items() if name not in {"step", "at", "charter"}
+} | {"step": "discharged"}
+
+
+def without(value: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Leave attributes out."""
+    return {name: inner for name, inner in value.items() if name not in names}
+
+
+SECOND_GOOD: Final[dict[str, dict[str, Any]]] = {
+    "nothing": NOTHING,
+    "opens": NOTHING
+    | {"opens": [OPENS | {"owes": ["330327", "331126"]}, OPENS | {"rule": "follow-up", "thread": BY["id"]}]},
+    "opens-about-another": NOTHING | {"opens": [OPENS | {"rule": "missing-papers", "about": BY}]},
+    "opens-again": NOTHING | {"opens": [OPENS | {"about": BY, "thread": BY["id"], "obligation": "a/b/c/d-e-1"}, PAIR]},
+    "ends": NOTHING | {"ends": [ENDED, ENDED | {"step": "cancelled"}, ENDED | {"step": "not-owed", "owed": []}]},
+    "ends-a-period": NOTHING | {"ends": [PAIR | {"step": "discharged", "opened": AT}]},
+    "marked": NOTHING | {"clock_suspect": True, "charter_behind": True, "charter_stale": True},
+    "128-entries": NOTHING | {"opens": [OPENS] * 128},
+}
+"""Payloads of the second form of the postmark."""
+SECOND_BAD: Final[dict[str, dict[str, Any]]] = {
+    "first-form": POSTMARK,
+    "without-opens": without(NOTHING, "opens"),
+    "without-ends": without(NOTHING, "ends"),
+    "refusal": REFUSAL,
+    "refusal-with-both": REFUSAL | {"opens": [], "ends": []},
+    "without-decisions": without(NOTHING, "decisions"),
+    "129-entries": NOTHING | {"opens": [OPENS] * 129},
+    "129-ends": NOTHING | {"ends": [ENDED] * 129},
+    "opens-without-rule": NOTHING | {"opens": [without(OPENS, "rule")]},
+    "opens-without-due": NOTHING | {"opens": [without(OPENS, "due")]},
+    "opens-by-nobody": NOTHING | {"opens": [OPENS | {"owes": []}]},
+    "opens-a-period": NOTHING | {"opens": [without(PAIR, "obligation")]},
+    "opens-with-a-step": NOTHING | {"opens": [OPENS | {"step": "opened"}]},
+    "opens-with-opened": NOTHING | {"opens": [OPENS | {"opened": AT}]},
+    "ends-without-about": NOTHING | {"ends": [without(ENDED, "about")]},
+    "ends-without-opened": NOTHING | {"ends": [without(ENDED, "opened")]},
+    "ends-without-obligation": NOTHING | {"ends": [without(ENDED, "obligation")]},
+    "ends-opened": NOTHING | {"ends": [ENDED | {"step": "opened"}]},
+    "ends-overdue": NOTHING | {"ends": [ENDED | {"step": "overdue"}]},
+    "ends-with-by": NOTHING | {"ends": [ENDED | {"by": BY}]},
+    "null": NOTHING | {"ends": [ENDED | {"thread": None}]},
+}
+"""The same, of payloads that are none."""
 GOOD: Final[Mapping[str, Mapping[str, dict[str, Any]]]] = {
     "postmark": {
         "admitted": POSTMARK,
@@ -110,6 +165,7 @@ BAD: Final[Mapping[str, Mapping[str, dict[str, Any]]]] = {
         "topic-250": POSTMARK | {"origin": POSTMARK["origin"] | {"topic": "t" * 250}},
         "offset": POSTMARK | {"origin": POSTMARK["origin"] | {"offset": -1}},
         "more": POSTMARK | {"weather": "fine"},
+        "opens-in-the-first-form": POSTMARK | {"opens": [], "ends": []},
         "charter": POSTMARK | {"charter": "1"},
     },
     "manifest": {
@@ -168,6 +224,12 @@ def statements() -> Iterator[Case]:
                 label = f"{kind}-{'good' if is_good else 'bad'}-{name}"
                 sentence = f"A {kind}: {name.replace('-', ' ')}."
                 yield label, sentence, {"versions": ONE, "type": TYPE.format(kind), "document": made}, is_good
+    for is_good, payloads in ((True, SECOND_GOOD), (False, SECOND_BAD)):
+        for name, payload in payloads.items():
+            made = document(ADMITTED_TYPE, strictjson.dumps(payload))
+            label = f"postmark-2-{'good' if is_good else 'bad'}-{name}"
+            sentence = f"A postmark of the second form: {name.replace('-', ' ')}."
+            yield label, sentence, {"versions": ONE, "type": ADMITTED_TYPE, "document": made}, is_good
     for name, sentence, made in _documents():
         yield f"document-{name}", sentence, {"versions": ONE, "type": TYPE.format("postmark"), "document": made}, False
     for name, sentence, kind, payload, key, is_good in _dated():
@@ -210,6 +272,7 @@ def _documents() -> Iterator[tuple[str, str, str]]:
             only["sig"], base64.b64encode(STATION.sign(pae(TYPE.format("manifest"), payload))).decode()
         ),
     )
+    yield "form-of-another", "The second form's type in the document, the first signed.", good.replace(".v1", ".v2", 1)
     yield "type-of-another", "Another type in the document than was signed.", good.replace("postmark", "manifest", 1)
     yield (
         "of-another-kind",

@@ -31,10 +31,13 @@ from yizhan.schemas.errors import (
 )
 from yizhan.schemas.filetypes import clean_name
 from yizhan.schemas.followups import Followup
+from yizhan.schemas.header import Ref
 from yizhan.schemas.keys import CosigningPublicKey, SealingPublicKey, SigningPublicKey
 from yizhan.schemas.logrecords import read_entries
 from yizhan.schemas.manifest import Manifest
+from yizhan.schemas.obligation_engine import ObligationEngine
 from yizhan.schemas.postmark import Postmark
+from yizhan.schemas.postmark_steps import EventStamp, postmark_entries
 from yizhan.schemas.proofs import parse_proof, verify_proof
 from yizhan.schemas.statements import StationStatement, read_dated, read_statement
 from yizhan.schemas.timestamps import instant, written
@@ -123,9 +126,11 @@ def statements(vector: Vector) -> Vector:
         if vector["type"] == Adoption.content_type:
             adoption, name = read_statement(Adoption, data, charters.latest())
             return {"payload": json.loads(adoption.payload()), "hash": name.hex()}
-        (kind,) = (each for each in DATED if each.content_type == vector["type"])
+        (kind,) = (each for each in DATED if vector["type"] in {each.content_type, *each.former_types})
         statement, name, _charter = read_dated(kind, data, charters)
     except StatementInvalid:
+        return REFUSED
+    if statement.form != vector["type"]:
         return REFUSED
     return {"payload": json.loads(statement.payload()), "hash": name.hex()}
 
@@ -146,6 +151,22 @@ def versions(vector: Vector) -> Vector:
         "decisions": {code: {"way": d.way, "rule": d.rule} for code, d in admitted.decisions.items()},
         "doubtful": charter.signing[header.county][header.kid].doubtful(received),
     }
+
+
+def opens(vector: Vector) -> Vector:
+    """Work out what the first record that a station reads opens."""
+    received = instant(vector["received"])
+    charter, value = charters_of(vector).in_force(received), bytes.fromhex(vector["record"])
+    record = Record(vector["topic"], vector["partition"], vector["offset"], received, value)
+    try:
+        admitted = admit(record, charter)
+    except Refused as refused:
+        return {"refused": refused.reason.value}
+    ways = {code: decided.way for code, decided in admitted.decisions.items()}
+    steps = ObligationEngine().observe(admitted.header, admitted.verified.hash, ways, received, charter)
+    event = Ref(id=admitted.header.id, hash=admitted.verified.hash.hex())
+    found, _ends = postmark_entries(steps, EventStamp(event, vector["received"], charter.name))
+    return {"opens": [each.model_dump(mode="json", exclude_none=True) for each in found]}
 
 
 def counterfoils(vector: Vector) -> Vector:
@@ -213,6 +234,7 @@ JUDGES: Final[Mapping[str, Callable[[Vector], Vector]]] = {
     "entries": entries,
     "statements": statements,
     "versions": versions,
+    "opens": opens,
     "counterfoils": counterfoils,
     "checkpoints": checkpoints,
     "proofs": proofs,

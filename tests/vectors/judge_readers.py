@@ -6,6 +6,7 @@ Rule 1: as ``judge``: each function calls what the program calls, here with a da
 from __future__ import annotations
 
 import hashlib
+import json
 import tempfile
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ from yizhan.schemas.dsse import pae
 from yizhan.schemas.header import parse_header
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.manifest import Manifest
-from yizhan.schemas.postmark import KAFKA_HEADER
+from yizhan.schemas.postmark import CONTENT_TYPE_ADMITTED, KAFKA_HEADER
 from yizhan.schemas.timestamps import instant
 
 if TYPE_CHECKING:
@@ -54,7 +55,10 @@ def postmarks(vector: Vector, charters: Charters) -> Vector:
     record = Arrived("alert", 0, 0, milliseconds, bytes.fromhex(vector["record"]), headers)
     found = examine(record, Reader(vector["county"], (), charters))
     assert isinstance(found, SignedEvent), found
-    return {"believed": not found.warnings & DISBELIEVED, "way": found.way.value}
+    believed = not found.warnings & DISBELIEVED
+    form = dsse.unverified_type(headers[0][1]) if believed else ""
+    kept = [json.loads(each.followup.payload()) for each in found.steps]
+    return {"believed": believed, "way": found.way.value} | ({"steps": kept} if form == CONTENT_TYPE_ADMITTED else {})
 
 
 def receipts(vector: Vector) -> Vector:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from tests.vectors.contract_charters import charters
 from tests.vectors.contract_keys import Case, entries, keys, names
 from tests.vectors.contract_log import FOLDER, checkpoints, proofs, write_charter
+from tests.vectors.contract_opens import opens
 from tests.vectors.contract_readers import digests, postmarks, receipts
 from tests.vectors.contract_records import counterfoils, versions
 from tests.vectors.contract_statements import statements
@@ -28,6 +29,7 @@ KINDS: Final[Mapping[str, Callable[[], Iterator[Case]]]] = {
     "charters": charters,
     "statements": statements,
     "versions": versions,
+    "opens": opens,
     "counterfoils": counterfoils,
     "checkpoints": checkpoints,
     "proofs": proofs,

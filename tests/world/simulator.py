@@ -17,10 +17,12 @@ from yizhan.schemas.admit import Admitted, Record, admit
 from yizhan.schemas.charter import AdoptedCharters, Charter
 from yizhan.schemas.charter_loading import charter_name, load_charter
 from yizhan.schemas.envelope import seal
-from yizhan.schemas.header import Header
+from yizhan.schemas.header import Header, Ref
 from yizhan.schemas.keys import SealingKey, SigningKey
+from yizhan.schemas.obligation_engine import ObligationEngine
 from yizhan.schemas.policy import decide
 from yizhan.schemas.postmark import Decided, Origin, Postmark
+from yizhan.schemas.postmark_steps import EventStamp, postmark_entries
 from yizhan.schemas.sample import SIX, MemberKeys, charter_files
 from yizhan.schemas.timestamps import written
 
@@ -138,16 +140,24 @@ class World:
         return admit(self.record(value, source, received), self.charter)
 
     def postmark(self, value: bytes, source: str = "350924", received: datetime = NOW) -> bytes:
-        """Stamp an admissible value as the station would."""
+        """Stamp an admissible value as a station would that has read nothing before."""
         record = self.record(value, source, received)
         admitted = admit(record, self.charter)
+        event = EventStamp(
+            Ref(id=admitted.header.id, hash=admitted.verified.hash.hex()), written(record.received), self.charter.name
+        )
+        ways = {code: decided.way for code, decided in admitted.decisions.items()}
+        steps = ObligationEngine().observe(admitted.header, admitted.verified.hash, ways, record.received, self.charter)
+        opens, ends = postmark_entries(steps, event)
         return Postmark(
             record_sha256=hashlib.sha256(value).hexdigest(),
             origin=Origin(cluster=CLUSTER, topic=record.topic, partition=0, offset=record.offset),
-            received=written(record.received),
-            charter=self.charter.name,
-            id=admitted.header.id,
-            hash=admitted.verified.hash.hex(),
+            received=event.received,
+            charter=event.charter,
+            id=event.event.id,
+            hash=event.event.hash,
+            opens=opens,
+            ends=ends,
             decisions={c: Decided(way=d.way, rule=d.rule) for c, d in admitted.decisions.items()},
             clock_suspect=True if admitted.clock_suspect else None,
         ).signed(self.station)

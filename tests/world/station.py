@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +20,25 @@ from yizhan.ledger.statement_keys import read_statement
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.schedule import Patience
 from yizhan.producers.station_replies import PostingRecord
-from yizhan.schemas import topics
+from yizhan.schemas import dsse, topics
 from yizhan.schemas.admit import Record
 from yizhan.schemas.checkpoints import cosign, cosigner_name, open_checkpoint
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.notes import parse
+from yizhan.schemas.postmark import CONTENT_TYPE_ADMITTED, Postmark
 from yizhan.schemas.statements import read_dated
+from yizhan.schemas.timestamps import written
 from yizhan.services.home import Home
 from yizhan.services.keys import cosigner, ledger_keys, station_keys
 from yizhan.services.ledger import ledger_folder
 from yizhan.services.sample import make_sample
 from yizhan.services.stores import open_inbox, open_outbox, read_outbox
 from yizhan.streams.closing import BookRecord, CloseRequest, Period
-from yizhan.streams.station import Output, handle
+from yizhan.streams.followups import Follower
+from yizhan.streams.obligation_table import ObligationTable
+from yizhan.streams.station import EventObligations, Output, handle
+from yizhan.streams.ticks import Tick
 
 FIRE: dict[str, Any] = {
     "type": "yizhan.incident.forest_fire.v1",
@@ -81,6 +87,8 @@ class Station:
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
         self.closed: dict[str, list[Manifest]] = {}
         """What was closed of each county's book, the newest last."""
+        members = self.app.charter.members
+        self.follower = Follower(ObligationTable(), self.app.charters, lambda _moment: self.key, members, {})
 
     def carry(self, sender: str) -> None:
         """Take what an outbox has not sent yet through the station."""
@@ -96,9 +104,34 @@ class Station:
     def take(self, sender: str, value: bytes | None) -> None:
         """Handle one record of a county's events topic."""
         now = self.clock()
-        record = Record(topics.events(sender), 0, next(self.offsets), now, value)
-        for output in handle(record, self.app.charters.in_force(now), self.key, "memory").outputs:
+        record, charter = (
+            Record(topics.events(sender), 0, next(self.offsets), now, value),
+            self.app.charters.in_force(now),
+        )
+        obligations = EventObligations(lambda admitted: self.follower.observe(record, admitted, charter))
+        handled = handle(record, charter, self.key, "memory", obligations=obligations)
+        self.write(now, handled.outputs, self.follower.follow(record, handled).outputs)
+
+    def tick(self) -> None:
+        """Let the station look at what is due."""
+        now = self.clock()
+        tick = Record(topics.TICKS, 0, next(self.offsets), now, Tick(at=written(now)).to_bytes())
+        self.write(now, self.follower.tick(tick).outputs)
+
+    def write(self, now: datetime, *outputs: Iterable[Output]) -> None:
+        """Put records on their topics."""
+        for output in chain(*outputs):
             self.topics.setdefault(output.topic, []).append((output, int(now.timestamp() * 1000)))
+
+    def steps(self) -> dict[tuple[str, str], Followup]:
+        """Return the steps of obligations that postmarks said: (obligation, step) → step."""
+        said = [output.value for output, _at in self.topics.get(topics.AUDIT, [])]
+        marks = [each for each in said if dsse.unverified_type(each) == CONTENT_TYPE_ADMITTED]
+        return {
+            (step.obligation, step.step): step
+            for each in marks
+            for step in read_dated(Postmark, each, self.app.charters)[0].steps()
+        }
 
     def says(self, statement: bytes) -> None:
         """Let the station say something of its own."""
@@ -106,14 +139,16 @@ class Station:
 
     def deliver(self, county: str) -> list[str]:
         """Let a county's inbox receive what is new for it, and send its receipts; what became of each."""
-        topic = topics.alerts(county)
-        new = self.topics.get(topic, [])[self.read.get(topic, 0) :]
+        became: list[str] = []
         with open_inbox(self.app, county, TerminalPassphrase()) as inbox:
-            became: list[str] = [
-                inbox.receive(_arrived(output, number, at, "alert")).became for number, (output, at) in enumerate(new)
-            ]
+            places: dict[Kind, str] = {"alert": topics.alerts(county), "posting": topics.postings(county)}
+            for kind, topic in places.items():
+                new = self.topics.get(topic, [])[self.read.get(topic, 0) :]
+                for number, (output, at) in enumerate(new):
+                    outcome = inbox.receive(_arrived(output, number, at, kind))
+                    became += [each.became for each in outcome.told()]
+                self.read[topic] = self.read.get(topic, 0) + len(new)
             inbox.tick(0.0)
-        self.read[topic] = self.read.get(topic, 0) + len(new)
         return became
 
     def log(self, minutes_later: int = 0) -> None:
@@ -161,8 +196,8 @@ class Station:
 
 
 def _arrived(output: Output, number: int, at: int, kind: Kind) -> Arrived:
-    assert output.header is not None
-    return Arrived(kind, 0, number, at, output.value, (output.header,))
+    headers = () if output.header is None else (output.header,)
+    return Arrived(kind, 0, number, at, output.value, headers)
 
 
 def publish(yizhan: Run, county: str, *drafts: dict[str, Any]) -> list[str]:

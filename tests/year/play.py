@@ -28,6 +28,7 @@ from tests.year.predicted import Step
 from tests.year.table import Row
 from yizhan.consumers.arrivals import Arrived, Kind
 from yizhan.consumers.inbox import Inbox
+from yizhan.consumers.labels import Warn
 from yizhan.producers.drafts import Office, parse_draft
 from yizhan.producers.outbox import Outbox
 from yizhan.producers.schedule import Patience
@@ -36,6 +37,7 @@ from yizhan.schemas import dsse, strictjson, topics
 from yizhan.schemas.followups import CONTENT_TYPE, Followup
 from yizhan.schemas.keys import load_sealing, load_signing
 from yizhan.schemas.payloads.common import Person
+from yizhan.schemas.postmark import CONTENT_TYPE_ADMITTED, Postmark
 from yizhan.schemas.timestamps import instant, written
 from yizhan.services import bulletins
 from yizhan.services.home import Home
@@ -108,7 +110,7 @@ class Year:
         self.home, self.charters, self.clock = home, charters, Clock(begin - timedelta(minutes=1))
         self.counties = {code: County(code, home / "counties" / code, charters, self.clock) for code in sorted(members)}
         self.counts = Counts()
-        self.said: dict[tuple[str, str], tuple[Followup, bytes]] = {}
+        self.said: dict[tuple[str, str], Followup] = {}
         self.known: dict[tuple[str, str], dict[str, tuple[str, str, str]]] = {}
         self._plans: dict[str, str] = {}
         self._station = settings.connection(topics.STATION)
@@ -251,12 +253,13 @@ class Year:
 
     def _kinds(self, code: str) -> Iterator[tuple[Kind, str]]:
         yield "alert", topics.alerts(code)
+        yield "posting", topics.postings(code)
         yield "digest", topics.digests(code)
 
     def _usual(self, became: str, said: str) -> None:
         if became == "duplicate":
             self.counts.repeated += 1
-        elif became not in {"stored", "followup", "reference", "manifest"}:
+        elif became not in {"stored", "followup", "posting", "reference", "manifest"}:
             self.counts.odd.append(said)
 
     def _new(self) -> Iterator[Any]:
@@ -268,12 +271,16 @@ class Year:
 
     def _audited(self, statement: bytes, before: datetime | None) -> None:
         self.counts.statements += 1
-        if dsse.unverified_type(statement) != CONTENT_TYPE:
-            return
-        said = Followup.model_validate(strictjson.loads(dsse.unverified_payload(statement)))
+        kind, payload = dsse.unverified_type(statement), strictjson.loads(dsse.unverified_payload(statement))
+        if kind == CONTENT_TYPE_ADMITTED:
+            for step in Postmark.model_validate(payload).steps():
+                self._step(step, before)
+        elif kind == CONTENT_TYPE:
+            self._step(Followup.model_validate(payload), before)
+
+    def _step(self, said: Followup, before: datetime | None) -> None:
         key = said.obligation, said.step
-        first = self.said.setdefault(key, (said, statement))
-        if first[1] != statement:
+        if self.said.setdefault(key, said) != said:
             self.counts.odd.append(f"{key}: said in two ways")
         elif before is not None and not before < instant(said.at) <= self.clock.now:
             self.counts.odd.append(
@@ -303,6 +310,15 @@ class Year:
             Step(name, step, _naive(at), _naive(due), tuple(owes.split()), tuple(owed.split()), to_whom, by)
             for name, step, at, due, owes, owed, to_whom, by in found
         }
+
+    def disputed(self) -> list[str]:
+        """List items whose county finds that no rule gives what their postmark says of obligations."""
+        return [
+            f"{county.code}: {item.id}: what its postmark opens or ends follows from no rule"
+            for county in self.counties.values()
+            for item in county.inbox.items()
+            if Warn.OBLIGATIONS_DIFFER in item.warnings
+        ]
 
     def lost(self, closed: datetime) -> list[str]:
         """List events that a recipient's inbox does not have though they went at once, or before a closing."""

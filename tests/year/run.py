@@ -115,6 +115,7 @@ def _compared(year: Year, expected: Sequence[Any], until: datetime, played: floa
             problems += [f"{code}: predicted and not there: {step}" for step in sorted(want - kept[code], key=str)]
             problems += [f"{code}: there and not predicted: {step}" for step in sorted(kept[code] - want, key=str)]
     lost = year.lost(closed)
+    problems += year.disputed()
     problems += [f"lost: {each}" for each in lost]
     labels = [label for at, label in CLOSED.items() if at < until and label in QUARTERS]
     live = _figures(year, expected, labels)

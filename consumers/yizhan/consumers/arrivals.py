@@ -10,14 +10,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from yizhan.consumers.items import Item
     from yizhan.schemas.followups import Followup
 
-Kind = Literal["alert", "digest"]
-"""The topic it came by: ``yizhan.alerts.<c>`` or ``yizhan.digests.<c>``."""
-Became = Literal["stored", "duplicate", "conflict", "aside", "reference", "manifest", "followup"]
+Kind = Literal["alert", "digest", "posting"]
+"""The topic it came by: ``yizhan.alerts.<c>``, ``yizhan.digests.<c>`` or ``yizhan.postings.<c>``."""
+Became = Literal["stored", "duplicate", "conflict", "aside", "reference", "manifest", "followup", "posting"]
 """What became of a record: a new row; one that was here; another event with an id that was here; kept
-aside; a digest's reference to an urgent event; a digest's manifest; the station's word on an obligation.
+aside; a digest's reference to an urgent event; a digest's manifest; the station's word on an obligation; the postmark
+of an event of ours.
 """
 
 
@@ -38,13 +41,22 @@ class ReceiveOutcome:
     """The outcome for one record.
 
     ``item`` is the row, for an event that was stored, now or before. ``reason`` is the code of the closed
-    list for a record that was set aside, and the label of a manifest's digest. ``followup`` is a step of an obligation.
+    list for a record that was set aside, and the label of a manifest's digest. ``followup`` is the step of an
+    obligation that the record states; ``steps`` are those that an event's postmark said and that were not here.
     """
 
     became: Became
     item: Item | None = None
     reason: str | None = None
     followup: Followup | None = None
+    steps: tuple[Followup, ...] = ()
+
+    def told(self) -> Iterator[ReceiveOutcome]:
+        """Yield what an observer is told, one by one: the record, unless it is a posting, then each of its steps."""
+        if self.became != "posting":
+            yield self
+        for each in self.steps:
+            yield ReceiveOutcome("followup", followup=each)
 
     @property
     def rings(self) -> bool:

@@ -6,6 +6,8 @@ Law 5: the routing decision is computed here again; if the station's differs, th
 Rule 1: a missing, wrong or copied postmark is a warning, never a reason to hide a fire.
 Rule 2: of two decisions about one event the louder one counts, so that nobody can silence a fire.
 Rule 3: every record gives one of a few results; only a bug of ours raises.
+Rule 4: what an event opens and ends stands in its postmark. Where rule and policy do not give it, the item says so; the
+        station's word is kept, because it reminds by it.
 """
 
 from __future__ import annotations
@@ -17,13 +19,16 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from yizhan.consumers.labels import Warn
-from yizhan.schemas import followups, topics
+from yizhan.schemas import dsse, followups, topics
 from yizhan.schemas import manifest as manifests
+from yizhan.schemas import postmark as postmark_form
 from yizhan.schemas.admit import CLOCK_TOLERANCE, authenticate, check_contract
 from yizhan.schemas.envelope import VerifiedEnvelope, open_verified, parse_envelope
 from yizhan.schemas.errors import Malformed, Reason, Refused, StatementInvalid, Unopenable
 from yizhan.schemas.followups import Followup
+from yizhan.schemas.header import Ref
 from yizhan.schemas.manifest import Manifest
+from yizhan.schemas.obligation_events import Event
 from yizhan.schemas.payloads import TYPES, ReadPayload, read
 from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.policy import Way, decide
@@ -58,6 +63,19 @@ class Reader:
     charters: Charters
 
 
+@dataclass(frozen=True, slots=True)
+class VerifiedStep:
+    """A step of an obligation, verified.
+
+    ``signed`` is the statement or the postmark that says it; ``hash`` (32 bytes) names the step's own statement, signed
+    or not: a step that comes both ways is one.
+    """
+
+    followup: Followup
+    hash: bytes
+    signed: bytes
+
+
 @dataclass(frozen=True)
 class SignedEvent:
     """An event with a valid signature of its county; everything else in it may be faulty.
@@ -77,6 +95,8 @@ class SignedEvent:
     contents: ReadPayload | None
     unopenable: str | None
     postmark: bytes | None
+    steps: tuple[VerifiedStep, ...] = ()
+    """What the event opens and ends of our obligations, as its postmark says."""
     warnings: frozenset[Warn] = field(default=frozenset())
 
     @property
@@ -104,12 +124,10 @@ class VerifiedManifest:
 
 
 @dataclass(frozen=True, slots=True)
-class VerifiedStep:
-    """A step of an obligation, verified; ``hash`` (32 bytes) is of what was signed."""
+class VerifiedPosting:
+    """The postmark of an event of ours, as far as the inbox needs it: what the event opens and ends."""
 
-    followup: Followup
-    hash: bytes
-    signed: bytes
+    steps: tuple[VerifiedStep, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +139,13 @@ class Unverified:
     event_hash: bytes | None = None
 
 
-Examined = SignedEvent | DigestReference | VerifiedManifest | VerifiedStep | Unverified
+Examined = SignedEvent | DigestReference | VerifiedManifest | VerifiedStep | VerifiedPosting | Unverified
 
 
 def examine(record: Arrived, reader: Reader) -> Examined:
     """Return what a record is, after every check that needs no database."""
+    if record.kind == "posting":
+        return _posting(record.value or b"", reader)
     if record.kind == "alert" and _header(record, followups.KAFKA_HEADER) is not None:
         return _step(record, reader)
     if record.kind == "digest" and _header(record, manifests.KAFKA_HEADER) is not None:
@@ -156,6 +176,32 @@ def _step(record: Arrived, reader: Reader) -> VerifiedStep | Unverified:
         # A newer charter than ours may name the key that signed it: then it is checked again.
         return Unverified(Reason.UNKNOWN_KEY, f"{FOLLOWUP}: {error}")
     return VerifiedStep(followup, its_hash, record.value or b"")
+
+
+def _posting(value: bytes, reader: Reader) -> VerifiedPosting | Unverified:
+    try:
+        if dsse.unverified_type(value) == postmark_form.CONTENT_TYPE:
+            return VerifiedPosting()  # of a refusal, or by a former station: it says nothing of obligations
+        postmark, _, _ = read_dated(Postmark, value, reader.charters)
+    except StatementInvalid as error:
+        return Unverified(Reason.UNKNOWN_KEY, f"posting: {error}")
+    if postmark.origin.topic != topics.events(reader.county):
+        return Unverified(Reason.WRONG_TOPIC, f"posting: about a record of {postmark.origin.topic}")
+    return VerifiedPosting(_our_steps(postmark, value, reader.county))
+
+
+def _given(steps: Sequence[VerifiedStep], postmark: Postmark, verified: VerifiedEnvelope, charter: Charter) -> bool:
+    """Return whether rule and policy give every step; those of a charter that we do not have are not judged."""
+    if not steps or postmark.charter != charter.name:
+        return True
+    ways = {code: decided.way.value for code, decided in (postmark.decisions or {}).items()}
+    ref = Ref(id=verified.header.id, hash=verified.hash.hex())
+    event = Event(verified.header, ref, ways, postmark.made, charter)
+    return all(event.gives(each.followup) for each in steps)
+
+
+def _our_steps(postmark: Postmark, signed: bytes, county: str) -> tuple[VerifiedStep, ...]:
+    return tuple(VerifiedStep(each, each.signed_hash(), signed) for each in postmark.steps() if county in each.parties)
 
 
 def _reference(record: Arrived, reader: Reader) -> DigestReference | Unverified:
@@ -194,6 +240,9 @@ def _letter(record: Arrived, value: bytes, reader: Reader) -> SignedEvent:
         warnings |= {Warn.CHARTER_BEHIND} if postmark.charter_behind else set()
     if instant(header.time) - received > CLOCK_TOLERANCE or (postmark is not None and postmark.clock_suspect):
         warnings.add(Warn.CLOCK_SUSPECT)
+    steps = () if postmark is None else _our_steps(postmark, stamp or b"", reader.county)
+    if postmark is not None and not _given(steps, postmark, verified, charter):
+        warnings.add(Warn.OBLIGATIONS_DIFFER)
     addressed = reader.county in header.to
     if not addressed:
         warnings.add(Warn.NOT_ADDRESSED_TO_US)
@@ -214,6 +263,7 @@ def _letter(record: Arrived, value: bytes, reader: Reader) -> SignedEvent:
         contents=contents,
         unopenable=unopenable,
         postmark=stamp,
+        steps=steps,
         warnings=frozenset(warnings | _odd(contents)),
     )
 

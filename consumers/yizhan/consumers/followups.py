@@ -1,6 +1,6 @@
-"""Stores the station's statements about obligations, one row per step, and derives their state.
+"""Stores what the station says about obligations, one row per step, and derives their state.
 
-Law 2: only a statement whose signature holds under the charter is a row.
+Law 2: only what a signature of the station covers is a row: a statement, or an event's postmark.
 Law 4: ``(obligation, step)`` is unique: whatever is read again, a step is one row.
 
 Rule 1: an obligation is over when one of its rows ends it, in any order of arrival; nothing here decides that.
@@ -17,9 +17,10 @@ from datetime import datetime
 from typing import Literal
 
 from yizhan.schemas import dsse, strictjson
-from yizhan.schemas.followups import Followup
+from yizhan.schemas.followups import CONTENT_TYPE, Followup
 from yizhan.schemas.header import Ref
 from yizhan.schemas.obligation_steps import ENDS, NOT_OWED
+from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.timestamps import instant
 
 Kept = Literal["kept", "duplicate", "contradiction"]
@@ -50,7 +51,10 @@ class Obligation:
 
 
 def keep(conn: sqlite3.Connection, followup: Followup, statement: bytes, its_hash: bytes, now: str) -> Kept:
-    """Keep a verified statement (``its_hash``: 32 bytes, of what was signed); the same again is a duplicate."""
+    """Keep a verified step; the same again is a duplicate.
+
+    ``statement`` is the statement or the postmark that says it, ``its_hash`` (32 bytes) names the step's own statement.
+    """
     common = (followup.rule, " ".join(followup.owes), " ".join(followup.owed), _id(followup.about), followup.period)
     times = (followup.opened, followup.due, followup.at)
     new = conn.execute(
@@ -110,8 +114,14 @@ def obligations(conn: sqlite3.Connection, *, everything: bool = False) -> Iterat
 
 def statements(conn: sqlite3.Connection, until: str) -> Iterator[Followup]:
     """Yield every step that fell due before an instant (as written), in the order of coming."""
-    for row in conn.execute("SELECT statement FROM followups WHERE at < ? ORDER BY seq", (until,)).fetchall():
-        yield Followup.model_validate(strictjson.loads(dsse.unverified_payload(row["statement"])))
+    query = "SELECT obligation, step, statement FROM followups WHERE at < ? ORDER BY seq"
+    for row in conn.execute(query, (until,)).fetchall():
+        payload = strictjson.loads(dsse.unverified_payload(row["statement"]))
+        if dsse.unverified_type(row["statement"]) == CONTENT_TYPE:
+            yield Followup.model_validate(payload)
+        else:
+            steps = Postmark.model_validate(payload).steps()
+            yield from (each for each in steps if (each.obligation, each.step) == (row["obligation"], row["step"]))
 
 
 def counts(conn: sqlite3.Connection, county: str, now: str) -> Iterator[tuple[str, str, bool, int]]:

@@ -340,7 +340,8 @@ class Inbox(InboxView):
             headers = () if row["postmark"] is None else ((KAFKA_HEADER, row["postmark"]),)
             if row["detail"].startswith(FOLLOWUP):
                 headers = (*headers, (FOLLOWUP_HEADER, b"1"))
-            record = Arrived("alert", int(partition), int(offset), row["timestamp"], row["value"], headers)
+            kind: Kind = "posting" if row["kind"] == "posting" else "alert"
+            record = Arrived(kind, int(partition), int(offset), row["timestamp"], row["value"], headers)
             outcome = self.receive(record)
             if outcome.became != "aside":
                 with self._lock, transaction(self._conn) as conn:

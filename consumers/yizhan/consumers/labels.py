@@ -35,6 +35,7 @@ class Warn(StrEnum):
     LANE_CONFLICT = "lane_conflict"
     ID_CONFLICT = "id_conflict"
     FIRST_MISSING = "first_missing"
+    OBLIGATIONS_DIFFER = "obligations_differ"
 
 
 class State(StrEnum):
@@ -92,6 +93,7 @@ SENTENCES: Final[dict[Warn | ManifestVerdict | DigestWarn | State, str]] = {
     Warn.LANE_CONFLICT: marked("发件单位把同一顺序号给了两份文书"),
     Warn.ID_CONFLICT: marked("另有一份文书用了同一编号而内容不同，已留作证据"),
     Warn.FIRST_MISSING: marked("没有收到过首报，按首报响铃"),
+    Warn.OBLIGATIONS_DIFFER: marked("驿站所写的待办与本县按规则得出的不同，请与驿站核实"),
     State.RINGING: marked("待签收"),
     State.ACKNOWLEDGED: marked("已签收"),
     State.QUIET: marked("已收"),

@@ -1,6 +1,7 @@
 """Delivers outcomes to the observer on a separate thread.
 
-Rule 1: a slow or stopped screen never keeps the next alarm from being stored.
+Rule 1: a slow or stopped screen never keeps the next alarm from being stored; what arrives meanwhile is delivered
+        together.
 Rule 2: every outcome is in the database already; if a screen falls too far behind, the oldest outcome is dropped.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Self
 
 from yizhan.consumers.arrivals import ReceiveOutcome
@@ -22,9 +23,9 @@ log = logging.getLogger(__name__)
 
 
 class OutcomeNotifier:
-    """Calls the observer with every outcome, in order, from one thread."""
+    """Calls the observer with all outcomes since the last call, in order, from one thread."""
 
-    def __init__(self, tell: Callable[[ReceiveOutcome], None] | None) -> None:
+    def __init__(self, tell: Callable[[Sequence[ReceiveOutcome]], None] | None) -> None:
         """Take the observer, None for none. Use it as a context."""
         self._tell = tell
         self._waiting: deque[ReceiveOutcome] = deque(maxlen=LONGEST)
@@ -48,18 +49,21 @@ class OutcomeNotifier:
         """Hand outcomes over; never blocks."""
         if self._tell is not None:
             with self._changed:
-                self._waiting.extend(outcomes)
+                self._waiting.extend(told for outcome in outcomes for told in outcome.told())
                 self._changed.notify()
 
     def _run(self) -> None:
-        while (outcome := self._next()) is not None:
+        while outcomes := self._next():
             try:
-                self._tell(outcome)  # type: ignore[misc]  # the thread runs only where there is one
+                self._tell(outcomes)  # type: ignore[misc]  # the thread runs only where there is one
             except Exception:
-                log.exception("whoever is told of arrivals failed; the event is stored")
+                log.exception("whoever is told of arrivals failed; the events are stored")
 
-    def _next(self) -> ReceiveOutcome | None:
+    def _next(self) -> list[ReceiveOutcome]:
+        """Wait for outcomes and take them all; nothing at the end."""
         with self._changed:
             while not self._waiting and not self._over:
                 self._changed.wait()
-            return self._waiting.popleft() if self._waiting else None
+            found = list(self._waiting)
+            self._waiting.clear()
+            return found

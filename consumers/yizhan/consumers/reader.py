@@ -18,7 +18,8 @@ import contextlib
 import logging
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from kafka import KafkaConsumer, TopicPartition
@@ -73,6 +74,26 @@ class _UndecodableError(Exception):
     """The client could not decode what it fetched."""
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """What is called while an inbox receives."""
+
+    begin: Callable[[], None] = _nothing
+    """Once no other process can be the reader, before anything is read."""
+    stored: Callable[[], None] = _nothing
+    """After records were stored, before the next are read; it must not block."""
+    tell: Callable[[Sequence[ReceiveOutcome]], None] | None = None
+    """With outcomes once they are durable, in order, from a thread of its own. What rang before the start is not told:
+    ask ``inbox.ringing()``."""
+
+
+NO_LISTENERS: Final = Listeners()
+
+
 def run(
     inbox: Inbox,
     settings: Settings,
@@ -80,8 +101,7 @@ def run(
     *,
     connection: KafkaConnection | None = None,
     watchdog: Watchdog | None = None,
-    tell: Callable[[ReceiveOutcome], None] | None = None,
-    begin: Callable[[], None] | None = None,
+    listeners: Listeners = NO_LISTENERS,
 ) -> None:
     """Receive until asked to stop. Returns after an orderly end.
 
@@ -91,9 +111,7 @@ def run(
         stop: looked at ten times a second.
         connection: how to reach Kafka; as the settings say for this county if None.
         watchdog: started; it is beaten while the work moves, and stopped by the caller.
-        tell: called with every outcome once it is durable, in order, from a thread of its own. What
-            rang before this start is not told: ask ``inbox.ringing()``.
-        begin: called once no other process can be the reader, before anything is read.
+        listeners: called meanwhile.
 
     Raises:
         NotAuthorised: the broker answers, and does not let this county do its work.
@@ -106,12 +124,11 @@ def run(
         raise ValueError("expected an inbox with an outbox: without one, receipts of others would be lost")
     chosen = connection or settings.connection(topics.county(inbox.county))
     lock = inbox.path.with_name(inbox.path.name + LOCK)
-    with exclusive(lock, _("在接收这个收件箱")), OutcomeNotifier(tell) as notifier, Checkpointer(inbox.path):
+    with exclusive(lock, _("在接收这个收件箱")), OutcomeNotifier(listeners.tell) as notifier, Checkpointer(inbox.path):
         inbox.leave_checkpoints()
-        if begin is not None:
-            begin()
+        listeners.begin()
         with AttachmentFetcher(inbox, settings, chosen):
-            _Reader(inbox, settings, stop, chosen, watchdog, notifier).run()
+            _Reader(inbox, settings, stop, chosen, watchdog, notifier, listeners.stored).run()
 
 
 class _Reader:
@@ -125,12 +142,14 @@ class _Reader:
         connection: KafkaConnection,
         watchdog: Watchdog | None,
         notifier: OutcomeNotifier,
+        stored: Callable[[], None],
     ) -> None:
         self._inbox, self._settings, self._stop, self._connection = inbox, settings, stop, connection
-        self._watchdog, self._notifier = watchdog, notifier
+        self._watchdog, self._notifier, self._stored = watchdog, notifier, stored
         self._group = topics.group(topics.county(inbox.county), "inbox")
         self._kinds: dict[TopicPartition, Kind] = {
             TopicPartition(topics.alerts(inbox.county), 0): "alert",
+            TopicPartition(topics.postings(inbox.county), 0): "posting",
             TopicPartition(topics.digests(inbox.county), 0): "digest",
         }
         self._outages = OutageLog(inbox.county, connection.bootstrap)
@@ -217,7 +236,9 @@ class _Reader:
             if records:
                 # From the return on the rows are durable; the offset follows within a second.
                 arrived = [_arrived(kind, record) for record in records]
-                self._notifier.put(self._inbox.receive_many(arrived, self._cluster))
+                outcomes = self._inbox.receive_many(arrived, self._cluster)
+                self._stored()
+                self._notifier.put(outcomes)
                 self._next[partition] = records[-1].offset + 1
 
     def _chores(self, consumer: KafkaConsumer) -> None:

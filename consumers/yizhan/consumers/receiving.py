@@ -3,12 +3,15 @@
 Rule 1: an event is one row, however often it comes; another event under its id is kept as evidence.
 Rule 2: a receipt goes to the outbox first: what does not bind there stays aside, with its reason.
 Rule 3: every function works inside its caller's transaction.
+Rule 4: what an event opens and ends is kept with it, also where the event itself is a duplicate or evidence.
 """
 
 from __future__ import annotations
 
 import logging
 import sqlite3
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from yizhan.consumers import digests, followups, lane_store, metrics, receipts
@@ -20,12 +23,14 @@ from yizhan.consumers.checks import (
     SignedEvent,
     Unverified,
     VerifiedManifest,
+    VerifiedPosting,
     VerifiedStep,
 )
 from yizhan.consumers.outbox_port import OutboxPort
 from yizhan.consumers.persist import keep_aside, keep_conflict, keep_letter
 from yizhan.runtime.errors import StoreError
 from yizhan.schemas.errors import Reason
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.payloads import TYPES
 from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.timestamps import instant
@@ -76,7 +81,10 @@ def _store(
         if verdict is not None:
             metrics.DIGESTS.labels(verdict).inc()
         return ReceiveOutcome("duplicate" if verdict is None else "manifest", reason=what.manifest.label), None
-    return _store_event(conn, record, what, now, county, outbox)
+    if isinstance(what, VerifiedPosting):
+        return ReceiveOutcome("posting", steps=_keep_steps(conn, record, what.steps, now)), None
+    outcome, item_id = _store_event(conn, record, what, now, county, outbox)
+    return replace(outcome, steps=_keep_steps(conn, record, what.steps, now)), item_id
 
 
 def _store_followup(
@@ -88,13 +96,30 @@ def _store_followup(
             f"{FOLLOWUP}: {followup.obligation} is between {', '.join((*followup.owes, *followup.owed))}, not with us"
         )
         return keep_aside(conn, record, Unverified(Reason.MALFORMED, detail), now)
+    if (kept := _keep_step(conn, record, step, now)) is not None:
+        return kept
+    return ReceiveOutcome("followup", followup=followup)
+
+
+def _keep_steps(
+    conn: sqlite3.Connection, record: Arrived, steps: Iterable[VerifiedStep], now: str
+) -> tuple[Followup, ...]:
+    """Keep what a postmark says of our obligations; return what was not here yet."""
+    return tuple(each.followup for each in steps if _keep_step(conn, record, each, now) is None)
+
+
+def _keep_step(conn: sqlite3.Connection, record: Arrived, step: VerifiedStep, now: str) -> ReceiveOutcome | None:
+    """Keep a step; say what became of it if it is not a new one."""
+    followup = step.followup
     kept = followups.keep(conn, followup, step.signed, step.hash, now)
     if kept == "contradiction":
         detail = f"{FOLLOWUP}: another statement for {followup.obligation}, step {followup.step}; the first stays"
-        return keep_aside(conn, record, Unverified(Reason.MALFORMED, detail), now)
-    if kept == "kept":
-        metrics.FOLLOWUPS.labels(followup.rule).inc()
-    return ReceiveOutcome("followup" if kept == "kept" else "duplicate", followup=followup)
+        said = replace(record, value=step.signed, headers=())
+        return keep_aside(conn, said, Unverified(Reason.MALFORMED, detail), now)
+    if kept == "duplicate":
+        return ReceiveOutcome("duplicate", followup=followup)
+    metrics.FOLLOWUPS.labels(followup.rule).inc()
+    return None
 
 
 def _store_event(

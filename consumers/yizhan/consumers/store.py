@@ -298,4 +298,16 @@ MIGRATIONS: Final = (
     );
     CREATE INDEX items_answering ON items (reply_to) WHERE reply_to IS NOT NULL;
     """,
+    """
+    -- Postings are read here, too: what our own events open and end stands in their postmarks.
+    CREATE TABLE places (
+        cluster TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('alert', 'digest', 'posting')),
+        next INTEGER NOT NULL,
+        PRIMARY KEY (cluster, kind)
+    ) WITHOUT ROWID;
+    INSERT INTO places SELECT cluster, kind, next FROM positions;
+    DROP TABLE positions;
+    ALTER TABLE places RENAME TO positions;
+    """,
 )

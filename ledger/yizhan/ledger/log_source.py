@@ -7,6 +7,7 @@ Rule 2: the widest existing tile is read: a log may have replaced a partial one 
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import urllib.error
 import urllib.request
@@ -49,8 +50,8 @@ class LogFolder:
     def read(self, path: str) -> bytes | None:
         """Return a file, or None."""
         try:
-            with (self.root / path).open("rb") as file:
-                return file.read(_MAX_BYTES)
+            with (self.root / path).open("rb", buffering=0) as file:
+                return file.read(min(os.fstat(file.fileno()).st_size, _MAX_BYTES))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:

@@ -51,7 +51,7 @@ def read_statement(data: bytes, charters: Charters) -> VerifiedStatement:
     if b"\n" in data:
         raise StatementInvalid("a statement is one line of JSON; this one has more")
     kind = dsse.unverified_type(data)
-    if kind == postmark.CONTENT_TYPE:
+    if kind in postmark.CONTENT_TYPES:
         mark = read_dated(Postmark, data, charters)[0]
         subject = f"{mark.origin.cluster}/{mark.origin}"
         return VerifiedStatement(data, subject, mark.id, None if mark.hash is None else bytes.fromhex(mark.hash))

@@ -108,5 +108,5 @@ def _root(hashes: list[bytes]) -> bytes:
     """Root of a full tile, quickly."""
     sha256 = hashlib.sha256
     while len(hashes) > 1:
-        hashes = [sha256(b"\1" + hashes[at] + hashes[at + 1]).digest() for at in range(0, len(hashes), 2)]
+        hashes = [sha256(b"\1" + left + right).digest() for left, right in zip(hashes[::2], hashes[1::2], strict=True)]
     return hashes[0]

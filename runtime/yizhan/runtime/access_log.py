@@ -38,6 +38,7 @@ BEGINNING: Final = "0" * 64
 MAX_NAMED: Final = 1000
 """Events that one entry names; an access to more is several entries."""
 _TAIL_BYTES: Final = 256 * 1024
+_SHORT_TAIL_BYTES: Final = 4096
 
 How = Literal["opened", "listed", "printed", "exported", "destroyed"]
 """What was done: one content shown; many shown; written as a document; given away; destroyed."""
@@ -119,18 +120,33 @@ def _write_all(handle: int, data: bytes) -> None:
 
 
 def _last_lines(handle: int) -> bytes:
+    """Return the end of the file: a little of it if its last line can be read, else more, to count lines."""
     size = os.fstat(handle).st_size
+    short = os.pread(handle, _SHORT_TAIL_BYTES, max(0, size - _SHORT_TAIL_BYTES))
+    if size <= _SHORT_TAIL_BYTES or (short.endswith(b"\n") and _number(_last_line(short)) is not None):
+        return short
     return os.pread(handle, _TAIL_BYTES, max(0, size - _TAIL_BYTES))
+
+
+def _last_line(tail: bytes) -> bytes:
+    return tail.rstrip(b"\n").rpartition(b"\n")[2]
+
+
+def _number(line: bytes) -> int | None:
+    """Return the number of an entry; None for what cannot be parsed, or was cut off."""
+    with contextlib.suppress(ValueError, KeyError, TypeError):
+        return int(strictjson.loads(line)["n"])
+    return None
 
 
 def _head(tail: bytes) -> AccessLogHead:
     """Return the head from the last line; one that cannot be parsed, or was cut off, keeps the number of its line."""
-    line = tail.rstrip(b"\n").rpartition(b"\n")[2]
+    line = _last_line(tail)
     if not line:
         return EMPTY
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        return AccessLogHead(n=int(strictjson.loads(line)["n"]), hash=line_hash(line))
-    return AccessLogHead(n=tail.count(b"\n") + (not tail.endswith(b"\n")), hash=line_hash(line))
+    number = _number(line)
+    counted = tail.count(b"\n") + (not tail.endswith(b"\n"))
+    return AccessLogHead(n=counted if number is None else number, hash=line_hash(line))
 
 
 def head(path: Path) -> AccessLogHead:

@@ -32,11 +32,12 @@ def pae(payload_type: str, payload: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """A verified statement: its payload bytes, who signed, and its hash.
+    """A verified statement: its type, its payload bytes, who signed, and its hash.
 
     ``hash`` is SHA-256 of the PAE, 32 bytes: it names the statement without its signature.
     """
 
+    kind: str
     payload: bytes
     kid: str
     hash: bytes
@@ -50,30 +51,33 @@ def sign(payload_type: str, payload: bytes, key: SigningKey) -> bytes:
     return _written(payload_type, payload, key.kid, key.sign(pae(payload_type, payload)))
 
 
-def verify(data: bytes, payload_type: str, key_of: Callable[[str], SigningPublicKey | None]) -> Statement:
+def verify(
+    data: bytes, payload_types: str | frozenset[str], key_of: Callable[[str], SigningPublicKey | None]
+) -> Statement:
     """Check a DSSE JSON document and return its payload.
 
     Args:
         data: the document.
-        payload_type: the only type accepted.
+        payload_types: the type, or the types, accepted.
         key_of: gives the public key for a kid (hex), or None if it is not trusted.
 
     Raises:
         StatementInvalid: whatever is wrong; the payload is then not returned.
     """
     kind, payload, kid, signature = _parse(data)
-    if kind != payload_type:
-        message = f"expected a statement of type {payload_type}, got {kind[:80]!r}"
+    accepted = frozenset((payload_types,)) if isinstance(payload_types, str) else payload_types
+    if kind not in accepted:
+        message = f"expected a statement of type {' or '.join(sorted(accepted))}, got {kind[:80]!r}"
         raise StatementInvalid(message)
     key = key_of(kid)
     if key is None:
         message = f"signed by key {kid[:16]!r}…, which the charter in force does not name for this"
         raise StatementInvalid(message)
-    signed = pae(payload_type, payload)
+    signed = pae(kind, payload)
     if not key.verifies(signature, signed):
         message = "the signature does not hold"
         raise StatementInvalid(message)
-    return Statement(payload, kid, hashlib.sha256(signed).digest())
+    return Statement(kind, payload, kid, hashlib.sha256(signed).digest())
 
 
 def unverified_payload(data: bytes) -> bytes:
@@ -117,13 +121,10 @@ def _parse(data: bytes) -> tuple[str, bytes, str, bytes]:
 
 
 def _written(kind: str, payload: bytes, kid: str, signature: bytes) -> bytes:
-    return strictjson.dumps(
-        {
-            "payload": base64.b64encode(payload).decode(),
-            "payloadType": kind,
-            "signatures": [{"keyid": kid, "sig": base64.b64encode(signature).decode()}],
-        }
-    )
+    """Write as ``strictjson.dumps`` would, which would look at every character of the payload again."""
+    return b'{"payload":"%b","payloadType":%b,"signatures":[{"keyid":%b,"sig":"%b"}]}' % (
+        base64.b64encode(payload), strictjson.dumps(kind), strictjson.dumps(kid), base64.b64encode(signature),
+    )  # fmt: skip
 
 
 def decode_base64(text: str) -> bytes:

@@ -1,4 +1,7 @@
-"""Followups: the station's statements on obligations, one for each step.
+"""Followups: the steps of obligations, as the station states them.
+
+A step that an event brings about rides in the event's postmark (:mod:`~yizhan.schemas.postmark_steps`). Steps that time
+brings, and those of an event that does not reach a party at once, are statements of their own.
 
 Law 2: an obligation opens and is discharged by signed headers only; the statement names both events by hash.
 Law 4: a step of an obligation has one statement, with the same bytes however often it is made; a receiver
@@ -12,7 +15,7 @@ from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
-from yizhan.schemas.header import CharterName, EventId, MemberCode, Ref
+from yizhan.schemas.header import CharterName, EventId, MemberCode, Period, Ref
 from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, Rung
 from yizhan.schemas.statements import StationStatement
 from yizhan.schemas.timestamps import Timestamp
@@ -21,8 +24,12 @@ CONTENT_TYPE: Final = "application/vnd.yizhan.followup.v1+json"
 KAFKA_HEADER: Final = "yizhan-followup"
 """Kafka record header that marks a followup on an alerts topic; the value is the DSSE document."""
 
-_Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
-_Members = Annotated[tuple[MemberCode, ...], Field(strict=False, min_length=1, max_length=64)]
+RuleId = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{1,31}$")]
+"""The id of a rule; steps are written alike."""
+ObligationName = Annotated[str, Field(pattern=r"^[a-z0-9][a-zA-Z0-9./_-]{1,200}$")]
+Owing = Annotated[tuple[MemberCode, ...], Field(strict=False, min_length=1, max_length=64)]
+"""Who owes."""
+Members = Annotated[tuple[MemberCode, ...], Field(strict=False, max_length=64)]
 
 
 class Followup(StationStatement):
@@ -37,20 +44,25 @@ class Followup(StationStatement):
     content_type: ClassVar[str] = CONTENT_TYPE
     made_attribute: ClassVar[str] = "at"
 
-    obligation: Annotated[str, Field(pattern=r"^[a-z0-9][a-zA-Z0-9./_-]{1,200}$")]
-    rule: _Name
-    step: _Name
-    owes: _Members
-    owed: Annotated[tuple[MemberCode, ...], Field(strict=False, max_length=64)]
+    obligation: ObligationName
+    rule: RuleId
+    step: RuleId
+    owes: Owing
+    owed: Members
     about: Ref | None = None
     thread: EventId | None = None
-    period: Annotated[str, Field(pattern=r"^2[01][0-9]{2}(?:-(?:0[1-9]|1[0-2])|Q[1-4])?$")] | None = None
+    period: Period | None = None
     opened: Timestamp
     due: Timestamp
     at: Timestamp
     to_whom: Rung | None = None
     by: Ref | None = None
     charter: CharterName
+
+    @property
+    def parties(self) -> frozenset[str]:
+        """Whom it concerns: who owes, and who is owed."""
+        return frozenset((*self.owes, *self.owed))
 
     @model_validator(mode="after")
     def _says_why(self) -> Self:

@@ -37,6 +37,8 @@ _SELECTORS: Final = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _UNPRINTABLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 """General categories of Unicode: controls, format marks, surrogates, private use, unassigned."""
 _STEERING: Final = _UNPRINTABLE | {"Zl", "Zp"}
+_TO_EXAMINE: Final = re.compile("[^ -~\u3000-\u303e\u4e00-\u9fa5]")
+"""All but ASCII that prints, and the common Han characters with their punctuation: those are known to be visible."""
 
 
 def first_refused(text: str) -> str | None:
@@ -71,9 +73,13 @@ def escaped(text: str, *, keep_lines: bool = False) -> str:
     >>> escaped("火\x1b[2J灾")
     '火\\x1b[2J灾'
     """
-    return "".join(
-        each.encode("unicode_escape").decode("ascii") if _steers(each, keep_lines=keep_lines) else each for each in text
-    )
+
+    def spelled(found: re.Match[str]) -> str:
+        return (
+            found[0].encode("unicode_escape").decode("ascii") if _steers(found[0], keep_lines=keep_lines) else found[0]
+        )
+
+    return _TO_EXAMINE.sub(spelled, text)
 
 
 def escaped_json(document: str) -> str:
@@ -82,7 +88,11 @@ def escaped_json(document: str) -> str:
     >>> escaped_json('"\u009b2J"')
     '"\\u009b2J"'
     """
-    return "".join(json.dumps(each)[1:-1] if _steers(each, keep_lines=True) else each for each in document)
+
+    def spelled(found: re.Match[str]) -> str:
+        return json.dumps(found[0])[1:-1] if _steers(found[0], keep_lines=True) else found[0]
+
+    return _TO_EXAMINE.sub(spelled, document)
 
 
 def _steers(character: str, *, keep_lines: bool) -> bool:

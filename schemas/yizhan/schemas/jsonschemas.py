@@ -46,8 +46,9 @@ def export() -> dict[str, dict[str, Any]]:
     _complete_header(schemas["header"])
     schemas["postmark"]["oneOf"] = [
         {"required": ["id", "hash", "decisions"], "not": _any_of("refused", "detail")},
-        {"required": ["refused"], "not": _any_of("id", "hash", "decisions", "clock_suspect")},
+        {"required": ["refused"], "not": _any_of("id", "hash", "decisions", "opens", "ends", "clock_suspect")},
     ]
+    schemas["postmark"]["dependentRequired"] = {"opens": ["ends"], "ends": ["opens"]}
     return {**{name: _titled(name, schema) for name, schema in schemas.items()}, **payloads.json_schemas()}
 
 

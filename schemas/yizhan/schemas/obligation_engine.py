@@ -34,10 +34,10 @@ from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header, Ref, split_id
 from yizhan.schemas.obligation_events import Event, of_type
 from yizhan.schemas.obligation_index import ThreadIndex
-from yizhan.schemas.obligation_rules import ObligationRule, matches
+from yizhan.schemas.obligation_rules import ObligationRule
 from yizhan.schemas.obligation_state import KEPT, ObligationState, forget_at, planned
 from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, NOT_OWED, OPENED
-from yizhan.schemas.terms import periods, term
+from yizhan.schemas.terms import periods
 from yizhan.schemas.timestamps import instant, written
 
 _Key = TypeVar("_Key")
@@ -210,13 +210,11 @@ class ObligationEngine:
 
     def _open(self, event: Event) -> Iterator[Followup]:
         header = event.header
-        facts = {each: event.facts(each) for each in event.ways}
-        for rule in event.rules.values():
-            if rule.opens.when is None or rule.audit:
-                continue
-            concerned = tuple(each for each, compared in facts.items() if matches(rule.opens.when, compared))
+        for rule, recipients in event.openings():
+            concerned = recipients
             if rule.owes == "both" and header.reply_to is not None:  # rule 8
-                concerned = tuple(each for each in concerned if each in self._asked_by(event))
+                asked_by = self._asked_by(event)
+                concerned = tuple(each for each in recipients if each in asked_by)
             if not concerned:
                 continue
             if rule.owes in {"sender", "both"}:
@@ -238,7 +236,7 @@ class ObligationEngine:
     ) -> Iterator[Followup]:
         name = f"{rule.id}/{about.id}/{owes}"
         if name not in self._obligations:
-            due = written(term(rule.due, event.received, event.header, event.zone))
+            due = event.due(rule)
             self._put(
                 ObligationState(
                     obligation=name, rule=rule.id, owes=(owes,), owed=owed, about=about, thread=event.thread,
@@ -367,10 +365,7 @@ def _again(steps: Mapping[str, Followup], charters: Charters) -> ObligationState
     all_steps = () if rule is None else planned(rule, instant(first.opened), instant(first.due), zone)
     if first.period is not None:  # rule 2
         all_steps = tuple(each for each in all_steps if each.at >= first.at)
-    obligation = ObligationState(
-        **{name: getattr(first, name) for name in ("obligation", "rule", "owes", "owed", "about", "thread", "period")},
-        opened=first.opened, due=first.due, charter=first.charter, steps=all_steps,
-    )  # fmt: skip
+    obligation = ObligationState.of(first, all_steps)
     for each in steps.values():
         obligation = obligation.after(each)
     return obligation

@@ -3,11 +3,13 @@
 Law 2: it is seen by its signed header and by the way that was decided for it, and by nothing else.
 
 Rule 1: an answer counts that names what it answers by hash, and came after it.
+Rule 2: a reader who has the event finds out whether rule and policy give a step that its postmark says (``gives``).
+        What depends on earlier events, such as whether something was owed at all, only the station's order tells.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -17,9 +19,10 @@ from yizhan.schemas.followups import Followup
 from yizhan.schemas.header import Header, Ref, split_id
 from yizhan.schemas.obligation_index import partner_of
 from yizhan.schemas.obligation_rules import ObligationRule, matches, obligation_facts
-from yizhan.schemas.obligation_state import ObligationState
-from yizhan.schemas.obligation_steps import NOT_OWED
-from yizhan.schemas.timestamps import written
+from yizhan.schemas.obligation_state import KEPT, ObligationState
+from yizhan.schemas.obligation_steps import CANCELLED, NOT_OWED, OPENED
+from yizhan.schemas.terms import term
+from yizhan.schemas.timestamps import instant, written
 
 
 class Event(NamedTuple):
@@ -60,6 +63,57 @@ class Event(NamedTuple):
     def facts(self, recipient: str) -> dict[str, str]:
         """Return what a row may compare, for one recipient."""
         return obligation_facts(self.header, recipient, self.ways.get(recipient))
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether it was learnt so long before that what it opened may have ended and been forgotten."""
+        return instant(self.header.time) + KEPT < self.received
+
+    def openings(self) -> Iterator[tuple[ObligationRule, tuple[str, ...]]]:
+        """Yield each rule by which it opens something, with the recipients for whom a row matches."""
+        facts = {each: self.facts(each) for each in self.ways}
+        for rule in self.rules.values():
+            if rule.opens.when is not None and not rule.audit:
+                concerned = tuple(each for each, compared in facts.items() if matches(rule.opens.when, compared))
+                if concerned:
+                    yield rule, concerned
+
+    def due(self, rule: ObligationRule) -> str:
+        """Return the term of what it opens by a rule, as written."""
+        return written(term(rule.due, self.received, self.header, self.zone))
+
+    def gives(self, step: Followup) -> bool:
+        """Tell whether rule and policy give a step that its postmark says (rule 2)."""
+        rule, header = self.rules.get(step.rule), self.header
+        if rule is None or rule.audit or header.status != "Actual":
+            return False
+        if step.step == OPENED:
+            return self._gives_opening(step, rule)
+        if step.step == CANCELLED:
+            named = header.withdraws or header.supersedes
+            return named is not None and step.about == named and split_id(named.id)[0] == header.source
+        if header.withdraws is not None or header.county not in step.owes:
+            return False
+        if step.step == NOT_OWED:
+            return step.about is not None and self.answers is not None and step.about.id == self.answers.id
+        obligation = ObligationState.of(step)
+        return self.fits(obligation, rule) and self.binds(obligation, rule)
+
+    def _gives_opening(self, step: Followup, rule: ObligationRule) -> bool:
+        county, receipt = self.header.county, self.header.receipt
+        if self.header.withdraws is not None:
+            return step.obligation.endswith(f"/{self.header.id}")
+        if self.forgotten or step.due != self.due(rule):
+            return False
+        if rule.opens.refused is not None:
+            declined = receipt is not None and receipt.stage == "declined" and step.about == receipt.event
+            return declined and step.owes == (county,)
+        concerned = next((found for each, found in self.openings() if each is rule), ())
+        if step.about != self.ref or not concerned:
+            return False
+        if step.owes == (county,) and rule.owes in {"sender", "both"}:
+            return set(step.owed) <= set(concerned) and (rule.owes == "both" or len(step.owed) == len(concerned))
+        return rule.owes != "sender" and step.owes[0] in concerned and step.owed == (county,)
 
     def of_kind(self, rule: ObligationRule, partner: str) -> bool:
         """Tell whether it is of the kind that discharges a rule's obligations towards a partner."""

@@ -55,6 +55,14 @@ class ObligationState(ContractModel):
     by: Ref | None = None
     discharged: bool = False
 
+    @classmethod
+    def of(cls, step: Followup, steps: tuple[ScheduledStep, ...] = ()) -> ObligationState:
+        """Return an obligation as the statement of one of its steps describes it, with the steps still to come."""
+        return cls(
+            obligation=step.obligation, rule=step.rule, owes=step.owes, owed=step.owed, about=step.about,
+            thread=step.thread, period=step.period, opened=step.opened, due=step.due, charter=step.charter, steps=steps,
+        )  # fmt: skip
+
     @property
     def again(self) -> EventId | None:
         """The withdrawal that opened it again, if one did."""

@@ -6,6 +6,7 @@ Rule 2: it is read only as a whole: signature, form, and a key that held when it
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import ClassVar, TypeVar
 
@@ -23,9 +24,16 @@ class StationStatement(ContractModel):
     """Base of what the station signs with its postmark key."""
 
     content_type: ClassVar[str]
+    former_types: ClassVar[frozenset[str]] = frozenset()
+    """Other types under which it is read."""
 
     made_attribute: ClassVar[str]
     """Which attribute is the instant that the statement speaks of."""
+
+    @property
+    def form(self) -> str:
+        """The type under which this one is signed: it says which attributes it must have."""
+        return self.content_type
 
     @property
     def made(self) -> datetime:
@@ -38,7 +46,11 @@ class StationStatement(ContractModel):
 
     def signed(self, key: SigningKey) -> bytes:
         """Write and sign it as a DSSE document."""
-        return dsse.sign(self.content_type, self.payload(), key)
+        return dsse.sign(self.form, self.payload(), key)
+
+    def signed_hash(self) -> bytes:
+        """Return what names it, 32 bytes: SHA-256 of what is signed."""
+        return hashlib.sha256(dsse.pae(self.form, self.payload())).digest()
 
 
 _Statement = TypeVar("_Statement", bound=StationStatement)
@@ -54,7 +66,9 @@ def read_statement(kind: type[_Statement], data: bytes, charter: Charter) -> tup
         StatementInvalid: it does not verify, or is not what it must be.
     """
     document = dsse.verify(
-        data, kind.content_type, lambda kid: entry.key if (entry := charter.postmark.get(kid)) else None
+        data,
+        kind.former_types | {kind.content_type},
+        lambda kid: entry.key if (entry := charter.postmark.get(kid)) else None,
     )
     try:
         value = strictjson.loads(document.payload, nulls=False)
@@ -62,6 +76,9 @@ def read_statement(kind: type[_Statement], data: bytes, charter: Charter) -> tup
     except (strictjson.StrictJsonError, ValidationError) as error:
         message = f"signed by the station, but not a {kind.__name__.lower()}: {error}"
         raise StatementInvalid(message) from None
+    if statement.form != document.kind:
+        message = f"signed by the station as {document.kind}, but with what belongs to {statement.form}"
+        raise StatementInvalid(message)
     if strictjson.dumps(value) != document.payload:
         message = "signed by the station, but not in the compact writing: the same statement has the same bytes"
         raise StatementInvalid(message)

@@ -8,6 +8,7 @@ Rule 2: whatever is read here is checked for its form; whether it belongs to a t
 from __future__ import annotations
 
 import re
+import struct
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -20,6 +21,7 @@ ENTRY_BYTES: Final = 32
 """An entry of our log: SHA-256 of one DSSE statement with its signature."""
 FRAMED_BYTES: Final = 2 + ENTRY_BYTES
 _PREFIX: Final = ENTRY_BYTES.to_bytes(2, "big")
+_FRAMED: Final = struct.Struct(f"2x{ENTRY_BYTES}s")
 _PATH: Final = re.compile(r"tile/(entries|[0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
 
 
@@ -95,7 +97,7 @@ def split_hashes(tile: bytes) -> list[bytes]:
 
 def write_bundle(entries: Sequence[bytes]) -> bytes:
     """Write entries of 32 bytes as a bundle: each after its length, 16 bits."""
-    return b"".join([_PREFIX + entry for entry in entries])
+    return _PREFIX.join([b"", *entries])
 
 
 def read_bundle(bundle: bytes) -> list[bytes]:
@@ -105,7 +107,7 @@ def read_bundle(bundle: bytes) -> list[bytes]:
         ProofInvalid: not 1 to 256 entries of 32 bytes, each after its length.
     """
     count, rest = divmod(len(bundle), FRAMED_BYTES)
-    entries = [bundle[at + 2 : at + FRAMED_BYTES] for at in range(0, len(bundle), FRAMED_BYTES)]
+    entries = [entry for (entry,) in _FRAMED.iter_unpack(bundle)] if not rest else []
     if rest or not 1 <= count <= WIDTH or write_bundle(entries) != bundle:
         raise ProofInvalid(f"a bundle is 1 to {WIDTH} entries of {ENTRY_BYTES} bytes, each after its length")
     return entries

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, Field
@@ -18,6 +19,7 @@ LAST_YEAR: Final = 2199
 _FORM = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
 
 
+@lru_cache(maxsize=1024)  # a record names one instant several times, and so do its neighbours
 def instant(text: str) -> datetime:
     """Read ``2026-11-23T08:05:00.000Z``.
 
@@ -52,7 +54,7 @@ def written(moment: datetime) -> str:
     if moment.tzinfo is None:
         message = "expected a time with a zone; give it tzinfo"
         raise ValueError(message)
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def from_milliseconds(since_epoch: int) -> datetime:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
@@ -60,38 +61,55 @@ class AlarmFeed:
         self._all_content = all_content
 
     def begin(self, stop: StopSignal) -> None:
-        """Show the alarms that wait (not with ``all_content``), and tell of them again until ``stop``."""
+        """Show the alarms that wait (with ``all_content`` how many, and which), and tell of them until ``stop``."""
+        if self._all_content:
+            self._tell_what_rings()
         found = () if self._all_content else self._inbox.ringing()
         if found:
             oldest = min(found, key=lambda each: each.received)
             self._observer.waiting(len(found), _without_content(oldest))
         for item in found:
-            self._observer.rings(item if self._recorded(item) else _without_content(item))
+            self._observer.rings(item if self._recorded([item]) else _without_content(item))
         threading.Thread(target=self._ring_again, args=(stop,), name="screen", daemon=True).start()
 
-    def arrived(self, outcome: ReceiveOutcome) -> None:
-        """Pass on what became of one record."""
-        item = outcome.item
-        if item is not None:
-            for_people = outcome.became == "stored" and (outcome.rings or is_for_people(item))
-            may_show = (self._all_content or for_people) and self._recorded(item)
-            if not (may_show or outcome.rings):
-                outcome = replace(outcome, item=_without_content(item))
-        self._observer.arrived(outcome)
+    def arrived(self, outcomes: Sequence[ReceiveOutcome]) -> None:
+        """Pass on what became of records; the contents that are shown are one access.
 
-    def _recorded(self, item: Item) -> bool:
+        One that the observer fails at does not keep the others from it.
+        """
+        shown = [each.item for each in outcomes if each.item is not None and self._may_show(each, each.item)]
+        recorded = not shown or self._recorded(shown)
+        for each in outcomes:
+            try:
+                self._observer.arrived(self._as_shown(each, recorded=recorded))
+            except Exception:
+                log.exception("whoever is told of arrivals failed; the event is stored")
+
+    def _as_shown(self, outcome: ReceiveOutcome, *, recorded: bool) -> ReceiveOutcome:
+        item = outcome.item
+        if item is None or outcome.rings or (recorded and self._may_show(outcome, item)):
+            return outcome
+        return replace(outcome, item=_without_content(item))
+
+    def _may_show(self, outcome: ReceiveOutcome, item: Item) -> bool:
+        return self._all_content or (outcome.became == "stored" and (outcome.rings or is_for_people(item)))
+
+    def _recorded(self, items: Sequence[Item]) -> bool:
         """Write the access down; a fault that prevents it is logged."""
-        how: How = "listed" if self._all_content else "opened"
-        return record_if_possible(self._home, self._inbox.county, self._actor, how, [item.id])
+        how: How = "listed" if self._all_content or len(items) > 1 else "opened"
+        return record_if_possible(self._home, self._inbox.county, self._actor, how, [item.id for item in items])
 
     def _ring_again(self, stop: StopSignal) -> None:
         while not stop.wait(RING_AGAIN_SECONDS):
-            try:
-                count, ids = self._inbox.still_ringing()
-                if count:
-                    self._observer.still_ringing(count, ids)
-            except Exception:
-                log.exception("what still rings cannot be told now; it is tried again")
+            self._tell_what_rings()
+
+    def _tell_what_rings(self) -> None:
+        try:
+            count, ids = self._inbox.still_ringing()
+            if count:
+                self._observer.still_ringing(count, ids)
+        except Exception:
+            log.exception("what still rings cannot be told now; it is tried again")
 
 
 def _without_content(item: Item) -> Item:

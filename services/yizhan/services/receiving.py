@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from yizhan.charter.reader import CharterReader
 from yizhan.consumers import reader
+from yizhan.consumers.bell.ringer import Ringer
 from yizhan.consumers.inbox import Inbox
 from yizhan.runtime.process import StopSignal
 from yizhan.runtime.watchdog import Watchdog
@@ -19,8 +20,8 @@ from yizhan.services.own_obligations import own_obligation_counts
 from yizhan.services.stores import open_inbox, open_outbox
 from yizhan.services.watching import ProcessWatch
 
-Companion = Callable[[Inbox], contextlib.AbstractContextManager[object]]
-"""Makes what runs beside the reader, such as the bell; entered once no other process can read the inbox."""
+MakeRinger = Callable[[Inbox], Ringer]
+"""Makes the bell of an inbox; it is entered once no other process can read the inbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Receiver:
         watchdog: Watchdog | None = None,
         observer: Observer | None = None,
         all_content: bool = False,
-        companion: Companion | None = None,
+        make_ringer: MakeRinger | None = None,
     ) -> None:
         """Receive until ``stop``, and watch the outbox of this county.
 
@@ -48,7 +49,7 @@ class Receiver:
             watchdog: started; it is beaten while the work moves.
             observer: shows what arrives; None shows nothing.
             all_content: whether the observer gets the content of every item, or of alarms only.
-            companion: makes what runs beside, such as the bell.
+            make_ringer: makes the bell, which runs beside; None: nobody is rung.
 
         Raises:
             NotAuthorised, AlreadyRunning, SettingError, StoreError: as ``consumers.reader.run``.
@@ -56,17 +57,24 @@ class Receiver:
         feed = None
         if observer is not None:
             feed = AlarmFeed(self.home, self.inbox, observer, actor, all_content=all_content)
+        ringer: Ringer | None = None
         with contextlib.ExitStack() as running:
 
             def begin() -> None:
+                nonlocal ringer
                 if feed is not None:
                     feed.begin(stop)
-                if companion is not None:
-                    running.enter_context(companion(self.inbox))
+                if make_ringer is not None:
+                    ringer = running.enter_context(make_ringer(self.inbox))
                 running.enter_context(ProcessWatch(self.home, self.inbox.county, "inbox"))
 
+            def stored() -> None:
+                if ringer is not None:
+                    ringer.wake()
+
             observe = None if feed is None else feed.arrived
-            reader.run(self.inbox, self.home.settings, stop, watchdog=watchdog, tell=observe, begin=begin)
+            listeners = reader.Listeners(begin, stored, observe)
+            reader.run(self.inbox, self.home.settings, stop, watchdog=watchdog, listeners=listeners)
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import faust
+import mode.loop
 from aiokafka.errors import KafkaError
 from faust.tables import TableManager
 from faust.transport.drivers.aiokafka import Consumer
@@ -41,7 +42,7 @@ from yizhan.streams.followups import Followed, Follower
 from yizhan.streams.followups_kafka import Ends, Loaded, load
 from yizhan.streams.pipeline import Pipeline, Work
 from yizhan.streams.refusals import Held, Refusals
-from yizhan.streams.station import Handled, handle, postmark_key
+from yizhan.streams.station import EventObligations, Handled, handle, postmark_key, refuse_together
 from yizhan.streams.ticks import PendingTicks, Tick
 
 if TYPE_CHECKING:
@@ -104,17 +105,22 @@ class Station:
         self.charters, self.cluster, self.clock = charters, cluster, clock
         self._keys = {key.kid: key for key in keys}
 
-    def handle(self, record: Record) -> Handled:
+    def handle(self, record: Record, follower: Follower) -> Handled:
         """Handle a record under the charter in force when it was received."""
-        handled = self._handled(record)
+        charter = self.charters.in_force(record.received)
+        handled = self._handled(
+            record,
+            EventObligations(lambda admitted: follower.observe(record, admitted, charter), follower.known(record)),
+        )
         metrics.count(handled)
         return handled
 
     def refuse(self, last: Record, first: int) -> Handled:
         """Refuse records of a topic together: ``last`` of those handled and refused, from ``first`` on."""
-        return self._handled(last, None if first == last.offset else first)
+        handled = self._handled(last, EventObligations())
+        return handled if first == last.offset else refuse_together(last, handled, first, self.key_at(last.received))
 
-    def _handled(self, record: Record, first: int | None = None) -> Handled:
+    def _handled(self, record: Record, obligations: EventObligations) -> Handled:
         return handle(
             record,
             self.charters.in_force(record.received),
@@ -122,14 +128,8 @@ class Station:
             self.cluster,
             stale=self.charters.status().stale(record.received),
             newest=self.charters.latest().version,
-            first=first,
+            obligations=obligations,
         )
-
-    def follow(self, record: Record, handled: Handled, follower: Follower) -> Followed:
-        """Compute the obligations that follow from a handled record."""
-        if handled.admitted is None:
-            return Followed()
-        return follower.observe(record, handled.admitted, self.charters.in_force(record.received))
 
     def key_at(self, moment: datetime) -> SigningKey:
         """Return the key to stamp with (``CharterInvalid`` if the charter in force names none of ours)."""
@@ -216,7 +216,10 @@ class _Handling:
         if record.topic == topics.TICKS:
             state.waiting.hold(ticks.ends(record.value), (record, event))
         else:
-            await self._record(stream, event, record, state)
+            if state.follower.covers(record):
+                await self._pipeline.send(Work(stream, (event,)), Followed())
+            else:
+                await self._record(stream, event, record, state)
             state.waiting.handled(record.topic, record.offset, time.monotonic())
         for held in state.refusals.due(time.monotonic()):
             await self._refuse(stream, held)
@@ -224,15 +227,15 @@ class _Handling:
             await self._pipeline.send(Work(stream, (item,)), state.follower.tick(tick))
 
     async def _record(self, stream: StreamT[Any], event: EventT[Any], record: Record, state: _PartitionState) -> None:
-        handled = self._station.handle(record)
+        handled = self._station.handle(record, state.follower)
         if handled.refused is not None and state.refusals.hold(record, event, time.monotonic()):
             return
         for held in state.refusals.take(record.topic):
             await self._refuse(stream, held)
         work = Work(stream, (event,), record.received)
         await self._pipeline.start(work, handled.outputs)
-        await self._pipeline.flush()  # an alarm is sent before its obligations are computed
-        await self._pipeline.send(work, self._station.follow(record, handled, state.follower))
+        await self._pipeline.flush()  # an alarm is sent before the table's changes are computed
+        await self._pipeline.send(work, state.follower.follow(record, handled))
 
     async def _refuse(self, stream: StreamT[Any], held: Held[EventT[Any]]) -> None:
         log.warning("%s: %d records from offset %d on refused together", held.last.topic, len(held.items), held.first)
@@ -265,6 +268,7 @@ def read(event: EventT[Any]) -> Record:
 
 def _faust_app(connection: KafkaConnection, settings: Settings, data_folder: Path) -> App:
     """Configure Faust: nothing is stored on disk, no topic is created, offsets are committed by us."""
+    mode.loop.use("uvloop")
     guarded_records.install()
     fair_fetching.install()
     bounded_requests.install()

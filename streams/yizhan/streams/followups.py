@@ -1,37 +1,43 @@
-"""Obligations between counties, tracked by the station: events and ticks in, statements and table changes out.
+"""Obligations between counties, tracked by the station: events and ticks in, steps, statements and table changes out.
 
-Law 1: a change is written to the table after the statements about it were acknowledged; statements that a
-       station made before it died, but did not enter, are in the audit: they are read there and sent again.
+Law 1: what an event opens and ends rides in its postmark, so it is in the audit as soon as the event is. A change is
+       written to the table after that was acknowledged; what a station said before it died, but did not enter, is in
+       the audit: it is read there, and statements are sent again.
 Law 2: only admitted events count, by their signed headers; time is a tick, a record like any other.
-Law 4: a step of an obligation is one statement with the same bytes; no new statement is made for a record
-       that the table covers already.
-Law 5: a statement names its rule and charter.
+Law 4: a step of an obligation is said once, with the same bytes. A record that the table covers is not handled again;
+       one that is in the audit, and is read again, keeps the postmark that it has.
+Law 5: a step names its rule and charter.
 
 Rule 1: pure. The table is ``yizhan.followups`` (:mod:`~yizhan.streams.obligation_table`).
 Rule 2: an error in our code costs the reminders of one record, never the record.
+Rule 3: statements of their own are made of what time brings, and of a step of an event for the parties whom the event
+        does not reach at once: its postmark goes to its sender, and with the event to those who get it now.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from yizhan.schemas import dsse, followups, postmark, strictjson, topics
+from yizhan.schemas import dsse, followups, postmark, topics
 from yizhan.schemas.errors import StatementInvalid
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.obligation_engine import ObligationEngine, rebuild
 from yizhan.schemas.obligation_steps import NOT_OWED
+from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import Postmark
 from yizhan.schemas.statements import read_dated
-from yizhan.schemas.timestamps import instant
+from yizhan.schemas.timestamps import instant, written
 from yizhan.streams import metrics
-from yizhan.streams.station import Output
+from yizhan.streams.obligation_table import Progress, TableRows
+from yizhan.streams.station import Output, Stamped
 from yizhan.streams.ticks import Tick
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from yizhan.schemas.admit import Admitted, Record
@@ -39,21 +45,24 @@ if TYPE_CHECKING:
     from yizhan.schemas.keys import SigningKey
     from yizhan.schemas.obligation_state import ObligationState
     from yizhan.streams.obligation_table import ObligationTable
+    from yizhan.streams.station import Handled
 
 log = logging.getLogger(__name__)
 _MARK: Final = (followups.KAFKA_HEADER, b"1")
+Place = tuple[str, int]
+"""Topic and offset of a record."""
 
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """The results of an event or a tick: statements to send, then changes of the table (None: ended).
+    """The results of an event or a tick: statements to send, then changes of the table (None: a row that is deleted).
 
-    ``next`` is the table's progress once the changes are in it; None if there is nothing worth writing.
+    ``progress`` is the table's once the changes are in it, but for the audit's end; None while it may not advance.
     """
 
     outputs: tuple[Output, ...] = ()
     changes: tuple[tuple[bytes, bytes | None], ...] = ()
-    next: Mapping[str, int] | None = None
+    progress: Progress | None = None
 
 
 class Follower:
@@ -65,6 +74,7 @@ class Follower:
         charters: Charters,
         key_at: Callable[[datetime], SigningKey],
         members: Collection[str],
+        known: Mapping[Place, Stamped],
     ) -> None:
         """Start from the table.
 
@@ -73,119 +83,163 @@ class Follower:
             charters: adopted versions.
             key_at: returns the postmark key of an instant.
             members: whose topics this station serves; others get no statements.
+            known: postmarks that the audit has of records that are read again, and that the table does not cover.
         """
         self._charters, self._key_at, self._members = charters, key_at, frozenset(members)
-        self._next = dict(table.progress.next)
-        self._said = self._next.copy()
+        self._covered, self._known = table.progress, dict(known)
+        self._next, self._at = dict(table.progress.next), table.progress.at or ""
         self._counted = Counts()
         self._counted.enter(dict(table.obligations))
         self._unreadable = table.unreadable
+        self._rows = TableRows(table.obligations, table.keys)
         self._engine = ObligationEngine(table.obligations.values())
 
-    def observe(self, record: Record, admitted: Admitted, charter: Charter) -> Followed:
-        """Open and discharge obligations for an admitted event."""
-        if not self._new(record):
-            return Followed()
-        ways = {code: made.way for code, made in admitted.decisions.items()}
-        return self._followed(
-            lambda: self._engine.observing(admitted.header, admitted.verified.hash, ways, record.received, charter)
+    def covers(self, record: Record) -> bool:
+        """Tell whether all that a record leads to was acknowledged and entered before this station began.
+
+        A topic that was made anew begins at 0 again: its records are later than those that the table covers.
+        """
+        at = self._covered.at
+        return record.offset < self._covered.next.get(record.topic, 0) and (
+            at is None or written(record.received) <= at
         )
+
+    def known(self, record: Record) -> Stamped | None:
+        """Return the postmark that a record has already, if it is this very record."""
+        stamped = self._known.pop((record.topic, record.offset), None)
+        if stamped is None:
+            return None
+        sha256, mark = hashlib.sha256(record.value or b"").hexdigest(), stamped.postmark
+        return stamped if (mark.record_sha256, mark.received) == (sha256, written(record.received)) else None
+
+    def observe(self, record: Record, admitted: Admitted, charter: Charter) -> list[Followup]:
+        """Open and end obligations by an admitted event, and return the steps."""
+        ways = {code: made.way for code, made in admitted.decisions.items()}
+        header, digest = admitted.header, admitted.verified.hash
+        return self._steps(self._engine.observing(header, digest, ways, record.received, charter))
+
+    def follow(self, record: Record, handled: Handled) -> Followed:
+        """Return what else follows from a handled record: statements for whom its event does not reach, and changes."""
+        if handled.admitted is None:
+            return Followed()
+        self._move(record)
+        return Followed(tuple(self._beside(handled, handled.admitted)), self._changes(), self._progress())
 
     def tick(self, record: Record) -> Followed:
         """Process a tick: remind, or state that obligations are overdue."""
-        if not self._new(record):
+        if record.offset < self._next.get(record.topic, 0):
             return Followed()
+        self._move(record)
         try:
-            now = instant(Tick.from_bytes(record.value or b"").at)
+            tick = Tick.from_bytes(record.value or b"")
+            now = instant(tick.at)
         except ValueError as error:
             log.warning("tick %d: %s", record.offset, error)
             return Followed()
-        followed = self._followed(lambda: self._engine.ticking(now, self._charters))
+        # What stood before a tick was read by now; a record that is not read again needs no postmark any more.
+        self._known = {place: each for place, each in self._known.items() if place[1] >= tick.ends.get(place[0], 0)}
+        steps = self._steps(self._engine.ticking(now, self._charters))
+        outputs = tuple(output for each in steps for output in self._said(each, each.parties))
+        followed = Followed(outputs, self._changes(), self._progress())
         self._counted.publish()
-        return followed if followed.next is not None else Followed(next=self._moved())
+        return followed
 
-    def _new(self, record: Record) -> bool:
-        if record.offset < self._next.get(record.topic, 0):
-            return False
+    def _move(self, record: Record) -> None:
         self._next[record.topic] = record.offset + 1
-        return True
+        self._at = max(self._at, written(record.received))
 
-    def _moved(self) -> Mapping[str, int] | None:
-        """Return the table's progress if it is worth a record: ticks alone are not."""
-        now = {topic: offset for topic, offset in self._next.items() if topic != topics.TICKS}
-        if all(self._said.get(topic) == offset for topic, offset in now.items()):
-            return None
-        return self._position()
+    def _progress(self) -> Progress | None:
+        """Return the table's progress; none while a postmark of the audit may have to be sent again."""
+        return None if self._known else Progress.model_construct(next=self._next.copy(), at=self._at or None)
 
-    def _position(self) -> Mapping[str, int]:
-        self._said = self._next.copy()
-        return self._said
-
-    def _followed(self, followups: Callable[[], Iterable[Followup]]) -> Followed:
-        outputs: list[Output] = []
+    def _steps(self, found: Iterable[Followup]) -> list[Followup]:
+        steps = list[Followup]()
         try:
-            for each in followups():
-                outputs += self._outputs(each)
+            for each in found:
+                steps.append(each)
+                metrics.FOLLOWUPS.labels(each.rule, each.step).inc()
         except Exception:
-            log.exception("a fault of this program, or no key to sign with: some followups are missing")
+            log.exception("a fault of this program: some steps of obligations are missing")
             metrics.FOLLOWUP_FAULTS.inc()
+        return steps
+
+    def _beside(self, handled: Handled, admitted: Admitted) -> Iterator[Output]:
+        """Make the statements of an event's steps for the parties who do not get its postmark at once (rule 3)."""
+        mark = handled.stamped.postmark
+        reached = {code for code, made in admitted.decisions.items() if made.way is not Way.DIGEST}
+        reached.add(admitted.header.county)
+        told = list(handled.steps) if handled.steps and mark.tells_all else mark.steps()
+        for each in told:
+            if beyond := each.parties - reached & self._members:
+                yield from self._said(each, beyond)
+        if not mark.tells_all:
+            there = {(each.obligation, each.step) for each in told}
+            for each in handled.steps:
+                if (each.obligation, each.step) not in there:
+                    yield from self._said(each, each.parties)
+
+    def _said(self, step: Followup, parties: Iterable[str]) -> list[Output]:
+        """Make the statement of a step for some of its parties, and for the audit."""
+        try:
+            signed = step.signed(self._key_at(step.made))
+        except Exception:
+            log.exception("a fault of this program, or no key to sign with: a statement is missing")
+            metrics.FOLLOWUP_FAULTS.inc()
+            return []
+        return [*self._copies(step, signed, parties), Output(topics.AUDIT, step.obligation.encode(), signed)]
+
+    def _copies(self, step: Followup, signed: bytes, parties: Iterable[str]) -> list[Output]:
+        recipients = sorted(self._members.intersection(parties))
+        return [Output(topics.alerts(code), step.obligation.encode(), signed, _MARK) for code in recipients]
+
+    def _changes(self) -> tuple[tuple[bytes, bytes | None], ...]:
         changed = dict(self._engine.changed())
         self._counted.enter(changed)
-        return Followed(tuple(outputs), _changes(changed), self._position() if changed or outputs else None)
-
-    def _outputs(self, followup: Followup) -> list[Output]:
-        metrics.FOLLOWUPS.labels(followup.rule, followup.step).inc()
-        signed = followup.signed(self._key_at(followup.made))
-        return [*self._copies(followup, signed), Output(topics.AUDIT, followup.obligation.encode(), signed)]
-
-    def _copies(self, followup: Followup, signed: bytes) -> list[Output]:
-        recipients = sorted({*followup.owes, *followup.owed} & self._members)
-        return [Output(topics.alerts(code), followup.obligation.encode(), signed, _MARK) for code in recipients]
+        return self._rows.changes(changed)
 
     def resend(
         self, followups: Iterable[tuple[Followup, bytes]], changed: Mapping[str, ObligationState | None]
     ) -> Followed:
         """Send again statements that a station made but perhaps did not send to everybody, and enter their changes."""
-        outputs = tuple(output for each, signed in followups for output in self._copies(each, signed))
+        outputs = tuple(output for each, signed in followups for output in self._copies(each, signed, each.parties))
         gone = tuple((key, None) for key in self._unreadable)
-        return Followed(outputs, (*gone, *_changes(changed)), self._position())
-
-
-def _changes(changed: Mapping[str, ObligationState | None]) -> tuple[tuple[bytes, bytes | None], ...]:
-    return tuple(
-        (
-            name.encode(),
-            None if obligation is None else strictjson.dumps(obligation.model_dump(mode="json", exclude_none=True)),
-        )
-        for name, obligation in changed.items()
-    )
+        return Followed(outputs, (*gone, *self._rows.changes(changed)), self._progress())
 
 
 class Tail:
-    """Statements of the audit that the table does not cover yet, and the records that they finish.
+    """What the audit says that the table does not cover yet.
 
-    A station sends a record's postmark to the audit, then its statements, then those of the next: so of all
-    postmarks only the last may lack statements, and only its record is processed again.
+    The audit has an event's postmark, with its steps, and statements. A record that was not committed is read again:
+    its postmark is remembered (``known``), and sent again as it is.
     """
 
-    def __init__(self, table: ObligationTable, charters: Charters, cluster_id: str) -> None:
-        """Take the table as it was read; it is changed in place."""
-        self._table, self._charters, self._cluster_id = table, charters, cluster_id
+    def __init__(self, table: ObligationTable, charters: Charters, cluster_id: str, handled: Mapping[str, int]) -> None:
+        """Take the table as it was read; it is changed in place.
+
+        Args:
+            table: as it was read.
+            charters: adopted versions.
+            cluster_id: whose records are read.
+            handled: the next offset of each events topic that is read.
+        """
+        self._table, self._charters, self._cluster_id, self._handled = table, charters, cluster_id, handled
         self._changed: dict[str, ObligationState | None] = {}
         self.said: list[tuple[Followup, bytes]] = []
-        self._last: tuple[str, int] | None = None
+        self.known: dict[Place, Stamped] = {}
 
     def take(self, statement: bytes) -> None:
         """Process the next statement of the audit; anything but followups and postmarks is ignored."""
         try:
             kind = dsse.unverified_type(statement)
             if kind == followups.CONTENT_TYPE:
-                self._enter(read_dated(Followup, statement, self._charters)[0], statement)
-            elif kind == postmark.CONTENT_TYPE:
-                origin = read_dated(Postmark, statement, self._charters)[0].origin
-                if origin.cluster == self._cluster_id:
-                    self._pass()
-                    self._last = origin.topic, origin.offset
+                step = read_dated(Followup, statement, self._charters)[0]
+                self.said.append((step, statement))
+                self._enter(step)
+            elif kind in postmark.CONTENT_TYPES:
+                mark = read_dated(Postmark, statement, self._charters)[0]
+                for step in mark.steps():
+                    self._enter(step)
+                self._remember(Stamped(mark, statement))
         except StatementInvalid as error:
             log.warning("a statement of the audit does not verify: %s", error)
 
@@ -193,22 +247,23 @@ class Tail:
         """Return the changes that the table lacked (None: ended)."""
         return self._changed
 
-    def _pass(self) -> None:
-        if self._last is not None:
-            topic, offset = self._last
-            following = self._table.progress.next
-            following[topic] = max(offset + 1, following.get(topic, 0))
+    def _remember(self, stamped: Stamped) -> None:
+        origin = stamped.postmark.origin
+        read_again = origin.cluster == self._cluster_id and origin.offset >= self._handled.get(
+            origin.topic, origin.offset + 1
+        )
+        if read_again and stamped.postmark.id is not None:
+            self.known[origin.topic, origin.offset] = stamped
 
-    def _enter(self, followup: Followup, statement: bytes) -> None:
-        self.said.append((followup, statement))
-        if followup.step == NOT_OWED:
+    def _enter(self, step: Followup) -> None:
+        if step.step == NOT_OWED:
             return
-        obligations, name = self._table.obligations, followup.obligation
-        if name in obligations:
-            obligations[name] = self._changed[name] = obligations[name].after(followup)
-        else:
-            for obligation in rebuild([followup], self._charters):
+        obligations, name = self._table.obligations, step.obligation
+        if name not in obligations:
+            for obligation in rebuild([step], self._charters):
                 obligations[name] = self._changed[name] = obligation
+        elif obligations[name].ended is None:
+            obligations[name] = self._changed[name] = obligations[name].after(step)
 
 
 class Counts:

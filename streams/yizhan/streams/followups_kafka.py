@@ -5,8 +5,8 @@ Rule 1: the table is complete before the first record is processed. It is read w
         another machine starts as fast.
 Rule 2: the ends of the events topics are queried before each tick is written. A topic that does not answer keeps
         its last known end: a tick is late by a few seconds at most.
-Rule 3: the audit is read from the table's progress on. So a lost table is rebuilt from the statements, and the
-        statements of a station that died are known, sent again, and never contradicted.
+Rule 3: the audit is read from the table's progress on. So a lost table is rebuilt from postmarks and statements, and
+        what a station said before it died is known, sent again, and never contradicted.
 """
 
 from __future__ import annotations
@@ -67,17 +67,18 @@ def load(
     try:
         ends = cluster.ends([topics.FOLLOWUPS, topics.AUDIT])
         table = ObligationTable.read(table_records(cluster, ends[topics.FOLLOWUPS]))
-        tail = Tail(table, charters, cluster_id)
+        handled = cluster.committed([topics.events(code) for code in members])
+        tail = Tail(table, charters, cluster_id, handled)
         for record in cluster.read(topics.AUDIT, table.progress.audit, ends[topics.AUDIT]):
             tail.take(record.value or b"")
-        handled = cluster.committed([topics.events(code) for code in members])
     finally:
         cluster.close()
-    follower = Follower(table, charters, key_at, members)
+    follower = Follower(table, charters, key_at, members, tail.known)
     first = follower.resend(tail.said, tail.changed())
     log.info(
-        "obligations: %d open; %d statements of the audit beyond the table", len(table.obligations), len(tail.said)
-    )
+        "obligations: %d; beyond the table: %d statements of the audit, %d postmarks of records to be read again",
+        len(table.obligations), len(tail.said), len(tail.known),
+    )  # fmt: skip
     writer = TableWriter(table.rows, ends[topics.FOLLOWUPS])
     return Loaded(follower, writer, first, ends[topics.AUDIT], handled)
 

@@ -52,7 +52,7 @@ def count(handled: Handled) -> None:
     EVENTS.labels(header.county, header.type if header.type in TYPES else "other").inc()
     if handled.admitted.clock_suspect:
         CLOCK_SUSPECT.labels(header.county).inc()
-    if handled.charter_behind:
+    if handled.stamped.postmark.charter_behind:
         CHARTER_BEHIND.labels(header.county).inc()
     for decision in handled.admitted.decisions.values():
         DECISIONS.labels(decision.rule, decision.way).inc()

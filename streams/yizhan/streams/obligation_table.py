@@ -1,26 +1,32 @@
 """The table of obligations: the records of the compacted topic ``yizhan.followups``.
 
-Rule 1: one key per obligation, and one for the table's progress. Only the owner of the partition writes.
+Rule 1: one row per event that opened obligations, with all of these, and one key for the table's progress. Obligations
+        of a period, and those of an event beyond ``ROW_OBLIGATIONS``, have rows of their own. Only the owner of the
+        partition writes.
 Rule 2: how much a start reads depends on how many obligations are open, not on how many ever were. Each progress
         says ``first``: no open obligation has its last record before that offset. While too many records lie
         between, the station writes the oldest rows again, one for each record that it writes anyway.
 Rule 3: ``first`` counts acknowledged records only, and stops where a record of another station lies between ours:
         it may be too low, which costs time, and is never too high, which would lose an obligation.
 Rule 4: what cannot be read is reported, and the table is rebuilt from the audit. Pure.
+Rule 5: progress is written once the audit has ``PROGRESS_RECORDS`` more records than the last said: what rows lack
+        after it is in the audit. A start verifies about so many statements, an event does not pay for its progress.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, TypeAdapter
 
 from yizhan.schemas import strictjson
 from yizhan.schemas.header import ContractModel
 from yizhan.schemas.obligation_state import ObligationState
+from yizhan.schemas.timestamps import Timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -31,6 +37,12 @@ PROGRESS_KEY: Final = b"@progress"
 SLACK_RECORDS: Final = 1000
 SLACK_PER_ROW: Final = 4
 """A start reads at most about so many records, and so many more for each open obligation."""
+PROGRESS_RECORDS: Final = 128
+ROW_OBLIGATIONS: Final = 32
+"""Obligations in one row, at most. More: a row of an event to many counties grows beyond what a batch may have."""
+
+
+_ROW: Final = TypeAdapter(list[ObligationState])
 
 
 class TableRecord(NamedTuple):
@@ -44,7 +56,8 @@ class TableRecord(NamedTuple):
 class Progress(ContractModel):
     """The records that the table covers, and where the table begins.
 
-    ``next`` is the next offset of each topic whose records are all in the table; ``audit`` the offset in
+    ``next`` is the next offset of each topic whose records are all in the table, and whose outputs were acknowledged;
+    ``at`` the latest instant at which one of them was received; ``audit`` the offset in
     ``yizhan.audit`` up to which every statement reached its receivers and the table; ``first`` the offset in
     ``yizhan.followups`` before which nothing has to be read.
     """
@@ -52,10 +65,11 @@ class Progress(ContractModel):
     next: dict[str, Annotated[int, Field(ge=0)]] = Field(default_factory=dict)
     audit: Annotated[int, Field(ge=0)] = 0
     first: Annotated[int, Field(ge=0)] = 0
+    at: Timestamp | None = None
 
     def to_bytes(self) -> bytes:
         """Serialise it."""
-        return strictjson.dumps(self.model_dump())
+        return strictjson.dumps(self.model_dump(exclude_none=True))
 
 
 def where_to_begin(tail: Iterable[TableRecord]) -> int | None:
@@ -86,6 +100,8 @@ class ObligationTable:
     """Rows of the topic, those that cannot be read too, in the order of their offsets."""
     unreadable: tuple[bytes, ...] = ()
     """Keys of unreadable rows to be deleted: their content is rebuilt from the audit."""
+    keys: dict[str, bytes] = field(default_factory=dict)
+    """Name of each obligation → key of its row."""
 
     @classmethod
     def read(cls, records: Iterable[TableRecord]) -> ObligationTable:
@@ -99,18 +115,63 @@ class ObligationTable:
         rows = {key: record for key, record in last.items() if record.value}
         if said is None:
             return cls(rows=rows)
-        obligations, unreadable = dict[str, ObligationState](), list[bytes]()
+        obligations, keys, unreadable = dict[str, ObligationState](), dict[str, bytes](), list[bytes]()
         for key, record in rows.items():
             try:
-                obligations[key.decode()] = ObligationState.model_validate_json(record.value or b"")
+                found = _row(record.value or b"")
             except ValueError:
                 unreadable.append(key)
+                continue
+            obligations |= {each.obligation: each for each in found}
+            keys |= {each.obligation: key for each in found}
         progress = _progress(said)
         if unreadable or progress is None:
             names = [*unreadable, *([PROGRESS_KEY] if progress is None else [])]
             log.error("rows of the table of obligations cannot be read; it is rebuilt from the audit: %s", names)
             return cls(rows=rows, unreadable=tuple(unreadable))
-        return cls(obligations, progress, rows)
+        return cls(obligations, progress, rows, keys=keys)
+
+
+def _row(value: bytes) -> list[ObligationState]:
+    """Read a row. A former station wrote one obligation in each, under its name."""
+    return [ObligationState.model_validate_json(value)] if value.startswith(b"{") else _ROW.validate_json(value)
+
+
+class TableRows:
+    """Knows which obligations share a row (rule 1), and writes the rows that changed."""
+
+    def __init__(self, obligations: Mapping[str, ObligationState], keys: Mapping[str, bytes]) -> None:
+        """Go on with rows as they were read; ``keys`` has the key of each obligation's row."""
+        self._keys = dict(keys)
+        self._rows: defaultdict[bytes, dict[str, ObligationState]] = defaultdict(dict)
+        for name, key in keys.items():
+            self._rows[key][name] = obligations[name]
+
+    def changes(self, changed: Mapping[str, ObligationState | None]) -> tuple[tuple[bytes, bytes | None], ...]:
+        """Return key and value of each row with a changed obligation (None: forgotten); no value for an empty row."""
+        touched = dict[bytes, None]()
+        for name, obligation in changed.items():
+            key = self._keys.get(name)
+            if obligation is not None:
+                key = self._keys.setdefault(name, key or self._key(obligation))
+                self._rows[key][name] = obligation
+                touched[key] = None
+            elif key is not None:
+                del self._keys[name], self._rows[key][name]
+                touched[key] = None
+        return tuple((key, self._value(key)) for key in touched)
+
+    def _key(self, obligation: ObligationState) -> bytes:
+        shared = None if obligation.about is None else obligation.about.id.encode()
+        if shared is None or len(self._rows.get(shared, ())) >= ROW_OBLIGATIONS:
+            return obligation.obligation.encode()
+        return shared
+
+    def _value(self, key: bytes) -> bytes | None:
+        if not self._rows[key]:
+            del self._rows[key]
+            return None
+        return strictjson.dumps([each.model_dump(mode="json", exclude_none=True) for each in self._rows[key].values()])
 
 
 class TableWriter:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from yizhan.schemas import topics
 from yizhan.streams import metrics
 from yizhan.streams.followups import Followed
-from yizhan.streams.obligation_table import Progress, TableWriter
+from yizhan.streams.obligation_table import PROGRESS_RECORDS, TableWriter
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -57,7 +57,7 @@ class Pipeline:
         self._send = send
         self._sent: asyncio.Queue[Work] = asyncio.Queue(window)
         self._entered: asyncio.Queue[Work] = asyncio.Queue(window)
-        self._audited = self._under_way = 0
+        self._audited = self._under_way = self._progress_due = 0
         self._table = TableWriter({}, 0)
         self._idle = asyncio.Event()
 
@@ -82,7 +82,7 @@ class Pipeline:
 
     async def reset(self, loaded: Loaded) -> None:
         """Continue with a table that was just read; discard everything in progress."""
-        self._audited, self._table = loaded.audited, loaded.table
+        self._audited, self._progress_due, self._table = loaded.audited, 0, loaded.table
         await self.send(Work(), loaded.first)
 
     async def wait_until_idle(self) -> None:
@@ -101,7 +101,10 @@ class Pipeline:
                     self._audited = sent.offset + 1
             # Crash point: from here on every statement is in Kafka; before it, the table does not say that it was made.
             followed = work.followed
-            done = None if followed.next is None else Progress(next=dict(followed.next), audit=self._audited)
+            done = None
+            if followed.progress is not None and self._audited >= self._progress_due:
+                done = followed.progress.model_copy(update={"audit": self._audited})
+                self._progress_due = self._audited + PROGRESS_RECORDS
             work.entered = [
                 (key, value, await self._send(topics.FOLLOWUPS, key, value, 0, None, None))
                 for key, value in self._table.records(followed.changes, done)

@@ -5,21 +5,26 @@ Law 2: decisions use the verified envelope; the record's topic and time are comp
 Law 3: nothing here can open a payload.
 Law 5: every output carries the postmark that gives the decision and its rule.
 
-The same record under the same charter gives the same bytes, however often it is read.
+The same record under the same charter, after the same records, gives the same bytes, however often it is read. What the
+station stamped before it died it does not stamp again: see ``Stamped``.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from yizhan.schemas import topics
 from yizhan.schemas.admit import Admitted, Record, admit
 from yizhan.schemas.errors import CharterInvalid, Malformed, Refused
+from yizhan.schemas.followups import Followup
+from yizhan.schemas.header import Ref
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import KAFKA_HEADER, Decided, Origin, Postmark
+from yizhan.schemas.postmark_steps import EventStamp, postmark_entries
 from yizhan.schemas.timestamps import written
 
 if TYPE_CHECKING:
@@ -46,13 +51,32 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Stamped:
+    """A postmark, and its bytes as they were signed."""
+
+    postmark: Postmark
+    signed: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Handled:
-    """The result for a record. ``admitted`` is None if it was refused; ``refused`` says why."""
+    """The result for a record. ``admitted`` is None if it was refused; ``refused`` says why.
+
+    ``steps`` are what the event opens and ends, as it was computed now: none if the postmark was known before.
+    """
 
     outputs: tuple[Output, ...]
     admitted: Admitted | None
     refused: Refused | None
-    charter_behind: bool = False
+    stamped: Stamped
+    steps: Sequence[Followup] = ()
+
+
+class EventObligations(NamedTuple):
+    """Where a record's steps of obligations come from: computed anew, or in the postmark that it has already."""
+
+    observe: Callable[[Admitted], Sequence[Followup]] = lambda _admitted: ()
+    known: Stamped | None = None
 
 
 def handle(
@@ -63,7 +87,7 @@ def handle(
     *,
     stale: bool = False,
     newest: int | None = None,
-    first: int | None = None,
+    obligations: EventObligations = EventObligations(),  # noqa: B008 -- immutable
 ) -> Handled:
     """Admit, decide, stamp and route one record of an events topic.
 
@@ -74,7 +98,7 @@ def handle(
         cluster: id of the Kafka cluster the record was read from.
         stale: whether the station's charter could not be refreshed at that time.
         newest: number of the newest version that the station knows; this one's if None.
-        first: of a refused record: offset from which on all were refused and share this postmark.
+        obligations: what an admitted event opens and ends; a postmark that is known is sent again as it is.
 
     Returns:
         The records to write, in order. No record makes it raise.
@@ -90,21 +114,39 @@ def handle(
     try:
         admitted = _admit(record, charter)
     except Refused as refused:
-        outcome = {"refused": refused.reason, "detail": str(refused)[:MAX_DETAIL], "first": first}
-        postmark = seen.model_copy(update=outcome)
-        return Handled(_refusal(record, value, postmark, key), None, refused)
-    behind = int(admitted.header.charter.partition("-")[0]) > (newest or charter.version)
-    decisions = {code: Decided(way=made.way, rule=made.rule) for code, made in admitted.decisions.items()}
-    postmark = seen.model_copy(
-        update={
-            "id": admitted.header.id,
-            "hash": admitted.verified.hash.hex(),
-            "decisions": decisions,
-            "clock_suspect": True if admitted.clock_suspect else None,
-            "charter_behind": True if behind else None,
-        }
-    )
-    return Handled(_routes(admitted, value, postmark.signed(key)), admitted, None, behind)
+        postmark = seen.model_copy(update={"refused": refused.reason, "detail": str(refused)[:MAX_DETAIL]})
+        stamped = Stamped(postmark, postmark.signed(key))
+        return Handled(_refusal(record, value, stamped), None, refused, stamped)
+    known, observe = obligations.known, obligations.observe
+    if known is not None:
+        steps = () if known.postmark.tells_all else observe(admitted)
+        return Handled(_routes(admitted, value, known.signed), admitted, None, known, steps)
+    steps = observe(admitted)
+    postmark = seen.model_copy(update=_admission(admitted, seen, steps, newest or charter.version))
+    stamped = Stamped(postmark, postmark.signed(key))
+    return Handled(_routes(admitted, value, stamped.signed), admitted, None, stamped, steps)
+
+
+def refuse_together(last: Record, refused: Handled, first: int, key: SigningKey) -> Handled:
+    """Let the postmark of a refused record speak of all from an offset on, which were refused, too, and have none."""
+    postmark = refused.stamped.postmark.model_copy(update={"first": first})
+    stamped = Stamped(postmark, postmark.signed(key))
+    return replace(refused, outputs=_refusal(last, last.value or b"", stamped), stamped=stamped)
+
+
+def _admission(admitted: Admitted, seen: Postmark, steps: Sequence[Followup], newest: int) -> dict[str, Any]:
+    """Return what a postmark says of an admitted event."""
+    event = Ref(id=admitted.header.id, hash=admitted.verified.hash.hex())
+    opens, ends = postmark_entries(steps, EventStamp(event, seen.received, seen.charter))
+    return {
+        "id": event.id,
+        "hash": event.hash,
+        "decisions": {code: Decided(way=made.way, rule=made.rule) for code, made in admitted.decisions.items()},
+        "opens": opens,
+        "ends": ends,
+        "clock_suspect": True if admitted.clock_suspect else None,
+        "charter_behind": True if int(admitted.header.charter.partition("-")[0]) > newest else None,
+    }
 
 
 def _admit(record: Record, charter: Charter) -> Admitted:
@@ -156,8 +198,8 @@ def _routes(admitted: Admitted, value: bytes, stamp: bytes) -> tuple[Output, ...
     )
 
 
-def _refusal(record: Record, value: bytes, postmark: Postmark, key: SigningKey) -> tuple[Output, ...]:
-    place, stamp = str(postmark.origin).encode(), postmark.signed(key)
+def _refusal(record: Record, value: bytes, stamped: Stamped) -> tuple[Output, ...]:
+    place, stamp = str(stamped.postmark.origin).encode(), stamped.signed
     outputs = [
         Output(topics.QUARANTINE, place, value[:QUARANTINED_BYTES], (KAFKA_HEADER, stamp)),
         Output(topics.AUDIT, place, stamp),

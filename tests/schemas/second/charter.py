@@ -61,6 +61,8 @@ class Charter:
     ledger_mldsa: dict[str, Key]
     log: str
     quorum: int
+    obligations: list[Json]
+    zone: ZoneInfo
 
 
 Versions = list[tuple[datetime, Charter]]
@@ -120,6 +122,8 @@ def load_charter(files: Mapping[str, bytes], name: str) -> Charter:
         ledger_mldsa=_register(station.get("ledger_mldsa", []), "cosign", used),
         log=alliance.get("log", "yizhan/ledger"),
         quorum=alliance.get("quorum", len(codes) // 2 + 1),
+        obligations=obligations,
+        zone=ZoneInfo(alliance["time_zone"]),
     )
 
 

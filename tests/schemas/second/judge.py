@@ -14,6 +14,7 @@ from tests.schemas.second.files import is_believed, seal_file, spoilt
 from tests.schemas.second.keys import check_key, kid
 from tests.schemas.second.log import Opened, open_checkpoint, open_proof, read_entries
 from tests.schemas.second.names import read_header
+from tests.schemas.second.opened import opens
 from tests.schemas.second.readers import binds, is_accepted, weigh
 from tests.schemas.second.statements import is_behind, postmark, read_statement
 from tests.schemas.second.strict import instant, written
@@ -160,6 +161,17 @@ def versions(vector: Vector) -> Vector:
     return {"in_force": charter.name, "decisions": admitted.decisions, "doubtful": doubtful}
 
 
+def openings(vector: Vector) -> Vector:
+    """Work out what the first record that a station reads opens (10.7, 12.9)."""
+    received = instant(vector["received"])
+    charter = in_force(load_all(vector), received)
+    try:
+        admitted = admit(bytes.fromhex(vector["record"]), vector["topic"], 0, received, charter)
+    except Refused as refused:
+        return {"refused": str(refused)}
+    return {"opens": opens(admitted, received, charter)}
+
+
 def counterfoils(vector: Vector) -> Vector:
     """Check a counterfoil (5.4)."""
     charter = load(vector["versions"][0])
@@ -197,10 +209,9 @@ def proofs(vector: Vector) -> Vector:
 
 
 def postmarks(vector: Vector) -> Vector:
-    """Weigh a postmark and an envelope (12.8)."""
+    """Weigh a postmark and an envelope (12.8, 12.9)."""
     document, found = vector["document"].encode(), instant("2026-11-23T08:00:00.000Z")
-    believed, way = weigh(bytes.fromhex(vector["record"]), document, vector["county"], found, load_all(vector))
-    return {"believed": believed, "way": way}
+    return weigh(bytes.fromhex(vector["record"]), document, vector["county"], found, load_all(vector))
 
 
 def receipts(vector: Vector) -> Vector:
@@ -242,6 +253,7 @@ JUDGES: Mapping[str, Callable[[Vector], Vector]] = {
     "entries": entries,
     "statements": statements,
     "versions": versions,
+    "opens": openings,
     "counterfoils": counterfoils,
     "checkpoints": checkpoints,
     "proofs": proofs,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tests.schemas.second.admission import decide
@@ -10,6 +11,7 @@ from tests.schemas.second.charter import in_force
 from tests.schemas.second.envelope import pae, parse
 from tests.schemas.second.merkle import leaf, root
 from tests.schemas.second.names import read_header, source_of
+from tests.schemas.second.opened import steps
 from tests.schemas.second.statements import TYPE, read_statement
 from tests.schemas.second.strict import compact, instant
 
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 LOUDNESS = ["digest", "notice", "alarm"]
 
 
-def weigh(record: bytes, document: bytes, county: str, found: datetime, versions: Versions) -> tuple[bool, str]:
-    """Return whether a postmark is believed, and how the event reaches the county (8.6, 12.8)."""
+def weigh(record: bytes, document: bytes, county: str, found: datetime, versions: Versions) -> Json:
+    """Return whether a postmark is believed, how the event reaches the county, what is kept of it (8.6, 12.8, 12.9)."""
     envelope = parse(record)
     header = read_header(envelope.header)
     said = _believed(record, document, header, sha256(envelope.signed), versions)
@@ -30,13 +32,16 @@ def weigh(record: bytes, document: bytes, county: str, found: datetime, versions
     ways = [decide(header, county, in_force(versions, received))["way"]]
     if said is not None and county in said["decisions"]:
         ways.append(said["decisions"][county]["way"])
-    return said is not None, max(ways, key=LOUDNESS.index)
+    kept = {"steps": steps(said, county)} if said is not None and "opens" in said else {}
+    return {"believed": said is not None, "way": max(ways, key=LOUDNESS.index), **kept}
 
 
 def _believed(record: bytes, document: bytes, header: Json, name: bytes, versions: Versions) -> Json | None:
-    try:
-        said, _hash = read_statement(f"{TYPE}postmark.v1+json", document, versions)
-    except Invalid:
+    said = None
+    for kind in ("postmark.v1", "postmark.v2"):
+        with suppress(Invalid):
+            said, _hash = read_statement(f"{TYPE}{kind}+json", document, versions)
+    if said is None:
         return None
     if "refused" in said or said["record_sha256"] != sha256(record).hex():
         return None

@@ -55,7 +55,7 @@ def is_behind(header: Json, newest: Charter) -> bool:
 def postmark(
     admitted: Admitted, value: bytes, origin: Json, received: datetime, charter: Charter, seed: bytes
 ) -> bytes:
-    """Stamp an admitted record (12.1, 12.4), as a station that knows no newer version than this charter."""
+    """Stamp an admitted record as ``v1`` (12.1, 12.4), as a station that knows no newer version than this charter."""
     said: Json = {
         "record_sha256": sha256(value).hex(),
         "origin": origin,
@@ -91,6 +91,10 @@ def _is_true(value: Any) -> bool:  # noqa: ANN401 -- JSON is any
     return value is True
 
 
+def _is_second_postmark(value: Any) -> bool:  # noqa: ANN401 -- JSON is any
+    return "refused" not in value and _is_postmark(value)
+
+
 def _is_postmark(value: Any) -> bool:  # noqa: ANN401 -- JSON is any
     if "refused" in value:
         before = value.get("first", -1) < value["origin"]["offset"]
@@ -117,20 +121,38 @@ def _is_followup(value: Any) -> bool:  # noqa: ANN401 -- JSON is any
 rule_id = text(ROUTE_ID)
 origin = object_of({"cluster": words(1, 64), "topic": words(1, 249), "partition": number(0), "offset": number(0)})
 decided = object_of({"way": one_of("alarm", "notice", "digest"), "rule": rule_id})
+obligation = text(r"[a-z0-9][a-zA-Z0-9./_-]{1,200}")
+owing = {"rule": rule_id, "owes": array(code, 1, 64), "owed": array(code, 0, 64), "due": is_instant}
+about_what = {"about": ref, "thread": event_id, "period": is_period}
+_opens = object_of(owing, {**about_what, "obligation": obligation})
+_ends = object_of(
+    {**owing, "obligation": obligation, "opened": is_instant, "step": one_of("discharged", "cancelled", "not-owed")},
+    about_what,
+)
+
+
+def _is_opens(value: Any) -> bool:  # noqa: ANN401 -- JSON is any
+    return _opens(value) and ("period" not in value or "obligation" in value)
+
+
+def _is_ends(value: Any) -> bool:  # noqa: ANN401 -- JSON is any
+    return _ends(value) and bool(value.keys() & {"about", "period"})
+
+
+_always = {"record_sha256": hash_, "origin": origin, "received": is_instant, "charter": charter_name}
+_of_postmarks = {
+    "id": event_id, "hash": hash_, "decisions": map_of(code, decided, 64),
+    "clock_suspect": _is_true, "charter_behind": _is_true, "charter_stale": _is_true,
+    "refused": one_of(*REASONS), "detail": words(0, 1000), "first": number(0),
+}  # fmt: skip
 SHAPES: dict[str, tuple[Callable[[Any], bool], Callable[[Any], bool], str]] = {
-    "postmark": (
-        object_of(
-            {"record_sha256": hash_, "origin": origin, "received": is_instant, "charter": charter_name},
-            {
-                "id": event_id, "hash": hash_, "decisions": map_of(code, decided, 64),
-                "clock_suspect": _is_true, "charter_behind": _is_true, "charter_stale": _is_true,
-                "refused": one_of(*REASONS), "detail": words(0, 1000), "first": number(0),
-            },
-        ),
-        _is_postmark,
+    "postmark.v1": (object_of(_always, _of_postmarks), _is_postmark, "received"),
+    "postmark.v2": (
+        object_of({**_always, "opens": array(_is_opens, 0, 128), "ends": array(_is_ends, 0, 128)}, _of_postmarks),
+        _is_second_postmark,
         "received",
     ),
-    "manifest": (
+    "manifest.v1": (
         object_of(
             {
                 "county": code, "label": text(r"2[01][0-9]{2}Q[1-4]"), "interim": lambda value: isinstance(value, bool),
@@ -142,19 +164,17 @@ SHAPES: dict[str, tuple[Callable[[Any], bool], Callable[[Any], bool], str]] = {
         _is_manifest,
         "closed",
     ),
-    "adoption": (
+    "adoption.v1": (
         object_of({"charter": charter_name, "holds_from": is_instant, "adopted": is_instant}), _is_adoption, "adopted",
     ),
-    "followup": (
+    "followup.v1": (
         object_of(
             {
-                "obligation": text(r"[a-z0-9][a-zA-Z0-9./_-]{1,200}"), "rule": rule_id, "step": rule_id,
-                "owes": array(code, 1, 64), "owed": array(code, 0, 64), "opened": is_instant, "due": is_instant,
-                "at": is_instant, "charter": charter_name,
+                **owing, "obligation": obligation, "step": rule_id, "opened": is_instant, "at": is_instant,
+                "charter": charter_name,
             },
             {
-                "about": ref, "thread": event_id, "period": is_period, "by": ref,
-                "to_whom": one_of("duty", "second", "liaison", "leader"),
+                **about_what, "by": ref, "to_whom": one_of("duty", "second", "liaison", "leader"),
             },
         ),
         _is_followup,
@@ -176,7 +196,7 @@ def read_statement(kind: str, document: bytes, versions: Versions) -> tuple[Json
     if _document(said["payloadType"], payload, keyid, signature) != document:
         raise Invalid("not compact")
     value = strict_json(payload)
-    shape, rest, dated = SHAPES[kind.removeprefix(TYPE).removesuffix(".v1+json")]
+    shape, rest, dated = SHAPES[kind.removeprefix(TYPE).removesuffix("+json")]
     if not shape(value) or not rest(value) or compact(value) != payload:
         raise Invalid("payload")
     at = instant(value[dated])

@@ -52,5 +52,5 @@ def run(county: str, quiet: bool, passphrases: TerminalPassphrase, as_json: bool
             watchdog=watchdog,
             observer=observer,
             all_content=as_json,
-            companion=lambda inbox: make_ringer(home, inbox, bell, heard),
+            make_ringer=lambda inbox: make_ringer(home, inbox, bell, heard),
         )

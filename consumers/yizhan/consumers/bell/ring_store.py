@@ -2,8 +2,9 @@
 
 Law 4: ``(subject, step, rung)`` is unique: a ring is one row, however often it is planned.
 
-Rule 1: a ring is marked as being sent, on the disk, before it is sent, and its outcome is stored afterwards. A process
-        that dies in between leaves it ``tried``, and it is sent again: two messages about a fire are better than none.
+Rule 1: a ring is marked as being sent before it is sent, and its outcome is stored afterwards. A process that dies in
+        between leaves it ``tried``, and it is sent again: two messages about a fire are better than none. For the same
+        reason this connection does not wait for the disk: what a power cut loses is planned or sent again.
 Rule 2: whether a ring is still needed is checked in the transaction that marks it: after an acknowledgement it is not
         sent on any channel.
 Rule 3: rows hold ids and words, never content.
@@ -76,6 +77,7 @@ class RingStore(SharedStore):
         self._county = county
         if not to_read:
             self._conn.execute(f"PRAGMA wal_autocheckpoint = {LONGEST_PAGES}")
+            self._conn.execute("PRAGMA synchronous = NORMAL")  # rule 1
 
     # -- what is to ring --
 
@@ -138,9 +140,10 @@ class RingStore(SharedStore):
         before, since = written(now - older), None if last_absence is None else written(last_absence)
         known = None if last_absence is None else written(last_absence - older)
         query = (
-            "SELECT count(*) AS count, id, county, min(received) AS received FROM items"
+            "SELECT count(*) AS count, id, county, min(received) AS received FROM items"  # noqa: S608 -- our words
             " WHERE state = 'ringing' AND received < ? AND (? IS NULL OR stored > ? OR received >= ?)"
-            " AND NOT EXISTS (SELECT 1 FROM rings WHERE rings.subject = items.id AND rings.state = 'delivered')"
+            " AND NOT EXISTS (SELECT 1 FROM rings WHERE rings.subject = items.id AND rings.state = 'delivered'"
+            f" AND step <> '{FINAL_STEP}')"
         )
         row = conn.execute(query, (before, since, since, known)).fetchone()
         return MissedAlarms(row["count"], row["id"], row["county"], instant(row["received"])) if row["count"] else None
@@ -290,7 +293,8 @@ class RingStore(SharedStore):
         """Count the alarms that still wait, whose channels were all tried in vain, and that no rung heard."""
         query = (
             f"SELECT count(DISTINCT subject) FROM rings AS one WHERE {_OPEN} AND urgency IN ({_URGENT}) AND rounds > 0"  # noqa: S608
-            " AND NOT EXISTS (SELECT 1 FROM rings WHERE rings.subject = one.subject AND rings.state = 'delivered')"
+            " AND NOT EXISTS (SELECT 1 FROM rings WHERE rings.subject = one.subject AND rings.state = 'delivered'"
+            f" AND (one.step = '{FINAL_STEP}' OR rings.step <> '{FINAL_STEP}'))"
             f" AND (step IN ({_SAID_ONCE}) OR NOT EXISTS"
             " (SELECT 1 FROM items WHERE items.id = one.about AND items.state <> 'ringing'))"
         )

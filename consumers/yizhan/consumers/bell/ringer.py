@@ -31,8 +31,8 @@ from yizhan.schemas.charter import Charters
 from yizhan.schemas.i18n import get_language
 from yizhan.schemas.policy_facts import Words
 
-LOOK_SECONDS: Final = 0.1
-"""How long a stored alarm waits for the bell. Short: the disk's cache is asked more often."""
+LOOK_SECONDS: Final = 0.5
+"""How late a reminder may be; a stored alarm wakes the bell at once (``Ringer.wake``)."""
 MEASURE_SECONDS: Final = 1.0
 MOST_AT_ONCE: Final = 16
 """Alarms that are sent at once."""
@@ -82,13 +82,19 @@ class Ringer(WorkerThread):
         self._rungs: set[str] = set()
         self._lock = threading.Lock()
         self._measure_due = 0.0
+        self._woken = threading.Event()
 
     def work(self) -> None:
         """Plan and ring until asked to stop."""
         while not self._over.is_set():
             self.step()
             self.went_well()
-            self._over.wait(LOOK_SECONDS)
+            self._woken.wait(LOOK_SECONDS)
+            self._woken.clear()
+
+    def wake(self) -> None:
+        """Look at once for what is to be rung; from any thread."""
+        self._woken.set()
 
     def step(self) -> None:
         """Plan and start what is due now; messages are sent in other threads."""
@@ -129,6 +135,8 @@ class Ringer(WorkerThread):
 
     def end(self) -> None:
         """Stop after the messages that are being sent; see rule 3."""
+        self._over.set()
+        self.wake()
         super().end()
         self.settle()
         self.store.close()

@@ -24,13 +24,15 @@ from yizhan.ledger.audit.evidence import EventRecord, Evidence
 from yizhan.ledger.audit.obligations import ended, rule_of
 from yizhan.runtime import access_log
 from yizhan.schemas import topics
-from yizhan.schemas.header import Header
+from yizhan.schemas.header import Header, Ref
+from yizhan.schemas.obligation_events import Event
 from yizhan.schemas.obligation_steps import NOT_OWED, OVERDUE
 from yizhan.schemas.payloads.table import ASSISTANCE_REQUEST, HOTSPOT, INTELLIGENCE_REPORT, LIFE_AT_STAKE
 from yizhan.schemas.policy import Policy, Way, decide
 from yizhan.schemas.timestamps import instant, written
 
 if TYPE_CHECKING:
+    from yizhan.ledger.audit.logged import Marked
     from yizhan.schemas.charter import Charters
     from yizhan.schemas.policy_facts import Words
 
@@ -111,18 +113,12 @@ def find(evidence: Evidence, charters: Charters, hotspots: Iterable[ReportableHo
         charters: versions with keys and rules.
         hotspots: detections of a satellite file that each county had to report.
     """
-    now = evidence.logged.checkpoint.at
-    found = [
-        finding
-        for event in evidence.human_events()
-        for finding in (
-            *_timely(evidence, event, charters, now),
-            *_keys(event, charters),
-            *_decisions(event, charters),
-        )
-    ]
-    stated = set(_stated(evidence))
-    found = [each for each in found if (each.id, each.county, each.rule) not in stated]
+    now, stated = evidence.logged.checkpoint.at, set(_stated(evidence))
+    found = list[Finding]()
+    for event in evidence.human_events():
+        measured = _timely(evidence, event, charters, now)
+        found += [each for each in measured if (each.id, each.county, each.rule) not in stated]
+        found += [*_keys(event, charters), *_decisions(event, charters)]
     found += _owed(evidence, charters, now)
     found += [*_refused(evidence), *_contradictions(evidence), *_asides(evidence), *_journals(evidence)]
     found += _missing(evidence, hotspots)
@@ -299,6 +295,19 @@ def _decisions(event: EventRecord, charters: Charters) -> Iterator[Finding]:
             detail = f"{recipient}: {decision.way.value} {decision.rule} ≠ {again.way.value} {again.rule}"
             at, place = marked.mark.received, marked.place
             yield Finding(FindingKind.DECISION_DIFFERS, event.county, at, event.id, place, decision.rule, detail=detail)
+    yield from _unfounded(event, header, marked, charters)
+
+
+def _unfounded(event: EventRecord, header: Header, marked: Marked, charters: Charters) -> Iterator[Finding]:
+    """Yield what a postmark says that its event opens or ends, and that rule and policy do not give."""
+    mark = marked.mark
+    ways = {code: decided.way.value for code, decided in (mark.decisions or {}).items()}
+    observed = Event(header, Ref(id=event.id, hash=event.hash), ways, mark.made, charters.in_force(mark.made))
+    for each in mark.steps():
+        if not observed.gives(each):
+            detail = f"{each.obligation}: {each.step}"
+            kind, at = FindingKind.DECISION_DIFFERS, mark.received
+            yield Finding(kind, event.county, at, event.id, marked.place, each.rule, detail=detail)
 
 
 def _refused(evidence: Evidence) -> Iterator[Finding]:
@@ -318,6 +327,10 @@ def _contradictions(evidence: Evidence) -> Iterator[Finding]:
                 detail = f"{other.mark.hash} ≠ {marks[0].mark.hash} ({marks[0].place})"
                 county = id[:6]
                 yield Finding(FindingKind.CONTRADICTION, county, other.mark.received, id, other.place, detail=detail)
+    for first, second in evidence.logged.owed.contradictions:
+        said = second.followup
+        detail = f"{said.obligation}: {said.step} ({first.place})"
+        yield Finding(FindingKind.CONTRADICTION, said.owes[0], said.at, None, second.place, said.rule, detail=detail)
 
 
 def _asides(evidence: Evidence) -> Iterator[Finding]:

@@ -86,8 +86,10 @@ class Logged:
         place = len(self.entries)
         self.entries[entry_of(statement)] = place
         kind = dsse.unverified_type(statement)
-        if kind == postmark.CONTENT_TYPE:
+        if kind in postmark.CONTENT_TYPES:
             mark = read_dated(Postmark, statement, charters)[0]
+            for step in mark.steps():
+                self.owed.add(place, step)
             if mark.id is None:
                 self.refusals.append(Marked(place, mark))
             else:

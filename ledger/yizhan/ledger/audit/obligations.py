@@ -1,8 +1,9 @@
-"""The log's statements about obligations: opened, reminded, overdue, ended, each with its place.
+"""What the log says about obligations: opened, reminded, overdue, ended, each with its place.
 
 Law 5: an obligation's rule, and the clause behind it, are those of the charter that the statement names.
 
-Rule 1: the first statement of a step counts; another one is a contradiction of the log, and reported there.
+Rule 1: a step is said by an event's postmark, by a statement of its own, or by both alike. The first counts; one that
+        says something else is a contradiction.
 Rule 2: nothing here decides what is owed: missing statements of the station are found by measuring (``findings``).
 """
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LoggedStep:
-    """A followup and its place in the log."""
+    """A step and its place in the log: that of the postmark or of the statement that says it."""
 
     place: int
     followup: Followup
@@ -33,14 +34,22 @@ class LoggedStep:
 
 @dataclass
 class LoggedObligations:
-    """Every followup of a log, indexed by its obligation and by the events that it names."""
+    """Every step of a log, indexed by its obligation and by the events that it names."""
 
     by_name: dict[str, list[LoggedStep]] = field(default_factory=lambda: defaultdict(list))
     by_event: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    contradictions: list[tuple[LoggedStep, LoggedStep]] = field(default_factory=list)
+    """The first step, and another one that says something else."""
 
     def add(self, place: int, followup: Followup) -> None:
-        """Add the next followup of the log."""
-        self.by_name[followup.obligation].append(LoggedStep(place, followup))
+        """Add the next step of the log."""
+        known = self.by_name[followup.obligation]
+        for each in known:
+            if each.followup.step == followup.step:
+                if each.followup != followup and followup.step != NOT_OWED:
+                    self.contradictions.append((each, LoggedStep(place, followup)))
+                return
+        known.append(LoggedStep(place, followup))
         named = {ref.id for ref in (followup.about, followup.by) if ref is not None}
         for event_id in named | {followup.obligation.rpartition("/")[2]}:
             self.by_event[event_id].add(followup.obligation)

@@ -72,18 +72,18 @@ def read(type: str, data: bytes) -> ReadPayload:
     row = TYPES.get(type)
     if row is None:
         return ReadPayload(type, None, raw, problems=(("", UNKNOWN_TYPE),))
-    known, unknown = raw, list[str]()
+    known, written, unknown = raw, data, list[str]()
     # Every round but the last drops an unknown field, so this ends.
     while True:
         try:
-            model = row.model.model_validate_json(strictjson.dumps(known))
+            model = row.model.model_validate_json(written)
         except ValidationError as error:
             extra = [one["loc"] for one in error.errors(include_url=False) if one["type"] == "extra_forbidden"]
             fewer = _without(known, extra)
             if fewer == known:
                 return ReadPayload(type, None, raw, tuple(unknown), tuple(islice(faults(error), MAX_PROBLEMS)))
             unknown += [".".join(map(str, path)) for path in extra]
-            known = fewer
+            known, written = fewer, strictjson.dumps(fewer)
         else:
             return ReadPayload(type, model, raw, tuple(unknown))
 
