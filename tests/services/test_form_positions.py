@@ -85,7 +85,7 @@ def test_the_distance_and_the_counties_follow_the_position(home: Home, store: Dr
     assert NoteKind.FOLLOWED in move(form, FAR_INSIDE)
     assert "border" not in store.get(form.n).content["payload"]
     assert "touches" not in store.get(form.n).content
-    assert doubts(home, form) == {Doubt.RINGS_NOWHERE}
+    assert doubts(home, form) == {Doubt.TOUCHES_NOBODY}
 
 
 def test_what_a_person_wrote_stays_and_is_doubted(home: Home, store: DraftStore) -> None:

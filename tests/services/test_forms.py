@@ -293,7 +293,7 @@ def draft(kind: str, **attributes: Any) -> dict[str, Any]:  # noqa: ANN401 -- of
         (draft(FIRE, stage="first", priority="routine"), (Doubt.TOUCHES_NOBODY,)),
         (draft(FIRE, stage="first", priority="routine", touches=[QINGYUAN]), ()),
         (draft(CRIME, priority="routine"), ()),
-        (draft(CONSULTATION, stage="first", priority="urgent"), ()),
+        (draft(CONSULTATION, stage="final", priority="urgent"), ()),
         (draft(PATROL_PLAN, priority="urgent"), ()),
     ],
     ids=["at once", "touched", "quarter", "meeting", "plan"],
