@@ -128,7 +128,11 @@ def test_an_alarm_that_is_over_is_not_handed_over(yizhan: Run, home: Path, stati
     officers = {each: {"name": "李四", "badge": "654321"} for each in ("reviewed_by", "signed_off_by")}
     for part in (None, over) if final else (None,):
         if part is not None:
-            publish(yizhan, SHOUNING, part | {"payload": FIRE["payload"] | officers | {"summary": "明火已扑灭"}})
+            publish(
+                yizhan,
+                SHOUNING,
+                part | {"payload": FIRE["payload"] | officers | {"state": "明火扑灭", "summary": "明火已扑灭"}},
+            )
         station.carry(SHOUNING)
         station.deliver(QINGYUAN)
     for item in hand_over(Home(home), QINGYUAN, ACTOR, utc_now()).ringing:
@@ -146,7 +150,9 @@ def test_a_fire_whose_final_report_was_taken_back_is_handed_over(
     (fire,) = publish(yizhan, SHOUNING, FIRE)
     report = {key: value for key, value in FIRE.items() if key != "external_ref"} | {"subject": fire}
     officers = {each: {"name": "李四", "badge": "654321"} for each in ("reviewed_by", "signed_off_by")}
-    content = {key: value for key, value in FIRE["payload"].items() if key != "external_ref"} | officers
+    content = (
+        {key: value for key, value in FIRE["payload"].items() if key != "external_ref"} | officers | {"state": "看守"}
+    )
     (final,) = publish(yizhan, SHOUNING, report | {"stage": "final", "payload": content})
     stage = {"withdraws": "final", "supersedes": "update"}[how]
     publish(yizhan, SHOUNING, report | {"stage": stage, how: {"id": final}, "payload": content})
@@ -179,7 +185,9 @@ def test_a_letter_is_handed_over_until_it_is_answered_and_an_own_fire_until_its_
     )  # fmt: skip
     yizhan("reply", letter.id, "还在烧", "--county", SHOUNING, "--name", "张三", "--badge", "123456")
     officers = {each: {"name": "李四", "badge": "654321"} for each in ("reviewed_by", "signed_off_by")}
-    content = {key: value for key, value in FIRE["payload"].items() if key != "external_ref"} | officers
+    content = (
+        {key: value for key, value in FIRE["payload"].items() if key != "external_ref"} | officers | {"state": "看守"}
+    )
     over = {key: value for key, value in FIRE.items() if key != "external_ref"} | {"stage": "final", "subject": fire}
     (final,) = publish(yizhan, SHOUNING, over | {"payload": content})
     found = hand_over(Home(home), SHOUNING, ACTOR, utc_now())

@@ -60,7 +60,8 @@ def test_a_fire_from_its_first_report_to_its_end_is_one_story_on_both_sides(stat
     later = {name: value for name, value in later.items() if value is not None}
     (update,) = publish(yizhan, SHOUNING, later | {"stage": "update"})
     (correction,) = publish(yizhan, SHOUNING, later | {"stage": "update", "supersedes": {"id": update}})
-    (final,) = publish(yizhan, SHOUNING, later | {"stage": "final"})
+    over = later["payload"] | {"state": "看守"}
+    (final,) = publish(yizhan, SHOUNING, later | {"stage": "final", "payload": over})
     exchange(station)
     told = {}
     for county, start in ((SHOUNING, correction), (QINGYUAN, answer)):

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from openpyxl import load_workbook
 
-from tests.producers.table_cases import FIRE, as_row, book, computed, draft, read, saved, told
+from tests.producers.table_cases import CRIME, FIRE, as_row, book, computed, draft, read, saved, told
 from yizhan.producers.columns import (
     column_letters,
 )
@@ -33,6 +33,16 @@ def test_bad_cells_are_named_by_row_column_and_heading_and_good_rows_go() -> Non
     assert said[0].startswith(f"t:3: {column_letters(list(row).index('火势状态'))} 火势状态: 应为")
     assert "得到 '很大'" in said[0]
     assert "死亡人数: 应为整数" in said[1]
+
+
+def test_a_fault_between_columns_is_named_by_its_column() -> None:
+    """A criminal case without its charge: the empty column, by letter and heading, without words of the JSON."""
+    row = as_row(draft(CRIME)) | {"案件性质": "刑事", "罪名": None}
+    _problems, (found,) = read(book(row), CRIME)
+    assert told(found) == [f"t:2: {column_letters(list(row).index('罪名'))} 罪名: 刑事案件应写明罪名"]
+    bare = {heading: value for heading, value in row.items() if heading != "罪名"}
+    _problems, (found,) = read(book(bare), CRIME)
+    assert told(found) == ["t:2: 罪名: 刑事案件应写明罪名"]
 
 
 def test_merged_cells_are_named_with_their_range() -> None:

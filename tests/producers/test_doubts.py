@@ -9,7 +9,7 @@ import pytest
 
 from tests.schemas.payloads.examples import CRIME, FIRE
 from tests.world.simulator import World
-from yizhan.producers.doubts import Doubt, Sender, judge, other_grade, with_marks
+from yizhan.producers.doubts import HOLDING, Doubt, Sender, judge, other_grade, with_marks
 from yizhan.producers.drafts import Draft, parse_draft
 from yizhan.producers.geography import sample_outlines
 from yizhan.schemas import strictjson
@@ -69,6 +69,8 @@ def test_a_grade_that_contradicts_the_figures_is_asked_about(
         (at(121.9, 27.0), Doubt.NOWHERE),
         (at(27.61, 11.9), Doubt.NOWHERE),
         (at(119.06, 27.62), Doubt.OTHER_COUNTY),
+        (at(119.3261, 27.4783), Doubt.OTHER_COUNTY),
+        (at(119.3261, 27.4783, accuracy_m=400), None),
         (at(119.06, 27.62, accuracy_m=200_000), None),
         (at(119.06, 27.62, county="110101"), None),
         ({"county": "350924"}, None),
@@ -77,7 +79,39 @@ def test_a_grade_that_contradicts_the_figures_is_asked_about(
 def test_a_position_in_the_sea_or_in_another_county_is_asked_about(place: dict[str, Any], doubt: Doubt | None) -> None:
     """A position in the sea or in another county raises a doubt, unless its error covers the difference."""
     wanted = {Doubt.ELSEWHERE} if place["county"] != "350924" else set()
-    assert set(found(fire(place=place))) == ({doubt} if doubt else set()) | wanted
+    assert set(found(fire(place=place, border=None, crossing="烧出"))) == ({doubt} if doubt else set()) | wanted
+
+
+def test_a_fire_beyond_the_border_has_crossed_it() -> None:
+    """A fire that crossed nothing, by its report, in another county: both are doubted, and the county is named."""
+    judged = judge(fire(place=at(119.06, 27.62)), SENDER)
+    assert set(judged.doubts) == {Doubt.OTHER_COUNTY, Doubt.CROSSED}
+    assert judged.there == "331126"
+
+
+@pytest.mark.parametrize(("metres", "doubts"), [(800, ()), (1100, ()), (285, (Doubt.BORDER,)), (0, (Doubt.BORDER,))])
+def test_a_distance_that_is_not_the_positions_is_asked_about(metres: float, doubts: tuple[Doubt, ...]) -> None:
+    """815 m from the border by the outlines: what was measured may differ by their error, no more."""
+    assert found(fire(border={"distance_m": metres})) == doubts
+
+
+@pytest.mark.parametrize(
+    ("stage", "state", "doubts"),
+    [
+        ("final", "燃烧", {Doubt.STILL_BURNING}),
+        ("final", "控制", {Doubt.STILL_BURNING}),
+        ("final", "明火扑灭", set()),
+        ("final", "余火清理", set()),
+        ("final", "看守", set()),
+        ("update", "燃烧", set()),
+        ("first", "燃烧", set()),
+    ],
+)
+def test_a_final_report_of_a_fire_that_burns_is_asked_about(stage: str, state: str, doubts: set[Doubt]) -> None:
+    """A fire ends when its flames are out; until then a final report waits for a person's yes."""
+    draft = fire(state=state).model_copy(update={"stage": stage})
+    assert {Doubt.STILL_BURNING} & set(found(draft)) == doubts
+    assert Doubt.STILL_BURNING in HOLDING
 
 
 @pytest.mark.parametrize("field", ["occurred_at", "started_at", "found_at"])

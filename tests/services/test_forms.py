@@ -293,8 +293,10 @@ def draft(kind: str, **attributes: Any) -> dict[str, Any]:  # noqa: ANN401 -- of
         (draft(FIRE, stage="first", priority="routine"), (Doubt.TOUCHES_NOBODY,)),
         (draft(FIRE, stage="first", priority="routine", touches=[QINGYUAN]), ()),
         (draft(CRIME, priority="routine"), ()),
+        (draft(CONSULTATION, stage="final", priority="urgent"), ()),
+        (draft(PATROL_PLAN, priority="urgent"), ()),
     ],
-    ids=["at once", "touched", "quarter"],
+    ids=["at once", "touched", "quarter", "meeting", "plan"],
 )
 def test_that_nobody_is_touched_is_a_doubt_where_it_goes_at_once(
     home: Home, content: dict[str, Any], doubts: tuple[Doubt, ...]
@@ -307,7 +309,8 @@ def test_positions_are_compared_with_the_outlines_of_the_alliance(home: Home, fo
     """The setting names a file: by its outlines the point is in the other county; by the sample's it is in ours."""
     place = {"county": SHOUNING, "position": {"coordinates": NEAR_QINGYUAN, "accuracy_m": 50}}
     content = draft(FIRE, stage="first", touches=[QINGYUAN])
-    parsed = parse_draft(content | {"payload": content["payload"] | {"place": place}})
+    payload = {name: value for name, value in content["payload"].items() if name != "border"}
+    parsed = parse_draft(content | {"payload": payload | {"place": place, "crossing": "烧出"}})
     assert judge_draft(home, SHOUNING, parsed).doubts == ()
 
     def square(code: str, west: float, south: float) -> dict[str, Any]:

@@ -21,13 +21,13 @@ from yizhan.bulletin import aggregates
 from yizhan.bulletin.matters import Matter, Replacements, matters, ordered, standing
 from yizhan.bulletin.quarter_events import QuarterEvent, QuarterObligation
 from yizhan.schemas.merkle import leaf_hash, root
+from yizhan.schemas.payloads.forest_fire import FIRE_OUT
 from yizhan.schemas.payloads.table import NEVER_COUNTED, Counted
 from yizhan.schemas.policy import Way
 from yizhan.schemas.quarters import Quarter
 
 FORM: Final = "yizhan.figures.v1"
 TYPICAL: Final = 3
-_FIRE_OUT: Final = frozenset({"明火扑灭", "余火清理", "看守"})
 _NO_GRADE: Final = 9
 COMPARED: Final = (
     "letters",
@@ -236,7 +236,7 @@ def _unfinished(matter: Matter, answered: Collection[str]) -> tuple[str, str]:
         return "", ""
     unfinished = latest.stage != "final"
     why = {
-        Counted.FIRES: ("burning", latest.source, unfinished and raw.get("state") not in _FIRE_OUT),
+        Counted.FIRES: ("burning", latest.source, unfinished and raw.get("state") not in FIRE_OUT),
         Counted.REPORTS: (
             "no_feedback",
             partner,

@@ -17,7 +17,7 @@ from yizhan.services.labels import type_name
 _SHOWN: Final = 40
 _QUESTIONS: Final = {"stage": "what", "certainty": "what", "subject": "what", "worse": "what", "priority": "how_bad"}
 """Header attribute → the question that it was answered by."""
-_NO_QUESTION: Final = frozenset({"border", "grade_basis"})
+_NO_QUESTION: Final = frozenset({"grade_basis"})
 Row = tuple[str, str, str]
 """Question, title, value."""
 
@@ -61,8 +61,12 @@ def _rows(type: str, content: Mapping[str, Any], members: Mapping[str, str]) -> 
     found: list[Row] = []
     for field in forms.header_form():
         if (value := content.get(field.name)) is not None:
-            text = str(value) if isinstance(value, dict) else form_values.format_value(field, value, members)
+            text = (
+                str(value.get("id", "")) if isinstance(value, dict) else form_values.format_value(field, value, members)
+            )
             found.append((_QUESTIONS.get(field.name, field.name), _(field.title), text))
+    if content.get("touches") is None and not {"reply_to", "supersedes", "withdraws"} & content.keys():
+        found.append(("touches", _("涉及的县"), _("没有填")))
     if "subject" in content:
         found.append(("what", _("所属事件"), str(content["subject"])))
     for shown in lines(ReadPayload(type, None, content.get("payload", {}))):

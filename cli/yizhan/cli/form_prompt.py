@@ -12,14 +12,16 @@ from typing import Final
 import click
 
 from yizhan.cli.accepted_view import show_sent_draft
+from yizhan.cli.asking import ask
 from yizhan.cli.draft_view import fault_sentence, show_draft
 from yizhan.cli.output import say
 from yizhan.cli.screen import progress
+from yizhan.producers.drafts import Draft
 from yizhan.producers.forms import FieldKind
 from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
 from yizhan.schemas.invisible import escaped
 from yizhan.services.attachments import total_bytes
-from yizhan.services.doubts import doubt_sentences
+from yizhan.services.doubts import doubt_sentences, goes_unasked
 from yizhan.services.drafts import DraftFault, check_draft, drop_draft, judge_draft, open_form, send_draft
 from yizhan.services.form_questions import NoteKind, Question
 from yizhan.services.forms import Form
@@ -95,6 +97,9 @@ _NOTES: Final[Mapping[NoteKind, str]] = {
     NoteKind.REQUIRED: marked("这一项必填"),
     NoteKind.NOTHING_EARLIER: marked("本县没有发过这一类的事件，按独立的一件发出"),
     NoteKind.BORDER: marked("距 {member} 界约 {metres:.0f} 米，方位 {bearing:.0f} 度"),
+    NoteKind.ELSEWHERE: marked("按县界图，坐标在 {member} 境内；请核对坐标、县和越界情况"),
+    NoteKind.FOLLOWED: marked("坐标改了，距界情况和涉及的县已随之重算；涉及的县：{members}"),
+    NoteKind.TOUCHES_STAY: marked("涉及的县是自己填的（{members}），没有随坐标改；请核对"),
     NoteKind.CONVERTED: marked("换算为 WGS84：{points}"),
     NoteKind.GRADE_BASIS: "{text}",
     NoteKind.ATTACHED: marked("附件 {number}：{name}，{size} 字节"),
@@ -112,14 +117,18 @@ def _say_notes(form: Form) -> None:
             facts["title"] = _(title)
         if "member" in facts:
             facts["member"] = form.context.members.get(str(facts["member"]), facts["member"])
+        if "members" in facts:
+            facts["members"] = join_list(form.context.members.get(each, each) for each in facts["members"]) or _("无")
         if "points" in facts:
             facts["points"] = "; ".join(f"{x},{y}" for x, y in facts["points"])
         say(_(_NOTES[note.kind]).format(**facts))
 
 
-def _say_needs(*, required: Sequence[str], perhaps: Sequence[str], files: bool) -> None:
+def _say_needs(*, required: Sequence[str], later: Sequence[str], perhaps: Sequence[str], files: bool) -> None:
     """Say before the first question what an officer should have at hand."""
     say(_("本表必填：{titles}").format(titles=join_list(_(each) for each in required)))
+    if later:
+        say(_("续报、终报还必填：{titles}").format(titles=join_list(_(each) for each in later)))
     if perhaps:
         say(_("有的还要：{titles}；缺了发不出去").format(titles=join_list(_(each) for each in perhaps)))
     if files:
@@ -141,7 +150,7 @@ def _finish(home: Home, form: Form, passphrases: PassphraseSource) -> None:
         for sentence in problems if draft is None else doubt_sentences(home, judge_draft(home, county, draft)):
             say(sentence)
         word = _decision(sendable=draft is not None)
-        if word == "y" and draft is not None:
+        if word == "y" and draft is not None and _insists(home, county, draft):
             with progress(_("密封附件"), total_bytes(form.files)) as bar:
                 sent = send_draft(home, county, form.n, passphrases, form.files, bar, confirmed=True)
             show_sent_draft(home, sent, as_json=False)
@@ -152,6 +161,11 @@ def _finish(home: Home, form: Form, passphrases: PassphraseSource) -> None:
         say(_("草稿 {n} 已丢弃").format(n=form.n))
     else:
         say(_(_STORED).format(n=form.n, county=county))
+
+
+def _insists(home: Home, county: str, draft: Draft) -> bool:
+    """Ask once more where a doubt is one that must be answered (``producers.doubts`` HOLDING)."""
+    return goes_unasked(judge_draft(home, county, draft), forced=False) or ask(_("仍要发出吗？"))
 
 
 def _change(form: Form, word: str, faults: tuple[DraftFault, ...], order: list[str]) -> None:
@@ -165,7 +179,7 @@ def _change(form: Form, word: str, faults: tuple[DraftFault, ...], order: list[s
             _ask(form, name)
     elif word.isdecimal() and 1 <= int(word) <= len(order):
         _ask(form, order[int(word) - 1])
-    elif word not in {"s", "d"}:
+    elif word not in {"s", "d", "y"} or faults:
         say(_("请输入所列的字母，或 1 到 {count} 的题号").format(count=len(order)))
 
 

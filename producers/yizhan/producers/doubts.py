@@ -4,6 +4,7 @@ Rule 1: pure: the draft and its ``Sender`` (county, charter, time, outlines) dec
         file, a form, a table, a satellite or a CAP message.
 Rule 2: an answer, a correction or a withdrawal is never doubted for where it goes: it goes where its original went.
 Rule 3: that an event touches no recipient is a doubt only where it would go at once; in a quarterly digest it may.
+        What reports nothing that happened (a plan, a meeting, a bulletin) concerns whom it is sent to.
         A fire or a disaster that would ring nowhere always is one. Who writes that it touches nobody (无, an empty
         list) has said so, and is not asked.
 Rule 4: what is doubtful in the content and goes nevertheless is marked in the payload, so that its reader knows.
@@ -28,6 +29,7 @@ from yizhan.schemas.grades import Proposal, propose_grade
 from yizhan.schemas.header import NOTICE, Header
 from yizhan.schemas.payloads.common import Ask, Mark
 from yizhan.schemas.payloads.dispute_case import Risk
+from yizhan.schemas.payloads.forest_fire import FIRE_OUT, Crossing
 from yizhan.schemas.payloads.table import DISPUTE, FOREST_FIRE, LIFE_AT_STAKE, TYPES
 from yizhan.schemas.policy import Way, decide
 from yizhan.schemas.timestamps import written
@@ -38,8 +40,10 @@ if TYPE_CHECKING:
 
 _PAST: Final = ("occurred_at", "started_at", "found_at", "detected_at", "filed_at")
 """Fields of payloads that hold times of past events."""
-OUTLINE_ERROR_M: Final = 300.0
-"""How far a position may lie outside its county before anybody asks: twice the error of simplified outlines."""
+OUTLINE_ERROR_M: Final = 150.0
+"""The error of simplified outlines: a position may lie so far in another county before anybody asks."""
+NOWHERE_M: Final = 2 * OUTLINE_ERROR_M
+"""How far a position may lie from its county, in none: between two outlines, each with its error."""
 
 
 class Doubt(StrEnum):
@@ -57,6 +61,12 @@ class Doubt(StrEnum):
     """The position is in no county that has an outline: in the sea, or mistyped."""
     OTHER_COUNTY = "other_county"
     """The position is in another county than the one named."""
+    CROSSED = "crossed"
+    """A fire that did not cross the border, by its report, with a position in another county than the one named."""
+    BORDER = "border"
+    """The distance to the border is not that of the position."""
+    STILL_BURNING = "still_burning"
+    """A final report of a fire that is not out: its recipient would stop waiting for more."""
     NO_UNIT = "no_unit"
     """A quantity without a unit."""
     UNKNOWN_COUNTY = "unknown_county"
@@ -79,7 +89,7 @@ MARKS: Final = MappingProxyType(
     }
 )
 """Doubt about the content → mark in the payload for its reader (rule 4)."""
-HOLDING: Final = frozenset({Doubt.RINGS_NOWHERE})
+HOLDING: Final = frozenset({Doubt.RINGS_NOWHERE, Doubt.STILL_BURNING})
 """Doubts that keep an event back where there is no person to be asked."""
 _ROUTED_BY: Final = ("type", "status", "priority", "grade", "certainty", "touches", "stage", "worse", "wants", "period")
 
@@ -110,13 +120,16 @@ class Judgement:
     """What the law's figures propose where the grade says something else."""
     strangers: tuple[tuple[str, str | None], ...] = ()
     """Counties that it names and that are no members, each with the member that was probably meant."""
+    there: str | None = None
+    """The other county that the position is in."""
 
 
 def judge(draft: Draft, sender: Sender) -> Judgement:
     """Return which doubts a draft raises where ``sender`` would send it."""
     found = tuple(_doubts(draft, sender))
     strangers = tuple((code, probably_meant(code, sender.charter.members)) for code in _strangers(draft, sender))
-    return Judgement(with_marks(draft, found), found, county_of(draft), other_grade(draft), strangers)
+    there = _other_county(draft, sender) if Doubt.OTHER_COUNTY in found else None
+    return Judgement(with_marks(draft, found), found, county_of(draft), other_grade(draft), strangers, there)
 
 
 def _strangers(draft: Draft, sender: Sender) -> list[str]:
@@ -131,8 +144,10 @@ def _doubts(draft: Draft, sender: Sender) -> Iterator[Doubt]:
         yield from _of_address(draft, sender)
     if _strangers(draft, sender):
         yield Doubt.UNKNOWN_COUNTY
-    if draft.stage in {"update", "final"} and draft.type in LIFE_AT_STAKE and not _goes_on(draft, sender):
+    if draft.stage in {"update", "final"} and draft.type in LIFE_AT_STAKE and not _continues_known(draft, sender):
         yield Doubt.NO_FIRST_REPORT
+    if draft.withdraws is None and not_over(draft.type, draft.stage, draft.payload):
+        yield Doubt.STILL_BURNING
     yield from _of_content(draft, sender)
 
 
@@ -143,7 +158,7 @@ def _of_address(draft: Draft, sender: Sender) -> Iterator[Doubt]:
     first = draft.stage in {None, "first"} and draft.status == "Actual"
     if draft.type in LIFE_AT_STAKE and first and draft.touches != () and ways is not None and Way.ALARM not in ways:
         yield Doubt.RINGS_NOWHERE
-    elif draft.touches != () and not recipients & set(draft.touches or ()) and at_once:
+    elif draft.touches != () and not recipients & set(draft.touches or ()) and at_once and TYPES[draft.type].happens:
         yield Doubt.TOUCHES_NOBODY
     if draft.type == DISPUTE and not at_once and _is_hot(draft.payload):
         yield Doubt.WAITS_FOR_QUARTER
@@ -158,7 +173,7 @@ def _is_hot(payload: Mapping[str, Any]) -> bool:
     return risk or (isinstance(asked, list | tuple) and Ask.REPLY.value in asked)
 
 
-def _goes_on(draft: Draft, sender: Sender) -> bool:
+def _continues_known(draft: Draft, sender: Sender) -> bool:
     """Return whether the report that a draft continues is known; the outbox resolves an ``external_ref``."""
     if draft.supersedes is not None or draft.withdraws is not None:
         return True
@@ -199,7 +214,7 @@ def _of_content(draft: Draft, sender: Sender) -> Iterator[Doubt]:
         yield Doubt.GRADE
     if any(time - sender.now > CLOCK_TOLERANCE for time in _past_times(draft)):
         yield Doubt.FUTURE
-    yield from _of_position(draft.payload.get("place"), sender.outlines)
+    yield from _of_position(draft, sender)
     if any(one.get("unit") is None for name in ("objects", "seized") for one in _objects(draft.payload.get(name))):
         yield Doubt.NO_UNIT
 
@@ -224,18 +239,57 @@ def _past_times(draft: Draft) -> Iterator[datetime]:
                 yield time
 
 
-def _of_position(place: Any, outlines: Callable[[], Outlines | None]) -> Iterator[Doubt]:  # noqa: ANN401 -- JSON is any
-    """Yield what is doubtful about a place's position compared with the county that it names."""
+def not_over(type: str, stage: str | None, payload: Mapping[str, Any]) -> str | None:
+    """Return the field by which a final report says that it is not over: a fire that burns, or is only contained.
+
+    A fire is over once its flames are out; what is cleared and watched afterwards is part of the end.
+    """
+    burns = type == FOREST_FIRE and "state" in payload and payload["state"] not in FIRE_OUT
+    return "state" if burns and stage == "final" else None
+
+
+def _of_position(draft: Draft, sender: Sender) -> Iterator[Doubt]:
+    """Yield what is doubtful about a position, compared with the county and the distance that the draft names."""
+    found = _located(draft, sender)
+    if found is None:
+        return
+    shapes, (longitude, latitude), error_m = found
+    metres = shapes.distance(longitude, latitude, str(county_of(draft)))[0] * 1000
+    border = draft.payload.get("border")
+    if shapes.county_at(longitude, latitude) is None and metres > max(NOWHERE_M, error_m):
+        yield Doubt.NOWHERE
+    elif shapes.county_at(longitude, latitude) is not None and metres > max(OUTLINE_ERROR_M, error_m):
+        yield Doubt.OTHER_COUNTY
+        if draft.type == FOREST_FIRE and draft.payload.get("crossing") == Crossing.NONE:
+            yield Doubt.CROSSED
+    elif isinstance(border, Mapping) and _other_distance(border["distance_m"], found, sender):
+        yield Doubt.BORDER
+
+
+def _located(draft: Draft, sender: Sender) -> tuple[Outlines, tuple[float, float], float] | None:
+    """Return the outlines, a draft's position and its error in metres; None where there is nothing to compare."""
+    place = draft.payload.get("place")
     position = place.get("position") if isinstance(place, Mapping) else None
     if not isinstance(position, Mapping):
-        return
-    shapes, (longitude, latitude) = outlines(), position["coordinates"]
-    county = str(place["county"])
-    if shapes is None or county not in shapes.codes:
-        return
-    tolerance = max(OUTLINE_ERROR_M, position.get("accuracy_m") or 0.0) / 1000
-    if shapes.distance(longitude, latitude, county)[0] > tolerance:
-        yield Doubt.NOWHERE if shapes.county_at(longitude, latitude) is None else Doubt.OTHER_COUNTY
+        return None
+    shapes, (longitude, latitude) = sender.outlines(), position["coordinates"]
+    if shapes is None or str(place["county"]) not in shapes.codes:
+        return None
+    return shapes, (longitude, latitude), position.get("accuracy_m") or 0.0
+
+
+def _other_distance(metres: float, found: tuple[Outlines, tuple[float, float], float], sender: Sender) -> bool:
+    """Return whether no other member's territory is so far from a position as its report says."""
+    shapes, point, error_m = found
+    others = [code for code in shapes.codes if code in sender.charter.members and code != sender.county]
+    distances = [shapes.distance(*point, code)[0] * 1000 for code in others]
+    return bool(distances) and min(abs(each - metres) for each in distances) > max(NOWHERE_M, error_m, metres / 10)
+
+
+def _other_county(draft: Draft, sender: Sender) -> str | None:
+    """Return the county that a position is in, by the outlines."""
+    found = _located(draft, sender)
+    return None if found is None else found[0].county_at(*found[1])
 
 
 def _objects(value: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401 -- JSON is any

@@ -112,6 +112,8 @@ def _chosen(field: Field, text: str, *, numbered: bool) -> str:
     for listed in CODES.values():
         if (entry := listed.find(text)) and any(entry.value == choice.value for choice in field.choices):
             return entry.value
+    if len(pieces := _CHOICE_SEPARATORS.split(text)) > 1 and numbered:
+        raise AnswerInvalid(marked("这一题只能选一项；得到 {count} 项：{got}"), count=len(pieces), got=text[:60])
     raise _wrong(field, text)
 
 

@@ -81,6 +81,24 @@ class AllianceMap:
         return Surroundings(there, near[0][0], border, tuple(sorted(code for code, _km in near)))
 
 
+def members_named(payload: Mapping[str, Any], members: Collection[str], own: str) -> list[str]:
+    """Return the other members that a payload names, as a patrol's crews do; else the only other member, if one is.
+
+    >>> members_named({"crews": [{"county": "350924"}, {"county": "331126"}]}, ["331126", "350924", "331127"], "350924")
+    ['331126']
+    """
+    others = sorted(set(members) - {own})
+    return [code for code in others if code in _texts(payload)] or (others if len(others) == 1 else [])
+
+
+def _texts(value: Any) -> set[str]:  # noqa: ANN401 -- JSON is any
+    """Return every text within a JSON value."""
+    if isinstance(value, str):
+        return {value}
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return {text for each in inner for text in _texts(each)}
+
+
 def coordinates_of(payload: Mapping[str, Any]) -> tuple[float, float] | None:
     """Return longitude and latitude of a payload's place; None if it has none."""
     place = payload.get("place")

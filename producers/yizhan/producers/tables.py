@@ -42,7 +42,7 @@ from yizhan.producers.positions import Spot, locate, read_spots
 from yizhan.producers.proposals import AllianceMap, coordinates_of
 from yizhan.producers.text_cleaning import tidy_text
 from yizhan.schemas import strictjson
-from yizhan.schemas.i18n import _
+from yizhan.schemas.i18n import _, join_list
 from yizhan.schemas.sentences import GOT
 from yizhan.schemas.timestamps import written
 
@@ -59,6 +59,7 @@ _SINGLE: Final = frozenset({"badge", "phone", "external_ref"})
 _OFFICERS: Final = frozenset({"drafted_by", "reviewed_by", "signed_off_by"})
 _ASKS_DAY: Final = re.compile("[0-9]{4}(?:-|Q|$)")
 """How the example of a column begins that asks for a day, a month, a quarter or a year."""
+_NAME: Final = "[a-z]+(?:_[a-z]+)*"
 _BETWEEN: Final = re.compile(r"[、，；;,\n]|\s/\s")
 """The separator between two values."""
 
@@ -275,7 +276,9 @@ class TableReader:
             content["grade"] = payload["grade"]
 
     def _from_model(self, line: int, path: str, problem: str) -> LineProblem:
-        """Report a fault of the model by its column."""
+        """Report a fault of the model by its column; one between several answers by those that its sentence names."""
+        if path == "payload":
+            return self._between_columns(line, problem)
         steps = tuple(int(step) if step.isdecimal() else step for step in path.split("."))
         for length in range(len(steps), 1, -1):
             place = steps[:length]
@@ -284,6 +287,22 @@ class TableReader:
                     return self._problem(line, number, column.heading(), *_split_problem(problem))
         known = next((one.heading() for one in self._known.values() if one.path == steps), path)
         return LineProblem(self._name, line, known, *_split_problem(problem))
+
+    def _between_columns(self, line: int, problem: str) -> LineProblem:
+        """Report a fault of the row as a whole by the columns of the fields that its sentence names."""
+        named = [each for each in form_of(self._type) if each.name in re.findall(_NAME, problem)]
+        numbers = {column.path: number for number, column in reversed(self._columns.items())}
+        headings = []
+        for each in named:
+            first = next((column for column in self._known.values() if column.path[:2] == ("payload", each.name)), None)
+            if first is not None:
+                number = next((n for path, n in numbers.items() if path[:2] == first.path[:2]), None)
+                heading = first.heading()
+                headings.append(heading if number is None else f"{column_letters(number)} {heading}")
+        expected = _split_problem(problem)[0]
+        for each in named:
+            expected = re.sub(rf" ?[（(]{each.name}[)）]", "", expected)
+        return LineProblem(self._name, line, join_list(headings) or _("这一行"), expected, "")
 
     def _problem(self, line: int, number: int, heading: str, expected: str, got: str) -> LineProblem:
         return LineProblem(self._name, line, f"{column_letters(number)} {heading}".strip(), expected, got[:_SHOWN])

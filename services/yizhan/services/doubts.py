@@ -58,10 +58,18 @@ def doubt_sentences(home: Home, judged: Judgement) -> list[str]:
     facts = {
         "type": type_name(judged.draft.type),
         "county": home.member_name(judged.county or ""),
+        "there": _county_name(home, judged.there or ""),
         "basis": judged.grade.basis if judged.grade is not None else "",
         "strangers": join_list(named),
     }
     return [_(DOUBTS[doubt]).format(**facts) for doubt in judged.doubts]
+
+
+def _county_name(home: Home, code: str) -> str:
+    """Return what people call a county, a member or another one that the outlines have."""
+    outlines = home_outlines(home)
+    named = "" if outlines is None else outlines.name(code)
+    return home.member_name(code) if code in home.charter.members else with_note(named, code)
 
 
 def _is_known(home: Home, county: str, event_id: str) -> bool:

@@ -33,10 +33,10 @@ DATUM: Final = Field("datum", marked("坐标系（坐标从哪里读来）"), Fi
     Choice(each.value, each.label, also=datum.names_of(each)) for each in datum.Datum))  # fmt: skip
 WORSE: Final = Field("worse", marked("比上次报告更严重（扩大、越界、伤人、求援）"), FieldKind.FLAG, required=True)
 MORE: Final = Field("more", marked("还有一项"), FieldKind.FLAG, required=True)
-FILE: Final = Field("files", marked("附件（文件路径，可空）"), FieldKind.TEXT)
+FILE: Final = Field("files", marked("附件的文件路径"), FieldKind.TEXT)
 GRADE: Final = Field("grade", marked("等级（1 特别重大 2 重大 3 较大 4 一般）"), FieldKind.WHOLE, low=1, high=4)
 BASIS: Final = Field("grade_basis", marked("定级依据"), FieldKind.TEXT, required=True)
-OPTIONAL: Final = Field("optional", marked("可以补充（编号，可多项；回车跳过）"), FieldKind.CHOICE, many=True)
+OPTIONAL: Final = Field("optional", marked("可以补充的项目，写编号，可多项"), FieldKind.CHOICE, many=True)
 THREAD: Final = Field("subject", marked("接着哪一件"), FieldKind.CHOICE, required=True)
 
 
@@ -44,8 +44,8 @@ class NoteKind(StrEnum):
     """What a face shows between two questions; each kind lists its parameters."""
 
     NEEDS = "needs"
-    """What the form will need, before its first question: titles of what is ``required`` and of what is so ``perhaps``,
-    and whether ``files`` may go with it.
+    """What the form will need, before its first question: titles of what is ``required``, of what is so ``later``, in
+    an update or a final report, and of what is so ``perhaps``; and whether ``files`` may go with it.
     """
     GROUP = "group"
     """A group of questions begins: ``title``."""
@@ -59,6 +59,12 @@ class NoteKind(StrEnum):
     """There is no earlier event of this type to go on with: this one stands by itself."""
     BORDER = "border"
     """How far the border is: ``member``, ``metres``, ``bearing``."""
+    ELSEWHERE = "elsewhere"
+    """The position lies in another county than the one named: ``member``."""
+    FOLLOWED = "followed"
+    """What was proposed from the position was proposed anew; ``members`` are the counties that it touches now."""
+    TOUCHES_STAY = "touches_stay"
+    """The counties that a person named instead (``members``) were not changed with the position."""
     CONVERTED = "converted"
     """Positions as WGS 84: ``points``."""
     GRADE_BASIS = "grade_basis"

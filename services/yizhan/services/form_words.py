@@ -28,7 +28,7 @@ _NAME: Final = r"[a-z]+(?:_[a-z]+)*"
 _BRACKETS: Final = re.compile(rf" ?[（(](?P<names>{_NAME}(?:(?:[、：:，, ]| 为 | is )+{_NAME})*)[）)]")
 _SINGLE: Final = re.compile(rf"(?<![A-Za-z0-9_.]){_NAME}(?![A-Za-z0-9_])")
 _ASKED_BY: Final = {
-    "grade": "grade", "grade_basis": "grade", "border": "touches", "touches": "touches", "stage": "what",
+    "grade": "grade", "grade_basis": "grade", "touches": "touches", "stage": "what",
     "certainty": "what", "subject": "what", "worse": "what", "priority": "how_bad",
     "type": "kind",
 }  # fmt: skip

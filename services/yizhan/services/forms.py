@@ -10,17 +10,19 @@ Rule 1: the questions are those of ``yizhan.producers.forms``; no type is named 
         terminal and a page both drive the same machine.
 Rule 2: required questions come first, then one list of the optional ones to pick from.
 Rule 3: every answer is stored before the next question; a form that was left goes on with what was not asked yet.
-Rule 4: what goes on with an earlier matter begins with what was reported of it last.
+Rule 4: what goes on with an earlier matter begins with what was reported of it last, but for what a final report
+        cannot say (that a fire burns).
 """
 
 from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from yizhan.producers import form_values, forms, proposals
+from yizhan.producers.doubts import not_over
 from yizhan.producers.file_sealing import check_file
 from yizhan.producers.forms import Choice, Field, FieldKind
 from yizhan.schemas.errors import FileRefused
@@ -54,6 +56,9 @@ _OF_ONE_REPORT: Final = frozenset({"external_ref", "doc_no", "attachments", "bor
 class Form(FormFields):
     """One draft being filled in; ``content`` is the draft's JSON as it grows."""
 
+    _given_thread = False
+    """Whether the matter that it goes on with was given before the first question."""
+
     def start(self, name: str | None = None) -> None:
         """Begin to ask what was not asked yet, or one question again.
 
@@ -65,14 +70,11 @@ class Form(FormFields):
     # -- the whole form --
 
     def _everything(self) -> Steps:
-        required = [field for field in self.fields.values() if field.required and field.name not in COMPUTED]
-        graded = TYPES[self.type].graded or "grade" in self.fields
-        names = ["what", *(field.name for field in required), "optional", "how_bad", "touches"]
-        names += ["grade"] if graded else []
+        self._given_thread = "subject" in self.content and not {"what", "reply_to"} & {*self.asked, *self.content}
         if not self.asked:
-            self._say_needs(required)
+            self._say_needs()
         number = 0
-        while number < len(names):
+        while number < len(names := self._order()):
             name = names[number]
             try:
                 if name not in self.asked:
@@ -84,12 +86,32 @@ class Form(FormFields):
                 number = max(number - 1, 0)
                 self.asked.discard(names[number])
 
-    def _say_needs(self, required: Sequence[Field]) -> None:
-        perhaps = TYPES[self.type].model.may_need if self.type in TYPES else ()
+    def _order(self) -> list[str]:
+        """Return what is asked, in order, as far as the answers so far tell."""
+        names = ["what", *(field.name for field in self._needed()), "optional", "how_bad", "touches"]
+        return [*names, "grade"] if TYPES[self.type].graded or "grade" in self.fields else names
+
+    def _needed(self) -> list[Field]:
+        """Return what must be answered: in an update or a final report perhaps more than in a first one."""
+        later = TYPES[self.type].model.after_first if self._goes_on_with_another else ()
+        fields = [field for field in self.fields.values() if field.name not in COMPUTED]
+        return [field for field in fields if field.required or field.name in later]
+
+    @property
+    def _goes_on_with_another(self) -> bool:
+        """Whether it is an update or a final report."""
+        return self._given_thread or self.content.get("stage") in {"update", "final"}
+
+    def _say_needs(self) -> None:
+        """Note what the form will need; what the answers so far do not decide is named for itself."""
+        model, needed = TYPES[self.type].model, self._needed()
+        later = [name for name in model.after_first if self.fields[name] not in needed]
+        mends = any(name in self.content for name in ("supersedes", "withdraws"))
         self._note(
             NoteKind.NEEDS,
-            required=tuple(each.title for each in required),
-            perhaps=tuple(self.fields[name].title for name in perhaps),
+            required=tuple(each.title for each in needed),
+            later=() if mends else tuple(self.fields[name].title for name in later),
+            perhaps=tuple(self.fields[name].title for name in model.may_need),
             files="attachments" in self.fields,
         )
 
@@ -136,7 +158,8 @@ class Form(FormFields):
 
     def _pick_optional(self) -> Steps:
         """List the optional questions, and ask those that are picked."""
-        rest = [field for field in self.fields.values() if not field.required and field.name not in COMPUTED]
+        needed = {field.name for field in self._needed()}
+        rest = [field for field in self.fields.values() if field.name not in needed | COMPUTED]
         if not rest:
             return
         choices = tuple(Choice(field.name, field.title) for field in rest)
@@ -155,6 +178,9 @@ class Form(FormFields):
                 self.content["stage"] = yield from self._ask(ANSWER, self.content.get("stage"))
             return
         field, words = (WHAT, proposals.WHAT) if self._happens else (WHICH, proposals.WHICH)
+        if self._given_thread:
+            words = {word: said for word, said in words.items() if said[1]["stage"] != "first"}
+            field = dataclasses.replace(field, choices=tuple(one for one in field.choices if one.value in words))
         now = next((word for word, (_title, follows) in words.items()
                     if all(self.content.get(name) == value for name, value in follows.items())), None)  # fmt: skip
         word = yield from self._ask(field, now)
@@ -165,6 +191,10 @@ class Form(FormFields):
             yield from self._earlier_thread(before)
 
     def _earlier_thread(self, before: str | None) -> Steps:
+        """Ask which matter it goes on with, unless that was given, and begin with what was reported of it last."""
+        if self._given_thread and before is not None:
+            yield from self._go_on_with(before)
+            return
         earlier = self.context.earlier()
         if not earlier:
             self._note(NoteKind.NOTHING_EARLIER)
@@ -175,9 +205,12 @@ class Form(FormFields):
         subject = yield from self._ask(dataclasses.replace(THREAD, choices=choices), before)
         if before not in {None, subject}:
             self._forget(self.context.last_report(str(before)))
+        yield from self._go_on_with(subject)
+
+    def _go_on_with(self, subject: str) -> Steps:
         self._take_over(self.context.last_report(subject))
         self.content["subject"] = subject
-        if self._happens:
+        if self._happens and self.content["stage"] != "final":
             self.content["worse"] = yield from self._ask(WORSE, None)
 
     def _take_over(self, report: Mapping[str, Any]) -> None:
@@ -185,6 +218,9 @@ class Form(FormFields):
         for name, value in report.get("payload", {}).items():
             if name in self.fields and name not in _OF_ONE_REPORT:
                 self.payload.setdefault(name, value)
+        open_field = not_over(self.type, self.content["stage"], self.payload)
+        if open_field is not None and open_field not in self.asked:
+            del self.payload[open_field]
         for name in ("priority", "touches", "grade"):
             if name in report:
                 self.content.setdefault(name, report[name])
@@ -204,15 +240,15 @@ class Form(FormFields):
 
     def _touches(self) -> Steps:
         """Ask whom it touches; proposed by the position, and the border's distance with it."""
-        proposed = self.content.get("touches")
-        point, around = proposals.coordinates_of(self.payload), self.context.map
-        if point is not None and around is not None:
-            seen = around.surroundings(*point, self.context.county)
+        proposed, seen = self.content.get("touches"), self._surroundings()
+        if seen is not None:
             proposed = proposed or list(seen.touches)
             if seen.border is not None and "border" in self.fields:
-                self.payload["border"] = dict(seen.border)
-                metres, bearing = seen.border["distance_m"], seen.border["bearing"]
-                self._note(NoteKind.BORDER, member=seen.nearest, metres=metres, bearing=bearing)
+                self.payload.setdefault("border", dict(seen.border))
+                self._say_border(seen)
+        if not self._happens:
+            members, own = self.context.members, self.context.county
+            proposed = proposed or proposals.members_named(self.payload, members, own)
         codes = yield from self._ask(TOUCHES, proposed or None)
         self.content.pop("touches", None)
         if codes:

@@ -24,6 +24,8 @@ from yizhan.schemas.payloads.common import Person, Signed
 
 OFFICERS_NEEDED: Final = 2
 """Two officers show their 人民警察证."""
+TWO_OFFICERS: Final = "两名办案民警的人民警察证"
+"""How a request without them names what is missing."""
 
 PaperName = Annotated[str, code_list("papers"), code_schema("papers")]
 """Name of a legal paper."""
@@ -113,7 +115,8 @@ class AssistanceRequest(Signed):
         needed = NEEDED[self.kind]
         for name in missing_papers(self):
             sentence = _("{kind}协作应附{paper}（{article}）；还缺，请补上再发")
-            yield "papers", sentence.format(kind=_(self.kind), paper=name, article=needed.article)
+            field = "officers" if name == TWO_OFFICERS else "papers"
+            yield field, sentence.format(kind=_(self.kind), paper=name, article=needed.article)
 
     def for_header(self) -> Mapping[str, str]:
         """Rule 2."""
@@ -129,5 +132,5 @@ def missing_papers(request: AssistanceRequest) -> tuple[str, ...]:
     missing = ["或".join(any_of) for any_of in needed.papers if not there & set(any_of)]
     badges = {officer.badge for officer in request.officers or ()}
     if needed.officers and len(badges) < OFFICERS_NEEDED:
-        missing.append("两名办案民警的人民警察证")
+        missing.append(TWO_OFFICERS)
     return tuple(missing)

@@ -38,6 +38,7 @@ class AssistanceResponse(Signed):
     """The answer to an ``assistance.request``."""
 
     answers_others: ClassVar[bool] = True
+    may_need: ClassVar[tuple[str, ...]] = ("answers", "documents", "missing", "passed_to")
 
     outcome: Outcome = Field(title=marked("办理结果"))
     answers: Some[Text] | None = Field(default=None, title=marked("答复事项"))

@@ -178,6 +178,9 @@ class Payload(ContractModel):
     may_need: ClassVar[tuple[str, ...]] = ()
     """Fields that some reports of this type must have: a form says so before its first question."""
 
+    after_first: ClassVar[tuple[str, ...]] = ()
+    """Optional fields that an update and a final report of this type must have: a form asks for them then."""
+
     def against_header(self, *, stage: str | None, grade: int | None) -> Iterable[tuple[str, str]]:
         """Yield (field, message) for what does not agree with the header's ``stage`` and ``grade``."""
         del stage, grade

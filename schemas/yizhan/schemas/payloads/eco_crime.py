@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
 
@@ -78,6 +78,8 @@ class Suspect(Payload):
 
 class EcoCrime(Signed):
     """A case or clue."""
+
+    may_need: ClassVar[tuple[str, ...]] = ("charge",)
 
     nature: Nature = Field(title=marked("案件性质"))
     charge: Charge | None = Field(default=None, title=marked("罪名"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field
 
@@ -35,6 +35,10 @@ class FireState(StrEnum):
     FLAMES_OUT = marked("明火扑灭")
     MOPPING_UP = marked("余火清理")
     WATCHED = marked("看守")
+
+
+FIRE_OUT: Final = frozenset({FireState.FLAMES_OUT, FireState.MOPPING_UP, FireState.WATCHED})
+"""States of a fire that no longer burns: its flames are out (森林防火条例 art. 39: then it is cleared and watched)."""
 
 
 class Threatens(StrEnum):
@@ -69,6 +73,8 @@ class WindDirection(StrEnum):
 
 class ForestFire(Drafted):
     """A forest fire."""
+
+    after_first: ClassVar[tuple[str, ...]] = ("reviewed_by", "signed_off_by")
 
     discovered_by: DiscoveredBy | None = Field(default=None, title=marked("发现方式"))
     started_at: Moment | None = Field(default=None, title=marked("起火时间"))

@@ -8,7 +8,7 @@ Rule 2: while nobody verified it (待核查) a program may send it, and no offic
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -34,6 +34,8 @@ Kilometres = Annotated[float, Field(gt=0, le=100)]
 
 class Hotspot(Common):
     """One satellite detection."""
+
+    may_need: ClassVar[tuple[str, ...]] = ("drafted_by", "reviewed_by", "signed_off_by", "contact")
 
     satellite: Line = Field(title=marked("卫星"))
     detected_at: Moment = Field(title=marked("探测时间"))
