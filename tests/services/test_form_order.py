@@ -75,7 +75,8 @@ def test_a_final_report_given_with_its_matter_asks_only_what_is_open(home: Home,
     assert (form.content["subject"], form.content["stage"], "worse" in form.content) == (first, "final", False)
     assert form.content["payload"]["place"]["village"] == "某村"
     seen = []
-    while form.question is not None and asked(form) != "state":
+    while asked(form) != "state":
+        assert form.question is not None
         seen.append(form.question.path[0])
         form.answer(form.question.proposed or {"name": "李四", "badge": "654321"}.get(asked(form)))
     assert {"reviewed_by", "signed_off_by"} <= set(seen)

@@ -270,7 +270,7 @@ def _located(draft: Draft, sender: Sender) -> tuple[Outlines, tuple[float, float
     """Return the outlines, a draft's position and its error in metres; None where there is nothing to compare."""
     place = draft.payload.get("place")
     position = place.get("position") if isinstance(place, Mapping) else None
-    if not isinstance(position, Mapping):
+    if not isinstance(place, Mapping) or not isinstance(position, Mapping):
         return None
     shapes, (longitude, latitude) = sender.outlines(), position["coordinates"]
     if shapes is None or str(place["county"]) not in shapes.codes:
