@@ -38,7 +38,7 @@ class FireState(StrEnum):
 
 
 FIRE_OUT: Final = frozenset({FireState.FLAMES_OUT, FireState.MOPPING_UP, FireState.WATCHED})
-"""States of a fire that no longer burns: its flames are out (森林防火条例 art. 39: then it is cleared and watched)."""
+"""States of a fire that no longer burns: its flames are out (what smoulders is then cleared, and the place watched)."""
 
 
 class Threatens(StrEnum):
