@@ -2,53 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from tests.schemas.payloads.examples import EXAMPLES
+from tests.services.form_questions import asked, form_of
 from tests.services.test_access_log import NoPassphrase
 from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.payloads.table import PATROL_PLAN
-from yizhan.schemas.sample import TWO
-from yizhan.services.drafts import NewDraft, begin_draft, check_draft, form_context
-from yizhan.services.forms import Form
+from yizhan.services.drafts import NewDraft, begin_draft, check_draft
 from yizhan.services.home import Home
-from yizhan.services.sample import make_sample
-from yizhan.services.stores import open_drafts, open_outbox
+from yizhan.services.stores import open_outbox
 
 SHOUNING, QINGYUAN = "350924", "331126"
 FIRE = "yizhan.incident.forest_fire.v1"
 UNSIGNED = ("reviewed_by", "signed_off_by")
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Make the home of the two counties that really signed."""
-    path = tmp_path_factory.mktemp("home") / "home"
-    make_sample(path, TWO, utc_now())
-    return Home(path)
-
-
-@pytest.fixture
-def store(home: Home) -> Iterator[DraftStore]:
-    """Open the drafts of 寿宁."""
-    with open_drafts(home, SHOUNING) as opened:
-        yield opened
-
-
-def form_of(home: Home, store: DraftStore, n: int) -> Form:
-    """Take up a draft."""
-    return Form(form_context(home, SHOUNING, store, store.get(n).type), store, n)
-
-
-def asked(form: Form) -> str:
-    """Return the name of the field that is asked now."""
-    assert form.question is not None
-    return form.question.field.name
 
 
 def reported(home: Home, **change: Any) -> str:  # noqa: ANN401 -- of any field

@@ -2,42 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
-
-import pytest
 
 from tests.schemas.payloads.examples import EXAMPLES
 from yizhan.producers.doubts import Doubt
 from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
-from yizhan.schemas.sample import TWO
 from yizhan.services.drafts import form_context, judge_draft
 from yizhan.services.form_questions import NoteKind
 from yizhan.services.forms import Form
 from yizhan.services.home import Home
-from yizhan.services.sample import make_sample
-from yizhan.services.stores import open_drafts
 
 SHOUNING, QINGYUAN = "350924", "331126"
 FIRE = "yizhan.incident.forest_fire.v1"
 NEAR, FAR_INSIDE, BEYOND = "WGS84 119.33,27.47", "WGS84 119.50,27.30", "WGS84 119.06,27.62"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """Make the home of the two counties that really signed."""
-    path = tmp_path_factory.mktemp("home") / "home"
-    make_sample(path, TWO, utc_now())
-    return Home(path)
-
-
-@pytest.fixture
-def store(home: Home) -> Iterator[DraftStore]:
-    """Open the drafts of 寿宁."""
-    with open_drafts(home, SHOUNING) as opened:
-        yield opened
 
 
 def at(home: Home, store: DraftStore, said: str, **change: Any) -> Form:  # noqa: ANN401 -- of any field

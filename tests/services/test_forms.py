@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.schemas.payloads.examples import EXAMPLES
+from tests.services.form_questions import asked, form_of
 from tests.services.test_access_log import NoPassphrase
 from yizhan.producers.doubts import Doubt, judge
 from yizhan.producers.draft_store import DraftStore
@@ -19,50 +20,16 @@ from yizhan.producers.form_values import AnswerInvalid, parse_answer
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.payloads.table import CONSULTATION, PATROL_PLAN
-from yizhan.schemas.sample import TWO
 from yizhan.services.doubts import sender_of
-from yizhan.services.drafts import NewDraft, begin_draft, check_draft, form_context, judge_draft
+from yizhan.services.drafts import NewDraft, begin_draft, check_draft, judge_draft
 from yizhan.services.form_questions import NoteKind
 from yizhan.services.forms import Form
 from yizhan.services.home import Home
-from yizhan.services.sample import make_sample
-from yizhan.services.stores import open_drafts, open_outbox
+from yizhan.services.stores import open_outbox
 
 SHOUNING, QINGYUAN = "350924", "331126"
 FIRE, CRIME = "yizhan.incident.forest_fire.v1", "yizhan.incident.eco_crime.v1"
 NEAR_QINGYUAN = [119.2951, 27.4115]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make the home of the two counties that really signed."""
-    path = tmp_path_factory.mktemp("home") / "home"
-    make_sample(path, TWO, utc_now())
-    return path
-
-
-@pytest.fixture
-def home(folder: Path) -> Home:
-    """Open it."""
-    return Home(folder)
-
-
-@pytest.fixture
-def store(home: Home) -> Iterator[DraftStore]:
-    """Open the drafts of 寿宁."""
-    with open_drafts(home, SHOUNING) as opened:
-        yield opened
-
-
-def form_of(home: Home, store: DraftStore, n: int) -> Form:
-    """Take up a draft."""
-    return Form(form_context(home, SHOUNING, store, store.get(n).type), store, n)
-
-
-def asked(form: Form) -> str:
-    """Return the name of the field that is asked now."""
-    assert form.question is not None
-    return form.question.field.name
 
 
 def test_a_form_says_what_is_asked_what_is_proposed_and_what_is_wrong(home: Home, store: DraftStore) -> None:
