@@ -9,7 +9,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import psutil
@@ -81,6 +81,20 @@ def alarm() -> Draft:
     return Draft.model_validate_json(_ALARM % (to, to, PAYLOAD))
 
 
+def latencies(accepted: Mapping[str, float], rang: Mapping[str, float]) -> list[float]:
+    """Wait until every alarm rang; milliseconds from the instant at which each was accepted.
+
+    Raises:
+        TimeoutError: some did not ring within a minute.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not accepted.keys() <= rang.keys():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{len(accepted.keys() - rang.keys())} alarms did not ring")
+        time.sleep(0.05)
+    return [(rang[each] - at) * 1000 for each, at in accepted.items()]
+
+
 class Listener:
     """Listens to what the partner's inbox process writes for each alarm, right after its commit."""
 
@@ -134,7 +148,6 @@ class Chain:
     """Processor time that publishing took."""
     sent_seconds: float = 0.0
     """How long the last call of :meth:`alarms` published."""
-    _topics: list[str] = field(default_factory=list)
 
     def alarms(self, rate: float, count: int, until: Mapping[str, float] | None = None) -> list[float]:
         """Publish alarms; milliseconds from each commit to the word of the inbox, or to the instant in ``until``.
@@ -154,12 +167,7 @@ class Chain:
         begun = time.monotonic()
         paced(rate, count, publish)
         self.sent_seconds = time.monotonic() - begun
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not accepted.keys() <= rang.keys():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{len(accepted.keys() - rang.keys())} alarms did not ring")
-            time.sleep(0.05)
-        return [(rang[each] - at) * 1000 for each, at in accepted.items()]
+        return latencies(accepted, rang)
 
     def cpu_seconds(self) -> dict[str, float]:
         """Return the processor time of each process since its start; of the broker too."""

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from bench.alarm_chain import Listener, alarm
+from bench.alarm_chain import Listener, alarm, latencies
 from bench.harness import peak_mib, percentile, say, significant
 from bench.throughput import PARTNER, SOURCE
 from yizhan.consumers.attachments import attachments_of
@@ -47,12 +47,7 @@ def alarms(outbox: Outbox, bell: Listener, more: Callable[[int], bool]) -> list[
     while more(len(accepted)):
         time.sleep(max(0.0, begun + len(accepted) / PER_SECOND - time.monotonic()))
         accepted[outbox.publish(alarm()).id] = time.perf_counter()
-    deadline = time.monotonic() + 60
-    while not accepted.keys() <= bell.rang.keys():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{len(accepted.keys() - bell.rang.keys())} alarms did not ring")
-        time.sleep(0.05)
-    return [(bell.rang[each] - at) * 1000 for each, at in accepted.items()]
+    return latencies(accepted, bell.rang)
 
 
 def _film(path: Path) -> Path:
