@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 from kafka import TopicPartition
+from kafka.structs import OffsetAndMetadata
 
 from tests.world.clock import Clock
 from tests.world.cluster import Cluster
@@ -178,6 +179,19 @@ def test_an_alarm_rings_and_its_offset_is_committed_after_its_row(station: Runni
         until(lambda: inbox.item(id_of(second)))
         assert [item.id for item in inbox.ringing()][-2:] == [id_of(first), id_of(second)]
     assert [outcome.became for outcome in station.told[told:]] == ["stored", "followup", "followup"]
+
+
+def test_an_offset_that_a_former_session_left_uncommitted_is_committed_by_the_next(station: Running) -> None:
+    """The broker's figures follow the database's position though no further record arrives."""
+    with station.running() as inbox:
+        fire = station.fire()
+        (offset,) = station.send(fire)
+        until(lambda: inbox.item(id_of(fire)))
+    county = topics.county(ME)
+    with station.cluster.consumer(county, group_id=topics.group(county, "inbox")) as consumer:
+        consumer.commit({TopicPartition(topics.alerts(ME), 0): OffsetAndMetadata(offset, "", -1)})
+    with station.running():
+        until(lambda: committed(station.cluster, topics.alerts(ME)) == offset + 1)
 
 
 def test_a_restored_backup_reads_again_what_it_missed(station: Running, tmp_path: Path) -> None:

@@ -203,10 +203,10 @@ class _Reader:
 
     def _session(self, consumer: KafkaConsumer) -> None:
         consumer.assign(list(self._kinds))
+        self._committed.clear()  # the former session may have ended before it committed
         for partition, kind in self._kinds.items():
-            place = self._inbox.position(self._cluster, kind)
+            self._next[partition] = place = self._inbox.position(self._cluster, kind)
             consumer.seek(partition, place)
-            self._next[partition] = self._committed[partition] = place
         self._outages.observe(answers=True)
         log.info("%s: ready, cluster %s", self._inbox.county, self._cluster)
         self._backoff = _BACKOFF_SECONDS[0]
@@ -269,7 +269,7 @@ class _Reader:
 
     def _commit(self, consumer: KafkaConsumer) -> None:
         """Commit the offsets that moved. What fails is committed the next time."""
-        moved = {partition: offset for partition, offset in self._next.items() if offset != self._committed[partition]}
+        moved = {partition: offset for partition, offset in self._next.items() if offset != self._committed.get(partition)}
         if moved:
             offsets = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in moved.items()}
             try:
