@@ -12,7 +12,7 @@ from tests.world.simulator import CLUSTER, NOW, World
 from yizhan.schemas import followups, strictjson, topics
 from yizhan.schemas.admit import Record, admit
 from yizhan.schemas.followups import Followup
-from yizhan.schemas.header import RECEIPT
+from yizhan.schemas.header import NOTICE, RECEIPT
 from yizhan.schemas.payloads.table import INTELLIGENCE_REPORT
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark_steps import MOST
@@ -215,6 +215,22 @@ def test_a_record_that_is_read_again_keeps_its_postmark(watch: Watch) -> None:
     watch.revive()
     assert [watch.stamp(each).stamped.signed for each in (answer, fire)] == stamps[::-1]
     assert steps(watch.tick(fire.received + timedelta(hours=1))) == []
+
+
+def test_a_withdrawal_that_is_read_again_stays_one(watch: Watch) -> None:
+    """The station dies after it stamped a withdrawal; a second withdrawal of the same answer opens nothing again."""
+    fire = watch.event(SOURCE, (PARTNER,))
+    watch.observe(fire)
+    answer = watch.acknowledgement(fire, PARTNER)
+    watch.observe(answer)
+    event = admit(answer, watch.world.charter)
+    back = {"type": NOTICE, "withdraws": {"id": event.header.id, "hash": event.verified.hash.hex()}}
+    later = {"stage": None, "touches": None, "priority": "routine"}
+    withdrawals = [watch.event(PARTNER, (SOURCE,), NOW + timedelta(minutes=each), **back, **later) for each in (2, 3)]
+    assert steps(watch.observe(withdrawals[0], dies_before_table=True)) == ["opened"]
+    watch.revive()
+    assert steps(watch.observe(withdrawals[0])) == ["opened"]
+    assert steps(watch.observe(withdrawals[1])) == []
 
 
 def test_a_topic_that_was_made_anew_is_not_taken_for_covered(watch: Watch) -> None:
