@@ -195,7 +195,7 @@ def test_what_rule_and_policy_do_not_give_is_marked(listener: Listener, entry: d
 @pytest.mark.parametrize("end", ["a-b", "331126-350924", f"{PARTNER}-{BOOK}-0", f"{PARTNER}-{BOOK}-2", "-"])
 def test_no_name_of_an_obligation_hides_a_fire(listener: Listener, end: str) -> None:
     """The alarm rings, whatever a faulty station calls what it ends."""
-    said = {
+    said: dict[str, Any] = {
         "obligation": f"follow-up/{end}",
         "rule": "follow-up",
         "step": "discharged",
