@@ -203,8 +203,8 @@ def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
     conditions = [_CONDITIONS[name] for name in given]
     if not query.system and not given.keys() & {"id", "type", "state", "thread"}:
         conditions.append(_PLAIN)
+        _know_letters(conn)
     where = " AND ".join(conditions) or "1"
-    conn.create_function("is_letter", 2, _is_letter, deterministic=True)
     sql = f"SELECT {_COLUMNS} FROM items JOIN letters USING (seq) WHERE {where} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
     found = conn.execute(sql, {**values, "limit": -1 if query.limit is None else query.limit}).fetchall()
     answers, labels, updates = _answers(conn, found), _labels(conn, found), _update_numbers(conn, found)
@@ -212,6 +212,11 @@ def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
         _item(row, answers.get(row["id"], ()), labels.get(row["id"], ()), updates.get(row["seq"]))
         for row in reversed(found)
     )
+
+
+def _know_letters(conn: sqlite3.Connection) -> None:
+    """Define ``is_letter`` for a query; SQLite then prepares all statements of the connection again, so not for each."""
+    conn.create_function("is_letter", 2, _is_letter, deterministic=True)
 
 
 def row_is_letter(row: sqlite3.Row) -> bool:
@@ -246,7 +251,7 @@ def related_ids(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
 
 def ids_ending(conn: sqlite3.Connection, end: str) -> list[str]:
     """Return the ids of letters that end so, the newest last."""
-    conn.create_function("is_letter", 2, _is_letter, deterministic=True)
+    _know_letters(conn)
     query = f"SELECT id FROM items JOIN letters USING (seq) WHERE {ID_ENDS} AND {_PLAIN} ORDER BY seq"  # noqa: S608
     return [row["id"] for row in conn.execute(query, id_end(end))]
 
