@@ -215,7 +215,7 @@ def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
 
 
 def _know_letters(conn: sqlite3.Connection) -> None:
-    """Define ``is_letter`` for a query; SQLite then prepares all statements of the connection again, so not for each."""
+    """Define ``is_letter``, for a query that needs it: SQLite then prepares every statement of the connection again."""
     conn.create_function("is_letter", 2, _is_letter, deterministic=True)
 
 
