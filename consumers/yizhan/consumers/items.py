@@ -267,7 +267,9 @@ def _update_numbers(conn: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> di
 
     What is no update, and what comes after the first hundred of a matter, has no number.
     """
-    threads = json.dumps(list(dict.fromkeys(row["thread"] for row in rows if _is_update(row["header"]))))
+    threads = list(dict.fromkeys(row["thread"] for row in rows if _is_update(row["header"])))
+    if not threads:
+        return {}
     sql = (
         "SELECT seq, thread, county, type, header FROM (SELECT seq, thread, county, type, row_number() OVER"
         " (PARTITION BY thread, county, type ORDER BY seq) AS place FROM items WHERE thread IN"
@@ -275,7 +277,7 @@ def _update_numbers(conn: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> di
     )
     counts: dict[tuple[str, str, str], int] = {}
     found: dict[int, int] = {}
-    for seq, *matter, header in conn.execute(sql, (threads, _MOST_UPDATES)):
+    for seq, *matter, header in conn.execute(sql, (json.dumps(threads), _MOST_UPDATES)):
         if _is_update(header):
             thread, county, kind = matter
             before = counts.get((thread, county, kind), 0)
