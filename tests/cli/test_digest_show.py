@@ -17,7 +17,8 @@ from tests.world.simulator import INTELLIGENCE, NOW, World
 from tests.world.station import Station
 from yizhan.bulletin.quarter_document import markdown_text
 from yizhan.bulletin.quarter_events import QuarterEvent, quarter_event
-from yizhan.cli.digest_view import quarter_json, quarter_markdown
+from yizhan.cli.commands.digest import quarter_json
+from yizhan.services.digests import quarter_markdown
 from yizhan.schemas import strictjson
 from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.header import parse_header
