@@ -147,8 +147,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     ),
     "audit_text": ("discrepancy_sentence",),
     "bell_text": (
-        "bell_problems", "heard_line", "not_rung_words", "ring_reason", "ring_subject", "try_words",
-        "unreachable_rungs",
+        "heard_line", "not_rung_words", "ring_reason", "ring_subject", "try_words", "unreachable_rungs",
     ),
     "event_text": (
         "accepted_lines", "files_waiting_line", "foreign_reply_sentence", "sending_lines", "station_words",

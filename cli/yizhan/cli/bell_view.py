@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from yizhan.cli.output import fields_of, print_line, print_table, say
@@ -10,8 +10,27 @@ from yizhan.consumers.bell.labels import TELLS, URGENCIES, outcome_name, rung_na
 from yizhan.consumers.bell.rings import Ring, RingOutcome, Try
 from yizhan.schemas.i18n import _, join_list, join_sentences
 from yizhan.services.bell import BellStatus, ChannelStatus
-from yizhan.services.bell_text import bell_problems, heard_line, not_rung_words, ring_reason, ring_subject, try_words
+from yizhan.services.bell_text import (
+    heard_line,
+    not_rung_words,
+    ring_reason,
+    ring_subject,
+    try_words,
+    unreachable_rungs,
+)
 from yizhan.services.home import Home
+
+
+def problems(status: BellStatus) -> Iterator[str]:
+    """Say what does not work."""
+    yield from unreachable_rungs(status.rungs)
+    for each in status.channels:
+        if each.dead:
+            sentence = _("通道 {name} 不通：最近一次没有送出；修好后请运行 yizhan bell test")
+            yield sentence.format(name=each.name)
+    if status.unheard:
+        sentence = _("有 {count} 次报警没有任何通道送出，还在试；请当面或电话告知")
+        yield sentence.format(count=status.unheard)
 
 
 def status_json(county: str, status: BellStatus) -> dict[str, Any]:
@@ -20,7 +39,7 @@ def status_json(county: str, status: BellStatus) -> dict[str, Any]:
         "county": county,
         **fields_of(status.settings, "quiet_hours group_seconds"),
         **fields_of(status, "rungs channels unheard"),
-        "problems": list(bell_problems(status)),
+        "problems": list(problems(status)),
     }
 
 
@@ -41,7 +60,7 @@ def print_status(home: Home, status: BellStatus) -> None:
     )
     columns = [_("响铃通道"), _("经由"), _("许带"), _("最近送到"), _("最近不通"), _("现在")]
     print_table(columns, [_channel_row(home, each) for each in status.channels], "")
-    for problem in bell_problems(status):
+    for problem in problems(status):
         say(problem)
 
 

@@ -1,4 +1,4 @@
-"""The bell in words, for every face: what does not work, why it rang, and what came of it."""
+"""The bell in words, for every face: whom nothing reaches, why it rang, and what came of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from yizhan.consumers.bell.rings import (
     Try,
 )
 from yizhan.schemas.i18n import _, join_list
-from yizhan.services.bell import BellStatus, Rung
+from yizhan.services.bell import Rung
 from yizhan.services.home import Home
 from yizhan.services.obligation_text import step_name
 
@@ -30,18 +30,6 @@ def unreachable_rungs(rungs: Sequence[Rung]) -> Iterator[str]:
     if silent:
         sentence = _("{rungs}没有通道：轮到时改响就近的有通道的一级；请在 bell.toml 的 [rungs] 里写上")
         yield sentence.format(rungs=join_list(silent))
-
-
-def bell_problems(status: BellStatus) -> Iterator[str]:
-    """Say what does not work."""
-    yield from unreachable_rungs(status.rungs)
-    for each in status.channels:
-        if each.dead:
-            sentence = _("通道 {name} 不通：最近一次没有送出；修好后请运行 yizhan bell test")
-            yield sentence.format(name=each.name)
-    if status.unheard:
-        sentence = _("有 {count} 次报警没有任何通道送出，还在试；请当面或电话告知")
-        yield sentence.format(count=status.unheard)
 
 
 def ring_subject(plan: Plan) -> str:
