@@ -203,7 +203,8 @@ def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
     conditions = [_CONDITIONS[name] for name in given]
     if not query.system and not given.keys() & {"id", "type", "state", "thread"}:
         conditions.append(_PLAIN)
-        _know_letters(conn)
+        # SQLite then prepares every statement of the connection again: only where it is needed.
+        conn.create_function("is_letter", 2, _is_letter, deterministic=True)
     where = " AND ".join(conditions) or "1"
     sql = f"SELECT {_COLUMNS} FROM items JOIN letters USING (seq) WHERE {where} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
     found = conn.execute(sql, {**values, "limit": -1 if query.limit is None else query.limit}).fetchall()
@@ -212,11 +213,6 @@ def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
         _item(row, answers.get(row["id"], ()), labels.get(row["id"], ()), updates.get(row["seq"]))
         for row in reversed(found)
     )
-
-
-def _know_letters(conn: sqlite3.Connection) -> None:
-    """Define ``is_letter``, for a query that needs it: SQLite then prepares every statement of the connection again."""
-    conn.create_function("is_letter", 2, _is_letter, deterministic=True)
 
 
 def row_is_letter(row: sqlite3.Row) -> bool:
@@ -251,7 +247,7 @@ def related_ids(conn: sqlite3.Connection, event_id: str) -> Iterator[str]:
 
 def ids_ending(conn: sqlite3.Connection, end: str) -> list[str]:
     """Return the ids of letters that end so, the newest last."""
-    _know_letters(conn)
+    conn.create_function("is_letter", 2, _is_letter, deterministic=True)
     query = f"SELECT id FROM items JOIN letters USING (seq) WHERE {ID_ENDS} AND {_PLAIN} ORDER BY seq"  # noqa: S608
     return [row["id"] for row in conn.execute(query, id_end(end))]
 
