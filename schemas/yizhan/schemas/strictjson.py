@@ -9,6 +9,7 @@ Rule 4: depth is bounded, and a hostile depth is an error, never a crash.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, Final, NoReturn
 
 from yizhan.schemas.errors import YizhanError
@@ -115,10 +116,15 @@ def _float(digits: str) -> float:
     return number
 
 
-_REFUSING: Final = {"object_pairs_hook": _unique, "parse_constant": _refuse_constant, "parse_int": _integer}
+def _decoder(parse_float: Callable[[str], Any]) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer, parse_float=parse_float
+    )
+
+
 # Made once: json.loads and json.dumps make one for each call.
-_WITHOUT_FLOATS: Final = json.JSONDecoder(**_REFUSING, parse_float=_refuse_float)
-_WITH_FLOATS: Final = json.JSONDecoder(**_REFUSING, parse_float=_float)
+_WITHOUT_FLOATS: Final = _decoder(_refuse_float)
+_WITH_FLOATS: Final = _decoder(_float)
 _COMPACT: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
 
 
