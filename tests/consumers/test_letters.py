@@ -71,6 +71,21 @@ def test_each_urgent_word_of_a_batch_rings_at_once_also_at_night(bell: Bell, mad
 
 
 @pytest.mark.parametrize(
+    "attributes",
+    [{"status": "Exercise"}, {"withdraws": {"id": LOST, "hash": "0" * 64}}],
+    ids=["exercise", "withdrawal"],
+)
+def test_what_asks_nobody_for_anything_tonight_waits_for_the_morning(
+    bell: Bell, made: list[Phone], attributes: dict[str, Any]
+) -> None:
+    """An urgent letter in an exercise, and one that takes another back."""
+    bell.listener.clock.now = NIGHT
+    letter(bell.listener, priority="urgent", **attributes)
+    bell.ring(timedelta(hours=2))
+    assert made[0].titles == []
+
+
+@pytest.mark.parametrize(
     ("attributes", "rings"),
     [
         ({"priority": "urgent", "wants": "assistance"}, True),

@@ -192,6 +192,24 @@ def test_what_rule_and_policy_do_not_give_is_marked(listener: Listener, entry: d
     assert rules(listener) == [entry["rule"]]
 
 
+@pytest.mark.parametrize("end", ["a-b", "331126-350924", f"{PARTNER}-{BOOK}-0", f"{PARTNER}-{BOOK}-2", "-"])
+def test_no_name_of_an_obligation_hides_a_fire(listener: Listener, end: str) -> None:
+    """The alarm rings, whatever a faulty station calls what it ends."""
+    said: dict[str, Any] = {
+        "obligation": f"follow-up/{end}",
+        "rule": "follow-up",
+        "step": "discharged",
+        "owes": [PARTNER],
+        "owed": [ME],
+    }
+    said |= {"about": ANOTHER, "thread": ANOTHER["id"], "opened": written(NOW), "due": written(NOW)}
+    update = listener.event(stage="update", subject=ANOTHER["id"], reply_to=ANOTHER, touches=None)
+    outcome = listener.inbox.receive(stamped(listener, update, ends=[said]))
+    assert outcome.rings
+    assert outcome.item is not None
+    assert Warn.OBLIGATIONS_DIFFER in outcome.item.warnings
+
+
 def test_what_rule_and_policy_give_is_not(listener: Listener) -> None:
     """Every opening of a lawful fire passes the check."""
     outcome = listener.inbox.receive(listener.stamped(listener.event()))
@@ -211,6 +229,27 @@ def test_a_posting_under_a_newer_charter_is_read_when_that_comes(tmp_path: Path)
         world.charters.adopt(load(charter_files(public, [world.station.public], not_before=NOW), 2, NOW))
         inbox.adopt_charters()
         assert inbox.aside_count() == 0
+        assert rules(listener) == OWED
+
+
+def test_an_event_whose_postmark_came_under_a_newer_charter_owes_once_that_comes(tmp_path: Path) -> None:
+    """The fire rings at once; what it opens is kept when our charter knows the key that signed its postmark."""
+    world = World()
+    public = {code: county.public for code, county in world.counties.items()}
+    world.station = County.make("station", 2).signing
+    listener = Listener(world, tmp_path / "inbox.sqlite3")
+    with listener.inbox as inbox:
+        outcome = listener.deliver(listener.event())
+        assert outcome.rings
+        assert rules(listener) == []
+        listener.restart()
+    with listener.inbox as inbox:
+        world.charters.adopt(load(charter_files(public, [world.station.public], not_before=NOW), 2, NOW))
+        (told,) = inbox.adopt_charters()
+        assert (told.became, [each.became for each in told.told()]) == (
+            "duplicate",
+            ["duplicate", "followup", "followup"],
+        )
         assert rules(listener) == OWED
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import islice
@@ -54,6 +54,7 @@ _OUTDATED: Final = frozenset(
 """Reasons that a newer charter than ours may take away."""
 _WORDS: Final = ", ".join(f"'{reason}'" for reason in sorted(_OUTDATED))
 _PUT_ASIDE: Final = f"SELECT seq FROM aside WHERE size = length(value) AND reason IN ({_WORDS})"  # noqa: S608 -- our words
+_POSTMARK_INVALID: Final = f"SELECT seq FROM items WHERE instr(warnings, '{Warn.POSTMARK_INVALID}')"  # noqa: S608 -- ours
 _REFRESH_SECONDS: Final = 1.0
 _MOST_GAPS: Final = 10_000
 """Gaps that are counted for the metrics."""
@@ -347,7 +348,19 @@ class Inbox(InboxView):
                 with self._lock, transaction(self._conn) as conn:
                     conn.execute("DELETE FROM aside WHERE seq = ?", (row["seq"],))
                 received.append(outcome)
-        return received
+        return [*received, *self._reconsider_postmarks()]
+
+    def _reconsider_postmarks(self) -> Iterator[ReceiveOutcome]:
+        """Keep what events opened and ended whose postmarks could not be verified when they came, and now can."""
+        with self._lock, wrapped(self._conn):
+            numbers = [row["seq"] for row in self._conn.execute(_POSTMARK_INVALID)]
+        for number in numbers:
+            with self._lock, wrapped(self._conn):
+                row = self._conn.execute("SELECT envelope, postmark FROM letters WHERE seq = ?", (number,)).fetchone()
+            record = Arrived("alert", 0, 0, 0, row["envelope"], ((KAFKA_HEADER, row["postmark"]),))
+            what = self._examined(record)
+            if isinstance(what, SignedEvent) and what.steps:
+                yield self.receive(record)  # a duplicate, but for the steps
 
 
 def _remember(conn: sqlite3.Connection, cluster: str, records: Sequence[Arrived]) -> None:

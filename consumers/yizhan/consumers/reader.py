@@ -269,7 +269,9 @@ class _Reader:
 
     def _commit(self, consumer: KafkaConsumer) -> None:
         """Commit the offsets that moved. What fails is committed the next time."""
-        moved = {partition: offset for partition, offset in self._next.items() if offset != self._committed.get(partition)}
+        moved = {
+            partition: offset for partition, offset in self._next.items() if offset != self._committed.get(partition)
+        }
         if moved:
             offsets = {partition: OffsetAndMetadata(offset, "", -1) for partition, offset in moved.items()}
             try:

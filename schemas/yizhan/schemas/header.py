@@ -203,6 +203,15 @@ def split_id(event_id: str) -> tuple[str, str, int]:
     return match[1], match[2], int(match[3])
 
 
+def is_event_id(text: str) -> bool:
+    """Tell whether a text is an event id.
+
+    >>> is_event_id("350924-20261123k7qf-17"), is_event_id("350924-331126")
+    (True, False)
+    """
+    return _ID.fullmatch(text) is not None
+
+
 def parse_header(data: bytes) -> Header:
     """Read header bytes. Whether they were signed is the caller's business.
 

@@ -178,6 +178,17 @@ class ObligationEngine:
         for name in sorted(self._reopened.get((event.header.id, event.at), ())):
             yield self._obligations[name].statement(OPENED, event.at, self._obligations[name].charter)
 
+    def settle(self, withdrawn: Ref, source: str, at: str) -> None:
+        """Note what a withdrawal of ``source`` took back, if its steps were read from its postmark, which does not say.
+
+        What it opened again, or cancelled, no other withdrawal opens again.
+        """
+        names = self._about.get(withdrawn.id, set()) | self._discharged_by.get(withdrawn.id, set())
+        for obligation in [self._obligations[name] for name in sorted(names)]:
+            named = withdrawn in (obligation.about, obligation.by) and split_id(withdrawn.id)[0] == source
+            if named and obligation.discharged and obligation.ended is not None and obligation.ended <= at:
+                self._put(obligation.model_copy(update={"discharged": False}))
+
     def _opened_by(self, event: Event, earlier: Ref) -> list[ObligationState]:
         """Return the obligations that an earlier event opened, if the new event is of the same source."""
         if split_id(earlier.id)[0] != event.header.source:

@@ -7,19 +7,17 @@ Rule 3: what ended stays known ``KEPT`` longer, so that what opened it cannot op
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from yizhan.schemas.followups import Followup
-from yizhan.schemas.header import CharterName, ContractModel, EventId, MemberCode, Period, Ref
+from yizhan.schemas.header import CharterName, ContractModel, EventId, MemberCode, Period, Ref, is_event_id
 from yizhan.schemas.obligation_rules import ObligationRule
 from yizhan.schemas.obligation_steps import CANCELLED, DISCHARGED, ENDS, OVERDUE, Rung
 from yizhan.schemas.terms import schedule
 from yizhan.schemas.timestamps import Timestamp, instant, written
 
-_PAIR: Final = re.compile(r"[0-9]{6}-[0-9]{6}")
 KEPT: Final = timedelta(days=40)
 LAPSES: Final = timedelta(days=400)
 
@@ -67,7 +65,7 @@ class ObligationState(ContractModel):
     def again(self) -> EventId | None:
         """The withdrawal that opened it again, if one did."""
         last = self.obligation.rpartition("/")[2]
-        return last if "-" in last and not _PAIR.fullmatch(last) else None
+        return last if is_event_id(last) else None
 
     @property
     def first(self) -> str:

@@ -15,7 +15,6 @@ from yizhan.schemas.header import NOTICE, Header
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.not_found import not_known
 from yizhan.schemas.payloads.common import Person
-from yizhan.schemas.payloads.letters import PRESSING
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor, signed_by
 from yizhan.services.errors import ServiceError
@@ -44,7 +43,7 @@ class SentReply:
     @property
     def rings(self) -> bool:
         """Whether it rings there when it arrives, at any hour; else it waits there as notices do."""
-        return self.priority in PRESSING
+        return self.accepted.rings
 
 
 def last_drafter(home: Home, county: str) -> Person | None:

@@ -123,6 +123,9 @@ class Follower:
         if handled.admitted is None:
             return Followed()
         self._move(record)
+        header = handled.admitted.header
+        if header.withdraws is not None and header.status == "Actual":
+            self._engine.settle(header.withdraws, header.source, written(record.received))
         return Followed(tuple(self._beside(handled, handled.admitted)), self._changes(), self._progress())
 
     def tick(self, record: Record) -> Followed:

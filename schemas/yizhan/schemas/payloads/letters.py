@@ -48,11 +48,9 @@ def presses(header: Header) -> bool:
     That is a notice, or what asks for an answer (``wants``: a request for assistance, a plan to be countersigned). An
     exercise, and what takes something back, ask nobody for anything tonight.
     """
-    if header.priority not in PRESSING:
+    if header.priority not in PRESSING or header.withdraws is not None or header.status != "Actual":
         return False
-    return header.type == NOTICE or (
-        header.wants is not None and header.withdraws is None and header.status == "Actual"
-    )
+    return header.type == NOTICE or header.wants is not None
 
 
 def header_facts(header: Header, update: int | None = None) -> Iterator[str]:
