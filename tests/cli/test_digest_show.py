@@ -17,14 +17,14 @@ from tests.world.simulator import INTELLIGENCE, NOW, World
 from tests.world.station import Station
 from yizhan.bulletin.quarter_document import markdown_text
 from yizhan.bulletin.quarter_events import QuarterEvent, quarter_event
-from yizhan.cli.digest_view import quarter_json, quarter_markdown
+from yizhan.cli.commands.digest import quarter_json
 from yizhan.schemas import strictjson
 from yizhan.schemas.envelope import parse_envelope
 from yizhan.schemas.header import parse_header
 from yizhan.schemas.payloads import read
 from yizhan.schemas.policy import decide
 from yizhan.schemas.timestamps import written
-from yizhan.services.digests import QuarterEvents
+from yizhan.services.digests import QuarterEvents, quarter_markdown
 from yizhan.services.home import Home
 from yizhan.services.quarters import read_quarter
 

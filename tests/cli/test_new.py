@@ -43,7 +43,13 @@ def terminal(home: Path, *words: str) -> Iterator[pexpect.spawn[str]]:
     """Run ``yizhan`` in a terminal of its own."""
     program = ["-m", "yizhan.cli", "--home", str(home), *words, "--county", SHOUNING]
     with pexpect.spawn(sys.executable, program, encoding="utf-8", timeout=30, dimensions=(60, 160)) as child:
+        child.delaybeforesend = None
         yield child
+
+
+def lines(*said: str) -> bytes:
+    """Return answers as they stand on standard input."""
+    return "".join(f"{each}\n" for each in said).encode()
 
 
 def answer(child: pexpect.spawn[str], *said: str) -> str:
@@ -66,12 +72,10 @@ def end(child: pexpect.spawn[str]) -> tuple[int | None, str]:
 @pytest.mark.parametrize(("language", "type", "said"), [("zh_CN", "森林火灾", "响铃"), ("en", "forest_fire", "rings")])
 def test_a_fire_is_asked_for_shown_and_sent(yizhan: Run, home: Path, language: str, type: str, said: str) -> None:
     """In both languages: the position converted, the border measured, whom it touches proposed, then sent."""
-    with terminal(home, "--lang", language, "new", type) as child:
-        shown = answer(child, *REQUIRED, *LETTER, "y")
-        status, rest = end(child)
-    assert status == 0
-    assert said in rest
-    assert "119.2951,27.411513" in shown
+    answers = lines(*REQUIRED, *LETTER, "y")
+    ran = yizhan("--lang", language, "new", type, "--county", SHOUNING, given=answers)
+    assert (ran.code, said in ran.out) == (0, True)
+    assert "119.2951,27.411513" in ran.err
     (sent,) = json.loads(yizhan("outbox", "list", "--county", SHOUNING, "--json").out)["events"]
     assert (sent["type"], sent["to"]) == (FIRE, [QINGYUAN])
     with read_outbox(Home(home), SHOUNING) as outbox:
@@ -133,20 +137,18 @@ def test_bad_answers_are_asked_again_with_the_reason(home: Path) -> None:
     assert "草稿 1 留着；接着写：yizhan draft edit 1" in rest
 
 
-def test_a_whole_is_mended_before_it_goes(home: Path) -> None:
+def test_a_whole_is_mended_before_it_goes(yizhan: Run, home: Path) -> None:
     """What the model says of the whole is shown, and any answer can be changed by its number."""
     app = Home(home)
     with open_drafts(app, SHOUNING) as book:
         n = book.begin({"type": FIRE, "priority": "urgent", "stage": "first", "touches": [QINGYUAN],
                         "payload": {**EXAMPLES[FIRE], "place": {"county": SHOUNING}}}, utc_now(),
                        ("what", "optional", "how_bad", "touches", "grade", *EXAMPLES[FIRE]))  # fmt: skip
-    with terminal(home, "draft", "edit", str(n)) as child:
-        shown = answer(child, "", "x", "1", "1", "s")
-        status, rest = end(child)
-    assert status == 0
-    assert "草稿 1 留着" in rest
-    assert "首报" in shown
-    assert "请输入所列的字母" in shown
+    ran = yizhan("draft", "edit", str(n), "--county", SHOUNING, given=lines("", "x", "1", "1", "s"))
+    assert ran.code == 0
+    assert "草稿 1 留着" in ran.err
+    assert "首报" in ran.out
+    assert "请输入所列的字母" in ran.err
 
 
 def drafted(home: Path, touches: Sequence[str] = (QINGYUAN,)) -> int:
@@ -209,17 +211,14 @@ OFFICE: dict[str, str | list[str]] = {
 """What every form asks, by the beginning of its question."""
 
 
-def converse(child: pexpect.spawn[str], answers: Mapping[str, str | list[str]]) -> str:
-    """Answer by the beginning of a question, a list one after the other; keep or pass over the rest. The screen."""
-    shown = ""
-    while child.expect([QUESTION, pexpect.EOF]) == 0:
-        shown += child.before or ""
-        line = (child.before or "").splitlines()[-1]
-        said = next((said for title, said in answers.items() if line.startswith(title)), "")
-        child.sendline(said if isinstance(said, str) else said.pop(0))
-    child.close()
-    assert child.exitstatus == 0, shown
-    return shown + (child.before or "")
+def answering(monkeypatch: pytest.MonkeyPatch, answers: Mapping[str, str | list[str]]) -> None:
+    """Answer by the beginning of a question, a list one after the other; keep or pass over the rest."""
+
+    def prompt(question: str, default: str = "", **_how: object) -> str:
+        said = next((said for title, said in answers.items() if question.startswith(title)), "")
+        return (said if isinstance(said, str) else said.pop(0)) or default
+
+    monkeypatch.setattr("click.prompt", prompt)
 
 
 def newest(home: Path, run: Run, type: str) -> tuple[Header, dict[str, Any]]:
@@ -231,7 +230,9 @@ def newest(home: Path, run: Run, type: str) -> tuple[Header, dict[str, Any]]:
     return own.header, json.loads(own.payload)
 
 
-def test_a_request_is_answered_from_the_form(yizhan: Run, home: Path, tmp_path: Path) -> None:
+def test_a_request_is_answered_from_the_form(
+    yizhan: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It says whether it is the last word, names what it answers, and takes files; what may not go is asked again."""
     station = Station(home)
     words = {name: value for name, value in EXAMPLES[REQUEST].items() if name != "external_ref"}
@@ -245,25 +246,27 @@ def test_a_request_is_answered_from_the_form(yizhan: Run, home: Path, tmp_path: 
         "一、哪一种答复": "2", "简要": "已询问", "请对方": "知悉", "办理结果": "查无", "承办单位": "森林警察大队",
         "附件": [*(str(tmp_path / name) for name in names), ""],
     }  # fmt: skip
-    with terminal(home, "new", "assistance.response", "--reply-to", asked) as child:
-        shown = converse(child, answers)
+    answering(monkeypatch, answers)
+    shown = yizhan("new", "assistance.response", "--reply-to", asked, "--county", SHOUNING)
     header, payload = newest(home, yizhan, "assistance.response")
     assert header.reply_to is not None
     assert (header.reply_to.id, header.subject, header.stage, header.to) == (asked, asked, "final", (QINGYUAN,))
     assert [each["name"] for each in payload["attachments"]] == ["笔录.txt"]
-    assert "附件 1：笔录.txt" in shown
+    assert (shown.code, "附件 1：笔录.txt" in shown.err) == (0, True)
     ran = yizhan("new", "assistance.response", "--reply-to", "331126-20261123test-9", "--county", SHOUNING)
     assert (ran.code, "收件箱里没有" in ran.err) == (1, True)
 
 
 @pytest.mark.parametrize(("option", "part"), [("--supersedes", "更正"), ("--withdraws", "撤回")])
-def test_what_was_sent_is_mended_from_the_form(yizhan: Run, home: Path, option: str, part: str) -> None:
+def test_what_was_sent_is_mended_from_the_form(
+    yizhan: Run, home: Path, monkeypatch: pytest.MonkeyPatch, option: str, part: str
+) -> None:
     """It begins with what was sent and goes to whoever has the original; another county's is not ours to mend."""
     fire = {name: value for name, value in EXAMPLES[FIRE].items() if name != "external_ref"}
     fire |= {"place": {"county": SHOUNING}}
     (first,) = publish(yizhan, SHOUNING, {"type": FIRE, "stage": "first", "touches": [QINGYUAN], "payload": fire})
-    with terminal(home, "new", "forest_fire", option, first) as child:
-        converse(child, OFFICE | {"简要": "更正：已查明"})
+    answering(monkeypatch, OFFICE | {"简要": "更正：已查明"})
+    assert yizhan("new", "forest_fire", option, first, "--county", SHOUNING).code == 0
     header, payload = newest(home, yizhan, "forest_fire")
     reference = header.supersedes if option == "--supersedes" else header.withdraws
     assert reference is not None

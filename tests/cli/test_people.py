@@ -12,7 +12,7 @@ from tests.schemas.payloads.examples import DISPUTE
 from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, publish
-from yizhan.cli.arrival_view import Screen
+from yizhan.cli.commands.inbox_run import Screen
 from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.items import InboxQuery
 from yizhan.producers.outbox_view import LOCK

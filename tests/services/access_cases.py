@@ -14,6 +14,9 @@ GIVEN: dict[str, str] = {
     "books.people_of": "called by explain_event, which writes the access log",
     "audit_text.finding_note": "words for what find_problems returned",
     "audit_text.step_note": "words for what explain_event returned",
+    "event_text.answer_words": "words of receipts that list_postings read",
+    "event_text.delivered_words": "words of receipts that list_postings read",
+    "digests.quarter_markdown": "draws what show_quarter read",
     "event_text.event_rows": "words for an event that show_event returned",
     "handover_text.handover_lines": "words for what hand_over returned",
     "item_text.content_rows": "words for an event that its caller showed",
@@ -139,10 +142,18 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
         "cosigner", "key_files", "key_status", "ledger_keys", "load_key", "sealing_keys", "signer", "station_keys",
     ),
     "labels": (
-        "arrival", "error_sentence", "reason_name", "refusal", "stage_name", "state_name", "type_of", "way_name",
+        "arrival", "error_sentence", "manifest_kind", "reason_name", "refusal", "stage_name", "state_name",
+        "type_of", "way_name",
     ),
     "audit_text": ("discrepancy_sentence",),
-    "event_text": ("sending_lines", "waiting_line"),
+    "bell_text": (
+        "heard_line", "not_rung_words", "ring_reason", "ring_subject", "try_words", "unreachable_rungs",
+    ),
+    "event_text": (
+        "accepted_lines", "files_waiting_line", "foreign_reply_sentence", "sending_lines", "station_words",
+        "waiting_line",
+    ),
+    "form_text": ("draft_rows", "fault_sentence", "missing_sentence", "note_lines", "summary_of"),
     "item_text": ("is_pressing", "route_reason"),
     "matter_text": ("role_name",),
     "obligation_text": (
@@ -157,6 +168,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "office": ("read_office",),
     "outlines": ("home_outlines", "outlines_geojson", "read_outlines"),
     "publishing": ("explain", "publish"),
+    "publishing.Published": ("add", "complete", "empty"),
     "process_control": ("start_processes", "stop_processes"),
     "processes.ProcessState": ("failed",),
     "processes": (

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from tests.world.command import run
-from tests.world.processes import YIZHAN
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.stand_ins import NAMES, broker_elsewhere, stand_in
 from tests.world.waiting import LIMIT_SECONDS, until
@@ -45,6 +44,15 @@ def home(signed: Path, tmp_path: Path) -> Iterator[Home]:
     """Return a home whose broker is elsewhere and answers; whatever runs in it at the end is ended."""
     with broker_elsewhere(shutil.copytree(signed, tmp_path / "home")) as home:
         yield home
+
+
+@pytest.fixture
+def signals_of_before() -> Iterator[None]:
+    """Put back what ``up`` and ``down`` do on a signal: here they run in this process."""
+    before = [(number, signal.getsignal(number)) for number in (signal.SIGTERM, signal.SIGHUP)]
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
 
 
 def states(found: Sequence[ProcessState]) -> dict[str, str]:
@@ -186,24 +194,25 @@ def test_a_broker_that_another_command_started_is_left_alone(signed: Path, tmp_p
         os.kill(other, signal.SIGKILL)
 
 
+@pytest.mark.usefixtures("signals_of_before")
 def test_an_end_where_nothing_was_started_makes_nothing(tmp_path: Path) -> None:
     """A home that is not there stays so."""
     assert stop_processes(Home(tmp_path / "none"), lambda _state: None) == ()
     assert list(tmp_path.iterdir()) == []
-    said = subprocess.run([*YIZHAN, "--home", tmp_path / "none", "down"], capture_output=True, check=True)
-    assert "没有 yizhan up 启动的进程在运行" in said.stdout.decode()
+    assert "没有 yizhan up 启动的进程在运行" in run("--home", str(tmp_path / "none"), "down").out
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.usefixtures("signals_of_before")
 def test_a_county_that_nobody_can_be_called_in_is_named(home: Home) -> None:
     """`up` names each county without a bell, with the command that makes one; nothing more is wrong."""
     start_processes(home, stand_in(home), lambda _state: None)
     (home.county_folder(QINGYUAN) / "bell.toml").touch()
-    words = [*YIZHAN, "--home", str(home.path), "up"]
-    said = subprocess.run(words, capture_output=True, check=True).stdout.decode()
+    words = ("--home", str(home.path), "up")
+    said = run(*words).out
     assert f"叫不到任何人；请运行 yizhan bell init --county {SHOUNING}\n" in said
     assert f"--county {QINGYUAN}" not in said
-    shown = json.loads(subprocess.run([*words, "--json"], capture_output=True, check=True).stdout)
+    shown = json.loads(run(*words, "--json").out)
     assert shown["without_bell"] == [SHOUNING]
     assert {each["state"] for each in shown["processes"]} == {"running"}
 

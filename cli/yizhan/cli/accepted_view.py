@@ -10,9 +10,8 @@ from yizhan.producers.numbering import Accepted
 from yizhan.schemas.actions import Action
 from yizhan.schemas.header import split_id
 from yizhan.schemas.i18n import _
-from yizhan.schemas.payloads.letters import PRIORITIES
+from yizhan.services.event_text import accepted_lines, files_waiting_line
 from yizhan.services.home import Home
-from yizhan.services.labels import arrival
 from yizhan.services.outbox import sending_trouble
 
 if TYPE_CHECKING:  # forms and all that they know: a list of what arrived does without
@@ -48,34 +47,3 @@ def show_sent_draft(home: Home, sent: SentDraft, *, as_json: bool) -> None:
     if sent.files_trouble is not None:
         say(files_waiting_line(sent.files_trouble))
     show_accepted(home, sent.accepted, as_json=as_json)
-
-
-def accepted_lines(home: Home, sent: Accepted) -> list[str]:
-    """Tell what was accepted: its id, and how it reaches whom by which rule."""
-    first = sent.id
-    if sent.duplicate:
-        first += " " + (
-            _("（以前已发过，内容不同的这一份没有再发）") if sent.differs else _("（以前已发过，没有再发）")
-        )
-    lines = [first]
-    if sent.clock_suspect:
-        lines.append(_("  获知时间在未来；火情和灾害照收，注明存疑。请核对所填的 time 和本机时钟"))
-    for code, made in sent.decisions.items():
-        sentence = _("  → {member}：{arrival}（规则 {rule}：{because}）")
-        lines.append(
-            sentence.format(
-                member=home.member_name(code),
-                arrival=arrival(made.way),
-                rule=made.rule,
-                because=home.localized(made.because),
-            )
-        )
-    if sent.rings:
-        sentence = _("  {priority}：到达后对方的铃立即响一次，不分昼夜")
-        lines.append(sentence.format(priority=_(PRIORITIES[sent.priority])))
-    return lines
-
-
-def files_waiting_line(trouble: str) -> str:
-    """Say that attached files cannot be sent now, and that nothing is lost."""
-    return _("附件暂时送不出：{trouble}。文书照送；附件已密封在本县，问题解决后自动送出").format(trouble=trouble)

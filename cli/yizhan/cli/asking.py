@@ -1,13 +1,20 @@
-"""Asking whether to go on, alike in every command.
+"""Whether a person is there to be asked, and asking whether to go on, alike in every command.
 
 Rule 1: "no" is an answer like a refusal: nothing was done, a sentence says so, and the exit status is 1.
 """
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from yizhan.schemas.i18n import _
+
+
+def interactive() -> bool:
+    """Return whether a person sits at both ends of this process."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def ask(question: str) -> bool:

@@ -7,28 +7,31 @@ Rule 2: ``<`` goes back, ``?`` says what is expected, ``-`` takes an answer away
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from yizhan.cli.accepted_view import show_sent_draft
 from yizhan.cli.asking import ask
-from yizhan.cli.draft_view import fault_sentence, show_draft
-from yizhan.cli.output import say
+from yizhan.cli.output import print_table, say, tell
 from yizhan.cli.screen import progress
 from yizhan.producers.drafts import Draft
 from yizhan.producers.forms import FieldKind
-from yizhan.schemas.i18n import _, join_list, join_sentences, marked, with_note
+from yizhan.schemas.i18n import _, join_sentences, marked, with_note
 from yizhan.schemas.invisible import escaped
 from yizhan.services.attachments import total_bytes
 from yizhan.services.doubts import doubt_sentences, goes_unasked
 from yizhan.services.drafts import DraftFault, check_draft, drop_draft, judge_draft, open_form, send_draft
-from yizhan.services.form_questions import NoteKind, Question
+from yizhan.services.form_questions import Question
+from yizhan.services.form_text import draft_rows, fault_sentence, note_lines
 from yizhan.services.forms import Form
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
+from yizhan.services.labels import type_name
 
 BACK, HELP, REMOVE = "<", "?", "-"
+_NO_QUESTION: Final = frozenset({"grade_basis"})
 _STORED: Final = marked("草稿 {n} 留着；接着写：yizhan draft edit {n} --county {county}")
 
 
@@ -90,52 +93,29 @@ def _line(question: Question) -> str | None:
         say(_("< 回到上一题，- 清除这一项，回车保留方括号里的；Ctrl-C 停下，草稿留着"))
 
 
-_NOTES: Final[Mapping[NoteKind, str]] = {
-    NoteKind.GROUP: "— {title} —",
-    NoteKind.ITEM: marked("— {title} 第 {number} 项 —"),
-    NoteKind.FAULT: "{text}",
-    NoteKind.REQUIRED: marked("这一项必填"),
-    NoteKind.NOTHING_EARLIER: marked("本县没有发过这一类的事件，按独立的一件发出"),
-    NoteKind.BORDER: marked("距 {member} 界约 {metres:.0f} 米，方位 {bearing:.0f} 度"),
-    NoteKind.ELSEWHERE: marked("按县界图，坐标在 {member} 境内；请核对坐标、县和越界情况"),
-    NoteKind.FOLLOWED: marked("坐标改了，距界情况和涉及的县已随之重算；涉及的县：{members}"),
-    NoteKind.TOUCHES_STAY: marked("涉及的县是自己填的（{members}），没有随坐标改；请核对"),
-    NoteKind.CONVERTED: marked("换算为 WGS84：{points}"),
-    NoteKind.GRADE_BASIS: "{text}",
-    NoteKind.ATTACHED: marked("附件 {number}：{name}，{size} 字节"),
-}
-
-
 def _say_notes(form: Form) -> None:
     """Say what the form noted since the last question."""
     for note in form.take_notes():
-        if note.kind is NoteKind.NEEDS:
-            _say_needs(**note.params)
-            continue
-        facts = dict(note.params)
-        if (title := facts.get("title")) is not None:
-            facts["title"] = _(title)
-        if "member" in facts:
-            facts["member"] = form.context.members.get(str(facts["member"]), facts["member"])
-        if "members" in facts:
-            facts["members"] = join_list(form.context.members.get(each, each) for each in facts["members"]) or _("无")
-        if "points" in facts:
-            facts["points"] = "; ".join(f"{x},{y}" for x, y in facts["points"])
-        say(_(_NOTES[note.kind]).format(**facts))
-
-
-def _say_needs(*, required: Sequence[str], later: Sequence[str], perhaps: Sequence[str], files: bool) -> None:
-    """Say before the first question what an officer should have at hand."""
-    say(_("本表必填：{titles}").format(titles=join_list(_(each) for each in required)))
-    if later:
-        say(_("续报、终报还必填：{titles}").format(titles=join_list(_(each) for each in later)))
-    if perhaps:
-        say(_("有的还要：{titles}；缺了发不出去").format(titles=join_list(_(each) for each in perhaps)))
-    if files:
-        say(_("附件请先备好文件，全部填完后问；现在没有的，可停下（Ctrl-C），草稿留着"))
+        for line in note_lines(note, form.context.members):
+            say(line)
 
 
 # -- shown whole, then sent --
+
+
+def show_draft(
+    n: int, type: str, content: Mapping[str, Any], members: Mapping[str, str], files: Sequence[str] = ()
+) -> list[str]:
+    """Print a draft whole, numbered by question; return the questions in that order."""
+    rows = draft_rows(type, content, members)
+    order = list(dict.fromkeys(name for name, _title, _value in rows if name not in _NO_QUESTION))
+    names = [name for name, _title, _value in rows]
+    numbers = {names.index(name): number for number, name in enumerate(order, 1)}  # once, at the question's first row
+    table = [(numbers.get(place, ""), title, value) for place, (_name, title, value) in enumerate(rows)]
+    tell(_("{type}，草稿 {n}").format(type=type_name(type), n=n))
+    table += [("", _("附件"), Path(each).name) for each in files]
+    print_table([_("题号"), _("项目"), _("内容")], table, _("还是空的"))
+    return order
 
 
 def _finish(home: Home, form: Form, passphrases: PassphraseSource) -> None:

@@ -1,4 +1,4 @@
-"""Which language this run speaks, and whether a person is there to be asked.
+"""Which language this run speaks.
 
 Rule 1: the first of these that names a language wins: ``--lang``, ``YIZHAN_LANG``, ``lang`` in
         ``yizhan.toml``, zh_CN.
@@ -7,7 +7,6 @@ Rule 1: the first of these that names a language wins: ``--lang``, ``YIZHAN_LANG
 from __future__ import annotations
 
 import os
-import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -65,8 +64,3 @@ def _in_settings(arguments: Sequence[str]) -> str:
         return str(tomllib.loads((Path(home) / "yizhan.toml").read_text(encoding="utf-8")).get("lang", ""))
     except (OSError, ValueError):
         return ""
-
-
-def interactive() -> bool:
-    """Return whether a person sits at both ends of this process."""
-    return sys.stdin.isatty() and sys.stderr.isatty()

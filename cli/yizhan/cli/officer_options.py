@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
+from yizhan.cli.asking import interactive
 from yizhan.cli.click_options import option
 from yizhan.cli.context import current_home
-from yizhan.cli.language import interactive
 from yizhan.cli.output import say
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.common import Person

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 import click
 
+from yizhan.cli.asking import interactive
 from yizhan.cli.click_options import Whole, option
-from yizhan.cli.language import interactive
 from yizhan.cli.output import say
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.sentences import os_error

@@ -10,8 +10,11 @@ from datetime import datetime
 from functools import cached_property
 
 from yizhan.bulletin.matters import Replacements, ordered, standing
+from yizhan.bulletin.quarter_document import CheckedManifest, QuarterDocument
+from yizhan.bulletin.quarter_document import quarter_markdown as markdown_of
 from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.consumers.digests import Digest
+from yizhan.consumers.labels import Warn, sentence
 from yizhan.schemas.actions import Action
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
@@ -70,3 +73,21 @@ def show_quarter(
         contents = read_quarter(inbox, outbox, label, (county, other), home.charters.latest().time_zone)
     record(home, county, actor, "printed", [f"{label} {other}"])
     return QuarterEvents(label, county, other, now, contents)
+
+
+def quarter_markdown(home: Home, shown: QuarterEvents) -> str:
+    """Return the events of a quarter as a Markdown document for people."""
+    county, partner = (
+        home.localized(home.charters.latest().members[code].name) for code in (shown.county, shown.partner)
+    )
+    contents, not_listed = shown.contents, shown.contents.not_listed
+    manifests = [
+        CheckedManifest(each.manifest, each.hash, sentence(each.verdict), [sentence(word) for word in each.warnings])
+        for each in contents.digests
+    ]
+    document = QuarterDocument(
+        shown.label, county, partner, shown.made, home.zone, manifests, contents.proven,
+        shown.received, shown.sent, shown.replacements, not_listed.others, not_listed.system, not_listed.unverified,
+        warning=lambda word: sentence(Warn(word)),
+    )  # fmt: skip
+    return markdown_of(document)

@@ -1,18 +1,29 @@
-"""An own event in words, for every face: all that was sent, and how far it came with each recipient."""
+"""An own event in words, for every face: what was accepted or sent, and how far it came with each recipient."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from yizhan.producers.numbering import Accepted
 from yizhan.producers.queries import EventRow, Figures, Posting, RecipientReceipt
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, join_list, marked, with_note
 from yizhan.schemas.payloads.letters import PRIORITIES, header_facts, officer_name
 from yizhan.services.home import Home
 from yizhan.services.item_text import content_rows
-from yizhan.services.labels import STAGES, STATES, reason_name, refusal, stage_name, state_name, type_name, way_name
-from yizhan.services.outbox import ShownEvent
+from yizhan.services.labels import (
+    STAGES,
+    STATES,
+    arrival,
+    reason_name,
+    refusal,
+    stage_name,
+    state_name,
+    type_name,
+    way_name,
+)
+from yizhan.services.outbox import ForeignReply, ShownEvent
 from yizhan.services.sending_news import SendingNews
 
 STEPS: Final = {
@@ -26,6 +37,8 @@ STEPS: Final = {
     "refused": STATES["refused"],
 }
 """How far an event came with a recipient; what the words for states and receipts say already is said so here too."""
+_FILES: Final = ("fetched", "unfetched")
+"""Stages that programs report of attached files; no officer's answer."""
 MOST_LINES: Final = 20
 """Events named at once; a flood is counted."""
 
@@ -107,3 +120,71 @@ def sending_lines(home: Home, news: SendingNews) -> Iterator[str]:
         yield _("{at} 回执和系统通知 {count} 件").format(at=at, count=news.system)
     if news.figures.depth or news.figures.awaited:
         yield waiting_line(news.figures)
+
+
+def accepted_lines(home: Home, sent: Accepted) -> list[str]:
+    """Tell what was accepted: its id, and how it reaches whom by which rule."""
+    first = sent.id
+    if sent.duplicate:
+        first += " " + (
+            _("（以前已发过，内容不同的这一份没有再发）") if sent.differs else _("（以前已发过，没有再发）")
+        )
+    lines = [first]
+    if sent.clock_suspect:
+        lines.append(_("  获知时间在未来；火情和灾害照收，注明存疑。请核对所填的 time 和本机时钟"))
+    for code, made in sent.decisions.items():
+        sentence = _("  → {member}：{arrival}（规则 {rule}：{because}）")
+        lines.append(
+            sentence.format(
+                member=home.member_name(code),
+                arrival=arrival(made.way),
+                rule=made.rule,
+                because=home.localized(made.because),
+            )
+        )
+    if sent.rings:
+        sentence = _("  {priority}：到达后对方的铃立即响一次，不分昼夜")
+        lines.append(sentence.format(priority=_(PRIORITIES[sent.priority])))
+    return lines
+
+
+def files_waiting_line(trouble: str) -> str:
+    """Say that attached files cannot be sent now, and that nothing is lost."""
+    return _("附件暂时送不出：{trouble}。文书照送；附件已密封在本县，问题解决后自动送出").format(trouble=trouble)
+
+
+def foreign_reply_sentence(home: Home, reply: ForeignReply) -> str:
+    """Say what a reply that matches nothing means: our key was used only where the station let the event in."""
+    at, why = home.local_time(reply.posting.read_at), reply.posting.why
+    if reply.meaning == "not_signed":
+        return _("{at} 读到一份不是驿站签名的答复（{why}）；请查明谁能写本县的答复主题").format(at=at, why=why)
+    if reply.meaning == "our_key":
+        sentence = _("{id} 不是本机发出的，却由本县的密钥签名（{why}，{at}）；请查明谁用了本县的密钥")
+        return sentence.format(id=reply.posting.id, why=why, at=at)
+    sentence = _("{at} 有一份不是本机发出的东西写到本县的主题，被驿站拒收：{reason}；请查明谁用了本县的证书")
+    return sentence.format(at=at, reason=refusal(str(reply.reason), reply.detail))
+
+
+def station_words(each: Posting) -> str:
+    """Say what the station did with an event for one recipient."""
+    if each.reason is None:
+        return state_name(each.state)
+    return f"{state_name(each.state)}: {refusal(each.reason, each.detail)}"
+
+
+def delivered_words(home: Home, each: Posting) -> str:
+    """Say what programs of a recipient reported: the event, then its files."""
+    lines = [_receipts(home, stage, each.said[stage]) for stage in _FILES if stage in each.said]
+    if each.delivered is not None:
+        opened = _("{at} 已打开") if each.opened else _("{at} 打不开")
+        lines.insert(0, opened.format(at=home.local_time(each.delivered)))
+    return "\n".join(lines)
+
+
+def answer_words(home: Home, each: Posting) -> str:
+    """Say what officers of a recipient answered."""
+    return "\n".join(_receipts(home, stage, found) for stage, found in each.said.items() if stage not in _FILES)
+
+
+def _receipts(home: Home, stage: str, receipts: Sequence[RecipientReceipt]) -> str:
+    return "\n".join(receipt_line(home, stage, each) for each in receipts)

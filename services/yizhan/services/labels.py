@@ -10,6 +10,7 @@ from typing import Final
 
 from yizhan.schemas.errors import Refused
 from yizhan.schemas.i18n import _, marked, with_note
+from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.matters import EventRole, JointWorkState
 from yizhan.schemas.payloads import table
 from yizhan.schemas.sentences import technical
@@ -193,3 +194,10 @@ def error_sentence(error: Exception) -> str:
 def stage_name(word: str) -> str:
     """Return what the stage of a receipt is called."""
     return _(STAGES[word]) if word in STAGES else word
+
+
+def manifest_kind(manifest: Manifest) -> str:
+    """Return what kind of close a manifest is of."""
+    if manifest.interim:
+        return _("中期")
+    return _("零报告") if manifest.count == 0 else _("结算")

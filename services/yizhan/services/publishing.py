@@ -12,7 +12,7 @@ import contextlib
 import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import groupby
 from typing import BinaryIO
@@ -22,6 +22,7 @@ from yizhan.producers.drafts import MAX_LINE_BYTES, Draft, LineProblem, read_jso
 from yizhan.producers.json_pieces import numbered_lines
 from yizhan.producers.numbering import Accepted
 from yizhan.producers.outbox import Outbox
+from yizhan.runtime.errors import StoreError
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.errors import FileRefused, PayloadInvalid, YizhanError
 from yizhan.schemas.i18n import marked
@@ -74,6 +75,40 @@ LineResult = LineSent | LineRefused | LineSkipped | LineProblem
 """What became of a line; one line may have several ``LineProblem``."""
 
 
+@dataclass(slots=True)
+class Published:
+    """What became of a stream."""
+
+    sent: list[LineSent] = field(default_factory=list)
+    refused: list[LineRefused] = field(default_factory=list)
+    skipped: list[LineSkipped] = field(default_factory=list)
+    problems: list[LineProblem] = field(default_factory=list)
+    broken: StoreError | None = None
+    """What ended the sending before its end."""
+
+    def add(self, result: LineResult) -> None:
+        """Take what became of a line."""
+        match result:
+            case LineSent():
+                self.sent.append(result)
+            case LineRefused():
+                self.refused.append(result)
+            case LineSkipped():
+                self.skipped.append(result)
+            case LineProblem():
+                self.problems.append(result)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing stood in the stream."""
+        return not (self.sent or self.refused or self.skipped or self.problems)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every line went; other content under a reference that was used before did not."""
+        return not (self.refused or self.skipped or self.problems or any(each.sent.differs for each in self.sent))
+
+
 @dataclass(frozen=True, slots=True)
 class Stream:
     """JSON Lines to be published."""
@@ -97,7 +132,7 @@ Report = Callable[[LineResult | FilesWait], None]
 
 def publish(
     home: Home, county: str, stream: Stream, passphrases: PassphraseSource, report: Report, confirm: Confirm | None
-) -> None:
+) -> Published:
     """Publish a stream; ``report`` is called as soon as it is known what becomes of a line.
 
     Args:
@@ -111,16 +146,27 @@ def publish(
     Raises:
         NoKey: there is no signing key; nothing was read.
         SeveralDrafts: files were given and the stream holds several events; nothing was sent.
-        StoreError: the disk fails; what was reported as sent is durable.
         OSError: the stream cannot be read any further.
     """
-    with open_outbox(home, county, passphrases) as outbox:
-        if stream.attached and (trouble := outbox.files_trouble()) is not None:
-            report(FilesWait(trouble))
-        _publish(outbox, stream, sender_of(home, county), report, confirm)
+    published = Published()
+
+    def taken(result: LineResult) -> None:
+        published.add(result)
+        report(result)
+
+    try:
+        with open_outbox(home, county, passphrases) as outbox:
+            if stream.attached and (trouble := outbox.files_trouble()) is not None:
+                report(FilesWait(trouble))
+            _publish(outbox, stream, sender_of(home, county), taken, confirm)
+    except StoreError as error:
+        published.broken = error
+    return published
 
 
-def _publish(outbox: Outbox, stream: Stream, sender: Sender, report: Report, confirm: Confirm | None) -> None:
+def _publish(
+    outbox: Outbox, stream: Stream, sender: Sender, report: Callable[[LineResult], None], confirm: Confirm | None
+) -> None:
     lines: deque[int] = deque()
 
     def drafts() -> Iterator[Draft]:
@@ -147,7 +193,9 @@ def _would_go(outbox: Outbox, judged: Judgement) -> bool:
     return isinstance(likely, Accepted) and not likely.duplicate
 
 
-def _with_files(outbox: Outbox, stream: Stream, report: Report) -> Iterator[tuple[int, Draft | LineProblem]]:
+def _with_files(
+    outbox: Outbox, stream: Stream, report: Callable[[LineResult], None]
+) -> Iterator[tuple[int, Draft | LineProblem]]:
     """Attach files to the one event of a stream; a file that may not be attached keeps the event back too."""
     found = read_jsonl(stream.lines, stream.name)
     if not stream.attached:

@@ -23,12 +23,13 @@ from yizhan.cli.failures import failure
 from yizhan.cli.output import fields_of, print_json, say, tell
 from yizhan.producers.cap import CapMessage
 from yizhan.producers.cap.xml import MAX_BYTES
-from yizhan.schemas.i18n import _, join_list, marked
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.letters import status_mark
-from yizhan.services.cap import CapDraft, CapImport, CapOptions, Remark, event_as_cap, take_messages
+from yizhan.services.cap import CapImport, CapOptions, Remark, event_as_cap, take_messages
 from yizhan.services.doubts import doubt_sentences
 from yizhan.services.errors import ServiceError
 from yizhan.services.files import write_new
+from yizhan.services.form_text import missing_sentence
 from yizhan.services.home import Home
 from yizhan.services.labels import type_name
 
@@ -116,15 +117,15 @@ def _refusals(taken: CapImport) -> list[str]:
     return [reason.removeprefix(taken.file).lstrip(": ")]
 
 
-def _missing(draft: CapDraft) -> str:
-    return _("还缺 {names}").format(names=join_list(map(_, draft.missing))) if draft.missing else ""
-
-
 def _as_json(home: Home, taken: CapImport) -> dict[str, Any]:
     """Return what became of a message, for programs."""
     names = "n type external_ref status unfit"
     drafts = [
-        {**fields_of(each, names), "missing": _missing(each), "doubts": doubt_sentences(home, each.judged)}
+        {
+            **fields_of(each, names),
+            "missing": missing_sentence(each.missing),
+            "doubts": doubt_sentences(home, each.judged),
+        }
         for each in taken.drafts
     ]
     return {
@@ -154,7 +155,7 @@ def _show(home: Home, county: str, taken: CapImport) -> None:
     for each in taken.drafts:
         sentence = _("草稿 {n}：{type}；接着写：yizhan draft edit {n} --county {county}")
         tell(sentence.format(n=each.n, type=type_name(each.type), county=county))
-        for remark in filter(None, (_missing(each), *doubt_sentences(home, each.judged), *each.unfit)):
+        for remark in filter(None, (missing_sentence(each.missing), *doubt_sentences(home, each.judged), *each.unfit)):
             say(f"  {remark}")
     for event_id in taken.sent_before:
         tell(_("以前已发过：{id}").format(id=event_id))

@@ -12,11 +12,10 @@ import click
 
 from yizhan.charter.signing import Signing
 from yizhan.cli.actions import command_of
-from yizhan.cli.asking import require_yes
+from yizhan.cli.asking import interactive, require_yes
 from yizhan.cli.click_options import FILE, FOLDER, MOMENT, NEW_FILE, Group, OneOf, county_option, json_option, option
 from yizhan.cli.commands.charter_reading import log, replay, show, verify
 from yizhan.cli.context import current_home
-from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.actions import Action

@@ -9,10 +9,9 @@ import click
 from pydantic import ValidationError
 
 from yizhan.cli.accepted_view import show_accepted
-from yizhan.cli.asking import require_yes
+from yizhan.cli.asking import interactive, require_yes
 from yizhan.cli.click_options import FILE, Command, county_option, json_option, office_option, option, short_ids
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.language import interactive
 from yizhan.cli.officer_options import officer_options, signing_officer
 from yizhan.cli.output import print_table, say
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option

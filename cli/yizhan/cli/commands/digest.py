@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import click
 
+from yizhan.bulletin.quarter_document import event_counts, listed_events, mechanism, named_events, place_text
+from yizhan.bulletin.quarter_events import QuarterEvent
 from yizhan.cli.click_options import QUARTER, Group, OneOf, county_option, json_option, option, partner_option
 from yizhan.cli.commands.digest_close import close
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.digest_view import manifest_kind, quarter_json, quarter_markdown
-from yizhan.cli.output import print_json, print_table
+from yizhan.cli.output import fields_of, print_json, print_table
 from yizhan.consumers.labels import sentence
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, join_sentences, marked
-from yizhan.services.digests import list_digests, show_quarter
+from yizhan.services.digests import QuarterEvents, list_digests, quarter_markdown, show_quarter
+from yizhan.services.labels import manifest_kind
 
 command = Group("digest", help=marked("季度通报：驿站结算，各县阅读"))
 command.add_command(close)
@@ -66,3 +71,47 @@ def show(label: str, county: str, partner: str | None, form: str, as_json: bool)
         print_json(quarter_json(shown))
     else:
         click.echo(quarter_markdown(home, shown), nl=False)
+
+
+def quarter_json(shown: QuarterEvents) -> dict[str, Any]:
+    """Return the events of a quarter for programs: words, not sentences."""
+    contents = shown.contents
+    count, prompt = named_events([each.manifest for each in contents.digests])
+    return {
+        **fields_of(shown, "label county partner made empty"),
+        "proven": contents.proven,
+        "digests": [
+            {
+                "manifest": digest.hash,
+                **fields_of(digest.manifest, "interim closed count prompt"),
+                **fields_of(digest, "verdict warnings"),
+            }
+            for digest in contents.digests
+        ],
+        "named": {
+            "all": count,
+            "prompt": prompt,
+            "here": len(shown.received),
+            **fields_of(contents.not_listed, "others system unverified"),
+        },
+        "counts": {
+            "in": event_counts(shown.received, shown.replacements),
+            "out": event_counts(shown.sent, shown.replacements),
+        },
+        "in": _events_json(shown, shown.received),
+        "out": _events_json(shown, shown.sent),
+    }
+
+
+def _events_json(shown: QuarterEvents, events: Sequence[QuarterEvent]) -> list[dict[str, Any]]:
+    names = "id type status time way rule grade summary warnings missing"
+    return [
+        {
+            **fields_of(event, names),
+            "mechanism": mechanism(event.type),
+            "place": place_text(event),
+            "superseded_by": shown.replacements.superseded.get(event.key),
+            "withdrawn_by": shown.replacements.withdrawn.get(event.key),
+        }
+        for event in listed_events(events)
+    ]

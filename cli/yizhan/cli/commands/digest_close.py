@@ -9,11 +9,9 @@ from functools import partial
 
 import click
 
-from yizhan.cli.asking import require_yes
+from yizhan.cli.asking import interactive, require_yes
 from yizhan.cli.click_options import MEMBER, QUARTER, Command, Whole, json_option, option
 from yizhan.cli.context import current_home
-from yizhan.cli.digest_view import manifest_kind
-from yizhan.cli.language import interactive
 from yizhan.cli.output import print_json, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.cli.screen import progress
@@ -21,6 +19,7 @@ from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.manifest import Manifest
 from yizhan.services.errors import QuarterNotEnded, ServiceError
 from yizhan.services.home import Home
+from yizhan.services.labels import manifest_kind
 from yizhan.services.progress import Progress
 
 

@@ -7,12 +7,10 @@ from typing import Final
 import click
 
 from yizhan.cli.accepted_view import show_sent_draft
-from yizhan.cli.asking import require_yes
+from yizhan.cli.asking import interactive, require_yes
 from yizhan.cli.click_options import Group, Whole, attach_option, county_option, json_option, option
 from yizhan.cli.context import current_home
-from yizhan.cli.draft_view import fault_sentence, missing_sentence, show_draft, summary_of
-from yizhan.cli.form_prompt import fill_in
-from yizhan.cli.language import interactive
+from yizhan.cli.form_prompt import fill_in, show_draft
 from yizhan.cli.output import print_json, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.cli.screen import progress
@@ -27,8 +25,10 @@ from yizhan.services.drafts import (
     judge_draft,
     list_drafts,
     member_names,
+    missing_fields,
     send_draft,
 )
+from yizhan.services.form_text import fault_sentence, missing_sentence, summary_of
 from yizhan.services.labels import type_name
 
 NUMBER: Final = Whole(1, 1_000_000_000)
@@ -49,7 +49,7 @@ def list_(county: str, as_json: bool) -> None:
         [_("草稿"), _("类型"), _("改动"), _("简要情况"), _("注意")],
         [
             (each.n, type_name(each.type), home.local_time(each.changed), summary_of(each.content),
-             missing_sentence(each.type, each.content.get("payload", {})))
+             missing_sentence(missing_fields(each.type, each.content.get("payload", {}))))
             for each in found
         ],
         _("没有草稿"),

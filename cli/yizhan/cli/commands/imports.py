@@ -7,11 +7,10 @@ from typing import Any
 
 import click
 
-from yizhan.cli.accepted_view import accepted_lines, say_if_nobody_sends
-from yizhan.cli.asking import require_yes
+from yizhan.cli.accepted_view import say_if_nobody_sends
+from yizhan.cli.asking import interactive, require_yes
 from yizhan.cli.click_options import Group, county_option, json_option, office_option, option, outlines_option
 from yizhan.cli.context import current_home
-from yizhan.cli.language import interactive
 from yizhan.cli.output import as_json as json_value
 from yizhan.cli.output import fields_of, print_json, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
@@ -19,6 +18,7 @@ from yizhan.cli.screen import progress
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.services.doubts import doubt_sentences
+from yizhan.services.event_text import accepted_lines
 from yizhan.services.home import Home
 from yizhan.services.hotspots import OLD, HotspotImport, HotspotSource, read_hotspots, send_hotspots
 from yizhan.services.labels import HOTSPOTS_KEPT, error_sentence

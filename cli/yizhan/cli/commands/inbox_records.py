@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from yizhan.cli.book_file import write_book
 from yizhan.cli.click_options import Command, county_option, json_option, option
+from yizhan.cli.commands.outbox import write_book
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.officer_options import officer_options, signing_officer
 from yizhan.cli.output import print_json, print_table, tell

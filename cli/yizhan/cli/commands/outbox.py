@@ -5,13 +5,12 @@ from __future__ import annotations
 import dataclasses
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import click
 
-from yizhan.cli.accepted_view import files_waiting_line
 from yizhan.cli.actions import command_of
-from yizhan.cli.book_file import write_book
 from yizhan.cli.click_options import (
     MOMENT,
     Group,
@@ -27,10 +26,13 @@ from yizhan.cli.context import acting, current_home, say_if_stale
 from yizhan.cli.longrun import working
 from yizhan.cli.output import print_json, print_pairs, print_table, say, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
+from yizhan.ledger.audit.books import Kind
 from yizhan.producers.queries import Figures, OutboxQuery
+from yizhan.runtime.folders import private_file
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, marked
-from yizhan.services.event_text import event_rows, progress_name, sending_lines, waiting_line
+from yizhan.services.books import export_book
+from yizhan.services.event_text import event_rows, files_waiting_line, progress_name, sending_lines, waiting_line
 from yizhan.services.home import Home
 from yizhan.services.labels import reason_name, type_name
 from yizhan.services.outbox import OutboxListing, list_events, list_waiting_files, show_event
@@ -178,3 +180,14 @@ def files(county: str, as_json: bool) -> None:
 def export(file: str, county: str) -> None:
     """Export the book."""
     write_book(county, "outbox", file)
+
+
+def write_book(county: str, kind: Kind, file: str) -> None:
+    """Write the book to a file (mode 0600) or, for ``-``, to standard output."""
+    lines = export_book(current_home(), county, kind, acting(f"{kind} export"), Path(file).name)
+    if file == "-":
+        sys.stdout.buffer.writelines(lines)
+        sys.stdout.buffer.flush()
+        return
+    with private_file(Path(file)) as made:
+        made.writelines(lines)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from yizhan.cli.click_options import (
     MOMENT,
@@ -18,15 +17,11 @@ from yizhan.cli.click_options import (
 )
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.output import print_json, print_table, say
-from yizhan.producers.queries import OutboxQuery, Posting, RecipientReceipt
+from yizhan.producers.queries import OutboxQuery
 from yizhan.schemas.i18n import _, marked
-from yizhan.services.event_text import receipt_line
-from yizhan.services.home import Home
-from yizhan.services.labels import refusal, state_name, type_name, way_name
-from yizhan.services.outbox import ForeignReply, list_postings
-
-FILES: Final = ("fetched", "unfetched")
-"""Stages that programs report of attached files; no officer's answer."""
+from yizhan.services.event_text import answer_words, delivered_words, foreign_reply_sentence, station_words
+from yizhan.services.labels import type_name, way_name
+from yizhan.services.outbox import list_postings
 
 command = Group("postings", help=marked("本县发出的事件后来怎样了"))
 
@@ -58,9 +53,9 @@ def list_(*, county: str, system: bool, limit: int | None, as_json: bool, **want
                 type_name(each.type),
                 home.member_name(each.recipient),
                 f"{way_name(each.stamped_way or each.way)} {each.stamped_rule or each.rule}",
-                _station(each),
-                _delivered(home, each),
-                _answers(home, each),
+                station_words(each),
+                delivered_words(home, each),
+                answer_words(home, each),
             )
             for each in found.postings
         ],
@@ -68,38 +63,4 @@ def list_(*, county: str, system: bool, limit: int | None, as_json: bool, **want
     )
     for reply in found.foreign:
         if query == OutboxQuery() or reply.posting.id == query.id is not None:
-            say(_foreign(home, reply))
-
-
-def _foreign(home: Home, reply: ForeignReply) -> str:
-    """Say what a reply that matches nothing means: our key was used only where the station let the event in."""
-    at, why = home.local_time(reply.posting.read_at), reply.posting.why
-    if reply.meaning == "not_signed":
-        return _("{at} 读到一份不是驿站签名的答复（{why}）；请查明谁能写本县的答复主题").format(at=at, why=why)
-    if reply.meaning == "our_key":
-        sentence = _("{id} 不是本机发出的，却由本县的密钥签名（{why}，{at}）；请查明谁用了本县的密钥")
-        return sentence.format(id=reply.posting.id, why=why, at=at)
-    sentence = _("{at} 有一份不是本机发出的东西写到本县的主题，被驿站拒收：{reason}；请查明谁用了本县的证书")
-    return sentence.format(at=at, reason=refusal(str(reply.reason), reply.detail))
-
-
-def _station(each: Posting) -> str:
-    if each.reason is None:
-        return state_name(each.state)
-    return f"{state_name(each.state)}: {refusal(each.reason, each.detail)}"
-
-
-def _delivered(home: Home, each: Posting) -> str:
-    lines = [_receipts(home, stage, each.said[stage]) for stage in FILES if stage in each.said]
-    if each.delivered is not None:
-        opened = _("{at} 已打开") if each.opened else _("{at} 打不开")
-        lines.insert(0, opened.format(at=home.local_time(each.delivered)))
-    return "\n".join(lines)
-
-
-def _answers(home: Home, each: Posting) -> str:
-    return "\n".join(_receipts(home, stage, found) for stage, found in each.said.items() if stage not in FILES)
-
-
-def _receipts(home: Home, stage: str, receipts: Sequence[RecipientReceipt]) -> str:
-    return "\n".join(receipt_line(home, stage, each) for each in receipts)
+            say(foreign_reply_sentence(home, reply))

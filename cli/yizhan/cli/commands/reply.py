@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import click
 
-from yizhan.cli.accepted_view import accepted_lines, say_if_nobody_sends
+from yizhan.cli.accepted_view import say_if_nobody_sends
 from yizhan.cli.click_options import Command, OneOf, county_option, json_option, option, short_ids
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.officer_options import signed_by_officer
@@ -16,6 +16,7 @@ from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.payloads.letters import PRESSING, PRIORITIES
+from yizhan.services.event_text import accepted_lines
 from yizhan.services.replies import Reply, SentReply, send_reply
 
 _ACCEPTED: Final = "id hash to decisions duplicate differs clock_suspect"

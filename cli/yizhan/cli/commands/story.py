@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from yizhan.cli.accepted_view import show_accepted
 from yizhan.cli.click_options import Command, county_option, json_option, option, short_ids
 from yizhan.cli.context import acting, current_home
-from yizhan.cli.matter_view import timeline_json
 from yizhan.cli.officer_options import signed_by_officer
 from yizhan.cli.output import print_json, print_table, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
+from yizhan.schemas.matters import event_role
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.matter_text import joint_work_sentence, timeline_rows
-from yizhan.services.matters import link_threads, show_matter
+from yizhan.services.matters import Timeline, link_threads, show_matter
 
 
 @click.command(
@@ -77,3 +79,26 @@ def link(
     home = current_home()
     sent = link_threads(home, county, own_id, other_id, note, acting("link", officer), passphrases)
     show_accepted(home, sent, as_json=as_json)
+
+
+def timeline_json(timeline: Timeline) -> dict[str, Any]:
+    """Return a timeline for programs."""
+    return {
+        "threads": [event.header.id for event in timeline.openings],
+        "events": [
+            {
+                "id": event.header.id,
+                "hash": event.hash,
+                "part": event_role(event, timeline.threads),
+                "source": event.header.source,
+                "type": event.header.type,
+                "time": event.header.time,
+                "thread": event.thread,
+                "header": event.header,
+                "payload": None if event.contents is None else event.contents.raw,
+                "words": event.answers,
+            }
+            for event in timeline.events
+        ],
+        "standings": timeline.joint_work,
+    }

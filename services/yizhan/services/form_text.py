@@ -1,25 +1,66 @@
-"""Drafts as an officer reads them: rows of a table, sentences about what is missing or wrong."""
+"""Forms and drafts in words, for every face: what a form notes, what a draft says, what is missing or wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from yizhan.cli.output import print_table, tell
 from yizhan.producers import form_values, forms
 from yizhan.producers.forms import FieldKind
-from yizhan.schemas.i18n import _, join_list
+from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.payloads.reading import ReadPayload, Shown, lines
-from yizhan.services.drafts import DraftFault, missing_fields
-from yizhan.services.labels import type_name
+from yizhan.services.drafts import DraftFault
+from yizhan.services.form_questions import Note, NoteKind
 
 _SHOWN: Final = 40
 _QUESTIONS: Final = {"stage": "what", "certainty": "what", "subject": "what", "worse": "what", "priority": "how_bad"}
 """Header attribute → the question that it was answered by."""
-_NO_QUESTION: Final = frozenset({"grade_basis"})
 Row = tuple[str, str, str]
 """Question, title, value."""
+
+
+_NOTES: Final[Mapping[NoteKind, str]] = {
+    NoteKind.GROUP: "— {title} —",
+    NoteKind.ITEM: marked("— {title} 第 {number} 项 —"),
+    NoteKind.FAULT: "{text}",
+    NoteKind.REQUIRED: marked("这一项必填"),
+    NoteKind.NOTHING_EARLIER: marked("本县没有发过这一类的事件，按独立的一件发出"),
+    NoteKind.BORDER: marked("距 {member} 界约 {metres:.0f} 米，方位 {bearing:.0f} 度"),
+    NoteKind.ELSEWHERE: marked("按县界图，坐标在 {member} 境内；请核对坐标、县和越界情况"),
+    NoteKind.FOLLOWED: marked("坐标改了，距界情况和涉及的县已随之重算；涉及的县：{members}"),
+    NoteKind.TOUCHES_STAY: marked("涉及的县是自己填的（{members}），没有随坐标改；请核对"),
+    NoteKind.CONVERTED: marked("换算为 WGS84：{points}"),
+    NoteKind.GRADE_BASIS: "{text}",
+    NoteKind.ATTACHED: marked("附件 {number}：{name}，{size} 字节"),
+}
+
+
+def note_lines(note: Note, members: Mapping[str, str]) -> Iterator[str]:
+    """Say what a form notes between two questions; ``members`` are code → name."""
+    if note.kind is NoteKind.NEEDS:
+        yield from _needs(**note.params)
+        return
+    facts = dict(note.params)
+    if (title := facts.get("title")) is not None:
+        facts["title"] = _(title)
+    if "member" in facts:
+        facts["member"] = members.get(str(facts["member"]), facts["member"])
+    if "members" in facts:
+        facts["members"] = join_list(members.get(each, each) for each in facts["members"]) or _("无")
+    if "points" in facts:
+        facts["points"] = "; ".join(f"{x},{y}" for x, y in facts["points"])
+    yield _(_NOTES[note.kind]).format(**facts)
+
+
+def _needs(*, required: Sequence[str], later: Sequence[str], perhaps: Sequence[str], files: bool) -> Iterator[str]:
+    """Say before the first question what an officer should have at hand."""
+    yield _("本表必填：{titles}").format(titles=join_list(_(each) for each in required))
+    if later:
+        yield _("续报、终报还必填：{titles}").format(titles=join_list(_(each) for each in later))
+    if perhaps:
+        yield _("有的还要：{titles}；缺了发不出去").format(titles=join_list(_(each) for each in perhaps))
+    if files:
+        yield _("附件请先备好文件，全部填完后问；现在没有的，可停下（Ctrl-C），草稿留着")
 
 
 def summary_of(content: Mapping[str, Any]) -> str:
@@ -29,9 +70,8 @@ def summary_of(content: Mapping[str, Any]) -> str:
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
 
 
-def missing_sentence(type: str, payload: Mapping[str, Any]) -> str:
-    """Say which required answers are missing; empty for none."""
-    missing = missing_fields(type, payload)
+def missing_sentence(missing: Sequence[str]) -> str:
+    """Say which required answers are missing, by their Chinese titles; empty for none."""
     return _("还缺 {names}").format(names=join_list(map(_, missing))) if missing else ""
 
 
@@ -41,22 +81,7 @@ def fault_sentence(fault: DraftFault) -> str:
     return f"{where}: {fault.problem}" if fault.path else fault.problem
 
 
-def show_draft(
-    n: int, type: str, content: Mapping[str, Any], members: Mapping[str, str], files: Sequence[str] = ()
-) -> list[str]:
-    """Print a draft whole, numbered by question; return the questions in that order."""
-    rows = _rows(type, content, members)
-    order = list(dict.fromkeys(name for name, _title, _value in rows if name not in _NO_QUESTION))
-    names = [name for name, _title, _value in rows]
-    numbers = {names.index(name): number for number, name in enumerate(order, 1)}  # once, at the question's first row
-    table = [(numbers.get(place, ""), title, value) for place, (_name, title, value) in enumerate(rows)]
-    tell(_("{type}，草稿 {n}").format(type=type_name(type), n=n))
-    table += [("", _("附件"), Path(each).name) for each in files]
-    print_table([_("题号"), _("项目"), _("内容")], table, _("还是空的"))
-    return order
-
-
-def _rows(type: str, content: Mapping[str, Any], members: Mapping[str, str]) -> list[Row]:
+def draft_rows(type: str, content: Mapping[str, Any], members: Mapping[str, str]) -> list[Row]:
     """Return everything that a draft says: the header first, then the payload."""
     found: list[Row] = []
     for field in forms.header_form():
