@@ -16,9 +16,10 @@ import psutil
 from kafka import TopicPartition
 
 from bench.throughput import PARTNER, PAYLOAD, SOURCE
+from tests.schemas.payloads.examples import FIRE
 from yizhan.producers.drafts import Draft
 from yizhan.producers.outbox import Outbox
-from yizhan.schemas import topics
+from yizhan.schemas import strictjson, topics
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,7 @@ _ALARM: Final = (
     b'{"type":"yizhan.incident.forest_fire.v1","to":["%b"],"touches":["%b"],"stage":"first","priority":"flash",'
     b'"payload":%b}'
 )
+_FIRE: Final = strictjson.dumps(FIRE)
 _BELL: Final = """quiet_hours = ""
 [channels.pipe]
 command = ["/bin/sh", "-c", "exec cat > '{pipe}'"]
@@ -76,9 +78,9 @@ def raw(ground: Ground, source: str, target: str, rate: float, count: int) -> li
 
 
 def alarm() -> Draft:
-    """Write an alarm of about 1 KiB; the outbox does not check its payload, the desk would have."""
+    """Write an alarm of about 1 KiB: a report of a fire with all that a form asks for."""
     to = PARTNER.encode()
-    return Draft.model_validate_json(_ALARM % (to, to, PAYLOAD))
+    return Draft.model_validate_json(_ALARM % (to, to, _FIRE))
 
 
 def latencies(accepted: Mapping[str, float], rang: Mapping[str, float]) -> list[float]:

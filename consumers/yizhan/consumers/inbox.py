@@ -108,6 +108,8 @@ class Inbox(InboxView):
             self._reader = Reader(county, tuple(self._keys()), charters)
             # What is deleted is overwritten: content that was destroyed stands nowhere in the file.
             self._conn.execute("PRAGMA secure_delete = ON")
+            # Else each savepoint of a record makes a file, and removes it.
+            self._conn.execute("PRAGMA temp_store = MEMORY")
             with transaction(self._conn) as conn:
                 conn.execute("INSERT OR IGNORE INTO life VALUES (1, ?)", (county,))
                 self._check_owner(conn)
@@ -147,11 +149,24 @@ class Inbox(InboxView):
                 if cluster is not None:
                     _remember(conn, cluster, records)
                 # The crash line: when this block ends the rows are durable; only then is an offset committed.
-            outcomes = [made if item_id is None else replace(made, item=self.item(item_id)) for made, item_id in stored]
+            outcomes = [
+                made if item_id is None else replace(made, item=self._stored_item(item_id, what))
+                for (made, item_id), what in zip(stored, examined, strict=True)
+            ]
         done = self.clock()
         for record, what, outcome in zip(records, examined, outcomes, strict=True):
             count_outcome(record, what, outcome, done)
         return outcomes
+
+    def _stored_item(self, item_id: str, what: Examined) -> Item | None:
+        """Read an item back; what was parsed when the same bytes were examined is not parsed again."""
+        with self._reading() as conn:
+            found = items.one(conn, item_id)
+        if found is not None and isinstance(what, SignedEvent) and found.hash == what.verified.hash:
+            vars(found)["header"] = what.header
+            if found.payload == what.payload:
+                vars(found)["contents"] = what.contents
+        return None if found is None else self._with_key_doubt(found)
 
     def leave_checkpoints(self) -> None:
         """Leave copying SQLite's log to a ``Checkpointer``; without one it is copied late, see there."""

@@ -203,8 +203,9 @@ def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
     conditions = [_CONDITIONS[name] for name in given]
     if not query.system and not given.keys() & {"id", "type", "state", "thread"}:
         conditions.append(_PLAIN)
+        # SQLite then prepares every statement of the connection again: only where it is needed.
+        conn.create_function("is_letter", 2, _is_letter, deterministic=True)
     where = " AND ".join(conditions) or "1"
-    conn.create_function("is_letter", 2, _is_letter, deterministic=True)
     sql = f"SELECT {_COLUMNS} FROM items JOIN letters USING (seq) WHERE {where} ORDER BY seq DESC LIMIT :limit"  # noqa: S608
     found = conn.execute(sql, {**values, "limit": -1 if query.limit is None else query.limit}).fetchall()
     answers, labels, updates = _answers(conn, found), _labels(conn, found), _update_numbers(conn, found)
@@ -262,7 +263,9 @@ def _update_numbers(conn: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> di
 
     What is no update, and what comes after the first hundred of a matter, has no number.
     """
-    threads = json.dumps(list(dict.fromkeys(row["thread"] for row in rows if _is_update(row["header"]))))
+    threads = list(dict.fromkeys(row["thread"] for row in rows if _is_update(row["header"])))
+    if not threads:
+        return {}
     sql = (
         "SELECT seq, thread, county, type, header FROM (SELECT seq, thread, county, type, row_number() OVER"
         " (PARTITION BY thread, county, type ORDER BY seq) AS place FROM items WHERE thread IN"
@@ -270,7 +273,7 @@ def _update_numbers(conn: sqlite3.Connection, rows: Sequence[sqlite3.Row]) -> di
     )
     counts: dict[tuple[str, str, str], int] = {}
     found: dict[int, int] = {}
-    for seq, *matter, header in conn.execute(sql, (threads, _MOST_UPDATES)):
+    for seq, *matter, header in conn.execute(sql, (json.dumps(threads), _MOST_UPDATES)):
         if _is_update(header):
             thread, county, kind = matter
             before = counts.get((thread, county, kind), 0)

@@ -58,9 +58,14 @@ def enter(conn: sqlite3.Connection, lane: LaneKey, n: int) -> bool:
     near = [span for span in (NumberRange(*row) for row in rows) if span.last >= n - 1]
     if covered(near, n):
         return False
+    whole = joined(near, n)
+    if [span.first for span in near] == [whole.first]:  # the next number, as nearly always
+        query = "UPDATE spans SET last = ? WHERE source = ? AND book = ? AND lane = ? AND first = ?"
+        conn.execute(query, (whole.last, *lane, whole.first))
+        return True
     for span in near:
         conn.execute("DELETE FROM spans WHERE source = ? AND book = ? AND lane = ? AND first = ?", (*lane, span.first))
-    conn.execute("INSERT INTO spans VALUES (?, ?, ?, ?, ?)", (*lane, *joined(near, n)))
+    conn.execute("INSERT INTO spans VALUES (?, ?, ?, ?, ?)", (*lane, *whole))
     conn.execute("INSERT OR IGNORE INTO lanes (source, book, lane) VALUES (?, ?, ?)", lane)
     return True
 

@@ -54,7 +54,7 @@ COMMIT_SECONDS: Final = 1.0
 """Pause between commits of offsets, in seconds. Too short: an alarm waits for the broker's answer."""
 TICK_SECONDS: Final = 0.25
 MEASURE_SECONDS: Final = 5.0
-_POLL_MS: Final = 100
+_POLL_MS: Final = 250
 _PATIENCE_MS: Final = 5000
 _COMMIT_MS: Final = 1000
 _BACKOFF_SECONDS: Final = (0.2, 1.0)
@@ -108,7 +108,7 @@ def run(
     Args:
         inbox: opened with an outbox; the caller closes it.
         settings: pauses and reloads.
-        stop: looked at ten times a second.
+        stop: looked at four times a second.
         connection: how to reach Kafka; as the settings say for this county if None.
         watchdog: started; it is beaten while the work moves, and stopped by the caller.
         listeners: called meanwhile.

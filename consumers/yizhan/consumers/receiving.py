@@ -139,10 +139,9 @@ def _store_event(
             if lane is not None:
                 lane_store.enter(conn, *lane)
             return keep_aside(conn, record, why, now), None
-    if lane is not None and header.type not in SYSTEM_TYPES:
-        # Said again for a duplicate: its sender may have lost the receipt.
-        lane_store.owe(conn, lane[0])
     if first is not None:
+        if lane is not None and header.type not in SYSTEM_TYPES:
+            lane_store.owe(conn, lane[0])  # said again: its sender may have lost the receipt
         return ReceiveOutcome("duplicate"), header.id
     keep_letter(conn, event, record.kind, lane, now, county)
     return ReceiveOutcome("stored"), header.id

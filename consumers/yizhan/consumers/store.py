@@ -310,4 +310,13 @@ MIGRATIONS: Final = (
     DROP TABLE positions;
     ALTER TABLE places RENAME TO positions;
     """,
+    """
+    -- What is looked for several times a second is looked up, however many alarms nobody has acknowledged.
+    CREATE INDEX items_expiring ON items (expires) WHERE state = 'ringing'
+        AND type NOT IN ('yizhan.incident.forest_fire.v1', 'yizhan.incident.natural_disaster.v1')
+        AND expires IS NOT NULL;
+    CREATE INDEX rings_begun ON rings (at) WHERE state IN ('due', 'tried', 'failed') AND at IS NOT NULL;
+    CREATE INDEX rings_of_alarms ON rings (made) WHERE state IN ('due', 'tried', 'failed') AND step = 'alarm';
+    CREATE INDEX rings_in_vain ON rings (subject) WHERE state IN ('due', 'tried', 'failed') AND rounds > 0;
+    """,
 )

@@ -45,13 +45,16 @@ class LogFolder:
 
     def __init__(self, root: Path) -> None:
         """Take the folder that holds ``checkpoint``."""
-        self.root = root
+        self.root, self._prefix = root, f"{root}{os.sep}"
 
     def read(self, path: str) -> bytes | None:
         """Return a file, or None."""
         try:
-            with (self.root / path).open("rb", buffering=0) as file:
-                return file.read(min(os.fstat(file.fileno()).st_size, _MAX_BYTES))
+            file = os.open(f"{self._prefix}{path}", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return os.read(file, min(os.fstat(file).st_size, _MAX_BYTES))
+            finally:
+                os.close(file)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:

@@ -57,7 +57,7 @@ def statements_path(number: int) -> str:
     >>> statements_path(1067)
     'statements/x001/067.jsonl'
     """
-    return tiles.entries_path(number).replace("tile/entries", STATEMENTS) + ".jsonl"
+    return tiles.entries_path(number).replace(tiles.ENTRIES, STATEMENTS) + ".jsonl"
 
 
 def read_checkpoint(files: LogSource, path: str, charters: Charters) -> OpenedCheckpoint | None:
@@ -208,10 +208,12 @@ class _Walk:
             raise LogDamaged(tiles.entries_path(number, width), str(error)) from error
 
     def _compare_file(self, path: str, content: bytes) -> None:
-        level, number, width = tiles.parse_path(path) or (None, 0, 0)
-        if level is None:
+        if path.startswith(tiles.ENTRIES):
             return  # the entries came from there
-        if width < tiles.WIDTH and width != tiles.tile_width(level, number, self._size):
+        if self._files.read(path) == content:
+            return
+        level, number, width = tiles.parse_path(path) or (None, 0, 0)
+        if level is None or (width < tiles.WIDTH and width != tiles.tile_width(level, number, self._size)):
             return  # the edge at a stop on the way; the tile as it is at the end is compared then
         found = self._tiles.tile(level, number)
         if found[: len(content)] == content:

@@ -11,6 +11,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from yizhan.schemas import strictjson
 from yizhan.schemas.errors import StatementInvalid
@@ -98,6 +99,7 @@ def unverified_type(data: bytes) -> str:
     return _parse(data)[0]
 
 
+@lru_cache(maxsize=4)  # type, instant and signature of one document are read one after another
 def _parse(data: bytes) -> tuple[str, bytes, str, bytes]:
     """Take a document apart into type, payload, kid and signature."""
     if len(data) > MAX_BYTES:

@@ -73,10 +73,8 @@ class Event(NamedTuple):
         """Yield each rule by which it opens something, with the recipients for whom a row matches."""
         facts = {each: self.facts(each) for each in self.ways}
         for rule in self.rules.values():
-            if rule.opens.when is not None and not rule.audit:
-                concerned = tuple(each for each, compared in facts.items() if matches(rule.opens.when, compared))
-                if concerned:
-                    yield rule, concerned
+            if not rule.audit and (concerned := _concerned(rule, facts)):
+                yield rule, concerned
 
     def due(self, rule: ObligationRule) -> str:
         """Return the term of what it opens by a rule, as written."""
@@ -108,7 +106,7 @@ class Event(NamedTuple):
         if rule.opens.refused is not None:
             declined = receipt is not None and receipt.stage == "declined" and step.about == receipt.event
             return declined and step.owes == (county,)
-        concerned = next((found for each, found in self.openings() if each is rule), ())
+        concerned = _concerned(rule, {each: self.facts(each) for each in self.ways})
         if step.about != self.ref or not concerned:
             return False
         if step.owes == (county,) and rule.owes in {"sender", "both"}:
@@ -161,6 +159,11 @@ class Event(NamedTuple):
         name = f"{obligation.rule}/{self.header.id}/{county}"
         copy = obligation.model_copy(update={"obligation": name, "owes": (county,), "owed": ()})
         return copy.statement(NOT_OWED, self.at, self.charter.name, by=self.ref)
+
+
+def _concerned(rule: ObligationRule, facts: Mapping[str, Mapping[str, str]]) -> tuple[str, ...]:
+    """Return the recipients, by their facts, for whom a row of a rule's opening matches."""
+    return tuple(each for each, compared in facts.items() if matches(rule.opens.when or (), compared))
 
 
 def of_type(rule: ObligationRule, kind: str) -> bool:

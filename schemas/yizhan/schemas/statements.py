@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import ValidationError
 
@@ -65,13 +65,20 @@ def read_statement(kind: type[_Statement], data: bytes, charter: Charter) -> tup
     Raises:
         StatementInvalid: it does not verify, or is not what it must be.
     """
+    return _read(kind, data, charter)
+
+
+def _read(
+    kind: type[_Statement], data: bytes, charter: Charter, parsed: dict[str, Any] | None = None
+) -> tuple[_Statement, bytes]:
+    """Read as ``read_statement``; ``parsed`` is the payload's JSON, if it is at hand."""
     document = dsse.verify(
         data,
         kind.former_types | {kind.content_type},
         lambda kid: entry.key if (entry := charter.postmark.get(kid)) else None,
     )
     try:
-        value = strictjson.loads(document.payload, nulls=False)
+        value = strictjson.loads(document.payload, nulls=False) if parsed is None else parsed
         statement = kind.model_validate(value)
     except (strictjson.StrictJsonError, ValidationError) as error:
         message = f"signed by the station, but not a {kind.__name__.lower()}: {error}"
@@ -101,7 +108,7 @@ def read_dated(kind: type[_Statement], data: bytes, charters: Charters) -> tuple
         StatementInvalid: it does not verify, or is not what it must be.
     """
     try:
-        unverified = strictjson.loads(dsse.unverified_payload(data))
+        unverified = strictjson.loads(dsse.unverified_payload(data), nulls=False)
         name = unverified.get("charter")
         charter = charters.charter_for(
             instant(unverified[kind.made_attribute]), name if isinstance(name, str) else None
@@ -109,4 +116,4 @@ def read_dated(kind: type[_Statement], data: bytes, charters: Charters) -> tuple
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         message = f"not a {kind.__name__.lower()}: {error}"
         raise StatementInvalid(message) from None
-    return *read_statement(kind, data, charter), charter
+    return *_read(kind, data, charter, unverified), charter

@@ -9,7 +9,8 @@ Rule 4: depth is bounded, and a hostile depth is an error, never a crash.
 from __future__ import annotations
 
 import json
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
 
 from yizhan.schemas.errors import YizhanError
 
@@ -49,13 +50,7 @@ def loads(data: bytes, *, floats: bool = False, nulls: bool = True, max_depth: i
         message = "starts with a byte order mark; send UTF-8 without one"
         raise StrictJsonError(message)
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_unique,
-            parse_constant=_refuse_constant,
-            parse_int=_integer,
-            parse_float=_float if floats else _refuse_float,
-        )
+        value = (_WITH_FLOATS if floats else _WITHOUT_FLOATS).decode(text)
     except RecursionError:
         message = f"nested deeper than {max_depth}"
         raise StrictJsonError(message) from None
@@ -63,8 +58,10 @@ def loads(data: bytes, *, floats: bool = False, nulls: bool = True, max_depth: i
         message = f"not JSON: {error.msg} at character {error.pos}"
         raise StrictJsonError(message) from None
     # Only an escape can bring a lone surrogate, only brackets depth: most text needs no walk.
-    if "\\u" in text or text.count("{") + text.count("[") > max_depth:
-        _check(value, max_depth)
+    if text.count("{") + text.count("[") > max_depth:
+        _check_depth(value, max_depth)
+    if "\\u" in text:
+        _check_texts(value)
     if not nulls and "null" in text:
         _refuse_nulls(value)
     return value
@@ -76,7 +73,7 @@ def dumps(value: Any) -> bytes:  # noqa: ANN401 -- JSON is any
     >>> dumps({"b": "县", "a": 1}).decode()
     '{"a":1,"b":"县"}'
     """
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")).encode("utf-8")
+    return _COMPACT.encode(value).encode("utf-8")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -119,23 +116,46 @@ def _float(digits: str) -> float:
     return number
 
 
-def _check(value: Any, depth: int) -> None:  # noqa: ANN401 -- JSON is any
+def _decoder(parse_float: Callable[[str], Any]) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_int=_integer, parse_float=parse_float
+    )
+
+
+# Made once: json.loads and json.dumps make one for each call.
+_WITHOUT_FLOATS: Final = _decoder(_refuse_float)
+_WITH_FLOATS: Final = _decoder(_float)
+_COMPACT: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+
+
+def _check_depth(value: Any, most: int) -> None:  # noqa: ANN401 -- JSON is any
+    """Refuse what is nested deeper than ``most``, level by level."""
+    level = [value] if isinstance(value, dict | list) else []
+    for _ in range(most):
+        level = [
+            inner
+            for each in level
+            for inner in (each.values() if isinstance(each, dict) else each)
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return
+    message = "nested too deeply"
+    raise StrictJsonError(message)
+
+
+def _check_texts(value: Any) -> None:  # noqa: ANN401 -- JSON is any
+    """Refuse a lone surrogate; the depth was checked."""
     if isinstance(value, str):
         if not value.isascii():
             _check_text(value)
     elif isinstance(value, dict):
-        if depth == 0:
-            message = "nested too deeply"
-            raise StrictJsonError(message)
         for name, inner in value.items():
-            _check(name, depth - 1)
-            _check(inner, depth - 1)
+            _check_texts(name)
+            _check_texts(inner)
     elif isinstance(value, list):
-        if depth == 0:
-            message = "nested too deeply"
-            raise StrictJsonError(message)
         for inner in value:
-            _check(inner, depth - 1)
+            _check_texts(inner)
 
 
 def _refuse_nulls(value: Any) -> None:  # noqa: ANN401 -- JSON is any

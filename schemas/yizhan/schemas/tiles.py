@@ -20,6 +20,8 @@ HEIGHT: Final = 8
 ENTRY_BYTES: Final = 32
 """An entry of our log: SHA-256 of one DSSE statement with its signature."""
 FRAMED_BYTES: Final = 2 + ENTRY_BYTES
+ENTRIES: Final = "tile/entries"
+"""Folder of the bundles."""
 _PREFIX: Final = ENTRY_BYTES.to_bytes(2, "big")
 _FRAMED: Final = struct.Struct(f"2x{ENTRY_BYTES}s")
 _PATH: Final = re.compile(r"tile/(entries|[0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?")
@@ -40,14 +42,16 @@ def entries_path(number: int, width: int = WIDTH) -> str:
     >>> entries_path(273, 112)
     'tile/entries/273.p/112'
     """
-    return f"tile/entries/{_number(number)}{_partial(width)}"
+    return f"{ENTRIES}/{_number(number)}{_partial(width)}"
 
 
 def _number(number: int) -> str:
-    digits = f"{number:03d}"
-    digits = digits.zfill(-(-len(digits) // 3) * 3)
-    parts = [digits[at : at + 3] for at in range(0, len(digits), 3)]
-    return "/".join([*(f"x{part}" for part in parts[:-1]), parts[-1]])
+    above, last = divmod(number, 1000)
+    text = f"{last:03d}"
+    while above:
+        above, part = divmod(above, 1000)
+        text = f"x{part:03d}/{text}"
+    return text
 
 
 def _partial(width: int) -> str:

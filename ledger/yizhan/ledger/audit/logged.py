@@ -116,7 +116,7 @@ class WithStatements:
         """Return a file, or None."""
         if not path.startswith(f"{STATEMENTS}/"):
             return self._files.read(path)
-        number = tiles.parse_path(path.replace(STATEMENTS, "tile/entries").removesuffix(".jsonl"))
+        number = tiles.parse_path(path.replace(STATEMENTS, tiles.ENTRIES).removesuffix(".jsonl"))
         if number is None:
             return None
         first = number[1] * _BUNDLE
