@@ -18,7 +18,7 @@ import pytest
 # No time limit for one example: a loaded machine is no fault of the code, and pytest-timeout ends what hangs.
 # The same examples in each run, so that a change is judged by itself; `--hypothesis-profile=search` looks for new ones.
 # `make unit` tries fewer of them (`--hypothesis-profile=quick`).
-for _profile, _same, _examples in (("yizhan", True, 100), ("quick", True, 30), ("search", False, 100)):
+for _profile, _same, _examples in (("yizhan", True, 100), ("quick", True, 20), ("search", False, 100)):
     hypothesis.settings.register_profile(
         _profile,
         deadline=None,

@@ -9,7 +9,6 @@ import pytest
 
 from tests.cli.audit_cases import INTELLIGENCE
 from tests.world.command import Run, run
-from tests.world.processes import make_home
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, publish
 from yizhan.cli.language import HOME_VARIABLE
@@ -33,7 +32,9 @@ def yizhan() -> Run:
 
 @pytest.fixture(scope="session")
 def _signed_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_home(tmp_path_factory.mktemp("sample") / "yizhan-home")
+    home = tmp_path_factory.mktemp("sample") / "yizhan-home"
+    assert run("--home", str(home), "sample", "init", "--counties", "2").code == 0
+    return home
 
 
 @pytest.fixture

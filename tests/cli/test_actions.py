@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import shlex
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 import pytest
 
-from tests.house.tree import FOLDERS, is_action, nodes, sources
 from tests.world.command import run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from yizhan.cli.actions import COMMANDS, command_of
@@ -33,12 +30,6 @@ FILLED = {
     "table.export_type": "forest_fire",
 }  # fmt: skip
 """What a person writes for ``…``, where it is not the name of a file."""
-UNKNOWN_COUNTY = {
-    ("audit/history.py", "outbox.list"), ("consumers/files.py", "inbox.run"),
-    ("producers/csv_tables.py", "table.import_excel"), ("producers/spreadsheet_packages.py", "table.import_csv"),
-    ("services/status.py", "ledger.status"), ("services/tables.py", "inbox.acknowledge"),
-}  # fmt: skip
-"""Where an action is named by what knows no county, or is of the whole home: file, kind."""
 
 
 @pytest.fixture(scope="module")
@@ -80,32 +71,6 @@ def test_a_type_is_named_as_the_screen_names_it() -> None:
         assert command_of(Action.to("draft.new", type="assistance.response", county=SHOUNING)).split()[2] == (
             "assistance.response"
         )
-
-
-def all_nodes() -> Iterator[tuple[str, ast.AST]]:
-    """Yield every node of every source of the project but the table itself, each with folder and file."""
-    for name, text in sources(*FOLDERS):
-        if not name.endswith("cli/actions.py"):
-            for node in nodes(text):
-                yield "/".join(name.split("/")[-2:]), node
-
-
-def test_each_kind_is_named_by_somebody() -> None:
-    """A kind that no module names is a command that is never offered: it does not stand in the table."""
-    named = {node.value for _file, node in all_nodes() if isinstance(node, ast.Constant)}
-    assert set(COMMANDS) - named == set()
-
-
-def test_an_action_names_the_county_where_it_is_known() -> None:
-    """In a home of several counties an offered command without ``--county`` is refused; few places know none."""
-    bare = {
-        (file, ast.literal_eval(node.args[0]))
-        for file, node in all_nodes()
-        if is_action(node)
-        if "{county}" in COMMANDS.get(getattr(node.args[0], "value", ""), "")
-        if "county" not in {each.arg for each in node.keywords}
-    }
-    assert bare == UNKNOWN_COUNTY
 
 
 @pytest.mark.parametrize("owner", ["--station", "--ledger"])

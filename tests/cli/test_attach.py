@@ -28,6 +28,7 @@ def photo(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.exhaustive
 def test_a_form_goes_with_its_photo_and_a_kill_in_between_sends_nothing_twice(
     yizhan: Run, home: Path, photo: Path
 ) -> None:

@@ -22,7 +22,7 @@ from yizhan.ledger.audit.report import report
 from yizhan.schemas.admit import Admitted, Record
 from yizhan.schemas.charter import AdoptedCharters, Charter
 from yizhan.schemas.followups import Followup
-from yizhan.schemas.header import ReceiptRef
+from yizhan.schemas.header import ReceiptRef, Ref
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.policy import Way
 from yizhan.schemas.postmark import Decided, Origin, Postmark
@@ -93,6 +93,37 @@ def test_what_no_rule_gives_and_what_was_said_in_two_ways_is_found(station: Stat
     }
 
 
+def test_what_no_rule_gives_is_found_in_every_postmark(station: Station, yizhan: Run) -> None:
+    """In that of a receipt, and in the second one of a fire that was sent again."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    station.carry(SHOUNING)
+    opened, observe = station.steps()[f"follow-up/{fire}/{SHOUNING}", "opened"], station.follower.observe
+
+    def ending(record: Record, admitted: Admitted, charter: Charter) -> list[Followup]:
+        by = Ref(id=admitted.header.id, hash=admitted.verified.hash.hex())
+        return [
+            *observe(record, admitted, charter),
+            opened.model_copy(update={"step": "not-owed", "obligation": f"follow-up/{by.id}/{SHOUNING}", "by": by}),
+        ]
+
+    station.follower.observe = ending  # type: ignore[method-assign] # a station that does not keep to the policy
+    with read_outbox(station.app, SHOUNING) as outbox:
+        own = None if outbox is None else outbox.event(fire)
+    assert own is not None
+    station.take(SHOUNING, own.envelope)
+    station.deliver(QINGYUAN)
+    yizhan("inbox", "ack", fire, "--county", QINGYUAN, "--name", "李四", "--badge", "654321")
+    station.carry(QINGYUAN)
+    station.log()
+    listed = [(each["kind"], each["rule"], each["county"]) for each in found(yizhan)]
+    receipts = listed.count(("decision_differs", "follow-up", QINGYUAN))
+    assert receipts
+    assert listed == [
+        ("decision_differs", "follow-up", SHOUNING),
+        *receipts * [("decision_differs", "follow-up", QINGYUAN)],
+    ]
+
+
 def test_a_receipt_about_another_hash_acknowledges_nothing(station: Station, yizhan: Run) -> None:
     """An alarm is acknowledged by its hash, so that nobody can acknowledge another event under its id."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
@@ -130,7 +161,7 @@ def test_refusals_and_keys_that_were_revoked_are_found(station: Station, fires: 
 
 
 def test_a_decision_against_the_table_is_found(station: Station, yizhan: Run) -> None:
-    """A station that let a fire wait for the quarter is convicted by the sender's signed header."""
+    """A station that let a fire wait for the quarter, and gave it to a county to which it was not sent."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
     with read_outbox(station.app, SHOUNING) as outbox:
         assert outbox is not None
@@ -143,7 +174,7 @@ def test_a_decision_against_the_table_is_found(station: Station, yizhan: Run) ->
         charter=station.app.charter.name,
         id=fire,
         hash=own.row.hash,
-        decisions={QINGYUAN: Decided(way=Way.DIGEST, rule="rest")},
+        decisions=dict.fromkeys((QINGYUAN, "330327"), Decided(way=Way.DIGEST, rule="rest")),
     )
     station.says(said.signed(station.key))
     station.says(
@@ -152,10 +183,12 @@ def test_a_decision_against_the_table_is_found(station: Station, yizhan: Run) ->
         )
     )
     station.log()
-    kinds = {each["kind"]: each for each in found(yizhan)}
-    assert set(kinds) == {"decision_differs", "contradiction"}
-    assert "digest rest ≠ alarm fire" in kinds["decision_differs"]["detail"]
-    assert kinds["contradiction"]["id"] == fire
+    assert {(each["kind"], each["id"]) for each in found(yizhan)} == {
+        ("contradiction", fire),
+        ("decision_differs", fire),
+    }
+    listed = [each["detail"] for each in found(yizhan, "--kind", "decision_differs")]
+    assert listed == ["330327: digest rest ≠ -", f"{QINGYUAN}: digest rest ≠ alarm fire"]
 
 
 def test_a_hotspot_that_nobody_reported_is_found(station: Station, yizhan: Run) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_new import answer, end, terminal
 from tests.cli.test_story import ALL_THREE, exchange, report, standings
 from tests.schemas.payloads.examples import PLAN
 from tests.world.command import Run
@@ -88,15 +87,17 @@ def test_what_is_no_plan_of_theirs_that_stands_is_not_countersigned(station: Sta
     assert json.loads(sent)["events"] == []
 
 
-def test_nothing_is_signed_before_a_person_said_yes(station: Station, yizhan: Run, office: str) -> None:
+def test_nothing_is_signed_before_a_person_said_yes(
+    station: Station, yizhan: Run, office: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a terminal the plan is shown and asked about; whoever says no has signed nothing. Who signs is asked too."""
     (plan,) = publish(yizhan, QINGYUAN, report("patrol.plan", PLAN, to=[SHOUNING]))
     station.carry(QINGYUAN)
     station.deliver(SHOUNING)
-    for said, count, code in (("n", 0, 1), ("y", 1, 0)):
-        with terminal(station.app.path, "countersign", plan, "--office", office) as child:
-            assert "界碑 12 号" in answer(child, said)
-            assert end(child)[0] == code
+    monkeypatch.setattr(countersign, "interactive", lambda: True)
+    for said, count, code in ((b"n\n", 0, 1), (b"y\n", 1, 0)):
+        ran = yizhan("countersign", plan, "--office", office, "--county", SHOUNING, given=said)
+        assert (ran.code, "界碑 12 号" in ran.out) == (code, True)
         sent = json.loads(yizhan("outbox", "list", "--county", SHOUNING, "--type", "patrol.plan", "--json").out)
         assert len(sent["events"]) == count
 

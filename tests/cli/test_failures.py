@@ -88,6 +88,7 @@ def test_every_client_that_may_be_missing_has_its_extra() -> None:
     assert "'.[station]'" in failure(missing, ["--home", "x", "digest", "close"])
 
 
+@pytest.mark.exhaustive
 def test_ctrl_c_ends_with_130_and_a_word(home: Path) -> None:
     """A person's Ctrl-C in a waiting command is no crash."""
     waiting = subprocess.Popen(
@@ -105,6 +106,7 @@ def test_ctrl_c_ends_with_130_and_a_word(home: Path) -> None:
     assert b"Traceback" not in said
 
 
+@pytest.mark.exhaustive
 def test_a_reader_that_went_away_is_no_crash(home: Path) -> None:
     """Output into a pipe that closed ends quietly."""
     read, write = os.pipe()

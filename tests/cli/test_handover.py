@@ -267,6 +267,7 @@ def test_a_sending_that_fails_waits_for_whoever_looks(home: Path) -> None:
     assert "outbox-monitor" not in {thread.name for thread in threading.enumerate()}
 
 
+@pytest.mark.exhaustive
 def test_a_person_at_the_terminal_sees_that_it_sends(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """``outbox run`` says whose outbox it sends; Ctrl-C ends it with 130, also where no broker answers."""
     monkeypatch.setenv("YIZHAN_KAFKA_SECURITY", "plaintext")

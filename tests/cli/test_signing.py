@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
-import pexpect
 import pytest
 
 from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, publish
+from yizhan.cli import officer_options
 from yizhan.services.home import Home
 from yizhan.services.stores import read_outbox
 
@@ -72,14 +71,11 @@ def test_a_notice_names_its_officer(yizhan: Run, home: Path, fire: str) -> None:
     assert "by" not in payload(home, json.loads(ran.out)["id"])
 
 
-def test_on_a_terminal_the_officer_is_asked_for(yizhan: Run, home: Path, fire: str) -> None:
+def test_on_a_terminal_the_officer_is_asked_for(yizhan: Run, fire: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """``inbox ack`` without options asks for name and badge number."""
-    program = ["-m", "yizhan.cli", "--home", str(home), "inbox", "ack", fire, "--county", QINGYUAN]
-    with pexpect.spawn(sys.executable, program, encoding="utf-8", timeout=60) as child:
-        child.expect("签名民警的姓名")
-        child.sendline("李四")
-        child.expect("这位民警的警号")
-        child.sendline("654321")
-        child.expect(pexpect.EOF)
+    monkeypatch.setattr(officer_options, "interactive", lambda: True)
+    ran = yizhan("inbox", "ack", fire, "--county", QINGYUAN, given="李四\n654321\n".encode())
+    assert ran.code == 0
+    assert ran.err.index("签名民警的姓名") < ran.err.index("这位民警的警号")
     (item,) = json.loads(yizhan("inbox", "list", "--county", QINGYUAN, "--json").out)["items"]
     assert [(each["name"], each["badge"]) for each in item["answers"]] == [("李四", "654321")]

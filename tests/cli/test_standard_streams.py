@@ -26,6 +26,7 @@ def shell(words: str, **more: str) -> tuple[int, str]:
     return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -44,6 +45,7 @@ def test_a_state_of_the_streams_is_named(home: Path, words: str, said: str) -> N
     assert "没有预料到" not in told
 
 
+@pytest.mark.exhaustive
 def test_whoever_stops_reading_ends_it_in_silence(home: Path) -> None:
     """When the reader of a pipe stops, the command ends without a traceback or message."""
     assert home.exists()

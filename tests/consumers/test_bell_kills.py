@@ -111,6 +111,7 @@ def test_kills_at_any_moment_lose_no_ring_and_repeat_few(listener: Listener, tmp
     assert 18 <= sirens.heard() <= 18 + doubtful
 
 
+@pytest.mark.exhaustive
 def test_an_orderly_end_records_what_was_being_sent(listener: Listener, tmp_path: Path) -> None:
     """SIGTERM while a command runs: it is waited for, recorded, and not run again."""
     sirens = Sirens(listener, tmp_path, "never")

@@ -23,6 +23,7 @@ def test_silence_is_a_stall() -> None:
     dog.stop()
 
 
+@pytest.mark.exhaustive
 def test_beats_keep_it_quiet() -> None:
     """As long as beats come nothing happens, and after stop nothing ever does."""
     stalled = threading.Event()

@@ -171,9 +171,17 @@ def test_signatures_hold_and_are_deterministic() -> None:
 
 
 @pytest.mark.parametrize(
-    "passphrase", [None, pytest.param(b"a passphrase", marks=pytest.mark.exhaustive), "密码".encode()]
+    ("key", "passphrase"),
+    [
+        (SIGNING, None),
+        (SEALING, None),
+        (SIGNING, "密码".encode()),
+        *(
+            pytest.param(key, word, marks=pytest.mark.exhaustive)
+            for key, word in ((SIGNING, b"a passphrase"), (SEALING, b"a passphrase"), (SEALING, "密码".encode()))
+        ),
+    ],
 )
-@pytest.mark.parametrize("key", [SIGNING, SEALING], ids=["sign", "seal"])
 def test_a_key_file_is_its_owners_alone(key: SigningKey | SealingKey, passphrase: bytes | None, tmp_path: Path) -> None:
     """It is written with mode 0600, named by role and kid, and gives the same key back."""
     path = save(key, tmp_path / "keys", passphrase)

@@ -120,7 +120,9 @@ def test_what_says_that_it_is_ready_and_holds_no_lock_is_not(home: Home) -> None
         program = "import time; print('Worker ready: ready', flush=True); time.sleep(600)"
         return [*python, program if action.kind == "ledger.run" else _program, lock]
 
-    assert states(start_processes(home, command, lambda _state: None, seconds=2))["ledger"] == "not_ready"
+    start_processes(home, command, lambda _state: None, seconds=0)
+    until(lambda: "Worker ready" in log_files(home)["ledger"].read_text(), "its word")
+    assert states(start_processes(home, command, lambda _state: None, seconds=0))["ledger"] == "not_ready"
 
 
 def test_one_start_at_a_time(home: Home) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from yizhan.streams.app import EXIT_FAILED
 
 CRASHING = """
@@ -23,6 +25,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.exhaustive
 def test_a_service_of_faust_that_crashes_ends_the_process_at_once() -> None:
     """Faust would stop its other services in good order, and wait for answers that do not come."""
     done = subprocess.run([sys.executable, "-c", CRASHING], capture_output=True, text=True, check=False)

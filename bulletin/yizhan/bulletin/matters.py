@@ -47,11 +47,6 @@ class Matter:
         return self.first.source
 
     @property
-    def continued(self) -> bool:
-        """Whether it began before the quarter: its thread's first event is not here."""
-        return all(event.id != event.thread for event in self.events)
-
-    @property
     def raw(self) -> Mapping[str, Any]:
         """The payload of its latest event; empty for one withdrawn or never opened."""
         return {} if self.latest is None else self.latest.raw

@@ -14,6 +14,8 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Literal
 
 from yizhan.schemas import dsse, strictjson
@@ -115,13 +117,14 @@ def obligations(conn: sqlite3.Connection, *, everything: bool = False) -> Iterat
 def statements(conn: sqlite3.Connection, until: str) -> Iterator[Followup]:
     """Yield every step that fell due before an instant (as written), in the order of coming."""
     query = "SELECT obligation, step, statement FROM followups WHERE at < ? ORDER BY seq"
-    for row in conn.execute(query, (until,)).fetchall():
-        payload = strictjson.loads(dsse.unverified_payload(row["statement"]))
-        if dsse.unverified_type(row["statement"]) == CONTENT_TYPE:
+    for statement, rows in groupby(conn.execute(query, (until,)).fetchall(), itemgetter("statement")):
+        payload = strictjson.loads(dsse.unverified_payload(statement))
+        if dsse.unverified_type(statement) == CONTENT_TYPE:
             yield Followup.model_validate(payload)
         else:
+            kept = {(row["obligation"], row["step"]) for row in rows}
             steps = Postmark.model_validate(payload).steps()
-            yield from (each for each in steps if (each.obligation, each.step) == (row["obligation"], row["step"]))
+            yield from (each for each in steps if (each.obligation, each.step) in kept)
 
 
 def counts(conn: sqlite3.Connection, county: str, now: str) -> Iterator[tuple[str, str, bool, int]]:

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from yizhan.charter.reader import CharterReader
 from yizhan.producers import publisher
 from yizhan.producers.outbox import Outbox
 from yizhan.runtime.process import StopSignal
@@ -35,13 +34,11 @@ class Sender:
 
 
 @contextlib.contextmanager
-def open_sender(
-    home: Home, county: str, passphrases: PassphraseSource, charters: CharterReader | None = None
-) -> Iterator[Sender]:
-    """Open a county's outbox to send; ``charters`` is a reader that also looks for new versions if None.
+def open_sender(home: Home, county: str, passphrases: PassphraseSource) -> Iterator[Sender]:
+    """Open a county's outbox to send, with a reader of the charter that also looks for new versions.
 
     Raises:
         NoKey, StoreError, WrongOutbox: as ``open_outbox``.
     """
-    with open_outbox(home, county, passphrases, charters or home.reader_of(county, online=True)) as outbox:
+    with open_outbox(home, county, passphrases, home.reader_of(county, online=True)) as outbox:
         yield Sender(home, outbox)

@@ -15,7 +15,7 @@ from yizhan.cli.output import fields_of, print_json, tell
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.common import Person
-from yizhan.schemas.payloads.letters import PRIORITIES
+from yizhan.schemas.payloads.letters import PRESSING, PRIORITIES
 from yizhan.services.event_text import accepted_lines
 from yizhan.services.replies import Reply, SentReply, send_reply
 
@@ -68,6 +68,9 @@ def command(
 def _waits(sent: SentReply) -> Iterator[str]:
     """Say that it does not ring at once at the other side, and how it would."""
     if sent.rings:
+        return
+    if sent.priority in PRESSING:
+        yield _("  演练，或随季度通报送达：列在对方收件里，对方的铃不立即响")
         return
     sentence = _("  {priority}：到达后列在对方收件里，对方的铃按通知合并告知，夜间等到早上；要立即响铃，请用 {option}")
     yield sentence.format(priority=_(PRIORITIES[sent.priority]), option="--priority urgent")

@@ -118,7 +118,12 @@ def find(evidence: Evidence, charters: Charters, hotspots: Iterable[ReportableHo
     for event in evidence.human_events():
         measured = _timely(evidence, event, charters, now)
         found += [each for each in measured if (each.id, each.county, each.rule) not in stated]
-        found += [*_keys(event, charters), *_decisions(event, charters)]
+        found += _keys(event, charters)
+    for event in evidence.events.values():
+        marks = evidence.logged.marks.get(event.id, ()) if event.header is not None else ()
+        for marked in marks:
+            if marked.mark.hash == event.hash:
+                found += [*_decisions(event, marked, charters), *_unfounded(event, marked, charters)]
     found += _owed(evidence, charters, now)
     found += [*_refused(evidence), *_contradictions(evidence), *_asides(evidence), *_journals(evidence)]
     found += _missing(evidence, hotspots)
@@ -284,23 +289,28 @@ def _keys(event: EventRecord, charters: Charters) -> Iterator[Finding]:
             yield Finding(FindingKind.DOUBTFUL_KEY, event.county, header.time, event.id, place, detail=entry.problem)
 
 
-def _decisions(event: EventRecord, charters: Charters) -> Iterator[Finding]:
-    header, marked = event.header, event.marked
-    if header is None or marked is None:
+def _decisions(event: EventRecord, marked: Marked, charters: Charters) -> Iterator[Finding]:
+    """Yield what a postmark decided otherwise than the policy, and where it decided for others than the recipients."""
+    header, decisions = event.header, marked.mark.decisions or {}
+    if header is None:
         return
     policy = charters.in_force(marked.mark.made).policy
-    for recipient, decision in (marked.mark.decisions or {}).items():
-        again = decide(header, recipient, policy)
-        if (again.way, again.rule) != (decision.way, decision.rule):
-            detail = f"{recipient}: {decision.way.value} {decision.rule} ≠ {again.way.value} {again.rule}"
+    for recipient in sorted({*decisions, *header.to}):
+        made = decisions.get(recipient)
+        again = decide(header, recipient, policy) if recipient in header.to else None
+        said, right = (f"{each.way.value} {each.rule}" if each is not None else "-" for each in (made, again))
+        if said != right:
+            detail = f"{recipient}: {said} ≠ {right}"
+            rule = next(each.rule for each in (made, again) if each is not None)
             at, place = marked.mark.received, marked.place
-            yield Finding(FindingKind.DECISION_DIFFERS, event.county, at, event.id, place, decision.rule, detail=detail)
-    yield from _unfounded(event, header, marked, charters)
+            yield Finding(FindingKind.DECISION_DIFFERS, event.county, at, event.id, place, rule, detail=detail)
 
 
-def _unfounded(event: EventRecord, header: Header, marked: Marked, charters: Charters) -> Iterator[Finding]:
+def _unfounded(event: EventRecord, marked: Marked, charters: Charters) -> Iterator[Finding]:
     """Yield what a postmark says that its event opens or ends, and that rule and policy do not give."""
-    mark = marked.mark
+    header, mark = event.header, marked.mark
+    if header is None or not (mark.opens or mark.ends):
+        return
     ways = {code: decided.way.value for code, decided in (mark.decisions or {}).items()}
     observed = Event(header, Ref(id=event.id, hash=event.hash), ways, mark.made, charters.in_force(mark.made))
     for each in mark.steps():
