@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,15 @@ def test_an_alarm_stays_itself_with_its_newest_report_and_the_letters_about_it(
     assert letter.lstrip().startswith("来信，还没有答复：")
     assert "请派一队到界碑处会合" in letter
     assert parts["24 小时内的来信，还没有答复的（列在上面报警下的 1 件除外）"] == []
+
+
+def test_who_sends_an_urgent_update_reads_that_the_bell_waits(yizhan: Run, station: Station) -> None:
+    """Urgent or flash: it is no alarm, and waits for the end of the quiet hours; a routine one says nothing of it."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    exchange(station)
+    for priority, waits in (("urgent", True), ("routine", False)):
+        draft = json.dumps(reported(fire, "update", "控制") | {"priority": priority}).encode()
+        assert ("静默时段过后才响" in yizhan("publish", "-", "--county", SHOUNING, given=draft).out) is waits
 
 
 def test_a_fire_that_nobody_acknowledged_says_that_its_final_report_is_here(

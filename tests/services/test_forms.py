@@ -178,6 +178,17 @@ def test_a_position_keeps_what_was_said(home: Home, store: DraftStore) -> None:
     assert NoteKind.CONVERTED in [note.kind for note in form.take_notes()]
 
 
+def test_a_file_is_attached_once(home: Home, store: DraftStore, tmp_path: Path) -> None:
+    """The same path again is said to be there already."""
+    (tmp_path / "map.txt").write_text("map")
+    form = form_of(home, store, begin_draft(home, SHOUNING, NewDraft(FIRE)))
+    form.start("files")
+    for _again in range(2):
+        form.answer(str(tmp_path / "map.txt"))
+    assert form.files == [str(tmp_path / "map.txt")]
+    assert "map.txt 已经附上" in form.take_notes()[-1].params["text"]
+
+
 def test_in_a_fire_an_hour_alone_was_the_last_one(home: Home, store: DraftStore) -> None:
     """An officer types the clock; a time of day without a colon or 点 stays no time."""
     form = form_of(home, store, begin_draft(home, SHOUNING, NewDraft(FIRE)))
