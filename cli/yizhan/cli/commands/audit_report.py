@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
-from yizhan.cli.click_options import QUARTER, Command, folder_option, json_option, option
+from yizhan.cli.click_options import QUARTER, folder_option, json_option, option, single_command
 from yizhan.cli.output import print_json, tell
 from yizhan.cli.screen import progress
 from yizhan.ledger.audit.pages import as_csv, as_html
@@ -18,9 +16,8 @@ from yizhan.schemas.quarters import Quarter
 from yizhan.services.audit import AuditSources, report_quarter
 
 
-@click.command(
+@single_command(
     "report",
-    cls=Command,
     help=marked(
         "一个季度的审计报告：往来与时效、清单、发现的问题、结对县对账、调阅记录；HTML 和 CSV，中英文各一份。\n\n"
         "只写编号、时间和数字，没有内容。页面不引用任何外部文件，可直接打印。"

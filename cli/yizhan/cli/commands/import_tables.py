@@ -10,7 +10,7 @@ import click
 
 from yizhan.cli.accepted_view import say_if_nobody_sends
 from yizhan.cli.asking import ask, interactive
-from yizhan.cli.click_options import TYPE, Command, county_option, json_option, office_option, option
+from yizhan.cli.click_options import TYPE, county_option, json_option, office_option, option, single_command
 from yizhan.cli.context import current_home
 from yizhan.cli.output import as_json as json_value
 from yizhan.cli.output import print_json, say, tell
@@ -57,7 +57,7 @@ class _Wish:
 
 
 def _command(name: str, text: str) -> click.Command:
-    @click.command(name, cls=Command, help=text)
+    @single_command(name, help=text)
     @click.argument("file", metavar="FILE")
     @click.argument("type", type=TYPE, metavar="[TYPE]", required=False)
     @county_option()

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from yizhan.cli.bell_view import say_heard
-from yizhan.cli.click_options import Command, county_option, json_option, option
+from yizhan.cli.click_options import county_option, json_option, option, single_command
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.item_view import item_json, item_panel
 from yizhan.cli.longrun import working
@@ -30,9 +30,8 @@ from yizhan.services.obligation_text import answer_line
 from yizhan.services.receiving import open_receiver
 
 
-@click.command(
+@single_command(
     "run",
-    cls=Command,
     help=marked(
         "接收、核验、拆开、入库，直到叫停；报警时响铃并显示。\n\n"
         "无人签收的报警每半分钟再响一次；有 bell.toml 时还按它通知到人（yizhan bell）。\n\n"
