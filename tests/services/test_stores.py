@@ -83,7 +83,7 @@ def test_a_list_of_a_copied_home_needs_no_key_and_changes_nothing(home: Home, re
 
 
 def test_where_nothing_is_yet_a_reader_makes_nothing(home: Home) -> None:
-    """No inbox, no outbox, no drafts: empty lists, and no file."""
+    """Readers of a home without inbox, outbox and drafts return empty lists and make no file."""
     for path in (inbox_path(home, QINGYUAN), outbox_path(home, SHOUNING), drafts_path(home, SHOUNING)):
         path.unlink()
     before = contents(home)
@@ -96,7 +96,7 @@ def test_where_nothing_is_yet_a_reader_makes_nothing(home: Home) -> None:
 
 
 def test_a_list_is_read_while_a_writer_holds_the_store(home: Home) -> None:
-    """A reader waits for nobody's write transaction."""
+    """A reader does not wait for the write transaction of another process."""
     with closing(sqlite3.connect(outbox_path(home, SHOUNING), isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         writer.execute("UPDATE events SET attempts = 99")
@@ -134,7 +134,7 @@ def test_nothing_is_tried_out_against_an_outbox_that_cannot_be_copied(home: Home
 
 
 def test_the_account_is_the_processs_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the environment says of it does not count."""
+    """The account in the access log is that of the process, whatever the environment says."""
     monkeypatch.setenv("LOGNAME", "局长张三")
     assert process_account() == f"{pwd.getpwuid(os.getuid()).pw_name} ({os.getuid()})"
 
