@@ -37,6 +37,7 @@ GIVEN: dict[str, str] = {
     "obligation_text.obligation_reason": "words for what list_obligations returned",
     "alarms.AlarmFeed.arrived": "shown to an observer, alarms with or without the entry; see test_alarms",
     "alarms.AlarmFeed.begin": "as AlarmFeed.arrived",
+    "alarms.AlarmFeed.viewer": "names what is shown, for the inbox to enter; see test_arrival_log",
     "bulletins.draft": "what read_material read",
     "bulletins.received_bulletin": "an inbox that the caller opened",
     "bulletins.sent_bulletin": "an outbox that the caller opened",
@@ -120,7 +121,8 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "station.TopicOutlet": ("records", "connected"),
     "tables.TableImport": ("empty", "going"),
     "station": ("run_station", "station_charters"),
-    "access_log": ("access_log_path", "record", "record_if_possible"),
+    "access_log": ("access_log_path", "record", "record_if_possible", "who"),
+    "arrival_log.ArrivalLog": ("copy", "end", "work"),
     "actor": ("named_officer", "process_account", "signed_by"),
     "attachments": ("total_bytes",),
     "bell": (

@@ -43,6 +43,7 @@ class ReceiveOutcome:
     ``item`` is the row, for an event that was stored, now or before. ``reason`` is the code of the closed
     list for a record that was set aside, and the label of a manifest's digest. ``followup`` is the step of an
     obligation that the record states; ``steps`` are those that an event's postmark said and that were not here.
+    ``entered``: that its content is shown was entered with it (``shown``).
     """
 
     became: Became
@@ -50,6 +51,7 @@ class ReceiveOutcome:
     reason: str | None = None
     followup: Followup | None = None
     steps: tuple[Followup, ...] = ()
+    entered: bool = False
 
     def told(self) -> Iterator[ReceiveOutcome]:
         """Yield what an observer is told, one by one: the record, unless it is a posting, then each of its steps."""

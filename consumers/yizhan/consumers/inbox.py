@@ -24,7 +24,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
-from yizhan.consumers import destruction, followups, items, metrics, receipts
+from yizhan.consumers import destruction, followups, items, metrics, receipts, shown
 from yizhan.consumers.arrivals import Arrived, Kind, ReceiveOutcome
 from yizhan.consumers.checkpoints import LONGEST_PAGES
 from yizhan.consumers.checks import FOLLOWUP, Examined, Reader, SignedEvent, Unverified, examine
@@ -33,7 +33,8 @@ from yizhan.consumers.labels import State, Warn
 from yizhan.consumers.outbox_port import OutboxPort
 from yizhan.consumers.persist import keep_aside
 from yizhan.consumers.receipt_sender import ReceiptSender
-from yizhan.consumers.receiving import count_outcome, store_record
+from yizhan.consumers.receiving import count_outcome, store_record, with_parsed
+from yizhan.consumers.shown import Viewer
 from yizhan.consumers.store import MIGRATIONS
 from yizhan.consumers.view import InboxView
 from yizhan.runtime.clock import utc_now
@@ -132,41 +133,46 @@ class Inbox(InboxView):
         """
         return self.receive_many([record])[0]
 
-    def receive_many(self, records: Sequence[Arrived], cluster: str | None = None) -> list[ReceiveOutcome]:
+    def receive_many(
+        self, records: Sequence[Arrived], cluster: str | None = None, viewer: Viewer | None = None
+    ) -> list[ReceiveOutcome]:
         """Receive records in order, in one transaction. Raises as ``receive``.
 
         ``cluster`` is the id of the Kafka cluster that they were read from; with it the inbox remembers how
-        far it came, see ``position``.
+        far it came, see ``position``. What is shown to ``viewer`` is entered in the same transaction.
         """
         examined = [self._examined(record) for record in records]
         now = self.clock()
-        with self._lock:
-            with transaction(self._conn) as conn:
-                stored = [
-                    store_record(conn, record, what, written(now), self.county, self.outbox)
-                    for record, what in zip(records, examined, strict=True)
-                ]
-                if cluster is not None:
-                    _remember(conn, cluster, records)
-                # The crash line: when this block ends the rows are durable; only then is an offset committed.
+        with self._lock, transaction(self._conn) as conn:
+            stored = [
+                store_record(conn, record, what, written(now), self.county, self.outbox)
+                for record, what in zip(records, examined, strict=True)
+            ]
             outcomes = [
                 made if item_id is None else replace(made, item=self._stored_item(item_id, what))
                 for (made, item_id), what in zip(stored, examined, strict=True)
             ]
+            if viewer is not None:
+                outcomes = shown.enter(conn, viewer, outcomes, written(now))
+            if cluster is not None:
+                _remember(conn, cluster, records)
+            # The crash line: when this block ends the rows are durable; only then is an offset committed.
         done = self.clock()
         for record, what, outcome in zip(records, examined, outcomes, strict=True):
             count_outcome(record, what, outcome, done)
         return outcomes
 
     def _stored_item(self, item_id: str, what: Examined) -> Item | None:
-        """Read an item back; what was parsed when the same bytes were examined is not parsed again."""
-        with self._reading() as conn:
-            found = items.one(conn, item_id)
-        if found is not None and isinstance(what, SignedEvent) and found.hash == what.verified.hash:
-            vars(found)["header"] = what.header
-            if found.payload == what.payload:
-                vars(found)["contents"] = what.contents
-        return None if found is None else self._with_key_doubt(found)
+        """Read an item back; None by a fault of this program, which must not undo what was stored."""
+        try:
+            found = items.one(self._conn, item_id)
+            return None if found is None else self._with_key_doubt(with_parsed(found, what))
+        except sqlite3.Error:
+            raise
+        except Exception:
+            log.exception("a fault of this program; %s is stored, and is not shown now", item_id)
+            metrics.FAULTS.inc()
+            return None
 
     def leave_checkpoints(self) -> None:
         """Leave copying SQLite's log to a ``Checkpointer``; without one it is copied late, see there."""

@@ -33,6 +33,7 @@ from yizhan.consumers.checkpoints import Checkpointer
 from yizhan.consumers.fetcher import AttachmentFetcher
 from yizhan.consumers.inbox import Inbox
 from yizhan.consumers.notifier import OutcomeNotifier
+from yizhan.consumers.shown import Viewer
 from yizhan.consumers.view import LOCK
 from yizhan.runtime import clients
 from yizhan.runtime.acl_check import require_access
@@ -89,6 +90,8 @@ class Listeners:
     tell: Callable[[Sequence[ReceiveOutcome]], None] | None = None
     """With outcomes once they are durable, in order, from a thread of its own. What rang before the start is not told:
     ask ``inbox.ringing()``."""
+    viewer: Viewer | None = None
+    """Who is told with content; what is shown is entered with the events."""
 
 
 NO_LISTENERS: Final = Listeners()
@@ -128,7 +131,7 @@ def run(
         inbox.leave_checkpoints()
         listeners.begin()
         with AttachmentFetcher(inbox, settings, chosen):
-            _Reader(inbox, settings, stop, chosen, watchdog, notifier, listeners.stored).run()
+            _Reader(inbox, settings, stop, chosen, watchdog, notifier, listeners).run()
 
 
 class _Reader:
@@ -142,10 +145,10 @@ class _Reader:
         connection: KafkaConnection,
         watchdog: Watchdog | None,
         notifier: OutcomeNotifier,
-        stored: Callable[[], None],
+        listeners: Listeners,
     ) -> None:
         self._inbox, self._settings, self._stop, self._connection = inbox, settings, stop, connection
-        self._watchdog, self._notifier, self._stored = watchdog, notifier, stored
+        self._watchdog, self._notifier, self._listeners = watchdog, notifier, listeners
         self._group = topics.group(topics.county(inbox.county), "inbox")
         self._kinds: dict[TopicPartition, Kind] = {
             TopicPartition(topics.alerts(inbox.county), 0): "alert",
@@ -236,8 +239,8 @@ class _Reader:
             if records:
                 # From the return on the rows are durable; the offset follows within a second.
                 arrived = [_arrived(kind, record) for record in records]
-                outcomes = self._inbox.receive_many(arrived, self._cluster)
-                self._stored()
+                outcomes = self._inbox.receive_many(arrived, self._cluster, self._listeners.viewer)
+                self._listeners.stored()
                 self._notifier.put(outcomes)
                 self._next[partition] = records[-1].offset + 1
 

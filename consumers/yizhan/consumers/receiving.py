@@ -26,6 +26,7 @@ from yizhan.consumers.checks import (
     VerifiedPosting,
     VerifiedStep,
 )
+from yizhan.consumers.items import Item
 from yizhan.consumers.outbox_port import OutboxPort
 from yizhan.consumers.persist import keep_aside, keep_conflict, keep_letter
 from yizhan.runtime.errors import StoreError
@@ -145,6 +146,15 @@ def _store_event(
         return ReceiveOutcome("duplicate"), header.id
     keep_letter(conn, event, record.kind, lane, now, county)
     return ReceiveOutcome("stored"), header.id
+
+
+def with_parsed(found: Item, what: Examined) -> Item:
+    """Return an item that was read back; what was parsed when the same bytes were examined is not parsed again."""
+    if isinstance(what, SignedEvent) and found.hash == what.verified.hash:
+        vars(found)["header"] = what.header
+        if found.payload == what.payload:
+            vars(found)["contents"] = what.contents
+    return found
 
 
 def count_outcome(record: Arrived, what: Examined, outcome: ReceiveOutcome, now: datetime) -> None:

@@ -319,4 +319,15 @@ MIGRATIONS: Final = (
     CREATE INDEX rings_of_alarms ON rings (made) WHERE state IN ('due', 'tried', 'failed') AND step = 'alarm';
     CREATE INDEX rings_in_vain ON rings (subject) WHERE state IN ('due', 'tried', 'failed') AND rounds > 0;
     """,
+    """
+    -- What a screen was shown, entered with the events; a row goes when it is in the access log.
+    CREATE TABLE shown (
+        seq INTEGER PRIMARY KEY,
+        at TEXT NOT NULL,
+        who TEXT NOT NULL,
+        command TEXT NOT NULL,
+        how TEXT NOT NULL CHECK (how IN ('opened', 'listed')),
+        id TEXT NOT NULL
+    );
+    """,
 )

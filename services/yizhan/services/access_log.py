@@ -2,6 +2,7 @@
 
 Rule 1: the entry is on the disk before the content is shown; where it cannot be written, nothing is shown. One
         exception: an alarm that comes in rings, whatever the disk does (life before tidiness).
+        What a screen shows of what comes in was entered with the event, in the inbox; ``arrival_log`` copies it.
 Rule 2: a service that returns content which a partner sealed calls ``record`` first; a test goes through all services.
 """
 
@@ -28,8 +29,12 @@ def access_log_path(home: Home, county: str) -> Path:
 
 def record(home: Home, county: str, actor: Actor, how: access_log.How, what: Sequence[str]) -> None:
     """Write an access down (``StoreError`` if it cannot be)."""
-    who = str(actor).encode("utf-8", "backslashreplace").decode()[:_MOST_CHARACTERS]
-    access_log.append(access_log_path(home, county), utc_now(), who, how, actor.operation, what)
+    access_log.append(access_log_path(home, county), utc_now(), who(actor), how, actor.operation, what)
+
+
+def who(actor: Actor) -> str:
+    """Return an actor as an entry names him."""
+    return str(actor).encode("utf-8", "backslashreplace").decode()[:_MOST_CHARACTERS]
 
 
 def record_if_possible(home: Home, county: str, actor: Actor, how: access_log.How, what: Sequence[str]) -> bool:

@@ -1,7 +1,8 @@
 """What a person at the desk is told while a county receives: arrivals, alarms, alarms that still ring.
 
-Rule 1: content is in the access log before the observer gets it. Where the log cannot be written, an alarm that comes
-        in rings all the same, and everything else is passed on without its content.
+Rule 1: content is in the access log before the observer gets it, or was entered with the event (``viewer``). Where the
+        log cannot be written, an alarm that comes in rings all the same, and everything else is passed on without its
+        content.
 Rule 2: an alarm that nobody acknowledged is told again, until somebody does; also one that rang before a restart, and
         after a look at the inbox, or a screen, that failed.
 """
@@ -17,10 +18,11 @@ from typing import Final, Protocol
 from yizhan.consumers.arrivals import ReceiveOutcome
 from yizhan.consumers.items import Item
 from yizhan.consumers.receipts import ANSWERS
+from yizhan.consumers.shown import Viewer
 from yizhan.consumers.view import InboxView
 from yizhan.runtime.access_log import How
 from yizhan.runtime.process import StopSignal
-from yizhan.services.access_log import record_if_possible
+from yizhan.services.access_log import record_if_possible, who
 from yizhan.services.actor import Actor
 from yizhan.services.home import Home
 
@@ -72,12 +74,22 @@ class AlarmFeed:
             self._observer.rings(item if self._recorded([item]) else _without_content(item))
         threading.Thread(target=self._ring_again, args=(stop,), name="screen", daemon=True).start()
 
+    @property
+    def viewer(self) -> Viewer:
+        """Return who sees what, for the inbox to enter it with the events."""
+
+        def sees(outcome: ReceiveOutcome) -> bool:
+            return outcome.item is not None and self._may_show(outcome, outcome.item)
+
+        return Viewer(who(self._actor), self._actor.operation, "listed" if self._all_content else "opened", sees)
+
     def arrived(self, outcomes: Sequence[ReceiveOutcome]) -> None:
-        """Pass on what became of records; the contents that are shown are one access.
+        """Pass on what became of records; the contents that are shown, and were not entered, are one access.
 
         One that the observer fails at does not keep the others from it.
         """
-        shown = [each.item for each in outcomes if each.item is not None and self._may_show(each, each.item)]
+        found = [(each, each.item) for each in outcomes if each.item is not None and not each.entered]
+        shown = [item for each, item in found if self._may_show(each, item)]
         recorded = not shown or self._recorded(shown)
         for each in outcomes:
             try:
@@ -87,7 +99,7 @@ class AlarmFeed:
 
     def _as_shown(self, outcome: ReceiveOutcome, *, recorded: bool) -> ReceiveOutcome:
         item = outcome.item
-        if item is None or outcome.rings or (recorded and self._may_show(outcome, item)):
+        if item is None or outcome.rings or outcome.entered or (recorded and self._may_show(outcome, item)):
             return outcome
         return replace(outcome, item=_without_content(item))
 

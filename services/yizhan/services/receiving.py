@@ -14,6 +14,7 @@ from yizhan.runtime.process import StopSignal
 from yizhan.runtime.watchdog import Watchdog
 from yizhan.services.actor import Actor
 from yizhan.services.alarms import AlarmFeed, Observer
+from yizhan.services.arrival_log import ArrivalLog
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.own_obligations import own_obligation_counts
@@ -67,13 +68,14 @@ class Receiver:
                 if make_ringer is not None:
                     ringer = running.enter_context(make_ringer(self.inbox))
                 running.enter_context(ProcessWatch(self.home, self.inbox.county, "inbox"))
+                running.enter_context(ArrivalLog(self.home, self.inbox))
 
             def stored() -> None:
                 if ringer is not None:
                     ringer.wake()
 
             observe = None if feed is None else feed.arrived
-            listeners = reader.Listeners(begin, stored, observe)
+            listeners = reader.Listeners(begin, stored, observe, None if feed is None else feed.viewer)
             reader.run(self.inbox, self.home.settings, stop, watchdog=watchdog, listeners=listeners)
 
 
