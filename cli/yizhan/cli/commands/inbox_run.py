@@ -11,7 +11,6 @@ from yizhan.cli.click_options import county_option, json_option, option, single_
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.item_view import item_json, item_panel
 from yizhan.cli.longrun import working
-from yizhan.cli.obligation_view import say_followup
 from yizhan.cli.output import print_line, say
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.cli.screen import console
@@ -26,7 +25,7 @@ from yizhan.services.bell_text import unreachable_rungs
 from yizhan.services.home import Home
 from yizhan.services.item_text import arrival_line, is_pressing
 from yizhan.services.labels import reason_name
-from yizhan.services.obligation_text import answer_line
+from yizhan.services.obligation_text import answer_line, followup_line
 from yizhan.services.receiving import open_receiver
 
 
@@ -96,7 +95,7 @@ class Screen:
         elif outcome.became == "manifest":
             say(_("季度通报 {label} 已到").format(label=outcome.reason))
         elif outcome.became == "followup" and outcome.followup is not None:
-            say_followup(self._home, self._county, outcome.followup)
+            say(followup_line(self._home, self._county, outcome.followup))
         elif outcome.became == "aside":
             say(_("一件核验不过，已另存：{reason}").format(reason=reason_name(str(outcome.reason))))
         elif outcome.became == "conflict" and item is not None:
