@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -12,7 +13,10 @@ from tests.cli.audit_cases import found
 from tests.world.command import Run
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station, publish
+from yizhan.ledger.audit.history import HistoryStepKind
+from yizhan.ledger.audit.labels import step_name
 from yizhan.schemas.followups import Followup
+from yizhan.schemas.header import ReceiptRef
 from yizhan.schemas.timestamps import instant, written
 from yizhan.services.stores import read_outbox
 
@@ -61,6 +65,12 @@ def test_a_refused_events_life_ends_with_the_reason(station: Station, yizhan: Ru
     steps = json.loads(yizhan("audit", "explain", fire, "--json").out)["life"]["steps"]
     assert (steps[-1]["what"], steps[-1]["said"]["reason"]) == ("refused", "wrong_topic")
     assert "发到了别县的主题" in yizhan("audit", "explain", fire).out
+
+
+def test_every_stage_that_a_receipt_reports_is_a_step_of_a_life() -> None:
+    """Also that attached files came, or did not: each has a name."""
+    for stage in get_args(ReceiptRef.model_fields["stage"].annotation):
+        assert step_name(HistoryStepKind(stage)) != stage
 
 
 def test_an_event_that_nobody_knows_is_told(fires: list[str], yizhan: Run) -> None:

@@ -78,7 +78,7 @@ def test_what_is_no_plan_of_theirs_that_stands_is_not_countersigned(station: Sta
     )  # fmt: skip
     exchange(station)
     for county, event_id, said in (
-        (QINGYUAN, fire, "不是待会签的巡护计划"), (SHOUNING, own, "由对方会签"), (QINGYUAN, alone, "没有本县的人员"),
+        (QINGYUAN, fire, "不是待会签的巡护计划"), (SHOUNING, own, "由对方会签"), (QINGYUAN, alone, "没有本县的人"),
         (QINGYUAN, old, f"yizhan countersign {new}"), (QINGYUAN, gone, "已被对方撤回"), (QINGYUAN, fire + "9", "没有"),
     ):  # fmt: skip
         ran = yizhan("countersign", event_id, "--county", county, "--office", office)

@@ -24,6 +24,7 @@ from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.quarters import Quarter
 from yizhan.services.home import Home
 from yizhan.services.item_text import MOST_CHARACTERS, MOST_LINES
+from yizhan.services.processes import home_processes
 from yizhan.services.stores import open_inbox, open_outbox, outbox_path, read_inbox
 
 
@@ -76,10 +77,21 @@ def test_a_fire_rings_is_acknowledged_and_its_sender_reads_by_whom(station: Stat
     (word,) = posting["said"]["acknowledged"]
     assert word["payload"]["by"] == {"name": "李四", "badge": "654321"}
     told = yizhan("postings", "list", "--county", SHOUNING).out
-    assert "已打开" in told
+    assert "已进收件箱" in told
     assert "已签收 李四（654321）" in told
     assert "已派员" in told
     assert "已签收" in yizhan("inbox", "list", "--county", QINGYUAN).out
+
+
+def test_a_list_says_when_nobody_receives_any_more(station: Station, yizhan: Run) -> None:
+    """An inbox that worked here and does not now: what is new is in no list, and whoever looks is told so."""
+    words = ("inbox", "list", "--county", QINGYUAN)
+    (inbox,) = (each for each in home_processes(station.app) if each.name == f"inbox-{QINGYUAN}")
+    assert "没有在接收" not in yizhan(*words).err
+    inbox.lock.touch()
+    assert "没有在接收" in yizhan(*words).err
+    with exclusive(inbox.lock, "receiving"):
+        assert "没有在接收" not in yizhan(*words).err
 
 
 def test_an_officer_says_who_he_is_and_about_what(station: Station, yizhan: Run) -> None:

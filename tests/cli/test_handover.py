@@ -66,7 +66,7 @@ def test_an_own_event_is_shown_whole_and_how_far_it_came(yizhan: Run, home: Path
     station.carry(QINGYUAN)
     station.deliver(SHOUNING)
     assert step() == ("opened", {"sealed", "received", "delivered", "opened"})
-    assert listed(yizhan) == ("已打开", {QINGYUAN: "opened"})
+    assert listed(yizhan) == ("已进收件箱", {QINGYUAN: "opened"})
     named = ("--name", "李四", "--badge", "654321", "--note", "已派员")
     yizhan("inbox", "ack", fire, "--county", QINGYUAN, *named)
     station.carry(QINGYUAN)
@@ -109,7 +109,8 @@ def test_the_next_officer_is_told_what_stands_open(yizhan: Run, home: Path, fire
     assert lines[0].startswith("交接班：331126 庆元县，")
     heads = [line for line in lines[1:] if not line.startswith("   ")]
     assert [head.partition("：")[2] for head in heads] == [
-        "2 件", "1 件", "没有", "没有", "没有", "1 件", "3 件", "3 件", "1 件", f"{len(found.problems)} 件", "1 件"
+        "2 件", "1 件", "没有", "没有", "没有", "没有", "1 件", "3 件", "3 件", "1 件",
+        f"{len(found.problems)} 件", "1 件",
     ]  # fmt: skip
     said = json.loads(yizhan("handover", "--county", QINGYUAN, "--json").out)
     assert [item["id"] for item in said["ringing"]] == fires[1:3]
@@ -213,7 +214,7 @@ def test_a_letter_that_was_taken_back_is_not_handed_over(yizhan: Run, home: Path
 def test_an_empty_county_hands_over_nothing(home: Path) -> None:
     """Where there is no store yet, each part of the handover says that there is nothing."""
     found = hand_over(Home(home), QINGYUAN, ACTOR, datetime.now(UTC))
-    assert sum(line.endswith("：没有") for line in handover_lines(Home(home), found)) == 10
+    assert sum(line.endswith("：没有") for line in handover_lines(Home(home), found)) == 11
 
 
 def test_what_a_sending_process_does_is_told_from_its_outbox(yizhan: Run, home: Path, station: Station) -> None:

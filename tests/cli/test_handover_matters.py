@@ -77,6 +77,19 @@ def test_a_fire_that_nobody_acknowledged_says_that_its_final_report_is_here(
     assert "终报 看守" in ended
 
 
+def test_a_final_report_written_as_an_answer_to_the_first_one_ends_the_fire(
+    yizhan: Run, home: Path, station: Station
+) -> None:
+    """The sample's own final report is written so; both sides' handovers know that it is over."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    exchange(station)
+    yizhan("inbox", "ack", fire, "--county", QINGYUAN, *LI)
+    answer = {"reply_to": {"id": fire, "hash": hash_of(yizhan, QINGYUAN, fire)}}
+    publish(yizhan, SHOUNING, reported(fire, "final", "看守") | answer)
+    exchange(station)
+    assert (told(home)[0].open_alarms, told(home, SHOUNING)[0].own_open) == ((), ())
+
+
 def test_an_answer_of_another_type_ends_no_alarm(yizhan: Run, home: Path, station: Station) -> None:
     """Only the county that raised it reports that it is over, in a report of its own type."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
@@ -112,7 +125,12 @@ def test_requests_wait_in_both_handovers_until_their_final_answer(yizhan: Run, h
     publish(yizhan, QINGYUAN, report("assistance.response", RESPONSE, stage="final", **answers))
     exchange(station)
     assert [each.id for each in told(home)[0].requests] == [routine]
-    assert [each.header.id for each in told(home, SHOUNING)[0].own_requests] == [routine]
+    found, parts = told(home, SHOUNING)
+    assert [each.header.id for each in found.own_requests] == [routine]
+    interim, final = parts["24 小时内的协作答复，还没有签收的"]
+    assert ("续报" in interim, "终报" in final) == (True, True)
+    yizhan("inbox", "ack", found.answers[1].id, "--county", SHOUNING, *LI)
+    assert [each.id for each in told(home, SHOUNING)[0].answers] == [found.answers[0].id]
 
 
 def test_a_word_that_something_is_done_waits_for_no_answer(yizhan: Run, home: Path, station: Station) -> None:

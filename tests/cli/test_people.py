@@ -90,6 +90,8 @@ def test_the_end_of_an_id_is_enough_where_one_event_has_it(station: Station, yiz
     assert json.loads(yizhan("inbox", "show", number, "--county", QINGYUAN, "--json").out)["id"] == fire
     assert json.loads(yizhan("inbox", "show", fire[-7:].upper(), "--county", QINGYUAN, "--json").out)["id"] == fire
     assert json.loads(yizhan("inbox", "show", fire.upper(), "--county", QINGYUAN, "--json").out)["id"] == fire
+    book = fire.rpartition("-")[0]
+    assert json.loads(yizhan("inbox", "show", book[-6:], "--county", QINGYUAN, "--json").out)["id"] == fire
     (ringing,) = json.loads(yizhan("inbox", "list", "--county", QINGYUAN, "--state", "待签收", "--json").out)["items"]
     assert ringing["id"] == fire
     ran = yizhan("reply", longer, "请速回电", "--county", QINGYUAN, *OFFICER)
@@ -105,6 +107,8 @@ def test_the_end_of_an_id_is_enough_where_one_event_has_it(station: Station, yiz
     (own,) = publish(yizhan, SHOUNING, *[FIRE | {"external_ref": "接-2"}])
     while not own.endswith("-" + letter["id"].rpartition("-")[2]):
         (own,) = publish(yizhan, SHOUNING, FIRE | {"external_ref": own})
+    several = yizhan("outbox", "show", book, "--county", SHOUNING)
+    assert (several.code, fire in several.err, own in several.err) == (1, True, True)
     both = yizhan("story", letter["id"].rpartition("-")[2], "--county", SHOUNING)
     assert (both.code, letter["id"] in both.err, own in both.err) == (1, True, True)
 

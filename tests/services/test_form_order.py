@@ -97,6 +97,22 @@ def test_missing_officers_lead_to_the_officers(home: Home, store: DraftStore) ->
     assert check_draft(form.content)[1] == ()
 
 
+def test_a_list_that_lacks_something_is_asked_for_its_next_item(home: Home, store: DraftStore) -> None:
+    """One officer of two is named: the second is asked for, and the first stays."""
+    kind = "yizhan.assistance.request.v1"
+    first = {"name": "张三", "badge": "123456"}
+    payload = EXAMPLES[kind] | {"officers": [first]}
+    form = form_of(home, store, store.begin({"type": kind, "stage": "first", "payload": payload}, utc_now()))
+    (fault,) = check_draft(form.content)[1]
+    assert fault.ask == ("officers.1",)
+    form.start(fault.ask[0])
+    for answer in ("李四", "654321"):
+        form.answer(answer)
+    assert form.question is None
+    assert form.payload["officers"] == [first, {"name": "李四", "badge": "654321"}]
+    assert check_draft(form.content)[1] == ()
+
+
 def test_a_plan_proposes_the_counties_whose_people_it_names(home: Home, store: DraftStore) -> None:
     """Whose crew comes along is touched; where nobody is named, the only partner is."""
     for payload in (EXAMPLES[PATROL_PLAN], {}):

@@ -91,10 +91,14 @@ def test_a_killed_inbox_rings_people_once_until_it_works_again(home: Home) -> No
 
 
 def test_a_bell_that_can_no_longer_be_used_rings_as_before(home: Home) -> None:
-    """Neither a mistake in ``bell.toml`` nor its loss keeps the ring for a dead inbox from people."""
+    """Neither a mistake in ``bell.toml`` nor its loss, nor that of the charter, keeps the ring from people."""
     toml = home.county_folder(SHOUNING) / "bell.toml"
     with bell(home) as phone:
-        for spoil in (lambda: toml.write_text("[channels", encoding="utf-8"), toml.unlink):
+        for spoil in (
+            lambda: toml.write_text("[channels", encoding="utf-8"),
+            toml.unlink,
+            lambda: shutil.rmtree(home.charter_folder),
+        ):
             ours = watch(home, "outbox")
             ours.look(0.1)
             kept = toml.read_text("utf-8")
@@ -133,6 +137,19 @@ def test_a_dead_outbox_rings_people_while_an_urgent_event_waits(home: Home) -> N
             until(lambda: phone.heard, "the ring")
         assert phone.titles == ["【驿站】发件停了，急件送不出"]
         assert "有 1 件急件没有送出" in phone.heard[0]["message"]
+
+
+def test_a_dead_outbox_that_cannot_be_read_rings(home: Home) -> None:
+    """Nobody knows what waits in it: that is told, once."""
+    store = home.county_folder(SHOUNING) / "outbox.sqlite3"
+    store.touch(mode=0o600)
+    store.write_bytes(b"not a database" * 100)
+    with bell(home) as phone:
+        ours = watch(home, "inbox")
+        for _ in range(3):
+            ours.look(1.0)
+        assert phone.titles == ["【驿站】发件停了，急件送不出"]
+        assert "发件箱也读不出" in phone.heard[0]["message"]
 
 
 def test_only_an_outage_that_lasts_is_told() -> None:

@@ -57,6 +57,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "inbox.list": "inbox list --county {county}",
     "inbox.ringing": "inbox list --county {county} --state ringing",
     "inbox.run": "inbox run --county {county}",
+    "inbox.save": "inbox save {id} --county {county} -o DIR",
     "inbox.show": "inbox show {id} --county {county}",
     "keys.generate": "keys generate --county {county}",
     "keys.generate_ledger": "keys generate --ledger",

@@ -15,13 +15,12 @@ from rich.text import Text
 from yizhan.cli.actions import command_of
 from yizhan.cli.output import fields_of
 from yizhan.consumers.items import Item
-from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _
 from yizhan.schemas.invisible import escaped
 from yizhan.schemas.payloads.letters import header_facts
 from yizhan.services.home import Home
 from yizhan.services.inbox import ShownItem
-from yizhan.services.item_text import is_pressing, item_details, letter_line
+from yizhan.services.item_text import is_pressing, item_actions, item_details, letter_line
 from yizhan.services.labels import way_name
 
 
@@ -45,10 +44,7 @@ def item_panel(home: Home, item: Item, county: str, between: ShownItem | None = 
     grid.add_column(overflow="fold")
     rings = item.state == "ringing"
     rows = [*item_details(home, item, _("全部见 --json")), *_between(home, between or ShownItem(item))]
-    if rings:
-        rows.append((_("签收"), command_of(Action.to("inbox.acknowledge", id=item.id, county=county))))
-    if item.is_letter and item.county != county:
-        rows.append((_("答复"), command_of(Action.to("event.reply", id=item.id, county=county))))
+    rows += [(name, command_of(action)) for name, action in item_actions(item, county)]
     for name, value in rows:
         grid.add_row(Text(escaped(name), style="bold"), Text(escaped(value, keep_lines=True)))
     way = way_name("alarm" if rings else item.way)

@@ -181,8 +181,22 @@ class FileStore(FilesView):
         return (0, "") if row is None else (row["seq"], row["id"])
 
     def want(self, carriers: Collection[Carrier]) -> None:
-        """Enter the files of these items, and the scan position."""
-        with self._lock, transaction(self._conn) as conn:
+        """Enter the files of these items, and the scan position.
+
+        A position alone does not wait for the disk: what a power cut takes back is scanned again.
+        """
+        with self._lock:
+            if any(each.raw for each in carriers):
+                self._want(carriers)
+                return
+            self._conn.execute("PRAGMA synchronous = NORMAL")
+            try:
+                self._want(carriers)
+            finally:
+                self._conn.execute("PRAGMA synchronous = FULL")
+
+    def _want(self, carriers: Collection[Carrier]) -> None:
+        with transaction(self._conn) as conn:
             for each in carriers:
                 for attachment in attachments_of(each.raw)[0]:
                     root = bytes.fromhex(attachment.sealed.root) if attachment.sealed else b""

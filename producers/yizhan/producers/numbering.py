@@ -28,7 +28,7 @@ from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.payloads import Payload, encode
 from yizhan.schemas.payloads.codec import faults, not_json
-from yizhan.schemas.payloads.letters import presses
+from yizhan.schemas.payloads.letters import PRESSING, presses
 from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.policy import Decision, Policy, Way, decide
 from yizhan.schemas.policy_facts import Words
@@ -56,7 +56,8 @@ class Accepted:
     ``decisions`` are the sender's own, by recipient. ``duplicate``: it was there already, under
     the same ``external_ref``; ``differs``: its content differs from the one sent, and was *not* sent.
     ``clock_suspect``: its time is in the future; the station admits it with a mark. ``rings``: it is no alarm, but
-    rings once where it arrives at once, at any hour, because of its ``priority``.
+    rings once where it arrives at once, at any hour, because of its ``priority``. ``waits``: it is an update that is
+    flash or urgent and no alarm: in the quiet hours of the other side its bell waits for their end.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Accepted:
     clock_suspect: bool = False
     rings: bool = False
     priority: str = ""
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,16 @@ def accept(conn: sqlite3.Connection, event: OutgoingEvent, signing: SigningConte
     _store(conn, event, header, envelope, event_hash, decisions, now)
     suspect = instant(header.time) - now > CLOCK_TOLERANCE
     rings = presses(header) and any(each.way == Way.NOTICE for each in decisions.values())
+    late = header.priority in PRESSING and header.stage == "update" and not rings
     return Accepted(
-        header.id, event_hash, event.to, decisions, clock_suspect=suspect, rings=rings, priority=header.priority
+        header.id,
+        event_hash,
+        event.to,
+        decisions,
+        clock_suspect=suspect,
+        rings=rings,
+        priority=header.priority,
+        waits=late and any(each.way == Way.NOTICE for each in decisions.values()),
     )
 
 

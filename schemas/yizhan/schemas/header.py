@@ -174,17 +174,24 @@ class Header(ContractModel):
         return strictjson.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
-ID_ENDS: Final = "substr(id, -length(:end)) = :end"
+ID_ENDS: Final = (
+    "(substr(id, -length(:end)) = :end OR substr(rtrim(id, '0123456789'), -length(:without_number)) = :without_number)"
+)
 """The condition of a query for ids that end in what ``id_end`` returns."""
 
 
 def id_end(word: str) -> dict[str, str]:
-    """Return the parameter for ``ID_ENDS``: a word without a dash is a whole number, not the end of one.
+    """Return the parameters for ``ID_ENDS``: a word without a dash is a whole number, not the end of one.
 
-    >>> id_end("17"), id_end("qf-17")
-    ({'end': '-17'}, {'end': 'qf-17'})
+    A word that is no number may also be the end of what stands before the number: it means every event of that book.
+
+    >>> id_end("17"), id_end("qf-17")["end"], id_end("k7qf")["without_number"]
+    ({'end': '-17', 'without_number': ''}, 'qf-17', 'k7qf-')
     """
-    return {"end": word if "-" in word else f"-{word}"}
+    return {
+        "end": word if "-" in word else f"-{word}",
+        "without_number": "" if word.isdecimal() else f"{word.rstrip('-')}-",
+    }
 
 
 def split_id(event_id: str) -> tuple[str, str, int]:

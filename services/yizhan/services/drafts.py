@@ -271,6 +271,9 @@ def _fault(type: str, payload: Mapping[str, Any], path: str, problem: str) -> Dr
     titles = tuple(field.title for field in forms.fields_on_path(form, steps))
     lacking = [field.name for field in form if field.required and field.name not in payload]
     ask = questions_of(type, path, problem, lacking)
+    lists = {field.name for field in form if field.many and field.kind is forms.FieldKind.GROUP}
+    if ask == (steps[-1],) and steps[-1] in lists and (there := payload.get(steps[-1])):
+        ask = (f"{ask[0]}.{len(there)}",)  # what is there stays: the next one is asked for
     return DraftFault(steps[0], titles, path, in_form_words(type, problem), ask)
 
 

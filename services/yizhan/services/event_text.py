@@ -11,7 +11,7 @@ from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, join_list, marked, with_note
 from yizhan.schemas.payloads.letters import PRIORITIES, header_facts, officer_name
 from yizhan.services.home import Home
-from yizhan.services.item_text import content_rows
+from yizhan.services.item_text import content_rows, way_words
 from yizhan.services.labels import (
     STAGES,
     STATES,
@@ -21,7 +21,6 @@ from yizhan.services.labels import (
     stage_name,
     state_name,
     type_name,
-    way_name,
 )
 from yizhan.services.outbox import ForeignReply, ShownEvent
 from yizhan.services.sending_news import SendingNews
@@ -32,7 +31,7 @@ STEPS: Final = {
     "sent": marked("已送出"),
     "received": STATES["accepted"],
     "delivered": STAGES["delivered"],
-    "opened": marked("已打开"),
+    "opened": marked("已进收件箱"),
     "acknowledged": STAGES["acknowledged"],
     "refused": STATES["refused"],
 }
@@ -83,7 +82,7 @@ def progress_name(row: EventRow, states: Mapping[str, str]) -> str:
 def _progress(home: Home, shown: ShownEvent, posting: Posting) -> Iterator[str]:
     """Yield how far it came with one recipient: the state, each step that is reached, and what was said there."""
     way, rule = posting.stamped_way or posting.way, posting.stamped_rule or posting.rule
-    yield with_note(_(STEPS[shown.state(posting)]), f"{way_name(way)} {rule}")
+    yield with_note(_(STEPS[shown.state(posting)]), way_words(home, way, rule))
     for name, at in shown.steps(posting).items():
         if at is not None and name != "acknowledged":
             yield f"{_(STEPS[name])} {home.local_time(at)}"
@@ -145,6 +144,8 @@ def accepted_lines(home: Home, sent: Accepted) -> list[str]:
     if sent.rings:
         sentence = _("  {priority}：到达后对方的铃立即响一次，不分昼夜")
         lines.append(sentence.format(priority=_(PRIORITIES[sent.priority])))
+    if sent.waits:
+        lines.append(_("  没有加重的续报：对方的铃静默时段过后才响。要马上告知，请再答复一句，注明特急或加急"))
     return lines
 
 
@@ -176,7 +177,7 @@ def delivered_words(home: Home, each: Posting) -> str:
     """Say what programs of a recipient reported: the event, then its files."""
     lines = [_receipts(home, stage, each.said[stage]) for stage in _FILES if stage in each.said]
     if each.delivered is not None:
-        opened = _("{at} 已打开") if each.opened else _("{at} 打不开")
+        opened = _("{at} 已进收件箱") if each.opened else _("{at} 打不开")
         lines.insert(0, opened.format(at=home.local_time(each.delivered)))
     return "\n".join(lines)
 

@@ -28,6 +28,7 @@ from yizhan.producers.forms import Choice, Field, FieldKind
 from yizhan.schemas.errors import FileRefused
 from yizhan.schemas.files import MAX_FILES
 from yizhan.schemas.grades import propose_grade
+from yizhan.schemas.i18n import _
 from yizhan.schemas.payloads import TYPES
 from yizhan.services.form_fields import FormFields
 from yizhan.services.form_machine import Back, Steps
@@ -284,6 +285,9 @@ class Form(FormFields):
                 size = check_file(path)
             except FileRefused as error:
                 self._note(NoteKind.FAULT, text=str(error))
+                continue
+            if str(path) in self.files:
+                self._note(NoteKind.FAULT, text=_("{name} 已经附上，不用再附").format(name=path.name))
                 continue
             self.files.append(str(path))
             self._note(NoteKind.ATTACHED, number=len(self.files), name=path.name, size=size)

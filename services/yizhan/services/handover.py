@@ -20,7 +20,7 @@ from yizhan.consumers.view import InboxView
 from yizhan.producers.draft_store import StoredDraft
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import OwnEvent, Posting
-from yizhan.schemas.header import NOTICE
+from yizhan.schemas.header import NOTICE, split_id
 from yizhan.schemas.payloads.table import LIFE_AT_STAKE
 from yizhan.schemas.timestamps import written
 from yizhan.services.access_log import record
@@ -28,6 +28,7 @@ from yizhan.services.actor import Actor
 from yizhan.services.drafts import list_drafts
 from yizhan.services.handover_matters import (
     OpenAlarm,
+    new_answers,
     newest_reports,
     open_alarms,
     waiting_own,
@@ -78,6 +79,8 @@ class Handover:
     """Requests for assistance that wait for this county's final answer, the most urgent first, then the oldest."""
     own_requests: tuple[OwnEvent, ...]
     """Requests of this county that wait for a final answer, in the same order."""
+    answers: tuple[Item, ...]
+    """Answers to requests of this county that came within ``LETTERS_WITHIN`` and that nobody acknowledged."""
     own_open: tuple[OwnEvent, ...]
     """The newest report of each own fire or disaster without a final report that stands."""
 
@@ -95,11 +98,12 @@ def hand_over(home: Home, county: str, actor: Actor, now: datetime) -> Handover:
         # What was taken back or corrected neither ends a matter nor waits for an answer.
         standing = [each for each in recent if each.withdrawn_by is None and each.superseded_by is None]
         alarms, letters = open_alarms(recent, standing), _letters(standing, outbox, now)
+        answers = new_answers(standing, now - LETTERS_WITHIN)
         requests = () if inbox is None else waiting_requests(inbox, outbox)
         own_open, own_requests = ((), ()) if outbox is None else (_own_open(outbox), waiting_own(outbox, inbox))
     obligations, minutes = find_obligations(home, county, now)
     told = (each for alarm in alarms for each in (alarm.alarm, alarm.latest, *alarm.letters))
-    items = (*ringing, *reports.values(), *told, *letters, *requests)
+    items = (*ringing, *reports.values(), *told, *letters, *requests, *answers)
     if shown := [*dict.fromkeys(item.id for item in items), *minutes]:
         record(home, county, actor, "listed", shown)
     due = [each for each in obligations if each.due <= now + SOON]
@@ -120,6 +124,7 @@ def hand_over(home: Home, county: str, actor: Actor, now: datetime) -> Handover:
         letters=letters,
         requests=requests,
         own_requests=own_requests,
+        answers=answers,
         own_open=own_open,
     )
 
@@ -152,7 +157,8 @@ def _own_open(outbox: OutboxView) -> tuple[OwnEvent, ...]:
             header, thread = own.header, own.header.subject or own.header.id
             if header.supersedes is not None:
                 corrected.add(header.supersedes.id)
-            if header.reply_to is not None or header.id in corrected:
+            answers = None if header.reply_to is None else split_id(header.reply_to.id)[0][:6]
+            if answers not in {None, header.county} or header.id in corrected:
                 continue
             newest.setdefault(thread, own)
             if header.stage == "final":

@@ -1,6 +1,7 @@
 """What a handover tells of matters: open alarms with their newest report, and requests that wait for an answer. Pure.
 
-Rule 1: a report of a matter is by the county that raised its alarm, of the same type, and no answer to anything.
+Rule 1: a report of a matter is by the county that raised its alarm, of the same type, and answers nothing of another
+        county: a sender may write an update or a final report as an answer to its own first report.
 Rule 2: what is not certain to be over, or answered, is told.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from yizhan.consumers.items import InboxQuery, Item
@@ -15,10 +17,11 @@ from yizhan.consumers.labels import State
 from yizhan.consumers.view import InboxView
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import OwnEvent
-from yizhan.schemas.header import Header
+from yizhan.schemas.header import Header, split_id
 from yizhan.schemas.payloads.letters import PRIORITIES
 from yizhan.schemas.payloads.table import ASSISTANCE_REQUEST, ASSISTANCE_RESPONSE
 from yizhan.schemas.policy import Way
+from yizhan.schemas.timestamps import written
 
 MOST_REQUESTS: Final = 200
 """How many of the newest requests of a side are looked through for what is not answered."""
@@ -80,7 +83,7 @@ def _reports(each: Item, alarm: Item) -> bool:
     header = each.header
     return (
         (each.county, each.type) == (alarm.county, alarm.type)
-        and header.reply_to is None
+        and (header.reply_to is None or split_id(header.reply_to.id)[0][:6] == alarm.county)
         and header.withdraws is None
         and (each.status == "Actual" or alarm.status != "Actual")
     )
@@ -130,6 +133,15 @@ def waiting_own(outbox: OutboxView, inbox: InboxView | None) -> tuple[OwnEvent, 
         if own.header.id not in corrected and not _is_answered(ids, header):
             found.insert(0, own)
     return tuple(sorted(found, key=lambda own: _urgency(own.header)))
+
+
+def new_answers(standing: Sequence[Item], since: datetime) -> tuple[Item, ...]:
+    """Return the answers to requests that came since an instant and that nobody here acknowledged, the oldest first."""
+    return tuple(
+        each
+        for each in standing
+        if each.type == ASSISTANCE_RESPONSE and each.stored >= written(since) and not each.answers
+    )
 
 
 def _is_answered(ids: Iterable[str], header: Callable[[str], Header | None]) -> bool:

@@ -46,6 +46,11 @@ def handover_lines(home: Home, found: Handover) -> Iterator[str]:
         (letters_title, len(letters), (arrival_line(home, each) for each in letters)),
         (_("等本县答复的协作请求"), len(found.requests), (arrival_line(home, each) for each in found.requests)),
         (_("等对方答复的协作请求"), len(found.own_requests), (_own(home, each) for each in found.own_requests)),
+        (
+            _("24 小时内的协作答复，还没有签收的"),
+            len(found.answers),
+            (arrival_line(home, each) for each in found.answers),
+        ),
         (_("本县报出、还没有结束的"), len(found.own_open), (_own(home, each) for each in found.own_open)),
         (_("本县 24 小时内到期和已逾期的"), len(found.mine), (_owed(home, each, found) for each in found.mine)),
         (_("对方该办、到期或逾期的"), len(found.theirs), (_owed(home, each, found) for each in found.theirs)),

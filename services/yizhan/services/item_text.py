@@ -14,12 +14,13 @@ from itertools import groupby, islice
 from typing import Final
 
 from yizhan.consumers.items import Item
-from yizhan.consumers.labels import sentence
+from yizhan.consumers.labels import State, sentence
+from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, join_list, join_sentences, with_note
 from yizhan.schemas.matters import MatterEvent
 from yizhan.schemas.payloads import ReadPayload, Shown, lines
 from yizhan.schemas.payloads.letters import PRIORITIES, header_facts, headline, officer_name, presses, state_name
-from yizhan.schemas.payloads.table import type_name
+from yizhan.schemas.payloads.table import ASSISTANCE_REQUEST, ASSISTANCE_RESPONSE, middle_name, type_name
 from yizhan.services.home import Home
 from yizhan.services.labels import stage_name, way_name
 
@@ -152,6 +153,15 @@ def route_reason(home: Home, item: Item) -> str:
     return item.rule
 
 
+def way_words(home: Home, way: str, rule: str) -> str:
+    """Say in few words how something travels, and under which heading of the agreement: 报警 联管."""
+    for route in home.charters.latest().policy.routes:
+        if route.id == rule:
+            heading, colon, _rest = home.localized(route.because).replace("：", ":").partition(":")
+            return f"{way_name(way)} {heading}" if colon else way_name(way)
+    return way_name(way)
+
+
 def letter_line(home: Home, event: MatterEvent) -> str:
     """Say in one line what another event of a matter is: when, from whom, what, and its id."""
     header, raw = event.header, None if event.contents is None else event.contents.raw
@@ -174,6 +184,22 @@ def arrival_line(home: Home, item: Item) -> str:
     line = _("{at} {title} {id}，{sender} 发来").format(**words, sender=home.member_name(item.source))
     text = headline(None if item.contents is None else item.contents.raw, _LINE)
     return f"{line}: {text}" if text else line
+
+
+def item_actions(item: Item, county: str) -> Iterator[tuple[str, Action]]:
+    """Yield (name, action) of what a person of this county may do with an item next."""
+    header, raw = item.header, {} if item.contents is None else item.contents.raw
+    if item.state == State.RINGING:
+        yield _("签收"), Action.to("inbox.acknowledge", id=item.id, county=county)
+    if raw.get("attachments"):
+        yield _("存出附件"), Action.to("inbox.save", id=item.id, county=county)
+    if item.type == ASSISTANCE_REQUEST and header.withdraws is None:
+        kind = middle_name(ASSISTANCE_RESPONSE)
+        yield _("正式答复"), Action.to("draft.new", type=kind, county=county, reply_to=item.id)
+    if header.wants == "countersign":
+        yield _("会签"), Action.to("plan.countersign", id=item.id, county=county)
+    if item.is_letter and item.county != county:
+        yield _("来信答复"), Action.to("event.reply", id=item.id, county=county)
 
 
 def is_pressing(item: Item) -> bool:

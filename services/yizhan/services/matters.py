@@ -212,7 +212,10 @@ def _open_plan(home: Home, county: str, event_id: str) -> Item:
         raise ServiceError(marked("{id} 本县已经会签"), id=event_id, hint=hint)
     if not states & {JointWorkState.AWAITS_COUNTERSIGN, JointWorkState.OTHER_PLAN}:
         hint = Action.to("inbox.show", id=event_id, county=county)
-        raise ServiceError(marked("{id} 里没有本县的人员，或内容打不开，不能会签"), id=event_id, hint=hint)
+        if item.contents is None:
+            raise ServiceError(marked("{id} 的内容打不开，不能会签"), id=event_id, hint=hint)
+        sentence = marked("{id} 的各方人员里没有本县的人，不用会签；要共同巡护的，请对方更正这份计划，写上本县的人")
+        raise ServiceError(sentence, id=event_id, hint=hint)
     return item
 
 

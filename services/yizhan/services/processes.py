@@ -101,6 +101,14 @@ def is_running(process: HomeProcess) -> bool:
     return is_shared(process.lock) if process.name == STATION else holder(process.lock) is not None
 
 
+def receiving_stopped(home: Home, county: str) -> Action | None:
+    """Return what starts a county's inbox again, where it has run in this home and does not run now."""
+    inbox = next((each for each in home_processes(home) if each.name == f"inbox-{county}"), None)
+    if inbox is None or not inbox.lock.exists() or is_running(inbox):
+        return None
+    return start_action(home) or inbox.action
+
+
 def was_started_by_up(home: Home) -> bool:
     """Return whether ``process_control`` has ever started processes of this home: then no supervisor keeps them."""
     return (home.path / RUN_FOLDER).is_dir()

@@ -7,7 +7,7 @@ Rule 1: whether the other works is seen at its lock: the kernel frees it when th
 Rule 2: one message for one outage, remembered in a file; the next one only after the other has worked for a while.
 Rule 3: the message goes straight to the channels of ``bell.toml``: the inbox's database may be what is broken. A
         ``bell.toml`` that can no longer be used, or is gone, changes nothing: those read before ring.
-Rule 4: a stopped outbox rings only while something urgent waits to be sent.
+Rule 4: a stopped outbox rings only while something urgent waits to be sent, or where that cannot be read.
 Rule 5: where nobody can be rung, the log says so, and it is tried again.
 """
 
@@ -29,7 +29,7 @@ from yizhan.consumers.bell.settings import BellSettings, load
 from yizhan.consumers.view import LOCK as READER_LOCK
 from yizhan.producers.outbox_view import LOCK as PUBLISHER_LOCK
 from yizhan.producers.queries import OutboxQuery
-from yizhan.runtime.errors import SettingError
+from yizhan.runtime.errors import SettingError, StoreError
 from yizhan.runtime.file_lock import holder
 from yizhan.runtime.worker_thread import WorkerThread
 from yizhan.schemas.errors import YizhanError
@@ -167,11 +167,20 @@ class ProcessWatch(WorkerThread):
         return False
 
     def _message(self) -> Message | None:
-        name = self._home.member_name(self._county)
         if self._kind == "inbox":
-            return of_stopped_inbox(self._county, name)
-        count = _urgent_waiting(self._home, self._county)
-        return of_stopped_outbox(self._county, name, count) if count else None
+            return of_stopped_inbox(self._county, self._called())
+        try:
+            count = _urgent_waiting(self._home, self._county)
+        except StoreError:
+            log.exception("what waits in the outbox of %s cannot be read", self._county)
+            return of_stopped_outbox(self._county, self._called(), None)
+        return of_stopped_outbox(self._county, self._called(), count) if count else None
+
+    def _called(self) -> str:
+        try:
+            return self._home.member_name(self._county)
+        except YizhanError:  # the charter may be what is broken
+            return self._county
 
 
 def _lock(home: Home, county: str, kind: Kind) -> Path:

@@ -22,8 +22,8 @@ from yizhan.services.handover_text import handover_lines
     help=marked(
         "交接班：下一班必须知道的，一条一句，可以照着念。\n\n"
         "无人签收的报警、没有结束的报警（附最近的报告和来信）、24 小时内没有答复的来信、还没有答复的协作请求、"
-        "本县报出还没有结束的、24 小时内到期的、"
-        "对方没有办的、发出没有送到的、不通的铃和没有运行的程序、没有写完的草稿。调阅记入本县的调阅记录。"
+        "新收到的协作答复、本县报出还没有结束的、24 小时内到期的、对方没有办的、发出没有送到的、"
+        "不通的铃和没有运行的程序、没有写完的草稿。调阅记入本县的调阅记录。"
     ),
 )
 @county_option()
@@ -35,7 +35,8 @@ def command(county: str, as_json: bool) -> None:
     if not as_json:
         tell("\n".join(handover_lines(home, found)))
         return
-    items = {name: [item_json(each) for each in getattr(found, name)] for name in ("ringing", "letters", "requests")}
+    lists = ("ringing", "letters", "requests", "answers")
+    items = {name: [item_json(each) for each in getattr(found, name)] for name in lists}
     open_alarms = [
         {**item_json(each.latest), "alarm": item_json(each.alarm), "letters": list(map(item_json, each.letters))}
         for each in found.open_alarms

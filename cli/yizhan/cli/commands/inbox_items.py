@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from yizhan.cli.accepted_view import say_if_nobody_sends
+from yizhan.cli.actions import with_action
 from yizhan.cli.click_options import (
     MEMBER,
     MOMENT,
@@ -33,8 +34,9 @@ from yizhan.schemas.payloads.letters import headline
 from yizhan.schemas.policy import Way
 from yizhan.services.home import Home
 from yizhan.services.inbox import answer_item, list_aside, list_items, show_item
-from yizhan.services.item_text import item_facts
-from yizhan.services.labels import STAGES, WAYS, stage_name, way_name
+from yizhan.services.item_text import item_facts, way_words
+from yizhan.services.labels import STAGES, WAYS, stage_name
+from yizhan.services.processes import receiving_stopped
 
 _HEADINGS: Final = (
     marked("编号"), marked("类型"), marked("急缓"), marked("发件"), marked("收到"), marked("方式"), marked("状态"),
@@ -62,6 +64,9 @@ def list_(*, county: str, sender: str | None, as_json: bool, **wanted: Any) -> N
     home, query = current_home(), InboxQuery(county=sender, **wanted)
     found = list_items(home, county, query, acting("inbox list"))
     stale = say_if_stale(home.reader_of(county))
+    if (start := receiving_stopped(home, county)) is not None:
+        sentence = _("！！{county}没有在接收（yizhan inbox run 没有运行），新到的没有列在这里")
+        say(with_action(sentence.format(county=home.member_name(county)), start))
     if as_json:
         items = [item_json(item) for item in found.items]
         more = {"aside": list_aside(home, county), "gaps": found.gaps, "conflicts": found.conflicts}
@@ -88,7 +93,7 @@ def _row(home: Home, item: Item) -> tuple[str, ...]:
         item_facts(item),
         home.member_name(item.source),
         home.local_time(item.received),
-        f"{way_name(item.way)} {item.rule}",
+        way_words(home, item.way, item.rule),
         sentence(item.state) + changed,
         headline(None if item.contents is None else item.contents.raw, _SHOWN),
         join_sentences(sentence(warning) for warning in item.warnings),

@@ -20,7 +20,8 @@ from yizhan.cli.output import print_json, print_table, say
 from yizhan.producers.queries import OutboxQuery
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.event_text import answer_words, delivered_words, foreign_reply_sentence, station_words
-from yizhan.services.labels import type_name, way_name
+from yizhan.services.item_text import way_words
+from yizhan.services.labels import type_name
 from yizhan.services.outbox import list_postings
 
 command = Group("postings", help=marked("本县发出的事件后来怎样了"))
@@ -52,7 +53,7 @@ def list_(*, county: str, system: bool, limit: int | None, as_json: bool, **want
                 each.id,
                 type_name(each.type),
                 home.member_name(each.recipient),
-                f"{way_name(each.stamped_way or each.way)} {each.stamped_rule or each.rule}",
+                way_words(home, each.stamped_way or each.way, each.stamped_rule or each.rule),
                 station_words(each),
                 delivered_words(home, each),
                 answer_words(home, each),

@@ -209,8 +209,13 @@ def of_stopped_inbox(county: str, name: str) -> Message:
     return Message(_("【驿站】收件停了，报警收不到"), body.format(county=name), {"county": county, "stopped": "inbox"})
 
 
-def of_stopped_outbox(county: str, name: str, count: int) -> Message:
-    """Write that nothing is sent while ``count`` urgent events wait."""
-    body = _("{county}的发件进程没有在运行，有 {count} 件急件没有送出。急事请打电话，并叫系统管理员启动它")
+def of_stopped_outbox(county: str, name: str, count: int | None) -> Message:
+    """Write that nothing is sent while ``count`` urgent events wait; None: the outbox cannot be read."""
+    if count is None:
+        body = _(
+            "{county}的发件进程没有在运行，发件箱也读不出，不知有没有急件没有送出。急事请打电话，并叫系统管理员来看"
+        )
+    else:
+        body = _("{county}的发件进程没有在运行，有 {count} 件急件没有送出。急事请打电话，并叫系统管理员启动它")
     title = _("【驿站】发件停了，急件送不出")
     return Message(title, body.format(county=name, count=count), {"county": county, "stopped": "outbox"})

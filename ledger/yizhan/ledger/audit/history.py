@@ -43,6 +43,8 @@ class HistoryStepKind(StrEnum):
     STORED = "stored"
     DELIVERED = "delivered"
     UNOPENABLE = "unopenable"
+    FETCHED = "fetched"
+    UNFETCHED = "unfetched"
     OPENED = "opened"
     ACKNOWLEDGED = "acknowledged"
     ACTED = "acted"

@@ -49,6 +49,8 @@ STEPS: Final[dict[HistoryStepKind, str]] = {
     HistoryStepKind.STORED: marked("收件箱入库"),
     HistoryStepKind.DELIVERED: marked("送达回执"),
     HistoryStepKind.UNOPENABLE: marked("回执：打不开"),
+    HistoryStepKind.FETCHED: marked("回执：附件已取齐"),
+    HistoryStepKind.UNFETCHED: marked("回执：附件未取齐"),
     HistoryStepKind.OPENED: marked("首次调阅"),
     HistoryStepKind.ACKNOWLEDGED: marked("签收"),
     HistoryStepKind.ACTED: marked("回执：已处置"),

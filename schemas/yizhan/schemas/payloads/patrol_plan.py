@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta, timezone
 from enum import StrEnum
-from typing import Annotated, Final, Self
+from typing import Annotated, ClassVar, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -56,6 +56,8 @@ class Patrol(Span):
     area: Text | None = Field(default=None, title=marked("巡护区域"))
     route: Text | None = Field(default=None, title=marked("巡护路线"))
     theme: Theme = Field(title=marked("巡护主题"))
+
+    may_need: ClassVar[tuple[str, ...]] = ("area", "route")
 
     @model_validator(mode="after")
     def _goes_somewhere(self) -> Self:
