@@ -19,6 +19,7 @@ from yizhan.consumers.items import InboxQuery
 from yizhan.consumers.store import MIGRATIONS
 from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.errors import StoreError
+from yizhan.runtime.store import open_store
 from yizhan.services.actor import Actor, process_account
 from yizhan.services.home import Home
 from yizhan.services.inbox import list_items
@@ -107,11 +108,21 @@ def test_a_list_is_read_while_a_writer_holds_the_store(home: Home) -> None:
 def test_an_inbox_of_an_older_version_is_listed_and_stays(home: Home) -> None:
     """Its schema is brought up to date in memory only: the next writer migrates the file."""
     path = inbox_path(home, QINGYUAN)
-    with closing(sqlite3.connect(path)) as conn:
-        for index in ("items_expiring", "rings_begun", "rings_of_alarms", "rings_in_vain"):
-            conn.execute(f"DROP INDEX {index}")
-        conn.execute(f"PRAGMA user_version = {len(MIGRATIONS) - 1}")
-        conn.commit()
+    older = path.with_name("older.sqlite3")
+    with closing(open_store(older, MIGRATIONS[:-1])) as conn:
+        conn.execute("ATTACH ? AS newest", (str(path),))
+        conn.execute("PRAGMA foreign_keys = OFF")
+        tables = "SELECT name FROM main.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        for (table,) in conn.execute(tables).fetchall():
+            old, new = ({row["name"] for row in conn.execute(f"PRAGMA {schema}.table_info({table})")}
+                        for schema in ("main", "newest"))  # fmt: skip
+            if names := ", ".join(sorted(old & new)):
+                copy = f"INSERT OR REPLACE INTO main.{table} ({names}) SELECT {names} FROM newest.{table}"  # noqa: S608 -- names of ours
+                conn.execute(copy)
+        conn.execute("DETACH newest")
+    for beside in path.parent.glob(f"{path.name}-*"):
+        beside.unlink()
+    older.replace(path)
     before = contents(home)
     with read_inbox(home, QINGYUAN) as inbox:
         assert inbox is not None
