@@ -92,6 +92,8 @@ def test_the_end_of_an_id_is_enough_where_one_event_has_it(station: Station, yiz
     assert json.loads(yizhan("inbox", "show", fire.upper(), "--county", QINGYUAN, "--json").out)["id"] == fire
     book = fire.rpartition("-")[0]
     assert json.loads(yizhan("inbox", "show", book[-6:], "--county", QINGYUAN, "--json").out)["id"] == fire
+    for nothing in ("", "-", book[-1], book[-3:]):  # a variable of a script that is not set acknowledges no alarm
+        assert yizhan("inbox", "ack", nothing, "--county", QINGYUAN, *OFFICER).code == 1, nothing
     (ringing,) = json.loads(yizhan("inbox", "list", "--county", QINGYUAN, "--state", "待签收", "--json").out)["items"]
     assert ringing["id"] == fire
     ran = yizhan("reply", longer, "请速回电", "--county", QINGYUAN, *OFFICER)

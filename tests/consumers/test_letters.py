@@ -9,6 +9,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from tests.consumers.bell_cases import Bell, fire
+from tests.consumers.inbox_cases import ref_of
 from tests.world.phones import Phone
 from tests.world.receiver import ME, PARTNER, Listener
 from tests.world.simulator import BOOK, NOW
@@ -81,7 +82,22 @@ def test_what_asks_nobody_for_anything_tonight_waits_for_the_morning(
     """An urgent letter in an exercise, and one that takes another back."""
     bell.listener.clock.now = NIGHT
     letter(bell.listener, priority="urgent", **attributes)
-    bell.ring(timedelta(hours=2))
+    bell.ring()
+    bell.ring(timedelta(seconds=31))
+    assert made[0].titles == []
+
+
+def test_an_urgent_request_that_was_taken_back_before_it_rang_does_not_ring(bell: Bell, made: list[Phone]) -> None:
+    """Both arrive together, at night."""
+    listener = bell.listener
+    listener.clock.now = NIGHT
+    attributes = {"type": ASSISTANCE_REQUEST, "priority": "urgent", "wants": "assistance", **NO_STAGE}
+    first = listener.world.seal(listener.world.header(PARTNER, (ME,), **attributes), b"{}")
+    taken_back = listener.world.header(PARTNER, (ME,), withdraws=ref_of(first), **attributes)
+    for each in (first, listener.world.seal(taken_back, b"{}")):
+        listener.deliver(each)
+    bell.ring()
+    bell.ring(timedelta(seconds=31))
     assert made[0].titles == []
 
 

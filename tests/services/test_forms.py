@@ -13,6 +13,7 @@ import pytest
 from tests.schemas.payloads.examples import EXAMPLES
 from tests.services.form_questions import asked, form_of
 from tests.services.test_access_log import NoPassphrase
+from yizhan.producers.clock_times import ZONE
 from yizhan.producers.doubts import Doubt, judge
 from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.drafts import parse_draft
@@ -175,6 +176,16 @@ def test_a_position_keeps_what_was_said(home: Home, store: DraftStore) -> None:
     form, place = position(home, store, "WGS84 119.2951,27.4115 界南285米")
     assert place["spot"] == "WGS84 119.2951,27.4115 界南285米"
     assert NoteKind.CONVERTED in [note.kind for note in form.take_notes()]
+
+
+def test_in_a_fire_an_hour_alone_was_the_last_one(home: Home, store: DraftStore) -> None:
+    """An officer types the clock; a time of day without a colon or 点 stays no time."""
+    form = form_of(home, store, begin_draft(home, SHOUNING, NewDraft(FIRE)))
+    form.start("found_at")
+    form.answer("2026")
+    assert "应为日期和时刻" in form.take_notes()[-1].params["text"]
+    form.answer("00:00")
+    assert form.payload["found_at"] == f"{utc_now().astimezone(ZONE):%Y-%m-%d}T00:00:00+08:00"
 
 
 def test_a_place_that_cannot_be_found_is_asked_again(home: Home, store: DraftStore) -> None:

@@ -1,6 +1,7 @@
 """Days and clock times as people in China write them.
 
-Rule 1: a day and an hour are both required; a year is never guessed.
+Rule 1: a day and an hour are both required; a year is never guessed. Only who asks about the past puts a day before an
+        hour that stands alone (``with_day``).
 Rule 2: the word before an hour decides between the two halves of the day; if the two contradict each other, or midnight
         could belong to two days (晚上12点), it is no time.
 Rule 3: a time without a zone is Beijing time; one that cannot be expressed in UTC is no time.
@@ -61,6 +62,24 @@ def clock_time(text: str) -> datetime:
         message = f"no instant in every zone: {text[:40]!r}"
         raise ValueError(message) from None
     return found
+
+
+def with_day(text: str, now: datetime) -> str:
+    """Put a day before an hour that stands alone: the last time that it was so late.
+
+    >>> with_day("3点40", datetime(2026, 12, 1, 3, 50, tzinfo=ZONE))
+    '2026-12-01 3点40'
+    >>> with_day("23:40", datetime(2026, 12, 1, 3, 50, tzinfo=ZONE))
+    '2026-11-30 23:40'
+    """
+    today = now.astimezone(ZONE).date()
+    for day in (today, today - timedelta(days=1)) if re.search("[:：点时]", text) else ():
+        try:
+            if clock_time(f"{day} {text}") <= now:
+                return f"{day} {text}"
+        except ValueError:
+            break
+    return text
 
 
 def calendar_day(text: str) -> date:

@@ -145,7 +145,7 @@ def moment(text: str) -> str:
     try:
         return clock_time(text).isoformat()
     except ValueError:
-        sentence = marked("应为日期和时刻，如 2026-11-23 16:05；得到 {got}")
+        sentence = marked("应为日期和时刻，如 2026-11-23 16:05 或 2026-11-23 16时；得到 {got}")
         raise AnswerInvalid(sentence, got=repr(text[:60])) from None
 
 

@@ -100,7 +100,7 @@ class Field:
             FieldKind.WHOLE: _("整数"),
             FieldKind.NUMBER: _("数字"),
             FieldKind.FLAG: _("是/否"),
-            FieldKind.MOMENT: _("时间，如 2026-11-23 16:05（北京时间）"),
+            FieldKind.MOMENT: _("时间，如 2026-11-23 16:05 或 2026-11-23 16时（北京时间）"),
             FieldKind.MEMBER: _("县的六位代码或名称"),
             FieldKind.PAIR: _("两个数字，用逗号分开"),
             FieldKind.POINT: _("经度,纬度，可用度分秒，可写 高德 119.51,27.17 或 119.51,27.17 界南285米"),
@@ -110,7 +110,8 @@ class Field:
             bounds.append(_("不大于 {high}").format(high=f"{self.high:g}"))
         words = [kind, *(bounds if self.kind in {FieldKind.WHOLE, FieldKind.NUMBER} else [])]
         words += [_("如 {example}").format(example=self.example)] if self.example and not kind else []
-        words += ["/".join(choice.label() for choice in self.choices)] if self.choices else []
+        labels = [choice.label() for choice in self.choices]
+        words += [("; " if any("/" in label for label in labels) else "/").join(labels)] if labels else []
         if self.many and self.kind in {FieldKind.CHOICE, FieldKind.MEMBER}:
             words.append(_("可多项，用顿号或分号分开"))
         elif self.many and self.kind is not FieldKind.GROUP:

@@ -11,11 +11,13 @@ from types import MappingProxyType
 from typing import Any
 
 from yizhan.producers import form_values, forms
+from yizhan.producers.clock_times import with_day
 from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.form_values import AnswerInvalid, Path
 from yizhan.producers.forms import Field
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import strictjson
+from yizhan.schemas.payloads.table import LIFE_AT_STAKE
 from yizhan.services.form_questions import FormContext, Note, NoteKind, Question
 
 
@@ -92,6 +94,8 @@ class FormMachine:
             text = yield from self._text(question)
             if text is None or text == shown:
                 return None if text is None else proposed
+            if field.kind is forms.FieldKind.MOMENT and self.type in LIFE_AT_STAKE:
+                text = with_day(text, utc_now())
             try:
                 return form_values.parse_answer(field, text, members, numbered=True)
             except AnswerInvalid as error:

@@ -77,8 +77,8 @@ def missing_sentence(missing: Sequence[str]) -> str:
 
 def fault_sentence(fault: DraftFault) -> str:
     """Say what is wrong, and where."""
-    where = "·".join(map(_, fault.titles)) or fault.path
-    return f"{where}: {fault.problem}" if fault.path else fault.problem
+    where = "·".join(map(_, fault.titles)) or fault.path.removeprefix("payload")
+    return f"{where}: {fault.problem}" if where else fault.problem
 
 
 def draft_rows(type: str, content: Mapping[str, Any], members: Mapping[str, str]) -> list[Row]:
@@ -95,6 +95,8 @@ def draft_rows(type: str, content: Mapping[str, Any], members: Mapping[str, str]
     if "subject" in content:
         found.append(("what", _("所属事件"), str(content["subject"])))
     for shown in lines(ReadPayload(type, None, content.get("payload", {}))):
+        if shown.path.endswith("position.type"):
+            continue
         title, text_or_none = "·".join(map(_, dict.fromkeys(shown.titles))), _value(type, shown, members)
         if text_or_none is None:
             question, first_title, so_far = found.pop()

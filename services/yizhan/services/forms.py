@@ -184,6 +184,8 @@ class Form(FormFields):
             field = dataclasses.replace(field, choices=tuple(one for one in field.choices if one.value in words))
         now = next((word for word, (_title, follows) in words.items()
                     if all(self.content.get(name) == value for name, value in follows.items())), None)  # fmt: skip
+        if now is None and not self._happens and "new" in words:
+            now = "new"
         word = yield from self._ask(field, now)
         self.content |= words[word][1]
         before = self.content.pop("subject", None)

@@ -41,8 +41,8 @@ _ORDER: Final = {
     **{name: len(_FIRST) + 1 + place for place, name in enumerate(_LAST)},
 }
 _LISTED: Final = re.compile(r"\.[0-9]+$")
-_SECRET: Final = re.compile(r"attachments\.[0-9]+\.sealed\.")
-"""Paths of what opens an attached file: nothing that a person reads."""
+_UNREAD: Final = re.compile(r"attachments\.[0-9]+\.sealed\.|(.+\.)?position\.type$")
+"""Paths of what opens an attached file, and of what every position says: nothing that a person reads."""
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?Z")
 
 
@@ -64,7 +64,7 @@ def item_details(home: Home, item: Item, elsewhere: str = "") -> Iterator[tuple[
     yield _("获知"), home.local_time(item.time)
     if item.destroyed is not None:
         yield _("内容"), _("保管期满，已于 {at} 销毁").format(at=home.local_time(item.destroyed))
-    fields = () if item.contents is None else (each for each in lines(item.contents) if not _SECRET.match(each.path))
+    fields = () if item.contents is None else (each for each in lines(item.contents) if not _UNREAD.match(each.path))
     shown = list(islice(fields, MOST_VALUES + 1))
     room = _Room(elsewhere)
     for name, value in _contents(home, [each for each in shown[:MOST_VALUES] if _head(each) not in _LAST]):
@@ -92,7 +92,7 @@ def content_rows(home: Home, contents: ReadPayload, elsewhere: str = "") -> Iter
 
     ``elsewhere`` is as for ``item_details``.
     """
-    fields = [each for each in islice(lines(contents), MOST_VALUES) if not _SECRET.match(each.path)]
+    fields = [each for each in islice(lines(contents), MOST_VALUES) if not _UNREAD.match(each.path)]
     room = _Room(elsewhere)
     for name, value in _contents(home, fields):
         yield name, room.fitted(value)

@@ -17,14 +17,14 @@ from yizhan.services.matters import Timeline
 def timeline_rows(home: Home, timeline: Timeline) -> Iterator[tuple[str, str, str, str, str]]:
     """Yield (time, county, what, content, id) of everything that was reported and answered, in the order of time."""
     lines = []
-    for event in timeline.events:
+    for place, event in enumerate(timeline.events):
         header, what = event.header, role_name(event, timeline)
-        lines.append((header.time, 0, home.member_name(header.source), what, author_text(event), header.id))
+        lines.append((header.time, 0, place, home.member_name(header.source), what, author_text(event), header.id))
         for answer in event.answers:
             who = f"{stage_name(answer.stage)} {with_note(answer.name, answer.badge) if answer.name else ''}".rstrip()
             note = answer.note or _("对 {what}").format(what=what)
-            lines.append((answer.at, 1, home.member_name(answer.county), who, note, ""))
-    for at, _order, county, what, text, event_id in sorted(lines):
+            lines.append((answer.at, 1, place, home.member_name(answer.county), who, note, ""))
+    for at, _order, _place, county, what, text, event_id in sorted(lines):
         yield home.local_time(at), county, what, text, event_id
 
 

@@ -26,6 +26,7 @@ from yizhan.consumers.bell.rings import (
     ABSENCE_STEP,
     ALARM_STEP,
     FINAL_STEP,
+    LETTER_STEP,
     NO_CHANNEL,
     OLD,
     SAID_ONCE,
@@ -243,8 +244,8 @@ class RingStore(SharedStore):
             return OLD
         if plan.subject == ABSENCE_STEP:
             return None if self._missed(conn, now, unless.older) is not None else str(State.ACKNOWLEDGED)
-        if plan.step == FINAL_STEP and _is_withdrawn(conn, str(plan.about)):
-            return str(State.WITHDRAWN)  # nobody must go home because of it
+        if plan.step in {FINAL_STEP, LETTER_STEP} and _is_withdrawn(conn, str(plan.about)):
+            return str(State.WITHDRAWN)  # nobody must go home, or out, because of it
         if plan.step in SAID_ONCE:
             return None
         if plan.urgency == "alarm":
