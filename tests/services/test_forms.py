@@ -127,7 +127,7 @@ def test_what_is_missing_in_a_list_is_asked_alone(home: Home, store: DraftStore)
 
 
 def test_what_is_wrong_between_answers_asks_for_each(home: Home, store: DraftStore) -> None:
-    """The end before the beginning is a matter of both days."""
+    """An end before the beginning is a fault of both answers: both are asked again."""
     kind = "yizhan.patrol.plan.v1"
     content = {"type": kind, "payload": EXAMPLES[kind] | {"ends_on": "2020-01-01"}}
     (fault,) = check_draft(content)[1]

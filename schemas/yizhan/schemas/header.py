@@ -174,6 +174,7 @@ class Header(ContractModel):
         return strictjson.dumps(self.model_dump(mode="json", exclude_none=True))
 
 
+_SHORTEST_BOOK: Final = 4
 ID_ENDS: Final = (
     "(substr(id, -length(:end)) = :end OR substr(rtrim(id, '0123456789'), -length(:without_number)) = :without_number)"
 )
@@ -184,13 +185,15 @@ def id_end(word: str) -> dict[str, str]:
     """Return the parameters for ``ID_ENDS``: a word without a dash is a whole number, not the end of one.
 
     A word that is no number may also be the end of what stands before the number: it means every event of that book.
+    A short one does not: nobody means an event by nothing, or by one letter.
 
-    >>> id_end("17"), id_end("qf-17")["end"], id_end("k7qf")["without_number"]
-    ({'end': '-17', 'without_number': ''}, 'qf-17', 'k7qf-')
+    >>> id_end("17"), id_end("qf-17")["end"], id_end("k7qf")["without_number"], id_end("")["without_number"]
+    ({'end': '-17', 'without_number': ''}, 'qf-17', 'k7qf-', '')
     """
+    book = word.rstrip("-")
     return {
         "end": word if "-" in word else f"-{word}",
-        "without_number": "" if word.isdecimal() else f"{word.rstrip('-')}-",
+        "without_number": "" if word.isdecimal() or len(book) < _SHORTEST_BOOK else f"{book}-",
     }
 
 
