@@ -19,7 +19,7 @@ from yizhan.services.stores import inbox_path, outbox_path
 
 
 def test_two_honest_counties_agree(fires: list[str], yizhan: Run) -> None:
-    """Nothing is amiss: what waits for its quarter is on its way, not lost."""
+    """Two honest books agree; an event that waits for its quarter counts as on its way, not as lost."""
     code, odd, lanes = reconciled(yizhan)
     assert (code, odd) == (0, [])
     there = {lane["lane"]: lane for lane in lanes if lane["sender"] == SHOUNING}

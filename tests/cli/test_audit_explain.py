@@ -54,7 +54,7 @@ def test_one_events_whole_life(station: Station, fires: list[str], yizhan: Run) 
 
 
 def test_a_refused_events_life_ends_with_the_reason(station: Station, yizhan: Run) -> None:
-    """The log has the refusal, found by the hash of the record."""
+    """The refusal is found in the log by the hash of the record."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
     with read_outbox(station.app, SHOUNING) as outbox:
         assert outbox is not None

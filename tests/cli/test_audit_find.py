@@ -34,7 +34,7 @@ from yizhan.services.stores import inbox_path, open_outbox, read_outbox
 
 
 def test_nothing_is_found_where_nothing_is_wrong(station: Station, yizhan: Run) -> None:
-    """A fire told at once, acknowledged at once."""
+    """Nothing is found for a fire that was reported at once and acknowledged at once."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
     station.carry(SHOUNING)
     station.deliver(QINGYUAN)
@@ -94,7 +94,7 @@ def test_what_no_rule_gives_and_what_was_said_in_two_ways_is_found(station: Stat
 
 
 def test_what_no_rule_gives_is_found_in_every_postmark(station: Station, yizhan: Run) -> None:
-    """In that of a receipt, and in the second one of a fire that was sent again."""
+    """A wrong postmark is found on a receipt, and on the second record of a fire that was sent again."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
     station.carry(SHOUNING)
     opened, observe = station.steps()[f"follow-up/{fire}/{SHOUNING}", "opened"], station.follower.observe
@@ -316,7 +316,7 @@ def test_a_quarter_is_reported_in_both_languages(station: Station, fires: list[s
 
 
 def test_words_of_others_are_no_markup_and_no_formula(station: Station, fires: list[str]) -> None:
-    """A refusal's detail reaches page and table as text."""
+    """The detail of a refusal stands in page and table as plain text."""
     with gather(AuditSources(station.app)) as (_files, evidence):
         quarter = Quarter.containing(evidence.logged.checkpoint.at, station.app.charter.time_zone)
         made = report(evidence, station.app.charters, quarter)

@@ -125,7 +125,7 @@ def test_the_log_says_who_was_rung_instead_in_words(home: Path, capsys: pytest.C
     ("text", "line"), [(b"[channels.a]\ncommand =", 2), (b"a = 1\n\xff", 2), (b"a = 1\n\n= 2\n", 3)]
 )
 def test_a_bell_that_cannot_be_read_is_named_with_its_line(yizhan: Run, home: Path, text: bytes, line: int) -> None:
-    """Also where the parser names none."""
+    """The error names the line, also where the TOML parser names none."""
     bell_toml(home, "").write_bytes(text)
     ran = yizhan("bell", "status", *COUNTY)
     assert (ran.code, f"bell.toml 第 {line} 行不是可读的 TOML" in ran.err) == (1, True), ran.err
@@ -169,7 +169,7 @@ def test_no_command_shows_an_address(yizhan: Run, home: Path) -> None:
 
 
 def test_without_a_bell_it_is_said_how_to_make_one(yizhan: Run, home: Path) -> None:
-    """Status and test name the command; the log is empty, not an error."""
+    """`bell status` and `bell test` name the command that makes a bell; `bell log` is empty."""
     assert "yizhan bell init" in yizhan("bell", "status", *COUNTY).err
     assert yizhan("bell", "log", *COUNTY).out.strip() == "还没有响过"
 

@@ -67,7 +67,7 @@ def later(kind: str, identifier: str, **words: str) -> str:
 
 
 def test_a_message_becomes_one_draft_and_one_event(yizhan: Run, home: Path) -> None:
-    """Imported again: while it is a draft, and after it went."""
+    """Importing a message again makes no second draft, neither while the first one waits nor after it was sent."""
     first = taken(yizhan, RAIN)
     (draft,) = first["drafts"]
     assert "死亡人数" in draft["missing"]
@@ -79,7 +79,7 @@ def test_a_message_becomes_one_draft_and_one_event(yizhan: Run, home: Path) -> N
 
 
 def test_an_update_and_a_cancel_follow_what_was_sent(yizhan: Run, home: Path) -> None:
-    """In its thread; who cancels the update takes back the whole matter, once."""
+    """An update goes into the thread of the first message; cancelling the update withdraws the whole matter once."""
     first = sent(yizhan, home, taken(yizhan, RAIN)["drafts"][0]["n"])
     update = sent(yizhan, home, taken(yizhan, later("Update", "second"))["drafts"][0]["n"])
     said = header(home, update)

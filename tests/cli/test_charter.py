@@ -121,7 +121,7 @@ def test_a_reader_trusts_no_root_that_nobody_gave_it(table: Table) -> None:
 
 
 def test_a_policy_change_is_told_in_words_and_needs_both(table: Table) -> None:
-    """What no longer rings is said before anyone signs, by case, way and clause."""
+    """Before anyone signs, it is said which cases no longer ring, how they go instead, and by which clause."""
     table.first()
     policy = sample_policy()
     policy["routes"] = [route for route in policy["routes"] if route["id"] != "hotspot"]

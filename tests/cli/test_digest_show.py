@@ -145,7 +145,7 @@ def test_the_quarter_in_markdown(names: Home, quarter: QuarterEvents) -> None:
 
 
 def test_the_quarter_as_json(quarter: QuarterEvents) -> None:
-    """The same for programs: words and counts."""
+    """The JSON has the same events as the text, as codes and counts."""
     made = quarter_json(quarter)
     assert made["counts"]["in"] == {
         "all": 8, "alarm": 2, "notice": 3, "digest": 2, "withdrawn": 1, "superseded": 1, "exercises": 1, "missing": 1,
@@ -242,5 +242,5 @@ def test_our_own_withdrawn_and_corrected_show_too(world: World) -> None:
     ],
 )
 def test_others_words_are_text(text: str, shown: str) -> None:
-    """No markup, no control characters, no novel."""
+    """What a partner wrote is shown without markup and control characters, and is cut where it is long."""
     assert markdown_text(text) == shown

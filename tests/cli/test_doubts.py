@@ -129,7 +129,7 @@ def test_what_a_person_declines_or_nobody_can_be_asked_about_stays(
 
 
 def test_what_is_odd_in_the_content_is_asked_about_and_marked(tried: Any, home: Path) -> None:  # noqa: ANN401
-    """The basis is told, it goes nevertheless, and its reader sees the mark."""
+    """The doubt is said with its basis, the event is sent nevertheless, and its reader sees the mark."""
     odd = draft(FIRE, stage="first", grade=4)
     odd["payload"] |= {"forest_ha": 120, "occurred_at": "2101-01-01T00:00:00+08:00"}
     odd["payload"]["place"] = {"county": SHOUNING, "position": {"coordinates": [121.9, 27.0]}}
@@ -147,7 +147,7 @@ def test_what_is_odd_in_the_content_is_asked_about_and_marked(tried: Any, home: 
 
 
 def test_a_preview_leaves_nothing(home: Path) -> None:
-    """What is asked about first is not in the outbox yet, and takes no number."""
+    """An event that a person is still asked about is not in the outbox yet and uses up no number."""
     app = Home(home)
     with open_outbox(app, SHOUNING, TerminalPassphrase()) as outbox:
         parsed = parse_draft(draft(FIRE, stage="first"))

@@ -167,7 +167,7 @@ def test_the_station_owes_a_manifest_of_every_quarter(yizhan: Run, home: Path) -
 
 
 def test_the_station_that_is_late_is_named(yizhan: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On the list of what others owe, with what to do."""
+    """The list of what others owe names the station, and what can be done."""
     station = Station(home)
     tell(home, QINGYUAN, "opened", datetime.now(UTC) + timedelta(days=300))
     later = Quarter.containing(station.app.charter.holds_from, "Asia/Shanghai").end("Asia/Shanghai") + timedelta(days=6)

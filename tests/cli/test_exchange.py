@@ -95,7 +95,7 @@ def test_a_list_says_when_nobody_receives_any_more(station: Station, yizhan: Run
 
 
 def test_an_officer_says_who_he_is_and_about_what(station: Station, yizhan: Run) -> None:
-    """No acknowledgement without a name, nor of what is not there."""
+    """An acknowledgement without a name, or of an event that is not there, is refused."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
     station.carry(SHOUNING)
     station.deliver(QINGYUAN)
@@ -225,7 +225,7 @@ def test_a_lost_tail_shows(station: Station, yizhan: Run) -> None:
 
 
 def test_an_outbox_that_waits_says_why(station: Station, yizhan: Run) -> None:
-    """No publisher, no broker, no answer: each is another sentence."""
+    """It is said whether no publisher runs, no broker answers, or the station has not answered."""
     publish(yizhan, SHOUNING, FIRE)
 
     def why() -> str:

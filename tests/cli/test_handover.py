@@ -84,7 +84,7 @@ def test_an_own_event_is_shown_whole_and_how_far_it_came(yizhan: Run, home: Path
 
 
 def test_what_was_not_sent_is_named(yizhan: Run, home: Path) -> None:
-    """An id of another outbox, or none: refused (exit 1), with the list."""
+    """An id that is not in the outbox is refused with exit status 1, and the list of events is named."""
     ran = yizhan("outbox", "show", f"{QINGYUAN}-2026abcd-1", "--county", SHOUNING)
     assert ran.code == 1
     assert f"请运行 yizhan outbox list --county {SHOUNING}" in ran.err
@@ -212,7 +212,7 @@ def test_a_letter_that_was_taken_back_is_not_handed_over(yizhan: Run, home: Path
 
 
 def test_an_empty_county_hands_over_nothing(home: Path) -> None:
-    """No store yet: every part says that there is nothing."""
+    """Where there is no store yet, each part of the handover says that there is nothing."""
     found = hand_over(Home(home), QINGYUAN, ACTOR, datetime.now(UTC))
     assert sum(line.endswith("：没有") for line in handover_lines(Home(home), found)) == 11
 
@@ -258,7 +258,7 @@ def test_a_screen_that_failed_once_is_told_the_next_time(yizhan: Run, home: Path
 
 
 def test_a_sending_that_fails_waits_for_whoever_looks(home: Path) -> None:
-    """The thread beside it has ended when the error goes on."""
+    """When sending fails, the thread that shows the news has ended before the error is raised."""
     stop, message = StopSignal(), "the disk is full"
     with pytest.raises(OSError, match=message), contextlib.ExitStack() as sending:  # noqa: PT012 -- in its block
         sending.enter_context(SendingMonitor(Home(home), SHOUNING).telling(print, stop))

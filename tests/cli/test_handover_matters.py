@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +62,19 @@ def test_an_alarm_stays_itself_with_its_newest_report_and_the_letters_about_it(
     assert parts["24 小时内的来信，还没有答复的（列在上面报警下的 1 件除外）"] == []
 
 
+def test_who_sends_an_urgent_update_reads_that_the_bell_waits(yizhan: Run, station: Station) -> None:
+    """Urgent or flash: it is no alarm, and waits for the end of the quiet hours; a routine one says nothing of it."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    exchange(station)
+    for priority, waits in (("urgent", True), ("routine", False)):
+        draft = json.dumps(reported(fire, "update", "控制") | {"priority": priority}).encode()
+        assert ("静默时段过后才响" in yizhan("publish", "-", "--county", SHOUNING, given=draft).out) is waits
+
+
 def test_a_fire_that_nobody_acknowledged_says_that_its_final_report_is_here(
     yizhan: Run, home: Path, station: Station
 ) -> None:
-    """It still waits for an officer, who is told how it ended."""
+    """An alarm that nobody acknowledged still waits for an officer, who is told that the final report is here."""
     (fire,) = publish(yizhan, SHOUNING, FIRE)
     exchange(station)
     (final,) = publish(yizhan, SHOUNING, reported(fire, "final", "看守"))
@@ -134,7 +144,7 @@ def test_requests_wait_in_both_handovers_until_their_final_answer(yizhan: Run, h
 
 
 def test_a_word_that_something_is_done_waits_for_no_answer(yizhan: Run, home: Path, station: Station) -> None:
-    """Nor does one that joins two matters; a question does."""
+    """Notices that something is done, or that two matters are one, wait for no answer; a question does."""
     (minutes,) = publish(yizhan, SHOUNING, report("liaison.consultation", CONSULTATION, to=[QINGYUAN], stage="final"))
     (fire,) = publish(yizhan, SHOUNING, FIRE)
     (same,) = publish(yizhan, QINGYUAN, FIRE | {"touches": [SHOUNING]})

@@ -89,7 +89,7 @@ def test_status_tells_how_the_log_stands(log: Path, yizhan: Run) -> None:
 
 
 def test_without_a_ledger_it_is_said_where_one_is(home: Path, yizhan: Run) -> None:
-    """Looking makes no file, at the station and at a county."""
+    """Looking for a ledger makes no file, neither at the station nor at a county."""
     for words in (("ledger", "status"), ("ledger", "prove", EVENT), ("audit", "export", "out")):
         ran = yizhan(*words)
         assert ran.code == 1

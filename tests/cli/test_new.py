@@ -182,7 +182,7 @@ def test_a_draft_is_listed_shown_sent_and_dropped(yizhan: Run, home: Path) -> No
 
 
 def test_an_unfinished_draft_is_not_sent_and_says_what_is_missing(yizhan: Run, home: Path) -> None:
-    """Every fault at once, by title."""
+    """All faults are named at once, each by the title of its field."""
     with open_drafts(Home(home), SHOUNING) as book:
         n = book.begin({"type": FIRE, "payload": {"summary": "起火"}}, utc_now())
     ran = yizhan("draft", "send", str(n), "--yes", "--county", SHOUNING)
@@ -298,7 +298,7 @@ def test_a_follow_up_names_the_own_report_that_it_goes_on_with(yizhan: Run, home
 def test_no_is_an_answer_after_which_nothing_happened(
     yizhan: Run, home: Path, monkeypatch: pytest.MonkeyPatch, word: str, said: str
 ) -> None:
-    """The exit status says so, and a sentence."""
+    """After a "no" nothing was done; the exit status is 1 and a sentence says so."""
     n = drafted(home)
     monkeypatch.setattr(draft, "interactive", lambda: True)
     ran = yizhan("draft", word, str(n), "--county", SHOUNING, given=b"n\n")
@@ -308,7 +308,7 @@ def test_no_is_an_answer_after_which_nothing_happened(
 
 
 def test_a_draft_that_would_ring_nowhere_waits_for_a_person(yizhan: Run, home: Path) -> None:
-    """Without a terminal it stays, as with ``publish``; ``--yes`` sends it."""
+    """Where nobody can be asked the draft stays, as with ``publish``; ``--yes`` sends it."""
     n = drafted(home, touches=[SHOUNING])
     ran = yizhan("draft", "send", str(n), "--county", SHOUNING)
     assert (ran.code, "没有人可问" in ran.err) == (1, True)

@@ -116,7 +116,7 @@ def test_the_end_of_an_id_is_enough_where_one_event_has_it(station: Station, yiz
 
 
 def test_a_reply_says_who_writes_it_and_to_what(yizhan: Run, fire: str) -> None:
-    """Without a name, to nothing, with nothing: refused, each with what to do."""
+    """A reply without a name, to an unknown event, or without text is refused, each time with what to do."""
     nobody = yizhan("reply", fire, "收到", "--county", QINGYUAN)
     assert (nobody.code, "--name" in nobody.err) == (2, True)
     nothing = yizhan("reply", fire + "9", "收到", "--county", QINGYUAN, *OFFICER)
@@ -168,7 +168,7 @@ def test_an_acknowledgement_is_read_by_its_sender_as_it_was_given(
 
 
 def test_who_writes_is_told_loudly_that_nobody_sends(station: Station, yizhan: Run, fire: str) -> None:
-    """By publish, reply and ack alike; not once a publisher runs."""
+    """publish, reply and ack all say that nothing is being sent, until a publisher runs."""
     hint = f"请运行 yizhan outbox run --county {QINGYUAN}"
 
     def said() -> list[str]:
@@ -205,7 +205,7 @@ def test_a_mistyped_county_is_named_and_a_fire_that_rings_nowhere_stays(yizhan: 
 
 
 def test_a_file_without_a_person_keeps_back_a_fire_that_would_ring_nowhere(yizhan: Run, home: Path) -> None:
-    """The other lines go; --yes sends it."""
+    """The other lines of the file are sent; ``--yes`` sends the fire too."""
     assert home.exists()
     typo = {**FIRE, "touches": ["331162"], "external_ref": "接-8"}
     given = b"\n".join(json.dumps(each, ensure_ascii=False).encode() for each in (typo, FIRE))
@@ -232,7 +232,7 @@ def test_an_update_without_a_first_report_is_asked_about(yizhan: Run, home: Path
 def test_a_dispute_that_may_escalate_is_asked_about_before_it_waits_for_the_quarter(
     yizhan: Run, home: Path, change: dict[str, Any], *, asked: bool
 ) -> None:
-    """加急 is proposed; an urgent one is not asked about."""
+    """The priority 加急 is proposed; a dispute that is urgent already raises no question."""
     assert home.exists()
     payload = DISPUTE | {"ask": ["知悉"], "state": "发现"} | change
     payload.pop("external_ref", None)

@@ -157,7 +157,7 @@ def test_a_member_that_came_later_compares_with_the_same(yizhan: Run, station: S
 
 
 def test_an_empty_quarter_has_the_same_figures_too(station: Station) -> None:
-    """零报告 is zeros, not nothing."""
+    """A quarter without events (零报告) has figures of zero, not missing ones."""
     close(station, END + timedelta(minutes=5), LABEL)
     ours, theirs = both(station, LABEL)
     assert ours == theirs
@@ -221,7 +221,7 @@ def test_an_empty_quarter_is_certain_once_both_said_so(yizhan: Run, station: Sta
 
 
 def test_characters_that_no_font_here_has_are_named(yizhan: Run, station: Station) -> None:
-    """A rare name in a report: on stderr, and in ``--json``."""
+    """Characters of a rare name are named on stderr and in ``--json``."""
     rare = report(SHOUNING, "情-1")
     bring(yizhan, station, SHOUNING, END - timedelta(days=9), rare | {"payload": rare["payload"] | {"title": "𪚥家山"}})
     close(station, END + timedelta(minutes=5), LABEL)

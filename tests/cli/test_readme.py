@@ -50,7 +50,7 @@ def _at_hand() -> None:
 @pytest.mark.usefixtures("_at_hand")
 @pytest.mark.parametrize("page", PAGES)
 def test_every_command_is_one(home: Path, page: str) -> None:
-    """Its words, options and arguments are known."""
+    """The parser knows every word, option and argument of the commands in the READMEs."""
     del home  # where counties are looked up
     for words in commands(page):
         context, rest = main.make_context("yizhan", list(words)), list(words)
@@ -64,7 +64,7 @@ def test_every_command_is_one(home: Path, page: str) -> None:
 
 @pytest.mark.usefixtures("_at_hand")
 def test_those_that_need_no_broker_work(yizhan: Run) -> None:
-    """Each ends with 0, run one after the other as they stand."""
+    """The commands that need no broker end with 0 when they are run in the order of the page."""
     lines = [words for words in commands("README.md") if " ".join(words).startswith(ALONE)]
     assert {next(each for each in ALONE if " ".join(words).startswith(each)) for words in lines} == set(ALONE)
     for words in lines:

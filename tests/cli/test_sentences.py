@@ -45,7 +45,7 @@ def patterns(schema: Any) -> Iterator[str]:  # noqa: ANN401 -- JSON is any
 
 @pytest.mark.parametrize("model", [Draft, Office, Settings, Header, *(row.model for row in TYPES.values())])
 def test_no_officer_reads_a_pattern(model: Any) -> None:  # noqa: ANN401 -- any model
-    """Every pattern that a value may break has its sentence."""
+    """Each pattern that a value can break has a sentence of its own for officers."""
     assert set(patterns(model.model_json_schema())) - set(sentences.PATTERNS) == set()
 
 

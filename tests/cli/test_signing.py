@@ -42,7 +42,7 @@ def payload(home: Path, event_id: str) -> dict[str, Any]:
 def test_a_word_that_needs_an_officer_is_wrong_without(
     yizhan: Run, fire: str, words: tuple[str, ...], named: tuple[str, ...]
 ) -> None:
-    """Where nobody can be asked: exit 2, and which options to give."""
+    """Where nobody can be asked, the command ends with 2 and names the options to give."""
     ran = yizhan(*(word.format(fire=fire) for word in words), *named, "--county", QINGYUAN)
     assert ran.code == 2
     assert "请用 --name 和 --badge 写明" in ran.err

@@ -55,7 +55,7 @@ def test_whoever_stops_reading_ends_it_in_silence(home: Path) -> None:
 
 @pytest.mark.exhaustive
 def test_every_character_is_written_in_any_encoding(home: Path) -> None:
-    """In a terminal of ASCII and in one of GBK the command does its work."""
+    """The command works whatever encoding the terminal has: ASCII, GBK or Latin-1."""
     assert home.exists()
     for encoding in ("ascii", "gbk", "latin-1"):
         code, told = shell("yizhan explain yizhan-home/event.jsonl --county 350924", PYTHONIOENCODING=encoding)

@@ -129,7 +129,7 @@ def test_only_ones_own_report_is_linked_with_another_that_came(station: Station,
 
 
 def test_a_joint_patrol_is_countersigned_then_reported_by_both(station: Station, yizhan: Run) -> None:
-    """Who still owes what is told after each step, the same on both sides."""
+    """After each step both sides are told the same: who still owes what."""
     (plan,) = publish(yizhan, SHOUNING, report("patrol.plan", PLAN, to=[QINGYUAN]))
     exchange(station)
     assert standings(yizhan, SHOUNING, plan) == [("awaits_countersign", QINGYUAN)]

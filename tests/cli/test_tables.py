@@ -63,7 +63,7 @@ def test_a_template_is_written_and_an_import_knows_its_type(yizhan: Run) -> None
 
 
 def test_a_template_in_csv_and_in_english(yizhan: Run) -> None:
-    """It begins with the mark that Excel needs; an import reads either language."""
+    """A CSV template begins with the byte order mark that Excel needs; an import reads both languages."""
     assert yizhan("template", "forest_fire", "-o", "fire.csv", "--lang", "en").code == 0
     data = Path("fire.csv").read_bytes()
     assert data.startswith(b"\xef\xbb\xbf")
@@ -126,7 +126,7 @@ def test_one_number_for_two_contents_in_a_table_sends_the_first(yizhan: Run) -> 
 
 
 def test_another_content_under_a_number_that_was_sent_is_told(yizhan: Run) -> None:
-    """It did not go; how to correct what went is said."""
+    """A row with other content under a used number is not sent; it is said how to correct the event that was."""
     assert yizhan("import", "excel", excel("a.xlsx", {}), FIRE, "--county", SHOUNING).code == 0
     again = yizhan("import", "excel", excel("b.xlsx", {"扑救人数": 99}), FIRE, "--county", SHOUNING)
     assert again.code == 1
@@ -171,7 +171,7 @@ def test_what_is_doubtful_stays_back_where_nobody_can_be_asked(
 def test_on_a_terminal_somebody_is_asked_once(
     yizhan: Run, monkeypatch: pytest.MonkeyPatch, answer: bytes, sent: int
 ) -> None:
-    """Yes sends what is doubtful with its mark, no keeps it back."""
+    """The answer yes sends the doubtful rows with a mark, the answer no keeps them back."""
     monkeypatch.setattr(import_tables, "interactive", lambda: True)
     file = excel("day.xlsx", {"起火时间": "2101-01-01 00:00"})
     done = yizhan("import", "excel", file, FIRE, "--county", SHOUNING, given=answer)
@@ -180,7 +180,7 @@ def test_on_a_terminal_somebody_is_asked_once(
 
 
 def test_a_dry_run_changes_nothing(yizhan: Run) -> None:
-    """It says what would go and what would not, and writes no file."""
+    """A dry run says which rows would be sent and which would not, and writes no file."""
     file = excel("day.xlsx", {}, {"火势状态": "很大"})
     done = yizhan("import", "excel", file, FIRE, "--county", SHOUNING, "--dry-run")
     assert "会发出 1 行，以前已发过 0 行，不能发 1 行" in done.err
@@ -189,7 +189,7 @@ def test_a_dry_run_changes_nothing(yizhan: Run) -> None:
 
 
 def test_rows_become_drafts_when_asked(yizhan: Run) -> None:
-    """To be looked at one by one; the same file again makes no more."""
+    """With ``--draft`` each row becomes a draft; importing the same file again makes no more."""
     file = excel("day.xlsx", {}, {})
     for said in ("存成草稿 2 份", "以前已发过 2 行"):
         done = yizhan("import", "excel", file, FIRE, "--county", SHOUNING, "--draft")
@@ -213,7 +213,7 @@ def test_who_answers_for_the_rows_may_stand_in_a_file(yizhan: Run) -> None:
 
 
 def test_a_csv_goes_as_a_workbook_does(yizhan: Run) -> None:
-    """Its bad rows are a CSV too; its type must be said."""
+    """The bad rows of a CSV are written as a CSV; its type must be given."""
     made = rows({}, {"死亡人数": "两人"})
     Path("day.csv").write_bytes(csv_table(list(made[0]), made))
     assert "请在文件名后写明 TYPE" in yizhan("import", "csv", "day.csv", "--county", SHOUNING).err
@@ -257,7 +257,7 @@ def test_a_disk_that_fills_up_tells_what_went(yizhan: Run) -> None:
 
 
 def test_what_is_no_table_says_so(yizhan: Run) -> None:
-    """By the file's name, and with what to do."""
+    """A file that is no table is named, and it is said what to do."""
     Path("day.xlsx").write_bytes(b"a,b\n")
     done = yizhan("import", "excel", "day.xlsx", FIRE, "--county", SHOUNING)
     assert done.code != 0
@@ -286,7 +286,7 @@ def test_formulas_and_merged_cells_come_back_as_values(yizhan: Run) -> None:
 
 
 def test_receipts_have_no_template(yizhan: Run) -> None:
-    """The system writes them itself."""
+    """There is no template for receipts, which only the system writes."""
     assert "inbox ack" in yizhan("template", "receipt").err
 
 
@@ -330,7 +330,7 @@ def test_what_came_and_what_went_is_exported(yizhan: Run, exchanged: str) -> Non
 
 
 def test_an_export_is_imported_again_and_sends_nothing_twice(yizhan: Run, exchanged: str) -> None:
-    """By workbook and by CSV, in both languages."""
+    """An export, as workbook or CSV and in either language, can be imported again and sends nothing twice."""
     assert exchanged
     for n, (language, ending) in enumerate([("zh", "xlsx"), ("en", "xlsx"), ("zh", "csv"), ("en", "csv")]):
         file, kind = f"{n}.{ending}", "excel" if ending == "xlsx" else "csv"
@@ -375,7 +375,7 @@ def test_an_export_without_references_is_known_by_its_ids(yizhan: Run, exchanged
 
 
 def test_an_export_is_chosen_by_type_quarter_and_box(yizhan: Run, exchanged: str) -> None:
-    """What is not chosen is not there; a CSV holds one type."""
+    """An export holds only the events that were chosen; a CSV holds one type."""
     assert exchanged
     chosen = json.loads(yizhan("export", "a.xlsx", "--county", SHOUNING, "--type", "eco_crime", "--json").out)
     assert chosen["events"] == {CRIME: 1}

@@ -76,7 +76,7 @@ GIVEN: dict[str, str] = {
 NO_CONTENT: dict[str, tuple[str, ...]] = {
     "audit": (
         "export_log", "find_problems", "gather", "newest_checkpoint", "reconcile_counties",
-        "report_quarter", "require_final", "verify_log",
+        "report_quarter", "require_final", "verify_log", "write_report",
     ),
     "books": ("book_lines", "export_book", "read_books"),
     "charter": ("public_folder", "published", "reader_folder", "role_keys", "roles_folder"),
@@ -150,7 +150,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
         "arrival", "error_sentence", "manifest_kind", "reason_name", "refusal", "stage_name", "state_name",
         "type_of", "way_name",
     ),
-    "audit_text": ("discrepancy_sentence",),
+    "audit_text": ("checkpoint_line", "cosigners", "discrepancy_sentence"),
     "bell_text": (
         "heard_line", "not_rung_words", "ring_reason", "ring_subject", "try_words", "unreachable_rungs",
     ),
@@ -162,7 +162,8 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "item_text": ("is_pressing", "route_reason"),
     "matter_text": ("role_name",),
     "obligation_text": (
-        "debtor_name", "rule_discharge_text", "rule_name", "step_name", "subject", "telephone_sentence", "time_left",
+        "debtor_name", "followup_line", "rule_discharge_text", "rule_name", "step_name", "subject",
+        "telephone_sentence", "time_left",
     ),
     "matters": ("countersign", "link_threads"),
     "obligations": (

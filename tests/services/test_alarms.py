@@ -113,7 +113,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
 
 
 def test_an_alarm_that_comes_in_rings_without_its_entry(desk: Desk) -> None:
-    """With its content, whether all content was asked for or alarms only."""
+    """An alarm is shown with its content though the access log cannot be written, also where only alarms are."""
     with desk.broken_log():
         for all_content in (True, False):
             assert desk.pass_on(desk.fire, all_content=all_content).payload is not None
@@ -216,7 +216,7 @@ def test_an_alarm_is_told_again_after_a_look_that_failed(desk: Desk, monkeypatch
 
 
 def test_no_answer_is_entered_where_the_access_cannot_be_written_down(desk: Desk) -> None:
-    """The alarm rings on, and nothing goes to the sender."""
+    """Where the access log cannot be written, no answer is entered: the alarm rings on and nothing is sent."""
     with desk.broken_log(), pytest.raises(StoreError):
         answer_item(desk.home, QINGYUAN, desk.fire, "acknowledged", None, ACTOR, NoPassphrase())
     item = find_item(desk.home, QINGYUAN, desk.fire)

@@ -122,7 +122,7 @@ def test_a_draft_under_the_number_of_another_event_is_not_lost(home: Home) -> No
 
 
 def test_the_reference_of_a_draft_stays_in_the_county(home: Home) -> None:
-    """Neither header nor payload has it."""
+    """A draft's own reference is in neither header nor payload of the event."""
     send_draft(home, SHOUNING, begin(home), NoPassphrase())
     (event_id,) = sent_ids(home)
     with open_outbox(home, SHOUNING, NoPassphrase()) as outbox:
@@ -132,7 +132,7 @@ def test_the_reference_of_a_draft_stays_in_the_county(home: Home) -> None:
 
 
 def test_a_draft_that_would_ring_nowhere_is_held_where_nobody_is_asked(home: Home) -> None:
-    """It stays; once a person said so, it goes."""
+    """The draft stays until a person has said that it goes."""
     n = begin(home, touches=SHOUNING)
     with pytest.raises(DraftHeld):
         send_draft(home, SHOUNING, n, NoPassphrase())
@@ -146,7 +146,7 @@ def test_a_draft_that_would_ring_nowhere_is_held_where_nobody_is_asked(home: Hom
     [((), (True, True)), ((Doubt.FUTURE,), (True, False)), ((Doubt.FUTURE, Doubt.RINGS_NOWHERE), (False, False))],
 )
 def test_one_rule_says_what_goes_unasked(found: tuple[Doubt, ...], expected: tuple[bool, bool]) -> None:
-    """Of a draft and of what is imported; whatever was waived goes."""
+    """The same rule decides for drafts and imports what goes without asking; what was waived always goes."""
     judged = Judgement(Draft(type=FIRE, payload={}), found, None, None)
     imported = goes_unasked(judged, forced=False, holding=EVERY_DOUBT)
     assert (goes_unasked(judged, forced=False), imported) == expected

@@ -56,7 +56,7 @@ def test_a_final_report_given_with_its_matter_asks_only_what_is_open(home: Home,
 
 
 def test_an_update_keeps_the_state_and_asks_whether_it_grew(home: Home, store: DraftStore) -> None:
-    """The fire still burns: that is proposed."""
+    """An update proposes the state of the last report, and asks whether the fire grew."""
     form = form_of(home, store, begin_draft(home, SHOUNING, NewDraft(FIRE, updates=reported(home))))
     form.start()
     form.answer("1")
@@ -66,7 +66,7 @@ def test_an_update_keeps_the_state_and_asks_whether_it_grew(home: Home, store: D
 
 
 def test_a_first_report_says_who_must_sign_the_next_ones(home: Home, store: DraftStore) -> None:
-    """The first one is signed by its drafter alone."""
+    """Only its drafter signs a first report; the form says who must sign the later ones."""
     form = form_of(home, store, begin_draft(home, SHOUNING, NewDraft(FIRE)))
     form.start()
     (needs,) = form.take_notes()
@@ -123,7 +123,7 @@ def test_a_plan_proposes_the_counties_whose_people_it_names(home: Home, store: D
 
 
 def test_one_of_several_is_one(home: Home, store: DraftStore) -> None:
-    """Two numbers for a question that takes one answer: the sentence says so."""
+    """Two numbers for a question that takes one answer are refused with a sentence that says so."""
     form = form_of(home, store, begin_draft(home, SHOUNING, NewDraft(FIRE)))
     form.start("state")
     form.answer("1、3")

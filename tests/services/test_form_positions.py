@@ -95,7 +95,7 @@ def test_a_position_in_the_other_county_is_said_at_once_and_doubted(home: Home, 
 
 
 def test_going_back_within_a_group_leads_to_the_part_before(home: Home, store: DraftStore) -> None:
-    """From the position back to the spot, not to the beginning of the place."""
+    """Going back from the position leads to the question before it in the group, not to the beginning of the group."""
     form = at(home, store, NEAR)
     form.start("place")
     names = []

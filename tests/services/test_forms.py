@@ -127,7 +127,7 @@ def test_what_is_missing_in_a_list_is_asked_alone(home: Home, store: DraftStore)
 
 
 def test_what_is_wrong_between_answers_asks_for_each(home: Home, store: DraftStore) -> None:
-    """The end before the beginning is a matter of both days."""
+    """An end before the beginning is a fault of both answers: both are asked again."""
     kind = "yizhan.patrol.plan.v1"
     content = {"type": kind, "payload": EXAMPLES[kind] | {"ends_on": "2020-01-01"}}
     (fault,) = check_draft(content)[1]
@@ -176,6 +176,17 @@ def test_a_position_keeps_what_was_said(home: Home, store: DraftStore) -> None:
     form, place = position(home, store, "WGS84 119.2951,27.4115 界南285米")
     assert place["spot"] == "WGS84 119.2951,27.4115 界南285米"
     assert NoteKind.CONVERTED in [note.kind for note in form.take_notes()]
+
+
+def test_a_file_is_attached_once(home: Home, store: DraftStore, tmp_path: Path) -> None:
+    """The same path again is said to be there already."""
+    (tmp_path / "map.txt").write_text("map")
+    form = form_of(home, store, begin_draft(home, SHOUNING, NewDraft(FIRE)))
+    form.start("files")
+    for _again in range(2):
+        form.answer(str(tmp_path / "map.txt"))
+    assert form.files == [str(tmp_path / "map.txt")]
+    assert "map.txt 已经附上" in form.take_notes()[-1].params["text"]
 
 
 def test_in_a_fire_an_hour_alone_was_the_last_one(home: Home, store: DraftStore) -> None:

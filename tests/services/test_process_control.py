@@ -113,7 +113,7 @@ def test_what_was_not_ready_is_waited_for_again_and_not_started_twice(home: Home
 
 
 def test_what_says_that_it_is_ready_and_holds_no_lock_is_not(home: Home) -> None:
-    """A word in the log is not enough."""
+    """A process that writes that it is ready, but holds no lock, is not ready."""
 
     def command(action: Action) -> Sequence[str]:
         *python, _program, lock = stand_in(home)(action)
@@ -142,7 +142,7 @@ def test_one_start_at_a_time(home: Home) -> None:
 
 
 def test_what_ended_while_others_were_waited_for_is_seen(home: Home) -> None:
-    """The last look finds it, and its state is the last one said."""
+    """The last look finds that a process has ended, and says so after its earlier state."""
     said: list[ProcessState] = []
 
     def observe(state: ProcessState) -> None:
@@ -198,7 +198,7 @@ def test_a_broker_that_another_command_started_is_left_alone(signed: Path, tmp_p
 
 @pytest.mark.usefixtures("signals_of_before")
 def test_an_end_where_nothing_was_started_makes_nothing(tmp_path: Path) -> None:
-    """A home that is not there stays so."""
+    """``down`` in a home that is not there makes nothing."""
     assert stop_processes(Home(tmp_path / "none"), lambda _state: None) == ()
     assert list(tmp_path.iterdir()) == []
     assert "没有 yizhan up 启动的进程在运行" in run("--home", str(tmp_path / "none"), "down").out
@@ -220,7 +220,7 @@ def test_a_county_that_nobody_can_be_called_in_is_named(home: Home) -> None:
 
 
 def test_a_record_of_an_unknown_name_does_not_stop_the_end(home: Home) -> None:
-    """It is taken as one more process, and ended first."""
+    """A recorded process of an unknown name is ended too, before the others."""
     start_processes(home, stand_in(home), lambda _state: None)
     with subprocess.Popen(["/bin/sleep", "600"]) as old:
         Detached(home.path / "run" / "old.pid").remember(old.pid)
@@ -228,7 +228,7 @@ def test_a_record_of_an_unknown_name_does_not_stop_the_end(home: Home) -> None:
 
 
 def test_what_ends_at_once_is_shown_with_its_last_words(home: Home) -> None:
-    """Its state has the end of its log; the others work."""
+    """A process that ends at once is shown with the end of its log; the others work."""
     found = start_processes(home, stand_in(home, failing="ledger"), lambda _state: None)
     (bad,) = [each for each in found if each.failed]
     assert (bad.name, bad.state, bad.last_lines) == ("ledger", "ended", ("one", "the key is locked"))
@@ -260,7 +260,7 @@ def test_without_a_broker_nothing_is_started(home: Home) -> None:
 
 
 def test_a_home_without_keys_has_nothing_to_start(tmp_path: Path) -> None:
-    """It says so, and how to make one."""
+    """A home without keys is refused, and the error says how to make one."""
     with pytest.raises(ServiceError) as caught:
         start_processes(Home(tmp_path), lambda _action: [], lambda _state: None)
     assert caught.value.hint == Action.to("sample.init")

@@ -151,7 +151,7 @@ def test_what_waits_in_an_outbox_is_a_problem_after_a_minute(home: Home) -> None
     ],
 )
 def test_what_cannot_be_read_is_a_problem_and_the_rest_is_shown(home: Home, path: str, county: str | None) -> None:
-    """A damaged file is named; the other county is looked at."""
+    """A damaged file is named as a problem, and the other county is looked at all the same."""
     damaged = home.path / path
     for each in damaged.parent.glob(f"{damaged.name}-*"):
         each.unlink()
@@ -213,7 +213,7 @@ def test_an_old_charter_is_a_problem(home: Home) -> None:
 
 
 def test_an_empty_home_says_what_to_do(tmp_path: Path) -> None:
-    """Where nothing is there is one problem."""
+    """An empty home has one problem, with what to do."""
     (only,) = home_status(Home(tmp_path / "none")).problems
     assert (only.code, only.action) == ("empty", Action.to("sample.init"))
 

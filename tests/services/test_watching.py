@@ -125,7 +125,7 @@ def test_where_nobody_can_be_rung_the_log_says_so(home: Home, caplog: pytest.Log
 
 
 def test_a_dead_outbox_rings_people_while_an_urgent_event_waits(home: Home) -> None:
-    """With nothing to send, nobody is rung; a fire that waits rings."""
+    """A dead outbox rings nobody while nothing waits; a fire that waits rings."""
     with bell(home) as phone:
         ours = watch(home, "inbox")
         ours.outage.lasts = 3600.0

@@ -6,7 +6,8 @@ from typing import Any
 
 from yizhan.cli.output import fields_of, tell
 from yizhan.schemas.checkpoints import OpenedCheckpoint
-from yizhan.schemas.i18n import _, join_list
+from yizhan.schemas.i18n import _
+from yizhan.services.audit_text import cosigners
 from yizhan.services.home import Home
 
 
@@ -19,21 +20,6 @@ def checkpoint_json(opened: OpenedCheckpoint) -> dict[str, Any]:
 def quorum_json(opened: OpenedCheckpoint | None) -> dict[str, Any] | None:
     """Return a checkpoint with the quorum that its charter asks for; None for none."""
     return None if opened is None else checkpoint_json(opened) | {"quorum": opened.charter.quorum}
-
-
-def checkpoint_line(home: Home, opened: OpenedCheckpoint) -> str:
-    """Return size, time and cosignatures of a checkpoint."""
-    return _("{size} 条，{at}，会签 {cosigned}/{quorum}").format(
-        size=opened.checkpoint.size,
-        at=home.local_time(opened.at),
-        cosigned=len(opened.cosigned),
-        quorum=opened.charter.quorum,
-    )
-
-
-def cosigners(home: Home, opened: OpenedCheckpoint) -> str:
-    """Return the names of the counties that cosigned."""
-    return join_list(home.member_name(code) for code in sorted(opened.cosigned))
 
 
 def tell_checkpoint(home: Home, opened: OpenedCheckpoint) -> None:

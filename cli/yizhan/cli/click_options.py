@@ -36,6 +36,11 @@ def option(*names: str, **how: Any) -> Callable[[Any], Any]:  # noqa: ANN401 -- 
     return click.option(*names, cls=Option, **how)
 
 
+def single_command(name: str, **how: Any) -> Callable[[Callable[..., Any]], Command]:  # noqa: ANN401 -- click's own
+    """Declare a command outside its group's module; ``help`` is a marked Chinese text."""
+    return click.command(name, cls=Command, **how)
+
+
 def json_option() -> Callable[[Any], Any]:
     """Declare ``--json``: one JSON document for programs instead of text for people."""
     return option("--json", "as_json", is_flag=True, help=marked("输出 JSON，供程序读取"))

@@ -9,7 +9,6 @@ from typing import Any
 from yizhan.cli.actions import command_of
 from yizhan.cli.output import fields_of, print_table, say, tell
 from yizhan.consumers.followups import Obligation
-from yizhan.schemas.followups import Followup
 from yizhan.schemas.i18n import _, join_list
 from yizhan.schemas.matters import CountyAnswer
 from yizhan.services.home import Home
@@ -19,7 +18,6 @@ from yizhan.services.obligation_text import (
     discharge_text,
     obligation_name,
     obligation_reason,
-    rule_name,
     step_name,
     subject,
     telephone_sentence,
@@ -88,21 +86,3 @@ def obligation_json(home: Home, each: Obligation, county: str, now: datetime) ->
         "because": obligation_reason(home, each),
         "command": None if action is None else command_of(action),
     }
-
-
-def say_followup(home: Home, county: str, followup: Followup) -> None:
-    """Say one step as it comes in; where nobody acknowledges an alarm of this county, whom to telephone."""
-    about = None if followup.about is None else followup.about.id
-    if needs_telephone(followup, county):
-        sentence = _("报警 {id} 对方无人签收。{call}")
-        say(sentence.format(id=about or followup.obligation, call=telephone_sentence(home, followup.owes)))
-        return
-    sentence = _("{step}：{rule} {subject}，期限 {due}")
-    say(
-        sentence.format(
-            step=step_name(followup.step),
-            rule=rule_name(home, followup.rule),
-            subject=subject(about, followup.period),
-            due=home.local_time(followup.due),
-        )
-    )

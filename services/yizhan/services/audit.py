@@ -17,6 +17,7 @@ from yizhan.ledger.audit.evidence import Evidence
 from yizhan.ledger.audit.findings import Finding, ReportableHotspot
 from yizhan.ledger.audit.history import Life
 from yizhan.ledger.audit.logged import WithStatements, prove, read_log
+from yizhan.ledger.audit.pages import as_csv, as_html
 from yizhan.ledger.audit.reconcile import Reconciliation
 from yizhan.ledger.audit.reconcile import reconcile as compare
 from yizhan.ledger.audit.report import QuarterReport
@@ -26,9 +27,10 @@ from yizhan.ledger.log import PUBLIC
 from yizhan.ledger.log_source import CHECKPOINT, LogFolder, LogSource, source
 from yizhan.ledger.statement_keys import read_statement
 from yizhan.ledger.verify import VerifiedLog, read_checkpoint, verify
+from yizhan.runtime.folders import write_private
 from yizhan.schemas.actions import Action
 from yizhan.schemas.checkpoints import OpenedCheckpoint
-from yizhan.schemas.i18n import marked
+from yizhan.schemas.i18n import LANGUAGES, marked
 from yizhan.schemas.proofs import LogProof
 from yizhan.schemas.quarters import Quarter
 from yizhan.services.access_log import record
@@ -204,3 +206,14 @@ def report_quarter(sources: AuditSources, quarter: Quarter, progress: Progress =
     """Count a quarter: traffic, digests, findings, reconciliations of pairs, accesses."""
     with gather(sources, progress) as (_files, evidence):
         return count(evidence, sources.home.charters, quarter)
+
+
+def write_report(found: QuarterReport, folder: Path) -> Iterator[Path]:
+    """Write a report as page and table in each language; yield the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for language in LANGUAGES:
+        # The mark at the beginning lets spreadsheets read Chinese.
+        for ending, text in (("html", as_html(found, language)), ("csv", "\ufeff" + as_csv(found, language))):
+            path = folder / f"audit-{found.quarter}.{language}.{ending}"
+            write_private(path, text.encode())
+            yield path

@@ -9,6 +9,7 @@ from yizhan.ledger.audit.findings import Finding
 from yizhan.ledger.audit.history import HistoryStep, HistoryStepKind
 from yizhan.ledger.audit.labels import discrepancy_name
 from yizhan.ledger.audit.reconcile import Discrepancy
+from yizhan.schemas.checkpoints import OpenedCheckpoint
 from yizhan.schemas.i18n import _, join_list, join_sentences, with_note
 from yizhan.schemas.obligation_rules import rule_name
 from yizhan.services.home import Home
@@ -127,3 +128,18 @@ def discrepancy_sentence(home: Home, each: Discrepancy) -> str:
         place="" if each.place is None else _("，账上第 {place} 条").format(place=each.place),
         detail=f": {each.detail}" if each.detail else "",
     )
+
+
+def checkpoint_line(home: Home, opened: OpenedCheckpoint) -> str:
+    """Return size, time and cosignatures of a checkpoint."""
+    return _("{size} 条，{at}，会签 {cosigned}/{quorum}").format(
+        size=opened.checkpoint.size,
+        at=home.local_time(opened.at),
+        cosigned=len(opened.cosigned),
+        quorum=opened.charter.quorum,
+    )
+
+
+def cosigners(home: Home, opened: OpenedCheckpoint) -> str:
+    """Return the names of the counties that cosigned."""
+    return join_list(home.member_name(code) for code in sorted(opened.cosigned))

@@ -57,13 +57,15 @@ def save_item_files(
 
     Raises:
         NotFound: there is no such item, or no such file of it.
-        ServiceError: ``folder`` is not there.
+        ServiceError: ``folder`` is not there and cannot be made.
         StoreError: the inbox cannot be read, or the access log not written.
     """
     item = find_item(home, county, item_id)
     raw = {} if item.contents is None else item.contents.raw
-    if not folder.is_dir():
-        raise ServiceError(marked("{path} 不是目录；请先建好，或换一个"), path=folder)
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except OSError:
+        raise ServiceError(marked("{path} 不是目录，也建不了；请换一个"), path=folder) from None
     saved, refused = list[Path](), list[tuple[str, FileRefused]]()
     with FilesView(inbox_path(home, county)) as files:
         advance = FileProgress(progress)

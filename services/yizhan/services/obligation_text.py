@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from yizhan.consumers.followups import Obligation
+from yizhan.schemas.followups import Followup
 from yizhan.schemas.i18n import _, join_list, with_note
 from yizhan.schemas.matters import CountyAnswer
 from yizhan.schemas.obligation_rules import ObligationRule
@@ -14,7 +15,7 @@ from yizhan.schemas.payloads.letters import headline
 from yizhan.schemas.payloads.table import PATROL_PLAN, type_name
 from yizhan.services.home import Home
 from yizhan.services.labels import DISCHARGES, OBLIGATION_STEPS, stage_name
-from yizhan.services.obligations import asks_receipt, discharging_types
+from yizhan.services.obligations import asks_receipt, discharging_types, needs_telephone
 from yizhan.services.own_obligations import STATION_DEBTOR, OwnObligation
 
 MOST_NOTE: Final = 400
@@ -110,3 +111,17 @@ def answer_line(home: Home, event_id: str, answer: CountyAnswer) -> str:
     words = (home.local_time(answer.at), home.member_name(answer.county), stage_name(answer.stage), event_id, who)
     line = " ".join(words)
     return f"{line}: {headline({'text': answer.note}, MOST_NOTE)}" if answer.note else line
+
+
+def followup_line(home: Home, county: str, followup: Followup) -> str:
+    """Say one step; where nobody acknowledges an alarm of this county, whom to telephone."""
+    about = None if followup.about is None else followup.about.id
+    if needs_telephone(followup, county):
+        sentence = _("报警 {id} 对方无人签收。{call}")
+        return sentence.format(id=about or followup.obligation, call=telephone_sentence(home, followup.owes))
+    return _("{step}：{rule} {subject}，期限 {due}").format(
+        step=step_name(followup.step),
+        rule=rule_name(home, followup.rule),
+        subject=subject(about, followup.period),
+        due=home.local_time(followup.due),
+    )

@@ -9,7 +9,7 @@ Rule 4: what stayed back can be written to a file of the same columns with the r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -37,13 +37,13 @@ from yizhan.schemas.actions import Action
 from yizhan.schemas.header import RECEIPT
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import TYPES
-from yizhan.services.doubts import EVERY_DOUBT, goes_unasked, sender_of
+from yizhan.services.doubts import EVERY_DOUBT, doubt_sentences, goes_unasked, sender_of
 from yizhan.services.drafts import member_names
 from yizhan.services.errors import ServiceError
 from yizhan.services.files import already_there, write_new
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
-from yizhan.services.labels import short_type, type_name, type_of
+from yizhan.services.labels import error_sentence, short_type, type_name, type_of
 from yizhan.services.office import read_office
 from yizhan.services.outlines import read_outlines
 from yizhan.services.progress import SILENT, Progress
@@ -316,18 +316,22 @@ def check_free(name: str | None) -> None:
         raise already_there(name)
 
 
-def write_rejects(found: TableImport, file: str, name: str | None, reasons: Mapping[int, Sequence[str]]) -> str | None:
-    """Write rows as they stood in the table, with the reasons in a last column; return the file's name.
+def write_rejects(home: Home, found: TableImport, file: str, name: str | None) -> str | None:
+    """Write the rows that stayed back as they stood in the table, with the reasons in a last column.
+
+    Returns:
+        The file's name; None where no row stayed back.
 
     Args:
+        home: whose words the reasons are in.
         found: the import.
         file: the table's own; a free name beside it is used where ``name`` is None.
         name: of the file to be written.
-        reasons: row → sentences; nothing is written where there is none.
 
     Raises:
         Conflict, OSError: it cannot be written.
     """
+    reasons = _reject_reasons(home, found)
     if not reasons:
         return None
     width = max(max(found.rows[line].cells) + 1 for line in reasons)
@@ -346,6 +350,19 @@ def write_rejects(found: TableImport, file: str, name: str | None, reasons: Mapp
     made = csv_table(headings, rows) if as_csv else workbook(found.type, {_(PROBLEM_HEADING): (headings, rows)})
     write_new(target, made, 0o600)
     return target
+
+
+def _reject_reasons(home: Home, found: TableImport) -> dict[int, list[str]]:
+    """Return row → why it stayed back, of every one that did."""
+    reasons: dict[int, list[str]] = {}
+    for problem in found.problems:
+        if problem.line in found.rows:
+            reasons.setdefault(problem.line, []).append(str(problem).partition(f":{problem.line}: ")[2])
+    for line in found.held_back:
+        reasons.setdefault(line, []).extend(doubt_sentences(home, found.doubtful[line]))
+    for line, error in found.failed.items():
+        reasons.setdefault(line, []).append(error_sentence(error))
+    return dict(sorted(reasons.items()))
 
 
 def _cell(value: Any) -> str | int | float:  # noqa: ANN401 -- whatever a cell held

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from yizhan.cli.checkpoint_view import cosigners
 from yizhan.cli.click_options import FOLDER, NEW_FILE, Group, charter_option, json_option, option
 from yizhan.cli.commands.audit_explain import explain
 from yizhan.cli.commands.audit_find import find
@@ -18,6 +17,7 @@ from yizhan.cli.screen import progress
 from yizhan.ledger.verify import VerifiedLog
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.audit import export_log, newest_checkpoint, require_final, verify_log
+from yizhan.services.audit_text import cosigners
 from yizhan.services.home import Home
 
 command = Group("audit", help=marked("审计：不信任何人，只凭章程核验账本"))

@@ -9,7 +9,7 @@ import click
 
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
-from yizhan.cli.click_options import FOLDER, Command, json_option, option
+from yizhan.cli.click_options import FOLDER, json_option, option, single_command
 from yizhan.cli.context import acting
 from yizhan.cli.output import as_json as json_value
 from yizhan.cli.output import print_json, print_pairs, print_table, tell
@@ -25,9 +25,8 @@ from yizhan.services.home import Home
 from yizhan.services.labels import type_name
 
 
-@click.command(
+@single_command(
     "explain",
-    cls=Command,
     help=marked(
         "讲清一件事件的始末：何时获知、送出、收到，按哪一版章程的哪一条规则判定，何人何时签收，列入哪一期通报，"
         "由它而起、由它了结的待办各到何时，账上何处为证。"

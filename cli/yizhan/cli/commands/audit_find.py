@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
-from yizhan.cli.click_options import FILE, MEMBER, Command, OneOf, json_option, option
+from yizhan.cli.click_options import FILE, MEMBER, OneOf, json_option, option, single_command
 from yizhan.cli.output import print_json, print_table, tell
 from yizhan.cli.screen import progress
 from yizhan.ledger.audit.findings import Finding, FindingKind, ReportableHotspot
@@ -19,9 +17,8 @@ from yizhan.services.audit_text import finding_note
 from yizhan.services.home import Home
 
 
-@click.command(
+@single_command(
     "find",
-    cls=Command,
     help=marked(
         "查找问题：迟报、报警无人签收、情报没有反馈、逾期、拒收、密钥可疑、判定不符、调阅记录断链；"
         "给出 FIRMS 文件则连漏报一起查。\n\n"

@@ -6,7 +6,7 @@ import click
 
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
-from yizhan.cli.click_options import MEMBER, Command, json_option
+from yizhan.cli.click_options import MEMBER, json_option, single_command
 from yizhan.cli.output import print_json, print_table, tell
 from yizhan.cli.screen import progress
 from yizhan.ledger.audit.reconcile import LaneCount, Reconciliation
@@ -16,9 +16,8 @@ from yizhan.services.audit_text import discrepancy_sentence
 from yizhan.services.home import Home
 
 
-@click.command(
+@single_command(
     "reconcile",
-    cls=Command,
     help=marked(
         "对账：两个县的簿与账本逐道核对，双向。发了没收、收了没发、指纹不同、断号，逐件指名。\n\n"
         "先由两县各自导出：yizhan outbox export、yizhan inbox export。对不上时退出码为 1。"

@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from yizhan.cli.audit_options import evidence_options
 from yizhan.cli.checkpoint_view import checkpoint_json, tell_checkpoint
-from yizhan.cli.click_options import QUARTER, Command, folder_option, json_option, option
+from yizhan.cli.click_options import QUARTER, folder_option, json_option, option, single_command
 from yizhan.cli.output import print_json, tell
 from yizhan.cli.screen import progress
-from yizhan.ledger.audit.pages import as_csv, as_html
-from yizhan.runtime.folders import write_private
-from yizhan.schemas.i18n import LANGUAGES, _, marked
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.quarters import Quarter
-from yizhan.services.audit import AuditSources, report_quarter
+from yizhan.services.audit import AuditSources, report_quarter, write_report
 
 
-@click.command(
+@single_command(
     "report",
-    cls=Command,
     help=marked(
         "一个季度的审计报告：往来与时效、清单、发现的问题、结对县对账、调阅记录；HTML 和 CSV，中英文各一份。\n\n"
         "只写编号、时间和数字，没有内容。页面不引用任何外部文件，可直接打印。"
@@ -34,14 +29,7 @@ def report(*, quarter: str, folder: Path, sources: AuditSources, as_json: bool) 
     """Write a report."""
     with progress(_("核验账本")) as bar:
         found = report_quarter(sources, Quarter.parse(quarter), bar)
-    folder.mkdir(parents=True, exist_ok=True)
-    files = []
-    for language in LANGUAGES:
-        # The mark at the beginning lets spreadsheets read Chinese.
-        for ending, text in (("html", as_html(found, language)), ("csv", "\ufeff" + as_csv(found, language))):
-            path = folder / f"audit-{quarter}.{language}.{ending}"
-            write_private(path, text.encode())
-            files.append(str(path))
+    files = [str(path) for path in write_report(found, folder)]
     if as_json:
         figures = {"traffic": found.traffic, "digests": found.digests, "findings": found.findings, "pairs": found.pairs}
         print_json({"quarter": quarter, "checkpoint": checkpoint_json(found.checkpoint), "files": files} | figures)

@@ -10,13 +10,13 @@ import click
 from yizhan.cli.actions import with_action
 from yizhan.cli.binary_io import read_input, write_stdout
 from yizhan.cli.click_options import (
-    Command,
     county_option,
     json_option,
     office_option,
     option,
     outlines_option,
     short_ids,
+    single_command,
 )
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.failures import failure
@@ -36,9 +36,8 @@ from yizhan.services.labels import type_name
 _STDOUT: Final = "-"
 
 
-@click.command(
+@single_command(
     "cap",
-    cls=Command,
     help=marked(
         "把一件森林火灾、卫星热点或自然灾害写成 CAP 1.2 报文（OASIS 通用预警协议），收件发件都可以。\n\n"
         "scope 一律是 Restricted：只在签约县之间，不向公众发布。CAP 没有的项写在 parameter 里，再导入时原样回来。"
@@ -65,9 +64,8 @@ def cap(event_id: str, county: str, file: str, *, english: bool) -> None:
         say(each)
 
 
-@click.command(
+@single_command(
     "cap",
-    cls=Command,
     help=marked(
         "导入 CAP 1.2 报文（OASIS 通用预警协议，XML），成为草稿。\n\n"
         "认识森林火灾和 GB/T 28921 的自然灾害；不认识的拒收，并列出认识的。CAP 没有说的（伤亡、火势等）留空，"

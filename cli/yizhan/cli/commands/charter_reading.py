@@ -9,7 +9,7 @@ import click
 
 from yizhan.charter.document import routes_json, tables
 from yizhan.charter.replay import RoutingDifference
-from yizhan.cli.click_options import FILE, Command, county_option, json_option, option
+from yizhan.cli.click_options import FILE, county_option, json_option, option, single_command
 from yizhan.cli.context import current_home
 from yizhan.cli.output import fields_of, print_json, print_table, tell
 from yizhan.runtime.clock import utc_now
@@ -30,9 +30,8 @@ from yizhan.services.labels import type_name, way_name
 _FOLDER = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
-@click.command(
+@single_command(
     "verify",
-    cls=Command,
     help=marked(
         "核验章程：签名、门槛、期限、规则，收进本单位的存档。\n\n"
         "第一次须用 --anchor 给出各县交付的根文件；从不自行信任。--from 是驿站静态文件的目录，"
@@ -83,7 +82,7 @@ def _tell_check(home: Home, found: CharterCheck) -> None:
         tell(_("章程未能更新（charter_stale），最后一版仍然有效：{problem}").format(problem=found.problem))
 
 
-@click.command("log", cls=Command, help=marked("章程各版：谁签的、改了什么、何时起生效"))
+@single_command("log", help=marked("章程各版：谁签的、改了什么、何时起生效"))
 @county_option(required=False)
 @json_option()
 def log(county: str | None, as_json: bool) -> None:
@@ -104,7 +103,7 @@ def log(county: str | None, as_json: bool) -> None:
             tell(f"  · {sentence}")
 
 
-@click.command("show", cls=Command, help=marked("把规则印成中文和英文的表；--terms 印成可以修改的文本"))
+@single_command("show", help=marked("把规则印成中文和英文的表；--terms 印成可以修改的文本"))
 @county_option(required=False)
 @option("--terms", is_flag=True, help=marked("印成 TOML，供 yizhan charter propose --terms"))
 @json_option()
@@ -122,9 +121,8 @@ def show(county: str | None, terms: bool, as_json: bool) -> None:
         tell(line)
 
 
-@click.command(
+@single_command(
     "replay",
-    cls=Command,
     help=marked(
         "把拟议的规则套到过去的事件上，列出会有什么不同；什么也不发出。\n\n"
         "FILE 是事件头的 JSON Lines；不给则用本县收件箱和发件箱里的。"

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from yizhan.cli.accepted_view import show_accepted
 from yizhan.cli.asking import interactive, require_yes
-from yizhan.cli.click_options import FILE, Command, county_option, json_option, office_option, option, short_ids
+from yizhan.cli.click_options import FILE, county_option, json_option, office_option, option, short_ids, single_command
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.officer_options import officer_options, signing_officer
 from yizhan.cli.output import print_table, say
@@ -27,9 +27,8 @@ from yizhan.services.matters import OfficersMissing, countersign, prepare_counte
 from yizhan.services.office import read_office
 
 
-@click.command(
+@single_command(
     "countersign",
-    cls=Command,
     help=marked(
         "会签对方的联合巡护计划：显示全文，问过之后，以本县民警的名义原样签回。\n\n"
         "签名的人取自 --office（同 yizhan import），没有给出时取本县上次在表单里签名的人；"

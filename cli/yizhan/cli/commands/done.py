@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from yizhan.cli.accepted_view import show_accepted
-from yizhan.cli.click_options import Command, Whole, county_option, json_option, option, short_ids
+from yizhan.cli.click_options import Whole, county_option, json_option, option, short_ids, single_command
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.officer_options import signed_by_officer
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
@@ -14,9 +14,8 @@ from yizhan.schemas.payloads.common import Person
 from yizhan.services.obligations import complete_decision
 
 
-@click.command(
+@single_command(
     "done",
-    cls=Command,
     help=marked(
         "告知对方：会商纪要 ID 的第 N 项议定事项，本县已经办结。\n\n"
         "发出一份签名的通知，答复那份纪要，写明第几项、由谁告知；双方的 yizhan due 从此不再列它。"

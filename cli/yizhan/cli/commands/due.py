@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from yizhan.cli.click_options import MEMBER, Command, county_option, json_option, option, own_county
+from yizhan.cli.click_options import MEMBER, county_option, json_option, option, own_county, single_command
 from yizhan.cli.context import acting, current_home, say_if_stale
 from yizhan.cli.obligation_view import obligation_json, print_answers, print_obligations
 from yizhan.cli.output import print_json, say
@@ -13,9 +13,8 @@ from yizhan.schemas.i18n import _, marked
 from yizhan.services.obligations import counties_with_inbox, list_obligations, officers_answers
 
 
-@click.command(
+@single_command(
     "due",
-    cls=Command,
     help=marked(
         "待办：本县该办的、逾期的、别县欠本县的，各到何时，依据哪一条，怎样履行。\n\n"
         "以驿站签名的催办文书为准；履行以签名的文书为准。驿站看不到内容的议定事项，和驿站自己欠的季度清单，由本县自己盯。"

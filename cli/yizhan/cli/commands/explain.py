@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from yizhan.cli.binary_io import read_input
-from yizhan.cli.click_options import Command, at_option, charter_option, county_option, json_option
+from yizhan.cli.click_options import at_option, charter_option, county_option, json_option, single_command
 from yizhan.cli.context import current_home, say_if_stale
 from yizhan.cli.output import fields_of, print_json, tell
 from yizhan.runtime.clock import utc_now
@@ -23,9 +23,8 @@ from yizhan.services.labels import arrival, error_sentence, reason_name, refusal
 from yizhan.services.publishing import DraftExplained, Explained, NotSendable, explain
 
 
-@click.command(
+@single_command(
     "explain",
-    cls=Command,
     help=marked(
         "说明一份文件会怎样、为什么；什么也不发出。\n\n"
         "FILE 是信封，或待发事件的 JSON Lines（样例：主目录里的 event.jsonl）。"

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from yizhan.cli.click_options import Command, OneOf, county_option, json_option, option, type_option
+from yizhan.cli.click_options import OneOf, county_option, json_option, option, single_command, type_option
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.output import print_json, tell
 from yizhan.cli.screen import progress
@@ -15,9 +15,8 @@ from yizhan.services.export import ExportQuery, export_tables
 from yizhan.services.labels import type_name
 
 
-@click.command(
+@single_command(
     "export",
-    cls=Command,
     help=marked(
         "把收到和发出的事件导出成表格：一行一件，每类一张工作表，表头同 yizhan template，可再导入。\n\n"
         "FILE 以 .csv 结尾的写成 CSV（只能是一类，须用 --type），否则写成 Excel 工作簿。"

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import click
-
-from yizhan.cli.click_options import Command, county_option, json_option
+from yizhan.cli.click_options import county_option, json_option, single_command
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.item_view import item_json
 from yizhan.cli.obligation_view import obligation_json
@@ -19,9 +17,8 @@ from yizhan.services.handover import hand_over
 from yizhan.services.handover_text import handover_lines
 
 
-@click.command(
+@single_command(
     "handover",
-    cls=Command,
     help=marked(
         "交接班：下一班必须知道的，一条一句，可以照着念。\n\n"
         "无人签收的报警、没有结束的报警（附最近的报告和来信）、24 小时内没有答复的来信、还没有答复的协作请求、"

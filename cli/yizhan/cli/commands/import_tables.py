@@ -10,7 +10,7 @@ import click
 
 from yizhan.cli.accepted_view import say_if_nobody_sends
 from yizhan.cli.asking import ask, interactive
-from yizhan.cli.click_options import TYPE, Command, county_option, json_option, office_option, option
+from yizhan.cli.click_options import TYPE, county_option, json_option, office_option, option, single_command
 from yizhan.cli.context import current_home
 from yizhan.cli.output import as_json as json_value
 from yizhan.cli.output import print_json, say, tell
@@ -57,7 +57,7 @@ class _Wish:
 
 
 def _command(name: str, text: str) -> click.Command:
-    @click.command(name, cls=Command, help=text)
+    @single_command(name, help=text)
     @click.argument("file", metavar="FILE")
     @click.argument("type", type=TYPE, metavar="[TYPE]", required=False)
     @county_option()
@@ -118,8 +118,7 @@ def _import(source: TableSource, wish: _Wish) -> bool:
     written: str | None = None
     broken: OSError | None = None
     try:
-        reasons = {} if dry_run else reject_reasons(home, found)
-        written = write_rejects(found, source.file, wish.rejects, reasons)
+        written = None if dry_run else write_rejects(home, found, source.file, wish.rejects)
     except OSError as error:
         broken = error
     if wish.as_json:
@@ -152,19 +151,6 @@ csv = _command("csv", marked("导入 CSV 表格（UTF-8 或 GB 18030），须写
 
 LISTED: Final = 50
 """Rows or problems listed on a screen."""
-
-
-def reject_reasons(home: Home, found: TableImport) -> dict[int, list[str]]:
-    """Return row → why it stayed back, of every one that did."""
-    reasons: dict[int, list[str]] = {}
-    for problem in found.problems:
-        if problem.line in found.rows:
-            reasons.setdefault(problem.line, []).append(str(problem).partition(f":{problem.line}: ")[2])
-    for line in found.held_back:
-        reasons.setdefault(line, []).extend(doubt_sentences(home, found.doubtful[line]))
-    for line, error in found.failed.items():
-        reasons.setdefault(line, []).append(error_sentence(error))
-    return dict(sorted(reasons.items()))
 
 
 def table_json(home: Home, found: TableImport, rejects: str | None, *, dry_run: bool) -> dict[str, Any]:

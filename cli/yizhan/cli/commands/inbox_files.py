@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from yizhan.cli.click_options import Command, county_option, json_option, option, short_ids
+from yizhan.cli.click_options import county_option, json_option, option, short_ids, single_command
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.output import fields_of, print_json, print_table, say, tell
 from yizhan.cli.screen import progress
@@ -14,7 +14,7 @@ from yizhan.schemas.i18n import _, marked
 from yizhan.services.inbox_files import list_item_files, save_item_files
 
 
-@click.command("files", cls=Command, help=marked("列出一件随文书密封的附件：名称、格式、大小、已取到多少"))
+@single_command("files", help=marked("列出一件随文书密封的附件：名称、格式、大小、已取到多少"))
 @click.argument("item_id", metavar="ID")
 @county_option()
 @json_option()
@@ -46,9 +46,8 @@ def files(item_id: str, county: str, as_json: bool) -> None:
         say(_("{name}：文书里写得不对，不取：{why}").format(name=problem.name, why=problem.sentence))
 
 
-@click.command(
+@single_command(
     "save",
-    cls=Command,
     help=marked(
         "把取齐的附件存到目录里：核对指纹和格式，文件名清理过，只有本人可读写，不覆盖，不执行。\n\n"
         "不写 NAME 则全部存。记入本县的调阅记录。有存不下的退出码为 1。"

@@ -11,13 +11,13 @@ from yizhan.cli.actions import with_action
 from yizhan.cli.click_options import (
     MEMBER,
     MOMENT,
-    Command,
     OneOf,
     county_option,
     json_option,
     limit_option,
     option,
     short_ids,
+    single_command,
     type_option,
 )
 from yizhan.cli.context import acting, current_home, say_if_stale
@@ -46,7 +46,7 @@ _SHOWN: Final = 40
 """Characters of a summary that a list shows."""
 
 
-@click.command("list", cls=Command, help=marked("列出收件，最新的在最后；回执和系统通知不列"))
+@single_command("list", help=marked("列出收件，最新的在最后；回执和系统通知不列"))
 @county_option()
 @option("--state", type=OneOf(State, STATES), metavar="WORD", help=marked("只列这一状态的，如 待签收（ringing）"))
 @option("--way", type=OneOf(Way, WAYS), help=marked("只列这样送达的"))
@@ -100,7 +100,7 @@ def _row(home: Home, item: Item) -> tuple[str, ...]:
     )
 
 
-@click.command("show", cls=Command, help=marked("显示一件的全部内容"))
+@single_command("show", help=marked("显示一件的全部内容"))
 @click.argument("item_id", metavar="ID")
 @county_option()
 @json_option()
@@ -115,7 +115,7 @@ def show(item_id: str, county: str, as_json: bool) -> None:
         console().print(item_panel(home, found.item, county, found))
 
 
-@click.command("ack", cls=Command, help=marked("签收：停止响铃，并把签收人的姓名和警号告知发件县"))
+@single_command("ack", help=marked("签收：停止响铃，并把签收人的姓名和警号告知发件县"))
 @click.argument("item_id", metavar="ID")
 @county_option()
 @option(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from yizhan.cli.click_options import Command, county_option, json_option, option
+from yizhan.cli.click_options import county_option, json_option, option, single_command
 from yizhan.cli.commands.outbox import write_book
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.officer_options import officer_options, signing_officer
@@ -15,9 +15,8 @@ from yizhan.services.labels import type_name
 from yizhan.services.retention import destroy_content, list_due
 
 
-@click.command(
+@single_command(
     "export",
-    cls=Command,
     help=marked(
         "导出收件簿，交给审计：编号、指纹、签名存根、顺序号、时间；没有任何内容，姓名只有调阅记录里的。\n\n"
         "导出记入本县的调阅记录。FILE 为 - 时写到标准输出。"
@@ -30,9 +29,8 @@ def export(file: str, county: str) -> None:
     write_book(county, "inbox", file)
 
 
-@click.command(
+@single_command(
     "destroy",
-    cls=Command,
     help=marked(
         "销毁保管期满的内容：正文、密文、封装的密钥都不再留；文头、指纹、发件县的签名、邮戳、签收记录照留。\n\n"
         "不加 --yes 只列出到期的。销毁记入调阅记录，并以签名的通知告知发件县；通知由 yizhan outbox run 送出，账本为证。"

@@ -7,11 +7,10 @@ from typing import Any
 import click
 
 from yizhan.cli.bell_view import say_heard
-from yizhan.cli.click_options import Command, county_option, json_option, option
+from yizhan.cli.click_options import county_option, json_option, option, single_command
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.item_view import item_json, item_panel
 from yizhan.cli.longrun import working
-from yizhan.cli.obligation_view import say_followup
 from yizhan.cli.output import print_line, say
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
 from yizhan.cli.screen import console
@@ -26,13 +25,12 @@ from yizhan.services.bell_text import unreachable_rungs
 from yizhan.services.home import Home
 from yizhan.services.item_text import arrival_line, is_pressing
 from yizhan.services.labels import reason_name
-from yizhan.services.obligation_text import answer_line
+from yizhan.services.obligation_text import answer_line, followup_line
 from yizhan.services.receiving import open_receiver
 
 
-@click.command(
+@single_command(
     "run",
-    cls=Command,
     help=marked(
         "接收、核验、拆开、入库，直到叫停；报警时响铃并显示。\n\n"
         "无人签收的报警每半分钟再响一次；有 bell.toml 时还按它通知到人（yizhan bell）。\n\n"
@@ -97,7 +95,7 @@ class Screen:
         elif outcome.became == "manifest":
             say(_("季度通报 {label} 已到").format(label=outcome.reason))
         elif outcome.became == "followup" and outcome.followup is not None:
-            say_followup(self._home, self._county, outcome.followup)
+            say(followup_line(self._home, self._county, outcome.followup))
         elif outcome.became == "aside":
             say(_("一件核验不过，已另存：{reason}").format(reason=reason_name(str(outcome.reason))))
         elif outcome.became == "conflict" and item is not None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 
 from yizhan.cli.binary_io import read_input
-from yizhan.cli.click_options import Command, at_option, charter_option, option
+from yizhan.cli.click_options import at_option, charter_option, option, single_command
 from yizhan.cli.context import current_home
 from yizhan.cli.output import fields_of, print_json
 from yizhan.runtime.clock import utc_now
@@ -23,9 +23,8 @@ from yizhan.schemas.timestamps import written
 from yizhan.services.envelopes import judge_envelope, unverified_attributes
 
 
-@click.command(
+@single_command(
     "inspect",
-    cls=Command,
     help=marked(
         "以 JSON 显示一个信封的信头和判定，不拆开内容。\n\n"
         "核验不过的，只说 verified: false 和原因；加 --unverified 才在 unverified_header 里给出未经核验的信头。"

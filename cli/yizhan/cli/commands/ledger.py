@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from yizhan.cli.checkpoint_view import checkpoint_line, cosigners, quorum_json
+from yizhan.cli.checkpoint_view import quorum_json
 from yizhan.cli.click_options import (
     FILE,
     NEW_FILE,
@@ -27,6 +27,7 @@ from yizhan.cli.screen import progress
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.proofs import SUFFIX
+from yizhan.services.audit_text import checkpoint_line, cosigners
 from yizhan.services.files import write_again
 from yizhan.services.home import Home
 from yizhan.services.ledger_status import CosignerStatus, LedgerStatus, cosigner_status, ledger_status, settle_evidence

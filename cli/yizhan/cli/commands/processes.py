@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from yizhan.cli.actions import command_of, with_action
-from yizhan.cli.click_options import Command, Whole, json_option, option
+from yizhan.cli.click_options import Whole, json_option, option, single_command
 from yizhan.cli.context import current_home
 from yizhan.cli.longrun import stopping
 from yizhan.cli.output import print_json, tell
@@ -48,9 +48,8 @@ def _watched(
         return run(observe, bar)
 
 
-@click.command(
+@single_command(
     "up",
-    cls=Command,
     help=marked(
         "在后台启动这个主目录有密钥的一切进程，等到都就绪；已在运行的不动，只补缺的。\n\n"
         "Kafka（如在本机）、驿站、账本，各县的收件、发件和会签；日志在 logs/。中断则停下已启动的。"
@@ -80,7 +79,7 @@ def up(as_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-@click.command("down", cls=Command, help=marked("停下 yizhan up 启动的进程，等到都结束；别的不动"))
+@single_command("down", help=marked("停下 yizhan up 启动的进程，等到都结束；别的不动"))
 @json_option()
 def down(as_json: bool) -> None:
     """End what ``up`` started."""
@@ -94,9 +93,8 @@ def down(as_json: bool) -> None:
         tell(_("{home} 里没有 yizhan up 启动的进程在运行").format(home=home.path))
 
 
-@click.command(
+@single_command(
     "logs",
-    cls=Command,
     help=marked(
         "显示后台进程的日志。\n\n"
         "NAME 如 station、inbox-350924；不给则各显示末尾几行。"

@@ -9,7 +9,7 @@ import click
 
 from yizhan.cli.accepted_view import say_if_nobody_sends
 from yizhan.cli.asking import ask, interactive
-from yizhan.cli.click_options import Command, attach_option, county_option, json_option, option
+from yizhan.cli.click_options import attach_option, county_option, json_option, option, single_command
 from yizhan.cli.context import current_home
 from yizhan.cli.output import as_json as json_value
 from yizhan.cli.output import print_json, say, tell
@@ -37,9 +37,8 @@ from yizhan.services.publishing import (
 )
 
 
-@click.command(
+@single_command(
     "publish",
-    cls=Command,
     help=marked(
         "发出事件：逐行读 JSON Lines 文件，封好、签名、存入发件箱。\n\n"
         "样例：主目录里的 event.jsonl；结构：yizhan schema draft 和 yizhan schema forest_fire 等。"

@@ -8,7 +8,7 @@ from typing import Any, Final
 import click
 
 from yizhan.cli.accepted_view import say_if_nobody_sends
-from yizhan.cli.click_options import Command, OneOf, county_option, json_option, option, short_ids
+from yizhan.cli.click_options import OneOf, county_option, json_option, option, short_ids, single_command
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.officer_options import signed_by_officer
 from yizhan.cli.output import fields_of, print_json, tell
@@ -22,9 +22,8 @@ from yizhan.services.replies import Reply, SentReply, send_reply
 _ACCEPTED: Final = "id hash to decisions duplicate differs clock_suspect"
 
 
-@click.command(
+@single_command(
     "reply",
-    cls=Command,
     help=marked(
         "答复一件：写一句话，对方立即看到，归在同一件事里。发出后写明对方的铃是否立即响。\n\n"
         "收到的和本县发出的都可以答复。这是来信，不是报告：对方不会当作又一起火情。"

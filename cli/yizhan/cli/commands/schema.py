@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import click
 
-from yizhan.cli.click_options import Command, json_option
+from yizhan.cli.click_options import json_option, single_command
 from yizhan.cli.output import print_json, tell
 from yizhan.schemas.i18n import marked
 from yizhan.services.contract import json_schema, json_schemas
 
 
-@click.command(
+@single_command(
     "schema",
-    cls=Command,
     help=marked(
         "输出 JSON Schema，供对接单位使用。\n\n"
         "不给 NAME 时列出名称；名称可以省去前缀 yizhan. 和后缀 .v1。"

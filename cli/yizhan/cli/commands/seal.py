@@ -14,7 +14,6 @@ from yizhan.cli.click_options import (
     ANY_PATH,
     MEMBER,
     MOMENT,
-    Command,
     OneOf,
     Whole,
     at_option,
@@ -22,6 +21,7 @@ from yizhan.cli.click_options import (
     county_option,
     json_option,
     option,
+    single_command,
 )
 from yizhan.cli.context import current_home
 from yizhan.cli.output import print_json, say
@@ -37,9 +37,8 @@ from yizhan.services.errors import ServiceError
 from yizhan.services.files import write_new
 
 
-@click.command(
+@single_command(
     "seal",
-    cls=Command,
     help=marked(
         "封好并签名一个信封：从标准输入读内容（JSON），向标准输出写信封。\n\n"
         "不经过发件箱，也不发送。编号用 --id 和 --lane 给出，否则用一次性的册号。"

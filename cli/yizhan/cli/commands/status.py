@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from yizhan.cli.actions import command_of
-from yizhan.cli.click_options import Command, county_option, json_option
+from yizhan.cli.click_options import county_option, json_option, single_command
 from yizhan.cli.context import current_home
 from yizhan.cli.output import fields_of, print_json, print_pairs, print_table, tell
 from yizhan.schemas.actions import Action
@@ -17,9 +17,8 @@ from yizhan.services.home import Home
 from yizhan.services.status import HomeStatus, Problem, home_status
 
 
-@click.command(
+@single_command(
     "status",
-    cls=Command,
     help=marked(
         "一切是否正常，不正常的该怎么办。\n\n"
         "看进程、Kafka、发件、收件、铃、待办、章程、账本、磁盘；只看不动，不显示来件内容。"

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from yizhan.cli.accepted_view import show_accepted
-from yizhan.cli.click_options import Command, county_option, json_option, option, short_ids
+from yizhan.cli.click_options import county_option, json_option, option, short_ids, single_command
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.officer_options import signed_by_officer
 from yizhan.cli.output import print_json, print_table, tell
@@ -19,9 +19,8 @@ from yizhan.services.matter_text import joint_work_sentence, timeline_rows
 from yizhan.services.matters import Timeline, link_threads, show_matter
 
 
-@click.command(
+@single_command(
     "story",
-    cls=Command,
     help=marked(
         "把一件事从头讲到尾：首报、续报、更正、答复、签收、终报，收发两本簿子合在一起，按时间排列。\n\n"
         "ID 可以是其中任何一件的编号。并案的几条线索连在一起讲，各件的作者照写。"
@@ -48,9 +47,8 @@ def command(event_id: str, county: str, as_json: bool) -> None:
         tell(joint_work_sentence(home, each))
 
 
-@click.command(
+@single_command(
     "link",
-    cls=Command,
     help=marked(
         "并案：告知对方，本县的 OWN 和对方的 OTHER 是同一件事。\n\n"
         "发出一份签名的通知，归在本县的线索里，指向对方的那一件；两条线索从此一起讲（yizhan story），"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from yizhan.cli.actions import with_action
-from yizhan.cli.click_options import TYPE, Command, option
+from yizhan.cli.click_options import TYPE, option, single_command
 from yizhan.cli.context import current_home
 from yizhan.cli.output import say, tell
 from yizhan.schemas.actions import Action
@@ -14,9 +14,8 @@ from yizhan.services.labels import short_type
 from yizhan.services.tables import write_template
 
 
-@click.command(
+@single_command(
     "template",
-    cls=Command,
     help=marked(
         "写出一类事件的空白表格（Excel 或 CSV），填好后用 yizhan import excel 或 import csv 导入。\n\n"
         "表头用所选的语言，必填的带 *；选择项有下拉列表，“填写说明”逐列写明应填什么，“代码”列出可选的词。"

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from yizhan.cli.binary_io import read_input, write_payload
-from yizhan.cli.click_options import Command, at_option, charter_option, county_option, json_option, option
+from yizhan.cli.click_options import at_option, charter_option, county_option, json_option, option, single_command
 from yizhan.cli.context import acting, current_home
 from yizhan.cli.output import fields_of, print_json
 from yizhan.cli.passphrase import TerminalPassphrase, passphrase_option
@@ -20,9 +20,8 @@ from yizhan.services.envelopes import Opened, open_envelope
 from yizhan.services.files import write_new
 
 
-@click.command(
+@single_command(
     "open",
-    cls=Command,
     help=marked(
         "核验并拆开一个信封，把内容原样写到标准输出。\n\n"
         "核验不过的绝不拆开。不给 --county 时，用主目录里收件县的密钥。FILE 为 - 时读标准输入。"
