@@ -34,7 +34,7 @@ CHECK_SECONDS: Final = 5.0
 """How often the broker is asked who it is and how far its logs reach."""
 CHECKPOINT_PAGES: Final = 500
 """After so many pages of log the reading thread copies them into the database, so that others need not."""
-GATHER_MS: Final = 500
+GATHER_MS: Final = 250
 GATHER_BYTES: Final = 64 * 1024
 """The broker gathers postings for so long, or until there are so many: nobody waits for a single one."""
 _BACKOFF_SECONDS: Final = (0.2, 5.0)
