@@ -126,7 +126,8 @@ def test_bad_answers_are_asked_again_with_the_reason(home: Path) -> None:
         shown = answer(child, "9", "1", "35", "", "叶某", "035112", "值班室", "没有", "0593-5522110", "机密")
         assert "应为机构代码" in shown
         assert "应为电话号码" in shown
-        shown = answer(child, "<", "?", "", "", "内部", "", "", "", "", "", "27.4", "")
+        shown = answer(child, "<", "?", "", "", "?", "内部", "", "", "", "", "", "27.4", "")
+        assert "国家秘密不得进入本系统" in shown
         assert "应为经度和纬度" in shown
         shown = answer(child, "机密★10年 起火", "起火", "")
         assert "国家秘密（机密）不得录入" in shown

@@ -23,7 +23,7 @@ from yizhan.schemas.invisible import escaped
 from yizhan.services.attachments import total_bytes
 from yizhan.services.doubts import doubt_sentences, goes_unasked
 from yizhan.services.drafts import DraftFault, check_draft, drop_draft, judge_draft, open_form, send_draft
-from yizhan.services.form_questions import Question
+from yizhan.services.form_questions import MEANINGS, Question
 from yizhan.services.form_text import draft_rows, fault_sentence, note_lines
 from yizhan.services.forms import Form
 from yizhan.services.home import Home
@@ -90,6 +90,8 @@ def _line(question: Question) -> str | None:
         if text != HELP:
             return None if text in {"", REMOVE} else text
         say(field.expected() or _("文字"))
+        if field.name in MEANINGS:
+            say(_(MEANINGS[field.name]))
         say(_("< 回到上一题，- 清除这一项，回车保留方括号里的；Ctrl-C 停下，草稿留着"))
 
 

@@ -40,6 +40,13 @@ OPTIONAL: Final = Field("optional", marked("可以补充的项目，写编号，
 THREAD: Final = Field("subject", marked("接着哪一件"), FieldKind.CHOICE, required=True)
 
 
+MEANINGS: Final = {
+    "crossing": marked("烧入：从对方烧进写报告的县；烧出：从写报告的县烧进对方"),
+    "classification": marked("国家秘密不得进入本系统"),
+}
+"""Field → what its choices mean, where their words do not say it: told to whoever asks for help."""
+
+
 class NoteKind(StrEnum):
     """What a face shows between two questions; each kind lists its parameters."""
 

@@ -50,7 +50,7 @@ class Threatens(StrEnum):
 
 
 class Crossing(StrEnum):
-    """Whether the fire crossed the border."""
+    """Whether the fire crossed the border, seen from the county that reports."""
 
     IN = marked("烧入")
     OUT = marked("烧出")
