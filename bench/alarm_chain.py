@@ -17,6 +17,7 @@ from kafka import TopicPartition
 
 from bench.throughput import PARTNER, PAYLOAD, SOURCE
 from tests.schemas.payloads.examples import FIRE
+from yizhan.consumers.inbox import Inbox
 from yizhan.producers.drafts import Draft
 from yizhan.producers.outbox import Outbox
 from yizhan.schemas import strictjson, topics
@@ -186,6 +187,26 @@ class Chain:
             consumer.close()
         return {partition.topic: end for partition, end in ends.items()}
 
+    def acknowledge(self) -> None:
+        """Acknowledge all that rings, as officers do, and wait for every receipt of what was published.
+
+        So nothing is reminded of, or sent again, while something else is measured.
+
+        Raises:
+            TimeoutError: receipts were missing after a minute.
+        """
+        folder, ground = self.ground.home / "counties" / PARTNER, self.ground
+        own = Outbox(folder / "outbox.sqlite3", PARTNER, ground.signing[PARTNER], ground.charters)
+        inbox = Inbox(folder / "inbox.sqlite3", PARTNER, [ground.sealing[PARTNER]], ground.charters, outbox=own)
+        with own, inbox:
+            for item in inbox.ringing():
+                inbox.acknowledge(item.id, "王强", "P001")
+            deadline, missing = time.monotonic() + PATIENCE_SECONDS, 0
+            while own.depth() or (missing := self.outbox.figures(0).receipts_overdue):
+                if time.monotonic() > deadline:
+                    raise TimeoutError(f"{missing} receipts are missing")
+                time.sleep(0.1)
+
     @contextlib.contextmanager
     def bell_command(self) -> Iterator[Mapping[str, float]]:
         """Let a command of the partner's bell write to a pipe; yields event id → instant at which it was read."""
@@ -218,11 +239,16 @@ def _read_pipe(pipe: Path, heard: dict[str, float]) -> None:
 
 @contextlib.contextmanager
 def chain(ground: Ground) -> Iterator[Chain]:
-    """Run station, outbox and inbox, with nobody at the desk but the caller."""
+    """Run the station and both counties, with nobody at the desk but the caller.
+
+    The partner's outbox and the sender's inbox carry receipts: without them the sender sends all again after 2 minutes.
+    """
     path = ground.home / "counties" / SOURCE / "outbox.sqlite3"
     with (
         ground.process(ground.yizhan("station", "run"), "Worker ready") as station,
         ground.process(ground.yizhan("outbox", "run", "--county", SOURCE), "ready") as publisher,
+        ground.process(ground.yizhan("outbox", "run", "--county", PARTNER), "ready"),
+        ground.process(ground.yizhan("inbox", "run", "--county", SOURCE), "ready"),
         contextlib.closing(Listener(ground)) as listener,
         Outbox(path, SOURCE, ground.signing[SOURCE], ground.charters) as outbox,
     ):
