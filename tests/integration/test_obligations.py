@@ -185,6 +185,7 @@ def test_nobody_is_woken_for_what_was_answered_while_the_station_was_away(
         wait_for(alliance, audit, obligation, "discharged")
         own = until(lambda: alliance.cluster.read_all(topics.STATION, topics.TICKS, ours + 1), "a tick of the station")
     heard = said(alliance, audit)
-    steps = [each.step for each, _ in heard if each.obligation == obligation]
-    assert steps == ["opened", "discharged"]
+    # What was not committed before the kill is sent again, as the same bytes.
+    steps = dict.fromkeys((each.step, signed) for each, signed in heard if each.obligation == obligation)
+    assert [step for step, _ in steps] == ["opened", "discharged"]
     assert Tick.from_bytes(own[-1].value).ends == ends, "a tick of the station's own names what stood before it"
