@@ -165,6 +165,31 @@ def test_a_fire_whose_final_report_was_taken_back_is_handed_over(
     assert (found.ringing_count, [each.alarm.thread for each in found.open_alarms]) == (0, [fire])
 
 
+def test_an_urgent_letter_that_has_not_arrived_is_handed_over(yizhan: Run, home: Path, station: Station) -> None:
+    """Until the other county's inbox has confirmed it, whoever sent it must not believe that help is on its way."""
+    (fire,) = publish(yizhan, SHOUNING, FIRE)
+    exchange(station)
+    yizhan(
+        "reply",
+        fire,
+        "火已逼近省界",
+        "--priority",
+        "flash",
+        "--county",
+        QINGYUAN,
+        "--name",
+        "李四",
+        "--badge",
+        "654321",
+    )
+    station.carry(QINGYUAN)
+    (waiting,) = hand_over(Home(home), QINGYUAN, ACTOR, utc_now()).undelivered
+    assert waiting.recipient == SHOUNING
+    exchange(station)
+    exchange(station)
+    assert hand_over(Home(home), QINGYUAN, ACTOR, utc_now()).undelivered == ()
+
+
 def test_a_letter_is_handed_over_until_it_is_answered_and_an_own_fire_until_its_final_report(
     yizhan: Run, home: Path, station: Station
 ) -> None:

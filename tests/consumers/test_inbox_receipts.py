@@ -77,7 +77,7 @@ def test_a_duplicate_is_receipted_again(listener: Listener) -> None:
     assert listener.inbox.tick() == 1
 
 
-def test_receipts_and_notices_are_never_receipted(listener: Listener) -> None:
+def test_receipts_and_notices_of_a_program_are_never_receipted(listener: Listener) -> None:
     """Receipts and notices get no receipt, which would never end; their lane numbers still count."""
     lane = {"stage": "delivered", "source": ME, "book": "20261123test", "lane": "prompt", "up_to": 7}
     quiet: dict[str, Any] = {"priority": "routine", "stage": None, "touches": None}
@@ -85,6 +85,16 @@ def test_receipts_and_notices_are_never_receipted(listener: Listener) -> None:
     listener.deliver(listener.event(type="yizhan.notice.v1", **quiet))
     listener.clock.forward(60)
     assert listener.inbox.tick() == 0
+
+
+def test_what_a_person_wrote_is_receipted_however_it_travels(listener: Listener) -> None:
+    """The sender of a letter learns that it arrived."""
+    quiet: dict[str, Any] = {"type": "yizhan.notice.v1", "priority": "flash", "stage": None, "touches": None}
+    header = listener.world.header(PARTNER, (ME,), **quiet)
+    listener.deliver(listener.world.seal(header, strictjson.dumps({"kind": "text", "text": "请立即增援"})))
+    assert listener.inbox.tick() == 1
+    ((receipt, by, note),) = listener.desk.receipts
+    assert (receipt.stage, receipt.up_to, by, note) == ("delivered", header.lanes[ME].n, None, None)
 
 
 def test_a_receipt_that_the_outbox_does_not_take_is_owed(listener: Listener) -> None:

@@ -83,7 +83,7 @@ def short_ids(**books: Book) -> Callable[[Callable[..., None]], Callable[..., No
             county = given["county"]
             for name, book in books.items():
                 if given[name] is not None and county is not None:
-                    given[name] = full_id(current_home(), county, given[name], book)
+                    given[name] = full_id(current_home(), [county], given[name], book)
             command(*args, **given)
 
         return run

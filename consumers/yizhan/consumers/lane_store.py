@@ -1,6 +1,6 @@
 """Lanes in the database: which numbers arrived, what a sender announced, which receipts it is owed.
 
-Rule 1: numbers of receipts and notices count like any other; by themselves they cause no receipt.
+Rule 1: numbers of receipts and notices count like any other; unless a person wrote them, they cause no receipt.
 Rule 2: a number that its sender declares void closes its gap, and may still arrive.
 Rule 3: every function works inside its caller's transaction.
 """

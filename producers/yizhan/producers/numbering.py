@@ -23,13 +23,13 @@ from yizhan.schemas import strictjson
 from yizhan.schemas.admit import CLOCK_TOLERANCE
 from yizhan.schemas.charter import Charter
 from yizhan.schemas.envelope import parse_envelope, seal
-from yizhan.schemas.header import Header, Lane
+from yizhan.schemas.header import NOTICE, Header, Lane
 from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SigningKey
 from yizhan.schemas.payloads import Payload, encode
 from yizhan.schemas.payloads.codec import faults, not_json
-from yizhan.schemas.payloads.letters import PRESSING, presses
-from yizhan.schemas.payloads.table import SYSTEM_TYPES
+from yizhan.schemas.payloads.letters import PRESSING, is_letter, presses
+from yizhan.schemas.payloads.reading import read
 from yizhan.schemas.policy import Decision, Policy, Way, decide
 from yizhan.schemas.policy_facts import Words
 from yizhan.schemas.timestamps import instant, written
@@ -180,7 +180,7 @@ def _store(
             event_hash,
             hashlib.sha256(envelope).digest(),
             prompt,
-            prompt and header.type not in SYSTEM_TYPES,
+            prompt and is_letter(header, read(NOTICE, event.payload).raw if header.type == NOTICE else None),
             _cumulative(header),
         ),
     ).lastrowid

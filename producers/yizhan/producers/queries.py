@@ -85,7 +85,8 @@ class Posting:
 
     ``way`` and ``rule`` are our own decision, ``stamped_…`` the station's (None before it answered);
     ``delivered`` when the recipient's inbox had it; ``opened`` the same, but None where the recipient says
-    that it cannot open it; ``said`` by stage, the first word first: unopenable, acknowledged, acted, declined.
+    that it cannot open it; ``awaits``: it goes at once, and a receipt is awaited; ``said`` by stage, the first word
+    first: unopenable, acknowledged, acted, declined.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Posting:
     detail: str | None
     delivered: str | None
     opened: str | None
+    awaits: bool
     said: Mapping[str, tuple[RecipientReceipt, ...]] = field(hash=False)
 
 
@@ -265,6 +267,7 @@ def postings(conn: sqlite3.Connection, query: OutboxQuery) -> Iterator[Posting]:
                 reason=row["refused"],
                 detail=row["detail"],
                 delivered=each["delivered"],
+                awaits=bool(row["awaits"]),
                 opened=None if "unopenable" in said.get(each["recipient"], {}) else each["delivered"],
                 said=said.get(each["recipient"], {}),
             )

@@ -37,6 +37,7 @@ from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.books import people_of, read_books
 from yizhan.services.errors import NotFinal
+from yizhan.services.event_ids import full_id
 from yizhan.services.home import Home
 from yizhan.services.ledger import ledger_folder, open_statements
 from yizhan.services.progress import SILENT, Progress
@@ -153,16 +154,19 @@ class ExplainedEvent:
 
 
 def explain_event(sources: AuditSources, event_id: str, actor: Actor, progress: Progress = SILENT) -> ExplainedEvent:
-    """Tell an event's life, or an obligation's by its name.
+    """Tell an event's life, or an obligation's by its name. Of an event in a book of this home the end of its id does.
 
     The names of officers are content: each county in whose stores they were read has the access in its log, before
     anything is returned. The life itself lists earlier accesses only.
 
     Raises:
+        AmbiguousId: several events end so.
         NoSuchStatement: neither log nor books have it.
         StoreError: a store cannot be read, or an access not be written down.
     """
     home = sources.home
+    if not sources.books:
+        event_id = full_id(home, sorted(home.charters.latest().members), event_id)
     people, read = ({}, ()) if sources.books else people_of(home, event_id)
     with gather(sources, progress) as (files, evidence):
         life = history.life(evidence, event_id, home.charters, people)

@@ -6,6 +6,7 @@ Rule 2: an end that several events have is an error that lists them: nothing is 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from yizhan.schemas.header import split_id
@@ -22,12 +23,12 @@ class AmbiguousId(ServiceError):
     """The end of an id that several events have."""
 
 
-def full_id(home: Home, county: str, word: str, book: Book = "both") -> str:
+def full_id(home: Home, counties: Iterable[str], word: str, book: Book = "both") -> str:
     """Return the id that a word means: a whole id, or the end of one, such as ``17`` or ``k7qf-17``.
 
     Args:
         home: of the installation.
-        county: whose books are looked into.
+        counties: whose books are looked into.
         word: as it was typed, in letters of either case: ids are written in small ones.
         book: where the event is.
 
@@ -42,15 +43,20 @@ def full_id(home: Home, county: str, word: str, book: Book = "both") -> str:
         pass
     else:
         return small
-    found = list[str]()
-    if book != "outbox":
-        with read_inbox(home, county) as inbox:
-            found += () if inbox is None else inbox.ids_ending(small)
-    if book != "inbox":
-        with read_outbox(home, county) as outbox:
-            found += () if outbox is None else outbox.ids_ending(small)
+    found = list(dict.fromkeys(each for county in counties for each in _ending(home, county, small, book)))
     if len(found) > 1:
         sentence = marked("{word} 可以是其中几件：{ids}；请多写几位")
         newest = found[-MOST_NAMED:]
         raise AmbiguousId(sentence, word=word, ids=join_list(newest if len(found) <= MOST_NAMED else ["…", *newest]))
     return found[0] if found else word
+
+
+def _ending(home: Home, county: str, end: str, book: Book) -> list[str]:
+    found = list[str]()
+    if book != "outbox":
+        with read_inbox(home, county) as inbox:
+            found += () if inbox is None else inbox.ids_ending(end)
+    if book != "inbox":
+        with read_outbox(home, county) as outbox:
+            found += () if outbox is None else outbox.ids_ending(end)
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 from yizhan.consumers.followups import Obligation
 from yizhan.consumers.items import Item
@@ -28,9 +28,15 @@ _BELOW = "  "
 """What stands before a line that belongs to the line above."""
 
 
+_MAY_MISS: Final = frozenset({"process_down", "broker_down", "no_rights"})
+"""Codes of problems with which something may have been sent to this county that is not in its inbox."""
+
+
 def handover_lines(home: Home, found: Handover) -> Iterator[str]:
     """Yield the lines of a handover."""
     yield _("交接班：{county}，{at}").format(county=home.member_name(found.county), at=home.local_time(found.at))
+    if any(each.code in _MAY_MISS for each in found.problems):
+        yield _("！！有程序没有运行，或连不上 Kafka，新到的可能没有列在这里：见“铃、程序和网络”")
     told = {letter.id for each in found.open_alarms for letter in each.letters}
     letters = [each for each in found.letters if each.id not in told]
     letters_title = _("24 小时内的来信，还没有答复的")

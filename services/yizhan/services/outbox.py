@@ -157,7 +157,7 @@ def list_undelivered(home: Home, county: str, since: datetime) -> tuple[Posting,
         if each.delivered is None
         and each.state != "refused"
         and (each.stamped_way or each.way) != Way.DIGEST
-        and each.type not in SYSTEM_TYPES
+        and each.awaits
     )
 
 
