@@ -107,7 +107,8 @@ def test_the_next_officer_is_told_what_stands_open(yizhan: Run, home: Path, fire
     assert ran.code == 0
     lines = ran.out.splitlines()
     assert lines[0].startswith("交接班：331126 庆元县，")
-    heads = [line for line in lines[1:] if not line.startswith("   ")]
+    assert lines[1].startswith("！！有程序没有运行")
+    heads = [line for line in lines[2:] if not line.startswith("   ")]
     assert [head.partition("：")[2] for head in heads] == [
         "2 件", "1 件", "没有", "没有", "没有", "没有", "1 件", "3 件", "3 件", "1 件",
         f"{len(found.problems)} 件", "1 件",
