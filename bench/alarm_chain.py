@@ -248,7 +248,7 @@ def chain(ground: Ground) -> Iterator[Chain]:
         ground.process(ground.yizhan("station", "run"), "Worker ready") as station,
         ground.process(ground.yizhan("outbox", "run", "--county", SOURCE), "ready") as publisher,
         ground.process(ground.yizhan("outbox", "run", "--county", PARTNER), "ready"),
-        ground.process(ground.yizhan("inbox", "run", "--county", SOURCE), "ready"),
+        ground.process(ground.yizhan("inbox", "run", "--county", SOURCE, "--quiet"), "ready"),
         contextlib.closing(Listener(ground)) as listener,
         Outbox(path, SOURCE, ground.signing[SOURCE], ground.charters) as outbox,
     ):
