@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from yizhan.schemas.postmark import Postmark
 
 FLOODS, LAWFUL, SOURCE, PARTNER = "331181", "330327", "350924", "331126"
-WITHIN_SECONDS = 1.0
-"""On a quiet machine; on a loaded one ten times as long as without the flood."""
+WITHIN_SECONDS = 3.0
+"""Without turns it was two minutes; with a load of 8 on two cores 1.05 s. Or ten times as long as without a flood."""
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def limit_of(alliance: Alliance) -> float:
 
 
 def test_ninety_thousand_records_in_one_batch_hold_nobody_up(alliance: Alliance, station: Station) -> None:
-    """1.8 MB of records of one byte: every fire of another county arrives within a second meanwhile."""
+    """1.8 MB of records of one byte: every fire of another county arrives meanwhile, as it would without."""
     limit = limit_of(alliance)
     topic, start = topics.events(FLOODS), alliance.end(topics.postings(FLOODS))
     data = b"".join(hostile.record(b"x", number) for number in range(90_000))
