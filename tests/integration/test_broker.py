@@ -52,9 +52,6 @@ from yizhan.schemas.sample import SIX
 ME, PARTNER = "350924", "331126"
 MINE, STATION = topics.county(ME), topics.STATION
 
-# kafka-python leaves the socket of a refused connection to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")
-
 
 def test_a_county_writes_its_events_and_the_station_reads_them(cluster: Cluster) -> None:
     """What the county sends arrives whole, under the broker's own time."""

@@ -52,9 +52,6 @@ from yizhan.schemas.timestamps import written
 ME, PARTNER = "330327", "350982"
 ROOT = Path(__file__).parents[2]
 
-# kafka-python leaves the socket of a refused or broken connection to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")
-
 
 @pytest.fixture(autouse=True)
 def _collected() -> Iterator[None]:

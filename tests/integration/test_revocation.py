@@ -31,8 +31,6 @@ from yizhan.services.status import home_status
 MINE, OTHER, AUDITOR = topics.county(ME), topics.county(PARTNER), topics.AUDITOR
 ALERTS = TopicPartition(topics.alerts(ME), 0)
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <s:ResourceWarning")
-
 
 @pytest.fixture(autouse=True)
 def _collected() -> Iterator[None]:

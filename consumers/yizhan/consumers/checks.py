@@ -30,6 +30,7 @@ from yizhan.schemas.header import Ref
 from yizhan.schemas.manifest import Manifest
 from yizhan.schemas.obligation_events import Event
 from yizhan.schemas.payloads import TYPES, ReadPayload, read
+from yizhan.schemas.payloads.letters import is_letter
 from yizhan.schemas.payloads.table import SYSTEM_TYPES
 from yizhan.schemas.policy import Way, decide
 from yizhan.schemas.postmark import KAFKA_HEADER, Postmark
@@ -103,6 +104,11 @@ class SignedEvent:
     def header(self) -> Header:
         """The signed header."""
         return self.verified.header
+
+    @property
+    def is_letter(self) -> bool:
+        """Whether a person wrote it."""
+        return is_letter(self.header, None if self.contents is None else self.contents.raw)
 
 
 @dataclass(frozen=True, slots=True)

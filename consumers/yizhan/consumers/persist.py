@@ -18,7 +18,6 @@ from yizhan.consumers.arrivals import Arrived, ReceiveOutcome
 from yizhan.consumers.checks import SignedEvent, Unverified
 from yizhan.consumers.labels import State, Warn
 from yizhan.schemas.header import NOTICE, Ref
-from yizhan.schemas.payloads.letters import is_letter
 from yizhan.schemas.payloads.table import LIFE_AT_STAKE
 from yizhan.schemas.policy import Way, decide
 from yizhan.schemas.postmark import KAFKA_HEADER
@@ -120,7 +119,7 @@ def keep_letter(
         "INSERT INTO letters VALUES (?, ?, ?, ?, ?)",
         (seq, envelope.unverified_header, event.payload, event.envelope, event.postmark),
     )
-    if lane is not None and is_letter(header, None if event.contents is None else event.contents.raw):
+    if lane is not None and event.is_letter:
         lane_store.owe(conn, lane[0])
         if event.unopenable is not None:
             receipt = receipts.about(header.id, event.verified.hash, "unopenable")

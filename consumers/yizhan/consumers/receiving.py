@@ -33,7 +33,6 @@ from yizhan.runtime.errors import StoreError
 from yizhan.schemas.errors import Reason
 from yizhan.schemas.followups import Followup
 from yizhan.schemas.payloads import TYPES
-from yizhan.schemas.payloads.letters import is_letter
 from yizhan.schemas.timestamps import instant
 
 log = logging.getLogger(__name__)
@@ -141,7 +140,7 @@ def _store_event(
                 lane_store.enter(conn, *lane)
             return keep_aside(conn, record, why, now), None
     if first is not None:
-        if lane is not None and is_letter(header, None if event.contents is None else event.contents.raw):
+        if lane is not None and event.is_letter:
             lane_store.owe(conn, lane[0])  # said again: its sender may have lost the receipt
         return ReceiveOutcome("duplicate"), header.id
     keep_letter(conn, event, record.kind, lane, now, county)

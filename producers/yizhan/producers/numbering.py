@@ -101,8 +101,8 @@ def accept(conn: sqlite3.Connection, event: OutgoingEvent, signing: SigningConte
     event_hash = parse_envelope(envelope).hash
     _store(conn, event, header, envelope, event_hash, decisions, now)
     suspect = instant(header.time) - now > CLOCK_TOLERANCE
-    rings = presses(header) and any(each.way == Way.NOTICE for each in decisions.values())
-    late = header.priority in PRESSING and header.stage == "update" and not rings
+    quiet = any(each.way == Way.NOTICE for each in decisions.values())
+    rings = quiet and presses(header)
     return Accepted(
         header.id,
         event_hash,
@@ -111,7 +111,7 @@ def accept(conn: sqlite3.Connection, event: OutgoingEvent, signing: SigningConte
         clock_suspect=suspect,
         rings=rings,
         priority=header.priority,
-        waits=late and any(each.way == Way.NOTICE for each in decisions.values()),
+        waits=quiet and not rings and header.priority in PRESSING and header.stage == "update",
     )
 
 
