@@ -6,7 +6,7 @@ MAKEFLAGS += --no-print-directory
 # Every command and test starts Python many times: compiled modules are kept.
 unexport PYTHONDONTWRITEBYTECODE
 
-FOLDERS := schemas runtime charter producers streams consumers ledger bulletin deploy services cli demo
+FOLDERS := schemas runtime charter producers streams consumers ledger bulletin deploy services cli desk demo
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.yizhan-setup
