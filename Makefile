@@ -18,7 +18,7 @@ WORKERS ?= 2
 SPREAD := $(if $(filter-out 0 1,$(WORKERS)),-n $(WORKERS) --dist loadfile --no-loadscope-reorder)
 QUICK := -m "not integration and not exhaustive" --hypothesis-profile=quick
 
-.PHONY: help setup prerequisites demo test unit lint types imports format coverage bench profile faults year messages requirements clean
+.PHONY: help setup prerequisites demo test unit lint types imports format coverage vendor bench profile faults year messages requirements clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ faults: prerequisites setup ## kills, stops and lost disks under load, into faul
 
 year: prerequisites setup ## a year of two and of six counties in minutes, compared with its table (tests/year)
 	$(BIN)/python -m tests.year
+
+vendor: ## fetch the libraries of the pages anew (npm), checked by their hashes
+	$(BIN)/python desk/vendor.py
 
 messages: setup ## collect sentences for officers into the catalogues, ready to be translated
 	@mkdir -p build

@@ -59,6 +59,7 @@ GIVEN: dict[str, str] = {
     "quarters.read_quarter": "stores that the caller opened",
     "receiving.Receiver.run": "passes content through AlarmFeed, which writes the access log",
     "receiving.open_receiver": "Receiver.run passes content through AlarmFeed, which writes the access log",
+    "stores.open_answers": "opens a store; services write the access log",
     "stores.open_inbox": "opens a store; services write the access log",
     "stores.read_inbox": "opens a store; services write the access log",
     "stores.open_outbox": "opens a store; services write the access log",

@@ -48,7 +48,7 @@ from yizhan.services.envelopes import open_envelope
 from yizhan.services.export import ExportQuery, export_tables
 from yizhan.services.handover import hand_over
 from yizhan.services.home import Home
-from yizhan.services.inbox import answer_item, list_items, show_item
+from yizhan.services.inbox import OfficerAnswer, answer_item, list_items, show_item
 from yizhan.services.inbox_files import list_item_files, save_item_files
 from yizhan.services.matters import prepare_countersignature, show_matter
 from yizhan.services.obligations import complete_decision, list_obligations, officers_answers
@@ -128,7 +128,7 @@ CONTENT: dict[str, Example] = {
         lambda it: show_item(it.home, QINGYUAN, it.fire, it.actor), lambda it: (it.fire,), "opened"
     ),
     "inbox.answer_item": Example(
-        lambda it: answer_item(it.home, QINGYUAN, it.fire, "acted", None, it.actor, NoPassphrase()),
+        lambda it: answer_item(it.home, QINGYUAN, it.fire, OfficerAnswer("acted"), it.actor),
         lambda it: (it.fire,),
         "opened",
     ),

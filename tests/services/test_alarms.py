@@ -28,7 +28,7 @@ from yizhan.services import alarms
 from yizhan.services.actor import Actor
 from yizhan.services.alarms import AlarmFeed
 from yizhan.services.home import Home
-from yizhan.services.inbox import answer_item, find_item
+from yizhan.services.inbox import OfficerAnswer, answer_item, find_item
 from yizhan.services.sample import make_sample
 from yizhan.services.stores import INBOX_FILE, open_outbox, read_inbox
 
@@ -218,6 +218,6 @@ def test_an_alarm_is_told_again_after_a_look_that_failed(desk: Desk, monkeypatch
 def test_no_answer_is_entered_where_the_access_cannot_be_written_down(desk: Desk) -> None:
     """Where the access log cannot be written, no answer is entered: the alarm rings on and nothing is sent."""
     with desk.broken_log(), pytest.raises(StoreError):
-        answer_item(desk.home, QINGYUAN, desk.fire, "acknowledged", None, ACTOR, NoPassphrase())
+        answer_item(desk.home, QINGYUAN, desk.fire, OfficerAnswer(), ACTOR, NoPassphrase())
     item = find_item(desk.home, QINGYUAN, desk.fire)
     assert (item.state, item.answers) == ("ringing", ())

@@ -6,6 +6,7 @@
     └── InboxError        the inbox cannot do what it was asked
         ├── WrongInbox     the file is another county's
         ├── NotAnswerable  no person answers this item
+        ├── ItemChanged    its sender corrected it or took it back meanwhile
         ├── NotDue         its content may not be destroyed, or is gone
         └── ChannelFailed  a channel of the bell did not carry a message
 """
@@ -25,6 +26,10 @@ class WrongInbox(InboxError):
 
 class NotAnswerable(InboxError):
     """No person answers this item, or the answer does not say who gives it."""
+
+
+class ItemChanged(InboxError):
+    """An item that its sender corrected or took back after the officer had looked at it."""
 
 
 class NotDue(InboxError):

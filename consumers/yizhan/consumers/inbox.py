@@ -210,7 +210,13 @@ class Inbox(InboxView):
     # -- what goes out --
 
     def acknowledge(
-        self, item_id: str, name: str, badge: str, stage: str = "acknowledged", note: str | None = None
+        self,
+        item_id: str,
+        name: str,
+        badge: str,
+        stage: str = "acknowledged",
+        note: str | None = None,
+        seen: str | None = None,
     ) -> Item:
         """Enter an officer's word: it stops the ringing and goes to the sender, whoever said something before.
 
@@ -222,13 +228,15 @@ class Inbox(InboxView):
             badge: 警号.
             stage: ``acknowledged``, ``acted`` or ``declined``.
             note: a sentence for the sender.
+            seen: what ``receipts.standing`` said of the item that the officer saw; None: not compared.
 
         Returns:
-            The item as it stands now. A receipt that the outbox could not take is owed, and goes later.
+            The item as it stands now. A receipt that the outbox could not take, or that has none here, goes later.
 
         Raises:
             NotFound: there is no such item.
             NotAnswerable: a receipt or notice, or one that is not addressed to us; no name, no badge.
+            ItemChanged: its sender corrected it or took it back since.
             StoreError: the disk fails; nothing was entered.
         """
         now = self.clock()
@@ -237,9 +245,10 @@ class Inbox(InboxView):
                 item = items.one(conn, item_id)
                 if item is None:
                     raise not_received(self.county, item_id)
+                receipts.require_unchanged(item, seen)
                 receipt = receipts.checked_answer(item, (name, badge), stage, note, self.county)
-                owed = receipts.enter_answer(conn, item, receipt, now)
-            if owed is not None:
+                owed = receipts.enter_answer(conn, item, receipt, now, at_once=self.outbox is None)
+            if owed is not None and self.outbox is not None:
                 self._receipts.send_receipt(owed, now.timestamp())
             return self.item(item_id) or item
 
@@ -251,7 +260,7 @@ class Inbox(InboxView):
         """
         receipt = receipts.about(event_id, event_hash, "fetched" if fetched else "unfetched")
         with self._lock, transaction(self._conn) as conn:
-            receipts.owe(conn, receipt, None, None, self.clock())
+            receipts.owe(conn, receipt, None, None, self.clock().timestamp())
 
     def tick(self, receipt_interval_seconds: float = 2.0) -> int:
         """Do what time asks for: alarms that expired, receipts that are due. Returns the receipts sent.

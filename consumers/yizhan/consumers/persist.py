@@ -123,7 +123,7 @@ def keep_letter(
         lane_store.owe(conn, lane[0])
         if event.unopenable is not None:
             receipt = receipts.about(header.id, event.verified.hash, "unopenable")
-            receipts.owe(conn, receipt, None, event.unopenable, instant(now))
+            receipts.owe(conn, receipt, None, event.unopenable, instant(now).timestamp())
     if header.type == NOTICE and event.addressed and event.contents is not None:
         lane_store.announce(conn, header.source, lane_store.announced(event.contents.raw))
     if header.withdraws is not None:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from yizhan.consumers import metrics
 from yizhan.consumers.checks import SignedEvent, Unverified
-from yizhan.consumers.errors import NotAnswerable
+from yizhan.consumers.errors import ItemChanged, NotAnswerable
 from yizhan.consumers.items import Item
 from yizhan.consumers.labels import State
 from yizhan.consumers.outbox_port import OutboxPort
@@ -66,10 +66,10 @@ def take(event: SignedEvent, outbox: OutboxPort | None) -> Unverified | None:
     return None
 
 
-def owe(conn: sqlite3.Connection, receipt: ReceiptRef, by: Person | None, note: str | None, now: datetime) -> int:
-    """Note a receipt about one event that is to go out; returns its number."""
+def owe(conn: sqlite3.Connection, receipt: ReceiptRef, by: Person | None, note: str | None, due: float) -> int:
+    """Note a receipt about one event that is to go out, not before ``due`` (since 1970); returns its number."""
     name, badge = (None, None) if by is None else (by.name, by.badge)
-    values = (receipt.model_dump_json(exclude_none=True), name, badge, note, now.timestamp())
+    values = (receipt.model_dump_json(exclude_none=True), name, badge, note, due)
     made = conn.execute("INSERT INTO owed (receipt, name, badge, note, due) VALUES (?, ?, ?, ?, ?)", values)
     return int(made.lastrowid or 0)
 
@@ -96,6 +96,19 @@ def about(event_id: str, event_hash: bytes, stage: str) -> ReceiptRef:
     return ReceiptRef.model_validate({"stage": stage, "event": Ref(id=event_id, hash=event_hash.hex())})
 
 
+def standing(item: Item) -> str:
+    """Return how its sender made an item stand, as text: empty, ``withdrawn ID`` or ``superseded ID``."""
+    if item.withdrawn_by is not None:
+        return f"withdrawn {item.withdrawn_by}"
+    return "" if item.superseded_by is None else f"superseded {item.superseded_by}"
+
+
+def require_unchanged(item: Item, seen: str | None) -> None:
+    """Raise ``ItemChanged`` where an item does not stand as it did when an officer saw it; None: nobody asks."""
+    if seen is not None and standing(item) != seen:
+        raise ItemChanged(marked("{id} 在您查看之后已被发件单位撤回或更正，没有记下您的答复"), id=item.id)
+
+
 def checked_answer(item: Item, by: tuple[str, str], stage: str, note: str | None, county: str) -> Receipt:
     """Return the receipt that an officer's answer becomes; ``by`` is the officer's name and badge number.
 
@@ -115,8 +128,10 @@ def checked_answer(item: Item, by: tuple[str, str], stage: str, note: str | None
         raise NotAnswerable(marked("签收要写明姓名和警号：{problems}"), problems=problems) from None
 
 
-def enter_answer(conn: sqlite3.Connection, item: Item, receipt: Receipt, now: datetime) -> int | None:
+def enter_answer(conn: sqlite3.Connection, item: Item, receipt: Receipt, now: datetime, *, at_once: bool) -> int | None:
     """Enter an officer's answer, and stop the ringing.
+
+    ``at_once``: whoever has an outbox sends the receipt at the next tick, because the caller does not send it.
 
     Returns:
         The number of the receipt owed; None when this officer had given the same answer before.
@@ -130,4 +145,4 @@ def enter_answer(conn: sqlite3.Connection, item: Item, receipt: Receipt, now: da
             "INSERT INTO answers (id, stage, name, badge, note, at) VALUES (?, ?, ?, ?, ?, ?)", (*answer, written(now))
         )
     conn.execute("UPDATE items SET state = ? WHERE id = ? AND state = ?", (State.ACKNOWLEDGED, item.id, State.RINGING))
-    return owe(conn, receipt.confirms, by, receipt.note, now) if new else None
+    return owe(conn, receipt.confirms, by, receipt.note, 0.0 if at_once else now.timestamp()) if new else None

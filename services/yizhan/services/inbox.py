@@ -9,16 +9,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from yizhan.consumers.errors import ItemChanged
 from yizhan.consumers.items import Aside, Gap, InboxQuery, Item, RivalEvent
 from yizhan.consumers.view import InboxView
+from yizhan.schemas.actions import Action
 from yizhan.schemas.matters import Answer, MatterEvent, in_order
 from yizhan.schemas.not_found import not_received
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
+from yizhan.services.errors import Conflict
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
 from yizhan.services.matter_events import matter_event
-from yizhan.services.stores import open_inbox, read_inbox, read_outbox
+from yizhan.services.stores import open_answers, open_inbox, read_inbox, read_outbox
 
 MOST_REPLIES: Final = 50
 """Events of each store that are shown under what they answer."""
@@ -32,6 +35,17 @@ class InboxListing:
     aside_count: int = 0
     gaps: tuple[Gap, ...] = ()
     conflicts: tuple[RivalEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OfficerAnswer:
+    """What an officer says of an item: ``acknowledged``, ``acted`` or ``declined``, with a sentence for its sender."""
+
+    stage: str = "acknowledged"
+    note: str | None = None
+    seen: str | None = None
+    """What ``consumers.receipts.standing`` said of the item that the officer saw: if that has changed, nothing is
+    entered. None: whatever it says now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +118,12 @@ def _found(home: Home, county: str, item_id: str, inbox: InboxView | None) -> It
 
 
 def answer_item(
-    home: Home, county: str, item_id: str, stage: str, note: str | None, actor: Actor, passphrases: PassphraseSource
+    home: Home,
+    county: str,
+    item_id: str,
+    answer: OfficerAnswer,
+    actor: Actor,
+    passphrases: PassphraseSource | None = None,
 ) -> Answered:
     """Enter an officer's answer: it stops the ringing and goes to the sender.
 
@@ -112,20 +131,25 @@ def answer_item(
         home: of the installation.
         county: whose inbox it is.
         item_id: of the event.
-        stage: ``acknowledged``, ``acted`` or ``declined``.
-        note: a sentence for the sender.
+        answer: what the officer says.
         actor: with the officer, whose name and badge number the answer carries.
-        passphrases: of the county's keys.
+        passphrases: of the county's keys; None for a face that has no key: then ``inbox run`` sends the answer.
 
     Raises:
         NotFound: there is no such item.
         NotAnswerable: it is not addressed to this county, or name and badge are wrong.
+        Conflict: its sender corrected it or took it back since the officer saw it; nothing was entered.
         NoKey: as ``open_inbox``.
         StoreError: as ``open_inbox``, or the access cannot be written down; nothing was entered.
     """
     name, badge = ("", "") if actor.officer is None else (actor.officer.name, actor.officer.badge)
-    with open_inbox(home, county, passphrases) as inbox:
+    opened = open_answers(home, county) if passphrases is None else open_inbox(home, county, passphrases)
+    with opened as inbox:
         before = _found(home, county, item_id, inbox)
         record(home, county, actor, "opened", [item_id])
-        item = inbox.acknowledge(item_id, name, badge, stage, note)
+        try:
+            item = inbox.acknowledge(item_id, name, badge, answer.stage, answer.note, answer.seen)
+        except ItemChanged as error:
+            hint = Action.to("inbox.show", id=item_id, county=county)
+            raise Conflict(error.message, hint=hint, **error.params) from None
     return Answered(item, before.answers, entered=len(item.answers) > len(before.answers))

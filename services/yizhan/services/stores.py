@@ -28,8 +28,11 @@ from yizhan.producers.outbox import Outbox, OutboxOptions
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.errors import StoreError
+from yizhan.schemas.actions import Action
 from yizhan.schemas.charter import AdoptedCharters, Charter, RegisteredKey
+from yizhan.schemas.errors import NotFound
 from yizhan.schemas.header import Ref
+from yizhan.schemas.i18n import marked
 from yizhan.schemas.keys import SealingKey, SigningKey
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource, Signer, sealing_keys
@@ -133,6 +136,22 @@ def open_inbox(
             own_obligations=own_obligations or (lambda _inbox, _now: ()),
         )  # fmt: skip
         yield opened.enter_context(inbox)
+
+
+@contextlib.contextmanager
+def open_answers(home: Home, county: str) -> Iterator[Inbox]:
+    """Open a county's inbox to enter answers, without a key: ``inbox run`` sends them.
+
+    Raises:
+        NotFound: there is no inbox yet.
+        StoreError, WrongInbox: as ``Inbox``.
+    """
+    home.member(county)
+    if not inbox_path(home, county).exists():
+        hint = Action.to("inbox.run", county=county)
+        raise NotFound(marked("{county} 还没有收件箱"), county=home.member_name(county), hint=hint)
+    with Inbox(inbox_path(home, county), county, (), home.reader_of(county)) as inbox:
+        yield inbox
 
 
 def open_outbox(

@@ -33,7 +33,7 @@ from yizhan.schemas.payloads.common import Person
 from yizhan.schemas.payloads.letters import headline
 from yizhan.schemas.policy import Way
 from yizhan.services.home import Home
-from yizhan.services.inbox import answer_item, list_aside, list_items, show_item
+from yizhan.services.inbox import OfficerAnswer, answer_item, list_aside, list_items, show_item
 from yizhan.services.item_text import item_facts, way_words
 from yizhan.services.labels import STAGES, WAYS, stage_name
 from yizhan.services.processes import receiving_stopped
@@ -142,7 +142,7 @@ def ack(
     """Enter an officer's answer."""
     home = current_home()
     actor = acting("inbox ack", officer)
-    answered = answer_item(home, county, item_id, stage, note, actor, passphrases)
+    answered = answer_item(home, county, item_id, OfficerAnswer(stage, note), actor, passphrases)
     if as_json:
         print_json(item_json(answered.item) | {"entered": answered.entered})
         if answered.entered:
