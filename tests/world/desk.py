@@ -19,13 +19,13 @@ from yizhan.desk.app import make_app
 from yizhan.desk.desk import ACCOUNTS_FILE, Desk
 from yizhan.desk.live import Feed
 from yizhan.desk.routes import allowed
-from yizhan.desk.serving import Listening, serve
+from yizhan.desk.serving import Listening, listen, serve
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.process import StopSignal
 from yizhan.services.home import Home
 
 CHEAP = Passwords(Cost(memory_kib=64, iterations=1, lanes=1))
-PASSWORD = "correct-horse-battery"
+PASSWORD = "correct-horse-battery"  # noqa: S105 -- of made-up accounts
 NAMES: Mapping[Role, str] = {
     Role.DUTY: "周某", Role.LIAISON: "叶某", Role.ANALYST: "范某", Role.LEADER: "林某", Role.AUDITOR: "柳某",
     Role.SYSTEM: "季某", Role.SECURITY: "安某", Role.AUDIT: "申某",
@@ -115,20 +115,18 @@ def running_desk(station: Station, county: str = QINGYUAN) -> Iterator[DeskWorld
     path = home.county_folder(county) / ACCOUNTS_FILE
     with AccountStore(path, CHEAP) as accounts:
         world = DeskWorld(station, home, county, accounts, add_accounts(accounts))
-        hosts: list[str] = []
-        desk = Desk(home, county, accounts, Feed(home, county), hosts, allowed=allowed())
-        stop, listening = StopSignal(), threading.Event()
-
-        def ready(port: int) -> None:
-            hosts.append(f"127.0.0.1:{port}")
-            listening.set()
-
-        server = threading.Thread(target=serve, args=(make_app(desk), Listening(port=0), stop, ready), name="desk")
-        server.start()
-        try:
-            assert listening.wait(30), "the desk does not listen"
-            world.host = hosts[0]
-            yield world
-        finally:
-            stop.set()
-            server.join(30)
+        listening = Listening(port=0)
+        with contextlib.closing(listen(listening)) as listener:
+            origins = listening.origins(listener)
+            desk = Desk(home, county, accounts, Feed(home, county), origins, allowed=allowed())
+            stop, ready = StopSignal(), threading.Event()
+            serving = (make_app(desk), listener, listening, stop, ready.set)
+            server = threading.Thread(target=serve, args=serving, name="desk")
+            server.start()
+            try:
+                assert ready.wait(30), "the desk does not answer"
+                world.host = origins[0].partition("//")[2]
+                yield world
+            finally:
+                stop.set()
+                server.join(30)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -104,7 +104,7 @@ def _tags(item: Item) -> list[tuple[str, str]]:
     return found
 
 
-def _distance(raw: dict[str, Any]) -> str:
+def _distance(raw: Mapping[str, Any]) -> str:
     border = raw.get("border")
     metres = border.get("distance_m") if isinstance(border, dict) else None
     if not isinstance(metres, int | float):
@@ -112,7 +112,7 @@ def _distance(raw: dict[str, Any]) -> str:
     return _("{km} 公里").format(km=f"{metres / 1000:.1f}") if metres >= 1000 else _("{m} 米").format(m=round(metres))  # noqa: PLR2004 -- a kilometre
 
 
-def place_words(raw: dict[str, Any]) -> str:
+def place_words(raw: Mapping[str, Any]) -> str:
     """Return where it is, below the county."""
     place = raw.get("place")
     if not isinstance(place, dict):
@@ -120,7 +120,7 @@ def place_words(raw: dict[str, Any]) -> str:
     return "".join(str(place[name]) for name in ("township", "village", "spot") if isinstance(place.get(name), str))
 
 
-def position_of(raw: dict[str, Any]) -> tuple[float, float] | None:
+def position_of(raw: Mapping[str, Any]) -> tuple[float, float] | None:
     """Return (longitude, latitude) of where it is (WGS84); None without one."""
     place = raw.get("place")
     position = place.get("position") if isinstance(place, dict) else None
@@ -130,7 +130,7 @@ def position_of(raw: dict[str, Any]) -> tuple[float, float] | None:
     return None
 
 
-def _asks(raw: dict[str, Any]) -> str:
+def _asks(raw: Mapping[str, Any]) -> str:
     asked = raw.get("ask")
     return join_list(_(each) for each in asked if isinstance(each, str)) if isinstance(asked, list) else ""
 

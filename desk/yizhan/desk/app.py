@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -19,9 +19,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
 from yizhan.desk.accounts.model import Session
 from yizhan.desk.desk import LANGUAGE_COOKIE, Desk
+from yizhan.desk.guard import Entrance, Guard
 from yizhan.desk.rendering import STATIC
 from yizhan.desk.request import SIGN_IN, Ask, NotSignedIn, Page
 from yizhan.desk.routes import PAGES
@@ -40,7 +42,7 @@ class NotAllowed(ServiceError):
     """A page that is for other roles."""
 
 
-def make_app(desk: Desk) -> Starlette:
+def make_app(desk: Desk) -> ASGIApp:
     """Return the application; its lifespan runs the feed."""
 
     @contextlib.asynccontextmanager
@@ -52,7 +54,9 @@ def make_app(desk: Desk) -> Starlette:
     routes = [Route(page.path, partial(_handle, desk, page), methods=list(page.methods)) for page in PAGES]
     routes.append(Route("/", lambda _request: RedirectResponse(HOME_PAGE, 303)))
     static = Mount("/static", StaticFiles(directory=STATIC))
-    return Starlette(routes=[*routes, static], lifespan=lifespan)
+    streamed = tuple(page.path.partition("{")[0] for page in PAGES if page.stream and "GET" not in page.methods)
+    entrance = Entrance(frozenset(desk.origins), streamed=streamed)
+    return Guard(Starlette(routes=[*routes, static], lifespan=lifespan), entrance)
 
 
 async def _handle(desk: Desk, page: Page, request: Request) -> Response:
@@ -65,7 +69,7 @@ async def _handle(desk: Desk, page: Page, request: Request) -> Response:
         if refused is not None:
             return refused
         if page.stream:
-            return await page.endpoint(ask)  # type: ignore[misc] # a coroutine, by the rule of Page
+            return await cast("Awaitable[Response]", page.endpoint(ask))
         return await run_in_threadpool(_answer, page, ask)
 
 
@@ -86,7 +90,7 @@ def _refused(page: Page, ask: Ask, session: Session | None) -> Response | None:
 
 def _answer(page: Page, ask: Ask) -> Response:
     try:
-        return page.endpoint(ask)  # type: ignore[return-value] # no coroutine, by the rule of Page
+        return cast("Response", page.endpoint(ask))
     except NotSignedIn:
         return ask.see(SIGN_IN)
     except NotFound as error:

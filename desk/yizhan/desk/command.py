@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Final
 
@@ -14,9 +15,10 @@ from yizhan.desk.app import make_app
 from yizhan.desk.desk import ACCOUNTS_FILE, Desk
 from yizhan.desk.live import Feed
 from yizhan.desk.routes import allowed
-from yizhan.desk.serving import Listening, serve
+from yizhan.desk.serving import Listening, listen, serve
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, marked
+from yizhan.services.errors import ServiceError
 
 command: Final = Group("desk", help=marked("值班台：本县的网页，听报警、签收、拟写、看待办"))
 
@@ -55,23 +57,24 @@ def run(
     home = current_home()
     home.member(county)
     listening = Listening(host, port, _path(unix_socket), _path(cert), _path(key))
-    accounts = AccountStore(home.county_folder(county) / ACCOUNTS_FILE)
-    hosts = list(names)
-    desk = Desk(home, county, accounts, Feed(home, county), hosts, secure=listening.secure, allowed=allowed())
+    if listening.unix is not None and not names:
+        raise ServiceError(marked("经网关打开时，请用 --name 写明浏览器地址栏里的主机名"))
+    with (
+        contextlib.closing(listen(listening)) as listener,
+        AccountStore(home.county_folder(county) / ACCOUNTS_FILE) as accounts,
+        working(home.settings, home.settings.desk_metrics_port) as (stop, watchdog),
+    ):
+        origins = listening.origins(listener, names)
+        desk = Desk(home, county, accounts, Feed(home, county), origins, secure=listening.secure, allowed=allowed())
+        watchdog.stop()  # a request may take its time
 
-    def ready(port: int) -> None:
-        address = f"{'https' if listening.secure else 'http'}://{hosts[0] if hosts else f'{host}:{port}'}"
-        if not hosts:
-            hosts.extend({f"{host}:{port}", f"localhost:{port}"} if host == "127.0.0.1" else {f"{host}:{port}"})
-        if (token := accounts.accounts.first_link(utc_now())) is not None:
-            say(_("还没有账户。请安全管理员在 24 小时内打开这个链接，建立自己的账户；只能用一次："))
-            tell(f"{address}/link/{token}")
-        say(_("值班台已开：{address}；按 Ctrl-C 停下").format(address=address))
+        def ready() -> None:
+            if (token := accounts.accounts.first_link(utc_now())) is not None:
+                say(_("还没有账户。请安全管理员在 24 小时内打开这个链接，建立自己的账户；只能用一次："))
+                tell(f"{origins[0]}/link/{token}")
+            say(_("值班台已开：{address}；按 Ctrl-C 停下").format(address=origins[0]))
 
-    with working(home.settings, home.settings.desk_metrics_port) as (stop, watchdog):
-        watchdog.stop()  # a request may be slow; the server is single-threaded and answers or dies
-        serve(make_app(desk), listening, stop, ready)
-    accounts.close()
+        serve(make_app(desk), listener, listening, stop, ready)
 
 
 def _path(name: str | None) -> Path | None:

@@ -23,13 +23,13 @@ LANGUAGE_COOKIE: Final = "yz-lang"
 
 @dataclass(frozen=True)
 class Desk:
-    """One county's desk. ``hosts`` are what browsers may call it (``desk.example:8443``); ``secure``: they use TLS."""
+    """One county's desk. ``origins`` are how browsers reach it (``https://desk.example``); ``secure``: they use TLS."""
 
     home: Home
     county: str
     accounts: AccountStore
     feed: Feed
-    hosts: Sequence[str]
+    origins: Sequence[str]
     secure: bool = False
     allowed: Mapping[str, frozenset[Role]] = field(default_factory=dict)
     """Path of a page → the roles that may open it."""

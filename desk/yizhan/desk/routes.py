@@ -1,4 +1,4 @@
-"""Every route of the desk, and the roles that may open it: the one table that the guard, the tests and the documents read."""
+"""Every route of the desk, and the roles that may open it: one table for the server, the tests and the documents."""
 
 from __future__ import annotations
 

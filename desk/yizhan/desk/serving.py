@@ -6,7 +6,7 @@ import contextlib
 import ipaddress
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,24 +25,26 @@ class Unprotected(ServiceError):
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Where a desk listens: ``host`` and ``port``, or ``socket``; ``certificate`` and ``key`` are PEM files for TLS."""
+    """Where a desk listens: ``host`` and ``port``, or a Unix socket; ``certificate`` and ``key`` are PEM files."""
 
     host: str = "127.0.0.1"
     port: int = 8443
-    socket: Path | None = None
+    unix: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
 
     @property
     def secure(self) -> bool:
         """Whether browsers use TLS: here, or at the gateway in front of a Unix socket."""
-        return self.socket is not None or self.certificate is not None
+        return self.unix is not None or self.certificate is not None
 
-    @property
-    def address(self) -> str:
-        """The address as a browser writes it."""
+    def origins(self, listener: socket.socket, names: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return the origins that browsers use (RFC 6454), the first of which is shown: ``names``, else the address."""
         scheme = "https" if self.secure else "http"
-        return f"{scheme}://{self.host}:{self.port}"
+        if not names and self.unix is None:
+            port = listener.getsockname()[1]
+            names = [f"{self.host}:{port}", *([f"localhost:{port}"] if self.host == "127.0.0.1" else [])]
+        return tuple(f"{scheme}://{each}" for each in names)
 
     def check(self) -> None:
         """Refuse an address that others reach without TLS (``Unprotected``)."""
@@ -59,14 +61,10 @@ class Listening:
             raise Unprotected(sentence, host=self.host)
 
 
-def serve(app: ASGIApp, listening: Listening, stop: StopSignal, ready: Callable[[int], None]) -> None:
-    """Serve until ``stop``; ``ready`` is called with the port (0: a Unix socket) once requests are answered.
-
-    Raises:
-        Unprotected: as ``Listening.check``.
-        ServiceError: the address cannot be listened on.
-    """
-    listening.check()
+def serve(
+    app: ASGIApp, listener: socket.socket, listening: Listening, stop: StopSignal, ready: Callable[[], None]
+) -> None:
+    """Serve until ``stop``; ``ready`` is called once requests are answered."""
     config = uvicorn.Config(
         app,
         ssl_certfile=listening.certificate,
@@ -78,29 +76,34 @@ def serve(app: ASGIApp, listening: Listening, stop: StopSignal, ready: Callable[
         lifespan="on",
         timeout_graceful_shutdown=2,
     )
-    with contextlib.closing(_listen(listening)) as listener:
-        server = _Server(config)
-        port = 0 if listening.socket is not None else int(listener.getsockname()[1])
-        watcher = threading.Thread(target=_watch, args=(server, stop, lambda: ready(port)), name="stop", daemon=True)
-        watcher.start()
-        server.run(sockets=[listener])
-        stop.set()
-        watcher.join()
+    server = _Server(config)
+    watcher = threading.Thread(target=_watch, args=(server, stop, ready), name="stop", daemon=True)
+    watcher.start()
+    server.run(sockets=[listener])
+    stop.set()
+    watcher.join()
 
 
-def _listen(listening: Listening) -> socket.socket:
+def listen(listening: Listening) -> socket.socket:
+    """Return a socket that listens; the caller closes it.
+
+    Raises:
+        Unprotected: as ``Listening.check``.
+        ServiceError: the address cannot be listened on.
+    """
+    listening.check()
     try:
-        if listening.socket is None:
+        if listening.unix is None:
             listener = socket.create_server((listening.host, listening.port), reuse_port=False)
         else:
-            listening.socket.unlink(missing_ok=True)
+            listening.unix.unlink(missing_ok=True)
             listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            listener.bind(str(listening.socket))
-            listening.socket.chmod(0o660)  # the gateway's group
+            listener.bind(str(listening.unix))
+            listening.unix.chmod(0o660)  # the gateway's group
             listener.listen()
     except OSError as error:
         sentence = marked("听不了 {where}：{error}；请换一个地址，或停下占着它的程序")
-        where = listening.socket or f"{listening.host}:{listening.port}"
+        where = listening.unix or f"{listening.host}:{listening.port}"
         raise ServiceError(sentence, where=where, error=os_error(error)) from error
     return listener
 

@@ -23,7 +23,7 @@ _LOOK_AGAIN_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Pulse:
-    """How an inbox stands: its life, the number of its newest item, how many alarms ring, and which, the newest first."""
+    """How an inbox stands: its life, the number of its newest item, how many alarms ring, the newest."""
 
     life: str = ""
     last: int = 0

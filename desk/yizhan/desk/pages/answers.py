@@ -31,7 +31,7 @@ def acknowledge(ask: Ask) -> Response:
         return ask.page(
             "alarm_signed.html", card=alarm_card(desk.home, answered.item), end=alarm_end(desk.home, answered.item)
         )
-    return ask.see(ask.form.get("back") if ask.form.get("back", "").startswith("/inbox/") else "/duty")
+    return ask.see("/duty" if ask.form.get("back") == "/duty" else f"/inbox/{item_id}")
 
 
 PAGES = (Page("/inbox/{id}/answer", acknowledge, ANSWERERS, methods=("POST",)),)

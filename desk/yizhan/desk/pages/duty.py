@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import Response
 
@@ -88,7 +88,7 @@ def icon_of(type: str) -> str:
     return found or ("mail" if "notice" in type else "info")
 
 
-def _side(ask: Ask) -> dict[str, object]:
+def _side(ask: Ask) -> dict[str, Any]:
     desk, now = ask.desk, utc_now()
     due = [
         DueRow(time_left(each.due, now), each.overdue(now), each.due, obligation_name(desk.home, each))
