@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from yizhan.producers.draft_rows import DraftState, StoredDraft
 from yizhan.producers.draft_store import FILE, MIGRATIONS
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.store import open_store
-from yizhan.schemas.errors import FileRefused
+from yizhan.schemas.errors import FileRefused, YizhanError
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.actor import Actor
@@ -150,12 +150,13 @@ def test_what_was_composed_goes_once_a_request(home: Home, approving: Home) -> N
 def test_what_is_not_ready_is_not_queued(home: Home) -> None:
     """Unfinished, doubtful without a word, or without an officer: the draft stays as it was."""
     lacking, nowhere = begin(home, summary=None), begin(home, SHOUNING)
-    for call, error in (
+    cases: tuple[tuple[Callable[[], object], type[YizhanError]], ...] = (
         (lambda: queue_draft(home, SHOUNING, lacking, AUTHOR, 1), DraftUnfinished),
         (lambda: submit_for_review(home, SHOUNING, lacking, AUTHOR, 1), DraftUnfinished),
         (lambda: queue_draft(home, SHOUNING, nowhere, AUTHOR, 1), DraftHeld),
         (lambda: queue_draft(home, SHOUNING, nowhere, NOBODY, 1), ServiceError),
-    ):
+    )
+    for call, error in cases:
         with pytest.raises(error):
             call()
     assert [find_draft(home, SHOUNING, n).version for n in (lacking, nowhere)] == [1, 1]

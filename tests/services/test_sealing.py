@@ -107,7 +107,8 @@ def test_a_draft_that_cannot_be_sent_says_why_and_is_not_tried_again(home: Home,
         queue_draft(home, SHOUNING, n, AUTHOR, 1)
     with DraftSealer(home, outbox):
         until(lambda: result_of(home, SHOUNING, other))
-        found = until(lambda: (each := find_draft(home, SHOUNING, taken)).state is DraftState.REFUSED and each)
+        until(lambda: find_draft(home, SHOUNING, taken).state is DraftState.REFUSED)
+        found = find_draft(home, SHOUNING, taken)
         assert found.refused is not None
         assert (found.refused.code, "110-7" in str(found.refused)) == ("conflict", True)
         assert found.refused.hint is not None
@@ -131,9 +132,9 @@ def test_an_urgent_draft_does_not_wait_behind_others(home: Home) -> None:
         queue_draft(home, SHOUNING, n, AUTHOR, find_draft(home, SHOUNING, n).version)
     order = []
     with open_drafts(home, SHOUNING) as store:
-        while (found := store.next_queued()) is not None:
-            order.append(found.n)
-            store.move(found, replace(found, state=DraftState.WRITING), datetime.now(UTC))
+        while (first := store.next_queued()) is not None:
+            order.append(first.n)
+            store.move(first, replace(first, state=DraftState.WRITING), datetime.now(UTC))
     assert order == [urgent, plain, slow]
 
 

@@ -117,7 +117,7 @@ def _refusal(text: str | None) -> Refusal | None:
         return None
     found = strictjson.loads(text.encode())
     hint = found.get("hint")
-    action = None if hint is None else Action.to(hint["kind"], **hint["params"])
+    action = None if hint is None else Action(hint["kind"], hint["params"])
     return Refusal(found["code"], found["message"], found["params"], action)
 
 
