@@ -138,9 +138,10 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "doubts": ("doubt_sentences", "goes_unasked", "sender_of"),
     "drafts": (
         "begin_draft", "check_draft", "drop_draft", "find_draft", "form_context", "judge_draft", "list_drafts",
-        "member_names", "missing_fields", "open_form", "send_draft",
+        "member_names", "missing_fields", "open_form", "send_draft", "send_queued",
     ),
     "envelopes": ("is_envelope", "judge_envelope", "seal_envelope", "unverified_attributes"),
+    "errors": ("draft_changed",),
     "files": ("already_there", "write_again", "write_new"),
     "hotspots": ("read_hotspots", "send_hotspots"),
     "inbox": ("list_aside",),
@@ -159,7 +160,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
         "accepted_lines", "files_waiting_line", "foreign_reply_sentence", "sending_lines", "station_words",
         "waiting_line",
     ),
-    "form_text": ("draft_rows", "fault_sentence", "missing_sentence", "note_lines", "summary_of"),
+    "form_text": ("draft_note", "draft_rows", "fault_sentence", "missing_sentence", "note_lines", "summary_of"),
     "item_text": ("is_pressing", "route_reason"),
     "matter_text": ("role_name",),
     "obligation_text": (
@@ -186,14 +187,21 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "status": ("home_status",),
     "status.HomeStatus": ("add", "part"),
     "quarters": ("figures_bytes", "partner_of"),
+    "queue": (
+        "queue_content", "queue_draft", "queued", "result_of", "return_draft", "save_draft", "submit_for_review",
+        "take_back",
+    ),
     "retention": ("destroy_content", "list_due"),
     "sample": ("make_sample",),
     "sample_files": ("write_samples",),
+    "sealing": ("seal_draft",),
+    "sealing.DraftSealer": ("work",),
     "sending": ("open_sender",),
     "watching.Pulse": ("beats",),
     "watching.Outage": ("look",),
     "watching.ProcessWatch": ("look", "work"),
     "tables": ("check_free", "import_table", "read_table", "write_rejects", "write_template"),
-    "stores": ("drafts_path", "inbox_path", "open_drafts", "outbox_path", "read_drafts"),
+    "stores": ("drafts_path", "inbox_path", "open_drafts", "outbox_path", "queue_wakeup", "read_drafts"),
+    "uploads": ("delete_upload", "delete_uploads", "list_uploads", "sweep_uploads", "upload_paths", "upload_piece"),
 }  # fmt: skip
 """Module or class → what returns no content of a partner. Functions that need no more than a county are called."""
