@@ -41,7 +41,8 @@ from yizhan.schemas.quarters import Quarter
 from yizhan.services.actor import Actor
 from yizhan.services.attachments import attach_files
 from yizhan.services.audit import AuditSources, explain_event
-from yizhan.services.bulletins import BulletinKey, BulletinTarget, check_bulletin, figures_for_text, make_bulletin
+from yizhan.services.bulletin_reading import BulletinKey
+from yizhan.services.bulletins import BulletinTarget, check_bulletin, figures_for_text, make_bulletin
 from yizhan.services.cap import event_as_cap
 from yizhan.services.digests import show_quarter
 from yizhan.services.envelopes import open_envelope

@@ -28,15 +28,14 @@ from yizhan.cli.screen import progress
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
+from yizhan.services.bulletin_reading import BulletinKey, text_path
 from yizhan.services.bulletins import (
     BulletinCheck,
     BulletinFiles,
-    BulletinKey,
     BulletinTarget,
     check_bulletin,
     figures_for_text,
     make_bulletin,
-    text_path,
     write_text,
 )
 from yizhan.services.home import Home
