@@ -42,7 +42,8 @@ def _packed(package: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         command = ["npm", "pack", package, "--json"]
         answer = subprocess.run(command, check=True, capture_output=True, cwd=folder)
-        return (Path(folder) / json.loads(answer.stdout)[0]["filename"]).read_bytes()
+        name: str = json.loads(answer.stdout)[0]["filename"]
+        return (Path(folder) / name).read_bytes()
 
 
 def _check(library: dict[str, Any], data: bytes) -> None:

@@ -69,6 +69,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "audit": marked("审计：不信任何人，只凭章程核验账本"),
     "schema": marked("输出 JSON Schema，供对接单位使用"),
     "sample": marked("示例联盟：在一台机器上试用"),
+    "desk": marked("值班台：本县的网页，听报警、签收、拟写、看待办"),
     "demo": marked("演示：真的 Kafka、真的密钥、真的驿站，演一遍边界上的一天"),
 }
 """Every command, in the order of the help page, and the first sentence of its own help (tested)."""
@@ -80,6 +81,7 @@ _ELSEWHERE: Final = {
     "link": "cli.commands.story:link",
     "cap": "cli.commands.cap:cap",
     "open": "cli.commands.unseal:command",
+    "desk": "desk.command:command",
     "demo": "demo.command:command",
 }
 """Commands that are not ``command`` in the module of their name under ``cli.commands``."""

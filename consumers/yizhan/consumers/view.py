@@ -163,6 +163,16 @@ class InboxView(OwnedStore):
             rows = conn.execute("SELECT id FROM items WHERE state = 'ringing' ORDER BY seq DESC LIMIT ?", (limit,))
             return int(count), tuple(row["id"] for row in rows)
 
+    def data_version(self) -> int:
+        """Return a number that is another one once another connection has committed (``PRAGMA data_version``)."""
+        with self._reading() as conn:
+            return int(conn.execute("PRAGMA data_version").fetchone()[0])
+
+    def last_number(self) -> int:
+        """Return the number of the newest item; 0 before the first."""
+        with self._reading() as conn:
+            return int(conn.execute("SELECT coalesce(max(seq), 0) FROM items").fetchone()[0])
+
     def aside(self) -> tuple[Aside, ...]:
         """List what was kept aside, each with its reason."""
         with self._reading() as conn:

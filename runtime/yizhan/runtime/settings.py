@@ -88,6 +88,8 @@ class Settings(BaseSettings):
     """Default off. Taken by another process: the ledger does not start."""
     cosigner_metrics_port: Port | None = None
     """Default off. Taken by another process: the cosigner does not start."""
+    desk_metrics_port: Port | None = None
+    """Default off. Taken by another process: the desk does not start."""
 
     # -- every long-running process --
     watchdog_seconds: Seconds = 60.0

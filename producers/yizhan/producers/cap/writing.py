@@ -26,12 +26,11 @@ from yizhan.producers.cap.xml import NAMESPACE, CapInvalid, add, add_pairs, chec
 from yizhan.schemas.header import Header
 from yizhan.schemas.i18n import SOURCE_LANGUAGE, _, catalogue, marked
 from yizhan.schemas.payloads import TYPES, ReadPayload, lines
-from yizhan.schemas.payloads.letters import STAGES, STATUS_MARKS
+from yizhan.schemas.payloads.letters import GRADES, STAGES, STATUS_MARKS
 from yizhan.schemas.payloads.table import FOREST_FIRE, HOTSPOT, NATURAL_DISASTER
 
 WRITABLE: Final = (FOREST_FIRE, HOTSPOT, NATURAL_DISASTER)
 LANGUAGES: Final = {SOURCE_LANGUAGE: "zh-CN", "en": "en-US"}
-_GRADES: Final = {1: marked("特别重大"), 2: marked("重大"), 3: marked("较大"), 4: marked("一般")}
 _HEADLINE: Final = 160
 """Longest headline that every system shows, in characters (3.2.2)."""
 _NOT_IN_ENGLISH: Final = (
@@ -167,7 +166,7 @@ def _info(root: etree._Element, event: _Event, language: str, parameters: Sequen
     add(info, "onset", cap_time(onset) if onset else None)
     add(info, "expires", cap_time(header.expires) if header.expires else None)
     add(info, "senderName", county)
-    parts = [STAGES.get(header.stage or "", ""), _GRADES.get(header.grade or 0, "")]
+    parts = [STAGES.get(header.stage or "", ""), GRADES.get(header.grade or 0, "")]
     qualifiers = (", " if english else "，").join(translated(each) for each in parts if each)
     headline = f"{county} {called}" if english else f"{county}{called}"
     headline += (f" ({qualifiers})" if english else f"（{qualifiers}）") if qualifiers else ""

@@ -16,6 +16,7 @@ from yizhan.schemas.i18n import _, marked, with_note
 from yizhan.schemas.payloads.table import SYSTEM_TYPES
 
 PRIORITIES: Final = {"flash": marked("特急"), "urgent": marked("加急"), "routine": marked("平急")}
+GRADES: Final = {1: marked("特别重大"), 2: marked("重大"), 3: marked("较大"), 4: marked("一般")}
 STAGES: Final = {"first": marked("首报"), "update": marked("续报"), "final": marked("终报")}
 STATUS_MARKS: Final = {"Exercise": marked("【演练】"), "Test": marked("【测试】")}
 CERTAINTIES: Final = {

@@ -1,0 +1,111 @@
+"""The ASGI application of a desk: routes, sessions, and what becomes of errors.
+
+Rule 1: default deny: a route that names no role and is not public cannot be opened by anybody.
+Rule 2: an error is a page that says what was expected, what came and what to do; a traceback is for the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable
+from functools import partial
+from typing import Final, cast
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from yizhan.desk.accounts.model import Session
+from yizhan.desk.desk import LANGUAGE_COOKIE, Desk
+from yizhan.desk.guard import Entrance, Guard
+from yizhan.desk.rendering import STATIC
+from yizhan.desk.request import SIGN_IN, Ask, NotSignedIn, Page
+from yizhan.desk.routes import PAGES
+from yizhan.runtime.clock import utc_now
+from yizhan.schemas.errors import NotFound, YizhanError
+from yizhan.schemas.i18n import SOURCE_LANGUAGE, known_language, marked, speaking
+from yizhan.services.errors import Conflict, ServiceError
+from yizhan.services.labels import error_sentence
+
+HOME_PAGE: Final = "/duty"
+
+log = logging.getLogger(__name__)
+
+
+class NotAllowed(ServiceError):
+    """A page that is for other roles."""
+
+
+def make_app(desk: Desk) -> ASGIApp:
+    """Return the application; its lifespan runs the feed."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        desk.feed.start(asyncio.get_running_loop())
+        yield
+        desk.feed.close()
+
+    routes = [Route(page.path, partial(_handle, desk, page), methods=list(page.methods)) for page in PAGES]
+    routes.append(Route("/", lambda _request: RedirectResponse(HOME_PAGE, 303)))
+    static = Mount("/static", StaticFiles(directory=STATIC))
+    streamed = tuple(page.path.partition("{")[0] for page in PAGES if page.stream and "GET" not in page.methods)
+    entrance = Entrance(frozenset(desk.origins), streamed=streamed)
+    return Guard(Starlette(routes=[*routes, static], lifespan=lifespan), entrance)
+
+
+async def _handle(desk: Desk, page: Page, request: Request) -> Response:
+    body = b"" if page.stream or request.method in {"GET", "HEAD"} else await request.body()
+    language = known_language(request.cookies.get(LANGUAGE_COOKIE, "")) or SOURCE_LANGUAGE
+    with speaking(language):  # a thread has a copy of this context
+        found = await run_in_threadpool(_session, desk, request)
+        ask = Ask(desk, request, found, body)
+        refused = await run_in_threadpool(_refused, page, ask, found)
+        if refused is not None:
+            return refused
+        if page.stream:
+            return await cast("Awaitable[Response]", page.endpoint(ask))
+        return await run_in_threadpool(_answer, page, ask)
+
+
+def _session(desk: Desk, request: Request) -> Session | None:
+    return desk.accounts.session(desk.session_cookie(request), utc_now())
+
+
+def _refused(page: Page, ask: Ask, session: Session | None) -> Response | None:
+    """Return why somebody may not open a page; None where he may."""
+    if page.public:
+        return None
+    if session is None or (session.locked and not page.locked):
+        return ask.see(SIGN_IN if session is None else "/locked")
+    if not session.account.roles & page.roles:
+        return _error(ask, NotAllowed(marked("您的角色不能打开这一页")), 403)
+    return None
+
+
+def _answer(page: Page, ask: Ask) -> Response:
+    try:
+        return cast("Response", page.endpoint(ask))
+    except NotSignedIn:
+        return ask.see(SIGN_IN)
+    except NotFound as error:
+        return _error(ask, error, 404)
+    except Conflict as error:
+        return _error(ask, error, 409)
+    except YizhanError as error:
+        return _error(ask, error, 400)
+    except Exception as error:
+        log.exception("%s %s", ask.request.method, ask.current)
+        return _error(ask, error, 500)
+
+
+def _error(ask: Ask, error: Exception, status: int) -> Response:
+    sentence = error_sentence(error) if isinstance(error, YizhanError) else ""
+    hint = error.hint if isinstance(error, YizhanError) else None
+    template = "error_part.html" if ask.wants_fragment else "error.html"
+    return ask.page(template, status, sentence=sentence, hint=hint, code=status)

@@ -1,0 +1,81 @@
+"""``yizhan desk``: a county's web pages."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Final
+
+from yizhan.cli.click_options import Group, Whole, county_option, option
+from yizhan.cli.context import current_home
+from yizhan.cli.longrun import working
+from yizhan.cli.output import say, tell
+from yizhan.desk.accounts.store import AccountStore
+from yizhan.desk.app import make_app
+from yizhan.desk.desk import ACCOUNTS_FILE, Desk
+from yizhan.desk.live import Feed
+from yizhan.desk.routes import allowed
+from yizhan.desk.serving import Listening, listen, serve
+from yizhan.runtime.clock import utc_now
+from yizhan.schemas.i18n import _, marked
+from yizhan.services.errors import ServiceError
+
+command: Final = Group("desk", help=marked("值班台：本县的网页，听报警、签收、拟写、看待办"))
+
+
+@command.command(
+    "run",
+    help=marked(
+        "开值班台，直到叫停；与本县的 inbox run、outbox run 并行。\n\n"
+        "只听本机，不用 TLS；要让别的机器打开，请给证书和私钥（--cert、--key），或用 --socket 放在网关后面。"
+        "第一次运行时给出一个链接，安全管理员用它建立自己的账户。"
+    ),
+)
+@county_option()
+@option("--host", default="127.0.0.1", show_default=True, help=marked("听哪个地址"))
+@option("--port", type=Whole(0, 65535), default=8443, show_default=True, help=marked("听哪个端口；0 由系统选"))
+@option("--socket", "unix_socket", metavar="PATH", help=marked("听这个 Unix 套接字，由网关转来；不听端口"))
+@option("--cert", metavar="FILE", help=marked("TLS 证书（PEM）"))
+@option("--key", metavar="FILE", help=marked("TLS 私钥（PEM）"))
+@option(
+    "--name",
+    "names",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help=marked("浏览器地址栏里的主机名；可多次；默认是听的地址"),
+)
+def run(
+    county: str,
+    host: str,
+    port: int,
+    unix_socket: str | None,
+    cert: str | None,
+    key: str | None,
+    names: tuple[str, ...],
+) -> None:
+    """Serve the pages."""
+    home = current_home()
+    home.member(county)
+    listening = Listening(host, port, _path(unix_socket), _path(cert), _path(key))
+    if listening.unix is not None and not names:
+        raise ServiceError(marked("经网关打开时，请用 --name 写明浏览器地址栏里的主机名"))
+    with (
+        contextlib.closing(listen(listening)) as listener,
+        AccountStore(home.county_folder(county) / ACCOUNTS_FILE) as accounts,
+        working(home.settings, home.settings.desk_metrics_port) as (stop, watchdog),
+    ):
+        origins = listening.origins(listener, names)
+        desk = Desk(home, county, accounts, Feed(home, county), origins, secure=listening.secure, allowed=allowed())
+        watchdog.stop()  # a request may take its time
+
+        def ready() -> None:
+            if (token := accounts.accounts.first_link(utc_now())) is not None:
+                say(_("还没有账户。请安全管理员在 24 小时内打开这个链接，建立自己的账户；只能用一次："))
+                tell(f"{origins[0]}/link/{token}")
+            say(_("值班台已开：{address}；按 Ctrl-C 停下").format(address=origins[0]))
+
+        serve(make_app(desk), listener, listening, stop, ready)
+
+
+def _path(name: str | None) -> Path | None:
+    return None if name is None else Path(name)

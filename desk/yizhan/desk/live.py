@@ -1,0 +1,104 @@
+"""The live feed: what rings, told to every page within milliseconds, from the database and never from a buffer.
+
+One thread watches the inbox. Each page's stream (Server-Sent Events, WHATWG HTML 9.2) then says
+
+    state   which alarms ring, those that are new to this stream with their cards, and what became of those that went
+    beat    every 3 seconds: the server's time, how many ring, the age of the progress of ``inbox run``
+    end     the session is over, or the database is another one: the page is loaded anew
+
+Rule 1: a stream that begins is told everything that rings: nothing is missing after a sleep, and an id is shown once.
+Rule 2: content goes out after it stands in the access log; a session that is locked is told kind, county and age.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+from yizhan.services.home import Home
+from yizhan.services.live import InboxWatch, Pulse
+from yizhan.services.processes import home_processes, is_running
+
+POLL_SECONDS: Final = 0.02
+BEAT_SECONDS: Final = 3.0
+
+log = logging.getLogger(__name__)
+
+
+class Feed:
+    """Watches an inbox in a thread, and wakes the streams when it changes."""
+
+    def __init__(self, home: Home, county: str) -> None:
+        """Name the inbox; entering it starts the thread."""
+        self._home, self._county = home, county
+        self.pulse = Pulse()
+        self.trouble: str | None = None
+        """Why the inbox cannot be read now."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: set[asyncio.Event] = set()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="feed", daemon=True)
+
+    def start(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin to watch; streams of ``loop`` are woken."""
+        self._loop = loop
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the thread, and let every stream end."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=5)
+        for event in tuple(self._waiting):
+            event.set()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the desk is ending."""
+        return self._stop.is_set()
+
+    def receiver_age(self) -> float | None:
+        """Return how long ago ``inbox run`` last made progress, in seconds; None if it never ran."""
+        for each in home_processes(self._home):
+            if each.county == self._county and each.name.startswith("inbox") and is_running(each):
+                return 0.0
+        return None
+
+    @contextlib.contextmanager
+    def waking(self) -> Iterator[asyncio.Event]:
+        """Yield an event that is set at each change while the block runs."""
+        event = asyncio.Event()
+        self._waiting.add(event)
+        try:
+            yield event
+        finally:
+            self._waiting.discard(event)
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with InboxWatch(self._home, self._county) as watch:
+                    self._follow(watch)
+            except Exception as error:
+                log.exception("the inbox cannot be watched now; it is tried again")
+                self.trouble = str(error)
+                self._wake()
+                self._stop.wait(1.0)
+
+    def _follow(self, watch: InboxWatch) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            if watch.changed():
+                self.pulse, self.trouble = watch.pulse(), None
+                self._wake()
+
+    def _wake(self) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._wake_all)
+
+    def _wake_all(self) -> None:
+        for event in self._waiting:
+            event.set()

@@ -1,0 +1,132 @@
+"""A desk on a port of this machine, in a thread of the test, with an account for each role, and a browser's cookies."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from tests.world.simulator import QINGYUAN
+from tests.world.station import Station
+from yizhan.desk.accounts.authority import Operator
+from yizhan.desk.accounts.credentials import Cost, Passwords, code_at
+from yizhan.desk.accounts.model import Role
+from yizhan.desk.accounts.store import AccountStore
+from yizhan.desk.app import make_app
+from yizhan.desk.desk import ACCOUNTS_FILE, Desk
+from yizhan.desk.live import Feed
+from yizhan.desk.routes import allowed
+from yizhan.desk.serving import Listening, listen, serve
+from yizhan.runtime.clock import utc_now
+from yizhan.runtime.process import StopSignal
+from yizhan.services.home import Home
+
+CHEAP = Passwords(Cost(memory_kib=64, iterations=1, lanes=1))
+PASSWORD = "correct-horse-battery"  # noqa: S105 -- of made-up accounts
+NAMES: Mapping[Role, str] = {
+    Role.DUTY: "周某", Role.LIAISON: "叶某", Role.ANALYST: "范某", Role.LEADER: "林某", Role.AUDITOR: "柳某",
+    Role.SYSTEM: "季某", Role.SECURITY: "安某", Role.AUDIT: "申某",
+}  # fmt: skip
+
+
+@dataclass
+class Answer:
+    """What a server answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+@dataclass
+class Browser:
+    """Requests of somebody who is signed in; ``cookie`` empty: of nobody."""
+
+    host: str
+    cookie: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """Ask for a page."""
+        return self._ask("GET", path, None, headers)
+
+    def post(self, path: str, /, _fields: Mapping[str, object] | None = None, **headers: str) -> Answer:
+        """Send a form, as a page of this desk does."""
+        given = {"Origin": f"http://{self.host}", "Content-Type": "application/x-www-form-urlencoded", **headers}
+        return self._ask("POST", path, urlencode(_fields or {}, doseq=True).encode(), given)
+
+    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        cookies = {"Cookie": f"yz={self.cookie}"} if self.cookie else {}
+        connection = http.client.HTTPConnection(self.host, timeout=30)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, {**cookies, **self.headers, **headers})
+            answer = connection.getresponse()
+            return Answer(answer.status, dict(answer.getheaders()), answer.read().decode())
+
+
+@dataclass
+class DeskWorld:
+    """A county's desk that runs, with an account for each role."""
+
+    station: Station
+    home: Home
+    county: str
+    accounts: AccountStore
+    codes: dict[Role, list[str]]
+    host: str = ""
+
+    @property
+    def address(self) -> str:
+        """The address of the desk."""
+        return f"http://{self.host}"
+
+    def cookie(self, role: Role) -> str:
+        """Sign in somebody of a role; return the cookie."""
+        return self.accounts.sign_in(badge_of(role), PASSWORD, self.codes[role].pop(), utc_now())
+
+    def browser(self, role: Role | None = None) -> Browser:
+        """Return a browser in which somebody of a role is signed in; None: nobody is."""
+        return Browser(self.host, "" if role is None else self.cookie(role))
+
+
+def badge_of(role: Role) -> str:
+    """Return the badge of the account of a role."""
+    return f"3319{list(Role).index(role):02}"
+
+
+def add_accounts(accounts: AccountStore) -> dict[Role, list[str]]:
+    """Make an account of each role, as the security administrator and the officers would; return their codes."""
+    codes = {}
+    for role in Role:
+        now = utc_now()
+        token = accounts.accounts.add(badge_of(role), NAMES[role], [role], Operator("test"), now)
+        code = code_at(accounts.link(token, now).secret, now)
+        codes[role] = accounts.use_link(token, PASSWORD, code, now, badge="", name="")
+    return codes
+
+
+@contextlib.contextmanager
+def running_desk(station: Station, county: str = QINGYUAN) -> Iterator[DeskWorld]:
+    """Run a county's desk while the block runs."""
+    home = Home(station.app.path)
+    path = home.county_folder(county) / ACCOUNTS_FILE
+    with AccountStore(path, CHEAP) as accounts:
+        world = DeskWorld(station, home, county, accounts, add_accounts(accounts))
+        listening = Listening(port=0)
+        with contextlib.closing(listen(listening)) as listener:
+            origins = listening.origins(listener)
+            desk = Desk(home, county, accounts, Feed(home, county), origins, allowed=allowed())
+            stop, ready = StopSignal(), threading.Event()
+            serving = (make_app(desk), listener, listening, stop, ready.set)
+            server = threading.Thread(target=serve, args=serving, name="desk")
+            server.start()
+            try:
+                assert ready.wait(30), "the desk does not answer"
+                world.host = origins[0].partition("//")[2]
+                yield world
+            finally:
+                stop.set()
+                server.join(30)
