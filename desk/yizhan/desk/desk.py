@@ -18,7 +18,6 @@ from yizhan.services.home import Home
 
 ACCOUNTS_FILE: Final = "desk.sqlite3"
 COOKIE: Final = "yz"
-LANGUAGE_COOKIE: Final = "yz-lang"
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,8 @@ class Desk:
     feed: Feed
     origins: Sequence[str]
     secure: bool = False
+    certificate_headers: tuple[str, str] | None = None
+    """Names of the headers in which the gateway hands over a certificate's issuer and serial number."""
     allowed: Mapping[str, frozenset[Role]] = field(default_factory=dict)
     """Path of a page → the roles that may open it."""
 

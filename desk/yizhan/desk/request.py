@@ -125,7 +125,8 @@ Endpoint = Callable[[Ask], Response] | Callable[[Ask], Awaitable[Response]]
 class Page:
     """One route: ``roles`` may open it; ``public`` everybody; ``locked`` also a session that is locked.
 
-    ``stream``: a coroutine that reads the body itself, or answers without end.
+    ``stream``: a coroutine that reads the body itself, or answers without end. ``unattended``: a page asks for it by
+    itself, so it extends no session; so does no stream.
     """
 
     path: str
@@ -135,3 +136,4 @@ class Page:
     public: bool = False
     locked: bool = False
     stream: bool = False
+    unattended: bool = False

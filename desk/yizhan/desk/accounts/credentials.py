@@ -114,7 +114,7 @@ def _normal(password: str) -> bytes:
 
 
 def check_password(password: str, badge: str, name: str, *, field: str = "password") -> None:
-    """Raise ``AccountError`` (of a field) if a new password is too easy to guess. Nothing is demanded of its kinds of characters."""
+    """Raise ``AccountError`` if a new password is too easy to guess; of its kinds of characters nothing is demanded."""
     plain = unicodedata.normalize("NFKC", password).casefold()
     if len(plain) < SHORTEST:
         raise AccountError(

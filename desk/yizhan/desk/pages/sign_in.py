@@ -54,8 +54,12 @@ def sign_in_by_certificate(ask: Ask) -> Response:
     cookie = found and ask.desk.accounts.sign_in_by_certificate(*found, utc_now(), instead_of=before)
     if cookie:
         return _let_in(ask, cookie)
-    said = marked("这张证书没有对应的账户；请安全管理员登记") if found else marked("没有收到证书；请插好 UKey，从网关的地址打开")
-    return _door(ask, "sign_in.html", AccountError(said, field="certificate"))
+    said = (
+        marked("这张证书没有对应的账户；请安全管理员登记")
+        if found
+        else marked("没有收到证书；请插好证书介质，从网关的地址打开")
+    )
+    return _door(ask, "sign_in.html", AccountError(said), back=SIGN_IN)
 
 
 def locked_page(ask: Ask) -> Response:
@@ -149,11 +153,11 @@ def admit_screen(ask: Ask) -> Response:
     """Give a screen on the wall its cookie."""
     token = ask.path["token"]
     if ask.desk.accounts.devices.find(token) is None:
-        return _door(ask, "link.html", LinkInvalid(marked("这块屏的链接已作废或写错了；请安全管理员重新登记")), link=None)
+        return _door(
+            ask, "link.html", LinkInvalid(marked("这块屏的链接已作废或写错了；请安全管理员重新登记")), link=None
+        )
     answer = ask.see("/duty/wall")
-    answer.set_cookie(
-        SCREEN_COOKIE, token, _HUNDREDS_OF_DAYS, secure=ask.desk.secure, httponly=True, samesite="strict"
-    )
+    answer.set_cookie(SCREEN_COOKIE, token, _HUNDREDS_OF_DAYS, secure=ask.desk.secure, httponly=True, samesite="strict")
     return answer
 
 
