@@ -11,7 +11,7 @@ from tests.cli.test_new import drafted
 from tests.world.command import Run
 from tests.world.simulator import SHOUNING
 from yizhan.cli.passphrase import TerminalPassphrase
-from yizhan.producers.draft_store import draft_reference
+from yizhan.producers.draft_rows import draft_reference
 from yizhan.producers.drafts import parse_draft
 from yizhan.producers.file_sealing import attach
 from yizhan.services.home import Home

@@ -20,7 +20,8 @@ from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import Station, publish
 from yizhan.cli.commands import draft
 from yizhan.cli.passphrase import TerminalPassphrase
-from yizhan.producers.draft_store import DraftStore, draft_reference
+from yizhan.producers.draft_rows import draft_reference
+from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.drafts import parse_draft
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.header import Header

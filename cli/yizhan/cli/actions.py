@@ -44,6 +44,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "draft.list": "draft list --county {county}",
     "draft.new": "new {type} --county {county} --reply-to {reply_to} --updates {updates}",
     "draft.send": "draft send {n} --county {county} --yes",
+    "draft.show": "draft show {n} --county {county}",
     "draft.withdraw": "new {type} --county {county} --withdraws {id}",
     "due.list": "due --county {county}",
     "envelope.open_elsewhere": "open … --home …",

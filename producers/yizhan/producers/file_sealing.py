@@ -101,12 +101,17 @@ def _size_of(stream: BinaryIO, name: str) -> int:
     status = os.fstat(stream.fileno())
     if not stat.S_ISREG(status.st_mode):
         raise FileRefused("type", marked("{name}：应是一个普通文件，请给出文件的路径"), name=name)
-    if not 1 <= status.st_size <= MAX_FILE_BYTES:
+    check_size(name, status.st_size)
+    return status.st_size
+
+
+def check_size(name: str, size: int) -> None:
+    """Raise ``FileRefused`` where a file of so many bytes may not be sent."""
+    if not 1 <= size <= MAX_FILE_BYTES:
         sentence = marked(
             "{name}：附件应为 1 至 {most} 字节，得到 {got} 字节；更大的请另行移交，并写明存放处（kept_at）"
         )
-        raise FileRefused("size", sentence, name=name, most=MAX_FILE_BYTES, got=status.st_size)
-    return status.st_size
+        raise FileRefused("size", sentence, name=name, most=MAX_FILE_BYTES, got=size)
 
 
 def _sealed(

@@ -107,6 +107,11 @@ class Settings(BaseSettings):
     Wrong: positions are compared with other borders, or the command stops and names the file.
     """
 
+    desk_requires_approval: bool = False
+    """Default false: what an officer writes at the web desk goes when he sends it. True: it goes when another officer
+    has approved it (签发); letters and answers go at once all the same.
+    """
+
     # -- a county's outbox --
     outbox_poll_seconds: Seconds = 1.0
     """Default 1: how often the outbox is read without a wakeup. Too long: an alarm waits if the

@@ -14,9 +14,11 @@ from typing import Any, Final
 
 from yizhan.producers import forms, proposals
 from yizhan.producers.doubts import Judgement, judge
-from yizhan.producers.draft_store import DraftStore, StoredDraft, draft_reference, no_such_draft
+from yizhan.producers.draft_rows import EDITABLE, StoredDraft, draft_reference
+from yizhan.producers.draft_store import DraftStore, no_such_draft
 from yizhan.producers.drafts import Draft, DraftInvalid, parse_draft
 from yizhan.producers.numbering import Accepted
+from yizhan.producers.outbox import Outbox
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import OutboxQuery
 from yizhan.runtime.clock import utc_now
@@ -28,7 +30,7 @@ from yizhan.schemas.not_found import not_received, not_sent
 from yizhan.schemas.timestamps import instant
 from yizhan.services.attachments import attach_files
 from yizhan.services.doubts import goes_unasked, sender_of
-from yizhan.services.errors import Conflict, ServiceError
+from yizhan.services.errors import Conflict, ServiceError, draft_changed
 from yizhan.services.form_questions import FormContext
 from yizhan.services.form_words import in_form_words, questions_of
 from yizhan.services.forms import Form
@@ -38,6 +40,7 @@ from yizhan.services.labels import type_name
 from yizhan.services.outlines import home_outlines
 from yizhan.services.progress import SILENT, Progress
 from yizhan.services.stores import open_drafts, open_outbox, read_drafts, read_inbox, read_outbox
+from yizhan.services.uploads import delete_uploads, upload_paths
 
 MOST_EARLIER: Final = 9
 """How many earlier events are offered to go on with."""
@@ -143,9 +146,11 @@ def begin_draft(home: Home, county: str, request: NewDraft) -> int:
 
 
 def drop_draft(home: Home, county: str, n: int) -> None:
-    """Drop a draft; it cannot be had back."""
+    """Drop a draft with its files; it cannot be had back (``Conflict`` while it is being sent)."""
     with open_drafts(home, county) as store:
-        store.drop(n)
+        if not store.drop(n):
+            raise Conflict(marked("草稿 {n} 正在发出，不能丢弃"), n=n)
+    delete_uploads(home, county, n)
 
 
 @contextlib.contextmanager
@@ -154,10 +159,14 @@ def open_form(home: Home, county: str, n: int) -> Iterator[Form]:
 
     Raises:
         NotFound: there is none of that number.
+        Conflict: it is in review or queued.
         DraftWasSent: as ``send_draft``.
     """
     with open_drafts(home, county) as store:
         found = store.get(n)
+        if found.state not in EDITABLE:
+            sentence = marked("草稿 {n} 已送审或已提交发送，退回或收回之后才能改")
+            raise Conflict(sentence, n=n, hint=Action.to("draft.show", n=n, county=county))
         with read_outbox(home, county) as outbox:
             _require_unsent(outbox, store, found)
         yield Form(form_context(home, county, store, found.type), store, n)
@@ -307,30 +316,56 @@ def send_draft(
     Raises:
         DraftHeld: nobody was asked about a doubt that keeps it back.
         DraftInvalid, NotPublishable, NotFound, FileRefused, StoreError: nothing was sent, the draft is still there.
-        Conflict: another event was sent under its reference; nothing was sent, the draft is still there.
+        Conflict: another event was sent under its reference, or the draft was changed meanwhile; nothing was sent,
+            the draft is still there.
         DraftWasSent: it went before, in a run that was cut off; the draft is forgotten.
     """
     found = find_draft(home, county, n)
     judged = judge_draft(home, county, parse_draft(found.content))
-    draft = judged.draft
     with open_outbox(home, county, passphrases) as outbox, open_drafts(home, county) as store:
-        _require_unsent(outbox, store, found)
-        if not goes_unasked(judged, forced=confirmed):
-            raise DraftHeld(
-                marked("没有人可问，草稿 {n} 没有发出"), n=n, hint=Action.to("draft.send", n=n, county=county)
-            )
-        event = attach_files(outbox, draft, files, progress) if files else draft
-        store.sending(n, outbox.clock())
-        sent = outbox.publish(event.model_copy(update={"external_ref": draft.external_ref or draft_reference(found)}))
-        if sent.differs and draft.external_ref is not None:
-            sentence = marked(
-                "草稿 {n} 没有发出，还留着：接警单号/案件编号 {reference} 已用于 {id}，内容不同；请去掉编号，或改正它"
-            )
-            hint = Action.to("draft.edit", n=n, county=county)
-            raise Conflict(sentence, n=n, reference=draft.external_ref, id=sent.id, hint=hint)
-        # From here on the outbox has it; what a kill leaves behind is found by its reference.
-        store.sent(n, draft.payload)
-        return SentDraft(sent, outbox.files_trouble() if files else None)
+        paths = [*upload_paths(home, county, store, n), *files]
+        sent = _send(outbox, store, found, judged, paths, progress, confirmed=confirmed)
+    delete_uploads(home, county, n)
+    return sent
+
+
+def send_queued(home: Home, outbox: Outbox, store: DraftStore, found: StoredDraft) -> SentDraft:
+    """Send a draft as ``send_draft`` does, with its uploaded files, through an outbox that is open. Raises as that."""
+    county, now = outbox.county, outbox.clock()
+    # The outbox runs for long, and follows the charter; a home keeps the one that was in force at first.
+    desk = sender_of(home, county, charter=outbox.charters.in_force(now), now=now)
+    judged = judge(parse_draft(found.content), desk)
+    paths = upload_paths(home, county, store, found.n)
+    return _send(outbox, store, found, judged, paths, SILENT, confirmed=found.confirmed)
+
+
+def _send(
+    outbox: Outbox,
+    store: DraftStore,
+    found: StoredDraft,
+    judged: Judgement,
+    files: Sequence[str],
+    progress: Progress,
+    *,
+    confirmed: bool,
+) -> SentDraft:
+    n, draft, county = found.n, judged.draft, outbox.county
+    _require_unsent(outbox, store, found)
+    if not goes_unasked(judged, forced=confirmed):
+        raise DraftHeld(marked("没有人可问，草稿 {n} 没有发出"), n=n, hint=Action.to("draft.send", n=n, county=county))
+    event = attach_files(outbox, draft, files, progress) if files else draft
+    if not store.sending(n, outbox.clock(), found.version):
+        raise draft_changed(n, county)
+    sent = outbox.publish(event.model_copy(update={"external_ref": draft.external_ref or draft_reference(found)}))
+    if sent.differs and draft.external_ref is not None:
+        sentence = marked(
+            "草稿 {n} 没有发出，还留着：接警单号/案件编号 {reference} 已用于 {id}，内容不同；请去掉编号，或改正它"
+        )
+        hint = Action.to("draft.edit", n=n, county=county)
+        raise Conflict(sentence, n=n, reference=draft.external_ref, id=sent.id, hint=hint)
+    # From here on the outbox has it; what a kill leaves behind is found by its reference.
+    store.sent(n, draft.payload, sent.id, outbox.clock())
+    return SentDraft(sent, outbox.files_trouble() if files else None)
 
 
 def _require_unsent(outbox: OutboxView | None, store: DraftStore, found: StoredDraft) -> None:
@@ -341,5 +376,5 @@ def _require_unsent(outbox: OutboxView | None, store: DraftStore, found: StoredD
     reference = found.content.get("external_ref") or payload.get("external_ref") or draft_reference(found)
     query = OutboxQuery(type=found.type, external_ref=reference, since=instant(found.sending), limit=1)
     for row in outbox.rows(query):
-        store.sent(found.n, payload)
+        store.sent(found.n, payload, row.id, outbox.clock())
         raise DraftWasSent(marked("草稿 {n} 上次已经发出，编号 {id}；没有再发"), n=found.n, id=row.id)

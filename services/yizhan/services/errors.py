@@ -16,7 +16,9 @@ Rule 2: what can be done about it is the ``hint``, an ``Action``, never the text
 
 from __future__ import annotations
 
+from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
+from yizhan.schemas.i18n import marked
 
 
 class ServiceError(YizhanError):
@@ -33,6 +35,12 @@ class UnknownMember(ServiceError):
 
 class Conflict(ServiceError):
     """What is there already forbids it: a file that would be overwritten, a key that is in use."""
+
+
+def draft_changed(n: int, county: str) -> Conflict:
+    """Return the error for a draft that another has changed, submitted or queued since it was seen."""
+    sentence = marked("草稿 {n} 已被别人改动、送审或提交发送；您所做的没有生效，请看现在的内容")
+    return Conflict(sentence, n=n, hint=Action.to("draft.show", n=n, county=county))
 
 
 class NotFinal(ServiceError):

@@ -18,6 +18,7 @@ from yizhan.producers.forms import Field
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas import strictjson
 from yizhan.schemas.payloads.table import LIFE_AT_STAKE
+from yizhan.services.errors import draft_changed
 from yizhan.services.form_questions import FormContext, Note, NoteKind, Question
 
 
@@ -36,6 +37,7 @@ class FormMachine:
         """Take up draft ``n`` where it was left (``NotFound`` if there is none)."""
         found = store.get(n)
         self.context, self.store, self.n, self.type = context, store, n, found.type
+        self.version = found.version
         self.content: dict[str, Any] = dict(strictjson.loads(strictjson.dumps(found.content), floats=True))
         self.content.setdefault("payload", {})
         self.asked = set(found.asked)
@@ -81,7 +83,10 @@ class FormMachine:
         return found
 
     def _save(self) -> None:
-        self.store.save(self.n, self.content, self.asked, utc_now())
+        saved = self.store.save(self.n, self.content, self.asked, utc_now(), self.version)
+        if saved is None:
+            raise draft_changed(self.n, self.context.county)
+        self.version = saved
 
     # -- one answer --
 

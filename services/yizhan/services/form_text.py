@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from yizhan.producers import form_values, forms
+from yizhan.producers.draft_rows import StoredDraft
 from yizhan.producers.forms import FieldKind
 from yizhan.schemas.i18n import _, join_list, marked
 from yizhan.schemas.payloads.reading import ReadPayload, Shown, lines
@@ -116,3 +117,13 @@ def _value(type: str, shown: Shown, members: Mapping[str, str]) -> str | None:
     if leaf.kind in {FieldKind.PAIR, FieldKind.POINT}:
         return None if shown.path.endswith(".1") else str(shown.value)
     return form_values.format_value(forms.item_of(leaf), shown.value, members)
+
+
+def draft_note(draft: StoredDraft) -> str:
+    """Say why a draft was given back or could not be sent; empty where neither is so."""
+    if draft.refused is not None:
+        return _("没有发出：{why}").format(why=draft.refused)
+    if draft.remark is not None:
+        name = "" if draft.reviewer is None else draft.reviewer.name
+        return _("{name}退回：{remark}").format(name=name, remark=draft.remark)
+    return ""

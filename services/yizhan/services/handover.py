@@ -17,7 +17,7 @@ from typing import Final
 from yizhan.consumers.followups import Obligation
 from yizhan.consumers.items import InboxQuery, Item
 from yizhan.consumers.view import InboxView
-from yizhan.producers.draft_store import StoredDraft
+from yizhan.producers.draft_rows import StoredDraft
 from yizhan.producers.outbox_view import OutboxView
 from yizhan.producers.queries import OwnEvent, Posting
 from yizhan.schemas.header import NOTICE, split_id

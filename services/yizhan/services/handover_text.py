@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from yizhan.consumers.followups import Obligation
 from yizhan.consumers.items import Item
-from yizhan.producers.draft_store import StoredDraft
+from yizhan.producers.draft_rows import StoredDraft
 from yizhan.producers.queries import OwnEvent, Posting
 from yizhan.schemas.i18n import _, join_list
 from yizhan.schemas.payloads import read

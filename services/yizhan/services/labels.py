@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from yizhan.producers.draft_rows import DraftState
 from yizhan.schemas.errors import Refused
 from yizhan.schemas.i18n import _, marked, with_note
 from yizhan.schemas.manifest import Manifest
@@ -38,6 +39,12 @@ REASONS: Final = {
     "bad_line": marked("这一行不合格式，请改正"),
     "no_sender": marked("看不出由哪个县发出"),
     "not_publishable": marked("发件箱不收"),
+}
+DRAFT_STATES: Final = {
+    DraftState.WRITING: marked("在写"),
+    DraftState.REVIEW: marked("已送审"),
+    DraftState.QUEUED: marked("待发送"),
+    DraftState.REFUSED: marked("未能发出"),
 }
 ERRORS: Final = {
     "WireFailed": marked("Kafka 没有应答，或不准账本读写"),

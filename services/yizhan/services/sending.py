@@ -12,6 +12,7 @@ from yizhan.runtime.process import StopSignal
 from yizhan.runtime.watchdog import Watchdog
 from yizhan.services.home import Home
 from yizhan.services.keys import PassphraseSource
+from yizhan.services.sealing import DraftSealer
 from yizhan.services.stores import open_outbox
 from yizhan.services.watching import ProcessWatch
 
@@ -24,12 +25,12 @@ class Sender:
     outbox: Outbox
 
     def run(self, stop: StopSignal, *, watchdog: Watchdog | None = None) -> None:
-        """Send until ``stop``, and watch the inbox of this county.
+        """Send until ``stop``: what the outbox holds, and drafts that are queued. Watch the inbox of this county.
 
         Raises:
             NotAuthorised, AlreadyRunning, SettingError, StoreError: as ``producers.publisher.run``.
         """
-        with ProcessWatch(self.home, self.outbox.county, "outbox"):
+        with ProcessWatch(self.home, self.outbox.county, "outbox"), DraftSealer(self.home, self.outbox):
             publisher.run(self.outbox, self.home.settings, stop, watchdog=watchdog)
 
 

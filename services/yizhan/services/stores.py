@@ -62,6 +62,12 @@ def drafts_path(home: Home, county: str) -> Path:
     return home.county_folder(county) / DRAFTS_FILE
 
 
+def queue_wakeup(home: Home, county: str) -> Path:
+    """Return where the sending process of a county is told that a draft is queued."""
+    path = drafts_path(home, county)
+    return path.with_name(path.name + ".nudge")
+
+
 # -- to read --
 
 

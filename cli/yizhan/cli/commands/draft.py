@@ -28,8 +28,8 @@ from yizhan.services.drafts import (
     missing_fields,
     send_draft,
 )
-from yizhan.services.form_text import fault_sentence, missing_sentence, summary_of
-from yizhan.services.labels import type_name
+from yizhan.services.form_text import draft_note, fault_sentence, missing_sentence, summary_of
+from yizhan.services.labels import DRAFT_STATES, type_name
 
 NUMBER: Final = Whole(1, 1_000_000_000)
 command = Group("draft", help=marked("草稿：没有写完或没有发出的"))
@@ -46,10 +46,11 @@ def list_(county: str, as_json: bool) -> None:
         print_json({"county": county, "drafts": found})
         return
     print_table(
-        [_("草稿"), _("类型"), _("改动"), _("简要情况"), _("注意")],
+        [_("草稿"), _("类型"), _("状态"), _("改动"), _("简要情况"), _("注意")],
         [
-            (each.n, type_name(each.type), home.local_time(each.changed), summary_of(each.content),
-             missing_sentence(missing_fields(each.type, each.content.get("payload", {}))))
+            (each.n, type_name(each.type), _(DRAFT_STATES[each.state]), home.local_time(each.changed),
+             summary_of(each.content),
+             draft_note(each) or missing_sentence(missing_fields(each.type, each.content.get("payload", {}))))
             for each in found
         ],
         _("没有草稿"),
@@ -70,6 +71,8 @@ def show(n: int, county: str, as_json: bool) -> None:
         print_json({"county": county, "draft": found, "problems": problems})
         return
     show_draft(n, found.type, found.content, member_names(home))
+    if note := draft_note(found):
+        say(note)
     for each in faults:
         say(fault_sentence(each))
 
