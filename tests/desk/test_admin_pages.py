@@ -7,7 +7,7 @@ from html import unescape
 
 import pytest
 
-from tests.world.desk import Answer, Browser, DeskWorld, badge_of
+from tests.world.desk import Answer, Browser, DeskWorld
 from tests.world.each import each
 from yizhan.desk.accounts.model import Role
 from yizhan.desk.routes import PAGES
@@ -88,8 +88,8 @@ def test_what_cannot_be_an_account_is_said_beside_its_field(
 
 def test_an_account_is_changed_and_its_owner_is_out(desk: DeskWorld, security: Browser) -> None:
     """Roles, disabling, enabling, resetting: each ends the session; nobody changes his own."""
-    own = f"/admin/accounts/{badge_of(Role.SECURITY)}"
-    page = f"/admin/accounts/{badge_of(Role.ANALYST)}"
+    own = f"/admin/accounts/{desk.people[Role.SECURITY].badge}"
+    page = f"/admin/accounts/{desk.people[Role.ANALYST].badge}"
     for step, fields in (
         ("roles", {"role": ["analyst", "liaison"]}),
         ("disable", {}),
@@ -109,14 +109,14 @@ def test_an_account_is_changed_and_its_owner_is_out(desk: DeskWorld, security: B
 
 def test_certificates_are_registered_and_removed(desk: DeskWorld, security: Browser) -> None:
     """One certificate is one account's; what the gateway writes is shown as text."""
-    page = f"/admin/accounts/{badge_of(Role.LIAISON)}"
+    page = f"/admin/accounts/{desk.people[Role.LIAISON].badge}"
     given = {"issuer": HOSTILE, "serial": "0A"}
     assert security.post(f"{page}/certificate", given).status == 303
     shown = security.get(page)
     assert "<img" not in shown.text
     assert HOSTILE in text_of(shown)
-    other = security.post(f"/admin/accounts/{badge_of(Role.DUTY)}/certificate", given)
-    assert f"这张证书已归警号 {badge_of(Role.LIAISON)}" in text_of(other)
+    other = security.post(f"/admin/accounts/{desk.people[Role.DUTY].badge}/certificate", given)
+    assert f"这张证书已归警号 {desk.people[Role.LIAISON].badge}" in text_of(other)
     assert security.post(f"{page}/certificate", {**given, "remove": "1"}).status == 303
     assert HOSTILE not in text_of(security.get(page))
 
@@ -150,7 +150,7 @@ def test_the_audit_administrator_reads_every_change(desk: DeskWorld, security: B
     audit = desk.browser(Role.AUDIT)
     security.post("/admin/accounts", {"badge": "338103", "name": "郑某", "role": ["liaison"]})
     assert audit.get("/admin").headers["location"] == "/admin/events"
-    assert f"新建账户 338103 {badge_of(Role.SECURITY)} 联络员" in text_of(audit.get("/admin/events"))
+    assert f"新建账户 338103 {desk.people[Role.SECURITY].badge} 联络员" in text_of(audit.get("/admin/events"))
     assert "新建账户" in text_of(audit.get("/admin/events?before=3"))
     for odd in ("0", "x", "-1", "9" * 30):
         assert audit.get(f"/admin/events?before={odd}").status == 200

@@ -6,18 +6,19 @@ import re
 from datetime import timedelta
 from html import unescape
 
-from tests.world.desk import PASSWORD, Answer, Browser, DeskWorld, badge_of
+from tests.world.desk import Answer, Browser, DeskWorld
 from tests.world.each import each
 from yizhan.desk.accounts.authority import Operator
 from yizhan.desk.accounts.credentials import code_at
 from yizhan.desk.accounts.model import Role
+from yizhan.desk.accounts.sample import PASSWORD
 from yizhan.desk.pages.sign_in import own_path
 from yizhan.runtime.clock import utc_now
 
 
 def cookie_of(answer: Answer) -> str:
     """Return the session's cookie that an answer sets."""
-    found = re.match(r"yz=([\w-]+);", answer.headers.get("set-cookie", ""))
+    found = re.match(r"yz-331126=([\w-]+);", answer.headers.get("set-cookie", ""))
     assert found is not None, answer
     return found[1]
 
@@ -29,7 +30,7 @@ def text_of(answer: Answer) -> str:
 
 def submit(desk: DeskWorld, role: Role, **fields: str) -> Answer:
     """Send the form of the door."""
-    given = {"badge": badge_of(role), "password": PASSWORD, "code": desk.codes[role][-1]} | fields
+    given = {"badge": desk.people[role].badge, "password": PASSWORD, "code": desk.people[role].codes[-1]} | fields
     return desk.browser().post("/sign-in", given)
 
 
@@ -47,7 +48,7 @@ def test_outside_one_sees_that_something_rings_and_no_more(desk: DeskWorld) -> N
 def test_one_signs_in_and_out(desk: DeskWorld) -> None:
     """The cookie is HttpOnly and Strict, opens the first page of the role, and is worth nothing after leaving."""
     answer = submit(desk, Role.DUTY)
-    desk.codes[Role.DUTY].pop()
+    desk.people[Role.DUTY].codes.pop()
     assert (answer.status, answer.headers["location"]) == (303, "/")
     assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(answer.headers["set-cookie"].split("; "))
     browser = Browser(desk.host, cookie_of(answer))
@@ -186,7 +187,9 @@ def test_no_way_leads_elsewhere(path: str) -> None:
 
 def test_a_certificate_from_a_port_is_not_believed(desk: DeskWorld) -> None:
     """The desk listens on TCP here: whoever writes the gateway's headers himself gets nowhere."""
-    desk.accounts.accounts.add_certificate(badge_of(Role.DUTY), "CN=CA", "01", badge_of(Role.SECURITY), utc_now())
+    desk.accounts.accounts.add_certificate(
+        desk.people[Role.DUTY].badge, "CN=CA", "01", desk.people[Role.SECURITY].badge, utc_now()
+    )
     headers = {"X-Client-Issuer": "CN=CA", "X-Client-Serial": "01"}
     answer = desk.browser().post("/sign-in/certificate", {}, **headers)
     assert (answer.status, "set-cookie" in answer.headers) == (400, False)
@@ -195,7 +198,7 @@ def test_a_certificate_from_a_port_is_not_believed(desk: DeskWorld) -> None:
 
 def test_a_screen_gets_its_cookie_by_its_link(desk: DeskWorld) -> None:
     """A link that was revoked says so."""
-    token = desk.accounts.devices.add("东墙", badge_of(Role.SECURITY), utc_now())
+    token = desk.accounts.devices.add("东墙", desk.people[Role.SECURITY].badge, utc_now())
     answer = desk.browser().get(f"/screen/{token}")
     assert (answer.headers["location"], answer.headers["set-cookie"].startswith(f"yz-screen={token}")) == (
         "/duty/wall",
@@ -203,5 +206,5 @@ def test_a_screen_gets_its_cookie_by_its_link(desk: DeskWorld) -> None:
     )
     device = desk.accounts.devices.find(token)
     assert device is not None
-    desk.accounts.devices.revoke(device.number, badge_of(Role.SECURITY), utc_now())
+    desk.accounts.devices.revoke(device.number, desk.people[Role.SECURITY].badge, utc_now())
     assert desk.browser().get(f"/screen/{token}").status == 400
