@@ -80,8 +80,11 @@ def _titles(made: Mapping[str, Any], counties: Mapping[str, str]) -> Iterator[tu
         source, to = name.split(">")
         for part, title in _OF_DIRECTION.items():
             what = _(title).format(way=_(WAY_NAMES.get(part, "")) if part in WAY_NAMES else "")
-            yield f"directions.{name}.{part}", _("{source}发{to}：{what}").format(
-                source=counties.get(source, source), to=counties.get(to, to), what=what
+            yield (
+                f"directions.{name}.{part}",
+                _("{source}发{to}：{what}").format(
+                    source=counties.get(source, source), to=counties.get(to, to), what=what
+                ),
             )
     for path, title in _MORE.items():
         yield path, _(title)

@@ -52,6 +52,7 @@ class SignedBulletin:
     time: str
     payload: Mapping[str, Any]
 
+
 @dataclass(frozen=True, slots=True)
 class QuarterReading:
     """A quarter as a county's stores have it now, and the bulletins that the two counties signed of it."""
