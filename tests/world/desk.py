@@ -61,7 +61,7 @@ class Browser:
         with contextlib.closing(connection):
             connection.request(method, path, body, {**cookies, **self.headers, **headers})
             answer = connection.getresponse()
-            return Answer(answer.status, dict(answer.getheaders()), answer.read().decode())
+            return Answer(answer.status, dict(answer.getheaders()), answer.read().decode("utf-8", "replace"))
 
 
 @dataclass

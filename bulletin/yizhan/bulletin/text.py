@@ -184,18 +184,18 @@ def written(writing: Writing, made: Mapping[str, Any], *, unread: bool = False) 
     return BOM + "\r\n".join([*lines, ""]).encode("utf-8", "replace")
 
 
-def pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """Split a text at the names of figures: each piece, and whether it is a name.
+def pieces(text: str) -> Iterator[tuple[int, str, bool]]:
+    """Split a text at the names of figures: where each piece begins, the piece, and whether it is a name.
 
     >>> list(pieces("共{{letters}}件"))
-    [('共', False), ('letters', True), ('件', False)]
+    [(0, '共', False), (1, 'letters', True), (12, '件', False)]
     """
     here = 0
     for found in _PLACE.finditer(text):
-        yield text[here : found.start()], False
-        yield found[1], True
+        yield here, text[here : found.start()], False
+        yield found.start(), found[1], True
         here = found.end()
-    yield text[here:], False
+    yield here, text[here:], False
 
 
 def _used(writing: Writing) -> Iterator[str]:

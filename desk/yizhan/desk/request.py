@@ -18,6 +18,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from yizhan.desk.accounts.model import Account, Role, Session
 from yizhan.desk.desk import Desk
+from yizhan.desk.guard import DOWNLOAD_POLICY
 from yizhan.desk.menu import Entry, link_of, menu
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
@@ -101,6 +102,11 @@ class Ask:
         """Return a template's text."""
         found = self.desk.templates.get_template(template)
         return found.render(ask=self, desk=self.desk, home=self.desk.home, session=self.session, **values)
+
+    def download(self, data: bytes, name: str, media_type: str) -> Response:
+        """Give a file to be stored; ``name`` is ASCII."""
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Security-Policy": DOWNLOAD_POLICY}
+        return Response(data, media_type=media_type, headers=headers)
 
     def see(self, path: str) -> Response:
         """Send the browser to another page (303)."""

@@ -141,7 +141,8 @@ def read_editor(home: Home, key: BulletinKey, now: datetime, reading: QuarterRea
     if problem is None:
         try:
             shown = writing_of(version.text, writing)
-            material, notes = material_of(home, found, shown, now), changed(shown, found.figures)
+            material = material_of(home, found, shown, now)
+            notes = () if writing is None else changed(shown, found.figures)
         except TextInvalid as error:
             problem = error
     if material is None:
@@ -362,7 +363,7 @@ def bulletin_file(home: Home, key: BulletinKey, form: str, actor: Actor, now: da
         raise editor.problem
     record(home, key.county, actor, "exported", [f"{key.label} {key.partner} {form}"])
     try:
-        return bulletin_forms(editor.material, None, now)[0][form]()
+        return bulletin_forms(editor.material, None, now.replace(microsecond=0))[0][form]()
     except ModuleNotFoundError as error:
         sentence = marked("这台机器没有装排版的程序（{name}），不能做成文件；请管理系统的人装上 extra desk")
         raise ServiceError(sentence, name=error.name) from None

@@ -20,7 +20,7 @@ from yizhan.schemas.quarters import Quarter
 from yizhan.services.access_log import record
 from yizhan.services.actor import Actor
 from yizhan.services.bulletin_editing import queued_draft, stage_of, texts_view
-from yizhan.services.bulletin_reading import SignedBulletin, received_bulletin, sent_bulletin
+from yizhan.services.bulletin_reading import BulletinKey, SignedBulletin, received_bulletin, sent_bulletin, text_path
 from yizhan.services.home import Home
 from yizhan.services.obligations import discharging_types
 from yizhan.services.stores import read_inbox, read_outbox
@@ -33,14 +33,16 @@ MOST: Final = 8
 class QuarterRow:
     """One quarter with one partner.
 
-    ``stage`` is one of ``bulletin_editing.STAGES``, ``ended`` whether the quarter is over, ``digest`` the closing
-    digest, ``verdict`` what came of checking it, ``due`` until when our bulletin is owed (``met``: it was discharged).
+    ``stage`` is one of ``bulletin_editing.STAGES``, ``begun`` whether somebody wrote a text, ``ended`` whether the
+    quarter is over, ``digest`` the closing digest, ``due`` until when our bulletin is owed, ``met`` whether that was
+    discharged.
     """
 
     label: str
     partner: str
     ended: bool
     stage: str
+    begun: bool
     row: BulletinRow
     ours: SignedBulletin | None
     theirs: SignedBulletin | None
@@ -76,9 +78,10 @@ def list_quarters(home: Home, county: str, actor: Actor, now: datetime) -> tuple
                 row = texts.row(label, partner)
                 stage = stage_of(row, queued_draft(home, county, row), signed=ours is not None)
                 owed = due.get((label, partner))
+                begun = text_path(home, BulletinKey(label, county, partner)).exists()
                 rows.append(
                     QuarterRow(
-                        label, partner, ended, stage, row, ours, theirs, closed.get(label),
+                        label, partner, ended, stage, begun, row, ours, theirs, closed.get(label),
                         None if owed is None else owed.due, owed is not None and owed.ended is not None,
                     )
                 )  # fmt: skip
