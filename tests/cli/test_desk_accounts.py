@@ -31,7 +31,12 @@ def test_an_account_is_added_listed_and_reset(home: Path, yizhan: Run) -> None:
     assert "330001  安某  安全管理员  链接未用" in yizhan("desk", "account", "list", *COUNTY).out
     use_link(home, added["link"])
     (row,) = json.loads(yizhan("desk", "account", "list", *COUNTY, "--json").out)["accounts"]
-    assert (row["roles"], row["disabled"], row["codes_left"], row["changed"] is None) == (["security"], False, 10, False)
+    assert (row["roles"], row["disabled"], row["codes_left"], row["changed"] is None) == (
+        ["security"],
+        False,
+        10,
+        False,
+    )
     reset = yizhan("desk", "account", "reset", "330001", *COUNTY)
     assert reset.code == 0
     assert "请把这个链接当面交给警号 330001" in reset.out
