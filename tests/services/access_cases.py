@@ -109,6 +109,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "cap": ("take_messages",),
     "charter_ceremony.OpenDraft": ("roles",),
     "digests.QuarterEvents": ("empty",),
+    "consoles": ("consoles_path", "list_consoles", "report_console"),
     "counties": ("default_county", "find_county"),
     "form_machine.FormMachine": ("answer", "back", "payload", "take_notes"),
     "form_words": ("in_form_words", "questions_of"),
