@@ -105,6 +105,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "replies": ("compose_reply", "last_drafter", "send_reply"),
     "replies.SentReply": ("rings",),
     "reportable": ("reportable_hotspots",),
+    "ringing": ("ringing_outline",),
     "bell.ChannelTest": ("delivered",),
     "cap": ("take_messages",),
     "charter_ceremony.OpenDraft": ("roles",),

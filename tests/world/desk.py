@@ -43,6 +43,8 @@ class Browser:
     host: str
     cookie: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    name: str = f"yz-{QINGYUAN}"
+    """Of the cookie."""
 
     def get(self, path: str, **headers: str) -> Answer:
         """Ask for a page."""
@@ -54,7 +56,7 @@ class Browser:
         return self._ask("POST", path, urlencode(_fields or {}, doseq=True).encode(), given)
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
-        cookies = {"Cookie": f"yz={self.cookie}"} if self.cookie else {}
+        cookies = {"Cookie": f"{self.name}={self.cookie}"} if self.cookie else {}
         connection = http.client.HTTPConnection(self.host, timeout=30)
         with contextlib.closing(connection):
             connection.request(method, path, body, {**cookies, **self.headers, **headers})
@@ -85,7 +87,7 @@ class DeskWorld:
 
     def browser(self, role: Role | None = None) -> Browser:
         """Return a browser in which somebody of a role is signed in; None: nobody is."""
-        return Browser(self.host, "" if role is None else self.cookie(role))
+        return Browser(self.host, "" if role is None else self.cookie(role), name=f"yz-{self.county}")
 
 
 @contextlib.contextmanager
