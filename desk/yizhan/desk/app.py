@@ -15,6 +15,7 @@ from typing import cast
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
@@ -53,7 +54,8 @@ def make_app(desk: Desk) -> ASGIApp:
     static = Mount("/static", StaticFiles(directory=STATIC))
     streamed = tuple(page.path.partition("{")[0] for page in PAGES if page.stream and "GET" not in page.methods)
     entrance = Entrance(frozenset(desk.origins), certificate_headers=desk.certificate_headers, streamed=streamed)
-    return Guard(Starlette(routes=[*routes, static], lifespan=lifespan), entrance)
+    application = GZipMiddleware(Starlette(routes=[*routes, static], lifespan=lifespan), compresslevel=6)
+    return Guard(application, entrance)
 
 
 async def _handle(desk: Desk, page: Page, request: Request) -> Response:

@@ -14,7 +14,7 @@ from yizhan.desk.accounts.credentials import token_hash
 from yizhan.desk.accounts.errors import AccountError
 from yizhan.desk.accounts.management import Accounts, Standing
 from yizhan.desk.accounts.model import Role
-from yizhan.desk.accounts.words import KINDS, ROLES, detail_words, role_names
+from yizhan.desk.accounts.words import KINDS, ROLES, detail_words, role_names, state_words
 from yizhan.desk.request import Ask, Page
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.errors import NotFound
@@ -178,14 +178,10 @@ def _standing(ask: Ask) -> Standing:
 
 
 def _state(ask: Ask, standing: Standing) -> tuple[str, str]:
-    """Return the class of a tag and its word."""
-    if standing.account.disabled:
-        return "", _("停用")
-    if standing.locked_until is not None:
-        return "warn", _("锁到 {at}").format(at=ask.desk.home.local_time(standing.locked_until)[11:16])
-    if standing.changed is None:
-        return "unv", _("链接未用")
-    return "ok", _("在用")
+    """Return the class of a tag and its words."""
+    unused = "unv" if standing.changed is None else "ok"
+    kind = "" if standing.account.disabled else "warn" if standing.locked_until is not None else unused
+    return kind, state_words(standing, ask.desk.home.local_time)
 
 
 def _link(ask: Ask, path: str, said: str, who: str) -> Response:
