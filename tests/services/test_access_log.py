@@ -20,12 +20,13 @@ from typing import Any
 
 import pytest
 
-from tests.schemas.payloads.examples import CONSULTATION, PLAN
+from tests.schemas.payloads.examples import BULLETIN, CONSULTATION, PLAN
 from tests.services.access_cases import GIVEN, NO_CONTENT
 from tests.world.each import each
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.station import FIRE, Station
 from yizhan import services
+from yizhan.bulletin.text_store import BulletinText
 from yizhan.consumers.files import FileStore
 from yizhan.consumers.items import InboxQuery
 from yizhan.ledger.audit.history import HistoryStepKind
@@ -41,6 +42,8 @@ from yizhan.schemas.quarters import Quarter
 from yizhan.services.actor import Actor
 from yizhan.services.attachments import attach_files
 from yizhan.services.audit import AuditSources, explain_event
+from yizhan.services.bulletin_editing import bulletin_file, open_editor, read_editor, save_text
+from yizhan.services.bulletin_quarters import list_quarters
 from yizhan.services.bulletin_reading import BulletinKey
 from yizhan.services.bulletins import BulletinTarget, check_bulletin, figures_for_text, make_bulletin
 from yizhan.services.cap import event_as_cap
@@ -93,6 +96,7 @@ class Case:
     fire: str
     plan: str
     minutes: str
+    theirs: str
     own: str
     label: str
     envelope: bytes
@@ -201,6 +205,29 @@ CONTENT |= {
         lambda it: (f"{it.label} {SHOUNING}",),
         "printed",
     ),
+    "bulletin_editing.open_editor": Example(
+        lambda it: open_editor(it.home, it.key, it.actor, it.now), lambda it: (f"{it.label} {SHOUNING}",), "opened"
+    ),
+    "bulletin_editing.bulletin_file": Example(
+        lambda it: bulletin_file(it.home, it.key, "csv", it.actor, it.now),
+        lambda it: (f"{it.label} {SHOUNING} csv",),
+        "exported",
+    ),
+    "bulletin_quarters.list_quarters": Example(
+        lambda it: list_quarters(it.home, QINGYUAN, it.actor, it.now), lambda it: (it.theirs,), "listed"
+    ),
+    "bulletin_editing.save_text": Example(
+        lambda it: save_text(
+            it.home,
+            it.key,
+            BulletinText({"judgement": "平稳"}),
+            read_editor(it.home, it.key, it.now).text.token,
+            it.actor,
+            it.now,
+        ),
+        lambda it: (f"{it.label} {SHOUNING}",),
+        "opened",
+    ),
     "audit.explain_event": Example(
         lambda it: explain_event(AuditSources(it.home), it.fire, it.actor), lambda it: (it.fire,), "opened"
     ),
@@ -239,6 +266,8 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
         fire = outbox.publish(attach_files(outbox, parse_draft(content), [str(folder / "map.txt")])).id
     plan = publish(SHOUNING, letter("patrol.plan", PLAN))
     minutes = publish(SHOUNING, letter("liaison.consultation", CONSULTATION, stage="final"))
+    label = str(Quarter.containing(datetime.now(UTC), home.charter.time_zone))
+    theirs = publish(SHOUNING, letter("intelligence.bulletin", BULLETIN | {"label": label}))
     place = {"county": QINGYUAN}
     own = publish(QINGYUAN, FIRE | {"touches": [SHOUNING], "payload": FIRE["payload"] | {"place": place}})
     for county in (SHOUNING, QINGYUAN):
@@ -255,8 +284,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     receive_files(home, QINGYUAN, SHOUNING)
     station.log()
     (folder / "map.txt").unlink()
-    label = str(Quarter.containing(datetime.now(UTC), home.charter.time_zone))
-    return Case(home, folder, fire, plan, minutes, own, label, event.envelope or b"")
+    return Case(home, folder, fire, plan, minutes, theirs, own, label, event.envelope or b"")
 
 
 def receive_files(home: Home, county: str, sender: str) -> None:

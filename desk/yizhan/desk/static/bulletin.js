@@ -61,7 +61,8 @@
       var part = form.querySelector('[data-part="' + name + '"]'), now = data.parts[name];
       if (!part) { return; }
       part.querySelector('[data-count]').textContent = now.count;
-      if (drawn || document.activeElement !== box(part)) {
+      var active = document.activeElement, writing = active === box(part) || (box(part) === last && pick.contains(active));
+      if (drawn || !writing) {
         if (drawn || read(part) === now.text) { field(part).value = now.text; box(part).innerHTML = now.html; }
       }
       var doubts = part.querySelector('[data-doubts]'), here = doubts.contains(document.activeElement);
