@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from yizhan.bulletin.labels import COMPARED_NAMES, WAY_NAMES
+from yizhan.bulletin.labels import COMPARED_NAMES, WAY_NAMES, named
 from yizhan.bulletin.text import figure_text
 from yizhan.schemas.i18n import _, marked
 
@@ -79,7 +79,7 @@ def _titles(made: Mapping[str, Any], counties: Mapping[str, str]) -> Iterator[tu
     for name in made["directions"]:
         source, to = name.split(">")
         for part, title in _OF_DIRECTION.items():
-            what = _(title).format(way=_(WAY_NAMES.get(part, "")) if part in WAY_NAMES else "")
+            what = _(title).format(way=named(WAY_NAMES, part))
             yield (
                 f"directions.{name}.{part}",
                 _("{source}发{to}：{what}").format(

@@ -45,9 +45,9 @@ class Part:
     numbers: tuple[TypedNumber, ...]
 
     @property
-    def count(self) -> int:
-        """Characters as they are printed."""
-        return sum(len(each.value or each.text) for each in self.segments)
+    def length(self) -> str:
+        """Say how many characters are printed."""
+        return _("{n} 字").format(n=sum(len(each.value or each.text) for each in self.segments))
 
 
 def passages_of(editor: BulletinEditor) -> dict[str, Part]:
@@ -171,7 +171,7 @@ def answer_of(editor: BulletinEditor, render: Any) -> dict[str, Any]:  # noqa: A
         "parts": {
             name: {
                 "text": part.text,
-                "count": part.count,
+                "length": part.length,
                 "html": render("bulletin_box.html", part=part),
                 "doubts": render("bulletin_doubts.html", part=part, editor=editor),
             }

@@ -365,5 +365,5 @@ def bulletin_file(home: Home, key: BulletinKey, form: str, actor: Actor, now: da
     try:
         return bulletin_forms(editor.material, None, now.replace(microsecond=0))[0][form]()
     except ModuleNotFoundError as error:
-        sentence = marked("这台机器没有装排版的程序（{name}），不能做成文件；请管理系统的人装上 extra desk")
+        sentence = marked("这台机器没有装排版的程序（{name}），不能做成文件；请管理系统的人装上")
         raise ServiceError(sentence, name=error.name) from None

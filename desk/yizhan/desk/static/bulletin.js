@@ -60,7 +60,7 @@
     Object.keys(data.parts).forEach(function (name) {
       var part = form.querySelector('[data-part="' + name + '"]'), now = data.parts[name];
       if (!part) { return; }
-      part.querySelector('[data-count]').textContent = now.count;
+      part.querySelector('[data-count]').textContent = now.length;
       var active = document.activeElement, writing = active === box(part) || (box(part) === last && pick.contains(active));
       if (drawn || !writing) {
         if (drawn || read(part) === now.text) { field(part).value = now.text; box(part).innerHTML = now.html; }
