@@ -94,6 +94,7 @@ def certificate(ask: Ask) -> Response:
 def end_session(ask: Ask) -> Response:
     """End somebody's session."""
     ask.desk.accounts.sessions.end(ask.form.get("key", ""), ask.account.badge, utc_now())
+    ask.desk.feed.wake()
     return ask.see("/admin#sessions")
 
 
@@ -135,6 +136,7 @@ def _roles(ask: Ask) -> list[Role]:
 
 
 def _back(ask: Ask) -> Response:
+    ask.desk.feed.wake()  # whoever is signed out by this sees it at once
     return ask.see(f"/admin/accounts/{ask.path['badge']}")
 
 
