@@ -99,8 +99,9 @@ def places() -> dict[str, set[str]]:
     """Return every sentence of the source → all places where it stands."""
     found: dict[str, set[str]] = {}
     for folder in FOLDERS:
+        files = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
         for name, line, message, _, _ in extract_from_dir(
-            ROOT / folder, method_map=[("**.py", "python"), ("**/templates/**.html", "jinja2")], keywords=dict.fromkeys(KEYWORDS)
+            ROOT / folder, method_map=files, keywords=dict.fromkeys(KEYWORDS)
         ):
             assert isinstance(message, str)
             found.setdefault(message, set()).add(f"{folder}/{name}:{line}")
