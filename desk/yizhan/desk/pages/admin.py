@@ -14,7 +14,7 @@ from yizhan.desk.accounts.credentials import token_hash
 from yizhan.desk.accounts.errors import AccountError
 from yizhan.desk.accounts.management import Accounts, Standing
 from yizhan.desk.accounts.model import Role
-from yizhan.desk.accounts.words import KINDS, ROLES, detail_words, role_names, state_words
+from yizhan.desk.accounts.words import KINDS, ROLES, detail_words, role_name, role_names, state_words
 from yizhan.desk.request import Ask, Page
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.errors import NotFound
@@ -150,7 +150,7 @@ def _overview(ask: Ask, error: AccountError | None = None) -> Response:
         sessions=accounts.sessions.all(now),
         screens=accounts.devices.all(),
         own=token_hash(ask.desk.session_cookie(ask.request)),
-        roles=[(role, _(words)) for role, words in ROLES.items()],
+        roles=[(role, role_name(role)) for role in ROLES],
         chosen=_roles(ask),
         typed=ask.form,
         role_names=role_names,
@@ -166,7 +166,7 @@ def _account(ask: Ask, error: AccountError | None = None) -> Response:
         standing=standing,
         state=_state(ask, standing),
         own=standing.account.badge == ask.account.badge,
-        roles=[(role, _(words)) for role, words in ROLES.items()],
+        roles=[(role, role_name(role)) for role in ROLES],
         role_names=role_names,
         typed=ask.form,
     )
