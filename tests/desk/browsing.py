@@ -24,8 +24,8 @@ def chromium_path() -> str | None:
 def open_page(browser: Browser, desk: DeskWorld, role: Role, *, english: bool = False) -> Iterator[Page]:
     """Open a window in which somebody of a role is signed in; at its end no script may have failed."""
     context = browser.new_context(viewport={"width": 1366, "height": 768})
-    language = {"name": "yz-lang", "value": "en" if english else "zh", "url": desk.address}
-    context.add_cookies([{"name": f"yz-{desk.county}", "value": desk.cookie(role), "url": desk.address}, language])
+    cookies = {f"yz-{desk.county}": desk.cookie(role), "yz-lang": "en" if english else "zh"}
+    context.add_cookies([{"name": name, "value": value, "url": desk.address} for name, value in cookies.items()])
     page, faults = context.new_page(), list[str]()
     page.on("pageerror", lambda error: faults.append(str(error)))
     page.on("console", lambda line: faults.append(line.text) if "Content Security Policy" in line.text else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from yizhan.desk.accounts.model import Role
-from yizhan.desk.pages import admin, answers, bulletins, duty, sign_in, stream
+from yizhan.desk.pages import admin, answers, bulletins, duty, sign_in, stream, wall
 from yizhan.desk.request import Page
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -15,6 +15,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *sign_in.PAGES,
     *admin.PAGES,
     *bulletins.PAGES,
+    *wall.PAGES,
 )
 
 
