@@ -23,13 +23,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> frozenset[str]:
 
 
 def test_the_namespace_has_no_init() -> None:
-    """A yizhan/__init__.py anywhere would hide the eleven sibling packages; there is none."""
+    """A yizhan/__init__.py anywhere would hide the twelve sibling packages; there is none."""
     assert [path for path in ROOT.glob("*/yizhan/__init__.py") if path.exists()] == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_each_folder_is_a_typed_package_with_a_front_page(folder: str) -> None:
-    """Each of the twelve has README.md, __init__.py with a docstring, and py.typed."""
+    """Each of the thirteen has README.md, __init__.py with a docstring, and py.typed."""
     package = ROOT / folder / "yizhan" / folder
     assert (ROOT / folder / "README.md").is_file()
     assert (package / "py.typed").is_file()
@@ -37,7 +37,7 @@ def test_each_folder_is_a_typed_package_with_a_front_page(folder: str) -> None:
 
 
 def test_every_folder_with_code_is_listed() -> None:
-    """A new folder of the namespace is added to the twelve on purpose, never by accident."""
+    """A new folder of the namespace is added to the thirteen on purpose, never by accident."""
     assert {path.parent.name for path in ROOT.glob("*/yizhan")} == set(FOLDERS)
 
 

@@ -21,6 +21,7 @@ FOLDERS: Final = (
     "deploy",
     "services",
     "cli",
+    "desk",
     "demo",
 )
 

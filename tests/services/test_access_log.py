@@ -51,7 +51,7 @@ from yizhan.services.home import Home
 from yizhan.services.inbox import OfficerAnswer, answer_item, list_items, show_item
 from yizhan.services.inbox_files import list_item_files, save_item_files
 from yizhan.services.matters import prepare_countersignature, show_matter
-from yizhan.services.obligations import complete_decision, list_obligations, officers_answers
+from yizhan.services.obligations import complete_decision, compose_completion, list_obligations, officers_answers
 from yizhan.services.outbox import list_postings, show_event
 from yizhan.services.sample import make_sample
 from yizhan.services.stores import open_inbox, open_outbox, outbox_path, read_outbox
@@ -202,6 +202,11 @@ CONTENT |= {
     ),
     "audit.explain_event": Example(
         lambda it: explain_event(AuditSources(it.home), it.fire, it.actor), lambda it: (it.fire,), "opened"
+    ),
+    "obligations.compose_completion": Example(
+        lambda it: compose_completion(it.home, QINGYUAN, it.minutes, 1, None, it.actor),
+        lambda it: (it.minutes,),
+        "opened",
     ),
     # These change the home, so they come last.
     "obligations.complete_decision": Example(

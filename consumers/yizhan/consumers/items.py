@@ -110,6 +110,7 @@ class InboxQuery:
     text: str | None = None
     system: bool = False
     limit: int | None = None
+    ids: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +180,7 @@ _BESIDE: Final = tuple(
 # Every condition is a constant of this file; what is asked for goes in as a parameter.
 _CONDITIONS: Final = {
     "id": "items.id = :id",
+    "ids": "items.id IN (SELECT value FROM json_each(:ids))",
     "way": "way = :way",
     "state": "state = :state",
     "type": "type = :type",
@@ -198,10 +200,12 @@ def chosen(conn: sqlite3.Connection, query: InboxQuery) -> Iterator[Item]:
     """Yield items, the newest last."""
     given = {name: getattr(query, name) for name in _CONDITIONS if getattr(query, name) is not None}
     values = {name: written(value) if isinstance(value, datetime) else str(value) for name, value in given.items()}
+    if query.ids is not None:
+        values["ids"] = json.dumps(query.ids)
     if query.text is not None:
         values["text"] = f"%{query.text}%"
     conditions = [_CONDITIONS[name] for name in given]
-    if not query.system and not given.keys() & {"id", "type", "state", "thread"}:
+    if not query.system and not given.keys() & {"id", "ids", "type", "state", "thread"}:
         conditions.append(_PLAIN)
         # SQLite then prepares every statement of the connection again: only where it is needed.
         conn.create_function("is_letter", 2, _is_letter, deterministic=True)

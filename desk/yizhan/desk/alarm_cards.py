@@ -159,9 +159,7 @@ def alarm_end(home: Home, item: Item) -> AlarmEnd:
     """Say who acknowledged an alarm, or why it rings no more."""
     if item.answers:
         first = item.answers[0]
-        words = _("{name} {at} {stage}").format(
-            name=first.name, at=home.local_time(first.at)[11:], stage=stage_name(first.stage)
-        )
+        words = f"{first.name} {home.local_time(first.at)[11:]} {stage_name(first.stage)}"
         return AlarmEnd(item.id, words, first.at, signed=True)
     return AlarmEnd(item.id, sentence(item.state), item.stored, signed=False)
 

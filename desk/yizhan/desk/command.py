@@ -26,7 +26,7 @@ command: Final = Group("desk", help=marked("值班台：本县的网页，听报
 @command.command(
     "run",
     help=marked(
-        "开值班台，直到叫停；与本县的 inbox run、outbox run 并行。\n\n"
+        "开值班台，直到叫停；与本县的 yizhan inbox run、yizhan outbox run 并行。\n\n"
         "只听本机，不用 TLS；要让别的机器打开，请给证书和私钥（--cert、--key），或用 --socket 放在网关后面。"
         "第一次运行时给出一个链接，安全管理员用它建立自己的账户。"
     ),

@@ -17,8 +17,6 @@ from yizhan.desk.rendering import make_templates
 from yizhan.services.home import Home
 
 ACCOUNTS_FILE: Final = "desk.sqlite3"
-COOKIE: Final = "yz"
-LANGUAGE_COOKIE: Final = "yz-lang"
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,8 @@ class Desk:
     feed: Feed
     origins: Sequence[str]
     secure: bool = False
+    certificate_headers: tuple[str, str] | None = None
+    """Names of the headers in which the gateway hands over a certificate's issuer and serial number."""
     allowed: Mapping[str, frozenset[Role]] = field(default_factory=dict)
     """Path of a page → the roles that may open it."""
 
@@ -40,8 +40,11 @@ class Desk:
 
     @property
     def cookie(self) -> str:
-        """The name of the session's cookie; with TLS one that no other host can set (RFC 6265bis, 4.1.3)."""
-        return "__Host-yz" if self.secure else COOKIE
+        """The name of the session's cookie; with TLS one that no other host can set (RFC 6265bis, 4.1.3).
+
+        It names the county: browsers send a cookie to every port of a host, where another county's desk may be.
+        """
+        return f"{'__Host-' if self.secure else ''}yz-{self.county}"
 
     @cached_property
     def templates(self) -> Environment:

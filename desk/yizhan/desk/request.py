@@ -80,8 +80,9 @@ class Ask:
 
     @property
     def menu(self) -> list[Entry]:
-        """The entries of the menu for whoever is signed in; none for others."""
-        return [] if self.session is None else menu(self.session.account.roles, self.desk.allowed)
+        """The entries of the menu for whoever is signed in; none for others, and none on a locked screen."""
+        hidden = self.session is None or self.session.locked
+        return [] if hidden else menu(self.account.roles, self.desk.allowed)
 
     def link(self, action: Action | None) -> tuple[str, str] | None:
         """Return words and address of what can be done; None where it is not done on the desk."""
@@ -125,7 +126,8 @@ Endpoint = Callable[[Ask], Response] | Callable[[Ask], Awaitable[Response]]
 class Page:
     """One route: ``roles`` may open it; ``public`` everybody; ``locked`` also a session that is locked.
 
-    ``stream``: a coroutine that reads the body itself, or answers without end.
+    ``stream``: a coroutine that reads the body itself, or answers without end. ``unattended``: a page asks for it by
+    itself, so it extends no session; so does no stream.
     """
 
     path: str
@@ -135,3 +137,4 @@ class Page:
     public: bool = False
     locked: bool = False
     stream: bool = False
+    unattended: bool = False

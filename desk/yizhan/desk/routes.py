@@ -5,10 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 from yizhan.desk.accounts.model import Role
-from yizhan.desk.pages import answers, drafts, duty, sending, stream
+from yizhan.desk.pages import admin, answers, drafts, duty, sending, sign_in, stream
 from yizhan.desk.request import Page
 
-PAGES: Final[tuple[Page, ...]] = (*stream.PAGES, *duty.PAGES, *answers.PAGES, *drafts.PAGES, *sending.PAGES)
+PAGES: Final[tuple[Page, ...]] = (
+    *stream.PAGES,
+    *duty.PAGES,
+    *answers.PAGES,
+    *sign_in.PAGES,
+    *admin.PAGES,
+    *drafts.PAGES,
+    *sending.PAGES,
+)
 
 
 def allowed() -> dict[str, frozenset[Role]]:

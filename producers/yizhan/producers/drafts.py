@@ -97,6 +97,11 @@ class Draft(ContractModel):
     """As its sender's model writes it; ``parse_draft`` has checked it."""
 
 
+def draft_content(draft: Draft) -> dict[str, Any]:
+    """Return a draft as the JSON object that ``parse_draft`` reads."""
+    return draft.model_dump(mode="json", exclude_none=True)
+
+
 class Office(Payload):
     """Who imports, for the payload; all of it may be absent while nobody verified a detection."""
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from yizhan.consumers.items import Item
 from yizhan.producers.draft_store import OFFICE
-from yizhan.producers.drafts import Draft, Office, Reference, parse_draft
+from yizhan.producers.drafts import Draft, Office, Reference, draft_content, parse_draft
 from yizhan.producers.forms import form_of
 from yizhan.producers.numbering import Accepted
 from yizhan.producers.queries import OwnEvent
@@ -64,6 +64,11 @@ class Countersignature:
 
     plan: Item
     draft: Draft
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """The countersignature as a draft's content, for ``queue_content``."""
+        return draft_content(self.draft)
 
 
 class OfficersMissing(ServiceError):
@@ -115,26 +120,31 @@ def link_threads(
     Raises:
         NotFound: ``own_id`` is not in the outbox, or ``other_id`` not in the inbox.
     """
-    with read_inbox(home, county) as inbox:
+    draft = parse_draft(compose_link(home, county, own_id, other_id, note, actor))
+    with open_outbox(home, county, passphrases) as outbox:
+        return outbox.publish(draft)
+
+
+def compose_link(home: Home, county: str, own_id: str, other_id: str, note: str | None, actor: Actor) -> dict[str, Any]:
+    """Return that notice as a draft's content, for ``queue_content`` (``NotFound`` as ``link_threads``)."""
+    with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:
         other = None if inbox is None else inbox.item(other_id)
         both_theirs = other is not None and inbox is not None and inbox.item(own_id) is not None
-    with open_outbox(home, county, passphrases) as outbox:
-        own = outbox.event(own_id)
-        second = outbox.event(other_id)
-        if own is None or other is None:
-            raise _not_a_pair(home, county, own, second, (own_id, other_id), both_theirs=both_theirs)
-        thread = own.header.subject or own.header.id
-        return outbox.publish(
-            Draft(
-                type=NOTICE,
-                status=own.header.status,
-                subject=thread,
-                reply_to=Reference(id=other.id, hash=other.hash.hex()),
-                to=tuple(sorted({*own.header.to, other.county})),
-                external_ref=f"link:{thread}:{other.id}"[:120],
-                payload={"kind": "text", "text": note or _("同一件事，并案"), **signed_by(actor)},
-            )
-        )
+        own = None if outbox is None else outbox.event(own_id)
+        second = None if outbox is None else outbox.event(other_id)
+    if own is None or other is None:
+        raise _not_a_pair(home, county, own, second, (own_id, other_id), both_theirs=both_theirs)
+    thread = own.header.subject or own.header.id
+    draft = Draft(
+        type=NOTICE,
+        status=own.header.status,
+        subject=thread,
+        reply_to=Reference(id=other.id, hash=other.hash.hex()),
+        to=tuple(sorted({*own.header.to, other.county})),
+        external_ref=f"link:{thread}:{other.id}"[:120],
+        payload={"kind": "text", "text": note or _("同一件事，并案"), **signed_by(actor)},
+    )
+    return draft_content(draft)
 
 
 def _not_a_pair(

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from yizhan.consumers.followups import Obligation
 from yizhan.consumers.receipts import ANSWERS
-from yizhan.producers.drafts import parse_draft
+from yizhan.producers.drafts import draft_content, parse_draft
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import NotFound
@@ -156,33 +156,38 @@ def complete_decision(
         NotFound: the minutes have no such decision.
         ServiceError: another county owes it, or it is already done.
     """
-    with read_inbox(home, county) as inbox, open_outbox(home, county, passphrases) as outbox:
-        found = {
-            each.due.number: each
-            for each in consultation_decisions(county, inbox, outbox)
-            if each.minutes.header.id == minutes_id
+    draft = parse_draft(compose_completion(home, county, minutes_id, number, note, actor))
+    with open_outbox(home, county, passphrases) as outbox:
+        return outbox.publish(draft)
+
+
+def compose_completion(
+    home: Home, county: str, minutes_id: str, number: int, note: str | None, actor: Actor
+) -> dict[str, Any]:
+    """Return that notice as a draft's content, for ``queue_content``. Raises as ``complete_decision``."""
+    with read_inbox(home, county) as inbox, read_outbox(home, county) as outbox:
+        decided = consultation_decisions(county, inbox, outbox)
+        found = {each.due.number: each for each in decided if each.minutes.header.id == minutes_id}
+    if found:
+        record(home, county, actor, "opened", [minutes_id])
+    decision = _open_decision(home, county, minutes_id, number, found)
+    header = decision.minutes.header
+    draft = parse_draft(
+        {
+            "type": NOTICE,
+            "status": header.status,
+            "subject": decision.minutes.thread,
+            "reply_to": {"id": minutes_id, "hash": decision.minutes.hash},
+            "to": sorted({header.county, *header.to} - {county}),
+            "payload": {
+                "kind": "text",
+                "text": note or _("已办结：{what}").format(what=decision.due.what),
+                "decisions": [number],
+                **signed_by(actor),
+            },
         }
-        if found:
-            record(home, county, actor, "opened", [minutes_id])
-        decision = _open_decision(home, county, minutes_id, number, found)
-        header = decision.minutes.header
-        return outbox.publish(
-            parse_draft(
-                {
-                    "type": NOTICE,
-                    "status": header.status,
-                    "subject": decision.minutes.thread,
-                    "reply_to": {"id": minutes_id, "hash": decision.minutes.hash},
-                    "to": sorted({header.county, *header.to} - {county}),
-                    "payload": {
-                        "kind": "text",
-                        "text": note or _("已办结：{what}").format(what=decision.due.what),
-                        "decisions": [number],
-                        **signed_by(actor),
-                    },
-                }
-            )
-        )
+    )
+    return draft_content(draft)
 
 
 def _open_decision(

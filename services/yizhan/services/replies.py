@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from yizhan.producers.drafts import parse_draft
+from yizhan.producers.drafts import draft_content, parse_draft
 from yizhan.producers.numbering import Accepted
 from yizhan.schemas.header import NOTICE, Header
 from yizhan.schemas.i18n import marked
@@ -57,20 +57,31 @@ def send_reply(home: Home, county: str, reply: Reply, actor: Actor, passphrases:
     """Publish a reply in the name of the actor's officer.
 
     Raises:
+        NotFound, ServiceError, DraftInvalid: as ``compose_reply``.
+        NoKey, StoreError: as ``open_outbox``.
+    """
+    draft = parse_draft(compose_reply(home, county, reply, actor))
+    with open_outbox(home, county, passphrases) as outbox:
+        return SentReply(outbox.publish(draft), draft.priority)
+
+
+def compose_reply(home: Home, county: str, reply: Reply, actor: Actor) -> dict[str, Any]:
+    """Return a reply in the name of the actor's officer as a draft's content, for ``queue_content``.
+
+    Raises:
         NotFound: the county neither received nor sent such an event.
         ServiceError: the actor names no officer.
         DraftInvalid: the text is empty or may not be sent.
-        NoKey, StoreError: as ``open_outbox``.
+        StoreError: a store cannot be read, or the access log not written.
     """
     if actor.officer is None:
         raise ServiceError(marked("答复要写明姓名和警号"))
     header, event_hash, thread = _answered(home, county, reply.event_id)
-    priority = reply.priority or header.priority
     draft = parse_draft(
         {
             "type": NOTICE,
             "status": header.status,
-            "priority": priority,
+            "priority": reply.priority or header.priority,
             "subject": thread,
             "reply_to": {"id": header.id, "hash": event_hash},
             "payload": {"kind": "text", "text": reply.text, **signed_by(actor)},
@@ -78,8 +89,7 @@ def send_reply(home: Home, county: str, reply: Reply, actor: Actor, passphrases:
     )
     if header.county != county:
         record(home, county, actor, "opened", [header.id])
-    with open_outbox(home, county, passphrases) as outbox:
-        return SentReply(outbox.publish(draft), priority)
+    return draft_content(draft)
 
 
 def _answered(home: Home, county: str, event_id: str) -> tuple[Header, str, str]:

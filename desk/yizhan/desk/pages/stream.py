@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from yizhan.consumers.items import InboxQuery, Item
-from yizhan.consumers.labels import State
 from yizhan.desk.accounts.model import EVERYBODY, OFFICE, Session
 from yizhan.desk.alarm_cards import alarm_card, alarm_end, by_urgency
 from yizhan.desk.live import BEAT_SECONDS
 from yizhan.desk.request import Ask, Page
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import speaking
-from yizhan.services.inbox import list_items, show_item
-from yizhan.services.live import MOST_RINGING, Pulse
+from yizhan.services.inbox import list_items
+from yizhan.services.live import Pulse
 
 _AT_ONCE: Final = 50
 """Cards that are rendered together: the first are painted while the others are made."""
@@ -46,6 +45,7 @@ class _Stream:
         feed = self._desk.feed
         with feed.waking() as changed:
             next_beat = 0.0
+            yield b"retry: 500\n\n"
             while not feed.closed:
                 session = await run_in_threadpool(self._session)
                 if session is None:
@@ -63,8 +63,7 @@ class _Stream:
                 if time.monotonic() >= next_beat:
                     next_beat = time.monotonic() + BEAT_SECONDS
                     yield _event("beat", await run_in_threadpool(self._beat, pulse))
-                with_timeout = max(0.01, next_beat - time.monotonic())
-                await _wait(changed, with_timeout)
+                await _wait(changed, max(0.01, next_beat - time.monotonic()))
 
     def _session(self) -> Session | None:
         cookie = self._desk.session_cookie(self._ask.request)
@@ -86,11 +85,10 @@ class _Stream:
         with speaking(self._language):
             if locked:
                 return {"new": [], "gone": [{"id": each} for each in gone]}
-            home, county = self._desk.home, self._desk.county
-            actor = self._ask.actor("duty")
-            items = _ringing(self._ask, new)
-            cards = by_urgency([alarm_card(home, each) for each in items])
-            ends = [alarm_end(home, show_item(home, county, each, actor).item) for each in gone[:_AT_ONCE]]
+            home = self._desk.home
+            items = {each.id: each for each in _items(self._ask, [*new, *gone[:_AT_ONCE]])}
+            cards = by_urgency([alarm_card(home, items[each]) for each in new if each in items])
+            ends = [alarm_end(home, items[each]) for each in gone if each in items]
             return {
                 "new": [
                     {
@@ -123,14 +121,11 @@ class _Stream:
         }
 
 
-def _ringing(ask: Ask, ids: list[str]) -> list[Item]:
-    """Return alarms by their ids; the access is in the log."""
+def _items(ask: Ask, ids: Sequence[str]) -> tuple[Item, ...]:
+    """Return items by their ids; the access is in the log."""
     if not ids:
-        return []
-    query = InboxQuery(state=State.RINGING, limit=MOST_RINGING)
-    wanted = set(ids)
-    found = list_items(ask.desk.home, ask.desk.county, query, ask.actor("duty")).items
-    return [each for each in found if each.id in wanted]
+        return ()
+    return list_items(ask.desk.home, ask.desk.county, InboxQuery(ids=tuple(ids)), ask.actor("duty")).items
 
 
 def _event(name: str, data: dict[str, Any], identity: str | None = None) -> bytes:

@@ -1,7 +1,7 @@
 /* The duty page: cards of what rings. A card is signed for in two steps; a double click signs nothing. */
 (function () {
   'use strict';
-  var yz = window.yz, words = document.body.dataset, list = document.getElementById('alarms'), waiting = [], beyond = document.getElementById('beyond');
+  var yz = window.yz, words = document.body.dataset, list = document.getElementById('alarms'), unreported = [], reporting = 0, beyond = document.getElementById('beyond');
   var DEAF_MS = 400, BACK_MS = 20000, AGAIN_MS = 8000;
 
   function cards() { return Array.prototype.slice.call(list.querySelectorAll('.alarm')); }
@@ -31,12 +31,12 @@
     if (!state.more) { ringing().forEach(function (each) { if (!rings.has(each.dataset.id)) { ended(each, state.gone.find(function (one) { return one.id === each.dataset.id; })); } }); }
     beyond.hidden = state.count <= state.ringing.length;
     beyond.textContent = beyond.dataset.words.replace('{n}', state.count - state.ringing.length);
-    current(); quiet(); ages();
+    current(); quiet(); ages(painted.map(function (each) { return card(each.id); }));
     if (painted.length) {
       var heard = yz.ring(drill ? 'drill' : 'alarm');
       yz.say(words.said.replace('{what}', painted.slice(0, 3).map(function (each) { return each.say; }).join('；')));
       if (yz.wasLost()) { yz.filled(painted.length); }
-      requestAnimationFrame(function () { setTimeout(function () { report(painted.map(function (each) { return each.id; }), heard); }); });
+      requestAnimationFrame(function () { painted.forEach(function (each) { unreported.push(each.id); }); if (!reporting) { reporting = setTimeout(function () { reporting = 0; report(unreported.splice(0), heard); }, 200); } });
     }
   }
   yz.filled = function (n) {
@@ -68,8 +68,8 @@
     box.querySelector('[data-quiet="ok"]').hidden = !proven; box.querySelector('[data-quiet="unknown"]').hidden = proven;
     if (!proven) { box.querySelector('[data-quiet-why]').textContent = ['lamp-line', 'lamp-in', 'lamp-sound'].map(function (id) { return document.querySelector('#' + id + ' b').textContent; }).join('；'); }
   }
-  function ages() {
-    ringing().forEach(function (each) {
+  function ages(some) {
+    (some || ringing()).forEach(function (each) {
       var minutes = 0, next = null, element = each.querySelector('[data-age]');
       each.querySelectorAll('[data-age]').forEach(function (one) { minutes = (yz.now() - Date.parse(one.dataset.age)) / 60000; one.textContent = yz.span(minutes * 60000); });
       var steps = Array.prototype.slice.call(each.querySelectorAll('.lad circle')), path = each.querySelector('.lad .f');
@@ -152,6 +152,6 @@
     if (event.key === 'a' || event.key === 'A') { ask(at); }
   });
   yz.on('state', take);
-  yz.on('tick', ages);
+  yz.on('tick', function () { ages(); });
   yz.on('lamps', function (all) { lamps = all; quiet(); });
 }());
