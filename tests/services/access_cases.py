@@ -213,6 +213,8 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "watching.Pulse": ("beats",),
     "watching.Outage": ("look",),
     "watching.ProcessWatch": ("look", "work"),
+    "table_transfer": ("import_drafts", "template_bytes"),
+    "table_transfer.ImportedDrafts": ("empty",),
     "tables": ("check_free", "import_table", "read_table", "write_rejects", "write_template"),
     "stores": ("drafts_path", "inbox_path", "open_drafts", "outbox_path", "queue_wakeup", "read_drafts"),
     "uploads": ("delete_upload", "delete_uploads", "list_uploads", "sweep_uploads", "upload_paths", "upload_piece"),

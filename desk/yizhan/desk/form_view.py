@@ -19,7 +19,7 @@ from yizhan.producers.forms import Field, FieldKind
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import TYPES
 from yizhan.services.form_questions import COMPUTED, MEANINGS, WORSE
-from yizhan.services.form_sheet import FormSheet, form_name
+from yizhan.services.form_sheet import BY_PROGRAMS, FormSheet, form_name
 
 _OFFICE: Final = ("org_code", "drafted_by", "reviewed_by", "signed_off_by", "contact", "by", "doc_no", "external_ref")
 _LONG: Final = 200
@@ -84,15 +84,16 @@ class FormView:
 
 def form_view(sheet: FormSheet) -> FormView:
     """Return the page of a draft."""
+    hidden = {*COMPUTED - {"border"}, "attachments", *BY_PROGRAMS.get(sheet.type, ())}
     drawn = {name: _control(sheet, found, (name,)) for name, found in sheet.fields.items()
-             if name not in COMPUTED - {"border"} and name != "attachments"}  # fmt: skip
+             if name not in hidden}  # fmt: skip
     office = [drawn.pop(name) for name in _OFFICE if name in drawn]
     border = [drawn.pop("border")] if "border" in drawn else []
     needed, may = sheet.needed, frozenset(TYPES[sheet.type].model.may_need)
     must = [each for name, each in drawn.items() if name in needed or name in may]
     rest = [each for name, each in drawn.items() if name not in needed | may]
     sections = [
-        Section(_("什么情况"), "", tuple(_situation(sheet))),
+        Section(_("概况"), "", tuple(_situation(sheet))),
         Section(_("内容"), _("带 * 的必填"), tuple(must)),
         Section(_("可以补充"), _("{count} 项").format(count=len(rest)), tuple(rest), folded=not _any(rest)),
         Section(_("发给谁"), "", (*_audience(sheet), *border)),
@@ -147,7 +148,8 @@ def _situation(sheet: FormSheet) -> Iterator[Control]:
     bad = sheet.urgency_question()
     yield Control("header.how_bad", bad.title, "list", required=True, width="c6", values=sheet.values("header.how_bad"),
                   choices=tuple((each.value, each.label()) for each in bad.choices))  # fmt: skip
-    yield _attribute(sheet, "status", "c6")
+    status = _attribute(sheet, "status", "c6")
+    yield replace(status, choices=tuple(each for each in status.choices if each[0]))
     yield _attribute(sheet, "time", "c3")
     yield _attribute(sheet, "expires", "c3")
 
@@ -207,6 +209,8 @@ def _control(sheet: FormSheet, found: Field, path: Path) -> Control:
         )  # fmt: skip
         return Control(name, found.title, "rows", required, width="c12", rows=rows)
     parts = tuple(_control(sheet, part, (*path, part.name)) for part in found.parts)
+    if not required and not form_values.get(sheet.payload, path):
+        parts = tuple(replace(part, required=False) for part in parts)
     signer = sheet.last_signers().get(name) if len(path) == 1 else None
     last = () if signer is None else ((f"{name}.name", signer[0]), (f"{name}.badge", signer[1]))
     return Control(name, found.title, "group", required, width="c12" if len(parts) > 2 else "c6", parts=parts, last=last)  # noqa: PLR2004 -- two fit in half a line
@@ -238,7 +242,7 @@ def _leaf(found: Field, name: str, values: tuple[str, ...], members: Mapping[str
         case _:
             long = (found.most or 0) > _LONG
             if long or found.many:
-                return replace(base, widget="box", width="c12", hint=_("一行一项") if found.many else "")
+                return replace(base, widget="box", width="c12", hint=_("一行一项；没有就写“无”") if found.many else "")
             return replace(base, width="c4" if found.is_day or found.kind is FieldKind.PAIR else "c6")
 
 

@@ -17,6 +17,7 @@ from yizhan.producers.doubts import Doubt
 from yizhan.producers.drafts import Draft
 from yizhan.producers.form_values import AnswerInvalid, Path
 from yizhan.producers.forms import Field, FieldKind
+from yizhan.producers.officers import officer_faults
 from yizhan.schemas import strictjson
 from yizhan.schemas.grades import Proposal, propose_grade
 from yizhan.schemas.i18n import _, marked
@@ -88,13 +89,21 @@ class SheetState:
 def sheet_state(home: Home, sheet: FormSheet) -> SheetState:
     """Return what is missing, wrong or doubtful in a draft."""
     _draft, found = check_draft(sheet.content)
-    faults = [*_unanswered(sheet), *(_beside(sheet, each) for each in found)]
+    faults = [*_unanswered(sheet), *(_beside(sheet, each) for each in found), *_officers(sheet)]
     whole = {each.path.removeprefix("payload.").partition(".")[0] for each in found if each.path.startswith("payload.")}
     payload = {name: value for name, value in sheet.payload.items() if name not in whole}
     spoiled = {each.path.partition(".")[0] for each in found if not each.path.startswith("payload")}
     header = {name: value for name, value in sheet.content.items() if name not in spoiled | {"payload"}}
     doubts = _doubts(home, sheet, {**header, "payload": payload})
-    return SheetState(tuple(dict.fromkeys(faults)), doubts, propose_grade(sheet.type, payload))
+    known = {each.name: each for each in reversed(faults)}
+    return SheetState(tuple(each for each in faults if known[each.name] is each), doubts, propose_grade(sheet.type, payload))
+
+
+def _officers(sheet: FormSheet) -> Iterator[SheetFault]:
+    """Yield what is implausible about the officers that are named; the contract is asked of a whole payload only."""
+    for path, problem in officer_faults(sheet.payload):
+        chain = forms.fields_on_path(tuple(sheet.fields.values()), form_values.path_of(path))
+        yield SheetFault(path, "·".join(_(each.title) for each in chain), problem, missing=False)
 
 
 def _doubts(home: Home, sheet: FormSheet, sound: Mapping[str, Any]) -> tuple[SheetDoubt, ...]:

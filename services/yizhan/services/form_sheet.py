@@ -26,7 +26,8 @@ from yizhan.producers.form_values import AnswerInvalid, Path
 from yizhan.producers.forms import Field, FieldKind
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.errors import NotFound
-from yizhan.schemas.i18n import marked
+from yizhan.schemas.header import NOTICE
+from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import TYPES
 from yizhan.schemas.payloads.table import LIFE_AT_STAKE
 from yizhan.services.actor import Actor
@@ -38,9 +39,13 @@ from yizhan.services.home import Home
 from yizhan.services.stores import open_drafts
 
 HEADER: Final = "header."
+NONE: Final = marked("无")
+"""What is written where a list has to be answered and has no item."""
 _CHOSEN: Final = frozenset({"touches", "to"})
 _ATTRIBUTES: Final = frozenset({"status", "time", "expires", "to", "touches"})
 """Attributes of the header that are answered as they are; the others by the form's three questions."""
+BY_PROGRAMS: Final[Mapping[str, frozenset[str]]] = MappingProxyType({NOTICE: frozenset({"kind", "lanes", "destruction"})})
+"""Type → fields that programs write; an officer's letter has none of them but its kind, ``text``."""
 _REFERENCES: Final = ("reply_to", "supersedes", "withdraws")
 
 
@@ -199,6 +204,8 @@ class FormSheet(Form):
             if found.many and found.kind in {FieldKind.CHOICE, FieldKind.MEMBER}:
                 return [form_values.parse_answer(forms.item_of(found), each, members) for each in values]
             text = "\n".join(values)
+            if found.many and text in {NONE, _(NONE)}:
+                return []
             if found.kind is FieldKind.MOMENT and self.type in LIFE_AT_STAKE:
                 text = with_day(text, utc_now())
             return form_values.parse_answer(found, text, members)
@@ -335,13 +342,17 @@ class FormSheet(Form):
         known: dict[str, Any] = {
             "org_code": office.get("org_code", f"{self.context.county}000000"),
             "place": {"county": self.context.county},
-            "contact": office.get("contact") or (None if officer is None else {"name": officer.name}),
+            "contact": office.get("contact"),
         }
         if officer is not None:
+            if "contact" in self.needed:
+                known["contact"] = known["contact"] or {"name": officer.name}
             known |= {name: officer.model_dump(mode="json") for name in ("drafted_by", "by")}
         for name, value in known.items():
             if name in self.fields and value is not None:
                 self.payload.setdefault(name, value)
+        if self.type == NOTICE:
+            self.payload["kind"] = "text"
         if not self._happens:
             self.content.setdefault("priority", "routine")
             if "new" in self.words_of_what():
@@ -377,6 +388,8 @@ def _needs_datum(text: str) -> bool:
 def _texts(found: Field | None, stored: Any, members: Mapping[str, str]) -> tuple[str, ...]:  # noqa: ANN401 -- JSON is any
     if stored is None or found is None:
         return ()
+    if stored == [] and found.kind not in {FieldKind.CHOICE, FieldKind.MEMBER}:
+        return (_(NONE),)
     if found.kind in {FieldKind.CHOICE, FieldKind.FLAG} or (found.many and found.kind is FieldKind.MEMBER):
         words = stored if isinstance(stored, list) else [stored]
         return tuple({True: "true", False: "false"}.get(each, each) if isinstance(each, bool) else str(each)
