@@ -39,14 +39,16 @@ class Writer:
         assert found is not None
         return cls(browser, n, int(found[1]))
 
-    def posts(self, name: str, *values: str, seen: tuple[str, ...] | None = None, **more: str) -> Answer:
+    def posts(
+        self, name: str, *values: str, seen: tuple[str, ...] | None = None, more: Mapping[str, str] | None = None
+    ) -> Answer:
         """Post one field."""
-        given = {"name": name, "value": values, "version": self.version, **more}
+        given = {"name": name, "value": values, "version": self.version, **(more or {})}
         return self.browser.post(f"/drafts/{self.n}/fields", given | ({} if seen is None else {"seen": seen or ("",)}))
 
     def enters(self, name: str, *values: str, **more: str) -> dict[str, Any]:
         """Post one field; return what the page is told."""
-        answer = self.posts(name, *values, **more)
+        answer = self.posts(name, *values, more=more)
         assert answer.status == 200, (name, values, answer.text)
         return self.told(answer)
 
@@ -95,15 +97,16 @@ def answers(
                 yield from answers(writer, field.parts, row, (*path, n))
         elif field.kind is FieldKind.GROUP:
             yield from answers(writer, field.parts, value, path)
-        elif field.kind in {FieldKind.CHOICE, FieldKind.MEMBER} and field.many:
-            yield name, tuple(value), {}
-        elif isinstance(value, bool):
-            yield name, (str(value).lower(),), {}
-        elif field.many and not value:
-            yield name, ("无",), {}
-        elif field.many:
-            yield name, ("\n".join(form_values.format_value(forms.item_of(field), each, {}) for each in value),), {}
-        elif field.kind is FieldKind.CHOICE:
-            yield name, (str(value),), {}
         else:
-            yield name, (form_values.format_value(field, value, {}),), {}
+            yield name, written(field, value), {}
+
+
+def written(field: Field, value: Any) -> tuple[str, ...]:  # noqa: ANN401 -- JSON is any
+    """Return a value as a page has it."""
+    if isinstance(value, bool):
+        return (str(value).lower(),)
+    if field.kind in {FieldKind.CHOICE, FieldKind.MEMBER}:
+        return tuple(value) if field.many else (str(value),)
+    if field.many:
+        return ("\n".join(form_values.format_value(forms.item_of(field), each, {}) for each in value) or "无",)
+    return (form_values.format_value(field, value, {}),)

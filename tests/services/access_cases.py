@@ -113,11 +113,12 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "counties": ("default_county", "find_county"),
     "form_faults": ("header_name", "sheet_state"),
     "form_faults.SheetState": ("sendable",),
-    "form_sheet": ("begin_sheet", "form_name", "open_sheet"),
-    "form_sheet.FormSheet": (
-        "add_row", "asks_worse", "drop_empty_rows", "earlier", "enter", "field_at", "fill_in", "goes_on",
-        "last_signers", "needed", "refers", "remove_row", "urgency_question", "values", "what_question",
-        "words_of_what",
+    "form_sheet": ("begin_sheet", "open_sheet"),
+    "form_sheet.FormSheet": ("add_row", "drop_empty_rows", "enter", "fill_in", "last_signers", "remove_row"),
+    "form_sheet_questions": ("form_name",),
+    "form_sheet_questions.SheetQuestions": (
+        "asks_worse", "earlier", "field_at", "goes_on", "needed", "refers", "urgency_question", "values",
+        "what_question", "words_of_what",
     ),
     "form_machine.FormMachine": ("answer", "back", "payload", "take_notes"),
     "form_words": ("in_form_words", "questions_of"),

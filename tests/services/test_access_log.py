@@ -151,9 +151,7 @@ CONTENT: dict[str, Example] = {
         lambda it: hand_over(it.home, QINGYUAN, it.actor, it.now), lambda it: (it.fire, it.minutes), "listed"
     ),
     "table_transfer.export_bytes": Example(
-        lambda it: export_bytes(it.home, QINGYUAN, ExportQuery(), it.actor),
-        lambda it: (it.fire, it.plan, it.minutes),
-        "exported",
+        lambda it: export_bytes(it.home, QINGYUAN, ExportQuery(), it.actor), lambda it: (it.fire, it.plan), "exported"
     ),
     "export.export_tables": Example(
         lambda it: export_tables(

@@ -19,12 +19,14 @@ from yizhan.producers.forms import Field, FieldKind
 from yizhan.schemas.i18n import _, marked
 from yizhan.schemas.payloads import TYPES
 from yizhan.services.form_questions import COMPUTED, MEANINGS, WORSE
-from yizhan.services.form_sheet import BY_PROGRAMS, FormSheet, form_name
+from yizhan.services.form_sheet import BY_PROGRAMS, FormSheet
+from yizhan.services.form_sheet_questions import form_name
 
 _OFFICE: Final = ("org_code", "drafted_by", "reviewed_by", "signed_off_by", "contact", "by", "doc_no", "external_ref")
 _LONG: Final = 200
 _MOST_IN_A_ROW: Final = 26
 """Characters of all choices together that stand in one row."""
+_PARTS_IN_HALF: Final = 2
 _UNIT: Final = re.compile(r"(.+?)\s*[（(]([^（）()]{1,6})[）)]")
 
 
@@ -197,8 +199,10 @@ def _control(sheet: FormSheet, found: Field, path: Path) -> Control:
         stored = isinstance(form_values.get(sheet.payload, (*path, "coordinates")), list)
         many = next(part for part in found.parts if part.name == "coordinates").many
         datums = tuple((each.value, _(each.label)) for each in Datum)
-        return Control(name, found.title, "position", required, _position_hint(many=many), choices=datums, values=sheet.values(name),
-                       width="c12", parts=rest, unit=Datum.WGS84.value if stored else "", help="many" if many else "")  # fmt: skip
+        return Control(
+            name, found.title, "position", required, _position_hint(many=many), Datum.WGS84.value if stored else "",
+            datums, sheet.values(name), "c12", rest, help="many" if many else "",
+        )  # fmt: skip
     if found.many:
         stored_rows = form_values.get(sheet.payload, path)
         count = len(stored_rows) if isinstance(stored_rows, list) else 0
@@ -213,7 +217,8 @@ def _control(sheet: FormSheet, found: Field, path: Path) -> Control:
         parts = tuple(replace(part, required=False) for part in parts)
     signer = sheet.last_signers().get(name) if len(path) == 1 else None
     last = () if signer is None else ((f"{name}.name", signer[0]), (f"{name}.badge", signer[1]))
-    return Control(name, found.title, "group", required, width="c12" if len(parts) > 2 else "c6", parts=parts, last=last)  # noqa: PLR2004 -- two fit in half a line
+    width = "c12" if len(parts) > _PARTS_IN_HALF else "c6"
+    return Control(name, found.title, "group", required, width=width, parts=parts, last=last)
 
 
 def _position_hint(*, many: bool) -> str:
@@ -223,7 +228,9 @@ def _position_hint(*, many: bool) -> str:
 
 def _leaf(found: Field, name: str, values: tuple[str, ...], members: Mapping[str, str]) -> Control:
     title, unit = _with_unit(found)
-    base = Control(name, title, "line", found.required, _hint(found), unit, values=values, help=MEANINGS.get(found.name, ""))
+    base = Control(
+        name, title, "line", found.required, _hint(found), unit, values=values, help=MEANINGS.get(found.name, "")
+    )
     match found.kind:
         case FieldKind.FLAG:
             return replace(base, widget="radio", choices=_yes_no(), width="c3", hint="")
@@ -233,7 +240,13 @@ def _leaf(found: Field, name: str, values: tuple[str, ...], members: Mapping[str
             choices = tuple((code, f"{title} {code}") for code, title in members.items())
             if found.many:
                 return replace(base, widget="checks", choices=choices, hint="")
-            return replace(base, widget="listed", choices=tuple((f"{code} {title}", "") for code, title in members.items()), width="c4", hint="")
+            return replace(
+                base,
+                widget="listed",
+                choices=tuple((f"{code} {title}", "") for code, title in members.items()),
+                width="c4",
+                hint="",
+            )
         case FieldKind.WHOLE | FieldKind.NUMBER if not found.many:
             listed = tuple((each.value, each.label()) for each in found.choices)
             return replace(base, widget="number", width="c3", choices=listed)
@@ -242,7 +255,12 @@ def _leaf(found: Field, name: str, values: tuple[str, ...], members: Mapping[str
         case _:
             long = (found.most or 0) > _LONG
             if long or found.many:
-                return replace(base, widget="box", width="c12", hint=_("一行一项；没有就写“无”") if found.many else "")
+                return replace(
+                    base,
+                    widget="box",
+                    width="c12" if found.required or found.many else "c6",
+                    hint=_("一行一项；没有就写“无”") if found.many else "",
+                )
             return replace(base, width="c4" if found.is_day or found.kind is FieldKind.PAIR else "c6")
 
 
@@ -250,11 +268,15 @@ def _chosen(base: Control, found: Field) -> Control:
     choices = tuple((each.value, each.label()) for each in found.choices)
     length = sum(len(label) + 2 for _value, label in choices)
     if found.many:
-        return replace(base, widget="checks", choices=choices, width="c12" if length > _MOST_IN_A_ROW else "c6", hint="")
+        return replace(
+            base, widget="checks", choices=choices, width="c12" if length > _MOST_IN_A_ROW else "c6", hint=""
+        )
     if length <= _MOST_IN_A_ROW:
         if not found.required:
             choices = (("", _("未填")), *choices)
-        return replace(base, widget="radio", choices=choices, hint="", width="c6" if length > _MOST_IN_A_ROW / 2 else "c4")
+        return replace(
+            base, widget="radio", choices=choices, hint="", width="c6" if length > _MOST_IN_A_ROW / 2 else "c4"
+        )
     return replace(base, widget="select", choices=choices, hint="", width="c4")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from yizhan.desk.accounts.model import Role
-from yizhan.desk.pages import admin, answers, drafts, duty, map, sending, sign_in, stream, tables, uploads
+from yizhan.desk.pages import admin, answers, drafts, duty, outlines, sending, sign_in, stream, tables, uploads
 from yizhan.desk.request import Page
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -18,7 +18,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *sending.PAGES,
     *uploads.PAGES,
     *tables.PAGES,
-    *map.PAGES,
+    *outlines.PAGES,
 )
 
 

@@ -24,7 +24,8 @@ from yizhan.schemas.i18n import _, marked
 from yizhan.services.doubts import doubt_sentences, goes_unasked
 from yizhan.services.drafts import DraftFault, check_draft, judge_draft
 from yizhan.services.form_questions import THREAD, WORSE
-from yizhan.services.form_sheet import HEADER, FormSheet, form_name
+from yizhan.services.form_sheet import FormSheet
+from yizhan.services.form_sheet_questions import HEADER, form_name
 from yizhan.services.home import Home
 
 _BESIDE: Final[Mapping[Doubt, str]] = {
@@ -95,8 +96,12 @@ def sheet_state(home: Home, sheet: FormSheet) -> SheetState:
     spoiled = {each.path.partition(".")[0] for each in found if not each.path.startswith("payload")}
     header = {name: value for name, value in sheet.content.items() if name not in spoiled | {"payload"}}
     doubts = _doubts(home, sheet, {**header, "payload": payload})
-    known = {each.name: each for each in reversed(faults)}
-    return SheetState(tuple(each for each in faults if known[each.name] is each), doubts, propose_grade(sheet.type, payload))
+    once = {(each.name, each.sentence): each for each in reversed(faults)}
+    return SheetState(
+        tuple(each for each in faults if once[each.name, each.sentence] is each),
+        doubts,
+        propose_grade(sheet.type, payload),
+    )
 
 
 def _officers(sheet: FormSheet) -> Iterator[SheetFault]:

@@ -151,7 +151,9 @@ def queue_draft(home: Home, county: str, n: int, actor: Actor, version: int, *, 
     return made
 
 
-def approve_draft(home: Home, county: str, n: int, actor: Actor, version: int, *, confirmed: bool = False) -> StoredDraft:
+def approve_draft(
+    home: Home, county: str, n: int, actor: Actor, version: int, *, confirmed: bool = False
+) -> StoredDraft:
     """Approve a draft in review (签发), and queue it. Raises as ``queue_draft``; ``NeedsApproval`` for its author."""
     found = find_draft(home, county, n)
     if found.author is not None and found.author.badge == _officer(actor).badge:

@@ -106,7 +106,13 @@ def import_drafts(home: Home, county: str, name: str, type: str | None, pieces: 
                 error.params = {**error.params, "file": name}
             raise
         import_table(
-            home, county, found, TableMode.DRAFT, lambda _table: None, _NoKey(), lambda _rows: contextlib.nullcontext(SILENT)
+            home,
+            county,
+            found,
+            TableMode.DRAFT,
+            lambda _table: None,
+            _NoKey(),
+            lambda _rows: contextlib.nullcontext(SILENT),
         )
     return ImportedDrafts(
         found.type,

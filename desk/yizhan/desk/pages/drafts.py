@@ -197,8 +197,8 @@ def drafts(ask: Ask) -> Response:
 
 def _row(each: StoredDraft) -> DraftRow:
     author = "" if each.author is None else each.author.name
-    return DraftRow(each.n, each.type, icon_of(each.type), each.state, summary_of(each.content), draft_note(each), author,
-                    each.changed)  # fmt: skip
+    summary, note = summary_of(each.content), draft_note(each)
+    return DraftRow(each.n, each.type, icon_of(each.type), each.state, summary, note, author, each.changed)
 
 
 # -- small things --

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from yizhan.desk.accounts.model import Role
 from yizhan.desk.pages.drafts import WRITERS, number
 from yizhan.desk.request import Ask, Page
-from yizhan.producers.draft_rows import EDITABLE, DraftState
+from yizhan.producers.draft_rows import EDITABLE, DraftState, StoredDraft
 from yizhan.schemas.errors import NotFound, YizhanError
 from yizhan.schemas.header import NOTICE
 from yizhan.schemas.i18n import join_list, marked
@@ -87,20 +88,20 @@ def _shown(ask: Ask, found: DraftPreview) -> dict[str, Any]:
 
 def submit(ask: Ask) -> Response:
     """Submit a draft to another officer."""
-    return _done(ask, lambda n, version: submit_for_review(
-        ask.desk.home, ask.desk.county, n, ask.actor("draft submit"), version))  # fmt: skip
+    home, county, actor = ask.desk.home, ask.desk.county, ask.actor("draft submit")
+    return _done(ask, lambda n, version: submit_for_review(home, county, n, actor, version))
 
 
 def send(ask: Ask) -> Response:
     """Queue a draft; every doubt must have been answered."""
-    return _done(ask, lambda n, version: queue_draft(
-        ask.desk.home, ask.desk.county, n, ask.actor("draft send"), version, confirmed=_confirmed(ask, n)))  # fmt: skip
+    home, county, actor = ask.desk.home, ask.desk.county, ask.actor("draft send")
+    return _done(ask, lambda n, version: queue_draft(home, county, n, actor, version, confirmed=_confirmed(ask, n)))
 
 
 def approve(ask: Ask) -> Response:
     """Approve a draft in review (签发), which queues it."""
-    return _done(ask, lambda n, version: approve_draft(
-        ask.desk.home, ask.desk.county, n, ask.actor("draft approve"), version, confirmed=_confirmed(ask, n)))  # fmt: skip
+    home, county, actor = ask.desk.home, ask.desk.county, ask.actor("draft approve")
+    return _done(ask, lambda n, version: approve_draft(home, county, n, actor, version, confirmed=_confirmed(ask, n)))
 
 
 def give_back(ask: Ask) -> Response:
@@ -108,8 +109,8 @@ def give_back(ask: Ask) -> Response:
     remark = ask.form.get("remark", "").strip()
     if not remark:
         return _page(ask, 400, error_sentence(ServiceError(marked("退回要写明请拟稿人改什么"))))
-    return _done(ask, lambda n, version: return_draft(
-        ask.desk.home, ask.desk.county, n, ask.actor("draft return"), remark[:400], version))  # fmt: skip
+    home, county, actor = ask.desk.home, ask.desk.county, ask.actor("draft return")
+    return _done(ask, lambda n, version: return_draft(home, county, n, actor, remark[:400], version))
 
 
 def take(ask: Ask) -> Response:
@@ -117,7 +118,7 @@ def take(ask: Ask) -> Response:
     return _done(ask, lambda n, version: take_back(ask.desk.home, ask.desk.county, n, version))
 
 
-def _done(ask: Ask, act: Any) -> Response:  # noqa: ANN401 -- each of the services above
+def _done(ask: Ask, act: Callable[[int, int], StoredDraft]) -> Response:
     n, version = number(ask), ask.form.get("version", "")
     if not (version.isascii() and version.isdecimal()):
         raise ServiceError(marked("这一页太旧了，请重新打开草稿"))
