@@ -53,8 +53,8 @@ LATIN_ALLOWED = frozenset(
         "Actual", "Apache", "Apprise", "CAP", "CSV", "Ctrl", "Excel", "Exercise", "FIRMS", "FeatureCollection",
         "GeoJSON", "GiB", "JSON", "Kafka", "Lines", "Maven", "MiB", "MultiPolygon", "Numbers", "Office",
         "OpenDocument", "Restricted", "SQLite", "Schema", "Test", "Word", "alert", "apply", "auditor", "bell", "chmod",
-        "circle", "code", "command", "county", "csv", "demo", "destruction", "draft", "excel", "false", "feature",
-        "final",
+        "circle", "code", "command", "console", "county", "csv", "demo", "destruction", "draft", "excel", "false",
+        "feature", "final",
         "firms", "grade", "hash", "id", "import", "incidents", "info", "install", "jar", "json", "kind", "lanes",
         "late", "ledger", "logs", "md", "monthly", "msgType", "name", "office", "onset", "parameter", "pip", "polygon",
         "properties", "public", "references", "ringing", "roles", "root", "rungs", "scope", "severity", "stage",
@@ -99,8 +99,9 @@ def places() -> dict[str, set[str]]:
     """Return every sentence of the source → all places where it stands."""
     found: dict[str, set[str]] = {}
     for folder in FOLDERS:
+        files = [("**.py", "python"), ("**/templates/**.html", "jinja2")]
         for name, line, message, _, _ in extract_from_dir(
-            ROOT / folder, method_map=[("**.py", "python"), ("**/templates/**.html", "jinja2")], keywords=dict.fromkeys(KEYWORDS)
+            ROOT / folder, method_map=files, keywords=dict.fromkeys(KEYWORDS)
         ):
             assert isinstance(message, str)
             found.setdefault(message, set()).add(f"{folder}/{name}:{line}")

@@ -10,6 +10,7 @@ from yizhan.cli.click_options import Group, Whole, county_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.longrun import working
 from yizhan.cli.output import say, tell
+from yizhan.desk import account_command
 from yizhan.desk.accounts.store import AccountStore
 from yizhan.desk.app import make_app
 from yizhan.desk.desk import ACCOUNTS_FILE, Desk
@@ -19,8 +20,10 @@ from yizhan.desk.serving import Listening, listen, serve
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import _, marked
 from yizhan.services.errors import ServiceError
+from yizhan.services.home import Home
 
 command: Final = Group("desk", help=marked("值班台：本县的网页，听报警、签收、拟写、看待办"))
+command.add_command(account_command.command)
 
 
 @command.command(
@@ -65,7 +68,16 @@ def run(
         working(home.settings, home.settings.desk_metrics_port) as (stop, watchdog),
     ):
         origins = listening.origins(listener, names)
-        desk = Desk(home, county, accounts, Feed(home, county), origins, secure=listening.secure, allowed=allowed())
+        desk = Desk(
+            home,
+            county,
+            accounts,
+            Feed(home, county),
+            origins,
+            secure=listening.secure,
+            certificate_headers=_headers(home) if listening.unix is not None else None,
+            allowed=allowed(),
+        )
         watchdog.stop()  # a request may take its time
 
         def ready() -> None:
@@ -75,6 +87,12 @@ def run(
             say(_("值班台已开：{address}；按 Ctrl-C 停下").format(address=origins[0]))
 
         serve(make_app(desk), listener, listening, stop, ready)
+
+
+def _headers(home: Home) -> tuple[str, str] | None:
+    """Return the names of the gateway's headers for issuer and serial number."""
+    issuer, _comma, serial = (home.settings.desk_certificate_header or "").partition(",")
+    return (issuer.strip(), serial.strip()) if serial else None
 
 
 def _path(name: str | None) -> Path | None:

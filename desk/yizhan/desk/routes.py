@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from yizhan.desk.accounts.model import Role
-from yizhan.desk.pages import admin, answers, drafts, duty, outlines, sending, sign_in, stream, tables, uploads
+from yizhan.desk.pages import (
+    admin,
+    answers,
+    drafts,
+    duty,
+    outlines,
+    sending,
+    sign_in,
+    stream,
+    tables,
+    uploads,
+    wall,
+)
 from yizhan.desk.request import Page
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -19,6 +31,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *uploads.PAGES,
     *tables.PAGES,
     *outlines.PAGES,
+    *wall.PAGES,
 )
 
 

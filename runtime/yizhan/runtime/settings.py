@@ -112,6 +112,13 @@ class Settings(BaseSettings):
     has approved it (签发); letters and answers go at once all the same.
     """
 
+    desk_certificate_header: Annotated[str, Field(pattern=r"^[A-Za-z][\w-]*, ?[A-Za-z][\w-]*$")] | None = None
+    """Default none: nobody signs in with a certificate. Names of the two headers in which the gateway hands over the
+    issuer and the serial number of a certificate that it has checked, such as ``X-Client-Issuer, X-Client-Serial``.
+    Believed over a Unix socket only. Wrong: certificates are not found; a gateway that does not set both headers
+    itself lets visitors write them.
+    """
+
     # -- a county's outbox --
     outbox_poll_seconds: Seconds = 1.0
     """Default 1: how often the outbox is read without a wakeup. Too long: an alarm waits if the

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Final
 
 from yizhan.desk.accounts.database import Event, Kind
+from yizhan.desk.accounts.management import Standing
 from yizhan.desk.accounts.model import Role
 from yizhan.schemas.i18n import _, join_list, marked
 
@@ -44,10 +46,25 @@ KINDS: Final[Mapping[Kind, str]] = {
 _OF_ROLES: Final = (Kind.ACCOUNT_ADDED, Kind.ROLES_CHANGED)
 
 
+def state_words(standing: Standing, written: Callable[[datetime | None], str]) -> str:
+    """Say whether an account can be used; ``written`` puts an instant into words."""
+    if standing.account.disabled:
+        return _("停用")
+    if standing.locked_until is not None:
+        return _("锁到 {at}").format(at=written(standing.locked_until)[11:16])
+    return _("链接未用") if standing.changed is None else _("在用")
+
+
+def role_name(role: Role) -> str:
+    """Return a role in words that begin a line."""
+    words = _(ROLES[role])
+    return words[:1].upper() + words[1:]
+
+
 def role_names(roles: Iterable[Role]) -> str:
     """Return roles in words, in their usual order."""
     held = frozenset(roles)
-    return join_list(_(words) for role, words in ROLES.items() if role in held)
+    return join_list(role_name(role) for role in ROLES if role in held)
 
 
 def detail_words(event: Event) -> str:
