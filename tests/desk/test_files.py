@@ -6,7 +6,6 @@ import http.client
 import io
 import socket
 import zipfile
-from collections.abc import Iterator
 from contextlib import closing
 from urllib.parse import quote
 
@@ -32,7 +31,7 @@ def duty(desk: DeskWorld) -> Browser:
 
 
 @pytest.fixture
-def writer(duty: Browser) -> Iterator[Writer]:
+def writer(duty: Browser) -> Writer:
     """Begin a fire."""
     return Writer.begins(duty, FOREST_FIRE)
 
