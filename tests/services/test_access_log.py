@@ -46,6 +46,7 @@ from yizhan.services.inbox_files import list_item_files, save_item_files
 from yizhan.services.matters import prepare_countersignature, show_matter
 from yizhan.services.obligations import complete_decision, compose_completion, list_obligations, officers_answers
 from yizhan.services.outbox import list_postings, show_event
+from yizhan.services.table_transfer import export_bytes
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,9 @@ CONTENT: dict[str, Example] = {
     ),
     "handover.hand_over": Example(
         lambda it: hand_over(it.home, QINGYUAN, it.actor, it.now), lambda it: (it.fire, it.minutes), "listed"
+    ),
+    "table_transfer.export_bytes": Example(
+        lambda it: export_bytes(it.home, QINGYUAN, ExportQuery(), it.actor), lambda it: (it.fire, it.plan), "exported"
     ),
     "export.export_tables": Example(
         lambda it: export_tables(

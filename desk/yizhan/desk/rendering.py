@@ -15,20 +15,13 @@ from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
-from yizhan.bulletin.labels import SECTIONS
-from yizhan.bulletin.sheet import sheet
 from yizhan.consumers.bell.labels import rung_name
-from yizhan.consumers.labels import sentence
-from yizhan.runtime.clock import utc_now
+from yizhan.desk.bulletin_filters import BULLETIN_FILTERS
 from yizhan.schemas.i18n import _
 from yizhan.schemas.invisible import escaped
-from yizhan.schemas.payloads.table import type_name
-from yizhan.services.bulletin_text import bulletin_stage_name
 from yizhan.services.home import Home
-from yizhan.services.labels import manifest_kind, stage_name, way_name
-from yizhan.services.obligation_text import time_left
+from yizhan.services.labels import DRAFT_STATES, stage_name, type_name, way_name
 
 STATIC: Final = Path(str(files("yizhan.desk") / "static"))
 
@@ -52,24 +45,11 @@ def make_templates(home: Callable[[], Home]) -> Environment:
         "stage": stage_name,
         "rung": rung_name,
         "way": way_name,
-        "quarter": quarter_name,
-        "time_left": lambda due: time_left(due, utc_now()),
         "type_name": type_name,
-        "verdict": sentence,
-        "manifest_kind": manifest_kind,
-        "bulletin_stage": bulletin_stage_name,
-        "section": lambda name: _(SECTIONS[name]) if name in SECTIONS else name,
-        "sheet": lambda editor: sheet(editor.material),
-        "block_kind": lambda block: type(block).__name__.lower(),
-        "svg": lambda drawing: Markup(drawing.svg),  # noqa: S704 -- drawn by bulletin.charts, every text escaped
+        "draft_state": lambda state: _(DRAFT_STATES[state]),
     }
+    environment.filters |= BULLETIN_FILTERS
     return environment
-
-
-def quarter_name(label: str) -> str:
-    """Return a quarter as people write it: ``2026年第4季度``."""
-    year, quarter = label.split("Q")
-    return _("{year}年第{quarter}季度").format(year=year, quarter=quarter)
 
 
 def plain(text: object) -> str:
