@@ -5,7 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from yizhan.desk.accounts.model import Role
-from yizhan.desk.pages import admin, answers, duty, sign_in, stream, wall
+from yizhan.desk.pages import (
+    admin,
+    answers,
+    drafts,
+    duty,
+    outlines,
+    sending,
+    sign_in,
+    stream,
+    tables,
+    uploads,
+    wall,
+)
 from yizhan.desk.request import Page
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -14,6 +26,11 @@ PAGES: Final[tuple[Page, ...]] = (
     *answers.PAGES,
     *sign_in.PAGES,
     *admin.PAGES,
+    *drafts.PAGES,
+    *sending.PAGES,
+    *uploads.PAGES,
+    *tables.PAGES,
+    *outlines.PAGES,
     *wall.PAGES,
 )
 
