@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -158,7 +158,17 @@ def own_path(path: str) -> str:
 
 
 def locked_from(ask: Ask) -> str:
-    """Return the address of the locked screen that leads back to the page that was asked for."""
-    url = ask.request.url
-    path = own_path(url.path + (f"?{url.query}" if url.query else ""))
-    return LOCKED if ask.request.method != "GET" or path == "/" else f"{LOCKED}?{urlencode({'back': path})}"
+    """Return the address of the locked screen that leads back to the page that was asked for, or is open."""
+    shown = ask.request.headers.get("HX-Current-URL", "") if ask.wants_fragment else str(ask.request.url)
+    return locked_with(shown if ask.request.method == "GET" else "")
+
+
+def locked_with(address: str) -> str:
+    """Return the address of the locked screen that leads back to a page of this desk.
+
+    >>> locked_with("http://127.0.0.1:8443/inbox?q=1"), locked_with("http://127.0.0.1:8443/")
+    ('/locked?back=%2Finbox%3Fq%3D1', '/locked')
+    """
+    parts = urlsplit(address)
+    path = own_path(parts.path + (f"?{parts.query}" if parts.query else ""))
+    return LOCKED if path == "/" else f"{LOCKED}?{urlencode({'back': path})}"
