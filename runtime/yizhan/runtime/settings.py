@@ -107,6 +107,12 @@ class Settings(BaseSettings):
     Wrong: positions are compared with other borders, or the command stops and names the file.
     """
 
+    audit_log: str | None = None
+    """Default none: the ledger of this home. Folder (relative to the home) or address of a log that was exported with
+    its statements (`yizhan audit export --statements`): what the auditor's pages of the desk check and explain.
+    Wrong: they say that there is no log.
+    """
+
     desk_requires_approval: bool = False
     """Default false: what an officer writes at the web desk goes when he sends it. True: it goes when another officer
     has approved it (签发); letters and answers go at once all the same.
