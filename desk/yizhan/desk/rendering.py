@@ -50,6 +50,7 @@ def make_templates(home: Callable[[], Home]) -> Environment:
         "draft_state": lambda state: _(DRAFT_STATES[state]),
     }
     environment.filters |= {**BULLETIN_FILTERS, **audit_filters(home)}
+    environment.tests["prefix_of"] = lambda path, whole: whole.startswith(path)
     return environment
 
 

@@ -75,9 +75,9 @@ def log_place(home: Home) -> str:
     folder = ledger_folder(home)
     if not (folder / STATEMENTS_FILE).exists():
         sentence = marked(
-            "这台机器上没有账本。请管理系统的人把驿站导出的账本（连原话）放好，再在设置 audit_log 里写明放在哪里"
+            "这台机器上没有账本。请管理系统的人把驿站导出的账本（连原话）放好，再在设置 {setting} 里写明放在哪里"
         )
-        raise NotFound(sentence)
+        raise NotFound(sentence, setting="audit_log")
     return str(folder / PUBLIC)
 
 

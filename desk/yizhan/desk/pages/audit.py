@@ -15,6 +15,7 @@ from yizhan.desk.audit_runs import PATIENCE, Run
 from yizhan.desk.audit_view import life_view
 from yizhan.desk.request import Ask, Page
 from yizhan.ledger.audit.findings import FindingKind
+from yizhan.ledger.errors import NoSuchStatement
 from yizhan.runtime.access_log import How
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.errors import NotFound
@@ -61,13 +62,13 @@ def _life(ask: Ask, how: How, template: str) -> Response:
     if not run.wait(PATIENCE):
         return _waiting(ask, run)
     if run.error is not None:
-        raise run.error
+        return _failed(ask, run)
     return ask.page(template, view=life_view(ask.desk.home, ask.desk.county, run.result), now=utc_now())
 
 
 def _explained(ask: Ask, name: str, how: How) -> Run:
     """Return the explanation that this officer has just asked for, or a new one."""
-    home, actor = ask.desk.home, ask.actor("audit explain" if how == "opened" else "audit print")
+    actor = ask.actor("audit explain" if how == "opened" else "audit print")
     key = f"life {ask.account.badge} {how} {name} {_newest(ask)}"
     found = ask.desk.runs.find(key)
     if found is not None and (found.ended is None or (utc_now() - found.ended).total_seconds() < _AGAIN_SECONDS):
@@ -178,8 +179,13 @@ def _worked(
     if run is not None and not run.wait(PATIENCE):
         return _waiting(ask, run)
     if run is not None and run.error is not None:
-        return ask.page("audit_failed.html", 400, error=run.error, run=run)
+        return _failed(ask, run)
     return show(run)
+
+
+def _failed(ask: Ask, run: Run) -> Response:
+    status = 404 if isinstance(run.error, NoSuchStatement | NotFound) else 400
+    return ask.page("audit_failed.html", status, error=run.error, run=run)
 
 
 def _waiting(ask: Ask, run: Run) -> Response:

@@ -79,7 +79,7 @@ async def take(ask: Ask) -> Response:
     try:
         fault = await _receive(ask, path) or await run_in_threadpool(_taken, ask, path)
     finally:
-        path.unlink(missing_ok=True)
+        await run_in_threadpool(path.unlink, missing_ok=True)
     return JSONResponse({"fault": fault}, 400 if fault else 200)
 
 
