@@ -76,9 +76,8 @@ def _facts(home: Home, found: ExplainedEvent) -> str:
     if not header:
         return ""
     priority = PRIORITIES.get(str(header.get("priority")), "")
-    sentence = _("{source} → {to}，{priority}")
     to = join_list(_name(home, code) for code in header["to"])
-    return sentence.format(source=_name(home, found.life.id[:6]), to=to, priority=_(priority) if priority else "")
+    return " ".join(filter(None, (_name(home, found.life.id[:6]), "→", to, _(priority) if priority else "")))
 
 
 def _row(home: Home, county: str, step: HistoryStep) -> LifeRow:
