@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
+from tests.desk.browsing import chromium_path
 from tests.desk.people import CHEAP, Counting, Human, first, officer
 from tests.world.desk import DeskWorld, running_desk
 from tests.world.station import with_a_fire
@@ -19,6 +21,17 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskWorld]:
     """Run the desk of 庆元, where a fire rings, with an account for each role."""
     with running_desk(with_a_fire(tmp_path_factory.mktemp("desk") / "home")) as world:
         yield world
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Start one Chromium for the tests of a file."""
+    if (path := chromium_path()) is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

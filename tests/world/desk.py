@@ -98,22 +98,35 @@ class DeskWorld:
 @contextlib.contextmanager
 def running_desk(station: Station, county: str = QINGYUAN) -> Iterator[DeskWorld]:
     """Run a county's desk while the block runs."""
+    with desk_of(station, county) as world, serving(world):
+        yield world
+
+
+@contextlib.contextmanager
+def desk_of(station: Station, county: str = QINGYUAN) -> Iterator[DeskWorld]:
+    """Make the accounts of a county's desk, which ``serving`` runs."""
     home = Home(station.app.path)
     path = home.county_folder(county) / ACCOUNTS_FILE
     with AccountStore(path, CHEAP) as accounts:
-        world = DeskWorld(station, home, county, accounts, add_sample_accounts(accounts, utc_now()))
-        listening = Listening(port=0)
-        with contextlib.closing(listen(listening)) as listener:
-            origins = listening.origins(listener)
-            desk = Desk(home, county, accounts, Feed(home, county), origins, allowed=allowed())
-            stop, ready = StopSignal(), threading.Event()
-            serving = (make_app(desk), listener, listening, stop, ready.set)
-            server = threading.Thread(target=serve, args=serving, name="desk")
-            server.start()
-            try:
-                assert ready.wait(30), "the desk does not answer"
-                world.host = origins[0].partition("//")[2]
-                yield world
-            finally:
-                stop.set()
-                server.join(30)
+        yield DeskWorld(station, home, county, accounts, add_sample_accounts(accounts, utc_now()))
+
+
+@contextlib.contextmanager
+def serving(world: DeskWorld) -> Iterator[None]:
+    """Run the server of a desk while the block runs: on a port of the system's choice, then always on that."""
+    listening = Listening(port=int(world.host.rpartition(":")[2] or 0))
+    with contextlib.closing(listen(listening)) as listener:
+        origins = listening.origins(listener)
+        feed = Feed(world.home, world.county)
+        desk = Desk(world.home, world.county, world.accounts, feed, origins, allowed=allowed())
+        stop, ready = StopSignal(), threading.Event()
+        arguments = (make_app(desk), listener, listening, stop, ready.set)
+        server = threading.Thread(target=serve, args=arguments, name="desk")
+        server.start()
+        try:
+            assert ready.wait(30), "the desk does not answer"
+            world.host = origins[0].partition("//")[2]
+            yield
+        finally:
+            stop.set()
+            server.join(30)
