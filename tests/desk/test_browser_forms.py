@@ -133,9 +133,7 @@ def test_two_officers_see_both_texts(desk: DeskWorld, chromium: Browser) -> None
         expect(clash).to_contain_text("甲写的")
         expect(clash).to_contain_text("乙写的")
         clash.get_by_role("button", name="用我写的").press("Enter")
-        until(
-            lambda: find_draft(desk.home, desk.county, number_of(one)).content["payload"]["summary"] == "乙写的"
-        )
+        until(lambda: find_draft(desk.home, desk.county, number_of(one)).content["payload"]["summary"] == "乙写的")
         expect(clash).to_have_count(0)
 
 
