@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from playwright.sync_api import Browser
+
+from tests.desk.chromium import Windows, chromium, find_chromium
 from tests.desk.people import CHEAP, Counting, Human, first, officer
 from tests.world.desk import DeskWorld, running_desk
 from tests.world.station import with_a_fire
@@ -19,6 +22,25 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskWorld]:
     """Run the desk of 庆元, where a fire rings, with an account for each role."""
     with running_desk(with_a_fire(tmp_path_factory.mktemp("desk") / "home")) as world:
         yield world
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Run one Chromium for a file: Playwright keeps an event loop, beside which no test with its own could run."""
+    path = find_chromium()
+    if path is None:
+        pytest.skip("no Chromium on this machine: as root `make prerequisites` installs it; or name one in CHROMIUM")
+    with chromium(path) as running:
+        yield running
+
+
+@pytest.fixture
+def windows(browser: Browser) -> Iterator[Windows]:
+    """Open windows for one test, which fails where one of them reports an error or asks another host."""
+    opened = Windows(browser)
+    yield opened
+    opened.close()
+    assert opened.faults == []
 
 
 @pytest.fixture
