@@ -110,6 +110,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
     "cap": ("take_messages",),
     "charter_ceremony.OpenDraft": ("roles",),
     "digests.QuarterEvents": ("empty",),
+    "consoles": ("consoles_path", "list_consoles", "report_console"),
     "counties": ("default_county", "find_county"),
     "form_machine.FormMachine": ("answer", "back", "payload", "take_notes"),
     "form_words": ("in_form_words", "questions_of"),
@@ -169,6 +170,7 @@ NO_CONTENT: dict[str, tuple[str, ...]] = {
         "debtor_name", "followup_line", "rule_discharge_text", "rule_name", "step_name", "subject",
         "telephone_sentence", "time_left",
     ),
+    "live.InboxWatch": ("changed", "pulse"),
     "matters": ("compose_link", "countersign", "link_threads"),
     "obligations": (
         "asks_receipt", "counties_with_inbox", "discharge_action", "discharging_types", "needs_telephone",
