@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from playwright.sync_api import Browser
 
 from tests.desk.chromium import Windows, chromium, find_chromium

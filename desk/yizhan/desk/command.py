@@ -16,9 +16,9 @@ from yizhan.desk.accounts.store import AccountStore
 from yizhan.desk.app import make_app
 from yizhan.desk.desk import ACCOUNTS_FILE, Desk
 from yizhan.desk.live import Feed
+from yizhan.desk.metrics import CONSOLES
 from yizhan.desk.routes import allowed
 from yizhan.desk.serving import Listening, listen, serve
-from yizhan.desk.metrics import CONSOLES
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.file_lock import exclusive
 from yizhan.schemas.i18n import _, marked

@@ -85,12 +85,17 @@ def _of_counties(folders: list[Path], kind: str, key: str, action: str, lock: st
     return [
         HomeProcess(f"{kind}-{each.name}", each.name, Action.to(action, county=each.name), ": ready", each / lock)
         for each in folders
-        if _has_key(each, key)
+        if not key or _has_key(each, key) or (_is_hidden(each / "keys") and (each / lock).exists())
     ]
 
 
 def _has_key(folder: Path, kind: str = "") -> bool:
     return any((folder / "keys").glob(f"{kind}*.pem"))
+
+
+def _is_hidden(keys: Path) -> bool:
+    """Return whether keys are kept from this process, as the unit of the web desk does."""
+    return keys.is_dir() and not os.access(keys, os.R_OK | os.X_OK)
 
 
 def has_broker(home: Home) -> bool:
