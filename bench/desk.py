@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import copy
 import re
+import socket
 import sqlite3
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,7 @@ SOUNDS = 20
 PAGES = 100
 IDLE_SECONDS = 20.0
 CHROMIUM = "/usr/bin/chromium"
+COOKIE = f"yz-{QINGYUAN}"
 _WATCH = """
 window.__painted = []; window.__sounds = [];
 addEventListener('DOMContentLoaded', () => {
@@ -76,6 +78,12 @@ class World:
     address: str
     pid: int
 
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where it listens."""
+        host, _colon, port = self.address.partition("//")[2].partition(":")
+        return host, int(port)
+
     def waiting(self, count: int) -> list[Arrived]:
         """Have the partner send alarms; return them as they would be read from Kafka."""
         with open_outbox(self.station.app, SHOUNING, TerminalPassphrase()) as outbox:
@@ -101,20 +109,20 @@ def measure(_ground: Ground | None = None) -> dict[str, Any]:
     with (
         world() as ours,
         sync_playwright() as playwright,
-        contextlib.closing(playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)) as browser,
+        contextlib.closing(playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)) as browser,
     ):
         found: dict[str, Any] = {"what": "ms from the inbox's commit, with the rows of inbox_rows in it"}
         found["inbox_rows"] = ROWS
         found |= _load(browser, ours)
-        page = _page(browser, ours.address, ours.cookie)
-        painted = _alarms(ours, page, ALARMS)
+        page = open_page(browser, ours.address, ours.cookie)
+        ms = _alarms(ours, page, ALARMS)
         with running([sys.executable, "-m", "bench.bare_desk", str(ours.inbox.path)], _log(ours), ": ready"):
             address = _address(_log(ours))
-            bare = _alarms(ours, _page(browser, address), max(20, ALARMS // 5))
-        found["painted"] = _figures(painted) | {
+            bare = _alarms(ours, open_page(browser, address), max(20, ALARMS // 5))
+        found["painted"] = _figures(ms) | {
             "reference": _figures(bare),
-            "ratio": significant(percentile(painted, 0.5) / percentile(bare, 0.5)),
-            "count": len(painted),
+            "ratio": significant(percentile(ms, 0.5) / percentile(bare, 0.5)),
+            "count": len(ms),
         }
         say(f"desk: painted {found['painted']}")
         found["at_once"] = _at_once(ours, page)
@@ -125,12 +133,15 @@ def measure(_ground: Ground | None = None) -> dict[str, Any]:
         return found
 
 
-_ARGUMENTS = ["--autoplay-policy=no-user-gesture-required", "--no-sandbox"]
+ARGUMENTS = ["--autoplay-policy=no-user-gesture-required", "--no-sandbox"]
 
 
 @contextlib.contextmanager
-def world() -> Iterator[World]:
-    """Make an alliance of two counties, an inbox full of rows, and a desk that serves it."""
+def world(rows: int | None = None, names: Sequence[str] = ()) -> Iterator[World]:
+    """Make an alliance of two counties, an inbox full of rows, and a desk that serves it.
+
+    ``names``: host and port by which browsers reach it, where these are not the desk's own.
+    """
     with tempfile.TemporaryDirectory(prefix="yizhan-desk-") as folder:
         home = Path(folder) / "home"
         make_sample(home, (SHOUNING, QINGYUAN), datetime.now(UTC))
@@ -144,12 +155,20 @@ def world() -> Iterator[World]:
             first = inbox.receive(made.waiting(1)[0])
             assert first.item is not None
             made.acknowledge([first.item.id])
-            _fill(path, ROWS)
+            _fill(path, rows or ROWS)
             log = _log(made, "desk.log")
-            command = [*YIZHAN, "--home", str(home), "desk", "run", "--county", QINGYUAN, "--port", "0"]
+            port = free_port() if names else 0
+            command = [*YIZHAN, "--home", str(home), "desk", "run", "--county", QINGYUAN, "--port", str(port)]
+            command += [word for name in names for word in ("--name", name)]
             with running(command, log, "Ctrl-C") as process:
-                made.address, made.pid = _address(log), process.pid
+                made.address, made.pid = f"http://127.0.0.1:{port}" if names else _address(log), process.pid
                 yield made
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 def _log(ours: World, name: str = "bare.log") -> Path:
@@ -181,11 +200,11 @@ def _copies(row: dict[str, Any], table: str, rows: int) -> Iterator[tuple[Any, .
         yield tuple(made.values())
 
 
-def _page(browser: Browser, address: str, cookie: str = "") -> Page:
+def open_page(browser: Browser, address: str, cookie: str = "") -> Page:
     """Open the duty page, or the reference's one, with a clock at each paint."""
     context = browser.new_context(viewport={"width": 1366, "height": 768})
     if cookie:
-        context.add_cookies([{"name": "yz", "value": cookie, "url": address}])
+        context.add_cookies([{"name": COOKIE, "value": cookie, "url": address}])
     page = context.new_page()
     page.add_init_script(_WATCH)
     page.goto(f"{address}/duty" if cookie else address)
@@ -213,12 +232,12 @@ def _alarms(ours: World, page: Page, count: int) -> list[float]:
         if len(ringing) > 2 * PER_SECOND:
             ours.acknowledge(ringing[:PER_SECOND])
             del ringing[:PER_SECOND]
-    painted = _painted(page, set(commits))
+    found = painted(page, set(commits))
     ours.acknowledge(ringing)
-    return [painted[each] - at for each, at in commits.items()]
+    return [found[each] - at for each, at in commits.items()]
 
 
-def _painted(page: Page, wanted: set[str], seconds: float = 60.0) -> dict[str, float]:
+def painted(page: Page, wanted: set[str], seconds: float = 60.0) -> dict[str, float]:
     """Wait until events are painted; return id → when, in milliseconds since 1970."""
     deadline = time.monotonic() + seconds
     while True:
@@ -239,7 +258,7 @@ def _at_once(ours: World, page: Page) -> dict[str, Any]:
     for start in range(0, len(records), 100):
         ids += [each.item.id for each in ours.inbox.receive_many(records[start : start + 100]) if each.item is not None]
     committed = time.time()
-    last = max(_painted(page, set(ids)).values()) / 1000
+    last = max(painted(page, set(ids)).values()) / 1000
     ours.acknowledge(ids)
     return {"count": len(ids), "seconds": significant(last - began), "after_last_commit": significant(last - committed)}
 
@@ -265,7 +284,7 @@ def _sounds(ours: World, page: Page) -> list[float]:
 def _load(browser: Browser, ours: World) -> dict[str, Any]:
     """Return the bytes on the wire of the first page in an empty browser."""
     context = browser.new_context()
-    context.add_cookies([{"name": "yz", "value": ours.cookie, "url": ours.address}])
+    context.add_cookies([{"name": COOKIE, "value": ours.cookie, "url": ours.address}])
     page, sizes = context.new_page(), []
     network = context.new_cdp_session(page)
     network.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
@@ -278,7 +297,7 @@ def _load(browser: Browser, ours: World) -> dict[str, Any]:
 
 def _pages(ours: World) -> dict[str, Any]:
     """Return milliseconds of the inbox's first page and of one in its middle, over HTTP."""
-    asker, found = Asker(ours.address.partition("//")[2], ours.cookie), []
+    asker, found = Asker(ours.address.partition("//")[2], ours.cookie, name=COOKIE), []
     for number in range(PAGES):
         began = time.monotonic()
         answer = asker.get("/inbox" if number % 2 else f"/inbox?before={ROWS // 2 - number}")

@@ -154,3 +154,27 @@ def test_the_audit_administrator_reads_every_change(desk: DeskWorld, security: B
     assert "新建账户" in text_of(audit.get("/admin/events?before=3"))
     for odd in ("0", "x", "-1", "9" * 30):
         assert audit.get(f"/admin/events?before={odd}").status == 200
+
+
+def test_a_screen_shows_kind_county_and_age_only(desk: DeskWorld, security: Browser) -> None:
+    """Its cookie opens the wall and nothing else; without it there is the door; once revoked it is out."""
+    made = re.search(r"/screen/([\w-]+)", security.post("/admin/screens", {"place": "大厅"}).text)
+    assert made is not None
+    screen = Browser(desk.host, made[1], name="yz-screen")
+    for path in ("/duty/wall", "/duty/wall/rings"):
+        shown = screen.get(path)
+        assert shown.status == 200
+        assert re.search(r"森林火灾 寿宁县 \d+:\d\d", text_of(shown)), text_of(shown)
+        assert "119." not in shown.text
+    for page in PAGES:
+        if not page.public:
+            path = re.sub(r"\{\w+\}", "1", page.path)
+            answer = screen.get(path) if "GET" in page.methods else screen.post(path)
+            assert answer.headers["location"] == "/sign-in", path
+    outside = desk.browser()
+    assert outside.get("/duty/wall").headers["location"] == "/sign-in"
+    assert outside.get("/duty/wall/rings").status == 401
+    number = re.search(r'name="number" value="(\d+)"', security.get("/admin").text)
+    assert number is not None
+    security.post("/admin/screens/revoke", {"number": number[1]})
+    assert screen.get("/duty/wall/rings").status == 401

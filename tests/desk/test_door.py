@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
+import json
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
+from typing import Any
+
+import pytest
 
 from tests.world.desk import Answer, Browser, DeskWorld
 from tests.world.each import each
@@ -14,6 +21,28 @@ from yizhan.desk.accounts.model import Role
 from yizhan.desk.accounts.sample import PASSWORD
 from yizhan.desk.pages.sign_in import own_path
 from yizhan.runtime.clock import utc_now
+
+
+@contextlib.contextmanager
+def listening(browser: Browser) -> Iterator[http.client.HTTPResponse]:
+    """Open the stream of a browser's session."""
+    connection = http.client.HTTPConnection(browser.host, timeout=60)
+    with contextlib.closing(connection):
+        connection.request("GET", "/live", headers={"Cookie": f"{browser.name}={browser.cookie}"})
+        yield connection.getresponse()
+
+
+def next_event(stream: http.client.HTTPResponse, name: str) -> dict[str, Any]:
+    """Return the data of the next event of a name."""
+    found = ""
+    while line := stream.readline().decode():
+        word, _colon, value = line.strip().partition(": ")
+        if word == "event":
+            found = value
+        elif word == "data" and found == name:
+            data: dict[str, Any] = json.loads(value)
+            return data
+    pytest.fail(f"the stream ended without {name}")
 
 
 def cookie_of(answer: Answer) -> str:
@@ -103,14 +132,30 @@ def test_a_locked_screen_shows_no_content_and_opens_by_password(desk: DeskWorld)
     assert browser.post("/lock").headers["location"] == "/locked"
     for path in ("/", "/duty", "/duty/notices", "/password"):
         assert browser.get(path).headers["location"] == "/locked", path
-    screen = browser.get("/locked")
-    assert "寿宁县 森林火灾" in text_of(screen)
-    assert "119." not in text_of(screen)
+    assert "119." not in text_of(browser.get("/locked"))
+    with listening(browser) as stream:
+        (alarm,) = next_event(stream, "state")["new"]
+    assert (alarm["say"], sorted(alarm)) == ("350924 寿宁县 森林火灾", ["at", "drill", "id", "say"])
     wrong = browser.post("/locked", {"password": "wrong wrong wrong"})
     assert (wrong.status, "口令不对。还可试 4 次" in text_of(wrong)) == (400, True)
     assert browser.get("/duty").headers["location"] == "/locked"
     assert browser.post("/locked", {"password": PASSWORD}).headers["location"] == "/"
     assert browser.get("/duty").status == 200
+
+
+def test_locking_and_unlocking_end_the_stream(desk: DeskWorld) -> None:
+    """A page that is open loads itself anew at once: with content before, without it while locked, with it again."""
+    browser = desk.browser(Role.DUTY)
+    for change, fields, content in (
+        ("/lock", {}, True),
+        ("/locked", {"password": PASSWORD}, False),
+        ("/sign-out", {}, True),
+    ):
+        with listening(browser) as stream:
+            (alarm,) = next_event(stream, "state")["new"]
+            assert ("html" in alarm) is content
+            browser.post(change, fields)
+            assert next_event(stream, "end") == {"why": "session"}
 
 
 def test_what_a_page_asks_for_by_itself_keeps_no_screen_open(desk: DeskWorld) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,13 +19,14 @@ from yizhan.services.home import Home
 from yizhan.services.processes import DESK_FILE
 
 ACCOUNTS_FILE: Final = DESK_FILE
+_MINUTE: Final = 60.0
 
 
 @dataclass(frozen=True)
 class Desk:
     """One county's desk. ``origins`` are how browsers reach it (``https://desk.example``); ``secure``: they use TLS."""
 
-    home: Home
+    first_home: Home
     county: str
     accounts: AccountStore
     feed: Feed
@@ -34,6 +36,16 @@ class Desk:
     """Names of the headers in which the gateway hands over a certificate's issuer and serial number."""
     allowed: Mapping[str, frozenset[Role]] = field(default_factory=dict)
     """Path of a page → the roles that may open it."""
+
+    _opened: list[tuple[float, Home]] = field(default_factory=list, repr=False)
+
+    @property
+    def home(self) -> Home:
+        """The home, opened anew every minute: a desk runs for weeks, and a home keeps the charter that it read."""
+        now = time.monotonic()
+        if not self._opened or now - self._opened[-1][0] > _MINUTE:
+            self._opened[:] = [(now, Home(self.first_home.path) if self._opened else self.first_home)]
+        return self._opened[-1][1]
 
     def session_cookie(self, request: Request) -> str:
         """Return the secret of a request's session; empty without one."""
@@ -50,4 +62,4 @@ class Desk:
     @cached_property
     def templates(self) -> Environment:
         """The pages' templates."""
-        return make_templates(self.home)
+        return make_templates(lambda: self.home)

@@ -83,16 +83,17 @@ class Feed:
             except Exception as error:
                 log.exception("the inbox cannot be watched now; it is tried again")
                 self.trouble = str(error)
-                self._wake()
+                self.wake()
                 self._stop.wait(1.0)
 
     def _follow(self, watch: InboxWatch) -> None:
         while not self._stop.wait(POLL_SECONDS):
             if watch.changed():
                 self.pulse, self.trouble = watch.pulse(), None
-                self._wake()
+                self.wake()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Let every stream look again: the inbox changed, or a session."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wake_all)
 

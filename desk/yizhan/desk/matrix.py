@@ -10,11 +10,26 @@ from yizhan.desk.request import Page
 from yizhan.desk.routes import PAGES
 from yizhan.runtime.standard_streams import prepare_streams
 
-_HEAD: Final = """# Who may open which page of the desk
+_HEAD: Final = """# Accounts and roles of the desk
 
-Printed from the table of routes (`desk/yizhan/desk/routes.py`) by `make roles`; a test compares the two, and another asks for each page as each role. What is not in the table does not exist, and a page without a role opens for nobody (default deny).
+## Accounts
 
-The eight roles: duty, liaison, analyst and leader do the office's work; the auditor reads the trail; system, security and audit are the three administrators (GB/T 22239, level 3), one account each, none with another role. “Anybody” is whoever reaches the address: those pages say that something rings, and no content. “Locked” pages open on a locked screen too.
+`desk.sqlite3` in the county's folder has the accounts, the sessions and a book of events that is only added to. Login is the badge number, with a password (Argon2id: 64 MiB, 3 passes, 4 lanes; at least 12 characters, nothing demanded of their kinds) and the six digits of an authenticator (TOTP), each good once, or one of ten one-time codes. Five failures lock a badge number for 15 minutes, whether anybody has it or not; the answer says nothing of what was wrong.
+
+- **First start**: `yizhan desk run` prints a link, good for 24 hours, once. The security administrator opens it, and adds the others on `/admin`. Each gets such a link, handed over in person, and sets password and authenticator with it: the administrator learns neither.
+- **On the machine**: `yizhan desk account add|list|reset`. The security administrator's own account can be reset there only.
+- **Three administrators** (GB/T 22239, level 3): system, security and audit, one account each, none with another role. Whoever is named to follow takes over when the link is used: the account before is disabled at that moment. Nobody manages his own account.
+- **Certificates**: `desk_certificate_header = "X-Client-Issuer, X-Client-Serial"` in `yizhan.toml` names the headers in which the county's gateway hands over issuer and serial number of a certificate that it has checked; the security administrator enters them beside an account. They are believed over a Unix socket (`--socket`) only. The gateway must set both headers on every request, also to nothing, or visitors write them.
+
+## Sessions
+
+The cookie is HttpOnly, SameSite=Strict, without a domain, and with TLS Secure and `__Host-`; the database has its hash. After 15 minutes in which no person opened a page or sent a form the session is locked, not ended: alarms ring on, as kind and county, and the password alone opens it again; what a page asks for by itself extends nothing. After 12 hours it ends. A changed password ends all other sessions; changed roles, a reset or a disabled account end all.
+
+A screen on the wall has a link of its own, made on `/admin`, which can be revoked: it opens `/duty/wall` (kind, county, age) and nothing else.
+
+## Who may open which page
+
+Printed from the table of routes (`desk/yizhan/desk/routes.py`) by `make roles`; a test compares the two, and another asks for each page as each role. What is not in the table does not exist, and a page without a role opens for nobody. Duty, liaison, analyst and leader do the office's work; the auditor reads the trail. “Anybody” is whoever reaches the address: those pages say that something rings, and no content. “Locked” pages open on a locked screen too.
 """  # noqa: E501 -- a paragraph of Markdown is one line
 
 

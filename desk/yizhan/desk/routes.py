@@ -5,10 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from yizhan.desk.accounts.model import Role
-from yizhan.desk.pages import admin, answers, duty, sign_in, stream
+from yizhan.desk.pages import admin, answers, duty, sign_in, stream, wall
 from yizhan.desk.request import Page
 
-PAGES: Final[tuple[Page, ...]] = (*stream.PAGES, *duty.PAGES, *answers.PAGES, *sign_in.PAGES, *admin.PAGES)
+PAGES: Final[tuple[Page, ...]] = (
+    *stream.PAGES,
+    *duty.PAGES,
+    *answers.PAGES,
+    *sign_in.PAGES,
+    *admin.PAGES,
+    *wall.PAGES,
+)
 
 
 def allowed() -> dict[str, frozenset[Role]]:

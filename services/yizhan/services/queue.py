@@ -23,6 +23,7 @@ from yizhan.producers import forms
 from yizhan.producers.draft_rows import EDITABLE, DraftState, SentRecord, StoredDraft
 from yizhan.producers.draft_store import DraftStore
 from yizhan.producers.drafts import Draft, parse_draft
+from yizhan.producers.file_sealing import check_count
 from yizhan.runtime.clock import utc_now
 from yizhan.runtime.wakeup import notify
 from yizhan.schemas.actions import Action
@@ -79,13 +80,14 @@ def submit_for_review(home: Home, county: str, n: int, actor: Actor, version: in
     Raises:
         NotFound: there is no such draft.
         DraftUnfinished: it cannot be sent yet; ``faults`` say why.
+        PayloadInvalid: its type carries no files, or not so many.
         Conflict: see rule 1.
     """
     officer = _officer(actor)
     with open_drafts(home, county) as store:
         found = _seen(store, county, n, version, EDITABLE)
         content = _with_officers(found.content, officer, None)
-        _checked(county, n, content)
+        _checked(store, county, n, content)
         return _moved(store, county, found, replace(_cleared(found, DraftState.REVIEW, content), author=officer))
 
 
@@ -127,6 +129,7 @@ def queue_draft(home: Home, county: str, n: int, actor: Actor, version: int, *, 
     Raises:
         NotFound: there is no such draft.
         DraftUnfinished: it cannot be sent yet; ``faults`` say why.
+        PayloadInvalid: its type carries no files, or not so many.
         DraftHeld: a doubt keeps it back, and nobody confirmed.
         NeedsApproval: another officer has to approve it first.
         Conflict: see rule 1.
@@ -143,7 +146,7 @@ def queue_draft(home: Home, county: str, n: int, actor: Actor, version: int, *, 
             sentence = marked("草稿 {n} 要由另一位民警签发：请先送审，拟稿人自己不能签发")
             raise NeedsApproval(sentence, n=n, hint=Action.to("draft.show", n=n, county=county))
         content = _with_officers(found.content, author, reviewer)
-        _require_unheld(home, county, _checked(county, n, content), confirmed=confirmed)
+        _require_unheld(home, county, _checked(store, county, n, content), confirmed=confirmed)
         to = _cleared(found, DraftState.QUEUED, content)
         to = replace(to, author=author, reviewer=reviewer, confirmed=confirmed)
         made = _moved(store, county, found, to)
@@ -229,10 +232,12 @@ def _moved(store: DraftStore, county: str, found: StoredDraft, to: StoredDraft) 
     return store.get(found.n)
 
 
-def _checked(county: str, n: int, content: Mapping[str, Any]) -> Draft:
+def _checked(store: DraftStore, county: str, n: int, content: Mapping[str, Any]) -> Draft:
     draft, faults = check_draft(content)
     if draft is None:
         raise DraftUnfinished(county, n, faults)
+    if files := store.uploads(n):
+        check_count(draft, len(files))
     return draft
 
 

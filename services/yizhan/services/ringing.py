@@ -15,13 +15,14 @@ from yizhan.schemas.timestamps import instant
 from yizhan.services.home import Home
 from yizhan.services.stores import read_inbox
 
-MOST: Final = 20
+MOST: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """An alarm from outside: the type of its event, its county, when the station had it, whether it is a drill."""
+    """An alarm from outside: its event's id and type, its county, when the station had it, whether it is a drill."""
 
+    id: str
     type: str
     county: str
     received: datetime
@@ -43,5 +44,7 @@ def ringing_outline(home: Home, county: str) -> Ringing:
             return Ringing()
         count, _ids = inbox.still_ringing(0)
         found = inbox.items(InboxQuery(state=State.RINGING, limit=MOST))
-    outlines = [Outline(each.type, each.county, instant(each.received), each.status != "Actual") for each in found]
+    outlines = [
+        Outline(each.id, each.type, each.county, instant(each.received), each.status != "Actual") for each in found
+    ]
     return Ringing(count, tuple(sorted(outlines, key=lambda each: each.received)))

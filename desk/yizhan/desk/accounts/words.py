@@ -55,10 +55,16 @@ def state_words(standing: Standing, written: Callable[[datetime | None], str]) -
     return _("链接未用") if standing.changed is None else _("在用")
 
 
+def role_name(role: Role) -> str:
+    """Return a role in words that begin a line."""
+    words = _(ROLES[role])
+    return words[:1].upper() + words[1:]
+
+
 def role_names(roles: Iterable[Role]) -> str:
     """Return roles in words, in their usual order."""
     held = frozenset(roles)
-    return join_list(_(words) for role, words in ROLES.items() if role in held)
+    return join_list(role_name(role) for role in ROLES if role in held)
 
 
 def detail_words(event: Event) -> str:

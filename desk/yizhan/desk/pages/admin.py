@@ -14,7 +14,7 @@ from yizhan.desk.accounts.credentials import token_hash
 from yizhan.desk.accounts.errors import AccountError
 from yizhan.desk.accounts.management import Accounts, Standing
 from yizhan.desk.accounts.model import Role
-from yizhan.desk.accounts.words import KINDS, ROLES, detail_words, role_names, state_words
+from yizhan.desk.accounts.words import KINDS, ROLES, detail_words, role_name, role_names, state_words
 from yizhan.desk.request import Ask, Page
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.errors import NotFound
@@ -94,6 +94,7 @@ def certificate(ask: Ask) -> Response:
 def end_session(ask: Ask) -> Response:
     """End somebody's session."""
     ask.desk.accounts.sessions.end(ask.form.get("key", ""), ask.account.badge, utc_now())
+    ask.desk.feed.wake()
     return ask.see("/admin#sessions")
 
 
@@ -135,6 +136,7 @@ def _roles(ask: Ask) -> list[Role]:
 
 
 def _back(ask: Ask) -> Response:
+    ask.desk.feed.wake()  # whoever is signed out by this sees it at once
     return ask.see(f"/admin/accounts/{ask.path['badge']}")
 
 
@@ -148,7 +150,7 @@ def _overview(ask: Ask, error: AccountError | None = None) -> Response:
         sessions=accounts.sessions.all(now),
         screens=accounts.devices.all(),
         own=token_hash(ask.desk.session_cookie(ask.request)),
-        roles=[(role, _(words)) for role, words in ROLES.items()],
+        roles=[(role, role_name(role)) for role in ROLES],
         chosen=_roles(ask),
         typed=ask.form,
         role_names=role_names,
@@ -164,7 +166,7 @@ def _account(ask: Ask, error: AccountError | None = None) -> Response:
         standing=standing,
         state=_state(ask, standing),
         own=standing.account.badge == ask.account.badge,
-        roles=[(role, _(words)) for role, words in ROLES.items()],
+        roles=[(role, role_name(role)) for role in ROLES],
         role_names=role_names,
         typed=ask.form,
     )

@@ -77,12 +77,14 @@ def unlock(ask: Ask) -> Response:
         ask.desk.accounts.unlock(_session(ask), ask.form.get("password", ""), utc_now())
     except AccountError as error:
         return _door(ask, "locked.html", error)
+    ask.desk.feed.wake()
     return ask.see("/")
 
 
 def lock(ask: Ask) -> Response:
     """Lock the screen."""
     ask.desk.accounts.sessions.lock(_session(ask).key, utc_now())
+    ask.desk.feed.wake()
     return ask.see("/locked")
 
 
@@ -90,6 +92,7 @@ def sign_out(ask: Ask) -> Response:
     """End the session."""
     session = _session(ask)
     ask.desk.accounts.sessions.end(session.key, session.account.badge, utc_now())
+    ask.desk.feed.wake()
     answer = ask.see(SIGN_IN)
     answer.delete_cookie(ask.desk.cookie, secure=ask.desk.secure, httponly=True, samesite="strict")
     return answer

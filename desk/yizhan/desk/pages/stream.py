@@ -19,9 +19,11 @@ from yizhan.desk.metrics import ALARM_SECONDS, ALARMS, STREAMS
 from yizhan.desk.request import Ask, Page
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import speaking
+from yizhan.schemas.payloads.table import type_name
 from yizhan.schemas.timestamps import instant
 from yizhan.services.inbox import list_items
 from yizhan.services.live import Pulse
+from yizhan.services.ringing import Outline, ringing_outline
 
 _AT_ONCE: Final = 50
 """Cards that are rendered together: the first are painted while the others are made."""
@@ -42,6 +44,7 @@ class _Stream:
         self._told: dict[str, None] = {}
         self._pulse: Pulse | None = None
         self._stored: dict[str, str] = {}
+        self._locked = ask.session is not None and ask.session.locked
 
     async def events(self) -> AsyncIterator[bytes]:
         """Yield events until the desk or the session ends."""
@@ -51,7 +54,7 @@ class _Stream:
             yield b"retry: 500\n\n"
             while not feed.closed:
                 session = await run_in_threadpool(self._session)
-                if session is None:
+                if session is None or session.locked is not self._locked:
                     yield _event("end", {"why": "session"})
                     return
                 changed.clear()
@@ -94,9 +97,10 @@ class _Stream:
 
     def _cards(self, new: list[str], gone: list[str], *, locked: bool) -> dict[str, Any]:
         with speaking(self._language):
-            if locked:
-                return {"new": [], "gone": [{"id": each} for each in gone]}
             home = self._desk.home
+            if locked:
+                outlines = [each for each in ringing_outline(home, self._desk.county).alarms if each.id in new]
+                return {"new": list(map(self._outline, outlines)), "gone": [{"id": each} for each in gone]}
             items = {each.id: each for each in _items(self._ask, [*new, *gone[:_AT_ONCE]])}
             self._stored = {each.id: each.stored for each in items.values()}
             cards = by_urgency([alarm_card(home, items[each]) for each in new if each in items])
@@ -115,6 +119,11 @@ class _Stream:
                 ],
                 "gone": [{"id": each.id, "words": each.words, "signed": each.signed} for each in ends],
             }
+
+    def _outline(self, alarm: Outline) -> dict[str, Any]:
+        """Return what a locked screen may show."""
+        said = f"{self._desk.home.member_name(alarm.county)} {type_name(alarm.type)}"
+        return {"id": alarm.id, "at": alarm.received.isoformat(), "drill": alarm.drill, "say": said}
 
     def _beat(self, pulse: Pulse) -> dict[str, Any]:
         now = utc_now()
