@@ -11,7 +11,7 @@ from yizhan.cli.click_options import Group, Whole, county_option, option
 from yizhan.cli.context import current_home
 from yizhan.cli.longrun import working
 from yizhan.cli.output import say, tell
-from yizhan.desk import account_command
+from yizhan.desk import account_command, doctor_command
 from yizhan.desk.accounts.store import AccountStore
 from yizhan.desk.app import make_app
 from yizhan.desk.desk import ACCOUNTS_FILE, Desk
@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 command: Final = Group("desk", help=marked("值班台：本县的网页，听报警、签收、拟写、看待办"))
 command.add_command(account_command.command)
+command.add_command(doctor_command.command)
 
 
 @command.command(
@@ -71,9 +72,9 @@ def run(
     if listening.unix is not None and not names:
         raise ServiceError(marked("经网关打开时，请用 --name 写明浏览器地址栏里的主机名"))
     with (
+        AccountStore(home.county_folder(county) / ACCOUNTS_FILE) as accounts,
         exclusive(home.county_folder(county) / f"{ACCOUNTS_FILE}{DESK_LOCK}", _("在开这个值班台")),
         contextlib.closing(listen(listening)) as listener,
-        AccountStore(home.county_folder(county) / ACCOUNTS_FILE) as accounts,
         working(home.settings, home.settings.desk_metrics_port) as (stop, watchdog),
     ):
         origins = listening.origins(listener, names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from yizhan.desk.accounts.model import Role
-from yizhan.desk.pages import admin, answers, duty, sign_in, stream, wall
+from yizhan.desk.pages import admin, answers, duty, self_test, sign_in, stream, wall
 from yizhan.desk.request import Page
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -13,6 +13,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *duty.PAGES,
     *answers.PAGES,
     *sign_in.PAGES,
+    *self_test.PAGES,
     *admin.PAGES,
     *wall.PAGES,
 )
