@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -19,7 +20,7 @@ from yizhan.desk.accounts.authority import Operator
 from yizhan.desk.accounts.credentials import code_at
 from yizhan.desk.accounts.model import Role
 from yizhan.desk.accounts.sample import PASSWORD
-from yizhan.desk.pages.sign_in import own_path
+from yizhan.desk.request import own_path
 from yizhan.runtime.clock import utc_now
 
 
@@ -130,17 +131,33 @@ def test_a_locked_screen_shows_no_content_and_opens_by_password(desk: DeskWorld)
     """Every page leads to the lock, which says kind and county; a wrong password says so; the right one goes on."""
     browser = desk.browser(Role.DUTY)
     assert browser.post("/lock").headers["location"] == "/locked"
-    for path in ("/", "/duty", "/duty/notices", "/password"):
-        assert browser.get(path).headers["location"] == "/locked", path
+    assert browser.get("/").headers["location"] == "/locked"
+    for path in ("/duty", "/duty/notices", "/password?x=1"):
+        assert browser.get(path).headers["location"] == f"/locked?{urlencode({'back': path})}"
     assert "119." not in text_of(browser.get("/locked"))
     with listening(browser) as stream:
         (alarm,) = next_event(stream, "state")["new"]
     assert (alarm["say"], sorted(alarm)) == ("350924 寿宁县 森林火灾", ["at", "drill", "id", "say"])
     wrong = browser.post("/locked", {"password": "wrong wrong wrong"})
     assert (wrong.status, "口令不对。还可试 4 次" in text_of(wrong)) == (400, True)
-    assert browser.get("/duty").headers["location"] == "/locked"
-    assert browser.post("/locked", {"password": PASSWORD}).headers["location"] == "/"
+    assert browser.get("/duty").status == 303
+    opened = browser.post("/locked", {"password": PASSWORD, "back": "//evil.example"})
+    assert opened.headers["location"] == "/"
     assert browser.get("/duty").status == 200
+
+
+def test_a_locked_screen_leads_back_to_its_page(desk: DeskWorld) -> None:
+    """The page of the lock's button is opened again by the password, also after a slip."""
+    browser = desk.browser(Role.DUTY)
+    locked = browser.post("/lock", {}, Referer=f"{desk.address}/password?x=1")
+    assert locked.headers["location"] == "/locked?back=%2Fpassword%3Fx%3D1"
+    for answer in (
+        browser.get(locked.headers["location"]),
+        browser.post("/locked", {"password": "wrong wrong wrong", "back": "/password?x=1"}),
+    ):
+        assert 'name="back" value="/password?x=1"' in answer.text
+    opened = browser.post("/locked", {"password": PASSWORD, "back": "/password?x=1"})
+    assert opened.headers["location"] == "/password?x=1"
 
 
 def test_locking_and_unlocking_end_the_stream(desk: DeskWorld) -> None:

@@ -55,6 +55,7 @@ from yizhan.services.obligations import complete_decision, compose_completion, l
 from yizhan.services.outbox import list_postings, show_event
 from yizhan.services.sample import make_sample
 from yizhan.services.stores import open_inbox, open_outbox, outbox_path, read_outbox
+from yizhan.services.table_transfer import export_bytes
 
 MARKER = "marker-7421"
 """Stands in what a partner sealed, and nowhere else."""
@@ -148,6 +149,9 @@ CONTENT: dict[str, Example] = {
     ),
     "handover.hand_over": Example(
         lambda it: hand_over(it.home, QINGYUAN, it.actor, it.now), lambda it: (it.fire, it.minutes), "listed"
+    ),
+    "table_transfer.export_bytes": Example(
+        lambda it: export_bytes(it.home, QINGYUAN, ExportQuery(), it.actor), lambda it: (it.fire, it.plan), "exported"
     ),
     "export.export_tables": Example(
         lambda it: export_tables(

@@ -28,7 +28,7 @@ from yizhan.desk.desk import Desk
 from yizhan.desk.guard import Entrance, Guard, language_of
 from yizhan.desk.metrics import REQUESTS, SECONDS, status_class
 from yizhan.desk.rendering import STATIC
-from yizhan.desk.request import SIGN_IN, Ask, NotSignedIn, Page
+from yizhan.desk.request import SIGN_IN, Ask, NotSignedIn, Page, locked_from
 from yizhan.desk.routes import PAGES
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.errors import NotFound, YizhanError
@@ -92,7 +92,7 @@ def _refused(page: Page, ask: Ask, session: Session | None) -> Response | None:
     if page.public:
         return None
     if session is None or (session.locked and not page.locked):
-        door = SIGN_IN if session is None else "/locked"
+        door = SIGN_IN if session is None else locked_from(ask)
         return Response(status_code=401, headers={"HX-Redirect": door}) if ask.wants_fragment else ask.see(door)
     if not session.account.roles & page.roles:
         return _error(ask, NotAllowed(marked("您的角色不能打开这一页")), 403)

@@ -105,7 +105,7 @@ def _clock(home: Home, county: str, now: datetime) -> Iterator[Finding]:
     elif synchronised:
         yield good("clock", marked("系统时钟与 NTP 同步，驿站没有说不准"))
     else:
-        yield bad("clock", marked("系统说时钟没有与 NTP 同步；请开 chrony 或 systemd-timesyncd"))
+        yield bad("clock", marked("系统说时钟没有与 NTP 同步；请开 NTP 服务"))
 
 
 def clock_is_synchronised() -> bool | None:
@@ -163,10 +163,10 @@ def _files(home: Home, county: str, listening: Listening) -> Iterator[Finding]:
     foreign = [path for path in inside if path.stat().st_uid != folder.stat().st_uid]
     if open_ones:
         names = join_list(path.name for path in open_ones)
-        yield bad("files", marked("别的账户也能读或写：{names}；请 chmod go-rwx"), names=names)
+        yield bad("files", marked("别的账户也能读或写：{names}；请收回别人的权限"), names=names)
     if foreign:
         names = join_list(path.name for path in foreign)
-        yield bad("owner", marked("属主与县目录不同：{names}；请 chown"), names=names)
+        yield bad("owner", marked("属主与县目录不同：{names}；请改属主"), names=names)
     if not os.access(folder, os.W_OK):
         yield bad("files", marked("{folder} 不能写；请用值班台进程的账户来查"), folder=folder)
     if not open_ones and not foreign:

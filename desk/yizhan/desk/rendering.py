@@ -20,7 +20,7 @@ from yizhan.consumers.bell.labels import rung_name
 from yizhan.schemas.i18n import _
 from yizhan.schemas.invisible import escaped
 from yizhan.services.home import Home
-from yizhan.services.labels import stage_name, way_name
+from yizhan.services.labels import DRAFT_STATES, stage_name, type_name, way_name
 
 STATIC: Final = Path(str(files("yizhan.desk") / "static"))
 
@@ -44,6 +44,8 @@ def make_templates(home: Callable[[], Home]) -> Environment:
         "stage": stage_name,
         "rung": rung_name,
         "way": way_name,
+        "type_name": type_name,
+        "draft_state": lambda state: _(DRAFT_STATES[state]),
     }
     return environment
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -25,6 +25,7 @@ from yizhan.schemas.i18n import get_language, marked
 from yizhan.services.actor import Actor
 
 SIGN_IN: Final = "/sign-in"
+LOCKED: Final = "/locked"
 
 
 class NotSignedIn(YizhanError):
@@ -138,3 +139,20 @@ class Page:
     locked: bool = False
     stream: bool = False
     unattended: bool = False
+
+
+def own_path(path: str) -> str:
+    r"""Return a path of this desk as it is, and ``/`` for whatever leads elsewhere.
+
+    >>> [own_path(each) for each in ("/inbox?q=1", "//evil.example", "/\\evil.example", "https://evil.example", "")]
+    ['/inbox?q=1', '/', '/', '/', '/']
+    """
+    ours = path.startswith("/") and path[1:2] not in ("/", "\\") and path.isprintable()
+    return path if ours else "/"
+
+
+def locked_from(ask: Ask) -> str:
+    """Return the address of the locked screen that leads back to the page that was asked for."""
+    url = ask.request.url
+    path = own_path(url.path + (f"?{url.query}" if url.query else ""))
+    return LOCKED if ask.request.method != "GET" or path == "/" else f"{LOCKED}?{urlencode({'back': path})}"

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from yizhan.desk.accounts.model import Role
-from yizhan.desk.pages import admin, answers, duty, self_test, sign_in, stream, wall
+from yizhan.desk.pages import (
+    admin,
+    answers,
+    drafts,
+    duty,
+    outlines,
+    self_test,
+    sending,
+    sign_in,
+    stream,
+    tables,
+    uploads,
+    wall,
+)
 from yizhan.desk.request import Page
 
 PAGES: Final[tuple[Page, ...]] = (
@@ -15,6 +28,11 @@ PAGES: Final[tuple[Page, ...]] = (
     *sign_in.PAGES,
     *self_test.PAGES,
     *admin.PAGES,
+    *drafts.PAGES,
+    *sending.PAGES,
+    *uploads.PAGES,
+    *tables.PAGES,
+    *outlines.PAGES,
     *wall.PAGES,
 )
 

@@ -33,7 +33,7 @@ from yizhan.schemas.i18n import marked
 from yizhan.schemas.payloads.common import Person
 from yizhan.services.actor import Actor
 from yizhan.services.doubts import goes_unasked
-from yizhan.services.drafts import DraftHeld, DraftUnfinished, check_draft, judge_draft
+from yizhan.services.drafts import DraftHeld, DraftUnfinished, check_draft, find_draft, judge_draft
 from yizhan.services.errors import Conflict, ServiceError, draft_changed
 from yizhan.services.home import Home
 from yizhan.services.stores import open_drafts, queue_wakeup, read_drafts
@@ -152,6 +152,17 @@ def queue_draft(home: Home, county: str, n: int, actor: Actor, version: int, *, 
         made = _moved(store, county, found, to)
     notify(queue_wakeup(home, county))
     return made
+
+
+def approve_draft(
+    home: Home, county: str, n: int, actor: Actor, version: int, *, confirmed: bool = False
+) -> StoredDraft:
+    """Approve a draft in review (签发), and queue it. Raises as ``queue_draft``; ``NeedsApproval`` for its author."""
+    found = find_draft(home, county, n)
+    if found.author is not None and found.author.badge == _officer(actor).badge:
+        sentence = marked("草稿 {n} 要由另一位民警签发：请先送审，拟稿人自己不能签发")
+        raise NeedsApproval(sentence, n=n, hint=Action.to("draft.show", n=n, county=county))
+    return queue_draft(home, county, n, actor, version, confirmed=confirmed)
 
 
 def queue_content(

@@ -8,6 +8,7 @@ Rule 3: an error is a sentence beside its field, and what was typed stays, but f
 from __future__ import annotations
 
 from typing import Any, Final
+from urllib.parse import urlencode, urlsplit
 
 from starlette.responses import Response
 
@@ -17,7 +18,7 @@ from yizhan.desk.accounts.model import EVERYBODY, Session
 from yizhan.desk.accounts.store import Link
 from yizhan.desk.guard import LANGUAGE_COOKIE, certificate_of
 from yizhan.desk.metrics import SIGN_INS_REFUSED
-from yizhan.desk.request import SIGN_IN, Ask, Page
+from yizhan.desk.request import LOCKED, SIGN_IN, Ask, Page, own_path
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import known_language, marked
 from yizhan.schemas.payloads.table import type_name
@@ -68,24 +69,28 @@ def sign_in_by_certificate(ask: Ask) -> Response:
 
 def locked_page(ask: Ask) -> Response:
     """Show the locked screen."""
-    return _door(ask, "locked.html") if _session(ask).locked else ask.see("/")
+    back = own_path(ask.query.get("back", ""))
+    return _door(ask, "locked.html", back=back) if _session(ask).locked else ask.see(back)
 
 
 def unlock(ask: Ask) -> Response:
-    """Unlock a session with the password of its officer."""
+    """Unlock a session with the password of its officer, and go back to where it was locked."""
+    back = own_path(ask.form.get("back", ""))
     try:
         ask.desk.accounts.unlock(_session(ask), ask.form.get("password", ""), utc_now())
     except AccountError as error:
-        return _door(ask, "locked.html", error)
+        return _door(ask, "locked.html", error, back=back)
     ask.desk.feed.wake()
-    return ask.see("/")
+    return ask.see(back)
 
 
 def lock(ask: Ask) -> Response:
-    """Lock the screen."""
+    """Lock the screen; it leads back to the page of the button."""
+    came = urlsplit(ask.request.headers.get("referer", ""))
+    back = own_path(came.path + (f"?{came.query}" if came.query else ""))
     ask.desk.accounts.sessions.lock(_session(ask).key, utc_now())
     ask.desk.feed.wake()
-    return ask.see("/locked")
+    return ask.see(LOCKED if back == "/" else f"{LOCKED}?{urlencode({'back': back})}")
 
 
 def sign_out(ask: Ask) -> Response:
@@ -171,16 +176,6 @@ def admit_screen(ask: Ask) -> Response:
 def start(ask: Ask) -> Response:
     """Open the first page that somebody's roles may see."""
     return ask.see(ask.menu[0].path if ask.menu else "/password")
-
-
-def own_path(path: str) -> str:
-    r"""Return a path of this desk as it is, and ``/`` for whatever leads elsewhere.
-
-    >>> [own_path(each) for each in ("/inbox?q=1", "//evil.example", "/\\evil.example", "https://evil.example", "")]
-    ['/inbox?q=1', '/', '/', '/', '/']
-    """
-    ours = path.startswith("/") and path[1:2] not in ("/", "\\") and path.isprintable()
-    return path if ours else "/"
 
 
 def _let_in(ask: Ask, cookie: str) -> Response:
