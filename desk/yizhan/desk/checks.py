@@ -201,9 +201,11 @@ def _accounts(home: Home, county: str, now: datetime) -> Iterator[Finding]:
 
 
 def _progress(home: Home, county: str) -> Iterator[Finding]:
-    for kind, words in (("inbox", "yizhan inbox run"), ("outbox", "yizhan outbox run")):
+    for kind, words, action in (
+        ("inbox", "yizhan inbox run", Action.to("inbox.background", county=county)),
+        ("outbox", "yizhan outbox run", Action.to("outbox.run", county=county)),
+    ):
         age = progress_age(home, county, "inbox" if kind == "inbox" else "outbox")
-        action = Action.to("inbox.background" if kind == "inbox" else "outbox.run", county=county)
         if age is None:
             yield bad(kind, marked("{program} 从没有运行过"), action, program=words)
         elif age > SILENT_SECONDS:
