@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, sync_playwright
 
-from tests.desk.chromium import Windows, chromium, find_chromium
+from tests.desk.browsing import FLAGS, chromium_path
 from tests.desk.people import CHEAP, Counting, Human, first, officer
 from tests.world.desk import DeskWorld, running_desk
 from tests.world.station import with_a_fire
@@ -24,22 +24,14 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskWorld]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def chromium() -> Iterator[Browser]:
     """Run one Chromium for a file: Playwright keeps an event loop, beside which no test with its own could run."""
-    path = find_chromium()
-    if path is None:
+    if (path := chromium_path()) is None:
         pytest.skip("no Chromium on this machine: as root `make prerequisites` installs it; or name one in CHROMIUM")
-    with chromium(path) as running:
-        yield running
-
-
-@pytest.fixture
-def windows(browser: Browser) -> Iterator[Windows]:
-    """Open windows for one test, which fails where one of them reports an error or asks another host."""
-    opened = Windows(browser)
-    yield opened
-    opened.close()
-    assert opened.faults == []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from yizhan.desk.accounts.model import Role
 from yizhan.desk.pages import (
     admin,
     answers,
+    bulletins,
     drafts,
     duty,
     outlines,
@@ -28,6 +29,7 @@ PAGES: Final[tuple[Page, ...]] = (
     *sign_in.PAGES,
     *self_test.PAGES,
     *admin.PAGES,
+    *bulletins.PAGES,
     *drafts.PAGES,
     *sending.PAGES,
     *uploads.PAGES,

@@ -8,7 +8,6 @@ Rule 3: an error is a sentence beside its field, and what was typed stays, but f
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
 
 from starlette.responses import Response
 
@@ -18,7 +17,7 @@ from yizhan.desk.accounts.model import EVERYBODY, Session
 from yizhan.desk.accounts.store import Link
 from yizhan.desk.guard import LANGUAGE_COOKIE, certificate_of
 from yizhan.desk.metrics import SIGN_INS_REFUSED
-from yizhan.desk.request import LOCKED, SIGN_IN, Ask, Page, own_path
+from yizhan.desk.request import SIGN_IN, Ask, Page, locked_with, own_path
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import known_language, marked
 from yizhan.schemas.payloads.table import type_name
@@ -86,11 +85,9 @@ def unlock(ask: Ask) -> Response:
 
 def lock(ask: Ask) -> Response:
     """Lock the screen; it leads back to the page of the button."""
-    came = urlsplit(ask.request.headers.get("referer", ""))
-    back = own_path(came.path + (f"?{came.query}" if came.query else ""))
     ask.desk.accounts.sessions.lock(_session(ask).key, utc_now())
     ask.desk.feed.wake()
-    return ask.see(LOCKED if back == "/" else f"{LOCKED}?{urlencode({'back': back})}")
+    return ask.see(locked_with(ask.request.headers.get("referer", "")))
 
 
 def sign_out(ask: Ask) -> Response:

@@ -62,7 +62,7 @@ class _Stream:
                 if self._pulse is not None and pulse.life != self._pulse.life:
                     yield _event("end", {"why": "life"})
                     return
-                if pulse != self._pulse:
+                if feed.looked and pulse != self._pulse:
                     async for event in self._state(pulse, locked=session.locked or not session.account.roles & OFFICE):
                         yield event
                     self._pulse = pulse
