@@ -156,6 +156,8 @@ def test_a_locked_screen_leads_back_to_its_page(desk: DeskWorld) -> None:
         browser.post("/locked", {"password": "wrong wrong wrong", "back": "/password?x=1"}),
     ):
         assert 'name="back" value="/password?x=1"' in answer.text
+    part = browser.get("/duty/notices", **{"HX-Request": "true", "HX-Current-URL": f"{desk.address}/duty"})
+    assert (part.status, part.headers["hx-redirect"]) == (401, "/locked?back=%2Fduty")
     opened = browser.post("/locked", {"password": PASSWORD, "back": "/password?x=1"})
     assert opened.headers["location"] == "/password?x=1"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.services.test_access_log import OFFICER
+from tests.services.access_world import OFFICER
 from tests.world.simulator import SHOUNING
 from yizhan.services.actor import Actor
 from yizhan.services.bell import bell_path, bell_status, send_test_messages

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.test_access_log import NoPassphrase
+from tests.services.access_world import NoPassphrase
 from tests.services.test_queue import AUTHOR, PHOTO, begin, fire
 from tests.world.simulator import QINGYUAN, SHOUNING
 from tests.world.waiting import until

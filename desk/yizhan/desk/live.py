@@ -36,6 +36,8 @@ class Feed:
         """Name the inbox; entering it starts the thread."""
         self._home, self._county = home, county
         self.pulse = Pulse()
+        self.looked = False
+        """Whether ``pulse`` was read: before that nothing may be called quiet."""
         self.trouble: str | None = None
         """Why the inbox cannot be read now."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -88,8 +90,8 @@ class Feed:
 
     def _follow(self, watch: InboxWatch) -> None:
         while not self._stop.wait(POLL_SECONDS):
-            if watch.changed():
-                self.pulse, self.trouble = watch.pulse(), None
+            if watch.changed() or not self.looked:
+                self.pulse, self.trouble, self.looked = watch.pulse(), None, True
                 self.wake()
 
     def wake(self) -> None:

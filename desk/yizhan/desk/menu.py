@@ -12,8 +12,8 @@ from yizhan.schemas.actions import Action
 from yizhan.schemas.i18n import _, marked
 
 LINKS: Final[Mapping[str, tuple[str, str]]] = {
-    "bulletin.edit": (marked("改这一期通报"), "/bulletin/{label}"),
-    "bulletin.make": (marked("起草通报"), "/bulletin/{label}"),
+    "bulletin.edit": (marked("改这一期通报"), "/bulletin/{label}/{partner}"),
+    "bulletin.make": (marked("起草通报"), "/bulletin/{label}/{partner}"),
     "decision.complete": (marked("告知办结"), "/inbox/{id}"),
     "draft.edit": (marked("改这份草稿"), "/drafts/{n}"),
     "draft.list": (marked("看草稿"), "/drafts"),

@@ -17,6 +17,7 @@ from typing import Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from yizhan.consumers.bell.labels import rung_name
+from yizhan.desk.bulletin_filters import BULLETIN_FILTERS
 from yizhan.schemas.i18n import _
 from yizhan.schemas.invisible import escaped
 from yizhan.services.home import Home
@@ -47,6 +48,7 @@ def make_templates(home: Callable[[], Home]) -> Environment:
         "type_name": type_name,
         "draft_state": lambda state: _(DRAFT_STATES[state]),
     }
+    environment.filters |= BULLETIN_FILTERS
     return environment
 
 

@@ -11,13 +11,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from yizhan.desk.accounts.model import Account, Role, Session
 from yizhan.desk.desk import Desk
+from yizhan.desk.guard import DOWNLOAD_POLICY
 from yizhan.desk.menu import Entry, link_of, menu
 from yizhan.schemas.actions import Action
 from yizhan.schemas.errors import YizhanError
@@ -103,6 +104,11 @@ class Ask:
         found = self.desk.templates.get_template(template)
         return found.render(ask=self, desk=self.desk, home=self.desk.home, session=self.session, **values)
 
+    def download(self, data: bytes, name: str, media_type: str) -> Response:
+        """Give a file to be stored; ``name`` is ASCII."""
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Content-Security-Policy": DOWNLOAD_POLICY}
+        return Response(data, media_type=media_type, headers=headers)
+
     def see(self, path: str) -> Response:
         """Send the browser to another page (303)."""
         if self.wants_fragment:
@@ -152,7 +158,17 @@ def own_path(path: str) -> str:
 
 
 def locked_from(ask: Ask) -> str:
-    """Return the address of the locked screen that leads back to the page that was asked for."""
-    url = ask.request.url
-    path = own_path(url.path + (f"?{url.query}" if url.query else ""))
-    return LOCKED if ask.request.method != "GET" or path == "/" else f"{LOCKED}?{urlencode({'back': path})}"
+    """Return the address of the locked screen that leads back to the page that was asked for, or is open."""
+    shown = ask.request.headers.get("HX-Current-URL", "") if ask.wants_fragment else str(ask.request.url)
+    return locked_with(shown if ask.request.method == "GET" else "")
+
+
+def locked_with(address: str) -> str:
+    """Return the address of the locked screen that leads back to a page of this desk.
+
+    >>> locked_with("http://127.0.0.1:8443/inbox?q=1"), locked_with("http://127.0.0.1:8443/")
+    ('/locked?back=%2Finbox%3Fq%3D1', '/locked')
+    """
+    parts = urlsplit(address)
+    path = own_path(parts.path + (f"?{parts.query}" if parts.query else ""))
+    return LOCKED if path == "/" else f"{LOCKED}?{urlencode({'back': path})}"

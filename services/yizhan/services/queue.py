@@ -179,6 +179,7 @@ def queue_content(
     *,
     confirmed: bool = False,
     once: str | None = None,
+    author: Person | None = None,
 ) -> int:
     """Queue what was composed as a draft's JSON content; return the draft's number.
 
@@ -191,14 +192,16 @@ def queue_content(
         actor: with the officer in whose name it goes.
         confirmed: the officer saw the doubts, and said that it goes.
         once: names the request; the same one again gives the same draft, and nothing is sent twice.
+        author: the officer who wrote it, where the actor is another one who approves it herewith.
 
     Raises:
         DraftInvalid: it cannot be sent; ``errors`` say why.
         DraftHeld: a doubt keeps it back, and nobody confirmed.
     """
     officer = _officer(actor)
-    content = _with_officers(content, officer, None)
-    reviewed = home.settings.desk_requires_approval and content["type"] != NOTICE
+    approver = None if author is None or author.badge == officer.badge else officer
+    content = _with_officers(content, author or officer, approver)
+    reviewed = home.settings.desk_requires_approval and content["type"] != NOTICE and approver is None
     draft = parse_draft(content)
     if not reviewed:
         _require_unheld(home, county, draft, confirmed=confirmed)
@@ -210,7 +213,8 @@ def queue_content(
             return n  # the same request again, and it was sent
         if found.moved is None:
             to = replace(found, state=DraftState.REVIEW if reviewed else DraftState.QUEUED)
-            store.move(found, replace(to, author=officer, confirmed=confirmed), utc_now())
+            to = replace(to, author=author or officer, reviewer=approver, confirmed=confirmed)
+            store.move(found, to, utc_now())
     notify(queue_wakeup(home, county))
     return n
 

@@ -8,22 +8,23 @@ Rule 3: an error is a sentence beside its field, and what was typed stays, but f
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import urlencode, urlsplit
 
 from starlette.responses import Response
 
 from yizhan.desk.accounts.credentials import secret_address, secret_text
-from yizhan.desk.accounts.errors import AccountError, LinkInvalid
+from yizhan.desk.accounts.errors import AccountError, LinkInvalid, SignInBusy, SignInLocked
 from yizhan.desk.accounts.model import EVERYBODY, Session
 from yizhan.desk.accounts.store import Link
 from yizhan.desk.guard import LANGUAGE_COOKIE, certificate_of
-from yizhan.desk.request import LOCKED, SIGN_IN, Ask, Page, own_path
+from yizhan.desk.metrics import SIGN_INS_REFUSED
+from yizhan.desk.request import SIGN_IN, Ask, Page, locked_with, own_path
 from yizhan.runtime.clock import utc_now
 from yizhan.schemas.i18n import known_language, marked
 from yizhan.schemas.payloads.table import type_name
 from yizhan.services.ringing import ringing_outline
 
 SCREEN_COOKIE: Final = "yz-screen"
+_REFUSALS: Final = {SignInLocked: "locked", SignInBusy: "busy"}
 _HUNDREDS_OF_DAYS: Final = 400 * 24 * 3600
 """The longest that browsers keep a cookie (RFC 6265bis, 5.5)."""
 
@@ -44,6 +45,7 @@ def sign_in(ask: Ask) -> Response:
             form.get("badge", ""), form.get("password", ""), form.get("code", ""), now, instead_of=before
         )
     except AccountError as error:
+        SIGN_INS_REFUSED.labels(_REFUSALS.get(type(error), "wrong")).inc()
         return _door(ask, "sign_in.html", error)
     return _let_in(ask, cookie)
 
@@ -55,6 +57,7 @@ def sign_in_by_certificate(ask: Ask) -> Response:
     cookie = found and ask.desk.accounts.sign_in_by_certificate(*found, utc_now(), instead_of=before)
     if cookie:
         return _let_in(ask, cookie)
+    SIGN_INS_REFUSED.labels("certificate").inc()
     said = (
         marked("这张证书没有对应的账户；请安全管理员登记")
         if found
@@ -82,11 +85,9 @@ def unlock(ask: Ask) -> Response:
 
 def lock(ask: Ask) -> Response:
     """Lock the screen; it leads back to the page of the button."""
-    came = urlsplit(ask.request.headers.get("referer", ""))
-    back = own_path(came.path + (f"?{came.query}" if came.query else ""))
     ask.desk.accounts.sessions.lock(_session(ask).key, utc_now())
     ask.desk.feed.wake()
-    return ask.see(LOCKED if back == "/" else f"{LOCKED}?{urlencode({'back': back})}")
+    return ask.see(locked_with(ask.request.headers.get("referer", "")))
 
 
 def sign_out(ask: Ask) -> Response:
