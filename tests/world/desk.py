@@ -81,12 +81,18 @@ class Browser:
 class DeskWorld:
     """A county's desk that runs, with an account for each role."""
 
-    station: Station
     home: Home
     county: str
     accounts: AccountStore
     people: dict[Role, SampleAccount]
     host: str = ""
+    in_memory: Station | None = None
+
+    @property
+    def station(self) -> Station:
+        """The station in memory that brings what arrives; not there where real processes do."""
+        assert self.in_memory is not None
+        return self.in_memory
 
     @property
     def address(self) -> str:
@@ -105,11 +111,18 @@ class DeskWorld:
 
 @contextlib.contextmanager
 def running_desk(station: Station, county: str = QINGYUAN) -> Iterator[DeskWorld]:
+    """Run a county's desk beside a station in memory while the block runs."""
+    with desk_of(Home(station.app.path), county) as world:
+        world.in_memory = station
+        yield world
+
+
+@contextlib.contextmanager
+def desk_of(home: Home, county: str) -> Iterator[DeskWorld]:
     """Run a county's desk while the block runs."""
-    home = Home(station.app.path)
     path = home.county_folder(county) / ACCOUNTS_FILE
     with AccountStore(path, CHEAP) as accounts:
-        world = DeskWorld(station, home, county, accounts, add_sample_accounts(accounts, utc_now()))
+        world = DeskWorld(home, county, accounts, add_sample_accounts(accounts, utc_now()))
         listening = Listening(port=0)
         with contextlib.closing(listen(listening)) as listener:
             origins = listening.origins(listener)
