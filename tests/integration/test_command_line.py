@@ -118,7 +118,7 @@ def test_a_fire_rings_at_the_partner_and_its_acknowledgement_comes_back(desk: De
 
 
 def test_a_fire_goes_from_one_web_desk_to_another(desk: Desk) -> None:
-    """Written on one county's pages, sealed by its outbox, shown and acknowledged on another's: neither desk holds a key."""
+    """Written on one county's pages, sealed by its outbox, acknowledged on another's: neither desk holds a key."""
     home = Home(desk.alliance.home)
     with desk_of(home, SENDER) as ours, desk_of(home, PARTNER) as theirs:
         writer = Writer.begins(ours.browser(Role.DUTY), FOREST_FIRE)
